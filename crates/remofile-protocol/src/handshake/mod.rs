@@ -1,0 +1,5 @@
+//! The opening of a session.
+
+mod refusal;
+
+pub use refusal::Refusal;

@@ -1,0 +1,53 @@
+//! Every number that both sides must agree on. Listed in `docs/protocol.md`, section "Limits".
+
+use std::time::Duration;
+
+/// TCP port a server listens on when none is given.
+pub const DEFAULT_PORT: u16 = 6768;
+
+/// The protocol version this crate speaks over the native carrier.
+pub const PROTOCOL_VERSION: u8 = 2;
+
+/// Largest greeting or handshake frame, in bytes, accepted before a peer is authenticated.
+pub const MAX_HANDSHAKE_BYTES: usize = 1024;
+
+/// How long an unauthenticated peer may take, from accept to the end of its handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest encoded message header, in bytes.
+pub const MAX_HEADER_BYTES: usize = 128 * 1024;
+
+/// Payload of one message, in bytes: what our side offers, and the least and most that may be
+/// negotiated.
+pub const DEFAULT_PAYLOAD_BYTES: u32 = 1024 * 1024;
+/// Smallest payload limit a peer may announce, in bytes.
+pub const MIN_PAYLOAD_BYTES: u32 = 64 * 1024;
+/// Largest payload limit a peer may announce, in bytes.
+pub const MAX_PAYLOAD_BYTES: u32 = 4 * 1024 * 1024;
+
+/// Credit that every operation has when it starts, in bytes of payload, before any was granted.
+pub const INITIAL_CREDIT_BYTES: u64 = 1024 * 1024;
+
+/// Credit window that our receivers keep open, in bytes of payload.
+pub const CREDIT_WINDOW_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Most operations one session may have in flight.
+pub const MAX_OPERATIONS: usize = 256;
+
+/// Longest remote path, in bytes of UTF-8.
+pub const MAX_PATH_BYTES: usize = 16 * 1024;
+
+/// Longest file name, in bytes of UTF-8.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// Silence after which a side with operations in flight sends a ping.
+pub const PING_AFTER: Duration = Duration::from_secs(3);
+
+/// Silence after which a side with operations in flight takes its peer for dead.
+pub const DEAD_AFTER: Duration = Duration::from_secs(10);
+
+/// Largest file a server accepts or serves when it is not told otherwise, in bytes (4 GiB).
+pub const DEFAULT_FILE_SIZE_LIMIT: u64 = 4_294_967_296;
+
+/// Records sealed with one key before both sides replace it (64 GiB of full records).
+pub const RECORDS_PER_KEY: u64 = 65_536;

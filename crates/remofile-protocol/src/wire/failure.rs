@@ -1,0 +1,206 @@
+//! Errors as they cross the wire: the one table of codes.
+
+use crate::path::{InvalidName, InvalidPath};
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+
+macro_rules! error_codes {
+    ($($(#[doc = $doc:literal])* $name:ident = $number:literal, $text:literal, $sentence:literal;)*) => {
+        /// What went wrong, as a stable number. Unknown numbers are read as [`ErrorCode::Other`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl ErrorCode {
+            /// Every code there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The number on the wire.
+            #[must_use]
+            pub fn number(self) -> u16 {
+                match self { $(Self::$name => $number,)* }
+            }
+
+            /// The code of a number; [`ErrorCode::Other`] for one that this version does not know.
+            #[must_use]
+            pub fn from_number(number: u16) -> Self {
+                match number { $($number => Self::$name,)* _ => Self::Other }
+            }
+
+            /// A stable name for scripts, in kebab case.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The reason in a few words, to follow a path and a colon.
+            #[must_use]
+            pub fn sentence(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// Anything that no other code names; the detail tells.
+    Other = 0, "other", "the operation failed";
+    /// The path names nothing.
+    NotFound = 1, "not-found", "there is no such file or directory";
+    /// The name is taken, and the request said not to overwrite.
+    AlreadyExists = 2, "already-exists", "it exists already";
+    /// A file was needed.
+    NotAFile = 3, "not-a-file", "it is not a regular file";
+    /// A directory was needed.
+    NotADirectory = 4, "not-a-directory", "it is not a directory";
+    /// The directory has entries, and the request was not recursive.
+    NotEmpty = 5, "not-empty", "the directory is not empty (remove it with its contents: '-r')";
+    /// The name or path is not valid under the rules.
+    InvalidName = 6, "invalid-name", "the name is not valid";
+    /// The path leads out of the root directory, by a link.
+    OutsideRoot = 7, "outside-root", "it leads out of the served directory";
+    /// The operating system denied access.
+    PermissionDenied = 8, "permission-denied", "permission denied";
+    /// The server or its file system is read-only.
+    ReadOnly = 9, "read-only", "it is read-only";
+    /// The disk or the quota is full.
+    NoSpace = 10, "no-space", "no space is left on the disk (free some, then run the same command again)";
+    /// The file exceeds the server's limit.
+    FileTooLarge = 11, "file-too-large", "the file is larger than the server allows (its '--file-size-limit')";
+    /// The source changed while it was sent.
+    SourceChanged = 12, "source-changed", "it changed while it was being sent (nothing was replaced; run the same command again)";
+    /// The bytes that arrived are not those that were sent.
+    IntegrityFailure = 13, "integrity-failure", "what arrived differs from what was sent (nothing was replaced; run the same command again)";
+    /// Somebody else holds the lease.
+    Busy = 14, "busy", "the server is in use";
+    /// The client asked for it.
+    Cancelled = 15, "cancelled", "cancelled";
+    /// The server is stopping.
+    ShuttingDown = 16, "shutting-down", "the server is shutting down";
+    /// The request is not known to this version.
+    Unsupported = 17, "unsupported", "the other side does not support this";
+    /// The request contradicts itself or the protocol.
+    BadRequest = 18, "bad-request", "the request makes no sense to the other side";
+    /// Too many operations in flight.
+    TooMany = 19, "too-many", "too many operations are in flight";
+    /// The disk failed.
+    DiskFailure = 20, "disk-failure", "the disk failed";
+    /// Links form a loop, or there are too many.
+    LinkLoop = 21, "link-loop", "its symbolic links form a loop";
+    /// A directory was to be moved into itself.
+    IntoItself = 22, "into-itself", "a directory cannot be moved into itself";
+    /// Too many files are open.
+    OutOfResources = 23, "out-of-resources", "the system is out of memory or file descriptors";
+    /// The request needs the peer to be on one file system.
+    CrossDevice = 24, "cross-device", "source and destination are on different file systems";
+}
+
+impl<C> Encode<C> for ErrorCode {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.u16(self.number())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for ErrorCode {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        Ok(Self::from_number(d.u16()?))
+    }
+}
+
+/// An operation, or one file of it, that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, thiserror::Error)]
+#[cbor(map)]
+#[error("{}{}{}", path.as_ref().map(|path| format!("{path}: ")).unwrap_or_default(), code.sentence(), detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default())]
+pub struct Failure {
+    /// What went wrong.
+    #[n(0)]
+    pub code: ErrorCode,
+    /// The path it is about, as far as it can be written.
+    #[n(1)]
+    pub path: Option<String>,
+    /// What the operating system or the checker said.
+    #[n(2)]
+    pub detail: Option<String>,
+    /// With [`ErrorCode::Busy`]: who is in the way.
+    #[n(3)]
+    pub holders: Option<Vec<Holder>>,
+}
+
+impl Failure {
+    /// A failure that is known by its code alone.
+    #[must_use]
+    pub fn new(code: ErrorCode) -> Self {
+        Self { code, path: None, detail: None, holders: None }
+    }
+
+    /// Adds the path it is about.
+    #[must_use]
+    pub fn at(mut self, path: impl ToString) -> Self {
+        self.path = Some(path.to_string());
+        self
+    }
+
+    /// Adds what the operating system or the checker said.
+    #[must_use]
+    pub fn because(mut self, detail: impl ToString) -> Self {
+        self.detail = Some(detail.to_string());
+        self
+    }
+}
+
+impl From<ErrorCode> for Failure {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(code)
+    }
+}
+
+impl From<InvalidName> for Failure {
+    fn from(error: InvalidName) -> Self {
+        Self::new(ErrorCode::InvalidName).because(error)
+    }
+}
+
+impl From<InvalidPath> for Failure {
+    fn from(error: InvalidPath) -> Self {
+        Self::new(ErrorCode::InvalidName).because(error)
+    }
+}
+
+/// Who holds the lease, or waits for it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Holder {
+    /// As the client named itself: user and host. Chosen by the client; not proved.
+    #[n(0)]
+    pub client: String,
+    /// The network address the server sees.
+    #[n(1)]
+    pub address: String,
+    /// What it does: `list`, `upload` and so on.
+    #[n(2)]
+    pub activity: String,
+    /// For how many milliseconds.
+    #[n(3)]
+    pub held_milliseconds: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_come_back() {
+        let mut names = std::collections::HashSet::new();
+        for &code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::from_number(code.number()), code);
+            assert!(names.insert(code.name()), "{}", code.name());
+        }
+        assert_eq!(ErrorCode::from_number(60_000), ErrorCode::Other);
+    }
+
+    #[test]
+    fn a_failure_reads_as_a_sentence() {
+        let failure = Failure::new(ErrorCode::NotFound).at("/a").because("os error 2");
+        assert_eq!(failure.to_string(), "/a: there is no such file or directory (os error 2)");
+    }
+}

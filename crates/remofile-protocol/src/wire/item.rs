@@ -1,0 +1,103 @@
+//! The stream of files inside an upload or a download.
+//!
+//! A data message carries items in its header and the bytes of its files, one after the other, in its
+//! payload. A large file is a [`Item::Begin`], many [`Item::Data`] over many messages and an
+//! [`Item::End`]; a hundred small files are a hundred such triples in one message. So nothing is
+//! answered per file or per chunk, in either direction.
+
+use super::{Failure, Timestamp};
+use crate::digest::Digest;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+
+/// One step in a stream of files. Paths are relative to the operation's destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// There is a directory.
+    Directory {
+        /// Its path, names separated by slashes.
+        path: String,
+        /// Its permission bits, if they are to be kept.
+        mode: Option<u32>,
+    },
+    /// A file begins. Only one file is open at a time.
+    Begin {
+        /// Its path, names separated by slashes.
+        path: String,
+        /// Its size in bytes; `None` where the sender does not know it (a pipe).
+        size: Option<u64>,
+        /// When it was last modified; `None` to let the receiver take its own time.
+        modified: Option<Timestamp>,
+        /// Its permission bits, if they are to be kept.
+        mode: Option<u32>,
+    },
+    /// The next bytes of the open file are the next `length` bytes of this message's payload.
+    Data {
+        /// Bytes of payload.
+        length: u32,
+    },
+    /// The open file is complete.
+    End {
+        /// XXH3-128 of all its bytes.
+        digest: Digest,
+    },
+    /// The open file will not be completed: forget it.
+    Abort {
+        /// Why.
+        failure: Failure,
+    },
+    /// Something was not sent: a file that cannot be read, a name that cannot be written.
+    Failed {
+        /// What and why.
+        failure: Failure,
+    },
+}
+
+impl<C> Encode<C> for Item {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
+        match self {
+            Self::Directory { path, mode } => e.array(3)?.u8(0)?.str(path)?.encode_with(mode, ctx)?,
+            Self::Begin { path, size, modified, mode } => e
+                .array(5)?
+                .u8(1)?
+                .str(path)?
+                .encode_with(size, ctx)?
+                .encode_with(modified, ctx)?
+                .encode_with(mode, ctx)?,
+            Self::Data { length } => e.array(2)?.u8(2)?.u32(*length)?,
+            Self::End { digest } => e.array(2)?.u8(3)?.bytes(digest)?,
+            Self::Abort { failure } => e.array(2)?.u8(4)?.encode_with(failure, ctx)?,
+            Self::Failed { failure } => e.array(2)?.u8(5)?.encode_with(failure, ctx)?,
+        };
+        Ok(())
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Item {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
+        let length = d.array()?.ok_or_else(|| decode::Error::message("an item has a definite length"))?;
+        let (item, known) = match d.u8()? {
+            0 => (Self::Directory { path: d.str()?.to_owned(), mode: d.decode_with(ctx)? }, 3),
+            1 => (
+                Self::Begin {
+                    path: d.str()?.to_owned(),
+                    size: d.decode_with(ctx)?,
+                    modified: d.decode_with(ctx)?,
+                    mode: d.decode_with(ctx)?,
+                },
+                5,
+            ),
+            2 => (Self::Data { length: d.u32()? }, 2),
+            3 => {
+                let digest = d.bytes()?.try_into().map_err(|_| decode::Error::message("a digest has 16 bytes"))?;
+                (Self::End { digest }, 2)
+            }
+            4 => (Self::Abort { failure: d.decode_with(ctx)? }, 2),
+            5 => (Self::Failed { failure: d.decode_with(ctx)? }, 2),
+            _ => return Err(decode::Error::message("unknown item")),
+        };
+        for _ in known..length {
+            d.skip()?;
+        }
+        Ok(item)
+    }
+}

@@ -1,0 +1,19 @@
+//! The messages of protocol 2.
+//!
+//! A message is a [`Header`] in CBOR and, for data, one payload frame that is carried as it is. Maps
+//! have integer keys; unknown keys are skipped, absent ones have the value that the specification
+//! names. `docs/protocol.md` holds the CDDL.
+
+mod entry;
+mod failure;
+mod header;
+mod item;
+mod reply;
+mod request;
+
+pub use entry::{Entry, Kind, Listed, Timestamp};
+pub use failure::{ErrorCode, Failure, Holder};
+pub use header::{Body, Header, MalformedMessage, OperationId, Signal, WAIT_FOREVER};
+pub use item::Item;
+pub use reply::{Done, StatusReport};
+pub use request::{OnConflict, Request};

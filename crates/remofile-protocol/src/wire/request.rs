@@ -1,0 +1,191 @@
+//! What a client may ask for.
+
+use crate::path::RemotePath;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+
+/// Request kinds are the numbers below this one.
+pub(super) const REQUEST_KINDS_END: u64 = 16;
+
+/// What becomes of a file that is in the way of an uploaded one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnConflict {
+    /// The new file fails with `already-exists`; the old one stays.
+    #[default]
+    Abort,
+    /// The new file takes the old one's place when it is complete and checked.
+    Replace,
+}
+
+impl<C> Encode<C> for OnConflict {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.u8(match self {
+            Self::Abort => 0,
+            Self::Replace => 1,
+        })?
+        .ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for OnConflict {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        match d.u8()? {
+            0 => Ok(Self::Abort),
+            1 => Ok(Self::Replace),
+            _ => Err(decode::Error::message("unknown conflict rule")),
+        }
+    }
+}
+
+/// A request: the body of an operation's first message.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub enum Request {
+    /// List a directory. Answered by entries, sorted by name from the root down, then done.
+    #[n(1)]
+    List {
+        /// The directory.
+        #[n(0)]
+        path: RemotePath,
+        /// Whether its directories are listed too.
+        #[n(1)]
+        #[cbor(default)]
+        recursive: bool,
+    },
+    /// Tell what a path names. Answered by done with an entry.
+    #[n(2)]
+    Stat {
+        /// The path.
+        #[n(0)]
+        path: RemotePath,
+    },
+    /// Create an empty file.
+    #[n(3)]
+    CreateFile {
+        /// The path; its directory must exist.
+        #[n(0)]
+        path: RemotePath,
+        /// Whether an existing file is no failure; its time is set to now.
+        #[n(1)]
+        #[cbor(default)]
+        update: bool,
+    },
+    /// Create a directory.
+    #[n(4)]
+    MakeDirectory {
+        /// The path.
+        #[n(0)]
+        path: RemotePath,
+        /// Whether an existing directory is no failure.
+        #[n(1)]
+        #[cbor(default)]
+        update: bool,
+        /// Whether missing parents are created.
+        #[n(2)]
+        #[cbor(default)]
+        parents: bool,
+    },
+    /// Receive files: data messages follow, then finish.
+    #[n(5)]
+    Upload {
+        /// The existing directory that item paths are relative to.
+        #[n(0)]
+        destination: RemotePath,
+        /// What becomes of files in the way.
+        #[n(1)]
+        #[cbor(default)]
+        on_conflict: OnConflict,
+    },
+    /// Send files: answered by data messages, then done.
+    #[n(6)]
+    Download {
+        /// The files and directories to send. Item paths begin with the last name of each.
+        #[n(0)]
+        sources: Vec<RemotePath>,
+        /// Whether directories are sent with their contents; otherwise they fail one by one.
+        #[n(1)]
+        #[cbor(default)]
+        recursive: bool,
+        /// Whether a total of files and bytes is sent before the first data.
+        #[n(2)]
+        #[cbor(default)]
+        total: bool,
+        /// Credit the client grants with the request, in bytes.
+        #[n(3)]
+        credit: u64,
+    },
+    /// Remove a file or directory.
+    #[n(7)]
+    Remove {
+        /// The path.
+        #[n(0)]
+        path: RemotePath,
+        /// Whether a directory is removed with its contents.
+        #[n(1)]
+        #[cbor(default)]
+        recursive: bool,
+    },
+    /// Rename a file or directory.
+    #[n(8)]
+    Move {
+        /// What to rename.
+        #[n(0)]
+        source: RemotePath,
+        /// Its new path; its directory must exist.
+        #[n(1)]
+        destination: RemotePath,
+        /// Whether a file in the way is replaced.
+        #[n(2)]
+        #[cbor(default)]
+        replace: bool,
+    },
+    /// Tell the server's version and who holds the lease. Needs no lease.
+    #[n(9)]
+    Status,
+}
+
+impl Request {
+    /// Every path in the request, to be checked against the server's name rule.
+    pub fn paths(&self) -> impl Iterator<Item = &RemotePath> {
+        let (one, other, many): (Option<&RemotePath>, Option<&RemotePath>, &[RemotePath]) = match self {
+            Self::List { path, .. }
+            | Self::Stat { path }
+            | Self::CreateFile { path, .. }
+            | Self::MakeDirectory { path, .. }
+            | Self::Upload { destination: path, .. }
+            | Self::Remove { path, .. } => (Some(path), None, &[]),
+            Self::Move { source, destination, .. } => (Some(source), Some(destination), &[]),
+            Self::Download { sources, .. } => (None, None, sources),
+            Self::Status => (None, None, &[]),
+        };
+        one.into_iter().chain(other).chain(many)
+    }
+
+    /// Whether the request changes the root directory.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        match self {
+            Self::CreateFile { .. }
+            | Self::MakeDirectory { .. }
+            | Self::Upload { .. }
+            | Self::Remove { .. }
+            | Self::Move { .. } => true,
+            Self::List { .. } | Self::Stat { .. } | Self::Download { .. } | Self::Status => false,
+        }
+    }
+
+    /// A word for what the request does, shown to others who have to wait for it.
+    #[must_use]
+    pub fn activity(&self) -> &'static str {
+        match self {
+            Self::List { .. } => "list",
+            Self::Stat { .. } => "stat",
+            Self::CreateFile { .. } => "create-file",
+            Self::MakeDirectory { .. } => "make-directory",
+            Self::Upload { .. } => "upload",
+            Self::Download { .. } => "download",
+            Self::Remove { .. } => "remove",
+            Self::Move { .. } => "move",
+            Self::Status => "status",
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What can go wrong for a caller of this library.
+
+use remofile_protocol::handshake::Refusal;
+use remofile_protocol::wire::{ErrorCode, Failure, Holder};
+use std::io;
+use std::time::Duration;
+
+/// The result of this library's calls.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server, or the store on it, refused or failed the operation.
+    #[error("{0}")]
+    Remote(Failure),
+    /// The file system on this side refused or failed.
+    #[error("{0}")]
+    Local(Failure),
+    /// Somebody else holds the lease, and the wait for it was none or over.
+    #[error("{}", describe_busy(.0))]
+    Busy(Vec<Holder>),
+    /// The server ended the handshake.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// What answers on that port is no Remofile server of protocol 2.
+    #[error("{address} is not a Remofile server: {what}")]
+    NotRemofile {
+        /// Where it answers.
+        address: String,
+        /// What it seems to be, and what to do.
+        what: String,
+    },
+    /// The host name could not be resolved.
+    #[error("the host name {hostname:?} cannot be resolved: {source} (check the spelling and REMOFILE_HOSTNAME)")]
+    Resolve {
+        /// The name.
+        hostname: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// No connection to the server.
+    #[error("cannot connect to {address}: {source} (is the server running, and is the port right?)")]
+    Connect {
+        /// Host and port.
+        address: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The connection broke.
+    #[error("the connection to the server was lost: {0} (run the same command again)")]
+    ConnectionLost(io::Error),
+    /// The peer has not been heard of for that long.
+    #[error("the server has not answered for {} s (the line or the server is down; run the same command again)", .0.as_secs())]
+    PeerSilent(Duration),
+    /// The peer broke the protocol.
+    #[error("the server broke the protocol: {0} (is it of a newer version?)")]
+    Protocol(String),
+    /// The caller's timeout is over.
+    #[error("timed out after {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The caller interrupted the call.
+    #[error("interrupted")]
+    Interrupted,
+    /// The server cannot listen.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Address and port.
+        address: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The root directory cannot be served.
+    #[error("cannot serve {path}: {failure}")]
+    Root {
+        /// The directory.
+        path: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// The options contradict each other, or came at a wrong moment.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// The operating system failed at something that is neither file nor connection.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// A stable name for scripts, in kebab case.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Remote(failure) | Self::Local(failure) => failure.code.name(),
+            Self::Busy(_) => ErrorCode::Busy.name(),
+            Self::Refused(refusal) => refusal.name(),
+            Self::NotRemofile { .. } => "not-remofile",
+            Self::Resolve { .. } => "host-not-found",
+            Self::Connect { .. } => "cannot-connect",
+            Self::ConnectionLost(_) => "connection-lost",
+            Self::PeerSilent(_) => "peer-silent",
+            Self::Protocol(_) => "protocol",
+            Self::Timeout(_) => "timeout",
+            Self::Interrupted => "interrupted",
+            Self::Listen { .. } => "cannot-listen",
+            Self::Root { .. } => "cannot-serve",
+            Self::Usage(_) => "usage",
+            Self::System { .. } => "system",
+        }
+    }
+
+    /// The path it is about, where it is about one.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Remote(failure) | Self::Local(failure) => failure.path.as_deref(),
+            Self::Root { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// A failure that the server reported, as the caller sees it.
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure.code {
+            ErrorCode::Busy => Self::Busy(failure.holders.unwrap_or_default()),
+            _ => Self::Remote(failure),
+        }
+    }
+}
+
+fn describe_busy(holders: &[Holder]) -> String {
+    let who: Vec<String> = holders.iter().map(describe_holder).collect();
+    let who = if who.is_empty() { "somebody else".to_owned() } else { who.join(", ") };
+    format!("the server is in use by {who} (wait for it with '--wait')")
+}
+
+/// Who holds the lease, in words: "alice@laptop (192.0.2.7:51234): upload for 42 s".
+#[must_use]
+pub fn describe_holder(holder: &Holder) -> String {
+    let seconds = holder.held_milliseconds / 1000;
+    format!("{} ({}): {} for {seconds} s", holder.client, holder.address, holder.activity)
+}

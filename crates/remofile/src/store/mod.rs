@@ -1,0 +1,191 @@
+//! The store: the only room that touches the file system.
+//!
+//! Participants: the *server* serves a store rooted at its root directory; the *client* reads its
+//! sources from one and writes its downloads into one rooted at their destination. Both are jailed
+//! alike: a path that leads out of the root by whatever trick is refused.
+//!
+//! Goals: every change is atomic (a reader sees the old file or the new one, never half of one),
+//! every call is jailed, no call panics whatever the disk holds. Non-goals: leases, the network, what
+//! the user sees.
+
+// mod local;
+
+// pub use local::{LocalStore, StoreOptions};
+
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::wire::{Entry, Failure, Kind, Listed, Timestamp};
+
+/// What a store operation ends with. The failure names no path; who calls knows it.
+pub type StoreResult<T> = Result<T, Failure>;
+
+/// A tree of files with one root, however it is kept.
+pub trait Store: Send + Sync {
+    /// Tells what a path names. A symbolic link is followed where it leads to something inside the
+    /// root, and is [`Kind::Link`] where it dangles or leads out.
+    ///
+    /// # Errors
+    /// `not-found`, `not-a-directory` (a name below a file), `outside-root`, `permission-denied`...
+    fn stat(&self, path: &RemotePath) -> StoreResult<Entry>;
+
+    /// Lists a directory, sorted by name (bytes); with `recursive` every directory is followed by its
+    /// contents, in the order of [`RemotePath`]. Links are listed as [`Kind::Link`] and never followed.
+    /// What cannot be listed (an unreadable directory, a name that is no UTF-8 or has control
+    /// characters) is an element of its own, at its place; the walk goes on. The store's own
+    /// staging directory is never listed. The directory itself is not an element.
+    ///
+    /// # Errors
+    /// `not-found`, `not-a-directory`, ... if the directory itself cannot be listed.
+    fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>>;
+
+    /// Opens a regular file for reading. Links inside the root are followed.
+    ///
+    /// # Errors
+    /// `not-a-file` for directories and special files (without blocking on a pipe), `not-found`, ...
+    fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>>;
+
+    /// Creates an empty file with the configured mode.
+    ///
+    /// # Errors
+    /// `already-exists` if the name is taken by anything, or, with `update`, by anything but a regular
+    /// file; with `update` an existing file's time is set to now.
+    fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()>;
+
+    /// Creates a directory; tells whether one was made. With `parents`, missing parents too. With
+    /// `update` an existing directory is no failure.
+    ///
+    /// # Errors
+    /// `already-exists`, `not-found` (no parent), `not-a-directory` (the parent is a file), ...
+    fn make_directory(&self, path: &RemotePath, update: bool, parents: bool) -> StoreResult<bool>;
+
+    /// Holds a directory to stage files in.
+    ///
+    /// # Errors
+    /// `not-found`, `not-a-directory`, `outside-root`, ...
+    fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>>;
+
+    /// Removes a file, a link (never what it leads to) or an empty directory.
+    ///
+    /// # Errors
+    /// `not-found`, `not-empty`, `bad-request` for the root itself, ...
+    fn remove(&self, path: &RemotePath) -> StoreResult<Kind>;
+
+    /// Removes a file or a directory with its contents, some entries a step.
+    ///
+    /// # Errors
+    /// As [`Store::remove`].
+    fn remove_tree(&self, path: &RemotePath) -> StoreResult<Box<dyn Removal>>;
+
+    /// Renames within the root, atomically. With `replace` a file in the way is replaced.
+    ///
+    /// # Errors
+    /// `already-exists`, `into-itself`, `cross-device`, `not-found`, ...
+    fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()>;
+
+    /// Waits until everything committed so far is on the disk, if the store was asked to be durable.
+    ///
+    /// # Errors
+    /// `disk-failure` or `no-space` if it did not get there.
+    fn sync(&self) -> StoreResult<()>;
+}
+
+/// A walk over a directory.
+pub trait Walk: Send {
+    /// The next element; `None` at the end.
+    fn next(&mut self) -> Option<Listed>;
+}
+
+/// A regular file that is being read.
+pub trait Source: Send {
+    /// Its size and time when it was opened (permission bits included).
+    fn entry(&self) -> &Entry;
+
+    /// Fills `buffer` from `offset` as far as the file goes; short only at its end.
+    ///
+    /// # Errors
+    /// `disk-failure`, ...
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize>;
+
+    /// Whether size and times are still those of the moment it was opened.
+    ///
+    /// # Errors
+    /// `disk-failure`, ...
+    fn is_unchanged(&self) -> StoreResult<bool>;
+}
+
+/// A directory that files are staged in. Keeps the directory open.
+pub trait Directory: Send {
+    /// Stages a new file for `name`; nothing is visible until [`Staged::commit`].
+    ///
+    /// # Errors
+    /// `already-exists` at once where a file is in the way and must not be replaced, or a directory is;
+    /// `permission-denied`, `no-space`, ...
+    fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>>;
+}
+
+/// What is known of a file before its bytes arrive.
+#[derive(Debug, Clone, Copy)]
+pub struct StagePlan {
+    /// Its size, where the sender knows it.
+    pub size: Option<u64>,
+    /// Whether a file in the way is replaced.
+    pub replace: bool,
+    /// The time of last modification it shall have.
+    pub modified: Option<Timestamp>,
+    /// Permission bits to keep instead of the configured ones; setuid, setgid and sticky are dropped.
+    pub mode: Option<u32>,
+}
+
+/// A file that is not visible yet. Dropped without a word, it is forgotten.
+pub trait Staged: Send {
+    /// Appends the next bytes.
+    ///
+    /// # Errors
+    /// `no-space`, `disk-failure`, ...
+    fn write(&mut self, bytes: &[u8]) -> StoreResult<()>;
+
+    /// Gives the file its time and mode and makes it visible under its name, atomically.
+    ///
+    /// # Errors
+    /// `already-exists` if the name was taken meanwhile; the staged bytes are then forgotten.
+    fn commit(self: Box<Self>) -> StoreResult<()>;
+
+    /// Keeps the bytes for a later attempt, as far as this file can be kept: the transfer was
+    /// interrupted, not refused.
+    fn keep(self: Box<Self>);
+}
+
+/// A removal that is under way.
+pub trait Removal: Send {
+    /// Removes some hundred entries more; `Done` carries how many files and directories went in all.
+    ///
+    /// # Errors
+    /// `permission-denied` and others, with the path that could not be removed; what could be removed
+    /// before it, is.
+    fn step(&mut self) -> StoreResult<RemovalProgress>;
+}
+
+/// How far a removal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovalProgress {
+    /// There is more to remove.
+    More,
+    /// Everything is gone.
+    Done {
+        /// Files, links and special files removed.
+        files: u64,
+        /// Directories removed.
+        directories: u64,
+    },
+}
+
+/// When written files must be on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fsync {
+    /// Whenever the operating system likes.
+    #[default]
+    None,
+    /// Before an operation's success is reported: one flush of the file system.
+    End,
+    /// Each file before it becomes visible, and its directory after.
+    Each,
+}

@@ -1,5 +1,48 @@
-//! The opening of a session.
+//! The opening of a session: preface, Noise handshake and hello, in one flight each way.
+//!
+//! Participants: a client that knows a token (and perhaps the server's public key), a server that
+//! knows its tokens (and perhaps its private key). Goals: both prove that they know the token without
+//! sending it, agree on version, cipher and limits so that nobody on the line can change the choice,
+//! and do it in one round trip. Non-goals: hiding which token is used (its identifier is in clear).
+//!
+//! The handshake is always `Noise_NNpsk0_25519_ChaChaPoly_SHA256`, or `NKpsk0` where the client knows
+//! the server's public key. The cipher of the session is negotiated inside it (see [`Cipher`]): the
+//! choice is authenticated and costs no round trip.
 
+mod client;
+mod hello;
+mod preface;
 mod refusal;
+mod server;
+#[cfg(test)]
+mod tests;
 
+pub use client::{ClientCredentials, ClientHandshake, HandshakeError};
+pub use hello::{ClientHello, ServerHello};
+pub use preface::{Greeting, MAGIC, recognise};
 pub use refusal::Refusal;
+pub use server::{ServerAnswer, ServerCredentials, answer};
+
+use crate::transport::{Cipher, Opener, Sealer};
+
+/// What a finished handshake leaves: the two directions of the session and what the peer said.
+#[derive(Debug)]
+pub struct Established<Hello> {
+    /// Protects what this side sends.
+    pub sealer: Sealer,
+    /// Opens what this side receives.
+    pub opener: Opener,
+    /// The cipher both use.
+    pub cipher: Cipher,
+    /// The peer's hello.
+    pub peer: Hello,
+}
+
+fn noise_parameters(pattern: preface::Pattern) -> snow::params::NoiseParams {
+    match pattern {
+        preface::Pattern::TokenOnly => "Noise_NNpsk0_25519_ChaChaPoly_SHA256",
+        preface::Pattern::ServerKey => "Noise_NKpsk0_25519_ChaChaPoly_SHA256",
+    }
+    .parse()
+    .expect("both names are Noise protocols that the resolver knows")
+}

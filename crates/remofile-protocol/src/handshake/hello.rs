@@ -1,0 +1,112 @@
+//! What both sides tell each other inside the handshake.
+
+use crate::limits::{DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
+use crate::path::NameRule;
+use crate::transport::Cipher;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+
+/// Longest agent or client name that is sent, in bytes.
+const MAX_TEXT_BYTES: usize = 128;
+
+/// What a client says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ClientHello {
+    /// The ciphers it accepts, preferred ones first.
+    #[n(0)]
+    pub ciphers: Vec<Cipher>,
+    /// The name and version of its software.
+    #[n(1)]
+    pub agent: String,
+    /// User and host, shown to others who have to wait for it.
+    #[n(2)]
+    pub client: String,
+    /// Largest payload of a message it accepts, in bytes.
+    #[n(3)]
+    pub max_payload_bytes: u32,
+}
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ServerHello {
+    /// The cipher of this session.
+    #[n(0)]
+    pub cipher: Cipher,
+    /// The name and version of its software.
+    #[n(1)]
+    pub agent: String,
+    /// Largest payload of a message it accepts, in bytes.
+    #[n(2)]
+    pub max_payload_bytes: u32,
+    /// Which names it admits.
+    #[n(3)]
+    pub names: NameRule,
+    /// Largest file it accepts and sends, in bytes.
+    #[n(4)]
+    pub file_size_limit: u64,
+    /// Whether it refuses every change.
+    #[n(5)]
+    pub read_only: bool,
+}
+
+impl ClientHello {
+    /// A hello with this side's usual limits; long texts are cut.
+    #[must_use]
+    pub fn new(ciphers: Vec<Cipher>, agent: &str, client: &str) -> Self {
+        Self { ciphers, agent: cut(agent), client: cut(client), max_payload_bytes: DEFAULT_PAYLOAD_BYTES }
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut hello: Self = minicbor::decode(bytes).ok()?;
+        hello.agent = printable(&hello.agent);
+        hello.client = printable(&hello.client);
+        is_payload_limit(hello.max_payload_bytes).then_some(hello)
+    }
+}
+
+impl ServerHello {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut hello: Self = minicbor::decode(bytes).ok()?;
+        hello.agent = printable(&hello.agent);
+        is_payload_limit(hello.max_payload_bytes).then_some(hello)
+    }
+}
+
+pub(super) fn write<T: Encode<()>>(hello: &T) -> Vec<u8> {
+    minicbor::to_vec(hello).expect("memory can always be written")
+}
+
+fn is_payload_limit(bytes: u32) -> bool {
+    (MIN_PAYLOAD_BYTES..=MAX_PAYLOAD_BYTES).contains(&bytes)
+}
+
+/// Texts of a peer are shown to people and written to logs.
+fn printable(text: &str) -> String {
+    cut(&text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>())
+}
+
+fn cut(text: &str) -> String {
+    let end = (0..=text.len().min(MAX_TEXT_BYTES)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    text[..end].to_owned()
+}
+
+impl<C> Encode<C> for NameRule {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.u8(match self {
+            Self::Portable => 0,
+            Self::Posix => 1,
+        })?
+        .ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for NameRule {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        match d.u8()? {
+            0 => Ok(Self::Portable),
+            1 => Ok(Self::Posix),
+            _ => Err(decode::Error::message("unknown name rule")),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The server's side of the handshake: one message in, one out.
+
+use super::preface::{self, Parsed, Pattern, Preface};
+use super::{ClientHello, Established, Refusal, ServerHello, hello, noise_parameters};
+use crate::key::PrivateKey;
+use crate::limits::{MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
+use crate::token::TokenKey;
+use crate::transport::{Cipher, Opener, Sealer};
+
+/// What a server proves itself with, and what it demands.
+#[derive(Debug)]
+pub struct ServerCredentials {
+    /// The stretched tokens it serves.
+    pub tokens: Vec<TokenKey>,
+    /// Its private key; with one, clients must use the public key and encrypt.
+    pub private_key: Option<PrivateKey>,
+    /// Whether a client may ask for an authenticated session that is not encrypted.
+    pub allow_plain: bool,
+}
+
+/// What becomes of a peer that sent these bytes.
+#[derive(Debug)]
+pub enum ServerAnswer {
+    /// They are not complete: wait for more.
+    Incomplete,
+    /// Send this and close.
+    Refuse {
+        /// Why.
+        refusal: Refusal,
+        /// The bytes to send.
+        bytes: Vec<u8>,
+    },
+    /// Send this and begin the session.
+    Accept {
+        /// The session.
+        session: Box<Established<ClientHello>>,
+        /// The bytes to send.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Answers the bytes that a client has sent so far. `hello` is what the server says of itself; its
+/// cipher is set here.
+#[must_use]
+pub fn answer(credentials: &ServerCredentials, hello: &ServerHello, received: &[u8]) -> ServerAnswer {
+    let result = match preface::read_preface(received) {
+        Parsed::Incomplete => return ServerAnswer::Incomplete,
+        Parsed::Malformed => Err(Refusal::Malformed),
+        Parsed::Complete(preface) => accept(credentials, hello, &preface),
+    };
+    match result {
+        Ok((session, bytes)) => ServerAnswer::Accept { session: Box::new(session), bytes },
+        Err(refusal) => ServerAnswer::Refuse { refusal, bytes: preface::write_answer(refusal.number(), &[]) },
+    }
+}
+
+impl Refusal {
+    /// The bytes that tell a client of this refusal, whatever it sent.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        preface::write_answer(self.number(), &[])
+    }
+}
+
+fn accept(
+    credentials: &ServerCredentials,
+    hello: &ServerHello,
+    preface: &Preface<'_>,
+) -> Result<(Established<ClientHello>, Vec<u8>), Refusal> {
+    if !(preface.lowest_version..=preface.highest_version).contains(&PROTOCOL_VERSION) {
+        return Err(Refusal::Version);
+    }
+    let pattern = preface.pattern.ok_or(Refusal::Malformed)?;
+    let token = find_token(&credentials.tokens, preface)?;
+    let mut noise = responder(credentials, pattern, token, preface)?;
+    let mut payload = [0u8; MAX_HANDSHAKE_BYTES];
+    let length = noise.read_message(preface.noise, &mut payload).map_err(|_| match pattern {
+        Pattern::TokenOnly => Refusal::Token,
+        Pattern::ServerKey => Refusal::Key,
+    })?;
+    let peer = ClientHello::read(&payload[..length]).ok_or(Refusal::Malformed)?;
+    let cipher = Cipher::choose(&peer.ciphers, credentials.allow_plain && credentials.private_key.is_none())
+        .ok_or(Refusal::EncryptionRequired)?;
+    let hello = ServerHello { cipher, ..hello.clone() };
+    let mut message = [0u8; MAX_HANDSHAKE_BYTES];
+    let length = noise
+        .write_message(&hello::write(&hello), &mut message)
+        .expect("hellos are shorter than a handshake frame");
+    let (to_server, to_client) = noise.dangerously_get_raw_split();
+    let session = Established {
+        sealer: Sealer::new(cipher, to_client),
+        opener: Opener::new(cipher, to_server),
+        cipher,
+        peer,
+    };
+    Ok((session, preface::write_answer(0, &message[..length])))
+}
+
+fn find_token<'a>(tokens: &'a [TokenKey], preface: &Preface<'_>) -> Result<&'a TokenKey, Refusal> {
+    tokens.iter().find(|token| token.identifier() == preface.token).ok_or(Refusal::Token)
+}
+
+fn responder(
+    credentials: &ServerCredentials,
+    pattern: Pattern,
+    token: &TokenKey,
+    preface: &Preface<'_>,
+) -> Result<snow::HandshakeState, Refusal> {
+    let builder = snow::Builder::new(noise_parameters(pattern))
+        .prologue(preface.prologue)
+        .and_then(|builder| builder.psk(0, token.psk()));
+    let builder = match (pattern, &credentials.private_key) {
+        (Pattern::TokenOnly, None) => builder,
+        (Pattern::TokenOnly, Some(_)) => return Err(Refusal::KeyRequired),
+        (Pattern::ServerKey, None) => return Err(Refusal::NoKey),
+        (Pattern::ServerKey, Some(key)) => builder.and_then(|builder| builder.local_private_key(key.as_bytes())),
+    };
+    Ok(builder.and_then(snow::Builder::build_responder).expect("every key that the pattern needs is set"))
+}

@@ -58,7 +58,7 @@ impl ClientHello {
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let mut hello: Self = minicbor::decode(bytes).ok()?;
+        let mut hello: Self = Decoder::new(bytes).decode().ok()?;
         hello.agent = printable(&hello.agent);
         hello.client = printable(&hello.client);
         is_payload_limit(hello.max_payload_bytes).then_some(hello)
@@ -67,7 +67,7 @@ impl ClientHello {
 
 impl ServerHello {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let mut hello: Self = minicbor::decode(bytes).ok()?;
+        let mut hello: Self = Decoder::new(bytes).decode().ok()?;
         hello.agent = printable(&hello.agent);
         is_payload_limit(hello.max_payload_bytes).then_some(hello)
     }

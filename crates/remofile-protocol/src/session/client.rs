@@ -1,0 +1,197 @@
+//! The client's machine.
+
+use super::SessionError;
+use super::core::{Core, check_items};
+use super::credit::{ReceiveWindow, SendCredit};
+use crate::limits::INITIAL_CREDIT_BYTES;
+use crate::wire::{Body, Done, Failure, Header, Holder, Item, OperationId, Request, Signal};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The client's side of a session.
+#[derive(Debug)]
+pub struct ClientSession {
+    core: Core,
+    operations: BTreeMap<OperationId, Operation>,
+    started: u64,
+}
+
+#[derive(Debug)]
+struct Operation {
+    credit: SendCredit,
+    window: ReceiveWindow,
+}
+
+/// What a message from the server means.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// Nothing that the caller has to know.
+    None,
+    /// The payload holds elements of a listing. Tell when they are consumed.
+    Entries(OperationId),
+    /// Files of a download; their bytes are the payload. Tell when they are consumed.
+    Items(OperationId, Vec<Item>),
+    /// A file of an upload was not stored.
+    ItemFailed(OperationId, Failure),
+    /// What a download will send.
+    Total {
+        /// Which download.
+        operation: OperationId,
+        /// Regular files.
+        files: u64,
+        /// Bytes of content.
+        bytes: u64,
+    },
+    /// The operation waits for the lease.
+    Waiting(OperationId, Vec<Holder>),
+    /// The operation is over.
+    Finished(OperationId, Result<Done, Failure>),
+    /// The server ends the session.
+    Closed,
+}
+
+impl ClientSession {
+    /// A fresh session; `max_payload_bytes` is what this side announced in its hello.
+    #[must_use]
+    pub fn new(max_payload_bytes: u32) -> Self {
+        Self { core: Core::new(max_payload_bytes), operations: BTreeMap::new(), started: 0 }
+    }
+
+    /// Starts an operation. Its files, if it is an upload, may follow at once within the credit.
+    pub fn start(&mut self, now: Duration, request: Request, wait_milliseconds: u64) -> OperationId {
+        self.started += 1;
+        let id = OperationId(self.started);
+        let window = match &request {
+            Request::Download { credit, .. } => ReceiveWindow::granted(*credit),
+            _ => ReceiveWindow::initial(),
+        };
+        self.operations.insert(id, Operation { credit: SendCredit::new(INITIAL_CREDIT_BYTES), window });
+        self.core.queue_header(Header { operation: id, body: Body::Request(request), wait_milliseconds });
+        self.core.operations_changed(now, self.operations.len());
+        id
+    }
+
+    /// Asks the server to end an operation; its end is still to come as an event.
+    pub fn cancel(&mut self, operation: OperationId) {
+        if self.operations.contains_key(&operation) {
+            self.core.queue(operation, Signal::Cancel);
+        }
+    }
+
+    /// Tells the server that an upload has no more items.
+    pub fn finish_upload(&mut self, operation: OperationId) {
+        self.core.queue(operation, Signal::Finish);
+    }
+
+    /// Tells the server that this session ends.
+    pub fn goodbye(&mut self) {
+        self.core.queue(OperationId::SESSION, Signal::Goodbye);
+    }
+
+    /// How many bytes of payload an operation may send now; 0 for one that is over.
+    #[must_use]
+    pub fn credit(&self, operation: OperationId) -> u64 {
+        self.operations.get(&operation).map_or(0, |operation| operation.credit.available())
+    }
+
+    /// The header of a message with files; takes its credit.
+    ///
+    /// # Errors
+    /// [`SessionError::BeyondCredit`] if the caller did not keep to [`ClientSession::credit`].
+    pub fn data(&mut self, operation: OperationId, items: Vec<Item>, payload_bytes: usize) -> Result<Header, SessionError> {
+        let bytes = payload_bytes as u64;
+        let state = self.operations.get_mut(&operation).ok_or(SessionError::Unexpected(operation))?;
+        let excess = bytes.saturating_sub(state.credit.available());
+        if !state.credit.take(bytes) {
+            return Err(SessionError::BeyondCredit { operation, excess });
+        }
+        Ok(Header::signal(operation, Signal::Data { items }))
+    }
+
+    /// Tells that bytes of payload were consumed, so that more may come.
+    pub fn consumed(&mut self, operation: OperationId, bytes: u64) {
+        if let Some(state) = self.operations.get_mut(&operation) {
+            let grant = state.window.consume(bytes);
+            self.core.grant(operation, grant);
+        }
+    }
+
+    /// Takes a message from the server.
+    ///
+    /// # Errors
+    /// [`SessionError`] if the server broke the protocol; the session is then over.
+    pub fn receive(&mut self, now: Duration, header: Header, payload_bytes: usize) -> Result<ClientEvent, SessionError> {
+        self.core.heard(now);
+        self.core.check_payload(payload_bytes)?;
+        let id = header.operation;
+        let signal = match header.body {
+            Body::Signal(signal) => signal,
+            Body::Ignorable => return Ok(ClientEvent::None),
+            Body::Request(_) | Body::Refused(_) => return Err(SessionError::Unexpected(id)),
+        };
+        if id == OperationId::SESSION {
+            return self.receive_session(signal);
+        }
+        if id.0 > self.started {
+            return Err(SessionError::OutOfOrder(id));
+        }
+        let Some(operation) = self.operations.get_mut(&id) else {
+            return Err(SessionError::Unexpected(id));
+        };
+        operation.window.receive(id, payload_bytes as u64)?;
+        match signal {
+            Signal::Entries => Ok(ClientEvent::Entries(id)),
+            Signal::Data { items } => {
+                check_items(&items, payload_bytes)?;
+                Ok(ClientEvent::Items(id, items))
+            }
+            Signal::Credit { bytes } => {
+                operation.credit.add(bytes);
+                Ok(ClientEvent::None)
+            }
+            Signal::ItemFailed { failure } => Ok(ClientEvent::ItemFailed(id, failure)),
+            Signal::Total { files, bytes } => Ok(ClientEvent::Total { operation: id, files, bytes }),
+            Signal::Waiting { holders } => Ok(ClientEvent::Waiting(id, holders)),
+            Signal::Done { done } => Ok(self.finish(now, id, Ok(done))),
+            Signal::Failed { failure } => Ok(self.finish(now, id, Err(failure))),
+            Signal::Cancel | Signal::Ping | Signal::Pong | Signal::Finish | Signal::Goodbye => {
+                Err(SessionError::Unexpected(id))
+            }
+        }
+    }
+
+    fn receive_session(&mut self, signal: Signal) -> Result<ClientEvent, SessionError> {
+        match signal {
+            Signal::Ping => self.core.queue_pong(),
+            Signal::Pong => {}
+            Signal::Goodbye => return Ok(ClientEvent::Closed),
+            _ => return Err(SessionError::Unexpected(OperationId::SESSION)),
+        }
+        Ok(ClientEvent::None)
+    }
+
+    fn finish(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) -> ClientEvent {
+        self.operations.remove(&id);
+        self.core.operations_changed(now, self.operations.len());
+        ClientEvent::Finished(id, outcome)
+    }
+
+    /// The next header to send that has no payload.
+    pub fn poll_header(&mut self) -> Option<Header> {
+        self.core.poll_header()
+    }
+
+    /// When [`ClientSession::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.core.next_timeout()
+    }
+
+    /// Does what is due.
+    ///
+    /// # Errors
+    /// [`SessionError::PeerSilent`] if the server is taken for dead.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
+        self.core.handle_timeout(now)
+    }
+}

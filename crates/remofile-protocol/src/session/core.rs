@@ -1,0 +1,121 @@
+//! What both machines share: the queue of headers, the heartbeat, the check of payloads.
+
+use super::SessionError;
+use crate::limits::{DEAD_AFTER, MAX_PAYLOAD_BYTES, PING_AFTER};
+use crate::wire::{Header, Item, OperationId, Signal};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+#[derive(Debug)]
+pub(super) struct Core {
+    outbox: VecDeque<Header>,
+    heartbeat: Heartbeat,
+    max_payload_bytes: usize,
+}
+
+/// Whether the peer has to be heard from.
+#[derive(Debug)]
+enum Heartbeat {
+    /// No operation is in flight: silence means nothing.
+    Idle,
+    /// The peer was last heard at this time.
+    Listening { heard: Duration },
+    /// It was asked whether it is there.
+    Asked { heard: Duration },
+}
+
+impl Core {
+    /// `max_payload_bytes` is what this side announced.
+    pub(super) fn new(max_payload_bytes: u32) -> Self {
+        let max_payload_bytes = max_payload_bytes.min(MAX_PAYLOAD_BYTES) as usize;
+        Self { outbox: VecDeque::new(), heartbeat: Heartbeat::Idle, max_payload_bytes }
+    }
+
+    pub(super) fn queue(&mut self, operation: OperationId, signal: Signal) {
+        self.outbox.push_back(Header::signal(operation, signal));
+    }
+
+    pub(super) fn queue_header(&mut self, header: Header) {
+        self.outbox.push_back(header);
+    }
+
+    /// Grants credit; nothing for nothing.
+    pub(super) fn grant(&mut self, operation: OperationId, bytes: u64) {
+        if bytes > 0 {
+            self.queue(operation, Signal::Credit { bytes });
+        }
+    }
+
+    /// One pong answers any number of pings that came before it could be sent.
+    pub(super) fn queue_pong(&mut self) {
+        let pong = Header::signal(OperationId::SESSION, Signal::Pong);
+        if !self.outbox.contains(&pong) {
+            self.outbox.push_front(pong);
+        }
+    }
+
+    pub(super) fn poll_header(&mut self) -> Option<Header> {
+        self.outbox.pop_front()
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    pub(super) fn heard(&mut self, now: Duration) {
+        if !matches!(self.heartbeat, Heartbeat::Idle) {
+            self.heartbeat = Heartbeat::Listening { heard: now };
+        }
+    }
+
+    /// Starts or ends the heartbeat with the operations in flight.
+    pub(super) fn operations_changed(&mut self, now: Duration, in_flight: usize) {
+        match (&self.heartbeat, in_flight) {
+            (_, 0) => self.heartbeat = Heartbeat::Idle,
+            (Heartbeat::Idle, _) => self.heartbeat = Heartbeat::Listening { heard: now },
+            _ => {}
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
+        match self.heartbeat {
+            Heartbeat::Idle => None,
+            Heartbeat::Listening { heard } => Some(heard + PING_AFTER),
+            Heartbeat::Asked { heard } => Some(heard + DEAD_AFTER),
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
+        match self.heartbeat {
+            Heartbeat::Listening { heard } if now >= heard + PING_AFTER => {
+                self.queue(OperationId::SESSION, Signal::Ping);
+                self.heartbeat = Heartbeat::Asked { heard };
+                Ok(())
+            }
+            Heartbeat::Asked { heard } if now >= heard + DEAD_AFTER => Err(SessionError::PeerSilent(DEAD_AFTER)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn check_payload(&self, payload_bytes: usize) -> Result<(), SessionError> {
+        if payload_bytes > self.max_payload_bytes {
+            return Err(SessionError::PayloadTooLarge(payload_bytes));
+        }
+        Ok(())
+    }
+}
+
+/// The items of a message must say of every byte of its payload where it belongs.
+pub(super) fn check_items(items: &[Item], payload_bytes: usize) -> Result<(), SessionError> {
+    let named: u64 = items
+        .iter()
+        .map(|item| match item {
+            Item::Data { length } => u64::from(*length),
+            _ => 0,
+        })
+        .sum();
+    if named != payload_bytes as u64 {
+        return Err(SessionError::PayloadMismatch { items: named, payload: payload_bytes });
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! The server's machine.
+
+use super::SessionError;
+use super::core::{Core, check_items};
+use super::credit::{ReceiveWindow, SendCredit};
+use crate::limits::{INITIAL_CREDIT_BYTES, MAX_OPERATIONS};
+use crate::wire::{Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, Signal};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Headers that wait to be sent before this side stops to take new messages.
+const BACKLOG: usize = 1024;
+
+/// The server's side of a session.
+#[derive(Debug)]
+pub struct ServerSession {
+    core: Core,
+    operations: BTreeMap<OperationId, Operation>,
+    last: OperationId,
+}
+
+#[derive(Debug)]
+struct Operation {
+    credit: SendCredit,
+    window: ReceiveWindow,
+}
+
+/// What a message from the client means.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ServerEvent {
+    /// Nothing that the caller has to know.
+    None,
+    /// A new operation.
+    Request {
+        /// Its number.
+        operation: OperationId,
+        /// What is asked for.
+        request: Request,
+        /// For how many milliseconds to wait for the lease.
+        wait_milliseconds: u64,
+    },
+    /// Files of an upload; their bytes are the payload. Tell when they are consumed.
+    Items(OperationId, Vec<Item>),
+    /// An upload has no more items.
+    Finish(OperationId),
+    /// The client wants an operation to end.
+    Cancel(OperationId),
+    /// The client ends the session.
+    Closed,
+}
+
+impl ServerSession {
+    /// A fresh session; `max_payload_bytes` is what this side announced in its hello.
+    #[must_use]
+    pub fn new(max_payload_bytes: u32) -> Self {
+        Self { core: Core::new(max_payload_bytes), operations: BTreeMap::new(), last: OperationId::SESSION }
+    }
+
+    /// Takes a message from the client.
+    ///
+    /// # Errors
+    /// [`SessionError`] if the client broke the protocol; the session is then over.
+    pub fn receive(&mut self, now: Duration, header: Header, payload_bytes: usize) -> Result<ServerEvent, SessionError> {
+        self.core.heard(now);
+        self.core.check_payload(payload_bytes)?;
+        let id = header.operation;
+        match header.body {
+            Body::Ignorable => Ok(ServerEvent::None),
+            Body::Signal(signal) if id == OperationId::SESSION => self.receive_session(signal),
+            Body::Signal(signal) => self.receive_signal(id, signal, payload_bytes),
+            Body::Request(request) => {
+                if !self.begin(now, id, &request)? {
+                    return Ok(ServerEvent::None);
+                }
+                Ok(ServerEvent::Request { operation: id, request, wait_milliseconds: header.wait_milliseconds })
+            }
+            Body::Refused(failure) => {
+                self.take_number(id)?;
+                self.core.queue(id, Signal::Failed { failure });
+                Ok(ServerEvent::None)
+            }
+        }
+    }
+
+    fn take_number(&mut self, id: OperationId) -> Result<(), SessionError> {
+        if id <= self.last {
+            return Err(SessionError::OutOfOrder(id));
+        }
+        self.last = id;
+        Ok(())
+    }
+
+    fn begin(&mut self, now: Duration, id: OperationId, request: &Request) -> Result<bool, SessionError> {
+        self.take_number(id)?;
+        if self.operations.len() >= MAX_OPERATIONS {
+            self.core.queue(id, Signal::Failed { failure: ErrorCode::TooMany.into() });
+            return Ok(false);
+        }
+        let credit = match request {
+            Request::Download { credit, .. } => *credit,
+            _ => INITIAL_CREDIT_BYTES,
+        };
+        self.operations
+            .insert(id, Operation { credit: SendCredit::new(credit), window: ReceiveWindow::initial() });
+        self.core.operations_changed(now, self.operations.len());
+        Ok(true)
+    }
+
+    fn receive_session(&mut self, signal: Signal) -> Result<ServerEvent, SessionError> {
+        match signal {
+            Signal::Ping => self.core.queue_pong(),
+            Signal::Pong => {}
+            Signal::Goodbye => return Ok(ServerEvent::Closed),
+            _ => return Err(SessionError::Unexpected(OperationId::SESSION)),
+        }
+        Ok(ServerEvent::None)
+    }
+
+    fn receive_signal(&mut self, id: OperationId, signal: Signal, payload_bytes: usize) -> Result<ServerEvent, SessionError> {
+        if id > self.last {
+            return Err(SessionError::OutOfOrder(id));
+        }
+        // The client cannot know yet that the operation is over: what it still sends is dropped.
+        let Some(operation) = self.operations.get_mut(&id) else {
+            return Ok(ServerEvent::None);
+        };
+        operation.window.receive(id, payload_bytes as u64)?;
+        match signal {
+            Signal::Data { items } => {
+                check_items(&items, payload_bytes)?;
+                Ok(ServerEvent::Items(id, items))
+            }
+            Signal::Credit { bytes } => {
+                operation.credit.add(bytes);
+                Ok(ServerEvent::None)
+            }
+            Signal::Finish => Ok(ServerEvent::Finish(id)),
+            Signal::Cancel => Ok(ServerEvent::Cancel(id)),
+            _ => Err(SessionError::Unexpected(id)),
+        }
+    }
+
+    /// Opens the full credit window of an upload that has got its lease.
+    pub fn open_window(&mut self, operation: OperationId) {
+        if let Some(state) = self.operations.get_mut(&operation) {
+            let grant = state.window.open();
+            self.core.grant(operation, grant);
+        }
+    }
+
+    /// Tells that bytes of payload were consumed, so that more may come.
+    pub fn consumed(&mut self, operation: OperationId, bytes: u64) {
+        if let Some(state) = self.operations.get_mut(&operation) {
+            let grant = state.window.consume(bytes);
+            self.core.grant(operation, grant);
+        }
+    }
+
+    /// How many bytes of payload an operation may send now; 0 for one that is over.
+    #[must_use]
+    pub fn credit(&self, operation: OperationId) -> u64 {
+        self.operations.get(&operation).map_or(0, |operation| operation.credit.available())
+    }
+
+    /// The header of a message with files; takes its credit.
+    ///
+    /// # Errors
+    /// [`SessionError::BeyondCredit`] if the caller did not keep to [`ServerSession::credit`].
+    pub fn data(&mut self, operation: OperationId, items: Vec<Item>, payload_bytes: usize) -> Result<Header, SessionError> {
+        self.take_credit(operation, payload_bytes)?;
+        Ok(Header::signal(operation, Signal::Data { items }))
+    }
+
+    /// The header of a message with elements of a listing; takes its credit.
+    ///
+    /// # Errors
+    /// As [`ServerSession::data`].
+    pub fn entries(&mut self, operation: OperationId, payload_bytes: usize) -> Result<Header, SessionError> {
+        self.take_credit(operation, payload_bytes)?;
+        Ok(Header::signal(operation, Signal::Entries))
+    }
+
+    fn take_credit(&mut self, operation: OperationId, payload_bytes: usize) -> Result<(), SessionError> {
+        let bytes = payload_bytes as u64;
+        let state = self.operations.get_mut(&operation).ok_or(SessionError::Unexpected(operation))?;
+        let excess = bytes.saturating_sub(state.credit.available());
+        if !state.credit.take(bytes) {
+            return Err(SessionError::BeyondCredit { operation, excess });
+        }
+        Ok(())
+    }
+
+    /// Tells the client that a file of its upload was not stored.
+    pub fn item_failed(&mut self, operation: OperationId, failure: Failure) {
+        self.core.queue(operation, Signal::ItemFailed { failure });
+    }
+
+    /// Tells the client what a download will send.
+    pub fn total(&mut self, operation: OperationId, files: u64, bytes: u64) {
+        self.core.queue(operation, Signal::Total { files, bytes });
+    }
+
+    /// Tells the client that its operation waits for the lease.
+    pub fn waiting(&mut self, operation: OperationId, holders: Vec<Holder>) {
+        self.core.queue(operation, Signal::Waiting { holders });
+    }
+
+    /// Ends an operation.
+    pub fn finish(&mut self, now: Duration, operation: OperationId, outcome: Result<Done, Failure>) {
+        if self.operations.remove(&operation).is_none() {
+            return;
+        }
+        self.core.queue(
+            operation,
+            match outcome {
+                Ok(done) => Signal::Done { done },
+                Err(failure) => Signal::Failed { failure },
+            },
+        );
+        self.core.operations_changed(now, self.operations.len());
+    }
+
+    /// Tells the client that this session ends.
+    pub fn goodbye(&mut self) {
+        self.core.queue(OperationId::SESSION, Signal::Goodbye);
+    }
+
+    /// Whether so much waits to be sent that no further message should be taken.
+    #[must_use]
+    pub fn is_congested(&self) -> bool {
+        self.core.queued() >= BACKLOG
+    }
+
+    /// The next header to send that has no payload.
+    pub fn poll_header(&mut self) -> Option<Header> {
+        self.core.poll_header()
+    }
+
+    /// When [`ServerSession::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.core.next_timeout()
+    }
+
+    /// Does what is due.
+    ///
+    /// # Errors
+    /// [`SessionError::PeerSilent`] if the client is taken for dead.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
+        self.core.handle_timeout(now)
+    }
+}

@@ -65,11 +65,11 @@ fn the_token_alone_opens_an_encrypted_session() {
     let (mut client_side, mut server_side) = run(&client(None), false, &server(None, true)).unwrap();
     assert!(client_side.cipher.encrypts());
     assert_eq!(server_side.peer.client, "alice@laptop");
-    let mut record = b"\0\0\0\0hello".to_vec();
-    client_side.sealer.seal(&mut record, 0);
+    let mut record = b"\0\0\0\0hello0123456789abcdef".to_vec();
+    client_side.sealer.seal(&mut record);
     assert_eq!(server_side.opener.open(&mut record).unwrap(), b"hello");
-    let mut record = b"\0\0\0\0back".to_vec();
-    server_side.sealer.seal(&mut record, 0);
+    let mut record = b"\0\0\0\0back0123456789abcdef".to_vec();
+    server_side.sealer.seal(&mut record);
     assert_eq!(client_side.opener.open(&mut record).unwrap(), b"back");
 }
 

@@ -40,22 +40,23 @@ impl Sealer {
         Self(Direction::new(cipher, key))
     }
 
-    /// Makes a record of everything in `buffer` from `start` on: [`LENGTH_BYTES`] that will hold the
-    /// length, then the body. The tag is appended.
+    /// Makes a record of a body in place: `record` is [`LENGTH_BYTES`] that will hold the length, the
+    /// body, and [`TAG_BYTES`] that will hold the tag.
     ///
     /// # Panics
-    /// If there are fewer than [`LENGTH_BYTES`] bytes from `start` on, or 4 GiB or more.
-    pub fn seal(&mut self, buffer: &mut Vec<u8>, start: usize) {
-        let length = buffer.len() - start - LENGTH_BYTES + TAG_BYTES;
-        let length = u32::try_from(length).expect("bodies are bounded by the payload limit").to_be_bytes();
-        buffer[start..start + LENGTH_BYTES].copy_from_slice(&length);
+    /// If `record` is too short to hold length and tag, or has 4 GiB or more.
+    pub fn seal(&mut self, record: &mut [u8]) {
+        let length = u32::try_from(record.len() - LENGTH_BYTES).expect("bodies are bounded by the payload limit");
         let nonce = self.0.next_nonce();
+        let tag_at = record.len() - TAG_BYTES;
+        record[..LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
         let tag = if self.0.cipher.encrypts() {
-            self.0.key.seal_in_place_separate_tag(nonce, Aad::from(length), &mut buffer[start + LENGTH_BYTES..])
+            let aad = Aad::from(length.to_be_bytes());
+            self.0.key.seal_in_place_separate_tag(nonce, aad, &mut record[LENGTH_BYTES..tag_at])
         } else {
-            self.0.key.seal_in_place_separate_tag(nonce, Aad::from(&buffer[start..]), &mut [])
+            self.0.key.seal_in_place_separate_tag(nonce, Aad::from(&record[..tag_at]), &mut [])
         };
-        buffer.extend_from_slice(tag.expect("the body is within the cipher's bounds").as_ref());
+        record[tag_at..].copy_from_slice(tag.expect("the body is within the cipher's bounds").as_ref());
     }
 }
 
@@ -138,11 +139,9 @@ mod tests {
     const CIPHERS: [Cipher; 4] = [Cipher::Aes256Gcm, Cipher::ChaCha20Poly1305, Cipher::Aes256GcmPlain, Cipher::ChaCha20Poly1305Plain];
 
     fn record(sealer: &mut Sealer, body: &[u8]) -> Vec<u8> {
-        let mut buffer = b"before".to_vec();
-        buffer.extend_from_slice(&[0; LENGTH_BYTES]);
-        buffer.extend_from_slice(body);
-        sealer.seal(&mut buffer, 6);
-        buffer.split_off(6)
+        let mut record = [&[0; LENGTH_BYTES][..], body, &[0; TAG_BYTES]].concat();
+        sealer.seal(&mut record);
+        record
     }
 
     #[test]

@@ -1,13 +1,35 @@
-//! The server (interface; the bodies come with the carrier).
+//! The server: jails a root directory and answers sessions.
+//!
+//! Participants: the *lobby* holds every peer that has not proved a token yet, on one event loop; a
+//! *session* has a thread of its own and runs *operations* on the store, one *lease* each. A request's
+//! way: `lobby` (bytes, handshake) -> `connection` (records) -> `session` (messages) -> `operation`
+//! -> the store.
 
-use crate::error::Result;
-use crate::store::Fsync;
+mod connection;
+mod leases;
+mod lobby;
+mod operation;
+mod session;
+mod slowdown;
+
+use crate::carrier::Waker;
+use crate::error::{Error, Result};
+use crate::store::{Fsync, LocalStore, Store, StoreOptions};
+use lobby::Lobby;
+use session::Shared;
 use remofile_protocol::key::PrivateKey;
+use remofile_protocol::handshake::ServerCredentials;
 use remofile_protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
 use remofile_protocol::path::NameRule;
 use remofile_protocol::token::Token;
-use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Partials that nobody has continued for so long are removed.
+const PARTIAL_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How a server behaves.
 #[derive(Debug, Clone)]
@@ -55,47 +77,192 @@ impl Default for ServerOptions {
 
 /// A server of one root directory.
 #[derive(Debug)]
-pub struct Server;
+pub struct Server {
+    root: PathBuf,
+    token: Token,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    options: ServerOptions,
+    run: Run,
+}
+
+#[derive(Debug)]
+enum Run {
+    Idle,
+    /// Bound or serving.
+    Running(Arc<Stop>),
+}
+
+/// Ends a running server.
+#[derive(Debug)]
+struct Stop {
+    stopping: AtomicBool,
+    waker: Waker,
+}
 
 /// A server that listens and does not answer yet.
 #[derive(Debug)]
-pub struct Bound;
+pub struct Bound<'a> {
+    server: &'a Server,
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    store: LocalStore,
+    stop: Arc<Stop>,
+    options: ServerOptions,
+}
 
 impl Server {
     /// A server of an existing directory.
-    pub fn new(_root: impl AsRef<Path>, _token: Token) -> Result<Self> {
-        unimplemented!()
+    ///
+    /// # Errors
+    /// [`Error::Root`] if there is no such directory.
+    pub fn new(root: impl AsRef<Path>, token: Token) -> Result<Self> {
+        let root = root.as_ref().to_owned();
+        open_root(&root, StoreOptions::default())?;
+        Ok(Self { root, token, state: Mutex::new(State { options: ServerOptions::default(), run: Run::Idle }) })
     }
+
     /// The options in force.
+    #[must_use]
     pub fn options(&self) -> ServerOptions {
-        unimplemented!()
+        self.lock().options.clone()
     }
-    /// Changes the options; refused (`Error::Usage`) while the server runs or if they make no sense.
-    pub fn set_options(&self, _options: ServerOptions) -> Result<()> {
-        unimplemented!()
+
+    /// Changes the options.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] while the server runs, or if the options make no sense.
+    pub fn set_options(&self, options: ServerOptions) -> Result<()> {
+        check(&options)?;
+        let mut state = self.lock();
+        match state.run {
+            Run::Running(_) => Err(Error::Usage("options cannot be changed while the server is running")),
+            Run::Idle => {
+                state.options = options;
+                Ok(())
+            }
+        }
     }
-    /// Listens. No address means all, IPv4 and IPv6; port 0 picks a free one.
-    pub fn bind(&self, _port: u16, _address: Option<IpAddr>) -> Result<Bound> {
-        unimplemented!()
+
+    /// Listens. No address means all, IPv4 and IPv6; port 0 picks a free one. Connections are taken
+    /// from now on, and answered by [`Bound::serve`].
+    ///
+    /// # Errors
+    /// [`Error::Listen`], [`Error::Root`], and [`Error::Usage`] if the server is running already.
+    pub fn bind(&self, port: u16, address: Option<IpAddr>) -> Result<Bound<'_>> {
+        let options = self.options();
+        let store = open_root(
+            &self.root,
+            StoreOptions {
+                file_mode: options.file_mode,
+                directory_mode: options.directory_mode,
+                fsync: options.fsync,
+                read_only: options.read_only,
+                names: options.names,
+            },
+        )?;
+        let listeners = lobby::listen(port, address)?;
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let waker = Waker::new().map_err(|source| Error::System { what: "cannot start the server", source })?;
+        let stop = Arc::new(Stop { stopping: AtomicBool::new(false), waker });
+        let mut state = self.lock();
+        if let Run::Running(_) = state.run {
+            return Err(Error::Usage("the server is running already"));
+        }
+        state.run = Run::Running(Arc::clone(&stop));
+        drop(state);
+        Ok(Bound { server: self, listeners, addresses, store, stop, options })
     }
+
     /// Listens and serves until [`Server::terminate`].
-    pub fn run(&self, _port: u16, _address: Option<IpAddr>) -> Result<()> {
-        unimplemented!()
+    ///
+    /// # Errors
+    /// As [`Server::bind`] and [`Bound::serve`].
+    pub fn run(&self, port: u16, address: Option<IpAddr>) -> Result<()> {
+        self.bind(port, address)?.serve()
     }
+
     /// Ends [`Server::run`] and [`Bound::serve`] from any thread: operations are interrupted, what can
-    /// be resumed is kept. Fails with `Error::Usage` if the server is not running.
+    /// be resumed is kept, clients are told.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the server is not running.
     pub fn terminate(&self) -> Result<()> {
-        unimplemented!()
+        match &self.lock().run {
+            Run::Idle => Err(Error::Usage("the server is not running")),
+            Run::Running(stop) => {
+                stop.stopping.store(true, Ordering::Release);
+                stop.waker.wake();
+                Ok(())
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No change to the state can be left half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Bound {
+impl Bound<'_> {
     /// The addresses it really listens on.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        unimplemented!()
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
+
     /// Serves until [`Server::terminate`].
-    pub fn serve(self) -> Result<()> {
-        unimplemented!()
+    ///
+    /// # Errors
+    /// [`Error::System`] if the operating system fails the event loop.
+    pub fn serve(mut self) -> Result<()> {
+        if !self.options.read_only {
+            self.store.expire_partials(PARTIAL_EXPIRY);
+        }
+        let credentials = ServerCredentials {
+            tokens: vec![self.server.token.stretch()],
+            private_key: self.options.private_key.clone(),
+            allow_plain: self.options.allow_plain && !self.options.require_encryption,
+        };
+        let store: Arc<dyn Store> = Arc::new(self.store.clone());
+        let shared = Arc::new(Shared {
+            store,
+            leases: leases::Leases::default(),
+            options: self.options.clone(),
+            agent: crate::agent(),
+            started: Instant::now(),
+            stopping: AtomicBool::new(false),
+        });
+        let listeners = std::mem::take(&mut self.listeners);
+        Lobby::new(listeners, credentials, shared, &self.stop.waker)
+            .and_then(|lobby| lobby.run(&self.stop.stopping))
+            .map_err(|source| Error::System { what: "the server cannot go on", source })
     }
+}
+
+impl Drop for Bound<'_> {
+    fn drop(&mut self) {
+        self.server.lock().run = Run::Idle;
+    }
+}
+
+fn open_root(root: &Path, options: StoreOptions) -> Result<LocalStore> {
+    LocalStore::open(root, options).map_err(|failure| Error::Root { path: root.display().to_string(), failure })
+}
+
+fn check(options: &ServerOptions) -> Result<()> {
+    let (least, most) = options.chunk_size_range;
+    if options.file_size_limit == 0 {
+        return Err(Error::Usage("the file size limit must be greater than 0"));
+    }
+    if least == 0 || most < least {
+        return Err(Error::Usage("chunk sizes must be greater than 0, and the largest at least the smallest"));
+    }
+    if options.allow_plain && (options.require_encryption || options.private_key.is_some()) {
+        return Err(Error::Usage("a server that requires encryption, or has a private key, cannot admit sessions without it"));
+    }
+    Ok(())
 }

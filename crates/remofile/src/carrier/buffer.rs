@@ -1,0 +1,223 @@
+//! The buffers on both sides of a link: allocated once, never zeroed again.
+
+use super::link::LinkError;
+use remofile_protocol::limits::MAX_HEADER_BYTES;
+use remofile_protocol::transport::{LENGTH_BYTES, Opener, Sealer, TAG_BYTES};
+use remofile_protocol::wire::Header;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::ops::Range;
+
+/// Bytes of the header's length at the end of a body.
+const HEADER_LENGTH_BYTES: usize = 4;
+
+/// What a record has beside its payload, at most.
+const OVERHEAD: usize = LENGTH_BYTES + MAX_HEADER_BYTES + HEADER_LENGTH_BYTES + TAG_BYTES;
+
+/// Read ahead beyond the record at hand: small messages arrive many at a time, and what is left of a
+/// large one is cheap to move.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// Sealed records that wait to be sent.
+#[derive(Debug)]
+pub struct OutBuffer {
+    bytes: Vec<u8>,
+    sent: usize,
+    end: usize,
+    max_payload: usize,
+    header: Vec<u8>,
+}
+
+impl OutBuffer {
+    /// A buffer for messages with payloads of at most `max_payload` bytes.
+    #[must_use]
+    pub fn new(max_payload: usize) -> Self {
+        Self { bytes: Vec::new(), sent: 0, end: 0, max_payload, header: Vec::new() }
+    }
+
+    /// Whether everything was sent.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sent == self.end
+    }
+
+    /// Whether a message without payload has room behind those that wait.
+    pub(super) fn has_room(&self) -> bool {
+        self.end + OVERHEAD <= READ_AHEAD.max(OVERHEAD * 2)
+    }
+
+    /// Begins a message; its payload is written in place.
+    pub fn message(&mut self) -> MessageWriter<'_> {
+        if self.is_empty() {
+            (self.sent, self.end) = (0, 0);
+        }
+        MessageWriter { start: self.end, payload: 0, buffer: self }
+    }
+
+    fn ensure(&mut self, length: usize) {
+        if self.bytes.len() < length {
+            self.bytes.resize(length, 0);
+        }
+    }
+
+    pub(super) fn send(&mut self, stream: &mut TcpStream) -> Result<bool, LinkError> {
+        while !self.is_empty() {
+            match stream.write(&self.bytes[self.sent..self.end]) {
+                Ok(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(LinkError::Lost(error)),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A message that is being written. Dropped before [`MessageWriter::finish`], it was never begun.
+#[derive(Debug)]
+pub struct MessageWriter<'a> {
+    buffer: &'a mut OutBuffer,
+    start: usize,
+    payload: usize,
+}
+
+impl MessageWriter<'_> {
+    /// Payload bytes written so far.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.payload
+    }
+
+    /// Payload bytes that still fit.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.buffer.max_payload - self.payload
+    }
+
+    /// Where the next `length` bytes of payload go; at most [`MessageWriter::room`].
+    pub fn space(&mut self, length: usize) -> &mut [u8] {
+        let length = length.min(self.room());
+        let at = self.start + LENGTH_BYTES + self.payload;
+        self.buffer.ensure(at + length);
+        &mut self.buffer.bytes[at..at + length]
+    }
+
+    /// Counts bytes that were put into [`MessageWriter::space`].
+    pub fn advance(&mut self, length: usize) {
+        debug_assert!(length <= self.room());
+        self.payload += length;
+    }
+
+    /// Takes payload back, to `length` bytes.
+    pub fn truncate(&mut self, length: usize) {
+        self.payload = self.payload.min(length);
+    }
+
+    /// Appends payload that lies elsewhere; gives how much of it fitted.
+    pub fn append(&mut self, bytes: &[u8]) -> usize {
+        let space = self.space(bytes.len());
+        let length = space.len();
+        space.copy_from_slice(&bytes[..length]);
+        self.advance(length);
+        length
+    }
+
+    /// Ends the message with its header and seals it.
+    pub fn finish(self, header: &Header, sealer: &mut Sealer) {
+        let Self { buffer, start, payload } = self;
+        buffer.header.clear();
+        header.encode(&mut buffer.header);
+        let header_bytes = buffer.header.len();
+        let header_at = start + LENGTH_BYTES + payload;
+        let length_at = header_at + header_bytes;
+        let end = length_at + HEADER_LENGTH_BYTES + TAG_BYTES;
+        buffer.ensure(end);
+        buffer.bytes[header_at..length_at].copy_from_slice(&buffer.header);
+        let header_length = u32::try_from(header_bytes).expect("headers are far below 4 GiB").to_be_bytes();
+        buffer.bytes[length_at..length_at + HEADER_LENGTH_BYTES].copy_from_slice(&header_length);
+        sealer.seal(&mut buffer.bytes[start..end]);
+        buffer.end = end;
+    }
+}
+
+/// Received bytes that are no whole record yet.
+#[derive(Debug)]
+pub(super) struct InBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    max_record: usize,
+}
+
+/// A record's parts in the buffer.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) payload: Range<usize>,
+    pub(super) header: Range<usize>,
+}
+
+impl InBuffer {
+    pub(super) fn new(max_payload: usize, received: &[u8]) -> Self {
+        let max_record = max_payload + OVERHEAD;
+        Self { bytes: received.to_vec(), start: 0, end: received.len(), max_record }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Opens the next record if it is complete.
+    pub(super) fn open(&mut self, opener: &mut Opener) -> Result<Option<Opened>, LinkError> {
+        let Some(total) = self.record_bytes()? else { return Ok(None) };
+        if self.end - self.start < total {
+            return Ok(None);
+        }
+        let record = self.start..self.start + total;
+        let body_bytes = opener.open(&mut self.bytes[record.clone()])?.len();
+        self.start = record.end;
+        let body = record.start + LENGTH_BYTES..record.start + LENGTH_BYTES + body_bytes;
+        let length_at = body_bytes.checked_sub(HEADER_LENGTH_BYTES).map(|at| body.start + at).ok_or(LinkError::Malformed)?;
+        let header_length = be_u32(&self.bytes[length_at..body.end]);
+        let header_at = length_at.checked_sub(header_length).filter(|&at| at >= body.start).ok_or(LinkError::Malformed)?;
+        Ok(Some(Opened { payload: body.start..header_at, header: header_at..length_at }))
+    }
+
+    fn record_bytes(&self) -> Result<Option<usize>, LinkError> {
+        let received = &self.bytes[self.start..self.end];
+        if received.len() < LENGTH_BYTES {
+            return Ok(None);
+        }
+        let total = LENGTH_BYTES + be_u32(received);
+        if total > self.max_record {
+            return Err(LinkError::Malformed);
+        }
+        Ok(Some(total))
+    }
+
+    /// Reads what there is; `false` if there is nothing.
+    pub(super) fn fill(&mut self, stream: &mut TcpStream) -> Result<bool, LinkError> {
+        self.bytes.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        let wanted = self.record_bytes()?.unwrap_or(0) + READ_AHEAD;
+        if self.bytes.len() < wanted {
+            self.bytes.resize(wanted, 0);
+        }
+        loop {
+            match stream.read(&mut self.bytes[self.end..wanted]) {
+                Ok(0) if self.end == 0 => return Err(LinkError::Closed),
+                Ok(0) => return Err(LinkError::Lost(io::ErrorKind::UnexpectedEof.into())),
+                Ok(count) => {
+                    self.end += count;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(LinkError::Lost(error)),
+            }
+        }
+    }
+}
+
+fn be_u32(bytes: &[u8]) -> usize {
+    bytes.iter().take(4).fold(0, |sum, &byte| sum << 8 | usize::from(byte))
+}

@@ -1,0 +1,19 @@
+//! The carrier: moves messages between a session machine and its peer's.
+//!
+//! Participants: a [`Link`] seals and opens records on one TCP connection; an [`Endpoint`] is whoever
+//! has something to say over it (a server's session, a client's call); [`drive`] runs both on one
+//! thread that never blocks but in `poll`. Goals: one system call a message where the kernel allows it,
+//! no copy of a payload, no way for a peer that reads or writes slowly to hang anyone. Non-goals: what
+//! the messages mean.
+
+mod buffer;
+mod drive;
+mod link;
+mod socket;
+mod wake;
+
+pub use buffer::{MessageWriter, OutBuffer};
+pub use drive::{Endpoint, Produced, drive};
+pub use link::{Link, LinkError, Message};
+pub use socket::prepare;
+pub use wake::Waker;

@@ -1,0 +1,229 @@
+//! Leases: who may run operations now.
+//!
+//! Reads share, a write has the root to itself. Operations of one session never stand in each other's
+//! way: the rule protects clients from each other, not from themselves. Who waits is served in order;
+//! a request that will not wait is let in beside the holders even while others queue.
+
+use crate::carrier::Waker;
+use remofile_protocol::wire::{Holder, OperationId};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// What an operation does to the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+/// An operation that has or wants a lease.
+#[derive(Debug, Clone)]
+pub(super) struct Claim {
+    pub(super) session: u64,
+    pub(super) operation: OperationId,
+    pub(super) access: Access,
+    pub(super) client: String,
+    pub(super) address: String,
+    pub(super) activity: &'static str,
+}
+
+/// All leases of one root.
+#[derive(Debug, Default)]
+pub(super) struct Leases {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Vec<(Claim, Instant)>,
+    queue: VecDeque<(Claim, Waker)>,
+}
+
+/// What a claim came to.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Granted,
+    /// These are in the way. With a waker given, the claim is in the queue.
+    Busy(Vec<Holder>),
+}
+
+impl Leases {
+    /// Claims a lease; queues the claim if it is refused and `waker` is to be called when it is due.
+    pub(super) fn claim(&self, now: Instant, claim: Claim, waker: Option<&Waker>) -> Answer {
+        let mut state = self.lock();
+        let blockers = state.blockers(now, &claim);
+        let must_queue = waker.is_some() && !state.queue.is_empty() && !state.has_any(claim.session);
+        match waker {
+            _ if blockers.is_empty() && !must_queue => {
+                state.held.push((claim, now));
+                Answer::Granted
+            }
+            None => Answer::Busy(blockers),
+            Some(waker) => {
+                state.queue.push_back((claim, waker.clone()));
+                Answer::Busy(if blockers.is_empty() { state.holders(now) } else { blockers })
+            }
+        }
+    }
+
+    /// Whether an operation has its lease.
+    pub(super) fn is_held(&self, session: u64, operation: OperationId) -> bool {
+        self.lock().held.iter().any(|(claim, _)| claim.is(session, operation))
+    }
+
+    /// Who is in the way of a claim now.
+    pub(super) fn holders(&self, now: Instant) -> (Vec<Holder>, usize) {
+        let state = self.lock();
+        (state.holders(now), state.queue.len())
+    }
+
+    /// Gives a lease, or a place in the queue, back.
+    pub(super) fn release(&self, now: Instant, session: u64, operation: OperationId) {
+        self.release_where(now, |claim| claim.is(session, operation));
+    }
+
+    /// Gives everything back that a session has.
+    pub(super) fn release_session(&self, now: Instant, session: u64) {
+        self.release_where(now, |claim| claim.session == session);
+    }
+
+    fn release_where(&self, now: Instant, matches: impl Fn(&Claim) -> bool) {
+        let mut state = self.lock();
+        state.held.retain(|(claim, _)| !matches(claim));
+        state.queue.retain(|(claim, _)| !matches(claim));
+        while let Some((claim, _)) = state.queue.front() {
+            if !state.blockers(now, claim).is_empty() {
+                break;
+            }
+            if let Some((claim, waker)) = state.queue.pop_front() {
+                state.held.push((claim, now));
+                waker.wake();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change above is complete before it can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn blockers(&self, now: Instant, wanted: &Claim) -> Vec<Holder> {
+        let blocks = |claim: &Claim| {
+            claim.session != wanted.session && (claim.access == Access::Write || wanted.access == Access::Write)
+        };
+        self.held.iter().filter(|(claim, _)| blocks(claim)).map(|(claim, since)| claim.holder(now, *since)).collect()
+    }
+
+    fn holders(&self, now: Instant) -> Vec<Holder> {
+        self.held.iter().map(|(claim, since)| claim.holder(now, *since)).collect()
+    }
+
+    fn has_any(&self, session: u64) -> bool {
+        self.held.iter().any(|(claim, _)| claim.session == session)
+    }
+}
+
+impl Claim {
+    fn is(&self, session: u64, operation: OperationId) -> bool {
+        self.session == session && self.operation == operation
+    }
+
+    fn holder(&self, now: Instant, since: Instant) -> Holder {
+        let held = now.saturating_duration_since(since).as_millis();
+        Holder {
+            client: self.client.clone(),
+            address: self.address.clone(),
+            activity: self.activity.to_owned(),
+            held_milliseconds: u64::try_from(held).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn claim(session: u64, access: Access) -> Claim {
+        Claim {
+            session,
+            operation: OperationId(1),
+            access,
+            client: format!("client {session}"),
+            address: "192.0.2.1:1".to_owned(),
+            activity: "upload",
+        }
+    }
+
+    fn is_granted(answer: &Answer) -> bool {
+        matches!(answer, Answer::Granted)
+    }
+
+    #[test]
+    fn reads_share_and_a_write_is_alone() {
+        let (leases, now) = (Leases::default(), Instant::now());
+        assert!(is_granted(&leases.claim(now, claim(1, Access::Read), None)));
+        assert!(is_granted(&leases.claim(now, claim(2, Access::Read), None)));
+        assert!(!is_granted(&leases.claim(now, claim(3, Access::Write), None)));
+        leases.release_session(now, 1);
+        leases.release_session(now, 2);
+        assert!(is_granted(&leases.claim(now, claim(3, Access::Write), None)));
+        assert!(!is_granted(&leases.claim(now, claim(1, Access::Read), None)));
+    }
+
+    #[test]
+    fn a_refusal_names_who_and_since_when() {
+        let (leases, now) = (Leases::default(), Instant::now());
+        leases.claim(now, claim(1, Access::Write), None);
+        let Answer::Busy(holders) = leases.claim(now + Duration::from_secs(5), claim(2, Access::Read), None) else {
+            panic!("granted");
+        };
+        assert_eq!((holders[0].client.as_str(), holders[0].held_milliseconds), ("client 1", 5000));
+    }
+
+    #[test]
+    fn a_session_is_never_in_its_own_way() {
+        let (leases, now) = (Leases::default(), Instant::now());
+        leases.claim(now, claim(1, Access::Write), None);
+        let own = Claim { operation: OperationId(2), ..claim(1, Access::Write) };
+        assert!(is_granted(&leases.claim(now, own, None)));
+    }
+
+    #[test]
+    fn who_waits_is_served_in_order_and_woken() {
+        let (leases, now, waker) = (Leases::default(), Instant::now(), Waker::new().unwrap());
+        leases.claim(now, claim(1, Access::Write), None);
+        assert!(!is_granted(&leases.claim(now, claim(2, Access::Write), Some(&waker))));
+        assert!(!is_granted(&leases.claim(now, claim(3, Access::Read), Some(&waker))));
+        assert!(!is_granted(&leases.claim(now, claim(4, Access::Read), Some(&waker))));
+        leases.release_session(now, 1);
+        assert!(leases.is_held(2, OperationId(1)));
+        assert!(!leases.is_held(3, OperationId(1)));
+        leases.release_session(now, 2);
+        assert!(leases.is_held(3, OperationId(1)) && leases.is_held(4, OperationId(1)));
+    }
+
+    #[test]
+    fn who_gives_up_waiting_leaves_the_queue() {
+        let (leases, now, waker) = (Leases::default(), Instant::now(), Waker::new().unwrap());
+        leases.claim(now, claim(1, Access::Write), None);
+        leases.claim(now, claim(2, Access::Write), Some(&waker));
+        leases.claim(now, claim(3, Access::Write), Some(&waker));
+        leases.release(now, 2, OperationId(1));
+        leases.release_session(now, 1);
+        assert!(leases.is_held(3, OperationId(1)));
+    }
+
+    #[test]
+    fn a_waiting_write_is_not_starved_by_reads_that_wait() {
+        let (leases, now, waker) = (Leases::default(), Instant::now(), Waker::new().unwrap());
+        leases.claim(now, claim(1, Access::Read), None);
+        leases.claim(now, claim(2, Access::Write), Some(&waker));
+        assert!(!is_granted(&leases.claim(now, claim(3, Access::Read), Some(&waker))));
+        leases.release_session(now, 1);
+        assert!(leases.is_held(2, OperationId(1)));
+    }
+}

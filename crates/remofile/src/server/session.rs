@@ -1,0 +1,302 @@
+//! A session on the server: the machine's events become operations on the store.
+//!
+//! It knows no socket: messages come in by [`Session::receive`], messages go out by
+//! [`Session::produce`], so that every carrier can bring them.
+
+use super::leases::{Access, Answer, Claim, Leases};
+use super::operation::{Operation, Progress, Waiting, start};
+use crate::carrier::{MessageWriter, Waker};
+use crate::server::ServerOptions;
+use crate::store::Store;
+use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
+use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, OperationId, Request, StatusReport, WAIT_FOREVER};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What all sessions of a server share.
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) leases: Leases,
+    pub(super) options: ServerOptions,
+    pub(super) agent: String,
+    pub(super) started: Instant,
+    pub(super) stopping: AtomicBool,
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) session: u64,
+    pub(super) client: String,
+    pub(super) address: String,
+}
+
+/// One client's session.
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    peer: Peer,
+    waker: Waker,
+    machine: ServerSession,
+    operations: BTreeMap<OperationId, Operation>,
+    /// The operation that had its turn last.
+    last_turn: OperationId,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Said goodbye, or was told so.
+    Closing,
+}
+
+/// What a session wants to send.
+pub(super) enum Turn {
+    /// This header; payload, if any, is in the message.
+    Message(Header),
+    /// Nothing yet, but there is more to do.
+    Work,
+    /// Nothing before something happens.
+    Nothing,
+}
+
+impl Session {
+    pub(super) fn new(shared: Arc<Shared>, peer: Peer, waker: Waker) -> Self {
+        Self {
+            shared,
+            peer,
+            waker,
+            machine: ServerSession::new(DEFAULT_PAYLOAD_BYTES),
+            operations: BTreeMap::new(),
+            last_turn: OperationId::SESSION,
+            state: State::Open,
+        }
+    }
+
+    /// Takes a message.
+    pub(super) fn receive(&mut self, now: Duration, header: Header, payload: &[u8]) -> Result<(), SessionError> {
+        match self.machine.receive(now, header, payload.len())? {
+            ServerEvent::None => {}
+            ServerEvent::Closed => self.state = State::Closing,
+            ServerEvent::Request { operation, request, wait_milliseconds } => {
+                self.begin(now, operation, request, wait_milliseconds);
+            }
+            ServerEvent::Cancel(id) => self.end(now, id, Err(ErrorCode::Cancelled.into())),
+            ServerEvent::Items(id, items) => {
+                let Some(operation) = self.operations.get_mut(&id) else { return Ok(()) };
+                let taken = operation.take(items, payload, &mut |failure| self.machine.item_failed(id, failure));
+                match taken {
+                    Ok(consumed) => self.machine.consumed(id, consumed),
+                    Err(failure) => self.end(now, id, Err(failure)),
+                }
+            }
+            ServerEvent::Finish(id) => match self.operations.remove(&id) {
+                None => {}
+                Some(operation) => {
+                    let progress = operation.finish();
+                    self.settle(now, id, progress);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, now: Duration, id: OperationId, request: Request, wait_milliseconds: u64) {
+        if let Err(failure) = self.admit(&request) {
+            return self.machine.finish(now, id, Err(failure));
+        }
+        if matches!(request, Request::Status) {
+            let status = Some(self.status());
+            return self.machine.finish(now, id, Ok(Done { status, ..Done::default() }));
+        }
+        let claim = Claim {
+            session: self.peer.session,
+            operation: id,
+            access: if request.is_write() { Access::Write } else { Access::Read },
+            client: self.peer.client.clone(),
+            address: self.peer.address.clone(),
+            activity: request.activity(),
+        };
+        let waker = (wait_milliseconds > 0).then_some(&self.waker);
+        match self.shared.leases.claim(Instant::now(), claim, waker) {
+            Answer::Granted => self.start(now, id, request),
+            Answer::Busy(holders) if wait_milliseconds == 0 => {
+                self.machine.finish(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
+            }
+            Answer::Busy(holders) => {
+                self.machine.waiting(id, holders);
+                let deadline = match wait_milliseconds {
+                    WAIT_FOREVER => None,
+                    wait => Some(now.saturating_add(Duration::from_millis(wait))),
+                };
+                self.operations.insert(id, Operation::Waiting(Waiting::new(request, deadline)));
+            }
+        }
+    }
+
+    /// Refuses what cannot be done whoever holds the lease.
+    fn admit(&self, request: &Request) -> Result<(), Failure> {
+        for path in request.paths() {
+            path.check(self.shared.options.names).map_err(|invalid| Failure::from(invalid).at(path))?;
+        }
+        if request.is_write() && self.shared.options.read_only {
+            return Err(Failure::new(ErrorCode::ReadOnly).because("the server was started with '--read-only'"));
+        }
+        Ok(())
+    }
+
+    fn status(&self) -> StatusReport {
+        let (holders, waiting) = self.shared.leases.holders(Instant::now());
+        let uptime = self.shared.started.elapsed().as_millis();
+        StatusReport {
+            agent: self.shared.agent.clone(),
+            uptime_milliseconds: u64::try_from(uptime).unwrap_or(u64::MAX),
+            holders,
+            waiting: waiting as u64,
+        }
+    }
+
+    /// The operation has its lease: it begins.
+    fn start(&mut self, now: Duration, id: OperationId, request: Request) {
+        let is_upload = matches!(request, Request::Upload { .. });
+        let progress = start(request, &self.shared.store, &self.shared.options);
+        if is_upload && matches!(progress, Ok(Progress::More(_))) {
+            self.machine.open_window(id);
+        }
+        self.settle(now, id, progress);
+    }
+
+    fn settle(&mut self, now: Duration, id: OperationId, progress: Result<Progress, Failure>) {
+        match progress {
+            Ok(Progress::More(operation)) => {
+                self.operations.insert(id, operation);
+            }
+            Ok(Progress::Done(done)) => self.end(now, id, Ok(done)),
+            Err(failure) => self.end(now, id, Err(failure)),
+        }
+    }
+
+    fn end(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) {
+        self.operations.remove(&id);
+        self.shared.leases.release(Instant::now(), self.peer.session, id);
+        self.machine.finish(now, id, outcome);
+    }
+
+    /// Starts waiting operations that have got their lease; ends everything if the server stops.
+    pub(super) fn woken(&mut self, now: Duration) {
+        if self.shared.stopping.load(Ordering::Acquire) && self.state == State::Open {
+            return self.stop(now);
+        }
+        let ready: Vec<OperationId> = self
+            .operations
+            .iter()
+            .filter(|(id, operation)| operation.is_waiting() && self.shared.leases.is_held(self.peer.session, **id))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ready {
+            if let Some(Operation::Waiting(waiting)) = self.operations.remove(&id) {
+                self.resume(now, id, waiting);
+            }
+        }
+    }
+
+    /// A waiting operation begins, with everything that came for it meanwhile.
+    fn resume(&mut self, now: Duration, id: OperationId, waiting: Waiting) {
+        let Waiting { request, early, finished, .. } = waiting;
+        self.start(now, id, request);
+        for (items, payload) in early {
+            let Some(operation) = self.operations.get_mut(&id) else { return };
+            match operation.take(items, &payload, &mut |failure| self.machine.item_failed(id, failure)) {
+                Ok(consumed) => self.machine.consumed(id, consumed),
+                Err(failure) => return self.end(now, id, Err(failure)),
+            }
+        }
+        if finished && let Some(operation) = self.operations.remove(&id) {
+            let progress = operation.finish();
+            self.settle(now, id, progress);
+        }
+    }
+
+    fn stop(&mut self, now: Duration) {
+        let ids: Vec<OperationId> = self.operations.keys().copied().collect();
+        for id in ids {
+            if let Some(operation) = self.operations.remove(&id) {
+                operation.interrupt();
+            }
+            self.end(now, id, Err(ErrorCode::ShuttingDown.into()));
+        }
+        self.machine.goodbye();
+        self.state = State::Closing;
+    }
+
+    /// Gives the next message to send; its payload is put into `message`.
+    pub(super) fn produce(&mut self, now: Duration, message: &mut MessageWriter<'_>) -> Result<Turn, SessionError> {
+        if let Some(header) = self.machine.poll_header() {
+            return Ok(Turn::Message(header));
+        }
+        let after = self.operations.range((std::ops::Bound::Excluded(self.last_turn), std::ops::Bound::Unbounded));
+        let order: Vec<OperationId> = after.chain(self.operations.range(..=self.last_turn)).map(|(id, _)| *id).collect();
+        let mut worked = false;
+        for id in order {
+            let Some(operation) = self.operations.get_mut(&id) else { continue };
+            let step = operation.step(id, &mut self.machine, message)?;
+            match step {
+                super::operation::Step::Nothing => continue,
+                super::operation::Step::Work => worked = true,
+                super::operation::Step::Message(header) => {
+                    self.last_turn = id;
+                    return Ok(Turn::Message(header));
+                }
+                super::operation::Step::Ended(outcome) => {
+                    self.end(now, id, outcome);
+                    return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
+                }
+            }
+        }
+        Ok(if worked { Turn::Work } else { Turn::Nothing })
+    }
+
+    /// When [`Session::handle_timeout`] wants to be called.
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
+        let waits = self.operations.values().filter_map(Operation::deadline);
+        self.machine.next_timeout().into_iter().chain(waits).min()
+    }
+
+    /// Does what is due.
+    pub(super) fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
+        let late: Vec<OperationId> = self
+            .operations
+            .iter()
+            .filter(|(_, operation)| operation.deadline().is_some_and(|deadline| deadline <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in late {
+            let (holders, _) = self.shared.leases.holders(Instant::now());
+            self.end(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
+        }
+        self.machine.handle_timeout(now)
+    }
+
+    /// Whether messages are taken now.
+    pub(super) fn wants_messages(&self) -> bool {
+        self.state == State::Open && !self.machine.is_congested()
+    }
+
+    /// Whether the session is over, but for what is queued.
+    pub(super) fn is_done(&self) -> bool {
+        self.state == State::Closing
+    }
+}
+
+/// However a session ends, its leases do; what can be resumed is kept.
+impl Drop for Session {
+    fn drop(&mut self) {
+        for operation in std::mem::take(&mut self.operations).into_values() {
+            operation.interrupt();
+        }
+        self.shared.leases.release_session(Instant::now(), self.peer.session);
+    }
+}

@@ -8,9 +8,9 @@
 //! every call is jailed, no call panics whatever the disk holds. Non-goals: leases, the network, what
 //! the user sees.
 
-// mod local;
+mod local;
 
-// pub use local::{LocalStore, StoreOptions};
+pub use local::{LocalStore, StoreOptions};
 
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Entry, Failure, Kind, Listed, Timestamp};

@@ -1,0 +1,74 @@
+//! The one table from what the operating system says to what a peer is told.
+
+use remofile_protocol::wire::{ErrorCode, Failure};
+use rustix::io::Errno;
+
+/// The failure that an error of a system call amounts to.
+pub(super) fn failure(errno: Errno) -> Failure {
+    let code = code_of(errno);
+    match code {
+        ErrorCode::Other | ErrorCode::DiskFailure => Failure::new(code).because(std::io::Error::from(errno)),
+        _ => Failure::new(code),
+    }
+}
+
+/// As [`failure`], for a call that makes a new name: a directory in the way is a name that is taken.
+pub(super) fn naming_failure(errno: Errno) -> Failure {
+    match errno {
+        Errno::ISDIR => directory_in_the_way(),
+        Errno::INVAL => Failure::new(ErrorCode::IntoItself),
+        _ => failure(errno),
+    }
+}
+
+/// The name is taken by a directory, which no file ever replaces.
+pub(super) fn directory_in_the_way() -> Failure {
+    Failure::new(ErrorCode::AlreadyExists).because("a directory is in the way")
+}
+
+/// The path is the store's own.
+pub(super) fn reserved() -> Failure {
+    Failure::new(ErrorCode::InvalidName)
+        .because(format!("the name '{}' is reserved for Remofile", super::STAGING_NAME))
+}
+
+fn code_of(errno: Errno) -> ErrorCode {
+    match errno {
+        Errno::NOENT => ErrorCode::NotFound,
+        Errno::EXIST => ErrorCode::AlreadyExists,
+        Errno::ISDIR | Errno::NXIO | Errno::NODEV => ErrorCode::NotAFile,
+        Errno::NOTDIR => ErrorCode::NotADirectory,
+        Errno::NOTEMPTY => ErrorCode::NotEmpty,
+        Errno::NAMETOOLONG | Errno::ILSEQ => ErrorCode::InvalidName,
+        Errno::ACCESS | Errno::PERM => ErrorCode::PermissionDenied,
+        Errno::ROFS => ErrorCode::ReadOnly,
+        Errno::NOSPC | Errno::DQUOT => ErrorCode::NoSpace,
+        Errno::FBIG => ErrorCode::FileTooLarge,
+        Errno::IO => ErrorCode::DiskFailure,
+        Errno::LOOP => ErrorCode::LinkLoop,
+        Errno::XDEV => ErrorCode::CrossDevice,
+        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS => ErrorCode::OutOfResources,
+        Errno::NOSYS | Errno::OPNOTSUPP => ErrorCode::Unsupported,
+        _ => ErrorCode::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_the_system_is_added_only_where_the_code_says_little() {
+        assert_eq!(failure(Errno::NOSPC), Failure::new(ErrorCode::NoSpace));
+        assert!(failure(Errno::IO).detail.is_some());
+        assert_eq!(failure(Errno::BUSY).code, ErrorCode::Other);
+        assert!(failure(Errno::BUSY).detail.is_some());
+    }
+
+    #[test]
+    fn a_name_that_is_taken_by_a_directory_is_told_apart() {
+        assert_eq!(naming_failure(Errno::ISDIR).code, ErrorCode::AlreadyExists);
+        assert_eq!(failure(Errno::ISDIR).code, ErrorCode::NotAFile);
+        assert_eq!(naming_failure(Errno::INVAL).code, ErrorCode::IntoItself);
+    }
+}

@@ -1,0 +1,142 @@
+//! New empty files and new directories.
+
+use super::remove::kind_at;
+use super::resolve::{self, Place};
+use super::source::permissions;
+use super::{Shared, errors};
+use crate::store::StoreResult;
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::wire::{ErrorCode, Failure, Kind};
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::io::Errno;
+
+pub(super) fn create_file(shared: &Shared, path: &RemotePath, update: bool) -> StoreResult<()> {
+    shared.refuse_if_read_only()?;
+    if path.is_root() {
+        return Err(errors::directory_in_the_way());
+    }
+    let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
+    let directory = place.directory.as_fd();
+    if update && kind_at(directory, &name).is_ok_and(|kind| kind == Kind::File) {
+        return touch(directory, &name);
+    }
+    shared.refuse_forbidden(&name)?;
+    let exact = shared.options.file_mode.map(|mode| mode & 0o666 | 0o600);
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(exact.unwrap_or(0o666) as _);
+    let file = match rustix::fs::openat(directory, name.as_str(), flags, mode) {
+        Ok(file) => file,
+        // Somebody else created it just now.
+        Err(Errno::EXIST) if update && kind_at(directory, &name)? == Kind::File => return touch(directory, &name),
+        Err(Errno::EXIST) => return Err(taken(directory, &name)),
+        Err(errno) => return Err(errors::failure(errno)),
+    };
+    let got = permissions(&rustix::fs::fstat(&file).map_err(errors::failure)?);
+    let wanted = exact.unwrap_or(got | 0o600);
+    if got != wanted {
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(wanted as _)).map_err(errors::failure)?;
+    }
+    if shared.fsync_each() {
+        rustix::fs::fsync(&file).map_err(errors::failure)?;
+    }
+    shared.flush_directory(directory)
+}
+
+fn touch(directory: BorrowedFd<'_>, name: &FileName) -> StoreResult<()> {
+    let times = Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
+        last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW as _ },
+    };
+    rustix::fs::utimensat(directory, name.as_str(), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
+}
+
+pub(super) fn make_directory(
+    shared: &Shared,
+    path: &RemotePath,
+    update: bool,
+    parents: bool,
+) -> StoreResult<bool> {
+    shared.refuse_if_read_only()?;
+    if path.is_root() {
+        return if update { Ok(false) } else { Err(errors::directory_in_the_way()) };
+    }
+    let (place, name) = match resolve::parent(shared.root.as_fd(), path) {
+        Err(failure) if parents && failure.code == ErrorCode::NotFound => make_parents(shared, path)?,
+        found => found?,
+    };
+    if make_one(shared, &place, &name)? {
+        return Ok(true);
+    }
+    if update && resolve::directory(shared.root.as_fd(), path).is_ok() {
+        return Ok(false);
+    }
+    Err(taken(place.directory.as_fd(), &name))
+}
+
+/// Makes what is missing above the last name, from the root down.
+fn make_parents(shared: &Shared, path: &RemotePath) -> StoreResult<(Place, FileName)> {
+    resolve::refuse_reserved(path)?;
+    let (directory, last) = path.split()?;
+    let root = shared.root.as_fd();
+    let mut place = resolve::directory(root, &RemotePath::root())?;
+    let mut reached_bytes = 0;
+    for name in directory.names() {
+        reached_bytes += 1 + name.len();
+        let name = FileName::parse(name, remofile_protocol::path::NameRule::Posix)?;
+        place.refuse_reserved(&name)?;
+        place = match resolve::open_one(place.directory.as_fd(), name.as_str().as_bytes(), resolve::HANDLE) {
+            Ok(directory) => Place { directory, is_root: false },
+            Err(Errno::NOENT) => {
+                make_one(shared, &place, &name)?;
+                let made = resolve::open_one(place.directory.as_fd(), name.as_str().as_bytes(), resolve::HANDLE);
+                Place { directory: made.map_err(errors::failure)?, is_root: false }
+            }
+            // A link, or no directory at all.
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                resolve::directory(root, &RemotePath::parse(&directory.as_str()[..reached_bytes])?)?
+            }
+            Err(errno) => return Err(errors::failure(errno)),
+        };
+    }
+    place.refuse_reserved(&last)?;
+    Ok((place, last))
+}
+
+/// Makes one directory; false where the name is taken.
+fn make_one(shared: &Shared, place: &Place, name: &FileName) -> StoreResult<bool> {
+    let exact = shared.options.directory_mode.map(|mode| mode & 0o777 | 0o700);
+    let mode = Mode::from_raw_mode(exact.unwrap_or(0o777) as _);
+    let parent = place.directory.as_fd();
+    if let Err(failure) = shared.refuse_forbidden(name) {
+        // What has such a name already may be passed through.
+        return if kind_at(parent, name).is_ok() { Ok(false) } else { Err(failure) };
+    }
+    match rustix::fs::mkdirat(parent, name.as_str(), mode) {
+        Ok(()) => {}
+        Err(Errno::EXIST) => return Ok(false),
+        Err(errno) => return Err(errors::failure(errno)),
+    }
+    correct_mode(parent, name, exact)?;
+    shared.flush_directory(parent)?;
+    Ok(true)
+}
+
+/// Corrects what the umask made of the mode; a set-group-id bit that was inherited stays.
+fn correct_mode(parent: BorrowedFd<'_>, name: &FileName, exact: Option<u32>) -> StoreResult<()> {
+    let stat = rustix::fs::statat(parent, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)?;
+    let got = permissions(&stat);
+    let wanted = exact.unwrap_or(got & 0o777 | 0o700) | got & 0o2000;
+    if got == wanted {
+        return Ok(());
+    }
+    let directory = resolve::open_one(parent, name.as_str().as_bytes(), resolve::READABLE).map_err(errors::failure)?;
+    rustix::fs::fchmod(&directory, Mode::from_raw_mode(wanted as _)).map_err(errors::failure)
+}
+
+fn taken(directory: BorrowedFd<'_>, name: &FileName) -> Failure {
+    match kind_at(directory, name) {
+        Ok(Kind::Directory) => errors::directory_in_the_way(),
+        _ => Failure::new(ErrorCode::AlreadyExists),
+    }
+}

@@ -1,0 +1,212 @@
+//! The store on a local directory.
+//!
+//! Files: `resolve` leads from paths to descriptors and is the jail; `staging` keeps the hidden
+//! directory of unfinished files, `stage` writes and commits them; `make`, `rename` and `remove` are
+//! the other changes; `walk` and `source` read; `trail` and `names` serve deep and wide trees; `errors`
+//! is the one table from the system's errors to ours.
+
+mod errors;
+mod make;
+mod names;
+mod remove;
+mod rename;
+mod resolve;
+mod source;
+mod stage;
+mod staging;
+mod trail;
+mod walk;
+
+use super::{Directory, Fsync, Removal, Source, Store, StoreResult, Walk};
+use remofile_protocol::path::{FileName, NameRule, RemotePath};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{CWD, Mode, OFlags};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+/// The staging directory in the root: never listed, never reached by a path.
+const STAGING_NAME: &str = ".remofile";
+
+/// How a local store makes its files.
+#[derive(Debug, Clone, Default)]
+pub struct StoreOptions {
+    /// Permission bits of new files, of which readable and writable by the user are always set and
+    /// executable never; `None` leaves group and public to the umask.
+    pub file_mode: Option<u32>,
+    /// Permission bits of new directories, of which the user's are always set; `None` leaves group
+    /// and public to the umask.
+    pub directory_mode: Option<u32>,
+    /// When written files must be on the disk.
+    pub fsync: Fsync,
+    /// Whether every change is refused with [`ErrorCode::ReadOnly`].
+    pub read_only: bool,
+    /// The rule for names of new files and directories. What exists is listed and read regardless.
+    pub names: NameRule,
+}
+
+/// A store on a local directory, which it holds open: renaming the directory does not disturb it.
+///
+/// ```
+/// use remofile::store::{LocalStore, StagePlan, Store, StoreOptions};
+/// use remofile_protocol::path::{FileName, NameRule, RemotePath};
+///
+/// let root = tempfile::tempdir()?;
+/// let store = LocalStore::open(root.path(), StoreOptions::default())?;
+/// let name = FileName::parse("hello.txt", NameRule::Portable)?;
+/// let plan = StagePlan { size: Some(5), replace: false, modified: None, mode: None };
+/// let mut staged = store.directory(&RemotePath::root())?.stage(&name, &plan)?;
+/// staged.write(b"hello")?;
+/// staged.commit()?;
+/// assert_eq!(store.stat(&"/hello.txt".parse()?)?.size, 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct LocalStore {
+    shared: Arc<Shared>,
+}
+
+/// What a store and everything that came from it have in common.
+struct Shared {
+    root: OwnedFd,
+    file_system: Option<FileSystem>,
+    options: StoreOptions,
+    staging: Mutex<Weak<staging::Staging>>,
+}
+
+impl LocalStore {
+    /// Opens a store on an existing directory.
+    ///
+    /// # Errors
+    /// `not-found`, `not-a-directory`, `permission-denied`, ...
+    pub fn open(root: &std::path::Path, options: StoreOptions) -> StoreResult<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::openat(CWD, root, flags, Mode::empty()).map_err(errors::failure)?;
+        let file_system = FileSystem::of(root.as_fd());
+        let staging = Mutex::new(Weak::new());
+        Ok(Self { shared: Arc::new(Shared { root, file_system, options, staging }) })
+    }
+
+    /// Removes what unfinished transfers left in the staging directory and nobody touched for
+    /// `older_than`, and tells how many files those were. What is being written right now stays.
+    /// A server calls it when it starts. A read-only store is left as it is.
+    ///
+    /// # Errors
+    /// `permission-denied`, `disk-failure`, ...
+    pub fn expire_partials(&self, older_than: Duration) -> StoreResult<u64> {
+        staging::expire(&self.shared, older_than)
+    }
+
+    fn root(&self) -> BorrowedFd<'_> {
+        self.shared.root.as_fd()
+    }
+}
+
+impl Store for LocalStore {
+    fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
+        source::stat(self.root(), path)
+    }
+
+    fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
+        Ok(Box::new(walk::LocalWalk::new(self.root(), directory, recursive)?))
+    }
+
+    fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+        Ok(Box::new(source::LocalSource::open(self.root(), path)?))
+    }
+
+    fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
+        make::create_file(&self.shared, path, update)
+    }
+
+    fn make_directory(&self, path: &RemotePath, update: bool, parents: bool) -> StoreResult<bool> {
+        make::make_directory(&self.shared, path, update, parents)
+    }
+
+    fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
+        Ok(Box::new(stage::LocalDirectory::open(&self.shared, path)?))
+    }
+
+    fn remove(&self, path: &RemotePath) -> StoreResult<Kind> {
+        remove::remove(&self.shared, path)
+    }
+
+    fn remove_tree(&self, path: &RemotePath) -> StoreResult<Box<dyn Removal>> {
+        Ok(Box::new(remove::LocalRemoval::new(&self.shared, path)?))
+    }
+
+    fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
+        rename::rename(&self.shared, source, destination, replace)
+    }
+
+    fn sync(&self) -> StoreResult<()> {
+        match self.shared.options.fsync {
+            Fsync::End => flush_file_system(self.root()),
+            Fsync::None | Fsync::Each => Ok(()),
+        }
+    }
+}
+
+impl Shared {
+    fn refuse_if_read_only(&self) -> StoreResult<()> {
+        if self.options.read_only { Err(Failure::new(ErrorCode::ReadOnly)) } else { Ok(()) }
+    }
+
+    /// Refuses the name of a new file or directory that the rule does not admit.
+    fn refuse_forbidden(&self, name: &FileName) -> StoreResult<()> {
+        Ok(FileName::check(name.as_str(), self.options.names)?)
+    }
+
+    fn fsync_each(&self) -> bool {
+        self.options.fsync == Fsync::Each
+    }
+
+    /// Brings a changed directory to the disk, where every change is to be durable at once.
+    fn flush_directory(&self, directory: BorrowedFd<'_>) -> StoreResult<()> {
+        if self.fsync_each() { flush_names(directory) } else { Ok(()) }
+    }
+}
+
+/// Brings the names in a directory to the disk.
+fn flush_names(directory: BorrowedFd<'_>) -> StoreResult<()> {
+    let readable = resolve::open_one(directory, b".", resolve::READABLE).map_err(errors::failure)?;
+    resolve::retry(|| rustix::fs::fsync(&readable)).map_err(errors::failure)
+}
+
+#[cfg(target_os = "linux")]
+fn flush_file_system(root: BorrowedFd<'_>) -> StoreResult<()> {
+    resolve::retry(|| rustix::fs::syncfs(root)).map_err(errors::failure)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn flush_file_system(_root: BorrowedFd<'_>) -> StoreResult<()> {
+    rustix::fs::sync();
+    Ok(())
+}
+
+/// Within one of these a file can be renamed. Two mounts of one device are two of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileSystem {
+    device: u64,
+    mount: u64,
+}
+
+impl FileSystem {
+    fn of(directory: BorrowedFd<'_>) -> Option<Self> {
+        let device = rustix::fs::fstat(directory).ok()?.st_dev;
+        Some(Self { device: device as u64, mount: mount_of(directory) })
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn mount_of(directory: BorrowedFd<'_>) -> u64 {
+    use rustix::fs::{AtFlags, StatxFlags};
+    rustix::fs::statx(directory, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
+        .ok()
+        .filter(|statx| statx.stx_mask & StatxFlags::MNT_ID.bits() != 0)
+        .map_or(0, |statx| statx.stx_mnt_id)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mount_of(_directory: BorrowedFd<'_>) -> u64 {
+    0
+}

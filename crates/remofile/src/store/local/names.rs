@@ -1,0 +1,129 @@
+//! The names in a directory, kept compactly, and the names that are the store's own.
+
+use crate::store::StoreResult;
+use remofile_protocol::digest::digest;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use rustix::fd::BorrowedFd;
+use rustix::fs::{Dir, FileType};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use super::errors;
+
+/// How the name of a file begins that had to be staged beside its destination.
+const BESIDE_PREFIX: &[u8] = b".remofile-";
+/// How names of files end that live only as long as one upload.
+const TEMPORARY_SUFFIX: &str = ".temporary";
+/// Hexadecimal digits in a name that the store made.
+const DIGITS: usize = 32;
+
+/// All names in a directory, sorted by their bytes; some 10 bytes a name beside the name itself.
+#[derive(Default)]
+pub(super) struct Names {
+    bytes: Vec<u8>,
+    items: Vec<Item>,
+}
+
+#[derive(Clone, Copy)]
+struct Item {
+    start: u32,
+    length: u16,
+    is_directory: Option<bool>,
+}
+
+impl Names {
+    /// Reads a directory to its end. `.` and `..` are left out.
+    pub(super) fn read(directory: BorrowedFd<'_>) -> StoreResult<Self> {
+        let mut names = Self::default();
+        let mut reader = Dir::read_from(directory).map_err(errors::failure)?;
+        while let Some(item) = reader.read() {
+            let item = item.map_err(errors::failure)?;
+            let name = item.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push(name, item.file_type())?;
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn push(&mut self, name: &[u8], file_type: FileType) -> StoreResult<()> {
+        let (Ok(start), Ok(length)) = (u32::try_from(self.bytes.len()), u16::try_from(name.len())) else {
+            return Err(Failure::new(ErrorCode::OutOfResources).because("the directory has too many names"));
+        };
+        let is_directory = match file_type {
+            FileType::Directory => Some(true),
+            FileType::Unknown => None,
+            _ => Some(false),
+        };
+        self.bytes.extend_from_slice(name);
+        self.items.push(Item { start, length, is_directory });
+        Ok(())
+    }
+
+    fn sort(&mut self) {
+        let Self { bytes, items } = self;
+        items.sort_unstable_by(|left, right| text(bytes, *left).cmp(text(bytes, *right)));
+    }
+
+    /// The name at an index, and whether it is a directory where the file system told.
+    pub(super) fn at(&self, index: usize) -> Option<(&[u8], Option<bool>)> {
+        let item = *self.items.get(index)?;
+        Some((text(&self.bytes, item), item.is_directory))
+    }
+}
+
+fn text(bytes: &[u8], item: Item) -> &[u8] {
+    let start = item.start as usize;
+    &bytes[start..start + usize::from(item.length)]
+}
+
+/// The name of the partial of an upload: the same upload tried again gets the same name.
+pub(super) fn partial_name(identity: &str) -> String {
+    format!("{}.partial", hexadecimal(identity.as_bytes()))
+}
+
+/// A name that no other file in the staging directory has.
+pub(super) fn temporary_name() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seed = format!("{} {number} {}", std::process::id(), now.as_nanos());
+    format!("{}{TEMPORARY_SUFFIX}", hexadecimal(seed.as_bytes()))
+}
+
+/// A name that no other file has, for a file that cannot be staged in the staging directory.
+pub(super) fn temporary_name_beside() -> String {
+    format!("{}{}", String::from_utf8_lossy(BESIDE_PREFIX), temporary_name())
+}
+
+/// Whether a file is one that was staged beside its destination.
+pub(super) fn is_temporary_beside(name: &[u8]) -> bool {
+    name.strip_prefix(BESIDE_PREFIX)
+        .and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX.as_bytes()))
+        .is_some_and(|digits| digits.len() == DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    format!("{:032x}", u128::from_be_bytes(digest(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_the_store_makes_are_unique_and_known_again() {
+        let (first, second) = (temporary_name_beside(), temporary_name_beside());
+        assert_ne!(first, second);
+        assert!(is_temporary_beside(first.as_bytes()));
+        assert!(!is_temporary_beside(b".remofile-notes.temporary"));
+    }
+
+    #[test]
+    fn the_same_upload_has_the_same_partial() {
+        assert_eq!(partial_name("/a 1"), partial_name("/a 1"));
+        assert_ne!(partial_name("/a 1"), partial_name("/a 2"));
+        assert_eq!(partial_name("/a 1").len(), "0123456789abcdef0123456789abcdef.partial".len());
+    }
+}

@@ -1,0 +1,210 @@
+//! Removal of files and whole trees.
+
+use super::names::Names;
+use super::source::kind_of;
+use super::trail::Trail;
+use super::{Shared, errors, resolve};
+use crate::store::{Removal, RemovalProgress, StoreResult};
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::wire::{Failure, Kind};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+use std::sync::Arc;
+
+/// Entries removed in one step.
+const ENTRIES_A_STEP: usize = 256;
+
+/// Removes a file, a link or an empty directory.
+pub(super) fn remove(shared: &Shared, path: &RemotePath) -> StoreResult<Kind> {
+    shared.refuse_if_read_only()?;
+    let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
+    let kind = kind_at(place.directory.as_fd(), &name)?;
+    let flags = if kind == Kind::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+    rustix::fs::unlinkat(&place.directory, name.as_str(), flags).map_err(removal_failure)?;
+    shared.flush_directory(place.directory.as_fd())?;
+    Ok(kind)
+}
+
+/// What a name is, itself and not what it leads to.
+pub(super) fn kind_at(directory: BorrowedFd<'_>, name: &FileName) -> StoreResult<Kind> {
+    let stat = rustix::fs::statat(directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)?;
+    Ok(kind_of(&stat))
+}
+
+fn removal_failure(errno: Errno) -> Failure {
+    // POSIX lets a file system answer either for a directory with entries.
+    errors::failure(if errno == Errno::EXIST { Errno::NOTEMPTY } else { errno })
+}
+
+/// A removal of a file or a tree. Every directory on the way is read once, completely.
+pub(super) struct LocalRemoval {
+    shared: Arc<Shared>,
+    parent: OwnedFd,
+    name: FileName,
+    path: RemotePath,
+    state: State,
+    files: u64,
+    directories: u64,
+}
+
+enum State {
+    Fresh,
+    Inside(Trail, Vec<Level>),
+    Gone,
+    Failed(Failure),
+}
+
+struct Level {
+    names: Names,
+    next: usize,
+}
+
+impl LocalRemoval {
+    pub(super) fn new(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<Self> {
+        shared.refuse_if_read_only()?;
+        let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
+        kind_at(place.directory.as_fd(), &name)?;
+        Ok(Self {
+            shared: Arc::clone(shared),
+            parent: place.directory,
+            name,
+            path: path.clone(),
+            state: State::Fresh,
+            files: 0,
+            directories: 0,
+        })
+    }
+
+    fn advance(&mut self) -> StoreResult<State> {
+        match std::mem::replace(&mut self.state, State::Gone) {
+            State::Fresh => self.begin(),
+            State::Inside(trail, levels) => self.remove_some(trail, levels),
+            State::Gone => Ok(State::Gone),
+            State::Failed(failure) => Err(failure),
+        }
+    }
+
+    /// Removes the top where it is no directory, else opens it.
+    fn begin(&mut self) -> StoreResult<State> {
+        let name = self.name.as_str().as_bytes();
+        match open_or_unlink(self.parent.as_fd(), name, None).map_err(|failure| failure.at(&self.path))? {
+            Some(directory) => {
+                let names = Names::read(directory.as_fd()).map_err(|failure| failure.at(&self.path))?;
+                Ok(State::Inside(Trail::new(directory), vec![Level { names, next: 0 }]))
+            }
+            None => {
+                self.files += 1;
+                self.shared.flush_directory(self.parent.as_fd())?;
+                Ok(State::Gone)
+            }
+        }
+    }
+
+    fn remove_some(&mut self, mut trail: Trail, mut levels: Vec<Level>) -> StoreResult<State> {
+        for _ in 0..ENTRIES_A_STEP {
+            let Some(level) = levels.last_mut() else {
+                return Ok(State::Gone);
+            };
+            let Some((name, is_directory)) = level.names.at(level.next) else {
+                levels.pop();
+                self.leave(&mut trail)?;
+                continue;
+            };
+            level.next += 1;
+            let opened = trail.current().and_then(|current| {
+                let Some(directory) = open_or_unlink(current, name, is_directory)? else {
+                    return Ok(None);
+                };
+                Ok(Some((Names::read(directory.as_fd())?, directory)))
+            });
+            match opened.map_err(|failure| failure.at(self.shown(&trail, Some(name))))? {
+                Some((names, directory)) => {
+                    trail.enter(name, directory);
+                    levels.push(Level { names, next: 0 });
+                }
+                None => self.files += 1,
+            }
+        }
+        Ok(State::Inside(trail, levels))
+    }
+
+    /// Removes the current directory, which is empty now, from the one above it.
+    fn leave(&mut self, trail: &mut Trail) -> StoreResult<()> {
+        if self.shared.fsync_each() && let Ok(current) = trail.current() {
+            // Already on its way out; what matters is that the last directory is flushed.
+            let _ = rustix::fs::fsync(current);
+        }
+        let removed = match trail.leave() {
+            Some(name) => {
+                let removed = trail.current().and_then(|parent| remove_directory(parent, &name));
+                removed.map_err(|failure| failure.at(self.shown(trail, Some(&name))))
+            }
+            None => remove_directory(self.parent.as_fd(), self.name.as_str().as_bytes())
+                .and_then(|()| self.shared.flush_directory(self.parent.as_fd()))
+                .map_err(|failure| failure.at(&self.path)),
+        };
+        self.directories += u64::from(removed.is_ok());
+        removed
+    }
+
+    /// A path below the top as text, whatever bytes its names have.
+    fn shown(&self, trail: &Trail, name: Option<&[u8]>) -> String {
+        let mut below = trail.names().to_vec();
+        if let Some(name) = name {
+            below.push(b'/');
+            below.extend_from_slice(name);
+        }
+        match std::str::from_utf8(&below) {
+            Ok(text) if !text.chars().any(char::is_control) => format!("{}{text}", self.path),
+            _ => format!("{}{}", self.path, below.escape_ascii()),
+        }
+    }
+}
+
+impl Removal for LocalRemoval {
+    fn step(&mut self) -> StoreResult<RemovalProgress> {
+        match self.advance() {
+            Ok(State::Gone) => Ok(RemovalProgress::Done { files: self.files, directories: self.directories }),
+            Ok(state) => {
+                self.state = state;
+                Ok(RemovalProgress::More)
+            }
+            Err(failure) => {
+                self.state = State::Failed(failure.clone());
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// Opens a directory, or removes what is none; a name that has vanished is as good as removed.
+fn open_or_unlink(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    is_directory: Option<bool>,
+) -> StoreResult<Option<OwnedFd>> {
+    if is_directory == Some(false) {
+        match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::ISDIR | Errno::PERM) => {}
+            Err(errno) => return Err(errors::failure(errno)),
+        }
+    }
+    match resolve::open_one(directory, name, resolve::READABLE) {
+        Ok(opened) => Ok(Some(opened)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(Errno::NOTDIR | Errno::LOOP) => match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errors::failure(errno)),
+        },
+        Err(errno) => Err(errors::failure(errno)),
+    }
+}
+
+fn remove_directory(parent: BorrowedFd<'_>, name: &[u8]) -> StoreResult<()> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(removal_failure(errno)),
+    }
+}

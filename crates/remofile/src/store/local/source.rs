@@ -1,0 +1,130 @@
+//! Regular files that are read.
+
+use super::{errors, resolve};
+use crate::store::{Source, StoreResult};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, FileType, OFlags, Stat};
+
+/// An open regular file.
+pub(super) struct LocalSource {
+    file: OwnedFd,
+    entry: Entry,
+    version: Version,
+}
+
+/// What tells one version of a file from another.
+#[derive(PartialEq, Eq)]
+struct Version {
+    size: i64,
+    inode: u64,
+    modified: Timestamp,
+    changed: Timestamp,
+}
+
+impl LocalSource {
+    pub(super) fn open(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Self> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = resolve::open(root, path, flags)?;
+        let stat = rustix::fs::fstat(&file).map_err(errors::failure)?;
+        let entry = entry_of(path.clone(), &stat);
+        if entry.kind != Kind::File {
+            return Err(Failure::new(ErrorCode::NotAFile));
+        }
+        Ok(Self { file, entry, version: Version::of(&stat) })
+    }
+}
+
+impl Source for LocalSource {
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let at = offset.saturating_add(filled as u64);
+            if i64::try_from(at).is_err() {
+                break;
+            }
+            match resolve::retry(|| rustix::io::pread(&self.file, &mut buffer[filled..], at)) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(errno) => return Err(errors::failure(errno)),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn is_unchanged(&self) -> StoreResult<bool> {
+        let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
+        Ok(self.version == Version::of(&stat))
+    }
+}
+
+impl Version {
+    fn of(stat: &Stat) -> Self {
+        Self {
+            size: stat.st_size,
+            inode: stat.st_ino,
+            modified: Timestamp::new(stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
+            changed: Timestamp::new(stat.st_ctime, nanoseconds(stat.st_ctime_nsec)),
+        }
+    }
+}
+
+/// What a path names, links followed where they lead to something in the root.
+pub(super) fn stat(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Entry> {
+    if path.is_root() {
+        let stat = rustix::fs::fstat(root).map_err(errors::failure)?;
+        return Ok(entry_of(path.clone(), &stat));
+    }
+    let (place, name) = resolve::parent(root, path)?;
+    let itself = rustix::fs::statat(&place.directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW);
+    let itself = itself.map_err(errors::failure)?;
+    if kind_of(&itself) != Kind::Link {
+        return Ok(entry_of(path.clone(), &itself));
+    }
+    match resolve::stat_target(root, path) {
+        Ok(target) => Ok(entry_of(path.clone(), &target)),
+        Err(failure) if leads_nowhere(failure.code) => Ok(entry_of(path.clone(), &itself)),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn leads_nowhere(code: ErrorCode) -> bool {
+    use ErrorCode::{InvalidName, LinkLoop, NotADirectory, NotFound, OutsideRoot};
+    matches!(code, NotFound | NotADirectory | OutsideRoot | LinkLoop | InvalidName)
+}
+
+/// The entry of what `stat` describes.
+pub(super) fn entry_of(path: RemotePath, stat: &Stat) -> Entry {
+    let kind = kind_of(stat);
+    Entry {
+        path,
+        kind,
+        size: if kind == Kind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 },
+        modified: Timestamp::new(stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
+        mode: Some(permissions(stat) & 0o777),
+    }
+}
+
+/// What a `stat` describes.
+pub(super) fn kind_of(stat: &Stat) -> Kind {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Link,
+        _ => Kind::Special,
+    }
+}
+
+/// The permission bits of a `stat`, setuid, setgid and sticky included.
+pub(super) fn permissions(stat: &Stat) -> u32 {
+    rustix::fs::Mode::from_raw_mode(stat.st_mode).bits() & 0o7777
+}
+
+fn nanoseconds(count: impl TryInto<u32>) -> u32 {
+    count.try_into().unwrap_or(0)
+}

@@ -1,0 +1,153 @@
+//! Listings.
+
+use super::names::{Names, is_temporary_beside};
+use super::source::entry_of;
+use super::trail::Trail;
+use super::{STAGING_NAME, errors, resolve};
+use crate::store::{StoreResult, Walk};
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::wire::{ErrorCode, Failure, Kind, Listed};
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+/// A walk in the order of [`RemotePath`]. Memory: the names in the directories from the top to the
+/// current one; descriptors: some tens.
+pub(super) struct LocalWalk {
+    trail: Trail,
+    levels: Vec<Level>,
+    path: RemotePath,
+    is_recursive: bool,
+    starts_at_root: bool,
+    /// The directory listed last, to be entered next.
+    ahead: Option<FileName>,
+}
+
+struct Level {
+    names: Names,
+    next: usize,
+}
+
+enum Step {
+    Yield(Listed),
+    Again,
+    End,
+}
+
+impl LocalWalk {
+    pub(super) fn new(root: BorrowedFd<'_>, path: &RemotePath, is_recursive: bool) -> StoreResult<Self> {
+        let place = resolve::directory(root, path)?;
+        let top = resolve::open_one(place.directory.as_fd(), b".", resolve::READABLE).map_err(errors::failure)?;
+        let names = Names::read(top.as_fd())?;
+        Ok(Self {
+            trail: Trail::new(top),
+            levels: vec![Level { names, next: 0 }],
+            path: path.clone(),
+            is_recursive,
+            starts_at_root: place.is_root,
+            ahead: None,
+        })
+    }
+
+    fn step(&mut self) -> Step {
+        if let Some(name) = self.ahead.take() {
+            return self.enter(&name);
+        }
+        let is_at_root = self.starts_at_root && self.trail.depth() == 0;
+        let Some(level) = self.levels.last_mut() else {
+            return Step::End;
+        };
+        let Some((name, _)) = level.names.at(level.next) else {
+            return self.leave();
+        };
+        level.next += 1;
+        if is_temporary_beside(name) || (is_at_root && name == STAGING_NAME.as_bytes()) {
+            return Step::Again;
+        }
+        let path = match path_of(&self.path, name) {
+            Ok(path) => path,
+            Err(failure) => return Step::Yield(Listed::Failed(failure)),
+        };
+        let stat = self.trail.current().and_then(|directory| {
+            rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
+        });
+        match stat {
+            Ok(stat) => {
+                let entry = entry_of(path, &stat);
+                if self.is_recursive && entry.kind == Kind::Directory {
+                    self.ahead = entry.path.file_name();
+                }
+                Step::Yield(Listed::Entry(entry))
+            }
+            Err(failure) => unless_vanished(failure, &path),
+        }
+    }
+
+    fn enter(&mut self, name: &FileName) -> Step {
+        let Ok(path) = self.path.child(name) else {
+            return Step::Again;
+        };
+        let bytes = name.as_str().as_bytes();
+        let opened = self.trail.current().and_then(|directory| {
+            let entered = resolve::open_one(directory, bytes, resolve::READABLE);
+            // Replaced by something else since it was listed: as good as gone.
+            entered.map_err(|errno| errors::failure(if errno == Errno::NOTDIR { Errno::NOENT } else { errno }))
+        });
+        let read = opened.and_then(|directory| Ok((Names::read(directory.as_fd())?, directory)));
+        match read {
+            Ok((names, directory)) => {
+                self.trail.enter(bytes, directory);
+                self.levels.push(Level { names, next: 0 });
+                self.path = path;
+                Step::Again
+            }
+            Err(failure) => unless_vanished(failure, &path),
+        }
+    }
+
+    fn leave(&mut self) -> Step {
+        self.levels.pop();
+        if self.trail.leave().is_some()
+            && let Some(parent) = self.path.parent()
+        {
+            self.path = parent;
+        }
+        Step::Again
+    }
+}
+
+impl Walk for LocalWalk {
+    fn next(&mut self) -> Option<Listed> {
+        loop {
+            match self.step() {
+                Step::Yield(listed) => return Some(listed),
+                Step::Again => {}
+                Step::End => return None,
+            }
+        }
+    }
+}
+
+fn unless_vanished(failure: Failure, path: &RemotePath) -> Step {
+    match failure.code {
+        ErrorCode::NotFound => Step::Again,
+        _ => Step::Yield(Listed::Failed(failure.at(path))),
+    }
+}
+
+fn path_of(directory: &RemotePath, name: &[u8]) -> Result<RemotePath, Failure> {
+    FileName::from_bytes(name)
+        .map_err(Failure::from)
+        .and_then(|name| directory.child(&name).map_err(Failure::from))
+        .map_err(|failure| failure.at(shown(directory, name)))
+}
+
+/// A path as text, whatever bytes its last name has.
+fn shown(directory: &RemotePath, name: &[u8]) -> String {
+    let parent = if directory.is_root() { "" } else { directory.as_str() };
+    let name = std::str::from_utf8(name)
+        .ok()
+        .filter(|text| !text.chars().any(char::is_control))
+        .map_or_else(|| name.escape_ascii().to_string(), str::to_owned);
+    format!("{parent}/{name}")
+}

@@ -1,13 +1,38 @@
 //! Remofile: a quick, easy and safe alternative to FTP.
+//!
+//! A [`Server`] jails one directory and exposes it behind a token; a [`Client`] lists, creates,
+//! uploads, downloads, removes and renames in it. Sessions are authenticated and encrypted, files are
+//! visible only when they are complete and checked.
+//!
+//! Rooms: [`carrier`] moves messages, [`transfer`] turns files into messages and back, [`store`] alone
+//! touches the file system, [`server`] and [`client`] are the two sides. The library never prints and
+//! never decides what a user sees: it reports to a [`Monitor`] and logs through `tracing`.
 
+pub mod carrier;
 pub mod client;
 pub mod error;
 pub mod monitor;
 pub mod server;
 pub mod store;
+pub mod transfer;
 
-pub use client::{Client, ClientOptions, DownloadOptions, Interrupt, Removed, ServerStatus, TransferReport, UploadOptions, Wait};
+pub use client::{
+    AsyncClient, Client, ClientOptions, DownloadOptions, Interrupt, Pending, Removed, ServerStatus, TransferReport,
+    UploadOptions, Wait,
+};
 pub use error::{Error, Result, describe_holder};
 pub use monitor::{Event, Monitor, Silent};
 pub use remofile_protocol as protocol;
 pub use server::{Bound, Server, ServerOptions};
+
+/// The name and version of this software, as it is told to peers.
+fn agent() -> String {
+    concat!("remofile/", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
+/// User and host, as they are told to a server for others who have to wait.
+fn own_name() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
+    let host = rustix::system::uname();
+    format!("{user}@{}", host.nodename().to_string_lossy())
+}

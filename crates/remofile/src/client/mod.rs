@@ -1,98 +1,53 @@
-//! The client (interface; the bodies come with the carrier).
+//! The client: operations on a remote directory, each a blocking call.
+//!
+//! A [`Client`] connects when the first call needs it and again after a connection was lost, so that
+//! the caller never handles connections. One call at a time; [`AsyncClient`] is the same on a thread of
+//! its own, for programs that await.
+
+mod asynchronous;
+mod call;
+mod connect;
+mod download;
+mod interrupt;
+mod listing;
+mod options;
+mod stream;
+mod upload;
+
+pub use asynchronous::{AsyncClient, Pending};
+pub use interrupt::Interrupt;
+pub use options::{ClientOptions, DownloadOptions, UploadOptions, Wait};
 
 use crate::error::Result;
-use crate::monitor::Monitor;
-use remofile_protocol::key::PublicKey;
+use crate::monitor::{Event, Monitor, Silent};
+use call::{Deadline, Handler, Session};
+use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::token::Token;
-use remofile_protocol::wire::{Entry, Failure, Listed, OnConflict, StatusReport};
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use remofile_protocol::wire::{Done, Entry, Failure, Listed, Request, StatusReport};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
-/// Where a server is, how to prove oneself to it and how patient to be.
-#[derive(Debug, Clone)]
-pub struct ClientOptions {
-    /// Host name or address.
-    pub hostname: String,
-    /// TCP port.
-    pub port: u16,
-    /// The token of the server.
-    pub token: Token,
-    /// The server's public key, where it has one.
-    pub public_key: Option<PublicKey>,
-    /// Whether to ask for a session that is authenticated but not encrypted.
-    pub plain: bool,
-    /// Longest time for a whole call, the connection included; `None` for no limit.
-    pub timeout: Option<Duration>,
-    /// What to do while others hold the lease.
-    pub wait: Wait,
-    /// Ends calls from another thread.
-    pub interrupt: Interrupt,
-}
-
-impl ClientOptions {
-    /// Options for a server, with everything else as it is by default.
-    #[must_use]
-    pub fn new(hostname: impl Into<String>, port: u16, token: Token) -> Self {
-        Self {
-            hostname: hostname.into(),
-            port,
-            token,
-            public_key: None,
-            plain: false,
-            timeout: None,
-            wait: Wait::No,
-            interrupt: Interrupt::default(),
-        }
-    }
-}
-
-/// What to do while others hold the lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wait {
-    /// Fail at once.
-    #[default]
-    No,
-    /// Wait as long as this.
-    For(Duration),
-    /// Wait until it is free.
-    Forever,
-}
-
-/// Ends calls from another thread or a signal handler's thread.
-#[derive(Debug, Clone, Default)]
-pub struct Interrupt;
-
-impl Interrupt {
-    /// Ends the running call of every client that has this, and every later one.
-    pub fn trigger(&self) {}
-}
-
-/// A session with a server.
+/// A client of one server.
+///
+/// # Examples
+/// ```no_run
+/// use remofile::{Client, ClientOptions, protocol::token::Token};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let token = Token::parse("e9NUu9DRuDtUa5mSvc3VC7")?;
+/// let mut client = Client::connect(ClientOptions::new("localhost", 6768, token))?;
+/// client.make_directory(&"/photos".parse()?, false, false)?;
+/// client.list(&"/".parse()?, false, &mut |listed| {
+///     println!("{listed:?}");
+///     Ok(())
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-pub struct Client;
-
-/// How files are uploaded.
-#[derive(Debug, Clone, Default)]
-pub struct UploadOptions {
-    /// Whether directories are sent with their contents; otherwise they fail one by one.
-    pub recursive: bool,
-    /// What becomes of remote files in the way.
-    pub on_conflict: OnConflict,
-    /// Whether the total is reported before the first file.
-    pub total: bool,
-}
-
-/// How files are downloaded.
-#[derive(Debug, Clone, Default)]
-pub struct DownloadOptions {
-    /// Whether directories are sent with their contents; otherwise they fail one by one.
-    pub recursive: bool,
-    /// What becomes of local files in the way.
-    pub on_conflict: OnConflict,
-    /// Whether the total is reported before the first file.
-    pub total: bool,
+pub struct Client {
+    options: ClientOptions,
+    session: Option<Session>,
 }
 
 /// What a transfer did.
@@ -109,9 +64,9 @@ pub struct TransferReport {
 }
 
 /// What a removal did.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Removed {
-    /// Files.
+    /// Files, links and special files.
     pub files: u64,
     /// Directories.
     pub directories: u64,
@@ -125,58 +80,150 @@ pub struct ServerStatus {
     /// From request to answer.
     pub round_trip: Duration,
     /// The address that answered.
-    pub address: std::net::SocketAddr,
-    /// The protection of the session: `AES-256-GCM`, `ChaCha20-Poly1305`, `none (authenticated)`.
+    pub address: SocketAddr,
+    /// The protection of the session, in words: `AES-256-GCM`, for example.
     pub cipher: &'static str,
 }
 
 impl Client {
-    /// Connects and proves the token.
-    pub fn connect(_options: ClientOptions) -> Result<Self> {
-        unimplemented!()
+    /// A client that connects with its first call.
+    #[must_use]
+    pub fn new(options: ClientOptions) -> Self {
+        Self { options, session: None }
     }
-    /// Lists a directory, an element at a time. The callback's error ends the listing.
-    pub fn list(&mut self, _path: &RemotePath, _recursive: bool, _each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
-        unimplemented!()
+
+    /// A client that is connected and has proved its token.
+    ///
+    /// # Errors
+    /// What keeps it from connecting: see [`crate::Error`].
+    pub fn connect(options: ClientOptions) -> Result<Self> {
+        let mut client = Self::new(options);
+        let deadline = client.deadline();
+        client.session(&deadline)?;
+        Ok(client)
     }
-    /// Tells what a path names.
-    pub fn stat(&mut self, _path: &RemotePath) -> Result<Entry> {
-        unimplemented!()
+
+    /// What the server said of itself; connects if there is no connection.
+    ///
+    /// # Errors
+    /// What keeps it from connecting.
+    pub fn server(&mut self) -> Result<&ServerHello> {
+        let deadline = self.deadline();
+        Ok(self.session(&deadline)?.hello())
     }
-    /// Creates an empty file; with `update` an existing one is touched.
-    pub fn create_file(&mut self, _path: &RemotePath, _update: bool) -> Result<()> {
-        unimplemented!()
+
+    /// Lists a directory, an element at a time, sorted by name; with `recursive` every directory is
+    /// followed by its contents.
+    ///
+    /// # Errors
+    /// The callback's error, which ends the listing; `not-found`, `not-a-directory`, ...
+    pub fn list(
+        &mut self,
+        directory: &RemotePath,
+        recursive: bool,
+        each: &mut dyn FnMut(Listed) -> Result<()>,
+    ) -> Result<()> {
+        let request = Request::List { path: directory.clone(), recursive };
+        self.call(request, &mut listing::ListHandler::new(each)).map(drop)
     }
-    /// Creates a directory.
-    pub fn make_directory(&mut self, _path: &RemotePath, _update: bool, _parents: bool) -> Result<()> {
-        unimplemented!()
+
+    /// Tells what a path names. Links that stay inside the root directory are followed.
+    ///
+    /// # Errors
+    /// `not-found`, ...
+    pub fn stat(&mut self, path: &RemotePath) -> Result<Entry> {
+        let done = self.ask(Request::Stat { path: path.clone() })?;
+        done.entry.ok_or_else(|| crate::Error::Protocol("an answer without an entry".to_owned()))
     }
-    /// Removes.
-    pub fn remove(&mut self, _path: &RemotePath, _recursive: bool) -> Result<Removed> {
-        unimplemented!()
+
+    /// Creates an empty file; with `update` an existing file is no failure, and its time is set to now.
+    ///
+    /// # Errors
+    /// `already-exists`, `not-found` (no such directory), ...
+    pub fn create_file(&mut self, path: &RemotePath, update: bool) -> Result<()> {
+        self.ask(Request::CreateFile { path: path.clone(), update }).map(drop)
     }
-    /// Renames.
-    pub fn rename(&mut self, _source: &RemotePath, _destination: &RemotePath, _replace: bool) -> Result<()> {
-        unimplemented!()
+
+    /// Creates a directory; with `update` an existing one is no failure, with `parents` missing parents
+    /// are created.
+    ///
+    /// # Errors
+    /// `already-exists`, `not-found`, `not-a-directory`, ...
+    pub fn make_directory(&mut self, path: &RemotePath, update: bool, parents: bool) -> Result<()> {
+        self.ask(Request::MakeDirectory { path: path.clone(), update, parents }).map(drop)
     }
-    /// Asks for the server's state. Needs no lease.
+
+    /// Removes a file, a link or a directory; one with contents only if `recursive`.
+    ///
+    /// # Errors
+    /// `not-found`, `not-empty`, ...
+    pub fn remove(&mut self, path: &RemotePath, recursive: bool) -> Result<Removed> {
+        let done = self.ask(Request::Remove { path: path.clone(), recursive })?;
+        Ok(Removed { files: done.files, directories: done.directories })
+    }
+
+    /// Renames a file or directory, atomically; with `replace` a file in the way is replaced.
+    ///
+    /// # Errors
+    /// `already-exists`, `not-found`, `into-itself`, ...
+    pub fn rename(&mut self, source: &RemotePath, destination: &RemotePath, replace: bool) -> Result<()> {
+        let (source, destination) = (source.clone(), destination.clone());
+        self.ask(Request::Move { source, destination, replace }).map(drop)
+    }
+
+    /// Asks for the server's state; answered whoever holds the lease.
+    ///
+    /// # Errors
+    /// What keeps it from connecting.
     pub fn status(&mut self) -> Result<ServerStatus> {
-        unimplemented!()
+        let deadline = self.deadline();
+        let session = self.session(&deadline)?;
+        let (address, cipher) = (session.address(), session.cipher());
+        let asked = Instant::now();
+        let done = self.ask(Request::Status)?;
+        let report = done.status.ok_or_else(|| crate::Error::Protocol("an answer without a status".to_owned()))?;
+        Ok(ServerStatus { report, round_trip: asked.elapsed(), address, cipher })
     }
-    /// Uploads files and directories into an existing remote directory.
-    pub fn upload(&mut self, _sources: &[PathBuf], _destination: &RemotePath, _options: &UploadOptions, _monitor: &mut dyn Monitor) -> Result<TransferReport> {
-        unimplemented!()
+
+    /// A call that is one request and one answer.
+    fn ask(&mut self, request: Request) -> Result<Done> {
+        self.call(request, &mut call::Plain::new(&mut Silent))
     }
-    /// Uploads what a reader gives until its end, as one file at `destination`.
-    pub fn upload_stream(&mut self, _source: Box<dyn Read + Send>, _destination: &RemotePath, _options: &UploadOptions, _monitor: &mut dyn Monitor) -> Result<TransferReport> {
-        unimplemented!()
+
+    /// Runs one operation; connects first if there is no connection. A session whose operation broke
+    /// off is not used again.
+    fn call<H: Handler>(&mut self, request: Request, handler: &mut H) -> Result<Done> {
+        let deadline = self.deadline();
+        self.call_until(&deadline, request, handler)
     }
-    /// Downloads files and directories into an existing local directory.
-    pub fn download(&mut self, _sources: &[RemotePath], _destination: &Path, _options: &DownloadOptions, _monitor: &mut dyn Monitor) -> Result<TransferReport> {
-        unimplemented!()
+
+    fn call_until<H: Handler>(&mut self, deadline: &Deadline, request: Request, handler: &mut H) -> Result<Done> {
+        let wait = self.options.wait.milliseconds();
+        let interrupt = self.options.interrupt.clone();
+        let (result, usable) = self.session(deadline)?.run(request, wait, deadline, &interrupt, handler);
+        if !usable {
+            self.session = None;
+        }
+        result
     }
-    /// Downloads one file into a writer.
-    pub fn download_stream(&mut self, _source: &RemotePath, _destination: Box<dyn Write + Send>, _options: &DownloadOptions, _monitor: &mut dyn Monitor) -> Result<TransferReport> {
-        unimplemented!()
+
+    fn deadline(&self) -> Deadline {
+        Deadline::after(self.options.timeout)
     }
+
+    fn session(&mut self, deadline: &Deadline) -> Result<&mut Session> {
+        if self.session.as_mut().is_some_and(Session::is_stale) {
+            self.session = None;
+        }
+        match &mut self.session {
+            Some(session) => Ok(session),
+            none => Ok(none.insert(connect::connect(&self.options, deadline)?)),
+        }
+    }
+}
+
+/// Passes a failure on to the monitor and keeps it for the report.
+fn note_failure(report: &mut TransferReport, monitor: &mut dyn Monitor, failure: Failure) {
+    monitor.report(Event::FileFailed { failure: &failure });
+    report.failures.push(failure);
 }

@@ -104,12 +104,11 @@ struct Stop {
 }
 
 /// A server that listens and does not answer yet.
-#[derive(Debug)]
 pub struct Bound<'a> {
     server: &'a Server,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
-    store: LocalStore,
+    store: Arc<LocalStore>,
     stop: Arc<Stop>,
     options: ServerOptions,
 }
@@ -220,16 +219,19 @@ impl Bound<'_> {
     /// [`Error::System`] if the operating system fails the event loop.
     pub fn serve(mut self) -> Result<()> {
         if !self.options.read_only {
-            self.store.expire_partials(PARTIAL_EXPIRY);
+            match self.store.expire_partials(PARTIAL_EXPIRY) {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "expired partials were removed"),
+                Err(failure) => tracing::warn!(%failure, "expired partials could not be removed"),
+            }
         }
         let credentials = ServerCredentials {
             tokens: vec![self.server.token.stretch()],
             private_key: self.options.private_key.clone(),
             allow_plain: self.options.allow_plain && !self.options.require_encryption,
         };
-        let store: Arc<dyn Store> = Arc::new(self.store.clone());
         let shared = Arc::new(Shared {
-            store,
+            store: Arc::clone(&self.store) as Arc<dyn Store>,
             leases: leases::Leases::default(),
             options: self.options.clone(),
             agent: crate::agent(),
@@ -243,14 +245,20 @@ impl Bound<'_> {
     }
 }
 
+impl std::fmt::Debug for Bound<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Bound<'_> {
     fn drop(&mut self) {
         self.server.lock().run = Run::Idle;
     }
 }
 
-fn open_root(root: &Path, options: StoreOptions) -> Result<LocalStore> {
-    LocalStore::open(root, options).map_err(|failure| Error::Root { path: root.display().to_string(), failure })
+fn open_root(root: &Path, options: StoreOptions) -> Result<Arc<LocalStore>> {
+    LocalStore::open(root, options).map(Arc::new).map_err(|failure| Error::Root { path: root.display().to_string(), failure })
 }
 
 fn check(options: &ServerOptions) -> Result<()> {

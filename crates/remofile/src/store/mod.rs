@@ -9,8 +9,10 @@
 //! the user sees.
 
 mod local;
+mod locate;
 
 pub use local::{LocalStore, StoreOptions};
+pub use locate::{Located, locate};
 
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Entry, Failure, Kind, Listed, Timestamp};

@@ -1,0 +1,355 @@
+//! One call: an operation from its request to its end, on the caller's thread.
+
+use super::Interrupt;
+use crate::carrier::{Endpoint, Link, LinkError, Message, Produced, Waker, drive};
+use crate::error::{Error, Result};
+use crate::monitor::{Event, Monitor};
+use remofile_protocol::handshake::ServerHello;
+use remofile_protocol::limits::{DEAD_AFTER, DEFAULT_PAYLOAD_BYTES};
+use remofile_protocol::session::{ClientEvent, ClientSession, SessionError};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// When a call has to be over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    limit: Option<(Instant, Duration)>,
+}
+
+impl Deadline {
+    pub(super) fn after(timeout: Option<Duration>) -> Self {
+        Self { limit: timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout))) }
+    }
+
+    /// What is left; `None` without a limit.
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.limit.map(|(at, _)| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// [`Error::Timeout`] once it is over.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.limit {
+            Some((at, timeout)) if at <= Instant::now() => Err(Error::Timeout(timeout)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What differs between operations. An error ends the operation, and becomes the call's.
+pub(super) trait Handler {
+    /// Elements of a listing.
+    fn entries(&mut self, _payload: &[u8]) -> Result<()> {
+        Err(unexpected())
+    }
+
+    /// Files of a download; gives how many bytes are consumed already.
+    fn items(&mut self, _items: Vec<Item>, _payload: &[u8]) -> Result<u64> {
+        Err(unexpected())
+    }
+
+    /// A file of an upload was not stored.
+    fn item_failed(&mut self, _failure: Failure) -> Result<()> {
+        Err(unexpected())
+    }
+
+    /// What is going to be sent.
+    fn total(&mut self, _files: u64, _bytes: u64) {}
+
+    /// The operation waits for the lease.
+    fn waiting(&mut self, holders: &[Holder]);
+
+    /// Queues the next message of an upload, or tells how many bytes of a download were consumed.
+    fn produce(&mut self, _call: &mut Outgoing<'_>) -> Result<Produced> {
+        Ok(Produced::Nothing)
+    }
+
+    /// Called when it has something to produce again.
+    fn waker(&self) -> Option<&Waker> {
+        None
+    }
+}
+
+/// What a handler sends by.
+pub(super) struct Outgoing<'a> {
+    pub(super) machine: &'a mut ClientSession,
+    pub(super) operation: OperationId,
+    pub(super) link: &'a mut Link,
+}
+
+impl Outgoing<'_> {
+    /// Sends a message: `fill` puts the payload in place and gives the items, or nothing.
+    pub(super) fn send<R>(
+        &mut self,
+        fill: impl FnOnce(&mut crate::carrier::MessageWriter<'_>, u64) -> std::result::Result<Vec<Item>, R>,
+    ) -> Result<std::result::Result<(), R>> {
+        let credit = self.machine.credit(self.operation);
+        let (mut message, sealer) = self.link.message();
+        match fill(&mut message, credit) {
+            Err(nothing) => Ok(Err(nothing)),
+            Ok(items) => {
+                let header = self.machine.data(self.operation, items, message.payload_bytes()).map_err(broken)?;
+                message.finish(&header, sealer);
+                Ok(Ok(()))
+            }
+        }
+    }
+}
+
+/// An operation that is one request and one answer.
+pub(super) struct Plain<'a> {
+    monitor: &'a mut dyn Monitor,
+}
+
+impl<'a> Plain<'a> {
+    pub(super) fn new(monitor: &'a mut dyn Monitor) -> Self {
+        Self { monitor }
+    }
+}
+
+impl Handler for Plain<'_> {
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.monitor.report(Event::Waiting { holders });
+    }
+}
+
+/// A session with a server, between calls.
+#[derive(Debug)]
+pub(super) struct Session {
+    link: Link,
+    machine: ClientSession,
+    hello: ServerHello,
+    address: SocketAddr,
+    clock: Instant,
+}
+
+impl Session {
+    pub(super) fn new(link: Link, hello: ServerHello, address: SocketAddr) -> Self {
+        Self { link, machine: ClientSession::new(DEFAULT_PAYLOAD_BYTES), hello, address, clock: Instant::now() }
+    }
+
+    pub(super) fn hello(&self) -> &ServerHello {
+        &self.hello
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn cipher(&self) -> &'static str {
+        self.hello.cipher.name()
+    }
+
+    /// Whether the server has ended it while it was idle.
+    pub(super) fn is_stale(&mut self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut descriptors = [PollFd::new(&self.link, PollFlags::IN)];
+        let ready = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        // Between calls a server says nothing but its farewell.
+        ready.is_ok() && !descriptors[0].revents().is_empty()
+    }
+
+    /// Runs an operation; whether the session is of use after it.
+    pub(super) fn run<H: Handler>(
+        &mut self,
+        request: Request,
+        wait_milliseconds: u64,
+        deadline: &Deadline,
+        interrupt: &Interrupt,
+        handler: &mut H,
+    ) -> (Result<Done>, bool) {
+        let operation = self.machine.start(self.clock.elapsed(), request, wait_milliseconds);
+        let own_waker = handler.waker().cloned();
+        let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(own_waker.as_ref()).collect();
+        let mut call = Call {
+            machine: &mut self.machine,
+            operation,
+            handler,
+            deadline,
+            interrupt,
+            clock: self.clock,
+            state: State::Running,
+            failed: None,
+        };
+        let driven = drive(&mut self.link, &mut call, &wakers, self.clock);
+        let (state, failed) = (call.state, call.failed);
+        match (driven, state, failed) {
+            (Err(error), _, failed) => (Err(failed.unwrap_or(error)), false),
+            (Ok(()), State::Finished(_), Some(error)) => (Err(error), true),
+            (Ok(()), State::Finished(outcome), None) => (outcome.map_err(Error::from), true),
+            (Ok(()), State::Running | State::Closed, failed) => (Err(failed.unwrap_or_else(closed)), false),
+        }
+    }
+}
+
+/// An orderly farewell, as far as the socket takes it at once.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.machine.goodbye();
+        while let Some(header) = self.machine.poll_header() {
+            self.link.push(&header);
+        }
+        let _unheard = self.link.flush();
+    }
+}
+
+struct Call<'a, H> {
+    machine: &'a mut ClientSession,
+    operation: OperationId,
+    handler: &'a mut H,
+    deadline: &'a Deadline,
+    interrupt: &'a Interrupt,
+    clock: Instant,
+    state: State,
+    /// This side's reason to end the operation; its end is still awaited.
+    failed: Option<Error>,
+}
+
+enum State {
+    Running,
+    Finished(std::result::Result<Done, Failure>),
+    /// The server ended the session.
+    Closed,
+}
+
+impl<H: Handler> Call<'_, H> {
+    /// This side cannot go on with the operation: the server is asked to end it, and the session stays
+    /// of use.
+    fn fail(&mut self, error: Error) {
+        if self.failed.is_none() {
+            self.failed = Some(error);
+            self.machine.cancel(self.operation);
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.interrupt.is_triggered() {
+            return Err(Error::Interrupted);
+        }
+        self.deadline.check()
+    }
+
+    /// Hands an event to the handler, unless it has failed already.
+    fn hand<T>(&mut self, give: impl FnOnce(&mut H) -> Result<T>) -> Option<T> {
+        if self.failed.is_some() {
+            return None;
+        }
+        match give(self.handler) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fail(error);
+                None
+            }
+        }
+    }
+}
+
+impl<H: Handler> Endpoint for Call<'_, H> {
+    type Error = Error;
+
+    fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
+        let Message { header, payload } = message;
+        let Header { .. } = &header;
+        match self.machine.receive(now, header, payload.len()).map_err(broken)? {
+            ClientEvent::None => {}
+            ClientEvent::Entries(operation) => {
+                self.hand(|handler| handler.entries(payload));
+                self.machine.consumed(operation, payload.len() as u64);
+            }
+            ClientEvent::Items(operation, items) => {
+                let all = payload.len() as u64;
+                let consumed = self.hand(|handler| handler.items(items, payload)).unwrap_or(all);
+                self.machine.consumed(operation, consumed);
+            }
+            ClientEvent::ItemFailed(_, failure) => {
+                self.hand(|handler| handler.item_failed(failure));
+            }
+            ClientEvent::Total { files, bytes, .. } => self.handler.total(files, bytes),
+            ClientEvent::Waiting(_, holders) => self.handler.waiting(&holders),
+            ClientEvent::Finished(_, outcome) => self.state = State::Finished(outcome),
+            ClientEvent::Closed => {
+                if matches!(self.state, State::Running) {
+                    self.state = State::Closed;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn produce(&mut self, _now: Duration, link: &mut Link) -> Result<Produced> {
+        if let Some(header) = self.machine.poll_header() {
+            link.push(&header);
+            return Ok(Produced::Message);
+        }
+        if self.failed.is_some() || !matches!(self.state, State::Running) {
+            return Ok(Produced::Nothing);
+        }
+        if self.check().is_err() {
+            // Seen again, and acted upon, where timeouts are.
+            return Ok(Produced::Nothing);
+        }
+        let mut outgoing = Outgoing { machine: self.machine, operation: self.operation, link };
+        match self.handler.produce(&mut outgoing) {
+            Ok(produced) => Ok(produced),
+            Err(error) => {
+                self.fail(error);
+                Ok(Produced::Work)
+            }
+        }
+    }
+
+    fn woken(&mut self, _now: Duration) -> Result<()> {
+        if self.interrupt.is_triggered() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        let own = self.deadline.left().map(|left| self.clock.elapsed() + left);
+        self.machine.next_timeout().into_iter().chain(own).min()
+    }
+
+    fn handle_timeout(&mut self, now: Duration) -> Result<()> {
+        self.check()?;
+        self.machine.handle_timeout(now).map_err(broken)
+    }
+
+    fn wants_messages(&self) -> bool {
+        !self.is_done()
+    }
+
+    fn is_done(&self) -> bool {
+        !matches!(self.state, State::Running)
+    }
+}
+
+fn unexpected() -> Error {
+    Error::Protocol("a message that this operation does not have".to_owned())
+}
+
+fn closed() -> Error {
+    Error::Remote(ErrorCode::ShuttingDown.into())
+}
+
+fn broken(error: SessionError) -> Error {
+    match error {
+        SessionError::PeerSilent(silence) => Error::PeerSilent(silence),
+        other => Error::Protocol(other.to_string()),
+    }
+}
+
+impl From<LinkError> for Error {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Closed => Self::ConnectionLost(std::io::ErrorKind::UnexpectedEof.into()),
+            LinkError::Lost(error) if error.kind() == std::io::ErrorKind::TimedOut => Self::PeerSilent(DEAD_AFTER),
+            LinkError::Lost(error) => Self::ConnectionLost(error),
+            other => Self::Protocol(other.to_string()),
+        }
+    }
+}
+
+impl AsFd for Session {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.link.as_fd()
+    }
+}

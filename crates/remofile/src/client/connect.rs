@@ -1,0 +1,156 @@
+//! From a host name to a session.
+
+use super::call::{Deadline, Session};
+use super::{ClientOptions, Interrupt};
+use crate::carrier::{Link, prepare};
+use crate::error::{Error, Result};
+use remofile_protocol::handshake::{ClientCredentials, ClientHandshake, ClientHello, HandshakeError};
+use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES};
+use remofile_protocol::transport::Cipher;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt::socket_error;
+use socket2::{Domain, Socket, Type};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// Longest time for one address to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connects to the first address that answers and opens a session.
+pub(super) fn connect(options: &ClientOptions, deadline: &Deadline) -> Result<Session> {
+    let patience = Patience { deadline, interrupt: &options.interrupt };
+    let addresses = resolve(options)?;
+    let (stream, address) = connect_any(options, &addresses, &patience)?;
+    open(options, stream, address, &patience)
+}
+
+/// How long the caller is willing to wait.
+struct Patience<'a> {
+    deadline: &'a Deadline,
+    interrupt: &'a Interrupt,
+}
+
+fn resolve(options: &ClientOptions) -> Result<Vec<SocketAddr>> {
+    let resolved = (options.hostname.as_str(), options.port).to_socket_addrs();
+    let addresses: Vec<SocketAddr> = resolved
+        .map_err(|source| Error::Resolve { hostname: options.hostname.clone(), source })?
+        .collect();
+    if addresses.is_empty() {
+        let source = io::Error::other("it has no address");
+        return Err(Error::Resolve { hostname: options.hostname.clone(), source });
+    }
+    Ok(addresses)
+}
+
+fn connect_any(options: &ClientOptions, addresses: &[SocketAddr], patience: &Patience<'_>) -> Result<(TcpStream, SocketAddr)> {
+    let mut last = None;
+    for &address in addresses {
+        match connect_one(address, patience)? {
+            Ok(stream) => return Ok((stream, address)),
+            Err(error) => last = Some(error),
+        }
+    }
+    let address = format!("{}:{}", options.hostname, options.port);
+    Err(Error::Connect { address, source: last.unwrap_or_else(|| io::ErrorKind::NotFound.into()) })
+}
+
+/// The outer error ends the call; the inner one only this address.
+fn connect_one(address: SocketAddr, patience: &Patience<'_>) -> Result<io::Result<TcpStream>> {
+    let begin = || -> io::Result<(TcpStream, bool)> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        let pending = match socket.connect(&address.into()) {
+            Ok(()) => false,
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => true,
+            Err(error) => return Err(error),
+        };
+        let stream = TcpStream::from(socket);
+        prepare(&stream)?;
+        Ok((stream, pending))
+    };
+    let (stream, pending) = match begin() {
+        Ok(begun) => begun,
+        Err(error) => return Ok(Err(error)),
+    };
+    if pending && !patience.wait(&stream, PollFlags::OUT, CONNECT_TIMEOUT)? {
+        return Ok(Err(io::ErrorKind::TimedOut.into()));
+    }
+    match socket_error(&stream) {
+        Ok(Ok(())) => Ok(Ok(stream)),
+        Ok(Err(error)) | Err(error) => Ok(Err(error.into())),
+    }
+}
+
+fn open(options: &ClientOptions, mut stream: TcpStream, address: SocketAddr, patience: &Patience<'_>) -> Result<Session> {
+    let credentials = ClientCredentials { token: options.token.stretch(), server: options.public_key };
+    let hello = ClientHello::new(Cipher::offer(options.plain), &crate::agent(), &crate::own_name());
+    let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
+    stream.write_all(&first).map_err(Error::ConnectionLost)?;
+    let mut received = Vec::new();
+    loop {
+        let outcome = handshake.receive(&received).map_err(|error| explain(error, address))?;
+        if let Some((session, consumed)) = outcome {
+            let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
+            let rest = &received[consumed..];
+            let link = Link::new(stream, (session.sealer, session.opener), send_payload, DEFAULT_PAYLOAD_BYTES, rest);
+            return Ok(Session::new(link, session.peer, address));
+        }
+        if !patience.wait(&stream, PollFlags::IN, HANDSHAKE_TIMEOUT)? {
+            return Err(not_remofile(address, "it does not answer (a firewall, or a service that waits for something else)"));
+        }
+        let mut buffer = [0; MAX_HANDSHAKE_BYTES];
+        match stream.read(&mut buffer) {
+            Ok(0) if received.is_empty() => {
+                return Err(not_remofile(address, "it closed the connection without an answer (is the port right?)"));
+            }
+            Ok(0) => return Err(not_remofile(address, "it closed the connection in the middle of its answer")),
+            Ok(count) => received.extend_from_slice(&buffer[..count]),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(error) if received.is_empty() && error.kind() == io::ErrorKind::ConnectionReset => {
+                return Err(not_remofile(address, "it closed the connection without an answer (is the port right?)"));
+            }
+            Err(error) => return Err(Error::ConnectionLost(error)),
+        }
+    }
+}
+
+fn explain(error: HandshakeError, address: SocketAddr) -> Error {
+    match error {
+        HandshakeError::Refused(refusal) => Error::Refused(refusal),
+        HandshakeError::ZeroMq => not_remofile(
+            address,
+            "it speaks ZeroMQ, as a Remofile server of the older protocol 1 does, which this client does not speak",
+        ),
+        other => not_remofile(address, &format!("{other} (is the port right?)")),
+    }
+}
+
+fn not_remofile(address: SocketAddr, what: &str) -> Error {
+    Error::NotRemofile { address: address.to_string(), what: what.to_owned() }
+}
+
+impl Patience<'_> {
+    /// Waits until the socket is ready; `false` if it is not within `limit`.
+    fn wait(&self, stream: &TcpStream, flags: PollFlags, limit: Duration) -> Result<bool> {
+        let limit = Deadline::after(Some(limit));
+        loop {
+            if self.interrupt.is_triggered() {
+                return Err(Error::Interrupted);
+            }
+            self.deadline.check()?;
+            let Some(left) = limit.left().filter(|left| !left.is_zero()) else { return Ok(false) };
+            let left = self.deadline.left().map_or(left, |own| own.min(left)) + Duration::from_millis(1);
+            let mut descriptors = vec![PollFd::from_borrowed_fd(stream.as_fd(), flags)];
+            if let Some(waker) = self.interrupt.waker() {
+                descriptors.push(PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN));
+            }
+            match poll(&mut descriptors, Timespec::try_from(left).ok().as_ref()) {
+                Ok(_) if !descriptors[0].revents().is_empty() => return Ok(true),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Error::ConnectionLost(error.into())),
+            }
+        }
+    }
+}

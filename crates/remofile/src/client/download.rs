@@ -1,0 +1,192 @@
+//! The calls that download.
+
+use super::call::{Handler, Outgoing};
+use super::stream::StreamSink;
+use super::{Client, DownloadOptions, TransferReport, note_failure};
+use crate::carrier::{Produced, Waker};
+use crate::error::{Error, Result};
+use crate::monitor::{Event, Monitor};
+use crate::store::{LocalStore, StoreOptions};
+use crate::transfer::{Outcome, Unpacker, UnpackerOptions};
+use remofile_protocol::digest::Digester;
+use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
+use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::wire::{ErrorCode, Failure, Holder, Item, Request};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Credit of a download into a writer, in bytes: what may wait in memory for a slow one.
+const STREAM_CREDIT_BYTES: u64 = 4 * 1024 * 1024;
+
+impl Client {
+    /// Downloads files and directories into an existing local directory, under their own names.
+    ///
+    /// What cannot be downloaded is in the report; everything else is. No file is visible before it is
+    /// complete and checked, and nothing outside the directory is touched, whatever the server sends.
+    ///
+    /// # Errors
+    /// What ends the whole download: no such local directory, no connection, the lease is held by
+    /// others...
+    pub fn download(
+        &mut self,
+        sources: &[RemotePath],
+        destination: &Path,
+        options: &DownloadOptions,
+        monitor: &mut dyn Monitor,
+    ) -> Result<TransferReport> {
+        let local = |failure: Failure| Error::Local(failure.at(destination.display()));
+        let store_options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
+        let store = Arc::new(LocalStore::open(destination, store_options).map_err(local)?);
+        let unpacker = Unpacker::new(
+            store,
+            UnpackerOptions {
+                destination: RemotePath::root(),
+                on_conflict: options.on_conflict,
+                file_size_limit: u64::MAX,
+                names: NameRule::Posix,
+            },
+        )
+        .map_err(local)?;
+        let mut handler = DownloadHandler { unpacker, destination, report: TransferReport::default(), monitor };
+        let called = self.call(request(sources, options, CREDIT_WINDOW_BYTES), &mut handler);
+        let DownloadHandler { unpacker, report, .. } = handler;
+        match called {
+            Ok(_) => {
+                let stored = unpacker.finish().map_err(local)?;
+                let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
+                Ok(TransferReport { files, directories, bytes, ..report })
+            }
+            Err(error) => {
+                unpacker.interrupt();
+                Err(error)
+            }
+        }
+    }
+
+    /// Downloads one file into a writer. The writer is written on a thread of its own, so that a slow
+    /// one does not cost the connection. What was written before an error stays written.
+    ///
+    /// # Errors
+    /// As [`Client::download`], what keeps the file from being sent, and the writer's error.
+    pub fn download_stream(
+        &mut self,
+        source: &RemotePath,
+        destination: Box<dyn Write + Send>,
+        options: &DownloadOptions,
+        monitor: &mut dyn Monitor,
+    ) -> Result<TransferReport> {
+        let sink = StreamSink::spawn(destination)?;
+        let mut handler =
+            StreamDownload { sink, digester: Digester::new(), report: TransferReport::default(), monitor, failed: None };
+        let options = DownloadOptions { recursive: false, ..options.clone() };
+        let called = self.call(request(std::slice::from_ref(source), &options, STREAM_CREDIT_BYTES), &mut handler);
+        let StreamDownload { sink, report, failed, .. } = handler;
+        called?;
+        sink.finish().map_err(|error| write_failed(&error))?;
+        match failed {
+            Some(failure) => Err(Error::Remote(failure)),
+            None => Ok(report),
+        }
+    }
+}
+
+fn request(sources: &[RemotePath], options: &DownloadOptions, credit: u64) -> Request {
+    Request::Download { sources: sources.to_vec(), recursive: options.recursive, total: options.total, credit }
+}
+
+fn write_failed(error: &std::io::Error) -> Error {
+    let code = match error.kind() {
+        std::io::ErrorKind::StorageFull => ErrorCode::NoSpace,
+        _ => ErrorCode::Other,
+    };
+    Error::Local(Failure::new(code).because(error))
+}
+
+struct DownloadHandler<'a> {
+    unpacker: Unpacker,
+    destination: &'a Path,
+    report: TransferReport,
+    monitor: &'a mut dyn Monitor,
+}
+
+impl Handler for DownloadHandler<'_> {
+    fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
+        let (destination, report, monitor) = (self.destination, &mut self.report, &mut *self.monitor);
+        let taken = self.unpacker.take(items, payload, &mut |outcome| match outcome {
+            Outcome::Started { path, size } => monitor.report(Event::FileStarted { path, size }),
+            Outcome::Written { bytes } => monitor.report(Event::Transferred { bytes }),
+            Outcome::Stored { path } => monitor.report(Event::FileFinished { path }),
+            Outcome::Failed { failure, by_sender: true } => note_failure(report, monitor, failure),
+            Outcome::Failed { failure, by_sender: false } => {
+                let path = destination.join(failure.path.as_deref().unwrap_or_default());
+                note_failure(report, monitor, failure.at(path.display()));
+            }
+        });
+        match taken {
+            Ok(()) => Ok(payload.len() as u64),
+            Err(failure) => Err(Error::Protocol(failure.to_string())),
+        }
+    }
+
+    fn total(&mut self, files: u64, bytes: u64) {
+        self.monitor.report(Event::Total { files, bytes });
+    }
+
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.monitor.report(Event::Waiting { holders });
+    }
+}
+
+struct StreamDownload<'a> {
+    sink: StreamSink,
+    digester: Digester,
+    report: TransferReport,
+    monitor: &'a mut dyn Monitor,
+    failed: Option<Failure>,
+}
+
+impl Handler for StreamDownload<'_> {
+    fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
+        for item in items {
+            match item {
+                Item::Begin { path, size, .. } => self.monitor.report(Event::FileStarted { path: &path, size }),
+                // A message that holds one file has no bytes but its own.
+                Item::Data { .. } => {
+                    self.digester.update(payload);
+                    self.sink.write(payload);
+                    self.report.bytes += payload.len() as u64;
+                    self.monitor.report(Event::Transferred { bytes: payload.len() as u64 });
+                }
+                Item::End { digest } if digest == self.digester.finish() => self.report.files = 1,
+                Item::End { .. } => self.failed = Some(ErrorCode::IntegrityFailure.into()),
+                Item::Abort { failure } | Item::Failed { failure } => self.failed = Some(failure),
+                Item::Directory { .. } => return Err(Error::Protocol("a directory in place of a file".to_owned())),
+            }
+        }
+        Ok(0)
+    }
+
+    fn total(&mut self, files: u64, bytes: u64) {
+        self.monitor.report(Event::Total { files, bytes });
+    }
+
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.monitor.report(Event::Waiting { holders });
+    }
+
+    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+        match self.sink.consumed() {
+            Err(error) => Err(write_failed(&error)),
+            Ok(0) => Ok(Produced::Nothing),
+            Ok(bytes) => {
+                call.machine.consumed(call.operation, bytes);
+                Ok(Produced::Work)
+            }
+        }
+    }
+
+    fn waker(&self) -> Option<&Waker> {
+        Some(self.sink.waker())
+    }
+}

@@ -1,0 +1,213 @@
+//! The calls that upload.
+
+use super::call::{Handler, Outgoing};
+use super::stream::StreamSource;
+use super::{Client, TransferReport, UploadOptions, note_failure};
+use crate::carrier::{Produced, Waker};
+use crate::error::Result;
+use crate::monitor::{Event, Monitor};
+use crate::store::locate;
+use crate::transfer::{Census, Feed, Origin, Packed, Packer, PackerMonitor};
+use remofile_protocol::path::{InvalidPath, NameRule, RemotePath};
+use remofile_protocol::wire::{Failure, Holder, Item, Request};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+impl Client {
+    /// Uploads files and directories into an existing remote directory, under their own names.
+    ///
+    /// What cannot be uploaded is in the report; everything else is. No file is visible before it is
+    /// complete and checked.
+    ///
+    /// # Errors
+    /// What ends the whole upload: no such destination, no connection, the lease is held by others...
+    pub fn upload(
+        &mut self,
+        sources: &[PathBuf],
+        destination: &RemotePath,
+        options: &UploadOptions,
+        monitor: &mut dyn Monitor,
+    ) -> Result<TransferReport> {
+        let feed = || Feed::new(sources.iter().map(|source| origin(source)), options.recursive, NameRule::Posix);
+        if options.total {
+            let mut census = Census::new(feed());
+            let (files, bytes) = loop {
+                if let Some(total) = census.step() {
+                    break total;
+                }
+            };
+            monitor.report(Event::Total { files, bytes });
+        }
+        let limit = self.server()?.file_size_limit;
+        let mut handler = UploadHandler {
+            destination: destination.clone(),
+            packer: Packer::new(feed(), limit),
+            aborted: None,
+            finished: false,
+            noted: Noted { report: TransferReport::default(), monitor },
+        };
+        let request = Request::Upload { destination: destination.clone(), on_conflict: options.on_conflict };
+        let done = self.call(request, &mut handler)?;
+        let report = handler.noted.report;
+        Ok(TransferReport { files: done.files, directories: done.directories, bytes: done.bytes, ..report })
+    }
+
+    /// Uploads what a reader gives until its end, as one file. The reader is read on a thread of its
+    /// own, so that a slow one does not cost the connection.
+    ///
+    /// # Errors
+    /// As [`Client::upload`]; an error of the reader ends the upload and leaves nothing behind.
+    pub fn upload_stream(
+        &mut self,
+        source: Box<dyn Read + Send>,
+        destination: &RemotePath,
+        options: &UploadOptions,
+        monitor: &mut dyn Monitor,
+    ) -> Result<TransferReport> {
+        let (directory, name) = destination.split().map_err(|invalid: InvalidPath| Failure::from(invalid).at(destination))?;
+        monitor.report(Event::FileStarted { path: name.as_str(), size: None });
+        let mut handler = StreamUpload {
+            source: StreamSource::spawn(source, name.to_string())?,
+            failures: Vec::new(),
+            monitor,
+        };
+        let request = Request::Upload { destination: directory, on_conflict: options.on_conflict };
+        let done = self.call(request, &mut handler)?;
+        let failures = handler.failures;
+        if failures.is_empty() {
+            handler.monitor.report(Event::FileFinished { path: name.as_str() });
+        }
+        Ok(TransferReport { files: done.files, directories: done.directories, bytes: done.bytes, failures })
+    }
+}
+
+/// Finds a local source; its name at the destination is the one the user wrote.
+fn origin(source: &Path) -> std::result::Result<Origin, Failure> {
+    let located = locate(source).map_err(|failure| failure.at(source.display()))?;
+    Ok(Origin {
+        store: located.store,
+        path: located.path,
+        name: located.name.to_string(),
+        shown: source.display().to_string(),
+    })
+}
+
+struct UploadHandler<'a> {
+    destination: RemotePath,
+    packer: Packer,
+    /// What the packer was told to stop, to be passed on to the server.
+    aborted: Option<Item>,
+    finished: bool,
+    noted: Noted<'a>,
+}
+
+struct Noted<'a> {
+    report: TransferReport,
+    monitor: &'a mut dyn Monitor,
+}
+
+impl Handler for UploadHandler<'_> {
+    fn item_failed(&mut self, failure: Failure) -> Result<()> {
+        let path = failure.path.as_deref().and_then(|path| path.parse::<RemotePath>().ok());
+        if let Some(relative) = path.as_ref().and_then(|path| path.relative_to(&self.destination)) {
+            self.aborted = self.packer.abort(relative, &failure).or(self.aborted.take());
+        }
+        note_failure(&mut self.noted.report, self.noted.monitor, failure);
+        Ok(())
+    }
+
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.noted.monitor.report(Event::Waiting { holders });
+    }
+
+    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+        if self.finished {
+            return Ok(Produced::Nothing);
+        }
+        let (packer, noted, aborted) = (&mut self.packer, &mut self.noted, &mut self.aborted);
+        let sent = call.send(|message, credit| match aborted.take() {
+            Some(item) => Ok(vec![item]),
+            None => match packer.pack(message, credit, noted) {
+                Packed::Items(items) => Ok(items),
+                other => Err(other),
+            },
+        })?;
+        match sent {
+            Ok(()) => Ok(Produced::Message),
+            Err(Packed::Finished) => {
+                self.finished = true;
+                call.machine.finish_upload(call.operation);
+                Ok(Produced::Work)
+            }
+            Err(_) => Ok(Produced::Nothing),
+        }
+    }
+}
+
+impl PackerMonitor for Noted<'_> {
+    fn started(&mut self, path: &str, size: u64) {
+        self.monitor.report(Event::FileStarted { path, size: Some(size) });
+    }
+
+    fn packed(&mut self, bytes: u64) {
+        self.monitor.report(Event::Transferred { bytes });
+    }
+
+    fn finished(&mut self, path: &str, _size: u64) {
+        self.monitor.report(Event::FileFinished { path });
+    }
+
+    fn failed(&mut self, failure: &Failure) {
+        note_failure(&mut self.report, self.monitor, failure.clone());
+    }
+}
+
+struct StreamUpload<'a> {
+    source: StreamSource,
+    failures: Vec<Failure>,
+    monitor: &'a mut dyn Monitor,
+}
+
+impl Handler for StreamUpload<'_> {
+    fn item_failed(&mut self, failure: Failure) -> Result<()> {
+        self.source.abandon();
+        self.monitor.report(Event::FileFailed { failure: &failure });
+        self.failures.push(failure);
+        Ok(())
+    }
+
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.monitor.report(Event::Waiting { holders });
+    }
+
+    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+        let (source, monitor) = (&mut self.source, &mut *self.monitor);
+        let mut failed = None;
+        let sent = call.send(|message, credit| match source.pack(message, credit) {
+            Ok(Packed::Items(items)) => {
+                monitor.report(Event::Transferred { bytes: message.payload_bytes() as u64 });
+                Ok(items)
+            }
+            Ok(other) => Err(other),
+            Err(failure) => {
+                failed = Some(failure);
+                Err(Packed::Blocked)
+            }
+        })?;
+        if let Some(failure) = failed {
+            return Err(crate::Error::Local(failure));
+        }
+        match sent {
+            Ok(()) => Ok(Produced::Message),
+            Err(Packed::Finished) => {
+                call.machine.finish_upload(call.operation);
+                Ok(Produced::Work)
+            }
+            Err(_) => Ok(Produced::Nothing),
+        }
+    }
+
+    fn waker(&self) -> Option<&Waker> {
+        Some(self.source.waker())
+    }
+}

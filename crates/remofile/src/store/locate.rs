@@ -1,0 +1,49 @@
+//! From a path on this machine to a store that holds it.
+
+use super::{LocalStore, Store, StoreOptions, StoreResult};
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A local file or directory that a user named.
+pub struct Located {
+    /// A store rooted where it is.
+    pub store: Arc<dyn Store>,
+    /// Its path there.
+    pub path: RemotePath,
+    /// The name the user knows it by.
+    pub name: FileName,
+}
+
+/// Finds a local file or directory. A link the user names is followed, as every tool does; links below
+/// a directory are the walk's concern.
+///
+/// # Errors
+/// `not-found`, `permission-denied`, `invalid-name`.
+pub fn locate(source: &Path) -> StoreResult<Located> {
+    let real = source.canonicalize().map_err(|error| io_failure(&error))?;
+    let named = source.file_name().or_else(|| real.file_name());
+    let Some((named, own_name, parent)) =
+        named.and_then(|named| Some((named, real.file_name()?, real.parent()?)))
+    else {
+        return Err(Failure::new(ErrorCode::InvalidName).because("the root of the file system has no name"));
+    };
+    let store = LocalStore::open(parent, StoreOptions::default())?;
+    Ok(Located {
+        store: Arc::new(store),
+        path: RemotePath::root().child(&FileName::from_bytes(own_name.as_bytes())?)?,
+        name: FileName::from_bytes(named.as_bytes())?,
+    })
+}
+
+fn io_failure(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::NotFound => ErrorCode::NotFound.into(),
+        io::ErrorKind::PermissionDenied => ErrorCode::PermissionDenied.into(),
+        io::ErrorKind::NotADirectory => ErrorCode::NotADirectory.into(),
+        _ => Failure::new(ErrorCode::Other).because(error),
+    }
+}

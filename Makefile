@@ -1,0 +1,57 @@
+# Needs a Rust toolchain, a C compiler, make and Python 3.11 or newer; `make fuzz` more, if you have it.
+
+CARGO ?= cargo
+PYTHON ?= python3
+# Arguments for the scripts: make bench BENCH="--quick --json"
+DEMO ?=
+BENCH ?=
+SOAK ?= --seconds 600
+# Cases of every property test, and seconds of every fuzz target, in `make fuzz`.
+FUZZ_CASES ?= 100000
+FUZZ_SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint bench soak fuzz docs clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the commands remofile and rmf into target/release
+	$(CARGO) build --release --locked
+
+demo: build ## Serve a temporary directory, move real files through it, compare every byte
+	$(PYTHON) demo/demo.py $(DEMO)
+
+test: ## Run every test
+	$(CARGO) test --workspace --locked
+	$(PYTHON) -m unittest discover --start-directory tools
+
+lint: ## Check formatting, lints, documentation and the rules of the repository
+	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo "rustfmt is missing: rustup component add rustfmt" >&2; exit 1; }
+	@$(CARGO) clippy --version >/dev/null 2>&1 || { echo "clippy is missing: rustup component add clippy" >&2; exit 1; }
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked
+	$(PYTHON) tools/check_repository.py
+
+bench: build ## Measure transfers on loopback beside cp, and print the ratios
+	$(PYTHON) bench/bench.py $(BENCH)
+
+soak: build ## Repeat transfers against one server and watch its memory and file descriptors
+	$(PYTHON) bench/soak.py $(SOAK)
+
+fuzz: ## Run the property tests with many cases, then every fuzz target where cargo-fuzz is installed
+	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --release --workspace --locked
+	@if [ ! -f fuzz/Cargo.toml ]; then echo "there are no fuzz targets"; \
+	elif ! $(CARGO) fuzz --version >/dev/null 2>&1; then \
+		echo "cargo-fuzz is missing, so the fuzz targets were not run: cargo install cargo-fuzz" >&2; \
+	else for target in $$($(CARGO) fuzz list); do \
+		$(CARGO) fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done; fi
+
+docs: ## Build the library documentation into target/doc
+	$(CARGO) doc --no-deps --workspace --locked
+
+clean: ## Remove everything that was built
+	$(CARGO) clean
+	rm -rf fuzz/target fuzz/artifacts fuzz/coverage
+	find tools demo bench -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Checks the rules of this repository that no compiler checks.
+
+- Relative links and their anchors in Markdown files resolve.
+- No source file has more than 500 lines.
+- The protocol crate depends on no runtime, socket or file-system crate, directly or not, and its
+  sources name no sockets, files, threads or clocks.
+- In the library, client and server never name each other, carrier, transfer and store neither of them,
+  and the store none of the others.
+
+Prints one line for each violation and exits with 1 if there are any.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+MAX_SOURCE_LINES = 500
+SOURCE_SUFFIXES = {".rs", ".py", ".c", ".h", ".sh"}
+
+PROTOCOL = "crates/remofile-protocol"
+FORBIDDEN_DEPENDENCIES = {"tokio", "mio", "socket2", "rustix", "cap-std"}
+FORBIDDEN_IN_PROTOCOL = re.compile(
+    r"\bstd::(?:net|fs|thread)\b|\bstd::\{[^}]*\b(?:net|fs|thread)\b|\b(?:Instant|SystemTime)::now\b"
+)
+
+LIBRARY = "crates/remofile/src"
+ROOMS_NOT_NAMED_BY = {
+    "client": {"server"},
+    "server": {"client"},
+    "carrier": {"client", "server", "transfer"},
+    "transfer": {"client", "server"},
+    "store": {"client", "server", "carrier", "transfer"},
+}
+
+LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
+HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
+FENCED_CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1[`~]*\s*$", re.MULTILINE | re.DOTALL)
+INLINE_CODE = re.compile(r"`[^`\n]*`")
+
+
+def check(root, files, protocol_dependencies):
+    """Yields the violations among `files`, paths relative to `root`, as lines of text."""
+    for file in files:
+        path = root / file
+        if path.suffix == ".md":
+            yield from check_links(root, file)
+        if path.suffix in SOURCE_SUFFIXES:
+            text = path.read_text(encoding="utf-8")
+            yield from check_length(file, text)
+            yield from check_protocol_source(file, text)
+            yield from check_rooms(file, text)
+    for name in sorted(FORBIDDEN_DEPENDENCIES & protocol_dependencies):
+        yield f"{PROTOCOL}/Cargo.toml: depends on {name}, directly or through another crate"
+
+
+def check_links(root, file):
+    text = without_code((root / file).read_text(encoding="utf-8"))
+    for target in LINK.findall(text):
+        if re.match(r"[a-z][a-z0-9+.-]*:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        destination = (root / file).parent / name if name else root / file
+        if not destination.exists():
+            yield f"{file}: the link {target} leads nowhere"
+        elif anchor and destination.suffix == ".md" and anchor not in anchors(destination):
+            yield f"{file}: the link {target} names a heading that is not there"
+
+
+def anchors(path):
+    """The anchors that a Markdown renderer gives the headings of a file."""
+    headings = HEADING.findall(FENCED_CODE.sub("", path.read_text(encoding="utf-8")))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def without_code(text):
+    return INLINE_CODE.sub("", FENCED_CODE.sub("", text))
+
+
+def check_length(file, text):
+    lines = text.count("\n")
+    if lines > MAX_SOURCE_LINES:
+        yield f"{file}: {lines} lines, more than {MAX_SOURCE_LINES}"
+
+
+def check_protocol_source(file, text):
+    if not file.startswith(f"{PROTOCOL}/src/"):
+        return
+    for match in FORBIDDEN_IN_PROTOCOL.finditer(text):
+        yield f"{at(file, text, match)}: the protocol crate names {match.group()}"
+
+
+def check_rooms(file, text):
+    if not file.startswith(f"{LIBRARY}/"):
+        return
+    room = file.removeprefix(f"{LIBRARY}/").split("/")[0].removesuffix(".rs")
+    for other in sorted(ROOMS_NOT_NAMED_BY.get(room, ())):
+        for match in re.finditer(rf"\bcrate::(?:{other}\b|\{{[^}}]*\b{other}::)", text):
+            yield f"{at(file, text, match)}: {room} names {other}"
+
+
+def at(file, text, match):
+    return f"{file}:{text.count(chr(10), 0, match.start()) + 1}"
+
+
+def tracked_files(root):
+    """Every file that git tracks or would track."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    return sorted(file for file in listed.split("\0") if file and (root / file).is_file())
+
+
+def dependencies(root, package):
+    """The names of all crates that `package` is built from, itself included."""
+    command = ["cargo", "tree", "--locked", "--package", package, "--edges", "normal,build"]
+    command += ["--prefix", "none", "--format", "{p}"]
+    tree = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {line.split()[0] for line in tree.splitlines() if line.strip()}
+
+
+def main():
+    root = Path(__file__).resolve().parent.parent
+    violations = list(check(root, tracked_files(root), dependencies(root, "remofile-protocol")))
+    for violation in violations:
+        print(violation, file=sys.stderr)
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

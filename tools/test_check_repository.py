@@ -1,0 +1,52 @@
+import tempfile
+import unittest
+from pathlib import Path
+
+from check_repository import check
+
+
+class CheckTest(unittest.TestCase):
+    def violations(self, files, dependencies=frozenset()):
+        with tempfile.TemporaryDirectory() as directory:
+            root = Path(directory)
+            for name, text in files.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text, encoding="utf-8")
+            return list(check(root, sorted(files), set(dependencies)))
+
+    def test_good_files_pass(self):
+        files = {
+            "README.md": "# The top, `here`\n[guide](docs/guide.md#first-steps) [top](#the-top-here) [web](https://a.example)\n",
+            "docs/guide.md": "## First steps\n[up](../README.md)\n```\n# no heading [no link](nowhere)\n```\n`[no link](nowhere)`\n",
+            "crates/remofile-protocol/src/lib.rs": "use std::time::SystemTime;\n",
+            "crates/remofile/src/client/mod.rs": "use crate::store::Store;\n",
+        }
+        self.assertEqual(self.violations(files, {"minicbor"}), [])
+
+    def test_dead_links_are_named(self):
+        files = {"README.md": "# Top\n[a](nowhere.md) [b](#bottom) [c](docs/a.md#x)\n", "docs/a.md": "# A\n"}
+        self.assertEqual(len(self.violations(files)), 3)
+
+    def test_long_files_are_named(self):
+        self.assertEqual(len(self.violations({"a.rs": "\n" * 501, "b.rs": "\n" * 500})), 1)
+
+    def test_sockets_and_clocks_in_the_protocol_crate_are_named(self):
+        source = "use std::net::TcpStream;\nuse std::{fmt, fs};\nlet now = Instant::now();\n"
+        found = self.violations({"crates/remofile-protocol/src/a.rs": source})
+        self.assertEqual([line.split(":")[1] for line in found], ["1", "2", "3"])
+        self.assertEqual(self.violations({"crates/remofile/src/a.rs": source}), [])
+
+    def test_dependencies_of_the_protocol_crate_are_named(self):
+        self.assertEqual(len(self.violations({}, {"mio", "tokio", "snow"})), 2)
+
+    def test_rooms_that_name_each_other_are_named(self):
+        files = {
+            "crates/remofile/src/client/a.rs": "use crate::server::Server;\n",
+            "crates/remofile/src/store/a.rs": "use crate::{carrier::Link, error::Error};\n",
+            "crates/remofile/src/lib.rs": "pub use crate::server::Server;\n",
+        }
+        self.assertEqual(len(self.violations(files)), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

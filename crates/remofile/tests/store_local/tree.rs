@@ -1,16 +1,11 @@
 //! Trees: listing, making, renaming and removing.
-#![cfg(unix)]
-#![expect(clippy::disallowed_methods, reason = "the tests prepare directories behind the back of the store")]
-
-
-mod store_support;
 
 use remofile::store::{RemovalProgress, Store};
 use remofile_protocol::wire::{ErrorCode, Kind, Listed, Timestamp};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, symlink};
-use store_support::{Tree, code, create, names_in, path};
+use super::support::{Tree, code, create, names_in, path};
 
 #[test]
 fn a_walk_has_the_order_of_paths() {

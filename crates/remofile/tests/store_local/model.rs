@@ -1,14 +1,11 @@
 //! Random operations over a tiny alphabet, against a map of what must come of them.
-#![cfg(unix)]
-
-mod store_support;
 
 use proptest::prelude::*;
 use remofile::store::{StagePlan, Store};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::ErrorCode::{self, AlreadyExists, BadRequest, IntoItself, NotADirectory, NotAFile, NotEmpty, NotFound};
 use std::collections::BTreeMap;
-use store_support::{LARGE, Tree, code, create, names_in, path};
+use super::support::{LARGE, Tree, code, create, names_in, path};
 
 #[derive(Debug, Clone)]
 enum Operation {

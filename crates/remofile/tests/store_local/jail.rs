@@ -1,14 +1,9 @@
 //! The jail: nothing outside the root is read, written or told about, whatever links say.
-#![cfg(unix)]
-#![expect(clippy::disallowed_methods, reason = "the tests prepare directories behind the back of the store")]
-
-
-mod store_support;
 
 use remofile::store::Store;
 use remofile_protocol::wire::{ErrorCode, Kind};
 use std::os::unix::fs::symlink;
-use store_support::{LARGE, Tree, code, create, name, names_in, path, replace};
+use super::support::{LARGE, Tree, code, create, name, names_in, path, replace};
 
 /// A tree with a secret beside it, and links that lead there.
 fn tree_beside_a_secret() -> (Tree, tempfile::TempDir) {

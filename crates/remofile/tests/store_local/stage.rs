@@ -1,9 +1,4 @@
 //! Staged files: invisible until they are whole, and gone when they are given up.
-#![cfg(unix)]
-#![expect(clippy::disallowed_methods, reason = "the tests prepare directories behind the back of the store")]
-
-
-mod store_support;
 
 use remofile::store::{Fsync, LocalStore, StagePlan, Store, StoreOptions};
 use remofile_protocol::path::NameRule;
@@ -11,7 +6,7 @@ use remofile_protocol::wire::{ErrorCode, Timestamp};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::sync::Barrier;
 use std::time::Duration;
-use store_support::{LARGE, Tree, code, create, name, names_in, path, replace};
+use super::support::{LARGE, Tree, code, create, name, names_in, path, replace};
 
 /// Plans that are staged in different ways: unnamed, as a partial, of unknown size.
 fn every_way() -> [StagePlan; 3] {

@@ -1,20 +1,21 @@
-//! Trees of thousands of levels, with few descriptors. In a process of its own: the limit is the process's.
-#![cfg(unix)]
-
-mod store_support;
+//! Trees of thousands of levels, with few descriptors. In a process of its own, since such a
+//! limit is the process's.
 
 use remofile::store::Store;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Kind};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use store_support::{LARGE, Tree, code, create, names_in, path};
+use super::support::{LARGE, Tree, code, create, names_in, path, run_limited};
 
 const LEVELS: usize = 4000;
 
 #[test]
 fn trees_of_thousands_of_levels_need_few_descriptors_and_little_stack() {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum }).unwrap();
+    run_limited("ulimit -n 64", "deep::under_a_limit");
+}
+
+#[test]
+#[ignore = "needs the limit that the test above sets"]
+fn under_a_limit() {
     let everything = || {
         let tree = Tree::new();
         let deepest = "/abc".repeat(LEVELS);

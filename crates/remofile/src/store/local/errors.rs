@@ -15,7 +15,8 @@ pub(super) fn failure(errno: Errno) -> Failure {
 /// As [`failure`], for a call that makes a new name: a directory in the way is a name that is taken.
 pub(super) fn naming_failure(errno: Errno) -> Failure {
     match errno {
-        Errno::ISDIR => directory_in_the_way(),
+        // NOTEMPTY where the directory is the one that the source is in.
+        Errno::ISDIR | Errno::NOTEMPTY => directory_in_the_way(),
         Errno::INVAL => Failure::new(ErrorCode::IntoItself),
         _ => failure(errno),
     }

@@ -105,7 +105,7 @@ pub(super) fn open_one(directory: BorrowedFd<'_>, name: &[u8], flags: OFlags) ->
     retry(|| rustix::fs::openat(directory, name, flags, Mode::empty()))
 }
 
-/// Opens what lies beneath a directory, following no link at all. A link on the way is `LOOP`.
+/// Opens what lies beneath a directory, following no link at all. A link on the way is `LOOP` or `NOTDIR`.
 pub(super) fn descend(from: BorrowedFd<'_>, relative: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let mut held: Option<OwnedFd> = None;
     let mut rest = relative;
@@ -135,28 +135,16 @@ fn open_beneath(from: BorrowedFd<'_>, relative: &[u8], flags: OFlags) -> Result<
     open_by_steps(from, relative, flags)
 }
 
+/// One name at a time. A link on the way is `NOTDIR`, as a file is.
 fn open_by_steps(from: BorrowedFd<'_>, relative: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let mut held: Option<OwnedFd> = None;
-    let mut names = relative.split(|&byte| byte == b'/').peekable();
-    while let Some(name) = names.next() {
-        let directory = held.as_ref().map_or(from, AsFd::as_fd);
-        if names.peek().is_none() {
-            return match open_one(directory, name, flags) {
-                Err(errno) if is_link(directory, name) => Err(if errno == Errno::NOENT { errno } else { Errno::LOOP }),
-                result => result,
-            };
-        }
-        let next = match open_one(directory, name, HANDLE) {
-            Err(Errno::NOTDIR) if is_link(directory, name) => return Err(Errno::LOOP),
-            result => result?,
-        };
+    let mut rest = relative;
+    while let Some(slash) = rest.iter().position(|&byte| byte == b'/') {
+        let next = open_one(held.as_ref().map_or(from, AsFd::as_fd), &rest[..slash], HANDLE)?;
         held = Some(next);
+        rest = &rest[slash + 1..];
     }
-    Err(Errno::NOENT)
-}
-
-fn is_link(directory: BorrowedFd<'_>, name: &[u8]) -> bool {
-    rustix::fs::readlinkat(directory, name, Vec::new()).is_ok()
+    open_one(held.as_ref().map_or(from, AsFd::as_fd), rest, flags)
 }
 
 /// Calls again what a signal or a rename elsewhere interrupted.
@@ -188,8 +176,9 @@ impl Place {
     }
 }
 
+/// Whether a link may be what was in the way.
 fn needs_the_slow_way(errno: Errno) -> bool {
-    matches!(errno, Errno::LOOP | Errno::XDEV | Errno::AGAIN)
+    matches!(errno, Errno::LOOP | Errno::NOTDIR | Errno::XDEV | Errno::AGAIN)
 }
 
 /// Takes a path name by name and resolves links itself.
@@ -280,5 +269,28 @@ impl<'root> Resolver<'root> {
         }
         let place = Place { is_root: self.names.is_empty(), directory: self.directory };
         Ok(Found::Named(place, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::CWD;
+
+    #[test]
+    fn without_help_of_the_kernel_the_same_is_found_and_the_same_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let held = rustix::fs::openat(CWD, root.path(), READABLE, Mode::empty()).unwrap();
+        rustix::fs::mkdirat(&held, "a", Mode::RWXU).unwrap();
+        rustix::fs::mkdirat(&held, "a/b", Mode::RWXU).unwrap();
+        rustix::fs::symlinkat("a", &held, "link").unwrap();
+        for path in ["a", "a/b", "a/b/c", "c/a", "link", "link/b", "a/b/c/d"] {
+            let by_steps = open_by_steps(held.as_fd(), path.as_bytes(), HANDLE).map(drop);
+            let quick = open_beneath(held.as_fd(), path.as_bytes(), HANDLE).map(drop);
+            match (by_steps, quick) {
+                (Err(one), Err(other)) if needs_the_slow_way(one) => assert!(needs_the_slow_way(other), "{path}"),
+                (one, other) => assert_eq!(one, other, "{path}"),
+            }
+        }
     }
 }

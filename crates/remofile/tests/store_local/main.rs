@@ -1,0 +1,11 @@
+//! The store on a local directory, from outside.
+#![cfg(unix)]
+#![expect(clippy::disallowed_methods, reason = "the tests prepare directories behind the back of the store")]
+
+mod deep;
+mod full;
+mod jail;
+mod model;
+mod stage;
+mod support;
+mod tree;

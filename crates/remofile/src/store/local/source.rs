@@ -124,6 +124,7 @@ pub(super) fn kind_of(stat: &Stat) -> Kind {
 }
 
 /// The permission bits of a `stat`, setuid, setgid and sticky included.
+#[cfg_attr(target_os = "linux", expect(clippy::unnecessary_cast, reason = "narrower elsewhere"))]
 pub(super) fn permissions(stat: &Stat) -> u32 {
     stat.st_mode as u32 & 0o7777
 }

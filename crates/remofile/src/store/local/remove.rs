@@ -131,10 +131,6 @@ impl LocalRemoval {
 
     /// Removes the current directory, which is empty now, from the one above it.
     fn leave(&mut self, trail: &mut Trail) -> StoreResult<()> {
-        if self.shared.fsync_each() && let Ok(current) = trail.current() {
-            // Already on its way out; what matters is that the last directory is flushed.
-            let _ = rustix::fs::fsync(current);
-        }
         let removed = match trail.leave() {
             Some(name) => {
                 let removed = trail.current().and_then(|parent| remove_directory(parent, &name));

@@ -88,7 +88,7 @@ impl Directory for LocalDirectory {
         held.place.refuse_reserved(name)?;
         let is_small = plan.size.is_some_and(|size| size < LEAST_PARTIAL_BYTES);
         let (file, whereabouts) =
-            if is_small { held.stage_small(plan)? } else { held.stage_large(name, plan)? };
+            if is_small { held.stage_unkept(plan)? } else { held.stage_large(name, plan)? };
         let staged = StagedFile {
             held: Arc::clone(held),
             name: name.clone(),
@@ -125,7 +125,7 @@ impl Held {
         }
     }
 
-    fn stage_small(&self, plan: &StagePlan) -> StoreResult<(OwnedFd, Whereabouts)> {
+    fn stage_unkept(&self, plan: &StagePlan) -> StoreResult<(OwnedFd, Whereabouts)> {
         // What is in the way is found by the commit, which is never far from here.
         let mode = self.asked_mode(plan);
         match self.open_unnamed(mode) {
@@ -137,7 +137,7 @@ impl Held {
     fn stage_large(&self, name: &FileName, plan: &StagePlan) -> StoreResult<(OwnedFd, Whereabouts)> {
         self.refuse_taken(name, plan.replace)?;
         if !self.is_with_root() {
-            return self.stage_small(plan);
+            return self.stage_unkept(plan);
         }
         let partial = partial_name(&format!("{}\0{name}\0{:?}\0{:?}", self.path, plan.size, plan.modified));
         match staging::make_in(&self.shared, |staging| staging::open_partial(staging, &partial)) {
@@ -145,8 +145,9 @@ impl Held {
                 let whereabouts = Whereabouts::Named { staging: Some(staging), name: partial, is_partial: true };
                 Ok((file, whereabouts))
             }
-            // Somebody else is at the same upload, or there can be no staging directory.
-            Ok((_, None)) | Err(_) => self.stage_temporary(self.asked_mode(plan)),
+            // Somebody else is at the same upload, or there can be no staging directory: what comes
+            // now will not be found by a later attempt.
+            Ok((_, None)) | Err(_) => self.stage_unkept(plan),
         }
     }
 
@@ -398,7 +399,31 @@ pub(super) fn rename_without_replacing(
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use crate::store::{LocalStore, Store, StoreOptions};
     use rustix::fs::CWD;
+
+    #[test]
+    fn where_files_cannot_be_unnamed_temporary_ones_do_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
+        for is_with_root in [true, false] {
+            let directory = LocalDirectory::open(&store.shared, &RemotePath::root()).unwrap();
+            directory.held.refuses_unnamed.store(true, Ordering::Relaxed);
+            directory.held.is_with_root.set(is_with_root).unwrap();
+            let name = FileName::parse("file", Default::default()).unwrap();
+            let plan = |replace| StagePlan { size: Some(3), replace, modified: None, mode: None };
+            let staged = directory.stage(&name, &plan(false)).unwrap();
+            assert!(store.walk(&RemotePath::root(), true).unwrap().next().is_none());
+            drop(staged);
+            for (replace, expected) in [(false, None), (true, None), (false, Some(ErrorCode::AlreadyExists))] {
+                let staged = directory.stage(&name, &plan(replace)).unwrap();
+                assert_eq!(staged.commit().err().map(|failure| failure.code), expected);
+            }
+            drop(directory);
+            assert_eq!(root.path().read_dir().unwrap().count(), 1, "nothing but the file is left");
+            store.remove(&"/file".parse().unwrap()).unwrap();
+        }
+    }
 
     #[test]
     fn an_unnamed_file_can_be_linked_without_privileges_too() {

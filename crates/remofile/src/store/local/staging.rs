@@ -91,7 +91,12 @@ pub(super) fn expire(shared: &Arc<Shared>, older_than: Duration) -> StoreResult<
     if shared.options.read_only || !exists(shared) {
         return Ok(0);
     }
-    let staging = hold(shared).map_err(errors::failure)?;
+    let staging = match hold(shared) {
+        Ok(staging) => staging,
+        // It is no directory, or not ours alone: nothing of ours is in it.
+        Err(Errno::NOTDIR | Errno::LOOP | Errno::PERM) => return Ok(0),
+        Err(errno) => return Err(errors::failure(errno)),
+    };
     let names = Names::read(staging.directory())?;
     let mut removed = 0;
     for index in 0.. {

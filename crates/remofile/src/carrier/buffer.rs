@@ -42,7 +42,7 @@ impl OutBuffer {
 
     /// Whether a message without payload has room behind those that wait.
     pub(super) fn has_room(&self) -> bool {
-        self.end + OVERHEAD <= READ_AHEAD.max(OVERHEAD * 2)
+        self.is_empty() || self.end <= READ_AHEAD
     }
 
     /// Begins a message; its payload is written in place.

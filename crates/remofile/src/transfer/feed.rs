@@ -63,7 +63,9 @@ impl Feed {
     pub fn next(&mut self) -> Option<FeedItem> {
         loop {
             let found = self.find()?;
-            match found.and_then(|found| found.open()) {
+            match found.and_then(Found::open) {
+                // The root itself has no name: its contents go to the destination.
+                Ok(FeedItem::Directory { path }) if path.is_empty() => {}
                 Ok(item) => return Some(item),
                 // Gone between its listing and now: the tree is as if it had never been there.
                 Err(failure) if failure.code == ErrorCode::NotFound && self.current.is_some() => {}

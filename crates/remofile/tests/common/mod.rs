@@ -1,0 +1,130 @@
+//! A server in a temporary directory, for the tests.
+
+#![allow(dead_code, reason = "every test binary uses a part of this")]
+
+use remofile::protocol::path::RemotePath;
+use remofile::protocol::token::Token;
+use remofile::{Client, ClientOptions, Interrupt, Result, Server, ServerOptions};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use tempfile::TempDir;
+
+pub const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A running server; it ends, and its directory with it, when this is dropped.
+pub struct Fixture {
+    pub server: Arc<Server>,
+    pub token: Token,
+    pub address: SocketAddr,
+    pub directory: TempDir,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut ServerOptions)) -> Self {
+        Self::serving(Token::generate(), change)
+    }
+
+    pub fn serving(token: Token, change: impl FnOnce(&mut ServerOptions)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let server = Arc::new(Server::new(directory.path().join(""), token.clone()).unwrap());
+        let mut options = server.options();
+        change(&mut options);
+        server.set_options(options).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let own = Arc::clone(&server);
+        let thread = std::thread::spawn(move || {
+            let bound = own.bind(0, Some(LOCALHOST))?;
+            sender.send(bound.addresses()[0]).unwrap();
+            bound.serve()
+        });
+        let address = receiver.recv().unwrap();
+        Self { server, token, address, directory, thread: Some(thread) }
+    }
+
+    pub fn options(&self) -> ClientOptions {
+        ClientOptions {
+            interrupt: Interrupt::default(),
+            ..ClientOptions::new("127.0.0.1", self.address.port(), self.token.clone())
+        }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::connect(self.options()).unwrap()
+    }
+
+    pub fn root(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        write(self.root(), name, content)
+    }
+
+    /// Ends the server and waits for it.
+    pub fn stop(&mut self) -> Result<()> {
+        self.server.terminate()?;
+        self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap())
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.stop().unwrap();
+        }
+    }
+}
+
+pub fn write(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = directory.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+pub fn remote(path: &str) -> RemotePath {
+    path.parse().unwrap()
+}
+
+/// Bytes that do not repeat within a megabyte.
+pub fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    (0..length)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .collect()
+}
+
+/// Every file and directory below a directory with its content, sorted.
+pub fn tree(root: &Path) -> Vec<(String, Option<Vec<u8>>)> {
+    let mut found = Vec::new();
+    let mut pending = vec![root.to_owned()];
+    while let Some(directory) = pending.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                found.push((name, None));
+                pending.push(path);
+            } else {
+                found.push((name, Some(std::fs::read(path).unwrap())));
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -7,7 +7,7 @@ use crate::output::Data;
 use clap::CommandFactory;
 use std::path::PathBuf;
 
-pub(super) fn run(completions: Completions) -> Result<Exit> {
+pub(super) fn run(completions: &Completions) -> Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(completions.shell, &mut Arguments::command(), own_name(), &mut script);
     let mut data = Data::lock();

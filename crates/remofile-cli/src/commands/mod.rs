@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit> {
         Command::Stop(stop) => stop::run(&stop),
         Command::GenerateToken => generate_token::run(),
         Command::GenerateKeys => generate_keys::run(),
-        Command::Completions(completions) => completions::run(completions),
+        Command::Completions(completions) => completions::run(&completions),
         Command::Man(man) => man::run(&man),
     }
 }

@@ -1,2 +1,7 @@
-//! x
-fn main(){}
+//! The command `remofile`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    remofile_cli::main()
+}

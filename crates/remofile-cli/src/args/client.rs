@@ -1,0 +1,231 @@
+//! The commands that talk to a server.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Where the server is and how to talk to it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// Name or address of the server [env: REMOFILE_HOSTNAME]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) hostname: Option<String>,
+
+    /// Port of the server [env: REMOFILE_PORT] [default: 6768]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+
+    /// Token of the server; it is hidden from 'ps' but not from your shell's history, so better use
+    /// --token-file or the environment [env: REMOFILE_TOKEN]
+    #[arg(long, allow_hyphen_values = true, conflicts_with = "token_file")]
+    pub(crate) token: Option<String>,
+
+    /// File whose first line is the token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Public key of the server [env: REMOFILE_PUBLIC_KEY]
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub(crate) public_key: Option<String>,
+
+    /// Profile in the configuration file to take what is not given otherwise from
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// Give up after so many milliseconds, the connection included
+    #[arg(short, long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: Option<u64>,
+
+    /// Wait while others use the server, for so many seconds or (without a number) as long as it takes
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
+    pub(crate) wait: Option<Option<u64>>,
+
+    /// Ask for a session that is authenticated but not encrypted (the server must allow it)
+    #[arg(long)]
+    pub(crate) no_encryption: bool,
+
+    /// Print objects, one a line, for scripts; errors, too
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// List files in the remote directory
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Remote directory to list
+    #[arg(default_value = "/")]
+    pub(crate) directory: String,
+
+    /// Port of the server
+    #[arg(value_name = "PORT", conflicts_with = "port", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) positional_port: Option<u16>,
+
+    /// Token of the server (hidden from 'ps'; better use --token-file)
+    #[arg(value_name = "TOKEN", conflicts_with_all = ["token", "token_file"])]
+    pub(crate) positional_token: Option<String>,
+
+    /// Show kind, size and time of last modification, too
+    #[arg(short = 'l', long = "all", short_alias = 'a', visible_short_alias = 'a')]
+    pub(crate) long: bool,
+
+    /// List directories and their contents, with names relative to DIRECTORY
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Create an empty file in the remote directory
+#[derive(Debug, Args)]
+pub(crate) struct File {
+    /// Name of the file
+    pub(crate) name: String,
+
+    /// Existing remote directory to create it in, absolute [default: /]
+    pub(crate) directory: Option<String>,
+
+    /// Do not fail if the file exists already; its time becomes now
+    #[arg(short, long)]
+    pub(crate) update: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Create a directory in the remote directory
+#[derive(Debug, Args)]
+pub(crate) struct Directory {
+    /// Name of the directory
+    pub(crate) name: String,
+
+    /// Existing remote directory to create it in, absolute [default: /]
+    pub(crate) directory: Option<String>,
+
+    /// Do not fail if the directory exists already
+    #[arg(short, long)]
+    pub(crate) update: bool,
+
+    /// Create missing parents, too
+    #[arg(long)]
+    pub(crate) parents: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// What becomes of a file in the way of a transfer.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum OnConflict {
+    /// The new file fails, the old one stays
+    Abort,
+    /// The new file takes the old one's place when it is complete and checked
+    Replace,
+}
+
+impl From<OnConflict> for remofile::protocol::wire::OnConflict {
+    fn from(rule: OnConflict) -> Self {
+        match rule {
+            OnConflict::Abort => Self::Abort,
+            OnConflict::Replace => Self::Replace,
+        }
+    }
+}
+
+/// Upload files to the remote directory
+///
+/// With one argument it is the source, and the destination is the root directory. With two or more
+/// the last is the destination: an existing remote directory, written as an absolute path.
+#[derive(Debug, Args)]
+pub(crate) struct Upload {
+    /// Files and directories, or '-' for standard input; then the remote directory [default: /]
+    #[arg(value_name = "SOURCE... [DESTINATION]", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Upload directories with their contents
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+
+    /// Show how far it is
+    #[arg(short, long)]
+    pub(crate) progress: bool,
+
+    /// What becomes of remote files in the way
+    #[arg(long, value_enum, default_value = "abort", value_name = "RULE")]
+    pub(crate) on_conflict: OnConflict,
+
+    /// Name of the remote file that standard input becomes
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Download files from the remote directory
+///
+/// With one argument it is the source, and the destination is the current directory. With two or more
+/// the last is the destination: an existing local directory.
+#[derive(Debug, Args)]
+pub(crate) struct Download {
+    /// Remote files and directories; then the local directory, or '-' for standard output [default: .]
+    #[arg(value_name = "SOURCE... [DESTINATION]", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Download directories with their contents
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+
+    /// Show how far it is
+    #[arg(short, long)]
+    pub(crate) progress: bool,
+
+    /// What becomes of local files in the way
+    #[arg(long, value_enum, default_value = "abort", value_name = "RULE")]
+    pub(crate) on_conflict: OnConflict,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Remove files in the remote directory
+///
+/// The older form 'remove NAME DIRECTORY' (a relative name, then an absolute directory) removes NAME in
+/// DIRECTORY.
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// Remote files and directories
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<String>,
+
+    /// Remove directories with their contents
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Move or rename a file or directory in the remote directory
+#[derive(Debug, Args)]
+pub(crate) struct Move {
+    /// Remote file or directory
+    pub(crate) source: String,
+
+    /// Its new path, or an existing remote directory to move it into
+    pub(crate) destination: String,
+
+    /// Replace a file in the way
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Tell whether the server answers, its version, and who uses it
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}

@@ -1,0 +1,143 @@
+//! The commands that serve a directory.
+
+use super::values::{directory_mode, file_mode, size, size_u32};
+use clap::{Args, ValueEnum};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Serve a directory until interrupted
+///
+/// Without a token one is generated and printed, with the lines that configure a client.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Existing directory to serve
+    pub(crate) directory: PathBuf,
+
+    /// Port to listen on; 0 picks a free one
+    #[arg(default_value_t = 6768)]
+    pub(crate) port: u16,
+
+    /// Token that clients must know (hidden from 'ps'; better use --token-file) [env: REMOFILE_TOKEN]
+    #[arg(conflicts_with = "token_file")]
+    pub(crate) token: Option<String>,
+
+    /// File whose first line is the token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// File whose first line is the private key [env: REMOFILE_PRIVATE_KEY, the key itself]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) private_key_file: Option<PathBuf>,
+
+    /// Address to listen on [default: all, IPv4 and IPv6]
+    #[arg(long)]
+    pub(crate) address: Option<IpAddr>,
+
+    /// Largest file in bytes; K, M, G and T multiply by 1024
+    #[arg(long, value_name = "BYTES", default_value = "4294967296", value_parser = size)]
+    pub(crate) file_size_limit: u64,
+
+    /// Smallest chunk that protocol 1 may negotiate, in bytes
+    #[arg(long, value_name = "BYTES", default_value = "512", value_parser = size_u32)]
+    pub(crate) min_chunk_size: u32,
+
+    /// Largest chunk that protocol 1 may negotiate, in bytes
+    #[arg(long, value_name = "BYTES", default_value = "8192", value_parser = size_u32)]
+    pub(crate) max_chunk_size: u32,
+
+    /// Allow sessions that are authenticated but not encrypted, for clients that ask for it
+    #[arg(long, conflicts_with = "require_encryption")]
+    pub(crate) no_encryption: bool,
+
+    /// Refuse every session that is not encrypted
+    #[arg(long)]
+    pub(crate) require_encryption: bool,
+
+    /// Permissions of new files, octal (such as 640) [default: what the umask leaves]
+    #[arg(long, value_name = "MODE", value_parser = file_mode)]
+    pub(crate) file_mode: Option<u32>,
+
+    /// Permissions of new directories, octal (such as 750) [default: what the umask leaves]
+    #[arg(long, value_name = "MODE", value_parser = directory_mode)]
+    pub(crate) directory_mode: Option<u32>,
+
+    /// Which names are admitted
+    #[arg(long, value_enum, default_value = "portable", value_name = "RULE")]
+    pub(crate) names: Names,
+
+    /// When written files must be on the disk
+    #[arg(long, value_enum, default_value = "none", value_name = "WHEN")]
+    pub(crate) fsync: Fsync,
+
+    /// Refuse every change
+    #[arg(long)]
+    pub(crate) read_only: bool,
+}
+
+/// Serve a directory in the background
+///
+/// Returns when the server accepts connections, or with the server's own error. 'remofile stop' ends it.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    #[command(flatten)]
+    pub(crate) run: Run,
+
+    /// File that holds the process id while the server runs
+    #[arg(long, value_name = "FILE", default_value = "daemon.pid")]
+    pub(crate) pidfile: PathBuf,
+
+    /// File that the server's messages are appended to [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+}
+
+/// Stop a server in the background and wait until it has ended
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// File that holds its process id
+    #[arg(long, value_name = "FILE", default_value = "daemon.pid")]
+    pub(crate) pidfile: PathBuf,
+
+    /// Wait so many seconds for its end
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) timeout: u64,
+}
+
+/// Which names a server admits.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Names {
+    /// Names that every system can hold: none of < > : " / \ | ? *
+    Portable,
+    /// Everything but '/', control characters, '.' and '..'
+    Posix,
+}
+
+impl From<Names> for remofile::protocol::path::NameRule {
+    fn from(names: Names) -> Self {
+        match names {
+            Names::Portable => Self::Portable,
+            Names::Posix => Self::Posix,
+        }
+    }
+}
+
+/// When written files must be on the disk.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Fsync {
+    /// Whenever the operating system likes
+    None,
+    /// Before an upload is reported as done
+    End,
+    /// Each file before it becomes visible
+    Each,
+}
+
+impl From<Fsync> for remofile::store::Fsync {
+    fn from(fsync: Fsync) -> Self {
+        match fsync {
+            Fsync::None => Self::None,
+            Fsync::End => Self::End,
+            Fsync::Each => Self::Each,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Remote paths as they are written on a command line.
+
+use crate::failed::{Failed, Result};
+use remofile::protocol::path::{InvalidPath, RemotePath};
+use std::path::Path;
+
+/// A remote path; one that does not begin with a slash is taken from the root directory.
+pub(super) fn from_root(text: &str) -> Result<RemotePath> {
+    let parsed = match text.strip_prefix('/') {
+        Some(_) => RemotePath::parse(text),
+        None => RemotePath::parse(&format!("/{text}")),
+    };
+    if text.is_empty() {
+        return Err(Failed::usage("a remote path is empty (the root directory is '/')"));
+    }
+    parsed.map_err(|error| unusable(text, &error))
+}
+
+/// A remote directory, which must be absolute.
+pub(super) fn absolute_directory(text: &str) -> Result<RemotePath> {
+    match RemotePath::parse(text) {
+        Ok(path) => Ok(path),
+        Err(InvalidPath::NotAbsolute(_)) => Err(Failed::usage(format!(
+            "the remote directory {text:?} is not absolute: write '/{}'",
+            text.trim_start_matches("./")
+        ))),
+        Err(error) => Err(unusable(text, &error)),
+    }
+}
+
+/// A remote path that is to be made: NAME in DIRECTORY (`/` if there is none), or an absolute NAME alone.
+pub(super) fn new_path(name: &str, directory: Option<&str>) -> Result<RemotePath> {
+    let path = match directory {
+        None => from_root(name)?,
+        Some(directory) if name.starts_with('/') => {
+            return Err(Failed::usage(format!("{name:?} is absolute: leave out the directory {directory:?}")));
+        }
+        Some(directory) => {
+            let relative = name.strip_suffix('/').unwrap_or(name);
+            absolute_directory(directory)?.join(relative).map_err(|error| unusable(name, &error))?
+        }
+    };
+    if path.is_root() { Err(unusable(name, &InvalidPath::Root)) } else { Ok(path) }
+}
+
+/// The text of an argument that is a remote path.
+pub(super) fn text(path: &Path) -> Result<&str> {
+    path.to_str().ok_or_else(|| Failed::usage(format!("the remote path {path:?} is not UTF-8")))
+}
+
+fn unusable(text: &str, error: &InvalidPath) -> Failed {
+    Failed::usage(format!("the remote path {text:?} cannot be used: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_are_taken_from_the_root() {
+        for (text, path) in [("/", "/"), ("a", "/a"), ("a/b/", "/a/b"), ("/a", "/a")] {
+            assert_eq!(from_root(text).unwrap().as_str(), path);
+        }
+        for text in ["", "..", "../x", "/..", "/a/../../b", "a\nb", ".", "//"] {
+            assert!(matches!(from_root(text), Err(Failed::Usage(_))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_relative_directory_is_refused_and_the_right_one_named() {
+        assert!(absolute_directory("dst").unwrap_err().message().contains("write '/dst'"));
+        assert_eq!(absolute_directory("/dst/").unwrap().as_str(), "/dst");
+    }
+
+    #[test]
+    fn new_paths_are_a_name_in_a_directory_or_absolute() {
+        assert_eq!(new_path("a", None).unwrap().as_str(), "/a");
+        assert_eq!(new_path("a", Some("/d")).unwrap().as_str(), "/d/a");
+        assert_eq!(new_path("a/b", Some("/")).unwrap().as_str(), "/a/b");
+        assert_eq!(new_path("/d/a", None).unwrap().as_str(), "/d/a");
+        for (name, directory) in [("/a", Some("/d")), ("a", Some("d")), ("/", None), ("..", Some("/d")), ("", Some("/"))] {
+            assert!(new_path(name, directory).is_err(), "{name} {directory:?}");
+        }
+    }
+}

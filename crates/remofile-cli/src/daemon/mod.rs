@@ -1,0 +1,11 @@
+//! Servers: in the foreground, put into the background, and stopped there.
+
+mod announcement;
+mod background;
+mod pidfile;
+mod serve;
+mod stop;
+
+pub(crate) use background::{launch, serve_in_background};
+pub(crate) use serve::serve;
+pub(crate) use stop::stop;

@@ -1,0 +1,152 @@
+//! The one table of exit statuses.
+
+use remofile::Error;
+use remofile::protocol::handshake::Refusal;
+use remofile::protocol::wire::{ErrorCode, Failure};
+use std::process::ExitCode;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything was done.
+    Success = 0,
+    /// It failed.
+    Failure = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// The server refused the token, the key or the encryption.
+    Refused = 3,
+    /// Somebody else holds the lease.
+    InUse = 4,
+    /// Some files failed, each named on standard error; the others are done.
+    SomeFailed = 23,
+    /// The time was over.
+    Timeout = 30,
+    /// The user interrupted it.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// Every way to end.
+    const ALL: [Self; 8] = [
+        Self::Success,
+        Self::Failure,
+        Self::Usage,
+        Self::Refused,
+        Self::InUse,
+        Self::SomeFailed,
+        Self::Timeout,
+        Self::Interrupted,
+    ];
+
+    /// The number that the shell sees.
+    pub(crate) fn status(self) -> u8 {
+        self as u8
+    }
+
+    /// What a number that the shell sees means.
+    pub(crate) fn from_status(status: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| i32::from(exit.status()) == status)
+    }
+
+    /// How the process ends for a failure of the library.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Remote(failure) | Error::Local(failure) => Self::of_failure(failure),
+            Error::Busy(_) => Self::InUse,
+            Error::Refused(refusal) => Self::of_refusal(*refusal),
+            Error::Usage(_) => Self::Usage,
+            Error::Timeout(_) | Error::PeerSilent(_) => Self::Timeout,
+            Error::Interrupted => Self::Interrupted,
+            Error::NotRemofile { .. }
+            | Error::Resolve { .. }
+            | Error::Connect { .. }
+            | Error::ConnectionLost(_)
+            | Error::Protocol(_)
+            | Error::Listen { .. }
+            | Error::Root { .. }
+            | Error::System { .. } => Self::Failure,
+        }
+    }
+
+    fn of_failure(failure: &Failure) -> Self {
+        match failure.code {
+            ErrorCode::Busy => Self::InUse,
+            ErrorCode::Cancelled => Self::Interrupted,
+            _ => Self::Failure,
+        }
+    }
+
+    fn of_refusal(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Token
+            | Refusal::EncryptionRequired
+            | Refusal::KeyRequired
+            | Refusal::Key
+            | Refusal::NoKey
+            | Refusal::Other => Self::Refused,
+            Refusal::Version | Refusal::TooMany | Refusal::ShuttingDown | Refusal::Malformed => Self::Failure,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.status())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::time::Duration;
+
+    #[test]
+    fn the_statuses_are_the_documented_ones() {
+        assert_eq!(Exit::ALL.map(Exit::status), [0, 1, 2, 3, 4, 23, 30, 130]);
+        assert_eq!(Exit::from_status(23), Some(Exit::SomeFailed));
+        assert_eq!(Exit::from_status(101), None);
+    }
+
+    #[test]
+    fn every_error_of_the_library_has_its_status() {
+        let io = || io::Error::other("x");
+        let not_found = || Failure::new(ErrorCode::NotFound);
+        let table = [
+            (Error::Remote(not_found()), 1),
+            (Error::Local(not_found()), 1),
+            (Error::Remote(Failure::new(ErrorCode::Busy)), 4),
+            (Error::Remote(Failure::new(ErrorCode::Cancelled)), 130),
+            (Error::Busy(Vec::new()), 4),
+            (Error::NotRemofile { address: String::new(), what: String::new() }, 1),
+            (Error::Resolve { hostname: String::new(), source: io() }, 1),
+            (Error::Connect { address: String::new(), source: io() }, 1),
+            (Error::ConnectionLost(io()), 1),
+            (Error::PeerSilent(Duration::from_secs(10)), 30),
+            (Error::Protocol(String::new()), 1),
+            (Error::Timeout(Duration::from_millis(5)), 30),
+            (Error::Interrupted, 130),
+            (Error::Listen { address: String::new(), source: io() }, 1),
+            (Error::Root { path: String::new(), failure: not_found() }, 1),
+            (Error::Usage("x"), 2),
+            (Error::System { what: "x", source: io() }, 1),
+        ];
+        for (error, status) in table {
+            assert_eq!(Exit::of(&error).status(), status, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn refusals_of_token_key_and_encryption_have_a_status_of_their_own() {
+        let refused: Vec<&str> = Refusal::ALL
+            .iter()
+            .filter(|&&refusal| Exit::of(&Error::Refused(refusal)) == Exit::Refused)
+            .map(|refusal| refusal.name())
+            .collect();
+        assert_eq!(
+            refused,
+            ["wrong-token", "encryption-required", "key-required", "wrong-key", "no-key", "refused"]
+        );
+    }
+}

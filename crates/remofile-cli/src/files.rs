@@ -1,0 +1,31 @@
+//! The few files that the command itself reads: secrets and the configuration.
+
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Most bytes read of any of them.
+const MAX_BYTES: u64 = 256 * 1024;
+
+/// A text file, wiped when dropped.
+pub(crate) struct TextFile {
+    /// What it says.
+    pub(crate) text: Zeroizing<String>,
+    /// Whether others than its owner may read it.
+    pub(crate) readable_by_others: bool,
+}
+
+/// Reads a text file of moderate size.
+pub(crate) fn read(path: &Path) -> io::Result<TextFile> {
+    let descriptor = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let stat = fstat(&descriptor)?;
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let mut text = Zeroizing::new(String::with_capacity(4096));
+    let length = File::from(descriptor).take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if length as u64 > MAX_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large for what it should be"));
+    }
+    Ok(TextFile { text, readable_by_others: is_file && stat.st_mode & 0o044 != 0 })
+}

@@ -1,0 +1,41 @@
+//! How errors are shown.
+
+use super::{json, stderr_line, text::harmless};
+use crate::failed::Failed;
+use remofile::protocol::wire::Failure;
+
+/// How the user wants to be told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Presentation {
+    /// As objects, one a line.
+    pub(crate) json: bool,
+}
+
+impl Presentation {
+    /// Shows why the command failed.
+    pub(crate) fn show(self, failed: &Failed) {
+        if failed.is_silent() {
+            return;
+        }
+        match failed {
+            _ if self.json => stderr_line(&json::error(failed)),
+            Failed::Unconfigured => stderr_line(&failed.message()),
+            _ => stderr_line(&format!("remofile: {}", harmless_lines(&failed.message()))),
+        }
+    }
+
+    /// Shows why one file failed.
+    pub(crate) fn show_file(self, failure: &Failure) {
+        stderr_line(&self.file_line(failure));
+    }
+
+    /// The line that [`Presentation::show_file`] shows.
+    pub(crate) fn file_line(self, failure: &Failure) -> String {
+        if self.json { json::file_error(failure) } else { format!("remofile: {}", harmless(&failure.to_string())) }
+    }
+}
+
+/// Line feeds are ours (a configuration error shows the line it is about); the rest is escaped.
+fn harmless_lines(text: &str) -> String {
+    text.trim_end().split('\n').map(harmless).collect::<Vec<_>>().join("\n")
+}

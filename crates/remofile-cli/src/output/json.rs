@@ -1,0 +1,119 @@
+//! Objects for scripts: one a line. `docs/commands.md` describes them.
+
+use super::time::seconds_since_1970;
+use crate::exit::Exit;
+use crate::failed::Failed;
+use remofile::protocol::wire::{Entry, Failure, Holder, Kind};
+use remofile::{Removed, ServerStatus, TransferReport};
+use serde_json::{Value, json};
+
+/// An entry of a listing. Written by hand because its time needs more digits than a float has.
+pub(crate) fn entry(entry: &Entry) -> String {
+    let path = Value::from(entry.path.as_str());
+    let name = Value::from(entry.path.names().last().unwrap_or("/"));
+    let kind = kind(entry.kind);
+    let mtime = seconds_since_1970(entry.modified);
+    let mode = entry.mode.map_or(Value::Null, |mode| Value::from(format!("{mode:04o}")));
+    format!(r#"{{"path":{path},"name":{name},"type":"{kind}","size":{},"mtime":{mtime},"mode":{mode}}}"#, entry.size)
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "file",
+        Kind::Directory => "directory",
+        Kind::Link => "link",
+        Kind::Special => "special",
+    }
+}
+
+/// An error that ended a command.
+pub(crate) fn error(failed: &Failed) -> String {
+    error_object(failed.kind(), failed.path(), &failed.message(), failed.exit())
+}
+
+/// An error of one file, while the others go on.
+pub(crate) fn file_error(failure: &Failure) -> String {
+    error_object(failure.code.name(), failure.path.as_deref(), &failure.to_string(), Exit::SomeFailed)
+}
+
+fn error_object(kind: &str, path: Option<&str>, message: &str, exit: Exit) -> String {
+    json!({"error": {"kind": kind, "path": path, "message": message, "status": exit.status()}}).to_string()
+}
+
+/// What a transfer did.
+pub(crate) fn transfer(report: &TransferReport) -> String {
+    json!({
+        "files": report.files,
+        "directories": report.directories,
+        "bytes": report.bytes,
+        "failures": failures(&report.failures),
+    })
+    .to_string()
+}
+
+/// What removals did.
+pub(crate) fn removed(removed: Removed, failed: &[Failure]) -> String {
+    json!({"files": removed.files, "directories": removed.directories, "failures": failures(failed)}).to_string()
+}
+
+fn failures(failures: &[Failure]) -> Vec<Value> {
+    let object = |failure: &Failure| {
+        json!({"kind": failure.code.name(), "path": failure.path, "message": failure.to_string()})
+    };
+    failures.iter().map(object).collect()
+}
+
+/// The state of a server.
+pub(crate) fn status(status: &ServerStatus) -> String {
+    json!({
+        "address": status.address.to_string(),
+        "round_trip_ms": status.round_trip.as_secs_f64() * 1000.0,
+        "version": status.report.agent,
+        "cipher": status.cipher,
+        "uptime_ms": status.report.uptime_milliseconds,
+        "holders": status.report.holders.iter().map(holder).collect::<Vec<_>>(),
+        "waiting": status.report.waiting,
+    })
+    .to_string()
+}
+
+fn holder(holder: &Holder) -> Value {
+    json!({
+        "client": holder.client,
+        "address": holder.address,
+        "activity": holder.activity,
+        "held_ms": holder.held_milliseconds,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remofile::protocol::wire::{ErrorCode, Timestamp};
+
+    #[test]
+    fn an_entry_is_an_object_with_every_field() {
+        let shown = entry(&Entry {
+            path: "/a/b \"c\"".parse().unwrap(),
+            kind: Kind::File,
+            size: 3,
+            modified: Timestamp::new(1, 5),
+            mode: Some(0o640),
+        });
+        assert_eq!(
+            shown,
+            r#"{"path":"/a/b \"c\"","name":"b \"c\"","type":"file","size":3,"mtime":1.000000005,"mode":"0640"}"#
+        );
+        assert!(serde_json::from_str::<Value>(&shown).is_ok());
+    }
+
+    #[test]
+    fn an_error_tells_kind_path_message_and_status() {
+        let failure = Failure::new(ErrorCode::NotFound).at("/x");
+        let shown: Value = serde_json::from_str(&error(&Failed::Library(failure.into()))).unwrap();
+        assert_eq!(shown["error"]["kind"], "not-found");
+        assert_eq!(shown["error"]["path"], "/x");
+        assert_eq!(shown["error"]["status"], 1);
+        assert!(shown["error"]["message"].as_str().unwrap().contains("no such file"));
+    }
+}

@@ -1,0 +1,78 @@
+//! Everything that the user sees: data on standard output, the rest on standard error.
+
+pub(crate) mod columns;
+mod error;
+pub(crate) mod json;
+pub(crate) mod progress;
+pub(crate) mod text;
+pub(crate) mod time;
+
+pub(crate) use error::Presentation;
+
+use crate::failed::{Failed, Result};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+
+/// Bytes that are gathered before standard output is written.
+const BUFFER_BYTES: usize = 32 * 1024;
+
+/// Standard output, for data.
+pub(crate) struct Data {
+    writer: BufWriter<StdoutLock<'static>>,
+    is_terminal: bool,
+}
+
+impl Data {
+    /// Standard output, locked until this is dropped.
+    pub(crate) fn lock() -> Self {
+        let stdout = io::stdout().lock();
+        let is_terminal = stdout.is_terminal();
+        Self { writer: BufWriter::with_capacity(BUFFER_BYTES, stdout), is_terminal }
+    }
+
+    /// Whether somebody watches.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Writes a text and a line feed.
+    pub(crate) fn line(&mut self, text: &str) -> Result<()> {
+        writeln!(self.writer, "{text}").map_err(Failed::Output)
+    }
+
+    /// Writes a text that somebody else chose, harmless for a terminal, and a line feed.
+    pub(crate) fn foreign_line(&mut self, text: &str) -> Result<()> {
+        if self.is_terminal { self.line(&text::harmless(text)) } else { self.line(text) }
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.writer.write_all(bytes).map_err(Failed::Output)
+    }
+
+    /// Hands everything on.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        self.writer.flush().map_err(Failed::Output)
+    }
+}
+
+/// Prints data and hands it on.
+pub(crate) fn data(text: &str) -> Result<()> {
+    let mut data = Data::lock();
+    data.bytes(text.as_bytes())?;
+    data.flush()
+}
+
+/// Tells the user something that is neither data nor an error.
+pub(crate) fn note(text: &str) {
+    stderr_line(&format!("remofile: {}", text::harmless(text)));
+}
+
+/// Warns the user.
+pub(crate) fn warn(text: &str) {
+    note(&format!("warning: {text}"));
+}
+
+/// A line on standard error in one write. Nobody can be told if that fails.
+pub(crate) fn stderr_line(text: &str) {
+    let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+}

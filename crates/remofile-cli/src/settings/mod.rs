@@ -1,0 +1,10 @@
+//! From flags, environment and profile to settings, in that order of precedence.
+
+mod client;
+mod config;
+mod environment;
+mod server;
+
+pub(crate) use client::client_options;
+pub(crate) use environment::Environment;
+pub(crate) use server::{ServerSettings, TokenSource, server_settings};

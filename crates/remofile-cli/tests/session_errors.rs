@@ -1,0 +1,105 @@
+//! Sessions that do not come about.
+
+mod support;
+
+use std::net::TcpListener;
+use support::{Server, directory, remofile, run, say};
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_wrong_token_is_refused() {
+    let root = directory();
+    let server = Server::start(root.path(), &[]);
+    let list = |flags: &[&str]| say(server.client().env("REMOFILE_TOKEN", "wrong").arg("list").args(flags));
+    assert!(list(&[]).fails(3).contains("REMOFILE_TOKEN"));
+    assert_eq!(list(&["--json"]).error_object(3)["kind"], "wrong-token");
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_wrong_missing_or_needless_key_is_refused() {
+    let root = directory();
+    let keys = run(&["generate-keys"]).ok();
+    let (public, private) = keys.trim().split_once("\nprivate key: ").unwrap();
+    let public = public.strip_prefix("public key: ").unwrap();
+    let key_file = root.path().join("key");
+    support::write(&key_file, private);
+    let server = Server::start(root.path(), &["--private-key-file", key_file.to_str().unwrap()]);
+    assert!(server.announcement[1].contains(public));
+    let list = |key: &str| say(server.client().args(["list", "--json", &format!("--public-key={key}")]));
+    list(public).ok();
+    let other = run(&["generate-keys"]).ok();
+    let other = other.lines().next().unwrap().strip_prefix("public key: ").unwrap();
+    assert_eq!(list(other).error_object(3)["kind"], "wrong-key");
+    assert_eq!(server.run("list --json").error_object(3)["kind"], "key-required");
+
+    let keyless = Server::start(root.path(), &[]);
+    let error = say(keyless.client().args(["list", "--json", &format!("--public-key={public}")])).error_object(3);
+    assert_eq!(error["kind"], "no-key");
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn plain_sessions_need_both_sides() {
+    let root = directory();
+    let strict = Server::start(root.path(), &[]);
+    assert_eq!(strict.run("list --no-encryption --json").error_object(3)["kind"], "encryption-required");
+    let lenient = Server::start(root.path(), &["--no-encryption"]);
+    lenient.run("list --no-encryption").ok();
+    lenient.run("list").ok();
+    assert!(lenient.announcement[1].contains("plain"));
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_port_nobody_listens_on_is_a_failure_with_advice() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let list = |flags: &[&str]| {
+        let mut command = remofile();
+        command.args(["list", "--hostname", "127.0.0.1", "--port", &port.to_string(), "--token", "x"]).args(flags);
+        say(&mut command)
+    };
+    assert!(list(&[]).fails(1).contains("is the server running"));
+    assert_eq!(list(&["--json"]).error_object(1)["kind"], "cannot-connect");
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_server_that_never_answers_is_a_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let mut command = remofile();
+    command.args(["list", "--hostname", "127.0.0.1", "--port", &port, "--token", support::TOKEN, "-t", "200", "--json"]);
+    assert_eq!(say(&mut command).error_object(30)["kind"], "timeout");
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_host_that_does_not_exist_is_named() {
+    let mut command = remofile();
+    command.args(["list", "--hostname", "no-such-host.invalid", "--token", support::TOKEN, "--json"]);
+    assert_eq!(say(&mut command).error_object(1)["kind"], "host-not-found");
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn missing_remote_paths_are_named() {
+    let root = directory();
+    let server = Server::start(root.path(), &[]);
+    let error = server.run("list /missing --json").error_object(1);
+    assert_eq!((&error["kind"], &error["path"]), (&"not-found".into(), &"/missing".into()));
+    assert!(server.run("list /missing").fails(1).starts_with("remofile: /missing: "));
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_profile_is_enough_to_reach_a_server() {
+    let root = directory();
+    let server = Server::start(root.path(), &[]);
+    let home = directory();
+    support::mkdir(home.path().join("remofile"));
+    let config = format!("default-profile = 'x'\n[profile.x]\nhostname = '127.0.0.1'\nport = {}\ntoken-file = 't'\n", server.port);
+    support::write(home.path().join("remofile/config.toml"), config);
+    support::write(home.path().join("remofile/t"), support::TOKEN);
+    say(remofile().arg("list").env("XDG_CONFIG_HOME", home.path())).ok();
+}

@@ -1,0 +1,212 @@
+//! Servers: how they start, what they say, how they end.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use support::{Server, TOKEN, directory, port_of, read, remofile, run, say, write};
+
+/// What `ps` would show of a process.
+fn command_line(process: u32) -> String {
+    String::from_utf8_lossy(&read(format!("/proc/{process}/cmdline"))).replace('\0', " ")
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_server_without_a_token_generates_one_and_prints_how_to_configure_a_client() {
+    let root = directory();
+    let mut command = remofile();
+    command.arg("run").arg(root.path()).arg("0");
+    let mut server = Server::ready(command, root.path());
+    assert!(server.announcement[0].starts_with("Serving /"));
+    assert!(server.announcement[1].starts_with("Who may connect: "));
+    let hostname = server.line_with("export REMOFILE_HOSTNAME=");
+    assert!(hostname.starts_with("localhost"));
+    assert_eq!(server.line_with("export REMOFILE_PORT="), server.port.to_string());
+    server.token = server.line_with("export REMOFILE_TOKEN=");
+    assert_eq!(server.token.len(), 22);
+    server.run("list").ok();
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_token_given_as_an_argument_is_not_seen_by_ps() {
+    let root = directory();
+    let server = Server::start(root.path(), &[]);
+    let seen = command_line(server.child.id());
+    assert!(seen.contains(" run ") && !seen.contains(TOKEN), "{seen}");
+    server.run("list").ok();
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_chosen_token_gets_a_warning() {
+    let root = directory();
+    let mut command = remofile();
+    command.arg("run").arg(root.path()).args(["0", "my-custom-token"]).stderr(Stdio::piped());
+    let mut server = Server::ready(command, root.path());
+    server.token = "my-custom-token".into();
+    server.run("list").ok();
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+    let mut stderr = String::new();
+    std::io::Read::read_to_string(&mut server.child.stderr.take().unwrap(), &mut stderr).unwrap();
+    assert!(stderr.contains("generate-token") && !stderr.contains("my-custom-token"), "{stderr}");
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn both_signals_end_a_server_cleanly() {
+    for name in ["INT", "TERM"] {
+        let root = directory();
+        let mut server = Server::start(root.path(), &[]);
+        server.signal(name);
+        assert_eq!(server.wait().code(), Some(0), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_server_that_cannot_start_says_why() {
+    assert!(run(&["run", "/nonexistent", "0"]).fails(1).contains("/nonexistent"));
+    let root = directory();
+    let server = Server::start(root.path(), &[]);
+    let again = say(remofile().args(["run", "--address", "127.0.0.1"]).arg(root.path()).arg(server.port.to_string()));
+    assert!(again.fails(1).contains("cannot listen"));
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_read_only_server_refuses_changes() {
+    let root = directory();
+    write(root.path().join("a"), "x");
+    let server = Server::start(root.path(), &["--read-only"]);
+    for line in ["file b", "directory b", "remove /a", "move /a /b"] {
+        assert_eq!(server.run(&format!("{line} --json")).error_object(1)["kind"], "read-only", "{line}");
+    }
+    assert_eq!(server.run("download /a -").ok(), "x");
+}
+
+/// A directory with a server in the background, stopped when dropped.
+struct Background {
+    directory: tempfile::TempDir,
+}
+
+impl Background {
+    fn new() -> Self {
+        let directory = directory();
+        support::mkdir(directory.path().join("root"));
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = remofile();
+        command.current_dir(self.directory.path()).args(arguments);
+        command
+    }
+
+    fn start(&self, arguments: &[&str]) -> support::Said {
+        say(self.command(&["start", "root", "0", TOKEN, "--address", "127.0.0.1"]).args(arguments))
+    }
+
+    fn process(&self) -> u32 {
+        let content = String::from_utf8_lossy(&read(self.path("daemon.pid"))).into_owned();
+        content.trim_end().parse().expect("a pidfile holds a number")
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.command(&["stop"]).output();
+    }
+}
+
+fn list(port: u16) -> support::Said {
+    let port = port.to_string();
+    say(remofile().args(["list", "--hostname", "127.0.0.1", "--port", &port]).env("REMOFILE_TOKEN", TOKEN))
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_server_in_the_background_accepts_connections_when_start_returns_and_none_when_stop_does() {
+    use std::os::unix::fs::PermissionsExt;
+    let background = Background::new();
+    write(background.path("root/a"), "x");
+    let said = background.start(&["--log-file", "log"]).ok();
+    let port = port_of(said.lines().next().unwrap());
+    let process = background.process();
+    assert!(said.contains(&process.to_string()), "{said}");
+    assert_eq!(list(port).ok(), "a\n");
+
+    let mode = |path: &str| background.path(path).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("daemon.pid"), mode("log")), (0o644, 0o600));
+    assert!(!command_line(process).contains(TOKEN));
+    assert_eq!(std::fs::read_link(format!("/proc/{process}/cwd")).unwrap(), Path::new("/"));
+    for (descriptor, target) in [(0, Path::new("/dev/null")), (1, Path::new("/dev/null")), (2, &background.path("log"))] {
+        assert_eq!(std::fs::read_link(format!("/proc/{process}/fd/{descriptor}")).unwrap(), target, "{descriptor}");
+    }
+
+    assert!(say(&mut background.command(&["stop"])).ok().contains(&process.to_string()));
+    assert!(!background.path("daemon.pid").exists());
+    list(port).fails(1);
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn starting_twice_is_refused_and_names_the_process() {
+    let background = Background::new();
+    background.start(&[]).ok();
+    let process = background.process();
+    assert!(background.start(&[]).fails(1).contains(&process.to_string()));
+    assert_eq!(background.process(), process);
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn of_two_starts_at_once_exactly_one_wins() {
+    let background = Background::new();
+    let spawn = || {
+        let mut command = background.command(&["start", "root", "0", TOKEN]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children = [spawn(), spawn(), spawn()];
+    let statuses = children.map(|child| child.wait_with_output().unwrap().status.code());
+    assert_eq!(statuses.iter().filter(|status| **status == Some(0)).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == Some(1)).count(), 2, "{statuses:?}");
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn the_pidfile_of_a_server_that_was_killed_is_taken_over() {
+    let background = Background::new();
+    background.start(&[]).ok();
+    let killed = background.process();
+    support::signal(killed, "KILL");
+    // Its lock goes with it.
+    while Path::new(&format!("/proc/{killed}/cwd")).read_link().is_ok() {}
+    background.start(&[]).ok();
+    assert_ne!(background.process(), killed);
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_background_server_that_fails_gives_its_own_error_and_status() {
+    let background = Background::new();
+    let said = say(&mut background.command(&["start", "missing", "0"]));
+    assert!(said.stderr.contains("missing"), "{said:?}");
+    assert_eq!(said.status, Some(1));
+    assert!(!background.path("daemon.pid").exists());
+}
+
+#[test]
+#[ignore = "needs the carrier"]
+fn a_background_server_prints_the_token_it_generates() {
+    let background = Background::new();
+    let said = say(&mut background.command(&["start", "root", "0", "--pidfile", "daemon.pid"])).ok();
+    assert!(said.contains("export REMOFILE_TOKEN="), "{said}");
+    assert!(!said.contains('\0'));
+}

@@ -1,0 +1,205 @@
+//! What the tests of the commands share: commands without the tester's own settings, and a server that
+//! is ready when its first lines have been read.
+
+#![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(dead_code, unreachable_pub, reason = "each test binary has this as a module and uses a part")]
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+
+pub const TOKEN: &str = "22222222222222222222Ci";
+
+/// The command, with nothing configured.
+pub fn remofile() -> Command {
+    command(env!("CARGO_BIN_EXE_remofile"))
+}
+
+/// The command by its short name.
+pub fn rmf() -> Command {
+    command(env!("CARGO_BIN_EXE_rmf"))
+}
+
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("REMOFILE_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null());
+    command
+}
+
+/// What a finished command said.
+#[derive(Debug)]
+pub struct Said {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Said {
+    /// Standard output of a command that must have succeeded.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.status, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// Standard error of a command that must have ended with this status.
+    #[track_caller]
+    pub fn fails(self, status: i32) -> String {
+        assert_eq!(self.status, Some(status), "{self:?}");
+        self.stderr
+    }
+
+    /// The error object of a command that must have ended with this status.
+    #[track_caller]
+    pub fn error_object(self, status: i32) -> serde_json::Value {
+        let stderr = self.fails(status);
+        let object: serde_json::Value = serde_json::from_str(&stderr).unwrap_or_else(|_| panic!("{stderr}"));
+        assert_eq!(object["error"]["status"], status);
+        object["error"].clone()
+    }
+}
+
+/// Runs a command to its end.
+pub fn say(command: &mut Command) -> Said {
+    command.output().unwrap().into()
+}
+
+/// Runs the command with arguments and nothing configured.
+pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Said {
+    say(remofile().args(arguments))
+}
+
+/// A server in the foreground, killed when dropped.
+pub struct Server {
+    pub child: Child,
+    /// What it said when it was ready, up to the line with the token if it generated one.
+    pub announcement: Vec<String>,
+    pub port: u16,
+    pub root: PathBuf,
+    pub token: String,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// A server of a directory with a generated token and options.
+    pub fn start(root: &Path, options: &[&str]) -> Self {
+        let mut command = remofile();
+        command.args(["run", "--address", "127.0.0.1"]).args(options).arg(root).args(["0", TOKEN]);
+        Self::ready(command, root)
+    }
+
+    /// The server that a command starts, when it has announced itself.
+    pub fn ready(mut command: Command, root: &Path) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let announcement: Vec<String> = (0..2).map(|_| line(&mut stdout)).collect();
+        let port = port_of(&announcement[0]);
+        Self { child, announcement, port, root: root.to_owned(), token: TOKEN.to_owned(), stdout }
+    }
+
+    /// Reads on until a line begins with a text; gives the rest of that line.
+    pub fn line_with(&mut self, beginning: &str) -> String {
+        loop {
+            if let Some(rest) = line(&mut self.stdout).strip_prefix(beginning) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    /// The command, configured for this server.
+    pub fn client(&self) -> Command {
+        let mut command = remofile();
+        command
+            .env("REMOFILE_HOSTNAME", "127.0.0.1")
+            .env("REMOFILE_PORT", self.port.to_string())
+            .env("REMOFILE_TOKEN", &self.token);
+        command
+    }
+
+    /// Runs a command against this server.
+    pub fn run(&self, line: &str) -> Said {
+        say(self.client().args(line.split_whitespace()))
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to one process.
+pub fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// The port in "Serving DIRECTORY on ADDRESS:PORT and ...".
+#[track_caller]
+pub fn port_of(serving: &str) -> u16 {
+    let port = serving.rsplit(':').next().and_then(|port| port.parse().ok());
+    port.unwrap_or_else(|| panic!("no port in {serving:?}"))
+}
+
+fn line(reader: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    let length = reader.read_line(&mut line).unwrap();
+    assert!(length > 0, "the server ended");
+    line.trim_end().to_owned()
+}
+
+/// Runs a command with a text on its standard input.
+pub fn feed(command: &mut Command, input: &[u8]) -> Said {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+pub fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+pub fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+    std::fs::write(path, content).unwrap();
+}
+
+pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
+    std::fs::read(path).unwrap()
+}
+
+pub fn mkdir(path: impl AsRef<Path>) {
+    std::fs::create_dir_all(path).unwrap();
+}
+
+pub fn open_to_write(path: impl AsRef<Path>) -> std::fs::File {
+    std::fs::OpenOptions::new().write(true).open(path).unwrap()
+}

@@ -15,10 +15,6 @@ use signal_hook::iterator::backend::Handle;
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
-
-/// How long to wait before a server that has not begun to serve is told again to end.
-const RETRY_AFTER: Duration = Duration::from_millis(5);
 
 /// Serves until SIGINT or SIGTERM. `announce` is called with what the user must know when clients can
 /// connect.
@@ -38,8 +34,8 @@ pub(crate) fn serve(settings: ServerSettings, announce: impl FnOnce(&str) -> Res
     drop(settings);
     let announced = announce(&announcement);
     match announced {
-        Ok(()) => wait_for_end(&server, signals, &serving),
-        Err(_) => terminate(&server, &serving),
+        Ok(()) => wait_for_end(&server, signals),
+        Err(_) => terminate(&server),
     }
     serving.finish()?;
     announced
@@ -99,19 +95,18 @@ impl Drop for CloseOnDrop {
 }
 
 /// The first signal ends the server, the second the process.
-fn wait_for_end(server: &Server, mut signals: Signals, serving: &Serving) {
+fn wait_for_end(server: &Server, mut signals: Signals) {
     let mut arrivals = signals.forever();
     if arrivals.next().is_none() {
         return;
     }
-    terminate(server, serving);
+    terminate(server);
     if arrivals.next().is_some() {
         signals::end_now();
     }
 }
 
-fn terminate(server: &Server, serving: &Serving) {
-    while server.terminate().is_err() && !serving.thread.is_finished() {
-        thread::sleep(RETRY_AFTER);
-    }
+fn terminate(server: &Server) {
+    // It fails only if the server has ended by itself; `finish` tells why.
+    let _ended = server.terminate();
 }

@@ -75,9 +75,14 @@ impl Default for ServerOptions {
     }
 }
 
-/// A server of one root directory.
-#[derive(Debug)]
+/// A server of one root directory. Clones are the same server.
+#[derive(Debug, Clone)]
 pub struct Server {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     root: PathBuf,
     token: Token,
     state: Mutex<State>,
@@ -104,8 +109,8 @@ struct Stop {
 }
 
 /// A server that listens and does not answer yet.
-pub struct Bound<'a> {
-    server: &'a Server,
+pub struct Bound {
+    server: Server,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     store: Arc<LocalStore>,
@@ -121,7 +126,8 @@ impl Server {
     pub fn new(root: impl AsRef<Path>, token: Token) -> Result<Self> {
         let root = root.as_ref().to_owned();
         open_root(&root, StoreOptions::default())?;
-        Ok(Self { root, token, state: Mutex::new(State { options: ServerOptions::default(), run: Run::Idle }) })
+        let state = Mutex::new(State { options: ServerOptions::default(), run: Run::Idle });
+        Ok(Self { inner: Arc::new(Inner { root, token, state }) })
     }
 
     /// The options in force.
@@ -151,10 +157,10 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Listen`], [`Error::Root`], and [`Error::Usage`] if the server is running already.
-    pub fn bind(&self, port: u16, address: Option<IpAddr>) -> Result<Bound<'_>> {
+    pub fn bind(&self, port: u16, address: Option<IpAddr>) -> Result<Bound> {
         let options = self.options();
         let store = open_root(
-            &self.root,
+            &self.inner.root,
             StoreOptions {
                 file_mode: options.file_mode,
                 directory_mode: options.directory_mode,
@@ -173,7 +179,7 @@ impl Server {
         }
         state.run = Run::Running(Arc::clone(&stop));
         drop(state);
-        Ok(Bound { server: self, listeners, addresses, store, stop, options })
+        Ok(Bound { server: self.clone(), listeners, addresses, store, stop, options })
     }
 
     /// Listens and serves until [`Server::terminate`].
@@ -202,11 +208,11 @@ impl Server {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // No change to the state can be left half done.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Bound<'_> {
+impl Bound {
     /// The addresses it really listens on.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
@@ -226,7 +232,7 @@ impl Bound<'_> {
             }
         }
         let credentials = ServerCredentials {
-            tokens: vec![self.server.token.stretch()],
+            tokens: vec![self.server.inner.token.stretch()],
             private_key: self.options.private_key.clone(),
             allow_plain: self.options.allow_plain && !self.options.require_encryption,
         };
@@ -245,13 +251,13 @@ impl Bound<'_> {
     }
 }
 
-impl std::fmt::Debug for Bound<'_> {
+impl std::fmt::Debug for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bound").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
-impl Drop for Bound<'_> {
+impl Drop for Bound {
     fn drop(&mut self) {
         self.server.lock().run = Run::Idle;
     }

@@ -6,7 +6,6 @@ use std::net::TcpListener;
 use support::{Server, directory, remofile, run, say};
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_wrong_token_is_refused() {
     let root = directory();
     let server = Server::start(root.path(), &[]);
@@ -16,7 +15,6 @@ fn a_wrong_token_is_refused() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_wrong_missing_or_needless_key_is_refused() {
     let root = directory();
     let keys = run(&["generate-keys"]).ok();
@@ -39,7 +37,6 @@ fn a_wrong_missing_or_needless_key_is_refused() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn plain_sessions_need_both_sides() {
     let root = directory();
     let strict = Server::start(root.path(), &[]);
@@ -51,7 +48,6 @@ fn plain_sessions_need_both_sides() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_port_nobody_listens_on_is_a_failure_with_advice() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let list = |flags: &[&str]| {
@@ -64,7 +60,6 @@ fn a_port_nobody_listens_on_is_a_failure_with_advice() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_server_that_never_answers_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
@@ -74,7 +69,6 @@ fn a_server_that_never_answers_is_a_timeout() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_host_that_does_not_exist_is_named() {
     let mut command = remofile();
     command.args(["list", "--hostname", "no-such-host.invalid", "--token", support::TOKEN, "--json"]);
@@ -82,7 +76,6 @@ fn a_host_that_does_not_exist_is_named() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn missing_remote_paths_are_named() {
     let root = directory();
     let server = Server::start(root.path(), &[]);
@@ -92,7 +85,6 @@ fn missing_remote_paths_are_named() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_profile_is_enough_to_reach_a_server() {
     let root = directory();
     let server = Server::start(root.path(), &[]);

@@ -18,7 +18,6 @@ fn served_tree() -> (tempfile::TempDir, Server) {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn list_prints_sorted_names_one_a_line() {
     let (_root, server) = served_tree();
     assert_eq!(server.run("list").ok(), "a.txt\nb\nété\n");
@@ -27,7 +26,6 @@ fn list_prints_sorted_names_one_a_line() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_recursive_list_has_names_relative_to_its_directory() {
     let (_root, server) = served_tree();
     assert_eq!(server.run("list -r").ok(), "a.txt\nb\nb/c\nb/c/deep file.txt\nété\n");
@@ -35,7 +33,6 @@ fn a_recursive_list_has_names_relative_to_its_directory() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_long_list_has_aligned_columns() {
     let (_root, server) = served_tree();
     for flag in ["-l", "-a", "--all"] {
@@ -47,7 +44,6 @@ fn a_long_list_has_aligned_columns() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_list_for_scripts_has_one_object_a_line() {
     let (_root, server) = served_tree();
     let listed = server.run("list -r --json").ok();
@@ -62,7 +58,6 @@ fn a_list_for_scripts_has_one_object_a_line() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn port_and_token_can_follow_the_directory() {
     let (_root, server) = served_tree();
     let mut command = support::remofile();
@@ -71,7 +66,6 @@ fn port_and_token_can_follow_the_directory() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn what_cannot_be_listed_is_named_and_the_rest_is_listed() {
     use std::os::unix::ffi::OsStrExt;
     let (root, server) = served_tree();
@@ -82,7 +76,6 @@ fn what_cannot_be_listed_is_named_and_the_rest_is_listed() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_reader_that_has_seen_enough_ends_a_list_quietly() {
     let root = directory();
     for number in 0..20_000 {
@@ -99,7 +92,6 @@ fn a_reader_that_has_seen_enough_ends_a_list_quietly() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn files_and_directories_are_created_where_they_are_told() {
     let (root, server) = served_tree();
     for line in ["file one", "file two /b", "file /b/three", "directory d /", "folder e/f /d --parents"] {
@@ -111,7 +103,6 @@ fn files_and_directories_are_created_where_they_are_told() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn creating_what_exists_fails_unless_it_is_an_update() {
     let (_root, server) = served_tree();
     for line in ["file a.txt", "directory b"] {
@@ -123,7 +114,6 @@ fn creating_what_exists_fails_unless_it_is_an_update() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn both_forms_of_remove_remove() {
     let (root, server) = served_tree();
     server.run("remove a.txt /").ok();
@@ -136,7 +126,6 @@ fn both_forms_of_remove_remove() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn of_several_paths_those_that_cannot_be_removed_are_named() {
     let (root, server) = served_tree();
     assert!(server.run("remove /a.txt /missing /été").fails(23).contains("/missing"));
@@ -144,7 +133,6 @@ fn of_several_paths_those_that_cannot_be_removed_are_named() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn moving_renames_or_moves_into_a_directory() {
     let (root, server) = served_tree();
     server.run("move /a.txt /z.txt").ok();
@@ -158,7 +146,6 @@ fn moving_renames_or_moves_into_a_directory() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn status_tells_about_the_server() {
     let (_root, server) = served_tree();
     let said = server.run("status").ok();

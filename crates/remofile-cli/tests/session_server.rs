@@ -12,7 +12,6 @@ fn command_line(process: u32) -> String {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_server_without_a_token_generates_one_and_prints_how_to_configure_a_client() {
     let root = directory();
     let mut command = remofile();
@@ -29,7 +28,6 @@ fn a_server_without_a_token_generates_one_and_prints_how_to_configure_a_client()
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_token_given_as_an_argument_is_not_seen_by_ps() {
     let root = directory();
     let server = Server::start(root.path(), &[]);
@@ -39,7 +37,6 @@ fn a_token_given_as_an_argument_is_not_seen_by_ps() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_chosen_token_gets_a_warning() {
     let root = directory();
     let mut command = remofile();
@@ -55,7 +52,6 @@ fn a_chosen_token_gets_a_warning() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn both_signals_end_a_server_cleanly() {
     for name in ["INT", "TERM"] {
         let root = directory();
@@ -66,7 +62,6 @@ fn both_signals_end_a_server_cleanly() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_server_that_cannot_start_says_why() {
     assert!(run(&["run", "/nonexistent", "0"]).fails(1).contains("/nonexistent"));
     let root = directory();
@@ -76,7 +71,6 @@ fn a_server_that_cannot_start_says_why() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_read_only_server_refuses_changes() {
     let root = directory();
     write(root.path().join("a"), "x");
@@ -131,7 +125,6 @@ fn list(port: u16) -> support::Said {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_server_in_the_background_accepts_connections_when_start_returns_and_none_when_stop_does() {
     use std::os::unix::fs::PermissionsExt;
     let background = Background::new();
@@ -156,7 +149,6 @@ fn a_server_in_the_background_accepts_connections_when_start_returns_and_none_wh
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn starting_twice_is_refused_and_names_the_process() {
     let background = Background::new();
     background.start(&[]).ok();
@@ -166,7 +158,6 @@ fn starting_twice_is_refused_and_names_the_process() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn of_two_starts_at_once_exactly_one_wins() {
     let background = Background::new();
     let spawn = || {
@@ -180,7 +171,6 @@ fn of_two_starts_at_once_exactly_one_wins() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn the_pidfile_of_a_server_that_was_killed_is_taken_over() {
     let background = Background::new();
     background.start(&[]).ok();
@@ -193,7 +183,6 @@ fn the_pidfile_of_a_server_that_was_killed_is_taken_over() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_background_server_that_fails_gives_its_own_error_and_status() {
     let background = Background::new();
     let said = say(&mut background.command(&["start", "missing", "0"]));
@@ -203,7 +192,6 @@ fn a_background_server_that_fails_gives_its_own_error_and_status() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_background_server_prints_the_token_it_generates() {
     let background = Background::new();
     let said = say(&mut background.command(&["start", "root", "0", "--pidfile", "daemon.pid"])).ok();

@@ -14,7 +14,6 @@ fn pair() -> (tempfile::TempDir, tempfile::TempDir, Server) {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn what_is_uploaded_can_be_downloaded_again() {
     let (root, local, server) = pair();
     let content: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
@@ -29,7 +28,6 @@ fn what_is_uploaded_can_be_downloaded_again() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_directory_needs_to_be_asked_for_and_is_named_otherwise() {
     let (root, local, server) = pair();
     mkdir(local.path().join("tree/inner"));
@@ -54,7 +52,6 @@ fn a_directory_needs_to_be_asked_for_and_is_named_otherwise() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn files_in_the_way_stay_unless_they_are_to_be_replaced() {
     let (root, local, server) = pair();
     write(local.path().join("a"), "new");
@@ -71,7 +68,6 @@ fn files_in_the_way_stay_unless_they_are_to_be_replaced() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_missing_source_is_named_and_the_others_are_sent() {
     let (root, local, server) = pair();
     write(local.path().join("a"), "x");
@@ -81,7 +77,6 @@ fn a_missing_source_is_named_and_the_others_are_sent() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_destination_must_be_an_existing_directory() {
     let (_root, local, server) = pair();
     write(local.path().join("a"), "x");
@@ -93,7 +88,6 @@ fn a_destination_must_be_an_existing_directory() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn standard_input_and_output_are_streams() {
     let (root, _local, server) = pair();
     feed(server.client().args(["upload", "-", "--name", "stream"]), b"one\ntwo").ok();
@@ -106,7 +100,6 @@ fn standard_input_and_output_are_streams() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_reader_that_has_seen_enough_ends_a_download_quietly() {
     let (root, _local, server) = pair();
     write(root.path().join("big"), vec![7; 8 << 20]);
@@ -118,7 +111,6 @@ fn a_reader_that_has_seen_enough_ends_a_download_quietly() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn progress_is_silent_where_nobody_watches() {
     let (_root, local, server) = pair();
     write(local.path().join("a"), "x");
@@ -128,7 +120,6 @@ fn progress_is_silent_where_nobody_watches() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_transfer_sums_up_for_scripts() {
     let (_root, local, server) = pair();
     mkdir(local.path().join("tree"));
@@ -139,7 +130,6 @@ fn a_transfer_sums_up_for_scripts() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn an_interrupted_upload_ends_with_status_130_and_leaves_no_file() {
     let (root, _local, server) = pair();
     let mut child = server
@@ -157,7 +147,6 @@ fn an_interrupted_upload_ends_with_status_130_and_leaves_no_file() {
 }
 
 #[test]
-#[ignore = "needs the carrier"]
 fn a_server_in_use_is_reported_with_who_uses_it_or_waited_for() {
     let (root, local, server) = pair();
     write(local.path().join("a"), "x");

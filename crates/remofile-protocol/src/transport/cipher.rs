@@ -1,6 +1,6 @@
 //! The ciphers of a session, and how two sides agree on one.
 
-use aws_lc_rs::aead;
+use ring::aead;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 /// How records are protected. The plain ones leave the body in clear and authenticate it with the

@@ -28,7 +28,11 @@ impl Core {
     /// `max_payload_bytes` is what this side announced.
     pub(super) fn new(max_payload_bytes: u32) -> Self {
         let max_payload_bytes = max_payload_bytes.min(MAX_PAYLOAD_BYTES) as usize;
-        Self { outbox: VecDeque::new(), heartbeat: Heartbeat::Idle, max_payload_bytes }
+        Self {
+            outbox: VecDeque::new(),
+            heartbeat: Heartbeat::Idle,
+            max_payload_bytes,
+        }
     }
 
     pub(super) fn queue(&mut self, operation: OperationId, signal: Signal) {
@@ -115,7 +119,10 @@ pub(super) fn check_items(items: &[Item], payload_bytes: usize) -> Result<(), Se
         })
         .sum();
     if named != payload_bytes as u64 {
-        return Err(SessionError::PayloadMismatch { items: named, payload: payload_bytes });
+        return Err(SessionError::PayloadMismatch {
+            items: named,
+            payload: payload_bytes,
+        });
     }
     Ok(())
 }

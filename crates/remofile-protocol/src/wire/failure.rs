@@ -2,6 +2,7 @@
 
 use crate::path::{InvalidName, InvalidPath};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use std::fmt;
 
 macro_rules! error_codes {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal, $text:literal, $sentence:literal;)*) => {
@@ -130,19 +131,24 @@ impl Failure {
     /// A failure that is known by its code alone.
     #[must_use]
     pub fn new(code: ErrorCode) -> Self {
-        Self { code, path: None, detail: None, holders: None }
+        Self {
+            code,
+            path: None,
+            detail: None,
+            holders: None,
+        }
     }
 
     /// Adds the path it is about.
     #[must_use]
-    pub fn at(mut self, path: impl ToString) -> Self {
+    pub fn at(mut self, path: impl fmt::Display) -> Self {
         self.path = Some(path.to_string());
         self
     }
 
     /// Adds what the operating system or the checker said.
     #[must_use]
-    pub fn because(mut self, detail: impl ToString) -> Self {
+    pub fn because(mut self, detail: impl fmt::Display) -> Self {
         self.detail = Some(detail.to_string());
         self
     }
@@ -201,6 +207,9 @@ mod tests {
     #[test]
     fn a_failure_reads_as_a_sentence() {
         let failure = Failure::new(ErrorCode::NotFound).at("/a").because("os error 2");
-        assert_eq!(failure.to_string(), "/a: there is no such file or directory (os error 2)");
+        assert_eq!(
+            failure.to_string(),
+            "/a: there is no such file or directory (os error 2)"
+        );
     }
 }

@@ -67,7 +67,12 @@ pub enum Produced {
 ///
 /// # Errors
 /// The endpoint's error, which may come from the link.
-pub fn drive<E: Endpoint>(link: &mut Link, endpoint: &mut E, wakers: &[&Waker], clock: Instant) -> Result<(), E::Error> {
+pub fn drive<E: Endpoint>(
+    link: &mut Link,
+    endpoint: &mut E,
+    wakers: &[&Waker],
+    clock: Instant,
+) -> Result<(), E::Error> {
     let mut stalled_since: Option<Instant> = None;
     let mut done_since: Option<Instant> = None;
     let mut unread = true;
@@ -81,7 +86,11 @@ pub fn drive<E: Endpoint>(link: &mut Link, endpoint: &mut E, wakers: &[&Waker], 
                 return Ok(());
             }
         }
-        stalled_since = if flushed { None } else { stalled_since.or_else(|| Some(Instant::now())) };
+        stalled_since = if flushed {
+            None
+        } else {
+            stalled_since.or_else(|| Some(Instant::now()))
+        };
         let timeout = match busy || (unread && endpoint.wants_messages()) {
             true => Some(Duration::ZERO),
             false => next_timeout(endpoint, clock, stalled_since, done_since),
@@ -161,15 +170,31 @@ fn next_timeout<E: Endpoint>(
     endpoint.into_iter().chain(stalled).chain(farewell).min()
 }
 
-fn wait(link: &Link, read: bool, write: bool, wakers: &[&Waker], timeout: Option<Duration>) -> Result<Ready, LinkError> {
+fn wait(
+    link: &Link,
+    read: bool,
+    write: bool,
+    wakers: &[&Waker],
+    timeout: Option<Duration>,
+) -> Result<Ready, LinkError> {
     let mut interest = PollFlags::empty();
     interest.set(PollFlags::IN, read);
     interest.set(PollFlags::OUT, write);
     let mut descriptors = Vec::with_capacity(1 + wakers.len());
     descriptors.push(PollFd::from_borrowed_fd(link.as_fd(), interest));
-    descriptors.extend(wakers.iter().map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)));
+    descriptors.extend(
+        wakers
+            .iter()
+            .map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)),
+    );
     // A millisecond more: a timeout that is cut to whole units must not spin until it is due.
-    let timeout = timeout.map(|timeout| if timeout.is_zero() { timeout } else { timeout + Duration::from_millis(1) });
+    let timeout = timeout.map(|timeout| {
+        if timeout.is_zero() {
+            timeout
+        } else {
+            timeout + Duration::from_millis(1)
+        }
+    });
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(&mut descriptors, timeout.as_ref()) {
         Ok(_) => {}
@@ -184,6 +209,8 @@ fn wait(link: &Link, read: bool, write: bool, wakers: &[&Waker], timeout: Option
     Ok(Ready {
         readable: socket.intersects(PollFlags::IN | broken),
         writable: socket.intersects(PollFlags::OUT | broken),
-        woken: descriptors[1..].iter().any(|descriptor| !descriptor.revents().is_empty()),
+        woken: descriptors[1..]
+            .iter()
+            .any(|descriptor| !descriptor.revents().is_empty()),
     })
 }

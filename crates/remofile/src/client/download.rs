@@ -36,7 +36,10 @@ impl Client {
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
         let local = |failure: Failure| Error::Local(failure.at(destination.display()));
-        let store_options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
+        let store_options = StoreOptions {
+            names: NameRule::Posix,
+            ..StoreOptions::default()
+        };
         let store = Arc::new(LocalStore::open(destination, store_options).map_err(local)?);
         let unpacker = Unpacker::new(
             store,
@@ -48,14 +51,24 @@ impl Client {
             },
         )
         .map_err(local)?;
-        let mut handler = DownloadHandler { unpacker, destination, report: TransferReport::default(), monitor };
+        let mut handler = DownloadHandler {
+            unpacker,
+            destination,
+            report: TransferReport::default(),
+            monitor,
+        };
         let called = self.call(request(sources, options, CREDIT_WINDOW_BYTES), &mut handler);
         let DownloadHandler { unpacker, report, .. } = handler;
         match called {
             Ok(_) => {
                 let stored = unpacker.finish().map_err(local)?;
                 let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
-                Ok(TransferReport { files, directories, bytes, ..report })
+                Ok(TransferReport {
+                    files,
+                    directories,
+                    bytes,
+                    ..report
+                })
             }
             Err(error) => {
                 unpacker.interrupt();
@@ -77,11 +90,24 @@ impl Client {
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
         let sink = StreamSink::spawn(destination)?;
-        let mut handler =
-            StreamDownload { sink, digester: Digester::new(), report: TransferReport::default(), monitor, failed: None };
-        let options = DownloadOptions { recursive: false, ..options.clone() };
-        let called = self.call(request(std::slice::from_ref(source), &options, STREAM_CREDIT_BYTES), &mut handler);
-        let StreamDownload { sink, report, failed, .. } = handler;
+        let mut handler = StreamDownload {
+            sink,
+            digester: Digester::new(),
+            report: TransferReport::default(),
+            monitor,
+            failed: None,
+        };
+        let options = DownloadOptions {
+            recursive: false,
+            ..options.clone()
+        };
+        let called = self.call(
+            request(std::slice::from_ref(source), &options, STREAM_CREDIT_BYTES),
+            &mut handler,
+        );
+        let StreamDownload {
+            sink, report, failed, ..
+        } = handler;
         called?;
         sink.finish().map_err(|error| write_failed(&error))?;
         match failed {
@@ -92,7 +118,12 @@ impl Client {
 }
 
 fn request(sources: &[RemotePath], options: &DownloadOptions, credit: u64) -> Request {
-    Request::Download { sources: sources.to_vec(), recursive: options.recursive, total: options.total, credit }
+    Request::Download {
+        sources: sources.to_vec(),
+        recursive: options.recursive,
+        total: options.total,
+        credit,
+    }
 }
 
 fn write_failed(error: &std::io::Error) -> Error {
@@ -117,8 +148,14 @@ impl Handler for DownloadHandler<'_> {
             Outcome::Started { path, size } => monitor.report(Event::FileStarted { path, size }),
             Outcome::Written { bytes } => monitor.report(Event::Transferred { bytes }),
             Outcome::Stored { path } => monitor.report(Event::FileFinished { path }),
-            Outcome::Failed { failure, by_sender: true } => note_failure(report, monitor, failure),
-            Outcome::Failed { failure, by_sender: false } => {
+            Outcome::Failed {
+                failure,
+                by_sender: true,
+            } => note_failure(report, monitor, failure),
+            Outcome::Failed {
+                failure,
+                by_sender: false,
+            } => {
                 let path = destination.join(failure.path.as_deref().unwrap_or_default());
                 note_failure(report, monitor, failure.at(path.display()));
             }
@@ -156,7 +193,9 @@ impl Handler for StreamDownload<'_> {
                     self.digester.update(payload);
                     self.sink.write(payload);
                     self.report.bytes += payload.len() as u64;
-                    self.monitor.report(Event::Transferred { bytes: payload.len() as u64 });
+                    self.monitor.report(Event::Transferred {
+                        bytes: payload.len() as u64,
+                    });
                 }
                 Item::End { digest } if digest == self.digester.finish() => self.report.files = 1,
                 Item::End { .. } => self.failed = Some(ErrorCode::IntegrityFailure.into()),

@@ -46,7 +46,13 @@ impl Fixture {
             bound.serve()
         });
         let address = receiver.recv().unwrap();
-        Self { server, token, address, directory, thread: Some(thread) }
+        Self {
+            server,
+            token,
+            address,
+            directory,
+            thread: Some(thread),
+        }
     }
 
     pub fn options(&self) -> ClientOptions {
@@ -103,7 +109,9 @@ pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     (0..length)
         .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 56) as u8
         })
         .collect()

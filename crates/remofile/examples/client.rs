@@ -2,6 +2,8 @@
 //!
 //!     cargo run --example client -- PORT TOKEN
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
+
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Listed, OnConflict};

@@ -2,6 +2,8 @@
 //!
 //!     cargo run --example server -- DIRECTORY
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use remofile::protocol::token::Token;
 use remofile::{Server, ServerOptions};
 use std::error::Error;

@@ -42,11 +42,12 @@ soak: build ## Repeat transfers against one server and watch its memory and file
 
 fuzz: ## Run the property tests with many cases, then every fuzz target where cargo-fuzz is installed
 	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --release --workspace --locked
-	@if [ ! -f fuzz/Cargo.toml ]; then echo "there are no fuzz targets"; \
-	elif ! $(CARGO) fuzz --version >/dev/null 2>&1; then \
-		echo "cargo-fuzz is missing, so the fuzz targets were not run: cargo install cargo-fuzz" >&2; \
-	else for target in $$($(CARGO) fuzz list); do \
-		$(CARGO) fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done; fi
+	@if ! $(CARGO) +nightly fuzz --version >/dev/null 2>&1; then \
+		echo "the fuzz targets were not run: they need a nightly toolchain and 'cargo install cargo-fuzz'" >&2; \
+	else for target in $$($(CARGO) +nightly fuzz list); do \
+		mkdir -p fuzz/corpus/$$target fuzz/seeds/$$target; \
+		$(CARGO) +nightly fuzz run "$$target" fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) || exit 1; done; fi
 
 docs: ## Build the library documentation into target/doc
 	$(CARGO) doc --no-deps --workspace --locked

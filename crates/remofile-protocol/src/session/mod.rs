@@ -13,6 +13,8 @@
 mod client;
 mod core;
 mod credit;
+#[cfg(test)]
+mod interleaving;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -300,7 +300,12 @@ impl<H: Handler> Endpoint for Call<'_, H> {
     }
 
     fn woken(&mut self, _now: Duration) -> Result<()> {
-        if self.interrupt.is_triggered() { Err(Error::Interrupted) } else { Ok(()) }
+        if !self.interrupt.is_triggered() {
+            return Ok(());
+        }
+        // This call has drained the waker; others that share it may not have been woken yet.
+        self.interrupt.trigger();
+        Err(Error::Interrupted)
     }
 
     fn next_timeout(&self) -> Option<Duration> {

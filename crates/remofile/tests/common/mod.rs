@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "every test binary uses a part of this")]
 
+pub mod proxy;
+pub mod raw;
+
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::token::Token;
 use remofile::{Client, ClientOptions, Interrupt, Result, Server, ServerOptions};
@@ -127,4 +130,17 @@ pub fn tree(root: &Path) -> Vec<(String, Option<Vec<u8>>)> {
     }
     found.sort();
     found
+}
+
+/// The files and directories below a directory, but for what is staged.
+pub fn visible(root: &Path) -> Vec<String> {
+    let shown = |name: &String| name != ".remofile" && !name.starts_with(".remofile/");
+    tree(root).into_iter().map(|(name, _)| name).filter(shown).collect()
+}
+
+/// Whatever the tests before did to the server: it serves others, and nobody holds it.
+pub fn assert_serves(fixture: &Fixture) {
+    let mut client = Client::new(ClientOptions { wait: remofile::Wait::Forever, ..fixture.options() });
+    client.create_file(&remote("/still-serves"), false).unwrap();
+    client.remove(&remote("/still-serves"), false).unwrap();
 }

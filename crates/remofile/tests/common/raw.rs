@@ -186,9 +186,11 @@ impl Raw {
         }
     }
 
-    /// Whether the peer ended the session without another answer than to pings.
+    /// Whether the server ended the session: it does not answer one more request.
     pub fn was_ended(&mut self) -> bool {
-        self.find(|header| matches!(header.body, Body::Signal(Signal::Done { .. }))).is_none()
+        let operation = OperationId(u64::MAX);
+        self.send(&Header { operation, body: Body::Request(Request::Status), wait_milliseconds: 0 }, &[]);
+        self.outcome(operation).is_none()
     }
 
     /// What a client asks for first, and its operation.

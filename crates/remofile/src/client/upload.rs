@@ -4,7 +4,7 @@ use super::call::{Handler, Outgoing};
 use super::stream::StreamSource;
 use super::{Client, TransferReport, UploadOptions, note_failure};
 use crate::carrier::{Produced, Waker};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use crate::store::locate;
 use crate::transfer::{Census, Feed, Origin, Packed, Packer, PackerMonitor};
@@ -48,6 +48,9 @@ impl Client {
         };
         let request = Request::Upload { destination: destination.clone(), on_conflict: options.on_conflict };
         let done = self.call(request, &mut handler)?;
+        if !handler.finished {
+            return Err(ended_early());
+        }
         let report = handler.noted.report;
         Ok(TransferReport { files: done.files, directories: done.directories, bytes: done.bytes, ..report })
     }
@@ -73,12 +76,20 @@ impl Client {
         };
         let request = Request::Upload { destination: directory, on_conflict: options.on_conflict };
         let done = self.call(request, &mut handler)?;
+        if !handler.source.is_announced() {
+            return Err(ended_early());
+        }
         let failures = handler.failures;
         if failures.is_empty() {
             handler.monitor.report(Event::FileFinished { path: name.as_str() });
         }
         Ok(TransferReport { files: done.files, directories: done.directories, bytes: done.bytes, failures })
     }
+}
+
+/// What was not sent cannot have been stored.
+fn ended_early() -> Error {
+    Error::Protocol("it ended the upload before everything was sent".to_owned())
 }
 
 /// Finds a local source; its name at the destination is the one the user wrote.
@@ -195,7 +206,7 @@ impl Handler for StreamUpload<'_> {
             }
         })?;
         if let Some(failure) = failed {
-            return Err(crate::Error::Local(failure));
+            return Err(Error::Local(failure));
         }
         match sent {
             Ok(()) => Ok(Produced::Message),

@@ -34,6 +34,7 @@ impl Raw {
     pub fn connect_to(address: SocketAddr, token: &Token) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
         let credentials = ClientCredentials { token: token.stretch(), server: None };
         let hello = ClientHello::new(Cipher::offer(false), "raw/1", "raw@test");
         let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
@@ -51,6 +52,7 @@ impl Raw {
     /// The server's end of a connection.
     pub fn accept(mut stream: TcpStream, token: &Token) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
         let credentials = ServerCredentials { tokens: vec![token.stretch()], private_key: None, allow_plain: true };
         let hello = ServerHello {
             cipher: Cipher::Unknown,

@@ -38,7 +38,7 @@ fn calls_are_made_in_their_order_whether_they_are_awaited_or_not() {
     let fixture = Fixture::new();
     let client = AsyncClient::new(fixture.options()).unwrap();
     let made = client.call(|client| client.make_directory(&remote("/a"), false, false));
-    let created = client.clone().call(|client| client.create_file(&remote("/a/file"), false));
+    let created = client.call(|client| client.create_file(&remote("/a/file"), false));
     drop(client.call(|client| client.rename(&remote("/a"), &remote("/b"), false)));
     let found = client.call(|client| client.stat(&remote("/b/file")));
     let missing = client.call(|client| client.stat(&remote("/a/file")));

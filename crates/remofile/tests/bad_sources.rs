@@ -12,7 +12,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs::OpenOptions;
 use std::io::{Cursor, Read, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const MIB: u64 = 1024 * 1024;
 const REPLACE: UploadOptions = UploadOptions { recursive: true, on_conflict: OnConflict::Replace, total: true };
@@ -26,8 +26,10 @@ fn fifo(path: &Path) {
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
 }
 
+type Change = fn(&Path);
+
 /// What may happen to a file while it is sent.
-const CHANGES: [(&str, fn(&Path)); 4] = [
+const CHANGES: [(&str, Change); 4] = [
     ("truncated", |path| OpenOptions::new().write(true).open(path).unwrap().set_len(MIB / 2).unwrap()),
     ("emptied", |path| OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap()),
     ("grown", |path| OpenOptions::new().append(true).open(path).unwrap().write_all(b"more").unwrap()),
@@ -83,7 +85,7 @@ fn a_source_that_is_removed_while_it_is_sent_arrives_or_fails_as_a_whole() {
     let path = local.path().join("a");
     hollow(&path, 20 * MIB);
     let mut monitor = AtFirst::transferred(|| std::fs::remove_file(&path).unwrap());
-    let report = fixture.client().upload(&[path.clone()], &remote("/"), &REPLACE, &mut monitor).unwrap();
+    let report = fixture.client().upload(std::slice::from_ref(&path), &remote("/"), &REPLACE, &mut monitor).unwrap();
     match report.failures.as_slice() {
         [] => assert_eq!(std::fs::metadata(fixture.path("a")).unwrap().len(), 20 * MIB),
         [failure] => assert_eq!((failure.code, visible(fixture.root()).len()), (ErrorCode::SourceChanged, 0)),
@@ -110,7 +112,7 @@ fn what_is_no_file_is_named_and_does_not_block() {
     assert_eq!(visible(into.path()), ["tree", "tree/file"]);
     for name in ["fifo", "socket", "dangling", "loop", "out", "absolute"] {
         let source = remote(&format!("/tree/{name}"));
-        let report = fixture.client().download(&[source.clone()], into.path(), &INTO, &mut Silent).unwrap();
+        let report = fixture.client().download(std::slice::from_ref(&source), into.path(), &INTO, &mut Silent).unwrap();
         assert_eq!((report.files, report.failures.len()), (0, 1), "{name} {report:?}");
         assert!(fixture.client().download_stream(&source, Box::new(std::io::sink()), &INTO, &mut Silent).is_err());
     }
@@ -134,21 +136,21 @@ fn what_may_not_be_read_is_named_and_the_rest_goes_on() {
     }
     let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     let (secret, open) = (write(local.path(), "a", "secret"), write(local.path(), "b", "open"));
-    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o0)).unwrap();
     let report = fixture.client().upload(&[secret, open], &remote("/"), &REPLACE, &mut Silent).unwrap();
     assert_eq!((report.files, report.failures[0].code), (1, ErrorCode::PermissionDenied));
 }
 
-fn round_trip(fixture: &Fixture, local: &Path, path: PathBuf) {
-    let up = fixture.client().upload(&[path.clone()], &remote("/"), &REPLACE, &mut Silent).unwrap();
+fn round_trip(fixture: &Fixture, local: &Path, path: &Path) {
+    let up = fixture.client().upload(&[path.to_owned()], &remote("/"), &REPLACE, &mut Silent).unwrap();
     assert!(up.failures.is_empty(), "{up:?}");
     let name = path.file_name().unwrap().to_str().unwrap();
     let back = local.join("back");
     std::fs::create_dir_all(&back).unwrap();
     let down = fixture.client().download(&[remote(&format!("/{name}"))], &back, &INTO, &mut Silent).unwrap();
     assert!(down.failures.is_empty(), "{down:?}");
-    assert!(std::fs::read(&path).unwrap() == std::fs::read(back.join(name)).unwrap(), "{name}");
-    assert!(std::fs::read(&path).unwrap() == std::fs::read(fixture.path(name)).unwrap(), "{name}");
+    assert!(std::fs::read(path).unwrap() == std::fs::read(back.join(name)).unwrap(), "{name}");
+    assert!(std::fs::read(path).unwrap() == std::fs::read(fixture.path(name)).unwrap(), "{name}");
 }
 
 #[test]
@@ -158,7 +160,7 @@ fn sizes_around_every_limit_go_up_and_come_back() {
     for around in [256 * 1024, MIB, 16 * MIB, 17 * MIB] {
         for size in [around - 1, around, around + 1] {
             let path = write(local.path(), &size.to_string(), &content[..usize::try_from(size).unwrap()]);
-            round_trip(&fixture, local.path(), path);
+            round_trip(&fixture, local.path(), &path);
         }
     }
 }
@@ -170,7 +172,7 @@ fn the_holes_of_a_file_arrive_as_zeros() {
     hollow(&path, 9 * MIB);
     let file = OpenOptions::new().write(true).open(&path).unwrap();
     file.write_all_at(b"in the middle", 5 * MIB).unwrap();
-    round_trip(&fixture, local.path(), path);
+    round_trip(&fixture, local.path(), &path);
 }
 
 /// Gives this much, then fails in its way.

@@ -86,7 +86,7 @@ fn a_large_upload_cut_anywhere_leaves_the_old_file_and_trying_again_helps() {
     let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     let content = noise(3 * 1024 * 1024);
     let source = write(local.path(), "file", &content);
-    let upload = |client: &mut Client| client.upload(&[source.clone()], &remote("/"), &REPLACE, &mut Silent);
+    let upload = |client: &mut Client| client.upload(std::slice::from_ref(&source), &remote("/"), &REPLACE, &mut Silent);
     let (whole, (up, down)) = over(&fixture, (Harm::None, Harm::None), upload);
     assert!(whole.is_ok());
     let upwards = (0..up).step_by(usize::try_from(up / 30).unwrap()).chain(up - 40..up);

@@ -283,7 +283,7 @@ fn an_upload_is_not_done_before_it_was_sent() {
     let file = write(local.path(), "file", noise(3_000_000));
     let claims = |raw: &mut Raw, operation| done(raw, operation);
     let (mut client, server) = lied_to(claims);
-    let result = client.upload(&[file.clone()], &remote("/"), &UploadOptions::default(), &mut Silent);
+    let result = client.upload(&[file], &remote("/"), &UploadOptions::default(), &mut Silent);
     assert!(is_protocol(&result), "{result:?}");
     drop(client);
     server.join().unwrap();

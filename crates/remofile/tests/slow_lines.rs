@@ -17,11 +17,11 @@ fn slow_line(server: SocketAddr, rate: usize) -> SocketAddr {
     let listener = TcpListener::bind((common::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     // A line holds little; what waits for it waits in the sender.
-    socket2::SockRef::from(&listener).set_recv_buffer_size(32 * 1024).unwrap();
+    socket2::SockRef::from(&listener).set_recv_buffer_size(256 * 1024).unwrap();
     std::thread::spawn(move || {
         let client = listener.accept().unwrap().0;
         let server = TcpStream::connect(server).unwrap();
-        socket2::SockRef::from(&server).set_recv_buffer_size(32 * 1024).unwrap();
+        socket2::SockRef::from(&server).set_recv_buffer_size(256 * 1024).unwrap();
         std::thread::scope(|scope| {
             scope.spawn(|| crawl(&client, &server, rate));
             crawl(&server, &client, rate);

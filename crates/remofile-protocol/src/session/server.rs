@@ -56,6 +56,11 @@ impl ServerSession {
         Self { core: Core::new(max_payload_bytes), operations: BTreeMap::new(), last: OperationId::SESSION }
     }
 
+    /// Tells that bytes came from the client, be they a whole message or not.
+    pub fn heard(&mut self, now: Duration) {
+        self.core.heard(now);
+    }
+
     /// Takes a message from the client.
     ///
     /// # Errors

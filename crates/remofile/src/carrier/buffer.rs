@@ -26,13 +26,19 @@ pub struct OutBuffer {
     end: usize,
     max_payload: usize,
     header: Vec<u8>,
+    /// Bytes sent ever.
+    total: u64,
 }
 
 impl OutBuffer {
     /// A buffer for messages with payloads of at most `max_payload` bytes.
     #[must_use]
     pub fn new(max_payload: usize) -> Self {
-        Self { bytes: Vec::new(), sent: 0, end: 0, max_payload, header: Vec::new() }
+        Self { bytes: Vec::new(), sent: 0, end: 0, max_payload, header: Vec::new(), total: 0 }
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.total
     }
 
     /// Whether everything was sent.
@@ -63,7 +69,10 @@ impl OutBuffer {
         while !self.is_empty() {
             match stream.write(&self.bytes[self.sent..self.end]) {
                 Ok(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
-                Ok(count) => self.sent += count,
+                Ok(count) => {
+                    self.sent += count;
+                    self.total += count as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(LinkError::Lost(error)),
@@ -147,6 +156,8 @@ pub(super) struct InBuffer {
     start: usize,
     end: usize,
     max_record: usize,
+    /// Bytes read ever.
+    total: u64,
 }
 
 /// A record's parts in the buffer.
@@ -159,7 +170,11 @@ pub(super) struct Opened {
 impl InBuffer {
     pub(super) fn new(max_payload: usize, received: &[u8]) -> Self {
         let max_record = max_payload + OVERHEAD;
-        Self { bytes: received.to_vec(), start: 0, end: received.len(), max_record }
+        Self { bytes: received.to_vec(), start: 0, end: received.len(), max_record, total: 0 }
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.total
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -208,6 +223,7 @@ impl InBuffer {
                 Ok(0) => return Err(LinkError::Lost(io::ErrorKind::UnexpectedEof.into())),
                 Ok(count) => {
                     self.end += count;
+                    self.total += count as u64;
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),

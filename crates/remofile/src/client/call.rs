@@ -250,6 +250,10 @@ impl<H: Handler> Call<'_, H> {
 impl<H: Handler> Endpoint for Call<'_, H> {
     type Error = Error;
 
+    fn heard(&mut self, now: Duration) {
+        self.machine.heard(now);
+    }
+
     fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
         let Message { header, payload } = message;
         let Header { .. } = &header;

@@ -1,9 +1,7 @@
 //! A second wall around the root directory: whatever the store's own jail might overlook, the kernel
 //! still refuses. Only in our own server command, because it cannot be undone.
 
-use ::landlock::{
-    ABI, Access, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
-};
+use ::landlock::{ABI, Access, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus};
 use std::error::Error;
 use std::path::Path;
 

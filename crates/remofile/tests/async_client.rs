@@ -1,6 +1,12 @@
 //! The client for programs that await, with an executor of ten lines.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::panic, unreachable_pub, reason = "tests look at the disk themselves, and fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::panic,
+    unreachable_pub,
+    reason = "tests look at the disk themselves, and fail by panicking"
+)]
 
 mod common;
 
@@ -70,20 +76,29 @@ fn an_interrupt_ends_the_running_call_and_those_in_the_queue() {
     let fixture = Fixture::new();
     let mut holder = Raw::connect(&fixture);
     holder.hold_write();
-    let client = AsyncClient::new(ClientOptions { wait: Wait::Forever, ..fixture.options() }).unwrap();
+    let client = AsyncClient::new(ClientOptions {
+        wait: Wait::Forever,
+        ..fixture.options()
+    })
+    .unwrap();
     let (started, begun) = channel();
     let running = client.call(move |client| {
         started.send(()).unwrap();
         client.create_file(&remote("/new"), false)
     });
-    let queued: Vec<_> = (0..5).map(|_| client.call(|client| client.create_file(&remote("/new"), false))).collect();
+    let queued: Vec<_> = (0..5)
+        .map(|_| client.call(|client| client.create_file(&remote("/new"), false)))
+        .collect();
     begun.recv().unwrap();
     client.interrupt();
     assert!(matches!(block_on(running), Err(Error::Interrupted)));
     for call in queued {
         assert!(matches!(block_on(call), Err(Error::Interrupted)));
     }
-    assert!(matches!(block_on(client.call(|client| client.status())), Err(Error::Interrupted)));
+    assert!(matches!(
+        block_on(client.call(|client| client.status())),
+        Err(Error::Interrupted)
+    ));
     drop(holder);
     assert_serves(&fixture);
 }
@@ -93,7 +108,12 @@ fn several_calls_may_be_one() {
     let fixture = Fixture::new();
     let client = AsyncClient::new(fixture.options()).unwrap();
     let both = client.call(|client| {
-        client.upload_stream(Box::new(&b"content"[..]), &remote("/file"), &UploadOptions::default(), &mut Silent)?;
+        client.upload_stream(
+            Box::new(&b"content"[..]),
+            &remote("/file"),
+            &UploadOptions::default(),
+            &mut Silent,
+        )?;
         Ok(client.stat(&remote("/file"))?.size)
     });
     drop(client);

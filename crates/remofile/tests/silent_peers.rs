@@ -1,7 +1,13 @@
 //! Peers that are there and say nothing: what they hold is given back. Each of these tests waits for
 //! the protocol's own patience to end, 10 s.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::panic, unreachable_pub, reason = "tests look at the disk themselves, and fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::panic,
+    unreachable_pub,
+    reason = "tests look at the disk themselves, and fail by panicking"
+)]
 
 mod common;
 
@@ -11,7 +17,10 @@ use remofile::protocol::wire::Request;
 use remofile::{Client, ClientOptions, Wait};
 
 fn waits_and_creates(fixture: &Fixture) {
-    let mut client = Client::new(ClientOptions { wait: Wait::Forever, ..fixture.options() });
+    let mut client = Client::new(ClientOptions {
+        wait: Wait::Forever,
+        ..fixture.options()
+    });
     client.create_file(&remote("/new"), false).unwrap();
     assert!(client.status().unwrap().report.holders.is_empty());
 }
@@ -31,7 +40,12 @@ fn a_holder_that_stops_reading_loses_its_lease() {
     fixture.write("large", noise(24 * 1024 * 1024));
     let mut deaf = Raw::connect(&fixture);
     let sources = vec![remote("/large")];
-    deaf.request(Request::Download { sources, recursive: false, total: false, credit: u64::MAX });
+    deaf.request(Request::Download {
+        sources,
+        recursive: false,
+        total: false,
+        credit: u64::MAX,
+    });
     let mut client = fixture.client();
     while client.status().unwrap().report.holders.is_empty() {
         std::thread::yield_now();

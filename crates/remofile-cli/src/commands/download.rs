@@ -20,7 +20,9 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
     let What { sources, destination } = What::of(download.paths)?;
     let options = context.options(&download.connection, None)?;
     signals::interrupt_calls(options.interrupt.clone())?;
-    let presentation = Presentation { json: download.connection.json };
+    let presentation = Presentation {
+        json: download.connection.json,
+    };
     let mut progress = Progress::new(presentation, download.progress);
     let download_options = DownloadOptions {
         recursive: download.recursive,
@@ -45,7 +47,11 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
             Destination::Stdout(_) => stderr_line(&object),
         }
     }
-    Ok(if report.failures.is_empty() { Exit::Success } else { Exit::SomeFailed })
+    Ok(if report.failures.is_empty() {
+        Exit::Success
+    } else {
+        Exit::SomeFailed
+    })
 }
 
 /// What goes where.
@@ -69,8 +75,10 @@ impl What {
             0 | 1 => PathBuf::from("."),
             _ => arguments.pop().unwrap_or_default(),
         };
-        let sources: Vec<RemotePath> =
-            arguments.iter().map(|path| paths::from_root(paths::text(path)?)).collect::<Result<_>>()?;
+        let sources: Vec<RemotePath> = arguments
+            .iter()
+            .map(|path| paths::from_root(paths::text(path)?))
+            .collect::<Result<_>>()?;
         let destination = match (directory == Path::new("-"), &sources[..]) {
             (false, _) => Destination::Directory(directory),
             (true, [source]) => Destination::Stdout(source.clone()),
@@ -93,9 +101,19 @@ struct Reader {
 
 impl StdoutSink {
     fn open() -> Result<(Self, Reader)> {
-        let file = io::stdout().as_fd().try_clone_to_owned().map(File::from).map_err(Failed::Output)?;
+        let file = io::stdout()
+            .as_fd()
+            .try_clone_to_owned()
+            .map(File::from)
+            .map_err(Failed::Output)?;
         let left = Arc::new(AtomicBool::new(false));
-        Ok((Self { file, reader_left: Arc::clone(&left) }, Reader { left }))
+        Ok((
+            Self {
+                file,
+                reader_left: Arc::clone(&left),
+            },
+            Reader { left },
+        ))
     }
 }
 
@@ -139,9 +157,21 @@ mod tests {
     #[test]
     fn one_argument_is_a_source_and_the_last_of_several_the_destination() {
         let one = what(&["single-file.txt"]).unwrap();
-        assert_eq!(one, What { sources: remote(&["/single-file.txt"]), destination: Destination::Directory(".".into()) });
+        assert_eq!(
+            one,
+            What {
+                sources: remote(&["/single-file.txt"]),
+                destination: Destination::Directory(".".into())
+            }
+        );
         let two = what(&["/a", "b/", "dst"]).unwrap();
-        assert_eq!(two, What { sources: remote(&["/a", "/b"]), destination: Destination::Directory("dst".into()) });
+        assert_eq!(
+            two,
+            What {
+                sources: remote(&["/a", "/b"]),
+                destination: Destination::Directory("dst".into())
+            }
+        );
     }
 
     #[test]

@@ -26,7 +26,11 @@ pub(super) fn run(list: &List, context: Context) -> Result<Exit> {
     }
     listing.finish()?;
     listed?;
-    Ok(if listing.is_complete { Exit::Success } else { Exit::SomeFailed })
+    Ok(if listing.is_complete {
+        Exit::Success
+    } else {
+        Exit::SomeFailed
+    })
 }
 
 struct Listing<'a> {
@@ -50,8 +54,16 @@ impl<'a> Listing<'a> {
             (false, true) => Style::Columns(Columns::new(Clock::local())),
             (false, false) => Style::Names,
         };
-        let presentation = Presentation { json: list.connection.json };
-        Self { directory, style, data: Data::lock(), presentation, is_complete: true }
+        let presentation = Presentation {
+            json: list.connection.json,
+        };
+        Self {
+            directory,
+            style,
+            data: Data::lock(),
+            presentation,
+            is_complete: true,
+        }
     }
 
     fn show(&mut self, listed: &Listed) -> Result<()> {
@@ -76,7 +88,11 @@ impl<'a> Listing<'a> {
                 }
             }
         }
-        if self.data.is_terminal() { self.data.flush() } else { Ok(()) }
+        if self.data.is_terminal() {
+            self.data.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn finish(&mut self) -> Result<()> {

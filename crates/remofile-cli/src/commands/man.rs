@@ -9,7 +9,8 @@ use clap::CommandFactory;
 pub(super) fn run(man: &Man) -> Result<Exit> {
     match &man.directory {
         Some(directory) => {
-            clap_mangen::generate_to(Arguments::command(), directory).map_err(|error| Failed::file(directory, error))?;
+            clap_mangen::generate_to(Arguments::command(), directory)
+                .map_err(|error| Failed::file(directory, error))?;
         }
         None => print()?,
     }
@@ -23,7 +24,9 @@ fn print() -> Result<()> {
     let mut pages = Vec::new();
     let subcommands = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set());
     for page in std::iter::once(&command).chain(subcommands) {
-        clap_mangen::Man::new(page.clone()).render(&mut pages).map_err(Failed::system("cannot write the manual"))?;
+        clap_mangen::Man::new(page.clone())
+            .render(&mut pages)
+            .map_err(Failed::system("cannot write the manual"))?;
     }
     let mut data = Data::lock();
     data.bytes(&pages)?;

@@ -78,7 +78,9 @@ impl Serving {
 fn confine(root: &Path, confined: &Sender<()>) {
     match landlock::confine(root) {
         Ok(Confinement::Full) => tracing::info!("Landlock confines the server to its directory"),
-        Ok(Confinement::Partial) => tracing::info!("Landlock confines the server to its directory, as far as this kernel can"),
+        Ok(Confinement::Partial) => {
+            tracing::info!("Landlock confines the server to its directory, as far as this kernel can")
+        }
         Ok(Confinement::None) => tracing::info!("this kernel has no Landlock: the server relies on its own jail alone"),
         Err(error) => tracing::warn!("Landlock is not in force: {error}"),
     }

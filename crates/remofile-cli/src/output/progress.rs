@@ -11,7 +11,8 @@ use std::time::Instant;
 /// Redraws per second.
 const DRAWS_PER_SECOND: u8 = 10;
 
-const WITH_TOTAL: &str = "{percent:>3}% [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} {msg}";
+const WITH_TOTAL: &str =
+    "{percent:>3}% [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} {msg}";
 const WITHOUT_TOTAL: &str = "{binary_bytes} {binary_bytes_per_sec} {msg}";
 
 /// Shows a transfer.
@@ -28,7 +29,14 @@ impl Progress {
     /// A transfer begins. There is a bar if `wanted` and standard error is a terminal.
     pub(crate) fn new(presentation: Presentation, wanted: bool) -> Self {
         let bar = (wanted && !presentation.json && stderr().is_terminal()).then(new_bar);
-        Self { presentation, bar, started: Instant::now(), total_bytes: None, moved_bytes: 0, files_told: 0 }
+        Self {
+            presentation,
+            bar,
+            started: Instant::now(),
+            total_bytes: None,
+            moved_bytes: 0,
+            files_told: 0,
+        }
     }
 
     /// Whether a bar is shown, and the total is of use therefore.
@@ -116,18 +124,33 @@ fn new_bar() -> ProgressBar {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
 }
 
 fn summary(report: &TransferReport, seconds: f64) -> String {
-    let files = if report.files == 1 { "1 file".to_owned() } else { format!("{} files", report.files) };
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is shown rounded")]
+    let files = if report.files == 1 {
+        "1 file".to_owned()
+    } else {
+        format!("{} files", report.files)
+    };
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is shown rounded"
+    )]
     let rate = (report.bytes as f64 / seconds.max(0.001)) as u64;
     let failed = match report.failures.len() {
         0 => String::new(),
         count => format!(", {count} failed"),
     };
-    format!("{files}, {} in {seconds:.1} s ({}/s){failed}", HumanBytes(report.bytes), HumanBytes(rate))
+    format!(
+        "{files}, {} in {seconds:.1} s ({}/s){failed}",
+        HumanBytes(report.bytes),
+        HumanBytes(rate)
+    )
 }
 
 #[cfg(test)]

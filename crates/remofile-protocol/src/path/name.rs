@@ -31,7 +31,9 @@ pub enum InvalidName {
     #[error("the name {0:?} holds a control character")]
     Control(String),
     /// The text holds a character that the rule forbids.
-    #[error("the name {name:?} holds {character:?}, which portable names must not (a server started with '--names posix' admits it)")]
+    #[error(
+        "the name {name:?} holds {character:?}, which portable names must not (a server started with '--names posix' admits it)"
+    )]
     Forbidden {
         /// The whole name.
         name: String,
@@ -86,7 +88,10 @@ impl FileName {
         }
         match text.chars().find(|&character| is_forbidden(character, rule)) {
             None => Ok(()),
-            Some(character) => Err(InvalidName::Forbidden { name: text.to_owned(), character }),
+            Some(character) => Err(InvalidName::Forbidden {
+                name: text.to_owned(),
+                character,
+            }),
         }
     }
 
@@ -138,7 +143,10 @@ mod tests {
     #[test]
     fn names_have_255_bytes_at_most() {
         assert!(FileName::parse(&"é".repeat(127), NameRule::Portable).is_ok());
-        assert_eq!(FileName::parse(&"é".repeat(128), NameRule::Portable), Err(InvalidName::TooLong(256)));
+        assert_eq!(
+            FileName::parse(&"é".repeat(128), NameRule::Portable),
+            Err(InvalidName::TooLong(256))
+        );
     }
 
     #[test]

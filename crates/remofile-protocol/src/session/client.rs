@@ -54,7 +54,11 @@ impl ClientSession {
     /// A fresh session; `max_payload_bytes` is what this side announced in its hello.
     #[must_use]
     pub fn new(max_payload_bytes: u32) -> Self {
-        Self { core: Core::new(max_payload_bytes), operations: BTreeMap::new(), started: 0 }
+        Self {
+            core: Core::new(max_payload_bytes),
+            operations: BTreeMap::new(),
+            started: 0,
+        }
     }
 
     /// Starts an operation. Its files, if it is an upload, may follow at once within the credit.
@@ -65,8 +69,18 @@ impl ClientSession {
             Request::Download { credit, .. } => ReceiveWindow::granted(*credit),
             _ => ReceiveWindow::initial(),
         };
-        self.operations.insert(id, Operation { credit: SendCredit::new(INITIAL_CREDIT_BYTES), window });
-        self.core.queue_header(Header { operation: id, body: Body::Request(request), wait_milliseconds });
+        self.operations.insert(
+            id,
+            Operation {
+                credit: SendCredit::new(INITIAL_CREDIT_BYTES),
+                window,
+            },
+        );
+        self.core.queue_header(Header {
+            operation: id,
+            body: Body::Request(request),
+            wait_milliseconds,
+        });
         self.core.operations_changed(now, self.operations.len());
         id
     }
@@ -91,16 +105,26 @@ impl ClientSession {
     /// How many bytes of payload an operation may send now; 0 for one that is over.
     #[must_use]
     pub fn credit(&self, operation: OperationId) -> u64 {
-        self.operations.get(&operation).map_or(0, |operation| operation.credit.available())
+        self.operations
+            .get(&operation)
+            .map_or(0, |operation| operation.credit.available())
     }
 
     /// The header of a message with files; takes its credit.
     ///
     /// # Errors
     /// [`SessionError::BeyondCredit`] if the caller did not keep to [`ClientSession::credit`].
-    pub fn data(&mut self, operation: OperationId, items: Vec<Item>, payload_bytes: usize) -> Result<Header, SessionError> {
+    pub fn data(
+        &mut self,
+        operation: OperationId,
+        items: Vec<Item>,
+        payload_bytes: usize,
+    ) -> Result<Header, SessionError> {
         let bytes = payload_bytes as u64;
-        let state = self.operations.get_mut(&operation).ok_or(SessionError::Unexpected(operation))?;
+        let state = self
+            .operations
+            .get_mut(&operation)
+            .ok_or(SessionError::Unexpected(operation))?;
         let excess = bytes.saturating_sub(state.credit.available());
         if !state.credit.take(bytes) {
             return Err(SessionError::BeyondCredit { operation, excess });
@@ -125,7 +149,12 @@ impl ClientSession {
     ///
     /// # Errors
     /// [`SessionError`] if the server broke the protocol; the session is then over.
-    pub fn receive(&mut self, now: Duration, header: Header, payload_bytes: usize) -> Result<ClientEvent, SessionError> {
+    pub fn receive(
+        &mut self,
+        now: Duration,
+        header: Header,
+        payload_bytes: usize,
+    ) -> Result<ClientEvent, SessionError> {
         self.core.heard(now);
         self.core.check_payload(payload_bytes)?;
         let id = header.operation;
@@ -155,7 +184,11 @@ impl ClientSession {
                 Ok(ClientEvent::None)
             }
             Signal::ItemFailed { failure } => Ok(ClientEvent::ItemFailed(id, failure)),
-            Signal::Total { files, bytes } => Ok(ClientEvent::Total { operation: id, files, bytes }),
+            Signal::Total { files, bytes } => Ok(ClientEvent::Total {
+                operation: id,
+                files,
+                bytes,
+            }),
             Signal::Waiting { holders } => Ok(ClientEvent::Waiting(id, holders)),
             Signal::Done { done } => Ok(self.finish(now, id, Ok(done))),
             Signal::Failed { failure } => Ok(self.finish(now, id, Err(failure))),

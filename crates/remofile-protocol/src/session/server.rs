@@ -53,7 +53,11 @@ impl ServerSession {
     /// A fresh session; `max_payload_bytes` is what this side announced in its hello.
     #[must_use]
     pub fn new(max_payload_bytes: u32) -> Self {
-        Self { core: Core::new(max_payload_bytes), operations: BTreeMap::new(), last: OperationId::SESSION }
+        Self {
+            core: Core::new(max_payload_bytes),
+            operations: BTreeMap::new(),
+            last: OperationId::SESSION,
+        }
     }
 
     /// Tells that bytes came from the client, be they a whole message or not.
@@ -65,7 +69,12 @@ impl ServerSession {
     ///
     /// # Errors
     /// [`SessionError`] if the client broke the protocol; the session is then over.
-    pub fn receive(&mut self, now: Duration, header: Header, payload_bytes: usize) -> Result<ServerEvent, SessionError> {
+    pub fn receive(
+        &mut self,
+        now: Duration,
+        header: Header,
+        payload_bytes: usize,
+    ) -> Result<ServerEvent, SessionError> {
         self.core.heard(now);
         self.core.check_payload(payload_bytes)?;
         let id = header.operation;
@@ -77,7 +86,11 @@ impl ServerSession {
                 if !self.begin(now, id, &request)? {
                     return Ok(ServerEvent::None);
                 }
-                Ok(ServerEvent::Request { operation: id, request, wait_milliseconds: header.wait_milliseconds })
+                Ok(ServerEvent::Request {
+                    operation: id,
+                    request,
+                    wait_milliseconds: header.wait_milliseconds,
+                })
             }
             Body::Refused(failure) => {
                 self.take_number(id)?;
@@ -98,15 +111,25 @@ impl ServerSession {
     fn begin(&mut self, now: Duration, id: OperationId, request: &Request) -> Result<bool, SessionError> {
         self.take_number(id)?;
         if self.operations.len() >= MAX_OPERATIONS {
-            self.core.queue(id, Signal::Failed { failure: ErrorCode::TooMany.into() });
+            self.core.queue(
+                id,
+                Signal::Failed {
+                    failure: ErrorCode::TooMany.into(),
+                },
+            );
             return Ok(false);
         }
         let credit = match request {
             Request::Download { credit, .. } => *credit,
             _ => INITIAL_CREDIT_BYTES,
         };
-        self.operations
-            .insert(id, Operation { credit: SendCredit::new(credit), window: ReceiveWindow::initial() });
+        self.operations.insert(
+            id,
+            Operation {
+                credit: SendCredit::new(credit),
+                window: ReceiveWindow::initial(),
+            },
+        );
         self.core.operations_changed(now, self.operations.len());
         Ok(true)
     }
@@ -121,7 +144,12 @@ impl ServerSession {
         Ok(ServerEvent::None)
     }
 
-    fn receive_signal(&mut self, id: OperationId, signal: Signal, payload_bytes: usize) -> Result<ServerEvent, SessionError> {
+    fn receive_signal(
+        &mut self,
+        id: OperationId,
+        signal: Signal,
+        payload_bytes: usize,
+    ) -> Result<ServerEvent, SessionError> {
         if id > self.last {
             return Err(SessionError::OutOfOrder(id));
         }
@@ -164,14 +192,21 @@ impl ServerSession {
     /// How many bytes of payload an operation may send now; 0 for one that is over.
     #[must_use]
     pub fn credit(&self, operation: OperationId) -> u64 {
-        self.operations.get(&operation).map_or(0, |operation| operation.credit.available())
+        self.operations
+            .get(&operation)
+            .map_or(0, |operation| operation.credit.available())
     }
 
     /// The header of a message with files; takes its credit.
     ///
     /// # Errors
     /// [`SessionError::BeyondCredit`] if the caller did not keep to [`ServerSession::credit`].
-    pub fn data(&mut self, operation: OperationId, items: Vec<Item>, payload_bytes: usize) -> Result<Header, SessionError> {
+    pub fn data(
+        &mut self,
+        operation: OperationId,
+        items: Vec<Item>,
+        payload_bytes: usize,
+    ) -> Result<Header, SessionError> {
         self.take_credit(operation, payload_bytes)?;
         Ok(Header::signal(operation, Signal::Data { items }))
     }
@@ -187,7 +222,10 @@ impl ServerSession {
 
     fn take_credit(&mut self, operation: OperationId, payload_bytes: usize) -> Result<(), SessionError> {
         let bytes = payload_bytes as u64;
-        let state = self.operations.get_mut(&operation).ok_or(SessionError::Unexpected(operation))?;
+        let state = self
+            .operations
+            .get_mut(&operation)
+            .ok_or(SessionError::Unexpected(operation))?;
         let excess = bytes.saturating_sub(state.credit.available());
         if !state.credit.take(bytes) {
             return Err(SessionError::BeyondCredit { operation, excess });

@@ -59,7 +59,10 @@ impl Token {
         let mut text = Zeroizing::new(alphabet::encode(random & ((1 << 116) - 1), RANDOM_LETTERS));
         let checksum = alphabet::checksum(&text);
         text.push_str(&checksum);
-        Self { text, origin: Origin::Generated }
+        Self {
+            text,
+            origin: Origin::Generated,
+        }
     }
 
     /// Takes a token as a user gives it. A text with a right checksum counts as generated, any other
@@ -77,8 +80,15 @@ impl Token {
         if text.chars().any(char::is_control) {
             return Err(InvalidToken::Control);
         }
-        let origin = if looks_generated(text) { Origin::Generated } else { Origin::Chosen };
-        Ok(Self { text: Zeroizing::new(text.to_owned()), origin })
+        let origin = if looks_generated(text) {
+            Origin::Generated
+        } else {
+            Origin::Chosen
+        };
+        Ok(Self {
+            text: Zeroizing::new(text.to_owned()),
+            origin,
+        })
     }
 
     /// Whether the token was generated or chosen.

@@ -34,7 +34,14 @@ impl OutBuffer {
     /// A buffer for messages with payloads of at most `max_payload` bytes.
     #[must_use]
     pub fn new(max_payload: usize) -> Self {
-        Self { bytes: Vec::new(), sent: 0, end: 0, max_payload, header: Vec::new(), total: 0 }
+        Self {
+            bytes: Vec::new(),
+            sent: 0,
+            end: 0,
+            max_payload,
+            header: Vec::new(),
+            total: 0,
+        }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -56,7 +63,11 @@ impl OutBuffer {
         if self.is_empty() {
             (self.sent, self.end) = (0, 0);
         }
-        MessageWriter { start: self.end, payload: 0, buffer: self }
+        MessageWriter {
+            start: self.end,
+            payload: 0,
+            buffer: self,
+        }
     }
 
     fn ensure(&mut self, length: usize) {
@@ -142,7 +153,9 @@ impl MessageWriter<'_> {
         let end = length_at + HEADER_LENGTH_BYTES + TAG_BYTES;
         buffer.ensure(end);
         buffer.bytes[header_at..length_at].copy_from_slice(&buffer.header);
-        let header_length = u32::try_from(header_bytes).expect("headers are far below 4 GiB").to_be_bytes();
+        let header_length = u32::try_from(header_bytes)
+            .expect("headers are far below 4 GiB")
+            .to_be_bytes();
         buffer.bytes[length_at..length_at + HEADER_LENGTH_BYTES].copy_from_slice(&header_length);
         sealer.seal(&mut buffer.bytes[start..end]);
         buffer.end = end;
@@ -170,7 +183,13 @@ pub(super) struct Opened {
 impl InBuffer {
     pub(super) fn new(max_payload: usize, received: &[u8]) -> Self {
         let max_record = max_payload + OVERHEAD;
-        Self { bytes: received.to_vec(), start: 0, end: received.len(), max_record, total: 0 }
+        Self {
+            bytes: received.to_vec(),
+            start: 0,
+            end: received.len(),
+            max_record,
+            total: 0,
+        }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -183,7 +202,9 @@ impl InBuffer {
 
     /// Opens the next record if it is complete.
     pub(super) fn open(&mut self, opener: &mut Opener) -> Result<Option<Opened>, LinkError> {
-        let Some(total) = self.record_bytes()? else { return Ok(None) };
+        let Some(total) = self.record_bytes()? else {
+            return Ok(None);
+        };
         if self.end - self.start < total {
             return Ok(None);
         }
@@ -191,10 +212,19 @@ impl InBuffer {
         let body_bytes = opener.open(&mut self.bytes[record.clone()])?.len();
         self.start = record.end;
         let body = record.start + LENGTH_BYTES..record.start + LENGTH_BYTES + body_bytes;
-        let length_at = body_bytes.checked_sub(HEADER_LENGTH_BYTES).map(|at| body.start + at).ok_or(LinkError::Malformed)?;
+        let length_at = body_bytes
+            .checked_sub(HEADER_LENGTH_BYTES)
+            .map(|at| body.start + at)
+            .ok_or(LinkError::Malformed)?;
         let header_length = be_u32(&self.bytes[length_at..body.end]);
-        let header_at = length_at.checked_sub(header_length).filter(|&at| at >= body.start).ok_or(LinkError::Malformed)?;
-        Ok(Some(Opened { payload: body.start..header_at, header: header_at..length_at }))
+        let header_at = length_at
+            .checked_sub(header_length)
+            .filter(|&at| at >= body.start)
+            .ok_or(LinkError::Malformed)?;
+        Ok(Some(Opened {
+            payload: body.start..header_at,
+            header: header_at..length_at,
+        }))
     }
 
     fn record_bytes(&self) -> Result<Option<usize>, LinkError> {

@@ -70,7 +70,12 @@ pub enum Produced {
 ///
 /// # Errors
 /// The endpoint's error, which may come from the link.
-pub fn drive<E: Endpoint>(link: &mut Link, endpoint: &mut E, wakers: &[&Waker], clock: Instant) -> Result<(), E::Error> {
+pub fn drive<E: Endpoint>(
+    link: &mut Link,
+    endpoint: &mut E,
+    wakers: &[&Waker],
+    clock: Instant,
+) -> Result<(), E::Error> {
     let mut stall = Stall::default();
     let mut done_since: Option<Instant> = None;
     let mut unread = true;
@@ -175,7 +180,8 @@ impl Stall {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        self.since.map(|since| DEAD_AFTER.saturating_sub(since.elapsed()).min(Self::TRY_AGAIN))
+        self.since
+            .map(|since| DEAD_AFTER.saturating_sub(since.elapsed()).min(Self::TRY_AGAIN))
     }
 }
 
@@ -196,15 +202,31 @@ fn next_timeout<E: Endpoint>(
     endpoint.into_iter().chain(stall.timeout()).chain(farewell).min()
 }
 
-fn wait(link: &Link, read: bool, write: bool, wakers: &[&Waker], timeout: Option<Duration>) -> Result<Ready, LinkError> {
+fn wait(
+    link: &Link,
+    read: bool,
+    write: bool,
+    wakers: &[&Waker],
+    timeout: Option<Duration>,
+) -> Result<Ready, LinkError> {
     let mut interest = PollFlags::empty();
     interest.set(PollFlags::IN, read);
     interest.set(PollFlags::OUT, write);
     let mut descriptors = Vec::with_capacity(1 + wakers.len());
     descriptors.push(PollFd::from_borrowed_fd(link.as_fd(), interest));
-    descriptors.extend(wakers.iter().map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)));
+    descriptors.extend(
+        wakers
+            .iter()
+            .map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)),
+    );
     // A millisecond more: a timeout that is cut to whole units must not spin until it is due.
-    let timeout = timeout.map(|timeout| if timeout.is_zero() { timeout } else { timeout + Duration::from_millis(1) });
+    let timeout = timeout.map(|timeout| {
+        if timeout.is_zero() {
+            timeout
+        } else {
+            timeout + Duration::from_millis(1)
+        }
+    });
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(&mut descriptors, timeout.as_ref()) {
         Ok(_) => {}
@@ -219,6 +241,8 @@ fn wait(link: &Link, read: bool, write: bool, wakers: &[&Waker], timeout: Option
     Ok(Ready {
         readable: socket.intersects(PollFlags::IN | broken),
         writable: socket.intersects(PollFlags::OUT | broken),
-        woken: descriptors[1..].iter().any(|descriptor| !descriptor.revents().is_empty()),
+        woken: descriptors[1..]
+            .iter()
+            .any(|descriptor| !descriptor.revents().is_empty()),
     })
 }

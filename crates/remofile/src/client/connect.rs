@@ -20,7 +20,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects to the first address that answers and opens a session.
 pub(super) fn connect(options: &ClientOptions, deadline: &Deadline) -> Result<Session> {
-    let patience = Patience { deadline, interrupt: &options.interrupt };
+    let patience = Patience {
+        deadline,
+        interrupt: &options.interrupt,
+    };
     let addresses = resolve(options)?;
     let (stream, address) = connect_any(options, &addresses, &patience)?;
     open(options, stream, address, &patience)
@@ -35,16 +38,26 @@ struct Patience<'a> {
 fn resolve(options: &ClientOptions) -> Result<Vec<SocketAddr>> {
     let resolved = (options.hostname.as_str(), options.port).to_socket_addrs();
     let addresses: Vec<SocketAddr> = resolved
-        .map_err(|source| Error::Resolve { hostname: options.hostname.clone(), source })?
+        .map_err(|source| Error::Resolve {
+            hostname: options.hostname.clone(),
+            source,
+        })?
         .collect();
     if addresses.is_empty() {
         let source = io::Error::other("it has no address");
-        return Err(Error::Resolve { hostname: options.hostname.clone(), source });
+        return Err(Error::Resolve {
+            hostname: options.hostname.clone(),
+            source,
+        });
     }
     Ok(addresses)
 }
 
-fn connect_any(options: &ClientOptions, addresses: &[SocketAddr], patience: &Patience<'_>) -> Result<(TcpStream, SocketAddr)> {
+fn connect_any(
+    options: &ClientOptions,
+    addresses: &[SocketAddr],
+    patience: &Patience<'_>,
+) -> Result<(TcpStream, SocketAddr)> {
     let mut last = None;
     for &address in addresses {
         match connect_one(address, patience)? {
@@ -53,7 +66,10 @@ fn connect_any(options: &ClientOptions, addresses: &[SocketAddr], patience: &Pat
         }
     }
     let address = format!("{}:{}", options.hostname, options.port);
-    Err(Error::Connect { address, source: last.unwrap_or_else(|| io::ErrorKind::NotFound.into()) })
+    Err(Error::Connect {
+        address,
+        source: last.unwrap_or_else(|| io::ErrorKind::NotFound.into()),
+    })
 }
 
 /// The outer error ends the call; the inner one only this address.
@@ -83,8 +99,16 @@ fn connect_one(address: SocketAddr, patience: &Patience<'_>) -> Result<io::Resul
     }
 }
 
-fn open(options: &ClientOptions, mut stream: TcpStream, address: SocketAddr, patience: &Patience<'_>) -> Result<Session> {
-    let credentials = ClientCredentials { token: options.token.stretch(), server: options.public_key };
+fn open(
+    options: &ClientOptions,
+    mut stream: TcpStream,
+    address: SocketAddr,
+    patience: &Patience<'_>,
+) -> Result<Session> {
+    let credentials = ClientCredentials {
+        token: options.token.stretch(),
+        server: options.public_key,
+    };
     let hello = ClientHello::new(Cipher::offer(options.plain), &crate::agent(), &crate::own_name());
     let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
     stream.write_all(&first).map_err(Error::ConnectionLost)?;
@@ -94,22 +118,42 @@ fn open(options: &ClientOptions, mut stream: TcpStream, address: SocketAddr, pat
         if let Some((session, consumed)) = outcome {
             let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
             let rest = &received[consumed..];
-            let link = Link::new(stream, (session.sealer, session.opener), send_payload, DEFAULT_PAYLOAD_BYTES, rest);
+            let link = Link::new(
+                stream,
+                (session.sealer, session.opener),
+                send_payload,
+                DEFAULT_PAYLOAD_BYTES,
+                rest,
+            );
             return Ok(Session::new(link, session.peer, address));
         }
         if !patience.wait(&stream, PollFlags::IN, HANDSHAKE_TIMEOUT)? {
-            return Err(not_remofile(address, "it does not answer (a firewall, or a service that waits for something else)"));
+            return Err(not_remofile(
+                address,
+                "it does not answer (a firewall, or a service that waits for something else)",
+            ));
         }
         let mut buffer = [0; MAX_HANDSHAKE_BYTES];
         match stream.read(&mut buffer) {
             Ok(0) if received.is_empty() => {
-                return Err(not_remofile(address, "it closed the connection without an answer (is the port right?)"));
+                return Err(not_remofile(
+                    address,
+                    "it closed the connection without an answer (is the port right?)",
+                ));
             }
-            Ok(0) => return Err(not_remofile(address, "it closed the connection in the middle of its answer")),
+            Ok(0) => {
+                return Err(not_remofile(
+                    address,
+                    "it closed the connection in the middle of its answer",
+                ));
+            }
             Ok(count) => received.extend_from_slice(&buffer[..count]),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(error) if received.is_empty() && error.kind() == io::ErrorKind::ConnectionReset => {
-                return Err(not_remofile(address, "it closed the connection without an answer (is the port right?)"));
+                return Err(not_remofile(
+                    address,
+                    "it closed the connection without an answer (is the port right?)",
+                ));
             }
             Err(error) => return Err(Error::ConnectionLost(error)),
         }
@@ -128,7 +172,10 @@ fn explain(error: HandshakeError, address: SocketAddr) -> Error {
 }
 
 fn not_remofile(address: SocketAddr, what: &str) -> Error {
-    Error::NotRemofile { address: address.to_string(), what: what.to_owned() }
+    Error::NotRemofile {
+        address: address.to_string(),
+        what: what.to_owned(),
+    }
 }
 
 impl Patience<'_> {
@@ -140,7 +187,9 @@ impl Patience<'_> {
                 return Err(Error::Interrupted);
             }
             self.deadline.check()?;
-            let Some(left) = limit.left().filter(|left| !left.is_zero()) else { return Ok(false) };
+            let Some(left) = limit.left().filter(|left| !left.is_zero()) else {
+                return Ok(false);
+            };
             let left = self.deadline.left().map_or(left, |own| own.min(left)) + Duration::from_millis(1);
             let mut descriptors = vec![PollFd::from_borrowed_fd(stream.as_fd(), flags)];
             if let Some(waker) = self.interrupt.waker() {

@@ -37,7 +37,10 @@ impl Client {
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
         let local = |failure: Failure| Error::Local(failure.at(destination.display()));
-        let store_options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
+        let store_options = StoreOptions {
+            names: NameRule::Posix,
+            ..StoreOptions::default()
+        };
         let store = Arc::new(LocalStore::open(destination, store_options).map_err(local)?);
         let unpacker = Unpacker::new(
             store,
@@ -50,7 +53,13 @@ impl Client {
         )
         .map_err(local)?;
         let expected = Expected::of(sources, options.recursive);
-        let mut handler = DownloadHandler { unpacker, expected, destination, report: TransferReport::default(), monitor };
+        let mut handler = DownloadHandler {
+            unpacker,
+            expected,
+            destination,
+            report: TransferReport::default(),
+            monitor,
+        };
         let called = self.call(request(sources, options, CREDIT_WINDOW_BYTES), &mut handler);
         let DownloadHandler { unpacker, report, .. } = handler;
         match called {
@@ -60,7 +69,12 @@ impl Client {
                     _ => local(failure),
                 })?;
                 let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
-                Ok(TransferReport { files, directories, bytes, ..report })
+                Ok(TransferReport {
+                    files,
+                    directories,
+                    bytes,
+                    ..report
+                })
             }
             Err(error) => {
                 unpacker.interrupt();
@@ -89,9 +103,17 @@ impl Client {
             monitor,
             course: Course::Awaited,
         };
-        let options = DownloadOptions { recursive: false, ..options.clone() };
-        let called = self.call(request(std::slice::from_ref(source), &options, STREAM_CREDIT_BYTES), &mut handler);
-        let StreamDownload { sink, report, course, .. } = handler;
+        let options = DownloadOptions {
+            recursive: false,
+            ..options.clone()
+        };
+        let called = self.call(
+            request(std::slice::from_ref(source), &options, STREAM_CREDIT_BYTES),
+            &mut handler,
+        );
+        let StreamDownload {
+            sink, report, course, ..
+        } = handler;
         called?;
         sink.finish().map_err(|error| write_failed(&error))?;
         match course {
@@ -103,7 +125,12 @@ impl Client {
 }
 
 fn request(sources: &[RemotePath], options: &DownloadOptions, credit: u64) -> Request {
-    Request::Download { sources: sources.to_vec(), recursive: options.recursive, total: options.total, credit }
+    Request::Download {
+        sources: sources.to_vec(),
+        recursive: options.recursive,
+        total: options.total,
+        credit,
+    }
 }
 
 fn write_failed(error: &std::io::Error) -> Error {
@@ -123,11 +150,19 @@ struct Expected {
 
 impl Expected {
     fn of(sources: &[RemotePath], recursive: bool) -> Self {
-        Self { names: sources.iter().map(|source| Some(source.file_name()?.to_string())).collect(), recursive }
+        Self {
+            names: sources
+                .iter()
+                .map(|source| Some(source.file_name()?.to_string()))
+                .collect(),
+            recursive,
+        }
     }
 
     fn check(&self, item: &Item) -> Result<()> {
-        let (Item::Directory { path, .. } | Item::Begin { path, .. }) = item else { return Ok(()) };
+        let (Item::Directory { path, .. } | Item::Begin { path, .. }) = item else {
+            return Ok(());
+        };
         let top = path.split_once('/').map_or(path.as_str(), |(top, _)| top);
         let is_named = self.names.as_ref().is_none_or(|names| names.contains(top));
         let is_deep = top.len() < path.len() || matches!(item, Item::Directory { .. });
@@ -154,8 +189,14 @@ impl Handler for DownloadHandler<'_> {
             Outcome::Started { path, size } => monitor.report(Event::FileStarted { path, size }),
             Outcome::Written { bytes } => monitor.report(Event::Transferred { bytes }),
             Outcome::Stored { path } => monitor.report(Event::FileFinished { path }),
-            Outcome::Failed { failure, by_sender: true } => note_failure(report, monitor, failure),
-            Outcome::Failed { failure, by_sender: false } => {
+            Outcome::Failed {
+                failure,
+                by_sender: true,
+            } => note_failure(report, monitor, failure),
+            Outcome::Failed {
+                failure,
+                by_sender: false,
+            } => {
                 let path = destination.join(failure.path.as_deref().unwrap_or_default());
                 note_failure(report, monitor, failure.at(path.display()));
             }
@@ -196,7 +237,9 @@ impl StreamDownload<'_> {
         self.digester.update(bytes);
         self.sink.write(bytes);
         self.report.bytes += bytes.len() as u64;
-        self.monitor.report(Event::Transferred { bytes: bytes.len() as u64 });
+        self.monitor.report(Event::Transferred {
+            bytes: bytes.len() as u64,
+        });
     }
 }
 

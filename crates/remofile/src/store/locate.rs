@@ -26,8 +26,7 @@ pub struct Located {
 pub fn locate(source: &Path) -> StoreResult<Located> {
     let real = source.canonicalize().map_err(|error| io_failure(&error))?;
     let named = source.file_name().or_else(|| real.file_name());
-    let Some((named, own_name, parent)) =
-        named.and_then(|named| Some((named, real.file_name()?, real.parent()?)))
+    let Some((named, own_name, parent)) = named.and_then(|named| Some((named, real.file_name()?, real.parent()?)))
     else {
         return Err(Failure::new(ErrorCode::InvalidName).because("the root of the file system has no name"));
     };

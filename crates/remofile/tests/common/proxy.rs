@@ -50,7 +50,9 @@ fn pump(mut from: &TcpStream, mut to: &TcpStream, harm: Harm) -> u64 {
             0 => 0,
             room => from.read(&mut buffer[..room]).unwrap_or(0),
         };
-        if let Harm::Flip(at) = harm && (passed..passed + count as u64).contains(&at) {
+        if let Harm::Flip(at) = harm
+            && (passed..passed + count as u64).contains(&at)
+        {
             buffer[usize::try_from(at - passed).unwrap()] ^= 1;
         }
         if count == 0 || to.write_all(&buffer[..count]).is_err() {

@@ -1,10 +1,10 @@
 //! Trees of thousands of levels, with few descriptors. In a process of its own, since such a
 //! limit is the process's.
 
+use super::support::{LARGE, Tree, code, create, names_in, path, run_limited};
 use remofile::store::Store;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Kind};
-use super::support::{LARGE, Tree, code, create, names_in, path, run_limited};
 
 const LEVELS: usize = 4000;
 
@@ -34,7 +34,10 @@ fn files_live_at_the_bottom(tree: &Tree, deepest: &str) {
         let file = format!("{deepest}/file {size}");
         tree.write(&file, b"depth", create(size)).expect("a file");
         assert_eq!(tree.read(&file).expect("its bytes"), b"depth");
-        assert_eq!(code(tree.write(&file, b"depth", create(size))), Some(ErrorCode::AlreadyExists));
+        assert_eq!(
+            code(tree.write(&file, b"depth", create(size))),
+            Some(ErrorCode::AlreadyExists)
+        );
     }
     let (old, new) = (path(&format!("{deepest}/file 5")), path(&format!("{deepest}/g")));
     tree.store.rename(&old, &new, false).expect("a rename");
@@ -46,7 +49,10 @@ fn walks_reach_the_bottom(tree: &Tree) {
     let mut walk = tree.store.walk(&RemotePath::root(), true).expect("a walk");
     let mut count = 0;
     while let Some(listed) = walk.next() {
-        assert!(matches!(listed, remofile_protocol::wire::Listed::Entry(_)), "{listed:?}");
+        assert!(
+            matches!(listed, remofile_protocol::wire::Listed::Entry(_)),
+            "{listed:?}"
+        );
         count += 1;
     }
     assert_eq!(count, LEVELS + 1);

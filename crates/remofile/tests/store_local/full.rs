@@ -1,8 +1,8 @@
 //! A write that fails half-way. A limit on the size of files stands for a full disk, since it needs no
 //! privileges: the test runs itself again in a shell that sets the limit and ignores its signal.
 
-use remofile_protocol::wire::ErrorCode;
 use super::support::{LARGE, Tree, code, create, names_in, replace, run_limited};
+use remofile_protocol::wire::ErrorCode;
 
 #[test]
 fn a_write_that_fails_half_way_keeps_the_old_file_and_leaves_nothing() {

@@ -1,21 +1,46 @@
 //! Random operations over a tiny alphabet, against a map of what must come of them.
 
+use super::support::{LARGE, Tree, code, create, names_in, path};
 use proptest::prelude::*;
 use remofile::store::{StagePlan, Store};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::ErrorCode::{self, AlreadyExists, BadRequest, IntoItself, NotADirectory, NotAFile, NotEmpty, NotFound};
+use remofile_protocol::wire::ErrorCode::{
+    self, AlreadyExists, BadRequest, IntoItself, NotADirectory, NotAFile, NotEmpty, NotFound,
+};
 use std::collections::BTreeMap;
-use super::support::{LARGE, Tree, code, create, names_in, path};
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Write { at: RemotePath, byte: u8, is_large: bool, replace: bool, commit: bool },
-    Create { at: RemotePath, update: bool },
-    Make { at: RemotePath, update: bool, parents: bool },
-    Remove { at: RemotePath },
-    RemoveTree { at: RemotePath },
-    Rename { from: RemotePath, to: RemotePath, replace: bool },
-    Read { at: RemotePath },
+    Write {
+        at: RemotePath,
+        byte: u8,
+        is_large: bool,
+        replace: bool,
+        commit: bool,
+    },
+    Create {
+        at: RemotePath,
+        update: bool,
+    },
+    Make {
+        at: RemotePath,
+        update: bool,
+        parents: bool,
+    },
+    Remove {
+        at: RemotePath,
+    },
+    RemoveTree {
+        at: RemotePath,
+    },
+    Rename {
+        from: RemotePath,
+        to: RemotePath,
+        replace: bool,
+    },
+    Read {
+        at: RemotePath,
+    },
 }
 
 fn any_path() -> impl Strategy<Value = RemotePath> {
@@ -66,7 +91,13 @@ impl Model {
 
     fn apply(&mut self, operation: &Operation) -> Outcome {
         match operation {
-            Operation::Write { at, byte, is_large, replace, commit } => {
+            Operation::Write {
+                at,
+                byte,
+                is_large,
+                replace,
+                commit,
+            } => {
                 self.reach(at)?;
                 let is_told = *commit || *is_large;
                 match self.0.get(at) {
@@ -153,8 +184,17 @@ impl Model {
 fn apply(tree: &Tree, operation: &Operation) -> Outcome {
     let store = &tree.store;
     let failed = match operation {
-        Operation::Write { at, byte, is_large, replace, commit } => {
-            let plan = StagePlan { replace: *replace, ..create(if *is_large { LARGE } else { 3 }) };
+        Operation::Write {
+            at,
+            byte,
+            is_large,
+            replace,
+            commit,
+        } => {
+            let plan = StagePlan {
+                replace: *replace,
+                ..create(if *is_large { LARGE } else { 3 })
+            };
             code(tree.stage(at.as_str(), plan).and_then(|mut staged| {
                 staged.write(&[*byte; 3])?;
                 if *commit { staged.commit() } else { Ok(()) }

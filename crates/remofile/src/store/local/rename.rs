@@ -11,12 +11,7 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Stat};
 use rustix::io::Errno;
 
-pub(super) fn rename(
-    shared: &Shared,
-    source: &RemotePath,
-    destination: &RemotePath,
-    replace: bool,
-) -> StoreResult<()> {
+pub(super) fn rename(shared: &Shared, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
     let (from, old) = resolve::parent(shared.root.as_fd(), source)?;
     let stat = stat_of(&from, &old).map_err(errors::failure)?;
@@ -52,7 +47,9 @@ fn replace_file(from: &Place, old: &FileName, to: &Place, new: &FileName, stat: 
 
 fn is_same_name(from: &Place, old: &FileName, to: &Place, new: &FileName) -> StoreResult<bool> {
     let identity = |directory: BorrowedFd<'_>| {
-        rustix::fs::fstat(directory).map(|stat| (stat.st_dev, stat.st_ino)).map_err(errors::failure)
+        rustix::fs::fstat(directory)
+            .map(|stat| (stat.st_dev, stat.st_ino))
+            .map_err(errors::failure)
     };
     Ok(old == new && identity(from.directory.as_fd())? == identity(to.directory.as_fd())?)
 }
@@ -80,6 +77,12 @@ fn rename_without_help(from: &Place, old: &FileName, to: &Place, new: &FileName)
         }
         return rustix::fs::renameat(&from.directory, old.as_str(), &to.directory, new.as_str());
     }
-    rustix::fs::linkat(&from.directory, old.as_str(), &to.directory, new.as_str(), AtFlags::empty())?;
+    rustix::fs::linkat(
+        &from.directory,
+        old.as_str(),
+        &to.directory,
+        new.as_str(),
+        AtFlags::empty(),
+    )?;
     rustix::fs::unlinkat(&from.directory, old.as_str(), AtFlags::empty())
 }

@@ -28,7 +28,12 @@ struct Level {
 
 impl Trail {
     pub(super) fn new(top: OwnedFd) -> Self {
-        Self { top, levels: Vec::new(), names: Vec::new(), open: 0 }
+        Self {
+            top,
+            levels: Vec::new(),
+            names: Vec::new(),
+            open: 0,
+        }
     }
 
     /// The names from the top down, each with a slash before it.
@@ -49,7 +54,10 @@ impl Trail {
         let start = self.names.len();
         self.names.push(b'/');
         self.names.extend_from_slice(name);
-        self.levels.push(Level { start, directory: Some(directory) });
+        self.levels.push(Level {
+            start,
+            directory: Some(directory),
+        });
         self.open += 1;
     }
 
@@ -72,7 +80,10 @@ impl Trail {
             self.levels[last].directory = Some(directory);
             self.open += 1;
         }
-        Ok(self.levels[last].directory.as_ref().map_or(self.top.as_fd(), AsFd::as_fd))
+        Ok(self.levels[last]
+            .directory
+            .as_ref()
+            .map_or(self.top.as_fd(), AsFd::as_fd))
     }
 
     fn reopen(&self, last: usize) -> StoreResult<OwnedFd> {

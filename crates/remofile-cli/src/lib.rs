@@ -1,7 +1,7 @@
 //! The command line of Remofile: arguments become settings, settings a command, and what became of
 //! the command an exit status.
 //!
-//! Invariant: only [`output`] writes to the terminal, and only [`exit`] knows exit statuses.
+//! Invariant: only `output` writes to the terminal, and only `exit` knows exit statuses.
 
 mod args;
 mod commands;

@@ -1,6 +1,8 @@
 //! The key pair that proves a server: X25519, written in Z85 (40 characters), interchangeable with
 //! ZeroMQ's CURVE keys.
 
+use curve25519_dalek::MontgomeryPoint;
+use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -52,7 +54,9 @@ impl PrivateKey {
     #[must_use]
     pub fn generate() -> Self {
         let mut bytes = Zeroizing::new([0u8; 32]);
-        aws_lc_rs::rand::fill(&mut bytes[..]).expect("the operating system gives random bytes");
+        SystemRandom::new()
+            .fill(&mut bytes[..])
+            .expect("the operating system gives random bytes");
         Self(bytes)
     }
 
@@ -65,17 +69,9 @@ impl PrivateKey {
     }
 
     /// The public key that belongs to this one.
-    ///
-    /// # Panics
-    /// Never: every 32 bytes are an X25519 private key.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        use aws_lc_rs::agreement::{PrivateKey as Agreement, X25519};
-        let key = Agreement::from_private_key(&X25519, &self.0[..]).expect("every 32 bytes are a private key");
-        let key = key.compute_public_key().expect("every private key has a public key");
-        let mut bytes = [0u8; 32];
-        bytes.copy_from_slice(key.as_ref());
-        PublicKey(bytes)
+        PublicKey(MontgomeryPoint::mul_base_clamped(*self.0).to_bytes())
     }
 
     /// The secret itself in Z85, to hand it to the user who asked for it. Do not log it.

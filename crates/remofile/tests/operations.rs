@@ -1,5 +1,13 @@
 //! Every operation of a client on a server, over a real socket.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "tests say what went wrong by panicking, and look at the disk directly"
+)]
+
 mod common;
 
 use common::{Fixture, noise, remote, tree, write};
@@ -242,7 +250,7 @@ fn a_file_in_the_way_stays_unless_it_is_to_be_replaced() {
     for length in [10, 5 * 1024 * 1024] {
         fixture.write("file", "old");
         let file = write(local.path(), "file", noise(length));
-        let report = upload(&fixture, &[file.clone()], &UploadOptions::default());
+        let report = upload(&fixture, std::slice::from_ref(&file), &UploadOptions::default());
         assert_eq!((report.files, report.failures[0].code), (0, ErrorCode::AlreadyExists));
         assert_eq!(report.failures[0].path.as_deref(), Some("/file"));
         assert_eq!(std::fs::read(fixture.path("file")).unwrap(), b"old");
@@ -268,7 +276,12 @@ fn a_missing_destination_fails_the_upload_as_a_whole() {
     let mut client = fixture.client();
     for (destination, expected) in [("/missing", ErrorCode::NotFound), ("/plain", ErrorCode::NotADirectory)] {
         let error = client
-            .upload(&[file.clone()], &remote(destination), &RECURSIVE, &mut Silent)
+            .upload(
+                std::slice::from_ref(&file),
+                &remote(destination),
+                &RECURSIVE,
+                &mut Silent,
+            )
             .unwrap_err();
         assert_eq!(code(&error), expected);
     }
@@ -390,7 +403,7 @@ fn the_names_rule_of_the_server_decides() {
     let local = tempfile::tempdir().unwrap();
     let file = write(local.path(), "a:b", "x");
     let portable = Fixture::new();
-    let report = upload(&portable, &[file.clone()], &UploadOptions::default());
+    let report = upload(&portable, std::slice::from_ref(&file), &UploadOptions::default());
     assert_eq!(report.failures[0].code, ErrorCode::InvalidName);
     assert!(
         report.failures[0].to_string().contains("--names posix"),

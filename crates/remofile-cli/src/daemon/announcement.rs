@@ -44,7 +44,7 @@ fn client_lines(settings: &ServerSettings, addresses: &[SocketAddr]) -> String {
             let _ = writeln!(text, "export REMOFILE_HOSTNAME={}", address.ip());
         }
         None => {
-            text.push_str("export REMOFILE_HOSTNAME=localhost  # on other machines: the name or address of this one\n")
+            text.push_str("export REMOFILE_HOSTNAME=localhost  # on other machines: the name or address of this one\n");
         }
     }
     let port = first.map_or(settings.port, SocketAddr::port);

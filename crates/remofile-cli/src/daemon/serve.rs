@@ -28,7 +28,7 @@ pub(crate) fn serve(settings: ServerSettings, announce: impl FnOnce(&str) -> Res
     let server = Server::new(&settings.root, settings.token.clone())?;
     server.set_options(settings.options.clone())?;
     let bound = server.bind(settings.port, settings.address)?;
-    let announcement = announcement(&settings, &bound.addresses());
+    let announcement = announcement(&settings, bound.addresses());
     let signals = signals::of_ending()?;
     let serving = Serving::begin(bound, &settings.root, signals.handle())?;
     drop(settings);
@@ -79,7 +79,7 @@ fn confine(root: &Path, confined: &Sender<()>) {
     match landlock::confine(root) {
         Ok(Confinement::Full) => tracing::info!("Landlock confines the server to its directory"),
         Ok(Confinement::Partial) => {
-            tracing::info!("Landlock confines the server to its directory, as far as this kernel can")
+            tracing::info!("Landlock confines the server to its directory, as far as this kernel can");
         }
         Ok(Confinement::None) => tracing::info!("this kernel has no Landlock: the server relies on its own jail alone"),
         Err(error) => tracing::warn!("Landlock is not in force: {error}"),

@@ -136,7 +136,7 @@ fn a_wrong_token_is_refused_and_nothing_of_a_token_is_on_the_wire() {
 #[test]
 fn a_server_that_does_not_know_the_token_cannot_pose_as_one_that_does() {
     let (mut handshake, bytes) = ClientHandshake::start(&client(None), offer(false));
-    let mut relabelled = bytes.clone();
+    let mut relabelled = bytes;
     relabelled[12..28].copy_from_slice(&other_token().identifier().0);
     let impostor = ServerCredentials {
         tokens: vec![other_token()],

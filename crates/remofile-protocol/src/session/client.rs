@@ -164,7 +164,7 @@ impl ClientSession {
             Body::Request(_) | Body::Refused(_) => return Err(SessionError::Unexpected(id)),
         };
         if id == OperationId::SESSION {
-            return self.receive_session(signal);
+            return self.receive_session(&signal);
         }
         if id.0 > self.started {
             return Err(SessionError::OutOfOrder(id));
@@ -198,7 +198,7 @@ impl ClientSession {
         }
     }
 
-    fn receive_session(&mut self, signal: Signal) -> Result<ClientEvent, SessionError> {
+    fn receive_session(&mut self, signal: &Signal) -> Result<ClientEvent, SessionError> {
         match signal {
             Signal::Ping => self.core.queue_pong(),
             Signal::Pong => {}

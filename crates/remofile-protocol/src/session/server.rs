@@ -80,7 +80,7 @@ impl ServerSession {
         let id = header.operation;
         match header.body {
             Body::Ignorable => Ok(ServerEvent::None),
-            Body::Signal(signal) if id == OperationId::SESSION => self.receive_session(signal),
+            Body::Signal(signal) if id == OperationId::SESSION => self.receive_session(&signal),
             Body::Signal(signal) => self.receive_signal(id, signal, payload_bytes),
             Body::Request(request) => {
                 if !self.begin(now, id, &request)? {
@@ -134,7 +134,7 @@ impl ServerSession {
         Ok(true)
     }
 
-    fn receive_session(&mut self, signal: Signal) -> Result<ServerEvent, SessionError> {
+    fn receive_session(&mut self, signal: &Signal) -> Result<ServerEvent, SessionError> {
         match signal {
             Signal::Ping => self.core.queue_pong(),
             Signal::Pong => {}

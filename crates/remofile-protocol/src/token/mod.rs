@@ -5,6 +5,7 @@ mod stretch;
 
 pub use stretch::{TokenIdentifier, TokenKey};
 
+use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -51,7 +52,9 @@ impl Token {
     #[must_use]
     pub fn generate() -> Self {
         let mut random = Zeroizing::new([0u8; 16]);
-        aws_lc_rs::rand::fill(&mut random[1..]).expect("the operating system gives random bytes");
+        SystemRandom::new()
+            .fill(&mut random[1..])
+            .expect("the operating system gives random bytes");
         Self::from_random(u128::from_be_bytes(*random))
     }
 

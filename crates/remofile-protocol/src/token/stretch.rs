@@ -2,7 +2,7 @@
 
 use super::Origin;
 use argon2::{Algorithm, Argon2, Params, Version};
-use aws_lc_rs::hkdf;
+use ring::hkdf;
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;

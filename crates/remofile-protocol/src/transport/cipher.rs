@@ -1,7 +1,7 @@
 //! The ciphers of a session, and how two sides agree on one.
 
-use aws_lc_rs::aead;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use ring::aead;
 
 /// How records are protected. The plain ones leave the body in clear and authenticate it with the
 /// same algorithm: every changed bit is found, nothing is hidden.

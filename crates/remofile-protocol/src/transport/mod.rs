@@ -9,8 +9,8 @@ mod cipher;
 pub use cipher::Cipher;
 
 use crate::limits::RECORDS_PER_KEY;
-use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::hkdf;
+use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::hkdf;
 use std::fmt;
 use zeroize::Zeroizing;
 

@@ -2,6 +2,7 @@
 
 use crate::path::{InvalidName, InvalidPath};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use std::fmt;
 
 macro_rules! error_codes {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal, $text:literal, $sentence:literal;)*) => {
@@ -140,14 +141,14 @@ impl Failure {
 
     /// Adds the path it is about.
     #[must_use]
-    pub fn at(mut self, path: impl ToString) -> Self {
+    pub fn at(mut self, path: impl fmt::Display) -> Self {
         self.path = Some(path.to_string());
         self
     }
 
     /// Adds what the operating system or the checker said.
     #[must_use]
-    pub fn because(mut self, detail: impl ToString) -> Self {
+    pub fn because(mut self, detail: impl fmt::Display) -> Self {
         self.detail = Some(detail.to_string());
         self
     }

@@ -65,7 +65,7 @@ impl Feed {
     }
 
     /// The next item; `None` at the end.
-    pub fn next(&mut self) -> Option<FeedItem> {
+    pub fn next_item(&mut self) -> Option<FeedItem> {
         loop {
             let found = self.find()?;
             match found.and_then(Found::open) {

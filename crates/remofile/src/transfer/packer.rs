@@ -94,7 +94,7 @@ impl Packer {
                     };
                 }
                 Some(current) => self.current = current.pack(message, room, &mut items, monitor),
-                None => match self.feed.next() {
+                None => match self.feed.next_item() {
                     None if items.is_empty() => return Packed::Finished,
                     None => return Packed::Items(items),
                     Some(item) => header_bytes += self.begin(item, &mut items, monitor),

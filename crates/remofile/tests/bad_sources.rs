@@ -44,34 +44,17 @@ type Change = fn(&Path);
 
 /// What may happen to a file while it is sent.
 const CHANGES: [(&str, Change); 4] = [
-    ("truncated", |path| {
-        OpenOptions::new()
-            .write(true)
-            .open(path)
-            .unwrap()
-            .set_len(MIB / 2)
-            .unwrap()
-    }),
-    ("emptied", |path| {
-        OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap()
-    }),
-    ("grown", |path| {
-        OpenOptions::new()
-            .append(true)
-            .open(path)
-            .unwrap()
-            .write_all(b"more")
-            .unwrap()
-    }),
+    ("truncated", |path| writable(path).set_len(MIB / 2).unwrap()),
+    ("emptied", |path| writable(path).set_len(0).unwrap()),
+    ("grown", |path| writable(path).write_all_at(b"more", 80 * MIB).unwrap()),
     ("written", |path| {
-        OpenOptions::new()
-            .write(true)
-            .open(path)
-            .unwrap()
-            .write_all_at(b"else", 70 * MIB)
-            .unwrap()
+        writable(path).write_all_at(b"else", 70 * MIB).unwrap()
     }),
 ];
+
+fn writable(path: &Path) -> std::fs::File {
+    OpenOptions::new().write(true).open(path).unwrap()
+}
 
 fn is_changed(report: &TransferReport, what: &str) {
     assert_eq!((report.files, report.failures.len()), (1, 1), "{what} {report:?}");

@@ -48,7 +48,7 @@ const CHANGES: [(&str, Change); 4] = [
     ("emptied", |path| writable(path).set_len(0).unwrap()),
     ("grown", |path| writable(path).write_all_at(b"more", 80 * MIB).unwrap()),
     ("written", |path| {
-        writable(path).write_all_at(b"else", 70 * MIB).unwrap()
+        writable(path).write_all_at(b"else", 70 * MIB).unwrap();
     }),
 ];
 

@@ -40,7 +40,7 @@ pub const MAX_PATH_BYTES: usize = 16 * 1024;
 /// Longest file name, in bytes of UTF-8.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// Silence after which a side with operations in flight sends a ping.
+/// How often a side with operations in flight sends a ping.
 pub const PING_AFTER: Duration = Duration::from_secs(3);
 
 /// Silence after which a side with operations in flight takes its peer for dead.

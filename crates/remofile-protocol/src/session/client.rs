@@ -140,6 +140,11 @@ impl ClientSession {
         }
     }
 
+    /// Tells that bytes came from the server, be they a whole message or not.
+    pub fn heard(&mut self, now: Duration) {
+        self.core.heard(now);
+    }
+
     /// Takes a message from the server.
     ///
     /// # Errors

@@ -18,10 +18,9 @@ pub(super) struct Core {
 enum Heartbeat {
     /// No operation is in flight: silence means nothing.
     Idle,
-    /// The peer was last heard at this time.
-    Listening { heard: Duration },
-    /// It was asked whether it is there.
-    Asked { heard: Duration },
+    /// The peer was last heard, and last told that this side is there, at these times. It is told
+    /// whether it was heard or not: its own words to us may wait behind megabytes on a slow line.
+    Beating { heard: Duration, pinged: Duration },
 }
 
 impl Core {
@@ -67,8 +66,8 @@ impl Core {
     }
 
     pub(super) fn heard(&mut self, now: Duration) {
-        if !matches!(self.heartbeat, Heartbeat::Idle) {
-            self.heartbeat = Heartbeat::Listening { heard: now };
+        if let Heartbeat::Beating { heard, .. } = &mut self.heartbeat {
+            *heard = now;
         }
     }
 
@@ -76,7 +75,12 @@ impl Core {
     pub(super) fn operations_changed(&mut self, now: Duration, in_flight: usize) {
         match (&self.heartbeat, in_flight) {
             (_, 0) => self.heartbeat = Heartbeat::Idle,
-            (Heartbeat::Idle, _) => self.heartbeat = Heartbeat::Listening { heard: now },
+            (Heartbeat::Idle, _) => {
+                self.heartbeat = Heartbeat::Beating {
+                    heard: now,
+                    pinged: now,
+                }
+            }
             _ => {}
         }
     }
@@ -84,21 +88,22 @@ impl Core {
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         match self.heartbeat {
             Heartbeat::Idle => None,
-            Heartbeat::Listening { heard } => Some(heard + PING_AFTER),
-            Heartbeat::Asked { heard } => Some(heard + DEAD_AFTER),
+            Heartbeat::Beating { heard, pinged } => Some((heard + DEAD_AFTER).min(pinged + PING_AFTER)),
         }
     }
 
     pub(super) fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
-        match self.heartbeat {
-            Heartbeat::Listening { heard } if now >= heard + PING_AFTER => {
-                self.queue(OperationId::SESSION, Signal::Ping);
-                self.heartbeat = Heartbeat::Asked { heard };
-                Ok(())
-            }
-            Heartbeat::Asked { heard } if now >= heard + DEAD_AFTER => Err(SessionError::PeerSilent(DEAD_AFTER)),
-            _ => Ok(()),
+        let Heartbeat::Beating { heard, pinged } = &mut self.heartbeat else {
+            return Ok(());
+        };
+        if now >= *heard + DEAD_AFTER {
+            return Err(SessionError::PeerSilent(DEAD_AFTER));
         }
+        if now >= *pinged + PING_AFTER {
+            *pinged = now;
+            self.queue(OperationId::SESSION, Signal::Ping);
+        }
+        Ok(())
     }
 
     pub(super) fn check_payload(&self, payload_bytes: usize) -> Result<(), SessionError> {

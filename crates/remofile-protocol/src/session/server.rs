@@ -60,6 +60,11 @@ impl ServerSession {
         }
     }
 
+    /// Tells that bytes came from the client, be they a whole message or not.
+    pub fn heard(&mut self, now: Duration) {
+        self.core.heard(now);
+    }
+
     /// Takes a message from the client.
     ///
     /// # Errors

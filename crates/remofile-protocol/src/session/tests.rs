@@ -244,6 +244,25 @@ fn a_peer_that_overdraws_ends_the_session() {
 }
 
 #[test]
+fn a_peer_whose_long_message_is_on_its_way_is_alive_and_is_told_so_too() {
+    let mut client = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
+    client.start(Duration::ZERO, upload(), 0);
+    client.poll_header();
+    let mut pings = 0;
+    for second in 1..=60 {
+        let now = Duration::from_secs(second);
+        client.heard(now);
+        client.handle_timeout(now).unwrap();
+        while client.poll_header().is_some() {
+            pings += 1;
+        }
+    }
+    assert_eq!(pings, 20, "one every 3 s");
+    let late = Duration::from_secs(60) + DEAD_AFTER;
+    assert_eq!(client.handle_timeout(late), Err(SessionError::PeerSilent(DEAD_AFTER)));
+}
+
+#[test]
 fn items_that_do_not_match_their_payload_end_the_session() {
     let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);
     let request = Header {

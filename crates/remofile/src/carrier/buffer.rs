@@ -35,6 +35,8 @@ pub struct OutBuffer {
     end: usize,
     max_payload: usize,
     header: Vec<u8>,
+    /// Bytes sent ever.
+    total: u64,
 }
 
 impl OutBuffer {
@@ -47,7 +49,12 @@ impl OutBuffer {
             end: 0,
             max_payload,
             header: Vec::new(),
+            total: 0,
         }
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.total
     }
 
     /// Whether everything was sent.
@@ -83,7 +90,10 @@ impl OutBuffer {
         while !self.is_empty() {
             match stream.write(&self.bytes[self.sent..self.end]) {
                 Ok(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
-                Ok(count) => self.sent += count,
+                Ok(count) => {
+                    self.sent += count;
+                    self.total += count as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(LinkError::Lost(error)),
@@ -169,6 +179,8 @@ pub(super) struct InBuffer {
     start: usize,
     end: usize,
     max_record: usize,
+    /// Bytes read ever.
+    total: u64,
 }
 
 /// A record's parts in the buffer.
@@ -186,7 +198,12 @@ impl InBuffer {
             start: 0,
             end: received.len(),
             max_record,
+            total: 0,
         }
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.total
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -248,6 +265,7 @@ impl InBuffer {
                 Ok(0) => return Err(LinkError::Lost(io::ErrorKind::UnexpectedEof.into())),
                 Ok(count) => {
                     self.end += count;
+                    self.total += count as u64;
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),

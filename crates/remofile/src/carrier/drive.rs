@@ -18,6 +18,9 @@ pub trait Endpoint {
     /// Why it cannot go on.
     type Error: From<LinkError>;
 
+    /// Learns that bytes have come, be they a whole message or not.
+    fn heard(&mut self, now: Duration);
+
     /// Takes a message.
     ///
     /// # Errors
@@ -73,7 +76,7 @@ pub fn drive<E: Endpoint>(
     wakers: &[&Waker],
     clock: Instant,
 ) -> Result<(), E::Error> {
-    let mut stalled_since: Option<Instant> = None;
+    let mut stall = Stall::default();
     let mut done_since: Option<Instant> = None;
     let mut unread = true;
     endpoint.woken(clock.elapsed())?;
@@ -86,19 +89,13 @@ pub fn drive<E: Endpoint>(
                 return Ok(());
             }
         }
-        stalled_since = if flushed {
-            None
-        } else {
-            stalled_since.or_else(|| Some(Instant::now()))
-        };
+        stall.look(link);
         let timeout = match busy || (unread && endpoint.wants_messages()) {
             true => Some(Duration::ZERO),
-            false => next_timeout(endpoint, clock, stalled_since, done_since),
+            false => next_timeout(endpoint, clock, &stall, done_since),
         };
         let ready = wait(link, endpoint.wants_messages(), !flushed, wakers, timeout)?;
-        if ready.writable {
-            stalled_since = None;
-        } else if stalled_since.is_some_and(|since| since.elapsed() >= DEAD_AFTER) {
+        if !ready.writable && stall.is_too_long() {
             return Err(LinkError::Lost(std::io::ErrorKind::TimedOut.into()).into());
         }
         if ready.woken {
@@ -144,12 +141,48 @@ fn receive<E: Endpoint>(link: &mut Link, endpoint: &mut E, clock: Instant) -> Re
         if !endpoint.wants_messages() {
             return Ok(true);
         }
+        let before = link.received_bytes();
         match link.receive()? {
-            None => return Ok(false),
+            None => {
+                if link.received_bytes() != before {
+                    endpoint.heard(clock.elapsed());
+                }
+                return Ok(false);
+            }
             Some(message) => endpoint.receive(clock.elapsed(), message)?,
         }
     }
     Ok(true)
+}
+
+/// How long nothing could be sent. A socket that is polled is writable only when much of its buffer is
+/// free, which takes long on a slow line; so it is tried every second what it takes.
+#[derive(Default)]
+struct Stall {
+    since: Option<Instant>,
+    sent: u64,
+}
+
+impl Stall {
+    const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+    fn look(&mut self, link: &Link) {
+        let is_moving = std::mem::replace(&mut self.sent, link.sent_bytes()) != link.sent_bytes();
+        self.since = match self.since {
+            _ if link.is_flushed() => None,
+            Some(since) if !is_moving => Some(since),
+            _ => Some(Instant::now()),
+        };
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= DEAD_AFTER)
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        self.since
+            .map(|since| DEAD_AFTER.saturating_sub(since.elapsed()).min(Self::TRY_AGAIN))
+    }
 }
 
 struct Ready {
@@ -161,13 +194,12 @@ struct Ready {
 fn next_timeout<E: Endpoint>(
     endpoint: &E,
     clock: Instant,
-    stalled_since: Option<Instant>,
+    stall: &Stall,
     done_since: Option<Instant>,
 ) -> Option<Duration> {
     let endpoint = endpoint.next_timeout().map(|at| at.saturating_sub(clock.elapsed()));
-    let stalled = stalled_since.map(|since| DEAD_AFTER.saturating_sub(since.elapsed()));
     let farewell = done_since.map(|since| FAREWELL.saturating_sub(since.elapsed()));
-    endpoint.into_iter().chain(stalled).chain(farewell).min()
+    endpoint.into_iter().chain(stall.timeout()).chain(farewell).min()
 }
 
 fn wait(

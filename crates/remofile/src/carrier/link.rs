@@ -102,6 +102,16 @@ impl Link {
         self.output.has_room()
     }
 
+    /// How many bytes were ever read from the connection.
+    pub(super) fn received_bytes(&self) -> u64 {
+        self.input.total()
+    }
+
+    /// How many bytes the connection has ever taken.
+    pub(super) fn sent_bytes(&self) -> u64 {
+        self.output.total()
+    }
+
     /// Whether everything was sent.
     #[must_use]
     pub fn is_flushed(&self) -> bool {

@@ -242,15 +242,17 @@ impl<H: Handler> Call<'_, H> {
     }
 
     /// Hands an event to the handler, unless it has failed already.
-    fn hand<T>(&mut self, give: impl FnOnce(&mut H) -> Result<T>) -> Option<T> {
+    fn hand<T>(&mut self, give: impl FnOnce(&mut H) -> Result<T>) -> Result<Option<T>> {
         if self.failed.is_some() {
-            return None;
+            return Ok(None);
         }
         match give(self.handler) {
-            Ok(value) => Some(value),
+            Ok(value) => Ok(Some(value)),
+            // A server that breaks the protocol is not waited for to end the operation.
+            Err(error @ Error::Protocol(_)) => Err(error),
             Err(error) => {
                 self.fail(error);
-                None
+                Ok(None)
             }
         }
     }
@@ -259,22 +261,26 @@ impl<H: Handler> Call<'_, H> {
 impl<H: Handler> Endpoint for Call<'_, H> {
     type Error = Error;
 
+    fn heard(&mut self, now: Duration) {
+        self.machine.heard(now);
+    }
+
     fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
         let Message { header, payload } = message;
         let Header { .. } = &header;
         match self.machine.receive(now, header, payload.len()).map_err(broken)? {
             ClientEvent::None => {}
             ClientEvent::Entries(operation) => {
-                self.hand(|handler| handler.entries(payload));
+                self.hand(|handler| handler.entries(payload))?;
                 self.machine.consumed(operation, payload.len() as u64);
             }
             ClientEvent::Items(operation, items) => {
                 let all = payload.len() as u64;
-                let consumed = self.hand(|handler| handler.items(items, payload)).unwrap_or(all);
+                let consumed = self.hand(|handler| handler.items(items, payload))?.unwrap_or(all);
                 self.machine.consumed(operation, consumed);
             }
             ClientEvent::ItemFailed(_, failure) => {
-                self.hand(|handler| handler.item_failed(failure));
+                self.hand(|handler| handler.item_failed(failure))?;
             }
             ClientEvent::Total { files, bytes, .. } => self.handler.total(files, bytes),
             ClientEvent::Waiting(_, holders) => self.handler.waiting(&holders),
@@ -315,11 +321,12 @@ impl<H: Handler> Endpoint for Call<'_, H> {
     }
 
     fn woken(&mut self, _now: Duration) -> Result<()> {
-        if self.interrupt.is_triggered() {
-            Err(Error::Interrupted)
-        } else {
-            Ok(())
+        if !self.interrupt.is_triggered() {
+            return Ok(());
         }
+        // This call has drained the waker; others that share it may not have been woken yet.
+        self.interrupt.trigger();
+        Err(Error::Interrupted)
     }
 
     fn next_timeout(&self) -> Option<Duration> {

@@ -12,6 +12,7 @@ use remofile_protocol::digest::Digester;
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Holder, Item, Request};
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,8 +52,10 @@ impl Client {
             },
         )
         .map_err(local)?;
+        let expected = Expected::of(sources, options.recursive);
         let mut handler = DownloadHandler {
             unpacker,
+            expected,
             destination,
             report: TransferReport::default(),
             monitor,
@@ -61,7 +64,10 @@ impl Client {
         let DownloadHandler { unpacker, report, .. } = handler;
         match called {
             Ok(_) => {
-                let stored = unpacker.finish().map_err(local)?;
+                let stored = unpacker.finish().map_err(|failure| match failure.code {
+                    ErrorCode::BadRequest => Error::Protocol("the download ended in the middle of a file".to_owned()),
+                    _ => local(failure),
+                })?;
                 let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
                 Ok(TransferReport {
                     files,
@@ -95,7 +101,7 @@ impl Client {
             digester: Digester::new(),
             report: TransferReport::default(),
             monitor,
-            failed: None,
+            course: Course::Awaited,
         };
         let options = DownloadOptions {
             recursive: false,
@@ -106,13 +112,14 @@ impl Client {
             &mut handler,
         );
         let StreamDownload {
-            sink, report, failed, ..
+            sink, report, course, ..
         } = handler;
         called?;
         sink.finish().map_err(|error| write_failed(&error))?;
-        match failed {
-            Some(failure) => Err(Error::Remote(failure)),
-            None => Ok(report),
+        match course {
+            Course::Complete => Ok(report),
+            Course::Failed(failure) => Err(Error::Remote(failure)),
+            Course::Awaited | Course::Open => Err(Error::Protocol("the download ended before its file".to_owned())),
         }
     }
 }
@@ -134,8 +141,41 @@ fn write_failed(error: &std::io::Error) -> Error {
     Error::Local(Failure::new(code).because(error))
 }
 
+/// What may come: a server must not choose which files of the destination it writes.
+struct Expected {
+    /// The last names of the sources; `None` if one of them is the root, which may have anything in it.
+    names: Option<HashSet<String>>,
+    recursive: bool,
+}
+
+impl Expected {
+    fn of(sources: &[RemotePath], recursive: bool) -> Self {
+        Self {
+            names: sources
+                .iter()
+                .map(|source| Some(source.file_name()?.to_string()))
+                .collect(),
+            recursive,
+        }
+    }
+
+    fn check(&self, item: &Item) -> Result<()> {
+        let (Item::Directory { path, .. } | Item::Begin { path, .. }) = item else {
+            return Ok(());
+        };
+        let top = path.split_once('/').map_or(path.as_str(), |(top, _)| top);
+        let is_named = self.names.as_ref().is_none_or(|names| names.contains(top));
+        let is_deep = top.len() < path.len() || matches!(item, Item::Directory { .. });
+        if is_named && (self.recursive || !is_deep) {
+            return Ok(());
+        }
+        Err(Error::Protocol(format!("it sent {path:?}, which was not asked for")))
+    }
+}
+
 struct DownloadHandler<'a> {
     unpacker: Unpacker,
+    expected: Expected,
     destination: &'a Path,
     report: TransferReport,
     monitor: &'a mut dyn Monitor,
@@ -143,6 +183,7 @@ struct DownloadHandler<'a> {
 
 impl Handler for DownloadHandler<'_> {
     fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
+        items.iter().try_for_each(|item| self.expected.check(item))?;
         let (destination, report, monitor) = (self.destination, &mut self.report, &mut *self.monitor);
         let taken = self.unpacker.take(items, payload, &mut |outcome| match outcome {
             Outcome::Started { path, size } => monitor.report(Event::FileStarted { path, size }),
@@ -180,27 +221,51 @@ struct StreamDownload<'a> {
     digester: Digester,
     report: TransferReport,
     monitor: &'a mut dyn Monitor,
-    failed: Option<Failure>,
+    course: Course,
+}
+
+/// How far the one file is.
+enum Course {
+    Awaited,
+    Open,
+    Complete,
+    Failed(Failure),
+}
+
+impl StreamDownload<'_> {
+    fn write(&mut self, bytes: &[u8]) {
+        self.digester.update(bytes);
+        self.sink.write(bytes);
+        self.report.bytes += bytes.len() as u64;
+        self.monitor.report(Event::Transferred {
+            bytes: bytes.len() as u64,
+        });
+    }
 }
 
 impl Handler for StreamDownload<'_> {
     fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
+        let mut payload = payload;
         for item in items {
-            match item {
-                Item::Begin { path, size, .. } => self.monitor.report(Event::FileStarted { path: &path, size }),
-                // A message that holds one file has no bytes but its own.
-                Item::Data { .. } => {
-                    self.digester.update(payload);
-                    self.sink.write(payload);
-                    self.report.bytes += payload.len() as u64;
-                    self.monitor.report(Event::Transferred {
-                        bytes: payload.len() as u64,
-                    });
+            match (&self.course, item) {
+                (Course::Awaited, Item::Begin { path, size, .. }) => {
+                    self.monitor.report(Event::FileStarted { path: &path, size });
+                    self.course = Course::Open;
                 }
-                Item::End { digest } if digest == self.digester.finish() => self.report.files = 1,
-                Item::End { .. } => self.failed = Some(ErrorCode::IntegrityFailure.into()),
-                Item::Abort { failure } | Item::Failed { failure } => self.failed = Some(failure),
-                Item::Directory { .. } => return Err(Error::Protocol("a directory in place of a file".to_owned())),
+                (Course::Open, Item::Data { length }) => {
+                    let (bytes, rest) = payload.split_at_checked(length as usize).unwrap_or((payload, &[]));
+                    payload = rest;
+                    self.write(bytes);
+                }
+                (Course::Open, Item::End { digest }) if digest == self.digester.finish() => {
+                    self.report.files = 1;
+                    self.course = Course::Complete;
+                }
+                (Course::Open, Item::End { .. }) => self.course = Course::Failed(ErrorCode::IntegrityFailure.into()),
+                (Course::Open, Item::Abort { failure }) | (Course::Awaited, Item::Failed { failure }) => {
+                    self.course = Course::Failed(failure);
+                }
+                _ => return Err(Error::Protocol("not the one file that was asked for".to_owned())),
             }
         }
         Ok(0)

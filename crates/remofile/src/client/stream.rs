@@ -67,6 +67,11 @@ impl StreamSource {
         &self.waker
     }
 
+    /// Whether everything was packed, and the end told.
+    pub(super) fn is_announced(&self) -> bool {
+        matches!(self.state, SourceState::Announced)
+    }
+
     /// Stops reading: the receiver does not want the file.
     pub(super) fn abandon(&mut self) {
         if !matches!(self.state, SourceState::Ended | SourceState::Announced) {
@@ -115,14 +120,19 @@ impl StreamSource {
         };
         if *sent == piece.len() {
             match self.pieces.try_recv() {
-                Ok(Ok(next)) => (*piece, *sent) = (next, 0),
-                Ok(Err(error)) => return Err(Failure::new(ErrorCode::Other).at(&self.name).because(error)),
-                Err(TryRecvError::Empty) => return Ok(Packed::Blocked),
-                Err(TryRecvError::Disconnected) => {
+                Ok(Ok(next)) if next.is_empty() => {
                     self.state = SourceState::Ended;
                     return Ok(Packed::Items(vec![Item::End {
                         digest: self.digester.finish(),
                     }]));
+                }
+                Ok(Ok(next)) => (*piece, *sent) = (next, 0),
+                Ok(Err(error)) => return Err(Failure::new(ErrorCode::Other).at(&self.name).because(error)),
+                Err(TryRecvError::Empty) => return Ok(Packed::Blocked),
+                Err(TryRecvError::Disconnected) => {
+                    return Err(Failure::new(ErrorCode::Other)
+                        .at(&self.name)
+                        .because("its reader ended without a word"));
                 }
             }
         }
@@ -140,37 +150,37 @@ impl StreamSource {
     }
 }
 
+/// Sends what a reader gives; an empty piece is its end. A reader that panics has not ended.
 fn read_all(mut reader: Box<dyn Read + Send>, pieces: &SyncSender<io::Result<Vec<u8>>>, waker: &Waker) {
-    /// Wakes the session when the thread ends, whichever way.
-    struct Last<'a>(&'a Waker);
-    impl Drop for Last<'_> {
-        fn drop(&mut self) {
-            self.0.wake();
-        }
-    }
-    let _last = Last(waker);
     loop {
-        let mut piece = vec![0; PIECE_BYTES];
-        let read = loop {
-            match reader.read(&mut piece) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        let next = match read {
-            Ok(0) => return,
-            Ok(count) => {
-                piece.truncate(count);
-                Ok(piece)
-            }
-            Err(error) => Err(error),
-        };
-        let is_last = next.is_err();
-        if pieces.send(next).is_err() || is_last {
+        let read = unpanicked(|| read_piece(&mut *reader));
+        let is_last = read.as_ref().map_or(true, Vec::is_empty);
+        let is_wanted = pieces.send(read).is_ok();
+        waker.wake();
+        if is_last || !is_wanted {
             return;
         }
-        waker.wake();
     }
+}
+
+fn read_piece(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match reader.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok(count) => {
+                piece.truncate(count);
+                return Ok(piece);
+            }
+        }
+    }
+}
+
+/// A caller's reader or writer that panics on a thread of ours fails, and keeps nobody waiting.
+fn unpanicked<T>(body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+    caught.unwrap_or_else(|_| Err(io::Error::other("it panicked")))
 }
 
 /// A writer that a download goes to.
@@ -248,7 +258,7 @@ fn write_all(mut writer: Box<dyn Write + Send>, pieces: &Receiver<Vec<u8>>, shar
         }
         writer.flush()
     };
-    if let Err(error) = { write }() {
+    if let Err(error) = unpanicked(write) {
         *shared.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         waker.wake();
     }

@@ -4,7 +4,7 @@ use super::call::{Handler, Outgoing};
 use super::stream::StreamSource;
 use super::{Client, TransferReport, UploadOptions, note_failure};
 use crate::carrier::{Produced, Waker};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use crate::store::locate;
 use crate::transfer::{Census, Feed, Origin, Packed, Packer, PackerMonitor};
@@ -60,6 +60,9 @@ impl Client {
             on_conflict: options.on_conflict,
         };
         let done = self.call(request, &mut handler)?;
+        if !handler.finished {
+            return Err(ended_early());
+        }
         let report = handler.noted.report;
         Ok(TransferReport {
             files: done.files,
@@ -98,6 +101,9 @@ impl Client {
             on_conflict: options.on_conflict,
         };
         let done = self.call(request, &mut handler)?;
+        if !handler.source.is_announced() {
+            return Err(ended_early());
+        }
         let failures = handler.failures;
         if failures.is_empty() {
             handler.monitor.report(Event::FileFinished { path: name.as_str() });
@@ -109,6 +115,11 @@ impl Client {
             failures,
         })
     }
+}
+
+/// What was not sent cannot have been stored.
+fn ended_early() -> Error {
+    Error::Protocol("it ended the upload before everything was sent".to_owned())
 }
 
 /// Finds a local source; its name at the destination is the one the user wrote.
@@ -227,7 +238,7 @@ impl Handler for StreamUpload<'_> {
             }
         })?;
         if let Some(failure) = failed {
-            return Err(crate::Error::Local(failure));
+            return Err(Error::Local(failure));
         }
         match sent {
             Ok(()) => Ok(Produced::Message),

@@ -30,6 +30,10 @@ pub(super) fn serve(mut link: Link, shared: Arc<Shared>, peer: Peer, waker: &Wak
 impl Endpoint for Connection {
     type Error = ConnectionError;
 
+    fn heard(&mut self, now: Duration) {
+        self.0.heard(now);
+    }
+
     fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<(), ConnectionError> {
         Ok(self.0.receive(now, message.header, message.payload)?)
     }

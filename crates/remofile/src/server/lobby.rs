@@ -101,7 +101,7 @@ struct Waiting {
 enum Stage {
     /// Its greeting is being read.
     Greeting(Vec<u8>),
-    /// It will be told this at its deadline, and not read until then.
+    /// It will be told this at its deadline, and has nothing more to say until then.
     Refused(Vec<u8>),
 }
 
@@ -385,11 +385,11 @@ impl Waiting {
             }
             match self.stream.read(&mut buffer[..room]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => {
-                    if let Stage::Greeting(bytes) = &mut self.stage {
-                        bytes.extend_from_slice(&buffer[..count]);
-                    }
-                }
+                Ok(count) => match &mut self.stage {
+                    Stage::Greeting(bytes) => bytes.extend_from_slice(&buffer[..count]),
+                    // Whoever goes on talking would be read for as long as it talks.
+                    Stage::Refused(_) => return Err(io::Error::other("it goes on after its greeting")),
+                },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(match &self.stage {

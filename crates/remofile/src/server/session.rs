@@ -76,6 +76,11 @@ impl Session {
         }
     }
 
+    /// Learns that the peer is there.
+    pub(super) fn heard(&mut self, now: Duration) {
+        self.machine.heard(now);
+    }
+
     /// Takes a message.
     pub(super) fn receive(&mut self, now: Duration, header: Header, payload: &[u8]) -> Result<(), SessionError> {
         match self.machine.receive(now, header, payload.len())? {

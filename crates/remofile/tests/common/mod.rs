@@ -1,6 +1,16 @@
 //! A server in a temporary directory, for the tests.
 
-#![allow(dead_code, reason = "every test binary uses a part of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::panic,
+    reason = "every test binary uses a part of this, and fails by panicking"
+)]
+
+pub mod proxy;
+pub mod raw;
 
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::token::Token;
@@ -81,6 +91,11 @@ impl Fixture {
     /// Ends the server and waits for it.
     pub fn stop(&mut self) -> Result<()> {
         self.server.terminate()?;
+        self.wait()
+    }
+
+    /// Waits for a server that was told to end.
+    pub fn wait(&mut self) -> Result<()> {
         self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap())
     }
 }
@@ -119,20 +134,66 @@ pub fn noise(length: usize) -> Vec<u8> {
 
 /// Every file and directory below a directory with its content, sorted.
 pub fn tree(root: &Path) -> Vec<(String, Option<Vec<u8>>)> {
+    let content = |name: &str| {
+        Some(root.join(name))
+            .filter(|path| !path.is_dir())
+            .map(|path| std::fs::read(path).unwrap())
+    };
+    names_below(root)
+        .into_iter()
+        .map(|name| (name.clone(), content(&name)))
+        .collect()
+}
+
+/// The files and directories below a directory, but for what is staged.
+pub fn visible(root: &Path) -> Vec<String> {
+    names_below(root)
+        .into_iter()
+        .filter(|name| name.split('/').all(|part| part != ".remofile"))
+        .collect()
+}
+
+fn names_below(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut pending = vec![root.to_owned()];
     while let Some(directory) = pending.pop() {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
             if path.is_dir() {
-                found.push((name, None));
                 pending.push(path);
-            } else {
-                found.push((name, Some(std::fs::read(path).unwrap())));
             }
         }
     }
     found.sort();
     found
+}
+
+/// Whatever the tests before did to the server: it serves others, and nobody holds it.
+pub fn assert_serves(fixture: &Fixture) {
+    let mut client = Client::new(ClientOptions {
+        wait: remofile::Wait::Forever,
+        ..fixture.options()
+    });
+    client.create_file(&remote("/still-serves"), false).unwrap();
+    client.remove(&remote("/still-serves"), false).unwrap();
+}
+
+/// Does something when content moves for the first time.
+pub struct AtFirst<F>(Option<F>);
+
+impl<F: FnOnce()> AtFirst<F> {
+    pub fn transferred(action: F) -> Self {
+        Self(Some(action))
+    }
+}
+
+impl<F: FnOnce()> remofile::Monitor for AtFirst<F> {
+    fn report(&mut self, event: remofile::Event<'_>) {
+        if let remofile::Event::Transferred { .. } = event
+            && let Some(action) = self.0.take()
+        {
+            action();
+        }
+    }
 }

@@ -1,0 +1,66 @@
+//! A line that does harm: it forwards one connection, and cuts it or flips a bit of it at a byte.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+
+/// What happens to one direction.
+#[derive(Debug, Clone, Copy)]
+pub enum Harm {
+    None,
+    /// The connection ends when so many bytes have passed.
+    Cut(u64),
+    /// The lowest bit of this byte arrives flipped.
+    Flip(u64),
+}
+
+/// Forwards the next connection to a server. The thread ends with the connection, and tells how many
+/// bytes went up and down.
+pub fn proxy(server: SocketAddr, up: Harm, down: Harm) -> (SocketAddr, JoinHandle<(u64, u64)>) {
+    let listener = TcpListener::bind((super::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        let client = listener.accept().unwrap().0;
+        drop(listener);
+        let server = TcpStream::connect(server).unwrap();
+        for stream in [&client, &server] {
+            stream.set_nodelay(true).unwrap();
+        }
+        std::thread::scope(|scope| {
+            let upwards = scope.spawn(|| pump(&client, &server, up));
+            (pump(&server, &client, down), upwards.join().unwrap())
+        })
+    });
+    let thread = std::thread::spawn(move || {
+        let (down, up) = thread.join().unwrap();
+        (up, down)
+    });
+    (address, thread)
+}
+
+fn pump(mut from: &TcpStream, mut to: &TcpStream, harm: Harm) -> u64 {
+    let mut passed = 0;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let room = match harm {
+            Harm::Cut(at) => usize::try_from(at - passed).unwrap().min(buffer.len()),
+            Harm::None | Harm::Flip(_) => buffer.len(),
+        };
+        let count = match room {
+            0 => 0,
+            room => from.read(&mut buffer[..room]).unwrap_or(0),
+        };
+        if let Harm::Flip(at) = harm
+            && (passed..passed + count as u64).contains(&at)
+        {
+            buffer[usize::try_from(at - passed).unwrap()] ^= 1;
+        }
+        if count == 0 || to.write_all(&buffer[..count]).is_err() {
+            for stream in [from, to] {
+                let _closed = stream.shutdown(Shutdown::Both);
+            }
+            return passed;
+        }
+        passed += count as u64;
+    }
+}

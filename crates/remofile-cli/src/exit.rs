@@ -119,54 +119,18 @@ mod tests {
             (Error::Remote(Failure::new(ErrorCode::Busy)), 4),
             (Error::Remote(Failure::new(ErrorCode::Cancelled)), 130),
             (Error::Busy(Vec::new()), 4),
-            (
-                Error::NotRemofile {
-                    address: String::new(),
-                    what: String::new(),
-                },
-                1,
-            ),
-            (
-                Error::Resolve {
-                    hostname: String::new(),
-                    source: io(),
-                },
-                1,
-            ),
-            (
-                Error::Connect {
-                    address: String::new(),
-                    source: io(),
-                },
-                1,
-            ),
+            (Error::NotRemofile { address: String::new(), what: String::new() }, 1),
+            (Error::Resolve { hostname: String::new(), source: io() }, 1),
+            (Error::Connect { address: String::new(), source: io() }, 1),
             (Error::ConnectionLost(io()), 1),
             (Error::PeerSilent(Duration::from_secs(10)), 30),
             (Error::Protocol(String::new()), 1),
             (Error::Timeout(Duration::from_millis(5)), 30),
             (Error::Interrupted, 130),
-            (
-                Error::Listen {
-                    address: String::new(),
-                    source: io(),
-                },
-                1,
-            ),
-            (
-                Error::Root {
-                    path: String::new(),
-                    failure: not_found(),
-                },
-                1,
-            ),
+            (Error::Listen { address: String::new(), source: io() }, 1),
+            (Error::Root { path: String::new(), failure: not_found() }, 1),
             (Error::Usage("x"), 2),
-            (
-                Error::System {
-                    what: "x",
-                    source: io(),
-                },
-                1,
-            ),
+            (Error::System { what: "x", source: io() }, 1),
         ];
         for (error, status) in table {
             assert_eq!(Exit::of(&error).status(), status, "{error:?}");
@@ -180,16 +144,6 @@ mod tests {
             .filter(|&&refusal| Exit::of(&Error::Refused(refusal)) == Exit::Refused)
             .map(|refusal| refusal.name())
             .collect();
-        assert_eq!(
-            refused,
-            [
-                "wrong-token",
-                "encryption-required",
-                "key-required",
-                "wrong-key",
-                "no-key",
-                "refused"
-            ]
-        );
+        assert_eq!(refused, ["wrong-token", "encryption-required", "key-required", "wrong-key", "no-key", "refused"]);
     }
 }

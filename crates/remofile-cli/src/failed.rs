@@ -56,18 +56,12 @@ impl Failed {
 
     /// A failure of one of the command's own files.
     pub(crate) fn file(path: &Path, source: impl Into<io::Error>) -> Self {
-        Self::File {
-            path: path.display().to_string(),
-            source: source.into(),
-        }
+        Self::File { path: path.display().to_string(), source: source.into() }
     }
 
     /// For `map_err`: a failure of the operating system.
     pub(crate) fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Self {
-        move |source| Self::System {
-            what,
-            source: source.into(),
-        }
+        move |source| Self::System { what, source: source.into() }
     }
 
     /// How the process ends.
@@ -159,12 +153,7 @@ mod tests {
 
     #[test]
     fn the_unconfigured_message_names_every_variable_and_ends_as_documented() {
-        for name in [
-            "REMOFILE_HOSTNAME",
-            "REMOFILE_PORT",
-            "REMOFILE_TOKEN",
-            "REMOFILE_PUBLIC_KEY",
-        ] {
+        for name in ["REMOFILE_HOSTNAME", "REMOFILE_PORT", "REMOFILE_TOKEN", "REMOFILE_PUBLIC_KEY"] {
             assert!(UNCONFIGURED.contains(name), "{name}");
         }
         assert!(UNCONFIGURED.ends_with("Configure your environment and try again."));

@@ -25,13 +25,7 @@ pub(crate) fn read(path: &Path) -> io::Result<TextFile> {
     let mut text = Zeroizing::new(String::with_capacity(4096));
     let length = File::from(descriptor).take(MAX_BYTES + 1).read_to_string(&mut text)?;
     if length as u64 > MAX_BYTES {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "it is too large for what it should be",
-        ));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large for what it should be"));
     }
-    Ok(TextFile {
-        text,
-        readable_by_others: is_file && stat.st_mode & 0o044 != 0,
-    })
+    Ok(TextFile { text, readable_by_others: is_file && stat.st_mode & 0o044 != 0 })
 }

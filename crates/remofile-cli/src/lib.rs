@@ -29,9 +29,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error).into(),
     };
-    let presentation = output::Presentation {
-        json: arguments.command.wants_json(),
-    };
+    let presentation = output::Presentation { json: arguments.command.wants_json() };
     match secret::hide_token(&raw, &arguments).and_then(|()| commands::run(arguments)) {
         Ok(exit) => exit.into(),
         Err(failed) => {

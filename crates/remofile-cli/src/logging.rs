@@ -9,11 +9,7 @@ pub(crate) fn begin(verbose: u8) -> Result<()> {
         Ok(name) if !name.is_empty() => parse(&name)?,
         _ => of_count(verbose),
     };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
     Ok(())
 }
 
@@ -33,9 +29,7 @@ fn of_count(verbose: u8) -> LevelFilter {
 
 fn parse(name: &str) -> Result<LevelFilter> {
     name.parse().map_err(|_| {
-        Failed::Configuration(format!(
-            "REMOFILE_LOG is {name:?}: it must be off, error, warn, info, debug or trace"
-        ))
+        Failed::Configuration(format!("REMOFILE_LOG is {name:?}: it must be off, error, warn, info, debug or trace"))
     })
 }
 

@@ -39,21 +39,13 @@ pub(crate) fn hide_token(raw: &[OsString], arguments: &Arguments) -> Result<()> 
     if let Some(name) = raw.first() {
         command.arg0(name);
     }
-    command
-        .arg(TOKEN_DESCRIPTOR)
-        .arg(pipe.as_raw_fd().to_string())
-        .args(rest);
-    Err(Failed::system("cannot start this command again without its token")(
-        command.exec(),
-    ))
+    command.arg(TOKEN_DESCRIPTOR).arg(pipe.as_raw_fd().to_string()).args(rest);
+    Err(Failed::system("cannot start this command again without its token")(command.exec()))
 }
 
 /// The program to start again. Its path rather than `/proc/self/exe`, which would name the process `exe`.
 pub(crate) fn own_program() -> PathBuf {
-    std::env::current_exe()
-        .ok()
-        .filter(|path| path.exists())
-        .unwrap_or_else(|| "/proc/self/exe".into())
+    std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into())
 }
 
 /// The arguments after the program's name without the token: the last occurrence that can go without
@@ -88,9 +80,7 @@ pub(crate) fn pipe_with_token(token: &Token) -> Result<OwnedFd> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(Failed::system(what))?;
     fcntl_setfd(&reader, FdFlags::empty()).map_err(Failed::system(what))?;
     // A token fits into any pipe's buffer: 1024 bytes at most.
-    File::from(writer)
-        .write_all(token.reveal().as_bytes())
-        .map_err(Failed::system(what))?;
+    File::from(writer).write_all(token.reveal().as_bytes()).map_err(Failed::system(what))?;
     Ok(reader)
 }
 
@@ -120,17 +110,13 @@ fn first_line(path: &Path) -> Result<Zeroizing<String>> {
     if file.readable_by_others {
         warn_of_readers(path);
     }
-    Ok(Zeroizing::new(
-        file.text.lines().next().unwrap_or_default().trim().to_owned(),
-    ))
+    Ok(Zeroizing::new(file.text.lines().next().unwrap_or_default().trim().to_owned()))
 }
 
 /// Warns that a file with a secret is open to others.
 pub(crate) fn warn_of_readers(path: &Path) {
     let path = path.display();
-    output::warn(&format!(
-        "others can read {path}, which holds a secret (close it with 'chmod 600 {path}')"
-    ));
+    output::warn(&format!("others can read {path}, which holds a secret (close it with 'chmod 600 {path}')"));
 }
 
 #[cfg(test)]
@@ -150,11 +136,7 @@ mod tests {
             ("rmf run secret 6768 secret", "secret", "run secret 6768"),
             ("rmf run d 6768 6768", "6768", "run d 6768"),
             ("rmf start d 0 tok --pidfile tok", "tok", "start d 0 --pidfile tok"),
-            (
-                "rmf list / 1 tok --profile tok --json",
-                "tok",
-                "list / 1 --profile tok --json",
-            ),
+            ("rmf list / 1 tok --profile tok --json", "tok", "list / 1 --profile tok --json"),
             ("rmf list --token tok /tok", "tok", "list /tok"),
             ("rmf upload tok --token=tok", "tok", "upload tok"),
             ("rmf run d 0 -- -tok", "-tok", "run d 0 --"),

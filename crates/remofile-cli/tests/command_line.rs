@@ -27,19 +27,13 @@ fn every_client_command_with_nothing_configured_says_what_is_needed() {
         for name in ["REMOFILE_HOSTNAME", "REMOFILE_PORT", "REMOFILE_TOKEN"] {
             assert!(stderr.contains(name), "{stderr}");
         }
-        assert!(
-            stderr.ends_with("Configure your environment and try again.\n"),
-            "{stderr}"
-        );
+        assert!(stderr.ends_with("Configure your environment and try again.\n"), "{stderr}");
     }
 }
 
 #[test]
 fn an_empty_environment_variable_counts_as_none() {
-    let said = say(remofile()
-        .arg("list")
-        .env("REMOFILE_HOSTNAME", "localhost")
-        .env("REMOFILE_TOKEN", ""));
+    let said = say(remofile().arg("list").env("REMOFILE_HOSTNAME", "localhost").env("REMOFILE_TOKEN", ""));
     assert!(said.fails(1).contains("Configure your environment"));
 }
 
@@ -82,12 +76,7 @@ fn wrong_usage_ends_with_status_2() {
 #[test]
 fn paths_out_of_the_root_directory_are_refused_before_anything_is_sent() {
     for path in ["..", "/..", "/a/../b", "../../etc/passwd", "/a//b", "/a\nb", "/./a", ""] {
-        for arguments in [
-            &["list", path][..],
-            &["remove", path],
-            &["download", path],
-            &["move", path, "/x"],
-        ] {
+        for arguments in [&["list", path][..], &["remove", path], &["download", path], &["move", path, "/x"]] {
             assert!(!run(arguments).fails(2).is_empty(), "{arguments:?}");
         }
     }
@@ -96,10 +85,7 @@ fn paths_out_of_the_root_directory_are_refused_before_anything_is_sent() {
 #[test]
 fn a_relative_destination_of_an_upload_is_refused_with_what_to_write() {
     let stderr = run(&["upload", "a", "dst"]).fails(2);
-    assert!(
-        stderr.starts_with("remofile: ") && stderr.contains("'/dst'"),
-        "{stderr}"
-    );
+    assert!(stderr.starts_with("remofile: ") && stderr.contains("'/dst'"), "{stderr}");
     let error = run(&["upload", "a", "dst", "--json"]).error_object(2);
     assert_eq!(error["kind"], "usage");
 }
@@ -149,10 +135,7 @@ fn a_token_file_that_is_missing_or_empty_is_an_error_with_its_path() {
 #[test]
 fn a_token_as_an_argument_is_as_good_as_any() {
     let stderr = run(&["list", "/", "1", "secret-token"]).fails(1);
-    assert!(
-        stderr.contains("REMOFILE_HOSTNAME") && !stderr.contains("secret-token"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("REMOFILE_HOSTNAME") && !stderr.contains("secret-token"), "{stderr}");
     let stderr = run(&["list", "--token", "a\nb"]).fails(2);
     assert!(stderr.contains("control character"), "{stderr}");
 }
@@ -163,10 +146,7 @@ fn generated_tokens_have_22_letters_and_differ() {
     assert_ne!(one, other);
     for token in [one, other] {
         let token = token.strip_suffix('\n').unwrap();
-        assert!(
-            token.len() == 22 && token.chars().all(|letter| letter.is_ascii_alphanumeric()),
-            "{token}"
-        );
+        assert!(token.len() == 22 && token.chars().all(|letter| letter.is_ascii_alphanumeric()), "{token}");
     }
 }
 
@@ -190,19 +170,9 @@ fn completions_are_for_the_name_they_were_asked_by() {
 #[test]
 fn the_manual_has_every_command_and_nothing_hidden() {
     let manual = run(&["man"]).ok();
-    for command in [
-        "list",
-        "file",
-        "directory",
-        "upload",
-        "download",
-        "remove",
-        "move",
-        "status",
-        "run",
-        "start",
-        "stop",
-    ] {
+    for command in
+        ["list", "file", "directory", "upload", "download", "remove", "move", "status", "run", "start", "stop"]
+    {
         assert!(manual.contains(&format!(".TH remofile-{command} ")), "{command}");
     }
     assert!(!manual.contains("token\\-fd") && !manual.contains("background\\fR"));
@@ -227,12 +197,7 @@ fn help_and_version_are_answers() {
 
 #[test]
 fn a_reader_that_leaves_is_no_error() {
-    let mut child = remofile()
-        .arg("man")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = remofile().arg("man").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
@@ -251,10 +216,7 @@ fn a_full_standard_output_is_an_error() {
 fn stopping_without_a_pidfile_says_so() {
     let directory = directory();
     let stderr = say(remofile().arg("stop").current_dir(directory.path())).fails(1);
-    assert!(
-        stderr.contains("daemon.pid") && stderr.contains("no server"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("daemon.pid") && stderr.contains("no server"), "{stderr}");
 }
 
 #[test]
@@ -276,12 +238,7 @@ fn a_pidfile_that_is_something_else_is_left_alone() {
     let link = directory.path().join("link");
     symlink(&notes, &link).unwrap();
     for path in [&notes, &link, &directory.path().to_owned()] {
-        let start = say(remofile()
-            .arg("start")
-            .arg(directory.path())
-            .arg("0")
-            .arg("--pidfile")
-            .arg(path));
+        let start = say(remofile().arg("start").arg(directory.path()).arg("0").arg("--pidfile").arg(path));
         assert!(start.fails(1).contains("not a pidfile"));
         let stop = say(remofile().args(["stop", "--pidfile"]).arg(path));
         assert!(stop.fails(1).contains("not a pidfile"));

@@ -32,10 +32,7 @@ fn a_wrong_missing_or_needless_key_is_refused() {
     assert_eq!(server.run("list --json").error_object(3)["kind"], "key-required");
 
     let keyless = Server::start(root.path(), &[]);
-    let error = say(keyless
-        .client()
-        .args(["list", "--json", &format!("--public-key={public}")]))
-    .error_object(3);
+    let error = say(keyless.client().args(["list", "--json", &format!("--public-key={public}")])).error_object(3);
     assert_eq!(error["kind"], "no-key");
 }
 
@@ -43,10 +40,7 @@ fn a_wrong_missing_or_needless_key_is_refused() {
 fn plain_sessions_need_both_sides() {
     let root = directory();
     let strict = Server::start(root.path(), &[]);
-    assert_eq!(
-        strict.run("list --no-encryption --json").error_object(3)["kind"],
-        "encryption-required"
-    );
+    assert_eq!(strict.run("list --no-encryption --json").error_object(3)["kind"], "encryption-required");
     let lenient = Server::start(root.path(), &["--no-encryption"]);
     lenient.run("list --no-encryption").ok();
     lenient.run("list").ok();
@@ -58,17 +52,7 @@ fn a_port_nobody_listens_on_is_a_failure_with_advice() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let list = |flags: &[&str]| {
         let mut command = remofile();
-        command
-            .args([
-                "list",
-                "--hostname",
-                "127.0.0.1",
-                "--port",
-                &port.to_string(),
-                "--token",
-                "x",
-            ])
-            .args(flags);
+        command.args(["list", "--hostname", "127.0.0.1", "--port", &port.to_string(), "--token", "x"]).args(flags);
         say(&mut command)
     };
     assert!(list(&[]).fails(1).contains("is the server running"));
@@ -98,14 +82,7 @@ fn a_server_that_never_answers_is_a_timeout() {
 #[test]
 fn a_host_that_does_not_exist_is_named() {
     let mut command = remofile();
-    command.args([
-        "list",
-        "--hostname",
-        "no-such-host.invalid",
-        "--token",
-        support::TOKEN,
-        "--json",
-    ]);
+    command.args(["list", "--hostname", "no-such-host.invalid", "--token", support::TOKEN, "--json"]);
     assert_eq!(say(&mut command).error_object(1)["kind"], "host-not-found");
 }
 
@@ -114,10 +91,7 @@ fn missing_remote_paths_are_named() {
     let root = directory();
     let server = Server::start(root.path(), &[]);
     let error = server.run("list /missing --json").error_object(1);
-    assert_eq!(
-        (&error["kind"], &error["path"]),
-        (&"not-found".into(), &"/missing".into())
-    );
+    assert_eq!((&error["kind"], &error["path"]), (&"not-found".into(), &"/missing".into()));
     assert!(server.run("list /missing").fails(1).starts_with("remofile: /missing: "));
 }
 

@@ -38,14 +38,8 @@ fn a_long_list_has_aligned_columns() {
     for flag in ["-l", "-a", "--all"] {
         let listed = server.run(&format!("list / {flag}")).ok();
         let lines: Vec<&str> = listed.lines().collect();
-        assert!(
-            lines[0].starts_with("[F]  5  20") && lines[0].ends_with("  a.txt"),
-            "{listed}"
-        );
-        assert!(
-            lines[1].starts_with("[D]  0  20") && lines[1].ends_with("  b"),
-            "{listed}"
-        );
+        assert!(lines[0].starts_with("[F]  5  20") && lines[0].ends_with("  a.txt"), "{listed}");
+        assert!(lines[1].starts_with("[D]  0  20") && lines[1].ends_with("  b"), "{listed}");
     }
 }
 
@@ -67,9 +61,7 @@ fn a_list_for_scripts_has_one_object_a_line() {
 fn port_and_token_can_follow_the_directory() {
     let (_root, server) = served_tree();
     let mut command = support::remofile();
-    command
-        .env("REMOFILE_HOSTNAME", "127.0.0.1")
-        .args(["list", "/b", &server.port.to_string(), &server.token]);
+    command.env("REMOFILE_HOSTNAME", "127.0.0.1").args(["list", "/b", &server.port.to_string(), &server.token]);
     assert_eq!(support::say(&mut command).ok(), "c\n");
 }
 
@@ -90,17 +82,9 @@ fn a_reader_that_has_seen_enough_ends_a_list_quietly() {
         write(root.path().join(format!("file-with-a-long-name-{number:05}")), "");
     }
     let server = Server::start(root.path(), &[]);
-    let mut child = server
-        .client()
-        .arg("list")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = server.client().arg("list").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut first)
-        .unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
     assert_eq!(first, "file-with-a-long-name-00000\n");
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
@@ -109,13 +93,7 @@ fn a_reader_that_has_seen_enough_ends_a_list_quietly() {
 #[test]
 fn files_and_directories_are_created_where_they_are_told() {
     let (root, server) = served_tree();
-    for line in [
-        "file one",
-        "file two /b",
-        "file /b/three",
-        "directory d /",
-        "folder e/f /d --parents",
-    ] {
+    for line in ["file one", "file two /b", "file /b/three", "directory d /", "folder e/f /d --parents"] {
         assert_eq!(server.run(line).ok(), "", "{line}");
     }
     for path in ["one", "b/two", "b/three", "d", "d/e/f"] {
@@ -170,10 +148,7 @@ fn moving_renames_or_moves_into_a_directory() {
 fn status_tells_about_the_server() {
     let (_root, server) = served_tree();
     let said = server.run("status").ok();
-    assert!(
-        said.contains(&format!("127.0.0.1:{}", server.port)) && said.contains("nobody"),
-        "{said}"
-    );
+    assert!(said.contains(&format!("127.0.0.1:{}", server.port)) && said.contains("nobody"), "{said}");
     let object: Value = serde_json::from_str(&server.run("status --json").ok()).unwrap();
     assert!(object["round_trip_ms"].is_f64() && object["version"].is_string());
     assert_eq!(object["holders"], serde_json::json!([]));

@@ -40,11 +40,7 @@ fn a_token_given_as_an_argument_is_not_seen_by_ps() {
 fn a_chosen_token_gets_a_warning() {
     let root = directory();
     let mut command = remofile();
-    command
-        .arg("run")
-        .arg(root.path())
-        .args(["0", "my-custom-token"])
-        .stderr(Stdio::piped());
+    command.arg("run").arg(root.path()).args(["0", "my-custom-token"]).stderr(Stdio::piped());
     let mut server = Server::ready(command, root.path());
     server.token = "my-custom-token".into();
     server.run("list").ok();
@@ -52,10 +48,7 @@ fn a_chosen_token_gets_a_warning() {
     assert_eq!(server.wait().code(), Some(0));
     let mut stderr = String::new();
     std::io::Read::read_to_string(&mut server.child.stderr.take().unwrap(), &mut stderr).unwrap();
-    assert!(
-        stderr.contains("generate-token") && !stderr.contains("my-custom-token"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("generate-token") && !stderr.contains("my-custom-token"), "{stderr}");
 }
 
 #[test]
@@ -73,10 +66,7 @@ fn a_server_that_cannot_start_says_why() {
     assert!(run(&["run", "/nonexistent", "0"]).fails(1).contains("/nonexistent"));
     let root = directory();
     let server = Server::start(root.path(), &[]);
-    let again = say(remofile()
-        .args(["run", "--address", "127.0.0.1"])
-        .arg(root.path())
-        .arg(server.port.to_string()));
+    let again = say(remofile().args(["run", "--address", "127.0.0.1"]).arg(root.path()).arg(server.port.to_string()));
     assert!(again.fails(1).contains("cannot listen"));
 }
 
@@ -86,11 +76,7 @@ fn a_read_only_server_refuses_changes() {
     write(root.path().join("a"), "x");
     let server = Server::start(root.path(), &["--read-only"]);
     for line in ["file b", "directory b", "remove /a", "move /a /b"] {
-        assert_eq!(
-            server.run(&format!("{line} --json")).error_object(1)["kind"],
-            "read-only",
-            "{line}"
-        );
+        assert_eq!(server.run(&format!("{line} --json")).error_object(1)["kind"], "read-only", "{line}");
     }
     assert_eq!(server.run("download /a -").ok(), "x");
 }
@@ -118,9 +104,7 @@ impl Background {
     }
 
     fn start(&self, arguments: &[&str]) -> support::Said {
-        say(self
-            .command(&["start", "root", "0", TOKEN, "--address", "127.0.0.1"])
-            .args(arguments))
+        say(self.command(&["start", "root", "0", TOKEN, "--address", "127.0.0.1"]).args(arguments))
     }
 
     fn process(&self) -> u32 {
@@ -137,9 +121,7 @@ impl Drop for Background {
 
 fn list(port: u16) -> support::Said {
     let port = port.to_string();
-    say(remofile()
-        .args(["list", "--hostname", "127.0.0.1", "--port", &port])
-        .env("REMOFILE_TOKEN", TOKEN))
+    say(remofile().args(["list", "--hostname", "127.0.0.1", "--port", &port]).env("REMOFILE_TOKEN", TOKEN))
 }
 
 #[test]
@@ -156,27 +138,13 @@ fn a_server_in_the_background_accepts_connections_when_start_returns_and_none_wh
     let mode = |path: &str| background.path(path).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("daemon.pid"), mode("log")), (0o644, 0o600));
     assert!(!command_line(process).contains(TOKEN));
-    assert_eq!(
-        std::fs::read_link(format!("/proc/{process}/cwd")).unwrap(),
-        Path::new("/")
-    );
-    for (descriptor, target) in [
-        (0, Path::new("/dev/null")),
-        (1, Path::new("/dev/null")),
-        (2, &background.path("log")),
-    ] {
-        assert_eq!(
-            std::fs::read_link(format!("/proc/{process}/fd/{descriptor}")).unwrap(),
-            target,
-            "{descriptor}"
-        );
+    assert_eq!(std::fs::read_link(format!("/proc/{process}/cwd")).unwrap(), Path::new("/"));
+    for (descriptor, target) in [(0, Path::new("/dev/null")), (1, Path::new("/dev/null")), (2, &background.path("log"))]
+    {
+        assert_eq!(std::fs::read_link(format!("/proc/{process}/fd/{descriptor}")).unwrap(), target, "{descriptor}");
     }
 
-    assert!(
-        say(&mut background.command(&["stop"]))
-            .ok()
-            .contains(&process.to_string())
-    );
+    assert!(say(&mut background.command(&["stop"])).ok().contains(&process.to_string()));
     assert!(!background.path("daemon.pid").exists());
     list(port).fails(1);
 }
@@ -199,16 +167,8 @@ fn of_two_starts_at_once_exactly_one_wins() {
     };
     let children = [spawn(), spawn(), spawn()];
     let statuses = children.map(|child| child.wait_with_output().unwrap().status.code());
-    assert_eq!(
-        statuses.iter().filter(|status| **status == Some(0)).count(),
-        1,
-        "{statuses:?}"
-    );
-    assert_eq!(
-        statuses.iter().filter(|status| **status == Some(1)).count(),
-        2,
-        "{statuses:?}"
-    );
+    assert_eq!(statuses.iter().filter(|status| **status == Some(0)).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == Some(1)).count(), 2, "{statuses:?}");
 }
 
 #[test]

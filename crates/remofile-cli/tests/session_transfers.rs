@@ -18,19 +18,12 @@ fn what_is_uploaded_can_be_downloaded_again() {
     let (root, local, server) = pair();
     let content: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
     write(local.path().join("disk image.iso"), &content);
-    let upload = say(server
-        .client()
-        .current_dir(local.path())
-        .args(["upload", "disk image.iso"]));
+    let upload = say(server.client().current_dir(local.path()).args(["upload", "disk image.iso"]));
     assert_eq!(upload.stderr, "");
     assert_eq!(upload.ok(), "");
     assert_eq!(read(root.path().join("disk image.iso")), content);
     mkdir(local.path().join("back"));
-    say(server
-        .client()
-        .current_dir(local.path())
-        .args(["download", "disk image.iso", "back"]))
-    .ok();
+    say(server.client().current_dir(local.path()).args(["download", "disk image.iso", "back"])).ok();
     assert_eq!(read(local.path().join("back/disk image.iso")), content);
 }
 
@@ -42,12 +35,7 @@ fn a_directory_needs_to_be_asked_for_and_is_named_otherwise() {
     write(local.path().join("single"), "y");
     mkdir(root.path().join("dst"));
     let upload = |flags: &[&str]| {
-        say(server
-            .client()
-            .current_dir(local.path())
-            .arg("upload")
-            .args(flags)
-            .args(["single", "tree", "/dst"]))
+        say(server.client().current_dir(local.path()).arg("upload").args(flags).args(["single", "tree", "/dst"]))
     };
     assert!(upload(&[]).fails(23).contains("tree"));
     assert!(root.path().join("dst/single").exists() && !root.path().join("dst/tree").exists());
@@ -56,12 +44,11 @@ fn a_directory_needs_to_be_asked_for_and_is_named_otherwise() {
 
     let back = directory();
     let download = |flags: &[&str]| {
-        say(server
-            .client()
-            .current_dir(back.path())
-            .arg("download")
-            .args(flags)
-            .args(["/dst/single", "/dst/tree", "."]))
+        say(server.client().current_dir(back.path()).arg("download").args(flags).args([
+            "/dst/single",
+            "/dst/tree",
+            ".",
+        ]))
     };
     assert!(download(&[]).fails(23).contains("tree"));
     download(&["-r", "--on-conflict=replace"]).ok();
@@ -73,19 +60,10 @@ fn files_in_the_way_stay_unless_they_are_to_be_replaced() {
     let (root, local, server) = pair();
     write(local.path().join("a"), "new");
     write(root.path().join("a"), "old");
-    let upload = |flags: &[&str]| {
-        say(server
-            .client()
-            .current_dir(local.path())
-            .args(["upload", "a", "/"])
-            .args(flags))
-    };
+    let upload = |flags: &[&str]| say(server.client().current_dir(local.path()).args(["upload", "a", "/"]).args(flags));
     let said = upload(&["--json"]);
     let report: Value = serde_json::from_str(&said.stdout).unwrap();
-    assert_eq!(
-        (&report["files"], &report["failures"][0]["kind"]),
-        (&0.into(), &"already-exists".into())
-    );
+    assert_eq!((&report["files"], &report["failures"][0]["kind"]), (&0.into(), &"already-exists".into()));
     let error = said.error_object(23);
     assert_eq!(error["kind"], "already-exists");
     assert_eq!(read(root.path().join("a")), b"old");
@@ -97,10 +75,7 @@ fn files_in_the_way_stay_unless_they_are_to_be_replaced() {
 fn a_missing_source_is_named_and_the_others_are_sent() {
     let (root, local, server) = pair();
     write(local.path().join("a"), "x");
-    let said = say(server
-        .client()
-        .current_dir(local.path())
-        .args(["upload", "missing", "a", "/"]));
+    let said = say(server.client().current_dir(local.path()).args(["upload", "missing", "a", "/"]));
     assert!(said.fails(23).contains("missing"));
     assert!(root.path().join("a").exists());
 }
@@ -109,16 +84,10 @@ fn a_missing_source_is_named_and_the_others_are_sent() {
 fn a_destination_must_be_an_existing_directory() {
     let (_root, local, server) = pair();
     write(local.path().join("a"), "x");
-    let upload = say(server
-        .client()
-        .current_dir(local.path())
-        .args(["upload", "a", "/missing"]));
+    let upload = say(server.client().current_dir(local.path()).args(["upload", "a", "/missing"]));
     assert!(upload.fails(1).contains("/missing"));
     say(server.client().current_dir(local.path()).args(["upload", "a"])).ok();
-    let download = say(server
-        .client()
-        .current_dir(local.path())
-        .args(["download", "/a", "missing"]));
+    let download = say(server.client().current_dir(local.path()).args(["download", "/a", "missing"]));
     assert!(download.fails(1).contains("missing"));
 }
 
@@ -138,13 +107,8 @@ fn standard_input_and_output_are_streams() {
 fn a_reader_that_has_seen_enough_ends_a_download_quietly() {
     let (root, _local, server) = pair();
     write(root.path().join("big"), vec![7; 8 << 20]);
-    let mut child = server
-        .client()
-        .args(["download", "/big", "-"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        server.client().args(["download", "/big", "-"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = [0; 10];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -165,16 +129,9 @@ fn a_transfer_sums_up_for_scripts() {
     let (_root, local, server) = pair();
     mkdir(local.path().join("tree"));
     write(local.path().join("tree/a"), "12345");
-    let said = say(server
-        .client()
-        .current_dir(local.path())
-        .args(["upload", "-r", "--json", "tree", "/"]))
-    .ok();
+    let said = say(server.client().current_dir(local.path()).args(["upload", "-r", "--json", "tree", "/"])).ok();
     let report: Value = serde_json::from_str(&said).unwrap();
-    assert_eq!(
-        report,
-        serde_json::json!({"files": 1, "directories": 1, "bytes": 5, "failures": []})
-    );
+    assert_eq!(report, serde_json::json!({"files": 1, "directories": 1, "bytes": 5, "failures": []}));
 }
 
 #[test]
@@ -198,20 +155,9 @@ fn an_interrupted_upload_ends_with_status_130_and_leaves_no_file() {
 fn a_server_in_use_is_reported_with_who_uses_it_or_waited_for() {
     let (root, local, server) = pair();
     write(local.path().join("a"), "x");
-    let mut holder = server
-        .client()
-        .args(["upload", "-", "--name", "slow"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut holder = server.client().args(["upload", "-", "--name", "slow"]).stdin(Stdio::piped()).spawn().unwrap();
     while !server.run("status").ok().contains("upload") {}
-    let upload = |flags: &[&str]| {
-        say(server
-            .client()
-            .current_dir(local.path())
-            .args(["upload", "a"])
-            .args(flags))
-    };
+    let upload = |flags: &[&str]| say(server.client().current_dir(local.path()).args(["upload", "a"]).args(flags));
     assert!(upload(&[]).fails(4).contains("upload for"));
     assert_eq!(upload(&["--json"]).error_object(4)["kind"], "busy");
     assert_eq!(upload(&["--wait=1"]).status, Some(4));

@@ -60,9 +60,6 @@ mod tests {
 
     #[test]
     fn the_empty_digest_is_the_published_one() {
-        assert_eq!(
-            digest(b""),
-            0x99aa_06d3_0147_98d8_6001_c324_468d_497f_u128.to_be_bytes()
-        );
+        assert_eq!(digest(b""), 0x99aa_06d3_0147_98d8_6001_c324_468d_497f_u128.to_be_bytes());
     }
 }

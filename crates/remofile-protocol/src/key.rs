@@ -54,9 +54,7 @@ impl PrivateKey {
     #[must_use]
     pub fn generate() -> Self {
         let mut bytes = Zeroizing::new([0u8; 32]);
-        SystemRandom::new()
-            .fill(&mut bytes[..])
-            .expect("the operating system gives random bytes");
+        SystemRandom::new().fill(&mut bytes[..]).expect("the operating system gives random bytes");
         Self(bytes)
     }
 
@@ -122,10 +120,7 @@ fn decode(text: &str) -> Result<Zeroizing<[u8; 32]>, InvalidKey> {
     for (group, out) in text.as_bytes().chunks(5).zip(bytes.chunks_exact_mut(4)) {
         let mut number = 0u64;
         for character in group {
-            let digit = Z85
-                .iter()
-                .position(|known| known == character)
-                .ok_or(InvalidKey::NotZ85)?;
+            let digit = Z85.iter().position(|known| known == character).ok_or(InvalidKey::NotZ85)?;
             number = number * 85 + digit as u64;
         }
         out.copy_from_slice(&u32::try_from(number).map_err(|_| InvalidKey::NotZ85)?.to_be_bytes());

@@ -3,11 +3,7 @@
 //! Each line is a name, a colon and hexadecimal bytes. A new message gets a new line; a line that is
 //! there is never changed.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "tests say what went wrong by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what went wrong by panicking")]
 
 use remofile_protocol::digest::digest;
 use remofile_protocol::transport::{Cipher, LENGTH_BYTES, Opener, Sealer, TAG_BYTES};
@@ -21,10 +17,7 @@ const RECORDS: &str = include_str!("../../../testdata/records.txt");
 const LISTED: &str = include_str!("../../../testdata/listed.txt");
 
 fn lines(text: &str) -> Vec<(&str, String)> {
-    text.lines()
-        .map(|line| line.split_once(": ").unwrap())
-        .map(|(name, bytes)| (name, bytes.to_owned()))
-        .collect()
+    text.lines().map(|line| line.split_once(": ").unwrap()).map(|(name, bytes)| (name, bytes.to_owned())).collect()
 }
 
 /// Both lists must agree in names, order and bytes.
@@ -32,19 +25,11 @@ fn check(frozen: &str, found: &[(&str, Vec<u8>)]) {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let found: Vec<(&str, String)> = found.iter().map(|(name, bytes)| (*name, hex(bytes))).collect();
     let printed: Vec<String> = found.iter().map(|(name, bytes)| format!("{name}: {bytes}")).collect();
-    assert!(
-        lines(frozen) == found,
-        "not as frozen; this is what there is now:\n{}\n",
-        printed.join("\n")
-    );
+    assert!(lines(frozen) == found, "not as frozen; this is what there is now:\n{}\n", printed.join("\n"));
 }
 
 fn request(operation: u64, request: Request, wait_milliseconds: u64) -> Header {
-    Header {
-        operation: OperationId(operation),
-        body: Body::Request(request),
-        wait_milliseconds,
-    }
+    Header { operation: OperationId(operation), body: Body::Request(request), wait_milliseconds }
 }
 
 fn signal(operation: u64, signal: Signal) -> Header {
@@ -61,10 +46,7 @@ fn holder() -> Holder {
 }
 
 fn failure() -> Failure {
-    Failure {
-        holders: Some(vec![holder()]),
-        ..Failure::new(ErrorCode::Busy).at("/a").because("why")
-    }
+    Failure { holders: Some(vec![holder()]), ..Failure::new(ErrorCode::Busy).at("/a").because("why") }
 }
 
 fn entry() -> Entry {
@@ -80,70 +62,17 @@ fn entry() -> Entry {
 fn requests() -> Vec<(&'static str, Header)> {
     let path = || "/a/b".parse().unwrap();
     let root = || "/".parse().unwrap();
-    let download = Request::Download {
-        sources: vec![path(), root()],
-        recursive: true,
-        total: true,
-        credit: 1 << 24,
-    };
-    let upload = Request::Upload {
-        destination: path(),
-        on_conflict: OnConflict::Replace,
-    };
-    let rename = Request::Move {
-        source: path(),
-        destination: root(),
-        replace: true,
-    };
+    let download = Request::Download { sources: vec![path(), root()], recursive: true, total: true, credit: 1 << 24 };
+    let upload = Request::Upload { destination: path(), on_conflict: OnConflict::Replace };
+    let rename = Request::Move { source: path(), destination: root(), replace: true };
     vec![
-        (
-            "list",
-            request(
-                1,
-                Request::List {
-                    path: path(),
-                    recursive: true,
-                },
-                0,
-            ),
-        ),
+        ("list", request(1, Request::List { path: path(), recursive: true }, 0)),
         ("stat", request(2, Request::Stat { path: path() }, 0)),
-        (
-            "create file",
-            request(
-                3,
-                Request::CreateFile {
-                    path: path(),
-                    update: true,
-                },
-                0,
-            ),
-        ),
-        (
-            "make directory",
-            request(
-                4,
-                Request::MakeDirectory {
-                    path: path(),
-                    update: false,
-                    parents: true,
-                },
-                0,
-            ),
-        ),
+        ("create file", request(3, Request::CreateFile { path: path(), update: true }, 0)),
+        ("make directory", request(4, Request::MakeDirectory { path: path(), update: false, parents: true }, 0)),
         ("upload, waiting", request(5, upload, 5000)),
         ("download", request(6, download, 0)),
-        (
-            "remove",
-            request(
-                7,
-                Request::Remove {
-                    path: path(),
-                    recursive: true,
-                },
-                0,
-            ),
-        ),
+        ("remove", request(7, Request::Remove { path: path(), recursive: true }, 0)),
         ("move, waiting for ever", request(8, rename, WAIT_FOREVER)),
         ("status", request(9, Request::Status, 0)),
     ]
@@ -152,47 +81,20 @@ fn requests() -> Vec<(&'static str, Header)> {
 fn items() -> Vec<Item> {
     let modified = Some(Timestamp::new(1_700_000_000, 5));
     vec![
-        Item::Directory {
-            path: "d".into(),
-            mode: Some(0o755),
-        },
-        Item::Begin {
-            path: "d/f".into(),
-            size: Some(3),
-            modified,
-            mode: None,
-        },
+        Item::Directory { path: "d".into(), mode: Some(0o755) },
+        Item::Begin { path: "d/f".into(), size: Some(3), modified, mode: None },
         Item::Data { length: 3 },
         Item::End { digest: digest(b"abc") },
-        Item::Begin {
-            path: "s".into(),
-            size: None,
-            modified: None,
-            mode: None,
-        },
-        Item::Abort {
-            failure: ErrorCode::SourceChanged.into(),
-        },
-        Item::Failed {
-            failure: Failure::new(ErrorCode::InvalidName).at("x"),
-        },
+        Item::Begin { path: "s".into(), size: None, modified: None, mode: None },
+        Item::Abort { failure: ErrorCode::SourceChanged.into() },
+        Item::Failed { failure: Failure::new(ErrorCode::InvalidName).at("x") },
     ]
 }
 
 fn signals() -> Vec<(&'static str, Header)> {
-    let status = StatusReport {
-        agent: "remofile/1".into(),
-        uptime_milliseconds: 7,
-        holders: vec![holder()],
-        waiting: 2,
-    };
-    let done = Done {
-        files: 1,
-        directories: 2,
-        bytes: 3,
-        entry: Some(entry()),
-        status: Some(status),
-    };
+    let status =
+        StatusReport { agent: "remofile/1".into(), uptime_milliseconds: 7, holders: vec![holder()], waiting: 2 };
+    let done = Done { files: 1, directories: 2, bytes: 3, entry: Some(entry()), status: Some(status) };
     vec![
         ("data", signal(5, Signal::Data { items: items() })),
         ("credit", signal(5, Signal::Credit { bytes: 15 << 20 })),
@@ -204,34 +106,9 @@ fn signals() -> Vec<(&'static str, Header)> {
         ("done", signal(9, Signal::Done { done })),
         ("failed", signal(5, Signal::Failed { failure: failure() })),
         ("entries", signal(1, Signal::Entries)),
-        (
-            "item failed",
-            signal(
-                5,
-                Signal::ItemFailed {
-                    failure: ErrorCode::NoSpace.into(),
-                },
-            ),
-        ),
-        (
-            "total",
-            signal(
-                6,
-                Signal::Total {
-                    files: 10_000,
-                    bytes: 40_960_000,
-                },
-            ),
-        ),
-        (
-            "waiting",
-            signal(
-                5,
-                Signal::Waiting {
-                    holders: vec![holder()],
-                },
-            ),
-        ),
+        ("item failed", signal(5, Signal::ItemFailed { failure: ErrorCode::NoSpace.into() })),
+        ("total", signal(6, Signal::Total { files: 10_000, bytes: 40_960_000 })),
+        ("waiting", signal(5, Signal::Waiting { holders: vec![holder()] })),
     ]
 }
 

@@ -36,10 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     client.make_directory(&directory, true, false)?;
 
     let source = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/client.rs"));
-    let replace = UploadOptions {
-        on_conflict: OnConflict::Replace,
-        ..UploadOptions::default()
-    };
+    let replace = UploadOptions { on_conflict: OnConflict::Replace, ..UploadOptions::default() };
     let report = client.upload(&[source], &directory, &replace, &mut Show)?;
     println!("{} file with {} bytes went up", report.files, report.bytes);
 
@@ -52,10 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
 
     let back = std::env::temp_dir();
-    let replace = DownloadOptions {
-        on_conflict: OnConflict::Replace,
-        ..DownloadOptions::default()
-    };
+    let replace = DownloadOptions { on_conflict: OnConflict::Replace, ..DownloadOptions::default() };
     client.download(&["/examples/client.rs".parse()?], &back, &replace, &mut Show)?;
     println!("and came back to {}", Path::new(&back).join("client.rs").display());
     Ok(())

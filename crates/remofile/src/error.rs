@@ -137,11 +137,7 @@ impl From<Failure> for Error {
 
 fn describe_busy(holders: &[Holder]) -> String {
     let who: Vec<String> = holders.iter().map(describe_holder).collect();
-    let who = if who.is_empty() {
-        "somebody else".to_owned()
-    } else {
-        who.join(", ")
-    };
+    let who = if who.is_empty() { "somebody else".to_owned() } else { who.join(", ") };
     format!("the server is in use by {who} (wait for it with '--wait')")
 }
 
@@ -149,8 +145,5 @@ fn describe_busy(holders: &[Holder]) -> String {
 #[must_use]
 pub fn describe_holder(holder: &Holder) -> String {
     let seconds = holder.held_milliseconds / 1000;
-    format!(
-        "{} ({}): {} for {seconds} s",
-        holder.client, holder.address, holder.activity
-    )
+    format!("{} ({}): {} for {seconds} s", holder.client, holder.address, holder.activity)
 }

@@ -32,9 +32,7 @@ fn agent() -> String {
 
 /// User and host, as they are told to a server for others who have to wait.
 fn own_name() -> String {
-    let user = std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_else(|_| "somebody".to_owned());
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
     let host = rustix::system::uname();
     format!("{user}@{}", host.nodename().to_string_lossy())
 }

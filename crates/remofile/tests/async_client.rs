@@ -76,29 +76,20 @@ fn an_interrupt_ends_the_running_call_and_those_in_the_queue() {
     let fixture = Fixture::new();
     let mut holder = Raw::connect(&fixture);
     holder.hold_write();
-    let client = AsyncClient::new(ClientOptions {
-        wait: Wait::Forever,
-        ..fixture.options()
-    })
-    .unwrap();
+    let client = AsyncClient::new(ClientOptions { wait: Wait::Forever, ..fixture.options() }).unwrap();
     let (started, begun) = channel();
     let running = client.call(move |client| {
         started.send(()).unwrap();
         client.create_file(&remote("/new"), false)
     });
-    let queued: Vec<_> = (0..5)
-        .map(|_| client.call(|client| client.create_file(&remote("/new"), false)))
-        .collect();
+    let queued: Vec<_> = (0..5).map(|_| client.call(|client| client.create_file(&remote("/new"), false))).collect();
     begun.recv().unwrap();
     client.interrupt();
     assert!(matches!(block_on(running), Err(Error::Interrupted)));
     for call in queued {
         assert!(matches!(block_on(call), Err(Error::Interrupted)));
     }
-    assert!(matches!(
-        block_on(client.call(|client| client.status())),
-        Err(Error::Interrupted)
-    ));
+    assert!(matches!(block_on(client.call(|client| client.status())), Err(Error::Interrupted)));
     drop(holder);
     assert_serves(&fixture);
 }
@@ -108,12 +99,7 @@ fn several_calls_may_be_one() {
     let fixture = Fixture::new();
     let client = AsyncClient::new(fixture.options()).unwrap();
     let both = client.call(|client| {
-        client.upload_stream(
-            Box::new(&b"content"[..]),
-            &remote("/file"),
-            &UploadOptions::default(),
-            &mut Silent,
-        )?;
+        client.upload_stream(Box::new(&b"content"[..]), &remote("/file"), &UploadOptions::default(), &mut Silent)?;
         Ok(client.stat(&remote("/file"))?.size)
     });
     drop(client);

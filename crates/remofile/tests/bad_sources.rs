@@ -21,16 +21,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 const MIB: u64 = 1024 * 1024;
-const REPLACE: UploadOptions = UploadOptions {
-    recursive: true,
-    on_conflict: OnConflict::Replace,
-    total: true,
-};
-const INTO: DownloadOptions = DownloadOptions {
-    recursive: true,
-    on_conflict: OnConflict::Replace,
-    total: true,
-};
+const REPLACE: UploadOptions = UploadOptions { recursive: true, on_conflict: OnConflict::Replace, total: true };
+const INTO: DownloadOptions = DownloadOptions { recursive: true, on_conflict: OnConflict::Replace, total: true };
 
 fn hollow(path: &Path, size: u64) {
     std::fs::File::create(path).unwrap().set_len(size).unwrap();
@@ -71,17 +63,11 @@ fn a_source_that_changes_while_it_is_uploaded_fails_alone() {
         fixture.write("a", "old");
         hollow(&path, 80 * MIB);
         let mut monitor = AtFirst::transferred(|| change(&path));
-        let report = fixture
-            .client()
-            .upload(&[path.clone(), next.clone()], &remote("/"), &REPLACE, &mut monitor)
-            .unwrap();
+        let report =
+            fixture.client().upload(&[path.clone(), next.clone()], &remote("/"), &REPLACE, &mut monitor).unwrap();
         is_changed(&report, what);
         assert_eq!(std::fs::read(fixture.path("a")).unwrap(), b"old", "{what}");
-        assert_eq!(
-            std::fs::read_dir(fixture.root()).unwrap().count(),
-            2,
-            "{what}: something is left behind"
-        );
+        assert_eq!(std::fs::read_dir(fixture.root()).unwrap().count(), 2, "{what}: something is left behind");
     }
 }
 
@@ -95,22 +81,13 @@ fn a_served_file_that_changes_while_it_is_downloaded_fails_alone() {
         hollow(&path, 80 * MIB);
         let mut monitor = AtFirst::transferred(|| change(&path));
         let sources = [remote("/a"), remote("/b")];
-        let report = fixture
-            .client()
-            .download(&sources, local.path(), &INTO, &mut monitor)
-            .unwrap();
+        let report = fixture.client().download(&sources, local.path(), &INTO, &mut monitor).unwrap();
         is_changed(&report, what);
         assert_eq!(std::fs::read(local.path().join("a")).unwrap(), b"old", "{what}");
-        assert_eq!(
-            std::fs::read_dir(local.path()).unwrap().count(),
-            2,
-            "{what}: something is left behind"
-        );
+        assert_eq!(std::fs::read_dir(local.path()).unwrap().count(), 2, "{what}: something is left behind");
         hollow(&path, 80 * MIB);
         let mut monitor = AtFirst::transferred(|| change(&path));
-        let streamed = fixture
-            .client()
-            .download_stream(&remote("/a"), Box::new(std::io::sink()), &INTO, &mut monitor);
+        let streamed = fixture.client().download_stream(&remote("/a"), Box::new(std::io::sink()), &INTO, &mut monitor);
         assert_eq!(streamed.unwrap_err().kind(), "source-changed", "{what}");
     }
 }
@@ -121,16 +98,10 @@ fn a_source_that_is_removed_while_it_is_sent_arrives_or_fails_as_a_whole() {
     let path = local.path().join("a");
     hollow(&path, 20 * MIB);
     let mut monitor = AtFirst::transferred(|| std::fs::remove_file(&path).unwrap());
-    let report = fixture
-        .client()
-        .upload(std::slice::from_ref(&path), &remote("/"), &REPLACE, &mut monitor)
-        .unwrap();
+    let report = fixture.client().upload(std::slice::from_ref(&path), &remote("/"), &REPLACE, &mut monitor).unwrap();
     match report.failures.as_slice() {
         [] => assert_eq!(std::fs::metadata(fixture.path("a")).unwrap().len(), 20 * MIB),
-        [failure] => assert_eq!(
-            (failure.code, visible(fixture.root()).len()),
-            (ErrorCode::SourceChanged, 0)
-        ),
+        [failure] => assert_eq!((failure.code, visible(fixture.root()).len()), (ErrorCode::SourceChanged, 0)),
         more => panic!("{more:?}"),
     }
 }
@@ -142,56 +113,29 @@ fn what_is_no_file_is_named_and_does_not_block() {
         std::fs::create_dir(root.join("tree")).unwrap();
         fifo(&root.join("tree/fifo"));
         let _socket = std::os::unix::net::UnixListener::bind(root.join("tree/socket")).unwrap();
-        for (link, target) in [
-            ("dangling", "nowhere"),
-            ("loop", "loop"),
-            ("out", "/etc"),
-            ("absolute", "/etc/passwd"),
-        ] {
+        for (link, target) in [("dangling", "nowhere"), ("loop", "loop"), ("out", "/etc"), ("absolute", "/etc/passwd")]
+        {
             std::os::unix::fs::symlink(target, root.join("tree").join(link)).unwrap();
         }
         write(root, "tree/file", "content");
     }
     let into = tempfile::tempdir().unwrap();
-    let report = fixture
-        .client()
-        .download(&[remote("/tree")], into.path(), &INTO, &mut Silent)
-        .unwrap();
+    let report = fixture.client().download(&[remote("/tree")], into.path(), &INTO, &mut Silent).unwrap();
     assert_eq!((report.files, report.failures.len()), (1, 6), "{report:?}");
-    assert!(
-        report
-            .failures
-            .iter()
-            .all(|failure| failure.code == ErrorCode::NotAFile),
-        "{report:?}"
-    );
+    assert!(report.failures.iter().all(|failure| failure.code == ErrorCode::NotAFile), "{report:?}");
     assert_eq!(visible(into.path()), ["tree", "tree/file"]);
     for name in ["fifo", "socket", "dangling", "loop", "out", "absolute"] {
         let source = remote(&format!("/tree/{name}"));
-        let report = fixture
-            .client()
-            .download(std::slice::from_ref(&source), into.path(), &INTO, &mut Silent)
-            .unwrap();
+        let report = fixture.client().download(std::slice::from_ref(&source), into.path(), &INTO, &mut Silent).unwrap();
         assert_eq!((report.files, report.failures.len()), (0, 1), "{name} {report:?}");
-        assert!(
-            fixture
-                .client()
-                .download_stream(&source, Box::new(std::io::sink()), &INTO, &mut Silent)
-                .is_err()
-        );
+        assert!(fixture.client().download_stream(&source, Box::new(std::io::sink()), &INTO, &mut Silent).is_err());
     }
     let server = Fixture::new();
-    let report = server
-        .client()
-        .upload(&[local.path().join("tree")], &remote("/"), &REPLACE, &mut Silent)
-        .unwrap();
+    let report = server.client().upload(&[local.path().join("tree")], &remote("/"), &REPLACE, &mut Silent).unwrap();
     assert_eq!((report.files, report.failures.len()), (1, 6), "{report:?}");
     for name in ["fifo", "socket", "dangling", "loop"] {
         let source = local.path().join("tree").join(name);
-        let report = server
-            .client()
-            .upload(&[source], &remote("/"), &REPLACE, &mut Silent)
-            .unwrap();
+        let report = server.client().upload(&[source], &remote("/"), &REPLACE, &mut Silent).unwrap();
         assert_eq!((report.files, report.failures.len()), (0, 1), "{name} {report:?}");
     }
     assert_eq!(visible(server.root()), ["tree", "tree/file"]);
@@ -207,38 +151,20 @@ fn what_may_not_be_read_is_named_and_the_rest_goes_on() {
     let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     let (secret, open) = (write(local.path(), "a", "secret"), write(local.path(), "b", "open"));
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o0)).unwrap();
-    let report = fixture
-        .client()
-        .upload(&[secret, open], &remote("/"), &REPLACE, &mut Silent)
-        .unwrap();
-    assert_eq!(
-        (report.files, report.failures[0].code),
-        (1, ErrorCode::PermissionDenied)
-    );
+    let report = fixture.client().upload(&[secret, open], &remote("/"), &REPLACE, &mut Silent).unwrap();
+    assert_eq!((report.files, report.failures[0].code), (1, ErrorCode::PermissionDenied));
 }
 
 fn round_trip(fixture: &Fixture, local: &Path, path: &Path) {
-    let up = fixture
-        .client()
-        .upload(&[path.to_owned()], &remote("/"), &REPLACE, &mut Silent)
-        .unwrap();
+    let up = fixture.client().upload(&[path.to_owned()], &remote("/"), &REPLACE, &mut Silent).unwrap();
     assert!(up.failures.is_empty(), "{up:?}");
     let name = path.file_name().unwrap().to_str().unwrap();
     let back = local.join("back");
     std::fs::create_dir_all(&back).unwrap();
-    let down = fixture
-        .client()
-        .download(&[remote(&format!("/{name}"))], &back, &INTO, &mut Silent)
-        .unwrap();
+    let down = fixture.client().download(&[remote(&format!("/{name}"))], &back, &INTO, &mut Silent).unwrap();
     assert!(down.failures.is_empty(), "{down:?}");
-    assert!(
-        std::fs::read(path).unwrap() == std::fs::read(back.join(name)).unwrap(),
-        "{name}"
-    );
-    assert!(
-        std::fs::read(path).unwrap() == std::fs::read(fixture.path(name)).unwrap(),
-        "{name}"
-    );
+    assert!(std::fs::read(path).unwrap() == std::fs::read(back.join(name)).unwrap(), "{name}");
+    assert!(std::fs::read(path).unwrap() == std::fs::read(fixture.path(name)).unwrap(), "{name}");
 }
 
 #[test]
@@ -247,11 +173,7 @@ fn sizes_around_every_limit_go_up_and_come_back() {
     let content = noise(usize::try_from(17 * MIB + 1).unwrap());
     for around in [256 * 1024, MIB, 16 * MIB, 17 * MIB] {
         for size in [around - 1, around, around + 1] {
-            let path = write(
-                local.path(),
-                &size.to_string(),
-                &content[..usize::try_from(size).unwrap()],
-            );
+            let path = write(local.path(), &size.to_string(), &content[..usize::try_from(size).unwrap()]);
             round_trip(&fixture, local.path(), &path);
         }
     }
@@ -306,23 +228,14 @@ fn a_reader_that_fails_or_panics_uploads_nothing() {
     fixture.write("file", "old");
     let mut client = fixture.client();
     for size in [0, 1, 100_000, 5 * MIB] {
-        for way in [
-            || Err(std::io::Error::other("broken")),
-            || panic!("a reader's own panic"),
-        ] {
+        for way in [|| Err(std::io::Error::other("broken")), || panic!("a reader's own panic")] {
             let source = Box::new(Failing(size, way));
-            let error = client
-                .upload_stream(source, &remote("/file"), &REPLACE, &mut Silent)
-                .unwrap_err();
+            let error = client.upload_stream(source, &remote("/file"), &REPLACE, &mut Silent).unwrap_err();
             assert!(matches!(error, Error::Local(_)), "{error:?}");
             assert_eq!(std::fs::read(fixture.path("file")).unwrap(), b"old");
         }
     }
-    assert!(
-        client
-            .upload_stream(Box::new(Cursor::new("new")), &remote("/file"), &REPLACE, &mut Silent)
-            .is_ok()
-    );
+    assert!(client.upload_stream(Box::new(Cursor::new("new")), &remote("/file"), &REPLACE, &mut Silent).is_ok());
     assert_eq!(std::fs::read_dir(fixture.root()).unwrap().count(), 1);
 }
 
@@ -333,25 +246,14 @@ fn a_writer_that_fails_or_panics_fails_the_download() {
     for size in [1, 100_000, 30 * MIB] {
         hollow(&fixture.path("file"), size);
         for left in [0, size / 2] {
-            for way in [
-                || Err(std::io::Error::other("broken")),
-                || panic!("a writer's own panic"),
-            ] {
+            for way in [|| Err(std::io::Error::other("broken")), || panic!("a writer's own panic")] {
                 let sink = Box::new(Failing(left, way));
-                let error = client
-                    .download_stream(&remote("/file"), sink, &INTO, &mut Silent)
-                    .unwrap_err();
+                let error = client.download_stream(&remote("/file"), sink, &INTO, &mut Silent).unwrap_err();
                 assert!(matches!(error, Error::Local(_)), "{error:?}");
             }
         }
         let full = Box::new(OpenOptions::new().write(true).open("/dev/full").unwrap());
-        assert_eq!(
-            client
-                .download_stream(&remote("/file"), full, &INTO, &mut Silent)
-                .unwrap_err()
-                .kind(),
-            "no-space"
-        );
+        assert_eq!(client.download_stream(&remote("/file"), full, &INTO, &mut Silent).unwrap_err().kind(), "no-space");
     }
 }
 
@@ -361,15 +263,9 @@ fn one_source_twice_and_a_file_in_the_way_of_a_directory_are_failures_of_their_o
     let file = write(local.path(), "file", noise(3_000_000));
     write(local.path(), "tree/inner", "x");
     fixture.write("tree", "a file");
-    let options = UploadOptions {
-        recursive: true,
-        ..UploadOptions::default()
-    };
+    let options = UploadOptions { recursive: true, ..UploadOptions::default() };
     let sources = [file.clone(), file, local.path().join("tree")];
-    let report = fixture
-        .client()
-        .upload(&sources, &remote("/"), &options, &mut Silent)
-        .unwrap();
+    let report = fixture.client().upload(&sources, &remote("/"), &options, &mut Silent).unwrap();
     assert_eq!(report.files, 1, "{report:?}");
     assert_eq!(report.failures[0].code, ErrorCode::AlreadyExists);
     assert_eq!(report.failures.len(), 3, "{report:?}");

@@ -19,11 +19,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-const REPLACE: UploadOptions = UploadOptions {
-    recursive: false,
-    on_conflict: OnConflict::Replace,
-    total: false,
-};
+const REPLACE: UploadOptions = UploadOptions { recursive: false, on_conflict: OnConflict::Replace, total: false };
 
 /// Makes a call over a line that comes to harm; also tells how many bytes went up and down.
 fn over<T>(
@@ -32,33 +28,23 @@ fn over<T>(
     call: impl FnOnce(&mut Client) -> Result<T>,
 ) -> (Result<T>, (u64, u64)) {
     let (address, line) = proxy(fixture.address, harm.0, harm.1);
-    let mut client = Client::new(ClientOptions {
-        port: address.port(),
-        ..fixture.options()
-    });
+    let mut client = Client::new(ClientOptions { port: address.port(), ..fixture.options() });
     let result = call(&mut client);
     drop(client);
     (result, line.join().unwrap())
 }
 
 fn patient(fixture: &Fixture) -> Client {
-    Client::new(ClientOptions {
-        wait: Wait::Forever,
-        ..fixture.options()
-    })
+    Client::new(ClientOptions { wait: Wait::Forever, ..fixture.options() })
 }
 
 fn is_loss(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::ConnectionLost(_) | Error::NotRemofile { .. } | Error::Connect { .. }
-    )
+    matches!(error, Error::ConnectionLost(_) | Error::NotRemofile { .. } | Error::Connect { .. })
 }
 
 /// Every harm by a cut before one of these bytes.
 fn cuts(up: impl Iterator<Item = u64>, down: impl Iterator<Item = u64>) -> impl Iterator<Item = (Harm, Harm)> {
-    up.map(|at| (Harm::Cut(at), Harm::None))
-        .chain(down.map(|at| (Harm::None, Harm::Cut(at))))
+    up.map(|at| (Harm::Cut(at), Harm::None)).chain(down.map(|at| (Harm::None, Harm::Cut(at))))
 }
 
 #[test]
@@ -77,10 +63,7 @@ fn a_small_upload_cut_at_any_byte_leaves_the_old_file_or_the_new_one() {
         let mut client = patient(&fixture);
         let size = client.stat(&remote("/file")).unwrap().size;
         let content = std::fs::read(fixture.path("file")).unwrap();
-        assert!(
-            size == 3 && (content == b"new" || result.is_err() && content == b"old"),
-            "{harm:?} {content:?}"
-        );
+        assert!(size == 3 && (content == b"new" || result.is_err() && content == b"old"), "{harm:?} {content:?}");
         upload(&mut client).unwrap();
         assert_eq!(std::fs::read(fixture.path("file")).unwrap(), b"new", "{harm:?}");
     }
@@ -98,12 +81,7 @@ fn every_small_call_ends_when_its_line_is_cut() {
         |client| client.create_file(&remote("/made"), true),
         |client| {
             client
-                .download_stream(
-                    &remote("/file"),
-                    Box::new(std::io::sink()),
-                    &DownloadOptions::default(),
-                    &mut Silent,
-                )
+                .download_stream(&remote("/file"), Box::new(std::io::sink()), &DownloadOptions::default(), &mut Silent)
                 .map(drop)
         },
     ];
@@ -135,19 +113,11 @@ fn a_large_upload_cut_anywhere_leaves_the_old_file_and_trying_again_helps() {
         let mut client = patient(&fixture);
         client.stat(&remote("/file")).unwrap();
         let found = std::fs::read(fixture.path("file")).unwrap();
-        assert!(
-            found == content || result.is_err() && found == b"old",
-            "{harm:?} {} bytes",
-            found.len()
-        );
+        assert!(found == content || result.is_err() && found == b"old", "{harm:?} {} bytes", found.len());
         assert_eq!(upload(&mut client).unwrap().files, 1, "{harm:?}");
         assert!(std::fs::read(fixture.path("file")).unwrap() == content, "{harm:?}");
     }
-    assert_eq!(
-        std::fs::read_dir(fixture.root()).unwrap().count(),
-        1,
-        "a partial was left after its file was stored"
-    );
+    assert_eq!(std::fs::read_dir(fixture.root()).unwrap().count(), 1, "a partial was left after its file was stored");
 }
 
 #[test]
@@ -155,34 +125,21 @@ fn a_download_cut_anywhere_leaves_the_old_file_and_trying_again_helps() {
     let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     let content = noise(3 * 1024 * 1024);
     fixture.write("file", &content);
-    let options = DownloadOptions {
-        on_conflict: OnConflict::Replace,
-        ..DownloadOptions::default()
-    };
+    let options = DownloadOptions { on_conflict: OnConflict::Replace, ..DownloadOptions::default() };
     let download = |client: &mut Client| client.download(&[remote("/file")], local.path(), &options, &mut Silent);
     let (whole, (up, down)) = over(&fixture, (Harm::None, Harm::None), download);
     assert!(whole.is_ok());
-    let downwards = (0..down)
-        .step_by(usize::try_from(down / 30).unwrap())
-        .chain(down - 40..down);
+    let downwards = (0..down).step_by(usize::try_from(down / 30).unwrap()).chain(down - 40..down);
     for harm in cuts((0..up).step_by(11), downwards) {
         write(local.path(), "file", "old");
         let (result, _) = over(&fixture, harm, download);
         assert!(result.as_ref().err().is_none_or(is_loss), "{harm:?} {result:?}");
         let found = std::fs::read(local.path().join("file")).unwrap();
-        assert!(
-            found == content || result.is_err() && found == b"old",
-            "{harm:?} {} bytes",
-            found.len()
-        );
+        assert!(found == content || result.is_err() && found == b"old", "{harm:?} {} bytes", found.len());
         assert_eq!(download(&mut patient(&fixture)).unwrap().files, 1);
         assert!(std::fs::read(local.path().join("file")).unwrap() == content);
     }
-    assert_eq!(
-        std::fs::read_dir(local.path()).unwrap().count(),
-        1,
-        "a partial was left after its file was stored"
-    );
+    assert_eq!(std::fs::read_dir(local.path()).unwrap().count(), 1, "a partial was left after its file was stored");
 }
 
 fn is_farewell(error: &Error) -> bool {
@@ -201,10 +158,7 @@ fn a_server_that_ends_during_an_upload_keeps_the_old_file() {
     let server = Arc::clone(&fixture.server);
     let mut monitor = AtFirst::transferred(move || server.terminate().unwrap());
     let endless = Box::new(std::io::repeat(7));
-    let error = fixture
-        .client()
-        .upload_stream(endless, &remote("/file"), &REPLACE, &mut monitor)
-        .unwrap_err();
+    let error = fixture.client().upload_stream(endless, &remote("/file"), &REPLACE, &mut monitor).unwrap_err();
     assert!(is_farewell(&error), "{error:?}");
     fixture.wait().unwrap();
     assert_eq!(std::fs::read(fixture.path("file")).unwrap(), b"old");
@@ -218,14 +172,8 @@ fn a_server_that_ends_during_a_download_keeps_the_old_file() {
     write(local.path(), "file", "old");
     let server = Arc::clone(&fixture.server);
     let mut monitor = AtFirst::transferred(move || server.terminate().unwrap());
-    let options = DownloadOptions {
-        on_conflict: OnConflict::Replace,
-        ..DownloadOptions::default()
-    };
-    let error = fixture
-        .client()
-        .download(&[remote("/file")], local.path(), &options, &mut monitor)
-        .unwrap_err();
+    let options = DownloadOptions { on_conflict: OnConflict::Replace, ..DownloadOptions::default() };
+    let error = fixture.client().download(&[remote("/file")], local.path(), &options, &mut monitor).unwrap_err();
     assert!(is_farewell(&error), "{error:?}");
     fixture.wait().unwrap();
     assert_eq!(std::fs::read(local.path().join("file")).unwrap(), b"old");
@@ -237,10 +185,7 @@ fn a_server_that_ends_tells_those_who_wait() {
     let mut fixture = Fixture::new();
     let mut holder = common::raw::Raw::connect(&fixture);
     let held = holder.hold_write();
-    let options = ClientOptions {
-        wait: Wait::Forever,
-        ..fixture.options()
-    };
+    let options = ClientOptions { wait: Wait::Forever, ..fixture.options() };
     let waiting = std::thread::spawn(move || Client::new(options).create_file(&remote("/new"), false));
     let mut client = fixture.client();
     while client.status().unwrap().report.waiting != 1 {
@@ -263,29 +208,16 @@ fn an_interrupt_ends_a_call_wherever_it_is_and_the_next_client_works() {
         |client, local, monitor| client.upload(&[local.join("large")], &remote("/"), &REPLACE, monitor),
         |client, _, monitor| client.upload_stream(Box::new(std::io::repeat(0)), &remote("/old"), &REPLACE, monitor),
         |client, local, monitor| {
-            client.download(
-                &[remote("/large")],
-                &local.join("to"),
-                &DownloadOptions::default(),
-                monitor,
-            )
+            client.download(&[remote("/large")], &local.join("to"), &DownloadOptions::default(), monitor)
         },
         |client, _, monitor| {
-            client.download_stream(
-                &remote("/large"),
-                Box::new(std::io::sink()),
-                &DownloadOptions::default(),
-                monitor,
-            )
+            client.download_stream(&remote("/large"), Box::new(std::io::sink()), &DownloadOptions::default(), monitor)
         },
     ];
     std::fs::create_dir(local.path().join("to")).unwrap();
     for call in calls {
         let interrupt = Interrupt::default();
-        let mut client = Client::new(ClientOptions {
-            interrupt: interrupt.clone(),
-            ..fixture.options()
-        });
+        let mut client = Client::new(ClientOptions { interrupt: interrupt.clone(), ..fixture.options() });
         let mut monitor = AtFirst::transferred(|| interrupt.trigger());
         let result = call(&mut client, local.path(), &mut monitor);
         assert!(matches!(result, Err(Error::Interrupted)), "{result:?}");
@@ -309,18 +241,12 @@ fn what_waits_for_a_reader_or_writer_ends_by_interrupt_and_timeout() {
     let fixture = Fixture::new();
     let (_keep, never) = std::sync::mpsc::channel();
     let timeout = Some(std::time::Duration::from_millis(300));
-    let mut client = Client::new(ClientOptions {
-        timeout,
-        ..fixture.options()
-    });
+    let mut client = Client::new(ClientOptions { timeout, ..fixture.options() });
     let result = client.upload_stream(Box::new(Never(never)), &remote("/new"), &REPLACE, &mut Silent);
     assert!(matches!(result, Err(Error::Timeout(_))), "{result:?}");
     let (_keep_too, never) = std::sync::mpsc::channel();
     let interrupt = Interrupt::default();
-    let options = ClientOptions {
-        interrupt: interrupt.clone(),
-        ..fixture.options()
-    };
+    let options = ClientOptions { interrupt: interrupt.clone(), ..fixture.options() };
     std::thread::scope(|scope| {
         let source = Cursor::new(b"begun").chain(Never(never));
         let call = scope.spawn(move || {

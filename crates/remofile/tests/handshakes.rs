@@ -32,10 +32,7 @@ fn refusal(options: ClientOptions) -> Refusal {
 #[test]
 fn a_wrong_token_is_refused_and_the_right_one_served() {
     let fixture = Fixture::new();
-    let wrong = ClientOptions {
-        token: Token::generate(),
-        ..fixture.options()
-    };
+    let wrong = ClientOptions { token: Token::generate(), ..fixture.options() };
     assert_eq!(refusal(wrong), Refusal::Token);
     assert_serves(&fixture);
 }
@@ -44,59 +41,23 @@ fn a_wrong_token_is_refused_and_the_right_one_served() {
 fn keys_have_to_match() {
     let (key, other) = (PrivateKey::generate(), PrivateKey::generate());
     let keyed = Fixture::with(|options| options.private_key = Some(key.clone()));
-    let with = |key: Option<&PrivateKey>| ClientOptions {
-        public_key: key.map(PrivateKey::public),
-        ..keyed.options()
-    };
+    let with = |key: Option<&PrivateKey>| ClientOptions { public_key: key.map(PrivateKey::public), ..keyed.options() };
     assert_eq!(refusal(with(None)), Refusal::KeyRequired);
     assert_eq!(refusal(with(Some(&other))), Refusal::Key);
-    assert_eq!(
-        refusal(ClientOptions {
-            plain: true,
-            ..with(Some(&key))
-        }),
-        Refusal::EncryptionRequired
-    );
+    assert_eq!(refusal(ClientOptions { plain: true, ..with(Some(&key)) }), Refusal::EncryptionRequired);
     assert!(Client::new(with(Some(&key))).status().is_ok());
     let keyless = Fixture::new();
-    assert_eq!(
-        refusal(ClientOptions {
-            public_key: Some(key.public()),
-            ..keyless.options()
-        }),
-        Refusal::NoKey
-    );
+    assert_eq!(refusal(ClientOptions { public_key: Some(key.public()), ..keyless.options() }), Refusal::NoKey);
 }
 
 #[test]
 fn a_plain_session_needs_both_sides() {
     let encrypted = Fixture::new();
-    assert_eq!(
-        refusal(ClientOptions {
-            plain: true,
-            ..encrypted.options()
-        }),
-        Refusal::EncryptionRequired
-    );
+    assert_eq!(refusal(ClientOptions { plain: true, ..encrypted.options() }), Refusal::EncryptionRequired);
     let plain = Fixture::with(|options| options.allow_plain = true);
-    let status = Client::new(ClientOptions {
-        plain: true,
-        ..plain.options()
-    })
-    .status()
-    .unwrap();
-    assert!(
-        status.cipher.contains("authent") || status.cipher.contains("plain"),
-        "{}",
-        status.cipher
-    );
-    assert!(
-        !Client::new(plain.options())
-            .status()
-            .unwrap()
-            .cipher
-            .contains("authent")
-    );
+    let status = Client::new(ClientOptions { plain: true, ..plain.options() }).status().unwrap();
+    assert!(status.cipher.contains("authent") || status.cipher.contains("plain"), "{}", status.cipher);
+    assert!(!Client::new(plain.options()).status().unwrap().cipher.contains("authent"));
 }
 
 #[test]
@@ -106,17 +67,9 @@ fn a_flipped_bit_ends_the_session_and_leaves_no_file() {
         let fixture = Fixture::with(|options| options.allow_plain = plain);
         let positions = (0..1000).step_by(41).chain((1000..100_000).step_by(9_973));
         for (at, up) in positions.flat_map(|at| [(at, true), (at, false)]) {
-            let harm = if up {
-                (Harm::Flip(at), Harm::None)
-            } else {
-                (Harm::None, Harm::Flip(at))
-            };
+            let harm = if up { (Harm::Flip(at), Harm::None) } else { (Harm::None, Harm::Flip(at)) };
             let (address, line) = proxy(fixture.address, harm.0, harm.1);
-            let options = ClientOptions {
-                port: address.port(),
-                plain,
-                ..fixture.options()
-            };
+            let options = ClientOptions { port: address.port(), plain, ..fixture.options() };
             let source = Box::new(std::io::Cursor::new(content.clone()));
             let name = format!("{at}-{up}");
             let path = remote(&format!("/{name}"));
@@ -172,10 +125,7 @@ fn a_server_takes_no_harm_from_what_is_no_handshake() {
         magic(&[0; 3_000_000]),
     ] {
         let answer = say(fixture.address, &bytes);
-        assert!(
-            answer.is_empty() || answer.starts_with(&MAGIC) && answer[8] != 0,
-            "{answer:?}"
-        );
+        assert!(answer.is_empty() || answer.starts_with(&MAGIC) && answer[8] != 0, "{answer:?}");
     }
     assert_serves(&fixture);
 }
@@ -183,10 +133,7 @@ fn a_server_takes_no_harm_from_what_is_no_handshake() {
 #[test]
 fn a_greeting_may_come_a_byte_at_a_time() {
     let fixture = Fixture::new();
-    let credentials = ClientCredentials {
-        token: fixture.token.stretch(),
-        server: None,
-    };
+    let credentials = ClientCredentials { token: fixture.token.stretch(), server: None };
     let hello = ClientHello::new(Cipher::offer(false), "", &"long name ".repeat(100));
     let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
     let mut stream = TcpStream::connect(fixture.address).unwrap();
@@ -219,10 +166,7 @@ fn thousands_of_useless_connections_do_not_keep_a_client_out() {
 #[test]
 fn who_used_a_wrong_token_and_goes_on_talking_keeps_nobody_waiting() {
     let fixture = Fixture::new();
-    let credentials = ClientCredentials {
-        token: Token::generate().stretch(),
-        server: None,
-    };
+    let credentials = ClientCredentials { token: Token::generate().stretch(), server: None };
     let (_, first) = ClientHandshake::start(&credentials, ClientHello::new(Cipher::offer(false), "", ""));
     let talkers: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(fixture.address).unwrap()).collect();
     let talk = noise(1024 * 1024);
@@ -287,10 +231,7 @@ fn a_client_says_what_answers_in_place_of_a_server() {
         assert!(matches!(error, Error::NotRemofile { .. }), "{bytes:?}: {error:?}");
     }
     let zeromq = answers(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL");
-    assert!(
-        matches!(&zeromq, Error::NotRemofile { what, .. } if what.contains("ZeroMQ")),
-        "{zeromq:?}"
-    );
+    assert!(matches!(&zeromq, Error::NotRemofile { what, .. } if what.contains("ZeroMQ")), "{zeromq:?}");
     for refusal in Refusal::ALL {
         let bytes: &'static [u8] = refusal.to_bytes().leak();
         assert!(matches!(answers(bytes), Error::Refused(told) if told == *refusal));
@@ -314,13 +255,7 @@ fn a_server_that_never_answers_costs_no_more_than_the_timeout() {
 fn a_port_that_nobody_listens_on_is_no_connection() {
     let mut fixture = Fixture::new();
     fixture.stop().unwrap();
-    assert!(matches!(
-        Client::connect(fixture.options()).unwrap_err(),
-        Error::Connect { .. }
-    ));
-    let nowhere = ClientOptions {
-        hostname: "name.invalid".to_owned(),
-        ..fixture.options()
-    };
+    assert!(matches!(Client::connect(fixture.options()).unwrap_err(), Error::Connect { .. }));
+    let nowhere = ClientOptions { hostname: "name.invalid".to_owned(), ..fixture.options() };
     assert!(matches!(Client::connect(nowhere).unwrap_err(), Error::Resolve { .. }));
 }

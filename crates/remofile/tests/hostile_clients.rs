@@ -24,11 +24,7 @@ const MIB: usize = 1024 * 1024;
 type Script = fn(&mut Raw);
 
 fn status(operation: u64) -> Header {
-    Header {
-        operation: OperationId(operation),
-        body: Body::Request(Request::Status),
-        wait_milliseconds: 0,
-    }
+    Header { operation: OperationId(operation), body: Body::Request(Request::Status), wait_milliseconds: 0 }
 }
 
 /// What no session survives.
@@ -64,10 +60,7 @@ const BREACHES: &[(&str, Script)] = &[
         raw.header_bytes(b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff\x00\x01", &[]);
     }),
     ("2^64 - 1 items", |raw| {
-        raw.header_bytes(
-            b"\xa2\x00\x01\x01\x82\x10\xa1\x00\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
-            &[],
-        );
+        raw.header_bytes(b"\xa2\x00\x01\x01\x82\x10\xa1\x00\x9b\xff\xff\xff\xff\xff\xff\xff\xff", &[]);
     }),
     ("arrays in arrays without end", |raw| {
         raw.header_bytes(&[&b"\xa3\x18\x63"[..], &[0x81; 100_000]].concat(), &[]);
@@ -104,10 +97,7 @@ const BREACHES: &[(&str, Script)] = &[
         raw.data(FIRST, vec![begin("file", None), piece(MIB + 1)], &noise(MIB + 1));
     }),
     ("more than the credit", |raw| {
-        raw.request(Request::List {
-            path: remote("/"),
-            recursive: true,
-        });
+        raw.request(Request::List { path: remote("/"), recursive: true });
         let operation = raw.request_waiting(upload_to("/missing"), 0);
         raw.request(upload_to("/"));
         assert!(raw.outcome(operation).unwrap().is_err());
@@ -126,11 +116,7 @@ const BREACHES: &[(&str, Script)] = &[
     }),
     ("a sum of items beyond 32 bits", |raw| {
         raw.request(upload_to("/"));
-        raw.data(
-            FIRST,
-            vec![begin("file", None), piece(u32::MAX as usize), piece(4)],
-            b"abc",
-        );
+        raw.data(FIRST, vec![begin("file", None), piece(u32::MAX as usize), piece(4)], b"abc");
     }),
     ("data before its request", |raw| {
         raw.data(FIRST, raw::file("file", b"x"), b"x");
@@ -187,20 +173,13 @@ fn what_a_later_version_may_say_is_answered_or_skipped() {
     raw.header_bytes(b"\xa3\x00\x02\x01\x82\x09\xa1\x18\x63\x80\x18\x64\xf6", &[]);
     assert!(raw.outcome(OperationId(2)).unwrap().is_ok());
     for (number, path) in [(3, "/../etc"), (4, "relative"), (5, "/a//b"), (6, "/a\0b"), (7, "")] {
-        let header = [
-            &[0xa2, 0, number, 1, 0x82, 2, 0xa1, 0, 0x60 + path.len() as u8],
-            path.as_bytes(),
-        ]
-        .concat();
+        let header = [&[0xa2, 0, number, 1, 0x82, 2, 0xa1, 0, 0x60 + path.len() as u8], path.as_bytes()].concat();
         raw.header_bytes(&header, &[]);
         let failure = raw.outcome(OperationId(number.into())).unwrap().unwrap_err();
         assert_eq!(failure.code, ErrorCode::InvalidName, "{path}");
     }
     raw.header_bytes(b"\xa2\x00\x08\x01\x82\x02\xa0", &[]);
-    assert_eq!(
-        raw.outcome(OperationId(8)).unwrap().unwrap_err().code,
-        ErrorCode::BadRequest
-    );
+    assert_eq!(raw.outcome(OperationId(8)).unwrap().unwrap_err().code, ErrorCode::BadRequest);
     assert!(!raw.was_ended());
 }
 
@@ -226,13 +205,8 @@ fn upload(raw: &mut Raw, items: Vec<Item>, payload: &[u8], finish: bool) -> (Res
 fn items_in_no_sensible_order_end_the_upload_and_keep_the_session() {
     let fixture = Fixture::new();
     let mut raw = Raw::connect(&fixture);
-    let directory = || Item::Directory {
-        path: "directory".to_owned(),
-        mode: None,
-    };
-    let abort = || Item::Abort {
-        failure: ErrorCode::Cancelled.into(),
-    };
+    let directory = || Item::Directory { path: "directory".to_owned(), mode: None };
+    let abort = || Item::Abort { failure: ErrorCode::Cancelled.into() };
     for (items, finish) in [
         (vec![piece(3)], false),
         (vec![end(b"")], false),
@@ -243,27 +217,16 @@ fn items_in_no_sensible_order_end_the_upload_and_keep_the_session() {
         (vec![begin("file", Some(3)), piece(3)], true),
         (vec![begin("../file", Some(3)), piece(3)], true),
         (vec![begin("../file", Some(3)), piece(3), directory()], false),
-        (
-            vec![begin("../file", Some(3)), piece(3), end(b"abc"), end(b"abc")],
-            false,
-        ),
+        (vec![begin("../file", Some(3)), piece(3), end(b"abc"), end(b"abc")], false),
         (vec![begin("file", Some(3)), piece(3), abort(), abort()], false),
     ] {
         let shown = format!("{items:?}");
-        let payload = if items.iter().any(|item| matches!(item, Item::Data { .. })) {
-            &b"abc"[..]
-        } else {
-            b""
-        };
+        let payload = if items.iter().any(|item| matches!(item, Item::Data { .. })) { &b"abc"[..] } else { b"" };
         let (ended, _) = upload(&mut raw, items, payload, finish);
         assert_eq!(ended.unwrap_err().code, ErrorCode::BadRequest, "{shown}");
     }
-    let listing = raw.request(Request::Download {
-        sources: vec![remote("/")],
-        recursive: false,
-        total: false,
-        credit: 0,
-    });
+    let listing =
+        raw.request(Request::Download { sources: vec![remote("/")], recursive: false, total: false, credit: 0 });
     raw.data(listing, raw::file("file", b"x"), b"x");
     raw.signal(listing, Signal::Finish);
     assert!(raw.outcome(listing).is_some());
@@ -308,17 +271,11 @@ fn no_item_path_leads_out_of_the_root_or_to_what_is_staged() {
         &long,
         &deep,
     ] {
-        for items in [
-            raw::file(path, b"evil"),
-            vec![begin(path, None), piece(4), end(b"evil")],
-        ] {
+        for items in [raw::file(path, b"evil"), vec![begin(path, None), piece(4), end(b"evil")]] {
             let (ended, failed) = upload(&mut raw, items, b"evil", true);
             assert_eq!((ended.unwrap().files, failed.len()), (0, 1), "{path:?} {failed:?}");
         }
-        let items = vec![Item::Directory {
-            path: path.to_owned(),
-            mode: Some(0o777),
-        }];
+        let items = vec![Item::Directory { path: path.to_owned(), mode: Some(0o777) }];
         let (ended, failed) = upload(&mut raw, items, b"", true);
         assert_eq!((ended.unwrap().directories, failed.len()), (0, 1), "{path:?}");
     }
@@ -375,12 +332,7 @@ fn times_and_modes_may_be_as_odd_as_they_like() {
     let mut raw = Raw::connect(&fixture);
     for seconds in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX] {
         let modified = Some(Timestamp::new(seconds, 999_999_999));
-        let begin = Item::Begin {
-            path: "odd".to_owned(),
-            size: Some(0),
-            modified,
-            mode: Some(u32::MAX),
-        };
+        let begin = Item::Begin { path: "odd".to_owned(), size: Some(0), modified, mode: Some(u32::MAX) };
         let (ended, _) = upload(&mut raw, vec![begin, end(b"")], b"", true);
         assert!(ended.is_ok());
     }
@@ -396,12 +348,7 @@ fn three_hundred_operations_at_once_are_too_many_and_all_are_answered() {
     let fixture = Fixture::new();
     fixture.write("file", noise(100));
     let mut raw = Raw::connect(&fixture);
-    let blocked = || Request::Download {
-        sources: vec![remote("/file")],
-        recursive: false,
-        total: false,
-        credit: 0,
-    };
+    let blocked = || Request::Download { sources: vec![remote("/file")], recursive: false, total: false, credit: 0 };
     let operations: Vec<OperationId> = (0..300).map(|_| raw.request(blocked())).collect();
     for operation in &operations[256..] {
         assert_eq!(raw.outcome(*operation).unwrap().unwrap_err().code, ErrorCode::TooMany);
@@ -419,9 +366,7 @@ fn three_hundred_operations_at_once_are_too_many_and_all_are_answered() {
 fn a_flood_of_small_messages_is_answered_or_dropped_and_hurts_nobody() {
     let fixture = Fixture::new();
     let mut raw = Raw::connect(&fixture);
-    let over = raw.request(Request::Stat {
-        path: remote("/missing"),
-    });
+    let over = raw.request(Request::Stat { path: remote("/missing") });
     assert!(raw.outcome(over).unwrap().is_err());
     let mut sender = raw.stream.try_clone().unwrap();
     let mut flood = Vec::new();
@@ -456,19 +401,10 @@ fn a_client_that_leaves_at_any_stage_of_an_upload_leaves_nothing_behind() {
         for half_a_record in [false, true] {
             let mut raw = Raw::connect(&fixture);
             if stage > 0 {
-                raw.request(Request::Upload {
-                    destination: remote("/"),
-                    on_conflict: OnConflict::Replace,
-                });
+                raw.request(Request::Upload { destination: remote("/"), on_conflict: OnConflict::Replace });
             }
             let messages = [
-                (
-                    vec![Item::Directory {
-                        path: "made".to_owned(),
-                        mode: None,
-                    }],
-                    &[][..],
-                ),
+                (vec![Item::Directory { path: "made".to_owned(), mode: None }], &[][..]),
                 (vec![begin("old", Some(content.len() as u64))], &[]),
                 (vec![piece(parts[0])], &content[..parts[0]]),
                 (vec![piece(parts[1])], &content[parts[0]..]),
@@ -480,12 +416,7 @@ fn a_client_that_leaves_at_any_stage_of_an_upload_leaves_nothing_behind() {
             if stage == 6 {
                 raw.data(
                     FIRST,
-                    vec![
-                        Item::Abort {
-                            failure: ErrorCode::Cancelled.into(),
-                        },
-                        begin("another", None),
-                    ],
+                    vec![Item::Abort { failure: ErrorCode::Cancelled.into() }, begin("another", None)],
                     &[],
                 );
             }
@@ -498,10 +429,7 @@ fn a_client_that_leaves_at_any_stage_of_an_upload_leaves_nothing_behind() {
             assert_serves(&fixture);
             assert_eq!(std::fs::read(fixture.path("old")).unwrap(), b"old");
             let seen = visible(fixture.root());
-            assert!(
-                seen.iter().all(|name| ["made", "old"].contains(&name.as_str())),
-                "{stage}: {seen:?}"
-            );
+            assert!(seen.iter().all(|name| ["made", "old"].contains(&name.as_str())), "{stage}: {seen:?}");
         }
     }
     let mut client = fixture.client();

@@ -32,10 +32,7 @@ fn lied_to(script: impl FnOnce(&mut Raw, OperationId) + Send + 'static) -> (Clie
             script(&mut raw, operation);
         }
     });
-    (
-        Client::new(ClientOptions::new("127.0.0.1", address.port(), token)),
-        server,
-    )
+    (Client::new(ClientOptions::new("127.0.0.1", address.port(), token)), server)
 }
 
 /// Until the client leaves; a client that waits for more than it was told hangs here.
@@ -57,11 +54,7 @@ fn download(sources: &[&str], destination: &Path, messages: Vec<(Vec<Item>, Vec<
         done(raw, operation);
     });
     let sources: Vec<_> = sources.iter().map(|source| remote(source)).collect();
-    let options = DownloadOptions {
-        recursive: true,
-        on_conflict: OnConflict::Replace,
-        total: false,
-    };
+    let options = DownloadOptions { recursive: true, on_conflict: OnConflict::Replace, total: false };
     let result = client.download(&sources, destination, &options, &mut Silent);
     drop(client);
     server.join().unwrap();
@@ -75,12 +68,8 @@ fn download_stream(messages: Vec<(Vec<Item>, Vec<u8>)>) -> Result<TransferReport
         }
         done(raw, operation);
     });
-    let result = client.download_stream(
-        &remote("/file"),
-        Box::new(std::io::sink()),
-        &DownloadOptions::default(),
-        &mut Silent,
-    );
+    let result =
+        client.download_stream(&remote("/file"), Box::new(std::io::sink()), &DownloadOptions::default(), &mut Silent);
     drop(client);
     server.join().unwrap();
     result
@@ -121,10 +110,7 @@ fn nothing_is_written_outside_the_destination() {
         &"n".repeat(256),
         "x/",
     ] {
-        let directory = Item::Directory {
-            path: path.to_owned(),
-            mode: Some(0o777),
-        };
+        let directory = Item::Directory { path: path.to_owned(), mode: Some(0o777) };
         for (items, payload) in [
             (raw::file(path, b"evil"), &b"evil"[..]),
             (vec![begin(path, None), piece(4), end(b"evil")], b"evil"),
@@ -139,12 +125,7 @@ fn nothing_is_written_outside_the_destination() {
     // A link in the way of a file is replaced; what it leads to stays.
     let target = write(outside.path(), "target", "theirs");
     std::os::unix::fs::symlink(&target, destination.join("file")).unwrap();
-    download(
-        &["/file"],
-        &destination,
-        vec![(raw::file("file", b"new"), b"new".to_vec())],
-    )
-    .unwrap();
+    download(&["/file"], &destination, vec![(raw::file("file", b"new"), b"new".to_vec())]).unwrap();
     assert_eq!(std::fs::read(&target).unwrap(), b"theirs");
     assert_eq!(std::fs::read(destination.join("file")).unwrap(), b"new");
 }
@@ -155,32 +136,16 @@ fn a_server_does_not_choose_which_files_it_writes() {
     write(destination.path(), ".profile", "mine");
     for path in [".profile", "new", "fil", "file2", ".ssh/rc", "dir/file"] {
         let items = raw::file(path, b"evil");
-        let result = download(
-            &["/some/file", "/other"],
-            destination.path(),
-            vec![(items, b"evil".to_vec())],
-        );
+        let result = download(&["/some/file", "/other"], destination.path(), vec![(items, b"evil".to_vec())]);
         assert!(is_protocol(&result), "{path}: {result:?}");
-        let items = vec![Item::Directory {
-            path: path.to_owned(),
-            mode: None,
-        }];
-        assert!(is_protocol(&download(
-            &["/file"],
-            destination.path(),
-            vec![(items, Vec::new())]
-        )));
+        let items = vec![Item::Directory { path: path.to_owned(), mode: None }];
+        assert!(is_protocol(&download(&["/file"], destination.path(), vec![(items, Vec::new())])));
     }
     let (mut client, server) = lied_to(|raw, operation| {
         raw.data(operation, raw::file("file/inner", b"evil"), b"evil");
         until_left(raw);
     });
-    let flat = client.download(
-        &[remote("/file")],
-        destination.path(),
-        &DownloadOptions::default(),
-        &mut Silent,
-    );
+    let flat = client.download(&[remote("/file")], destination.path(), &DownloadOptions::default(), &mut Silent);
     assert!(is_protocol(&flat));
     server.join().unwrap();
     assert_eq!(visible(destination.path()), [".profile"]);
@@ -191,14 +156,7 @@ fn a_server_does_not_choose_which_files_it_writes() {
 fn what_is_not_as_announced_is_not_stored() {
     let destination = tempfile::tempdir().unwrap();
     write(destination.path(), "file", "old");
-    for size in [
-        None,
-        Some(900_000),
-        Some(899_999),
-        Some(900_001),
-        Some(3_000_000),
-        Some(u64::MAX),
-    ] {
+    for size in [None, Some(900_000), Some(899_999), Some(900_001), Some(3_000_000), Some(u64::MAX)] {
         let content = noise(900_000);
         let digest = if size.is_none() || size == Some(900_000) {
             [7; 16]
@@ -219,13 +177,8 @@ fn what_is_not_as_announced_is_not_stored() {
 #[test]
 fn items_in_no_sensible_order_end_the_download() {
     let destination = tempfile::tempdir().unwrap();
-    let directory = || Item::Directory {
-        path: "file".to_owned(),
-        mode: None,
-    };
-    let abort = || Item::Abort {
-        failure: ErrorCode::Cancelled.into(),
-    };
+    let directory = || Item::Directory { path: "file".to_owned(), mode: None };
+    let abort = || Item::Abort { failure: ErrorCode::Cancelled.into() };
     for items in [
         vec![piece(1)],
         vec![end(b"")],
@@ -237,11 +190,8 @@ fn items_in_no_sensible_order_end_the_download() {
         vec![begin("file", Some(1)), abort(), abort()],
     ] {
         let shown = format!("{items:?}");
-        let payload = if items.iter().any(|item| matches!(item, Item::Data { .. })) {
-            b"x".to_vec()
-        } else {
-            Vec::new()
-        };
+        let payload =
+            if items.iter().any(|item| matches!(item, Item::Data { .. })) { b"x".to_vec() } else { Vec::new() };
         let result = download(&["/file"], destination.path(), vec![(items.clone(), payload.clone())]);
         assert!(is_protocol(&result), "{shown} {result:?}");
         let result = download_stream(vec![(items, payload)]);
@@ -256,14 +206,7 @@ fn items_in_no_sensible_order_end_the_download() {
 
 #[test]
 fn pieces_of_one_message_are_written_once_each() {
-    let items = vec![
-        begin("file", Some(6)),
-        piece(2),
-        piece(0),
-        piece(0),
-        piece(4),
-        end(b"abcdef"),
-    ];
+    let items = vec![begin("file", Some(6)), piece(2), piece(0), piece(0), piece(4), end(b"abcdef")];
     let report = download_stream(vec![(items, b"abcdef".to_vec())]).unwrap();
     assert_eq!((report.files, report.bytes), (1, 6));
 }
@@ -279,12 +222,7 @@ fn answers_that_do_not_belong_to_a_call_end_it_at_once() {
             raw.data(operation, raw::file("file", b"x"), b"x");
         }),
         ("a failed item", |raw, operation| {
-            raw.signal(
-                operation,
-                Signal::ItemFailed {
-                    failure: ErrorCode::NotFound.into(),
-                },
-            );
+            raw.signal(operation, Signal::ItemFailed { failure: ErrorCode::NotFound.into() });
         }),
         ("an operation that nobody began", |raw, _| {
             raw.signal(OperationId(9), Signal::Done { done: Done::default() });
@@ -328,13 +266,7 @@ fn answers_that_do_not_belong_to_a_call_end_it_at_once() {
 
 #[test]
 fn a_listing_that_makes_no_sense_ends_at_once() {
-    for payload in [
-        &b"\xff"[..],
-        b"\x82\x00\xa0",
-        b"\x82\x02\xa0",
-        b"\x82\x01\xa1",
-        &noise(500),
-    ] {
+    for payload in [&b"\xff"[..], b"\x82\x00\xa0", b"\x82\x02\xa0", b"\x82\x01\xa1", &noise(500)] {
         let payload = payload.to_vec();
         let (mut client, server) = lied_to(move |raw, operation| {
             raw.send(&Header::signal(operation, Signal::Entries), &payload);
@@ -359,12 +291,8 @@ fn more_than_was_credited_ends_the_download() {
     });
     // A writer that takes nothing grants no credit.
     let (hold, held) = std::sync::mpsc::channel();
-    let result = client.download_stream(
-        &remote("/file"),
-        Box::new(Stuck(held)),
-        &DownloadOptions::default(),
-        &mut Silent,
-    );
+    let result =
+        client.download_stream(&remote("/file"), Box::new(Stuck(held)), &DownloadOptions::default(), &mut Silent);
     assert!(is_protocol(&result), "{result:?}");
     drop((hold, client));
     server.join().unwrap();
@@ -397,19 +325,10 @@ fn a_server_that_leaves_in_the_middle_of_a_file_leaves_nothing_visible() {
             };
             let (mut client, server) = lied_to(script);
             let error = client
-                .download(
-                    &[remote("/file")],
-                    destination.path(),
-                    &DownloadOptions::default(),
-                    &mut Silent,
-                )
+                .download(&[remote("/file")], destination.path(), &DownloadOptions::default(), &mut Silent)
                 .unwrap_err();
             server.join().unwrap();
-            assert_eq!(
-                error.kind(),
-                if goodbye { "shutting-down" } else { "connection-lost" },
-                "{error:?}"
-            );
+            assert_eq!(error.kind(), if goodbye { "shutting-down" } else { "connection-lost" }, "{error:?}");
             assert_eq!(visible(destination.path()), [""; 0]);
             let (mut client, server) = lied_to(script);
             let streamed = client.download_stream(
@@ -447,27 +366,14 @@ fn failures_of_items_that_were_never_sent_do_no_harm() {
     let local = tempfile::tempdir().unwrap();
     let file = write(local.path(), "file", noise(900_000));
     let (mut client, server) = lied_to(|raw, operation| {
-        for path in [
-            None,
-            Some(""),
-            Some("/"),
-            Some("file"),
-            Some("/../x"),
-            Some("/else"),
-            Some("\0"),
-        ] {
-            let failure = Failure {
-                path: path.map(str::to_owned),
-                ..ErrorCode::NoSpace.into()
-            };
+        for path in [None, Some(""), Some("/"), Some("file"), Some("/../x"), Some("/else"), Some("\0")] {
+            let failure = Failure { path: path.map(str::to_owned), ..ErrorCode::NoSpace.into() };
             raw.signal(operation, Signal::ItemFailed { failure });
         }
         raw.until(|header| matches!(header.body, Body::Signal(Signal::Finish)));
         done(raw, operation);
     });
-    let report = client
-        .upload(&[file], &remote("/"), &UploadOptions::default(), &mut Silent)
-        .unwrap();
+    let report = client.upload(&[file], &remote("/"), &UploadOptions::default(), &mut Silent).unwrap();
     assert_eq!(report.failures.len(), 7);
     drop(client);
     server.join().unwrap();
@@ -479,10 +385,7 @@ fn a_server_that_is_there_and_never_answers_costs_no_more_than_the_timeout() {
     let own = token.clone();
     let (address, server) = listen(move |stream| until_left(&mut Raw::accept(stream, &own)));
     let timeout = Some(Duration::from_millis(300));
-    let mut client = Client::new(ClientOptions {
-        timeout,
-        ..ClientOptions::new("127.0.0.1", address.port(), token)
-    });
+    let mut client = Client::new(ClientOptions { timeout, ..ClientOptions::new("127.0.0.1", address.port(), token) });
     let error = client.stat(&remote("/")).unwrap_err();
     assert!(matches!(error, Error::Timeout(_)), "{error:?}");
     drop(client);

@@ -18,10 +18,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 fn client(fixture: &Fixture, wait: Wait) -> Client {
-    Client::new(ClientOptions {
-        wait,
-        ..fixture.options()
-    })
+    Client::new(ClientOptions { wait, ..fixture.options() })
 }
 
 fn holders(error: Error) -> Vec<Holder> {
@@ -53,35 +50,16 @@ fn a_refusal_names_who_is_in_the_way_what_they_do_and_since_when() {
         client.rename(&remote("/file"), &remote("/new"), false),
         client.stat(&remote("/file")).map(drop),
         client.list(&remote("/"), true, &mut |_| Ok(())),
-        client
-            .upload(
-                &[fixture.path("file")],
-                &remote("/"),
-                &UploadOptions::default(),
-                &mut Silent,
-            )
-            .map(drop),
-        client
-            .upload_stream(
-                Box::new(&b"x"[..]),
-                &remote("/new"),
-                &UploadOptions::default(),
-                &mut Silent,
-            )
-            .map(drop),
-        client
-            .download(&[remote("/file")], fixture.root(), &Default::default(), &mut Silent)
-            .map(drop),
+        client.upload(&[fixture.path("file")], &remote("/"), &UploadOptions::default(), &mut Silent).map(drop),
+        client.upload_stream(Box::new(&b"x"[..]), &remote("/new"), &UploadOptions::default(), &mut Silent).map(drop),
+        client.download(&[remote("/file")], fixture.root(), &Default::default(), &mut Silent).map(drop),
     ] {
         let error = refused.unwrap_err();
         assert!(error.to_string().contains("raw@test"), "{error}");
         assert_eq!(error.kind(), "busy");
         let holders = holders(error);
         assert_eq!(holders.len(), 1);
-        assert_eq!(
-            (holders[0].client.as_str(), holders[0].activity.as_str()),
-            ("raw@test", "upload")
-        );
+        assert_eq!((holders[0].client.as_str(), holders[0].activity.as_str()), ("raw@test", "upload"));
         assert_eq!(holders[0].address, other.stream.local_addr().unwrap().to_string());
     }
     assert_eq!(visible(fixture.root()), ["file"]);
@@ -95,10 +73,7 @@ fn the_status_answers_whoever_holds_the_lease_and_names_them() {
     let mut client = fixture.client();
     let first = client.status().unwrap().report;
     let second = client.status().unwrap().report;
-    assert_eq!(
-        (first.holders[0].client.as_str(), first.holders[0].activity.as_str()),
-        ("raw@test", "upload")
-    );
+    assert_eq!((first.holders[0].client.as_str(), first.holders[0].activity.as_str()), ("raw@test", "upload"));
     assert!(second.holders[0].held_milliseconds >= first.holders[0].held_milliseconds);
     assert_eq!((first.holders.len(), first.waiting), (1, 0));
     other.signal(operation, Signal::Finish);
@@ -128,10 +103,7 @@ fn a_session_is_not_in_its_own_way() {
     let fixture = Fixture::new();
     let mut other = Raw::connect(&fixture);
     let upload = other.hold_write();
-    let create = other.request(Request::CreateFile {
-        path: remote("/made"),
-        update: false,
-    });
+    let create = other.request(Request::CreateFile { path: remote("/made"), update: false });
     assert!(other.outcome(create).unwrap().is_ok());
     other.data(upload, raw::file("sent", b"x"), b"x");
     other.signal(upload, Signal::Finish);
@@ -169,11 +141,7 @@ fn a_wait_ends_with_a_refusal_that_names_the_holder() {
     let mut client = client(&fixture, Wait::For(Duration::from_millis(20)));
     let refused = holders(client.create_file(&remote("/new"), false).unwrap_err());
     assert_eq!(refused[0].client, "raw@test");
-    assert_eq!(
-        client.status().unwrap().report.waiting,
-        0,
-        "it still has a place in the queue"
-    );
+    assert_eq!(client.status().unwrap().report.waiting, 0, "it still has a place in the queue");
 }
 
 #[test]
@@ -218,10 +186,7 @@ fn an_upload_that_waited_arrives_whole_with_what_was_sent_meanwhile() {
     let (sender, receiver) = channel();
     std::thread::scope(|scope| {
         let uploading = scope.spawn(|| {
-            let options = UploadOptions {
-                recursive: true,
-                ..UploadOptions::default()
-            };
+            let options = UploadOptions { recursive: true, ..UploadOptions::default() };
             client(&fixture, Wait::Forever).upload(
                 &[local.path().join("tree")],
                 &remote("/"),
@@ -269,10 +234,7 @@ fn who_waited_and_left_does_not_get_the_lease() {
     leaving.request_waiting(raw::upload_to("/"), u64::MAX);
     until_waiting(&fixture, 2);
     leaving.signal(cancelled, Signal::Cancel);
-    assert_eq!(
-        leaving.outcome(cancelled).unwrap().unwrap_err().code,
-        ErrorCode::Cancelled
-    );
+    assert_eq!(leaving.outcome(cancelled).unwrap().unwrap_err().code, ErrorCode::Cancelled);
     until_waiting(&fixture, 1);
     drop(leaving);
     until_waiting(&fixture, 0);
@@ -285,11 +247,7 @@ fn a_timeout_ends_a_wait_without_end() {
     let fixture = Fixture::new();
     let mut other = Raw::connect(&fixture);
     other.hold_write();
-    let options = ClientOptions {
-        timeout: Some(Duration::from_millis(300)),
-        wait: Wait::Forever,
-        ..fixture.options()
-    };
+    let options = ClientOptions { timeout: Some(Duration::from_millis(300)), wait: Wait::Forever, ..fixture.options() };
     let mut client = Client::new(options);
     let error = client.create_file(&remote("/new"), false).unwrap_err();
     assert!(matches!(error, Error::Timeout(_)), "{error:?}");
@@ -303,15 +261,10 @@ fn one_interrupt_ends_the_waits_of_all_clients_that_share_it() {
     let interrupt = Interrupt::default();
     let mut holder = Raw::connect(&fixture);
     holder.hold_write();
-    let options = ClientOptions {
-        interrupt: interrupt.clone(),
-        wait: Wait::Forever,
-        ..fixture.options()
-    };
+    let options = ClientOptions { interrupt: interrupt.clone(), wait: Wait::Forever, ..fixture.options() };
     std::thread::scope(|scope| {
-        let waiting: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| Client::new(options.clone()).create_file(&remote("/new"), false)))
-            .collect();
+        let waiting: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| Client::new(options.clone()).create_file(&remote("/new"), false))).collect();
         until_waiting(&fixture, 8);
         interrupt.trigger();
         for client in waiting {

@@ -48,10 +48,7 @@ fn a_listing_is_sorted_and_recursive_on_request() {
         fixture.write(name, name);
     }
     assert_eq!(names(&fixture, "/", false), ["/a", "/b", "/b-c", "/ü"]);
-    assert_eq!(
-        names(&fixture, "/", true),
-        ["/a", "/b", "/b/1", "/b/2", "/b-c", "/ü", "/ü/ø"]
-    );
+    assert_eq!(names(&fixture, "/", true), ["/a", "/b", "/b/1", "/b/2", "/b-c", "/ü", "/ü/ø"]);
     assert_eq!(names(&fixture, "/b", true), ["/b/1", "/b/2"]);
 }
 
@@ -88,10 +85,7 @@ fn files_and_directories_are_created_told_of_moved_and_removed() {
     assert_eq!(client.stat(&remote("/a/b")).unwrap().kind, Kind::Directory);
     client.rename(&remote("/a/b/c/file"), &remote("/moved"), false).unwrap();
     assert!(fixture.path("moved").is_file());
-    assert_eq!(
-        code(&client.remove(&remote("/a"), false).unwrap_err()),
-        ErrorCode::NotEmpty
-    );
+    assert_eq!(code(&client.remove(&remote("/a"), false).unwrap_err()), ErrorCode::NotEmpty);
     let removed = client.remove(&remote("/a"), true).unwrap();
     assert_eq!((removed.files, removed.directories), (0, 3));
     client.remove(&remote("/moved"), false).unwrap();
@@ -104,37 +98,13 @@ fn what_exists_or_is_missing_is_a_failure_with_its_path() {
     fixture.write("file", "x");
     let mut client = fixture.client();
     let cases: [(&str, remofile::Result<()>, ErrorCode); 7] = [
-        (
-            "create",
-            client.create_file(&remote("/file"), false),
-            ErrorCode::AlreadyExists,
-        ),
-        (
-            "make",
-            client.make_directory(&remote("/file"), true, false),
-            ErrorCode::AlreadyExists,
-        ),
+        ("create", client.create_file(&remote("/file"), false), ErrorCode::AlreadyExists),
+        ("make", client.make_directory(&remote("/file"), true, false), ErrorCode::AlreadyExists),
         ("stat", client.stat(&remote("/missing")).map(drop), ErrorCode::NotFound),
-        (
-            "list a file",
-            client.list(&remote("/file"), false, &mut |_| Ok(())),
-            ErrorCode::NotADirectory,
-        ),
-        (
-            "list nothing",
-            client.list(&remote("/missing"), false, &mut |_| Ok(())),
-            ErrorCode::NotFound,
-        ),
-        (
-            "remove",
-            client.remove(&remote("/missing"), true).map(drop),
-            ErrorCode::NotFound,
-        ),
-        (
-            "move",
-            client.rename(&remote("/missing"), &remote("/x"), false),
-            ErrorCode::NotFound,
-        ),
+        ("list a file", client.list(&remote("/file"), false, &mut |_| Ok(())), ErrorCode::NotADirectory),
+        ("list nothing", client.list(&remote("/missing"), false, &mut |_| Ok(())), ErrorCode::NotFound),
+        ("remove", client.remove(&remote("/missing"), true).map(drop), ErrorCode::NotFound),
+        ("move", client.rename(&remote("/missing"), &remote("/x"), false), ErrorCode::NotFound),
     ];
     for (what, result, expected) in cases {
         let error = result.unwrap_err();
@@ -156,25 +126,14 @@ fn the_root_itself_cannot_be_removed_moved_or_created() {
 }
 
 fn upload(fixture: &Fixture, sources: &[std::path::PathBuf], options: &UploadOptions) -> TransferReport {
-    fixture
-        .client()
-        .upload(sources, &remote("/"), options, &mut Silent)
-        .unwrap()
+    fixture.client().upload(sources, &remote("/"), options, &mut Silent).unwrap()
 }
 
-const RECURSIVE: UploadOptions = UploadOptions {
-    recursive: true,
-    on_conflict: OnConflict::Abort,
-    total: false,
-};
+const RECURSIVE: UploadOptions = UploadOptions { recursive: true, on_conflict: OnConflict::Abort, total: false };
 
 #[test]
 fn a_tree_goes_up_and_comes_back_the_same() {
-    let (fixture, local, back) = (
-        Fixture::new(),
-        tempfile::tempdir().unwrap(),
-        tempfile::tempdir().unwrap(),
-    );
+    let (fixture, local, back) = (Fixture::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for (name, length) in [
         ("t/empty", 0),
         ("t/one", 1),
@@ -186,26 +145,11 @@ fn a_tree_goes_up_and_comes_back_the_same() {
     }
     std::fs::create_dir(local.path().join("t/hollow")).unwrap();
     let report = upload(&fixture, &[local.path().join("t")], &RECURSIVE);
-    assert_eq!(
-        (report.files, report.directories, report.failures.len()),
-        (5, 5, 0),
-        "{report:?}"
-    );
+    assert_eq!((report.files, report.directories, report.failures.len()), (5, 5, 0), "{report:?}");
     assert_eq!(tree(fixture.root()), tree(local.path()));
-    let options = DownloadOptions {
-        recursive: true,
-        total: true,
-        ..DownloadOptions::default()
-    };
-    let report = fixture
-        .client()
-        .download(&[remote("/t")], back.path(), &options, &mut Silent)
-        .unwrap();
-    assert_eq!(
-        (report.files, report.directories, report.failures.len()),
-        (5, 5, 0),
-        "{report:?}"
-    );
+    let options = DownloadOptions { recursive: true, total: true, ..DownloadOptions::default() };
+    let report = fixture.client().download(&[remote("/t")], back.path(), &options, &mut Silent).unwrap();
+    assert_eq!((report.files, report.directories, report.failures.len()), (5, 5, 0), "{report:?}");
     assert_eq!(tree(back.path()), tree(local.path()));
     let modified = |root: &std::path::Path| root.join("t/large").metadata().unwrap().modified().unwrap();
     assert_eq!(modified(back.path()), modified(local.path()));
@@ -216,14 +160,8 @@ fn the_whole_root_comes_down_without_a_directory_of_its_own() {
     let (fixture, back) = (Fixture::new(), tempfile::tempdir().unwrap());
     fixture.write("a/b", "b");
     fixture.write("c", "c");
-    let options = DownloadOptions {
-        recursive: true,
-        ..DownloadOptions::default()
-    };
-    let report = fixture
-        .client()
-        .download(&[remote("/")], back.path(), &options, &mut Silent)
-        .unwrap();
+    let options = DownloadOptions { recursive: true, ..DownloadOptions::default() };
+    let report = fixture.client().download(&[remote("/")], back.path(), &options, &mut Silent).unwrap();
     assert!(report.failures.is_empty(), "{report:?}");
     assert_eq!(tree(back.path()), tree(fixture.root()));
 }
@@ -233,11 +171,8 @@ fn a_directory_without_recursion_is_named_and_the_rest_goes_on() {
     let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     write(local.path(), "dir/inner", "x");
     let file = write(local.path(), "file", "x");
-    let report = upload(
-        &fixture,
-        &[local.path().join("dir"), file, local.path().join("missing")],
-        &UploadOptions::default(),
-    );
+    let report =
+        upload(&fixture, &[local.path().join("dir"), file, local.path().join("missing")], &UploadOptions::default());
     assert_eq!(report.files, 1);
     let codes: Vec<ErrorCode> = report.failures.iter().map(|failure| failure.code).collect();
     assert_eq!(codes, [ErrorCode::NotAFile, ErrorCode::NotFound]);
@@ -254,14 +189,8 @@ fn a_file_in_the_way_stays_unless_it_is_to_be_replaced() {
         assert_eq!((report.files, report.failures[0].code), (0, ErrorCode::AlreadyExists));
         assert_eq!(report.failures[0].path.as_deref(), Some("/file"));
         assert_eq!(std::fs::read(fixture.path("file")).unwrap(), b"old");
-        let report = upload(
-            &fixture,
-            &[file],
-            &UploadOptions {
-                on_conflict: OnConflict::Replace,
-                ..UploadOptions::default()
-            },
-        );
+        let report =
+            upload(&fixture, &[file], &UploadOptions { on_conflict: OnConflict::Replace, ..UploadOptions::default() });
         assert_eq!((report.files, report.failures.len()), (1, 0));
         assert_eq!(std::fs::read(fixture.path("file")).unwrap(), noise(length));
     }
@@ -275,14 +204,8 @@ fn a_missing_destination_fails_the_upload_as_a_whole() {
     fixture.write("plain", "");
     let mut client = fixture.client();
     for (destination, expected) in [("/missing", ErrorCode::NotFound), ("/plain", ErrorCode::NotADirectory)] {
-        let error = client
-            .upload(
-                std::slice::from_ref(&file),
-                &remote(destination),
-                &RECURSIVE,
-                &mut Silent,
-            )
-            .unwrap_err();
+        let error =
+            client.upload(std::slice::from_ref(&file), &remote(destination), &RECURSIVE, &mut Silent).unwrap_err();
         assert_eq!(code(&error), expected);
     }
     assert!(client.stat(&remote("/plain")).is_ok(), "the session survived");
@@ -295,10 +218,7 @@ fn a_stream_of_unknown_length_becomes_one_file() {
         let content = noise(length);
         let name = remote(&format!("/stream-{length}"));
         let source = Box::new(Cursor::new(content.clone()));
-        let report = fixture
-            .client()
-            .upload_stream(source, &name, &UploadOptions::default(), &mut Silent)
-            .unwrap();
+        let report = fixture.client().upload_stream(source, &name, &UploadOptions::default(), &mut Silent).unwrap();
         assert_eq!((report.files, report.bytes), (1, length as u64));
         assert_eq!(std::fs::read(fixture.path(name.as_relative())).unwrap(), content);
     }
@@ -325,10 +245,8 @@ fn a_file_comes_down_into_a_writer() {
         fixture.write("file", noise(length));
         let sink = Sink::default();
         let options = DownloadOptions::default();
-        let report = fixture
-            .client()
-            .download_stream(&remote("/file"), Box::new(sink.clone()), &options, &mut Silent)
-            .unwrap();
+        let report =
+            fixture.client().download_stream(&remote("/file"), Box::new(sink.clone()), &options, &mut Silent).unwrap();
         assert_eq!((report.files, report.bytes), (1, length as u64));
         assert!(*sink.0.lock().unwrap() == noise(length));
     }
@@ -343,14 +261,8 @@ fn a_file_comes_down_into_a_writer() {
 
 #[test]
 fn a_file_beyond_the_limit_fails_in_either_direction_and_the_rest_goes_on() {
-    let (fixture, local) = (
-        Fixture::with(|options| options.file_size_limit = 100),
-        tempfile::tempdir().unwrap(),
-    );
-    let (small, large) = (
-        write(local.path(), "small", noise(100)),
-        write(local.path(), "large", noise(101)),
-    );
+    let (fixture, local) = (Fixture::with(|options| options.file_size_limit = 100), tempfile::tempdir().unwrap());
+    let (small, large) = (write(local.path(), "small", noise(100)), write(local.path(), "large", noise(101)));
     let report = upload(&fixture, &[large, small], &UploadOptions::default());
     assert_eq!((report.files, report.failures[0].code), (1, ErrorCode::FileTooLarge));
     let stream = fixture.client().upload_stream(
@@ -384,12 +296,7 @@ fn a_read_only_server_refuses_every_change_and_serves_the_rest() {
         client.remove(&remote("/file"), false).map(drop),
         client.rename(&remote("/file"), &remote("/new"), false),
         client
-            .upload_stream(
-                Box::new(Cursor::new(b"x")),
-                &remote("/new"),
-                &UploadOptions::default(),
-                &mut Silent,
-            )
+            .upload_stream(Box::new(Cursor::new(b"x")), &remote("/new"), &UploadOptions::default(), &mut Silent)
             .map(drop),
     ] {
         assert_eq!(code(&result.unwrap_err()), ErrorCode::ReadOnly);
@@ -405,15 +312,8 @@ fn the_names_rule_of_the_server_decides() {
     let portable = Fixture::new();
     let report = upload(&portable, std::slice::from_ref(&file), &UploadOptions::default());
     assert_eq!(report.failures[0].code, ErrorCode::InvalidName);
-    assert!(
-        report.failures[0].to_string().contains("--names posix"),
-        "{}",
-        report.failures[0]
-    );
-    assert_eq!(
-        code(&portable.client().stat(&remote("/a:b")).unwrap_err()),
-        ErrorCode::InvalidName
-    );
+    assert!(report.failures[0].to_string().contains("--names posix"), "{}", report.failures[0]);
+    assert_eq!(code(&portable.client().stat(&remote("/a:b")).unwrap_err()), ErrorCode::InvalidName);
     let posix = Fixture::with(|options| options.names = remofile::protocol::path::NameRule::Posix);
     assert_eq!(upload(&posix, &[file], &UploadOptions::default()).files, 1);
 }
@@ -427,12 +327,7 @@ fn names_that_cannot_be_sent_are_named_and_the_rest_goes_on() {
     }
     let report = upload(&fixture, &[local.path().to_owned()], &RECURSIVE);
     assert_eq!((report.files, report.failures.len()), (1, 2), "{report:?}");
-    assert!(
-        report
-            .failures
-            .iter()
-            .all(|failure| failure.code == ErrorCode::InvalidName)
-    );
+    assert!(report.failures.iter().all(|failure| failure.code == ErrorCode::InvalidName));
 }
 
 #[test]
@@ -465,27 +360,15 @@ fn a_client_connects_again_after_the_server_was_restarted() {
 fn options_change_only_while_the_server_is_idle() {
     let mut fixture = Fixture::new();
     let options = fixture.server.options();
-    assert!(matches!(
-        fixture.server.set_options(options.clone()),
-        Err(Error::Usage(_))
-    ));
+    assert!(matches!(fixture.server.set_options(options.clone()), Err(Error::Usage(_))));
     assert!(matches!(fixture.server.run(0, None), Err(Error::Usage(_))));
     fixture.stop().unwrap();
     assert!(fixture.server.set_options(options.clone()).is_ok());
     assert!(matches!(fixture.server.terminate(), Err(Error::Usage(_))));
     for wrong in [
-        remofile::ServerOptions {
-            file_size_limit: 0,
-            ..options.clone()
-        },
-        remofile::ServerOptions {
-            chunk_size_range: (0, 1),
-            ..options.clone()
-        },
-        remofile::ServerOptions {
-            chunk_size_range: (2, 1),
-            ..options
-        },
+        remofile::ServerOptions { file_size_limit: 0, ..options.clone() },
+        remofile::ServerOptions { chunk_size_range: (0, 1), ..options.clone() },
+        remofile::ServerOptions { chunk_size_range: (2, 1), ..options },
     ] {
         assert!(matches!(fixture.server.set_options(wrong), Err(Error::Usage(_))));
     }

@@ -17,10 +17,7 @@ use remofile::protocol::wire::Request;
 use remofile::{Client, ClientOptions, Wait};
 
 fn waits_and_creates(fixture: &Fixture) {
-    let mut client = Client::new(ClientOptions {
-        wait: Wait::Forever,
-        ..fixture.options()
-    });
+    let mut client = Client::new(ClientOptions { wait: Wait::Forever, ..fixture.options() });
     client.create_file(&remote("/new"), false).unwrap();
     assert!(client.status().unwrap().report.holders.is_empty());
 }
@@ -40,12 +37,7 @@ fn a_holder_that_stops_reading_loses_its_lease() {
     fixture.write("large", noise(24 * 1024 * 1024));
     let mut deaf = Raw::connect(&fixture);
     let sources = vec![remote("/large")];
-    deaf.request(Request::Download {
-        sources,
-        recursive: false,
-        total: false,
-        credit: u64::MAX,
-    });
+    deaf.request(Request::Download { sources, recursive: false, total: false, credit: u64::MAX });
     let mut client = fixture.client();
     while client.status().unwrap().report.holders.is_empty() {
         std::thread::yield_now();

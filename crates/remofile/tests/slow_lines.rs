@@ -23,15 +23,11 @@ fn slow_line(server: SocketAddr, rate: usize) -> SocketAddr {
     let listener = TcpListener::bind((common::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     // A line holds little; what waits for it waits in the sender.
-    socket2::SockRef::from(&listener)
-        .set_recv_buffer_size(256 * 1024)
-        .unwrap();
+    socket2::SockRef::from(&listener).set_recv_buffer_size(256 * 1024).unwrap();
     std::thread::spawn(move || {
         let client = listener.accept().unwrap().0;
         let server = TcpStream::connect(server).unwrap();
-        socket2::SockRef::from(&server)
-            .set_recv_buffer_size(256 * 1024)
-            .unwrap();
+        socket2::SockRef::from(&server).set_recv_buffer_size(256 * 1024).unwrap();
         std::thread::scope(|scope| {
             scope.spawn(|| crawl(&client, &server, rate));
             crawl(&server, &client, rate);
@@ -61,13 +57,8 @@ fn an_upload_over_a_slow_line_arrives() {
     let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     let file = write(local.path(), "file", noise(6 * MIB));
     let address = slow_line(fixture.address, 100_000);
-    let mut client = Client::new(ClientOptions {
-        port: address.port(),
-        ..fixture.options()
-    });
-    let report = client
-        .upload(&[file], &remote("/"), &UploadOptions::default(), &mut Silent)
-        .unwrap();
+    let mut client = Client::new(ClientOptions { port: address.port(), ..fixture.options() });
+    let report = client.upload(&[file], &remote("/"), &UploadOptions::default(), &mut Silent).unwrap();
     assert_eq!(report.files, 1, "{report:?}");
 }
 
@@ -77,17 +68,7 @@ fn a_download_over_a_slow_line_arrives() {
     let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     fixture.write("file", noise(6 * MIB));
     let address = slow_line(fixture.address, 100_000);
-    let mut client = Client::new(ClientOptions {
-        port: address.port(),
-        ..fixture.options()
-    });
-    let report = client
-        .download(
-            &[remote("/file")],
-            local.path(),
-            &DownloadOptions::default(),
-            &mut Silent,
-        )
-        .unwrap();
+    let mut client = Client::new(ClientOptions { port: address.port(), ..fixture.options() });
+    let report = client.download(&[remote("/file")], local.path(), &DownloadOptions::default(), &mut Silent).unwrap();
     assert_eq!(report.files, 1, "{report:?}");
 }

@@ -159,13 +159,9 @@ mod tests {
 
     #[test]
     fn waiting_takes_seconds_only_after_an_equals_sign() {
-        let Command::List(list) = parse("remofile list --wait /a") else {
-            panic!("not a list")
-        };
+        let Command::List(list) = parse("remofile list --wait /a") else { panic!("not a list") };
         assert_eq!((list.connection.wait, list.directory.as_str()), (Some(None), "/a"));
-        let Command::List(list) = parse("remofile list --wait=5") else {
-            panic!("not a list")
-        };
+        let Command::List(list) = parse("remofile list --wait=5") else { panic!("not a list") };
         assert_eq!(list.connection.wait, Some(Some(5)));
     }
 

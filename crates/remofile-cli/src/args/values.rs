@@ -4,9 +4,7 @@
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "a size is a number of bytes, such as 8192, 64K or 4G".to_owned())?;
+    let number: u64 = number.parse().map_err(|_| "a size is a number of bytes, such as 8192, 64K or 4G".to_owned())?;
     let power = match unit.to_ascii_uppercase().as_str() {
         "" | "B" => 0,
         "K" | "KB" | "KIB" => 1,
@@ -62,27 +60,12 @@ mod tests {
 
     #[test]
     fn sizes_take_binary_suffixes() {
-        for (text, bytes) in [
-            ("1", 1),
-            ("512", 512),
-            ("8k", 8192),
-            ("4G", 1 << 32),
-            ("2MiB", 2 << 20),
-            ("1TB", 1 << 40),
-        ] {
+        for (text, bytes) in
+            [("1", 1), ("512", 512), ("8k", 8192), ("4G", 1 << 32), ("2MiB", 2 << 20), ("1TB", 1 << 40)]
+        {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for text in [
-            "",
-            "0",
-            "0K",
-            "-1",
-            "K",
-            "1X",
-            "1.5G",
-            "99999999999999999999",
-            "999999999T",
-        ] {
+        for text in ["", "0", "0K", "-1", "K", "1X", "1.5G", "99999999999999999999", "999999999T"] {
             assert!(size(text).is_err(), "{text}");
         }
         assert!(size_u32("4G").is_err());

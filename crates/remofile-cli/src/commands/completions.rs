@@ -19,9 +19,6 @@ pub(super) fn run(completions: &Completions) -> Result<Exit> {
 /// The name the command was called by, so that `rmf completions` completes `rmf`.
 fn own_name() -> String {
     let called = std::env::args_os().next().map(PathBuf::from);
-    let name = called
-        .as_deref()
-        .and_then(|path| path.file_name()?.to_str())
-        .filter(|&name| name == "rmf");
+    let name = called.as_deref().and_then(|path| path.file_name()?.to_str()).filter(|&name| name == "rmf");
     name.unwrap_or("remofile").to_owned()
 }

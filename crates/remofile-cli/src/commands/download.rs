@@ -20,9 +20,7 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
     let What { sources, destination } = What::of(download.paths)?;
     let options = context.options(&download.connection, None)?;
     signals::interrupt_calls(options.interrupt.clone())?;
-    let presentation = Presentation {
-        json: download.connection.json,
-    };
+    let presentation = Presentation { json: download.connection.json };
     let mut progress = Progress::new(presentation, download.progress);
     let download_options = DownloadOptions {
         recursive: download.recursive,
@@ -47,11 +45,7 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
             Destination::Stdout(_) => stderr_line(&object),
         }
     }
-    Ok(if report.failures.is_empty() {
-        Exit::Success
-    } else {
-        Exit::SomeFailed
-    })
+    Ok(if report.failures.is_empty() { Exit::Success } else { Exit::SomeFailed })
 }
 
 /// What goes where.
@@ -75,10 +69,8 @@ impl What {
             0 | 1 => PathBuf::from("."),
             _ => arguments.pop().unwrap_or_default(),
         };
-        let sources: Vec<RemotePath> = arguments
-            .iter()
-            .map(|path| paths::from_root(paths::text(path)?))
-            .collect::<Result<_>>()?;
+        let sources: Vec<RemotePath> =
+            arguments.iter().map(|path| paths::from_root(paths::text(path)?)).collect::<Result<_>>()?;
         let destination = match (directory == Path::new("-"), &sources[..]) {
             (false, _) => Destination::Directory(directory),
             (true, [source]) => Destination::Stdout(source.clone()),
@@ -101,19 +93,9 @@ struct Reader {
 
 impl StdoutSink {
     fn open() -> Result<(Self, Reader)> {
-        let file = io::stdout()
-            .as_fd()
-            .try_clone_to_owned()
-            .map(File::from)
-            .map_err(Failed::Output)?;
+        let file = io::stdout().as_fd().try_clone_to_owned().map(File::from).map_err(Failed::Output)?;
         let left = Arc::new(AtomicBool::new(false));
-        Ok((
-            Self {
-                file,
-                reader_left: Arc::clone(&left),
-            },
-            Reader { left },
-        ))
+        Ok((Self { file, reader_left: Arc::clone(&left) }, Reader { left }))
     }
 }
 
@@ -134,11 +116,7 @@ impl Write for StdoutSink {
 impl Reader {
     /// A reader that has seen enough ends the download, and that is no error.
     fn explain(&self, error: remofile::Error) -> Failed {
-        if self.left.load(Ordering::Relaxed) {
-            Failed::Output(io::ErrorKind::BrokenPipe.into())
-        } else {
-            error.into()
-        }
+        if self.left.load(Ordering::Relaxed) { Failed::Output(io::ErrorKind::BrokenPipe.into()) } else { error.into() }
     }
 }
 
@@ -159,19 +137,10 @@ mod tests {
         let one = what(&["single-file.txt"]).unwrap();
         assert_eq!(
             one,
-            What {
-                sources: remote(&["/single-file.txt"]),
-                destination: Destination::Directory(".".into())
-            }
+            What { sources: remote(&["/single-file.txt"]), destination: Destination::Directory(".".into()) }
         );
         let two = what(&["/a", "b/", "dst"]).unwrap();
-        assert_eq!(
-            two,
-            What {
-                sources: remote(&["/a", "/b"]),
-                destination: Destination::Directory("dst".into())
-            }
-        );
+        assert_eq!(two, What { sources: remote(&["/a", "/b"]), destination: Destination::Directory("dst".into()) });
     }
 
     #[test]

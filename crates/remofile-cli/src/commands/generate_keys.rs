@@ -8,11 +8,7 @@ use zeroize::Zeroizing;
 
 pub(super) fn run() -> Result<Exit> {
     let private = PrivateKey::generate();
-    let shown = Zeroizing::new(format!(
-        "public key: {}\nprivate key: {}\n",
-        private.public(),
-        *private.reveal()
-    ));
+    let shown = Zeroizing::new(format!("public key: {}\nprivate key: {}\n", private.public(), *private.reveal()));
     output::data(&shown)?;
     Ok(Exit::Success)
 }

@@ -26,11 +26,7 @@ pub(super) fn run(list: &List, context: Context) -> Result<Exit> {
     }
     listing.finish()?;
     listed?;
-    Ok(if listing.is_complete {
-        Exit::Success
-    } else {
-        Exit::SomeFailed
-    })
+    Ok(if listing.is_complete { Exit::Success } else { Exit::SomeFailed })
 }
 
 struct Listing<'a> {
@@ -54,16 +50,8 @@ impl<'a> Listing<'a> {
             (false, true) => Style::Columns(Columns::new(Clock::local())),
             (false, false) => Style::Names,
         };
-        let presentation = Presentation {
-            json: list.connection.json,
-        };
-        Self {
-            directory,
-            style,
-            data: Data::lock(),
-            presentation,
-            is_complete: true,
-        }
+        let presentation = Presentation { json: list.connection.json };
+        Self { directory, style, data: Data::lock(), presentation, is_complete: true }
     }
 
     fn show(&mut self, listed: &Listed) -> Result<()> {
@@ -88,11 +76,7 @@ impl<'a> Listing<'a> {
                 }
             }
         }
-        if self.data.is_terminal() {
-            self.data.flush()
-        } else {
-            Ok(())
-        }
+        if self.data.is_terminal() { self.data.flush() } else { Ok(()) }
     }
 
     fn finish(&mut self) -> Result<()> {

@@ -24,9 +24,7 @@ fn print() -> Result<()> {
     let mut pages = Vec::new();
     let subcommands = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set());
     for page in std::iter::once(&command).chain(subcommands) {
-        clap_mangen::Man::new(page.clone())
-            .render(&mut pages)
-            .map_err(Failed::system("cannot write the manual"))?;
+        clap_mangen::Man::new(page.clone()).render(&mut pages).map_err(Failed::system("cannot write the manual"))?;
     }
     let mut data = Data::lock();
     data.bytes(&pages)?;

@@ -28,7 +28,5 @@ fn new_path(client: &mut Client, source: &RemotePath, destination: RemotePath) -
     if !is_directory {
         return Ok(destination);
     }
-    destination
-        .child(&name)
-        .map_err(|error| Failed::usage(error.to_string()))
+    destination.child(&name).map_err(|error| Failed::usage(error.to_string()))
 }

@@ -33,28 +33,19 @@ pub(super) fn new_path(name: &str, directory: Option<&str>) -> Result<RemotePath
     let path = match directory {
         None => from_root(name)?,
         Some(directory) if name.starts_with('/') => {
-            return Err(Failed::usage(format!(
-                "{name:?} is absolute: leave out the directory {directory:?}"
-            )));
+            return Err(Failed::usage(format!("{name:?} is absolute: leave out the directory {directory:?}")));
         }
         Some(directory) => {
             let relative = name.strip_suffix('/').unwrap_or(name);
-            absolute_directory(directory)?
-                .join(relative)
-                .map_err(|error| unusable(name, &error))?
+            absolute_directory(directory)?.join(relative).map_err(|error| unusable(name, &error))?
         }
     };
-    if path.is_root() {
-        Err(unusable(name, &InvalidPath::Root))
-    } else {
-        Ok(path)
-    }
+    if path.is_root() { Err(unusable(name, &InvalidPath::Root)) } else { Ok(path) }
 }
 
 /// The text of an argument that is a remote path.
 pub(super) fn text(path: &Path) -> Result<&str> {
-    path.to_str()
-        .ok_or_else(|| Failed::usage(format!("the remote path {path:?} is not UTF-8")))
+    path.to_str().ok_or_else(|| Failed::usage(format!("the remote path {path:?} is not UTF-8")))
 }
 
 fn unusable(text: &str, error: &InvalidPath) -> Failed {
@@ -77,12 +68,7 @@ mod tests {
 
     #[test]
     fn a_relative_directory_is_refused_and_the_right_one_named() {
-        assert!(
-            absolute_directory("dst")
-                .unwrap_err()
-                .message()
-                .contains("write '/dst'")
-        );
+        assert!(absolute_directory("dst").unwrap_err().message().contains("write '/dst'"));
         assert_eq!(absolute_directory("/dst/").unwrap().as_str(), "/dst");
     }
 
@@ -92,13 +78,9 @@ mod tests {
         assert_eq!(new_path("a", Some("/d")).unwrap().as_str(), "/d/a");
         assert_eq!(new_path("a/b", Some("/")).unwrap().as_str(), "/a/b");
         assert_eq!(new_path("/d/a", None).unwrap().as_str(), "/d/a");
-        for (name, directory) in [
-            ("/a", Some("/d")),
-            ("a", Some("d")),
-            ("/", None),
-            ("..", Some("/d")),
-            ("", Some("/")),
-        ] {
+        for (name, directory) in
+            [("/a", Some("/d")), ("a", Some("d")), ("/", None), ("..", Some("/d")), ("", Some("/"))]
+        {
             assert!(new_path(name, directory).is_err(), "{name} {directory:?}");
         }
     }

@@ -10,9 +10,7 @@ use remofile::{Error, Removed};
 
 pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
     let paths = paths_of(&remove.paths)?;
-    let presentation = Presentation {
-        json: remove.connection.json,
-    };
+    let presentation = Presentation { json: remove.connection.json };
     let mut client = context.connect(&remove.connection, None)?;
     let mut total = Removed::default();
     let mut failures = Vec::new();
@@ -32,11 +30,7 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
     if remove.connection.json {
         output::data(&(json::removed(total, &failures) + "\n"))?;
     }
-    Ok(if failures.is_empty() {
-        Exit::Success
-    } else {
-        Exit::SomeFailed
-    })
+    Ok(if failures.is_empty() { Exit::Success } else { Exit::SomeFailed })
 }
 
 /// The paths to remove. Two arguments, the first relative and the second absolute, are the older form:
@@ -46,15 +40,10 @@ fn paths_of(arguments: &[String]) -> Result<Vec<RemotePath>> {
         [name, directory] if !name.starts_with('/') && directory.starts_with('/') => {
             vec![paths::new_path(name, Some(directory))?]
         }
-        _ => arguments
-            .iter()
-            .map(|path| paths::from_root(path))
-            .collect::<Result<_>>()?,
+        _ => arguments.iter().map(|path| paths::from_root(path)).collect::<Result<_>>()?,
     };
     if paths.iter().any(RemotePath::is_root) {
-        return Err(Failed::usage(
-            "the root directory itself cannot be removed: name what is in it",
-        ));
+        return Err(Failed::usage("the root directory itself cannot be removed: name what is in it"));
     }
     Ok(paths)
 }

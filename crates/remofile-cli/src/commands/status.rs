@@ -10,11 +10,7 @@ use std::time::Duration;
 
 pub(super) fn run(status: &Status, context: Context) -> Result<Exit> {
     let answer = context.connect(&status.connection, None)?.status()?;
-    let shown = if status.connection.json {
-        json::status(&answer) + "\n"
-    } else {
-        describe(&answer)
-    };
+    let shown = if status.connection.json { json::status(&answer) + "\n" } else { describe(&answer) };
     output::data(&shown)?;
     Ok(Exit::Success)
 }
@@ -22,28 +18,17 @@ pub(super) fn run(status: &Status, context: Context) -> Result<Exit> {
 fn describe(status: &ServerStatus) -> String {
     let report = &status.report;
     let holders: Vec<String> = report.holders.iter().map(describe_holder).collect();
-    let holders = if holders.is_empty() {
-        "nobody".to_owned()
-    } else {
-        holders.join(", ")
-    };
+    let holders = if holders.is_empty() { "nobody".to_owned() } else { holders.join(", ") };
     let rows = [
         ("server", format!("{} answers", status.address)),
-        (
-            "round trip",
-            format!("{:.1} ms", status.round_trip.as_secs_f64() * 1000.0),
-        ),
+        ("round trip", format!("{:.1} ms", status.round_trip.as_secs_f64() * 1000.0)),
         ("version", report.agent.clone()),
         ("encryption", status.cipher.to_owned()),
-        (
-            "uptime",
-            text::duration(Duration::from_millis(report.uptime_milliseconds)),
-        ),
+        ("uptime", text::duration(Duration::from_millis(report.uptime_milliseconds))),
         ("in use by", holders),
         ("waiting", report.waiting.to_string()),
     ];
-    rows.map(|(name, value)| format!("{name:<11} {}\n", text::harmless(&value)))
-        .concat()
+    rows.map(|(name, value)| format!("{name:<11} {}\n", text::harmless(&value))).concat()
 }
 
 #[cfg(test)]
@@ -71,10 +56,7 @@ mod tests {
             address: "127.0.0.1:6768".parse().unwrap(),
             cipher: "AES-256-GCM",
         });
-        assert!(
-            shown.contains("in use by   eve\\u{1b}[2J@host (192.0.2.7:1): upload for 42 s\n"),
-            "{shown}"
-        );
+        assert!(shown.contains("in use by   eve\\u{1b}[2J@host (192.0.2.7:1): upload for 42 s\n"), "{shown}");
         assert!(shown.contains("round trip  0.4 ms\n"), "{shown}");
         assert!(shown.contains("uptime      1 min 5 s\n"), "{shown}");
     }

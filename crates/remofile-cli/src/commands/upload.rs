@@ -15,9 +15,7 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
     let what = What::of(upload.paths, upload.name.as_deref())?;
     let options = context.options(&upload.connection, None)?;
     signals::interrupt_calls(options.interrupt.clone())?;
-    let presentation = Presentation {
-        json: upload.connection.json,
-    };
+    let presentation = Presentation { json: upload.connection.json };
     let mut progress = Progress::new(presentation, upload.progress);
     let upload_options = UploadOptions {
         recursive: upload.recursive,
@@ -35,21 +33,14 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
     if upload.connection.json {
         output::data(&(json::transfer(&report) + "\n"))?;
     }
-    Ok(if report.failures.is_empty() {
-        Exit::Success
-    } else {
-        Exit::SomeFailed
-    })
+    Ok(if report.failures.is_empty() { Exit::Success } else { Exit::SomeFailed })
 }
 
 /// What goes where.
 #[derive(Debug, PartialEq)]
 enum What {
     /// Files and directories into a remote directory.
-    Files {
-        sources: Vec<PathBuf>,
-        directory: RemotePath,
-    },
+    Files { sources: Vec<PathBuf>, directory: RemotePath },
     /// Standard input to a remote file.
     Stream { path: RemotePath },
 }
@@ -62,15 +53,10 @@ impl What {
         };
         let reads_stdin = paths.iter().any(|path| path == Path::new("-"));
         match (reads_stdin, name) {
-            (false, None) => Ok(Self::Files {
-                sources: paths,
-                directory,
-            }),
+            (false, None) => Ok(Self::Files { sources: paths, directory }),
             (false, Some(_)) => Err(Failed::usage("'--name' is for standard input: give '-' as the source")),
             (true, _) if paths.len() > 1 => Err(Failed::usage("standard input ('-') must be the only source")),
-            (true, None) => Err(Failed::usage(
-                "standard input has no name: give the remote file one with '--name'",
-            )),
+            (true, None) => Err(Failed::usage("standard input has no name: give the remote file one with '--name'")),
             (true, Some(name)) => {
                 let path = paths::new_path(name, Some(directory.as_str()))?;
                 Ok(Self::Stream { path })
@@ -119,23 +105,9 @@ mod tests {
     #[test]
     fn standard_input_needs_a_name_and_has_no_company() {
         let path = what(&["-", "/dst"], Some("x")).unwrap();
-        assert_eq!(
-            path,
-            What::Stream {
-                path: "/dst/x".parse().unwrap()
-            }
-        );
-        assert_eq!(
-            what(&["-"], Some("x")).unwrap(),
-            What::Stream {
-                path: "/x".parse().unwrap()
-            }
-        );
-        for (arguments, name) in [
-            (&["-"][..], None),
-            (&["-", "a", "/"], Some("x")),
-            (&["a", "/"], Some("x")),
-        ] {
+        assert_eq!(path, What::Stream { path: "/dst/x".parse().unwrap() });
+        assert_eq!(what(&["-"], Some("x")).unwrap(), What::Stream { path: "/x".parse().unwrap() });
+        for (arguments, name) in [(&["-"][..], None), (&["-", "a", "/"], Some("x")), (&["a", "/"], Some("x"))] {
             assert!(matches!(what(arguments, name), Err(Failed::Usage(_))), "{arguments:?}");
         }
     }

@@ -27,10 +27,7 @@ fn who_may_connect(settings: &ServerSettings) -> String {
         "in encrypted sessions only"
     };
     match &options.private_key {
-        Some(key) => format!(
-            "clients that know the token and the public key {}, {sessions}",
-            key.public()
-        ),
+        Some(key) => format!("clients that know the token and the public key {}, {sessions}", key.public()),
         None => format!("clients that know the token, {sessions}; the server has no key of its own"),
     }
 }
@@ -51,11 +48,7 @@ fn client_lines(settings: &ServerSettings, addresses: &[SocketAddr]) -> String {
     let _ = writeln!(text, "export REMOFILE_PORT={port}");
     let _ = writeln!(text, "export REMOFILE_TOKEN={}", shell_word(settings.token.reveal()));
     if let Some(key) = &settings.options.private_key {
-        let _ = writeln!(
-            text,
-            "export REMOFILE_PUBLIC_KEY={}",
-            shell_word(&key.public().to_string())
-        );
+        let _ = writeln!(text, "export REMOFILE_PUBLIC_KEY={}", shell_word(&key.public().to_string()));
     }
     text
 }
@@ -69,14 +62,7 @@ mod tests {
 
     fn settings(token_source: TokenSource, options: ServerOptions) -> ServerSettings {
         let token = Token::parse("secret-token").unwrap();
-        ServerSettings {
-            root: "/srv".into(),
-            port: 0,
-            address: None,
-            token,
-            token_source,
-            options,
-        }
+        ServerSettings { root: "/srv".into(), port: 0, address: None, token, token_source, options }
     }
 
     fn everywhere() -> Vec<SocketAddr> {
@@ -86,10 +72,7 @@ mod tests {
     #[test]
     fn a_generated_token_comes_with_the_lines_that_configure_a_client() {
         let private_key = PrivateKey::parse("<rvFXu4cUY>el=w?{S%Yd1z8*rxPpRn7H*^sXWJk").ok();
-        let options = ServerOptions {
-            private_key,
-            ..ServerOptions::default()
-        };
+        let options = ServerOptions { private_key, ..ServerOptions::default() };
         let shown = announcement(&settings(TokenSource::Generated, options), &everywhere());
         for line in [
             "Serving /srv on 0.0.0.0:4711 and [::]:4711",
@@ -111,10 +94,7 @@ mod tests {
 
     #[test]
     fn who_may_connect_is_told_in_one_line() {
-        let plain = ServerOptions {
-            allow_plain: true,
-            ..ServerOptions::default()
-        };
+        let plain = ServerOptions { allow_plain: true, ..ServerOptions::default() };
         assert!(who_may_connect(&settings(TokenSource::Given, plain)).contains("plain"));
         let shown = who_may_connect(&settings(TokenSource::Given, ServerOptions::default()));
         assert!(shown.contains("encrypted sessions only") && !shown.contains('\n'));

@@ -68,17 +68,14 @@ fn without_descriptor(mut arguments: Vec<OsString>) -> Vec<OsString> {
 fn listen(mut child: Child) -> Result<(String, Child)> {
     let mut said = String::new();
     if let Some(mut pipe) = child.stdout.take() {
-        pipe.read_to_string(&mut said)
-            .map_err(Failed::system("cannot read from the server's process"))?;
+        pipe.read_to_string(&mut said).map_err(Failed::system("cannot read from the server's process"))?;
     }
     Ok((said, child))
 }
 
 /// The server has said why it failed.
 fn exit_of(mut child: Child) -> Result<Exit> {
-    let status = child
-        .wait()
-        .map_err(Failed::system("cannot wait for the server's process"))?;
+    let status = child.wait().map_err(Failed::system("cannot wait for the server's process"))?;
     match status.code().and_then(Exit::from_status) {
         Some(exit) if exit != Exit::Success => Ok(exit),
         _ => Err(Failed::System {
@@ -128,10 +125,7 @@ mod tests {
     #[test]
     fn the_descriptor_of_the_starting_process_is_not_handed_on() {
         let arguments = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert_eq!(
-            without_descriptor(arguments("--token-fd 3 start d 0")),
-            arguments("start d 0")
-        );
+        assert_eq!(without_descriptor(arguments("--token-fd 3 start d 0")), arguments("start d 0"));
         assert_eq!(without_descriptor(arguments("start d 0")), arguments("start d 0"));
     }
 }

@@ -116,12 +116,7 @@ fn stale(file: &File, path: &Path) -> Result<Failed> {
     }
     let path = path.display().to_string();
     let message = format!("{path} is stale: it names {whose}; it is removed, and no server runs");
-    Ok(Failed::Daemon {
-        kind: "stale-pidfile",
-        path,
-        message,
-        exit: Exit::Failure,
-    })
+    Ok(Failed::Daemon { kind: "stale-pidfile", path, message, exit: Exit::Failure })
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -193,12 +188,7 @@ fn is_same_file(file: &File, path: &Path) -> Result<bool> {
 fn not_ours(path: &Path, what: &str) -> Failed {
     let path = path.display().to_string();
     let message = format!("{path} is {what}, not a pidfile: nothing was changed (choose another with '--pidfile')");
-    Failed::Daemon {
-        kind: "not-a-pidfile",
-        path,
-        message,
-        exit: Exit::Failure,
-    }
+    Failed::Daemon { kind: "not-a-pidfile", path, message, exit: Exit::Failure }
 }
 
 fn missing(path: &Path) -> Failed {
@@ -206,35 +196,20 @@ fn missing(path: &Path) -> Failed {
     let message = format!(
         "there is no pidfile {path}: no server was started with it, or it has ended (name another with '--pidfile')"
     );
-    Failed::Daemon {
-        kind: "not-running",
-        path,
-        message,
-        exit: Exit::Failure,
-    }
+    Failed::Daemon { kind: "not-running", path, message, exit: Exit::Failure }
 }
 
 fn already_running(path: &Path, process: u32) -> Failed {
     let path = path.display().to_string();
     let message =
         format!("a server runs already: process {process}, according to {path} (end it with 'remofile stop')");
-    Failed::Daemon {
-        kind: "already-running",
-        path,
-        message,
-        exit: Exit::Failure,
-    }
+    Failed::Daemon { kind: "already-running", path, message, exit: Exit::Failure }
 }
 
 fn undecided(path: &Path) -> Failed {
     let path = path.display().to_string();
     let message = format!("{path} is held by another process that is starting or ending (try again)");
-    Failed::Daemon {
-        kind: "already-running",
-        path,
-        message,
-        exit: Exit::Failure,
-    }
+    Failed::Daemon { kind: "already-running", path, message, exit: Exit::Failure }
 }
 
 #[cfg(test)]
@@ -248,12 +223,8 @@ mod tests {
     }
 
     fn write(path: &Path, text: &str) {
-        let descriptor = open(
-            path,
-            OFlags::CREATE | OFlags::WRONLY | OFlags::TRUNC,
-            Mode::from_raw_mode(0o600),
-        )
-        .unwrap();
+        let descriptor =
+            open(path, OFlags::CREATE | OFlags::WRONLY | OFlags::TRUNC, Mode::from_raw_mode(0o600)).unwrap();
         File::from(descriptor).write_all(text.as_bytes()).unwrap();
     }
 
@@ -266,10 +237,7 @@ mod tests {
         let directory = directory();
         let path = directory.path().join("daemon.pid");
         let pidfile = Pidfile::claim(&path).unwrap();
-        assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
-            format!("{}\n", std::process::id())
-        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o644);
         drop(pidfile);
         assert!(!path.exists());
@@ -308,10 +276,7 @@ mod tests {
         let path = directory.path().join("daemon.pid");
         write(&path, "1234567890\n");
         let _pidfile = Pidfile::claim(&path).unwrap();
-        assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
-            format!("{}\n", std::process::id())
-        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
     }
 
     #[test]

@@ -27,17 +27,10 @@ pub(crate) fn stop(pidfile: &Path, timeout: Duration) -> Result<u32> {
     match pidfd_send_signal(&descriptor, Signal::TERM) {
         Ok(()) | Err(Errno::SRCH) => {}
         Err(error) => {
-            return Err(Failed::System {
-                what: "cannot signal the server",
-                source: error.into(),
-            });
+            return Err(Failed::System { what: "cannot signal the server", source: error.into() });
         }
     }
-    if has_ended(&descriptor, timeout)? {
-        Ok(process)
-    } else {
-        Err(still_running(pidfile, process, timeout))
-    }
+    if has_ended(&descriptor, timeout)? { Ok(process) } else { Err(still_running(pidfile, process, timeout)) }
 }
 
 fn descriptor(process: u32) -> Result<Option<OwnedFd>> {
@@ -47,10 +40,7 @@ fn descriptor(process: u32) -> Result<Option<OwnedFd>> {
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(descriptor) => Ok(Some(descriptor)),
         Err(Errno::SRCH) => Ok(None),
-        Err(error) => Err(Failed::System {
-            what: "cannot reach the server's process",
-            source: error.into(),
-        }),
+        Err(error) => Err(Failed::System { what: "cannot reach the server's process", source: error.into() }),
     }
 }
 
@@ -58,18 +48,13 @@ fn has_ended(descriptor: &OwnedFd, timeout: Duration) -> Result<bool> {
     let deadline = Instant::now() + timeout;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let left = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        };
+        let left =
+            Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
         match poll(&mut [PollFd::new(descriptor, PollFlags::IN)], Some(&left)) {
             Ok(events) => return Ok(events > 0),
             Err(Errno::INTR) => {}
             Err(error) => {
-                return Err(Failed::System {
-                    what: "cannot wait for the server",
-                    source: error.into(),
-                });
+                return Err(Failed::System { what: "cannot wait for the server", source: error.into() });
             }
         }
     }
@@ -81,10 +66,5 @@ fn still_running(pidfile: &Path, process: u32, timeout: Duration) -> Failed {
         "the server (process {process}, {path}) has not ended within {} s (wait longer with '--timeout')",
         timeout.as_secs()
     );
-    Failed::Daemon {
-        kind: "timeout",
-        path,
-        message,
-        exit: Exit::Timeout,
-    }
+    Failed::Daemon { kind: "timeout", path, message, exit: Exit::Timeout }
 }

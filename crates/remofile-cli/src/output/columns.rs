@@ -27,12 +27,7 @@ struct Row {
 impl Columns {
     /// Columns without rows.
     pub(crate) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            rows: Vec::new(),
-            size_width: 0,
-            time_width: 0,
-        }
+        Self { clock, rows: Vec::new(), size_width: 0, time_width: 0 }
     }
 
     /// Adds an entry under the name it is shown by; gives a batch when one is complete.
@@ -76,13 +71,7 @@ mod tests {
     use remofile::protocol::wire::Timestamp;
 
     fn entry(path: &str, kind: Kind, size: u64) -> Entry {
-        Entry {
-            path: path.parse().unwrap(),
-            kind,
-            size,
-            modified: Timestamp::new(0, 0),
-            mode: None,
-        }
+        Entry { path: path.parse().unwrap(), kind, size, modified: Timestamp::new(0, 0), mode: None }
     }
 
     #[test]

@@ -31,11 +31,7 @@ impl Presentation {
 
     /// The line that [`Presentation::show_file`] shows.
     pub(crate) fn file_line(self, failure: &Failure) -> String {
-        if self.json {
-            json::file_error(failure)
-        } else {
-            format!("remofile: {}", harmless(&failure.to_string()))
-        }
+        if self.json { json::file_error(failure) } else { format!("remofile: {}", harmless(&failure.to_string())) }
     }
 }
 

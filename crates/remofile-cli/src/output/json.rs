@@ -13,13 +13,8 @@ pub(crate) fn entry(entry: &Entry) -> String {
     let name = Value::from(entry.path.names().last().unwrap_or("/"));
     let kind = kind(entry.kind);
     let mtime = seconds_since_1970(entry.modified);
-    let mode = entry
-        .mode
-        .map_or(Value::Null, |mode| Value::from(format!("{mode:04o}")));
-    format!(
-        r#"{{"path":{path},"name":{name},"type":"{kind}","size":{},"mtime":{mtime},"mode":{mode}}}"#,
-        entry.size
-    )
+    let mode = entry.mode.map_or(Value::Null, |mode| Value::from(format!("{mode:04o}")));
+    format!(r#"{{"path":{path},"name":{name},"type":"{kind}","size":{},"mtime":{mtime},"mode":{mode}}}"#, entry.size)
 }
 
 fn kind(kind: Kind) -> &'static str {
@@ -38,12 +33,7 @@ pub(crate) fn error(failed: &Failed) -> String {
 
 /// An error of one file, while the others go on.
 pub(crate) fn file_error(failure: &Failure) -> String {
-    error_object(
-        failure.code.name(),
-        failure.path.as_deref(),
-        &failure.to_string(),
-        Exit::SomeFailed,
-    )
+    error_object(failure.code.name(), failure.path.as_deref(), &failure.to_string(), Exit::SomeFailed)
 }
 
 fn error_object(kind: &str, path: Option<&str>, message: &str, exit: Exit) -> String {

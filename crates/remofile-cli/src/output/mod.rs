@@ -26,10 +26,7 @@ impl Data {
     pub(crate) fn lock() -> Self {
         let stdout = io::stdout().lock();
         let is_terminal = stdout.is_terminal();
-        Self {
-            writer: BufWriter::with_capacity(BUFFER_BYTES, stdout),
-            is_terminal,
-        }
+        Self { writer: BufWriter::with_capacity(BUFFER_BYTES, stdout), is_terminal }
     }
 
     /// Whether somebody watches.
@@ -44,11 +41,7 @@ impl Data {
 
     /// Writes a text that somebody else chose, harmless for a terminal, and a line feed.
     pub(crate) fn foreign_line(&mut self, text: &str) -> Result<()> {
-        if self.is_terminal {
-            self.line(&text::harmless(text))
-        } else {
-            self.line(text)
-        }
+        if self.is_terminal { self.line(&text::harmless(text)) } else { self.line(text) }
     }
 
     /// Writes bytes as they are.

@@ -29,14 +29,7 @@ impl Progress {
     /// A transfer begins. There is a bar if `wanted` and standard error is a terminal.
     pub(crate) fn new(presentation: Presentation, wanted: bool) -> Self {
         let bar = (wanted && !presentation.json && stderr().is_terminal()).then(new_bar);
-        Self {
-            presentation,
-            bar,
-            started: Instant::now(),
-            total_bytes: None,
-            moved_bytes: 0,
-            files_told: 0,
-        }
+        Self { presentation, bar, started: Instant::now(), total_bytes: None, moved_bytes: 0, files_told: 0 }
     }
 
     /// Whether a bar is shown, and the total is of use therefore.
@@ -124,17 +117,11 @@ fn new_bar() -> ProgressBar {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ")
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
 }
 
 fn summary(report: &TransferReport, seconds: f64) -> String {
-    let files = if report.files == 1 {
-        "1 file".to_owned()
-    } else {
-        format!("{} files", report.files)
-    };
+    let files = if report.files == 1 { "1 file".to_owned() } else { format!("{} files", report.files) };
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -146,11 +133,7 @@ fn summary(report: &TransferReport, seconds: f64) -> String {
         0 => String::new(),
         count => format!(", {count} failed"),
     };
-    format!(
-        "{files}, {} in {seconds:.1} s ({}/s){failed}",
-        HumanBytes(report.bytes),
-        HumanBytes(rate)
-    )
+    format!("{files}, {} in {seconds:.1} s ({}/s){failed}", HumanBytes(report.bytes), HumanBytes(rate))
 }
 
 #[cfg(test)]

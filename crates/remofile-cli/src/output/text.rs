@@ -67,12 +67,7 @@ mod tests {
 
     #[test]
     fn durations_have_two_units_at_most() {
-        let cases = [
-            (5, "5 s"),
-            (65, "1 min 5 s"),
-            (3 * 3600 + 240, "3 h 4 min"),
-            (2 * 86_400 + 3600, "2 d 1 h"),
-        ];
+        let cases = [(5, "5 s"), (65, "1 min 5 s"), (3 * 3600 + 240, "3 h 4 min"), (2 * 86_400 + 3600, "2 d 1 h")];
         for (seconds, text) in cases {
             assert_eq!(duration(Duration::from_secs(seconds)), text);
         }

@@ -11,9 +11,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// The time zone of this machine.
     pub(crate) fn local() -> Self {
-        Self {
-            zone: TimeZone::system(),
-        }
+        Self { zone: TimeZone::system() }
     }
 
     #[cfg(test)]
@@ -45,10 +43,7 @@ impl Clock {
 pub(crate) fn seconds_since_1970(time: Timestamp) -> String {
     let nanoseconds = i128::from(time.seconds()) * 1_000_000_000 + i128::from(time.nanoseconds());
     let sign = if nanoseconds < 0 { "-" } else { "" };
-    let (seconds, rest) = (
-        nanoseconds.unsigned_abs() / 1_000_000_000,
-        nanoseconds.unsigned_abs() % 1_000_000_000,
-    );
+    let (seconds, rest) = (nanoseconds.unsigned_abs() / 1_000_000_000, nanoseconds.unsigned_abs() % 1_000_000_000);
     format!("{sign}{seconds}.{rest:09}")
 }
 
@@ -67,10 +62,7 @@ mod tests {
 
     #[test]
     fn numbers_are_exact_on_both_sides_of_1970() {
-        assert_eq!(
-            seconds_since_1970(Timestamp::new(1_531_560_413, 7)),
-            "1531560413.000000007"
-        );
+        assert_eq!(seconds_since_1970(Timestamp::new(1_531_560_413, 7)), "1531560413.000000007");
         assert_eq!(seconds_since_1970(Timestamp::new(-1, 500_000_000)), "-0.500000000");
         assert_eq!(seconds_since_1970(Timestamp::new(-2, 250_000_000)), "-1.750000000");
     }

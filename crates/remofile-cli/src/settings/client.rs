@@ -32,11 +32,7 @@ fn resolve(
     environment: &Environment,
     profile: &Profile,
 ) -> Result<ClientOptions> {
-    let hostname = connection
-        .hostname
-        .as_ref()
-        .or(environment.hostname.as_ref())
-        .or(profile.hostname.as_ref());
+    let hostname = connection.hostname.as_ref().or(environment.hostname.as_ref()).or(profile.hostname.as_ref());
     let token = match token {
         Some(token) => Some(token),
         None => find_token(connection, environment, profile)?,
@@ -83,9 +79,7 @@ fn port_of(environment: &Environment, profile: &Profile) -> Result<u16> {
     };
     match text.parse() {
         Ok(port) if port > 0 => Ok(port),
-        _ => Err(Failed::Configuration(format!(
-            "REMOFILE_PORT is {text:?}: it must be a number from 1 to 65535"
-        ))),
+        _ => Err(Failed::Configuration(format!("REMOFILE_PORT is {text:?}: it must be a number from 1 to 65535"))),
     }
 }
 
@@ -164,14 +158,8 @@ mod tests {
 
     #[test]
     fn each_setting_is_looked_for_on_its_own_and_the_port_has_a_default() {
-        let environment = Environment {
-            hostname: Some("h".into()),
-            ..Environment::default()
-        };
-        let profile = Profile {
-            token: Some(Zeroizing::new("t".into())),
-            ..Profile::default()
-        };
+        let environment = Environment { hostname: Some("h".into()), ..Environment::default() };
+        let profile = Profile { token: Some(Zeroizing::new("t".into())), ..Profile::default() };
         let options = resolve(&connection(&[]), None, None, &environment, &profile).unwrap();
         assert_eq!(told(&options), ("h", 6768, "t"));
         let options = resolve(&connection(&[]), Some(9), None, &environment, &profile).unwrap();
@@ -182,14 +170,8 @@ mod tests {
     fn without_hostname_or_token_nothing_is_configured() {
         for environment in [
             Environment::default(),
-            Environment {
-                hostname: Some("h".into()),
-                ..Environment::default()
-            },
-            Environment {
-                token: Some(Zeroizing::new("t".into())),
-                ..Environment::default()
-            },
+            Environment { hostname: Some("h".into()), ..Environment::default() },
+            Environment { token: Some(Zeroizing::new("t".into())), ..Environment::default() },
         ] {
             let result = resolve(&connection(&[]), None, None, &environment, &Profile::default());
             assert!(matches!(result, Err(Failed::Unconfigured)));
@@ -201,9 +183,7 @@ mod tests {
         let wrong = |change: &dyn Fn(&mut Environment)| {
             let mut environment = environment();
             change(&mut environment);
-            resolve(&connection(&[]), None, None, &environment, &Profile::default())
-                .unwrap_err()
-                .message()
+            resolve(&connection(&[]), None, None, &environment, &Profile::default()).unwrap_err().message()
         };
         assert!(wrong(&|e| e.port = Some("0".into())).contains("REMOFILE_PORT"));
         assert!(wrong(&|e| e.public_key = Some("x".into())).contains("REMOFILE_PUBLIC_KEY"));

@@ -76,11 +76,7 @@ fn choose(path: &Path, text: &str, name: Option<&str>) -> Result<Profile> {
     };
     let Some(profile) = config.profile.remove(&name) else {
         let known: Vec<&str> = config.profile.keys().map(String::as_str).collect();
-        let known = if known.is_empty() {
-            "no profile".to_owned()
-        } else {
-            known.join(", ")
-        };
+        let known = if known.is_empty() { "no profile".to_owned() } else { known.join(", ") };
         return Err(Failed::Configuration(format!(
             "{}: there is no profile {name:?} (there is {known})",
             path.display()
@@ -133,10 +129,7 @@ public-key = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5"
     #[test]
     fn the_named_profile_is_taken_else_the_default_one() {
         assert_eq!(choose_in(CONFIG, None).unwrap().hostname.as_deref(), Some("nas.local"));
-        assert_eq!(
-            choose_in(CONFIG, Some("work")).unwrap().hostname.as_deref(),
-            Some("files.example.org")
-        );
+        assert_eq!(choose_in(CONFIG, Some("work")).unwrap().hostname.as_deref(), Some("files.example.org"));
         assert!(choose_in("", None).unwrap().hostname.is_none());
     }
 
@@ -166,12 +159,8 @@ public-key = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5"
         let home = tempfile::tempdir().unwrap();
         let directory = home.path().join("remofile");
         std::fs::DirBuilder::new().create(&directory).unwrap();
-        let mut file = tempfile::Builder::new()
-            .prefix("config")
-            .suffix(".toml")
-            .rand_bytes(0)
-            .tempfile_in(&directory)
-            .unwrap();
+        let mut file =
+            tempfile::Builder::new().prefix("config").suffix(".toml").rand_bytes(0).tempfile_in(&directory).unwrap();
         std::io::Write::write_all(&mut file, CONFIG.as_bytes()).unwrap();
         let profile = profile(Some(home.path()), None).unwrap();
         assert_eq!(profile.token_file, Some(directory.join("home.token")));

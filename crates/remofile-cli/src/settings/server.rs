@@ -42,14 +42,7 @@ pub(crate) fn server_settings(run: &Run, token: Option<Token>, environment: &Env
     let options = options(run, environment)?;
     let (token, token_source) = find_token(run, token, environment)?;
     let root = std::path::absolute(&run.directory).map_err(|error| Failed::file(&run.directory, error))?;
-    Ok(ServerSettings {
-        root,
-        port: run.port,
-        address: run.address,
-        token,
-        token_source,
-        options,
-    })
+    Ok(ServerSettings { root, port: run.port, address: run.address, token, token_source, options })
 }
 
 fn find_token(run: &Run, token: Option<Token>, environment: &Environment) -> Result<(Token, TokenSource)> {
@@ -68,9 +61,7 @@ fn find_token(run: &Run, token: Option<Token>, environment: &Environment) -> Res
 
 fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
     if run.min_chunk_size > run.max_chunk_size {
-        return Err(Failed::usage(
-            "'--max-chunk-size' must not be smaller than '--min-chunk-size'",
-        ));
+        return Err(Failed::usage("'--max-chunk-size' must not be smaller than '--min-chunk-size'"));
     }
     let private_key = private_key(run, environment)?;
     if private_key.is_some() && run.no_encryption {
@@ -99,9 +90,7 @@ fn private_key(run: &Run, environment: &Environment) -> Result<Option<PrivateKey
     let Some(text) = &environment.private_key else {
         return Ok(None);
     };
-    PrivateKey::parse(text)
-        .map(Some)
-        .map_err(|error| Failed::Configuration(format!("REMOFILE_PRIVATE_KEY: {error}")))
+    PrivateKey::parse(text).map(Some).map_err(|error| Failed::Configuration(format!("REMOFILE_PRIVATE_KEY: {error}")))
 }
 
 #[cfg(test)]
@@ -146,10 +135,7 @@ mod tests {
         let settings = settle(&flags, &Environment::default()).unwrap();
         let options = settings.options;
         assert_eq!((settings.port, settings.address), (0, Some("::1".parse().unwrap())));
-        assert_eq!(
-            (options.file_size_limit, options.chunk_size_range),
-            (8 << 30, (1024, 1 << 20))
-        );
+        assert_eq!((options.file_size_limit, options.chunk_size_range), (8 << 30, (1024, 1 << 20)));
         assert_eq!((options.file_mode, options.directory_mode), (Some(0o640), Some(0o750)));
         assert_eq!((options.names, options.fsync), (NameRule::Posix, Fsync::Each));
         assert!(options.require_encryption && options.read_only && !options.allow_plain);
@@ -163,30 +149,18 @@ mod tests {
             ..Environment::default()
         };
         let settings = settle(&[], &environment).unwrap();
-        assert_eq!(
-            (settings.token.reveal(), settings.token_source),
-            ("from-environment", TokenSource::Environment)
-        );
+        assert_eq!((settings.token.reveal(), settings.token_source), ("from-environment", TokenSource::Environment));
         assert!(settings.options.private_key.is_some());
         let given = Token::parse("given").unwrap();
         let settings = server_settings(&run(&[]), Some(given), &environment).unwrap();
-        assert_eq!(
-            (settings.token.reveal(), settings.token_source),
-            ("given", TokenSource::Given)
-        );
+        assert_eq!((settings.token.reveal(), settings.token_source), ("given", TokenSource::Given));
     }
 
     #[test]
     fn contradictions_are_usage_errors() {
-        let keyed = Environment {
-            private_key: Some(Zeroizing::new(KEY.into())),
-            ..Environment::default()
-        };
+        let keyed = Environment { private_key: Some(Zeroizing::new(KEY.into())), ..Environment::default() };
         assert!(matches!(settle(&["--no-encryption"], &keyed), Err(Failed::Usage(_))));
-        let chunks = settle(
-            &["--min-chunk-size", "2", "--max-chunk-size", "1"],
-            &Environment::default(),
-        );
+        let chunks = settle(&["--min-chunk-size", "2", "--max-chunk-size", "1"], &Environment::default());
         assert!(matches!(chunks, Err(Failed::Usage(_))));
     }
 }

@@ -3,11 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-#![expect(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary has this as a module and uses a part"
-)]
+#![expect(dead_code, unreachable_pub, reason = "each test binary has this as a module and uses a part")]
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -105,11 +101,7 @@ impl Server {
     /// A server of a directory with a generated token and options.
     pub fn start(root: &Path, options: &[&str]) -> Self {
         let mut command = remofile();
-        command
-            .args(["run", "--address", "127.0.0.1"])
-            .args(options)
-            .arg(root)
-            .args(["0", TOKEN]);
+        command.args(["run", "--address", "127.0.0.1"]).args(options).arg(root).args(["0", TOKEN]);
         Self::ready(command, root)
     }
 
@@ -119,14 +111,7 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let announcement: Vec<String> = (0..2).map(|_| line(&mut stdout)).collect();
         let port = port_of(&announcement[0]);
-        Self {
-            child,
-            announcement,
-            port,
-            root: root.to_owned(),
-            token: TOKEN.to_owned(),
-            stdout,
-        }
+        Self { child, announcement, port, root: root.to_owned(), token: TOKEN.to_owned(), stdout }
     }
 
     /// Reads on until a line begins with a text; gives the rest of that line.
@@ -173,10 +158,7 @@ impl Drop for Server {
 
 /// Sends a signal to one process.
 pub fn signal(process: u32, name: &str) {
-    let status = Command::new("kill")
-        .args(["-s", name, &process.to_string()])
-        .status()
-        .unwrap();
+    let status = Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap();
     assert!(status.success());
 }
 
@@ -196,12 +178,7 @@ fn line(reader: &mut impl BufRead) -> String {
 
 /// Runs a command with a text on its standard input.
 pub fn feed(command: &mut Command, input: &[u8]) -> Said {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     child.wait_with_output().unwrap().into()
 }

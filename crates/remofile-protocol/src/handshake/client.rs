@@ -62,9 +62,8 @@ impl ClientHandshake {
             None => builder,
             Some(key) => builder.and_then(|builder| builder.remote_public_key(key.as_bytes())),
         };
-        let mut noise = builder
-            .and_then(snow::Builder::build_initiator)
-            .expect("every key that the pattern needs is set");
+        let mut noise =
+            builder.and_then(snow::Builder::build_initiator).expect("every key that the pattern needs is set");
         let mut message = [0u8; MAX_HANDSHAKE_BYTES];
         let length = noise
             .write_message(&hello::write(&offered), &mut message)
@@ -89,10 +88,7 @@ impl ClientHandshake {
             Parsed::Complete(Answer::Accepted { noise, consumed }) => (noise, consumed),
         };
         let mut payload = [0u8; MAX_HANDSHAKE_BYTES];
-        let length = self
-            .noise
-            .read_message(noise, &mut payload)
-            .map_err(|_| HandshakeError::NotProved)?;
+        let length = self.noise.read_message(noise, &mut payload).map_err(|_| HandshakeError::NotProved)?;
         let peer = ServerHello::read(&payload[..length]).ok_or(HandshakeError::BadChoice)?;
         if !self.offered.ciphers.contains(&peer.cipher) {
             return Err(HandshakeError::BadChoice);

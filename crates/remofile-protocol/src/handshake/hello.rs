@@ -54,12 +54,7 @@ impl ClientHello {
     /// A hello with this side's usual limits; long texts are cut.
     #[must_use]
     pub fn new(ciphers: Vec<Cipher>, agent: &str, client: &str) -> Self {
-        Self {
-            ciphers,
-            agent: cut(agent),
-            client: cut(client),
-            max_payload_bytes: DEFAULT_PAYLOAD_BYTES,
-        }
+        Self { ciphers, agent: cut(agent), client: cut(client), max_payload_bytes: DEFAULT_PAYLOAD_BYTES }
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
@@ -88,17 +83,11 @@ fn is_payload_limit(bytes: u32) -> bool {
 
 /// Texts of a peer are shown to people and written to logs.
 fn printable(text: &str) -> String {
-    cut(&text
-        .chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect::<String>())
+    cut(&text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>())
 }
 
 fn cut(text: &str) -> String {
-    let end = (0..=text.len().min(MAX_TEXT_BYTES))
-        .rev()
-        .find(|&at| text.is_char_boundary(at))
-        .unwrap_or(0);
+    let end = (0..=text.len().min(MAX_TEXT_BYTES)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     text[..end].to_owned()
 }
 

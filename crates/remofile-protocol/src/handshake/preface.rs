@@ -146,9 +146,6 @@ pub(super) fn read_answer(bytes: &[u8]) -> Parsed<Answer<'_>> {
     }
     match rest.get(..length) {
         None => Parsed::Incomplete,
-        Some(noise) => Parsed::Complete(Answer::Accepted {
-            noise,
-            consumed: ANSWER_BYTES + length,
-        }),
+        Some(noise) => Parsed::Complete(Answer::Accepted { noise, consumed: ANSWER_BYTES + length }),
     }
 }

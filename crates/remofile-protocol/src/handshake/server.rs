@@ -49,14 +49,8 @@ pub fn answer(credentials: &ServerCredentials, hello: &ServerHello, received: &[
         Parsed::Complete(preface) => accept(credentials, hello, &preface),
     };
     match result {
-        Ok((session, bytes)) => ServerAnswer::Accept {
-            session: Box::new(session),
-            bytes,
-        },
-        Err(refusal) => ServerAnswer::Refuse {
-            refusal,
-            bytes: preface::write_answer(refusal.number(), &[]),
-        },
+        Ok((session, bytes)) => ServerAnswer::Accept { session: Box::new(session), bytes },
+        Err(refusal) => ServerAnswer::Refuse { refusal, bytes: preface::write_answer(refusal.number(), &[]) },
     }
 }
 
@@ -80,41 +74,25 @@ fn accept(
     let token = find_token(&credentials.tokens, preface)?;
     let mut noise = responder(credentials, pattern, token, preface)?;
     let mut payload = [0u8; MAX_HANDSHAKE_BYTES];
-    let length = noise
-        .read_message(preface.noise, &mut payload)
-        .map_err(|_| match pattern {
-            Pattern::TokenOnly => Refusal::Token,
-            Pattern::ServerKey => Refusal::Key,
-        })?;
+    let length = noise.read_message(preface.noise, &mut payload).map_err(|_| match pattern {
+        Pattern::TokenOnly => Refusal::Token,
+        Pattern::ServerKey => Refusal::Key,
+    })?;
     let peer = ClientHello::read(&payload[..length]).ok_or(Refusal::Malformed)?;
-    let cipher = Cipher::choose(
-        &peer.ciphers,
-        credentials.allow_plain && credentials.private_key.is_none(),
-    )
-    .ok_or(Refusal::EncryptionRequired)?;
-    let hello = ServerHello {
-        cipher,
-        ..hello.clone()
-    };
+    let cipher = Cipher::choose(&peer.ciphers, credentials.allow_plain && credentials.private_key.is_none())
+        .ok_or(Refusal::EncryptionRequired)?;
+    let hello = ServerHello { cipher, ..hello.clone() };
     let mut message = [0u8; MAX_HANDSHAKE_BYTES];
-    let length = noise
-        .write_message(&hello::write(&hello), &mut message)
-        .expect("hellos are shorter than a handshake frame");
+    let length =
+        noise.write_message(&hello::write(&hello), &mut message).expect("hellos are shorter than a handshake frame");
     let (to_server, to_client) = noise.dangerously_get_raw_split();
-    let session = Established {
-        sealer: Sealer::new(cipher, to_client),
-        opener: Opener::new(cipher, to_server),
-        cipher,
-        peer,
-    };
+    let session =
+        Established { sealer: Sealer::new(cipher, to_client), opener: Opener::new(cipher, to_server), cipher, peer };
     Ok((session, preface::write_answer(0, &message[..length])))
 }
 
 fn find_token<'a>(tokens: &'a [TokenKey], preface: &Preface<'_>) -> Result<&'a TokenKey, Refusal> {
-    tokens
-        .iter()
-        .find(|token| token.identifier() == preface.token)
-        .ok_or(Refusal::Token)
+    tokens.iter().find(|token| token.identifier() == preface.token).ok_or(Refusal::Token)
 }
 
 fn responder(
@@ -132,7 +110,5 @@ fn responder(
         (Pattern::ServerKey, None) => return Err(Refusal::NoKey),
         (Pattern::ServerKey, Some(key)) => builder.and_then(|builder| builder.local_private_key(key.as_bytes())),
     };
-    Ok(builder
-        .and_then(snow::Builder::build_responder)
-        .expect("every key that the pattern needs is set"))
+    Ok(builder.and_then(snow::Builder::build_responder).expect("every key that the pattern needs is set"))
 }

@@ -24,11 +24,7 @@ fn hello() -> ServerHello {
 }
 
 fn server(private_key: Option<PrivateKey>, allow_plain: bool) -> ServerCredentials {
-    ServerCredentials {
-        tokens: vec![other_token(), token()],
-        private_key,
-        allow_plain,
-    }
+    ServerCredentials { tokens: vec![other_token(), token()], private_key, allow_plain }
 }
 
 fn offer(plain: bool) -> ClientHello {
@@ -36,10 +32,7 @@ fn offer(plain: bool) -> ClientHello {
 }
 
 fn client(server: Option<&PrivateKey>) -> ClientCredentials {
-    ClientCredentials {
-        token: token(),
-        server: server.map(PrivateKey::public),
-    }
+    ClientCredentials { token: token(), server: server.map(PrivateKey::public) }
 }
 
 /// Runs both sides; what the client came to.
@@ -84,53 +77,27 @@ fn the_token_alone_opens_an_encrypted_session() {
 fn a_pinned_key_opens_a_session_and_a_wrong_one_does_not() {
     let (key, wrong) = (PrivateKey::generate(), PrivateKey::generate());
     assert!(run(&client(Some(&key)), false, &server(Some(key.clone()), false)).is_ok());
-    assert_eq!(
-        refused(&client(Some(&wrong)), false, &server(Some(key.clone()), false)),
-        Refusal::Key
-    );
-    assert_eq!(
-        refused(&client(Some(&key)), false, &server(None, false)),
-        Refusal::NoKey
-    );
-    assert_eq!(
-        refused(&client(None), false, &server(Some(key), false)),
-        Refusal::KeyRequired
-    );
+    assert_eq!(refused(&client(Some(&wrong)), false, &server(Some(key.clone()), false)), Refusal::Key);
+    assert_eq!(refused(&client(Some(&key)), false, &server(None, false)), Refusal::NoKey);
+    assert_eq!(refused(&client(None), false, &server(Some(key), false)), Refusal::KeyRequired);
 }
 
 #[test]
 fn plain_needs_both_sides_and_no_private_key() {
     let (client_side, _) = run(&client(None), true, &server(None, true)).unwrap();
     assert!(!client_side.cipher.encrypts());
-    assert_eq!(
-        refused(&client(None), true, &server(None, false)),
-        Refusal::EncryptionRequired
-    );
+    assert_eq!(refused(&client(None), true, &server(None, false)), Refusal::EncryptionRequired);
     let key = PrivateKey::generate();
-    assert_eq!(
-        refused(&client(Some(&key)), true, &server(Some(key), true)),
-        Refusal::EncryptionRequired
-    );
+    assert_eq!(refused(&client(Some(&key)), true, &server(Some(key), true)), Refusal::EncryptionRequired);
 }
 
 #[test]
 fn a_wrong_token_is_refused_and_nothing_of_a_token_is_on_the_wire() {
-    let stranger = ClientCredentials {
-        token: Token::generate().stretch(),
-        server: None,
-    };
+    let stranger = ClientCredentials { token: Token::generate().stretch(), server: None };
     assert_eq!(refused(&stranger, false, &server(None, false)), Refusal::Token);
     let (_, bytes) = ClientHandshake::start(&client(None), offer(false));
-    assert!(
-        !bytes
-            .windows(8)
-            .any(|part| b"e9NUu9DRuDtUa5mSvc3VC7".windows(8).any(|secret| secret == part))
-    );
-    assert!(
-        !bytes
-            .windows(8)
-            .any(|part| token().psk().windows(8).any(|secret| secret == part))
-    );
+    assert!(!bytes.windows(8).any(|part| b"e9NUu9DRuDtUa5mSvc3VC7".windows(8).any(|secret| secret == part)));
+    assert!(!bytes.windows(8).any(|part| token().psk().windows(8).any(|secret| secret == part)));
 }
 
 #[test]
@@ -138,28 +105,10 @@ fn a_server_that_does_not_know_the_token_cannot_pose_as_one_that_does() {
     let (mut handshake, bytes) = ClientHandshake::start(&client(None), offer(false));
     let mut relabelled = bytes;
     relabelled[12..28].copy_from_slice(&other_token().identifier().0);
-    let impostor = ServerCredentials {
-        tokens: vec![other_token()],
-        private_key: None,
-        allow_plain: true,
-    };
-    assert!(matches!(
-        answer(&impostor, &hello(), &relabelled),
-        ServerAnswer::Refuse {
-            refusal: Refusal::Token,
-            ..
-        }
-    ));
-    let (_, foreign) = ClientHandshake::start(
-        &ClientCredentials {
-            token: other_token(),
-            server: None,
-        },
-        offer(false),
-    );
-    let ServerAnswer::Accept { bytes, .. } = answer(&impostor, &hello(), &foreign) else {
-        panic!("refused its own")
-    };
+    let impostor = ServerCredentials { tokens: vec![other_token()], private_key: None, allow_plain: true };
+    assert!(matches!(answer(&impostor, &hello(), &relabelled), ServerAnswer::Refuse { refusal: Refusal::Token, .. }));
+    let (_, foreign) = ClientHandshake::start(&ClientCredentials { token: other_token(), server: None }, offer(false));
+    let ServerAnswer::Accept { bytes, .. } = answer(&impostor, &hello(), &foreign) else { panic!("refused its own") };
     assert_eq!(handshake.receive(&bytes).unwrap_err(), HandshakeError::NotProved);
 }
 
@@ -174,9 +123,7 @@ fn every_flipped_bit_of_either_flight_ends_the_handshake() {
         assert!(!accepted, "bit {bit}");
     }
     let (_, first) = ClientHandshake::start(&client(None), offer(false));
-    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, &hello(), &first) else {
-        panic!()
-    };
+    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, &hello(), &first) else { panic!() };
     for bit in 0..second.len() * 8 {
         let mut changed = second.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
@@ -190,14 +137,9 @@ fn a_flight_cut_at_any_byte_waits_for_more() {
     let credentials = server(None, true);
     let (mut handshake, first) = ClientHandshake::start(&client(None), offer(false));
     for end in 0..first.len() {
-        assert!(
-            matches!(answer(&credentials, &hello(), &first[..end]), ServerAnswer::Incomplete),
-            "{end}"
-        );
+        assert!(matches!(answer(&credentials, &hello(), &first[..end]), ServerAnswer::Incomplete), "{end}");
     }
-    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, &hello(), &first) else {
-        panic!()
-    };
+    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, &hello(), &first) else { panic!() };
     for end in 0..second.len() {
         assert!(matches!(handshake.receive(&second[..end]), Ok(None)), "{end}");
     }
@@ -212,14 +154,8 @@ fn other_protocols_are_told_apart() {
     assert_eq!(recognise(b"\xff\0\0\0"), Greeting::ZeroMq);
     assert_eq!(recognise(b"GET / HTTP/1.1"), Greeting::Unknown);
     let (mut handshake, _) = ClientHandshake::start(&client(None), offer(false));
-    assert_eq!(
-        handshake.receive(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03").unwrap_err(),
-        HandshakeError::ZeroMq
-    );
-    assert_eq!(
-        handshake.receive(b"SSH-2.0-OpenSSH_9.2").unwrap_err(),
-        HandshakeError::NotRemofile
-    );
+    assert_eq!(handshake.receive(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03").unwrap_err(), HandshakeError::ZeroMq);
+    assert_eq!(handshake.receive(b"SSH-2.0-OpenSSH_9.2").unwrap_err(), HandshakeError::NotRemofile);
 }
 
 #[test]
@@ -227,11 +163,5 @@ fn another_version_is_refused_by_name() {
     let (_, mut bytes) = ClientHandshake::start(&client(None), offer(false));
     (bytes[8], bytes[9]) = (3, 9);
     let answer = answer(&server(None, true), &hello(), &bytes);
-    assert!(matches!(
-        answer,
-        ServerAnswer::Refuse {
-            refusal: Refusal::Version,
-            ..
-        }
-    ));
+    assert!(matches!(answer, ServerAnswer::Refuse { refusal: Refusal::Version, .. }));
 }

@@ -132,10 +132,7 @@ impl RemotePath {
     pub fn is_within(&self, ancestor: &Self) -> bool {
         ancestor.is_root()
             || self.0 == ancestor.0
-            || self
-                .0
-                .strip_prefix(&ancestor.0)
-                .is_some_and(|rest| rest.starts_with('/'))
+            || self.0.strip_prefix(&ancestor.0).is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// The part below `ancestor`, without a leading slash; empty where both are equal, `None` where
@@ -145,11 +142,7 @@ impl RemotePath {
         if !self.is_within(ancestor) {
             return None;
         }
-        let rest = if ancestor.is_root() {
-            &self.0[..]
-        } else {
-            &self.0[ancestor.0.len()..]
-        };
+        let rest = if ancestor.is_root() { &self.0[..] } else { &self.0[ancestor.0.len()..] };
         Some(rest.strip_prefix('/').unwrap_or(rest))
     }
 
@@ -271,10 +264,8 @@ mod tests {
 
     #[test]
     fn orders_a_directory_before_its_contents_and_those_before_its_next_sibling() {
-        let mut paths: Vec<RemotePath> = ["/a-b", "/a/c", "/a", "/a/b/z"]
-            .iter()
-            .map(|text| text.parse().unwrap())
-            .collect();
+        let mut paths: Vec<RemotePath> =
+            ["/a-b", "/a/c", "/a", "/a/b/z"].iter().map(|text| text.parse().unwrap()).collect();
         paths.sort();
         let sorted: Vec<&str> = paths.iter().map(RemotePath::as_str).collect();
         assert_eq!(sorted, ["/a", "/a/b/z", "/a/c", "/a-b"]);

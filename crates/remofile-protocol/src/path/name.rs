@@ -88,10 +88,7 @@ impl FileName {
         }
         match text.chars().find(|&character| is_forbidden(character, rule)) {
             None => Ok(()),
-            Some(character) => Err(InvalidName::Forbidden {
-                name: text.to_owned(),
-                character,
-            }),
+            Some(character) => Err(InvalidName::Forbidden { name: text.to_owned(), character }),
         }
     }
 
@@ -143,10 +140,7 @@ mod tests {
     #[test]
     fn names_have_255_bytes_at_most() {
         assert!(FileName::parse(&"é".repeat(127), NameRule::Portable).is_ok());
-        assert_eq!(
-            FileName::parse(&"é".repeat(128), NameRule::Portable),
-            Err(InvalidName::TooLong(256))
-        );
+        assert_eq!(FileName::parse(&"é".repeat(128), NameRule::Portable), Err(InvalidName::TooLong(256)));
     }
 
     #[test]

@@ -54,11 +54,7 @@ impl ClientSession {
     /// A fresh session; `max_payload_bytes` is what this side announced in its hello.
     #[must_use]
     pub fn new(max_payload_bytes: u32) -> Self {
-        Self {
-            core: Core::new(max_payload_bytes),
-            operations: BTreeMap::new(),
-            started: 0,
-        }
+        Self { core: Core::new(max_payload_bytes), operations: BTreeMap::new(), started: 0 }
     }
 
     /// Starts an operation. Its files, if it is an upload, may follow at once within the credit.
@@ -69,18 +65,8 @@ impl ClientSession {
             Request::Download { credit, .. } => ReceiveWindow::granted(*credit),
             _ => ReceiveWindow::initial(),
         };
-        self.operations.insert(
-            id,
-            Operation {
-                credit: SendCredit::new(INITIAL_CREDIT_BYTES),
-                window,
-            },
-        );
-        self.core.queue_header(Header {
-            operation: id,
-            body: Body::Request(request),
-            wait_milliseconds,
-        });
+        self.operations.insert(id, Operation { credit: SendCredit::new(INITIAL_CREDIT_BYTES), window });
+        self.core.queue_header(Header { operation: id, body: Body::Request(request), wait_milliseconds });
         self.core.operations_changed(now, self.operations.len());
         id
     }
@@ -105,9 +91,7 @@ impl ClientSession {
     /// How many bytes of payload an operation may send now; 0 for one that is over.
     #[must_use]
     pub fn credit(&self, operation: OperationId) -> u64 {
-        self.operations
-            .get(&operation)
-            .map_or(0, |operation| operation.credit.available())
+        self.operations.get(&operation).map_or(0, |operation| operation.credit.available())
     }
 
     /// The header of a message with files; takes its credit.
@@ -121,10 +105,7 @@ impl ClientSession {
         payload_bytes: usize,
     ) -> Result<Header, SessionError> {
         let bytes = payload_bytes as u64;
-        let state = self
-            .operations
-            .get_mut(&operation)
-            .ok_or(SessionError::Unexpected(operation))?;
+        let state = self.operations.get_mut(&operation).ok_or(SessionError::Unexpected(operation))?;
         let excess = bytes.saturating_sub(state.credit.available());
         if !state.credit.take(bytes) {
             return Err(SessionError::BeyondCredit { operation, excess });
@@ -184,11 +165,7 @@ impl ClientSession {
                 Ok(ClientEvent::None)
             }
             Signal::ItemFailed { failure } => Ok(ClientEvent::ItemFailed(id, failure)),
-            Signal::Total { files, bytes } => Ok(ClientEvent::Total {
-                operation: id,
-                files,
-                bytes,
-            }),
+            Signal::Total { files, bytes } => Ok(ClientEvent::Total { operation: id, files, bytes }),
             Signal::Waiting { holders } => Ok(ClientEvent::Waiting(id, holders)),
             Signal::Done { done } => Ok(self.finish(now, id, Ok(done))),
             Signal::Failed { failure } => Ok(self.finish(now, id, Err(failure))),

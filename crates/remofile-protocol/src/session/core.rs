@@ -27,11 +27,7 @@ impl Core {
     /// `max_payload_bytes` is what this side announced.
     pub(super) fn new(max_payload_bytes: u32) -> Self {
         let max_payload_bytes = max_payload_bytes.min(MAX_PAYLOAD_BYTES) as usize;
-        Self {
-            outbox: VecDeque::new(),
-            heartbeat: Heartbeat::Idle,
-            max_payload_bytes,
-        }
+        Self { outbox: VecDeque::new(), heartbeat: Heartbeat::Idle, max_payload_bytes }
     }
 
     pub(super) fn queue(&mut self, operation: OperationId, signal: Signal) {
@@ -75,12 +71,7 @@ impl Core {
     pub(super) fn operations_changed(&mut self, now: Duration, in_flight: usize) {
         match (&self.heartbeat, in_flight) {
             (_, 0) => self.heartbeat = Heartbeat::Idle,
-            (Heartbeat::Idle, _) => {
-                self.heartbeat = Heartbeat::Beating {
-                    heard: now,
-                    pinged: now,
-                }
-            }
+            (Heartbeat::Idle, _) => self.heartbeat = Heartbeat::Beating { heard: now, pinged: now },
             _ => {}
         }
     }
@@ -124,10 +115,7 @@ pub(super) fn check_items(items: &[Item], payload_bytes: usize) -> Result<(), Se
         })
         .sum();
     if named != payload_bytes as u64 {
-        return Err(SessionError::PayloadMismatch {
-            items: named,
-            payload: payload_bytes,
-        });
+        return Err(SessionError::PayloadMismatch { items: named, payload: payload_bytes });
     }
     Ok(())
 }

@@ -47,20 +47,12 @@ pub(super) struct ReceiveWindow {
 impl ReceiveWindow {
     /// A window of an operation that starts with the initial credit.
     pub(super) fn initial() -> Self {
-        Self {
-            allowed: INITIAL_CREDIT_BYTES,
-            held: 0,
-            size: INITIAL_CREDIT_BYTES,
-        }
+        Self { allowed: INITIAL_CREDIT_BYTES, held: 0, size: INITIAL_CREDIT_BYTES }
     }
 
     /// A window that was granted with the request.
     pub(super) fn granted(bytes: u64) -> Self {
-        Self {
-            allowed: bytes,
-            held: 0,
-            size: bytes,
-        }
+        Self { allowed: bytes, held: 0, size: bytes }
     }
 
     /// Widens the window to its full size; gives the credit to grant for that.
@@ -71,10 +63,7 @@ impl ReceiveWindow {
 
     pub(super) fn receive(&mut self, operation: OperationId, bytes: u64) -> Result<(), SessionError> {
         match self.allowed.checked_sub(bytes) {
-            None => Err(SessionError::BeyondCredit {
-                operation,
-                excess: bytes - self.allowed,
-            }),
+            None => Err(SessionError::BeyondCredit { operation, excess: bytes - self.allowed }),
             Some(rest) => {
                 self.allowed = rest;
                 self.held += bytes;
@@ -109,13 +98,7 @@ mod tests {
         let mut window = ReceiveWindow::granted(10);
         assert!(window.receive(OperationId(1), 10).is_ok());
         let error = window.receive(OperationId(1), 1).unwrap_err();
-        assert_eq!(
-            error,
-            SessionError::BeyondCredit {
-                operation: OperationId(1),
-                excess: 1
-            }
-        );
+        assert_eq!(error, SessionError::BeyondCredit { operation: OperationId(1), excess: 1 });
     }
 
     proptest! {

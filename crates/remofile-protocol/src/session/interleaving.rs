@@ -57,11 +57,7 @@ struct World {
 }
 
 fn nth(operations: &BTreeMap<OperationId, Known>, pick: usize, known: Known) -> Option<OperationId> {
-    operations
-        .iter()
-        .filter(|(_, is)| **is == known)
-        .map(|(id, _)| *id)
-        .nth(pick)
+    operations.iter().filter(|(_, is)| **is == known).map(|(id, _)| *id).nth(pick)
 }
 
 impl World {
@@ -97,24 +93,10 @@ impl World {
             Event::Start { upload } if self.at_client.len() < 4 => {
                 let path = "/".parse().expect("the root is a path");
                 let (request, known) = if upload {
-                    (
-                        Request::Upload {
-                            destination: path,
-                            on_conflict: OnConflict::Abort,
-                        },
-                        Known::Upload,
-                    )
+                    (Request::Upload { destination: path, on_conflict: OnConflict::Abort }, Known::Upload)
                 } else {
                     let sources = vec![path];
-                    (
-                        Request::Download {
-                            sources,
-                            recursive: true,
-                            total: false,
-                            credit: 1 << 21,
-                        },
-                        Known::Download,
-                    )
+                    (Request::Download { sources, recursive: true, total: false, credit: 1 << 21 }, Known::Download)
                 };
                 let id = self.client.start(self.now, request, 0);
                 self.at_client.insert(id, known);
@@ -164,10 +146,7 @@ impl World {
                 self.now += Duration::from_millis(milliseconds.into());
                 self.flush();
                 // A line that delivers nothing for ever is another test's concern.
-                let _silence = (
-                    self.client.handle_timeout(self.now),
-                    self.server.handle_timeout(self.now),
-                );
+                let _silence = (self.client.handle_timeout(self.now), self.server.handle_timeout(self.now));
             }
             Event::Start { .. } => {}
         }
@@ -176,11 +155,7 @@ impl World {
 
     fn end(&mut self, id: OperationId, well: bool) {
         self.at_server.remove(&id);
-        let outcome = if well {
-            Ok(Done::default())
-        } else {
-            Err(ErrorCode::Cancelled.into())
-        };
+        let outcome = if well { Ok(Done::default()) } else { Err(ErrorCode::Cancelled.into()) };
         self.server.finish(self.now, id, outcome);
     }
 
@@ -192,11 +167,7 @@ impl World {
         let header = Header::decode(&bytes).expect("an honest header");
         match self.server.receive(self.now, header, payload)? {
             ServerEvent::Request { operation, request, .. } => {
-                let known = if request.is_write() {
-                    Known::Upload
-                } else {
-                    Known::Download
-                };
+                let known = if request.is_write() { Known::Upload } else { Known::Download };
                 self.at_server.insert(operation, known);
             }
             ServerEvent::Items(id, _) => self.server.consumed(id, payload as u64),

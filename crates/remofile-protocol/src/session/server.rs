@@ -53,11 +53,7 @@ impl ServerSession {
     /// A fresh session; `max_payload_bytes` is what this side announced in its hello.
     #[must_use]
     pub fn new(max_payload_bytes: u32) -> Self {
-        Self {
-            core: Core::new(max_payload_bytes),
-            operations: BTreeMap::new(),
-            last: OperationId::SESSION,
-        }
+        Self { core: Core::new(max_payload_bytes), operations: BTreeMap::new(), last: OperationId::SESSION }
     }
 
     /// Tells that bytes came from the client, be they a whole message or not.
@@ -86,11 +82,7 @@ impl ServerSession {
                 if !self.begin(now, id, &request)? {
                     return Ok(ServerEvent::None);
                 }
-                Ok(ServerEvent::Request {
-                    operation: id,
-                    request,
-                    wait_milliseconds: header.wait_milliseconds,
-                })
+                Ok(ServerEvent::Request { operation: id, request, wait_milliseconds: header.wait_milliseconds })
             }
             Body::Refused(failure) => {
                 self.take_number(id)?;
@@ -111,25 +103,14 @@ impl ServerSession {
     fn begin(&mut self, now: Duration, id: OperationId, request: &Request) -> Result<bool, SessionError> {
         self.take_number(id)?;
         if self.operations.len() >= MAX_OPERATIONS {
-            self.core.queue(
-                id,
-                Signal::Failed {
-                    failure: ErrorCode::TooMany.into(),
-                },
-            );
+            self.core.queue(id, Signal::Failed { failure: ErrorCode::TooMany.into() });
             return Ok(false);
         }
         let credit = match request {
             Request::Download { credit, .. } => *credit,
             _ => INITIAL_CREDIT_BYTES,
         };
-        self.operations.insert(
-            id,
-            Operation {
-                credit: SendCredit::new(credit),
-                window: ReceiveWindow::initial(),
-            },
-        );
+        self.operations.insert(id, Operation { credit: SendCredit::new(credit), window: ReceiveWindow::initial() });
         self.core.operations_changed(now, self.operations.len());
         Ok(true)
     }
@@ -192,9 +173,7 @@ impl ServerSession {
     /// How many bytes of payload an operation may send now; 0 for one that is over.
     #[must_use]
     pub fn credit(&self, operation: OperationId) -> u64 {
-        self.operations
-            .get(&operation)
-            .map_or(0, |operation| operation.credit.available())
+        self.operations.get(&operation).map_or(0, |operation| operation.credit.available())
     }
 
     /// The header of a message with files; takes its credit.
@@ -222,10 +201,7 @@ impl ServerSession {
 
     fn take_credit(&mut self, operation: OperationId, payload_bytes: usize) -> Result<(), SessionError> {
         let bytes = payload_bytes as u64;
-        let state = self
-            .operations
-            .get_mut(&operation)
-            .ok_or(SessionError::Unexpected(operation))?;
+        let state = self.operations.get_mut(&operation).ok_or(SessionError::Unexpected(operation))?;
         let excess = bytes.saturating_sub(state.credit.available());
         if !state.credit.take(bytes) {
             return Err(SessionError::BeyondCredit { operation, excess });

@@ -68,18 +68,10 @@ impl Pair {
         self.flights += 1;
         let (mut at_server, mut at_client) = (Vec::new(), Vec::new());
         for (_, bytes, payload) in std::mem::take(&mut self.to_server.on_the_way) {
-            at_server.push(
-                self.server
-                    .receive(self.now, Header::decode(&bytes).unwrap(), payload)
-                    .unwrap(),
-            );
+            at_server.push(self.server.receive(self.now, Header::decode(&bytes).unwrap(), payload).unwrap());
         }
         for (_, bytes, payload) in std::mem::take(&mut self.to_client.on_the_way) {
-            at_client.push(
-                self.client
-                    .receive(self.now, Header::decode(&bytes).unwrap(), payload)
-                    .unwrap(),
-            );
+            at_client.push(self.client.receive(self.now, Header::decode(&bytes).unwrap(), payload).unwrap());
         }
         (at_server, at_client)
     }
@@ -87,18 +79,10 @@ impl Pair {
     /// Advances the clock to the next timeout of either side, as long as there is one.
     fn until_dead(&mut self) -> (Result<(), SessionError>, Result<(), SessionError>) {
         loop {
-            let next = self
-                .client
-                .next_timeout()
-                .into_iter()
-                .chain(self.server.next_timeout())
-                .min();
+            let next = self.client.next_timeout().into_iter().chain(self.server.next_timeout()).min();
             let Some(next) = next else { return (Ok(()), Ok(())) };
             self.now = self.now.max(next);
-            let (client, server) = (
-                self.client.handle_timeout(self.now),
-                self.server.handle_timeout(self.now),
-            );
+            let (client, server) = (self.client.handle_timeout(self.now), self.server.handle_timeout(self.now));
             if client.is_err() || server.is_err() {
                 return (client, server);
             }
@@ -108,17 +92,11 @@ impl Pair {
 }
 
 fn list() -> Request {
-    Request::List {
-        path: "/".parse().unwrap(),
-        recursive: true,
-    }
+    Request::List { path: "/".parse().unwrap(), recursive: true }
 }
 
 fn upload() -> Request {
-    Request::Upload {
-        destination: "/".parse().unwrap(),
-        on_conflict: crate::wire::OnConflict::Abort,
-    }
+    Request::Upload { destination: "/".parse().unwrap(), on_conflict: crate::wire::OnConflict::Abort }
 }
 
 fn data(bytes: usize) -> Vec<Item> {
@@ -130,22 +108,12 @@ fn a_request_is_answered_in_two_flights() {
     let mut pair = Pair::new();
     let id = pair.client.start(pair.now, list(), 0);
     let (events, _) = pair.deliver();
-    assert_eq!(
-        events,
-        [ServerEvent::Request {
-            operation: id,
-            request: list(),
-            wait_milliseconds: 0
-        }]
-    );
+    assert_eq!(events, [ServerEvent::Request { operation: id, request: list(), wait_milliseconds: 0 }]);
     let entries = pair.server.entries(id, 100).unwrap();
     Pair::send(&mut pair.to_client, pair.now, &entries, 100);
     pair.server.finish(pair.now, id, Ok(Done::default()));
     let (_, events) = pair.deliver();
-    assert_eq!(
-        events,
-        [ClientEvent::Entries(id), ClientEvent::Finished(id, Ok(Done::default()))]
-    );
+    assert_eq!(events, [ClientEvent::Entries(id), ClientEvent::Finished(id, Ok(Done::default()))]);
     assert_eq!(pair.flights, 2);
 }
 
@@ -155,12 +123,7 @@ fn ten_thousand_small_files_take_no_flight_of_their_own() {
     let id = pair.client.start(pair.now, upload(), 0);
     let file = |_| {
         [
-            Item::Begin {
-                path: "f".into(),
-                size: Some(100),
-                modified: None,
-                mode: None,
-            },
+            Item::Begin { path: "f".into(), size: Some(100), modified: None, mode: None },
             Item::Data { length: 100 },
             Item::End { digest: [0; 16] },
         ]
@@ -173,14 +136,7 @@ fn ten_thousand_small_files_take_no_flight_of_their_own() {
     pair.client.finish_upload(id);
     let (events, _) = pair.deliver();
     assert_eq!(events.len(), 102);
-    pair.server.finish(
-        pair.now,
-        id,
-        Ok(Done {
-            files: 10_000,
-            ..Done::default()
-        }),
-    );
+    pair.server.finish(pair.now, id, Ok(Done { files: 10_000, ..Done::default() }));
     let (_, events) = pair.deliver();
     assert_eq!(events.len(), 1);
     assert_eq!(pair.flights, 2, "files were waited for");
@@ -215,32 +171,19 @@ fn an_upload_flows_within_its_credit_and_never_beyond() {
             pair.server.open_window(id);
         }
     }
-    assert!(
-        pair.client.data(id, data(17 * MIB), 17 * MIB).is_err(),
-        "the machine lets its own side overdraw"
-    );
+    assert!(pair.client.data(id, data(17 * MIB), 17 * MIB).is_err(), "the machine lets its own side overdraw");
     assert!(pair.flights < 100, "{} flights for {total} bytes", pair.flights);
 }
 
 #[test]
 fn a_peer_that_overdraws_ends_the_session() {
     let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);
-    let request = Header {
-        operation: OperationId(1),
-        body: Body::Request(upload()),
-        wait_milliseconds: 0,
-    };
+    let request = Header { operation: OperationId(1), body: Body::Request(upload()), wait_milliseconds: 0 };
     server.receive(Duration::ZERO, request, 0).unwrap();
     let message = || Header::signal(OperationId(1), Signal::Data { items: data(MIB) });
     server.receive(Duration::ZERO, message(), MIB).unwrap();
     let error = server.receive(Duration::ZERO, message(), MIB).unwrap_err();
-    assert_eq!(
-        error,
-        SessionError::BeyondCredit {
-            operation: OperationId(1),
-            excess: MIB as u64
-        }
-    );
+    assert_eq!(error, SessionError::BeyondCredit { operation: OperationId(1), excess: MIB as u64 });
 }
 
 #[test]
@@ -265,11 +208,7 @@ fn a_peer_whose_long_message_is_on_its_way_is_alive_and_is_told_so_too() {
 #[test]
 fn items_that_do_not_match_their_payload_end_the_session() {
     let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);
-    let request = Header {
-        operation: OperationId(1),
-        body: Body::Request(upload()),
-        wait_milliseconds: 0,
-    };
+    let request = Header { operation: OperationId(1), body: Body::Request(upload()), wait_milliseconds: 0 };
     server.receive(Duration::ZERO, request, 0).unwrap();
     let message = Header::signal(OperationId(1), Signal::Data { items: data(10) });
     let error = server.receive(Duration::ZERO, message, 11).unwrap_err();
@@ -279,21 +218,14 @@ fn items_that_do_not_match_their_payload_end_the_session() {
 #[test]
 fn operation_numbers_only_rise() {
     let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);
-    let request = |id| Header {
-        operation: OperationId(id),
-        body: Body::Request(list()),
-        wait_milliseconds: 0,
-    };
+    let request = |id| Header { operation: OperationId(id), body: Body::Request(list()), wait_milliseconds: 0 };
     server.receive(Duration::ZERO, request(5), 0).unwrap();
     for id in [5, 4, 0] {
         let error = server.receive(Duration::ZERO, request(id), 0).unwrap_err();
         assert_eq!(error, SessionError::OutOfOrder(OperationId(id)));
     }
     let early = Header::signal(OperationId(9), Signal::Finish);
-    assert!(
-        server.receive(Duration::ZERO, early, 0).is_err(),
-        "a signal before its request"
-    );
+    assert!(server.receive(Duration::ZERO, early, 0).is_err(), "a signal before its request");
 }
 
 #[test]
@@ -341,11 +273,7 @@ fn a_slow_operation_with_a_living_peer_goes_on_for_ever() {
     pair.client.start(pair.now, list(), 0);
     pair.deliver();
     for _ in 0..1000 {
-        pair.now = pair
-            .client
-            .next_timeout()
-            .unwrap()
-            .min(pair.server.next_timeout().unwrap());
+        pair.now = pair.client.next_timeout().unwrap().min(pair.server.next_timeout().unwrap());
         pair.client.handle_timeout(pair.now).unwrap();
         pair.server.handle_timeout(pair.now).unwrap();
         pair.deliver();
@@ -369,9 +297,7 @@ fn an_idle_session_has_no_heartbeat() {
 fn a_flood_of_pings_is_answered_by_one_pong() {
     let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);
     for _ in 0..1000 {
-        server
-            .receive(Duration::ZERO, Header::signal(OperationId::SESSION, Signal::Ping), 0)
-            .unwrap();
+        server.receive(Duration::ZERO, Header::signal(OperationId::SESSION, Signal::Ping), 0).unwrap();
     }
     assert!(server.poll_header().is_some());
     assert!(server.poll_header().is_none());
@@ -395,22 +321,13 @@ fn the_first_answer_comes_after_three_round_trips() {
         file_size_limit: 1,
         read_only: false,
     };
-    let credentials = ServerCredentials {
-        tokens: vec![token.clone()],
-        private_key: None,
-        allow_plain: false,
-    };
+    let credentials = ServerCredentials { tokens: vec![token.clone()], private_key: None, allow_plain: false };
     let offer = ClientHello::new(Cipher::offer(false), "test", "test");
     let (mut handshake, first) = ClientHandshake::start(&ClientCredentials { token, server: None }, offer);
     flights += 1;
-    let ServerAnswer::Accept { bytes, .. } = answer(&credentials, &hello, &first) else {
-        panic!("refused")
-    };
+    let ServerAnswer::Accept { bytes, .. } = answer(&credentials, &hello, &first) else { panic!("refused") };
     flights += 1;
-    assert!(
-        handshake.receive(&bytes).unwrap().is_some(),
-        "the handshake takes another flight"
-    );
+    assert!(handshake.receive(&bytes).unwrap().is_some(), "the handshake takes another flight");
     let mut pair = Pair::new();
     let id = pair.client.start(pair.now, list(), 0);
     pair.deliver();

@@ -21,10 +21,6 @@ pub(super) fn contains_all(text: &str) -> bool {
 /// Two letters made from the SHA-256 of a text: one in 3,249 texts has them by chance.
 pub(super) fn checksum(text: &str) -> String {
     let hash = digest(&SHA256, text.as_bytes());
-    let head = hash
-        .as_ref()
-        .iter()
-        .take(8)
-        .fold(0u128, |sum, &byte| sum << 8 | u128::from(byte));
+    let head = hash.as_ref().iter().take(8).fold(0u128, |sum, &byte| sum << 8 | u128::from(byte));
     encode(head % (57 * 57), 2)
 }

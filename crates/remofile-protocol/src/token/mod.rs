@@ -52,9 +52,7 @@ impl Token {
     #[must_use]
     pub fn generate() -> Self {
         let mut random = Zeroizing::new([0u8; 16]);
-        SystemRandom::new()
-            .fill(&mut random[1..])
-            .expect("the operating system gives random bytes");
+        SystemRandom::new().fill(&mut random[1..]).expect("the operating system gives random bytes");
         Self::from_random(u128::from_be_bytes(*random))
     }
 
@@ -62,10 +60,7 @@ impl Token {
         let mut text = Zeroizing::new(alphabet::encode(random & ((1 << 116) - 1), RANDOM_LETTERS));
         let checksum = alphabet::checksum(&text);
         text.push_str(&checksum);
-        Self {
-            text,
-            origin: Origin::Generated,
-        }
+        Self { text, origin: Origin::Generated }
     }
 
     /// Takes a token as a user gives it. A text with a right checksum counts as generated, any other
@@ -83,15 +78,8 @@ impl Token {
         if text.chars().any(char::is_control) {
             return Err(InvalidToken::Control);
         }
-        let origin = if looks_generated(text) {
-            Origin::Generated
-        } else {
-            Origin::Chosen
-        };
-        Ok(Self {
-            text: Zeroizing::new(text.to_owned()),
-            origin,
-        })
+        let origin = if looks_generated(text) { Origin::Generated } else { Origin::Chosen };
+        Ok(Self { text: Zeroizing::new(text.to_owned()), origin })
     }
 
     /// Whether the token was generated or chosen.

@@ -64,10 +64,7 @@ pub(super) fn stretch(text: &str, origin: Origin) -> TokenKey {
     let mut identifier = [0u8; 16];
     expand(&prk, b"psk", &mut psk[..]);
     expand(&prk, b"identifier", &mut identifier);
-    TokenKey {
-        psk,
-        identifier: TokenIdentifier(identifier),
-    }
+    TokenKey { psk, identifier: TokenIdentifier(identifier) }
 }
 
 fn argon2id(text: &str) -> Zeroizing<Vec<u8>> {
@@ -87,9 +84,7 @@ fn expand(prk: &hkdf::Prk, label: &[u8], out: &mut [u8]) {
             self.0
         }
     }
-    prk.expand(&[label], Length(out.len()))
-        .and_then(|okm| okm.fill(out))
-        .expect("HKDF gives up to 8160 bytes");
+    prk.expand(&[label], Length(out.len())).and_then(|okm| okm.fill(out)).expect("HKDF gives up to 8160 bytes");
 }
 
 #[cfg(test)]
@@ -104,10 +99,8 @@ mod tests {
         assert_eq!(chosen.identifier().0, CHOSEN_IDENTIFIER);
     }
 
-    const GENERATED_IDENTIFIER: [u8; 16] = [
-        0x9f, 0xfd, 0x66, 0x55, 0x4b, 0x82, 0xaa, 0x50, 0x2f, 0x60, 0x33, 0xca, 0x01, 0xf8, 0x5e, 0x1f,
-    ];
-    const CHOSEN_IDENTIFIER: [u8; 16] = [
-        0x1e, 0xe4, 0x96, 0x45, 0xf5, 0x19, 0xcf, 0x32, 0xbf, 0xfb, 0x13, 0xf8, 0x4c, 0x59, 0x81, 0x19,
-    ];
+    const GENERATED_IDENTIFIER: [u8; 16] =
+        [0x9f, 0xfd, 0x66, 0x55, 0x4b, 0x82, 0xaa, 0x50, 0x2f, 0x60, 0x33, 0xca, 0x01, 0xf8, 0x5e, 0x1f];
+    const CHOSEN_IDENTIFIER: [u8; 16] =
+        [0x1e, 0xe4, 0x96, 0x45, 0xf5, 0x19, 0xcf, 0x32, 0xbf, 0xfb, 0x13, 0xf8, 0x4c, 0x59, 0x81, 0x19];
 }

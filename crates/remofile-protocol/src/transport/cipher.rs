@@ -38,14 +38,9 @@ impl Cipher {
     #[must_use]
     pub fn choose(offer: &[Self], allow_plain: bool) -> Option<Self> {
         let acceptable = || {
-            offer
-                .iter()
-                .copied()
-                .filter(move |cipher| *cipher != Self::Unknown && (allow_plain || cipher.encrypts()))
+            offer.iter().copied().filter(move |cipher| *cipher != Self::Unknown && (allow_plain || cipher.encrypts()))
         };
-        acceptable()
-            .find(|cipher| has_aes_instructions() || !cipher.is_aes())
-            .or_else(|| acceptable().next())
+        acceptable().find(|cipher| has_aes_instructions() || !cipher.is_aes()).or_else(|| acceptable().next())
     }
 
     /// Whether the body of a record is hidden.
@@ -71,11 +66,7 @@ impl Cipher {
     }
 
     pub(super) fn algorithm(self) -> &'static aead::Algorithm {
-        if self.is_aes() {
-            &aead::AES_256_GCM
-        } else {
-            &aead::CHACHA20_POLY1305
-        }
+        if self.is_aes() { &aead::AES_256_GCM } else { &aead::CHACHA20_POLY1305 }
     }
 
     fn number(self) -> u8 {

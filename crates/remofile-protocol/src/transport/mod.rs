@@ -52,13 +52,9 @@ impl Sealer {
         record[..LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
         let tag = if self.0.cipher.encrypts() {
             let aad = Aad::from(length.to_be_bytes());
-            self.0
-                .key
-                .seal_in_place_separate_tag(nonce, aad, &mut record[LENGTH_BYTES..tag_at])
+            self.0.key.seal_in_place_separate_tag(nonce, aad, &mut record[LENGTH_BYTES..tag_at])
         } else {
-            self.0
-                .key
-                .seal_in_place_separate_tag(nonce, Aad::from(&record[..tag_at]), &mut [])
+            self.0.key.seal_in_place_separate_tag(nonce, Aad::from(&record[..tag_at]), &mut [])
         };
         record[tag_at..].copy_from_slice(tag.expect("the body is within the cipher's bounds").as_ref());
     }
@@ -76,27 +72,17 @@ impl Opener {
     /// # Errors
     /// [`Tampered`] if it is not the record that the peer sealed as its next.
     pub fn open<'a>(&mut self, record: &'a mut [u8]) -> Result<&'a mut [u8], Tampered> {
-        let body = LENGTH_BYTES
-            ..record
-                .len()
-                .checked_sub(TAG_BYTES)
-                .filter(|&end| end >= LENGTH_BYTES)
-                .ok_or(Tampered)?;
+        let body =
+            LENGTH_BYTES..record.len().checked_sub(TAG_BYTES).filter(|&end| end >= LENGTH_BYTES).ok_or(Tampered)?;
         let nonce = self.0.next_nonce();
         let (length, sealed) = record.split_at_mut(LENGTH_BYTES);
         let length = [length[0], length[1], length[2], length[3]];
         if self.0.cipher.encrypts() {
-            self.0
-                .key
-                .open_in_place(nonce, Aad::from(length), sealed)
-                .map_err(|_| Tampered)?;
+            self.0.key.open_in_place(nonce, Aad::from(length), sealed).map_err(|_| Tampered)?;
         } else {
             let mut tag = [0u8; TAG_BYTES];
             tag.copy_from_slice(&record[body.end..]);
-            self.0
-                .key
-                .open_in_place(nonce, Aad::from(&record[..body.end]), &mut tag)
-                .map_err(|_| Tampered)?;
+            self.0.key.open_in_place(nonce, Aad::from(&record[..body.end]), &mut tag).map_err(|_| Tampered)?;
         }
         Ok(&mut record[body])
     }
@@ -112,12 +98,7 @@ struct Direction {
 impl Direction {
     fn new(cipher: Cipher, secret: [u8; 32]) -> Self {
         let secret = Zeroizing::new(secret);
-        Self {
-            cipher,
-            key: schedule(cipher, &secret),
-            secret,
-            records: 0,
-        }
+        Self { cipher, key: schedule(cipher, &secret), secret, records: 0 }
     }
 
     fn next_nonce(&mut self) -> Nonce {
@@ -156,12 +137,8 @@ impl fmt::Debug for Direction {
 mod tests {
     use super::*;
 
-    const CIPHERS: [Cipher; 4] = [
-        Cipher::Aes256Gcm,
-        Cipher::ChaCha20Poly1305,
-        Cipher::Aes256GcmPlain,
-        Cipher::ChaCha20Poly1305Plain,
-    ];
+    const CIPHERS: [Cipher; 4] =
+        [Cipher::Aes256Gcm, Cipher::ChaCha20Poly1305, Cipher::Aes256GcmPlain, Cipher::ChaCha20Poly1305Plain];
 
     fn record(sealer: &mut Sealer, body: &[u8]) -> Vec<u8> {
         let mut record = [&[0; LENGTH_BYTES][..], body, &[0; TAG_BYTES]].concat();
@@ -188,27 +165,18 @@ mod tests {
             for bit in 0..whole.len() * 8 {
                 let mut changed = whole.clone();
                 changed[bit / 8] ^= 1 << (bit % 8);
-                assert_eq!(
-                    Opener::new(cipher, [7; 32]).open(&mut changed),
-                    Err(Tampered),
-                    "{cipher:?}, bit {bit}"
-                );
+                assert_eq!(Opener::new(cipher, [7; 32]).open(&mut changed), Err(Tampered), "{cipher:?}, bit {bit}");
             }
             for length in 0..whole.len() {
-                assert_eq!(
-                    Opener::new(cipher, [7; 32]).open(&mut whole[..length].to_vec()),
-                    Err(Tampered)
-                );
+                assert_eq!(Opener::new(cipher, [7; 32]).open(&mut whole[..length].to_vec()), Err(Tampered));
             }
         }
     }
 
     #[test]
     fn keys_are_replaced_on_both_sides_at_once() {
-        let (mut sealer, mut opener) = (
-            Sealer::new(Cipher::Aes256Gcm, [7; 32]),
-            Opener::new(Cipher::Aes256Gcm, [7; 32]),
-        );
+        let (mut sealer, mut opener) =
+            (Sealer::new(Cipher::Aes256Gcm, [7; 32]), Opener::new(Cipher::Aes256Gcm, [7; 32]));
         for number in 0..=RECORDS_PER_KEY {
             let mut sealed = record(&mut sealer, &number.to_be_bytes());
             assert_eq!(opener.open(&mut sealed).unwrap(), number.to_be_bytes());

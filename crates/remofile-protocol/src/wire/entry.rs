@@ -58,10 +58,7 @@ impl Timestamp {
     /// A time from its parts; nanoseconds beyond a second are cut to the last one.
     #[must_use]
     pub fn new(seconds: i64, nanoseconds: u32) -> Self {
-        Self {
-            seconds,
-            nanoseconds: nanoseconds.min(999_999_999),
-        }
+        Self { seconds, nanoseconds: nanoseconds.min(999_999_999) }
     }
 
     /// Whole seconds since 1970.

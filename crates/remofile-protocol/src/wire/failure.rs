@@ -131,12 +131,7 @@ impl Failure {
     /// A failure that is known by its code alone.
     #[must_use]
     pub fn new(code: ErrorCode) -> Self {
-        Self {
-            code,
-            path: None,
-            detail: None,
-            holders: None,
-        }
+        Self { code, path: None, detail: None, holders: None }
     }
 
     /// Adds the path it is about.
@@ -207,9 +202,6 @@ mod tests {
     #[test]
     fn a_failure_reads_as_a_sentence() {
         let failure = Failure::new(ErrorCode::NotFound).at("/a").because("os error 2");
-        assert_eq!(
-            failure.to_string(),
-            "/a: there is no such file or directory (os error 2)"
-        );
+        assert_eq!(failure.to_string(), "/a: there is no such file or directory (os error 2)");
     }
 }

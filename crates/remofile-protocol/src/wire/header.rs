@@ -138,11 +138,7 @@ impl Header {
     /// A message about an operation that is no request.
     #[must_use]
     pub fn signal(operation: OperationId, signal: Signal) -> Self {
-        Self {
-            operation,
-            body: Body::Signal(signal),
-            wait_milliseconds: 0,
-        }
+        Self { operation, body: Body::Signal(signal), wait_milliseconds: 0 }
     }
 
     /// Appends the header in CBOR.
@@ -152,14 +148,11 @@ impl Header {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut e = Encoder::new(out);
         let keys = if self.wait_milliseconds == 0 { 2 } else { 3 };
-        let result = e
-            .map(keys)
-            .and_then(|e| e.u8(0)?.u64(self.operation.0)?.u8(1))
-            .and_then(|e| match &self.body {
-                Body::Request(request) => e.encode(request),
-                Body::Signal(signal) => e.encode(signal),
-                Body::Refused(_) | Body::Ignorable => e.array(2)?.u64(IGNORABLE_KINDS)?.map(0),
-            });
+        let result = e.map(keys).and_then(|e| e.u8(0)?.u64(self.operation.0)?.u8(1)).and_then(|e| match &self.body {
+            Body::Request(request) => e.encode(request),
+            Body::Signal(signal) => e.encode(signal),
+            Body::Refused(_) | Body::Ignorable => e.array(2)?.u64(IGNORABLE_KINDS)?.map(0),
+        });
         let result = result.and_then(|e| match self.wait_milliseconds {
             0 => Ok(e),
             wait => e.u8(2)?.u64(wait),
@@ -192,11 +185,7 @@ impl Header {
         let (Some(operation), Some(body)) = (operation, body) else {
             return Err(MalformedMessage("an operation or body is missing".to_owned()));
         };
-        Ok(Self {
-            operation,
-            body,
-            wait_milliseconds,
-        })
+        Ok(Self { operation, body, wait_milliseconds })
     }
 }
 
@@ -254,10 +243,7 @@ mod tests {
     fn a_request_is_frozen_and_comes_back() {
         let header = Header {
             operation: OperationId(7),
-            body: Body::Request(Request::List {
-                path: "/a".parse().unwrap(),
-                recursive: true,
-            }),
+            body: Body::Request(Request::List { path: "/a".parse().unwrap(), recursive: true }),
             wait_milliseconds: 0,
         };
         assert_eq!(encoded(&header), b"\xa2\x00\x07\x01\x82\x01\xa2\x00\x62/a\x01\xf5");
@@ -268,45 +254,27 @@ mod tests {
     fn unknown_keys_are_skipped_and_absent_ones_have_defaults() {
         let bytes = b"\xa4\x18\x63\x80\x00\x07\x01\x82\x01\xa2\x00\x62/a\x18\x64\xf6\x05\x01";
         let header = Header::decode(bytes).unwrap();
-        assert_eq!(
-            header.body,
-            Body::Request(Request::List {
-                path: "/a".parse().unwrap(),
-                recursive: false
-            })
-        );
+        assert_eq!(header.body, Body::Request(Request::List { path: "/a".parse().unwrap(), recursive: false }));
     }
 
     #[test]
     fn an_impossible_path_is_refused_not_malformed() {
         let bytes = b"\xa2\x00\x07\x01\x82\x01\xa1\x00\x65/../x";
-        let Body::Refused(failure) = Header::decode(bytes).unwrap().body else {
-            panic!("not refused")
-        };
+        let Body::Refused(failure) = Header::decode(bytes).unwrap().body else { panic!("not refused") };
         assert_eq!(failure.code, ErrorCode::InvalidName);
     }
 
     #[test]
     fn an_unknown_request_is_refused_and_a_high_kind_skipped() {
         let bytes = b"\xa2\x00\x07\x01\x82\x0f\xa0";
-        assert_eq!(
-            Header::decode(bytes).unwrap().body,
-            Body::Refused(ErrorCode::Unsupported.into())
-        );
+        assert_eq!(Header::decode(bytes).unwrap().body, Body::Refused(ErrorCode::Unsupported.into()));
         let bytes = b"\xa2\x00\x07\x01\x82\x18\x80\xa0";
         assert_eq!(Header::decode(bytes).unwrap().body, Body::Ignorable);
     }
 
     #[test]
     fn anything_else_is_malformed() {
-        for bytes in [
-            &b""[..],
-            b"\xa0",
-            b"\x80",
-            b"\xbf\xff",
-            b"\xa2\x00\x07\x01\x82\x18\x40\xa0",
-            b"\xa1\x00\x07",
-        ] {
+        for bytes in [&b""[..], b"\xa0", b"\x80", b"\xbf\xff", b"\xa2\x00\x07\x01\x82\x18\x40\xa0", b"\xa1\x00\x07"] {
             assert!(Header::decode(bytes).is_err(), "{bytes:02x?}");
         }
     }

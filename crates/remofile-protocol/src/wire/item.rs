@@ -56,12 +56,7 @@ impl<C> Encode<C> for Item {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
         match self {
             Self::Directory { path, mode } => e.array(3)?.u8(0)?.str(path)?.encode_with(mode, ctx)?,
-            Self::Begin {
-                path,
-                size,
-                modified,
-                mode,
-            } => e
+            Self::Begin { path, size, modified, mode } => e
                 .array(5)?
                 .u8(1)?
                 .str(path)?
@@ -79,17 +74,9 @@ impl<C> Encode<C> for Item {
 
 impl<'b, C> Decode<'b, C> for Item {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
-        let length = d
-            .array()?
-            .ok_or_else(|| decode::Error::message("an item has a definite length"))?;
+        let length = d.array()?.ok_or_else(|| decode::Error::message("an item has a definite length"))?;
         let (item, known) = match d.u8()? {
-            0 => (
-                Self::Directory {
-                    path: d.str()?.to_owned(),
-                    mode: d.decode_with(ctx)?,
-                },
-                3,
-            ),
+            0 => (Self::Directory { path: d.str()?.to_owned(), mode: d.decode_with(ctx)? }, 3),
             1 => (
                 Self::Begin {
                     path: d.str()?.to_owned(),
@@ -101,24 +88,11 @@ impl<'b, C> Decode<'b, C> for Item {
             ),
             2 => (Self::Data { length: d.u32()? }, 2),
             3 => {
-                let digest = d
-                    .bytes()?
-                    .try_into()
-                    .map_err(|_| decode::Error::message("a digest has 16 bytes"))?;
+                let digest = d.bytes()?.try_into().map_err(|_| decode::Error::message("a digest has 16 bytes"))?;
                 (Self::End { digest }, 2)
             }
-            4 => (
-                Self::Abort {
-                    failure: d.decode_with(ctx)?,
-                },
-                2,
-            ),
-            5 => (
-                Self::Failed {
-                    failure: d.decode_with(ctx)?,
-                },
-                2,
-            ),
+            4 => (Self::Abort { failure: d.decode_with(ctx)? }, 2),
+            5 => (Self::Failed { failure: d.decode_with(ctx)? }, 2),
             _ => return Err(decode::Error::message("unknown item")),
         };
         for _ in known..length {

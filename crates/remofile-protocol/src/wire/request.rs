@@ -153,9 +153,7 @@ impl Request {
             | Self::MakeDirectory { path, .. }
             | Self::Upload { destination: path, .. }
             | Self::Remove { path, .. } => (Some(path), None, &[]),
-            Self::Move {
-                source, destination, ..
-            } => (Some(source), Some(destination), &[]),
+            Self::Move { source, destination, .. } => (Some(source), Some(destination), &[]),
             Self::Download { sources, .. } => (None, None, sources),
             Self::Status => (None, None, &[]),
         };

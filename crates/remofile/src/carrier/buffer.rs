@@ -43,14 +43,7 @@ impl OutBuffer {
     /// A buffer for messages with payloads of at most `max_payload` bytes.
     #[must_use]
     pub fn new(max_payload: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            sent: 0,
-            end: 0,
-            max_payload,
-            header: Vec::new(),
-            total: 0,
-        }
+        Self { bytes: Vec::new(), sent: 0, end: 0, max_payload, header: Vec::new(), total: 0 }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -73,11 +66,7 @@ impl OutBuffer {
             let start = aligned_start(&self.bytes);
             (self.sent, self.end) = (start, start);
         }
-        MessageWriter {
-            start: self.end,
-            payload: 0,
-            buffer: self,
-        }
+        MessageWriter { start: self.end, payload: 0, buffer: self }
     }
 
     fn ensure(&mut self, length: usize) {
@@ -163,9 +152,7 @@ impl MessageWriter<'_> {
         let end = length_at + HEADER_LENGTH_BYTES + TAG_BYTES;
         buffer.ensure(end);
         buffer.bytes[header_at..length_at].copy_from_slice(&buffer.header);
-        let header_length = u32::try_from(header_bytes)
-            .expect("headers are far below 4 GiB")
-            .to_be_bytes();
+        let header_length = u32::try_from(header_bytes).expect("headers are far below 4 GiB").to_be_bytes();
         buffer.bytes[length_at..length_at + HEADER_LENGTH_BYTES].copy_from_slice(&header_length);
         sealer.seal(&mut buffer.bytes[start..end]);
         buffer.end = end;
@@ -193,13 +180,7 @@ pub(super) struct Opened {
 impl InBuffer {
     pub(super) fn new(max_payload: usize, received: &[u8]) -> Self {
         let max_record = max_payload + OVERHEAD;
-        Self {
-            bytes: received.to_vec(),
-            start: 0,
-            end: received.len(),
-            max_record,
-            total: 0,
-        }
+        Self { bytes: received.to_vec(), start: 0, end: received.len(), max_record, total: 0 }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -222,19 +203,12 @@ impl InBuffer {
         let body_bytes = opener.open(&mut self.bytes[record.clone()])?.len();
         self.start = record.end;
         let body = record.start + LENGTH_BYTES..record.start + LENGTH_BYTES + body_bytes;
-        let length_at = body_bytes
-            .checked_sub(HEADER_LENGTH_BYTES)
-            .map(|at| body.start + at)
-            .ok_or(LinkError::Malformed)?;
+        let length_at =
+            body_bytes.checked_sub(HEADER_LENGTH_BYTES).map(|at| body.start + at).ok_or(LinkError::Malformed)?;
         let header_length = be_u32(&self.bytes[length_at..body.end]);
-        let header_at = length_at
-            .checked_sub(header_length)
-            .filter(|&at| at >= body.start)
-            .ok_or(LinkError::Malformed)?;
-        Ok(Some(Opened {
-            payload: body.start..header_at,
-            header: header_at..length_at,
-        }))
+        let header_at =
+            length_at.checked_sub(header_length).filter(|&at| at >= body.start).ok_or(LinkError::Malformed)?;
+        Ok(Some(Opened { payload: body.start..header_at, header: header_at..length_at }))
     }
 
     fn record_bytes(&self) -> Result<Option<usize>, LinkError> {

@@ -180,8 +180,7 @@ impl Stall {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        self.since
-            .map(|since| DEAD_AFTER.saturating_sub(since.elapsed()).min(Self::TRY_AGAIN))
+        self.since.map(|since| DEAD_AFTER.saturating_sub(since.elapsed()).min(Self::TRY_AGAIN))
     }
 }
 
@@ -214,19 +213,9 @@ fn wait(
     interest.set(PollFlags::OUT, write);
     let mut descriptors = Vec::with_capacity(1 + wakers.len());
     descriptors.push(PollFd::from_borrowed_fd(link.as_fd(), interest));
-    descriptors.extend(
-        wakers
-            .iter()
-            .map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)),
-    );
+    descriptors.extend(wakers.iter().map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)));
     // A millisecond more: a timeout that is cut to whole units must not spin until it is due.
-    let timeout = timeout.map(|timeout| {
-        if timeout.is_zero() {
-            timeout
-        } else {
-            timeout + Duration::from_millis(1)
-        }
-    });
+    let timeout = timeout.map(|timeout| if timeout.is_zero() { timeout } else { timeout + Duration::from_millis(1) });
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(&mut descriptors, timeout.as_ref()) {
         Ok(_) => {}
@@ -241,8 +230,6 @@ fn wait(
     Ok(Ready {
         readable: socket.intersects(PollFlags::IN | broken),
         writable: socket.intersects(PollFlags::OUT | broken),
-        woken: descriptors[1..]
-            .iter()
-            .any(|descriptor| !descriptor.revents().is_empty()),
+        woken: descriptors[1..].iter().any(|descriptor| !descriptor.revents().is_empty()),
     })
 }

@@ -80,10 +80,7 @@ impl Link {
             }
         };
         let bytes = self.input.bytes();
-        Ok(Some(Message {
-            header: Header::decode(&bytes[opened.header])?,
-            payload: &bytes[opened.payload],
-        }))
+        Ok(Some(Message { header: Header::decode(&bytes[opened.header])?, payload: &bytes[opened.payload] }))
     }
 
     /// Begins a message with payload, and gives what seals it.

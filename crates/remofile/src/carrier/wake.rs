@@ -20,9 +20,7 @@ impl Waker {
         let (near, far) = UnixStream::pair()?;
         near.set_nonblocking(true)?;
         far.set_nonblocking(true)?;
-        Ok(Self {
-            ends: Arc::new((near, far)),
-        })
+        Ok(Self { ends: Arc::new((near, far)) })
     }
 
     /// Makes the descriptor readable until it is drained.

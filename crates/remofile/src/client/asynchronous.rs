@@ -44,10 +44,7 @@ impl AsyncClient {
                     job(&mut client);
                 }
             })
-            .map_err(|source| Error::System {
-                what: "cannot start a thread",
-                source,
-            })?;
+            .map_err(|source| Error::System { what: "cannot start a thread", source })?;
         Ok(Self { jobs, interrupt })
     }
 
@@ -79,8 +76,6 @@ impl<T> Future for Pending<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
         // The sender is lost only with the thread, and that only by a panic in the call.
-        Pin::new(&mut self.0)
-            .poll(context)
-            .map(|received| received.unwrap_or(Err(Error::Interrupted)))
+        Pin::new(&mut self.0).poll(context).map(|received| received.unwrap_or(Err(Error::Interrupted)))
     }
 }

@@ -20,9 +20,7 @@ pub(super) struct Deadline {
 
 impl Deadline {
     pub(super) fn after(timeout: Option<Duration>) -> Self {
-        Self {
-            limit: timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout))),
-        }
+        Self { limit: timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout))) }
     }
 
     /// What is left; `None` without a limit.
@@ -91,10 +89,7 @@ impl Outgoing<'_> {
         match fill(&mut message, credit) {
             Err(nothing) => Ok(Err(nothing)),
             Ok(items) => {
-                let header = self
-                    .machine
-                    .data(self.operation, items, message.payload_bytes())
-                    .map_err(broken)?;
+                let header = self.machine.data(self.operation, items, message.payload_bytes()).map_err(broken)?;
                 message.finish(&header, sealer);
                 Ok(Ok(()))
             }
@@ -131,13 +126,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(link: Link, hello: ServerHello, address: SocketAddr) -> Self {
-        Self {
-            link,
-            machine: ClientSession::new(DEFAULT_PAYLOAD_BYTES),
-            hello,
-            address,
-            clock: Instant::now(),
-        }
+        Self { link, machine: ClientSession::new(DEFAULT_PAYLOAD_BYTES), hello, address, clock: Instant::now() }
     }
 
     pub(super) fn hello(&self) -> &ServerHello {
@@ -306,11 +295,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             // Seen again, and acted upon, where timeouts are.
             return Ok(Produced::Nothing);
         }
-        let mut outgoing = Outgoing {
-            machine: self.machine,
-            operation: self.operation,
-            link,
-        };
+        let mut outgoing = Outgoing { machine: self.machine, operation: self.operation, link };
         match self.handler.produce(&mut outgoing) {
             Ok(produced) => Ok(produced),
             Err(error) => {

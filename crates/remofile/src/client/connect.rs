@@ -20,10 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects to the first address that answers and opens a session.
 pub(super) fn connect(options: &ClientOptions, deadline: &Deadline) -> Result<Session> {
-    let patience = Patience {
-        deadline,
-        interrupt: &options.interrupt,
-    };
+    let patience = Patience { deadline, interrupt: &options.interrupt };
     let addresses = resolve(options)?;
     let (stream, address) = connect_any(options, &addresses, &patience)?;
     open(options, stream, address, &patience)
@@ -37,18 +34,11 @@ struct Patience<'a> {
 
 fn resolve(options: &ClientOptions) -> Result<Vec<SocketAddr>> {
     let resolved = (options.hostname.as_str(), options.port).to_socket_addrs();
-    let addresses: Vec<SocketAddr> = resolved
-        .map_err(|source| Error::Resolve {
-            hostname: options.hostname.clone(),
-            source,
-        })?
-        .collect();
+    let addresses: Vec<SocketAddr> =
+        resolved.map_err(|source| Error::Resolve { hostname: options.hostname.clone(), source })?.collect();
     if addresses.is_empty() {
         let source = io::Error::other("it has no address");
-        return Err(Error::Resolve {
-            hostname: options.hostname.clone(),
-            source,
-        });
+        return Err(Error::Resolve { hostname: options.hostname.clone(), source });
     }
     Ok(addresses)
 }
@@ -66,10 +56,7 @@ fn connect_any(
         }
     }
     let address = format!("{}:{}", options.hostname, options.port);
-    Err(Error::Connect {
-        address,
-        source: last.unwrap_or_else(|| io::ErrorKind::NotFound.into()),
-    })
+    Err(Error::Connect { address, source: last.unwrap_or_else(|| io::ErrorKind::NotFound.into()) })
 }
 
 /// The outer error ends the call; the inner one only this address.
@@ -105,10 +92,7 @@ fn open(
     address: SocketAddr,
     patience: &Patience<'_>,
 ) -> Result<Session> {
-    let credentials = ClientCredentials {
-        token: options.token.stretch(),
-        server: options.public_key,
-    };
+    let credentials = ClientCredentials { token: options.token.stretch(), server: options.public_key };
     let hello = ClientHello::new(Cipher::offer(options.plain), &crate::agent(), &crate::own_name());
     let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
     stream.write_all(&first).map_err(Error::ConnectionLost)?;
@@ -118,13 +102,7 @@ fn open(
         if let Some((session, consumed)) = outcome {
             let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
             let rest = &received[consumed..];
-            let link = Link::new(
-                stream,
-                (session.sealer, session.opener),
-                send_payload,
-                DEFAULT_PAYLOAD_BYTES,
-                rest,
-            );
+            let link = Link::new(stream, (session.sealer, session.opener), send_payload, DEFAULT_PAYLOAD_BYTES, rest);
             return Ok(Session::new(link, session.peer, address));
         }
         if !patience.wait(&stream, PollFlags::IN, HANDSHAKE_TIMEOUT)? {
@@ -136,24 +114,15 @@ fn open(
         let mut buffer = [0; MAX_HANDSHAKE_BYTES];
         match stream.read(&mut buffer) {
             Ok(0) if received.is_empty() => {
-                return Err(not_remofile(
-                    address,
-                    "it closed the connection without an answer (is the port right?)",
-                ));
+                return Err(not_remofile(address, "it closed the connection without an answer (is the port right?)"));
             }
             Ok(0) => {
-                return Err(not_remofile(
-                    address,
-                    "it closed the connection in the middle of its answer",
-                ));
+                return Err(not_remofile(address, "it closed the connection in the middle of its answer"));
             }
             Ok(count) => received.extend_from_slice(&buffer[..count]),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(error) if received.is_empty() && error.kind() == io::ErrorKind::ConnectionReset => {
-                return Err(not_remofile(
-                    address,
-                    "it closed the connection without an answer (is the port right?)",
-                ));
+                return Err(not_remofile(address, "it closed the connection without an answer (is the port right?)"));
             }
             Err(error) => return Err(Error::ConnectionLost(error)),
         }
@@ -172,10 +141,7 @@ fn explain(error: HandshakeError, address: SocketAddr) -> Error {
 }
 
 fn not_remofile(address: SocketAddr, what: &str) -> Error {
-    Error::NotRemofile {
-        address: address.to_string(),
-        what: what.to_owned(),
-    }
+    Error::NotRemofile { address: address.to_string(), what: what.to_owned() }
 }
 
 impl Patience<'_> {

@@ -37,10 +37,7 @@ impl Client {
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
         let local = |failure: Failure| Error::Local(failure.at(destination.display()));
-        let store_options = StoreOptions {
-            names: NameRule::Posix,
-            ..StoreOptions::default()
-        };
+        let store_options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
         let store = Arc::new(LocalStore::open(destination, store_options).map_err(local)?);
         let unpacker = Unpacker::new(
             store,
@@ -53,13 +50,8 @@ impl Client {
         )
         .map_err(local)?;
         let expected = Expected::of(sources, options.recursive);
-        let mut handler = DownloadHandler {
-            unpacker,
-            expected,
-            destination,
-            report: TransferReport::default(),
-            monitor,
-        };
+        let mut handler =
+            DownloadHandler { unpacker, expected, destination, report: TransferReport::default(), monitor };
         let called = self.call(request(sources, options, CREDIT_WINDOW_BYTES), &mut handler);
         let DownloadHandler { unpacker, report, .. } = handler;
         match called {
@@ -69,12 +61,7 @@ impl Client {
                     _ => local(failure),
                 })?;
                 let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
-                Ok(TransferReport {
-                    files,
-                    directories,
-                    bytes,
-                    ..report
-                })
+                Ok(TransferReport { files, directories, bytes, ..report })
             }
             Err(error) => {
                 unpacker.interrupt();
@@ -103,17 +90,9 @@ impl Client {
             monitor,
             course: Course::Awaited,
         };
-        let options = DownloadOptions {
-            recursive: false,
-            ..options.clone()
-        };
-        let called = self.call(
-            request(std::slice::from_ref(source), &options, STREAM_CREDIT_BYTES),
-            &mut handler,
-        );
-        let StreamDownload {
-            sink, report, course, ..
-        } = handler;
+        let options = DownloadOptions { recursive: false, ..options.clone() };
+        let called = self.call(request(std::slice::from_ref(source), &options, STREAM_CREDIT_BYTES), &mut handler);
+        let StreamDownload { sink, report, course, .. } = handler;
         called?;
         sink.finish().map_err(|error| write_failed(&error))?;
         match course {
@@ -125,12 +104,7 @@ impl Client {
 }
 
 fn request(sources: &[RemotePath], options: &DownloadOptions, credit: u64) -> Request {
-    Request::Download {
-        sources: sources.to_vec(),
-        recursive: options.recursive,
-        total: options.total,
-        credit,
-    }
+    Request::Download { sources: sources.to_vec(), recursive: options.recursive, total: options.total, credit }
 }
 
 fn write_failed(error: &std::io::Error) -> Error {
@@ -150,13 +124,7 @@ struct Expected {
 
 impl Expected {
     fn of(sources: &[RemotePath], recursive: bool) -> Self {
-        Self {
-            names: sources
-                .iter()
-                .map(|source| Some(source.file_name()?.to_string()))
-                .collect(),
-            recursive,
-        }
+        Self { names: sources.iter().map(|source| Some(source.file_name()?.to_string())).collect(), recursive }
     }
 
     fn check(&self, item: &Item) -> Result<()> {
@@ -189,14 +157,8 @@ impl Handler for DownloadHandler<'_> {
             Outcome::Started { path, size } => monitor.report(Event::FileStarted { path, size }),
             Outcome::Written { bytes } => monitor.report(Event::Transferred { bytes }),
             Outcome::Stored { path } => monitor.report(Event::FileFinished { path }),
-            Outcome::Failed {
-                failure,
-                by_sender: true,
-            } => note_failure(report, monitor, failure),
-            Outcome::Failed {
-                failure,
-                by_sender: false,
-            } => {
+            Outcome::Failed { failure, by_sender: true } => note_failure(report, monitor, failure),
+            Outcome::Failed { failure, by_sender: false } => {
                 let path = destination.join(failure.path.as_deref().unwrap_or_default());
                 note_failure(report, monitor, failure.at(path.display()));
             }
@@ -237,9 +199,7 @@ impl StreamDownload<'_> {
         self.digester.update(bytes);
         self.sink.write(bytes);
         self.report.bytes += bytes.len() as u64;
-        self.monitor.report(Event::Transferred {
-            bytes: bytes.len() as u64,
-        });
+        self.monitor.report(Event::Transferred { bytes: bytes.len() as u64 });
     }
 }
 

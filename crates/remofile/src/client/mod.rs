@@ -123,10 +123,7 @@ impl Client {
         recursive: bool,
         each: &mut dyn FnMut(Listed) -> Result<()>,
     ) -> Result<()> {
-        let request = Request::List {
-            path: directory.clone(),
-            recursive,
-        };
+        let request = Request::List { path: directory.clone(), recursive };
         self.call(request, &mut listing::ListHandler::new(each)).map(drop)
     }
 
@@ -136,8 +133,7 @@ impl Client {
     /// `not-found`, ...
     pub fn stat(&mut self, path: &RemotePath) -> Result<Entry> {
         let done = self.ask(Request::Stat { path: path.clone() })?;
-        done.entry
-            .ok_or_else(|| crate::Error::Protocol("an answer without an entry".to_owned()))
+        done.entry.ok_or_else(|| crate::Error::Protocol("an answer without an entry".to_owned()))
     }
 
     /// Creates an empty file; with `update` an existing file is no failure, and its time is set to now.
@@ -145,11 +141,7 @@ impl Client {
     /// # Errors
     /// `already-exists`, `not-found` (no such directory), ...
     pub fn create_file(&mut self, path: &RemotePath, update: bool) -> Result<()> {
-        self.ask(Request::CreateFile {
-            path: path.clone(),
-            update,
-        })
-        .map(drop)
+        self.ask(Request::CreateFile { path: path.clone(), update }).map(drop)
     }
 
     /// Creates a directory; with `update` an existing one is no failure, with `parents` missing parents
@@ -158,12 +150,7 @@ impl Client {
     /// # Errors
     /// `already-exists`, `not-found`, `not-a-directory`, ...
     pub fn make_directory(&mut self, path: &RemotePath, update: bool, parents: bool) -> Result<()> {
-        self.ask(Request::MakeDirectory {
-            path: path.clone(),
-            update,
-            parents,
-        })
-        .map(drop)
+        self.ask(Request::MakeDirectory { path: path.clone(), update, parents }).map(drop)
     }
 
     /// Removes a file, a link or a directory; one with contents only if `recursive`.
@@ -171,14 +158,8 @@ impl Client {
     /// # Errors
     /// `not-found`, `not-empty`, ...
     pub fn remove(&mut self, path: &RemotePath, recursive: bool) -> Result<Removed> {
-        let done = self.ask(Request::Remove {
-            path: path.clone(),
-            recursive,
-        })?;
-        Ok(Removed {
-            files: done.files,
-            directories: done.directories,
-        })
+        let done = self.ask(Request::Remove { path: path.clone(), recursive })?;
+        Ok(Removed { files: done.files, directories: done.directories })
     }
 
     /// Renames a file or directory, atomically; with `replace` a file in the way is replaced.
@@ -187,12 +168,7 @@ impl Client {
     /// `already-exists`, `not-found`, `into-itself`, ...
     pub fn rename(&mut self, source: &RemotePath, destination: &RemotePath, replace: bool) -> Result<()> {
         let (source, destination) = (source.clone(), destination.clone());
-        self.ask(Request::Move {
-            source,
-            destination,
-            replace,
-        })
-        .map(drop)
+        self.ask(Request::Move { source, destination, replace }).map(drop)
     }
 
     /// Asks for the server's state; answered whoever holds the lease.
@@ -205,15 +181,8 @@ impl Client {
         let (address, cipher) = (session.address(), session.cipher());
         let asked = Instant::now();
         let done = self.ask(Request::Status)?;
-        let report = done
-            .status
-            .ok_or_else(|| crate::Error::Protocol("an answer without a status".to_owned()))?;
-        Ok(ServerStatus {
-            report,
-            round_trip: asked.elapsed(),
-            address,
-            cipher,
-        })
+        let report = done.status.ok_or_else(|| crate::Error::Protocol("an answer without a status".to_owned()))?;
+        Ok(ServerStatus { report, round_trip: asked.elapsed(), address, cipher })
     }
 
     /// A call that is one request and one answer.
@@ -231,9 +200,7 @@ impl Client {
     fn call_until<H: Handler>(&mut self, deadline: &Deadline, request: Request, handler: &mut H) -> Result<Done> {
         let wait = self.options.wait.milliseconds();
         let interrupt = self.options.interrupt.clone();
-        let (result, usable) = self
-            .session(deadline)?
-            .run(request, wait, deadline, &interrupt, handler);
+        let (result, usable) = self.session(deadline)?.run(request, wait, deadline, &interrupt, handler);
         if !usable {
             self.session = None;
         }

@@ -17,10 +17,7 @@ const PIECES: usize = 4;
 
 fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(body);
-    spawned.map(drop).map_err(|source| Error::System {
-        what: "cannot start a thread",
-        source,
-    })
+    spawned.map(drop).map_err(|source| Error::System { what: "cannot start a thread", source })
 }
 
 /// A reader that is sent as one file.
@@ -47,20 +44,11 @@ enum SourceState {
 
 impl StreamSource {
     pub(super) fn spawn(reader: Box<dyn Read + Send>, name: String) -> Result<Self> {
-        let waker = Waker::new().map_err(|source| Error::System {
-            what: "cannot read in the background",
-            source,
-        })?;
+        let waker = Waker::new().map_err(|source| Error::System { what: "cannot read in the background", source })?;
         let (sender, pieces) = sync_channel(PIECES);
         let own = waker.clone();
         start("reader", move || read_all(reader, &sender, &own))?;
-        Ok(Self {
-            pieces,
-            waker,
-            name,
-            digester: Digester::new(),
-            state: SourceState::New,
-        })
+        Ok(Self { pieces, waker, name, digester: Digester::new(), state: SourceState::New })
     }
 
     pub(super) fn waker(&self) -> &Waker {
@@ -88,22 +76,12 @@ impl StreamSource {
         match &mut self.state {
             SourceState::New => {
                 let path = self.name.clone();
-                self.state = SourceState::Sending {
-                    piece: Vec::new(),
-                    sent: 0,
-                };
-                Ok(Packed::Items(vec![Item::Begin {
-                    path,
-                    size: None,
-                    modified: None,
-                    mode: None,
-                }]))
+                self.state = SourceState::Sending { piece: Vec::new(), sent: 0 };
+                Ok(Packed::Items(vec![Item::Begin { path, size: None, modified: None, mode: None }]))
             }
             SourceState::Abandoned => {
                 self.state = SourceState::Ended;
-                Ok(Packed::Items(vec![Item::Abort {
-                    failure: ErrorCode::Cancelled.into(),
-                }]))
+                Ok(Packed::Items(vec![Item::Abort { failure: ErrorCode::Cancelled.into() }]))
             }
             SourceState::Sending { .. } => self.pack_bytes(message, credit),
             SourceState::Ended => {
@@ -122,9 +100,7 @@ impl StreamSource {
             match self.pieces.try_recv() {
                 Ok(Ok(next)) if next.is_empty() => {
                     self.state = SourceState::Ended;
-                    return Ok(Packed::Items(vec![Item::End {
-                        digest: self.digester.finish(),
-                    }]));
+                    return Ok(Packed::Items(vec![Item::End { digest: self.digester.finish() }]));
                 }
                 Ok(Ok(next)) => (*piece, *sent) = (next, 0),
                 Ok(Err(error)) => return Err(Failure::new(ErrorCode::Other).at(&self.name).because(error)),
@@ -144,9 +120,7 @@ impl StreamSource {
         }
         self.digester.update(&left[..length]);
         *sent += length;
-        Ok(Packed::Items(vec![Item::Data {
-            length: u32::try_from(length).unwrap_or(u32::MAX),
-        }]))
+        Ok(Packed::Items(vec![Item::Data { length: u32::try_from(length).unwrap_or(u32::MAX) }]))
     }
 }
 
@@ -200,10 +174,7 @@ struct SinkShared {
 
 impl StreamSink {
     pub(super) fn spawn(writer: Box<dyn Write + Send>) -> Result<Self> {
-        let waker = Waker::new().map_err(|source| Error::System {
-            what: "cannot write in the background",
-            source,
-        })?;
+        let waker = Waker::new().map_err(|source| Error::System { what: "cannot write in the background", source })?;
         let (pieces, receiver) = channel();
         let (end, ended) = channel();
         let shared = Arc::new(SinkShared::default());
@@ -212,12 +183,7 @@ impl StreamSink {
             write_all(writer, &receiver, &own_shared, &own_waker);
             drop(end);
         })?;
-        Ok(Self {
-            pieces,
-            shared,
-            waker,
-            ended,
-        })
+        Ok(Self { pieces, shared, waker, ended })
     }
 
     pub(super) fn waker(&self) -> &Waker {

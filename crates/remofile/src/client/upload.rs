@@ -28,13 +28,7 @@ impl Client {
         options: &UploadOptions,
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
-        let feed = || {
-            Feed::new(
-                sources.iter().map(|source| origin(source)),
-                options.recursive,
-                NameRule::Posix,
-            )
-        };
+        let feed = || Feed::new(sources.iter().map(|source| origin(source)), options.recursive, NameRule::Posix);
         if options.total {
             let mut census = Census::new(feed());
             let (files, bytes) = loop {
@@ -50,26 +44,15 @@ impl Client {
             packer: Packer::new(feed(), limit),
             aborted: None,
             finished: false,
-            noted: Noted {
-                report: TransferReport::default(),
-                monitor,
-            },
+            noted: Noted { report: TransferReport::default(), monitor },
         };
-        let request = Request::Upload {
-            destination: destination.clone(),
-            on_conflict: options.on_conflict,
-        };
+        let request = Request::Upload { destination: destination.clone(), on_conflict: options.on_conflict };
         let done = self.call(request, &mut handler)?;
         if !handler.finished {
             return Err(ended_early());
         }
         let report = handler.noted.report;
-        Ok(TransferReport {
-            files: done.files,
-            directories: done.directories,
-            bytes: done.bytes,
-            ..report
-        })
+        Ok(TransferReport { files: done.files, directories: done.directories, bytes: done.bytes, ..report })
     }
 
     /// Uploads what a reader gives until its end, as one file. The reader is read on a thread of its
@@ -84,22 +67,12 @@ impl Client {
         options: &UploadOptions,
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
-        let (directory, name) = destination
-            .split()
-            .map_err(|invalid: InvalidPath| Failure::from(invalid).at(destination))?;
-        monitor.report(Event::FileStarted {
-            path: name.as_str(),
-            size: None,
-        });
-        let mut handler = StreamUpload {
-            source: StreamSource::spawn(source, name.to_string())?,
-            failures: Vec::new(),
-            monitor,
-        };
-        let request = Request::Upload {
-            destination: directory,
-            on_conflict: options.on_conflict,
-        };
+        let (directory, name) =
+            destination.split().map_err(|invalid: InvalidPath| Failure::from(invalid).at(destination))?;
+        monitor.report(Event::FileStarted { path: name.as_str(), size: None });
+        let mut handler =
+            StreamUpload { source: StreamSource::spawn(source, name.to_string())?, failures: Vec::new(), monitor };
+        let request = Request::Upload { destination: directory, on_conflict: options.on_conflict };
         let done = self.call(request, &mut handler)?;
         if !handler.source.is_announced() {
             return Err(ended_early());
@@ -108,12 +81,7 @@ impl Client {
         if failures.is_empty() {
             handler.monitor.report(Event::FileFinished { path: name.as_str() });
         }
-        Ok(TransferReport {
-            files: done.files,
-            directories: done.directories,
-            bytes: done.bytes,
-            failures,
-        })
+        Ok(TransferReport { files: done.files, directories: done.directories, bytes: done.bytes, failures })
     }
 }
 
@@ -226,9 +194,7 @@ impl Handler for StreamUpload<'_> {
         let mut failed = None;
         let sent = call.send(|message, credit| match source.pack(message, credit) {
             Ok(Packed::Items(items)) => {
-                monitor.report(Event::Transferred {
-                    bytes: message.payload_bytes() as u64,
-                });
+                monitor.report(Event::Transferred { bytes: message.payload_bytes() as u64 });
                 Ok(items)
             }
             Ok(other) => Err(other),

@@ -62,11 +62,7 @@ impl Leases {
             None => Answer::Busy(blockers),
             Some(waker) => {
                 state.queue.push_back((claim, waker.clone()));
-                Answer::Busy(if blockers.is_empty() {
-                    state.holders(now)
-                } else {
-                    blockers
-                })
+                Answer::Busy(if blockers.is_empty() { state.holders(now) } else { blockers })
             }
         }
     }
@@ -118,18 +114,11 @@ impl State {
         let blocks = |claim: &Claim| {
             claim.session != wanted.session && (claim.access == Access::Write || wanted.access == Access::Write)
         };
-        self.held
-            .iter()
-            .filter(|(claim, _)| blocks(claim))
-            .map(|(claim, since)| claim.holder(now, *since))
-            .collect()
+        self.held.iter().filter(|(claim, _)| blocks(claim)).map(|(claim, since)| claim.holder(now, *since)).collect()
     }
 
     fn holders(&self, now: Instant) -> Vec<Holder> {
-        self.held
-            .iter()
-            .map(|(claim, since)| claim.holder(now, *since))
-            .collect()
+        self.held.iter().map(|(claim, since)| claim.holder(now, *since)).collect()
     }
 
     fn has_any(&self, session: u64) -> bool {
@@ -192,20 +181,14 @@ mod tests {
         let Answer::Busy(holders) = leases.claim(now + Duration::from_secs(5), claim(2, Access::Read), None) else {
             panic!("granted");
         };
-        assert_eq!(
-            (holders[0].client.as_str(), holders[0].held_milliseconds),
-            ("client 1", 5000)
-        );
+        assert_eq!((holders[0].client.as_str(), holders[0].held_milliseconds), ("client 1", 5000));
     }
 
     #[test]
     fn a_session_is_never_in_its_own_way() {
         let (leases, now) = (Leases::default(), Instant::now());
         leases.claim(now, claim(1, Access::Write), None);
-        let own = Claim {
-            operation: OperationId(2),
-            ..claim(1, Access::Write)
-        };
+        let own = Claim { operation: OperationId(2), ..claim(1, Access::Write) };
         assert!(is_granted(&leases.claim(now, own, None)));
     }
 

@@ -44,19 +44,15 @@ const FIRST_PEER: usize = 16;
 pub(super) fn listen(port: u16, address: Option<IpAddr>) -> Result<Vec<TcpListener>> {
     let bind = |address: IpAddr, port, only_v6| {
         let address = SocketAddr::new(address, port);
-        bind(address, only_v6).map_err(|source| Error::Listen {
-            address: address.to_string(),
-            source,
-        })
+        bind(address, only_v6).map_err(|source| Error::Listen { address: address.to_string(), source })
     };
     match address {
         Some(address) => Ok(vec![bind(address, port, true)?]),
         None => match bind(Ipv6Addr::UNSPECIFIED.into(), port, false) {
             Ok(both) => Ok(vec![both]),
-            Err(Error::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => Err(Error::Listen {
-                address: format!("port {port}"),
-                source,
-            }),
+            Err(Error::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
+                Err(Error::Listen { address: format!("port {port}"), source })
+            }
             // No IPv6 on this machine.
             Err(_) => Ok(vec![bind(Ipv4Addr::UNSPECIFIED.into(), port, true)?]),
         },
@@ -119,12 +115,10 @@ impl Lobby {
         waker: &Waker,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        poll.registry()
-            .register(&mut SourceFd(&waker.as_fd().as_raw_fd()), WAKE, Interest::READABLE)?;
+        poll.registry().register(&mut SourceFd(&waker.as_fd().as_raw_fd()), WAKE, Interest::READABLE)?;
         for (number, listener) in listeners.iter().enumerate() {
             let token = Token(FIRST_LISTENER + number);
-            poll.registry()
-                .register(&mut SourceFd(&listener.as_raw_fd()), token, Interest::READABLE)?;
+            poll.registry().register(&mut SourceFd(&listener.as_raw_fd()), token, Interest::READABLE)?;
         }
         let hello = ServerHello {
             cipher: Cipher::Unknown,
@@ -153,9 +147,7 @@ impl Lobby {
     pub(super) fn run(mut self, stopping: &AtomicBool) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         while !stopping.load(Ordering::Acquire) {
-            let timeout = self
-                .next_deadline()
-                .map(|at| at.saturating_duration_since(Instant::now()));
+            let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
@@ -205,10 +197,7 @@ impl Lobby {
         std::thread::yield_now();
         if let Some(socket) = self.listeners.get(listener) {
             let token = Token(FIRST_LISTENER + listener);
-            let again = self
-                .poll
-                .registry()
-                .reregister(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE);
+            let again = self.poll.registry().reregister(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE);
             if let Err(error) = again {
                 tracing::error!(%error, "a listener is lost");
             }
@@ -222,19 +211,9 @@ impl Lobby {
         }
         let number = self.next_peer;
         self.next_peer += 1;
-        self.poll
-            .registry()
-            .register(&mut SourceFd(&stream.as_raw_fd()), Token(number), Interest::READABLE)?;
+        self.poll.registry().register(&mut SourceFd(&stream.as_raw_fd()), Token(number), Interest::READABLE)?;
         let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
-        self.waiting.insert(
-            number,
-            Waiting {
-                stream,
-                address,
-                deadline,
-                stage: Stage::Greeting(Vec::new()),
-            },
-        );
+        self.waiting.insert(number, Waiting { stream, address, deadline, stage: Stage::Greeting(Vec::new()) });
         self.read(number);
         Ok(())
     }
@@ -269,9 +248,7 @@ impl Lobby {
             ServerAnswer::Refuse { refusal, bytes } => {
                 tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
                 if refusal == Refusal::Token {
-                    waiting.deadline = self
-                        .slowdown
-                        .refuse(Instant::now(), waiting.address.ip().to_canonical());
+                    waiting.deadline = self.slowdown.refuse(Instant::now(), waiting.address.ip().to_canonical());
                     waiting.stage = Stage::Refused(bytes);
                     self.waiting.insert(number, waiting);
                 } else {
@@ -296,15 +273,9 @@ impl Lobby {
         if !waiting.say_whole(answer) {
             return;
         }
-        let _removed = self
-            .poll
-            .registry()
-            .deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
-        let peer = Peer {
-            session: self.next_session,
-            client: session.peer.client.clone(),
-            address: display(waiting.address),
-        };
+        let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
+        let peer =
+            Peer { session: self.next_session, client: session.peer.client.clone(), address: display(waiting.address) };
         self.next_session += 1;
         tracing::debug!(
             agent = session.peer.agent,
@@ -313,13 +284,8 @@ impl Lobby {
             "handshake"
         );
         let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
-        let link = Link::new(
-            waiting.stream,
-            (session.sealer, session.opener),
-            send_payload,
-            DEFAULT_PAYLOAD_BYTES,
-            &[],
-        );
+        let link =
+            Link::new(waiting.stream, (session.sealer, session.opener), send_payload, DEFAULT_PAYLOAD_BYTES, &[]);
         match self.spawn(link, peer) {
             Ok(running) => self.sessions.push(running),
             Err(error) => tracing::error!(%error, "cannot start a session"),
@@ -339,12 +305,8 @@ impl Lobby {
     /// Sends delayed refusals, and away whoever has taken too long.
     fn expire(&mut self) {
         let now = Instant::now();
-        let due: Vec<usize> = self
-            .waiting
-            .iter()
-            .filter(|(_, waiting)| waiting.deadline <= now)
-            .map(|(number, _)| *number)
-            .collect();
+        let due: Vec<usize> =
+            self.waiting.iter().filter(|(_, waiting)| waiting.deadline <= now).map(|(number, _)| *number).collect();
         for number in due {
             let Some(mut waiting) = self.waiting.remove(&number) else {
                 continue;

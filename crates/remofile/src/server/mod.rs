@@ -126,13 +126,8 @@ impl Server {
     pub fn new(root: impl AsRef<Path>, token: Token) -> Result<Self> {
         let root = root.as_ref().to_owned();
         open_root(&root, StoreOptions::default())?;
-        let state = Mutex::new(State {
-            options: ServerOptions::default(),
-            run: Run::Idle,
-        });
-        Ok(Self {
-            inner: Arc::new(Inner { root, token, state }),
-        })
+        let state = Mutex::new(State { options: ServerOptions::default(), run: Run::Idle });
+        Ok(Self { inner: Arc::new(Inner { root, token, state }) })
     }
 
     /// The options in force.
@@ -175,32 +170,16 @@ impl Server {
             },
         )?;
         let listeners = lobby::listen(port, address)?;
-        let addresses = listeners
-            .iter()
-            .filter_map(|listener| listener.local_addr().ok())
-            .collect();
-        let waker = Waker::new().map_err(|source| Error::System {
-            what: "cannot start the server",
-            source,
-        })?;
-        let stop = Arc::new(Stop {
-            stopping: AtomicBool::new(false),
-            waker,
-        });
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let waker = Waker::new().map_err(|source| Error::System { what: "cannot start the server", source })?;
+        let stop = Arc::new(Stop { stopping: AtomicBool::new(false), waker });
         let mut state = self.lock();
         if let Run::Running(_) = state.run {
             return Err(Error::Usage("the server is running already"));
         }
         state.run = Run::Running(Arc::clone(&stop));
         drop(state);
-        Ok(Bound {
-            server: self.clone(),
-            listeners,
-            addresses,
-            store,
-            stop,
-            options,
-        })
+        Ok(Bound { server: self.clone(), listeners, addresses, store, stop, options })
     }
 
     /// Listens and serves until [`Server::terminate`].
@@ -268,18 +247,13 @@ impl Bound {
         let listeners = std::mem::take(&mut self.listeners);
         Lobby::new(listeners, credentials, shared, &self.stop.waker)
             .and_then(|lobby| lobby.run(&self.stop.stopping))
-            .map_err(|source| Error::System {
-                what: "the server cannot go on",
-                source,
-            })
+            .map_err(|source| Error::System { what: "the server cannot go on", source })
     }
 }
 
 impl std::fmt::Debug for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bound")
-            .field("addresses", &self.addresses)
-            .finish_non_exhaustive()
+        f.debug_struct("Bound").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
@@ -292,10 +266,7 @@ impl Drop for Bound {
 fn open_root(root: &Path, options: StoreOptions) -> Result<Arc<LocalStore>> {
     LocalStore::open(root, options)
         .map(Arc::new)
-        .map_err(|failure| Error::Root {
-            path: root.display().to_string(),
-            failure,
-        })
+        .map_err(|failure| Error::Root { path: root.display().to_string(), failure })
 }
 
 fn check(options: &ServerOptions) -> Result<()> {
@@ -304,9 +275,7 @@ fn check(options: &ServerOptions) -> Result<()> {
         return Err(Error::Usage("the file size limit must be greater than 0"));
     }
     if least == 0 || most < least {
-        return Err(Error::Usage(
-            "chunk sizes must be greater than 0, and the largest at least the smallest",
-        ));
+        return Err(Error::Usage("chunk sizes must be greater than 0, and the largest at least the smallest"));
     }
     if options.allow_plain && (options.require_encryption || options.private_key.is_some()) {
         return Err(Error::Usage(

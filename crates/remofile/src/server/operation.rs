@@ -23,10 +23,7 @@ pub(super) enum Operation {
     /// It sends a listing.
     Listing(Listing),
     /// It receives files.
-    Receiving {
-        unpacker: Box<Unpacker>,
-        destination: RemotePath,
-    },
+    Receiving { unpacker: Box<Unpacker>, destination: RemotePath },
     /// It counts what it will send, then sends it.
     Counting { census: Box<Census>, packer: Box<Packer> },
     /// It sends files.
@@ -75,12 +72,7 @@ pub(super) enum Step {
 
 impl Waiting {
     pub(super) fn new(request: Request, deadline: Option<Duration>) -> Self {
-        Self {
-            request,
-            deadline,
-            early: Vec::new(),
-            finished: false,
-        }
+        Self { request, deadline, early: Vec::new(), finished: false }
     }
 }
 
@@ -89,16 +81,9 @@ pub(super) fn start(request: Request, store: &Arc<dyn Store>, options: &ServerOp
     let done = match request {
         Request::List { path, recursive } => {
             let walk = store.walk(&path, recursive).map_err(|failure| failure.at(&path))?;
-            return more(Operation::Listing(Listing {
-                walk,
-                pending: Vec::new(),
-                ended: false,
-            }));
+            return more(Operation::Listing(Listing { walk, pending: Vec::new(), ended: false }));
         }
-        Request::Upload {
-            destination,
-            on_conflict,
-        } => {
+        Request::Upload { destination, on_conflict } => {
             let unpacker = Unpacker::new(
                 Arc::clone(store),
                 UnpackerOptions {
@@ -109,63 +94,34 @@ pub(super) fn start(request: Request, store: &Arc<dyn Store>, options: &ServerOp
                 },
             )
             .map_err(|failure| failure.at(&destination))?;
-            return more(Operation::Receiving {
-                unpacker: Box::new(unpacker),
-                destination,
-            });
+            return more(Operation::Receiving { unpacker: Box::new(unpacker), destination });
         }
-        Request::Download {
-            sources,
-            recursive,
-            total,
-            ..
-        } => return more(send(store, options, &sources, recursive, total)),
+        Request::Download { sources, recursive, total, .. } => {
+            return more(send(store, options, &sources, recursive, total));
+        }
         Request::Remove { path, recursive: true } => {
-            return more(Operation::Removing(
-                store.remove_tree(&path).map_err(|failure| name(failure, &path))?,
-            ));
+            return more(Operation::Removing(store.remove_tree(&path).map_err(|failure| name(failure, &path))?));
         }
         Request::Stat { path } => {
             let entry = store.stat(&path).map_err(|failure| failure.at(&path))?;
-            Done {
-                entry: Some(entry),
-                ..Done::default()
-            }
+            Done { entry: Some(entry), ..Done::default() }
         }
         Request::CreateFile { path, update } => {
             store.create_file(&path, update).map_err(|failure| failure.at(&path))?;
-            Done {
-                files: 1,
-                ..Done::default()
-            }
+            Done { files: 1, ..Done::default() }
         }
         Request::MakeDirectory { path, update, parents } => {
-            let made = store
-                .make_directory(&path, update, parents)
-                .map_err(|failure| failure.at(&path))?;
-            Done {
-                directories: made.into(),
-                ..Done::default()
-            }
+            let made = store.make_directory(&path, update, parents).map_err(|failure| failure.at(&path))?;
+            Done { directories: made.into(), ..Done::default() }
         }
         Request::Remove { path, recursive: false } => {
             use remofile_protocol::wire::Kind;
             match store.remove(&path).map_err(|failure| failure.at(&path))? {
-                Kind::Directory => Done {
-                    directories: 1,
-                    ..Done::default()
-                },
-                Kind::File | Kind::Link | Kind::Special => Done {
-                    files: 1,
-                    ..Done::default()
-                },
+                Kind::Directory => Done { directories: 1, ..Done::default() },
+                Kind::File | Kind::Link | Kind::Special => Done { files: 1, ..Done::default() },
             }
         }
-        Request::Move {
-            source,
-            destination,
-            replace,
-        } => {
+        Request::Move { source, destination, replace } => {
             store.rename(&source, &destination, replace).map_err(|failure| {
                 let concerns_destination = matches!(failure.code, ErrorCode::AlreadyExists | ErrorCode::NotADirectory);
                 failure.at(if concerns_destination { &destination } else { &source })
@@ -184,11 +140,7 @@ fn more(operation: Operation) -> Result<Progress, Failure> {
 
 /// Names the path unless the store did so already.
 fn name(failure: Failure, path: &RemotePath) -> Failure {
-    if failure.path.is_some() {
-        failure
-    } else {
-        failure.at(path)
-    }
+    if failure.path.is_some() { failure } else { failure.at(path) }
 }
 
 fn send(
@@ -211,15 +163,9 @@ fn send(
     };
     let packer = Box::new(Packer::new(feed(), options.file_size_limit));
     if total {
-        Operation::Counting {
-            census: Box::new(Census::new(feed())),
-            packer,
-        }
+        Operation::Counting { census: Box::new(Census::new(feed())), packer }
     } else {
-        Operation::Sending {
-            packer,
-            sent: Sent::default(),
-        }
+        Operation::Sending { packer, sent: Sent::default() }
     }
 }
 
@@ -251,11 +197,7 @@ impl Operation {
             }
             Self::Receiving { unpacker, destination } => {
                 unpacker.take(items, payload, &mut |outcome| {
-                    if let Outcome::Failed {
-                        failure,
-                        by_sender: false,
-                    } = outcome
-                    {
+                    if let Outcome::Failed { failure, by_sender: false } = outcome {
                         let path = failure.path.as_deref().unwrap_or_default();
                         let path = format!("{}/{path}", destination.as_str().trim_end_matches('/'));
                         tell(failure.at(path));
@@ -270,19 +212,11 @@ impl Operation {
     /// The client has no more items.
     pub(super) fn finish(self) -> Result<Progress, Failure> {
         match self {
-            Self::Waiting(waiting) => more(Self::Waiting(Waiting {
-                finished: true,
-                ..waiting
-            })),
+            Self::Waiting(waiting) => more(Self::Waiting(Waiting { finished: true, ..waiting })),
             Self::Receiving { unpacker, .. } => {
                 let stored = unpacker.finish()?;
                 let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
-                Ok(Progress::Done(Done {
-                    files,
-                    directories,
-                    bytes,
-                    ..Done::default()
-                }))
+                Ok(Progress::Done(Done { files, directories, bytes, ..Done::default() }))
             }
             _ => Err(Failure::new(ErrorCode::BadRequest).because("the end of files for an operation that takes none")),
         }
@@ -312,10 +246,7 @@ impl Operation {
                 machine.total(id, files, bytes);
                 let nothing = Feed::new([], false, remofile_protocol::path::NameRule::Posix);
                 let packer = std::mem::replace(packer, Box::new(Packer::new(nothing, 0)));
-                *self = Self::Sending {
-                    packer,
-                    sent: Sent::default(),
-                };
+                *self = Self::Sending { packer, sent: Sent::default() };
                 Ok(Step::Work)
             }
             Self::Sending { packer, sent } => match packer.pack(message, machine.credit(id), sent) {
@@ -323,21 +254,14 @@ impl Operation {
                 Packed::Blocked => Ok(Step::Nothing),
                 Packed::Finished => {
                     let (files, directories, bytes) = (sent.files, sent.directories, sent.bytes);
-                    Ok(Step::Ended(Ok(Done {
-                        files,
-                        directories,
-                        bytes,
-                        ..Done::default()
-                    })))
+                    Ok(Step::Ended(Ok(Done { files, directories, bytes, ..Done::default() })))
                 }
             },
             Self::Removing(removal) => Ok(match removal.step() {
                 Ok(RemovalProgress::More) => Step::Work,
-                Ok(RemovalProgress::Done { files, directories }) => Step::Ended(Ok(Done {
-                    files,
-                    directories,
-                    ..Done::default()
-                })),
+                Ok(RemovalProgress::Done { files, directories }) => {
+                    Step::Ended(Ok(Done { files, directories, ..Done::default() }))
+                }
                 Err(failure) => Step::Ended(Err(failure)),
             }),
         }
@@ -361,11 +285,7 @@ impl Listing {
             }
         }
         if self.pending.is_empty() {
-            return Ok(if self.ended {
-                Step::Ended(Ok(Done::default()))
-            } else {
-                Step::Work
-            });
+            return Ok(if self.ended { Step::Ended(Ok(Done::default())) } else { Step::Work });
         }
         if !self.ended && self.pending.len() < LISTING_BYTES {
             return Ok(Step::Work);

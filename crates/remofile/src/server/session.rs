@@ -86,11 +86,7 @@ impl Session {
         match self.machine.receive(now, header, payload.len())? {
             ServerEvent::None => {}
             ServerEvent::Closed => self.state = State::Closing,
-            ServerEvent::Request {
-                operation,
-                request,
-                wait_milliseconds,
-            } => {
+            ServerEvent::Request { operation, request, wait_milliseconds } => {
                 self.begin(now, operation, request, wait_milliseconds);
             }
             ServerEvent::Cancel(id) => self.end(now, id, Err(ErrorCode::Cancelled.into())),
@@ -121,23 +117,12 @@ impl Session {
         }
         if matches!(request, Request::Status) {
             let status = Some(self.status());
-            return self.machine.finish(
-                now,
-                id,
-                Ok(Done {
-                    status,
-                    ..Done::default()
-                }),
-            );
+            return self.machine.finish(now, id, Ok(Done { status, ..Done::default() }));
         }
         let claim = Claim {
             session: self.peer.session,
             operation: id,
-            access: if request.is_write() {
-                Access::Write
-            } else {
-                Access::Read
-            },
+            access: if request.is_write() { Access::Write } else { Access::Read },
             client: self.peer.client.clone(),
             address: self.peer.address.clone(),
             activity: request.activity(),
@@ -146,14 +131,7 @@ impl Session {
         match self.shared.leases.claim(Instant::now(), claim, waker) {
             Answer::Granted => self.start(now, id, request),
             Answer::Busy(holders) if wait_milliseconds == 0 => {
-                self.machine.finish(
-                    now,
-                    id,
-                    Err(Failure {
-                        holders: Some(holders),
-                        ..ErrorCode::Busy.into()
-                    }),
-                );
+                self.machine.finish(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
             }
             Answer::Busy(holders) => {
                 self.machine.waiting(id, holders);
@@ -161,8 +139,7 @@ impl Session {
                     WAIT_FOREVER => None,
                     wait => Some(now.saturating_add(Duration::from_millis(wait))),
                 };
-                self.operations
-                    .insert(id, Operation::Waiting(Waiting::new(request, deadline)));
+                self.operations.insert(id, Operation::Waiting(Waiting::new(request, deadline)));
             }
         }
     }
@@ -170,8 +147,7 @@ impl Session {
     /// Refuses what cannot be done whoever holds the lease.
     fn admit(&self, request: &Request) -> Result<(), Failure> {
         for path in request.paths() {
-            path.check(self.shared.options.names)
-                .map_err(|invalid| Failure::from(invalid).at(path))?;
+            path.check(self.shared.options.names).map_err(|invalid| Failure::from(invalid).at(path))?;
         }
         if request.is_write() && self.shared.options.read_only {
             return Err(Failure::new(ErrorCode::ReadOnly).because("the server was started with '--read-only'"));
@@ -236,12 +212,7 @@ impl Session {
 
     /// A waiting operation begins, with everything that came for it meanwhile.
     fn resume(&mut self, now: Duration, id: OperationId, waiting: Waiting) {
-        let Waiting {
-            request,
-            early,
-            finished,
-            ..
-        } = waiting;
+        let Waiting { request, early, finished, .. } = waiting;
         self.start(now, id, request);
         for (items, payload) in early {
             let Some(operation) = self.operations.get_mut(&id) else {
@@ -275,13 +246,9 @@ impl Session {
         if let Some(header) = self.machine.poll_header() {
             return Ok(Turn::Message(header));
         }
-        let after = self
-            .operations
-            .range((std::ops::Bound::Excluded(self.last_turn), std::ops::Bound::Unbounded));
-        let order: Vec<OperationId> = after
-            .chain(self.operations.range(..=self.last_turn))
-            .map(|(id, _)| *id)
-            .collect();
+        let after = self.operations.range((std::ops::Bound::Excluded(self.last_turn), std::ops::Bound::Unbounded));
+        let order: Vec<OperationId> =
+            after.chain(self.operations.range(..=self.last_turn)).map(|(id, _)| *id).collect();
         let mut worked = false;
         for id in order {
             let Some(operation) = self.operations.get_mut(&id) else {
@@ -320,14 +287,7 @@ impl Session {
             .collect();
         for id in late {
             let (holders, _) = self.shared.leases.holders(Instant::now());
-            self.end(
-                now,
-                id,
-                Err(Failure {
-                    holders: Some(holders),
-                    ..ErrorCode::Busy.into()
-                }),
-            );
+            self.end(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
         }
         self.machine.handle_timeout(now)
     }

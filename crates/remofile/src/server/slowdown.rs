@@ -30,16 +30,12 @@ impl Slowdown {
     /// after the other, further and further apart, however many connections it opens.
     pub(super) fn refuse(&mut self, now: Instant, address: IpAddr) -> Instant {
         if self.offenders.len() >= ADDRESSES {
-            self.offenders
-                .retain(|_, offender| offender.answered + FORGET_AFTER > now);
+            self.offenders.retain(|_, offender| offender.answered + FORGET_AFTER > now);
         }
         if self.offenders.len() >= ADDRESSES && !self.offenders.contains_key(&address) {
             return now + LONGEST_DELAY;
         }
-        let offender = self.offenders.entry(address).or_insert(Offender {
-            failures: 0,
-            answered: now,
-        });
+        let offender = self.offenders.entry(address).or_insert(Offender { failures: 0, answered: now });
         if offender.answered + FORGET_AFTER <= now {
             offender.failures = 0;
         }

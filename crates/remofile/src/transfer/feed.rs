@@ -56,12 +56,7 @@ impl Feed {
     /// The files of `origins`; those that could not be found are failures at their place. Directories
     /// are entered only if `recursive`; names that `names` forbids are failures.
     pub fn new(origins: impl IntoIterator<Item = Result<Origin, Failure>>, recursive: bool, names: NameRule) -> Self {
-        Self {
-            origins: origins.into_iter().collect(),
-            current: None,
-            recursive,
-            names,
-        }
+        Self { origins: origins.into_iter().collect(), current: None, recursive, names }
     }
 
     /// The next item; `None` at the end.
@@ -103,9 +98,9 @@ impl Feed {
                 store: Arc::clone(&origin.store),
                 at: origin.path.clone(),
             }),
-            Kind::Directory if !self.recursive => Err(named(
-                Failure::new(ErrorCode::NotAFile).because("it is a directory: send it with '-r'"),
-            )),
+            Kind::Directory if !self.recursive => {
+                Err(named(Failure::new(ErrorCode::NotAFile).because("it is a directory: send it with '-r'")))
+            }
             Kind::Directory => {
                 let walk = origin.store.walk(&origin.path, true).map_err(named)?;
                 let path = origin.name.clone();
@@ -115,33 +110,21 @@ impl Feed {
             Kind::Link => Err(named(
                 Failure::new(ErrorCode::NotAFile).because("it is a symbolic link that leads nowhere, or out"),
             )),
-            Kind::Special => Err(named(
-                Failure::new(ErrorCode::NotAFile).because("it is a device, socket or pipe"),
-            )),
+            Kind::Special => Err(named(Failure::new(ErrorCode::NotAFile).because("it is a device, socket or pipe"))),
         }
     }
 }
 
 enum Found {
-    Directory {
-        path: String,
-    },
-    File {
-        path: String,
-        shown: String,
-        size: u64,
-        store: Arc<dyn Store>,
-        at: RemotePath,
-    },
+    Directory { path: String },
+    File { path: String, shown: String, size: u64, store: Arc<dyn Store>, at: RemotePath },
 }
 
 impl Found {
     fn open(self) -> StoreResult<FeedItem> {
         match self {
             Self::Directory { path } => Ok(FeedItem::Directory { path }),
-            Self::File {
-                path, shown, store, at, ..
-            } => match store.open(&at) {
+            Self::File { path, shown, store, at, .. } => match store.open(&at) {
                 Ok(source) => Ok(FeedItem::File { path, shown, source }),
                 Err(failure) => Err(failure.at(shown)),
             },
@@ -157,35 +140,21 @@ impl Below {
         };
         let below = entry.path.relative_to(&self.origin.path).unwrap_or_default().to_owned();
         let shown = join(&self.origin.shown, &below);
-        entry
-            .path
-            .check(names)
-            .map_err(|invalid| Failure::from(invalid).at(&shown))?;
+        entry.path.check(names).map_err(|invalid| Failure::from(invalid).at(&shown))?;
         let path = join(&self.origin.name, &below);
         match entry.kind {
             Kind::Directory => Ok(Found::Directory { path }),
-            Kind::File => Ok(Found::File {
-                path,
-                shown,
-                size: entry.size,
-                store: Arc::clone(&self.origin.store),
-                at: entry.path,
-            }),
-            Kind::Link => Err(Failure::new(ErrorCode::NotAFile)
-                .at(shown)
-                .because("symbolic links are skipped")),
-            Kind::Special => Err(Failure::new(ErrorCode::NotAFile)
-                .at(shown)
-                .because("it is a device, socket or pipe")),
+            Kind::File => {
+                Ok(Found::File { path, shown, size: entry.size, store: Arc::clone(&self.origin.store), at: entry.path })
+            }
+            Kind::Link => Err(Failure::new(ErrorCode::NotAFile).at(shown).because("symbolic links are skipped")),
+            Kind::Special => Err(Failure::new(ErrorCode::NotAFile).at(shown).because("it is a device, socket or pipe")),
         }
     }
 
     /// Says a store's path as the user knows it.
     fn rename(&self, failure: Failure) -> Failure {
-        let below = failure
-            .path
-            .as_deref()
-            .and_then(|path| path.strip_prefix(self.origin.path.as_str()));
+        let below = failure.path.as_deref().and_then(|path| path.strip_prefix(self.origin.path.as_str()));
         let shown = join(&self.origin.shown, below.unwrap_or_default().trim_start_matches('/'));
         failure.at(shown)
     }
@@ -211,11 +180,7 @@ impl Census {
     /// Counts this feed, which is then used up.
     #[must_use]
     pub fn new(feed: Feed) -> Self {
-        Self {
-            feed,
-            files: 0,
-            bytes: 0,
-        }
+        Self { feed, files: 0, bytes: 0 }
     }
 
     /// Counts on; files and bytes when it is at the end.

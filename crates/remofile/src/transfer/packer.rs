@@ -66,11 +66,7 @@ impl Packer {
     /// Packs a feed; files of more than `file_size_limit` bytes fail.
     #[must_use]
     pub fn new(feed: Feed, file_size_limit: u64) -> Self {
-        Self {
-            feed,
-            file_size_limit,
-            current: None,
-        }
+        Self { feed, file_size_limit, current: None }
     }
 
     /// Fills a message with as much as fits in it and in `credit` bytes.
@@ -87,11 +83,7 @@ impl Packer {
             match self.current.take() {
                 Some(current) if room == 0 && current.sent < current.size => {
                     self.current = Some(current);
-                    return if items.is_empty() {
-                        Packed::Blocked
-                    } else {
-                        Packed::Items(items)
-                    };
+                    return if items.is_empty() { Packed::Blocked } else { Packed::Items(items) };
                 }
                 Some(current) => self.current = current.pack(message, room, &mut items, monitor),
                 None => match self.feed.next_item() {
@@ -119,24 +111,10 @@ impl Packer {
             FeedItem::File { path, shown, source } => {
                 let (size, modified) = (source.entry().size, source.entry().modified);
                 monitor.started(&path, size);
-                self.current = Some(Current {
-                    path: path.clone(),
-                    shown,
-                    source,
-                    size,
-                    sent: 0,
-                    check: Check::Nothing,
-                });
+                self.current =
+                    Some(Current { path: path.clone(), shown, source, size, sent: 0, check: Check::Nothing });
                 let bytes = path.len();
-                (
-                    Item::Begin {
-                        path,
-                        size: Some(size),
-                        modified: Some(modified),
-                        mode: None,
-                    },
-                    bytes,
-                )
+                (Item::Begin { path, size: Some(size), modified: Some(modified), mode: None }, bytes)
             }
         };
         items.push(item);
@@ -147,9 +125,7 @@ impl Packer {
     /// item to tell the receiver so.
     pub fn abort(&mut self, path: &str, failure: &Failure) -> Option<Item> {
         self.current.take_if(|current| current.path == path)?;
-        Some(Item::Abort {
-            failure: failure.clone(),
-        })
+        Some(Item::Abort { failure: failure.clone() })
     }
 }
 
@@ -226,9 +202,7 @@ impl Current {
 
 fn push_data(items: &mut Vec<Item>, bytes: usize, monitor: &mut dyn PackerMonitor) {
     if bytes > 0 {
-        items.push(Item::Data {
-            length: u32::try_from(bytes).unwrap_or(u32::MAX),
-        });
+        items.push(Item::Data { length: u32::try_from(bytes).unwrap_or(u32::MAX) });
         monitor.packed(bytes as u64);
     }
 }

@@ -100,13 +100,7 @@ impl Unpacker {
     pub fn new(store: Arc<dyn Store>, options: UnpackerOptions) -> StoreResult<Self> {
         let directory = store.directory(&options.destination)?;
         let directory = Some((options.destination.clone(), directory));
-        Ok(Self {
-            store,
-            options,
-            directory,
-            current: Current::Between,
-            stored: Stored::default(),
-        })
+        Ok(Self { store, options, directory, current: Current::Between, stored: Stored::default() })
     }
 
     /// Takes the items of one message; `payload` holds the bytes they name. Tells of each what became
@@ -119,18 +113,9 @@ impl Unpacker {
         for item in items {
             match item {
                 Item::Directory { path, mode: _ } => self.take_directory(path, tell)?,
-                Item::Begin {
-                    path,
-                    size,
-                    modified,
-                    mode,
-                } => {
-                    let plan = StagePlan {
-                        size,
-                        replace: self.options.on_conflict == OnConflict::Replace,
-                        modified,
-                        mode,
-                    };
+                Item::Begin { path, size, modified, mode } => {
+                    let plan =
+                        StagePlan { size, replace: self.options.on_conflict == OnConflict::Replace, modified, mode };
                     self.begin(path, &plan, tell)?;
                 }
                 Item::Data { length } => {
@@ -142,10 +127,7 @@ impl Unpacker {
                 }
                 Item::End { digest } => self.end(digest, tell)?,
                 Item::Abort { failure } => self.abort(failure, tell)?,
-                Item::Failed { failure } => tell(Outcome::Failed {
-                    failure,
-                    by_sender: true,
-                }),
+                Item::Failed { failure } => tell(Outcome::Failed { failure, by_sender: true }),
             }
         }
         Ok(())
@@ -153,9 +135,7 @@ impl Unpacker {
 
     fn take_directory(&mut self, path: String, tell: &mut dyn FnMut(Outcome<'_>)) -> StoreResult<()> {
         self.expect_between()?;
-        let made = self
-            .locate(&path)
-            .and_then(|at| self.store.make_directory(&at, true, false));
+        let made = self.locate(&path).and_then(|at| self.store.make_directory(&at, true, false));
         match made {
             Ok(_) => self.stored.directories += 1,
             Err(failure) => tell(failed(failure, path)),
@@ -165,18 +145,11 @@ impl Unpacker {
 
     fn begin(&mut self, path: String, plan: &StagePlan, tell: &mut dyn FnMut(Outcome<'_>)) -> StoreResult<()> {
         self.expect_between()?;
-        tell(Outcome::Started {
-            path: &path,
-            size: plan.size,
-        });
+        tell(Outcome::Started { path: &path, size: plan.size });
         self.current = match self.stage(&path, plan) {
-            Ok(staged) => Current::Open(Box::new(Open {
-                path,
-                staged,
-                size: plan.size,
-                received: 0,
-                check: Check::Nothing,
-            })),
+            Ok(staged) => {
+                Current::Open(Box::new(Open { path, staged, size: plan.size, received: 0, check: Check::Nothing }))
+            }
             Err(failure) => {
                 tell(failed(failure, path));
                 Current::Unwanted
@@ -213,9 +186,7 @@ impl Unpacker {
             Current::Between => return Err(out_of_order()),
         };
         match open.write(bytes, limit) {
-            Ok(()) => tell(Outcome::Written {
-                bytes: bytes.len() as u64,
-            }),
+            Ok(()) => tell(Outcome::Written { bytes: bytes.len() as u64 }),
             Err(failure) => {
                 if let Current::Open(open) = std::mem::replace(&mut self.current, Current::Unwanted) {
                     tell(open.give_up(failure));
@@ -249,10 +220,7 @@ impl Unpacker {
             Current::Between => Err(out_of_order()),
             Current::Unwanted => Ok(()),
             Current::Open(_) => {
-                tell(Outcome::Failed {
-                    failure,
-                    by_sender: true,
-                });
+                tell(Outcome::Failed { failure, by_sender: true });
                 Ok(())
             }
         }
@@ -288,10 +256,7 @@ fn out_of_order() -> Failure {
 }
 
 fn failed(failure: Failure, path: String) -> Outcome<'static> {
-    Outcome::Failed {
-        failure: failure.at(path),
-        by_sender: false,
-    }
+    Outcome::Failed { failure: failure.at(path), by_sender: false }
 }
 
 impl Open {

@@ -56,13 +56,7 @@ impl Fixture {
             bound.serve()
         });
         let address = receiver.recv().unwrap();
-        Self {
-            server,
-            token,
-            address,
-            directory,
-            thread: Some(thread),
-        }
+        Self { server, token, address, directory, thread: Some(thread) }
     }
 
     pub fn options(&self) -> ClientOptions {
@@ -124,9 +118,7 @@ pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     (0..length)
         .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 56) as u8
         })
         .collect()
@@ -134,23 +126,14 @@ pub fn noise(length: usize) -> Vec<u8> {
 
 /// Every file and directory below a directory with its content, sorted.
 pub fn tree(root: &Path) -> Vec<(String, Option<Vec<u8>>)> {
-    let content = |name: &str| {
-        Some(root.join(name))
-            .filter(|path| !path.is_dir())
-            .map(|path| std::fs::read(path).unwrap())
-    };
-    names_below(root)
-        .into_iter()
-        .map(|name| (name.clone(), content(&name)))
-        .collect()
+    let content =
+        |name: &str| Some(root.join(name)).filter(|path| !path.is_dir()).map(|path| std::fs::read(path).unwrap());
+    names_below(root).into_iter().map(|name| (name.clone(), content(&name))).collect()
 }
 
 /// The files and directories below a directory, but for what is staged.
 pub fn visible(root: &Path) -> Vec<String> {
-    names_below(root)
-        .into_iter()
-        .filter(|name| name.split('/').all(|part| part != ".remofile"))
-        .collect()
+    names_below(root).into_iter().filter(|name| name.split('/').all(|part| part != ".remofile")).collect()
 }
 
 fn names_below(root: &Path) -> Vec<String> {
@@ -171,10 +154,7 @@ fn names_below(root: &Path) -> Vec<String> {
 
 /// Whatever the tests before did to the server: it serves others, and nobody holds it.
 pub fn assert_serves(fixture: &Fixture) {
-    let mut client = Client::new(ClientOptions {
-        wait: remofile::Wait::Forever,
-        ..fixture.options()
-    });
+    let mut client = Client::new(ClientOptions { wait: remofile::Wait::Forever, ..fixture.options() });
     client.create_file(&remote("/still-serves"), false).unwrap();
     client.remove(&remote("/still-serves"), false).unwrap();
 }

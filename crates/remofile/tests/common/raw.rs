@@ -35,10 +35,7 @@ impl Raw {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let credentials = ClientCredentials {
-            token: token.stretch(),
-            server: None,
-        };
+        let credentials = ClientCredentials { token: token.stretch(), server: None };
         let hello = ClientHello::new(Cipher::offer(false), "raw/1", "raw@test");
         let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
         stream.write_all(&first).unwrap();
@@ -46,18 +43,9 @@ impl Raw {
         loop {
             if let Some((session, consumed)) = handshake.receive(&received).unwrap() {
                 received.drain(..consumed);
-                return Self {
-                    stream,
-                    sealer: session.sealer,
-                    opener: session.opener,
-                    received,
-                    started: 0,
-                };
+                return Self { stream, sealer: session.sealer, opener: session.opener, received, started: 0 };
             }
-            assert!(
-                read_more(&mut stream, &mut received),
-                "the server closed the connection"
-            );
+            assert!(read_more(&mut stream, &mut received), "the server closed the connection");
         }
     }
 
@@ -65,11 +53,7 @@ impl Raw {
     pub fn accept(mut stream: TcpStream, token: &Token) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let credentials = ServerCredentials {
-            tokens: vec![token.stretch()],
-            private_key: None,
-            allow_plain: true,
-        };
+        let credentials = ServerCredentials { tokens: vec![token.stretch()], private_key: None, allow_plain: true };
         let hello = ServerHello {
             cipher: Cipher::Unknown,
             agent: "raw/1".to_owned(),
@@ -141,14 +125,7 @@ impl Raw {
     pub fn request_waiting(&mut self, request: Request, wait_milliseconds: u64) -> OperationId {
         self.started += 1;
         let operation = OperationId(self.started);
-        self.send(
-            &Header {
-                operation,
-                body: Body::Request(request),
-                wait_milliseconds,
-            },
-            &[],
-        );
+        self.send(&Header { operation, body: Body::Request(request), wait_milliseconds }, &[]);
         operation
     }
 
@@ -162,12 +139,7 @@ impl Raw {
     /// Begins a download that gets no further for want of credit, and returns when it has its lease.
     pub fn hold_read(&mut self, path: &str, credit: u64) -> OperationId {
         let sources = vec![path.parse().unwrap()];
-        let operation = self.request(Request::Download {
-            sources,
-            recursive: true,
-            total: true,
-            credit,
-        });
+        let operation = self.request(Request::Download { sources, recursive: true, total: true, credit });
         self.until(|header| matches!(header.body, Body::Signal(Signal::Total { .. })));
         operation
     }
@@ -225,25 +197,14 @@ impl Raw {
     /// Whether the server ended the session: it does not answer one more request.
     pub fn was_ended(&mut self) -> bool {
         let operation = OperationId(u64::MAX);
-        self.send(
-            &Header {
-                operation,
-                body: Body::Request(Request::Status),
-                wait_milliseconds: 0,
-            },
-            &[],
-        );
+        self.send(&Header { operation, body: Body::Request(Request::Status), wait_milliseconds: 0 }, &[]);
         self.outcome(operation).is_none()
     }
 
     /// What a client asks for first, and its operation.
     pub fn next_request(&mut self) -> Option<(OperationId, Request)> {
         match self.find(|header| matches!(header.body, Body::Request(_)))?.0 {
-            Header {
-                operation,
-                body: Body::Request(request),
-                ..
-            } => Some((operation, request)),
+            Header { operation, body: Body::Request(request), .. } => Some((operation, request)),
             _ => None,
         }
     }
@@ -264,48 +225,29 @@ fn read_more(stream: &mut TcpStream, received: &mut Vec<u8>) -> bool {
 }
 
 pub fn upload_to(destination: &str) -> Request {
-    Request::Upload {
-        destination: destination.parse().unwrap(),
-        on_conflict: OnConflict::Replace,
-    }
+    Request::Upload { destination: destination.parse().unwrap(), on_conflict: OnConflict::Replace }
 }
 
 pub fn begin(path: &str, size: Option<u64>) -> Item {
-    Item::Begin {
-        path: path.to_owned(),
-        size,
-        modified: None,
-        mode: None,
-    }
+    Item::Begin { path: path.to_owned(), size, modified: None, mode: None }
 }
 
 pub fn piece(length: usize) -> Item {
-    Item::Data {
-        length: length.try_into().unwrap(),
-    }
+    Item::Data { length: length.try_into().unwrap() }
 }
 
 pub fn end(content: &[u8]) -> Item {
-    Item::End {
-        digest: remofile::protocol::digest::digest(content),
-    }
+    Item::End { digest: remofile::protocol::digest::digest(content) }
 }
 
 /// A whole small file.
 pub fn file(path: &str, content: &[u8]) -> Vec<Item> {
-    vec![
-        begin(path, Some(content.len() as u64)),
-        piece(content.len()),
-        end(content),
-    ]
+    vec![begin(path, Some(content.len() as u64)), piece(content.len()), end(content)]
 }
 
 /// A server that answers one connection as it likes.
 pub fn listen(script: impl FnOnce(TcpStream) + Send + 'static) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind((super::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    (
-        address,
-        std::thread::spawn(move || script(listener.accept().unwrap().0)),
-    )
+    (address, std::thread::spawn(move || script(listener.accept().unwrap().0)))
 }

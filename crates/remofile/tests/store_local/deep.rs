@@ -34,10 +34,7 @@ fn files_live_at_the_bottom(tree: &Tree, deepest: &str) {
         let file = format!("{deepest}/file {size}");
         tree.write(&file, b"depth", create(size)).expect("a file");
         assert_eq!(tree.read(&file).expect("its bytes"), b"depth");
-        assert_eq!(
-            code(tree.write(&file, b"depth", create(size))),
-            Some(ErrorCode::AlreadyExists)
-        );
+        assert_eq!(code(tree.write(&file, b"depth", create(size))), Some(ErrorCode::AlreadyExists));
     }
     let (old, new) = (path(&format!("{deepest}/file 5")), path(&format!("{deepest}/g")));
     tree.store.rename(&old, &new, false).expect("a rename");
@@ -49,10 +46,7 @@ fn walks_reach_the_bottom(tree: &Tree) {
     let mut walk = tree.store.walk(&RemotePath::root(), true).expect("a walk");
     let mut count = 0;
     while let Some(listed) = walk.next() {
-        assert!(
-            matches!(listed, remofile_protocol::wire::Listed::Entry(_)),
-            "{listed:?}"
-        );
+        assert!(matches!(listed, remofile_protocol::wire::Listed::Entry(_)), "{listed:?}");
         count += 1;
     }
     assert_eq!(count, LEVELS + 1);

@@ -25,21 +25,14 @@ const DIRECTORIES: [&str; 3] = ["/absolute", "/climbing", "/d/climbing"];
 fn links_that_lead_out_are_refused_for_reading() {
     let (tree, _outside) = tree_beside_a_secret();
     for file in ["/absolute-file", "/climbing-file"] {
-        assert_eq!(
-            code(tree.store.open(&path(file))),
-            Some(ErrorCode::OutsideRoot),
-            "{file}"
-        );
+        assert_eq!(code(tree.store.open(&path(file))), Some(ErrorCode::OutsideRoot), "{file}");
         assert_eq!(tree.store.stat(&path(file)).unwrap().kind, Kind::Link);
     }
     for directory in DIRECTORIES {
         let secret = path(directory).child(&name("secret")).unwrap();
         assert_eq!(code(tree.store.open(&secret)), Some(ErrorCode::OutsideRoot));
         assert_eq!(code(tree.store.stat(&secret)), Some(ErrorCode::OutsideRoot));
-        assert_eq!(
-            code(tree.store.walk(&path(directory), true)),
-            Some(ErrorCode::OutsideRoot)
-        );
+        assert_eq!(code(tree.store.walk(&path(directory), true)), Some(ErrorCode::OutsideRoot));
         assert_eq!(tree.store.stat(&path(directory)).unwrap().kind, Kind::Link);
     }
 }
@@ -49,10 +42,7 @@ fn links_that_lead_out_are_refused_for_every_change() {
     let (tree, outside) = tree_beside_a_secret();
     std::fs::write(tree.local("file"), "x").unwrap();
     for directory in DIRECTORIES {
-        let (secret, new) = (
-            path(directory).join("secret").unwrap(),
-            path(directory).join("new").unwrap(),
-        );
+        let (secret, new) = (path(directory).join("secret").unwrap(), path(directory).join("new").unwrap());
         let store = &tree.store;
         let refused = [
             code(store.directory(&path(directory))),
@@ -135,10 +125,7 @@ fn a_directory_swapped_for_a_link_during_a_walk_is_not_entered() {
     let (tree, _outside) = tree_beside_a_secret();
     std::fs::remove_file(tree.local("d/climbing")).unwrap();
     let mut walk = tree.store.walk(&path("/"), true).unwrap();
-    while walk
-        .next()
-        .is_some_and(|listed| !format!("{listed:?}").contains("\"/d\""))
-    {}
+    while walk.next().is_some_and(|listed| !format!("{listed:?}").contains("\"/d\"")) {}
     std::fs::remove_dir(tree.local("d")).unwrap();
     symlink(tree.local("absolute"), tree.local("d")).unwrap();
     assert!(walk.next().is_none());
@@ -148,17 +135,11 @@ fn a_directory_swapped_for_a_link_during_a_walk_is_not_entered() {
 fn a_link_in_the_place_of_a_new_file_is_not_written_through() {
     let (tree, outside) = tree_beside_a_secret();
     for size in [1, LARGE] {
-        assert_eq!(
-            code(tree.write("/absolute-file", b"x", create(size))),
-            Some(ErrorCode::AlreadyExists)
-        );
+        assert_eq!(code(tree.write("/absolute-file", b"x", create(size))), Some(ErrorCode::AlreadyExists));
         tree.write("/climbing-file", b"x", replace(size)).unwrap();
         assert!(!tree.local("climbing-file").is_symlink());
     }
-    assert_eq!(
-        code(tree.store.create_file(&path("/absolute-file"), true)),
-        Some(ErrorCode::AlreadyExists)
-    );
+    assert_eq!(code(tree.store.create_file(&path("/absolute-file"), true)), Some(ErrorCode::AlreadyExists));
     assert_eq!(std::fs::read(outside.path().join("secret")).unwrap(), b"secret");
 }
 
@@ -192,26 +173,17 @@ fn the_staging_directory_is_neither_listed_nor_reached() {
     for text in ["/.remofile", "/d/up/.remofile"] {
         assert_eq!(code(tree.store.stat(&path(text))), Some(ErrorCode::InvalidName));
         assert_eq!(code(tree.store.remove(&path(text))), Some(ErrorCode::InvalidName));
-        assert_eq!(
-            code(tree.store.rename(&path("/back-door"), &path(text), true)),
-            Some(ErrorCode::InvalidName)
-        );
+        assert_eq!(code(tree.store.rename(&path("/back-door"), &path(text), true)), Some(ErrorCode::InvalidName));
         assert_eq!(code(tree.write(text, b"", create(0))), Some(ErrorCode::InvalidName));
     }
     assert_eq!(tree.store.stat(&path("/back-door")).unwrap().kind, Kind::Link);
-    assert!(
-        tree.store.make_directory(&path("/d/.remofile"), false, false).unwrap(),
-        "reserved in the root only"
-    );
+    assert!(tree.store.make_directory(&path("/d/.remofile"), false, false).unwrap(), "reserved in the root only");
 }
 
 #[test]
 fn special_files_are_no_files_and_do_not_block() {
     let tree = Tree::new();
-    let made = std::process::Command::new("mkfifo")
-        .arg(tree.local("pipe"))
-        .status()
-        .unwrap();
+    let made = std::process::Command::new("mkfifo").arg(tree.local("pipe")).status().unwrap();
     assert!(made.success());
     let _socket = std::os::unix::net::UnixListener::bind(tree.local("socket")).unwrap();
     symlink("pipe", tree.local("link")).unwrap();
@@ -220,14 +192,8 @@ fn special_files_are_no_files_and_do_not_block() {
         assert_eq!(code(tree.store.open(&path(text))), Some(ErrorCode::NotAFile), "{text}");
     }
     assert_eq!(tree.store.stat(&path("/link")).unwrap().kind, Kind::Special);
-    assert_eq!(
-        code(tree.store.walk(&path("/pipe"), false)),
-        Some(ErrorCode::NotADirectory)
-    );
-    assert_eq!(
-        code(tree.store.create_file(&path("/pipe"), true)),
-        Some(ErrorCode::AlreadyExists)
-    );
+    assert_eq!(code(tree.store.walk(&path("/pipe"), false)), Some(ErrorCode::NotADirectory));
+    assert_eq!(code(tree.store.create_file(&path("/pipe"), true)), Some(ErrorCode::AlreadyExists));
     assert_eq!(tree.store.remove(&path("/pipe")).unwrap(), Kind::Special);
 }
 

@@ -1,9 +1,6 @@
 //! The store on a local directory, from outside.
 #![cfg(unix)]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the tests prepare directories behind the back of the store"
-)]
+#![expect(clippy::disallowed_methods, reason = "the tests prepare directories behind the back of the store")]
 
 mod deep;
 mod full;

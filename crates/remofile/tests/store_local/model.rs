@@ -11,36 +11,13 @@ use std::collections::BTreeMap;
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Write {
-        at: RemotePath,
-        byte: u8,
-        is_large: bool,
-        replace: bool,
-        commit: bool,
-    },
-    Create {
-        at: RemotePath,
-        update: bool,
-    },
-    Make {
-        at: RemotePath,
-        update: bool,
-        parents: bool,
-    },
-    Remove {
-        at: RemotePath,
-    },
-    RemoveTree {
-        at: RemotePath,
-    },
-    Rename {
-        from: RemotePath,
-        to: RemotePath,
-        replace: bool,
-    },
-    Read {
-        at: RemotePath,
-    },
+    Write { at: RemotePath, byte: u8, is_large: bool, replace: bool, commit: bool },
+    Create { at: RemotePath, update: bool },
+    Make { at: RemotePath, update: bool, parents: bool },
+    Remove { at: RemotePath },
+    RemoveTree { at: RemotePath },
+    Rename { from: RemotePath, to: RemotePath, replace: bool },
+    Read { at: RemotePath },
 }
 
 fn any_path() -> impl Strategy<Value = RemotePath> {
@@ -91,13 +68,7 @@ impl Model {
 
     fn apply(&mut self, operation: &Operation) -> Outcome {
         match operation {
-            Operation::Write {
-                at,
-                byte,
-                is_large,
-                replace,
-                commit,
-            } => {
+            Operation::Write { at, byte, is_large, replace, commit } => {
                 self.reach(at)?;
                 let is_told = *commit || *is_large;
                 match self.0.get(at) {
@@ -184,17 +155,8 @@ impl Model {
 fn apply(tree: &Tree, operation: &Operation) -> Outcome {
     let store = &tree.store;
     let failed = match operation {
-        Operation::Write {
-            at,
-            byte,
-            is_large,
-            replace,
-            commit,
-        } => {
-            let plan = StagePlan {
-                replace: *replace,
-                ..create(if *is_large { LARGE } else { 3 })
-            };
+        Operation::Write { at, byte, is_large, replace, commit } => {
+            let plan = StagePlan { replace: *replace, ..create(if *is_large { LARGE } else { 3 }) };
             code(tree.stage(at.as_str(), plan).and_then(|mut staged| {
                 staged.write(&[*byte; 3])?;
                 if *commit { staged.commit() } else { Ok(()) }

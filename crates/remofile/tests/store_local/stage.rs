@@ -10,14 +10,7 @@ use std::time::Duration;
 
 /// Plans that are staged in different ways: unnamed, as a partial, of unknown size.
 fn every_way() -> [StagePlan; 3] {
-    [
-        create(1),
-        create(LARGE),
-        StagePlan {
-            size: None,
-            ..create(0)
-        },
-    ]
+    [create(1), create(LARGE), StagePlan { size: None, ..create(0) }]
 }
 
 #[test]
@@ -53,18 +46,11 @@ fn a_partial_that_is_kept_stays_until_it_expires_or_is_tried_again() {
     staged.keep();
     let kept = names_in(&tree.local(".remofile"));
     assert_eq!(kept.len(), 1);
-    assert_eq!(
-        std::fs::read(tree.local(".remofile").join(&kept[0])).unwrap(),
-        b"half of it"
-    );
+    assert_eq!(std::fs::read(tree.local(".remofile").join(&kept[0])).unwrap(), b"half of it");
     assert_eq!(tree.local(".remofile").metadata().unwrap().mode() & 0o777, 0o700);
 
     let again = tree.stage("/file", create(LARGE)).unwrap();
-    assert_eq!(
-        names_in(&tree.local(".remofile")),
-        kept,
-        "the same upload finds the same partial"
-    );
+    assert_eq!(names_in(&tree.local(".remofile")), kept, "the same upload finds the same partial");
     again.keep();
 
     assert_eq!(tree.store.expire_partials(Duration::from_secs(3600)).unwrap(), 0);
@@ -124,10 +110,7 @@ fn creating_never_overwrites() {
         late.write(b"late").unwrap();
         std::fs::write(tree.local("file"), "early").unwrap();
         assert_eq!(code(late.commit()), Some(ErrorCode::AlreadyExists));
-        assert_eq!(
-            code(tree.write("/file", b"later still", plan)),
-            Some(ErrorCode::AlreadyExists)
-        );
+        assert_eq!(code(tree.write("/file", b"later still", plan)), Some(ErrorCode::AlreadyExists));
         assert_eq!(tree.read("/file").unwrap(), b"early");
         assert_eq!(names_in(tree.root.path()), ["file"]);
     }
@@ -224,18 +207,9 @@ fn what_is_in_the_way_of_a_large_file_is_told_before_any_byte() {
 fn times_are_kept_to_the_nanosecond_before_1970_and_after_2038() {
     for plan in every_way() {
         let tree = Tree::new();
-        for (seconds, nanoseconds) in [
-            (-2_145_916_801, 1),
-            (-1, 999_999_999),
-            (0, 0),
-            (4_102_444_800, 123_456_789),
-        ] {
+        for (seconds, nanoseconds) in [(-2_145_916_801, 1), (-1, 999_999_999), (0, 0), (4_102_444_800, 123_456_789)] {
             let modified = Timestamp::new(seconds, nanoseconds);
-            let plan = StagePlan {
-                replace: true,
-                modified: Some(modified),
-                ..plan
-            };
+            let plan = StagePlan { replace: true, modified: Some(modified), ..plan };
             tree.write("/file", b"x", plan).unwrap();
             assert_eq!(tree.store.stat(&path("/file")).unwrap().modified, modified);
             assert_eq!(tree.store.open(&path("/file")).unwrap().entry().modified, modified);
@@ -245,11 +219,7 @@ fn times_are_kept_to_the_nanosecond_before_1970_and_after_2038() {
 
 #[test]
 fn modes_follow_the_plan_or_the_options_and_never_shut_the_user_out() {
-    let options = |mode| StoreOptions {
-        file_mode: mode,
-        directory_mode: mode,
-        ..StoreOptions::default()
-    };
+    let options = |mode| StoreOptions { file_mode: mode, directory_mode: mode, ..StoreOptions::default() };
     for (configured, planned, expected) in [
         (None, None, 0o600),
         (Some(0o777), None, 0o666),
@@ -282,9 +252,7 @@ fn a_partial_with_a_second_name_is_not_written_into() {
     let mut staged = tree.stage("/file", create(LARGE)).unwrap();
     staged.write(b"committed").unwrap();
     staged.keep();
-    let partial = tree
-        .local(".remofile")
-        .join(names_in(&tree.local(".remofile")).remove(0));
+    let partial = tree.local(".remofile").join(names_in(&tree.local(".remofile")).remove(0));
     std::fs::hard_link(&partial, tree.local("file")).unwrap();
     tree.write("/file", b"new", replace(LARGE)).unwrap();
     assert_eq!(tree.read("/file").unwrap(), b"new");
@@ -306,11 +274,7 @@ fn a_staging_directory_that_is_not_ours_alone_is_not_used() {
         std::fs::write(tree.local("small"), "old").unwrap();
         let mut staged = tree.stage("/large", create(LARGE)).unwrap();
         staged.write(b"large").unwrap();
-        assert_eq!(
-            tree.list("/"),
-            ["/small"],
-            "what is staged beside its destination is hidden too"
-        );
+        assert_eq!(tree.list("/"), ["/small"], "what is staged beside its destination is hidden too");
         staged.commit().unwrap();
         tree.write("/small", b"new", replace(3)).unwrap();
         assert_eq!(tree.list("/"), ["/large", "/small"]);
@@ -349,14 +313,10 @@ fn a_staging_directory_removed_by_another_process_is_made_again() {
 #[test]
 fn durable_stores_do_the_same_only_surer() {
     for fsync in [Fsync::Each, Fsync::End] {
-        let tree = Tree::with(StoreOptions {
-            fsync,
-            ..StoreOptions::default()
-        });
+        let tree = Tree::with(StoreOptions { fsync, ..StoreOptions::default() });
         tree.store.make_directory(&path("/a/b"), false, true).unwrap();
         for plan in every_way() {
-            tree.write("/a/b/file", b"x", StagePlan { replace: true, ..plan })
-                .unwrap();
+            tree.write("/a/b/file", b"x", StagePlan { replace: true, ..plan }).unwrap();
         }
         tree.store.rename(&path("/a/b/file"), &path("/a/file"), false).unwrap();
         tree.store.create_file(&path("/a/empty"), false).unwrap();
@@ -368,10 +328,7 @@ fn durable_stores_do_the_same_only_surer() {
 
 #[test]
 fn a_read_only_store_changes_nothing() {
-    let tree = Tree::with(StoreOptions {
-        read_only: true,
-        ..StoreOptions::default()
-    });
+    let tree = Tree::with(StoreOptions { read_only: true, ..StoreOptions::default() });
     std::fs::write(tree.local("file"), "x").unwrap();
     std::fs::create_dir(tree.local(".remofile")).unwrap();
     std::fs::write(tree.local(".remofile/left"), "x").unwrap();
@@ -393,10 +350,7 @@ fn a_read_only_store_changes_nothing() {
 
 #[test]
 fn names_beyond_the_rule_are_refused_for_new_files_only() {
-    let tree = Tree::with(StoreOptions {
-        names: NameRule::Portable,
-        ..StoreOptions::default()
-    });
+    let tree = Tree::with(StoreOptions { names: NameRule::Portable, ..StoreOptions::default() });
     std::fs::create_dir(tree.local("a:b")).unwrap();
     std::fs::write(tree.local("a:b/old?"), "old").unwrap();
     assert_eq!(tree.list("/"), ["/a:b", "/a:b/old?"]);

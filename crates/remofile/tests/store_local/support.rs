@@ -16,10 +16,7 @@ pub(crate) struct Tree {
 
 impl Tree {
     pub(crate) fn new() -> Self {
-        Self::with(StoreOptions {
-            names: NameRule::Posix,
-            ..StoreOptions::default()
-        })
+        Self::with(StoreOptions { names: NameRule::Posix, ..StoreOptions::default() })
     }
 
     pub(crate) fn with(options: StoreOptions) -> Self {
@@ -83,19 +80,11 @@ pub(crate) fn name(text: &str) -> FileName {
 }
 
 pub(crate) fn create(size: u64) -> StagePlan {
-    StagePlan {
-        size: Some(size),
-        replace: false,
-        modified: None,
-        mode: None,
-    }
+    StagePlan { size: Some(size), replace: false, modified: None, mode: None }
 }
 
 pub(crate) fn replace(size: u64) -> StagePlan {
-    StagePlan {
-        replace: true,
-        ..create(size)
-    }
+    StagePlan { replace: true, ..create(size) }
 }
 
 pub(crate) fn code<T>(result: StoreResult<T>) -> Option<ErrorCode> {
@@ -104,9 +93,8 @@ pub(crate) fn code<T>(result: StoreResult<T>) -> Option<ErrorCode> {
 
 pub(crate) fn names_in(directory: &Path) -> Vec<String> {
     let entries = directory.read_dir().expect("a directory");
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }

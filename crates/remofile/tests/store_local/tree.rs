@@ -18,12 +18,7 @@ fn a_walk_has_the_order_of_paths() {
     let mut sorted: Vec<_> = listed.iter().map(|text| path(text)).collect();
     sorted.sort();
     assert_eq!(listed, sorted.iter().map(ToString::to_string).collect::<Vec<_>>());
-    assert_eq!(
-        listed,
-        [
-            "/B", "/a", "/a/b", "/a/b/z", "/a/c", "/a/file", "/a-b", "/a.b", "/ab", "/é"
-        ]
-    );
+    assert_eq!(listed, ["/B", "/a", "/a/b", "/a/b/z", "/a/c", "/a/file", "/a-b", "/a.b", "/ab", "/é"]);
     assert_eq!(tree.list("/a"), ["/a/b", "/a/b/z", "/a/c", "/a/file"]);
 }
 
@@ -32,9 +27,7 @@ fn a_walk_that_is_not_recursive_stays_in_its_directory() {
     let tree = Tree::new();
     std::fs::create_dir_all(tree.local("d/below")).unwrap();
     let mut walk = tree.store.walk(&path("/"), false).unwrap();
-    let Some(Listed::Entry(entry)) = walk.next() else {
-        panic!("an entry")
-    };
+    let Some(Listed::Entry(entry)) = walk.next() else { panic!("an entry") };
     assert_eq!((entry.path, entry.kind, entry.size), (path("/d"), Kind::Directory, 0));
     assert!(walk.next().is_none());
     assert!(walk.next().is_none());
@@ -52,19 +45,8 @@ fn links_are_listed_and_not_followed() {
 fn names_of_every_script_and_length_come_back_as_they_are() {
     let tree = Tree::new();
     let longest = "x".repeat(255);
-    for text in [
-        "with space",
-        " leading",
-        "-dash",
-        "été",
-        "文件",
-        "файл",
-        "ملف",
-        "🗄",
-        "e\u{301}",
-        "'\"$`*",
-        &longest,
-    ] {
+    for text in ["with space", " leading", "-dash", "été", "文件", "файл", "ملف", "🗄", "e\u{301}", "'\"$`*", &longest]
+    {
         let full = format!("/{text}");
         tree.write(&full, text.as_bytes(), create(1)).unwrap();
         assert_eq!(tree.read(&full).unwrap(), text.as_bytes());
@@ -80,10 +62,7 @@ fn names_that_cannot_be_told_are_listed_as_failures_at_their_place() {
     for bytes in [&b"caf\xe9"[..], b"line\nfeed", b"a", b"z"] {
         std::fs::write(tree.local("d").join(OsStr::from_bytes(bytes)), "").unwrap();
     }
-    assert_eq!(
-        tree.list("/"),
-        ["/d", "/d/a", "!/d/caf\\xe9", "!/d/line\\nfeed", "/d/z"]
-    );
+    assert_eq!(tree.list("/"), ["/d", "/d/a", "!/d/caf\\xe9", "!/d/line\\nfeed", "/d/z"]);
     assert_eq!(tree.remove("/d").unwrap(), (4, 1));
 }
 
@@ -98,10 +77,7 @@ fn what_vanishes_during_a_walk_is_left_out() {
     std::fs::remove_dir_all(tree.local("a")).unwrap();
     std::fs::remove_dir_all(tree.local("b")).unwrap();
     let rest: Vec<_> = std::iter::from_fn(|| walk.next()).collect();
-    assert!(
-        matches!(&rest[..], [Listed::Entry(c), Listed::Entry(_)] if c.path == path("/c")),
-        "{rest:?}"
-    );
+    assert!(matches!(&rest[..], [Listed::Entry(c), Listed::Entry(_)] if c.path == path("/c")), "{rest:?}");
 }
 
 #[test]
@@ -149,34 +125,17 @@ fn a_source_knows_whether_it_changed() {
 fn files_are_created_once_and_updated_on_request() {
     let tree = Tree::new();
     tree.store.create_file(&path("/file"), false).unwrap();
-    assert_eq!(
-        code(tree.store.create_file(&path("/file"), false)),
-        Some(ErrorCode::AlreadyExists)
-    );
+    assert_eq!(code(tree.store.create_file(&path("/file"), false)), Some(ErrorCode::AlreadyExists));
     std::fs::write(tree.local("file"), "kept").unwrap();
     let old = std::time::SystemTime::UNIX_EPOCH;
-    std::fs::File::options()
-        .write(true)
-        .open(tree.local("file"))
-        .unwrap()
-        .set_modified(old)
-        .unwrap();
+    std::fs::File::options().write(true).open(tree.local("file")).unwrap().set_modified(old).unwrap();
     tree.store.create_file(&path("/file"), true).unwrap();
     assert!(tree.store.stat(&path("/file")).unwrap().modified > Timestamp::new(1_000_000, 0));
     assert_eq!(tree.read("/file").unwrap(), b"kept");
     std::fs::create_dir(tree.local("d")).unwrap();
-    assert_eq!(
-        code(tree.store.create_file(&path("/d"), true)),
-        Some(ErrorCode::AlreadyExists)
-    );
-    assert_eq!(
-        code(tree.store.create_file(&path("/none/file"), false)),
-        Some(ErrorCode::NotFound)
-    );
-    assert_eq!(
-        code(tree.store.create_file(&path("/file/x"), false)),
-        Some(ErrorCode::NotADirectory)
-    );
+    assert_eq!(code(tree.store.create_file(&path("/d"), true)), Some(ErrorCode::AlreadyExists));
+    assert_eq!(code(tree.store.create_file(&path("/none/file"), false)), Some(ErrorCode::NotFound));
+    assert_eq!(code(tree.store.create_file(&path("/file/x"), false)), Some(ErrorCode::NotADirectory));
 }
 
 #[test]
@@ -269,13 +228,7 @@ fn a_tree_is_removed_in_bounded_steps() {
             done => break done,
         }
     };
-    assert_eq!(
-        done,
-        RemovalProgress::Done {
-            files: 1000,
-            directories: 21
-        }
-    );
+    assert_eq!(done, RemovalProgress::Done { files: 1000, directories: 21 });
     assert!((4..10).contains(&steps), "{steps}");
     assert_eq!(removal.step().unwrap(), done);
     assert!(names_in(tree.root.path()).is_empty());
@@ -288,8 +241,5 @@ fn a_path_below_a_file_is_told_as_such() {
     let below = path("/file/below/it");
     assert_eq!(code(tree.store.stat(&below)), Some(ErrorCode::NotADirectory));
     assert_eq!(code(tree.store.open(&below)), Some(ErrorCode::NotADirectory));
-    assert_eq!(
-        code(tree.store.directory(&path("/file"))),
-        Some(ErrorCode::NotADirectory)
-    );
+    assert_eq!(code(tree.store.directory(&path("/file"))), Some(ErrorCode::NotADirectory));
 }

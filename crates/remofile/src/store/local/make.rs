@@ -45,14 +45,8 @@ pub(super) fn create_file(shared: &Shared, path: &RemotePath, update: bool) -> S
 
 fn touch(directory: BorrowedFd<'_>, name: &FileName) -> StoreResult<()> {
     let times = Timestamps {
-        last_access: Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_OMIT as _,
-        },
-        last_modification: Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_NOW as _,
-        },
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
+        last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW as _ },
     };
     rustix::fs::utimensat(directory, name.as_str(), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
 }
@@ -60,11 +54,7 @@ fn touch(directory: BorrowedFd<'_>, name: &FileName) -> StoreResult<()> {
 pub(super) fn make_directory(shared: &Shared, path: &RemotePath, update: bool, parents: bool) -> StoreResult<bool> {
     shared.refuse_if_read_only()?;
     if path.is_root() {
-        return if update {
-            Ok(false)
-        } else {
-            Err(errors::directory_in_the_way())
-        };
+        return if update { Ok(false) } else { Err(errors::directory_in_the_way()) };
     }
     let (place, name) = match resolve::parent(shared.root.as_fd(), path) {
         Err(failure) if parents && failure.code == ErrorCode::NotFound => make_parents(shared, path)?,
@@ -91,17 +81,11 @@ fn make_parents(shared: &Shared, path: &RemotePath) -> StoreResult<(Place, FileN
         let name = FileName::parse(name, remofile_protocol::path::NameRule::Posix)?;
         place.refuse_reserved(&name)?;
         place = match resolve::open_one(place.directory.as_fd(), name.as_str().as_bytes(), resolve::HANDLE) {
-            Ok(directory) => Place {
-                directory,
-                is_root: false,
-            },
+            Ok(directory) => Place { directory, is_root: false },
             Err(Errno::NOENT) => {
                 make_one(shared, &place, &name)?;
                 let made = resolve::open_one(place.directory.as_fd(), name.as_str().as_bytes(), resolve::HANDLE);
-                Place {
-                    directory: made.map_err(errors::failure)?,
-                    is_root: false,
-                }
+                Place { directory: made.map_err(errors::failure)?, is_root: false }
             }
             // A link, or no directory at all.
             Err(Errno::NOTDIR | Errno::LOOP) => {
@@ -121,11 +105,7 @@ fn make_one(shared: &Shared, place: &Place, name: &FileName) -> StoreResult<bool
     let parent = place.directory.as_fd();
     if let Err(failure) = shared.refuse_forbidden(name) {
         // What has such a name already may be passed through.
-        return if kind_at(parent, name).is_ok() {
-            Ok(false)
-        } else {
-            Err(failure)
-        };
+        return if kind_at(parent, name).is_ok() { Ok(false) } else { Err(failure) };
     }
     match rustix::fs::mkdirat(parent, name.as_str(), mode) {
         Ok(()) => {}

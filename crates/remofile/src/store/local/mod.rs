@@ -83,14 +83,7 @@ impl LocalStore {
         let root = rustix::fs::openat(CWD, root, flags, Mode::empty()).map_err(errors::failure)?;
         let file_system = FileSystem::of(root.as_fd());
         let staging = Mutex::new(Weak::new());
-        Ok(Self {
-            shared: Arc::new(Shared {
-                root,
-                file_system,
-                options,
-                staging,
-            }),
-        })
+        Ok(Self { shared: Arc::new(Shared { root, file_system, options, staging }) })
     }
 
     /// Removes what unfinished transfers left in the staging directory and nobody touched for
@@ -155,11 +148,7 @@ impl Store for LocalStore {
 
 impl Shared {
     fn refuse_if_read_only(&self) -> StoreResult<()> {
-        if self.options.read_only {
-            Err(Failure::new(ErrorCode::ReadOnly))
-        } else {
-            Ok(())
-        }
+        if self.options.read_only { Err(Failure::new(ErrorCode::ReadOnly)) } else { Ok(()) }
     }
 
     /// Refuses the name of a new file or directory that the rule does not admit.
@@ -173,11 +162,7 @@ impl Shared {
 
     /// Brings a changed directory to the disk, where every change is to be durable at once.
     fn flush_directory(&self, directory: BorrowedFd<'_>) -> StoreResult<()> {
-        if self.fsync_each() {
-            flush_names(directory)
-        } else {
-            Ok(())
-        }
+        if self.fsync_each() { flush_names(directory) } else { Ok(()) }
     }
 }
 
@@ -208,10 +193,7 @@ struct FileSystem {
 impl FileSystem {
     fn of(directory: BorrowedFd<'_>) -> Option<Self> {
         let device = rustix::fs::fstat(directory).ok()?.st_dev;
-        Some(Self {
-            device: device as u64,
-            mount: mount_of(directory),
-        })
+        Some(Self { device: device as u64, mount: mount_of(directory) })
     }
 }
 

@@ -57,11 +57,7 @@ impl Names {
             _ => Some(false),
         };
         self.bytes.extend_from_slice(name);
-        self.items.push(Item {
-            start,
-            length,
-            is_directory,
-        });
+        self.items.push(Item { start, length, is_directory });
         Ok(())
     }
 
@@ -91,9 +87,7 @@ pub(super) fn partial_name(identity: &str) -> String {
 pub(super) fn temporary_name() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let seed = format!("{} {number} {}", std::process::id(), now.as_nanos());
     format!("{}{TEMPORARY_SUFFIX}", hexadecimal(seed.as_bytes()))
 }
@@ -130,9 +124,6 @@ mod tests {
     fn the_same_upload_has_the_same_partial() {
         assert_eq!(partial_name("/a 1"), partial_name("/a 1"));
         assert_ne!(partial_name("/a 1"), partial_name("/a 2"));
-        assert_eq!(
-            partial_name("/a 1").len(),
-            "0123456789abcdef0123456789abcdef.partial".len()
-        );
+        assert_eq!(partial_name("/a 1").len(), "0123456789abcdef0123456789abcdef.partial".len());
     }
 }

@@ -20,11 +20,7 @@ pub(super) fn remove(shared: &Shared, path: &RemotePath) -> StoreResult<Kind> {
     shared.refuse_if_read_only()?;
     let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
     let kind = kind_at(place.directory.as_fd(), &name)?;
-    let flags = if kind == Kind::Directory {
-        AtFlags::REMOVEDIR
-    } else {
-        AtFlags::empty()
-    };
+    let flags = if kind == Kind::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
     rustix::fs::unlinkat(&place.directory, name.as_str(), flags).map_err(removal_failure)?;
     shared.flush_directory(place.directory.as_fd())?;
     Ok(kind)
@@ -165,10 +161,7 @@ impl LocalRemoval {
 impl Removal for LocalRemoval {
     fn step(&mut self) -> StoreResult<RemovalProgress> {
         match self.advance() {
-            Ok(State::Gone) => Ok(RemovalProgress::Done {
-                files: self.files,
-                directories: self.directories,
-            }),
+            Ok(State::Gone) => Ok(RemovalProgress::Done { files: self.files, directories: self.directories }),
             Ok(state) => {
                 self.state = state;
                 Ok(RemovalProgress::More)

@@ -47,9 +47,7 @@ fn replace_file(from: &Place, old: &FileName, to: &Place, new: &FileName, stat: 
 
 fn is_same_name(from: &Place, old: &FileName, to: &Place, new: &FileName) -> StoreResult<bool> {
     let identity = |directory: BorrowedFd<'_>| {
-        rustix::fs::fstat(directory)
-            .map(|stat| (stat.st_dev, stat.st_ino))
-            .map_err(errors::failure)
+        rustix::fs::fstat(directory).map(|stat| (stat.st_dev, stat.st_ino)).map_err(errors::failure)
     };
     Ok(old == new && identity(from.directory.as_fd())? == identity(to.directory.as_fd())?)
 }
@@ -77,12 +75,6 @@ fn rename_without_help(from: &Place, old: &FileName, to: &Place, new: &FileName)
         }
         return rustix::fs::renameat(&from.directory, old.as_str(), &to.directory, new.as_str());
     }
-    rustix::fs::linkat(
-        &from.directory,
-        old.as_str(),
-        &to.directory,
-        new.as_str(),
-        AtFlags::empty(),
-    )?;
+    rustix::fs::linkat(&from.directory, old.as_str(), &to.directory, new.as_str(), AtFlags::empty())?;
     rustix::fs::unlinkat(&from.directory, old.as_str(), AtFlags::empty())
 }

@@ -20,18 +20,13 @@ use rustix::io::Errno;
 
 /// A directory that is only passed through or worked in by name; needs no permission to read it.
 #[cfg(target_os = "linux")]
-pub(super) const HANDLE: OFlags = OFlags::PATH
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
+pub(super) const HANDLE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
 pub(super) const HANDLE: OFlags = READABLE;
 
 /// A directory whose names are read, or that is flushed to the disk.
-pub(super) const READABLE: OFlags = OFlags::DIRECTORY
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC)
-    .union(OFlags::NONBLOCK);
+pub(super) const READABLE: OFlags =
+    OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
 
 /// Links followed in one path, as in the Linux kernel.
 const MOST_LINKS: usize = 40;
@@ -57,18 +52,12 @@ enum Found {
 pub(super) fn directory(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Place> {
     refuse_reserved(path)?;
     match descend(root, path.as_relative().as_bytes(), HANDLE) {
-        Ok(directory) => Ok(Place {
-            directory,
-            is_root: path.is_root(),
-        }),
+        Ok(directory) => Ok(Place { directory, is_root: path.is_root() }),
         Err(errno) if needs_the_slow_way(errno) => match Resolver::new(root)?.run(path)? {
             Found::Directory(place) => Ok(place),
             Found::Named(place, name) => {
                 let directory = open_one(place.directory.as_fd(), &name, HANDLE).map_err(errors::failure)?;
-                Ok(Place {
-                    directory,
-                    is_root: false,
-                })
+                Ok(Place { directory, is_root: false })
             }
         },
         Err(errno) => Err(errors::failure(errno)),
@@ -120,10 +109,7 @@ pub(super) fn descend(from: BorrowedFd<'_>, relative: &[u8], flags: OFlags) -> R
     let mut held: Option<OwnedFd> = None;
     let mut rest = relative;
     while rest.len() > MOST_BYTES_A_CALL {
-        let cut = rest[..MOST_BYTES_A_CALL]
-            .iter()
-            .rposition(|&byte| byte == b'/')
-            .ok_or(Errno::NAMETOOLONG)?;
+        let cut = rest[..MOST_BYTES_A_CALL].iter().rposition(|&byte| byte == b'/').ok_or(Errno::NAMETOOLONG)?;
         let next = open_beneath(held.as_ref().map_or(from, AsFd::as_fd), &rest[..cut], HANDLE)?;
         held = Some(next);
         rest = &rest[cut + 1..];
@@ -185,11 +171,7 @@ impl Place {
     /// their destination.
     pub(super) fn refuse_reserved(&self, name: &FileName) -> StoreResult<()> {
         let is_staging = self.is_root && name.as_str() == STAGING_NAME;
-        if is_staging || is_temporary_beside(name.as_str().as_bytes()) {
-            Err(errors::reserved())
-        } else {
-            Ok(())
-        }
+        if is_staging || is_temporary_beside(name.as_str().as_bytes()) { Err(errors::reserved()) } else { Ok(()) }
     }
 }
 
@@ -212,13 +194,7 @@ struct Resolver<'root> {
 impl<'root> Resolver<'root> {
     fn new(root: BorrowedFd<'root>) -> StoreResult<Self> {
         let directory = open_one(root, b".", HANDLE).map_err(errors::failure)?;
-        Ok(Self {
-            root,
-            directory,
-            names: Vec::new(),
-            ahead: Vec::new(),
-            links: 0,
-        })
+        Ok(Self { root, directory, names: Vec::new(), ahead: Vec::new(), links: 0 })
     }
 
     fn run(mut self, path: &RemotePath) -> StoreResult<Found> {
@@ -240,10 +216,7 @@ impl<'root> Resolver<'root> {
                 },
             }
         }
-        Ok(Found::Directory(Place {
-            is_root: self.names.is_empty(),
-            directory: self.directory,
-        }))
+        Ok(Found::Directory(Place { is_root: self.names.is_empty(), directory: self.directory }))
     }
 
     fn is_reserved(&self, name: &[u8]) -> bool {
@@ -284,8 +257,7 @@ impl<'root> Resolver<'root> {
         if target.first() == Some(&b'/') {
             return Err(Failure::new(ErrorCode::OutsideRoot));
         }
-        self.ahead
-            .extend(target.split(|&byte| byte == b'/').rev().map(<[u8]>::to_vec));
+        self.ahead.extend(target.split(|&byte| byte == b'/').rev().map(<[u8]>::to_vec));
         Ok(true)
     }
 
@@ -294,10 +266,7 @@ impl<'root> Resolver<'root> {
         if !self.ahead.is_empty() {
             return Err(Failure::new(ErrorCode::NotADirectory));
         }
-        let place = Place {
-            is_root: self.names.is_empty(),
-            directory: self.directory,
-        };
+        let place = Place { is_root: self.names.is_empty(), directory: self.directory };
         Ok(Found::Named(place, name))
     }
 }

@@ -32,11 +32,7 @@ impl LocalSource {
         if entry.kind != Kind::File {
             return Err(Failure::new(ErrorCode::NotAFile));
         }
-        Ok(Self {
-            file,
-            entry,
-            version: Version::of(&stat),
-        })
+        Ok(Self { file, entry, version: Version::of(&stat) })
     }
 }
 
@@ -111,11 +107,7 @@ pub(super) fn entry_of(path: RemotePath, stat: &Stat) -> Entry {
     Entry {
         path,
         kind,
-        size: if kind == Kind::File {
-            u64::try_from(stat.st_size).unwrap_or(0)
-        } else {
-            0
-        },
+        size: if kind == Kind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 },
         modified: Timestamp::new(stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
         mode: Some(permissions(stat) & 0o777),
     }

@@ -58,11 +58,7 @@ enum Whereabouts {
     /// Nowhere that has a name.
     Unnamed,
     /// In the staging directory, if that was held, or else beside the destination.
-    Named {
-        staging: Option<Arc<Staging>>,
-        name: String,
-        is_partial: bool,
-    },
+    Named { staging: Option<Arc<Staging>>, name: String, is_partial: bool },
     /// Visible, or kept: nothing is left to be removed.
     Settled,
 }
@@ -91,11 +87,7 @@ impl Directory for LocalDirectory {
         held.shared.refuse_forbidden(name)?;
         held.place.refuse_reserved(name)?;
         let is_small = plan.size.is_some_and(|size| size < LEAST_PARTIAL_BYTES);
-        let (file, whereabouts) = if is_small {
-            held.stage_unkept(plan)?
-        } else {
-            held.stage_large(name, plan)?
-        };
+        let (file, whereabouts) = if is_small { held.stage_unkept(plan)? } else { held.stage_large(name, plan)? };
         let staged = StagedFile {
             held: Arc::clone(held),
             name: name.clone(),
@@ -149,11 +141,7 @@ impl Held {
         let partial = partial_name(&format!("{}\0{name}\0{:?}\0{:?}", self.path, plan.size, plan.modified));
         match staging::make_in(&self.shared, |staging| staging::open_partial(staging, &partial)) {
             Ok((staging, Some(file))) => {
-                let whereabouts = Whereabouts::Named {
-                    staging: Some(staging),
-                    name: partial,
-                    is_partial: true,
-                };
+                let whereabouts = Whereabouts::Named { staging: Some(staging), name: partial, is_partial: true };
                 Ok((file, whereabouts))
             }
             // Somebody else is at the same upload, or there can be no staging directory: what comes
@@ -166,14 +154,7 @@ impl Held {
     fn stage_temporary(&self, mode: u32) -> StoreResult<(OwnedFd, Whereabouts)> {
         let made = self.make_temporary(|directory, name| staging::create_locked(directory, name, mode));
         let (staging, name, file) = made.map_err(errors::failure)?;
-        Ok((
-            file,
-            Whereabouts::Named {
-                staging,
-                name,
-                is_partial: false,
-            },
-        ))
+        Ok((file, Whereabouts::Named { staging, name, is_partial: false }))
     }
 
     /// Makes something under a new name: in the staging directory, or else beside the destination.
@@ -229,10 +210,7 @@ impl Held {
     /// The mode the file shall have exactly, if any was asked for.
     fn exact_mode(&self, plan: &StagePlan) -> Option<u32> {
         let configured = self.shared.options.file_mode.map(|mode| mode & 0o666);
-        plan.mode
-            .map(|mode| mode & 0o777)
-            .or(configured)
-            .map(|mode| mode | 0o600)
+        plan.mode.map(|mode| mode & 0o777).or(configured).map(|mode| mode | 0o600)
     }
 
     fn asked_mode(&self, plan: &StagePlan) -> u32 {
@@ -261,9 +239,7 @@ impl StagedFile {
         }
         let got = permissions(&rustix::fs::fstat(&self.file).map_err(errors::failure)?);
         if is_fresh {
-            self.held
-                .observed_mode
-                .store(u64::from(asked) << 32 | u64::from(got), Ordering::Relaxed);
+            self.held.observed_mode.store(u64::from(asked) << 32 | u64::from(got), Ordering::Relaxed);
         }
         Ok(got)
     }
@@ -273,14 +249,8 @@ impl StagedFile {
             return Ok(());
         };
         let times = Timestamps {
-            last_access: Timespec {
-                tv_sec: 0,
-                tv_nsec: UTIME_OMIT as _,
-            },
-            last_modification: Timespec {
-                tv_sec: modified.seconds(),
-                tv_nsec: modified.nanoseconds().into(),
-            },
+            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
+            last_modification: Timespec { tv_sec: modified.seconds(), tv_nsec: modified.nanoseconds().into() },
         };
         rustix::fs::futimens(&self.file, &times).map_err(errors::failure)
     }
@@ -303,15 +273,9 @@ impl StagedFile {
     }
 
     fn name_temporarily(&mut self) -> StoreResult<()> {
-        let made = self
-            .held
-            .make_temporary(|directory, name| link_unnamed(&self.file, directory, name));
+        let made = self.held.make_temporary(|directory, name| link_unnamed(&self.file, directory, name));
         let (staging, name, ()) = made.map_err(errors::failure)?;
-        self.whereabouts = Whereabouts::Named {
-            staging,
-            name,
-            is_partial: false,
-        };
+        self.whereabouts = Whereabouts::Named { staging, name, is_partial: false };
         Ok(())
     }
 
@@ -334,14 +298,8 @@ impl StagedFile {
 
     fn named(&self) -> Option<(BorrowedFd<'_>, &str)> {
         match &self.whereabouts {
-            Whereabouts::Named {
-                staging: Some(staging),
-                name,
-                ..
-            } => Some((staging.directory(), name)),
-            Whereabouts::Named {
-                staging: None, name, ..
-            } => Some((self.held.directory(), name)),
+            Whereabouts::Named { staging: Some(staging), name, .. } => Some((staging.directory(), name)),
+            Whereabouts::Named { staging: None, name, .. } => Some((self.held.directory(), name)),
             Whereabouts::Unnamed | Whereabouts::Settled => None,
         }
     }
@@ -377,11 +335,7 @@ impl Staged for StagedFile {
             resolve::retry(|| rustix::fs::fsync(&self.file)).map_err(errors::failure)?;
         }
         self.settle()?;
-        if is_durable {
-            super::flush_names(self.held.directory())
-        } else {
-            Ok(())
-        }
+        if is_durable { super::flush_names(self.held.directory()) } else { Ok(()) }
     }
 
     fn keep(mut self: Box<Self>) {
@@ -453,12 +407,7 @@ mod tests {
             directory.held.refuses_unnamed.store(true, Ordering::Relaxed);
             directory.held.is_with_root.set(is_with_root).unwrap();
             let name = FileName::parse("file", Default::default()).unwrap();
-            let plan = |replace| StagePlan {
-                size: Some(3),
-                replace,
-                modified: None,
-                mode: None,
-            };
+            let plan = |replace| StagePlan { size: Some(3), replace, modified: None, mode: None };
             let staged = directory.stage(&name, &plan(false)).unwrap();
             assert!(store.walk(&RemotePath::root(), true).unwrap().next().is_none());
             drop(staged);
@@ -467,11 +416,7 @@ mod tests {
                 assert_eq!(staged.commit().err().map(|failure| failure.code), expected);
             }
             drop(directory);
-            assert_eq!(
-                root.path().read_dir().unwrap().count(),
-                1,
-                "nothing but the file is left"
-            );
+            assert_eq!(root.path().read_dir().unwrap().count(), 1, "nothing but the file is left");
             store.remove(&"/file".parse().unwrap()).unwrap();
         }
     }

@@ -59,10 +59,7 @@ pub(super) fn open_partial(staging: BorrowedFd<'_>, name: &str) -> Result<Option
         if !lock(&file)? {
             return Ok(None);
         }
-        let (held, named) = (
-            rustix::fs::fstat(&file)?,
-            rustix::fs::statat(staging, name, AtFlags::SYMLINK_NOFOLLOW),
-        );
+        let (held, named) = (rustix::fs::fstat(&file)?, rustix::fs::statat(staging, name, AtFlags::SYMLINK_NOFOLLOW));
         match named {
             // Somebody committed or removed it before it was locked: it is not ours any more.
             Ok(named) if (named.st_dev, named.st_ino) != (held.st_dev, held.st_ino) => {}
@@ -153,10 +150,7 @@ fn hold(shared: &Arc<Shared>) -> Result<Arc<Staging>, Errno> {
         match resolve::open_one(shared.root.as_fd(), STAGING_NAME.as_bytes(), resolve::READABLE) {
             Ok(directory) => {
                 refuse_foreign(&directory)?;
-                let staging = Arc::new(Staging {
-                    shared: Arc::clone(shared),
-                    directory,
-                });
+                let staging = Arc::new(Staging { shared: Arc::clone(shared), directory });
                 *current = Arc::downgrade(&staging);
                 return Ok(staging);
             }
@@ -172,11 +166,7 @@ fn refuse_foreign(directory: &OwnedFd) -> Result<(), Errno> {
     let stat = rustix::fs::fstat(directory)?;
     let is_ours = stat.st_uid == rustix::process::geteuid().as_raw();
     let is_private = super::source::permissions(&stat) & 0o022 == 0;
-    if is_ours && is_private {
-        Ok(())
-    } else {
-        Err(Errno::PERM)
-    }
+    if is_ours && is_private { Ok(()) } else { Err(Errno::PERM) }
 }
 
 fn forget(shared: &Shared, staging: &Arc<Staging>) {

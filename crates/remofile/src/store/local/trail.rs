@@ -28,12 +28,7 @@ struct Level {
 
 impl Trail {
     pub(super) fn new(top: OwnedFd) -> Self {
-        Self {
-            top,
-            levels: Vec::new(),
-            names: Vec::new(),
-            open: 0,
-        }
+        Self { top, levels: Vec::new(), names: Vec::new(), open: 0 }
     }
 
     /// The names from the top down, each with a slash before it.
@@ -54,10 +49,7 @@ impl Trail {
         let start = self.names.len();
         self.names.push(b'/');
         self.names.extend_from_slice(name);
-        self.levels.push(Level {
-            start,
-            directory: Some(directory),
-        });
+        self.levels.push(Level { start, directory: Some(directory) });
         self.open += 1;
     }
 
@@ -80,10 +72,7 @@ impl Trail {
             self.levels[last].directory = Some(directory);
             self.open += 1;
         }
-        Ok(self.levels[last]
-            .directory
-            .as_ref()
-            .map_or(self.top.as_fd(), AsFd::as_fd))
+        Ok(self.levels[last].directory.as_ref().map_or(self.top.as_fd(), AsFd::as_fd))
     }
 
     fn reopen(&self, last: usize) -> StoreResult<OwnedFd> {

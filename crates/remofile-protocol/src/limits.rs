@@ -25,11 +25,18 @@ pub const MIN_PAYLOAD_BYTES: u32 = 64 * 1024;
 /// Largest payload limit a peer may announce, in bytes.
 pub const MAX_PAYLOAD_BYTES: u32 = 4 * 1024 * 1024;
 
-/// Credit that every operation has when it starts, in bytes of payload, before any was granted.
+/// Credit that every operation has when it starts, in bytes, before any was granted. A download's is
+/// what its request grants instead.
 pub const INITIAL_CREDIT_BYTES: u64 = 1024 * 1024;
 
-/// Credit window that our receivers keep open, in bytes of payload.
+/// Credit window that our receivers keep open, in bytes.
 pub const CREDIT_WINDOW_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Credit that an item takes beside its texts and its bytes, in bytes: what it costs to hold it.
+pub const ITEM_CREDIT_BYTES: u64 = 32;
+
+/// Credit that our senders leave unused, in bytes: no item takes more, so that one more always fits.
+pub const CREDIT_RESERVE_BYTES: u64 = 64 * 1024;
 
 /// Most operations one session may have in flight.
 pub const MAX_OPERATIONS: usize = 256;

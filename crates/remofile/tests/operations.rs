@@ -306,6 +306,26 @@ fn a_read_only_server_refuses_every_change_and_serves_the_rest() {
 }
 
 #[test]
+fn every_change_succeeds_however_durable_it_has_to_be() {
+    use remofile::store::Fsync;
+    for fsync in [Fsync::None, Fsync::End, Fsync::Each] {
+        let (fixture, local) = (Fixture::with(|options| options.fsync = fsync), tempfile::tempdir().unwrap());
+        write(local.path(), "t/small", noise(10));
+        write(local.path(), "t/large", noise(40 * 1024 * 1024));
+        let mut client = fixture.client();
+        let report = client.upload(&[local.path().join("t")], &remote("/"), &RECURSIVE, &mut Silent).unwrap();
+        assert_eq!((report.files, report.failures.len()), (2, 0), "{fsync:?}");
+        client.make_directory(&remote("/a/b"), false, true).unwrap();
+        client.create_file(&remote("/a/b/c"), false).unwrap();
+        client.rename(&remote("/t"), &remote("/a/t"), false).unwrap();
+        assert_eq!(std::fs::read(fixture.path("a/t/large")).unwrap(), noise(40 * 1024 * 1024));
+        let removed = client.remove(&remote("/a"), true).unwrap();
+        assert_eq!((removed.files, removed.directories), (3, 3), "{fsync:?}");
+        assert!(client.status().unwrap().report.holders.is_empty(), "{fsync:?} kept the lease");
+    }
+}
+
+#[test]
 fn the_names_rule_of_the_server_decides() {
     let local = tempfile::tempdir().unwrap();
     let file = write(local.path(), "a:b", "x");

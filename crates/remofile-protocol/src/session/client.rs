@@ -1,7 +1,7 @@
 //! The client's machine.
 
 use super::SessionError;
-use super::core::{Core, check_items};
+use super::core::{Core, check_items, cost};
 use super::credit::{ReceiveWindow, SendCredit};
 use crate::limits::INITIAL_CREDIT_BYTES;
 use crate::wire::{Body, Done, Failure, Header, Holder, Item, OperationId, Request, Signal};
@@ -88,7 +88,7 @@ impl ClientSession {
         self.core.queue(OperationId::SESSION, Signal::Goodbye);
     }
 
-    /// How many bytes of payload an operation may send now; 0 for one that is over.
+    /// How much credit an operation has now, in bytes; 0 for one that is over.
     #[must_use]
     pub fn credit(&self, operation: OperationId) -> u64 {
         self.operations.get(&operation).map_or(0, |operation| operation.credit.available())
@@ -104,16 +104,13 @@ impl ClientSession {
         items: Vec<Item>,
         payload_bytes: usize,
     ) -> Result<Header, SessionError> {
-        let bytes = payload_bytes as u64;
+        let signal = Signal::Data { items };
         let state = self.operations.get_mut(&operation).ok_or(SessionError::Unexpected(operation))?;
-        let excess = bytes.saturating_sub(state.credit.available());
-        if !state.credit.take(bytes) {
-            return Err(SessionError::BeyondCredit { operation, excess });
-        }
-        Ok(Header::signal(operation, Signal::Data { items }))
+        state.credit.take(operation, cost(&signal, payload_bytes))?;
+        Ok(Header::signal(operation, signal))
     }
 
-    /// Tells that bytes of payload were consumed, so that more may come.
+    /// Tells that credit was consumed (see [`crate::wire::credit_bytes`]), so that more may come.
     pub fn consumed(&mut self, operation: OperationId, bytes: u64) {
         if let Some(state) = self.operations.get_mut(&operation) {
             let grant = state.window.consume(bytes);
@@ -153,7 +150,7 @@ impl ClientSession {
         let Some(operation) = self.operations.get_mut(&id) else {
             return Err(SessionError::Unexpected(id));
         };
-        operation.window.receive(id, payload_bytes as u64)?;
+        operation.window.receive(id, cost(&signal, payload_bytes))?;
         match signal {
             Signal::Entries => Ok(ClientEvent::Entries(id)),
             Signal::Data { items } => {

@@ -2,7 +2,7 @@
 
 use super::SessionError;
 use crate::limits::{DEAD_AFTER, MAX_PAYLOAD_BYTES, PING_AFTER};
-use crate::wire::{Header, Item, OperationId, Signal};
+use crate::wire::{Header, Item, OperationId, Signal, credit_bytes};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -102,6 +102,14 @@ impl Core {
             return Err(SessionError::PayloadTooLarge(payload_bytes));
         }
         Ok(())
+    }
+}
+
+/// The credit that a message takes.
+pub(super) fn cost(signal: &Signal, payload_bytes: usize) -> u64 {
+    match signal {
+        Signal::Data { items } => credit_bytes(items, payload_bytes),
+        _ => payload_bytes as u64,
     }
 }
 

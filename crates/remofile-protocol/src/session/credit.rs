@@ -21,13 +21,13 @@ impl SendCredit {
         self.0 = self.0.saturating_add(bytes);
     }
 
-    /// Takes credit for a message; `false` if there is not enough.
-    pub(super) fn take(&mut self, bytes: u64) -> bool {
+    /// Takes credit for a message.
+    pub(super) fn take(&mut self, operation: OperationId, bytes: u64) -> Result<(), SessionError> {
         match self.0.checked_sub(bytes) {
-            None => false,
+            None => Err(SessionError::BeyondCredit { operation, excess: bytes - self.0 }),
             Some(rest) => {
                 self.0 = rest;
-                true
+                Ok(())
             }
         }
     }
@@ -114,7 +114,7 @@ mod tests {
                     let bytes = bytes.min(held);
                     held -= bytes;
                     credit.add(window.consume(bytes));
-                } else if credit.take(bytes) {
+                } else if credit.take(OperationId(1), bytes).is_ok() {
                     window.receive(OperationId(1), bytes).unwrap();
                     held += bytes;
                 }

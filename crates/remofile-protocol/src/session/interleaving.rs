@@ -2,8 +2,8 @@
 //! them against each other, no session ends by a violation and every operation ends.
 
 use super::*;
-use crate::limits::DEFAULT_PAYLOAD_BYTES;
-use crate::wire::{Done, ErrorCode, Header, Item, OnConflict, Request};
+use crate::limits::{DEFAULT_PAYLOAD_BYTES, ITEM_CREDIT_BYTES};
+use crate::wire::{Done, ErrorCode, Header, Item, OnConflict, Request, credit_bytes};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -109,7 +109,8 @@ impl World {
                 let Some(id) = nth(&self.at_client, pick, Known::Upload) else {
                     return Ok(());
                 };
-                let length = u32::try_from(self.client.credit(id)).unwrap_or(u32::MAX).min(bytes);
+                let Some(credit) = self.client.credit(id).checked_sub(ITEM_CREDIT_BYTES) else { return Ok(()) };
+                let length = u32::try_from(credit).unwrap_or(u32::MAX).min(bytes);
                 let header = self.client.data(id, vec![Item::Data { length }], length as usize)?;
                 self.flush();
                 Self::post(&mut self.to_server, &header, length as usize);
@@ -125,7 +126,8 @@ impl World {
                 let Some(id) = nth(&self.at_server, pick, Known::Download) else {
                     return Ok(());
                 };
-                let length = u32::try_from(self.server.credit(id)).unwrap_or(u32::MAX).min(bytes);
+                let Some(credit) = self.server.credit(id).checked_sub(ITEM_CREDIT_BYTES) else { return Ok(()) };
+                let length = u32::try_from(credit).unwrap_or(u32::MAX).min(bytes);
                 let header = self.server.data(id, vec![Item::Data { length }], length as usize)?;
                 self.flush();
                 Self::post(&mut self.to_client, &header, length as usize);
@@ -170,7 +172,7 @@ impl World {
                 let known = if request.is_write() { Known::Upload } else { Known::Download };
                 self.at_server.insert(operation, known);
             }
-            ServerEvent::Items(id, _) => self.server.consumed(id, payload as u64),
+            ServerEvent::Items(id, items) => self.server.consumed(id, credit_bytes(&items, payload)),
             ServerEvent::Finish(id) => self.end(id, true),
             ServerEvent::Cancel(id) => self.end(id, false),
             ServerEvent::None | ServerEvent::Closed => {}
@@ -185,7 +187,7 @@ impl World {
         };
         let header = Header::decode(&bytes).expect("an honest header");
         match self.client.receive(self.now, header, payload)? {
-            ClientEvent::Items(id, _) => self.client.consumed(id, payload as u64),
+            ClientEvent::Items(id, items) => self.client.consumed(id, credit_bytes(&items, payload)),
             ClientEvent::Finished(id, _) => {
                 self.at_client.remove(&id).expect("an operation ends once");
             }

@@ -1,7 +1,7 @@
 //! The server's machine.
 
 use super::SessionError;
-use super::core::{Core, check_items};
+use super::core::{Core, check_items, cost};
 use super::credit::{ReceiveWindow, SendCredit};
 use crate::limits::{INITIAL_CREDIT_BYTES, MAX_OPERATIONS};
 use crate::wire::{Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, Signal};
@@ -138,7 +138,7 @@ impl ServerSession {
         let Some(operation) = self.operations.get_mut(&id) else {
             return Ok(ServerEvent::None);
         };
-        operation.window.receive(id, payload_bytes as u64)?;
+        operation.window.receive(id, cost(&signal, payload_bytes))?;
         match signal {
             Signal::Data { items } => {
                 check_items(&items, payload_bytes)?;
@@ -162,7 +162,7 @@ impl ServerSession {
         }
     }
 
-    /// Tells that bytes of payload were consumed, so that more may come.
+    /// Tells that credit was consumed (see [`crate::wire::credit_bytes`]), so that more may come.
     pub fn consumed(&mut self, operation: OperationId, bytes: u64) {
         if let Some(state) = self.operations.get_mut(&operation) {
             let grant = state.window.consume(bytes);
@@ -170,7 +170,7 @@ impl ServerSession {
         }
     }
 
-    /// How many bytes of payload an operation may send now; 0 for one that is over.
+    /// How much credit an operation has now, in bytes; 0 for one that is over.
     #[must_use]
     pub fn credit(&self, operation: OperationId) -> u64 {
         self.operations.get(&operation).map_or(0, |operation| operation.credit.available())
@@ -186,8 +186,7 @@ impl ServerSession {
         items: Vec<Item>,
         payload_bytes: usize,
     ) -> Result<Header, SessionError> {
-        self.take_credit(operation, payload_bytes)?;
-        Ok(Header::signal(operation, Signal::Data { items }))
+        self.charged(operation, Signal::Data { items }, payload_bytes)
     }
 
     /// The header of a message with elements of a listing; takes its credit.
@@ -195,18 +194,18 @@ impl ServerSession {
     /// # Errors
     /// As [`ServerSession::data`].
     pub fn entries(&mut self, operation: OperationId, payload_bytes: usize) -> Result<Header, SessionError> {
-        self.take_credit(operation, payload_bytes)?;
-        Ok(Header::signal(operation, Signal::Entries))
+        self.charged(operation, Signal::Entries, payload_bytes)
     }
 
-    fn take_credit(&mut self, operation: OperationId, payload_bytes: usize) -> Result<(), SessionError> {
-        let bytes = payload_bytes as u64;
+    fn charged(
+        &mut self,
+        operation: OperationId,
+        signal: Signal,
+        payload_bytes: usize,
+    ) -> Result<Header, SessionError> {
         let state = self.operations.get_mut(&operation).ok_or(SessionError::Unexpected(operation))?;
-        let excess = bytes.saturating_sub(state.credit.available());
-        if !state.credit.take(bytes) {
-            return Err(SessionError::BeyondCredit { operation, excess });
-        }
-        Ok(())
+        state.credit.take(operation, cost(&signal, payload_bytes))?;
+        Ok(Header::signal(operation, signal))
     }
 
     /// Tells the client that a file of its upload was not stored.

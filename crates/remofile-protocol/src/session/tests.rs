@@ -5,7 +5,7 @@ use crate::limits::{CREDIT_WINDOW_BYTES, DEAD_AFTER, DEFAULT_PAYLOAD_BYTES, INIT
 use crate::wire::{Body, Done, ErrorCode, Failure, Header, Item, Request, Signal};
 use std::collections::VecDeque;
 
-const MIB: usize = 1024 * 1024;
+const CHUNK: usize = 512 * 1024;
 
 /// One direction of a link: encoded messages and when they arrive.
 #[derive(Default)]
@@ -118,7 +118,7 @@ fn a_request_is_answered_in_two_flights() {
 }
 
 #[test]
-fn ten_thousand_small_files_take_no_flight_of_their_own() {
+fn four_thousand_small_files_take_no_flight_of_their_own() {
     let mut pair = Pair::new();
     let id = pair.client.start(pair.now, upload(), 0);
     let file = |_| {
@@ -128,15 +128,15 @@ fn ten_thousand_small_files_take_no_flight_of_their_own() {
             Item::End { digest: [0; 16] },
         ]
     };
-    for _ in 0..100 {
+    for _ in 0..40 {
         let items: Vec<Item> = (0..100).flat_map(file).collect();
         let header = pair.client.data(id, items, 10_000).unwrap();
         pair.client_sends(&header, 10_000);
     }
     pair.client.finish_upload(id);
     let (events, _) = pair.deliver();
-    assert_eq!(events.len(), 102);
-    pair.server.finish(pair.now, id, Ok(Done { files: 10_000, ..Done::default() }));
+    assert_eq!(events.len(), 42);
+    pair.server.finish(pair.now, id, Ok(Done { files: 4_000, ..Done::default() }));
     let (_, events) = pair.deliver();
     assert_eq!(events.len(), 1);
     assert_eq!(pair.flights, 2, "files were waited for");
@@ -148,21 +148,21 @@ fn an_upload_flows_within_its_credit_and_never_beyond() {
     let id = pair.client.start(pair.now, upload(), 0);
     assert_eq!(pair.client.credit(id), INITIAL_CREDIT_BYTES);
     let (mut sent, mut consumed) = (0u64, 0u64);
-    let total = 200 * MIB as u64;
+    let total = 400 * CHUNK as u64;
     let mut opened = false;
     while consumed < total {
-        while sent < total && pair.client.credit(id) >= MIB as u64 {
-            let header = pair.client.data(id, data(MIB), MIB).unwrap();
-            pair.client_sends(&header, MIB);
-            sent += MIB as u64;
+        while sent < total && pair.client.credit(id) > CHUNK as u64 + 32 {
+            let header = pair.client.data(id, data(CHUNK), CHUNK).unwrap();
+            pair.client_sends(&header, CHUNK);
+            sent += CHUNK as u64;
         }
         assert!(sent - consumed <= CREDIT_WINDOW_BYTES);
         for event in pair.deliver().0 {
             match event {
                 ServerEvent::Request { .. } => {}
                 ServerEvent::Items(_, _) => {
-                    consumed += MIB as u64;
-                    pair.server.consumed(id, MIB as u64);
+                    consumed += CHUNK as u64;
+                    pair.server.consumed(id, CHUNK as u64 + 32);
                 }
                 other => panic!("{other:?}"),
             }
@@ -171,7 +171,7 @@ fn an_upload_flows_within_its_credit_and_never_beyond() {
             pair.server.open_window(id);
         }
     }
-    assert!(pair.client.data(id, data(17 * MIB), 17 * MIB).is_err(), "the machine lets its own side overdraw");
+    assert!(pair.client.data(id, data(34 * CHUNK), 34 * CHUNK).is_err(), "the machine lets its own side overdraw");
     assert!(pair.flights < 100, "{} flights for {total} bytes", pair.flights);
 }
 
@@ -180,10 +180,10 @@ fn a_peer_that_overdraws_ends_the_session() {
     let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);
     let request = Header { operation: OperationId(1), body: Body::Request(upload()), wait_milliseconds: 0 };
     server.receive(Duration::ZERO, request, 0).unwrap();
-    let message = || Header::signal(OperationId(1), Signal::Data { items: data(MIB) });
-    server.receive(Duration::ZERO, message(), MIB).unwrap();
-    let error = server.receive(Duration::ZERO, message(), MIB).unwrap_err();
-    assert_eq!(error, SessionError::BeyondCredit { operation: OperationId(1), excess: MIB as u64 });
+    let message = || Header::signal(OperationId(1), Signal::Data { items: data(CHUNK) });
+    server.receive(Duration::ZERO, message(), CHUNK).unwrap();
+    let error = server.receive(Duration::ZERO, message(), CHUNK).unwrap_err();
+    assert_eq!(error, SessionError::BeyondCredit { operation: OperationId(1), excess: 64 });
 }
 
 #[test]
@@ -203,6 +203,17 @@ fn a_peer_whose_long_message_is_on_its_way_is_alive_and_is_told_so_too() {
     assert_eq!(pings, 20, "one every 3 s");
     let late = Duration::from_secs(60) + DEAD_AFTER;
     assert_eq!(client.handle_timeout(late), Err(SessionError::PeerSilent(DEAD_AFTER)));
+}
+
+#[test]
+fn items_without_payload_take_credit_too() {
+    let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);
+    let request = Header { operation: OperationId(1), body: Body::Request(upload()), wait_milliseconds: 0 };
+    server.receive(Duration::ZERO, request, 0).unwrap();
+    let empty = Item::Begin { path: "f".repeat(68), size: Some(0), modified: None, mode: None };
+    let message = || Header::signal(OperationId(1), Signal::Data { items: vec![empty.clone(); 1000] });
+    let taken = (0..).take_while(|_| server.receive(Duration::ZERO, message(), 0).is_ok()).count();
+    assert_eq!(taken as u64, INITIAL_CREDIT_BYTES / 100_000);
 }
 
 #[test]
@@ -234,8 +245,8 @@ fn what_still_comes_for_a_finished_operation_is_dropped() {
     let id = pair.client.start(pair.now, upload(), 0);
     pair.deliver();
     pair.server.finish(pair.now, id, Err(Failure::new(ErrorCode::Busy)));
-    let header = pair.client.data(id, data(MIB), MIB).unwrap();
-    pair.client_sends(&header, MIB);
+    let header = pair.client.data(id, data(CHUNK), CHUNK).unwrap();
+    pair.client_sends(&header, CHUNK);
     let (at_server, at_client) = pair.deliver();
     assert_eq!(at_server, [ServerEvent::None]);
     assert!(matches!(&at_client[..], [ClientEvent::Finished(_, Err(failure))] if failure.code == ErrorCode::Busy));

@@ -7,6 +7,7 @@
 
 use super::{Failure, Timestamp};
 use crate::digest::Digest;
+use crate::limits::ITEM_CREDIT_BYTES;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 /// One step in a stream of files. Paths are relative to the operation's destination.
@@ -50,6 +51,28 @@ pub enum Item {
         /// What and why.
         failure: Failure,
     },
+}
+
+impl Item {
+    /// The credit it takes, in bytes, beside that of its payload: items without payload must not pile
+    /// up at a receiver either.
+    #[must_use]
+    pub fn credit_bytes(&self) -> u64 {
+        let texts = match self {
+            Self::Directory { path, .. } | Self::Begin { path, .. } => path.len(),
+            Self::Data { .. } | Self::End { .. } => 0,
+            Self::Abort { failure } | Self::Failed { failure } => {
+                failure.path.as_ref().map_or(0, String::len) + failure.detail.as_ref().map_or(0, String::len)
+            }
+        };
+        ITEM_CREDIT_BYTES + texts as u64
+    }
+}
+
+/// The credit that a data message takes, in bytes.
+#[must_use]
+pub fn credit_bytes(items: &[Item], payload_bytes: usize) -> u64 {
+    items.iter().map(Item::credit_bytes).sum::<u64>() + payload_bytes as u64
 }
 
 impl<C> Encode<C> for Item {

@@ -14,6 +14,6 @@ mod request;
 pub use entry::{Entry, Kind, Listed, Timestamp};
 pub use failure::{ErrorCode, Failure, Holder};
 pub use header::{Body, Header, MalformedMessage, OperationId, Signal, WAIT_FOREVER};
-pub use item::Item;
+pub use item::{Item, credit_bytes};
 pub use reply::{Done, StatusReport};
 pub use request::{OnConflict, Request};

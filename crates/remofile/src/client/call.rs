@@ -7,7 +7,7 @@ use crate::monitor::{Event, Monitor};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::limits::{DEAD_AFTER, DEFAULT_PAYLOAD_BYTES};
 use remofile_protocol::session::{ClientEvent, ClientSession, SessionError};
-use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, credit_bytes};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ pub(super) trait Handler {
         Err(unexpected())
     }
 
-    /// Files of a download; gives how many bytes are consumed already.
+    /// Files of a download; gives how many bytes of the payload are held, to be consumed later.
     fn items(&mut self, _items: Vec<Item>, _payload: &[u8]) -> Result<u64> {
         Err(unexpected())
     }
@@ -264,9 +264,9 @@ impl<H: Handler> Endpoint for Call<'_, H> {
                 self.machine.consumed(operation, payload.len() as u64);
             }
             ClientEvent::Items(operation, items) => {
-                let all = payload.len() as u64;
-                let consumed = self.hand(|handler| handler.items(items, payload))?.unwrap_or(all);
-                self.machine.consumed(operation, consumed);
+                let credit = credit_bytes(&items, payload.len());
+                let held = self.hand(|handler| handler.items(items, payload))?.unwrap_or(0);
+                self.machine.consumed(operation, credit - held);
             }
             ClientEvent::ItemFailed(_, failure) => {
                 self.hand(|handler| handler.item_failed(failure))?;

@@ -16,6 +16,10 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Partials of downloads that nobody has continued for so long are removed.
+const PARTIAL_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Credit of a download into a writer, in bytes: what may wait in memory for a slow one.
 const STREAM_CREDIT_BYTES: u64 = 4 * 1024 * 1024;
@@ -39,6 +43,8 @@ impl Client {
         let local = |failure: Failure| Error::Local(failure.at(destination.display()));
         let store_options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
         let store = Arc::new(LocalStore::open(destination, store_options).map_err(local)?);
+        // What an interrupted download left behind and nobody came back for.
+        store.expire_partials(PARTIAL_EXPIRY).map_err(local)?;
         let unpacker = Unpacker::new(
             store,
             UnpackerOptions {
@@ -164,7 +170,7 @@ impl Handler for DownloadHandler<'_> {
             }
         });
         match taken {
-            Ok(()) => Ok(payload.len() as u64),
+            Ok(()) => Ok(0),
             Err(failure) => Err(Error::Protocol(failure.to_string())),
         }
     }
@@ -206,6 +212,7 @@ impl StreamDownload<'_> {
 impl Handler for StreamDownload<'_> {
     fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
         let mut payload = payload;
+        let held = payload.len() as u64;
         for item in items {
             match (&self.course, item) {
                 (Course::Awaited, Item::Begin { path, size, .. }) => {
@@ -228,7 +235,7 @@ impl Handler for StreamDownload<'_> {
                 _ => return Err(Error::Protocol("not the one file that was asked for".to_owned())),
             }
         }
-        Ok(0)
+        Ok(held)
     }
 
     fn total(&mut self, files: u64, bytes: u64) {

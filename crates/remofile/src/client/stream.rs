@@ -5,6 +5,7 @@ use crate::carrier::{MessageWriter, Waker};
 use crate::error::{Error, Result};
 use crate::transfer::Packed;
 use remofile_protocol::digest::Digester;
+use remofile_protocol::limits::CREDIT_RESERVE_BYTES;
 use remofile_protocol::wire::{ErrorCode, Failure, Item};
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,6 +114,7 @@ impl StreamSource {
             }
         }
         let left = &piece[*sent..];
+        let credit = credit.saturating_sub(CREDIT_RESERVE_BYTES);
         let wanted = left.len().min(usize::try_from(credit).unwrap_or(usize::MAX));
         let length = message.append(&left[..wanted]);
         if length == 0 {

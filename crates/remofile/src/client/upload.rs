@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use crate::store::locate;
 use crate::transfer::{Census, Feed, Origin, Packed, Packer, PackerMonitor};
+use remofile_protocol::limits::CREDIT_RESERVE_BYTES;
 use remofile_protocol::path::{InvalidPath, NameRule, RemotePath};
 use remofile_protocol::wire::{Failure, Holder, Item, Request};
 use std::io::Read;
@@ -134,8 +135,9 @@ impl Handler for UploadHandler<'_> {
             return Ok(Produced::Nothing);
         }
         let (packer, noted, aborted) = (&mut self.packer, &mut self.noted, &mut self.aborted);
-        let sent = call.send(|message, credit| match aborted.take() {
+        let sent = call.send(|message, credit| match aborted.take_if(|_| credit >= CREDIT_RESERVE_BYTES) {
             Some(item) => Ok(vec![item]),
+            None if aborted.is_some() => Err(Packed::Blocked),
             None => match packer.pack(message, credit, noted) {
                 Packed::Items(items) => Ok(items),
                 other => Err(other),

@@ -248,14 +248,23 @@ impl Lobby {
             ServerAnswer::Refuse { refusal, bytes } => {
                 tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
                 if refusal == Refusal::Token {
-                    waiting.deadline = self.slowdown.refuse(Instant::now(), waiting.address.ip().to_canonical());
-                    waiting.stage = Stage::Refused(bytes);
-                    self.waiting.insert(number, waiting);
+                    self.refuse_slowly(number, waiting, bytes);
                 } else {
                     waiting.say(&bytes);
                 }
             }
             ServerAnswer::Accept { session, bytes } => self.begin(waiting, *session, &bytes),
+        }
+    }
+
+    fn refuse_slowly(&mut self, number: usize, mut waiting: Waiting, bytes: Vec<u8>) {
+        match self.slowdown.refuse(Instant::now(), waiting.address.ip().to_canonical()) {
+            None => waiting.say(&Refusal::TooMany.to_bytes()),
+            Some(answered) => {
+                waiting.deadline = answered;
+                waiting.stage = Stage::Refused(bytes);
+                self.waiting.insert(number, waiting);
+            }
         }
     }
 

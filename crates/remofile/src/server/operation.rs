@@ -1,6 +1,6 @@
 //! One operation on the server: from its lease to its last message, a step at a time.
 
-use crate::carrier::MessageWriter;
+use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
 use crate::store::{Removal, RemovalProgress, Store, Walk};
 use crate::transfer::{Census, Feed, Origin, Outcome, Packed, Packer, PackerMonitor, Unpacker, UnpackerOptions};
@@ -8,6 +8,7 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Item, Listed, OperationId, Request};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 /// Elements of a listing are sent when they have this many bytes, or at its end.
@@ -30,9 +31,17 @@ pub(super) enum Operation {
     Sending { packer: Box<Packer>, sent: Sent },
     /// It removes a tree.
     Removing(Box<dyn Removal>),
+    /// It did what was asked, and waits until that is on the disk.
+    Flushing(Flushing),
 }
 
-/// A request in the queue, and what came for it meanwhile (at most its initial credit).
+/// A flush on a thread of its own: it may take longer than a peer waits for a word.
+pub(super) struct Flushing {
+    done: Done,
+    flushed: Receiver<Result<(), Failure>>,
+}
+
+/// A request in the queue, and what came for it meanwhile: no more than its initial credit.
 pub(super) struct Waiting {
     pub(super) request: Request,
     deadline: Option<Duration>,
@@ -60,6 +69,8 @@ pub(super) struct Sent {
 pub(super) enum Progress {
     More(Operation),
     Done(Done),
+    /// It changed something: done when that is as durable as the server was asked for.
+    Changed(Done),
 }
 
 /// What a step came to.
@@ -68,6 +79,8 @@ pub(super) enum Step {
     Work,
     Nothing,
     Ended(Result<Done, Failure>),
+    /// As [`Progress::Changed`].
+    Changed(Done),
 }
 
 impl Waiting {
@@ -104,7 +117,7 @@ pub(super) fn start(request: Request, store: &Arc<dyn Store>, options: &ServerOp
         }
         Request::Stat { path } => {
             let entry = store.stat(&path).map_err(|failure| failure.at(&path))?;
-            Done { entry: Some(entry), ..Done::default() }
+            return Ok(Progress::Done(Done { entry: Some(entry), ..Done::default() }));
         }
         Request::CreateFile { path, update } => {
             store.create_file(&path, update).map_err(|failure| failure.at(&path))?;
@@ -128,10 +141,9 @@ pub(super) fn start(request: Request, store: &Arc<dyn Store>, options: &ServerOp
             })?;
             Done::default()
         }
-        Request::Status => Done::default(),
+        Request::Status => return Ok(Progress::Done(Done::default())),
     };
-    store.sync()?;
-    Ok(Progress::Done(done))
+    Ok(Progress::Changed(done))
 }
 
 fn more(operation: Operation) -> Result<Progress, Failure> {
@@ -182,18 +194,18 @@ impl Operation {
         }
     }
 
-    /// Takes items of an upload; gives how many bytes of payload were consumed. `tell` learns of files
+    /// Takes items of an upload; gives whether they were used up, and not put by. `tell` learns of files
     /// that were not stored.
     pub(super) fn take(
         &mut self,
         items: Vec<Item>,
         payload: &[u8],
         tell: &mut dyn FnMut(Failure),
-    ) -> Result<u64, Failure> {
+    ) -> Result<bool, Failure> {
         match self {
             Self::Waiting(waiting) => {
                 waiting.early.push((items, payload.to_vec()));
-                Ok(0)
+                Ok(false)
             }
             Self::Receiving { unpacker, destination } => {
                 unpacker.take(items, payload, &mut |outcome| {
@@ -203,7 +215,7 @@ impl Operation {
                         tell(failure.at(path));
                     }
                 })?;
-                Ok(payload.len() as u64)
+                Ok(true)
             }
             _ => Err(Failure::new(ErrorCode::BadRequest).because("files for an operation that takes none")),
         }
@@ -216,7 +228,7 @@ impl Operation {
             Self::Receiving { unpacker, .. } => {
                 let stored = unpacker.finish()?;
                 let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
-                Ok(Progress::Done(Done { files, directories, bytes, ..Done::default() }))
+                Ok(Progress::Changed(Done { files, directories, bytes, ..Done::default() }))
             }
             _ => Err(Failure::new(ErrorCode::BadRequest).because("the end of files for an operation that takes none")),
         }
@@ -260,10 +272,33 @@ impl Operation {
             Self::Removing(removal) => Ok(match removal.step() {
                 Ok(RemovalProgress::More) => Step::Work,
                 Ok(RemovalProgress::Done { files, directories }) => {
-                    Step::Ended(Ok(Done { files, directories, ..Done::default() }))
+                    Step::Changed(Done { files, directories, ..Done::default() })
                 }
                 Err(failure) => Step::Ended(Err(failure)),
             }),
+            Self::Flushing(flushing) => Ok(match flushing.flushed.try_recv() {
+                Ok(flushed) => Step::Ended(flushed.map(|()| std::mem::take(&mut flushing.done))),
+                Err(TryRecvError::Empty) => Step::Nothing,
+                Err(TryRecvError::Disconnected) => {
+                    Step::Ended(Err(Failure::new(ErrorCode::DiskFailure).because("the flush was never finished")))
+                }
+            }),
+        }
+    }
+}
+
+impl Flushing {
+    /// Begins the flush; `waker` is called when it is over.
+    pub(super) fn begin(done: Done, store: Arc<dyn Store>, waker: Waker) -> Result<Self, Failure> {
+        let (sender, flushed) = channel();
+        let flush = move || {
+            // A session that has ended does not want to know.
+            let _gone = sender.send(store.sync());
+            waker.wake();
+        };
+        match std::thread::Builder::new().name("flush".to_owned()).spawn(flush) {
+            Ok(_detached) => Ok(Self { done, flushed }),
+            Err(error) => Err(Failure::new(ErrorCode::OutOfResources).because(error)),
         }
     }
 }

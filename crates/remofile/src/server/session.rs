@@ -4,13 +4,15 @@
 //! [`Session::produce`], so that every carrier can bring them.
 
 use super::leases::{Access, Answer, Claim, Leases};
-use super::operation::{Operation, Progress, Waiting, start};
+use super::operation::{Flushing, Operation, Progress, Step, Waiting, start};
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
-use crate::store::Store;
+use crate::store::{Fsync, Store};
 use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
 use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
-use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, OperationId, Request, StatusReport, WAIT_FOREVER};
+use remofile_protocol::wire::{
+    Done, ErrorCode, Failure, Header, OperationId, Request, StatusReport, WAIT_FOREVER, credit_bytes,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,9 +96,11 @@ impl Session {
                 let Some(operation) = self.operations.get_mut(&id) else {
                     return Ok(());
                 };
+                let credit = credit_bytes(&items, payload.len());
                 let taken = operation.take(items, payload, &mut |failure| self.machine.item_failed(id, failure));
                 match taken {
-                    Ok(consumed) => self.machine.consumed(id, consumed),
+                    Ok(true) => self.machine.consumed(id, credit),
+                    Ok(false) => {}
                     Err(failure) => self.end(now, id, Err(failure)),
                 }
             }
@@ -182,6 +186,18 @@ impl Session {
                 self.operations.insert(id, operation);
             }
             Ok(Progress::Done(done)) => self.end(now, id, Ok(done)),
+            Ok(Progress::Changed(done)) => self.make_durable(now, id, done),
+            Err(failure) => self.end(now, id, Err(failure)),
+        }
+    }
+
+    /// The operation has done what was asked: it ends when that is on the disk, if it has to be.
+    fn make_durable(&mut self, now: Duration, id: OperationId, done: Done) {
+        if self.shared.options.fsync != Fsync::End {
+            return self.end(now, id, Ok(done));
+        }
+        match Flushing::begin(done, Arc::clone(&self.shared.store), self.waker.clone()) {
+            Ok(flushing) => drop(self.operations.insert(id, Operation::Flushing(flushing))),
             Err(failure) => self.end(now, id, Err(failure)),
         }
     }
@@ -218,8 +234,9 @@ impl Session {
             let Some(operation) = self.operations.get_mut(&id) else {
                 return;
             };
+            let credit = credit_bytes(&items, payload.len());
             match operation.take(items, &payload, &mut |failure| self.machine.item_failed(id, failure)) {
-                Ok(consumed) => self.machine.consumed(id, consumed),
+                Ok(_) => self.machine.consumed(id, credit),
                 Err(failure) => return self.end(now, id, Err(failure)),
             }
         }
@@ -256,13 +273,17 @@ impl Session {
             };
             let step = operation.step(id, &mut self.machine, message)?;
             match step {
-                super::operation::Step::Nothing => continue,
-                super::operation::Step::Work => worked = true,
-                super::operation::Step::Message(header) => {
+                Step::Nothing => continue,
+                Step::Work => worked = true,
+                Step::Message(header) => {
                     self.last_turn = id;
                     return Ok(Turn::Message(header));
                 }
-                super::operation::Step::Ended(outcome) => {
+                Step::Changed(done) => {
+                    self.make_durable(now, id, done);
+                    worked = true;
+                }
+                Step::Ended(outcome) => {
                     self.end(now, id, outcome);
                     return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
                 }

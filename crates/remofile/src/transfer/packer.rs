@@ -4,14 +4,11 @@ use super::feed::{Feed, FeedItem};
 use crate::carrier::MessageWriter;
 use crate::store::{Source, StoreResult};
 use remofile_protocol::digest::{Digest, Digester, digest};
-use remofile_protocol::limits::MAX_HEADER_BYTES;
-use remofile_protocol::wire::{ErrorCode, Failure, Item};
+use remofile_protocol::limits::{CREDIT_RESERVE_BYTES, MAX_HEADER_BYTES};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, credit_bytes};
 
 /// Payload after which a message of several files is sent, so that the receiver can begin with them.
 const BATCH_BYTES: usize = 256 * 1024;
-
-/// What an item may take in a header beside its path, generously.
-const ITEM_BYTES: usize = 160;
 
 /// What became of an attempt to fill a message.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,40 +66,36 @@ impl Packer {
         Self { feed, file_size_limit, current: None }
     }
 
-    /// Fills a message with as much as fits in it and in `credit` bytes.
+    /// Fills a message with as much as fits in it and in `credit` bytes, less a reserve.
     pub fn pack(&mut self, message: &mut MessageWriter<'_>, credit: u64, monitor: &mut dyn PackerMonitor) -> Packed {
-        let credit = usize::try_from(credit).unwrap_or(usize::MAX);
-        let mut items = Vec::new();
-        let mut header_bytes = 0;
+        let mut items: Vec<Item> = Vec::new();
+        let (mut header_bytes, mut counted) = (0, 0);
         loop {
-            let room = message.room().min(credit - message.payload_bytes());
-            let full = message.payload_bytes() >= BATCH_BYTES && self.current.is_none();
-            if full || header_bytes > MAX_HEADER_BYTES / 2 {
-                return Packed::Items(items);
+            header_bytes += credit_bytes(&items[counted..], 0);
+            counted = items.len();
+            let spent = header_bytes + message.payload_bytes() as u64;
+            let left = usize::try_from(credit.saturating_sub(spent + CREDIT_RESERVE_BYTES)).unwrap_or(usize::MAX);
+            let batched = message.payload_bytes() >= BATCH_BYTES && self.current.is_none();
+            if left == 0 || message.room() == 0 || batched || header_bytes > MAX_HEADER_BYTES as u64 / 4 {
+                return if items.is_empty() { Packed::Blocked } else { Packed::Items(items) };
             }
             match self.current.take() {
-                Some(current) if room == 0 && current.sent < current.size => {
-                    self.current = Some(current);
-                    return if items.is_empty() { Packed::Blocked } else { Packed::Items(items) };
-                }
-                Some(current) => self.current = current.pack(message, room, &mut items, monitor),
+                Some(current) => self.current = current.pack(message, message.room().min(left), &mut items, monitor),
                 None => match self.feed.next_item() {
                     None if items.is_empty() => return Packed::Finished,
                     None => return Packed::Items(items),
-                    Some(item) => header_bytes += self.begin(item, &mut items, monitor),
+                    Some(item) => items.push(self.begin(item, monitor)),
                 },
             }
-            header_bytes += ITEM_BYTES;
         }
     }
 
-    /// Begins the next item; gives about how much header it takes.
-    fn begin(&mut self, item: FeedItem, items: &mut Vec<Item>, monitor: &mut dyn PackerMonitor) -> usize {
-        let (item, header_bytes) = match item {
+    /// Begins the next item.
+    fn begin(&mut self, item: FeedItem, monitor: &mut dyn PackerMonitor) -> Item {
+        match item {
             FeedItem::Directory { path } => {
                 monitor.directory();
-                let bytes = path.len();
-                (Item::Directory { path, mode: None }, bytes)
+                Item::Directory { path, mode: None }
             }
             FeedItem::Failed(failure) => failed(failure, monitor),
             FeedItem::File { shown, source, .. } if source.entry().size > self.file_size_limit => {
@@ -113,12 +106,9 @@ impl Packer {
                 monitor.started(&path, size);
                 self.current =
                     Some(Current { path: path.clone(), shown, source, size, sent: 0, check: Check::Nothing });
-                let bytes = path.len();
-                (Item::Begin { path, size: Some(size), modified: Some(modified), mode: None }, bytes)
+                Item::Begin { path, size: Some(size), modified: Some(modified), mode: None }
             }
-        };
-        items.push(item);
-        header_bytes
+        }
     }
 
     /// Stops sending the current file if it is `path`, because the receiver does not want it. The
@@ -129,10 +119,9 @@ impl Packer {
     }
 }
 
-fn failed(failure: Failure, monitor: &mut dyn PackerMonitor) -> (Item, usize) {
+fn failed(failure: Failure, monitor: &mut dyn PackerMonitor) -> Item {
     monitor.failed(&failure);
-    let bytes = failure.path.as_ref().map_or(0, String::len) + failure.detail.as_ref().map_or(0, String::len);
-    (Item::Failed { failure }, bytes)
+    Item::Failed { failure }
 }
 
 impl Current {

@@ -233,13 +233,12 @@ impl Unpacker {
         }
     }
 
-    /// Ends the stream: everything is on its disk as far as the store was asked for that.
+    /// Ends the stream. What is stored may not be on the disk yet: see [`Store::sync`].
     ///
     /// # Errors
-    /// `bad-request` if a file is still open; what [`Store::sync`] says.
+    /// `bad-request` if a file is still open.
     pub fn finish(self) -> StoreResult<Stored> {
         self.expect_between()?;
-        self.store.sync()?;
         Ok(self.stored)
     }
 

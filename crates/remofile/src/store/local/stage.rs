@@ -22,6 +22,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// Files of fewer bytes are not worth keeping for a later attempt.
 const LEAST_PARTIAL_BYTES: u64 = 1024 * 1024;
 
+/// With [`Fsync::Each`], a file is flushed on the way, too: one flush of a large file in the end would take
+/// longer than a peer waits for a word.
+const FLUSH_EVERY_BYTES: u64 = 32 * 1024 * 1024;
+
 /// No mode was observed yet.
 const NOTHING_OBSERVED: u64 = u64::MAX;
 
@@ -51,6 +55,8 @@ struct StagedFile {
     modified: Option<Timestamp>,
     file: OwnedFd,
     whereabouts: Whereabouts,
+    /// Bytes written since the file was last flushed.
+    unflushed: u64,
 }
 
 /// Where the bytes of a staged file are.
@@ -95,6 +101,7 @@ impl Directory for LocalDirectory {
             modified: plan.modified,
             file,
             whereabouts,
+            unflushed: 0,
         };
         staged.apply_mode(plan)?;
         Ok(Box::new(staged))
@@ -318,12 +325,17 @@ impl StagedFile {
 
 impl Staged for StagedFile {
     fn write(&mut self, mut bytes: &[u8]) -> StoreResult<()> {
+        self.unflushed += bytes.len() as u64;
         while !bytes.is_empty() {
             match resolve::retry(|| rustix::io::write(&self.file, bytes)) {
                 Ok(0) => return Err(Failure::new(ErrorCode::DiskFailure).because("nothing more could be written")),
                 Ok(count) => bytes = &bytes[count..],
                 Err(errno) => return Err(errors::failure(errno)),
             }
+        }
+        if self.unflushed >= FLUSH_EVERY_BYTES && self.held.is_durable_at_once() {
+            self.unflushed = 0;
+            resolve::retry(|| rustix::fs::fdatasync(&self.file)).map_err(errors::failure)?;
         }
         Ok(())
     }

@@ -43,6 +43,11 @@ pub enum Event<'a> {
         /// Its path below the destination.
         path: &'a str,
     },
+    /// A file was not transferred, because the rule for conflicts says to leave the one in the way.
+    FileSkipped {
+        /// What and why.
+        failure: &'a Failure,
+    },
     /// A file was not transferred; the operation goes on, and the report will name it again.
     FileFailed {
         /// What and why.

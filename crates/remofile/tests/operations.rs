@@ -393,3 +393,59 @@ fn options_change_only_while_the_server_is_idle() {
         assert!(matches!(fixture.server.set_options(wrong), Err(Error::Usage(_))));
     }
 }
+
+#[test]
+fn a_rule_decides_what_becomes_of_a_file_in_the_way() {
+    use std::time::{Duration, SystemTime};
+    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let times =
+        |path: &std::path::Path, time| std::fs::File::options().append(true).open(path).unwrap().set_modified(time);
+    for length in [10, 3 * 1024 * 1024] {
+        let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+        let new = noise(length);
+        let file = write(local.path(), "file.txt", &new);
+        times(&file, old).unwrap();
+        let there = fixture.write("file.txt", "there");
+        let run = |on_conflict| {
+            upload(&fixture, std::slice::from_ref(&file), &UploadOptions { on_conflict, ..UploadOptions::default() })
+        };
+
+        let report = run(OnConflict::Skip);
+        assert_eq!((report.files, report.skipped.len(), report.failures.len()), (0, 1, 0));
+        let report = run(OnConflict::Newer);
+        assert_eq!((report.files, report.skipped.len(), report.failures.len()), (0, 1, 0));
+        assert_eq!(std::fs::read(&there).unwrap(), b"there");
+
+        let report = run(OnConflict::Rename);
+        assert_eq!((report.files, report.skipped.len(), report.failures.len()), (1, 0, 0));
+        run(OnConflict::Rename);
+        assert_eq!(names(&fixture, "/", true), ["/file (1).txt", "/file (2).txt", "/file.txt"]);
+        assert_eq!(std::fs::read(fixture.path("file (2).txt")).unwrap(), new);
+
+        times(&there, old - Duration::from_secs(1)).unwrap();
+        assert_eq!(run(OnConflict::Newer).files, 1);
+        assert_eq!(std::fs::read(&there).unwrap(), new);
+    }
+}
+
+#[test]
+fn a_rule_holds_for_downloads_and_streams_too() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    fixture.write("file", "there");
+    let here = write(local.path(), "file", "here");
+    let download = |on_conflict| {
+        let options = DownloadOptions { on_conflict, ..DownloadOptions::default() };
+        fixture.client().download(&[remote("/file")], local.path(), &options, &mut Silent).unwrap()
+    };
+    assert_eq!(download(OnConflict::Skip).skipped.len(), 1);
+    assert_eq!(std::fs::read(&here).unwrap(), b"here");
+    assert_eq!(download(OnConflict::Rename).files, 1);
+    assert_eq!(std::fs::read(local.path().join("file (1)")).unwrap(), b"there");
+    assert_eq!(download(OnConflict::Replace).files, 1);
+    assert_eq!(std::fs::read(&here).unwrap(), b"there");
+
+    let options = UploadOptions { on_conflict: OnConflict::Skip, ..UploadOptions::default() };
+    let source = Box::new(Cursor::new(noise(5_000_000)));
+    let report = fixture.client().upload_stream(source, &remote("/file"), &options, &mut Silent).unwrap();
+    assert_eq!((report.files, report.skipped.len(), report.failures.len()), (0, 1, 0));
+}

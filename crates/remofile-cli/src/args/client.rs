@@ -121,6 +121,12 @@ pub(crate) enum OnConflict {
     Abort,
     /// The new file takes the old one's place when it is complete and checked
     Replace,
+    /// The new file is left out, the old one stays
+    Skip,
+    /// The new file gets a free name, such as 'name (1).txt'
+    Rename,
+    /// The new file replaces the old one if that is older, and is left out otherwise
+    Newer,
 }
 
 impl From<OnConflict> for remofile::protocol::wire::OnConflict {
@@ -128,6 +134,9 @@ impl From<OnConflict> for remofile::protocol::wire::OnConflict {
         match rule {
             OnConflict::Abort => Self::Abort,
             OnConflict::Replace => Self::Replace,
+            OnConflict::Skip => Self::Skip,
+            OnConflict::Rename => Self::Rename,
+            OnConflict::Newer => Self::Newer,
         }
     }
 }

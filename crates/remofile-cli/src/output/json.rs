@@ -47,6 +47,7 @@ pub(crate) fn transfer(report: &TransferReport) -> String {
         "directories": report.directories,
         "bytes": report.bytes,
         "failures": failures(&report.failures),
+        "skipped": failures(&report.skipped),
     })
     .to_string()
 }

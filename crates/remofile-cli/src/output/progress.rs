@@ -54,6 +54,13 @@ impl Progress {
         self.line(&self.presentation.file_line(failure));
     }
 
+    fn skipped(&self, failure: &Failure) {
+        // In a summary for scripts they are listed; they are no errors.
+        if !self.presentation.json {
+            self.line(&self.presentation.file_line(failure));
+        }
+    }
+
     fn line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| stderr_line(line)),
@@ -98,6 +105,7 @@ impl Monitor for Progress {
             Event::Transferred { bytes } => self.moved(bytes),
             Event::FileFinished { .. } => {}
             Event::FileFailed { failure } => self.failed(failure),
+            Event::FileSkipped { failure } => self.skipped(failure),
         }
     }
 }

@@ -94,6 +94,8 @@ error_codes! {
     OutOfResources = 23, "out-of-resources", "the system is out of memory or file descriptors";
     /// The request needs the peer to be on one file system.
     CrossDevice = 24, "cross-device", "source and destination are on different file systems";
+    /// A file is in the way, and the rule for conflicts says to leave it. No failure of the transfer.
+    Skipped = 25, "skipped", "skipped, as it exists already";
 }
 
 impl<C> Encode<C> for ErrorCode {

@@ -14,6 +14,13 @@ pub enum OnConflict {
     Abort,
     /// The new file takes the old one's place when it is complete and checked.
     Replace,
+    /// The new file is not taken (`skipped`); the old one stays.
+    Skip,
+    /// The new file gets a free name: `name (1).txt` in place of `name.txt`, and so on.
+    Rename,
+    /// As [`OnConflict::Replace`] where the old file is older than the new one, else as
+    /// [`OnConflict::Skip`]. A new file without a time counts as newer.
+    Newer,
 }
 
 impl<C> Encode<C> for OnConflict {
@@ -21,6 +28,9 @@ impl<C> Encode<C> for OnConflict {
         e.u8(match self {
             Self::Abort => 0,
             Self::Replace => 1,
+            Self::Skip => 2,
+            Self::Rename => 3,
+            Self::Newer => 4,
         })?
         .ok()
     }
@@ -31,6 +41,9 @@ impl<'b, C> Decode<'b, C> for OnConflict {
         match d.u8()? {
             0 => Ok(Self::Abort),
             1 => Ok(Self::Replace),
+            2 => Ok(Self::Skip),
+            3 => Ok(Self::Rename),
+            4 => Ok(Self::Newer),
             _ => Err(decode::Error::message("unknown conflict rule")),
         }
     }

@@ -23,7 +23,7 @@ use crate::monitor::{Event, Monitor, Silent};
 use call::{Deadline, Handler, Session};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Done, Entry, Failure, Listed, Request, StatusReport};
+use remofile_protocol::wire::{Done, Entry, ErrorCode, Failure, Listed, Request, StatusReport};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,8 @@ pub struct TransferReport {
     pub bytes: u64,
     /// What was not transferred, and why, in the order it was met.
     pub failures: Vec<Failure>,
+    /// What was left out because the rule for conflicts says so, in the order it was met.
+    pub skipped: Vec<Failure>,
 }
 
 /// What a removal did.
@@ -224,6 +226,11 @@ impl Client {
 
 /// Passes a failure on to the monitor and keeps it for the report.
 fn note_failure(report: &mut TransferReport, monitor: &mut dyn Monitor, failure: Failure) {
-    monitor.report(Event::FileFailed { failure: &failure });
-    report.failures.push(failure);
+    if failure.code == ErrorCode::Skipped {
+        monitor.report(Event::FileSkipped { failure: &failure });
+        report.skipped.push(failure);
+    } else {
+        monitor.report(Event::FileFailed { failure: &failure });
+        report.failures.push(failure);
+    }
 }

@@ -71,18 +71,18 @@ impl Client {
         let (directory, name) =
             destination.split().map_err(|invalid: InvalidPath| Failure::from(invalid).at(destination))?;
         monitor.report(Event::FileStarted { path: name.as_str(), size: None });
-        let mut handler =
-            StreamUpload { source: StreamSource::spawn(source, name.to_string())?, failures: Vec::new(), monitor };
+        let source = StreamSource::spawn(source, name.to_string())?;
+        let mut handler = StreamUpload { source, report: TransferReport::default(), monitor };
         let request = Request::Upload { destination: directory, on_conflict: options.on_conflict };
         let done = self.call(request, &mut handler)?;
         if !handler.source.is_announced() {
             return Err(ended_early());
         }
-        let failures = handler.failures;
-        if failures.is_empty() {
+        if done.files > 0 {
             handler.monitor.report(Event::FileFinished { path: name.as_str() });
         }
-        Ok(TransferReport { files: done.files, directories: done.directories, bytes: done.bytes, failures })
+        let (files, directories, bytes) = (done.files, done.directories, done.bytes);
+        Ok(TransferReport { files, directories, bytes, ..handler.report })
     }
 }
 
@@ -175,15 +175,14 @@ impl PackerMonitor for Noted<'_> {
 
 struct StreamUpload<'a> {
     source: StreamSource,
-    failures: Vec<Failure>,
+    report: TransferReport,
     monitor: &'a mut dyn Monitor,
 }
 
 impl Handler for StreamUpload<'_> {
     fn item_failed(&mut self, failure: Failure) -> Result<()> {
         self.source.abandon();
-        self.monitor.report(Event::FileFailed { failure: &failure });
-        self.failures.push(failure);
+        note_failure(&mut self.report, self.monitor, failure);
         Ok(())
     }
 

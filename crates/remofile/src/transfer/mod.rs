@@ -5,6 +5,7 @@
 //! Goals: nothing is waited for per file or per chunk, no payload is copied, every file is checked
 //! before it is visible. Non-goals: credit and the course of the operation belong to the session.
 
+mod conflict;
 mod feed;
 mod packer;
 mod unpacker;

@@ -1,5 +1,6 @@
 //! Messages into files.
 
+use super::conflict;
 use crate::store::{Directory, StagePlan, Staged, Store, StoreResult};
 use remofile_protocol::digest::{Digest, Digester, digest};
 use remofile_protocol::path::{NameRule, RemotePath};
@@ -114,8 +115,7 @@ impl Unpacker {
             match item {
                 Item::Directory { path, mode: _ } => self.take_directory(path, tell)?,
                 Item::Begin { path, size, modified, mode } => {
-                    let plan =
-                        StagePlan { size, replace: self.options.on_conflict == OnConflict::Replace, modified, mode };
+                    let plan = StagePlan { size, replace: false, modified, mode };
                     self.begin(path, &plan, tell)?;
                 }
                 Item::Data { length } => {
@@ -147,7 +147,7 @@ impl Unpacker {
         self.expect_between()?;
         tell(Outcome::Started { path: &path, size: plan.size });
         self.current = match self.stage(&path, plan) {
-            Ok(staged) => {
+            Ok((path, staged)) => {
                 Current::Open(Box::new(Open { path, staged, size: plan.size, received: 0, check: Check::Nothing }))
             }
             Err(failure) => {
@@ -158,18 +158,22 @@ impl Unpacker {
         Ok(())
     }
 
-    fn stage(&mut self, path: &str, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
+    /// Stages a file; gives the path it will have below the destination, which a rule may change.
+    fn stage(&mut self, path: &str, plan: &StagePlan) -> StoreResult<(String, Box<dyn Staged>)> {
         if plan.size.is_some_and(|size| size > self.options.file_size_limit) {
             return Err(ErrorCode::FileTooLarge.into());
         }
-        let (parent, name) = self.locate(path)?.split()?;
+        let path = self.locate(path)?;
+        let resolved = conflict::resolve(&*self.store, path, plan.modified, self.options.on_conflict)?;
+        let (parent, name) = resolved.path.split()?;
         let held = match self.directory.take() {
             Some((path, directory)) if path == parent => directory,
             _ => self.store.directory(&parent)?,
         };
-        let staged = held.stage(&name, plan);
+        let staged = held.stage(&name, &StagePlan { replace: resolved.replace, ..*plan });
         self.directory = Some((parent, held));
-        staged
+        let relative = resolved.path.relative_to(&self.options.destination).unwrap_or_default().to_owned();
+        Ok((relative, staged?))
     }
 
     fn locate(&self, path: &str) -> StoreResult<RemotePath> {

@@ -259,3 +259,21 @@ fn a_port_that_nobody_listens_on_is_no_connection() {
     let nowhere = ClientOptions { hostname: "name.invalid".to_owned(), ..fixture.options() };
     assert!(matches!(Client::connect(nowhere).unwrap_err(), Error::Resolve { .. }));
 }
+
+/// NNpsk0's first message can be recorded and sent again by anybody: that alone must take no session.
+#[test]
+fn a_recorded_handshake_takes_no_session_from_those_who_know_the_token() {
+    let fixture = Fixture::new();
+    let credentials = ClientCredentials { token: fixture.token.stretch(), server: None };
+    let (_, recorded) = ClientHandshake::start(&credentials, ClientHello::new(Cipher::offer(false), "", ""));
+    let replays: Vec<TcpStream> = (0..600)
+        .map(|_| {
+            let mut stream = TcpStream::connect(fixture.address).unwrap();
+            stream.write_all(&recorded).unwrap();
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).unwrap();
+            stream
+        })
+        .collect();
+    assert!(fixture.client().status().is_ok(), "{} replays keep a client out", replays.len());
+}

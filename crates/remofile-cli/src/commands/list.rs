@@ -13,7 +13,7 @@ use remofile::protocol::wire::{Entry, Listed};
 pub(super) fn run(list: &List, context: Context) -> Result<Exit> {
     let directory = paths::from_root(&list.directory)?;
     let mut client = context.connect(&list.connection, list.positional_port)?;
-    let mut listing = Listing::new(&directory, list);
+    let mut listing = Listing::new(&directory, list)?;
     let mut stopped = None;
     let listed = client.list(&directory, list.recursive, &mut |listed| {
         listing.show(&listed).map_err(|failed| {
@@ -44,14 +44,14 @@ enum Style {
 }
 
 impl<'a> Listing<'a> {
-    fn new(directory: &'a RemotePath, list: &List) -> Self {
+    fn new(directory: &'a RemotePath, list: &List) -> Result<Self> {
         let style = match (list.connection.json, list.long) {
             (true, _) => Style::Objects,
             (false, true) => Style::Columns(Columns::new(Clock::local())),
             (false, false) => Style::Names,
         };
         let presentation = Presentation { json: list.connection.json };
-        Self { directory, style, data: Data::lock(), presentation, is_complete: true }
+        Ok(Self { directory, style, data: Data::in_background()?, presentation, is_complete: true })
     }
 
     fn show(&mut self, listed: &Listed) -> Result<()> {
@@ -83,6 +83,6 @@ impl<'a> Listing<'a> {
         if let Style::Columns(columns) = &mut self.style {
             self.data.bytes(columns.take().as_bytes())?;
         }
-        self.data.flush()
+        self.data.finish()
     }
 }

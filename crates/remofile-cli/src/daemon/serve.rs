@@ -25,6 +25,7 @@ pub(crate) fn serve(settings: ServerSettings, announce: impl FnOnce(&str) -> Res
              (make one that cannot be guessed with 'remofile generate-token')",
         );
     }
+    raise_descriptor_limit();
     let server = Server::new(&settings.root, settings.token.clone())?;
     server.set_options(settings.options.clone())?;
     let bound = server.bind(settings.port, settings.address)?;
@@ -39,6 +40,14 @@ pub(crate) fn serve(settings: ServerSettings, announce: impl FnOnce(&str) -> Res
     }
     serving.finish()?;
     announced
+}
+
+/// The usual limit of 1,024 descriptors is for programs that use `select`; strangers must not use it up.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be raised, the server gets by with what it has.
+    let _refused = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// The thread that serves.

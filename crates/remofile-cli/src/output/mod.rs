@@ -1,5 +1,6 @@
 //! Everything that the user sees: data on standard output, the rest on standard error.
 
+mod background;
 pub(crate) mod columns;
 mod error;
 pub(crate) mod json;
@@ -10,6 +11,7 @@ pub(crate) mod time;
 pub(crate) use error::Presentation;
 
 use crate::failed::{Failed, Result};
+use background::Background;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 /// Bytes that are gathered before standard output is written.
@@ -17,8 +19,13 @@ const BUFFER_BYTES: usize = 32 * 1024;
 
 /// Standard output, for data.
 pub(crate) struct Data {
-    writer: BufWriter<StdoutLock<'static>>,
+    writer: BufWriter<Output>,
     is_terminal: bool,
+}
+
+enum Output {
+    Direct(StdoutLock<'static>),
+    Background(Background),
 }
 
 impl Data {
@@ -26,7 +33,23 @@ impl Data {
     pub(crate) fn lock() -> Self {
         let stdout = io::stdout().lock();
         let is_terminal = stdout.is_terminal();
-        Self { writer: BufWriter::with_capacity(BUFFER_BYTES, stdout), is_terminal }
+        Self { writer: BufWriter::with_capacity(BUFFER_BYTES, Output::Direct(stdout)), is_terminal }
+    }
+
+    /// Standard output, written in the background: see [`Background`]. End it with [`Data::finish`].
+    pub(crate) fn in_background() -> Result<Self> {
+        let is_terminal = io::stdout().is_terminal();
+        let output = Output::Background(Background::start().map_err(Failed::Output)?);
+        Ok(Self { writer: BufWriter::with_capacity(BUFFER_BYTES, output), is_terminal })
+    }
+
+    /// Hands everything on and waits until it is written.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.flush()?;
+        match self.writer.get_mut() {
+            Output::Direct(_) => Ok(()),
+            Output::Background(background) => background.finish().map_err(Failed::Output),
+        }
     }
 
     /// Whether somebody watches.
@@ -52,6 +75,22 @@ impl Data {
     /// Hands everything on.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.writer.flush().map_err(Failed::Output)
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Direct(stdout) => stdout.write(bytes),
+            Self::Background(background) => background.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Direct(stdout) => stdout.flush(),
+            Self::Background(background) => background.flush(),
+        }
     }
 }
 

@@ -61,6 +61,7 @@ impl ClientSession {
     pub fn start(&mut self, now: Duration, request: Request, wait_milliseconds: u64) -> OperationId {
         self.started += 1;
         let id = OperationId(self.started);
+        let is_listing = matches!(request, Request::List { .. });
         let window = match &request {
             Request::Download { credit, .. } => ReceiveWindow::granted(*credit),
             _ => ReceiveWindow::initial(),
@@ -68,6 +69,10 @@ impl ClientSession {
         self.operations.insert(id, Operation { credit: SendCredit::new(INITIAL_CREDIT_BYTES), window });
         self.core.queue_header(Header { operation: id, body: Body::Request(request), wait_milliseconds });
         self.core.operations_changed(now, self.operations.len());
+        if is_listing && let Some(operation) = self.operations.get_mut(&id) {
+            let grant = operation.window.open();
+            self.core.grant(id, grant);
+        }
         id
     }
 

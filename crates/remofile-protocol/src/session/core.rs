@@ -115,6 +115,9 @@ pub(super) fn cost(signal: &Signal, payload_bytes: usize) -> u64 {
 
 /// The items of a message must say of every byte of its payload where it belongs.
 pub(super) fn check_items(items: &[Item], payload_bytes: usize) -> Result<(), SessionError> {
+    if items.is_empty() {
+        return Err(SessionError::PayloadMismatch { items: 0, payload: payload_bytes });
+    }
     let named: u64 = items
         .iter()
         .map(|item| match item {

@@ -108,7 +108,8 @@ fn a_request_is_answered_in_two_flights() {
     let mut pair = Pair::new();
     let id = pair.client.start(pair.now, list(), 0);
     let (events, _) = pair.deliver();
-    assert_eq!(events, [ServerEvent::Request { operation: id, request: list(), wait_milliseconds: 0 }]);
+    let request = ServerEvent::Request { operation: id, request: list(), wait_milliseconds: 0 };
+    assert_eq!(events, [request, ServerEvent::None], "the request and its credit");
     let entries = pair.server.entries(id, 100).unwrap();
     Pair::send(&mut pair.to_client, pair.now, &entries, 100);
     pair.server.finish(pair.now, id, Ok(Done::default()));

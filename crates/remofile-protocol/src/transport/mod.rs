@@ -67,6 +67,13 @@ impl Opener {
         Self(Direction::new(cipher, key))
     }
 
+    /// Whether a whole record is the one that is due. It is still to be opened.
+    #[must_use]
+    pub fn is_due(&self, record: &[u8]) -> bool {
+        let same = Direction::new(self.0.cipher, *self.0.secret);
+        Self(Direction { records: self.0.records, ..same }).open(&mut record.to_vec()).is_ok()
+    }
+
     /// Opens a whole record (length, body, tag) in place and gives its body.
     ///
     /// # Errors

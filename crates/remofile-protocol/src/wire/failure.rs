@@ -4,6 +4,9 @@ use crate::path::{InvalidName, InvalidPath};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use std::fmt;
 
+/// Longest detail, in bytes: it may quote what a peer sent.
+const MAX_DETAIL_BYTES: usize = 1024;
+
 macro_rules! error_codes {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal, $text:literal, $sentence:literal;)*) => {
         /// What went wrong, as a stable number. Unknown numbers are read as [`ErrorCode::Other`].
@@ -146,7 +149,10 @@ impl Failure {
     /// Adds what the operating system or the checker said.
     #[must_use]
     pub fn because(mut self, detail: impl fmt::Display) -> Self {
-        self.detail = Some(detail.to_string());
+        let mut detail = detail.to_string();
+        let end = (0..=detail.len().min(MAX_DETAIL_BYTES)).rev().find(|&at| detail.is_char_boundary(at));
+        detail.truncate(end.unwrap_or(0));
+        self.detail = Some(detail);
         self
     }
 }

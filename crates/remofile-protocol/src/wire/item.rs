@@ -75,6 +75,11 @@ pub fn credit_bytes(items: &[Item], payload_bytes: usize) -> u64 {
     items.iter().map(Item::credit_bytes).sum::<u64>() + payload_bytes as u64
 }
 
+/// Holders have no place in an item, and take no credit.
+fn without_holders(failure: Failure) -> Failure {
+    Failure { holders: None, ..failure }
+}
+
 impl<C> Encode<C> for Item {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
         match self {
@@ -114,8 +119,8 @@ impl<'b, C> Decode<'b, C> for Item {
                 let digest = d.bytes()?.try_into().map_err(|_| decode::Error::message("a digest has 16 bytes"))?;
                 (Self::End { digest }, 2)
             }
-            4 => (Self::Abort { failure: d.decode_with(ctx)? }, 2),
-            5 => (Self::Failed { failure: d.decode_with(ctx)? }, 2),
+            4 => (Self::Abort { failure: without_holders(d.decode_with(ctx)?) }, 2),
+            5 => (Self::Failed { failure: without_holders(d.decode_with(ctx)?) }, 2),
             _ => return Err(decode::Error::message("unknown item")),
         };
         for _ in known..length {

@@ -28,7 +28,6 @@ fn aligned_start(buffer: &[u8]) -> usize {
 }
 
 /// Sealed records that wait to be sent.
-#[derive(Debug)]
 pub struct OutBuffer {
     bytes: Vec<u8>,
     sent: usize,
@@ -93,7 +92,6 @@ impl OutBuffer {
 }
 
 /// A message that is being written. Dropped before [`MessageWriter::finish`], it was never begun.
-#[derive(Debug)]
 pub struct MessageWriter<'a> {
     buffer: &'a mut OutBuffer,
     start: usize,
@@ -160,7 +158,6 @@ impl MessageWriter<'_> {
 }
 
 /// Received bytes that are no whole record yet.
-#[derive(Debug)]
 pub(super) struct InBuffer {
     bytes: Vec<u8>,
     start: usize,

@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 /// Messages taken or given in a row before the other direction is looked at.
 const IN_A_ROW: usize = 16;
 
+/// A direction's turn ends after so long, too: on a slow disk each message takes its time, and the peer's
+/// pings must not wait for all of them.
+const TURN: Duration = Duration::from_millis(50);
+
 /// How long a finished endpoint's last words may take to leave.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -113,7 +117,11 @@ pub fn drive<E: Endpoint>(
 
 /// Produces and sends until the socket is full or there is nothing to do; whether there is more.
 fn send<E: Endpoint>(link: &mut Link, endpoint: &mut E, clock: Instant) -> Result<bool, E::Error> {
+    let began = Instant::now();
     for _ in 0..IN_A_ROW {
+        if began.elapsed() > TURN {
+            break;
+        }
         loop {
             if !link.has_room() {
                 break;
@@ -137,8 +145,9 @@ fn send<E: Endpoint>(link: &mut Link, endpoint: &mut E, clock: Instant) -> Resul
 /// Takes what has arrived; whether some of it may still be in the link's buffer, where `poll` does not
 /// see it.
 fn receive<E: Endpoint>(link: &mut Link, endpoint: &mut E, clock: Instant) -> Result<bool, E::Error> {
+    let began = Instant::now();
     for _ in 0..IN_A_ROW {
-        if !endpoint.wants_messages() {
+        if !endpoint.wants_messages() || began.elapsed() > TURN {
             return Ok(true);
         }
         let before = link.received_bytes();

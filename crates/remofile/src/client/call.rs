@@ -143,11 +143,14 @@ impl Session {
 
     /// Whether the server has ended it while it was idle.
     pub(super) fn is_stale(&mut self) -> bool {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let mut descriptors = [PollFd::new(&self.link, PollFlags::IN)];
-        let ready = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-        // Between calls a server says nothing but its farewell.
-        ready.is_ok() && !descriptors[0].revents().is_empty()
+        loop {
+            let Ok(received) = self.link.receive() else { return true };
+            let Some(Message { header, payload }) = received else { return false };
+            match self.machine.receive(self.clock.elapsed(), header, payload.len()) {
+                Ok(ClientEvent::Closed) | Err(_) => return true,
+                Ok(_) => {}
+            }
+        }
     }
 
     /// Runs an operation; whether the session is of use after it.

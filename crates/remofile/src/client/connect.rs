@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use remofile_protocol::handshake::{ClientCredentials, ClientHandshake, ClientHello, HandshakeError};
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES};
 use remofile_protocol::transport::Cipher;
+use remofile_protocol::wire::{Header, OperationId, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::socket_error;
 use socket2::{Domain, Socket, Type};
@@ -97,15 +98,20 @@ fn open(
     let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
     stream.write_all(&first).map_err(Error::ConnectionLost)?;
     let mut received = Vec::new();
+    let limit = Deadline::after(Some(HANDSHAKE_TIMEOUT));
     loop {
         let outcome = handshake.receive(&received).map_err(|error| explain(error, address))?;
         if let Some((session, consumed)) = outcome {
             let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
             let rest = &received[consumed..];
-            let link = Link::new(stream, (session.sealer, session.opener), send_payload, DEFAULT_PAYLOAD_BYTES, rest);
+            let keys = (session.sealer, session.opener);
+            let mut link = Link::new(stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, rest);
+            // The first record shows that the handshake was no recording: the server waits for it.
+            link.push(&Header::signal(OperationId::SESSION, Signal::Ping));
+            link.flush()?;
             return Ok(Session::new(link, session.peer, address));
         }
-        if !patience.wait(&stream, PollFlags::IN, HANDSHAKE_TIMEOUT)? {
+        if !patience.wait_until(&stream, PollFlags::IN, limit)? {
             return Err(not_remofile(
                 address,
                 "it does not answer (a firewall, or a service that waits for something else)",
@@ -147,7 +153,10 @@ fn not_remofile(address: SocketAddr, what: &str) -> Error {
 impl Patience<'_> {
     /// Waits until the socket is ready; `false` if it is not within `limit`.
     fn wait(&self, stream: &TcpStream, flags: PollFlags, limit: Duration) -> Result<bool> {
-        let limit = Deadline::after(Some(limit));
+        self.wait_until(stream, flags, Deadline::after(Some(limit)))
+    }
+
+    fn wait_until(&self, stream: &TcpStream, flags: PollFlags, limit: Deadline) -> Result<bool> {
         loop {
             if self.interrupt.is_triggered() {
                 return Err(Error::Interrupted);

@@ -16,10 +16,9 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// Partials of downloads that nobody has continued for so long are removed.
-const PARTIAL_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Names of sources in one request, in bytes.
+const SOURCES_BYTES: usize = 64 * 1024;
 
 /// Credit of a download into a writer, in bytes: what may wait in memory for a slow one.
 const STREAM_CREDIT_BYTES: u64 = 4 * 1024 * 1024;
@@ -43,8 +42,6 @@ impl Client {
         let local = |failure: Failure| Error::Local(failure.at(destination.display()));
         let store_options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
         let store = Arc::new(LocalStore::open(destination, store_options).map_err(local)?);
-        // What an interrupted download left behind and nobody came back for.
-        store.expire_partials(PARTIAL_EXPIRY).map_err(local)?;
         let unpacker = Unpacker::new(
             store,
             UnpackerOptions {
@@ -58,7 +55,8 @@ impl Client {
         let expected = Expected::of(sources, options.recursive);
         let mut handler =
             DownloadHandler { unpacker, expected, destination, report: TransferReport::default(), monitor };
-        let called = self.call(request(sources, options, CREDIT_WINDOW_BYTES), &mut handler);
+        let called = batches(sources)
+            .try_for_each(|batch| self.call(request(batch, options, CREDIT_WINDOW_BYTES), &mut handler).map(drop));
         let DownloadHandler { unpacker, report, .. } = handler;
         match called {
             Ok(_) => {
@@ -69,10 +67,8 @@ impl Client {
                 let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
                 Ok(TransferReport { files, directories, bytes, ..report })
             }
-            Err(error) => {
-                unpacker.interrupt();
-                Err(error)
-            }
+            // What is staged goes with the unpacker: nothing continues a download yet.
+            Err(error) => Err(error),
         }
     }
 
@@ -107,6 +103,22 @@ impl Client {
             Course::Awaited | Course::Open => Err(Error::Protocol("the download ended before its file".to_owned())),
         }
     }
+}
+
+/// Sources in pieces whose names fit in a request.
+fn batches(sources: &[RemotePath]) -> impl Iterator<Item = &[RemotePath]> {
+    let mut rest = sources;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |path: &&RemotePath| {
+            bytes += path.as_str().len() + 8;
+            bytes <= SOURCES_BYTES
+        };
+        let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
+        let (batch, others) = rest.split_at(count);
+        rest = others;
+        (!batch.is_empty()).then_some(batch)
+    })
 }
 
 fn request(sources: &[RemotePath], options: &DownloadOptions, credit: u64) -> Request {

@@ -29,7 +29,10 @@ impl Client {
         options: &UploadOptions,
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
-        let feed = || Feed::new(sources.iter().map(|source| origin(source)), options.recursive, NameRule::Posix);
+        let feed = || {
+            let origins = Vec::from(sources).into_iter().map(|source| origin(&source));
+            Feed::new(origins, options.recursive, NameRule::Posix)
+        };
         if options.total {
             let mut census = Census::new(feed());
             let (files, bytes) = loop {
@@ -72,7 +75,8 @@ impl Client {
             destination.split().map_err(|invalid: InvalidPath| Failure::from(invalid).at(destination))?;
         monitor.report(Event::FileStarted { path: name.as_str(), size: None });
         let source = StreamSource::spawn(source, name.to_string())?;
-        let mut handler = StreamUpload { source, report: TransferReport::default(), monitor };
+        let mut handler =
+            StreamUpload { destination: directory.clone(), source, report: TransferReport::default(), monitor };
         let request = Request::Upload { destination: directory, on_conflict: options.on_conflict };
         let done = self.call(request, &mut handler)?;
         if !handler.source.is_announced() {
@@ -118,11 +122,10 @@ struct Noted<'a> {
 
 impl Handler for UploadHandler<'_> {
     fn item_failed(&mut self, failure: Failure) -> Result<()> {
-        let path = failure.path.as_deref().and_then(|path| path.parse::<RemotePath>().ok());
-        if let Some(relative) = path.as_ref().and_then(|path| path.relative_to(&self.destination)) {
-            self.aborted = self.packer.abort(relative, &failure).or(self.aborted.take());
+        if let Some(path) = &failure.path {
+            self.aborted = self.packer.abort(path, &failure).or(self.aborted.take());
         }
-        note_failure(&mut self.noted.report, self.noted.monitor, failure);
+        note_failure(&mut self.noted.report, self.noted.monitor, below(&self.destination, failure));
         Ok(())
     }
 
@@ -173,7 +176,15 @@ impl PackerMonitor for Noted<'_> {
     }
 }
 
+/// Says the path of an item, which the server tells as it was sent, as the user knows it.
+fn below(destination: &RemotePath, failure: Failure) -> Failure {
+    let path = failure.path.as_deref().unwrap_or_default();
+    let path = format!("{}/{path}", destination.as_str().trim_end_matches('/'));
+    failure.at(path)
+}
+
 struct StreamUpload<'a> {
+    destination: RemotePath,
     source: StreamSource,
     report: TransferReport,
     monitor: &'a mut dyn Monitor,
@@ -182,7 +193,7 @@ struct StreamUpload<'a> {
 impl Handler for StreamUpload<'_> {
     fn item_failed(&mut self, failure: Failure) -> Result<()> {
         self.source.abandon();
-        note_failure(&mut self.report, self.monitor, failure);
+        note_failure(&mut self.report, self.monitor, below(&self.destination, failure));
         Ok(())
     }
 

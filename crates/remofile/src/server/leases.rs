@@ -1,14 +1,17 @@
 //! Leases: who may run operations now.
 //!
 //! Reads share, a write has the root to itself. Operations of one session never stand in each other's
-//! way: the rule protects clients from each other, not from themselves. Who waits is served in order;
-//! a request that will not wait is let in beside the holders even while others queue.
+//! way: the rule protects clients from each other, not from themselves. Who waits is served in order, and
+//! nobody who holds nothing passes those who wait.
 
 use crate::carrier::Waker;
 use remofile_protocol::wire::{Holder, OperationId};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+/// Holders that are named at most: their names must fit in a header.
+const HOLDERS_TOLD: usize = 16;
 
 /// What an operation does to the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +56,14 @@ impl Leases {
     pub(super) fn claim(&self, now: Instant, claim: Claim, waker: Option<&Waker>) -> Answer {
         let mut state = self.lock();
         let blockers = state.blockers(now, &claim);
-        let must_queue = waker.is_some() && !state.queue.is_empty() && !state.has_any(claim.session);
+        // Who holds nothing comes after those who wait: else a stream of reads would keep a write out.
+        let must_queue = !state.queue.is_empty() && !state.has_any(claim.session);
         match waker {
             _ if blockers.is_empty() && !must_queue => {
                 state.held.push((claim, now));
                 Answer::Granted
             }
-            None => Answer::Busy(blockers),
+            None => Answer::Busy(if blockers.is_empty() { state.holders(now) } else { blockers }),
             Some(waker) => {
                 state.queue.push_back((claim, waker.clone()));
                 Answer::Busy(if blockers.is_empty() { state.holders(now) } else { blockers })
@@ -114,11 +118,12 @@ impl State {
         let blocks = |claim: &Claim| {
             claim.session != wanted.session && (claim.access == Access::Write || wanted.access == Access::Write)
         };
-        self.held.iter().filter(|(claim, _)| blocks(claim)).map(|(claim, since)| claim.holder(now, *since)).collect()
+        let blockers = self.held.iter().filter(|(claim, _)| blocks(claim));
+        blockers.take(HOLDERS_TOLD).map(|(claim, since)| claim.holder(now, *since)).collect()
     }
 
     fn holders(&self, now: Instant) -> Vec<Holder> {
-        self.held.iter().map(|(claim, since)| claim.holder(now, *since)).collect()
+        self.held.iter().take(HOLDERS_TOLD).map(|(claim, since)| claim.holder(now, *since)).collect()
     }
 
     fn has_any(&self, session: u64) -> bool {
@@ -215,6 +220,14 @@ mod tests {
         leases.release(now, 2, OperationId(1));
         leases.release_session(now, 1);
         assert!(leases.is_held(3, OperationId(1)));
+    }
+
+    #[test]
+    fn a_waiting_write_is_not_starved_by_reads_that_do_not_wait() {
+        let (leases, now, waker) = (Leases::default(), Instant::now(), Waker::new().unwrap());
+        leases.claim(now, claim(1, Access::Read), None);
+        leases.claim(now, claim(2, Access::Write), Some(&waker));
+        assert!(!is_granted(&leases.claim(now, claim(3, Access::Read), None)));
     }
 
     #[test]

@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use remofile_protocol::handshake::{
-    Established, Greeting, Refusal, ServerAnswer, ServerCredentials, ServerHello, answer, recognise,
+    ClientHello, Established, Greeting, Refusal, ServerAnswer, ServerCredentials, ServerHello, answer, recognise,
 };
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
-use remofile_protocol::transport::Cipher;
+use remofile_protocol::transport::{Cipher, LENGTH_BYTES};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -22,13 +22,19 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Peers in the lobby at most; beyond that the one that has been there longest has to leave.
+/// Peers in the lobby at most, descriptors permitting; beyond that the one that has been there longest has to leave.
 const MAX_WAITING: usize = 1024;
 
-/// Sessions at most.
+/// Sessions at most, descriptors permitting.
 const MAX_SESSIONS: usize = 512;
+
+/// Pause before accepting again when there is no descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A server under siege does not fill the disk with its complaints.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Connections the kernel keeps for us between two looks.
 const BACKLOG: i32 = 4096;
@@ -84,6 +90,11 @@ pub(super) struct Lobby {
     next_session: u64,
     slowdown: Slowdown,
     waker: Waker,
+    max_waiting: usize,
+    max_sessions: usize,
+    /// When to accept again at a listener, after there was no descriptor left.
+    accept_again: Option<(Instant, usize)>,
+    complained: Option<Instant>,
 }
 
 /// A peer that has not proved itself.
@@ -99,6 +110,9 @@ enum Stage {
     Greeting(Vec<u8>),
     /// It will be told this at its deadline, and has nothing more to say until then.
     Refused(Vec<u8>),
+    /// It was answered, and these bytes came since. A greeting can be a recording of somebody else's: only
+    /// who can seal a record knows the token, and is worth a thread.
+    Answered { session: Box<Established<ClientHello>>, received: Vec<u8> },
 }
 
 /// A session's thread.
@@ -114,6 +128,9 @@ impl Lobby {
         shared: Arc<Shared>,
         waker: &Waker,
     ) -> io::Result<Self> {
+        // A peer in the lobby takes one descriptor, a session three and those of its files.
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let descriptors = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)).max(64);
         let poll = Poll::new()?;
         poll.registry().register(&mut SourceFd(&waker.as_fd().as_raw_fd()), WAKE, Interest::READABLE)?;
         for (number, listener) in listeners.iter().enumerate() {
@@ -140,11 +157,21 @@ impl Lobby {
             next_session: 1,
             slowdown: Slowdown::default(),
             waker: waker.clone(),
+            max_waiting: MAX_WAITING.min(descriptors / 4),
+            max_sessions: MAX_SESSIONS.min(descriptors / 8),
+            accept_again: None,
+            complained: None,
         })
     }
 
     /// Runs until `stopping` is set and the waker called; then ends every session.
     pub(super) fn run(mut self, stopping: &AtomicBool) -> io::Result<()> {
+        let served = self.serve(stopping);
+        self.end_sessions();
+        served
+    }
+
+    fn serve(&mut self, stopping: &AtomicBool) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         while !stopping.load(Ordering::Acquire) {
             let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
@@ -161,12 +188,12 @@ impl Lobby {
             }
             self.expire();
         }
-        self.end_sessions();
         Ok(())
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.values().map(|waiting| waiting.deadline).min()
+        let accept_again = self.accept_again.map(|(at, _)| at);
+        self.waiting.values().map(|waiting| waiting.deadline).chain(accept_again).min()
     }
 
     fn accept(&mut self, listener: usize) {
@@ -180,11 +207,14 @@ impl Lobby {
                 }
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Gone before it was accepted: nobody has to make room for it.
+                Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Some(Err(error)) => {
+                    self.complain(&error);
                     // Out of descriptors, perhaps: whoever has waited longest makes room.
-                    tracing::warn!(%error, "cannot accept a connection");
                     if self.waiting.pop_first().is_none() {
-                        return self.retry_accept(listener);
+                        self.accept_again = Some((Instant::now() + ACCEPT_PAUSE, listener));
+                        return;
                     }
                 }
                 None => return,
@@ -192,21 +222,16 @@ impl Lobby {
         }
     }
 
-    /// Edge-triggered readiness is spent: ask for it anew, so that what still waits is announced.
-    fn retry_accept(&mut self, listener: usize) {
-        std::thread::yield_now();
-        if let Some(socket) = self.listeners.get(listener) {
-            let token = Token(FIRST_LISTENER + listener);
-            let again = self.poll.registry().reregister(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE);
-            if let Err(error) = again {
-                tracing::error!(%error, "a listener is lost");
-            }
+    fn complain(&mut self, error: &io::Error) {
+        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+            self.complained = Some(Instant::now());
+            tracing::warn!(%error, "cannot accept connections");
         }
     }
 
     fn admit(&mut self, stream: TcpStream, address: SocketAddr) -> io::Result<()> {
         prepare(&stream)?;
-        if self.waiting.len() >= MAX_WAITING {
+        if self.waiting.len() >= self.max_waiting {
             self.waiting.pop_first();
         }
         let number = self.next_peer;
@@ -223,6 +248,9 @@ impl Lobby {
             return;
         };
         match waiting.read() {
+            Ok(Some(received)) if matches!(waiting.stage, Stage::Answered { .. }) => {
+                self.confirm(number, waiting, &received);
+            }
             Ok(Some(greeting)) => self.greet(number, waiting, &greeting),
             Ok(None) => {
                 self.waiting.insert(number, waiting);
@@ -253,13 +281,44 @@ impl Lobby {
                     waiting.say(&bytes);
                 }
             }
-            ServerAnswer::Accept { session, bytes } => self.begin(waiting, *session, &bytes),
+            ServerAnswer::Accept { .. } if self.is_full() => waiting.say(&Refusal::TooMany.to_bytes()),
+            ServerAnswer::Accept { session, bytes } => {
+                // The answer is far shorter than an empty socket buffer.
+                if waiting.say_whole(&bytes) {
+                    waiting.stage = Stage::Answered { session, received: Vec::new() };
+                    self.waiting.insert(number, waiting);
+                }
+            }
+        }
+    }
+
+    fn is_full(&mut self) -> bool {
+        self.sessions.retain(|running| !running.thread.is_finished());
+        self.sessions.len() >= self.max_sessions
+    }
+
+    /// Begins the session once its first record is there and is genuine.
+    fn confirm(&mut self, number: usize, waiting: Waiting, received: &[u8]) {
+        let Stage::Answered { session, .. } = &waiting.stage else { return };
+        let length = received.first_chunk().map(|bytes| u32::from_be_bytes(*bytes) as usize + LENGTH_BYTES);
+        match length {
+            Some(length) if length > MAX_HANDSHAKE_BYTES => {
+                tracing::debug!(address = %waiting.address, "its first record is too long");
+            }
+            Some(length) if received.len() >= length => {
+                if session.opener.is_due(&received[..length]) && !self.is_full() {
+                    self.begin(waiting);
+                } else {
+                    tracing::warn!(address = %waiting.address, "a handshake was not followed by a genuine record");
+                }
+            }
+            _ => drop(self.waiting.insert(number, waiting)),
         }
     }
 
     fn refuse_slowly(&mut self, number: usize, mut waiting: Waiting, bytes: Vec<u8>) {
         match self.slowdown.refuse(Instant::now(), waiting.address.ip().to_canonical()) {
-            None => waiting.say(&Refusal::TooMany.to_bytes()),
+            None => waiting.say(&bytes),
             Some(answered) => {
                 waiting.deadline = answered;
                 waiting.stage = Stage::Refused(bytes);
@@ -268,20 +327,8 @@ impl Lobby {
         }
     }
 
-    fn begin(
-        &mut self,
-        mut waiting: Waiting,
-        session: Established<remofile_protocol::handshake::ClientHello>,
-        answer: &[u8],
-    ) {
-        self.sessions.retain(|running| !running.thread.is_finished());
-        if self.sessions.len() >= MAX_SESSIONS {
-            return waiting.say(&Refusal::TooMany.to_bytes());
-        }
-        // The answer is far shorter than an empty socket buffer.
-        if !waiting.say_whole(answer) {
-            return;
-        }
+    fn begin(&mut self, waiting: Waiting) {
+        let Stage::Answered { session, received } = waiting.stage else { return };
         let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
         let peer =
             Peer { session: self.next_session, client: session.peer.client.clone(), address: display(waiting.address) };
@@ -293,8 +340,8 @@ impl Lobby {
             "handshake"
         );
         let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
-        let link =
-            Link::new(waiting.stream, (session.sealer, session.opener), send_payload, DEFAULT_PAYLOAD_BYTES, &[]);
+        let (stream, keys) = (waiting.stream, (session.sealer, session.opener));
+        let link = Link::new(stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, &received);
         match self.spawn(link, peer) {
             Ok(running) => self.sessions.push(running),
             Err(error) => tracing::error!(%error, "cannot start a session"),
@@ -311,9 +358,12 @@ impl Lobby {
         Ok(Running { thread, waker })
     }
 
-    /// Sends delayed refusals, and away whoever has taken too long.
+    /// Accepts again after a pause, sends delayed refusals, and away whoever has taken too long.
     fn expire(&mut self) {
         let now = Instant::now();
+        if let Some((_, listener)) = self.accept_again.take_if(|(at, _)| *at <= now) {
+            self.accept(listener);
+        }
         let due: Vec<usize> =
             self.waiting.iter().filter(|(_, waiting)| waiting.deadline <= now).map(|(number, _)| *number).collect();
         for number in due {
@@ -322,7 +372,9 @@ impl Lobby {
             };
             match std::mem::replace(&mut waiting.stage, Stage::Greeting(Vec::new())) {
                 Stage::Refused(bytes) => waiting.say(&bytes),
-                Stage::Greeting(_) => tracing::debug!(address = %waiting.address, "no handshake in time"),
+                Stage::Greeting(_) | Stage::Answered { .. } => {
+                    tracing::debug!(address = %waiting.address, "no handshake in time");
+                }
             }
         }
     }
@@ -346,25 +398,35 @@ impl Waiting {
     /// Reads what has come. Everything so far, unless nothing new can change the picture.
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = [0; MAX_HANDSHAKE_BYTES];
+        let mut is_new = false;
         loop {
-            let (known, room) = match &self.stage {
-                Stage::Refused(_) => (None, buffer.len()),
-                Stage::Greeting(bytes) => (Some(bytes.len()), MAX_HANDSHAKE_BYTES - bytes.len()),
+            let room = match &self.stage {
+                Stage::Refused(_) => buffer.len(),
+                Stage::Greeting(bytes) if bytes.len() == MAX_HANDSHAKE_BYTES => {
+                    return Err(io::Error::other("its greeting is too long"));
+                }
+                // Its first record is in here, or too long; what follows is read by the session.
+                Stage::Answered { received, .. } if received.len() == MAX_HANDSHAKE_BYTES => {
+                    return Ok(Some(received.clone()));
+                }
+                Stage::Greeting(bytes) | Stage::Answered { received: bytes, .. } => MAX_HANDSHAKE_BYTES - bytes.len(),
             };
-            if room == 0 {
-                return Err(io::Error::other("its greeting is too long"));
-            }
             match self.stream.read(&mut buffer[..room]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => match &mut self.stage {
-                    Stage::Greeting(bytes) => bytes.extend_from_slice(&buffer[..count]),
+                    Stage::Greeting(bytes) | Stage::Answered { received: bytes, .. } => {
+                        bytes.extend_from_slice(&buffer[..count]);
+                        is_new = true;
+                    }
                     // Whoever goes on talking would be read for as long as it talks.
                     Stage::Refused(_) => return Err(io::Error::other("it goes on after its greeting")),
                 },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(match &self.stage {
-                        Stage::Greeting(bytes) if known != Some(0) => Some(bytes.clone()),
+                        Stage::Greeting(bytes) | Stage::Answered { received: bytes, .. } if is_new => {
+                            Some(bytes.clone())
+                        }
                         _ => None,
                     });
                 }

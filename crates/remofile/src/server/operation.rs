@@ -24,7 +24,7 @@ pub(super) enum Operation {
     /// It sends a listing.
     Listing(Listing),
     /// It receives files.
-    Receiving { unpacker: Box<Unpacker>, destination: RemotePath },
+    Receiving { unpacker: Box<Unpacker> },
     /// It counts what it will send, then sends it.
     Counting { census: Box<Census>, packer: Box<Packer> },
     /// It sends files.
@@ -107,7 +107,7 @@ pub(super) fn start(request: Request, store: &Arc<dyn Store>, options: &ServerOp
                 },
             )
             .map_err(|failure| failure.at(&destination))?;
-            return more(Operation::Receiving { unpacker: Box::new(unpacker), destination });
+            return more(Operation::Receiving { unpacker: Box::new(unpacker) });
         }
         Request::Download { sources, recursive, total, .. } => {
             return more(send(store, options, &sources, recursive, total));
@@ -163,9 +163,10 @@ fn send(
     total: bool,
 ) -> Operation {
     let feed = || {
-        let origins = sources.iter().map(|path| {
+        let store = Arc::clone(store);
+        let origins = Vec::from(sources).into_iter().map(move |path| {
             Ok(Origin {
-                store: Arc::clone(store),
+                store: Arc::clone(&store),
                 path: path.clone(),
                 name: path.file_name().map(|name| name.to_string()).unwrap_or_default(),
                 shown: path.to_string(),
@@ -207,12 +208,10 @@ impl Operation {
                 waiting.early.push((items, payload.to_vec()));
                 Ok(false)
             }
-            Self::Receiving { unpacker, destination } => {
+            Self::Receiving { unpacker } => {
                 unpacker.take(items, payload, &mut |outcome| {
                     if let Outcome::Failed { failure, by_sender: false } = outcome {
-                        let path = failure.path.as_deref().unwrap_or_default();
-                        let path = format!("{}/{path}", destination.as_str().trim_end_matches('/'));
-                        tell(failure.at(path));
+                        tell(failure);
                     }
                 })?;
                 Ok(true)
@@ -225,7 +224,7 @@ impl Operation {
     pub(super) fn finish(self) -> Result<Progress, Failure> {
         match self {
             Self::Waiting(waiting) => more(Self::Waiting(Waiting { finished: true, ..waiting })),
-            Self::Receiving { unpacker, .. } => {
+            Self::Receiving { unpacker } => {
                 let stored = unpacker.finish()?;
                 let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
                 Ok(Progress::Changed(Done { files, directories, bytes, ..Done::default() }))
@@ -236,7 +235,7 @@ impl Operation {
 
     /// The session or the server ends: what can be resumed is kept.
     pub(super) fn interrupt(self) {
-        if let Self::Receiving { unpacker, .. } = self {
+        if let Self::Receiving { unpacker } = self {
             unpacker.interrupt();
         }
     }

@@ -3,7 +3,6 @@
 use crate::store::{Source, Store, StoreResult, Walk};
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind, Listed};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A file or directory that a user named.
@@ -40,7 +39,7 @@ pub enum FeedItem {
 
 /// Finds the files of some origins, in the order they were named and sorted below each.
 pub struct Feed {
-    origins: VecDeque<Result<Origin, Failure>>,
+    origins: Box<dyn Iterator<Item = Result<Origin, Failure>> + Send>,
     current: Option<Below>,
     recursive: bool,
     names: NameRule,
@@ -53,10 +52,14 @@ struct Below {
 }
 
 impl Feed {
-    /// The files of `origins`; those that could not be found are failures at their place. Directories
+    /// The files of `origins`, which are looked for one after the other; those that could not be found are failures at their place. Directories
     /// are entered only if `recursive`; names that `names` forbids are failures.
-    pub fn new(origins: impl IntoIterator<Item = Result<Origin, Failure>>, recursive: bool, names: NameRule) -> Self {
-        Self { origins: origins.into_iter().collect(), current: None, recursive, names }
+    pub fn new<I>(origins: I, recursive: bool, names: NameRule) -> Self
+    where
+        I: IntoIterator<Item = Result<Origin, Failure>>,
+        I::IntoIter: Send + 'static,
+    {
+        Self { origins: Box::new(origins.into_iter()), current: None, recursive, names }
     }
 
     /// The next item; `None` at the end.
@@ -83,7 +86,7 @@ impl Feed {
                 _ => self.current = None,
             }
         }
-        let origin = self.origins.pop_front()?;
+        let origin = self.origins.next()?;
         Some(origin.and_then(|origin| self.begin(origin)))
     }
 
@@ -185,12 +188,12 @@ impl Census {
 
     /// Counts on; files and bytes when it is at the end.
     pub fn step(&mut self) -> Option<(u64, u64)> {
-        for _ in 0..256 {
+        for _ in 0..64 {
             match self.feed.find() {
                 None => return Some((self.files, self.bytes)),
                 Some(Ok(Found::File { size, .. })) => {
                     self.files += 1;
-                    self.bytes += size;
+                    self.bytes = self.bytes.saturating_add(size);
                 }
                 Some(Ok(Found::Directory { .. }) | Err(_)) => {}
             }

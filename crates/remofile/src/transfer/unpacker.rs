@@ -79,7 +79,10 @@ enum Current {
 }
 
 struct Open {
+    /// Its path as the sender wrote it.
     path: String,
+    /// The path it will have, which a rule for conflicts may have changed.
+    stored_as: String,
     staged: Box<dyn Staged>,
     size: Option<u64>,
     received: u64,
@@ -114,8 +117,9 @@ impl Unpacker {
         for item in items {
             match item {
                 Item::Directory { path, mode: _ } => self.take_directory(path, tell)?,
-                Item::Begin { path, size, modified, mode } => {
-                    let plan = StagePlan { size, replace: false, modified, mode };
+                // Permissions are this side's to decide, whatever the sender says.
+                Item::Begin { path, size, modified, mode: _ } => {
+                    let plan = StagePlan { size, replace: false, modified, mode: None };
                     self.begin(path, &plan, tell)?;
                 }
                 Item::Data { length } => {
@@ -147,9 +151,14 @@ impl Unpacker {
         self.expect_between()?;
         tell(Outcome::Started { path: &path, size: plan.size });
         self.current = match self.stage(&path, plan) {
-            Ok((path, staged)) => {
-                Current::Open(Box::new(Open { path, staged, size: plan.size, received: 0, check: Check::Nothing }))
-            }
+            Ok((stored_as, staged)) => Current::Open(Box::new(Open {
+                path,
+                stored_as,
+                staged,
+                size: plan.size,
+                received: 0,
+                check: Check::Nothing,
+            })),
             Err(failure) => {
                 tell(failed(failure, path));
                 Current::Unwanted
@@ -205,12 +214,12 @@ impl Unpacker {
             Current::Between => Err(out_of_order()),
             Current::Unwanted => Ok(()),
             Current::Open(open) => {
-                let (path, received) = (open.path.clone(), open.received);
+                let (path, stored_as, received) = (open.path.clone(), open.stored_as.clone(), open.received);
                 match open.commit(digest) {
                     Ok(()) => {
                         self.stored.files += 1;
                         self.stored.bytes += received;
-                        tell(Outcome::Stored { path: &path });
+                        tell(Outcome::Stored { path: &stored_as });
                     }
                     Err(failure) => tell(failed(failure, path)),
                 }

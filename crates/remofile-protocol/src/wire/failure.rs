@@ -99,6 +99,8 @@ error_codes! {
     CrossDevice = 24, "cross-device", "source and destination are on different file systems";
     /// A file is in the way, and the rule for conflicts says to leave it. No failure of the transfer.
     Skipped = 25, "skipped", "skipped, as it exists already";
+    /// What is kept of an interrupted transfer is not what it was.
+    PartialChanged = 29, "partial-changed", "what was kept of it has changed (run the same command again)";
 }
 
 impl<C> Encode<C> for ErrorCode {

@@ -83,6 +83,27 @@ pub trait Store: Send + Sync {
     /// `already-exists`, `into-itself`, `cross-device`, `not-found`, ...
     fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()>;
 
+    /// What interrupted transfers left and nobody is writing to now, sorted by path; 10,000 at most.
+    /// What does not make sense is left out.
+    ///
+    /// # Errors
+    /// `permission-denied`, `out-of-resources`, ... if the staging directory cannot be read.
+    fn partials(&self) -> StoreResult<Vec<Partial>>;
+
+    /// Opens the bytes that are kept of the file that was going to `path`. Their entry has that path,
+    /// the size of what is there, and the source's time.
+    ///
+    /// # Errors
+    /// `not-found` where [`Store::partials`] would not tell of it.
+    fn read_partial(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>>;
+
+    /// Removes what is kept of the file that was going to `path`; false where there is nothing, or
+    /// where it is being written.
+    ///
+    /// # Errors
+    /// `read-only`, `permission-denied`, ...
+    fn remove_partial(&self, path: &RemotePath) -> StoreResult<bool>;
+
     /// Waits until everything committed so far is on the disk, if the store was asked to be durable.
     ///
     /// # Errors
@@ -120,12 +141,13 @@ pub trait Directory: Send {
     ///
     /// # Errors
     /// `already-exists` at once where a file is in the way and must not be replaced, or a directory is;
-    /// `permission-denied`, `no-space`, ...
+    /// `partial-changed` where it is to be resumed and what is kept is not what it was, which then stays
+    /// as it is; `permission-denied`, `no-space`, ...
     fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>>;
 }
 
 /// What is known of a file before its bytes arrive.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct StagePlan {
     /// Its size, where the sender knows it.
     pub size: Option<u64>,
@@ -135,6 +157,34 @@ pub struct StagePlan {
     pub modified: Option<Timestamp>,
     /// Permission bits to keep instead of the configured ones; setuid, setgid and sticky are dropped.
     pub mode: Option<u32>,
+    /// The bytes before this offset are already in the partial of this file: go on there.
+    pub resume: Option<ResumeAt>,
+}
+
+/// Where to go on with a file of which bytes are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResumeAt {
+    /// How many of the bytes that are kept stay.
+    pub offset: u64,
+    /// The version of the [`Partial`] that was looked at.
+    pub version: u128,
+}
+
+/// What is kept of a file whose transfer was interrupted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partial {
+    /// Where the file was going.
+    pub path: RemotePath,
+    /// The size of the whole file.
+    pub size: u64,
+    /// The source's time of last modification, by which its version is known.
+    pub modified: Timestamp,
+    /// Bytes that are there.
+    pub received: u64,
+    /// When it was last written to.
+    pub touched: Timestamp,
+    /// Changes whenever it is written to.
+    pub version: u128,
 }
 
 /// A file that is not visible yet. Dropped without a word, it is forgotten.
@@ -144,6 +194,12 @@ pub trait Staged: Send {
     /// # Errors
     /// `no-space`, `disk-failure`, ...
     fn write(&mut self, bytes: &[u8]) -> StoreResult<()>;
+
+    /// Appends bytes that are zero, without room on the disk where the file system can.
+    ///
+    /// # Errors
+    /// As [`Staged::write`]; `file-too-large` beyond what any file can hold.
+    fn write_hole(&mut self, bytes: u64) -> StoreResult<()>;
 
     /// Gives the file its time and mode and makes it visible under its name, atomically.
     ///

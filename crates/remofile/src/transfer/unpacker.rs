@@ -119,7 +119,7 @@ impl Unpacker {
                 Item::Directory { path, mode: _ } => self.take_directory(path, tell)?,
                 // Permissions are this side's to decide, whatever the sender says.
                 Item::Begin { path, size, modified, mode: _ } => {
-                    let plan = StagePlan { size, replace: false, modified, mode: None };
+                    let plan = StagePlan { size, modified, ..StagePlan::default() };
                     self.begin(path, &plan, tell)?;
                 }
                 Item::Data { length } => {

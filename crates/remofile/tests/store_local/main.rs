@@ -6,6 +6,7 @@ mod deep;
 mod full;
 mod jail;
 mod model;
+mod partials;
 mod stage;
 mod support;
 mod tree;

@@ -45,8 +45,9 @@ fn a_partial_that_is_kept_stays_until_it_expires_or_is_tried_again() {
     staged.write(b"half of it").unwrap();
     staged.keep();
     let kept = names_in(&tree.local(".remofile"));
-    assert_eq!(kept.len(), 1);
-    assert_eq!(std::fs::read(tree.local(".remofile").join(&kept[0])).unwrap(), b"half of it");
+    let [info, partial] = &kept[..] else { panic!("the bytes and whose they are: {kept:?}") };
+    assert_eq!(info.strip_suffix(".info"), partial.strip_suffix(".partial"));
+    assert_eq!(std::fs::read(tree.local(".remofile").join(partial)).unwrap(), b"half of it");
     assert_eq!(tree.local(".remofile").metadata().unwrap().mode() & 0o777, 0o700);
 
     let again = tree.stage("/file", create(LARGE)).unwrap();
@@ -59,10 +60,13 @@ fn a_partial_that_is_kept_stays_until_it_expires_or_is_tried_again() {
 }
 
 #[test]
-fn a_small_file_is_not_worth_keeping() {
+fn a_file_that_is_small_or_of_no_known_version_is_not_worth_keeping() {
     let tree = Tree::new();
-    tree.stage("/file", create(1)).unwrap().keep();
-    assert!(names_in(tree.root.path()).is_empty());
+    let of_no_version = [StagePlan { size: None, ..create(LARGE) }, StagePlan { modified: None, ..create(LARGE) }];
+    for plan in [create(1)].into_iter().chain(of_no_version) {
+        tree.stage("/file", plan).unwrap().keep();
+        assert!(names_in(tree.root.path()).is_empty());
+    }
 }
 
 #[test]
@@ -252,7 +256,7 @@ fn a_partial_with_a_second_name_is_not_written_into() {
     let mut staged = tree.stage("/file", create(LARGE)).unwrap();
     staged.write(b"committed").unwrap();
     staged.keep();
-    let partial = tree.local(".remofile").join(names_in(&tree.local(".remofile")).remove(0));
+    let partial = tree.local(".remofile").join(names_in(&tree.local(".remofile")).remove(1));
     std::fs::hard_link(&partial, tree.local("file")).unwrap();
     tree.write("/file", b"new", replace(LARGE)).unwrap();
     assert_eq!(tree.read("/file").unwrap(), b"new");

@@ -2,7 +2,7 @@
 
 use remofile::store::{Directory, LocalStore, RemovalProgress, StagePlan, Staged, Store, StoreOptions, StoreResult};
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Listed};
+use remofile_protocol::wire::{ErrorCode, Listed, Timestamp};
 use std::path::Path;
 
 /// A size from which on files are staged as partials.
@@ -79,8 +79,13 @@ pub(crate) fn name(text: &str) -> FileName {
     FileName::parse(text, NameRule::Posix).expect("a valid name")
 }
 
+/// When every large file of the tests was modified: without that no partial is made.
+pub(crate) fn modified() -> Timestamp {
+    Timestamp::new(1_700_000_000, 5)
+}
+
 pub(crate) fn create(size: u64) -> StagePlan {
-    StagePlan { size: Some(size), replace: false, modified: None, mode: None }
+    StagePlan { size: Some(size), modified: (size >= LARGE).then(modified), ..StagePlan::default() }
 }
 
 pub(crate) fn replace(size: u64) -> StagePlan {

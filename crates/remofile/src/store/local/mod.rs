@@ -1,23 +1,29 @@
 //! The store on a local directory.
 //!
 //! Files: `resolve` leads from paths to descriptors and is the jail; `staging` keeps the hidden
-//! directory of unfinished files, `stage` writes and commits them; `make`, `rename` and `remove` are
-//! the other changes; `walk` and `source` read; `trail` and `names` serve deep and wide trees; `errors`
-//! is the one table from the system's errors to ours.
+//! directory of unfinished files, `stage` finds a place for them, `staged` writes and commits them;
+//! `partial` and `info` are what is kept of them for a later attempt, and `expire` ends that; `make`,
+//! `rename` (with `naming`) and `remove` are the other changes; `walk` and `source` read; `trail` and
+//! `names` serve deep and wide trees; `errors` is the one table from the system's errors to ours.
 
 mod errors;
+mod expire;
+mod info;
 mod make;
 mod names;
+mod naming;
+mod partial;
 mod remove;
 mod rename;
 mod resolve;
 mod source;
 mod stage;
+mod staged;
 mod staging;
 mod trail;
 mod walk;
 
-use super::{Directory, Fsync, Removal, Source, Store, StoreResult, Walk};
+use super::{Directory, Fsync, Partial, Removal, Source, Store, StoreResult, Walk};
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -54,7 +60,7 @@ pub struct StoreOptions {
 /// let root = tempfile::tempdir()?;
 /// let store = LocalStore::open(root.path(), StoreOptions::default())?;
 /// let name = FileName::parse("hello.txt", NameRule::Portable)?;
-/// let plan = StagePlan { size: Some(5), replace: false, modified: None, mode: None };
+/// let plan = StagePlan { size: Some(5), ..StagePlan::default() };
 /// let mut staged = store.directory(&RemotePath::root())?.stage(&name, &plan)?;
 /// staged.write(b"hello")?;
 /// staged.commit()?;
@@ -87,13 +93,14 @@ impl LocalStore {
     }
 
     /// Removes what unfinished transfers left in the staging directory and nobody touched for
-    /// `older_than`, and tells how many files those were. What is being written right now stays.
+    /// `older_than`, and tells how many files those were. Of what is kept for a later attempt only the
+    /// bytes count, not what is noted of them. What is being written right now stays.
     /// A server calls it when it starts. A read-only store is left as it is.
     ///
     /// # Errors
     /// `permission-denied`, `disk-failure`, ...
     pub fn expire_partials(&self, older_than: Duration) -> StoreResult<u64> {
-        staging::expire(&self.shared, older_than)
+        expire::expire(&self.shared, older_than)
     }
 
     fn root(&self) -> BorrowedFd<'_> {
@@ -136,6 +143,18 @@ impl Store for LocalStore {
 
     fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
         rename::rename(&self.shared, source, destination, replace)
+    }
+
+    fn partials(&self) -> StoreResult<Vec<Partial>> {
+        partial::list(&self.shared)
+    }
+
+    fn read_partial(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+        partial::read(&self.shared, path)
+    }
+
+    fn remove_partial(&self, path: &RemotePath) -> StoreResult<bool> {
+        partial::remove(&self.shared, path)
     }
 
     fn sync(&self) -> StoreResult<()> {

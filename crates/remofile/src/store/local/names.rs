@@ -2,6 +2,7 @@
 
 use crate::store::StoreResult;
 use remofile_protocol::digest::digest;
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{Dir, FileType};
@@ -14,6 +15,10 @@ use super::errors;
 const BESIDE_PREFIX: &[u8] = b".remofile-";
 /// How names of files end that live only as long as one upload.
 const TEMPORARY_SUFFIX: &str = ".temporary";
+/// How names of partials end.
+const PARTIAL_SUFFIX: &str = ".partial";
+/// How names end of what tells whose a partial is.
+const INFO_SUFFIX: &str = ".info";
 /// Hexadecimal digits in a name that the store made.
 const DIGITS: usize = 32;
 
@@ -78,9 +83,38 @@ fn text(bytes: &[u8], item: Item) -> &[u8] {
     &bytes[start..start + usize::from(item.length)]
 }
 
-/// The name of the partial of an upload: the same upload tried again gets the same name.
-pub(super) fn partial_name(identity: &str) -> String {
-    format!("{}.partial", hexadecimal(identity.as_bytes()))
+/// The names of a partial in the staging directory: every destination has one.
+pub(super) struct PartialNames {
+    /// Of the file with the bytes.
+    pub(super) bytes: String,
+    /// Of the companion that says whose bytes they are.
+    pub(super) info: String,
+}
+
+impl PartialNames {
+    pub(super) fn of(path: &RemotePath) -> Self {
+        Self::with(&hexadecimal(path.as_str().as_bytes()))
+    }
+
+    /// The names of a partial, from the first of them.
+    pub(super) fn from_bytes(name: &[u8]) -> Option<Self> {
+        digits_before(name, PARTIAL_SUFFIX).map(Self::with)
+    }
+
+    /// The names of a partial, from the second of them.
+    pub(super) fn from_info(name: &[u8]) -> Option<Self> {
+        digits_before(name, INFO_SUFFIX).map(Self::with)
+    }
+
+    fn with(digits: &str) -> Self {
+        Self { bytes: format!("{digits}{PARTIAL_SUFFIX}"), info: format!("{digits}{INFO_SUFFIX}") }
+    }
+}
+
+fn digits_before<'name>(name: &'name [u8], suffix: &str) -> Option<&'name str> {
+    let digits = std::str::from_utf8(name.strip_suffix(suffix.as_bytes())?).ok()?;
+    let is_ours = digits.len() == DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_ours.then_some(digits)
 }
 
 /// A name that no other file in the staging directory has.
@@ -121,9 +155,16 @@ mod tests {
     }
 
     #[test]
-    fn the_same_upload_has_the_same_partial() {
-        assert_eq!(partial_name("/a 1"), partial_name("/a 1"));
-        assert_ne!(partial_name("/a 1"), partial_name("/a 2"));
-        assert_eq!(partial_name("/a 1").len(), "0123456789abcdef0123456789abcdef.partial".len());
+    fn the_names_of_a_partial_are_known_again() {
+        let names = PartialNames::of(&RemotePath::root());
+        assert_eq!(names.bytes.len(), "0123456789abcdef0123456789abcdef.partial".len());
+        for found in [PartialNames::from_bytes(names.bytes.as_bytes()), PartialNames::from_info(names.info.as_bytes())]
+        {
+            let found = found.unwrap();
+            assert_eq!((&found.bytes, &found.info), (&names.bytes, &names.info));
+        }
+        for other in ["x.partial", ".partial", &names.info, &names.bytes.to_uppercase(), &format!("0{}", names.bytes)] {
+            assert!(PartialNames::from_bytes(other.as_bytes()).is_none(), "{other}");
+        }
     }
 }

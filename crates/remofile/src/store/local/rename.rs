@@ -1,8 +1,8 @@
 //! Renames within the root.
 
+use super::naming::rename_without_replacing;
 use super::resolve::{self, Place};
 use super::source::kind_of;
-use super::stage::rename_without_replacing;
 use super::{Shared, errors};
 use crate::store::StoreResult;
 use remofile_protocol::path::{FileName, RemotePath};

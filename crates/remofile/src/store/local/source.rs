@@ -32,7 +32,11 @@ impl LocalSource {
         if entry.kind != Kind::File {
             return Err(Failure::new(ErrorCode::NotAFile));
         }
-        Ok(Self { file, entry, version: Version::of(&stat) })
+        Ok(Self::of(file, entry, &stat))
+    }
+
+    pub(super) fn of(file: OwnedFd, entry: Entry, stat: &Stat) -> Self {
+        Self { file, entry, version: Version::of(stat) }
     }
 }
 
@@ -72,9 +76,14 @@ impl Version {
             size: stat.st_size,
             inode: stat.st_ino,
             modified: Timestamp::new(stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
-            changed: Timestamp::new(stat.st_ctime, nanoseconds(stat.st_ctime_nsec)),
+            changed: changed(stat),
         }
     }
+}
+
+/// When a file was last written to or changed otherwise.
+pub(super) fn changed(stat: &Stat) -> Timestamp {
+    Timestamp::new(stat.st_ctime, nanoseconds(stat.st_ctime_nsec))
 }
 
 /// What a path names, links followed where they lead to something in the root.

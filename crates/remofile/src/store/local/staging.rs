@@ -4,18 +4,19 @@
 //! do the same in the same root: whoever finds it removed under their hands makes it again. A file in
 //! it is locked (`flock`) by who writes it, so that no two write one and none in use expires.
 
-use super::names::Names;
 use super::{STAGING_NAME, Shared, errors, resolve};
 use crate::store::StoreResult;
-use remofile_protocol::wire::ErrorCode;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How often a directory or partial that vanishes while it is opened is tried again.
 const ATTEMPTS: usize = 16;
+
+/// How often a file that is locked is tried again, as its holder may be looking only.
+const LOOKERS_AWAITED: usize = 3;
 
 /// The open staging directory; the last holder removes it if it is empty.
 pub(super) struct Staging {
@@ -51,90 +52,68 @@ pub(super) fn make_in<T>(
     Err(Errno::NOENT)
 }
 
-/// Opens the partial of a given name, emptied; `None` where somebody else is writing it.
-pub(super) fn open_partial(staging: BorrowedFd<'_>, name: &str) -> Result<Option<OwnedFd>, Errno> {
-    let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+/// Opens the partial of a given name for writing, as it is; with `OFlags::CREATE` it is made where there
+/// is none. `None` where somebody else is writing it.
+pub(super) fn open_partial(staging: BorrowedFd<'_>, name: &str, create: OFlags) -> Result<Option<OwnedFd>, Errno> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | create;
     for _ in 0..ATTEMPTS {
         let file = rustix::fs::openat(staging, name, flags, Mode::from_raw_mode(0o666))?;
-        if !lock(&file)? {
+        if !lock_patiently(&file)? {
             return Ok(None);
         }
-        let (held, named) = (rustix::fs::fstat(&file)?, rustix::fs::statat(staging, name, AtFlags::SYMLINK_NOFOLLOW));
-        match named {
-            // Somebody committed or removed it before it was locked: it is not ours any more.
-            Ok(named) if (named.st_dev, named.st_ino) != (held.st_dev, held.st_ino) => {}
-            Err(Errno::NOENT) => {}
-            // A crash came between committing it by a second name and removing the first.
-            Ok(named) if named.st_nlink > 1 => rustix::fs::unlinkat(staging, name, AtFlags::empty())?,
-            Ok(_) => {
-                rustix::fs::ftruncate(&file, 0)?;
-                return Ok(Some(file));
-            }
-            Err(errno) => return Err(errno),
+        let stat = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Errno::INVAL);
         }
+        if !is_still_named(staging, name, &stat)? {
+            continue; // Somebody committed or removed it before it was locked: it is not ours any more.
+        }
+        if stat.st_nlink == 1 {
+            return Ok(Some(file));
+        }
+        // A crash came between committing it by a second name and removing the first.
+        rustix::fs::unlinkat(staging, name, AtFlags::empty())?;
     }
     Ok(None)
+}
+
+/// Whether a name still leads to a file that was opened by it.
+pub(super) fn is_still_named<P: rustix::path::Arg>(
+    staging: BorrowedFd<'_>,
+    name: P,
+    held: &Stat,
+) -> Result<bool, Errno> {
+    match rustix::fs::statat(staging, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(named) => Ok((named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Creates a file that nobody has yet.
 pub(super) fn create_locked(directory: BorrowedFd<'_>, name: &str, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(mode as _))?;
-    // Only `expire` looks for this lock; a file system without locks is served all the same.
+    // Only who removes old files looks for this lock; a file system without locks is served all the same.
     let _ = lock(&file);
     Ok(file)
 }
 
-/// Removes the files in the staging directory that are older than that and in nobody's hands.
-pub(super) fn expire(shared: &Arc<Shared>, older_than: Duration) -> StoreResult<u64> {
-    if shared.options.read_only || !exists(shared) {
-        return Ok(0);
-    }
-    let staging = match hold(shared) {
-        Ok(staging) => staging,
+/// Opens the staging directory where there is one that is ours alone, and changes nothing.
+pub(super) fn look(shared: &Shared) -> StoreResult<Option<OwnedFd>> {
+    let opened = resolve::open_one(shared.root.as_fd(), STAGING_NAME.as_bytes(), resolve::READABLE);
+    match opened.and_then(|directory| refuse_foreign(&directory).map(|()| directory)) {
+        Ok(directory) => Ok(Some(directory)),
         // It is no directory, or not ours alone: nothing of ours is in it.
-        Err(Errno::NOTDIR | Errno::LOOP | Errno::PERM) => return Ok(0),
-        Err(errno) => return Err(errors::failure(errno)),
-    };
-    let names = Names::read(staging.directory())?;
-    let mut removed = 0;
-    for index in 0.. {
-        let Some((name, _)) = names.at(index) else { break };
-        match expire_one(staging.directory(), name, older_than) {
-            Ok(is_removed) => removed += u64::from(is_removed),
-            Err(failure) if failure.code == ErrorCode::NotFound => {}
-            Err(failure) => return Err(failure),
-        }
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::PERM) => Ok(None),
+        Err(errno) => Err(errors::failure(errno)),
     }
-    Ok(removed)
 }
 
-fn expire_one(staging: BorrowedFd<'_>, name: &[u8], older_than: Duration) -> StoreResult<bool> {
-    let stat = rustix::fs::statat(staging, name, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)?;
-    let file_type = FileType::from_raw_mode(stat.st_mode);
-    // The time of the last change of any kind: the time of modification may be the source's already.
-    if file_type == FileType::Directory || age(stat.st_ctime) < older_than {
-        return Ok(false);
-    }
-    if file_type == FileType::RegularFile {
-        let file = resolve::open_one(staging, name, OFlags::RDONLY | OFlags::NONBLOCK).map_err(errors::failure)?;
-        if !lock(&file).unwrap_or(true) {
-            return Ok(false);
-        }
-        rustix::fs::unlinkat(staging, name, AtFlags::empty()).map_err(errors::failure)?;
-        return Ok(true);
-    }
-    rustix::fs::unlinkat(staging, name, AtFlags::empty()).map_err(errors::failure)?;
-    Ok(true)
-}
-
-fn age(seconds: i64) -> Duration {
-    let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    SystemTime::now().duration_since(changed).unwrap_or_default()
-}
-
-fn exists(shared: &Shared) -> bool {
-    rustix::fs::statat(&shared.root, STAGING_NAME, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+/// As [`look`], to change something in it; the directory is removed if nothing is left.
+pub(super) fn find(shared: &Arc<Shared>) -> StoreResult<Option<Arc<Staging>>> {
+    let found = look(shared)?;
+    Ok(found.map(|directory| Arc::new(Staging { shared: Arc::clone(shared), directory })))
 }
 
 fn hold(shared: &Arc<Shared>) -> Result<Arc<Staging>, Errno> {
@@ -176,7 +155,18 @@ fn forget(shared: &Shared, staging: &Arc<Staging>) {
     }
 }
 
-fn lock(file: &OwnedFd) -> Result<bool, Errno> {
+/// As [`lock`], but waits for those who only look, which takes them no time.
+fn lock_patiently(file: &OwnedFd) -> Result<bool, Errno> {
+    for _ in 0..LOOKERS_AWAITED {
+        if lock(file)? {
+            return Ok(true);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    lock(file)
+}
+
+pub(super) fn lock(file: &OwnedFd) -> Result<bool, Errno> {
     match resolve::retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)) {
         Ok(()) => Ok(true),
         Err(Errno::WOULDBLOCK) => Ok(false),

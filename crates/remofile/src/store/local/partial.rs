@@ -1,0 +1,183 @@
+//! Partials: what interrupted transfers left in the staging directory, to be continued.
+//!
+//! Every destination has one at most: a file with the bytes, and a companion that says which version
+//! of which file they belong to. The lock on the file with the bytes guards both. Who only looks takes a
+//! shared lock for a moment, and changes nothing.
+
+use super::info::{self, Info};
+use super::names::{Names, PartialNames};
+use super::source::{LocalSource, changed};
+use super::staging::{self, is_still_named};
+use super::{Shared, errors};
+use crate::store::{Partial, ResumeAt, Source, StoreResult};
+use remofile_protocol::digest::digest;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, FlockOperation, OFlags, SeekFrom, Stat};
+use rustix::io::Errno;
+use std::sync::Arc;
+
+/// More are not told of at once.
+const MOST_LISTED: usize = 10_000;
+
+/// Begins a partial anew; `None` where somebody else is writing it.
+pub(super) fn begin(staging: BorrowedFd<'_>, names: &PartialNames, info: &Info) -> Result<Option<OwnedFd>, Errno> {
+    let Some(file) = staging::open_partial(staging, &names.bytes, OFlags::CREATE)? else {
+        return Ok(None);
+    };
+    // Emptied first: whatever happens next, no byte is left that could be taken for one of another version.
+    let begun = rustix::fs::ftruncate(&file, 0).and_then(|()| info::write(staging, names, info));
+    if let Err(errno) = begun {
+        let _ = remove_files(staging, names);
+        return Err(errno);
+    }
+    Ok(Some(file))
+}
+
+/// Opens a partial to go on at an offset, and cuts off what is beyond; `None` where it is not what it was.
+pub(super) fn reopen(
+    staging: BorrowedFd<'_>,
+    names: &PartialNames,
+    info: &Info,
+    at: ResumeAt,
+) -> Result<Option<OwnedFd>, Errno> {
+    let file = match staging::open_partial(staging, &names.bytes, OFlags::empty()) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(None),
+        Err(errno) if is_no_partial(errno) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    let stat = rustix::fs::fstat(&file)?;
+    let is_same = version(&stat) == at.version
+        && length(&stat) >= at.offset
+        && at.offset <= info.size
+        && info::read(staging, names)?.as_ref() == Some(info);
+    if !is_same {
+        return Ok(None);
+    }
+    if length(&stat) != at.offset {
+        rustix::fs::ftruncate(&file, at.offset)?;
+    }
+    rustix::fs::seek(&file, SeekFrom::Start(at.offset))?;
+    Ok(Some(file))
+}
+
+/// Lists the partials that nobody is writing to.
+pub(super) fn list(shared: &Shared) -> StoreResult<Vec<Partial>> {
+    let Some(staging) = staging::look(shared)? else {
+        return Ok(Vec::new());
+    };
+    let names = Names::read(staging.as_fd())?;
+    let mut partials = Vec::new();
+    for index in 0.. {
+        let Some((name, _)) = names.at(index) else { break };
+        let Some(names) = PartialNames::from_bytes(name) else { continue };
+        match look_at(staging.as_fd(), &names) {
+            Ok(Some(seen)) => partials.push(seen.told()),
+            // Not to be seen, so not to be continued either.
+            Ok(None) => {}
+            Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(errors::failure(errno)),
+            Err(_) => {}
+        }
+        if partials.len() == MOST_LISTED {
+            break;
+        }
+    }
+    partials.sort_by(|left, right| left.path.cmp(&right.path));
+    Ok(partials)
+}
+
+/// Opens the bytes of a partial.
+pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+    let missing = || Failure::new(ErrorCode::NotFound);
+    let staging = staging::look(shared)?.ok_or_else(missing)?;
+    let seen = look_at(staging.as_fd(), &PartialNames::of(path)).map_err(errors::failure)?.ok_or_else(missing)?;
+    // Who reads it must not be in the way of who goes on with it, maybe the same.
+    let _ = rustix::fs::flock(&seen.file, FlockOperation::Unlock);
+    let entry = Entry {
+        path: path.clone(),
+        kind: Kind::File,
+        size: length(&seen.stat),
+        modified: seen.info.modified,
+        mode: Some(super::source::permissions(&seen.stat) & 0o777),
+    };
+    Ok(Box::new(LocalSource::of(seen.file, entry, &seen.stat)))
+}
+
+/// Removes the partial of a path; tells whether there was one that nobody writes.
+pub(super) fn remove(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<bool> {
+    shared.refuse_if_read_only()?;
+    let Some(staging) = staging::find(shared)? else {
+        return Ok(false);
+    };
+    let names = PartialNames::of(path);
+    match staging::open_partial(staging.directory(), &names.bytes, OFlags::empty()) {
+        // Locked until it is gone.
+        Ok(Some(_file)) => remove_files(staging.directory(), &names).map_err(errors::failure).map(|()| true),
+        Ok(None) => Ok(false),
+        Err(errno) if is_no_partial(errno) => Ok(false),
+        Err(errno) => Err(errors::failure(errno)),
+    }
+}
+
+/// Removes a partial that is locked by the caller. The companion goes first: the next who makes the file
+/// makes a companion too, which must stay.
+pub(super) fn remove_files(staging: BorrowedFd<'_>, names: &PartialNames) -> Result<(), Errno> {
+    // One that cannot be removed harms nobody: it fits no other bytes, and is replaced with them.
+    let _ = rustix::fs::unlinkat(staging, &names.info, AtFlags::empty());
+    rustix::fs::unlinkat(staging, &names.bytes, AtFlags::empty())
+}
+
+/// A partial that was looked at, under a shared lock.
+struct Seen {
+    file: OwnedFd,
+    stat: Stat,
+    info: Info,
+}
+
+impl Seen {
+    fn told(self) -> Partial {
+        Partial {
+            path: self.info.path,
+            size: self.info.size,
+            modified: self.info.modified,
+            received: length(&self.stat),
+            touched: changed(&self.stat),
+            version: version(&self.stat),
+        }
+    }
+}
+
+fn look_at(staging: BorrowedFd<'_>, names: &PartialNames) -> Result<Option<Seen>, Errno> {
+    let Some(file) = info::open_regular(staging, &names.bytes)? else {
+        return Ok(None);
+    };
+    // Any other answer: there are no locks here, so nobody makes partials.
+    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK) {
+        return Ok(None);
+    }
+    let stat = rustix::fs::fstat(&file)?;
+    let is_ours = stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1;
+    if !is_ours || !is_still_named(staging, &names.bytes, &stat)? {
+        return Ok(None);
+    }
+    let info = info::read(staging, names)?.filter(|info| length(&stat) <= info.size);
+    Ok(info.map(|info| Seen { file, stat, info }))
+}
+
+/// Whether an attempt to open a partial says that there is none.
+fn is_no_partial(errno: Errno) -> bool {
+    matches!(errno, Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::INVAL)
+}
+
+fn length(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_size).unwrap_or(0)
+}
+
+/// Changes whenever the partial is written to.
+fn version(stat: &Stat) -> u128 {
+    let changed = changed(stat);
+    let told = format!("{} {} {} {}", stat.st_ino, changed.seconds(), changed.nanoseconds(), stat.st_size);
+    u128::from_be_bytes(digest(told.as_bytes()))
+}

@@ -1,0 +1,226 @@
+//! Files that are written now and become visible later.
+
+use super::names::PartialNames;
+use super::naming::{link_unnamed, rename_without_replacing};
+use super::source::permissions;
+use super::stage::{Held, NOTHING_OBSERVED};
+use super::staging::Staging;
+use super::{errors, resolve};
+use crate::store::{StagePlan, Staged, StoreResult};
+use remofile_protocol::path::FileName;
+use remofile_protocol::wire::{ErrorCode, Failure, Timestamp};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, Mode, SeekFrom, Timespec, Timestamps, UTIME_OMIT};
+use rustix::io::Errno;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// With `Fsync::Each`, a file is flushed on the way, too: one flush of a large file in the end would take
+/// longer than a peer waits for a word.
+const FLUSH_EVERY_BYTES: u64 = 32 * 1024 * 1024;
+
+/// A file that is not visible yet.
+pub(super) struct StagedFile {
+    pub(super) held: Arc<Held>,
+    pub(super) name: FileName,
+    pub(super) replace: bool,
+    pub(super) modified: Option<Timestamp>,
+    pub(super) file: OwnedFd,
+    pub(super) whereabouts: Whereabouts,
+    /// Where the next byte goes.
+    pub(super) length: u64,
+    /// Bytes written since the file was last flushed.
+    pub(super) unflushed: u64,
+}
+
+/// Where the bytes of a staged file are.
+pub(super) enum Whereabouts {
+    /// Nowhere that has a name.
+    Unnamed,
+    /// In the staging directory, if that was held, or else beside the destination.
+    Named { staging: Option<Arc<Staging>>, name: String },
+    /// In the staging directory, where a later attempt finds them.
+    Partial { staging: Arc<Staging>, names: PartialNames },
+    /// Visible, or kept: nothing is left to be removed.
+    Settled,
+}
+
+impl StagedFile {
+    /// Corrects what the umask or the directory made of the mode.
+    pub(super) fn apply_mode(&self, plan: &StagePlan) -> StoreResult<()> {
+        let got = self.mode_got(self.held.asked_mode(plan))?;
+        let wanted = self.held.exact_mode(plan).unwrap_or(got & 0o666 | 0o600);
+        if got == wanted {
+            return Ok(());
+        }
+        rustix::fs::fchmod(&self.file, Mode::from_raw_mode(wanted as _)).map_err(errors::failure)
+    }
+
+    /// The mode the file came into being with. Unnamed files of one directory are made alike, so that
+    /// the first tells for those after it.
+    fn mode_got(&self, asked: u32) -> StoreResult<u32> {
+        let is_fresh = matches!(self.whereabouts, Whereabouts::Unnamed);
+        let observed = self.held.observed_mode.load(Ordering::Relaxed);
+        if is_fresh && observed != NOTHING_OBSERVED && observed >> 32 == u64::from(asked) {
+            return Ok(observed as u32);
+        }
+        let got = permissions(&rustix::fs::fstat(&self.file).map_err(errors::failure)?);
+        if is_fresh {
+            self.held.observed_mode.store(u64::from(asked) << 32 | u64::from(got), Ordering::Relaxed);
+        }
+        Ok(got)
+    }
+
+    fn apply_time(&self) -> StoreResult<()> {
+        let Some(modified) = self.modified else {
+            return Ok(());
+        };
+        let times = Timestamps {
+            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
+            last_modification: Timespec { tv_sec: modified.seconds(), tv_nsec: modified.nanoseconds().into() },
+        };
+        rustix::fs::futimens(&self.file, &times).map_err(errors::failure)
+    }
+
+    /// Gives the file its name; whatever happens, no other name of it is left.
+    fn settle(&mut self) -> StoreResult<()> {
+        self.forget_info();
+        if let Whereabouts::Unnamed = self.whereabouts {
+            match link_unnamed(&self.file, self.held.directory(), self.name.as_str()) {
+                Err(Errno::EXIST) if self.replace => self.name_temporarily()?,
+                Err(errno) => return Err(self.naming_failure(errno)),
+                Ok(()) => {
+                    self.whereabouts = Whereabouts::Settled;
+                    return Ok(());
+                }
+            }
+        }
+        self.rename_into_place().map_err(|errno| self.naming_failure(errno))?;
+        self.whereabouts = Whereabouts::Settled;
+        Ok(())
+    }
+
+    /// Before the bytes get another name: an information is never found without its bytes, nor with others.
+    fn forget_info(&self) {
+        if let Whereabouts::Partial { staging, names } = &self.whereabouts {
+            // What cannot be removed now, expires.
+            let _ = rustix::fs::unlinkat(staging.directory(), &names.info, AtFlags::empty());
+        }
+    }
+
+    fn name_temporarily(&mut self) -> StoreResult<()> {
+        let made = self.held.make_temporary(|directory, name| link_unnamed(&self.file, directory, name));
+        let (staging, name, ()) = made.map_err(errors::failure)?;
+        self.whereabouts = Whereabouts::Named { staging, name };
+        Ok(())
+    }
+
+    fn rename_into_place(&self) -> Result<(), Errno> {
+        let Some((from, temporary)) = self.named() else {
+            return Ok(());
+        };
+        let (to, name) = (self.held.directory(), self.name.as_str());
+        if self.replace {
+            return rustix::fs::renameat(from, temporary, to, name);
+        }
+        match rename_without_replacing(from, temporary, to, name) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                rustix::fs::linkat(from, temporary, to, name, AtFlags::empty())?;
+                rustix::fs::unlinkat(from, temporary, AtFlags::empty())
+            }
+            result => result,
+        }
+    }
+
+    fn named(&self) -> Option<(BorrowedFd<'_>, &str)> {
+        match &self.whereabouts {
+            Whereabouts::Named { staging: Some(staging), name } => Some((staging.directory(), name)),
+            Whereabouts::Named { staging: None, name } => Some((self.held.directory(), name)),
+            Whereabouts::Partial { staging, names } => Some((staging.directory(), &names.bytes)),
+            Whereabouts::Unnamed | Whereabouts::Settled => None,
+        }
+    }
+
+    fn write_zeros(&mut self, mut bytes: u64) -> StoreResult<()> {
+        let zeros = vec![0; 64 * 1024];
+        while bytes > 0 {
+            let part = zeros.len().min(usize::try_from(bytes).unwrap_or(usize::MAX));
+            self.write(&zeros[..part])?;
+            bytes -= part as u64;
+        }
+        Ok(())
+    }
+
+    fn naming_failure(&self, errno: Errno) -> Failure {
+        match errno {
+            Errno::EXIST | Errno::ISDIR => self
+                .held
+                .refuse_taken(&self.name, self.replace)
+                .err()
+                .unwrap_or_else(|| Failure::new(ErrorCode::AlreadyExists)),
+            _ => errors::failure(errno),
+        }
+    }
+}
+
+impl Staged for StagedFile {
+    fn write(&mut self, mut bytes: &[u8]) -> StoreResult<()> {
+        self.unflushed += bytes.len() as u64;
+        while !bytes.is_empty() {
+            match resolve::retry(|| rustix::io::write(&self.file, bytes)) {
+                Ok(0) => return Err(Failure::new(ErrorCode::DiskFailure).because("nothing more could be written")),
+                Ok(count) => {
+                    self.length += count as u64;
+                    bytes = &bytes[count..];
+                }
+                Err(errno) => return Err(errors::failure(errno)),
+            }
+        }
+        if self.unflushed >= FLUSH_EVERY_BYTES && self.held.is_durable_at_once() {
+            self.unflushed = 0;
+            resolve::retry(|| rustix::fs::fdatasync(&self.file)).map_err(errors::failure)?;
+        }
+        Ok(())
+    }
+
+    fn write_hole(&mut self, bytes: u64) -> StoreResult<()> {
+        let end = self.length.checked_add(bytes).filter(|&end| i64::try_from(end).is_ok());
+        let end = end.ok_or_else(|| Failure::new(ErrorCode::FileTooLarge))?;
+        // The length is right at once: an interruption after a hole keeps it.
+        match resolve::retry(|| rustix::fs::ftruncate(&self.file, end)) {
+            Ok(()) => {}
+            // A file system that cannot lengthen a file so.
+            Err(Errno::PERM | Errno::OPNOTSUPP) => return self.write_zeros(bytes),
+            Err(errno) => return Err(errors::failure(errno)),
+        }
+        rustix::fs::seek(&self.file, SeekFrom::Start(end)).map_err(errors::failure)?;
+        self.length = end;
+        Ok(())
+    }
+
+    fn commit(mut self: Box<Self>) -> StoreResult<()> {
+        self.apply_time()?;
+        let is_durable = self.held.is_durable_at_once();
+        if is_durable {
+            resolve::retry(|| rustix::fs::fsync(&self.file)).map_err(errors::failure)?;
+        }
+        self.settle()?;
+        if is_durable { super::flush_names(self.held.directory()) } else { Ok(()) }
+    }
+
+    fn keep(mut self: Box<Self>) {
+        if let Whereabouts::Partial { .. } = self.whereabouts {
+            self.whereabouts = Whereabouts::Settled;
+        }
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        self.forget_info();
+        if let Some((directory, name)) = self.named() {
+            // What cannot be removed now, expires.
+            let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+        }
+    }
+}

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 /// A local file or directory that a user named.
 pub struct Located {
-    /// A store rooted where it is.
+    /// A store rooted at it, if it is a directory, so that no link leads out of what was named; or else
+    /// at the directory it is in.
     pub store: Arc<dyn Store>,
     /// Its path there.
     pub path: RemotePath,
@@ -30,12 +31,13 @@ pub fn locate(source: &Path) -> StoreResult<Located> {
     else {
         return Err(Failure::new(ErrorCode::InvalidName).because("the root of the file system has no name"));
     };
-    let store = LocalStore::open(parent, StoreOptions::default())?;
-    Ok(Located {
-        store: Arc::new(store),
-        path: RemotePath::root().child(&FileName::from_bytes(own_name.as_bytes())?)?,
-        name: FileName::from_bytes(named.as_bytes())?,
-    })
+    let (root, path) = if real.is_dir() {
+        (real.as_path(), RemotePath::root())
+    } else {
+        (parent, RemotePath::root().child(&FileName::from_bytes(own_name.as_bytes())?)?)
+    };
+    let store = LocalStore::open(root, StoreOptions::default())?;
+    Ok(Located { store: Arc::new(store), path, name: FileName::from_bytes(named.as_bytes())? })
 }
 
 fn io_failure(error: &io::Error) -> Failure {

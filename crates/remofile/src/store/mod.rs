@@ -115,6 +115,9 @@ pub trait Store: Send + Sync {
 pub trait Walk: Send {
     /// The next element; `None` at the end.
     fn next(&mut self) -> Option<Listed>;
+
+    /// Leaves out what is in the directory that came last, in a recursive walk.
+    fn skip_directory(&mut self);
 }
 
 /// A regular file that is being read.
@@ -128,11 +131,27 @@ pub trait Source: Send {
     /// `disk-failure`, ...
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize>;
 
+    /// What begins at `offset`: bytes until the end of the extent, which is the end of the file at
+    /// most. Where the file system cannot tell, everything is data.
+    ///
+    /// # Errors
+    /// `disk-failure`, ...
+    fn extent_at(&self, offset: u64) -> StoreResult<Extent>;
+
     /// Whether size and times are still those of the moment it was opened.
     ///
     /// # Errors
     /// `disk-failure`, ...
     fn is_unchanged(&self) -> StoreResult<bool>;
+}
+
+/// A part of a file that is of one kind, by its length; never empty but at the end of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Bytes to be read; 0 at or after the end of the file.
+    Data(u64),
+    /// Zeros that take no room on the disk.
+    Hole(u64),
 }
 
 /// A directory that files are staged in. Keeps the directory open.

@@ -7,6 +7,7 @@ mod full;
 mod jail;
 mod model;
 mod partials;
+mod sparse;
 mod stage;
 mod support;
 mod tree;

@@ -1,7 +1,7 @@
 //! Trees: listing, making, renaming and removing.
 
-use super::support::{Tree, code, create, names_in, path};
-use remofile::store::{RemovalProgress, Store};
+use super::support::{Tree, code, create, name, names_in, path};
+use remofile::store::{RemovalProgress, Store, locate};
 use remofile_protocol::wire::{ErrorCode, Kind, Listed, Timestamp};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -31,6 +31,35 @@ fn a_walk_that_is_not_recursive_stays_in_its_directory() {
     assert_eq!((entry.path, entry.kind, entry.size), (path("/d"), Kind::Directory, 0));
     assert!(walk.next().is_none());
     assert!(walk.next().is_none());
+}
+
+#[test]
+fn directories_are_left_out_of_a_walk_at_any_depth() {
+    let tree = Tree::new();
+    std::fs::create_dir_all(tree.local("a/b/c/d")).unwrap();
+    std::fs::create_dir_all(tree.local("e")).unwrap();
+    for text in ["a/b/c/file", "a/b/file", "a/file", "e/file", "file"] {
+        std::fs::write(tree.local(text), "").unwrap();
+    }
+    let listed_without = |skipped: &str| {
+        let mut walk = tree.store.walk(&path("/"), true).unwrap();
+        let mut listed = Vec::new();
+        while let Some(Listed::Entry(entry)) = walk.next() {
+            if entry.path.as_str() == skipped {
+                walk.skip_directory();
+            }
+            listed.push(entry.path.to_string());
+        }
+        listed
+    };
+    let all = tree.list("/");
+    assert_eq!(listed_without("/file"), all);
+    assert_eq!(listed_without("/a/b/c/file"), all);
+    for skipped in ["/a", "/a/b", "/a/b/c", "/a/b/c/d", "/e"] {
+        let below = format!("{skipped}/");
+        let expected: Vec<_> = all.iter().filter(|text| !text.starts_with(&below)).cloned().collect();
+        assert_eq!(listed_without(skipped), expected);
+    }
 }
 
 #[test]
@@ -242,4 +271,24 @@ fn a_path_below_a_file_is_told_as_such() {
     assert_eq!(code(tree.store.stat(&below)), Some(ErrorCode::NotADirectory));
     assert_eq!(code(tree.store.open(&below)), Some(ErrorCode::NotADirectory));
     assert_eq!(code(tree.store.directory(&path("/file"))), Some(ErrorCode::NotADirectory));
+}
+
+#[test]
+fn a_directory_that_is_named_is_a_root_of_its_own() {
+    let tree = Tree::new();
+    std::fs::create_dir(tree.local("d")).unwrap();
+    std::fs::write(tree.local("d/inside"), "inside").unwrap();
+    std::fs::write(tree.local("beside"), "beside").unwrap();
+    symlink("../beside", tree.local("d/out")).unwrap();
+    symlink("d", tree.local("link")).unwrap();
+    for named in ["d", "link"] {
+        let located = locate(&tree.local(named)).unwrap();
+        assert_eq!((located.path.as_str(), located.name), ("/", name(named)));
+        assert!(located.store.open(&path("/inside")).is_ok());
+        assert_eq!(code(located.store.open(&path("/out"))), Some(ErrorCode::OutsideRoot));
+    }
+    let located = locate(&tree.local("beside")).unwrap();
+    assert_eq!((located.path.as_str(), located.name), ("/beside", name("beside")));
+    assert_eq!(code(located.store.open(&located.path)), None);
+    assert_eq!(code(locate(&tree.local("missing"))), Some(ErrorCode::NotFound));
 }

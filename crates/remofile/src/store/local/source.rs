@@ -1,11 +1,12 @@
 //! Regular files that are read.
 
 use super::{errors, resolve};
-use crate::store::{Source, StoreResult};
+use crate::store::{Extent, Source, StoreResult};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, FileType, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, OFlags, SeekFrom, Stat};
+use rustix::io::Errno;
 
 /// An open regular file.
 pub(super) struct LocalSource {
@@ -64,9 +65,39 @@ impl Source for LocalSource {
         Ok(filled)
     }
 
+    fn extent_at(&self, offset: u64) -> StoreResult<Extent> {
+        let rest = self.entry.size.saturating_sub(offset);
+        if rest == 0 {
+            return Ok(Extent::Data(0));
+        }
+        let data = match rustix::fs::seek(&self.file, SeekFrom::Data(offset)) {
+            Ok(data) => data,
+            // No data from here on.
+            Err(Errno::NXIO) => return Ok(Extent::Hole(rest)),
+            Err(errno) => return data_if_unknown(errno, rest),
+        };
+        if data > offset {
+            return Ok(Extent::Hole(rest.min(data - offset)));
+        }
+        match rustix::fs::seek(&self.file, SeekFrom::Hole(offset)) {
+            Ok(hole) if hole > offset => Ok(Extent::Data(rest.min(hole - offset))),
+            // It became shorter, or changes right now; who reads it finds out.
+            Ok(_) | Err(Errno::NXIO) => Ok(Extent::Data(rest)),
+            Err(errno) => data_if_unknown(errno, rest),
+        }
+    }
+
     fn is_unchanged(&self) -> StoreResult<bool> {
         let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
         Ok(self.version == Version::of(&stat))
+    }
+}
+
+/// Everything is data where the file system does not know of holes.
+fn data_if_unknown(errno: Errno, rest: u64) -> StoreResult<Extent> {
+    match errno {
+        Errno::INVAL | Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS => Ok(Extent::Data(rest)),
+        _ => Err(errors::failure(errno)),
     }
 }
 

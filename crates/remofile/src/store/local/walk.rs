@@ -126,6 +126,10 @@ impl Walk for LocalWalk {
             }
         }
     }
+
+    fn skip_directory(&mut self) {
+        self.ahead = None;
+    }
 }
 
 fn unless_vanished(failure: Failure, path: &RemotePath) -> Step {

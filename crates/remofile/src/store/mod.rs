@@ -83,6 +83,35 @@ pub trait Store: Send + Sync {
     /// `already-exists`, `into-itself`, `cross-device`, `not-found`, ...
     fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()>;
 
+    /// Tells what a symbolic link says; the last name is not followed.
+    ///
+    /// # Errors
+    /// `bad-request` if it is no link, `other` if its target is no UTF-8 or has control characters,
+    /// `not-found`, ...
+    fn read_link(&self, path: &RemotePath) -> StoreResult<String>;
+
+    /// Makes a symbolic link, atomically. With `replace` it takes the place of a file or link, never of
+    /// a directory.
+    ///
+    /// # Errors
+    /// `outside-root` for a target that is absolute, that climbs above the root (its names counted
+    /// from the directory the link is in) or leads into the staging directory; `invalid-name` for one
+    /// that is empty, has control characters or is longer than 4095 bytes; `already-exists`, ...
+    fn make_link(&self, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()>;
+
+    /// Sets the permission bits (0o777) of a file or directory, whatever they shut out. The last name is
+    /// not followed; what a directory hands on to new files (setgid, sticky) stays as it is.
+    ///
+    /// # Errors
+    /// `not-a-file` for links and special files, `bad-request` for the root itself, `not-found`, ...
+    fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()>;
+
+    /// A number that two paths share exactly if they lead to one file or directory, links followed.
+    ///
+    /// # Errors
+    /// `not-found` or `outside-root` for a link that leads nowhere or out, ...
+    fn identity(&self, path: &RemotePath) -> StoreResult<u128>;
+
     /// What interrupted transfers left and nobody is writing to now, sorted by path; 10,000 at most.
     /// What does not make sense is left out.
     ///

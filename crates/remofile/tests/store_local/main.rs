@@ -5,6 +5,7 @@
 mod deep;
 mod full;
 mod jail;
+mod links;
 mod model;
 mod partials;
 mod sparse;

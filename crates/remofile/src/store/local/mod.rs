@@ -3,12 +3,14 @@
 //! Files: `resolve` leads from paths to descriptors and is the jail; `staging` keeps the hidden
 //! directory of unfinished files, `stage` finds a place for them, `staged` writes and commits them;
 //! `partial` and `info` are what is kept of them for a later attempt, and `expire` ends that; `make`,
-//! `rename` (with `naming`) and `remove` are the other changes; `walk` and `source` read; `trail` and
+//! `link`, `attributes`, `rename` (with `naming`) and `remove` are the other changes; `walk` and `source` read; `trail` and
 //! `names` serve deep and wide trees; `errors` is the one table from the system's errors to ours.
 
+mod attributes;
 mod errors;
 mod expire;
 mod info;
+mod link;
 mod make;
 mod names;
 mod naming;
@@ -155,6 +157,22 @@ impl Store for LocalStore {
 
     fn remove_partial(&self, path: &RemotePath) -> StoreResult<bool> {
         partial::remove(&self.shared, path)
+    }
+
+    fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
+        link::read(&self.shared, path)
+    }
+
+    fn make_link(&self, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
+        link::make(&self.shared, path, target, replace)
+    }
+
+    fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
+        attributes::set_mode(&self.shared, path, mode)
+    }
+
+    fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
+        attributes::identity(&self.shared, path)
     }
 
     fn sync(&self) -> StoreResult<()> {

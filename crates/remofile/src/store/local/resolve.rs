@@ -97,6 +97,15 @@ pub(super) fn stat_target(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResul
     .map_err(errors::failure)
 }
 
+/// The names from the root down to where a directory really is, without a link among them.
+pub(super) fn real_names(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Vec<u8>> {
+    let mut resolver = Resolver::new(root)?;
+    match resolver.advance(path)? {
+        None => Ok(resolver.names),
+        Some(_) => Err(Failure::new(ErrorCode::NotADirectory)),
+    }
+}
+
 /// Opens one name in a directory, without following it.
 pub(super) fn open_one(directory: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     debug_assert!(!name.contains(&b'/'));
@@ -198,6 +207,16 @@ impl<'root> Resolver<'root> {
     }
 
     fn run(mut self, path: &RemotePath) -> StoreResult<Found> {
+        let last = self.advance(path)?;
+        let place = Place { is_root: self.names.is_empty(), directory: self.directory };
+        Ok(match last {
+            Some(name) => Found::Named(place, name),
+            None => Found::Directory(place),
+        })
+    }
+
+    /// Goes as far as there are directories; gives the last name if it is no directory.
+    fn advance(&mut self, path: &RemotePath) -> StoreResult<Option<Vec<u8>>> {
         self.ahead = path.names().map(|name| name.as_bytes().to_vec()).collect();
         self.ahead.reverse();
         while let Some(name) = self.ahead.pop() {
@@ -216,7 +235,7 @@ impl<'root> Resolver<'root> {
                 },
             }
         }
-        Ok(Found::Directory(Place { is_root: self.names.is_empty(), directory: self.directory }))
+        Ok(None)
     }
 
     fn is_reserved(&self, name: &[u8]) -> bool {
@@ -262,12 +281,8 @@ impl<'root> Resolver<'root> {
     }
 
     /// Ends at a name that is neither directory nor link.
-    fn end_at(self, name: Vec<u8>) -> StoreResult<Found> {
-        if !self.ahead.is_empty() {
-            return Err(Failure::new(ErrorCode::NotADirectory));
-        }
-        let place = Place { is_root: self.names.is_empty(), directory: self.directory };
-        Ok(Found::Named(place, name))
+    fn end_at(&self, name: Vec<u8>) -> StoreResult<Option<Vec<u8>>> {
+        if self.ahead.is_empty() { Ok(Some(name)) } else { Err(Failure::new(ErrorCode::NotADirectory)) }
     }
 }
 

@@ -119,13 +119,7 @@ pub(super) fn changed(stat: &Stat) -> Timestamp {
 
 /// What a path names, links followed where they lead to something in the root.
 pub(super) fn stat(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Entry> {
-    if path.is_root() {
-        let stat = rustix::fs::fstat(root).map_err(errors::failure)?;
-        return Ok(entry_of(path.clone(), &stat));
-    }
-    let (place, name) = resolve::parent(root, path)?;
-    let itself = rustix::fs::statat(&place.directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW);
-    let itself = itself.map_err(errors::failure)?;
+    let itself = stat_itself(root, path)?;
     if kind_of(&itself) != Kind::Link {
         return Ok(entry_of(path.clone(), &itself));
     }
@@ -134,6 +128,20 @@ pub(super) fn stat(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Entry
         Err(failure) if leads_nowhere(failure.code) => Ok(entry_of(path.clone(), &itself)),
         Err(failure) => Err(failure),
     }
+}
+
+/// What a path leads to, whatever links are on the way; a failure where they lead nowhere.
+pub(super) fn stat_followed(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Stat> {
+    let itself = stat_itself(root, path)?;
+    if kind_of(&itself) == Kind::Link { resolve::stat_target(root, path) } else { Ok(itself) }
+}
+
+fn stat_itself(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Stat> {
+    if path.is_root() {
+        return rustix::fs::fstat(root).map_err(errors::failure);
+    }
+    let (place, name) = resolve::parent(root, path)?;
+    rustix::fs::statat(&place.directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
 }
 
 fn leads_nowhere(code: ErrorCode) -> bool {

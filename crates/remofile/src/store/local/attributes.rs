@@ -1,0 +1,102 @@
+//! What files and directories have beside their contents: permission bits, and an identity.
+
+use super::source::{self, kind_of, permissions};
+use super::{Shared, errors, resolve};
+use crate::store::StoreResult;
+use remofile_protocol::digest::digest;
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::wire::{ErrorCode, Failure, Kind};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+/// Sets the permission bits of a file or directory, never of what a link leads to.
+pub(super) fn set_mode(shared: &Shared, path: &RemotePath, mode: u32) -> StoreResult<()> {
+    shared.refuse_if_read_only()?;
+    let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
+    let directory = place.directory.as_fd();
+    // Looked at first: opening a device may do something.
+    let kind = super::remove::kind_at(directory, &name)?;
+    refuse_other(kind)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    match resolve::open_one(directory, name.as_str().as_bytes(), flags) {
+        Ok(file) => {
+            let wanted = wanted_mode(&file, mode)?;
+            rustix::fs::fchmod(&file, wanted).map_err(errors::failure)?;
+            if shared.fsync_each() {
+                resolve::retry(|| rustix::fs::fsync(&file)).map_err(errors::failure)?;
+            }
+            Ok(())
+        }
+        // Its owner may change what nobody may read.
+        Err(Errno::ACCESS) => set_mode_unread(directory, &name, mode),
+        Err(errno) => Err(errors::failure(errno)),
+    }
+}
+
+fn refuse_other(kind: Kind) -> StoreResult<()> {
+    match kind {
+        Kind::File | Kind::Directory => Ok(()),
+        Kind::Link | Kind::Special => Err(ErrorCode::NotAFile.into()),
+    }
+}
+
+/// The mode to set; what a directory hands on to what is made in it stays.
+fn wanted_mode(file: &OwnedFd, mode: u32) -> StoreResult<Mode> {
+    let stat = rustix::fs::fstat(file).map_err(errors::failure)?;
+    let kind = kind_of(&stat);
+    refuse_other(kind)?;
+    let handed_on = if kind == Kind::Directory { permissions(&stat) & 0o7000 } else { 0 };
+    Ok(Mode::from_raw_mode((mode & 0o777 | handed_on) as _))
+}
+
+/// By a descriptor that needs no permission to read, so that nothing can be exchanged on the way.
+#[cfg(target_os = "linux")]
+fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> StoreResult<()> {
+    use std::os::fd::AsRawFd;
+    let file = resolve::open_one(directory, name.as_str().as_bytes(), OFlags::PATH).map_err(errors::failure)?;
+    let wanted = wanted_mode(&file, mode)?;
+    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::chmodat(rustix::fs::CWD, own, wanted, rustix::fs::AtFlags::empty()).map_err(|errno| match errno {
+        // No such descriptor: it is `/proc` that is missing here, not the file.
+        Errno::NOENT => Failure::new(ErrorCode::PermissionDenied),
+        _ => errors::failure(errno),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> StoreResult<()> {
+    let wanted = Mode::from_raw_mode((mode & 0o777) as _);
+    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+    rustix::fs::chmodat(directory, name.as_str(), wanted, flags).map_err(errors::failure)
+}
+
+/// A number that two paths share if they lead to the same.
+pub(super) fn identity(shared: &Shared, path: &RemotePath) -> StoreResult<u128> {
+    let stat = source::stat_followed(shared.root.as_fd(), path)?;
+    Ok(number_of(&stat))
+}
+
+fn number_of(stat: &Stat) -> u128 {
+    u128::from_be_bytes(digest(format!("{} {}", stat.st_dev, stat.st_ino).as_bytes()))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rustix::fs::CWD;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_cannot_be_read_gets_its_mode_all_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = rustix::fs::openat(CWD, root.path(), resolve::READABLE, Mode::empty()).unwrap();
+        rustix::fs::mkdirat(&directory, "below", Mode::RWXU).unwrap();
+        rustix::fs::symlinkat("below", &directory, "link").unwrap();
+        let name = |text| FileName::parse(text, Default::default()).unwrap();
+        set_mode_unread(directory.as_fd(), &name("below"), 0o7751).unwrap();
+        assert_eq!(root.path().join("below").metadata().unwrap().permissions().mode() & 0o7777, 0o751);
+        let refused = set_mode_unread(directory.as_fd(), &name("link"), 0o777).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::NotAFile);
+    }
+}

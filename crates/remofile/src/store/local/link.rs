@@ -1,0 +1,132 @@
+//! Symbolic links: what they say, and new ones.
+
+use super::remove::kind_at;
+use super::stage::LocalDirectory;
+use super::{STAGING_NAME, Shared, errors, resolve};
+use crate::store::StoreResult;
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::wire::{ErrorCode, Failure, Kind};
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+use std::sync::Arc;
+
+/// What one system call takes, without its final NUL.
+const MOST_TARGET_BYTES: usize = 4095;
+
+/// What a link says.
+pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<String> {
+    let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
+    let target = match rustix::fs::readlinkat(&place.directory, name.as_str(), Vec::new()) {
+        Ok(target) => target.into_string(),
+        Err(Errno::INVAL) => return Err(Failure::new(ErrorCode::BadRequest).because("it is not a symbolic link")),
+        Err(errno) => return Err(errors::failure(errno)),
+    };
+    let unspeakable = "the target of the symbolic link is no UTF-8, or has control characters";
+    match target {
+        Ok(target) if !target.chars().any(char::is_control) => Ok(target),
+        _ => Err(Failure::new(ErrorCode::Other).because(unspeakable)),
+    }
+}
+
+/// Makes a link, at once and whole.
+pub(super) fn make(shared: &Arc<Shared>, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
+    shared.refuse_if_read_only()?;
+    refuse_malformed(target)?;
+    let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
+    shared.refuse_forbidden(&name)?;
+    let (parent, _) = path.split()?;
+    refuse_leading_out(&resolve::real_names(shared.root.as_fd(), &parent)?, target)?;
+    let directory = place.directory.as_fd();
+    match rustix::fs::symlinkat(target, directory, name.as_str()) {
+        Ok(()) => {}
+        Err(Errno::EXIST) => take_the_place(shared, &parent, directory, &name, target, replace)?,
+        Err(errno) => return Err(errors::failure(errno)),
+    }
+    shared.flush_directory(directory)
+}
+
+/// Where the name is taken: never a directory's place, and another's only where that is wanted.
+fn take_the_place(
+    shared: &Arc<Shared>,
+    parent: &RemotePath,
+    directory: BorrowedFd<'_>,
+    name: &FileName,
+    target: &str,
+    replace: bool,
+) -> StoreResult<()> {
+    if kind_at(directory, name).is_ok_and(|kind| kind == Kind::Directory) {
+        return Err(errors::directory_in_the_way());
+    }
+    if !replace {
+        return Err(ErrorCode::AlreadyExists.into());
+    }
+    let held = LocalDirectory::open(shared, parent)?.held;
+    let made = held.make_temporary(|directory, temporary| rustix::fs::symlinkat(target, directory, temporary));
+    let (staging, temporary, ()) = made.map_err(errors::failure)?;
+    let from = staging.as_ref().map_or(held.directory(), |staging| staging.directory());
+    let renamed = rustix::fs::renameat(from, &temporary, directory, name.as_str());
+    if renamed.is_err() {
+        let _ = rustix::fs::unlinkat(from, &temporary, AtFlags::empty());
+    }
+    renamed.map_err(errors::naming_failure)
+}
+
+fn refuse_malformed(target: &str) -> StoreResult<()> {
+    let problem = match target {
+        "" => "the target of a symbolic link cannot be empty",
+        _ if target.len() > MOST_TARGET_BYTES => "the target of the symbolic link is longer than 4095 bytes",
+        _ if target.chars().any(char::is_control) => "the target of the symbolic link has control characters",
+        _ => return Ok(()),
+    };
+    Err(Failure::new(ErrorCode::InvalidName).because(problem))
+}
+
+/// Refuses a target that leads out of the root or to what is the store's own, as far as its names tell.
+/// `names` lead to the directory that the link is in, itself no link anywhere on the way.
+fn refuse_leading_out(names: &[u8], target: &str) -> StoreResult<()> {
+    let outside = || Err(ErrorCode::OutsideRoot.into());
+    if target.starts_with('/') {
+        return outside();
+    }
+    let mut place: Vec<&[u8]> = names.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
+    for name in target.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => {
+                if place.pop().is_none() {
+                    return outside();
+                }
+            }
+            STAGING_NAME if place.is_empty() => return outside(),
+            _ => place.push(name.as_bytes()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_counted_from_the_directory_of_the_link() {
+        for (names, target, is_inside) in [
+            ("", "a", true),
+            ("", "./a//b/", true),
+            ("", "a/../b", true),
+            ("", "..", false),
+            ("", "a/../../b", false),
+            ("", "/a", false),
+            ("", ".remofile", false),
+            ("", "a/../.remofile/x", false),
+            ("a/b", "../..", true),
+            ("a/b", "../../..", false),
+            ("a/b", "../../.remofile", false),
+            ("a/b", ".remofile", true),
+            ("a/b", "../.remofile", true),
+        ] {
+            assert_eq!(refuse_leading_out(names.as_bytes(), target).is_ok(), is_inside, "{names} {target}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use super::{Shared, errors, resolve};
 use crate::store::StoreResult;
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, Kind};
+use remofile_protocol::wire::{ErrorCode, Kind};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -59,7 +59,7 @@ fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> Sto
     let own = format!("/proc/self/fd/{}", file.as_raw_fd());
     rustix::fs::chmodat(rustix::fs::CWD, own, wanted, rustix::fs::AtFlags::empty()).map_err(|errno| match errno {
         // No such descriptor: it is `/proc` that is missing here, not the file.
-        Errno::NOENT => Failure::new(ErrorCode::PermissionDenied),
+        Errno::NOENT => ErrorCode::PermissionDenied.into(),
         _ => errors::failure(errno),
     })
 }

@@ -63,9 +63,23 @@ impl Exit {
             | Error::Connect { .. }
             | Error::ConnectionLost(_)
             | Error::Protocol(_)
+            | Error::Stopped
+            | Error::Callback(_)
+            | Error::Conflicts(_)
             | Error::Listen { .. }
             | Error::Root { .. }
             | Error::System { .. } => Self::Failure,
+        }
+    }
+
+    /// How the process ends when these files failed and the others are done.
+    pub(crate) fn of_failures(failures: &[Failure]) -> Self {
+        let has = |code| failures.iter().any(|failure| failure.code == code);
+        match failures {
+            [] => Self::Success,
+            _ if has(ErrorCode::BadPattern) => Self::Usage,
+            _ if has(ErrorCode::NoMatch) => Self::Failure,
+            _ => Self::SomeFailed,
         }
     }
 
@@ -73,6 +87,7 @@ impl Exit {
         match failure.code {
             ErrorCode::Busy => Self::InUse,
             ErrorCode::Cancelled => Self::Interrupted,
+            ErrorCode::BadPattern => Self::Usage,
             _ => Self::Failure,
         }
     }
@@ -118,6 +133,11 @@ mod tests {
             (Error::Local(not_found()), 1),
             (Error::Remote(Failure::new(ErrorCode::Busy)), 4),
             (Error::Remote(Failure::new(ErrorCode::Cancelled)), 130),
+            (Error::Remote(Failure::new(ErrorCode::NoMatch)), 1),
+            (Error::Local(Failure::new(ErrorCode::BadPattern)), 2),
+            (Error::Stopped, 1),
+            (Error::Callback("x".into()), 1),
+            (Error::Conflicts(vec![not_found()]), 1),
             (Error::Busy(Vec::new()), 4),
             (Error::NotRemofile { address: String::new(), what: String::new() }, 1),
             (Error::Resolve { hostname: String::new(), source: io() }, 1),
@@ -134,6 +154,19 @@ mod tests {
         ];
         for (error, status) in table {
             assert_eq!(Exit::of(&error).status(), status, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_without_a_match_is_more_than_a_file_that_failed() {
+        let failures = |codes: &[ErrorCode]| codes.iter().copied().map(Failure::new).collect::<Vec<_>>();
+        for (codes, status) in [
+            (&[][..], 0),
+            (&[ErrorCode::NotFound], 23),
+            (&[ErrorCode::NotFound, ErrorCode::NoMatch], 1),
+            (&[ErrorCode::NoMatch, ErrorCode::BadPattern], 2),
+        ] {
+            assert_eq!(Exit::of_failures(&failures(codes)).status(), status, "{codes:?}");
         }
     }
 

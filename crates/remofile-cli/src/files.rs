@@ -1,4 +1,4 @@
-//! The few files that the command itself reads: secrets and the configuration.
+//! The few files that the command itself reads: secrets, the configuration, rules and lists.
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use std::fs::File;
@@ -6,8 +6,11 @@ use std::io::{self, Read};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Most bytes read of any of them.
+/// Most bytes read of any of them but a list.
 const MAX_BYTES: u64 = 256 * 1024;
+
+/// Most bytes read of a list: some millions of paths.
+const MAX_LIST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A text file, wiped when dropped.
 pub(crate) struct TextFile {
@@ -25,7 +28,23 @@ pub(crate) fn read(path: &Path) -> io::Result<TextFile> {
     let mut text = Zeroizing::new(String::with_capacity(4096));
     let length = File::from(descriptor).take(MAX_BYTES + 1).read_to_string(&mut text)?;
     if length as u64 > MAX_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large for what it should be"));
+        return Err(too_large());
     }
     Ok(TextFile { text, readable_by_others: is_file && stat.st_mode & 0o044 != 0 })
+}
+
+/// Reads a list, which may be long; `-` is standard input.
+pub(crate) fn read_list(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let length = if path == Path::new("-") {
+        io::stdin().lock().take(MAX_LIST_BYTES + 1).read_to_end(&mut bytes)?
+    } else {
+        let descriptor = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        File::from(descriptor).take(MAX_LIST_BYTES + 1).read_to_end(&mut bytes)?
+    };
+    if length as u64 > MAX_LIST_BYTES { Err(too_large()) } else { Ok(bytes) }
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "it is too large for what it should be")
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use support::{directory, mkdir, read, remofile, rmf, run, say, write};
 
-const CLIENT_COMMANDS: [&[&str]; 8] = [
+const CLIENT_COMMANDS: [&[&str]; 10] = [
     &["list", "/"],
     &["file", "a"],
     &["directory", "a", "/"],
@@ -15,6 +15,8 @@ const CLIENT_COMMANDS: [&[&str]; 8] = [
     &["download", "a", "."],
     &["remove", "/a"],
     &["move", "/a", "/b"],
+    &["partials"],
+    &["partials", "/a", "--clear"],
     &["status"],
 ];
 
@@ -68,6 +70,15 @@ fn wrong_usage_ends_with_status_2() {
         &["run", ".", "--file-mode", "755"],
         &["run", ".", "--names", "any"],
         &["run", ".", "--no-encryption", "--require-encryption"],
+        &["run", ".", "--partial-expiry", "soon"],
+        &["upload", "a", "--min-size", "2", "--max-size", "1"],
+        &["upload", "a", "--chunk-size", "100"],
+        &["upload", "a", "--compress-level", "0"],
+        &["upload", "a", "--bwlimit", "1M:fast"],
+        &["upload", "a", "--on-conflict", "ask"],
+        &["download", "a", "--transfers", "99"],
+        &["download", "a", "--relative-directory", "relative"],
+        &["partials", "../a"],
     ] {
         assert!(!run(arguments).fails(2).is_empty(), "{arguments:?}");
     }
@@ -93,6 +104,20 @@ fn a_relative_destination_of_an_upload_is_refused_with_what_to_write() {
 #[test]
 fn standard_input_without_a_name_is_refused() {
     assert!(run(&["upload", "-", "/"]).fails(2).contains("--name"));
+}
+
+#[test]
+fn a_line_of_a_list_that_is_no_relative_path_is_refused_by_its_number() {
+    let directory = directory();
+    let list = directory.path().join("list");
+    for line in ["/etc/passwd", "../x", "a/../b", "."] {
+        write(&list, format!("fine\n\n{line}\n"));
+        for command in ["upload", "download"] {
+            let stderr = say(remofile().arg(command).arg("--files-from").arg(&list)).fails(2);
+            assert!(stderr.contains("line 3") && stderr.contains(line), "{stderr}");
+        }
+    }
+    assert!(run(&["upload", "--files-from", "/nonexistent/list"]).fails(1).contains("/nonexistent/list"));
 }
 
 #[test]
@@ -170,9 +195,20 @@ fn completions_are_for_the_name_they_were_asked_by() {
 #[test]
 fn the_manual_has_every_command_and_nothing_hidden() {
     let manual = run(&["man"]).ok();
-    for command in
-        ["list", "file", "directory", "upload", "download", "remove", "move", "status", "run", "start", "stop"]
-    {
+    for command in [
+        "list",
+        "file",
+        "directory",
+        "upload",
+        "download",
+        "remove",
+        "move",
+        "partials",
+        "status",
+        "run",
+        "start",
+        "stop",
+    ] {
         assert!(manual.contains(&format!(".TH remofile-{command} ")), "{command}");
     }
     assert!(!manual.contains("token\\-fd") && !manual.contains("background\\fR"));

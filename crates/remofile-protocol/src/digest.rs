@@ -31,6 +31,16 @@ impl Digester {
         self.0.update(bytes);
     }
 
+    /// Adds so many bytes that are zero.
+    pub fn update_zeros(&mut self, mut count: u64) {
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        while count > 0 {
+            let length = usize::try_from(count).unwrap_or(usize::MAX).min(ZEROS.len());
+            self.0.update(&ZEROS[..length]);
+            count -= length as u64;
+        }
+    }
+
     /// Ends the digest.
     #[must_use]
     pub fn finish(&self) -> Digest {

@@ -35,6 +35,15 @@ pub const CREDIT_WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 /// Credit that an item takes beside its texts and its bytes, in bytes: what it costs to hold it.
 pub const ITEM_CREDIT_BYTES: u64 = 32;
 
+/// Bytes of a hole that take one byte of credit: zeros are digested as all content is.
+pub const HOLE_BYTES_A_CREDIT: u64 = 64;
+
+/// Most content of a compressed item, in bytes.
+pub const MAX_BLOCK_BYTES: usize = 256 * 1024;
+
+/// Most content of a hole item, in bytes.
+pub const MAX_HOLE_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Credit that our senders leave unused, in bytes: no item takes more, so that one more always fits.
 pub const CREDIT_RESERVE_BYTES: u64 = 64 * 1024;
 

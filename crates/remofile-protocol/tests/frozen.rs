@@ -8,8 +8,9 @@
 use remofile_protocol::digest::digest;
 use remofile_protocol::transport::{Cipher, LENGTH_BYTES, Opener, Sealer, TAG_BYTES};
 use remofile_protocol::wire::{
-    Body, Done, Entry, ErrorCode, Failure, Header, Holder, Item, Kind, Listed, OnConflict, OperationId, Request,
-    Signal, StatusReport, Timestamp, WAIT_FOREVER,
+    Body, Done, Element, Entry, ErrorCode, Failure, Found, Header, Holder, Item, Kind, Known, Links, Listed, Manner,
+    Mark, OnConflict, OperationId, PartialEntry, Request, Selected, Selection, Signal, StatusReport, Timestamp,
+    WAIT_FOREVER,
 };
 
 const HEADERS: &str = include_str!("../../../testdata/headers.txt");
@@ -62,8 +63,15 @@ fn entry() -> Entry {
 fn requests() -> Vec<(&'static str, Header)> {
     let path = || "/a/b".parse().unwrap();
     let root = || "/".parse().unwrap();
-    let download = Request::Download { sources: vec![path(), root()], recursive: true, total: true, credit: 1 << 24 };
-    let upload = Request::Upload { destination: path(), on_conflict: OnConflict::Replace };
+    let download = Request::Download {
+        sources: vec![path(), root()],
+        recursive: true,
+        total: true,
+        credit: 1 << 24,
+        selection: None,
+        manner: None,
+    };
+    let upload = Request::Upload { destination: path(), on_conflict: OnConflict::Replace, names: None, group: None };
     let rename = Request::Move { source: path(), destination: root(), replace: true };
     vec![
         ("list", request(1, Request::List { path: path(), recursive: true }, 0)),
@@ -82,10 +90,10 @@ fn items() -> Vec<Item> {
     let modified = Some(Timestamp::new(1_700_000_000, 5));
     vec![
         Item::Directory { path: "d".into(), mode: Some(0o755) },
-        Item::Begin { path: "d/f".into(), size: Some(3), modified, mode: None },
+        Item::Begin { path: "d/f".into(), size: Some(3), modified, mode: None, rule: None, offset: 0 },
         Item::Data { length: 3 },
         Item::End { digest: digest(b"abc") },
-        Item::Begin { path: "s".into(), size: None, modified: None, mode: None },
+        Item::Begin { path: "s".into(), size: None, modified: None, mode: None, rule: None, offset: 0 },
         Item::Abort { failure: ErrorCode::SourceChanged.into() },
         Item::Failed { failure: Failure::new(ErrorCode::InvalidName).at("x") },
     ]
@@ -112,10 +120,81 @@ fn signals() -> Vec<(&'static str, Header)> {
     ]
 }
 
+fn mark() -> Mark {
+    Mark { offset: 8 << 20, digest: digest(b"abc") }
+}
+
+fn selection(one_by_one: bool) -> Selection {
+    let rules = vec!["*.o".into(), "!keep.o".into()];
+    Selection { patterns: true, rules, min_size: Some(1), max_size: Some(2), links: Links::Copy, one_by_one }
+}
+
+/// What came with whole transfers.
+fn transfers() -> Vec<(&'static str, Header)> {
+    let path = || "/a/b".parse().unwrap();
+    let modified = Timestamp::new(1_700_000_000, 5);
+    let manner = Manner {
+        preserve_mode: true,
+        sparse: true,
+        compress_level: Some(3),
+        bytes_per_second: Some(1 << 20),
+        chunk_bytes: Some(512),
+    };
+    let download = Request::Download {
+        sources: Vec::new(),
+        recursive: true,
+        total: false,
+        credit: 1 << 24,
+        selection: Some(selection(true)),
+        manner: Some(manner),
+    };
+    let find = Request::Find {
+        sources: vec!["/a/*.txt".parse().unwrap()],
+        recursive: true,
+        selection: Some(selection(false)),
+    };
+    let upload = Request::Upload {
+        destination: path(),
+        on_conflict: OnConflict::Abort,
+        names: Some(vec!["x".into(), "y".into()]),
+        group: Some(7),
+    };
+    let known = Some(Known { size: 9 << 20, modified, marks: vec![mark()] });
+    let files = vec![
+        Selected { path: path(), name: "n".into(), known, as_link: false },
+        Selected { path: path(), name: "m".into(), known: None, as_link: true },
+    ];
+    let items = vec![
+        Item::Begin {
+            path: "f".into(),
+            size: Some(9 << 20),
+            modified: Some(modified),
+            mode: Some(0o755),
+            rule: Some(OnConflict::Rename),
+            offset: 8 << 20,
+        },
+        Item::Hole { length: 1 << 20 },
+        Item::Compressed { length: 20, size: 262_144 },
+        Item::Link { path: "l".into(), target: "f".into(), rule: None },
+        Item::Link { path: "l".into(), target: "../f".into(), rule: Some(OnConflict::Replace) },
+    ];
+    vec![
+        ("upload of new names", request(10, upload, 0)),
+        ("download one by one", request(11, download, 0)),
+        ("find", request(12, find, 0)),
+        ("survey", request(13, Request::Survey { destination: path(), names: vec!["x".into()] }, 0)),
+        ("partials", request(14, Request::Partials, 0)),
+        ("clear partials", request(15, Request::ClearPartials { paths: vec![path()] }, 0)),
+        ("unwanted", signal(11, Signal::Unwanted { path: "n".into() })),
+        ("select", signal(11, Signal::Select { files })),
+        ("data of other kinds", signal(10, Signal::Data { items })),
+    ]
+}
+
 #[test]
 fn headers_are_as_frozen_and_come_back() {
     let mut found = Vec::new();
-    for (name, header) in requests().into_iter().chain(signals()) {
+    for (name, header) in requests().into_iter().chain(signals()).chain(transfers()) {
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         assert_eq!(Header::decode(&bytes).unwrap(), header, "{name}");
@@ -127,9 +206,26 @@ fn headers_are_as_frozen_and_come_back() {
 #[test]
 fn elements_of_a_listing_are_as_frozen_and_come_back() {
     let mut found = Vec::new();
-    for (name, listed) in [("entry", Listed::Entry(entry())), ("failed", Listed::Failed(failure()))] {
-        let bytes = minicbor::to_vec(&listed).unwrap();
-        assert_eq!(minicbor::decode::<Listed>(&bytes).unwrap(), listed);
+    let partial = PartialEntry {
+        path: "/a/b".parse().unwrap(),
+        size: 9 << 20,
+        modified: Timestamp::new(1_700_000_000, 5),
+        received: 8 << 20,
+        touched: Timestamp::new(1_700_000_009, 0),
+        marks: vec![mark()],
+    };
+    let elements = [
+        ("entry", Element::Listed(Listed::Entry(entry()))),
+        ("failed", Element::Listed(Listed::Failed(failure()))),
+        ("found", Element::Found(Found { name: "b".into(), entry: entry() })),
+        ("partial", Element::Partial(partial)),
+    ];
+    for (name, element) in elements {
+        let bytes = minicbor::to_vec(&element).unwrap();
+        assert_eq!(minicbor::decode::<Element>(&bytes).unwrap(), element);
+        if let Element::Listed(listed) = element {
+            assert_eq!(minicbor::decode::<Listed>(&bytes).unwrap(), listed);
+        }
         found.push((name, bytes));
     }
     check(LISTED, &found);

@@ -7,7 +7,7 @@
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Listed, OnConflict};
-use remofile::{Client, ClientOptions, DownloadOptions, Event, Monitor, UploadOptions};
+use remofile::{Client, ClientOptions, Event, Monitor, TransferOptions};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     client.make_directory(&directory, true, false)?;
 
     let source = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/client.rs"));
-    let replace = UploadOptions { on_conflict: OnConflict::Replace, ..UploadOptions::default() };
+    let replace = TransferOptions { on_conflict: OnConflict::Replace, ..TransferOptions::default() };
     let report = client.upload(&[source], &directory, &replace, &mut Show)?;
     println!("{} file with {} bytes went up", report.files, report.bytes);
 
@@ -49,8 +49,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
 
     let back = std::env::temp_dir();
-    let replace = DownloadOptions { on_conflict: OnConflict::Replace, ..DownloadOptions::default() };
-    client.download(&["/examples/client.rs".parse()?], &back, &replace, &mut Show)?;
+    let replace = TransferOptions { on_conflict: OnConflict::Replace, ..TransferOptions::default() };
+    let example: RemotePath = "/examples/client.rs".parse()?;
+    client.download(&[example], &back, &replace, &mut Show)?;
     println!("and came back to {}", Path::new(&back).join("client.rs").display());
     Ok(())
 }

@@ -59,6 +59,15 @@ pub enum Error {
     /// The caller's timeout is over.
     #[error("timed out after {} ms", .0.as_millis())]
     Timeout(Duration),
+    /// The caller's callback wanted no more.
+    #[error("stopped by the caller")]
+    Stopped,
+    /// The caller's callback failed.
+    #[error("{0}")]
+    Callback(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Files are in the way of a transfer that must not touch them; nothing was changed.
+    #[error("{}", describe_conflicts(.0))]
+    Conflicts(Vec<Failure>),
     /// The caller interrupted the call.
     #[error("interrupted")]
     Interrupted,
@@ -106,6 +115,9 @@ impl Error {
             Self::PeerSilent(_) => "peer-silent",
             Self::Protocol(_) => "protocol",
             Self::Timeout(_) => "timeout",
+            Self::Stopped => "stopped",
+            Self::Callback(_) => "callback",
+            Self::Conflicts(_) => "conflicts",
             Self::Interrupted => "interrupted",
             Self::Listen { .. } => "cannot-listen",
             Self::Root { .. } => "cannot-serve",
@@ -120,6 +132,7 @@ impl Error {
         match self {
             Self::Remote(failure) | Self::Local(failure) => failure.path.as_deref(),
             Self::Root { path, .. } => Some(path),
+            Self::Conflicts(conflicts) => conflicts.first().and_then(|failure| failure.path.as_deref()),
             _ => None,
         }
     }
@@ -133,6 +146,20 @@ impl From<Failure> for Error {
             _ => Self::Remote(failure),
         }
     }
+}
+
+fn describe_conflicts(conflicts: &[Failure]) -> String {
+    let (first, others) = match conflicts {
+        [] => return "files are in the way (nothing was changed)".to_owned(),
+        [first, others @ ..] => (first, others.len()),
+    };
+    let first = first.path.as_deref().unwrap_or_default();
+    let are = match others {
+        0 => format!("{first} is"),
+        1 => format!("{first} and one other are"),
+        _ => format!("{first} and {others} others are"),
+    };
+    format!("{are} in the way; nothing was changed (choose with '--on-conflict replace|skip|rename|newer')")
 }
 
 fn describe_busy(holders: &[Holder]) -> String {

@@ -17,11 +17,11 @@ pub mod store;
 pub mod transfer;
 
 pub use client::{
-    AsyncClient, Client, ClientOptions, DownloadOptions, Interrupt, Pending, Removed, ServerStatus, TransferReport,
-    UploadOptions, Wait,
+    AsyncClient, ChunkSize, Client, ClientOptions, Interrupt, LocalPartials, LocalSource, Pending, RemoteSource,
+    Removed, Retry, ServerStatus, TransferOptions, TransferReport, Wait,
 };
 pub use error::{Error, Result, describe_holder};
-pub use monitor::{Event, Monitor, Silent};
+pub use monitor::{Chunk, Conflict, Event, Monitor, Silent};
 pub use remofile_protocol as protocol;
 pub use server::{Bound, Server, ServerOptions};
 

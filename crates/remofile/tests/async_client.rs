@@ -12,7 +12,7 @@ mod common;
 
 use common::raw::Raw;
 use common::{Fixture, assert_serves, remote};
-use remofile::{AsyncClient, ClientOptions, Error, Silent, UploadOptions, Wait};
+use remofile::{AsyncClient, ClientOptions, Error, Silent, TransferOptions, Wait};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ fn several_calls_may_be_one() {
     let fixture = Fixture::new();
     let client = AsyncClient::new(fixture.options()).unwrap();
     let both = client.call(|client| {
-        client.upload_stream(Box::new(&b"content"[..]), &remote("/file"), &UploadOptions::default(), &mut Silent)?;
+        client.upload_stream(Box::new(&b"content"[..]), &remote("/file"), &TransferOptions::default(), &mut Silent)?;
         Ok(client.stat(&remote("/file"))?.size)
     });
     drop(client);

@@ -13,16 +13,29 @@ mod common;
 
 use common::{AtFirst, Fixture, noise, remote, visible, write};
 use remofile::protocol::wire::{ErrorCode, OnConflict};
-use remofile::{DownloadOptions, Error, Silent, TransferReport, UploadOptions};
+use remofile::{Error, LocalSource, RemoteSource, Silent, TransferOptions, TransferReport};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs::OpenOptions;
 use std::io::{Cursor, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::LazyLock;
 
 const MIB: u64 = 1024 * 1024;
-const REPLACE: UploadOptions = UploadOptions { recursive: true, on_conflict: OnConflict::Replace, total: true };
-const INTO: DownloadOptions = DownloadOptions { recursive: true, on_conflict: OnConflict::Replace, total: true };
+static REPLACE: LazyLock<TransferOptions> = LazyLock::new(|| TransferOptions {
+    recursive: true,
+    on_conflict: OnConflict::Replace,
+    resume: false,
+    total: true,
+    ..TransferOptions::default()
+});
+static INTO: LazyLock<TransferOptions> = LazyLock::new(|| TransferOptions {
+    recursive: true,
+    on_conflict: OnConflict::Replace,
+    resume: false,
+    total: true,
+    ..TransferOptions::default()
+});
 
 fn hollow(path: &Path, size: u64) {
     std::fs::File::create(path).unwrap().set_len(size).unwrap();
@@ -121,8 +134,7 @@ fn what_is_no_file_is_named_and_does_not_block() {
     }
     let into = tempfile::tempdir().unwrap();
     let report = fixture.client().download(&[remote("/tree")], into.path(), &INTO, &mut Silent).unwrap();
-    assert_eq!((report.files, report.failures.len()), (1, 6), "{report:?}");
-    assert!(report.failures.iter().all(|failure| failure.code == ErrorCode::NotAFile), "{report:?}");
+    assert_eq!((report.files, report.failures.len(), report.skipped.len()), (1, 0, 6), "{report:?}");
     assert_eq!(visible(into.path()), ["tree", "tree/file"]);
     for name in ["fifo", "socket", "dangling", "loop", "out", "absolute"] {
         let source = remote(&format!("/tree/{name}"));
@@ -132,7 +144,7 @@ fn what_is_no_file_is_named_and_does_not_block() {
     }
     let server = Fixture::new();
     let report = server.client().upload(&[local.path().join("tree")], &remote("/"), &REPLACE, &mut Silent).unwrap();
-    assert_eq!((report.files, report.failures.len()), (1, 6), "{report:?}");
+    assert_eq!((report.files, report.failures.len(), report.skipped.len()), (1, 0, 6), "{report:?}");
     for name in ["fifo", "socket", "dangling", "loop"] {
         let source = local.path().join("tree").join(name);
         let report = server.client().upload(&[source], &remote("/"), &REPLACE, &mut Silent).unwrap();
@@ -258,16 +270,60 @@ fn a_writer_that_fails_or_panics_fails_the_download() {
 }
 
 #[test]
-fn one_source_twice_and_a_file_in_the_way_of_a_directory_are_failures_of_their_own() {
+fn two_sources_of_one_name_are_refused_before_anything_is_changed() {
     let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
-    let file = write(local.path(), "file", noise(3_000_000));
+    let (one, other) = (write(local.path(), "a/file", "1"), write(local.path(), "b/file", "2"));
+    for sources in [[one.clone(), other.clone()], [one.clone(), one.clone()]] {
+        let error = fixture.client().upload(&sources, &remote("/"), &REPLACE, &mut Silent).unwrap_err();
+        assert_eq!((error.kind(), error.path()), ("already-exists", sources[1].to_str()));
+    }
+    assert_eq!(visible(fixture.root()), [""; 0]);
+    let sources = [LocalSource::from(one), LocalSource { path: other, name: Some("dir/renamed".to_owned()) }];
+    let report = fixture.client().upload(&sources, &remote("/"), &REPLACE, &mut Silent).unwrap();
+    assert_eq!(report.files, 2);
+    assert_eq!(visible(fixture.root()), ["dir", "dir/renamed", "file"]);
+    let into = tempfile::tempdir().unwrap();
+    let twice = [remote("/file"), remote("/file")];
+    let error = fixture.client().download(&twice, into.path(), &INTO, &mut Silent).unwrap_err();
+    assert_eq!(error.kind(), "already-exists");
+    let sources = [
+        RemoteSource { path: remote("/file"), name: Some("deep/er/file".to_owned()) },
+        RemoteSource::from(remote("/file")),
+        RemoteSource { path: remote("/dir"), name: Some("other".to_owned()) },
+    ];
+    let report = fixture.client().download(&sources, into.path(), &INTO, &mut Silent).unwrap();
+    assert_eq!((report.files, report.failures.len()), (3, 0), "{report:?}");
+    assert_eq!(visible(into.path()), ["deep", "deep/er", "deep/er/file", "file", "other", "other/renamed"]);
+}
+
+#[test]
+fn a_file_in_the_way_of_a_directory_is_a_conflict_or_a_failure_of_its_own() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     write(local.path(), "tree/inner", "x");
+    let file = write(local.path(), "file", "y");
     fixture.write("tree", "a file");
-    let options = UploadOptions { recursive: true, ..UploadOptions::default() };
-    let sources = [file.clone(), file, local.path().join("tree")];
-    let report = fixture.client().upload(&sources, &remote("/"), &options, &mut Silent).unwrap();
-    assert_eq!(report.files, 1, "{report:?}");
-    assert_eq!(report.failures[0].code, ErrorCode::AlreadyExists);
-    assert_eq!(report.failures.len(), 3, "{report:?}");
+    let sources = [file, local.path().join("tree")];
+    let options = TransferOptions { recursive: true, ..TransferOptions::default() };
+    let error = fixture.client().upload(&sources, &remote("/"), &options, &mut Silent).unwrap_err();
+    assert!(matches!(&error, Error::Conflicts(conflicts) if conflicts.len() == 1), "{error:?}");
+    assert_eq!(visible(fixture.root()), ["tree"], "nothing was changed");
+    let report = fixture.client().upload(&sources, &remote("/"), &REPLACE, &mut Silent).unwrap();
+    assert_eq!((report.files, report.failures.len()), (1, 2), "{report:?}");
     assert_eq!(std::fs::read(fixture.path("tree")).unwrap(), b"a file");
+}
+
+#[test]
+fn a_list_may_name_a_directory_and_what_is_in_it() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    write(local.path(), "t/a", "1");
+    write(local.path(), "t/d/b", "2");
+    let names = ["t", "t/a", "t/d", "t/d/b"];
+    let sources = names.map(|name| LocalSource { path: local.path().join(name), name: Some(name.to_owned()) });
+    let report = fixture.client().upload(&sources, &remote("/"), &REPLACE, &mut Silent).unwrap();
+    assert_eq!((report.files, report.failures.len()), (2, 0), "{report:?}");
+    let into = tempfile::tempdir().unwrap();
+    let sources = names.map(|name| RemoteSource { path: remote(&format!("/{name}")), name: Some(name.to_owned()) });
+    let report = fixture.client().download(&sources, into.path(), &INTO, &mut Silent).unwrap();
+    assert_eq!((report.files, report.failures.len()), (2, 0), "{report:?}");
+    assert_eq!(visible(into.path()), ["t", "t/a", "t/d", "t/d/b"]);
 }

@@ -17,10 +17,15 @@ use remofile::protocol::handshake::{ClientCredentials, ClientHandshake, ClientHe
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::token::Token;
 use remofile::protocol::transport::Cipher;
-use remofile::{Client, ClientOptions, Error, Silent, UploadOptions};
+use remofile::{Client, ClientOptions, Error, Retry, Silent, TransferOptions};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
+
+/// One attempt, so that what it comes to is seen.
+fn once() -> TransferOptions {
+    TransferOptions { retry: Retry::NEVER, ..TransferOptions::default() }
+}
 
 fn refusal(options: ClientOptions) -> Refusal {
     match Client::connect(options).unwrap_err() {
@@ -73,7 +78,7 @@ fn a_flipped_bit_ends_the_session_and_leaves_no_file() {
             let source = Box::new(std::io::Cursor::new(content.clone()));
             let name = format!("{at}-{up}");
             let path = remote(&format!("/{name}"));
-            let result = Client::new(options).upload_stream(source, &path, &UploadOptions::default(), &mut Silent);
+            let result = Client::new(options).upload_stream(source, &path, &once(), &mut Silent);
             let (sent, received) = line.join().unwrap();
             let harmed = at < if up { sent } else { received };
             if harmed && up {

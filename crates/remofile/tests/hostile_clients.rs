@@ -225,8 +225,14 @@ fn items_in_no_sensible_order_end_the_upload_and_keep_the_session() {
         let (ended, _) = upload(&mut raw, items, payload, finish);
         assert_eq!(ended.unwrap_err().code, ErrorCode::BadRequest, "{shown}");
     }
-    let listing =
-        raw.request(Request::Download { sources: vec![remote("/")], recursive: false, total: false, credit: 0 });
+    let listing = raw.request(Request::Download {
+        sources: vec![remote("/")],
+        recursive: false,
+        total: false,
+        credit: 0,
+        selection: None,
+        manner: None,
+    });
     raw.data(listing, raw::file("file", b"x"), b"x");
     raw.signal(listing, Signal::Finish);
     assert!(raw.outcome(listing).is_some());
@@ -267,7 +273,6 @@ fn no_item_path_leads_out_of_the_root_or_to_what_is_staged() {
         "link/x",
         "up/x",
         "plain/x",
-        "missing/x",
         &long,
         &deep,
     ] {
@@ -332,7 +337,14 @@ fn times_and_modes_may_be_as_odd_as_they_like() {
     let mut raw = Raw::connect(&fixture);
     for seconds in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX] {
         let modified = Some(Timestamp::new(seconds, 999_999_999));
-        let begin = Item::Begin { path: "odd".to_owned(), size: Some(0), modified, mode: Some(u32::MAX) };
+        let begin = Item::Begin {
+            path: "odd".to_owned(),
+            size: Some(0),
+            modified,
+            mode: Some(u32::MAX),
+            rule: None,
+            offset: 0,
+        };
         let (ended, _) = upload(&mut raw, vec![begin, end(b"")], b"", true);
         assert!(ended.is_ok());
     }
@@ -348,7 +360,14 @@ fn three_hundred_operations_at_once_are_too_many_and_all_are_answered() {
     let fixture = Fixture::new();
     fixture.write("file", noise(100));
     let mut raw = Raw::connect(&fixture);
-    let blocked = || Request::Download { sources: vec![remote("/file")], recursive: false, total: false, credit: 0 };
+    let blocked = || Request::Download {
+        sources: vec![remote("/file")],
+        recursive: false,
+        total: false,
+        credit: 0,
+        selection: None,
+        manner: None,
+    };
     let operations: Vec<OperationId> = (0..300).map(|_| raw.request(blocked())).collect();
     for operation in &operations[256..] {
         assert_eq!(raw.outcome(*operation).unwrap().unwrap_err().code, ErrorCode::TooMany);
@@ -401,7 +420,12 @@ fn a_client_that_leaves_at_any_stage_of_an_upload_leaves_nothing_behind() {
         for half_a_record in [false, true] {
             let mut raw = Raw::connect(&fixture);
             if stage > 0 {
-                raw.request(Request::Upload { destination: remote("/"), on_conflict: OnConflict::Replace });
+                raw.request(Request::Upload {
+                    destination: remote("/"),
+                    on_conflict: OnConflict::Replace,
+                    names: None,
+                    group: None,
+                });
             }
             let messages = [
                 (vec![Item::Directory { path: "made".to_owned(), mode: None }], &[][..]),
@@ -424,7 +448,8 @@ fn a_client_that_leaves_at_any_stage_of_an_upload_leaves_nothing_behind() {
                 let record = raw.seal(&noise(5000));
                 raw.bytes(&record[..2500]);
             }
-            raw.stream.shutdown(Shutdown::Write).unwrap();
+            // A server that has closed the connection already has left no socket to shut down.
+            let _closed = raw.stream.shutdown(Shutdown::Write);
             raw.find(|_| false);
             assert_serves(&fixture);
             assert_eq!(std::fs::read(fixture.path("old")).unwrap(), b"old");

@@ -13,7 +13,7 @@ mod common;
 use common::raw::{self, Raw};
 use common::{Fixture, assert_serves, noise, remote, tree, visible, write};
 use remofile::protocol::wire::{Body, ErrorCode, Holder, OperationId, Request, Signal};
-use remofile::{Client, ClientOptions, Error, Event, Interrupt, Monitor, Silent, UploadOptions, Wait};
+use remofile::{Client, ClientOptions, Error, Event, Interrupt, Monitor, Silent, TransferOptions, Wait};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -50,8 +50,8 @@ fn a_refusal_names_who_is_in_the_way_what_they_do_and_since_when() {
         client.rename(&remote("/file"), &remote("/new"), false),
         client.stat(&remote("/file")).map(drop),
         client.list(&remote("/"), true, &mut |_| Ok(())),
-        client.upload(&[fixture.path("file")], &remote("/"), &UploadOptions::default(), &mut Silent).map(drop),
-        client.upload_stream(Box::new(&b"x"[..]), &remote("/new"), &UploadOptions::default(), &mut Silent).map(drop),
+        client.upload(&[fixture.path("file")], &remote("/"), &TransferOptions::default(), &mut Silent).map(drop),
+        client.upload_stream(Box::new(&b"x"[..]), &remote("/new"), &TransferOptions::default(), &mut Silent).map(drop),
         client.download(&[remote("/file")], fixture.root(), &Default::default(), &mut Silent).map(drop),
     ] {
         let error = refused.unwrap_err();
@@ -186,7 +186,7 @@ fn an_upload_that_waited_arrives_whole_with_what_was_sent_meanwhile() {
     let (sender, receiver) = channel();
     std::thread::scope(|scope| {
         let uploading = scope.spawn(|| {
-            let options = UploadOptions { recursive: true, ..UploadOptions::default() };
+            let options = TransferOptions { recursive: true, ..TransferOptions::default() };
             client(&fixture, Wait::Forever).upload(
                 &[local.path().join("tree")],
                 &remote("/"),

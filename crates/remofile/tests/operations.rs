@@ -12,8 +12,9 @@ mod common;
 
 use common::{Fixture, noise, remote, tree, write};
 use remofile::protocol::wire::{ErrorCode, Kind, Listed, OnConflict};
-use remofile::{DownloadOptions, Error, Silent, TransferReport, UploadOptions};
+use remofile::{Error, Silent, TransferOptions, TransferReport};
 use std::io::Cursor;
+use std::sync::LazyLock;
 use std::sync::{Arc, Mutex};
 
 fn code(error: &Error) -> ErrorCode {
@@ -125,11 +126,16 @@ fn the_root_itself_cannot_be_removed_moved_or_created() {
     assert!(fixture.path("file").exists());
 }
 
-fn upload(fixture: &Fixture, sources: &[std::path::PathBuf], options: &UploadOptions) -> TransferReport {
+fn upload(fixture: &Fixture, sources: &[std::path::PathBuf], options: &TransferOptions) -> TransferReport {
     fixture.client().upload(sources, &remote("/"), options, &mut Silent).unwrap()
 }
 
-const RECURSIVE: UploadOptions = UploadOptions { recursive: true, on_conflict: OnConflict::Abort, total: false };
+static RECURSIVE: LazyLock<TransferOptions> = LazyLock::new(|| TransferOptions {
+    recursive: true,
+    on_conflict: OnConflict::Abort,
+    total: false,
+    ..TransferOptions::default()
+});
 
 #[test]
 fn a_tree_goes_up_and_comes_back_the_same() {
@@ -147,7 +153,7 @@ fn a_tree_goes_up_and_comes_back_the_same() {
     let report = upload(&fixture, &[local.path().join("t")], &RECURSIVE);
     assert_eq!((report.files, report.directories, report.failures.len()), (5, 5, 0), "{report:?}");
     assert_eq!(tree(fixture.root()), tree(local.path()));
-    let options = DownloadOptions { recursive: true, total: true, ..DownloadOptions::default() };
+    let options = TransferOptions { recursive: true, total: true, ..TransferOptions::default() };
     let report = fixture.client().download(&[remote("/t")], back.path(), &options, &mut Silent).unwrap();
     assert_eq!((report.files, report.directories, report.failures.len()), (5, 5, 0), "{report:?}");
     assert_eq!(tree(back.path()), tree(local.path()));
@@ -160,7 +166,7 @@ fn the_whole_root_comes_down_without_a_directory_of_its_own() {
     let (fixture, back) = (Fixture::new(), tempfile::tempdir().unwrap());
     fixture.write("a/b", "b");
     fixture.write("c", "c");
-    let options = DownloadOptions { recursive: true, ..DownloadOptions::default() };
+    let options = TransferOptions { recursive: true, ..TransferOptions::default() };
     let report = fixture.client().download(&[remote("/")], back.path(), &options, &mut Silent).unwrap();
     assert!(report.failures.is_empty(), "{report:?}");
     assert_eq!(tree(back.path()), tree(fixture.root()));
@@ -172,7 +178,7 @@ fn a_directory_without_recursion_is_named_and_the_rest_goes_on() {
     write(local.path(), "dir/inner", "x");
     let file = write(local.path(), "file", "x");
     let report =
-        upload(&fixture, &[local.path().join("dir"), file, local.path().join("missing")], &UploadOptions::default());
+        upload(&fixture, &[local.path().join("dir"), file, local.path().join("missing")], &TransferOptions::default());
     assert_eq!(report.files, 1);
     let codes: Vec<ErrorCode> = report.failures.iter().map(|failure| failure.code).collect();
     assert_eq!(codes, [ErrorCode::NotAFile, ErrorCode::NotFound]);
@@ -185,12 +191,16 @@ fn a_file_in_the_way_stays_unless_it_is_to_be_replaced() {
     for length in [10, 5 * 1024 * 1024] {
         fixture.write("file", "old");
         let file = write(local.path(), "file", noise(length));
-        let report = upload(&fixture, std::slice::from_ref(&file), &UploadOptions::default());
-        assert_eq!((report.files, report.failures[0].code), (0, ErrorCode::AlreadyExists));
-        assert_eq!(report.failures[0].path.as_deref(), Some("/file"));
+        let options = TransferOptions::default();
+        let result = fixture.client().upload(std::slice::from_ref(&file), &remote("/"), &options, &mut Silent);
+        let Err(Error::Conflicts(conflicts)) = result else { panic!("{result:?}") };
+        assert_eq!((conflicts.len(), conflicts[0].path.as_deref()), (1, Some("/file")));
         assert_eq!(std::fs::read(fixture.path("file")).unwrap(), b"old");
-        let report =
-            upload(&fixture, &[file], &UploadOptions { on_conflict: OnConflict::Replace, ..UploadOptions::default() });
+        let report = upload(
+            &fixture,
+            &[file],
+            &TransferOptions { on_conflict: OnConflict::Replace, ..TransferOptions::default() },
+        );
         assert_eq!((report.files, report.failures.len()), (1, 0));
         assert_eq!(std::fs::read(fixture.path("file")).unwrap(), noise(length));
     }
@@ -218,7 +228,7 @@ fn a_stream_of_unknown_length_becomes_one_file() {
         let content = noise(length);
         let name = remote(&format!("/stream-{length}"));
         let source = Box::new(Cursor::new(content.clone()));
-        let report = fixture.client().upload_stream(source, &name, &UploadOptions::default(), &mut Silent).unwrap();
+        let report = fixture.client().upload_stream(source, &name, &TransferOptions::default(), &mut Silent).unwrap();
         assert_eq!((report.files, report.bytes), (1, length as u64));
         assert_eq!(std::fs::read(fixture.path(name.as_relative())).unwrap(), content);
     }
@@ -244,7 +254,7 @@ fn a_file_comes_down_into_a_writer() {
     for length in [0, 1, 9_000_000] {
         fixture.write("file", noise(length));
         let sink = Sink::default();
-        let options = DownloadOptions::default();
+        let options = TransferOptions::default();
         let report =
             fixture.client().download_stream(&remote("/file"), Box::new(sink.clone()), &options, &mut Silent).unwrap();
         assert_eq!((report.files, report.bytes), (1, length as u64));
@@ -253,7 +263,7 @@ fn a_file_comes_down_into_a_writer() {
     let error = fixture.client().download_stream(
         &remote("/none"),
         Box::new(Sink::default()),
-        &DownloadOptions::default(),
+        &TransferOptions::default(),
         &mut Silent,
     );
     assert_eq!(code(&error.unwrap_err()), ErrorCode::NotFound);
@@ -263,12 +273,12 @@ fn a_file_comes_down_into_a_writer() {
 fn a_file_beyond_the_limit_fails_in_either_direction_and_the_rest_goes_on() {
     let (fixture, local) = (Fixture::with(|options| options.file_size_limit = 100), tempfile::tempdir().unwrap());
     let (small, large) = (write(local.path(), "small", noise(100)), write(local.path(), "large", noise(101)));
-    let report = upload(&fixture, &[large, small], &UploadOptions::default());
+    let report = upload(&fixture, &[large, small], &TransferOptions::default());
     assert_eq!((report.files, report.failures[0].code), (1, ErrorCode::FileTooLarge));
     let stream = fixture.client().upload_stream(
         Box::new(Cursor::new(noise(101))),
         &remote("/s"),
-        &UploadOptions::default(),
+        &TransferOptions::default(),
         &mut Silent,
     );
     assert_eq!(stream.unwrap().failures[0].code, ErrorCode::FileTooLarge);
@@ -277,7 +287,7 @@ fn a_file_beyond_the_limit_fails_in_either_direction_and_the_rest_goes_on() {
     let report = fixture.client().download(
         &[remote("/big"), remote("/small")],
         back.path(),
-        &DownloadOptions::default(),
+        &TransferOptions::default(),
         &mut Silent,
     );
     let report = report.unwrap();
@@ -296,7 +306,7 @@ fn a_read_only_server_refuses_every_change_and_serves_the_rest() {
         client.remove(&remote("/file"), false).map(drop),
         client.rename(&remote("/file"), &remote("/new"), false),
         client
-            .upload_stream(Box::new(Cursor::new(b"x")), &remote("/new"), &UploadOptions::default(), &mut Silent)
+            .upload_stream(Box::new(Cursor::new(b"x")), &remote("/new"), &TransferOptions::default(), &mut Silent)
             .map(drop),
     ] {
         assert_eq!(code(&result.unwrap_err()), ErrorCode::ReadOnly);
@@ -330,12 +340,12 @@ fn the_names_rule_of_the_server_decides() {
     let local = tempfile::tempdir().unwrap();
     let file = write(local.path(), "a:b", "x");
     let portable = Fixture::new();
-    let report = upload(&portable, std::slice::from_ref(&file), &UploadOptions::default());
+    let report = upload(&portable, std::slice::from_ref(&file), &TransferOptions::default());
     assert_eq!(report.failures[0].code, ErrorCode::InvalidName);
     assert!(report.failures[0].to_string().contains("--names posix"), "{}", report.failures[0]);
     assert_eq!(code(&portable.client().stat(&remote("/a:b")).unwrap_err()), ErrorCode::InvalidName);
     let posix = Fixture::with(|options| options.names = remofile::protocol::path::NameRule::Posix);
-    assert_eq!(upload(&posix, &[file], &UploadOptions::default()).files, 1);
+    assert_eq!(upload(&posix, &[file], &TransferOptions::default()).files, 1);
 }
 
 #[test]
@@ -407,7 +417,11 @@ fn a_rule_decides_what_becomes_of_a_file_in_the_way() {
         times(&file, old).unwrap();
         let there = fixture.write("file.txt", "there");
         let run = |on_conflict| {
-            upload(&fixture, std::slice::from_ref(&file), &UploadOptions { on_conflict, ..UploadOptions::default() })
+            upload(
+                &fixture,
+                std::slice::from_ref(&file),
+                &TransferOptions { on_conflict, ..TransferOptions::default() },
+            )
         };
 
         let report = run(OnConflict::Skip);
@@ -434,7 +448,7 @@ fn a_rule_holds_for_downloads_and_streams_too() {
     fixture.write("file", "there");
     let here = write(local.path(), "file", "here");
     let download = |on_conflict| {
-        let options = DownloadOptions { on_conflict, ..DownloadOptions::default() };
+        let options = TransferOptions { on_conflict, ..TransferOptions::default() };
         fixture.client().download(&[remote("/file")], local.path(), &options, &mut Silent).unwrap()
     };
     assert_eq!(download(OnConflict::Skip).skipped.len(), 1);
@@ -444,7 +458,7 @@ fn a_rule_holds_for_downloads_and_streams_too() {
     assert_eq!(download(OnConflict::Replace).files, 1);
     assert_eq!(std::fs::read(&here).unwrap(), b"there");
 
-    let options = UploadOptions { on_conflict: OnConflict::Skip, ..UploadOptions::default() };
+    let options = TransferOptions { on_conflict: OnConflict::Skip, ..TransferOptions::default() };
     let source = Box::new(Cursor::new(noise(5_000_000)));
     let report = fixture.client().upload_stream(source, &remote("/file"), &options, &mut Silent).unwrap();
     assert_eq!((report.files, report.skipped.len(), report.failures.len()), (0, 1, 0));

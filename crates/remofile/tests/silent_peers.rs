@@ -37,7 +37,14 @@ fn a_holder_that_stops_reading_loses_its_lease() {
     fixture.write("large", noise(24 * 1024 * 1024));
     let mut deaf = Raw::connect(&fixture);
     let sources = vec![remote("/large")];
-    deaf.request(Request::Download { sources, recursive: false, total: false, credit: u64::MAX });
+    deaf.request(Request::Download {
+        sources,
+        recursive: false,
+        total: false,
+        credit: u64::MAX,
+        selection: None,
+        manner: None,
+    });
     let mut client = fixture.client();
     while client.status().unwrap().report.holders.is_empty() {
         std::thread::yield_now();

@@ -11,10 +11,15 @@
 mod common;
 
 use common::{Fixture, noise, remote, write};
-use remofile::{Client, ClientOptions, DownloadOptions, Silent, UploadOptions};
+use remofile::{Client, ClientOptions, Retry, Silent, TransferOptions};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
+
+/// One attempt, so that what it comes to is seen.
+fn once() -> TransferOptions {
+    TransferOptions { retry: Retry::NEVER, ..TransferOptions::default() }
+}
 
 const MIB: usize = 1024 * 1024;
 
@@ -58,7 +63,7 @@ fn an_upload_over_a_slow_line_arrives() {
     let file = write(local.path(), "file", noise(6 * MIB));
     let address = slow_line(fixture.address, 100_000);
     let mut client = Client::new(ClientOptions { port: address.port(), ..fixture.options() });
-    let report = client.upload(&[file], &remote("/"), &UploadOptions::default(), &mut Silent).unwrap();
+    let report = client.upload(&[file], &remote("/"), &once(), &mut Silent).unwrap();
     assert_eq!(report.files, 1, "{report:?}");
 }
 
@@ -69,6 +74,6 @@ fn a_download_over_a_slow_line_arrives() {
     fixture.write("file", noise(6 * MIB));
     let address = slow_line(fixture.address, 100_000);
     let mut client = Client::new(ClientOptions { port: address.port(), ..fixture.options() });
-    let report = client.download(&[remote("/file")], local.path(), &DownloadOptions::default(), &mut Silent).unwrap();
+    let report = client.download(&[remote("/file")], local.path(), &once(), &mut Silent).unwrap();
     assert_eq!(report.files, 1, "{report:?}");
 }

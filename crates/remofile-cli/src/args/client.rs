@@ -1,7 +1,10 @@
 //! The commands that talk to a server.
 
-use clap::{Args, ValueEnum};
+use super::transfer::{HOW, Transfer, WHICH};
+use super::values::duration;
+use clap::Args;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where the server is and how to talk to it.
 #[derive(Debug, Args)]
@@ -114,57 +117,25 @@ pub(crate) struct Directory {
     pub(crate) connection: Connection,
 }
 
-/// What becomes of a file in the way of a transfer.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum OnConflict {
-    /// The new file fails, the old one stays
-    Abort,
-    /// The new file takes the old one's place when it is complete and checked
-    Replace,
-    /// The new file is left out, the old one stays
-    Skip,
-    /// The new file gets a free name, such as 'name (1).txt'
-    Rename,
-    /// The new file replaces the old one if that is older, and is left out otherwise
-    Newer,
-}
-
-impl From<OnConflict> for remofile::protocol::wire::OnConflict {
-    fn from(rule: OnConflict) -> Self {
-        match rule {
-            OnConflict::Abort => Self::Abort,
-            OnConflict::Replace => Self::Replace,
-            OnConflict::Skip => Self::Skip,
-            OnConflict::Rename => Self::Rename,
-            OnConflict::Newer => Self::Newer,
-        }
-    }
-}
-
 /// Upload files to the remote directory
 ///
 /// With one argument it is the source, and the destination is the root directory. With two or more
-/// the last is the destination: an existing remote directory, written as an absolute path.
+/// the last is the destination: an existing remote directory, written as an absolute path. With
+/// --files-from one argument is the destination.
+///
+/// A source that does not exist and holds *, ? or [ is a shell pattern. An upload that was interrupted
+/// goes on when the same command is run again.
 #[derive(Debug, Args)]
 pub(crate) struct Upload {
     /// Files and directories, or '-' for standard input; then the remote directory [default: /]
-    #[arg(value_name = "SOURCE... [DESTINATION]", required = true)]
+    #[arg(value_name = "SOURCE... [DESTINATION]", required_unless_present = "files_from")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Upload directories with their contents
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
-
-    /// Show how far it is
-    #[arg(short, long)]
-    pub(crate) progress: bool,
-
-    /// What becomes of remote files in the way
-    #[arg(long, value_enum, default_value = "abort", value_name = "RULE")]
-    pub(crate) on_conflict: OnConflict,
+    #[command(flatten)]
+    pub(crate) transfer: Transfer,
 
     /// Name of the remote file that standard input becomes
-    #[arg(long)]
+    #[arg(long, help_heading = WHICH)]
     pub(crate) name: Option<String>,
 
     #[command(flatten)]
@@ -174,24 +145,48 @@ pub(crate) struct Upload {
 /// Download files from the remote directory
 ///
 /// With one argument it is the source, and the destination is the current directory. With two or more
-/// the last is the destination: an existing local directory.
+/// the last is the destination: an existing local directory. With --files-from one argument is the
+/// destination.
+///
+/// A source that does not exist and holds *, ? or [ is a shell pattern, matched on the server. A download
+/// that was interrupted goes on when the same command is run again.
 #[derive(Debug, Args)]
 pub(crate) struct Download {
     /// Remote files and directories; then the local directory, or '-' for standard output [default: .]
-    #[arg(value_name = "SOURCE... [DESTINATION]", required = true)]
+    #[arg(value_name = "SOURCE... [DESTINATION]", required_unless_present = "files_from")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Download directories with their contents
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) transfer: Transfer,
 
-    /// Show how far it is
-    #[arg(short, long)]
-    pub(crate) progress: bool,
+    /// Keep what is left of interrupted downloads for so long (90s, 15m, 12h, 7d)
+    #[arg(long, value_name = "TIME", default_value = "7d", help_heading = HOW, value_parser = duration)]
+    pub(crate) partial_expiry: Duration,
 
-    /// What becomes of local files in the way
-    #[arg(long, value_enum, default_value = "abort", value_name = "RULE")]
-    pub(crate) on_conflict: OnConflict,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// List or clear what interrupted transfers left
+///
+/// Interrupted uploads leave it on the server, interrupted downloads in their destination (see --local).
+#[derive(Debug, Args)]
+pub(crate) struct Partials {
+    /// Files that were being transferred, or directories they are in [default: all]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+
+    /// Remove instead of listing
+    #[arg(long)]
+    pub(crate) clear: bool,
+
+    /// What downloads into this directory left; no server is asked, and paths are relative to it
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) local: Option<PathBuf>,
+
+    /// Show bytes, and when the last of them came, in full
+    #[arg(short, long)]
+    pub(crate) long: bool,
 
     #[command(flatten)]
     pub(crate) connection: Connection,

@@ -1,11 +1,15 @@
 //! The command line as it is written: what clap checks and what `--help` tells.
 
 mod client;
+mod rules;
 mod server;
+mod transfer;
 pub(crate) mod values;
 
-pub(crate) use client::{Connection, Directory, Download, File, List, Move, Remove, Status, Upload};
+pub(crate) use client::{Connection, Directory, Download, File, List, Move, Partials, Remove, Status, Upload};
+pub(crate) use rules::{Rule, Rules};
 pub(crate) use server::{Run, Start, Stop};
+pub(crate) use transfer::{OnConflict, Transfer};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -19,7 +23,8 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Say more on standard error: -v information, -vv debugging, -vvv everything
+    /// Say more on standard error: -v information (uploads and downloads: each file), -vv debugging,
+    /// -vvv everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 
@@ -47,6 +52,7 @@ pub(crate) enum Command {
     Download(Download),
     Remove(Remove),
     Move(Move),
+    Partials(Partials),
     Status(Status),
     Run(Run),
     Start(Start),
@@ -84,6 +90,7 @@ impl Command {
             | Self::Download(Download { connection, .. })
             | Self::Remove(Remove { connection, .. })
             | Self::Move(Move { connection, .. })
+            | Self::Partials(Partials { connection, .. })
             | Self::Status(Status { connection }) => Some(connection),
             _ => None,
         }
@@ -132,6 +139,12 @@ mod tests {
             "remofile upload --progress ubuntu.iso /",
             "remofile upload -r -p src/my-file.txt src/my-directory/ /dst",
             "remofile download single-file.txt a-directory/ .",
+            "remofile upload --files-from list",
+            "remofile upload -rz a --exclude *.o --include x.o --links copy --bwlimit 1M:0 --transfers 4 --retries 0 /",
+            "remofile download -r /a/*.txt --min-size 1K --max-size 4G --preserve-mode --sparse --stats -v .",
+            "remofile partials",
+            "remofile partials /a --clear",
+            "remofile partials -l --local .",
             "remofile remove /foo/bar",
             "remofile run my-directory/ 6768 qRkVWJcFRqi7rsNMbagaDd",
             "remofile start my-directory/ 6768 my-custom-token --pidfile x.pid",
@@ -176,7 +189,19 @@ mod tests {
             "remofile run d --no-encryption --require-encryption",
             "remofile run d 6768 token --token-file f",
             "remofile run d 70000",
+            "remofile run d --partial-expiry 7",
             "remofile upload",
+            "remofile upload a -q -p",
+            "remofile upload a --partial-expiry 7d",
+            "remofile upload a -0",
+            "remofile upload a --bwlimit fast",
+            "remofile upload a --chunk-size 511",
+            "remofile upload a --chunk-size 5M",
+            "remofile upload a --compress-level 20",
+            "remofile upload a --transfers 0",
+            "remofile upload a --transfers 17",
+            "remofile upload a --links none",
+            "remofile download a --on-conflict nothing",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

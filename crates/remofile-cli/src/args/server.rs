@@ -1,9 +1,10 @@
 //! The commands that serve a directory.
 
-use super::values::{directory_mode, file_mode, size, size_u32};
+use super::values::{directory_mode, duration, file_mode, size, size_u32};
 use clap::{Args, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Serve a directory until interrupted
 ///
@@ -72,6 +73,10 @@ pub(crate) struct Run {
     /// Refuse every change
     #[arg(long)]
     pub(crate) read_only: bool,
+
+    /// Keep what is left of interrupted uploads for so long (90s, 15m, 12h, 7d)
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
+    pub(crate) partial_expiry: Duration,
 }
 
 /// Serve a directory in the background

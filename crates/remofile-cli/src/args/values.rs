@@ -1,7 +1,19 @@
-//! Values with a notation of their own: sizes and permissions.
+//! Values with a notation of their own: sizes, rates, times and permissions.
+
+use remofile::ChunkSize;
+use std::num::NonZeroU64;
+use std::time::Duration;
 
 /// A size in bytes, at least 1: digits, then perhaps K, M, G or T (times 1024), `KiB` or `KB`.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
+    match size_or_none(text)? {
+        0 => Err("a size is at least 1".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
+/// A size that may be 0.
+pub(crate) fn size_or_none(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| "a size is a number of bytes, such as 8192, 64K or 4G".to_owned())?;
@@ -13,16 +25,54 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         "T" | "TB" | "TIB" => 4,
         _ => return Err(format!("{unit:?} is no unit: use K, M, G or T")),
     };
-    match number.checked_mul(1 << (10 * power)) {
-        None => Err("the size is too large".to_owned()),
-        Some(0) => Err("a size is at least 1".to_owned()),
-        Some(bytes) => Ok(bytes),
-    }
+    number.checked_mul(1 << (10 * power)).ok_or_else(|| "the size is too large".to_owned())
 }
 
 /// A size that fits into 32 bits.
 pub(crate) fn size_u32(text: &str) -> Result<u32, String> {
     u32::try_from(size(text)?).map_err(|_| "the size is too large: at most 4294967295".to_owned())
+}
+
+/// The size of a chunk.
+pub(crate) fn chunk_size(text: &str) -> Result<ChunkSize, String> {
+    let chunk = size_u32(text)?;
+    let bounds = || format!("a chunk has {MIN_CHUNK_BYTES} to {} bytes", ChunkSize::MAX);
+    ChunkSize::new(chunk).filter(|_| chunk >= MIN_CHUNK_BYTES).ok_or_else(bounds)
+}
+
+/// Smaller chunks would cost more than they carry.
+const MIN_CHUNK_BYTES: u32 = 512;
+
+/// Most bytes a second in each direction; `None` for as many as there can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rates {
+    pub(crate) up: Option<NonZeroU64>,
+    pub(crate) down: Option<NonZeroU64>,
+}
+
+/// `RATE`, for both directions, or `UP:DOWN`; 0 for no limit.
+pub(crate) fn rates(text: &str) -> Result<Rates, String> {
+    let (up, down) = text.split_once(':').unwrap_or((text, text));
+    let rate = |text| size_or_none(text).map(NonZeroU64::new);
+    match (rate(up), rate(down)) {
+        (Ok(up), Ok(down)) => Ok(Rates { up, down }),
+        _ => Err("a rate is a number of bytes a second, such as 500K or 2M; two are UP:DOWN, and 0 is no limit".into()),
+    }
+}
+
+/// A time: digits, then s, m, h or d.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let what = || "a time is a number and its unit, such as 90s, 15m, 12h or 7d".to_owned();
+    let unit = text.chars().next_back().ok_or_else(what)?;
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| what())?;
+    let seconds = match unit.to_ascii_lowercase() {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 24 * 3600,
+        _ => return Err(what()),
+    };
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "the time is too long".to_owned())
 }
 
 /// Permissions of files: readable and writable by the user, never executable.
@@ -69,6 +119,37 @@ mod tests {
             assert!(size(text).is_err(), "{text}");
         }
         assert!(size_u32("4G").is_err());
+        assert_eq!(size_or_none("0"), Ok(0));
+    }
+
+    #[test]
+    fn chunks_have_bounds() {
+        assert_eq!(chunk_size("512").map(|chunk| chunk.get().get()), Ok(512));
+        assert_eq!(chunk_size("4M").map(|chunk| chunk.get().get()), Ok(4 << 20));
+        for text in ["511", "4194305", "0", "8G"] {
+            assert!(chunk_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rates_are_for_both_directions_or_each() {
+        let rate = NonZeroU64::new;
+        assert_eq!(rates("2K"), Ok(Rates { up: rate(2048), down: rate(2048) }));
+        assert_eq!(rates("1M:0"), Ok(Rates { up: rate(1 << 20), down: None }));
+        assert_eq!(rates("0:7"), Ok(Rates { up: None, down: rate(7) }));
+        for text in ["", ":", "1M:", ":1M", "1:2:3", "-1", "1X"] {
+            assert!(rates(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        for (text, seconds) in [("0s", 0), ("90s", 90), ("15m", 900), ("12H", 43_200), ("7d", 604_800)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "7", "d", "7w", "-1d", "1.5h", "7 d", "7é", "99999999999999999d"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
     }
 
     #[test]

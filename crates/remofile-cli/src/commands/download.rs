@@ -1,14 +1,15 @@
 //! `remofile download`
 
+use super::sources::Arguments;
+use super::transfer::{self, Course};
 use super::{Context, paths};
 use crate::args::Download;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
-use crate::output::progress::Progress;
-use crate::output::{self, Presentation, json, stderr_line};
-use crate::signals;
+use crate::output::transfer::EventsTo;
+use crate::settings::Direction;
 use remofile::protocol::path::RemotePath;
-use remofile::{Client, DownloadOptions};
+use remofile::{RemoteSource, TransferOptions};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -17,67 +18,65 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
-    let What { sources, destination } = What::of(download.paths)?;
-    let options = context.options(&download.connection, None)?;
-    signals::interrupt_calls(options.interrupt.clone())?;
-    let presentation = Presentation { json: download.connection.json };
-    let mut progress = Progress::new(presentation, download.progress);
-    let download_options = DownloadOptions {
-        recursive: download.recursive,
-        on_conflict: download.on_conflict.into(),
-        total: progress.is_shown(),
+    let options = TransferOptions {
+        partial_expiry: download.partial_expiry,
+        ..transfer::options(&download.transfer, Direction::Down)?
     };
-    let mut client = Client::connect(options)?;
-    let report = match &destination {
-        Destination::Directory(directory) => client.download(&sources, directory, &download_options, &mut progress)?,
-        Destination::Stdout(source) => {
-            let (sink, reader) = StdoutSink::open()?;
-            client
-                .download_stream(source, Box::new(sink), &download_options, &mut progress)
-                .map_err(|error| reader.explain(error))?
-        }
+    let arguments = Arguments::of(download.paths, &download.transfer)?;
+    let what = What::of(arguments, download.transfer.relative_directory.as_deref())?;
+    let events = match what {
+        What::Files { .. } => EventsTo::Stdout,
+        What::Stdout { .. } => EventsTo::Stderr,
     };
-    progress.finish(&report);
-    if download.connection.json {
-        let object = json::transfer(&report);
-        match destination {
-            Destination::Directory(_) => output::data(&(object + "\n"))?,
-            Destination::Stdout(_) => stderr_line(&object),
+    let course = Course { direction: Direction::Down, events };
+    transfer::run(&download.transfer, &download.connection, context, &course, options, |client, options, show| {
+        match what {
+            What::Files { sources, directory } => Ok(client.download(&sources, &directory, options, show)?),
+            What::Stdout { source } => {
+                let (sink, reader) = StdoutSink::open()?;
+                let streamed = client.download_stream(&source, Box::new(sink), options, show);
+                streamed.map_err(|error| reader.explain(error))
+            }
         }
-    }
-    Ok(if report.failures.is_empty() { Exit::Success } else { Exit::SomeFailed })
+    })
 }
 
 /// What goes where.
 #[derive(Debug, PartialEq)]
-struct What {
-    sources: Vec<RemotePath>,
-    destination: Destination,
-}
-
-#[derive(Debug, PartialEq)]
-enum Destination {
-    /// An existing local directory.
-    Directory(PathBuf),
+enum What {
+    /// Files and directories into an existing local directory.
+    Files { sources: Vec<RemoteSource>, directory: PathBuf },
     /// Standard output gets this file.
-    Stdout(RemotePath),
+    Stdout { source: RemotePath },
 }
 
 impl What {
-    fn of(mut arguments: Vec<PathBuf>) -> Result<Self> {
-        let directory = match arguments.len() {
-            0 | 1 => PathBuf::from("."),
-            _ => arguments.pop().unwrap_or_default(),
-        };
-        let sources: Vec<RemotePath> =
-            arguments.iter().map(|path| paths::from_root(paths::text(path)?)).collect::<Result<_>>()?;
-        let destination = match (directory == Path::new("-"), &sources[..]) {
-            (false, _) => Destination::Directory(directory),
-            (true, [source]) => Destination::Stdout(source.clone()),
-            (true, _) => return Err(Failed::usage("standard output ('-') takes one file only")),
-        };
-        Ok(Self { sources, destination })
+    fn of(arguments: Arguments, base: Option<&Path>) -> Result<Self> {
+        let Arguments { sources, listed, destination } = arguments;
+        let directory = destination.unwrap_or_else(|| PathBuf::from("."));
+        let sources = remote(&sources, listed, base)?;
+        match (directory == Path::new("-"), &sources[..]) {
+            (false, _) => Ok(Self::Files { sources, directory }),
+            (true, [RemoteSource { path, .. }]) => Ok(Self::Stdout { source: path.clone() }),
+            (true, _) => Err(Failed::usage("standard output ('-') takes one file only")),
+        }
     }
+}
+
+/// Sources below a directory, or the root; those that are listed keep their own directories.
+fn remote(sources: &[PathBuf], listed: Vec<String>, base: Option<&Path>) -> Result<Vec<RemoteSource>> {
+    let base = match base {
+        Some(base) => paths::absolute_directory(paths::text(base)?)?,
+        None => RemotePath::root(),
+    };
+    let mut found = Vec::with_capacity(sources.len() + listed.len());
+    for path in sources {
+        found.push(paths::from_directory(&base, paths::text(path)?)?.into());
+    }
+    for path in listed {
+        found.push(RemoteSource { path: paths::from_directory(&base, &path)?, name: Some(path) });
+    }
+    Ok(found)
 }
 
 /// Standard output without a buffer of its own.
@@ -124,29 +123,43 @@ impl Reader {
 mod tests {
     use super::*;
 
-    fn what(arguments: &[&str]) -> Result<What> {
-        What::of(arguments.iter().map(PathBuf::from).collect())
+    fn what(arguments: &[&str], base: Option<&str>) -> Result<What> {
+        let mut paths: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
+        let destination = if paths.len() > 1 { paths.pop() } else { None };
+        What::of(Arguments { sources: paths, listed: Vec::new(), destination }, base.map(Path::new))
     }
 
-    fn remote(paths: &[&str]) -> Vec<RemotePath> {
-        paths.iter().map(|path| path.parse().unwrap()).collect()
+    fn files(paths: &[&str], directory: &str) -> What {
+        let source = |path: &&str| RemoteSource::from(path.parse::<RemotePath>().unwrap());
+        What::Files { sources: paths.iter().map(source).collect(), directory: directory.into() }
     }
 
     #[test]
     fn one_argument_is_a_source_and_the_last_of_several_the_destination() {
-        let one = what(&["single-file.txt"]).unwrap();
-        assert_eq!(
-            one,
-            What { sources: remote(&["/single-file.txt"]), destination: Destination::Directory(".".into()) }
-        );
-        let two = what(&["/a", "b/", "dst"]).unwrap();
-        assert_eq!(two, What { sources: remote(&["/a", "/b"]), destination: Destination::Directory("dst".into()) });
+        assert_eq!(what(&["single-file.txt"], None).unwrap(), files(&["/single-file.txt"], "."));
+        assert_eq!(what(&["/a", "b/", "dst"], None).unwrap(), files(&["/a", "/b"], "dst"));
+    }
+
+    #[test]
+    fn sources_are_taken_from_the_relative_directory() {
+        assert_eq!(what(&["a", "/b", "dst"], Some("/d")).unwrap(), files(&["/d/a", "/b"], "dst"));
+        assert!(matches!(what(&["a"], Some("d")), Err(Failed::Usage(_))));
+        assert!(matches!(what(&["../a"], Some("/d")), Err(Failed::Usage(_))));
+    }
+
+    #[test]
+    fn listed_paths_keep_their_directories() {
+        let arguments = Arguments { sources: Vec::new(), listed: vec!["b/c".to_owned()], destination: None };
+        let What::Files { sources, directory } = What::of(arguments, Some(Path::new("/d"))).unwrap() else {
+            panic!("not files")
+        };
+        assert_eq!(sources, [RemoteSource { path: "/d/b/c".parse().unwrap(), name: Some("b/c".to_owned()) }]);
+        assert_eq!(directory, Path::new("."));
     }
 
     #[test]
     fn standard_output_takes_one_file() {
-        let destination = what(&["/a", "-"]).unwrap().destination;
-        assert_eq!(destination, Destination::Stdout("/a".parse().unwrap()));
-        assert!(matches!(what(&["/a", "/b", "-"]), Err(Failed::Usage(_))));
+        assert_eq!(what(&["/a", "-"], None).unwrap(), What::Stdout { source: "/a".parse().unwrap() });
+        assert!(matches!(what(&["/a", "/b", "-"], None), Err(Failed::Usage(_))));
     }
 }

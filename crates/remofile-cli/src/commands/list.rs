@@ -61,7 +61,7 @@ impl<'a> Listing<'a> {
                 self.is_complete = false;
                 self.presentation.show_file(failure);
                 Ok(())
-            }
+            } // Answers to other questions.
         }
     }
 

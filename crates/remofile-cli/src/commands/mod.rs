@@ -9,12 +9,15 @@ mod generate_token;
 mod list;
 mod man;
 mod r#move;
+mod partials;
 mod paths;
 mod remove;
 mod run;
+mod sources;
 mod start;
 mod status;
 mod stop;
+mod transfer;
 mod upload;
 
 use crate::args::{Arguments, Command, Connection};
@@ -49,6 +52,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit> {
         Command::Download(download) => download::run(download, context),
         Command::Remove(remove) => remove::run(&remove, context),
         Command::Move(r#move) => r#move::run(&r#move, context),
+        Command::Partials(partials) => partials::run(&partials, context),
         Command::Status(status) => status::run(&status, context),
         Command::Run(run) => run::run(&run, context),
         Command::Start(start) => start::run(&start, context),
@@ -61,6 +65,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit> {
 }
 
 impl Context {
+    /// For uploads and downloads the first `-v` lists files; a log would disturb that.
+    fn of_transfer(self) -> Self {
+        let verbose = if self.verbose == 1 { 0 } else { self.verbose };
+        Self { verbose, ..self }
+    }
+
     /// How to reach the server.
     fn options(self, connection: &Connection, port: Option<u16>) -> Result<ClientOptions> {
         if logging::is_wanted(self.verbose) {

@@ -6,9 +6,14 @@ use std::path::Path;
 
 /// A remote path; one that does not begin with a slash is taken from the root directory.
 pub(super) fn from_root(text: &str) -> Result<RemotePath> {
+    from_directory(&RemotePath::root(), text)
+}
+
+/// A remote path; one that does not begin with a slash is taken from a directory.
+pub(super) fn from_directory(directory: &RemotePath, text: &str) -> Result<RemotePath> {
     let parsed = match text.strip_prefix('/') {
         Some(_) => RemotePath::parse(text),
-        None => RemotePath::parse(&format!("/{text}")),
+        None => RemotePath::parse(&format!("{}/{text}", directory.as_str().trim_end_matches('/'))),
     };
     if text.is_empty() {
         return Err(Failed::usage("a remote path is empty (the root directory is '/')"));

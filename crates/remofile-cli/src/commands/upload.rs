@@ -1,61 +1,49 @@
 //! `remofile upload`
 
+use super::sources::Arguments;
+use super::transfer::{self, Course};
 use super::{Context, paths};
 use crate::args::Upload;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
-use crate::output::progress::Progress;
-use crate::output::{self, Presentation, json};
-use crate::signals;
+use crate::output::transfer::EventsTo;
+use crate::settings::Direction;
+use remofile::LocalSource;
 use remofile::protocol::path::RemotePath;
-use remofile::{Client, UploadOptions};
 use std::path::{Path, PathBuf};
 
 pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
-    let what = What::of(upload.paths, upload.name.as_deref())?;
-    let options = context.options(&upload.connection, None)?;
-    signals::interrupt_calls(options.interrupt.clone())?;
-    let presentation = Presentation { json: upload.connection.json };
-    let mut progress = Progress::new(presentation, upload.progress);
-    let upload_options = UploadOptions {
-        recursive: upload.recursive,
-        on_conflict: upload.on_conflict.into(),
-        total: progress.is_shown(),
-    };
-    let mut client = Client::connect(options)?;
-    let report = match what {
-        What::Files { sources, directory } => client.upload(&sources, &directory, &upload_options, &mut progress),
-        What::Stream { path } => {
-            client.upload_stream(Box::new(std::io::stdin()), &path, &upload_options, &mut progress)
-        }
-    }?;
-    progress.finish(&report);
-    if upload.connection.json {
-        output::data(&(json::transfer(&report) + "\n"))?;
-    }
-    Ok(if report.failures.is_empty() { Exit::Success } else { Exit::SomeFailed })
+    let options = transfer::options(&upload.transfer, Direction::Up)?;
+    let arguments = Arguments::of(upload.paths, &upload.transfer)?;
+    let what = What::of(arguments, upload.transfer.relative_directory.as_deref(), upload.name.as_deref())?;
+    let course = Course { direction: Direction::Up, events: EventsTo::Stdout };
+    transfer::run(&upload.transfer, &upload.connection, context, &course, options, |client, options, show| {
+        Ok(match what {
+            What::Files { sources, directory } => client.upload(&sources, &directory, options, show),
+            What::Stream { path } => client.upload_stream(Box::new(std::io::stdin()), &path, options, show),
+        }?)
+    })
 }
 
 /// What goes where.
 #[derive(Debug, PartialEq)]
 enum What {
     /// Files and directories into a remote directory.
-    Files { sources: Vec<PathBuf>, directory: RemotePath },
+    Files { sources: Vec<LocalSource>, directory: RemotePath },
     /// Standard input to a remote file.
     Stream { path: RemotePath },
 }
 
 impl What {
-    fn of(mut paths: Vec<PathBuf>, name: Option<&str>) -> Result<Self> {
-        let directory = match paths.len() {
-            0 | 1 => RemotePath::root(),
-            _ => destination(&paths.pop().unwrap_or_default())?,
-        };
-        let reads_stdin = paths.iter().any(|path| path == Path::new("-"));
+    fn of(arguments: Arguments, base: Option<&Path>, name: Option<&str>) -> Result<Self> {
+        let Arguments { sources, listed, destination: directory } = arguments;
+        let directory = directory.map_or_else(|| Ok(RemotePath::root()), |path| destination(&path))?;
+        let reads_stdin = sources.iter().any(|path| path == Path::new("-"));
+        let is_alone = sources.len() + listed.len() == 1;
         match (reads_stdin, name) {
-            (false, None) => Ok(Self::Files { sources: paths, directory }),
+            (false, None) => Ok(Self::Files { sources: local(&sources, listed, base), directory }),
             (false, Some(_)) => Err(Failed::usage("'--name' is for standard input: give '-' as the source")),
-            (true, _) if paths.len() > 1 => Err(Failed::usage("standard input ('-') must be the only source")),
+            (true, _) if !is_alone => Err(Failed::usage("standard input ('-') must be the only source")),
             (true, None) => Err(Failed::usage("standard input has no name: give the remote file one with '--name'")),
             (true, Some(name)) => {
                 let path = paths::new_path(name, Some(directory.as_str()))?;
@@ -63,6 +51,14 @@ impl What {
             }
         }
     }
+}
+
+/// Sources below a directory; those that are listed keep their own directories.
+fn local(sources: &[PathBuf], listed: Vec<String>, base: Option<&Path>) -> Vec<LocalSource> {
+    let place = |path: &Path| base.map_or_else(|| path.to_owned(), |base| base.join(path));
+    let written = sources.iter().map(|path| LocalSource { path: place(path), name: None });
+    let listed = listed.into_iter().map(|path| LocalSource { path: place(Path::new(&path)), name: Some(path) });
+    written.chain(listed).collect()
 }
 
 fn destination(path: &Path) -> Result<RemotePath> {
@@ -82,18 +78,34 @@ mod tests {
     use super::*;
 
     fn what(arguments: &[&str], name: Option<&str>) -> Result<What> {
-        What::of(arguments.iter().map(PathBuf::from).collect(), name)
+        let mut paths: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
+        let destination = if paths.len() > 1 { paths.pop() } else { None };
+        What::of(Arguments { sources: paths, listed: Vec::new(), destination }, None, name)
+    }
+
+    fn files(sources: &[LocalSource], directory: &str) -> What {
+        What::Files { sources: sources.to_vec(), directory: directory.parse().unwrap() }
     }
 
     #[test]
     fn one_argument_is_a_source_and_the_last_of_several_the_destination() {
-        let files = |sources: &[&str], directory: &str| What::Files {
-            sources: sources.iter().map(PathBuf::from).collect(),
-            directory: directory.parse().unwrap(),
+        assert_eq!(what(&["a"], None).unwrap(), files(&["a".into()], "/"));
+        assert_eq!(what(&["/a"], None).unwrap(), files(&["/a".into()], "/"));
+        assert_eq!(what(&["a", "b", "/dst/"], None).unwrap(), files(&["a".into(), "b".into()], "/dst"));
+    }
+
+    #[test]
+    fn sources_are_taken_from_the_relative_directory_and_listed_ones_keep_their_own() {
+        let arguments = |destination: Option<&str>| Arguments {
+            sources: vec!["x".into(), "/y".into()],
+            listed: vec!["b/c".to_owned()],
+            destination: destination.map(PathBuf::from),
         };
-        assert_eq!(what(&["a"], None).unwrap(), files(&["a"], "/"));
-        assert_eq!(what(&["/a"], None).unwrap(), files(&["/a"], "/"));
-        assert_eq!(what(&["a", "b", "/dst/"], None).unwrap(), files(&["a", "b"], "/dst"));
+        let listed = |path: &str| LocalSource { path: path.into(), name: Some("b/c".to_owned()) };
+        let below = What::of(arguments(Some("/dst")), Some(Path::new("d")), None).unwrap();
+        assert_eq!(below, files(&["d/x".into(), "/y".into(), listed("d/b/c")], "/dst"));
+        let here = What::of(arguments(None), None, None).unwrap();
+        assert_eq!(here, files(&["x".into(), "/y".into(), listed("b/c")], "/"));
     }
 
     #[test]

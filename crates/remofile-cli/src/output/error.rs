@@ -1,7 +1,8 @@
 //! How errors are shown.
 
-use super::{json, stderr_line, text::harmless};
+use super::{json, note, stderr_line, text::harmless};
 use crate::failed::Failed;
+use remofile::Error;
 use remofile::protocol::wire::Failure;
 
 /// How the user wants to be told.
@@ -20,8 +21,21 @@ impl Presentation {
         match failed {
             _ if self.json => stderr_line(&json::error(failed)),
             Failed::Unconfigured => stderr_line(&failed.message()),
+            Failed::Library(Error::Conflicts(conflicts)) => self.show_conflicts(conflicts),
             _ => stderr_line(&format!("remofile: {}", harmless_lines(&failed.message()))),
         }
+    }
+
+    /// Names every file that is in the way, and says what can be done.
+    fn show_conflicts(self, conflicts: &[Failure]) {
+        for conflict in conflicts {
+            self.show_file(conflict);
+        }
+        let are = match conflicts.len() {
+            1 => "1 file is".to_owned(),
+            count => format!("{count} files are"),
+        };
+        note(&format!("{are} in the way; nothing was changed (choose with '--on-conflict replace|skip|rename|newer')"));
     }
 
     /// Shows why one file failed.

@@ -3,8 +3,8 @@
 use super::time::seconds_since_1970;
 use crate::exit::Exit;
 use crate::failed::Failed;
-use remofile::protocol::wire::{Entry, Failure, Holder, Kind};
-use remofile::{Removed, ServerStatus, TransferReport};
+use remofile::protocol::wire::{Entry, Failure, Holder, Kind, PartialEntry};
+use remofile::{Error, Removed, ServerStatus, TransferReport};
 use serde_json::{Value, json};
 
 /// An entry of a listing. Written by hand because its time needs more digits than a float has.
@@ -28,28 +28,44 @@ fn kind(kind: Kind) -> &'static str {
 
 /// An error that ended a command.
 pub(crate) fn error(failed: &Failed) -> String {
-    error_object(failed.kind(), failed.path(), &failed.message(), failed.exit())
+    let mut object = error_object(failed.kind(), failed.path(), &failed.message(), failed.exit());
+    if let Failed::Library(Error::Conflicts(conflicts)) = failed {
+        object["error"]["conflicts"] = failures(conflicts).into();
+    }
+    object.to_string()
 }
 
 /// An error of one file, while the others go on.
 pub(crate) fn file_error(failure: &Failure) -> String {
-    error_object(failure.code.name(), failure.path.as_deref(), &failure.to_string(), Exit::SomeFailed)
+    error_object(failure.code.name(), failure.path.as_deref(), &failure.to_string(), Exit::SomeFailed).to_string()
 }
 
-fn error_object(kind: &str, path: Option<&str>, message: &str, exit: Exit) -> String {
-    json!({"error": {"kind": kind, "path": path, "message": message, "status": exit.status()}}).to_string()
+fn error_object(kind: &str, path: Option<&str>, message: &str, exit: Exit) -> Value {
+    json!({"error": {"kind": kind, "path": path, "message": message, "status": exit.status()}})
 }
 
 /// What a transfer did.
-pub(crate) fn transfer(report: &TransferReport) -> String {
+pub(crate) fn transfer(report: &TransferReport) -> Value {
     json!({
         "files": report.files,
         "directories": report.directories,
         "bytes": report.bytes,
+        "present": report.present,
+        "resumed_bytes": report.resumed_bytes,
+        "sent_bytes": report.sent_bytes,
+        "received_bytes": report.received_bytes,
+        "retries": report.retries,
         "failures": failures(&report.failures),
         "skipped": failures(&report.skipped),
     })
-    .to_string()
+}
+
+/// What interrupted transfers left of a file, under the path that it is shown by.
+pub(crate) fn partial(partial: &PartialEntry, path: &str) -> String {
+    // Written by hand because its times need more digits than a float has.
+    let (path, received, size) = (Value::from(path), partial.received, partial.size);
+    let (mtime, touched) = (seconds_since_1970(partial.modified), seconds_since_1970(partial.touched));
+    format!(r#"{{"path":{path},"received":{received},"size":{size},"mtime":{mtime},"touched":{touched}}}"#)
 }
 
 /// What removals did.
@@ -58,9 +74,12 @@ pub(crate) fn removed(removed: Removed, failed: &[Failure]) -> String {
 }
 
 fn failures(failures: &[Failure]) -> Vec<Value> {
-    let object =
-        |failure: &Failure| json!({"kind": failure.code.name(), "path": failure.path, "message": failure.to_string()});
-    failures.iter().map(object).collect()
+    failures.iter().map(failure).collect()
+}
+
+/// Why a file was not transferred.
+pub(crate) fn failure(failure: &Failure) -> Value {
+    json!({"kind": failure.code.name(), "path": failure.path, "message": failure.to_string()})
 }
 
 /// The state of a server.
@@ -77,7 +96,8 @@ pub(crate) fn status(status: &ServerStatus) -> String {
     .to_string()
 }
 
-fn holder(holder: &Holder) -> Value {
+/// Who uses the server.
+pub(crate) fn holder(holder: &Holder) -> Value {
     json!({
         "client": holder.client,
         "address": holder.address,
@@ -105,6 +125,29 @@ mod tests {
             r#"{"path":"/a/b \"c\"","name":"b \"c\"","type":"file","size":3,"mtime":1.000000005,"mode":"0640"}"#
         );
         assert!(serde_json::from_str::<Value>(&shown).is_ok());
+    }
+
+    #[test]
+    fn what_was_kept_is_an_object() {
+        let kept = PartialEntry {
+            path: "/a".parse().unwrap(),
+            size: 9,
+            modified: Timestamp::new(1, 5),
+            received: 4,
+            touched: Timestamp::new(2, 0),
+            marks: Vec::new(),
+        };
+        let expected = r#"{"path":"x/a","received":4,"size":9,"mtime":1.000000005,"touched":2.000000000}"#;
+        assert_eq!(partial(&kept, "x/a"), expected);
+    }
+
+    #[test]
+    fn files_in_the_way_are_listed_in_their_error() {
+        let conflicts = ["/a", "/b"].map(|path| Failure::new(ErrorCode::AlreadyExists).at(path)).to_vec();
+        let failed = Failed::Library(Error::Conflicts(conflicts));
+        let shown: Value = serde_json::from_str(&error(&failed)).unwrap();
+        assert_eq!(shown["error"]["kind"], "conflicts");
+        assert_eq!(shown["error"]["conflicts"][1]["path"], "/b");
     }
 
     #[test]

@@ -4,9 +4,10 @@ mod background;
 pub(crate) mod columns;
 mod error;
 pub(crate) mod json;
-pub(crate) mod progress;
+pub(crate) mod partials;
 pub(crate) mod text;
 pub(crate) mod time;
+pub(crate) mod transfer;
 
 pub(crate) use error::Presentation;
 
@@ -103,7 +104,12 @@ pub(crate) fn data(text: &str) -> Result<()> {
 
 /// Tells the user something that is neither data nor an error.
 pub(crate) fn note(text: &str) {
-    stderr_line(&format!("remofile: {}", text::harmless(text)));
+    stderr_line(&note_line(text));
+}
+
+/// The line that [`note`] shows.
+fn note_line(text: &str) -> String {
+    format!("remofile: {}", text::harmless(text))
 }
 
 /// Warns the user.
@@ -113,5 +119,9 @@ pub(crate) fn warn(text: &str) {
 
 /// A line on standard error in one write. Nobody can be told if that fails.
 pub(crate) fn stderr_line(text: &str) {
-    let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+    stderr_text(&format!("{text}\n"));
+}
+
+fn stderr_text(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -80,6 +80,7 @@ fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
         names: run.names.into(),
         fsync: run.fsync.into(),
         read_only: run.read_only,
+        partial_expiry: run.partial_expiry,
     })
 }
 
@@ -100,6 +101,7 @@ mod tests {
     use clap::Parser;
     use remofile::protocol::path::NameRule;
     use remofile::store::Fsync;
+    use std::time::Duration;
     use zeroize::Zeroizing;
 
     const KEY: &str = "<rvFXu4cUY>el=w?{S%Yd1z8*rxPpRn7H*^sXWJk";
@@ -124,13 +126,15 @@ mod tests {
         assert_eq!(settings.token_source, TokenSource::Generated);
         assert_eq!(settings.options.file_size_limit, 4_294_967_296);
         assert_eq!(settings.options.chunk_size_range, (512, 8192));
+        assert_eq!(settings.options.partial_expiry, Duration::from_secs(7 * 24 * 3600));
         assert!(!settings.options.allow_plain && !settings.options.require_encryption && !settings.options.read_only);
     }
 
     #[test]
     fn every_option_arrives() {
         let flags = "0 --address ::1 --file-size-limit 8G --min-chunk-size 1K --max-chunk-size 1M \
-                     --require-encryption --file-mode 640 --directory-mode 750 --names posix --fsync each --read-only";
+                     --require-encryption --file-mode 640 --directory-mode 750 --names posix --fsync each --read-only \
+                     --partial-expiry 36h";
         let flags: Vec<&str> = flags.split_whitespace().collect();
         let settings = settle(&flags, &Environment::default()).unwrap();
         let options = settings.options;
@@ -138,6 +142,7 @@ mod tests {
         assert_eq!((options.file_size_limit, options.chunk_size_range), (8 << 30, (1024, 1 << 20)));
         assert_eq!((options.file_mode, options.directory_mode), (Some(0o640), Some(0o750)));
         assert_eq!((options.names, options.fsync), (NameRule::Posix, Fsync::Each));
+        assert_eq!(options.partial_expiry, Duration::from_secs(36 * 3600));
         assert!(options.require_encryption && options.read_only && !options.allow_plain);
     }
 

@@ -202,3 +202,74 @@ pub fn mkdir(path: impl AsRef<Path>) {
 pub fn open_to_write(path: impl AsRef<Path>) -> std::fs::File {
     std::fs::OpenOptions::new().write(true).open(path).unwrap()
 }
+
+/// A served directory and a local one to transfer from and to.
+pub struct Pair {
+    pub root: tempfile::TempDir,
+    pub local: tempfile::TempDir,
+    pub server: Server,
+}
+
+impl Pair {
+    pub fn new() -> Self {
+        let (root, local) = (directory(), directory());
+        let server = Server::start(root.path(), &[]);
+        Self { root, local, server }
+    }
+
+    /// A path in the served directory.
+    pub fn remote(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    /// A path in the local directory.
+    pub fn local(&self, path: &str) -> PathBuf {
+        self.local.path().join(path)
+    }
+
+    /// A command in the local directory, not started yet.
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = self.server.client();
+        command.current_dir(self.local.path()).args(line.split_whitespace());
+        command
+    }
+
+    /// Runs a command in the local directory.
+    pub fn run(&self, line: &str) -> Said {
+        say(&mut self.command(line))
+    }
+}
+
+/// Writes files, and the directories they are in; each file holds its own path.
+pub fn plant(directory: &Path, paths: &[&str]) {
+    for path in paths {
+        let file = directory.join(path);
+        mkdir(file.parent().unwrap());
+        write(file, path);
+    }
+}
+
+/// The files below a directory, sorted, without what the server keeps for itself.
+pub fn files_below(directory: &Path) -> Vec<String> {
+    let (mut found, mut rest) = (Vec::new(), vec![directory.to_owned()]);
+    while let Some(next) = rest.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let entry = entry.unwrap();
+            let path = entry.path();
+            match entry.file_type().unwrap().is_dir() {
+                true if entry.file_name() == ".remofile" => {}
+                true => rest.push(path),
+                false => found.push(path.strip_prefix(directory).unwrap().to_str().unwrap().to_owned()),
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The objects on lines of text.
+#[track_caller]
+pub fn objects(text: &str) -> Vec<serde_json::Value> {
+    let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line:?}"));
+    text.lines().map(parse).collect()
+}

@@ -4,7 +4,7 @@ use super::SessionError;
 use super::core::{Core, check_items, cost};
 use super::credit::{ReceiveWindow, SendCredit};
 use crate::limits::INITIAL_CREDIT_BYTES;
-use crate::wire::{Body, Done, Failure, Header, Holder, Item, OperationId, Request, Signal};
+use crate::wire::{Body, Done, Failure, Header, Holder, Item, OperationId, Request, Selected, Signal};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub enum ClientEvent {
     Entries(OperationId),
     /// Files of a download; their bytes are the payload. Tell when they are consumed.
     Items(OperationId, Vec<Item>),
+    /// More may be sent: the server has begun the operation.
+    Granted(OperationId),
     /// A file of an upload was not stored.
     ItemFailed(OperationId, Failure),
     /// What a download will send.
@@ -61,7 +63,7 @@ impl ClientSession {
     pub fn start(&mut self, now: Duration, request: Request, wait_milliseconds: u64) -> OperationId {
         self.started += 1;
         let id = OperationId(self.started);
-        let is_listing = matches!(request, Request::List { .. });
+        let is_listing = request.is_listing();
         let window = match &request {
             Request::Download { credit, .. } => ReceiveWindow::granted(*credit),
             _ => ReceiveWindow::initial(),
@@ -83,8 +85,25 @@ impl ClientSession {
         }
     }
 
-    /// Tells the server that an upload has no more items.
-    pub fn finish_upload(&mut self, operation: OperationId) {
+    /// Tells the server that a file of a download is not wanted.
+    pub fn unwanted(&mut self, operation: OperationId, path: String) {
+        self.core.queue(operation, Signal::Unwanted { path });
+    }
+
+    /// Names files of a download; takes their credit.
+    ///
+    /// # Errors
+    /// [`SessionError::BeyondCredit`] if the caller did not keep to [`ClientSession::credit`].
+    pub fn select(&mut self, operation: OperationId, files: Vec<Selected>) -> Result<(), SessionError> {
+        let signal = Signal::Select { files };
+        let state = self.operations.get_mut(&operation).ok_or(SessionError::Unexpected(operation))?;
+        state.credit.take(operation, cost(&signal, 0))?;
+        self.core.queue(operation, signal);
+        Ok(())
+    }
+
+    /// Tells the server that an upload has no more items, or a download no more files.
+    pub fn finish(&mut self, operation: OperationId) {
         self.core.queue(operation, Signal::Finish);
     }
 
@@ -164,16 +183,20 @@ impl ClientSession {
             }
             Signal::Credit { bytes } => {
                 operation.credit.add(bytes);
-                Ok(ClientEvent::None)
+                Ok(ClientEvent::Granted(id))
             }
             Signal::ItemFailed { failure } => Ok(ClientEvent::ItemFailed(id, failure)),
             Signal::Total { files, bytes } => Ok(ClientEvent::Total { operation: id, files, bytes }),
             Signal::Waiting { holders } => Ok(ClientEvent::Waiting(id, holders)),
-            Signal::Done { done } => Ok(self.finish(now, id, Ok(done))),
-            Signal::Failed { failure } => Ok(self.finish(now, id, Err(failure))),
-            Signal::Cancel | Signal::Ping | Signal::Pong | Signal::Finish | Signal::Goodbye => {
-                Err(SessionError::Unexpected(id))
-            }
+            Signal::Done { done } => Ok(self.ended(now, id, Ok(done))),
+            Signal::Failed { failure } => Ok(self.ended(now, id, Err(failure))),
+            Signal::Cancel
+            | Signal::Ping
+            | Signal::Pong
+            | Signal::Finish
+            | Signal::Goodbye
+            | Signal::Unwanted { .. }
+            | Signal::Select { .. } => Err(SessionError::Unexpected(id)),
         }
     }
 
@@ -187,7 +210,7 @@ impl ClientSession {
         Ok(ClientEvent::None)
     }
 
-    fn finish(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) -> ClientEvent {
+    fn ended(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) -> ClientEvent {
         self.operations.remove(&id);
         self.core.operations_changed(now, self.operations.len());
         ClientEvent::Finished(id, outcome)

@@ -2,7 +2,7 @@
 
 use super::SessionError;
 use crate::limits::{DEAD_AFTER, MAX_PAYLOAD_BYTES, PING_AFTER};
-use crate::wire::{Header, Item, OperationId, Signal, credit_bytes};
+use crate::wire::{Header, Item, OperationId, Selected, Signal, credit_bytes};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -109,6 +109,7 @@ impl Core {
 pub(super) fn cost(signal: &Signal, payload_bytes: usize) -> u64 {
     match signal {
         Signal::Data { items } => credit_bytes(items, payload_bytes),
+        Signal::Select { files } => files.iter().map(Selected::credit_bytes).sum::<u64>() + payload_bytes as u64,
         _ => payload_bytes as u64,
     }
 }
@@ -118,13 +119,7 @@ pub(super) fn check_items(items: &[Item], payload_bytes: usize) -> Result<(), Se
     if items.is_empty() {
         return Err(SessionError::PayloadMismatch { items: 0, payload: payload_bytes });
     }
-    let named: u64 = items
-        .iter()
-        .map(|item| match item {
-            Item::Data { length } => u64::from(*length),
-            _ => 0,
-        })
-        .sum();
+    let named: u64 = items.iter().map(|item| u64::from(item.payload_bytes())).sum();
     if named != payload_bytes as u64 {
         return Err(SessionError::PayloadMismatch { items: named, payload: payload_bytes });
     }

@@ -13,6 +13,8 @@ enum Event {
     Cancel { pick: usize },
     SendUpload { pick: usize, bytes: u32 },
     FinishUpload { pick: usize },
+    Select { pick: usize },
+    Refuse { pick: usize },
     ServerSends { pick: usize, bytes: u32 },
     ServerEnds { pick: usize, well: bool },
     OpenWindow { pick: usize },
@@ -28,6 +30,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => pick.clone().prop_map(|pick| Event::Cancel { pick }),
         4 => (pick.clone(), 0..1_000_000u32).prop_map(|(pick, bytes)| Event::SendUpload { pick, bytes }),
         1 => pick.clone().prop_map(|pick| Event::FinishUpload { pick }),
+        1 => pick.clone().prop_map(|pick| Event::Select { pick }),
+        1 => pick.clone().prop_map(|pick| Event::Refuse { pick }),
         4 => (pick.clone(), 0..1_000_000u32).prop_map(|(pick, bytes)| Event::ServerSends { pick, bytes }),
         2 => (pick.clone(), any::<bool>()).prop_map(|(pick, well)| Event::ServerEnds { pick, well }),
         2 => pick.prop_map(|pick| Event::OpenWindow { pick }),
@@ -93,10 +97,23 @@ impl World {
             Event::Start { upload } if self.at_client.len() < 4 => {
                 let path = "/".parse().expect("the root is a path");
                 let (request, known) = if upload {
-                    (Request::Upload { destination: path, on_conflict: OnConflict::Abort }, Known::Upload)
+                    (
+                        Request::Upload { destination: path, on_conflict: OnConflict::Abort, names: None, group: None },
+                        Known::Upload,
+                    )
                 } else {
                     let sources = vec![path];
-                    (Request::Download { sources, recursive: true, total: false, credit: 1 << 21 }, Known::Download)
+                    (
+                        Request::Download {
+                            sources,
+                            recursive: true,
+                            total: false,
+                            credit: 1 << 21,
+                            selection: None,
+                            manner: None,
+                        },
+                        Known::Download,
+                    )
                 };
                 let id = self.client.start(self.now, request, 0);
                 self.at_client.insert(id, known);
@@ -115,11 +132,25 @@ impl World {
                 self.flush();
                 Self::post(&mut self.to_server, &header, length as usize);
             }
+            Event::Select { pick } => {
+                let Some(id) = nth(&self.at_client, pick, Known::Download) else {
+                    return Ok(());
+                };
+                let path = "/a".parse().expect("a path");
+                let file = crate::wire::Selected { path, name: "a".to_owned(), known: None, as_link: false };
+                if self.client.credit(id) >= file.credit_bytes() {
+                    self.client.select(id, vec![file])?;
+                }
+            }
+            Event::Refuse { pick } => {
+                let id = nth(&self.at_client, pick, Known::Download);
+                id.into_iter().for_each(|id| self.client.unwanted(id, "a".to_owned()));
+            }
             Event::FinishUpload { pick } => {
                 let Some(id) = nth(&self.at_client, pick, Known::Upload) else {
                     return Ok(());
                 };
-                self.client.finish_upload(id);
+                self.client.finish(id);
                 self.at_client.insert(id, Known::Finished);
             }
             Event::ServerSends { pick, bytes } => {
@@ -175,7 +206,10 @@ impl World {
             ServerEvent::Items(id, items) => self.server.consumed(id, credit_bytes(&items, payload)),
             ServerEvent::Finish(id) => self.end(id, true),
             ServerEvent::Cancel(id) => self.end(id, false),
-            ServerEvent::None | ServerEvent::Closed => {}
+            ServerEvent::Select(id, files) => {
+                self.server.consumed(id, files.iter().map(crate::wire::Selected::credit_bytes).sum());
+            }
+            ServerEvent::None | ServerEvent::Closed | ServerEvent::Unwanted(..) => {}
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::SessionError;
 use super::core::{Core, check_items, cost};
 use super::credit::{ReceiveWindow, SendCredit};
 use crate::limits::{INITIAL_CREDIT_BYTES, MAX_OPERATIONS};
-use crate::wire::{Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, Signal};
+use crate::wire::{Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, Selected, Signal};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -41,8 +41,12 @@ pub enum ServerEvent {
     },
     /// Files of an upload; their bytes are the payload. Tell when they are consumed.
     Items(OperationId, Vec<Item>),
-    /// An upload has no more items.
+    /// An upload has no more items, or a download no more files.
     Finish(OperationId),
+    /// Files of a download that names them one by one. Tell when they are consumed.
+    Select(OperationId, Vec<Selected>),
+    /// A file of a download is not wanted.
+    Unwanted(OperationId, String),
     /// The client wants an operation to end.
     Cancel(OperationId),
     /// The client ends the session.
@@ -149,6 +153,8 @@ impl ServerSession {
                 Ok(ServerEvent::None)
             }
             Signal::Finish => Ok(ServerEvent::Finish(id)),
+            Signal::Select { files } => Ok(ServerEvent::Select(id, files)),
+            Signal::Unwanted { path } => Ok(ServerEvent::Unwanted(id, path)),
             Signal::Cancel => Ok(ServerEvent::Cancel(id)),
             _ => Err(SessionError::Unexpected(id)),
         }

@@ -96,7 +96,12 @@ fn list() -> Request {
 }
 
 fn upload() -> Request {
-    Request::Upload { destination: "/".parse().unwrap(), on_conflict: crate::wire::OnConflict::Abort }
+    Request::Upload {
+        destination: "/".parse().unwrap(),
+        on_conflict: crate::wire::OnConflict::Abort,
+        names: None,
+        group: None,
+    }
 }
 
 fn data(bytes: usize) -> Vec<Item> {
@@ -124,7 +129,7 @@ fn four_thousand_small_files_take_no_flight_of_their_own() {
     let id = pair.client.start(pair.now, upload(), 0);
     let file = |_| {
         [
-            Item::Begin { path: "f".into(), size: Some(100), modified: None, mode: None },
+            Item::Begin { path: "f".into(), size: Some(100), modified: None, mode: None, rule: None, offset: 0 },
             Item::Data { length: 100 },
             Item::End { digest: [0; 16] },
         ]
@@ -134,7 +139,7 @@ fn four_thousand_small_files_take_no_flight_of_their_own() {
         let header = pair.client.data(id, items, 10_000).unwrap();
         pair.client_sends(&header, 10_000);
     }
-    pair.client.finish_upload(id);
+    pair.client.finish(id);
     let (events, _) = pair.deliver();
     assert_eq!(events.len(), 42);
     pair.server.finish(pair.now, id, Ok(Done { files: 4_000, ..Done::default() }));
@@ -211,7 +216,7 @@ fn items_without_payload_take_credit_too() {
     let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);
     let request = Header { operation: OperationId(1), body: Body::Request(upload()), wait_milliseconds: 0 };
     server.receive(Duration::ZERO, request, 0).unwrap();
-    let empty = Item::Begin { path: "f".repeat(68), size: Some(0), modified: None, mode: None };
+    let empty = Item::Begin { path: "f".repeat(68), size: Some(0), modified: None, mode: None, rule: None, offset: 0 };
     let message = || Header::signal(OperationId(1), Signal::Data { items: vec![empty.clone(); 1000] });
     let taken = (0..).take_while(|_| server.receive(Duration::ZERO, message(), 0).is_ok()).count();
     assert_eq!(taken as u64, INITIAL_CREDIT_BYTES / 100_000);

@@ -1,6 +1,6 @@
 //! What is known of a file in a directory.
 
-use super::Failure;
+use super::{Failure, Found, PartialEntry};
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use std::time::{Duration, SystemTime};
@@ -135,6 +135,17 @@ pub enum Listed {
     Failed(Failure),
 }
 
+/// One element of any answer by entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Element {
+    /// As in a listing.
+    Listed(Listed),
+    /// Something that a download would send.
+    Found(Found),
+    /// What was kept of a file whose transfer broke off.
+    Partial(PartialEntry),
+}
+
 impl<C> Encode<C> for Listed {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
         match self {
@@ -146,12 +157,31 @@ impl<C> Encode<C> for Listed {
 
 impl<'b, C> Decode<'b, C> for Listed {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
-        if d.array()? != Some(2) {
-            return Err(decode::Error::message("a listed element has two elements"));
+        match d.decode_with(ctx)? {
+            Element::Listed(listed) => Ok(listed),
+            Element::Found(_) | Element::Partial(_) => Err(decode::Error::message("not an element of a listing")),
         }
-        match d.u8()? {
-            0 => Ok(Self::Entry(d.decode_with(ctx)?)),
-            1 => Ok(Self::Failed(d.decode_with(ctx)?)),
+    }
+}
+
+impl<C> Encode<C> for Element {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
+        match self {
+            Self::Listed(listed) => e.encode_with(listed, ctx)?.ok(),
+            Self::Found(found) => e.array(3)?.u8(2)?.str(&found.name)?.encode_with(&found.entry, ctx)?.ok(),
+            Self::Partial(partial) => e.array(2)?.u8(3)?.encode_with(partial, ctx)?.ok(),
+        }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Element {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
+        let length = d.array()?;
+        match (d.u8()?, length) {
+            (0, Some(2)) => Ok(Self::Listed(Listed::Entry(d.decode_with(ctx)?))),
+            (1, Some(2)) => Ok(Self::Listed(Listed::Failed(d.decode_with(ctx)?))),
+            (2, Some(3)) => Ok(Self::Found(Found { name: d.str()?.to_owned(), entry: d.decode_with(ctx)? })),
+            (3, Some(2)) => Ok(Self::Partial(d.decode_with(ctx)?)),
             _ => Err(decode::Error::message("unknown listed element")),
         }
     }

@@ -97,9 +97,15 @@ error_codes! {
     OutOfResources = 23, "out-of-resources", "the system is out of memory or file descriptors";
     /// The request needs the peer to be on one file system.
     CrossDevice = 24, "cross-device", "source and destination are on different file systems";
-    /// A file is in the way, and the rule for conflicts says to leave it. No failure of the transfer.
-    Skipped = 25, "skipped", "skipped, as it exists already";
-    /// What is kept of an interrupted transfer is not what it was.
+    /// Left out as the rules for conflicts, links and special files say. No failure of the transfer.
+    Skipped = 25, "skipped", "skipped";
+    /// Something is at, or was kept of, a name that was to be new: the client looks first.
+    Occupied = 26, "occupied", "something is there already";
+    /// A pattern matches nothing.
+    NoMatch = 27, "no-match", "nothing matches the pattern";
+    /// A pattern, or a rule of what to leave out, cannot be read.
+    BadPattern = 28, "bad-pattern", "the pattern is malformed";
+    /// What was kept of a file is no longer what it was when it was looked at.
     PartialChanged = 29, "partial-changed", "what was kept of it has changed (run the same command again)";
 }
 

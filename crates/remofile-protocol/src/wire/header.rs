@@ -1,7 +1,7 @@
 //! The header that every message begins with.
 
 use super::request::REQUEST_KINDS_END;
-use super::{Done, Failure, Holder, Item, Request};
+use super::{Done, Failure, Holder, Item, Request, Selected};
 use crate::limits::MAX_HEADER_BYTES;
 use crate::path::InvalidPath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode};
@@ -74,12 +74,26 @@ pub enum Signal {
     /// Either: the answer to ping.
     #[n(20)]
     Pong,
-    /// Client: an upload has no more items.
+    /// Client: an upload has no more items, or a download no more files.
     #[n(21)]
     Finish,
     /// Either: this session ends after this message.
     #[n(22)]
     Goodbye,
+    /// Client: this file of a download is not wanted, or not any more.
+    #[n(23)]
+    Unwanted {
+        /// The path of its item.
+        #[n(0)]
+        path: String,
+    },
+    /// Client: files of a download that names them one by one. Finish follows the last.
+    #[n(24)]
+    Select {
+        /// The files in order.
+        #[n(0)]
+        files: Vec<Selected>,
+    },
     /// Server: the operation is over and did what was asked, but for the items named before.
     #[n(32)]
     Done {
@@ -158,6 +172,14 @@ impl Header {
             wait => e.u8(2)?.u64(wait),
         });
         debug_assert!(result.is_ok(), "memory can always be written");
+    }
+
+    /// Bytes it has when encoded.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        let mut bytes = Vec::new();
+        self.encode(&mut bytes);
+        bytes.len()
     }
 
     /// Reads a header that is the whole of `bytes`.

@@ -5,9 +5,9 @@
 //! [`Item::End`]; a hundred small files are a hundred such triples in one message. So nothing is
 //! answered per file or per chunk, in either direction.
 
-use super::{Failure, Timestamp};
+use super::{Failure, OnConflict, Timestamp};
 use crate::digest::Digest;
-use crate::limits::ITEM_CREDIT_BYTES;
+use crate::limits::{HOLE_BYTES_A_CREDIT, ITEM_CREDIT_BYTES};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 /// One step in a stream of files. Paths are relative to the operation's destination.
@@ -30,6 +30,10 @@ pub enum Item {
         modified: Option<Timestamp>,
         /// Its permission bits, if they are to be kept.
         mode: Option<u32>,
+        /// What becomes of a file in its way; `None` for what the request says.
+        rule: Option<OnConflict>,
+        /// The receiver has the bytes before this offset, as it said: what follows goes on there.
+        offset: u64,
     },
     /// The next bytes of the open file are the next `length` bytes of this message's payload.
     Data {
@@ -51,28 +55,69 @@ pub enum Item {
         /// What and why.
         failure: Failure,
     },
+    /// The next bytes of the open file are zero, and take no room where it comes from.
+    Hole {
+        /// Bytes of content.
+        length: u64,
+    },
+    /// The next bytes of the open file, compressed with zstd.
+    Compressed {
+        /// Bytes of payload.
+        length: u32,
+        /// Bytes of content.
+        size: u32,
+    },
+    /// There is a symbolic link.
+    Link {
+        /// Its path, names separated by slashes.
+        path: String,
+        /// What it leads to, relative to the directory it is in.
+        target: String,
+        /// What becomes of a file in its way; `None` for what the request says.
+        rule: Option<OnConflict>,
+    },
 }
 
 impl Item {
-    /// The credit it takes, in bytes, beside that of its payload: items without payload must not pile
-    /// up at a receiver either.
+    /// The payload that belongs to it, in bytes.
     #[must_use]
-    pub fn credit_bytes(&self) -> u64 {
-        let texts = match self {
+    pub fn payload_bytes(&self) -> u32 {
+        match self {
+            Self::Data { length } | Self::Compressed { length, .. } => *length,
+            _ => 0,
+        }
+    }
+
+    /// Bytes of its texts: what it takes in a header beside some numbers.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
             Self::Directory { path, .. } | Self::Begin { path, .. } => path.len(),
-            Self::Data { .. } | Self::End { .. } => 0,
+            Self::Link { path, target, .. } => path.len() + target.len(),
             Self::Abort { failure } | Self::Failed { failure } => {
                 failure.path.as_ref().map_or(0, String::len) + failure.detail.as_ref().map_or(0, String::len)
             }
+            Self::Data { .. } | Self::End { .. } | Self::Hole { .. } | Self::Compressed { .. } => 0,
+        }
+    }
+
+    /// The credit it takes, in bytes, beside that of its payload: items without payload must not pile
+    /// up at a receiver either, and content costs time however small it comes.
+    #[must_use]
+    pub fn credit_bytes(&self) -> u64 {
+        let content = match self {
+            Self::Hole { length } => length / HOLE_BYTES_A_CREDIT,
+            Self::Compressed { length, size } => u64::from(size.saturating_sub(*length)),
+            _ => 0,
         };
-        ITEM_CREDIT_BYTES + texts as u64
+        ITEM_CREDIT_BYTES.saturating_add(self.text_bytes() as u64).saturating_add(content)
     }
 }
 
 /// The credit that a data message takes, in bytes.
 #[must_use]
 pub fn credit_bytes(items: &[Item], payload_bytes: usize) -> u64 {
-    items.iter().map(Item::credit_bytes).sum::<u64>() + payload_bytes as u64
+    items.iter().map(Item::credit_bytes).fold(payload_bytes as u64, u64::saturating_add)
 }
 
 /// Holders have no place in an item, and take no credit.
@@ -84,17 +129,19 @@ impl<C> Encode<C> for Item {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
         match self {
             Self::Directory { path, mode } => e.array(3)?.u8(0)?.str(path)?.encode_with(mode, ctx)?,
-            Self::Begin { path, size, modified, mode } => e
-                .array(5)?
-                .u8(1)?
-                .str(path)?
-                .encode_with(size, ctx)?
-                .encode_with(modified, ctx)?
-                .encode_with(mode, ctx)?,
+            Self::Begin { path, size, modified, mode, rule, offset } => {
+                let is_long = rule.is_some() || *offset > 0;
+                e.array(if is_long { 7 } else { 5 })?.u8(1)?.str(path)?;
+                e.encode_with(size, ctx)?.encode_with(modified, ctx)?.encode_with(mode, ctx)?;
+                if is_long { e.encode_with(rule, ctx)?.u64(*offset)? } else { e }
+            }
             Self::Data { length } => e.array(2)?.u8(2)?.u32(*length)?,
             Self::End { digest } => e.array(2)?.u8(3)?.bytes(digest)?,
             Self::Abort { failure } => e.array(2)?.u8(4)?.encode_with(failure, ctx)?,
             Self::Failed { failure } => e.array(2)?.u8(5)?.encode_with(failure, ctx)?,
+            Self::Hole { length } => e.array(2)?.u8(6)?.u64(*length)?,
+            Self::Compressed { length, size } => e.array(3)?.u8(7)?.u32(*length)?.u32(*size)?,
+            Self::Link { path, target, rule } => e.array(4)?.u8(8)?.str(path)?.str(target)?.encode_with(rule, ctx)?,
         };
         Ok(())
     }
@@ -105,15 +152,12 @@ impl<'b, C> Decode<'b, C> for Item {
         let length = d.array()?.ok_or_else(|| decode::Error::message("an item has a definite length"))?;
         let (item, known) = match d.u8()? {
             0 => (Self::Directory { path: d.str()?.to_owned(), mode: d.decode_with(ctx)? }, 3),
-            1 => (
-                Self::Begin {
-                    path: d.str()?.to_owned(),
-                    size: d.decode_with(ctx)?,
-                    modified: d.decode_with(ctx)?,
-                    mode: d.decode_with(ctx)?,
-                },
-                5,
-            ),
+            1 => {
+                let path = d.str()?.to_owned();
+                let (size, modified, mode) = (d.decode_with(ctx)?, d.decode_with(ctx)?, d.decode_with(ctx)?);
+                let (rule, offset) = if length >= 7 { (d.decode_with(ctx)?, d.u64()?) } else { (None, 0) };
+                (Self::Begin { path, size, modified, mode, rule, offset }, if length >= 7 { 7 } else { 5 })
+            }
             2 => (Self::Data { length: d.u32()? }, 2),
             3 => {
                 let digest = d.bytes()?.try_into().map_err(|_| decode::Error::message("a digest has 16 bytes"))?;
@@ -121,6 +165,12 @@ impl<'b, C> Decode<'b, C> for Item {
             }
             4 => (Self::Abort { failure: without_holders(d.decode_with(ctx)?) }, 2),
             5 => (Self::Failed { failure: without_holders(d.decode_with(ctx)?) }, 2),
+            6 => (Self::Hole { length: d.u64()? }, 2),
+            7 => (Self::Compressed { length: d.u32()?, size: d.u32()? }, 3),
+            8 => {
+                let (path, target) = (d.str()?.to_owned(), d.str()?.to_owned());
+                (Self::Link { path, target, rule: d.decode_with(ctx)? }, 4)
+            }
             _ => return Err(decode::Error::message("unknown item")),
         };
         for _ in known..length {

@@ -10,10 +10,12 @@ mod header;
 mod item;
 mod reply;
 mod request;
+mod selection;
 
-pub use entry::{Entry, Kind, Listed, Timestamp};
+pub use entry::{Element, Entry, Kind, Listed, Timestamp};
 pub use failure::{ErrorCode, Failure, Holder};
 pub use header::{Body, Header, MalformedMessage, OperationId, Signal, WAIT_FOREVER};
 pub use item::{Item, credit_bytes};
 pub use reply::{Done, StatusReport};
 pub use request::{OnConflict, Request};
+pub use selection::{Found, Known, Links, Manner, Mark, PartialEntry, Selected, Selection};

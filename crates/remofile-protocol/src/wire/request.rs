@@ -1,5 +1,6 @@
 //! What a client may ask for.
 
+use super::{Manner, Selection};
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
@@ -107,6 +108,14 @@ pub enum Request {
         #[n(1)]
         #[cbor(default)]
         on_conflict: OnConflict,
+        /// Names in the destination that the items' paths begin with, and that must be new: if one is
+        /// taken, or something was kept of a file there, the request fails with `occupied`.
+        #[n(2)]
+        names: Option<Vec<String>>,
+        /// A number that the uploads of one client over several sessions have in common, so that they do
+        /// not stand in each other's way. Chosen at random.
+        #[n(3)]
+        group: Option<u64>,
     },
     /// Send files: answered by data messages, then done.
     #[n(6)]
@@ -125,6 +134,12 @@ pub enum Request {
         /// Credit the client grants with the request, in bytes.
         #[n(3)]
         credit: u64,
+        /// Which files below the sources; `None` for all, and no links.
+        #[n(4)]
+        selection: Option<Selection>,
+        /// How to send them.
+        #[n(5)]
+        manner: Option<Manner>,
     },
     /// Remove a file or directory.
     #[n(7)]
@@ -154,6 +169,41 @@ pub enum Request {
     /// Tell the server's version and who holds the lease. Needs no lease.
     #[n(9)]
     Status,
+    /// Tell what a download would send, without content. Answered by entries, then done.
+    #[n(10)]
+    Find {
+        /// As in a download.
+        #[n(0)]
+        sources: Vec<RemotePath>,
+        /// As in a download.
+        #[n(1)]
+        #[cbor(default)]
+        recursive: bool,
+        /// As in a download.
+        #[n(2)]
+        selection: Option<Selection>,
+    },
+    /// Tell what is at, below or kept of some names, for an upload to go on. Answered by entries, then
+    /// done.
+    #[n(11)]
+    Survey {
+        /// The directory of an upload.
+        #[n(0)]
+        destination: RemotePath,
+        /// Names in it that the items' paths begin with.
+        #[n(1)]
+        names: Vec<String>,
+    },
+    /// List what interrupted uploads left. Answered by entries, then done.
+    #[n(12)]
+    Partials,
+    /// Remove what interrupted uploads left. Answered by done with the number of files.
+    #[n(13)]
+    ClearPartials {
+        /// Where those files were going; none for all.
+        #[n(0)]
+        paths: Vec<RemotePath>,
+    },
 }
 
 impl Request {
@@ -165,12 +215,30 @@ impl Request {
             | Self::CreateFile { path, .. }
             | Self::MakeDirectory { path, .. }
             | Self::Upload { destination: path, .. }
-            | Self::Remove { path, .. } => (Some(path), None, &[]),
+            | Self::Remove { path, .. }
+            | Self::Survey { destination: path, .. } => (Some(path), None, &[]),
             Self::Move { source, destination, .. } => (Some(source), Some(destination), &[]),
-            Self::Download { sources, .. } => (None, None, sources),
-            Self::Status => (None, None, &[]),
+            // A source may be a pattern.
+            Self::Download { .. } | Self::Find { .. } => (None, None, &[]),
+            Self::ClearPartials { paths } => (None, None, paths),
+            Self::Status | Self::Partials => (None, None, &[]),
         };
         one.into_iter().chain(other).chain(many)
+    }
+
+    /// The uploads it shares the lease with.
+    #[must_use]
+    pub fn group(&self) -> Option<u64> {
+        match self {
+            Self::Upload { group, .. } => *group,
+            _ => None,
+        }
+    }
+
+    /// Whether it is answered by entries.
+    #[must_use]
+    pub fn is_listing(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Find { .. } | Self::Survey { .. } | Self::Partials)
     }
 
     /// Whether the request changes the root directory.
@@ -181,8 +249,15 @@ impl Request {
             | Self::MakeDirectory { .. }
             | Self::Upload { .. }
             | Self::Remove { .. }
-            | Self::Move { .. } => true,
-            Self::List { .. } | Self::Stat { .. } | Self::Download { .. } | Self::Status => false,
+            | Self::Move { .. }
+            | Self::ClearPartials { .. } => true,
+            Self::List { .. }
+            | Self::Stat { .. }
+            | Self::Download { .. }
+            | Self::Status
+            | Self::Find { .. }
+            | Self::Survey { .. }
+            | Self::Partials => false,
         }
     }
 
@@ -199,6 +274,10 @@ impl Request {
             Self::Remove { .. } => "remove",
             Self::Move { .. } => "move",
             Self::Status => "status",
+            Self::Find { .. } => "find",
+            Self::Survey { .. } => "survey",
+            Self::Partials => "list-partials",
+            Self::ClearPartials { .. } => "clear-partials",
         }
     }
 }

@@ -100,12 +100,14 @@ impl Link {
     }
 
     /// How many bytes were ever read from the connection.
-    pub(super) fn received_bytes(&self) -> u64 {
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
         self.input.total()
     }
 
     /// How many bytes the connection has ever taken.
-    pub(super) fn sent_bytes(&self) -> u64 {
+    #[must_use]
+    pub fn sent_bytes(&self) -> u64 {
         self.output.total()
     }
 

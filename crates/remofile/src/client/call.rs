@@ -5,9 +5,11 @@ use crate::carrier::{Endpoint, Link, LinkError, Message, Produced, Waker, drive}
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::handshake::ServerHello;
-use remofile_protocol::limits::{DEAD_AFTER, DEFAULT_PAYLOAD_BYTES};
+use remofile_protocol::limits::{DEAD_AFTER, DEFAULT_PAYLOAD_BYTES, MAX_HEADER_BYTES};
 use remofile_protocol::session::{ClientEvent, ClientSession, SessionError};
-use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, credit_bytes};
+use remofile_protocol::wire::{
+    Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, credit_bytes,
+};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -49,6 +51,9 @@ pub(super) trait Handler {
         Err(unexpected())
     }
 
+    /// The server has begun the operation, and lets more come.
+    fn granted(&mut self) {}
+
     /// A file of an upload was not stored.
     fn item_failed(&mut self, _failure: Failure) -> Result<()> {
         Err(unexpected())
@@ -65,6 +70,11 @@ pub(super) trait Handler {
         Ok(Produced::Nothing)
     }
 
+    /// When it may produce again, if it waits for that.
+    fn ready_at(&self) -> Option<Duration> {
+        None
+    }
+
     /// Called when it has something to produce again.
     fn waker(&self) -> Option<&Waker> {
         None
@@ -73,6 +83,7 @@ pub(super) trait Handler {
 
 /// What a handler sends by.
 pub(super) struct Outgoing<'a> {
+    pub(super) now: Duration,
     pub(super) machine: &'a mut ClientSession,
     pub(super) operation: OperationId,
     pub(super) link: &'a mut Link,
@@ -137,6 +148,11 @@ impl Session {
         self.address
     }
 
+    /// Bytes sent and received over the connection, ever.
+    pub(super) fn traffic(&self) -> (u64, u64) {
+        (self.link.sent_bytes(), self.link.received_bytes())
+    }
+
     pub(super) fn cipher(&self) -> &'static str {
         self.hello.cipher.name()
     }
@@ -162,6 +178,11 @@ impl Session {
         interrupt: &Interrupt,
         handler: &mut H,
     ) -> (Result<Done>, bool) {
+        let header =
+            Header { operation: OperationId(u64::MAX), body: Body::Request(request.clone()), wait_milliseconds };
+        if header.encoded_bytes() > MAX_HEADER_BYTES {
+            return (Err(Error::Usage("the request is too long: name fewer files or rules at once")), true);
+        }
         let operation = self.machine.start(self.clock.elapsed(), request, wait_milliseconds);
         let own_waker = handler.waker().cloned();
         let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(own_waker.as_ref()).collect();
@@ -271,6 +292,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
                 let held = self.hand(|handler| handler.items(items, payload))?.unwrap_or(0);
                 self.machine.consumed(operation, credit - held);
             }
+            ClientEvent::Granted(_) => self.handler.granted(),
             ClientEvent::ItemFailed(_, failure) => {
                 self.hand(|handler| handler.item_failed(failure))?;
             }
@@ -286,7 +308,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
         Ok(())
     }
 
-    fn produce(&mut self, _now: Duration, link: &mut Link) -> Result<Produced> {
+    fn produce(&mut self, now: Duration, link: &mut Link) -> Result<Produced> {
         if let Some(header) = self.machine.poll_header() {
             link.push(&header);
             return Ok(Produced::Message);
@@ -298,7 +320,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             // Seen again, and acted upon, where timeouts are.
             return Ok(Produced::Nothing);
         }
-        let mut outgoing = Outgoing { machine: self.machine, operation: self.operation, link };
+        let mut outgoing = Outgoing { now, machine: self.machine, operation: self.operation, link };
         match self.handler.produce(&mut outgoing) {
             Ok(produced) => Ok(produced),
             Err(error) => {
@@ -319,7 +341,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
 
     fn next_timeout(&self) -> Option<Duration> {
         let own = self.deadline.left().map(|left| self.clock.elapsed() + left);
-        self.machine.next_timeout().into_iter().chain(own).min()
+        self.machine.next_timeout().into_iter().chain(own).chain(self.handler.ready_at()).min()
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<()> {

@@ -1,275 +1,224 @@
-//! The calls that download.
+//! The call that downloads files and directories.
 
+use super::attempts::Attempts;
 use super::call::{Handler, Outgoing};
-use super::stream::StreamSink;
-use super::{Client, DownloadOptions, TransferReport, note_failure};
-use crate::carrier::{Produced, Waker};
+use super::download_plan::{Expected, Plan};
+use super::fate::Rules;
+use super::noted::{DownloadNotes, Noted};
+use super::parallel::together;
+use super::selecting::{Selecting, SharedQueue};
+use super::{Client, RemoteSource, TransferOptions, TransferReport};
+use crate::carrier::Produced;
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
-use crate::store::{LocalStore, StoreOptions};
-use crate::transfer::{Outcome, Unpacker, UnpackerOptions};
-use remofile_protocol::digest::Digester;
-use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
+use crate::store::{LocalStore, Store, StoreOptions};
+use crate::transfer::{Checked, ItemRules, Stored, Trouble, Unpacker, UnpackerOptions};
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, Holder, Item, Request};
-use std::collections::HashSet;
-use std::io::Write;
+use remofile_protocol::wire::{ErrorCode, Holder, Item, OnConflict, Request};
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
-
-/// Names of sources in one request, in bytes.
-const SOURCES_BYTES: usize = 64 * 1024;
-
-/// Credit of a download into a writer, in bytes: what may wait in memory for a slow one.
-const STREAM_CREDIT_BYTES: u64 = 4 * 1024 * 1024;
+use std::sync::{Arc, Mutex, PoisonError};
 
 impl Client {
-    /// Downloads files and directories into an existing local directory, under their own names.
+    /// Downloads files and directories into an existing local directory, each under its own name or the one
+    /// its source gives.
     ///
     /// What cannot be downloaded is in the report; everything else is. No file is visible before it is
-    /// complete and checked, and nothing outside the directory is touched, whatever the server sends.
+    /// complete and checked, and nothing outside the directory is touched, whatever the server sends. If the
+    /// connection is lost, it is tried again as often as the options say, and goes on where it was; so does
+    /// the same call made again.
     ///
     /// # Errors
-    /// What ends the whole download: no such local directory, no connection, the lease is held by
-    /// others...
-    pub fn download(
+    /// What ends the whole download: no such local directory, no connection, files in the way that must not
+    /// be touched, the lease is held by others...
+    pub fn download<S: Clone + Into<RemoteSource>>(
         &mut self,
-        sources: &[RemotePath],
+        sources: &[S],
         destination: &Path,
-        options: &DownloadOptions,
+        options: &TransferOptions,
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
-        let local = |failure: Failure| Error::Local(failure.at(destination.display()));
+        let mut attempts = Attempts::new(options.retry, self.deadline());
+        let sources: Vec<RemoteSource> = sources.iter().cloned().map(Into::into).collect();
+        let plan = Plan::new(&sources, destination, options)?;
         let store_options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
-        let store = Arc::new(LocalStore::open(destination, store_options).map_err(local)?);
-        let unpacker = Unpacker::new(
-            store,
-            UnpackerOptions {
-                destination: RemotePath::root(),
-                on_conflict: options.on_conflict,
-                file_size_limit: u64::MAX,
-                names: NameRule::Posix,
-            },
-        )
-        .map_err(local)?;
-        let expected = Expected::of(sources, options.recursive);
-        let mut handler =
-            DownloadHandler { unpacker, expected, destination, report: TransferReport::default(), monitor };
-        let called = batches(sources)
-            .try_for_each(|batch| self.call(request(batch, options, CREDIT_WINDOW_BYTES), &mut handler).map(drop));
-        let DownloadHandler { unpacker, report, .. } = handler;
+        let store = Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
+        // What cannot be removed now is in nobody's way.
+        let _kept = store.expire_partials(options.partial_expiry);
+        let (mut noted, before) = (Noted::new(monitor, false), self.traffic);
+        let mut stored = Stored::default();
+        loop {
+            noted.begin_attempt();
+            let result = self.download_once(&plan, &store, &attempts, &mut noted, &mut stored);
+            match result {
+                Ok(()) => return Ok(noted.finish(stored, self.traffic_since(before))),
+                Err(error) => attempts.again(self, error, &mut noted)?,
+            }
+        }
+    }
+
+    fn download_once(
+        &mut self,
+        plan: &Plan<'_>,
+        store: &Arc<LocalStore>,
+        attempts: &Attempts,
+        noted: &mut Noted<'_>,
+        stored: &mut Stored,
+    ) -> Result<()> {
+        let rules = Rules::of(plan.options, attempts.is_again());
+        let connections = plan.options.connections(noted.monitor.chunk_size().is_some());
+        // Files can be shared among connections when they are known.
+        let must_look =
+            connections > 1 || (rules.must_look() && (attempts.is_again() || !plan.is_new(store, rules)?));
+        if !must_look {
+            let order = Order {
+                request: plan.request(),
+                expected: plan.expected().clone(),
+                selecting: plan.selecting(),
+                directories: Vec::new(),
+                rules: HashMap::new(),
+                checked: Checked::default(),
+            };
+            return self.receive(plan, store, order, attempts, noted, &Mutex::new(stored));
+        }
+        let wanted = self.find(plan, store, rules, attempts, noted)?;
+        let expected = Expected::files(&wanted.files);
+        let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
+        let mut order = |selecting| Order {
+            request: plan.selected_request(connections),
+            expected: expected.clone(),
+            selecting,
+            directories: std::mem::take(&mut directories),
+            rules: rules.clone(),
+            checked: checked.clone(),
+        };
+        let stored = Mutex::new(stored);
+        if connections == 1 {
+            return self.receive(plan, store, order(Selecting::all(wanted.files)), attempts, noted, &stored);
+        }
+        let queue = SharedQueue::new(wanted.files);
+        let orders = (0..connections).map(|_| order(Selecting::some(queue.clone()))).collect();
+        let work = |client: &mut Self, order, noted: &mut Noted<'_>| {
+            client.receive(plan, store, order, attempts, noted, &stored)
+        };
+        together(self, noted, orders, work, || queue.clear()).map(drop)
+    }
+
+    fn receive(
+        &mut self,
+        plan: &Plan<'_>,
+        store: &Arc<LocalStore>,
+        order: Order,
+        attempts: &Attempts,
+        noted: &mut Noted<'_>,
+        stored: &Mutex<&mut Stored>,
+    ) -> Result<()> {
+        let options = UnpackerOptions {
+            destination: RemotePath::root(),
+            on_conflict: plan.options.on_conflict,
+            file_size_limit: u64::MAX,
+            names: NameRule::Posix,
+            preserve_mode: plan.options.preserve_mode,
+            rules: ItemRules::Ours(order.rules),
+        };
+        let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, order.checked);
+        let mut handler = DownloadHandler {
+            unpacker: unpacker.map_err(|failure| plan.local(failure))?,
+            expected: order.expected,
+            selecting: order.selecting,
+            destination: plan.destination,
+            unwanted: Vec::new(),
+            noted,
+        };
+        handler.make_directories(order.directories)?;
+        let called = self.call_until((&attempts.deadline, attempts.patience()), order.request, &mut handler);
+        let DownloadHandler { unpacker, noted, mut unwanted, .. } = handler;
+        add(&mut stored.lock().unwrap_or_else(PoisonError::into_inner), unpacker.stored());
         match called {
             Ok(_) => {
-                let stored = unpacker.finish().map_err(|failure| match failure.code {
+                let mut notes = DownloadNotes { noted, destination: plan.destination, unwanted: &mut unwanted };
+                let finished = unpacker.finish(&mut notes);
+                finished.map(drop).map_err(|failure| match failure.code {
                     ErrorCode::BadRequest => Error::Protocol("the download ended in the middle of a file".to_owned()),
-                    _ => local(failure),
-                })?;
-                let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
-                Ok(TransferReport { files, directories, bytes, ..report })
+                    _ => plan.local(failure),
+                })
             }
-            // What is staged goes with the unpacker: nothing continues a download yet.
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Downloads one file into a writer. The writer is written on a thread of its own, so that a slow
-    /// one does not cost the connection. What was written before an error stays written.
-    ///
-    /// # Errors
-    /// As [`Client::download`], what keeps the file from being sent, and the writer's error.
-    pub fn download_stream(
-        &mut self,
-        source: &RemotePath,
-        destination: Box<dyn Write + Send>,
-        options: &DownloadOptions,
-        monitor: &mut dyn Monitor,
-    ) -> Result<TransferReport> {
-        let sink = StreamSink::spawn(destination)?;
-        let mut handler = StreamDownload {
-            sink,
-            digester: Digester::new(),
-            report: TransferReport::default(),
-            monitor,
-            course: Course::Awaited,
-        };
-        let options = DownloadOptions { recursive: false, ..options.clone() };
-        let called = self.call(request(std::slice::from_ref(source), &options, STREAM_CREDIT_BYTES), &mut handler);
-        let StreamDownload { sink, report, course, .. } = handler;
-        called?;
-        sink.finish().map_err(|error| write_failed(&error))?;
-        match course {
-            Course::Complete => Ok(report),
-            Course::Failed(failure) => Err(Error::Remote(failure)),
-            Course::Awaited | Course::Open => Err(Error::Protocol("the download ended before its file".to_owned())),
+            // Who stopped it does not want it any more; what broke the protocol is not to be trusted.
+            Err(error @ (Error::Stopped | Error::Callback(_) | Error::Protocol(_))) => Err(error),
+            Err(error) => {
+                unpacker.interrupt();
+                Err(error)
+            }
         }
     }
 }
 
-/// Sources in pieces whose names fit in a request.
-fn batches(sources: &[RemotePath]) -> impl Iterator<Item = &[RemotePath]> {
-    let mut rest = sources;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |path: &&RemotePath| {
-            bytes += path.as_str().len() + 8;
-            bytes <= SOURCES_BYTES
-        };
-        let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
-        let (batch, others) = rest.split_at(count);
-        rest = others;
-        (!batch.is_empty()).then_some(batch)
-    })
+fn add(sum: &mut Stored, now: Stored) {
+    sum.files += now.files;
+    sum.bytes += now.bytes;
+    // Every attempt finds those that the one before has made.
+    sum.directories = sum.directories.max(now.directories);
 }
 
-fn request(sources: &[RemotePath], options: &DownloadOptions, credit: u64) -> Request {
-    Request::Download { sources: sources.to_vec(), recursive: options.recursive, total: options.total, credit }
+/// What is asked for, and what has to be known when it comes.
+struct Order {
+    request: Request,
+    expected: Expected,
+    selecting: Selecting,
+    directories: Vec<(String, Option<u32>)>,
+    rules: HashMap<u128, OnConflict>,
+    checked: Checked,
 }
 
-fn write_failed(error: &std::io::Error) -> Error {
-    let code = match error.kind() {
-        std::io::ErrorKind::StorageFull => ErrorCode::NoSpace,
-        _ => ErrorCode::Other,
-    };
-    Error::Local(Failure::new(code).because(error))
-}
-
-/// What may come: a server must not choose which files of the destination it writes.
-struct Expected {
-    /// The last names of the sources; `None` if one of them is the root, which may have anything in it.
-    names: Option<HashSet<String>>,
-    recursive: bool,
-}
-
-impl Expected {
-    fn of(sources: &[RemotePath], recursive: bool) -> Self {
-        Self { names: sources.iter().map(|source| Some(source.file_name()?.to_string())).collect(), recursive }
-    }
-
-    fn check(&self, item: &Item) -> Result<()> {
-        let (Item::Directory { path, .. } | Item::Begin { path, .. }) = item else {
-            return Ok(());
-        };
-        let top = path.split_once('/').map_or(path.as_str(), |(top, _)| top);
-        let is_named = self.names.as_ref().is_none_or(|names| names.contains(top));
-        let is_deep = top.len() < path.len() || matches!(item, Item::Directory { .. });
-        if is_named && (self.recursive || !is_deep) {
-            return Ok(());
-        }
-        Err(Error::Protocol(format!("it sent {path:?}, which was not asked for")))
-    }
-}
-
-struct DownloadHandler<'a> {
+struct DownloadHandler<'a, 'b> {
     unpacker: Unpacker,
     expected: Expected,
+    selecting: Selecting,
     destination: &'a Path,
-    report: TransferReport,
-    monitor: &'a mut dyn Monitor,
+    /// Files that the server is to be told not to go on with.
+    unwanted: Vec<String>,
+    noted: &'a mut Noted<'b>,
 }
 
-impl Handler for DownloadHandler<'_> {
-    fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
-        items.iter().try_for_each(|item| self.expected.check(item))?;
-        let (destination, report, monitor) = (self.destination, &mut self.report, &mut *self.monitor);
-        let taken = self.unpacker.take(items, payload, &mut |outcome| match outcome {
-            Outcome::Started { path, size } => monitor.report(Event::FileStarted { path, size }),
-            Outcome::Written { bytes } => monitor.report(Event::Transferred { bytes }),
-            Outcome::Stored { path } => monitor.report(Event::FileFinished { path }),
-            Outcome::Failed { failure, by_sender: true } => note_failure(report, monitor, failure),
-            Outcome::Failed { failure, by_sender: false } => {
-                let path = destination.join(failure.path.as_deref().unwrap_or_default());
-                note_failure(report, monitor, failure.at(path.display()));
-            }
-        });
-        match taken {
-            Ok(()) => Ok(0),
-            Err(failure) => Err(Error::Protocol(failure.to_string())),
+impl DownloadHandler<'_, '_> {
+    /// Makes directories that do not come as items, because what is in them is chosen file by file.
+    fn make_directories(&mut self, directories: Vec<(String, Option<u32>)>) -> Result<()> {
+        let items = directories.into_iter().map(|(path, mode)| Item::Directory { path, mode }).collect();
+        self.take(items, &[])
+    }
+
+    fn take(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<()> {
+        let mut notes =
+            DownloadNotes { noted: self.noted, destination: self.destination, unwanted: &mut self.unwanted };
+        match self.unpacker.take(items, payload, &mut notes) {
+            Ok(()) => Ok(()),
+            Err(Trouble::Failed(failure)) => Err(Error::Protocol(failure.to_string())),
+            Err(Trouble::Stopped) => Err(self.noted.stopped()),
         }
+    }
+}
+
+impl Handler for DownloadHandler<'_, '_> {
+    fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
+        items.iter().try_for_each(|item| self.expected.check_item(item))?;
+        self.selecting.received(&items);
+        self.take(items, payload)?;
+        Ok(0)
     }
 
     fn total(&mut self, files: u64, bytes: u64) {
-        self.monitor.report(Event::Total { files, bytes });
+        self.noted.monitor.report(Event::Total { files, bytes });
     }
 
     fn waiting(&mut self, holders: &[Holder]) {
-        self.monitor.report(Event::Waiting { holders });
-    }
-}
-
-struct StreamDownload<'a> {
-    sink: StreamSink,
-    digester: Digester,
-    report: TransferReport,
-    monitor: &'a mut dyn Monitor,
-    course: Course,
-}
-
-/// How far the one file is.
-enum Course {
-    Awaited,
-    Open,
-    Complete,
-    Failed(Failure),
-}
-
-impl StreamDownload<'_> {
-    fn write(&mut self, bytes: &[u8]) {
-        self.digester.update(bytes);
-        self.sink.write(bytes);
-        self.report.bytes += bytes.len() as u64;
-        self.monitor.report(Event::Transferred { bytes: bytes.len() as u64 });
-    }
-}
-
-impl Handler for StreamDownload<'_> {
-    fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
-        let mut payload = payload;
-        let held = payload.len() as u64;
-        for item in items {
-            match (&self.course, item) {
-                (Course::Awaited, Item::Begin { path, size, .. }) => {
-                    self.monitor.report(Event::FileStarted { path: &path, size });
-                    self.course = Course::Open;
-                }
-                (Course::Open, Item::Data { length }) => {
-                    let (bytes, rest) = payload.split_at_checked(length as usize).unwrap_or((payload, &[]));
-                    payload = rest;
-                    self.write(bytes);
-                }
-                (Course::Open, Item::End { digest }) if digest == self.digester.finish() => {
-                    self.report.files = 1;
-                    self.course = Course::Complete;
-                }
-                (Course::Open, Item::End { .. }) => self.course = Course::Failed(ErrorCode::IntegrityFailure.into()),
-                (Course::Open, Item::Abort { failure }) | (Course::Awaited, Item::Failed { failure }) => {
-                    self.course = Course::Failed(failure);
-                }
-                _ => return Err(Error::Protocol("not the one file that was asked for".to_owned())),
-            }
-        }
-        Ok(held)
-    }
-
-    fn total(&mut self, files: u64, bytes: u64) {
-        self.monitor.report(Event::Total { files, bytes });
-    }
-
-    fn waiting(&mut self, holders: &[Holder]) {
-        self.monitor.report(Event::Waiting { holders });
+        self.noted.monitor.report(Event::Waiting { holders });
     }
 
     fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
-        match self.sink.consumed() {
-            Err(error) => Err(write_failed(&error)),
-            Ok(0) => Ok(Produced::Nothing),
-            Ok(bytes) => {
-                call.machine.consumed(call.operation, bytes);
-                Ok(Produced::Work)
-            }
+        if let Some(path) = self.unwanted.pop() {
+            call.machine.unwanted(call.operation, path);
+            return Ok(Produced::Work);
         }
-    }
-
-    fn waker(&self) -> Option<&Waker> {
-        Some(self.sink.waker())
+        self.selecting.produce(call)
     }
 }

@@ -1,8 +1,13 @@
 //! Ends calls from outside.
 
+use super::call::Deadline;
 use crate::carrier::Waker;
+use crate::error::{Error, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Ends calls from another thread. Clones end the same calls.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +36,32 @@ impl Interrupt {
     #[must_use]
     pub fn is_triggered(&self) -> bool {
         self.inner.triggered.load(Ordering::Acquire)
+    }
+
+    /// Whether the call is to go on.
+    pub(super) fn check(&self, deadline: &Deadline) -> Result<()> {
+        if self.is_triggered() {
+            return Err(Error::Interrupted);
+        }
+        deadline.check()
+    }
+
+    /// Waits, unless the call is to end earlier.
+    pub(super) fn sleep(&self, pause: Duration, deadline: &Deadline) -> Result<()> {
+        let until = Deadline::after(Some(pause));
+        loop {
+            self.check(deadline)?;
+            let Some(left) = until.left().filter(|left| !left.is_zero()) else {
+                return Ok(());
+            };
+            let left = deadline.left().map_or(left, |own| own.min(left)) + Duration::from_millis(1);
+            let mut descriptors: Vec<PollFd<'_>> =
+                self.waker().map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)).into_iter().collect();
+            match poll(&mut descriptors, Timespec::try_from(left).ok().as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Error::System { what: "cannot wait", source: error.into() }),
+            }
+        }
     }
 
     pub(super) fn waker(&self) -> Option<&Waker> {

@@ -2,28 +2,44 @@
 
 use super::call::Handler;
 use crate::error::{Error, Result};
-use minicbor::Decoder;
+use crate::monitor::{Event, Monitor};
+use minicbor::{Decode, Decoder};
 use remofile_protocol::wire::{Holder, Listed};
 
-pub(super) struct ListHandler<'a> {
-    each: &'a mut dyn FnMut(Listed) -> Result<()>,
+/// Hands elements on, one by one: those of a listing, or of any other answer by entries.
+pub(super) struct ListHandler<'a, T = Listed> {
+    each: &'a mut dyn FnMut(T) -> Result<()>,
+    monitor: Option<&'a mut dyn Monitor>,
 }
 
-impl<'a> ListHandler<'a> {
-    pub(super) fn new(each: &'a mut dyn FnMut(Listed) -> Result<()>) -> Self {
-        Self { each }
+impl<'a, T> ListHandler<'a, T> {
+    pub(super) fn new(each: &'a mut dyn FnMut(T) -> Result<()>) -> Self {
+        Self { each, monitor: None }
+    }
+
+    /// The same, and tells whom it waits for.
+    pub(super) fn telling(each: &'a mut dyn FnMut(T) -> Result<()>, monitor: &'a mut dyn Monitor) -> Self {
+        Self { each, monitor: Some(monitor) }
     }
 }
 
-impl Handler for ListHandler<'_> {
+impl<T: for<'b> Decode<'b, ()>> Handler for ListHandler<'_, T> {
     fn entries(&mut self, payload: &[u8]) -> Result<()> {
-        let mut decoder = Decoder::new(payload);
-        while decoder.position() < payload.len() {
-            let listed = decoder.decode().map_err(|error| Error::Protocol(error.to_string()))?;
-            (self.each)(listed)?;
-        }
-        Ok(())
+        decode(payload, self.each)
     }
 
-    fn waiting(&mut self, _holders: &[Holder]) {}
+    fn waiting(&mut self, holders: &[Holder]) {
+        if let Some(monitor) = &mut self.monitor {
+            monitor.report(Event::Waiting { holders });
+        }
+    }
+}
+
+/// Reads the elements of a message.
+pub(super) fn decode<T: for<'b> Decode<'b, ()>>(payload: &[u8], each: &mut dyn FnMut(T) -> Result<()>) -> Result<()> {
+    let mut decoder = Decoder::new(payload);
+    while decoder.position() < payload.len() {
+        each(decoder.decode().map_err(|error| Error::Protocol(error.to_string()))?)?;
+    }
+    Ok(())
 }

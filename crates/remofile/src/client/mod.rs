@@ -5,25 +5,39 @@
 //! its own, for programs that await.
 
 mod asynchronous;
+mod attempts;
 mod call;
 mod connect;
 mod download;
+mod download_plan;
+mod download_stream;
+mod fate;
+mod find;
 mod interrupt;
 mod listing;
+mod noted;
 mod options;
+mod parallel;
+mod partials;
+mod selecting;
 mod stream;
+mod survey;
+mod told;
 mod upload;
+mod upload_plan;
+mod upload_stream;
 
 pub use asynchronous::{AsyncClient, Pending};
 pub use interrupt::Interrupt;
-pub use options::{ClientOptions, DownloadOptions, UploadOptions, Wait};
+pub use options::{ChunkSize, ClientOptions, LocalSource, RemoteSource, Retry, TransferOptions, Wait};
+pub use partials::LocalPartials;
 
 use crate::error::Result;
-use crate::monitor::{Event, Monitor, Silent};
+use crate::monitor::Silent;
 use call::{Deadline, Handler, Session};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Done, Entry, ErrorCode, Failure, Listed, Request, StatusReport};
+use remofile_protocol::wire::{Done, Entry, Failure, Listed, Request, StatusReport};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -48,6 +62,8 @@ use std::time::{Duration, Instant};
 pub struct Client {
     options: ClientOptions,
     session: Option<Session>,
+    /// Bytes sent and received by all calls so far.
+    traffic: (u64, u64),
 }
 
 /// What a transfer did.
@@ -59,6 +75,16 @@ pub struct TransferReport {
     pub directories: u64,
     /// Bytes of content in those files.
     pub bytes: u64,
+    /// Files that were there already, as their size and time tell, and were not sent.
+    pub present: u64,
+    /// Bytes in files that an earlier attempt had moved and that were not sent again.
+    pub resumed_bytes: u64,
+    /// Bytes that were sent over connections for it, everything but handshakes included.
+    pub sent_bytes: u64,
+    /// Bytes that were received.
+    pub received_bytes: u64,
+    /// Attempts after the first.
+    pub retries: u32,
     /// What was not transferred, and why, in the order it was met.
     pub failures: Vec<Failure>,
     /// What was left out because the rule for conflicts says so, in the order it was met.
@@ -91,7 +117,7 @@ impl Client {
     /// A client that connects with its first call.
     #[must_use]
     pub fn new(options: ClientOptions) -> Self {
-        Self { options, session: None }
+        Self { options, session: None, traffic: (0, 0) }
     }
 
     /// A client that is connected and has proved its token.
@@ -196,17 +222,31 @@ impl Client {
     /// off is not used again.
     fn call<H: Handler>(&mut self, request: Request, handler: &mut H) -> Result<Done> {
         let deadline = self.deadline();
-        self.call_until(&deadline, request, handler)
+        self.call_until((&deadline, None), request, handler)
     }
 
-    fn call_until<H: Handler>(&mut self, deadline: &Deadline, request: Request, handler: &mut H) -> Result<Done> {
-        let wait = self.options.wait.milliseconds();
+    /// The same with a deadline that was set before, and a time to wait for the lease at least.
+    fn call_until<H: Handler>(
+        &mut self,
+        (deadline, patience): (&Deadline, Option<Duration>),
+        request: Request,
+        handler: &mut H,
+    ) -> Result<Done> {
+        let wait = patience.map_or(self.options.wait, |patience| self.options.wait.at_least(patience)).milliseconds();
         let interrupt = self.options.interrupt.clone();
-        let (result, usable) = self.session(deadline)?.run(request, wait, deadline, &interrupt, handler);
+        let session = self.session(deadline)?;
+        let before = session.traffic();
+        let (result, usable) = session.run(request, wait, deadline, &interrupt, handler);
+        let after = session.traffic();
+        self.traffic = (self.traffic.0 + after.0 - before.0, self.traffic.1 + after.1 - before.1);
         if !usable {
             self.session = None;
         }
         result
+    }
+
+    fn traffic_since(&self, before: (u64, u64)) -> (u64, u64) {
+        (self.traffic.0 - before.0, self.traffic.1 - before.1)
     }
 
     fn deadline(&self) -> Deadline {
@@ -221,16 +261,5 @@ impl Client {
             Some(session) => Ok(session),
             none => Ok(none.insert(connect::connect(&self.options, deadline)?)),
         }
-    }
-}
-
-/// Passes a failure on to the monitor and keeps it for the report.
-fn note_failure(report: &mut TransferReport, monitor: &mut dyn Monitor, failure: Failure) {
-    if failure.code == ErrorCode::Skipped {
-        monitor.report(Event::FileSkipped { failure: &failure });
-        report.skipped.push(failure);
-    } else {
-        monitor.report(Event::FileFailed { failure: &failure });
-        report.failures.push(failure);
     }
 }

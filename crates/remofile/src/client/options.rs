@@ -1,9 +1,14 @@
 //! What a caller may choose.
 
 use super::Interrupt;
+use crate::store::DEFAULT_PARTIAL_EXPIRY;
+use crate::transfer::{CompressLevel, Pace, PackerOptions};
 use remofile_protocol::key::PublicKey;
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::token::Token;
-use remofile_protocol::wire::{OnConflict, WAIT_FOREVER};
+use remofile_protocol::wire::{Links, Manner, OnConflict, Selection, WAIT_FOREVER};
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where a server is, how to prove oneself to it and how patient to be.
@@ -64,26 +69,212 @@ impl Wait {
             Self::Forever => WAIT_FOREVER,
         }
     }
+
+    /// The longer of two waits.
+    pub(super) fn at_least(self, other: Duration) -> Self {
+        match self {
+            Self::No => Self::For(other),
+            Self::For(wait) => Self::For(wait.max(other)),
+            Self::Forever => Self::Forever,
+        }
+    }
 }
 
-/// How files are uploaded.
-#[derive(Debug, Clone, Default)]
-pub struct UploadOptions {
-    /// Whether directories are sent with their contents; otherwise they fail one by one.
-    pub recursive: bool,
-    /// What becomes of remote files in the way.
-    pub on_conflict: OnConflict,
-    /// Whether the total is counted and reported before the first file.
-    pub total: bool,
+/// How often a transfer whose connection was lost is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts after the first that may fail in a row; one that moved something starts the count again.
+    pub times: u32,
+    /// The pause before the first of them; it doubles with each, to 30 s at most.
+    pub pause: Duration,
 }
 
-/// How files are downloaded.
-#[derive(Debug, Clone, Default)]
-pub struct DownloadOptions {
+impl Retry {
+    /// One attempt, and no more.
+    pub const NEVER: Self = Self { times: 0, pause: Duration::ZERO };
+
+    /// The pause before an attempt, counted from 1.
+    pub(super) fn pause_before(self, attempt: u32) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(30);
+        self.pause.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST)
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { times: 5, pause: Duration::from_millis(500) }
+    }
+}
+
+/// Bytes of a file that a callback sees, or a message carries, at once: 1 to 4,194,304.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkSize(NonZeroU32);
+
+impl ChunkSize {
+    /// The largest chunk, in bytes.
+    pub const MAX: u32 = 4 * 1024 * 1024;
+
+    /// A chunk of so many bytes; `None` if it is out of bounds.
+    #[must_use]
+    pub fn new(bytes: u32) -> Option<Self> {
+        NonZeroU32::new(bytes).filter(|bytes| bytes.get() <= Self::MAX).map(Self)
+    }
+
+    /// Bytes.
+    #[must_use]
+    pub fn get(self) -> NonZeroU32 {
+        self.0
+    }
+}
+
+/// A local file or directory to upload, or a shell pattern of such.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalSource {
+    /// Where it is. What does not exist and has one of `*`, `?`, `[` in it is a pattern.
+    pub path: PathBuf,
+    /// Its path below the destination, names separated by slashes; `None` for its own last name.
+    pub name: Option<String>,
+}
+
+impl<P: AsRef<Path>> From<P> for LocalSource {
+    fn from(path: P) -> Self {
+        Self { path: path.as_ref().to_owned(), name: None }
+    }
+}
+
+/// A remote file or directory to download, or a shell pattern of such.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteSource {
+    /// Where it is. What does not exist and has one of `*`, `?`, `[` in it is a pattern.
+    pub path: RemotePath,
+    /// Its path below the destination, names separated by slashes; `None` for its own last name.
+    pub name: Option<String>,
+}
+
+impl From<RemotePath> for RemoteSource {
+    fn from(path: RemotePath) -> Self {
+        Self { path, name: None }
+    }
+}
+
+impl From<&RemotePath> for RemoteSource {
+    fn from(path: &RemotePath) -> Self {
+        path.clone().into()
+    }
+}
+
+/// What is transferred and how. The default is what `remofile upload` does without options.
+#[derive(Debug, Clone)]
+pub struct TransferOptions {
     /// Whether directories are sent with their contents; otherwise they fail one by one.
     pub recursive: bool,
-    /// What becomes of local files in the way.
+    /// What becomes of files in the way. With [`OnConflict::Abort`] nothing at all is changed if there
+    /// is one.
     pub on_conflict: OnConflict,
+    /// Whether [`crate::Monitor::resolve`] is asked about each file in the way instead.
+    pub ask: bool,
     /// Whether the total is counted and reported before the first file.
     pub total: bool,
+    /// What is left out below the sources: lines in the notation of gitignore, the last that matches
+    /// decides.
+    pub rules: Vec<String>,
+    /// Smallest file, in bytes.
+    pub min_size: Option<u64>,
+    /// Largest file, in bytes.
+    pub max_size: Option<u64>,
+    /// What becomes of symbolic links below the sources.
+    pub links: Links,
+    /// Whether permission bits are kept (never setuid, setgid and sticky).
+    pub preserve_mode: bool,
+    /// Whether holes stay holes.
+    pub sparse: bool,
+    /// Whether blocks that shrink are sent compressed.
+    pub compress: Option<CompressLevel>,
+    /// At most so many bytes a second.
+    pub bytes_per_second: Option<NonZeroU64>,
+    /// Over how many connections files are moved at once; 0 counts as 1. With
+    /// [`TransferOptions::preserve_mode`], or a monitor that wants to see chunks, it is one.
+    pub transfers: u8,
+    /// At most so many bytes of a file in one message.
+    pub chunk_size: Option<ChunkSize>,
+    /// Whether what an earlier attempt moved is made use of: what is at the destination with the size
+    /// and time of its source is not sent again, and a file that was begun goes on where it broke off.
+    pub resume: bool,
+    /// How often it is tried again.
+    pub retry: Retry,
+    /// How long what is left of an interrupted download is kept.
+    pub partial_expiry: Duration,
+}
+
+impl Default for TransferOptions {
+    fn default() -> Self {
+        Self {
+            recursive: false,
+            on_conflict: OnConflict::Abort,
+            ask: false,
+            total: false,
+            rules: Vec::new(),
+            min_size: None,
+            max_size: None,
+            links: Links::Skip,
+            preserve_mode: false,
+            sparse: false,
+            compress: None,
+            bytes_per_second: None,
+            transfers: 1,
+            chunk_size: None,
+            resume: true,
+            retry: Retry::default(),
+            partial_expiry: DEFAULT_PARTIAL_EXPIRY,
+        }
+    }
+}
+
+impl TransferOptions {
+    /// Over how many connections, for a monitor that wants to see chunks or not.
+    pub(super) fn connections(&self, shows_chunks: bool) -> u8 {
+        if self.preserve_mode || shows_chunks { 1 } else { self.transfers.max(1) }
+    }
+
+    /// A connection's share of the rate.
+    pub(super) fn pace(&self, connections: u8) -> Pace {
+        let share = |rate: NonZeroU64| NonZeroU64::new(rate.get() / u64::from(connections)).unwrap_or(NonZeroU64::MIN);
+        self.bytes_per_second.map_or_else(Pace::unlimited, |rate| Pace::new(share(rate)))
+    }
+
+    /// What a server is told of which files to send; `None` for what it would do anyway.
+    pub(super) fn selection(&self, patterns: bool, one_by_one: bool) -> Option<Selection> {
+        let selection = Selection {
+            patterns,
+            rules: self.rules.clone(),
+            min_size: self.min_size,
+            max_size: self.max_size,
+            links: self.links,
+            one_by_one,
+        };
+        (selection != Selection::default()).then_some(selection)
+    }
+
+    /// How this side packs files.
+    pub(super) fn packing(&self, file_size_limit: u64) -> PackerOptions {
+        PackerOptions {
+            file_size_limit,
+            preserve_mode: self.preserve_mode,
+            sparse: self.sparse,
+            compress: self.compress,
+            chunk_bytes: self.chunk_size.map(ChunkSize::get),
+        }
+    }
+
+    /// What a server is told of how to send them.
+    pub(super) fn manner(&self) -> Option<Manner> {
+        let manner = Manner {
+            preserve_mode: self.preserve_mode,
+            sparse: self.sparse,
+            compress_level: self.compress.map(CompressLevel::get),
+            bytes_per_second: self.bytes_per_second.map(NonZeroU64::get),
+            chunk_bytes: self.chunk_size.map(|chunk| chunk.get().get()),
+        };
+        (manner != Manner::default()).then_some(manner)
+    }
 }

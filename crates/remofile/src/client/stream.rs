@@ -73,18 +73,28 @@ impl StreamSource {
         &mut self,
         message: &mut MessageWriter<'_>,
         credit: u64,
+        limit: u64,
     ) -> std::result::Result<Packed, Failure> {
         match &mut self.state {
             SourceState::New => {
                 let path = self.name.clone();
                 self.state = SourceState::Sending { piece: Vec::new(), sent: 0 };
-                Ok(Packed::Items(vec![Item::Begin { path, size: None, modified: None, mode: None }]))
+                Ok(Packed::Items(vec![Item::Begin {
+                    path,
+                    size: None,
+                    modified: None,
+                    mode: None,
+                    rule: None,
+                    offset: 0,
+                }]))
             }
             SourceState::Abandoned => {
                 self.state = SourceState::Ended;
                 Ok(Packed::Items(vec![Item::Abort { failure: ErrorCode::Cancelled.into() }]))
             }
-            SourceState::Sending { .. } => self.pack_bytes(message, credit),
+            SourceState::Sending { .. } => {
+                self.pack_bytes(message, credit.min(limit.saturating_add(CREDIT_RESERVE_BYTES)))
+            }
             SourceState::Ended => {
                 self.state = SourceState::Announced;
                 Ok(Packed::Finished)

@@ -1,131 +1,217 @@
 //! The calls that upload.
 
-use super::call::{Handler, Outgoing};
-use super::stream::StreamSource;
-use super::{Client, TransferReport, UploadOptions, note_failure};
-use crate::carrier::{Produced, Waker};
+use super::attempts::Attempts;
+use super::call::{Deadline, Handler, Outgoing};
+use super::fate::Rules;
+use super::noted::{Noted, UploadNotes, below, ended_early};
+use super::parallel::together;
+use super::survey::{Present, UploadJudge, must_survey_first};
+use super::told::Held;
+use super::upload_plan::Plan;
+use super::{Client, LocalSource, TransferOptions, TransferReport};
+use crate::carrier::Produced;
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
-use crate::store::locate;
-use crate::transfer::{Census, Feed, Origin, Packed, Packer, PackerMonitor};
-use remofile_protocol::limits::CREDIT_RESERVE_BYTES;
-use remofile_protocol::path::{InvalidPath, NameRule, RemotePath};
-use remofile_protocol::wire::{Failure, Holder, Item, Request};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use crate::transfer::{Census, Feed, Feeding, Pace, Packed, Packer, SharedFeed, Stored};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Request};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
 
 impl Client {
-    /// Uploads files and directories into an existing remote directory, under their own names.
+    /// Uploads files and directories into an existing remote directory, each under its own name or the one
+    /// its source gives. Relative paths are taken from the current directory.
     ///
     /// What cannot be uploaded is in the report; everything else is. No file is visible before it is
-    /// complete and checked.
+    /// complete and checked. If the connection is lost, it is tried again as often as the options say, and
+    /// goes on where it was; so does the same call made again.
     ///
     /// # Errors
-    /// What ends the whole upload: no such destination, no connection, the lease is held by others...
-    pub fn upload(
+    /// What ends the whole upload: no such destination, no connection, files in the way that must not be
+    /// touched, a pattern that matches nothing, the lease is held by others...
+    pub fn upload<S: Clone + Into<LocalSource>>(
         &mut self,
-        sources: &[PathBuf],
+        sources: &[S],
         destination: &RemotePath,
-        options: &UploadOptions,
+        options: &TransferOptions,
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
-        let feed = || {
-            let origins = Vec::from(sources).into_iter().map(|source| origin(&source));
-            Feed::new(origins, options.recursive, NameRule::Posix)
-        };
+        let mut attempts = Attempts::new(options.retry, self.deadline());
+        let sources: Vec<LocalSource> = sources.iter().cloned().map(Into::into).collect();
+        let plan = Plan::new(&sources, destination, options)?;
         if options.total {
-            let mut census = Census::new(feed());
-            let (files, bytes) = loop {
-                if let Some(total) = census.step() {
-                    break total;
-                }
-            };
+            let (files, bytes) = self.count(plan.feed()?, &attempts.deadline)?;
             monitor.report(Event::Total { files, bytes });
         }
-        let limit = self.server()?.file_size_limit;
-        let mut handler = UploadHandler {
-            destination: destination.clone(),
-            packer: Packer::new(feed(), limit),
-            aborted: None,
-            finished: false,
-            noted: Noted { report: TransferReport::default(), monitor },
-        };
-        let request = Request::Upload { destination: destination.clone(), on_conflict: options.on_conflict };
-        let done = self.call(request, &mut handler)?;
-        if !handler.finished {
-            return Err(ended_early());
+        let (mut noted, before) = (Noted::new(monitor, true), self.traffic);
+        loop {
+            noted.begin_attempt();
+            match self.upload_once(&plan, &mut attempts, &mut noted) {
+                Ok(done) => return Ok(noted.finish(moved(&done), self.traffic_since(before))),
+                Err(error) => attempts.again(self, error, &mut noted)?,
+            }
         }
-        let report = handler.noted.report;
-        Ok(TransferReport { files: done.files, directories: done.directories, bytes: done.bytes, ..report })
     }
 
-    /// Uploads what a reader gives until its end, as one file. The reader is read on a thread of its
-    /// own, so that a slow one does not cost the connection.
-    ///
-    /// # Errors
-    /// As [`Client::upload`]; an error of the reader ends the upload and leaves nothing behind.
-    pub fn upload_stream(
+    fn upload_once(&mut self, plan: &Plan<'_>, attempts: &mut Attempts, noted: &mut Noted<'_>) -> Result<Done> {
+        let rules = Rules::of(plan.options, attempts.is_again());
+        let is_blind = !attempts.is_again()
+            && !must_survey_first(plan.options, noted)
+            && plan.names_fit()
+            && plan.options.connections(false) == 1;
+        let mut present = None;
+        if rules.must_look() && !is_blind {
+            present = Some(self.look(plan, rules, attempts, noted)?);
+        }
+        loop {
+            match self.send(plan, rules, present.clone(), attempts, noted) {
+                Err(Error::Remote(failure)) if failure.code == ErrorCode::Occupied && present.is_none() => {
+                    present = Some(self.look(plan, rules, attempts, noted)?);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Looks at the destination, and refuses what must not be touched there.
+    fn look(
         &mut self,
-        source: Box<dyn Read + Send>,
-        destination: &RemotePath,
-        options: &UploadOptions,
-        monitor: &mut dyn Monitor,
-    ) -> Result<TransferReport> {
-        let (directory, name) =
-            destination.split().map_err(|invalid: InvalidPath| Failure::from(invalid).at(destination))?;
-        monitor.report(Event::FileStarted { path: name.as_str(), size: None });
-        let source = StreamSource::spawn(source, name.to_string())?;
-        let mut handler =
-            StreamUpload { destination: directory.clone(), source, report: TransferReport::default(), monitor };
-        let request = Request::Upload { destination: directory, on_conflict: options.on_conflict };
-        let done = self.call(request, &mut handler)?;
-        if !handler.source.is_announced() {
-            return Err(ended_early());
+        plan: &Plan<'_>,
+        rules: Rules,
+        attempts: &mut Attempts,
+        noted: &mut Noted<'_>,
+    ) -> Result<Arc<Present>> {
+        let patience = attempts.patience();
+        let mut present = self.survey(plan.destination, &plan.names, (&attempts.deadline, patience), noted)?;
+        attempts.got_to(present.bytes);
+        let check = || self.options.interrupt.check(&attempts.deadline);
+        present.refuse_conflicts(plan.feed()?, rules, noted, check)?;
+        Ok(Arc::new(present))
+    }
+
+    /// Sends everything, over as many connections as were asked for.
+    fn send(
+        &mut self,
+        plan: &Plan<'_>,
+        rules: Rules,
+        present: Option<Arc<Present>>,
+        attempts: &Attempts,
+        noted: &mut Noted<'_>,
+    ) -> Result<Done> {
+        let names = (present.is_none() && rules.must_look()).then(|| plan.names.clone());
+        let feed = match present {
+            Some(present) => plan.feed()?.judged_by(Box::new(UploadJudge { present, rules })),
+            None => plan.feed()?,
+        };
+        let connections = plan.options.connections(noted.monitor.chunk_size().is_some());
+        if connections == 1 {
+            let part = Part { feed, names, group: None, connections };
+            return self.send_part(plan, part, attempts, noted);
         }
-        if done.files > 0 {
-            handler.monitor.report(Event::FileFinished { path: name.as_str() });
+        let (shares, stop) = SharedFeed::share(feed, connections.into());
+        let group = Some(random());
+        let parts = shares.into_iter().map(|feed| Part { feed, names: None, group, connections }).collect();
+        let work = |client: &mut Self, part, noted: &mut Noted<'_>| client.send_part(plan, part, attempts, noted);
+        let done = together(self, noted, parts, work, || stop.stop())?;
+        let sum = |sum: Done, done: Done| Done {
+            files: sum.files + done.files,
+            directories: sum.directories + done.directories,
+            bytes: sum.bytes + done.bytes,
+            ..sum
+        };
+        Ok(done.into_iter().fold(Done::default(), sum))
+    }
+
+    fn send_part<F: Feeding + 'static>(
+        &mut self,
+        plan: &Plan<'_>,
+        part: Part<F>,
+        attempts: &Attempts,
+        noted: &mut Noted<'_>,
+    ) -> Result<Done> {
+        let Part { feed, names, group, connections } = part;
+        let (deadline, options) = (&attempts.deadline, plan.options);
+        let packing = options.packing(self.session(deadline)?.hello().file_size_limit);
+        let mut handler = UploadHandler {
+            destination: plan.destination,
+            packer: Packer::new(feed, packing).map_err(Error::Local)?,
+            pace: options.pace(connections),
+            ready_at: None,
+            held: names.is_some().then(Held::default),
+            // What is taken from a shared feed must not be refused.
+            awaits_grant: group.is_some(),
+            finished: false,
+            noted,
+        };
+        let (destination, on_conflict) = (plan.destination.clone(), options.on_conflict);
+        let request = Request::Upload { destination, on_conflict, names, group };
+        let done = self.call_until((deadline, attempts.patience()), request, &mut handler)?;
+        if !handler.finished {
+            return ended_early();
         }
-        let (files, directories, bytes) = (done.files, done.directories, done.bytes);
-        Ok(TransferReport { files, directories, bytes, ..handler.report })
+        if let Some(held) = handler.held.take() {
+            held.release(handler.noted);
+        }
+        Ok(done)
+    }
+
+    /// Counts files and bytes.
+    fn count(&self, feed: Feed, deadline: &Deadline) -> Result<(u64, u64)> {
+        let mut census = Census::new(feed);
+        loop {
+            self.options.interrupt.check(deadline)?;
+            if let Some(total) = census.step() {
+                return Ok(total);
+            }
+        }
     }
 }
 
-/// What was not sent cannot have been stored.
-fn ended_early() -> Error {
-    Error::Protocol("it ended the upload before everything was sent".to_owned())
+pub(super) fn moved(done: &Done) -> Stored {
+    Stored { files: done.files, directories: done.directories, bytes: done.bytes }
 }
 
-/// Finds a local source; its name at the destination is the one the user wrote.
-fn origin(source: &Path) -> std::result::Result<Origin, Failure> {
-    let located = locate(source).map_err(|failure| failure.at(source.display()))?;
-    Ok(Origin {
-        store: located.store,
-        path: located.path,
-        name: located.name.to_string(),
-        shown: source.display().to_string(),
-    })
+/// What one connection sends.
+struct Part<F> {
+    feed: F,
+    names: Option<Vec<String>>,
+    group: Option<u64>,
+    connections: u8,
 }
 
-struct UploadHandler<'a> {
-    destination: RemotePath,
+/// A number that nobody else has.
+fn random() -> u64 {
+    // Its keys come from the operating system.
+    RandomState::new().hash_one(std::process::id())
+}
+
+struct UploadHandler<'a, 'b> {
+    destination: &'a RemotePath,
     packer: Packer,
-    /// What the packer was told to stop, to be passed on to the server.
-    aborted: Option<Item>,
+    pace: Pace,
+    ready_at: Option<Duration>,
+    /// What is told only when the server has taken the upload on.
+    held: Option<Held>,
+    awaits_grant: bool,
     finished: bool,
-    noted: Noted<'a>,
+    noted: &'a mut Noted<'b>,
 }
 
-struct Noted<'a> {
-    report: TransferReport,
-    monitor: &'a mut dyn Monitor,
-}
-
-impl Handler for UploadHandler<'_> {
-    fn item_failed(&mut self, failure: Failure) -> Result<()> {
-        if let Some(path) = &failure.path {
-            self.aborted = self.packer.abort(path, &failure).or(self.aborted.take());
+impl Handler for UploadHandler<'_, '_> {
+    fn granted(&mut self) {
+        self.awaits_grant = false;
+        if let Some(held) = self.held.take() {
+            held.release(self.noted);
         }
-        note_failure(&mut self.noted.report, self.noted.monitor, below(&self.destination, failure));
+    }
+
+    fn item_failed(&mut self, failure: Failure) -> Result<()> {
+        self.granted();
+        if let Some(path) = &failure.path {
+            self.packer.abort(path, &failure);
+        }
+        self.noted.failed(below(self.destination, failure));
         Ok(())
     }
 
@@ -134,101 +220,37 @@ impl Handler for UploadHandler<'_> {
     }
 
     fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
-        if self.finished {
+        self.ready_at = self.pace.ready_at(call.now);
+        if self.finished || self.awaits_grant || self.ready_at.is_some() {
             return Ok(Produced::Nothing);
         }
-        let (packer, noted, aborted) = (&mut self.packer, &mut self.noted, &mut self.aborted);
-        let sent = call.send(|message, credit| match aborted.take_if(|_| credit >= CREDIT_RESERVE_BYTES) {
-            Some(item) => Ok(vec![item]),
-            None if aborted.is_some() => Err(Packed::Blocked),
-            None => match packer.pack(message, credit, noted) {
-                Packed::Items(items) => Ok(items),
-                other => Err(other),
-            },
-        })?;
-        match sent {
-            Ok(()) => Ok(Produced::Message),
-            Err(Packed::Finished) => {
-                self.finished = true;
-                call.machine.finish_upload(call.operation);
-                Ok(Produced::Work)
-            }
-            Err(_) => Ok(Produced::Nothing),
-        }
-    }
-}
-
-impl PackerMonitor for Noted<'_> {
-    fn started(&mut self, path: &str, size: u64) {
-        self.monitor.report(Event::FileStarted { path, size: Some(size) });
-    }
-
-    fn packed(&mut self, bytes: u64) {
-        self.monitor.report(Event::Transferred { bytes });
-    }
-
-    fn finished(&mut self, path: &str, _size: u64) {
-        self.monitor.report(Event::FileFinished { path });
-    }
-
-    fn failed(&mut self, failure: &Failure) {
-        note_failure(&mut self.report, self.monitor, failure.clone());
-    }
-}
-
-/// Says the path of an item, which the server tells as it was sent, as the user knows it.
-fn below(destination: &RemotePath, failure: Failure) -> Failure {
-    let path = failure.path.as_deref().unwrap_or_default();
-    let path = format!("{}/{path}", destination.as_str().trim_end_matches('/'));
-    failure.at(path)
-}
-
-struct StreamUpload<'a> {
-    destination: RemotePath,
-    source: StreamSource,
-    report: TransferReport,
-    monitor: &'a mut dyn Monitor,
-}
-
-impl Handler for StreamUpload<'_> {
-    fn item_failed(&mut self, failure: Failure) -> Result<()> {
-        self.source.abandon();
-        note_failure(&mut self.report, self.monitor, below(&self.destination, failure));
-        Ok(())
-    }
-
-    fn waiting(&mut self, holders: &[Holder]) {
-        self.monitor.report(Event::Waiting { holders });
-    }
-
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
-        let (source, monitor) = (&mut self.source, &mut *self.monitor);
-        let mut failed = None;
-        let sent = call.send(|message, credit| match source.pack(message, credit) {
-            Ok(Packed::Items(items)) => {
-                monitor.report(Event::Transferred { bytes: message.payload_bytes() as u64 });
+        let limit = self.pace.allowance(call.now);
+        let mut notes = UploadNotes { noted: self.noted, held: self.held.as_mut() };
+        let (packer, mut sent) = (&mut self.packer, 0);
+        let packed = call.send(|message, credit| match packer.pack(message, credit, limit, &mut notes) {
+            Packed::Items(items) => {
+                sent = message.payload_bytes();
                 Ok(items)
             }
-            Ok(other) => Err(other),
-            Err(failure) => {
-                failed = Some(failure);
-                Err(Packed::Blocked)
-            }
+            other => Err(other),
         })?;
-        if let Some(failure) = failed {
-            return Err(Error::Local(failure));
-        }
-        match sent {
-            Ok(()) => Ok(Produced::Message),
+        match packed {
+            Ok(()) => {
+                self.pace.spend(call.now, sent as u64);
+                Ok(Produced::Message)
+            }
+            Err(Packed::Stopped) => Err(self.noted.stopped()),
             Err(Packed::Finished) => {
-                call.machine.finish_upload(call.operation);
+                self.finished = true;
+                call.machine.finish(call.operation);
                 Ok(Produced::Work)
             }
+            Err(Packed::Working) => Ok(Produced::Work),
             Err(_) => Ok(Produced::Nothing),
         }
     }
 
-    fn waker(&self) -> Option<&Waker> {
-        Some(self.source.waker())
+    fn ready_at(&self) -> Option<Duration> {
+        self.ready_at
     }
 }

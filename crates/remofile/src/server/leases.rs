@@ -26,6 +26,8 @@ pub(super) struct Claim {
     pub(super) session: u64,
     pub(super) operation: OperationId,
     pub(super) access: Access,
+    /// Operations of one group are one client's, over several sessions.
+    pub(super) group: Option<u64>,
     pub(super) client: String,
     pub(super) address: String,
     pub(super) activity: &'static str,
@@ -57,7 +59,7 @@ impl Leases {
         let mut state = self.lock();
         let blockers = state.blockers(now, &claim);
         // Who holds nothing comes after those who wait: else a stream of reads would keep a write out.
-        let must_queue = !state.queue.is_empty() && !state.has_any(claim.session);
+        let must_queue = !state.queue.is_empty() && !state.has_any(&claim);
         match waker {
             _ if blockers.is_empty() && !must_queue => {
                 state.held.push((claim, now));
@@ -116,7 +118,7 @@ impl Leases {
 impl State {
     fn blockers(&self, now: Instant, wanted: &Claim) -> Vec<Holder> {
         let blocks = |claim: &Claim| {
-            claim.session != wanted.session && (claim.access == Access::Write || wanted.access == Access::Write)
+            !claim.is_of_one_client(wanted) && (claim.access == Access::Write || wanted.access == Access::Write)
         };
         let blockers = self.held.iter().filter(|(claim, _)| blocks(claim));
         blockers.take(HOLDERS_TOLD).map(|(claim, since)| claim.holder(now, *since)).collect()
@@ -126,14 +128,18 @@ impl State {
         self.held.iter().take(HOLDERS_TOLD).map(|(claim, since)| claim.holder(now, *since)).collect()
     }
 
-    fn has_any(&self, session: u64) -> bool {
-        self.held.iter().any(|(claim, _)| claim.session == session)
+    fn has_any(&self, wanted: &Claim) -> bool {
+        self.held.iter().any(|(claim, _)| claim.is_of_one_client(wanted))
     }
 }
 
 impl Claim {
     fn is(&self, session: u64, operation: OperationId) -> bool {
         self.session == session && self.operation == operation
+    }
+
+    fn is_of_one_client(&self, other: &Self) -> bool {
+        self.session == other.session || (self.group.is_some() && self.group == other.group)
     }
 
     fn holder(&self, now: Instant, since: Instant) -> Holder {
@@ -157,6 +163,7 @@ mod tests {
             session,
             operation: OperationId(1),
             access,
+            group: None,
             client: format!("client {session}"),
             address: "192.0.2.1:1".to_owned(),
             activity: "upload",
@@ -195,6 +202,20 @@ mod tests {
         leases.claim(now, claim(1, Access::Write), None);
         let own = Claim { operation: OperationId(2), ..claim(1, Access::Write) };
         assert!(is_granted(&leases.claim(now, own, None)));
+    }
+
+    #[test]
+    fn operations_of_one_group_share_a_lease_and_pass_who_waits() {
+        let (leases, now, waker) = (Leases::default(), Instant::now(), Waker::new().unwrap());
+        let grouped = |session, group| Claim { group: Some(group), ..claim(session, Access::Write) };
+        assert!(is_granted(&leases.claim(now, grouped(1, 7), None)));
+        assert!(!is_granted(&leases.claim(now, grouped(2, 8), Some(&waker))));
+        assert!(is_granted(&leases.claim(now, grouped(3, 7), None)));
+        assert!(!is_granted(&leases.claim(now, claim(4, Access::Write), None)));
+        leases.release_session(now, 1);
+        assert!(!leases.is_held(2, OperationId(1)));
+        leases.release_session(now, 3);
+        assert!(leases.is_held(2, OperationId(1)));
     }
 
     #[test]

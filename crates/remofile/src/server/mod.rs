@@ -7,6 +7,7 @@
 
 mod connection;
 mod leases;
+mod listing;
 mod lobby;
 mod operation;
 mod session;
@@ -14,7 +15,7 @@ mod slowdown;
 
 use crate::carrier::Waker;
 use crate::error::{Error, Result};
-use crate::store::{Fsync, LocalStore, Store, StoreOptions};
+use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, Store, StoreOptions};
 use lobby::Lobby;
 use remofile_protocol::handshake::ServerCredentials;
 use remofile_protocol::key::PrivateKey;
@@ -27,9 +28,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// Partials that nobody has continued for so long are removed.
-const PARTIAL_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How a server behaves.
 #[derive(Debug, Clone)]
@@ -56,6 +54,8 @@ pub struct ServerOptions {
     pub fsync: Fsync,
     /// Whether every change is refused.
     pub read_only: bool,
+    /// How long what interrupted uploads left is kept.
+    pub partial_expiry: Duration,
 }
 
 impl Default for ServerOptions {
@@ -71,6 +71,7 @@ impl Default for ServerOptions {
             names: NameRule::Portable,
             fsync: Fsync::None,
             read_only: false,
+            partial_expiry: DEFAULT_PARTIAL_EXPIRY,
         }
     }
 }
@@ -225,7 +226,7 @@ impl Bound {
     /// [`Error::System`] if the operating system fails the event loop.
     pub fn serve(mut self) -> Result<()> {
         if !self.options.read_only {
-            match self.store.expire_partials(PARTIAL_EXPIRY) {
+            match self.store.expire_partials(self.options.partial_expiry) {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "expired partials were removed"),
                 Err(failure) => tracing::warn!(%failure, "expired partials could not be removed"),

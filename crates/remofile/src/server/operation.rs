@@ -2,20 +2,21 @@
 
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
-use crate::store::{Removal, RemovalProgress, Store, Walk};
-use crate::transfer::{Census, Feed, Origin, Outcome, Packed, Packer, PackerMonitor, Unpacker, UnpackerOptions};
+use crate::server::listing::{Contents, Listing, Survey, refuse_occupied};
+use crate::store::{Removal, RemovalProgress, Store};
+use crate::transfer::{
+    Census, Chained, Checked, Feed, FeedOptions, Feeding, Filter, InStore, ItemRules, NamedOneByOne, Origin, Origins,
+    Pace, Packed, Packer, PackerMonitor, PackerOptions, Trouble, Unpacker, UnpackerMonitor, UnpackerOptions,
+};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
-use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Item, Listed, OperationId, Request};
+use remofile_protocol::wire::{
+    Done, ErrorCode, Failure, Header, Item, Manner, OperationId, Request, Selected, Selection,
+};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
-
-/// Elements of a listing are sent when they have this many bytes, or at its end.
-const LISTING_BYTES: usize = 32 * 1024;
-
-/// Elements are looked at in one step at most, so that other messages are not kept waiting.
-const LISTING_STEP: usize = 2048;
 
 /// An operation in flight.
 pub(super) enum Operation {
@@ -26,9 +27,11 @@ pub(super) enum Operation {
     /// It receives files.
     Receiving { unpacker: Box<Unpacker> },
     /// It counts what it will send, then sends it.
-    Counting { census: Box<Census>, packer: Box<Packer> },
+    Counting { census: Box<Census>, sending: Sending },
     /// It sends files.
-    Sending { packer: Box<Packer>, sent: Sent },
+    Sending(Sending),
+    /// It is over, but for telling so.
+    Over,
     /// It removes a tree.
     Removing(Box<dyn Removal>),
     /// It did what was asked, and waits until that is on the disk.
@@ -46,15 +49,17 @@ pub(super) struct Waiting {
     pub(super) request: Request,
     deadline: Option<Duration>,
     pub(super) early: Vec<(Vec<Item>, Vec<u8>)>,
+    pub(super) selected: Vec<Selected>,
     pub(super) finished: bool,
 }
 
-/// A listing on its way.
-pub(super) struct Listing {
-    walk: Box<dyn Walk>,
-    /// Encoded elements that did not fit in the last message.
-    pending: Vec<u8>,
-    ended: bool,
+/// A download on its way.
+pub(super) struct Sending {
+    packer: Box<Packer>,
+    sent: Sent,
+    pace: Box<Pace>,
+    /// When the pace allows more.
+    ready_at: Option<Duration>,
 }
 
 /// What a download has sent.
@@ -81,22 +86,40 @@ pub(super) enum Step {
     Ended(Result<Done, Failure>),
     /// As [`Progress::Changed`].
     Changed(Done),
+    /// A survey is over, and found these.
+    Surveyed(Checked),
 }
 
 impl Waiting {
     pub(super) fn new(request: Request, deadline: Option<Duration>) -> Self {
-        Self { request, deadline, early: Vec::new(), finished: false }
+        Self { request, deadline, early: Vec::new(), selected: Vec::new(), finished: false }
     }
 }
 
 /// Begins an operation that has its lease; short ones are done at once.
-pub(super) fn start(request: Request, store: &Arc<dyn Store>, options: &ServerOptions) -> Result<Progress, Failure> {
+/// `checked` are the partials that the session has looked at.
+pub(super) fn start(
+    request: Request,
+    store: &Arc<dyn Store>,
+    options: &ServerOptions,
+    checked: &mut Checked,
+) -> Result<Progress, Failure> {
+    let listing = |contents| more(Operation::Listing(Listing::new(contents)));
     let done = match request {
         Request::List { path, recursive } => {
             let walk = store.walk(&path, recursive).map_err(|failure| failure.at(&path))?;
-            return more(Operation::Listing(Listing { walk, pending: Vec::new(), ended: false }));
+            return listing(Contents::Directory(walk));
         }
-        Request::Upload { destination, on_conflict } => {
+        Request::Find { sources, recursive, selection } => {
+            let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
+            return listing(Contents::Found(Box::new(meant.feed(store, options)?)));
+        }
+        Request::Survey { destination, names } => {
+            return listing(Contents::Survey(Box::new(Survey::new(store, &destination, &names)?)));
+        }
+        Request::Partials => return listing(Contents::Partials(store.partials()?.into_iter())),
+        Request::ClearPartials { paths } => clear_partials(&**store, paths)?,
+        Request::Upload { destination, on_conflict, names, .. } => {
             let unpacker = Unpacker::new(
                 Arc::clone(store),
                 UnpackerOptions {
@@ -104,13 +127,18 @@ pub(super) fn start(request: Request, store: &Arc<dyn Store>, options: &ServerOp
                     on_conflict,
                     file_size_limit: options.file_size_limit,
                     names: options.names,
+                    preserve_mode: true,
+                    rules: ItemRules::Theirs,
                 },
+                std::mem::take(checked),
             )
             .map_err(|failure| failure.at(&destination))?;
+            refuse_occupied(&**store, &destination, names.as_deref().unwrap_or_default())?;
             return more(Operation::Receiving { unpacker: Box::new(unpacker) });
         }
-        Request::Download { sources, recursive, total, .. } => {
-            return more(send(store, options, &sources, recursive, total));
+        Request::Download { sources, recursive, total, selection, manner, .. } => {
+            let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
+            return more(send(store, options, &meant, total, manner.unwrap_or_default())?);
         }
         Request::Remove { path, recursive: true } => {
             return more(Operation::Removing(store.remove_tree(&path).map_err(|failure| name(failure, &path))?));
@@ -146,6 +174,23 @@ pub(super) fn start(request: Request, store: &Arc<dyn Store>, options: &ServerOp
     Ok(Progress::Changed(done))
 }
 
+fn clear_partials(store: &dyn Store, paths: Vec<RemotePath>) -> Result<Done, Failure> {
+    let named = |path: RemotePath| store.remove_partial(&path).map_err(|failure| failure.at(&path));
+    let mut files = 0;
+    if paths.is_empty() {
+        for partial in store.partials()? {
+            files += u64::from(named(partial.path)?);
+        }
+    }
+    for path in paths {
+        if !named(path.clone())? {
+            return Err(Failure::new(ErrorCode::NotFound).at(path).because("nothing is kept of it"));
+        }
+        files += 1;
+    }
+    Ok(Done { files, ..Done::default() })
+}
+
 fn more(operation: Operation) -> Result<Progress, Failure> {
     Ok(Progress::More(operation))
 }
@@ -155,31 +200,42 @@ fn name(failure: Failure, path: &RemotePath) -> Failure {
     if failure.path.is_some() { failure } else { failure.at(path) }
 }
 
+/// What a request says of the files it means.
+struct Meant {
+    sources: Vec<RemotePath>,
+    recursive: bool,
+    selection: Selection,
+}
+
+impl Meant {
+    fn feed(&self, store: &Arc<dyn Store>, options: &ServerOptions) -> Result<Feed, Failure> {
+        let selection = &self.selection;
+        let named = InStore::new(Arc::clone(store), self.sources.clone(), selection.patterns);
+        let origins: Box<dyn Origins> = match selection.one_by_one {
+            true => Box::new(Chained::new(named, NamedOneByOne::default())),
+            false => Box::new(named),
+        };
+        let filter = Filter::new(&selection.rules, selection.min_size, selection.max_size)?;
+        let (recursive, links) = (self.recursive, selection.links);
+        Ok(Feed::new(origins, FeedOptions { recursive, names: options.names, filter, links }))
+    }
+}
+
 fn send(
     store: &Arc<dyn Store>,
     options: &ServerOptions,
-    sources: &[RemotePath],
-    recursive: bool,
+    meant: &Meant,
     total: bool,
-) -> Operation {
-    let feed = || {
-        let store = Arc::clone(store);
-        let origins = Vec::from(sources).into_iter().map(move |path| {
-            Ok(Origin {
-                store: Arc::clone(&store),
-                path: path.clone(),
-                name: path.file_name().map(|name| name.to_string()).unwrap_or_default(),
-                shown: path.to_string(),
-            })
-        });
-        Feed::new(origins, recursive, options.names)
-    };
-    let packer = Box::new(Packer::new(feed(), options.file_size_limit));
-    if total {
-        Operation::Counting { census: Box::new(Census::new(feed())), packer }
-    } else {
-        Operation::Sending { packer, sent: Sent::default() }
+    manner: Manner,
+) -> Result<Operation, Failure> {
+    let packing = PackerOptions::of(manner, options.file_size_limit)?;
+    let packer = Box::new(Packer::new(meant.feed(store, options)?, packing)?);
+    let pace = manner.bytes_per_second.and_then(NonZeroU64::new).map_or_else(Pace::unlimited, Pace::new);
+    let sending = Sending { packer, sent: Sent::default(), pace: Box::new(pace), ready_at: None };
+    if total && !meant.selection.one_by_one {
+        return Ok(Operation::Counting { census: Box::new(Census::new(meant.feed(store, options)?)), sending });
     }
+    Ok(Operation::Sending(sending))
 }
 
 impl Operation {
@@ -208,24 +264,72 @@ impl Operation {
                 waiting.early.push((items, payload.to_vec()));
                 Ok(false)
             }
-            Self::Receiving { unpacker } => {
-                unpacker.take(items, payload, &mut |outcome| {
-                    if let Outcome::Failed { failure, by_sender: false } = outcome {
-                        tell(failure);
-                    }
-                })?;
-                Ok(true)
-            }
+            Self::Receiving { unpacker } => match unpacker.take(items, payload, &mut ItemFailures(tell)) {
+                Ok(()) => Ok(true),
+                Err(Trouble::Failed(failure)) => Err(failure),
+                Err(Trouble::Stopped) => Err(ErrorCode::Cancelled.into()),
+            },
             _ => Err(Failure::new(ErrorCode::BadRequest).because("files for an operation that takes none")),
         }
     }
 
-    /// The client has no more items.
-    pub(super) fn finish(self) -> Result<Progress, Failure> {
+    /// Takes sources that the client names one by one.
+    pub(super) fn select(&mut self, store: &Arc<dyn Store>, files: Vec<Selected>) -> Result<(), Failure> {
+        if let Self::Waiting(waiting) = self {
+            waiting.selected.extend(files);
+            return Ok(());
+        }
+        let Some(origins) = self.origins() else {
+            return Err(Failure::new(ErrorCode::BadRequest).because("sources for an operation that takes none"));
+        };
+        for file in files {
+            let credit = file.credit_bytes();
+            let Selected { path, name, known, as_link } = file;
+            RemotePath::root().join(&name).map_err(|invalid| Failure::from(invalid).at(&name))?;
+            let shown = path.to_string();
+            origins.add(Origin { store: Arc::clone(store), path, name, shown, known, as_link }, credit);
+        }
+        Ok(())
+    }
+
+    /// The credit of sources that were used up.
+    pub(super) fn released(&mut self) -> u64 {
+        self.origins().map_or(0, Origins::take_released)
+    }
+
+    fn origins(&mut self) -> Option<&mut dyn Origins> {
+        match self {
+            Self::Sending(sending) => sending.packer.origins(),
+            Self::Listing(listing) => listing.feed().and_then(Feeding::origins),
+            _ => None,
+        }
+    }
+
+    /// The client does not want a file.
+    pub(super) fn unwanted(&mut self, path: &str) {
+        if let Self::Sending(sending) = self {
+            sending.packer.abort(path, &ErrorCode::Cancelled.into());
+        }
+    }
+
+    /// When it may go on.
+    pub(super) fn ready_at(&self) -> Option<Duration> {
+        match self {
+            Self::Sending(sending) => sending.ready_at,
+            _ => None,
+        }
+    }
+
+    /// The client has no more items or sources. `tell` learns of what could not be done.
+    pub(super) fn finish(mut self, tell: &mut dyn FnMut(Failure)) -> Result<Progress, Failure> {
+        if let Some(origins) = self.origins() {
+            origins.finish();
+            return more(self);
+        }
         match self {
             Self::Waiting(waiting) => more(Self::Waiting(Waiting { finished: true, ..waiting })),
             Self::Receiving { unpacker } => {
-                let stored = unpacker.finish()?;
+                let stored = unpacker.finish(&mut ItemFailures(tell))?;
                 let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
                 Ok(Progress::Changed(Done { files, directories, bytes, ..Done::default() }))
             }
@@ -243,31 +347,24 @@ impl Operation {
     /// Does a piece of work.
     pub(super) fn step(
         &mut self,
+        now: Duration,
         id: OperationId,
         machine: &mut ServerSession,
         message: &mut MessageWriter<'_>,
     ) -> Result<Step, SessionError> {
         match self {
-            Self::Waiting(_) | Self::Receiving { .. } => Ok(Step::Nothing),
+            Self::Waiting(_) | Self::Receiving { .. } | Self::Over => Ok(Step::Nothing),
             Self::Listing(listing) => listing.step(id, machine, message),
-            Self::Counting { census, packer } => {
-                let Some((files, bytes)) = census.step() else {
-                    return Ok(Step::Work);
-                };
-                machine.total(id, files, bytes);
-                let nothing = Feed::new([], false, remofile_protocol::path::NameRule::Posix);
-                let packer = std::mem::replace(packer, Box::new(Packer::new(nothing, 0)));
-                *self = Self::Sending { packer, sent: Sent::default() };
+            Self::Counting { census, .. } => {
+                if let Some((files, bytes)) = census.step() {
+                    machine.total(id, files, bytes);
+                    if let Self::Counting { sending, .. } = std::mem::replace(self, Self::Over) {
+                        *self = Self::Sending(sending);
+                    }
+                }
                 Ok(Step::Work)
             }
-            Self::Sending { packer, sent } => match packer.pack(message, machine.credit(id), sent) {
-                Packed::Items(items) => Ok(Step::Message(machine.data(id, items, message.payload_bytes())?)),
-                Packed::Blocked => Ok(Step::Nothing),
-                Packed::Finished => {
-                    let (files, directories, bytes) = (sent.files, sent.directories, sent.bytes);
-                    Ok(Step::Ended(Ok(Done { files, directories, bytes, ..Done::default() })))
-                }
-            },
+            Self::Sending(sending) => sending.step(now, id, machine, message),
             Self::Removing(removal) => Ok(match removal.step() {
                 Ok(RemovalProgress::More) => Step::Work,
                 Ok(RemovalProgress::Done { files, directories }) => {
@@ -286,6 +383,46 @@ impl Operation {
     }
 }
 
+impl Sending {
+    fn step(
+        &mut self,
+        now: Duration,
+        id: OperationId,
+        machine: &mut ServerSession,
+        message: &mut MessageWriter<'_>,
+    ) -> Result<Step, SessionError> {
+        self.ready_at = self.pace.ready_at(now);
+        if self.ready_at.is_some() {
+            return Ok(Step::Nothing);
+        }
+        let sent = &mut self.sent;
+        match self.packer.pack(message, machine.credit(id), self.pace.allowance(now), sent) {
+            Packed::Items(items) => {
+                self.pace.spend(now, message.payload_bytes() as u64);
+                Ok(Step::Message(machine.data(id, items, message.payload_bytes())?))
+            }
+            Packed::Working => Ok(Step::Work),
+            Packed::Blocked => Ok(Step::Nothing),
+            Packed::Stopped => Ok(Step::Ended(Err(ErrorCode::Cancelled.into()))),
+            Packed::Finished => {
+                let (files, directories, bytes) = (sent.files, sent.directories, sent.bytes);
+                Ok(Step::Ended(Ok(Done { files, directories, bytes, ..Done::default() })))
+            }
+        }
+    }
+}
+
+/// Tells a client of the files that were not stored; of the others it learns by the end.
+struct ItemFailures<'a>(&'a mut dyn FnMut(Failure));
+
+impl UnpackerMonitor for ItemFailures<'_> {
+    fn failed(&mut self, failure: Failure, by_sender: bool) {
+        if !by_sender {
+            (self.0)(failure);
+        }
+    }
+}
+
 impl Flushing {
     /// Begins the flush; `waker` is called when it is over.
     pub(super) fn begin(done: Done, store: Arc<dyn Store>, waker: Waker) -> Result<Self, Failure> {
@@ -300,42 +437,6 @@ impl Flushing {
             Err(error) => Err(Failure::new(ErrorCode::OutOfResources).because(error)),
         }
     }
-}
-
-impl Listing {
-    fn step(
-        &mut self,
-        id: OperationId,
-        machine: &mut ServerSession,
-        message: &mut MessageWriter<'_>,
-    ) -> Result<Step, SessionError> {
-        for _ in 0..LISTING_STEP {
-            if self.ended || self.pending.len() >= LISTING_BYTES {
-                break;
-            }
-            match self.walk.next() {
-                None => self.ended = true,
-                Some(listed) => encode(&listed, &mut self.pending),
-            }
-        }
-        if self.pending.is_empty() {
-            return Ok(if self.ended { Step::Ended(Ok(Done::default())) } else { Step::Work });
-        }
-        if !self.ended && self.pending.len() < LISTING_BYTES {
-            return Ok(Step::Work);
-        }
-        if machine.credit(id) < self.pending.len() as u64 {
-            return Ok(Step::Nothing);
-        }
-        message.append(&self.pending);
-        self.pending.clear();
-        Ok(Step::Message(machine.entries(id, message.payload_bytes())?))
-    }
-}
-
-fn encode(listed: &Listed, out: &mut Vec<u8>) {
-    let encoded = minicbor::encode(listed, out);
-    debug_assert!(encoded.is_ok(), "memory can always be written");
 }
 
 impl PackerMonitor for Sent {

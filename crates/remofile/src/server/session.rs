@@ -8,6 +8,7 @@ use super::operation::{Flushing, Operation, Progress, Step, Waiting, start};
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
 use crate::store::{Fsync, Store};
+use crate::transfer::Checked;
 use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
 use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
 use remofile_protocol::wire::{
@@ -43,6 +44,8 @@ pub(super) struct Session {
     waker: Waker,
     machine: ServerSession,
     operations: BTreeMap<OperationId, Operation>,
+    /// Partials that a survey of this session has looked at, for the upload that follows it.
+    checked: Checked,
     /// The operation that had its turn last.
     last_turn: OperationId,
     state: State,
@@ -73,6 +76,7 @@ impl Session {
             waker,
             machine: ServerSession::new(DEFAULT_PAYLOAD_BYTES),
             operations: BTreeMap::new(),
+            checked: Checked::default(),
             last_turn: OperationId::SESSION,
             state: State::Open,
         }
@@ -104,15 +108,28 @@ impl Session {
                     Err(failure) => self.end(now, id, Err(failure)),
                 }
             }
-            ServerEvent::Finish(id) => match self.operations.remove(&id) {
-                None => {}
-                Some(operation) => {
-                    let progress = operation.finish();
-                    self.settle(now, id, progress);
+            ServerEvent::Finish(id) => self.finish(now, id),
+            ServerEvent::Select(id, files) => {
+                let store = &self.shared.store;
+                match self.operations.get_mut(&id).map(|operation| operation.select(store, files)) {
+                    None | Some(Ok(())) => {}
+                    Some(Err(failure)) => self.end(now, id, Err(failure)),
                 }
-            },
+            }
+            ServerEvent::Unwanted(id, path) => {
+                if let Some(operation) = self.operations.get_mut(&id) {
+                    operation.unwanted(&path);
+                }
+            }
         }
         Ok(())
+    }
+
+    fn finish(&mut self, now: Duration, id: OperationId) {
+        if let Some(operation) = self.operations.remove(&id) {
+            let progress = operation.finish(&mut |failure| self.machine.item_failed(id, failure));
+            self.settle(now, id, progress);
+        }
     }
 
     fn begin(&mut self, now: Duration, id: OperationId, request: Request, wait_milliseconds: u64) {
@@ -126,6 +143,7 @@ impl Session {
         let claim = Claim {
             session: self.peer.session,
             operation: id,
+            group: request.group(),
             access: if request.is_write() { Access::Write } else { Access::Read },
             client: self.peer.client.clone(),
             address: self.peer.address.clone(),
@@ -173,7 +191,7 @@ impl Session {
     /// The operation has its lease: it begins.
     fn start(&mut self, now: Duration, id: OperationId, request: Request) {
         let is_upload = matches!(request, Request::Upload { .. });
-        let progress = start(request, &self.shared.store, &self.shared.options);
+        let progress = start(request, &self.shared.store, &self.shared.options, &mut self.checked);
         if is_upload && matches!(progress, Ok(Progress::More(_))) {
             self.machine.open_window(id);
         }
@@ -228,8 +246,14 @@ impl Session {
 
     /// A waiting operation begins, with everything that came for it meanwhile.
     fn resume(&mut self, now: Duration, id: OperationId, waiting: Waiting) {
-        let Waiting { request, early, finished, .. } = waiting;
+        let Waiting { request, early, selected, finished, .. } = waiting;
         self.start(now, id, request);
+        if !selected.is_empty()
+            && let Some(operation) = self.operations.get_mut(&id)
+            && let Err(failure) = operation.select(&self.shared.store, selected)
+        {
+            return self.end(now, id, Err(failure));
+        }
         for (items, payload) in early {
             let Some(operation) = self.operations.get_mut(&id) else {
                 return;
@@ -240,9 +264,8 @@ impl Session {
                 Err(failure) => return self.end(now, id, Err(failure)),
             }
         }
-        if finished && let Some(operation) = self.operations.remove(&id) {
-            let progress = operation.finish();
-            self.settle(now, id, progress);
+        if finished {
+            self.finish(now, id);
         }
     }
 
@@ -271,7 +294,9 @@ impl Session {
             let Some(operation) = self.operations.get_mut(&id) else {
                 continue;
             };
-            let step = operation.step(id, &mut self.machine, message)?;
+            let step = operation.step(now, id, &mut self.machine, message)?;
+            let released = operation.released();
+            self.machine.consumed(id, released);
             match step {
                 Step::Nothing => continue,
                 Step::Work => worked = true,
@@ -282,6 +307,11 @@ impl Session {
                 Step::Changed(done) => {
                     self.make_durable(now, id, done);
                     worked = true;
+                }
+                Step::Surveyed(checked) => {
+                    self.checked = checked;
+                    self.end(now, id, Ok(Done::default()));
+                    return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
                 }
                 Step::Ended(outcome) => {
                     self.end(now, id, outcome);
@@ -295,7 +325,8 @@ impl Session {
     /// When [`Session::handle_timeout`] wants to be called.
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         let waits = self.operations.values().filter_map(Operation::deadline);
-        self.machine.next_timeout().into_iter().chain(waits).min()
+        let paced = self.operations.values().filter_map(Operation::ready_at);
+        self.machine.next_timeout().into_iter().chain(waits).chain(paced).min()
     }
 
     /// Does what is due.

@@ -48,3 +48,9 @@ fn io_failure(error: &io::Error) -> Failure {
         _ => Failure::new(ErrorCode::Other).because(error),
     }
 }
+
+/// Whether a local path names anything, be it a dangling link.
+#[must_use]
+pub fn exists(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}

@@ -12,10 +12,13 @@ mod local;
 mod locate;
 
 pub use local::{LocalStore, StoreOptions};
-pub use locate::{Located, locate};
+pub use locate::{Located, exists, locate};
 
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Entry, Failure, Kind, Listed, Timestamp};
+
+/// How long what is left of interrupted transfers is kept, unless otherwise asked for: 7 days.
+pub const DEFAULT_PARTIAL_EXPIRY: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a store operation ends with. The failure names no path; who calls knows it.
 pub type StoreResult<T> = Result<T, Failure>;

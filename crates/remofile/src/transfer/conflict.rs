@@ -1,8 +1,11 @@
 //! What becomes of a file in the way of a new one.
 
+use super::unpacker::UnpackerOptions;
 use crate::store::{Store, StoreResult};
+use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, Kind, OnConflict, Timestamp};
+use remofile_protocol::wire::{ErrorCode, Failure, Kind, Listed, OnConflict, Timestamp};
+use std::collections::HashMap;
 
 /// Names that are tried before giving up on a free one.
 const ATTEMPTS: u32 = 10_000;
@@ -29,7 +32,7 @@ pub(super) fn resolve(
         OnConflict::Abort => Ok(Resolved { path, replace: false }),
         OnConflict::Replace => Ok(Resolved { path, replace: true }),
         OnConflict::Skip => match store.stat(&path) {
-            Ok(_) => Err(ErrorCode::Skipped.into()),
+            Ok(_) => Err(exists_already()),
             Err(_) => Ok(Resolved { path, replace: false }),
         },
         OnConflict::Newer => match store.stat(&path) {
@@ -40,6 +43,79 @@ pub(super) fn resolve(
         },
         OnConflict::Rename => free_name(store, path),
     }
+}
+
+fn exists_already() -> Failure {
+    Failure::new(ErrorCode::Skipped).because("it exists already")
+}
+
+/// Makes a link by a rule; gives the path it has, which the rule may change. One that leads to the same
+/// is left as it is.
+pub(super) fn make_link(
+    store: &dyn Store,
+    path: RemotePath,
+    target: &str,
+    rule: OnConflict,
+) -> StoreResult<RemotePath> {
+    if store.read_link(&path).is_ok_and(|existing| existing == target) {
+        return Ok(path);
+    }
+    let resolved = match rule {
+        // A dangling link, too, is in the way.
+        OnConflict::Skip | OnConflict::Newer => {
+            return match store.make_link(&path, target, false) {
+                Err(failure) if failure.code == ErrorCode::AlreadyExists => Err(exists_already()),
+                made => made.map(|()| path),
+            };
+        }
+        _ => resolve(store, path, None, rule)?,
+    };
+    store.make_link(&resolved.path, target, resolved.replace)?;
+    Ok(resolved.path)
+}
+
+/// The names of files that were stored: on a file system that tells `a` and `A` apart no better than its
+/// users, one file of a transfer must not replace another of the same.
+#[derive(Default)]
+pub(super) struct Stored {
+    /// Digests of paths in small letters, and of the paths themselves.
+    names: HashMap<u128, u128>,
+}
+
+impl Stored {
+    /// A file was stored under this path below the destination.
+    pub(super) fn add(&mut self, options: &UnpackerOptions, path: &str) {
+        if matches!(options.on_conflict, OnConflict::Abort | OnConflict::Skip) {
+            return; // Nothing is ever replaced.
+        }
+        if let Ok(path) = options.destination.join(path) {
+            let (small, own) = keys(&path);
+            self.names.insert(small, own);
+        }
+    }
+
+    /// Refuses a file whose name differs from that of a stored one by its case alone, where that makes no
+    /// difference.
+    pub(super) fn refuse_other_case(&self, store: &dyn Store, path: &RemotePath) -> StoreResult<()> {
+        let (small, own) = keys(path);
+        let is_other = self.names.get(&small).is_some_and(|stored| *stored != own);
+        if is_other && store.stat(path).is_ok() && !is_listed(store, path)? {
+            return Err(Failure::new(ErrorCode::AlreadyExists).because("another file's name differs only by case"));
+        }
+        Ok(())
+    }
+}
+
+fn keys(path: &RemotePath) -> (u128, u128) {
+    let key = |text: &str| u128::from_be_bytes(digest(text.as_bytes()));
+    (key(&path.as_str().to_lowercase()), key(path.as_str()))
+}
+
+/// Whether a directory has exactly this name, and not only one that is taken for the same.
+fn is_listed(store: &dyn Store, path: &RemotePath) -> StoreResult<bool> {
+    let Some(parent) = path.parent() else { return Ok(true) };
+    let mut walk = store.walk(&parent, false)?;
+    Ok(std::iter::from_fn(|| walk.next()).any(|listed| matches!(listed, Listed::Entry(entry) if entry.path == *path)))
 }
 
 fn free_name(store: &dyn Store, path: RemotePath) -> StoreResult<Resolved> {

@@ -1,164 +1,406 @@
 //! Which files are to be sent, one after the other.
 
+use super::filter::Filter;
+use super::origins::{NextOrigin, Origin, Origins};
 use crate::store::{Source, Store, StoreResult, Walk};
+use remofile_protocol::digest::digest;
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, Kind, Listed};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Known, Links, Listed, OnConflict};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-/// A file or directory that a user named.
-pub struct Origin {
-    /// The store it is in.
-    pub store: Arc<dyn Store>,
-    /// Its path there.
-    pub path: RemotePath,
-    /// What it is called at its destination.
-    pub name: String,
-    /// How its path begins for the user, to name it in failures.
-    pub shown: String,
+/// Which files below the origins are meant.
+#[derive(Debug, Clone)]
+pub struct FeedOptions {
+    /// Whether directories are entered; otherwise they are failures.
+    pub recursive: bool,
+    /// Names that it forbids are failures.
+    pub names: NameRule,
+    /// What is left out.
+    pub filter: Filter,
+    /// What becomes of links.
+    pub links: Links,
 }
 
-/// The next thing to send. Paths are relative to the destination.
+/// Something to send, not yet opened. Paths at the destination are relative to it.
+pub struct FoundItem {
+    /// Where it goes; empty for the directory that everything goes to.
+    pub path: String,
+    /// What it is for the user.
+    pub shown: String,
+    /// What it is, and its path in the store it is in; for a link that is followed, what that leads to.
+    pub entry: Entry,
+    /// Its path below the source it belongs to, or the last name of that if it is the source itself.
+    own: String,
+    store: Arc<dyn Store>,
+    known: Option<Known>,
+}
+
+/// What is to be done with a file that was found.
+pub enum Verdict {
+    /// It is sent; `rule` is what becomes of a file in its way, if not what the request says, and `known`
+    /// what the receiver has of it.
+    Send {
+        /// For this file alone.
+        rule: Option<OnConflict>,
+        /// Places up to which it is there.
+        known: Option<Known>,
+    },
+    /// It is there already.
+    Present,
+    /// It is left out, for this reason.
+    Skip(Failure),
+}
+
+/// Decides about each file before it is opened.
+pub trait Judge: Send {
+    /// What becomes of it.
+    fn judge(&mut self, found: &FoundItem) -> Verdict;
+}
+
+/// The next thing to send.
 pub enum FeedItem {
     /// A directory, before everything in it.
     Directory {
         /// Where it goes.
         path: String,
+        /// Its permission bits.
+        mode: Option<u32>,
     },
     /// A regular file, opened.
-    File {
+    File(Box<FedFile>),
+    /// A symbolic link that is sent as one.
+    Link {
         /// Where it goes.
         path: String,
-        /// What it is for the user.
-        shown: String,
-        /// Its content.
-        source: Box<dyn Source>,
+        /// What it leads to.
+        target: String,
+        /// What becomes of a file in its way.
+        rule: Option<OnConflict>,
     },
-    /// Something that cannot be sent.
+    /// A file that the receiver has.
+    Present {
+        /// Where it is.
+        path: String,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Something that cannot be sent, or is left out ([`ErrorCode::Skipped`]).
     Failed(Failure),
+}
+
+/// A regular file, opened.
+pub struct FedFile {
+    /// Where it goes.
+    pub path: String,
+    /// What it is for the user.
+    pub shown: String,
+    /// Its content.
+    pub source: Box<dyn Source>,
+    /// What becomes of a file in its way, if not what the request says.
+    pub rule: Option<OnConflict>,
+    /// What the receiver has of it.
+    pub known: Option<Known>,
+}
+
+/// The next element, if there is one now.
+pub enum Next<T> {
+    /// There is.
+    Item(T),
+    /// A piece of work was done, and more is to do.
+    Working,
+    /// Nothing before more is named.
+    Pending,
+    /// There are no more.
+    End,
+}
+
+/// What a packer takes its items from.
+pub trait Feeding: Send {
+    /// The next thing to send.
+    fn next_item(&mut self) -> Next<FeedItem>;
+
+    /// Where more origins are named, if they can be.
+    fn origins(&mut self) -> Option<&mut dyn Origins> {
+        None
+    }
 }
 
 /// Finds the files of some origins, in the order they were named and sorted below each.
 pub struct Feed {
-    origins: Box<dyn Iterator<Item = Result<Origin, Failure>> + Send>,
-    current: Option<Below>,
-    recursive: bool,
-    names: NameRule,
+    origins: Box<dyn Origins>,
+    options: FeedOptions,
+    judge: Option<Box<dyn Judge>>,
+    /// The walk below an origin, and those below links in it that are followed.
+    walks: Vec<Below>,
+    /// Digests of the names that origins have at the destination.
+    names: HashSet<u128>,
 }
 
-/// An origin that is a directory, and the walk below it.
+/// A directory that is being walked.
 struct Below {
-    origin: Origin,
+    store: Arc<dyn Store>,
+    /// Where the origin is: ancestors of a link are looked for from there.
+    top: RemotePath,
+    /// Bytes of the origin's own path at the destination, and the slash behind.
+    top_bytes: usize,
+    base: RemotePath,
+    path: String,
+    shown: String,
     walk: Box<dyn Walk>,
 }
 
 impl Feed {
-    /// The files of `origins`, which are looked for one after the other; those that could not be found are failures at their place. Directories
-    /// are entered only if `recursive`; names that `names` forbids are failures.
-    pub fn new<I>(origins: I, recursive: bool, names: NameRule) -> Self
-    where
-        I: IntoIterator<Item = Result<Origin, Failure>>,
-        I::IntoIter: Send + 'static,
-    {
-        Self { origins: Box::new(origins.into_iter()), current: None, recursive, names }
+    /// The files of `origins`, which are looked for one after the other.
+    #[must_use]
+    pub fn new(origins: Box<dyn Origins>, options: FeedOptions) -> Self {
+        Self { origins, options, judge: None, walks: Vec::new(), names: HashSet::new() }
     }
 
-    /// The next item; `None` at the end.
-    pub fn next_item(&mut self) -> Option<FeedItem> {
-        loop {
-            let found = self.find()?;
-            match found.and_then(Found::open) {
-                // The root itself has no name: its contents go to the destination.
-                Ok(FeedItem::Directory { path }) if path.is_empty() => {}
-                Ok(item) => return Some(item),
-                // Gone between its listing and now: the tree is as if it had never been there.
-                Err(failure) if failure.code == ErrorCode::NotFound && self.current.is_some() => {}
-                Err(failure) => return Some(FeedItem::Failed(failure)),
-            }
+    /// Asks about each file and link before it is opened.
+    #[must_use]
+    pub fn judged_by(self, judge: Box<dyn Judge>) -> Self {
+        Self { judge: Some(judge), ..self }
+    }
+
+    /// The next thing to send.
+    fn next_opened(&mut self) -> Next<FeedItem> {
+        let found = match self.find() {
+            Next::Item(Ok(found)) => found,
+            Next::Item(Err(failure)) => return Next::Item(FeedItem::Failed(failure)),
+            Next::Working => return Next::Working,
+            Next::Pending => return Next::Pending,
+            Next::End => return Next::End,
+        };
+        match self.open(found) {
+            // The root itself has no name: its contents go to the destination.
+            Ok(FeedItem::Directory { path, .. }) if path.is_empty() => Next::Working,
+            Ok(item) => Next::Item(item),
+            // Gone between its listing and now: the tree is as if it had never been there.
+            Err(failure) if failure.code == ErrorCode::NotFound && !self.walks.is_empty() => Next::Working,
+            Err(failure) => Next::Item(FeedItem::Failed(failure)),
         }
     }
 
-    /// The next file or directory, not yet opened.
-    fn find(&mut self) -> Option<StoreResult<Found>> {
-        if self.current.is_some() {
-            let listed = self.current.as_mut().and_then(|below| below.walk.next());
-            match (listed, self.current.as_ref()) {
-                (Some(listed), Some(below)) => return Some(below.found(listed, self.names)),
-                _ => self.current = None,
-            }
+    fn open(&mut self, found: FoundItem) -> StoreResult<FeedItem> {
+        if found.entry.kind == Kind::Directory {
+            return Ok(FeedItem::Directory { path: found.path, mode: found.entry.mode });
         }
-        let origin = self.origins.next()?;
-        Some(origin.and_then(|origin| self.begin(origin)))
+        let verdict = match &mut self.judge {
+            Some(judge) => judge.judge(&found),
+            None => Verdict::Send { rule: None, known: None },
+        };
+        let FoundItem { path, shown, own, entry, store, known: named } = found;
+        let (rule, known) = match verdict {
+            Verdict::Send { rule, known } => (rule, known.or(named)),
+            Verdict::Present => return Ok(FeedItem::Present { path, size: entry.size }),
+            Verdict::Skip(failure) => return Ok(FeedItem::Failed(failure.at(shown))),
+        };
+        if entry.kind == Kind::Link {
+            let target = store.read_link(&entry.path).map_err(|failure| failure.at(&shown))?;
+            if !stays_within(&own, &target) {
+                return Err(leads_astray().at(shown));
+            }
+            return Ok(FeedItem::Link { path, target, rule });
+        }
+        match store.open(&entry.path) {
+            Ok(source) => Ok(FeedItem::File(Box::new(FedFile { path, shown, source, rule, known }))),
+            Err(failure) => Err(failure.at(shown)),
+        }
     }
 
-    fn begin(&mut self, origin: Origin) -> StoreResult<Found> {
-        let named = |failure: Failure| failure.at(&origin.shown);
-        let entry = origin.store.stat(&origin.path).map_err(named)?;
+    /// The next file, directory or link, not yet opened.
+    pub fn find(&mut self) -> Next<StoreResult<FoundItem>> {
+        if let Some(below) = self.walks.last_mut() {
+            return match below.walk.next() {
+                None => {
+                    self.walks.pop();
+                    Next::Working
+                }
+                Some(listed) => self.below(listed).map_or(Next::Working, Next::Item),
+            };
+        }
+        match self.origins.next() {
+            NextOrigin::Origin(origin) => {
+                let shown = origin.shown.clone();
+                match self.begin(origin) {
+                    Ok(None) => Next::Working,
+                    Ok(Some(found)) => Next::Item(Ok(found)),
+                    Err(failure) => Next::Item(Err(failure.at(shown))),
+                }
+            }
+            NextOrigin::Failed(failure) => Next::Item(Err(failure)),
+            NextOrigin::Working => Next::Working,
+            NextOrigin::Pending => Next::Pending,
+            NextOrigin::End => Next::End,
+        }
+    }
+
+    fn begin(&mut self, origin: Origin) -> StoreResult<Option<FoundItem>> {
+        let mut entry = origin.store.stat(&origin.path)?;
+        if origin.as_link {
+            entry.kind = Kind::Link;
+        }
+        if !origin.name.is_empty() && !self.names.insert(u128::from_be_bytes(digest(origin.name.as_bytes()))) {
+            let what = format!("another source has the name {:?}", origin.name);
+            return Err(Failure::new(ErrorCode::AlreadyExists).because(what));
+        }
+        let own = origin.name.rsplit('/').next().unwrap_or_default();
+        let filter = &self.options.filter;
         match entry.kind {
-            Kind::File => Ok(Found::File {
-                path: origin.name.clone(),
-                shown: origin.shown.clone(),
-                size: entry.size,
-                store: Arc::clone(&origin.store),
-                at: origin.path.clone(),
-            }),
-            Kind::Directory if !self.recursive => {
-                Err(named(Failure::new(ErrorCode::NotAFile).because("it is a directory: send it with '-r'")))
+            Kind::File if !filter.admits_file(own, entry.size) => return Ok(None),
+            Kind::Directory if !own.is_empty() && !filter.admits_directory(own) => return Ok(None),
+            Kind::File => {}
+            Kind::Directory if !self.options.recursive => {
+                return Err(Failure::new(ErrorCode::NotAFile).because("it is a directory: send it with '-r'"));
             }
             Kind::Directory => {
-                let walk = origin.store.walk(&origin.path, true).map_err(named)?;
-                let path = origin.name.clone();
-                self.current = Some(Below { origin, walk });
-                Ok(Found::Directory { path })
+                let walk = origin.store.walk(&origin.path, true)?;
+                let separator = usize::from(!origin.name.is_empty());
+                self.walks.push(Below {
+                    store: Arc::clone(&origin.store),
+                    top: origin.path.clone(),
+                    top_bytes: origin.name.len() + separator,
+                    base: origin.path.clone(),
+                    path: origin.name.clone(),
+                    shown: origin.shown.clone(),
+                    walk,
+                });
             }
-            Kind::Link => Err(named(
-                Failure::new(ErrorCode::NotAFile).because("it is a symbolic link that leads nowhere, or out"),
-            )),
-            Kind::Special => Err(named(Failure::new(ErrorCode::NotAFile).because("it is a device, socket or pipe"))),
+            Kind::Link if self.options.links == Links::Copy => {}
+            // Who names one by name has to know that it was not sent.
+            Kind::Link => return Err(Failure { code: ErrorCode::NotAFile, ..leads_astray() }),
+            Kind::Special => return Err(Failure { code: ErrorCode::NotAFile, ..special() }),
+        }
+        let Origin { store, name: path, shown, known, .. } = origin;
+        let own = path.rsplit('/').next().unwrap_or_default().to_owned();
+        Ok(Some(FoundItem { path, shown, own, entry, store, known }))
+    }
+
+    /// What a walk has found; `None` for what is left out.
+    fn below(&mut self, listed: Listed) -> Option<StoreResult<FoundItem>> {
+        let below = self.walks.last_mut()?;
+        let entry = match listed {
+            Listed::Entry(entry) => entry,
+            Listed::Failed(failure) => return Some(Err(below.rename(failure))),
+        };
+        let relative = entry.path.relative_to(&below.base).unwrap_or_default();
+        let (path, shown) = (join(&below.path, relative), join(&below.shown, relative));
+        let own = path.get(below.top_bytes..).unwrap_or(&path).to_owned();
+        let own = own.as_str();
+        let is_meant = match entry.kind {
+            Kind::Directory => self.options.filter.admits_directory(own),
+            Kind::File => self.options.filter.admits_file(own, entry.size),
+            Kind::Link | Kind::Special => self.options.filter.admits_link(own),
+        };
+        if !is_meant {
+            if entry.kind == Kind::Directory {
+                below.walk.skip_directory();
+            }
+            return None;
+        }
+        if let Err(invalid) = entry.path.check(self.options.names) {
+            if entry.kind == Kind::Directory {
+                below.walk.skip_directory();
+            }
+            return Some(Err(Failure::from(invalid).at(shown)));
+        }
+        let store = Arc::clone(&below.store);
+        match (entry.kind, self.options.links) {
+            (Kind::Special, _) => Some(Err(special().at(shown))),
+            (Kind::Link, Links::Skip) => {
+                Some(Err(Failure::new(ErrorCode::Skipped).because("it is a symbolic link").at(shown)))
+            }
+            (Kind::Link, Links::Follow) => {
+                let followed = self.follow(&entry.path, &path, &shown).map_err(|failure| failure.at(&shown));
+                followed
+                    .map(|entry| {
+                        Some(FoundItem { own: own.to_owned(), path, shown, entry: entry?, store, known: None })
+                    })
+                    .transpose()
+            }
+            (Kind::File | Kind::Directory | Kind::Link, _) => {
+                Some(Ok(FoundItem { own: own.to_owned(), path, shown, entry, store, known: None }))
+            }
+        }
+    }
+
+    /// Follows a link; a directory it leads to is walked next, unless the link is in that directory.
+    fn follow(&mut self, link: &RemotePath, path: &str, shown: &str) -> StoreResult<Option<Entry>> {
+        let Some(below) = self.walks.last() else { return Ok(None) };
+        let entry = below.store.stat(link)?;
+        match entry.kind {
+            Kind::File if !self.options.filter.admits_file(path.get(below.top_bytes..).unwrap_or(path), entry.size) => {
+                Ok(None)
+            }
+            Kind::File => Ok(Some(entry)),
+            Kind::Link => Err(leads_astray()),
+            Kind::Special => Err(special()),
+            Kind::Directory => {
+                below.refuse_loop(link)?;
+                let walk = below.store.walk(link, true)?;
+                let (store, top, top_bytes) = (Arc::clone(&below.store), below.top.clone(), below.top_bytes);
+                let (path, shown) = (path.to_owned(), shown.to_owned());
+                self.walks.push(Below { store, top, top_bytes, base: link.clone(), path, shown, walk });
+                Ok(Some(entry))
+            }
         }
     }
 }
 
-enum Found {
-    Directory { path: String },
-    File { path: String, shown: String, size: u64, store: Arc<dyn Store>, at: RemotePath },
+impl Feeding for Feed {
+    fn next_item(&mut self) -> Next<FeedItem> {
+        self.next_opened()
+    }
+
+    fn origins(&mut self) -> Option<&mut dyn Origins> {
+        Some(&mut *self.origins)
+    }
 }
 
-impl Found {
-    fn open(self) -> StoreResult<FeedItem> {
-        match self {
-            Self::Directory { path } => Ok(FeedItem::Directory { path }),
-            Self::File { path, shown, store, at, .. } => match store.open(&at) {
-                Ok(source) => Ok(FeedItem::File { path, shown, source }),
-                Err(failure) => Err(failure.at(shown)),
-            },
+fn special() -> Failure {
+    Failure::new(ErrorCode::Skipped).because("it is a device, socket or pipe")
+}
+
+/// Whether a link at this path, below a source, leads to something in that source.
+fn stays_within(link: &str, target: &str) -> bool {
+    if target.starts_with('/') {
+        return false;
+    }
+    let mut depth = link.matches('/').count();
+    for name in target.split('/') {
+        match name {
+            "" | "." => {}
+            ".." if depth == 0 => return false,
+            ".." => depth -= 1,
+            _ => depth += 1,
         }
     }
+    true
+}
+
+fn leads_astray() -> Failure {
+    Failure::new(ErrorCode::Skipped).because("it is a symbolic link that leads nowhere, or out")
 }
 
 impl Below {
-    fn found(&self, listed: Listed, names: NameRule) -> StoreResult<Found> {
-        let entry = match listed {
-            Listed::Entry(entry) => entry,
-            Listed::Failed(failure) => return Err(self.rename(failure)),
-        };
-        let below = entry.path.relative_to(&self.origin.path).unwrap_or_default().to_owned();
-        let shown = join(&self.origin.shown, &below);
-        entry.path.check(names).map_err(|invalid| Failure::from(invalid).at(&shown))?;
-        let path = join(&self.origin.name, &below);
-        match entry.kind {
-            Kind::Directory => Ok(Found::Directory { path }),
-            Kind::File => {
-                Ok(Found::File { path, shown, size: entry.size, store: Arc::clone(&self.origin.store), at: entry.path })
+    /// A link to a directory it is in would have no end.
+    fn refuse_loop(&self, link: &RemotePath) -> StoreResult<()> {
+        let target = self.store.identity(link)?;
+        let mut ancestor = link.parent();
+        while let Some(directory) = ancestor.filter(|directory| directory.is_within(&self.top)) {
+            if self.store.identity(&directory)? == target {
+                return Err(Failure::new(ErrorCode::Skipped).because("it is a symbolic link to a directory it is in"));
             }
-            Kind::Link => Err(Failure::new(ErrorCode::NotAFile).at(shown).because("symbolic links are skipped")),
-            Kind::Special => Err(Failure::new(ErrorCode::NotAFile).at(shown).because("it is a device, socket or pipe")),
+            ancestor = directory.parent();
         }
+        Ok(())
     }
 
     /// Says a store's path as the user knows it.
     fn rename(&self, failure: Failure) -> Failure {
-        let below = failure.path.as_deref().and_then(|path| path.strip_prefix(self.origin.path.as_str()));
-        let shown = join(&self.origin.shown, below.unwrap_or_default().trim_start_matches('/'));
+        let below = failure.path.as_deref().and_then(|path| path.strip_prefix(self.base.as_str()));
+        let shown = join(&self.shown, below.unwrap_or_default().trim_start_matches('/'));
         failure.at(shown)
     }
 }
@@ -186,16 +428,16 @@ impl Census {
         Self { feed, files: 0, bytes: 0 }
     }
 
-    /// Counts on; files and bytes when it is at the end.
+    /// Counts on; files and bytes when it is at the end, or can go no further.
     pub fn step(&mut self) -> Option<(u64, u64)> {
         for _ in 0..64 {
             match self.feed.find() {
-                None => return Some((self.files, self.bytes)),
-                Some(Ok(Found::File { size, .. })) => {
+                Next::End | Next::Pending => return Some((self.files, self.bytes)),
+                Next::Item(Ok(found)) if found.entry.kind == Kind::File => {
                     self.files += 1;
-                    self.bytes = self.bytes.saturating_add(size);
+                    self.bytes = self.bytes.saturating_add(found.entry.size);
                 }
-                Some(Ok(Found::Directory { .. }) | Err(_)) => {}
+                Next::Item(_) | Next::Working => {}
             }
         }
         None

@@ -4,12 +4,41 @@
 //! with a [`Packer`]; a server's upload and a client's download unpack them with an [`Unpacker`].
 //! Goals: nothing is waited for per file or per chunk, no payload is copied, every file is checked
 //! before it is visible. Non-goals: credit and the course of the operation belong to the session.
+//!
+//! On the way out: `origins` and `local` are what a user named, `pattern` and `filter` what that stands
+//! for, `feed` finds and opens it, `packer` fills messages, `sending` with one file. On the way in:
+//! `unpacker` takes messages apart, `receiving` one file of them, `conflict` knows what becomes of what is
+//! in the way, `resume` what was kept of earlier attempts. `pace` and `chunks` measure, `compress` shrinks.
 
+mod check;
+mod chunks;
+mod compress;
 mod conflict;
 mod feed;
+mod filter;
+mod glob;
+mod local;
+mod origins;
+mod pace;
 mod packer;
+mod pattern;
+mod receiving;
+mod resume;
+mod sending;
+mod shared;
+mod trouble;
 mod unpacker;
 
-pub use feed::{Census, Feed, FeedItem, Origin};
-pub use packer::{Packed, Packer, PackerMonitor};
-pub use unpacker::{Outcome, Stored, Unpacker, UnpackerOptions};
+pub use chunks::Chunker;
+pub use compress::{CompressLevel, Compressor, Decompressor};
+pub use feed::{Census, Feed, FeedItem, FeedOptions, Feeding, FoundItem, Judge, Next, Verdict};
+pub use filter::Filter;
+pub use local::{Local, LocalOrigin, expand_local};
+pub use origins::{Chained, InStore, NamedOneByOne, NoOrigins, Origin, Origins};
+pub use pace::Pace;
+pub use packer::{Packed, Packer, PackerMonitor, PackerOptions};
+pub use pattern::{Found, Matches, Pattern, is_pattern};
+pub use resume::{Checked, Checking, known, listed};
+pub use shared::{FeedStop, SharedFeed};
+pub use trouble::{Stop, Trouble};
+pub use unpacker::{ItemRules, Stored, Unpacker, UnpackerMonitor, UnpackerOptions};

@@ -1,197 +1,262 @@
 //! Files into messages.
 
-use super::feed::{Feed, FeedItem};
+use super::compress::CompressLevel;
+use super::feed::{FedFile, FeedItem, Feeding, Next};
+use super::origins::Origins;
+use super::sending::{Sending, Squeeze, Step};
+use super::trouble::Stop;
 use crate::carrier::MessageWriter;
-use crate::store::{Source, StoreResult};
-use remofile_protocol::digest::{Digest, Digester, digest};
+use crate::store::StoreResult;
 use remofile_protocol::limits::{CREDIT_RESERVE_BYTES, MAX_HEADER_BYTES};
-use remofile_protocol::wire::{ErrorCode, Failure, Item, credit_bytes};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, Manner};
+use std::num::NonZeroU32;
 
 /// Payload after which a message of several files is sent, so that the receiver can begin with them.
 const BATCH_BYTES: usize = 256 * 1024;
+
+/// Steps without anything to send after which others have their turn.
+const IDLE_STEPS: usize = 256;
 
 /// What became of an attempt to fill a message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Packed {
     /// These items, whose bytes are in the message.
     Items(Vec<Item>),
-    /// More credit is needed.
+    /// Nothing yet, but there is more to do.
+    Working,
+    /// More credit is needed, or more sources.
     Blocked,
+    /// The monitor wanted no more.
+    Stopped,
     /// Everything was sent.
     Finished,
 }
 
 /// Told what is packed, as it is packed.
 pub trait PackerMonitor {
-    /// A file begins.
-    fn started(&mut self, _path: &str, _size: u64) {}
-    /// Bytes of it were packed.
+    /// A file begins; the receiver has it up to `offset`.
+    fn started(&mut self, _path: &str, _size: u64, _offset: u64) {}
+    /// Bytes of its content were packed.
     fn packed(&mut self, _bytes: u64) {}
     /// It was packed whole.
     fn finished(&mut self, _path: &str, _size: u64) {}
     /// It will not be sent.
     fn failed(&mut self, _failure: &Failure) {}
+    /// It is at the destination already.
+    fn present(&mut self, _path: &str, _size: u64) {}
     /// A directory was packed.
     fn directory(&mut self) {}
+    /// The size of the chunks it wants to see; `None` for none.
+    fn chunk_size(&self) -> Option<NonZeroU32> {
+        None
+    }
+    /// A chunk is about to be packed.
+    ///
+    /// # Errors
+    /// [`Stop`], to end the transfer.
+    fn chunk(&mut self, _chunk: &[u8], _remaining: u64, _size: u64, _path: &str) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// How files are packed.
+#[derive(Debug, Clone, Copy)]
+pub struct PackerOptions {
+    /// Larger files fail, in bytes.
+    pub file_size_limit: u64,
+    /// Whether permission bits are sent.
+    pub preserve_mode: bool,
+    /// Whether holes are sent as holes.
+    pub sparse: bool,
+    /// Whether blocks that shrink are compressed.
+    pub compress: Option<CompressLevel>,
+    /// At most so many bytes of content in a message.
+    pub chunk_bytes: Option<NonZeroU32>,
+}
+
+impl PackerOptions {
+    /// As a client asked for.
+    ///
+    /// # Errors
+    /// `bad-request` if it asked for a level that zstd does not have.
+    pub fn of(manner: Manner, file_size_limit: u64) -> StoreResult<Self> {
+        let level = |level| {
+            let unknown = || Failure::new(ErrorCode::BadRequest).because("there is no such level of compression");
+            CompressLevel::new(level).ok_or_else(unknown)
+        };
+        Ok(Self {
+            file_size_limit,
+            preserve_mode: manner.preserve_mode,
+            sparse: manner.sparse,
+            compress: manner.compress_level.map(level).transpose()?,
+            chunk_bytes: manner.chunk_bytes.and_then(NonZeroU32::new),
+        })
+    }
 }
 
 /// Packs the files of a feed, in its order.
 pub struct Packer {
-    feed: Feed,
-    file_size_limit: u64,
-    current: Option<Current>,
-}
-
-/// The file that is being sent.
-struct Current {
-    path: String,
-    shown: String,
-    source: Box<dyn Source>,
-    size: u64,
-    sent: u64,
-    check: Check,
-}
-
-/// The digest of what was sent so far.
-enum Check {
-    /// Nothing yet: a file that fits in one message is digested in one go.
-    Nothing,
-    Running(Digester),
+    feed: Box<dyn Feeding>,
+    options: PackerOptions,
+    squeeze: Option<Squeeze>,
+    current: Option<Sending>,
+    /// Told before anything else.
+    aborted: Option<Item>,
 }
 
 impl Packer {
-    /// Packs a feed; files of more than `file_size_limit` bytes fail.
-    #[must_use]
-    pub fn new(feed: Feed, file_size_limit: u64) -> Self {
-        Self { feed, file_size_limit, current: None }
+    /// Packs a feed.
+    ///
+    /// # Errors
+    /// `out-of-resources` if there is no memory to compress with.
+    pub fn new(feed: impl Feeding + 'static, options: PackerOptions) -> StoreResult<Self> {
+        let squeeze = options.compress.map(Squeeze::new).transpose()?;
+        Ok(Self { feed: Box::new(feed), options, squeeze, current: None, aborted: None })
     }
 
-    /// Fills a message with as much as fits in it and in `credit` bytes, less a reserve.
-    pub fn pack(&mut self, message: &mut MessageWriter<'_>, credit: u64, monitor: &mut dyn PackerMonitor) -> Packed {
-        let mut items: Vec<Item> = Vec::new();
-        let (mut header_bytes, mut counted) = (0, 0);
-        loop {
-            header_bytes += credit_bytes(&items[counted..], 0);
-            counted = items.len();
-            let spent = header_bytes + message.payload_bytes() as u64;
-            let left = usize::try_from(credit.saturating_sub(spent + CREDIT_RESERVE_BYTES)).unwrap_or(usize::MAX);
-            let batched = message.payload_bytes() >= BATCH_BYTES && self.current.is_none();
-            if left == 0 || message.room() == 0 || batched || header_bytes > MAX_HEADER_BYTES as u64 / 4 {
-                return if items.is_empty() { Packed::Blocked } else { Packed::Items(items) };
-            }
-            match self.current.take() {
-                Some(current) => self.current = current.pack(message, message.room().min(left), &mut items, monitor),
-                None => match self.feed.next_item() {
-                    None if items.is_empty() => return Packed::Finished,
-                    None => return Packed::Items(items),
-                    Some(item) => items.push(self.begin(item, monitor)),
-                },
-            }
-        }
+    /// Where more origins are named, if they can be.
+    pub fn origins(&mut self) -> Option<&mut dyn Origins> {
+        self.feed.origins()
     }
 
-    /// Begins the next item.
-    fn begin(&mut self, item: FeedItem, monitor: &mut dyn PackerMonitor) -> Item {
-        match item {
-            FeedItem::Directory { path } => {
-                monitor.directory();
-                Item::Directory { path, mode: None }
-            }
-            FeedItem::Failed(failure) => failed(failure, monitor),
-            FeedItem::File { shown, source, .. } if source.entry().size > self.file_size_limit => {
-                failed(Failure::new(ErrorCode::FileTooLarge).at(shown), monitor)
-            }
-            FeedItem::File { path, shown, source } => {
-                let (size, modified) = (source.entry().size, source.entry().modified);
-                monitor.started(&path, size);
-                self.current =
-                    Some(Current { path: path.clone(), shown, source, size, sent: 0, check: Check::Nothing });
-                Item::Begin { path, size: Some(size), modified: Some(modified), mode: None }
-            }
-        }
-    }
-
-    /// Stops sending the current file if it is `path`, because the receiver does not want it. The
-    /// item to tell the receiver so.
-    pub fn abort(&mut self, path: &str, failure: &Failure) -> Option<Item> {
-        self.current.take_if(|current| current.path == path)?;
-        Some(Item::Abort { failure: failure.clone() })
-    }
-}
-
-fn failed(failure: Failure, monitor: &mut dyn PackerMonitor) -> Item {
-    monitor.failed(&failure);
-    Item::Failed { failure }
-}
-
-impl Current {
-    /// Packs the next bytes; gives itself back while there are more.
-    fn pack(
-        mut self,
+    /// Fills a message with as much as fits in it and in `credit` bytes, less a reserve, but with no more
+    /// than `limit` bytes of payload.
+    pub fn pack(
+        &mut self,
         message: &mut MessageWriter<'_>,
-        room: usize,
-        items: &mut Vec<Item>,
+        credit: u64,
+        limit: u64,
         monitor: &mut dyn PackerMonitor,
-    ) -> Option<Self> {
-        let before = message.payload_bytes();
-        match self.read(message, room) {
-            Ok(None) => {}
-            Ok(Some(digest)) => {
-                push_data(items, self.sent_since(before, message), monitor);
-                items.push(Item::End { digest });
-                monitor.finished(&self.path, self.size);
-                return None;
+    ) -> Packed {
+        let mut filling = Filling::new(message, credit, limit, self.options.chunk_bytes);
+        let mut idle = 0;
+        loop {
+            let is_batched = filling.message.payload_bytes() >= BATCH_BYTES && self.current.is_none();
+            if is_batched || filling.is_full() {
+                return filling.finish(Packed::Blocked);
             }
-            Err(failure) => {
-                message.truncate(before);
-                let failure = failure.at(&self.shown);
-                monitor.failed(&failure);
-                items.push(Item::Abort { failure });
-                return None;
+            if let Some(aborted) = self.aborted.take() {
+                filling.push(aborted);
+                continue;
+            }
+            let step = match &mut self.current {
+                Some(current) => current.pack(&mut filling, &mut self.squeeze, monitor),
+                None => self.begin_next(&mut filling, monitor),
+            };
+            match step {
+                Step::Packed => idle = 0,
+                Step::FileOver => self.current = None,
+                Step::Worked if idle < IDLE_STEPS => idle += 1,
+                Step::Stopped => return Packed::Stopped,
+                Step::Worked => return filling.finish(Packed::Working),
+                Step::Pending => return filling.finish(Packed::Blocked),
+                Step::End => return filling.finish(Packed::Finished),
             }
         }
-        push_data(items, self.sent_since(before, message), monitor);
-        Some(self)
     }
 
-    fn sent_since(&self, before: usize, message: &MessageWriter<'_>) -> usize {
-        message.payload_bytes() - before
-    }
-
-    /// Reads as much as there is room for; the digest when that was all.
-    fn read(&mut self, message: &mut MessageWriter<'_>, room: usize) -> StoreResult<Option<Digest>> {
-        let wanted = usize::try_from(self.size - self.sent).unwrap_or(usize::MAX).min(room);
-        let space = message.space(wanted);
-        let count = self.source.read_at(space, self.sent)?;
-        if count < space.len() {
-            return Err(Failure::new(ErrorCode::SourceChanged).because("it became shorter"));
-        }
-        self.sent += count as u64;
-        let is_last = self.sent == self.size;
-        let digest = match &mut self.check {
-            Check::Nothing if is_last => Some(digest(space)),
-            Check::Nothing => {
-                let mut digester = Digester::new();
-                digester.update(space);
-                self.check = Check::Running(digester);
-                None
-            }
-            Check::Running(digester) => {
-                digester.update(space);
-                is_last.then(|| digester.finish())
-            }
+    /// Begins the next thing there is to send.
+    fn begin_next(&mut self, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
+        let item = match self.feed.next_item() {
+            Next::Item(item) => item,
+            Next::Working => return Step::Worked,
+            Next::Pending => return Step::Pending,
+            Next::End => return Step::End,
         };
-        message.advance(count);
-        if is_last && !self.source.is_unchanged()? {
-            return Err(Failure::new(ErrorCode::SourceChanged));
+        match item {
+            FeedItem::Directory { path, mode } => {
+                monitor.directory();
+                filling.push(Item::Directory { path, mode: mode.filter(|_| self.options.preserve_mode) });
+            }
+            FeedItem::Link { path, target, rule } => {
+                monitor.started(&path, 0, 0);
+                monitor.finished(&path, 0);
+                filling.push(Item::Link { path, target, rule });
+            }
+            FeedItem::Present { path, size } => {
+                monitor.present(&path, size);
+                return Step::Worked;
+            }
+            FeedItem::Failed(failure) => return failed(failure, filling, monitor),
+            FeedItem::File(file) => return self.begin_file(*file, filling, monitor),
         }
-        Ok(digest)
+        Step::Packed
+    }
+
+    fn begin_file(&mut self, file: FedFile, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
+        if file.source.entry().size > self.options.file_size_limit {
+            return failed(Failure::new(ErrorCode::FileTooLarge).at(file.shown), filling, monitor);
+        }
+        let current = self.current.insert(Sending::new(file, self.options, monitor.chunk_size()));
+        current.begin(filling, monitor)
+    }
+
+    /// Stops sending the current file if it is `path`, because the receiver does not want it.
+    pub fn abort(&mut self, path: &str, failure: &Failure) {
+        if self.current.take_if(|current| current.path() == path && current.is_begun()).is_some() {
+            self.aborted = Some(Item::Abort { failure: failure.clone() });
+        }
     }
 }
 
-fn push_data(items: &mut Vec<Item>, bytes: usize, monitor: &mut dyn PackerMonitor) {
-    if bytes > 0 {
-        items.push(Item::Data { length: u32::try_from(bytes).unwrap_or(u32::MAX) });
-        monitor.packed(bytes as u64);
+fn failed(failure: Failure, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
+    monitor.failed(&failure);
+    filling.push(Item::Failed { failure });
+    Step::Packed
+}
+
+/// A message that is being filled.
+pub(super) struct Filling<'a, 'b> {
+    pub(super) message: &'a mut MessageWriter<'b>,
+    items: Vec<Item>,
+    credit: u64,
+    /// Credit that the items take, without the payload.
+    spent: u64,
+    header_bytes: usize,
+    /// Most payload.
+    most: usize,
+}
+
+impl<'a, 'b> Filling<'a, 'b> {
+    fn new(message: &'a mut MessageWriter<'b>, credit: u64, limit: u64, chunk_bytes: Option<NonZeroU32>) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let most = chunk_bytes.map_or(usize::MAX, |bytes| bytes.get() as usize).min(limit);
+        let credit = credit.saturating_sub(CREDIT_RESERVE_BYTES);
+        Self { message, items: Vec::new(), credit, spent: 0, header_bytes: 0, most }
+    }
+
+    pub(super) fn push(&mut self, item: Item) {
+        self.spent += item.credit_bytes();
+        // No item has more beside its texts than some numbers and a digest.
+        self.header_bytes += item.text_bytes() + 48;
+        self.items.push(item);
+    }
+
+    /// Bytes that were put into the message are the next ones of the open file.
+    pub(super) fn push_data(&mut self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        match self.items.last_mut() {
+            Some(Item::Data { length }) => *length += bytes,
+            _ => self.push(Item::Data { length: bytes }),
+        }
+    }
+
+    /// Credit that is left, in bytes.
+    pub(super) fn credit(&self) -> u64 {
+        self.credit.saturating_sub(self.spent + self.message.payload_bytes() as u64)
+    }
+
+    /// Content that may be added, in bytes.
+    pub(super) fn room(&self) -> usize {
+        let room = self.message.room().min(self.most.saturating_sub(self.message.payload_bytes()));
+        usize::try_from(self.credit()).unwrap_or(usize::MAX).min(room)
+    }
+
+    fn is_full(&self) -> bool {
+        self.room() == 0 || self.header_bytes > MAX_HEADER_BYTES / 4
+    }
+
+    fn finish(self, otherwise: Packed) -> Packed {
+        if self.items.is_empty() { otherwise } else { Packed::Items(self.items) }
     }
 }

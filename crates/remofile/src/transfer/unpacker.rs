@@ -1,10 +1,17 @@
 //! Messages into files.
 
-use super::conflict;
+use super::chunks::Chunker;
+use super::compress::Decompressor;
+use super::conflict::{self, Stored as StoredNames};
+use super::receiving::{Receiving, Written};
+use super::resume::Checked;
+use super::trouble::{Stop, Trouble};
 use crate::store::{Directory, StagePlan, Staged, Store, StoreResult};
 use remofile_protocol::digest::{Digest, Digester, digest};
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp};
+use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// How files are taken in.
@@ -18,35 +25,62 @@ pub struct UnpackerOptions {
     pub file_size_limit: u64,
     /// Which names are taken.
     pub names: NameRule,
+    /// Whether the permission bits that the sender gives are taken.
+    pub preserve_mode: bool,
+    /// What becomes of single files in the way, instead.
+    pub rules: ItemRules,
 }
 
-/// What became of an item.
-#[derive(Debug)]
-pub enum Outcome<'a> {
-    /// A file begins.
-    Started {
-        /// Its path below the destination.
-        path: &'a str,
-        /// Its size, where it is known.
-        size: Option<u64>,
-    },
-    /// Bytes were written.
-    Written {
-        /// How many.
-        bytes: u64,
-    },
+/// What becomes of single files in the way.
+#[derive(Debug, Clone, Default)]
+pub enum ItemRules {
+    /// What the sender says of each.
+    #[default]
+    Theirs,
+    /// What this side has decided, by digests of the items' paths; what the sender says is not heard.
+    Ours(HashMap<u128, OnConflict>),
+}
+
+impl ItemRules {
+    /// The key of a path in [`ItemRules::Ours`].
+    #[must_use]
+    pub fn key(path: &str) -> u128 {
+        u128::from_be_bytes(digest(path.as_bytes()))
+    }
+
+    fn rule(&self, path: &str, theirs: Option<OnConflict>) -> Option<OnConflict> {
+        match self {
+            Self::Theirs => theirs,
+            Self::Ours(rules) if rules.is_empty() => None,
+            Self::Ours(rules) => rules.get(&Self::key(path)).copied(),
+        }
+    }
+}
+
+/// Told what becomes of the items.
+pub trait UnpackerMonitor {
+    /// A file begins; `offset` bytes of it were there.
+    fn started(&mut self, _path: &str, _size: Option<u64>, _offset: u64) {}
+    /// Content was written.
+    fn written(&mut self, _bytes: u64) {}
     /// A file is complete, checked and visible.
-    Stored {
-        /// Its path below the destination.
-        path: &'a str,
-    },
-    /// An item was not stored. The failure's path is below the destination, as the item's was.
-    Failed {
-        /// What and why.
-        failure: Failure,
-        /// Whether the sender knows it already, because it said so.
-        by_sender: bool,
-    },
+    fn stored(&mut self, _path: &str) {}
+    /// An item was not stored. The failure's path is below the destination, as the item's was. The sender
+    /// knows it already if it said so.
+    fn failed(&mut self, failure: Failure, by_sender: bool);
+    /// The rest of this file is of no use: the sender may be told.
+    fn unwanted(&mut self, _path: &str) {}
+    /// The size of the chunks it wants to see; `None` for none.
+    fn chunk_size(&self) -> Option<NonZeroU32> {
+        None
+    }
+    /// A chunk is about to be written.
+    ///
+    /// # Errors
+    /// [`Stop`], to end the transfer.
+    fn chunk(&mut self, _chunk: &[u8], _remaining: u64, _size: u64, _path: &str) -> Result<(), Stop> {
+        Ok(())
+    }
 }
 
 /// Takes items in, in their order.
@@ -55,13 +89,18 @@ pub struct Unpacker {
     options: UnpackerOptions,
     directory: Option<(RemotePath, Box<dyn Directory>)>,
     current: Current,
+    decompressor: Option<Decompressor>,
+    checked: Checked,
     stored: Stored,
+    names: StoredNames,
+    /// Permissions that would keep files out are given when everything is in.
+    modes: Vec<(RemotePath, u32)>,
 }
 
 /// What was stored so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stored {
-    /// Files.
+    /// Files and links.
     pub files: u64,
     /// Directories that exist now, made or found.
     pub directories: u64,
@@ -73,116 +112,176 @@ enum Current {
     /// No file is open.
     Between,
     /// This one is.
-    Open(Box<Open>),
+    Open(Box<Receiving>),
     /// One is that is not wanted: the rest of it is passed over.
     Unwanted,
 }
 
-struct Open {
-    /// Its path as the sender wrote it.
+/// What is said of a file when it begins.
+struct Beginning {
     path: String,
-    /// The path it will have, which a rule for conflicts may have changed.
-    stored_as: String,
-    staged: Box<dyn Staged>,
     size: Option<u64>,
-    received: u64,
-    check: Check,
-}
-
-enum Check {
-    Nothing,
-    /// The whole file came in one piece.
-    Whole(Digest),
-    Running(Digester),
+    modified: Option<Timestamp>,
+    mode: Option<u32>,
+    rule: Option<OnConflict>,
+    offset: u64,
 }
 
 impl Unpacker {
-    /// Takes files into a store.
+    /// Takes files into a store. `checked` are the partials that may be gone on with.
     ///
     /// # Errors
     /// `not-found` or `not-a-directory` if there is no such destination.
-    pub fn new(store: Arc<dyn Store>, options: UnpackerOptions) -> StoreResult<Self> {
+    pub fn new(store: Arc<dyn Store>, options: UnpackerOptions, checked: Checked) -> StoreResult<Self> {
         let directory = store.directory(&options.destination)?;
         let directory = Some((options.destination.clone(), directory));
-        Ok(Self { store, options, directory, current: Current::Between, stored: Stored::default() })
+        Ok(Self {
+            store,
+            options,
+            directory,
+            current: Current::Between,
+            decompressor: None,
+            checked,
+            stored: Stored::default(),
+            names: StoredNames::default(),
+            modes: Vec::new(),
+        })
     }
 
-    /// Takes the items of one message; `payload` holds the bytes they name. Tells of each what became
-    /// of it.
+    /// Takes the items of one message; `payload` holds the bytes they name.
     ///
     /// # Errors
     /// `bad-request` if the items are in no sensible order; nothing more is to be taken then.
-    pub fn take(&mut self, items: Vec<Item>, payload: &[u8], tell: &mut dyn FnMut(Outcome<'_>)) -> StoreResult<()> {
+    pub fn take(&mut self, items: Vec<Item>, payload: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         let mut payload = payload;
         for item in items {
+            let Some((bytes, rest)) = payload.split_at_checked(item.payload_bytes() as usize) else {
+                return Err(Failure::new(ErrorCode::BadRequest).because("items without their bytes").into());
+            };
+            payload = rest;
             match item {
-                Item::Directory { path, mode: _ } => self.take_directory(path, tell)?,
-                // Permissions are this side's to decide, whatever the sender says.
-                Item::Begin { path, size, modified, mode: _ } => {
-                    let plan = StagePlan { size, modified, ..StagePlan::default() };
-                    self.begin(path, &plan, tell)?;
+                Item::Directory { path, mode } => self.take_directory(path, mode, monitor)?,
+                Item::Begin { path, size, modified, mode, rule, offset } => {
+                    let mode = mode.filter(|_| self.options.preserve_mode);
+                    self.begin(Beginning { path, size, modified, mode, rule, offset }, monitor)?;
                 }
-                Item::Data { length } => {
-                    let Some((bytes, rest)) = payload.split_at_checked(length as usize) else {
-                        return Err(Failure::new(ErrorCode::BadRequest).because("items without their bytes"));
-                    };
-                    payload = rest;
-                    self.write(bytes, tell)?;
-                }
-                Item::End { digest } => self.end(digest, tell)?,
-                Item::Abort { failure } => self.abort(failure, tell)?,
-                Item::Failed { failure } => tell(Outcome::Failed { failure, by_sender: true }),
+                Item::Data { .. } => self.write(Written::Bytes(bytes), monitor)?,
+                Item::Hole { length } => self.write(Written::Hole(length), monitor)?,
+                Item::Compressed { size, .. } => self.write(Written::Compressed(bytes, size as usize), monitor)?,
+                Item::End { digest } => self.end(digest, monitor)?,
+                Item::Abort { failure } => self.abort(failure, monitor)?,
+                Item::Failed { failure } => monitor.failed(failure, true),
+                Item::Link { path, target, rule } => self.take_link(path, &target, rule, monitor)?,
             }
         }
         Ok(())
     }
 
-    fn take_directory(&mut self, path: String, tell: &mut dyn FnMut(Outcome<'_>)) -> StoreResult<()> {
+    fn take_directory(
+        &mut self,
+        path: String,
+        mode: Option<u32>,
+        monitor: &mut dyn UnpackerMonitor,
+    ) -> StoreResult<()> {
         self.expect_between()?;
-        let made = self.locate(&path).and_then(|at| self.store.make_directory(&at, true, false));
-        match made {
-            Ok(_) => self.stored.directories += 1,
-            Err(failure) => tell(failed(failure, path)),
+        let made = self.locate(&path).and_then(|at| {
+            self.store.make_directory(&at, true, false)?;
+            Ok(at)
+        });
+        match (made, mode.filter(|_| self.options.preserve_mode)) {
+            (Ok(at), Some(mode)) => {
+                self.stored.directories += 1;
+                self.modes.push((at, mode));
+            }
+            (Ok(_), None) => self.stored.directories += 1,
+            (Err(failure), _) => monitor.failed(failure.at(path), false),
         }
         Ok(())
     }
 
-    fn begin(&mut self, path: String, plan: &StagePlan, tell: &mut dyn FnMut(Outcome<'_>)) -> StoreResult<()> {
+    fn take_link(
+        &mut self,
+        path: String,
+        target: &str,
+        rule: Option<OnConflict>,
+        monitor: &mut dyn UnpackerMonitor,
+    ) -> StoreResult<()> {
         self.expect_between()?;
-        tell(Outcome::Started { path: &path, size: plan.size });
-        self.current = match self.stage(&path, plan) {
-            Ok((stored_as, staged)) => Current::Open(Box::new(Open {
-                path,
-                stored_as,
-                staged,
-                size: plan.size,
-                received: 0,
-                check: Check::Nothing,
-            })),
+        monitor.started(&path, None, 0);
+        let rule = self.options.rules.rule(&path, rule).unwrap_or(self.options.on_conflict);
+        match self.locate(&path).and_then(|at| conflict::make_link(&*self.store, at, target, rule)) {
+            Ok(at) => {
+                self.stored.files += 1;
+                monitor.stored(at.relative_to(&self.options.destination).unwrap_or(&path));
+            }
+            Err(failure) => monitor.failed(failure.at(path), false),
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, file: Beginning, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
+        self.expect_between()?;
+        self.current = match self.stage(&file) {
+            Ok((stored_as, staged, digester)) => {
+                monitor.started(&file.path, file.size, file.offset);
+                let chunks = monitor.chunk_size().map(Chunker::new);
+                let limit = self.options.file_size_limit;
+                Current::Open(Box::new(Receiving::new(
+                    (file.path, stored_as),
+                    staged,
+                    (file.size, limit),
+                    digester.map(|digester| (file.offset, digester)),
+                    chunks,
+                )))
+            }
             Err(failure) => {
-                tell(failed(failure, path));
+                monitor.unwanted(&file.path);
+                monitor.failed(failure.at(file.path), false);
                 Current::Unwanted
             }
         };
         Ok(())
     }
 
-    /// Stages a file; gives the path it will have below the destination, which a rule may change.
-    fn stage(&mut self, path: &str, plan: &StagePlan) -> StoreResult<(String, Box<dyn Staged>)> {
-        if plan.size.is_some_and(|size| size > self.options.file_size_limit) {
+    /// Stages a file; gives the path it will have below the destination, which a rule may change, and the
+    /// digest of what is there of it.
+    fn stage(&mut self, file: &Beginning) -> StoreResult<(String, Box<dyn Staged>, Option<Digester>)> {
+        if file.size.is_some_and(|size| size > self.options.file_size_limit) {
             return Err(ErrorCode::FileTooLarge.into());
         }
-        let path = self.locate(path)?;
-        let resolved = conflict::resolve(&*self.store, path, plan.modified, self.options.on_conflict)?;
+        let path = self.locate(&file.path)?;
+        let resumed = match file.offset {
+            0 => None,
+            offset => Some(self.checked.resume(&path, offset).ok_or(ErrorCode::PartialChanged)?),
+        };
+        let rule = self.options.rules.rule(&file.path, file.rule).unwrap_or(self.options.on_conflict);
+        let resolved = conflict::resolve(&*self.store, path, file.modified, rule)?;
+        if resolved.replace {
+            self.names.refuse_other_case(&*self.store, &resolved.path)?;
+        }
         let (parent, name) = resolved.path.split()?;
         let held = match self.directory.take() {
             Some((path, directory)) if path == parent => directory,
-            _ => self.store.directory(&parent)?,
+            _ => self.open_or_make(&parent)?,
         };
-        let staged = held.stage(&name, &StagePlan { replace: resolved.replace, ..*plan });
+        let (resume, digester) = resumed.unzip();
+        let plan =
+            StagePlan { size: file.size, replace: resolved.replace, modified: file.modified, mode: file.mode, resume };
+        let staged = held.stage(&name, &plan);
         self.directory = Some((parent, held));
         let relative = resolved.path.relative_to(&self.options.destination).unwrap_or_default().to_owned();
-        Ok((relative, staged?))
+        Ok((relative, staged?, digester))
+    }
+
+    /// A directory below the destination that nobody has named yet is made.
+    fn open_or_make(&self, directory: &RemotePath) -> StoreResult<Box<dyn Directory>> {
+        match self.store.directory(directory) {
+            Err(failure) if failure.code == ErrorCode::NotFound && *directory != self.options.destination => {
+                self.store.make_directory(directory, true, true)?;
+                self.store.directory(directory)
+            }
+            opened => opened,
+        }
     }
 
     fn locate(&self, path: &str) -> StoreResult<RemotePath> {
@@ -191,49 +290,52 @@ impl Unpacker {
         Ok(path)
     }
 
-    fn write(&mut self, bytes: &[u8], tell: &mut dyn FnMut(Outcome<'_>)) -> StoreResult<()> {
-        let limit = self.options.file_size_limit;
+    fn write(&mut self, written: Written<'_>, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         let open = match &mut self.current {
             Current::Open(open) => open,
             Current::Unwanted => return Ok(()),
-            Current::Between => return Err(out_of_order()),
+            Current::Between => return Err(out_of_order().into()),
         };
-        match open.write(bytes, limit) {
-            Ok(()) => tell(Outcome::Written { bytes: bytes.len() as u64 }),
-            Err(failure) => {
+        match open.write(written, &mut self.decompressor, monitor) {
+            Err(Trouble::Failed(failure)) => {
                 if let Current::Open(open) = std::mem::replace(&mut self.current, Current::Unwanted) {
-                    tell(open.give_up(failure));
+                    monitor.unwanted(open.path());
+                    monitor.failed(open.give_up(failure), false);
                 }
+                Ok(())
             }
+            result => result,
         }
-        Ok(())
     }
 
-    fn end(&mut self, digest: Digest, tell: &mut dyn FnMut(Outcome<'_>)) -> StoreResult<()> {
+    fn end(&mut self, digest: Digest, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         match std::mem::replace(&mut self.current, Current::Between) {
-            Current::Between => Err(out_of_order()),
+            Current::Between => Err(out_of_order().into()),
             Current::Unwanted => Ok(()),
-            Current::Open(open) => {
-                let (path, stored_as, received) = (open.path.clone(), open.stored_as.clone(), open.received);
-                match open.commit(digest) {
-                    Ok(()) => {
+            Current::Open(mut open) => {
+                let (path, stored_as) = open.names();
+                let outcome = open.last_chunk(monitor).and_then(|()| Ok(open.commit(digest)?));
+                match outcome {
+                    Err(Trouble::Stopped) => return Err(Trouble::Stopped),
+                    Err(Trouble::Failed(failure)) => monitor.failed(failure.at(path), false),
+                    Ok(bytes) => {
                         self.stored.files += 1;
-                        self.stored.bytes += received;
-                        tell(Outcome::Stored { path: &stored_as });
+                        self.stored.bytes += bytes;
+                        self.names.add(&self.options, &stored_as);
+                        monitor.stored(&stored_as);
                     }
-                    Err(failure) => tell(failed(failure, path)),
                 }
                 Ok(())
             }
         }
     }
 
-    fn abort(&mut self, failure: Failure, tell: &mut dyn FnMut(Outcome<'_>)) -> StoreResult<()> {
+    fn abort(&mut self, failure: Failure, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
         match std::mem::replace(&mut self.current, Current::Between) {
             Current::Between => Err(out_of_order()),
             Current::Unwanted => Ok(()),
             Current::Open(_) => {
-                tell(Outcome::Failed { failure, by_sender: true });
+                monitor.failed(failure, true);
                 Ok(())
             }
         }
@@ -246,74 +348,35 @@ impl Unpacker {
         }
     }
 
+    /// What was stored so far.
+    #[must_use]
+    pub fn stored(&self) -> Stored {
+        self.stored
+    }
+
     /// Ends the stream. What is stored may not be on the disk yet: see [`Store::sync`].
     ///
     /// # Errors
     /// `bad-request` if a file is still open.
-    pub fn finish(self) -> StoreResult<Stored> {
+    pub fn finish(self, monitor: &mut dyn UnpackerMonitor) -> StoreResult<Stored> {
         self.expect_between()?;
+        for (path, mode) in self.modes.iter().rev() {
+            if let Err(failure) = self.store.set_mode(path, *mode) {
+                let below = path.relative_to(&self.options.destination).unwrap_or_default();
+                monitor.failed(failure.at(below), false);
+            }
+        }
         Ok(self.stored)
     }
 
     /// The stream broke off: what can be resumed is kept.
     pub fn interrupt(self) {
         if let Current::Open(open) = self.current {
-            open.staged.keep();
+            open.keep();
         }
     }
 }
 
 fn out_of_order() -> Failure {
     Failure::new(ErrorCode::BadRequest).because("items in no sensible order")
-}
-
-fn failed(failure: Failure, path: String) -> Outcome<'static> {
-    Outcome::Failed { failure: failure.at(path), by_sender: false }
-}
-
-impl Open {
-    fn write(&mut self, bytes: &[u8], limit: u64) -> StoreResult<()> {
-        let received = self.received + bytes.len() as u64;
-        if received > self.size.unwrap_or(limit) {
-            return Err(match self.size {
-                None => ErrorCode::FileTooLarge.into(),
-                Some(_) => Failure::new(ErrorCode::IntegrityFailure).because("more bytes than announced"),
-            });
-        }
-        self.staged.write(bytes)?;
-        self.received = received;
-        self.digest(bytes);
-        Ok(())
-    }
-
-    /// A file that comes in one piece is digested in one go.
-    fn digest(&mut self, bytes: &[u8]) {
-        match &mut self.check {
-            Check::Nothing if self.size == Some(self.received) => self.check = Check::Whole(digest(bytes)),
-            Check::Nothing => {
-                let mut digester = Digester::new();
-                digester.update(bytes);
-                self.check = Check::Running(digester);
-            }
-            Check::Running(digester) => digester.update(bytes),
-            Check::Whole(_) => {}
-        }
-    }
-
-    fn commit(self, expected: Digest) -> StoreResult<()> {
-        let found = match &self.check {
-            Check::Nothing => digest(&[]),
-            Check::Whole(digest) => *digest,
-            Check::Running(digester) => digester.finish(),
-        };
-        let is_whole = self.size.is_none_or(|size| size == self.received);
-        if found != expected || !is_whole {
-            return Err(ErrorCode::IntegrityFailure.into());
-        }
-        self.staged.commit()
-    }
-
-    fn give_up(self, failure: Failure) -> Outcome<'static> {
-        failed(failure, self.path)
-    }
 }

@@ -64,3 +64,49 @@ fn pump(mut from: &TcpStream, mut to: &TcpStream, harm: Harm) -> u64 {
         passed += count as u64;
     }
 }
+
+/// Forwards one connection after the other, each with the next harm; those after the last come to none.
+/// Ends with [`CuttingLine::end`], which tells how many bytes went up and down in all, and over how many
+/// connections.
+pub struct CuttingLine {
+    pub address: SocketAddr,
+    ended: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    thread: JoinHandle<(u64, u64, usize)>,
+}
+
+impl CuttingLine {
+    pub fn new(server: SocketAddr, harms: Vec<(Harm, Harm)>) -> Self {
+        let listener = TcpListener::bind((super::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let own = std::sync::Arc::clone(&ended);
+        let thread = std::thread::spawn(move || {
+            let mut harms = harms.into_iter();
+            let (mut up, mut down, mut connections) = (0, 0, 0);
+            while let Ok((client, _)) = listener.accept() {
+                if own.load(std::sync::atomic::Ordering::SeqCst) {
+                    break;
+                }
+                connections += 1;
+                let (harm_up, harm_down) = harms.next().unwrap_or((Harm::None, Harm::None));
+                let server = TcpStream::connect(server).unwrap();
+                for stream in [&client, &server] {
+                    stream.set_nodelay(true).unwrap();
+                }
+                std::thread::scope(|scope| {
+                    let upwards = scope.spawn(|| pump(&client, &server, harm_up));
+                    down += pump(&server, &client, harm_down);
+                    up += upwards.join().unwrap();
+                });
+            }
+            (up, down, connections)
+        });
+        Self { address, ended, thread }
+    }
+
+    pub fn end(self) -> (u64, u64, usize) {
+        self.ended.store(true, std::sync::atomic::Ordering::SeqCst);
+        let _woken = TcpStream::connect(self.address);
+        self.thread.join().unwrap()
+    }
+}

@@ -139,7 +139,14 @@ impl Raw {
     /// Begins a download that gets no further for want of credit, and returns when it has its lease.
     pub fn hold_read(&mut self, path: &str, credit: u64) -> OperationId {
         let sources = vec![path.parse().unwrap()];
-        let operation = self.request(Request::Download { sources, recursive: true, total: true, credit });
+        let operation = self.request(Request::Download {
+            sources,
+            recursive: true,
+            total: true,
+            credit,
+            selection: None,
+            manner: None,
+        });
         self.until(|header| matches!(header.body, Body::Signal(Signal::Total { .. })));
         operation
     }
@@ -225,11 +232,16 @@ fn read_more(stream: &mut TcpStream, received: &mut Vec<u8>) -> bool {
 }
 
 pub fn upload_to(destination: &str) -> Request {
-    Request::Upload { destination: destination.parse().unwrap(), on_conflict: OnConflict::Replace }
+    Request::Upload {
+        destination: destination.parse().unwrap(),
+        on_conflict: OnConflict::Replace,
+        names: None,
+        group: None,
+    }
 }
 
 pub fn begin(path: &str, size: Option<u64>) -> Item {
-    Item::Begin { path: path.to_owned(), size, modified: None, mode: None }
+    Item::Begin { path: path.to_owned(), size, modified: None, mode: None, rule: None, offset: 0 }
 }
 
 pub fn piece(length: usize) -> Item {

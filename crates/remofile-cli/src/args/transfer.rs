@@ -1,0 +1,153 @@
+//! What uploads and downloads have in common.
+
+use super::Rules;
+use super::values::{Rates, chunk_size, rates, size_or_none};
+use clap::{Args, ValueEnum, ValueHint, value_parser};
+use remofile::ChunkSize;
+use remofile::protocol::wire;
+use std::path::PathBuf;
+
+/// Which files are transferred, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Transfer {
+    /// Transfer directories with their contents
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+
+    /// What becomes of files in the way
+    #[arg(long, value_enum, default_value = "abort", value_name = "RULE")]
+    pub(crate) on_conflict: OnConflict,
+
+    /// Directory that relative sources are taken from (remote and absolute for downloads)
+    #[arg(long, value_name = "DIRECTORY", help_heading = WHICH, value_hint = ValueHint::DirPath)]
+    pub(crate) relative_directory: Option<PathBuf>,
+
+    /// Transfer the files that are listed in FILE ('-' for standard input), a relative path a line, and
+    /// keep their directories
+    #[arg(long, value_name = "FILE", help_heading = WHICH, value_hint = ValueHint::FilePath)]
+    pub(crate) files_from: Option<PathBuf>,
+
+    /// The paths in --files-from end with NUL characters, not with lines
+    #[arg(short = '0', long = "from0", requires = "files_from", help_heading = WHICH)]
+    pub(crate) from_nul: bool,
+
+    #[command(flatten, next_help_heading = WHICH)]
+    pub(crate) rules: Rules,
+
+    /// Leave out smaller files; K, M, G and T multiply by 1024
+    #[arg(long, value_name = "SIZE", help_heading = WHICH, value_parser = size_or_none)]
+    pub(crate) min_size: Option<u64>,
+
+    /// Leave out larger files
+    #[arg(long, value_name = "SIZE", help_heading = WHICH, value_parser = size_or_none)]
+    pub(crate) max_size: Option<u64>,
+
+    /// What becomes of symbolic links below the sources
+    #[arg(long, value_enum, default_value = "skip", value_name = "RULE", help_heading = WHICH)]
+    pub(crate) links: Links,
+
+    /// Keep permissions (but for setuid, setgid and sticky bits)
+    #[arg(long, help_heading = HOW)]
+    pub(crate) preserve_mode: bool,
+
+    /// Keep holes in files as holes
+    #[arg(long, help_heading = HOW)]
+    pub(crate) sparse: bool,
+
+    /// Compress what shrinks
+    #[arg(short = 'z', long, help_heading = HOW)]
+    pub(crate) compress: bool,
+
+    /// Compress at this level of zstd, 1 to 19 [default: 3]
+    #[arg(long, value_name = "NUM", help_heading = HOW, value_parser = value_parser!(u8).range(1..=19))]
+    pub(crate) compress_level: Option<u8>,
+
+    /// Most bytes a second, or UP:DOWN; K, M and G multiply by 1024, 0 is no limit
+    #[arg(long, value_name = "RATE", help_heading = HOW, value_parser = rates)]
+    pub(crate) bwlimit: Option<Rates>,
+
+    /// Most bytes of a file in one message, 512 to 4M
+    #[arg(long, value_name = "SIZE", help_heading = HOW, value_parser = chunk_size)]
+    pub(crate) chunk_size: Option<ChunkSize>,
+
+    /// Files under way at once, 1 to 16
+    #[arg(long, value_name = "NUM", default_value_t = 1, help_heading = HOW, value_parser = value_parser!(u8).range(1..=16))]
+    pub(crate) transfers: u8,
+
+    /// Try again so many times in a row when the connection is lost
+    #[arg(long, value_name = "NUM", default_value_t = 5, help_heading = HOW)]
+    pub(crate) retries: u32,
+
+    /// Begin anew: send what is there already, and files that were begun from their start
+    #[arg(long, help_heading = HOW)]
+    pub(crate) no_resume: bool,
+
+    /// Show how far it is
+    #[arg(short, long, help_heading = TOLD)]
+    pub(crate) progress: bool,
+
+    /// Tell in the end what was done
+    #[arg(long, help_heading = TOLD)]
+    pub(crate) stats: bool,
+
+    /// Tell nothing but errors
+    #[arg(short, long, help_heading = TOLD, conflicts_with_all = ["progress", "stats"])]
+    pub(crate) quiet: bool,
+}
+
+/// Heads the options that choose files.
+pub(super) const WHICH: &str = "Which files";
+/// Heads the options for the way they are moved.
+pub(super) const HOW: &str = "How";
+const TOLD: &str = "What is told";
+
+/// What becomes of a file in the way of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnConflict {
+    /// Nothing at all is changed if there is one
+    Abort,
+    /// The new file takes the old one's place when it is complete and checked
+    Replace,
+    /// The new file is left out, the old one stays
+    Skip,
+    /// The new file gets a free name, such as 'name (1).txt'
+    Rename,
+    /// The new file replaces the old one if that is older, and is left out otherwise
+    Newer,
+    /// You are asked about each, on a terminal
+    Ask,
+}
+
+impl From<OnConflict> for wire::OnConflict {
+    fn from(rule: OnConflict) -> Self {
+        match rule {
+            // Files that come in between, whom nobody was asked about, stay.
+            OnConflict::Abort | OnConflict::Ask => Self::Abort,
+            OnConflict::Replace => Self::Replace,
+            OnConflict::Skip => Self::Skip,
+            OnConflict::Rename => Self::Rename,
+            OnConflict::Newer => Self::Newer,
+        }
+    }
+}
+
+/// What becomes of symbolic links below the sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Links {
+    /// They are left out, each named
+    Skip,
+    /// What they lead to is transferred in their place, if it is among the sources
+    Follow,
+    /// They are made anew, if they lead to something among the sources
+    Copy,
+}
+
+impl From<Links> for wire::Links {
+    fn from(links: Links) -> Self {
+        match links {
+            Links::Skip => Self::Skip,
+            Links::Follow => Self::Follow,
+            Links::Copy => Self::Copy,
+        }
+    }
+}

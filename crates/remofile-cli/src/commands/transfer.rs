@@ -1,0 +1,60 @@
+//! What `upload` and `download` do alike.
+
+use super::Context;
+use crate::args::{Connection, OnConflict, Transfer};
+use crate::exit::Exit;
+use crate::failed::{Failed, Result};
+use crate::output::transfer::{Ask, EventsTo, Show, Wanted};
+use crate::settings::{Direction, transfer_settings};
+use crate::signals;
+use remofile::{Client, TransferOptions, TransferReport};
+use std::path::Path;
+
+/// Settles how files are transferred, before anything is connected.
+pub(super) fn options(transfer: &Transfer, direction: Direction) -> Result<TransferOptions> {
+    if transfer.on_conflict == OnConflict::Ask && (is_stdin_taken(transfer) || !Ask::is_possible()) {
+        return Err(Failed::usage(
+            "'--on-conflict ask' needs a terminal to ask on: choose abort, replace, skip, rename or newer",
+        ));
+    }
+    transfer_settings(transfer, direction)
+}
+
+fn is_stdin_taken(transfer: &Transfer) -> bool {
+    transfer.files_from.as_deref() == Some(Path::new("-"))
+}
+
+/// Which way files move, and where events go if they are wanted.
+pub(super) struct Course {
+    pub(super) direction: Direction,
+    pub(super) events: EventsTo,
+}
+
+/// Connects, transfers with `call`, and shows what happens.
+pub(super) fn run(
+    transfer: &Transfer,
+    connection: &Connection,
+    context: Context,
+    course: &Course,
+    mut options: TransferOptions,
+    call: impl FnOnce(&mut Client, &TransferOptions, &mut Show) -> Result<TransferReport>,
+) -> Result<Exit> {
+    let files = context.verbose > 0;
+    let client = context.of_transfer().options(connection, None)?;
+    signals::interrupt_calls(client.interrupt.clone())?;
+    let ask = options.ask.then(|| Ask::new(client.interrupt.clone()));
+    let wanted = Wanted {
+        events: connection.json.then_some(course.events),
+        quiet: transfer.quiet,
+        files,
+        progress: transfer.progress,
+        stats: transfer.stats,
+        compression: options.compress.is_some(),
+        direction: course.direction,
+    };
+    let mut client = Client::connect(client)?;
+    let mut show = Show::new(wanted, ask)?;
+    options.total = show.wants_total();
+    let result = call(&mut client, &options, &mut show);
+    show.conclude(result)
+}

@@ -1,0 +1,284 @@
+//! What a transfer tells while it runs, and in the end: files that failed, who is waited for, and, if it was
+//! asked for, each file, how far it is, and what was done.
+
+mod ask;
+mod bar;
+mod count;
+mod events;
+mod stats;
+
+pub(crate) use ask::Ask;
+pub(crate) use events::EventsTo;
+
+use super::{Presentation, note_line, stderr_line, text::harmless};
+use crate::exit::Exit;
+use crate::failed::{Failed, Result};
+use crate::settings::Direction;
+use bar::Bar;
+use count::Count;
+use events::Events;
+use remofile::protocol::wire::{ErrorCode, Failure, OnConflict};
+use remofile::{Conflict, Error, Event, Monitor, TransferReport, describe_holder};
+use std::collections::HashSet;
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+/// What the user wants to be told of a transfer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Events as objects, and where they go.
+    pub(crate) events: Option<EventsTo>,
+    /// Nothing but errors.
+    pub(crate) quiet: bool,
+    /// Each file as it is finished.
+    pub(crate) files: bool,
+    /// How far it is, if standard error is a terminal.
+    pub(crate) progress: bool,
+    /// What was done, in the end.
+    pub(crate) stats: bool,
+    /// Whether compression is something to tell about.
+    pub(crate) compression: bool,
+    /// Which way files move.
+    pub(crate) direction: Direction,
+}
+
+/// Shows a transfer.
+pub(crate) struct Show {
+    wanted: Wanted,
+    presentation: Presentation,
+    bar: Option<Bar>,
+    events: Option<Events>,
+    ask: Option<Ask>,
+    count: Count,
+    /// Failures that were told as they happened.
+    told: HashSet<String>,
+    started: Instant,
+}
+
+impl Show {
+    /// A transfer begins.
+    ///
+    /// # Errors
+    /// [`Failed::Output`]
+    pub(crate) fn new(wanted: Wanted, ask: Option<Ask>) -> Result<Self> {
+        let json = wanted.events.is_some();
+        let bar = wanted.progress && !json && stderr().is_terminal();
+        let events = wanted.events.filter(|_| !wanted.quiet).map(Events::new).transpose()?;
+        Ok(Self {
+            wanted,
+            presentation: Presentation { json },
+            bar: bar.then(Bar::new),
+            events,
+            ask,
+            count: Count::default(),
+            told: HashSet::new(),
+            started: Instant::now(),
+        })
+    }
+
+    /// Whether the total is shown to somebody.
+    pub(crate) fn wants_total(&self) -> bool {
+        self.bar.is_some() || self.events.is_some()
+    }
+
+    /// The transfer has ended: tells what was not told yet, and how the process ends.
+    ///
+    /// # Errors
+    /// Those of the transfer, and [`Failed::Output`].
+    pub(crate) fn conclude(mut self, result: Result<TransferReport>) -> Result<Exit> {
+        let bar = self.bar.take().map(Bar::finish).is_some();
+        let report = match result {
+            Ok(report) => report,
+            Err(failed) => {
+                self.finish_events(None)?;
+                return Err(self.explain(failed));
+            }
+        };
+        for failure in &report.failures {
+            self.tell_failure(failure);
+        }
+        let elapsed = self.started.elapsed();
+        self.finish_events(Some((&report, elapsed)))?;
+        let is_text = self.wanted.events.is_none();
+        if self.wanted.stats && is_text {
+            stderr_line(stats::table(&report, self.count.moved(), elapsed, self.wanted).trim_end());
+        } else if bar {
+            stderr_line(&stats::sentence(&report, self.count.moved(), elapsed));
+        }
+        Ok(Exit::of_failures(&report.failures))
+    }
+
+    fn finish_events(&mut self, done: Option<(&TransferReport, Duration)>) -> Result<()> {
+        let Some(mut events) = self.events.take() else { return Ok(()) };
+        events.progress_in_the_end(&self.count);
+        if let Some((report, elapsed)) = done {
+            events.summary(report, elapsed);
+        }
+        match events.finish() {
+            // A reader that has seen enough changes nothing about the transfer.
+            Err(failed) if !failed.is_silent() => Err(failed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Who interrupts a question has not answered it.
+    fn explain(&self, failed: Failed) -> Failed {
+        match (&failed, &self.ask) {
+            (Failed::Library(Error::Conflicts(_)), Some(ask)) if ask.is_interrupted() => Error::Interrupted.into(),
+            _ => failed,
+        }
+    }
+
+    fn tell_failure(&mut self, failure: &Failure) {
+        let line = self.presentation.file_line(failure);
+        if self.told.insert(line.clone()) {
+            self.line(&line);
+            if let Some(events) = &mut self.events {
+                events.failed(failure);
+            }
+        }
+    }
+
+    fn skipped(&mut self, failure: &Failure) {
+        if let Some(events) = &mut self.events {
+            events.skipped(failure);
+        } else if self.is_talking() {
+            self.line(&self.presentation.file_line(failure));
+        }
+    }
+
+    fn retrying(&mut self, error: &Error, (attempt, of): (u32, u32), pause: Duration) {
+        self.count.again();
+        if let Some(events) = &mut self.events {
+            events.retrying(error, (attempt, of), pause);
+        } else if self.is_talking() {
+            let (what, pause) = (what_happened(error), pause.as_secs_f64());
+            self.note(&format!("{what}; trying again in {pause} s ({attempt} of {of})"));
+        }
+    }
+
+    fn finished(&mut self, path: &str, remark: &str) {
+        if self.wanted.files && self.is_talking() {
+            self.line(&format!("{}{remark}", harmless(path)));
+        }
+    }
+
+    /// Whether there is anything to tell besides errors, and in words.
+    fn is_talking(&self) -> bool {
+        !self.wanted.quiet && self.wanted.events.is_none()
+    }
+
+    fn note(&self, text: &str) {
+        self.line(&note_line(text));
+    }
+
+    fn line(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| stderr_line(line)),
+            None => stderr_line(line),
+        }
+    }
+
+    /// Shows how far it is.
+    fn moved(&mut self) {
+        if let Some(bar) = &mut self.bar {
+            bar.update(&self.count, self.started.elapsed());
+        }
+        if let Some(events) = &mut self.events {
+            events.progress(&self.count);
+        }
+    }
+}
+
+impl Monitor for Show {
+    fn report(&mut self, event: Event<'_>) {
+        if let Some(events) = &mut self.events {
+            events.event(&event);
+        }
+        match event {
+            Event::Waiting { holders } => {
+                if self.is_talking() {
+                    let who: Vec<String> = holders.iter().map(describe_holder).collect();
+                    self.note(&format!("waiting for {}", who.join(", ")));
+                }
+            }
+            Event::Retrying { error, attempt, of, pause } => self.retrying(error, (attempt, of), pause),
+            Event::Total { bytes, .. } => {
+                self.count.set_total(bytes);
+                self.moved();
+            }
+            Event::FilePresent { path, size } => {
+                self.count.present(size);
+                self.finished(path, " (there already)");
+                self.moved();
+            }
+            Event::FileStarted { path, offset, .. } => {
+                self.count.started(path, offset);
+                self.moved();
+            }
+            Event::Transferred { bytes } => {
+                self.count.transferred(bytes);
+                self.moved();
+            }
+            Event::FileFinished { path } => self.finished(path, ""),
+            Event::FileSkipped { failure } => self.skipped(failure),
+            Event::FileFailed { failure } => self.tell_failure(failure),
+        }
+    }
+
+    fn resolve(&mut self, conflict: &Conflict<'_>) -> OnConflict {
+        match (&mut self.ask, &self.bar) {
+            (Some(ask), Some(bar)) => bar.suspend(|| ask.ask(conflict)),
+            (Some(ask), None) => ask.ask(conflict),
+            (None, _) => OnConflict::Abort,
+        }
+    }
+}
+
+/// Why a transfer is tried again, without the advice to do what is being done.
+fn what_happened(error: &Error) -> String {
+    match error {
+        Error::ConnectionLost(source) => format!("the connection was lost ({source})"),
+        Error::PeerSilent(silence) => format!("the server has not answered for {} s", silence.as_secs()),
+        Error::Remote(failure) if failure.code == ErrorCode::ShuttingDown => "the server is shutting down".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: Wanted = Wanted {
+        events: None,
+        quiet: false,
+        files: false,
+        progress: false,
+        stats: false,
+        compression: false,
+        direction: Direction::Up,
+    };
+
+    #[test]
+    fn nothing_is_counted_for_nobody() {
+        assert!(!Show::new(WANTED, None).unwrap().wants_total());
+        assert!(Show::new(Wanted { events: Some(EventsTo::Stderr), ..WANTED }, None).unwrap().wants_total());
+        let quiet = Wanted { events: Some(EventsTo::Stderr), quiet: true, ..WANTED };
+        assert!(!Show::new(quiet, None).unwrap().wants_total());
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_without_advice() {
+        let lost = Error::ConnectionLost(std::io::Error::other("broken pipe"));
+        assert_eq!(what_happened(&lost), "the connection was lost (broken pipe)");
+    }
+
+    #[test]
+    fn failures_that_were_not_told_are_told_in_the_end_and_decide_the_status() {
+        let mut show = Show::new(WANTED, None).unwrap();
+        let failures = vec![Failure::new(ErrorCode::NotFound).at("/a")];
+        show.report(Event::FileFailed { failure: &failures[0] });
+        let report = TransferReport { failures, ..TransferReport::default() };
+        assert_eq!(show.conclude(Ok(report)).unwrap(), Exit::SomeFailed);
+    }
+}

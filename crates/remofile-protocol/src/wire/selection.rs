@@ -1,0 +1,196 @@
+//! Which files a transfer moves, how, and what is known of those that were begun before.
+
+use super::{Entry, Timestamp};
+use crate::digest::Digest;
+use crate::limits::ITEM_CREDIT_BYTES;
+use crate::path::RemotePath;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+
+/// What becomes of symbolic links below the sources of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Links {
+    /// They are passed over, each named.
+    #[default]
+    Skip,
+    /// What they lead to is sent in their place, if that is in the tree that is sent.
+    Follow,
+    /// They are sent as links, if what they lead to is, or would be, in the tree that is sent.
+    Copy,
+}
+
+impl<C> Encode<C> for Links {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.u8(match self {
+            Self::Skip => 0,
+            Self::Follow => 1,
+            Self::Copy => 2,
+        })?
+        .ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Links {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        match d.u8()? {
+            0 => Ok(Self::Skip),
+            1 => Ok(Self::Follow),
+            2 => Ok(Self::Copy),
+            _ => Err(decode::Error::message("unknown rule for links")),
+        }
+    }
+}
+
+/// Which files below the sources are meant.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct Selection {
+    /// Whether a source that does not exist is a shell pattern.
+    #[n(0)]
+    #[cbor(default)]
+    pub patterns: bool,
+    /// What is left out: lines in the notation of gitignore.
+    #[n(1)]
+    #[cbor(default)]
+    pub rules: Vec<String>,
+    /// Smallest file, in bytes.
+    #[n(2)]
+    pub min_size: Option<u64>,
+    /// Largest file, in bytes.
+    #[n(3)]
+    pub max_size: Option<u64>,
+    /// What becomes of links.
+    #[n(4)]
+    #[cbor(default)]
+    pub links: Links,
+    /// Whether more sources come one by one in select messages, behind those of the request.
+    #[n(5)]
+    #[cbor(default)]
+    pub one_by_one: bool,
+}
+
+/// How a server sends the files of a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct Manner {
+    /// Whether permission bits are sent.
+    #[n(0)]
+    #[cbor(default)]
+    pub preserve_mode: bool,
+    /// Whether holes are sent as holes.
+    #[n(1)]
+    #[cbor(default)]
+    pub sparse: bool,
+    /// The zstd level to compress with, 1 to 19; `None` for no compression.
+    #[n(2)]
+    pub compress_level: Option<u8>,
+    /// At most so many bytes a second, payload counted; `None` for no limit.
+    #[n(3)]
+    pub bytes_per_second: Option<u64>,
+    /// At most so many bytes of content in a message; `None` for as much as a message takes.
+    #[n(4)]
+    pub chunk_bytes: Option<u32>,
+}
+
+/// A place in a file up to which bytes are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Bytes before it.
+    pub offset: u64,
+    /// XXH3-128 of those bytes.
+    pub digest: Digest,
+}
+
+impl<C> Encode<C> for Mark {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.array(2)?.u64(self.offset)?.bytes(&self.digest)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Mark {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        if d.array()? != Some(2) {
+            return Err(decode::Error::message("a mark has two elements"));
+        }
+        let offset = d.u64()?;
+        let digest = d.bytes()?.try_into().map_err(|_| decode::Error::message("a digest has 16 bytes"))?;
+        Ok(Self { offset, digest })
+    }
+}
+
+/// What the receiver kept of a file whose transfer broke off.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PartialEntry {
+    /// Where the file was going.
+    #[n(0)]
+    pub path: RemotePath,
+    /// The size of the whole file, in bytes.
+    #[n(1)]
+    pub size: u64,
+    /// When the source was last modified: with the size, the version of it that was being sent.
+    #[n(2)]
+    pub modified: Timestamp,
+    /// Bytes that were kept.
+    #[n(3)]
+    pub received: u64,
+    /// When it was last written to.
+    #[n(4)]
+    pub touched: Timestamp,
+    /// Places in it, rising; none where it was only listed.
+    #[n(5)]
+    #[cbor(default)]
+    pub marks: Vec<Mark>,
+}
+
+/// What the receiver of one file has of it already.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Known {
+    /// The size of the version of which it has something.
+    #[n(0)]
+    pub size: u64,
+    /// When that version was last modified.
+    #[n(1)]
+    pub modified: Timestamp,
+    /// Places up to which it has it, rising.
+    #[n(2)]
+    pub marks: Vec<Mark>,
+}
+
+/// A file that a client wants.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Selected {
+    /// Where it is.
+    #[n(0)]
+    pub path: RemotePath,
+    /// The path its item shall have.
+    #[n(1)]
+    pub name: String,
+    /// What the client has of it.
+    #[n(2)]
+    pub known: Option<Known>,
+    /// Whether it is a link that is sent as one.
+    #[n(3)]
+    #[cbor(default)]
+    pub as_link: bool,
+}
+
+impl Selected {
+    /// The credit it takes, in bytes.
+    #[must_use]
+    pub fn credit_bytes(&self) -> u64 {
+        let marks = self.known.as_ref().map_or(0, |known| known.marks.len() as u64 + 1);
+        let texts = self.path.as_str().len() + self.name.len();
+        ITEM_CREDIT_BYTES * (1 + marks) + texts as u64
+    }
+}
+
+/// A file or directory that a download would send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The path its item would have.
+    pub name: String,
+    /// What it is.
+    pub entry: Entry,
+}

@@ -1,0 +1,227 @@
+//! Looking for the files of a download, and at what is at their destination.
+
+use super::attempts::Attempts;
+use super::call::{Handler, Outgoing};
+use super::download_plan::Plan;
+use super::fate::{Fate, Rules};
+use super::listing::decode;
+use super::noted::Noted;
+use super::selecting::Selecting;
+use super::survey::in_the_way;
+use super::{Client, Interrupt};
+use crate::carrier::Produced;
+use crate::error::{Error, Result};
+use crate::monitor::Event;
+use crate::store::{LocalStore, Partial, Store};
+use crate::transfer::{Checked, ItemRules};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Element, Entry, Failure, Found, Holder, Kind, Known, Listed, OnConflict, Selected};
+use std::collections::{HashMap, HashSet};
+
+/// Conflicts that are named at most.
+const MOST_CONFLICTS: usize = 1000;
+
+/// A file that is to be downloaded, and its size in bytes.
+pub(super) type Chosen = (Selected, u64);
+
+/// Files that are to be downloaded, and what else has to be done for them.
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub(super) files: Vec<Chosen>,
+    /// Directories that come before, and their permission bits.
+    pub(super) directories: Vec<(String, Option<u32>)>,
+    /// What becomes of single files in the way, by their keys.
+    pub(super) rules: HashMap<u128, OnConflict>,
+    /// What may be gone on with.
+    pub(super) checked: Checked,
+    conflicts: Vec<Failure>,
+    /// Files whose fate the monitor decides, and what is in their way.
+    open: Vec<(Found, Entry)>,
+    total: (u64, u64),
+}
+
+impl Client {
+    /// Finds out what there is to download, and what of it is there.
+    ///
+    /// # Errors
+    /// [`Error::Conflicts`] if something is in the way that must not be touched; what ends the call.
+    pub(super) fn find(
+        &mut self,
+        plan: &Plan<'_>,
+        store: &LocalStore,
+        rules: Rules,
+        attempts: &Attempts,
+        noted: &mut Noted<'_>,
+    ) -> Result<Wanted> {
+        let mut handler = FindHandler {
+            plan,
+            store,
+            rules,
+            names: HashSet::new(),
+            wanted: Wanted::default(),
+            selecting: plan.selecting(),
+            noted,
+        };
+        let request = plan.find_request();
+        self.call_until((&attempts.deadline, attempts.patience()), request, &mut handler)?;
+        handler.ask();
+        let mut wanted = handler.wanted;
+        if !wanted.conflicts.is_empty() {
+            return Err(Error::Conflicts(wanted.conflicts));
+        }
+        if !attempts.is_again() {
+            noted.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
+        }
+        if rules.resume {
+            wanted.look_at_partials(store, plan.partials(store)?, &self.options.interrupt, attempts)?;
+        }
+        Ok(wanted)
+    }
+}
+
+impl Wanted {
+    /// Looks at what was kept of the files: that may take as long as reading it.
+    fn look_at_partials(
+        &mut self,
+        store: &LocalStore,
+        partials: Vec<Partial>,
+        interrupt: &Interrupt,
+        attempts: &Attempts,
+    ) -> Result<()> {
+        let mut partials: HashMap<RemotePath, Partial> =
+            partials.into_iter().map(|partial| (partial.path.clone(), partial)).collect();
+        for (file, _) in &mut self.files {
+            let path = RemotePath::root().join(&file.name).ok();
+            let Some(partial) = path.and_then(|path| partials.remove(&path)) else { continue };
+            let Ok(mut checking) = self.checked.begin(store, &partial) else { continue };
+            let seen = loop {
+                interrupt.check(&attempts.deadline)?;
+                match checking.step() {
+                    Ok(false) => {}
+                    Ok(true) => break true,
+                    Err(_) => break false,
+                }
+            };
+            if seen {
+                let partial = self.checked.finish(checking);
+                file.known = Some(Known { size: partial.size, modified: partial.modified, marks: partial.marks });
+            }
+        }
+        Ok(())
+    }
+}
+
+struct FindHandler<'a, 'b> {
+    plan: &'a Plan<'a>,
+    store: &'a LocalStore,
+    rules: Rules,
+    names: HashSet<u128>,
+    wanted: Wanted,
+    selecting: Selecting,
+    noted: &'a mut Noted<'b>,
+}
+
+impl Handler for FindHandler<'_, '_> {
+    fn entries(&mut self, payload: &[u8]) -> Result<()> {
+        decode(payload, &mut |element| self.take(element))
+    }
+
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.noted.monitor.report(Event::Waiting { holders });
+    }
+
+    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+        self.selecting.produce(call)
+    }
+}
+
+impl FindHandler<'_, '_> {
+    fn take(&mut self, element: Element) -> Result<()> {
+        let Found { name, entry } = match element {
+            Element::Found(found) => found,
+            Element::Listed(Listed::Failed(failure)) => {
+                self.noted.failed(failure);
+                return Ok(());
+            }
+            Element::Listed(Listed::Entry(_)) | Element::Partial(_) => {
+                return Err(Error::Protocol("elements that were not asked for".to_owned()));
+            }
+        };
+        if entry.kind == Kind::Directory && name.is_empty() {
+            return Ok(()); // The root itself.
+        }
+        let path = self.plan.expected().check(&name, entry.kind == Kind::Directory)?;
+        if entry.kind != Kind::Directory && !self.names.insert(ItemRules::key(&name)) {
+            return Err(Error::Protocol(format!("it names {name:?} twice")));
+        }
+        let existing = self.store.stat(&path).ok();
+        match entry.kind {
+            Kind::Directory => self.take_directory(name, &entry, existing),
+            Kind::File | Kind::Link => {
+                if entry.kind == Kind::File {
+                    self.wanted.total.0 += 1;
+                    self.wanted.total.1 = self.wanted.total.1.saturating_add(entry.size);
+                }
+                self.take_file(name, entry, existing);
+            }
+            Kind::Special => {}
+        }
+        Ok(())
+    }
+
+    fn take_directory(&mut self, name: String, entry: &Entry, existing: Option<Entry>) {
+        match existing {
+            Some(existing) if existing.kind != Kind::Directory && self.rules.on_conflict == OnConflict::Abort => {
+                self.conflict(&existing);
+            }
+            _ => self.wanted.directories.push((name, entry.mode.filter(|_| self.plan.options.preserve_mode))),
+        }
+    }
+
+    fn take_file(&mut self, name: String, entry: Entry, existing: Option<Entry>) {
+        let Some(existing) = existing else {
+            return self.want(name, entry);
+        };
+        if self.rules.must_ask(&entry, &existing) {
+            // Whoever is asked may think for long: the server is not to wait for it.
+            return self.wanted.open.push((Found { name, entry }, existing));
+        }
+        let fate = self.rules.fate(&entry, &existing);
+        self.settle(fate, name, entry, &existing);
+    }
+
+    /// Asks about the files that were put by.
+    fn ask(&mut self) {
+        for (Found { name, entry }, existing) in std::mem::take(&mut self.wanted.open) {
+            if !self.wanted.conflicts.is_empty() {
+                return;
+            }
+            let fate = self.rules.ask(&name, &entry, &existing, self.noted.monitor);
+            self.settle(fate, name, entry, &existing);
+        }
+    }
+
+    fn settle(&mut self, fate: Fate, name: String, entry: Entry, existing: &Entry) {
+        match fate {
+            Fate::Present => return self.noted.present(&name, entry.size),
+            Fate::Skip(failure) => return self.noted.failed(failure.at(self.plan.destination.join(&name).display())),
+            Fate::Conflict => return self.conflict(existing),
+            Fate::Send(Some(rule)) => drop(self.wanted.rules.insert(ItemRules::key(&name), rule)),
+            Fate::Send(None) => {}
+        }
+        self.want(name, entry);
+    }
+
+    fn want(&mut self, name: String, entry: Entry) {
+        let as_link = entry.kind == Kind::Link;
+        let size = entry.size;
+        self.wanted.files.push((Selected { path: entry.path, name, known: None, as_link }, size));
+    }
+
+    fn conflict(&mut self, existing: &Entry) {
+        if self.wanted.conflicts.len() < MOST_CONFLICTS {
+            let shown = self.plan.destination.join(existing.path.as_relative());
+            self.wanted.conflicts.push(in_the_way(existing).at(shown.display()));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What a transfer tells its monitor, and keeps for its report.
+
+use super::TransferReport;
+use super::told::{Held, Told};
+use crate::error::{Error, Result};
+use crate::monitor::{Chunk, Event, Monitor};
+use crate::transfer::{ItemRules, PackerMonitor, Stop, Stored, UnpackerMonitor};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::path::Path;
+
+/// A monitor, and what was told to it.
+pub(super) struct Noted<'a> {
+    pub(super) report: TransferReport,
+    pub(super) monitor: &'a mut dyn Monitor,
+    /// Bytes moved in this attempt: one that moves something was not in vain.
+    pub(super) moved: u64,
+    stopped: Option<Error>,
+    /// Digests of the paths of files that were moved in whatever attempt.
+    finished: HashSet<u128>,
+    /// Digests of the failures that were told: another attempt meets them again.
+    told: HashSet<u128>,
+    /// Files, and bytes in them, that an attempt before this one moved.
+    before: (u64, u64),
+    pub(super) is_upload: bool,
+}
+
+impl<'a> Noted<'a> {
+    pub(super) fn new(monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
+        Self {
+            report: TransferReport::default(),
+            monitor,
+            moved: 0,
+            stopped: None,
+            finished: HashSet::new(),
+            told: HashSet::new(),
+            before: (0, 0),
+            is_upload,
+        }
+    }
+
+    /// What the attempt before has met, this one meets again.
+    pub(super) fn begin_attempt(&mut self) {
+        self.report.failures.clear();
+        self.report.skipped.clear();
+        self.report.present = 0;
+        self.before = (0, 0);
+    }
+
+    /// The report of a transfer whose last attempt moved this; `sent` and `received` is the traffic it
+    /// took.
+    pub(super) fn finish(self, moved: Stored, (sent_bytes, received_bytes): (u64, u64)) -> TransferReport {
+        let (files, bytes) = (moved.files + self.before.0, moved.bytes + self.before.1);
+        TransferReport { files, directories: moved.directories, bytes, sent_bytes, received_bytes, ..self.report }
+    }
+
+    /// Why the monitor wanted no more.
+    pub(super) fn stopped(&mut self) -> Error {
+        self.stopped.take().unwrap_or(Error::Stopped)
+    }
+
+    pub(super) fn failed(&mut self, failure: Failure) {
+        let is_new = self.told.insert(ItemRules::key(&failure.to_string()));
+        let is_skipped = failure.code == ErrorCode::Skipped;
+        let event = match is_skipped {
+            true => Event::FileSkipped { failure: &failure },
+            false => Event::FileFailed { failure: &failure },
+        };
+        if is_new {
+            self.monitor.report(event);
+        }
+        let list = if is_skipped { &mut self.report.skipped } else { &mut self.report.failures };
+        list.push(failure);
+    }
+
+    pub(super) fn present(&mut self, path: &str, size: u64) {
+        match self.finished.contains(&ItemRules::key(path)) {
+            false => self.report.present += 1,
+            // What an upload's attempts before stored, it learns only now.
+            true if self.is_upload => self.before = (self.before.0 + 1, self.before.1 + size),
+            true => {}
+        }
+        self.monitor.report(Event::FilePresent { path, size });
+    }
+
+    pub(super) fn started(&mut self, path: &str, size: Option<u64>, offset: u64) {
+        self.report.resumed_bytes += offset;
+        self.monitor.report(Event::FileStarted { path, size, offset });
+    }
+
+    pub(super) fn finished(&mut self, path: &str) {
+        self.finished.insert(ItemRules::key(path));
+        self.monitor.report(Event::FileFinished { path });
+    }
+
+    pub(super) fn moved(&mut self, bytes: u64) {
+        self.moved += bytes;
+        self.monitor.report(Event::Transferred { bytes });
+    }
+
+    fn chunk(
+        &mut self,
+        data: &[u8],
+        remaining_bytes: u64,
+        file_size: u64,
+        path: &str,
+    ) -> std::result::Result<(), Stop> {
+        let file_name = path.rsplit('/').next().unwrap_or(path);
+        let why = match self.monitor.process_chunk(&Chunk { data, remaining_bytes, file_size, file_name }) {
+            Ok(true) => return Ok(()),
+            Ok(false) => Error::Stopped,
+            Err(error) => Error::Callback(error),
+        };
+        self.stopped = Some(why);
+        Err(Stop)
+    }
+}
+
+/// An upload's part of a monitor.
+pub(super) struct UploadNotes<'a, 'b> {
+    pub(super) noted: &'a mut Noted<'b>,
+    /// Where events go until the server has taken the upload on.
+    pub(super) held: Option<&'a mut Held>,
+}
+
+impl UploadNotes<'_, '_> {
+    fn tell(&mut self, event: Told) {
+        match &mut self.held {
+            Some(held) => held.hold(event),
+            None => event.tell(self.noted),
+        }
+    }
+}
+
+impl PackerMonitor for UploadNotes<'_, '_> {
+    fn started(&mut self, path: &str, size: u64, offset: u64) {
+        match self.held {
+            Some(_) => self.tell(Told::Started { path: path.to_owned(), size: Some(size), offset }),
+            None => self.noted.started(path, Some(size), offset),
+        }
+    }
+
+    fn packed(&mut self, bytes: u64) {
+        self.tell(Told::Packed(bytes));
+    }
+
+    fn finished(&mut self, path: &str, _size: u64) {
+        match self.held {
+            Some(_) => self.tell(Told::Finished { path: path.to_owned() }),
+            None => self.noted.finished(path),
+        }
+    }
+
+    fn failed(&mut self, failure: &Failure) {
+        self.tell(Told::Failed(failure.clone()));
+    }
+
+    fn present(&mut self, path: &str, size: u64) {
+        self.noted.present(path, size);
+    }
+
+    fn chunk_size(&self) -> Option<NonZeroU32> {
+        self.noted.monitor.chunk_size()
+    }
+
+    fn chunk(&mut self, chunk: &[u8], remaining: u64, size: u64, path: &str) -> std::result::Result<(), Stop> {
+        self.noted.chunk(chunk, remaining, size, path)
+    }
+}
+
+/// A download's part of a monitor.
+pub(super) struct DownloadNotes<'a, 'b> {
+    pub(super) noted: &'a mut Noted<'b>,
+    pub(super) destination: &'a Path,
+    /// Files that the server need not go on with.
+    pub(super) unwanted: &'a mut Vec<String>,
+}
+
+impl UnpackerMonitor for DownloadNotes<'_, '_> {
+    fn started(&mut self, path: &str, size: Option<u64>, offset: u64) {
+        self.noted.started(path, size, offset);
+    }
+
+    fn written(&mut self, bytes: u64) {
+        self.noted.moved(bytes);
+    }
+
+    fn stored(&mut self, path: &str) {
+        self.noted.finished(path);
+    }
+
+    fn failed(&mut self, failure: Failure, by_sender: bool) {
+        if by_sender {
+            return self.noted.failed(failure);
+        }
+        let path = self.destination.join(failure.path.as_deref().unwrap_or_default());
+        self.noted.failed(failure.at(path.display()));
+    }
+
+    fn unwanted(&mut self, path: &str) {
+        self.unwanted.push(path.to_owned());
+    }
+
+    fn chunk_size(&self) -> Option<NonZeroU32> {
+        self.noted.monitor.chunk_size()
+    }
+
+    fn chunk(&mut self, chunk: &[u8], remaining: u64, size: u64, path: &str) -> std::result::Result<(), Stop> {
+        self.noted.chunk(chunk, remaining, size, path)
+    }
+}
+
+/// Says the path of an item of an upload, which the server tells as it was sent, as the user knows it.
+pub(super) fn below(destination: &RemotePath, failure: Failure) -> Failure {
+    let path = failure.path.as_deref().unwrap_or_default();
+    let path = format!("{}/{path}", destination.as_str().trim_end_matches('/'));
+    failure.at(path)
+}
+
+/// What was not sent cannot have been stored.
+pub(super) fn ended_early<T>() -> Result<T> {
+    Err(Error::Protocol("it ended the upload before everything was sent".to_owned()))
+}

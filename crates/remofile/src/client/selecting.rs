@@ -1,0 +1,128 @@
+//! Sources that are named one by one, behind their request.
+
+use super::call::Outgoing;
+use super::find::Chosen;
+use crate::carrier::Produced;
+use crate::error::{Error, Result};
+use remofile_protocol::limits::{CREDIT_RESERVE_BYTES, MAX_HEADER_BYTES};
+use remofile_protocol::wire::{Item, Selected};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a connection that shares its sources with others takes at once: so many bytes, and files.
+const SHARE_BYTES: u64 = 32 * 1024 * 1024;
+const SHARE_FILES: usize = 512;
+
+/// Names the sources of an operation.
+pub(super) struct Selecting {
+    queue: Queue,
+    /// Sizes of the files that were named and have not come yet; only where the queue is shared.
+    awaited: VecDeque<u64>,
+    is_over: bool,
+}
+
+enum Queue {
+    Own(VecDeque<Chosen>),
+    Shared(SharedQueue),
+}
+
+/// Sources that several connections share.
+#[derive(Clone)]
+pub(super) struct SharedQueue(Arc<Mutex<VecDeque<Chosen>>>);
+
+impl SharedQueue {
+    pub(super) fn new(files: Vec<Chosen>) -> Self {
+        Self(Arc::new(Mutex::new(files.into())))
+    }
+
+    /// Gives nobody any more.
+    pub(super) fn clear(&self) {
+        self.with(VecDeque::clear);
+    }
+
+    fn with<T>(&self, body: impl FnOnce(&mut VecDeque<Chosen>) -> T) -> T {
+        body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Selecting {
+    /// For an operation that takes none.
+    pub(super) fn none() -> Self {
+        Self { queue: Queue::Own(VecDeque::new()), awaited: VecDeque::new(), is_over: true }
+    }
+
+    /// Names all of these.
+    pub(super) fn all(files: Vec<Chosen>) -> Self {
+        Self { queue: Queue::Own(files.into()), is_over: false, ..Self::none() }
+    }
+
+    /// Names some of these, as fast as they come.
+    pub(super) fn some(files: SharedQueue) -> Self {
+        Self { queue: Queue::Shared(files), is_over: false, ..Self::none() }
+    }
+
+    /// Learns what comes.
+    pub(super) fn received(&mut self, items: &[Item]) {
+        let is_end = |item: &&Item| {
+            matches!(item, Item::End { .. } | Item::Abort { .. } | Item::Failed { .. } | Item::Link { .. })
+        };
+        for _ in items.iter().filter(is_end) {
+            self.awaited.pop_front();
+        }
+    }
+
+    /// Names the next ones, as far as there is credit.
+    pub(super) fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+        if self.is_over {
+            return Ok(Produced::Nothing);
+        }
+        let credit = call.machine.credit(call.operation).saturating_sub(CREDIT_RESERVE_BYTES);
+        let batch = self.batch((MAX_HEADER_BYTES as u64 / 4).min(credit));
+        if !batch.is_empty() {
+            let selected = call.machine.select(call.operation, batch);
+            selected.map_err(|error| Error::Protocol(error.to_string()))?;
+            return Ok(Produced::Work);
+        }
+        let is_empty = match &self.queue {
+            Queue::Own(files) => files.is_empty(),
+            Queue::Shared(files) => files.with(|files| files.is_empty()),
+        };
+        if !is_empty {
+            return Ok(Produced::Nothing);
+        }
+        self.is_over = true;
+        call.machine.finish(call.operation);
+        Ok(Produced::Work)
+    }
+
+    /// The next ones, as far as they fit in so many bytes of credit; one at least, if there is any.
+    fn batch(&mut self, most: u64) -> Vec<Selected> {
+        match &mut self.queue {
+            Queue::Own(files) => take(files, most, |_| true),
+            Queue::Shared(files) => {
+                let awaited = &mut self.awaited;
+                let mut wants = |size| {
+                    let has_room = awaited.len() < SHARE_FILES && awaited.iter().sum::<u64>() < SHARE_BYTES;
+                    if has_room {
+                        awaited.push_back(size);
+                    }
+                    has_room
+                };
+                files.with(|files| take(files, most, &mut wants))
+            }
+        }
+    }
+}
+
+fn take(files: &mut VecDeque<Chosen>, most: u64, mut wants: impl FnMut(u64) -> bool) -> Vec<Selected> {
+    let (mut batch, mut spent) = (Vec::new(), 0);
+    while let Some((file, size)) = files.front() {
+        let cost = file.credit_bytes();
+        if most == 0 || (spent > 0 && spent + cost > most) || !wants(*size) {
+            break;
+        }
+        spent += cost;
+        batch.extend(files.pop_front().map(|(file, _)| file));
+    }
+    batch
+}

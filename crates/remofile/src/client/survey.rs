@@ -1,0 +1,180 @@
+//! What an upload finds at its destination.
+
+use super::call::Deadline;
+use super::fate::{Fate, Rules};
+use super::listing::ListHandler;
+use super::noted::Noted;
+use super::{Client, TransferOptions};
+use crate::error::{Error, Result};
+use crate::transfer::{Feed, FoundItem, ItemRules, Judge, Next, Verdict, known};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Element, Entry, Failure, Kind, Known, Listed, OnConflict, Request, Timestamp};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Names in one request, in bytes.
+pub(super) const NAMES_BYTES: usize = 48 * 1024;
+
+/// Conflicts that are named at most.
+const MOST_CONFLICTS: usize = 1000;
+
+/// What is at, below or kept of the names that an upload uses. Some 80 bytes a file.
+#[derive(Debug, Default)]
+pub(super) struct Present {
+    destination: Option<RemotePath>,
+    entries: HashMap<u128, Existing>,
+    partials: HashMap<u128, Known>,
+    /// What the monitor said of single files.
+    decided: HashMap<u128, OnConflict>,
+    /// Bytes that need not be sent again, if they are what is to be sent.
+    pub(super) bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Existing {
+    kind: Kind,
+    size: u64,
+    modified: Timestamp,
+}
+
+impl Client {
+    /// Looks at the destination of an upload.
+    pub(super) fn survey(
+        &mut self,
+        destination: &RemotePath,
+        names: &[String],
+        (deadline, patience): (&Deadline, Option<Duration>),
+        noted: &mut Noted<'_>,
+    ) -> Result<Present> {
+        let mut present = Present { destination: Some(destination.clone()), ..Present::default() };
+        let mut rest = names;
+        loop {
+            let mut bytes = 0;
+            let fits = |name: &&String| {
+                bytes += name.len() + 8;
+                bytes <= NAMES_BYTES
+            };
+            let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
+            let (batch, others) = rest.split_at(count);
+            let request = Request::Survey { destination: destination.clone(), names: batch.to_vec() };
+            let mut each = |listed| {
+                present.add(listed);
+                Ok(())
+            };
+            let mut handler = ListHandler::telling(&mut each, noted.monitor);
+            self.call_until((deadline, patience), request, &mut handler)?;
+            rest = others;
+            if rest.is_empty() {
+                return Ok(present);
+            }
+        }
+    }
+}
+
+impl Present {
+    fn add(&mut self, element: Element) {
+        let relative = |path: &RemotePath| Some(path.relative_to(self.destination.as_ref()?)?.to_owned());
+        match element {
+            Element::Listed(Listed::Entry(Entry { path, kind, size, modified, .. })) => {
+                if let Some(relative) = relative(&path) {
+                    self.bytes += size;
+                    self.entries.insert(ItemRules::key(&relative), Existing { kind, size, modified });
+                }
+            }
+            Element::Partial(partial) => {
+                if let Some(relative) = relative(&partial.path) {
+                    self.bytes += partial.received;
+                    self.partials.insert(ItemRules::key(&relative), known(partial));
+                }
+            }
+            Element::Listed(Listed::Failed(_)) | Element::Found(_) => {}
+        }
+    }
+
+    fn existing(&self, path: &str) -> Option<Entry> {
+        let Existing { kind, size, modified } = *self.entries.get(&ItemRules::key(path))?;
+        let path = self.destination.as_ref()?.join(path).ok()?;
+        Some(Entry { path, kind, size, modified, mode: None })
+    }
+
+    /// Finds what is in the way of these files before anything is changed, where the rules want that known.
+    ///
+    /// # Errors
+    /// [`Error::Conflicts`] if there is something that must not be touched.
+    pub(super) fn refuse_conflicts(
+        &mut self,
+        mut feed: Feed,
+        rules: Rules,
+        noted: &mut Noted<'_>,
+        mut check: impl FnMut() -> Result<()>,
+    ) -> Result<()> {
+        if self.entries.is_empty() || !(rules.ask || rules.on_conflict == OnConflict::Abort) {
+            return Ok(());
+        }
+        let mut conflicts: Vec<Failure> = Vec::new();
+        loop {
+            check()?;
+            let found = match feed.find() {
+                Next::Item(Ok(found)) => found,
+                // What cannot be sent is told when it is to be sent.
+                Next::Item(Err(_)) | Next::Working => continue,
+                Next::Pending | Next::End => break,
+            };
+            let Some(existing) = self.existing(&found.path) else { continue };
+            if found.entry.kind == Kind::Directory {
+                if existing.kind != Kind::Directory && rules.on_conflict == OnConflict::Abort {
+                    conflicts.push(in_the_way(&existing));
+                }
+                continue;
+            }
+            match rules.ask(&found.path, &found.entry, &existing, noted.monitor) {
+                Fate::Conflict => conflicts.push(in_the_way(&existing)),
+                Fate::Send(Some(rule)) => drop(self.decided.insert(ItemRules::key(&found.path), rule)),
+                Fate::Skip(_) if rules.ask => {
+                    self.decided.insert(ItemRules::key(&found.path), OnConflict::Skip);
+                }
+                Fate::Send(None) | Fate::Skip(_) | Fate::Present => {}
+            }
+            if conflicts.len() >= MOST_CONFLICTS || (rules.ask && !conflicts.is_empty()) {
+                break;
+            }
+        }
+        if conflicts.is_empty() { Ok(()) } else { Err(Error::Conflicts(conflicts)) }
+    }
+}
+
+/// The failure of a file that must not be replaced.
+pub(super) fn in_the_way(existing: &Entry) -> Failure {
+    Failure::new(remofile_protocol::wire::ErrorCode::AlreadyExists).at(&existing.path)
+}
+
+/// Decides about the files of an upload.
+pub(super) struct UploadJudge {
+    pub(super) present: Arc<Present>,
+    pub(super) rules: Rules,
+}
+
+impl Judge for UploadJudge {
+    fn judge(&mut self, found: &FoundItem) -> Verdict {
+        let key = ItemRules::key(&found.path);
+        let known = self.present.partials.get(&key).filter(|_| self.rules.resume).cloned();
+        let Some(existing) = self.present.existing(&found.path) else {
+            return Verdict::Send { rule: None, known };
+        };
+        let decided = self.present.decided.get(&key).copied();
+        let rules = Rules { on_conflict: decided.unwrap_or(self.rules.on_conflict), ..self.rules };
+        match rules.fate(&found.entry, &existing) {
+            Fate::Present => Verdict::Present,
+            Fate::Skip(failure) => Verdict::Skip(failure),
+            // It came in between: the server refuses it.
+            Fate::Send(_) | Fate::Conflict => Verdict::Send { rule: decided, known },
+        }
+    }
+}
+
+/// Whether options ask for something that must be known before the first byte is sent.
+pub(super) fn must_survey_first(options: &TransferOptions, noted: &Noted<'_>) -> bool {
+    // A callback must not see chunks that are sent in vain.
+    options.ask || noted.monitor.chunk_size().is_some()
+}

@@ -1,0 +1,90 @@
+//! What an upload is about.
+
+use super::survey::NAMES_BYTES;
+use super::{LocalSource, TransferOptions};
+use crate::error::{Error, Result};
+use crate::transfer::{Feed, FeedOptions, Filter, Local, LocalOrigin, expand_local};
+use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+/// What goes where, found out before anything is sent.
+pub(super) struct Plan<'a> {
+    origins: Vec<std::result::Result<LocalOrigin, Failure>>,
+    pub(super) destination: &'a RemotePath,
+    pub(super) options: &'a TransferOptions,
+    filter: Filter,
+    /// First names at the destination, each once.
+    pub(super) names: Vec<String>,
+}
+
+impl<'a> Plan<'a> {
+    /// # Errors
+    /// A pattern that is malformed or matches nothing; two sources of one name.
+    pub(super) fn new(
+        sources: &[LocalSource],
+        destination: &'a RemotePath,
+        options: &'a TransferOptions,
+    ) -> Result<Self> {
+        let origin = |source: &LocalSource| LocalOrigin {
+            path: source.path.clone(),
+            name: source.name.clone(),
+            shown: source.path.display().to_string(),
+        };
+        let mut origins = expand_local(sources.iter().map(origin).collect());
+        if options.recursive {
+            drop_covered(&mut origins);
+        }
+        let filter = Filter::new(&options.rules, options.min_size, options.max_size).map_err(Error::Local)?;
+        let (mut all, mut names) = (HashSet::new(), Vec::new());
+        for origin in &origins {
+            let name = match origin {
+                Ok(origin) => origin.destination_name(),
+                Err(failure) if matches!(failure.code, ErrorCode::NoMatch | ErrorCode::BadPattern) => {
+                    return Err(Error::Local(failure.clone()));
+                }
+                Err(_) => continue,
+            };
+            // What has no name is told when it is to be sent.
+            let (Ok(origin), Ok(name)) = (origin, name) else { continue };
+            destination.join(&name).map_err(|invalid| Error::Local(Failure::from(invalid).at(&origin.shown)))?;
+            let first = name.split('/').next().unwrap_or_default().to_owned();
+            if !all.insert(name.clone()) {
+                let what = format!("another source has the name {name:?}: give one of them another");
+                return Err(Error::Local(Failure::new(ErrorCode::AlreadyExists).at(&origin.shown).because(what)));
+            }
+            names.push(first);
+        }
+        names.sort_unstable();
+        names.dedup();
+        Ok(Self { origins, destination, options, filter, names })
+    }
+
+    pub(super) fn feed(&self) -> Result<Feed> {
+        let options = FeedOptions {
+            recursive: self.options.recursive,
+            names: NameRule::Posix,
+            filter: self.filter.clone(),
+            links: self.options.links,
+        };
+        Ok(Feed::new(Box::new(Local::new(self.origins.clone())), options))
+    }
+
+    /// Whether the names find room in the request.
+    pub(super) fn names_fit(&self) -> bool {
+        self.names.iter().map(|name| name.len() + 8).sum::<usize>() <= NAMES_BYTES
+    }
+}
+
+/// Drops sources that a directory among the sources brings anyway, to the same place: lists of files name
+/// both.
+fn drop_covered(origins: &mut Vec<std::result::Result<LocalOrigin, Failure>>) {
+    let named = |origin: &LocalOrigin| Some((origin.name.clone()?, origin.path.clone()));
+    let places: HashMap<String, PathBuf> = origins.iter().flatten().filter_map(named).collect();
+    origins.retain(|origin| {
+        let Ok(LocalOrigin { name: Some(name), path, .. }) = origin else { return true };
+        let brings = |at: usize| places.get(&name[..at]).is_some_and(|above| above.join(&name[at + 1..]) == *path);
+        !name.match_indices('/').any(|(at, _)| brings(at))
+    });
+}

@@ -1,0 +1,176 @@
+//! Local sources, as a user names them.
+
+use super::origins::{NextOrigin, Origin, Origins};
+use super::pattern::{Found, Pattern, is_pattern};
+use crate::store::{LocalStore, StoreOptions, StoreResult, exists, locate};
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::collections::VecDeque;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A local source: where it is, its path at the destination if that is not its own name, and how the
+/// user wrote it.
+#[derive(Debug, Clone)]
+pub struct LocalOrigin {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its path at the destination; `None` for its own name.
+    pub name: Option<String>,
+    /// How the user wrote it.
+    pub shown: String,
+}
+
+impl LocalOrigin {
+    /// Its path at the destination.
+    ///
+    /// # Errors
+    /// `invalid-name`, `not-found`, ... where it has none.
+    pub fn destination_name(&self) -> StoreResult<String> {
+        match (&self.name, self.path.file_name()) {
+            (Some(name), _) => Ok(name.clone()),
+            (None, Some(name)) => {
+                Ok(FileName::from_bytes(name.as_bytes()).map_err(|error| self.at(error.into()))?.to_string())
+            }
+            (None, None) => Ok(locate(&self.path).map_err(|failure| self.at(failure))?.name.to_string()),
+        }
+    }
+
+    fn at(&self, failure: Failure) -> Failure {
+        failure.at(&self.shown)
+    }
+
+    fn open(&self) -> StoreResult<Origin> {
+        let located = locate(&self.path).map_err(|failure| self.at(failure))?;
+        let name = self.name.clone().unwrap_or_else(|| located.name.to_string());
+        Ok(Origin {
+            store: located.store,
+            path: located.path,
+            name,
+            shown: self.shown.clone(),
+            known: None,
+            as_link: false,
+        })
+    }
+
+    /// What this source stands for: itself, or what it matches if it does not exist and is a pattern.
+    fn expand(self, found: &mut Vec<Result<Self, Failure>>) {
+        let pattern = self
+            .path
+            .to_str()
+            .filter(|text| self.name.is_none() && is_pattern(text) && !exists(&self.path))
+            .map(str::to_owned);
+        let Some(pattern) = pattern else {
+            return found.push(Ok(self));
+        };
+        let before = found.len();
+        match Self::expand_pattern(&pattern, found) {
+            Err(failure) => found.push(Err(self.at(failure))),
+            Ok(()) if found.len() == before => found.push(Err(self.at(ErrorCode::NoMatch.into()))),
+            Ok(()) => {}
+        }
+    }
+
+    fn expand_pattern(text: &str, found: &mut Vec<Result<Self, Failure>>) -> StoreResult<()> {
+        // Read first: a malformed pattern is one wherever it points.
+        let (literal, pattern) = split(text);
+        let pattern = Pattern::parse(&RemotePath::parse(&format!("/{pattern}"))?)?;
+        let base = PathBuf::from(if literal.is_empty() { "." } else { literal });
+        let store = match LocalStore::open(&base, StoreOptions::default()) {
+            Ok(store) => Arc::new(store),
+            Err(failure) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => return Ok(()),
+            Err(failure) => return Err(failure),
+        };
+        let mut matches = pattern.find(store);
+        loop {
+            match matches.next() {
+                Found::End => return Ok(()),
+                Found::Working => {}
+                Found::Failed(failure) => found.push(Err(failure)),
+                Found::Entry(entry) => {
+                    let below = entry.path.as_relative();
+                    let shown = format!("{literal}{below}");
+                    found.push(Ok(Self { path: base.join(below), name: None, shown }));
+                }
+            }
+        }
+    }
+}
+
+/// Finds what local sources stand for; patterns are replaced by what they match, in its order.
+#[must_use]
+pub fn expand_local(sources: Vec<LocalOrigin>) -> Vec<Result<LocalOrigin, Failure>> {
+    let mut found = Vec::with_capacity(sources.len());
+    sources.into_iter().for_each(|source| source.expand(&mut found));
+    found
+}
+
+/// Local origins, each opened when its turn comes.
+pub struct Local(VecDeque<Result<LocalOrigin, Failure>>);
+
+impl Local {
+    /// These, in their order.
+    #[must_use]
+    pub fn new(origins: Vec<Result<LocalOrigin, Failure>>) -> Self {
+        Self(origins.into())
+    }
+}
+
+impl Origins for Local {
+    fn next(&mut self) -> NextOrigin {
+        match self.0.pop_front().map(|origin| origin.and_then(|origin| origin.open())) {
+            Some(Ok(origin)) => NextOrigin::Origin(origin),
+            Some(Err(failure)) => NextOrigin::Failed(failure),
+            None => NextOrigin::End,
+        }
+    }
+}
+
+/// The literal beginning of a pattern, up to and with its last slash, and the rest.
+fn split(text: &str) -> (&str, &str) {
+    let pattern = text.split_inclusive('/').take_while(|name| !is_pattern(name)).map(str::len).sum();
+    text.split_at(pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_literal_beginning_of_a_pattern_is_no_part_of_it() {
+        for (text, parts) in [
+            ("*.txt", ("", "*.txt")),
+            ("a/b/*.txt", ("a/b/", "*.txt")),
+            ("/a*/b", ("/", "a*/b")),
+            ("../x/[ab]/**", ("../x/", "[ab]/**")),
+        ] {
+            assert_eq!(split(text), parts);
+        }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "tests make files")]
+    fn a_pattern_stands_for_what_it_matches_and_a_name_for_itself() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["a.txt", "b.txt", "[x].txt", "sub/c.txt", ".hidden.txt"] {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, name).unwrap();
+        }
+        let expand = |name: &str| {
+            let path = root.path().join(name);
+            let found = expand_local(vec![LocalOrigin { path, name: None, shown: name.to_owned() }]);
+            let shown = |origin: LocalOrigin| origin.path.strip_prefix(root.path()).unwrap().display().to_string();
+            found.into_iter().map(|found| found.map(shown).map_err(|failure| failure.code)).collect::<Vec<_>>()
+        };
+        let ok = |names: &[&str]| names.iter().map(|name| Ok((*name).to_owned())).collect::<Vec<_>>();
+        assert_eq!(expand("*.txt"), ok(&["[x].txt", "a.txt", "b.txt"]));
+        assert_eq!(expand("[x].txt"), ok(&["[x].txt"]), "what exists is no pattern");
+        assert_eq!(expand("**/*.txt"), ok(&["[x].txt", "a.txt", "b.txt", "sub/c.txt"]));
+        assert_eq!(expand("absent"), ok(&["absent"]), "which is found out when it is opened");
+        assert_eq!(expand("*.png"), [Err(ErrorCode::NoMatch)]);
+        assert_eq!(expand("none/*"), [Err(ErrorCode::NoMatch)]);
+        assert_eq!(expand("[a"), [Err(ErrorCode::BadPattern)]);
+    }
+}

@@ -1,0 +1,205 @@
+//! What a user named: files, directories and patterns of such, one after the other.
+
+use super::pattern::{Found, Matches, Pattern, is_pattern};
+use crate::store::Store;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Failure, Known};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A file or directory that a user named, or that a pattern matched.
+pub struct Origin {
+    /// The store it is in.
+    pub store: Arc<dyn Store>,
+    /// Its path there.
+    pub path: RemotePath,
+    /// Its path at the destination; empty for a root, whose contents go to the destination itself.
+    pub name: String,
+    /// How its path begins for the user, to name it in failures.
+    pub shown: String,
+    /// What the receiver has of it.
+    pub known: Option<Known>,
+    /// Whether it is a link that is sent as one.
+    pub as_link: bool,
+}
+
+/// The next origin, if there is one now.
+pub enum NextOrigin {
+    /// There is.
+    Origin(Origin),
+    /// Something that could not be found.
+    Failed(Failure),
+    /// A piece of work was done, and more is to do.
+    Working,
+    /// Nothing before more is named.
+    Pending,
+    /// There are no more.
+    End,
+}
+
+/// Where origins come from.
+pub trait Origins: Send {
+    /// The next one.
+    fn next(&mut self) -> NextOrigin;
+
+    /// Names one more, where that can be done; it takes so much of its sender's credit.
+    fn add(&mut self, _origin: Origin, _credit: u64) {}
+
+    /// No more will be named.
+    fn finish(&mut self) {}
+
+    /// The credit of those that were taken since the last call.
+    fn take_released(&mut self) -> u64 {
+        0
+    }
+}
+
+/// No origins at all.
+pub struct NoOrigins;
+
+impl Origins for NoOrigins {
+    fn next(&mut self) -> NextOrigin {
+        NextOrigin::End
+    }
+}
+
+/// Origins that are named one by one while they are sent.
+#[derive(Default)]
+pub struct NamedOneByOne {
+    queue: VecDeque<(Origin, u64)>,
+    released: u64,
+    is_finished: bool,
+}
+
+impl Origins for NamedOneByOne {
+    fn next(&mut self) -> NextOrigin {
+        match self.queue.pop_front() {
+            Some((origin, credit)) => {
+                self.released += credit;
+                NextOrigin::Origin(origin)
+            }
+            None if self.is_finished => NextOrigin::End,
+            None => NextOrigin::Pending,
+        }
+    }
+
+    fn add(&mut self, origin: Origin, credit: u64) {
+        self.queue.push_back((origin, credit));
+    }
+
+    fn take_released(&mut self) -> u64 {
+        std::mem::take(&mut self.released)
+    }
+
+    fn finish(&mut self) {
+        self.is_finished = true;
+    }
+}
+
+/// Some origins, then others.
+pub struct Chained<A, B> {
+    first: Option<A>,
+    second: B,
+}
+
+impl<A: Origins, B: Origins> Chained<A, B> {
+    /// All of `first`, then `second`, to which more may be named from the beginning.
+    #[must_use]
+    pub fn new(first: A, second: B) -> Self {
+        Self { first: Some(first), second }
+    }
+}
+
+impl<A: Origins, B: Origins> Origins for Chained<A, B> {
+    fn next(&mut self) -> NextOrigin {
+        match self.first.as_mut().map(Origins::next) {
+            None => self.second.next(),
+            Some(NextOrigin::End) => {
+                self.first = None;
+                NextOrigin::Working
+            }
+            Some(next) => next,
+        }
+    }
+
+    fn add(&mut self, origin: Origin, credit: u64) {
+        self.second.add(origin, credit);
+    }
+
+    fn finish(&mut self) {
+        self.second.finish();
+    }
+
+    fn take_released(&mut self) -> u64 {
+        self.second.take_released()
+    }
+}
+
+/// Origins in one store: what does not exist there, and looks like a pattern, is one.
+pub struct InStore {
+    store: Arc<dyn Store>,
+    sources: VecDeque<RemotePath>,
+    patterns: bool,
+    matching: Option<Matching>,
+}
+
+/// A pattern that is being matched.
+struct Matching {
+    shown: String,
+    matches: Matches,
+    found_any: bool,
+}
+
+impl InStore {
+    /// The sources in their order; `patterns` tells whether they may be such.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, sources: Vec<RemotePath>, patterns: bool) -> Self {
+        Self { store, sources: sources.into(), patterns, matching: None }
+    }
+
+    fn origin(&self, path: RemotePath) -> Origin {
+        let name = path.file_name().map(|name| name.to_string()).unwrap_or_default();
+        let shown = path.to_string();
+        Origin { store: Arc::clone(&self.store), path, name, shown, known: None, as_link: false }
+    }
+
+    fn begin(&mut self, path: RemotePath) -> NextOrigin {
+        let may_match = self.patterns && is_pattern(path.as_str());
+        if !may_match || self.store.stat(&path).is_ok() {
+            return NextOrigin::Origin(self.origin(path));
+        }
+        match Pattern::parse(&path) {
+            Err(failure) => NextOrigin::Failed(failure),
+            Ok(pattern) => {
+                let matches = pattern.find(Arc::clone(&self.store));
+                self.matching = Some(Matching { shown: path.to_string(), matches, found_any: false });
+                NextOrigin::Working
+            }
+        }
+    }
+}
+
+impl Origins for InStore {
+    fn next(&mut self) -> NextOrigin {
+        let Some(matching) = &mut self.matching else {
+            return match self.sources.pop_front() {
+                Some(path) => self.begin(path),
+                None => NextOrigin::End,
+            };
+        };
+        match matching.matches.next() {
+            Found::Working => NextOrigin::Working,
+            Found::Failed(failure) => NextOrigin::Failed(failure),
+            Found::Entry(entry) => {
+                matching.found_any = true;
+                NextOrigin::Origin(self.origin(entry.path))
+            }
+            Found::End => {
+                let failure = Failure::new(ErrorCode::NoMatch).at(&matching.shown);
+                let found_any = matching.found_any;
+                self.matching = None;
+                if found_any { NextOrigin::Working } else { NextOrigin::Failed(failure) }
+            }
+        }
+    }
+}

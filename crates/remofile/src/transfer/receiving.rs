@@ -1,0 +1,166 @@
+//! One file out of messages.
+
+use super::check::Check;
+use super::chunks::Chunker;
+use super::compress::Decompressor;
+use super::trouble::Trouble;
+use super::unpacker::UnpackerMonitor;
+use crate::store::{Staged, StoreResult};
+use remofile_protocol::digest::{Digest, Digester};
+use remofile_protocol::wire::{ErrorCode, Failure};
+
+/// Zeros that are shown at once to who wants to see chunks.
+const ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
+
+/// The next content of a file.
+#[derive(Clone, Copy)]
+pub(super) enum Written<'a> {
+    Bytes(&'a [u8]),
+    /// So many zeros.
+    Hole(u64),
+    /// A compressed block, and bytes of content in it.
+    Compressed(&'a [u8], usize),
+}
+
+/// A file that is being received.
+pub(super) struct Receiving {
+    /// Its path as the sender wrote it, and the one it will have, which a rule may have changed.
+    names: (String, String),
+    staged: Box<dyn Staged>,
+    size: Option<u64>,
+    limit: u64,
+    received: u64,
+    check: Check,
+    chunks: Option<Chunker>,
+    /// Bytes before the next chunk.
+    shown: u64,
+}
+
+impl Receiving {
+    /// `size` is the file's, and what it may have at most; `resumed` what is there of it.
+    pub(super) fn new(
+        names: (String, String),
+        staged: Box<dyn Staged>,
+        (size, limit): (Option<u64>, u64),
+        resumed: Option<(u64, Digester)>,
+        chunks: Option<Chunker>,
+    ) -> Self {
+        let (received, check) = match resumed {
+            None => (0, Check::default()),
+            Some((offset, digester)) => (offset, Check::resumed(digester)),
+        };
+        Self { names, staged, size, limit, received, check, chunks, shown: received }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.names.0
+    }
+
+    pub(super) fn names(&self) -> (String, String) {
+        self.names.clone()
+    }
+
+    pub(super) fn write(
+        &mut self,
+        written: Written<'_>,
+        decompressor: &mut Option<Decompressor>,
+        monitor: &mut dyn UnpackerMonitor,
+    ) -> Result<(), Trouble> {
+        match written {
+            Written::Bytes(bytes) => self.bytes(bytes, monitor),
+            Written::Hole(length) => self.hole(length, monitor),
+            Written::Compressed(block, size) => {
+                let decompressor = match decompressor {
+                    Some(decompressor) => decompressor,
+                    none => none.insert(Decompressor::new()?),
+                };
+                let bytes = decompressor.decompress(block, size)?;
+                self.bytes(bytes, monitor)
+            }
+        }
+    }
+
+    fn count(&mut self, bytes: u64) -> StoreResult<()> {
+        let received = self.received.saturating_add(bytes);
+        if received > self.size.unwrap_or(self.limit) {
+            return Err(match self.size {
+                None => ErrorCode::FileTooLarge.into(),
+                Some(_) => Failure::new(ErrorCode::IntegrityFailure).because("more bytes than announced"),
+            });
+        }
+        self.received = received;
+        Ok(())
+    }
+
+    fn bytes(&mut self, bytes: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
+        self.count(bytes.len() as u64)?;
+        match &mut self.chunks {
+            None => self.staged.write(bytes)?,
+            Some(_) => self.show(bytes, monitor)?,
+        }
+        self.check.update(bytes, self.size == Some(bytes.len() as u64));
+        monitor.written(bytes.len() as u64);
+        Ok(())
+    }
+
+    fn hole(&mut self, length: u64, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
+        self.count(length)?;
+        if self.chunks.is_none() {
+            self.staged.write_hole(length)?;
+        } else {
+            let mut left = length;
+            while left > 0 {
+                let zeros = usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len());
+                self.show(&ZEROS[..zeros], monitor)?;
+                left -= zeros as u64;
+            }
+        }
+        self.check.update_zeros(length);
+        monitor.written(length);
+        Ok(())
+    }
+
+    /// Shows bytes in chunks, and writes each once it was seen.
+    fn show(&mut self, bytes: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
+        let Self { chunks: Some(chunks), staged, shown, size, names, received, .. } = self else { return Ok(()) };
+        let size = size.unwrap_or(*received);
+        chunks.push(bytes, &mut |chunk| {
+            monitor.chunk(chunk, size.saturating_sub(*shown), size, &names.0)?;
+            *shown += chunk.len() as u64;
+            Ok(staged.write(chunk)?)
+        })
+    }
+
+    /// The end of the file: what is left of it is its last chunk.
+    pub(super) fn last_chunk(&mut self, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
+        let Self { chunks: Some(chunks), staged, shown, size, names, received, .. } = self else { return Ok(()) };
+        let size = size.unwrap_or(*received);
+        chunks.finish(&mut |chunk| {
+            monitor.chunk(chunk, size.saturating_sub(*shown), size, &names.0)?;
+            Ok(staged.write(chunk)?)
+        })
+    }
+
+    /// Makes it visible if it is what was sent; gives its size in bytes.
+    pub(super) fn commit(self, expected: Digest) -> StoreResult<u64> {
+        let is_whole = self.size.is_none_or(|size| size == self.received);
+        if self.check.finish() != expected || !is_whole {
+            return Err(ErrorCode::IntegrityFailure.into());
+        }
+        self.staged.commit()?;
+        Ok(self.received)
+    }
+
+    /// A full disk may have room later; what failed otherwise is forgotten.
+    pub(super) fn give_up(self, failure: Failure) -> Failure {
+        if failure.code == ErrorCode::NoSpace {
+            self.staged.keep();
+        }
+        failure.at(self.names.0)
+    }
+
+    /// Keeps what is there for a later attempt.
+    pub(super) fn keep(self) {
+        self.staged.keep();
+    }
+}

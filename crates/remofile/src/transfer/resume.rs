@@ -1,0 +1,144 @@
+//! What was kept of a file, looked at before it is made use of.
+
+use crate::store::{Partial, ResumeAt, Source, Store, StoreResult};
+use remofile_protocol::digest::Digester;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Known, Mark, PartialEntry};
+use std::collections::HashMap;
+
+/// Bytes read at once, and how often in a step.
+const READ_BYTES: usize = 1024 * 1024;
+const READS: usize = 8;
+
+/// Between marks there is at least so much, in bytes; a partial has some tens of them.
+const LEAST_SPACING: u64 = 8 * 1024 * 1024;
+const MOST_MARKS: u64 = 32;
+
+/// Partials that get marks on the way and not only one at their end.
+const WITH_MARKS: usize = 64;
+
+/// Partials that were looked at.
+#[derive(Clone, Default)]
+pub struct Checked {
+    partials: HashMap<RemotePath, CheckedPartial>,
+}
+
+#[derive(Clone)]
+struct CheckedPartial {
+    version: u128,
+    marks: Vec<(u64, Digester)>,
+}
+
+impl Checked {
+    /// Where to go on from this offset, and the digest of what is before it.
+    #[must_use]
+    pub fn resume(&self, path: &RemotePath, offset: u64) -> Option<(ResumeAt, Digester)> {
+        let partial = self.partials.get(path)?;
+        let (_, digester) = partial.marks.iter().find(|(at, _)| *at == offset)?;
+        Some((ResumeAt { offset, version: partial.version }, digester.clone()))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.partials.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.partials.is_empty()
+    }
+
+    /// Looks at a partial whole, which may take as long as reading it.
+    ///
+    /// # Errors
+    /// `disk-failure`, ...; `not-found` if it has gone meanwhile.
+    pub fn add(&mut self, store: &dyn Store, partial: &Partial) -> StoreResult<Known> {
+        let mut checking = self.begin(store, partial)?;
+        while !checking.step()? {}
+        Ok(known(self.finish(checking)))
+    }
+
+    /// Begins to look at a partial.
+    ///
+    /// # Errors
+    /// `not-found` if it has gone meanwhile, ...
+    pub fn begin(&self, store: &dyn Store, partial: &Partial) -> StoreResult<Checking> {
+        let spacing = if self.len() < WITH_MARKS { LEAST_SPACING.max(partial.received / MOST_MARKS) } else { u64::MAX };
+        Ok(Checking {
+            source: store.read_partial(&partial.path)?,
+            partial: partial.clone(),
+            spacing,
+            digester: Digester::new(),
+            position: 0,
+            marks: Vec::new(),
+            buffer: vec![0; READ_BYTES],
+        })
+    }
+
+    /// Keeps what was found out about a partial.
+    pub fn finish(&mut self, checking: Checking) -> PartialEntry {
+        let Checking { partial, marks, .. } = checking;
+        let entry = PartialEntry {
+            path: partial.path.clone(),
+            size: partial.size,
+            modified: partial.modified,
+            received: partial.received,
+            touched: partial.touched,
+            marks: marks.iter().map(|(offset, digester)| Mark { offset: *offset, digest: digester.finish() }).collect(),
+        };
+        self.partials.insert(partial.path, CheckedPartial { version: partial.version, marks });
+        entry
+    }
+}
+
+/// What a sender has to know of a partial.
+#[must_use]
+pub fn known(partial: PartialEntry) -> Known {
+    Known { size: partial.size, modified: partial.modified, marks: partial.marks }
+}
+
+/// A partial as it is listed.
+#[must_use]
+pub fn listed(partial: Partial) -> PartialEntry {
+    let Partial { path, size, modified, received, touched, .. } = partial;
+    PartialEntry { path, size, modified, received, touched, marks: Vec::new() }
+}
+
+/// A partial that is being looked at.
+pub struct Checking {
+    source: Box<dyn Source>,
+    partial: Partial,
+    spacing: u64,
+    digester: Digester,
+    position: u64,
+    marks: Vec<(u64, Digester)>,
+    buffer: Vec<u8>,
+}
+
+impl Checking {
+    /// Looks on, a few megabytes a step; whether it has seen everything.
+    ///
+    /// # Errors
+    /// `disk-failure`, ...
+    pub fn step(&mut self) -> StoreResult<bool> {
+        for _ in 0..READS {
+            let last = self.marks.last().map_or(0, |(offset, _)| *offset);
+            let next = last.saturating_add(self.spacing).min(self.partial.received);
+            let left = usize::try_from(next - self.position).unwrap_or(usize::MAX);
+            let length = left.min(self.buffer.len());
+            let count = self.source.read_at(&mut self.buffer[..length], self.position)?;
+            self.digester.update(&self.buffer[..count]);
+            self.position += count as u64;
+            let is_over = count < length || self.position == self.partial.received;
+            if self.position > last && (self.position == next || is_over) {
+                self.marks.push((self.position, self.digester.clone()));
+            }
+            if is_over {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,289 @@
+//! One file into messages.
+
+use super::check::Check;
+use super::compress::{CompressLevel, Compressor};
+use super::feed::FedFile;
+use super::packer::{Filling, PackerMonitor, PackerOptions};
+use super::trouble::Trouble;
+use crate::store::{Extent, Source, StoreResult};
+use remofile_protocol::digest::Digester;
+use remofile_protocol::limits::{HOLE_BYTES_A_CREDIT, MAX_BLOCK_BYTES, MAX_HOLE_BYTES};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, Known, Mark, OnConflict};
+use std::num::NonZeroU32;
+
+/// Bytes that are read at once to see whether the receiver has them, and how often in a step.
+const VERIFY_BYTES: usize = 1024 * 1024;
+const VERIFY_READS: usize = 8;
+
+/// What a step came to.
+pub(super) enum Step {
+    /// Something was put into the message.
+    Packed,
+    /// Nothing was, but there is more to do.
+    Worked,
+    /// The file is over, one way or the other.
+    FileOver,
+    /// The monitor wants no more.
+    Stopped,
+    /// No source is named yet.
+    Pending,
+    /// There are no more.
+    End,
+}
+
+/// What compresses, and where it does.
+pub(super) struct Squeeze {
+    compressor: Compressor,
+    out: Vec<u8>,
+}
+
+impl Squeeze {
+    pub(super) fn new(level: CompressLevel) -> StoreResult<Self> {
+        Ok(Self { compressor: Compressor::new(level)?, out: Vec::new() })
+    }
+}
+
+/// The file that is being sent.
+pub(super) struct Sending {
+    path: String,
+    shown: String,
+    source: Box<dyn Source>,
+    size: u64,
+    sent: u64,
+    check: Check,
+    /// What has to be seen before it begins.
+    verifying: Option<Verifying>,
+    mode: Option<u32>,
+    rule: Option<OnConflict>,
+    /// Whether holes are looked for, and how much data there is before the next.
+    sparse: bool,
+    data_left: u64,
+    chunks: Option<Chunks>,
+}
+
+/// Places up to which the receiver says it has the file.
+struct Verifying {
+    marks: std::vec::IntoIter<Mark>,
+    digester: Digester,
+    position: u64,
+    matched: Option<(u64, Digester)>,
+    buffer: Vec<u8>,
+}
+
+/// Chunks of the size that the monitor wants to see.
+struct Chunks {
+    size: usize,
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Sending {
+    pub(super) fn new(file: FedFile, options: PackerOptions, chunk_size: Option<NonZeroU32>) -> Self {
+        let FedFile { path, shown, source, rule, known } = file;
+        let (size, modified, mode) = (source.entry().size, source.entry().modified, source.entry().mode);
+        // Of another version nothing is of use.
+        let known = known.filter(|known| known.size == size && known.modified == modified);
+        Self {
+            path,
+            shown,
+            source,
+            size,
+            sent: 0,
+            check: Check::default(),
+            verifying: known.and_then(|known| Verifying::new(known, size)),
+            mode: mode.filter(|_| options.preserve_mode),
+            rule,
+            sparse: options.sparse && chunk_size.is_none(),
+            data_left: 0,
+            chunks: chunk_size.map(|size| Chunks { size: size.get() as usize, bytes: Vec::new(), taken: 0 }),
+        }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether the receiver knows of it.
+    pub(super) fn is_begun(&self) -> bool {
+        self.verifying.is_none()
+    }
+
+    /// Begins it, unless something has to be seen first.
+    pub(super) fn begin(&mut self, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
+        if self.verifying.is_some() {
+            return Step::Worked;
+        }
+        monitor.started(&self.path, self.size, self.sent);
+        filling.push(Item::Begin {
+            path: self.path.clone(),
+            size: Some(self.size),
+            modified: Some(self.source.entry().modified),
+            mode: self.mode,
+            rule: self.rule,
+            offset: self.sent,
+        });
+        Step::Packed
+    }
+
+    /// Packs the next bytes.
+    pub(super) fn pack(
+        &mut self,
+        filling: &mut Filling<'_, '_>,
+        squeeze: &mut Option<Squeeze>,
+        monitor: &mut dyn PackerMonitor,
+    ) -> Step {
+        if let Some(verifying) = &mut self.verifying {
+            if !verifying.step(&*self.source) {
+                return Step::Worked;
+            }
+            if let Some((offset, digester)) = self.verifying.take().and_then(|verifying| verifying.matched) {
+                (self.sent, self.check) = (offset, Check::resumed(digester));
+            }
+            return self.begin(filling, monitor);
+        }
+        let before = filling.message.payload_bytes();
+        let packed = if self.sent == self.size { self.end(filling) } else { self.content(filling, squeeze, monitor) };
+        match packed {
+            Ok(Step::FileOver) => {
+                monitor.finished(&self.path, self.size);
+                Step::FileOver
+            }
+            Ok(step) => step,
+            Err(Trouble::Stopped) => Step::Stopped,
+            Err(Trouble::Failed(failure)) => {
+                filling.message.truncate(before);
+                let failure = failure.at(&self.shown);
+                monitor.failed(&failure);
+                filling.push(Item::Abort { failure });
+                Step::FileOver
+            }
+        }
+    }
+
+    fn end(&mut self, filling: &mut Filling<'_, '_>) -> Result<Step, Trouble> {
+        if !self.source.is_unchanged()? {
+            return Err(Failure::new(ErrorCode::SourceChanged).into());
+        }
+        filling.push(Item::End { digest: self.check.finish() });
+        Ok(Step::FileOver)
+    }
+
+    fn content(
+        &mut self,
+        filling: &mut Filling<'_, '_>,
+        squeeze: &mut Option<Squeeze>,
+        monitor: &mut dyn PackerMonitor,
+    ) -> Result<Step, Trouble> {
+        if self.sparse && self.data_left == 0 {
+            match self.source.extent_at(self.sent)? {
+                Extent::Hole(length) => return Ok(self.hole(length, filling, monitor)),
+                Extent::Data(0) => self.data_left = self.size - self.sent,
+                Extent::Data(length) => self.data_left = length,
+            }
+        }
+        let most = if self.sparse { self.data_left } else { u64::MAX }.min(self.size - self.sent);
+        let wanted = usize::try_from(most).unwrap_or(usize::MAX).min(filling.room());
+        let wanted = if squeeze.is_some() { wanted.min(MAX_BLOCK_BYTES) } else { wanted };
+        let space = filling.message.space(wanted);
+        self.fill(space, monitor)?;
+        let bytes = space.len();
+        self.check.update(space, bytes as u64 == self.size);
+        self.sent += bytes as u64;
+        self.data_left = self.data_left.saturating_sub(bytes as u64);
+        monitor.packed(bytes as u64);
+        if let Some(Squeeze { compressor, out }) = squeeze
+            && compressor.compress(space, out)
+        {
+            let length = filling.message.append(out);
+            debug_assert_eq!(length, out.len(), "it is shorter than the space it came from");
+            let (length, size) = (u32::try_from(length).unwrap_or(0), u32::try_from(bytes).unwrap_or(0));
+            filling.push(Item::Compressed { length, size });
+        } else {
+            filling.message.advance(bytes);
+            filling.push_data(bytes);
+        }
+        Ok(Step::Packed)
+    }
+
+    fn hole(&mut self, length: u64, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
+        let length = length
+            .min(self.size - self.sent)
+            .min(MAX_HOLE_BYTES)
+            .min(filling.credit().saturating_mul(HOLE_BYTES_A_CREDIT));
+        self.check.update_zeros(length);
+        self.sent += length;
+        monitor.packed(length);
+        filling.push(Item::Hole { length });
+        Step::Packed
+    }
+
+    /// Fills `space` with the next bytes of the file.
+    fn fill(&mut self, space: &mut [u8], monitor: &mut dyn PackerMonitor) -> Result<(), Trouble> {
+        let Some(chunks) = &mut self.chunks else {
+            return Ok(read_all(&*self.source, space, self.sent)?);
+        };
+        let (mut at, mut rest) = (self.sent, space);
+        while !rest.is_empty() {
+            if chunks.taken == chunks.bytes.len() {
+                let remaining = self.size - at;
+                chunks.bytes.resize(usize::try_from(remaining).unwrap_or(usize::MAX).min(chunks.size), 0);
+                chunks.taken = 0;
+                read_all(&*self.source, &mut chunks.bytes, at)?;
+                monitor.chunk(&chunks.bytes, remaining, self.size, &self.path)?;
+            }
+            let ready = &chunks.bytes[chunks.taken..];
+            let count = ready.len().min(rest.len());
+            let (now, later) = rest.split_at_mut(count);
+            now.copy_from_slice(&ready[..count]);
+            (rest, chunks.taken, at) = (later, chunks.taken + count, at + count as u64);
+        }
+        Ok(())
+    }
+}
+
+/// Reads bytes that must be there.
+fn read_all(source: &dyn Source, space: &mut [u8], offset: u64) -> StoreResult<()> {
+    if source.read_at(space, offset)? < space.len() {
+        return Err(Failure::new(ErrorCode::SourceChanged).because("it became shorter"));
+    }
+    Ok(())
+}
+
+impl Verifying {
+    fn new(known: Known, size: u64) -> Option<Self> {
+        let is_rising = known.marks.windows(2).all(|pair| pair[0].offset < pair[1].offset);
+        let is_within = known.marks.iter().all(|mark| (1..=size).contains(&mark.offset));
+        (is_rising && is_within && !known.marks.is_empty()).then(|| Self {
+            marks: known.marks.into_iter(),
+            digester: Digester::new(),
+            position: 0,
+            matched: None,
+            buffer: vec![0; VERIFY_BYTES],
+        })
+    }
+
+    /// Looks on; whether it has seen enough.
+    fn step(&mut self, source: &dyn Source) -> bool {
+        for _ in 0..VERIFY_READS {
+            let Some(mark) = self.marks.as_slice().first() else {
+                return true;
+            };
+            let left = usize::try_from(mark.offset - self.position).unwrap_or(usize::MAX);
+            let length = left.min(self.buffer.len());
+            if read_all(source, &mut self.buffer[..length], self.position).is_err() {
+                // What is wrong with it is found out, and told, when it is sent.
+                return true;
+            }
+            self.digester.update(&self.buffer[..length]);
+            self.position += length as u64;
+            if self.position == mark.offset {
+                if self.digester.finish() != mark.digest {
+                    return true;
+                }
+                self.matched = Some((self.position, self.digester.clone()));
+                self.marks.next();
+            }
+        }
+        self.marks.as_slice().is_empty()
+    }
+}

@@ -1,0 +1,28 @@
+//! Why a transfer does not go on.
+
+use remofile_protocol::wire::Failure;
+
+/// Whoever watches wants no more, and knows why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop;
+
+/// Something failed, or whoever watches wants no more.
+#[derive(Debug)]
+pub enum Trouble {
+    /// What, and why.
+    Failed(Failure),
+    /// See [`Stop`].
+    Stopped,
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Stop> for Trouble {
+    fn from(_: Stop) -> Self {
+        Self::Stopped
+    }
+}

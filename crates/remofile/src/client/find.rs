@@ -162,6 +162,10 @@ impl FindHandler<'_, '_> {
                     self.wanted.total.0 += 1;
                     self.wanted.total.1 = self.wanted.total.1.saturating_add(entry.size);
                 }
+                // A link is in the way itself, wherever it leads.
+                let is_link = existing.is_some() && self.store.read_link(&path).is_ok();
+                let existing = existing
+                    .map(|existing| Entry { kind: if is_link { Kind::Link } else { existing.kind }, ..existing });
                 self.take_file(name, entry, existing);
             }
             Kind::Special => {}

@@ -98,7 +98,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// `outside-root` for a target that is absolute, that climbs above the root (its names counted
-    /// from the directory the link is in) or leads into the staging directory; `invalid-name` for one
+    /// from the directory the link is in), goes up behind another name (which may be a link) or leads
+    /// into the staging directory; `invalid-name` for one
     /// that is empty, has control characters or is longer than 4095 bytes; `already-exists`, ...
     fn make_link(&self, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()>;
 

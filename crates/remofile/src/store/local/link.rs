@@ -82,24 +82,33 @@ fn refuse_malformed(target: &str) -> StoreResult<()> {
     Err(Failure::new(ErrorCode::InvalidName).because(problem))
 }
 
-/// Refuses a target that leads out of the root or to what is the store's own, as far as its names tell.
-/// `names` lead to the directory that the link is in, itself no link anywhere on the way.
+/// Refuses a target that leads out of the root or to what is the store's own. `names` lead to the
+/// directory that the link is in, itself no link anywhere on the way. Who goes up behind a name gets
+/// anywhere, if that name is a link or becomes one: so it goes up first, and then down.
 fn refuse_leading_out(names: &[u8], target: &str) -> StoreResult<()> {
     let outside = || Err(ErrorCode::OutsideRoot.into());
     if target.starts_with('/') {
         return outside();
     }
     let mut place: Vec<&[u8]> = names.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
+    let mut goes_down = false;
     for name in target.split('/') {
         match name {
             "" | "." => {}
+            ".." if goes_down => {
+                let why = "its target goes up behind a name, which may be a link as well";
+                return Err(Failure::new(ErrorCode::OutsideRoot).because(why));
+            }
             ".." => {
                 if place.pop().is_none() {
                     return outside();
                 }
             }
             STAGING_NAME if place.is_empty() => return outside(),
-            _ => place.push(name.as_bytes()),
+            _ => {
+                goes_down = true;
+                place.push(name.as_bytes());
+            }
         }
     }
     Ok(())
@@ -114,7 +123,9 @@ mod tests {
         for (names, target, is_inside) in [
             ("", "a", true),
             ("", "./a//b/", true),
-            ("", "a/../b", true),
+            ("", "a/../b", false),
+            ("a/b", "../c/../d", false),
+            ("a/b", "..//./../c/d", true),
             ("", "..", false),
             ("", "a/../../b", false),
             ("", "/a", false),

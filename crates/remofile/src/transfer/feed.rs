@@ -329,6 +329,9 @@ impl Feed {
     fn follow(&mut self, link: &RemotePath, path: &str, shown: &str) -> StoreResult<Option<Entry>> {
         let Some(below) = self.walks.last() else { return Ok(None) };
         let entry = below.store.stat(link)?;
+        if matches!(entry.kind, Kind::File | Kind::Directory) {
+            below.refuse_leading_out(link)?;
+        }
         match entry.kind {
             Kind::File if !self.options.filter.admits_file(path.get(below.top_bytes..).unwrap_or(path), entry.size) => {
                 Ok(None)
@@ -383,7 +386,42 @@ fn leads_astray() -> Failure {
     Failure::new(ErrorCode::Skipped).because("it is a symbolic link that leads nowhere, or out")
 }
 
+/// Where a path leads when every link on the way is followed.
+fn real_path(store: &dyn Store, path: &RemotePath) -> StoreResult<RemotePath> {
+    const MOST_LINKS: usize = 40;
+    let mut rest: Vec<String> = path.names().map(str::to_owned).collect();
+    rest.reverse();
+    let (mut at, mut links) = (RemotePath::root(), 0);
+    while let Some(name) = rest.pop() {
+        match name.as_str() {
+            "" | "." => continue,
+            ".." => {
+                at = at.parent().ok_or_else(leads_astray)?;
+                continue;
+            }
+            _ => {}
+        }
+        let next = at.join(&name)?;
+        match store.read_link(&next) {
+            Ok(target) if links == MOST_LINKS || target.starts_with('/') => return Err(leads_astray()),
+            Ok(target) => {
+                links += 1;
+                rest.extend(target.split('/').rev().map(str::to_owned));
+            }
+            Err(failure) if failure.code == ErrorCode::BadRequest => at = next,
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(at)
+}
+
 impl Below {
+    /// What a link leads to is sent only if it is in the tree that is sent.
+    fn refuse_leading_out(&self, link: &RemotePath) -> StoreResult<()> {
+        let top = real_path(&*self.store, &self.top)?;
+        if real_path(&*self.store, link)?.is_within(&top) { Ok(()) } else { Err(leads_astray()) }
+    }
+
     /// A link to a directory it is in would have no end.
     fn refuse_loop(&self, link: &RemotePath) -> StoreResult<()> {
         let target = self.store.identity(link)?;

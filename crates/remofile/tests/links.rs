@@ -256,11 +256,11 @@ fn links_that_lead_out_are_not_copied() {
         };
         both_ways(&plant, &meet, &options(Links::Copy), &|way, at, report| {
             let report = report.unwrap();
+            // Most the sender leaves out; what only looks harmless, the receiver refuses.
             let (names, codes) = codes(&report);
-            assert_eq!(names, ["a/out", "absolute", "b/out", "climbing", "hidden", "staging"], "{way} {report:?}");
-            assert!(codes.iter().all(|code| *code == ErrorCode::OutsideRoot), "{way} {codes:?}");
-            let links: Vec<_> = snapshot(at).into_iter().filter(|(_, what)| what.starts_with("->")).collect();
-            assert_eq!(links, expected(&[("t/a/up", "-> ../.."), ("t/b/then", "-> ../..")]), "{way}");
+            assert_eq!((names, codes), (vec!["a/out"], vec![ErrorCode::OutsideRoot]), "{way} {report:?}");
+            assert_eq!(report.skipped.len(), 7, "{way} {report:?}");
+            assert!(!snapshot(at).iter().any(|(_, what)| what.starts_with("->")), "{way}");
         });
     }
 }

@@ -30,8 +30,6 @@ pub struct FoundItem {
     pub shown: String,
     /// What it is, and its path in the store it is in; for a link that is followed, what that leads to.
     pub entry: Entry,
-    /// Its path below the source it belongs to, or the last name of that if it is the source itself.
-    own: String,
     store: Arc<dyn Store>,
     known: Option<Known>,
 }
@@ -190,7 +188,7 @@ impl Feed {
             Some(judge) => judge.judge(&found),
             None => Verdict::Send { rule: None, known: None },
         };
-        let FoundItem { path, shown, own, entry, store, known: named } = found;
+        let FoundItem { path, shown, entry, store, known: named } = found;
         let (rule, known) = match verdict {
             Verdict::Send { rule, known } => (rule, known.or(named)),
             Verdict::Present => return Ok(FeedItem::Present { path, size: entry.size }),
@@ -198,9 +196,6 @@ impl Feed {
         };
         if entry.kind == Kind::Link {
             let target = store.read_link(&entry.path).map_err(|failure| failure.at(&shown))?;
-            if !stays_within(&own, &target) {
-                return Err(leads_astray().at(shown));
-            }
             return Ok(FeedItem::Link { path, target, rule });
         }
         match store.open(&entry.path) {
@@ -273,8 +268,7 @@ impl Feed {
             Kind::Special => return Err(Failure { code: ErrorCode::NotAFile, ..special() }),
         }
         let Origin { store, name: path, shown, known, .. } = origin;
-        let own = path.rsplit('/').next().unwrap_or_default().to_owned();
-        Ok(Some(FoundItem { path, shown, own, entry, store, known }))
+        Ok(Some(FoundItem { path, shown, entry, store, known }))
     }
 
     /// What a walk has found; `None` for what is left out.
@@ -286,7 +280,7 @@ impl Feed {
         };
         let relative = entry.path.relative_to(&below.base).unwrap_or_default();
         let (path, shown) = (join(&below.path, relative), join(&below.shown, relative));
-        let own = path.get(below.top_bytes..).unwrap_or(&path).to_owned();
+        let own = entry.path.relative_to(&below.top).unwrap_or(relative).to_owned();
         let own = own.as_str();
         let is_meant = match entry.kind {
             Kind::Directory => self.options.filter.admits_directory(own),
@@ -313,15 +307,16 @@ impl Feed {
             }
             (Kind::Link, Links::Follow) => {
                 let followed = self.follow(&entry.path, &path, &shown).map_err(|failure| failure.at(&shown));
-                followed
-                    .map(|entry| {
-                        Some(FoundItem { own: own.to_owned(), path, shown, entry: entry?, store, known: None })
-                    })
-                    .transpose()
+                followed.map(|entry| Some(FoundItem { path, shown, entry: entry?, store, known: None })).transpose()
             }
-            (Kind::File | Kind::Directory | Kind::Link, _) => {
-                Some(Ok(FoundItem { own: own.to_owned(), path, shown, entry, store, known: None }))
-            }
+            (Kind::Link, Links::Copy) => match store.read_link(&entry.path) {
+                Ok(target) if stays_within(own, &target) => {
+                    Some(Ok(FoundItem { path, shown, entry, store, known: None }))
+                }
+                Ok(_) => Some(Err(leads_astray().at(shown))),
+                Err(failure) => Some(Err(failure.at(shown))),
+            },
+            (Kind::File | Kind::Directory, _) => Some(Ok(FoundItem { path, shown, entry, store, known: None })),
         }
     }
 

@@ -222,14 +222,15 @@ fn times_are_kept_to_the_nanosecond_before_1970_and_after_2038() {
 }
 
 #[test]
-fn modes_follow_the_plan_or_the_options_and_never_shut_the_user_out() {
+fn modes_follow_the_plan_to_the_bit_and_the_options_without_shutting_the_user_out() {
     let options = |mode| StoreOptions { file_mode: mode, directory_mode: mode, ..StoreOptions::default() };
     for (configured, planned, expected) in [
         (None, None, 0o600),
         (Some(0o777), None, 0o666),
         (Some(0o040), None, 0o640),
         (Some(0o777), Some(0o4751), 0o751),
-        (None, Some(0), 0o600),
+        (None, Some(0), 0),
+        (Some(0o777), Some(0o444), 0o444),
     ] {
         for plan in every_way() {
             let tree = Tree::with(options(configured));

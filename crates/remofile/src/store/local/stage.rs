@@ -79,6 +79,7 @@ impl Directory for LocalDirectory {
             name: name.clone(),
             replace: plan.replace,
             modified: plan.modified,
+            last_mode: plan.mode.map(|mode| mode & 0o777).filter(|mode| mode & 0o600 != 0o600),
             file,
             whereabouts,
             length: plan.resume.map_or(0, |at| at.offset),
@@ -214,7 +215,7 @@ impl Held {
         }
     }
 
-    /// The mode the file shall have exactly, if any was asked for.
+    /// The mode the file shall have exactly, if any was asked for; its user may write until it is whole.
     pub(super) fn exact_mode(&self, plan: &StagePlan) -> Option<u32> {
         let configured = self.shared.options.file_mode.map(|mode| mode & 0o666);
         plan.mode.map(|mode| mode & 0o777).or(configured).map(|mode| mode | 0o600)

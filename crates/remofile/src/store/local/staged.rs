@@ -25,6 +25,8 @@ pub(super) struct StagedFile {
     pub(super) name: FileName,
     pub(super) replace: bool,
     pub(super) modified: Option<Timestamp>,
+    /// Permission bits that would keep its user out while it is being written.
+    pub(super) last_mode: Option<u32>,
     pub(super) file: OwnedFd,
     pub(super) whereabouts: Whereabouts,
     /// Where the next byte goes.
@@ -199,6 +201,9 @@ impl Staged for StagedFile {
     }
 
     fn commit(mut self: Box<Self>) -> StoreResult<()> {
+        if let Some(mode) = self.last_mode {
+            rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode as _)).map_err(errors::failure)?;
+        }
         self.apply_time()?;
         let is_durable = self.held.is_durable_at_once();
         if is_durable {

@@ -94,12 +94,13 @@ impl Receiving {
 
     fn bytes(&mut self, bytes: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         self.count(bytes.len() as u64)?;
-        match &mut self.chunks {
-            None => self.staged.write(bytes)?,
-            Some(_) => self.show(bytes, monitor)?,
+        if self.chunks.is_none() {
+            self.staged.write(bytes)?;
+            monitor.written(bytes.len() as u64);
+        } else {
+            self.show(bytes, monitor)?;
         }
         self.check.update(bytes, self.size == Some(bytes.len() as u64));
-        monitor.written(bytes.len() as u64);
         Ok(())
     }
 
@@ -107,6 +108,7 @@ impl Receiving {
         self.count(length)?;
         if self.chunks.is_none() {
             self.staged.write_hole(length)?;
+            monitor.written(length);
         } else {
             let mut left = length;
             while left > 0 {
@@ -116,19 +118,23 @@ impl Receiving {
             }
         }
         self.check.update_zeros(length);
-        monitor.written(length);
         Ok(())
     }
 
     /// Shows bytes in chunks, and writes each once it was seen.
     fn show(&mut self, bytes: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         let Self { chunks: Some(chunks), staged, shown, size, names, received, .. } = self else { return Ok(()) };
-        let size = size.unwrap_or(*received);
-        chunks.push(bytes, &mut |chunk| {
+        let (size, before) = (size.unwrap_or(*received), *shown);
+        let pushed = chunks.push(bytes, &mut |chunk| {
             monitor.chunk(chunk, size.saturating_sub(*shown), size, &names.0)?;
+            staged.write(chunk)?;
             *shown += chunk.len() as u64;
-            Ok(staged.write(chunk)?)
-        })
+            Ok(())
+        });
+        if *shown > before {
+            monitor.written(*shown - before);
+        }
+        pushed
     }
 
     /// The end of the file: what is left of it is its last chunk.
@@ -137,7 +143,9 @@ impl Receiving {
         let size = size.unwrap_or(*received);
         chunks.finish(&mut |chunk| {
             monitor.chunk(chunk, size.saturating_sub(*shown), size, &names.0)?;
-            Ok(staged.write(chunk)?)
+            staged.write(chunk)?;
+            monitor.written(chunk.len() as u64);
+            Ok(())
         })
     }
 

@@ -147,6 +147,9 @@ impl FindHandler<'_, '_> {
                 return Err(Error::Protocol("elements that were not asked for".to_owned()));
             }
         };
+        if self.rules.ask && !self.wanted.conflicts.is_empty() {
+            return Ok(()); // Nothing will be done, so nobody is asked about more.
+        }
         if entry.kind == Kind::Directory && name.is_empty() {
             return Ok(()); // The root itself.
         }

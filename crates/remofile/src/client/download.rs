@@ -82,7 +82,7 @@ impl Client {
             return self.receive(plan, store, order, attempts, noted, &Mutex::new(stored));
         }
         let wanted = self.find(plan, store, rules, attempts, noted)?;
-        let expected = Expected::files(&wanted.files);
+        let expected = Expected::files(&wanted.files, plan.options);
         let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
         let mut order = |selecting| Order {
             request: plan.selected_request(connections),

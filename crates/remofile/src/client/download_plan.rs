@@ -9,7 +9,7 @@ use crate::store::{LocalStore, Partial, Store};
 use crate::transfer::{Filter, ItemRules, Pattern, is_pattern};
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, Item, Manner, Request, Selected};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, Links, Manner, Request, Selected};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -32,7 +32,7 @@ impl<'a> Plan<'a> {
     /// A malformed pattern; two sources of one name.
     pub(super) fn new(sources: &[RemoteSource], destination: &'a Path, options: &'a TransferOptions) -> Result<Self> {
         Filter::new(&options.rules, options.min_size, options.max_size).map_err(Error::Local)?;
-        let (mut expected, mut in_request, mut selected) = (Expected::new(options.recursive), Vec::new(), Vec::new());
+        let (mut expected, mut in_request, mut selected) = (Expected::new(options), Vec::new(), Vec::new());
         let bytes: usize = sources.iter().map(|source| source.path.as_str().len() + 8).sum();
         let places: HashMap<&str, &RemotePath> =
             sources.iter().filter_map(|source| Some((source.name.as_deref()?, &source.path))).collect();
@@ -141,19 +141,21 @@ pub(super) struct Expected {
     /// Whether a source is the root, in which there may be anything.
     whole_root: bool,
     recursive: bool,
+    links: Links,
     /// Exactly these files, by their keys.
     files: Option<HashSet<u128>>,
 }
 
 impl Expected {
-    fn new(recursive: bool) -> Self {
-        Self { names: HashSet::new(), patterns: Vec::new(), whole_root: false, recursive, files: None }
+    fn new(options: &TransferOptions) -> Self {
+        let (recursive, links) = (options.recursive, options.links);
+        Self { names: HashSet::new(), patterns: Vec::new(), whole_root: false, recursive, links, files: None }
     }
 
     /// Exactly these files, wherever they are.
-    pub(super) fn files(files: &[Chosen]) -> Self {
+    pub(super) fn files(files: &[Chosen], options: &TransferOptions) -> Self {
         let files = files.iter().map(|(file, _)| ItemRules::key(&file.name)).collect();
-        Self { files: Some(files), ..Self::new(false) }
+        Self { files: Some(files), ..Self::new(options) }
     }
 
     fn name(&mut self, source: &RemoteSource, name: &str, may_match: bool) -> Result<()> {
@@ -204,8 +206,17 @@ impl Expected {
     pub(super) fn check_item(&self, item: &Item) -> Result<()> {
         match item {
             Item::Directory { path, .. } => self.check(path, true).map(drop),
-            Item::Begin { path, .. } | Item::Link { path, .. } => self.check(path, false).map(drop),
+            Item::Begin { path, .. } => self.check(path, false).map(drop),
+            Item::Link { path, .. } => self.check_link(path),
             _ => Ok(()),
         }
+    }
+
+    /// The same for a symbolic link.
+    pub(super) fn check_link(&self, path: &str) -> Result<()> {
+        if self.links != Links::Copy {
+            return Err(Error::Protocol(format!("it sent the symbolic link {path:?}, and links were not asked for")));
+        }
+        self.check(path, false).map(drop)
     }
 }

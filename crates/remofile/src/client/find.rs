@@ -153,6 +153,9 @@ impl FindHandler<'_, '_> {
         if entry.kind == Kind::Directory && name.is_empty() {
             return Ok(()); // The root itself.
         }
+        if entry.kind == Kind::Link {
+            self.plan.expected().check_link(&name)?;
+        }
         let path = self.plan.expected().check(&name, entry.kind == Kind::Directory)?;
         if entry.kind != Kind::Directory && !self.names.insert(ItemRules::key(&name)) {
             return Err(Error::Protocol(format!("it names {name:?} twice")));

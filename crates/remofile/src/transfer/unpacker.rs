@@ -185,7 +185,11 @@ impl Unpacker {
     ) -> StoreResult<()> {
         self.expect_between()?;
         let made = self.locate(&path).and_then(|at| {
-            self.store.make_directory(&at, true, false)?;
+            match self.store.make_directory(&at, true, false) {
+                // Below directories that nobody has named.
+                Err(failure) if failure.code == ErrorCode::NotFound => drop(self.open_or_make(&at)?),
+                made => drop(made?),
+            }
             Ok(at)
         });
         match (made, mode.filter(|_| self.options.preserve_mode)) {
@@ -209,7 +213,11 @@ impl Unpacker {
         self.expect_between()?;
         monitor.started(&path, None, 0);
         let rule = self.options.rules.rule(&path, rule).unwrap_or(self.options.on_conflict);
-        match self.locate(&path).and_then(|at| conflict::make_link(&*self.store, at, target, rule)) {
+        let made = self.locate(&path).and_then(|at| {
+            drop(self.open_or_make(&at.split()?.0)?);
+            conflict::make_link(&*self.store, at, target, rule)
+        });
+        match made {
             Ok(at) => {
                 self.stored.files += 1;
                 monitor.stored(at.relative_to(&self.options.destination).unwrap_or(&path));

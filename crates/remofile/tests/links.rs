@@ -333,3 +333,31 @@ fn a_file_is_never_written_through_a_link() {
         });
     }
 }
+
+#[test]
+fn a_link_to_what_looks_the_same_is_in_the_way_all_the_same() {
+    let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let dated = |root: &Path, name: &str, content: &str| {
+        let path = write(root, name, content);
+        std::fs::File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+    };
+    for on_conflict in [OnConflict::Abort, OnConflict::Replace] {
+        let options = TransferOptions { on_conflict, ..options(Links::Skip) };
+        let meet = |root: &Path| {
+            dated(root, "victim", "old");
+            link(root, "t", "victim");
+        };
+        both_ways(&|root| dated(root, "t", "new"), &meet, &options, &|way, at, report| {
+            let now = match on_conflict {
+                OnConflict::Abort => "-> victim",
+                _ => "new",
+            };
+            assert_eq!(
+                matches!(report, Err(Error::Conflicts(_))),
+                on_conflict == OnConflict::Abort,
+                "{way} {report:?}"
+            );
+            assert_eq!(snapshot(at), expected(&[("t", now), ("victim", "old")]), "{way} {report:?}");
+        });
+    }
+}

@@ -180,7 +180,11 @@ impl Survey {
         match self.store.stat(path) {
             Err(failure) if failure.code == ErrorCode::NotFound => Next::Working,
             Err(failure) => Next::Item(Element::Listed(Listed::Failed(failure.at(path)))),
-            Ok(entry) => {
+            Ok(mut entry) => {
+                if entry.kind == Kind::File && self.store.read_link(path).is_ok() {
+                    // As in a directory that is walked: a link is in the way itself, wherever it leads.
+                    entry.kind = Kind::Link;
+                }
                 if entry.kind == Kind::Directory {
                     self.walk = self.store.walk(path, true).ok();
                 }

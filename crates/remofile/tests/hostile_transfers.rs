@@ -33,7 +33,7 @@ fn serve(raw: &mut Raw, found: &[Element], messages: &[Message]) {
     while let Some((operation, request)) = raw.next_request() {
         match request {
             Request::Find { .. } => {
-                let payload: Vec<u8> = found.iter().flat_map(|element| minicbor_of(element)).collect();
+                let payload: Vec<u8> = found.iter().flat_map(minicbor_of).collect();
                 raw.send(&Header::signal(operation, Signal::Entries), &payload);
             }
             _ => messages.iter().for_each(|(items, payload)| {

@@ -423,6 +423,7 @@ fn a_survey_does_not_leave_its_directory() {
                 destination: remote("/t"),
                 on_conflict: OnConflict::Replace,
                 names: Some(vec![name.to_owned()]),
+                group: None,
             };
             let operation = raw.request(request);
             raw.signal(operation, Signal::Finish);

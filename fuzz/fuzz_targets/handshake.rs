@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
         max_payload_bytes: 1 << 20,
         names: NameRule::Portable,
         file_size_limit: 1,
-        read_only: false,
+        read_only: false, places: Vec::new(),
     };
     let credentials = ServerCredentials { tokens: vec![token()], private_key: None, allow_plain: true };
     // The right token's name in front, so that the deeper layers are reached, too.

@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::{AtFirst, Fixture, noise, remote, visible, write};
+use common::{AtFirst, Fixture, noise, remote, tree, visible, write};
 use remofile::protocol::wire::{ErrorCode, OnConflict};
 use remofile::{Error, LocalSource, RemoteSource, Silent, TransferOptions, TransferReport};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -326,4 +326,32 @@ fn a_list_may_name_a_directory_and_what_is_in_it() {
     let report = fixture.client().download(&sources, into.path(), &INTO, &mut Silent).unwrap();
     assert_eq!((report.files, report.failures.len()), (2, 0), "{report:?}");
     assert_eq!(visible(into.path()), ["t", "t/a", "t/d", "t/d/b"]);
+}
+
+#[test]
+fn a_directory_is_not_sent_into_itself() {
+    let fixture = Fixture::new();
+    fixture.write("tree/file", "x");
+    std::fs::create_dir_all(fixture.path("tree/below")).unwrap();
+    let mut client = fixture.client();
+    let before = tree(fixture.root());
+    for (source, destination) in [("tree", "/tree"), ("tree", "/tree/below"), ("", "/tree/below"), ("..", "/")] {
+        let source = fixture.path(source);
+        let error = client.upload(&[source], &remote(destination), &REPLACE, &mut Silent).unwrap_err();
+        assert_eq!(error.kind(), "into-itself", "{destination}");
+    }
+    for (source, destination) in [("/tree", "tree"), ("/tree", "tree/below"), ("/", "tree/below"), ("/", "")] {
+        let error = client.download(&[remote(source)], &fixture.path(destination), &INTO, &mut Silent).unwrap_err();
+        assert_eq!(error.kind(), "into-itself", "{destination}");
+    }
+    assert_eq!(tree(fixture.root()), before);
+    // Beside it is fine, and a tree to where it is already changes nothing.
+    let again = TransferOptions { recursive: true, ..TransferOptions::default() };
+    assert_eq!(client.upload(&[fixture.path("tree")], &remote("/"), &again, &mut Silent).unwrap().present, 1);
+    assert_eq!(client.download(&[remote("/tree")], fixture.root(), &again, &mut Silent).unwrap().present, 1);
+    // What rules leave out may be in it; and what a pattern matches is known before anything is written.
+    let without = TransferOptions { rules: vec!["below".to_owned()], ..INTO.clone() };
+    let report = client.download(&[remote("/tree")], &fixture.path("tree/below"), &without, &mut Silent).unwrap();
+    assert_eq!(report.files, 1);
+    client.download(&[remote("/*")], &fixture.path("tree/below"), &INTO, &mut Silent).unwrap();
 }

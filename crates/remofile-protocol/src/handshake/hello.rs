@@ -48,7 +48,20 @@ pub struct ServerHello {
     /// Whether it refuses every change.
     #[n(5)]
     pub read_only: bool,
+    /// Where its root directory is, and the directories above it: see [`Place`]. A client on the same
+    /// machine knows by them when source and destination lie in each other.
+    #[n(7)]
+    #[cbor(default)]
+    pub places: Vec<Place>,
 }
+
+/// A number for a directory that nobody else has: a digest of the machine's boot, the device and the inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Place(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
+
+/// Places that a server tells at most, its root included: a hello has to be small.
+pub const MAX_PLACES: usize = 24;
 
 impl ClientHello {
     /// A hello with this side's usual limits; long texts are cut.

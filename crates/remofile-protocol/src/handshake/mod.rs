@@ -18,7 +18,7 @@ mod server;
 mod tests;
 
 pub use client::{ClientCredentials, ClientHandshake, HandshakeError};
-pub use hello::{ClientHello, ServerHello};
+pub use hello::{ClientHello, MAX_PLACES, Place, ServerHello};
 pub use preface::{Greeting, MAGIC, recognise};
 pub use refusal::Refusal;
 pub use server::{ServerAnswer, ServerCredentials, answer};

@@ -20,6 +20,7 @@ fn hello() -> ServerHello {
         names: NameRule::Portable,
         file_size_limit: 4,
         read_only: false,
+        places: Vec::new(),
     }
 }
 

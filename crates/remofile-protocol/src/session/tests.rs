@@ -337,6 +337,7 @@ fn the_first_answer_comes_after_three_round_trips() {
         names: crate::path::NameRule::Portable,
         file_size_limit: 1,
         read_only: false,
+        places: Vec::new(),
     };
     let credentials = ServerCredentials { tokens: vec![token.clone()], private_key: None, allow_plain: false };
     let offer = ClientHello::new(Cipher::offer(false), "test", "test");

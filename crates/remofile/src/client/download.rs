@@ -6,6 +6,7 @@ use super::download_plan::{Expected, Plan};
 use super::fate::Rules;
 use super::noted::{DownloadNotes, Noted};
 use super::parallel::together;
+use super::places::{refuse_download_into_itself, remote_path};
 use super::selecting::{Selecting, SharedQueue};
 use super::{Client, RemoteSource, TransferOptions, TransferReport};
 use crate::carrier::Produced;
@@ -66,10 +67,16 @@ impl Client {
         stored: &mut Stored,
     ) -> Result<()> {
         let rules = Rules::of(plan.options, attempts.is_again());
+        let theirs = self.session(&attempts.deadline)?.hello().places.clone();
+        let is_inside = plan.options.recursive && remote_path(&theirs, plan.destination).is_some();
+        if is_inside && plan.options.rules.is_empty() {
+            refuse_download_into_itself(&theirs, &plan.literal_sources(), plan.destination)?;
+        }
         let connections = plan.options.connections(noted.monitor.chunk_size().is_some());
         // Files can be shared among connections when they are known.
         let must_look =
-            connections > 1 || (rules.must_look() && (attempts.is_again() || !plan.is_new(store, rules)?));
+            // A look that ends before anything is written has an end.
+            connections > 1 || is_inside || (rules.must_look() && (attempts.is_again() || !plan.is_new(store, rules)?));
         if !must_look {
             let order = Order {
                 request: plan.request(),

@@ -104,6 +104,12 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The sources that are no patterns.
+    pub(super) fn literal_sources(&self) -> Vec<&RemotePath> {
+        let selected = self.selected.iter().flatten().map(|selected| &selected.path);
+        self.sources.iter().filter(|path| !is_pattern(path.as_str())).chain(selected).collect()
+    }
+
     pub(super) fn expected(&self) -> &Expected {
         &self.expected
     }

@@ -19,6 +19,7 @@ mod noted;
 mod options;
 mod parallel;
 mod partials;
+mod places;
 mod selecting;
 mod stream;
 mod survey;

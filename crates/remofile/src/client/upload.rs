@@ -5,6 +5,7 @@ use super::call::{Deadline, Handler, Outgoing};
 use super::fate::Rules;
 use super::noted::{Noted, UploadNotes, below, ended_early};
 use super::parallel::together;
+use super::places::refuse_upload_into_itself;
 use super::survey::{Present, UploadJudge, must_survey_first};
 use super::told::Held;
 use super::upload_plan::Plan;
@@ -60,6 +61,11 @@ impl Client {
             && !must_survey_first(plan.options, noted)
             && plan.names_fit()
             && plan.options.connections(false) == 1;
+        if plan.options.recursive && plan.options.rules.is_empty() && !attempts.is_again() {
+            let theirs = self.session(&attempts.deadline)?.hello().places.clone();
+            let mut sources = plan.directories();
+            sources.try_for_each(|source| refuse_upload_into_itself(&theirs, source, plan.destination))?;
+        }
         let mut present = None;
         if rules.must_look() && !is_blind {
             present = Some(self.look(plan, rules, attempts, noted)?);

@@ -7,7 +7,7 @@ use crate::transfer::{Feed, FeedOptions, Filter, Local, LocalOrigin, expand_loca
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What goes where, found out before anything is sent.
 pub(super) struct Plan<'a> {
@@ -69,6 +69,11 @@ impl<'a> Plan<'a> {
             links: self.options.links,
         };
         Ok(Feed::new(Box::new(Local::new(self.origins.clone())), options))
+    }
+
+    /// Sources that are directories.
+    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.origins.iter().flatten().map(|origin| origin.path.as_path()).filter(|path| path.is_dir())
     }
 
     /// Whether the names find room in the request.

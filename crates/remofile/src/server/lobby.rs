@@ -144,6 +144,7 @@ impl Lobby {
             names: shared.options.names,
             file_size_limit: shared.options.file_size_limit,
             read_only: shared.options.read_only,
+            places: shared.places.clone(),
         };
         Ok(Self {
             poll,

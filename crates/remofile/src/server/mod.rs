@@ -15,9 +15,9 @@ mod slowdown;
 
 use crate::carrier::Waker;
 use crate::error::{Error, Result};
-use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, Store, StoreOptions};
+use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, Store, StoreOptions, places};
 use lobby::Lobby;
-use remofile_protocol::handshake::ServerCredentials;
+use remofile_protocol::handshake::{MAX_PLACES, ServerCredentials};
 use remofile_protocol::key::PrivateKey;
 use remofile_protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
 use remofile_protocol::path::NameRule;
@@ -242,6 +242,7 @@ impl Bound {
             leases: leases::Leases::default(),
             options: self.options.clone(),
             agent: crate::agent(),
+            places: places(&self.server.inner.root).into_iter().take(MAX_PLACES).collect(),
             started: Instant::now(),
             stopping: AtomicBool::new(false),
         });

@@ -9,6 +9,7 @@ use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
 use crate::store::{Fsync, Store};
 use crate::transfer::Checked;
+use remofile_protocol::handshake::Place;
 use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
 use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
 use remofile_protocol::wire::{
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub(super) leases: Leases,
     pub(super) options: ServerOptions,
     pub(super) agent: String,
+    /// Where the root is, for clients on the same machine.
+    pub(super) places: Vec<Place>,
     pub(super) started: Instant,
     pub(super) stopping: AtomicBool,
 }

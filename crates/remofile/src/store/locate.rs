@@ -1,10 +1,13 @@
 //! From a path on this machine to a store that holds it.
 
 use super::{LocalStore, Store, StoreOptions, StoreResult};
+use remofile_protocol::digest::digest;
+use remofile_protocol::handshake::Place;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,6 +50,20 @@ fn io_failure(error: &io::Error) -> Failure {
         io::ErrorKind::NotADirectory => ErrorCode::NotADirectory.into(),
         _ => Failure::new(ErrorCode::Other).because(error),
     }
+}
+
+/// Numbers for a directory and those above it, the nearest first, by which two processes of one machine know
+/// that they mean the same: digests of the machine's boot, the device and the inode. None where the system
+/// does not tell.
+#[must_use]
+pub fn places(directory: &Path) -> Vec<Place> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let (Ok(boot), Ok(directory)) = (boot, directory.canonicalize()) else { return Vec::new() };
+    let place = |directory: &Path| {
+        let stat = std::fs::metadata(directory).ok()?;
+        Some(Place(digest(format!("remofile {boot} {} {}", stat.dev(), stat.ino()).as_bytes())))
+    };
+    directory.ancestors().map_while(place).collect()
 }
 
 /// Whether a local path names anything, be it a dangling link.

@@ -12,7 +12,7 @@ mod local;
 mod locate;
 
 pub use local::{LocalStore, StoreOptions};
-pub use locate::{Located, exists, locate};
+pub use locate::{Located, exists, locate, places};
 
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Entry, Failure, Kind, Listed, Timestamp};

@@ -61,6 +61,7 @@ impl Raw {
             names: NameRule::Posix,
             file_size_limit: u64::MAX,
             read_only: false,
+            places: Vec::new(),
         };
         let mut received = Vec::new();
         loop {

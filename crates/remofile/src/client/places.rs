@@ -1,0 +1,38 @@
+//! Whether source and destination lie in each other, where client and server are on one machine.
+
+use crate::error::{Error, Result};
+use crate::store::places;
+use remofile_protocol::handshake::Place;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::path::Path;
+
+/// The remote path of a local directory that lies in the server's root.
+pub(super) fn remote_path(theirs: &[Place], local: &Path) -> Option<RemotePath> {
+    let root = theirs.first()?;
+    let depth = places(local).iter().position(|place| place == root)?;
+    let local = local.canonicalize().ok()?;
+    let below = local.strip_prefix(local.ancestors().nth(depth)?).ok()?.to_str()?.to_owned();
+    if below.is_empty() { Some(RemotePath::root()) } else { RemotePath::root().join(&below).ok() }
+}
+
+/// Refuses to send a local directory to a place in it: there would be no end of it.
+pub(super) fn refuse_upload_into_itself(theirs: &[Place], source: &Path, destination: &RemotePath) -> Result<()> {
+    let holds_root = places(source).first().is_some_and(|place| theirs.contains(place));
+    let is_above = remote_path(theirs, source).is_some_and(|source| destination.is_within(&source));
+    if holds_root || is_above { Err(into_itself(source.display(), destination)) } else { Ok(()) }
+}
+
+/// Refuses to fetch a remote directory to a place in it.
+pub(super) fn refuse_download_into_itself(theirs: &[Place], sources: &[&RemotePath], destination: &Path) -> Result<()> {
+    let Some(place) = remote_path(theirs, destination) else { return Ok(()) };
+    match sources.iter().find(|source| place.is_within(source)) {
+        Some(source) => Err(into_itself(source, &destination.display())),
+        None => Ok(()),
+    }
+}
+
+fn into_itself(source: impl std::fmt::Display, destination: &dyn std::fmt::Display) -> Error {
+    let why = format!("the destination {destination} is inside it: leave that out with a rule, or choose another");
+    Error::Local(Failure::new(ErrorCode::IntoItself).at(source).because(why))
+}

@@ -4,6 +4,7 @@
 //! at most [`HANDSHAKE_TIMEOUT`]. A peer whose handshake succeeds leaves for a thread of its own.
 
 use super::connection;
+use super::expiry::Expiry;
 use super::session::{Peer, Shared};
 use super::slowdown::Slowdown;
 use crate::carrier::{Link, Waker, prepare};
@@ -83,6 +84,8 @@ pub(super) struct Lobby {
     listeners: Vec<TcpListener>,
     credentials: ServerCredentials,
     hello: ServerHello,
+    /// `None` where nothing may be changed.
+    expiry: Option<Expiry>,
     shared: Arc<Shared>,
     waiting: BTreeMap<usize, Waiting>,
     next_peer: usize,
@@ -126,6 +129,7 @@ impl Lobby {
         listeners: Vec<TcpListener>,
         credentials: ServerCredentials,
         shared: Arc<Shared>,
+        expiry: Option<Expiry>,
         waker: &Waker,
     ) -> io::Result<Self> {
         // A peer in the lobby takes one descriptor, a session three and those of its files.
@@ -152,6 +156,7 @@ impl Lobby {
             credentials,
             hello,
             shared,
+            expiry,
             waiting: BTreeMap::new(),
             next_peer: FIRST_PEER,
             sessions: Vec::new(),
@@ -194,7 +199,8 @@ impl Lobby {
 
     fn next_deadline(&self) -> Option<Instant> {
         let accept_again = self.accept_again.map(|(at, _)| at);
-        self.waiting.values().map(|waiting| waiting.deadline).chain(accept_again).min()
+        let expiry = self.expiry.as_ref().map(Expiry::next);
+        self.waiting.values().map(|waiting| waiting.deadline).chain(accept_again).chain(expiry).min()
     }
 
     fn accept(&mut self, listener: usize) {
@@ -362,6 +368,9 @@ impl Lobby {
     /// Accepts again after a pause, sends delayed refusals, and away whoever has taken too long.
     fn expire(&mut self) {
         let now = Instant::now();
+        if let Some(expiry) = &mut self.expiry {
+            expiry.run(now);
+        }
         if let Some((_, listener)) = self.accept_again.take_if(|(at, _)| *at <= now) {
             self.accept(listener);
         }

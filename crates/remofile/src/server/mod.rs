@@ -6,6 +6,7 @@
 //! -> the store.
 
 mod connection;
+mod expiry;
 mod leases;
 mod listing;
 mod lobby;
@@ -16,6 +17,7 @@ mod slowdown;
 use crate::carrier::Waker;
 use crate::error::{Error, Result};
 use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, Store, StoreOptions, places};
+use expiry::Expiry;
 use lobby::Lobby;
 use remofile_protocol::handshake::{MAX_PLACES, ServerCredentials};
 use remofile_protocol::key::PrivateKey;
@@ -225,13 +227,8 @@ impl Bound {
     /// # Errors
     /// [`Error::System`] if the operating system fails the event loop.
     pub fn serve(mut self) -> Result<()> {
-        if !self.options.read_only {
-            match self.store.expire_partials(self.options.partial_expiry) {
-                Ok(0) => {}
-                Ok(removed) => tracing::info!(removed, "expired partials were removed"),
-                Err(failure) => tracing::warn!(%failure, "expired partials could not be removed"),
-            }
-        }
+        let expiry =
+            (!self.options.read_only).then(|| Expiry::begin(Arc::clone(&self.store), self.options.partial_expiry));
         let credentials = ServerCredentials {
             tokens: vec![self.server.inner.token.stretch()],
             private_key: self.options.private_key.clone(),
@@ -247,7 +244,7 @@ impl Bound {
             stopping: AtomicBool::new(false),
         });
         let listeners = std::mem::take(&mut self.listeners);
-        Lobby::new(listeners, credentials, shared, &self.stop.waker)
+        Lobby::new(listeners, credentials, shared, expiry, &self.stop.waker)
             .and_then(|lobby| lobby.run(&self.stop.stopping))
             .map_err(|source| Error::System { what: "the server cannot go on", source })
     }

@@ -1,0 +1,74 @@
+//! Removing what interrupted uploads left and nobody has gone on with.
+
+use crate::store::LocalStore;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often it is looked for: some times within its time, but no oftener and no more rarely than this.
+const OFTENEST: Duration = Duration::from_secs(60);
+const RAREST: Duration = Duration::from_secs(60 * 60);
+
+/// Partials of a store, and how long they are kept.
+pub(super) struct Expiry {
+    store: Arc<LocalStore>,
+    after: Duration,
+    next: Instant,
+}
+
+impl Expiry {
+    /// Removes what has expired now, and what will have later.
+    pub(super) fn begin(store: Arc<LocalStore>, after: Duration) -> Self {
+        expire(&store, after);
+        let mut expiry = Self { store, after, next: Instant::now() };
+        expiry.plan(Instant::now());
+        expiry
+    }
+
+    /// When [`Expiry::run`] has something to do.
+    pub(super) fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// Removes what has expired, if it is time to look, without keeping anybody waiting.
+    pub(super) fn run(&mut self, now: Instant) {
+        if now < self.next {
+            return;
+        }
+        self.plan(now);
+        let (store, after) = (Arc::clone(&self.store), self.after);
+        // Without a thread now, there may be one next time.
+        let _spawned = std::thread::Builder::new().name("expiry".to_owned()).spawn(move || expire(&store, after));
+    }
+
+    fn plan(&mut self, now: Instant) {
+        self.next = now + (self.after / 8).clamp(OFTENEST, RAREST);
+    }
+}
+
+fn expire(store: &LocalStore, after: Duration) {
+    match store.expire_partials(after) {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "expired partials were removed"),
+        Err(failure) => tracing::warn!(%failure, "expired partials could not be removed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreOptions;
+
+    #[test]
+    fn it_is_looked_for_again_and_again() {
+        let root = tempfile::tempdir().unwrap();
+        let store = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap());
+        for (after, pause) in [(1, 60), (8 * 600, 600), (7 * 24 * 3600, 3600)] {
+            let mut expiry = Expiry::begin(Arc::clone(&store), Duration::from_secs(after));
+            let first = expiry.next();
+            expiry.run(first - Duration::from_secs(1));
+            assert_eq!(expiry.next(), first);
+            expiry.run(first);
+            assert_eq!(expiry.next(), first + Duration::from_secs(pause));
+        }
+    }
+}

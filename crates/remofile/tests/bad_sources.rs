@@ -278,7 +278,8 @@ fn two_sources_of_one_name_are_refused_before_anything_is_changed() {
         assert_eq!((error.kind(), error.path()), ("already-exists", sources[1].to_str()));
     }
     assert_eq!(visible(fixture.root()), [""; 0]);
-    let sources = [LocalSource::from(one), LocalSource { path: other, name: Some("dir/renamed".to_owned()) }];
+    let sources =
+        [LocalSource::from(one), LocalSource { name: Some("dir/renamed".to_owned()), ..LocalSource::from(other) }];
     let report = fixture.client().upload(&sources, &remote("/"), &REPLACE, &mut Silent).unwrap();
     assert_eq!(report.files, 2);
     assert_eq!(visible(fixture.root()), ["dir", "dir/renamed", "file"]);
@@ -318,7 +319,8 @@ fn a_list_may_name_a_directory_and_what_is_in_it() {
     write(local.path(), "t/a", "1");
     write(local.path(), "t/d/b", "2");
     let names = ["t", "t/a", "t/d", "t/d/b"];
-    let sources = names.map(|name| LocalSource { path: local.path().join(name), name: Some(name.to_owned()) });
+    let sources =
+        names.map(|name| LocalSource { name: Some(name.to_owned()), ..LocalSource::from(local.path().join(name)) });
     let report = fixture.client().upload(&sources, &remote("/"), &REPLACE, &mut Silent).unwrap();
     assert_eq!((report.files, report.failures.len()), (2, 0), "{report:?}");
     let into = tempfile::tempdir().unwrap();

@@ -99,7 +99,7 @@ fn names_of_the_greatest_length_arrive_and_longer_ones_are_told() {
     // A number in the name would make it too long.
     let path = local.path().join("t").join(&long).join(&other);
     std::fs::write(&path, "of another size").unwrap();
-    let source = LocalSource { path, name: Some(long.clone()) };
+    let source = LocalSource { name: Some(long.clone()), ..LocalSource::from(path) };
     fixture.write(&long, "mine");
     let rename = TransferOptions { on_conflict: OnConflict::Rename, ..options() };
     let report = fixture.client().upload(&[source], &remote("/"), &rename, &mut Silent).unwrap();
@@ -112,7 +112,7 @@ fn a_source_takes_the_name_it_is_given() {
     let (local, fixture) = (tempfile::tempdir().unwrap(), Fixture::new());
     write(local.path(), "dir/inner/file", "x");
     let path = local.path().join("dir");
-    let named = |name: &str| LocalSource { path: path.clone(), name: Some(name.to_owned()) };
+    let named = |name: &str| LocalSource { name: Some(name.to_owned()), ..LocalSource::from(path.clone()) };
     let report =
         fixture.client().upload(&[named("a/b c/d"), named("e")], &remote("/"), &options(), &mut Silent).unwrap();
     assert_eq!((report.files, report.failures.len()), (2, 0), "{report:?}");

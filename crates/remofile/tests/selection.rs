@@ -200,8 +200,8 @@ fn sources_of_one_name_are_refused_and_others_get_theirs() {
         assert_eq!(std::fs::read(into.path().join("x/y/first")).unwrap(), b"first");
         assert_eq!(std::fs::read(into.path().join("x/second")).unwrap(), b"second");
     }
-    let sources =
-        sources.map(|(path, name)| LocalSource { path: local.path().join(path), name: Some(name.to_owned()) });
+    let sources = sources
+        .map(|(path, name)| LocalSource { name: Some(name.to_owned()), ..LocalSource::from(local.path().join(path)) });
     for files in [2, 0] {
         let report = fixture.client().upload(&sources, &remote("/"), &recursive(), &mut Silent).unwrap();
         assert_eq!((report.files, report.present, report.failures.len()), (files, 2 - files, 0), "{report:?}");
@@ -209,7 +209,7 @@ fn sources_of_one_name_are_refused_and_others_get_theirs() {
     assert_eq!(std::fs::read(fixture.path("x/y/first")).unwrap(), b"first");
     assert_eq!(std::fs::read(fixture.path("x/second")).unwrap(), b"second");
     for name in ["../x", "/x", "", "x/", "a//b", ".", ".remofile/x", "x\n"] {
-        let source = LocalSource { path: local.path().join("a/same"), name: Some(name.to_owned()) };
+        let source = LocalSource { name: Some(name.to_owned()), ..LocalSource::from(local.path().join("a/same")) };
         let result = fixture.client().upload(&[source], &remote("/"), &recursive(), &mut Silent);
         assert!(matches!(&result, Err(Error::Local(_))) || result.is_ok_and(|report| report.files == 0), "{name:?}");
     }
@@ -322,4 +322,22 @@ proptest! {
         prop_assert_eq!(&arrived[0], &arrived[1]);
         prop_assert_eq!(&arrived[0], &arrived[2]);
     }
+}
+
+#[test]
+fn patterns_are_taken_from_a_directory_that_is_none_itself() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    for root in [fixture.root(), local.path()] {
+        for name in ["[b]/1.txt", "[b]/2.txt", "b/3.txt"] {
+            write(root, name, name);
+        }
+    }
+    let into = tempfile::tempdir().unwrap();
+    let source = RemoteSource::within(&remote("/[b]"), "*.txt").unwrap();
+    fixture.client().download(&[source], into.path(), &TransferOptions::default(), &mut Silent).unwrap();
+    assert_eq!(visible(into.path()), ["1.txt", "2.txt"]);
+    std::fs::create_dir(fixture.path("to")).unwrap();
+    let source = LocalSource::within(local.path().join("[b]"), "*.txt");
+    fixture.client().upload(&[source], &remote("/to"), &TransferOptions::default(), &mut Silent).unwrap();
+    assert_eq!(visible(&fixture.path("to")), ["1.txt", "2.txt"]);
 }

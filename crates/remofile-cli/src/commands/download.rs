@@ -71,7 +71,7 @@ fn remote(sources: &[PathBuf], listed: Vec<String>, base: Option<&Path>) -> Resu
     };
     let mut found = Vec::with_capacity(sources.len() + listed.len());
     for path in sources {
-        found.push(paths::from_directory(&base, paths::text(path)?)?.into());
+        found.push(paths::source(&base, paths::text(path)?)?);
     }
     for path in listed {
         found.push(RemoteSource { path: paths::from_directory(&base, &path)?, name: Some(path) });

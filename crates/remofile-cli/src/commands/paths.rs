@@ -1,6 +1,7 @@
 //! Remote paths as they are written on a command line.
 
 use crate::failed::{Failed, Result};
+use remofile::RemoteSource;
 use remofile::protocol::path::{InvalidPath, RemotePath};
 use std::path::Path;
 
@@ -19,6 +20,15 @@ pub(super) fn from_directory(directory: &RemotePath, text: &str) -> Result<Remot
         return Err(Failed::usage("a remote path is empty (the root directory is '/')"));
     }
     parsed.map_err(|error| unusable(text, &error))
+}
+
+/// A remote source, or a pattern of such; a relative one is taken from a directory, which is no part of the
+/// pattern.
+pub(super) fn source(directory: &RemotePath, text: &str) -> Result<RemoteSource> {
+    if text.is_empty() {
+        return Err(Failed::usage("a remote path is empty (the root directory is '/')"));
+    }
+    RemoteSource::within(directory, text).map_err(|error| unusable(text, &error))
 }
 
 /// A remote directory, which must be absolute.

@@ -55,9 +55,9 @@ impl What {
 
 /// Sources below a directory; those that are listed keep their own directories.
 fn local(sources: &[PathBuf], listed: Vec<String>, base: Option<&Path>) -> Vec<LocalSource> {
-    let place = |path: &Path| base.map_or_else(|| path.to_owned(), |base| base.join(path));
-    let written = sources.iter().map(|path| LocalSource { path: place(path), name: None });
-    let listed = listed.into_iter().map(|path| LocalSource { path: place(Path::new(&path)), name: Some(path) });
+    let within = |path: &Path| LocalSource::within(base.unwrap_or(Path::new("")), path);
+    let written = sources.iter().map(|path| within(path));
+    let listed = listed.into_iter().map(|path| LocalSource { name: Some(path.clone()), ..within(Path::new(&path)) });
     written.chain(listed).collect()
 }
 
@@ -101,11 +101,14 @@ mod tests {
             listed: vec!["b/c".to_owned()],
             destination: destination.map(PathBuf::from),
         };
-        let listed = |path: &str| LocalSource { path: path.into(), name: Some("b/c".to_owned()) };
+        let from = |directory: &str| {
+            let listed = LocalSource { name: Some("b/c".to_owned()), ..LocalSource::within(directory, "b/c") };
+            [LocalSource::within(directory, "x"), LocalSource::within(directory, "/y"), listed]
+        };
         let below = What::of(arguments(Some("/dst")), Some(Path::new("d")), None).unwrap();
-        assert_eq!(below, files(&["d/x".into(), "/y".into(), listed("d/b/c")], "/dst"));
+        assert_eq!(below, files(&from("d"), "/dst"));
         let here = What::of(arguments(None), None, None).unwrap();
-        assert_eq!(here, files(&["x".into(), "/y".into(), listed("b/c")], "/"));
+        assert_eq!(here, files(&from(""), "/"));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use super::Interrupt;
 use crate::store::DEFAULT_PARTIAL_EXPIRY;
-use crate::transfer::{CompressLevel, Pace, PackerOptions};
+use crate::transfer::{CompressLevel, Pace, PackerOptions, escape, is_pattern};
 use remofile_protocol::key::PublicKey;
-use remofile_protocol::path::RemotePath;
+use remofile_protocol::path::{InvalidPath, RemotePath};
 use remofile_protocol::token::Token;
 use remofile_protocol::wire::{Links, Manner, OnConflict, Selection, WAIT_FOREVER};
 use std::num::{NonZeroU32, NonZeroU64};
@@ -130,6 +130,8 @@ impl ChunkSize {
 /// A local file or directory to upload, or a shell pattern of such.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalSource {
+    /// The directory that a relative path is taken from; empty for the current one.
+    pub directory: PathBuf,
     /// Where it is. What does not exist and has one of `*`, `?`, `[` in it is a pattern.
     pub path: PathBuf,
     /// Its path below the destination, names separated by slashes; `None` for its own last name.
@@ -138,7 +140,14 @@ pub struct LocalSource {
 
 impl<P: AsRef<Path>> From<P> for LocalSource {
     fn from(path: P) -> Self {
-        Self { path: path.as_ref().to_owned(), name: None }
+        Self { directory: PathBuf::new(), path: path.as_ref().to_owned(), name: None }
+    }
+}
+
+impl LocalSource {
+    /// A source, or a pattern, that is taken from a directory. That is no part of the pattern.
+    pub fn within(directory: impl Into<PathBuf>, path: impl AsRef<Path>) -> Self {
+        Self { directory: directory.into(), ..Self::from(path) }
     }
 }
 
@@ -149,6 +158,21 @@ pub struct RemoteSource {
     pub path: RemotePath,
     /// Its path below the destination, names separated by slashes; `None` for its own last name.
     pub name: Option<String>,
+}
+
+impl RemoteSource {
+    /// A source, or a pattern, that is taken from a directory if it does not begin with a slash. The
+    /// directory is no part of the pattern.
+    ///
+    /// # Errors
+    /// [`InvalidPath`] if the path, or what the two come to, is none.
+    pub fn within(directory: &RemotePath, path: &str) -> Result<Self, InvalidPath> {
+        let is_literal = path.starts_with('/') || !is_pattern(path);
+        let base = if is_literal { directory.clone() } else { RemotePath::parse(&escape(directory.as_str()))? };
+        let relative = path.strip_suffix('/').unwrap_or(path);
+        let path = if path.starts_with('/') { RemotePath::parse(path)? } else { base.join(relative)? };
+        Ok(path.into())
+    }
 }
 
 impl From<RemotePath> for RemoteSource {

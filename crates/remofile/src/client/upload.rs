@@ -64,7 +64,7 @@ impl Client {
         if plan.options.recursive && plan.options.rules.is_empty() && !attempts.is_again() {
             let theirs = self.session(&attempts.deadline)?.hello().places.clone();
             let mut sources = plan.directories();
-            sources.try_for_each(|source| refuse_upload_into_itself(&theirs, source, plan.destination))?;
+            sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
         }
         let mut present = None;
         if rules.must_look() && !is_blind {

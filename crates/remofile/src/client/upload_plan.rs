@@ -7,7 +7,7 @@ use crate::transfer::{Feed, FeedOptions, Filter, Local, LocalOrigin, expand_loca
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What goes where, found out before anything is sent.
 pub(super) struct Plan<'a> {
@@ -28,6 +28,7 @@ impl<'a> Plan<'a> {
         options: &'a TransferOptions,
     ) -> Result<Self> {
         let origin = |source: &LocalSource| LocalOrigin {
+            directory: source.directory.clone(),
             path: source.path.clone(),
             name: source.name.clone(),
             shown: source.path.display().to_string(),
@@ -72,8 +73,8 @@ impl<'a> Plan<'a> {
     }
 
     /// Sources that are directories.
-    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
-        self.origins.iter().flatten().map(|origin| origin.path.as_path()).filter(|path| path.is_dir())
+    pub(super) fn directories(&self) -> impl Iterator<Item = PathBuf> {
+        self.origins.iter().flatten().map(LocalOrigin::place).filter(|path| path.is_dir())
     }
 
     /// Whether the names find room in the request.

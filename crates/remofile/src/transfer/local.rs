@@ -7,13 +7,15 @@ use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::collections::VecDeque;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A local source: where it is, its path at the destination if that is not its own name, and how the
 /// user wrote it.
 #[derive(Debug, Clone)]
 pub struct LocalOrigin {
+    /// The directory that a relative path is taken from; empty for the current one.
+    pub directory: PathBuf,
     /// Where it is.
     pub path: PathBuf,
     /// Its path at the destination; `None` for its own name.
@@ -33,8 +35,14 @@ impl LocalOrigin {
             (None, Some(name)) => {
                 Ok(FileName::from_bytes(name.as_bytes()).map_err(|error| self.at(error.into()))?.to_string())
             }
-            (None, None) => Ok(locate(&self.path).map_err(|failure| self.at(failure))?.name.to_string()),
+            (None, None) => Ok(locate(&self.place()).map_err(|failure| self.at(failure))?.name.to_string()),
         }
+    }
+
+    /// Where it really is.
+    #[must_use]
+    pub fn place(&self) -> PathBuf {
+        self.directory.join(&self.path)
     }
 
     fn at(&self, failure: Failure) -> Failure {
@@ -42,7 +50,7 @@ impl LocalOrigin {
     }
 
     fn open(&self) -> StoreResult<Origin> {
-        let located = locate(&self.path).map_err(|failure| self.at(failure))?;
+        let located = locate(&self.place()).map_err(|failure| self.at(failure))?;
         let name = self.name.clone().unwrap_or_else(|| located.name.to_string());
         Ok(Origin {
             store: located.store,
@@ -59,24 +67,25 @@ impl LocalOrigin {
         let pattern = self
             .path
             .to_str()
-            .filter(|text| self.name.is_none() && is_pattern(text) && !exists(&self.path))
+            .filter(|text| self.name.is_none() && is_pattern(text) && !exists(&self.place()))
             .map(str::to_owned);
         let Some(pattern) = pattern else {
             return found.push(Ok(self));
         };
         let before = found.len();
-        match Self::expand_pattern(&pattern, found) {
+        match Self::expand_pattern(&self.directory, &pattern, found) {
             Err(failure) => found.push(Err(self.at(failure))),
             Ok(()) if found.len() == before => found.push(Err(self.at(ErrorCode::NoMatch.into()))),
             Ok(()) => {}
         }
     }
 
-    fn expand_pattern(text: &str, found: &mut Vec<Result<Self, Failure>>) -> StoreResult<()> {
+    fn expand_pattern(directory: &Path, text: &str, found: &mut Vec<Result<Self, Failure>>) -> StoreResult<()> {
         // Read first: a malformed pattern is one wherever it points.
         let (literal, pattern) = split(text);
         let pattern = Pattern::parse(&RemotePath::parse(&format!("/{pattern}"))?)?;
-        let base = PathBuf::from(if literal.is_empty() { "." } else { literal });
+        let base = directory.join(literal);
+        let base = if base.as_os_str().is_empty() { PathBuf::from(".") } else { base };
         let store = match LocalStore::open(&base, StoreOptions::default()) {
             Ok(store) => Arc::new(store),
             Err(failure) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => return Ok(()),
@@ -91,7 +100,7 @@ impl LocalOrigin {
                 Found::Entry(entry) => {
                     let below = entry.path.as_relative();
                     let shown = format!("{literal}{below}");
-                    found.push(Ok(Self { path: base.join(below), name: None, shown }));
+                    found.push(Ok(Self { directory: PathBuf::new(), path: base.join(below), name: None, shown }));
                 }
             }
         }
@@ -160,7 +169,8 @@ mod tests {
         }
         let expand = |name: &str| {
             let path = root.path().join(name);
-            let found = expand_local(vec![LocalOrigin { path, name: None, shown: name.to_owned() }]);
+            let found =
+                expand_local(vec![LocalOrigin { directory: PathBuf::new(), path, name: None, shown: name.to_owned() }]);
             let shown = |origin: LocalOrigin| origin.path.strip_prefix(root.path()).unwrap().display().to_string();
             found.into_iter().map(|found| found.map(shown).map_err(|failure| failure.code)).collect::<Vec<_>>()
         };

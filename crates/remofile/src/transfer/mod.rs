@@ -37,7 +37,7 @@ pub use local::{Local, LocalOrigin, expand_local};
 pub use origins::{Chained, InStore, NamedOneByOne, NoOrigins, Origin, Origins};
 pub use pace::Pace;
 pub use packer::{Packed, Packer, PackerMonitor, PackerOptions};
-pub use pattern::{Found, Matches, Pattern, is_pattern};
+pub use pattern::{Found, Matches, Pattern, escape, is_pattern};
 pub use resume::{Checked, Checking, known, listed};
 pub use shared::{FeedStop, SharedFeed};
 pub use trouble::{Stop, Trouble};

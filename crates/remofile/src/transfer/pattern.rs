@@ -16,6 +16,13 @@ pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
+/// A text as a pattern that stands for nothing but it.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let special = |character| matches!(character, '*' | '?' | '[' | '\\');
+    text.chars().flat_map(|character| special(character).then_some('\\').into_iter().chain([character])).collect()
+}
+
 /// A shell pattern from the root of a store.
 ///
 /// Within a name `*` stands for any characters, `?` for one and `[...]` for one of a set; `**` stands

@@ -6,6 +6,7 @@ PYTHON ?= python3
 DEMO ?=
 BENCH ?=
 SOAK ?= --seconds 600
+CUTS ?= --cuts 200
 # Cases of every property test, and seconds of every fuzz target, in `make fuzz`.
 FUZZ_CASES ?= 100000
 FUZZ_SECONDS ?= 60
@@ -37,8 +38,9 @@ lint: ## Check formatting, lints, documentation and the rules of the repository
 bench: build ## Measure transfers on loopback beside cp, and print the ratios
 	$(PYTHON) bench/bench.py $(BENCH)
 
-soak: build ## Repeat transfers against one server and watch its memory and file descriptors
+soak: build ## Repeat transfers and watch the server's memory; cut transfers off at random bytes
 	$(PYTHON) bench/soak.py $(SOAK)
+	$(PYTHON) bench/cuts.py $(CUTS)
 
 fuzz: ## Run the property tests with many cases, then every fuzz target where cargo-fuzz is installed
 	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --release --workspace --locked

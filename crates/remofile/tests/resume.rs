@@ -304,3 +304,19 @@ proptest! {
         prop_assert!(!way.destination(&fixture, local.path()).join(".remofile").exists());
     }
 }
+
+#[test]
+fn attempts_that_get_nowhere_end_however_much_they_send() {
+    for way in WAYS {
+        let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+        // Too small to be kept in part.
+        write(way.source(&fixture, local.path()), "file", noise(900_000));
+        let line = CuttingLine::new(fixture.address, vec![way.cut(500_000); 50]);
+        let mut client = patiently(&fixture, line.address.port());
+        let error = way.run(&mut client, local.path(), "file", &tirelessly()).unwrap_err();
+        drop(client);
+        let (.., connections) = line.end();
+        assert!(matches!(error, Error::ConnectionLost(_)), "{error:?}");
+        assert_eq!(connections, 6, "{way:?}");
+    }
+}

@@ -40,7 +40,7 @@ impl Attempts {
         self.is_again().then_some(PATIENCE)
     }
 
-    /// So many bytes are at the destination; more than before, and what failed was not in vain.
+    /// So many bytes are at the destination, in whole files and in what was kept of others; more than before, and what failed was not in vain.
     pub(super) fn got_to(&mut self, bytes: u64) {
         if bytes > self.furthest {
             self.furthest = bytes;
@@ -53,9 +53,6 @@ impl Attempts {
     /// # Errors
     /// The same error if there shall be none; what ended the wait.
     pub(super) fn again(&mut self, client: &Client, error: Error, noted: &mut Noted<'_>) -> Result<()> {
-        if std::mem::take(&mut noted.moved) > 0 {
-            self.failed = 0;
-        }
         if !self.is_worth_it(&error) || self.failed >= self.retry.times {
             return Err(error);
         }

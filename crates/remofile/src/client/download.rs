@@ -50,7 +50,7 @@ impl Client {
         let mut stored = Stored::default();
         loop {
             noted.begin_attempt();
-            let result = self.download_once(&plan, &store, &attempts, &mut noted, &mut stored);
+            let result = self.download_once(&plan, &store, &mut attempts, &mut noted, &mut stored);
             match result {
                 Ok(()) => return Ok(noted.finish(stored, self.traffic_since(before))),
                 Err(error) => attempts.again(self, error, &mut noted)?,
@@ -62,7 +62,7 @@ impl Client {
         &mut self,
         plan: &Plan<'_>,
         store: &Arc<LocalStore>,
-        attempts: &Attempts,
+        attempts: &mut Attempts,
         noted: &mut Noted<'_>,
         stored: &mut Stored,
     ) -> Result<()> {
@@ -89,6 +89,7 @@ impl Client {
             return self.receive(plan, store, order, attempts, noted, &Mutex::new(stored));
         }
         let wanted = self.find(plan, store, rules, attempts, noted)?;
+        attempts.got_to(wanted.bytes_there);
         let expected = Expected::files(&wanted.files, plan.options);
         let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
         let mut order = |selecting| Order {

@@ -34,6 +34,8 @@ pub(super) struct Wanted {
     pub(super) rules: HashMap<u128, OnConflict>,
     /// What may be gone on with.
     pub(super) checked: Checked,
+    /// Bytes that are at the destination already, in whole files and in what was kept of others.
+    pub(super) bytes_there: u64,
     conflicts: Vec<Failure>,
     /// Files whose fate the monitor decides, and what is in their way.
     open: Vec<(Found, Entry)>,
@@ -103,6 +105,7 @@ impl Wanted {
                 }
             };
             if seen {
+                self.bytes_there += partial.received;
                 let partial = self.checked.finish(checking);
                 file.known = Some(Known { size: partial.size, modified: partial.modified, marks: partial.marks });
             }
@@ -213,7 +216,10 @@ impl FindHandler<'_, '_> {
 
     fn settle(&mut self, fate: Fate, name: String, entry: Entry, existing: &Entry) {
         match fate {
-            Fate::Present => return self.noted.present(&name, entry.size),
+            Fate::Present => {
+                self.wanted.bytes_there += entry.size;
+                return self.noted.present(&name, entry.size);
+            }
             Fate::Skip(failure) => return self.noted.failed(failure.at(self.plan.destination.join(&name).display())),
             Fate::Conflict => return self.conflict(existing),
             Fate::Send(Some(rule)) => drop(self.wanted.rules.insert(ItemRules::key(&name), rule)),

@@ -15,8 +15,6 @@ use std::path::Path;
 pub(super) struct Noted<'a> {
     pub(super) report: TransferReport,
     pub(super) monitor: &'a mut dyn Monitor,
-    /// Bytes moved in this attempt: one that moves something was not in vain.
-    pub(super) moved: u64,
     stopped: Option<Error>,
     /// Digests of the paths of files that were moved in whatever attempt.
     finished: HashSet<u128>,
@@ -32,7 +30,6 @@ impl<'a> Noted<'a> {
         Self {
             report: TransferReport::default(),
             monitor,
-            moved: 0,
             stopped: None,
             finished: HashSet::new(),
             told: HashSet::new(),
@@ -96,7 +93,6 @@ impl<'a> Noted<'a> {
     }
 
     pub(super) fn moved(&mut self, bytes: u64) {
-        self.moved += bytes;
         self.monitor.report(Event::Transferred { bytes });
     }
 

@@ -312,7 +312,7 @@ impl Session {
                     worked = true;
                 }
                 Step::Surveyed(checked) => {
-                    self.checked = checked;
+                    self.checked.add_all(checked);
                     self.end(now, id, Ok(Done::default()));
                     return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
                 }

@@ -38,6 +38,11 @@ impl Checked {
         Some((ResumeAt { offset, version: partial.version }, digester.clone()))
     }
 
+    /// Adds others, which replace those of the same files.
+    pub fn add_all(&mut self, others: Self) {
+        self.partials.extend(others.partials);
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -320,3 +320,41 @@ fn attempts_that_get_nowhere_end_however_much_they_send() {
         assert_eq!(connections, 6, "{way:?}");
     }
 }
+
+#[test]
+fn a_file_that_goes_beside_another_goes_on_too_and_arrives_once() {
+    for way in WAYS {
+        let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+        let (source, destination) = (way.source(&fixture, local.path()), way.destination(&fixture, local.path()));
+        let options = TransferOptions { on_conflict: OnConflict::Rename, ..tirelessly() };
+        for name in ["tree/a", "tree/b", "tree/c"] {
+            write(source, name, noise(5 * MIB));
+            write(destination, name, "old");
+        }
+        write(destination, "tree/b (1)", "old as well");
+        let line = CuttingLine::new(fixture.address, [3, 4, 2, 6].map(|mib| way.cut(mib * MIB as u64)).to_vec());
+        let mut client = patiently(&fixture, line.address.port());
+        let report = way.run(&mut client, local.path(), "tree", &options).unwrap();
+        assert_eq!((report.files, report.retries), (3, 4), "{way:?} {report:?}");
+        let names = ["tree", "tree/a", "tree/a (1)", "tree/b", "tree/b (1)", "tree/b (2)", "tree/c", "tree/c (1)"];
+        assert_eq!(visible(destination), names, "{way:?}");
+        let report = way.run(&mut client, local.path(), "tree", &options).unwrap();
+        assert_eq!((report.files, report.present), (0, 3), "{way:?} {report:?}");
+        drop(client);
+        let (up, down, _) = line.end();
+        assert!(up.max(down) < 16 * MIB as u64 + 4 * 2 * MIB as u64, "{way:?} {up} {down}");
+        // One file alone, in another call.
+        write(source, "file", noise(6 * MIB));
+        write(destination, "file", "old");
+        let once = TransferOptions { retry: Retry::NEVER, ..options.clone() };
+        let line = CuttingLine::new(fixture.address, vec![way.cut(4 * MIB as u64)]);
+        let mut client = patiently(&fixture, line.address.port());
+        assert!(way.run(&mut client, local.path(), "file", &once).is_err());
+        let report = way.run(&mut client, local.path(), "file", &once).unwrap();
+        assert!(report.files == 1 && report.resumed_bytes > 2 * MIB as u64, "{way:?} {report:?}");
+        assert_eq!(way.run(&mut client, local.path(), "file", &once).unwrap().present, 1, "{way:?}");
+        drop(client);
+        line.end();
+        assert!(std::fs::read(destination.join("file (1)")).unwrap() == noise(6 * MIB));
+    }
+}

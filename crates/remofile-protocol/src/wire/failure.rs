@@ -62,7 +62,7 @@ error_codes! {
     /// The name or path is not valid under the rules.
     InvalidName = 6, "invalid-name", "the name is not valid";
     /// The path leads out of the root directory, by a link.
-    OutsideRoot = 7, "outside-root", "it leads out of the served directory";
+    OutsideRoot = 7, "outside-root", "it leads out of the directory that is served or downloaded to";
     /// The operating system denied access.
     PermissionDenied = 8, "permission-denied", "permission denied";
     /// The server or its file system is read-only.

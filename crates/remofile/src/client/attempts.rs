@@ -54,7 +54,11 @@ impl Attempts {
     /// The same error if there shall be none; what ended the wait.
     pub(super) fn again(&mut self, client: &Client, error: Error, noted: &mut Noted<'_>) -> Result<()> {
         if !self.is_worth_it(&error) || self.failed >= self.retry.times {
-            return Err(error);
+            return Err(match error {
+                // It was there: what helps is to try again later.
+                Error::Connect { source, .. } if self.is_again() => Error::ConnectionLost(source),
+                error => error,
+            });
         }
         self.failed += 1;
         self.made += 1;

@@ -93,7 +93,7 @@ impl Client {
         let expected = Expected::files(&wanted.files, plan.options);
         let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
         let mut order = |selecting| Order {
-            request: plan.selected_request(connections),
+            request: plan.selected_request(),
             expected: expected.clone(),
             selecting,
             directories: std::mem::take(&mut directories),

@@ -9,7 +9,7 @@ use crate::store::{LocalStore, Partial, Store};
 use crate::transfer::{Filter, ItemRules, Pattern, is_pattern};
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, Item, Links, Manner, Request, Selected};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, Links, Request, Selected};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -80,8 +80,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The request for files that are chosen one by one: what is to be left out, is.
-    /// Over so many connections, each has its share of the rate.
-    pub(super) fn selected_request(&self, connections: u8) -> Request {
+    pub(super) fn selected_request(&self) -> Request {
         let chosen = TransferOptions { rules: Vec::new(), min_size: None, max_size: None, ..self.options.clone() };
         Request::Download {
             sources: Vec::new(),
@@ -89,10 +88,7 @@ impl<'a> Plan<'a> {
             total: false,
             credit: CREDIT_WINDOW_BYTES,
             selection: chosen.selection(false, true),
-            manner: chosen.manner().map(|manner| Manner {
-                bytes_per_second: manner.bytes_per_second.map(|rate| (rate / u64::from(connections)).max(1)),
-                ..manner
-            }),
+            manner: chosen.manner(),
         }
     }
 

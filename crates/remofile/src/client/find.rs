@@ -3,7 +3,7 @@
 use super::attempts::Attempts;
 use super::call::{Handler, Outgoing};
 use super::download_plan::Plan;
-use super::fate::{Fate, Rules};
+use super::fate::{Fate, Rules, is_same};
 use super::listing::decode;
 use super::noted::Noted;
 use super::selecting::Selecting;
@@ -13,7 +13,7 @@ use crate::carrier::Produced;
 use crate::error::{Error, Result};
 use crate::monitor::Event;
 use crate::store::{LocalStore, Partial, Store};
-use crate::transfer::{Checked, ItemRules};
+use crate::transfer::{Checked, ItemRules, numbered_path};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Entry, Failure, Found, Holder, Kind, Known, Listed, OnConflict, Selected};
 use std::collections::{HashMap, HashSet};
@@ -32,6 +32,8 @@ pub(super) struct Wanted {
     pub(super) directories: Vec<(String, Option<u32>)>,
     /// What becomes of single files in the way, by their keys.
     pub(super) rules: HashMap<u128, OnConflict>,
+    /// Where files go that go beside others.
+    beside: HashMap<String, RemotePath>,
     /// What may be gone on with.
     pub(super) checked: Checked,
     /// Bytes that are at the destination already, in whole files and in what was kept of others.
@@ -93,7 +95,7 @@ impl Wanted {
         let mut partials: HashMap<RemotePath, Partial> =
             partials.into_iter().map(|partial| (partial.path.clone(), partial)).collect();
         for (file, _) in &mut self.files {
-            let path = RemotePath::root().join(&file.name).ok();
+            let path = self.beside.remove(&file.name).or_else(|| RemotePath::root().join(&file.name).ok());
             let Some(partial) = path.and_then(|path| partials.remove(&path)) else { continue };
             let Ok(mut checking) = self.checked.begin(store, &partial) else { continue };
             let seen = loop {
@@ -222,8 +224,32 @@ impl FindHandler<'_, '_> {
             }
             Fate::Skip(failure) => return self.noted.failed(failure.at(self.plan.destination.join(&name).display())),
             Fate::Conflict => return self.conflict(existing),
-            Fate::Send(Some(rule)) => drop(self.wanted.rules.insert(ItemRules::key(&name), rule)),
-            Fate::Send(None) => {}
+            Fate::Send(rule) => {
+                if let Some(rule) = rule {
+                    self.wanted.rules.insert(ItemRules::key(&name), rule);
+                }
+                if rule.unwrap_or(self.rules.on_conflict) == OnConflict::Rename {
+                    return self.beside(name, entry);
+                }
+            }
+        }
+        self.want(name, entry);
+    }
+
+    /// A file that goes beside another: an earlier attempt may have put it, or begun to put it, there.
+    fn beside(&mut self, name: String, entry: Entry) {
+        for candidate in (1..).map_while(|number| numbered_path(&name, number)) {
+            let Ok(path) = RemotePath::root().join(&candidate) else { break };
+            match self.store.stat(&path) {
+                Ok(existing) if self.rules.resume && is_same(&entry, &existing) => {
+                    return self.settle(Fate::Present, candidate, entry, &existing);
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    self.wanted.beside.insert(name.clone(), path);
+                    break;
+                }
+            }
         }
         self.want(name, entry);
     }

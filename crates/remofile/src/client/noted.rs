@@ -43,6 +43,7 @@ impl<'a> Noted<'a> {
         self.report.failures.clear();
         self.report.skipped.clear();
         self.report.present = 0;
+        self.report.resumed_bytes = 0;
         self.before = (0, 0);
     }
 

@@ -217,7 +217,7 @@ pub struct TransferOptions {
     /// At most so many bytes a second.
     pub bytes_per_second: Option<NonZeroU64>,
     /// Over how many connections files are moved at once; 0 counts as 1. With
-    /// [`TransferOptions::preserve_mode`], or a monitor that wants to see chunks, it is one.
+    /// [`TransferOptions::preserve_mode`], a rate, or a monitor that wants to see chunks, it is one.
     pub transfers: u8,
     /// At most so many bytes of a file in one message.
     pub chunk_size: Option<ChunkSize>,
@@ -257,13 +257,13 @@ impl Default for TransferOptions {
 impl TransferOptions {
     /// Over how many connections, for a monitor that wants to see chunks or not.
     pub(super) fn connections(&self, shows_chunks: bool) -> u8 {
-        if self.preserve_mode || shows_chunks { 1 } else { self.transfers.max(1) }
+        let is_one = self.preserve_mode || shows_chunks || self.bytes_per_second.is_some();
+        if is_one { 1 } else { self.transfers.max(1) }
     }
 
-    /// A connection's share of the rate.
-    pub(super) fn pace(&self, connections: u8) -> Pace {
-        let share = |rate: NonZeroU64| NonZeroU64::new(rate.get() / u64::from(connections)).unwrap_or(NonZeroU64::MIN);
-        self.bytes_per_second.map_or_else(Pace::unlimited, |rate| Pace::new(share(rate)))
+    /// At what rate.
+    pub(super) fn pace(&self) -> Pace {
+        self.bytes_per_second.map_or_else(Pace::unlimited, Pace::new)
     }
 
     /// What a server is told of which files to send; `None` for what it would do anyway.

@@ -1,12 +1,12 @@
 //! What an upload finds at its destination.
 
 use super::call::Deadline;
-use super::fate::{Fate, Rules};
+use super::fate::{Fate, Rules, is_same};
 use super::listing::ListHandler;
 use super::noted::Noted;
 use super::{Client, TransferOptions};
 use crate::error::{Error, Result};
-use crate::transfer::{Feed, FoundItem, ItemRules, Judge, Next, Verdict, known};
+use crate::transfer::{Feed, FoundItem, ItemRules, Judge, Next, Verdict, known, numbered_path};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Entry, Failure, Kind, Known, Listed, OnConflict, Request, Timestamp};
 use std::collections::HashMap;
@@ -167,9 +167,28 @@ impl Judge for UploadJudge {
         match rules.fate(&found.entry, &existing) {
             Fate::Present => Verdict::Present,
             Fate::Skip(failure) => Verdict::Skip(failure),
+            Fate::Send(_) if rules.on_conflict == OnConflict::Rename => self.beside(found, decided),
             // It came in between: the server refuses it.
             Fate::Send(_) | Fate::Conflict => Verdict::Send { rule: decided, known },
         }
+    }
+}
+
+impl UploadJudge {
+    /// A file that goes beside another: an earlier attempt may have put it, or begun to put it, there.
+    fn beside(&self, found: &FoundItem, rule: Option<OnConflict>) -> Verdict {
+        let candidates = (1..).map_while(|number| numbered_path(&found.path, number));
+        for candidate in candidates {
+            match self.present.existing(&candidate) {
+                Some(existing) if self.rules.resume && is_same(&found.entry, &existing) => return Verdict::Present,
+                Some(_) => {}
+                None => {
+                    let known = self.present.partials.get(&ItemRules::key(&candidate));
+                    return Verdict::Send { rule, known: known.filter(|_| self.rules.resume).cloned() };
+                }
+            }
+        }
+        Verdict::Send { rule, known: None }
     }
 }
 

@@ -48,6 +48,7 @@ impl Client {
         let (mut noted, before) = (Noted::new(monitor, true), self.traffic);
         loop {
             noted.begin_attempt();
+            plan.reserved().for_each(|failure| noted.failed(failure));
             match self.upload_once(&plan, &mut attempts, &mut noted) {
                 Ok(done) => return Ok(noted.finish(moved(&done), self.traffic_since(before))),
                 Err(error) => attempts.again(self, error, &mut noted)?,
@@ -89,7 +90,7 @@ impl Client {
         noted: &mut Noted<'_>,
     ) -> Result<Arc<Present>> {
         let patience = attempts.patience();
-        let mut present = self.survey(plan.destination, &plan.names, (&attempts.deadline, patience), noted)?;
+        let mut present = self.survey(plan.destination, &plan.places(), (&attempts.deadline, patience), noted)?;
         attempts.got_to(present.bytes);
         let check = || self.options.interrupt.check(&attempts.deadline);
         present.refuse_conflicts(plan.feed()?, rules, noted, check)?;
@@ -112,12 +113,12 @@ impl Client {
         };
         let connections = plan.options.connections(noted.monitor.chunk_size().is_some());
         if connections == 1 {
-            let part = Part { feed, names, group: None, connections };
+            let part = Part { feed, names, group: None };
             return self.send_part(plan, part, attempts, noted);
         }
         let (shares, stop) = SharedFeed::share(feed, connections.into());
         let group = Some(random());
-        let parts = shares.into_iter().map(|feed| Part { feed, names: None, group, connections }).collect();
+        let parts = shares.into_iter().map(|feed| Part { feed, names: None, group }).collect();
         let work = |client: &mut Self, part, noted: &mut Noted<'_>| client.send_part(plan, part, attempts, noted);
         let done = together(self, noted, parts, work, || stop.stop())?;
         let sum = |sum: Done, done: Done| Done {
@@ -136,15 +137,16 @@ impl Client {
         attempts: &Attempts,
         noted: &mut Noted<'_>,
     ) -> Result<Done> {
-        let Part { feed, names, group, connections } = part;
+        let Part { feed, names, group } = part;
         let (deadline, options) = (&attempts.deadline, plan.options);
         let packing = options.packing(self.session(deadline)?.hello().file_size_limit);
         let mut handler = UploadHandler {
             destination: plan.destination,
             packer: Packer::new(feed, packing).map_err(Error::Local)?,
-            pace: options.pace(connections),
+            pace: options.pace(),
             ready_at: None,
             held: names.is_some().then(Held::default),
+            blind: 0,
             // What is taken from a shared feed must not be refused.
             awaits_grant: group.is_some(),
             finished: false,
@@ -183,7 +185,6 @@ struct Part<F> {
     feed: F,
     names: Option<Vec<String>>,
     group: Option<u64>,
-    connections: u8,
 }
 
 /// A number that nobody else has.
@@ -192,6 +193,9 @@ fn random() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
+/// Content that is sent before the server has taken the upload on: it may be in vain.
+const BLIND_BYTES: u64 = 128 * 1024;
+
 struct UploadHandler<'a, 'b> {
     destination: &'a RemotePath,
     packer: Packer,
@@ -199,6 +203,8 @@ struct UploadHandler<'a, 'b> {
     ready_at: Option<Duration>,
     /// What is told only when the server has taken the upload on.
     held: Option<Held>,
+    /// Content that was sent meanwhile, in bytes.
+    blind: u64,
     awaits_grant: bool,
     finished: bool,
     noted: &'a mut Noted<'b>,
@@ -230,7 +236,10 @@ impl Handler for UploadHandler<'_, '_> {
         if self.finished || self.awaits_grant || self.ready_at.is_some() {
             return Ok(Produced::Nothing);
         }
-        let limit = self.pace.allowance(call.now);
+        let mut limit = self.pace.allowance(call.now);
+        if self.held.is_some() {
+            limit = limit.min(BLIND_BYTES.saturating_sub(self.blind));
+        }
         let mut notes = UploadNotes { noted: self.noted, held: self.held.as_mut() };
         let (packer, mut sent) = (&mut self.packer, 0);
         let packed = call.send(|message, credit| match packer.pack(message, credit, limit, &mut notes) {
@@ -243,6 +252,7 @@ impl Handler for UploadHandler<'_, '_> {
         match packed {
             Ok(()) => {
                 self.pace.spend(call.now, sent as u64);
+                self.blind += sent as u64;
                 Ok(Produced::Message)
             }
             Err(Packed::Stopped) => Err(self.noted.stopped()),

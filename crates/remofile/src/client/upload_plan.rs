@@ -3,11 +3,16 @@
 use super::survey::NAMES_BYTES;
 use super::{LocalSource, TransferOptions};
 use crate::error::{Error, Result};
-use crate::transfer::{Feed, FeedOptions, Filter, Local, LocalOrigin, expand_local};
+use crate::store::{STAGING_NAME, exists};
+use crate::transfer::{Feed, FeedOptions, Filter, Local, LocalOrigin, expand_local, numbered_path};
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure};
+use remofile_protocol::wire::{ErrorCode, Failure, OnConflict};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+
+/// So many names beside a name are looked at, for so many sources at most.
+const RENAMED_TIMES: u32 = 16;
+const RENAMED_NAMES: usize = 256;
 
 /// What goes where, found out before anything is sent.
 pub(super) struct Plan<'a> {
@@ -21,7 +26,7 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// # Errors
-    /// A pattern that is malformed or matches nothing; two sources of one name.
+    /// A pattern that is malformed; two sources of one name.
     pub(super) fn new(
         sources: &[LocalSource],
         destination: &'a RemotePath,
@@ -42,7 +47,7 @@ impl<'a> Plan<'a> {
         for origin in &origins {
             let name = match origin {
                 Ok(origin) => origin.destination_name(),
-                Err(failure) if matches!(failure.code, ErrorCode::NoMatch | ErrorCode::BadPattern) => {
+                Err(failure) if failure.code == ErrorCode::BadPattern => {
                     return Err(Error::Local(failure.clone()));
                 }
                 Err(_) => continue,
@@ -70,6 +75,27 @@ impl<'a> Plan<'a> {
             links: self.options.links,
         };
         Ok(Feed::new(Box::new(Local::new(self.origins.clone())), options))
+    }
+
+    /// Names at the destination that matter: files may also go, or have gone, beside others.
+    pub(super) fn places(&self) -> Vec<String> {
+        let may_rename = self.options.ask || self.options.on_conflict == OnConflict::Rename;
+        let mut places = self.names.clone();
+        if may_rename && self.names.len() <= RENAMED_NAMES {
+            let beside = |name: &String| (1..=RENAMED_TIMES).map_while(|number| numbered_path(name, number)).collect();
+            places.extend(self.names.iter().flat_map(|name| -> Vec<String> { beside(name) }));
+        }
+        places
+    }
+
+    /// What is in the sources, but never sent: what downloads and servers keep there for themselves.
+    pub(super) fn reserved(&self) -> impl Iterator<Item = Failure> {
+        let reserved = |origin: &LocalOrigin| {
+            let is_there = self.options.recursive && exists(&origin.place().join(STAGING_NAME));
+            let shown = format!("{}/{STAGING_NAME}", origin.shown.trim_end_matches('/'));
+            is_there.then(|| Failure::new(ErrorCode::Skipped).at(shown).because("the name is reserved for Remofile"))
+        };
+        self.origins.iter().flatten().filter_map(reserved)
     }
 
     /// Sources that are directories.

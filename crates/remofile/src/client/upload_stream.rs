@@ -34,7 +34,7 @@ impl Client {
         let mut handler = StreamUpload {
             destination: &directory,
             source,
-            pace: options.pace(1),
+            pace: options.pace(),
             ready_at: None,
             noted: Noted::new(monitor, true),
         };

@@ -11,7 +11,7 @@
 mod local;
 mod locate;
 
-pub use local::{LocalStore, StoreOptions};
+pub use local::{LocalStore, STAGING_NAME, StoreOptions};
 pub use locate::{Located, exists, locate, places};
 
 use remofile_protocol::path::{FileName, RemotePath};

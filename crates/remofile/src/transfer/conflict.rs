@@ -133,6 +133,14 @@ fn free_name(store: &dyn Store, path: RemotePath) -> StoreResult<Resolved> {
     Err(ErrorCode::AlreadyExists.into())
 }
 
+/// The path that [`OnConflict::Rename`] tries as its so-manieth: `a/name (1).txt` for `a/name.txt` and 1.
+#[must_use]
+pub fn numbered_path(path: &str, number: u32) -> Option<String> {
+    let (directory, name) = path.rsplit_once('/').map_or(("", path), |(directory, name)| (directory, name));
+    let name = numbered(&FileName::parse(name, NameRule::Posix).ok()?, number).ok()?;
+    Some(if directory.is_empty() { name.to_string() } else { format!("{directory}/{name}") })
+}
+
 /// `name (1).txt` for `name.txt`; a leading dot begins no extension.
 fn numbered(name: &FileName, number: u32) -> StoreResult<FileName> {
     let text = name.as_str();
@@ -152,8 +160,8 @@ mod tests {
         for (name, expected) in
             [("a.txt", "a (2).txt"), ("a", "a (2)"), (".hidden", ".hidden (2)"), ("a.tar.gz", "a.tar (2).gz")]
         {
-            let name = FileName::parse(name, NameRule::Posix).unwrap();
-            assert_eq!(numbered(&name, 2).unwrap().as_str(), expected);
+            assert_eq!(numbered_path(name, 2).unwrap(), expected);
+            assert_eq!(numbered_path(&format!("d.d/e/{name}"), 2).unwrap(), format!("d.d/e/{expected}"));
         }
     }
 }

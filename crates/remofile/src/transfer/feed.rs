@@ -237,14 +237,15 @@ impl Feed {
             entry.kind = Kind::Link;
         }
         if !origin.name.is_empty() && !self.names.insert(u128::from_be_bytes(digest(origin.name.as_bytes()))) {
-            let what = format!("another source has the name {:?}", origin.name);
+            let what = format!("another source has the name {:?}: fetch them one after the other", origin.name);
             return Err(Failure::new(ErrorCode::AlreadyExists).because(what));
         }
         let own = origin.name.rsplit('/').next().unwrap_or_default();
         let filter = &self.options.filter;
         match entry.kind {
-            Kind::File if !filter.admits_file(own, entry.size) => return Ok(None),
-            Kind::Directory if !own.is_empty() && !filter.admits_directory(own) => return Ok(None),
+            // Who names it has to know.
+            Kind::File if !filter.admits_file(own, entry.size) => return Err(left_out()),
+            Kind::Directory if !own.is_empty() && !filter.admits_directory(own) => return Err(left_out()),
             Kind::File => {}
             Kind::Directory if !self.options.recursive => {
                 return Err(Failure::new(ErrorCode::NotAFile).because("it is a directory: send it with '-r'"));
@@ -354,6 +355,10 @@ impl Feeding for Feed {
     fn origins(&mut self) -> Option<&mut dyn Origins> {
         Some(&mut *self.origins)
     }
+}
+
+fn left_out() -> Failure {
+    Failure::new(ErrorCode::Skipped).because("a rule, or its size, leaves it out")
 }
 
 fn special() -> Failure {

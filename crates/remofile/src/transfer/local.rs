@@ -96,7 +96,10 @@ impl LocalOrigin {
             match matches.next() {
                 Found::End => return Ok(()),
                 Found::Working => {}
-                Found::Failed(failure) => found.push(Err(failure)),
+                Found::Failed(failure) => {
+                    let below = failure.path.as_deref().unwrap_or_default().trim_start_matches('/').to_owned();
+                    found.push(Err(failure.at(format!("{literal}{below}"))));
+                }
                 Found::Entry(entry) => {
                     let below = entry.path.as_relative();
                     let shown = format!("{literal}{below}");

@@ -31,6 +31,7 @@ mod unpacker;
 
 pub use chunks::Chunker;
 pub use compress::{CompressLevel, Compressor, Decompressor};
+pub use conflict::numbered_path;
 pub use feed::{Census, Feed, FeedItem, FeedOptions, Feeding, FoundItem, Judge, Next, Verdict};
 pub use filter::Filter;
 pub use local::{Local, LocalOrigin, expand_local};

@@ -258,12 +258,12 @@ impl Unpacker {
             return Err(ErrorCode::FileTooLarge.into());
         }
         let path = self.locate(&file.path)?;
-        let resumed = match file.offset {
-            0 => None,
-            offset => Some(self.checked.resume(&path, offset).ok_or(ErrorCode::PartialChanged)?),
-        };
         let rule = self.options.rules.rule(&file.path, file.rule).unwrap_or(self.options.on_conflict);
         let resolved = conflict::resolve(&*self.store, path, file.modified, rule)?;
+        let resumed = match file.offset {
+            0 => None,
+            offset => Some(self.checked.resume(&resolved.path, offset).ok_or(ErrorCode::PartialChanged)?),
+        };
         if resolved.replace {
             self.names.refuse_other_case(&*self.store, &resolved.path)?;
         }

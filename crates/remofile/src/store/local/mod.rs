@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 /// The staging directory in the root: never listed, never reached by a path.
-const STAGING_NAME: &str = ".remofile";
+pub const STAGING_NAME: &str = ".remofile";
 
 /// How a local store makes its files.
 #[derive(Debug, Clone, Default)]

@@ -214,3 +214,16 @@ fn links_that_lead_out_are_neither_followed_nor_copied_but_named() {
         assert_eq!(files_below(pair.root.path()), ["tree/a"], "{links}");
     }
 }
+
+#[test]
+fn a_directory_is_not_sent_into_itself() {
+    let pair = Pair::new();
+    plant(pair.root.path(), &["tree/a", "tree/sub/b"]);
+    let tree = pair.remote("tree");
+    let said = pair.run(&format!("upload -r {} /tree/sub", tree.display()));
+    assert_eq!(said.status, Some(1), "{said:?}");
+    assert!(said.stderr.contains("inside it"), "{said:?}");
+    let said = pair.run(&format!("download -r /tree {}", tree.join("sub").display()));
+    assert_eq!(said.status, Some(1), "{said:?}");
+    assert_eq!(files_below(pair.root.path()), ["tree/a", "tree/sub/b"]);
+}

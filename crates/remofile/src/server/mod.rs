@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, Store, StoreOptions, places};
 use expiry::Expiry;
 use lobby::Lobby;
-use remofile_protocol::handshake::{MAX_PLACES, ServerCredentials};
+use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials};
 use remofile_protocol::key::PrivateKey;
 use remofile_protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
 use remofile_protocol::path::NameRule;
@@ -119,6 +119,8 @@ pub struct Bound {
     store: Arc<LocalStore>,
     stop: Arc<Stop>,
     options: ServerOptions,
+    /// Found out early: a server that is confined later may not look any more.
+    places: Vec<Place>,
 }
 
 impl Server {
@@ -182,7 +184,8 @@ impl Server {
         }
         state.run = Run::Running(Arc::clone(&stop));
         drop(state);
-        Ok(Bound { server: self.clone(), listeners, addresses, store, stop, options })
+        let places = places(&self.inner.root).into_iter().take(MAX_PLACES).collect();
+        Ok(Bound { server: self.clone(), listeners, addresses, store, stop, options, places })
     }
 
     /// Listens and serves until [`Server::terminate`].
@@ -239,7 +242,7 @@ impl Bound {
             leases: leases::Leases::default(),
             options: self.options.clone(),
             agent: crate::agent(),
-            places: places(&self.server.inner.root).into_iter().take(MAX_PLACES).collect(),
+            places: std::mem::take(&mut self.places),
             started: Instant::now(),
             stopping: AtomicBool::new(false),
         });

@@ -432,7 +432,9 @@ fn a_rule_decides_what_becomes_of_a_file_in_the_way() {
 
         let report = run(OnConflict::Rename);
         assert_eq!((report.files, report.skipped.len(), report.failures.len()), (1, 0, 0));
-        run(OnConflict::Rename);
+        assert_eq!(run(OnConflict::Rename).present, 1, "it is there already, beside the other");
+        let again = TransferOptions { on_conflict: OnConflict::Rename, resume: false, ..TransferOptions::default() };
+        upload(&fixture, std::slice::from_ref(&file), &again);
         assert_eq!(names(&fixture, "/", true), ["/file (1).txt", "/file (2).txt", "/file.txt"]);
         assert_eq!(std::fs::read(fixture.path("file (2).txt")).unwrap(), new);
 

@@ -37,7 +37,8 @@ pub(crate) fn error(failed: &Failed) -> String {
 
 /// An error of one file, while the others go on.
 pub(crate) fn file_error(failure: &Failure) -> String {
-    error_object(failure.code.name(), failure.path.as_deref(), &failure.to_string(), Exit::SomeFailed).to_string()
+    let exit = Exit::of_failures(std::slice::from_ref(failure));
+    error_object(failure.code.name(), failure.path.as_deref(), &failure.to_string(), exit).to_string()
 }
 
 fn error_object(kind: &str, path: Option<&str>, message: &str, exit: Exit) -> Value {

@@ -15,6 +15,7 @@
 //!
 //! `docs/protocol.md` in the repository is the normative description of what this crate implements.
 
+pub mod block;
 pub mod digest;
 pub mod handshake;
 pub mod key;

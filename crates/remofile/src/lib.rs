@@ -10,6 +10,7 @@
 
 pub mod carrier;
 pub mod client;
+pub mod delta;
 pub mod error;
 pub mod monitor;
 pub mod server;

@@ -1,0 +1,273 @@
+//! Going over the local file, looking for blocks at every offset.
+
+use super::blocks::Blocks;
+use super::runs::{Run, Runs, Side};
+use super::table::{Filter, Table};
+use super::view::View;
+use crate::error::{Error, Result};
+use crate::store::Extent;
+use remofile_protocol::block::{Signature, Window, strong};
+use std::ops::Range;
+
+/// Where a run breaks off, so many blocks of its continuation may be different (a change in place) before
+/// it is looked for at every offset, which takes ten times as long as a look at a block.
+const MOST_LEAP: u64 = 4;
+/// Smaller blocks are few, and what is leapt over now is not looked for with smaller ones later.
+const LEAST_LEAP_BYTES: u64 = 4096;
+
+/// What it costs to find out that a window passes the filter by chance, in bytes gone over.
+const CHANCE_BYTES: u64 = 64;
+
+/// A level ends with so many runs, whatever else there is (96 MiB).
+const MOST_RUNS: usize = 1 << 22;
+
+/// What a scan looks for.
+pub(super) struct Wanted<'a> {
+    pub(super) blocks: &'a Blocks,
+    /// Of every block, in order.
+    pub(super) signatures: &'a [Signature],
+    pub(super) table: &'a Table,
+    pub(super) seed: u64,
+}
+
+/// What a scan found.
+pub(super) struct Found {
+    /// The parts of the local file that are blocks.
+    pub(super) local: Runs,
+    /// Where each block is in the local file, if it is.
+    pub(super) places: Vec<Option<u64>>,
+    /// How many bytes the strong hash was computed of.
+    pub(super) hashed: u64,
+}
+
+/// Goes over parts of the local file.
+pub(super) struct Scan<'a> {
+    wanted: Wanted<'a>,
+    view: View<'a>,
+    /// Zeros are none of the blocks, so holes hold none.
+    skips_holes: bool,
+    budget: Budget,
+    found: Found,
+}
+
+impl<'a> Scan<'a> {
+    /// Prepares to go over so many bytes of the file.
+    pub(super) fn new(wanted: Wanted<'a>, view: View<'a>, bytes: u64) -> Self {
+        let places = vec![None; wanted.blocks.count()];
+        let skips_holes = !wanted.table.has_weak(Window::of(&[]).weak());
+        let found = Found { local: Runs::new(Side::Local), places, hashed: 0 };
+        let budget = Budget { allowed: bytes / 4, spent: 0 };
+        Self { wanted, view, skips_holes, budget, found }
+    }
+
+    /// The bytes that a view must be able to hold for a scan.
+    pub(super) fn needed_bytes(block_bytes: u32) -> usize {
+        block_bytes as usize * (MOST_LEAP as usize + 1)
+    }
+
+    /// Goes over a part. `before` and `behind` are where the remote file would go on if the part were new
+    /// bytes in it, and where it would come to its end.
+    pub(super) fn part(&mut self, part: Range<u64>, before: Option<u64>, behind: Option<u64>) -> Result<()> {
+        let mut at = part.start;
+        let mut expected = before.and_then(|offset| self.wanted.blocks.starting_at(offset));
+        while self.found.local.len() < MOST_RUNS {
+            while let Some(block) = expected {
+                (at, expected) = self.follow(at, block, part.end)?;
+            }
+            (at, expected) = self.search(at, part.end)?;
+            if expected.is_none() && part.end - at < self.block_bytes() {
+                break;
+            }
+        }
+        self.end(at..part.end, behind)
+    }
+
+    pub(super) fn finish(self) -> Found {
+        self.found
+    }
+
+    fn block_bytes(&self) -> u64 {
+        self.wanted.blocks.block_bytes().into()
+    }
+
+    /// Looks for this block at this place, or, some blocks on, for one behind it. Where to go on, and what
+    /// to expect there.
+    fn follow(&mut self, at: u64, block: u32, end: u64) -> Result<(u64, Option<u32>)> {
+        let remote = self.wanted.blocks.place(block).start;
+        let leaps = if self.block_bytes() < LEAST_LEAP_BYTES { 0 } else { MOST_LEAP };
+        for leap in 0..=leaps {
+            let ahead = leap * self.block_bytes();
+            let Some(block) = self.wanted.blocks.starting_at(remote + ahead) else { break };
+            if self.is_at(at, ahead, block, end)? {
+                self.leap_over(at..at + ahead);
+                return Ok(self.take(at + ahead, block));
+            }
+        }
+        Ok((at, None))
+    }
+
+    /// Looks for any block in the places of those that are leapt over, as whole blocks are often copied.
+    fn leap_over(&mut self, over: Range<u64>) {
+        for at in over.step_by(self.wanted.blocks.block_bytes() as usize) {
+            let window = Window::of(self.view.bytes(at..at + self.block_bytes()));
+            match self.confirm(at, window) {
+                Ok(block) => {
+                    self.take(at, block);
+                }
+                Err(cost) => {
+                    self.budget.spend(cost);
+                }
+            }
+        }
+    }
+
+    /// Looks for any block from here on. Where to go on, and what to expect there: nothing, if there is
+    /// less than a block left.
+    fn search(&mut self, mut at: u64, end: u64) -> Result<(u64, Option<u32>)> {
+        let block_bytes = self.block_bytes();
+        let mut rolled = None;
+        while end - at >= block_bytes {
+            let has_read = self.view.need(at..at + block_bytes, end)?;
+            if has_read && self.skips_holes {
+                let hole = self.hole(at)?.min(end - at);
+                if hole > block_bytes {
+                    (at, rolled) = (at + hole - block_bytes + 1, None);
+                    continue;
+                }
+            }
+            let ahead = self.view.ahead(at, end);
+            let mut window = rolled.take().unwrap_or_else(|| Window::of(&ahead[..block_bytes as usize]));
+            let nexts = &ahead[block_bytes as usize..];
+            let (steps, passes) = roll(&mut window, ahead, nexts, self.wanted.table.filter());
+            at += steps as u64;
+            self.budget.allowed += steps as u64;
+            let is_exhausted = match passes.then(|| self.confirm(at, window)) {
+                Some(Ok(block)) => return Ok(self.take(at, block)),
+                Some(Err(cost)) => self.budget.spend(cost),
+                None => false,
+            };
+            if is_exhausted {
+                let next = end.min((at + 1).next_multiple_of(block_bytes));
+                self.budget.allowed += next - at;
+                at = next;
+            } else {
+                rolled = self.step(&mut window, at, end)?.then_some(window);
+                at += 1;
+            }
+        }
+        Ok((at, None))
+    }
+
+    /// Moves the window a byte on, unless it is at the end.
+    fn step(&mut self, window: &mut Window, at: u64, end: u64) -> Result<bool> {
+        let next = at + self.block_bytes();
+        if next == end {
+            return Ok(false);
+        }
+        self.view.need(at..next + 1, end)?;
+        window.roll(self.view.bytes(at..at + 1)[0], self.view.bytes(next..next + 1)[0]);
+        Ok(true)
+    }
+
+    /// The block that is at this place, if one is; otherwise what it cost to find out.
+    fn confirm(&mut self, at: u64, window: Window) -> std::result::Result<u32, u64> {
+        let weak = window.weak();
+        if !self.wanted.table.has_weak(weak) {
+            return Err(CHANCE_BYTES);
+        }
+        let bytes = self.view.bytes(at..at + self.block_bytes());
+        self.found.hashed += self.block_bytes();
+        let equal = self.wanted.table.equal(Signature { weak, strong: strong(bytes, self.wanted.seed) });
+        nearest(self.wanted.blocks, equal, at).ok_or(self.block_bytes())
+    }
+
+    /// At the end of a part, the short block that the remote file has there.
+    fn end(&mut self, rest: Range<u64>, behind: Option<u64>) -> Result<()> {
+        let Some(block) = behind.and_then(|offset| self.wanted.blocks.short_ending_at(offset)) else { return Ok(()) };
+        let place = self.wanted.blocks.place(block);
+        let length = place.end - place.start;
+        if length <= rest.end - rest.start && self.is_at(rest.end - length, 0, block, rest.end)? {
+            self.take(rest.end - length, block);
+        }
+        Ok(())
+    }
+
+    /// Whether this block is so many bytes ahead of a place, which stays in memory.
+    fn is_at(&mut self, from: u64, ahead: u64, block: u32, end: u64) -> Result<bool> {
+        let place = self.wanted.blocks.place(block);
+        let (at, length) = (from + ahead, place.end - place.start);
+        if at + length > end {
+            return Ok(false);
+        }
+        self.view.need(from..at + length, end)?;
+        self.found.hashed += length;
+        let bytes = self.view.bytes(at..at + length);
+        Ok(strong(bytes, self.wanted.seed) == self.wanted.signatures[block as usize].strong)
+    }
+
+    fn take(&mut self, at: u64, block: u32) -> (u64, Option<u32>) {
+        let place = self.wanted.blocks.place(block);
+        let length = place.end - place.start;
+        self.found.local.push(Run { local: at, remote: place.start, length });
+        self.found.places[block as usize].get_or_insert(at);
+        (at + length, self.wanted.blocks.starting_at(place.end))
+    }
+
+    fn hole(&self, at: u64) -> Result<u64> {
+        match self.view.source().extent_at(at).map_err(Error::Local)? {
+            Extent::Hole(length) => Ok(length),
+            Extent::Data(_) => Ok(0),
+        }
+    }
+}
+
+/// Rolls a window over the bytes that leave and come next, until it passes the filter or has come to the end
+/// of the latter. How far it went, and whether it passes. Out of line, to have all registers for itself.
+#[inline(never)]
+fn roll(window: &mut Window, firsts: &[u8], nexts: &[u8], filter: &Filter) -> (usize, bool) {
+    // Eight bytes at once: to count them one by one would take a tenth of the time.
+    let (eights, rest) = nexts.as_chunks::<8>();
+    let mut current = *window;
+    for (at, (first, next)) in firsts.as_chunks::<8>().0.iter().zip(eights).enumerate() {
+        for step in 0..8 {
+            if filter.may_hold(current.weighted(), current.sum()) {
+                *window = current;
+                return (at * 8 + step, true);
+            }
+            current.roll(first[step], next[step]);
+        }
+    }
+    *window = current;
+    let done = nexts.len() - rest.len();
+    for (at, (first, next)) in firsts[done..].iter().zip(rest).enumerate() {
+        if filter.may_hold(window.weighted(), window.sum()) {
+            return (done + at, true);
+        }
+        window.roll(*first, *next);
+    }
+    (nexts.len(), filter.may_hold(window.weighted(), window.sum()))
+}
+
+/// Of blocks that are equal, the one whose place is nearest: files that are versions of each other are
+/// mostly alike in the same places.
+fn nearest(blocks: &Blocks, equal: &[(Signature, u32)], at: u64) -> Option<u32> {
+    let behind = equal.partition_point(|(_, block)| blocks.place(*block).start < at);
+    let candidates = &equal[behind.saturating_sub(1)..equal.len().min(behind + 1)];
+    candidates.iter().map(|(_, block)| *block).min_by_key(|block| blocks.place(*block).start.abs_diff(at))
+}
+
+/// Bounds what is hashed for nothing: every byte that is gone over allows for one. When that is spent, only
+/// the places are looked at that are multiples of the block's size. So the worst that the other side can make
+/// of the signatures costs no more than random ones.
+struct Budget {
+    allowed: u64,
+    spent: u64,
+}
+
+impl Budget {
+    /// Spends some; whether that was all.
+    fn spend(&mut self, bytes: u64) -> bool {
+        self.spent += bytes;
+        self.spent > self.allowed
+    }
+}

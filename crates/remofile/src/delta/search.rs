@@ -1,0 +1,197 @@
+//! The client's side: what the remote file has in common with the local one.
+
+use super::blocks::{Blocks, count_in};
+use super::plan;
+use super::runs::{Piece, Run, Runs, Side};
+use super::scan::{self, Found, Scan};
+use super::table::Table;
+use super::view::View;
+use crate::error::{Error, Result};
+use crate::store::Source;
+use remofile_protocol::block::{SIGNATURE_BYTES, Signature};
+use std::ops::Range;
+
+/// Ranges that are asked for at once: they travel in a header of 64 KiB.
+const MOST_RANGES: usize = 2000;
+
+/// Searches the local file for blocks of the remote one.
+///
+/// As long as something is [`Search::wanted`], the caller has it signed and lets the search
+/// [`Search::look`]; then it takes one of the two recipes.
+#[derive(Debug)]
+pub struct Search {
+    local_bytes: u64,
+    remote_bytes: u64,
+    seed: u64,
+    /// What was found, with each byte of the local and of the remote file once.
+    local: Runs,
+    remote: Runs,
+    level: Option<Level>,
+    hashed: u64,
+}
+
+/// What the server is asked to sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The size of a block.
+    pub block_bytes: u32,
+    /// Ranges of the remote file, each to be cut in blocks from its start; 2000 at most, sorted, not empty.
+    pub ranges: Vec<Range<u64>>,
+}
+
+impl Wanted {
+    /// How many bytes of signatures answer this.
+    #[must_use]
+    pub fn signature_bytes(&self) -> u64 {
+        self.ranges.iter().map(|range| count_in(range, self.block_bytes)).sum::<u64>() * SIGNATURE_BYTES as u64
+    }
+}
+
+#[derive(Debug)]
+struct Level {
+    blocks: Blocks,
+    /// Of as many ranges as were asked for.
+    signatures: Vec<Signature>,
+    ranges_signed: usize,
+}
+
+impl Search {
+    /// Begins a search in a local file of this size for blocks of a remote one. The seed shall be random:
+    /// then nobody can prepare files that are mistaken for each other.
+    #[must_use]
+    pub fn new(local_bytes: u64, remote_bytes: u64, seed: u64) -> Self {
+        let level = plan::first(local_bytes, remote_bytes).map(Level::new);
+        let (local, remote) = (Runs::new(Side::Local), Runs::new(Side::Remote));
+        Self { local_bytes, remote_bytes, seed, local, remote, level, hashed: 0 }
+    }
+
+    /// What signatures are needed next; `None` when the search is over.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Wanted> {
+        self.level.as_ref().map(Level::wanted)
+    }
+
+    /// The seed of the signatures.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Takes the signatures of what was wanted, packed and in order, and searches the local file. `check` is
+    /// called every few MiB, and its error ends the search.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] for more or fewer signatures than were wanted, [`Error::Local`] where the local
+    /// file cannot be read or is shorter than it was, and those of `check`. Nothing more can be done with
+    /// the search then.
+    pub fn look(&mut self, local: &dyn Source, signatures: &[u8], check: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let Some(mut level) = self.level.take() else { return Err(unexpected(signatures, 0)) };
+        if !level.take(signatures)? {
+            self.level = Some(level);
+            return Ok(());
+        }
+        let table = Table::of(&level.blocks, &level.signatures);
+        let found = self.scan(&level, &table, local, check)?;
+        self.keep(&level.blocks, &table, found);
+        let (local_gaps, remote_gaps) = (self.local.gaps(self.local_bytes), self.remote.gaps(self.remote_bytes));
+        let coarse_bytes = level.blocks.block_bytes();
+        self.level = plan::finer(coarse_bytes, self.remote_bytes, &local_gaps, &remote_gaps).map(Level::new);
+        Ok(())
+    }
+
+    /// Makes the local file out of the remote one: pieces in the order of the local file.
+    #[must_use]
+    pub fn local_recipe(self) -> Vec<Piece> {
+        self.local.recipe(self.local_bytes)
+    }
+
+    /// Makes the remote file out of the local one: pieces in the order of the remote file.
+    #[must_use]
+    pub fn remote_recipe(self) -> Vec<Piece> {
+        self.remote.recipe(self.remote_bytes)
+    }
+
+    /// How many bytes the strong hash was computed of.
+    #[cfg(test)]
+    pub(super) fn hashed(&self) -> u64 {
+        self.hashed
+    }
+
+    fn scan(
+        &self,
+        level: &Level,
+        table: &Table,
+        local: &dyn Source,
+        check: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Found> {
+        let wanted = scan::Wanted { blocks: &level.blocks, signatures: &level.signatures, table, seed: self.seed };
+        let gaps = self.local.gaps(self.local_bytes);
+        let view = View::new(local, Scan::needed_bytes(level.blocks.block_bytes()), check);
+        let mut scan = Scan::new(wanted, view, gaps.iter().map(|gap| gap.end - gap.start).sum());
+        for gap in gaps {
+            let is_last = gap.end == self.local_bytes;
+            let behind = if is_last { Some(self.remote_bytes) } else { self.local.other_start_at(gap.end) };
+            let before = self.local.other_end_at(gap.start);
+            scan.part(gap, before, behind)?;
+        }
+        Ok(scan.finish())
+    }
+
+    /// Keeps what a level has found, for both directions.
+    fn keep(&mut self, blocks: &Blocks, table: &Table, found: Found) {
+        let Found { local, mut places, hashed } = found;
+        share(table, &mut places);
+        let mut remote = Runs::new(Side::Remote);
+        for (place, block) in places.iter().zip(0u32..) {
+            if let Some(local) = *place {
+                let Range { start, end } = blocks.place(block);
+                remote.push(Run { local, remote: start, length: end - start });
+            }
+        }
+        self.local.add(local);
+        self.remote.add(remote);
+        self.hashed += hashed;
+    }
+}
+
+impl Level {
+    fn new(blocks: Blocks) -> Self {
+        Self { blocks, signatures: Vec::new(), ranges_signed: 0 }
+    }
+
+    fn wanted(&self) -> Wanted {
+        let ranges = self.blocks.ranges().iter().skip(self.ranges_signed).take(MOST_RANGES).cloned().collect();
+        Wanted { block_bytes: self.blocks.block_bytes(), ranges }
+    }
+
+    /// Takes the signatures of what was wanted; whether these are all of the level.
+    fn take(&mut self, signatures: &[u8]) -> Result<bool> {
+        let wanted = self.wanted();
+        if signatures.len() as u64 != wanted.signature_bytes() {
+            return Err(unexpected(signatures, wanted.signature_bytes()));
+        }
+        let (packed, _) = signatures.as_chunks::<SIGNATURE_BYTES>();
+        self.signatures.extend(packed.iter().map(|packed| Signature::from_bytes(*packed)));
+        self.ranges_signed += wanted.ranges.len();
+        Ok(self.ranges_signed == self.blocks.ranges().len())
+    }
+}
+
+/// Blocks that equal one that was found are found with it. They take turns with those that were, so that
+/// many equal blocks in a row are copied from as many in a row.
+fn share(table: &Table, places: &mut [Option<u64>]) {
+    for group in table.groups() {
+        let found: Vec<_> = group.iter().filter_map(|(_, block)| places[*block as usize]).collect();
+        if found.is_empty() || found.len() == group.len() {
+            continue;
+        }
+        let missing = group.iter().map(|(_, block)| *block as usize).filter(|block| places[*block].is_none());
+        for (block, place) in missing.collect::<Vec<_>>().into_iter().zip(found.into_iter().cycle()) {
+            places[block] = Some(place);
+        }
+    }
+}
+
+fn unexpected(signatures: &[u8], expected: u64) -> Error {
+    Error::Protocol(format!("{} bytes of signatures came instead of {expected}", signatures.len()))
+}

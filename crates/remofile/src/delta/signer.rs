@@ -1,0 +1,98 @@
+//! The server's side: the signatures of blocks.
+
+use crate::store::{Source, StoreResult};
+use remofile_protocol::block::{SIGNATURE_BYTES, Signature};
+use remofile_protocol::digest::{Digest, Digester};
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::ops::Range;
+
+/// Bytes read at once, rounded down to blocks: few calls, and still in a near cache when they are hashed.
+const READ_BYTES: usize = 256 * 1024;
+/// Bytes read in a step, or one block if that is more.
+const STEP_BYTES: u64 = 4 * 1024 * 1024;
+/// The largest block that is signed; its buffer is all the memory that a client can make a server use.
+const MOST_BLOCK_BYTES: u32 = 8 * 1024 * 1024;
+
+/// Signs ranges of a file, some MiB a step.
+pub struct Signer {
+    source: Box<dyn Source>,
+    block_bytes: usize,
+    seed: u64,
+    /// What is left, in reverse.
+    ranges: Vec<Range<u64>>,
+    digester: Option<Digester>,
+    buffer: Vec<u8>,
+}
+
+impl Signer {
+    /// Signs these ranges of a file, each cut in blocks from its start. With `whole` the digest of the file
+    /// is computed on the way.
+    ///
+    /// # Errors
+    /// `bad-request` for blocks of no bytes or of more than 8 MiB, for a range that is empty, that overlaps
+    /// the one before it or ends behind the file, and with `whole` for anything but all of the file.
+    pub fn new(
+        source: Box<dyn Source>,
+        block_bytes: u32,
+        mut ranges: Vec<Range<u64>>,
+        seed: u64,
+        whole: bool,
+    ) -> StoreResult<Self> {
+        check(source.entry().size, block_bytes, &ranges, whole)?;
+        ranges.reverse();
+        let block_bytes = block_bytes as usize;
+        let longest = ranges.iter().map(|range| range.end - range.start).max().unwrap_or(0);
+        let read_bytes = block_bytes.max(READ_BYTES - READ_BYTES % block_bytes);
+        let buffer = vec![0; read_bytes.min(usize::try_from(longest).unwrap_or(usize::MAX))];
+        Ok(Self { source, block_bytes, seed, ranges, digester: whole.then(Digester::new), buffer })
+    }
+
+    /// Signs on, a few MiB a step, and appends packed signatures; whether that was all.
+    ///
+    /// # Errors
+    /// `source-changed` where the file is shorter than it was, `disk-failure`, ...
+    pub fn step(&mut self, out: &mut Vec<u8>) -> StoreResult<bool> {
+        let mut read = 0;
+        while read < STEP_BYTES {
+            let Some(range) = self.ranges.last_mut() else { return Ok(true) };
+            let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+            let count = left.min(self.buffer.len());
+            let bytes = &mut self.buffer[..count];
+            if self.source.read_at(bytes, range.start)? < count {
+                return Err(Failure::new(ErrorCode::SourceChanged));
+            }
+            range.start += count as u64;
+            read += count as u64;
+            if range.start == range.end {
+                self.ranges.pop();
+            }
+            if let Some(digester) = &mut self.digester {
+                digester.update(bytes);
+            }
+            out.reserve(bytes.len().div_ceil(self.block_bytes) * SIGNATURE_BYTES);
+            for block in bytes.chunks(self.block_bytes) {
+                out.extend_from_slice(&Signature::of(block, self.seed).to_bytes());
+            }
+        }
+        Ok(self.ranges.is_empty())
+    }
+
+    /// The digest of the whole file, if it was asked for and everything is signed.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.digester.as_ref().filter(|_| self.ranges.is_empty()).map(Digester::finish)
+    }
+}
+
+fn check(size: u64, block_bytes: u32, ranges: &[Range<u64>], whole: bool) -> StoreResult<()> {
+    let mut end = 0;
+    let are_in_order = ranges.iter().all(|range| {
+        let is_in_order = end <= range.start && range.start < range.end && range.end <= size;
+        end = range.end;
+        is_in_order
+    });
+    let are_whole = ranges.iter().map(|range| range.end - range.start).sum::<u64>() == size;
+    let is_good =
+        (1..=MOST_BLOCK_BYTES).contains(&block_bytes) && are_in_order && (!whole || ranges.len() <= 1 && are_whole);
+    is_good.then_some(()).ok_or_else(|| Failure::new(ErrorCode::BadRequest))
+}

@@ -1,0 +1,85 @@
+//! A part of the local file in memory.
+
+use crate::error::{Error, Result};
+use crate::store::Source;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::ops::Range;
+
+/// Bytes that are read ahead of what is needed, at most.
+const AHEAD_BYTES: usize = 1024 * 1024;
+/// Bytes read between two checks of whether to go on.
+const CHECK_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes of a file that is gone over from its begin to its end.
+pub(super) struct View<'a> {
+    source: &'a dyn Source,
+    check: &'a mut dyn FnMut() -> Result<()>,
+    unchecked: u64,
+    /// Where in the file the buffer begins, and how many of its bytes are read.
+    start: u64,
+    filled: usize,
+    buffer: Vec<u8>,
+}
+
+impl<'a> View<'a> {
+    /// A view of so many bytes of a file, and some more that are read ahead. `check` is called every few
+    /// MiB.
+    pub(super) fn new(source: &'a dyn Source, most_needed: usize, check: &'a mut dyn FnMut() -> Result<()>) -> Self {
+        let most = usize::try_from(source.entry().size).unwrap_or(usize::MAX);
+        let buffer = vec![0; (most_needed + AHEAD_BYTES).min(most)];
+        Self { source, check, unchecked: 0, start: 0, filled: 0, buffer }
+    }
+
+    pub(super) fn source(&self) -> &dyn Source {
+        self.source
+    }
+
+    /// Sees to it that this range is there, and reads ahead, but not beyond `limit`. What is before the
+    /// range is forgotten. Whether something was read.
+    ///
+    /// # Errors
+    /// What the check says; `source-changed` where the file is shorter than it was, ...
+    pub(super) fn need(&mut self, range: Range<u64>, limit: u64) -> Result<bool> {
+        if self.start <= range.start && range.end <= self.start + self.filled as u64 {
+            return Ok(false);
+        }
+        self.forget_before(range.start);
+        let room = (self.buffer.len() - self.filled) as u64;
+        let from = self.start + self.filled as u64;
+        let count = room.min(limit.max(range.end).saturating_sub(from));
+        let space = &mut self.buffer[self.filled..][..count as usize];
+        if (self.source.read_at(space, from).map_err(Error::Local)? as u64) < count || from + count < range.end {
+            return Err(Error::Local(Failure::new(ErrorCode::SourceChanged)));
+        }
+        self.filled += count as usize;
+        self.unchecked += count;
+        if self.unchecked >= CHECK_BYTES {
+            self.unchecked = 0;
+            (self.check)()?;
+        }
+        Ok(true)
+    }
+
+    /// Bytes that are there: see [`View::need`].
+    pub(super) fn bytes(&self, range: Range<u64>) -> &[u8] {
+        let from = (range.start - self.start) as usize;
+        &self.buffer[from..from + (range.end - range.start) as usize]
+    }
+
+    /// All bytes that are there from an offset on, but not beyond `limit`.
+    pub(super) fn ahead(&self, from: u64, limit: u64) -> &[u8] {
+        self.bytes(from..limit.min(self.start + self.filled as u64))
+    }
+
+    fn forget_before(&mut self, offset: u64) {
+        let end = self.start + self.filled as u64;
+        if (self.start..end).contains(&offset) {
+            let from = (offset - self.start) as usize;
+            self.buffer.copy_within(from..self.filled, 0);
+            self.filled -= from;
+        } else {
+            self.filled = 0;
+        }
+        self.start = offset;
+    }
+}

@@ -1,0 +1,78 @@
+//! Whether to search for what is there already, or to send everything.
+
+use super::plan;
+use std::time::Duration;
+
+/// How fast everything is, as far as it was measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Speeds {
+    /// What the line takes, in bytes of content; `None` before it was measured.
+    pub link_bytes_per_second: Option<f64>,
+    /// From a question to its answer.
+    pub round_trip: Duration,
+    /// Signing on the server, reading included.
+    pub sign_bytes_per_second: f64,
+    /// Searching on the client, reading included.
+    pub search_bytes_per_second: f64,
+}
+
+/// The part of a file that is expected to be new.
+const EXPECTED_NEW: f64 = 0.02;
+
+/// Sending everything must be so much faster to be preferred: it also costs others their part of the line.
+const CLEARLY: f64 = 2.0;
+
+/// Whether to search. What one file is longer than the other must be sent in any case and decides nothing;
+/// so a small file beside a large one is searched for only if the line is slow.
+#[must_use]
+pub fn is_worth_it(speeds: &Speeds, local_bytes: u64, remote_bytes: u64) -> bool {
+    let Some(link) = speeds.link_bytes_per_second else { return true };
+    let sent = local_bytes.min(remote_bytes) as f64 / link;
+    let levels = plan::expected_levels(remote_bytes);
+    let signed = remote_bytes as f64 / speeds.sign_bytes_per_second;
+    let searched = local_bytes as f64 / speeds.search_bytes_per_second;
+    let asked = speeds.round_trip.as_secs_f64() * f64::from(levels);
+    signed + searched + asked + sent * EXPECTED_NEW <= sent * CLEARLY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+    const GIB: u64 = 1024 * MIB;
+
+    fn speeds(link_megabits: f64, round_trip_milliseconds: u64) -> Speeds {
+        Speeds {
+            link_bytes_per_second: Some(link_megabits * 1e6 / 8.0),
+            round_trip: Duration::from_millis(round_trip_milliseconds),
+            sign_bytes_per_second: 3e9,
+            search_bytes_per_second: 2e9,
+        }
+    }
+
+    #[test]
+    fn over_an_unknown_line_it_is_worth_it() {
+        let unknown = Speeds { link_bytes_per_second: None, ..speeds(1.0, 1) };
+        assert!(is_worth_it(&unknown, GIB, GIB));
+    }
+
+    #[test]
+    fn the_slower_the_line_the_rather() {
+        assert!(is_worth_it(&speeds(100.0, 50), GIB, GIB));
+        assert!(is_worth_it(&speeds(10_000.0, 1), GIB, GIB));
+        assert!(!is_worth_it(&speeds(40_000.0, 1), GIB, GIB));
+    }
+
+    #[test]
+    fn a_small_file_is_sooner_sent_than_searched_for() {
+        assert!(!is_worth_it(&speeds(100.0, 50), 64 * 1024, 64 * 1024));
+        assert!(is_worth_it(&speeds(100.0, 50), 4 * MIB, 4 * MIB));
+    }
+
+    #[test]
+    fn a_small_part_of_a_large_file_is_not_worth_reading_the_large_one() {
+        assert!(!is_worth_it(&speeds(1000.0, 1), MIB, 100 * GIB));
+        assert!(!is_worth_it(&speeds(1000.0, 1), 100 * GIB, MIB));
+    }
+}

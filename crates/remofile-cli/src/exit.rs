@@ -3,6 +3,7 @@
 use remofile::Error;
 use remofile::protocol::handshake::Refusal;
 use remofile::protocol::wire::{ErrorCode, Failure};
+use remofile::sync::plan::Withheld;
 use std::process::ExitCode;
 
 /// How the process ends.
@@ -20,6 +21,8 @@ pub(crate) enum Exit {
     InUse = 4,
     /// Some files failed, each named on standard error; the others are done.
     SomeFailed = 23,
+    /// More was to be deleted than `--max-delete` allows, and nothing was.
+    TooManyDeletions = 25,
     /// The time was over.
     Timeout = 30,
     /// The user interrupted it.
@@ -28,13 +31,14 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// Every way to end.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Success,
         Self::Failure,
         Self::Usage,
         Self::Refused,
         Self::InUse,
         Self::SomeFailed,
+        Self::TooManyDeletions,
         Self::Timeout,
         Self::Interrupted,
     ];
@@ -83,6 +87,14 @@ impl Exit {
         }
     }
 
+    /// How the process ends when these files failed and these deletions, perhaps, were withheld.
+    pub(crate) fn of_withheld(withheld: Option<Withheld>, failures: &[Failure]) -> Self {
+        match (Self::of_failures(failures), withheld) {
+            (Self::Success, Some(Withheld::TooMany { .. })) => Self::TooManyDeletions,
+            (exit, _) => exit,
+        }
+    }
+
     fn of_failure(failure: &Failure) -> Self {
         match failure.code {
             ErrorCode::Busy => Self::InUse,
@@ -119,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_statuses_are_the_documented_ones() {
-        assert_eq!(Exit::ALL.map(Exit::status), [0, 1, 2, 3, 4, 23, 30, 130]);
+        assert_eq!(Exit::ALL.map(Exit::status), [0, 1, 2, 3, 4, 23, 25, 30, 130]);
         assert_eq!(Exit::from_status(23), Some(Exit::SomeFailed));
         assert_eq!(Exit::from_status(101), None);
     }
@@ -168,6 +180,16 @@ mod tests {
         ] {
             assert_eq!(Exit::of_failures(&failures(codes)).status(), status, "{codes:?}");
         }
+    }
+
+    #[test]
+    fn deletions_that_were_too_many_count_if_nothing_failed() {
+        let too_many = Some(Withheld::TooMany { planned: 3, most: 2 });
+        let failed = [Failure::new(ErrorCode::NotFound)];
+        assert_eq!(Exit::of_withheld(None, &[]).status(), 0);
+        assert_eq!(Exit::of_withheld(too_many, &[]).status(), 25);
+        assert_eq!(Exit::of_withheld(too_many, &failed).status(), 23);
+        assert_eq!(Exit::of_withheld(Some(Withheld::Unreadable { planned: 3 }), &failed).status(), 23);
     }
 
     #[test]

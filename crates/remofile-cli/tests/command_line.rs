@@ -7,12 +7,14 @@ use std::path::Path;
 use std::process::Stdio;
 use support::{directory, mkdir, read, remofile, rmf, run, say, write};
 
-const CLIENT_COMMANDS: [&[&str]; 10] = [
+const CLIENT_COMMANDS: [&[&str]; 12] = [
     &["list", "/"],
     &["file", "a"],
     &["directory", "a", "/"],
     &["upload", "a", "/"],
     &["download", "a", "."],
+    &["sync", "local", "a", "/b"],
+    &["sync", "remote", "/a", "b"],
     &["remove", "/a"],
     &["move", "/a", "/b"],
     &["partials"],
@@ -79,6 +81,11 @@ fn wrong_usage_ends_with_status_2() {
         &["download", "a", "--transfers", "99"],
         &["download", "a", "--relative-directory", "relative"],
         &["partials", "../a"],
+        &["sync", "a", "/b"],
+        &["sync", "local", "a", "../b"],
+        &["sync", "local", "a", "/b", "--modify-window", "soon"],
+        &["sync", "local", "a", "/b", "--max-delete", "1"],
+        &["sync", "remote", "a", "b", "--delete"],
     ] {
         assert!(!run(arguments).fails(2).is_empty(), "{arguments:?}");
     }
@@ -201,6 +208,9 @@ fn the_manual_has_every_command_and_nothing_hidden() {
         "directory",
         "upload",
         "download",
+        "sync",
+        "sync-local",
+        "sync-remote",
         "remove",
         "move",
         "partials",
@@ -218,7 +228,7 @@ fn the_manual_has_every_command_and_nothing_hidden() {
 fn the_manual_can_be_written_into_a_directory() {
     let directory = directory();
     say(remofile().arg("man").arg(directory.path())).ok();
-    for page in ["remofile.1", "remofile-list.1", "remofile-start.1"] {
+    for page in ["remofile.1", "remofile-list.1", "remofile-sync-local.1"] {
         assert!(!read(directory.path().join(page)).is_empty(), "{page}");
     }
     assert!(run(&["man", "/nonexistent/x"]).fails(1).contains("/nonexistent/x"));

@@ -38,6 +38,17 @@ pub const ITEM_CREDIT_BYTES: u64 = 32;
 /// Bytes of a hole that take one byte of credit: zeros are digested as all content is.
 pub const HOLE_BYTES_A_CREDIT: u64 = 64;
 
+/// Copied bytes that take one byte of credit: they are read, digested and written where they are.
+pub const COPY_BYTES_A_CREDIT: u64 = 8;
+
+/// Most content of a copy item, in bytes.
+pub const MAX_COPY_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Smallest and largest block that is signed, in bytes.
+pub const MIN_SIGNED_BLOCK_BYTES: u32 = 256;
+/// Largest block that is signed, in bytes.
+pub const MAX_SIGNED_BLOCK_BYTES: u32 = 8 * 1024 * 1024;
+
 /// Most content of a compressed item, in bytes.
 pub const MAX_BLOCK_BYTES: usize = 256 * 1024;
 

@@ -9,8 +9,8 @@ use remofile_protocol::digest::digest;
 use remofile_protocol::transport::{Cipher, LENGTH_BYTES, Opener, Sealer, TAG_BYTES};
 use remofile_protocol::wire::{
     Body, Done, Element, Entry, ErrorCode, Failure, Found, Header, Holder, Item, Kind, Known, Links, Listed, Manner,
-    Mark, OnConflict, OperationId, PartialEntry, Request, Selected, Selection, Signal, StatusReport, Timestamp,
-    WAIT_FOREVER,
+    Mark, OnConflict, OperationId, Part, PartialEntry, Request, Selected, Selection, Signal, StatusReport, Timestamp,
+    ToSign, WAIT_FOREVER,
 };
 
 const HEADERS: &str = include_str!("../../../testdata/headers.txt");
@@ -74,7 +74,7 @@ fn requests() -> Vec<(&'static str, Header)> {
     let upload = Request::Upload { destination: path(), on_conflict: OnConflict::Replace, names: None, group: None };
     let rename = Request::Move { source: path(), destination: root(), replace: true };
     vec![
-        ("list", request(1, Request::List { path: path(), recursive: true }, 0)),
+        ("list", request(1, Request::List { path: path(), recursive: true, rules: Vec::new(), targets: false }, 0)),
         ("stat", request(2, Request::Stat { path: path() }, 0)),
         ("create file", request(3, Request::CreateFile { path: path(), update: true }, 0)),
         ("make directory", request(4, Request::MakeDirectory { path: path(), update: false, parents: true }, 0)),
@@ -152,6 +152,7 @@ fn transfers() -> Vec<(&'static str, Header)> {
         sources: vec!["/a/*.txt".parse().unwrap()],
         recursive: true,
         selection: Some(selection(false)),
+        digests: false,
     };
     let upload = Request::Upload {
         destination: path(),
@@ -161,8 +162,8 @@ fn transfers() -> Vec<(&'static str, Header)> {
     };
     let known = Some(Known { size: 9 << 20, modified, marks: vec![mark()] });
     let files = vec![
-        Selected { path: path(), name: "n".into(), known, as_link: false },
-        Selected { path: path(), name: "m".into(), known: None, as_link: true },
+        Selected { path: path(), name: "n".into(), known, as_link: false, parts: Vec::new() },
+        Selected { path: path(), name: "m".into(), known: None, as_link: true, parts: Vec::new() },
     ];
     let items = vec![
         Item::Begin {
@@ -191,10 +192,40 @@ fn transfers() -> Vec<(&'static str, Header)> {
     ]
 }
 
+fn syncs() -> Vec<(&'static str, Header)> {
+    let path = || "/a/b".parse().unwrap();
+    let modified = Some(Timestamp::new(-1, 5));
+    let parts = || vec![Part { offset: 0, length: 4096 }, Part { offset: 1 << 33, length: 7 }];
+    let list = Request::List { path: path(), recursive: true, rules: vec!["*.o".into()], targets: true };
+    let find = Request::Find { sources: vec![path()], recursive: false, selection: None, digests: true };
+    let files = vec![
+        ToSign { path: path(), block_bytes: 65_536, seed: u64::MAX, parts: Vec::new() },
+        ToSign { path: path(), block_bytes: 4096, seed: 7, parts: parts() },
+    ];
+    let selected = vec![Selected { path: path(), name: "n".into(), known: None, as_link: false, parts: parts() }];
+    let items = vec![
+        Item::Base { path: "b".into() },
+        Item::Copy { offset: 1 << 33, length: 4096 },
+        Item::Move { from: "a".into(), path: "d/a".into() },
+        Item::Remove { path: "x".into() },
+        Item::Touch { path: "t".into(), modified, mode: Some(0o600) },
+        Item::Touch { path: "t".into(), modified: None, mode: None },
+        Item::Keep { path: "k".into(), to: "/old/k".into() },
+    ];
+    vec![
+        ("list by rules", request(16, list, 0)),
+        ("find digests", request(17, find, 0)),
+        ("hold", request(18, Request::Hold { write: true }, 0)),
+        ("sign", request(19, Request::Sign { files }, 0)),
+        ("select parts", signal(11, Signal::Select { files: selected })),
+        ("data of changes", signal(10, Signal::Data { items })),
+    ]
+}
+
 #[test]
 fn headers_are_as_frozen_and_come_back() {
     let mut found = Vec::new();
-    for (name, header) in requests().into_iter().chain(signals()).chain(transfers()) {
+    for (name, header) in requests().into_iter().chain(signals()).chain(transfers()).chain(syncs()) {
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         assert_eq!(Header::decode(&bytes).unwrap(), header, "{name}");
@@ -219,6 +250,11 @@ fn elements_of_a_listing_are_as_frozen_and_come_back() {
         ("failed", Element::Listed(Listed::Failed(failure()))),
         ("found", Element::Found(Found { name: "b".into(), entry: entry() })),
         ("partial", Element::Partial(partial)),
+        ("link", Element::Link(entry(), "../t".into())),
+        ("digest", Element::Digest { name: "d/f".into(), digest: digest(b"x") }),
+        ("signatures", Element::Signatures(vec![7; 24])),
+        ("signed", Element::Signed { entry: entry(), digest: Some(digest(b"x")) }),
+        ("signed in parts", Element::Signed { entry: entry(), digest: None }),
     ];
     for (name, element) in elements {
         let bytes = minicbor::to_vec(&element).unwrap();

@@ -15,6 +15,7 @@ pub mod error;
 pub mod monitor;
 pub mod server;
 pub mod store;
+pub mod sync;
 pub mod transfer;
 
 pub use client::{
@@ -25,6 +26,7 @@ pub use error::{Error, Result, describe_holder};
 pub use monitor::{Chunk, Conflict, Event, Monitor, Silent};
 pub use remofile_protocol as protocol;
 pub use server::{Bound, Server, ServerOptions};
+pub use sync::{Delta, SyncOptions, SyncReport, synchronize_download, synchronize_upload};
 
 /// The name and version of this software, as it is told to peers.
 fn agent() -> String {

@@ -2,6 +2,7 @@
 //! implements [`Monitor`].
 
 use crate::error::Error;
+use crate::sync::Plan;
 use remofile_protocol::wire::{Entry, Failure, Holder, OnConflict};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -78,6 +79,11 @@ pub enum Event<'a> {
         of: u32,
         /// The pause before it.
         pause: Duration,
+    },
+    /// A plan was made to make a directory like another one, and is about to be carried out.
+    Planned {
+        /// The plan.
+        plan: &'a Plan,
     },
     /// How much there is to transfer; comes before the first file, if it was asked for. Files that are
     /// present already count.

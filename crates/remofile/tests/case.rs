@@ -4,7 +4,7 @@
 
 use remofile::protocol::digest::digest;
 use remofile::protocol::path::{NameRule, RemotePath};
-use remofile::protocol::wire::{Entry, ErrorCode, Failure, Item, Kind, OnConflict};
+use remofile::protocol::wire::{Entry, ErrorCode, Failure, Item, Kind, OnConflict, Timestamp};
 use remofile::store::{
     Directory, LocalStore, Partial, Removal, Source, StagePlan, Staged, Store, StoreOptions, StoreResult, Walk,
 };
@@ -93,6 +93,14 @@ impl Store for Folding {
         self.0.set_mode(&fold(path), mode)
     }
 
+    fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
+        self.0.set_modified(&fold(path), modified)
+    }
+
+    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<()> {
+        self.0.keep(&fold(path), &fold(to))
+    }
+
     fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
         self.0.identity(&fold(path))
     }
@@ -129,6 +137,7 @@ fn of_two_names_that_are_one_the_second_fails_and_the_first_stays() {
             names: NameRule::Posix,
             preserve_mode: false,
             rules: ItemRules::Theirs,
+            changes: false,
         };
         let mut unpacker = Unpacker::new(Arc::clone(&store), options, Checked::default()).unwrap();
         let mut failures = Failures::default();

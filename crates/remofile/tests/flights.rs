@@ -86,6 +86,7 @@ fn unpacker(root: &Path) -> Unpacker {
         names: NameRule::Posix,
         preserve_mode: false,
         rules: ItemRules::Theirs,
+        changes: false,
     };
     Unpacker::new(store(root), options, Checked::default()).unwrap()
 }

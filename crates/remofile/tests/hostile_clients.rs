@@ -97,7 +97,7 @@ const BREACHES: &[(&str, Script)] = &[
         raw.data(FIRST, vec![begin("file", None), piece(MIB + 1)], &noise(MIB + 1));
     }),
     ("more than the credit", |raw| {
-        raw.request(Request::List { path: remote("/"), recursive: true });
+        raw.request(Request::List { path: remote("/"), recursive: true, rules: Vec::new(), targets: false });
         let operation = raw.request_waiting(upload_to("/missing"), 0);
         raw.request(upload_to("/"));
         assert!(raw.outcome(operation).unwrap().is_err());
@@ -167,7 +167,7 @@ fn a_breach_of_the_protocol_ends_the_session_and_nothing_else() {
 fn what_a_later_version_may_say_is_answered_or_skipped() {
     let fixture = Fixture::new();
     let mut raw = Raw::connect(&fixture);
-    raw.header_bytes(b"\xa2\x00\x01\x01\x82\x0f\xa0", &[]);
+    raw.header_bytes(b"\xa2\x00\x01\x01\x82\x18\x3f\xa0", &[]);
     assert_eq!(raw.outcome(FIRST).unwrap().unwrap_err().code, ErrorCode::Unsupported);
     raw.header_bytes(b"\xa2\x00\x02\x01\x82\x18\x80\xa0", &noise(1000));
     raw.header_bytes(b"\xa3\x00\x02\x01\x82\x09\xa1\x18\x63\x80\x18\x64\xf6", &[]);

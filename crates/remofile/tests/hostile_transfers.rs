@@ -312,7 +312,7 @@ fn download(selection: Selection, manner: Option<Manner>, sources: &[&str]) -> R
 }
 
 fn selected(name: &str, known: Option<Known>) -> Selected {
-    Selected { path: remote("/file"), name: name.to_owned(), known, as_link: false }
+    Selected { path: remote("/file"), name: name.to_owned(), known, as_link: false, parts: Vec::new() }
 }
 
 /// A session that has begun, so that messages of any size may follow.

@@ -3,13 +3,15 @@
 mod client;
 mod rules;
 mod server;
+mod sync;
 mod transfer;
 pub(crate) mod values;
 
 pub(crate) use client::{Connection, Directory, Download, File, List, Move, Partials, Remove, Status, Upload};
 pub(crate) use rules::{Rule, Rules};
 pub(crate) use server::{Run, Start, Stop};
-pub(crate) use transfer::{OnConflict, Transfer};
+pub(crate) use sync::{Sync, SyncLocal, SyncRemote, Synchronize, Which};
+pub(crate) use transfer::{Line, OnConflict, Transfer};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -23,8 +25,8 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Say more on standard error: -v information (uploads and downloads: each file), -vv debugging,
-    /// -vvv everything
+    /// Say more on standard error: -v information (transfers: each file), -vv debugging, -vvv
+    /// everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 
@@ -39,7 +41,7 @@ pub(crate) struct Arguments {
 
 const EXIT_STATUSES: &str = "\
 Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 refused (token, key, encryption), 4 the server is in \
-use, 23 some files failed, 30 timeout, 130 interrupted.";
+use, 23 some files failed, 25 more than --max-delete to delete, 30 timeout, 130 interrupted.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -50,6 +52,7 @@ pub(crate) enum Command {
     Directory(Directory),
     Upload(Upload),
     Download(Download),
+    Sync(Sync),
     Remove(Remove),
     Move(Move),
     Partials(Partials),
@@ -91,7 +94,9 @@ impl Command {
             | Self::Remove(Remove { connection, .. })
             | Self::Move(Move { connection, .. })
             | Self::Partials(Partials { connection, .. })
-            | Self::Status(Status { connection }) => Some(connection),
+            | Self::Status(Status { connection })
+            | Self::Sync(Sync { which: Which::Local(SyncLocal { connection, .. }) })
+            | Self::Sync(Sync { which: Which::Remote(SyncRemote { connection, .. }) }) => Some(connection),
             _ => None,
         }
     }
@@ -142,6 +147,12 @@ mod tests {
             "remofile upload --files-from list",
             "remofile upload -rz a --exclude *.o --include x.o --links copy --bwlimit 1M:0 --transfers 4 --retries 0 /",
             "remofile download -r /a/*.txt --min-size 1K --max-size 4G --preserve-mode --sparse --stats -v .",
+            "remofile sync local foo /bar",
+            "remofile sync remote foo /bar",
+            "remofile sync local foo bar",
+            "remofile sync remote bar foo",
+            "remofile sync local -nciv --delete --max-delete 0 --exclude *.o --modify-window 1 -W -zp --stats foo /bar",
+            "remofile sync remote -uq --existing --ignore-existing --backup-dir old --partial-expiry 1d /bar foo",
             "remofile partials",
             "remofile partials /a --clear",
             "remofile partials -l --local .",
@@ -162,6 +173,7 @@ mod tests {
             "remofile list / 6768 secret",
             "remofile list --token secret",
             "remofile upload --token=secret a",
+            "remofile sync remote --token secret /a b",
             "remofile run d 6768 secret",
             "remofile start d 6768 secret",
         ] {
@@ -202,6 +214,18 @@ mod tests {
             "remofile upload a --transfers 17",
             "remofile upload a --links none",
             "remofile download a --on-conflict nothing",
+            "remofile sync a /b",
+            "remofile sync local a",
+            "remofile sync local a /b /c",
+            "remofile sync local a /b -c --size-only",
+            "remofile sync local a /b -W --no-whole-file",
+            "remofile sync local a /b --max-delete 1",
+            "remofile sync local a /b --delete --max-delete -1",
+            "remofile sync local a /b --modify-window -1",
+            "remofile sync local a /b --partial-expiry 7d",
+            "remofile sync local a /b -qi",
+            "remofile sync local a /b -qp",
+            "remofile sync local a /b -r",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -54,17 +54,8 @@ pub(crate) struct Transfer {
     #[arg(long, help_heading = HOW)]
     pub(crate) sparse: bool,
 
-    /// Compress what shrinks
-    #[arg(short = 'z', long, help_heading = HOW)]
-    pub(crate) compress: bool,
-
-    /// Compress at this level of zstd, 1 to 19 [default: 3]
-    #[arg(long, value_name = "NUM", help_heading = HOW, value_parser = value_parser!(u8).range(1..=19))]
-    pub(crate) compress_level: Option<u8>,
-
-    /// Most bytes a second, or UP:DOWN; K, M and G multiply by 1024, 0 is no limit
-    #[arg(long, value_name = "RATE", help_heading = HOW, value_parser = rates)]
-    pub(crate) bwlimit: Option<Rates>,
+    #[command(flatten, next_help_heading = HOW)]
+    pub(crate) line: Line,
 
     /// Most bytes of a file in one message, 512 to 4M
     #[arg(long, value_name = "SIZE", help_heading = HOW, value_parser = chunk_size)]
@@ -74,24 +65,47 @@ pub(crate) struct Transfer {
     #[arg(long, value_name = "NUM", default_value_t = 1, help_heading = HOW, value_parser = value_parser!(u8).range(1..=16))]
     pub(crate) transfers: u8,
 
-    /// Try again so many times in a row when the connection is lost
-    #[arg(long, value_name = "NUM", default_value_t = 5, help_heading = HOW)]
-    pub(crate) retries: u32,
-
     /// Begin anew: send what is there already, and files that were begun from their start
     #[arg(long, help_heading = HOW)]
     pub(crate) no_resume: bool,
 
+    #[command(flatten, next_help_heading = TOLD)]
+    pub(crate) told: Told,
+}
+
+/// How bytes cross the line.
+#[derive(Debug, Args)]
+pub(crate) struct Line {
+    /// Compress what shrinks
+    #[arg(short = 'z', long)]
+    pub(crate) compress: bool,
+
+    /// Compress at this level of zstd, 1 to 19 [default: 3]
+    #[arg(long, value_name = "NUM", value_parser = value_parser!(u8).range(1..=19))]
+    pub(crate) compress_level: Option<u8>,
+
+    /// Most bytes a second, or UP:DOWN; K, M and G multiply by 1024, 0 is no limit
+    #[arg(long, value_name = "RATE", value_parser = rates)]
+    pub(crate) bwlimit: Option<Rates>,
+
+    /// Try again so many times in a row when the connection is lost
+    #[arg(long, value_name = "NUM", default_value_t = 5)]
+    pub(crate) retries: u32,
+}
+
+/// What is told while it runs, and in the end.
+#[derive(Debug, Args)]
+pub(crate) struct Told {
     /// Show how far it is
-    #[arg(short, long, help_heading = TOLD)]
+    #[arg(short, long)]
     pub(crate) progress: bool,
 
     /// Tell in the end what was done
-    #[arg(long, help_heading = TOLD)]
+    #[arg(long)]
     pub(crate) stats: bool,
 
     /// Tell nothing but errors
-    #[arg(short, long, help_heading = TOLD, conflicts_with_all = ["progress", "stats"])]
+    #[arg(short, long, conflicts_with_all = ["progress", "stats"])]
     pub(crate) quiet: bool,
 }
 
@@ -99,7 +113,8 @@ pub(crate) struct Transfer {
 pub(super) const WHICH: &str = "Which files";
 /// Heads the options for the way they are moved.
 pub(super) const HOW: &str = "How";
-const TOLD: &str = "What is told";
+/// Heads the options for what the user sees.
+pub(super) const TOLD: &str = "What is told";
 
 /// What becomes of a file in the way of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -134,7 +149,7 @@ impl From<OnConflict> for wire::OnConflict {
 /// What becomes of symbolic links below the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Links {
-    /// They are left out, each named
+    /// They are left out
     Skip,
     /// What they lead to is transferred in their place, if it is among the sources
     Follow,

@@ -75,6 +75,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "the time is too long".to_owned())
 }
 
+/// A time in seconds, perhaps with a fraction; at most a day.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let what = || "a time is a number of seconds, such as 1 or 0.5, at most 86400".to_owned();
+    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds = text.parse().ok().filter(|seconds| is_decimal && *seconds <= MAX_SECONDS).ok_or_else(what)?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| what())
+}
+
+/// A day: who compares times that are set more wrongly than that had better not.
+const MAX_SECONDS: f64 = 86_400.0;
+
 /// Permissions of files: readable and writable by the user, never executable.
 pub(crate) fn file_mode(text: &str) -> Result<u32, String> {
     let mode = octal(text)?;
@@ -149,6 +160,16 @@ mod tests {
         }
         for text in ["", "7", "d", "7w", "-1d", "1.5h", "7 d", "7é", "99999999999999999d"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_take_fractions_and_end_with_a_day() {
+        for (text, milliseconds) in [("0", 0), ("1", 1000), ("0.5", 500), (".25", 250), ("86400", 86_400_000)] {
+            assert_eq!(seconds(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", ".", "-1", "+1", "1e3", "inf", "nan", "1s", "86400.1", "1,5"] {
+            assert!(seconds(text).is_err(), "{text}");
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
         What::Stdout { .. } => EventsTo::Stderr,
     };
     let course = Course { direction: Direction::Down, events };
-    transfer::run(&download.transfer, &download.connection, context, &course, options, |client, options, show| {
+    transfer::transfer(&download.transfer, &download.connection, context, &course, options, |client, options, show| {
         match what {
             What::Files { sources, directory } => Ok(client.download(&sources, &directory, options, show)?),
             What::Stdout { source } => {

@@ -4,7 +4,8 @@ use crate::args::{Arguments, Man};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use crate::output::Data;
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
+use std::io;
 
 pub(super) fn run(man: &Man) -> Result<Exit> {
     match &man.directory {
@@ -17,16 +18,18 @@ pub(super) fn run(man: &Man) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// The page of the command itself, then one of each subcommand.
+/// The page of the command itself, then those of its subcommands.
 fn print() -> Result<()> {
     let mut command = Arguments::command().disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
-    let subcommands = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set());
-    for page in std::iter::once(&command).chain(subcommands) {
-        clap_mangen::Man::new(page.clone()).render(&mut pages).map_err(Failed::system("cannot write the manual"))?;
-    }
+    render(&command, &mut pages).map_err(Failed::system("cannot write the manual"))?;
     let mut data = Data::lock();
     data.bytes(&pages)?;
     data.flush()
+}
+
+fn render(command: &Command, pages: &mut Vec<u8>) -> io::Result<()> {
+    clap_mangen::Man::new(command.clone()).render(pages)?;
+    command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()).try_for_each(|page| render(page, pages))
 }

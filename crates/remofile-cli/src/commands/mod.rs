@@ -13,10 +13,12 @@ mod partials;
 mod paths;
 mod remove;
 mod run;
+mod sides;
 mod sources;
 mod start;
 mod status;
 mod stop;
+mod sync;
 mod transfer;
 mod upload;
 
@@ -50,6 +52,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit> {
         Command::Directory(directory) => directory::run(&directory, context),
         Command::Upload(upload) => upload::run(upload, context),
         Command::Download(download) => download::run(download, context),
+        Command::Sync(sync) => sync::run(sync, context),
         Command::Remove(remove) => remove::run(&remove, context),
         Command::Move(r#move) => r#move::run(&r#move, context),
         Command::Partials(partials) => partials::run(&partials, context),
@@ -65,7 +68,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit> {
 }
 
 impl Context {
-    /// For uploads and downloads the first `-v` lists files; a log would disturb that.
+    /// For transfers the first `-v` lists files; a log would disturb that.
     fn of_transfer(self) -> Self {
         let verbose = if self.verbose == 1 { 0 } else { self.verbose };
         Self { verbose, ..self }

@@ -4,7 +4,7 @@ use super::Context;
 use crate::args::{Connection, OnConflict, Transfer};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
-use crate::output::transfer::{Ask, EventsTo, Show, Wanted};
+use crate::output::transfer::{Ask, Changes, EventsTo, Show, Wanted};
 use crate::settings::{Direction, transfer_settings};
 use crate::signals;
 use remofile::{Client, TransferOptions, TransferReport};
@@ -30,8 +30,8 @@ pub(super) struct Course {
     pub(super) events: EventsTo,
 }
 
-/// Connects, transfers with `call`, and shows what happens.
-pub(super) fn run(
+/// Uploads or downloads with `call`.
+pub(super) fn transfer(
     transfer: &Transfer,
     connection: &Connection,
     context: Context,
@@ -39,22 +39,38 @@ pub(super) fn run(
     mut options: TransferOptions,
     call: impl FnOnce(&mut Client, &TransferOptions, &mut Show) -> Result<TransferReport>,
 ) -> Result<Exit> {
-    let files = context.verbose > 0;
-    let client = context.of_transfer().options(connection, None)?;
-    signals::interrupt_calls(client.interrupt.clone())?;
-    let ask = options.ask.then(|| Ask::new(client.interrupt.clone()));
     let wanted = Wanted {
         events: connection.json.then_some(course.events),
-        quiet: transfer.quiet,
-        files,
-        progress: transfer.progress,
-        stats: transfer.stats,
+        quiet: transfer.told.quiet,
+        files: context.verbose > 0,
+        changes: Changes::Untold,
+        left: false,
+        dry_run: false,
+        progress: transfer.told.progress,
+        stats: transfer.told.stats,
         compression: options.compress.is_some(),
         direction: course.direction,
     };
+    let ask = options.ask;
+    run(wanted, ask, connection, context, |client, show| {
+        options.total = show.wants_total();
+        call(client, &options, show)
+    })
+}
+
+/// Connects, does with `call` what moves files, and shows what happens; `ask` if it may ask for answers.
+pub(super) fn run(
+    wanted: Wanted,
+    ask: bool,
+    connection: &Connection,
+    context: Context,
+    call: impl FnOnce(&mut Client, &mut Show) -> Result<TransferReport>,
+) -> Result<Exit> {
+    let client = context.of_transfer().options(connection, None)?;
+    signals::interrupt_calls(client.interrupt.clone())?;
+    let ask = ask.then(|| Ask::new(client.interrupt.clone()));
     let mut client = Client::connect(client)?;
     let mut show = Show::new(wanted, ask)?;
-    options.total = show.wants_total();
-    let result = call(&mut client, &options, &mut show);
+    let result = call(&mut client, &mut show);
     show.conclude(result)
 }

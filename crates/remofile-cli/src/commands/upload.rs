@@ -17,7 +17,7 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
     let arguments = Arguments::of(upload.paths, &upload.transfer)?;
     let what = What::of(arguments, upload.transfer.relative_directory.as_deref(), upload.name.as_deref())?;
     let course = Course { direction: Direction::Up, events: EventsTo::Stdout };
-    transfer::run(&upload.transfer, &upload.connection, context, &course, options, |client, options, show| {
+    transfer::transfer(&upload.transfer, &upload.connection, context, &course, options, |client, options, show| {
         Ok(match what {
             What::Files { sources, directory } => client.upload(&sources, &directory, options, show),
             What::Stream { path } => client.upload_stream(Box::new(std::io::stdin()), &path, options, show),

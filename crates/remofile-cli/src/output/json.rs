@@ -13,17 +13,23 @@ pub(crate) fn entry(entry: &Entry) -> String {
     let name = Value::from(entry.path.names().last().unwrap_or("/"));
     let kind = kind(entry.kind);
     let mtime = seconds_since_1970(entry.modified);
-    let mode = entry.mode.map_or(Value::Null, |mode| Value::from(format!("{mode:04o}")));
+    let mode = octal(entry.mode);
     format!(r#"{{"path":{path},"name":{name},"type":"{kind}","size":{},"mtime":{mtime},"mode":{mode}}}"#, entry.size)
 }
 
-fn kind(kind: Kind) -> &'static str {
+/// The name of a kind.
+pub(super) fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::File => "file",
         Kind::Directory => "directory",
         Kind::Link => "link",
         Kind::Special => "special",
     }
+}
+
+/// Permissions.
+pub(super) fn octal(mode: Option<u32>) -> Value {
+    mode.map_or(Value::Null, |mode| Value::from(format!("{mode:04o}")))
 }
 
 /// An error that ended a command.
@@ -39,6 +45,11 @@ pub(crate) fn error(failed: &Failed) -> String {
 pub(crate) fn file_error(failure: &Failure) -> String {
     let exit = Exit::of_failures(std::slice::from_ref(failure));
     error_object(failure.code.name(), failure.path.as_deref(), &failure.to_string(), exit).to_string()
+}
+
+/// Deletions that were too many.
+pub(crate) fn too_many_deletions(message: &str) -> String {
+    error_object("too-many-deletions", None, message, Exit::TooManyDeletions).to_string()
 }
 
 fn error_object(kind: &str, path: Option<&str>, message: &str, exit: Exit) -> Value {

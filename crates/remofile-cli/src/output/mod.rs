@@ -5,6 +5,7 @@ pub(crate) mod columns;
 mod error;
 pub(crate) mod json;
 pub(crate) mod partials;
+pub(crate) mod plan;
 pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod transfer;

@@ -1,10 +1,11 @@
 //! The settings of an upload or download.
 
-use crate::args::{OnConflict, Rule, Rules, Transfer};
+use crate::args::{Line, OnConflict, Rule, Rules, Transfer};
 use crate::failed::{Failed, Result};
 use crate::files;
 use remofile::transfer::CompressLevel;
 use remofile::{Retry, TransferOptions};
+use std::num::NonZeroU64;
 
 /// Which way files move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +24,6 @@ pub(crate) fn transfer_settings(transfer: &Transfer, direction: Direction) -> Re
     {
         return Err(Failed::usage("no file is as large as '--min-size' and as small as '--max-size'"));
     }
-    let limit = transfer.bwlimit.and_then(|rates| match direction {
-        Direction::Up => rates.up,
-        Direction::Down => rates.down,
-    });
     let options = TransferOptions {
         recursive: transfer.recursive,
         on_conflict: transfer.on_conflict.into(),
@@ -37,33 +34,40 @@ pub(crate) fn transfer_settings(transfer: &Transfer, direction: Direction) -> Re
         links: transfer.links.into(),
         preserve_mode: transfer.preserve_mode,
         sparse: transfer.sparse,
-        compress: compress(transfer),
-        bytes_per_second: limit,
+        compress: compress(&transfer.line),
+        bytes_per_second: limit(&transfer.line, direction),
         chunk_size: transfer.chunk_size,
         resume: !transfer.no_resume,
-        retry: retry(transfer.retries),
+        retry: retry(&transfer.line),
         transfers: transfer.transfers,
         ..TransferOptions::default()
     };
     Ok(options)
 }
 
-fn compress(transfer: &Transfer) -> Option<CompressLevel> {
-    match transfer.compress_level {
+pub(super) fn compress(line: &Line) -> Option<CompressLevel> {
+    match line.compress_level {
         Some(level) => CompressLevel::new(level),
-        None => transfer.compress.then(CompressLevel::default),
+        None => line.compress.then(CompressLevel::default),
     }
 }
 
-fn retry(times: u32) -> Retry {
-    match times {
+pub(super) fn limit(line: &Line, direction: Direction) -> Option<NonZeroU64> {
+    line.bwlimit.and_then(|rates| match direction {
+        Direction::Up => rates.up,
+        Direction::Down => rates.down,
+    })
+}
+
+pub(super) fn retry(line: &Line) -> Retry {
+    match line.retries {
         0 => Retry::NEVER,
-        _ => Retry { times, ..Retry::default() },
+        times => Retry { times, ..Retry::default() },
     }
 }
 
 /// Lines in the notation of gitignore.
-fn rules(rules: &Rules) -> Result<Vec<String>> {
+pub(super) fn rules(rules: &Rules) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     for rule in &rules.0 {
         match rule {

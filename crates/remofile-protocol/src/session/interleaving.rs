@@ -137,7 +137,13 @@ impl World {
                     return Ok(());
                 };
                 let path = "/a".parse().expect("a path");
-                let file = crate::wire::Selected { path, name: "a".to_owned(), known: None, as_link: false };
+                let file = crate::wire::Selected {
+                    path,
+                    name: "a".to_owned(),
+                    known: None,
+                    as_link: false,
+                    parts: Vec::new(),
+                };
                 if self.client.credit(id) >= file.credit_bytes() {
                     self.client.select(id, vec![file])?;
                 }

@@ -92,7 +92,7 @@ impl Pair {
 }
 
 fn list() -> Request {
-    Request::List { path: "/".parse().unwrap(), recursive: true }
+    Request::List { path: "/".parse().unwrap(), recursive: true, rules: Vec::new(), targets: false }
 }
 
 fn upload() -> Request {

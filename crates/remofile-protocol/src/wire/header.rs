@@ -1,6 +1,6 @@
 //! The header that every message begins with.
 
-use super::request::REQUEST_KINDS_END;
+use super::request::is_request;
 use super::{Done, Failure, Holder, Item, Request, Selected};
 use crate::limits::MAX_HEADER_BYTES;
 use crate::path::InvalidPath;
@@ -226,7 +226,7 @@ fn decode_body(d: &mut Decoder<'_>) -> Result<Body, MalformedMessage> {
         d.skip()?;
         return Ok(Body::Ignorable);
     }
-    if kind >= REQUEST_KINDS_END {
+    if !is_request(kind) {
         return Ok(Body::Signal(d.decode()?));
     }
     match d.decode::<Request>() {
@@ -265,7 +265,12 @@ mod tests {
     fn a_request_is_frozen_and_comes_back() {
         let header = Header {
             operation: OperationId(7),
-            body: Body::Request(Request::List { path: "/a".parse().unwrap(), recursive: true }),
+            body: Body::Request(Request::List {
+                path: "/a".parse().unwrap(),
+                recursive: true,
+                rules: Vec::new(),
+                targets: false,
+            }),
             wait_milliseconds: 0,
         };
         assert_eq!(encoded(&header), b"\xa2\x00\x07\x01\x82\x01\xa2\x00\x62/a\x01\xf5");
@@ -276,7 +281,15 @@ mod tests {
     fn unknown_keys_are_skipped_and_absent_ones_have_defaults() {
         let bytes = b"\xa4\x18\x63\x80\x00\x07\x01\x82\x01\xa2\x00\x62/a\x18\x64\xf6\x05\x01";
         let header = Header::decode(bytes).unwrap();
-        assert_eq!(header.body, Body::Request(Request::List { path: "/a".parse().unwrap(), recursive: false }));
+        assert_eq!(
+            header.body,
+            Body::Request(Request::List {
+                path: "/a".parse().unwrap(),
+                recursive: false,
+                rules: Vec::new(),
+                targets: false
+            })
+        );
     }
 
     #[test]
@@ -288,7 +301,7 @@ mod tests {
 
     #[test]
     fn an_unknown_request_is_refused_and_a_high_kind_skipped() {
-        let bytes = b"\xa2\x00\x07\x01\x82\x0f\xa0";
+        let bytes = b"\xa2\x00\x07\x01\x82\x18\x3f\xa0";
         assert_eq!(Header::decode(bytes).unwrap().body, Body::Refused(ErrorCode::Unsupported.into()));
         let bytes = b"\xa2\x00\x07\x01\x82\x18\x80\xa0";
         assert_eq!(Header::decode(bytes).unwrap().body, Body::Ignorable);

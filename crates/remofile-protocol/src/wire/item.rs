@@ -7,7 +7,7 @@
 
 use super::{Failure, OnConflict, Timestamp};
 use crate::digest::Digest;
-use crate::limits::{HOLE_BYTES_A_CREDIT, ITEM_CREDIT_BYTES};
+use crate::limits::{COPY_BYTES_A_CREDIT, HOLE_BYTES_A_CREDIT, ITEM_CREDIT_BYTES};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 /// One step in a stream of files. Paths are relative to the operation's destination.
@@ -76,6 +76,47 @@ pub enum Item {
         /// What becomes of a file in its way; `None` for what the request says.
         rule: Option<OnConflict>,
     },
+    /// Bytes of the open file may be copied from this one, which the receiver has.
+    Base {
+        /// Its path, names separated by slashes.
+        path: String,
+    },
+    /// The next bytes of the open file are these of its base.
+    Copy {
+        /// Bytes of the base before them.
+        offset: u64,
+        /// Bytes of content.
+        length: u64,
+    },
+    /// Client: a file or directory gets another path; nothing is replaced.
+    Move {
+        /// The path it has.
+        from: String,
+        /// The path it gets; its directory exists.
+        path: String,
+    },
+    /// Client: a file, a link or an empty directory is removed.
+    Remove {
+        /// Its path.
+        path: String,
+    },
+    /// Client: a file or directory gets another time or other permission bits.
+    Touch {
+        /// Its path.
+        path: String,
+        /// When it was last modified; `None` to leave that.
+        modified: Option<Timestamp>,
+        /// Its permission bits; `None` to leave them.
+        mode: Option<u32>,
+    },
+    /// Client: what is at a path, a file or a link, is also kept at another, from the root directory on,
+    /// in place of what is there.
+    Keep {
+        /// Its path.
+        path: String,
+        /// Where it is kept; missing directories are made.
+        to: String,
+    },
 }
 
 impl Item {
@@ -93,11 +134,14 @@ impl Item {
     pub fn text_bytes(&self) -> usize {
         match self {
             Self::Directory { path, .. } | Self::Begin { path, .. } => path.len(),
-            Self::Link { path, target, .. } => path.len() + target.len(),
+            Self::Link { path, target: other, .. }
+            | Self::Move { path, from: other }
+            | Self::Keep { path, to: other } => path.len() + other.len(),
+            Self::Base { path } | Self::Remove { path } | Self::Touch { path, .. } => path.len(),
             Self::Abort { failure } | Self::Failed { failure } => {
                 failure.path.as_ref().map_or(0, String::len) + failure.detail.as_ref().map_or(0, String::len)
             }
-            Self::Data { .. } | Self::End { .. } | Self::Hole { .. } | Self::Compressed { .. } => 0,
+            Self::Data { .. } | Self::End { .. } | Self::Hole { .. } | Self::Compressed { .. } | Self::Copy { .. } => 0,
         }
     }
 
@@ -107,6 +151,7 @@ impl Item {
     pub fn credit_bytes(&self) -> u64 {
         let content = match self {
             Self::Hole { length } => length / HOLE_BYTES_A_CREDIT,
+            Self::Copy { length, .. } => length / COPY_BYTES_A_CREDIT,
             Self::Compressed { length, size } => u64::from(size.saturating_sub(*length)),
             _ => 0,
         };
@@ -142,6 +187,14 @@ impl<C> Encode<C> for Item {
             Self::Hole { length } => e.array(2)?.u8(6)?.u64(*length)?,
             Self::Compressed { length, size } => e.array(3)?.u8(7)?.u32(*length)?.u32(*size)?,
             Self::Link { path, target, rule } => e.array(4)?.u8(8)?.str(path)?.str(target)?.encode_with(rule, ctx)?,
+            Self::Base { path } => e.array(2)?.u8(9)?.str(path)?,
+            Self::Copy { offset, length } => e.array(3)?.u8(10)?.u64(*offset)?.u64(*length)?,
+            Self::Move { from, path } => e.array(3)?.u8(11)?.str(from)?.str(path)?,
+            Self::Remove { path } => e.array(2)?.u8(12)?.str(path)?,
+            Self::Touch { path, modified, mode } => {
+                e.array(4)?.u8(13)?.str(path)?.encode_with(modified, ctx)?.encode_with(mode, ctx)?
+            }
+            Self::Keep { path, to } => e.array(3)?.u8(14)?.str(path)?.str(to)?,
         };
         Ok(())
     }
@@ -171,6 +224,15 @@ impl<'b, C> Decode<'b, C> for Item {
                 let (path, target) = (d.str()?.to_owned(), d.str()?.to_owned());
                 (Self::Link { path, target, rule: d.decode_with(ctx)? }, 4)
             }
+            9 => (Self::Base { path: d.str()?.to_owned() }, 2),
+            10 => (Self::Copy { offset: d.u64()?, length: d.u64()? }, 3),
+            11 => (Self::Move { from: d.str()?.to_owned(), path: d.str()?.to_owned() }, 3),
+            12 => (Self::Remove { path: d.str()?.to_owned() }, 2),
+            13 => {
+                let path = d.str()?.to_owned();
+                (Self::Touch { path, modified: d.decode_with(ctx)?, mode: d.decode_with(ctx)? }, 4)
+            }
+            14 => (Self::Keep { path: d.str()?.to_owned(), to: d.str()?.to_owned() }, 3),
             _ => return Err(decode::Error::message("unknown item")),
         };
         for _ in known..length {

@@ -18,4 +18,4 @@ pub use header::{Body, Header, MalformedMessage, OperationId, Signal, WAIT_FOREV
 pub use item::{Item, credit_bytes};
 pub use reply::{Done, StatusReport};
 pub use request::{OnConflict, Request};
-pub use selection::{Found, Known, Links, Manner, Mark, PartialEntry, Selected, Selection};
+pub use selection::{Found, Known, Links, Manner, Mark, Part, PartialEntry, Selected, Selection, ToSign};

@@ -1,11 +1,17 @@
 //! What a client may ask for.
 
-use super::{Manner, Selection};
+use super::{Manner, Selection, ToSign};
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-/// Request kinds are the numbers below this one.
-pub(super) const REQUEST_KINDS_END: u64 = 16;
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// Whether a kind is that of a request.
+pub(super) fn is_request(kind: u64) -> bool {
+    matches!(kind, 0..16 | 48..64)
+}
 
 /// What becomes of a file that is in the way of an uploaded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,6 +70,14 @@ pub enum Request {
         #[n(1)]
         #[cbor(default)]
         recursive: bool,
+        /// What is left out: lines in the notation of gitignore.
+        #[n(2)]
+        #[cbor(default, skip_if = "Vec::is_empty")]
+        rules: Vec<String>,
+        /// Whether it is told what links lead to.
+        #[n(3)]
+        #[cbor(default, skip_if = "is_false")]
+        targets: bool,
     },
     /// Tell what a path names. Answered by done with an entry.
     #[n(2)]
@@ -182,6 +196,10 @@ pub enum Request {
         /// As in a download.
         #[n(2)]
         selection: Option<Selection>,
+        /// Whether digests are told in place of what files are.
+        #[n(3)]
+        #[cbor(default, skip_if = "is_false")]
+        digests: bool,
     },
     /// Tell what is at, below or kept of some names, for an upload to go on. Answered by entries, then
     /// done.
@@ -204,6 +222,22 @@ pub enum Request {
         #[n(0)]
         paths: Vec<RemotePath>,
     },
+    /// Hold the lease until finish, for operations of this session that belong together.
+    #[n(14)]
+    Hold {
+        /// Whether they change anything.
+        #[n(0)]
+        #[cbor(default)]
+        write: bool,
+    },
+    /// Sign blocks of files, so that what the client has of them can be found out. Answered by entries, then
+    /// done.
+    #[n(15)]
+    Sign {
+        /// The files.
+        #[n(0)]
+        files: Vec<ToSign>,
+    },
 }
 
 impl Request {
@@ -219,9 +253,9 @@ impl Request {
             | Self::Survey { destination: path, .. } => (Some(path), None, &[]),
             Self::Move { source, destination, .. } => (Some(source), Some(destination), &[]),
             // A source may be a pattern.
-            Self::Download { .. } | Self::Find { .. } => (None, None, &[]),
+            Self::Download { .. } | Self::Find { .. } | Self::Sign { .. } => (None, None, &[]),
             Self::ClearPartials { paths } => (None, None, paths),
-            Self::Status | Self::Partials => (None, None, &[]),
+            Self::Status | Self::Partials | Self::Hold { .. } => (None, None, &[]),
         };
         one.into_iter().chain(other).chain(many)
     }
@@ -238,7 +272,7 @@ impl Request {
     /// Whether it is answered by entries.
     #[must_use]
     pub fn is_listing(&self) -> bool {
-        matches!(self, Self::List { .. } | Self::Find { .. } | Self::Survey { .. } | Self::Partials)
+        matches!(self, Self::List { .. } | Self::Find { .. } | Self::Survey { .. } | Self::Partials | Self::Sign { .. })
     }
 
     /// Whether the request changes the root directory.
@@ -251,13 +285,15 @@ impl Request {
             | Self::Remove { .. }
             | Self::Move { .. }
             | Self::ClearPartials { .. } => true,
+            Self::Hold { write } => *write,
             Self::List { .. }
             | Self::Stat { .. }
             | Self::Download { .. }
             | Self::Status
             | Self::Find { .. }
             | Self::Survey { .. }
-            | Self::Partials => false,
+            | Self::Partials
+            | Self::Sign { .. } => false,
         }
     }
 
@@ -278,6 +314,8 @@ impl Request {
             Self::Survey { .. } => "survey",
             Self::Partials => "list-partials",
             Self::ClearPartials { .. } => "clear-partials",
+            Self::Hold { .. } => "sync",
+            Self::Sign { .. } => "sign",
         }
     }
 }

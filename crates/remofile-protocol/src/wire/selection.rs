@@ -174,6 +174,42 @@ pub struct Selected {
     #[n(3)]
     #[cbor(default)]
     pub as_link: bool,
+    /// The parts of it that are wanted, rising; none for all of it. Its digest is then theirs, one after
+    /// the other.
+    #[n(4)]
+    #[cbor(default, skip_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Part {
+    /// Bytes before it.
+    #[n(0)]
+    pub offset: u64,
+    /// Its bytes.
+    #[n(1)]
+    pub length: u64,
+}
+
+/// A file whose blocks are to be signed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ToSign {
+    /// Where it is.
+    #[n(0)]
+    pub path: RemotePath,
+    /// Bytes in a block; the last of a part may be shorter.
+    #[n(1)]
+    pub block_bytes: u32,
+    /// The seed of the strong hashes.
+    #[n(2)]
+    pub seed: u64,
+    /// The parts that are cut in blocks, rising; none for the whole file, whose digest then follows.
+    #[n(3)]
+    #[cbor(default, skip_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 impl Selected {
@@ -182,7 +218,7 @@ impl Selected {
     pub fn credit_bytes(&self) -> u64 {
         let marks = self.known.as_ref().map_or(0, |known| known.marks.len() as u64 + 1);
         let texts = self.path.as_str().len() + self.name.len();
-        ITEM_CREDIT_BYTES * (1 + marks) + texts as u64
+        ITEM_CREDIT_BYTES * (1 + marks + self.parts.len() as u64) + texts as u64
     }
 }
 

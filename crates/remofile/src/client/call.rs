@@ -128,16 +128,45 @@ impl Handler for Plain<'_> {
 /// A session with a server, between calls.
 #[derive(Debug)]
 pub(super) struct Session {
-    link: Link,
-    machine: ClientSession,
+    pub(super) link: Link,
+    pub(super) machine: ClientSession,
     hello: ServerHello,
     address: SocketAddr,
-    clock: Instant,
+    pub(super) clock: Instant,
+    pub(super) held: Option<Held>,
+}
+
+/// The operation that holds the lease for others.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) operation: OperationId,
+    pub(super) is_granted: bool,
+    /// How it ended.
+    pub(super) outcome: Option<std::result::Result<Done, Failure>>,
+}
+
+impl Held {
+    /// Learns what the server says of it.
+    pub(super) fn learn(held: &mut Option<Self>, event: &ClientEvent) {
+        let Some(held) = held else { return };
+        match event {
+            ClientEvent::Granted(id) if *id == held.operation => held.is_granted = true,
+            ClientEvent::Finished(id, outcome) if *id == held.operation => held.outcome = Some(outcome.clone()),
+            _ => {}
+        }
+    }
 }
 
 impl Session {
     pub(super) fn new(link: Link, hello: ServerHello, address: SocketAddr) -> Self {
-        Self { link, machine: ClientSession::new(DEFAULT_PAYLOAD_BYTES), hello, address, clock: Instant::now() }
+        Self {
+            link,
+            machine: ClientSession::new(DEFAULT_PAYLOAD_BYTES),
+            hello,
+            address,
+            clock: Instant::now(),
+            held: None,
+        }
     }
 
     pub(super) fn hello(&self) -> &ServerHello {
@@ -164,9 +193,25 @@ impl Session {
             let Some(Message { header, payload }) = received else { return false };
             match self.machine.receive(self.clock.elapsed(), header, payload.len()) {
                 Ok(ClientEvent::Closed) | Err(_) => return true,
-                Ok(_) => {}
+                Ok(event) => Held::learn(&mut self.held, &event),
             }
         }
+    }
+
+    /// Takes what has come, and answers what wants an answer, without waiting.
+    pub(super) fn answer(&mut self) -> Result<()> {
+        while let Some(Message { header, payload }) = self.link.receive()? {
+            let event = self.machine.receive(self.clock.elapsed(), header, payload.len()).map_err(broken)?;
+            Held::learn(&mut self.held, &event);
+            if matches!(event, ClientEvent::Closed) {
+                return Err(closed());
+            }
+        }
+        while let Some(header) = self.machine.poll_header() {
+            self.link.push(&header);
+        }
+        self.link.flush()?;
+        Ok(())
     }
 
     /// Runs an operation; whether the session is of use after it.
@@ -188,6 +233,7 @@ impl Session {
         let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(own_waker.as_ref()).collect();
         let mut call = Call {
             machine: &mut self.machine,
+            held: &mut self.held,
             operation,
             handler,
             deadline,
@@ -220,6 +266,7 @@ impl Drop for Session {
 
 struct Call<'a, H> {
     machine: &'a mut ClientSession,
+    held: &'a mut Option<Held>,
     operation: OperationId,
     handler: &'a mut H,
     deadline: &'a Deadline,
@@ -281,7 +328,9 @@ impl<H: Handler> Endpoint for Call<'_, H> {
     fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
         let Message { header, payload } = message;
         let Header { .. } = &header;
-        match self.machine.receive(now, header, payload.len()).map_err(broken)? {
+        let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
+        Held::learn(self.held, &event);
+        match event {
             ClientEvent::None => {}
             ClientEvent::Entries(operation) => {
                 self.hand(|handler| handler.entries(payload))?;
@@ -292,13 +341,17 @@ impl<H: Handler> Endpoint for Call<'_, H> {
                 let held = self.hand(|handler| handler.items(items, payload))?.unwrap_or(0);
                 self.machine.consumed(operation, credit - held);
             }
-            ClientEvent::Granted(_) => self.handler.granted(),
+            ClientEvent::Granted(operation) if operation == self.operation => self.handler.granted(),
             ClientEvent::ItemFailed(_, failure) => {
                 self.hand(|handler| handler.item_failed(failure))?;
             }
             ClientEvent::Total { files, bytes, .. } => self.handler.total(files, bytes),
             ClientEvent::Waiting(_, holders) => self.handler.waiting(&holders),
-            ClientEvent::Finished(_, outcome) => self.state = State::Finished(outcome),
+            ClientEvent::Finished(operation, outcome) if operation == self.operation => {
+                self.state = State::Finished(outcome);
+            }
+            // Of the one that holds the lease for this.
+            ClientEvent::Granted(_) | ClientEvent::Finished(..) => {}
             ClientEvent::Closed => {
                 if matches!(self.state, State::Running) {
                     self.state = State::Closed;
@@ -362,11 +415,11 @@ fn unexpected() -> Error {
     Error::Protocol("a message that this operation does not have".to_owned())
 }
 
-fn closed() -> Error {
+pub(super) fn closed() -> Error {
     Error::Remote(ErrorCode::ShuttingDown.into())
 }
 
-fn broken(error: SessionError) -> Error {
+pub(super) fn broken(error: SessionError) -> Error {
     match error {
         SessionError::PeerSilent(silence) => Error::PeerSilent(silence),
         other => Error::Protocol(other.to_string()),

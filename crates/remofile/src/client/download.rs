@@ -8,6 +8,7 @@ use super::noted::{DownloadNotes, Noted};
 use super::parallel::together;
 use super::places::{refuse_download_into_itself, remote_path};
 use super::selecting::{Selecting, SharedQueue};
+use super::weaving::{Backlog, Plain, Weave};
 use super::{Client, RemoteSource, TransferOptions, TransferReport};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::monitor::{Event, Monitor};
 use crate::store::{LocalStore, Store, StoreOptions};
 use crate::transfer::{Checked, ItemRules, Stored, Trouble, Unpacker, UnpackerOptions};
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Holder, Item, OnConflict, Request};
+use remofile_protocol::wire::{Done, ErrorCode, Holder, Item, OnConflict, Request, credit_bytes};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -79,21 +80,21 @@ impl Client {
             connections > 1 || is_inside || (rules.must_look() && (attempts.is_again() || !plan.is_new(store, rules)?));
         if !must_look {
             let order = Order {
-                request: plan.request(),
+                request: Some(plan.request()),
                 expected: plan.expected().clone(),
                 selecting: plan.selecting(),
                 directories: Vec::new(),
                 rules: HashMap::new(),
                 checked: Checked::default(),
             };
-            return self.receive(plan, store, order, attempts, noted, &Mutex::new(stored));
+            return self.receive(plan, store, order, &mut Plain, attempts, noted, &Mutex::new(stored));
         }
         let wanted = self.find(plan, store, rules, attempts, noted)?;
         attempts.got_to(wanted.bytes_there);
         let expected = Expected::files(&wanted.files, plan.options);
         let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
         let mut order = |selecting| Order {
-            request: plan.selected_request(),
+            request: Some(plan.selected_request()),
             expected: expected.clone(),
             selecting,
             directories: std::mem::take(&mut directories),
@@ -102,21 +103,24 @@ impl Client {
         };
         let stored = Mutex::new(stored);
         if connections == 1 {
-            return self.receive(plan, store, order(Selecting::all(wanted.files)), attempts, noted, &stored);
+            let order = order(Selecting::all(wanted.files));
+            return self.receive(plan, store, order, &mut Plain, attempts, noted, &stored);
         }
         let queue = SharedQueue::new(wanted.files);
         let orders = (0..connections).map(|_| order(Selecting::some(queue.clone()))).collect();
         let work = |client: &mut Self, order, noted: &mut Noted<'_>| {
-            client.receive(plan, store, order, attempts, noted, &stored)
+            client.receive(plan, store, order, &mut Plain, attempts, noted, &stored)
         };
         together(self, noted, orders, work, || queue.clear()).map(drop)
     }
 
-    fn receive(
+    #[expect(clippy::too_many_arguments, reason = "what a download is, has and tells are things of their own")]
+    pub(super) fn receive(
         &mut self,
         plan: &Plan<'_>,
         store: &Arc<LocalStore>,
         order: Order,
+        weaver: &mut dyn Weave,
         attempts: &Attempts,
         noted: &mut Noted<'_>,
         stored: &Mutex<&mut Stored>,
@@ -128,6 +132,8 @@ impl Client {
             names: NameRule::Posix,
             preserve_mode: plan.options.preserve_mode,
             rules: ItemRules::Ours(order.rules),
+            // What the server sends is checked before: it must not change anything, only this side's own items.
+            changes: weaver.changes(),
         };
         let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, order.checked);
         let mut handler = DownloadHandler {
@@ -136,14 +142,20 @@ impl Client {
             selecting: order.selecting,
             destination: plan.destination,
             unwanted: Vec::new(),
+            weaver,
+            backlog: Backlog::default(),
             noted,
         };
         handler.make_directories(order.directories)?;
-        let called = self.call_until((&attempts.deadline, attempts.patience()), order.request, &mut handler);
+        let called = match order.request {
+            Some(request) => self.call_until((&attempts.deadline, attempts.patience()), request, &mut handler),
+            None => Ok(Done::default()),
+        };
+        let called = called.and_then(|_| self.take_rest(&mut handler, attempts));
         let DownloadHandler { unpacker, noted, mut unwanted, .. } = handler;
         add(&mut stored.lock().unwrap_or_else(PoisonError::into_inner), unpacker.stored());
         match called {
-            Ok(_) => {
+            Ok(()) => {
                 let mut notes = DownloadNotes { noted, destination: plan.destination, unwanted: &mut unwanted };
                 let finished = unpacker.finish(&mut notes);
                 finished.map(drop).map_err(|failure| match failure.code {
@@ -159,6 +171,22 @@ impl Client {
             }
         }
     }
+
+    /// Does what is left when everything has come, and answers the server meanwhile.
+    fn take_rest(&mut self, handler: &mut DownloadHandler<'_, '_>, attempts: &Attempts) -> Result<()> {
+        let rest = handler.weaver.end()?;
+        handler.backlog.push(rest, &[], 0);
+        while let Some((items, payload, _)) = handler.backlog.pop() {
+            handler.take(items, &payload)?;
+            self.options.interrupt.check(&attempts.deadline)?;
+            if let Some(session) = &mut self.session
+                && self.holds
+            {
+                session.answer()?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn add(sum: &mut Stored, now: Stored) {
@@ -169,13 +197,14 @@ fn add(sum: &mut Stored, now: Stored) {
 }
 
 /// What is asked for, and what has to be known when it comes.
-struct Order {
-    request: Request,
-    expected: Expected,
-    selecting: Selecting,
-    directories: Vec<(String, Option<u32>)>,
-    rules: HashMap<u128, OnConflict>,
-    checked: Checked,
+pub(super) struct Order {
+    /// `None` if nothing is asked for.
+    pub(super) request: Option<Request>,
+    pub(super) expected: Expected,
+    pub(super) selecting: Selecting,
+    pub(super) directories: Vec<(String, Option<u32>)>,
+    pub(super) rules: HashMap<u128, OnConflict>,
+    pub(super) checked: Checked,
 }
 
 struct DownloadHandler<'a, 'b> {
@@ -185,6 +214,8 @@ struct DownloadHandler<'a, 'b> {
     destination: &'a Path,
     /// Files that the server is to be told not to go on with.
     unwanted: Vec<String>,
+    weaver: &'a mut dyn Weave,
+    backlog: Backlog,
     noted: &'a mut Noted<'b>,
 }
 
@@ -210,8 +241,14 @@ impl Handler for DownloadHandler<'_, '_> {
     fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
         items.iter().try_for_each(|item| self.expected.check_item(item))?;
         self.selecting.received(&items);
-        self.take(items, payload)?;
-        Ok(0)
+        let credit = credit_bytes(&items, payload.len());
+        let woven = self.weaver.weave(items)?;
+        if self.backlog.is_empty() && !Backlog::is_long(&woven) {
+            self.take(woven, payload)?;
+            return Ok(0);
+        }
+        self.backlog.push(woven, payload, credit);
+        Ok(credit)
     }
 
     fn total(&mut self, files: u64, bytes: u64) {
@@ -225,6 +262,11 @@ impl Handler for DownloadHandler<'_, '_> {
     fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
         if let Some(path) = self.unwanted.pop() {
             call.machine.unwanted(call.operation, path);
+            return Ok(Produced::Work);
+        }
+        if let Some((items, payload, credit)) = self.backlog.pop() {
+            self.take(items, &payload)?;
+            call.machine.consumed(call.operation, credit);
             return Ok(Produced::Work);
         }
         self.selecting.produce(call)

@@ -53,7 +53,13 @@ impl<'a> Plan<'a> {
             if may_match || (source.name.is_none() && bytes <= SOURCES_BYTES) {
                 in_request.push(source.path.clone());
             } else {
-                selected.push(Selected { path: source.path.clone(), name, known: None, as_link: false });
+                selected.push(Selected {
+                    path: source.path.clone(),
+                    name,
+                    known: None,
+                    as_link: false,
+                    parts: Vec::new(),
+                });
             }
         }
         let selected = (!selected.is_empty()).then_some(selected);
@@ -76,7 +82,7 @@ impl<'a> Plan<'a> {
     /// The request that only asks what there is.
     pub(super) fn find_request(&self) -> Request {
         let selection = self.options.selection(!self.expected.patterns.is_empty(), self.selected.is_some());
-        Request::Find { sources: self.sources.clone(), recursive: self.options.recursive, selection }
+        Request::Find { sources: self.sources.clone(), recursive: self.options.recursive, selection, digests: false }
     }
 
     /// The request for files that are chosen one by one: what is to be left out, is.
@@ -146,18 +152,33 @@ pub(super) struct Expected {
     links: Links,
     /// Exactly these files, by their keys.
     files: Option<HashSet<u128>>,
+    /// Files that somebody else knows, and checks.
+    is_checked: bool,
 }
 
 impl Expected {
     fn new(options: &TransferOptions) -> Self {
         let (recursive, links) = (options.recursive, options.links);
-        Self { names: HashSet::new(), patterns: Vec::new(), whole_root: false, recursive, links, files: None }
+        Self {
+            names: HashSet::new(),
+            patterns: Vec::new(),
+            whole_root: false,
+            recursive,
+            links,
+            files: None,
+            is_checked: false,
+        }
     }
 
     /// Exactly these files, wherever they are.
     pub(super) fn files(files: &[Chosen], options: &TransferOptions) -> Self {
         let files = files.iter().map(|(file, _)| ItemRules::key(&file.name)).collect();
         Self { files: Some(files), ..Self::new(options) }
+    }
+
+    /// Files that a weaver knows, and nothing else.
+    pub(super) fn woven() -> Self {
+        Self { is_checked: true, ..Self::new(&TransferOptions::default()) }
     }
 
     fn name(&mut self, source: &RemoteSource, name: &str, may_match: bool) -> Result<()> {
@@ -185,6 +206,9 @@ impl Expected {
     pub(super) fn check(&self, path: &str, is_directory: bool) -> Result<RemotePath> {
         let unexpected = || Error::Protocol(format!("it sent {path:?}, which was not asked for"));
         let place = RemotePath::root().join(path).map_err(|_| unexpected())?;
+        if self.is_checked {
+            return if is_directory { Err(unexpected()) } else { Ok(place) };
+        }
         if let Some(files) = &self.files {
             return if files.contains(&ItemRules::key(path)) { Ok(place) } else { Err(unexpected()) };
         }
@@ -210,7 +234,19 @@ impl Expected {
             Item::Directory { path, .. } => self.check(path, true).map(drop),
             Item::Begin { path, .. } => self.check(path, false).map(drop),
             Item::Link { path, .. } => self.check_link(path),
-            _ => Ok(()),
+            // Only this side changes what is here.
+            Item::Base { .. }
+            | Item::Copy { .. }
+            | Item::Move { .. }
+            | Item::Remove { .. }
+            | Item::Touch { .. }
+            | Item::Keep { .. } => Err(Error::Protocol("it sent changes, and only files were asked for".to_owned())),
+            Item::Data { .. }
+            | Item::End { .. }
+            | Item::Abort { .. }
+            | Item::Failed { .. }
+            | Item::Hole { .. }
+            | Item::Compressed { .. } => Ok(()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Looking for the files of a download, and at what is at their destination.
 
+use super::Client;
 use super::attempts::Attempts;
 use super::call::{Handler, Outgoing};
 use super::download_plan::Plan;
@@ -8,7 +9,6 @@ use super::listing::decode;
 use super::noted::Noted;
 use super::selecting::Selecting;
 use super::survey::in_the_way;
-use super::{Client, Interrupt};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
 use crate::monitor::Event;
@@ -77,7 +77,8 @@ impl Client {
             noted.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
         }
         if rules.resume {
-            wanted.look_at_partials(store, plan.partials(store)?, &self.options.interrupt, attempts)?;
+            let check = || self.options.interrupt.check(&attempts.deadline);
+            wanted.look_at_partials(store, plan.partials(store)?, &check)?;
         }
         Ok(wanted)
     }
@@ -89,8 +90,7 @@ impl Wanted {
         &mut self,
         store: &LocalStore,
         partials: Vec<Partial>,
-        interrupt: &Interrupt,
-        attempts: &Attempts,
+        check: &dyn Fn() -> Result<()>,
     ) -> Result<()> {
         let mut partials: HashMap<RemotePath, Partial> =
             partials.into_iter().map(|partial| (partial.path.clone(), partial)).collect();
@@ -99,7 +99,7 @@ impl Wanted {
             let Some(partial) = path.and_then(|path| partials.remove(&path)) else { continue };
             let Ok(mut checking) = self.checked.begin(store, &partial) else { continue };
             let seen = loop {
-                interrupt.check(&attempts.deadline)?;
+                check()?;
                 match checking.step() {
                     Ok(false) => {}
                     Ok(true) => break true,
@@ -148,7 +148,7 @@ impl FindHandler<'_, '_> {
                 self.noted.failed(failure);
                 return Ok(());
             }
-            Element::Listed(Listed::Entry(_)) | Element::Partial(_) => {
+            _ => {
                 return Err(Error::Protocol("elements that were not asked for".to_owned()));
             }
         };
@@ -257,7 +257,7 @@ impl FindHandler<'_, '_> {
     fn want(&mut self, name: String, entry: Entry) {
         let as_link = entry.kind == Kind::Link;
         let size = entry.size;
-        self.wanted.files.push((Selected { path: entry.path, name, known: None, as_link }, size));
+        self.wanted.files.push((Selected { path: entry.path, name, known: None, as_link, parts: Vec::new() }, size));
     }
 
     fn conflict(&mut self, existing: &Entry) {

@@ -13,8 +13,10 @@ mod download_plan;
 mod download_stream;
 mod fate;
 mod find;
+mod holding;
 mod interrupt;
 mod listing;
+mod measuring;
 mod noted;
 mod options;
 mod parallel;
@@ -23,17 +25,22 @@ mod places;
 mod selecting;
 mod stream;
 mod survey;
+mod syncing;
 mod told;
 mod upload;
 mod upload_plan;
 mod upload_stream;
+mod weaving;
+
+pub(crate) use syncing::{PartialsHere, Syncing};
+pub(crate) use weaving::Weave;
 
 pub use asynchronous::{AsyncClient, Pending};
 pub use interrupt::Interrupt;
 pub use options::{ChunkSize, ClientOptions, LocalSource, RemoteSource, Retry, TransferOptions, Wait};
 pub use partials::LocalPartials;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::monitor::Silent;
 use call::{Deadline, Handler, Session};
 use remofile_protocol::handshake::ServerHello;
@@ -63,6 +70,8 @@ use std::time::{Duration, Instant};
 pub struct Client {
     options: ClientOptions,
     session: Option<Session>,
+    /// Whether the session holds the lease for several operations.
+    holds: bool,
     /// Bytes sent and received by all calls so far.
     traffic: (u64, u64),
 }
@@ -118,7 +127,7 @@ impl Client {
     /// A client that connects with its first call.
     #[must_use]
     pub fn new(options: ClientOptions) -> Self {
-        Self { options, session: None, traffic: (0, 0) }
+        Self { options, session: None, holds: false, traffic: (0, 0) }
     }
 
     /// A client that is connected and has proved its token.
@@ -152,7 +161,7 @@ impl Client {
         recursive: bool,
         each: &mut dyn FnMut(Listed) -> Result<()>,
     ) -> Result<()> {
-        let request = Request::List { path: directory.clone(), recursive };
+        let request = Request::List { path: directory.clone(), recursive, rules: Vec::new(), targets: false };
         self.call(request, &mut listing::ListHandler::new(each)).map(drop)
     }
 
@@ -162,7 +171,7 @@ impl Client {
     /// `not-found`, ...
     pub fn stat(&mut self, path: &RemotePath) -> Result<Entry> {
         let done = self.ask(Request::Stat { path: path.clone() })?;
-        done.entry.ok_or_else(|| crate::Error::Protocol("an answer without an entry".to_owned()))
+        done.entry.ok_or_else(|| Error::Protocol("an answer without an entry".to_owned()))
     }
 
     /// Creates an empty file; with `update` an existing file is no failure, and its time is set to now.
@@ -210,7 +219,7 @@ impl Client {
         let (address, cipher) = (session.address(), session.cipher());
         let asked = Instant::now();
         let done = self.ask(Request::Status)?;
-        let report = done.status.ok_or_else(|| crate::Error::Protocol("an answer without a status".to_owned()))?;
+        let report = done.status.ok_or_else(|| Error::Protocol("an answer without a status".to_owned()))?;
         Ok(ServerStatus { report, round_trip: asked.elapsed(), address, cipher })
     }
 
@@ -260,6 +269,8 @@ impl Client {
         }
         match &mut self.session {
             Some(session) => Ok(session),
+            // Another session would not hold what this one held.
+            None if self.holds => Err(Error::ConnectionLost(std::io::ErrorKind::UnexpectedEof.into())),
             none => Ok(none.insert(connect::connect(&self.options, deadline)?)),
         }
     }

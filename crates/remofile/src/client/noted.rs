@@ -23,6 +23,8 @@ pub(super) struct Noted<'a> {
     /// Files, and bytes in them, that an attempt before this one moved.
     before: (u64, u64),
     pub(super) is_upload: bool,
+    /// Whether it is of use to know which files were moved.
+    remembers: bool,
 }
 
 impl<'a> Noted<'a> {
@@ -35,7 +37,13 @@ impl<'a> Noted<'a> {
             told: HashSet::new(),
             before: (0, 0),
             is_upload,
+            remembers: true,
         }
+    }
+
+    /// For who does not ask whether files are present.
+    pub(super) fn forgetful(monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
+        Self { remembers: false, ..Self::new(monitor, is_upload) }
     }
 
     /// What the attempt before has met, this one meets again.
@@ -89,7 +97,9 @@ impl<'a> Noted<'a> {
     }
 
     pub(super) fn finished(&mut self, path: &str) {
-        self.finished.insert(ItemRules::key(path));
+        if self.remembers {
+            self.finished.insert(ItemRules::key(path));
+        }
         self.monitor.report(Event::FileFinished { path });
     }
 

@@ -18,7 +18,7 @@ pub(super) fn remote_path(theirs: &[Place], local: &Path) -> Option<RemotePath> 
 
 /// Refuses to send a local directory to a place in it: there would be no end of it.
 pub(super) fn refuse_upload_into_itself(theirs: &[Place], source: &Path, destination: &RemotePath) -> Result<()> {
-    let holds_root = places(source).first().is_some_and(|place| theirs.contains(place));
+    let holds_root = holds_root(theirs, source);
     let is_above = remote_path(theirs, source).is_some_and(|source| destination.is_within(&source));
     if holds_root || is_above { Err(into_itself(source.display(), destination)) } else { Ok(()) }
 }
@@ -30,6 +30,17 @@ pub(super) fn refuse_download_into_itself(theirs: &[Place], sources: &[&RemotePa
         Some(source) => Err(into_itself(source, &destination.display())),
         None => Ok(()),
     }
+}
+
+/// Whether a local directory is the server's root, or holds it.
+pub(super) fn holds_root(theirs: &[Place], local: &Path) -> bool {
+    places(local).first().is_some_and(|place| theirs.contains(place))
+}
+
+/// The refusal of a source that lies in a destination where what is not in the source is deleted.
+pub(super) fn deletes_itself(source: impl std::fmt::Display) -> Error {
+    let why = "it is inside the destination, and would be deleted: leave out '--delete', or choose another";
+    Error::Local(Failure::new(ErrorCode::IntoItself).at(source).because(why))
 }
 
 fn into_itself(source: impl std::fmt::Display, destination: &dyn std::fmt::Display) -> Error {

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use remofile_protocol::limits::{CREDIT_RESERVE_BYTES, MAX_HEADER_BYTES};
 use remofile_protocol::wire::{Item, Selected};
 use std::collections::VecDeque;
+use std::iter::Peekable;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a connection that shares its sources with others takes at once: so many bytes, and files.
@@ -23,8 +24,12 @@ pub(super) struct Selecting {
 
 enum Queue {
     Own(VecDeque<Chosen>),
+    /// They are made when they are to be named: there may be very many.
+    Coming(Peekable<Coming>),
     Shared(SharedQueue),
 }
+
+type Coming = Box<dyn Iterator<Item = Chosen> + Send>;
 
 /// Sources that several connections share.
 #[derive(Clone)]
@@ -56,6 +61,12 @@ impl Selecting {
         Self { queue: Queue::Own(files.into()), is_over: false, ..Self::none() }
     }
 
+    /// Names what an iterator gives.
+    pub(super) fn coming(files: impl Iterator<Item = Chosen> + Send + 'static) -> Self {
+        let files: Coming = Box::new(files);
+        Self { queue: Queue::Coming(files.peekable()), is_over: false, ..Self::none() }
+    }
+
     /// Names some of these, as fast as they come.
     pub(super) fn some(files: SharedQueue) -> Self {
         Self { queue: Queue::Shared(files), is_over: false, ..Self::none() }
@@ -83,8 +94,9 @@ impl Selecting {
             selected.map_err(|error| Error::Protocol(error.to_string()))?;
             return Ok(Produced::Work);
         }
-        let is_empty = match &self.queue {
+        let is_empty = match &mut self.queue {
             Queue::Own(files) => files.is_empty(),
+            Queue::Coming(files) => files.peek().is_none(),
             Queue::Shared(files) => files.with(|files| files.is_empty()),
         };
         if !is_empty {
@@ -99,6 +111,7 @@ impl Selecting {
     fn batch(&mut self, most: u64) -> Vec<Selected> {
         match &mut self.queue {
             Queue::Own(files) => take(files, most, |_| true),
+            Queue::Coming(files) => take(files, most, |_| true),
             Queue::Shared(files) => {
                 let awaited = &mut self.awaited;
                 let mut wants = |size| {
@@ -114,7 +127,33 @@ impl Selecting {
     }
 }
 
-fn take(files: &mut VecDeque<Chosen>, most: u64, mut wants: impl FnMut(u64) -> bool) -> Vec<Selected> {
+/// Sources in their order.
+trait Line {
+    fn front(&mut self) -> Option<&Chosen>;
+    fn pop(&mut self) -> Option<Chosen>;
+}
+
+impl Line for VecDeque<Chosen> {
+    fn front(&mut self) -> Option<&Chosen> {
+        Self::front(self)
+    }
+
+    fn pop(&mut self) -> Option<Chosen> {
+        self.pop_front()
+    }
+}
+
+impl Line for Peekable<Coming> {
+    fn front(&mut self) -> Option<&Chosen> {
+        self.peek()
+    }
+
+    fn pop(&mut self) -> Option<Chosen> {
+        self.next()
+    }
+}
+
+fn take(files: &mut impl Line, most: u64, mut wants: impl FnMut(u64) -> bool) -> Vec<Selected> {
     let (mut batch, mut spent) = (Vec::new(), 0);
     while let Some((file, size)) = files.front() {
         let cost = file.credit_bytes();
@@ -122,7 +161,7 @@ fn take(files: &mut VecDeque<Chosen>, most: u64, mut wants: impl FnMut(u64) -> b
             break;
         }
         spent += cost;
-        batch.extend(files.pop_front().map(|(file, _)| file));
+        batch.extend(files.pop().map(|(file, _)| file));
     }
     batch
 }

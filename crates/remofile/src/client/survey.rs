@@ -88,8 +88,13 @@ impl Present {
                     self.partials.insert(ItemRules::key(&relative), known(partial));
                 }
             }
-            Element::Listed(Listed::Failed(_)) | Element::Found(_) => {}
+            _ => {}
         }
+    }
+
+    /// What was kept of a file.
+    pub(super) fn partial(&self, path: &str) -> Option<&Known> {
+        self.partials.get(&ItemRules::key(path))
     }
 
     fn existing(&self, path: &str) -> Option<Entry> {

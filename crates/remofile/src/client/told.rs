@@ -58,7 +58,7 @@ impl Monitor for Relay {
             Event::FilePresent { path, size } => Told::Present { path: path.to_owned(), size },
             Event::FileSkipped { failure } | Event::FileFailed { failure } => Told::Failed(failure.clone()),
             // What concerns all of them, who began them tells.
-            Event::Retrying { .. } | Event::Total { .. } => return,
+            Event::Retrying { .. } | Event::Total { .. } | Event::Planned { .. } => return,
         };
         // Nobody listens any more when the transfer is over.
         let _gone = self.0.send(told);

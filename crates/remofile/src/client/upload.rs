@@ -114,12 +114,14 @@ impl Client {
         let connections = plan.options.connections(noted.monitor.chunk_size().is_some());
         if connections == 1 {
             let part = Part { feed, names, group: None };
-            return self.send_part(plan, part, attempts, noted);
+            return self.send_part((plan.destination, plan.options), part, attempts, noted);
         }
         let (shares, stop) = SharedFeed::share(feed, connections.into());
         let group = Some(random());
         let parts = shares.into_iter().map(|feed| Part { feed, names: None, group }).collect();
-        let work = |client: &mut Self, part, noted: &mut Noted<'_>| client.send_part(plan, part, attempts, noted);
+        let work = |client: &mut Self, part, noted: &mut Noted<'_>| {
+            client.send_part((plan.destination, plan.options), part, attempts, noted)
+        };
         let done = together(self, noted, parts, work, || stop.stop())?;
         let sum = |sum: Done, done: Done| Done {
             files: sum.files + done.files,
@@ -130,18 +132,19 @@ impl Client {
         Ok(done.into_iter().fold(Done::default(), sum))
     }
 
-    fn send_part<F: Feeding + 'static>(
+    /// Sends over one connection.
+    pub(super) fn send_part<F: Feeding + 'static>(
         &mut self,
-        plan: &Plan<'_>,
+        (destination, options): (&RemotePath, &TransferOptions),
         part: Part<F>,
         attempts: &Attempts,
         noted: &mut Noted<'_>,
     ) -> Result<Done> {
         let Part { feed, names, group } = part;
-        let (deadline, options) = (&attempts.deadline, plan.options);
+        let deadline = &attempts.deadline;
         let packing = options.packing(self.session(deadline)?.hello().file_size_limit);
         let mut handler = UploadHandler {
-            destination: plan.destination,
+            destination,
             packer: Packer::new(feed, packing).map_err(Error::Local)?,
             pace: options.pace(),
             ready_at: None,
@@ -152,8 +155,8 @@ impl Client {
             finished: false,
             noted,
         };
-        let (destination, on_conflict) = (plan.destination.clone(), options.on_conflict);
-        let request = Request::Upload { destination, on_conflict, names, group };
+        let request =
+            Request::Upload { destination: destination.clone(), on_conflict: options.on_conflict, names, group };
         let done = self.call_until((deadline, attempts.patience()), request, &mut handler)?;
         if !handler.finished {
             return ended_early();
@@ -181,10 +184,10 @@ pub(super) fn moved(done: &Done) -> Stored {
 }
 
 /// What one connection sends.
-struct Part<F> {
-    feed: F,
-    names: Option<Vec<String>>,
-    group: Option<u64>,
+pub(super) struct Part<F> {
+    pub(super) feed: F,
+    pub(super) names: Option<Vec<String>>,
+    pub(super) group: Option<u64>,
 }
 
 /// A number that nobody else has.

@@ -1,9 +1,10 @@
 //! Operations that answer with elements of a listing.
 
 use super::operation::Step;
+use super::signing::{Digests, Signing};
 use crate::carrier::MessageWriter;
 use crate::store::{Partial, Store, StoreResult, Walk};
-use crate::transfer::{Checked, Checking, Feed, Next, listed};
+use crate::transfer::{Checked, Checking, Feed, Next, Scan, listed};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
 use remofile_protocol::wire::{Done, Element, ErrorCode, Failure, Found, Listed, OperationId};
@@ -26,9 +27,13 @@ pub(super) struct Listing {
 /// What is listed.
 pub(super) enum Contents {
     /// What is in a directory.
-    Directory(Box<dyn Walk>),
+    Directory(Scan),
     /// What a download would send.
     Found(Box<Feed>),
+    /// Digests of files.
+    Digests(Digests),
+    /// Signatures of the blocks of files.
+    Signing(Signing),
     /// What an upload would find.
     Survey(Box<Survey>),
     /// What interrupted uploads left.
@@ -44,6 +49,7 @@ impl Listing {
     pub(super) fn feed(&mut self) -> Option<&mut Feed> {
         match &mut self.contents {
             Contents::Found(feed) => Some(feed),
+            Contents::Digests(digests) => Some(digests.feed()),
             _ => None,
         }
     }
@@ -98,7 +104,9 @@ impl Listing {
 impl Contents {
     fn next(&mut self) -> Next<Element> {
         match self {
-            Self::Directory(walk) => walk.next().map_or(Next::End, |listed| Next::Item(Element::Listed(listed))),
+            Self::Directory(scan) => scan.next_element(),
+            Self::Digests(digests) => digests.next_element(),
+            Self::Signing(signing) => signing.next_element(),
             Self::Partials(partials) => {
                 partials.next().map_or(Next::End, |partial| Next::Item(Element::Partial(listed(partial))))
             }

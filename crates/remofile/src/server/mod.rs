@@ -12,6 +12,7 @@ mod listing;
 mod lobby;
 mod operation;
 mod session;
+mod signing;
 mod slowdown;
 
 use crate::carrier::Waker;

@@ -3,10 +3,11 @@
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
 use crate::server::listing::{Contents, Listing, Survey, refuse_occupied};
+use crate::server::signing::{Digests, Signing};
 use crate::store::{Removal, RemovalProgress, Store};
 use crate::transfer::{
     Census, Chained, Checked, Feed, FeedOptions, Feeding, Filter, InStore, ItemRules, NamedOneByOne, Origin, Origins,
-    Pace, Packed, Packer, PackerMonitor, PackerOptions, Trouble, Unpacker, UnpackerMonitor, UnpackerOptions,
+    Pace, Packed, Packer, PackerMonitor, PackerOptions, Scan, Trouble, Unpacker, UnpackerMonitor, UnpackerOptions,
 };
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
@@ -30,6 +31,8 @@ pub(super) enum Operation {
     Counting { census: Box<Census>, sending: Sending },
     /// It sends files.
     Sending(Sending),
+    /// It holds the lease for others.
+    Holding,
     /// It is over, but for telling so.
     Over,
     /// It removes a tree.
@@ -106,14 +109,18 @@ pub(super) fn start(
 ) -> Result<Progress, Failure> {
     let listing = |contents| more(Operation::Listing(Listing::new(contents)));
     let done = match request {
-        Request::List { path, recursive } => {
-            let walk = store.walk(&path, recursive).map_err(|failure| failure.at(&path))?;
-            return listing(Contents::Directory(walk));
+        Request::List { path, recursive, rules, targets } => {
+            let filter = Filter::new(&rules, None, None)?;
+            let scan = Scan::new(store, &path, recursive, filter, targets).map_err(|failure| failure.at(&path))?;
+            return listing(Contents::Directory(scan));
         }
-        Request::Find { sources, recursive, selection } => {
+        Request::Find { sources, recursive, selection, digests } => {
             let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
-            return listing(Contents::Found(Box::new(meant.feed(store, options)?)));
+            let feed = Box::new(meant.feed(store, options)?);
+            return listing(if digests { Contents::Digests(Digests::new(feed)) } else { Contents::Found(feed) });
         }
+        Request::Sign { files } => return listing(Contents::Signing(Signing::new(store, files))),
+        Request::Hold { .. } => return more(Operation::Holding),
         Request::Survey { destination, names } => {
             return listing(Contents::Survey(Box::new(Survey::new(store, &destination, &names)?)));
         }
@@ -129,6 +136,7 @@ pub(super) fn start(
                     names: options.names,
                     preserve_mode: true,
                     rules: ItemRules::Theirs,
+                    changes: true,
                 },
                 std::mem::take(checked),
             )
@@ -284,10 +292,10 @@ impl Operation {
         };
         for file in files {
             let credit = file.credit_bytes();
-            let Selected { path, name, known, as_link } = file;
+            let Selected { path, name, known, as_link, parts } = file;
             RemotePath::root().join(&name).map_err(|invalid| Failure::from(invalid).at(&name))?;
             let shown = path.to_string();
-            origins.add(Origin { store: Arc::clone(store), path, name, shown, known, as_link }, credit);
+            origins.add(Origin { store: Arc::clone(store), path, name, shown, known, as_link, parts }, credit);
         }
         Ok(())
     }
@@ -328,6 +336,7 @@ impl Operation {
         }
         match self {
             Self::Waiting(waiting) => more(Self::Waiting(Waiting { finished: true, ..waiting })),
+            Self::Holding => Ok(Progress::Done(Done::default())),
             Self::Receiving { unpacker } => {
                 let stored = unpacker.finish(&mut ItemFailures(tell))?;
                 let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
@@ -353,7 +362,7 @@ impl Operation {
         message: &mut MessageWriter<'_>,
     ) -> Result<Step, SessionError> {
         match self {
-            Self::Waiting(_) | Self::Receiving { .. } | Self::Over => Ok(Step::Nothing),
+            Self::Waiting(_) | Self::Receiving { .. } | Self::Holding | Self::Over => Ok(Step::Nothing),
             Self::Listing(listing) => listing.step(id, machine, message),
             Self::Counting { census, .. } => {
                 if let Some((files, bytes)) = census.step() {

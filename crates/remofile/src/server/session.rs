@@ -193,9 +193,10 @@ impl Session {
 
     /// The operation has its lease: it begins.
     fn start(&mut self, now: Duration, id: OperationId, request: Request) {
-        let is_upload = matches!(request, Request::Upload { .. });
+        // Who holds the lease has to know when it does.
+        let is_told = matches!(request, Request::Upload { .. } | Request::Hold { .. });
         let progress = start(request, &self.shared.store, &self.shared.options, &mut self.checked);
-        if is_upload && matches!(progress, Ok(Progress::More(_))) {
+        if is_told && matches!(progress, Ok(Progress::More(_))) {
             self.machine.open_window(id);
         }
         self.settle(now, id, progress);

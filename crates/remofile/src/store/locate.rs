@@ -52,6 +52,17 @@ fn io_failure(error: &io::Error) -> Failure {
     }
 }
 
+/// Makes a local directory, whose parent exists.
+///
+/// # Errors
+/// `not-found`, `permission-denied`, ...
+pub fn make_local_directory(path: &Path) -> StoreResult<()> {
+    match rustix::fs::mkdir(path, rustix::fs::Mode::from_raw_mode(0o777)) {
+        Err(rustix::io::Errno::EXIST) => Ok(()),
+        made => made.map_err(|errno| io_failure(&errno.into())),
+    }
+}
+
 /// Numbers for a directory and those above it, the nearest first, by which two processes of one machine know
 /// that they mean the same: digests of the machine's boot, the device and the inode. None where the system
 /// does not tell.

@@ -12,7 +12,7 @@ mod local;
 mod locate;
 
 pub use local::{LocalStore, STAGING_NAME, StoreOptions};
-pub use locate::{Located, exists, locate, places};
+pub use locate::{Located, exists, locate, make_local_directory, places};
 
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Entry, Failure, Kind, Listed, Timestamp};
@@ -109,6 +109,21 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `not-a-file` for links and special files, `bad-request` for the root itself, `not-found`, ...
     fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()>;
+
+    /// Sets the time of last modification of a file or directory. The last name is not followed.
+    ///
+    /// # Errors
+    /// `not-a-file` for links and special files, `bad-request` for the root itself, `not-found`, ...
+    fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()>;
+
+    /// Gives a file or link a second name, which stays when the first gets other content or goes: a hard
+    /// link, or a copy where the file system has none. A file or link that has the name makes way; missing
+    /// directories are made.
+    ///
+    /// # Errors
+    /// `not-a-file` for directories and special files, `already-exists` if a directory has the name,
+    /// `not-found`, ...
+    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<()>;
 
     /// A number that two paths share exactly if they lead to one file or directory, links followed.
     ///

@@ -79,7 +79,7 @@ pub(super) fn make_link(
 #[derive(Default)]
 pub(super) struct Stored {
     /// Digests of paths in small letters, and of the paths themselves.
-    names: HashMap<u128, u128>,
+    names: HashMap<u64, u64>,
 }
 
 impl Stored {
@@ -106,8 +106,9 @@ impl Stored {
     }
 }
 
-fn keys(path: &RemotePath) -> (u128, u128) {
-    let key = |text: &str| u128::from_be_bytes(digest(text.as_bytes()));
+fn keys(path: &RemotePath) -> (u64, u64) {
+    // Half of a digest is enough where the worst is that a file is refused.
+    let key = |text: &str| u128::from_be_bytes(digest(text.as_bytes())) as u64;
     (key(&path.as_str().to_lowercase()), key(path.as_str()))
 }
 

@@ -1,11 +1,13 @@
 //! Which files are to be sent, one after the other.
 
+use super::course::Course;
+use super::feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
 use super::filter::Filter;
 use super::origins::{NextOrigin, Origin, Origins};
-use crate::store::{Source, Store, StoreResult, Walk};
+use crate::store::{Store, StoreResult, Walk};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Known, Links, Listed, OnConflict};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Links, Listed};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -20,108 +22,6 @@ pub struct FeedOptions {
     pub filter: Filter,
     /// What becomes of links.
     pub links: Links,
-}
-
-/// Something to send, not yet opened. Paths at the destination are relative to it.
-pub struct FoundItem {
-    /// Where it goes; empty for the directory that everything goes to.
-    pub path: String,
-    /// What it is for the user.
-    pub shown: String,
-    /// What it is, and its path in the store it is in; for a link that is followed, what that leads to.
-    pub entry: Entry,
-    store: Arc<dyn Store>,
-    known: Option<Known>,
-}
-
-/// What is to be done with a file that was found.
-pub enum Verdict {
-    /// It is sent; `rule` is what becomes of a file in its way, if not what the request says, and `known`
-    /// what the receiver has of it.
-    Send {
-        /// For this file alone.
-        rule: Option<OnConflict>,
-        /// Places up to which it is there.
-        known: Option<Known>,
-    },
-    /// It is there already.
-    Present,
-    /// It is left out, for this reason.
-    Skip(Failure),
-}
-
-/// Decides about each file before it is opened.
-pub trait Judge: Send {
-    /// What becomes of it.
-    fn judge(&mut self, found: &FoundItem) -> Verdict;
-}
-
-/// The next thing to send.
-pub enum FeedItem {
-    /// A directory, before everything in it.
-    Directory {
-        /// Where it goes.
-        path: String,
-        /// Its permission bits.
-        mode: Option<u32>,
-    },
-    /// A regular file, opened.
-    File(Box<FedFile>),
-    /// A symbolic link that is sent as one.
-    Link {
-        /// Where it goes.
-        path: String,
-        /// What it leads to.
-        target: String,
-        /// What becomes of a file in its way.
-        rule: Option<OnConflict>,
-    },
-    /// A file that the receiver has.
-    Present {
-        /// Where it is.
-        path: String,
-        /// Its size in bytes.
-        size: u64,
-    },
-    /// Something that cannot be sent, or is left out ([`ErrorCode::Skipped`]).
-    Failed(Failure),
-}
-
-/// A regular file, opened.
-pub struct FedFile {
-    /// Where it goes.
-    pub path: String,
-    /// What it is for the user.
-    pub shown: String,
-    /// Its content.
-    pub source: Box<dyn Source>,
-    /// What becomes of a file in its way, if not what the request says.
-    pub rule: Option<OnConflict>,
-    /// What the receiver has of it.
-    pub known: Option<Known>,
-}
-
-/// The next element, if there is one now.
-pub enum Next<T> {
-    /// There is.
-    Item(T),
-    /// A piece of work was done, and more is to do.
-    Working,
-    /// Nothing before more is named.
-    Pending,
-    /// There are no more.
-    End,
-}
-
-/// What a packer takes its items from.
-pub trait Feeding: Send {
-    /// The next thing to send.
-    fn next_item(&mut self) -> Next<FeedItem>;
-
-    /// Where more origins are named, if they can be.
-    fn origins(&mut self) -> Option<&mut dyn Origins> {
-        None
-    }
 }
 
 /// Finds the files of some origins, in the order they were named and sorted below each.
@@ -188,7 +88,7 @@ impl Feed {
             Some(judge) => judge.judge(&found),
             None => Verdict::Send { rule: None, known: None },
         };
-        let FoundItem { path, shown, entry, store, known: named } = found;
+        let FoundItem { path, shown, entry, store, known: named, parts } = found;
         let (rule, known) = match verdict {
             Verdict::Send { rule, known } => (rule, known.or(named)),
             Verdict::Present => return Ok(FeedItem::Present { path, size: entry.size }),
@@ -199,7 +99,10 @@ impl Feed {
             return Ok(FeedItem::Link { path, target, rule });
         }
         match store.open(&entry.path) {
-            Ok(source) => Ok(FeedItem::File(Box::new(FedFile { path, shown, source, rule, known }))),
+            Ok(source) => {
+                let course = Course::of_parts(&parts, source.entry().size).map_err(|failure| failure.at(&shown))?;
+                Ok(FeedItem::File(Box::new(FedFile { path, shown, source, rule, known, course })))
+            }
             Err(failure) => Err(failure.at(shown)),
         }
     }
@@ -268,8 +171,8 @@ impl Feed {
             Kind::Link => return Err(Failure { code: ErrorCode::NotAFile, ..leads_astray() }),
             Kind::Special => return Err(Failure { code: ErrorCode::NotAFile, ..special() }),
         }
-        let Origin { store, name: path, shown, known, .. } = origin;
-        Ok(Some(FoundItem { path, shown, entry, store, known }))
+        let Origin { store, name: path, shown, known, parts, .. } = origin;
+        Ok(Some(FoundItem { path, shown, entry, store, known, parts }))
     }
 
     /// What a walk has found; `None` for what is left out.
@@ -308,16 +211,19 @@ impl Feed {
             }
             (Kind::Link, Links::Follow) => {
                 let followed = self.follow(&entry.path, &path, &shown).map_err(|failure| failure.at(&shown));
-                followed.map(|entry| Some(FoundItem { path, shown, entry: entry?, store, known: None })).transpose()
+                let found = |entry| FoundItem { path, shown, entry, store, known: None, parts: Vec::new() };
+                followed.map(|entry| entry.map(found)).transpose()
             }
             (Kind::Link, Links::Copy) => match store.read_link(&entry.path) {
                 Ok(target) if stays_within(own, &target) => {
-                    Some(Ok(FoundItem { path, shown, entry, store, known: None }))
+                    Some(Ok(FoundItem { path, shown, entry, store, known: None, parts: Vec::new() }))
                 }
                 Ok(_) => Some(Err(leads_astray().at(shown))),
                 Err(failure) => Some(Err(failure.at(shown))),
             },
-            (Kind::File | Kind::Directory, _) => Some(Ok(FoundItem { path, shown, entry, store, known: None })),
+            (Kind::File | Kind::Directory, _) => {
+                Some(Ok(FoundItem { path, shown, entry, store, known: None, parts: Vec::new() }))
+            }
         }
     }
 
@@ -366,7 +272,8 @@ fn special() -> Failure {
 }
 
 /// Whether a link at this path, below a source, leads to something in that source.
-fn stays_within(link: &str, target: &str) -> bool {
+#[must_use]
+pub fn stays_within(link: &str, target: &str) -> bool {
     if target.starts_with('/') {
         return false;
     }

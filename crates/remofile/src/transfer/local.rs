@@ -59,6 +59,7 @@ impl LocalOrigin {
             shown: self.shown.clone(),
             known: None,
             as_link: false,
+            parts: Vec::new(),
         })
     }
 

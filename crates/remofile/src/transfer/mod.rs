@@ -6,15 +6,19 @@
 //! before it is visible. Non-goals: credit and the course of the operation belong to the session.
 //!
 //! On the way out: `origins` and `local` are what a user named, `pattern` and `filter` what that stands
-//! for, `feed` finds and opens it, `packer` fills messages, `sending` with one file. On the way in:
+//! for, `feed` finds and opens it (`feeding` has the words for that), `packer` fills messages, `sending` with one file. On the way in:
 //! `unpacker` takes messages apart, `receiving` one file of them, `conflict` knows what becomes of what is
 //! in the way, `resume` what was kept of earlier attempts. `pace` and `chunks` measure, `compress` shrinks.
 
+mod change;
 mod check;
 mod chunks;
 mod compress;
 mod conflict;
+mod course;
+mod digesting;
 mod feed;
+mod feeding;
 mod filter;
 mod glob;
 mod local;
@@ -24,15 +28,20 @@ mod packer;
 mod pattern;
 mod receiving;
 mod resume;
+mod scan;
 mod sending;
 mod shared;
 mod trouble;
 mod unpacker;
 
+pub use change::Change;
 pub use chunks::Chunker;
 pub use compress::{CompressLevel, Compressor, Decompressor};
 pub use conflict::numbered_path;
-pub use feed::{Census, Feed, FeedItem, FeedOptions, Feeding, FoundItem, Judge, Next, Verdict};
+pub use course::Course;
+pub use digesting::Digesting;
+pub use feed::{Census, Feed, FeedOptions, stays_within};
+pub use feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
 pub use filter::Filter;
 pub use local::{Local, LocalOrigin, expand_local};
 pub use origins::{Chained, InStore, NamedOneByOne, NoOrigins, Origin, Origins};
@@ -40,6 +49,7 @@ pub use pace::Pace;
 pub use packer::{Packed, Packer, PackerMonitor, PackerOptions};
 pub use pattern::{Found, Matches, Pattern, escape, is_pattern};
 pub use resume::{Checked, Checking, known, listed};
+pub use scan::Scan;
 pub use shared::{FeedStop, SharedFeed};
 pub use trouble::{Stop, Trouble};
 pub use unpacker::{ItemRules, Stored, Unpacker, UnpackerMonitor, UnpackerOptions};

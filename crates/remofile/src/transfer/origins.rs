@@ -3,7 +3,7 @@
 use super::pattern::{Found, Matches, Pattern, is_pattern};
 use crate::store::Store;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, Known};
+use remofile_protocol::wire::{ErrorCode, Failure, Known, Part};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub struct Origin {
     pub known: Option<Known>,
     /// Whether it is a link that is sent as one.
     pub as_link: bool,
+    /// The parts of it that are wanted; none for all of it.
+    pub parts: Vec<Part>,
 }
 
 /// The next origin, if there is one now.
@@ -160,7 +162,7 @@ impl InStore {
     fn origin(&self, path: RemotePath) -> Origin {
         let name = path.file_name().map(|name| name.to_string()).unwrap_or_default();
         let shown = path.to_string();
-        Origin { store: Arc::clone(&self.store), path, name, shown, known: None, as_link: false }
+        Origin { store: Arc::clone(&self.store), path, name, shown, known: None, as_link: false, parts: Vec::new() }
     }
 
     fn begin(&mut self, path: RemotePath) -> NextOrigin {

@@ -1,7 +1,7 @@
 //! Files into messages.
 
 use super::compress::CompressLevel;
-use super::feed::{FedFile, FeedItem, Feeding, Next};
+use super::feeding::{FedFile, FeedItem, Feeding, Next};
 use super::origins::Origins;
 use super::sending::{Sending, Squeeze, Step};
 use super::trouble::Stop;
@@ -13,6 +13,9 @@ use std::num::NonZeroU32;
 
 /// Payload after which a message of several files is sent, so that the receiver can begin with them.
 const BATCH_BYTES: usize = 256 * 1024;
+
+/// Bytes to copy after which a message is sent, for the same reason.
+const COPY_BATCH_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Steps without anything to send after which others have their turn.
 const IDLE_STEPS: usize = 256;
@@ -46,6 +49,8 @@ pub trait PackerMonitor {
     fn present(&mut self, _path: &str, _size: u64) {}
     /// A directory was packed.
     fn directory(&mut self) {}
+    /// A change without content was packed.
+    fn changed(&mut self, _item: &Item) {}
     /// The size of the chunks it wants to see; `None` for none.
     fn chunk_size(&self) -> Option<NonZeroU32> {
         None
@@ -173,6 +178,10 @@ impl Packer {
                 monitor.finished(&path, 0);
                 filling.push(Item::Link { path, target, rule });
             }
+            FeedItem::Change(item) => {
+                monitor.changed(&item);
+                filling.push(item);
+            }
             FeedItem::Present { path, size } => {
                 monitor.present(&path, size);
                 return Step::Worked;
@@ -213,6 +222,8 @@ pub(super) struct Filling<'a, 'b> {
     /// Credit that the items take, without the payload.
     spent: u64,
     header_bytes: usize,
+    /// Bytes that the receiver is to copy.
+    copied: u64,
     /// Most payload.
     most: usize,
 }
@@ -222,11 +233,14 @@ impl<'a, 'b> Filling<'a, 'b> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let most = chunk_bytes.map_or(usize::MAX, |bytes| bytes.get() as usize).min(limit);
         let credit = credit.saturating_sub(CREDIT_RESERVE_BYTES);
-        Self { message, items: Vec::new(), credit, spent: 0, header_bytes: 0, most }
+        Self { message, items: Vec::new(), credit, spent: 0, header_bytes: 0, copied: 0, most }
     }
 
     pub(super) fn push(&mut self, item: Item) {
         self.spent += item.credit_bytes();
+        if let Item::Copy { length, .. } = item {
+            self.copied += length;
+        }
         // No item has more beside its texts than some numbers and a digest.
         self.header_bytes += item.text_bytes() + 48;
         self.items.push(item);
@@ -253,7 +267,7 @@ impl<'a, 'b> Filling<'a, 'b> {
     }
 
     fn is_full(&self) -> bool {
-        self.room() == 0 || self.header_bytes > MAX_HEADER_BYTES / 4
+        self.room() == 0 || self.copied >= COPY_BATCH_BYTES || self.header_bytes > MAX_HEADER_BYTES / 4
     }
 
     fn finish(self, otherwise: Packed) -> Packed {

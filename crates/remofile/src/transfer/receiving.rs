@@ -5,12 +5,16 @@ use super::chunks::Chunker;
 use super::compress::Decompressor;
 use super::trouble::Trouble;
 use super::unpacker::UnpackerMonitor;
-use crate::store::{Staged, StoreResult};
+use crate::store::{Source, Staged, StoreResult};
 use remofile_protocol::digest::{Digest, Digester};
+use remofile_protocol::limits::MAX_COPY_BYTES;
 use remofile_protocol::wire::{ErrorCode, Failure};
 
 /// Zeros that are shown at once to who wants to see chunks.
 const ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
+
+/// Bytes that are copied at once.
+const COPY_BYTES: usize = 512 * 1024;
 
 /// The next content of a file.
 #[derive(Clone, Copy)]
@@ -20,6 +24,11 @@ pub(super) enum Written<'a> {
     Hole(u64),
     /// A compressed block, and bytes of content in it.
     Compressed(&'a [u8], usize),
+    /// Bytes of the base.
+    Copy {
+        offset: u64,
+        length: u64,
+    },
 }
 
 /// A file that is being received.
@@ -34,6 +43,13 @@ pub(super) struct Receiving {
     chunks: Option<Chunker>,
     /// Bytes before the next chunk.
     shown: u64,
+    base: Option<Base>,
+}
+
+/// What a file is made of.
+struct Base {
+    source: Box<dyn Source>,
+    buffer: Vec<u8>,
 }
 
 impl Receiving {
@@ -49,7 +65,12 @@ impl Receiving {
             None => (0, Check::default()),
             Some((offset, digester)) => (offset, Check::resumed(digester)),
         };
-        Self { names, staged, size, limit, received, check, chunks, shown: received }
+        Self { names, staged, size, limit, received, check, chunks, shown: received, base: None }
+    }
+
+    /// Bytes of it may be copied from another file.
+    pub(super) fn make_of(&mut self, source: Box<dyn Source>) {
+        self.base = Some(Base { source, buffer: Vec::new() });
     }
 
     pub(super) fn path(&self) -> &str {
@@ -77,7 +98,39 @@ impl Receiving {
                 let bytes = decompressor.decompress(block, size)?;
                 self.bytes(bytes, monitor)
             }
+            Written::Copy { offset, length } => {
+                let no_base = || Failure::new(ErrorCode::BadRequest).because("a copy out of no file");
+                let mut base = self.base.take().ok_or_else(no_base)?;
+                let copied = self.copy(&mut base, offset, length, monitor);
+                self.base = Some(base);
+                copied
+            }
         }
+    }
+
+    fn copy(
+        &mut self,
+        base: &mut Base,
+        offset: u64,
+        length: u64,
+        monitor: &mut dyn UnpackerMonitor,
+    ) -> Result<(), Trouble> {
+        if length > MAX_COPY_BYTES || offset.checked_add(length).is_none() {
+            return Err(Failure::new(ErrorCode::BadRequest).because("a copy of too many bytes").into());
+        }
+        base.buffer.resize(COPY_BYTES.max(base.buffer.len()), 0);
+        let mut done = 0;
+        while done < length {
+            let count = usize::try_from(length - done).unwrap_or(usize::MAX).min(COPY_BYTES);
+            let space = &mut base.buffer[..count];
+            if base.source.read_at(space, offset + done)? < count {
+                let why = "what it is made of became shorter: run the same command again";
+                return Err(Failure::new(ErrorCode::IntegrityFailure).because(why).into());
+            }
+            self.bytes(space, monitor)?;
+            done += count as u64;
+        }
+        Ok(())
     }
 
     fn count(&mut self, bytes: u64) -> StoreResult<()> {

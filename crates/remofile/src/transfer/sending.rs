@@ -2,18 +2,23 @@
 
 use super::check::Check;
 use super::compress::{CompressLevel, Compressor};
-use super::feed::FedFile;
+use super::course::Course;
+use super::feeding::FedFile;
 use super::packer::{Filling, PackerMonitor, PackerOptions};
 use super::trouble::Trouble;
+use crate::delta::Piece;
 use crate::store::{Extent, Source, StoreResult};
 use remofile_protocol::digest::Digester;
-use remofile_protocol::limits::{HOLE_BYTES_A_CREDIT, MAX_BLOCK_BYTES, MAX_HOLE_BYTES};
+use remofile_protocol::limits::{COPY_BYTES_A_CREDIT, HOLE_BYTES_A_CREDIT, MAX_BLOCK_BYTES, MAX_HOLE_BYTES};
 use remofile_protocol::wire::{ErrorCode, Failure, Item, Known, Mark, OnConflict};
 use std::num::NonZeroU32;
 
 /// Bytes that are read at once to see whether the receiver has them, and how often in a step.
 const VERIFY_BYTES: usize = 1024 * 1024;
 const VERIFY_READS: usize = 8;
+
+/// Most bytes that a copy item stands for: they are read and digested in one step.
+const COPY_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What a step came to.
 pub(super) enum Step {
@@ -29,6 +34,18 @@ pub(super) enum Step {
     Pending,
     /// There are no more.
     End,
+}
+
+/// What is left of a file.
+enum Left {
+    Nothing,
+    /// So many bytes before something else comes.
+    Content(u64),
+    /// These bytes of the receiver's.
+    Copy {
+        offset: u64,
+        length: u64,
+    },
 }
 
 /// What compresses, and where it does.
@@ -59,6 +76,7 @@ pub(super) struct Sending {
     sparse: bool,
     data_left: u64,
     chunks: Option<Chunks>,
+    course: Option<Course>,
 }
 
 /// Places up to which the receiver says it has the file.
@@ -79,10 +97,10 @@ struct Chunks {
 
 impl Sending {
     pub(super) fn new(file: FedFile, options: PackerOptions, chunk_size: Option<NonZeroU32>) -> Self {
-        let FedFile { path, shown, source, rule, known } = file;
+        let FedFile { path, shown, source, rule, known, course } = file;
         let (size, modified, mode) = (source.entry().size, source.entry().modified, source.entry().mode);
         // Of another version nothing is of use.
-        let known = known.filter(|known| known.size == size && known.modified == modified);
+        let known = known.filter(|known| known.size == size && known.modified == modified && course.is_none());
         Self {
             path,
             shown,
@@ -96,6 +114,7 @@ impl Sending {
             sparse: options.sparse && chunk_size.is_none(),
             data_left: 0,
             chunks: chunk_size.map(|size| Chunks { size: size.get() as usize, bytes: Vec::new(), taken: 0 }),
+            course,
         }
     }
 
@@ -122,6 +141,9 @@ impl Sending {
             rule: self.rule,
             offset: self.sent,
         });
+        if let Some(base) = self.course.as_ref().and_then(|course| course.base.clone()) {
+            filling.push(Item::Base { path: base });
+        }
         Step::Packed
     }
 
@@ -142,7 +164,11 @@ impl Sending {
             return self.begin(filling, monitor);
         }
         let before = filling.message.payload_bytes();
-        let packed = if self.sent == self.size { self.end(filling) } else { self.content(filling, squeeze, monitor) };
+        let packed = match self.left() {
+            Left::Nothing => self.end(filling),
+            Left::Content(most) => self.content(most, filling, squeeze, monitor),
+            Left::Copy { offset, length } => self.copy(offset, length, filling, monitor),
+        };
         match packed {
             Ok(Step::FileOver) => {
                 monitor.finished(&self.path, self.size);
@@ -160,6 +186,53 @@ impl Sending {
         }
     }
 
+    /// What comes next.
+    fn left(&mut self) -> Left {
+        match self.course.as_mut().map(Course::current) {
+            None if self.sent == self.size => Left::Nothing,
+            None => Left::Content(self.size - self.sent),
+            Some(None) => Left::Nothing,
+            Some(Some(Piece::Copy { offset, length })) => Left::Copy { offset, length },
+            Some(Some(Piece::Literal { offset, length })) => {
+                if self.sent != offset {
+                    (self.sent, self.data_left) = (offset, 0);
+                }
+                Left::Content(length)
+            }
+        }
+    }
+
+    /// So many bytes of the file are done.
+    fn advance(&mut self, bytes: u64) {
+        self.sent += bytes;
+        if let Some(course) = &mut self.course {
+            course.advance(bytes);
+        }
+    }
+
+    /// Has the receiver copy bytes; their digest is taken here.
+    fn copy(
+        &mut self,
+        offset: u64,
+        length: u64,
+        filling: &mut Filling<'_, '_>,
+        monitor: &mut dyn PackerMonitor,
+    ) -> Result<Step, Trouble> {
+        let length = length.min(COPY_BYTES).min(filling.credit().saturating_mul(COPY_BYTES_A_CREDIT));
+        let mut buffer = vec![0; VERIFY_BYTES.min(usize::try_from(length).unwrap_or(VERIFY_BYTES))];
+        let mut done = 0;
+        while done < length {
+            let count = usize::try_from(length - done).unwrap_or(usize::MAX).min(buffer.len());
+            read_all(&*self.source, &mut buffer[..count], self.sent + done)?;
+            self.check.update(&buffer[..count], false);
+            done += count as u64;
+        }
+        self.advance(length);
+        monitor.packed(length);
+        filling.push(Item::Copy { offset, length });
+        Ok(Step::Packed)
+    }
+
     fn end(&mut self, filling: &mut Filling<'_, '_>) -> Result<Step, Trouble> {
         if !self.source.is_unchanged()? {
             return Err(Failure::new(ErrorCode::SourceChanged).into());
@@ -168,27 +241,29 @@ impl Sending {
         Ok(Step::FileOver)
     }
 
+    /// Packs at most so many of the next bytes.
     fn content(
         &mut self,
+        most: u64,
         filling: &mut Filling<'_, '_>,
         squeeze: &mut Option<Squeeze>,
         monitor: &mut dyn PackerMonitor,
     ) -> Result<Step, Trouble> {
         if self.sparse && self.data_left == 0 {
             match self.source.extent_at(self.sent)? {
-                Extent::Hole(length) => return Ok(self.hole(length, filling, monitor)),
+                Extent::Hole(length) => return Ok(self.hole(length.min(most), filling, monitor)),
                 Extent::Data(0) => self.data_left = self.size - self.sent,
                 Extent::Data(length) => self.data_left = length,
             }
         }
-        let most = if self.sparse { self.data_left } else { u64::MAX }.min(self.size - self.sent);
+        let most = if self.sparse { self.data_left.min(most) } else { most };
         let wanted = usize::try_from(most).unwrap_or(usize::MAX).min(filling.room());
         let wanted = if squeeze.is_some() { wanted.min(MAX_BLOCK_BYTES) } else { wanted };
         let space = filling.message.space(wanted);
         self.fill(space, monitor)?;
         let bytes = space.len();
         self.check.update(space, bytes as u64 == self.size);
-        self.sent += bytes as u64;
+        self.advance(bytes as u64);
         self.data_left = self.data_left.saturating_sub(bytes as u64);
         monitor.packed(bytes as u64);
         if let Some(Squeeze { compressor, out }) = squeeze
@@ -206,12 +281,9 @@ impl Sending {
     }
 
     fn hole(&mut self, length: u64, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
-        let length = length
-            .min(self.size - self.sent)
-            .min(MAX_HOLE_BYTES)
-            .min(filling.credit().saturating_mul(HOLE_BYTES_A_CREDIT));
+        let length = length.min(MAX_HOLE_BYTES).min(filling.credit().saturating_mul(HOLE_BYTES_A_CREDIT));
         self.check.update_zeros(length);
-        self.sent += length;
+        self.advance(length);
         monitor.packed(length);
         filling.push(Item::Hole { length });
         Step::Packed

@@ -1,6 +1,7 @@
 //! One feed for several packers.
 
-use super::feed::{Feed, FeedItem, Feeding, Next};
+use super::feed::Feed;
+use super::feeding::{FeedItem, Feeding, Next};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,6 @@
 //! Messages into files.
 
+use super::change::Change;
 use super::chunks::Chunker;
 use super::compress::Decompressor;
 use super::conflict::{self, Stored as StoredNames};
@@ -29,6 +30,8 @@ pub struct UnpackerOptions {
     pub preserve_mode: bool,
     /// What becomes of single files in the way, instead.
     pub rules: ItemRules,
+    /// Whether the sender may make files out of what is there, and change that: move, remove, touch, keep.
+    pub changes: bool,
 }
 
 /// What becomes of single files in the way.
@@ -172,9 +175,61 @@ impl Unpacker {
                 Item::Abort { failure } => self.abort(failure, monitor)?,
                 Item::Failed { failure } => monitor.failed(failure, true),
                 Item::Link { path, target, rule } => self.take_link(path, &target, rule, monitor)?,
+                Item::Base { path } => self.base(&path, monitor)?,
+                Item::Copy { offset, length } => self.write(Written::Copy { offset, length }, monitor)?,
+                Item::Move { .. } | Item::Remove { .. } | Item::Touch { .. } | Item::Keep { .. } => {
+                    self.change(item, monitor)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Opens the file that the open one is made of.
+    fn base(&mut self, path: &str, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
+        self.refuse_changes()?;
+        let base = self.locate(path).and_then(|path| self.store.open(&path));
+        match (&mut self.current, base) {
+            (Current::Between, _) => return Err(out_of_order()),
+            (Current::Unwanted, _) => {}
+            (Current::Open(open), Ok(base)) => open.make_of(base),
+            (Current::Open(_), Err(failure)) => self.give_up(failure, monitor),
+        }
+        Ok(())
+    }
+
+    /// Does what needs no content.
+    fn change(&mut self, item: Item, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
+        self.refuse_changes()?;
+        self.expect_between()?;
+        let (path, change) = match item {
+            Item::Move { from, path } => {
+                let change = self.locate(&from).and_then(|from| Ok(Change::Move { from, to: self.locate(&path)? }));
+                (path, change)
+            }
+            Item::Remove { path } => {
+                let change = self.locate(&path).map(|path| Change::Remove { path });
+                (path, change)
+            }
+            Item::Touch { path, modified, mode } => {
+                let change = self.locate(&path).map(|path| Change::Touch { path, modified, mode });
+                (path, change)
+            }
+            Item::Keep { path, to } => {
+                let to = RemotePath::parse(&to).map_err(Failure::from);
+                let change = self.locate(&path).and_then(|path| Ok(Change::Keep { path, to: to? }));
+                (path, change)
+            }
+            _ => return Err(out_of_order()),
+        };
+        if let Err(failure) = change.and_then(|change| change.apply(&*self.store)) {
+            monitor.failed(failure.at(path), false);
+        }
+        Ok(())
+    }
+
+    fn refuse_changes(&self) -> StoreResult<()> {
+        if self.options.changes { Ok(()) } else { Err(out_of_order()) }
     }
 
     fn take_directory(
@@ -306,13 +361,17 @@ impl Unpacker {
         };
         match open.write(written, &mut self.decompressor, monitor) {
             Err(Trouble::Failed(failure)) => {
-                if let Current::Open(open) = std::mem::replace(&mut self.current, Current::Unwanted) {
-                    monitor.unwanted(open.path());
-                    monitor.failed(open.give_up(failure), false);
-                }
+                self.give_up(failure, monitor);
                 Ok(())
             }
             result => result,
+        }
+    }
+
+    fn give_up(&mut self, failure: Failure, monitor: &mut dyn UnpackerMonitor) {
+        if let Current::Open(open) = std::mem::replace(&mut self.current, Current::Unwanted) {
+            monitor.unwanted(open.path());
+            monitor.failed(open.give_up(failure), false);
         }
     }
 

@@ -133,7 +133,7 @@ mod tests {
         let mut bar = Bar::on(ProgressBar::hidden());
         let mut count = Count::default();
         count.set_total(100);
-        count.started("dir/a\u{1b}", 40);
+        count.started("dir/a\u{1b}", None, 40);
         bar.update(&count, Duration::ZERO);
         assert_eq!((bar.bar.position(), bar.bar.length()), (40, Some(100)));
         assert_eq!(bar.bar.message(), r"dir/a\u{1b}");

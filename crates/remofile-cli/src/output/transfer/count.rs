@@ -10,6 +10,8 @@ pub(super) struct Count {
     moved: u64,
     total: Option<u64>,
     current: Option<String>,
+    /// Where the file that began last ends, if that is known: bytes of the attempt, with those before it.
+    current_end: Option<u64>,
 }
 
 impl Count {
@@ -19,10 +21,17 @@ impl Count {
         self.furthest = self.furthest.max(self.attempt);
     }
 
-    /// A file begins, of which so many bytes are there already.
-    pub(super) fn started(&mut self, path: &str, offset: u64) {
+    /// A file of a size, if that is known, begins, of which so many bytes are there already.
+    pub(super) fn started(&mut self, path: &str, size: Option<u64>, offset: u64) {
         self.current = Some(path.to_owned());
+        self.current_end = size.map(|size| self.attempt.saturating_add(size));
         self.present(offset);
+    }
+
+    /// The file that began last is where it belongs: what was not moved of it was there.
+    pub(super) fn completed(&mut self) {
+        let end = self.current_end.take().unwrap_or(0);
+        self.present(end.saturating_sub(self.attempt));
     }
 
     /// So many bytes were moved.
@@ -39,6 +48,14 @@ impl Count {
     /// There are so many bytes.
     pub(super) fn set_total(&mut self, bytes: u64) {
         self.total = Some(bytes);
+    }
+
+    /// There are so many bytes that are not where they belong yet; what an attempt before did is not among them.
+    pub(super) fn set_rest(&mut self, bytes: u64) {
+        let total = self.total.unwrap_or(0).max(bytes);
+        self.total = Some(total);
+        self.attempt = 0;
+        self.present(total - bytes);
     }
 
     /// Bytes that are where they belong, moved or not.
@@ -76,9 +93,27 @@ mod tests {
         count.again();
         count.present(12);
         assert_eq!(count.done(), 30);
-        count.started("b", 10);
+        count.started("b", Some(40), 10);
         count.transferred(18);
         assert_eq!((count.done(), count.total(), count.moved()), (40, Some(40), 48));
         assert_eq!(count.current(), Some("b"));
+    }
+
+    #[test]
+    fn what_is_planned_is_the_total_and_an_attempt_goes_on_where_the_one_before_ended() {
+        let mut count = Count::default();
+        count.set_rest(100);
+        assert_eq!((count.done(), count.total()), (0, Some(100)));
+        count.started("a", Some(60), 0);
+        count.transferred(1);
+        count.completed();
+        assert_eq!((count.done(), count.moved()), (60, 1));
+        count.again();
+        count.set_rest(40);
+        assert_eq!((count.done(), count.total()), (60, Some(100)));
+        count.started("b", Some(40), 10);
+        count.transferred(30);
+        count.completed();
+        assert_eq!((count.done(), count.total(), count.moved()), (100, Some(100), 31));
     }
 }

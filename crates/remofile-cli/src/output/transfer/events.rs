@@ -1,24 +1,18 @@
 //! Events for scripts: an object a line. `docs/commands.md` describes them.
 
 use super::count::Count;
+use super::sink::{EventsTo, Sink};
 use crate::failed::Result;
-use crate::output::{Data, json, stderr_line};
+use crate::output::json;
+use crate::output::plan::{self, Counts};
 use remofile::protocol::wire::Failure;
+use remofile::sync::plan::Step;
 use remofile::{Error, Event, TransferReport};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// The shortest time between two objects that tell how far it is.
 const BETWEEN_PROGRESS: Duration = Duration::from_millis(100);
-
-/// Where events go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EventsTo {
-    /// Standard output.
-    Stdout,
-    /// Standard error, because standard output has the file.
-    Stderr,
-}
 
 /// Writes events.
 pub(super) struct Events {
@@ -27,20 +21,9 @@ pub(super) struct Events {
     progress: Option<(Instant, Value)>,
 }
 
-enum Sink {
-    Stdout(Box<Data>),
-    Stderr,
-    /// Nobody reads any more, or nothing can be written.
-    Failed(crate::failed::Failed),
-}
-
 impl Events {
     pub(super) fn new(to: EventsTo) -> Result<Self> {
-        let sink = match to {
-            EventsTo::Stdout => Sink::Stdout(Box::new(Data::in_background()?)),
-            EventsTo::Stderr => Sink::Stderr,
-        };
-        Ok(Self { sink, progress: None })
+        Ok(Self { sink: Sink::new(to)?, progress: None })
     }
 
     /// Tells an event, if it has all that is to be told of it.
@@ -56,6 +39,7 @@ impl Events {
             }
             Event::FileFinished { path } => json!({"event": "finish", "path": path}),
             Event::Retrying { .. }
+            | Event::Planned { .. }
             | Event::Transferred { .. }
             | Event::FileSkipped { .. }
             | Event::FileFailed { .. } => return,
@@ -85,6 +69,12 @@ impl Events {
         self.write(&object);
     }
 
+    /// Tells the steps of a plan.
+    pub(super) fn steps(&mut self, steps: &[&Step]) {
+        steps.iter().for_each(|step| self.sink.line(&plan::step(step)));
+        self.sink.flush();
+    }
+
     /// Tells how far it is, unless it was told a moment ago.
     pub(super) fn progress(&mut self, count: &Count) {
         let now = Instant::now();
@@ -107,34 +97,25 @@ impl Events {
         }
     }
 
-    pub(super) fn summary(&mut self, report: &TransferReport, elapsed: Duration) {
+    /// Tells what was done, and what was planned if there was a plan.
+    pub(super) fn summary(&mut self, report: &TransferReport, planned: Option<(&Counts, bool)>, elapsed: Duration) {
         let mut object = json::transfer(report);
+        if let Some((counts, is_dry_run)) = planned {
+            object["plan"] = plan::counts(counts);
+            object["dry_run"] = is_dry_run.into();
+        }
         object["event"] = "summary".into();
         object["seconds"] = elapsed.as_secs_f64().into();
         self.write(&object);
     }
 
     fn write(&mut self, object: &Value) {
-        let line = object.to_string();
-        let written = match &mut self.sink {
-            Sink::Stdout(data) => data.line(&line).and_then(|()| data.flush()),
-            Sink::Stderr => {
-                stderr_line(&line);
-                Ok(())
-            }
-            Sink::Failed(_) => return,
-        };
-        if let Err(failed) = written {
-            self.sink = Sink::Failed(failed);
-        }
+        self.sink.line(&object.to_string());
+        self.sink.flush();
     }
 
     /// Waits until everything is written.
     pub(super) fn finish(self) -> Result<()> {
-        match self.sink {
-            Sink::Stdout(mut data) => data.finish(),
-            Sink::Stderr => Ok(()),
-            Sink::Failed(failed) => Err(failed),
-        }
+        self.sink.finish()
     }
 }

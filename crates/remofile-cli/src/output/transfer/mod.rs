@@ -5,12 +5,14 @@ mod ask;
 mod bar;
 mod count;
 mod events;
+mod sink;
 mod stats;
 
 pub(crate) use ask::Ask;
-pub(crate) use events::EventsTo;
+pub(crate) use sink::EventsTo;
 
-use super::{Presentation, note_line, stderr_line, text::harmless};
+use super::plan::{self, Planned};
+use super::{Presentation, json, note_line, stderr_line, text::harmless};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use crate::settings::Direction;
@@ -18,7 +20,9 @@ use bar::Bar;
 use count::Count;
 use events::Events;
 use remofile::protocol::wire::{ErrorCode, Failure, OnConflict};
+use remofile::sync::plan::{Plan, Step, Tally, Withheld};
 use remofile::{Conflict, Error, Event, Monitor, TransferReport, describe_holder};
+use sink::Sink;
 use std::collections::HashSet;
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
@@ -32,6 +36,12 @@ pub(crate) struct Wanted {
     pub(crate) quiet: bool,
     /// Each file as it is finished.
     pub(crate) files: bool,
+    /// What is planned to be changed.
+    pub(crate) changes: Changes,
+    /// What differs and is planned to be left as it is.
+    pub(crate) left: bool,
+    /// Whether nothing is done but planning.
+    pub(crate) dry_run: bool,
     /// How far it is, if standard error is a terminal.
     pub(crate) progress: bool,
     /// What was done, in the end.
@@ -42,14 +52,29 @@ pub(crate) struct Wanted {
     pub(crate) direction: Direction,
 }
 
+/// How the changes of a plan are told, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// Not at all.
+    Untold,
+    /// By their paths, on standard error.
+    Named,
+    /// As data, on standard output.
+    Itemized,
+}
+
 /// Shows a transfer.
 pub(crate) struct Show {
     wanted: Wanted,
     presentation: Presentation,
     bar: Option<Bar>,
     events: Option<Events>,
+    /// Takes itemized changes.
+    items: Option<Sink>,
     ask: Option<Ask>,
     count: Count,
+    /// What was planned, if something was.
+    planned: Option<Planned>,
     /// Failures that were told as they happened.
     told: HashSet<String>,
     started: Instant,
@@ -64,13 +89,16 @@ impl Show {
         let json = wanted.events.is_some();
         let bar = wanted.progress && !json && stderr().is_terminal();
         let events = wanted.events.filter(|_| !wanted.quiet).map(Events::new).transpose()?;
+        let items = (wanted.changes == Changes::Itemized && !json).then(|| Sink::new(EventsTo::Stdout)).transpose()?;
         Ok(Self {
             wanted,
             presentation: Presentation { json },
             bar: bar.then(Bar::new),
             events,
+            items,
             ask,
             count: Count::default(),
+            planned: None,
             told: HashSet::new(),
             started: Instant::now(),
         })
@@ -90,34 +118,51 @@ impl Show {
         let report = match result {
             Ok(report) => report,
             Err(failed) => {
-                self.finish_events(None)?;
+                self.finish_output(None)?;
                 return Err(self.explain(failed));
             }
         };
         for failure in &report.failures {
             self.tell_failure(failure);
         }
-        let elapsed = self.started.elapsed();
-        self.finish_events(Some((&report, elapsed)))?;
-        let is_text = self.wanted.events.is_none();
-        if self.wanted.stats && is_text {
-            stderr_line(stats::table(&report, self.count.moved(), elapsed, self.wanted).trim_end());
-        } else if bar {
-            stderr_line(&stats::sentence(&report, self.count.moved(), elapsed));
+        let withheld = self.planned.as_ref().and_then(|planned| planned.counts.withheld);
+        if let Some(withheld) = withheld {
+            self.tell_withheld(withheld);
         }
-        Ok(Exit::of_failures(&report.failures))
+        let elapsed = self.started.elapsed();
+        self.finish_output(Some((&report, elapsed)))?;
+        self.tell_statistics(&report, elapsed, bar);
+        Ok(Exit::of_withheld(withheld, &report.failures))
     }
 
-    fn finish_events(&mut self, done: Option<(&TransferReport, Duration)>) -> Result<()> {
-        let Some(mut events) = self.events.take() else { return Ok(()) };
-        events.progress_in_the_end(&self.count);
-        if let Some((report, elapsed)) = done {
-            events.summary(report, elapsed);
-        }
-        match events.finish() {
+    fn finish_output(&mut self, done: Option<(&TransferReport, Duration)>) -> Result<()> {
+        let written = match (self.events.take(), self.items.take()) {
+            (Some(mut events), _) => {
+                if !self.wanted.dry_run {
+                    events.progress_in_the_end(&self.count);
+                }
+                if let Some((report, elapsed)) = done {
+                    let planned = self.planned.as_ref().map(|planned| (&planned.counts, self.wanted.dry_run));
+                    events.summary(report, planned, elapsed);
+                }
+                events.finish()
+            }
+            (None, Some(items)) => items.finish(),
+            (None, None) => Ok(()),
+        };
+        match written {
             // A reader that has seen enough changes nothing about the transfer.
             Err(failed) if !failed.is_silent() => Err(failed),
             _ => Ok(()),
+        }
+    }
+
+    fn tell_statistics(&self, report: &TransferReport, elapsed: Duration, had_bar: bool) {
+        let (moved, counts) = (self.count.moved(), self.planned.as_ref().map(|planned| &planned.counts));
+        if self.wanted.stats && self.wanted.events.is_none() {
+            stderr_line(stats::table(report, counts, moved, elapsed, self.wanted).trim_end());
+        } else if had_bar && !self.wanted.dry_run {
+            stderr_line(&stats::sentence(report, moved, elapsed));
         }
     }
 
@@ -136,6 +181,48 @@ impl Show {
             if let Some(events) = &mut self.events {
                 events.failed(failure);
             }
+        }
+    }
+
+    /// Tells why nothing is deleted. That something could not be read, failures tell scripts already.
+    fn tell_withheld(&self, withheld: Withheld) {
+        let told = plan::withheld(withheld);
+        match withheld {
+            Withheld::TooMany { .. } if self.presentation.json => self.line(&json::too_many_deletions(&told)),
+            Withheld::Unreadable { .. } if self.presentation.json => {}
+            _ => self.note(&told),
+        }
+    }
+
+    /// Tells a plan before it is carried out.
+    fn planned(&mut self, plan: &Plan) {
+        let steps = self.planned.get_or_insert_default().add(plan);
+        match &mut self.events {
+            Some(events) => events.steps(&steps),
+            None => steps.iter().for_each(|step| self.tell_step(step)),
+        }
+        if let Some(items) = &mut self.items {
+            items.flush();
+        }
+        if !self.wanted.dry_run {
+            let Tally { files, bytes } = plan::to_send(plan);
+            self.count.set_rest(bytes);
+            if let Some(events) = &mut self.events {
+                events.event(&Event::Total { files, bytes });
+            }
+            self.moved();
+        }
+    }
+
+    fn tell_step(&mut self, step: &Step) {
+        let direction = self.wanted.direction;
+        match (&mut self.items, self.wanted.changes) {
+            (Some(items), _) => plan::itemized(step, direction).iter().for_each(|line| items.foreign_line(line)),
+            (None, Changes::Named) => plan::named(step).iter().for_each(|line| self.line(&harmless(line))),
+            (None, _) => {}
+        }
+        if self.wanted.left && self.is_talking() {
+            plan::left(step).iter().for_each(|line| self.note(line));
         }
     }
 
@@ -212,17 +299,25 @@ impl Monitor for Show {
                 self.finished(path, " (there already)");
                 self.moved();
             }
-            Event::FileStarted { path, offset, .. } => {
-                self.count.started(path, offset);
+            Event::FileStarted { path, size, offset } => {
+                self.count.started(path, size, offset);
                 self.moved();
             }
             Event::Transferred { bytes } => {
                 self.count.transferred(bytes);
                 self.moved();
             }
-            Event::FileFinished { path } => self.finished(path, ""),
+            Event::FileFinished { path } => {
+                self.finished(path, "");
+                // What a plan sends may be made of what is there. (Transfers without one may send several at once.)
+                if self.planned.is_some() {
+                    self.count.completed();
+                    self.moved();
+                }
+            }
             Event::FileSkipped { failure } => self.skipped(failure),
             Event::FileFailed { failure } => self.tell_failure(failure),
+            Event::Planned { plan } => self.planned(plan),
         }
     }
 
@@ -253,6 +348,9 @@ mod tests {
         events: None,
         quiet: false,
         files: false,
+        changes: Changes::Untold,
+        left: false,
+        dry_run: false,
         progress: false,
         stats: false,
         compression: false,

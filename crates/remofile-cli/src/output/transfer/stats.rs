@@ -1,6 +1,7 @@
 //! What a transfer did, in words.
 
 use super::Wanted;
+use crate::output::plan::Counts;
 use crate::output::text::duration;
 use crate::settings::Direction;
 use indicatif::HumanBytes;
@@ -9,18 +10,29 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// A line a number. `moved` are the bytes of content that crossed the line.
-pub(super) fn table(report: &TransferReport, moved: u64, elapsed: Duration, wanted: Wanted) -> String {
-    let mut rows = vec![
-        ("files", report.files.to_string()),
-        ("directories", report.directories.to_string()),
-        ("bytes", bytes(report.bytes)),
-        ("there already", report.present.to_string()),
-        ("resumed", bytes(report.resumed_bytes)),
-        ("skipped", report.skipped.len().to_string()),
+pub(super) fn table(
+    report: &TransferReport,
+    planned: Option<&Counts>,
+    moved: u64,
+    elapsed: Duration,
+    wanted: Wanted,
+) -> String {
+    let mut rows = match planned {
+        Some(counts) => planned_rows(counts),
+        None => vec![
+            ("files", report.files.to_string()),
+            ("directories", report.directories.to_string()),
+            ("bytes", bytes(report.bytes)),
+            ("there already", report.present.to_string()),
+            ("resumed", bytes(report.resumed_bytes)),
+            ("skipped", report.skipped.len().to_string()),
+        ],
+    };
+    rows.extend([
         ("failed", report.failures.len().to_string()),
         ("sent", bytes(report.sent_bytes)),
         ("received", bytes(report.received_bytes)),
-    ];
+    ]);
     if wanted.compression {
         let line = match wanted.direction {
             Direction::Up => report.sent_bytes,
@@ -38,6 +50,21 @@ pub(super) fn table(report: &TransferReport, moved: u64, elapsed: Duration, want
         let _ = writeln!(text, "{name:<14} {value}");
     }
     text
+}
+
+fn planned_rows(counts: &Counts) -> Vec<(&'static str, String)> {
+    let unchanged = counts.unchanged.unwrap_or_default();
+    vec![
+        ("created", counts.created.to_string()),
+        ("updated", counts.updated.to_string()),
+        ("renamed", counts.renamed.to_string()),
+        ("touched", counts.touched.to_string()),
+        ("linked", counts.linked.to_string()),
+        ("directories", counts.directories.to_string()),
+        ("deleted", (counts.cleared + counts.deleted).to_string()),
+        ("skipped", counts.skipped.to_string()),
+        ("unchanged", format!("{}, {} bytes", unchanged.files, bytes(unchanged.bytes))),
+    ]
 }
 
 /// All in a sentence.
@@ -80,7 +107,9 @@ fn ratio(moved: u64, line: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Changes;
     use super::*;
+    use remofile::sync::plan::Tally;
 
     fn report() -> TransferReport {
         TransferReport { files: 2, bytes: 3 << 20, present: 1, sent_bytes: 1 << 20, ..TransferReport::default() }
@@ -92,16 +121,26 @@ mod tests {
             events: None,
             quiet: false,
             files: false,
+            changes: Changes::Untold,
+            left: false,
+            dry_run: false,
             progress: false,
             stats: true,
             compression: true,
             direction: Direction::Up,
         };
-        let text = table(&report(), 3 << 20, Duration::from_millis(1500), wanted);
+        let text = table(&report(), None, 3 << 20, Duration::from_millis(1500), wanted);
         assert!(text.contains("bytes          3145728 (3.00 MiB)\n"), "{text}");
         assert!(text.contains("compression    3.00 : 1\n"), "{text}");
         assert!(text.contains("rate           2.00 MiB/s\n"), "{text}");
-        assert!(!table(&report(), 0, Duration::ZERO, Wanted { compression: false, ..wanted }).contains("compression"));
+        let wanted = Wanted { compression: false, ..wanted };
+        assert!(!table(&report(), None, 0, Duration::ZERO, wanted).contains("compression"));
+        let unchanged = Some(Tally { files: 4, bytes: 2048 });
+        let counts = Counts { renamed: 5, cleared: 1, deleted: 6, unchanged, ..Counts::default() };
+        let text = table(&report(), Some(&counts), 0, Duration::ZERO, wanted);
+        for line in ["renamed        5\n", "deleted        7\n", "unchanged      4, 2048 (2.00 KiB) bytes\n"] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

@@ -5,9 +5,9 @@ use super::{Shared, errors, resolve};
 use crate::store::StoreResult;
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Kind};
+use remofile_protocol::wire::{ErrorCode, Kind, Timestamp};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
 /// Sets the permission bits of a file or directory, never of what a link leads to.
@@ -34,6 +34,25 @@ pub(super) fn set_mode(shared: &Shared, path: &RemotePath, mode: u32) -> StoreRe
     }
 }
 
+/// Sets the time of a file or directory, never of what a link leads to.
+pub(super) fn set_modified(shared: &Shared, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
+    shared.refuse_if_read_only()?;
+    let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
+    let directory = place.directory.as_fd();
+    refuse_other(super::remove::kind_at(directory, &name)?)?;
+    let times = Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
+        last_modification: Timespec { tv_sec: modified.seconds(), tv_nsec: modified.nanoseconds().into() },
+    };
+    rustix::fs::utimensat(directory, name.as_str(), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)?;
+    if shared.fsync_each() {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = resolve::open_one(directory, name.as_str().as_bytes(), flags).map_err(errors::failure)?;
+        resolve::retry(|| rustix::fs::fsync(&file)).map_err(errors::failure)?;
+    }
+    Ok(())
+}
+
 fn refuse_other(kind: Kind) -> StoreResult<()> {
     match kind {
         Kind::File | Kind::Directory => Ok(()),
@@ -57,7 +76,7 @@ fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> Sto
     let file = resolve::open_one(directory, name.as_str().as_bytes(), OFlags::PATH).map_err(errors::failure)?;
     let wanted = wanted_mode(&file, mode)?;
     let own = format!("/proc/self/fd/{}", file.as_raw_fd());
-    rustix::fs::chmodat(rustix::fs::CWD, own, wanted, rustix::fs::AtFlags::empty()).map_err(|errno| match errno {
+    rustix::fs::chmodat(rustix::fs::CWD, own, wanted, AtFlags::empty()).map_err(|errno| match errno {
         // No such descriptor: it is `/proc` that is missing here, not the file.
         Errno::NOENT => ErrorCode::PermissionDenied.into(),
         _ => errors::failure(errno),
@@ -67,7 +86,7 @@ fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> Sto
 #[cfg(not(target_os = "linux"))]
 fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> StoreResult<()> {
     let wanted = Mode::from_raw_mode((mode & 0o777) as _);
-    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
     rustix::fs::chmodat(directory, name.as_str(), wanted, flags).map_err(errors::failure)
 }
 

@@ -10,6 +10,7 @@ mod attributes;
 mod errors;
 mod expire;
 mod info;
+mod keep;
 mod link;
 mod make;
 mod names;
@@ -27,7 +28,7 @@ mod walk;
 
 use super::{Directory, Fsync, Partial, Removal, Source, Store, StoreResult, Walk};
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use std::sync::{Arc, Mutex, Weak};
@@ -169,6 +170,14 @@ impl Store for LocalStore {
 
     fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
         attributes::set_mode(&self.shared, path, mode)
+    }
+
+    fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
+        attributes::set_modified(&self.shared, path, modified)
+    }
+
+    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<()> {
+        keep::keep(self, path, to)
     }
 
     fn identity(&self, path: &RemotePath) -> StoreResult<u128> {

@@ -1,0 +1,142 @@
+//! Making a directory like another one.
+
+use super::transfer::{HOW, Line, Links, TOLD, Told, WHICH};
+use super::values::{duration, seconds};
+use super::{Connection, Rules};
+use clap::{Args, Subcommand, ValueHint};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Make a directory like another one
+///
+/// What is the same is not sent, and of large files only what changed. Nothing is deleted unless you say
+/// --delete; --dry-run shows what would be done.
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    #[command(subcommand)]
+    pub(crate) which: Which,
+}
+
+/// Which directory is made like the other one.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Which {
+    Local(SyncLocal),
+    Remote(SyncRemote),
+}
+
+/// Make a remote directory like a local one
+#[derive(Debug, Args)]
+pub(crate) struct SyncLocal {
+    /// Local directory
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) source: PathBuf,
+
+    /// Remote directory that is made like it; created if its parent exists
+    pub(crate) destination: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) synchronize: Synchronize,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Make a local directory like a remote one
+///
+/// If one of the two paths is absolute, that one is remote, whichever comes first. Otherwise the first is;
+/// with --delete that is not certain enough, and refused.
+#[derive(Debug, Args)]
+pub(crate) struct SyncRemote {
+    /// Remote directory
+    pub(crate) source: PathBuf,
+
+    /// Local directory that is made like it; created if its parent exists
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) destination: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) synchronize: Synchronize,
+
+    /// Keep what is left of interrupted downloads for so long (90s, 15m, 12h, 7d)
+    #[arg(long, value_name = "TIME", default_value = "7d", help_heading = HOW, value_parser = duration)]
+    pub(crate) partial_expiry: Duration,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// What is made the same, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Synchronize {
+    /// Change nothing, and print what would be done, a line a change
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+
+    /// Delete what only the destination has, last of all
+    #[arg(long)]
+    pub(crate) delete: bool,
+
+    /// Delete nothing at all if that were more files and directories than this
+    #[arg(long, value_name = "NUM", requires = "delete")]
+    pub(crate) max_delete: Option<u64>,
+
+    /// Keep what is replaced or deleted in this directory of the destination's side, absolute or relative
+    /// to the destination
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) backup_dir: Option<String>,
+
+    #[command(flatten, next_help_heading = WHICH)]
+    pub(crate) rules: Rules,
+
+    /// What becomes of symbolic links in the source
+    #[arg(long, value_enum, default_value = "skip", value_name = "RULE", help_heading = WHICH)]
+    pub(crate) links: Links,
+
+    /// Leave files that are newer at the destination
+    #[arg(short, long, help_heading = WHICH)]
+    pub(crate) update: bool,
+
+    /// Create nothing
+    #[arg(long, help_heading = WHICH)]
+    pub(crate) existing: bool,
+
+    /// Leave files that exist at the destination
+    #[arg(long, help_heading = WHICH)]
+    pub(crate) ignore_existing: bool,
+
+    /// Compare files of one size by their contents, not by their times
+    #[arg(short, long, help_heading = SAME, conflicts_with = "size_only")]
+    pub(crate) checksum: bool,
+
+    /// Take files of one size for the same
+    #[arg(long, help_heading = SAME)]
+    pub(crate) size_only: bool,
+
+    /// Take times for the same that differ by no more than this, such as 1 or 0.5
+    #[arg(long, value_name = "SECONDS", default_value = "0", help_heading = SAME, value_parser = seconds)]
+    pub(crate) modify_window: Duration,
+
+    /// Keep permissions (but for setuid, setgid and sticky bits)
+    #[arg(long, help_heading = HOW)]
+    pub(crate) preserve_mode: bool,
+
+    /// Send changed files whole
+    #[arg(short = 'W', long, help_heading = HOW, conflicts_with = "no_whole_file")]
+    pub(crate) whole_file: bool,
+
+    /// Send only what changed of large files, even where sending them whole is expected to take less time
+    #[arg(long, help_heading = HOW)]
+    pub(crate) no_whole_file: bool,
+
+    #[command(flatten, next_help_heading = HOW)]
+    pub(crate) line: Line,
+
+    /// Print every change before it is made, a line each, as rsync does
+    #[arg(short, long, help_heading = TOLD, conflicts_with = "quiet")]
+    pub(crate) itemize_changes: bool,
+
+    #[command(flatten, next_help_heading = TOLD)]
+    pub(crate) told: Told,
+}
+
+const SAME: &str = "What is the same";

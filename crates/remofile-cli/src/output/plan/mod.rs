@@ -1,0 +1,9 @@
+//! What a plan is for the user: lines, objects, and how many changes there are of each sort.
+
+mod count;
+mod objects;
+mod text;
+
+pub(crate) use count::{Counts, Planned, to_send};
+pub(crate) use objects::{counts, step};
+pub(crate) use text::{itemized, left, named, withheld};

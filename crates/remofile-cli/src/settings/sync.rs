@@ -1,0 +1,102 @@
+//! The settings of a synchronisation.
+
+use super::transfer::{Direction, compress, limit, retry, rules};
+use crate::args::Synchronize;
+use crate::failed::Result;
+use remofile::{Delta, SyncOptions};
+
+/// Settles how a directory is made like another one. Reads the files with rules.
+pub(crate) fn sync_settings(synchronize: &Synchronize, direction: Direction) -> Result<SyncOptions> {
+    let options = SyncOptions {
+        dry_run: synchronize.dry_run,
+        delete: synchronize.delete,
+        max_delete: synchronize.max_delete,
+        checksum: synchronize.checksum,
+        size_only: synchronize.size_only,
+        update: synchronize.update,
+        existing: synchronize.existing,
+        ignore_existing: synchronize.ignore_existing,
+        rules: rules(&synchronize.rules)?,
+        links: synchronize.links.into(),
+        preserve_mode: synchronize.preserve_mode,
+        modify_window: synchronize.modify_window,
+        backup: synchronize.backup_dir.clone(),
+        delta: delta(synchronize),
+        compress: compress(&synchronize.line),
+        bytes_per_second: limit(&synchronize.line, direction),
+        retry: retry(&synchronize.line),
+        ..SyncOptions::default()
+    };
+    Ok(options)
+}
+
+fn delta(synchronize: &Synchronize) -> Delta {
+    match (synchronize.whole_file, synchronize.no_whole_file) {
+        (true, _) => Delta::Never,
+        (false, true) => Delta::Always,
+        (false, false) => Delta::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Arguments, Command, Which};
+    use clap::Parser;
+    use remofile::Retry;
+    use remofile::protocol::wire::Links;
+    use remofile::transfer::CompressLevel;
+    use std::time::Duration;
+
+    fn settle(flags: &str, direction: Direction) -> SyncOptions {
+        let line = ["remofile", "sync", "local", "a", "/b"].into_iter().chain(flags.split_whitespace());
+        match Arguments::try_parse_from(line).unwrap().command {
+            Command::Sync(sync) => match sync.which {
+                Which::Local(local) => sync_settings(&local.synchronize, direction).unwrap(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_library() {
+        let (settings, defaults) = (settle("", Direction::Up), SyncOptions::default());
+        assert_eq!(format!("{settings:?}"), format!("{defaults:?}"));
+    }
+
+    #[test]
+    fn the_expiry_of_what_was_begun_is_that_of_the_library() {
+        let line = ["remofile", "sync", "remote", "/a", "b"];
+        let Command::Sync(sync) = Arguments::try_parse_from(line).unwrap().command else { panic!("not a sync") };
+        let Which::Remote(remote) = sync.which else { panic!("not from the server") };
+        assert_eq!(remote.partial_expiry, SyncOptions::default().partial_expiry);
+    }
+
+    #[test]
+    fn every_option_arrives() {
+        let flags = "-n --delete --max-delete 7 -c -u --existing --ignore-existing --exclude *.o --include a.o \
+                     --links copy --preserve-mode --modify-window 0.5 --backup-dir old -W --compress-level 9 \
+                     --bwlimit 1M:2M --retries 2";
+        let options = settle(flags, Direction::Up);
+        assert!(options.dry_run && options.delete && options.checksum && options.update && options.preserve_mode);
+        assert!(options.existing && options.ignore_existing && !options.size_only);
+        assert_eq!((options.max_delete, options.backup.as_deref()), (Some(7), Some("old")));
+        assert_eq!(options.rules, ["*.o", "!a.o"]);
+        assert_eq!((options.links, options.delta), (Links::Copy, Delta::Never));
+        assert_eq!(options.modify_window, Duration::from_millis(500));
+        assert_eq!(options.compress.map(CompressLevel::get), Some(9));
+        assert_eq!(options.bytes_per_second.map(|rate| rate.get()), Some(1 << 20));
+        assert_eq!(options.retry.times, 2);
+        let options = settle(flags, Direction::Down);
+        assert_eq!(options.bytes_per_second.map(|rate| rate.get()), Some(2 << 20));
+    }
+
+    #[test]
+    fn other_forms_mean_what_they_stand_for() {
+        let options = settle("--size-only --no-whole-file -z --retries 0", Direction::Up);
+        assert!(options.size_only && !options.checksum);
+        assert_eq!((options.delta, options.retry), (Delta::Always, Retry::NEVER));
+        assert_eq!(options.compress.map(CompressLevel::get), Some(3));
+    }
+}

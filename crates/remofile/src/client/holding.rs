@@ -1,0 +1,212 @@
+//! Holding the lease while several operations that belong together run, and while this side is at work.
+
+use super::Client;
+use super::call::{Deadline, Held, Session, broken, closed};
+use super::interrupt::Interrupt;
+use crate::carrier::{Endpoint, Link, Message, Produced, Waker, drive};
+use crate::error::{Error, Result};
+use crate::monitor::{Event, Monitor};
+use remofile_protocol::session::{ClientEvent, ClientSession};
+use remofile_protocol::wire::{Done, Failure, Request};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+impl Client {
+    /// Asks for the lease, to keep it until [`Client::release`] or until the connection is lost: no call
+    /// connects anew before. What is asked next need not wait for the answer: see [`Client::await_hold`].
+    pub(super) fn hold(&mut self, write: bool, (deadline, patience): (&Deadline, Option<Duration>)) -> Result<()> {
+        let wait = patience.map_or(self.options.wait, |patience| self.options.wait.at_least(patience)).milliseconds();
+        self.holds = false;
+        let session = self.session(deadline)?;
+        let operation = session.machine.start(session.clock.elapsed(), Request::Hold { write }, wait);
+        session.held = Some(Held { operation, is_granted: false, outcome: None });
+        self.holds = true;
+        Ok(())
+    }
+
+    /// Waits until the lease is there.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if others have it.
+    pub(super) fn await_hold(&mut self, deadline: &Deadline, monitor: &mut dyn Monitor) -> Result<()> {
+        self.attend_until(Until::Granted, deadline, &[], monitor)
+    }
+
+    /// Works on a thread of its own, while this one answers the server, so that the lease is kept. The work
+    /// asks from time to time whether it is to go on.
+    pub(super) fn attend<T: Send>(
+        &mut self,
+        deadline: &Deadline,
+        monitor: &mut dyn Monitor,
+        work: impl FnOnce(&(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
+    ) -> Result<T> {
+        let interrupt = self.options.interrupt.clone();
+        if !self.holds {
+            return work(&|| interrupt.check(deadline));
+        }
+        let (is_done, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
+        let waker = Waker::new().map_err(|source| Error::System { what: "cannot wait", source })?;
+        std::thread::scope(|scope| {
+            let body = || {
+                let _wakes = WakesAtEnd(&is_done, &waker);
+                work(&|| if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { interrupt.check(deadline) })
+            };
+            let thread = std::thread::Builder::new().name("sync".to_owned()).spawn_scoped(scope, body);
+            let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
+            let attended = self.attend_until(Until::Done(&is_done), deadline, &[&waker], monitor);
+            is_over.store(attended.is_err(), Ordering::Release);
+            let worked = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            attended.and(worked)
+        })
+    }
+
+    fn attend_until(
+        &mut self,
+        until: Until<'_>,
+        deadline: &Deadline,
+        wakers: &[&Waker],
+        monitor: &mut dyn Monitor,
+    ) -> Result<()> {
+        let interrupt = self.options.interrupt.clone();
+        let attended = self.session(deadline)?.attend(until, (deadline, &interrupt), wakers, monitor);
+        if attended.is_err() {
+            (self.session, self.holds) = (None, false);
+        }
+        match attended? {
+            None => Ok(()),
+            Some(outcome) => {
+                self.holds = false;
+                Err(outcome.map_or_else(Error::from, |_| Error::Protocol("it took the lease away".to_owned())))
+            }
+        }
+    }
+
+    /// Gives the lease back, without waiting for an answer.
+    pub(super) fn release(&mut self) {
+        self.holds = false;
+        let Some(session) = &mut self.session else { return };
+        if let Some(held) = session.held.take().filter(|held| held.outcome.is_none()) {
+            session.machine.finish(held.operation);
+            if session.answer().is_err() {
+                self.session = None;
+            }
+        }
+    }
+}
+
+/// Tells that the work is done, even if it panics.
+struct WakesAtEnd<'a>(&'a AtomicBool, &'a Waker);
+
+impl Drop for WakesAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+        self.1.wake();
+    }
+}
+
+/// What is waited for.
+#[derive(Clone, Copy)]
+enum Until<'a> {
+    /// The lease is there.
+    Granted,
+    /// Some work is done.
+    Done(&'a AtomicBool),
+}
+
+impl Session {
+    /// Answers the server until something has come to pass; gives how the holding ended, if it did.
+    fn attend(
+        &mut self,
+        until: Until<'_>,
+        (deadline, interrupt): (&Deadline, &Interrupt),
+        wakers: &[&Waker],
+        monitor: &mut dyn Monitor,
+    ) -> Result<Option<std::result::Result<Done, Failure>>> {
+        let mut holding = Holding {
+            machine: &mut self.machine,
+            held: &mut self.held,
+            until,
+            deadline,
+            interrupt,
+            monitor,
+            clock: self.clock,
+            is_closed: false,
+        };
+        let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(wakers.iter().copied()).collect();
+        drive(&mut self.link, &mut holding, &wakers, self.clock)?;
+        let is_closed = holding.is_closed;
+        match self.held.take_if(|held| held.outcome.is_some()).and_then(|held| held.outcome) {
+            None if is_closed => Err(closed()),
+            outcome => Ok(outcome),
+        }
+    }
+}
+
+struct Holding<'a> {
+    machine: &'a mut ClientSession,
+    held: &'a mut Option<Held>,
+    until: Until<'a>,
+    deadline: &'a Deadline,
+    interrupt: &'a Interrupt,
+    monitor: &'a mut dyn Monitor,
+    clock: Instant,
+    is_closed: bool,
+}
+
+impl Endpoint for Holding<'_> {
+    type Error = Error;
+
+    fn heard(&mut self, now: Duration) {
+        self.machine.heard(now);
+    }
+
+    fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
+        let Message { header, payload } = message;
+        let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
+        Held::learn(self.held, &event);
+        match event {
+            ClientEvent::Waiting(_, holders) => self.monitor.report(Event::Waiting { holders: &holders }),
+            ClientEvent::Closed => self.is_closed = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn produce(&mut self, _now: Duration, link: &mut Link) -> Result<Produced> {
+        let Some(header) = self.machine.poll_header() else { return Ok(Produced::Nothing) };
+        link.push(&header);
+        Ok(Produced::Message)
+    }
+
+    fn woken(&mut self, _now: Duration) -> Result<()> {
+        if !self.interrupt.is_triggered() {
+            return Ok(());
+        }
+        // Others that share the waker may not have been woken yet.
+        self.interrupt.trigger();
+        Err(Error::Interrupted)
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        let own = self.deadline.left().map(|left| self.clock.elapsed() + left);
+        self.machine.next_timeout().into_iter().chain(own).min()
+    }
+
+    fn handle_timeout(&mut self, now: Duration) -> Result<()> {
+        self.interrupt.check(self.deadline)?;
+        self.machine.handle_timeout(now).map_err(broken)
+    }
+
+    fn wants_messages(&self) -> bool {
+        !self.is_done()
+    }
+
+    fn is_done(&self) -> bool {
+        let held = self.held.as_ref();
+        let is_there = match self.until {
+            Until::Granted => held.is_none_or(|held| held.is_granted),
+            Until::Done(is_done) => is_done.load(Ordering::Acquire),
+        };
+        is_there || held.is_some_and(|held| held.outcome.is_some()) || self.is_closed
+    }
+}

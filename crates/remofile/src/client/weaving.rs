@@ -1,0 +1,109 @@
+//! What this side adds to the items of a download: changes of its own, and bytes that it has.
+
+use crate::error::Result;
+use remofile_protocol::wire::Item;
+use std::collections::VecDeque;
+
+/// Bytes that are copied in one go: a server must not wait for an answer too long.
+const COPY_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Adds to the items of a download.
+pub(crate) trait Weave {
+    /// Whether it adds anything at all.
+    fn changes(&self) -> bool {
+        true
+    }
+
+    /// The items to take in place of these, with the same payload.
+    ///
+    /// # Errors
+    /// [`crate::Error::Protocol`] if they make no sense.
+    fn weave(&mut self, items: Vec<Item>) -> Result<Vec<Item>>;
+
+    /// The items to take when no more come.
+    ///
+    /// # Errors
+    /// The same.
+    fn end(&mut self) -> Result<Vec<Item>>;
+}
+
+/// Adds nothing.
+pub(super) struct Plain;
+
+impl Weave for Plain {
+    fn changes(&self) -> bool {
+        false
+    }
+
+    fn weave(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
+        Ok(items)
+    }
+
+    fn end(&mut self) -> Result<Vec<Item>> {
+        Ok(Vec::new())
+    }
+}
+
+/// Items that are taken bit by bit, as they have this side copy much.
+#[derive(Default)]
+pub(super) struct Backlog(VecDeque<Portion>);
+
+/// Items, their payload, and the credit that is free when they are taken.
+type Portion = (Vec<Item>, Vec<u8>, u64);
+
+impl Backlog {
+    /// Whether items are more than should be taken in one go.
+    pub(super) fn is_long(items: &[Item]) -> bool {
+        items.iter().map(copied).sum::<u64>() > COPY_BYTES
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts items by, cut where they copy much.
+    pub(super) fn push(&mut self, items: Vec<Item>, payload: &[u8], credit: u64) {
+        let (mut portion, mut length, mut rest) = (Vec::new(), 0, payload);
+        for item in items {
+            length += copied(&item);
+            portion.push(item);
+            if length > COPY_BYTES {
+                let bytes: usize = portion.iter().map(|item| item.payload_bytes() as usize).sum();
+                let (own, others) = rest.split_at(bytes.min(rest.len()));
+                self.0.push_back((std::mem::take(&mut portion), own.to_vec(), 0));
+                (length, rest) = (0, others);
+            }
+        }
+        self.0.push_back((portion, rest.to_vec(), credit));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Portion> {
+        self.0.pop_front()
+    }
+}
+
+fn copied(item: &Item) -> u64 {
+    match item {
+        Item::Copy { length, .. } => *length,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn much_to_copy_is_taken_bit_by_bit_and_frees_its_credit_at_the_end() {
+        let copy = || Item::Copy { offset: 0, length: COPY_BYTES / 2 + 1 };
+        let items = vec![Item::Data { length: 2 }, copy(), copy(), Item::Data { length: 3 }, copy()];
+        assert!(Backlog::is_long(&items));
+        let mut backlog = Backlog::default();
+        backlog.push(items, b"abcde", 77);
+        let (items, payload, credit) = backlog.pop().unwrap();
+        assert_eq!((items.len(), payload.as_slice(), credit), (3, &b"ab"[..], 0));
+        let (items, payload, credit) = backlog.pop().unwrap();
+        assert_eq!((items.len(), payload.as_slice(), credit), (2, &b"cde"[..], 77));
+        assert!(backlog.is_empty());
+    }
+}

@@ -1,0 +1,141 @@
+//! What a client compares its files with: digests, and signatures of blocks.
+
+use crate::delta::Signer;
+use crate::store::{Store, StoreResult};
+use crate::transfer::{Digesting, Feed, Next};
+use remofile_protocol::limits::{MAX_SIGNED_BLOCK_BYTES, MIN_SIGNED_BLOCK_BYTES};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Element, Entry, ErrorCode, Failure, Kind, Listed, ToSign};
+use std::sync::Arc;
+
+/// Signatures in one element, in bytes.
+const ELEMENT_BYTES: usize = 24 * 1024;
+
+/// Digests of the files of a feed.
+pub(super) struct Digests {
+    feed: Box<Feed>,
+    current: Option<(String, String, Digesting)>,
+}
+
+impl Digests {
+    pub(super) fn new(feed: Box<Feed>) -> Self {
+        Self { feed, current: None }
+    }
+
+    pub(super) fn feed(&mut self) -> &mut Feed {
+        &mut self.feed
+    }
+
+    pub(super) fn next_element(&mut self) -> Next<Element> {
+        if let Some((name, shown, mut digesting)) = self.current.take() {
+            return match digesting.step() {
+                Ok(Some(digest)) => Next::Item(Element::Digest { name, digest }),
+                Ok(None) => {
+                    self.current = Some((name, shown, digesting));
+                    Next::Working
+                }
+                Err(failure) => failed(failure.at(shown)),
+            };
+        }
+        match self.feed.find() {
+            Next::Item(Ok(found)) if found.entry.kind == Kind::File => match found.open() {
+                Ok(source) => {
+                    self.current = Some((found.path, found.shown, Digesting::new(source)));
+                    self.next_element()
+                }
+                Err(failure) => failed(failure),
+            },
+            Next::Item(Ok(_)) | Next::Working => Next::Working,
+            Next::Item(Err(failure)) => failed(failure),
+            Next::Pending => Next::Pending,
+            Next::End => Next::End,
+        }
+    }
+}
+
+/// Signatures of files, one after the other.
+pub(super) struct Signing {
+    store: Arc<dyn Store>,
+    files: std::vec::IntoIter<ToSign>,
+    current: Option<Current>,
+}
+
+struct Current {
+    path: RemotePath,
+    entry: Entry,
+    signer: Signer,
+    signatures: Vec<u8>,
+    is_done: bool,
+}
+
+impl Signing {
+    pub(super) fn new(store: &Arc<dyn Store>, files: Vec<ToSign>) -> Self {
+        Self { store: Arc::clone(store), files: files.into_iter(), current: None }
+    }
+
+    pub(super) fn next_element(&mut self) -> Next<Element> {
+        let Some(mut current) = self.current.take() else {
+            return match self.files.next() {
+                None => Next::End,
+                Some(file) => {
+                    let path = file.path.clone();
+                    match begin(&*self.store, file) {
+                        Ok(begun) => {
+                            self.current = Some(begun);
+                            Next::Working
+                        }
+                        Err(failure) => failed(failure.at(path)),
+                    }
+                }
+            };
+        };
+        while !current.is_done && current.signatures.len() < ELEMENT_BYTES {
+            match current.signer.step(&mut current.signatures) {
+                Ok(is_done) => current.is_done = is_done,
+                Err(failure) => return failed(failure.at(current.path)),
+            }
+            if current.signatures.len() < ELEMENT_BYTES && !current.is_done {
+                self.current = Some(current);
+                return Next::Working;
+            }
+        }
+        if current.signatures.is_empty() {
+            let Current { entry, signer, .. } = current;
+            return Next::Item(Element::Signed { entry, digest: signer.digest() });
+        }
+        let rest = current.signatures.split_off(current.signatures.len().min(ELEMENT_BYTES));
+        let signatures = std::mem::replace(&mut current.signatures, rest);
+        self.current = Some(current);
+        Next::Item(Element::Signatures(signatures))
+    }
+}
+
+fn begin(store: &dyn Store, file: ToSign) -> StoreResult<Current> {
+    let ToSign { path, block_bytes, seed, parts } = file;
+    if !(MIN_SIGNED_BLOCK_BYTES..=MAX_SIGNED_BLOCK_BYTES).contains(&block_bytes) {
+        return Err(Failure::new(ErrorCode::BadRequest).because("blocks of a size that is not signed"));
+    }
+    let source = store.open(&path)?;
+    let entry = source.entry().clone();
+    let whole = parts.is_empty();
+    let mut ranges = Vec::with_capacity(parts.len().max(1));
+    let mut last = 0;
+    for part in parts {
+        let end = part.offset.checked_add(part.length).filter(|end| *end <= entry.size);
+        let Some(end) = end else { return Err(Failure::new(ErrorCode::SourceChanged).because("it became shorter")) };
+        if part.offset < last {
+            return Err(Failure::new(ErrorCode::BadRequest).because("parts in no sensible order"));
+        }
+        last = end;
+        ranges.push(part.offset..end);
+    }
+    if whole && entry.size > 0 {
+        ranges.push(0..entry.size);
+    }
+    let signer = Signer::new(source, block_bytes, ranges, seed, whole)?;
+    Ok(Current { path, entry, signer, signatures: Vec::new(), is_done: false })
+}
+
+fn failed(failure: Failure) -> Next<Element> {
+    Next::Item(Element::Listed(Listed::Failed(failure)))
+}

@@ -1,0 +1,91 @@
+//! Contents of both sides, compared by their digests.
+
+use super::plan::{Answers, Draft};
+use crate::client::Syncing;
+use crate::error::Result;
+use crate::store::{Store, StoreResult};
+use crate::transfer::Digesting;
+use remofile_protocol::digest::Digest;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Element, Selected};
+use std::collections::HashMap;
+
+/// Digests of files, by their paths below the top of their tree.
+type Digests = HashMap<Box<str>, Digest>;
+
+/// Finds out what the draft of a plan wants to know of contents.
+pub(super) fn answer(
+    syncing: &mut Syncing<'_>,
+    draft: &Draft,
+    local: (&dyn Store, &RemotePath),
+    remote: &RemotePath,
+    is_upload: bool,
+) -> Result<Answers> {
+    let questions = draft.questions();
+    let (ours, theirs) = match is_upload {
+        true => (questions.source, questions.destination),
+        false => (questions.destination, questions.source),
+    };
+    if ours.is_empty() && theirs.is_empty() {
+        return Ok(Answers::default());
+    }
+    let theirs = remote_digests(syncing, remote, &theirs)?;
+    let ours = syncing.attend(|check| local_digests(local, &ours, check))?;
+    Ok(match is_upload {
+        true => Answers { source: ours, destination: theirs },
+        false => Answers { source: theirs, destination: ours },
+    })
+}
+
+/// What cannot be read has none: that is told when it is to be sent.
+fn local_digests(
+    (store, top): (&dyn Store, &RemotePath),
+    paths: &[&str],
+    check: &dyn Fn() -> Result<()>,
+) -> Result<Digests> {
+    let mut digests = Digests::new();
+    for path in paths {
+        check()?;
+        if let Ok(Some(digest)) = digest(store, top, path, check)? {
+            digests.insert((*path).into(), digest);
+        }
+    }
+    Ok(digests)
+}
+
+pub(super) fn digest(
+    store: &dyn Store,
+    top: &RemotePath,
+    path: &str,
+    check: &dyn Fn() -> Result<()>,
+) -> Result<StoreResult<Option<Digest>>> {
+    let Ok(path) = top.join(path) else { return Ok(Ok(None)) };
+    let mut digesting = match store.open(&path) {
+        Ok(source) => Digesting::new(source),
+        Err(failure) => return Ok(Err(failure)),
+    };
+    loop {
+        match digesting.step() {
+            Ok(None) => check()?,
+            done => return Ok(done),
+        }
+    }
+}
+
+fn remote_digests(syncing: &mut Syncing<'_>, top: &RemotePath, paths: &[&str]) -> Result<Digests> {
+    if paths.is_empty() {
+        return Ok(Digests::new());
+    }
+    let selected = |path: &&str| {
+        let name = (*path).to_owned();
+        Some(Selected { path: top.join(path).ok()?, name, known: None, as_link: false, parts: Vec::new() })
+    };
+    let mut digests = Digests::new();
+    syncing.digests(paths.iter().filter_map(selected).collect(), &mut |element| {
+        if let Element::Digest { name, digest } = element {
+            digests.insert(name.into(), digest);
+        }
+        Ok(())
+    })?;
+    Ok(digests)
+}

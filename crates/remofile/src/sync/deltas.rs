@@ -1,0 +1,260 @@
+//! Finding out what changed in files of which both sides have a version.
+
+use super::SyncOptions;
+use super::options::Delta;
+use crate::client::Syncing;
+use crate::delta::{Piece, Search, Signer, Speeds, Wanted, is_worth_it};
+use crate::error::Result;
+use crate::store::{Source, Store};
+use remofile_protocol::digest::Digest;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Element, Entry, Listed, Part, Request, ToSign};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Files that are looked at together, so that they share round trips: so many, with so many bytes.
+const BATCH_FILES: usize = 64;
+const BATCH_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// What this machine's speed is measured with.
+const SAMPLE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What is asked for in one request, in bytes of its header.
+const REQUEST_BYTES: usize = 48 * 1024;
+
+/// A file of both sides.
+pub(super) struct Candidate {
+    /// The index of its step.
+    pub(super) index: usize,
+    pub(super) path: Box<str>,
+    pub(super) local_bytes: u64,
+    pub(super) remote_bytes: u64,
+}
+
+/// What was found out about it.
+pub(super) struct Changed {
+    pub(super) index: usize,
+    pub(super) path: Box<str>,
+    /// How the new version is made of the old one.
+    pub(super) pieces: Vec<Piece>,
+    /// What the file was on this side.
+    pub(super) local: Entry,
+    /// What it was on the other, and the digest of it.
+    pub(super) remote: Entry,
+    pub(super) digest: Digest,
+}
+
+impl Changed {
+    /// Whether nothing changed, as far as blocks tell.
+    pub(super) fn is_same(&self) -> bool {
+        let size = self.local.size;
+        size == self.remote.size && self.pieces == [Piece::Copy { offset: 0, length: size }]
+    }
+}
+
+/// Looks at files one batch after the other.
+pub(super) struct Deltas<'a> {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) local: &'a RemotePath,
+    pub(super) remote: &'a RemotePath,
+    pub(super) is_upload: bool,
+}
+
+/// A file that is being looked at.
+struct Open {
+    candidate: Candidate,
+    source: Box<dyn Source>,
+    search: Search,
+    seed: u64,
+    signatures: Vec<u8>,
+    remote: Option<(Entry, Digest)>,
+    is_lost: bool,
+}
+
+impl Deltas<'_> {
+    /// Finds out what changed, in those files where that is expected to take less time than to send them.
+    pub(super) fn find(
+        &self,
+        syncing: &mut Syncing<'_>,
+        candidates: Vec<Candidate>,
+        options: &SyncOptions,
+    ) -> Result<Vec<Changed>> {
+        let candidates = self.worthwhile(syncing, candidates, options)?;
+        let mut found = Vec::new();
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        for candidate in candidates {
+            bytes += candidate.local_bytes.max(candidate.remote_bytes);
+            batch.push(candidate);
+            if batch.len() == BATCH_FILES || bytes >= BATCH_BYTES {
+                found.extend(self.look_at(syncing, std::mem::take(&mut batch))?);
+                bytes = 0;
+            }
+        }
+        found.extend(self.look_at(syncing, batch)?);
+        Ok(found)
+    }
+
+    fn worthwhile(
+        &self,
+        syncing: &mut Syncing<'_>,
+        candidates: Vec<Candidate>,
+        options: &SyncOptions,
+    ) -> Result<Vec<Candidate>> {
+        let Some(largest) = candidates.iter().max_by_key(|candidate| candidate.local_bytes) else {
+            return Ok(candidates);
+        };
+        if options.delta != Delta::Measured {
+            return Ok(candidates);
+        }
+        let Ok(path) = self.local.join(&largest.path) else { return Ok(candidates) };
+        let (link, round_trip) = syncing.measure_line(options.bytes_per_second)?;
+        let Some((sign, search)) = own_speeds(|| self.store.open(&path).ok()) else { return Ok(candidates) };
+        let speeds = Speeds {
+            link_bytes_per_second: Some(link),
+            round_trip,
+            // The other side is taken to be as fast.
+            sign_bytes_per_second: sign,
+            search_bytes_per_second: search,
+        };
+        let is_worth_it = |candidate: &Candidate| is_worth_it(&speeds, candidate.local_bytes, candidate.remote_bytes);
+        Ok(candidates.into_iter().filter(is_worth_it).collect())
+    }
+
+    fn look_at(&self, syncing: &mut Syncing<'_>, candidates: Vec<Candidate>) -> Result<Vec<Changed>> {
+        let mut open: Vec<Open> = candidates.into_iter().filter_map(|candidate| self.open(candidate)).collect();
+        loop {
+            let wanted: Vec<(usize, Wanted)> =
+                open.iter().enumerate().filter_map(|(at, file)| Some((at, file.wanted()?))).collect();
+            if wanted.is_empty() {
+                break;
+            }
+            let asked: Vec<usize> = wanted.iter().map(|(at, _)| *at).collect();
+            self.sign(syncing, &mut open, wanted)?;
+            syncing.attend(|check| {
+                for &at in &asked {
+                    if let Some(file) = open.get_mut(at) {
+                        file.look(check)?;
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(open.into_iter().filter_map(|file| file.close(self.is_upload)).collect())
+    }
+
+    fn open(&self, candidate: Candidate) -> Option<Open> {
+        let source = self.store.open(&self.local.join(&candidate.path).ok()?).ok()?;
+        // Nobody can prepare collisions for what they do not know.
+        let seed = RandomState::new().hash_one(candidate.index);
+        let search = Search::new(source.entry().size, candidate.remote_bytes, seed);
+        Some(Open { candidate, source, search, seed, signatures: Vec::new(), remote: None, is_lost: false })
+    }
+
+    /// Asks for signatures, as many at once as fit in a request.
+    fn sign(&self, syncing: &mut Syncing<'_>, open: &mut [Open], wanted: Vec<(usize, Wanted)>) -> Result<()> {
+        let (mut files, mut bytes) = (Vec::new(), 0);
+        for (at, wanted) in wanted {
+            let Some(file) = open.get(at) else { continue };
+            let Ok(path) = self.remote.join(&file.candidate.path) else { continue };
+            let part = |range: &std::ops::Range<u64>| Part { offset: range.start, length: range.end - range.start };
+            // The first time it is the whole file.
+            let parts: Vec<Part> =
+                if file.remote.is_none() { Vec::new() } else { wanted.ranges.iter().map(part).collect() };
+            let cost = path.as_str().len() + 32 + parts.len() * 14;
+            let to_sign = ToSign { path, block_bytes: wanted.block_bytes, seed: file.seed, parts };
+            if bytes + cost > REQUEST_BYTES && !files.is_empty() {
+                ask(syncing, open, std::mem::take(&mut files))?;
+                bytes = 0;
+            }
+            bytes += cost;
+            files.push((at, to_sign));
+        }
+        if files.is_empty() { Ok(()) } else { ask(syncing, open, files) }
+    }
+}
+
+/// How many bytes a second this machine signs, and searches for what it has signed, as a part of a file tells.
+fn own_speeds(open: impl Fn() -> Option<Box<dyn Source>>) -> Option<(f64, f64)> {
+    let source = open()?;
+    let bytes = source.entry().size.min(SAMPLE_BYTES);
+    let rate = |took: Duration| bytes as f64 / took.max(Duration::from_micros(1)).as_secs_f64();
+    let mut search = Search::new(bytes, bytes, 0);
+    let Wanted { block_bytes, ranges } = search.wanted()?;
+    let (mut signatures, began) = (Vec::new(), Instant::now());
+    let mut signer = Signer::new(open()?, block_bytes, ranges, 0, false).ok()?;
+    while !signer.step(&mut signatures).ok()? {}
+    let signed = began.elapsed();
+    let began = Instant::now();
+    search.look(&*source, &signatures, &mut || Ok(())).ok()?;
+    Some((rate(signed), rate(began.elapsed())))
+}
+
+fn ask(syncing: &mut Syncing<'_>, open: &mut [Open], files: Vec<(usize, ToSign)>) -> Result<()> {
+    let (order, files): (Vec<usize>, Vec<ToSign>) = files.into_iter().unzip();
+    let mut order = order.into_iter();
+    let mut current = order.next();
+    syncing.elements(Request::Sign { files }, &mut |element| {
+        let Some(file) = current.and_then(|at| open.get_mut(at)) else { return Ok(()) };
+        match element {
+            Element::Signatures(signatures) => file.take(&signatures),
+            Element::Signed { entry, digest } => {
+                file.signed(entry, digest);
+                current = order.next();
+            }
+            Element::Listed(Listed::Failed(_)) => {
+                // It is sent whole.
+                file.is_lost = true;
+                current = order.next();
+            }
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+impl Open {
+    fn wanted(&self) -> Option<Wanted> {
+        if self.is_lost { None } else { self.search.wanted() }
+    }
+
+    /// More than was asked for is not kept: the search finds out.
+    fn take(&mut self, signatures: &[u8]) {
+        const MOST_BYTES: usize = 64 * 1024 * 1024;
+        if self.signatures.len() + signatures.len() > MOST_BYTES {
+            self.is_lost = true;
+        } else if !self.is_lost {
+            self.signatures.extend_from_slice(signatures);
+        }
+    }
+
+    fn signed(&mut self, entry: Entry, digest: Option<Digest>) {
+        match (&self.remote, digest) {
+            (None, Some(digest)) if entry.size == self.candidate.remote_bytes => self.remote = Some((entry, digest)),
+            (Some((before, _)), _) if before.size == entry.size && before.modified == entry.modified => {}
+            // It is not what it was.
+            _ => self.is_lost = true,
+        }
+    }
+
+    fn look(&mut self, check: &(dyn Fn() -> Result<()> + Sync)) -> Result<()> {
+        let signatures = std::mem::take(&mut self.signatures);
+        if self.is_lost {
+            return Ok(());
+        }
+        match self.search.look(&*self.source, &signatures, &mut || check()) {
+            // What cannot be read here is told when it is to be sent.
+            Err(crate::Error::Local(_) | crate::Error::Protocol(_)) => self.is_lost = true,
+            other => other?,
+        }
+        Ok(())
+    }
+
+    fn close(self, is_upload: bool) -> Option<Changed> {
+        let Self { candidate: Candidate { index, path, .. }, source, search, remote, is_lost, .. } = self;
+        let (remote, digest) = remote.filter(|_| !is_lost)?;
+        let pieces = if is_upload { search.local_recipe() } else { search.remote_recipe() };
+        Some(Changed { index, path, pieces, local: source.entry().clone(), remote, digest })
+    }
+}

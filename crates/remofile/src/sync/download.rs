@@ -1,0 +1,311 @@
+//! Making a local directory like a remote one.
+
+use super::compare::{answer, digest};
+use super::deltas::{Candidate, Changed, Deltas};
+use super::feed::candidates;
+use super::items::{Doing, has_content};
+use super::plan::{Action, Answers, Draft, Join, Plan, Planner, Side, Step};
+use super::tree::{Read, Reading};
+use super::weaver::{Current, Recipe, Weaver};
+use super::{SyncOptions, SyncReport, report};
+use crate::client::{Client, PartialsHere, Syncing};
+use crate::delta::Piece;
+use crate::error::{Error, Result};
+use crate::monitor::Monitor;
+use crate::store::{LocalStore, Partial, Store, StoreOptions, make_local_directory};
+use crate::transfer::Filter;
+use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::wire::{ErrorCode, Failure, Known, Part, Selected};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Parts of one file that are asked for at most: each takes room in a message.
+const MOST_PARTS: usize = 4000;
+
+/// Makes a local directory like a remote one. It is created if its parent exists.
+///
+/// As [`super::synchronize_upload`] in the other direction: others may read from the server meanwhile, and
+/// nobody changes anything there.
+///
+/// # Errors
+/// The same.
+pub fn synchronize_download(
+    client: &mut Client,
+    source: &RemotePath,
+    destination: &Path,
+    options: &SyncOptions,
+    monitor: &mut dyn Monitor,
+) -> Result<SyncReport> {
+    let job = Download::new(source, destination, options, monitor.chunk_size().is_some())?;
+    let syncing = Syncing::new(client, options.retry, monitor, false);
+    let (plan, transfer) = syncing.run(false, |syncing| job.once(syncing))?;
+    Ok(SyncReport { plan, transfer })
+}
+
+struct Download<'a> {
+    source: &'a RemotePath,
+    destination: &'a Path,
+    options: &'a SyncOptions,
+    shows_chunks: bool,
+    top: RemotePath,
+    /// The rules, and the one that leaves the backup out.
+    rules: Vec<String>,
+    backup: Option<RemotePath>,
+}
+
+impl<'a> Download<'a> {
+    fn new(
+        source: &'a RemotePath,
+        destination: &'a Path,
+        options: &'a SyncOptions,
+        shows_chunks: bool,
+    ) -> Result<Self> {
+        let top = RemotePath::root();
+        let backup = options.backup.as_ref().map(|backup| local_backup(destination, backup)).transpose()?;
+        let mut rules = options.rules.clone();
+        rules.extend(backup.as_ref().and_then(|backup| super::rule_against(&top, backup)));
+        Filter::new(&rules, None, None).map_err(Error::Local)?;
+        Ok(Self { source, destination, options, shows_chunks, top, rules, backup })
+    }
+
+    fn once(&self, syncing: &mut Syncing<'_>) -> Result<Plan> {
+        syncing.refuse_download_into_itself(self.source, self.destination, self.options.delete)?;
+        let store = self.open()?;
+        let draft = self.draft(syncing, store.as_ref())?;
+        syncing.await_hold()?;
+        let answers = match &store {
+            Some(store) => answer(syncing, &draft, (&**store, &self.top), self.source, false)?,
+            None => Answers::default(),
+        };
+        let mut plan = draft.settle(&answers);
+        if self.options.dry_run {
+            report(syncing, &plan);
+            return Ok(plan);
+        }
+        let store = match store {
+            Some(store) => store,
+            None => self.make()?,
+        };
+        // What cannot be removed now is in nobody's way.
+        let _kept = store.expire_partials(self.options.partial_expiry);
+        let recipes = self.prepare(syncing, &store, &mut plan)?;
+        report(syncing, &plan);
+        let plan = Arc::new(plan);
+        self.apply(syncing, &store, &plan, recipes)?;
+        Ok(Arc::unwrap_or_clone(plan))
+    }
+
+    /// The destination, if it exists.
+    fn open(&self) -> Result<Option<Arc<LocalStore>>> {
+        let options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
+        match LocalStore::open(self.destination, options) {
+            Ok(store) => Ok(Some(Arc::new(store))),
+            Err(failure) if failure.code == ErrorCode::NotFound => {
+                let parent = match self.destination.parent() {
+                    Some(parent) if !parent.as_os_str().is_empty() => parent,
+                    _ => Path::new("."),
+                };
+                let orphan = |failure: Failure| Error::Local(failure.at(parent.display()));
+                LocalStore::open(parent, StoreOptions::default()).map(|_| None).map_err(orphan)
+            }
+            Err(failure) => Err(self.local(failure)),
+        }
+    }
+
+    fn make(&self) -> Result<Arc<LocalStore>> {
+        make_local_directory(self.destination).map_err(|failure| self.local(failure))?;
+        self.open()?.ok_or_else(|| self.local(ErrorCode::NotFound.into()))
+    }
+
+    fn local(&self, failure: Failure) -> Error {
+        Error::Local(failure.at(self.destination.display()))
+    }
+
+    /// Compares both trees while the remote one is listed.
+    fn draft(&self, syncing: &mut Syncing<'_>, store: Option<&Arc<LocalStore>>) -> Result<Draft> {
+        let shown = self.source.to_string();
+        let names = NameRule::Posix;
+        let there = Reading { top: self.source.clone(), shown, links: Some(self.options.links), names };
+        let shown = self.destination.display().to_string();
+        let here = Reading { top: self.top.clone(), shown, links: None, names };
+        let filter = Filter::new(&self.rules, None, None).map_err(Error::Local)?;
+        let walk = |store: &Arc<LocalStore>| here.walk(&(Arc::clone(store) as Arc<dyn Store>), filter);
+        let mut elements = store.map(walk).transpose().map_err(|failure| self.local(failure))?;
+        let mut noted = Vec::new();
+        let pull = || loop {
+            // A pull is short: who waits for it is asked elsewhere.
+            match here.read(elements.as_mut()?.next(&|| Ok(())).ok()??) {
+                Read::Told(told) => return Some(told),
+                Read::Noted(failure) => noted.push(failure),
+                Read::Nothing => {}
+            }
+        };
+        let planner = Planner::new(self.options.plan_rules(self.shows_chunks));
+        let mut join = Join::new(planner, Side::Destination, pull);
+        let mut theirs = Vec::new();
+        syncing.elements(there.request(&self.rules), &mut |element| {
+            match there.read(element) {
+                Read::Told(told) => join.push(told),
+                Read::Noted(failure) => theirs.push(failure),
+                Read::Nothing => {}
+            }
+            Ok(())
+        })?;
+        let draft = syncing.attend(|_check| Ok(join.finish()))?;
+        noted.into_iter().chain(theirs).for_each(|failure| syncing.failed(failure));
+        Ok(draft)
+    }
+
+    fn apply(
+        &self,
+        syncing: &mut Syncing<'_>,
+        store: &Arc<LocalStore>,
+        plan: &Arc<Plan>,
+        recipes: HashMap<usize, Recipe>,
+    ) -> Result<()> {
+        let (deletions, all) = (super::deletions(plan), plan.steps.len());
+        if super::has_work(&plan.steps[..deletions.start]) {
+            self.fetch(syncing, store, plan, 0..deletions.start, recipes)?;
+        }
+        let may_delete = !deletions.is_empty() && super::may_delete(syncing);
+        let rest = if may_delete { deletions.start..all } else { deletions.end..all };
+        if !rest.is_empty() {
+            self.fetch(syncing, store, plan, rest, HashMap::new())?;
+        }
+        Ok(())
+    }
+
+    fn fetch(
+        &self,
+        syncing: &mut Syncing<'_>,
+        store: &Arc<LocalStore>,
+        plan: &Arc<Plan>,
+        steps: Range<usize>,
+        recipes: HashMap<usize, Recipe>,
+    ) -> Result<()> {
+        let has_files = plan.steps.get(steps.clone()).is_some_and(|steps| steps.iter().any(has_content));
+        let kept = if has_files { self.partials(plan, store, &recipes)? } else { Vec::new() };
+        let PartialsHere { checked, known, .. } = syncing.partials_here(store, &kept)?;
+        let files = PlannedFiles {
+            source: self.source.clone(),
+            plan: Arc::clone(plan),
+            steps: steps.clone(),
+            parts: recipes.iter().map(|(index, recipe)| (*index, recipe.parts())).collect(),
+            known,
+        };
+        let doing = Doing { backup: self.backup.clone() };
+        let mut weaver = Weaver { plan, steps, doing, recipes, current: Current::Plain };
+        let options = self.options.transfer();
+        syncing.fetch((store, self.destination), has_files.then_some(files), checked, &options, &mut weaver)
+    }
+
+    /// What is kept here of files that are to come, and are not made of parts.
+    fn partials(&self, plan: &Plan, store: &LocalStore, recipes: &HashMap<usize, Recipe>) -> Result<Vec<Partial>> {
+        let mut partials = store.partials().map_err(|failure| self.local(failure))?;
+        if !partials.is_empty() {
+            let is_coming = |(index, step): (usize, &Step)| has_content(step) && !recipes.contains_key(&index);
+            let coming: HashSet<&str> = plan
+                .steps
+                .iter()
+                .enumerate()
+                .filter(|(index, step)| is_coming((*index, step)))
+                .map(|(_, step)| &*step.path)
+                .collect();
+            partials.retain(|partial| partial.path.relative_to(&self.top).is_some_and(|path| coming.contains(path)));
+        }
+        Ok(partials)
+    }
+
+    /// Looks for what changed in large files; a file in which nothing did only needs its time.
+    fn prepare(
+        &self,
+        syncing: &mut Syncing<'_>,
+        store: &Arc<LocalStore>,
+        plan: &mut Plan,
+    ) -> Result<HashMap<usize, Recipe>> {
+        let candidate = |(index, size, old_size): (usize, u64, u64)| {
+            let path = plan.steps.get(index)?.path.clone();
+            Some(Candidate { index, path, local_bytes: old_size, remote_bytes: size })
+        };
+        let candidates: Vec<Candidate> = candidates(plan).into_iter().filter_map(candidate).collect();
+        let local = Arc::clone(store) as Arc<dyn Store>;
+        let deltas = Deltas { store: local, local: &self.top, remote: self.source, is_upload: false };
+        let mut recipes = HashMap::new();
+        if candidates.is_empty() {
+            return Ok(recipes);
+        }
+        for changed in deltas.find(syncing, candidates, self.options)? {
+            if changed.is_same() {
+                let ours = syncing.attend(|check| digest(&**store, &self.top, &changed.path, check))?;
+                if ours.is_ok_and(|ours| ours == Some(changed.digest)) {
+                    super::only_touch(plan, changed.index, &changed.remote, self.options.preserve_mode);
+                    continue;
+                }
+            }
+            let Changed { index, pieces, remote, digest, .. } = changed;
+            if let Some(pieces) = some_literal(pieces, remote.size) {
+                recipes.insert(index, Recipe { pieces, size: remote.size, modified: remote.modified, digest });
+            }
+        }
+        Ok(recipes)
+    }
+}
+
+/// The files to ask for, in the order of their steps.
+struct PlannedFiles {
+    source: RemotePath,
+    plan: Arc<Plan>,
+    steps: Range<usize>,
+    /// The parts that are wanted of some, by the index of their steps.
+    parts: HashMap<usize, Vec<Part>>,
+    known: HashMap<RemotePath, Known>,
+}
+
+impl Iterator for PlannedFiles {
+    type Item = (Selected, u64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let index = self.steps.next()?;
+            let Step { path: below, action } = self.plan.steps.get(index)?;
+            let (Action::Create { size } | Action::Update { size, .. }) = *action else { continue };
+            let (Ok(path), Ok(place)) = (self.source.join(below), RemotePath::root().join(below)) else { continue };
+            let parts = self.parts.remove(&index).unwrap_or_default();
+            let known = self.known.remove(&place);
+            return Some((Selected { path, name: below.to_string(), known, as_link: false, parts }, size));
+        }
+    }
+}
+
+/// Pieces of which some come, but not too many: a file of which nothing is asked for would come whole.
+/// `None` if it is better sent whole.
+fn some_literal(mut pieces: Vec<Piece>, size: u64) -> Option<Vec<Piece>> {
+    let is_literal = |piece: &&Piece| matches!(piece, Piece::Literal { .. });
+    if size == 0 || pieces.iter().filter(is_literal).count() > MOST_PARTS {
+        return None;
+    }
+    if !pieces.iter().any(|piece| is_literal(&piece)) {
+        let Some(Piece::Copy { offset, length }) = pieces.pop() else { return None };
+        if length > 1 {
+            pieces.push(Piece::Copy { offset, length: length - 1 });
+        }
+        pieces.push(Piece::Literal { offset: size - 1, length: 1 });
+    }
+    Some(pieces)
+}
+
+/// Where what is replaced or deleted is kept, below the destination.
+fn local_backup(destination: &Path, backup: &str) -> Result<RemotePath> {
+    let outside = || {
+        let why = "the backup directory of a download must be inside its destination: give a relative path";
+        Error::Local(Failure::new(ErrorCode::OutsideRoot).at(backup).because(why))
+    };
+    let below = match Path::new(backup).strip_prefix(destination) {
+        Ok(below) => below.to_str().ok_or_else(outside)?,
+        Err(_) if backup.starts_with('/') => return Err(outside()),
+        Err(_) => backup,
+    };
+    super::backup_path(&RemotePath::root(), below.trim_start_matches('/'))
+}

@@ -1,0 +1,100 @@
+//! Making a directory like another one: plan, then act.
+//!
+//! Both trees are listed as sorted streams; [`plan`] compares them, purely, while they come; what it cannot
+//! tell without contents is asked for once. The plan is told to the monitor, and carried out: as one stream
+//! of items that the destination takes in order, be it on the server (an upload) or here (a download, in
+//! which this side weaves its own items between those that come).
+//!
+//! Goals: nothing is sent that the other side has, nothing is deleted that might still be needed, and a run
+//! that breaks off leaves whole files and is gone on with by the next. Non-goals: what users see.
+
+mod compare;
+mod deltas;
+mod download;
+mod feed;
+mod items;
+mod options;
+pub mod plan;
+mod tree;
+mod upload;
+mod weaver;
+
+pub use download::synchronize_download;
+pub use options::{Delta, SyncOptions};
+pub use plan::Plan;
+pub use upload::synchronize_upload;
+
+use crate::client::{Syncing, TransferReport};
+use crate::error::{Error, Result};
+use crate::monitor::Event;
+use crate::transfer::escape;
+use plan::{Action, Step, Touch};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Entry, ErrorCode, Failure};
+use std::ops::Range;
+
+/// What was done to make a directory like another one.
+#[derive(Debug)]
+pub struct SyncReport {
+    /// The plan that was carried out; with [`SyncOptions::dry_run`], that would have been.
+    pub plan: Plan,
+    /// What moved, and what could not be done.
+    pub transfer: TransferReport,
+}
+
+/// Tells the plan, and what it leaves out.
+fn report(syncing: &mut Syncing<'_>, plan: &Plan) {
+    plan.failures.iter().for_each(|failure| syncing.failed(failure.clone()));
+    syncing.monitor().report(Event::Planned { plan });
+}
+
+/// Where what is replaced or deleted is kept.
+fn backup_path(destination: &RemotePath, backup: &str) -> Result<RemotePath> {
+    let path = if backup.starts_with('/') { RemotePath::parse(backup) } else { destination.join(backup) };
+    let path = path.map_err(|invalid| Error::Local(Failure::from(invalid).at(backup)))?;
+    if destination.is_within(&path) {
+        let why = "the backup directory must not hold the destination: choose another";
+        return Err(Error::Local(Failure::new(ErrorCode::IntoItself).at(path).because(why)));
+    }
+    Ok(path)
+}
+
+/// The rule that leaves a directory below another out of it.
+fn rule_against(top: &RemotePath, directory: &RemotePath) -> Option<String> {
+    directory.relative_to(top).filter(|below| !below.is_empty()).map(|below| format!("/{}/", escape(below)))
+}
+
+/// The steps at the end of a plan: those that only delete, and behind them permission bits of directories, which may
+/// keep one from deleting in them.
+fn deletions(plan: &Plan) -> Range<usize> {
+    let is_touch = |step: &&Step| matches!(&step.action, Action::Touch(touch) if touch.directory);
+    let is_deletion = |step: &&Step| matches!(step.action, Action::Delete { .. });
+    let end = plan.steps.len() - plan.steps.iter().rev().take_while(is_touch).count();
+    end - plan.steps[..end].iter().rev().take_while(is_deletion).count()..end
+}
+
+fn has_work(steps: &[Step]) -> bool {
+    steps.iter().any(|step| !matches!(step.action, Action::Skip { .. }))
+}
+
+/// Whether nothing went wrong before the deletions that might make one regret them.
+fn may_delete(syncing: &mut Syncing<'_>) -> bool {
+    let is_harmless = |failure: &Failure| {
+        matches!(failure.code, ErrorCode::InvalidName | ErrorCode::FileTooLarge | ErrorCode::OutsideRoot)
+    };
+    let is_safe = syncing.failures().iter().all(is_harmless);
+    if !is_safe {
+        let why = "something could not be transferred: run the same command again";
+        syncing.failed(Failure::new(ErrorCode::Skipped).at("deletions").because(why));
+    }
+    is_safe
+}
+
+/// A file turned out to be the same: it only gets its time, and its permission bits.
+fn only_touch(plan: &mut Plan, index: usize, source: &Entry, preserve_mode: bool) {
+    if let Some(step) = plan.steps.get_mut(index) {
+        let mode = source.mode.filter(|_| preserve_mode);
+        let touch = Touch { modified: Some(source.modified), mode, directory: false };
+        step.action = Action::Touch(Box::new(touch));
+    }
+}

@@ -1,0 +1,288 @@
+//! What is left of two trees when all that is the same is taken away, and what becomes of it.
+
+use super::doors::{Door, Doors};
+use super::node::path_order;
+use super::renames::{Pair, arriving_size, of_sizes};
+use super::result::{Plan, Tally, Withheld};
+use super::rules::Rules;
+use super::step::{Action, Reason, Rename, Step, Touch};
+use remofile_protocol::digest::Digest;
+use remofile_protocol::wire::{Failure, Kind, Timestamp};
+use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::ops::Range;
+
+/// A plan but for the contents that have to be compared.
+#[derive(Debug)]
+pub struct Draft {
+    rules: Rules,
+    /// Directories that are made, with what is cleared for them.
+    pub(super) made: Vec<Step>,
+    pub(super) doors: Vec<Door>,
+    /// Files, links, touches and skips.
+    pub(super) sent: Vec<Step>,
+    /// Those of `sent` that are an update unless digests are equal.
+    pub(super) compared: Vec<Compared>,
+    /// Those of `sent` that create a file that may be a rename.
+    pub(super) arrivals: Vec<Arrival>,
+    /// Directories with something else at the source.
+    pub(super) obstacles: Vec<Obstacle>,
+    /// What only the destination has, if that is of interest.
+    pub(super) extraneous: Vec<Extraneous>,
+    pub(super) unchanged: Tally,
+    pub(super) failures: Vec<Failure>,
+    pub(super) is_destination_unread: bool,
+}
+
+/// A file whose contents decide: what is to be set if they are the same.
+#[derive(Debug)]
+pub(super) struct Compared {
+    /// Its place in `sent`.
+    pub(super) step: usize,
+    pub(super) modified: Option<Timestamp>,
+    pub(super) mode: Option<u32>,
+}
+
+/// A file that comes to where nothing is.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    /// Its place in `sent`.
+    pub(super) step: usize,
+    pub(super) modified: Timestamp,
+    pub(super) mode: Option<u32>,
+}
+
+/// A directory that is in the way of a file or link.
+#[derive(Debug)]
+pub(super) struct Obstacle {
+    /// What it is in the way of.
+    pub(super) step: Step,
+    /// Whether anything was in it.
+    pub(super) is_occupied: bool,
+    /// Whether something is in it that is left out: then it stays, and so does everything in it.
+    pub(super) is_kept: bool,
+    /// What was in it, as places in `extraneous`.
+    pub(super) contents: Range<usize>,
+}
+
+/// Something that only the destination has.
+#[derive(Debug)]
+pub(super) struct Extraneous {
+    pub(super) path: Box<str>,
+    pub(super) kind: Kind,
+    /// Length in bytes and time, of a file.
+    pub(super) size: u64,
+    pub(super) modified: Timestamp,
+    /// Whether it is a directory with something in it that is left out.
+    pub(super) is_kept: bool,
+}
+
+/// The files whose digests are needed, in path order, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Questions<'a> {
+    /// Paths of files at the source.
+    pub source: Vec<&'a str>,
+    /// Paths of files at the destination.
+    pub destination: Vec<&'a str>,
+}
+
+/// The digests of files. What is missing could not be read: it is taken to be like nothing else, so that it is
+/// sent.
+#[derive(Debug, Clone, Default)]
+pub struct Answers {
+    /// By their paths at the source.
+    pub source: HashMap<Box<str>, Digest>,
+    /// By their paths at the destination.
+    pub destination: HashMap<Box<str>, Digest>,
+}
+
+impl Draft {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            made: Vec::new(),
+            doors: Vec::new(),
+            sent: Vec::new(),
+            compared: Vec::new(),
+            arrivals: Vec::new(),
+            obstacles: Vec::new(),
+            extraneous: Vec::new(),
+            unchanged: Tally::default(),
+            failures: Vec::new(),
+            is_destination_unread: false,
+        }
+    }
+
+    /// Keeps the directories that something is in.
+    pub(super) fn keep_above(&mut self, path: &str, is_in_obstacle: bool) {
+        for (end, _) in path.match_indices('/') {
+            let found = self.extraneous.binary_search_by(|one| path_order(&one.path, &path[..end]));
+            if let Ok(at) = found {
+                self.extraneous[at].is_kept = true;
+            }
+        }
+        if let Some(obstacle) = self.obstacles.last_mut().filter(|_| is_in_obstacle) {
+            obstacle.is_kept = true;
+        }
+    }
+
+    /// The files whose digests are needed. Most trees need none: files of one size whose times differ, with
+    /// `checksum` those of one size, and with `delete` files that may have been renamed.
+    #[must_use]
+    pub fn questions(&self) -> Questions<'_> {
+        let compared = self.compared.iter().map(|file| &*self.sent[file.step].path);
+        let arrivals = self.arrivals.iter().map(|file| &*self.sent[file.step].path);
+        let sizes = self.arriving_sizes();
+        let vanishing = of_sizes(&self.extraneous, &sizes).map(|(_, file)| &*file.path);
+        Questions {
+            source: in_order(compared.clone().chain(arrivals).collect()),
+            destination: in_order(compared.chain(vanishing).collect()),
+        }
+    }
+
+    /// The plan, as the answers decide.
+    #[must_use]
+    pub fn settle(mut self, answers: &Answers) -> Plan {
+        let pairs = self.pairs(answers);
+        let mut gone = self.settle_compared(answers);
+        gone.extend(pairs.iter().map(|pair| self.arrivals[pair.arrival].step));
+        let mut extraneous: Vec<_> =
+            mem::take(&mut self.extraneous).into_iter().map(|one| (!one.is_kept).then_some(one)).collect();
+        let renames = self.renames(&pairs, &mut extraneous);
+        for obstacle in self.obstacles.iter().filter(|obstacle| obstacle.is_kept) {
+            extraneous[obstacle.contents.clone()].fill_with(|| None);
+        }
+
+        let withheld = self.withheld(extraneous.iter().flatten().count() as u64);
+        let may_delete = self.rules.delete && withheld.is_none();
+        let mut steps = mem::take(&mut self.sent);
+        remove(&mut steps, gone);
+        for obstacle in mem::take(&mut self.obstacles) {
+            self.clear_way(obstacle, may_delete, &mut extraneous, &mut steps);
+        }
+        if may_delete {
+            steps.extend(extraneous.into_iter().rev().flatten().map(deletion));
+        }
+
+        let doors = Doors::around(self.doors, self.made.iter().chain(&renames).chain(&steps));
+        let mut first = self.made;
+        first.extend(doors.opening);
+        // Stable, so that what is cleared stays before what it makes way for.
+        first.sort_by(|one, other| path_order(&one.path, &other.path));
+        first.extend(renames);
+        steps.splice(0..0, first);
+        steps.extend(doors.closing);
+        Plan { steps, unchanged: self.unchanged, withheld, failures: self.failures }
+    }
+
+    /// Forgets what cannot be a rename: nothing is where something could not be listed, as what seems to be
+    /// gone may be there.
+    pub(super) fn choose_candidates(&mut self) {
+        if !self.failures.is_empty() {
+            self.arrivals = Vec::new();
+        }
+        let is_file = |file: &&Extraneous| file.kind == Kind::File;
+        let sizes: HashSet<u64> = self.extraneous.iter().filter(is_file).map(|file| file.size).collect();
+        self.arrivals.retain(|arrival| sizes.contains(&arriving_size(&self.sent[arrival.step])));
+        self.arrivals.shrink_to_fit();
+    }
+
+    /// The lengths of the files that may be renames.
+    pub(super) fn arriving_sizes(&self) -> HashSet<u64> {
+        self.arrivals.iter().map(|arrival| arriving_size(&self.sent[arrival.step])).collect()
+    }
+
+    /// Turns updates into touches where contents are the same. Returns the places of those that need nothing.
+    fn settle_compared(&mut self, answers: &Answers) -> Vec<usize> {
+        let mut gone = Vec::new();
+        for Compared { step: at, modified, mode } in mem::take(&mut self.compared) {
+            let step = &mut self.sent[at];
+            let digest = answers.source.get(&step.path);
+            if digest.is_none() || digest != answers.destination.get(&step.path) {
+                continue;
+            }
+            if modified.is_some() || mode.is_some() {
+                step.action = Action::Touch(Box::new(Touch { modified, mode, directory: false }));
+                continue;
+            }
+            gone.push(at);
+            if let Action::Update { size, .. } = step.action {
+                self.unchanged.add(size);
+            }
+        }
+        gone
+    }
+
+    /// Takes the paths out of what is created and what is extraneous.
+    fn renames(&mut self, pairs: &[Pair], extraneous: &mut [Option<Extraneous>]) -> Vec<Step> {
+        let rename = |pair: &Pair| {
+            let Arrival { step, modified, mode } = self.arrivals[pair.arrival];
+            let old = extraneous[pair.extraneous].take()?;
+            let path = mem::take(&mut self.sent[step].path);
+            let rename = Rename { from: old.path, size: old.size, modified, mode };
+            Some(Step { path, action: Action::Rename(Box::new(rename)) })
+        };
+        pairs.iter().filter_map(rename).collect()
+    }
+
+    fn withheld(&self, planned: u64) -> Option<Withheld> {
+        if planned == 0 {
+            return None;
+        }
+        if !self.failures.is_empty() {
+            return Some(Withheld::Unreadable { planned });
+        }
+        let most = self.rules.max_delete?;
+        (planned > most).then_some(Withheld::TooMany { planned, most })
+    }
+
+    /// A directory makes way, if it may: it is empty, or its contents may be deleted.
+    fn clear_way(
+        &self,
+        obstacle: Obstacle,
+        may_delete: bool,
+        extraneous: &mut [Option<Extraneous>],
+        steps: &mut Vec<Step>,
+    ) {
+        let Obstacle { step, is_occupied, is_kept, contents } = obstacle;
+        let contents = &mut extraneous[contents];
+        // What was in it may have been renamed meanwhile.
+        let is_occupied = if self.rules.delete { contents.iter().any(Option::is_some) } else { is_occupied };
+        if is_kept || self.is_destination_unread || (is_occupied && !may_delete) {
+            steps.push(Step { path: step.path, action: Action::Skip { reason: Reason::DirectoryInTheWay } });
+            return;
+        }
+        steps.extend(contents.iter_mut().rev().filter_map(Option::take).map(deletion));
+        steps.push(Step::new(step.path.clone(), Action::Clear { kind: Kind::Directory }));
+        steps.push(step);
+    }
+}
+
+fn deletion(file: Extraneous) -> Step {
+    Step { path: file.path, action: Action::Delete { kind: file.kind, size: file.size } }
+}
+
+/// Removes what is at some places.
+fn remove(steps: &mut Vec<Step>, mut places: Vec<usize>) {
+    places.sort_unstable();
+    let mut places = places.into_iter().peekable();
+    let mut at = 0..;
+    steps.retain(|_| at.next().is_none_or(|at| places.next_if_eq(&at).is_none()));
+}
+
+fn in_order(mut paths: Vec<&str>) -> Vec<&str> {
+    paths.sort_unstable_by(|one, other| path_order(one, other));
+    paths.dedup();
+    paths
+}
+
+#[cfg(test)]
+impl Draft {
+    /// Whether nothing was ever kept.
+    pub(super) fn holds_no_memory(&self) -> bool {
+        let steps = [&self.made, &self.sent].map(Vec::capacity);
+        let others = [self.doors.capacity(), self.compared.capacity(), self.arrivals.capacity()];
+        let more = [self.obstacles.capacity(), self.extraneous.capacity(), self.failures.capacity()];
+        steps.iter().chain(&others).chain(&more).all(|&capacity| capacity == 0)
+    }
+}

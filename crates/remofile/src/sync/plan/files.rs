@@ -1,0 +1,69 @@
+//! A file that meets a file.
+
+use super::draft::Compared;
+use super::planner::Planner;
+use super::step::{Action, Changed, Reason, Touch};
+use remofile_protocol::wire::Timestamp;
+
+/// What is known of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct File {
+    pub(super) size: u64,
+    pub(super) modified: Timestamp,
+    pub(super) mode: Option<u32>,
+}
+
+/// What sizes and times tell about contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contents {
+    Same,
+    Different,
+    /// Digests have to tell.
+    Unknown,
+}
+
+impl Planner {
+    pub(super) fn files(&mut self, path: Box<str>, new: File, old: File) {
+        if self.rules.update && self.rules.is_newer(old.modified, new.modified) {
+            return self.skip(path, Reason::Newer);
+        }
+        let touch = Touch {
+            modified: Some(new.modified).filter(|_| !self.rules.is_same_time(new.modified, old.modified)),
+            mode: self.rules.mode_to_set(new.mode, old.mode),
+            directory: false,
+        };
+        let is_sized = new.size == old.size;
+        let why =
+            Changed { content: false, size: !is_sized, time: touch.modified.is_some(), mode: touch.mode.is_some() };
+        match self.contents(new, old, why.time) {
+            Contents::Same if !why.is_any() => self.draft.unchanged.add(new.size),
+            Contents::Unknown if self.rules.ignore_existing && !why.is_any() => self.draft.unchanged.add(new.size),
+            _ if self.rules.ignore_existing => self.skip(path, Reason::Exists),
+            Contents::Same => self.send(path, Action::Touch(Box::new(touch))),
+            Contents::Different => self.update(path, new, old, why),
+            Contents::Unknown => {
+                let Touch { modified, mode, .. } = touch;
+                self.draft.compared.push(Compared { step: self.draft.sent.len(), modified, mode });
+                self.update(path, new, old, Changed { content: true, ..why });
+            }
+        }
+    }
+
+    fn contents(&self, new: File, old: File, is_other_time: bool) -> Contents {
+        let is_delta = self.rules.is_delta(new.size, old.size);
+        match () {
+            () if new.size != old.size => Contents::Different,
+            () if new.size == 0 => Contents::Same,
+            () if self.rules.checksum => Contents::Unknown,
+            () if self.rules.size_only || !is_other_time => Contents::Same,
+            // What travels as what changed finds out by itself that nothing did.
+            () if is_delta => Contents::Different,
+            () => Contents::Unknown,
+        }
+    }
+
+    fn update(&mut self, path: Box<str>, new: File, old: File, why: Changed) {
+        let delta = self.rules.is_delta(new.size, old.size);
+        self.send(path, Action::Update { size: new.size, old_size: old.size, delta, why });
+    }
+}

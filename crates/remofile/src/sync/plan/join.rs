@@ -1,0 +1,132 @@
+//! Two listings that come by different ways, one pulled and one pushed, are compared as they come.
+
+use super::draft::Draft;
+use super::node::{Node, Told, path_order};
+use super::planner::Planner;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::cmp::Ordering;
+
+/// Whose listing it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The tree that is copied.
+    Source,
+    /// The tree that is changed.
+    Destination,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Source => Self::Destination,
+            Self::Destination => Self::Source,
+        }
+    }
+}
+
+/// Compares a listing that is pulled with one that is pushed, so that either may come over the network. Holds
+/// one node of the pulled one, and as much as [`Planner`] holds.
+///
+/// A listing out of [`path_order`] would make what exists look extraneous: what comes too late is told as a
+/// failure of its side instead, so that nothing is deleted.
+#[derive(Debug)]
+pub struct Join<P> {
+    planner: Planner,
+    pull: P,
+    pulled: Order,
+    pushed: Order,
+    /// The next node of the pulled listing.
+    ahead: Option<Node>,
+    is_drained: bool,
+}
+
+/// How far a listing came.
+#[derive(Debug)]
+struct Order {
+    side: Side,
+    last: String,
+    is_broken: bool,
+}
+
+impl<P: FnMut() -> Option<Told>> Join<P> {
+    /// The comparison of a listing of `pulled_side` that `pull` tells, until it tells `None`, with one that will
+    /// be pushed.
+    pub fn new(planner: Planner, pulled_side: Side, pull: P) -> Self {
+        let order = |side| Order { side, last: String::new(), is_broken: false };
+        let (pulled, pushed) = (order(pulled_side), order(pulled_side.other()));
+        Self { planner, pull, pulled, pushed, ahead: None, is_drained: false }
+    }
+
+    /// Tells what is next in the listing of the other side.
+    pub fn push(&mut self, told: Told) {
+        let Some(node) = self.pushed.check(told, &mut self.planner) else { return };
+        while let Some(ahead) = self.pull() {
+            match path_order(&ahead.path, &node.path) {
+                Ordering::Less => self.meet(Some(ahead), None),
+                Ordering::Equal => return self.meet(Some(ahead), Some(node)),
+                Ordering::Greater => {
+                    self.ahead = Some(ahead);
+                    break;
+                }
+            }
+        }
+        self.meet(None, Some(node));
+    }
+
+    /// The pushed listing is at its end: pulls the rest of the other.
+    #[must_use]
+    pub fn finish(mut self) -> Draft {
+        while let Some(ahead) = self.pull() {
+            self.meet(Some(ahead), None);
+        }
+        self.planner.finish()
+    }
+
+    fn pull(&mut self) -> Option<Node> {
+        while self.ahead.is_none() && !self.is_drained {
+            match (self.pull)() {
+                Some(told) => self.ahead = self.pulled.check(told, &mut self.planner),
+                None => self.is_drained = true,
+            }
+        }
+        self.ahead.take()
+    }
+
+    fn meet(&mut self, pulled: Option<Node>, pushed: Option<Node>) {
+        match self.pulled.side {
+            Side::Source => self.planner.meet(pulled, pushed),
+            Side::Destination => self.planner.meet(pushed, pulled),
+        }
+    }
+}
+
+impl Order {
+    /// The node that is told, if it is in order; otherwise the planner hears of the failure.
+    fn check(&mut self, told: Told, planner: &mut Planner) -> Option<Node> {
+        let failure = match told {
+            Told::Failed(failure) => failure,
+            Told::LeftOut(path) => {
+                if self.side == Side::Destination {
+                    planner.left_out(&path);
+                }
+                return None;
+            }
+            Told::Node(node) if self.last.is_empty() || path_order(&self.last, &node.path) == Ordering::Less => {
+                self.last.clear();
+                self.last.push_str(&node.path);
+                return Some(node);
+            }
+            // One of them tells enough.
+            Told::Node(_) if self.is_broken => return None,
+            Told::Node(node) => {
+                self.is_broken = true;
+                Failure::new(ErrorCode::BadRequest).at(&node.path).because("the listing is not in order")
+            }
+        };
+        match self.side {
+            Side::Source => planner.source_failed(failure),
+            Side::Destination => planner.destination_failed(failure),
+        }
+        None
+    }
+}

@@ -1,0 +1,28 @@
+//! What has to be done to make one tree what another one is.
+//!
+//! Two listings in one order meet name by name ([`Join`], [`Planner`]); what differs is kept, what does not
+//! costs no memory. The [`Draft`] then asks for the digests of files that listings cannot tell apart, or that
+//! may have been renamed, and becomes a [`Plan`] with the answers. Nothing here touches a file, a clock or the
+//! network: the same listings and answers always make the same plan.
+
+mod doors;
+mod draft;
+mod files;
+mod join;
+mod node;
+mod planner;
+mod renames;
+mod result;
+mod rules;
+mod step;
+
+pub use draft::{Answers, Draft, Questions};
+pub use join::{Join, Side};
+pub use node::{Node, Told, What, path_order};
+pub use planner::Planner;
+pub use result::{Counts, Plan, Tally, Withheld};
+pub use rules::Rules;
+pub use step::{Action, Changed, Reason, Rename, Step, Touch};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! What listings tell.
+
+use remofile_protocol::wire::{Failure, Kind, Timestamp};
+use std::cmp::Ordering;
+
+/// One thing in a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Where it is, relative to the tree's top: names with slashes between them.
+    pub path: Box<str>,
+    /// What it is.
+    pub what: What,
+}
+
+/// What something in a tree is, as far as trees are compared by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A directory.
+    Directory {
+        /// Permission bits, where they are known.
+        mode: Option<u32>,
+    },
+    /// A regular file.
+    File {
+        /// Length in bytes.
+        size: u64,
+        /// When it was modified last.
+        modified: Timestamp,
+        /// Permission bits, where they are known.
+        mode: Option<u32>,
+    },
+    /// A symbolic link.
+    Link {
+        /// Where it leads, as it is written in the link.
+        target: String,
+    },
+    /// A device, socket or pipe.
+    Special,
+}
+
+impl What {
+    /// The kind alone.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Directory { .. } => Kind::Directory,
+            Self::File { .. } => Kind::File,
+            Self::Link { .. } => Kind::Link,
+            Self::Special => Kind::Special,
+        }
+    }
+}
+
+/// What a listing tells next. Nodes come in [`path_order`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// There is this.
+    Node(Node),
+    /// Something could not be listed; what is there, or below it, is not known.
+    Failed(Failure),
+    /// There is something at this path that has no part in it: at the destination, the directories that it is in
+    /// stay.
+    LeftOut(Box<str>),
+}
+
+/// The order of listings, which is that of remote paths: name by name, names by their bytes, so that
+/// every directory is directly followed by its contents.
+#[must_use]
+pub fn path_order(one: &str, other: &str) -> Ordering {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    // The end of a path comes first, then a slash, then all other bytes.
+    let rank = |byte: Option<&u8>| byte.map(|&byte| if byte == b'/' { 0 } else { u16::from(byte) + 1 });
+    rank(one.get(same)).cmp(&rank(other.get(same)))
+}
+
+/// Whether something is in a directory, or in one below it.
+pub(super) fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The directory that something is in; empty for the top.
+pub(super) fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+/// The last name of a path.
+pub(super) fn name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use remofile_protocol::path::RemotePath;
+
+    #[test]
+    fn directories_are_directly_followed_by_their_contents() {
+        let paths = ["a", "a/b", "a/b/c", "a/b.c", "a b", "a!", "a.txt", "aa", "é"];
+        for (at, one) in paths.iter().enumerate() {
+            for (other_at, other) in paths.iter().enumerate() {
+                assert_eq!(path_order(one, other), at.cmp(&other_at), "{one} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn below_is_not_beside() {
+        assert!(is_below("a/b", "a") && is_below("a/b/c", "a"));
+        assert!(!is_below("a", "a") && !is_below("ab/c", "a") && !is_below("a.b", "a"));
+        assert_eq!((parent("a/b/c"), parent("a")), ("a/b", ""));
+        assert_eq!((name("a/b/c"), name("a")), ("c", "a"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_that_of_remote_paths(
+            one in "[!ab.é]{1,2}(/[!ab.é]{1,2}){0,2}", other in "[!ab.é]{1,2}(/[!ab.é]{1,2}){0,2}",
+        ) {
+            let remote = |path: &str| format!("/{path}").parse::<RemotePath>();
+            if let (Ok(a), Ok(b)) = (remote(&one), remote(&other)) {
+                prop_assert_eq!(path_order(&one, &other), a.cmp(&b));
+            }
+        }
+    }
+}

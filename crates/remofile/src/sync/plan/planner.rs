@@ -1,0 +1,216 @@
+//! What becomes of names, as source and destination tell them.
+
+use super::doors::Door;
+use super::draft::{Arrival, Draft, Extraneous, Obstacle};
+use super::files::File;
+use super::node::{Node, What, is_below};
+use super::rules::Rules;
+use super::step::{Action, Changed, Reason, Step};
+use remofile_protocol::wire::{Failure, Kind, Timestamp};
+
+/// Compares two trees, name by name, and keeps what differs.
+#[derive(Debug)]
+pub struct Planner {
+    pub(super) rules: Rules,
+    pub(super) draft: Draft,
+    /// The directory whose contents are not compared, as only one side has it, if the last name was one.
+    shadow: Option<Shadow>,
+}
+
+/// A directory of one side, with something else or nothing at the other.
+#[derive(Debug)]
+struct Shadow {
+    top: Box<str>,
+    /// Whether what is in it may have to make way; otherwise it is left alone.
+    is_obstacle: bool,
+}
+
+impl Planner {
+    /// A comparison that nothing was told yet.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, draft: Draft::new(rules), shadow: None }
+    }
+
+    /// Tells what is at the next path, in [`path_order`](super::path_order): the same path for both, if both
+    /// have something there. Where everything is the same nothing is kept of it.
+    pub fn meet(&mut self, source: Option<Node>, destination: Option<Node>) {
+        let Some(path) = source.as_ref().or(destination.as_ref()).map(|node| &node.path) else { return };
+        let shadow = self.shadow.take().filter(|shadow| is_below(path, &shadow.top));
+        let is_in_obstacle = shadow.as_ref().is_some_and(|shadow| shadow.is_obstacle);
+        self.shadow = shadow;
+        if self.shadow.is_some() && !is_in_obstacle {
+            return;
+        }
+        match (source, destination) {
+            (Some(node), Some(there)) => self.both(node.path, node.what, there.what),
+            (Some(node), None) => self.arrives(node.path, node.what),
+            (None, Some(there)) => self.is_extraneous(there, is_in_obstacle),
+            (None, None) => {}
+        }
+    }
+
+    /// Tells that something of the source could not be listed. Nothing is deleted then.
+    pub fn source_failed(&mut self, failure: Failure) {
+        self.draft.failures.push(failure);
+    }
+
+    /// Tells that something of the destination could not be listed. Nothing is deleted then, and no directory
+    /// is taken for empty.
+    pub fn destination_failed(&mut self, failure: Failure) {
+        self.draft.failures.push(failure);
+        self.draft.is_destination_unread = true;
+    }
+
+    /// Tells that something at the destination has no part in it; what comes before it was met. The directories
+    /// that it is in stay.
+    pub fn left_out(&mut self, path: &str) {
+        let is_in_obstacle =
+            self.shadow.as_ref().is_some_and(|shadow| shadow.is_obstacle && is_below(path, &shadow.top));
+        self.draft.keep_above(path, is_in_obstacle);
+    }
+
+    /// Both trees were told in full.
+    #[must_use]
+    pub fn finish(mut self) -> Draft {
+        self.draft.choose_candidates();
+        self.draft
+    }
+
+    fn both(&mut self, path: Box<str>, what: What, there: What) {
+        match (what, there) {
+            (What::Special, _) => self.leave(path, Reason::Special),
+            (What::Directory { mode }, What::Directory { mode: old_mode }) => self.directories(path, mode, old_mode),
+            (
+                What::File { size, modified, mode },
+                What::File { size: old_size, modified: old_modified, mode: old_mode },
+            ) => {
+                let old = File { size: old_size, modified: old_modified, mode: old_mode };
+                self.files(path, File { size, modified, mode }, old);
+            }
+            (What::Link { target }, What::Link { target: old_target }) => self.links(path, target, &old_target),
+            (what, there) => self.kinds(path, what, there.kind()),
+        }
+    }
+
+    fn directories(&mut self, path: Box<str>, mode: Option<u32>, old_mode: Option<u32>) {
+        if !self.rules.preserve_mode {
+            return;
+        }
+        if let Some(door) = Door::between(path, old_mode, mode) {
+            self.draft.doors.push(door);
+        }
+    }
+
+    fn links(&mut self, path: Box<str>, target: String, old_target: &str) {
+        if target == old_target {
+            self.draft.unchanged.add(0);
+        } else if self.rules.ignore_existing {
+            self.skip(path, Reason::Exists);
+        } else {
+            self.send(path, Action::Link { target: target.into(), replaces: true });
+        }
+    }
+
+    /// Two things of different kinds, the source's not being special.
+    fn kinds(&mut self, path: Box<str>, what: What, there: Kind) {
+        let is_new = what.kind() == Kind::Directory || matches!(there, Kind::Directory | Kind::Special);
+        match there {
+            _ if self.rules.ignore_existing => self.leave(path, Reason::Exists),
+            _ if self.rules.existing && is_new => self.leave(path, Reason::NotExisting),
+            Kind::Special if !self.rules.delete => self.leave(path, Reason::SpecialInTheWay),
+            Kind::Directory => self.meets_directory(path, what),
+            Kind::File | Kind::Link | Kind::Special => self.replace(path, what, there),
+        }
+    }
+
+    fn meets_directory(&mut self, path: Box<str>, what: What) {
+        let Some(action) = creation(what) else { return };
+        self.shadow = Some(Shadow { top: path.clone(), is_obstacle: true });
+        let first = self.draft.extraneous.len();
+        let step = Step { path, action };
+        self.draft.obstacles.push(Obstacle { step, is_occupied: false, is_kept: false, contents: first..first });
+    }
+
+    /// Something other than a directory is replaced by something of another kind.
+    fn replace(&mut self, path: Box<str>, what: What, there: Kind) {
+        match what {
+            What::Directory { mode } => {
+                self.draft.made.push(Step::new(path.clone(), Action::Clear { kind: there }));
+                self.make(path, mode);
+            }
+            what if there == Kind::Special => {
+                let Some(action) = creation(what) else { return };
+                self.send(path.clone(), Action::Clear { kind: there });
+                self.send(path, action);
+            }
+            What::File { size, .. } => {
+                self.send(path, Action::Update { size, old_size: 0, delta: false, why: Changed::ALL });
+            }
+            What::Link { target } => self.send(path, Action::Link { target: target.into(), replaces: true }),
+            What::Special => {}
+        }
+    }
+
+    /// Only the source has it.
+    fn arrives(&mut self, path: Box<str>, what: What) {
+        match what {
+            What::Special => self.leave(path, Reason::Special),
+            _ if self.rules.existing => self.leave(path, Reason::NotExisting),
+            What::Directory { mode } => self.make(path, mode),
+            What::File { size, modified, mode } => {
+                if self.rules.delete && size > 0 {
+                    let mode = self.rules.new_mode(mode);
+                    self.draft.arrivals.push(Arrival { step: self.draft.sent.len(), modified, mode });
+                }
+                self.send(path, Action::Create { size });
+            }
+            What::Link { target } => self.send(path, Action::Link { target: target.into(), replaces: false }),
+        }
+    }
+
+    /// Only the destination has it; perhaps in a directory that has to make way.
+    fn is_extraneous(&mut self, node: Node, is_in_obstacle: bool) {
+        if self.rules.delete {
+            let kind = node.what.kind();
+            let (size, modified) = match node.what {
+                What::File { size, modified, .. } => (size, modified),
+                _ => (0, Timestamp::new(0, 0)),
+            };
+            self.draft.extraneous.push(Extraneous { path: node.path, kind, size, modified, is_kept: false });
+        }
+        if let Some(obstacle) = self.draft.obstacles.last_mut().filter(|_| is_in_obstacle) {
+            obstacle.is_occupied = true;
+            obstacle.contents.end = self.draft.extraneous.len();
+        }
+    }
+
+    fn make(&mut self, path: Box<str>, mode: Option<u32>) {
+        let (mode, door) = Door::of_new(&path, self.rules.new_mode(mode));
+        self.draft.doors.extend(door);
+        self.draft.made.push(Step { path, action: Action::MakeDirectory { mode } });
+    }
+
+    pub(super) fn send(&mut self, path: Box<str>, action: Action) {
+        self.draft.sent.push(Step { path, action });
+    }
+
+    pub(super) fn skip(&mut self, path: Box<str>, reason: Reason) {
+        self.send(path, Action::Skip { reason });
+    }
+
+    /// Skips something together with what is in it, at either side.
+    fn leave(&mut self, path: Box<str>, reason: Reason) {
+        self.shadow = Some(Shadow { top: path.clone(), is_obstacle: false });
+        self.skip(path, reason);
+    }
+}
+
+/// What makes a file or link where nothing is.
+fn creation(what: What) -> Option<Action> {
+    match what {
+        What::File { size, .. } => Some(Action::Create { size }),
+        What::Link { target } => Some(Action::Link { target: target.into(), replaces: false }),
+        What::Directory { .. } | What::Special => None,
+    }
+}

@@ -1,0 +1,90 @@
+//! Which files that the source has anew are files that only the destination has.
+
+use super::draft::{Answers, Draft, Extraneous};
+use super::node::name;
+use super::step::{Action, Step};
+use remofile_protocol::digest::Digest;
+use remofile_protocol::wire::{Kind, Timestamp};
+use std::collections::{HashMap, HashSet};
+
+/// Two paths of one content, by their places in the draft.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) arrival: usize,
+    pub(super) extraneous: usize,
+}
+
+/// What pairs are formed by.
+#[derive(Debug)]
+struct Candidate<'a> {
+    at: usize,
+    size: u64,
+    digest: Digest,
+    modified: Timestamp,
+    name: &'a str,
+}
+
+/// The length of a file that is sent to where nothing is.
+pub(super) fn arriving_size(step: &Step) -> u64 {
+    match step.action {
+        Action::Create { size } => size,
+        _ => 0,
+    }
+}
+
+/// The files that only the destination has and that have one of some lengths.
+pub(super) fn of_sizes<'a>(
+    extraneous: &'a [Extraneous],
+    sizes: &HashSet<u64>,
+) -> impl Iterator<Item = (usize, &'a Extraneous)> {
+    let is_candidate = |file: &Extraneous| file.kind == Kind::File && sizes.contains(&file.size);
+    extraneous.iter().enumerate().filter(move |(_, file)| is_candidate(file))
+}
+
+impl Draft {
+    /// The pairs that the answers prove, in path order: preferably with one time, then with one name, then as
+    /// they come. Each file is in one pair at most.
+    pub(super) fn pairs(&self, answers: &Answers) -> Vec<Pair> {
+        let mut new = self.arriving(answers);
+        let mut old = self.vanishing(answers);
+        let mut pairs = Vec::new();
+        for (by_time, by_name) in [(true, true), (true, false), (false, true), (false, false)] {
+            let key = |file: &Candidate<'_>| {
+                let file_name = by_name.then(|| file.name.to_owned());
+                (file.size, file.digest, by_time.then_some(file.modified.seconds()), file_name)
+            };
+            let mut waiting: HashMap<_, Vec<usize>> = HashMap::new();
+            for file in old.iter().rev() {
+                waiting.entry(key(file)).or_default().push(file.at);
+            }
+            let mut taken = HashSet::new();
+            new.retain(|file| {
+                let Some(extraneous) = waiting.get_mut(&key(file)).and_then(Vec::pop) else { return true };
+                pairs.push(Pair { arrival: file.at, extraneous });
+                taken.insert(extraneous);
+                false
+            });
+            old.retain(|file| !taken.contains(&file.at));
+        }
+        pairs.sort_unstable_by_key(|pair| pair.arrival);
+        pairs
+    }
+
+    fn arriving<'a>(&'a self, answers: &Answers) -> Vec<Candidate<'a>> {
+        let candidate = |(at, arrival): (usize, &super::draft::Arrival)| {
+            let step = &self.sent[arrival.step];
+            let digest = *answers.source.get(&step.path)?;
+            let size = arriving_size(step);
+            Some(Candidate { at, size, digest, modified: arrival.modified, name: name(&step.path) })
+        };
+        self.arrivals.iter().enumerate().filter_map(candidate).collect()
+    }
+
+    fn vanishing<'a>(&'a self, answers: &Answers) -> Vec<Candidate<'a>> {
+        let candidate = |(at, file): (usize, &'a Extraneous)| {
+            let digest = *answers.destination.get(&file.path)?;
+            Some(Candidate { at, size: file.size, digest, modified: file.modified, name: name(&file.path) })
+        };
+        of_sizes(&self.extraneous, &self.arriving_sizes()).filter_map(candidate).collect()
+    }
+}

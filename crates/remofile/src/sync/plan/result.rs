@@ -1,0 +1,116 @@
+//! A finished plan.
+
+use super::step::{Action, Step};
+use remofile_protocol::wire::Failure;
+
+/// What has to be done, in an order in which it can be done one by one, and broken off anywhere: what is
+/// planned anew then leads to the same end.
+///
+/// 1. Directories are made, parents first; a file, link or special file that is in the way of one is cleared
+///    directly before. Permission bits that keep the owner from changing a directory are lifted.
+/// 2. Files are renamed.
+/// 3. Everything is sent, linked, touched or skipped, in path order.
+/// 4. Directories make way for files and links: what is in each is deleted, then it is cleared, then what it
+///    was in the way of is sent or linked. (Or this is skipped.)
+/// 5. What is extraneous is deleted, contents before their directories.
+/// 6. Permission bits of directories are set, contents before their directories.
+///
+/// The steps 1, 2 and 3 depend on the steps for the directories they are in. Steps within 3 do not depend on
+/// each other (but for a clear, which comes directly before what it makes way for), and may be done at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What has to be done.
+    pub steps: Vec<Step>,
+    /// What is left as it is since it is the same already.
+    pub unchanged: Tally,
+    /// Why deletions that were asked for are not part of the plan.
+    pub withheld: Option<Withheld>,
+    /// What could not be listed.
+    pub failures: Vec<Failure>,
+}
+
+impl Plan {
+    /// Counts the steps.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for step in &self.steps {
+            counts.add(&step.action);
+        }
+        counts
+    }
+}
+
+/// How much there is of something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Files and links.
+    pub files: u64,
+    /// Bytes in files.
+    pub bytes: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, bytes: u64) {
+        self.files += 1;
+        // A listing may claim any sizes.
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+/// Why nothing is deleted though it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// Not everything could be listed, so that nobody knows what is extraneous.
+    Unreadable {
+        /// How many things would be deleted.
+        planned: u64,
+    },
+    /// More would be deleted than may be.
+    TooMany {
+        /// How many things would be deleted.
+        planned: u64,
+        /// How many may be.
+        most: u64,
+    },
+}
+
+/// How many steps of each sort a plan has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Directories that are made.
+    pub directories: u64,
+    /// Files that are sent to where nothing was, and their bytes.
+    pub created: Tally,
+    /// Files that are sent to where a file or link was, and their bytes (of the whole files, also if they
+    /// may travel as what changed).
+    pub updated: Tally,
+    /// Links that are made.
+    pub links: u64,
+    /// Files that are renamed, and their bytes.
+    pub renamed: Tally,
+    /// Files and directories that get another time or other permission bits.
+    pub touched: u64,
+    /// What makes way for something of another kind.
+    pub cleared: u64,
+    /// What is deleted.
+    pub deleted: u64,
+    /// What is left though it differs.
+    pub skipped: u64,
+}
+
+impl Counts {
+    fn add(&mut self, action: &Action) {
+        match action {
+            Action::MakeDirectory { .. } => self.directories += 1,
+            Action::Create { size } => self.created.add(*size),
+            Action::Update { size, .. } => self.updated.add(*size),
+            Action::Link { .. } => self.links += 1,
+            Action::Rename(rename) => self.renamed.add(rename.size),
+            Action::Touch(_) => self.touched += 1,
+            Action::Clear { .. } => self.cleared += 1,
+            Action::Delete { .. } => self.deleted += 1,
+            Action::Skip { .. } => self.skipped += 1,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! By which rules trees are compared, and what may be done to the destination.
+
+use remofile_protocol::wire::Timestamp;
+use std::time::Duration;
+
+/// By which rules trees are compared, and what may be done to the destination. The default compares sizes
+/// and times, creates and updates, and removes nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// What only the destination has is deleted, or renamed where that saves sending.
+    pub delete: bool,
+    /// If more than so many things would be deleted, nothing is. What is renamed is not deleted.
+    pub max_delete: Option<u64>,
+    /// Files of one size are compared by their contents whatever their times are. Overrules `size_only`.
+    pub checksum: bool,
+    /// Files of one size are taken to have one content.
+    pub size_only: bool,
+    /// Files that are newer at the destination are left.
+    pub update: bool,
+    /// Nothing is created that is not there in some form: no files, links or directories.
+    pub existing: bool,
+    /// Files and links that are there are left as they are.
+    pub ignore_existing: bool,
+    /// Permission bits are compared and set.
+    pub preserve_mode: bool,
+    /// Times that differ by at most this are equal.
+    pub modify_window: Duration,
+    /// Files that have at least this many bytes on both sides may travel as what changed; `None` for never.
+    pub delta_from: Option<u64>,
+}
+
+impl Rules {
+    /// Whether two times are equal as far as the destination's file system, and the window, tell.
+    pub(super) fn is_same_time(&self, source: Timestamp, destination: Timestamp) -> bool {
+        let is_cut = destination.nanoseconds() == 0 && source.seconds() == destination.seconds();
+        is_cut || !self.is_beyond_window(source, destination)
+    }
+
+    /// Whether what is at the destination is newer by more than the window.
+    pub(super) fn is_newer(&self, destination: Timestamp, source: Timestamp) -> bool {
+        destination > source && self.is_beyond_window(source, destination)
+    }
+
+    /// The permission bits that have to be set, if any.
+    pub(super) fn mode_to_set(&self, source: Option<u32>, destination: Option<u32>) -> Option<u32> {
+        source.filter(|&mode| self.preserve_mode && destination.is_some_and(|there| there != mode))
+    }
+
+    /// The permission bits of what is new.
+    pub(super) fn new_mode(&self, source: Option<u32>) -> Option<u32> {
+        source.filter(|_| self.preserve_mode)
+    }
+
+    /// Whether a file may travel as what changed.
+    pub(super) fn is_delta(&self, size: u64, old_size: u64) -> bool {
+        self.delta_from.is_some_and(|least| size >= least && old_size >= least)
+    }
+
+    fn is_beyond_window(&self, one: Timestamp, other: Timestamp) -> bool {
+        nanoseconds(one).abs_diff(nanoseconds(other)) > self.modify_window.as_nanos()
+    }
+}
+
+fn nanoseconds(time: Timestamp) -> i128 {
+    i128::from(time.seconds()) * 1_000_000_000 + i128::from(time.nanoseconds())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64, nanoseconds: u32) -> Timestamp {
+        Timestamp::new(seconds, nanoseconds)
+    }
+
+    #[test]
+    fn a_destination_without_nanoseconds_has_the_same_time() {
+        let rules = Rules::default();
+        assert!(rules.is_same_time(at(5, 7), at(5, 7)));
+        assert!(rules.is_same_time(at(5, 7), at(5, 0)));
+        assert!(rules.is_same_time(at(-5, 7), at(-5, 0)));
+        assert!(!rules.is_same_time(at(5, 0), at(5, 7)), "the source has none");
+        assert!(!rules.is_same_time(at(5, 7), at(6, 0)));
+    }
+
+    #[test]
+    fn a_window_is_included_in_what_is_equal_and_excluded_from_what_is_newer() {
+        let rules = Rules { modify_window: Duration::from_secs(2), ..Rules::default() };
+        for (source, destination, is_same, is_newer) in [
+            (at(5, 7), at(7, 7), true, false),
+            (at(5, 7), at(7, 8), false, true),
+            (at(7, 8), at(5, 7), false, false),
+            (at(-1, 0), at(1, 0), true, false),
+            (at(-1, 999_999_999), at(2, 0), false, true),
+        ] {
+            assert_eq!(rules.is_same_time(source, destination), is_same, "{source:?} {destination:?}");
+            assert_eq!(rules.is_newer(destination, source), is_newer, "{source:?} {destination:?}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time_are_compared_as_any_other() {
+        let (first, last) = (at(i64::MIN, 0), at(i64::MAX, 999_999_999));
+        let widest = Rules { modify_window: Duration::MAX, ..Rules::default() };
+        for rules in [Rules::default(), widest] {
+            assert!(rules.is_same_time(first, first) && rules.is_same_time(last, last));
+        }
+        assert!(Rules::default().is_newer(last, first) && !Rules::default().is_newer(first, last));
+        assert!(!Rules::default().is_same_time(first, last));
+        assert!(widest.is_same_time(at(i64::MIN, 5), at(-1, 0)), "a window of the whole range");
+        assert!(Rules::default().is_newer(at(1 << 33, 0), at(-1, 0)), "after 2038, before 1970");
+    }
+
+    #[test]
+    fn only_files_that_are_large_on_both_sides_travel_as_what_changed() {
+        let rules = Rules { delta_from: Some(10), ..Rules::default() };
+        assert!(rules.is_delta(10, 10) && !rules.is_delta(9, 10) && !rules.is_delta(10, 9));
+        assert!(!Rules::default().is_delta(u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn permission_bits_are_set_where_both_are_known_and_differ() {
+        let rules = Rules { preserve_mode: true, ..Rules::default() };
+        assert_eq!(rules.mode_to_set(Some(0o644), Some(0o600)), Some(0o644));
+        assert_eq!(rules.mode_to_set(Some(0o644), Some(0o644)), None);
+        assert_eq!(rules.mode_to_set(Some(0o644), None), None);
+        assert_eq!(rules.mode_to_set(None, Some(0o644)), None);
+        assert_eq!(Rules::default().mode_to_set(Some(0o644), Some(0o600)), None);
+    }
+}

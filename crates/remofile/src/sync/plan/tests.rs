@@ -1,0 +1,8 @@
+//! Plans are carried out on a model of a file system.
+
+mod examples;
+mod kinds;
+mod model;
+mod moves;
+mod order;
+mod random;

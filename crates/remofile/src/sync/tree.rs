@@ -1,0 +1,162 @@
+//! What is in a tree, on either side, as the planner wants it.
+
+use super::plan::{Node, Told, What};
+use crate::error::Result;
+use crate::store::{Store, StoreResult};
+use crate::transfer::{Feed, FeedOptions, Filter, InStore, Next, Origins, Scan, stays_within};
+use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::wire::{Element, Entry, ErrorCode, Failure, Kind, Links, Listed, Request, Selection};
+use std::sync::Arc;
+
+/// How elements of a tree become nodes.
+#[derive(Clone)]
+pub(super) struct Reading {
+    /// The top of the tree.
+    pub(super) top: RemotePath,
+    /// What the top is for the user.
+    pub(super) shown: String,
+    /// What becomes of links; `None` at the destination, where they are what they are.
+    pub(super) links: Option<Links>,
+    /// The names that the other side can store.
+    pub(super) names: NameRule,
+}
+
+/// What an element is for a plan.
+pub(super) enum Read {
+    Told(Told),
+    /// It has no part in it, but the user has to know.
+    Noted(Failure),
+    Nothing,
+}
+
+impl Reading {
+    pub(super) fn read(&self, element: Element) -> Read {
+        match element {
+            Element::Listed(Listed::Entry(entry)) => self.entry(&entry, None),
+            Element::Link(entry, target) => self.entry(&entry, Some(target)),
+            Element::Found(found) => {
+                let name = self.top.file_name().map_or("", |_| found.name.split_once('/').map_or("", |(_, rest)| rest));
+                let relative = if self.top.is_root() { found.name.clone() } else { name.to_owned() };
+                Self::found(&relative, &found.entry)
+            }
+            Element::Listed(Listed::Failed(failure)) => self.failed(failure),
+            _ => Read::Nothing,
+        }
+    }
+
+    fn failed(&self, failure: Failure) -> Read {
+        let path = failure.path.as_deref().and_then(|path| RemotePath::parse(path).ok());
+        let below: Option<Box<str>> = path.and_then(|path| path.relative_to(&self.top).map(Into::into));
+        let failure = match &below {
+            Some(below) => failure.at(self.show(below)),
+            None => failure,
+        };
+        match failure.code {
+            ErrorCode::Skipped if self.links.is_none() => Read::Told(Told::LeftOut(below.unwrap_or_default())),
+            ErrorCode::Skipped if self.links == Some(Links::Copy) => Read::Nothing,
+            // What has such a name has no counterpart on the other side.
+            ErrorCode::InvalidName | ErrorCode::Skipped => Read::Noted(failure),
+            _ => Read::Told(Told::Failed(failure)),
+        }
+    }
+
+    fn show(&self, below: &str) -> String {
+        format!("{}/{below}", self.shown.trim_end_matches('/'))
+    }
+
+    fn entry(&self, entry: &Entry, target: Option<String>) -> Read {
+        let Some(below) = entry.path.relative_to(&self.top) else { return Read::Nothing };
+        let (below, is_source) = (below.to_owned(), self.links.is_some());
+        if is_source && let Err(invalid) = entry.path.check(self.names) {
+            return Read::Noted(Failure::from(invalid).at(self.show(&below)));
+        }
+        let what = match (entry.kind, target) {
+            (Kind::Directory, _) => What::Directory { mode: entry.mode },
+            (Kind::File, _) => What::File { size: entry.size, modified: entry.modified, mode: entry.mode },
+            (Kind::Link, Some(target)) if !is_source => What::Link { target },
+            (Kind::Link, Some(target)) if self.links == Some(Links::Copy) && stays_within(&below, &target) => {
+                What::Link { target }
+            }
+            (Kind::Link, None) if !is_source => What::Link { target: String::new() },
+            (Kind::Link | Kind::Special, _) => What::Special,
+        };
+        Read::Told(Told::Node(Node { path: below.into(), what }))
+    }
+
+    /// Where links are followed: what they lead to is in their place.
+    fn found(below: &str, entry: &Entry) -> Read {
+        if below.is_empty() {
+            return Read::Nothing;
+        }
+        let what = match entry.kind {
+            Kind::Directory => What::Directory { mode: entry.mode },
+            Kind::File => What::File { size: entry.size, modified: entry.modified, mode: entry.mode },
+            Kind::Link | Kind::Special => What::Special,
+        };
+        Read::Told(Told::Node(Node { path: below.into(), what }))
+    }
+
+    /// The request that lists the tree.
+    pub(super) fn request(&self, rules: &[String]) -> Request {
+        let (path, rules) = (self.top.clone(), rules.to_vec());
+        match self.links {
+            Some(Links::Follow) => Request::Find {
+                sources: vec![path],
+                recursive: true,
+                selection: Some(Selection { rules, links: Links::Follow, ..Selection::default() }),
+                digests: false,
+            },
+            _ => Request::List { path, recursive: true, rules, targets: self.links != Some(Links::Skip) },
+        }
+    }
+
+    /// The elements of a local tree.
+    ///
+    /// # Errors
+    /// `not-found`, `not-a-directory`, ... if the top cannot be read: it never looks empty then.
+    pub(super) fn walk(&self, store: &Arc<dyn Store>, filter: Filter) -> StoreResult<Elements> {
+        if self.links != Some(Links::Follow) {
+            return Ok(Elements::Scan(Scan::new(store, &self.top, true, filter, self.links != Some(Links::Skip))?));
+        }
+        store.walk(&self.top, false)?;
+        let origins: Box<dyn Origins> = Box::new(InStore::new(Arc::clone(store), vec![self.top.clone()], false));
+        let options = FeedOptions { recursive: true, names: NameRule::Posix, filter, links: Links::Follow };
+        Ok(Elements::Feed(Box::new(Feed::new(origins, options))))
+    }
+}
+
+/// The elements of a local tree, in order.
+pub(super) enum Elements {
+    Scan(Scan),
+    Feed(Box<Feed>),
+}
+
+impl Elements {
+    /// The next element; `None` at the end.
+    ///
+    /// # Errors
+    /// What `check` says, which is asked now and then.
+    pub(super) fn next(&mut self, check: &dyn Fn() -> Result<()>) -> Result<Option<Element>> {
+        loop {
+            match self.step() {
+                Next::Item(element) => return Ok(Some(element)),
+                Next::Working => check()?,
+                Next::Pending | Next::End => return Ok(None),
+            }
+        }
+    }
+
+    fn step(&mut self) -> Next<Element> {
+        use remofile_protocol::wire::Found;
+        match self {
+            Self::Scan(scan) => scan.next_element(),
+            Self::Feed(feed) => match feed.find() {
+                Next::Item(Ok(found)) => Next::Item(Element::Found(Found { name: found.path, entry: found.entry })),
+                Next::Item(Err(failure)) => Next::Item(Element::Listed(Listed::Failed(failure))),
+                Next::Working => Next::Working,
+                Next::Pending => Next::Pending,
+                Next::End => Next::End,
+            },
+        }
+    }
+}

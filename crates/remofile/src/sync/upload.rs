@@ -1,0 +1,218 @@
+//! Making a remote directory like a local one.
+
+use super::compare::{answer, digest};
+use super::deltas::{Candidate, Changed, Deltas};
+use super::feed::{PlannedFeed, Prepared, candidates};
+use super::items::Doing;
+use super::plan::{Action, Answers, Draft, Join, Plan, Planner, Side};
+use super::tree::{Read, Reading};
+use super::{SyncOptions, SyncReport, report};
+use crate::client::{Client, Syncing};
+use crate::error::{Error, Result};
+use crate::monitor::Monitor;
+use crate::store::{LocalStore, Store, StoreOptions};
+use crate::transfer::{Course, Filter};
+use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::wire::{ErrorCode, Failure, Known};
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Smaller files are sent anew when their transfer broke off.
+const LEAST_PARTIAL: u64 = 1024 * 1024;
+
+/// Makes a remote directory like a local one. It is created if its parent exists.
+///
+/// The lease is held from the first look to the last change. What cannot be done is in the report;
+/// everything else is. A file is whole, old or new, at every moment; deletions come last, and only if
+/// everything of the source could be read. If the connection is lost, it is tried again as often as the
+/// options say; so is what an earlier call left undone, by the same call made again.
+///
+/// # Errors
+/// What ends it: a source that is no directory or cannot be read, a destination whose parent does not exist
+/// or that is a file, a destination inside its source, the lease is held by others, no connection...
+pub fn synchronize_upload(
+    client: &mut Client,
+    source: &Path,
+    destination: &RemotePath,
+    options: &SyncOptions,
+    monitor: &mut dyn Monitor,
+) -> Result<SyncReport> {
+    let job = Upload::new(source, destination, options, monitor.chunk_size().is_some())?;
+    let syncing = Syncing::new(client, options.retry, monitor, true);
+    let (plan, transfer) = syncing.run(!options.dry_run, |syncing| job.once(syncing))?;
+    Ok(SyncReport { plan, transfer })
+}
+
+struct Upload<'a> {
+    source: &'a Path,
+    destination: &'a RemotePath,
+    options: &'a SyncOptions,
+    shows_chunks: bool,
+    store: Arc<dyn Store>,
+    top: RemotePath,
+    /// The rules, and the one that leaves the backup out.
+    rules: Vec<String>,
+    backup: Option<RemotePath>,
+}
+
+impl<'a> Upload<'a> {
+    fn new(
+        source: &'a Path,
+        destination: &'a RemotePath,
+        options: &'a SyncOptions,
+        shows_chunks: bool,
+    ) -> Result<Self> {
+        let local = |failure: Failure| Error::Local(failure.at(source.display()));
+        let store = LocalStore::open(source, StoreOptions::default()).map_err(local)?;
+        let backup = options.backup.as_ref().map(|backup| super::backup_path(destination, backup)).transpose()?;
+        let mut rules = options.rules.clone();
+        rules.extend(backup.as_ref().and_then(|backup| super::rule_against(destination, backup)));
+        Filter::new(&rules, None, None).map_err(Error::Local)?;
+        let top = RemotePath::root();
+        Ok(Self { source, destination, options, shows_chunks, store: Arc::new(store), top, rules, backup })
+    }
+
+    fn once(&self, syncing: &mut Syncing<'_>) -> Result<Plan> {
+        syncing.refuse_upload_into_itself(self.source, self.destination, self.options.delete)?;
+        let (draft, exists) = self.draft(syncing)?;
+        syncing.await_hold()?;
+        let answers = match exists {
+            true => answer(syncing, &draft, (&*self.store, &self.top), self.destination, true)?,
+            false => Answers::default(),
+        };
+        let mut plan = draft.settle(&answers);
+        if self.options.dry_run {
+            report(syncing, &plan);
+            return Ok(plan);
+        }
+        let prepared = self.prepare(syncing, &mut plan)?;
+        report(syncing, &plan);
+        if !exists {
+            syncing.make_directory(self.destination)?;
+        }
+        let plan = Arc::new(plan);
+        self.apply(syncing, &plan, prepared)?;
+        Ok(Arc::unwrap_or_clone(plan))
+    }
+
+    /// Compares both trees while the remote one is listed; whether that exists.
+    fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, bool)> {
+        let names = syncing.server()?.names;
+        let shown = self.source.display().to_string();
+        let here = Reading { top: self.top.clone(), shown, links: Some(self.options.links), names };
+        let shown = self.destination.to_string();
+        let there = Reading { top: self.destination.clone(), shown, links: None, names: NameRule::Posix };
+        let filter = Filter::new(&self.rules, None, None).map_err(Error::Local)?;
+        let local = |failure: Failure| Error::Local(failure.at(self.source.display()));
+        let mut elements = here.walk(&self.store, filter).map_err(local)?;
+        let mut noted = Vec::new();
+        let pull = || loop {
+            // A pull is short: who waits for it is asked elsewhere.
+            match here.read(elements.next(&|| Ok(())).ok()??) {
+                Read::Told(told) => return Some(told),
+                Read::Noted(failure) => noted.push(failure),
+                Read::Nothing => {}
+            }
+        };
+        let planner = Planner::new(self.options.plan_rules(self.shows_chunks));
+        let mut join = Join::new(planner, Side::Source, pull);
+        let mut theirs = Vec::new();
+        let listed = syncing.elements(there.request(&self.rules), &mut |element| {
+            match there.read(element) {
+                Read::Told(told) => join.push(told),
+                Read::Noted(failure) => theirs.push(failure),
+                Read::Nothing => {}
+            }
+            Ok(())
+        });
+        let exists = match listed {
+            Ok(()) => true,
+            Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => {
+                syncing.refuse_orphan(self.destination, failure)?;
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        let draft = syncing.attend(|_check| Ok(join.finish()))?;
+        noted.into_iter().chain(theirs).for_each(|failure| syncing.failed(failure));
+        Ok((draft, exists))
+    }
+
+    fn apply(&self, syncing: &mut Syncing<'_>, plan: &Arc<Plan>, prepared: HashMap<usize, Prepared>) -> Result<()> {
+        let known = self.known(syncing, plan)?;
+        let (deletions, all) = (super::deletions(plan), plan.steps.len());
+        if super::has_work(&plan.steps[..deletions.start]) {
+            let feed = self.feed(plan, 0..deletions.start, prepared, known);
+            syncing.send(feed, self.destination, &self.options.transfer())?;
+        }
+        let may_delete = !deletions.is_empty() && super::may_delete(syncing);
+        let rest = if may_delete { deletions.start..all } else { deletions.end..all };
+        if !rest.is_empty() {
+            let feed = self.feed(plan, rest, HashMap::new(), HashMap::new());
+            syncing.send(feed, self.destination, &self.options.transfer())?;
+        }
+        Ok(())
+    }
+
+    fn feed(
+        &self,
+        plan: &Arc<Plan>,
+        steps: std::ops::Range<usize>,
+        prepared: HashMap<usize, Prepared>,
+        known: HashMap<Box<str>, Known>,
+    ) -> PlannedFeed {
+        PlannedFeed {
+            store: Arc::clone(&self.store),
+            top: self.top.clone(),
+            shown: self.source.display().to_string(),
+            plan: Arc::clone(plan),
+            steps,
+            doing: Doing { backup: self.backup.clone() },
+            prepared,
+            known,
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// Looks for what changed in large files; a file in which nothing did only needs its time.
+    fn prepare(&self, syncing: &mut Syncing<'_>, plan: &mut Plan) -> Result<HashMap<usize, Prepared>> {
+        let candidate = |(index, size, old_size): (usize, u64, u64)| {
+            let path = plan.steps.get(index)?.path.clone();
+            Some(Candidate { index, path, local_bytes: size, remote_bytes: old_size })
+        };
+        let candidates: Vec<Candidate> = candidates(plan).into_iter().filter_map(candidate).collect();
+        if candidates.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let deltas =
+            Deltas { store: Arc::clone(&self.store), local: &self.top, remote: self.destination, is_upload: true };
+        let found = deltas.find(syncing, candidates, self.options)?;
+        let mut prepared = HashMap::new();
+        for changed in found {
+            if changed.is_same() && self.is_same(syncing, &changed)? {
+                super::only_touch(plan, changed.index, &changed.local, self.options.preserve_mode);
+                continue;
+            }
+            let Changed { index, path, pieces, local, .. } = changed;
+            let course = Course::new(path.to_string(), pieces);
+            prepared.insert(index, Prepared { size: local.size, modified: local.modified, course });
+        }
+        Ok(prepared)
+    }
+
+    fn is_same(&self, syncing: &mut Syncing<'_>, changed: &Changed) -> Result<bool> {
+        let ours = syncing.attend(|check| digest(&*self.store, &self.top, &changed.path, check))?;
+        Ok(ours.is_ok_and(|ours| ours == Some(changed.digest)))
+    }
+
+    /// What is kept at the destination of files that are to be sent.
+    fn known(&self, syncing: &mut Syncing<'_>, plan: &Plan) -> Result<HashMap<Box<str>, Known>> {
+        let is_large = |action: &Action| match action {
+            Action::Create { size } | Action::Update { size, .. } => *size >= LEAST_PARTIAL,
+            _ => false,
+        };
+        let sent: Vec<&str> = plan.steps.iter().filter(|step| is_large(&step.action)).map(|step| &*step.path).collect();
+        if sent.is_empty() { Ok(HashMap::new()) } else { syncing.known_partials(self.destination, &sent) }
+    }
+}

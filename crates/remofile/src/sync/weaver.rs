@@ -1,0 +1,192 @@
+//! The steps of a plan, woven between the files of a download.
+
+use super::items::{Doing, has_content};
+use super::plan::Plan;
+use crate::client::Weave;
+use crate::delta::Piece;
+use crate::error::{Error, Result};
+use remofile_protocol::digest::Digest;
+use remofile_protocol::limits::MAX_COPY_BYTES;
+use remofile_protocol::wire::{ErrorCode, Failure, Item, Part, Timestamp};
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// How a file is made of the one that is here and of parts that come.
+pub(super) struct Recipe {
+    pub(super) pieces: Vec<Piece>,
+    /// The version that is made, and its digest.
+    pub(super) size: u64,
+    pub(super) modified: Timestamp,
+    pub(super) digest: Digest,
+}
+
+impl Recipe {
+    /// The parts that have to come.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        let literal = |piece: &Piece| match *piece {
+            Piece::Literal { offset, length } => Some(Part { offset, length }),
+            Piece::Copy { .. } => None,
+        };
+        self.pieces.iter().filter_map(literal).collect()
+    }
+}
+
+/// Weaves some steps of a plan.
+pub(super) struct Weaver<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) steps: Range<usize>,
+    pub(super) doing: Doing,
+    /// By the index of their steps.
+    pub(super) recipes: HashMap<usize, Recipe>,
+    pub(super) current: Current,
+}
+
+/// The file that is coming.
+pub(super) enum Current {
+    /// None, or one that comes as it is.
+    Plain,
+    /// One that is made of pieces; these are left, in reverse order.
+    Made { pieces: Vec<Piece>, digest: Digest },
+    /// One that has changed since: what comes of it is in vain.
+    Lost(String),
+}
+
+impl Weave for Weaver<'_> {
+    fn weave(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
+        let mut out = Vec::with_capacity(items.len());
+        for item in items {
+            self.add(item, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    fn end(&mut self) -> Result<Vec<Item>> {
+        let mut out = Vec::new();
+        while let Some(index) = self.steps.next() {
+            self.step(index, &mut out);
+        }
+        Ok(out)
+    }
+}
+
+impl Weaver<'_> {
+    fn add(&mut self, item: Item, out: &mut Vec<Item>) -> Result<()> {
+        match (&mut self.current, item) {
+            (Current::Plain, Item::Begin { path, size, modified, mode, rule, offset }) => {
+                let recipe = self.reach(&path, out)?;
+                let is_same =
+                    recipe.as_ref().is_none_or(|recipe| size == Some(recipe.size) && modified == Some(recipe.modified));
+                out.push(Item::Begin { path: path.clone(), size, modified, mode, rule, offset });
+                match recipe {
+                    None => {}
+                    Some(_) if !is_same => self.current = Current::Lost(path),
+                    Some(Recipe { mut pieces, digest, .. }) => {
+                        out.push(Item::Base { path });
+                        pieces.reverse();
+                        self.current = Current::Made { pieces, digest };
+                        self.copies(out);
+                    }
+                }
+            }
+            (Current::Plain, Item::Directory { .. } | Item::Link { .. }) => return Err(misfit()),
+            (Current::Plain, item) => out.push(item),
+            (Current::Lost(path), Item::End { .. }) => {
+                out.push(Item::Abort { failure: Failure::new(ErrorCode::SourceChanged).at(path.as_str()) });
+                self.current = Current::Plain;
+            }
+            (Current::Lost(_), item @ Item::Abort { .. }) => {
+                out.push(item);
+                self.current = Current::Plain;
+            }
+            (Current::Lost(_), item) => out.push(item),
+            (Current::Made { .. }, Item::Data { length }) => self.data(length, out)?,
+            (Current::Made { .. }, item @ (Item::Compressed { .. } | Item::Hole { .. })) => {
+                let content = match &item {
+                    Item::Compressed { size, .. } => u64::from(*size),
+                    Item::Hole { length } => *length,
+                    _ => 0,
+                };
+                self.literal(content)?;
+                out.push(item);
+                self.copies(out);
+            }
+            (Current::Made { pieces, digest }, Item::End { .. }) => {
+                if !pieces.is_empty() {
+                    return Err(misfit());
+                }
+                out.push(Item::End { digest: *digest });
+                self.current = Current::Plain;
+            }
+            (Current::Made { .. }, item @ Item::Abort { .. }) => {
+                out.push(item);
+                self.current = Current::Plain;
+            }
+            (Current::Made { .. }, _) => return Err(misfit()),
+        }
+        Ok(())
+    }
+
+    /// Does the steps before that of a file, and what its own asks for before its content.
+    fn reach(&mut self, path: &str, out: &mut Vec<Item>) -> Result<Option<Recipe>> {
+        while let Some(index) = self.steps.next() {
+            let Some(step) = self.plan.steps.get(index) else { break };
+            if has_content(step) && *step.path == *path {
+                out.extend(self.doing.before(step));
+                return Ok(self.recipes.remove(&index));
+            }
+            self.step(index, out);
+        }
+        Err(Error::Protocol(format!("it sent {path:?} out of order")))
+    }
+
+    fn step(&self, index: usize, out: &mut Vec<Item>) {
+        if let Some(step) = self.plan.steps.get(index) {
+            out.extend(self.doing.whole(step));
+        }
+    }
+
+    /// What is here already comes before what comes next.
+    fn copies(&mut self, out: &mut Vec<Item>) {
+        let Current::Made { pieces, .. } = &mut self.current else { return };
+        while let Some(&Piece::Copy { offset, length }) = pieces.last() {
+            let length_now = length.min(MAX_COPY_BYTES);
+            out.push(Item::Copy { offset, length: length_now });
+            pieces.pop();
+            if length > length_now {
+                pieces.push(Piece::Copy { offset: offset + length_now, length: length - length_now });
+            }
+        }
+    }
+
+    /// Takes so many bytes of the piece that comes.
+    fn literal(&mut self, bytes: u64) -> Result<()> {
+        let Current::Made { pieces, .. } = &mut self.current else { return Err(misfit()) };
+        match pieces.pop() {
+            Some(Piece::Literal { offset, length }) if bytes <= length => {
+                if bytes < length {
+                    pieces.push(Piece::Literal { offset: offset + bytes, length: length - bytes });
+                }
+                Ok(())
+            }
+            _ => Err(misfit()),
+        }
+    }
+
+    fn data(&mut self, length: u32, out: &mut Vec<Item>) -> Result<()> {
+        let mut left = length;
+        while left > 0 {
+            let Current::Made { pieces, .. } = &self.current else { return Err(misfit()) };
+            let Some(Piece::Literal { length, .. }) = pieces.last() else { return Err(misfit()) };
+            let now = u32::try_from(*length).unwrap_or(u32::MAX).min(left);
+            self.literal(now.into())?;
+            out.push(Item::Data { length: now });
+            self.copies(out);
+            left -= now;
+        }
+        Ok(())
+    }
+}
+
+fn misfit() -> Error {
+    Error::Protocol("it sent other parts of a file than were asked for".to_owned())
+}

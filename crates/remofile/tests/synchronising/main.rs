@@ -1,0 +1,19 @@
+//! Making a directory like another one, in both directions, with a real server and client.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::panic,
+    unreachable_pub,
+    reason = "tests look at the disk themselves, and fail by panicking"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod broken;
+mod content;
+mod histories;
+mod options;
+mod refusals;
+mod scene;

@@ -199,9 +199,10 @@ fn syncs() -> Vec<(&'static str, Header)> {
     let list = Request::List { path: path(), recursive: true, rules: vec!["*.o".into()], targets: true };
     let find = Request::Find { sources: vec![path()], recursive: false, selection: None, digests: true };
     let files = vec![
-        ToSign { path: path(), block_bytes: 65_536, seed: u64::MAX, parts: Vec::new() },
-        ToSign { path: path(), block_bytes: 4096, seed: 7, parts: parts() },
+        ToSign { path: path(), block_bytes: 65_536, seed: u64::MAX, parts: Vec::new(), undigested: false },
+        ToSign { path: path(), block_bytes: 4096, seed: 7, parts: parts(), undigested: false },
     ];
+    let undigested = vec![ToSign { path: path(), block_bytes: 131_072, seed: 9, parts: Vec::new(), undigested: true }];
     let selected = vec![Selected { path: path(), name: "n".into(), known: None, as_link: false, parts: parts() }];
     let items = vec![
         Item::Base { path: "b".into() },
@@ -219,6 +220,7 @@ fn syncs() -> Vec<(&'static str, Header)> {
         ("sign", request(19, Request::Sign { files }, 0)),
         ("select parts", signal(11, Signal::Select { files: selected })),
         ("data of changes", signal(10, Signal::Data { items })),
+        ("sign without a digest", request(20, Request::Sign { files: undigested }, 0)),
     ]
 }
 

@@ -4,7 +4,7 @@ use super::{Manner, Selection, ToSign};
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 

@@ -210,6 +210,10 @@ pub struct ToSign {
     #[n(3)]
     #[cbor(default, skip_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
+    /// Whether the digest is not needed.
+    #[n(4)]
+    #[cbor(default, skip_if = "super::request::is_false")]
+    pub undigested: bool,
 }
 
 impl Selected {

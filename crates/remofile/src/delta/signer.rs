@@ -1,6 +1,6 @@
 //! The server's side: the signatures of blocks.
 
-use crate::store::{Source, StoreResult};
+use crate::store::{ReadBuffer, Source, StoreResult};
 use remofile_protocol::block::{SIGNATURE_BYTES, Signature};
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::wire::{ErrorCode, Failure};
@@ -21,7 +21,7 @@ pub struct Signer {
     /// What is left, in reverse.
     ranges: Vec<Range<u64>>,
     digester: Option<Digester>,
-    buffer: Vec<u8>,
+    buffer: ReadBuffer,
 }
 
 impl Signer {
@@ -43,7 +43,7 @@ impl Signer {
         let block_bytes = block_bytes as usize;
         let longest = ranges.iter().map(|range| range.end - range.start).max().unwrap_or(0);
         let read_bytes = block_bytes.max(READ_BYTES - READ_BYTES % block_bytes);
-        let buffer = vec![0; read_bytes.min(usize::try_from(longest).unwrap_or(usize::MAX))];
+        let buffer = ReadBuffer::new(read_bytes.min(usize::try_from(longest).unwrap_or(usize::MAX)));
         Ok(Self { source, block_bytes, seed, ranges, digester: whole.then(Digester::new), buffer })
     }
 

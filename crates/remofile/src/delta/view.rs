@@ -1,12 +1,16 @@
 //! A part of the local file in memory.
 
 use crate::error::{Error, Result};
-use crate::store::Source;
+use crate::store::{ReadBuffer, Source};
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::ops::Range;
 
 /// Bytes that are read ahead of what is needed, at most.
 const AHEAD_BYTES: usize = 1024 * 1024;
+/// The buffer begins at a multiple of this in the file, so that pages are copied to where they stand as in the
+/// file: see [`ReadBuffer`].
+const ALIGNMENT: u64 = 4096;
+
 /// Bytes read between two checks of whether to go on.
 const CHECK_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -18,7 +22,7 @@ pub(super) struct View<'a> {
     /// Where in the file the buffer begins, and how many of its bytes are read.
     start: u64,
     filled: usize,
-    buffer: Vec<u8>,
+    buffer: ReadBuffer,
 }
 
 impl<'a> View<'a> {
@@ -26,7 +30,8 @@ impl<'a> View<'a> {
     /// MiB.
     pub(super) fn new(source: &'a dyn Source, most_needed: usize, check: &'a mut dyn FnMut() -> Result<()>) -> Self {
         let most = usize::try_from(source.entry().size).unwrap_or(usize::MAX);
-        let buffer = vec![0; (most_needed + AHEAD_BYTES).min(most)];
+        let most_needed = most_needed.next_multiple_of(ALIGNMENT as usize) + ALIGNMENT as usize;
+        let buffer = ReadBuffer::new((most_needed + AHEAD_BYTES).min(most));
         Self { source, check, unchecked: 0, start: 0, filled: 0, buffer }
     }
 
@@ -72,6 +77,7 @@ impl<'a> View<'a> {
     }
 
     fn forget_before(&mut self, offset: u64) {
+        let offset = offset - offset % ALIGNMENT;
         let end = self.start + self.filled as u64;
         if (self.start..end).contains(&offset) {
             let from = (offset - self.start) as usize;

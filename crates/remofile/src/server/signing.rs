@@ -111,7 +111,7 @@ impl Signing {
 }
 
 fn begin(store: &dyn Store, file: ToSign) -> StoreResult<Current> {
-    let ToSign { path, block_bytes, seed, parts } = file;
+    let ToSign { path, block_bytes, seed, parts, undigested } = file;
     if !(MIN_SIGNED_BLOCK_BYTES..=MAX_SIGNED_BLOCK_BYTES).contains(&block_bytes) {
         return Err(Failure::new(ErrorCode::BadRequest).because("blocks of a size that is not signed"));
     }
@@ -132,7 +132,7 @@ fn begin(store: &dyn Store, file: ToSign) -> StoreResult<Current> {
     if whole && entry.size > 0 {
         ranges.push(0..entry.size);
     }
-    let signer = Signer::new(source, block_bytes, ranges, seed, whole)?;
+    let signer = Signer::new(source, block_bytes, ranges, seed, whole && !undigested)?;
     Ok(Current { path, entry, signer, signatures: Vec::new(), is_done: false })
 }
 

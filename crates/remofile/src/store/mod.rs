@@ -8,9 +8,11 @@
 //! every call is jailed, no call panics whatever the disk holds. Non-goals: leases, the network, what
 //! the user sees.
 
+mod buffer;
 mod local;
 mod locate;
 
+pub use buffer::ReadBuffer;
 pub use local::{LocalStore, STAGING_NAME, StoreOptions};
 pub use locate::{Located, exists, locate, make_local_directory, places};
 

@@ -72,7 +72,7 @@ pub(super) fn digest(
     }
 }
 
-fn remote_digests(syncing: &mut Syncing<'_>, top: &RemotePath, paths: &[&str]) -> Result<Digests> {
+pub(super) fn remote_digests(syncing: &mut Syncing<'_>, top: &RemotePath, paths: &[&str]) -> Result<Digests> {
     if paths.is_empty() {
         return Ok(Digests::new());
     }

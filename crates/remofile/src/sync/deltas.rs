@@ -40,9 +40,9 @@ pub(super) struct Changed {
     pub(super) pieces: Vec<Piece>,
     /// What the file was on this side.
     pub(super) local: Entry,
-    /// What it was on the other, and the digest of it.
+    /// What it was on the other, and for a download the digest of it.
     pub(super) remote: Entry,
-    pub(super) digest: Digest,
+    pub(super) digest: Option<Digest>,
 }
 
 impl Changed {
@@ -68,7 +68,7 @@ struct Open {
     search: Search,
     seed: u64,
     signatures: Vec<u8>,
-    remote: Option<(Entry, Digest)>,
+    remote: Option<(Entry, Option<Digest>)>,
     is_lost: bool,
 }
 
@@ -163,7 +163,8 @@ impl Deltas<'_> {
             let parts: Vec<Part> =
                 if file.remote.is_none() { Vec::new() } else { wanted.ranges.iter().map(part).collect() };
             let cost = path.as_str().len() + 32 + parts.len() * 14;
-            let to_sign = ToSign { path, block_bytes: wanted.block_bytes, seed: file.seed, parts };
+            let to_sign =
+                ToSign { path, block_bytes: wanted.block_bytes, seed: file.seed, parts, undigested: self.is_upload };
             if bytes + cost > REQUEST_BYTES && !files.is_empty() {
                 ask(syncing, open, std::mem::take(&mut files))?;
                 bytes = 0;
@@ -231,7 +232,7 @@ impl Open {
 
     fn signed(&mut self, entry: Entry, digest: Option<Digest>) {
         match (&self.remote, digest) {
-            (None, Some(digest)) if entry.size == self.candidate.remote_bytes => self.remote = Some((entry, digest)),
+            (None, digest) if entry.size == self.candidate.remote_bytes => self.remote = Some((entry, digest)),
             (Some((before, _)), _) if before.size == entry.size && before.modified == entry.modified => {}
             // It is not what it was.
             _ => self.is_lost = true,

@@ -239,12 +239,12 @@ impl<'a> Download<'a> {
         for changed in deltas.find(syncing, candidates, self.options)? {
             if changed.is_same() {
                 let ours = syncing.attend(|check| digest(&**store, &self.top, &changed.path, check))?;
-                if ours.is_ok_and(|ours| ours == Some(changed.digest)) {
+                if ours.is_ok_and(|ours| ours.is_some() && ours == changed.digest) {
                     super::only_touch(plan, changed.index, &changed.remote, self.options.preserve_mode);
                     continue;
                 }
             }
-            let Changed { index, pieces, remote, digest, .. } = changed;
+            let Changed { index, pieces, remote, digest: Some(digest), .. } = changed else { continue };
             if let Some(pieces) = some_literal(pieces, remote.size) {
                 recipes.insert(index, Recipe { pieces, size: remote.size, modified: remote.modified, digest });
             }

@@ -1,6 +1,6 @@
 //! Making a remote directory like a local one.
 
-use super::compare::{answer, digest};
+use super::compare::{answer, digest, remote_digests};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::{PlannedFeed, Prepared, candidates};
 use super::items::Doing;
@@ -202,8 +202,9 @@ impl<'a> Upload<'a> {
     }
 
     fn is_same(&self, syncing: &mut Syncing<'_>, changed: &Changed) -> Result<bool> {
+        let theirs = remote_digests(syncing, self.destination, &[&changed.path])?;
         let ours = syncing.attend(|check| digest(&*self.store, &self.top, &changed.path, check))?;
-        Ok(ours.is_ok_and(|ours| ours == Some(changed.digest)))
+        Ok(ours.is_ok_and(|ours| ours.is_some() && ours.as_ref() == theirs.get(&changed.path)))
     }
 
     /// What is kept at the destination of files that are to be sent.

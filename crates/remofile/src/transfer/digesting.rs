@@ -1,6 +1,6 @@
 //! The digest of a file, some megabytes at a time.
 
-use crate::store::{Source, StoreResult};
+use crate::store::{ReadBuffer, Source, StoreResult};
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::wire::{ErrorCode, Failure};
 
@@ -13,7 +13,7 @@ pub struct Digesting {
     source: Box<dyn Source>,
     digester: Digester,
     position: u64,
-    buffer: Vec<u8>,
+    buffer: ReadBuffer,
 }
 
 impl Digesting {
@@ -21,7 +21,7 @@ impl Digesting {
     #[must_use]
     pub fn new(source: Box<dyn Source>) -> Self {
         let bytes = usize::try_from(source.entry().size).unwrap_or(usize::MAX).clamp(1, READ_BYTES);
-        Self { source, digester: Digester::new(), position: 0, buffer: vec![0; bytes] }
+        Self { source, digester: Digester::new(), position: 0, buffer: ReadBuffer::new(bytes) }
     }
 
     /// Goes on; gives the digest when it is done.

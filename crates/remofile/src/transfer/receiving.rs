@@ -5,7 +5,7 @@ use super::chunks::Chunker;
 use super::compress::Decompressor;
 use super::trouble::Trouble;
 use super::unpacker::UnpackerMonitor;
-use crate::store::{Source, Staged, StoreResult};
+use crate::store::{ReadBuffer, Source, Staged, StoreResult};
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::limits::MAX_COPY_BYTES;
 use remofile_protocol::wire::{ErrorCode, Failure};
@@ -49,7 +49,7 @@ pub(super) struct Receiving {
 /// What a file is made of.
 struct Base {
     source: Box<dyn Source>,
-    buffer: Vec<u8>,
+    buffer: ReadBuffer,
 }
 
 impl Receiving {
@@ -70,7 +70,7 @@ impl Receiving {
 
     /// Bytes of it may be copied from another file.
     pub(super) fn make_of(&mut self, source: Box<dyn Source>) {
-        self.base = Some(Base { source, buffer: Vec::new() });
+        self.base = Some(Base { source, buffer: ReadBuffer::new(COPY_BYTES) });
     }
 
     pub(super) fn path(&self) -> &str {
@@ -118,7 +118,6 @@ impl Receiving {
         if length > MAX_COPY_BYTES || offset.checked_add(length).is_none() {
             return Err(Failure::new(ErrorCode::BadRequest).because("a copy of too many bytes").into());
         }
-        base.buffer.resize(COPY_BYTES.max(base.buffer.len()), 0);
         let mut done = 0;
         while done < length {
             let count = usize::try_from(length - done).unwrap_or(usize::MAX).min(COPY_BYTES);

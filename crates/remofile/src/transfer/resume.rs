@@ -1,6 +1,6 @@
 //! What was kept of a file, looked at before it is made use of.
 
-use crate::store::{Partial, ResumeAt, Source, Store, StoreResult};
+use crate::store::{Partial, ReadBuffer, ResumeAt, Source, Store, StoreResult};
 use remofile_protocol::digest::Digester;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Known, Mark, PartialEntry};
@@ -78,7 +78,7 @@ impl Checked {
             digester: Digester::new(),
             position: 0,
             marks: Vec::new(),
-            buffer: vec![0; READ_BYTES],
+            buffer: ReadBuffer::new(READ_BYTES),
         })
     }
 
@@ -119,7 +119,7 @@ pub struct Checking {
     digester: Digester,
     position: u64,
     marks: Vec<(u64, Digester)>,
-    buffer: Vec<u8>,
+    buffer: ReadBuffer,
 }
 
 impl Checking {

@@ -7,7 +7,7 @@ use super::feeding::FedFile;
 use super::packer::{Filling, PackerMonitor, PackerOptions};
 use super::trouble::Trouble;
 use crate::delta::Piece;
-use crate::store::{Extent, Source, StoreResult};
+use crate::store::{Extent, ReadBuffer, Source, StoreResult};
 use remofile_protocol::digest::Digester;
 use remofile_protocol::limits::{COPY_BYTES_A_CREDIT, HOLE_BYTES_A_CREDIT, MAX_BLOCK_BYTES, MAX_HOLE_BYTES};
 use remofile_protocol::wire::{ErrorCode, Failure, Item, Known, Mark, OnConflict};
@@ -77,6 +77,8 @@ pub(super) struct Sending {
     data_left: u64,
     chunks: Option<Chunks>,
     course: Option<Course>,
+    /// Where bytes are read that the receiver copies.
+    copied: Option<ReadBuffer>,
 }
 
 /// Places up to which the receiver says it has the file.
@@ -85,7 +87,7 @@ struct Verifying {
     digester: Digester,
     position: u64,
     matched: Option<(u64, Digester)>,
-    buffer: Vec<u8>,
+    buffer: ReadBuffer,
 }
 
 /// Chunks of the size that the monitor wants to see.
@@ -115,6 +117,7 @@ impl Sending {
             data_left: 0,
             chunks: chunk_size.map(|size| Chunks { size: size.get() as usize, bytes: Vec::new(), taken: 0 }),
             course,
+            copied: None,
         }
     }
 
@@ -219,7 +222,7 @@ impl Sending {
         monitor: &mut dyn PackerMonitor,
     ) -> Result<Step, Trouble> {
         let length = length.min(COPY_BYTES).min(filling.credit().saturating_mul(COPY_BYTES_A_CREDIT));
-        let mut buffer = vec![0; VERIFY_BYTES.min(usize::try_from(length).unwrap_or(VERIFY_BYTES))];
+        let buffer = self.copied.get_or_insert_with(|| ReadBuffer::new(VERIFY_BYTES));
         let mut done = 0;
         while done < length {
             let count = usize::try_from(length - done).unwrap_or(usize::MAX).min(buffer.len());
@@ -330,7 +333,7 @@ impl Verifying {
             digester: Digester::new(),
             position: 0,
             matched: None,
-            buffer: vec![0; VERIFY_BYTES],
+            buffer: ReadBuffer::new(VERIFY_BYTES),
         })
     }
 

@@ -275,3 +275,27 @@ fn one_interrupt_ends_the_waits_of_all_clients_that_share_it() {
     drop(holder);
     assert_serves(&fixture);
 }
+
+#[test]
+fn a_session_that_holds_the_lease_works_under_it_and_keeps_others_out_until_it_gives_it_back() {
+    let fixture = Fixture::new();
+    fixture.write("file", "content");
+    for (write, reads, writes) in [(true, false, false), (false, true, false)] {
+        let mut holder = Raw::connect(&fixture);
+        let held = holder.request(Request::Hold { write });
+        holder.until(|header| matches!(header.body, Body::Signal(Signal::Credit { .. })));
+        let own = holder.request(Request::Stat { path: remote("/file") });
+        assert!(holder.outcome(own).unwrap().is_ok());
+        let mut other = client(&fixture, Wait::No);
+        assert_eq!(other.stat(&remote("/file")).is_ok(), reads);
+        assert_eq!(other.create_file(&remote("/new"), false).is_ok(), writes);
+        if write {
+            let holders = holders(other.stat(&remote("/file")).unwrap_err());
+            assert_eq!(holders[0].activity, "sync");
+        }
+        holder.signal(held, Signal::Finish);
+        assert!(holder.outcome(held).unwrap().is_ok());
+        other.create_file(&remote("/new"), true).unwrap();
+    }
+    assert_serves(&fixture);
+}

@@ -354,3 +354,26 @@ fn the_first_answer_comes_after_three_round_trips() {
     assert_eq!(events, [ClientEvent::Finished(id, Ok(Done::default()))]);
     assert_eq!(flights + pair.flights, 3 * 2);
 }
+
+#[test]
+fn who_holds_the_lease_learns_that_it_has_it_and_gives_it_back() {
+    let mut pair = Pair::new();
+    let id = pair.client.start(pair.now, Request::Hold { write: true }, 0);
+    let (events, _) = pair.deliver();
+    let request = ServerEvent::Request { operation: id, request: Request::Hold { write: true }, wait_milliseconds: 0 };
+    assert_eq!(events, [request]);
+    pair.server.open_window(id);
+    let (_, events) = pair.deliver();
+    assert_eq!(events, [ClientEvent::Granted(id)]);
+    let other = pair.client.start(pair.now, Request::Status, 0);
+    pair.deliver();
+    pair.server.finish(pair.now, other, Ok(Done::default()));
+    let (_, events) = pair.deliver();
+    assert_eq!(events, [ClientEvent::Finished(other, Ok(Done::default()))]);
+    pair.client.finish(id);
+    let (events, _) = pair.deliver();
+    assert_eq!(events, [ServerEvent::Finish(id)]);
+    pair.server.finish(pair.now, id, Ok(Done::default()));
+    let (_, events) = pair.deliver();
+    assert_eq!(events, [ClientEvent::Finished(id, Ok(Done::default()))]);
+}

@@ -98,6 +98,8 @@ pub struct Unpacker {
     names: StoredNames,
     /// Permissions that would keep files out are given when everything is in.
     modes: Vec<(RemotePath, u32)>,
+    /// What could not be kept as it is, and so must not be replaced or removed.
+    unkept: Option<String>,
 }
 
 /// What was stored so far.
@@ -148,6 +150,7 @@ impl Unpacker {
             stored: Stored::default(),
             names: StoredNames::default(),
             modes: Vec::new(),
+            unkept: None,
         })
     }
 
@@ -202,6 +205,7 @@ impl Unpacker {
     fn change(&mut self, item: Item, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
         self.refuse_changes()?;
         self.expect_between()?;
+        let is_keep = matches!(item, Item::Keep { .. });
         let (path, change) = match item {
             Item::Move { from, path } => {
                 let change = self.locate(&from).and_then(|from| Ok(Change::Move { from, to: self.locate(&path)? }));
@@ -222,10 +226,19 @@ impl Unpacker {
             }
             _ => return Err(out_of_order()),
         };
+        if self.is_unkept(&path) {
+            return Ok(());
+        }
         if let Err(failure) = change.and_then(|change| change.apply(&*self.store)) {
+            self.unkept = is_keep.then(|| path.clone());
             monitor.failed(failure.at(path), false);
         }
         Ok(())
+    }
+
+    /// Whether a path is that of what could not be kept a moment ago: its failure was told then.
+    fn is_unkept(&mut self, path: &str) -> bool {
+        self.unkept.take().is_some_and(|unkept| unkept == path)
     }
 
     fn refuse_changes(&self) -> StoreResult<()> {
@@ -266,6 +279,9 @@ impl Unpacker {
         monitor: &mut dyn UnpackerMonitor,
     ) -> StoreResult<()> {
         self.expect_between()?;
+        if self.is_unkept(&path) {
+            return Ok(());
+        }
         monitor.started(&path, None, 0);
         let rule = self.options.rules.rule(&path, rule).unwrap_or(self.options.on_conflict);
         let made = self.locate(&path).and_then(|at| {
@@ -284,6 +300,11 @@ impl Unpacker {
 
     fn begin(&mut self, file: Beginning, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
         self.expect_between()?;
+        if self.is_unkept(&file.path) {
+            monitor.unwanted(&file.path);
+            self.current = Current::Unwanted;
+            return Ok(());
+        }
         self.current = match self.stage(&file) {
             Ok((stored_as, staged, digester)) => {
                 monitor.started(&file.path, file.size, file.offset);

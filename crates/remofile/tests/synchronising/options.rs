@@ -170,3 +170,19 @@ fn a_file_and_a_directory_of_one_name_take_each_others_place() {
         scene.sync_whole(&deleting());
     }
 }
+
+#[test]
+fn what_cannot_be_kept_is_neither_replaced_nor_deleted() {
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        write(&scene.source(), "changed", "newer");
+        write(&scene.destination(), "changed", "old");
+        write(&scene.destination(), "gone", "gone");
+        for name in ["changed", "gone"] {
+            write(&scene.destination(), &format!("backup/{name}/in the way"), "");
+        }
+        let report = scene.sync(&SyncOptions { backup: Some("backup".into()), ..deleting() });
+        assert_eq!((read(&scene, "changed"), read(&scene, "gone")), ("old".into(), "gone".into()), "{way:?}");
+        assert!(!report.transfer.failures.is_empty());
+    }
+}

@@ -1,11 +1,13 @@
 //! Remofile: a quick, easy and safe alternative to FTP.
 //!
 //! A [`Server`] jails one directory and exposes it behind a token; a [`Client`] lists, creates,
-//! uploads, downloads, removes and renames in it. Sessions are authenticated and encrypted, files are
+//! uploads, downloads, removes and renames in it; [`synchronize_upload`] and [`synchronize_download`] make one
+//! directory like another. Sessions are authenticated and encrypted, files are
 //! visible only when they are complete and checked.
 //!
-//! Rooms: [`carrier`] moves messages, [`transfer`] turns files into messages and back, [`store`] alone
-//! touches the file system, [`server`] and [`client`] are the two sides. The library never prints and
+//! Rooms: [`carrier`] moves messages, [`transfer`] turns files into messages and back, [`delta`] finds what two
+//! versions of a file have in common, [`store`] alone touches the file system, [`server`] and [`client`] are the
+//! two sides, [`sync`] plans and carries out with a client what makes directories alike. The library never prints and
 //! never decides what a user sees: it reports to a [`Monitor`] and logs through `tracing`.
 
 pub mod carrier;

@@ -41,8 +41,8 @@ impl Deadline {
 
 /// What differs between operations. An error ends the operation, and becomes the call's.
 pub(super) trait Handler {
-    /// Elements of a listing.
-    fn entries(&mut self, _payload: &[u8]) -> Result<()> {
+    /// Elements of a listing; gives how many bytes of the payload are held, to be consumed later.
+    fn entries(&mut self, _payload: &[u8]) -> Result<u64> {
         Err(unexpected())
     }
 
@@ -333,8 +333,8 @@ impl<H: Handler> Endpoint for Call<'_, H> {
         match event {
             ClientEvent::None => {}
             ClientEvent::Entries(operation) => {
-                self.hand(|handler| handler.entries(payload))?;
-                self.machine.consumed(operation, payload.len() as u64);
+                let held = self.hand(|handler| handler.entries(payload))?.unwrap_or(0);
+                self.machine.consumed(operation, payload.len() as u64 - held);
             }
             ClientEvent::Items(operation, items) => {
                 let credit = credit_bytes(&items, payload.len());

@@ -127,8 +127,8 @@ struct FindHandler<'a, 'b> {
 }
 
 impl Handler for FindHandler<'_, '_> {
-    fn entries(&mut self, payload: &[u8]) -> Result<()> {
-        decode(payload, &mut |element| self.take(element))
+    fn entries(&mut self, payload: &[u8]) -> Result<u64> {
+        decode(payload, &mut |element| self.take(element)).map(|()| 0)
     }
 
     fn waiting(&mut self, holders: &[Holder]) {

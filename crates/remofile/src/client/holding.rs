@@ -60,7 +60,7 @@ impl Client {
         })
     }
 
-    fn attend_until(
+    pub(super) fn attend_until(
         &mut self,
         until: Until<'_>,
         deadline: &Deadline,
@@ -95,7 +95,7 @@ impl Client {
 }
 
 /// Tells that the work is done, even if it panics.
-struct WakesAtEnd<'a>(&'a AtomicBool, &'a Waker);
+pub(super) struct WakesAtEnd<'a>(pub(super) &'a AtomicBool, pub(super) &'a Waker);
 
 impl Drop for WakesAtEnd<'_> {
     fn drop(&mut self) {
@@ -106,7 +106,7 @@ impl Drop for WakesAtEnd<'_> {
 
 /// What is waited for.
 #[derive(Clone, Copy)]
-enum Until<'a> {
+pub(super) enum Until<'a> {
     /// The lease is there.
     Granted,
     /// Some work is done.

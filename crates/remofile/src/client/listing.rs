@@ -24,8 +24,8 @@ impl<'a, T> ListHandler<'a, T> {
 }
 
 impl<T: for<'b> Decode<'b, ()>> Handler for ListHandler<'_, T> {
-    fn entries(&mut self, payload: &[u8]) -> Result<()> {
-        decode(payload, self.each)
+    fn entries(&mut self, payload: &[u8]) -> Result<u64> {
+        decode(payload, self.each).map(|()| 0)
     }
 
     fn waiting(&mut self, holders: &[Holder]) {

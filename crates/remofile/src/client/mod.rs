@@ -4,6 +4,7 @@
 //! the caller never handles connections. One call at a time; [`AsyncClient`] is the same on a thread of
 //! its own, for programs that await.
 
+mod aside;
 mod asynchronous;
 mod attempts;
 mod call;

@@ -1,5 +1,6 @@
 //! What synchronising is made of: operations of one session under one lease.
 
+use super::aside::Incoming;
 use super::attempts::Attempts;
 use super::call::{Handler, Outgoing};
 use super::download::Order;
@@ -178,6 +179,16 @@ impl<'a> Syncing<'a> {
         self.client.call_until(waiting, request, &mut handler).map(drop)
     }
 
+    /// Asks for elements, and has them worked on beside the line.
+    pub(crate) fn elements_aside<T: Send>(
+        &mut self,
+        request: Request,
+        work: impl FnOnce(&mut Incoming<'_>, &(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
+    ) -> Result<(Result<()>, Result<T>)> {
+        let waiting = (&self.attempts.deadline, self.attempts.patience());
+        self.client.elements_aside(waiting, request, self.noted.monitor, work)
+    }
+
     /// Asks for digests of files, by the names that are given with them.
     pub(crate) fn digests(&mut self, files: Vec<Selected>, each: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
         let files = files.into_iter().map(|file| (file, 0)).collect();
@@ -276,8 +287,8 @@ struct Digests<'a> {
 }
 
 impl Handler for Digests<'_> {
-    fn entries(&mut self, payload: &[u8]) -> Result<()> {
-        decode(payload, self.each)
+    fn entries(&mut self, payload: &[u8]) -> Result<u64> {
+        decode(payload, self.each).map(|()| 0)
     }
 
     fn waiting(&mut self, holders: &[Holder]) {

@@ -4,8 +4,9 @@ use super::compare::{answer, digest};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::candidates;
 use super::items::{Doing, has_content};
-use super::plan::{Action, Answers, Draft, Join, Plan, Planner, Side, Step};
-use super::tree::{Read, Reading};
+use super::plan::{Action, Answers, Draft, Plan, Side, Step};
+use super::tree::Reading;
+use super::trees::Trees;
 use super::weaver::{Current, Recipe, Weaver};
 use super::{SyncOptions, SyncReport, report};
 use crate::client::{Client, PartialsHere, Syncing};
@@ -123,39 +124,21 @@ impl<'a> Download<'a> {
         Error::Local(failure.at(self.destination.display()))
     }
 
-    /// Compares both trees while the remote one is listed.
+    /// Compares both trees.
     fn draft(&self, syncing: &mut Syncing<'_>, store: Option<&Arc<LocalStore>>) -> Result<Draft> {
-        let shown = self.source.to_string();
-        let names = NameRule::Posix;
+        let (shown, names) = (self.source.to_string(), NameRule::Posix);
         let there = Reading { top: self.source.clone(), shown, links: Some(self.options.links), names };
         let shown = self.destination.display().to_string();
         let here = Reading { top: self.top.clone(), shown, links: None, names };
-        let filter = Filter::new(&self.rules, None, None).map_err(Error::Local)?;
-        let walk = |store: &Arc<LocalStore>| here.walk(&(Arc::clone(store) as Arc<dyn Store>), filter);
-        let mut elements = store.map(walk).transpose().map_err(|failure| self.local(failure))?;
-        let mut noted = Vec::new();
-        let pull = || loop {
-            // A pull is short: who waits for it is asked elsewhere.
-            match here.read(elements.as_mut()?.next(&|| Ok(())).ok()??) {
-                Read::Told(told) => return Some(told),
-                Read::Noted(failure) => noted.push(failure),
-                Read::Nothing => {}
-            }
-        };
-        let planner = Planner::new(self.options.plan_rules(self.shows_chunks));
-        let mut join = Join::new(planner, Side::Destination, pull);
-        let mut theirs = Vec::new();
-        syncing.elements(there.request(&self.rules), &mut |element| {
-            match there.read(element) {
-                Read::Told(told) => join.push(told),
-                Read::Noted(failure) => theirs.push(failure),
-                Read::Nothing => {}
-            }
-            Ok(())
-        })?;
-        let draft = syncing.attend(|_check| Ok(join.finish()))?;
-        noted.into_iter().chain(theirs).for_each(|failure| syncing.failed(failure));
-        Ok(draft)
+        let store = store.map(|store| Arc::clone(store) as Arc<dyn Store>);
+        let rules = self.options.plan_rules(self.shows_chunks);
+        let (local, left_out) = (Side::Destination, &self.rules);
+        let trees = Trees { here, there, store: store.as_ref(), local, rules, left_out };
+        match trees.draft(syncing)? {
+            (draft, None) => Ok(draft),
+            // A source that is not there is no empty one.
+            (_, Some(failure)) => Err(Error::Remote(failure)),
+        }
     }
 
     fn apply(

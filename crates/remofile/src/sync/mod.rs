@@ -16,6 +16,7 @@ mod items;
 mod options;
 pub mod plan;
 mod tree;
+mod trees;
 mod upload;
 mod weaver;
 

@@ -88,6 +88,9 @@ impl Reading {
         if below.is_empty() {
             return Read::Nothing;
         }
+        if let Err(invalid) = RemotePath::root().join(below) {
+            return Read::Noted(Failure::from(invalid).at(below));
+        }
         let what = match entry.kind {
             Kind::Directory => What::Directory { mode: entry.mode },
             Kind::File => What::File { size: entry.size, modified: entry.modified, mode: entry.mode },

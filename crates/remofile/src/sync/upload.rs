@@ -4,8 +4,9 @@ use super::compare::{answer, digest, remote_digests};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::{PlannedFeed, Prepared, candidates};
 use super::items::Doing;
-use super::plan::{Action, Answers, Draft, Join, Plan, Planner, Side};
-use super::tree::{Read, Reading};
+use super::plan::{Action, Answers, Draft, Plan, Side};
+use super::tree::Reading;
+use super::trees::Trees;
 use super::{SyncOptions, SyncReport, report};
 use crate::client::{Client, Syncing};
 use crate::error::{Error, Result};
@@ -13,7 +14,7 @@ use crate::monitor::Monitor;
 use crate::store::{LocalStore, Store, StoreOptions};
 use crate::transfer::{Course, Filter};
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, Known};
+use remofile_protocol::wire::{Failure, Known};
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +28,21 @@ const LEAST_PARTIAL: u64 = 1024 * 1024;
 /// everything else is. A file is whole, old or new, at every moment; deletions come last, and only if
 /// everything of the source could be read. If the connection is lost, it is tried again as often as the
 /// options say; so is what an earlier call left undone, by the same call made again.
+///
+/// # Examples
+/// ```no_run
+/// use remofile::protocol::token::Token;
+/// use remofile::{Client, ClientOptions, Silent, SyncOptions, synchronize_upload};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let token = Token::parse("e9NUu9DRuDtUa5mSvc3VC7")?;
+/// let mut client = Client::connect(ClientOptions::new("localhost", 6768, token))?;
+/// let options = SyncOptions { delete: true, max_delete: Some(100), ..SyncOptions::default() };
+/// let report = synchronize_upload(&mut client, "photos".as_ref(), &"/photos".parse()?, &options, &mut Silent)?;
+/// println!("{} files sent, {} unchanged", report.transfer.files, report.plan.unchanged.files);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// What ends it: a source that is no directory or cannot be read, a destination whose parent does not exist
@@ -96,46 +112,19 @@ impl<'a> Upload<'a> {
         Ok(Arc::unwrap_or_clone(plan))
     }
 
-    /// Compares both trees while the remote one is listed; whether that exists.
+    /// Compares both trees; whether the remote one exists.
     fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, bool)> {
         let names = syncing.server()?.names;
         let shown = self.source.display().to_string();
         let here = Reading { top: self.top.clone(), shown, links: Some(self.options.links), names };
         let shown = self.destination.to_string();
         let there = Reading { top: self.destination.clone(), shown, links: None, names: NameRule::Posix };
-        let filter = Filter::new(&self.rules, None, None).map_err(Error::Local)?;
-        let local = |failure: Failure| Error::Local(failure.at(self.source.display()));
-        let mut elements = here.walk(&self.store, filter).map_err(local)?;
-        let mut noted = Vec::new();
-        let pull = || loop {
-            // A pull is short: who waits for it is asked elsewhere.
-            match here.read(elements.next(&|| Ok(())).ok()??) {
-                Read::Told(told) => return Some(told),
-                Read::Noted(failure) => noted.push(failure),
-                Read::Nothing => {}
-            }
-        };
-        let planner = Planner::new(self.options.plan_rules(self.shows_chunks));
-        let mut join = Join::new(planner, Side::Source, pull);
-        let mut theirs = Vec::new();
-        let listed = syncing.elements(there.request(&self.rules), &mut |element| {
-            match there.read(element) {
-                Read::Told(told) => join.push(told),
-                Read::Noted(failure) => theirs.push(failure),
-                Read::Nothing => {}
-            }
-            Ok(())
-        });
-        let exists = match listed {
-            Ok(()) => true,
-            Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => {
-                syncing.refuse_orphan(self.destination, failure)?;
-                false
-            }
-            Err(error) => return Err(error),
-        };
-        let draft = syncing.attend(|_check| Ok(join.finish()))?;
-        noted.into_iter().chain(theirs).for_each(|failure| syncing.failed(failure));
+        let rules = self.options.plan_rules(self.shows_chunks);
+        let left_out = &self.rules;
+        let trees = Trees { here, there, store: Some(&self.store), local: Side::Source, rules, left_out };
+        let (draft, missing) = trees.draft(syncing)?;
+        let exists = missing.is_none();
+        missing.map_or(Ok(()), |failure| syncing.refuse_orphan(self.destination, failure))?;
         Ok((draft, exists))
     }
 

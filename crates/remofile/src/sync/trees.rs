@@ -1,0 +1,77 @@
+//! Both trees compared, while the remote one is listed.
+
+use super::plan::{Draft, Join, Planner, Rules, Side};
+use super::tree::{Read, Reading};
+use crate::client::Syncing;
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::transfer::Filter;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::sync::Arc;
+
+/// So many elements of the local tree are looked at before it is asked whether to go on.
+const CHECK_EVERY: u64 = 256;
+
+/// Two trees.
+pub(super) struct Trees<'a> {
+    pub(super) here: Reading,
+    pub(super) there: Reading,
+    /// What holds the local one; `None` if that does not exist.
+    pub(super) store: Option<&'a Arc<dyn Store>>,
+    /// Which of the two is the local one.
+    pub(super) local: Side,
+    pub(super) rules: Rules,
+    /// What is left out of both.
+    pub(super) left_out: &'a [String],
+}
+
+impl Trees<'_> {
+    /// What they come to; and, where the remote one does not exist, the failure that says so.
+    ///
+    /// # Errors
+    /// A root that cannot be read: it never looks empty. What ends the call.
+    pub(super) fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, Option<Failure>)> {
+        let filter = Filter::new(self.left_out, None, None).map_err(Error::Local)?;
+        let shown = |failure: Failure| Error::Local(failure.at(&self.here.shown));
+        let mut elements = self.store.map(|store| self.here.walk(store, filter)).transpose().map_err(shown)?;
+        let (listed, compared) = syncing.elements_aside(self.there.request(self.left_out), |incoming, check| {
+            let (mut ours, mut theirs, mut broken) = (Vec::new(), Vec::new(), None);
+            let mut pulled = 0_u64;
+            let pull = || loop {
+                pulled += 1;
+                let may_go_on = if pulled.is_multiple_of(CHECK_EVERY) { check() } else { Ok(()) };
+                let element =
+                    may_go_on.and_then(|()| elements.as_mut().map_or(Ok(None), |elements| elements.next(check)));
+                // A listing that is broken off must not look like one that is over.
+                match self.here.read(element.map_err(|error| broken = Some(error)).ok()??) {
+                    Read::Told(told) => return Some(told),
+                    Read::Noted(failure) => ours.push(failure),
+                    Read::Nothing => {}
+                }
+            };
+            let mut join = Join::new(Planner::new(self.rules), self.local, pull);
+            while let Some(elements) = incoming.next() {
+                for element in elements {
+                    match self.there.read(element) {
+                        Read::Told(told) => join.push(told),
+                        Read::Noted(failure) => theirs.push(failure),
+                        Read::Nothing => {}
+                    }
+                }
+            }
+            let draft = join.finish();
+            match broken {
+                Some(error) => Err(error),
+                None => Ok((draft, ours, theirs)),
+            }
+        })?;
+        let missing = match listed {
+            Ok(()) => None,
+            Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => Some(failure),
+            Err(error) => return Err(error),
+        };
+        let (draft, ours, theirs) = compared?;
+        ours.into_iter().chain(theirs).for_each(|failure| syncing.failed(failure));
+        Ok((draft, missing))
+    }
+}

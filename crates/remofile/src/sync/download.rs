@@ -82,7 +82,7 @@ impl<'a> Download<'a> {
         };
         let mut plan = draft.settle(&answers);
         if self.options.dry_run {
-            report(syncing, &plan);
+            report(syncing, &plan, &self.destination.display().to_string());
             return Ok(plan);
         }
         let store = match store {
@@ -92,7 +92,7 @@ impl<'a> Download<'a> {
         // What cannot be removed now is in nobody's way.
         let _kept = store.expire_partials(self.options.partial_expiry);
         let recipes = self.prepare(syncing, &store, &mut plan)?;
-        report(syncing, &plan);
+        report(syncing, &plan, &self.destination.display().to_string());
         let plan = Arc::new(plan);
         self.apply(syncing, &store, &plan, recipes)?;
         Ok(Arc::unwrap_or_clone(plan))

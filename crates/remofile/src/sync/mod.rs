@@ -29,7 +29,7 @@ use crate::client::{Syncing, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::Event;
 use crate::transfer::escape;
-use plan::{Action, Step, Touch};
+use plan::{Action, Reason, Step, Touch};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure};
 use std::ops::Range;
@@ -43,9 +43,15 @@ pub struct SyncReport {
     pub transfer: TransferReport,
 }
 
-/// Tells the plan, and what it leaves out.
-fn report(syncing: &mut Syncing<'_>, plan: &Plan) {
+/// Tells the plan, and what cannot be done by it; `destination` is that of the user.
+fn report(syncing: &mut Syncing<'_>, plan: &Plan, destination: &str) {
     plan.failures.iter().for_each(|failure| syncing.failed(failure.clone()));
+    for step in &plan.steps {
+        if let Action::Skip { reason: reason @ (Reason::DirectoryInTheWay | Reason::SpecialInTheWay) } = step.action {
+            let path = format!("{}/{}", destination.trim_end_matches('/'), step.path);
+            syncing.failed(Failure::new(ErrorCode::AlreadyExists).at(path).because(reason));
+        }
+    }
     syncing.monitor().report(Event::Planned { plan });
 }
 
@@ -81,7 +87,8 @@ fn has_work(steps: &[Step]) -> bool {
 /// Whether nothing went wrong before the deletions that might make one regret them.
 fn may_delete(syncing: &mut Syncing<'_>) -> bool {
     let is_harmless = |failure: &Failure| {
-        matches!(failure.code, ErrorCode::InvalidName | ErrorCode::FileTooLarge | ErrorCode::OutsideRoot)
+        use ErrorCode::{AlreadyExists, FileTooLarge, InvalidName, OutsideRoot};
+        matches!(failure.code, InvalidName | FileTooLarge | OutsideRoot | AlreadyExists)
     };
     let is_safe = syncing.failures().iter().all(is_harmless);
     if !is_safe {

@@ -99,11 +99,11 @@ impl<'a> Upload<'a> {
         };
         let mut plan = draft.settle(&answers);
         if self.options.dry_run {
-            report(syncing, &plan);
+            report(syncing, &plan, self.destination.as_str());
             return Ok(plan);
         }
         let prepared = self.prepare(syncing, &mut plan)?;
-        report(syncing, &plan);
+        report(syncing, &plan, self.destination.as_str());
         if !exists {
             syncing.make_directory(self.destination)?;
         }

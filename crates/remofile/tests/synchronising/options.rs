@@ -166,7 +166,8 @@ fn a_file_and_a_directory_of_one_name_take_each_others_place() {
         write(&scene.destination(), "two", "file");
         let report = scene.sync(&plain());
         assert_eq!(look(&scene.destination()).keys().collect::<Vec<_>>(), ["one", "one/a", "one/a/b", "two", "two/x"]);
-        assert!(!report.plan.steps.is_empty());
+        let failures: Vec<_> = report.transfer.failures.iter().map(|failure| failure.code).collect();
+        assert_eq!(failures, [remofile::protocol::wire::ErrorCode::AlreadyExists], "who is not told would not know");
         scene.sync_whole(&deleting());
     }
 }

@@ -143,9 +143,9 @@ impl fmt::Display for Reason {
             Self::Newer => "what is at the destination is newer",
             Self::Exists => "it exists already",
             Self::NotExisting => "it does not exist at the destination",
-            Self::Special => "it is a device, socket or pipe",
-            Self::DirectoryInTheWay => "a directory that is not empty is in the way, and its contents are not deleted",
-            Self::SpecialInTheWay => "a device, socket or pipe is in the way, and nothing is deleted",
+            Self::Special => "it is a device, socket or pipe, or a link that is not copied",
+            Self::DirectoryInTheWay => "a directory that is not empty is in the way (with '--delete' it makes way, unless rules leave something out in it)",
+            Self::SpecialInTheWay => "a device, socket or pipe is in the way (with '--delete' it makes way)",
         })
     }
 }

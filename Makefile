@@ -35,8 +35,9 @@ lint: ## Check formatting, lints, documentation and the rules of the repository
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked
 	$(PYTHON) tools/check_repository.py
 
-bench: build ## Measure transfers on loopback beside cp, and print the ratios
+bench: build ## Measure transfers beside cp and synchronising beside rsync on loopback, and print the ratios
 	$(PYTHON) bench/bench.py $(BENCH)
+	$(PYTHON) bench/sync.py $(BENCH)
 
 soak: build ## Repeat transfers and watch the server's memory; cut transfers off at random bytes
 	$(PYTHON) bench/soak.py $(SOAK)

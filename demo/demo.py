@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Shows the main job: serves a temporary directory, moves real files through it, compares every byte.
+"""Shows the main job: serves a temporary directory, moves real files through it, synchronises, compares every byte.
 
 usage: demo.py [--remofile PATH] [--megabytes N]
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 from harness import MIB, RELEASE_BINARY, REPOSITORY, Failed, Server, compare, end_on_signals, write_random_file
 
 TREE, FILE = "remofile-sources", "random.bin"
+CHANGE = b"a few other bytes"
 
 
 def main():
@@ -60,12 +62,14 @@ def demonstrate(binary, directory, file_bytes):
         say("Downloading")
         transfer(server, tree_files, tree_bytes, "download", "-r", f"/{TREE}", returned)
         transfer(server, 1, file_bytes, "download", f"/{FILE}", returned)
+        say("Comparing every byte that came back with what was sent")
+        compare_both(local, returned)
+        say("Synchronising")
+        change(local)
+        synchronize(server, local)
+        say("Comparing every byte that is served with what is local now")
+        compare_both(local, served)
     note("The server was told to end, and did so with exit status 0.")
-
-    say("Comparing every byte that came back with what was sent")
-    for name in (TREE, FILE):
-        files, size = compare(local / name, returned / name)
-        note(f"{name}: {files} {'file' if files == 1 else 'files'}, {size:,} bytes, all equal")
 
 
 def require_space(directory, needed):
@@ -106,6 +110,35 @@ def command(server, *arguments):
     show(arguments)
     for line in server.run(*arguments).splitlines():
         note(f"    {line}")
+
+
+def compare_both(expected, actual):
+    for name in (TREE, FILE):
+        files, size = compare(expected / name, actual / name)
+        note(f"{name}: {files} {'file' if files == 1 else 'files'}, {size:,} bytes, all equal")
+
+
+def change(local):
+    """Changes some bytes amid the large file, renames one file of the tree and removes another."""
+    with open(local / FILE, "r+b") as file:
+        file.seek((local / FILE).stat().st_size // 2)
+        file.write(CHANGE)
+    renamed, removed, *_ = sorted((local / TREE / "docs").glob("*.md"))
+    new = renamed.with_name(f"new-{renamed.name}")
+    renamed.rename(new)
+    removed.unlink()
+    note(f"{len(CHANGE)} bytes in the middle of {FILE} are changed, {renamed.relative_to(local)}")
+    note(f"is now {new.name}, and {removed.relative_to(local)} is removed.")
+
+
+def synchronize(server, local):
+    arguments = ("sync", "local", "--delete", "-i", "--no-whole-file", "--stats", local, "/")
+    show(arguments)
+    changes, statistics = server.run_for_both(*arguments)
+    for line in changes.splitlines():
+        note(f"    {line}")
+    sent, received = (int(number) for number in re.findall(r"^(?:sent|received)\s+(\d+)", statistics, re.MULTILINE))
+    note(f"    {sent:,} bytes were sent for this, and {received:,} received")
 
 
 def show(arguments):

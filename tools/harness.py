@@ -71,6 +71,10 @@ class Server:
 
     def run(self, *arguments):
         """Runs the client and returns its standard output; Failed if its exit status is not 0."""
+        return self.run_for_both(*arguments)[0]
+
+    def run_for_both(self, *arguments):
+        """As run, but returns what it wrote to standard output and to standard error."""
         process = subprocess.Popen(self._command(arguments), env=self.environment, **PIPES)
         try:
             output, errors = process.communicate()
@@ -81,7 +85,7 @@ class Server:
         if process.returncode != 0:
             shown = " ".join(map(str, arguments))
             raise Failed(f"'remofile {shown}' ended with status {process.returncode}:\n{errors.strip()}{self._said()}")
-        return output
+        return output, errors
 
     def timed(self, *arguments):
         """As run, but returns the seconds from process start to exit."""

@@ -147,6 +147,14 @@ impl Client {
             noted,
         };
         handler.make_directories(order.directories)?;
+        loop {
+            let items = handler.weaver.lead();
+            if items.is_empty() {
+                break;
+            }
+            handler.take(items, &[])?;
+            self.stay(attempts)?;
+        }
         let called = match order.request {
             Some(request) => self.call_until((&attempts.deadline, attempts.patience()), request, &mut handler),
             None => Ok(Done::default()),
@@ -174,18 +182,26 @@ impl Client {
 
     /// Does what is left when everything has come, and answers the server meanwhile.
     fn take_rest(&mut self, handler: &mut DownloadHandler<'_, '_>, attempts: &Attempts) -> Result<()> {
-        let rest = handler.weaver.end()?;
-        handler.backlog.push(rest, &[], 0);
-        while let Some((items, payload, _)) = handler.backlog.pop() {
-            handler.take(items, &payload)?;
-            self.options.interrupt.check(&attempts.deadline)?;
-            if let Some(session) = &mut self.session
-                && self.holds
-            {
-                session.answer()?;
+        loop {
+            while let Some((items, payload, _)) = handler.backlog.pop() {
+                handler.take(items, &payload)?;
+                self.stay(attempts)?;
             }
+            let items = handler.weaver.trail();
+            if items.is_empty() {
+                return Ok(());
+            }
+            handler.backlog.push(items, &[], 0);
         }
-        Ok(())
+    }
+
+    /// Answers the server, if it waits for this side, and asks whether to go on.
+    fn stay(&mut self, attempts: &Attempts) -> Result<()> {
+        self.options.interrupt.check(&attempts.deadline)?;
+        match &mut self.session {
+            Some(session) if self.holds => session.answer(),
+            _ => Ok(()),
+        }
     }
 }
 

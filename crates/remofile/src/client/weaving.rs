@@ -20,11 +20,15 @@ pub(crate) trait Weave {
     /// [`crate::Error::Protocol`] if they make no sense.
     fn weave(&mut self, items: Vec<Item>) -> Result<Vec<Item>>;
 
-    /// The items to take when no more come.
-    ///
-    /// # Errors
-    /// The same.
-    fn end(&mut self) -> Result<Vec<Item>>;
+    /// The next items to take before anything comes, some hundred at a time; none when there are no more.
+    fn lead(&mut self) -> Vec<Item> {
+        Vec::new()
+    }
+
+    /// The same when no more come.
+    fn trail(&mut self) -> Vec<Item> {
+        Vec::new()
+    }
 }
 
 /// Adds nothing.
@@ -37,10 +41,6 @@ impl Weave for Plain {
 
     fn weave(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
         Ok(items)
-    }
-
-    fn end(&mut self) -> Result<Vec<Item>> {
-        Ok(Vec::new())
     }
 }
 

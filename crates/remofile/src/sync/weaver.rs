@@ -11,6 +11,9 @@ use remofile_protocol::wire::{ErrorCode, Failure, Item, Part, Timestamp};
 use std::collections::HashMap;
 use std::ops::Range;
 
+/// Items that are taken at once, beside those that come.
+const PORTION: usize = 512;
+
 /// How a file is made of the one that is here and of parts that come.
 pub(super) struct Recipe {
     pub(super) pieces: Vec<Piece>,
@@ -60,16 +63,34 @@ impl Weave for Weaver<'_> {
         Ok(out)
     }
 
-    fn end(&mut self) -> Result<Vec<Item>> {
-        let mut out = Vec::new();
-        while let Some(index) = self.steps.next() {
-            self.step(index, &mut out);
+    fn lead(&mut self) -> Vec<Item> {
+        self.portion()
+    }
+
+    fn trail(&mut self) -> Vec<Item> {
+        loop {
+            let portion = self.portion();
+            // What did not come is passed over: it was told why.
+            if !portion.is_empty() || self.steps.next().is_none() {
+                return portion;
+            }
         }
-        Ok(out)
     }
 }
 
 impl Weaver<'_> {
+    /// Some of the next steps, up to one with content.
+    fn portion(&mut self) -> Vec<Item> {
+        let mut out = Vec::new();
+        while out.len() < PORTION {
+            let Some(index) = self.steps.clone().next() else { break };
+            let Some(step) = self.plan.steps.get(index).filter(|step| !has_content(step)) else { break };
+            self.steps.next();
+            out.extend(self.doing.whole(step));
+        }
+        out
+    }
+
     fn add(&mut self, item: Item, out: &mut Vec<Item>) -> Result<()> {
         match (&mut self.current, item) {
             (Current::Plain, Item::Begin { path, size, modified, mode, rule, offset }) => {

@@ -65,13 +65,24 @@ impl OutBuffer {
             let start = aligned_start(&self.bytes);
             (self.sent, self.end) = (start, start);
         }
-        MessageWriter { start: self.end, payload: 0, buffer: self }
+        MessageWriter::new(&mut self.bytes, self.end + LENGTH_BYTES, self.max_payload)
     }
 
-    fn ensure(&mut self, length: usize) {
-        if self.bytes.len() < length {
-            self.bytes.resize(length, 0);
-        }
+    /// Ends the message that was begun last: `payload` bytes of it were written. Adds its header, and seals it.
+    pub fn finish(&mut self, header: &Header, payload: usize, sealer: &mut Sealer) {
+        let start = self.end;
+        self.header.clear();
+        header.encode(&mut self.header);
+        let header_bytes = self.header.len();
+        let header_at = start + LENGTH_BYTES + payload;
+        let length_at = header_at + header_bytes;
+        let end = length_at + HEADER_LENGTH_BYTES + TAG_BYTES;
+        ensure(&mut self.bytes, end);
+        self.bytes[header_at..length_at].copy_from_slice(&self.header);
+        let header_length = u32::try_from(header_bytes).expect("headers are far below 4 GiB").to_be_bytes();
+        self.bytes[length_at..length_at + HEADER_LENGTH_BYTES].copy_from_slice(&header_length);
+        sealer.seal(&mut self.bytes[start..end]);
+        self.end = end;
     }
 
     pub(super) fn send(&mut self, stream: &mut TcpStream) -> Result<bool, LinkError> {
@@ -91,14 +102,21 @@ impl OutBuffer {
     }
 }
 
-/// A message that is being written. Dropped before [`MessageWriter::finish`], it was never begun.
+/// The payload of a message that is being written, in place. Dropped, it was never begun.
 pub struct MessageWriter<'a> {
-    buffer: &'a mut OutBuffer,
+    bytes: &'a mut Vec<u8>,
     start: usize,
     payload: usize,
+    max_payload: usize,
 }
 
-impl MessageWriter<'_> {
+impl<'a> MessageWriter<'a> {
+    /// A payload of at most `max_payload` bytes that is put into `bytes` from `start`.
+    #[must_use]
+    pub fn new(bytes: &'a mut Vec<u8>, start: usize, max_payload: usize) -> Self {
+        Self { bytes, start, payload: 0, max_payload }
+    }
+
     /// Payload bytes written so far.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
@@ -108,15 +126,15 @@ impl MessageWriter<'_> {
     /// Payload bytes that still fit.
     #[must_use]
     pub fn room(&self) -> usize {
-        self.buffer.max_payload - self.payload
+        self.max_payload - self.payload
     }
 
     /// Where the next `length` bytes of payload go; at most [`MessageWriter::room`].
     pub fn space(&mut self, length: usize) -> &mut [u8] {
         let length = length.min(self.room());
-        let at = self.start + LENGTH_BYTES + self.payload;
-        self.buffer.ensure(at + length);
-        &mut self.buffer.bytes[at..at + length]
+        let at = self.start + self.payload;
+        ensure(self.bytes, at + length);
+        &mut self.bytes[at..at + length]
     }
 
     /// Counts bytes that were put into [`MessageWriter::space`].
@@ -138,22 +156,12 @@ impl MessageWriter<'_> {
         self.advance(length);
         length
     }
+}
 
-    /// Ends the message with its header and seals it.
-    pub fn finish(self, header: &Header, sealer: &mut Sealer) {
-        let Self { buffer, start, payload } = self;
-        buffer.header.clear();
-        header.encode(&mut buffer.header);
-        let header_bytes = buffer.header.len();
-        let header_at = start + LENGTH_BYTES + payload;
-        let length_at = header_at + header_bytes;
-        let end = length_at + HEADER_LENGTH_BYTES + TAG_BYTES;
-        buffer.ensure(end);
-        buffer.bytes[header_at..length_at].copy_from_slice(&buffer.header);
-        let header_length = u32::try_from(header_bytes).expect("headers are far below 4 GiB").to_be_bytes();
-        buffer.bytes[length_at..length_at + HEADER_LENGTH_BYTES].copy_from_slice(&header_length);
-        sealer.seal(&mut buffer.bytes[start..end]);
-        buffer.end = end;
+/// Makes a buffer at least so long. It never gets shorter, so that nothing is zeroed twice.
+fn ensure(bytes: &mut Vec<u8>, length: usize) {
+    if bytes.len() < length {
+        bytes.resize(length, 0);
     }
 }
 

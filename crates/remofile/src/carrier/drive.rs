@@ -1,6 +1,7 @@
 //! The loop of a session: one thread, one connection, both directions.
 
-use super::link::{Link, LinkError, Message};
+use super::line::Line;
+use super::link::LinkError;
 use super::wake::Waker;
 use remofile_protocol::limits::DEAD_AFTER;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,8 +18,11 @@ const TURN: Duration = Duration::from_millis(50);
 /// How long a finished endpoint's last words may take to leave.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Whoever has something to say over a link. Times are since the start of [`drive`]'s clock.
+/// Whoever has something to say over a line. Times are since the start of [`drive`]'s clock.
 pub trait Endpoint {
+    /// What it speaks over.
+    type Line: Line;
+
     /// Why it cannot go on.
     type Error: From<LinkError>;
 
@@ -29,13 +33,13 @@ pub trait Endpoint {
     ///
     /// # Errors
     /// The peer broke the protocol, or this side cannot go on.
-    fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<(), Self::Error>;
+    fn receive(&mut self, now: Duration, message: <Self::Line as Line>::Message<'_>) -> Result<(), Self::Error>;
 
-    /// Queues at most one message on the link, which has room for it.
+    /// Queues at most one message on the line, which has room for it.
     ///
     /// # Errors
     /// This side cannot go on.
-    fn produce(&mut self, now: Duration, link: &mut Link) -> Result<Produced, Self::Error>;
+    fn produce(&mut self, now: Duration, line: &mut Self::Line) -> Result<Produced, Self::Error>;
 
     /// Called when one of the wakers was called, and at least once before the first wait.
     ///
@@ -70,12 +74,12 @@ pub enum Produced {
     Nothing,
 }
 
-/// Runs an endpoint over a link until it is done. `clock` is the moment its times are counted from.
+/// Runs an endpoint over a line until it is done. `clock` is the moment its times are counted from.
 ///
 /// # Errors
 /// The endpoint's error, which may come from the link.
 pub fn drive<E: Endpoint>(
-    link: &mut Link,
+    link: &mut E::Line,
     endpoint: &mut E,
     wakers: &[&Waker],
     clock: Instant,
@@ -116,7 +120,7 @@ pub fn drive<E: Endpoint>(
 }
 
 /// Produces and sends until the socket is full or there is nothing to do; whether there is more.
-fn send<E: Endpoint>(link: &mut Link, endpoint: &mut E, clock: Instant) -> Result<bool, E::Error> {
+fn send<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) -> Result<bool, E::Error> {
     let began = Instant::now();
     for _ in 0..IN_A_ROW {
         if began.elapsed() > TURN {
@@ -144,22 +148,21 @@ fn send<E: Endpoint>(link: &mut Link, endpoint: &mut E, clock: Instant) -> Resul
 
 /// Takes what has arrived; whether some of it may still be in the link's buffer, where `poll` does not
 /// see it.
-fn receive<E: Endpoint>(link: &mut Link, endpoint: &mut E, clock: Instant) -> Result<bool, E::Error> {
+fn receive<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) -> Result<bool, E::Error> {
     let began = Instant::now();
     for _ in 0..IN_A_ROW {
         if !endpoint.wants_messages() || began.elapsed() > TURN {
             return Ok(true);
         }
         let before = link.received_bytes();
-        match link.receive()? {
-            None => {
-                if link.received_bytes() != before {
-                    endpoint.heard(clock.elapsed());
-                }
-                return Ok(false);
-            }
-            Some(message) => endpoint.receive(clock.elapsed(), message)?,
+        if let Some(message) = link.receive()? {
+            endpoint.receive(clock.elapsed(), message)?;
+            continue;
         }
+        if link.received_bytes() != before {
+            endpoint.heard(clock.elapsed());
+        }
+        return Ok(false);
     }
     Ok(true)
 }
@@ -175,7 +178,7 @@ struct Stall {
 impl Stall {
     const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-    fn look(&mut self, link: &Link) {
+    fn look(&mut self, link: &impl Line) {
         let is_moving = std::mem::replace(&mut self.sent, link.sent_bytes()) != link.sent_bytes();
         self.since = match self.since {
             _ if link.is_flushed() => None,
@@ -211,7 +214,7 @@ fn next_timeout<E: Endpoint>(
 }
 
 fn wait(
-    link: &Link,
+    link: &impl Line,
     read: bool,
     write: bool,
     wakers: &[&Waker],

@@ -1,6 +1,7 @@
 //! One connection of the native carrier: records in, messages out, and back.
 
 use super::buffer::{InBuffer, MessageWriter, OutBuffer};
+use super::line::Line;
 use remofile_protocol::transport::{Opener, Sealer, Tampered};
 use remofile_protocol::wire::{Header, MalformedMessage};
 use std::fmt;
@@ -66,11 +67,27 @@ impl Link {
         }
     }
 
-    /// The next message, if it has arrived.
-    ///
-    /// # Errors
-    /// [`LinkError`]; the link is then of no more use.
-    pub fn receive(&mut self) -> Result<Option<Message<'_>>, LinkError> {
+    /// Begins a message with payload: [`Link::finish`] queues it.
+    pub fn message(&mut self) -> MessageWriter<'_> {
+        self.output.message()
+    }
+
+    /// Queues the message that was begun last, of which `payload` bytes were written.
+    pub fn finish(&mut self, header: &Header, payload: usize) {
+        self.output.finish(header, payload, &mut self.sealer);
+    }
+
+    /// Queues a message without payload.
+    pub fn push(&mut self, header: &Header) {
+        self.output.message();
+        self.finish(header, 0);
+    }
+}
+
+impl Line for Link {
+    type Message<'a> = Message<'a>;
+
+    fn receive(&mut self) -> Result<Option<Message<'_>>, LinkError> {
         let opened = loop {
             if let Some(opened) = self.input.open(&mut self.opener)? {
                 break opened;
@@ -83,45 +100,23 @@ impl Link {
         Ok(Some(Message { header: Header::decode(&bytes[opened.header])?, payload: &bytes[opened.payload] }))
     }
 
-    /// Begins a message with payload, and gives what seals it.
-    pub fn message(&mut self) -> (MessageWriter<'_>, &mut Sealer) {
-        (self.output.message(), &mut self.sealer)
-    }
-
-    /// Queues a message without payload.
-    pub fn push(&mut self, header: &Header) {
-        self.output.message().finish(header, &mut self.sealer);
-    }
-
-    /// Whether a small message may be queued behind those that wait.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         self.output.has_room()
     }
 
-    /// How many bytes were ever read from the connection.
-    #[must_use]
-    pub fn received_bytes(&self) -> u64 {
+    fn received_bytes(&self) -> u64 {
         self.input.total()
     }
 
-    /// How many bytes the connection has ever taken.
-    #[must_use]
-    pub fn sent_bytes(&self) -> u64 {
+    fn sent_bytes(&self) -> u64 {
         self.output.total()
     }
 
-    /// Whether everything was sent.
-    #[must_use]
-    pub fn is_flushed(&self) -> bool {
+    fn is_flushed(&self) -> bool {
         self.output.is_empty()
     }
 
-    /// Sends what the socket takes; whether that was everything.
-    ///
-    /// # Errors
-    /// [`LinkError::Lost`].
-    pub fn flush(&mut self) -> Result<bool, LinkError> {
+    fn flush(&mut self) -> Result<bool, LinkError> {
         self.output.send(&mut self.stream)
     }
 }

@@ -8,12 +8,14 @@
 
 mod buffer;
 mod drive;
+mod line;
 mod link;
 mod socket;
 mod wake;
 
 pub use buffer::{MessageWriter, OutBuffer};
 pub use drive::{Endpoint, Produced, drive};
+pub use line::Line;
 pub use link::{Link, LinkError, Message};
 pub use socket::prepare;
 pub use wake::Waker;

@@ -1,7 +1,7 @@
 //! One call: an operation from its request to its end, on the caller's thread.
 
 use super::Interrupt;
-use crate::carrier::{Endpoint, Link, LinkError, Message, Produced, Waker, drive};
+use crate::carrier::{Endpoint, Line, Link, LinkError, Message, Produced, Waker, drive};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::handshake::ServerHello;
@@ -96,12 +96,13 @@ impl Outgoing<'_> {
         fill: impl FnOnce(&mut crate::carrier::MessageWriter<'_>, u64) -> std::result::Result<Vec<Item>, R>,
     ) -> Result<std::result::Result<(), R>> {
         let credit = self.machine.credit(self.operation);
-        let (mut message, sealer) = self.link.message();
+        let mut message = self.link.message();
         match fill(&mut message, credit) {
             Err(nothing) => Ok(Err(nothing)),
             Ok(items) => {
-                let header = self.machine.data(self.operation, items, message.payload_bytes()).map_err(broken)?;
-                message.finish(&header, sealer);
+                let payload = message.payload_bytes();
+                let header = self.machine.data(self.operation, items, payload).map_err(broken)?;
+                self.link.finish(&header, payload);
                 Ok(Ok(()))
             }
         }
@@ -319,6 +320,7 @@ impl<H: Handler> Call<'_, H> {
 }
 
 impl<H: Handler> Endpoint for Call<'_, H> {
+    type Line = Link;
     type Error = Error;
 
     fn heard(&mut self, now: Duration) {

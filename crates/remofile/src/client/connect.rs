@@ -2,7 +2,7 @@
 
 use super::call::{Deadline, Session};
 use super::{ClientOptions, Interrupt};
-use crate::carrier::{Link, prepare};
+use crate::carrier::{Line, Link, prepare};
 use crate::error::{Error, Result};
 use remofile_protocol::handshake::{ClientCredentials, ClientHandshake, ClientHello, HandshakeError};
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES};

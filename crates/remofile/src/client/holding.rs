@@ -154,6 +154,7 @@ struct Holding<'a> {
 }
 
 impl Endpoint for Holding<'_> {
+    type Line = Link;
     type Error = Error;
 
     fn heard(&mut self, now: Duration) {

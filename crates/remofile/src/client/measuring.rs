@@ -81,6 +81,7 @@ struct Probing<'a> {
 }
 
 impl Endpoint for Probing<'_> {
+    type Line = Link;
     type Error = Error;
 
     fn heard(&mut self, now: Duration) {
@@ -113,13 +114,13 @@ impl Endpoint for Probing<'_> {
                 }
             });
         }
-        let (mut message, sealer) = link.message();
+        let mut message = link.message();
         let length = self.left.min(message.room());
         message.space(length).fill(0);
         message.advance(length);
         self.left -= length;
         let header = Header { operation: OperationId::SESSION, body: Body::Ignorable, wait_milliseconds: 0 };
-        message.finish(&header, sealer);
+        link.finish(&header, length);
         Ok(Produced::Message)
     }
 

@@ -28,6 +28,7 @@ pub(super) fn serve(mut link: Link, shared: Arc<Shared>, peer: Peer, waker: &Wak
 }
 
 impl Endpoint for Connection {
+    type Line = Link;
     type Error = ConnectionError;
 
     fn heard(&mut self, now: Duration) {
@@ -39,12 +40,14 @@ impl Endpoint for Connection {
     }
 
     fn produce(&mut self, now: Duration, link: &mut Link) -> Result<Produced, ConnectionError> {
-        let (mut message, sealer) = link.message();
-        match self.0.produce(now, &mut message)? {
+        let mut message = link.message();
+        let turn = self.0.produce(now, &mut message)?;
+        let payload = message.payload_bytes();
+        match turn {
             Turn::Nothing => Ok(Produced::Nothing),
             Turn::Work => Ok(Produced::Work),
             Turn::Message(header) => {
-                message.finish(&header, sealer);
+                link.finish(&header, payload);
                 Ok(Produced::Message)
             }
         }

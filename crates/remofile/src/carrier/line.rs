@@ -1,0 +1,36 @@
+//! What every kind of connection has, whatever its messages look like.
+
+use super::link::LinkError;
+use std::os::fd::AsFd;
+
+/// A connection that takes and gives whole messages, and never waits.
+pub trait Line: AsFd {
+    /// A message as it was received.
+    type Message<'a>
+    where
+        Self: 'a;
+
+    /// The next message, if it has arrived.
+    ///
+    /// # Errors
+    /// [`LinkError`]; the connection is then of no more use.
+    fn receive(&mut self) -> Result<Option<Self::Message<'_>>, LinkError>;
+
+    /// Whether a small message may be queued behind those that wait.
+    fn has_room(&self) -> bool;
+
+    /// How many bytes were ever read from the connection.
+    fn received_bytes(&self) -> u64;
+
+    /// How many bytes the connection has ever taken.
+    fn sent_bytes(&self) -> u64;
+
+    /// Whether everything was sent.
+    fn is_flushed(&self) -> bool;
+
+    /// Sends what the socket takes; whether that was everything.
+    ///
+    /// # Errors
+    /// [`LinkError::Lost`].
+    fn flush(&mut self) -> Result<bool, LinkError>;
+}

@@ -2,16 +2,55 @@
 //!
 //! XXH3 with 128 bits: it finds what went wrong on the way from one disk to the other (a lost or
 //! doubled block, a faulty memory) at the speed of memory. It is no signature: deliberate changes are
-//! kept out by the authenticated records below it (see [`crate::transport`]).
+//! kept out by the authenticated records below it (see [`crate::transport`]). A client over ZeroMQ may ask for
+//! SHA-256 in its place, which every language has.
 
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use ring::digest::{Context, SHA256};
 use xxhash_rust::xxh3::Xxh3;
 
-/// A finished digest: XXH3-128, big endian.
+/// A finished digest.
 pub type Digest = [u8; 16];
+
+/// Which digest ends the files of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DigestKind {
+    /// XXH3 with 128 bits, big endian.
+    #[default]
+    Xxh3,
+    /// The first 16 bytes of SHA-256: for clients in languages that have nothing else.
+    Sha256,
+}
+
+impl<C> Encode<C> for DigestKind {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.u8(match self {
+            Self::Xxh3 => 0,
+            Self::Sha256 => 1,
+        })?
+        .ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for DigestKind {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        match d.u8()? {
+            0 => Ok(Self::Xxh3),
+            1 => Ok(Self::Sha256),
+            _ => Err(decode::Error::message("unknown digest")),
+        }
+    }
+}
 
 /// Computes the digest of a file from its bytes in order.
 #[derive(Clone)]
-pub struct Digester(Box<Xxh3>);
+pub struct Digester(State);
+
+#[derive(Clone)]
+enum State {
+    Xxh3(Box<Xxh3>),
+    Sha256(Box<Context>),
+}
 
 impl Default for Digester {
     fn default() -> Self {
@@ -20,15 +59,27 @@ impl Default for Digester {
 }
 
 impl Digester {
-    /// Starts an empty digest.
+    /// Starts an empty digest of the usual kind.
     #[must_use]
     pub fn new() -> Self {
-        Self(Box::new(Xxh3::new()))
+        Self::of(DigestKind::Xxh3)
+    }
+
+    /// Starts an empty digest.
+    #[must_use]
+    pub fn of(kind: DigestKind) -> Self {
+        Self(match kind {
+            DigestKind::Xxh3 => State::Xxh3(Box::new(Xxh3::new())),
+            DigestKind::Sha256 => State::Sha256(Box::new(Context::new(&SHA256))),
+        })
     }
 
     /// Adds the next bytes of the file.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        match &mut self.0 {
+            State::Xxh3(state) => state.update(bytes),
+            State::Sha256(state) => state.update(bytes),
+        }
     }
 
     /// Adds so many bytes that are zero.
@@ -36,7 +87,7 @@ impl Digester {
         static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         while count > 0 {
             let length = usize::try_from(count).unwrap_or(usize::MAX).min(ZEROS.len());
-            self.0.update(&ZEROS[..length]);
+            self.update(&ZEROS[..length]);
             count -= length as u64;
         }
     }
@@ -44,11 +95,29 @@ impl Digester {
     /// Ends the digest.
     #[must_use]
     pub fn finish(&self) -> Digest {
-        self.0.digest128().to_be_bytes()
+        match &self.0 {
+            State::Xxh3(state) => state.digest128().to_be_bytes(),
+            State::Sha256(state) => shortened(Context::clone(state).finish().as_ref()),
+        }
     }
 }
 
-/// The digest of a whole file that is in memory.
+impl DigestKind {
+    /// The digest of a whole file that is in memory.
+    #[must_use]
+    pub fn digest(self, bytes: &[u8]) -> Digest {
+        match self {
+            Self::Xxh3 => digest(bytes),
+            Self::Sha256 => shortened(ring::digest::digest(&SHA256, bytes).as_ref()),
+        }
+    }
+}
+
+fn shortened(digest: &[u8]) -> Digest {
+    *digest.first_chunk().expect("SHA-256 has 32 bytes")
+}
+
+/// The digest of a whole file that is in memory, of the usual kind.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> Digest {
     xxhash_rust::xxh3::xxh3_128(bytes).to_be_bytes()
@@ -61,11 +130,18 @@ mod tests {
     #[test]
     fn pieces_and_whole_agree() {
         let bytes: Vec<u8> = (0..10_000u32).map(|n| n as u8).collect();
-        let mut digester = Digester::new();
-        for piece in bytes.chunks(777) {
-            digester.update(piece);
+        for kind in [DigestKind::Xxh3, DigestKind::Sha256] {
+            let mut digester = Digester::of(kind);
+            for piece in bytes.chunks(777) {
+                digester.update(piece);
+            }
+            assert_eq!(digester.finish(), kind.digest(&bytes));
         }
-        assert_eq!(digester.finish(), digest(&bytes));
+    }
+
+    #[test]
+    fn sha256_is_cut_to_its_first_half() {
+        assert_eq!(DigestKind::Sha256.digest(b"abc"), 0xba78_16bf_8f01_cfea_4141_40de_5dae_2223_u128.to_be_bytes());
     }
 
     #[test]

@@ -90,16 +90,16 @@ pub(super) fn write<T: Encode<()>>(hello: &T) -> Vec<u8> {
     minicbor::to_vec(hello).expect("memory can always be written")
 }
 
-fn is_payload_limit(bytes: u32) -> bool {
+pub(super) fn is_payload_limit(bytes: u32) -> bool {
     (MIN_PAYLOAD_BYTES..=MAX_PAYLOAD_BYTES).contains(&bytes)
 }
 
 /// Texts of a peer are shown to people and written to logs.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     cut(&text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>())
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let end = (0..=text.len().min(MAX_TEXT_BYTES)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     text[..end].to_owned()
 }

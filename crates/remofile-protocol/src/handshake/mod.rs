@@ -16,12 +16,14 @@ mod refusal;
 mod server;
 #[cfg(test)]
 mod tests;
+mod zeromq;
 
 pub use client::{ClientCredentials, ClientHandshake, HandshakeError};
 pub use hello::{ClientHello, MAX_PLACES, Place, ServerHello};
 pub use preface::{Greeting, MAGIC, recognise};
 pub use refusal::Refusal;
 pub use server::{ServerAnswer, ServerCredentials, answer};
+pub use zeromq::{SentToken, ZeroMqAnswer, ZeroMqHello};
 
 use crate::transport::{Cipher, Opener, Sealer};
 

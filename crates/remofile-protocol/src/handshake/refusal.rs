@@ -53,6 +53,8 @@ refusals! {
     ShuttingDown = 8, "shutting-down", "the server is shutting down";
     /// The preface or the hello made no sense.
     Malformed = 9, "malformed-handshake", "the server could not read the handshake (is the other side, or something between, of another kind?)";
+    /// A message came over ZeroMQ that belongs to no session: it was forgotten, or never opened.
+    NoSession = 10, "no-session", "the server has no session with this socket (say hello first, or again)";
     /// A reason that this version does not know.
     Other = 255, "refused", "the server refused the session for a reason that this version does not know (update it)";
 }

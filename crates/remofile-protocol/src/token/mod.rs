@@ -1,8 +1,10 @@
 //! The token: the one secret of a server and its clients.
 
 mod alphabet;
+mod matcher;
 mod stretch;
 
+pub use matcher::TokenMatcher;
 pub use stretch::{TokenIdentifier, TokenKey};
 
 use ring::rand::{SecureRandom, SystemRandom};

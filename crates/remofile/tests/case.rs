@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+use remofile::protocol::digest::DigestKind;
 use remofile::protocol::digest::digest;
 use remofile::protocol::path::{NameRule, RemotePath};
 use remofile::protocol::wire::{Entry, ErrorCode, Failure, Item, Kind, OnConflict, Timestamp};
@@ -138,6 +139,7 @@ fn of_two_names_that_are_one_the_second_fails_and_the_first_stays() {
             preserve_mode: false,
             rules: ItemRules::Theirs,
             changes: false,
+            digest: DigestKind::Xxh3,
         };
         let mut unpacker = Unpacker::new(Arc::clone(&store), options, Checked::default()).unwrap();
         let mut failures = Failures::default();

@@ -13,6 +13,7 @@ mod common;
 
 use common::{noise, tree, write};
 use remofile::carrier::OutBuffer;
+use remofile::protocol::digest::DigestKind;
 use remofile::protocol::limits::{CREDIT_WINDOW_BYTES, DEFAULT_PAYLOAD_BYTES};
 use remofile::protocol::path::{NameRule, RemotePath};
 use remofile::protocol::session::{ClientEvent, ClientSession, ServerEvent, ServerSession};
@@ -74,6 +75,7 @@ fn packer(root: &Path) -> Packer {
         sparse: false,
         compress: None,
         chunk_bytes: None,
+        digest: DigestKind::Xxh3,
     };
     Packer::new(Feed::new(Box::new(origins), options), packing).unwrap()
 }
@@ -87,6 +89,7 @@ fn unpacker(root: &Path) -> Unpacker {
         preserve_mode: false,
         rules: ItemRules::Theirs,
         changes: false,
+        digest: DigestKind::Xxh3,
     };
     Unpacker::new(store(root), options, Checked::default()).unwrap()
 }

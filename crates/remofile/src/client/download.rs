@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use crate::store::{LocalStore, Store, StoreOptions};
 use crate::transfer::{Checked, ItemRules, Stored, Trouble, Unpacker, UnpackerOptions};
+use remofile_protocol::digest::DigestKind;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{Done, ErrorCode, Holder, Item, OnConflict, Request, credit_bytes};
 use std::collections::HashMap;
@@ -134,6 +135,7 @@ impl Client {
             rules: ItemRules::Ours(order.rules),
             // What the server sends is checked before: it must not change anything, only this side's own items.
             changes: weaver.changes(),
+            digest: DigestKind::Xxh3,
         };
         let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, order.checked);
         let mut handler = DownloadHandler {

@@ -3,6 +3,7 @@
 use super::Interrupt;
 use crate::store::DEFAULT_PARTIAL_EXPIRY;
 use crate::transfer::{CompressLevel, Pace, PackerOptions, escape, is_pattern};
+use remofile_protocol::digest::DigestKind;
 use remofile_protocol::key::PublicKey;
 use remofile_protocol::path::{InvalidPath, RemotePath};
 use remofile_protocol::token::Token;
@@ -287,6 +288,7 @@ impl TransferOptions {
             sparse: self.sparse,
             compress: self.compress,
             chunk_bytes: self.chunk_size.map(ChunkSize::get),
+            digest: DigestKind::Xxh3,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::session::{Peer, Session, Shared, Turn};
 use crate::carrier::{Endpoint, Link, LinkError, Message, Produced, Waker, drive};
+use remofile_protocol::digest::DigestKind;
 use remofile_protocol::session::SessionError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ struct Connection(Session);
 pub(super) fn serve(mut link: Link, shared: Arc<Shared>, peer: Peer, waker: &Waker) {
     let (client, address) = (peer.client.clone(), peer.address.clone());
     tracing::info!(%client, %address, "session opened");
-    let mut connection = Connection(Session::new(shared, peer, waker.clone()));
+    let mut connection = Connection(Session::new(shared, peer, waker.clone(), DigestKind::Xxh3));
     match drive(&mut link, &mut connection, &[waker], Instant::now()) {
         Ok(()) | Err(ConnectionError::Link(LinkError::Closed)) => tracing::info!(%client, %address, "session closed"),
         Err(error) => tracing::warn!(%client, %address, %error, "session lost"),

@@ -9,11 +9,10 @@ use crate::transfer::{
     Census, Chained, Checked, Feed, FeedOptions, Feeding, Filter, InStore, ItemRules, NamedOneByOne, Origin, Origins,
     Pace, Packed, Packer, PackerMonitor, PackerOptions, Scan, Trouble, Unpacker, UnpackerMonitor, UnpackerOptions,
 };
+use remofile_protocol::digest::DigestKind;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
-use remofile_protocol::wire::{
-    Done, ErrorCode, Failure, Header, Item, Manner, OperationId, Request, Selected, Selection,
-};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Item, OperationId, Request, Selected, Selection};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -106,6 +105,7 @@ pub(super) fn start(
     store: &Arc<dyn Store>,
     options: &ServerOptions,
     checked: &mut Checked,
+    digest: DigestKind,
 ) -> Result<Progress, Failure> {
     let listing = |contents| more(Operation::Listing(Listing::new(contents)));
     let done = match request {
@@ -137,6 +137,7 @@ pub(super) fn start(
                     preserve_mode: true,
                     rules: ItemRules::Theirs,
                     changes: true,
+                    digest,
                 },
                 std::mem::take(checked),
             )
@@ -146,7 +147,9 @@ pub(super) fn start(
         }
         Request::Download { sources, recursive, total, selection, manner, .. } => {
             let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
-            return more(send(store, options, &meant, total, manner.unwrap_or_default())?);
+            let packing = PackerOptions::of(manner.unwrap_or_default(), options.file_size_limit, digest)?;
+            let pace = manner.and_then(|manner| NonZeroU64::new(manner.bytes_per_second?));
+            return more(send(meant.feeds(store, options, total)?, packing, pace)?);
         }
         Request::Remove { path, recursive: true } => {
             return more(Operation::Removing(store.remove_tree(&path).map_err(|failure| name(failure, &path))?));
@@ -216,6 +219,18 @@ struct Meant {
 }
 
 impl Meant {
+    /// What is sent, and what is counted before.
+    fn feeds(
+        &self,
+        store: &Arc<dyn Store>,
+        options: &ServerOptions,
+        total: bool,
+    ) -> Result<(Feed, Option<Feed>), Failure> {
+        let counts = total && !self.selection.one_by_one;
+        let counted = counts.then(|| self.feed(store, options)).transpose()?;
+        Ok((self.feed(store, options)?, counted))
+    }
+
     fn feed(&self, store: &Arc<dyn Store>, options: &ServerOptions) -> Result<Feed, Failure> {
         let selection = &self.selection;
         let named = InStore::new(Arc::clone(store), self.sources.clone(), selection.patterns);
@@ -229,21 +244,19 @@ impl Meant {
     }
 }
 
+/// `counted` is what is counted first, if it is.
 fn send(
-    store: &Arc<dyn Store>,
-    options: &ServerOptions,
-    meant: &Meant,
-    total: bool,
-    manner: Manner,
+    (feed, counted): (Feed, Option<Feed>),
+    packing: PackerOptions,
+    pace: Option<NonZeroU64>,
 ) -> Result<Operation, Failure> {
-    let packing = PackerOptions::of(manner, options.file_size_limit)?;
-    let packer = Box::new(Packer::new(meant.feed(store, options)?, packing)?);
-    let pace = manner.bytes_per_second.and_then(NonZeroU64::new).map_or_else(Pace::unlimited, Pace::new);
+    let packer = Box::new(Packer::new(feed, packing)?);
+    let pace = pace.map_or_else(Pace::unlimited, Pace::new);
     let sending = Sending { packer, sent: Sent::default(), pace: Box::new(pace), ready_at: None };
-    if total && !meant.selection.one_by_one {
-        return Ok(Operation::Counting { census: Box::new(Census::new(meant.feed(store, options)?)), sending });
-    }
-    Ok(Operation::Sending(sending))
+    Ok(match counted {
+        Some(counted) => Operation::Counting { census: Box::new(Census::new(counted)), sending },
+        None => Operation::Sending(sending),
+    })
 }
 
 impl Operation {

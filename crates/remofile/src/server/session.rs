@@ -9,6 +9,7 @@ use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
 use crate::store::{Fsync, Store};
 use crate::transfer::Checked;
+use remofile_protocol::digest::DigestKind;
 use remofile_protocol::handshake::Place;
 use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
 use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
@@ -51,6 +52,8 @@ pub(super) struct Session {
     checked: Checked,
     /// The operation that had its turn last.
     last_turn: OperationId,
+    /// What ends files in both directions.
+    digest: DigestKind,
     state: State,
 }
 
@@ -72,7 +75,7 @@ pub(super) enum Turn {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, peer: Peer, waker: Waker) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, peer: Peer, waker: Waker, digest: DigestKind) -> Self {
         Self {
             shared,
             peer,
@@ -81,6 +84,7 @@ impl Session {
             operations: BTreeMap::new(),
             checked: Checked::default(),
             last_turn: OperationId::SESSION,
+            digest,
             state: State::Open,
         }
     }
@@ -195,7 +199,7 @@ impl Session {
     fn start(&mut self, now: Duration, id: OperationId, request: Request) {
         // Who holds the lease has to know when it does.
         let is_told = matches!(request, Request::Upload { .. } | Request::Hold { .. });
-        let progress = start(request, &self.shared.store, &self.shared.options, &mut self.checked);
+        let progress = start(request, &self.shared.store, &self.shared.options, &mut self.checked, self.digest);
         if is_told && matches!(progress, Ok(Progress::More(_))) {
             self.machine.open_window(id);
         }

@@ -1,40 +1,59 @@
 //! The digest of a file while it passes.
 
-use remofile_protocol::digest::{Digest, Digester, digest};
+use remofile_protocol::digest::{Digest, DigestKind, Digester};
 
 /// The digest of what has passed so far. A file that passes in one piece is digested in one go.
-#[derive(Default)]
 pub(super) struct Check {
-    whole: Option<Digest>,
-    running: Option<Digester>,
+    kind: DigestKind,
+    state: State,
+}
+
+enum State {
+    Nothing,
+    Whole(Digest),
+    Running(Digester),
 }
 
 impl Check {
+    /// Nothing has passed yet.
+    pub(super) fn new(kind: DigestKind) -> Self {
+        Self { kind, state: State::Nothing }
+    }
+
     /// Goes on where this digest is.
-    pub(super) fn resumed(running: Digester) -> Self {
-        Self { whole: None, running: Some(running) }
+    pub(super) fn resumed(kind: DigestKind, running: Digester) -> Self {
+        Self { kind, state: State::Running(running) }
     }
 
     /// Adds the next bytes; `are_all` tells whether these are the whole file.
     pub(super) fn update(&mut self, bytes: &[u8], are_all: bool) {
-        if are_all && self.running.is_none() {
-            self.whole = Some(digest(bytes));
-        } else {
-            self.running.get_or_insert_default().update(bytes);
+        match &self.state {
+            State::Nothing if are_all => self.state = State::Whole(self.kind.digest(bytes)),
+            _ => self.running().update(bytes),
         }
     }
 
     /// Adds so many zeros.
     pub(super) fn update_zeros(&mut self, count: u64) {
-        self.running.get_or_insert_default().update_zeros(count);
+        self.running().update_zeros(count);
+    }
+
+    fn running(&mut self) -> &mut Digester {
+        if !matches!(self.state, State::Running(_)) {
+            self.state = State::Running(Digester::of(self.kind));
+        }
+        match &mut self.state {
+            State::Running(digester) => digester,
+            _ => unreachable!("it was made one above"),
+        }
     }
 
     /// The digest of everything that has passed.
     pub(super) fn finish(&self) -> Digest {
-        match (self.whole, &self.running) {
-            (Some(whole), _) => whole,
-            (None, Some(running)) => running.finish(),
-            (None, None) => digest(&[]),
+        match &self.state {
+            State::Whole(whole) => *whole,
+            State::Running(running) => running.finish(),
+            State::Nothing => self.kind.digest(&[]),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::sending::{Sending, Squeeze, Step};
 use super::trouble::Stop;
 use crate::carrier::MessageWriter;
 use crate::store::StoreResult;
+use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{CREDIT_RESERVE_BYTES, MAX_HEADER_BYTES};
 use remofile_protocol::wire::{ErrorCode, Failure, Item, Manner};
 use std::num::NonZeroU32;
@@ -77,6 +78,8 @@ pub struct PackerOptions {
     pub compress: Option<CompressLevel>,
     /// At most so many bytes of content in a message.
     pub chunk_bytes: Option<NonZeroU32>,
+    /// The digest that ends files.
+    pub digest: DigestKind,
 }
 
 impl PackerOptions {
@@ -84,7 +87,7 @@ impl PackerOptions {
     ///
     /// # Errors
     /// `bad-request` if it asked for a level that zstd does not have.
-    pub fn of(manner: Manner, file_size_limit: u64) -> StoreResult<Self> {
+    pub fn of(manner: Manner, file_size_limit: u64, digest: DigestKind) -> StoreResult<Self> {
         let level = |level| {
             let unknown = || Failure::new(ErrorCode::BadRequest).because("there is no such level of compression");
             CompressLevel::new(level).ok_or_else(unknown)
@@ -95,6 +98,7 @@ impl PackerOptions {
             sparse: manner.sparse,
             compress: manner.compress_level.map(level).transpose()?,
             chunk_bytes: manner.chunk_bytes.and_then(NonZeroU32::new),
+            digest,
         })
     }
 }

@@ -6,7 +6,7 @@ use super::compress::Decompressor;
 use super::trouble::Trouble;
 use super::unpacker::UnpackerMonitor;
 use crate::store::{ReadBuffer, Source, Staged, StoreResult};
-use remofile_protocol::digest::{Digest, Digester};
+use remofile_protocol::digest::{Digest, DigestKind, Digester};
 use remofile_protocol::limits::MAX_COPY_BYTES;
 use remofile_protocol::wire::{ErrorCode, Failure};
 
@@ -58,12 +58,13 @@ impl Receiving {
         names: (String, String),
         staged: Box<dyn Staged>,
         (size, limit): (Option<u64>, u64),
+        digest: DigestKind,
         resumed: Option<(u64, Digester)>,
         chunks: Option<Chunker>,
     ) -> Self {
         let (received, check) = match resumed {
-            None => (0, Check::default()),
-            Some((offset, digester)) => (offset, Check::resumed(digester)),
+            None => (0, Check::new(digest)),
+            Some((offset, digester)) => (offset, Check::resumed(digest, digester)),
         };
         Self { names, staged, size, limit, received, check, chunks, shown: received, base: None }
     }

@@ -8,7 +8,7 @@ use super::packer::{Filling, PackerMonitor, PackerOptions};
 use super::trouble::Trouble;
 use crate::delta::Piece;
 use crate::store::{Extent, ReadBuffer, Source, StoreResult};
-use remofile_protocol::digest::Digester;
+use remofile_protocol::digest::{DigestKind, Digester};
 use remofile_protocol::limits::{COPY_BYTES_A_CREDIT, HOLE_BYTES_A_CREDIT, MAX_BLOCK_BYTES, MAX_HOLE_BYTES};
 use remofile_protocol::wire::{ErrorCode, Failure, Item, Known, Mark, OnConflict};
 use std::num::NonZeroU32;
@@ -68,6 +68,7 @@ pub(super) struct Sending {
     size: u64,
     sent: u64,
     check: Check,
+    digest: DigestKind,
     /// What has to be seen before it begins.
     verifying: Option<Verifying>,
     mode: Option<u32>,
@@ -109,7 +110,8 @@ impl Sending {
             source,
             size,
             sent: 0,
-            check: Check::default(),
+            check: Check::new(options.digest),
+            digest: options.digest,
             verifying: known.and_then(|known| Verifying::new(known, size)),
             mode: mode.filter(|_| options.preserve_mode),
             rule,
@@ -162,7 +164,7 @@ impl Sending {
                 return Step::Worked;
             }
             if let Some((offset, digester)) = self.verifying.take().and_then(|verifying| verifying.matched) {
-                (self.sent, self.check) = (offset, Check::resumed(digester));
+                (self.sent, self.check) = (offset, Check::resumed(self.digest, digester));
             }
             return self.begin(filling, monitor);
         }

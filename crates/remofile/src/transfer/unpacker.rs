@@ -8,7 +8,7 @@ use super::receiving::{Receiving, Written};
 use super::resume::Checked;
 use super::trouble::{Stop, Trouble};
 use crate::store::{Directory, StagePlan, Staged, Store, StoreResult};
-use remofile_protocol::digest::{Digest, Digester, digest};
+use remofile_protocol::digest::{Digest, DigestKind, Digester, digest};
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp};
 use std::collections::HashMap;
@@ -32,6 +32,8 @@ pub struct UnpackerOptions {
     pub rules: ItemRules,
     /// Whether the sender may make files out of what is there, and change that: move, remove, touch, keep.
     pub changes: bool,
+    /// The digest that ends files.
+    pub digest: DigestKind,
 }
 
 /// What becomes of single files in the way.
@@ -314,6 +316,7 @@ impl Unpacker {
                     (file.path, stored_as),
                     staged,
                     (file.size, limit),
+                    self.options.digest,
                     digester.map(|digester| (file.offset, digester)),
                     chunks,
                 )))

@@ -21,6 +21,8 @@ pub mod handshake;
 pub mod key;
 pub mod limits;
 pub mod path;
+pub mod pickle;
+pub mod protocol1;
 pub mod session;
 pub mod token;
 pub mod transport;

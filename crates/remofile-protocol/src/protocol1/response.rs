@@ -212,7 +212,7 @@ impl<'a> Response<'a> {
         })
     }
 
-    fn without_payload(reason: Reason) -> Result<Self, BadMessage> {
+    pub(super) fn without_payload(reason: Reason) -> Result<Self, BadMessage> {
         Ok(match reason {
             Reason::FileCreated => Self::FileCreated,
             Reason::DirectoryCreated => Self::DirectoryCreated,

@@ -39,6 +39,10 @@ impl PublicKey {
         decode(text).map(|bytes| Self(*bytes))
     }
 
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes of the key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
@@ -76,6 +80,11 @@ impl PrivateKey {
     #[must_use]
     pub fn reveal(&self) -> Zeroizing<String> {
         Zeroizing::new(encode(&self.0))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {

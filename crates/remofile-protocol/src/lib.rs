@@ -6,7 +6,7 @@
 //! Goals: everything that both sides must agree on lives here and only here: names and paths
 //! ([`path`]), secrets ([`token`], [`key`]), numbers ([`limits`]), messages ([`wire`]), the opening
 //! of a session ([`handshake`]), the protection of its bytes ([`transport`]) and its course
-//! ([`session`]).
+//! ([`session`]). [`zmtp`] is the framing of ZeroMQ, for peers that speak it.
 //!
 //! Non-goals: sockets, files, clocks, threads. Bytes, messages and time come in as arguments;
 //! messages and events go out as values. Invariant: no dependency of this crate opens a socket or a
@@ -21,7 +21,10 @@ pub mod handshake;
 pub mod key;
 pub mod limits;
 pub mod path;
+pub mod pickle;
+pub mod protocol1;
 pub mod session;
 pub mod token;
 pub mod transport;
 pub mod wire;
+pub mod zmtp;

@@ -11,6 +11,12 @@ pub const PROTOCOL_VERSION: u8 = 2;
 /// Largest greeting or handshake frame, in bytes, accepted before a peer is authenticated.
 pub const MAX_HANDSHAKE_BYTES: usize = 1024;
 
+/// Most bytes, greeting included, that a ZeroMQ peer may send until its handshake is over.
+pub const MAX_ZMTP_HANDSHAKE_BYTES: usize = 2048;
+
+/// Largest body of a frame of a ZeroMQ handshake, in bytes.
+pub const MAX_ZMTP_HANDSHAKE_FRAME_BYTES: usize = 1024;
+
 /// How long an unauthenticated peer may take, from accept to the end of its handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -1,0 +1,138 @@
+//! ZMTP 3.1, the transport protocol of ZeroMQ, with the mechanisms NULL and CURVE.
+//!
+//! Participants: a *server* ([`ServerHandshake`]), which announces itself as ROUTER, and a *client*
+//! ([`ClientHandshake`]), which announces what it likes. Either becomes a [`Peer`]: who is on the
+//! other side, a [`FrameSealer`] for what is sent and a [`FrameOpener`] for what is received.
+//!
+//! Goals: to speak with libzmq 4 and everything that speaks with it; exact bounds on what a stranger
+//! may send; payloads that are sealed and opened where they are, without a copy.
+//!
+//! Non-goals: sockets, timers, queues, routing of identities, subscriptions, the mechanisms PLAIN and
+//! GSSAPI, ZMTP 1 and 2. Invariant: no bytes of a peer make this module panic, or allocate more than
+//! they are themselves.
+//!
+//! Specifications: ZeroMQ RFC 37 (ZMTP 3.1) and 26 (CurveZMQ). In one thing this side is stricter: the
+//! nonce of a CURVE message must be the successor of the one before, not just any greater number, so
+//! that a message that was taken out is found out as well.
+//!
+//! ```
+//! use remofile_protocol::zmtp::{ClientHandshake, ClientSettings, ServerHandshake, ServerSettings, SocketType};
+//! use remofile_protocol::zmtp::{FrameSealer, Step};
+//!
+//! let settings = ClientSettings { identity: Default::default(), socket_type: SocketType::Dealer, server_key: None };
+//! let mut client = ClientHandshake::new(settings);
+//! let mut server = ServerHandshake::new(ServerSettings { curve: None, null: true });
+//! assert!(server.receive(&client.take_output())?.is_none());
+//! assert!(client.receive(&server.take_output())?.is_none());
+//! let peer = server.receive(&client.take_output())?.expect("the client said all it had to say");
+//! let mut answer = client.receive(&server.take_output())?.expect("the server is ready");
+//!
+//! let mut frame = [&[0; FrameSealer::PREFIX_BYTES], &b"hello"[..]].concat();
+//! let start = { peer }.sealer.seal(&mut frame, false);
+//! let received = &mut frame[start..];
+//! let Step::Frame { body, more: false, .. } = answer.opener.next(received)? else { panic!() };
+//! assert_eq!(&received[body], b"hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod client;
+mod command;
+mod curve;
+mod error;
+mod frame;
+mod greeting;
+mod inbox;
+mod metadata;
+mod opener;
+mod salsa_box;
+mod sealer;
+mod server;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_curve;
+
+pub use client::{ClientHandshake, ClientSettings};
+pub use command::{Command, MAX_COMMAND_BYTES, MAX_CONTEXT_BYTES, MAX_REASON_BYTES};
+pub use error::{FrameError, HandshakeError};
+pub use greeting::Offered;
+pub use metadata::MAX_IDENTITY_BYTES;
+pub use opener::{FrameOpener, Step};
+pub use sealer::FrameSealer;
+pub use server::{ServerHandshake, ServerSettings};
+
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// How a connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// Not at all.
+    Null,
+    /// Encrypted and authenticated; the client is sure of the server.
+    Curve,
+}
+
+/// What kind of socket a peer says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketType {
+    /// Asks, then waits for the answer.
+    Req,
+    /// Sends and receives as it likes.
+    Dealer,
+    /// Waits for a question, then answers.
+    Rep,
+    /// Sends and receives as it likes, to and from many.
+    Router,
+    /// Any other. Announced as `OTHER`, which no peer accepts.
+    Other,
+}
+
+/// The other side of a connection whose handshake is over.
+pub struct Peer {
+    /// How the connection is protected.
+    pub mechanism: Mechanism,
+    /// What the peer says it is.
+    pub socket_type: SocketType,
+    /// What the peer calls itself, 0 to 255 bytes; it may be a secret.
+    pub identity: Zeroizing<Vec<u8>>,
+    /// For what is sent.
+    pub sealer: FrameSealer,
+    /// For what is received.
+    pub opener: FrameOpener,
+    /// What was received behind the handshake: the beginning of the first frames.
+    pub rest: Vec<u8>,
+}
+
+impl fmt::Debug for Peer {
+    /// Leaves the identity out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer")
+            .field("mechanism", &self.mechanism)
+            .field("socket_type", &self.socket_type)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SocketType {
+    fn from_name(name: &[u8]) -> Self {
+        match name {
+            b"REQ" => Self::Req,
+            b"DEALER" => Self::Dealer,
+            b"REP" => Self::Rep,
+            b"ROUTER" => Self::Router,
+            _ => Self::Other,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Req => "REQ",
+            Self::Dealer => "DEALER",
+            Self::Rep => "REP",
+            Self::Router => "ROUTER",
+            Self::Other => "OTHER",
+        }
+    }
+}

@@ -112,7 +112,9 @@ impl Exit {
             | Refusal::Key
             | Refusal::NoKey
             | Refusal::Other => Self::Refused,
-            Refusal::Version | Refusal::TooMany | Refusal::ShuttingDown | Refusal::Malformed => Self::Failure,
+            Refusal::Version | Refusal::TooMany | Refusal::ShuttingDown | Refusal::Malformed | Refusal::NoSession => {
+                Self::Failure
+            }
         }
     }
 }

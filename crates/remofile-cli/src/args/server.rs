@@ -77,6 +77,10 @@ pub(crate) struct Run {
     /// Keep what is left of interrupted uploads for so long (90s, 15m, 12h, 7d)
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
     pub(crate) partial_expiry: Duration,
+
+    /// End a transfer of protocol 1 whose client has said nothing for so long
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(crate) idle_timeout: Duration,
 }
 
 /// Serve a directory in the background

@@ -27,8 +27,17 @@ fn who_may_connect(settings: &ServerSettings) -> String {
         "in encrypted sessions only"
     };
     match &options.private_key {
-        Some(key) => format!("clients that know the token and the public key {}, {sessions}", key.public()),
-        None => format!("clients that know the token, {sessions}; the server has no key of its own"),
+        Some(key) => format!(
+            "clients that know the token and the public key {}, {sessions}; ZeroMQ clients with CURVE",
+            key.public()
+        ),
+        None if options.require_encryption => {
+            format!("clients that know the token, {sessions}; the server has no key of its own; no ZeroMQ clients")
+        }
+        None => format!(
+            "clients that know the token, {sessions}; the server has no key of its own; ZeroMQ clients in clear, token \
+             included (keep them out with '--require-encryption')"
+        ),
     }
 }
 

@@ -81,6 +81,7 @@ fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
         fsync: run.fsync.into(),
         read_only: run.read_only,
         partial_expiry: run.partial_expiry,
+        idle_timeout: run.idle_timeout,
     })
 }
 

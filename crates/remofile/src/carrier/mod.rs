@@ -12,6 +12,7 @@ mod line;
 mod link;
 mod socket;
 mod wake;
+mod zmtp;
 
 pub use buffer::{MessageWriter, OutBuffer};
 pub use drive::{Endpoint, Produced, drive};
@@ -19,3 +20,4 @@ pub use line::Line;
 pub use link::{Link, LinkError, Message};
 pub use socket::prepare;
 pub use wake::Waker;
+pub use zmtp::{Frames, ZmtpLink, message_bytes};

@@ -11,26 +11,32 @@ mod leases;
 mod listing;
 mod lobby;
 mod operation;
+mod protocol1;
 mod session;
 mod signing;
 mod slowdown;
+mod zeromq;
+
+pub use zeromq::{Handler, Reply};
 
 use crate::carrier::Waker;
 use crate::error::{Error, Result};
-use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, Store, StoreOptions, places};
+use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, StoreOptions, places};
 use expiry::Expiry;
 use lobby::Lobby;
-use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials};
+use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials, ServerHello};
 use remofile_protocol::key::PrivateKey;
-use remofile_protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
+use remofile_protocol::limits::{DEFAULT_FILE_SIZE_LIMIT, DEFAULT_PAYLOAD_BYTES};
 use remofile_protocol::path::NameRule;
-use remofile_protocol::token::Token;
+use remofile_protocol::token::{Token, TokenMatcher};
+use remofile_protocol::transport::Cipher;
 use session::Shared;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use zeromq::Host;
 
 /// How a server behaves.
 #[derive(Debug, Clone)]
@@ -59,7 +65,12 @@ pub struct ServerOptions {
     pub read_only: bool,
     /// How long what interrupted uploads left is kept.
     pub partial_expiry: Duration,
+    /// How long a client of protocol 1 may say nothing in the middle of a transfer.
+    pub idle_timeout: Duration,
 }
+
+/// How long a client of protocol 1 may say nothing in the middle of a transfer, unless otherwise asked for.
+pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Default for ServerOptions {
     fn default() -> Self {
@@ -75,6 +86,7 @@ impl Default for ServerOptions {
             fsync: Fsync::None,
             read_only: false,
             partial_expiry: DEFAULT_PARTIAL_EXPIRY,
+            idle_timeout: DEFAULT_IDLE_TIMEOUT,
         }
     }
 }
@@ -114,14 +126,25 @@ struct Stop {
 
 /// A server that listens and does not answer yet.
 pub struct Bound {
-    server: Server,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
+    grounds: Grounds,
+    lifetime: Lifetime,
+}
+
+/// What a running server serves.
+struct Grounds {
+    token: Token,
     store: Arc<LocalStore>,
-    stop: Arc<Stop>,
     options: ServerOptions,
     /// Found out early: a server that is confined later may not look any more.
     places: Vec<Place>,
+}
+
+/// While it lives, the server is running.
+struct Lifetime {
+    server: Server,
+    stop: Arc<Stop>,
 }
 
 impl Server {
@@ -164,6 +187,26 @@ impl Server {
     /// # Errors
     /// [`Error::Listen`], [`Error::Root`], and [`Error::Usage`] if the server is running already.
     pub fn bind(&self, port: u16, address: Option<IpAddr>) -> Result<Bound> {
+        let grounds = self.grounds()?;
+        let listeners = lobby::listen(port, address)?;
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let lifetime = self.begin()?;
+        Ok(Bound { listeners, addresses, grounds, lifetime })
+    }
+
+    /// Serves what a ZeroMQ ROUTER socket of yours receives, without a socket of its own, until
+    /// [`Server::terminate`].
+    ///
+    /// # Errors
+    /// [`Error::Root`], and [`Error::Usage`] if the server is running already.
+    pub fn handler(&self) -> Result<Handler> {
+        let grounds = self.grounds()?;
+        let lifetime = self.begin()?;
+        let waker = lifetime.stop.waker.clone();
+        Ok(Handler::new(grounds.host(), waker, lifetime))
+    }
+
+    fn grounds(&self) -> Result<Grounds> {
         let options = self.options();
         let store = open_root(
             &self.inner.root,
@@ -175,8 +218,11 @@ impl Server {
                 names: options.names,
             },
         )?;
-        let listeners = lobby::listen(port, address)?;
-        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let places = places(&self.inner.root).into_iter().take(MAX_PLACES).collect();
+        Ok(Grounds { token: self.inner.token.clone(), store, options, places })
+    }
+
+    fn begin(&self) -> Result<Lifetime> {
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot start the server", source })?;
         let stop = Arc::new(Stop { stopping: AtomicBool::new(false), waker });
         let mut state = self.lock();
@@ -184,9 +230,7 @@ impl Server {
             return Err(Error::Usage("the server is running already"));
         }
         state.run = Run::Running(Arc::clone(&stop));
-        drop(state);
-        let places = places(&self.inner.root).into_iter().take(MAX_PLACES).collect();
-        Ok(Bound { server: self.clone(), listeners, addresses, store, stop, options, places })
+        Ok(Lifetime { server: self.clone(), stop })
     }
 
     /// Listens and serves until [`Server::terminate`].
@@ -230,27 +274,50 @@ impl Bound {
     ///
     /// # Errors
     /// [`Error::System`] if the operating system fails the event loop.
-    pub fn serve(mut self) -> Result<()> {
-        let expiry =
-            (!self.options.read_only).then(|| Expiry::begin(Arc::clone(&self.store), self.options.partial_expiry));
+    pub fn serve(self) -> Result<()> {
+        let Self { listeners, grounds, lifetime, .. } = self;
+        let options = &grounds.options;
+        let expiry = (!options.read_only).then(|| Expiry::begin(Arc::clone(&grounds.store), options.partial_expiry));
         let credentials = ServerCredentials {
-            tokens: vec![self.server.inner.token.stretch()],
-            private_key: self.options.private_key.clone(),
-            allow_plain: self.options.allow_plain && !self.options.require_encryption,
+            tokens: vec![grounds.token.stretch()],
+            private_key: options.private_key.clone(),
+            allow_plain: options.allow_plain && !options.require_encryption,
+        };
+        let host = Arc::new(grounds.host());
+        Lobby::new(listeners, credentials, host, expiry, &lifetime.stop.waker)
+            .and_then(|lobby| lobby.run(&lifetime.stop.stopping))
+            .map_err(|source| Error::System { what: "the server cannot go on", source })
+    }
+}
+
+impl Grounds {
+    fn host(self) -> Host {
+        let Self { token, store, options, places } = self;
+        let agent = crate::agent();
+        let hello = ServerHello {
+            cipher: Cipher::Unknown,
+            agent: agent.clone(),
+            max_payload_bytes: DEFAULT_PAYLOAD_BYTES,
+            names: options.names,
+            file_size_limit: options.file_size_limit,
+            read_only: options.read_only,
+            places,
         };
         let shared = Arc::new(Shared {
-            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            store,
             leases: leases::Leases::default(),
-            options: self.options.clone(),
-            agent: crate::agent(),
-            places: std::mem::take(&mut self.places),
+            options,
+            agent,
             started: Instant::now(),
             stopping: AtomicBool::new(false),
         });
-        let listeners = std::mem::take(&mut self.listeners);
-        Lobby::new(listeners, credentials, shared, expiry, &self.stop.waker)
-            .and_then(|lobby| lobby.run(&self.stop.stopping))
-            .map_err(|source| Error::System { what: "the server cannot go on", source })
+        Host { shared, token: TokenMatcher::new(&token), hello }
+    }
+}
+
+impl Lifetime {
+    fn is_stopping(&self) -> bool {
+        self.stop.stopping.load(Ordering::Acquire)
     }
 }
 
@@ -260,7 +327,7 @@ impl std::fmt::Debug for Bound {
     }
 }
 
-impl Drop for Bound {
+impl Drop for Lifetime {
     fn drop(&mut self) {
         self.server.lock().run = Run::Idle;
     }

@@ -10,7 +10,6 @@ use crate::server::ServerOptions;
 use crate::store::{Fsync, Store};
 use crate::transfer::Checked;
 use remofile_protocol::digest::DigestKind;
-use remofile_protocol::handshake::Place;
 use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
 use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
 use remofile_protocol::wire::{
@@ -27,8 +26,6 @@ pub(super) struct Shared {
     pub(super) leases: Leases,
     pub(super) options: ServerOptions,
     pub(super) agent: String,
-    /// Where the root is, for clients on the same machine.
-    pub(super) places: Vec<Place>,
     pub(super) started: Instant,
     pub(super) stopping: AtomicBool,
 }

@@ -3,27 +3,32 @@
 //! Nothing but fixed-size greetings is read here: at most [`MAX_HANDSHAKE_BYTES`] from each peer, for
 //! at most [`HANDSHAKE_TIMEOUT`]. A peer whose handshake succeeds leaves for a thread of its own.
 
+mod waiting;
+mod zeromq;
+
 use super::connection;
 use super::expiry::Expiry;
-use super::session::{Peer, Shared};
+use super::session::Peer;
 use super::slowdown::Slowdown;
-use crate::carrier::{Link, Waker, prepare};
+use super::zeromq::{self as conversations, Conversation, Host};
+use crate::carrier::{Link, Waker, ZmtpLink, message_bytes, prepare};
 use crate::error::{Error, Result};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use remofile_protocol::handshake::{
-    ClientHello, Established, Greeting, Refusal, ServerAnswer, ServerCredentials, ServerHello, answer, recognise,
-};
+use remofile_protocol::handshake::{Greeting, Refusal, ServerAnswer, ServerCredentials, answer, recognise};
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
-use remofile_protocol::transport::{Cipher, LENGTH_BYTES};
+use remofile_protocol::transport::LENGTH_BYTES;
+use remofile_protocol::zmtp::{self, ServerSettings};
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use waiting::{Stage, Waiting};
+use zeromq::{Stranger, Verdict};
 
 /// Peers in the lobby at most, descriptors permitting; beyond that the one that has been there longest has to leave.
 const MAX_WAITING: usize = 1024;
@@ -83,10 +88,11 @@ pub(super) struct Lobby {
     poll: Poll,
     listeners: Vec<TcpListener>,
     credentials: ServerCredentials,
-    hello: ServerHello,
     /// `None` where nothing may be changed.
     expiry: Option<Expiry>,
-    shared: Arc<Shared>,
+    host: Arc<Host>,
+    /// What ZeroMQ peers may come with.
+    zeromq: ServerSettings,
     waiting: BTreeMap<usize, Waiting>,
     next_peer: usize,
     sessions: Vec<Running>,
@@ -100,24 +106,6 @@ pub(super) struct Lobby {
     complained: Option<Instant>,
 }
 
-/// A peer that has not proved itself.
-struct Waiting {
-    stream: TcpStream,
-    address: SocketAddr,
-    deadline: Instant,
-    stage: Stage,
-}
-
-enum Stage {
-    /// Its greeting is being read.
-    Greeting(Vec<u8>),
-    /// It will be told this at its deadline, and has nothing more to say until then.
-    Refused(Vec<u8>),
-    /// It was answered, and these bytes came since. A greeting can be a recording of somebody else's: only
-    /// who can seal a record knows the token, and is worth a thread.
-    Answered { session: Box<Established<ClientHello>>, received: Vec<u8> },
-}
-
 /// A session's thread.
 struct Running {
     thread: JoinHandle<()>,
@@ -128,7 +116,7 @@ impl Lobby {
     pub(super) fn new(
         listeners: Vec<TcpListener>,
         credentials: ServerCredentials,
-        shared: Arc<Shared>,
+        host: Arc<Host>,
         expiry: Option<Expiry>,
         waker: &Waker,
     ) -> io::Result<Self> {
@@ -141,21 +129,17 @@ impl Lobby {
             let token = Token(FIRST_LISTENER + number);
             poll.registry().register(&mut SourceFd(&listener.as_raw_fd()), token, Interest::READABLE)?;
         }
-        let hello = ServerHello {
-            cipher: Cipher::Unknown,
-            agent: shared.agent.clone(),
-            max_payload_bytes: DEFAULT_PAYLOAD_BYTES,
-            names: shared.options.names,
-            file_size_limit: shared.options.file_size_limit,
-            read_only: shared.options.read_only,
-            places: shared.places.clone(),
+        let options = &host.shared.options;
+        let zeromq = ServerSettings {
+            curve: options.private_key.clone(),
+            null: options.private_key.is_none() && !options.require_encryption,
         };
         Ok(Self {
             poll,
             listeners,
             credentials,
-            hello,
-            shared,
+            host,
+            zeromq,
             expiry,
             waiting: BTreeMap::new(),
             next_peer: FIRST_PEER,
@@ -255,10 +239,11 @@ impl Lobby {
             return;
         };
         match waiting.read() {
-            Ok(Some(received)) if matches!(waiting.stage, Stage::Answered { .. }) => {
-                self.confirm(number, waiting, &received);
-            }
-            Ok(Some(greeting)) => self.greet(number, waiting, &greeting),
+            Ok(Some(received)) => match waiting.stage {
+                Stage::Answered { .. } => self.confirm(number, waiting, &received),
+                Stage::ZeroMq(_) => self.listen(number, waiting, &received),
+                Stage::Greeting(_) | Stage::Refused(_) => self.greet(number, waiting, &received),
+            },
             Ok(None) => {
                 self.waiting.insert(number, waiting);
             }
@@ -269,13 +254,17 @@ impl Lobby {
     fn greet(&mut self, number: usize, mut waiting: Waiting, greeting: &[u8]) {
         match recognise(greeting) {
             Greeting::Native => {}
+            Greeting::ZeroMq => {
+                waiting.stage = Stage::ZeroMq(Box::new(Stranger::new(self.zeromq.clone())));
+                return self.listen(number, waiting, greeting);
+            }
             Greeting::Undecided => {
                 self.waiting.insert(number, waiting);
                 return;
             }
             other => return tracing::debug!(address = %waiting.address, ?other, "not our protocol"),
         }
-        match answer(&self.credentials, &self.hello, greeting) {
+        match answer(&self.credentials, &self.host.hello, greeting) {
             ServerAnswer::Incomplete if greeting.len() >= MAX_HANDSHAKE_BYTES => {}
             ServerAnswer::Incomplete => {
                 self.waiting.insert(number, waiting);
@@ -295,6 +284,30 @@ impl Lobby {
                     waiting.stage = Stage::Answered { session, received: Vec::new() };
                     self.waiting.insert(number, waiting);
                 }
+            }
+        }
+    }
+
+    /// Hears a ZeroMQ peer on. What it has said beyond is read when the loop comes by again.
+    fn listen(&mut self, number: usize, mut waiting: Waiting, received: &[u8]) {
+        let Stage::ZeroMq(stranger) = &mut waiting.stage else { return };
+        let verdict = stranger.receive(received, &self.host.token);
+        let output = stranger.take_output();
+        let is_told = output.is_empty() || waiting.say_whole(&output);
+        match verdict {
+            _ if !is_told => {}
+            Verdict::More => drop(self.waiting.insert(number, waiting)),
+            Verdict::Known { .. } if self.is_full() => {
+                tracing::warn!(address = %waiting.address, reason = Refusal::TooMany.name(), "refused");
+            }
+            Verdict::Known { peer, is_routing_id, first } => self.converse(waiting, *peer, is_routing_id, first),
+            Verdict::Refused(bytes, refusal) => {
+                tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
+                self.refuse_slowly(number, waiting, bytes);
+            }
+            Verdict::Broken(reason) => {
+                tracing::debug!(address = %waiting.address, reason, "ZeroMQ handshake failed");
+                let _closed = waiting.stream.shutdown(std::net::Shutdown::Write);
             }
         }
     }
@@ -349,20 +362,38 @@ impl Lobby {
         let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
         let (stream, keys) = (waiting.stream, (session.sealer, session.opener));
         let link = Link::new(stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, &received);
-        match self.spawn(link, peer) {
+        let shared = Arc::clone(&self.host.shared);
+        self.spawn(peer.session, move |waker| connection::serve(link, shared, peer, waker));
+    }
+
+    /// Begins a conversation with a ZeroMQ peer that knows the token.
+    fn converse(&mut self, waiting: Waiting, zmtp: zmtp::Peer, is_known: bool, first: Option<Vec<Vec<u8>>>) {
+        let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
+        let peer = Peer { session: self.next_session, client: String::new(), address: display(waiting.address) };
+        self.next_session += 1;
+        let link = ZmtpLink::new(waiting.stream, zmtp, DEFAULT_PAYLOAD_BYTES, message_bytes(DEFAULT_PAYLOAD_BYTES));
+        let host = Arc::clone(&self.host);
+        self.spawn(peer.session, move |waker| {
+            let conversation = Conversation::new(host, peer, waker.clone(), is_known);
+            conversations::connection::serve(link, conversation, first, waker);
+        });
+    }
+
+    /// Runs a session on a thread of its own.
+    fn spawn(&mut self, session: u64, run: impl FnOnce(&Waker) + Send + 'static) {
+        let begin = || -> io::Result<Running> {
+            let waker = Waker::new()?;
+            let own = waker.clone();
+            let thread = std::thread::Builder::new()
+                .name(format!("session {session}"))
+                .stack_size(SESSION_STACK)
+                .spawn(move || run(&own))?;
+            Ok(Running { thread, waker })
+        };
+        match begin() {
             Ok(running) => self.sessions.push(running),
             Err(error) => tracing::error!(%error, "cannot start a session"),
         }
-    }
-
-    fn spawn(&self, link: Link, peer: Peer) -> io::Result<Running> {
-        let waker = Waker::new()?;
-        let (shared, own) = (Arc::clone(&self.shared), waker.clone());
-        let thread = std::thread::Builder::new()
-            .name(format!("session {}", peer.session))
-            .stack_size(SESSION_STACK)
-            .spawn(move || connection::serve(link, shared, peer, &own))?;
-        Ok(Running { thread, waker })
     }
 
     /// Accepts again after a pause, sends delayed refusals, and away whoever has taken too long.
@@ -382,7 +413,7 @@ impl Lobby {
             };
             match std::mem::replace(&mut waiting.stage, Stage::Greeting(Vec::new())) {
                 Stage::Refused(bytes) => waiting.say(&bytes),
-                Stage::Greeting(_) | Stage::Answered { .. } => {
+                Stage::Greeting(_) | Stage::Answered { .. } | Stage::ZeroMq(_) => {
                     tracing::debug!(address = %waiting.address, "no handshake in time");
                 }
             }
@@ -392,7 +423,7 @@ impl Lobby {
     fn end_sessions(&mut self) {
         self.listeners.clear();
         self.waiting.clear();
-        self.shared.stopping.store(true, Ordering::Release);
+        self.host.shared.stopping.store(true, Ordering::Release);
         for running in &self.sessions {
             running.waker.wake();
         }
@@ -401,58 +432,6 @@ impl Lobby {
                 tracing::error!("a session's thread panicked");
             }
         }
-    }
-}
-
-impl Waiting {
-    /// Reads what has come. Everything so far, unless nothing new can change the picture.
-    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut buffer = [0; MAX_HANDSHAKE_BYTES];
-        let mut is_new = false;
-        loop {
-            let room = match &self.stage {
-                Stage::Refused(_) => buffer.len(),
-                Stage::Greeting(bytes) if bytes.len() == MAX_HANDSHAKE_BYTES => {
-                    return Err(io::Error::other("its greeting is too long"));
-                }
-                // Its first record is in here, or too long; what follows is read by the session.
-                Stage::Answered { received, .. } if received.len() == MAX_HANDSHAKE_BYTES => {
-                    return Ok(Some(received.clone()));
-                }
-                Stage::Greeting(bytes) | Stage::Answered { received: bytes, .. } => MAX_HANDSHAKE_BYTES - bytes.len(),
-            };
-            match self.stream.read(&mut buffer[..room]) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => match &mut self.stage {
-                    Stage::Greeting(bytes) | Stage::Answered { received: bytes, .. } => {
-                        bytes.extend_from_slice(&buffer[..count]);
-                        is_new = true;
-                    }
-                    // Whoever goes on talking would be read for as long as it talks.
-                    Stage::Refused(_) => return Err(io::Error::other("it goes on after its greeting")),
-                },
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(match &self.stage {
-                        Stage::Greeting(bytes) | Stage::Answered { received: bytes, .. } if is_new => {
-                            Some(bytes.clone())
-                        }
-                        _ => None,
-                    });
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Last words: whether they arrive is the peer's concern.
-    fn say(&mut self, bytes: &[u8]) {
-        let _unheard = self.say_whole(bytes);
-        let _closed = self.stream.shutdown(std::net::Shutdown::Write);
-    }
-
-    fn say_whole(&mut self, bytes: &[u8]) -> bool {
-        matches!(self.stream.write(bytes), Ok(count) if count == bytes.len())
     }
 }
 

@@ -1,0 +1,310 @@
+//! One connection of the ZeroMQ carrier: frames in, messages out, and back.
+
+use super::buffer::MessageWriter;
+use super::line::Line;
+use super::link::LinkError;
+use remofile_protocol::limits::MAX_HEADER_BYTES;
+use remofile_protocol::wire::Header;
+use remofile_protocol::zmtp::{Command, FrameOpener, FrameSealer, Peer, Step};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::TcpStream;
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Frames in a message at most. Nobody who means well sends more than four.
+const MAX_PARTS: usize = 8;
+
+/// Read ahead beyond the frame at hand.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// Frames that are handed to the kernel at once.
+const FRAMES_A_CALL: usize = 16;
+
+/// A connection after ZeroMQ's handshake.
+pub struct ZmtpLink {
+    stream: TcpStream,
+    sealer: FrameSealer,
+    opener: FrameOpener,
+    max_message: usize,
+    input: Input,
+    output: Output,
+    /// A payload that is being written, behind room for the head of its frame.
+    payload: Vec<u8>,
+    max_payload: usize,
+}
+
+#[derive(Default)]
+struct Input {
+    bytes: Vec<u8>,
+    /// Of the message at hand.
+    start: usize,
+    /// How much of it was looked at, from its start.
+    seen: usize,
+    end: usize,
+    /// Its frames so far, from its start.
+    parts: Vec<Range<usize>>,
+    /// Whether it was given away, and goes with the next look.
+    given: bool,
+    total: u64,
+}
+
+#[derive(Default)]
+struct Output {
+    /// Sealed frames; of each, what is from the index on has to be sent.
+    frames: VecDeque<(Vec<u8>, usize)>,
+    queued: usize,
+    total: u64,
+    /// A buffer that was sent, for the next payload.
+    spare: Vec<u8>,
+}
+
+/// The frames of a message as they were received.
+#[derive(Debug, Clone, Copy)]
+pub struct Frames<'a> {
+    bytes: &'a [u8],
+    parts: &'a [Range<usize>],
+}
+
+impl<'a> Frames<'a> {
+    /// How many there are; at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        self.parts.iter().map(|part| &self.bytes[part.clone()])
+    }
+}
+
+impl ZmtpLink {
+    /// A link to a peer. Payloads of at most `send_payload` bytes are sent, and messages of at most
+    /// `receive_message` bytes received.
+    #[must_use]
+    pub fn new(stream: TcpStream, peer: Peer, send_payload: u32, receive_message: usize) -> Self {
+        let Peer { sealer, mut opener, rest, .. } = peer;
+        opener.set_limit(receive_message);
+        let input = Input { end: rest.len(), bytes: rest, ..Input::default() };
+        Self {
+            stream,
+            sealer,
+            opener,
+            max_message: receive_message,
+            input,
+            output: Output::default(),
+            payload: Vec::new(),
+            max_payload: send_payload as usize,
+        }
+    }
+
+    /// Changes how much of a payload is sent at once, in bytes.
+    pub fn set_send_payload(&mut self, bytes: u32) {
+        self.max_payload = bytes as usize;
+    }
+
+    /// Begins a message with payload: [`ZmtpLink::finish`] queues it.
+    pub fn message(&mut self) -> MessageWriter<'_> {
+        MessageWriter::new(&mut self.payload, FrameSealer::PREFIX_BYTES, self.max_payload)
+    }
+
+    /// Queues the message that was begun last, of which `payload` bytes were written.
+    pub fn finish(&mut self, header: &Header, payload: usize) {
+        let mut frame = vec![0; FrameSealer::PREFIX_BYTES];
+        header.encode(&mut frame);
+        self.seal(frame, payload > 0);
+        if payload > 0 {
+            let mut frame = std::mem::replace(&mut self.payload, std::mem::take(&mut self.output.spare));
+            frame.truncate(FrameSealer::PREFIX_BYTES + payload);
+            self.seal(frame, false);
+        }
+    }
+
+    /// Queues a message of these frames.
+    pub fn push(&mut self, frames: &[impl AsRef<[u8]>]) {
+        for (number, body) in frames.iter().enumerate() {
+            let frame = [&[0; FrameSealer::PREFIX_BYTES], body.as_ref()].concat();
+            self.seal(frame, number + 1 < frames.len());
+        }
+    }
+
+    fn seal(&mut self, mut frame: Vec<u8>, more: bool) {
+        let start = self.sealer.seal(&mut frame, more);
+        self.output.push(frame, start);
+    }
+
+    /// Looks at what has been read; whether a whole message is there.
+    fn look(&mut self) -> Result<Looked, LinkError> {
+        let input = &mut self.input;
+        loop {
+            let at = input.start + input.seen;
+            match self.opener.next(&mut input.bytes[at..input.end]).map_err(|_| LinkError::Malformed)? {
+                Step::Incomplete { needed } => return Ok(Looked::Needs(input.seen + needed)),
+                Step::Frame { consumed, body, more } => {
+                    input.parts.push(input.seen + body.start..input.seen + body.end);
+                    input.seen += consumed;
+                    if !more {
+                        return Ok(Looked::Whole);
+                    }
+                    if input.parts.len() == MAX_PARTS || input.seen > self.max_message {
+                        return Err(LinkError::Malformed);
+                    }
+                }
+                Step::Command { consumed, command } => {
+                    input.seen += consumed;
+                    match command {
+                        Command::Ping { context, .. } => {
+                            let pong = self.sealer.pong(&context);
+                            self.output.push(pong, 0);
+                        }
+                        Command::Pong | Command::Other => {}
+                        Command::Error(_) => return Err(LinkError::Closed),
+                    }
+                    if input.parts.is_empty() {
+                        (input.start, input.seen) = (input.start + input.seen, 0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+enum Looked {
+    Whole,
+    /// So many bytes of the message have to be there.
+    Needs(usize),
+}
+
+impl Input {
+    /// Forgets a message that was given away.
+    fn forget(&mut self) {
+        if std::mem::take(&mut self.given) {
+            self.start += std::mem::take(&mut self.seen);
+            self.parts.clear();
+        }
+    }
+
+    fn fill(&mut self, stream: &mut TcpStream, needed: usize) -> Result<bool, LinkError> {
+        self.bytes.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        if self.bytes.len() < needed + READ_AHEAD {
+            self.bytes.resize(needed + READ_AHEAD, 0);
+        }
+        loop {
+            match stream.read(&mut self.bytes[self.end..]) {
+                Ok(0) if self.end == 0 => return Err(LinkError::Closed),
+                Ok(0) => return Err(LinkError::Lost(io::ErrorKind::UnexpectedEof.into())),
+                Ok(count) => {
+                    self.end += count;
+                    self.total += count as u64;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(LinkError::Lost(error)),
+            }
+        }
+    }
+}
+
+impl Output {
+    fn push(&mut self, frame: Vec<u8>, start: usize) {
+        self.queued += frame.len() - start;
+        self.frames.push_back((frame, start));
+    }
+
+    fn send(&mut self, stream: &mut TcpStream) -> Result<bool, LinkError> {
+        while !self.frames.is_empty() {
+            let slices: Vec<IoSlice<'_>> =
+                self.frames.iter().take(FRAMES_A_CALL).map(|(frame, start)| IoSlice::new(&frame[*start..])).collect();
+            match stream.write_vectored(&slices) {
+                Ok(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
+                Ok(count) => self.sent(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(LinkError::Lost(error)),
+            }
+        }
+        Ok(true)
+    }
+
+    fn sent(&mut self, mut count: usize) {
+        self.queued -= count;
+        self.total += count as u64;
+        while let Some((frame, start)) = self.frames.front_mut() {
+            let left = frame.len() - *start;
+            if count < left {
+                *start += count;
+                return;
+            }
+            count -= left;
+            if let Some((frame, _)) = self.frames.pop_front()
+                && frame.capacity() > self.spare.capacity()
+            {
+                self.spare = frame;
+            }
+        }
+    }
+}
+
+impl Line for ZmtpLink {
+    type Message<'a> = Frames<'a>;
+
+    fn receive(&mut self) -> Result<Option<Frames<'_>>, LinkError> {
+        self.input.forget();
+        loop {
+            match self.look()? {
+                Looked::Whole => break,
+                Looked::Needs(needed) => {
+                    if !self.input.fill(&mut self.stream, needed)? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        let input = &mut self.input;
+        input.given = true;
+        Ok(Some(Frames { bytes: &input.bytes[input.start..input.end], parts: &input.parts }))
+    }
+
+    fn has_room(&self) -> bool {
+        self.output.queued <= READ_AHEAD
+    }
+
+    fn received_bytes(&self) -> u64 {
+        self.input.total
+    }
+
+    fn sent_bytes(&self) -> u64 {
+        self.output.total
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.output.frames.is_empty()
+    }
+
+    fn flush(&mut self) -> Result<bool, LinkError> {
+        self.output.send(&mut self.stream)
+    }
+}
+
+/// Most bytes of a message of protocol 2 with this payload.
+#[must_use]
+pub fn message_bytes(payload: u32) -> usize {
+    payload as usize + MAX_HEADER_BYTES
+}
+
+/// Without the buffers: they hold what users send.
+impl fmt::Debug for ZmtpLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ZmtpLink").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+impl AsFd for ZmtpLink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}

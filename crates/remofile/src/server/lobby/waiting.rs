@@ -1,0 +1,82 @@
+//! A peer in the lobby, and what it has said so far.
+
+use super::zeromq::Stranger;
+use remofile_protocol::handshake::{ClientHello, Established};
+use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
+
+/// A peer that has not proved itself.
+pub(super) struct Waiting {
+    pub(super) stream: TcpStream,
+    pub(super) address: SocketAddr,
+    pub(super) deadline: Instant,
+    pub(super) stage: Stage,
+}
+
+pub(super) enum Stage {
+    /// Its greeting is being read.
+    Greeting(Vec<u8>),
+    /// It will be told this at its deadline, and has nothing more to say until then.
+    Refused(Vec<u8>),
+    /// It was answered, and these bytes came since. A greeting can be a recording of somebody else's: only
+    /// who can seal a record knows the token, and is worth a thread.
+    Answered { session: Box<Established<ClientHello>>, received: Vec<u8> },
+    /// It speaks ZeroMQ.
+    ZeroMq(Box<Stranger>),
+}
+
+impl Waiting {
+    /// Reads what has come. Everything so far, unless nothing new can change the picture.
+    pub(super) fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut buffer = [0; MAX_HANDSHAKE_BYTES];
+        let mut is_new = false;
+        loop {
+            let room = match &self.stage {
+                Stage::Refused(_) | Stage::ZeroMq(_) => buffer.len(),
+                Stage::Greeting(bytes) if bytes.len() == MAX_HANDSHAKE_BYTES => {
+                    return Err(io::Error::other("its greeting is too long"));
+                }
+                // Its first record is in here, or too long; what follows is read by the session.
+                Stage::Answered { received, .. } if received.len() == MAX_HANDSHAKE_BYTES => {
+                    return Ok(Some(received.clone()));
+                }
+                Stage::Greeting(bytes) | Stage::Answered { received: bytes, .. } => MAX_HANDSHAKE_BYTES - bytes.len(),
+            };
+            match self.stream.read(&mut buffer[..room]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => match &mut self.stage {
+                    Stage::Greeting(bytes) | Stage::Answered { received: bytes, .. } => {
+                        bytes.extend_from_slice(&buffer[..count]);
+                        is_new = true;
+                    }
+                    // Its bounds are its own, and what it said is not said again.
+                    Stage::ZeroMq(_) => return Ok(Some(buffer[..count].to_vec())),
+                    // Whoever goes on talking would be read for as long as it talks.
+                    Stage::Refused(_) => return Err(io::Error::other("it goes on after its greeting")),
+                },
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(match &self.stage {
+                        Stage::Greeting(bytes) | Stage::Answered { received: bytes, .. } if is_new => {
+                            Some(bytes.clone())
+                        }
+                        _ => None,
+                    });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Last words: whether they arrive is the peer's concern.
+    pub(super) fn say(&mut self, bytes: &[u8]) {
+        let _unheard = self.say_whole(bytes);
+        let _closed = self.stream.shutdown(std::net::Shutdown::Write);
+    }
+
+    pub(super) fn say_whole(&mut self, bytes: &[u8]) -> bool {
+        matches!(self.stream.write(bytes), Ok(count) if count == bytes.len())
+    }
+}

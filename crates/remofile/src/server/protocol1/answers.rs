@@ -1,0 +1,47 @@
+//! What failures are called in protocol 1: the one table.
+
+use remofile_protocol::protocol1::Response;
+use remofile_protocol::wire::{ErrorCode, Failure, Holder};
+
+/// What a request says of things that are missing: the documentation differs from request to request.
+pub(super) struct Refusals {
+    not_found: Response<'static>,
+}
+
+impl Refusals {
+    pub(super) const LISTING: Self = Self { not_found: Response::FileNotFound };
+    pub(super) const CREATION: Self = Self { not_found: Response::FileNotFound };
+    /// What is missing can only be the directory.
+    pub(super) const UPLOAD: Self = Self { not_found: Response::NotADirectory };
+    /// The directory was looked at before.
+    pub(super) const DOWNLOAD: Self = Self { not_found: Response::FileNotFound };
+
+    pub(super) fn response(&self, failure: &Failure) -> Response<'static> {
+        match failure.code {
+            ErrorCode::NotFound => self.not_found.clone(),
+            ErrorCode::NotADirectory => Response::NotADirectory,
+            ErrorCode::NotAFile => Response::NotAFile,
+            ErrorCode::AlreadyExists => Response::FileAlreadyExists,
+            ErrorCode::InvalidName => Response::InvalidFileName,
+            ErrorCode::FileTooLarge => Response::IncorrectFileSize,
+            _ => other(failure),
+        }
+    }
+}
+
+/// A failure that no reason names.
+pub(super) fn other(failure: &Failure) -> Response<'static> {
+    Response::UnknownError(failure.to_string())
+}
+
+/// Who is in the way, in a sentence.
+pub(super) fn busy(holders: &[Holder]) -> Response<'static> {
+    let sentence = ErrorCode::Busy.sentence();
+    Response::UnknownError(match holders.first() {
+        None => format!("{sentence} (try again later)"),
+        Some(Holder { client, address, activity, held_milliseconds }) => {
+            let seconds = held_milliseconds / 1000;
+            format!("{sentence}: {client} at {address} has been busy with {activity} for {seconds} s (try again later)")
+        }
+    })
+}

@@ -1,0 +1,414 @@
+//! Protocol 1, the documented one: a request, a response, four states.
+//!
+//! Participants: whoever carries messages hands each request to a [`Session`] and sends its answer back. Goals:
+//! clients written against the documentation work unchanged, and nothing that they do or leave undone hangs the
+//! server or others. Non-goals: speed, and everything that `docs/protocol-1.md` does not name.
+
+mod answers;
+mod transfers;
+
+use super::leases::{Access, Answer, Claim};
+use super::session::{Peer, Shared};
+use crate::store::{Fsync, StoreResult};
+use answers::{Refusals, busy};
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::protocol1::{ListedFile, Request, Response};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, OperationId, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use transfers::{Download, Given, Taken, Upload};
+
+/// One connection of protocol 1.
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    peer: Peer,
+    state: State,
+    /// Of the lease that was claimed last.
+    operation: OperationId,
+}
+
+/// The documented states; removals are over before they are answered.
+enum State {
+    /// `was_download`: a download ended with the last answer, and its client may still want to cancel it.
+    Idle {
+        was_download: bool,
+    },
+    /// `since` the last word of the client.
+    Uploading {
+        upload: Upload,
+        since: Duration,
+    },
+    Downloading {
+        download: Download,
+        since: Duration,
+    },
+}
+
+impl Session {
+    pub(super) fn new(shared: Arc<Shared>, peer: Peer) -> Self {
+        Self { shared, peer, state: State::Idle { was_download: false }, operation: OperationId::SESSION }
+    }
+
+    /// Answers a request.
+    pub(super) fn answer(&mut self, now: Duration, request: &[u8]) -> Vec<u8> {
+        let Ok(request) = Request::decode(request) else {
+            return Response::BadRequest.encode();
+        };
+        if self.shared.stopping.load(Ordering::Acquire) {
+            return answers::other(&ErrorCode::ShuttingDown.into()).encode();
+        }
+        match &mut self.state {
+            State::Uploading { since, .. } | State::Downloading { since, .. } => *since = now,
+            State::Idle { .. } => {}
+        }
+        let was_download = matches!(self.state, State::Idle { was_download: true });
+        if was_download {
+            self.state = State::Idle { was_download: false };
+        }
+        match (request, &self.state) {
+            (Request::ListFiles { directory }, _) => self.list(directory.as_str()).encode(),
+            (Request::SendChunk { data }, State::Uploading { .. }) => self.take_chunk(&data).encode(),
+            (Request::ReceiveChunk, State::Downloading { .. }) => self.give_chunk(),
+            (Request::CancelTransfer, State::Uploading { .. } | State::Downloading { .. }) => {
+                self.end_transfer(false);
+                Response::TransferCancelled.encode()
+            }
+            (Request::CancelTransfer, State::Idle { .. }) if was_download => Response::TransferCancelled.encode(),
+            (request, State::Idle { .. }) => self.begin(now, request).encode(),
+            _ => Response::BadRequest.encode(),
+        }
+    }
+
+    fn begin(&mut self, now: Duration, request: Request<'_>) -> Response<'static> {
+        match request {
+            Request::CreateFile { name, directory } => self.create(Kind::File, &name, directory.as_str()),
+            Request::MakeDirectory { name, directory } => self.create(Kind::Directory, &name, directory.as_str()),
+            Request::RemoveFile { name, directory } => self.remove(&name, directory.as_str()),
+            Request::UploadFile { name, directory, file_size, chunk_size } => {
+                self.begin_upload(now, (&name, directory.as_str()), file_size, chunk_size)
+            }
+            Request::DownloadFile { name, directory, chunk_size } => {
+                self.begin_download(now, (&name, directory.as_str()), chunk_size)
+            }
+            _ => Response::BadRequest,
+        }
+    }
+
+    /// Runs something that needs the lease for as long as it takes.
+    fn with_lease(
+        &mut self,
+        access: Access,
+        activity: &'static str,
+        run: impl FnOnce(&Self) -> Response<'static>,
+    ) -> Response<'static> {
+        if let Err(busy) = self.claim(access, activity) {
+            return busy;
+        }
+        let response = run(self);
+        self.release();
+        response
+    }
+
+    fn claim(&mut self, access: Access, activity: &'static str) -> Result<(), Response<'static>> {
+        self.operation = OperationId(self.operation.0 + 1);
+        let claim = Claim {
+            session: self.peer.session,
+            operation: self.operation,
+            access,
+            group: None,
+            client: self.peer.client.clone(),
+            address: self.peer.address.clone(),
+            activity,
+        };
+        match self.shared.leases.claim(Instant::now(), claim, None) {
+            Answer::Granted => Ok(()),
+            Answer::Busy(holders) => Err(busy(&holders)),
+        }
+    }
+
+    fn release(&self) {
+        self.shared.leases.release_session(Instant::now(), self.peer.session);
+    }
+
+    fn list(&mut self, directory: &str) -> Response<'static> {
+        let path = match self.directory(directory) {
+            Ok(path) => path,
+            Err(Misnamed::Bad) => return Response::BadRequest,
+            Err(Misnamed::Nowhere) => return Response::FileNotFound,
+        };
+        let list = |session: &Self| match session.listed(&path) {
+            Ok(files) => Response::FilesListed(files),
+            Err(failure) => Refusals::LISTING.response(&failure),
+        };
+        match self.state {
+            // It has its lease, which a listing must not end.
+            State::Uploading { .. } | State::Downloading { .. } => list(self),
+            State::Idle { .. } => self.with_lease(Access::Read, "list", list),
+        }
+    }
+
+    fn listed(&self, directory: &RemotePath) -> StoreResult<Vec<ListedFile>> {
+        let mut walk = self.shared.store.walk(directory, false)?;
+        let mut files = Vec::new();
+        while let Some(listed) = walk.next() {
+            // What has no name that could be told is left out.
+            let Listed::Entry(entry) = listed else { continue };
+            let Some(name) = entry.path.file_name() else { continue };
+            let entry = match entry.kind {
+                Kind::Link => self.shared.store.stat(&entry.path).unwrap_or(entry),
+                _ => entry,
+            };
+            files.push(described(&name, &entry));
+        }
+        Ok(files)
+    }
+
+    fn create(&mut self, kind: Kind, name: &str, directory: &str) -> Response<'static> {
+        let path = match self.place(name, directory) {
+            Ok(path) => path,
+            Err(refused) => return refused.or(Response::FileNotFound),
+        };
+        self.with_lease(Access::Write, "create", |session| {
+            let store = &session.shared.store;
+            let created = session.writable().and_then(|()| match kind {
+                Kind::Directory => store.make_directory(&path, false, false).map(drop),
+                _ => store.create_file(&path, false),
+            });
+            match created.and_then(|()| session.make_durable()) {
+                Ok(()) if kind == Kind::Directory => Response::DirectoryCreated,
+                Ok(()) => Response::FileCreated,
+                Err(failure) => Refusals::CREATION.response(&failure),
+            }
+        })
+    }
+
+    fn remove(&mut self, name: &str, directory: &str) -> Response<'static> {
+        let path = match self.place(name, directory) {
+            Ok(path) => path,
+            Err(refused) => return refused.or(Response::FileNotFound),
+        };
+        self.with_lease(Access::Write, "remove", |session| {
+            let removed = session.writable().and_then(|()| session.shared.store.remove(&path).map(drop));
+            match removed.and_then(|()| session.make_durable()) {
+                Ok(()) => Response::FileRemoved,
+                Err(failure) => Refusals::CREATION.response(&failure),
+            }
+        })
+    }
+
+    fn begin_upload(
+        &mut self,
+        now: Duration,
+        (name, directory): (&str, &str),
+        file_size: i64,
+        chunk_size: i64,
+    ) -> Response<'static> {
+        let Some(size) = u64::try_from(file_size).ok().filter(|size| self.admits_size(*size) && *size > 0) else {
+            return Response::IncorrectFileSize;
+        };
+        let Some(chunk_size) = self.chunk_size(chunk_size) else {
+            return Response::IncorrectChunkSize;
+        };
+        let path = match self.place(name, directory) {
+            Ok(path) => path,
+            Err(refused) => return refused.or(Response::NotADirectory),
+        };
+        if let Err(busy) = self.claim(Access::Write, "upload") {
+            return busy;
+        }
+        let begun = self.writable().and_then(|()| Upload::begin(&*self.shared.store, &path, size, chunk_size));
+        match begun {
+            Ok(upload) => {
+                self.state = State::Uploading { upload, since: now };
+                Response::TransferAccepted { file_size: None }
+            }
+            Err(failure) => {
+                self.release();
+                Refusals::UPLOAD.response(&failure)
+            }
+        }
+    }
+
+    fn begin_download(&mut self, now: Duration, (name, directory): (&str, &str), chunk_size: i64) -> Response<'static> {
+        let Some(chunk_size) = self.chunk_size(chunk_size) else {
+            return Response::IncorrectChunkSize;
+        };
+        let path = match self.place(name, directory) {
+            Ok(path) => path,
+            Err(refused) => return refused.or(Response::NotADirectory),
+        };
+        if let Err(busy) = self.claim(Access::Read, "download") {
+            return busy;
+        }
+        match Download::begin(&*self.shared.store, &path, chunk_size) {
+            Ok(download) if self.admits_size(download.size()) => {
+                let size = download.size();
+                self.state = State::Downloading { download, since: now };
+                Response::TransferAccepted { file_size: Some(size) }
+            }
+            refused => {
+                self.release();
+                match refused {
+                    Ok(_too_large) => Response::IncorrectFileSize,
+                    Err(failure) => Refusals::DOWNLOAD.response(&failure),
+                }
+            }
+        }
+    }
+
+    fn take_chunk(&mut self, chunk: &[u8]) -> Response<'static> {
+        let State::Uploading { upload, .. } = &mut self.state else {
+            return Response::BadRequest;
+        };
+        let (response, is_over) = match upload.take(chunk) {
+            Ok(Taken::More) => return Response::ChunkReceived,
+            Ok(Taken::Misfit) => (Response::BadRequest, true),
+            Err(failure) => (answers::other(&failure), true),
+            Ok(Taken::Complete) => match self.commit() {
+                Ok(()) => (Response::TransferCompleted { data: None }, true),
+                // Taken by somebody else meanwhile, among others.
+                Err(failure) => (answers::other(&failure), true),
+            },
+        };
+        if is_over {
+            self.end_transfer(false);
+        }
+        response
+    }
+
+    fn commit(&mut self) -> StoreResult<()> {
+        let state = std::mem::replace(&mut self.state, State::Idle { was_download: false });
+        if let State::Uploading { upload, .. } = state {
+            upload.commit()?;
+        }
+        self.make_durable()
+    }
+
+    fn give_chunk(&mut self) -> Vec<u8> {
+        let State::Downloading { download, .. } = &mut self.state else {
+            return Response::BadRequest.encode();
+        };
+        match download.give() {
+            Ok(Given::Part(data)) => Response::ChunkSent(data.into()).encode(),
+            Ok(Given::Last(data)) => {
+                let response = Response::TransferCompleted { data: Some(data.into()) }.encode();
+                self.end_transfer(true);
+                response
+            }
+            Err(failure) => {
+                self.end_transfer(false);
+                answers::other(&failure).encode()
+            }
+        }
+    }
+
+    fn end_transfer(&mut self, was_download: bool) {
+        self.state = State::Idle { was_download };
+        self.release();
+    }
+
+    fn admits_size(&self, size: u64) -> bool {
+        size <= self.shared.options.file_size_limit
+    }
+
+    fn chunk_size(&self, size: i64) -> Option<usize> {
+        let (least, most) = self.shared.options.chunk_size_range;
+        let size = u32::try_from(size).ok()?;
+        (least..=most).contains(&size).then_some(size as usize)
+    }
+
+    fn writable(&self) -> StoreResult<()> {
+        match self.shared.options.read_only {
+            true => Err(Failure::new(ErrorCode::ReadOnly).because("the server was started with '--read-only'")),
+            false => Ok(()),
+        }
+    }
+
+    fn make_durable(&self) -> StoreResult<()> {
+        if self.shared.options.fsync == Fsync::End { self.shared.store.sync() } else { Ok(()) }
+    }
+
+    /// The path of a name in a directory.
+    fn place(&self, name: &str, directory: &str) -> Result<RemotePath, Misplaced> {
+        let name = FileName::parse(name, self.shared.options.names).map_err(|_| Misplaced::Name)?;
+        let directory = self.directory(directory).map_err(Misplaced::Directory)?;
+        directory.child(&name).map_err(|_| Misplaced::Name)
+    }
+
+    /// A directory as clients write it: repeated slashes and `.` mean nothing, and one that is relative
+    /// is taken from the root.
+    fn directory(&self, text: &str) -> Result<RemotePath, Misnamed> {
+        if text.chars().any(char::is_control) || text.split('/').any(|name| name == "..") {
+            return Err(Misnamed::Bad);
+        }
+        let names: Vec<&str> = text.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
+        let path = RemotePath::parse(&format!("/{}", names.join("/"))).map_err(|_| Misnamed::Nowhere)?;
+        path.check(self.shared.options.names).map_err(|_| Misnamed::Nowhere)?;
+        Ok(path)
+    }
+
+    /// When [`Session::handle_timeout`] wants to be called.
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
+        match &self.state {
+            State::Uploading { since, .. } | State::Downloading { since, .. } => {
+                Some(since.saturating_add(self.shared.options.idle_timeout))
+            }
+            State::Idle { .. } => None,
+        }
+    }
+
+    /// Ends a transfer that its client has abandoned.
+    pub(super) fn handle_timeout(&mut self, now: Duration) {
+        if self.next_timeout().is_some_and(|at| at <= now) {
+            tracing::info!(client = self.peer.client, address = self.peer.address, "an abandoned transfer was ended");
+            self.end_transfer(false);
+        }
+    }
+}
+
+/// However a session ends, its leases do.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// Why a text is no directory.
+enum Misnamed {
+    /// Nobody may ask for it.
+    Bad,
+    /// There can be no such directory.
+    Nowhere,
+}
+
+/// Why a name and a directory make no path.
+enum Misplaced {
+    Name,
+    Directory(Misnamed),
+}
+
+impl Misplaced {
+    /// `nowhere` is what is said of a missing directory.
+    fn or(self, nowhere: Response<'static>) -> Response<'static> {
+        match self {
+            Self::Name => Response::InvalidFileName,
+            Self::Directory(Misnamed::Bad) => Response::BadRequest,
+            Self::Directory(Misnamed::Nowhere) => nowhere,
+        }
+    }
+}
+
+fn described(name: &FileName, entry: &Entry) -> ListedFile {
+    ListedFile {
+        name: name.as_str().to_owned(),
+        is_directory: entry.kind == Kind::Directory,
+        size: entry.size,
+        modified: float_seconds(entry.modified),
+    }
+}
+
+/// The time as Python's `st_mtime` has it, to the last bit.
+fn float_seconds(time: Timestamp) -> f64 {
+    time.seconds() as f64 + 1e-9 * f64::from(time.nanoseconds())
+}

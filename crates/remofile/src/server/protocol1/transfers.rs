@@ -1,0 +1,95 @@
+//! The two kinds of transfers of protocol 1: chunk by chunk, one answer each.
+
+use crate::store::{Source, StagePlan, Staged, Store, StoreResult};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Failure};
+
+/// A file that is being received. Dropped, nothing is left of it.
+pub(super) struct Upload {
+    staged: Box<dyn Staged>,
+    left: u64,
+    chunk_size: usize,
+}
+
+/// What became of a chunk.
+pub(super) enum Taken {
+    More,
+    /// It was the last one.
+    Complete,
+    /// It has not the size it must have.
+    Misfit,
+}
+
+impl Upload {
+    pub(super) fn begin(store: &dyn Store, path: &RemotePath, size: u64, chunk_size: usize) -> StoreResult<Self> {
+        let (directory, name) = path.split()?;
+        let plan = StagePlan { size: Some(size), ..StagePlan::default() };
+        let staged = store.directory(&directory)?.stage(&name, &plan)?;
+        Ok(Self { staged, left: size, chunk_size })
+    }
+
+    pub(super) fn take(&mut self, chunk: &[u8]) -> StoreResult<Taken> {
+        let expected = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.chunk_size);
+        if chunk.len() != expected {
+            return Ok(Taken::Misfit);
+        }
+        self.staged.write(chunk)?;
+        self.left -= chunk.len() as u64;
+        Ok(if self.left == 0 { Taken::Complete } else { Taken::More })
+    }
+
+    /// Makes the file visible.
+    pub(super) fn commit(self) -> StoreResult<()> {
+        self.staged.commit()
+    }
+}
+
+/// A file that is being sent.
+pub(super) struct Download {
+    source: Box<dyn Source>,
+    size: u64,
+    sent: u64,
+    chunk_size: usize,
+}
+
+/// The next bytes.
+pub(super) enum Given {
+    Part(Vec<u8>),
+    Last(Vec<u8>),
+}
+
+impl Download {
+    pub(super) fn begin(store: &dyn Store, path: &RemotePath, chunk_size: usize) -> StoreResult<Self> {
+        // What is missing is told apart: the directory, or the file in it.
+        let (directory, _) = path.split()?;
+        if let Err(failure) = store.directory(&directory) {
+            let missing = matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory);
+            return Err(if missing { ErrorCode::NotADirectory.into() } else { failure });
+        }
+        let source = store.open(path)?;
+        let size = source.entry().size;
+        Ok(Self { source, size, sent: 0, chunk_size })
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(super) fn give(&mut self) -> StoreResult<Given> {
+        let left = self.size - self.sent;
+        let mut chunk = vec![0; usize::try_from(left).unwrap_or(usize::MAX).min(self.chunk_size)];
+        if self.source.read_at(&mut chunk, self.sent)? != chunk.len() {
+            return Err(changed());
+        }
+        self.sent += chunk.len() as u64;
+        if self.sent < self.size {
+            return Ok(Given::Part(chunk));
+        }
+        // Chunks of two versions must not pass for one file.
+        if self.source.is_unchanged()? { Ok(Given::Last(chunk)) } else { Err(changed()) }
+    }
+}
+
+fn changed() -> Failure {
+    ErrorCode::SourceChanged.into()
+}

@@ -1,0 +1,304 @@
+//! Conversations over a ROUTER socket that is not ours: frames in, frames out.
+
+use super::{Conversation, ConversationError, Frames, Host, Said};
+use crate::carrier::{MessageWriter, Waker};
+use crate::server::Lifetime;
+use crate::server::session::Peer;
+use remofile_protocol::handshake::{Refusal, ZeroMqAnswer};
+use std::borrow::Borrow;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// Peers that are known at the same time. Of more, the one that has been silent longest is forgotten.
+const MAX_PEERS: usize = 512;
+
+/// A peer that has no operation in flight is forgotten after so long a silence: nobody tells when it leaves.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// Work without a message that one call does at most, so that the caller's loop goes on.
+const TURN: Duration = Duration::from_millis(20);
+
+/// While there is much to say, everything else is looked at so often.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Serves the messages that a ZeroMQ ROUTER socket of yours receives: protocol 1 and protocol 2.
+///
+/// It opens no socket and starts no thread for messages. Give it what your socket receives, send what it gives
+/// back, and call [`Handler::next_reply`] again whenever its file descriptor is readable or
+/// [`Handler::next_timeout`] is over.
+///
+/// # Examples
+/// ```no_run
+/// # fn receive() -> Option<(Vec<u8>, Vec<Vec<u8>>)> { None }
+/// # fn send(_: &[u8], _: &[Vec<u8>]) {}
+/// # fn wait_for_socket_or(_: &impl std::os::fd::AsFd, _: Option<std::time::Duration>) {}
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use remofile::{Server, protocol::token::Token};
+///
+/// let server = Server::new("shared", Token::parse("e9NUu9DRuDtUa5mSvc3VC7")?)?;
+/// let mut handler = server.handler()?;
+/// while !handler.is_stopped() {
+///     wait_for_socket_or(&handler, handler.next_timeout());
+///     while let Some((identity, frames)) = receive() {
+///         handler.handle(&identity, &frames);
+///     }
+///     while let Some(reply) = handler.next_reply() {
+///         send(&reply.identity, &reply.frames);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Handler {
+    host: Arc<Host>,
+    waker: Waker,
+    clock: Instant,
+    peers: HashMap<Identity, Talk>,
+    /// Whose turn it is to speak; those who have nothing to say are not in it.
+    turns: VecDeque<Identity>,
+    strays: VecDeque<Reply>,
+    next_session: u64,
+    looked: Option<Instant>,
+    lifetime: Lifetime,
+}
+
+/// The routing id of a peer, which may be a token.
+#[derive(Clone, PartialEq, Eq)]
+struct Identity(Zeroizing<Vec<u8>>);
+
+impl Identity {
+    fn new(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
+    }
+}
+
+impl Borrow<[u8]> for Identity {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// As what it borrows, so that it is found by that.
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_slice().hash(state);
+    }
+}
+
+struct Talk {
+    conversation: Conversation,
+    heard: Duration,
+    payload: Vec<u8>,
+    has_turn: bool,
+}
+
+/// A message to send: to this peer, these frames.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The routing id that a ROUTER socket wants in front. It may be a token.
+    pub identity: Vec<u8>,
+    /// The frames behind it.
+    pub frames: Vec<Vec<u8>>,
+}
+
+/// The identity may be a token, and the frames hold what users send.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("frames", &self.frames.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handler").field("peers", &self.peers.len()).finish_non_exhaustive()
+    }
+}
+
+/// Readable when [`Handler::next_reply`] may have something new, though no message came.
+impl AsFd for Handler {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.waker.as_fd()
+    }
+}
+
+impl Handler {
+    pub(in crate::server) fn new(host: Host, waker: Waker, lifetime: Lifetime) -> Self {
+        Self {
+            host: Arc::new(host),
+            waker,
+            clock: Instant::now(),
+            peers: HashMap::new(),
+            turns: VecDeque::new(),
+            strays: VecDeque::new(),
+            next_session: 1,
+            looked: None,
+            lifetime,
+        }
+    }
+
+    /// Takes a message: the routing id that the ROUTER put in front, and the frames behind it.
+    pub fn handle(&mut self, identity: &[u8], frames: &[impl AsRef<[u8]>]) {
+        let now = self.clock.elapsed();
+        let frames: Vec<&[u8]> = frames.iter().map(AsRef::as_ref).collect();
+        if !self.peers.contains_key(identity) {
+            self.forget_somebody();
+            let is_known = self.host.token.matches(identity);
+            let peer =
+                Peer { session: self.next_session, client: String::new(), address: "a ZeroMQ socket".to_owned() };
+            self.next_session += 1;
+            let conversation = Conversation::new(Arc::clone(&self.host), peer, self.waker.clone(), is_known);
+            let talk = Talk { conversation, heard: now, payload: Vec::new(), has_turn: false };
+            self.peers.insert(Identity::new(identity), talk);
+        }
+        let Some(talk) = self.peers.get_mut(identity) else { return };
+        talk.heard = now;
+        if let Err(error) = talk.conversation.receive(now, &frames) {
+            self.give_up(identity, &error);
+        }
+        self.take_turn(identity);
+    }
+
+    /// The next message to send, if there is one now.
+    pub fn next_reply(&mut self) -> Option<Reply> {
+        self.look_around();
+        if let Some(stray) = self.strays.pop_front() {
+            return Some(stray);
+        }
+        let began = Instant::now();
+        while let Some(identity) = self.turns.pop_front() {
+            let now = self.clock.elapsed();
+            let Some(talk) = self.peers.get_mut(&identity) else { continue };
+            talk.has_turn = false;
+            match talk.speak(now) {
+                Ok(Spoke::Nothing) if talk.conversation.is_done() => drop(self.peers.remove(&identity)),
+                Ok(Spoke::Nothing) => {}
+                Ok(Spoke::Work) => self.take_turn(&identity.0),
+                Ok(Spoke::Message(frames)) => {
+                    self.take_turn(&identity.0);
+                    return Some(Reply { identity: identity.0.to_vec(), frames });
+                }
+                Err(error) => {
+                    self.give_up(&identity.0, &error);
+                    return self.strays.pop_front();
+                }
+            }
+            if began.elapsed() > TURN {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// How long from now [`Handler::next_reply`] need not be called, if no message comes and the file descriptor
+    /// is not readable. `None`: for ever.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
+        if !self.turns.is_empty() || !self.strays.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let now = self.clock.elapsed();
+        let wanted = self.peers.values().filter_map(|talk| talk.conversation.next_timeout());
+        wanted.min().map(|at| at.saturating_sub(now))
+    }
+
+    /// Whether [`crate::Server::terminate`] was called, and everything that there was to say about that was given.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.lifetime.is_stopping() && self.peers.is_empty() && self.strays.is_empty()
+    }
+
+    /// Does what is due, whoever it concerns; not before every message while there are many.
+    fn look_around(&mut self) {
+        let is_soon = self.looked.is_some_and(|at| at.elapsed() < LOOK_EVERY);
+        if is_soon && !self.turns.is_empty() {
+            return;
+        }
+        self.looked = Some(Instant::now());
+        let now = self.clock.elapsed();
+        if self.lifetime.is_stopping() {
+            self.host.shared.stopping.store(true, Ordering::Release);
+        }
+        self.waker.drain();
+        let (mut awake, mut lost) = (Vec::new(), Vec::new());
+        for (identity, talk) in &mut self.peers {
+            talk.conversation.woken(now);
+            let is_due = talk.conversation.next_timeout().is_some_and(|at| at <= now);
+            match if is_due { talk.conversation.handle_timeout(now) } else { Ok(()) } {
+                Ok(()) => awake.push(identity.clone()),
+                Err(error) => lost.push((identity.clone(), error)),
+            }
+        }
+        for (identity, error) in lost {
+            self.give_up(&identity.0, &error);
+        }
+        for identity in awake {
+            self.take_turn(&identity.0);
+        }
+        self.peers.retain(|_, talk| {
+            let is_idle = talk.conversation.next_timeout().is_none() && !talk.has_turn;
+            !is_idle || now.saturating_sub(talk.heard) < FORGOTTEN_AFTER
+        });
+    }
+
+    fn take_turn(&mut self, identity: &[u8]) {
+        if let Some(talk) = self.peers.get_mut(identity).filter(|talk| !talk.has_turn) {
+            talk.has_turn = true;
+            self.turns.push_back(Identity::new(identity));
+        }
+    }
+
+    /// The peer broke the protocol, or is gone: its session ends, and it is told so.
+    fn give_up(&mut self, identity: &[u8], error: &dyn fmt::Display) {
+        tracing::warn!(%error, "ZeroMQ session lost");
+        self.peers.remove(identity);
+        let frames = vec![ZeroMqAnswer::Refused(Refusal::Malformed).encode()];
+        self.strays.push_back(Reply { identity: identity.to_vec(), frames });
+    }
+
+    fn forget_somebody(&mut self) {
+        if self.peers.len() < MAX_PEERS {
+            return;
+        }
+        let silent = self.peers.iter().min_by_key(|(_, talk)| talk.heard).map(|(identity, _)| identity.clone());
+        if let Some(identity) = silent {
+            self.peers.remove(&identity);
+        }
+    }
+}
+
+enum Spoke {
+    Message(Frames),
+    Work,
+    Nothing,
+}
+
+impl Talk {
+    fn speak(&mut self, now: Duration) -> Result<Spoke, ConversationError> {
+        let max_payload = self.conversation.max_payload() as usize;
+        let mut message = MessageWriter::new(&mut self.payload, 0, max_payload);
+        let said = self.conversation.produce(now, &mut message)?;
+        let length = message.payload_bytes();
+        Ok(match said {
+            Said::Nothing => Spoke::Nothing,
+            Said::Work => Spoke::Work,
+            Said::Frames(frames) => Spoke::Message(frames),
+            Said::Message(header) => {
+                let mut frame = Vec::new();
+                header.encode(&mut frame);
+                let mut frames = vec![frame];
+                if length > 0 {
+                    let mut payload = std::mem::take(&mut self.payload);
+                    payload.truncate(length);
+                    frames.push(payload);
+                }
+                Spoke::Message(frames)
+            }
+        })
+    }
+}

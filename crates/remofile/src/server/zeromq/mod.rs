@@ -1,0 +1,296 @@
+//! What a ZeroMQ peer says, whichever protocol that is, and how it is answered.
+//!
+//! Participants: a [`Conversation`] is one peer's; it gets messages as frames and gives messages as frames or as
+//! header and payload. It knows no socket: our own connections drive it ([`connection`]), and so does whoever
+//! has a ROUTER socket of their own ([`handler`]). Goals: protocol 1 and protocol 2 are told apart here and
+//! nowhere else; every message that makes no sense has an answer. Non-goals: ZMTP, which is the carrier's.
+
+pub(super) mod connection;
+mod handler;
+
+pub use handler::{Handler, Reply};
+
+use super::protocol1;
+use super::session::{Peer, Session, Shared, Turn};
+use crate::carrier::{MessageWriter, Waker};
+use remofile_protocol::handshake::{Refusal, ServerHello, ZeroMqAnswer, ZeroMqHello};
+use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
+use remofile_protocol::protocol1::Response;
+use remofile_protocol::session::SessionError;
+use remofile_protocol::token::TokenMatcher;
+use remofile_protocol::wire::{Header, MalformedMessage};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How a client of protocol 1, which tells no name, is shown to others.
+const UNNAMED: &str = "a client of protocol 1";
+
+/// What every conversation of a server has in common.
+pub(super) struct Host {
+    pub(super) shared: Arc<Shared>,
+    pub(super) token: TokenMatcher,
+    pub(super) hello: ServerHello,
+}
+
+/// Frames of a message that is sent.
+pub(super) type Frames = Vec<Vec<u8>>;
+
+/// One peer's conversation with the server.
+pub(super) struct Conversation {
+    host: Arc<Host>,
+    peer: Peer,
+    waker: Waker,
+    /// Whether the peer's routing id is the token.
+    is_known: bool,
+    speaks: Speaks,
+    replies: VecDeque<Frames>,
+}
+
+enum Speaks {
+    /// Nothing yet.
+    Nothing,
+    One(Box<protocol1::Session>),
+    /// With the payload that the peer accepts.
+    Two(Box<Session>, u32),
+    /// It was refused.
+    Over,
+}
+
+/// What a first message is.
+pub(super) enum Opening {
+    /// A request of protocol 1, behind this many frames of envelope.
+    Request {
+        envelope: usize,
+    },
+    Hello(ZeroMqHello),
+    /// What belongs to no session.
+    Stray,
+}
+
+/// What a conversation wants to send.
+pub(super) enum Said {
+    Frames(Frames),
+    /// This header; payload, if any, is in the message.
+    Message(Header),
+    /// Nothing yet, but there is more to do.
+    Work,
+    Nothing,
+}
+
+/// The peer broke the protocol: the conversation cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConversationError {
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error(transparent)]
+    Message(#[from] MalformedMessage),
+    #[error("a message of {0} frames")]
+    Frames(usize),
+}
+
+impl Opening {
+    pub(super) fn of(frames: &[&[u8]]) -> Self {
+        if let Some(envelope) = frames.iter().position(|frame| frame.is_empty()) {
+            return Self::Request { envelope: envelope + 1 };
+        }
+        match frames {
+            [frame] if is_pickle(frame) => Self::Request { envelope: 0 },
+            [frame] => ZeroMqHello::decode(frame).map_or(Self::Stray, Self::Hello),
+            _ => Self::Stray,
+        }
+    }
+
+    /// Whether it proves the token, where the routing id did not.
+    pub(super) fn knows(&self, token: &TokenMatcher) -> bool {
+        match self {
+            Self::Hello(hello) => hello.token.as_ref().is_some_and(|sent| token.matches(sent.0.as_bytes())),
+            Self::Request { .. } | Self::Stray => false,
+        }
+    }
+
+    /// What a peer is told that does not know the token; `frames` are what it said.
+    pub(super) fn refusal(&self, frames: &[&[u8]]) -> Frames {
+        match self {
+            Self::Request { envelope } => {
+                enveloped(&frames[..*envelope], Response::UnknownError(Refusal::Token.to_string()).encode())
+            }
+            Self::Hello(_) => vec![ZeroMqAnswer::Refused(Refusal::Token).encode()],
+            Self::Stray => vec![ZeroMqAnswer::Refused(Refusal::NoSession).encode()],
+        }
+    }
+}
+
+/// Nothing that protocol 2 sends begins like a pickle.
+fn is_pickle(frame: &[u8]) -> bool {
+    matches!(frame, [0x80, 2..=5, ..])
+}
+
+fn enveloped(envelope: &[&[u8]], body: Vec<u8>) -> Frames {
+    envelope.iter().map(|frame| frame.to_vec()).chain([body]).collect()
+}
+
+impl Conversation {
+    /// `is_known`: whether the peer's routing id is the token.
+    pub(super) fn new(host: Arc<Host>, peer: Peer, waker: Waker, is_known: bool) -> Self {
+        Self { host, peer, waker, is_known, speaks: Speaks::Nothing, replies: VecDeque::new() }
+    }
+
+    /// Learns that the peer is there.
+    pub(super) fn heard(&mut self, now: Duration) {
+        if let Speaks::Two(session, _) = &mut self.speaks {
+            session.heard(now);
+        }
+    }
+
+    /// Takes a message.
+    pub(super) fn receive(&mut self, now: Duration, frames: &[&[u8]]) -> Result<(), ConversationError> {
+        match &mut self.speaks {
+            Speaks::Over => {}
+            Speaks::Nothing => self.open(now, frames),
+            Speaks::One(session) => {
+                let reply = request(session, now, frames);
+                self.replies.push_back(reply);
+            }
+            Speaks::Two(session, _) => match frames {
+                [header] | [header, _] if ZeroMqHello::decode(header).is_none() => {
+                    let payload = frames.get(1).copied().unwrap_or_default();
+                    session.receive(now, Header::decode(header)?, payload)?;
+                }
+                [_hello] => self.open(now, frames),
+                _ => return Err(ConversationError::Frames(frames.len())),
+            },
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, now: Duration, frames: &[&[u8]]) {
+        let opening = Opening::of(frames);
+        if !self.is_known && !opening.knows(&self.host.token) {
+            self.replies.push_back(opening.refusal(frames));
+            if !matches!(opening, Opening::Stray) {
+                self.speaks = Speaks::Over;
+            }
+            return;
+        }
+        let shared = Arc::clone(&self.host.shared);
+        match opening {
+            Opening::Stray => self.replies.push_back(opening.refusal(frames)),
+            Opening::Request { .. } => {
+                let peer = Peer { client: UNNAMED.to_owned(), ..self.peer.clone() };
+                let mut session = Box::new(protocol1::Session::new(shared, peer));
+                self.replies.push_back(request(&mut session, now, frames));
+                self.speaks = Speaks::One(session);
+            }
+            Opening::Hello(hello) => self.greet(&hello),
+        }
+    }
+
+    fn greet(&mut self, hello: &ZeroMqHello) {
+        // The one before, if there is one, ends, and with it its leases.
+        self.speaks = Speaks::Over;
+        let refusal = match () {
+            () if !hello.speaks_this_version() => Some(Refusal::Version),
+            () if self.host.shared.stopping.load(Ordering::Acquire) => Some(Refusal::ShuttingDown),
+            () => None,
+        };
+        if let Some(refusal) = refusal {
+            return self.replies.push_back(vec![ZeroMqAnswer::Refused(refusal).encode()]);
+        }
+        let peer = Peer { client: hello.client.clone(), ..self.peer.clone() };
+        let session = Session::new(Arc::clone(&self.host.shared), peer, self.waker.clone(), hello.digest);
+        let answer = ZeroMqAnswer::Accepted(Box::new(self.host.hello.clone()));
+        self.replies.push_back(vec![answer.encode()]);
+        self.speaks = Speaks::Two(Box::new(session), hello.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES));
+    }
+
+    /// Most payload that the peer accepts, in bytes.
+    pub(super) fn max_payload(&self) -> u32 {
+        match &self.speaks {
+            Speaks::Two(_, max_payload) => *max_payload,
+            _ => DEFAULT_PAYLOAD_BYTES,
+        }
+    }
+
+    /// Gives the next message to send; its payload is put into `message`.
+    pub(super) fn produce(
+        &mut self,
+        now: Duration,
+        message: &mut MessageWriter<'_>,
+    ) -> Result<Said, ConversationError> {
+        if let Some(frames) = self.replies.pop_front() {
+            return Ok(Said::Frames(frames));
+        }
+        match &mut self.speaks {
+            Speaks::Two(session, _) => Ok(match session.produce(now, message)? {
+                Turn::Message(header) => Said::Message(header),
+                Turn::Work => Said::Work,
+                Turn::Nothing => Said::Nothing,
+            }),
+            _ => Ok(Said::Nothing),
+        }
+    }
+
+    /// Starts what has waited; ends everything if the server stops.
+    pub(super) fn woken(&mut self, now: Duration) {
+        match &mut self.speaks {
+            Speaks::Two(session, _) => session.woken(now),
+            Speaks::Nothing | Speaks::One(_) if self.host.shared.stopping.load(Ordering::Acquire) => {
+                self.speaks = Speaks::Over;
+            }
+            _ => {}
+        }
+    }
+
+    /// When [`Conversation::handle_timeout`] wants to be called.
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
+        match &self.speaks {
+            Speaks::One(session) => session.next_timeout(),
+            Speaks::Two(session, _) => session.next_timeout(),
+            Speaks::Nothing | Speaks::Over => None,
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn handle_timeout(&mut self, now: Duration) -> Result<(), ConversationError> {
+        match &mut self.speaks {
+            Speaks::One(session) => session.handle_timeout(now),
+            Speaks::Two(session, _) => session.handle_timeout(now)?,
+            Speaks::Nothing | Speaks::Over => {}
+        }
+        Ok(())
+    }
+
+    /// Whether messages are taken now.
+    pub(super) fn wants_messages(&self) -> bool {
+        match &self.speaks {
+            // A peer that does not take its answers is not read either.
+            Speaks::Nothing | Speaks::One(_) => self.replies.is_empty(),
+            Speaks::Two(session, _) => session.wants_messages() && self.replies.is_empty(),
+            Speaks::Over => false,
+        }
+    }
+
+    /// Whether it is over, but for what is queued.
+    pub(super) fn is_done(&self) -> bool {
+        self.replies.is_empty()
+            && match &self.speaks {
+                Speaks::Over => true,
+                Speaks::Two(session, _) => session.is_done(),
+                Speaks::Nothing | Speaks::One(_) => false,
+            }
+    }
+}
+
+/// Answers a request of protocol 1 in the envelope it came in.
+fn request(session: &mut protocol1::Session, now: Duration, frames: &[&[u8]]) -> Frames {
+    let envelope = frames.iter().position(|frame| frame.is_empty()).map_or(0, |at| at + 1);
+    let (envelope, bodies) = frames.split_at(envelope);
+    let answer = match bodies {
+        // Without a delimiter it is not from the kind of socket that reads the answer.
+        [body] if !envelope.is_empty() => session.answer(now, body),
+        _ => Response::BadRequest.encode(),
+    };
+    enveloped(envelope, answer)
+}

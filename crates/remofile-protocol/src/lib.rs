@@ -13,6 +13,9 @@
 //! file, reads a clock or brings a runtime; randomness comes from the operating system through the
 //! cryptographic libraries.
 //!
+//! Apart from all that, [`protocol1`] reads and writes the messages of the Python prototype, which are
+//! pickles ([`pickle`]).
+//!
 //! `docs/protocol.md` in the repository is the normative description of what this crate implements.
 
 pub mod block;

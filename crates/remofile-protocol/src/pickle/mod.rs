@@ -3,7 +3,7 @@
 //! Participants: a Python program, which pickles and unpickles messages with its standard library, and
 //! [`crate::protocol1`], which reads and writes them here.
 //!
-//! Goals: [`read`] takes what Python 3 makes of a message in the pickle protocols 2 to 5; [`write`]
+//! Goals: [`read`] takes what Python 3 makes of a message in the pickle protocols 2 to 5; [`write()`]
 //! makes pickles of protocol 4, which every Python since 3.4 reads.
 //!
 //! Non-goals: Python objects. Nothing is imported, looked up or called: the few names that a message

@@ -29,7 +29,7 @@ pub fn read(bytes: &[u8], max_values: usize) -> Result<Value<'_>, PickleError> {
 struct Machine<'a> {
     input: Input<'a>,
     stack: Vec<Value<'a>>,
-    /// Heights of the stack, below which an opcode of today may not reach.
+    /// Heights of the stack: no opcode reaches below the last one.
     marks: Vec<usize>,
     /// `None` stands for a dictionary, which may not be referred to: so nothing can contain itself.
     memo: Vec<Option<Value<'a>>>,

@@ -199,7 +199,7 @@ fn a_text_cannot_be_repeated_beyond_the_input_and_a_constant() {
         pickle(&[b"cpathlib\nPath\n(X", &length, name.as_bytes(), b"\x94", &parts, b"tR"])
     };
     let Value::Path(joined) = read(&path(5), VALUES).unwrap() else { panic!("no path") };
-    assert_eq!(*joined, *vec![&*name; 6].join("/"));
+    assert_eq!(*joined, *[&*name; 6].join("/"));
     assert_eq!(read(&path(50), VALUES), Err(PickleError::TooLarge));
 }
 

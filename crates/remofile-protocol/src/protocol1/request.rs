@@ -75,8 +75,8 @@ pub enum Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads a request. A chunk is borrowed, except from a pickle of protocol 2. Beside it, less than
-    /// a megabyte and twice the length of `bytes` is needed.
+    /// Reads a request. A chunk is borrowed, except from a pickle of protocol 2. Whatever `bytes` hold,
+    /// memory of at most two megabytes and a few times their length is needed.
     ///
     /// # Errors
     /// [`BadMessage`] if it is none: a server answers with [`super::Response::BadRequest`]. So it is, too, if a

@@ -148,8 +148,8 @@ pub enum Response<'a> {
 }
 
 impl<'a> Response<'a> {
-    /// Reads a response. Chunks are borrowed, except from a pickle of protocol 2. A pickle that does
-    /// nothing else may need fifty times its length in memory, so bound the length of what you read.
+    /// Reads a response. Chunks are borrowed, except from a pickle of protocol 2. A pickle made
+    /// for it may need a hundred times its length in memory, so bound the length of what you read.
     ///
     /// # Errors
     /// [`BadMessage`] if it is none, a reason is of the wrong kind, a size is negative, a time is not

@@ -55,7 +55,9 @@ impl ClientHandshake {
         handshake
     }
 
-    /// Takes bytes as they come. When it gives a peer, the server is ready, too.
+    /// Takes bytes as they come. When it gives a peer, the server is ready, too; send what
+    /// [`ClientHandshake::take_output`] gives before any frame, all the same: over NULL the server does
+    /// not wait for us.
     ///
     /// # Errors
     /// [`HandshakeError`]: close. All further calls give the same error; once a peer was given, it is
@@ -97,7 +99,7 @@ impl ClientHandshake {
         }
     }
 
-    /// Whether the server calls itself one is not looked at: libzmq never does.
+    /// Whether the server calls itself one is not looked at: libzmq never says so.
     fn greeted(&mut self, offered: Offered) -> Result<(), HandshakeError> {
         if offered != self.mechanism().into() {
             return Err(HandshakeError::Mechanism(offered));

@@ -35,7 +35,6 @@ const VOUCH_BYTES: usize = 80;
 /// What both sides have when the handshake is over.
 pub(super) struct Session {
     key: SalsaBox,
-    same_key: SalsaBox,
     sent: u64,
     received: u64,
 }
@@ -52,8 +51,8 @@ impl Session {
     }
 
     fn split(self, ours: &'static [u8; 16], theirs: &'static [u8; 16]) -> (FrameSealer, FrameOpener) {
-        let sealer = FrameSealer::curve(Direction { key: self.key, prefix: ours, nonce: self.sent });
-        let opener = FrameOpener::curve(Direction { key: self.same_key, prefix: theirs, nonce: self.received });
+        let sealer = FrameSealer::curve(Direction { key: self.key.clone(), prefix: ours, nonce: self.sent });
+        let opener = FrameOpener::curve(Direction { key: self.key, prefix: theirs, nonce: self.received });
         (sealer, opener)
     }
 }
@@ -98,7 +97,6 @@ impl Welcomed {
             return Err(HandshakeError::Malformed);
         }
         let key = SalsaBox::new(&self.short, &self.peer_short).ok_or(HandshakeError::NotProved)?;
-        let same_key = SalsaBox::new(&self.short, &self.peer_short).ok_or(HandshakeError::NotProved)?;
         let mut sealed = Zeroizing::new(rest.to_vec());
         let text = key.open(&short_nonce(INITIATE_NONCE, received), &mut sealed);
         let mut text = &*text.filter(|_| cookie.ct_eq(&self.cookie).into()).ok_or(HandshakeError::NotProved)?;
@@ -106,7 +104,7 @@ impl Welcomed {
         let vouch_nonce = take(&mut text)?;
         let vouch = take::<VOUCH_BYTES>(&mut text)?;
         self.check_vouch(&peer_lasting, vouch_nonce, vouch)?;
-        Ok((Zeroizing::new(text.to_vec()), Session { key, same_key, sent: 0, received }))
+        Ok((Zeroizing::new(text.to_vec()), Session { key, sent: 0, received }))
     }
 
     /// The vouch says, from C to S', that C' is the client's own, and that S is whom it wants.
@@ -168,12 +166,11 @@ impl Helloed {
             return Err(HandshakeError::Malformed);
         }
         let key = SalsaBox::new(&self.short, &server_short).ok_or(HandshakeError::NotProved)?;
-        let same_key = SalsaBox::new(&self.short, &server_short).ok_or(HandshakeError::NotProved)?;
         let (lasting, vouch) = self.vouch(&server_short)?;
         let text = Zeroizing::new([lasting.as_bytes(), &vouch[..], metadata].concat());
         let sealed = key.seal_copy(&short_nonce(INITIATE_NONCE, 2), &text);
         let initiate = [INITIATE, cookie, &2u64.to_be_bytes(), &sealed].concat();
-        Ok((Session { key, same_key, sent: 2, received: 0 }, initiate))
+        Ok((Session { key, sent: 2, received: 0 }, initiate))
     }
 
     /// A lasting key that lasts for this connection, its vouch, and the nonce of that in front.

@@ -66,6 +66,7 @@ impl Exit {
             | Error::Resolve { .. }
             | Error::Connect { .. }
             | Error::ConnectionLost(_)
+            | Error::Unanswered
             | Error::Protocol(_)
             | Error::Stopped
             | Error::Callback(_)

@@ -50,6 +50,12 @@ pub enum Error {
     /// The connection broke.
     #[error("the connection to the server was lost: {0} (run the same command again)")]
     ConnectionLost(io::Error),
+    /// A server of protocol 1 has not answered the first request.
+    #[error(
+        "the server does not answer (one of protocol 1 says nothing to a wrong token, nor while somebody else's \
+         transfer goes on: check REMOFILE_TOKEN, or try again later)"
+    )]
+    Unanswered,
     /// The peer has not been heard of for that long.
     #[error("the server has not answered for {} s (the line or the server is down; run the same command again)", .0.as_secs())]
     PeerSilent(Duration),
@@ -112,6 +118,7 @@ impl Error {
             Self::Resolve { .. } => "host-not-found",
             Self::Connect { .. } => "cannot-connect",
             Self::ConnectionLost(_) => "connection-lost",
+            Self::Unanswered => "unanswered",
             Self::PeerSilent(_) => "peer-silent",
             Self::Protocol(_) => "protocol",
             Self::Timeout(_) => "timeout",

@@ -14,6 +14,7 @@ pub mod carrier;
 pub mod client;
 pub mod delta;
 pub mod error;
+mod gateway;
 pub mod monitor;
 pub mod server;
 pub mod store;
@@ -21,13 +22,13 @@ pub mod sync;
 pub mod transfer;
 
 pub use client::{
-    AsyncClient, ChunkSize, Client, ClientOptions, Interrupt, LocalPartials, LocalSource, Pending, RemoteSource,
-    Removed, Retry, ServerStatus, TransferOptions, TransferReport, Wait,
+    AsyncClient, ChunkSize, Client, ClientOptions, Interrupt, LocalPartials, LocalSource, Pending, Protocol,
+    RemoteSource, Removed, Retry, ServerStatus, TransferOptions, TransferReport, Wait,
 };
 pub use error::{Error, Result, describe_holder};
 pub use monitor::{Chunk, Conflict, Event, Monitor, Silent};
 pub use remofile_protocol as protocol;
-pub use server::{Bound, Server, ServerOptions};
+pub use server::{Bound, Handler, Reply, Server, ServerOptions};
 pub use sync::{Delta, SyncOptions, SyncReport, synchronize_download, synchronize_upload};
 
 /// The name and version of this software, as it is told to peers.

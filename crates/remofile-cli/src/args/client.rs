@@ -31,6 +31,10 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub(crate) public_key: Option<String>,
 
+    /// Protocol that the server speaks: 2, or 1 for servers of the original [env: REMOFILE_PROTOCOL] [default: 2]
+    #[arg(long, value_name = "1|2")]
+    pub(crate) protocol: Option<String>,
+
     /// Profile in the configuration file to take what is not given otherwise from
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,

@@ -8,7 +8,7 @@ use crate::secret;
 use remofile::protocol::key::PublicKey;
 use remofile::protocol::limits::DEFAULT_PORT;
 use remofile::protocol::token::Token;
-use remofile::{ClientOptions, Wait};
+use remofile::{ClientOptions, Protocol, Wait};
 use std::time::Duration;
 
 /// Settles how to reach the server. `port` and `token` are those that came as arguments.
@@ -46,6 +46,7 @@ fn resolve(
     };
     let mut options = ClientOptions::new(hostname.as_str(), port, token);
     options.public_key = public_key(connection, environment, profile)?;
+    options.protocol = protocol(connection, environment, profile)?;
     options.plain = connection.no_encryption;
     options.timeout = connection.timeout.map(Duration::from_millis);
     options.wait = match connection.wait {
@@ -98,6 +99,24 @@ fn public_key(connection: &Connection, environment: &Environment, profile: &Prof
     Ok(None)
 }
 
+fn protocol(connection: &Connection, environment: &Environment, profile: &Profile) -> Result<Protocol> {
+    let of_profile = profile.protocol.map(|number| number.to_string());
+    let sources = [
+        (&connection.protocol, "--protocol"),
+        (&environment.protocol, "REMOFILE_PROTOCOL"),
+        (&of_profile, "protocol in the profile"),
+    ];
+    for (text, whence) in sources {
+        match text.as_deref() {
+            None => {}
+            Some("1") => return Ok(Protocol::One),
+            Some("2") => return Ok(Protocol::Two),
+            Some(other) => return Err(Failed::Configuration(format!("{whence} is {other:?}: it must be 1 or 2"))),
+        }
+    }
+    Ok(Protocol::Two)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +152,7 @@ mod tests {
             token: Some(Zeroizing::new("profile-token".into())),
             token_file: None,
             public_key: Some(OTHER_KEY.into()),
+            protocol: Some(1),
         }
     }
 
@@ -154,6 +174,10 @@ mod tests {
 
         let options = resolve(&connection(&[]), None, None, &Environment::default(), &profile()).unwrap();
         assert_eq!(told(&options), ("profile", 3, "profile-token"));
+        assert_eq!(options.protocol, Protocol::One);
+        let options =
+            resolve(&connection(&["--protocol", "2"]), None, None, &Environment::default(), &profile()).unwrap();
+        assert_eq!(options.protocol, Protocol::Two);
     }
 
     #[test]
@@ -187,6 +211,7 @@ mod tests {
         };
         assert!(wrong(&|e| e.port = Some("0".into())).contains("REMOFILE_PORT"));
         assert!(wrong(&|e| e.public_key = Some("x".into())).contains("REMOFILE_PUBLIC_KEY"));
+        assert!(wrong(&|e| e.protocol = Some("3".into())).contains("REMOFILE_PROTOCOL"));
         assert!(wrong(&|e| e.token = Some(Zeroizing::new("a\nb".into()))).contains("REMOFILE_TOKEN"));
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Profile {
     pub(crate) token_file: Option<PathBuf>,
     /// Its public key.
     pub(crate) public_key: Option<String>,
+    /// The protocol it speaks, 1 or 2.
+    pub(crate) protocol: Option<u8>,
 }
 
 fn wiped<'d, D: serde::Deserializer<'d>>(deserializer: D) -> std::result::Result<Option<Zeroizing<String>>, D::Error> {

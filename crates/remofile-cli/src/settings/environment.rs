@@ -15,6 +15,8 @@ pub(crate) struct Environment {
     pub(crate) token: Option<Zeroizing<String>>,
     /// `REMOFILE_PUBLIC_KEY`
     pub(crate) public_key: Option<String>,
+    /// `REMOFILE_PROTOCOL`
+    pub(crate) protocol: Option<String>,
     /// `REMOFILE_PRIVATE_KEY`
     pub(crate) private_key: Option<Zeroizing<String>>,
     /// Where configuration files are: `XDG_CONFIG_HOME`, or `.config` in `HOME`.
@@ -36,6 +38,7 @@ impl Environment {
             port: text("REMOFILE_PORT"),
             token: text("REMOFILE_TOKEN").map(Zeroizing::new),
             public_key: text("REMOFILE_PUBLIC_KEY"),
+            protocol: text("REMOFILE_PROTOCOL"),
             private_key: text("REMOFILE_PRIVATE_KEY").map(Zeroizing::new),
             config_home: config_home(present("XDG_CONFIG_HOME"), present("HOME")),
         }

@@ -172,6 +172,32 @@ impl<'a> Response<'a> {
         }
     }
 
+    /// The same, with bytes of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Response<'static> {
+        let owned = |data: Cow<'a, [u8]>| Cow::Owned(data.into_owned());
+        match self {
+            Self::FilesListed(files) => Response::FilesListed(files),
+            Self::FileCreated => Response::FileCreated,
+            Self::DirectoryCreated => Response::DirectoryCreated,
+            Self::FileRemoved => Response::FileRemoved,
+            Self::InvalidFileName => Response::InvalidFileName,
+            Self::FileNotFound => Response::FileNotFound,
+            Self::FileAlreadyExists => Response::FileAlreadyExists,
+            Self::NotAFile => Response::NotAFile,
+            Self::NotADirectory => Response::NotADirectory,
+            Self::IncorrectFileSize => Response::IncorrectFileSize,
+            Self::IncorrectChunkSize => Response::IncorrectChunkSize,
+            Self::TransferAccepted { file_size } => Response::TransferAccepted { file_size },
+            Self::ChunkReceived => Response::ChunkReceived,
+            Self::ChunkSent(data) => Response::ChunkSent(owned(data)),
+            Self::TransferCompleted { data } => Response::TransferCompleted { data: data.map(owned) },
+            Self::TransferCancelled => Response::TransferCancelled,
+            Self::BadRequest => Response::BadRequest,
+            Self::UnknownError(message) => Response::UnknownError(message),
+        }
+    }
+
     /// The response as a pickle of protocol 4.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

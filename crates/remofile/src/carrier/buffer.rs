@@ -4,8 +4,8 @@ use super::link::LinkError;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::transport::{LENGTH_BYTES, Opener, Sealer, TAG_BYTES};
 use remofile_protocol::wire::Header;
+use socket2::Socket;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::ops::Range;
 
 /// Bytes of the header's length at the end of a body.
@@ -85,7 +85,7 @@ impl OutBuffer {
         self.end = end;
     }
 
-    pub(super) fn send(&mut self, stream: &mut TcpStream) -> Result<bool, LinkError> {
+    pub(super) fn send(&mut self, stream: &mut Socket) -> Result<bool, LinkError> {
         while !self.is_empty() {
             match stream.write(&self.bytes[self.sent..self.end]) {
                 Ok(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
@@ -229,7 +229,7 @@ impl InBuffer {
     }
 
     /// Reads what there is; `false` if there is nothing.
-    pub(super) fn fill(&mut self, stream: &mut TcpStream) -> Result<bool, LinkError> {
+    pub(super) fn fill(&mut self, stream: &mut Socket) -> Result<bool, LinkError> {
         let record_bytes = self.record_bytes()?.unwrap_or(0);
         if self.bytes.len() < CACHE_LINE_BYTES + record_bytes + READ_AHEAD {
             self.bytes.resize(CACHE_LINE_BYTES + record_bytes + READ_AHEAD, 0);

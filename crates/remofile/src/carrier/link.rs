@@ -4,14 +4,14 @@ use super::buffer::{InBuffer, MessageWriter, OutBuffer};
 use super::line::Line;
 use remofile_protocol::transport::{Opener, Sealer, Tampered};
 use remofile_protocol::wire::{Header, MalformedMessage};
+use socket2::Socket;
 use std::fmt;
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// A connection after its handshake.
 pub struct Link {
-    stream: TcpStream,
+    stream: Socket,
     sealer: Sealer,
     opener: Opener,
     input: InBuffer,
@@ -52,14 +52,14 @@ impl Link {
     /// payloads of at most `send_payload` bytes are sent and `receive_payload` received.
     #[must_use]
     pub fn new(
-        stream: TcpStream,
+        stream: impl Into<Socket>,
         (sealer, opener): (Sealer, Opener),
         send_payload: u32,
         receive_payload: u32,
         received: &[u8],
     ) -> Self {
         Self {
-            stream,
+            stream: stream.into(),
             sealer,
             opener,
             input: InBuffer::new(receive_payload as usize, received),

@@ -100,6 +100,12 @@ impl ZmtpLink {
         }
     }
 
+    /// The connection itself, to wait for.
+    #[must_use]
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
     /// Changes how much of a payload is sent at once, in bytes.
     pub fn set_send_payload(&mut self, bytes: u32) {
         self.max_payload = bytes as usize;

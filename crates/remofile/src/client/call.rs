@@ -3,6 +3,7 @@
 use super::Interrupt;
 use crate::carrier::{Endpoint, Line, Link, LinkError, Message, Produced, Waker, drive};
 use crate::error::{Error, Result};
+use crate::gateway::Guard;
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::limits::{DEAD_AFTER, DEFAULT_PAYLOAD_BYTES, MAX_HEADER_BYTES};
@@ -135,6 +136,8 @@ pub(super) struct Session {
     address: SocketAddr,
     pub(super) clock: Instant,
     pub(super) held: Option<Held>,
+    /// Behind it there is no connection of our own: what does the talking, and its protection.
+    gateway: Option<(Guard, &'static str)>,
 }
 
 /// The operation that holds the lease for others.
@@ -167,7 +170,15 @@ impl Session {
             address,
             clock: Instant::now(),
             held: None,
+            gateway: None,
         }
+    }
+
+    /// A session with a gateway.
+    pub(super) fn behind(self, guard: Guard, protection: &'static str) -> Self {
+        let mut session = self;
+        session.gateway = Some((guard, protection));
+        session
     }
 
     pub(super) fn hello(&self) -> &ServerHello {
@@ -184,7 +195,7 @@ impl Session {
     }
 
     pub(super) fn cipher(&self) -> &'static str {
-        self.hello.cipher.name()
+        self.gateway.as_ref().map_or_else(|| self.hello.cipher.name(), |(_, protection)| protection)
     }
 
     /// Whether the server has ended it while it was idle.

@@ -1,9 +1,10 @@
 //! From a host name to a session.
 
 use super::call::{Deadline, Session};
-use super::{ClientOptions, Interrupt};
+use super::{ClientOptions, Interrupt, Protocol};
 use crate::carrier::{Line, Link, prepare};
 use crate::error::{Error, Result};
+use crate::gateway;
 use remofile_protocol::handshake::{ClientCredentials, ClientHandshake, ClientHello, HandshakeError};
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES};
 use remofile_protocol::transport::Cipher;
@@ -24,7 +25,10 @@ pub(super) fn connect(options: &ClientOptions, deadline: &Deadline) -> Result<Se
     let patience = Patience { deadline, interrupt: &options.interrupt };
     let addresses = resolve(options)?;
     let (stream, address) = connect_any(options, &addresses, &patience)?;
-    open(options, stream, address, &patience)
+    match options.protocol {
+        Protocol::One => open_gateway(options, stream, address, &patience),
+        Protocol::Two => open(options, stream, address, &patience),
+    }
 }
 
 /// How long the caller is willing to wait.
@@ -87,6 +91,18 @@ fn connect_one(address: SocketAddr, patience: &Patience<'_>) -> Result<io::Resul
     }
 }
 
+fn open_gateway(
+    options: &ClientOptions,
+    stream: TcpStream,
+    address: SocketAddr,
+    patience: &Patience<'_>,
+) -> Result<Session> {
+    let mut wait = |stream: &TcpStream, flags, limit| patience.wait(stream, flags, limit);
+    let gateway = gateway::open(stream, &options.token, options.public_key, &mut wait)?;
+    let protection = if options.public_key.is_some() { "CURVE" } else { "none" };
+    Ok(Session::new(gateway.link, gateway.hello, address).behind(gateway.guard, protection))
+}
+
 fn open(
     options: &ClientOptions,
     mut stream: TcpStream,
@@ -140,7 +156,7 @@ fn explain(error: HandshakeError, address: SocketAddr) -> Error {
         HandshakeError::Refused(refusal) => Error::Refused(refusal),
         HandshakeError::ZeroMq => not_remofile(
             address,
-            "it speaks ZeroMQ, as a Remofile server of the older protocol 1 does, which this client does not speak",
+            "it speaks ZeroMQ, as a Remofile server of the older protocol 1 does, which this client speaks if asked to: '--protocol 1'",
         ),
         other => not_remofile(address, &format!("{other} (is the port right?)")),
     }

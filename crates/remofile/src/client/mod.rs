@@ -38,7 +38,7 @@ pub(crate) use weaving::Weave;
 
 pub use asynchronous::{AsyncClient, Pending};
 pub use interrupt::Interrupt;
-pub use options::{ChunkSize, ClientOptions, LocalSource, RemoteSource, Retry, TransferOptions, Wait};
+pub use options::{ChunkSize, ClientOptions, LocalSource, Protocol, RemoteSource, Retry, TransferOptions, Wait};
 pub use partials::LocalPartials;
 
 use crate::error::{Error, Result};

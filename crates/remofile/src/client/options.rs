@@ -23,6 +23,8 @@ pub struct ClientOptions {
     pub token: Token,
     /// The server's public key, where it has one.
     pub public_key: Option<PublicKey>,
+    /// Which protocol the server speaks.
+    pub protocol: Protocol,
     /// Whether to ask for a session that is authenticated but not encrypted.
     pub plain: bool,
     /// Longest time for a whole call, connecting included; `None` for no limit.
@@ -42,12 +44,25 @@ impl ClientOptions {
             port,
             token,
             public_key: None,
+            protocol: Protocol::Two,
             plain: false,
             timeout: None,
             wait: Wait::No,
             interrupt: Interrupt::default(),
         }
     }
+}
+
+/// Which protocol a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// The documented one of the original, over ZeroMQ: in clear, unless a public key is given. It has requests to
+    /// list, create, upload, download and remove; what else is asked for fails with `unsupported`, and times and
+    /// permissions of files are not kept.
+    One,
+    /// Remofile's own.
+    #[default]
+    Two,
 }
 
 /// What to do while others hold the lease.

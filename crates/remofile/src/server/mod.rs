@@ -19,9 +19,9 @@ mod zeromq;
 
 pub use zeromq::{Handler, Reply};
 
-use crate::carrier::Waker;
+use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
-use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, StoreOptions, places};
+use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, Store, StoreOptions, places};
 use expiry::Expiry;
 use lobby::Lobby;
 use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials, ServerHello};
@@ -319,6 +319,20 @@ impl Lifetime {
     fn is_stopping(&self) -> bool {
         self.stop.stopping.load(Ordering::Acquire)
     }
+}
+
+/// Serves one session of any store over a link until it is over.
+pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOptions, waker: &Waker) {
+    let shared = Shared {
+        store,
+        leases: leases::Leases::default(),
+        options,
+        agent: crate::agent(),
+        started: Instant::now(),
+        stopping: AtomicBool::new(false),
+    };
+    let peer = session::Peer { session: 1, client: crate::own_name(), address: String::new() };
+    connection::serve(link, Arc::new(shared), peer, waker);
 }
 
 impl std::fmt::Debug for Bound {

@@ -1,0 +1,100 @@
+//! The way to servers of protocol 1, for a client that speaks protocol 2.
+//!
+//! Participants: the client speaks protocol 2 over a socket pair with a session of the server's room, in a thread
+//! of this process; that session's [store](crate::store::Store) is a [`RemoteStore`], which asks the real server
+//! by the nine requests of protocol 1. Goals: every operation of the client that protocol 1 can express works,
+//! without a line in the client that knows of it; what it cannot express fails with a reason. Non-goals:
+//! speed; times, permissions and links, which protocol 1 does not carry.
+
+mod requests;
+mod store;
+mod transfers;
+
+use crate::carrier::{Link, Waker};
+use crate::error::{Error, Result};
+use crate::server::{ServerOptions, serve_store};
+use remofile_protocol::handshake::ServerHello;
+use remofile_protocol::key::PublicKey;
+use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
+use remofile_protocol::path::NameRule;
+use remofile_protocol::token::Token;
+use remofile_protocol::transport::{Cipher, Opener, Sealer};
+use requests::Requests;
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use store::RemoteStore;
+
+/// How long a client waits at its end for the gateway to end a transfer in good order: a server of protocol 1
+/// may not notice otherwise that it is over.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// A session with a server of protocol 1.
+pub(crate) struct Gateway {
+    /// The client's end.
+    pub(crate) link: Link,
+    pub(crate) hello: ServerHello,
+    pub(crate) guard: Guard,
+}
+
+/// Waits, when it is dropped, until the gateway has said farewell.
+#[derive(Debug)]
+pub(crate) struct Guard(Receiver<()>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Whichever way this ends, nothing is left to do.
+        let _ended = self.0.recv_timeout(FAREWELL);
+    }
+}
+
+/// Opens a session over a connection. `wait` waits until the connection can be read or written, and ends the
+/// call when its time is over.
+pub(crate) fn open(
+    stream: TcpStream,
+    token: &Token,
+    key: Option<PublicKey>,
+    wait: &mut requests::Wait<'_>,
+) -> Result<Gateway> {
+    let mut requests = Requests::connect(stream, token, key, wait)?;
+    requests.greet(wait)?;
+    let system = |source| Error::System { what: "cannot start the gateway to protocol 1", source };
+    let (near, far) = UnixStream::pair().map_err(system)?;
+    near.set_nonblocking(true).map_err(system)?;
+    far.set_nonblocking(true).map_err(system)?;
+    // Both ends are in this process: the key keeps nobody out, it only has to be the same.
+    let link = |stream, send, receive| {
+        let keys = (Sealer::new(Cipher::Aes256GcmPlain, send), Opener::new(Cipher::Aes256GcmPlain, receive));
+        Link::new(socket2::Socket::from(stream), keys, DEFAULT_PAYLOAD_BYTES, DEFAULT_PAYLOAD_BYTES, &[])
+    };
+    let server = link(far, [1; 32], [2; 32]);
+    let store = Arc::new(RemoteStore::new(requests));
+    let waker = Waker::new().map_err(system)?;
+    let (ended, guard) = channel();
+    let serve = move || {
+        serve_store(server, store, options(), &waker);
+        // The client may be gone.
+        let _unheard = ended.send(());
+    };
+    std::thread::Builder::new().name("gateway".to_owned()).spawn(serve).map_err(system)?;
+    Ok(Gateway { link: link(near, [2; 32], [1; 32]), hello: hello(), guard: Guard(guard) })
+}
+
+/// Limits are the real server's, which tells them by refusing.
+fn options() -> ServerOptions {
+    ServerOptions { file_size_limit: u64::MAX, ..ServerOptions::default() }
+}
+
+fn hello() -> ServerHello {
+    ServerHello {
+        cipher: Cipher::Unknown,
+        agent: "a server of protocol 1".to_owned(),
+        max_payload_bytes: DEFAULT_PAYLOAD_BYTES,
+        names: NameRule::Portable,
+        file_size_limit: u64::MAX,
+        read_only: false,
+        places: Vec::new(),
+    }
+}

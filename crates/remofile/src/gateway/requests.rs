@@ -1,0 +1,155 @@
+//! A request, a response: protocol 1 as its client sees it.
+
+use crate::carrier::{Line, LinkError, ZmtpLink};
+use crate::error::{Error, Result};
+use crate::store::StoreResult;
+use remofile_protocol::key::PublicKey;
+use remofile_protocol::limits::{DEAD_AFTER, HANDSHAKE_TIMEOUT};
+use remofile_protocol::protocol1::{Directory, Request, Response};
+use remofile_protocol::token::Token;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use remofile_protocol::zmtp::{ClientHandshake, ClientSettings, MAX_IDENTITY_BYTES, Peer, SocketType};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// Longest response, in bytes: a listing of some hundred thousand names.
+const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Waits until a connection can be read or written, for so long at most; whether it can. An error ends the call.
+pub(crate) type Wait<'a> = dyn FnMut(&TcpStream, PollFlags, Duration) -> Result<bool> + 'a;
+
+/// A connection to a server of protocol 1, one request at a time.
+pub(super) struct Requests {
+    link: ZmtpLink,
+    /// Why it is of no more use.
+    broken: Option<Failure>,
+}
+
+impl Requests {
+    /// Opens a connection; whether the token is right, only the first request shows.
+    pub(super) fn connect(
+        mut stream: TcpStream,
+        token: &Token,
+        key: Option<PublicKey>,
+        wait: &mut Wait<'_>,
+    ) -> Result<Self> {
+        let identity = Zeroizing::new(token.reveal().as_bytes().to_vec());
+        if identity.len() > MAX_IDENTITY_BYTES {
+            return Err(Error::Usage("protocol 1 has no tokens of more than 255 bytes"));
+        }
+        let address = stream.peer_addr().map_or_else(|_| "the server".to_owned(), |address| address.to_string());
+        let settings = ClientSettings { identity, socket_type: SocketType::Req, server_key: key };
+        let mut handshake = ClientHandshake::new(settings);
+        let limit = Instant::now() + HANDSHAKE_TIMEOUT;
+        let peer = loop {
+            stream.write_all(&handshake.take_output()).map_err(Error::ConnectionLost)?;
+            if !wait(&stream, PollFlags::IN, limit.saturating_duration_since(Instant::now()))? {
+                return Err(not_protocol_1(&address, "it does not answer"));
+            }
+            if let Some(peer) = advance(&mut stream, &mut handshake, &address)? {
+                break peer;
+            }
+        };
+        stream.write_all(&handshake.take_output()).map_err(Error::ConnectionLost)?;
+        Ok(Self { link: ZmtpLink::new(stream, peer, 0, MAX_RESPONSE_BYTES), broken: None })
+    }
+
+    /// Makes a first request: servers of protocol 1 say nothing at all to a wrong token.
+    pub(super) fn greet(&mut self, wait: &mut Wait<'_>) -> Result<()> {
+        self.send(&Request::ListFiles { directory: Directory::new("/") })?;
+        let limit = Instant::now() + HANDSHAKE_TIMEOUT;
+        loop {
+            self.link.flush()?;
+            match self.received() {
+                Ok(Some(Response::UnknownError(message))) => {
+                    return Err(Failure::new(ErrorCode::Other).because(message).into());
+                }
+                Ok(Some(_)) => return Ok(()),
+                Ok(None) => {}
+                Err(failure) => return Err(failure.into()),
+            }
+            if !wait(self.link.stream(), PollFlags::IN, limit.saturating_duration_since(Instant::now()))? {
+                return Err(Error::Unanswered);
+            }
+        }
+    }
+
+    /// Asks, and waits for the answer. A failure of the connection is the answer to everything from then on.
+    pub(super) fn ask(&mut self, request: &Request<'_>) -> StoreResult<Response<'static>> {
+        if let Some(failure) = &self.broken {
+            return Err(failure.clone());
+        }
+        let answered = self.send(request).map_err(|error| lost(&error)).and_then(|()| self.await_response());
+        if let Err(failure) = &answered {
+            self.broken = Some(failure.clone());
+        }
+        answered
+    }
+
+    fn await_response(&mut self) -> StoreResult<Response<'static>> {
+        let limit = Instant::now() + DEAD_AFTER;
+        loop {
+            let flushed = self.link.flush().map_err(|error| lost(&error))?;
+            if let Some(response) = self.received()? {
+                return Ok(response);
+            }
+            let left = limit.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failure::new(ErrorCode::Other).because("the server does not answer any more"));
+            }
+            let flags = if flushed { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+            let mut descriptors = [PollFd::from_borrowed_fd(self.link.as_fd(), flags)];
+            let timeout = Timespec::try_from(left + Duration::from_millis(1)).ok();
+            match poll(&mut descriptors, timeout.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(lost(&LinkError::Lost(error.into()))),
+            }
+        }
+    }
+
+    fn send(&mut self, request: &Request<'_>) -> std::result::Result<(), LinkError> {
+        self.link.push(&[Vec::new(), request.encode()]);
+        self.link.flush().map(drop)
+    }
+
+    fn received(&mut self) -> StoreResult<Option<Response<'static>>> {
+        let Some(frames) = self.link.receive().map_err(|error| lost(&error))? else {
+            return Ok(None);
+        };
+        let frames: Vec<&[u8]> = frames.iter().collect();
+        let [delimiter, body] = frames[..] else {
+            return Err(corrupted("the server's answer has other frames than a response"));
+        };
+        if !delimiter.is_empty() {
+            return Err(corrupted("the server's answer has no delimiter"));
+        }
+        Response::decode(body).map(|response| Some(response.into_owned())).map_err(corrupted)
+    }
+}
+
+/// Reads what there is of the server's handshake.
+fn advance(stream: &mut TcpStream, handshake: &mut ClientHandshake, address: &str) -> Result<Option<Peer>> {
+    let mut buffer = [0; 1024];
+    match stream.read(&mut buffer) {
+        Ok(0) => Err(not_protocol_1(address, "it closed the connection (does it want the public key, or none?)")),
+        Ok(count) => handshake.receive(&buffer[..count]).map_err(|error| not_protocol_1(address, &error.to_string())),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+        Err(error) => Err(Error::ConnectionLost(error)),
+    }
+}
+
+fn not_protocol_1(address: &str, what: &str) -> Error {
+    Error::NotRemofile { address: address.to_owned(), what: format!("{what}; protocol 1 was asked for") }
+}
+
+fn lost(error: &LinkError) -> Failure {
+    Failure::new(ErrorCode::Other).because(format!("the connection to the server was lost: {error}"))
+}
+
+fn corrupted(what: impl std::fmt::Display) -> Failure {
+    Failure::new(ErrorCode::Other).because(what)
+}

@@ -1,0 +1,337 @@
+//! Files that pass through protocol 1, chunk by chunk.
+
+use super::requests::Requests;
+use super::store::{refused, unexpected};
+use crate::store::{Extent, Source, Staged, StoreResult};
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::protocol1::{Directory, ListedFile, Request, Response};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Bytes of a chunk, the larger one first: what servers accept unless they were told otherwise.
+const CHUNK_SIZES: [u32; 2] = [8192, 512];
+
+/// The one connection, for whoever has a request.
+#[derive(Clone)]
+pub(super) struct Shared(Arc<Mutex<Connection>>);
+
+struct Connection {
+    requests: Requests,
+    /// The directory that was listed last: whoever reads many files of one asks for it again and again.
+    listed: Option<(RemotePath, Instant, Arc<Vec<ListedFile>>)>,
+}
+
+/// How long a listing may be used again, if this side has changed nothing.
+const LISTING_AGE: Duration = Duration::from_secs(2);
+
+impl Shared {
+    pub(super) fn new(requests: Requests) -> Self {
+        Self(Arc::new(Mutex::new(Connection { requests, listed: None })))
+    }
+
+    pub(super) fn ask(&self, request: &Request<'_>) -> StoreResult<Response<'static>> {
+        let mut connection = self.lock();
+        if !matches!(request, Request::ListFiles { .. } | Request::DownloadFile { .. } | Request::ReceiveChunk) {
+            connection.listed = None;
+        }
+        connection.requests.ask(request)
+    }
+
+    /// The files in a directory.
+    pub(super) fn list(&self, directory: &RemotePath) -> StoreResult<Arc<Vec<ListedFile>>> {
+        let mut connection = self.lock();
+        if let Some((listed, at, files)) = &connection.listed
+            && listed == directory
+            && at.elapsed() < LISTING_AGE
+        {
+            return Ok(Arc::clone(files));
+        }
+        match connection.requests.ask(&Request::ListFiles { directory: Directory::new(directory.as_str()) })? {
+            Response::FilesListed(files) => {
+                let files = Arc::new(files);
+                connection.listed = Some((directory.clone(), Instant::now(), Arc::clone(&files)));
+                Ok(files)
+            }
+            other => Err(refused(other)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A request that was cut short has left its failure.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a transfer with the largest chunks that the server accepts.
+    fn begin(&self, request: impl Fn(u32) -> Request<'static>) -> StoreResult<(usize, Response<'static>)> {
+        for chunk_size in CHUNK_SIZES {
+            match self.ask(&request(chunk_size))? {
+                Response::IncorrectChunkSize => {}
+                response => return Ok((chunk_size as usize, response)),
+            }
+        }
+        Err(Failure::new(ErrorCode::Unsupported).because("the server accepts no chunks of 512 or 8,192 bytes"))
+    }
+
+    fn cancel(&self) {
+        // Whatever it answers: there is nothing more to be done.
+        let _answered = self.ask(&Request::CancelTransfer);
+    }
+}
+
+/// A remote file that is being read. Protocol 1 gives a file from its beginning on and no other way.
+pub(super) struct Reading {
+    shared: Shared,
+    directory: RemotePath,
+    name: FileName,
+    entry: Entry,
+    state: Mutex<ReadState>,
+}
+
+#[derive(Default)]
+struct ReadState {
+    is_open: bool,
+    /// Bytes that have come, all told.
+    received: u64,
+    /// The last of them, not used yet.
+    ahead: Vec<u8>,
+}
+
+impl Reading {
+    pub(super) fn new(shared: Shared, directory: RemotePath, name: FileName, entry: Entry) -> Self {
+        Self { shared, directory, name, entry, state: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ReadState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self, state: &mut ReadState) -> StoreResult<()> {
+        self.close(state);
+        *state = ReadState::default();
+        let (name, directory) = (self.name.as_str(), self.directory.as_str());
+        let (_, response) = self.shared.begin(|chunk_size| Request::DownloadFile {
+            name: name.to_owned(),
+            directory: Directory::new(directory),
+            chunk_size: chunk_size.into(),
+        })?;
+        match response {
+            Response::TransferAccepted { file_size } if file_size.unwrap_or(0) == self.entry.size => {
+                state.is_open = true;
+                Ok(())
+            }
+            Response::TransferAccepted { .. } => {
+                self.shared.cancel();
+                Err(ErrorCode::SourceChanged.into())
+            }
+            other => Err(refused(other)),
+        }
+    }
+
+    fn close(&self, state: &mut ReadState) {
+        if std::mem::take(&mut state.is_open) {
+            self.shared.cancel();
+        }
+    }
+
+    /// Gets the next chunk.
+    fn advance(&self, state: &mut ReadState) -> StoreResult<()> {
+        let data = match self.shared.ask(&Request::ReceiveChunk)? {
+            Response::ChunkSent(data) => data,
+            Response::TransferCompleted { data } => {
+                state.is_open = false;
+                data.unwrap_or_default()
+            }
+            other => {
+                state.is_open = false;
+                return Err(refused(other));
+            }
+        };
+        if data.is_empty() && state.is_open {
+            return Err(unexpected());
+        }
+        state.received += data.len() as u64;
+        state.ahead.extend_from_slice(&data);
+        Ok(())
+    }
+}
+
+impl Source for Reading {
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
+        let left = usize::try_from(self.entry.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = left.min(buffer.len());
+        let state = &mut *self.lock();
+        let at = |state: &ReadState| state.received - state.ahead.len() as u64;
+        if wanted == 0 {
+            return Ok(0);
+        }
+        if (!state.is_open && state.received == 0) || offset < at(state) {
+            self.open(state)?;
+        }
+        loop {
+            // What is before the offset is of no use.
+            let before = usize::try_from(offset - at(state)).unwrap_or(usize::MAX).min(state.ahead.len());
+            state.ahead.drain(..before);
+            if at(state) == offset && state.ahead.len() >= wanted {
+                break;
+            }
+            if !state.is_open {
+                return Err(ErrorCode::SourceChanged.into());
+            }
+            self.advance(state)?;
+        }
+        buffer[..wanted].copy_from_slice(&state.ahead[..wanted]);
+        state.ahead.drain(..wanted);
+        Ok(wanted)
+    }
+
+    fn extent_at(&self, offset: u64) -> StoreResult<Extent> {
+        Ok(Extent::Data(self.entry.size.saturating_sub(offset)))
+    }
+
+    /// The server sends what it has opened, and of a wrong length it would be found out.
+    fn is_unchanged(&self) -> StoreResult<bool> {
+        Ok(true)
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let mut state = std::mem::take(&mut *self.lock());
+        self.close(&mut state);
+    }
+}
+
+/// A file that is being written. Its last chunk makes it visible, and so is not sent before it is committed.
+pub(super) struct Writing {
+    shared: Shared,
+    directory: RemotePath,
+    name: FileName,
+    size: u64,
+    /// Of a transfer that has begun.
+    chunk_size: Option<usize>,
+    written: u64,
+    pending: Vec<u8>,
+}
+
+impl Writing {
+    pub(super) fn new(shared: Shared, directory: RemotePath, name: FileName, size: u64) -> Self {
+        Self { shared, directory, name, size, chunk_size: None, written: 0, pending: Vec::new() }
+    }
+
+    fn directory(&self) -> Directory {
+        Directory::new(self.directory.as_str())
+    }
+
+    fn begin(&mut self) -> StoreResult<usize> {
+        if let Some(chunk_size) = self.chunk_size {
+            return Ok(chunk_size);
+        }
+        let (name, directory) = (self.name.as_str().to_owned(), self.directory());
+        let size = i64::try_from(self.size).map_err(|_| Failure::from(ErrorCode::FileTooLarge))?;
+        let (chunk_size, response) = self.shared.begin(|chunk_size| Request::UploadFile {
+            name: name.clone(),
+            directory: directory.clone(),
+            file_size: size,
+            chunk_size: chunk_size.into(),
+        })?;
+        match response {
+            Response::TransferAccepted { .. } => {
+                self.chunk_size = Some(chunk_size);
+                Ok(chunk_size)
+            }
+            other => Err(refused(other)),
+        }
+    }
+
+    /// Sends whole chunks, all but the last one.
+    fn send_chunks(&mut self) -> StoreResult<()> {
+        while self.pending.len() > CHUNK_SIZES[0] as usize {
+            let chunk_size = self.begin()?;
+            let chunk: Vec<u8> = self.pending.drain(..chunk_size).collect();
+            match self.shared.ask(&Request::SendChunk { data: Cow::Owned(chunk) })? {
+                Response::ChunkReceived => {}
+                other => {
+                    self.chunk_size = None;
+                    return Err(refused(other));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_whole(&self) -> StoreResult<()> {
+        match self.written == self.size {
+            true => Ok(()),
+            false => Err(Failure::new(ErrorCode::IntegrityFailure).because("its size is not what was told")),
+        }
+    }
+
+    /// Sends what is left.
+    fn complete(&mut self) -> StoreResult<()> {
+        self.is_whole()?;
+        if self.size == 0 {
+            let request = Request::CreateFile { name: self.name.as_str().to_owned(), directory: self.directory() };
+            return match self.shared.ask(&request)? {
+                Response::FileCreated => Ok(()),
+                other => Err(refused(other)),
+            };
+        }
+        let chunk_size = self.begin()?;
+        while !self.pending.is_empty() {
+            let length = self.pending.len().min(chunk_size);
+            let chunk: Vec<u8> = self.pending.drain(..length).collect();
+            match self.shared.ask(&Request::SendChunk { data: Cow::Owned(chunk) })? {
+                Response::ChunkReceived if !self.pending.is_empty() => {}
+                Response::TransferCompleted { .. } if self.pending.is_empty() => self.chunk_size = None,
+                other => {
+                    self.chunk_size = None;
+                    return Err(refused(other));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Staged for Writing {
+    fn write(&mut self, bytes: &[u8]) -> StoreResult<()> {
+        self.written += bytes.len() as u64;
+        if self.written > self.size {
+            return self.is_whole();
+        }
+        self.pending.extend_from_slice(bytes);
+        self.send_chunks()
+    }
+
+    fn write_hole(&mut self, bytes: u64) -> StoreResult<()> {
+        const ZEROS: [u8; 8192] = [0; 8192];
+        let mut left = bytes;
+        while left > 0 {
+            let length = usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len());
+            self.write(&ZEROS[..length])?;
+            left -= length as u64;
+        }
+        Ok(())
+    }
+
+    fn commit(mut self: Box<Self>) -> StoreResult<()> {
+        self.complete()
+    }
+
+    /// Protocol 1 keeps nothing.
+    fn keep(self: Box<Self>) {}
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if self.chunk_size.take().is_some() {
+            self.shared.cancel();
+        }
+    }
+}

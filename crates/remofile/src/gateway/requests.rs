@@ -138,6 +138,9 @@ fn advance(stream: &mut TcpStream, handshake: &mut ClientHandshake, address: &st
         Ok(0) => Err(not_protocol_1(address, "it closed the connection (does it want the public key, or none?)")),
         Ok(count) => handshake.receive(&buffer[..count]).map_err(|error| not_protocol_1(address, &error.to_string())),
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+            Err(not_protocol_1(address, "it reset the connection (is the port right?)"))
+        }
         Err(error) => Err(Error::ConnectionLost(error)),
     }
 }

@@ -235,19 +235,20 @@ impl Lobby {
     }
 
     fn read(&mut self, number: usize) {
-        let Some(mut waiting) = self.waiting.remove(&number) else {
-            return;
-        };
-        match waiting.read() {
-            Ok(Some(received)) => match waiting.stage {
-                Stage::Answered { .. } => self.confirm(number, waiting, &received),
-                Stage::ZeroMq(_) => self.listen(number, waiting, &received),
-                Stage::Greeting(_) | Stage::Refused(_) => self.greet(number, waiting, &received),
-            },
-            Ok(None) => {
-                self.waiting.insert(number, waiting);
+        while let Some(mut waiting) = self.waiting.remove(&number) {
+            match waiting.read() {
+                Ok(Some(received)) => match waiting.stage {
+                    Stage::Answered { .. } => return self.confirm(number, waiting, &received),
+                    Stage::Greeting(_) | Stage::Refused(_) => return self.greet(number, waiting, &received),
+                    // There may be more of it, which nobody would tell of again.
+                    Stage::ZeroMq(_) => self.listen(number, waiting, &received),
+                },
+                Ok(None) => {
+                    self.waiting.insert(number, waiting);
+                    return;
+                }
+                Err(error) => return tracing::debug!(address = display(waiting.address), %error, "peer left the lobby"),
             }
-            Err(error) => tracing::debug!(address = %waiting.address, %error, "peer left the lobby"),
         }
     }
 
@@ -262,7 +263,7 @@ impl Lobby {
                 self.waiting.insert(number, waiting);
                 return;
             }
-            other => return tracing::debug!(address = %waiting.address, ?other, "not our protocol"),
+            other => return tracing::debug!(address = display(waiting.address), ?other, "not our protocol"),
         }
         match answer(&self.credentials, &self.host.hello, greeting) {
             ServerAnswer::Incomplete if greeting.len() >= MAX_HANDSHAKE_BYTES => {}
@@ -270,7 +271,7 @@ impl Lobby {
                 self.waiting.insert(number, waiting);
             }
             ServerAnswer::Refuse { refusal, bytes } => {
-                tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
+                tracing::warn!(address = display(waiting.address), reason = refusal.name(), "refused");
                 if refusal == Refusal::Token {
                     self.refuse_slowly(number, waiting, bytes);
                 } else {
@@ -288,7 +289,7 @@ impl Lobby {
         }
     }
 
-    /// Hears a ZeroMQ peer on. What it has said beyond is read when the loop comes by again.
+    /// Hears what a ZeroMQ peer has said.
     fn listen(&mut self, number: usize, mut waiting: Waiting, received: &[u8]) {
         let Stage::ZeroMq(stranger) = &mut waiting.stage else { return };
         let verdict = stranger.receive(received, &self.host.token);
@@ -298,15 +299,15 @@ impl Lobby {
             _ if !is_told => {}
             Verdict::More => drop(self.waiting.insert(number, waiting)),
             Verdict::Known { .. } if self.is_full() => {
-                tracing::warn!(address = %waiting.address, reason = Refusal::TooMany.name(), "refused");
+                tracing::warn!(address = display(waiting.address), reason = Refusal::TooMany.name(), "refused");
             }
             Verdict::Known { peer, is_routing_id, first } => self.converse(waiting, *peer, is_routing_id, first),
             Verdict::Refused(bytes, refusal) => {
-                tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
+                tracing::warn!(address = display(waiting.address), reason = refusal.name(), "refused");
                 self.refuse_slowly(number, waiting, bytes);
             }
             Verdict::Broken(reason) => {
-                tracing::debug!(address = %waiting.address, reason, "ZeroMQ handshake failed");
+                tracing::debug!(address = display(waiting.address), reason, "ZeroMQ handshake failed");
                 let _closed = waiting.stream.shutdown(std::net::Shutdown::Write);
             }
         }
@@ -323,13 +324,16 @@ impl Lobby {
         let length = received.first_chunk().map(|bytes| u32::from_be_bytes(*bytes) as usize + LENGTH_BYTES);
         match length {
             Some(length) if length > MAX_HANDSHAKE_BYTES => {
-                tracing::debug!(address = %waiting.address, "its first record is too long");
+                tracing::debug!(address = display(waiting.address), "its first record is too long");
             }
             Some(length) if received.len() >= length => {
                 if session.opener.is_due(&received[..length]) && !self.is_full() {
                     self.begin(waiting);
                 } else {
-                    tracing::warn!(address = %waiting.address, "a handshake was not followed by a genuine record");
+                    tracing::warn!(
+                        address = display(waiting.address),
+                        "a handshake was not followed by a genuine record"
+                    );
                 }
             }
             _ => drop(self.waiting.insert(number, waiting)),
@@ -414,7 +418,7 @@ impl Lobby {
             match std::mem::replace(&mut waiting.stage, Stage::Greeting(Vec::new())) {
                 Stage::Refused(bytes) => waiting.say(&bytes),
                 Stage::Greeting(_) | Stage::Answered { .. } | Stage::ZeroMq(_) => {
-                    tracing::debug!(address = %waiting.address, "no handshake in time");
+                    tracing::debug!(address = display(waiting.address), "no handshake in time");
                 }
             }
         }

@@ -23,6 +23,12 @@ pub(super) enum Taken {
 impl Upload {
     pub(super) fn begin(store: &dyn Store, path: &RemotePath, size: u64, chunk_size: usize) -> StoreResult<Self> {
         let (directory, name) = path.split()?;
+        match store.stat(path) {
+            // The store itself looks only when the file is complete.
+            Ok(_) => return Err(ErrorCode::AlreadyExists.into()),
+            Err(failure) if failure.code == ErrorCode::NotFound => {}
+            Err(failure) => return Err(failure),
+        }
         let plan = StagePlan { size: Some(size), ..StagePlan::default() };
         let staged = store.directory(&directory)?.stage(&name, &plan)?;
         Ok(Self { staged, left: size, chunk_size })

@@ -24,7 +24,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Work without a message that one call does at most, so that the caller's loop goes on.
 const TURN: Duration = Duration::from_millis(20);
 
-/// While there is much to say, everything else is looked at so often.
+/// While there is much to say, what else is due is looked at so often.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Serves the messages that a ZeroMQ ROUTER socket of yours receives: protocol 1 and protocol 2.
@@ -166,31 +166,47 @@ impl Handler {
 
     /// The next message to send, if there is one now.
     pub fn next_reply(&mut self) -> Option<Reply> {
-        self.look_around();
-        if let Some(stray) = self.strays.pop_front() {
-            return Some(stray);
-        }
         let began = Instant::now();
-        while let Some(identity) = self.turns.pop_front() {
-            let now = self.clock.elapsed();
-            let Some(talk) = self.peers.get_mut(&identity) else { continue };
-            talk.has_turn = false;
-            match talk.speak(now) {
-                Ok(Spoke::Nothing) if talk.conversation.is_done() => drop(self.peers.remove(&identity)),
-                Ok(Spoke::Nothing) => {}
-                Ok(Spoke::Work) => self.take_turn(&identity.0),
-                Ok(Spoke::Message(frames)) => {
-                    self.take_turn(&identity.0);
-                    return Some(Reply { identity: identity.0.to_vec(), frames });
+        let mut has_looked = self.looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY);
+        if has_looked {
+            self.look_around();
+        }
+        loop {
+            if let Some(stray) = self.strays.pop_front() {
+                return Some(stray);
+            }
+            match self.turns.pop_front() {
+                Some(identity) => {
+                    if let Some(frames) = self.give_turn(&identity.0) {
+                        return Some(Reply { identity: identity.0.to_vec(), frames });
+                    }
                 }
-                Err(error) => {
-                    self.give_up(&identity.0, &error);
-                    return self.strays.pop_front();
+                None if has_looked => return None,
+                None => {
+                    self.look_around();
+                    has_looked = true;
                 }
             }
             if began.elapsed() > TURN {
                 return None;
             }
+        }
+    }
+
+    /// Lets a peer's conversation say something, or work on.
+    fn give_turn(&mut self, identity: &[u8]) -> Option<Frames> {
+        let now = self.clock.elapsed();
+        let talk = self.peers.get_mut(identity)?;
+        talk.has_turn = false;
+        match talk.speak(now) {
+            Ok(Spoke::Nothing) if talk.conversation.is_done() => drop(self.peers.remove(identity)),
+            Ok(Spoke::Nothing) => {}
+            Ok(Spoke::Work) => self.take_turn(identity),
+            Ok(Spoke::Message(frames)) => {
+                self.take_turn(identity);
+                return Some(frames);
+            }
+            Err(error) => self.give_up(identity, &error),
         }
         None
     }
@@ -213,12 +229,8 @@ impl Handler {
         self.lifetime.is_stopping() && self.peers.is_empty() && self.strays.is_empty()
     }
 
-    /// Does what is due, whoever it concerns; not before every message while there are many.
+    /// Does what is due, whoever it concerns.
     fn look_around(&mut self) {
-        let is_soon = self.looked.is_some_and(|at| at.elapsed() < LOOK_EVERY);
-        if is_soon && !self.turns.is_empty() {
-            return;
-        }
         self.looked = Some(Instant::now());
         let now = self.clock.elapsed();
         if self.lifetime.is_stopping() {

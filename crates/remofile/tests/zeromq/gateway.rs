@@ -1,0 +1,79 @@
+//! Our client as a client of protocol 1, against our own server. The original's server is met in `interop/`.
+
+use crate::common::{Fixture, noise, remote, tree, write};
+use remofile::protocol::key::PrivateKey;
+use remofile::protocol::token::Token;
+use remofile::protocol::wire::ErrorCode;
+use remofile::{Client, ClientOptions, Error, LocalSource, Protocol, RemoteSource, Silent, TransferOptions};
+use std::net::TcpListener;
+
+fn client(fixture: &Fixture) -> Client {
+    Client::connect(ClientOptions { protocol: Protocol::One, ..fixture.options() }).unwrap()
+}
+
+#[test]
+fn a_tree_goes_up_and_down_and_is_the_same() {
+    let key = PrivateKey::generate();
+    for key in [None, Some(key)] {
+        let fixture = Fixture::with(|options| options.private_key = key.clone());
+        let options = ClientOptions {
+            protocol: Protocol::One,
+            public_key: key.as_ref().map(PrivateKey::public),
+            ..fixture.options()
+        };
+        let mut client = Client::connect(options).unwrap();
+        let source = tempfile::tempdir().unwrap();
+        for (name, size) in
+            [("t/empty", 0), ("t/one", 1), ("t/d/chunk", 8192), ("t/d/more", 8193), ("t/d/e/big", 300_001)]
+        {
+            write(source.path(), name, noise(size));
+        }
+        std::fs::create_dir(source.path().join("t/bare")).unwrap();
+        let options = TransferOptions { recursive: true, ..TransferOptions::default() };
+        let up = [LocalSource::from(source.path().join("t"))];
+        let report = client.upload(&up, &remote("/"), &options, &mut Silent).unwrap();
+        assert_eq!((report.files, report.failures.len()), (5, 0));
+        assert_eq!(tree(fixture.root()), tree(source.path()));
+        let target = tempfile::tempdir().unwrap();
+        let down = [RemoteSource::from(remote("/t"))];
+        let report = client.download(&down, target.path(), &options, &mut Silent).unwrap();
+        assert_eq!((report.files, report.failures.len()), (5, 0));
+        assert_eq!(tree(target.path()), tree(source.path()));
+        assert_eq!(client.remove(&remote("/t"), true).unwrap().files, 5);
+        assert!(tree(fixture.root()).is_empty());
+    }
+}
+
+#[test]
+fn what_protocol_1_cannot_do_is_said() {
+    let fixture = Fixture::new();
+    fixture.write("a", "x");
+    let mut client = client(&fixture);
+    let Err(Error::Remote(failure)) = client.rename(&remote("/a"), &remote("/b"), false) else { panic!() };
+    assert_eq!(failure.code, ErrorCode::Unsupported);
+    assert!(client.make_directory(&remote("/d/e"), false, true).is_ok());
+    let Err(Error::Remote(failure)) = client.create_file(&remote("/a"), false) else { panic!() };
+    assert_eq!(failure.code, ErrorCode::AlreadyExists);
+    let Err(Error::Remote(failure)) = client.stat(&remote("/nowhere")) else { panic!() };
+    assert_eq!(failure.code, ErrorCode::NotFound);
+}
+
+#[test]
+fn a_wrong_token_is_told_in_the_servers_words() {
+    let fixture = Fixture::new();
+    let token = Token::parse("wrong").unwrap();
+    let options = ClientOptions { protocol: Protocol::One, token, ..fixture.options() };
+    let error = Client::connect(options).unwrap_err();
+    assert!(error.to_string().contains("does not know this token"), "{error}");
+}
+
+#[test]
+fn a_server_that_is_no_server_is_told_from_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || drop(listener.accept()));
+    let options = ClientOptions::new("127.0.0.1", port, Token::generate());
+    let error = Client::connect(ClientOptions { protocol: Protocol::One, ..options }).unwrap_err();
+    assert!(matches!(error, Error::NotRemofile { .. }), "{error}");
+    server.join().unwrap();
+}

@@ -1,0 +1,19 @@
+//! ZeroMQ on the server's port, through somebody else's socket, and as a client of protocol 1.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::panic,
+    unreachable_pub,
+    reason = "tests look at the disk themselves, and fail by panicking"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod gateway;
+mod handler;
+mod hostile;
+mod peer;
+mod protocol1;
+mod protocol2;

@@ -1,4 +1,4 @@
-# Needs a Rust toolchain, a C compiler, make and Python 3.11 or newer; `make fuzz` more, if you have it.
+# Needs a Rust toolchain, a C compiler, make and Python 3.11 or newer; for the fuzz targets a C++ compiler, too.
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -12,10 +12,10 @@ FUZZ_CASES ?= 100000
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench soak fuzz docs clean
+.PHONY: help build demo test lint bench soak fuzz fuzz-targets docs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the commands remofile and rmf into target/release
 	$(CARGO) build --release --locked
@@ -43,14 +43,12 @@ soak: build ## Repeat transfers and watch the server's memory; cut transfers off
 	$(PYTHON) bench/soak.py $(SOAK)
 	$(PYTHON) bench/cuts.py $(CUTS)
 
-fuzz: ## Run the property tests with many cases, then every fuzz target where cargo-fuzz is installed
+fuzz: ## Run the property tests with many cases, then every fuzz target
 	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --release --workspace --locked
-	@if ! $(CARGO) +nightly fuzz --version >/dev/null 2>&1; then \
-		echo "the fuzz targets were not run: they need a nightly toolchain and 'cargo install cargo-fuzz'" >&2; \
-	else for target in $$($(CARGO) +nightly fuzz list); do \
-		mkdir -p fuzz/corpus/$$target fuzz/seeds/$$target; \
-		$(CARGO) +nightly fuzz run "$$target" fuzz/corpus/$$target fuzz/seeds/$$target -- \
-			-max_total_time=$(FUZZ_SECONDS) || exit 1; done; fi
+	$(PYTHON) tools/fuzz.py --seconds $(FUZZ_SECONDS)
+
+fuzz-targets: ## Run every fuzz target for a minute; needs a C++ compiler, too
+	$(PYTHON) tools/fuzz.py --seconds $(FUZZ_SECONDS)
 
 docs: ## Build the library documentation into target/doc
 	$(CARGO) doc --no-deps --workspace --locked

@@ -1,39 +1,35 @@
 """An example client of Remofile's protocol 2 over ZeroMQ, written from docs/protocol.md alone.
 
-It needs pyzmq and cbor2. REMOFILE_TOKEN is the token; with REMOFILE_PUBLIC_KEY everything is encrypted (CURVE).
+REMOFILE_TOKEN is the token; with REMOFILE_PUBLIC_KEY, the server's, everything is encrypted (CURVE).
 
     zeromq_client.py HOST PORT list [DIRECTORY] | upload FILE [DIRECTORY] | download PATH [LOCAL-DIRECTORY]
 """
-import contextlib, hashlib, io, os, stat, sys, time  # noqa: E401
-import cbor2
-import zmq
+import contextlib, hashlib, io, os, sys, time
+import cbor2, zmq
 
 LIST, UPLOAD, DOWNLOAD = 1, 5, 6  # requests
 DATA, CREDIT, CANCEL, PING, PONG, FINISH, GOODBYE = range(16, 23)  # signals of either side, or of the client
 DONE, FAILED, ENTRIES, ITEM_FAILED = range(32, 36)  # signals of the server
 BEGIN, BYTES, END, ABORT, NOT_SENT = range(1, 6)  # items of a data message
-SOURCE_CHANGED = 12
-ERRORS = """other not-found already-exists not-a-file not-a-directory not-empty invalid-name outside-root
+ERRORS = dict(enumerate("""other not-found already-exists not-a-file not-a-directory not-empty invalid-name outside-root
     permission-denied read-only no-space file-too-large source-changed integrity-failure busy cancelled shutting-down
     unsupported bad-request too-many disk-failure link-loop into-itself out-of-resources cross-device skipped occupied
-    no-match bad-pattern partial-changed""".split()
-REFUSALS = ["accepted", *"""wrong-token unsupported-version encryption-required key-required wrong-key no-key
-    too-many-sessions shutting-down malformed-handshake no-session""".split()]
-PAYLOAD = 262_144  # Bytes in a message. Small, for a message that is still on its way is not heard.
-RESERVE = 65_536  # Credit that is left unused.
-FIRST_CREDIT, WINDOW = 1_048_576, 16_777_216
+    no-match bad-pattern partial-changed""".split()))
+REFUSALS = dict(enumerate("""accepted wrong-token unsupported-version encryption-required key-required wrong-key no-key
+    too-many-sessions shutting-down malformed-handshake no-session""".split()))
+REFUSALS[None] = "no answer: there is no server, or it wants a public key, or has another one"
+PAYLOAD = 262_144  # Bytes in a message. Small, for one that is still on its way is not heard.
+RESERVE, FIRST_CREDIT, WINDOW = 65_536, 1_048_576, 16_777_216
 PING_SECONDS, SILENCE_SECONDS = 3, 10
-
 
 class Failed(Exception):
     """What the user must be told."""
-
 
 class Client:
     """A session; one operation at a time."""
 
     def __init__(self, host, port, token, public_key=None, name="example"):
-        self.number = self.credit = self.used = 0  # operation; what may be sent; what was received since a grant
+        self.number = 0  # of the operation
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.linger, self.socket.sndtimeo, self.socket.maxmsgsize = 0, SILENCE_SECONDS * 1000, 2 * PAYLOAD
         if public_key:
@@ -42,90 +38,77 @@ class Client:
         self.socket.connect(f"tcp://{host}:{port}")
         hello = {0: 2, 1: 2, 2: "zeromq_client.py/1", 3: name, 4: PAYLOAD, 5: token, 6: 1}  # 6: digests are SHA-256
         self.socket.send(cbor2.dumps(["remofile", hello]))
-        if not self.socket.poll(SILENCE_SECONDS * 1000):
-            raise Failed(f"no answer from {host}:{port}: no server, or not the server of this public key")
-        magic, answer = cbor2.loads(self.socket.recv_multipart()[0])
-        if magic != "remofile" or answer[0] != 0:
-            raise Failed(f"refused: {named(REFUSALS, answer[0])}")
-        self.payload = min(PAYLOAD, answer[2][2])  # What both sides take in one message.
+        answered = self.socket.poll(SILENCE_SECONDS * 1000)
+        answer = cbor2.loads(self.socket.recv())[1] if answered else {0: None}
+        if answer[0] != 0:
+            self.socket.close()
+            raise Failed(f"{host}:{port}: {REFUSALS.get(answer[0], answer[0])}")
+        self.payload = min(PAYLOAD, answer[2][2])  # what both sides take in one message
 
     def close(self):
-        with contextlib.suppress(zmq.ZMQError):
-            self.send(GOODBYE, {}, number=0)
-            self.socket.close(linger=1000)  # The goodbye may take a second to leave.
+        self.send(GOODBYE, {}, session=True)
+        self.socket.close(linger=1000)  # The goodbye may take a second to leave.
 
     def list(self, directory):
-        """Yields name, kind (0 file, 1 directory, 2 link), size and seconds since 1970."""
+        """Yields the entries of a directory."""
         with self.operation(LIST, {0: directory}):
             self.send(CREDIT, {0: WINDOW - FIRST_CREDIT})
             while (message := self.receive())[0] == ENTRIES:
-                payload, listed = io.BytesIO(message[2]), []
+                payload = io.BytesIO(message[2])
                 while payload.tell() < len(message[2]):
-                    listed.append(cbor2.load(payload))
-                for tag, entry, *_ in listed:
+                    tag, entry, *_ = cbor2.load(payload)
                     if tag == 1:
                         raise Failed(describe(entry))
-                    yield entry[0].rpartition("/")[2], entry[1], entry[2], entry[3][0] + entry[3][1] / 1e9
-                self.consumed(len(message[2]))
+                    yield entry
 
     def upload(self, source, directory):
-        name, digest, sent = os.path.basename(source), hashlib.sha256(), 0
         with open(source, "rb") as file, self.operation(UPLOAD, {0: directory}):
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise Failed(f"{source}: not a regular file")
+            name, status, digest = os.path.basename(source), os.fstat(file.fileno()), hashlib.sha256()
             self.send_data([BEGIN, name, status.st_size, list(divmod(status.st_mtime_ns, 10**9)), None])
             while block := file.read(self.payload):
                 self.send_data([BYTES, len(block)], block)
                 digest.update(block)
-                sent += len(block)
-            unchanged = sent == status.st_size and os.fstat(file.fileno()).st_mtime_ns == status.st_mtime_ns
-            self.send_data([END, digest.digest()[:16]] if unchanged else [ABORT, {0: SOURCE_CHANGED}])
+            whole = file.tell() == status.st_size  # else somebody writes to it
+            self.send_data([END, digest.digest()[:16]] if whole else [ABORT, {0: 12}])
             self.send(FINISH, {})
-            self.receive()
-            if not unchanged:
+            if self.receive()[1][0].get(0) != 1:
                 raise Failed(f"{source}: changed while it was sent")
 
     def download(self, source, directory):
-        name = source.rstrip("/").rpartition("/")[2]
-        target = os.path.join(directory, name)
-        temporary, digest = os.path.join(directory, f".{name}.{os.getpid()}.part"), hashlib.sha256()
-        if not name or os.path.lexists(target):
+        name, digest, time_ns, complete = source.rpartition("/")[2], hashlib.sha256(), None, False
+        target, temporary = os.path.join(directory, name), os.path.join(directory, f".{name}.{os.getpid()}.part")
+        if os.path.lexists(target):
             raise Failed(f"{target}: is there already")
-        complete, time_ns = False, None
-        with open(temporary, "xb") as file, removed(temporary), self.operation(DOWNLOAD, {0: [source], 3: WINDOW}):
-            while (message := self.receive())[0] == DATA:
-                position, cost = 0, len(message[2])
-                for tag, *fields in message[1][0]:
-                    cost += 32
-                    if tag == BEGIN and fields[0] == name:  # No other path: it is not for the server to choose.
-                        cost += len(name.encode())
-                        time_ns = fields[2] and fields[2][0] * 10**9 + fields[2][1]
-                    elif tag == BYTES:
-                        block = message[2][position:position + fields[0]]
-                        position += fields[0]
-                        file.write(block)
-                        digest.update(block)
-                    elif tag == END and fields[0] == digest.digest()[:16]:
-                        complete = True
-                    elif tag in (ABORT, NOT_SENT):
-                        raise Failed(describe(fields[0]))
-                    else:
-                        raise Failed(f"{source}: did not arrive as it was sent (item {tag})")
-                self.consumed(cost)
+        try:
+            with open(temporary, "xb") as file, self.operation(DOWNLOAD, {0: [source], 3: WINDOW}):
+                while (message := self.receive())[0] == DATA:
+                    payload = io.BytesIO(message[2])
+                    for tag, *fields in message[1][0]:
+                        if tag == BEGIN and fields[0] == name:  # No other path: that is not for the server to choose.
+                            time_ns = fields[2] and fields[2][0] * 10**9 + fields[2][1]
+                        elif tag == BYTES:
+                            block = payload.read(fields[0])
+                            digest.update(block)
+                            file.write(block)
+                        elif tag in (ABORT, NOT_SENT):
+                            raise Failed(describe(fields[0]))
+                        elif tag != END or fields[0] != digest.digest()[:16]:
+                            raise Failed(f"{source}: did not arrive as it was sent (item {tag})")
+                        complete = tag == END
             if not complete:
-                raise Failed(f"{source}: the server did not send it")
-            file.close()
+                raise Failed(f"{source}: was not sent to its end")
             if time_ns is not None:
                 os.utime(temporary, ns=(time_ns, time_ns))
             os.rename(temporary, target)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(temporary)
 
     @contextlib.contextmanager
     def operation(self, kind, body):
-        """Starts an operation, and cancels it if the block fails; one that is over ignores that."""
+        """Starts an operation, and cancels it if the block fails (which the server ignores if it was over)."""
         self.number, self.credit, self.used = self.number + 1, FIRST_CREDIT, 0
-        self.heard = time.monotonic()
-        self.next_ping = self.heard + PING_SECONDS
+        self.heard = self.pinged = time.monotonic()
         self.send(kind, body)
         try:
             yield
@@ -133,95 +116,78 @@ class Client:
             self.send(CANCEL, {})
             raise
 
-    def send(self, kind, body, payload=b"", number=None):
-        header = cbor2.dumps({0: self.number if number is None else number, 1: [kind, body]})
+    def send(self, kind, body, payload=b"", session=False):
+        header = cbor2.dumps({0: 0 if session else self.number, 1: [kind, body]})
         self.socket.send_multipart([header, payload] if payload else [header])
 
     def send_data(self, item, payload=b""):
         """Sends one item when there is credit for it, and learns first whether something failed."""
-        cost = len(payload) + 32 + (len(item[1].encode()) if item[0] == BEGIN else 0)
-        while self.credit < cost + RESERVE or self.socket.poll(0):
+        while self.credit < cost([item], payload) + RESERVE or self.socket.poll(0):
             self.step()
-        self.credit -= cost
+        self.credit -= cost([item], payload)
         self.send(DATA, {0: [item]}, payload)
 
-    def consumed(self, cost):
-        """Grants the server new credit when a quarter of the window is used."""
-        self.used += cost
-        if self.used >= WINDOW // 4:
-            self.send(CREDIT, {0: self.used})
-            self.used = 0
-
     def receive(self):
-        """The next kind, body and payload that the operation is about."""
+        """The next kind, body and payload that are not the protocol's own affair."""
         while (message := self.step())[0] not in (DONE, DATA, ENTRIES):
             pass
         return message
 
     def step(self):
-        """Waits for one message, does what it asks of every client, and returns its kind, body and payload."""
-        while not self.socket.poll(max(0, self.next_ping - time.monotonic()) * 1000):
-            if time.monotonic() > self.heard + SILENCE_SECONDS:
+        """Waits for one message, does what every client must do with it, and returns its kind, body and payload."""
+        came = False
+        while not came:
+            came = self.socket.poll(max(0, self.pinged + PING_SECONDS - time.monotonic()) * 1000)
+            if not came and time.monotonic() > self.heard + SILENCE_SECONDS:
                 raise Failed(f"the server has been silent for {SILENCE_SECONDS} s")
-            self.send(PING, {}, number=0)
-            self.next_ping = time.monotonic() + PING_SECONDS
-        frames, self.heard = self.socket.recv_multipart(), time.monotonic()
-        header, payload = cbor2.loads(frames[0]), frames[1] if len(frames) > 1 else b""
+            if time.monotonic() >= self.pinged + PING_SECONDS:
+                self.send(PING, {}, session=True)
+                self.pinged = time.monotonic()
+        (header, *rest), self.heard = self.socket.recv_multipart(), time.monotonic()
+        header, payload = cbor2.loads(header), rest[0] if rest else b""
         if isinstance(header, list):  # No message, but another answer to a hello.
-            raise Failed(f"the session is lost: {named(REFUSALS, header[1][0])}")
+            raise Failed(f"the session is lost: {REFUSALS.get(header[1][0], header[1][0])}")
         number, (kind, body, *_) = header[0], header[1]
         if kind == PING:
-            self.send(PONG, {}, number=0)
+            self.send(PONG, {}, session=True)
         elif kind == GOODBYE:
             raise Failed("the server has ended the session")
         elif number != self.number:
-            return None, None, b""  # The end of an operation that was cancelled, or a pong.
+            return None, None, b""  # a pong, or what was still on its way of a cancelled operation
         elif kind == CREDIT:
             self.credit += body[0]
         elif kind in (FAILED, ITEM_FAILED):
             raise Failed(describe(body[0]))
+        elif kind in (DATA, ENTRIES):
+            self.used += cost(body.get(0, []), payload)
+            if self.used >= WINDOW // 4:
+                self.send(CREDIT, {0: self.used})
+                self.used = 0
         return kind, body, payload
 
-
-@contextlib.contextmanager
-def removed(path):
-    """Leaves no such file behind."""
-    try:
-        yield
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)
-
-
-def named(names, number):
-    return names[number] if number < len(names) else f"number {number}"
-
+def cost(items, payload):
+    """What a message takes of the credit of its sender."""
+    return len(payload) + sum(32 + (len(item[1].encode()) if item[0] == BEGIN else 0) for item in items)
 
 def describe(failure):
     holders = ", ".join(f"{holder[0]} ({holder[2]})" for holder in failure.get(3, []))
-    return ": ".join(filter(None, [failure.get(1), named(ERRORS, failure[0]), failure.get(2), holders]))
+    return ": ".join(filter(None, [failure.get(1), ERRORS.get(failure[0], "other"), failure.get(2), holders]))
 
-
-def main(host, port, command, *arguments):
-    client = None
+def main(host, port, command, path="/", destination=None):
+    client = Client(host, port, os.environ["REMOFILE_TOKEN"], os.environ.get("REMOFILE_PUBLIC_KEY"))
     try:
-        client = Client(host, port, os.environ["REMOFILE_TOKEN"], os.environ.get("REMOFILE_PUBLIC_KEY"))
         if command == "list":
-            for name, kind, size, seconds in client.list(*arguments or ["/"]):
-                print(f"{'FDL'[kind] if kind < 3 else 'S'} {size:>12} {seconds:.0f} {name!r}")
-        elif command in ("upload", "download"):
-            path, destination = [*arguments, "/" if command == "upload" else "."][:2]
-            getattr(client, command)(path, destination)
-        else:
-            raise Failed(__doc__)
-    except (Failed, OSError, zmq.ZMQError) as error:
-        sys.exit(str(error))
+            for entry in client.list(path):
+                print("FDLS"[min(entry[1], 3)], f"{entry[2]:>12}", entry[3][0], ascii(entry[0].rpartition("/")[2]))
+        elif command == "upload":
+            client.upload(path, destination or "/")
+        elif command == "download":
+            client.download(path, destination or ".")
     finally:
-        if client:
-            client.close()
-
+        client.close()
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4 or "REMOFILE_TOKEN" not in os.environ:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:]) if len(sys.argv) > 3 else sys.exit(__doc__)
+    except (Failed, OSError, zmq.ZMQError) as error:
+        sys.exit(f"zeromq_client.py: {error}")

@@ -19,7 +19,7 @@ from remofile.protocol import Reason, Request, Response
 REPOSITORY = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("REMOFILE_BINARY") or REPOSITORY / "target" / "debug" / "remofile").absolute()
 TOKEN = "7HnGw8Kq2mXcVb5RtYpLzD"
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = float(os.environ.get("INTEROP_DEADLINE", 20))
 SERVING = re.compile(r"^Serving .* on \S+:(\d+)( |$)")
 
 sys.path.insert(0, str(REPOSITORY / "bindings" / "examples"))

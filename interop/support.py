@@ -19,7 +19,7 @@ from remofile.protocol import Reason, Request, Response
 REPOSITORY = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("REMOFILE_BINARY") or REPOSITORY / "target" / "debug" / "remofile").absolute()
 TOKEN = "7HnGw8Kq2mXcVb5RtYpLzD"
-DEADLINE_SECONDS = float(os.environ.get("INTEROP_DEADLINE", 20))
+DEADLINE_SECONDS = int(os.environ.get("INTEROP_DEADLINE", 20))
 SERVING = re.compile(r"^Serving .* on \S+:(\d+)( |$)")
 
 sys.path.insert(0, str(REPOSITORY / "bindings" / "examples"))
@@ -136,7 +136,9 @@ class InteropTest(unittest.TestCase):
 
     def socket(self, kind, port, token=TOKEN, **options):
         """A connected socket whose routing id is the token."""
-        return self.adopt(connected(kind, port, token, **options))
+        socket = self.adopt(unconnected(kind, token, **options))
+        socket.connect(f"tcp://127.0.0.1:{port}")
+        return socket
 
     def adopt(self, socket):
         self.addCleanup(socket.close, 0)
@@ -187,7 +189,8 @@ def clean_environment(configuration, **more):
     return {**kept, "XDG_CONFIG_HOME": configuration, **more}
 
 
-def connected(kind, port, token=TOKEN, **options):
+def unconnected(kind, token=TOKEN, **options):
+    """A socket whose routing id is the token."""
     socket = zmq.Context.instance().socket(kind)
     socket.linger = 0
     socket.sndtimeo = socket.rcvtimeo = DEADLINE_SECONDS * 1000
@@ -195,7 +198,6 @@ def connected(kind, port, token=TOKEN, **options):
         socket.routing_id = token.encode()
     for name, value in options.items():
         setattr(socket, name, value)
-    socket.connect(f"tcp://127.0.0.1:{port}")
     return socket
 
 

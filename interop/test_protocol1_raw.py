@@ -7,13 +7,14 @@ from pathlib import PosixPath, PurePosixPath
 
 import zmq
 from remofile.protocol import Reason, Request, Response
-from support import (ACCEPTED, BAD_REQUEST, CANCELLED, DEADLINE_SECONDS, ERROR, REFUSED, InteropTest, connected,
-                     upload_request, write)
+from support import (ACCEPTED, BAD_REQUEST, CANCELLED, DEADLINE_SECONDS, ERROR, REFUSED, InteropTest, upload_request,
+                     write)
 
 CHUNK = b"c" * 512
 TRANSFER_ACCEPTED = (Response.ACCEPTED, Reason.TRANSFER_ACCEPTED)
 CHUNK_RECEIVED = (Response.ACCEPTED, Reason.CHUNK_RECEIVED)
 COMPLETED = (Response.ACCEPTED, Reason.TRANSFER_COMPLETED)
+IN_USE = r"(?i)\b(in use|busy|used by|upload|download)"  # What the message has to tell, in whatever words.
 LIST = (Request.LIST_FILES, "/")
 
 
@@ -42,6 +43,13 @@ class RawTest(InteropTest):
         self.assertEqual(self.ask(socket, Request.SEND_CHUNK, CHUNK), BAD_REQUEST)
         self.assertEqual(self.ask(socket, Request.CREATE_FILE, "idle", "/"), (ACCEPTED, Reason.FILE_CREATED))
         (self.root / "idle").unlink()
+
+    def begin_upload(self, name="new", size=1200):
+        self.assertEqual(self.ask_req(*upload_request(name, size)), TRANSFER_ACCEPTED)
+
+    def begin_download(self, socket=None):
+        response = self.ask(socket or self.req, Request.DOWNLOAD_FILE, "source", "/", 512)
+        self.assertEqual(response, (*TRANSFER_ACCEPTED, 1200))
 
     def assert_unknown_error(self, response, pattern="."):
         self.assertEqual((len(response), response[:2]), (3, (ERROR, Reason.UNKNOWN_ERROR)), response)
@@ -123,8 +131,8 @@ class Requests(RawTest):
             (Request.MAKE_DIRECTORY, "a"), (Request.UPLOAD_FILE, "a", "/", 1), (*upload_request("a", 1), 1),
             (Request.DOWNLOAD_FILE, "a", "/"), (Request.REMOVE_FILE, "a"), (Request.SEND_CHUNK,),
             (Request.RECEIVE_CHUNK, 1), (Request.CANCEL_TRANSFER, 1), (0, "/"), (10, "/"), (-1, "/"), (1 << 80, "/"),
-            ("LIST_FILES", "/"), (None,), (Response.ACCEPTED, "/"), (Request.LIST_FILES, None), (Request.LIST_FILES, b"/"),
-            (Request.CREATE_FILE, b"a", "/"), (Request.CREATE_FILE, 1, "/"), (Request.CREATE_FILE, PurePosixPath("a"), "/"),
+            ("LIST_FILES", "/"), (None,), (Request.LIST_FILES, None), (Request.LIST_FILES, b"/"),
+            (Request.CREATE_FILE, b"a", "/"), (Request.CREATE_FILE, 1, "/"), (Request.CREATE_FILE, None, "/"),
             (Request.UPLOAD_FILE, "a", "/", "1", 512), (Request.UPLOAD_FILE, "a", "/", 1, None),
             (Request.DOWNLOAD_FILE, "a", "/", 512.5),
         ]
@@ -227,8 +235,7 @@ class Hostile(RawTest):
         """Larger than any request has to be: a bad one, or the end of the connection."""
         for size in (100_000, 10 << 20):
             with self.subTest(size=size):
-                socket = connected(zmq.DEALER, self.server.port)
-                self.adopt(socket)
+                socket = self.socket(zmq.DEALER, self.server.port)
                 socket.send_multipart([b"", pickle.dumps((Request.SEND_CHUNK, bytes(size)))])
                 self.assert_served(self.server.port)
 
@@ -241,13 +248,6 @@ class Hostile(RawTest):
 
 
 class States(RawTest):
-    def begin_upload(self, name="new", size=1200):
-        self.assertEqual(self.ask_req(*upload_request(name, size)), TRANSFER_ACCEPTED)
-
-    def begin_download(self, socket=None):
-        response = self.ask(socket or self.req, Request.DOWNLOAD_FILE, "source", "/", 512)
-        self.assertEqual(response, (*TRANSFER_ACCEPTED, 1200))
-
     def test_idle(self):
         for request in ((Request.SEND_CHUNK, CHUNK), (Request.RECEIVE_CHUNK,), (Request.CANCEL_TRANSFER,)):
             with self.subTest(request[0].name):
@@ -257,7 +257,7 @@ class States(RawTest):
     def test_an_upload_takes_its_own_requests_only(self):
         self.begin_upload()
         others = [(Request.RECEIVE_CHUNK,), (Request.CREATE_FILE, "a", "/"), (Request.MAKE_DIRECTORY, "a", "/"),
-                  upload_request("a", 1), (Request.DOWNLOAD_FILE, "a", "/", 512), (Request.REMOVE_FILE, "a", "/"), (99,)]
+                  upload_request("a", 1), (Request.DOWNLOAD_FILE, "a", "/", 512), (Request.REMOVE_FILE, "a", "/")]
         for request in others:
             with self.subTest(request=request):
                 self.assertEqual(self.ask_req(*request), BAD_REQUEST)
@@ -297,8 +297,8 @@ class States(RawTest):
         self.assert_idle()
 
     def test_a_wrong_chunk_ends_the_upload(self):
-        for data in (b"", CHUNK[:-1], CHUNK + b"c", bytes(8192), "c" * 512, None):
-            with self.subTest(data=data if data is None else (type(data).__name__, len(data))):
+        for data in (b"", CHUNK[:-1], CHUNK + b"c", bytes(8192)):
+            with self.subTest(size=len(data)):
                 self.begin_upload()
                 self.assertEqual(self.ask_req(Request.SEND_CHUNK, data), BAD_REQUEST)
                 self.assert_idle()
@@ -337,10 +337,10 @@ class States(RawTest):
         write(self.root / "source", 1200)
         self.begin_upload()
         other = self.socket(zmq.REQ, self.server.port)
-        for request in (upload_request("b", 1), (Request.CREATE_FILE, "b", "/"), (Request.DOWNLOAD_FILE, "source", "/", 512),
-                        (Request.MAKE_DIRECTORY, "b", "/"), (Request.REMOVE_FILE, "source", "/"), LIST):
+        for request in (upload_request("b", 1), (Request.CREATE_FILE, "b", "/"), (Request.MAKE_DIRECTORY, "b", "/"),
+                        LIST, (Request.DOWNLOAD_FILE, "source", "/", 512), (Request.REMOVE_FILE, "source", "/")):
             with self.subTest(request=request):
-                self.assert_unknown_error(self.ask(other, *request), r"(?i)\b(in use|busy|used by|upload)")
+                self.assert_unknown_error(self.ask(other, *request), IN_USE)
         self.assertEqual(self.ask_req(Request.SEND_CHUNK, CHUNK), CHUNK_RECEIVED)
         self.assertEqual(self.ask_req(Request.CANCEL_TRANSFER), CANCELLED)
         self.assertEqual(self.ask(other, Request.CREATE_FILE, "b", "/"), (ACCEPTED, Reason.FILE_CREATED))
@@ -353,7 +353,7 @@ class States(RawTest):
         self.begin_download(other)
         self.assertEqual(list(self.ask(other, *LIST)[2]), ["source"])
         third = self.socket(zmq.REQ, self.server.port)
-        self.assert_unknown_error(self.ask(third, Request.CREATE_FILE, "new", "/"), r"(?i)\b(in use|busy|used by|download)")
+        self.assert_unknown_error(self.ask(third, Request.CREATE_FILE, "new", "/"), IN_USE)
         for socket in (self.req, other):
             got = b"".join(self.ask(socket, Request.RECEIVE_CHUNK)[2] for _ in range(3))
             self.assertEqual(got, content)
@@ -373,7 +373,7 @@ class States(RawTest):
         self.assert_served(self.server.port)
 
 
-class Silence(States):
+class Silence(RawTest):
     """A client that says nothing any more, with its connection open."""
 
     options = ("--idle-timeout", "1s")

@@ -243,8 +243,9 @@ class Cancelling(ClientTest):
         content = write(self.root / "source", 2000)
         for at in (1, 2):
             with self.subTest(chunk=at):
+                callback = self.callback(at, True)
                 with self.assertRaises(Stop):
-                    self.client.download_file("/source", self.local, name=f"{at}", process_chunk=self.callback(at, True))
+                    self.client.download_file("/source", self.local, name=f"{at}", process_chunk=callback)
                 self.assertEqual(list(self.client.list_files("/")), ["source"])
                 with self.assertRaises(BadRequestError):
                     self.client.create_file("new", "/")

@@ -5,13 +5,12 @@ import re
 import subprocess
 import unittest
 
+import cbor2
 import zmq
 from remofile import generate_keys
 from remofile.protocol import Reason, Request
 from support import ACCEPTED, BINARY, DEADLINE_SECONDS, ERROR, TOKEN, InteropTest, unconnected, write
 from zmq.utils.monitor import recv_monitor_message
-
-import cbor2
 import zeromq_client  # Found by way of support.
 
 LIST = (Request.LIST_FILES, "/")
@@ -50,6 +49,7 @@ class CurveTest(InteropTest):
         """The handshake fails, and when the client tries again, too; no answer comes."""
         socket = self.adopt(unconnected(kind, **options))
         monitor = socket.get_monitor_socket()
+        self.addCleanup(monitor.close, 0)
         self.addCleanup(socket.disable_monitor)
         socket.connect(f"tcp://127.0.0.1:{server.port}")
         socket.send(frame, zmq.DONTWAIT)
@@ -154,7 +154,8 @@ class RequiredEncryption(CurveTest):
         public, _ = zmq.curve_keypair()
         for options in ((), ("--require-encryption",)):
             with self.subTest(options=options):
-                self.assert_never_served_by_either_protocol(self.start_server(*options), **curve_options(public.decode()))
+                server = self.start_server(*options)
+                self.assert_never_served_by_either_protocol(server, **curve_options(public.decode()))
 
 
 if __name__ == "__main__":

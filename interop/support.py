@@ -128,9 +128,11 @@ class InteropTest(unittest.TestCase):
         self.assertFalse(died, f"the server died with status {server.process.returncode}\n{said}")
 
     def prototype(self, port, token=TOKEN):
-        """The prototype's client; it waits without a limit in places, so the socket has one."""
+        """The prototype's client; it waits without a limit in places, so its socket gets one."""
         client = Client("127.0.0.1", port, token)
+        poll = client.socket.poll
         client.socket.rcvtimeo = DEADLINE_SECONDS * 1000
+        client.socket.poll = lambda timeout=None: poll(DEADLINE_SECONDS * 1000 if timeout is None else timeout)
         self.addCleanup(end_prototype, client)
         return client
 

@@ -8,7 +8,7 @@ from remofile.exceptions import UnexpectedError
 from remofile.protocol import Reason, Request
 from support import ACCEPTED, BAD_REQUEST, REFUSED, InteropTest, end_prototype, upload_request, write
 
-SIZES = (0, 1, 511, 512, 513, 8192, 8193, 1 << 20)
+SIZES = (1, 511, 512, 513, 8192, 8193, 1 << 20, 0)
 CHUNK_SIZES = (512, 4096, 8192)
 FORBIDDEN = [f"a{character}b" for character in '<>:"/\\|?*\0\n\x7f\x85'] + [".", "..", "", "a" * 256]
 

@@ -108,7 +108,14 @@ impl ZeroMqHello {
         }
     }
 
-    /// Reads a frame; `None` if it is no hello.
+    /// Whether a frame is meant as a hello.
+    #[must_use]
+    pub fn is_meant(frame: &[u8]) -> bool {
+        let mut decoder = Decoder::new(frame);
+        matches!(decoder.array(), Ok(Some(2))) && matches!(decoder.str(), Ok(MAGIC))
+    }
+
+    /// Reads a frame; `None` if it is no hello, or not as a hello has to be.
     #[must_use]
     pub fn decode(frame: &[u8]) -> Option<Self> {
         let map: HelloMap = read(frame)?;
@@ -235,7 +242,9 @@ mod tests {
             assert_eq!(ZeroMqHello::decode(&whole[..length]), None);
         }
         assert_eq!(ZeroMqHello::decode(&[&whole[..], b"x"].concat()), None);
-        assert_eq!(ZeroMqHello::decode(&[0xa2, 0, 1, 1, 0x82, 9, 0xa0]), None, "a status request");
+        let status = [0xa2, 0, 1, 1, 0x82, 9, 0xa0];
+        assert_eq!(ZeroMqHello::decode(&status), None);
+        assert!(ZeroMqHello::is_meant(&whole[..12]) && !ZeroMqHello::is_meant(&status));
     }
 
     #[test]

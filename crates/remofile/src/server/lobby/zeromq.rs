@@ -128,13 +128,12 @@ impl Speaking {
             return Verdict::Known { peer: Box::new(self.peer), is_routing_id: false, first };
         }
         let mut bytes = Vec::new();
-        let reply = opening.refusal(&frames);
+        let reply = opening.refused(&frames);
         for (number, body) in reply.iter().enumerate() {
             let mut frame = [&[0; FrameSealer::PREFIX_BYTES], &body[..]].concat();
             let start = self.peer.sealer.seal(&mut frame, number + 1 < reply.len());
             bytes.extend_from_slice(&frame[start..]);
         }
-        let refusal = if matches!(opening, Opening::Stray) { Refusal::NoSession } else { Refusal::Token };
-        Verdict::Refused(bytes, refusal)
+        Verdict::Refused(bytes, opening.refusal())
     }
 }

@@ -18,7 +18,8 @@ impl Refusals {
 
     pub(super) fn response(&self, failure: &Failure) -> Response<'static> {
         match failure.code {
-            ErrorCode::NotFound => self.not_found.clone(),
+            // What is out of reach is as good as missing.
+            ErrorCode::NotFound | ErrorCode::OutsideRoot => self.not_found.clone(),
             ErrorCode::NotADirectory => Response::NotADirectory,
             ErrorCode::NotAFile => Response::NotAFile,
             ErrorCode::AlreadyExists => Response::FileAlreadyExists,

@@ -65,6 +65,8 @@ pub(super) enum Opening {
         envelope: usize,
     },
     Hello(ZeroMqHello),
+    /// A hello that cannot be read.
+    Malformed,
     /// What belongs to no session.
     Stray,
 }
@@ -97,7 +99,7 @@ impl Opening {
         }
         match frames {
             [frame] if is_pickle(frame) => Self::Request { envelope: 0 },
-            [frame] => ZeroMqHello::decode(frame).map_or(Self::Stray, Self::Hello),
+            [frame] if ZeroMqHello::is_meant(frame) => ZeroMqHello::decode(frame).map_or(Self::Malformed, Self::Hello),
             _ => Self::Stray,
         }
     }
@@ -106,18 +108,26 @@ impl Opening {
     pub(super) fn knows(&self, token: &TokenMatcher) -> bool {
         match self {
             Self::Hello(hello) => hello.token.as_ref().is_some_and(|sent| token.matches(sent.0.as_bytes())),
-            Self::Request { .. } | Self::Stray => false,
+            Self::Request { .. } | Self::Malformed | Self::Stray => false,
         }
     }
 
-    /// What a peer is told that does not know the token; `frames` are what it said.
-    pub(super) fn refusal(&self, frames: &[&[u8]]) -> Frames {
+    /// Why a peer that says this, and does not know the token, is refused.
+    pub(super) fn refusal(&self) -> Refusal {
+        match self {
+            Self::Request { .. } | Self::Hello(_) => Refusal::Token,
+            Self::Malformed => Refusal::Malformed,
+            Self::Stray => Refusal::NoSession,
+        }
+    }
+
+    /// How it is told so; `frames` are what it said.
+    pub(super) fn refused(&self, frames: &[&[u8]]) -> Frames {
         match self {
             Self::Request { envelope } => {
-                enveloped(&frames[..*envelope], Response::UnknownError(Refusal::Token.to_string()).encode())
+                enveloped(&frames[..*envelope], Response::UnknownError(self.refusal().to_string()).encode())
             }
-            Self::Hello(_) => vec![ZeroMqAnswer::Refused(Refusal::Token).encode()],
-            Self::Stray => vec![ZeroMqAnswer::Refused(Refusal::NoSession).encode()],
+            _ => vec![ZeroMqAnswer::Refused(self.refusal()).encode()],
         }
     }
 }
@@ -154,7 +164,7 @@ impl Conversation {
                 self.replies.push_back(reply);
             }
             Speaks::Two(session, _) => match frames {
-                [header] | [header, _] if ZeroMqHello::decode(header).is_none() => {
+                [header] | [header, _] if !ZeroMqHello::is_meant(header) => {
                     let payload = frames.get(1).copied().unwrap_or_default();
                     session.receive(now, Header::decode(header)?, payload)?;
                 }
@@ -168,15 +178,15 @@ impl Conversation {
     fn open(&mut self, now: Duration, frames: &[&[u8]]) {
         let opening = Opening::of(frames);
         if !self.is_known && !opening.knows(&self.host.token) {
-            self.replies.push_back(opening.refusal(frames));
-            if !matches!(opening, Opening::Stray) {
+            self.replies.push_back(opening.refused(frames));
+            if opening.refusal() == Refusal::Token {
                 self.speaks = Speaks::Over;
             }
             return;
         }
         let shared = Arc::clone(&self.host.shared);
         match opening {
-            Opening::Stray => self.replies.push_back(opening.refusal(frames)),
+            Opening::Stray | Opening::Malformed => self.replies.push_back(opening.refused(frames)),
             Opening::Request { .. } => {
                 let peer = Peer { client: UNNAMED.to_owned(), ..self.peer.clone() };
                 let mut session = Box::new(protocol1::Session::new(shared, peer));

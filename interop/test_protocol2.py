@@ -177,7 +177,7 @@ class Transfers(Protocol2Test):
                 Client("127.0.0.1", self.server.port, TOKEN, self.public_key)
 
     def test_a_client_that_leaves_in_an_upload(self):
-        client = self.client()
+        client = Client("127.0.0.1", self.server.port, TOKEN, self.public_key)
         with self.assertRaises(KeyboardInterrupt), client.operation(UPLOAD, {0: "/"}):
             client.send_data([BEGIN, "new", 3, None, None])
             raise KeyboardInterrupt

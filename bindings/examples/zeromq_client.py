@@ -19,8 +19,7 @@ REFUSALS = dict(enumerate("""accepted wrong-token unsupported-version encryption
     too-many-sessions shutting-down malformed-handshake no-session""".split()))
 REFUSALS[None] = "no answer: there is no server, or it wants a public key, or has another one"
 PAYLOAD = 262_144  # Bytes in a message. Small, for one that is still on its way is not heard.
-RESERVE, FIRST_CREDIT, WINDOW = 65_536, 1_048_576, 16_777_216
-PING_SECONDS, SILENCE_SECONDS = 3, 10
+RESERVE, FIRST_CREDIT, WINDOW, PING_SECONDS, SILENCE_SECONDS = 65_536, 1_048_576, 16_777_216, 3, 10
 
 class Failed(Exception):
     """What the user must be told."""
@@ -137,12 +136,12 @@ class Client:
         """Waits for one message, does what every client must do with it, and returns its kind, body and payload."""
         came = False
         while not came:
-            came = self.socket.poll(max(0, self.pinged + PING_SECONDS - time.monotonic()) * 1000)
+            came = self.socket.poll(500)
             if not came and time.monotonic() > self.heard + SILENCE_SECONDS:
                 raise Failed(f"the server has been silent for {SILENCE_SECONDS} s")
-            if time.monotonic() >= self.pinged + PING_SECONDS:
-                self.send(PING, {}, session=True)
+            if time.monotonic() > self.pinged + PING_SECONDS:
                 self.pinged = time.monotonic()
+                self.send(PING, {}, session=True)
         (header, *rest), self.heard = self.socket.recv_multipart(), time.monotonic()
         header, payload = cbor2.loads(header), rest[0] if rest else b""
         if isinstance(header, list):  # No message, but another answer to a hello.
@@ -174,20 +173,19 @@ def describe(failure):
     return ": ".join(filter(None, [failure.get(1), ERRORS.get(failure[0], "other"), failure.get(2), holders]))
 
 def main(host, port, command, path="/", destination=None):
+    destination = destination or {"upload": "/", "download": "."}.get(command)
     client = Client(host, port, os.environ["REMOFILE_TOKEN"], os.environ.get("REMOFILE_PUBLIC_KEY"))
     try:
         if command == "list":
             for entry in client.list(path):
                 print("FDLS"[min(entry[1], 3)], f"{entry[2]:>12}", entry[3][0], ascii(entry[0].rpartition("/")[2]))
-        elif command == "upload":
-            client.upload(path, destination or "/")
-        elif command == "download":
-            client.download(path, destination or ".")
+        else:
+            {"upload": client.upload, "download": client.download}[command](path, destination)
     finally:
         client.close()
 
 if __name__ == "__main__":
     try:
-        main(*sys.argv[1:]) if len(sys.argv) > 3 else sys.exit(__doc__)
+        main(*sys.argv[1:]) if sys.argv[3:4] in (["list"], ["upload"], ["download"]) else sys.exit(__doc__)
     except (Failed, OSError, zmq.ZMQError) as error:
         sys.exit(f"zeromq_client.py: {error}")

@@ -115,7 +115,7 @@ impl Selecting {
             Queue::Shared(files) => {
                 let awaited = &mut self.awaited;
                 let mut wants = |size| {
-                    let has_room = awaited.len() < SHARE_FILES && awaited.iter().sum::<u64>() < SHARE_BYTES;
+                    let has_room = awaited.len() < SHARE_FILES && total(awaited) < SHARE_BYTES;
                     if has_room {
                         awaited.push_back(size);
                     }
@@ -125,6 +125,11 @@ impl Selecting {
             }
         }
     }
+}
+
+/// Sizes are what the server says: any number.
+fn total(sizes: &VecDeque<u64>) -> u64 {
+    sizes.iter().fold(0, |total, size| total.saturating_add(*size))
 }
 
 /// Sources in their order.
@@ -164,4 +169,14 @@ fn take(files: &mut impl Line, most: u64, mut wants: impl FnMut(u64) -> bool) ->
         batch.extend(files.pop().map(|(file, _)| file));
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_files_that_are_awaited_may_be_any_numbers() {
+        assert_eq!(total(&VecDeque::from([1, u64::MAX, 5])), u64::MAX);
+    }
 }

@@ -83,9 +83,10 @@ impl Deltas<'_> {
         let candidates = self.worthwhile(syncing, candidates, options)?;
         let mut found = Vec::new();
         let mut batch = Vec::new();
-        let mut bytes = 0;
+        let mut bytes = 0u64;
         for candidate in candidates {
-            bytes += candidate.local_bytes.max(candidate.remote_bytes);
+            // What the other side says of its sizes may be anything.
+            bytes = candidate.local_bytes.max(candidate.remote_bytes).saturating_add(bytes);
             batch.push(candidate);
             if batch.len() == BATCH_FILES || bytes >= BATCH_BYTES {
                 found.extend(self.look_at(syncing, std::mem::take(&mut batch))?);

@@ -4,7 +4,7 @@ use super::SyncOptions;
 use super::options::Delta;
 use crate::client::Syncing;
 use crate::delta::{Piece, Search, Signer, Speeds, Wanted, is_worth_it};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Source, Store};
 use remofile_protocol::digest::Digest;
 use remofile_protocol::path::RemotePath;
@@ -68,6 +68,8 @@ struct Open {
     search: Search,
     seed: u64,
     signatures: Vec<u8>,
+    /// How many bytes of signatures were asked for.
+    asked_bytes: u64,
     remote: Option<(Entry, Option<Digest>)>,
     is_lost: bool,
 }
@@ -150,14 +152,24 @@ impl Deltas<'_> {
         // Nobody can prepare collisions for what they do not know.
         let seed = RandomState::new().hash_one(candidate.index);
         let search = Search::new(source.entry().size, candidate.remote_bytes, seed);
-        Some(Open { candidate, source, search, seed, signatures: Vec::new(), remote: None, is_lost: false })
+        Some(Open {
+            candidate,
+            source,
+            search,
+            seed,
+            signatures: Vec::new(),
+            asked_bytes: 0,
+            remote: None,
+            is_lost: false,
+        })
     }
 
     /// Asks for signatures, as many at once as fit in a request.
     fn sign(&self, syncing: &mut Syncing<'_>, open: &mut [Open], wanted: Vec<(usize, Wanted)>) -> Result<()> {
         let (mut files, mut bytes) = (Vec::new(), 0);
         for (at, wanted) in wanted {
-            let Some(file) = open.get(at) else { continue };
+            let Some(file) = open.get_mut(at) else { continue };
+            file.asked_bytes = wanted.signature_bytes();
             let Ok(path) = self.remote.join(&file.candidate.path) else { continue };
             let part = |range: &std::ops::Range<u64>| Part { offset: range.start, length: range.end - range.start };
             // The first time it is the whole file.
@@ -200,14 +212,14 @@ fn ask(syncing: &mut Syncing<'_>, open: &mut [Open], files: Vec<(usize, ToSign)>
     syncing.elements(Request::Sign { files }, &mut |element| {
         let Some(file) = current.and_then(|at| open.get_mut(at)) else { return Ok(()) };
         match element {
-            Element::Signatures(signatures) => file.take(&signatures),
+            Element::Signatures(signatures) => file.take(&signatures)?,
             Element::Signed { entry, digest } => {
                 file.signed(entry, digest);
                 current = order.next();
             }
             Element::Listed(Listed::Failed(_)) => {
                 // It is sent whole.
-                file.is_lost = true;
+                file.lose();
                 current = order.next();
             }
             _ => {}
@@ -221,14 +233,27 @@ impl Open {
         if self.is_lost { None } else { self.search.wanted() }
     }
 
-    /// More than was asked for is not kept: the search finds out.
-    fn take(&mut self, signatures: &[u8]) {
-        const MOST_BYTES: usize = 64 * 1024 * 1024;
-        if self.signatures.len() + signatures.len() > MOST_BYTES {
-            self.is_lost = true;
-        } else if !self.is_lost {
-            self.signatures.extend_from_slice(signatures);
+    /// Gives it up: it is sent whole, and what was kept of it is of no use.
+    fn lose(&mut self) {
+        (self.is_lost, self.signatures) = (true, Vec::new());
+    }
+
+    /// More than was asked for is not kept.
+    fn take(&mut self, signatures: &[u8]) -> Result<()> {
+        const MOST_BYTES: u64 = 64 * 1024 * 1024;
+        let bytes = (self.signatures.len() + signatures.len()) as u64;
+        if self.is_lost {
+            return Ok(());
         }
+        if bytes <= self.asked_bytes.min(MOST_BYTES) {
+            self.signatures.extend_from_slice(signatures);
+        } else if bytes > self.asked_bytes && self.remote.is_some() {
+            return Err(Error::Protocol("it signed more of a file than was asked for".to_owned()));
+        } else {
+            // The first question is for the whole file, which may have grown since it was listed.
+            self.lose();
+        }
+        Ok(())
     }
 
     fn signed(&mut self, entry: Entry, digest: Option<Digest>) {
@@ -236,7 +261,7 @@ impl Open {
             (None, digest) if entry.size == self.candidate.remote_bytes => self.remote = Some((entry, digest)),
             (Some((before, _)), _) if before.size == entry.size && before.modified == entry.modified => {}
             // It is not what it was.
-            _ => self.is_lost = true,
+            _ => self.lose(),
         }
     }
 
@@ -247,7 +272,7 @@ impl Open {
         }
         match self.search.look(&*self.source, &signatures, &mut || check()) {
             // What cannot be read here is told when it is to be sent.
-            Err(crate::Error::Local(_) | crate::Error::Protocol(_)) => self.is_lost = true,
+            Err(Error::Local(_) | Error::Protocol(_)) => self.lose(),
             other => other?,
         }
         Ok(())
@@ -258,5 +283,44 @@ impl Open {
         let (remote, digest) = remote.filter(|_| !is_lost)?;
         let pieces = if is_upload { search.local_recipe() } else { search.remote_recipe() };
         Some(Changed { index, path, pieces, local: source.entry().clone(), remote, digest })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests write to the disk themselves")]
+mod tests {
+    use super::*;
+    use crate::store::{LocalStore, StoreOptions};
+
+    fn open(bytes: usize) -> Open {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("f"), vec![1; bytes]).unwrap();
+        let store = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap());
+        let top = RemotePath::root();
+        let deltas = Deltas { store, local: &top, remote: &top, is_upload: false };
+        let size = bytes as u64;
+        deltas.open(Candidate { index: 0, path: "f".into(), local_bytes: size, remote_bytes: size }).unwrap()
+    }
+
+    #[test]
+    fn signatures_that_nobody_asked_for_are_not_kept() {
+        let mut file = open(100_000);
+        file.asked_bytes = file.wanted().unwrap().signature_bytes();
+        let asked = vec![7; file.asked_bytes as usize];
+        file.take(&asked).unwrap();
+        assert_eq!(file.signatures, asked);
+        file.take(&[7; 12]).unwrap();
+        assert!(file.is_lost && file.signatures.capacity() == 0 && file.wanted().is_none());
+        file.take(&[7; 12]).unwrap();
+        assert_eq!(file.signatures.capacity(), 0);
+    }
+
+    #[test]
+    fn more_signatures_of_parts_than_were_asked_for_are_an_error() {
+        let mut file = open(100_000);
+        file.signed(file.source.entry().clone(), None);
+        file.asked_bytes = 24;
+        file.take(&[7; 24]).unwrap();
+        assert!(matches!(file.take(&[7; 12]), Err(Error::Protocol(_))));
     }
 }

@@ -4,7 +4,9 @@ use crate::common::raw::{Raw, listen};
 use crate::common::{remote, write};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Done, Element, Entry, Header, Kind, Listed, OperationId, Request, Signal, Timestamp};
-use remofile::{Client, ClientOptions, Delta, Result, Retry, Silent, SyncOptions, SyncReport, synchronize_download};
+use remofile::{
+    Client, ClientOptions, Delta, Error, Result, Retry, Silent, SyncOptions, SyncReport, synchronize_download,
+};
 use std::path::Path;
 
 /// What a server answers to requests for anything but the lease and the listing.
@@ -63,4 +65,21 @@ fn files_that_are_said_to_be_immense_overflow_nothing() {
     // Nothing comes of them, which is told in one way or another.
     let _ = download(here.path(), listed, &options, Box::new(|_, _, _| {}));
     assert_eq!(std::fs::read(here.path().join("f0")).unwrap().len(), 70_000);
+}
+
+#[test]
+fn digests_that_nobody_asked_for_end_the_session() {
+    let digest = |name: &str| Element::Digest { name: name.to_owned(), digest: [1; 16] };
+    for told in [vec![digest("b")], vec![digest("a"), digest("a")]] {
+        let here = tempfile::tempdir().unwrap();
+        write(here.path(), "a", "abcd");
+        let options = SyncOptions { checksum: true, dry_run: true, ..SyncOptions::default() };
+        let answer = move |raw: &mut Raw, operation, request: &Request| {
+            if let Request::Find { .. } = request {
+                raw.send(&Header::signal(operation, Signal::Entries), &payload(&told));
+            }
+        };
+        let result = download(here.path(), vec![file("/a", 4)], &options, Box::new(answer));
+        assert!(matches!(result, Err(Error::Protocol(_))), "{result:?}");
+    }
 }

@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 const BATCH_FILES: usize = 64;
 const BATCH_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
+/// Pieces of all files that are remembered until they are sent (100 MiB): of more, files go whole.
+const MOST_PIECES: usize = 1 << 22;
+
 /// What this machine's speed is measured with.
 const SAMPLE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -51,6 +54,11 @@ impl Changed {
         let size = self.local.size;
         size == self.remote.size && self.pieces == [Piece::Copy { offset: 0, length: size }]
     }
+
+    /// How many pieces have to be sent.
+    fn literals(&self) -> usize {
+        self.pieces.iter().filter(|piece| matches!(piece, Piece::Literal { .. })).count()
+    }
 }
 
 /// Looks at files one batch after the other.
@@ -59,6 +67,8 @@ pub(super) struct Deltas<'a> {
     pub(super) local: &'a RemotePath,
     pub(super) remote: &'a RemotePath,
     pub(super) is_upload: bool,
+    /// A file of which more parts would have to come or go is not asked for in parts.
+    pub(super) most_literals: usize,
 }
 
 /// A file that is being looked at.
@@ -91,11 +101,11 @@ impl Deltas<'_> {
             bytes = candidate.local_bytes.max(candidate.remote_bytes).saturating_add(bytes);
             batch.push(candidate);
             if batch.len() == BATCH_FILES || bytes >= BATCH_BYTES {
-                found.extend(self.look_at(syncing, std::mem::take(&mut batch))?);
+                self.look_at(syncing, std::mem::take(&mut batch), &mut found)?;
                 bytes = 0;
             }
         }
-        found.extend(self.look_at(syncing, batch)?);
+        self.look_at(syncing, batch, &mut found)?;
         Ok(found)
     }
 
@@ -125,7 +135,8 @@ impl Deltas<'_> {
         Ok(candidates.into_iter().filter(is_worth_it).collect())
     }
 
-    fn look_at(&self, syncing: &mut Syncing<'_>, candidates: Vec<Candidate>) -> Result<Vec<Changed>> {
+    fn look_at(&self, syncing: &mut Syncing<'_>, candidates: Vec<Candidate>, found: &mut Vec<Changed>) -> Result<()> {
+        let room = MOST_PIECES.saturating_sub(found.iter().map(|changed| changed.pieces.len()).sum());
         let mut open: Vec<Open> = candidates.into_iter().filter_map(|candidate| self.open(candidate)).collect();
         loop {
             let wanted: Vec<(usize, Wanted)> =
@@ -140,11 +151,14 @@ impl Deltas<'_> {
                     if let Some(file) = open.get_mut(at) {
                         file.look(check)?;
                     }
+                    lose_beyond(&mut open, at, room);
                 }
                 Ok(())
             })?;
         }
-        Ok(open.into_iter().filter_map(|file| file.close(self.is_upload)).collect())
+        let closed = open.into_iter().filter_map(|file| file.close(self.is_upload));
+        found.extend(closed.filter(|changed| changed.literals() <= self.most_literals));
+        Ok(())
     }
 
     fn open(&self, candidate: Candidate) -> Option<Open> {
@@ -228,6 +242,16 @@ fn ask(syncing: &mut Syncing<'_>, open: &mut [Open], files: Vec<(usize, ToSign)>
     })
 }
 
+/// Gives up the file that was just looked at if those that are open have more pieces than there is room for.
+fn lose_beyond(open: &mut [Open], at: usize, room: usize) {
+    let pieces: usize = open.iter().map(|file| file.search.most_pieces()).sum();
+    if pieces > room
+        && let Some(file) = open.get_mut(at)
+    {
+        file.lose();
+    }
+}
+
 impl Open {
     fn wanted(&self) -> Option<Wanted> {
         if self.is_lost { None } else { self.search.wanted() }
@@ -235,7 +259,7 @@ impl Open {
 
     /// Gives it up: it is sent whole, and what was kept of it is of no use.
     fn lose(&mut self) {
-        (self.is_lost, self.signatures) = (true, Vec::new());
+        (self.is_lost, self.signatures, self.search) = (true, Vec::new(), Search::new(0, 0, 0));
     }
 
     /// More than was asked for is not kept.
@@ -297,9 +321,18 @@ mod tests {
         std::fs::write(root.path().join("f"), vec![1; bytes]).unwrap();
         let store = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap());
         let top = RemotePath::root();
-        let deltas = Deltas { store, local: &top, remote: &top, is_upload: false };
+        let deltas = Deltas { store, local: &top, remote: &top, is_upload: false, most_literals: 1 };
         let size = bytes as u64;
         deltas.open(Candidate { index: 0, path: "f".into(), local_bytes: size, remote_bytes: size }).unwrap()
+    }
+
+    #[test]
+    fn files_of_more_pieces_than_there_is_room_for_go_whole() {
+        let mut files = [open(100_000), open(100_000)];
+        lose_beyond(&mut files, 1, 2);
+        assert!(!files[0].is_lost && !files[1].is_lost);
+        lose_beyond(&mut files, 1, 1);
+        assert!(!files[0].is_lost && files[1].is_lost && files[1].wanted().is_none());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! search, so nobody can prepare blocks that only seem to be equal. Neither replaces the digest of the
 //! whole file (see [`crate::digest`]), which is compared in the end.
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 /// Bytes of a packed signature: the weak hash, then the strong one, both big endian with 48 bits.
 pub const SIGNATURE_BYTES: usize = 12;
@@ -49,6 +49,32 @@ impl Signature {
     }
 }
 
+/// Signs a block that comes in pieces.
+pub struct BlockSigner {
+    window: Window,
+    strong: Xxh3,
+}
+
+impl BlockSigner {
+    /// Begins a block.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { window: Window::of(&[]), strong: Xxh3::with_seed(seed) }
+    }
+
+    /// Takes the next bytes of the block, which has fewer than 2³² in all.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.window = self.window.followed_by(Window::of(bytes));
+        self.strong.update(bytes);
+    }
+
+    /// The signature of the block: that of [`Signature::of`].
+    #[must_use]
+    pub fn finish(&self) -> Signature {
+        Signature { weak: self.window.weak(), strong: self.strong.digest() >> (u64::BITS - HASH_BITS) }
+    }
+}
+
 /// The strong hash of a block: the upper 48 bits of XXH3 with 64 bits and this seed.
 #[must_use]
 pub fn strong(block: &[u8], seed: u64) -> u64 {
@@ -86,6 +112,17 @@ impl Window {
             weighted = weighted.wrapping_add(sum);
         }
         Self { sum, weighted, length: bytes.len() as u32 }
+    }
+
+    /// The window over the bytes of this one and then those of another.
+    #[must_use]
+    pub fn followed_by(self, other: Self) -> Self {
+        let before = self.sum.wrapping_mul(other.length);
+        Self {
+            sum: self.sum.wrapping_add(other.sum),
+            weighted: self.weighted.wrapping_add(before).wrapping_add(other.weighted),
+            length: self.length.wrapping_add(other.length),
+        }
     }
 
     /// Moves the window a byte on: the first byte leaves, another one comes behind the last.
@@ -190,6 +227,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_block_in_pieces_is_the_block(bytes in prop::collection::vec(any::<u8>(), 0..5000), seed: u64, piece in 1usize..2000) {
+            let mut signer = BlockSigner::new(seed);
+            for bytes in bytes.chunks(piece) {
+                signer.update(bytes);
+            }
+            prop_assert_eq!(signer.finish(), Signature::of(&bytes, seed));
+        }
+
         #[test]
         fn a_rolled_window_is_the_window_over_its_bytes(bytes in prop::collection::vec(any::<u8>(), 1..3000), part in 0.0..1.0) {
             let length = ((bytes.len() as f64 * part) as usize).max(1);

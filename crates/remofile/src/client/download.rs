@@ -146,6 +146,7 @@ impl Client {
             unwanted: Vec::new(),
             weaver,
             backlog: Backlog::default(),
+            held: 0,
             noted,
         };
         handler.make_directories(order.directories)?;
@@ -155,7 +156,7 @@ impl Client {
                 break;
             }
             handler.take(items, &[])?;
-            self.stay(attempts)?;
+            self.copy_kept(&mut handler, attempts)?;
         }
         let called = match order.request {
             Some(request) => self.call_until((&attempts.deadline, attempts.patience()), request, &mut handler),
@@ -185,9 +186,10 @@ impl Client {
     /// Does what is left when everything has come, and answers the server meanwhile.
     fn take_rest(&mut self, handler: &mut DownloadHandler<'_, '_>, attempts: &Attempts) -> Result<()> {
         loop {
+            self.copy_kept(handler, attempts)?;
             while let Some((items, payload, _)) = handler.backlog.pop() {
                 handler.take(items, &payload)?;
-                self.stay(attempts)?;
+                self.copy_kept(handler, attempts)?;
             }
             let items = handler.weaver.trail();
             if items.is_empty() {
@@ -195,6 +197,16 @@ impl Client {
             }
             handler.backlog.push(items, &[], 0);
         }
+    }
+
+    /// Copies what is to be kept, and answers the server meanwhile.
+    fn copy_kept(&mut self, handler: &mut DownloadHandler<'_, '_>, attempts: &Attempts) -> Result<()> {
+        self.stay(attempts)?;
+        while handler.unpacker.is_busy() {
+            handler.go_on()?;
+            self.stay(attempts)?;
+        }
+        Ok(())
     }
 
     /// Answers the server, if it waits for this side, and asks whether to go on.
@@ -234,6 +246,8 @@ struct DownloadHandler<'a, 'b> {
     unwanted: Vec<String>,
     weaver: &'a mut dyn Weave,
     backlog: Backlog,
+    /// The credit of what the unpacker has put by.
+    held: u64,
     noted: &'a mut Noted<'b>,
 }
 
@@ -245,9 +259,21 @@ impl DownloadHandler<'_, '_> {
     }
 
     fn take(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<()> {
+        self.unpack(|unpacker, notes| unpacker.take(items, payload, notes))
+    }
+
+    /// Does some of what the unpacker is busy with.
+    fn go_on(&mut self) -> Result<()> {
+        self.unpack(|unpacker, notes| unpacker.go_on(notes))
+    }
+
+    fn unpack(
+        &mut self,
+        body: impl FnOnce(&mut Unpacker, &mut DownloadNotes<'_, '_>) -> std::result::Result<(), Trouble>,
+    ) -> Result<()> {
         let mut notes =
             DownloadNotes { noted: self.noted, destination: self.destination, unwanted: &mut self.unwanted };
-        match self.unpacker.take(items, payload, &mut notes) {
+        match body(&mut self.unpacker, &mut notes) {
             Ok(()) => Ok(()),
             Err(Trouble::Failed(failure)) => Err(Error::Protocol(failure.to_string())),
             Err(Trouble::Stopped) => Err(self.noted.stopped()),
@@ -263,7 +289,9 @@ impl Handler for DownloadHandler<'_, '_> {
         let woven = self.weaver.weave(items)?;
         if self.backlog.is_empty() && !Backlog::is_long(&woven) {
             self.take(woven, payload)?;
-            return Ok(0);
+            let held = if self.unpacker.is_busy() { credit } else { 0 };
+            self.held += held;
+            return Ok(held);
         }
         self.backlog.push(woven, payload, credit);
         Ok(credit)
@@ -282,9 +310,17 @@ impl Handler for DownloadHandler<'_, '_> {
             call.machine.unwanted(call.operation, path);
             return Ok(Produced::Work);
         }
+        if self.unpacker.is_busy() {
+            self.go_on()?;
+            return Ok(Produced::Work);
+        }
+        if self.held > 0 {
+            call.machine.consumed(call.operation, std::mem::take(&mut self.held));
+        }
         if let Some((items, payload, credit)) = self.backlog.pop() {
             self.take(items, &payload)?;
-            call.machine.consumed(call.operation, credit);
+            // It is consumed the next time if the unpacker is not busy with it.
+            self.held += credit;
             return Ok(Produced::Work);
         }
         self.selecting.produce(call)

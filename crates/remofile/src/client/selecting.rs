@@ -4,7 +4,7 @@ use super::call::Outgoing;
 use super::find::Chosen;
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
-use remofile_protocol::limits::{CREDIT_RESERVE_BYTES, MAX_HEADER_BYTES};
+use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::wire::{Item, Selected};
 use std::collections::VecDeque;
 use std::iter::Peekable;
@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What a connection that shares its sources with others takes at once: so many bytes, and files.
 const SHARE_BYTES: u64 = 32 * 1024 * 1024;
 const SHARE_FILES: usize = 512;
+
+/// Credit of the sources that are named in one message, unless it is that of a single one.
+const BATCH_BYTES: u64 = MAX_HEADER_BYTES as u64 / 4;
 
 /// Names the sources of an operation.
 pub(super) struct Selecting {
@@ -87,8 +90,7 @@ impl Selecting {
         if self.is_over {
             return Ok(Produced::Nothing);
         }
-        let credit = call.machine.credit(call.operation).saturating_sub(CREDIT_RESERVE_BYTES);
-        let batch = self.batch((MAX_HEADER_BYTES as u64 / 4).min(credit));
+        let batch = self.batch(call.machine.credit(call.operation));
         if !batch.is_empty() {
             let selected = call.machine.select(call.operation, batch);
             selected.map_err(|error| Error::Protocol(error.to_string()))?;
@@ -107,24 +109,30 @@ impl Selecting {
         Ok(Produced::Work)
     }
 
-    /// The next ones, as far as they fit in so many bytes of credit; one at least, if there is any.
-    fn batch(&mut self, most: u64) -> Vec<Selected> {
+    /// The next ones, as far as they fit in so much credit. None may be none yet: it comes back as those before
+    /// are used up, and one alone always fits into what an operation begins with.
+    fn batch(&mut self, credit: u64) -> Vec<Selected> {
         match &mut self.queue {
-            Queue::Own(files) => take(files, most, |_| true),
-            Queue::Coming(files) => take(files, most, |_| true),
+            Queue::Own(files) => take(files, credit, |_| true),
+            Queue::Coming(files) => take(files, credit, |_| true),
             Queue::Shared(files) => {
                 let awaited = &mut self.awaited;
                 let mut wants = |size| {
-                    let has_room = awaited.len() < SHARE_FILES && awaited.iter().sum::<u64>() < SHARE_BYTES;
+                    let has_room = awaited.len() < SHARE_FILES && total(awaited) < SHARE_BYTES;
                     if has_room {
                         awaited.push_back(size);
                     }
                     has_room
                 };
-                files.with(|files| take(files, most, &mut wants))
+                files.with(|files| take(files, credit, &mut wants))
             }
         }
     }
+}
+
+/// Sizes are what the server says: any number.
+fn total(sizes: &VecDeque<u64>) -> u64 {
+    sizes.iter().fold(0, |total, size| total.saturating_add(*size))
 }
 
 /// Sources in their order.
@@ -153,15 +161,44 @@ impl Line for Peekable<Coming> {
     }
 }
 
-fn take(files: &mut impl Line, most: u64, mut wants: impl FnMut(u64) -> bool) -> Vec<Selected> {
+/// Some of the first, which take so much credit at most. One with many parts travels alone.
+fn take(files: &mut impl Line, credit: u64, mut wants: impl FnMut(u64) -> bool) -> Vec<Selected> {
     let (mut batch, mut spent) = (Vec::new(), 0);
     while let Some((file, size)) = files.front() {
-        let cost = file.credit_bytes();
-        if most == 0 || (spent > 0 && spent + cost > most) || !wants(*size) {
+        let with_it = spent + file.credit_bytes();
+        let is_long = spent > 0 && with_it > BATCH_BYTES;
+        if is_long || with_it > credit || !wants(*size) {
             break;
         }
-        spent += cost;
+        spent = with_it;
         batch.extend(files.pop().map(|(file, _)| file));
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remofile_protocol::path::RemotePath;
+    use remofile_protocol::wire::Part;
+
+    fn file(parts: usize) -> Chosen {
+        let parts = vec![Part { offset: 0, length: 1 }; parts];
+        let path = RemotePath::parse("/f").unwrap();
+        (Selected { path, name: "f".to_owned(), known: None, as_link: false, parts }, 0)
+    }
+
+    #[test]
+    fn a_file_of_many_parts_waits_for_the_credit_that_it_takes() {
+        let mut files: VecDeque<Chosen> = [file(3750), file(1), file(1)].into();
+        let cost = files[0].0.credit_bytes();
+        assert!(take(&mut files, cost - 1, |_| true).is_empty());
+        assert_eq!(take(&mut files, cost, |_| true).len(), 1);
+        assert_eq!(take(&mut files, cost, |_| true).len(), 2);
+    }
+
+    #[test]
+    fn sizes_of_files_that_are_awaited_may_be_any_numbers() {
+        assert_eq!(total(&VecDeque::from([1, u64::MAX, 5])), u64::MAX);
+    }
 }

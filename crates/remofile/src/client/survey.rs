@@ -78,13 +78,13 @@ impl Present {
         match element {
             Element::Listed(Listed::Entry(Entry { path, kind, size, modified, .. })) => {
                 if let Some(relative) = relative(&path) {
-                    self.bytes += size;
+                    self.bytes = self.bytes.saturating_add(size);
                     self.entries.insert(ItemRules::key(&relative), Existing { kind, size, modified });
                 }
             }
             Element::Partial(partial) => {
                 if let Some(relative) = relative(&partial.path) {
-                    self.bytes += partial.received;
+                    self.bytes = self.bytes.saturating_add(partial.received);
                     self.partials.insert(ItemRules::key(&relative), known(partial));
                 }
             }

@@ -20,7 +20,7 @@ use crate::transfer::{Checked, Feeding, Stored, known};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, ErrorCode, Failure, Holder, Kind, Known, Request, Selected, Selection};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -116,15 +116,16 @@ impl<'a> Syncing<'a> {
         destination: &RemotePath,
         paths: &[&str],
     ) -> Result<HashMap<Box<str>, Known>> {
-        let mut kept = HashSet::new();
+        let mut asked: HashMap<RemotePath, &str> =
+            paths.iter().copied().filter_map(|path| Some((destination.join(path).ok()?, path))).collect();
+        // What is kept of other files is no concern of this side's, and is not remembered.
+        let mut names = Vec::new();
         self.elements(Request::Partials, &mut |element| {
             if let Element::Partial(partial) = element {
-                kept.insert(partial.path);
+                names.extend(asked.remove(&partial.path).map(str::to_owned));
             }
             Ok(())
         })?;
-        let is_kept = |path: &&&str| destination.join(path).is_ok_and(|path| kept.contains(&path));
-        let names: Vec<String> = paths.iter().filter(is_kept).map(|path| (*path).to_owned()).collect();
         if names.is_empty() {
             return Ok(HashMap::new());
         }

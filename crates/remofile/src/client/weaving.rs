@@ -4,8 +4,8 @@ use crate::error::Result;
 use remofile_protocol::wire::Item;
 use std::collections::VecDeque;
 
-/// Bytes that are copied in one go: a server must not wait for an answer too long.
-const COPY_BYTES: u64 = 256 * 1024 * 1024;
+/// Bytes that are copied in one go: a server must not wait for an answer too long, however slow a disk is.
+const COPY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Adds to the items of a download.
 pub(crate) trait Weave {
@@ -64,10 +64,10 @@ impl Backlog {
     /// Puts items by, cut where they copy much.
     pub(super) fn push(&mut self, items: Vec<Item>, payload: &[u8], credit: u64) {
         let (mut portion, mut length, mut rest) = (Vec::new(), 0, payload);
-        for item in items {
+        for item in items.into_iter().flat_map(in_pieces) {
             length += copied(&item);
             portion.push(item);
-            if length > COPY_BYTES {
+            if length >= COPY_BYTES {
                 let bytes: usize = portion.iter().map(|item| item.payload_bytes() as usize).sum();
                 let (own, others) = rest.split_at(bytes.min(rest.len()));
                 self.0.push_back((std::mem::take(&mut portion), own.to_vec(), 0));
@@ -89,6 +89,21 @@ fn copied(item: &Item) -> u64 {
     }
 }
 
+/// A copy of many bytes as some of fewer.
+fn in_pieces(item: Item) -> impl Iterator<Item = Item> {
+    let (whole, mut left) = match item {
+        Item::Copy { offset, length } => (None, Some((offset, length))),
+        item => (Some(item), None),
+    };
+    let pieces = std::iter::from_fn(move || {
+        let (offset, length) = left?;
+        let now = length.min(COPY_BYTES);
+        left = (length > now).then(|| (offset + now, length - now));
+        Some(Item::Copy { offset, length: now })
+    });
+    whole.into_iter().chain(pieces)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +120,19 @@ mod tests {
         let (items, payload, credit) = backlog.pop().unwrap();
         assert_eq!((items.len(), payload.as_slice(), credit), (2, &b"cde"[..], 77));
         assert!(backlog.is_empty());
+    }
+
+    #[test]
+    fn one_large_copy_is_taken_bit_by_bit_too() {
+        let mut backlog = Backlog::default();
+        backlog.push(vec![Item::Copy { offset: 5, length: 2 * COPY_BYTES + 7 }], b"", 9);
+        let mut taken = Vec::new();
+        while let Some((items, _, _)) = backlog.pop() {
+            assert!(items.iter().map(copied).sum::<u64>() <= COPY_BYTES);
+            taken.extend(items);
+        }
+        let copy = |offset, length| Item::Copy { offset, length };
+        let (second, third) = (5 + COPY_BYTES, 5 + 2 * COPY_BYTES);
+        assert_eq!(taken, [copy(5, COPY_BYTES), copy(second, COPY_BYTES), copy(third, 7)]);
     }
 }

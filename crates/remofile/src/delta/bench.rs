@@ -55,9 +55,11 @@ fn hashes() {
 #[ignore = "measures, and takes 3 GiB of memory"]
 fn searches() {
     let old = Memory::new(random(BYTES, 1));
-    for (what, whole) in [("sign", false), ("sign with digest", true)] {
+    for (what, block_bytes, whole) in
+        [("sign", 128 * 1024, false), ("sign with digest", 128 * 1024, true), ("sign, large blocks", 4 << 20, false)]
+    {
         let began = Instant::now();
-        let mut signer = Signer::new(Box::new(old.clone()), 128 * 1024, all(&old), 1, whole).unwrap();
+        let mut signer = Signer::new(Box::new(old.clone()), block_bytes, all(&old), 1, whole).unwrap();
         let mut signatures = Vec::new();
         while !signer.step(&mut signatures).unwrap() {}
         report(what, BYTES, began);

@@ -71,6 +71,12 @@ impl Search {
         self.level.as_ref().map(Level::wanted)
     }
 
+    /// So many pieces a recipe has at most, as far as the search is.
+    #[must_use]
+    pub fn most_pieces(&self) -> usize {
+        2 * self.local.len().max(self.remote.len()) + 1
+    }
+
     /// The seed of the signatures.
     #[must_use]
     pub fn seed(&self) -> u64 {

@@ -1,5 +1,7 @@
 //! One operation on the server: from its lease to its last message, a step at a time.
 
+mod intake;
+
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
 use crate::server::listing::{Contents, Listing, Survey, refuse_occupied};
@@ -7,8 +9,9 @@ use crate::server::signing::{Digests, Signing};
 use crate::store::{Removal, RemovalProgress, Store};
 use crate::transfer::{
     Census, Chained, Checked, Feed, FeedOptions, Feeding, Filter, InStore, ItemRules, NamedOneByOne, Origin, Origins,
-    Pace, Packed, Packer, PackerMonitor, PackerOptions, Scan, Trouble, Unpacker, UnpackerMonitor, UnpackerOptions,
+    Pace, Packed, Packer, PackerMonitor, PackerOptions, Scan, Unpacker, UnpackerOptions,
 };
+use intake::Intake;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
@@ -25,7 +28,7 @@ pub(super) enum Operation {
     /// It sends a listing.
     Listing(Listing),
     /// It receives files.
-    Receiving { unpacker: Box<Unpacker> },
+    Receiving(Intake),
     /// It counts what it will send, then sends it.
     Counting { census: Box<Census>, sending: Sending },
     /// It sends files.
@@ -143,7 +146,7 @@ pub(super) fn start(
             )
             .map_err(|failure| failure.at(&destination))?;
             refuse_occupied(&**store, &destination, names.as_deref().unwrap_or_default())?;
-            return more(Operation::Receiving { unpacker: Box::new(unpacker) });
+            return more(Operation::Receiving(Intake::new(unpacker)));
         }
         Request::Download { sources, recursive, total, selection, manner, .. } => {
             let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
@@ -272,12 +275,13 @@ impl Operation {
         }
     }
 
-    /// Takes items of an upload; gives whether they were used up, and not put by. `tell` learns of files
+    /// Takes items of an upload, and their credit; gives whether they were used up, and not put by. `tell` learns of files
     /// that were not stored.
     pub(super) fn take(
         &mut self,
         items: Vec<Item>,
         payload: &[u8],
+        credit: u64,
         tell: &mut dyn FnMut(Failure),
     ) -> Result<bool, Failure> {
         match self {
@@ -285,11 +289,7 @@ impl Operation {
                 waiting.early.push((items, payload.to_vec()));
                 Ok(false)
             }
-            Self::Receiving { unpacker } => match unpacker.take(items, payload, &mut ItemFailures(tell)) {
-                Ok(()) => Ok(true),
-                Err(Trouble::Failed(failure)) => Err(failure),
-                Err(Trouble::Stopped) => Err(ErrorCode::Cancelled.into()),
-            },
+            Self::Receiving(intake) => intake.take(items, payload, credit, tell),
             _ => Err(Failure::new(ErrorCode::BadRequest).because("files for an operation that takes none")),
         }
     }
@@ -313,8 +313,11 @@ impl Operation {
         Ok(())
     }
 
-    /// The credit of sources that were used up.
+    /// The credit of sources, or of items that were put by, that were used up.
     pub(super) fn released(&mut self) -> u64 {
+        if let Self::Receiving(intake) = self {
+            return intake.released();
+        }
         self.origins().map_or(0, Origins::take_released)
     }
 
@@ -350,19 +353,16 @@ impl Operation {
         match self {
             Self::Waiting(waiting) => more(Self::Waiting(Waiting { finished: true, ..waiting })),
             Self::Holding => Ok(Progress::Done(Done::default())),
-            Self::Receiving { unpacker } => {
-                let stored = unpacker.finish(&mut ItemFailures(tell))?;
-                let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
-                Ok(Progress::Changed(Done { files, directories, bytes, ..Done::default() }))
-            }
+            Self::Receiving(intake) if intake.is_busy() => more(Self::Receiving(intake.finished())),
+            Self::Receiving(intake) => Ok(Progress::Changed(intake.finish(tell)?)),
             _ => Err(Failure::new(ErrorCode::BadRequest).because("the end of files for an operation that takes none")),
         }
     }
 
     /// The session or the server ends: what can be resumed is kept.
     pub(super) fn interrupt(self) {
-        if let Self::Receiving { unpacker } = self {
-            unpacker.interrupt();
+        if let Self::Receiving(intake) = self {
+            intake.interrupt();
         }
     }
 
@@ -375,7 +375,20 @@ impl Operation {
         message: &mut MessageWriter<'_>,
     ) -> Result<Step, SessionError> {
         match self {
-            Self::Waiting(_) | Self::Receiving { .. } | Self::Holding | Self::Over => Ok(Step::Nothing),
+            Self::Waiting(_) | Self::Holding | Self::Over => Ok(Step::Nothing),
+            Self::Receiving(intake) if !intake.is_busy() => Ok(Step::Nothing),
+            Self::Receiving(intake) => {
+                let mut tell = |failure| machine.item_failed(id, failure);
+                let gone_on = intake.go_on(&mut tell);
+                if gone_on.is_ok() && !intake.is_over() {
+                    return Ok(Step::Work);
+                }
+                let Self::Receiving(intake) = std::mem::replace(self, Self::Over) else { return Ok(Step::Nothing) };
+                Ok(match gone_on.and_then(|()| intake.finish(&mut tell)) {
+                    Ok(done) => Step::Changed(done),
+                    Err(failure) => Step::Ended(Err(failure)),
+                })
+            }
             Self::Listing(listing) => listing.step(id, machine, message),
             Self::Counting { census, .. } => {
                 if let Some((files, bytes)) = census.step() {
@@ -430,17 +443,6 @@ impl Sending {
                 let (files, directories, bytes) = (sent.files, sent.directories, sent.bytes);
                 Ok(Step::Ended(Ok(Done { files, directories, bytes, ..Done::default() })))
             }
-        }
-    }
-}
-
-/// Tells a client of the files that were not stored; of the others it learns by the end.
-struct ItemFailures<'a>(&'a mut dyn FnMut(Failure));
-
-impl UnpackerMonitor for ItemFailures<'_> {
-    fn failed(&mut self, failure: Failure, by_sender: bool) {
-        if !by_sender {
-            (self.0)(failure);
         }
     }
 }

@@ -105,7 +105,8 @@ impl Session {
                     return Ok(());
                 };
                 let credit = credit_bytes(&items, payload.len());
-                let taken = operation.take(items, payload, &mut |failure| self.machine.item_failed(id, failure));
+                let taken =
+                    operation.take(items, payload, credit, &mut |failure| self.machine.item_failed(id, failure));
                 match taken {
                     Ok(true) => self.machine.consumed(id, credit),
                     Ok(false) => {}
@@ -264,8 +265,9 @@ impl Session {
                 return;
             };
             let credit = credit_bytes(&items, payload.len());
-            match operation.take(items, &payload, &mut |failure| self.machine.item_failed(id, failure)) {
-                Ok(_) => self.machine.consumed(id, credit),
+            match operation.take(items, &payload, credit, &mut |failure| self.machine.item_failed(id, failure)) {
+                Ok(true) => self.machine.consumed(id, credit),
+                Ok(false) => {}
                 Err(failure) => return self.end(now, id, Err(failure)),
             }
         }

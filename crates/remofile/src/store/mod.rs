@@ -118,14 +118,14 @@ pub trait Store: Send + Sync {
     /// `not-a-file` for links and special files, `bad-request` for the root itself, `not-found`, ...
     fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()>;
 
-    /// Gives a file or link a second name, which stays when the first gets other content or goes: a hard
-    /// link, or a copy where the file system has none. A file or link that has the name makes way; missing
-    /// directories are made.
+    /// Prepares to give a file or link a second name, which stays when the first gets other content or goes: a
+    /// hard link, or a copy where the file system has none. Missing directories are made; a file or link that
+    /// has the name makes way in the end, when the second name is committed.
     ///
     /// # Errors
     /// `not-a-file` for directories and special files, `already-exists` if a directory has the name,
     /// `not-found`, ...
-    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<()>;
+    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn Keeping>>;
 
     /// A number that two paths share exactly if they lead to one file or directory, links followed.
     ///
@@ -279,6 +279,24 @@ pub trait Staged: Send {
     /// Keeps the bytes for a later attempt, as far as this file can be kept: the transfer was
     /// interrupted, not refused.
     fn keep(self: Box<Self>);
+}
+
+/// A second name that is being prepared. Dropped without a word, it is forgotten.
+pub trait Keeping: Send {
+    /// Whether it can be committed.
+    fn is_ready(&self) -> bool;
+
+    /// Copies some MiB more, where the file has to be copied.
+    ///
+    /// # Errors
+    /// `no-space`, `disk-failure`, ...
+    fn step(&mut self) -> StoreResult<()>;
+
+    /// Gives the second name, atomically; what is left to copy is copied.
+    ///
+    /// # Errors
+    /// As [`Keeping::step`]; `already-exists` if a directory has the name.
+    fn commit(self: Box<Self>) -> StoreResult<()>;
 }
 
 /// A removal that is under way.

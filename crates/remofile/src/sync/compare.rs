@@ -2,13 +2,13 @@
 
 use super::plan::{Answers, Draft};
 use crate::client::Syncing;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Store, StoreResult};
 use crate::transfer::Digesting;
 use remofile_protocol::digest::Digest;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Selected};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Digests of files, by their paths below the top of their tree.
 type Digests = HashMap<Box<str>, Digest>;
@@ -81,8 +81,12 @@ pub(super) fn remote_digests(syncing: &mut Syncing<'_>, top: &RemotePath, paths:
         Some(Selected { path: top.join(path).ok()?, name, known: None, as_link: false, parts: Vec::new() })
     };
     let mut digests = Digests::new();
+    let mut awaited: HashSet<&str> = paths.iter().copied().collect();
     syncing.digests(paths.iter().filter_map(selected).collect(), &mut |element| {
         if let Element::Digest { name, digest } = element {
+            if !awaited.remove(&*name) {
+                return Err(Error::Protocol(format!("it sent a digest of {name:?}, which was not asked for")));
+            }
             digests.insert(name.into(), digest);
         }
         Ok(())

@@ -4,7 +4,7 @@ use super::SyncOptions;
 use super::options::Delta;
 use crate::client::Syncing;
 use crate::delta::{Piece, Search, Signer, Speeds, Wanted, is_worth_it};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Source, Store};
 use remofile_protocol::digest::Digest;
 use remofile_protocol::path::RemotePath;
@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// Files that are looked at together, so that they share round trips: so many, with so many bytes.
 const BATCH_FILES: usize = 64;
 const BATCH_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Pieces of all files that are remembered until they are sent (100 MiB): of more, files go whole.
+const MOST_PIECES: usize = 1 << 22;
 
 /// What this machine's speed is measured with.
 const SAMPLE_BYTES: u64 = 16 * 1024 * 1024;
@@ -51,6 +54,11 @@ impl Changed {
         let size = self.local.size;
         size == self.remote.size && self.pieces == [Piece::Copy { offset: 0, length: size }]
     }
+
+    /// How many pieces have to be sent.
+    fn literals(&self) -> usize {
+        self.pieces.iter().filter(|piece| matches!(piece, Piece::Literal { .. })).count()
+    }
 }
 
 /// Looks at files one batch after the other.
@@ -59,6 +67,8 @@ pub(super) struct Deltas<'a> {
     pub(super) local: &'a RemotePath,
     pub(super) remote: &'a RemotePath,
     pub(super) is_upload: bool,
+    /// A file of which more parts would have to come or go is not asked for in parts.
+    pub(super) most_literals: usize,
 }
 
 /// A file that is being looked at.
@@ -68,6 +78,8 @@ struct Open {
     search: Search,
     seed: u64,
     signatures: Vec<u8>,
+    /// How many bytes of signatures were asked for.
+    asked_bytes: u64,
     remote: Option<(Entry, Option<Digest>)>,
     is_lost: bool,
 }
@@ -83,16 +95,17 @@ impl Deltas<'_> {
         let candidates = self.worthwhile(syncing, candidates, options)?;
         let mut found = Vec::new();
         let mut batch = Vec::new();
-        let mut bytes = 0;
+        let mut bytes = 0u64;
         for candidate in candidates {
-            bytes += candidate.local_bytes.max(candidate.remote_bytes);
+            // What the other side says of its sizes may be anything.
+            bytes = candidate.local_bytes.max(candidate.remote_bytes).saturating_add(bytes);
             batch.push(candidate);
             if batch.len() == BATCH_FILES || bytes >= BATCH_BYTES {
-                found.extend(self.look_at(syncing, std::mem::take(&mut batch))?);
+                self.look_at(syncing, std::mem::take(&mut batch), &mut found)?;
                 bytes = 0;
             }
         }
-        found.extend(self.look_at(syncing, batch)?);
+        self.look_at(syncing, batch, &mut found)?;
         Ok(found)
     }
 
@@ -122,7 +135,8 @@ impl Deltas<'_> {
         Ok(candidates.into_iter().filter(is_worth_it).collect())
     }
 
-    fn look_at(&self, syncing: &mut Syncing<'_>, candidates: Vec<Candidate>) -> Result<Vec<Changed>> {
+    fn look_at(&self, syncing: &mut Syncing<'_>, candidates: Vec<Candidate>, found: &mut Vec<Changed>) -> Result<()> {
+        let room = MOST_PIECES.saturating_sub(found.iter().map(|changed| changed.pieces.len()).sum());
         let mut open: Vec<Open> = candidates.into_iter().filter_map(|candidate| self.open(candidate)).collect();
         loop {
             let wanted: Vec<(usize, Wanted)> =
@@ -137,11 +151,14 @@ impl Deltas<'_> {
                     if let Some(file) = open.get_mut(at) {
                         file.look(check)?;
                     }
+                    lose_beyond(&mut open, at, room);
                 }
                 Ok(())
             })?;
         }
-        Ok(open.into_iter().filter_map(|file| file.close(self.is_upload)).collect())
+        let closed = open.into_iter().filter_map(|file| file.close(self.is_upload));
+        found.extend(closed.filter(|changed| changed.literals() <= self.most_literals));
+        Ok(())
     }
 
     fn open(&self, candidate: Candidate) -> Option<Open> {
@@ -149,14 +166,24 @@ impl Deltas<'_> {
         // Nobody can prepare collisions for what they do not know.
         let seed = RandomState::new().hash_one(candidate.index);
         let search = Search::new(source.entry().size, candidate.remote_bytes, seed);
-        Some(Open { candidate, source, search, seed, signatures: Vec::new(), remote: None, is_lost: false })
+        Some(Open {
+            candidate,
+            source,
+            search,
+            seed,
+            signatures: Vec::new(),
+            asked_bytes: 0,
+            remote: None,
+            is_lost: false,
+        })
     }
 
     /// Asks for signatures, as many at once as fit in a request.
     fn sign(&self, syncing: &mut Syncing<'_>, open: &mut [Open], wanted: Vec<(usize, Wanted)>) -> Result<()> {
         let (mut files, mut bytes) = (Vec::new(), 0);
         for (at, wanted) in wanted {
-            let Some(file) = open.get(at) else { continue };
+            let Some(file) = open.get_mut(at) else { continue };
+            file.asked_bytes = wanted.signature_bytes();
             let Ok(path) = self.remote.join(&file.candidate.path) else { continue };
             let part = |range: &std::ops::Range<u64>| Part { offset: range.start, length: range.end - range.start };
             // The first time it is the whole file.
@@ -199,14 +226,14 @@ fn ask(syncing: &mut Syncing<'_>, open: &mut [Open], files: Vec<(usize, ToSign)>
     syncing.elements(Request::Sign { files }, &mut |element| {
         let Some(file) = current.and_then(|at| open.get_mut(at)) else { return Ok(()) };
         match element {
-            Element::Signatures(signatures) => file.take(&signatures),
+            Element::Signatures(signatures) => file.take(&signatures)?,
             Element::Signed { entry, digest } => {
                 file.signed(entry, digest);
                 current = order.next();
             }
             Element::Listed(Listed::Failed(_)) => {
                 // It is sent whole.
-                file.is_lost = true;
+                file.lose();
                 current = order.next();
             }
             _ => {}
@@ -215,19 +242,42 @@ fn ask(syncing: &mut Syncing<'_>, open: &mut [Open], files: Vec<(usize, ToSign)>
     })
 }
 
+/// Gives up the file that was just looked at if those that are open have more pieces than there is room for.
+fn lose_beyond(open: &mut [Open], at: usize, room: usize) {
+    let pieces: usize = open.iter().map(|file| file.search.most_pieces()).sum();
+    if pieces > room
+        && let Some(file) = open.get_mut(at)
+    {
+        file.lose();
+    }
+}
+
 impl Open {
     fn wanted(&self) -> Option<Wanted> {
         if self.is_lost { None } else { self.search.wanted() }
     }
 
-    /// More than was asked for is not kept: the search finds out.
-    fn take(&mut self, signatures: &[u8]) {
-        const MOST_BYTES: usize = 64 * 1024 * 1024;
-        if self.signatures.len() + signatures.len() > MOST_BYTES {
-            self.is_lost = true;
-        } else if !self.is_lost {
-            self.signatures.extend_from_slice(signatures);
+    /// Gives it up: it is sent whole, and what was kept of it is of no use.
+    fn lose(&mut self) {
+        (self.is_lost, self.signatures, self.search) = (true, Vec::new(), Search::new(0, 0, 0));
+    }
+
+    /// More than was asked for is not kept.
+    fn take(&mut self, signatures: &[u8]) -> Result<()> {
+        const MOST_BYTES: u64 = 64 * 1024 * 1024;
+        let bytes = (self.signatures.len() + signatures.len()) as u64;
+        if self.is_lost {
+            return Ok(());
         }
+        if bytes <= self.asked_bytes.min(MOST_BYTES) {
+            self.signatures.extend_from_slice(signatures);
+        } else if bytes > self.asked_bytes && self.remote.is_some() {
+            return Err(Error::Protocol("it signed more of a file than was asked for".to_owned()));
+        } else {
+            // The first question is for the whole file, which may have grown since it was listed.
+            self.lose();
+        }
+        Ok(())
     }
 
     fn signed(&mut self, entry: Entry, digest: Option<Digest>) {
@@ -235,7 +285,7 @@ impl Open {
             (None, digest) if entry.size == self.candidate.remote_bytes => self.remote = Some((entry, digest)),
             (Some((before, _)), _) if before.size == entry.size && before.modified == entry.modified => {}
             // It is not what it was.
-            _ => self.is_lost = true,
+            _ => self.lose(),
         }
     }
 
@@ -246,7 +296,7 @@ impl Open {
         }
         match self.search.look(&*self.source, &signatures, &mut || check()) {
             // What cannot be read here is told when it is to be sent.
-            Err(crate::Error::Local(_) | crate::Error::Protocol(_)) => self.is_lost = true,
+            Err(Error::Local(_) | Error::Protocol(_)) => self.lose(),
             other => other?,
         }
         Ok(())
@@ -257,5 +307,53 @@ impl Open {
         let (remote, digest) = remote.filter(|_| !is_lost)?;
         let pieces = if is_upload { search.local_recipe() } else { search.remote_recipe() };
         Some(Changed { index, path, pieces, local: source.entry().clone(), remote, digest })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests write to the disk themselves")]
+mod tests {
+    use super::*;
+    use crate::store::{LocalStore, StoreOptions};
+
+    fn open(bytes: usize) -> Open {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("f"), vec![1; bytes]).unwrap();
+        let store = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap());
+        let top = RemotePath::root();
+        let deltas = Deltas { store, local: &top, remote: &top, is_upload: false, most_literals: 1 };
+        let size = bytes as u64;
+        deltas.open(Candidate { index: 0, path: "f".into(), local_bytes: size, remote_bytes: size }).unwrap()
+    }
+
+    #[test]
+    fn files_of_more_pieces_than_there_is_room_for_go_whole() {
+        let mut files = [open(100_000), open(100_000)];
+        lose_beyond(&mut files, 1, 2);
+        assert!(!files[0].is_lost && !files[1].is_lost);
+        lose_beyond(&mut files, 1, 1);
+        assert!(!files[0].is_lost && files[1].is_lost && files[1].wanted().is_none());
+    }
+
+    #[test]
+    fn signatures_that_nobody_asked_for_are_not_kept() {
+        let mut file = open(100_000);
+        file.asked_bytes = file.wanted().unwrap().signature_bytes();
+        let asked = vec![7; file.asked_bytes as usize];
+        file.take(&asked).unwrap();
+        assert_eq!(file.signatures, asked);
+        file.take(&[7; 12]).unwrap();
+        assert!(file.is_lost && file.signatures.capacity() == 0 && file.wanted().is_none());
+        file.take(&[7; 12]).unwrap();
+        assert_eq!(file.signatures.capacity(), 0);
+    }
+
+    #[test]
+    fn more_signatures_of_parts_than_were_asked_for_are_an_error() {
+        let mut file = open(100_000);
+        file.signed(file.source.entry().clone(), None);
+        file.asked_bytes = 24;
+        file.take(&[7; 24]).unwrap();
+        assert!(matches!(file.take(&[7; 12]), Err(Error::Protocol(_))));
     }
 }

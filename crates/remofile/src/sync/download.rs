@@ -214,7 +214,8 @@ impl<'a> Download<'a> {
         };
         let candidates: Vec<Candidate> = candidates(plan).into_iter().filter_map(candidate).collect();
         let local = Arc::clone(store) as Arc<dyn Store>;
-        let deltas = Deltas { store: local, local: &self.top, remote: self.source, is_upload: false };
+        let (remote, most_literals) = (self.source, MOST_PARTS);
+        let deltas = Deltas { store: local, local: &self.top, remote, is_upload: false, most_literals };
         let mut recipes = HashMap::new();
         if candidates.is_empty() {
             return Ok(recipes);
@@ -262,14 +263,12 @@ impl Iterator for PlannedFiles {
     }
 }
 
-/// Pieces of which some come, but not too many: a file of which nothing is asked for would come whole.
-/// `None` if it is better sent whole.
+/// Pieces of which some come: a file of which nothing is asked for would come whole. `None` for an empty file.
 fn some_literal(mut pieces: Vec<Piece>, size: u64) -> Option<Vec<Piece>> {
-    let is_literal = |piece: &&Piece| matches!(piece, Piece::Literal { .. });
-    if size == 0 || pieces.iter().filter(is_literal).count() > MOST_PARTS {
+    if size == 0 {
         return None;
     }
-    if !pieces.iter().any(|piece| is_literal(&piece)) {
+    if !pieces.iter().any(|piece| matches!(piece, Piece::Literal { .. })) {
         let Some(Piece::Copy { offset, length }) = pieces.pop() else { return None };
         if length > 1 {
             pieces.push(Piece::Copy { offset, length: length - 1 });

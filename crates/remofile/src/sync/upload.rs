@@ -174,8 +174,8 @@ impl<'a> Upload<'a> {
         if candidates.is_empty() {
             return Ok(HashMap::new());
         }
-        let deltas =
-            Deltas { store: Arc::clone(&self.store), local: &self.top, remote: self.destination, is_upload: true };
+        let (store, most_literals) = (Arc::clone(&self.store), usize::MAX);
+        let deltas = Deltas { store, local: &self.top, remote: self.destination, is_upload: true, most_literals };
         let found = deltas.find(syncing, candidates, self.options)?;
         let mut prepared = HashMap::new();
         for changed in found {

@@ -28,13 +28,6 @@ pub enum Change {
         /// Its permission bits.
         mode: Option<u32>,
     },
-    /// What is at a path is also kept at another.
-    Keep {
-        /// Its path.
-        path: RemotePath,
-        /// Where it is kept.
-        to: RemotePath,
-    },
 }
 
 impl Change {
@@ -51,7 +44,6 @@ impl Change {
                 mode.map_or(Ok(()), |mode| store.set_mode(path, mode))?;
                 modified.map_or(Ok(()), |modified| store.set_modified(path, modified))
             }
-            Self::Keep { path, to } => store.keep(path, to),
         }
     }
 }

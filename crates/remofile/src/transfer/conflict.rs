@@ -1,6 +1,6 @@
 //! What becomes of a file in the way of a new one.
 
-use super::unpacker::UnpackerOptions;
+use super::intake::UnpackerOptions;
 use crate::store::{Store, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};

@@ -4,9 +4,9 @@ use crate::store::{ReadBuffer, Source, StoreResult};
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::wire::{ErrorCode, Failure};
 
-/// Bytes read at once, and how often in a step.
-const READ_BYTES: usize = 1024 * 1024;
-const READS: usize = 8;
+/// Bytes read at once, and how often in a step. A client can have a server digest many files beside each other.
+const READ_BYTES: usize = 256 * 1024;
+const READS: usize = 32;
 
 /// A file that is being digested.
 pub struct Digesting {

@@ -7,7 +7,7 @@
 //!
 //! On the way out: `origins` and `local` are what a user named, `pattern` and `filter` what that stands
 //! for, `feed` finds and opens it (`feeding` has the words for that), `packer` fills messages, `sending` with one file. On the way in:
-//! `unpacker` takes messages apart, `receiving` one file of them, `conflict` knows what becomes of what is
+//! `unpacker` takes messages apart (`intake` says how), `receiving` one file of them, `keeping` has what it replaces, `conflict` knows what becomes of what is
 //! in the way, `resume` what was kept of earlier attempts. `pace` and `chunks` measure, `compress` shrinks.
 
 mod change;
@@ -21,6 +21,8 @@ mod feed;
 mod feeding;
 mod filter;
 mod glob;
+mod intake;
+mod keeping;
 mod local;
 mod origins;
 mod pace;
@@ -43,6 +45,7 @@ pub use digesting::Digesting;
 pub use feed::{Census, Feed, FeedOptions, stays_within};
 pub use feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
 pub use filter::Filter;
+pub use intake::{ItemRules, Stored, UnpackerMonitor, UnpackerOptions};
 pub use local::{Local, LocalOrigin, expand_local};
 pub use origins::{Chained, InStore, NamedOneByOne, NoOrigins, Origin, Origins};
 pub use pace::Pace;
@@ -52,4 +55,4 @@ pub use resume::{Checked, Checking, known, listed};
 pub use scan::Scan;
 pub use shared::{FeedStop, SharedFeed};
 pub use trouble::{Stop, Trouble};
-pub use unpacker::{ItemRules, Stored, Unpacker, UnpackerMonitor, UnpackerOptions};
+pub use unpacker::Unpacker;

@@ -3,8 +3,9 @@
 use super::check::Check;
 use super::chunks::Chunker;
 use super::compress::Decompressor;
+use super::intake::UnpackerMonitor;
+use super::keeping::Kept;
 use super::trouble::Trouble;
-use super::unpacker::UnpackerMonitor;
 use crate::store::{ReadBuffer, Source, Staged, StoreResult};
 use remofile_protocol::digest::{Digest, DigestKind, Digester};
 use remofile_protocol::limits::MAX_COPY_BYTES;
@@ -44,6 +45,8 @@ pub(super) struct Receiving {
     /// Bytes before the next chunk.
     shown: u64,
     base: Option<Base>,
+    /// What it replaces.
+    kept: Option<Kept>,
 }
 
 /// What a file is made of.
@@ -53,20 +56,21 @@ struct Base {
 }
 
 impl Receiving {
-    /// `size` is the file's, and what it may have at most; `resumed` what is there of it.
+    /// `size` is the file's, and what it may have at most; `resumed` what is there of it; `kept` is kept when it
+    /// becomes visible.
     pub(super) fn new(
         names: (String, String),
         staged: Box<dyn Staged>,
         (size, limit): (Option<u64>, u64),
         digest: DigestKind,
         resumed: Option<(u64, Digester)>,
-        chunks: Option<Chunker>,
+        (chunks, kept): (Option<Chunker>, Option<Kept>),
     ) -> Self {
         let (received, check) = match resumed {
             None => (0, Check::new(digest)),
             Some((offset, digester)) => (offset, Check::resumed(digest, digester)),
         };
-        Self { names, staged, size, limit, received, check, chunks, shown: received, base: None }
+        Self { names, staged, size, limit, received, check, chunks, shown: received, base: None, kept }
     }
 
     /// Bytes of it may be copied from another file.
@@ -208,6 +212,7 @@ impl Receiving {
         if self.check.finish() != expected || !is_whole {
             return Err(ErrorCode::IntegrityFailure.into());
         }
+        self.kept.map_or(Ok(()), Kept::commit)?;
         self.staged.commit()?;
         Ok(self.received)
     }

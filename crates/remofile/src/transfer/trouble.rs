@@ -1,6 +1,6 @@
 //! Why a transfer does not go on.
 
-use remofile_protocol::wire::Failure;
+use remofile_protocol::wire::{ErrorCode, Failure};
 
 /// Whoever watches wants no more, and knows why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,5 +24,14 @@ impl From<Failure> for Trouble {
 impl From<Stop> for Trouble {
     fn from(_: Stop) -> Self {
         Self::Stopped
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Failed(failure) => failure,
+            Trouble::Stopped => ErrorCode::Cancelled.into(),
+        }
     }
 }

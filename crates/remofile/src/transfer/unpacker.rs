@@ -4,89 +4,17 @@ use super::change::Change;
 use super::chunks::Chunker;
 use super::compress::Decompressor;
 use super::conflict::{self, Stored as StoredNames};
+use super::intake::{Stored, UnpackerMonitor, UnpackerOptions};
+use super::keeping::Kept;
 use super::receiving::{Receiving, Written};
 use super::resume::Checked;
-use super::trouble::{Stop, Trouble};
+use super::trouble::Trouble;
 use crate::store::{Directory, StagePlan, Staged, Store, StoreResult};
-use remofile_protocol::digest::{Digest, DigestKind, Digester, digest};
-use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::digest::{Digest, Digester};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp};
-use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// How files are taken in.
-#[derive(Debug, Clone)]
-pub struct UnpackerOptions {
-    /// The existing directory that item paths are relative to.
-    pub destination: RemotePath,
-    /// What becomes of files in the way.
-    pub on_conflict: OnConflict,
-    /// Largest file taken, in bytes.
-    pub file_size_limit: u64,
-    /// Which names are taken.
-    pub names: NameRule,
-    /// Whether the permission bits that the sender gives are taken.
-    pub preserve_mode: bool,
-    /// What becomes of single files in the way, instead.
-    pub rules: ItemRules,
-    /// Whether the sender may make files out of what is there, and change that: move, remove, touch, keep.
-    pub changes: bool,
-    /// The digest that ends files.
-    pub digest: DigestKind,
-}
-
-/// What becomes of single files in the way.
-#[derive(Debug, Clone, Default)]
-pub enum ItemRules {
-    /// What the sender says of each.
-    #[default]
-    Theirs,
-    /// What this side has decided, by digests of the items' paths; what the sender says is not heard.
-    Ours(HashMap<u128, OnConflict>),
-}
-
-impl ItemRules {
-    /// The key of a path in [`ItemRules::Ours`].
-    #[must_use]
-    pub fn key(path: &str) -> u128 {
-        u128::from_be_bytes(digest(path.as_bytes()))
-    }
-
-    fn rule(&self, path: &str, theirs: Option<OnConflict>) -> Option<OnConflict> {
-        match self {
-            Self::Theirs => theirs,
-            Self::Ours(rules) if rules.is_empty() => None,
-            Self::Ours(rules) => rules.get(&Self::key(path)).copied(),
-        }
-    }
-}
-
-/// Told what becomes of the items.
-pub trait UnpackerMonitor {
-    /// A file begins; `offset` bytes of it were there.
-    fn started(&mut self, _path: &str, _size: Option<u64>, _offset: u64) {}
-    /// Content was written.
-    fn written(&mut self, _bytes: u64) {}
-    /// A file is complete, checked and visible.
-    fn stored(&mut self, _path: &str) {}
-    /// An item was not stored. The failure's path is below the destination, as the item's was. The sender
-    /// knows it already if it said so.
-    fn failed(&mut self, failure: Failure, by_sender: bool);
-    /// The rest of this file is of no use: the sender may be told.
-    fn unwanted(&mut self, _path: &str) {}
-    /// The size of the chunks it wants to see; `None` for none.
-    fn chunk_size(&self) -> Option<NonZeroU32> {
-        None
-    }
-    /// A chunk is about to be written.
-    ///
-    /// # Errors
-    /// [`Stop`], to end the transfer.
-    fn chunk(&mut self, _chunk: &[u8], _remaining: u64, _size: u64, _path: &str) -> Result<(), Stop> {
-        Ok(())
-    }
-}
 
 /// Takes items in, in their order.
 pub struct Unpacker {
@@ -100,19 +28,12 @@ pub struct Unpacker {
     names: StoredNames,
     /// Permissions that would keep files out are given when everything is in.
     modes: Vec<(RemotePath, u32)>,
+    /// What is kept as it is when it is replaced or removed.
+    kept: Option<Kept>,
     /// What could not be kept as it is, and so must not be replaced or removed.
     unkept: Option<String>,
-}
-
-/// What was stored so far.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Stored {
-    /// Files and links.
-    pub files: u64,
-    /// Directories that exist now, made or found.
-    pub directories: u64,
-    /// Bytes of content in those files.
-    pub bytes: u64,
+    /// What came while something is being copied to be kept.
+    put_by: VecDeque<(Vec<Item>, Vec<u8>)>,
 }
 
 enum Current {
@@ -152,17 +73,53 @@ impl Unpacker {
             stored: Stored::default(),
             names: StoredNames::default(),
             modes: Vec::new(),
+            kept: None,
             unkept: None,
+            put_by: VecDeque::new(),
         })
     }
 
-    /// Takes the items of one message; `payload` holds the bytes they name.
+    /// Takes the items of one message; `payload` holds the bytes they name. While the unpacker is
+    /// [busy](Self::is_busy) they are put by.
     ///
     /// # Errors
     /// `bad-request` if the items are in no sensible order; nothing more is to be taken then.
     pub fn take(&mut self, items: Vec<Item>, payload: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
+        if self.is_busy() {
+            self.put_by.push_back((items, payload.to_vec()));
+            return Ok(());
+        }
+        self.take_now(items, payload, monitor)
+    }
+
+    /// Whether something is being copied to be kept, which may take longer than a peer waits for a word: then
+    /// [`Unpacker::go_on`] is to be called until it is done.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.put_by.is_empty() || self.kept.as_ref().is_some_and(|kept| !kept.is_ready())
+    }
+
+    /// Copies some MiB of what is to be kept, or takes what was put by meanwhile.
+    ///
+    /// # Errors
+    /// As [`Unpacker::take`].
+    pub fn go_on(&mut self, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
+        if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.is_ready()) {
+            if let Err(failure) = kept.step() {
+                self.cannot_keep(failure, monitor);
+            }
+            return Ok(());
+        }
+        match self.put_by.pop_front() {
+            Some((items, payload)) => self.take_now(items, &payload, monitor),
+            None => Ok(()),
+        }
+    }
+
+    fn take_now(&mut self, items: Vec<Item>, payload: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         let mut payload = payload;
-        for item in items {
+        let mut items = items.into_iter();
+        while let Some(item) = items.next() {
             let Some((bytes, rest)) = payload.split_at_checked(item.payload_bytes() as usize) else {
                 return Err(Failure::new(ErrorCode::BadRequest).because("items without their bytes").into());
             };
@@ -182,9 +139,14 @@ impl Unpacker {
                 Item::Link { path, target, rule } => self.take_link(path, &target, rule, monitor)?,
                 Item::Base { path } => self.base(&path, monitor)?,
                 Item::Copy { offset, length } => self.write(Written::Copy { offset, length }, monitor)?,
-                Item::Move { .. } | Item::Remove { .. } | Item::Touch { .. } | Item::Keep { .. } => {
+                Item::Keep { path, to } => self.keep(path, &to, monitor)?,
+                Item::Move { .. } | Item::Remove { .. } | Item::Touch { .. } => {
                     self.change(item, monitor)?;
                 }
+            }
+            if self.kept.as_ref().is_some_and(|kept| !kept.is_ready()) {
+                self.put_by.push_front((items.collect(), payload.to_vec()));
+                break;
             }
         }
         Ok(())
@@ -207,7 +169,6 @@ impl Unpacker {
     fn change(&mut self, item: Item, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
         self.refuse_changes()?;
         self.expect_between()?;
-        let is_keep = matches!(item, Item::Keep { .. });
         let (path, change) = match item {
             Item::Move { from, path } => {
                 let change = self.locate(&from).and_then(|from| Ok(Change::Move { from, to: self.locate(&path)? }));
@@ -221,21 +182,61 @@ impl Unpacker {
                 let change = self.locate(&path).map(|path| Change::Touch { path, modified, mode });
                 (path, change)
             }
-            Item::Keep { path, to } => {
-                let to = RemotePath::parse(&to).map_err(Failure::from);
-                let change = self.locate(&path).and_then(|path| Ok(Change::Keep { path, to: to? }));
-                (path, change)
-            }
             _ => return Err(out_of_order()),
         };
         if self.is_unkept(&path) {
             return Ok(());
         }
-        if let Err(failure) = change.and_then(|change| change.apply(&*self.store)) {
-            self.unkept = is_keep.then(|| path.clone());
+        let kept = self.kept_of(&path, monitor);
+        let done = change.and_then(|change| {
+            kept.map_or(Ok(()), Kept::commit)?;
+            change.apply(&*self.store)
+        });
+        if let Err(failure) = done {
             monitor.failed(failure.at(path), false);
         }
         Ok(())
+    }
+
+    /// Prepares to keep what is going to be replaced or removed by what comes next.
+    fn keep(&mut self, path: String, to: &str, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
+        self.refuse_changes()?;
+        self.expect_between()?;
+        self.settle_kept(monitor);
+        self.unkept = None;
+        let to = RemotePath::parse(to).map_err(Failure::from);
+        match self.locate(&path).and_then(|at| self.store.keep(&at, &to?)) {
+            Ok(keeping) => self.kept = Some(Kept::new(path, keeping)),
+            Err(failure) => {
+                monitor.failed(failure.at(&path), false);
+                self.unkept = Some(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn cannot_keep(&mut self, failure: Failure, monitor: &mut dyn UnpackerMonitor) {
+        let Some(kept) = self.kept.take() else { return };
+        monitor.failed(failure.at(kept.path()), false);
+        self.unkept = Some(kept.into_path());
+    }
+
+    /// What was to be kept of a path; that of another is kept now.
+    fn kept_of(&mut self, path: &str, monitor: &mut dyn UnpackerMonitor) -> Option<Kept> {
+        if self.kept.as_ref().is_some_and(|kept| kept.path() != path) {
+            self.settle_kept(monitor);
+        }
+        self.kept.take()
+    }
+
+    /// Keeps what nothing replaces or removes.
+    fn settle_kept(&mut self, monitor: &mut dyn UnpackerMonitor) {
+        if let Some(kept) = self.kept.take() {
+            let path = kept.path().to_owned();
+            if let Err(failure) = kept.commit() {
+                monitor.failed(failure.at(path), false);
+            }
+        }
     }
 
     /// Whether a path is that of what could not be kept a moment ago: its failure was told then.
@@ -284,10 +285,12 @@ impl Unpacker {
         if self.is_unkept(&path) {
             return Ok(());
         }
+        let kept = self.kept_of(&path, monitor);
         monitor.started(&path, None, 0);
         let rule = self.options.rules.rule(&path, rule).unwrap_or(self.options.on_conflict);
         let made = self.locate(&path).and_then(|at| {
             drop(self.open_or_make(&at.split()?.0)?);
+            kept.map_or(Ok(()), Kept::commit)?;
             conflict::make_link(&*self.store, at, target, rule)
         });
         match made {
@@ -307,6 +310,7 @@ impl Unpacker {
             self.current = Current::Unwanted;
             return Ok(());
         }
+        let kept = self.kept_of(&file.path, monitor);
         self.current = match self.stage(&file) {
             Ok((stored_as, staged, digester)) => {
                 monitor.started(&file.path, file.size, file.offset);
@@ -318,7 +322,7 @@ impl Unpacker {
                     (file.size, limit),
                     self.options.digest,
                     digester.map(|digester| (file.offset, digester)),
-                    chunks,
+                    (chunks, kept),
                 )))
             }
             Err(failure) => {
@@ -449,8 +453,12 @@ impl Unpacker {
     ///
     /// # Errors
     /// `bad-request` if a file is still open.
-    pub fn finish(self, monitor: &mut dyn UnpackerMonitor) -> StoreResult<Stored> {
+    pub fn finish(mut self, monitor: &mut dyn UnpackerMonitor) -> StoreResult<Stored> {
+        while self.is_busy() {
+            self.go_on(monitor).map_err(Failure::from)?;
+        }
         self.expect_between()?;
+        self.settle_kept(monitor);
         for (path, mode) in self.modes.iter().rev() {
             if let Err(failure) = self.store.set_mode(path, *mode) {
                 let below = path.relative_to(&self.options.destination).unwrap_or_default();

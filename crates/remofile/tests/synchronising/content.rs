@@ -1,7 +1,7 @@
 //! What travels, and how.
 
 use crate::common::{noise, write};
-use crate::scene::{Scene, WAYS, changes, deleting, look, set_time};
+use crate::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
 use remofile::sync::plan::Action;
 use remofile::{Delta, SyncOptions};
 use std::os::unix::fs::MetadataExt;
@@ -73,6 +73,23 @@ fn edits_insertions_removals_and_moved_blocks_travel_as_what_changed() {
             assert!(bytes < most, "{way:?} {name}: {bytes}");
         }
     }
+}
+
+#[test]
+fn several_files_with_thousands_of_changes_each_travel_as_what_changed() {
+    let mut scene = Scene::new(Way::Down);
+    let old = noise(16 * MIB);
+    let mut new = old.clone();
+    for at in (0..3750).map(|number| number * (old.len() / 3750)) {
+        new[at..at + 8].fill(7);
+    }
+    for number in 0..12 {
+        write(&scene.source(), &format!("f{number}"), &new);
+        set_time(&write(&scene.destination(), &format!("f{number}"), &old), 1, 0);
+    }
+    let report = scene.sync_whole(&always());
+    let bytes = report.transfer.sent_bytes + report.transfer.received_bytes;
+    assert!(bytes < 100 * MIB as u64, "{bytes}");
 }
 
 #[test]

@@ -1,70 +1,160 @@
 //! Second names, for what is about to be replaced or removed.
 
+use super::names::temporary_name_beside;
 use super::remove::kind_at;
-use super::{LocalStore, errors, resolve};
-use crate::store::{StagePlan, Store, StoreResult};
-use remofile_protocol::path::RemotePath;
+use super::{LocalStore, Shared, errors, link, resolve};
+use crate::store::{Keeping, ReadBuffer, Source, StagePlan, Staged, Store, StoreResult};
+use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
+use std::sync::Arc;
 
-/// Bytes that are copied at once.
+/// Bytes that are copied at once, and how often in a step.
 const COPY_BYTES: usize = 256 * 1024;
+const COPIES: usize = 16;
 
-pub(super) fn keep(store: &LocalStore, path: &RemotePath, to: &RemotePath) -> StoreResult<()> {
-    let shared = &store.shared;
-    shared.refuse_if_read_only()?;
-    if path == to {
-        return Err(Failure::new(ErrorCode::BadRequest).because("it cannot be kept under its own name"));
-    }
-    let (from, old) = resolve::parent(shared.root.as_fd(), path)?;
-    let kind = kind_at(from.directory.as_fd(), &old)?;
-    if !matches!(kind, Kind::File | Kind::Link) {
-        return Err(ErrorCode::NotAFile.into());
-    }
-    let (parent, new) = to.split()?;
-    shared.refuse_forbidden(&new)?;
-    store.make_directory(&parent, true, true)?;
-    let (place, new) = resolve::parent(shared.root.as_fd(), to)?;
-    let directory = place.directory.as_fd();
-    match kind_at(directory, &new) {
-        Ok(Kind::Directory) => return Err(errors::directory_in_the_way()),
-        // A rename over a second name of the same file would leave both as they are.
-        Ok(_) => rustix::fs::unlinkat(directory, new.as_str(), AtFlags::empty()).map_err(errors::failure)?,
-        Err(_) => {}
-    }
-    match rustix::fs::linkat(&from.directory, old.as_str(), directory, new.as_str(), AtFlags::empty()) {
-        Ok(()) => {}
-        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::XDEV | Errno::MLINK) => {
-            copy(store, path, to, kind)?;
+/// A file or link that is going to have a second name.
+pub(super) struct LocalKeeping {
+    shared: Arc<Shared>,
+    from: OwnedFd,
+    old: FileName,
+    to: OwnedFd,
+    new: FileName,
+    way: Way,
+}
+
+enum Way {
+    /// By a hard link, which is made in the end: as long as there are both, a change of one would be one of both.
+    Link,
+    /// By a copy, where the file system has no hard links.
+    Copy(Box<Copying>),
+    /// By a symbolic link of the same target.
+    Again { to: RemotePath, target: String },
+}
+
+struct Copying {
+    source: Box<dyn Source>,
+    staged: Box<dyn Staged>,
+    buffer: ReadBuffer,
+    offset: u64,
+    is_complete: bool,
+}
+
+impl LocalKeeping {
+    pub(super) fn new(store: &LocalStore, path: &RemotePath, to: &RemotePath) -> StoreResult<Self> {
+        let shared = &store.shared;
+        shared.refuse_if_read_only()?;
+        if path == to {
+            return Err(Failure::new(ErrorCode::BadRequest).because("it cannot be kept under its own name"));
         }
-        Err(errno) => return Err(errors::naming_failure(errno)),
+        let (from, old) = resolve::parent(shared.root.as_fd(), path)?;
+        let kind = kind_at(from.directory.as_fd(), &old)?;
+        if !matches!(kind, Kind::File | Kind::Link) {
+            return Err(ErrorCode::NotAFile.into());
+        }
+        let (parent, new) = to.split()?;
+        shared.refuse_forbidden(&new)?;
+        store.make_directory(&parent, true, true)?;
+        let (place, new) = resolve::parent(shared.root.as_fd(), to)?;
+        if kind_at(place.directory.as_fd(), &new).is_ok_and(|kind| kind == Kind::Directory) {
+            return Err(errors::directory_in_the_way());
+        }
+        let (shared, from, place) = (Arc::clone(shared), from.directory, place.directory);
+        let mut keeping = Self { shared, from, old, to: place, new, way: Way::Link };
+        match keeping.try_link() {
+            Ok(()) => {}
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::XDEV | Errno::MLINK) => {
+                keeping.way = copy(store, path, to, kind)?;
+            }
+            Err(errno) => return Err(errors::naming_failure(errno)),
+        }
+        Ok(keeping)
     }
-    shared.flush_directory(directory)
+
+    /// Whether there can be a hard link.
+    fn try_link(&self) -> Result<(), Errno> {
+        let name = temporary_name_beside();
+        self.link_as(&name)?;
+        rustix::fs::unlinkat(&self.to, &name, AtFlags::empty())
+    }
+
+    fn link_as(&self, name: &str) -> Result<(), Errno> {
+        rustix::fs::linkat(&self.from, self.old.as_str(), &self.to, name, AtFlags::empty())
+    }
+
+    fn link(&self) -> Result<(), Errno> {
+        match self.link_as(self.new.as_str()) {
+            Err(Errno::EXIST) => {}
+            result => return result,
+        }
+        let name = temporary_name_beside();
+        self.link_as(&name)?;
+        let renamed = rustix::fs::renameat(&self.to, &name, &self.to, self.new.as_str());
+        // A rename over another name of the same file leaves both as they are.
+        let _gone = rustix::fs::unlinkat(&self.to, &name, AtFlags::empty());
+        renamed
+    }
+}
+
+impl Keeping for LocalKeeping {
+    fn is_ready(&self) -> bool {
+        match &self.way {
+            Way::Copy(copying) => copying.is_complete,
+            Way::Link | Way::Again { .. } => true,
+        }
+    }
+
+    fn step(&mut self) -> StoreResult<()> {
+        match &mut self.way {
+            Way::Copy(copying) => copying.step(),
+            Way::Link | Way::Again { .. } => Ok(()),
+        }
+    }
+
+    fn commit(mut self: Box<Self>) -> StoreResult<()> {
+        while !self.is_ready() {
+            self.step()?;
+        }
+        match self.way {
+            Way::Copy(copying) => return copying.staged.commit(),
+            Way::Again { to, target } => return link::make(&self.shared, &to, &target, true),
+            Way::Link => {}
+        }
+        self.link().map_err(errors::naming_failure)?;
+        self.shared.flush_directory(self.to.as_fd())
+    }
+}
+
+impl Copying {
+    fn step(&mut self) -> StoreResult<()> {
+        for _ in 0..COPIES {
+            let count = self.source.read_at(&mut self.buffer, self.offset)?;
+            if count == 0 {
+                self.is_complete = true;
+                break;
+            }
+            self.staged.write(&self.buffer[..count])?;
+            self.offset += count as u64;
+        }
+        Ok(())
+    }
 }
 
 /// For file systems without hard links.
-fn copy(store: &LocalStore, path: &RemotePath, to: &RemotePath, kind: Kind) -> StoreResult<()> {
+fn copy(store: &LocalStore, path: &RemotePath, to: &RemotePath, kind: Kind) -> StoreResult<Way> {
     if kind == Kind::Link {
-        return store.make_link(to, &store.read_link(path)?, false);
+        return Ok(Way::Again { to: to.clone(), target: store.read_link(path)? });
     }
     let source = store.open(path)?;
     let entry = source.entry();
-    let plan =
-        StagePlan { size: Some(entry.size), modified: Some(entry.modified), mode: entry.mode, ..StagePlan::default() };
+    // Without a size: nobody goes on with it later.
+    let plan = StagePlan { replace: true, modified: Some(entry.modified), mode: entry.mode, ..StagePlan::default() };
     let (parent, name) = to.split()?;
-    let mut staged = store.directory(&parent)?.stage(&name, &plan)?;
-    let (mut buffer, mut offset) = (vec![0; COPY_BYTES], 0);
-    loop {
-        match source.read_at(&mut buffer, offset)? {
-            0 => return staged.commit(),
-            count => {
-                staged.write(&buffer[..count])?;
-                offset += count as u64;
-            }
-        }
-    }
+    let staged = store.directory(&parent)?.stage(&name, &plan)?;
+    let buffer = ReadBuffer::new(COPY_BYTES);
+    Ok(Way::Copy(Box::new(Copying { source, staged, buffer, offset: 0, is_complete: false })))
 }
 
 #[cfg(test)]
@@ -79,18 +169,41 @@ mod tests {
         RemotePath::parse(text).unwrap()
     }
 
+    fn keep(store: &LocalStore, from: &str, to: &str) {
+        let keeping = store.keep(&path(from), &path(to)).unwrap();
+        assert!(keeping.is_ready());
+        keeping.commit().unwrap();
+    }
+
+    #[test]
+    fn what_was_kept_before_stays_until_the_new_is_committed() {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
+        std::fs::write(root.path().join("a"), "old").unwrap();
+        std::fs::write(root.path().join("b"), "older").unwrap();
+        let keeping = store.keep(&path("/a"), &path("/b")).unwrap();
+        drop(keeping);
+        assert_eq!(std::fs::read_to_string(root.path().join("b")).unwrap(), "older");
+        assert_eq!(root.path().join("a").metadata().unwrap().nlink(), 1);
+        keep(&store, "/a", "/b");
+        assert_eq!(std::fs::read_to_string(root.path().join("b")).unwrap(), "old");
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 2);
+    }
+
     #[test]
     fn what_is_kept_stays_when_the_first_name_gets_other_content() {
         let root = tempfile::tempdir().unwrap();
         let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
         std::fs::write(root.path().join("a"), "old").unwrap();
-        store.keep(&path("/a"), &path("/backup/x/a")).unwrap();
-        store.keep(&path("/a"), &path("/backup/x/a")).unwrap();
+        keep(&store, "/a", "/backup/x/a");
+        keep(&store, "/a", "/backup/x/a");
         assert_eq!(root.path().join("a").metadata().unwrap().nlink(), 2);
         store.remove(&path("/a")).unwrap();
         std::fs::write(root.path().join("a"), "new").unwrap();
         assert_eq!(std::fs::read_to_string(root.path().join("backup/x/a")).unwrap(), "old");
-        let refused = store.keep(&path("/backup"), &path("/b")).unwrap_err();
+        let names: Vec<_> = std::fs::read_dir(root.path().join("backup/x")).unwrap().collect();
+        assert_eq!(names.len(), 1);
+        let refused = store.keep(&path("/backup"), &path("/b")).err().unwrap();
         assert_eq!(refused.code, ErrorCode::NotAFile);
         assert!(store.keep(&path("/a"), &path("/backup")).is_err());
     }
@@ -101,11 +214,21 @@ mod tests {
         let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
         std::fs::write(root.path().join("a"), "old").unwrap();
         store.set_modified(&path("/a"), Timestamp::new(-5, 7)).unwrap();
-        copy(&store, &path("/a"), &path("/b"), Kind::File).unwrap();
+        std::fs::write(root.path().join("b"), "older").unwrap();
+        let mut keeping = LocalKeeping::new(&store, &path("/a"), &path("/b")).unwrap();
+        keeping.way = copy(&store, &path("/a"), &path("/b"), Kind::File).unwrap();
+        while !keeping.is_ready() {
+            keeping.step().unwrap();
+            assert_eq!(std::fs::read(root.path().join("b")).unwrap(), b"older");
+        }
+        Box::new(keeping).commit().unwrap();
+        assert_eq!(std::fs::read(root.path().join("b")).unwrap(), b"old");
         assert_eq!(store.stat(&path("/b")).unwrap().modified, Timestamp::new(-5, 7));
         std::os::unix::fs::symlink("a", root.path().join("l")).unwrap();
-        copy(&store, &path("/l"), &path("/m"), Kind::Link).unwrap();
-        store.keep(&path("/l"), &path("/n")).unwrap();
+        let mut keeping = LocalKeeping::new(&store, &path("/l"), &path("/m")).unwrap();
+        keeping.way = copy(&store, &path("/l"), &path("/m"), Kind::Link).unwrap();
+        Box::new(keeping).commit().unwrap();
+        keep(&store, "/l", "/n");
         assert_eq!(store.read_link(&path("/m")).unwrap(), "a");
         assert_eq!(store.read_link(&path("/n")).unwrap(), "a");
     }

@@ -26,7 +26,7 @@ mod staging;
 mod trail;
 mod walk;
 
-use super::{Directory, Fsync, Partial, Removal, Source, Store, StoreResult, Walk};
+use super::{Directory, Fsync, Keeping, Partial, Removal, Source, Store, StoreResult, Walk};
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -176,8 +176,8 @@ impl Store for LocalStore {
         attributes::set_modified(&self.shared, path, modified)
     }
 
-    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<()> {
-        keep::keep(self, path, to)
+    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn Keeping>> {
+        Ok(Box::new(keep::LocalKeeping::new(self, path, to)?))
     }
 
     fn identity(&self, path: &RemotePath) -> StoreResult<u128> {

@@ -1,0 +1,92 @@
+//! How files are taken in, and who is told.
+
+use super::trouble::Stop;
+use remofile_protocol::digest::{DigestKind, digest};
+use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::wire::{Failure, OnConflict};
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
+/// How files are taken in.
+#[derive(Debug, Clone)]
+pub struct UnpackerOptions {
+    /// The existing directory that item paths are relative to.
+    pub destination: RemotePath,
+    /// What becomes of files in the way.
+    pub on_conflict: OnConflict,
+    /// Largest file taken, in bytes.
+    pub file_size_limit: u64,
+    /// Which names are taken.
+    pub names: NameRule,
+    /// Whether the permission bits that the sender gives are taken.
+    pub preserve_mode: bool,
+    /// What becomes of single files in the way, instead.
+    pub rules: ItemRules,
+    /// Whether the sender may make files out of what is there, and change that: move, remove, touch, keep.
+    pub changes: bool,
+    /// The digest that ends files.
+    pub digest: DigestKind,
+}
+
+/// What becomes of single files in the way.
+#[derive(Debug, Clone, Default)]
+pub enum ItemRules {
+    /// What the sender says of each.
+    #[default]
+    Theirs,
+    /// What this side has decided, by digests of the items' paths; what the sender says is not heard.
+    Ours(HashMap<u128, OnConflict>),
+}
+
+impl ItemRules {
+    /// The key of a path in [`ItemRules::Ours`].
+    #[must_use]
+    pub fn key(path: &str) -> u128 {
+        u128::from_be_bytes(digest(path.as_bytes()))
+    }
+
+    pub(super) fn rule(&self, path: &str, theirs: Option<OnConflict>) -> Option<OnConflict> {
+        match self {
+            Self::Theirs => theirs,
+            Self::Ours(rules) if rules.is_empty() => None,
+            Self::Ours(rules) => rules.get(&Self::key(path)).copied(),
+        }
+    }
+}
+
+/// Told what becomes of the items.
+pub trait UnpackerMonitor {
+    /// A file begins; `offset` bytes of it were there.
+    fn started(&mut self, _path: &str, _size: Option<u64>, _offset: u64) {}
+    /// Content was written.
+    fn written(&mut self, _bytes: u64) {}
+    /// A file is complete, checked and visible.
+    fn stored(&mut self, _path: &str) {}
+    /// An item was not stored. The failure's path is below the destination, as the item's was. The sender
+    /// knows it already if it said so.
+    fn failed(&mut self, failure: Failure, by_sender: bool);
+    /// The rest of this file is of no use: the sender may be told.
+    fn unwanted(&mut self, _path: &str) {}
+    /// The size of the chunks it wants to see; `None` for none.
+    fn chunk_size(&self) -> Option<NonZeroU32> {
+        None
+    }
+    /// A chunk is about to be written.
+    ///
+    /// # Errors
+    /// [`Stop`], to end the transfer.
+    fn chunk(&mut self, _chunk: &[u8], _remaining: u64, _size: u64, _path: &str) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// What was stored so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stored {
+    /// Files and links.
+    pub files: u64,
+    /// Directories that exist now, made or found.
+    pub directories: u64,
+    /// Bytes of content in those files.
+    pub bytes: u64,
+}

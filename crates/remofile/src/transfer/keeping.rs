@@ -1,0 +1,234 @@
+//! What is kept as it is when it is replaced or removed.
+
+use crate::store::{Keeping, StoreResult};
+
+/// A file or link that is going to have a second name.
+pub(super) struct Kept {
+    /// As the sender wrote it.
+    path: String,
+    keeping: Box<dyn Keeping>,
+}
+
+impl Kept {
+    pub(super) fn new(path: String, keeping: Box<dyn Keeping>) -> Self {
+        Self { path, keeping }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn into_path(self) -> String {
+        self.path
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.keeping.is_ready()
+    }
+
+    pub(super) fn step(&mut self) -> StoreResult<()> {
+        self.keeping.step()
+    }
+
+    /// Now it is replaced or removed.
+    pub(super) fn commit(self) -> StoreResult<()> {
+        self.keeping.commit()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at the disk themselves")]
+mod tests {
+    use super::super::{Checked, ItemRules, Unpacker, UnpackerMonitor, UnpackerOptions};
+    use super::*;
+    use crate::store::{Directory, LocalStore, Partial, Removal, Source, Store, StoreOptions, Walk};
+    use remofile_protocol::digest::DigestKind;
+    use remofile_protocol::path::{NameRule, RemotePath};
+    use remofile_protocol::wire::{Entry, ErrorCode, Failure, Item, Kind, OnConflict, Timestamp};
+    use std::sync::Arc;
+
+    /// A store on a file system without hard links, where a copy takes some steps.
+    struct Copies(LocalStore);
+
+    struct Copying {
+        keeping: Box<dyn Keeping>,
+        steps_left: u32,
+    }
+
+    impl Keeping for Copying {
+        fn is_ready(&self) -> bool {
+            self.steps_left == 0
+        }
+
+        fn step(&mut self) -> StoreResult<()> {
+            self.steps_left -= 1;
+            self.keeping.step()
+        }
+
+        fn commit(self: Box<Self>) -> StoreResult<()> {
+            self.keeping.commit()
+        }
+    }
+
+    impl Store for Copies {
+        fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn Keeping>> {
+            Ok(Box::new(Copying { keeping: self.0.keep(path, to)?, steps_left: 3 }))
+        }
+
+        fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
+            self.0.stat(path)
+        }
+
+        fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
+            self.0.walk(directory, recursive)
+        }
+
+        fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+            self.0.open(path)
+        }
+
+        fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
+            self.0.create_file(path, update)
+        }
+
+        fn make_directory(&self, path: &RemotePath, update: bool, parents: bool) -> StoreResult<bool> {
+            self.0.make_directory(path, update, parents)
+        }
+
+        fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
+            self.0.directory(path)
+        }
+
+        fn remove(&self, path: &RemotePath) -> StoreResult<Kind> {
+            self.0.remove(path)
+        }
+
+        fn remove_tree(&self, path: &RemotePath) -> StoreResult<Box<dyn Removal>> {
+            self.0.remove_tree(path)
+        }
+
+        fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
+            self.0.rename(source, destination, replace)
+        }
+
+        fn sync(&self) -> StoreResult<()> {
+            self.0.sync()
+        }
+
+        fn partials(&self) -> StoreResult<Vec<Partial>> {
+            self.0.partials()
+        }
+
+        fn read_partial(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+            self.0.read_partial(path)
+        }
+
+        fn remove_partial(&self, path: &RemotePath) -> StoreResult<bool> {
+            self.0.remove_partial(path)
+        }
+
+        fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
+            self.0.read_link(path)
+        }
+
+        fn make_link(&self, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
+            self.0.make_link(path, target, replace)
+        }
+
+        fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
+            self.0.set_mode(path, mode)
+        }
+
+        fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
+            self.0.set_modified(path, modified)
+        }
+
+        fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
+            self.0.identity(path)
+        }
+    }
+
+    #[derive(Default)]
+    struct Failures(Vec<Failure>);
+
+    impl UnpackerMonitor for Failures {
+        fn failed(&mut self, failure: Failure, _by_sender: bool) {
+            self.0.push(failure);
+        }
+    }
+
+    fn unpacker(store: impl Store + 'static) -> Unpacker {
+        let options = UnpackerOptions {
+            destination: RemotePath::root(),
+            on_conflict: OnConflict::Replace,
+            file_size_limit: u64::MAX,
+            names: NameRule::Posix,
+            preserve_mode: false,
+            rules: ItemRules::Theirs,
+            changes: true,
+            digest: DigestKind::Xxh3,
+        };
+        Unpacker::new(Arc::new(store), options, Checked::default()).unwrap()
+    }
+
+    fn keep(path: &str) -> Item {
+        Item::Keep { path: path.to_owned(), to: format!("/backup/{path}") }
+    }
+
+    fn file(path: &str, content: &[u8], digest: [u8; 16]) -> Vec<Item> {
+        let (path, size) = (path.to_owned(), Some(content.len() as u64));
+        vec![
+            Item::Begin { path, size, modified: None, mode: None, rule: None, offset: 0 },
+            Item::Data { length: content.len() as u32 },
+            Item::End { digest },
+        ]
+    }
+
+    #[test]
+    fn what_takes_long_to_copy_is_copied_in_steps_before_what_comes_behind_it() {
+        let root = tempfile::tempdir().unwrap();
+        let there = |name: &str| root.path().join(name).exists();
+        std::fs::write(root.path().join("a"), "a").unwrap();
+        std::fs::write(root.path().join("b"), "b").unwrap();
+        let mut unpacker = unpacker(Copies(LocalStore::open(root.path(), StoreOptions::default()).unwrap()));
+        let mut failures = Failures::default();
+        let remove = |path: &str| Item::Remove { path: path.to_owned() };
+        unpacker.take(vec![keep("a"), remove("a")], b"", &mut failures).unwrap();
+        unpacker.take(vec![keep("b"), remove("b")], b"", &mut failures).unwrap();
+        let mut steps = 0;
+        while unpacker.is_busy() {
+            assert!(steps >= 3 || there("a") && !there("backup/a"));
+            assert!(there("b"));
+            unpacker.go_on(&mut failures).unwrap();
+            steps += 1;
+        }
+        assert_eq!(steps, 3 + 1 + 1 + 3 + 1);
+        assert!(!there("a") && !there("b") && there("backup/a") && there("backup/b"));
+        unpacker.finish(&mut failures).unwrap();
+        assert_eq!(failures.0, []);
+    }
+
+    #[test]
+    fn a_backup_stays_as_it_is_when_nothing_is_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let read = |name: &str| std::fs::read_to_string(root.path().join(name)).unwrap();
+        std::fs::create_dir(root.path().join("backup")).unwrap();
+        std::fs::write(root.path().join("a"), "old").unwrap();
+        std::fs::write(root.path().join("backup/a"), "older").unwrap();
+        let store = || LocalStore::open(root.path(), StoreOptions::default()).unwrap();
+        let mut failures = Failures::default();
+        let mut failing = unpacker(store());
+        failing.take([vec![keep("a")], file("a", b"new", [0; 16])].concat(), b"new", &mut failures).unwrap();
+        failing.finish(&mut failures).unwrap();
+        assert_eq!((read("a"), read("backup/a")), ("old".to_owned(), "older".to_owned()));
+        assert_eq!(failures.0[0].code, ErrorCode::IntegrityFailure);
+        let mut good = unpacker(store());
+        let digest = remofile_protocol::digest::digest(b"new");
+        good.take([vec![keep("a")], file("a", b"new", digest)].concat(), b"new", &mut failures).unwrap();
+        assert_eq!((read("a"), read("backup/a")), ("new".to_owned(), "old".to_owned()));
+        good.take(vec![keep("a")], b"", &mut failures).unwrap();
+        good.finish(&mut failures).unwrap();
+        assert_eq!(read("backup/a"), "new");
+        assert_eq!(failures.0.len(), 1);
+    }
+}

@@ -11,8 +11,11 @@ CUTS ?= --cuts 200
 FUZZ_CASES ?= 100000
 FUZZ_SECONDS ?= 60
 
+# Where the tests with real peers have their Python packages.
+INTEROP := target/interop
+
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench soak fuzz fuzz-targets docs clean
+.PHONY: help build demo test interop-setup lint bench soak fuzz fuzz-targets docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,9 +26,19 @@ build: ## Build the commands remofile and rmf into target/release
 demo: build ## Serve a temporary directory, move real files through it, compare every byte
 	$(PYTHON) demo/demo.py $(DEMO)
 
-test: ## Run every test
+test: interop-setup ## Run every test
 	$(CARGO) test --workspace --locked
 	$(PYTHON) -m unittest discover --start-directory tools
+	$(CARGO) build --locked
+	$(INTEROP)/bin/python -m unittest discover --start-directory interop
+
+# What the tests with real peers need from PyPI: the original, and libzmq's binding.
+interop-setup: $(INTEROP)/installed
+
+$(INTEROP)/installed: interop/requirements.txt
+	$(PYTHON) -m venv $(INTEROP)
+	$(INTEROP)/bin/pip install --quiet --disable-pip-version-check --requirement interop/requirements.txt
+	touch $@
 
 lint: ## Check formatting, lints, documentation and the rules of the repository
 	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo "rustfmt is missing: rustup component add rustfmt" >&2; exit 1; }

@@ -8,13 +8,12 @@ LIST, UPLOAD, DOWNLOAD = 1, 5, 6  # requests
 DATA, CREDIT, CANCEL, PING, PONG, FINISH, GOODBYE = range(16, 23)  # signals of either side, or of the client
 DONE, FAILED, ENTRIES, ITEM_FAILED = range(32, 36)  # signals of the server
 BEGIN, BYTES, END = range(1, 4)  # items of a data message
-ERRORS = {1: "not-found", 2: "already-exists", 3: "not-a-file", 4: "not-a-directory", 6: "invalid-name", 14: "busy"}
+ERRORS = {1: "not-found", 2: "already-exists", 3: "not-a-file", 6: "invalid-name", 13: "integrity-failure", 14: "busy"}
 REFUSALS = {1: "wrong-token", 2: "unsupported-version", 7: "too-many-sessions", 8: "shutting-down", 10: "no-session"}
 PAYLOAD = 262_144  # Bytes in a message. Small, as one that is still on its way is not heard.
 RESERVE, FIRST_CREDIT, WINDOW, SILENCE_SECONDS = 65_536, 1_048_576, 16_777_216, 10
 
 class Failed(Exception): """What the user must be told."""
-
 class Client:  # A session; one operation at a time.
     def __init__(self, host, port, token, public_key=None, name="example"):
         self.number = 0  # of the operation
@@ -70,7 +69,7 @@ class Client:  # A session; one operation at a time.
                         elif tag == END and fields[0] == digest.digest()[:16]:
                             complete = True
                         elif tag != BEGIN:  # It was aborted, not sent at all, or not as it should be.
-                            raise Failed(describe(fields[0]) if isinstance(fields[0], dict) else "wrong digest or item")
+                            raise Failed("did not arrive as it was sent" if tag == END else describe(fields[0]))
             if not complete:
                 raise Failed(f"{source}: was not sent to its end")
             os.link(temporary, os.path.join(directory, name))  # It takes nobody's place, as a rename might.
@@ -135,7 +134,8 @@ def cost(items, payload):  # what a message takes of the credit of its sender
     return len(payload) + sum(32 + (len(item[1].encode()) if item[0] == BEGIN else 0) for item in items)
 
 def describe(failure):
-    return ": ".join(filter(None, [failure.get(1), ERRORS.get(failure[0], f"error {failure[0]}"), failure.get(2)]))
+    reason, holders = ERRORS.get(failure[0], f"error {failure[0]}"), (holder[0] for holder in failure.get(3, []))
+    return ": ".join(filter(None, [failure.get(1), reason, failure.get(2), *holders]))
 
 if __name__ == "__main__":
     try:

@@ -3,7 +3,7 @@
 use super::requests::Requests;
 use super::transfers::{Reading, Shared, Writing};
 use crate::store::Directory as StoreDirectory;
-use crate::store::{Partial, Removal, RemovalProgress, Source, StagePlan, Staged, Store, StoreResult, Walk};
+use crate::store::{Keeping, Partial, Removal, RemovalProgress, Source, StagePlan, Staged, Store, StoreResult, Walk};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::protocol1::{Directory, ListedFile, Request, Response};
@@ -180,7 +180,7 @@ impl Store for RemoteStore {
         Err(unsupported("change times"))
     }
 
-    fn keep(&self, _: &RemotePath, _: &RemotePath) -> StoreResult<()> {
+    fn keep(&self, _: &RemotePath, _: &RemotePath) -> StoreResult<Box<dyn Keeping>> {
         Err(unsupported("keep backups"))
     }
 

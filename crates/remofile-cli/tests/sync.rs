@@ -215,6 +215,36 @@ fn what_cannot_be_read_is_named_and_nothing_is_deleted() {
 }
 
 #[test]
+fn a_current_directory_that_was_removed_is_not_an_empty_one() {
+    let pair = pair_of_trees();
+    let gone = pair.local("gone");
+    mkdir(&gone);
+    // The command starts where nothing is any more.
+    let script = r#"cd "$0" && rmdir "$0" && exec "$@""#;
+    for line in [["sync", "local", "--delete", ".", "/tree"], ["sync", "remote", "--delete", "/tree", "."]] {
+        mkdir(&gone);
+        let client = pair.server.client();
+        let mut command = std::process::Command::new("sh");
+        command.arg("-c").arg(script).arg(&gone).arg(client.get_program()).args(line);
+        command.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let told = support::say(&mut command).fails(1);
+        assert!(told.contains("the directory was removed"), "{told}");
+    }
+    assert_eq!(files_below(&pair.remote("tree")).len(), 5);
+}
+
+#[test]
+fn what_is_served_and_was_removed_is_told_and_nothing_is_deleted() {
+    let pair = pair_of_trees();
+    std::fs::remove_dir_all(pair.root.path()).unwrap();
+    for line in ["sync remote --delete / tree", "list /", "sync local --delete tree /"] {
+        let told = pair.run(line).fails(1);
+        assert!(told.contains("the directory that is served was removed: start the server again"), "{told}");
+    }
+    assert_eq!(files_below(&pair.local("tree")).len(), 5);
+}
+
+#[test]
 fn an_order_that_had_to_be_guessed_deletes_nothing() {
     let pair = pair_of_trees();
     let stderr = pair.run("sync remote --delete tree other").fails(2);

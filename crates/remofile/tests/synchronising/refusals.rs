@@ -30,6 +30,30 @@ fn a_source_that_vanished_never_looks_like_an_empty_one() {
 }
 
 #[test]
+fn a_root_that_was_removed_never_looks_like_an_empty_one() {
+    for again in [false, true] {
+        let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+        let mut client = fixture.client();
+        let keep = write(local.path(), "keep", "keep");
+        fixture.write("sub/a", "a");
+        std::fs::remove_dir_all(fixture.root()).unwrap();
+        if again {
+            std::fs::create_dir(fixture.root()).unwrap();
+        }
+        for options in [deleting(), SyncOptions { dry_run: true, ..deleting() }] {
+            for path in ["/", "/sub"] {
+                let down = synchronize_download(&mut client, &remote(path), local.path(), &options, &mut Silent);
+                let told = down.unwrap_err().to_string();
+                assert!(told.contains("was removed: start the server again"), "{path}: {told}");
+            }
+            let up = synchronize_upload(&mut client, local.path(), &remote("/sub"), &options, &mut Silent);
+            assert!(up.unwrap_err().to_string().contains("was removed"), "{again}");
+        }
+        assert!(keep.exists());
+    }
+}
+
+#[test]
 fn the_destination_is_made_if_its_parent_exists() {
     for way in WAYS {
         let mut scene = Scene::new(way);

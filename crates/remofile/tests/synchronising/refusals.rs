@@ -144,6 +144,24 @@ fn a_destination_inside_its_source_is_refused_and_a_source_that_would_be_deleted
 }
 
 #[test]
+fn a_destination_inside_its_source_is_refused_before_it_is_made() {
+    let fixture = Fixture::new();
+    let mut client = fixture.client();
+    fixture.write("a/b/c", "c");
+    let options = SyncOptions::default();
+    for (source, new) in [("/a", "a/new"), ("/a", "a/b/new"), ("/", "a/new")] {
+        let (source, new) = (remote(source), fixture.path(new));
+        let error = synchronize_download(&mut client, &source, &new, &options, &mut Silent).unwrap_err();
+        assert_eq!(code(&error), ErrorCode::IntoItself);
+        assert!(error.to_string().contains("one of the two directories is inside the other"), "{error}");
+        assert!(!new.exists());
+    }
+    let beside = fixture.path("new");
+    synchronize_download(&mut client, &remote("/a"), &beside, &options, &mut Silent).unwrap();
+    assert!(beside.join("b/c").exists());
+}
+
+#[test]
 fn the_lease_is_held_and_others_are_told_by_whom() {
     let mut scene = Scene::new(Way::Up);
     write(&scene.source(), "a", "a");

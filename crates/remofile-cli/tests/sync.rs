@@ -248,13 +248,32 @@ fn what_is_served_and_was_removed_is_told_and_nothing_is_deleted() {
 fn an_order_that_had_to_be_guessed_deletes_nothing() {
     let pair = pair_of_trees();
     let stderr = pair.run("sync remote --delete tree other").fails(2);
-    assert!(stderr.contains(r#""sync remote /tree other" if /tree is remote"#), "{stderr}");
+    assert!(stderr.contains(r#""sync remote --remote-first /tree other" if /tree is remote"#), "{stderr}");
     let other = pair.local("other");
-    let stderr = pair.run(&format!("sync remote --delete /tree {}", other.display())).fails(2);
-    assert!(stderr.contains(r#""sync remote /tree other" if /tree is remote"#), "{stderr}");
+    let absolute = format!("sync remote --delete /tree {}", other.display());
+    let stderr = pair.run(&absolute).fails(2);
+    let spelling = format!("sync remote --remote-first /tree {}", other.display());
+    assert!(stderr.contains(&format!(r#"write "{spelling}" if /tree is remote"#)), "{stderr}");
     assert!(!other.exists());
+    pair.run(&format!("{spelling} --delete")).ok();
+    are_alike(&other, &pair.remote("tree"));
     pair.run("sync remote --delete other /tree").ok();
     are_alike(&other, &pair.remote("tree"));
+    // Both meanings are the same.
+    plant(&pair.local("same"), &["extra"]);
+    plant(&pair.remote("same"), &["a"]);
+    pair.run("sync remote --delete same same").ok();
+    are_alike(&pair.local("same"), &pair.remote("same"));
+}
+
+#[test]
+fn an_order_that_was_guessed_wrongly_is_told_by() {
+    let pair = pair_of_trees();
+    let told = pair.run("sync remote missing tree").fails(1);
+    assert!(told.starts_with("remofile: /missing: there is no such file or directory (it was guessed that"), "{told}");
+    assert!(told.contains(r#"if not, write "sync remote --remote-first /tree missing""#), "{told}");
+    let told = pair.run("sync remote /missing tree").fails(1);
+    assert_eq!(told, "remofile: /missing: there is no such file or directory\n");
 }
 
 #[test]

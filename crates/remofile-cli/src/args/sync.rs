@@ -44,7 +44,7 @@ pub(crate) struct SyncLocal {
 /// Make a local directory like a remote one
 ///
 /// If one of the two paths is absolute, that one is remote, whichever comes first. Otherwise the first is;
-/// with --delete that is not certain enough, and refused.
+/// with --delete that is not certain enough, and refused. With --remote-first it is the first in any case.
 #[derive(Debug, Args)]
 pub(crate) struct SyncRemote {
     /// Remote directory
@@ -53,6 +53,10 @@ pub(crate) struct SyncRemote {
     /// Local directory that is made like it; created if its parent exists
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) destination: PathBuf,
+
+    /// The remote directory is the first one, whatever the paths look like
+    #[arg(long)]
+    pub(crate) remote_first: bool,
 
     #[command(flatten)]
     pub(crate) synchronize: Synchronize,

@@ -277,6 +277,34 @@ fn an_order_that_was_guessed_wrongly_is_told_by() {
 }
 
 #[test]
+fn links_and_special_files_that_are_left_out_are_told_with_their_reasons() {
+    let pair = Pair::new();
+    plant(&pair.local("tree"), &["a"]);
+    symlink("a", pair.local("tree/link")).unwrap();
+    symlink("/etc", pair.local("tree/out")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(pair.local("tree/socket")).unwrap();
+    for line in ["sync local -n tree /tree", "sync local tree /tree", "sync local tree /tree --stats"] {
+        let said = pair.run(line);
+        let told = "remofile: 3 links and special files were left out (see which with '-vv')";
+        assert_eq!(said.stderr.lines().next(), Some(told), "{said:?}");
+        said.ok();
+    }
+    assert_eq!(pair.run("sync local -q tree /tree").stderr, "");
+    let reasons = |line: &str| -> Vec<String> {
+        let stderr = pair.run(line).stderr;
+        stderr.lines().map(|line| line.trim_start_matches("remofile: leaving ").to_owned()).collect()
+    };
+    let special = "socket: it is a device, socket or pipe";
+    let skipped = |name: &str| {
+        format!("{name}: it is a symbolic link (with '--links copy' or '--links follow' it is not left out)")
+    };
+    assert_eq!(reasons("sync local -ivv tree /tree"), [skipped("link"), skipped("out"), special.to_owned()]);
+    let out = "out: it is a symbolic link that is absolute, leads out of the source, or cannot be followed";
+    assert_eq!(reasons("sync local -nvv --links copy tree /tree"), [out, special]);
+    pair.run("sync local --links copy tree /tree").ok();
+}
+
+#[test]
 fn objects_tell_the_plan_the_transfer_and_what_was_done() {
     let pair = pair_of_trees();
     symlink("nowhere", pair.local("tree/link")).unwrap();

@@ -129,6 +129,7 @@ impl Show {
         if let Some(withheld) = withheld {
             self.tell_withheld(withheld);
         }
+        self.tell_left_out();
         let elapsed = self.started.elapsed();
         self.finish_output(Some((&report, elapsed)))?;
         self.tell_statistics(&report, elapsed, bar);
@@ -191,6 +192,14 @@ impl Show {
             Withheld::TooMany { .. } if self.presentation.json => self.line(&json::too_many_deletions(&told)),
             Withheld::Unreadable { .. } if self.presentation.json => {}
             _ => self.note(&told),
+        }
+    }
+
+    /// Nobody who copies a tree should miss what is in it and was not copied.
+    fn tell_left_out(&self) {
+        let left_out = self.planned.as_ref().map_or(0, |planned| planned.counts.left_out);
+        if left_out > 0 && self.is_talking() && !self.wanted.left {
+            self.note(&plan::left_out(left_out));
         }
     }
 

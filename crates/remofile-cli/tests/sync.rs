@@ -305,6 +305,19 @@ fn links_and_special_files_that_are_left_out_are_told_with_their_reasons() {
 }
 
 #[test]
+fn values_that_make_no_sense_are_told_as_what_they_are() {
+    let pair = pair_of_trees();
+    for (options, expected) in [
+        ("--delete --max-delete -1", "0 or more; leave the option out for no limit"),
+        ("--modify-window -1", "a time is a number of seconds"),
+    ] {
+        let told = pair.run(&format!("sync local {options} tree /tree")).fails(2);
+        assert!(told.contains(expected) && !told.contains("tip:"), "{told}");
+    }
+    assert_ne!(pair.run("sync local -ii tree /tree").ok(), "");
+}
+
+#[test]
 fn objects_tell_the_plan_the_transfer_and_what_was_done() {
     let pair = pair_of_trees();
     symlink("nowhere", pair.local("tree/link")).unwrap();

@@ -310,11 +310,20 @@ fn values_that_make_no_sense_are_told_as_what_they_are() {
     for (options, expected) in [
         ("--delete --max-delete -1", "0 or more; leave the option out for no limit"),
         ("--modify-window -1", "a time is a number of seconds"),
+        ("--exclude-from missing", "the file of '--exclude-from' cannot be read: missing: "),
     ] {
         let told = pair.run(&format!("sync local {options} tree /tree")).fails(2);
         assert!(told.contains(expected) && !told.contains("tip:"), "{told}");
     }
     assert_ne!(pair.run("sync local -ii tree /tree").ok(), "");
+}
+
+#[test]
+fn rules_can_come_from_standard_input() {
+    let pair = pair_of_trees();
+    let said = support::feed(&mut pair.command("sync local -n --exclude-from - tree /tree"), b"new\nsub/\n");
+    let lines = sorted(&said.ok());
+    assert_eq!(lines, [".f..t...... touched", "<f.st...... changed"]);
 }
 
 #[test]

@@ -327,6 +327,15 @@ fn rules_can_come_from_standard_input() {
 }
 
 #[test]
+fn names_cannot_reorder_what_is_shown() {
+    let pair = Pair::new();
+    plant(&pair.local("tree"), &["evil\u{202e}txt.exe"]);
+    assert_eq!(pair.run("sync local -i tree /tree").ok(), "<f+++++++++ evil\\u{202e}txt.exe\n");
+    let listed = pair.run("list --json /tree").ok();
+    assert!(listed.contains(r"evil\u202etxt.exe") && !listed.contains('\u{202e}'), "{listed}");
+}
+
+#[test]
 fn objects_tell_the_plan_the_transfer_and_what_was_done() {
     let pair = pair_of_trees();
     symlink("nowhere", pair.local("tree/link")).unwrap();

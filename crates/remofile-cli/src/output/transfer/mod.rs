@@ -226,7 +226,7 @@ impl Show {
     fn tell_step(&mut self, step: &Step) {
         let direction = self.wanted.direction;
         match (&mut self.items, self.wanted.changes) {
-            (Some(items), _) => plan::itemized(step, direction).iter().for_each(|line| items.foreign_line(line)),
+            (Some(items), _) => plan::itemized(step, direction).iter().for_each(|line| items.line(&harmless(line))),
             (None, Changes::Named) => plan::named(step).iter().for_each(|line| self.line(&harmless(line))),
             (None, _) => {}
         }

@@ -25,12 +25,19 @@ pub(crate) fn read(path: &Path) -> io::Result<TextFile> {
     let descriptor = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let stat = fstat(&descriptor)?;
     let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    let mut text = Zeroizing::new(String::with_capacity(4096));
-    let length = File::from(descriptor).take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    if length as u64 > MAX_BYTES {
-        return Err(too_large());
-    }
+    let text = read_text(File::from(descriptor))?;
     Ok(TextFile { text, readable_by_others: is_file && stat.st_mode & 0o044 != 0 })
+}
+
+/// Reads rules, a text of moderate size; `-` is standard input.
+pub(crate) fn read_rules(path: &Path) -> io::Result<Zeroizing<String>> {
+    if path == Path::new("-") { read_text(io::stdin().lock()) } else { read(path).map(|file| file.text) }
+}
+
+fn read_text(file: impl Read) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::with_capacity(4096));
+    let length = file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if length as u64 > MAX_BYTES { Err(too_large()) } else { Ok(text) }
 }
 
 /// Reads a list, which may be long; `-` is standard input.

@@ -295,3 +295,12 @@ fn a_pidfile_that_is_something_else_is_left_alone() {
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("the file is ours");
 }
+
+#[test]
+fn help_shows_sources_and_destination_as_they_are_written() {
+    for command in ["upload", "download"] {
+        let help = run(&[command, "--help"]).ok();
+        let usage = format!("Usage: remofile {command} [OPTIONS] SOURCE... [DESTINATION]\n");
+        assert!(help.contains(&usage) && !help.contains("]]"), "{help}");
+    }
+}

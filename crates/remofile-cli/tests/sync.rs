@@ -215,16 +215,124 @@ fn what_cannot_be_read_is_named_and_nothing_is_deleted() {
 }
 
 #[test]
+fn a_current_directory_that_was_removed_is_not_an_empty_one() {
+    let pair = pair_of_trees();
+    let gone = pair.local("gone");
+    mkdir(&gone);
+    // The command starts where nothing is any more.
+    let script = r#"cd "$0" && rmdir "$0" && exec "$@""#;
+    for line in [["sync", "local", "--delete", ".", "/tree"], ["sync", "remote", "--delete", "/tree", "."]] {
+        mkdir(&gone);
+        let client = pair.server.client();
+        let mut command = std::process::Command::new("sh");
+        command.arg("-c").arg(script).arg(&gone).arg(client.get_program()).args(line);
+        command.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let told = support::say(&mut command).fails(1);
+        assert!(told.contains("the directory was removed"), "{told}");
+    }
+    assert_eq!(files_below(&pair.remote("tree")).len(), 5);
+}
+
+#[test]
+fn what_is_served_and_was_removed_is_told_and_nothing_is_deleted() {
+    let pair = pair_of_trees();
+    std::fs::remove_dir_all(pair.root.path()).unwrap();
+    for line in ["sync remote --delete / tree", "list /", "sync local --delete tree /"] {
+        let told = pair.run(line).fails(1);
+        assert!(told.contains("the directory that is served was removed: start the server again"), "{told}");
+    }
+    assert_eq!(files_below(&pair.local("tree")).len(), 5);
+}
+
+#[test]
 fn an_order_that_had_to_be_guessed_deletes_nothing() {
     let pair = pair_of_trees();
     let stderr = pair.run("sync remote --delete tree other").fails(2);
-    assert!(stderr.contains(r#""sync remote /tree other" if /tree is remote"#), "{stderr}");
+    assert!(stderr.contains(r#""sync remote --remote-first /tree other" if /tree is remote"#), "{stderr}");
     let other = pair.local("other");
-    let stderr = pair.run(&format!("sync remote --delete /tree {}", other.display())).fails(2);
-    assert!(stderr.contains(r#""sync remote /tree other" if /tree is remote"#), "{stderr}");
+    let absolute = format!("sync remote --delete /tree {}", other.display());
+    let stderr = pair.run(&absolute).fails(2);
+    let spelling = format!("sync remote --remote-first /tree {}", other.display());
+    assert!(stderr.contains(&format!(r#"write "{spelling}" if /tree is remote"#)), "{stderr}");
     assert!(!other.exists());
+    pair.run(&format!("{spelling} --delete")).ok();
+    are_alike(&other, &pair.remote("tree"));
     pair.run("sync remote --delete other /tree").ok();
     are_alike(&other, &pair.remote("tree"));
+    // Both meanings are the same.
+    plant(&pair.local("same"), &["extra"]);
+    plant(&pair.remote("same"), &["a"]);
+    pair.run("sync remote --delete same same").ok();
+    are_alike(&pair.local("same"), &pair.remote("same"));
+}
+
+#[test]
+fn an_order_that_was_guessed_wrongly_is_told_by() {
+    let pair = pair_of_trees();
+    let told = pair.run("sync remote missing tree").fails(1);
+    assert!(told.starts_with("remofile: /missing: there is no such file or directory (it was guessed that"), "{told}");
+    assert!(told.contains(r#"if not, write "sync remote --remote-first /tree missing""#), "{told}");
+    let told = pair.run("sync remote /missing tree").fails(1);
+    assert_eq!(told, "remofile: /missing: there is no such file or directory\n");
+}
+
+#[test]
+fn links_and_special_files_that_are_left_out_are_told_with_their_reasons() {
+    let pair = Pair::new();
+    plant(&pair.local("tree"), &["a"]);
+    symlink("a", pair.local("tree/link")).unwrap();
+    symlink("/etc", pair.local("tree/out")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(pair.local("tree/socket")).unwrap();
+    for line in ["sync local -n tree /tree", "sync local tree /tree", "sync local tree /tree --stats"] {
+        let said = pair.run(line);
+        let told = "remofile: 3 links and special files were left out (see which with '-vv')";
+        assert_eq!(said.stderr.lines().next(), Some(told), "{said:?}");
+        said.ok();
+    }
+    assert_eq!(pair.run("sync local -q tree /tree").stderr, "");
+    let reasons = |line: &str| -> Vec<String> {
+        let stderr = pair.run(line).stderr;
+        stderr.lines().map(|line| line.trim_start_matches("remofile: leaving ").to_owned()).collect()
+    };
+    let special = "socket: it is a device, socket or pipe";
+    let skipped = |name: &str| {
+        format!("{name}: it is a symbolic link (with '--links copy' or '--links follow' it is not left out)")
+    };
+    assert_eq!(reasons("sync local -ivv tree /tree"), [skipped("link"), skipped("out"), special.to_owned()]);
+    let out = "out: it is a symbolic link that is absolute, leads out of the source, or cannot be followed";
+    assert_eq!(reasons("sync local -nvv --links copy tree /tree"), [out, special]);
+    pair.run("sync local --links copy tree /tree").ok();
+}
+
+#[test]
+fn values_that_make_no_sense_are_told_as_what_they_are() {
+    let pair = pair_of_trees();
+    for (options, expected) in [
+        ("--delete --max-delete -1", "0 or more; leave the option out for no limit"),
+        ("--modify-window -1", "a time is a number of seconds"),
+        ("--exclude-from missing", "the file of '--exclude-from' cannot be read: missing: "),
+    ] {
+        let told = pair.run(&format!("sync local {options} tree /tree")).fails(2);
+        assert!(told.contains(expected) && !told.contains("tip:"), "{told}");
+    }
+    assert_ne!(pair.run("sync local -ii tree /tree").ok(), "");
+}
+
+#[test]
+fn rules_can_come_from_standard_input() {
+    let pair = pair_of_trees();
+    let said = support::feed(&mut pair.command("sync local -n --exclude-from - tree /tree"), b"new\nsub/\n");
+    let lines = sorted(&said.ok());
+    assert_eq!(lines, [".f..t...... touched", "<f.st...... changed"]);
+}
+
+#[test]
+fn names_cannot_reorder_what_is_shown() {
+    let pair = Pair::new();
+    plant(&pair.local("tree"), &["evil\u{202e}txt.exe"]);
+    assert_eq!(pair.run("sync local -i tree /tree").ok(), "<f+++++++++ evil\\u{202e}txt.exe\n");
+    let listed = pair.run("list --json /tree").ok();
+    assert!(listed.contains(r"evil\u202etxt.exe") && !listed.contains('\u{202e}'), "{listed}");
 }
 
 #[test]

@@ -121,6 +121,12 @@ pub(crate) struct Directory {
     pub(crate) connection: Connection,
 }
 
+// Of one list of arguments, clap cannot say that the last may be something else.
+const UPLOAD_USAGE: &str = "remofile upload [OPTIONS] SOURCE... [DESTINATION]
+       remofile upload [OPTIONS] --files-from FILE [DESTINATION]";
+const DOWNLOAD_USAGE: &str = "remofile download [OPTIONS] SOURCE... [DESTINATION]
+       remofile download [OPTIONS] --files-from FILE [DESTINATION]";
+
 /// Upload files to the remote directory
 ///
 /// With one argument it is the source, and the destination is the root directory. With two or more
@@ -130,9 +136,10 @@ pub(crate) struct Directory {
 /// A source that does not exist and holds *, ? or [ is a shell pattern. An upload that was interrupted
 /// goes on when the same command is run again.
 #[derive(Debug, Args)]
+#[command(override_usage = UPLOAD_USAGE)]
 pub(crate) struct Upload {
     /// Files and directories, or '-' for standard input; then the remote directory [default: /]
-    #[arg(value_name = "SOURCE... [DESTINATION]", required_unless_present = "files_from")]
+    #[arg(value_name = "PATH", required_unless_present = "files_from")]
     pub(crate) paths: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -155,9 +162,10 @@ pub(crate) struct Upload {
 /// A source that does not exist and holds *, ? or [ is a shell pattern, matched on the server. A download
 /// that was interrupted goes on when the same command is run again.
 #[derive(Debug, Args)]
+#[command(override_usage = DOWNLOAD_USAGE)]
 pub(crate) struct Download {
     /// Remote files and directories; then the local directory, or '-' for standard output [default: .]
-    #[arg(value_name = "SOURCE... [DESTINATION]", required_unless_present = "files_from")]
+    #[arg(value_name = "PATH", required_unless_present = "files_from")]
     pub(crate) paths: Vec<PathBuf>,
 
     #[command(flatten)]

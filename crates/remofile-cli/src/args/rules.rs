@@ -2,7 +2,7 @@
 
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint, value_parser};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One of the options, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,13 @@ pub(crate) enum Rule {
 /// All of them, in the order in which they were written: of the rules that match, the last decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rules(pub(crate) Vec<Rule>);
+
+impl Rules {
+    /// Whether some of them come from standard input.
+    pub(crate) fn take_stdin(&self) -> bool {
+        self.0.iter().any(|rule| matches!(rule, Rule::From(path) if path == Path::new("-")))
+    }
+}
 
 const EXCLUDE: &str = "exclude";
 const INCLUDE: &str = "include";
@@ -37,7 +44,7 @@ impl Args for Rules {
             option(EXCLUDE_FROM, "exclude-from", "FILE")
                 .value_parser(value_parser!(PathBuf))
                 .value_hint(ValueHint::FilePath)
-                .help("Read patterns from a file that is written like .gitignore"),
+                .help("Read patterns from a file ('-' for standard input) that is written like .gitignore"),
         ])
     }
 

@@ -1,7 +1,7 @@
 //! Making a directory like another one.
 
 use super::transfer::{HOW, Line, Links, TOLD, Told, WHICH};
-use super::values::{duration, seconds};
+use super::values::{count, duration, seconds};
 use super::{Connection, Rules};
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ pub(crate) struct SyncLocal {
 /// Make a local directory like a remote one
 ///
 /// If one of the two paths is absolute, that one is remote, whichever comes first. Otherwise the first is;
-/// with --delete that is not certain enough, and refused.
+/// with --delete that is not certain enough, and refused. With --remote-first it is the first in any case.
 #[derive(Debug, Args)]
 pub(crate) struct SyncRemote {
     /// Remote directory
@@ -53,6 +53,10 @@ pub(crate) struct SyncRemote {
     /// Local directory that is made like it; created if its parent exists
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) destination: PathBuf,
+
+    /// The remote directory is the first one, whatever the paths look like
+    #[arg(long)]
+    pub(crate) remote_first: bool,
 
     #[command(flatten)]
     pub(crate) synchronize: Synchronize,
@@ -77,7 +81,7 @@ pub(crate) struct Synchronize {
     pub(crate) delete: bool,
 
     /// Delete nothing at all if that were more files and directories than this
-    #[arg(long, value_name = "NUM", requires = "delete")]
+    #[arg(long, value_name = "NUM", requires = "delete", allow_hyphen_values = true, value_parser = count)]
     pub(crate) max_delete: Option<u64>,
 
     /// Keep what is replaced or deleted in this directory of the destination's side, absolute or relative
@@ -113,7 +117,7 @@ pub(crate) struct Synchronize {
     pub(crate) size_only: bool,
 
     /// Take times for the same that differ by no more than this, such as 1 or 0.5
-    #[arg(long, value_name = "SECONDS", default_value = "0", help_heading = SAME, value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0", help_heading = SAME, allow_hyphen_values = true, value_parser = seconds)]
     pub(crate) modify_window: Duration,
 
     /// Keep permissions (but for setuid, setgid and sticky bits)
@@ -132,7 +136,7 @@ pub(crate) struct Synchronize {
     pub(crate) line: Line,
 
     /// Print every change before it is made, a line each, as rsync does
-    #[arg(short, long, help_heading = TOLD, conflicts_with = "quiet")]
+    #[arg(short, long, help_heading = TOLD, conflicts_with = "quiet", overrides_with = "itemize_changes")]
     pub(crate) itemize_changes: bool,
 
     #[command(flatten, next_help_heading = TOLD)]

@@ -75,6 +75,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "the time is too long".to_owned())
 }
 
+/// How many; 0 is a number, too.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
+    let what = || "it is a number of files and directories, 0 or more; leave the option out for no limit".to_owned();
+    text.parse().ok().filter(|_| is_decimal).ok_or_else(what)
+}
+
 /// A time in seconds, perhaps with a fraction; at most a day.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let what = || "a time is a number of seconds, such as 1 or 0.5, at most 86400".to_owned();
@@ -160,6 +167,14 @@ mod tests {
         }
         for text in ["", "7", "d", "7w", "-1d", "1.5h", "7 d", "7é", "99999999999999999d"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_not_negative() {
+        assert_eq!((count("0"), count("7")), (Ok(0), Ok(7)));
+        for text in ["", "-1", "+1", "1.5", "many", "99999999999999999999"] {
+            assert!(count(text).unwrap_err().contains("0 or more"), "{text}");
         }
     }
 

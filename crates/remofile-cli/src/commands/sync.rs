@@ -1,6 +1,6 @@
 //! `remofile sync`
 
-use super::sides::Sides;
+use super::sides::{Order, Sides};
 use super::{Context, paths, transfer};
 use crate::args::{Sync, SyncLocal, SyncRemote, Synchronize, Which};
 use crate::exit::Exit;
@@ -28,11 +28,16 @@ fn to_server(local: &SyncLocal, context: Context) -> Result<Exit> {
 fn from_server(remote: &SyncRemote, context: Context) -> Result<Exit> {
     let settings = sync_settings(&remote.synchronize, Direction::Down)?;
     let options = SyncOptions { partial_expiry: remote.partial_expiry, ..settings };
-    let here = std::env::current_dir().ok();
-    let sides = Sides::of([&remote.source, &remote.destination], options.delete, here.as_deref())?;
+    let order = match (remote.remote_first, options.delete) {
+        (true, _) => Order::RemoteFirst,
+        (false, true) => Order::Certain,
+        (false, false) => Order::Free,
+    };
+    let sides = Sides::of([&remote.source, &remote.destination], order)?;
     let wanted = wanted(&remote.synchronize, Direction::Down, remote.connection.json, context.verbose);
     transfer::run(wanted, false, &remote.connection, context, |client, show| {
-        Ok(synchronize_download(client, &sides.remote, &sides.local, &options, show)?.transfer)
+        let done = synchronize_download(client, &sides.remote, &sides.local, &options, show);
+        Ok(done.map_err(|error| sides.explain(error))?.transfer)
     })
 }
 

@@ -21,7 +21,7 @@ pub(super) fn options(transfer: &Transfer, direction: Direction) -> Result<Trans
 }
 
 fn is_stdin_taken(transfer: &Transfer) -> bool {
-    transfer.files_from.as_deref() == Some(Path::new("-"))
+    transfer.files_from.as_deref() == Some(Path::new("-")) || transfer.rules.take_stdin()
 }
 
 /// Which way files move, and where events go if they are wanted.

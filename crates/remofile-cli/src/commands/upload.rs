@@ -16,6 +16,9 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
     let options = transfer::options(&upload.transfer, Direction::Up)?;
     let arguments = Arguments::of(upload.paths, &upload.transfer)?;
     let what = What::of(arguments, upload.transfer.relative_directory.as_deref(), upload.name.as_deref())?;
+    if matches!(what, What::Stream { .. }) && upload.transfer.rules.take_stdin() {
+        return Err(Failed::usage("standard input cannot be both the source and '--exclude-from'"));
+    }
     let course = Course { direction: Direction::Up, events: EventsTo::Stdout };
     transfer::transfer(&upload.transfer, &upload.connection, context, &course, options, |client, options, show| {
         Ok(match what {

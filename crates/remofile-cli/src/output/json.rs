@@ -1,5 +1,6 @@
 //! Objects for scripts: one a line. `docs/commands.md` describes them.
 
+use super::text::harmless_json;
 use super::time::seconds_since_1970;
 use crate::exit::Exit;
 use crate::failed::Failed;
@@ -14,7 +15,10 @@ pub(crate) fn entry(entry: &Entry) -> String {
     let kind = kind(entry.kind);
     let mtime = seconds_since_1970(entry.modified);
     let mode = octal(entry.mode);
-    format!(r#"{{"path":{path},"name":{name},"type":"{kind}","size":{},"mtime":{mtime},"mode":{mode}}}"#, entry.size)
+    let size = entry.size;
+    harmless_json(format!(
+        r#"{{"path":{path},"name":{name},"type":"{kind}","size":{size},"mtime":{mtime},"mode":{mode}}}"#
+    ))
 }
 
 /// The name of a kind.
@@ -38,13 +42,14 @@ pub(crate) fn error(failed: &Failed) -> String {
     if let Failed::Library(Error::Conflicts(conflicts)) = failed {
         object["error"]["conflicts"] = failures(conflicts).into();
     }
-    object.to_string()
+    harmless_json(object.to_string())
 }
 
 /// An error of one file, while the others go on.
 pub(crate) fn file_error(failure: &Failure) -> String {
     let exit = Exit::of_failures(std::slice::from_ref(failure));
-    error_object(failure.code.name(), failure.path.as_deref(), &failure.to_string(), exit).to_string()
+    let object = error_object(failure.code.name(), failure.path.as_deref(), &failure.to_string(), exit);
+    harmless_json(object.to_string())
 }
 
 /// Deletions that were too many.
@@ -77,12 +82,15 @@ pub(crate) fn partial(partial: &PartialEntry, path: &str) -> String {
     // Written by hand because its times need more digits than a float has.
     let (path, received, size) = (Value::from(path), partial.received, partial.size);
     let (mtime, touched) = (seconds_since_1970(partial.modified), seconds_since_1970(partial.touched));
-    format!(r#"{{"path":{path},"received":{received},"size":{size},"mtime":{mtime},"touched":{touched}}}"#)
+    harmless_json(format!(
+        r#"{{"path":{path},"received":{received},"size":{size},"mtime":{mtime},"touched":{touched}}}"#
+    ))
 }
 
 /// What removals did.
 pub(crate) fn removed(removed: Removed, failed: &[Failure]) -> String {
-    json!({"files": removed.files, "directories": removed.directories, "failures": failures(failed)}).to_string()
+    let object = json!({"files": removed.files, "directories": removed.directories, "failures": failures(failed)});
+    harmless_json(object.to_string())
 }
 
 fn failures(failures: &[Failure]) -> Vec<Value> {

@@ -20,6 +20,24 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Serialised JSON with the same characters written as escapes, which mean the same to who reads it.
+pub(crate) fn harmless_json(json: String) -> String {
+    if !json.chars().any(is_harmful) {
+        return json;
+    }
+    let mut shown = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        match character {
+            _ if is_harmful(character) => {
+                let _ = write!(shown, "\\u{:04x}", u32::from(character));
+            }
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// All of these have four hexadecimal digits at most.
 fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -55,6 +73,15 @@ mod tests {
         assert_eq!(harmless("a\u{1b}[2Jb\n"), r"a\u{1b}[2Jb\u{a}");
         assert_eq!(harmless("evil\u{202e}txt.exe"), r"evil\u{202e}txt.exe");
         assert_eq!(harmless("été 日本"), "été 日本");
+    }
+
+    #[test]
+    fn json_says_the_same_without_characters_that_reorder_text() {
+        let name = "evil\u{202e}txt\u{9b}\u{7f}.exe";
+        let shown = harmless_json(serde_json::json!({ "path": name }).to_string());
+        assert_eq!(shown, r#"{"path":"evil\u202etxt\u009b\u007f.exe"}"#);
+        let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(read["path"], name);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::files;
 use remofile::transfer::CompressLevel;
 use remofile::{Retry, TransferOptions};
 use std::num::NonZeroU64;
+use std::path::Path;
 
 /// Which way files move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub(crate) fn transfer_settings(transfer: &Transfer, direction: Direction) -> Re
         && min > max
     {
         return Err(Failed::usage("no file is as large as '--min-size' and as small as '--max-size'"));
+    }
+    if transfer.rules.take_stdin() && transfer.files_from.as_deref() == Some(Path::new("-")) {
+        return Err(Failed::usage("only one of '--files-from' and '--exclude-from' can read standard input"));
     }
     let options = TransferOptions {
         recursive: transfer.recursive,
@@ -74,9 +78,13 @@ pub(super) fn rules(rules: &Rules) -> Result<Vec<String>> {
             Rule::Exclude(pattern) => lines.push(pattern.clone()),
             Rule::Include(pattern) => lines.push(format!("!{pattern}")),
             Rule::From(path) => {
-                let file = files::read(path).map_err(|error| Failed::file(path, error))?;
+                let unusable = |error| {
+                    let shown = path.display();
+                    Failed::usage(format!("the file of '--exclude-from' cannot be read: {shown}: {error}"))
+                };
+                let text = files::read_rules(path).map_err(unusable)?;
                 // As git does, which takes a byte order mark for no part of the first pattern.
-                let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
                 lines.extend(text.lines().map(str::to_owned));
             }
         }

@@ -91,8 +91,8 @@ error_codes! {
     DiskFailure = 20, "disk-failure", "the disk failed";
     /// Links form a loop, or there are too many.
     LinkLoop = 21, "link-loop", "its symbolic links form a loop";
-    /// A directory was to be moved into itself.
-    IntoItself = 22, "into-itself", "a directory cannot be moved into itself";
+    /// Of two directories, such as source and destination, one is inside the other.
+    IntoItself = 22, "into-itself", "one of the two directories is inside the other";
     /// Too many files are open.
     OutOfResources = 23, "out-of-resources", "the system is out of memory or file descriptors";
     /// The request needs the peer to be on one file system.

@@ -1,19 +1,29 @@
 //! Whether source and destination lie in each other, where client and server are on one machine.
 
 use crate::error::{Error, Result};
-use crate::store::places;
+use crate::store::{exists, places};
 use remofile_protocol::handshake::Place;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The remote path of a local directory that lies in the server's root.
+/// The remote path of a local directory that lies in the server's root, or would if it were made.
 pub(super) fn remote_path(theirs: &[Place], local: &Path) -> Option<RemotePath> {
     let root = theirs.first()?;
-    let depth = places(local).iter().position(|place| place == root)?;
-    let local = local.canonicalize().ok()?;
+    let local = real(local)?;
+    let missing = usize::from(!exists(&local));
+    let depth = missing + places(local.ancestors().nth(missing)?).iter().position(|place| place == root)?;
     let below = local.strip_prefix(local.ancestors().nth(depth)?).ok()?.to_str()?.to_owned();
     if below.is_empty() { Some(RemotePath::root()) } else { RemotePath::root().join(&below).ok() }
+}
+
+/// The path without links of what exists, or could be made where it is.
+fn real(local: &Path) -> Option<PathBuf> {
+    let beside = || {
+        let parent = local.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(parent.canonicalize().ok()?.join(local.file_name()?))
+    };
+    local.canonicalize().ok().or_else(beside)
 }
 
 /// Refuses to send a local directory to a place in it: there would be no end of it.
@@ -44,6 +54,6 @@ pub(super) fn deletes_itself(source: impl std::fmt::Display) -> Error {
 }
 
 fn into_itself(source: impl std::fmt::Display, destination: &dyn std::fmt::Display) -> Error {
-    let why = format!("the destination {destination} is inside it: leave that out with a rule, or choose another");
+    let why = format!("the destination {destination} is inside it: choose another");
     Error::Local(Failure::new(ErrorCode::IntoItself).at(source).because(why))
 }

@@ -120,17 +120,31 @@ impl State {
         let blocks = |claim: &Claim| {
             !claim.is_of_one_client(wanted) && (claim.access == Access::Write || wanted.access == Access::Write)
         };
-        let blockers = self.held.iter().filter(|(claim, _)| blocks(claim));
-        blockers.take(HOLDERS_TOLD).map(|(claim, since)| claim.holder(now, *since)).collect()
+        told(self.held.iter().filter(|(claim, _)| blocks(claim)), now)
     }
 
     fn holders(&self, now: Instant) -> Vec<Holder> {
-        self.held.iter().take(HOLDERS_TOLD).map(|(claim, since)| claim.holder(now, *since)).collect()
+        told(self.held.iter(), now)
     }
 
     fn has_any(&self, wanted: &Claim) -> bool {
         self.held.iter().any(|(claim, _)| claim.is_of_one_client(wanted))
     }
+}
+
+/// Who has claims that are held: each session once, by what it began with. Who synchronises holds the lease, and
+/// uploads under it.
+fn told<'a>(held: impl Iterator<Item = &'a (Claim, Instant)>, now: Instant) -> Vec<Holder> {
+    let mut sessions = Vec::new();
+    let mut is_first = |claim: &Claim| {
+        let is_first = !sessions.contains(&claim.session);
+        if is_first {
+            sessions.push(claim.session);
+        }
+        is_first
+    };
+    let firsts = held.filter(|(claim, _)| is_first(claim)).take(HOLDERS_TOLD);
+    firsts.map(|(claim, since)| claim.holder(now, *since)).collect()
 }
 
 impl Claim {
@@ -202,6 +216,23 @@ mod tests {
         leases.claim(now, claim(1, Access::Write), None);
         let own = Claim { operation: OperationId(2), ..claim(1, Access::Write) };
         assert!(is_granted(&leases.claim(now, own, None)));
+    }
+
+    #[test]
+    fn a_session_is_told_once_by_what_it_began_with() {
+        let (leases, now) = (Leases::default(), Instant::now());
+        for (number, activity) in [(1, "sync"), (2, "upload"), (3, "list")] {
+            leases.claim(now, Claim { operation: OperationId(number), activity, ..claim(1, Access::Write) }, None);
+        }
+        let Answer::Busy(holders) = leases.claim(now, claim(2, Access::Write), None) else { panic!("granted") };
+        for told in [holders, leases.holders(now).0] {
+            assert_eq!(told.iter().map(|holder| holder.activity.as_str()).collect::<Vec<_>>(), ["sync"]);
+        }
+        leases.release_session(now, 1);
+        for session in [4, 5] {
+            leases.claim(now, claim(session, Access::Read), None);
+        }
+        assert_eq!(leases.holders(now).0.len(), 2, "every session is told");
     }
 
     #[test]

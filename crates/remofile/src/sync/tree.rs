@@ -1,6 +1,6 @@
 //! What is in a tree, on either side, as the planner wants it.
 
-use super::plan::{Node, Told, What};
+use super::plan::{Node, Reason, Told, What};
 use crate::error::Result;
 use crate::store::{Store, StoreResult};
 use crate::transfer::{Feed, FeedOptions, Filter, InStore, Next, Origins, Scan, stays_within};
@@ -78,7 +78,9 @@ impl Reading {
                 What::Link { target }
             }
             (Kind::Link, None) if !is_source => What::Link { target: String::new() },
-            (Kind::Link | Kind::Special, _) => What::Special,
+            (Kind::Link, _) if self.links == Some(Links::Skip) => What::Passed(Reason::Link),
+            (Kind::Link, _) => What::Passed(Reason::LinkOut),
+            (Kind::Special, _) => What::Special,
         };
         Read::Told(Told::Node(Node { path: below.into(), what }))
     }
@@ -94,7 +96,8 @@ impl Reading {
         let what = match entry.kind {
             Kind::Directory => What::Directory { mode: entry.mode },
             Kind::File => What::File { size: entry.size, modified: entry.modified, mode: entry.mode },
-            Kind::Link | Kind::Special => What::Special,
+            Kind::Link => What::Passed(Reason::LinkOut),
+            Kind::Special => What::Special,
         };
         Read::Told(Told::Node(Node { path: below.into(), what }))
     }

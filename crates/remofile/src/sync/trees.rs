@@ -71,7 +71,25 @@ impl Trees<'_> {
             Err(error) => return Err(error),
         };
         let (draft, ours, theirs) = compared?;
+        let (ours, theirs) = (outermost(ours), outermost(theirs));
         ours.into_iter().chain(theirs).for_each(|failure| syncing.failed(failure));
         Ok((draft, missing))
     }
+}
+
+/// Without what is below something that comes before it: who knows of a directory knows of what is in it.
+fn outermost(mut failures: Vec<Failure>) -> Vec<Failure> {
+    let mut above: Option<String> = None;
+    failures.retain(|failure| {
+        let Some(path) = &failure.path else { return true };
+        let is_below = above
+            .as_ref()
+            .and_then(|above| path.strip_prefix(above.as_str()))
+            .is_some_and(|rest| rest.starts_with('/'));
+        if !is_below {
+            above = Some(path.clone());
+        }
+        !is_below
+    });
+    failures
 }

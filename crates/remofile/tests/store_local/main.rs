@@ -8,6 +8,7 @@ mod jail;
 mod links;
 mod model;
 mod partials;
+mod removed;
 mod sparse;
 mod stage;
 mod support;

@@ -30,6 +30,30 @@ fn a_source_that_vanished_never_looks_like_an_empty_one() {
 }
 
 #[test]
+fn a_root_that_was_removed_never_looks_like_an_empty_one() {
+    for again in [false, true] {
+        let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+        let mut client = fixture.client();
+        let keep = write(local.path(), "keep", "keep");
+        fixture.write("sub/a", "a");
+        std::fs::remove_dir_all(fixture.root()).unwrap();
+        if again {
+            std::fs::create_dir(fixture.root()).unwrap();
+        }
+        for options in [deleting(), SyncOptions { dry_run: true, ..deleting() }] {
+            for path in ["/", "/sub"] {
+                let down = synchronize_download(&mut client, &remote(path), local.path(), &options, &mut Silent);
+                let told = down.unwrap_err().to_string();
+                assert!(told.contains("was removed: start the server again"), "{path}: {told}");
+            }
+            let up = synchronize_upload(&mut client, local.path(), &remote("/sub"), &options, &mut Silent);
+            assert!(up.unwrap_err().to_string().contains("was removed"), "{again}");
+        }
+        assert!(keep.exists());
+    }
+}
+
+#[test]
 fn the_destination_is_made_if_its_parent_exists() {
     for way in WAYS {
         let mut scene = Scene::new(way);
@@ -97,7 +121,7 @@ fn names_that_the_server_does_not_take_are_told_once_and_not_sent() {
     write(&scene.source(), "good", "");
     let report = scene.sync(&deleting());
     let codes: Vec<_> = report.transfer.failures.iter().map(|failure| failure.code).collect();
-    assert!(codes.iter().all(|code| *code == ErrorCode::InvalidName) && !codes.is_empty(), "{codes:?}");
+    assert_eq!(codes, [ErrorCode::InvalidName; 2], "not again for what is below: {:?}", report.transfer.failures);
     assert_eq!(look(&scene.destination()).keys().collect::<Vec<_>>(), ["good"]);
     assert!(changes(&scene.sync(&deleting()).plan).is_empty());
 }
@@ -117,6 +141,24 @@ fn a_destination_inside_its_source_is_refused_and_a_source_that_would_be_deleted
     let suicide = synchronize_download(&mut client, &remote("/a/b"), &fixture.path("a"), &deleting(), &mut Silent);
     assert_eq!(code(&suicide.unwrap_err()), ErrorCode::IntoItself);
     assert!(fixture.path("a/b/c").exists());
+}
+
+#[test]
+fn a_destination_inside_its_source_is_refused_before_it_is_made() {
+    let fixture = Fixture::new();
+    let mut client = fixture.client();
+    fixture.write("a/b/c", "c");
+    let options = SyncOptions::default();
+    for (source, new) in [("/a", "a/new"), ("/a", "a/b/new"), ("/", "a/new")] {
+        let (source, new) = (remote(source), fixture.path(new));
+        let error = synchronize_download(&mut client, &source, &new, &options, &mut Silent).unwrap_err();
+        assert_eq!(code(&error), ErrorCode::IntoItself);
+        assert!(error.to_string().contains("one of the two directories is inside the other"), "{error}");
+        assert!(!new.exists());
+    }
+    let beside = fixture.path("new");
+    synchronize_download(&mut client, &remote("/a"), &beside, &options, &mut Silent).unwrap();
+    assert!(beside.join("b/c").exists());
 }
 
 #[test]

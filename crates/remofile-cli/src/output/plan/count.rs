@@ -1,7 +1,7 @@
 //! How much of each sort there is in plans.
 
 use remofile::protocol::digest::digest;
-use remofile::sync::plan::{Action, Plan, Step, Tally, Withheld};
+use remofile::sync::plan::{Action, Plan, Reason, Step, Tally, Withheld};
 use std::collections::HashSet;
 
 /// Plans, as they come: a synchronisation that is tried again is planned again, and what is still to be done
@@ -25,6 +25,8 @@ pub(crate) struct Counts {
     pub(crate) cleared: u64,
     pub(crate) deleted: u64,
     pub(crate) skipped: u64,
+    /// Those of them that are links and special files.
+    pub(crate) left_out: u64,
     /// What the first plan left as it was: later ones find there what was done.
     pub(crate) unchanged: Option<Tally>,
     /// Why deletions are no part of the last plan.
@@ -39,10 +41,15 @@ impl Planned {
         let new: Vec<&Step> = plan.steps.iter().filter(|step| !self.counted.contains(&key(step))).collect();
         for step in &new {
             *self.counts.of(&step.action) += 1;
+            self.counts.left_out += u64::from(is_left_out(&step.action));
         }
         self.counted.extend(new.iter().map(|step| key(step)));
         new
     }
+}
+
+fn is_left_out(action: &Action) -> bool {
+    matches!(action, Action::Skip { reason: Reason::Special | Reason::Link | Reason::LinkOut })
 }
 
 impl Counts {

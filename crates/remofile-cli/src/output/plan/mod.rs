@@ -6,4 +6,4 @@ mod text;
 
 pub(crate) use count::{Counts, Planned, to_send};
 pub(crate) use objects::{counts, step};
-pub(crate) use text::{itemized, left, named, withheld};
+pub(crate) use text::{itemized, left, left_out, named, withheld};

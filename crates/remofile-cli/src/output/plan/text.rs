@@ -72,6 +72,14 @@ pub(crate) fn left(step: &Step) -> Option<String> {
     }
 }
 
+/// How many links and special files are not copied, and how to see which.
+pub(crate) fn left_out(count: u64) -> String {
+    match count {
+        1 => "1 link or special file was left out (see which with '-vv')".to_owned(),
+        _ => format!("{count} links and special files were left out (see which with '-vv')"),
+    }
+}
+
 /// Why nothing is deleted, and what to do.
 pub(crate) fn withheld(withheld: Withheld) -> String {
     match withheld {

@@ -5,6 +5,7 @@ use super::sink::{EventsTo, Sink};
 use crate::failed::Result;
 use crate::output::json;
 use crate::output::plan::{self, Counts};
+use crate::output::text::harmless_json;
 use remofile::protocol::wire::Failure;
 use remofile::sync::plan::Step;
 use remofile::{Error, Event, TransferReport};
@@ -71,7 +72,7 @@ impl Events {
 
     /// Tells the steps of a plan.
     pub(super) fn steps(&mut self, steps: &[&Step]) {
-        steps.iter().for_each(|step| self.sink.line(&plan::step(step)));
+        steps.iter().for_each(|step| self.sink.line(&harmless_json(plan::step(step))));
         self.sink.flush();
     }
 
@@ -110,7 +111,7 @@ impl Events {
     }
 
     fn write(&mut self, object: &Value) {
-        self.sink.line(&object.to_string());
+        self.sink.line(&harmless_json(object.to_string()));
         self.sink.flush();
     }
 

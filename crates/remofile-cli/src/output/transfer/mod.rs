@@ -129,6 +129,7 @@ impl Show {
         if let Some(withheld) = withheld {
             self.tell_withheld(withheld);
         }
+        self.tell_left_out();
         let elapsed = self.started.elapsed();
         self.finish_output(Some((&report, elapsed)))?;
         self.tell_statistics(&report, elapsed, bar);
@@ -194,6 +195,14 @@ impl Show {
         }
     }
 
+    /// Nobody who copies a tree should miss what is in it and was not copied.
+    fn tell_left_out(&self) {
+        let left_out = self.planned.as_ref().map_or(0, |planned| planned.counts.left_out);
+        if left_out > 0 && self.is_talking() && !self.wanted.left {
+            self.note(&plan::left_out(left_out));
+        }
+    }
+
     /// Tells a plan before it is carried out.
     fn planned(&mut self, plan: &Plan) {
         let steps = self.planned.get_or_insert_default().add(plan);
@@ -217,7 +226,7 @@ impl Show {
     fn tell_step(&mut self, step: &Step) {
         let direction = self.wanted.direction;
         match (&mut self.items, self.wanted.changes) {
-            (Some(items), _) => plan::itemized(step, direction).iter().for_each(|line| items.foreign_line(line)),
+            (Some(items), _) => plan::itemized(step, direction).iter().for_each(|line| items.line(&harmless(line))),
             (None, Changes::Named) => plan::named(step).iter().for_each(|line| self.line(&harmless(line))),
             (None, _) => {}
         }

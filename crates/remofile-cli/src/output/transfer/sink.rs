@@ -1,7 +1,6 @@
 //! Where lines go while a transfer runs, which must not wait for who reads them.
 
 use crate::failed::{Failed, Result};
-use crate::output::text::harmless;
 use crate::output::{Data, stderr_line};
 
 /// Where events go.
@@ -37,18 +36,6 @@ impl Sink {
                 self.note(written);
             }
             Self::Stderr => stderr_line(line),
-            Self::Failed(_) => {}
-        }
-    }
-
-    /// Takes a line with names that others chose.
-    pub(super) fn foreign_line(&mut self, line: &str) {
-        match self {
-            Self::Stdout(data) => {
-                let written = data.foreign_line(line);
-                self.note(written);
-            }
-            Self::Stderr => stderr_line(&harmless(line)),
             Self::Failed(_) => {}
         }
     }

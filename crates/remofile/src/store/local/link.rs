@@ -16,7 +16,7 @@ const MOST_TARGET_BYTES: usize = 4095;
 
 /// What a link says.
 pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<String> {
-    let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
+    let (place, name) = resolve::parent(shared.root.existing()?, path)?;
     let target = match rustix::fs::readlinkat(&place.directory, name.as_str(), Vec::new()) {
         Ok(target) => target.into_string(),
         Err(Errno::INVAL) => return Err(Failure::new(ErrorCode::BadRequest).because("it is not a symbolic link")),
@@ -33,7 +33,7 @@ pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<String> {
 pub(super) fn make(shared: &Arc<Shared>, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
     refuse_malformed(target)?;
-    let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
+    let (place, name) = resolve::parent(shared.root.existing()?, path)?;
     shared.refuse_forbidden(&name)?;
     let (parent, _) = path.split()?;
     refuse_leading_out(&resolve::real_names(shared.root.as_fd(), &parent)?, target)?;

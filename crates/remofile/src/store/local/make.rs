@@ -16,7 +16,7 @@ pub(super) fn create_file(shared: &Shared, path: &RemotePath, update: bool) -> S
     if path.is_root() {
         return Err(errors::directory_in_the_way());
     }
-    let (place, name) = resolve::parent(shared.root.as_fd(), path)?;
+    let (place, name) = resolve::parent(shared.root.existing()?, path)?;
     let directory = place.directory.as_fd();
     if update && kind_at(directory, &name).is_ok_and(|kind| kind == Kind::File) {
         return touch(directory, &name);
@@ -56,7 +56,7 @@ pub(super) fn make_directory(shared: &Shared, path: &RemotePath, update: bool, p
     if path.is_root() {
         return if update { Ok(false) } else { Err(errors::directory_in_the_way()) };
     }
-    let (place, name) = match resolve::parent(shared.root.as_fd(), path) {
+    let (place, name) = match resolve::parent(shared.root.existing()?, path) {
         Err(failure) if parents && failure.code == ErrorCode::NotFound => make_parents(shared, path)?,
         found => found?,
     };

@@ -1,6 +1,6 @@
 //! The store on a local directory.
 //!
-//! Files: `resolve` leads from paths to descriptors and is the jail; `staging` keeps the hidden
+//! Files: `root` is the directory itself; `resolve` leads from paths to descriptors and is the jail; `staging` keeps the hidden
 //! directory of unfinished files, `stage` finds a place for them, `staged` writes and commits them;
 //! `partial` and `info` are what is kept of them for a later attempt, and `expire` ends that; `make`,
 //! `link`, `attributes`, `rename` (with `naming`) and `remove` are the other changes; `walk` and `source` read; `trail` and
@@ -19,6 +19,7 @@ mod partial;
 mod remove;
 mod rename;
 mod resolve;
+mod root;
 mod source;
 mod stage;
 mod staged;
@@ -29,8 +30,8 @@ mod walk;
 use super::{Directory, Fsync, Keeping, Partial, Removal, Source, Store, StoreResult, Walk};
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{CWD, Mode, OFlags};
+use root::Root;
+use rustix::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -54,7 +55,8 @@ pub struct StoreOptions {
     pub names: NameRule,
 }
 
-/// A store on a local directory, which it holds open: renaming the directory does not disturb it.
+/// A store on a local directory, which it holds open: renaming the directory does not disturb it. When it
+/// is removed, every operation fails, also when another gets its name.
 ///
 /// ```
 /// use remofile::store::{LocalStore, StagePlan, Store, StoreOptions};
@@ -76,7 +78,7 @@ pub struct LocalStore {
 
 /// What a store and everything that came from it have in common.
 struct Shared {
-    root: OwnedFd,
+    root: Root,
     file_system: Option<FileSystem>,
     options: StoreOptions,
     staging: Mutex<Weak<staging::Staging>>,
@@ -88,8 +90,7 @@ impl LocalStore {
     /// # Errors
     /// `not-found`, `not-a-directory`, `permission-denied`, ...
     pub fn open(root: &std::path::Path, options: StoreOptions) -> StoreResult<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::openat(CWD, root, flags, Mode::empty()).map_err(errors::failure)?;
+        let root = Root::open(root)?;
         let file_system = FileSystem::of(root.as_fd());
         let staging = Mutex::new(Weak::new());
         Ok(Self { shared: Arc::new(Shared { root, file_system, options, staging }) })
@@ -106,22 +107,22 @@ impl LocalStore {
         expire::expire(&self.shared, older_than)
     }
 
-    fn root(&self) -> BorrowedFd<'_> {
-        self.shared.root.as_fd()
+    fn root(&self) -> StoreResult<BorrowedFd<'_>> {
+        self.shared.root.existing()
     }
 }
 
 impl Store for LocalStore {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
-        source::stat(self.root(), path)
+        source::stat(self.root()?, path)
     }
 
     fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
-        Ok(Box::new(walk::LocalWalk::new(self.root(), directory, recursive)?))
+        Ok(Box::new(walk::LocalWalk::new(self.root()?, directory, recursive)?))
     }
 
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
-        Ok(Box::new(source::LocalSource::open(self.root(), path)?))
+        Ok(Box::new(source::LocalSource::open(self.root()?, path)?))
     }
 
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
@@ -149,6 +150,7 @@ impl Store for LocalStore {
     }
 
     fn partials(&self) -> StoreResult<Vec<Partial>> {
+        self.root()?;
         partial::list(&self.shared)
     }
 
@@ -186,7 +188,7 @@ impl Store for LocalStore {
 
     fn sync(&self) -> StoreResult<()> {
         match self.shared.options.fsync {
-            Fsync::End => flush_file_system(self.root()),
+            Fsync::End => flush_file_system(self.shared.root.as_fd()),
             Fsync::None | Fsync::Each => Ok(()),
         }
     }

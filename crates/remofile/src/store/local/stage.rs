@@ -47,7 +47,7 @@ pub(super) struct Held {
 
 impl LocalDirectory {
     pub(super) fn open(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<Self> {
-        let place = resolve::directory(shared.root.as_fd(), path)?;
+        let place = resolve::directory(shared.root.existing()?, path)?;
         Ok(Self {
             held: Arc::new(Held {
                 shared: Arc::clone(shared),

@@ -3,7 +3,7 @@
 use super::names::{Names, is_temporary_beside};
 use super::source::entry_of;
 use super::trail::Trail;
-use super::{STAGING_NAME, errors, resolve};
+use super::{STAGING_NAME, errors, resolve, root};
 use crate::store::{StoreResult, Walk};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind, Listed};
@@ -107,12 +107,22 @@ impl LocalWalk {
 
     fn leave(&mut self) -> Step {
         self.levels.pop();
-        if self.trail.leave().is_some()
-            && let Some(parent) = self.path.parent()
-        {
+        if self.trail.leave().is_none() {
+            return self.end();
+        }
+        if let Some(parent) = self.path.parent() {
             self.path = parent;
         }
         Step::Again
+    }
+
+    /// What went together with the directory itself must not look as if it had never been there.
+    fn end(&mut self) -> Step {
+        match self.trail.current() {
+            Ok(top) if root::is_removed(top) && self.starts_at_root => Step::Yield(Listed::Failed(root::removed())),
+            Ok(top) if root::is_removed(top) => Step::Yield(Listed::Failed(vanished(&self.path))),
+            _ => Step::Again,
+        }
     }
 }
 
@@ -130,6 +140,10 @@ impl Walk for LocalWalk {
     fn skip_directory(&mut self) {
         self.ahead = None;
     }
+}
+
+fn vanished(directory: &RemotePath) -> Failure {
+    Failure::new(ErrorCode::Other).at(directory).because("the directory was removed while it was listed")
 }
 
 fn unless_vanished(failure: Failure, path: &RemotePath) -> Step {

@@ -1,5 +1,6 @@
 //! What listings tell.
 
+use super::step::Reason;
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
 use std::cmp::Ordering;
 
@@ -36,6 +37,8 @@ pub enum What {
     },
     /// A device, socket or pipe.
     Special,
+    /// A link at the source that is passed over, and why.
+    Passed(Reason),
 }
 
 impl What {
@@ -45,7 +48,7 @@ impl What {
         match self {
             Self::Directory { .. } => Kind::Directory,
             Self::File { .. } => Kind::File,
-            Self::Link { .. } => Kind::Link,
+            Self::Link { .. } | Self::Passed(_) => Kind::Link,
             Self::Special => Kind::Special,
         }
     }

@@ -80,6 +80,7 @@ impl Planner {
     fn both(&mut self, path: Box<str>, what: What, there: What) {
         match (what, there) {
             (What::Special, _) => self.leave(path, Reason::Special),
+            (What::Passed(reason), _) => self.leave(path, reason),
             (What::Directory { mode }, What::Directory { mode: old_mode }) => self.directories(path, mode, old_mode),
             (
                 What::File { size, modified, mode },
@@ -148,7 +149,7 @@ impl Planner {
                 self.send(path, Action::Update { size, old_size: 0, delta: false, why: Changed::ALL });
             }
             What::Link { target } => self.send(path, Action::Link { target: target.into(), replaces: true }),
-            What::Special => {}
+            What::Special | What::Passed(_) => {}
         }
     }
 
@@ -156,6 +157,7 @@ impl Planner {
     fn arrives(&mut self, path: Box<str>, what: What) {
         match what {
             What::Special => self.leave(path, Reason::Special),
+            What::Passed(reason) => self.leave(path, reason),
             _ if self.rules.existing => self.leave(path, Reason::NotExisting),
             What::Directory { mode } => self.make(path, mode),
             What::File { size, modified, mode } => {
@@ -211,6 +213,6 @@ fn creation(what: What) -> Option<Action> {
     match what {
         What::File { size, .. } => Some(Action::Create { size }),
         What::Link { target } => Some(Action::Link { target: target.into(), replaces: false }),
-        What::Directory { .. } | What::Special => None,
+        What::Directory { .. } | What::Special | What::Passed(_) => None,
     }
 }

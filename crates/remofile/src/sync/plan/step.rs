@@ -130,6 +130,10 @@ pub enum Reason {
     NotExisting,
     /// It is a device, socket or pipe at the source.
     Special,
+    /// It is a link at the source, and links are passed over.
+    Link,
+    /// It is a link at the source that leads out of it, or nowhere where links are followed.
+    LinkOut,
     /// A directory with contents is there, and they may not be deleted.
     DirectoryInTheWay,
     /// A device, socket or pipe is there, and nothing may be deleted. A directory's contents are left out
@@ -143,7 +147,9 @@ impl fmt::Display for Reason {
             Self::Newer => "what is at the destination is newer",
             Self::Exists => "it exists already",
             Self::NotExisting => "it does not exist at the destination",
-            Self::Special => "it is a device, socket or pipe, or a link that is not copied",
+            Self::Special => "it is a device, socket or pipe",
+            Self::Link => "it is a symbolic link (with '--links copy' or '--links follow' it is not left out)",
+            Self::LinkOut => "it is a symbolic link that is absolute, leads out of the source, or cannot be followed",
             Self::DirectoryInTheWay => "a directory that is not empty is in the way (with '--delete' it makes way, unless rules leave something out in it)",
             Self::SpecialInTheWay => "a device, socket or pipe is in the way (with '--delete' it makes way)",
         })
@@ -161,8 +167,8 @@ mod tests {
 
     #[test]
     fn every_reason_is_a_sentence_of_its_own() {
-        use Reason::{DirectoryInTheWay, Exists, Newer, NotExisting, Special, SpecialInTheWay};
-        let all = [Newer, Exists, NotExisting, Special, DirectoryInTheWay, SpecialInTheWay];
+        use Reason::{DirectoryInTheWay, Exists, Link, LinkOut, Newer, NotExisting, Special, SpecialInTheWay};
+        let all = [Newer, Exists, NotExisting, Special, Link, LinkOut, DirectoryInTheWay, SpecialInTheWay];
         let sentences: std::collections::HashSet<_> = all.iter().map(Reason::to_string).collect();
         assert_eq!(sentences.len(), all.len());
     }

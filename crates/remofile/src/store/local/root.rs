@@ -1,0 +1,97 @@
+//! The directory that a store is rooted at, and whether it is still there.
+//!
+//! A removed directory that is held open looks like an empty one. Who takes it for one may delete
+//! everything that was a copy of it.
+
+use super::errors;
+use crate::store::StoreResult;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{CWD, Mode, OFlags};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A root, held open.
+pub(super) struct Root {
+    directory: OwnedFd,
+    is_told: AtomicBool,
+}
+
+impl Root {
+    pub(super) fn open(path: &Path) -> StoreResult<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(errors::failure)?;
+        if is_removed(directory.as_fd()) {
+            return Err(Failure::new(ErrorCode::Other).because("the directory was removed"));
+        }
+        Ok(Self { directory, is_told: AtomicBool::new(false) })
+    }
+
+    /// The directory, if it has not been removed.
+    pub(super) fn existing(&self) -> StoreResult<BorrowedFd<'_>> {
+        if !is_removed(self.as_fd()) {
+            return Ok(self.as_fd());
+        }
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            tracing::error!("{REMOVED}");
+        }
+        Err(removed())
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+const REMOVED: &str = "the directory that is served was removed: start the server again";
+
+/// The root is not there any more.
+pub(super) fn removed() -> Failure {
+    Failure::new(ErrorCode::Other).because(REMOVED)
+}
+
+/// Whether a directory that is held open, and may be read, was removed.
+pub(super) fn is_removed(directory: BorrowedFd<'_>) -> bool {
+    match rustix::fs::fstat(directory).map(|stat| stat.st_nlink) {
+        Ok(0) => true,
+        // There are file systems that do not count, and tell 1 of what is there and of what is not: overlayfs.
+        Ok(1) => is_without_itself(directory),
+        _ => false,
+    }
+}
+
+/// Not even `.` is in a directory that was removed. Reads nothing: there is no room for a name.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_without_itself(directory: BorrowedFd<'_>) -> bool {
+    let read = rustix::fs::RawDir::new(directory, &mut []).next().map(|read| read.map(drop));
+    read == Some(Err(rustix::io::Errno::NOENT))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn is_without_itself(_directory: BorrowedFd<'_>) -> bool {
+    false
+}
+
+#[cfg(all(test, target_os = "linux"))]
+#[expect(clippy::disallowed_methods, reason = "the test does what others do to a directory")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removed_directory_is_known_even_where_links_of_directories_are_not_counted() {
+        let above = tempfile::tempdir().unwrap();
+        let path = above.path().join("root");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("a"), "").unwrap();
+        let root = Root::open(&path).unwrap();
+        assert!(!is_removed(root.as_fd()) && !is_without_itself(root.as_fd()));
+        std::fs::remove_file(path.join("a")).unwrap();
+        assert!(!is_removed(root.as_fd()) && !is_without_itself(root.as_fd()), "empty is not removed");
+        std::fs::remove_dir(&path).unwrap();
+        assert!(is_removed(root.as_fd()) && is_without_itself(root.as_fd()));
+        std::fs::create_dir(&path).unwrap();
+        assert!(root.existing().is_err(), "another of its name is not the same");
+    }
+}

@@ -66,6 +66,10 @@ pub struct Selection {
     #[n(5)]
     #[cbor(default)]
     pub one_by_one: bool,
+    /// Whether the rules are for what is in the sources alone, and not for themselves.
+    #[n(6)]
+    #[cbor(default, skip_if = "super::request::is_false")]
+    pub spares_sources: bool,
 }
 
 /// How a server sends the files of a download.

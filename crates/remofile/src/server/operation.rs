@@ -242,8 +242,8 @@ impl Meant {
             false => Box::new(named),
         };
         let filter = Filter::new(&selection.rules, selection.min_size, selection.max_size)?;
-        let (recursive, links) = (self.recursive, selection.links);
-        Ok(Feed::new(origins, FeedOptions { recursive, names: options.names, filter, links }))
+        let (recursive, links, spares_origins) = (self.recursive, selection.links, selection.spares_sources);
+        Ok(Feed::new(origins, FeedOptions { recursive, names: options.names, filter, links, spares_origins }))
     }
 }
 

@@ -126,10 +126,10 @@ impl<'a> Download<'a> {
 
     /// Compares both trees.
     fn draft(&self, syncing: &mut Syncing<'_>, store: Option<&Arc<LocalStore>>) -> Result<Draft> {
-        let (shown, names) = (self.source.to_string(), NameRule::Posix);
-        let there = Reading { top: self.source.clone(), shown, links: Some(self.options.links), names };
+        let (shown, names, largest) = (self.source.to_string(), NameRule::Posix, syncing.server()?.file_size_limit);
+        let there = Reading { top: self.source.clone(), shown, links: Some(self.options.links), names, largest };
         let shown = self.destination.display().to_string();
-        let here = Reading { top: self.top.clone(), shown, links: None, names };
+        let here = Reading { top: self.top.clone(), shown, links: None, names, largest };
         let store = store.map(|store| Arc::clone(store) as Arc<dyn Store>);
         let rules = self.options.plan_rules(self.shows_chunks);
         let (local, left_out) = (Side::Destination, &self.rules);
@@ -148,16 +148,11 @@ impl<'a> Download<'a> {
         plan: &Arc<Plan>,
         recipes: HashMap<usize, Recipe>,
     ) -> Result<()> {
-        let (deletions, all) = (super::deletions(plan), plan.steps.len());
-        if super::has_work(&plan.steps[..deletions.start]) {
-            self.fetch(syncing, store, plan, 0..deletions.start, recipes)?;
-        }
-        let may_delete = !deletions.is_empty() && super::may_delete(syncing);
-        let rest = if may_delete { deletions.start..all } else { deletions.end..all };
-        if !rest.is_empty() {
-            self.fetch(syncing, store, plan, rest, HashMap::new())?;
-        }
-        Ok(())
+        let mut recipes = Some(recipes);
+        super::carry_out(syncing, plan, &self.destination.display().to_string(), |syncing, steps| {
+            // They are for what comes first.
+            self.fetch(syncing, store, plan, steps, recipes.take().unwrap_or_default())
+        })
     }
 
     fn fetch(
@@ -179,9 +174,23 @@ impl<'a> Download<'a> {
             known,
         };
         let doing = Doing { backup: self.backup.clone() };
-        let mut weaver = Weaver { plan, steps, doing, recipes, current: Current::Plain };
+        let mut weaver = Weaver { plan, steps, doing, recipes, current: Current::Plain, passed: Vec::new() };
         let options = self.options.transfer();
-        syncing.fetch((store, self.destination), has_files.then_some(files), checked, &options, &mut weaver)
+        syncing.fetch((store, self.destination), has_files.then_some(files), checked, &options, &mut weaver)?;
+        self.miss(syncing, plan, &weaver.passed);
+        Ok(())
+    }
+
+    /// A server that sends less than it was asked for has to say why.
+    fn miss(&self, syncing: &mut Syncing<'_>, plan: &Plan, passed: &[usize]) {
+        let told: HashSet<String> = syncing.failures().iter().filter_map(|failure| failure.path.clone()).collect();
+        for step in passed.iter().filter_map(|&index| plan.steps.get(index)) {
+            let there = self.source.join(&step.path).map_or_else(|_| String::new(), |path| path.to_string());
+            let here = self.destination.join(&*step.path).display().to_string();
+            if !told.contains(&there) && !told.contains(&here) {
+                syncing.failed(Failure::new(ErrorCode::Other).at(there).because("the server did not send it"));
+            }
+        }
     }
 
     /// What is kept here of files that are to come, and are not made of parts.

@@ -19,6 +19,8 @@ pub(super) struct Reading {
     pub(super) links: Option<Links>,
     /// The names that the other side can store.
     pub(super) names: NameRule,
+    /// The largest file that can be sent, in bytes.
+    pub(super) largest: u64,
 }
 
 /// What an element is for a plan.
@@ -26,6 +28,10 @@ pub(super) enum Read {
     Told(Told),
     /// It has no part in it, but the user has to know.
     Noted(Failure),
+    /// It is the top itself, and a directory.
+    Top,
+    /// The top is of no use.
+    Broken(Failure),
     Nothing,
 }
 
@@ -37,7 +43,7 @@ impl Reading {
             Element::Found(found) => {
                 let name = self.top.file_name().map_or("", |_| found.name.split_once('/').map_or("", |(_, rest)| rest));
                 let relative = if self.top.is_root() { found.name.clone() } else { name.to_owned() };
-                Self::found(&relative, &found.entry)
+                self.found(&relative, &found.entry)
             }
             Element::Listed(Listed::Failed(failure)) => self.failed(failure),
             _ => Read::Nothing,
@@ -51,11 +57,16 @@ impl Reading {
             Some(below) => failure.at(self.show(below)),
             None => failure,
         };
-        match failure.code {
-            ErrorCode::Skipped if self.links.is_none() => Read::Told(Told::LeftOut(below.unwrap_or_default())),
-            ErrorCode::Skipped if self.links == Some(Links::Copy) => Read::Nothing,
-            // What has such a name has no counterpart on the other side.
-            ErrorCode::InvalidName | ErrorCode::Skipped => Read::Noted(failure),
+        match (failure.code, self.links, below) {
+            (ErrorCode::Skipped, None, below) => Read::Told(Told::LeftOut(below.unwrap_or_default())),
+            (ErrorCode::Skipped, Some(Links::Copy), _) => Read::Nothing,
+            (_, Some(Links::Follow), Some(top)) if top.is_empty() => Read::Broken(failure),
+            // A link that cannot be followed is there all the same: what has its name at the destination stays.
+            (ErrorCode::Skipped, Some(_), Some(path)) => {
+                Read::Told(Told::Node(Node { path, what: What::Passed(Reason::LinkOut) }))
+            }
+            // What has such a name at the destination has no counterpart that could be told.
+            (ErrorCode::InvalidName, None, _) => Read::Noted(failure),
             _ => Read::Told(Told::Failed(failure)),
         }
     }
@@ -67,8 +78,16 @@ impl Reading {
     fn entry(&self, entry: &Entry, target: Option<String>) -> Read {
         let Some(below) = entry.path.relative_to(&self.top) else { return Read::Nothing };
         let (below, is_source) = (below.to_owned(), self.links.is_some());
-        if is_source && let Err(invalid) = entry.path.check(self.names) {
-            return Read::Noted(Failure::from(invalid).at(self.show(&below)));
+        if let Err(invalid) = entry.path.check(self.names) {
+            return Read::Told(match is_source {
+                // Something is not sent: what it was called before must not be deleted.
+                true => Told::Failed(Failure::from(invalid).at(self.show(&below))),
+                // Nobody can ask for it to be removed.
+                false => Told::LeftOut(below.into()),
+            });
+        }
+        if is_source && let Some(failure) = self.too_large(&below, entry) {
+            return Read::Told(Told::Failed(failure));
         }
         let what = match (entry.kind, target) {
             (Kind::Directory, _) => What::Directory { mode: entry.mode },
@@ -86,12 +105,17 @@ impl Reading {
     }
 
     /// Where links are followed: what they lead to is in their place.
-    fn found(below: &str, entry: &Entry) -> Read {
+    fn found(&self, below: &str, entry: &Entry) -> Read {
         if below.is_empty() {
-            return Read::Nothing;
+            let is_directory = entry.kind == Kind::Directory;
+            return if is_directory { Read::Top } else { Read::Broken(self.no_directory()) };
         }
-        if let Err(invalid) = RemotePath::root().join(below) {
-            return Read::Noted(Failure::from(invalid).at(below));
+        let admitted = RemotePath::root().join(below).map_err(Failure::from);
+        if let Err(failure) = admitted.and_then(|path| path.check(self.names).map_err(Failure::from)) {
+            return Read::Told(Told::Failed(failure.at(self.show(below))));
+        }
+        if let Some(failure) = self.too_large(below, entry) {
+            return Read::Told(Told::Failed(failure));
         }
         let what = match entry.kind {
             Kind::Directory => What::Directory { mode: entry.mode },
@@ -102,6 +126,22 @@ impl Reading {
         Read::Told(Told::Node(Node { path: below.into(), what }))
     }
 
+    /// A file that will not be sent has to be known before anything makes way for it.
+    fn too_large(&self, below: &str, entry: &Entry) -> Option<Failure> {
+        let is_too_large = entry.kind == Kind::File && entry.size > self.largest;
+        is_too_large.then(|| Failure::new(ErrorCode::FileTooLarge).at(self.show(below)))
+    }
+
+    /// Whether the listing has to tell of the top: one in which it does not may be that of something else.
+    pub(super) fn has_top(&self) -> bool {
+        self.links == Some(Links::Follow) && !self.top.is_root()
+    }
+
+    /// That the top is no directory.
+    pub(super) fn no_directory(&self) -> Failure {
+        Failure::new(ErrorCode::NotADirectory).at(&self.shown)
+    }
+
     /// The request that lists the tree.
     pub(super) fn request(&self, rules: &[String]) -> Request {
         let (path, rules) = (self.top.clone(), rules.to_vec());
@@ -109,7 +149,12 @@ impl Reading {
             Some(Links::Follow) => Request::Find {
                 sources: vec![path],
                 recursive: true,
-                selection: Some(Selection { rules, links: Links::Follow, ..Selection::default() }),
+                selection: Some(Selection {
+                    rules,
+                    links: Links::Follow,
+                    spares_sources: true,
+                    ..Selection::default()
+                }),
                 digests: false,
             },
             _ => Request::List { path, recursive: true, rules, targets: self.links != Some(Links::Skip) },
@@ -126,7 +171,8 @@ impl Reading {
         }
         store.walk(&self.top, false)?;
         let origins: Box<dyn Origins> = Box::new(InStore::new(Arc::clone(store), vec![self.top.clone()], false));
-        let options = FeedOptions { recursive: true, names: NameRule::Posix, filter, links: Links::Follow };
+        let options =
+            FeedOptions { recursive: true, names: NameRule::Posix, filter, links: Links::Follow, spares_origins: true };
         Ok(Elements::Feed(Box::new(Feed::new(origins, options))))
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::store::{LocalStore, Store, StoreOptions};
 use crate::transfer::{Course, Filter};
-use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Failure, Known};
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -114,11 +114,12 @@ impl<'a> Upload<'a> {
 
     /// Compares both trees; whether the remote one exists.
     fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, bool)> {
-        let names = syncing.server()?.names;
+        let server = syncing.server()?;
+        let (names, largest) = (server.names, server.file_size_limit);
         let shown = self.source.display().to_string();
-        let here = Reading { top: self.top.clone(), shown, links: Some(self.options.links), names };
+        let here = Reading { top: self.top.clone(), shown, links: Some(self.options.links), names, largest };
         let shown = self.destination.to_string();
-        let there = Reading { top: self.destination.clone(), shown, links: None, names: NameRule::Posix };
+        let there = Reading { top: self.destination.clone(), shown, links: None, names, largest };
         let rules = self.options.plan_rules(self.shows_chunks);
         let left_out = &self.rules;
         let trees = Trees { here, there, store: Some(&self.store), local: Side::Source, rules, left_out };
@@ -130,18 +131,13 @@ impl<'a> Upload<'a> {
 
     fn apply(&self, syncing: &mut Syncing<'_>, plan: &Arc<Plan>, prepared: HashMap<usize, Prepared>) -> Result<()> {
         let known = self.known(syncing, plan)?;
-        let (deletions, all) = (super::deletions(plan), plan.steps.len());
-        if super::has_work(&plan.steps[..deletions.start]) {
-            let feed = self.feed(plan, 0..deletions.start, prepared, known);
-            syncing.send(feed, self.destination, &self.options.transfer())?;
-        }
-        let may_delete = !deletions.is_empty() && super::may_delete(syncing);
-        let rest = if may_delete { deletions.start..all } else { deletions.end..all };
-        if !rest.is_empty() {
-            let feed = self.feed(plan, rest, HashMap::new(), HashMap::new());
-            syncing.send(feed, self.destination, &self.options.transfer())?;
-        }
-        Ok(())
+        let (mut prepared, mut known) = (Some(prepared), Some(known));
+        super::carry_out(syncing, plan, self.destination.as_str(), |syncing, steps| {
+            // They are for what comes first.
+            let (prepared, known) = (prepared.take().unwrap_or_default(), known.take().unwrap_or_default());
+            let feed = self.feed(plan, steps, prepared, known);
+            syncing.send(feed, self.destination, &self.options.transfer())
+        })
     }
 
     fn feed(

@@ -42,6 +42,8 @@ pub(super) struct Weaver<'a> {
     /// By the index of their steps.
     pub(super) recipes: HashMap<usize, Recipe>,
     pub(super) current: Current,
+    /// Steps with content that did not come.
+    pub(super) passed: Vec<usize>,
 }
 
 /// The file that is coming.
@@ -70,9 +72,13 @@ impl Weave for Weaver<'_> {
     fn trail(&mut self) -> Vec<Item> {
         loop {
             let portion = self.portion();
-            // What did not come is passed over: it was told why.
-            if !portion.is_empty() || self.steps.next().is_none() {
+            if !portion.is_empty() {
                 return portion;
+            }
+            // What did not come is passed over.
+            match self.steps.next() {
+                Some(index) => self.passed.push(index),
+                None => return portion,
             }
         }
     }
@@ -154,6 +160,9 @@ impl Weaver<'_> {
             if has_content(step) && *step.path == *path {
                 out.extend(self.doing.before(step));
                 return Ok(self.recipes.remove(&index));
+            }
+            if has_content(step) {
+                self.passed.push(index);
             }
             self.step(index, out);
         }

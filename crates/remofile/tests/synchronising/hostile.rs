@@ -68,6 +68,32 @@ fn files_that_are_said_to_be_immense_overflow_nothing() {
 }
 
 #[test]
+fn what_was_left_out_is_not_replaced_by_a_server_that_lists_it() {
+    for path in ["/keep/secret", "/keep", "/deep/er/b.bak"] {
+        let here = tempfile::tempdir().unwrap();
+        write(here.path(), "keep/secret", "mine");
+        let options =
+            SyncOptions { rules: vec!["/keep/".into(), "*.bak".into(), "keep".into()], ..SyncOptions::default() };
+        let result = download(here.path(), vec![file(path, 4)], &options, Box::new(|_, _, _| {}));
+        assert!(matches!(result, Err(Error::Protocol(_))), "{path}: {result:?}");
+        assert_eq!(std::fs::read(here.path().join("keep/secret")).unwrap(), b"mine");
+    }
+}
+
+#[test]
+fn a_server_that_sends_nothing_of_what_it_listed_is_told_and_nothing_is_deleted() {
+    let here = tempfile::tempdir().unwrap();
+    for name in ["extra", "b/x"] {
+        write(here.path(), name, "mine");
+    }
+    let options = SyncOptions { delete: true, ..SyncOptions::default() };
+    let listed = vec![file("/a", 4), file("/b", 4)];
+    let report = download(here.path(), listed, &options, Box::new(|_, _, _| {})).unwrap();
+    assert!(!report.transfer.failures.is_empty());
+    assert!(here.path().join("extra").exists() && here.path().join("b/x").exists());
+}
+
+#[test]
 fn digests_that_nobody_asked_for_end_the_session() {
     let digest = |name: &str| Element::Digest { name: name.to_owned(), digest: [1; 16] };
     for told in [vec![digest("b")], vec![digest("a"), digest("a")]] {

@@ -17,4 +17,5 @@ mod histories;
 mod hostile;
 mod options;
 mod refusals;
+mod safety;
 mod scene;

@@ -1,0 +1,170 @@
+//! What must never be lost: a source that is not what it seems, and deletions after something went wrong.
+
+use crate::common::{Fixture, remote, write};
+use crate::scene::{Scene, WAYS, Way, changes, deleting, look};
+use remofile::protocol::wire::{ErrorCode, Links};
+use remofile::{Error, Silent, SyncOptions, synchronize_download, synchronize_upload};
+use std::os::unix::fs::symlink;
+
+fn following() -> SyncOptions {
+    SyncOptions { links: Links::Follow, ..deleting() }
+}
+
+fn names(scene: &Scene) -> Vec<String> {
+    look(&scene.destination()).into_keys().collect()
+}
+
+#[test]
+fn a_source_that_is_a_file_never_empties_the_destination() {
+    for links in [Links::Skip, Links::Follow, Links::Copy] {
+        let fixture = Fixture::new();
+        fixture.write("file", "x");
+        let here = tempfile::tempdir().unwrap();
+        write(here.path(), "precious", "x");
+        let options = SyncOptions { links, ..deleting() };
+        let result = synchronize_download(&mut fixture.client(), &remote("/file"), here.path(), &options, &mut Silent);
+        let Err(Error::Remote(failure)) = result else { panic!("{result:?}") };
+        assert_eq!(failure.code, ErrorCode::NotADirectory, "{links:?}");
+        assert!(here.path().join("precious").exists());
+    }
+}
+
+#[test]
+fn a_rule_that_fits_the_source_itself_does_not_leave_it_out() {
+    for way in WAYS {
+        for links in [Links::Skip, Links::Follow, Links::Copy] {
+            let mut scene = Scene::new(way);
+            write(&scene.source(), "a", "x");
+            write(&scene.source(), "tree/b", "x");
+            write(&scene.destination(), "old", "x");
+            let rules = vec!["tree".to_owned()];
+            scene.sync(&SyncOptions { links, rules, ..deleting() });
+            assert_eq!(names(&scene), ["a"], "{way:?} {links:?}");
+        }
+    }
+}
+
+#[test]
+fn a_link_that_cannot_be_followed_keeps_what_has_its_name() {
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        symlink("nowhere", scene.source().join("dangling")).unwrap();
+        symlink("/etc", scene.source().join("out")).unwrap();
+        symlink("..", scene.source().join("loop")).unwrap();
+        for name in ["dangling/x", "out/x", "loop/x", "extra"] {
+            write(&scene.destination(), name, "precious");
+        }
+        scene.sync(&following());
+        assert_eq!(names(&scene), ["dangling", "dangling/x", "loop", "loop/x", "out", "out/x"], "{way:?}");
+    }
+}
+
+#[test]
+fn nothing_is_deleted_when_something_has_a_name_that_cannot_be_sent() {
+    let mut scene = Scene::new(Way::Up);
+    write(&scene.source(), "notes: new", "x");
+    write(&scene.destination(), "notes", "the only copy");
+    for options in [deleting(), following()] {
+        let report = scene.sync(&options);
+        assert_eq!(report.transfer.failures[0].code, ErrorCode::InvalidName);
+        assert!(report.plan.withheld.is_some());
+        assert_eq!(names(&scene), ["notes"]);
+    }
+    // Of a server that lists it and does not send it.
+    let mut scene = Scene::new(Way::Down);
+    write(&scene.source(), "a:b", "x");
+    write(&scene.destination(), "a:b", "mine");
+    let report = scene.sync(&following());
+    assert_eq!(report.transfer.failures[0].code, ErrorCode::InvalidName);
+    assert_eq!(names(&scene), ["a:b"]);
+}
+
+#[test]
+fn names_at_the_destination_that_cannot_be_asked_for_are_left_and_not_planned() {
+    let mut scene = Scene::new(Way::Up);
+    write(&scene.destination(), "d/x:y", "x");
+    write(&scene.destination(), "extra", "x");
+    let report = scene.sync(&deleting());
+    assert_eq!((report.transfer.failures.len(), names(&scene)), (0, vec!["d".to_owned(), "d/x:y".to_owned()]));
+}
+
+/// A server that takes no file of more than 1000 bytes.
+fn narrow() -> Fixture {
+    Fixture::with(|options| options.file_size_limit = 1000)
+}
+
+#[test]
+fn nothing_makes_way_for_a_file_that_is_too_large_and_nothing_else_is_deleted() {
+    let fixture = narrow();
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "big", "x".repeat(1001));
+    for name in ["big/precious", "extra"] {
+        write(&fixture.path("there"), name, "x");
+    }
+    let mut client = fixture.client();
+    let report = synchronize_upload(&mut client, here.path(), &remote("/there"), &deleting(), &mut Silent).unwrap();
+    assert_eq!(report.transfer.failures[0].code, ErrorCode::FileTooLarge);
+    assert_eq!(look(&fixture.path("there")).len(), 3);
+    // And the other way round.
+    fixture.write("from/big", "x".repeat(1001));
+    let here = tempfile::tempdir().unwrap();
+    for name in ["big/precious", "extra"] {
+        write(here.path(), name, "x");
+    }
+    let report = synchronize_download(&mut client, &remote("/from"), here.path(), &deleting(), &mut Silent).unwrap();
+    assert_eq!(report.transfer.failures[0].code, ErrorCode::FileTooLarge);
+    assert_eq!(look(here.path()).len(), 3);
+}
+
+#[test]
+fn no_directory_makes_way_after_something_went_wrong() {
+    if rustix::process::geteuid().is_root() {
+        // Nothing is unreadable then: a file that vanishes goes wrong as well.
+        let mut scene = Scene::new(Way::Up);
+        write(&scene.source(), "a", "x".repeat(3_000_000));
+        write(&scene.source(), "z", "new");
+        write(&scene.destination(), "z/precious", "x");
+        let path = scene.source().join("a");
+        let options = deleting();
+        let mut monitor = crate::common::AtFirst::transferred(move || std::fs::remove_file(&path).unwrap());
+        let mut client = scene.fixture.client();
+        // Whether it went wrong depends on how much was read ahead: if so, nothing made way.
+        let report =
+            synchronize_upload(&mut client, &scene.source(), &remote("/tree"), &options, &mut monitor).unwrap();
+        let is_there = scene.destination().join("z/precious").exists();
+        assert_eq!(is_there, !report.transfer.failures.is_empty(), "{:?}", report.transfer.failures);
+        return;
+    }
+    for way in WAYS {
+        use std::os::unix::fs::PermissionsExt;
+        let mut scene = Scene::new(way);
+        write(&scene.source(), "a", "x");
+        write(&scene.source(), "z", "new");
+        std::fs::set_permissions(scene.source().join("a"), PermissionsExt::from_mode(0o000)).unwrap();
+        write(&scene.destination(), "z/precious", "x");
+        write(&scene.destination(), "extra", "x");
+        let report = scene.sync(&deleting());
+        assert_eq!(report.transfer.failures.len(), 2, "{:?}", report.transfer.failures);
+        assert_eq!(names(&scene), ["extra", "z", "z/precious"]);
+    }
+}
+
+#[test]
+fn directories_make_way_last_and_the_whole_comes_out_right() {
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        for name in ["a", "m", "z"] {
+            write(&scene.source(), name, name);
+        }
+        symlink("a", scene.source().join("k")).unwrap();
+        for name in ["a/x/y", "k/x", "z/x", "extra/x"] {
+            write(&scene.destination(), name, "old");
+        }
+        std::fs::create_dir(scene.destination().join("m")).unwrap();
+        let options = SyncOptions { links: Links::Copy, ..deleting() };
+        let report = scene.sync_whole(&options);
+        let order = changes(&report.plan);
+        let first = order.iter().position(|change| change.starts_with("delete")).unwrap();
+        assert!(order[..first].iter().all(|change| !change.starts_with("delete")), "{order:?}");
+    }
+}

@@ -92,6 +92,12 @@ impl Exit {
     pub(crate) fn of_withheld(withheld: Option<Withheld>, failures: &[Failure]) -> Self {
         match (Self::of_failures(failures), withheld) {
             (Self::Success, Some(Withheld::TooMany { .. })) => Self::TooManyDeletions,
+            // Directories stay in the way because of that.
+            (Self::SomeFailed, Some(Withheld::TooMany { .. }))
+                if failures.iter().all(|failure| failure.code == ErrorCode::AlreadyExists) =>
+            {
+                Self::TooManyDeletions
+            }
             (exit, _) => exit,
         }
     }
@@ -192,6 +198,8 @@ mod tests {
         assert_eq!(Exit::of_withheld(None, &[]).status(), 0);
         assert_eq!(Exit::of_withheld(too_many, &[]).status(), 25);
         assert_eq!(Exit::of_withheld(too_many, &failed).status(), 23);
+        let in_the_way = [Failure::new(ErrorCode::AlreadyExists)];
+        assert_eq!(Exit::of_withheld(too_many, &in_the_way).status(), 25);
         assert_eq!(Exit::of_withheld(Some(Withheld::Unreadable { planned: 3 }), &failed).status(), 23);
     }
 

@@ -105,6 +105,17 @@ impl<'a> Syncing<'a> {
         self.client.attend(&self.attempts.deadline, self.noted.monitor, work)
     }
 
+    /// What is at a path; nothing, or something.
+    pub(crate) fn exists(&mut self, path: &RemotePath) -> Result<bool> {
+        match self.client.stat(path) {
+            Ok(_) => Ok(true),
+            Err(Error::Remote(failure)) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Refuses a destination whose parent, too, is missing; `failure` is that of the destination.
     pub(crate) fn refuse_orphan(&mut self, destination: &RemotePath, failure: Failure) -> Result<()> {
         let Some(parent) = destination.parent() else { return Err(Error::Remote(failure)) };

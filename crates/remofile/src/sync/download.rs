@@ -73,6 +73,7 @@ impl<'a> Download<'a> {
 
     fn once(&self, syncing: &mut Syncing<'_>) -> Result<Plan> {
         syncing.refuse_download_into_itself(self.source, self.destination, self.options.delete)?;
+        self.refuse_hiding_backup(syncing)?;
         let store = self.open()?;
         let draft = self.draft(syncing, store.as_ref())?;
         syncing.await_hold()?;
@@ -96,6 +97,15 @@ impl<'a> Download<'a> {
         let plan = Arc::new(plan);
         self.apply(syncing, &store, &plan, recipes)?;
         Ok(Arc::unwrap_or_clone(plan))
+    }
+
+    fn refuse_hiding_backup(&self, syncing: &mut Syncing<'_>) -> Result<()> {
+        let Some(below) = self.backup.as_ref().and_then(|backup| backup.relative_to(&self.top)) else { return Ok(()) };
+        let filter = Filter::new(&self.options.rules, None, None).map_err(Error::Local)?;
+        match self.source.join(below) {
+            Ok(path) if filter.admits_directory(below) && syncing.exists(&path)? => Err(super::hidden_by_backup(path)),
+            _ => Ok(()),
+        }
     }
 
     /// The destination, if it exists.

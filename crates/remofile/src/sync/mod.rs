@@ -66,6 +66,12 @@ fn backup_path(destination: &RemotePath, backup: &str) -> Result<RemotePath> {
     Ok(path)
 }
 
+/// What the source has where the backup is at the destination would be left out with it, unseen.
+fn hidden_by_backup(shown: impl std::fmt::Display) -> Error {
+    let why = "the backup directory of that name leaves it out: choose another, or exclude it yourself";
+    Error::Local(Failure::new(ErrorCode::AlreadyExists).at(shown).because(why))
+}
+
 /// The rule that leaves a directory below another out of it.
 fn rule_against(top: &RemotePath, directory: &RemotePath) -> Option<String> {
     directory.relative_to(top).filter(|below| !below.is_empty()).map(|below| format!("/{}/", escape(below)))

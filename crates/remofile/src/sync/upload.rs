@@ -83,6 +83,13 @@ impl<'a> Upload<'a> {
         let store = LocalStore::open(source, StoreOptions::default()).map_err(local)?;
         let backup = options.backup.as_ref().map(|backup| super::backup_path(destination, backup)).transpose()?;
         let mut rules = options.rules.clone();
+        if let Some(below) = backup.as_ref().and_then(|backup| backup.relative_to(destination))
+            && Filter::new(&rules, None, None).map_err(Error::Local)?.admits_directory(below)
+            && !below.is_empty()
+            && RemotePath::root().join(below).is_ok_and(|path| store.stat(&path).is_ok())
+        {
+            return Err(super::hidden_by_backup(source.join(below).display()));
+        }
         rules.extend(backup.as_ref().and_then(|backup| super::rule_against(destination, backup)));
         Filter::new(&rules, None, None).map_err(Error::Local)?;
         let top = RemotePath::root();

@@ -168,3 +168,18 @@ fn directories_make_way_last_and_the_whole_comes_out_right() {
         assert!(order[..first].iter().all(|change| !change.starts_with("delete")), "{order:?}");
     }
 }
+
+#[test]
+fn a_backup_directory_does_not_hide_what_the_source_has() {
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        write(&scene.source(), "old/thesis", "x");
+        let options = SyncOptions { backup: Some("old".into()), ..deleting() };
+        let error = scene.try_sync(&options).unwrap_err();
+        assert!(matches!(&error, Error::Local(failure) if failure.code == ErrorCode::AlreadyExists), "{error}");
+        assert_eq!(names(&scene), Vec::<String>::new());
+        // Who says so knows it.
+        let rules = vec!["/old/".to_owned()];
+        scene.sync(&SyncOptions { rules, ..options });
+    }
+}

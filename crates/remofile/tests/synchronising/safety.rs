@@ -120,7 +120,7 @@ fn nothing_makes_way_for_a_file_that_is_too_large_and_nothing_else_is_deleted() 
 fn no_directory_makes_way_after_something_went_wrong() {
     if rustix::process::geteuid().is_root() {
         // Nothing is unreadable then: a file that vanishes goes wrong as well.
-        let mut scene = Scene::new(Way::Up);
+        let scene = Scene::new(Way::Up);
         write(&scene.source(), "a", "x".repeat(3_000_000));
         write(&scene.source(), "z", "new");
         write(&scene.destination(), "z/precious", "x");

@@ -354,9 +354,9 @@ impl<H: Handler> Endpoint for Call<'_, H> {
                 let held = self.hand(|handler| handler.entries(payload))?.unwrap_or(0);
                 self.machine.consumed(operation, payload.len() as u64 - held);
             }
-            ClientEvent::Bytes(operation) => {
+            ClientEvent::Bytes(_) => {
+                // The credit for all of them came with the request.
                 self.hand(|handler| handler.bytes(payload))?;
-                self.machine.consumed(operation, payload.len() as u64);
             }
             ClientEvent::Items(operation, items) => {
                 let credit = credit_bytes(&items, payload.len());

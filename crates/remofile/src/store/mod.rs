@@ -11,10 +11,12 @@
 mod buffer;
 mod local;
 mod locate;
+mod scratch;
 
 pub use buffer::ReadBuffer;
 pub use local::{LocalStore, STAGING_NAME, StoreOptions};
 pub use locate::{Located, exists, locate, make_local_directory, places};
+pub use scratch::Scratch;
 
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, RemotePath};

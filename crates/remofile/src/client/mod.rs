@@ -6,6 +6,7 @@
 
 mod aside;
 mod asynchronous;
+mod asynchronous_file;
 mod attempts;
 mod call;
 mod connect;
@@ -39,6 +40,7 @@ pub(crate) use syncing::{PartialsHere, Syncing};
 pub(crate) use weaving::Weave;
 
 pub use asynchronous::{AsyncClient, Pending};
+pub use asynchronous_file::AsyncRemoteFile;
 pub use file::{OpenOptions, RemoteFile};
 pub use interrupt::Interrupt;
 pub use options::{ChunkSize, ClientOptions, LocalSource, Protocol, RemoteSource, Retry, TransferOptions, Wait};

@@ -30,6 +30,7 @@ enum Kept {
 struct Private {
     file: OwnedFd,
     path: PathBuf,
+    stays: bool,
 }
 
 impl Default for Scratch {
@@ -39,6 +40,24 @@ impl Default for Scratch {
 }
 
 impl Scratch {
+    /// One that is a private file of this name from the beginning, which is a name and no path.
+    ///
+    /// # Errors
+    /// `no-space`, `permission-denied`, ... of the directory for temporary files.
+    pub fn named(name: &str) -> StoreResult<Self> {
+        Private::new(name).map(|private| Self(Kept::File(private)))
+    }
+
+    /// Lets the file stay, and tells where it is.
+    ///
+    /// # Errors
+    /// As [`Scratch::named`].
+    pub fn keep(mut self) -> StoreResult<PathBuf> {
+        let private = self.spill()?;
+        private.stays = true;
+        Ok(private.path.clone())
+    }
+
     /// Bytes in it.
     ///
     /// # Errors
@@ -134,7 +153,7 @@ impl Scratch {
 
     fn spill(&mut self) -> StoreResult<&mut Private> {
         if let Kept::Memory(bytes) = &mut self.0 {
-            let private = Private::new()?;
+            let private = Private::new("content")?;
             private.write_at(bytes, 0)?;
             self.0 = Kept::File(private);
         }
@@ -146,21 +165,21 @@ impl Scratch {
 }
 
 impl Private {
-    fn new() -> StoreResult<Self> {
+    fn new(name: &str) -> StoreResult<Self> {
         let mut tried = 0;
         let directory = loop {
-            let name = format!("remofile-{:016x}", RandomState::new().hash_one(0));
-            let directory = std::env::temp_dir().join(name);
+            let private = format!("remofile-{:016x}", RandomState::new().hash_one(0));
+            let directory = std::env::temp_dir().join(private);
             match rustix::fs::mkdir(&directory, Mode::RWXU) {
                 Ok(()) => break directory,
                 Err(Errno::EXIST) if tried < NAMES_TRIED => tried += 1,
                 Err(errno) => return Err(failure(errno)),
             }
         };
-        let path = directory.join("content");
+        let path = directory.join(name);
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => Ok(Self { file, path }),
+            Ok(file) => Ok(Self { file, path, stays: false }),
             Err(errno) => {
                 let _left_behind = rustix::fs::rmdir(&directory);
                 Err(failure(errno))
@@ -181,11 +200,14 @@ impl Private {
 }
 
 impl Drop for Private {
+    #[expect(clippy::disallowed_methods, reason = "the directory is this store's own, and follows no links")]
     fn drop(&mut self) {
-        // What cannot be removed is in the directory for temporary files.
-        let _left_behind = rustix::fs::unlink(&self.path);
-        if let Some(directory) = self.path.parent() {
-            let _left_behind = rustix::fs::rmdir(directory);
+        if !self.stays
+            && let Some(directory) = self.path.parent()
+        {
+            // With what others put beside it, such as an editor's backup. What cannot be removed is in the directory
+            // for temporary files.
+            let _left_behind = std::fs::remove_dir_all(directory);
         }
     }
 }

@@ -4,6 +4,7 @@ use super::ahead::Ahead;
 use super::held::{Held, Spot};
 use super::parts::{Change, Changed, Remote};
 use crate::error::{Error, Result};
+use remofile_protocol::wire::Version;
 
 /// Bytes of writes that wait: with what they cost beside it they fit in the credit that a write begins with.
 const MOST_HELD: usize = 960 * 1024;
@@ -46,6 +47,10 @@ impl InPlace {
 
     pub(super) fn path(&self) -> &str {
         self.remote.path().as_str()
+    }
+
+    pub(super) fn version(&self) -> Option<Version> {
+        self.remote.version()
     }
 
     /// Bytes in the file with what waits to be written.

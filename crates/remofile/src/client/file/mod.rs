@@ -15,6 +15,7 @@ use in_place::InPlace;
 use options::Plan;
 use parts::Remote;
 use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::Version;
 use rewriting::Rewriting;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -114,6 +115,15 @@ impl RemoteFile {
             Inner::InPlace(file) => Ok(file.size()),
             Inner::Rewriting(file) => file.size(),
             Inner::Closed => Err(closed()),
+        }
+    }
+
+    /// The version that was read or written last: what tells it from any other. `None` for a file that is rewritten.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        match &self.inner {
+            Inner::InPlace(file) => file.version(),
+            Inner::Rewriting(_) | Inner::Closed => None,
         }
     }
 

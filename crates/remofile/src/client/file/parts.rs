@@ -46,6 +46,10 @@ impl Remote {
         Self { client, path, version: None }
     }
 
+    pub(super) fn version(&self) -> Option<Version> {
+        self.version
+    }
+
     pub(super) fn path(&self) -> &RemotePath {
         &self.path
     }

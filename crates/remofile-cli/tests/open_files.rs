@@ -40,6 +40,28 @@ fn cat_prints_every_byte_of_a_large_file() {
     assert!(output.status.success() && output.stdout == content);
 }
 
+/// The server's second wall lets files be changed in place, too.
+#[test]
+fn a_program_changes_a_file_in_place_on_the_commands_server() {
+    use std::io::{Seek, SeekFrom, Write};
+    let pair = Pair::new();
+    write(pair.remote("f"), "0123456789");
+    let token = remofile::protocol::token::Token::parse(&pair.server.token).unwrap();
+    let options = remofile::ClientOptions::new("127.0.0.1", pair.server.port, token);
+    let mut client = remofile::Client::new(options);
+    for name in ["/f", "/new"] {
+        let options = remofile::OpenOptions::new().read(true).write(true).create(true);
+        let mut file = client.open(&name.parse().unwrap(), options).unwrap();
+        file.seek(SeekFrom::Start(4)).unwrap();
+        file.write_all(b"ab").unwrap();
+        file.flush().unwrap();
+        file.set_len(8).unwrap();
+        file.close().unwrap();
+    }
+    assert_eq!(read(pair.remote("f")), b"0123ab67");
+    assert_eq!(read(pair.remote("new")), b"\0\0\0\0ab\0\0");
+}
+
 #[test]
 fn cat_names_what_it_cannot_print() {
     let pair = Pair::new();

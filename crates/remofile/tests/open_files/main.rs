@@ -10,6 +10,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod hostile;
 mod in_place;
 mod lines;
 mod model;

@@ -2,7 +2,7 @@
 
 /// Bytes asked for at first, and most and fewest later.
 const FIRST: u64 = 64 * 1024;
-const MOST: u64 = 1024 * 1024;
+const MOST: u64 = 4 * 1024 * 1024;
 const LEAST: u64 = 16 * 1024;
 
 /// A part of the file as the server has it.
@@ -85,7 +85,7 @@ mod tests {
             offset += length;
             asked.push(length / 1024);
         }
-        assert_eq!(asked, [64, 128, 256, 512, 1024, 1024]);
+        assert_eq!(asked, [64, 128, 256, 512, 1024, 2048]);
         assert_eq!(ahead.plan(7, 1), LEAST);
         assert_eq!(ahead.plan(7, usize::MAX), MOST);
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use support::{directory, mkdir, read, remofile, rmf, run, say, write};
 
-const CLIENT_COMMANDS: [&[&str]; 12] = [
+const CLIENT_COMMANDS: [&[&str]; 14] = [
     &["list", "/"],
     &["file", "a"],
     &["directory", "a", "/"],

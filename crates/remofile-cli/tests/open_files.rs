@@ -1,5 +1,7 @@
 //! Remote files printed and edited.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::os::unix::fs::PermissionsExt;

@@ -52,7 +52,8 @@ bench: build ## Measure transfers beside cp and synchronising beside rsync on lo
 	$(PYTHON) bench/bench.py $(BENCH)
 	$(PYTHON) bench/sync.py $(BENCH)
 
-soak: build ## Repeat transfers and watch the server's memory; cut transfers off at random bytes
+soak: build ## Repeat transfers and watch the server's memory; cut transfers off at random bytes; a million operations on a file
+	REMOFILE_MODEL_OPERATIONS=1000000 $(CARGO) test --release --locked -p remofile --test open_files model
 	$(PYTHON) bench/soak.py $(SOAK)
 	$(PYTHON) bench/cuts.py $(CUTS)
 

@@ -52,6 +52,11 @@ pub(crate) fn read_list(path: &Path) -> io::Result<Vec<u8>> {
     if length as u64 > MAX_LIST_BYTES { Err(too_large()) } else { Ok(bytes) }
 }
 
+/// Opens a file to read it.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    Ok(File::from(open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?))
+}
+
 fn too_large() -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, "it is too large for what it should be")
 }

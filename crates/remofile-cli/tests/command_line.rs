@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use support::{directory, mkdir, read, remofile, rmf, run, say, write};
 
-const CLIENT_COMMANDS: [&[&str]; 12] = [
+const CLIENT_COMMANDS: [&[&str]; 14] = [
     &["list", "/"],
     &["file", "a"],
     &["directory", "a", "/"],
@@ -17,6 +17,8 @@ const CLIENT_COMMANDS: [&[&str]; 12] = [
     &["sync", "remote", "/a", "b"],
     &["remove", "/a"],
     &["move", "/a", "/b"],
+    &["cat", "/a"],
+    &["edit", "/a"],
     &["partials"],
     &["partials", "/a", "--clear"],
     &["status"],
@@ -62,6 +64,7 @@ fn wrong_usage_ends_with_status_2() {
         &["download"],
         &["remove"],
         &["move", "/a"],
+        &["edit"],
         &["file"],
         &["completions", "nonsense"],
         &["run"],
@@ -213,6 +216,8 @@ fn the_manual_has_every_command_and_nothing_hidden() {
         "sync-remote",
         "remove",
         "move",
+        "cat",
+        "edit",
         "partials",
         "status",
         "run",

@@ -10,7 +10,7 @@ use remofile_protocol::transport::{Cipher, LENGTH_BYTES, Opener, Sealer, TAG_BYT
 use remofile_protocol::wire::{
     Body, Done, Element, Entry, ErrorCode, Failure, Found, Header, Holder, Item, Kind, Known, Links, Listed, Manner,
     Mark, OnConflict, OperationId, Part, PartialEntry, Request, Selected, Selection, Signal, StatusReport, Timestamp,
-    ToSign, WAIT_FOREVER,
+    ToSign, Version, WAIT_FOREVER,
 };
 
 const HEADERS: &str = include_str!("../../../testdata/headers.txt");
@@ -102,7 +102,7 @@ fn items() -> Vec<Item> {
 fn signals() -> Vec<(&'static str, Header)> {
     let status =
         StatusReport { agent: "remofile/1".into(), uptime_milliseconds: 7, holders: vec![holder()], waiting: 2 };
-    let done = Done { files: 1, directories: 2, bytes: 3, entry: Some(entry()), status: Some(status) };
+    let done = Done { files: 1, directories: 2, bytes: 3, entry: Some(entry()), status: Some(status), version: None };
     vec![
         ("data", signal(5, Signal::Data { items: items() })),
         ("credit", signal(5, Signal::Credit { bytes: 15 << 20 })),
@@ -232,10 +232,30 @@ fn syncs() -> Vec<(&'static str, Header)> {
     ]
 }
 
+fn files() -> Vec<(&'static str, Header)> {
+    let path = || "/a/b".parse().unwrap();
+    let version = Some(Version(digest(b"abc")));
+    let read = Request::Read { path: path(), offset: 1 << 33, length: 65_536, version, credit: 65_536 };
+    let first = Request::Read { path: path(), offset: 0, length: 65_536, version: None, credit: 65_536 };
+    let write = Request::Write { path: path(), version, length: Some(7), append: false, create: true };
+    let append = Request::Write { path: path(), version: None, length: None, append: true, create: false };
+    let items = vec![Item::Place { offset: 1 << 33, length: 3 }, Item::Place { offset: 0, length: 4 }];
+    let done = Done { bytes: 7, entry: Some(entry()), version, ..Done::default() };
+    vec![
+        ("read", request(21, read, 0)),
+        ("read of any version", request(22, first, 0)),
+        ("write", request(23, write, 0)),
+        ("append", request(24, append, 0)),
+        ("bytes", signal(21, Signal::Bytes)),
+        ("data in places", signal(23, Signal::Data { items })),
+        ("done with a version", signal(23, Signal::Done { done })),
+    ]
+}
+
 #[test]
 fn headers_are_as_frozen_and_come_back() {
     let mut found = Vec::new();
-    for (name, header) in requests().into_iter().chain(signals()).chain(transfers()).chain(syncs()) {
+    for (name, header) in requests().into_iter().chain(signals()).chain(transfers()).chain(syncs()).chain(files()) {
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         assert_eq!(Header::decode(&bytes).unwrap(), header, "{name}");

@@ -145,6 +145,52 @@ impl Error {
     }
 }
 
+/// As the traits of files have it. The error is in it: [`io::Error::downcast`] gives it back.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(io_kind(&error), error)
+    }
+}
+
+/// Never [`io::ErrorKind::Interrupted`], which readers and writers take as a reason to try again.
+fn io_kind(error: &Error) -> io::ErrorKind {
+    use io::ErrorKind as Io;
+    match error {
+        Error::Remote(failure) | Error::Local(failure) => io_kind_of(failure.code),
+        Error::Conflicts(_) => Io::AlreadyExists,
+        Error::Busy(_) => Io::ResourceBusy,
+        Error::Refused(_) => Io::PermissionDenied,
+        Error::ConnectionLost(_) => Io::ConnectionReset,
+        Error::Connect { source, .. } if source.kind() != Io::Interrupted => source.kind(),
+        Error::PeerSilent(_) | Error::Timeout(_) | Error::Unanswered => Io::TimedOut,
+        Error::Usage(_) => Io::InvalidInput,
+        Error::Protocol(_) | Error::NotRemofile { .. } => Io::InvalidData,
+        _ => Io::Other,
+    }
+}
+
+fn io_kind_of(code: ErrorCode) -> io::ErrorKind {
+    use io::ErrorKind as Io;
+    match code {
+        ErrorCode::NotFound => Io::NotFound,
+        ErrorCode::AlreadyExists => Io::AlreadyExists,
+        ErrorCode::PermissionDenied | ErrorCode::OutsideRoot => Io::PermissionDenied,
+        ErrorCode::ReadOnly => Io::ReadOnlyFilesystem,
+        ErrorCode::NoSpace => Io::StorageFull,
+        ErrorCode::FileTooLarge => Io::FileTooLarge,
+        ErrorCode::NotADirectory => Io::NotADirectory,
+        ErrorCode::NotEmpty => Io::DirectoryNotEmpty,
+        ErrorCode::InvalidName | ErrorCode::NotAFile | ErrorCode::BadRequest => Io::InvalidInput,
+        ErrorCode::Unsupported => Io::Unsupported,
+        ErrorCode::SourceChanged => Io::StaleNetworkFileHandle,
+        ErrorCode::Busy => Io::ResourceBusy,
+        ErrorCode::ShuttingDown => Io::ConnectionReset,
+        ErrorCode::OutOfResources => Io::OutOfMemory,
+        ErrorCode::CrossDevice => Io::CrossesDevices,
+        _ => Io::Other,
+    }
+}
+
 /// A failure that the server reported, as the caller sees it.
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {

@@ -22,8 +22,8 @@ pub mod sync;
 pub mod transfer;
 
 pub use client::{
-    AsyncClient, ChunkSize, Client, ClientOptions, Interrupt, LocalPartials, LocalSource, Pending, Protocol,
-    RemoteSource, Removed, Retry, ServerStatus, TransferOptions, TransferReport, Wait,
+    AsyncClient, AsyncRemoteFile, ChunkSize, Client, ClientOptions, Interrupt, LocalPartials, LocalSource, OpenOptions,
+    Pending, Protocol, RemoteFile, RemoteSource, Removed, Retry, ServerStatus, TransferOptions, TransferReport, Wait,
 };
 pub use error::{Error, Result, describe_holder};
 pub use monitor::{Chunk, Conflict, Event, Monitor, Silent};

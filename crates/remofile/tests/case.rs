@@ -42,6 +42,10 @@ impl Store for Folding {
         self.0.open(&fold(path))
     }
 
+    fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn remofile::store::Editing>> {
+        self.0.edit(&fold(path), create)
+    }
+
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
         self.0.create_file(&fold(path), update)
     }

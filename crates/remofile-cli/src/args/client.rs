@@ -1,7 +1,7 @@
 //! The commands that talk to a server.
 
 use super::transfer::{HOW, Transfer, WHICH};
-use super::values::duration;
+use super::values::{duration, size_or_none};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -234,6 +234,35 @@ pub(crate) struct Move {
     /// Replace a file in the way
     #[arg(long)]
     pub(crate) replace: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Print remote files on standard output
+#[derive(Debug, Args)]
+pub(crate) struct Cat {
+    /// Remote files
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+
+    /// Begin so many bytes into each file
+    #[arg(long, value_name = "BYTES", value_parser = size_or_none, default_value = "0")]
+    pub(crate) offset: u64,
+
+    /// Print at most so many bytes of each file
+    #[arg(long, value_name = "BYTES", value_parser = size_or_none)]
+    pub(crate) length: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Edit a remote file with $VISUAL, $EDITOR or vi
+#[derive(Debug, Args)]
+pub(crate) struct Edit {
+    /// Remote file; a new one is created
+    pub(crate) path: String,
 
     #[command(flatten)]
     pub(crate) connection: Connection,

@@ -7,7 +7,9 @@ mod sync;
 mod transfer;
 pub(crate) mod values;
 
-pub(crate) use client::{Connection, Directory, Download, File, List, Move, Partials, Remove, Status, Upload};
+pub(crate) use client::{
+    Cat, Connection, Directory, Download, Edit, File, List, Move, Partials, Remove, Status, Upload,
+};
 pub(crate) use rules::{Rule, Rules};
 pub(crate) use server::{Run, Start, Stop};
 pub(crate) use sync::{Sync, SyncLocal, SyncRemote, Synchronize, Which};
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Sync(Sync),
     Remove(Remove),
     Move(Move),
+    Cat(Cat),
+    Edit(Edit),
     Partials(Partials),
     Status(Status),
     Run(Run),
@@ -93,6 +97,8 @@ impl Command {
             | Self::Download(Download { connection, .. })
             | Self::Remove(Remove { connection, .. })
             | Self::Move(Move { connection, .. })
+            | Self::Cat(Cat { connection, .. })
+            | Self::Edit(Edit { connection, .. })
             | Self::Partials(Partials { connection, .. })
             | Self::Status(Status { connection })
             | Self::Sync(Sync { which: Which::Local(SyncLocal { connection, .. }) })

@@ -1,8 +1,10 @@
 //! The commands, one file a verb.
 
+mod cat;
 mod completions;
 mod directory;
 mod download;
+mod edit;
 mod file;
 mod generate_keys;
 mod generate_token;
@@ -55,6 +57,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit> {
         Command::Sync(sync) => sync::run(sync, context),
         Command::Remove(remove) => remove::run(&remove, context),
         Command::Move(r#move) => r#move::run(&r#move, context),
+        Command::Cat(cat) => cat::run(&cat, context),
+        Command::Edit(edit) => edit::run(&edit, context),
         Command::Partials(partials) => partials::run(&partials, context),
         Command::Status(status) => status::run(&status, context),
         Command::Run(run) => run::run(&run, context),

@@ -29,6 +29,8 @@ pub enum ClientEvent {
     None,
     /// The payload holds elements of a listing. Tell when they are consumed.
     Entries(OperationId),
+    /// The payload holds the next bytes of a part of a file. Tell when they are consumed.
+    Bytes(OperationId),
     /// Files of a download; their bytes are the payload. Tell when they are consumed.
     Items(OperationId, Vec<Item>),
     /// More may be sent: the server has begun the operation.
@@ -65,7 +67,7 @@ impl ClientSession {
         let id = OperationId(self.started);
         let is_listing = request.is_listing();
         let window = match &request {
-            Request::Download { credit, .. } => ReceiveWindow::granted(*credit),
+            Request::Download { credit, .. } | Request::Read { credit, .. } => ReceiveWindow::granted(*credit),
             _ => ReceiveWindow::initial(),
         };
         self.operations.insert(id, Operation { credit: SendCredit::new(INITIAL_CREDIT_BYTES), window });
@@ -177,6 +179,7 @@ impl ClientSession {
         operation.window.receive(id, cost(&signal, payload_bytes))?;
         match signal {
             Signal::Entries => Ok(ClientEvent::Entries(id)),
+            Signal::Bytes => Ok(ClientEvent::Bytes(id)),
             Signal::Data { items } => {
                 check_items(&items, payload_bytes)?;
                 Ok(ClientEvent::Items(id, items))

@@ -111,7 +111,7 @@ impl ServerSession {
             return Ok(false);
         }
         let credit = match request {
-            Request::Download { credit, .. } => *credit,
+            Request::Download { credit, .. } | Request::Read { credit, .. } => *credit,
             _ => INITIAL_CREDIT_BYTES,
         };
         self.operations.insert(id, Operation { credit: SendCredit::new(credit), window: ReceiveWindow::initial() });
@@ -201,6 +201,14 @@ impl ServerSession {
     /// As [`ServerSession::data`].
     pub fn entries(&mut self, operation: OperationId, payload_bytes: usize) -> Result<Header, SessionError> {
         self.charged(operation, Signal::Entries, payload_bytes)
+    }
+
+    /// The header of a message with bytes of a file; takes its credit.
+    ///
+    /// # Errors
+    /// As [`ServerSession::data`].
+    pub fn bytes(&mut self, operation: OperationId, payload_bytes: usize) -> Result<Header, SessionError> {
+        self.charged(operation, Signal::Bytes, payload_bytes)
     }
 
     fn charged(

@@ -71,7 +71,7 @@ error_codes! {
     NoSpace = 10, "no-space", "no space is left on the disk (free some, then run the same command again)";
     /// The file exceeds the server's limit.
     FileTooLarge = 11, "file-too-large", "the file is larger than the server allows (its '--file-size-limit')";
-    /// The source changed while it was sent.
+    /// The source changed while it was sent, or is not the version that was asked for.
     SourceChanged = 12, "source-changed", "it changed while it was being sent (nothing was replaced; run the same command again)";
     /// The bytes that arrived are not those that were sent.
     IntegrityFailure = 13, "integrity-failure", "what arrived differs from what was sent (nothing was replaced; run the same command again)";

@@ -135,6 +135,9 @@ pub enum Signal {
         #[n(0)]
         holders: Vec<Holder>,
     },
+    /// Server: the next bytes of a part of a file, in the payload.
+    #[n(38)]
+    Bytes,
 }
 
 /// Bytes that are no message. The session they came over cannot go on.

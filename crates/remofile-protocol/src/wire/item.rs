@@ -117,6 +117,13 @@ pub enum Item {
         /// Where it is kept; missing directories are made.
         to: String,
     },
+    /// Client, in a write: the next `length` bytes of this message's payload belong at an offset of the file.
+    Place {
+        /// Bytes of the file before them.
+        offset: u64,
+        /// Bytes of payload.
+        length: u32,
+    },
 }
 
 impl Item {
@@ -124,7 +131,7 @@ impl Item {
     #[must_use]
     pub fn payload_bytes(&self) -> u32 {
         match self {
-            Self::Data { length } | Self::Compressed { length, .. } => *length,
+            Self::Data { length } | Self::Compressed { length, .. } | Self::Place { length, .. } => *length,
             _ => 0,
         }
     }
@@ -141,7 +148,12 @@ impl Item {
             Self::Abort { failure } | Self::Failed { failure } => {
                 failure.path.as_ref().map_or(0, String::len) + failure.detail.as_ref().map_or(0, String::len)
             }
-            Self::Data { .. } | Self::End { .. } | Self::Hole { .. } | Self::Compressed { .. } | Self::Copy { .. } => 0,
+            Self::Data { .. }
+            | Self::End { .. }
+            | Self::Hole { .. }
+            | Self::Compressed { .. }
+            | Self::Copy { .. }
+            | Self::Place { .. } => 0,
         }
     }
 
@@ -195,6 +207,7 @@ impl<C> Encode<C> for Item {
                 e.array(4)?.u8(13)?.str(path)?.encode_with(modified, ctx)?.encode_with(mode, ctx)?
             }
             Self::Keep { path, to } => e.array(3)?.u8(14)?.str(path)?.str(to)?,
+            Self::Place { offset, length } => e.array(3)?.u8(15)?.u64(*offset)?.u32(*length)?,
         };
         Ok(())
     }
@@ -233,6 +246,7 @@ impl<'b, C> Decode<'b, C> for Item {
                 (Self::Touch { path, modified: d.decode_with(ctx)?, mode: d.decode_with(ctx)? }, 4)
             }
             14 => (Self::Keep { path: d.str()?.to_owned(), to: d.str()?.to_owned() }, 3),
+            15 => (Self::Place { offset: d.u64()?, length: d.u32()? }, 3),
             _ => return Err(decode::Error::message("unknown item")),
         };
         for _ in known..length {

@@ -11,6 +11,7 @@ mod item;
 mod reply;
 mod request;
 mod selection;
+mod version;
 
 pub use entry::{Element, Entry, Kind, Listed, Timestamp};
 pub use failure::{ErrorCode, Failure, Holder};
@@ -19,3 +20,4 @@ pub use item::{Item, credit_bytes};
 pub use reply::{Done, StatusReport};
 pub use request::{OnConflict, Request};
 pub use selection::{Found, Known, Links, Manner, Mark, Part, PartialEntry, Selected, Selection, ToSign};
+pub use version::Version;

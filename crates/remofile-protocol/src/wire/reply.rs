@@ -1,6 +1,6 @@
 //! How an operation ends well.
 
-use super::{Entry, Holder};
+use super::{Entry, Holder, Version};
 use minicbor::{Decode, Encode};
 
 /// The last message of an operation that succeeded, or succeeded but for the items named before it.
@@ -25,6 +25,9 @@ pub struct Done {
     /// The answer to a status request.
     #[n(4)]
     pub status: Option<StatusReport>,
+    /// The version of the file that was read or written.
+    #[n(5)]
+    pub version: Option<Version>,
 }
 
 /// The state of a server.

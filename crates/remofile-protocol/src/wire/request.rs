@@ -1,6 +1,6 @@
 //! What a client may ask for.
 
-use super::{Manner, Selection, ToSign};
+use super::{Manner, Selection, ToSign, Version};
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
@@ -238,6 +238,46 @@ pub enum Request {
         #[n(0)]
         files: Vec<ToSign>,
     },
+    /// Send a part of a file: answered by bytes, then done with its entry and version.
+    #[n(48)]
+    Read {
+        /// The file.
+        #[n(0)]
+        path: RemotePath,
+        /// Bytes before the part.
+        #[n(1)]
+        offset: u64,
+        /// Bytes of the part; it ends with the file if that is shorter.
+        #[n(2)]
+        length: u64,
+        /// The version it must be; any other is `source-changed`.
+        #[n(3)]
+        version: Option<Version>,
+        /// Credit the client grants with the request, in bytes.
+        #[n(4)]
+        credit: u64,
+    },
+    /// Change a file in place: data messages follow, then finish. Answered by done with its entry and version.
+    #[n(49)]
+    Write {
+        /// The file.
+        #[n(0)]
+        path: RemotePath,
+        /// The version it must be; any other is `source-changed`, and nothing is changed.
+        #[n(1)]
+        version: Option<Version>,
+        /// The length it gets before anything is written.
+        #[n(2)]
+        length: Option<u64>,
+        /// Whether data goes to the end of the file as it is then.
+        #[n(3)]
+        #[cbor(default, skip_if = "is_false")]
+        append: bool,
+        /// Whether the file is created if there is none.
+        #[n(4)]
+        #[cbor(default, skip_if = "is_false")]
+        create: bool,
+    },
 }
 
 impl Request {
@@ -250,7 +290,9 @@ impl Request {
             | Self::MakeDirectory { path, .. }
             | Self::Upload { destination: path, .. }
             | Self::Remove { path, .. }
-            | Self::Survey { destination: path, .. } => (Some(path), None, &[]),
+            | Self::Survey { destination: path, .. }
+            | Self::Read { path, .. }
+            | Self::Write { path, .. } => (Some(path), None, &[]),
             Self::Move { source, destination, .. } => (Some(source), Some(destination), &[]),
             // A source may be a pattern.
             Self::Download { .. } | Self::Find { .. } | Self::Sign { .. } => (None, None, &[]),
@@ -284,7 +326,8 @@ impl Request {
             | Self::Upload { .. }
             | Self::Remove { .. }
             | Self::Move { .. }
-            | Self::ClearPartials { .. } => true,
+            | Self::ClearPartials { .. }
+            | Self::Write { .. } => true,
             Self::Hold { write } => *write,
             Self::List { .. }
             | Self::Stat { .. }
@@ -293,7 +336,8 @@ impl Request {
             | Self::Find { .. }
             | Self::Survey { .. }
             | Self::Partials
-            | Self::Sign { .. } => false,
+            | Self::Sign { .. }
+            | Self::Read { .. } => false,
         }
     }
 
@@ -316,6 +360,8 @@ impl Request {
             Self::ClearPartials { .. } => "clear-partials",
             Self::Hold { .. } => "sync",
             Self::Sign { .. } => "sign",
+            Self::Read { .. } => "read",
+            Self::Write { .. } => "write",
         }
     }
 }

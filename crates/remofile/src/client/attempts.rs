@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// How long an attempt after the first waits for the lease: that of the lost session ends only when the
 /// server takes it for dead.
-const PATIENCE: Duration = DEAD_AFTER.saturating_add(Duration::from_secs(5));
+pub(super) const PATIENCE: Duration = DEAD_AFTER.saturating_add(Duration::from_secs(5));
 
 /// Attempts of one transfer.
 pub(super) struct Attempts {

@@ -47,6 +47,11 @@ pub(super) trait Handler {
         Err(unexpected())
     }
 
+    /// The next bytes of a part of a file.
+    fn bytes(&mut self, _payload: &[u8]) -> Result<()> {
+        Err(unexpected())
+    }
+
     /// Files of a download; gives how many bytes of the payload are held, to be consumed later.
     fn items(&mut self, _items: Vec<Item>, _payload: &[u8]) -> Result<u64> {
         Err(unexpected())
@@ -348,6 +353,10 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             ClientEvent::Entries(operation) => {
                 let held = self.hand(|handler| handler.entries(payload))?.unwrap_or(0);
                 self.machine.consumed(operation, payload.len() as u64 - held);
+            }
+            ClientEvent::Bytes(_) => {
+                // The credit for all of them came with the request.
+                self.hand(|handler| handler.bytes(payload))?;
             }
             ClientEvent::Items(operation, items) => {
                 let credit = credit_bytes(&items, payload.len());

@@ -240,7 +240,8 @@ impl Expected {
             | Item::Move { .. }
             | Item::Remove { .. }
             | Item::Touch { .. }
-            | Item::Keep { .. } => Err(Error::Protocol("it sent changes, and only files were asked for".to_owned())),
+            | Item::Keep { .. }
+            | Item::Place { .. } => Err(Error::Protocol("it sent changes, and only files were asked for".to_owned())),
             Item::Data { .. }
             | Item::End { .. }
             | Item::Abort { .. }

@@ -6,6 +6,7 @@
 
 mod aside;
 mod asynchronous;
+mod asynchronous_file;
 mod attempts;
 mod call;
 mod connect;
@@ -13,8 +14,10 @@ mod download;
 mod download_plan;
 mod download_stream;
 mod fate;
+mod file;
 mod find;
 mod holding;
+mod idle;
 mod interrupt;
 mod listing;
 mod measuring;
@@ -37,6 +40,8 @@ pub(crate) use syncing::{PartialsHere, Syncing};
 pub(crate) use weaving::Weave;
 
 pub use asynchronous::{AsyncClient, Pending};
+pub use asynchronous_file::AsyncRemoteFile;
+pub use file::{OpenOptions, RemoteFile};
 pub use interrupt::Interrupt;
 pub use options::{ChunkSize, ClientOptions, LocalSource, Protocol, RemoteSource, Retry, TransferOptions, Wait};
 pub use partials::LocalPartials;
@@ -44,6 +49,7 @@ pub use partials::LocalPartials;
 use crate::error::{Error, Result};
 use crate::monitor::Silent;
 use call::{Deadline, Handler, Session};
+use idle::Idle;
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, Entry, Failure, Listed, Request, StatusReport};
@@ -71,6 +77,8 @@ use std::time::{Duration, Instant};
 pub struct Client {
     options: ClientOptions,
     session: Option<Session>,
+    /// Connections that open files of this client share with it.
+    idle: Idle,
     /// Whether the session holds the lease for several operations.
     holds: bool,
     /// Bytes sent and received by all calls so far.
@@ -128,7 +136,21 @@ impl Client {
     /// A client that connects with its first call.
     #[must_use]
     pub fn new(options: ClientOptions) -> Self {
-        Self { options, session: None, holds: false, traffic: (0, 0) }
+        Self { options, session: None, idle: Idle::default(), holds: false, traffic: (0, 0) }
+    }
+
+    /// Another client of the same server, which shares connections with this one.
+    fn sibling(&self) -> Self {
+        Self { idle: self.idle.clone(), ..Self::new(self.options.clone()) }
+    }
+
+    /// Leaves the connection, if there is one between two calls, to whichever sibling calls next.
+    fn lend(&mut self) {
+        if !self.holds
+            && let Some(session) = self.session.take()
+        {
+            self.idle.put(session);
+        }
     }
 
     /// A client that is connected and has proved its token.
@@ -226,7 +248,11 @@ impl Client {
 
     /// A call that is one request and one answer.
     fn ask(&mut self, request: Request) -> Result<Done> {
-        self.call(request, &mut call::Plain::new(&mut Silent))
+        let result = self.call(request, &mut call::Plain::new(&mut Silent));
+        if self.idle.is_shared() {
+            self.lend();
+        }
+        result
     }
 
     /// Runs one operation; connects first if there is no connection. A session whose operation broke
@@ -272,7 +298,10 @@ impl Client {
             Some(session) => Ok(session),
             // Another session would not hold what this one held.
             None if self.holds => Err(Error::ConnectionLost(std::io::ErrorKind::UnexpectedEof.into())),
-            none => Ok(none.insert(connect::connect(&self.options, deadline)?)),
+            none => match self.idle.take() {
+                Some(session) => Ok(none.insert(session)),
+                None => Ok(none.insert(connect::connect(&self.options, deadline)?)),
+            },
         }
     }
 }

@@ -3,7 +3,9 @@
 use super::requests::Requests;
 use super::transfers::{Reading, Shared, Writing};
 use crate::store::Directory as StoreDirectory;
-use crate::store::{Keeping, Partial, Removal, RemovalProgress, Source, StagePlan, Staged, Store, StoreResult, Walk};
+use crate::store::{
+    Editing, Keeping, Partial, Removal, RemovalProgress, Source, StagePlan, Staged, Store, StoreResult, Walk,
+};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::protocol1::{Directory, ListedFile, Request, Response};
@@ -104,6 +106,10 @@ impl Store for RemoteStore {
         }
         let (directory, name) = path.split()?;
         Ok(Box::new(Reading::new(self.0.clone(), directory, name, entry)))
+    }
+
+    fn edit(&self, _: &RemotePath, _: bool) -> StoreResult<Box<dyn Editing>> {
+        Err(unsupported("change files in place"))
     }
 
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {

@@ -6,6 +6,7 @@
 //! -> the store.
 
 mod connection;
+mod editing;
 mod expiry;
 mod leases;
 mod listing;

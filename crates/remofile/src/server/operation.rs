@@ -4,6 +4,7 @@ mod intake;
 
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
+use crate::server::editing::{InPlace, PartRead};
 use crate::server::listing::{Contents, Listing, Survey, refuse_occupied};
 use crate::server::signing::{Digests, Signing};
 use crate::store::{Removal, RemovalProgress, Store};
@@ -33,6 +34,10 @@ pub(super) enum Operation {
     Counting { census: Box<Census>, sending: Sending },
     /// It sends files.
     Sending(Sending),
+    /// It sends a part of a file.
+    Reading(PartRead),
+    /// It changes a file in place.
+    Editing(InPlace),
     /// It holds the lease for others.
     Holding,
     /// It is over, but for telling so.
@@ -183,6 +188,15 @@ pub(super) fn start(
             })?;
             Done::default()
         }
+        Request::Read { path, offset, length, version, .. } => {
+            let part = PartRead::new(&**store, &path, (offset, length), version, options.file_size_limit);
+            return more(Operation::Reading(part.map_err(|failure| failure.at(&path))?));
+        }
+        Request::Write { path, version, length, append, create } => {
+            let changes = (length, append, create);
+            let file = InPlace::new(&**store, &path, version, changes, options.file_size_limit);
+            return more(Operation::Editing(file.map_err(|failure| failure.at(&path))?));
+        }
         Request::Status => return Ok(Progress::Done(Done::default())),
     };
     Ok(Progress::Changed(done))
@@ -290,6 +304,7 @@ impl Operation {
                 Ok(false)
             }
             Self::Receiving(intake) => intake.take(items, payload, credit, tell),
+            Self::Editing(file) => file.take(items, payload).map(|()| true),
             _ => Err(Failure::new(ErrorCode::BadRequest).because("files for an operation that takes none")),
         }
     }
@@ -355,6 +370,7 @@ impl Operation {
             Self::Holding => Ok(Progress::Done(Done::default())),
             Self::Receiving(intake) if intake.is_busy() => more(Self::Receiving(intake.finished())),
             Self::Receiving(intake) => Ok(Progress::Changed(intake.finish(tell)?)),
+            Self::Editing(file) => file.finish(),
             _ => Err(Failure::new(ErrorCode::BadRequest).because("the end of files for an operation that takes none")),
         }
     }
@@ -375,7 +391,8 @@ impl Operation {
         message: &mut MessageWriter<'_>,
     ) -> Result<Step, SessionError> {
         match self {
-            Self::Waiting(_) | Self::Holding | Self::Over => Ok(Step::Nothing),
+            Self::Waiting(_) | Self::Holding | Self::Editing(_) | Self::Over => Ok(Step::Nothing),
+            Self::Reading(part) => part.step(id, machine, message),
             Self::Receiving(intake) if !intake.is_busy() => Ok(Step::Nothing),
             Self::Receiving(intake) => {
                 let mut tell = |failure| machine.item_failed(id, failure);

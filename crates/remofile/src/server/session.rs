@@ -196,7 +196,7 @@ impl Session {
     /// The operation has its lease: it begins.
     fn start(&mut self, now: Duration, id: OperationId, request: Request) {
         // Who holds the lease has to know when it does.
-        let is_told = matches!(request, Request::Upload { .. } | Request::Hold { .. });
+        let is_told = matches!(request, Request::Upload { .. } | Request::Hold { .. } | Request::Write { .. });
         let progress = start(request, &self.shared.store, &self.shared.options, &mut self.checked, self.digest);
         if is_told && matches!(progress, Ok(Progress::More(_))) {
             self.machine.open_window(id);

@@ -11,13 +11,16 @@
 mod buffer;
 mod local;
 mod locate;
+mod scratch;
 
 pub use buffer::ReadBuffer;
 pub use local::{LocalStore, STAGING_NAME, StoreOptions};
 pub use locate::{Located, exists, locate, make_local_directory, places};
+pub use scratch::Scratch;
 
+use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::{Entry, Failure, Kind, Listed, Timestamp};
+use remofile_protocol::wire::{Entry, Failure, Kind, Listed, Timestamp, Version};
 
 /// How long what is left of interrupted transfers is kept, unless otherwise asked for: 7 days.
 pub const DEFAULT_PARTIAL_EXPIRY: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 60 * 60);
@@ -49,6 +52,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `not-a-file` for directories and special files (without blocking on a pipe), `not-found`, ...
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>>;
+
+    /// Opens a regular file to change it in place; with `create` it is created if there is none. Links inside the
+    /// root are followed.
+    ///
+    /// # Errors
+    /// `not-a-file` for directories and special files, `not-found`, `permission-denied`, `read-only`, ...
+    fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn Editing>>;
 
     /// Creates an empty file with the configured mode.
     ///
@@ -193,6 +203,42 @@ pub trait Source: Send {
     /// # Errors
     /// `disk-failure`, ...
     fn is_unchanged(&self) -> StoreResult<bool>;
+
+    /// What tells the version that was opened from any other.
+    fn version(&self) -> Version {
+        let entry = self.entry();
+        let (seconds, nanoseconds) = (entry.modified.seconds(), entry.modified.nanoseconds());
+        Version(digest(format!("{} {seconds} {nanoseconds}", entry.size).as_bytes()))
+    }
+}
+
+/// A regular file that is changed in place, with every call at once.
+pub trait Editing: Send {
+    /// What it is now, and its version.
+    ///
+    /// # Errors
+    /// `disk-failure`, ...
+    fn look(&self) -> StoreResult<(Entry, Version)>;
+
+    /// Writes bytes at an offset; what is between the end of the file and them is zero.
+    ///
+    /// # Errors
+    /// `no-space`, `disk-failure`, ...; some of the bytes may be written. `file-too-large` beyond what any file can
+    /// hold.
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()>;
+
+    /// Cuts the file, or makes it longer by zeros.
+    ///
+    /// # Errors
+    /// As [`Editing::write_at`].
+    fn set_length(&mut self, length: u64) -> StoreResult<()>;
+
+    /// Brings what was written to the disk, if the store was asked to be durable with each file; gives what
+    /// [`Editing::look`] does.
+    ///
+    /// # Errors
+    /// `disk-failure`, `no-space`, ...
+    fn finish(self: Box<Self>) -> StoreResult<(Entry, Version)>;
 }
 
 /// A part of a file that is of one kind, by its length; never empty but at the end of the file.

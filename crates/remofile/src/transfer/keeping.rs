@@ -87,6 +87,10 @@ mod tests {
             self.0.open(path)
         }
 
+        fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn crate::store::Editing>> {
+            self.0.edit(path, create)
+        }
+
         fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
             self.0.create_file(path, update)
         }

@@ -140,6 +140,11 @@ impl Unpacker {
                 Item::Base { path } => self.base(&path, monitor)?,
                 Item::Copy { offset, length } => self.write(Written::Copy { offset, length }, monitor)?,
                 Item::Keep { path, to } => self.keep(path, &to, monitor)?,
+                Item::Place { .. } => {
+                    return Err(Failure::new(ErrorCode::BadRequest)
+                        .because("a place in a file that is not in place")
+                        .into());
+                }
                 Item::Move { .. } | Item::Remove { .. } | Item::Touch { .. } => {
                     self.change(item, monitor)?;
                 }

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests prepare directories behind the back of the store")]
 
 mod deep;
+mod edit;
 mod full;
 mod jail;
 mod links;

@@ -4,7 +4,9 @@ use crate::common::{Fixture, noise, remote, tree, write};
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::ErrorCode;
-use remofile::{Client, ClientOptions, Error, LocalSource, Protocol, RemoteSource, Silent, TransferOptions};
+use remofile::{
+    Client, ClientOptions, Error, LocalSource, OpenOptions, Protocol, RemoteSource, Silent, TransferOptions,
+};
 use std::net::TcpListener;
 
 fn client(fixture: &Fixture) -> Client {
@@ -42,6 +44,28 @@ fn a_tree_goes_up_and_down_and_is_the_same() {
         assert_eq!(client.remove(&remote("/t"), true).unwrap().files, 5);
         assert!(tree(fixture.root()).is_empty());
     }
+}
+
+#[test]
+fn a_file_is_opened_to_be_read_or_to_be_new() {
+    use std::io::{Read, Seek, SeekFrom, Write};
+    let fixture = Fixture::new();
+    let content = noise(300_001);
+    fixture.write("f", &content);
+    let mut client = client(&fixture);
+    let mut file = client.open(&remote("/f"), OpenOptions::new().read(true)).unwrap();
+    let mut read = Vec::new();
+    file.read_to_end(&mut read).unwrap();
+    assert!(read == content);
+    file.seek(SeekFrom::Start(100_000)).unwrap();
+    file.read_exact(&mut read[..1000]).unwrap();
+    assert!(read[..1000] == content[100_000..101_000]);
+    let mut new = client.open(&remote("/new"), OpenOptions::new().write(true).create_new(true)).unwrap();
+    new.write_all(&content).unwrap();
+    new.close().unwrap();
+    assert!(std::fs::read(fixture.path("new")).unwrap() == content);
+    let Err(Error::Remote(failure)) = client.open(&remote("/f"), OpenOptions::new().write(true)) else { panic!() };
+    assert_eq!(failure.code, ErrorCode::Unsupported);
 }
 
 #[test]

@@ -2,11 +2,12 @@
 //!
 //! Files: `root` is the directory itself; `resolve` leads from paths to descriptors and is the jail; `staging` keeps the hidden
 //! directory of unfinished files, `stage` finds a place for them, `staged` writes and commits them;
-//! `partial` and `info` are what is kept of them for a later attempt, and `expire` ends that; `make`,
+//! `edit` changes them in place; `partial` and `info` are what is kept of them for a later attempt, and `expire` ends that; `make`,
 //! `link`, `attributes`, `rename` (with `naming`) and `remove` are the other changes; `walk` and `source` read; `trail` and
 //! `names` serve deep and wide trees; `errors` is the one table from the system's errors to ours.
 
 mod attributes;
+mod edit;
 mod errors;
 mod expire;
 mod info;
@@ -27,7 +28,7 @@ mod staging;
 mod trail;
 mod walk;
 
-use super::{Directory, Fsync, Keeping, Partial, Removal, Source, Store, StoreResult, Walk};
+use super::{Directory, Editing, Fsync, Keeping, Partial, Removal, Source, Store, StoreResult, Walk};
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use root::Root;
@@ -123,6 +124,10 @@ impl Store for LocalStore {
 
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
         Ok(Box::new(source::LocalSource::open(self.root()?, path)?))
+    }
+
+    fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn Editing>> {
+        Ok(Box::new(edit::LocalEditing::open(&self.shared, path, create)?))
     }
 
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {

@@ -2,8 +2,9 @@
 
 use super::{errors, resolve};
 use crate::store::{Extent, Source, StoreResult};
+use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
+use remofile_protocol::wire::{self, Entry, ErrorCode, Failure, Kind, Timestamp};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
@@ -16,8 +17,8 @@ pub(super) struct LocalSource {
 }
 
 /// What tells one version of a file from another.
-#[derive(PartialEq, Eq)]
-struct Version {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Version {
     size: i64,
     inode: u64,
     modified: Timestamp,
@@ -91,6 +92,10 @@ impl Source for LocalSource {
         let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
         Ok(self.version == Version::of(&stat))
     }
+
+    fn version(&self) -> wire::Version {
+        self.version.number()
+    }
 }
 
 /// Everything is data where the file system does not know of holes.
@@ -102,7 +107,12 @@ fn data_if_unknown(errno: Errno, rest: u64) -> StoreResult<Extent> {
 }
 
 impl Version {
-    fn of(stat: &Stat) -> Self {
+    /// The same as peers see it.
+    pub(super) fn number(&self) -> wire::Version {
+        wire::Version(digest(format!("{self:?}").as_bytes()))
+    }
+
+    pub(super) fn of(stat: &Stat) -> Self {
         Self {
             size: stat.st_size,
             inode: stat.st_ino,

@@ -1,0 +1,123 @@
+//! `remofile edit`
+
+use super::cat::failed;
+use super::{Context, paths};
+use crate::args::Edit;
+use crate::exit::Exit;
+use crate::failed::{Failed, Result};
+use crate::output::text::shell_word;
+use crate::{files, output};
+use remofile::protocol::digest::{Digest, Digester};
+use remofile::protocol::path::RemotePath;
+use remofile::protocol::wire::{ErrorCode, Failure, Version};
+use remofile::store::Scratch;
+use remofile::{Client, Error, OpenOptions};
+use signal_hook::consts::{SIGINT, SIGQUIT};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Bytes copied at once.
+const PIECE_BYTES: usize = 256 * 1024;
+
+pub(super) fn run(edit: &Edit, context: Context) -> Result<Exit> {
+    let path = paths::from_root(&edit.path)?;
+    let mut client = context.connect(&edit.connection, None)?;
+    let (_, name) = path.split().map_err(|_| Failed::usage("the root directory is no file"))?;
+    let mut copy = Scratch::named(name.as_str()).map_err(Error::Local)?;
+    let before = fetch(&mut client, &path, &mut copy)?;
+    let place = copy.place(None).map_err(Error::Local)?.to_owned();
+    let edited = run_editor(&place);
+    let digest = digest_of(&place).map_err(|source| Failed::file(&place, source))?;
+    if edited.is_ok() && digest == before.digest {
+        output::note("nothing was changed");
+        return Ok(Exit::Success);
+    }
+    let sent = edited.and_then(|()| send(&mut client, &path, &place, before.version));
+    match sent {
+        Ok(()) => Ok(Exit::Success),
+        Err(failed) if digest == before.digest => Err(failed),
+        Err(failed) => {
+            let kept = copy.keep().map_err(Error::Local)?;
+            output::note(&format!("what you edited is kept in {}", shell_word(&kept.display().to_string())));
+            Err(failed)
+        }
+    }
+}
+
+/// What was there before.
+struct Before {
+    /// `None` if there was no file.
+    version: Option<Version>,
+    digest: Digest,
+}
+
+fn fetch(client: &mut Client, path: &RemotePath, copy: &mut Scratch) -> Result<Before> {
+    let mut digester = Digester::new();
+    let mut file = match client.open(path, OpenOptions::new().read(true)) {
+        Ok(file) => file,
+        Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => {
+            // Whether it can be there at all is told before it is written.
+            client.open(path, OpenOptions::new().write(true).create_new(true))?.abort();
+            return Ok(Before { version: None, digest: digester.finish() });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (mut piece, mut offset) = (vec![0; PIECE_BYTES], 0);
+    loop {
+        let count = file.read(&mut piece).map_err(failed)?;
+        if count == 0 {
+            return Ok(Before { version: file.version(), digest: digester.finish() });
+        }
+        digester.update(&piece[..count]);
+        copy.write_at(&piece[..count], offset).map_err(Error::Local)?;
+        offset += count as u64;
+    }
+}
+
+/// Runs the user's editor on a file, and waits for its end. Meanwhile an interrupt is for the editor.
+fn run_editor(place: &Path) -> Result<()> {
+    let editor = ["VISUAL", "EDITOR"].iter().filter_map(|name| std::env::var(name).ok());
+    let editor = editor.into_iter().find(|editor| !editor.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
+    for signal in [SIGINT, SIGQUIT] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))
+            .map_err(Failed::system("cannot leave signals to the editor"))?;
+    }
+    // As in other programs an editor may have arguments, and be anything that a shell understands.
+    let ended = Command::new("sh").arg("-c").arg(format!("{editor} \"$@\"")).arg(&editor).arg(place).status();
+    let status = ended.map_err(Failed::system("cannot run the editor"))?;
+    if status.success() {
+        return Ok(());
+    }
+    let source = io::Error::other(format!("{editor}: {status} (choose an editor by $VISUAL or $EDITOR)"));
+    Err(Failed::System { what: "the editor failed, and nothing was uploaded", source })
+}
+
+/// Puts the edited file in place of the remote one, if that is still what was edited.
+fn send(client: &mut Client, path: &RemotePath, place: &Path, version: Option<Version>) -> Result<()> {
+    let options = match version {
+        None => OpenOptions::new().write(true).create_new(true),
+        Some(_) => OpenOptions::new().rewrite(),
+    };
+    let mut copy = files::open_to_read(place).map_err(|source| Failed::file(place, source))?;
+    let mut file = client.open(path, options)?;
+    io::copy(&mut copy, &mut file).map_err(failed)?;
+    file.flush().map_err(failed)?;
+    if version.is_some() && client.open(path, OpenOptions::new().read(true))?.version() != version {
+        let changed = "somebody else changed it while you edited it: nothing was replaced";
+        return Err(Error::Remote(Failure::new(ErrorCode::SourceChanged).at(path).because(changed)).into());
+    }
+    Ok(file.close()?)
+}
+
+fn digest_of(place: &Path) -> io::Result<Digest> {
+    let (mut file, mut digester, mut piece) = (files::open_to_read(place)?, Digester::new(), vec![0; PIECE_BYTES]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(digester.finish()),
+            count => digester.update(&piece[..count]),
+        }
+    }
+}

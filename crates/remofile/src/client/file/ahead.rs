@@ -1,0 +1,105 @@
+//! Bytes that were read ahead, and how many it will be next time.
+
+/// Bytes asked for at first, and most and fewest later.
+const FIRST: u64 = 64 * 1024;
+const MOST: u64 = 4 * 1024 * 1024;
+const LEAST: u64 = 16 * 1024;
+
+/// A part of the file as the server has it.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    start: u64,
+    bytes: Vec<u8>,
+    /// Bytes of the next part.
+    window: u64,
+}
+
+impl Ahead {
+    pub(super) fn new() -> Self {
+        Self { start: 0, bytes: Vec::new(), window: FIRST }
+    }
+
+    /// What is known from an offset on; empty if nothing is.
+    pub(super) fn at(&self, offset: u64) -> &[u8] {
+        let skipped = offset.checked_sub(self.start).and_then(|skipped| usize::try_from(skipped).ok());
+        skipped.and_then(|skipped| self.bytes.get(skipped..)).unwrap_or_default()
+    }
+
+    /// How many bytes to ask for at an offset where so many are wanted: more each time while it is read on from where
+    /// it ended, few where it is not.
+    pub(super) fn plan(&mut self, offset: u64, wanted: usize) -> u64 {
+        let is_first = self.bytes.is_empty();
+        let goes_on = offset == self.start + self.bytes.len() as u64;
+        self.window = match (is_first, goes_on) {
+            (true, _) => self.window,
+            (false, true) => (self.window * 2).clamp(FIRST, MOST),
+            (false, false) => LEAST,
+        };
+        (wanted as u64).clamp(self.window, MOST)
+    }
+
+    /// Takes a part in place of the last one, whose buffer it gives back.
+    pub(super) fn put(&mut self, start: u64, bytes: Vec<u8>) {
+        (self.start, self.bytes) = (start, bytes);
+    }
+
+    /// The buffer of the part, to be filled again; the part is forgotten.
+    pub(super) fn buffer(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        bytes
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// The file was changed like this.
+    pub(super) fn patch(&mut self, offset: u64, bytes: &[u8]) {
+        let (from, end) = (offset.max(self.start), self.start + self.bytes.len() as u64);
+        let to = (offset + bytes.len() as u64).min(end);
+        if from < to {
+            let here = (from - self.start) as usize..(to - self.start) as usize;
+            self.bytes[here].copy_from_slice(&bytes[(from - offset) as usize..(to - offset) as usize]);
+        }
+    }
+
+    /// The file ends there now, or further on.
+    pub(super) fn cut(&mut self, end: u64) {
+        let left = usize::try_from(end.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        self.bytes.truncate(left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequential_reads_ask_for_more_and_others_for_less() {
+        let mut ahead = Ahead::new();
+        let (mut offset, mut asked) = (0, Vec::new());
+        for _ in 0..6 {
+            let length = ahead.plan(offset, 1);
+            ahead.put(offset, vec![0; length as usize]);
+            offset += length;
+            asked.push(length / 1024);
+        }
+        assert_eq!(asked, [64, 128, 256, 512, 1024, 2048]);
+        assert_eq!(ahead.plan(7, 1), LEAST);
+        assert_eq!(ahead.plan(7, usize::MAX), MOST);
+    }
+
+    #[test]
+    fn what_is_changed_is_changed_in_it() {
+        let mut ahead = Ahead::new();
+        ahead.put(10, b"0123456789".to_vec());
+        ahead.patch(8, b"abc");
+        ahead.patch(18, b"xyz");
+        ahead.patch(0, b"far");
+        ahead.patch(30, b"far");
+        assert_eq!(ahead.at(10), b"c1234567xy");
+        ahead.cut(12);
+        assert_eq!((ahead.at(11), ahead.at(12), ahead.at(9)), (&b"1"[..], &b""[..], &b""[..]));
+    }
+}

@@ -1,0 +1,202 @@
+//! A file that is read and changed where it is: read ahead, written behind.
+
+use super::ahead::Ahead;
+use super::held::{Held, Spot};
+use super::parts::{Change, Changed, Remote};
+use crate::error::{Error, Result};
+use remofile_protocol::wire::Version;
+
+/// Bytes of writes that wait: with what they cost beside it they fit in the credit that a write begins with.
+const MOST_HELD: usize = 960 * 1024;
+
+/// Pieces that wait.
+const MOST_PIECES: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct InPlace {
+    remote: Remote,
+    /// Bytes that the server has.
+    size: u64,
+    ahead: Ahead,
+    held: Held,
+    /// What waits to be appended.
+    tail: Vec<u8>,
+    /// What was to be appended and may have been or not: why nobody knows.
+    lost: Option<String>,
+}
+
+impl InPlace {
+    /// Opens a file to read it; its first bytes come with the answer.
+    pub(super) fn open_to_read(remote: Remote) -> Result<Self> {
+        let mut file = Self::new(remote);
+        file.fetch(0, 1)?;
+        Ok(file)
+    }
+
+    /// Opens a file to change it, perhaps after it was created.
+    pub(super) fn open_to_write(remote: Remote, create: bool) -> Result<Self> {
+        let mut file = Self::new(remote);
+        // Nothing is written: a server that knows no such request says so, and one that refuses it, why.
+        file.size = file.remote.write(Change { create, ..Change::default() })?.entry.size;
+        Ok(file)
+    }
+
+    fn new(remote: Remote) -> Self {
+        Self { remote, size: 0, ahead: Ahead::new(), held: Held::default(), tail: Vec::new(), lost: None }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.remote.path().as_str()
+    }
+
+    pub(super) fn version(&self) -> Option<Version> {
+        self.remote.version()
+    }
+
+    /// Bytes in the file with what waits to be written.
+    pub(super) fn size(&self) -> u64 {
+        self.held.end().max(self.size + self.tail.len() as u64)
+    }
+
+    /// Whether something waits to be written.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.held.bytes() > 0 || !self.tail.is_empty()
+    }
+
+    pub(super) fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        if !self.tail.is_empty() {
+            self.flush()?;
+        }
+        let wanted = buffer.len() as u64;
+        let until = match self.held.at(offset) {
+            Spot::Held(held) => return Ok(copy(held, buffer)),
+            Spot::Free(until) => until,
+        };
+        let limit = until.map_or(wanted, |until| wanted.min(until - offset));
+        let in_file = limit.min(self.size.saturating_sub(offset)) as usize;
+        if limit == 0 {
+            return Ok(0);
+        }
+        if in_file == 0 {
+            // Between the end of the file and what will be written behind it.
+            let zeros = if until.is_some() { limit as usize } else { 0 };
+            buffer[..zeros].fill(0);
+            return Ok(zeros);
+        }
+        if self.ahead.at(offset).is_empty() {
+            self.fetch(offset, in_file)?;
+        }
+        Ok(copy(self.ahead.at(offset), &mut buffer[..in_file]))
+    }
+
+    fn fetch(&mut self, offset: u64, wanted: usize) -> Result<()> {
+        let length = self.ahead.plan(offset, wanted);
+        let buffer = self.ahead.buffer();
+        let (entry, bytes) = self.remote.read(offset, length, buffer)?;
+        self.size = entry.size;
+        self.ahead.put(offset, bytes);
+        Ok(())
+    }
+
+    /// Takes bytes to write at an offset; gives how many.
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<usize> {
+        self.refuse_if_lost()?;
+        if self.held.bytes() >= MOST_HELD || self.held.count() >= MOST_PIECES {
+            self.flush()?;
+        }
+        let count = bytes.len().min(MOST_HELD - self.held.bytes());
+        if offset.checked_add(count as u64).is_none_or(|end| i64::try_from(end).is_err()) {
+            return Err(Error::Usage("no file reaches so far"));
+        }
+        self.held.insert(offset, &bytes[..count]);
+        Ok(count)
+    }
+
+    /// Takes bytes to append; gives how many.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.refuse_if_lost()?;
+        if self.tail.len() >= MOST_HELD {
+            self.flush()?;
+        }
+        let count = bytes.len().min(MOST_HELD - self.tail.len());
+        self.tail.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    /// Sends what waits. What could not be sent waits on, but for what was to be appended.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        self.refuse_if_lost()?;
+        if !self.tail.is_empty() {
+            return self.flush_tail();
+        }
+        if self.held.bytes() > 0 { self.send(None) } else { Ok(()) }
+    }
+
+    /// Cuts the file, or makes it longer by zeros, and sends what waits.
+    pub(super) fn set_len(&mut self, length: u64) -> Result<()> {
+        self.flush_appended()?;
+        self.held.cut(length);
+        self.send(Some(length))
+    }
+
+    fn flush_appended(&mut self) -> Result<()> {
+        self.refuse_if_lost()?;
+        if self.tail.is_empty() { Ok(()) } else { self.flush_tail() }
+    }
+
+    fn send(&mut self, length: Option<u64>) -> Result<()> {
+        let pieces: Vec<(u64, &[u8])> = self.held.pieces().collect();
+        let Changed { entry, was_another } =
+            self.remote.write(Change { length, pieces: &pieces, ..Change::default() })?;
+        self.size = entry.size;
+        if was_another {
+            self.ahead.forget();
+        }
+        if let Some(length) = length {
+            self.ahead.cut(length);
+        }
+        for (offset, bytes) in pieces {
+            self.ahead.patch(offset, bytes);
+        }
+        self.held.clear();
+        Ok(())
+    }
+
+    fn flush_tail(&mut self) -> Result<()> {
+        let change = Change { pieces: &[(0, &self.tail)], append: true, ..Change::default() };
+        match self.remote.write(change) {
+            Ok(Changed { entry, was_another }) => {
+                self.size = entry.size;
+                if was_another {
+                    self.ahead.forget();
+                }
+                self.tail.clear();
+                Ok(())
+            }
+            // Nothing was begun: it may be tried again.
+            Err(error @ (Error::Busy(_) | Error::Connect { .. } | Error::Resolve { .. })) => Err(error),
+            Err(error) => {
+                self.lost = Some(error.to_string());
+                self.tail.clear();
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether everything that was to be appended is.
+    fn refuse_if_lost(&self) -> Result<()> {
+        match &self.lost {
+            None => Ok(()),
+            Some(why) => Err(Error::System {
+                what: "what was appended may be missing",
+                source: std::io::Error::other(why.clone()),
+            }),
+        }
+    }
+}
+
+fn copy(from: &[u8], buffer: &mut [u8]) -> usize {
+    let count = from.len().min(buffer.len());
+    buffer[..count].copy_from_slice(&from[..count]);
+    count
+}

@@ -1,0 +1,97 @@
+//! A file that is written anew: kept on this side until it is closed, then uploaded as a whole.
+
+use super::super::{Client, LocalSource, TransferOptions};
+use super::parts::Remote;
+use crate::error::{Error, Result};
+use crate::monitor::Silent;
+use crate::store::{Scratch, StoreResult};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, OnConflict};
+
+#[derive(Debug)]
+pub(super) struct Rewriting {
+    remote: Remote,
+    scratch: Scratch,
+    must_be_new: bool,
+    /// The permission bits of the file in whose place it comes.
+    mode: Option<u32>,
+}
+
+impl Rewriting {
+    /// Looks whether there can be such a file; nothing is done on the server.
+    pub(super) fn open(mut remote: Remote, create: bool, must_be_new: bool) -> Result<Self> {
+        let path = remote.path().clone();
+        let found = look(remote.client(), &path, create);
+        remote.client().lend();
+        let mode = match found? {
+            Some(_) if must_be_new => return Err(Failure::new(ErrorCode::AlreadyExists).at(&path).into()),
+            Some(entry) => match entry.kind {
+                Kind::File => entry.mode,
+                // It is replaced, not followed: it leads nowhere, or out.
+                Kind::Link => None,
+                Kind::Directory | Kind::Special => return Err(Failure::new(ErrorCode::NotAFile).at(&path).into()),
+            },
+            None => None,
+        };
+        Ok(Self { remote, scratch: Scratch::default(), must_be_new, mode })
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.remote.path().as_str()
+    }
+
+    pub(super) fn size(&self) -> Result<u64> {
+        local(self.scratch.size())
+    }
+
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        local(self.scratch.read_at(buffer, offset))
+    }
+
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<usize> {
+        local(self.scratch.write_at(bytes, offset)).map(|()| bytes.len())
+    }
+
+    pub(super) fn set_len(&mut self, length: u64) -> Result<()> {
+        local(self.scratch.set_length(length))
+    }
+
+    /// Uploads it: from then on others see it.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        let path = self.remote.path().clone();
+        let (directory, name) = path.split().map_err(|invalid| Failure::from(invalid).at(&path))?;
+        let place = local(self.scratch.place(self.mode))?.to_owned();
+        let source = LocalSource { name: Some(name.as_str().to_owned()), ..place.into() };
+        let options = TransferOptions {
+            on_conflict: if self.must_be_new { OnConflict::Abort } else { OnConflict::Replace },
+            preserve_mode: self.mode.is_some(),
+            ..TransferOptions::default()
+        };
+        let uploaded = self.remote.client().upload(&[source], &directory, &options, &mut Silent);
+        self.remote.client().lend();
+        match uploaded {
+            Ok(report) => report.failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.into())),
+            Err(Error::Conflicts(_)) => Err(Failure::new(ErrorCode::AlreadyExists).at(&path).into()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What is there now; if nothing, whether something can be.
+fn look(client: &mut Client, path: &RemotePath, create: bool) -> Result<Option<Entry>> {
+    match client.stat(path) {
+        Ok(entry) => Ok(Some(entry)),
+        Err(Error::Remote(failure)) if create && failure.code == ErrorCode::NotFound => {
+            let (directory, _) = path.split().map_err(|invalid| Failure::from(invalid).at(path))?;
+            match client.stat(&directory)?.kind {
+                Kind::Directory => Ok(None),
+                _ => Err(Failure::new(ErrorCode::NotADirectory).at(&directory).into()),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn local<T>(result: StoreResult<T>) -> Result<T> {
+    result.map_err(Error::Local)
+}

@@ -1,0 +1,36 @@
+//! Connections that wait for the next call of a client or of one of its open files.
+
+use super::call::Session;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// So many may wait; others are ended.
+const MOST: usize = 4;
+
+/// What a client and its open files share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Idle(Arc<Mutex<Vec<Session>>>);
+
+impl Idle {
+    /// One that its server has not ended meanwhile.
+    pub(super) fn take(&self) -> Option<Session> {
+        loop {
+            let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut session = taken?;
+            if !session.is_stale() {
+                return Some(session);
+            }
+        }
+    }
+
+    /// Whether there is anybody else to take one.
+    pub(super) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    pub(super) fn put(&self, session: Session) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST {
+            idle.push(session);
+        }
+    }
+}

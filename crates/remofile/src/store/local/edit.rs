@@ -1,0 +1,89 @@
+//! Regular files that are changed in place.
+
+use super::source::{Version, entry_of, kind_of, stat_followed};
+use super::{Shared, errors, make, resolve};
+use crate::store::{Editing, StoreResult};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{self, Entry, ErrorCode, Failure, Kind};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+/// A file that is open for writing.
+pub(super) struct LocalEditing {
+    file: OwnedFd,
+    path: RemotePath,
+    /// Whether what is written must be on the disk in the end.
+    is_durable: bool,
+}
+
+impl LocalEditing {
+    pub(super) fn open(shared: &Shared, path: &RemotePath, create: bool) -> StoreResult<Self> {
+        shared.refuse_if_read_only()?;
+        match Self::open_existing(shared, path) {
+            Err(failure) if create && failure.code == ErrorCode::NotFound => {}
+            result => return result,
+        }
+        match make::create_file(shared, path, false) {
+            Ok(()) => {}
+            // Somebody else created it just now; or a link leads nowhere, as the second look tells.
+            Err(failure) if failure.code == ErrorCode::AlreadyExists => {}
+            Err(failure) => return Err(failure),
+        }
+        Self::open_existing(shared, path)
+    }
+
+    fn open_existing(shared: &Shared, path: &RemotePath) -> StoreResult<Self> {
+        let root = shared.root.as_fd();
+        // Looked at first: opening a device may do something.
+        if kind_of(&stat_followed(root, path)?) != Kind::File {
+            return Err(ErrorCode::NotAFile.into());
+        }
+        let file = resolve::open(root, path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        if kind_of(&rustix::fs::fstat(&file).map_err(errors::failure)?) != Kind::File {
+            return Err(ErrorCode::NotAFile.into());
+        }
+        Ok(Self { file, path: path.clone(), is_durable: shared.fsync_each() })
+    }
+}
+
+impl Editing for LocalEditing {
+    fn look(&self) -> StoreResult<(Entry, wire::Version)> {
+        let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
+        Ok((entry_of(self.path.clone(), &stat), Version::of(&stat).number()))
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
+        refuse_beyond(offset.checked_add(bytes.len() as u64))?;
+        let mut written = 0;
+        while written < bytes.len() {
+            let at = offset + written as u64;
+            match resolve::retry(|| rustix::io::pwrite(&self.file, &bytes[written..], at)) {
+                Ok(0) => return Err(errors::failure(Errno::IO)),
+                Ok(count) => written += count,
+                Err(errno) => return Err(errors::failure(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_length(&mut self, length: u64) -> StoreResult<()> {
+        refuse_beyond(Some(length))?;
+        resolve::retry(|| rustix::fs::ftruncate(&self.file, length)).map_err(errors::failure)
+    }
+
+    fn finish(self: Box<Self>) -> StoreResult<(Entry, wire::Version)> {
+        if self.is_durable {
+            resolve::retry(|| rustix::fs::fsync(&self.file)).map_err(errors::failure)?;
+        }
+        self.look()
+    }
+}
+
+/// No file reaches further than a signed offset.
+fn refuse_beyond(end: Option<u64>) -> StoreResult<()> {
+    match end.map(i64::try_from) {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(Failure::new(ErrorCode::FileTooLarge)),
+    }
+}

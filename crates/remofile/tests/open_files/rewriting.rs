@@ -1,0 +1,108 @@
+//! Files that are written anew: visible whole when they are closed, or not at all.
+
+use crate::code;
+use crate::common::{Fixture, noise, remote, visible};
+use remofile::OpenOptions;
+use remofile::protocol::wire::ErrorCode;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
+
+fn rewriting() -> OpenOptions {
+    OpenOptions::new().rewrite()
+}
+
+fn new() -> OpenOptions {
+    OpenOptions::new().write(true).create_new(true)
+}
+
+#[test]
+fn others_see_the_old_file_until_the_new_one_is_closed() {
+    let fixture = Fixture::new();
+    let path = fixture.write("f", "old");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let mut client = fixture.client();
+    for size in [0, 3, 5_000_000] {
+        let before = std::fs::read(&path).unwrap();
+        let content = noise(size);
+        let mut file = client.open(&remote("/f"), rewriting()).unwrap();
+        file.write_all(&content).unwrap();
+        file.flush().unwrap();
+        assert!(std::fs::read(&path).unwrap() == before);
+        assert_eq!(file.size().unwrap(), size as u64);
+        file.close().unwrap();
+        assert!(std::fs::read(&path).unwrap() == content);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    }
+    assert_eq!(visible(fixture.root()), ["f"]);
+}
+
+#[test]
+fn it_is_read_sought_and_cut_before_anybody_sees_it() {
+    let fixture = Fixture::new();
+    let mut file = fixture.client().open(&remote("/f"), rewriting().read(true)).unwrap();
+    file.write_all(b"0123456789").unwrap();
+    file.seek(SeekFrom::Start(2)).unwrap();
+    file.write_all(b"ab").unwrap();
+    file.set_len(6).unwrap();
+    file.rewind().unwrap();
+    let mut text = String::new();
+    file.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "01ab45");
+    file.close().unwrap();
+    assert_eq!(std::fs::read(fixture.path("f")).unwrap(), b"01ab45");
+}
+
+#[test]
+fn what_is_not_closed_never_was() {
+    let fixture = Fixture::new();
+    let path = fixture.write("f", "old");
+    let mut client = fixture.client();
+    for (name, options) in [("/f", rewriting()), ("/new", new())] {
+        for is_dropped in [true, false] {
+            let mut file = client.open(&remote(name), options).unwrap();
+            file.write_all(&noise(2_000_000)).unwrap();
+            if is_dropped { drop(file) } else { file.abort() }
+        }
+    }
+    assert_eq!(std::fs::read(path).unwrap(), b"old");
+    assert_eq!(visible(fixture.root()), ["f"]);
+}
+
+#[test]
+fn what_must_be_new_is_refused_when_it_is_opened_and_when_it_is_closed() {
+    let fixture = Fixture::new();
+    fixture.write("old", "old");
+    let mut client = fixture.client();
+    assert_eq!(code(client.open(&remote("/old"), new())), ErrorCode::AlreadyExists);
+    let mut file = client.open(&remote("/new"), new()).unwrap();
+    file.write_all(b"ours").unwrap();
+    fixture.write("new", "theirs");
+    assert_eq!(code(file.close()), ErrorCode::AlreadyExists);
+    assert_eq!(std::fs::read(fixture.path("new")).unwrap(), b"theirs");
+    let mut file = client.open(&remote("/other"), new()).unwrap();
+    file.write_all(b"ours").unwrap();
+    file.close().unwrap();
+    assert_eq!(std::fs::read(fixture.path("other")).unwrap(), b"ours");
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_when_it_is_opened() {
+    let fixture = Fixture::new();
+    fixture.write("d/f", "x");
+    let mut client = fixture.client();
+    assert_eq!(code(client.open(&remote("/d"), rewriting())), ErrorCode::NotAFile);
+    assert_eq!(code(client.open(&remote("/none/f"), rewriting())), ErrorCode::NotFound);
+    assert_eq!(code(client.open(&remote("/d/f/g"), rewriting())), ErrorCode::NotADirectory);
+    let must_exist = OpenOptions::new().write(true).truncate(true);
+    assert_eq!(code(client.open(&remote("/none"), must_exist)), ErrorCode::NotFound);
+}
+
+#[test]
+fn a_file_that_is_too_large_leaves_the_old_one() {
+    let fixture = Fixture::with(|options| options.file_size_limit = 1000);
+    let path = fixture.write("f", "old");
+    let mut file = fixture.client().open(&remote("/f"), rewriting()).unwrap();
+    file.write_all(&noise(1001)).unwrap();
+    assert_eq!(code(file.close()), ErrorCode::FileTooLarge);
+    assert_eq!(std::fs::read(path).unwrap(), b"old");
+}

@@ -1,63 +1,11 @@
 //! What strangers send to the port.
 
-use crate::common::{Fixture, assert_serves, noise};
+use crate::common::{Fixture, assert_serves};
 use crate::peer::ZeroMq;
 use remofile::protocol::handshake::ZeroMqHello;
-use remofile::protocol::key::PrivateKey;
 use remofile::protocol::protocol1::{Directory, Request, Response};
-use remofile::protocol::zmtp::{ClientHandshake, ClientSettings, SocketType};
-use std::collections::VecDeque;
+use remofile::protocol::zmtp::SocketType;
 use std::io::{Read, Write};
-use std::net::TcpStream;
-
-/// Bytes of memory that this process has in use, tests and server.
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
-#[test]
-fn ten_thousand_garbage_connections_leave_a_real_client_served_and_memory_as_it_was() {
-    let key = PrivateKey::generate();
-    let fixture = Fixture::with(|options| options.private_key = Some(key.clone()));
-    assert!(crate::common::tree(fixture.root()).is_empty());
-    let greeting = |server_key| {
-        let settings = ClientSettings { identity: Default::default(), socket_type: SocketType::Dealer, server_key };
-        ClientHandshake::new(settings).take_output()
-    };
-    let (null, curve) = (greeting(None), greeting(Some(key.public())));
-    let before = resident();
-    // More at once than the lobby has room for, so that it has to send some away.
-    let mut open: VecDeque<TcpStream> = VecDeque::new();
-    for number in 0..10_000 {
-        let mut stream = TcpStream::connect(fixture.address).unwrap();
-        let garbage = noise(64 + number % 4000);
-        let sent = match number % 4 {
-            0 => stream.write_all(&garbage),
-            1 => stream.write_all(&[&[0xff; 10], &garbage[..]].concat()),
-            2 => stream.write_all(&[&null[..], &garbage].concat()),
-            _ => stream.write_all(&[&curve[..], b"\x04\xc8", &garbage].concat()),
-        };
-        drop(sent);
-        open.push_back(stream);
-        if open.len() > 200 {
-            open.pop_front();
-        }
-        if number % 2500 == 0 {
-            let client = crate::common::remote("/");
-            fixture_client(&fixture, &key).list(&client, false, &mut |_| Ok(())).unwrap();
-        }
-    }
-    drop(open);
-    fixture_client(&fixture, &key).list(&crate::common::remote("/"), false, &mut |_| Ok(())).unwrap();
-    let grown = resident().saturating_sub(before);
-    assert!(grown < 64 << 20, "{} MiB more", grown >> 20);
-}
-
-fn fixture_client(fixture: &Fixture, key: &PrivateKey) -> remofile::Client {
-    let options = remofile::ClientOptions { public_key: Some(key.public()), ..fixture.options() };
-    remofile::Client::connect(options).unwrap()
-}
 
 #[test]
 fn a_stranger_gets_no_more_than_a_kibibyte_a_frame_in() {

@@ -43,11 +43,7 @@ impl Caller {
 
 /// Runs `body` on a thread of its own and returns what it returns. If a signal handler or an errand raises,
 /// `stop` is called to make the body end, and that exception is what comes of the call.
-pub(crate) fn run<T: Send>(
-    py: Python<'_>,
-    stop: &dyn Fn(),
-    body: impl FnOnce(&Caller) -> T + Send,
-) -> PyResult<T> {
+pub(crate) fn run<T: Send>(py: Python<'_>, stop: &dyn Fn(), body: impl FnOnce(&Caller) -> T + Send) -> PyResult<T> {
     let handles_signals = is_main_thread(py)?;
     let (errands, mut receiver) = channel();
     std::thread::scope(|scope| {

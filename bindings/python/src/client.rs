@@ -37,7 +37,9 @@ pub(crate) struct NativeClient {
 }
 
 /// How patient one call is.
-struct Patience {
+#[derive(Clone)]
+pub(crate) struct Patience {
+    began: Instant,
     timeout: Option<Duration>,
     interrupt: Interrupt,
 }
@@ -45,17 +47,17 @@ struct Patience {
 impl Patience {
     fn new(timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> Self {
         let interrupt = interrupt.map(|interrupt| interrupt.0.clone()).unwrap_or_default();
-        Self { timeout: timeout.map(Duration::from_millis), interrupt }
+        Self { began: Instant::now(), timeout: timeout.map(Duration::from_millis), interrupt }
     }
 
     /// What is left of the timeout.
-    fn left(&self, began: Instant) -> Result<Option<Duration>, Error> {
+    pub(crate) fn left(&self) -> Result<Option<Duration>, Error> {
         if self.interrupt.is_triggered() {
             return Err(Error::Interrupted);
         }
         match self.timeout {
             None => Ok(None),
-            Some(timeout) => match timeout.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) {
+            Some(timeout) => match timeout.checked_sub(self.began.elapsed()).filter(|left| !left.is_zero()) {
                 Some(left) => Ok(Some(left)),
                 None => Err(Error::Timeout(timeout)),
             },
@@ -72,9 +74,8 @@ impl NativeClient {
         body: impl FnOnce(&mut Client, &Caller) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
         let work = |caller: &Caller| {
-            let began = Instant::now();
-            let mut client = self.turn(patience, began)?;
-            self.connect(&mut client, patience, began)?;
+            let mut client = self.turn(patience)?;
+            self.connect(&mut client, patience)?;
             body(&mut client, caller).map_err(|error| told_whole(error, patience))
         };
         run(py, &|| patience.interrupt.trigger(), work)?.map_err(|error| to_python(py, error))
@@ -94,14 +95,14 @@ impl NativeClient {
     }
 
     /// Waits until no other call is made on this client.
-    fn turn(&self, patience: &Patience, began: Instant) -> Result<MutexGuard<'_, Client>, Error> {
+    fn turn(&self, patience: &Patience) -> Result<MutexGuard<'_, Client>, Error> {
         loop {
             match self.client.try_lock() {
                 Ok(client) => return Ok(client),
                 // A call that panicked has left the client able to connect anew, as after any error.
                 Err(TryLockError::Poisoned(poisoned)) => return Ok(PoisonError::into_inner(poisoned)),
                 Err(TryLockError::WouldBlock) => {
-                    patience.left(began)?;
+                    patience.left()?;
                     std::thread::sleep(TURN);
                 }
             }
@@ -109,25 +110,25 @@ impl NativeClient {
     }
 
     /// Connects, and waits for a server that is only starting.
-    fn connect(&self, client: &mut Client, patience: &Patience, began: Instant) -> Result<(), Error> {
+    fn connect(&self, client: &mut Client, patience: &Patience) -> Result<(), Error> {
         loop {
-            let left = patience.left(began)?;
+            let left = patience.left()?;
             client.set_patience(left, self.options.wait, patience.interrupt.clone());
             match client.server() {
                 Ok(_) => break,
                 Err(error) if is_refused_connection(&error) => {
-                    if began.elapsed() >= patience.timeout.unwrap_or(CONNECT_PATIENCE) {
+                    if patience.began.elapsed() >= patience.timeout.unwrap_or(CONNECT_PATIENCE) {
                         return Err(error);
                     }
                     std::thread::sleep(CONNECT_EVERY.min(left.unwrap_or(CONNECT_EVERY)));
-                    if patience.timeout.is_some_and(|timeout| began.elapsed() >= timeout) {
+                    if patience.timeout.is_some_and(|timeout| patience.began.elapsed() >= timeout) {
                         return Err(error);
                     }
                 }
                 Err(error) => return Err(told_whole(error, patience)),
             }
         }
-        client.set_patience(patience.left(began)?, self.options.wait, patience.interrupt.clone());
+        client.set_patience(patience.left()?, self.options.wait, patience.interrupt.clone());
         Ok(())
     }
 }
@@ -194,13 +195,7 @@ impl NativeClient {
         self.ask(py, &Patience::new(timeout, interrupt), |client| list(client, &remote(path)?, recursive))
     }
 
-    fn stat(
-        &self,
-        py: Python<'_>,
-        path: &str,
-        timeout: Option<u64>,
-        interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<Row> {
+    fn stat(&self, py: Python<'_>, path: &str, timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> PyResult<Row> {
         self.ask(py, &Patience::new(timeout, interrupt), |client| Ok(row(client.stat(&remote(path)?)?, false)))
     }
 
@@ -289,8 +284,9 @@ impl NativeClient {
         let sources: Vec<LocalSource> =
             sources.into_iter().map(|(directory, path, name)| LocalSource { directory, path, name }).collect();
         let options = settings.transfer()?;
-        let report = self.call(py, &Patience::new(timeout, interrupt), |client, caller| {
-            client.upload(&sources, &remote(destination)?, &options, &mut interest.monitor(caller))
+        let patience = Patience::new(timeout, interrupt);
+        let report = self.call(py, &patience, |client, caller| {
+            client.upload(&sources, &remote(destination)?, &options, &mut interest.monitor(caller, &patience))
         })?;
         Report::of(py, report, 0)
     }
@@ -309,16 +305,16 @@ impl NativeClient {
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Report> {
         let options = settings.transfer()?;
-        let report = self.call(py, &Patience::new(timeout, interrupt), |client, caller| {
+        let patience = Patience::new(timeout, interrupt);
+        let report = self.call(py, &patience, |client, caller| {
             let base = remote(base)?;
             let find = |(path, name)| -> Result<RemoteSource, Error> {
                 let path: String = path;
-                let source =
-                    RemoteSource::within(&base, &path).map_err(|invalid| Error::Local(invalid.into()))?;
+                let source = RemoteSource::within(&base, &path).map_err(|invalid| Error::Local(invalid.into()))?;
                 Ok(RemoteSource { name, ..source })
             };
             let sources = sources.into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
-            client.download(&sources, &destination, &options, &mut interest.monitor(caller))
+            client.download(&sources, &destination, &options, &mut interest.monitor(caller, &patience))
         })?;
         Report::of(py, report, 0)
     }
@@ -337,8 +333,9 @@ impl NativeClient {
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Report> {
         let options = settings.sync()?;
-        let report = self.call(py, &Patience::new(timeout, interrupt), |client, caller| {
-            let (path, mut monitor) = (remote(path)?, interest.monitor(caller));
+        let patience = Patience::new(timeout, interrupt);
+        let report = self.call(py, &patience, |client, caller| {
+            let (path, mut monitor) = (remote(path)?, interest.monitor(caller, &patience));
             match is_upload {
                 true => synchronize_upload(client, &local, &path, &options, &mut monitor),
                 false => synchronize_download(client, &path, &local, &options, &mut monitor),
@@ -394,8 +391,12 @@ impl NativeClient {
     ) -> PyResult<u64> {
         self.call(py, &Patience::new(timeout, interrupt), |client, _| {
             let path = remote(path)?;
-            let paths: Vec<RemotePath> =
-                client.partials()?.into_iter().map(|partial| partial.path).filter(|kept| kept.is_within(&path)).collect();
+            let paths: Vec<RemotePath> = client
+                .partials()?
+                .into_iter()
+                .map(|partial| partial.path)
+                .filter(|kept| kept.is_within(&path))
+                .collect();
             if paths.is_empty() { Ok(0) } else { client.clear_partials(&paths) }
         })
     }

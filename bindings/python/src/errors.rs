@@ -139,9 +139,10 @@ fn shape(error: &Error) -> Shape {
 /// The exception for an error.
 pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
     let error = match error {
-        Error::Callback(inner) => match inner.downcast::<PyErr>() {
+        Error::Callback(inner) => match inner.downcast::<PyErr>().map_err(|inner| inner.downcast::<Error>()) {
             Ok(raised) => return *raised,
-            Err(inner) => Error::Callback(inner),
+            Err(Ok(own)) => *own,
+            Err(Err(inner)) => Error::Callback(inner),
         },
         other => other,
     };

@@ -44,7 +44,13 @@ impl NativeServer {
     }
 
     /// Listens, calls `listening` with the ports, and serves until it is terminated.
-    fn run(&self, py: Python<'_>, port: u16, address: Option<&str>, listening: &pyo3::Bound<'_, PyAny>) -> PyResult<()> {
+    fn run(
+        &self,
+        py: Python<'_>,
+        port: u16,
+        address: Option<&str>,
+        listening: &pyo3::Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let bound = self.bind(py, port, address)?;
         listening.call1((ports(&bound),))?;
         logging::listen();

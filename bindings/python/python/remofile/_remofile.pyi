@@ -2,34 +2,18 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Optional, TypedDict, final
+from typing import Optional, final
+
+from remofile._settings import Interest, Settings
 
 __version__: str
 
 # Path, kind, size in bytes, time, permission bits, whether it is a link.
 _Row = tuple[str, str, int, float, Optional[int], bool]
 _Message = tuple[bytes, list[bytes]]
+# Methods of that name are in the way.
+_List = list
 _Path = str | os.PathLike[str]
-
-class Settings(TypedDict):
-    recursive: bool
-    on_conflict: str
-    exclude: list[str]
-    compress: Optional[int]
-    preserve_mode: bool
-    bytes_per_second: Optional[int]
-    resume: bool
-    total: bool
-    dry_run: bool
-    delete: bool
-    checksum: bool
-
-class Interest(TypedDict):
-    observer: Optional[Callable[[str, str, int, int], object]]
-    detailed: bool
-    process_chunk: Optional[Callable[[bytes, int, int, str], Any]]
-    chunk_size: int
-    name: Optional[str]
 
 @final
 class Interrupt:
@@ -77,7 +61,7 @@ class NativeClient:
     def disconnect(self) -> None: ...
     def list(
         self, path: str, recursive: bool, timeout: Optional[int], interrupt: Optional[Interrupt]
-    ) -> tuple[list[_Row], list[str]]: ...
+    ) -> tuple[_List[_Row], _List[str]]: ...
     def stat(self, path: str, timeout: Optional[int], interrupt: Optional[Interrupt]) -> _Row: ...
     def create_file(
         self, path: str, update: bool, timeout: Optional[int], interrupt: Optional[Interrupt]
@@ -93,7 +77,7 @@ class NativeClient:
     ) -> None: ...
     def status(
         self, timeout: Optional[int], interrupt: Optional[Interrupt]
-    ) -> tuple[str, int, list[str], int, str, float]: ...
+    ) -> tuple[str, int, _List[str], int, str, float]: ...
     def upload(
         self,
         sources: Sequence[tuple[_Path, _Path, Optional[str]]],

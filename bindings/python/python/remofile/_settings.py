@@ -7,10 +7,35 @@ import contextvars
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, Optional
+    from typing import Any, Optional, TypedDict
 
     from remofile._progress import Progress
-    from remofile._remofile import Interest, Interrupt, Settings
+    from remofile._remofile import Interrupt
+
+    class Settings(TypedDict):
+        """What a transfer is told."""
+
+        recursive: bool
+        on_conflict: str
+        exclude: list[str]
+        compress: Optional[int]
+        preserve_mode: bool
+        bytes_per_second: Optional[int]
+        resume: bool
+        total: bool
+        dry_run: bool
+        delete: bool
+        checksum: bool
+
+    class Interest(TypedDict):
+        """Who wants to know of it."""
+
+        observer: Optional[Callable[[str, str, int, int], object]]
+        detailed: bool
+        process_chunk: Optional[Callable[[bytes, int, int, str], Any]]
+        chunk_size: int
+        name: Optional[str]
+
 
 #: The smallest and the largest chunk that a callback may ask for, in bytes.
 CHUNK_SIZES = (512, 8192)

@@ -166,6 +166,7 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     def touch(self, path: str, truncate: bool = True, **kwargs: Any) -> None:
         path = self._strip_protocol(path)
+        self.makedirs(self._parent(path), exist_ok=True)
         if truncate:
             self.client.write_bytes(path, b"")
         else:

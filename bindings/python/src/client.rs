@@ -15,6 +15,7 @@ use remofile::{
 };
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,9 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often it is looked for.
 const CONNECT_EVERY: Duration = Duration::from_millis(20);
+
+/// How long a server is given to notice that a call was broken off.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// How often a call looks whether another one on the same client is over.
 const TURN: Duration = Duration::from_millis(1);
@@ -34,6 +38,8 @@ type Row = (String, &'static str, u64, f64, Option<u32>, bool);
 pub(crate) struct NativeClient {
     options: ClientOptions,
     client: Arc<Mutex<Client>>,
+    /// Whether the last call was broken off: the server may not have noticed yet, and hold the lease for it.
+    broke_off: AtomicBool,
 }
 
 /// How patient one call is.
@@ -76,7 +82,9 @@ impl NativeClient {
         let work = |caller: &Caller| {
             let mut client = self.turn(patience)?;
             self.connect(&mut client, patience)?;
-            body(&mut client, caller).map_err(|error| told_whole(error, patience))
+            let result = body(&mut client, caller);
+            self.broke_off.store(result.as_ref().is_err_and(is_broken_off), Ordering::Relaxed);
+            result.map_err(|error| told_whole(error, patience))
         };
         run(py, &|| patience.interrupt.trigger(), work)?.map_err(|error| to_python(py, error))
     }
@@ -113,7 +121,7 @@ impl NativeClient {
     fn connect(&self, client: &mut Client, patience: &Patience) -> Result<(), Error> {
         loop {
             let left = patience.left()?;
-            client.set_patience(left, self.options.wait, patience.interrupt.clone());
+            client.set_patience(left, self.wait(), patience.interrupt.clone());
             match client.server() {
                 Ok(_) => break,
                 Err(error) if is_refused_connection(&error) => {
@@ -128,9 +136,24 @@ impl NativeClient {
                 Err(error) => return Err(told_whole(error, patience)),
             }
         }
-        client.set_patience(patience.left()?, self.options.wait, patience.interrupt.clone());
+        client.set_patience(patience.left()?, self.wait(), patience.interrupt.clone());
         Ok(())
     }
+
+    /// What to do while others hold the lease; for an own call that was broken off a little patience does no harm.
+    fn wait(&self) -> Wait {
+        match self.options.wait {
+            Wait::No if self.broke_off.load(Ordering::Relaxed) => Wait::For(SETTLING),
+            wait => wait,
+        }
+    }
+}
+
+fn is_broken_off(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Interrupted | Error::Timeout(_) | Error::Stopped | Error::Callback(_) | Error::ConnectionLost(_)
+    )
 }
 
 /// A timeout is told as the caller has set it.
@@ -163,7 +186,7 @@ impl NativeClient {
             Some(seconds) => Duration::try_from_secs_f64(seconds).map_or(Wait::Forever, Wait::For),
         };
         let client = Arc::new(Mutex::new(Client::new(options.clone())));
-        Ok(Self { options, client })
+        Ok(Self { options, client, broke_off: AtomicBool::new(false) })
     }
 
     /// The same settings in a process that was forked: the old one's session is let go of without a word.
@@ -174,7 +197,7 @@ impl NativeClient {
             Err(_) => std::mem::forget(Arc::clone(&self.client)),
         }
         let client = Arc::new(Mutex::new(Client::new(self.options.clone())));
-        Self { options: self.options.clone(), client }
+        Self { options: self.options.clone(), client, broke_off: AtomicBool::new(false) }
     }
 
     /// Ends the session, if there is one and no call goes on.

@@ -29,6 +29,7 @@ class Told:
         self._progress = progress
         self._done = 0
         self._total = 0
+        self._is_total_known = False
         #: Whether single files are of interest.
         self.detailed = progress is not None or _is_logged()
 
@@ -36,8 +37,11 @@ class Told:
         if event == "moved":
             self._move(first)
         elif event == "total":
+            self._is_total_known = True
             self._begin(second)
         elif event == "started":
+            if not self._is_total_known:
+                self._begin(self._total + first)
             self._move(second)
         elif event == "present":
             self._move(first)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from remofile._remofile import NativeServer, check_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from types import TracebackType
     from typing import Any, Optional, Union
 
@@ -79,12 +79,14 @@ class Server:
         :raises NotADirectoryError: if it is set to what is no directory.
         :raises RuntimeError: if it is set while the server is running.
         """
-        return self._root_directory
+        from pathlib import Path
+
+        return Path(self._root_directory)
 
     @root_directory.setter
     def root_directory(self, directory: LocalPath) -> None:
-        path = Path(os.getcwd(), directory)
-        if not path.is_dir():
+        path = os.path.abspath(directory)
+        if not os.path.isdir(path):
             raise NotADirectoryError(f"The root directory must be an existing directory: {path}")
         self._check_idle("root directory")
         self._root_directory = path
@@ -275,7 +277,7 @@ class Server:
         return kept
 
     def __repr__(self) -> str:
-        return f"<remofile.Server of {str(self.root_directory)!r}>"
+        return f"<remofile.Server of {self._root_directory!r}>"
 
     def _check_idle(self, what: str) -> None:
         if self.is_running:
@@ -283,7 +285,7 @@ class Server:
 
     def _make(self) -> NativeServer:
         return NativeServer(
-            str(self._root_directory),
+            self._root_directory,
             self._token,
             self._key,
             self._file_size_limit,

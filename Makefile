@@ -13,9 +13,11 @@ FUZZ_SECONDS ?= 60
 
 # Where the tests with real peers have their Python packages.
 INTEROP := target/interop
+# Where the Python package is built and tested.
+PYTHON_ENV := target/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop-setup lint bench soak fuzz fuzz-targets docs clean
+.PHONY: help build demo test interop-setup python-test lint bench soak fuzz fuzz-targets docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +33,7 @@ test: interop-setup ## Run every test
 	$(PYTHON) -m unittest discover --start-directory tools
 	$(CARGO) build --locked
 	$(INTEROP)/bin/python -m unittest discover --start-directory interop
+	$(MAKE) python-test
 
 # What the tests with real peers need from PyPI: the original, and libzmq's binding.
 interop-setup: $(INTEROP)/installed
@@ -38,6 +41,18 @@ interop-setup: $(INTEROP)/installed
 $(INTEROP)/installed: interop/requirements.txt
 	$(PYTHON) -m venv $(INTEROP)
 	$(INTEROP)/bin/pip install --quiet --disable-pip-version-check --requirement interop/requirements.txt
+	touch $@
+
+python-test: $(PYTHON_ENV)/installed ## Build the Python package, run its tests, check its types
+	cd bindings/python && VIRTUAL_ENV=$(abspath $(PYTHON_ENV)) $(abspath $(PYTHON_ENV))/bin/maturin develop --quiet --locked
+	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/pytest
+	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/mypy --strict
+	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/stubtest remofile --mypy-config-file pyproject.toml \
+		--allowlist tests/stubtest-allowlist.txt
+
+$(PYTHON_ENV)/installed: bindings/python/tests/requirements.txt
+	$(PYTHON) -m venv $(PYTHON_ENV)
+	$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check --requirement bindings/python/tests/requirements.txt
 	touch $@
 
 lint: ## Check formatting, lints, documentation and the rules of the repository

@@ -143,6 +143,8 @@ pub(super) struct Session {
     pub(super) held: Option<Held>,
     /// Behind it there is no connection of our own: what does the talking, and its protection.
     gateway: Option<(Guard, &'static str)>,
+    /// Whether it is another process's: this one only closes its descriptor.
+    is_inherited: bool,
 }
 
 /// The operation that holds the lease for others.
@@ -176,6 +178,7 @@ impl Session {
             clock: Instant::now(),
             held: None,
             gateway: None,
+            is_inherited: false,
         }
     }
 
@@ -184,6 +187,13 @@ impl Session {
         let mut session = self;
         session.gateway = Some((guard, protection));
         session
+    }
+
+    /// Lets go of it without a word: it belongs to the process that this one was forked from.
+    pub(super) fn disown(mut self) {
+        self.is_inherited = true;
+        // Its thread is not in this process: nobody would ever tell the guard that it is over.
+        std::mem::forget(self.gateway.take());
     }
 
     pub(super) fn hello(&self) -> &ServerHello {
@@ -273,6 +283,9 @@ impl Session {
 /// An orderly farewell, as far as the socket takes it at once.
 impl Drop for Session {
     fn drop(&mut self) {
+        if self.is_inherited {
+            return;
+        }
         self.machine.goodbye();
         while let Some(header) = self.machine.poll_header() {
             self.link.push(&header);

@@ -164,6 +164,26 @@ impl Client {
         Ok(client)
     }
 
+    /// How patient later calls are, and what ends them; the server and the token stay what they are.
+    pub fn set_patience(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
+        self.options.timeout = timeout;
+        self.options.wait = wait;
+        self.options.interrupt = interrupt;
+    }
+
+    /// Ends the session, if there is one; the next call opens another.
+    pub fn disconnect(&mut self) {
+        self.session = None;
+    }
+
+    /// After a fork, in the new process: lets go of the session, which is the old process's, without a word
+    /// to the server. The next call opens another.
+    pub fn forget_session(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.disown();
+        }
+    }
+
     /// What the server said of itself; connects if there is no connection.
     ///
     /// # Errors

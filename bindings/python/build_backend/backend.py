@@ -1,0 +1,52 @@
+"""Builds the wheel: maturin's, with the commands `remofile` and `rmf` in it.
+
+The commands are a crate of this repository, beside the Python module: they are built first and put where maturin
+takes scripts from.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import maturin
+
+HERE = Path(__file__).resolve().parent.parent
+REPOSITORY = HERE.parent.parent
+SCRIPTS = HERE / "remofile.data" / "scripts"
+COMMANDS = ("remofile", "rmf")
+
+get_requires_for_build_wheel = maturin.get_requires_for_build_wheel
+get_requires_for_build_editable = maturin.get_requires_for_build_editable
+prepare_metadata_for_build_wheel = maturin.prepare_metadata_for_build_wheel
+prepare_metadata_for_build_editable = maturin.prepare_metadata_for_build_editable
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    build_commands()
+    return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)
+
+
+def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+    build_commands()
+    return maturin.build_editable(wheel_directory, config_settings, metadata_directory)
+
+
+def build_sdist(sdist_directory, config_settings=None):
+    raise SystemExit(
+        "Remofile's Python package has no source distribution: it is built together with the commands, from the "
+        "repository. Run 'pip wheel bindings/python' or 'pip install bindings/python' there."
+    )
+
+
+def build_commands():
+    if not (REPOSITORY / "crates" / "remofile-cli" / "Cargo.toml").exists():
+        raise SystemExit(f"{REPOSITORY} is not Remofile's repository: the package is built from within it")
+    if shutil.which("cargo") is None:
+        raise SystemExit("cargo is missing: install Rust 1.90 or newer first (https://rustup.rs)")
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or REPOSITORY / "target")
+    command = ["cargo", "build", "--release", "--locked", "--package", "remofile-cli", "--target-dir", target]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
+    for name in COMMANDS:
+        shutil.copy2(target / "release" / name, SCRIPTS / name)

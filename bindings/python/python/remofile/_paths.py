@@ -1,0 +1,67 @@
+"""Paths and names, as callers give them."""
+
+from __future__ import annotations
+
+import os
+
+from remofile._remofile import check_file_name
+from remofile.exceptions import FileNameError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Union
+
+    from remofile.path import RemofilePath
+
+    #: A path of this machine.
+    LocalPath = Union[str, "os.PathLike[str]"]
+    #: A path at the server.
+    RemotePath = Union[str, "os.PathLike[str]", RemofilePath]
+
+
+def remote(path: RemotePath, what: str = "Path") -> str:
+    """An absolute path at the server, in its one form.
+
+    :raises ValueError: if it is not absolute.
+    """
+    text = text_of(path)
+    if not text.startswith("/"):
+        raise ValueError(f"{what} must be an absolute path")
+    return "/" + "/".join(part for part in text.split("/") if part not in ("", "."))
+
+
+def text_of(path: RemotePath) -> str:
+    """A path at the server as a text."""
+    own = getattr(path, "_remote_path", None)
+    if isinstance(own, str):
+        return own
+    text = os.fspath(path)  # type: ignore[arg-type]
+    if not isinstance(text, str):
+        raise TypeError("paths at the server are texts")
+    return text
+
+
+def child(directory: str, name: str) -> str:
+    """A name below a directory.
+
+    :raises FileNameError: if the name is not valid.
+    """
+    return f"{directory.rstrip('/')}/{checked_name(name)}"
+
+
+def checked_name(name: str) -> str:
+    """The name itself, if it is one."""
+    from errno import EINVAL
+
+    try:
+        problem = check_file_name(name)
+    except UnicodeEncodeError as error:
+        problem = str(error)
+    if problem is not None:
+        raise FileNameError(EINVAL, problem, name)
+    return name
+
+
+def base_name(path: str) -> str:
+    """The last name of a path."""
+    return path.rstrip("/").rpartition("/")[2]

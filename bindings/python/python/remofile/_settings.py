@@ -1,0 +1,109 @@
+"""Options as the native side wants them."""
+
+from __future__ import annotations
+
+import contextvars
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Optional, TypedDict
+
+    from remofile._progress import Progress
+    from remofile._remofile import Interrupt
+
+    class Settings(TypedDict):
+        """What a transfer is told."""
+
+        recursive: bool
+        on_conflict: str
+        exclude: list[str]
+        compress: Optional[int]
+        preserve_mode: bool
+        bytes_per_second: Optional[int]
+        resume: bool
+        total: bool
+        dry_run: bool
+        delete: bool
+        checksum: bool
+
+    class Interest(TypedDict):
+        """Who wants to know of it."""
+
+        observer: Optional[Callable[[str, str, int, int], object]]
+        detailed: bool
+        process_chunk: Optional[Callable[[bytes, int, int, str], Any]]
+        chunk_size: int
+        name: Optional[str]
+
+
+#: The smallest and the largest chunk that a callback may ask for, in bytes.
+CHUNK_SIZES = (512, 8192)
+
+#: What ends the calls that are made in this context.
+INTERRUPT: contextvars.ContextVar[Optional[Interrupt]] = contextvars.ContextVar("remofile_interrupt", default=None)
+
+
+def check_chunk_size(chunk_size: int) -> None:
+    """Raise ``ValueError`` for a chunk size that servers do not accept."""
+    least, most = CHUNK_SIZES
+    if not least <= chunk_size <= most:
+        raise ValueError(f"Chunk size must be between {least} and {most} bytes")
+
+
+def check_timeout(timeout: Optional[int]) -> Optional[int]:
+    """A timeout in whole milliseconds."""
+    if timeout is None:
+        return None
+    if timeout < 0:
+        raise ValueError("Timeout must be a number of milliseconds, 0 or more")
+    return int(timeout)
+
+
+def settings(
+    *,
+    recursive: bool = False,
+    on_conflict: str = "abort",
+    exclude: Iterable[str] = (),
+    compress: Optional[int] = None,
+    preserve_mode: bool = False,
+    bytes_per_second: Optional[int] = None,
+    resume: bool = True,
+    total: bool = False,
+    dry_run: bool = False,
+    delete: bool = False,
+    checksum: bool = False,
+) -> Settings:
+    """What a transfer is told."""
+    return {
+        "recursive": recursive,
+        "on_conflict": on_conflict,
+        "exclude": list(exclude),
+        "compress": compress,
+        "preserve_mode": preserve_mode,
+        "bytes_per_second": bytes_per_second,
+        "resume": resume,
+        "total": total,
+        "dry_run": dry_run,
+        "delete": delete,
+        "checksum": checksum,
+    }
+
+
+def interest(
+    process_chunk: Optional[Callable[[bytes, int, int, str], Any]],
+    chunk_size: int,
+    progress: Optional[Progress],
+    name: Optional[str] = None,
+) -> Interest:
+    """Who wants to know of it."""
+    from remofile._progress import Told
+
+    told = Told(progress)
+    return {
+        "observer": told,
+        "detailed": told.detailed,
+        "process_chunk": process_chunk,
+        "chunk_size": chunk_size,
+        "name": name,
+    }

@@ -1,0 +1,335 @@
+"""The server."""
+
+from __future__ import annotations
+
+import os
+
+from remofile._remofile import NativeServer, check_token
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Any, Optional, Union
+
+    from remofile._paths import LocalPath
+    from remofile._remofile import NativeHandler
+    from remofile.client import Client
+
+    #: The routing id that a ZeroMQ ROUTER socket puts in front, and the frames behind it.
+    Message = tuple[bytes, list[bytes]]
+
+__all__ = ["Server"]
+
+FILE_SIZE_LIMIT = 4294967296
+MINIMUM_CHUNK_SIZE = 512
+MAXIMUM_CHUNK_SIZE = 8192
+
+#: How long a ZeroMQ socket is waited for before signals are looked at, in milliseconds.
+_STEP = 50
+
+
+class Server:
+    """A server that exposes one directory, and nothing outside of it.
+
+    :meth:`run` serves until :meth:`terminate` is called, by a signal handler or by another thread. As a context
+    manager it serves in the background, on a free port of this machine alone::
+
+        with Server("my-directory", token) as server, server.client() as client:
+            client.list_files("/")
+
+    :param root_directory: the directory to expose.
+    :param str token: the token that clients must have.
+    :param private_key: the private key, to be told from impostors: 40 characters, as text or bytes.
+    :param int file_size_limit: the largest file, in bytes.
+    :param chunk_size_range: the smallest and the largest chunk that clients of protocol 1 may choose, in bytes.
+    :param bool read_only: whether every change is refused.
+    :param bool require_encryption: whether clients of protocol 1 without encryption are refused.
+    :raises NotADirectoryError: if there is no such directory.
+    :raises ValueError: if token, key or options are not valid.
+    """
+
+    def __init__(
+        self, root_directory: LocalPath, token: str, private_key: Union[str, bytes, None] = None, **kwargs: Any
+    ) -> None:
+        self._native: Optional[NativeServer] = None
+        self._handler: Optional[NativeHandler] = None
+        self._process = os.getpid()
+        self._was_interrupted = False
+        self._ports: list[int] = []
+        self.root_directory = root_directory
+        if not isinstance(token, str):
+            raise ValueError("the token is not valid: it must be a text")
+        check_token(token)
+        self._token = token
+        self._key = private_key.decode("ascii") if isinstance(private_key, bytes) else private_key
+        self.file_size_limit = kwargs.pop("file_size_limit", FILE_SIZE_LIMIT)
+        self.chunk_size_range = kwargs.pop("chunk_size_range", (MINIMUM_CHUNK_SIZE, MAXIMUM_CHUNK_SIZE))
+        self._read_only = bool(kwargs.pop("read_only", False))
+        self._require_encryption = bool(kwargs.pop("require_encryption", False))
+        if kwargs:
+            raise TypeError(f"unexpected option: {', '.join(sorted(kwargs))}")
+        self._make()  # Tells at once what is not valid.
+
+    @property
+    def root_directory(self) -> Path:
+        """The directory that is exposed, as an absolute path.
+
+        :raises NotADirectoryError: if it is set to what is no directory.
+        :raises RuntimeError: if it is set while the server is running.
+        """
+        from pathlib import Path
+
+        return Path(self._root_directory)
+
+    @root_directory.setter
+    def root_directory(self, directory: LocalPath) -> None:
+        path = os.path.abspath(directory)
+        if not os.path.isdir(path):
+            raise NotADirectoryError(f"The root directory must be an existing directory: {path}")
+        self._check_idle("root directory")
+        self._root_directory = path
+
+    @property
+    def file_size_limit(self) -> int:
+        """The largest file that is accepted or sent, in bytes.
+
+        :raises ValueError: if it is set to less than 1.
+        :raises RuntimeError: if it is set while the server is running.
+        """
+        return self._file_size_limit
+
+    @file_size_limit.setter
+    def file_size_limit(self, size: int) -> None:
+        if size <= 0:
+            raise ValueError("The file size limit must be greater than 0")
+        self._check_idle("file size limit")
+        self._file_size_limit = size
+
+    @property
+    def chunk_size_range(self) -> tuple[int, int]:
+        """The smallest and the largest chunk that clients of protocol 1 may choose, in bytes.
+
+        :raises ValueError: if the smallest is less than 1, or the largest less than that.
+        :raises RuntimeError: if it is set while the server is running.
+        """
+        return self._chunk_size_range
+
+    @chunk_size_range.setter
+    def chunk_size_range(self, size_range: tuple[int, int]) -> None:
+        least, most = size_range
+        if least <= 0:
+            raise ValueError("The minimum chunk size must be greater than 0")
+        if most < least:
+            raise ValueError("The maximum chunk size must not be less than the minimum")
+        self._check_idle("chunk size range")
+        self._chunk_size_range = (least, most)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it serves, in this process."""
+        return self._native is not None and self._process == os.getpid()
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on.
+
+        :raises RuntimeError: if it is not running.
+        """
+        if not self.is_running or not self._ports:
+            raise RuntimeError("the server is not listening")
+        return self._ports[0]
+
+    def run(self, port: int, address: Optional[str] = None) -> None:
+        """Serve until :meth:`terminate` is called. Python's signal handlers run meanwhile.
+
+        :param int port: the port to listen on; 0 is any that is free.
+        :param str address: the address to listen on; by default all of this machine.
+        :raises RuntimeError: if it cannot listen there, or is running already.
+        """
+        native = self._begin()
+        try:
+            native.run(_checked_port(port), address, self._listens)
+        except Exception:
+            raise
+        except BaseException:
+            # It has ended; whoever caught a KeyboardInterrupt may call terminate() nevertheless.
+            self._was_interrupted = True
+            raise
+        finally:
+            self._end(native)
+
+    def terminate(self) -> None:
+        """End :meth:`run` or :meth:`run_on`, from a signal handler or another thread.
+
+        What is being transferred is interrupted; clients can go on with it later.
+
+        :raises RuntimeError: if the server is not running.
+        """
+        native = self._native if self.is_running else None
+        if native is None:
+            if self._was_interrupted:
+                self._was_interrupted = False
+                return
+            raise RuntimeError("the server is not running")
+        native.terminate()
+
+    def start(self, port: int = 0, address: Optional[str] = "127.0.0.1") -> Server:
+        """Serve in the background until :meth:`stop`.
+
+        :param int port: the port to listen on; 0 is any that is free: see :attr:`port`.
+        :param str address: the address to listen on; ``None`` is all of this machine.
+        :raises RuntimeError: if it cannot listen there, or is running already.
+        """
+        native = self._begin()
+        try:
+            self._listens(native.start(_checked_port(port), address))
+        except BaseException:
+            self._end(native)
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End what :meth:`start` has begun, and wait for its end. Stopping twice is no error."""
+        native = self._native if self.is_running else None
+        if native is not None:
+            try:
+                native.stop()
+            finally:
+                self._end(native)
+
+    def client(self, **options: Any) -> Client:
+        """A client of this server, while it is running: its options are those of :class:`remofile.Client`."""
+        from remofile.client import Client
+
+        return Client("127.0.0.1", self.port, self._token, **options)
+
+    # Over a ZeroMQ socket that belongs to somebody else.
+
+    def handle(self, identity: bytes, frames: Sequence[bytes]) -> list[Message]:
+        """Take a message that a ZeroMQ ROUTER socket of yours received, and give those to send.
+
+        No socket is opened. Messages may have to be sent without one having come: see :meth:`replies`, or let
+        :meth:`run_on` do all of it.
+
+        :param bytes identity: the routing id, the first frame that the socket gave.
+        :param frames: the other frames.
+        :return: pairs of a routing id and the frames behind it.
+        """
+        return self._handling().handle(bytes(identity), [bytes(frame) for frame in frames])
+
+    def replies(self) -> list[Message]:
+        """The messages to send, though none came: whenever :meth:`fileno` is readable or :meth:`timeout` over."""
+        return self._handling().replies()
+
+    def timeout(self) -> Optional[int]:
+        """For how many milliseconds :meth:`replies` need not be called, if :meth:`fileno` is not readable."""
+        return self._handling().timeout()
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when :meth:`replies` has something new."""
+        return self._handling().fileno()
+
+    def run_on(self, socket: Any) -> None:
+        """Serve a ZeroMQ ROUTER socket of pyzmq until :meth:`terminate` is called.
+
+        :param socket: a bound or connected ``zmq.ROUTER`` socket; it stays open.
+        :raises RuntimeError: if the server is running already.
+        """
+        import zmq
+
+        native = self._begin()
+        try:
+            self._handler = handler = native.handler()
+            poller = zmq.Poller()
+            poller.register(socket, zmq.POLLIN)
+            poller.register(handler.fileno(), zmq.POLLIN)
+            while not handler.is_stopped():
+                timeout = handler.timeout()
+                poller.poll(_STEP if timeout is None else min(timeout, _STEP))
+                messages = handler.replies()
+                while socket.poll(0, zmq.POLLIN):
+                    identity, *frames = socket.recv_multipart(zmq.NOBLOCK)
+                    messages += handler.handle(identity, frames)
+                for identity, frames in messages:
+                    socket.send_multipart([identity, *frames])
+                self._log()
+        finally:
+            self._end(native)
+
+    # Its life.
+
+    def __enter__(self) -> Server:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.stop()
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = dict(self.__dict__)
+        kept.update(_native=None, _handler=None, _ports=[], _was_interrupted=False)
+        return kept
+
+    def __repr__(self) -> str:
+        return f"<remofile.Server of {self._root_directory!r}>"
+
+    def _check_idle(self, what: str) -> None:
+        if self.is_running:
+            raise RuntimeError(f"The {what} can't be changed while the server is running.")
+
+    def _make(self) -> NativeServer:
+        return NativeServer(
+            self._root_directory,
+            self._token,
+            self._key,
+            self._file_size_limit,
+            self._chunk_size_range,
+            self._read_only,
+            self._require_encryption,
+        )
+
+    def _begin(self) -> NativeServer:
+        if self.is_running:
+            raise RuntimeError("can't start a server that is already running")
+        self._was_interrupted = False
+        self._native = native = self._make()
+        self._process = os.getpid()
+        return native
+
+    def _end(self, native: NativeServer) -> None:
+        if self._native is native:
+            self._native = self._handler = None
+            self._ports = []
+        self._log()
+
+    def _listens(self, ports: list[int]) -> None:
+        import logging
+
+        self._ports = ports
+        logging.getLogger("remofile").info("serving %s on port %d", self._root_directory, ports[0])
+
+    def _handling(self) -> NativeHandler:
+        if self._handler is None:
+            self._handler = self._begin().handler()
+        return self._handler
+
+    def _log(self) -> None:
+        import logging
+
+        from remofile._remofile import take_logs
+
+        logger = logging.getLogger("remofile")
+        for level, line in take_logs():
+            logger.log(level, "%s", line)
+
+
+def _checked_port(port: int) -> int:
+    if not 0 <= int(port) < 65536:
+        raise RuntimeError(f"can't listen on port {port}: it must be a number from 0 to 65535")
+    return int(port)

@@ -1,0 +1,80 @@
+//! A server behind a ZeroMQ socket that belongs to the caller.
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use remofile::{Handler, Reply};
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+#[pyclass(frozen, module = "remofile._remofile")]
+pub(crate) struct NativeHandler {
+    handler: Mutex<Handler>,
+}
+
+/// An identity and frames, as Python has them.
+type Message<'py> = (Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>);
+
+#[pymethods]
+impl NativeHandler {
+    /// Takes a message and gives the messages to send.
+    fn handle<'py>(&self, py: Python<'py>, identity: Vec<u8>, frames: Vec<Vec<u8>>) -> Vec<Message<'py>> {
+        self.replies_to(py, Some((identity, frames)))
+    }
+
+    /// The messages to send, though none came.
+    fn replies<'py>(&self, py: Python<'py>) -> Vec<Message<'py>> {
+        self.replies_to(py, None)
+    }
+
+    /// Milliseconds for which `replies` need not be called, if the descriptor is not readable.
+    fn timeout(&self, py: Python<'_>) -> Option<u64> {
+        let timeout = py.detach(|| self.lock().next_timeout());
+        timeout.map(|timeout| u64::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(u64::MAX))
+    }
+
+    fn fileno(&self, py: Python<'_>) -> i32 {
+        py.detach(|| self.lock().as_fd().as_raw_fd())
+    }
+
+    fn is_stopped(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.lock().is_stopped())
+    }
+}
+
+impl NativeHandler {
+    pub(crate) fn new(handler: Handler) -> Self {
+        Self { handler: Mutex::new(handler) }
+    }
+
+    fn replies_to<'py>(&self, py: Python<'py>, message: Option<(Vec<u8>, Vec<Vec<u8>>)>) -> Vec<Message<'py>> {
+        let replies = py.detach(|| {
+            let mut handler = self.lock();
+            if let Some((identity, frames)) = &message {
+                handler.handle(identity, frames);
+            }
+            all(&mut handler)
+        });
+        let bytes = |content: &Vec<u8>| PyBytes::new(py, content);
+        replies.iter().map(|reply| (bytes(&reply.identity), reply.frames.iter().map(bytes).collect())).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Handler> {
+        self.handler.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Messages that one turn gives at most, so that those that come are heard.
+const MOST: usize = 64;
+
+fn all(handler: &mut Handler) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    while replies.len() < MOST {
+        match handler.next_reply() {
+            Some(reply) => replies.push(reply),
+            None if replies.is_empty() && handler.next_timeout() == Some(Duration::ZERO) => {}
+            None => break,
+        }
+    }
+    replies
+}

@@ -1,0 +1,37 @@
+//! The native half of the Python package: it translates and never decides.
+//!
+//! Participants: a *call* runs the library on a thread of its own while the caller's thread serves Python (signals,
+//! callbacks); a *client*, a *server* and a *handler* are the library's, one method each; *errors* is the one table
+//! from the library's errors to Python's exceptions. What Python code sees is in `python/remofile/`.
+
+#![expect(clippy::needless_pass_by_value, reason = "arguments of Python's calls arrive as values")]
+
+mod call;
+mod client;
+mod errors;
+mod handler;
+mod logging;
+mod monitor;
+mod secrets;
+mod server;
+mod transfer;
+
+use pyo3::prelude::*;
+
+/// Called by Python when it imports the module.
+#[pymodule]
+fn _remofile(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<call::PyInterrupt>()?;
+    module.add_class::<client::NativeClient>()?;
+    module.add_class::<server::NativeServer>()?;
+    module.add_class::<handler::NativeHandler>()?;
+    module.add_class::<transfer::Report>()?;
+    module.add_function(wrap_pyfunction!(secrets::generate_token, module)?)?;
+    module.add_function(wrap_pyfunction!(secrets::generate_keys, module)?)?;
+    module.add_function(wrap_pyfunction!(secrets::check_token, module)?)?;
+    module.add_function(wrap_pyfunction!(secrets::check_file_name, module)?)?;
+    module.add_function(wrap_pyfunction!(transfer::clear_local_partials, module)?)?;
+    module.add_function(wrap_pyfunction!(logging::take_logs, module)?)?;
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! What the library logs, kept until Python takes it.
+
+use pyo3::prelude::*;
+use std::collections::VecDeque;
+use std::fmt::{Debug, Write};
+use std::sync::{Mutex, Once, PoisonError};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Lines that are kept at most; of more, the oldest are lost.
+const MOST: usize = 1000;
+
+static LINES: Mutex<VecDeque<(u8, String)>> = Mutex::new(VecDeque::new());
+
+/// Begins to keep what is logged.
+pub(crate) fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Another subscriber of this process stays what it is.
+        let _is_first = tracing::subscriber::set_global_default(Keeper);
+    });
+}
+
+/// Levels, as Python numbers them, and lines since the last time.
+#[pyfunction]
+pub(crate) fn take_logs() -> Vec<(u8, String)> {
+    LINES.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+}
+
+struct Keeper;
+
+impl Subscriber for Keeper {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::INFO
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let level = match *event.metadata().level() {
+            Level::ERROR => 40,
+            Level::WARN => 30,
+            Level::INFO => 20,
+            _ => 10,
+        };
+        let mut line = Line::default();
+        event.record(&mut line);
+        let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() >= MOST {
+            lines.pop_front();
+        }
+        lines.push_back((level, format!("{}{}", line.message, line.fields)));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct Line {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // Writing to a string does not fail.
+        let _written = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+    }
+}

@@ -1,0 +1,127 @@
+//! Tells Python code what a transfer does, and asks it about chunks.
+
+use crate::call::Caller;
+use crate::client::Patience;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use remofile::{Chunk, Event, Monitor, describe_holder};
+use std::error::Error;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Bytes that moved are told so often.
+const TELL_EVERY: Duration = Duration::from_millis(50);
+
+/// A function that wants to see every chunk.
+pub(crate) struct ChunkCallback {
+    pub(crate) function: Arc<Py<PyAny>>,
+    pub(crate) chunk_bytes: NonZeroU32,
+    /// The name to give it; `None` for the file's own.
+    pub(crate) name: Option<String>,
+}
+
+pub(crate) struct PythonMonitor<'a> {
+    caller: &'a Caller,
+    patience: &'a Patience,
+    /// Called with the name of an event, a text and two numbers.
+    observer: Option<Arc<Py<PyAny>>>,
+    /// Whether it wants to know more than that the call waits.
+    detailed: bool,
+    chunks: Option<ChunkCallback>,
+    moved: u64,
+    told: Instant,
+}
+
+impl<'a> PythonMonitor<'a> {
+    pub(crate) fn new(
+        caller: &'a Caller,
+        patience: &'a Patience,
+        observer: Option<Arc<Py<PyAny>>>,
+        detailed: bool,
+        chunks: Option<ChunkCallback>,
+    ) -> Self {
+        Self { caller, patience, observer, detailed, chunks, moved: 0, told: Instant::now() }
+    }
+
+    fn tell(&self, name: &'static str, text: String, first: u64, second: u64) {
+        let Some(observer) = &self.observer else { return };
+        let observer = Arc::clone(observer);
+        self.caller.tell(move |py| observer.call1(py, (name, text, first, second)).map(drop));
+    }
+
+    fn tell_moved(&mut self) {
+        if self.moved > 0 {
+            self.tell("moved", String::new(), self.moved, 0);
+            self.moved = 0;
+        }
+        self.told = Instant::now();
+    }
+}
+
+impl Monitor for PythonMonitor<'_> {
+    fn report(&mut self, event: Event<'_>) {
+        match event {
+            Event::Waiting { holders } => {
+                let who: Vec<String> = holders.iter().map(describe_holder).collect();
+                self.tell("waiting", who.join(", "), 0, 0);
+            }
+            Event::Retrying { error, attempt, of, .. } => {
+                self.tell("retrying", error.to_string(), attempt.into(), of.into());
+            }
+            _ if !self.detailed => {}
+            Event::Transferred { bytes } => {
+                self.moved += bytes;
+                if self.told.elapsed() >= TELL_EVERY {
+                    self.tell_moved();
+                }
+            }
+            other => {
+                self.tell_moved();
+                match other {
+                    Event::Total { files, bytes } => self.tell("total", String::new(), files, bytes),
+                    Event::FilePresent { path, size } => self.tell("present", path.to_owned(), size, 0),
+                    Event::FileStarted { path, size, offset } => {
+                        self.tell("started", path.to_owned(), size.unwrap_or_default(), offset);
+                    }
+                    Event::FileFinished { path } => self.tell("finished", path.to_owned(), 0, 0),
+                    Event::FileSkipped { failure } => self.tell("skipped", failure.to_string(), 0, 0),
+                    Event::FileFailed { failure } => self.tell("failed", failure.to_string(), 0, 0),
+                    Event::Planned { .. }
+                    | Event::Waiting { .. }
+                    | Event::Retrying { .. }
+                    | Event::Transferred { .. } => {}
+                }
+            }
+        }
+    }
+
+    fn chunk_size(&self) -> Option<NonZeroU32> {
+        self.chunks.as_ref().map(|chunks| chunks.chunk_bytes)
+    }
+
+    fn process_chunk(&mut self, chunk: &Chunk<'_>) -> Result<bool, Box<dyn Error + Send + Sync>> {
+        let Some(chunks) = &self.chunks else { return Ok(true) };
+        // The library looks at its own only between messages, which hold many chunks.
+        self.patience.left()?;
+        let function = Arc::clone(&chunks.function);
+        let name = chunks.name.clone().unwrap_or_else(|| chunk.file_name.to_owned());
+        let (data, remaining, size) = (chunk.data.to_vec(), chunk.remaining_bytes, chunk.file_size);
+        let answer = self.caller.ask(move |py| {
+            let answer = function.call1(py, (PyBytes::new(py, &data), remaining, size, name))?;
+            answer.bind(py).is_truthy()
+        });
+        match answer {
+            Some(Ok(goes_on)) => Ok(goes_on),
+            Some(Err(raised)) => Err(Box::new(raised)),
+            None => Ok(false),
+        }
+    }
+}
+
+/// What moved last is told, too.
+impl Drop for PythonMonitor<'_> {
+    fn drop(&mut self) {
+        self.tell_moved();
+    }
+}

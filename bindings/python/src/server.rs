@@ -1,0 +1,121 @@
+//! A server.
+
+use crate::call::run;
+use crate::errors::to_python;
+use crate::handler::NativeHandler;
+use crate::{logging, secrets};
+use pyo3::exceptions::{PyNotADirectoryError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use remofile::{Bound, Error, Server};
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+#[pyclass(frozen, module = "remofile._remofile")]
+pub(crate) struct NativeServer {
+    server: Server,
+    background: Mutex<Option<JoinHandle<Result<(), Error>>>>,
+}
+
+#[pymethods]
+impl NativeServer {
+    #[new]
+    #[pyo3(signature = (root, token, private_key, file_size_limit, chunk_size_range, read_only, require_encryption))]
+    fn new(
+        root: PathBuf,
+        token: &str,
+        private_key: Option<&str>,
+        file_size_limit: u64,
+        chunk_size_range: (u32, u32),
+        read_only: bool,
+        require_encryption: bool,
+    ) -> PyResult<Self> {
+        let server = Server::new(&root, secrets::token(token)?)
+            .map_err(|error| PyNotADirectoryError::new_err(error.to_string()))?;
+        let mut options = server.options();
+        options.private_key = private_key.map(secrets::private_key).transpose()?;
+        options.file_size_limit = file_size_limit;
+        options.chunk_size_range = chunk_size_range;
+        options.read_only = read_only;
+        options.require_encryption = require_encryption;
+        server.set_options(options).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(Self { server, background: Mutex::new(None) })
+    }
+
+    /// Listens, calls `listening` with the ports, and serves until it is terminated.
+    fn run(
+        &self,
+        py: Python<'_>,
+        port: u16,
+        address: Option<&str>,
+        listening: &pyo3::Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let bound = self.bind(py, port, address)?;
+        listening.call1((ports(&bound),))?;
+        logging::listen();
+        let stop = || {
+            // It may have stopped by itself.
+            let _stopped = self.server.terminate();
+        };
+        run(py, &stop, |_| bound.serve())?.map_err(|error| PyRuntimeError::new_err(error.to_string()))
+    }
+
+    /// Listens, and serves on a thread of its own until it is stopped.
+    fn start(&self, py: Python<'_>, port: u16, address: Option<&str>) -> PyResult<Vec<u16>> {
+        let bound = self.bind(py, port, address)?;
+        let ports = ports(&bound);
+        let serve = move || bound.serve();
+        let thread = std::thread::Builder::new().name("remofile server".to_owned()).spawn(serve)?;
+        *self.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(ports)
+    }
+
+    /// Ends what [`NativeServer::start`] has begun, and waits for its end.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        let thread = self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return Ok(()) };
+        // It may have stopped by itself.
+        let _stopped = self.server.terminate();
+        match py.detach(|| thread.join()) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(PyRuntimeError::new_err(error.to_string())),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    fn terminate(&self, py: Python<'_>) -> PyResult<()> {
+        self.server.terminate().map_err(|error| to_python(py, error))
+    }
+
+    /// What serves a ZeroMQ socket.
+    fn handler(&self, py: Python<'_>) -> PyResult<NativeHandler> {
+        let handler = self.server.handler().map_err(|error| to_python(py, error))?;
+        logging::listen();
+        Ok(NativeHandler::new(handler))
+    }
+}
+
+impl NativeServer {
+    fn bind(&self, py: Python<'_>, port: u16, address: Option<&str>) -> PyResult<Bound> {
+        let failed = |error: Error| match error {
+            Error::Listen { .. } | Error::Usage(_) => to_python(py, error),
+            other => PyRuntimeError::new_err(other.to_string()),
+        };
+        let address = address.map(|address| resolve(py, address)).transpose()?;
+        self.server.bind(port, address).map_err(failed)
+    }
+}
+
+fn resolve(py: Python<'_>, address: &str) -> PyResult<IpAddr> {
+    if let Ok(address) = address.parse() {
+        return Ok(address);
+    }
+    let resolved = py.detach(|| (address, 0).to_socket_addrs().ok().and_then(|mut found| found.next()));
+    let unknown = || PyRuntimeError::new_err(format!("cannot listen on {address}: it is no address of this machine"));
+    resolved.map(|found| found.ip()).ok_or_else(unknown)
+}
+
+fn ports(bound: &Bound) -> Vec<u16> {
+    bound.addresses().iter().map(std::net::SocketAddr::port).collect()
+}

@@ -1,0 +1,61 @@
+"""The client for programs that await."""
+
+import asyncio
+import time
+
+import pytest
+
+from remofile import AsyncClient
+
+
+@pytest.fixture
+def options(server):
+    return ("127.0.0.1", server.port, server._token)
+
+
+def test_calls_have_the_same_names_and_errors(options, root, local):
+    (local / "foo").write_bytes(b"content")
+
+    async def work():
+        async with AsyncClient(*options) as client:
+            await client.make_directory("bar", "/")
+            await client.upload_file(local / "foo", "/bar")
+            assert (await client.list_files("/bar"))["foo"][:2] == (False, 7)
+            await client.download_file("/bar/foo", local, "back", timeout=5000)
+            assert (await client.stat("/bar/foo")).st_size == 7 and await client.read_bytes("/bar/foo") == b"content"
+            with pytest.raises(FileExistsError):
+                await client.create_file("foo", "/bar")
+            results = await asyncio.gather(*(client.create_file(f"{n}", "/") for n in range(20)))
+            assert results == [None] * 20
+
+    asyncio.run(work())
+    assert (local / "back").read_bytes() == b"content" and len(list(root.iterdir())) >= 21
+
+
+def test_every_call_of_the_client_is_there():
+    from remofile import Client
+
+    own = {"path", "open", "hostname", "port"}
+    assert {name for name in dir(Client) if not name.startswith("_")} - own <= set(dir(AsyncClient))
+
+
+def test_cancelling_ends_the_transfer(options, root, local):
+    (local / "big").write_bytes(bytes(30_000_000))
+
+    async def work():
+        client = AsyncClient(*options)
+        began = time.monotonic()
+        transfer = asyncio.create_task(client.synchronize_upload(local, "/copy", bytes_per_second=5_000_000))
+        await asyncio.sleep(0.5)
+        transfer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await transfer
+        assert time.monotonic() - began < 0.8
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(client.synchronize_upload(local, "/copy", bytes_per_second=5_000_000), 0.3)
+        report = await client.synchronize_upload(local, "/copy")
+        assert report.files == 1
+        await client.close()
+
+    asyncio.run(work())
+    assert (root / "copy" / "big").stat().st_size == 30_000_000

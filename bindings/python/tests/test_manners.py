@@ -1,0 +1,191 @@
+"""How the package behaves as a guest of a Python program."""
+
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from remofile import Client, ServerBusyError, generate_token, synchronize_upload
+
+MEASURE = """
+import sys, time
+began = time.process_time()
+import remofile
+print(time.process_time() - began)
+print(sorted({"asyncio", "zmq", "fsspec", "threading", "logging", "pathlib"} & set(sys.modules)))
+"""
+
+
+@contextlib.contextmanager
+def interrupted_after(seconds):
+    """Ctrl-C, some time from now."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def silent_port():
+    """A port that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_importing_is_quick_and_does_no_work():
+    runs = [subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True) for _ in range(5)]
+    assert min(float(run.stdout.split()[0]) for run in runs) < 0.05
+    assert runs[0].stdout.splitlines()[1] == "[]"
+
+
+def test_ctrl_c_ends_a_call_that_waits(silent_port):
+    client = Client("127.0.0.1", silent_port, generate_token())
+    began = time.monotonic()
+    with interrupted_after(0.3):
+        client.list_files("/")
+    assert time.monotonic() - began < 0.5
+
+
+def test_ctrl_c_leaves_a_partial_that_is_gone_on_with(client, root, local):
+    (local / "big").write_bytes(os.urandom(1 << 20) * 24)
+    began = time.monotonic()
+    with interrupted_after(0.7):
+        synchronize_upload(client, local, "/copy", bytes_per_second=10_000_000)
+    assert time.monotonic() - began < 0.9
+    assert not (root / "copy" / "big").exists()
+    report = synchronize_upload(client, local, "/copy")
+    assert report.resumed_bytes > 0
+    assert (root / "copy" / "big").read_bytes() == (local / "big").read_bytes()
+
+
+def test_ctrl_c_during_an_upload_leaves_nothing_visible(client, root, local):
+    (local / "big").write_bytes(os.urandom(1 << 20) * 64)
+    with interrupted_after(0.2):
+        client.upload_file(local / "big", "/", process_chunk=lambda *_: time.sleep(0.0005) or True)
+    assert not (root / "big").exists()
+    client.upload_file(local / "big", "/")
+    assert (root / "big").read_bytes() == (local / "big").read_bytes()
+
+
+def test_the_interpreter_is_free_while_a_call_waits(silent_port):
+    client = Client("127.0.0.1", silent_port, generate_token())
+    turns = 0
+    thread = threading.Thread(target=lambda: pytest.raises(TimeoutError, client.list_files, "/", 500))
+    thread.start()
+    began = time.monotonic()
+    while thread.is_alive():
+        turns += 1
+        time.sleep(0.001)
+    assert turns > 100 and time.monotonic() - began < 1
+
+
+def test_a_client_is_for_many_threads(client, root):
+    failed = []
+
+    def work(number):
+        try:
+            for turn in range(10):
+                client.create_file(f"{number}-{turn}", "/")
+                assert f"{number}-{turn}" in client.list_files("/")
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed and len(os.listdir(root)) >= 80
+
+
+def test_ctrl_c_ends_a_call_that_waits_for_its_turn(client, local):
+    (local / "big").write_bytes(bytes(30_000_000))
+    options = {"bytes_per_second": 10_000_000, "timeout": 2000}
+    thread = threading.Thread(target=lambda: pytest.raises(TimeoutError, synchronize_upload, client, local, "/c", **options))
+    thread.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    with interrupted_after(0.2):
+        client.list_files("/")
+    assert time.monotonic() - began < 0.4
+    thread.join()
+
+
+def test_a_client_is_pickled_by_its_settings(client):
+    client.create_file("foo", "/")
+    copy = pickle.loads(pickle.dumps(client))
+    assert copy == client and list(copy.list_files("/")) == ["foo"]
+
+
+def test_a_fork_connects_anew_and_leaves_the_session_alone(client, server):
+    client.list_files("/")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            client.create_file("child", "/")
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    client._connection.stat("/child", 1000, None)  # Over the session that was open all the time.
+    assert list(client.list_files("/")) == ["child"]
+
+
+def test_a_call_after_the_server_was_restarted_connects_again(tmp_path):
+    from remofile import Server
+
+    token = generate_token()
+    server = Server(tmp_path, token).start()
+    client = Client("127.0.0.1", server.port, token)
+    client.list_files("/")
+    port = server.port
+    server.stop()
+    server.start(port)
+    client.create_file("foo", "/")
+    assert list(client.list_files("/")) == ["foo"]
+    server.stop()
+
+
+def test_a_busy_server_names_who_uses_it(client, server, local):
+    (local / "big").write_bytes(bytes(30_000_000))
+    options = {"bytes_per_second": 5_000_000, "timeout": 1500}
+    thread = threading.Thread(target=lambda: pytest.raises(TimeoutError, synchronize_upload, client, local, "/c", **options))
+    thread.start()
+    time.sleep(0.5)
+    with server.client() as other, pytest.raises(ServerBusyError) as raised:
+        other.create_file("foo", "/")
+    assert raised.value.errno and raised.value.holders
+    thread.join()
+    with server.client(wait=5) as other:
+        other.create_file("foo", "/")
+
+
+def test_progress_is_told_to_bars_and_functions(client, local):
+    tqdm = pytest.importorskip("tqdm").tqdm
+    (local / "big").write_bytes(bytes(3_000_000))
+    with tqdm(file=open(os.devnull, "w")) as bar:
+        client.upload_file(local / "big", "/", progress=bar)
+        assert bar.n == bar.total == 3_000_000
+    told = []
+    client.download_file("/big", local, "back", progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (3_000_000, 3_000_000)
+
+
+def test_waiting_is_logged(client, server, caplog):
+    import logging
+
+    with caplog.at_level(logging.DEBUG, "remofile"):
+        client.upload_file(__file__, "/")
+    assert any("test_manners.py" in record.getMessage() for record in caplog.records)

@@ -1,0 +1,157 @@
+"""The server: its properties, its life, and ZeroMQ sockets of others."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+import zmq
+
+from remofile import Client, Server, generate_keys, generate_token
+from remofile.protocol import Reason, Request, Response
+
+TOKEN = generate_token()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def running(server, port, **options):
+    thread = threading.Thread(target=server.run, args=(port,), kwargs=options)
+    thread.start()
+    return thread
+
+
+def test_properties_are_checked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path.parent)
+    server = Server(tmp_path.name, TOKEN)
+    assert server.root_directory == tmp_path and server.file_size_limit == 4294967296
+    assert server.chunk_size_range == (512, 8192)
+    (tmp_path / "file").touch()
+    for wrong in (tmp_path / "missing", tmp_path / "file"):
+        with pytest.raises(NotADirectoryError):
+            server.root_directory = wrong
+        with pytest.raises(NotADirectoryError):
+            Server(wrong, TOKEN)
+    for wrong in (0, -1):
+        with pytest.raises(ValueError):
+            server.file_size_limit = wrong
+        with pytest.raises(ValueError):
+            server.chunk_size_range = (wrong, 5)
+    with pytest.raises(ValueError):
+        Server(tmp_path, TOKEN, b"no key")
+    server.file_size_limit, server.chunk_size_range = 5, (1, 2)
+    assert (server.file_size_limit, server.chunk_size_range) == (5, (1, 2))
+
+
+def test_nothing_changes_while_it_runs(tmp_path):
+    with Server(tmp_path, TOKEN) as server:
+        for name, value in (("root_directory", tmp_path), ("file_size_limit", 5), ("chunk_size_range", (1, 2))):
+            with pytest.raises(RuntimeError):
+                setattr(server, name, value)
+        with pytest.raises(RuntimeError):
+            server.run(free_port())
+
+
+def test_it_runs_until_it_is_terminated_by_another_thread(tmp_path):
+    server, port = Server(tmp_path, TOKEN), free_port()
+    with pytest.raises(RuntimeError):
+        server.terminate()
+    for _ in range(2):
+        thread = running(server, port)
+        Client("localhost", port, TOKEN).list_files("/", 5000)
+        server.terminate()
+        thread.join(5)
+        assert not thread.is_alive()
+    with pytest.raises(RuntimeError):
+        server.terminate()
+
+
+def test_a_port_that_is_taken_is_a_runtime_error(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for address in ("127.0.0.1", "192.0.2.1", "no such host"):
+            with pytest.raises(RuntimeError):
+                Server(tmp_path, TOKEN).run(taken.getsockname()[1], address)
+
+
+def test_a_signal_handler_terminates_it(tmp_path):
+    server = Server(tmp_path, TOKEN)
+    before = signal.signal(signal.SIGALRM, lambda *_: server.terminate())
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        server.run(free_port(), "127.0.0.1")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_ctrl_c_ends_it_as_documented(tmp_path):
+    server, port = Server(tmp_path, TOKEN), free_port()
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    began = time.monotonic()
+    try:
+        server.run(port)
+    except KeyboardInterrupt:
+        server.terminate()
+    else:
+        raise AssertionError
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - began < 0.5
+    assert not server.is_running
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_it_runs_in_a_process_that_was_forked(tmp_path):
+    server, port = Server(tmp_path, TOKEN), free_port()
+    with server:  # Running here does not keep it from running there.
+        process = multiprocessing.get_context("fork").Process(target=server.run, args=(port,))
+        process.start()
+    Client("localhost", port, TOKEN).create_file("foo", "/", 5000)
+    process.terminate()
+    process.join()
+    assert os.listdir(tmp_path).count("foo") == 1
+
+
+def test_keys_prove_the_server(tmp_path):
+    public, private = generate_keys()
+    with Server(tmp_path, TOKEN, private) as server:
+        with server.client(public_key=public) as client:
+            client.create_file("foo", "/")
+        with server.client(public_key=generate_keys()[0]) as client, pytest.raises(PermissionError):
+            client.list_files("/")
+
+
+def test_it_serves_a_zeromq_socket_of_others(tmp_path):
+    (tmp_path / "foo").write_bytes(b"content")
+    server = Server(tmp_path, TOKEN)
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as router, context.socket(zmq.REQ) as requests:
+        port = router.bind_to_random_port("tcp://127.0.0.1")
+        thread = threading.Thread(target=server.run_on, args=(router,))
+        thread.start()
+        requests.setsockopt(zmq.IDENTITY, TOKEN.encode())
+        requests.setsockopt(zmq.RCVTIMEO, 5000)
+        requests.connect(f"tcp://127.0.0.1:{port}")
+        requests.send_pyobj((Request.LIST_FILES, "/"))
+        answer = requests.recv_pyobj()
+        assert answer[:2] == (Response.ACCEPTED, Reason.FILES_LISTED) and answer[2]["foo"][:2] == (False, 7)
+        server.terminate()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_it_handles_frames_without_a_socket(tmp_path):
+    import pickle
+
+    server = Server(tmp_path, TOKEN)
+    request = pickle.dumps((Request.LIST_FILES, "/"))
+    [(identity, frames)] = server.handle(TOKEN.encode(), [b"", request])
+    assert identity == TOKEN.encode() and pickle.loads(frames[-1])[0] == Response.ACCEPTED
+    assert isinstance(server.fileno(), int)
+    server.terminate()

@@ -6,7 +6,7 @@ use crate::args::Edit;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use crate::output::text::shell_word;
-use crate::{files, output};
+use crate::{files, output, signals};
 use remofile::protocol::digest::{Digest, Digester};
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure, Version};
@@ -24,12 +24,15 @@ const PIECE_BYTES: usize = 256 * 1024;
 
 pub(super) fn run(edit: &Edit, context: Context) -> Result<Exit> {
     let path = paths::from_root(&edit.path)?;
-    let mut client = context.connect(&edit.connection, None)?;
+    let options = context.options(&edit.connection, None)?;
+    let interrupt = options.interrupt.clone();
+    let mut client = Client::connect(options)?;
     let (_, name) = path.split().map_err(|_| Failed::usage("the root directory is no file"))?;
     let mut copy = Scratch::named(name.as_str()).map_err(Error::Local)?;
     let before = fetch(&mut client, &path, &mut copy)?;
     let place = copy.place(None).map_err(Error::Local)?.to_owned();
     let edited = run_editor(&place);
+    signals::interrupt_calls(interrupt)?;
     let digest = digest_of(&place).map_err(|source| Failed::file(&place, source))?;
     if edited.is_ok() && digest == before.digest {
         output::note("nothing was changed");

@@ -377,3 +377,18 @@ fn who_holds_the_lease_learns_that_it_has_it_and_gives_it_back() {
     let (_, events) = pair.deliver();
     assert_eq!(events, [ClientEvent::Finished(id, Ok(Done::default()))]);
 }
+
+#[test]
+fn a_part_of_a_file_comes_within_the_credit_of_its_request() {
+    let (mut client, mut server) =
+        (ClientSession::new(DEFAULT_PAYLOAD_BYTES), ServerSession::new(DEFAULT_PAYLOAD_BYTES));
+    let read = Request::Read { path: "/f".parse().unwrap(), offset: 7, length: 100, version: None, credit: 100 };
+    let id = client.start(Duration::ZERO, read, 0);
+    let request = client.poll_header().unwrap();
+    server.receive(Duration::ZERO, request, 0).unwrap();
+    assert_eq!(server.credit(id), 100);
+    let bytes = server.bytes(id, 100).unwrap();
+    assert_eq!(client.receive(Duration::ZERO, bytes.clone(), 100).unwrap(), ClientEvent::Bytes(id));
+    assert!(matches!(server.bytes(id, 1), Err(SessionError::BeyondCredit { excess: 1, .. })));
+    assert!(matches!(client.receive(Duration::ZERO, bytes, 1), Err(SessionError::BeyondCredit { excess: 1, .. })));
+}

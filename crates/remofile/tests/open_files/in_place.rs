@@ -3,6 +3,7 @@
 use crate::common::{Fixture, noise, remote, visible};
 use crate::{code, io_code, reading, updating};
 use remofile::protocol::wire::ErrorCode;
+use remofile::store::Fsync;
 use remofile::{Client, ClientOptions, Error, OpenOptions, RemoteFile};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
@@ -115,6 +116,44 @@ fn two_versions_are_never_mixed() {
     file.flush().unwrap();
     file.rewind().unwrap();
     assert_eq!(rest(&mut file).iter().filter(|byte| **byte == b'b').count(), 999_999);
+}
+
+#[test]
+fn what_others_appended_before_anything_was_read_is_read() {
+    let fixture = Fixture::new();
+    let options = OpenOptions::new().append(true).create(true).read(true);
+    let mut one = open(&fixture, "/log", options).unwrap();
+    one.write_all(b"1\n").unwrap();
+    one.flush().unwrap();
+    let mut other = open(&fixture, "/log", options).unwrap();
+    other.write_all(b"2\n").unwrap();
+    other.close().unwrap();
+    one.rewind().unwrap();
+    assert_eq!(rest(&mut one), b"1\n2\n");
+}
+
+#[test]
+fn changes_are_as_durable_as_the_server_was_told() {
+    for fsync in [Fsync::Each, Fsync::End] {
+        let fixture = Fixture::with(|options| options.fsync = fsync);
+        let mut file = open(&fixture, "/f", updating().create(true)).unwrap();
+        file.write_all(b"content").unwrap();
+        file.flush().unwrap();
+        assert_eq!(file.size().unwrap(), 7);
+        file.rewind().unwrap();
+        assert_eq!(rest(&mut file), b"content");
+    }
+}
+
+#[test]
+fn an_open_file_may_go_to_another_thread() {
+    let fixture = Fixture::new();
+    fixture.write("f", noise(300_000));
+    let mut client = fixture.client();
+    let files: Vec<RemoteFile> = (0..6).map(|_| client.open(&remote("/f"), reading()).unwrap()).collect();
+    let threads: Vec<_> = files.into_iter().map(|mut file| std::thread::spawn(move || rest(&mut file).len())).collect();
+    assert_eq!(client.stat(&remote("/f")).unwrap().size, 300_000);
+    assert!(threads.into_iter().all(|thread| thread.join().unwrap() == 300_000));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     unreachable_pub,
     reason = "tests say what went wrong by panicking, and look at the disk directly"

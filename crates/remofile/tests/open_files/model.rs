@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Operations of a run, unless the environment says otherwise; `make soak` makes it a million.
 const OPERATIONS: u64 = 100_000;
 
-/// Files are cut when they have more bytes.
+/// Files of the first test are cut when they have more bytes.
 const LARGE: u64 = 256 * 1024;
 
 #[test]
@@ -17,9 +17,19 @@ fn random_operations_do_what_they_do_to_a_local_file() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let operations = number("REMOFILE_MODEL_OPERATIONS").unwrap_or(OPERATIONS);
     let seed = number("REMOFILE_MODEL_SEED").unwrap_or_else(|| std::process::id().into());
+    run(operations, seed, Sizes { large: LARGE, piece_bits: 16 });
+}
+
+/// The same beyond what is read ahead or waits to be written.
+#[test]
+fn so_they_do_to_a_large_file() {
+    run(3_000, std::process::id().into(), Sizes { large: 16 * 1024 * 1024, piece_bits: 22 });
+}
+
+fn run(operations: u64, seed: u64, sizes: Sizes) {
     println!("seed {seed}");
     let fixture = Fixture::new();
-    let mut pair = Pair::new(&fixture, Random(seed));
+    let mut pair = Pair::new(&fixture, Random(seed), sizes);
     for _ in 0..operations {
         pair.step();
     }
@@ -27,9 +37,19 @@ fn random_operations_do_what_they_do_to_a_local_file() {
     println!("{} files were opened, {} bytes read", pair.opened, pair.read);
 }
 
+/// How large things get.
+#[derive(Clone, Copy)]
+struct Sizes {
+    /// Files are cut when they have more bytes.
+    large: u64,
+    /// Pieces have up to so many bits of bytes.
+    piece_bits: u32,
+}
+
 /// The same file twice.
 struct Pair {
     random: Random,
+    sizes: Sizes,
     client: Client,
     served: PathBuf,
     local: PathBuf,
@@ -43,15 +63,16 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(fixture: &Fixture, random: Random) -> Self {
+    fn new(fixture: &Fixture, random: Random, sizes: Sizes) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (served, local) = (fixture.path("f"), directory.path().join("f"));
         for path in [&served, &local] {
             std::fs::write(path, "").unwrap();
         }
-        let buffers = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+        let buffers = (vec![0; 1 << sizes.piece_bits], vec![0; 1 << sizes.piece_bits]);
         Self {
             random,
+            sizes,
             client: fixture.client(),
             served,
             local,
@@ -69,7 +90,7 @@ impl Pair {
         let Some((remote, local)) = &mut self.file else { return self.reopen() };
         match choice {
             0..350 => {
-                let length = self.random.length();
+                let length = self.random.length(self.sizes.piece_bits);
                 let (one, other) = (&mut self.buffers.0[..length], &mut self.buffers.1[..length]);
                 let (one, other) = (fill(remote, one), fill(local, other));
                 assert_eq!(one.is_ok(), other.is_ok(), "{one:?} {other:?}");
@@ -79,7 +100,7 @@ impl Pair {
                 self.read += count as u64;
             }
             350..650 => {
-                let length = self.random.length();
+                let length = self.random.length(self.sizes.piece_bits);
                 let bytes = &mut self.buffers.0[..length];
                 bytes.fill(self.random.below(256) as u8);
                 let (one, other) = (remote.write_all(bytes), local.write_all(bytes));
@@ -98,7 +119,8 @@ impl Pair {
             930..960 => remote.flush().unwrap(),
             960..980 => {
                 let size = local.metadata().unwrap().len();
-                let most = if size > LARGE { LARGE / 2 } else { size + size / 8 + 100 };
+                let large = self.sizes.large;
+                let most = if size > large { large / 2 } else { size + size / 8 + 100 };
                 let length = self.random.below(most);
                 let (one, other) = (remote.set_len(length), local.set_len(length));
                 assert_eq!(one.is_ok(), other.is_ok(), "{one:?} {other:?}");
@@ -158,10 +180,10 @@ impl Random {
         (mixed ^ (mixed >> 31)) % end.max(1)
     }
 
-    /// 0 to 64 KiB, small ones most likely.
-    fn length(&mut self) -> usize {
-        let most = 1 << self.below(17);
-        self.below(most + 1).min(64 * 1024) as usize
+    /// Up to so many bits, small ones most likely.
+    fn length(&mut self, bits: u32) -> usize {
+        let most = 1 << self.below(u64::from(bits) + 1);
+        self.below(most + 1) as usize
     }
 
     /// The same options twice, and whether the file is rewritten.

@@ -98,6 +98,31 @@ fn what_cannot_be_written_is_refused_when_it_is_opened() {
 }
 
 #[test]
+fn on_a_read_only_server_nothing_is_begun() {
+    let fixture = Fixture::with(|options| options.read_only = true);
+    fixture.write("f", "old");
+    let mut client = fixture.client();
+    assert_eq!(code(client.open(&remote("/f"), rewriting())), ErrorCode::ReadOnly);
+    assert_eq!(code(client.open(&remote("/new"), new())), ErrorCode::ReadOnly);
+}
+
+#[test]
+fn what_could_not_be_closed_is_closed_later() {
+    let fixture = Fixture::new();
+    std::fs::create_dir(fixture.path("d")).unwrap();
+    let mut file = fixture.client().open(&remote("/d/f"), rewriting()).unwrap();
+    file.write_all(b"content").unwrap();
+    std::fs::remove_dir(fixture.path("d")).unwrap();
+    assert_eq!(code(file.try_close()), ErrorCode::NotFound);
+    std::fs::create_dir(fixture.path("d")).unwrap();
+    file.write_all(b" and more").unwrap();
+    file.try_close().unwrap();
+    file.try_close().unwrap();
+    assert_eq!(std::fs::read(fixture.path("d/f")).unwrap(), b"content and more");
+    assert!(file.write(b"x").is_err());
+}
+
+#[test]
 fn a_file_that_is_too_large_leaves_the_old_one() {
     let fixture = Fixture::with(|options| options.file_size_limit = 1000);
     let path = fixture.write("f", "old");

@@ -18,6 +18,8 @@ pub(super) struct InPlace {
     /// Bytes that the server has.
     size: u64,
     ahead: Ahead,
+    /// Whether something was read of the version at hand, which must not be mixed with another.
+    has_read: bool,
     held: Held,
     /// What waits to be appended.
     tail: Vec<u8>,
@@ -42,7 +44,15 @@ impl InPlace {
     }
 
     fn new(remote: Remote) -> Self {
-        Self { remote, size: 0, ahead: Ahead::new(), held: Held::default(), tail: Vec::new(), lost: None }
+        Self {
+            remote,
+            size: 0,
+            ahead: Ahead::new(),
+            has_read: false,
+            held: Held::default(),
+            tail: Vec::new(),
+            lost: None,
+        }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -92,8 +102,9 @@ impl InPlace {
     fn fetch(&mut self, offset: u64, wanted: usize) -> Result<()> {
         let length = self.ahead.plan(offset, wanted);
         let buffer = self.ahead.buffer();
-        let (entry, bytes) = self.remote.read(offset, length, buffer)?;
+        let (entry, bytes) = self.remote.read(offset, length, self.has_read, buffer)?;
         self.size = entry.size;
+        self.has_read |= !bytes.is_empty();
         self.ahead.put(offset, bytes);
         Ok(())
     }
@@ -151,6 +162,7 @@ impl InPlace {
         self.size = entry.size;
         if was_another {
             self.ahead.forget();
+            self.has_read = false;
         }
         if let Some(length) = length {
             self.ahead.cut(length);
@@ -169,6 +181,7 @@ impl InPlace {
                 self.size = entry.size;
                 if was_another {
                     self.ahead.forget();
+                    self.has_read = false;
                 }
                 self.tail.clear();
                 Ok(())

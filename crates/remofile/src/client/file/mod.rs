@@ -75,7 +75,9 @@ impl Client {
 /// is closed, and not at all if it is dropped.
 ///
 /// What is read is of one version: if somebody else changes the file meanwhile, reading fails with `source-changed`,
-/// until this side writes to it.
+/// until this side writes to it. While somebody else uploads or changes something, reading and writing fail with
+/// [`Error::Busy`], or wait as [`crate::ClientOptions::wait`] says; what waits to be written is kept and may be flushed
+/// later.
 ///
 /// The errors of [`Read`], [`Write`] and [`Seek`] carry an [`Error`], which [`io::Error::downcast`] gives back.
 #[derive(Debug)]
@@ -152,11 +154,24 @@ impl RemoteFile {
     /// What keeps it from that, and any error of an earlier write that was not told. `already-exists` if the file had to
     /// be new and the name was taken meanwhile.
     pub fn close(mut self) -> Result<()> {
-        match std::mem::replace(&mut self.inner, Inner::Closed) {
-            Inner::InPlace(mut file) => file.flush(),
-            Inner::Rewriting(mut file) => file.finish(),
-            Inner::Closed => Ok(()),
+        let closed = self.try_close();
+        self.inner = Inner::Closed;
+        closed
+    }
+
+    /// As [`RemoteFile::close`], but if it fails the file stays open: it may be tried again, or aborted. A file that is
+    /// closed already is no failure.
+    ///
+    /// # Errors
+    /// As [`RemoteFile::close`].
+    pub fn try_close(&mut self) -> Result<()> {
+        match &mut self.inner {
+            Inner::InPlace(file) => file.flush()?,
+            Inner::Rewriting(file) => file.finish()?,
+            Inner::Closed => {}
         }
+        self.inner = Inner::Closed;
+        Ok(())
     }
 
     /// Ends the work on the file without what waits to be sent; of a file that is rewritten nothing remains.

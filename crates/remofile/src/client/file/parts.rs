@@ -57,11 +57,17 @@ impl Remote {
     /// Reads into an empty buffer as far as the file goes.
     ///
     /// # Errors
-    /// `source-changed` if it is not the version that was read or written last; ...
-    pub(super) fn read(&mut self, offset: u64, length: u64, buffer: Vec<u8>) -> Result<(Entry, Vec<u8>)> {
+    /// `source-changed` if it has to be the version that was read or written last, and is not; ...
+    pub(super) fn read(
+        &mut self,
+        offset: u64,
+        length: u64,
+        same_version: bool,
+        buffer: Vec<u8>,
+    ) -> Result<(Entry, Vec<u8>)> {
+        let version = self.version.filter(|_| same_version);
         let mut part = Part { bytes: buffer, wanted: length };
-        let request =
-            Request::Read { path: self.path.clone(), offset, length, version: self.version, credit: length.max(1) };
+        let request = Request::Read { path: self.path.clone(), offset, length, version, credit: length.max(1) };
         let done = self.again(true, |client, deadline, patience| {
             part.bytes.clear();
             client.call_until((deadline, patience), request.clone(), &mut part)

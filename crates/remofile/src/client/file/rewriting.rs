@@ -22,6 +22,7 @@ impl Rewriting {
     pub(super) fn open(mut remote: Remote, create: bool, must_be_new: bool) -> Result<Self> {
         let path = remote.path().clone();
         let found = look(remote.client(), &path, create);
+        let read_only = remote.client().server().map(|server| server.read_only);
         remote.client().lend();
         let mode = match found? {
             Some(_) if must_be_new => return Err(Failure::new(ErrorCode::AlreadyExists).at(&path).into()),
@@ -33,6 +34,9 @@ impl Rewriting {
             },
             None => None,
         };
+        if read_only? {
+            return Err(Failure::new(ErrorCode::ReadOnly).at(&path).into());
+        }
         Ok(Self { remote, scratch: Scratch::default(), must_be_new, mode })
     }
 

@@ -126,7 +126,15 @@ fn mark() -> Mark {
 
 fn selection(one_by_one: bool) -> Selection {
     let rules = vec!["*.o".into(), "!keep.o".into()];
-    Selection { patterns: true, rules, min_size: Some(1), max_size: Some(2), links: Links::Copy, one_by_one }
+    Selection {
+        patterns: true,
+        rules,
+        min_size: Some(1),
+        max_size: Some(2),
+        links: Links::Copy,
+        one_by_one,
+        contents: false,
+    }
 }
 
 /// What came with whole transfers.

@@ -66,6 +66,11 @@ pub struct Selection {
     #[n(5)]
     #[cbor(default)]
     pub one_by_one: bool,
+    /// Whether the sources are directories whose contents are meant: these have no name before theirs, and the rules
+    /// say nothing of the sources themselves.
+    #[n(6)]
+    #[cbor(default, skip_if = "super::request::is_false")]
+    pub contents: bool,
 }
 
 /// How a server sends the files of a download.

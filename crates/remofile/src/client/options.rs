@@ -276,6 +276,7 @@ impl TransferOptions {
             max_size: self.max_size,
             links: self.links,
             one_by_one,
+            contents: false,
         };
         (selection != Selection::default()).then_some(selection)
     }

@@ -233,7 +233,12 @@ impl Meant {
 
     fn feed(&self, store: &Arc<dyn Store>, options: &ServerOptions) -> Result<Feed, Failure> {
         let selection = &self.selection;
-        let named = InStore::new(Arc::clone(store), self.sources.clone(), selection.patterns);
+        let mut named = InStore::new(Arc::clone(store), self.sources.clone(), selection.patterns);
+        if selection.contents {
+            named = named.nameless();
+            let open = |source| store.walk(source, false).map(drop).map_err(|failure| failure.at(source));
+            self.sources.iter().try_for_each(open)?;
+        }
         let origins: Box<dyn Origins> = match selection.one_by_one {
             true => Box::new(Chained::new(named, NamedOneByOne::default())),
             false => Box::new(named),

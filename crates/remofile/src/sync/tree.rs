@@ -24,8 +24,11 @@ pub(super) struct Reading {
 /// What an element is for a plan.
 pub(super) enum Read {
     Told(Told),
-    /// It has no part in it, but the user has to know.
-    Noted(Failure),
+    /// The directory itself, where that is told.
+    Top,
+    /// The source has something there that has no part in it: the user has to know, and what the destination has
+    /// there, by that path, stays.
+    Noted(Failure, Option<Told>),
     Nothing,
 }
 
@@ -34,11 +37,7 @@ impl Reading {
         match element {
             Element::Listed(Listed::Entry(entry)) => self.entry(&entry, None),
             Element::Link(entry, target) => self.entry(&entry, Some(target)),
-            Element::Found(found) => {
-                let name = self.top.file_name().map_or("", |_| found.name.split_once('/').map_or("", |(_, rest)| rest));
-                let relative = if self.top.is_root() { found.name.clone() } else { name.to_owned() };
-                Self::found(&relative, &found.entry)
-            }
+            Element::Found(found) => self.found(&found.name, &found.entry),
             Element::Listed(Listed::Failed(failure)) => self.failed(failure),
             _ => Read::Nothing,
         }
@@ -54,10 +53,22 @@ impl Reading {
         match failure.code {
             ErrorCode::Skipped if self.links.is_none() => Read::Told(Told::LeftOut(below.unwrap_or_default())),
             ErrorCode::Skipped if self.links == Some(Links::Copy) => Read::Nothing,
-            // What has such a name has no counterpart on the other side.
-            ErrorCode::InvalidName | ErrorCode::Skipped => Read::Noted(failure),
+            // The top itself can be nothing of the kind.
+            ErrorCode::InvalidName | ErrorCode::Skipped if below.as_deref() != Some("") => {
+                Read::Noted(failure, below.map(Told::Withheld))
+            }
             _ => Read::Told(Told::Failed(failure)),
         }
+    }
+
+    /// Whether the directory itself is told: otherwise it is not known to be one.
+    pub(super) fn tells_top(&self) -> bool {
+        self.links == Some(Links::Follow)
+    }
+
+    /// What became of a directory that was not told.
+    pub(super) fn untold(&self) -> Failure {
+        Failure::new(ErrorCode::NotADirectory).at(&self.shown)
     }
 
     fn show(&self, below: &str) -> String {
@@ -68,7 +79,7 @@ impl Reading {
         let Some(below) = entry.path.relative_to(&self.top) else { return Read::Nothing };
         let (below, is_source) = (below.to_owned(), self.links.is_some());
         if is_source && let Err(invalid) = entry.path.check(self.names) {
-            return Read::Noted(Failure::from(invalid).at(self.show(&below)));
+            return Read::Noted(Failure::from(invalid).at(self.show(&below)), Some(Told::Withheld(below.into())));
         }
         let what = match (entry.kind, target) {
             (Kind::Directory, _) => What::Directory { mode: entry.mode },
@@ -84,12 +95,13 @@ impl Reading {
     }
 
     /// Where links are followed: what they lead to is in their place.
-    fn found(below: &str, entry: &Entry) -> Read {
+    fn found(&self, below: &str, entry: &Entry) -> Read {
         if below.is_empty() {
-            return Read::Nothing;
+            return if entry.kind == Kind::Directory { Read::Top } else { Read::Nothing };
         }
-        if let Err(invalid) = RemotePath::root().join(below) {
-            return Read::Noted(Failure::from(invalid).at(below));
+        let path = RemotePath::root().join(below).and_then(|path| Ok(path.check(self.names)?));
+        if let Err(invalid) = path {
+            return Read::Noted(Failure::from(invalid).at(self.show(below)), Some(Told::Withheld(below.into())));
         }
         let what = match entry.kind {
             Kind::Directory => What::Directory { mode: entry.mode },
@@ -106,7 +118,7 @@ impl Reading {
             Some(Links::Follow) => Request::Find {
                 sources: vec![path],
                 recursive: true,
-                selection: Some(Selection { rules, links: Links::Follow, ..Selection::default() }),
+                selection: Some(Selection { rules, links: Links::Follow, contents: true, ..Selection::default() }),
                 digests: false,
             },
             _ => Request::List { path, recursive: true, rules, targets: self.links != Some(Links::Skip) },

@@ -1,12 +1,12 @@
 //! Both trees compared, while the remote one is listed.
 
-use super::plan::{Draft, Join, Planner, Rules, Side};
+use super::plan::{Draft, Join, Planner, Rules, Side, Told};
 use super::tree::{Read, Reading};
 use crate::client::Syncing;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::transfer::Filter;
-use remofile_protocol::wire::{ErrorCode, Failure};
+use remofile_protocol::wire::{Element, ErrorCode, Failure};
 use std::sync::Arc;
 
 /// So many elements of the local tree are looked at before it is asked whether to go on.
@@ -35,7 +35,7 @@ impl Trees<'_> {
         let shown = |failure: Failure| Error::Local(failure.at(&self.here.shown));
         let mut elements = self.store.map(|store| self.here.walk(store, filter)).transpose().map_err(shown)?;
         let (listed, compared) = syncing.elements_aside(self.there.request(self.left_out), |incoming, check| {
-            let (mut ours, mut theirs, mut broken) = (Vec::new(), Vec::new(), None);
+            let (mut ours, mut theirs, mut broken) = (Listing::of(&self.here), Listing::of(&self.there), None);
             let mut pulled = 0_u64;
             let pull = || loop {
                 pulled += 1;
@@ -43,26 +43,20 @@ impl Trees<'_> {
                 let element =
                     may_go_on.and_then(|()| elements.as_mut().map_or(Ok(None), |elements| elements.next(check)));
                 // A listing that is broken off must not look like one that is over.
-                match self.here.read(element.map_err(|error| broken = Some(error)).ok()??) {
-                    Read::Told(told) => return Some(told),
-                    Read::Noted(failure) => ours.push(failure),
-                    Read::Nothing => {}
+                let told = ours.read(element.map_err(|error| broken = Some(error)).ok()??);
+                if told.is_some() {
+                    return told;
                 }
             };
             let mut join = Join::new(Planner::new(self.rules), self.local, pull);
             while let Some(elements) = incoming.next() {
-                for element in elements {
-                    match self.there.read(element) {
-                        Read::Told(told) => join.push(told),
-                        Read::Noted(failure) => theirs.push(failure),
-                        Read::Nothing => {}
-                    }
-                }
+                elements.into_iter().filter_map(|element| theirs.read(element)).for_each(|told| join.push(told));
             }
             let draft = join.finish();
+            let has_local = self.store.is_some();
             match broken {
                 Some(error) => Err(error),
-                None => Ok((draft, ours, theirs)),
+                None => Ok((draft, [(has_local, ours), (true, theirs)])),
             }
         })?;
         let missing = match listed {
@@ -70,8 +64,41 @@ impl Trees<'_> {
             Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => Some(failure),
             Err(error) => return Err(error),
         };
-        let (draft, ours, theirs) = compared?;
-        ours.into_iter().chain(theirs).for_each(|failure| syncing.failed(failure));
+        let (draft, listings) = compared?;
+        for (exists, listing) in listings {
+            if exists && missing.is_none() && !listing.has_top {
+                return Err(Error::Local(listing.reading.untold()));
+            }
+            listing.noted.into_iter().for_each(|failure| syncing.failed(failure));
+        }
         Ok((draft, missing))
+    }
+}
+
+/// What one side has told so far.
+struct Listing<'a> {
+    reading: &'a Reading,
+    noted: Vec<Failure>,
+    /// Whether it is known to be of a directory.
+    has_top: bool,
+}
+
+impl<'a> Listing<'a> {
+    fn of(reading: &'a Reading) -> Self {
+        Self { reading, noted: Vec::new(), has_top: !reading.tells_top() }
+    }
+
+    /// What an element tells for the plan.
+    fn read(&mut self, element: Element) -> Option<Told> {
+        match self.reading.read(element) {
+            Read::Told(told) => return Some(told),
+            Read::Top => self.has_top = true,
+            Read::Noted(failure, told) => {
+                self.noted.push(failure);
+                return told;
+            }
+            Read::Nothing => {}
+        }
+        None
     }
 }

@@ -146,6 +146,7 @@ impl Feed {
         let own = origin.name.rsplit('/').next().unwrap_or_default();
         let filter = &self.options.filter;
         match entry.kind {
+            Kind::File if own.is_empty() => return Err(ErrorCode::NotADirectory.into()),
             // Who names it has to know.
             Kind::File if !filter.admits_file(own, entry.size) => return Err(left_out()),
             Kind::Directory if !own.is_empty() && !filter.admits_directory(own) => return Err(left_out()),

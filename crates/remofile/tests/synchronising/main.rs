@@ -14,6 +14,7 @@ mod common;
 mod broken;
 mod content;
 mod histories;
+mod links;
 mod options;
 mod refusals;
 mod scene;

@@ -15,6 +15,7 @@ mod feed;
 mod items;
 mod options;
 pub mod plan;
+mod stages;
 mod tree;
 mod trees;
 mod upload;
@@ -32,7 +33,6 @@ use crate::transfer::escape;
 use plan::{Action, Reason, Step, Touch};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure};
-use std::ops::Range;
 
 /// What was done to make a directory like another one.
 #[derive(Debug)]
@@ -71,31 +71,8 @@ fn rule_against(top: &RemotePath, directory: &RemotePath) -> Option<String> {
     directory.relative_to(top).filter(|below| !below.is_empty()).map(|below| format!("/{}/", escape(below)))
 }
 
-/// The steps at the end of a plan: those that only delete, and behind them permission bits of directories, which may
-/// keep one from deleting in them.
-fn deletions(plan: &Plan) -> Range<usize> {
-    let is_touch = |step: &&Step| matches!(&step.action, Action::Touch(touch) if touch.directory);
-    let is_deletion = |step: &&Step| matches!(step.action, Action::Delete { .. });
-    let end = plan.steps.len() - plan.steps.iter().rev().take_while(is_touch).count();
-    end - plan.steps[..end].iter().rev().take_while(is_deletion).count()..end
-}
-
 fn has_work(steps: &[Step]) -> bool {
     steps.iter().any(|step| !matches!(step.action, Action::Skip { .. }))
-}
-
-/// Whether nothing went wrong before the deletions that might make one regret them.
-fn may_delete(syncing: &mut Syncing<'_>) -> bool {
-    let is_harmless = |failure: &Failure| {
-        use ErrorCode::{AlreadyExists, FileTooLarge, InvalidName, OutsideRoot};
-        matches!(failure.code, InvalidName | FileTooLarge | OutsideRoot | AlreadyExists)
-    };
-    let is_safe = syncing.failures().iter().all(is_harmless);
-    if !is_safe {
-        let why = "something could not be transferred: run the same command again";
-        syncing.failed(Failure::new(ErrorCode::Skipped).at("deletions").because(why));
-    }
-    is_safe
 }
 
 /// A file turned out to be the same: it only gets its time, and its permission bits.

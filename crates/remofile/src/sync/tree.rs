@@ -61,6 +61,10 @@ impl Reading {
         }
     }
 
+    pub(super) fn is_source(&self) -> bool {
+        self.links.is_some()
+    }
+
     /// Whether the directory itself is told: otherwise it is not known to be one.
     pub(super) fn tells_top(&self) -> bool {
         self.links == Some(Links::Follow)

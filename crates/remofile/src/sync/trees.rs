@@ -1,6 +1,6 @@
 //! Both trees compared, while the remote one is listed.
 
-use super::plan::{Draft, Join, Planner, Rules, Side, Told};
+use super::plan::{Draft, Join, Node, Planner, Rules, Side, Told, What};
 use super::tree::{Read, Reading};
 use crate::client::Syncing;
 use crate::error::{Error, Result};
@@ -32,10 +32,12 @@ impl Trees<'_> {
     /// A root that cannot be read: it never looks empty. What ends the call.
     pub(super) fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, Option<Failure>)> {
         let filter = Filter::new(self.left_out, None, None).map_err(Error::Local)?;
+        let rules = filter.clone();
         let shown = |failure: Failure| Error::Local(failure.at(&self.here.shown));
         let mut elements = self.store.map(|store| self.here.walk(store, filter)).transpose().map_err(shown)?;
         let (listed, compared) = syncing.elements_aside(self.there.request(self.left_out), |incoming, check| {
-            let (mut ours, mut theirs, mut broken) = (Listing::of(&self.here), Listing::of(&self.there), None);
+            let (mut ours, mut theirs, mut broken) =
+                (Listing::of(&self.here, &rules), Listing::of(&self.there, &rules), None);
             let mut pulled = 0_u64;
             let pull = || loop {
                 pulled += 1;
@@ -78,19 +80,23 @@ impl Trees<'_> {
 /// What one side has told so far.
 struct Listing<'a> {
     reading: &'a Reading,
+    /// What is left out of it.
+    rules: &'a Filter,
     noted: Vec<Failure>,
     /// Whether it is known to be of a directory.
     has_top: bool,
 }
 
 impl<'a> Listing<'a> {
-    fn of(reading: &'a Reading) -> Self {
-        Self { reading, noted: Vec::new(), has_top: !reading.tells_top() }
+    fn of(reading: &'a Reading, rules: &'a Filter) -> Self {
+        Self { reading, rules, noted: Vec::new(), has_top: !reading.tells_top() }
     }
 
     /// What an element tells for the plan.
     fn read(&mut self, element: Element) -> Option<Told> {
         match self.reading.read(element) {
+            // Whoever listed a source: what was left out here must not come from there.
+            Read::Told(Told::Node(node)) if self.reading.is_source() && !self.admits(&node) => {}
             Read::Told(told) => return Some(told),
             Read::Top => self.has_top = true,
             Read::Noted(failure, told) => {
@@ -100,5 +106,15 @@ impl<'a> Listing<'a> {
             Read::Nothing => {}
         }
         None
+    }
+
+    fn admits(&self, Node { path, what }: &Node) -> bool {
+        let is_entered = path.match_indices('/').all(|(end, _)| self.rules.admits_directory(&path[..end]));
+        is_entered
+            && match what {
+                What::Directory { .. } => self.rules.admits_directory(path),
+                What::File { size, .. } => self.rules.admits_file(path, *size),
+                What::Link { .. } | What::Special => self.rules.admits_link(path),
+            }
     }
 }

@@ -171,9 +171,12 @@ impl Draft {
         let may_delete = self.rules.delete && withheld.is_none();
         let mut steps = mem::take(&mut self.sent);
         remove(&mut steps, gone);
+        // Behind those that delete nothing.
+        let mut deleting = Vec::new();
         for obstacle in mem::take(&mut self.obstacles) {
-            self.clear_way(obstacle, may_delete, &mut extraneous, &mut steps);
+            self.clear_way(obstacle, may_delete, &mut extraneous, (&mut steps, &mut deleting));
         }
+        steps.append(&mut deleting);
         if may_delete {
             steps.extend(extraneous.into_iter().rev().flatten().map(deletion));
         }
@@ -256,7 +259,7 @@ impl Draft {
         obstacle: Obstacle,
         may_delete: bool,
         extraneous: &mut [Option<Extraneous>],
-        steps: &mut Vec<Step>,
+        (steps, deleting): (&mut Vec<Step>, &mut Vec<Step>),
     ) {
         let Obstacle { step, is_occupied, is_kept, contents } = obstacle;
         let contents = &mut extraneous[contents];
@@ -266,6 +269,7 @@ impl Draft {
             steps.push(Step { path: step.path, action: Action::Skip { reason: Reason::DirectoryInTheWay } });
             return;
         }
+        let steps = if contents.iter().any(Option::is_some) { deleting } else { steps };
         steps.extend(contents.iter_mut().rev().filter_map(Option::take).map(deletion));
         steps.push(Step::new(step.path.clone(), Action::Clear { kind: Kind::Directory }));
         steps.push(step);

@@ -133,7 +133,7 @@ fn selection(one_by_one: bool) -> Selection {
         max_size: Some(2),
         links: Links::Copy,
         one_by_one,
-        spares_sources: false,
+        contents: false,
     }
 }
 

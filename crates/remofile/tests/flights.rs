@@ -68,13 +68,7 @@ fn store(root: &Path) -> Arc<LocalStore> {
 
 fn packer(root: &Path) -> Packer {
     let origins = InStore::new(store(root) as Arc<dyn Store>, vec![RemotePath::root()], false);
-    let options = FeedOptions {
-        recursive: true,
-        names: NameRule::Posix,
-        filter: Filter::none(),
-        links: Links::Skip,
-        spares_origins: false,
-    };
+    let options = FeedOptions { recursive: true, names: NameRule::Posix, filter: Filter::none(), links: Links::Skip };
     let packing = PackerOptions {
         file_size_limit: u64::MAX,
         preserve_mode: false,

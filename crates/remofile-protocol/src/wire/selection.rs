@@ -66,10 +66,11 @@ pub struct Selection {
     #[n(5)]
     #[cbor(default)]
     pub one_by_one: bool,
-    /// Whether the rules are for what is in the sources alone, and not for themselves.
+    /// Whether the sources are directories whose contents are meant: these have no name before theirs, and the rules
+    /// say nothing of the sources themselves.
     #[n(6)]
     #[cbor(default, skip_if = "super::request::is_false")]
-    pub spares_sources: bool,
+    pub contents: bool,
 }
 
 /// How a server sends the files of a download.

@@ -132,7 +132,8 @@ impl Client {
             file_size_limit: u64::MAX,
             names: NameRule::Posix,
             preserve_mode: plan.options.preserve_mode,
-            rules: ItemRules::Ours(order.rules),
+            // What a weaver gives on has the rules that it chose.
+            rules: if weaver.changes() { ItemRules::Theirs } else { ItemRules::Ours(order.rules) },
             // What the server sends is checked before: it must not change anything, only this side's own items.
             changes: weaver.changes(),
             digest: DigestKind::Xxh3,

@@ -130,6 +130,8 @@ pub(super) struct UploadNotes<'a, 'b> {
     pub(super) noted: &'a mut Noted<'b>,
     /// Where events go until the server has taken the upload on.
     pub(super) held: Option<&'a mut Held>,
+    /// Files and links that were packed whole are counted here.
+    pub(super) packed_files: &'a mut u64,
 }
 
 impl UploadNotes<'_, '_> {
@@ -154,6 +156,7 @@ impl PackerMonitor for UploadNotes<'_, '_> {
     }
 
     fn finished(&mut self, path: &str, _size: u64) {
+        *self.packed_files += 1;
         match self.held {
             Some(_) => self.tell(Told::Finished { path: path.to_owned() }),
             None => self.noted.finished(path),

@@ -291,7 +291,7 @@ impl TransferOptions {
             max_size: self.max_size,
             links: self.links,
             one_by_one,
-            spares_sources: false,
+            contents: false,
         };
         (selection != Selection::default()).then_some(selection)
     }

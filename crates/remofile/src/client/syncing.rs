@@ -33,22 +33,13 @@ pub(crate) struct Syncing<'a> {
     noted: Noted<'a>,
     traffic: (u64, u64),
     stored: Stored,
-    /// How many failures were told that do not make one regret a deletion.
-    pub(crate) harmless: usize,
 }
 
 impl<'a> Syncing<'a> {
     pub(crate) fn new(client: &'a mut Client, retry: Retry, monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
         let attempts = Attempts::new(retry, client.deadline());
         let traffic = client.traffic;
-        Self {
-            client,
-            attempts,
-            noted: Noted::forgetful(monitor, is_upload),
-            traffic,
-            stored: Stored::default(),
-            harmless: 0,
-        }
+        Self { client, attempts, noted: Noted::forgetful(monitor, is_upload), traffic, stored: Stored::default() }
     }
 
     /// Does it, under the lease, as often as the connection is lost and it may fare better the next time.

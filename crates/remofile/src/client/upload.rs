@@ -153,6 +153,8 @@ impl Client {
             // What is taken from a shared feed must not be refused.
             awaits_grant: group.is_some(),
             finished: false,
+            packed_files: 0,
+            failures: 0,
             noted,
         };
         let request =
@@ -160,6 +162,9 @@ impl Client {
         let done = self.call_until((deadline, attempts.patience()), request, &mut handler)?;
         if !handler.finished {
             return ended_early();
+        }
+        if done.files.saturating_add(handler.failures) < handler.packed_files {
+            return Err(Error::Protocol("it stored fewer files than were sent, and did not say which".to_owned()));
         }
         if let Some(held) = handler.held.take() {
             held.release(handler.noted);
@@ -210,6 +215,10 @@ struct UploadHandler<'a, 'b> {
     blind: u64,
     awaits_grant: bool,
     finished: bool,
+    /// Files and links that were sent whole.
+    packed_files: u64,
+    /// What the server could not do.
+    failures: u64,
     noted: &'a mut Noted<'b>,
 }
 
@@ -223,6 +232,7 @@ impl Handler for UploadHandler<'_, '_> {
 
     fn item_failed(&mut self, failure: Failure) -> Result<()> {
         self.granted();
+        self.failures += 1;
         if let Some(path) = &failure.path {
             self.packer.abort(path, &failure);
         }
@@ -243,7 +253,8 @@ impl Handler for UploadHandler<'_, '_> {
         if self.held.is_some() {
             limit = limit.min(BLIND_BYTES.saturating_sub(self.blind));
         }
-        let mut notes = UploadNotes { noted: self.noted, held: self.held.as_mut() };
+        let mut notes =
+            UploadNotes { noted: self.noted, held: self.held.as_mut(), packed_files: &mut self.packed_files };
         let (packer, mut sent) = (&mut self.packer, 0);
         let packed = call.send(|message, credit| match packer.pack(message, credit, limit, &mut notes) {
             Packed::Items(items) => {

@@ -73,7 +73,6 @@ impl<'a> Plan<'a> {
             names: NameRule::Posix,
             filter: self.filter.clone(),
             links: self.options.links,
-            spares_origins: false,
         };
         Ok(Feed::new(Box::new(Local::new(self.origins.clone())), options))
     }

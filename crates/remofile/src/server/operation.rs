@@ -250,14 +250,19 @@ impl Meant {
 
     fn feed(&self, store: &Arc<dyn Store>, options: &ServerOptions) -> Result<Feed, Failure> {
         let selection = &self.selection;
-        let named = InStore::new(Arc::clone(store), self.sources.clone(), selection.patterns);
+        let mut named = InStore::new(Arc::clone(store), self.sources.clone(), selection.patterns);
+        if selection.contents {
+            named = named.nameless();
+            let open = |source| store.walk(source, false).map(drop).map_err(|failure| failure.at(source));
+            self.sources.iter().try_for_each(open)?;
+        }
         let origins: Box<dyn Origins> = match selection.one_by_one {
             true => Box::new(Chained::new(named, NamedOneByOne::default())),
             false => Box::new(named),
         };
         let filter = Filter::new(&selection.rules, selection.min_size, selection.max_size)?;
-        let (recursive, links, spares_origins) = (self.recursive, selection.links, selection.spares_sources);
-        Ok(Feed::new(origins, FeedOptions { recursive, names: options.names, filter, links, spares_origins }))
+        let (recursive, links) = (self.recursive, selection.links);
+        Ok(Feed::new(origins, FeedOptions { recursive, names: options.names, filter, links }))
     }
 }
 

@@ -3,11 +3,12 @@
 use super::compare::{answer, digest};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::candidates;
-use super::items::{Doing, has_content};
+use super::items::{Doing, Work, has_content};
 use super::plan::{Action, Answers, Draft, Plan, Side, Step};
+use super::stages::{Carrier, carry_out};
 use super::tree::Reading;
 use super::trees::Trees;
-use super::weaver::{Current, Recipe, Weaver};
+use super::weaver::{Recipe, Weaver};
 use super::{SyncOptions, SyncReport, report};
 use crate::client::{Client, PartialsHere, Syncing};
 use crate::delta::Piece;
@@ -18,8 +19,9 @@ use crate::transfer::Filter;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Known, Part, Selected};
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Parts of one file that are asked for at most: each takes room in a message.
@@ -76,6 +78,8 @@ impl<'a> Download<'a> {
         self.refuse_hiding_backup(syncing)?;
         let store = self.open()?;
         let draft = self.draft(syncing, store.as_ref())?;
+        // Names that cannot be told: nothing comes by them, and what is here of them stays.
+        let harmless = syncing.failures().len();
         syncing.await_hold()?;
         let answers = match &store {
             Some(store) => answer(syncing, &draft, (&**store, &self.top), self.source, false)?,
@@ -95,7 +99,9 @@ impl<'a> Download<'a> {
         let recipes = self.prepare(syncing, &store, &mut plan)?;
         report(syncing, &plan, &self.destination.display().to_string());
         let plan = Arc::new(plan);
-        self.apply(syncing, &store, &plan, recipes)?;
+        let mut receiver = Receiver { job: self, store: &store, plan: Arc::clone(&plan), recipes };
+        carry_out(syncing, &plan, self.backup.clone(), harmless, &mut receiver)?;
+        drop(receiver);
         Ok(Arc::unwrap_or_clone(plan))
     }
 
@@ -136,10 +142,10 @@ impl<'a> Download<'a> {
 
     /// Compares both trees.
     fn draft(&self, syncing: &mut Syncing<'_>, store: Option<&Arc<LocalStore>>) -> Result<Draft> {
-        let (shown, names, largest) = (self.source.to_string(), NameRule::Posix, syncing.server()?.file_size_limit);
-        let there = Reading { top: self.source.clone(), shown, links: Some(self.options.links), names, largest };
+        let (shown, names) = (self.source.to_string(), NameRule::Posix);
+        let there = Reading { top: self.source.clone(), shown, links: Some(self.options.links), names };
         let shown = self.destination.display().to_string();
-        let here = Reading { top: self.top.clone(), shown, links: None, names, largest };
+        let here = Reading { top: self.top.clone(), shown, links: None, names };
         let store = store.map(|store| Arc::clone(store) as Arc<dyn Store>);
         let rules = self.options.plan_rules(self.shows_chunks);
         let (local, left_out) = (Side::Destination, &self.rules);
@@ -148,58 +154,6 @@ impl<'a> Download<'a> {
             (draft, None) => Ok(draft),
             // A source that is not there is no empty one.
             (_, Some(failure)) => Err(Error::Remote(failure)),
-        }
-    }
-
-    fn apply(
-        &self,
-        syncing: &mut Syncing<'_>,
-        store: &Arc<LocalStore>,
-        plan: &Arc<Plan>,
-        recipes: HashMap<usize, Recipe>,
-    ) -> Result<()> {
-        let mut recipes = Some(recipes);
-        super::carry_out(syncing, plan, &self.destination.display().to_string(), |syncing, steps| {
-            // They are for what comes first.
-            self.fetch(syncing, store, plan, steps, recipes.take().unwrap_or_default())
-        })
-    }
-
-    fn fetch(
-        &self,
-        syncing: &mut Syncing<'_>,
-        store: &Arc<LocalStore>,
-        plan: &Arc<Plan>,
-        steps: Range<usize>,
-        recipes: HashMap<usize, Recipe>,
-    ) -> Result<()> {
-        let has_files = plan.steps.get(steps.clone()).is_some_and(|steps| steps.iter().any(has_content));
-        let kept = if has_files { self.partials(plan, store, &recipes)? } else { Vec::new() };
-        let PartialsHere { checked, known, .. } = syncing.partials_here(store, &kept)?;
-        let files = PlannedFiles {
-            source: self.source.clone(),
-            plan: Arc::clone(plan),
-            steps: steps.clone(),
-            parts: recipes.iter().map(|(index, recipe)| (*index, recipe.parts())).collect(),
-            known,
-        };
-        let doing = Doing { backup: self.backup.clone() };
-        let mut weaver = Weaver { plan, steps, doing, recipes, current: Current::Plain, passed: Vec::new() };
-        let options = self.options.transfer();
-        syncing.fetch((store, self.destination), has_files.then_some(files), checked, &options, &mut weaver)?;
-        self.miss(syncing, plan, &weaver.passed);
-        Ok(())
-    }
-
-    /// A server that sends less than it was asked for has to say why.
-    fn miss(&self, syncing: &mut Syncing<'_>, plan: &Plan, passed: &[usize]) {
-        let told: HashSet<String> = syncing.failures().iter().filter_map(|failure| failure.path.clone()).collect();
-        for step in passed.iter().filter_map(|&index| plan.steps.get(index)) {
-            let there = self.source.join(&step.path).map_or_else(|_| String::new(), |path| path.to_string());
-            let here = self.destination.join(&*step.path).display().to_string();
-            if !told.contains(&there) && !told.contains(&here) {
-                syncing.failed(Failure::new(ErrorCode::Other).at(there).because("the server did not send it"));
-            }
         }
     }
 
@@ -256,11 +210,52 @@ impl<'a> Download<'a> {
     }
 }
 
+/// Carries out steps here, with files that come.
+struct Receiver<'a, 'b> {
+    job: &'a Download<'b>,
+    store: &'a Arc<LocalStore>,
+    plan: Arc<Plan>,
+    recipes: HashMap<usize, Recipe>,
+}
+
+impl Carrier for Receiver<'_, '_> {
+    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, doing: Doing) -> Result<()> {
+        let (job, store, plan) = (self.job, self.store, Arc::clone(&self.plan));
+        let recipes = mem::take(&mut self.recipes);
+        let has_files = steps.clone().any(|index| matches!(doing.part(&plan, index), Work::Content { .. }));
+        let kept = if has_files { job.partials(&plan, store, &recipes)? } else { Vec::new() };
+        let PartialsHere { checked, known, .. } = syncing.partials_here(store, &kept)?;
+        let files = PlannedFiles {
+            source: job.source.clone(),
+            plan: Arc::clone(&plan),
+            steps: steps.clone(),
+            doing: doing.clone(),
+            parts: recipes.iter().map(|(index, recipe)| (*index, recipe.parts())).collect(),
+            known,
+        };
+        let mut weaver = Weaver::new(job.source, &plan, steps, doing, recipes);
+        let options = job.options.transfer();
+        syncing.fetch((store, job.destination), has_files.then_some(files), checked, &options, &mut weaver)
+    }
+
+    fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()> {
+        for place in places {
+            let removed = RemotePath::root().join(&place).map_err(Failure::from).and_then(|at| self.store.remove(&at));
+            match removed {
+                Err(failure) if failure.code != ErrorCode::NotFound => syncing.failed(failure.at(place)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The files to ask for, in the order of their steps.
 struct PlannedFiles {
     source: RemotePath,
     plan: Arc<Plan>,
     steps: Range<usize>,
+    doing: Doing,
     /// The parts that are wanted of some, by the index of their steps.
     parts: HashMap<usize, Vec<Part>>,
     known: HashMap<RemotePath, Known>,
@@ -274,10 +269,11 @@ impl Iterator for PlannedFiles {
             let index = self.steps.next()?;
             let Step { path: below, action } = self.plan.steps.get(index)?;
             let (Action::Create { size } | Action::Update { size, .. }) = *action else { continue };
-            let (Ok(path), Ok(place)) = (self.source.join(below), RemotePath::root().join(below)) else { continue };
+            let Work::Content { place: name, .. } = self.doing.part(&self.plan, index) else { continue };
+            let (Ok(path), Ok(place)) = (self.source.join(below), RemotePath::root().join(&name)) else { continue };
             let parts = self.parts.remove(&index).unwrap_or_default();
             let known = self.known.remove(&place);
-            return Some((Selected { path, name: below.to_string(), known, as_link: false, parts }, size));
+            return Some((Selected { path, name, known, as_link: false, parts }, size));
         }
     }
 }
@@ -297,16 +293,31 @@ fn some_literal(mut pieces: Vec<Piece>, size: u64) -> Option<Vec<Piece>> {
     Some(pieces)
 }
 
-/// Where what is replaced or deleted is kept, below the destination.
+/// Where what is replaced or deleted is kept, below the destination. Links are followed, as they may lead to another
+/// place in it: that is the one to leave out.
 fn local_backup(destination: &Path, backup: &str) -> Result<RemotePath> {
     let outside = || {
         let why = "the backup directory of a download must be inside its destination: give a relative path";
         Error::Local(Failure::new(ErrorCode::OutsideRoot).at(backup).because(why))
     };
-    let below = match Path::new(backup).strip_prefix(destination) {
-        Ok(below) => below.to_str().ok_or_else(outside)?,
-        Err(_) if backup.starts_with('/') => return Err(outside()),
-        Err(_) => backup,
-    };
-    super::backup_path(&RemotePath::root(), below.trim_start_matches('/'))
+    let path = Path::new(backup);
+    let path = destination.join(path.strip_prefix(destination).unwrap_or(path));
+    let (path, top) = (real_path(&path).ok_or_else(outside)?, real_path(destination).ok_or_else(outside)?);
+    let below = path.strip_prefix(top).ok().and_then(Path::to_str).ok_or_else(outside)?;
+    super::backup_path(&RemotePath::root(), below)
+}
+
+/// Where a path leads; what does not exist leads nowhere else. `None` if it could lead anywhere.
+fn real_path(path: &Path) -> Option<PathBuf> {
+    let mut above = path;
+    let mut below = Vec::new();
+    loop {
+        let here = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        if let Ok(mut real) = here.canonicalize() {
+            real.extend(below.iter().rev());
+            return Some(real);
+        }
+        below.push(above.file_name()?);
+        above = above.parent()?;
+    }
 }

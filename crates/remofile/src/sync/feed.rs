@@ -1,6 +1,6 @@
 //! The steps of a plan as what an upload sends.
 
-use super::items::{Doing, has_content};
+use super::items::{Doing, Work};
 use super::plan::{Action, Plan};
 use crate::store::{Store, StoreResult};
 use crate::transfer::{Course, FedFile, FeedItem, Feeding, Next};
@@ -31,6 +31,8 @@ pub(super) struct PlannedFeed {
     pub(super) prepared: HashMap<usize, Prepared>,
     /// What is kept of files at the destination, by their paths.
     pub(super) known: HashMap<Box<str>, Known>,
+    /// Larger files are not taken.
+    pub(super) file_size_limit: u64,
     pub(super) queue: VecDeque<FeedItem>,
 }
 
@@ -50,14 +52,15 @@ impl PlannedFeed {
     fn enqueue(&mut self, index: usize) {
         let plan = Arc::clone(&self.plan);
         let Some(step) = plan.steps.get(index) else { return };
-        if !has_content(step) {
-            return self.queue.extend(self.doing.whole(step).into_iter().map(FeedItem::Change));
-        }
+        let (place, before, rule) = match self.doing.part(&plan, index) {
+            Work::Content { place, before, rule } => (place, before, rule),
+            Work::Changes(items) => return self.queue.extend(items.into_iter().map(FeedItem::Change)),
+        };
         let shown = format!("{}/{}", self.shown.trim_end_matches('/'), step.path);
         match self.open(index, &step.path, shown.clone()) {
             Ok(file) => {
-                self.queue.extend(self.doing.before(step).into_iter().map(FeedItem::Change));
-                self.queue.push_back(FeedItem::File(Box::new(file)));
+                self.queue.extend(before.into_iter().map(FeedItem::Change));
+                self.queue.push_back(FeedItem::File(Box::new(FedFile { path: place, rule: Some(rule), ..file })));
             }
             // Gone between its listing and now.
             Err(failure) if failure.code == ErrorCode::NotFound => {
@@ -70,6 +73,10 @@ impl PlannedFeed {
     fn open(&mut self, index: usize, path: &str, shown: String) -> StoreResult<FedFile> {
         let source = self.store.open(&self.top.join(path)?)?;
         let Entry { size, modified, .. } = *source.entry();
+        // Before anything makes way for it.
+        if size > self.file_size_limit {
+            return Err(ErrorCode::FileTooLarge.into());
+        }
         let prepared = self.prepared.remove(&index);
         let known = self.known.remove(path);
         let is_same = |prepared: &Prepared| prepared.size == size && prepared.modified == modified;

@@ -1,33 +1,81 @@
 //! The steps of a plan as items: what a destination is told to do, be it over there or here.
 
-use super::plan::{Action, Step};
+use super::plan::{Action, Plan, Step};
+use super::stages::Asides;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Item, Kind, OnConflict};
+use std::sync::Arc;
 
 /// How steps become items.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Doing {
     /// Where what is replaced or deleted is kept.
     pub(super) backup: Option<RemotePath>,
+    /// What comes to another place first, as a directory is still in its way.
+    pub(super) asides: Arc<Asides>,
+    /// Whether that is what is done now, and nothing else.
+    pub(super) is_arriving: bool,
+}
+
+/// What a step is for the destination.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Items that need no content; none if there is nothing to do.
+    Changes(Vec<Item>),
+    /// Content that has to come.
+    Content {
+        /// Where it goes.
+        place: String,
+        /// What is done directly before it comes, and not if it does not.
+        before: Vec<Item>,
+        /// What becomes of a file that is there, against the plan or by it.
+        rule: OnConflict,
+    },
 }
 
 impl Doing {
-    /// What is done before the content of a file comes.
-    pub(super) fn before(&self, step: &Step) -> Vec<Item> {
-        match &step.action {
-            Action::Update { .. } => self.keep(step).into_iter().collect(),
-            _ => Vec::new(),
+    /// What a step is; nothing for one that is left out.
+    pub(super) fn part(&self, plan: &Plan, index: usize) -> Work {
+        let Some(step) = plan.steps.get(index) else { return Work::Changes(Vec::new()) };
+        match (self.asides.of_step(index), self.is_arriving) {
+            (None, true) => Work::Changes(Vec::new()),
+            (Some(aside), true) => aside_of(step, aside),
+            (Some(aside), false) => {
+                Work::Changes(vec![Item::Move { from: aside.to_owned(), path: step.path.to_string() }])
+            }
+            (None, false) => self.step(plan, index, step),
         }
     }
 
-    /// What a step without content is; nothing for one with content, and for one that is left out.
-    pub(super) fn whole(&self, step: &Step) -> Vec<Item> {
+    fn step(&self, plan: &Plan, index: usize, step: &Step) -> Work {
+        let place = || step.path.to_string();
+        match &step.action {
+            // It goes when the file is there that takes its place.
+            Action::Clear { kind: Kind::Directory } if is_for_content(plan, index, &self.asides) => {
+                Work::Changes(Vec::new())
+            }
+            Action::Create { .. } => {
+                let is_cleared = index > 0 && is_for_content(plan, index - 1, &self.asides);
+                let before = if is_cleared { vec![Item::Remove { path: place() }] } else { Vec::new() };
+                // What has come there since it was looked is somebody's.
+                Work::Content { place: place(), before, rule: OnConflict::Abort }
+            }
+            Action::Update { .. } => {
+                let before = self.keep(step).into_iter().collect();
+                Work::Content { place: place(), before, rule: OnConflict::Replace }
+            }
+            _ => Work::Changes(self.whole(step)),
+        }
+    }
+
+    /// What a step without content is.
+    fn whole(&self, step: &Step) -> Vec<Item> {
         let path = || step.path.to_string();
         match &step.action {
             Action::MakeDirectory { mode } => vec![Item::Directory { path: path(), mode: *mode }],
             Action::Link { target, replaces } => {
                 let kept = self.keep(step).filter(|_| *replaces);
-                let rule = Some(OnConflict::Replace);
+                let rule = Some(if *replaces { OnConflict::Replace } else { OnConflict::Abort });
                 let link = Item::Link { path: path(), target: target.to_string(), rule };
                 kept.into_iter().chain([link]).collect()
             }
@@ -48,6 +96,24 @@ impl Doing {
         let to = self.backup.as_ref()?.join(&step.path).ok()?;
         Some(Item::Keep { path: step.path.to_string(), to: to.to_string() })
     }
+}
+
+/// What comes beside a directory that is in its way.
+fn aside_of(step: &Step, aside: &str) -> Work {
+    let (place, rule) = (aside.to_owned(), OnConflict::Abort);
+    match &step.action {
+        Action::Link { target, .. } => {
+            Work::Changes(vec![Item::Link { path: place, target: target.to_string(), rule: Some(rule) }])
+        }
+        _ => Work::Content { place, before: Vec::new(), rule },
+    }
+}
+
+/// Whether a step clears an empty directory that is in the way of a file which comes to its very place.
+fn is_for_content(plan: &Plan, index: usize, asides: &Asides) -> bool {
+    let (Some(step), Some(next)) = (plan.steps.get(index), plan.steps.get(index + 1)) else { return false };
+    let is_clear = matches!(step.action, Action::Clear { kind: Kind::Directory });
+    is_clear && step.path == next.path && has_content(next) && asides.of_step(index + 1).is_none()
 }
 
 /// Whether a step has content that has to come.

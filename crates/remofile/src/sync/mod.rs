@@ -15,6 +15,7 @@ mod feed;
 mod items;
 mod options;
 pub mod plan;
+mod stages;
 mod tree;
 mod trees;
 mod upload;
@@ -31,8 +32,7 @@ use crate::monitor::Event;
 use crate::transfer::escape;
 use plan::{Action, Reason, Step, Touch};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind};
-use std::ops::Range;
+use remofile_protocol::wire::{Entry, ErrorCode, Failure};
 
 /// What was done to make a directory like another one.
 #[derive(Debug)]
@@ -77,90 +77,8 @@ fn rule_against(top: &RemotePath, directory: &RemotePath) -> Option<String> {
     directory.relative_to(top).filter(|below| !below.is_empty()).map(|below| format!("/{}/", escape(below)))
 }
 
-/// The parts of a plan, in their order.
-struct Parts {
-    /// What is done in any case.
-    first: Range<usize>,
-    /// Files and links that directories have to make way for, each with what is removed for it: none is begun after
-    /// something went wrong.
-    making_way: Vec<Range<usize>>,
-    /// What only deletes: nothing of it is done after something went wrong.
-    deletions: Range<usize>,
-    /// Permission bits of directories, which may keep one from deleting in them.
-    last: Range<usize>,
-}
-
-impl Parts {
-    fn of(plan: &Plan) -> Self {
-        let steps = &plan.steps;
-        let is_touch = |step: &&Step| matches!(&step.action, Action::Touch(touch) if touch.directory);
-        let is_deletion = |step: &&Step| matches!(step.action, Action::Delete { .. });
-        let clears = |step: &Step| matches!(step.action, Action::Clear { kind: Kind::Directory });
-        let end = steps.len() - steps.iter().rev().take_while(is_touch).count();
-        let deletions = end - steps[..end].iter().rev().take_while(is_deletion).count()..end;
-        let mut making_way: Vec<Range<usize>> = Vec::new();
-        for cleared in (0..deletions.start).filter(|&at| clears(&steps[at])) {
-            let begin = cleared - steps[..cleared].iter().rev().take_while(is_deletion).count();
-            making_way.push(begin..(cleared + 2).min(deletions.start));
-        }
-        // They stand together, behind everything else.
-        let first = 0..making_way.first().map_or(deletions.start, |one| one.start);
-        for at in 1..making_way.len() {
-            making_way[at - 1].end = making_way[at].start;
-        }
-        if let Some(one) = making_way.last_mut() {
-            one.end = deletions.start;
-        }
-        Self { first, making_way, deletions, last: end..steps.len() }
-    }
-}
-
-/// Carries a plan out, part by part; `run` does some steps.
-fn carry_out<'a>(
-    syncing: &mut Syncing<'a>,
-    plan: &Plan,
-    destination: &str,
-    mut run: impl FnMut(&mut Syncing<'a>, Range<usize>) -> Result<()>,
-) -> Result<()> {
-    let Parts { first, making_way, deletions, last } = Parts::of(plan);
-    if has_work(&plan.steps[first.clone()]) {
-        run(syncing, first)?;
-    }
-    for steps in making_way {
-        if is_safe(syncing) {
-            run(syncing, steps)?;
-            continue;
-        }
-        for step in
-            plan.steps[steps].iter().filter(|step| !matches!(step.action, Action::Delete { .. } | Action::Clear { .. }))
-        {
-            let path = format!("{}/{}", destination.trim_end_matches('/'), step.path);
-            let why = "a directory is in the way, which stays because something else could not be transferred";
-            syncing.failed(Failure::new(ErrorCode::AlreadyExists).at(path).because(why));
-        }
-    }
-    let may_delete = !deletions.is_empty() && may_delete(syncing);
-    let rest = if may_delete { deletions.start..last.end } else { last };
-    if rest.is_empty() { Ok(()) } else { run(syncing, rest) }
-}
-
 fn has_work(steps: &[Step]) -> bool {
     steps.iter().any(|step| !matches!(step.action, Action::Skip { .. }))
-}
-
-/// Whether nothing went wrong that might make one regret a deletion. What has a name at the destination that cannot
-/// be told has no counterpart anyway.
-fn is_safe(syncing: &Syncing<'_>) -> bool {
-    syncing.failures().len() <= syncing.harmless
-}
-
-fn may_delete(syncing: &mut Syncing<'_>) -> bool {
-    let is_safe = is_safe(syncing);
-    if !is_safe {
-        let why = "something could not be transferred: run the same command again";
-        syncing.failed(Failure::new(ErrorCode::Skipped).at("deletions").because(why));
-    }
-    is_safe
 }
 
 /// A file turned out to be the same: it only gets its time, and its permission bits.

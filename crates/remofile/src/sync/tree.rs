@@ -19,19 +19,16 @@ pub(super) struct Reading {
     pub(super) links: Option<Links>,
     /// The names that the other side can store.
     pub(super) names: NameRule,
-    /// The largest file that can be sent, in bytes.
-    pub(super) largest: u64,
 }
 
 /// What an element is for a plan.
 pub(super) enum Read {
     Told(Told),
-    /// It has no part in it, but the user has to know.
-    Noted(Failure),
-    /// It is the top itself, and a directory.
+    /// The directory itself, where that is told.
     Top,
-    /// The top is of no use.
-    Broken(Failure),
+    /// The source has something there that has no part in it: the user has to know, and what the destination has
+    /// there, by that path, stays.
+    Noted(Failure, Option<Told>),
     Nothing,
 }
 
@@ -40,11 +37,7 @@ impl Reading {
         match element {
             Element::Listed(Listed::Entry(entry)) => self.entry(&entry, None),
             Element::Link(entry, target) => self.entry(&entry, Some(target)),
-            Element::Found(found) => {
-                let name = self.top.file_name().map_or("", |_| found.name.split_once('/').map_or("", |(_, rest)| rest));
-                let relative = if self.top.is_root() { found.name.clone() } else { name.to_owned() };
-                self.found(&relative, &found.entry)
-            }
+            Element::Found(found) => self.found(&found.name, &found.entry),
             Element::Listed(Listed::Failed(failure)) => self.failed(failure),
             _ => Read::Nothing,
         }
@@ -57,18 +50,29 @@ impl Reading {
             Some(below) => failure.at(self.show(below)),
             None => failure,
         };
-        match (failure.code, self.links, below) {
-            (ErrorCode::Skipped, None, below) => Read::Told(Told::LeftOut(below.unwrap_or_default())),
-            (ErrorCode::Skipped, Some(Links::Copy), _) => Read::Nothing,
-            (_, Some(Links::Follow), Some(top)) if top.is_empty() => Read::Broken(failure),
-            // A link that cannot be followed is there all the same: what has its name at the destination stays.
-            (ErrorCode::Skipped, Some(_), Some(path)) => {
-                Read::Told(Told::Node(Node { path, what: What::Passed(Reason::LinkOut) }))
-            }
+        match failure.code {
+            ErrorCode::Skipped if self.links.is_none() => Read::Told(Told::LeftOut(below.unwrap_or_default())),
+            ErrorCode::Skipped if self.links == Some(Links::Copy) => Read::Nothing,
+            // The top itself can be nothing of the kind.
+            ErrorCode::Skipped if below.as_deref() != Some("") => Read::Noted(failure, below.map(Told::Withheld)),
             // What has such a name at the destination has no counterpart that could be told.
-            (ErrorCode::InvalidName, None, _) => Read::Noted(failure),
+            ErrorCode::InvalidName if self.links.is_none() => Read::Noted(failure, None),
             _ => Read::Told(Told::Failed(failure)),
         }
+    }
+
+    pub(super) fn is_source(&self) -> bool {
+        self.links.is_some()
+    }
+
+    /// Whether the directory itself is told: otherwise it is not known to be one.
+    pub(super) fn tells_top(&self) -> bool {
+        self.links == Some(Links::Follow)
+    }
+
+    /// What became of a directory that was not told.
+    pub(super) fn untold(&self) -> Failure {
+        Failure::new(ErrorCode::NotADirectory).at(&self.shown)
     }
 
     fn show(&self, below: &str) -> String {
@@ -80,14 +84,11 @@ impl Reading {
         let (below, is_source) = (below.to_owned(), self.links.is_some());
         if let Err(invalid) = entry.path.check(self.names) {
             return Read::Told(match is_source {
-                // Something is not sent: what it was called before must not be deleted.
+                // It is not sent: what it was called before must not be deleted.
                 true => Told::Failed(Failure::from(invalid).at(self.show(&below))),
                 // Nobody can ask for it to be removed.
                 false => Told::LeftOut(below.into()),
             });
-        }
-        if is_source && let Some(failure) = self.too_large(&below, entry) {
-            return Read::Told(Told::Failed(failure));
         }
         let what = match (entry.kind, target) {
             (Kind::Directory, _) => What::Directory { mode: entry.mode },
@@ -107,15 +108,11 @@ impl Reading {
     /// Where links are followed: what they lead to is in their place.
     fn found(&self, below: &str, entry: &Entry) -> Read {
         if below.is_empty() {
-            let is_directory = entry.kind == Kind::Directory;
-            return if is_directory { Read::Top } else { Read::Broken(self.no_directory()) };
+            return if entry.kind == Kind::Directory { Read::Top } else { Read::Nothing };
         }
-        let admitted = RemotePath::root().join(below).map_err(Failure::from);
-        if let Err(failure) = admitted.and_then(|path| path.check(self.names).map_err(Failure::from)) {
-            return Read::Told(Told::Failed(failure.at(self.show(below))));
-        }
-        if let Some(failure) = self.too_large(below, entry) {
-            return Read::Told(Told::Failed(failure));
+        let path = RemotePath::root().join(below).and_then(|path| Ok(path.check(self.names)?));
+        if let Err(invalid) = path {
+            return Read::Told(Told::Failed(Failure::from(invalid).at(self.show(below))));
         }
         let what = match entry.kind {
             Kind::Directory => What::Directory { mode: entry.mode },
@@ -126,22 +123,6 @@ impl Reading {
         Read::Told(Told::Node(Node { path: below.into(), what }))
     }
 
-    /// A file that will not be sent has to be known before anything makes way for it.
-    fn too_large(&self, below: &str, entry: &Entry) -> Option<Failure> {
-        let is_too_large = entry.kind == Kind::File && entry.size > self.largest;
-        is_too_large.then(|| Failure::new(ErrorCode::FileTooLarge).at(self.show(below)))
-    }
-
-    /// Whether the listing has to tell of the top: one in which it does not may be that of something else.
-    pub(super) fn has_top(&self) -> bool {
-        self.links == Some(Links::Follow) && !self.top.is_root()
-    }
-
-    /// That the top is no directory.
-    pub(super) fn no_directory(&self) -> Failure {
-        Failure::new(ErrorCode::NotADirectory).at(&self.shown)
-    }
-
     /// The request that lists the tree.
     pub(super) fn request(&self, rules: &[String]) -> Request {
         let (path, rules) = (self.top.clone(), rules.to_vec());
@@ -149,12 +130,7 @@ impl Reading {
             Some(Links::Follow) => Request::Find {
                 sources: vec![path],
                 recursive: true,
-                selection: Some(Selection {
-                    rules,
-                    links: Links::Follow,
-                    spares_sources: true,
-                    ..Selection::default()
-                }),
+                selection: Some(Selection { rules, links: Links::Follow, contents: true, ..Selection::default() }),
                 digests: false,
             },
             _ => Request::List { path, recursive: true, rules, targets: self.links != Some(Links::Skip) },
@@ -171,8 +147,7 @@ impl Reading {
         }
         store.walk(&self.top, false)?;
         let origins: Box<dyn Origins> = Box::new(InStore::new(Arc::clone(store), vec![self.top.clone()], false));
-        let options =
-            FeedOptions { recursive: true, names: NameRule::Posix, filter, links: Links::Follow, spares_origins: true };
+        let options = FeedOptions { recursive: true, names: NameRule::Posix, filter, links: Links::Follow };
         Ok(Elements::Feed(Box::new(Feed::new(origins, options))))
     }
 }

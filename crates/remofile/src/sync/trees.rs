@@ -1,12 +1,12 @@
 //! Both trees compared, while the remote one is listed.
 
-use super::plan::{Draft, Join, Planner, Rules, Side, Told};
+use super::plan::{Draft, Join, Node, Planner, Rules, Side, Told, What};
 use super::tree::{Read, Reading};
 use crate::client::Syncing;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::transfer::Filter;
-use remofile_protocol::wire::{ErrorCode, Failure, Kind};
+use remofile_protocol::wire::{Element, ErrorCode, Failure};
 use std::sync::Arc;
 
 /// So many elements of the local tree are looked at before it is asked whether to go on.
@@ -32,11 +32,12 @@ impl Trees<'_> {
     /// A root that cannot be read: it never looks empty. What ends the call.
     pub(super) fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, Option<Failure>)> {
         let filter = Filter::new(self.left_out, None, None).map_err(Error::Local)?;
+        let rules = filter.clone();
         let shown = |failure: Failure| Error::Local(failure.at(&self.here.shown));
         let mut elements = self.store.map(|store| self.here.walk(store, filter)).transpose().map_err(shown)?;
         let (listed, compared) = syncing.elements_aside(self.there.request(self.left_out), |incoming, check| {
-            let (mut ours, mut theirs, mut broken) = (Vec::new(), Vec::new(), None);
-            let (mut has_top, mut their_filter) = (!self.there.has_top(), self.filter_of_theirs()?);
+            let (mut ours, mut theirs, mut broken) =
+                (Listing::of(&self.here, &rules), Listing::of(&self.there, &rules), None);
             let mut pulled = 0_u64;
             let pull = || loop {
                 pulled += 1;
@@ -44,35 +45,20 @@ impl Trees<'_> {
                 let element =
                     may_go_on.and_then(|()| elements.as_mut().map_or(Ok(None), |elements| elements.next(check)));
                 // A listing that is broken off must not look like one that is over.
-                match self.here.read(element.map_err(|error| broken = Some(error)).ok()??) {
-                    Read::Told(told) => return Some(told),
-                    Read::Noted(failure) => ours.push(failure),
-                    Read::Broken(failure) => {
-                        broken = Some(Error::Local(failure));
-                        return None;
-                    }
-                    Read::Top | Read::Nothing => {}
+                let told = ours.read(element.map_err(|error| broken = Some(error)).ok()??);
+                if told.is_some() {
+                    return told;
                 }
             };
             let mut join = Join::new(Planner::new(self.rules), self.local, pull);
             while let Some(elements) = incoming.next() {
-                for element in elements {
-                    match self.there.read(element) {
-                        Read::Told(told) => {
-                            their_filter.check(&told)?;
-                            join.push(told);
-                        }
-                        Read::Noted(failure) => theirs.push(failure),
-                        Read::Top => has_top = true,
-                        Read::Broken(failure) => return Err(Error::Remote(failure)),
-                        Read::Nothing => {}
-                    }
-                }
+                elements.into_iter().filter_map(|element| theirs.read(element)).for_each(|told| join.push(told));
             }
             let draft = join.finish();
+            let has_local = self.store.is_some();
             match broken {
                 Some(error) => Err(error),
-                None => Ok((draft, ours, theirs, has_top)),
+                None => Ok((draft, [(has_local, ours), (true, theirs)])),
             }
         })?;
         let missing = match listed {
@@ -80,55 +66,56 @@ impl Trees<'_> {
             Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => Some(failure),
             Err(error) => return Err(error),
         };
-        let (draft, ours, theirs, has_top) = compared?;
-        if !has_top && missing.is_none() {
-            return Err(Error::Remote(self.there.no_directory()));
+        let (draft, listings) = compared?;
+        for (exists, listing) in listings {
+            if exists && missing.is_none() && !listing.has_top {
+                return Err(Error::Local(listing.reading.untold()));
+            }
+            outermost(listing.noted).into_iter().for_each(|failure| syncing.failed(failure));
         }
-        let (ours, theirs) = (outermost(ours), outermost(theirs));
-        ours.into_iter().chain(theirs).for_each(|failure| syncing.failed(failure));
-        syncing.harmless = syncing.failures().len();
         Ok((draft, missing))
     }
 }
 
-/// What the user left out is left out of what a server tells, whatever it tells: a download must not
-/// replace it.
-struct Checked {
-    filter: Option<Filter>,
-    /// The directory that everything behind it is in, which was admitted.
-    parent: String,
+/// What one side has told so far.
+struct Listing<'a> {
+    reading: &'a Reading,
+    /// What is left out of it.
+    rules: &'a Filter,
+    noted: Vec<Failure>,
+    /// Whether it is known to be of a directory.
+    has_top: bool,
 }
 
-impl Trees<'_> {
-    /// Of the destination the server tells what it left out by itself.
-    fn filter_of_theirs(&self) -> Result<Checked> {
-        let filter = match self.local {
-            Side::Destination => Some(Filter::new(self.left_out, None, None).map_err(Error::Local)?),
-            Side::Source => None,
-        };
-        Ok(Checked { filter, parent: String::new() })
+impl<'a> Listing<'a> {
+    fn of(reading: &'a Reading, rules: &'a Filter) -> Self {
+        Self { reading, rules, noted: Vec::new(), has_top: !reading.tells_top() }
     }
-}
 
-impl Checked {
-    fn check(&mut self, told: &Told) -> Result<()> {
-        let (Some(filter), Told::Node(node)) = (&self.filter, told) else { return Ok(()) };
-        let is_known = |end: &usize| self.parent == node.path[..*end];
-        let parents = node.path.match_indices('/').map(|(end, _)| end);
-        let mut is_admitted =
-            parents.filter(|end| !is_known(end)).all(|end| filter.admits_directory(&node.path[..end]));
-        is_admitted &= match node.what.kind() {
-            Kind::Directory => filter.admits_directory(&node.path),
-            // Sizes are not asked about.
-            _ => filter.admits_link(&node.path),
-        };
-        if !is_admitted {
-            return Err(Error::Protocol(format!("it listed {:?}, which was to be left out", node.path)));
+    /// What an element tells for the plan.
+    fn read(&mut self, element: Element) -> Option<Told> {
+        match self.reading.read(element) {
+            // Whoever listed a source: what was left out here must not come from there.
+            Read::Told(Told::Node(node)) if self.reading.is_source() && !self.admits(&node) => {}
+            Read::Told(told) => return Some(told),
+            Read::Top => self.has_top = true,
+            Read::Noted(failure, told) => {
+                self.noted.push(failure);
+                return told;
+            }
+            Read::Nothing => {}
         }
-        if node.what.kind() == Kind::Directory {
-            self.parent = node.path.to_string();
-        }
-        Ok(())
+        None
+    }
+
+    fn admits(&self, Node { path, what }: &Node) -> bool {
+        let is_entered = path.match_indices('/').all(|(end, _)| self.rules.admits_directory(&path[..end]));
+        is_entered
+            && match what {
+                What::Directory { .. } => self.rules.admits_directory(path),
+                What::File { size, .. } => self.rules.admits_file(path, *size),
+                What::Link { .. } | What::Special | What::Passed(_) => self.rules.admits_link(path),
+            }
     }
 }
 

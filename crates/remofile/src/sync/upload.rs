@@ -5,6 +5,7 @@ use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::{PlannedFeed, Prepared, candidates};
 use super::items::Doing;
 use super::plan::{Action, Answers, Draft, Plan, Side};
+use super::stages::{Carrier, carry_out};
 use super::tree::Reading;
 use super::trees::Trees;
 use super::{SyncOptions, SyncReport, report};
@@ -12,10 +13,12 @@ use crate::client::{Client, Syncing};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::store::{LocalStore, Store, StoreOptions};
-use crate::transfer::{Course, Filter};
+use crate::transfer::{Course, FeedItem, Filter};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Failure, Known};
+use remofile_protocol::wire::{Element, Failure, Item, Known, Listed, Request};
 use std::collections::{HashMap, VecDeque};
+use std::mem;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -99,6 +102,8 @@ impl<'a> Upload<'a> {
     fn once(&self, syncing: &mut Syncing<'_>) -> Result<Plan> {
         syncing.refuse_upload_into_itself(self.source, self.destination, self.options.delete)?;
         let (draft, exists) = self.draft(syncing)?;
+        // Names that the server does not admit: it can never have them, and what it has of them stays.
+        let harmless = syncing.failures().len();
         syncing.await_hold()?;
         let answers = match exists {
             true => answer(syncing, &draft, (&*self.store, &self.top), self.destination, true)?,
@@ -114,19 +119,22 @@ impl<'a> Upload<'a> {
         if !exists {
             syncing.make_directory(self.destination)?;
         }
+        let known = self.known(syncing, &plan)?;
         let plan = Arc::new(plan);
-        self.apply(syncing, &plan, prepared)?;
+        let file_size_limit = syncing.server()?.file_size_limit;
+        let mut sender = Sender { job: self, plan: Arc::clone(&plan), prepared, known, file_size_limit };
+        carry_out(syncing, &plan, self.backup.clone(), harmless, &mut sender)?;
+        drop(sender);
         Ok(Arc::unwrap_or_clone(plan))
     }
 
     /// Compares both trees; whether the remote one exists.
     fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, bool)> {
-        let server = syncing.server()?;
-        let (names, largest) = (server.names, server.file_size_limit);
+        let names = syncing.server()?.names;
         let shown = self.source.display().to_string();
-        let here = Reading { top: self.top.clone(), shown, links: Some(self.options.links), names, largest };
+        let here = Reading { top: self.top.clone(), shown, links: Some(self.options.links), names };
         let shown = self.destination.to_string();
-        let there = Reading { top: self.destination.clone(), shown, links: None, names, largest };
+        let there = Reading { top: self.destination.clone(), shown, links: None, names };
         let rules = self.options.plan_rules(self.shows_chunks);
         let left_out = &self.rules;
         let trees = Trees { here, there, store: Some(&self.store), local: Side::Source, rules, left_out };
@@ -134,37 +142,6 @@ impl<'a> Upload<'a> {
         let exists = missing.is_none();
         missing.map_or(Ok(()), |failure| syncing.refuse_orphan(self.destination, failure))?;
         Ok((draft, exists))
-    }
-
-    fn apply(&self, syncing: &mut Syncing<'_>, plan: &Arc<Plan>, prepared: HashMap<usize, Prepared>) -> Result<()> {
-        let known = self.known(syncing, plan)?;
-        let (mut prepared, mut known) = (Some(prepared), Some(known));
-        super::carry_out(syncing, plan, self.destination.as_str(), |syncing, steps| {
-            // They are for what comes first.
-            let (prepared, known) = (prepared.take().unwrap_or_default(), known.take().unwrap_or_default());
-            let feed = self.feed(plan, steps, prepared, known);
-            syncing.send(feed, self.destination, &self.options.transfer())
-        })
-    }
-
-    fn feed(
-        &self,
-        plan: &Arc<Plan>,
-        steps: std::ops::Range<usize>,
-        prepared: HashMap<usize, Prepared>,
-        known: HashMap<Box<str>, Known>,
-    ) -> PlannedFeed {
-        PlannedFeed {
-            store: Arc::clone(&self.store),
-            top: self.top.clone(),
-            shown: self.source.display().to_string(),
-            plan: Arc::clone(plan),
-            steps,
-            doing: Doing { backup: self.backup.clone() },
-            prepared,
-            known,
-            queue: VecDeque::new(),
-        }
     }
 
     /// Looks for what changed in large files; a file in which nothing did only needs its time.
@@ -207,5 +184,56 @@ impl<'a> Upload<'a> {
         };
         let sent: Vec<&str> = plan.steps.iter().filter(|step| is_large(&step.action)).map(|step| &*step.path).collect();
         if sent.is_empty() { Ok(HashMap::new()) } else { syncing.known_partials(self.destination, &sent) }
+    }
+}
+
+/// Has the server carry out steps.
+struct Sender<'a, 'b> {
+    job: &'a Upload<'b>,
+    plan: Arc<Plan>,
+    prepared: HashMap<usize, Prepared>,
+    known: HashMap<Box<str>, Known>,
+    file_size_limit: u64,
+}
+
+impl Sender<'_, '_> {
+    fn feed(&mut self, steps: Range<usize>, doing: Doing) -> PlannedFeed {
+        PlannedFeed {
+            store: Arc::clone(&self.job.store),
+            top: self.job.top.clone(),
+            shown: self.job.source.display().to_string(),
+            plan: Arc::clone(&self.plan),
+            steps,
+            doing,
+            prepared: mem::take(&mut self.prepared),
+            known: mem::take(&mut self.known),
+            file_size_limit: self.file_size_limit,
+            queue: VecDeque::new(),
+        }
+    }
+}
+
+impl Carrier for Sender<'_, '_> {
+    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, doing: Doing) -> Result<()> {
+        let feed = self.feed(steps, doing);
+        syncing.send(feed, self.job.destination, &self.job.options.transfer())
+    }
+
+    fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()> {
+        let mut feed = self.feed(0..0, Doing::default());
+        let destination = self.job.destination.clone();
+        syncing.elements(
+            Request::Survey { destination: destination.clone(), names: places.clone() },
+            &mut |element| {
+                if let Element::Listed(Listed::Entry(entry)) = element
+                    && let Some(path) = entry.path.relative_to(&destination).map(str::to_owned)
+                    && places.contains(&path)
+                {
+                    feed.queue.push_back(FeedItem::Change(Item::Remove { path }));
+                }
+                Ok(())
+            },
+        )?;
+        if feed.queue.is_empty() { Ok(()) } else { syncing.send(feed, &destination, &self.job.options.transfer()) }
     }
 }

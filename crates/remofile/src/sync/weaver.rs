@@ -1,14 +1,16 @@
 //! The steps of a plan, woven between the files of a download.
 
-use super::items::{Doing, has_content};
+use super::items::{Doing, Work};
 use super::plan::Plan;
 use crate::client::Weave;
 use crate::delta::Piece;
 use crate::error::{Error, Result};
+use crate::transfer::ItemRules;
 use remofile_protocol::digest::Digest;
 use remofile_protocol::limits::MAX_COPY_BYTES;
-use remofile_protocol::wire::{ErrorCode, Failure, Item, Part, Timestamp};
-use std::collections::HashMap;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Part, Timestamp};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// Items that are taken at once, beside those that come.
@@ -36,18 +38,19 @@ impl Recipe {
 
 /// Weaves some steps of a plan.
 pub(super) struct Weaver<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) steps: Range<usize>,
-    pub(super) doing: Doing,
+    source: &'a RemotePath,
+    plan: &'a Plan,
+    steps: Range<usize>,
+    doing: Doing,
     /// By the index of their steps.
-    pub(super) recipes: HashMap<usize, Recipe>,
-    pub(super) current: Current,
-    /// Steps with content that did not come.
-    pub(super) passed: Vec<usize>,
+    recipes: HashMap<usize, Recipe>,
+    current: Current,
+    /// Keys of the remote paths of files that were told not to come.
+    told: HashSet<u128>,
 }
 
 /// The file that is coming.
-pub(super) enum Current {
+enum Current {
     /// None, or one that comes as it is.
     Plain,
     /// One that is made of pieces; these are left, in reverse order.
@@ -71,36 +74,73 @@ impl Weave for Weaver<'_> {
 
     fn trail(&mut self) -> Vec<Item> {
         loop {
-            let portion = self.portion();
+            let mut portion = self.portion();
+            if portion.is_empty() {
+                let Some(index) = self.steps.next() else { return portion };
+                portion.extend(self.pass_over(index));
+            }
             if !portion.is_empty() {
                 return portion;
-            }
-            // What did not come is passed over.
-            match self.steps.next() {
-                Some(index) => self.passed.push(index),
-                None => return portion,
             }
         }
     }
 }
 
-impl Weaver<'_> {
+impl<'a> Weaver<'a> {
+    pub(super) fn new(
+        source: &'a RemotePath,
+        plan: &'a Plan,
+        steps: Range<usize>,
+        doing: Doing,
+        recipes: HashMap<usize, Recipe>,
+    ) -> Self {
+        Self { source, plan, steps, doing, recipes, current: Current::Plain, told: HashSet::new() }
+    }
+
     /// Some of the next steps, up to one with content.
     fn portion(&mut self) -> Vec<Item> {
         let mut out = Vec::new();
         while out.len() < PORTION {
             let Some(index) = self.steps.clone().next() else { break };
-            let Some(step) = self.plan.steps.get(index).filter(|step| !has_content(step)) else { break };
+            let Work::Changes(items) = self.doing.part(self.plan, index) else { break };
             self.steps.next();
-            out.extend(self.doing.whole(step));
+            out.extend(items);
         }
         out
     }
 
+    /// Heeds what the server says of what does not come. Whatever it calls that, it was asked for.
+    fn heed(&mut self, item: Item) -> Item {
+        let missing = |failure: Failure| match failure.code {
+            ErrorCode::Skipped => Failure { code: ErrorCode::SourceChanged, ..failure },
+            _ => failure,
+        };
+        match item {
+            Item::Failed { failure } => {
+                self.told.extend(failure.path.as_deref().map(ItemRules::key));
+                Item::Failed { failure: missing(failure) }
+            }
+            Item::Abort { failure } => Item::Abort { failure: missing(failure) },
+            item => item,
+        }
+    }
+
+    /// The content of a step did not come: if it was not told why, that is told here.
+    fn pass_over(&mut self, index: usize) -> Option<Item> {
+        let path = self.source.join(&self.plan.steps.get(index)?.path).ok()?;
+        if self.told.remove(&ItemRules::key(path.as_str())) {
+            return None;
+        }
+        let why = "the server was asked for it, and neither sent it nor said why";
+        Some(Item::Failed { failure: Failure::new(ErrorCode::SourceChanged).at(path).because(why) })
+    }
+
     fn add(&mut self, item: Item, out: &mut Vec<Item>) -> Result<()> {
+        let item = self.heed(item);
         match (&mut self.current, item) {
-            (Current::Plain, Item::Begin { path, size, modified, mode, rule, offset }) => {
-                let recipe = self.reach(&path, out)?;
+            (Current::Plain, Item::Begin { path, size, modified, mode, offset, .. }) => {
+                let (recipe, rule) = self.reach(&path, out)?;
+                let rule = Some(rule);
                 let is_same =
                     recipe.as_ref().is_none_or(|recipe| size == Some(recipe.size) && modified == Some(recipe.modified));
                 out.push(Item::Begin { path: path.clone(), size, modified, mode, rule, offset });
@@ -153,26 +193,20 @@ impl Weaver<'_> {
         Ok(())
     }
 
-    /// Does the steps before that of a file, and what its own asks for before its content.
-    fn reach(&mut self, path: &str, out: &mut Vec<Item>) -> Result<Option<Recipe>> {
+    /// Does the steps before that of a file, and what its own asks for before its content. Gives how it is made, and
+    /// what becomes of a file in its way.
+    fn reach(&mut self, path: &str, out: &mut Vec<Item>) -> Result<(Option<Recipe>, OnConflict)> {
         while let Some(index) = self.steps.next() {
-            let Some(step) = self.plan.steps.get(index) else { break };
-            if has_content(step) && *step.path == *path {
-                out.extend(self.doing.before(step));
-                return Ok(self.recipes.remove(&index));
+            match self.doing.part(self.plan, index) {
+                Work::Changes(items) => out.extend(items),
+                Work::Content { place, before, rule } if place == path => {
+                    out.extend(before);
+                    return Ok((self.recipes.remove(&index), rule));
+                }
+                Work::Content { .. } => out.extend(self.pass_over(index)),
             }
-            if has_content(step) {
-                self.passed.push(index);
-            }
-            self.step(index, out);
         }
         Err(Error::Protocol(format!("it sent {path:?} out of order")))
-    }
-
-    fn step(&self, index: usize, out: &mut Vec<Item>) {
-        if let Some(step) = self.plan.steps.get(index) {
-            out.extend(self.doing.whole(step));
-        }
     }
 
     /// What is here already comes before what comes next.

@@ -22,8 +22,6 @@ pub struct FeedOptions {
     pub filter: Filter,
     /// What becomes of links.
     pub links: Links,
-    /// Whether what is left out is left out of the origins alone, and never an origin itself.
-    pub spares_origins: bool,
 }
 
 /// Finds the files of some origins, in the order they were named and sorted below each.
@@ -146,11 +144,12 @@ impl Feed {
             return Err(Failure::new(ErrorCode::AlreadyExists).because(what));
         }
         let own = origin.name.rsplit('/').next().unwrap_or_default();
-        let (filter, spares) = (&self.options.filter, self.options.spares_origins);
+        let filter = &self.options.filter;
         match entry.kind {
+            Kind::File if own.is_empty() => return Err(ErrorCode::NotADirectory.into()),
             // Who names it has to know.
-            Kind::File if !spares && !filter.admits_file(own, entry.size) => return Err(left_out()),
-            Kind::Directory if !own.is_empty() && !spares && !filter.admits_directory(own) => return Err(left_out()),
+            Kind::File if !filter.admits_file(own, entry.size) => return Err(left_out()),
+            Kind::Directory if !own.is_empty() && !filter.admits_directory(own) => return Err(left_out()),
             Kind::File => {}
             Kind::Directory if !self.options.recursive => {
                 return Err(Failure::new(ErrorCode::NotAFile).because("it is a directory: send it with '-r'"));

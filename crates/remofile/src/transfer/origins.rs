@@ -142,6 +142,8 @@ pub struct InStore {
     store: Arc<dyn Store>,
     sources: VecDeque<RemotePath>,
     patterns: bool,
+    /// Whether the sources have no name, as their contents are meant.
+    is_nameless: bool,
     matching: Option<Matching>,
 }
 
@@ -156,11 +158,18 @@ impl InStore {
     /// The sources in their order; `patterns` tells whether they may be such.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, sources: Vec<RemotePath>, patterns: bool) -> Self {
-        Self { store, sources: sources.into(), patterns, matching: None }
+        Self { store, sources: sources.into(), patterns, is_nameless: false, matching: None }
+    }
+
+    /// The contents of the sources are meant, which have no name then.
+    #[must_use]
+    pub fn nameless(self) -> Self {
+        Self { is_nameless: true, ..self }
     }
 
     fn origin(&self, path: RemotePath) -> Origin {
-        let name = path.file_name().map(|name| name.to_string()).unwrap_or_default();
+        let name = path.file_name().filter(|_| !self.is_nameless);
+        let name = name.map(|name| name.to_string()).unwrap_or_default();
         let shown = path.to_string();
         Origin { store: Arc::clone(&self.store), path, name, shown, known: None, as_link: false, parts: Vec::new() }
     }

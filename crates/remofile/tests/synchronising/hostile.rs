@@ -1,111 +1,174 @@
-//! Servers that tell a client what is not so.
+//! Servers that tell other things than they have, or do not do what they say.
 
-use crate::common::raw::{Raw, listen};
+use crate::common::raw::{Raw, file, listen};
 use crate::common::{remote, write};
+use crate::scene::{deleting, look};
 use remofile::protocol::token::Token;
-use remofile::protocol::wire::{Done, Element, Entry, Header, Kind, Listed, OperationId, Request, Signal, Timestamp};
-use remofile::{
-    Client, ClientOptions, Delta, Error, Result, Retry, Silent, SyncOptions, SyncReport, synchronize_download,
+use remofile::protocol::wire::{
+    Body, Done, Element, Entry, ErrorCode, Failure, Header, Item, Kind, Links, Listed, OperationId, Request, Signal,
+    Timestamp,
 };
-use std::path::Path;
+use remofile::{Client, ClientOptions, Error, Retry, Silent, SyncOptions, SyncReport};
+use remofile::{synchronize_download, synchronize_upload};
+use tempfile::TempDir;
 
-/// What a server answers to requests for anything but the lease and the listing.
-type Answer = Box<dyn FnMut(&mut Raw, OperationId, &Request) + Send>;
+const CREDIT: u64 = 16 << 20;
 
-fn payload(elements: &[Element]) -> Vec<u8> {
-    let mut payload = Vec::new();
-    for element in elements {
-        minicbor::encode(element, &mut payload).unwrap();
-    }
-    payload
+fn entry(path: &str, kind: Kind, size: u64) -> Element {
+    let modified = Timestamp::new(1_000_000_000, 0);
+    Element::Listed(Listed::Entry(Entry { path: remote(path), kind, size, modified, mode: Some(0o644) }))
 }
 
-fn file(path: &str, size: u64) -> Element {
-    let (path, modified) = (path.parse().unwrap(), Timestamp::new(1_000_000_000, 0));
-    Element::Listed(Listed::Entry(Entry { path, kind: Kind::File, size, modified, mode: None }))
-}
-
-/// Makes a directory like what such a server lists.
-fn download(here: &Path, listed: Vec<Element>, options: &SyncOptions, mut answer: Answer) -> Result<SyncReport> {
+/// Grants holds, answers every question for a listing with `list`, and gives everything else to `other`, then says
+/// that it is done.
+fn serve(list: Vec<Element>, mut other: impl FnMut(&mut Raw, OperationId, Request) + Send + 'static) -> Client {
     let token = Token::generate();
     let own = token.clone();
-    let (address, server) = listen(move |stream| {
+    let (address, _server) = listen(move |stream| {
         let mut raw = Raw::accept(stream, &own);
         while let Some((operation, request)) = raw.next_request() {
             match request {
                 Request::Hold { .. } => {
-                    raw.signal(operation, Signal::Credit { bytes: 1 << 20 });
+                    raw.signal(operation, Signal::Credit { bytes: CREDIT });
                     continue;
                 }
-                Request::List { .. } => {
-                    raw.send(&Header::signal(operation, Signal::Entries), &payload(&listed));
+                // Nothing of this side's is hidden by a backup.
+                Request::Stat { .. } => {
+                    raw.signal(operation, Signal::Failed { failure: ErrorCode::NotFound.into() });
+                    continue;
                 }
-                other => answer(&mut raw, operation, &other),
+                Request::List { .. } | Request::Find { .. } => {
+                    let mut payload = Vec::new();
+                    list.iter().for_each(|element| minicbor::encode(element, &mut payload).unwrap());
+                    if !payload.is_empty() {
+                        raw.send(&Header::signal(operation, Signal::Entries), &payload);
+                    }
+                }
+                request => other(&mut raw, operation, request),
             }
             raw.signal(operation, Signal::Done { done: Done::default() });
         }
     });
-    let mut client = Client::new(ClientOptions::new("127.0.0.1", address.port(), token));
+    Client::new(ClientOptions::new("127.0.0.1", address.port(), token))
+}
+
+fn fetch(client: &mut Client, local: &TempDir, options: &SyncOptions) -> remofile::Result<SyncReport> {
     let options = SyncOptions { retry: Retry::NEVER, ..options.clone() };
-    let result = synchronize_download(&mut client, &remote("/"), here, &options, &mut Silent);
-    drop(client);
-    server.join().unwrap();
-    result
+    synchronize_download(client, &remote("/"), local.path(), &options, &mut Silent)
 }
 
-#[test]
-fn files_that_are_said_to_be_immense_overflow_nothing() {
-    let here = tempfile::tempdir().unwrap();
-    let mut listed = Vec::new();
-    for (number, size) in [70_001, u64::MAX, u64::MAX].into_iter().enumerate() {
-        write(here.path(), &format!("f{number}"), "x".repeat(70_000));
-        listed.push(file(&format!("/f{number}"), size));
+/// A destination with a directory in the way of the file `b`, one in the way of `c`, and a file that is to go.
+fn destination() -> TempDir {
+    let local = tempfile::tempdir().unwrap();
+    for path in ["b/x", "c/y", "extra"] {
+        write(local.path(), path, "precious");
     }
-    let options = SyncOptions { delta: Delta::Always, ..SyncOptions::default() };
-    // Nothing comes of them, which is told in one way or another.
-    let _ = download(here.path(), listed, &options, Box::new(|_, _, _| {}));
-    assert_eq!(std::fs::read(here.path().join("f0")).unwrap().len(), 70_000);
+    local
+}
+
+const PRECIOUS: [&str; 5] = ["b", "b/x", "c", "c/y", "extra"];
+
+fn names(local: &TempDir) -> Vec<String> {
+    look(local.path()).into_keys().collect()
 }
 
 #[test]
-fn what_was_left_out_is_not_replaced_by_a_server_that_lists_it() {
-    for path in ["/keep/secret", "/keep", "/deep/er/b.bak"] {
-        let here = tempfile::tempdir().unwrap();
-        write(here.path(), "keep/secret", "mine");
-        let options =
-            SyncOptions { rules: vec!["/keep/".into(), "*.bak".into(), "keep".into()], ..SyncOptions::default() };
-        let result = download(here.path(), vec![file(path, 4)], &options, Box::new(|_, _, _| {}));
-        assert!(matches!(result, Err(Error::Protocol(_))), "{path}: {result:?}");
-        assert_eq!(std::fs::read(here.path().join("keep/secret")).unwrap(), b"mine");
+fn what_is_excluded_is_not_overwritten_whatever_is_listed() {
+    let local = tempfile::tempdir().unwrap();
+    write(local.path(), "keep/secret", "mine");
+    write(local.path(), "backup/old", "yesterday");
+    let files = ["backup/old", "keep/secret"];
+    let mut list = Vec::new();
+    for path in files {
+        let directory = path.split('/').next().unwrap();
+        list.extend([entry(&format!("/{directory}"), Kind::Directory, 0), entry(&format!("/{path}"), Kind::File, 4)]);
     }
-}
-
-#[test]
-fn a_server_that_sends_nothing_of_what_it_listed_is_told_and_nothing_is_deleted() {
-    let here = tempfile::tempdir().unwrap();
-    for name in ["extra", "b/x"] {
-        write(here.path(), name, "mine");
-    }
-    let options = SyncOptions { delete: true, ..SyncOptions::default() };
-    let listed = vec![file("/a", 4), file("/b", 4)];
-    let report = download(here.path(), listed, &options, Box::new(|_, _, _| {})).unwrap();
-    assert!(!report.transfer.failures.is_empty());
-    assert!(here.path().join("extra").exists() && here.path().join("b/x").exists());
-}
-
-#[test]
-fn digests_that_nobody_asked_for_end_the_session() {
-    let digest = |name: &str| Element::Digest { name: name.to_owned(), digest: [1; 16] };
-    for told in [vec![digest("b")], vec![digest("a"), digest("a")]] {
-        let here = tempfile::tempdir().unwrap();
-        write(here.path(), "a", "abcd");
-        let options = SyncOptions { checksum: true, dry_run: true, ..SyncOptions::default() };
-        let answer = move |raw: &mut Raw, operation, request: &Request| {
-            if let Request::Find { .. } = request {
-                raw.send(&Header::signal(operation, Signal::Entries), &payload(&told));
+    let mut client = serve(list, move |raw, operation, request| {
+        if let Request::Download { .. } = request {
+            for path in files {
+                raw.data(operation, file(path, b"evil"), b"evil");
             }
-        };
-        let result = download(here.path(), vec![file("/a", 4)], &options, Box::new(answer));
-        assert!(matches!(result, Err(Error::Protocol(_))), "{result:?}");
+        }
+    });
+    let rules = vec!["/keep/".to_owned()];
+    let options = SyncOptions { rules, backup: Some("backup".to_owned()), ..deleting() };
+    let report = fetch(&mut client, &local, &options).unwrap();
+    assert_eq!(report.plan.steps, []);
+    assert_eq!(std::fs::read(local.path().join("keep/secret")).unwrap(), b"mine");
+    assert_eq!(std::fs::read(local.path().join("backup/old")).unwrap(), b"yesterday");
+}
+
+#[test]
+fn files_that_do_not_come_are_failures_and_nothing_is_deleted() {
+    for list in [&["/a", "/b"][..], &["/b"]] {
+        let local = destination();
+        let mut client = serve(list.iter().map(|path| entry(path, Kind::File, 4)).collect(), |_, _, _| {});
+        let report = fetch(&mut client, &local, &deleting()).unwrap();
+        assert_eq!(report.transfer.failures.len(), 1, "{:?}", report.transfer.failures);
+        assert_eq!(names(&local), PRECIOUS);
     }
+}
+
+#[test]
+fn a_file_that_was_asked_for_is_never_just_left_out() {
+    for is_begun in [false, true] {
+        let local = destination();
+        let mut client = serve(vec![entry("/a", Kind::File, 4)], move |raw, operation, request| {
+            let failure = Failure::new(ErrorCode::Skipped).at("/a");
+            let items = match is_begun {
+                true => vec![file("a", b"evil").remove(0), Item::Abort { failure }],
+                false => vec![Item::Failed { failure }],
+            };
+            if let Request::Download { .. } = request {
+                raw.data(operation, items, b"");
+            }
+        });
+        let report = fetch(&mut client, &local, &deleting()).unwrap();
+        assert_eq!(report.transfer.failures.len(), 1, "{:?}", report.transfer.failures);
+        assert_eq!(names(&local), PRECIOUS);
+    }
+}
+
+#[test]
+fn no_directory_makes_way_before_all_files_for_such_places_have_come() {
+    let local = destination();
+    let list = ["/b", "/c"].map(|path| entry(path, Kind::File, 4)).to_vec();
+    let mut client = serve(list, |raw, operation, request| {
+        if let Request::Download { .. } = request {
+            let (header, _) = raw.until(|header| matches!(header.body, Body::Signal(Signal::Select { .. })));
+            let Body::Signal(Signal::Select { files }) = header.body else { panic!("nothing was named") };
+            raw.data(operation, file(&files[0].name, b"good"), b"good");
+        }
+    });
+    let report = fetch(&mut client, &local, &deleting()).unwrap();
+    assert_eq!((report.transfer.files, report.transfer.failures.len()), (1, 1), "{:?}", report.transfer.failures);
+    assert_eq!(names(&local), PRECIOUS, "and what has come is not left");
+}
+
+#[test]
+fn a_source_that_is_not_told_to_be_a_directory_is_none() {
+    let skipped = Element::Listed(Listed::Failed(Failure::new(ErrorCode::Skipped).at("/")));
+    for list in [vec![], vec![skipped], vec![entry("/a", Kind::File, 1)]] {
+        let local = destination();
+        let mut client = serve(list, |_, _, _| {});
+        let result = fetch(&mut client, &local, &SyncOptions { links: Links::Follow, ..deleting() });
+        let is_refused = matches!(&result, Err(Error::Local(failure)) if failure.code == ErrorCode::NotADirectory);
+        assert!(is_refused, "{result:?}");
+        assert_eq!(names(&local), PRECIOUS);
+    }
+}
+
+#[test]
+fn an_upload_that_stores_less_than_was_sent_is_no_success() {
+    let local = tempfile::tempdir().unwrap();
+    write(local.path(), "a", "a");
+    let mut client = serve(vec![entry("/extra", Kind::File, 1)], |raw, operation, request| {
+        if let Request::Upload { .. } = request {
+            raw.signal(operation, Signal::Credit { bytes: CREDIT });
+            raw.until(|header| matches!(header.body, Body::Signal(Signal::Finish)));
+        }
+    });
+    let options = SyncOptions { retry: Retry::NEVER, ..deleting() };
+    let result = synchronize_upload(&mut client, local.path(), &remote("/"), &options, &mut Silent);
+    assert!(matches!(result, Err(Error::Protocol(_))), "{result:?}");
 }

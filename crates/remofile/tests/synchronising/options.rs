@@ -1,7 +1,7 @@
 //! What the options change.
 
 use crate::common::write;
-use crate::scene::{Scene, WAYS, changes, deleting, look, set_time};
+use crate::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
 use remofile::SyncOptions;
 use remofile::sync::plan::Withheld;
 use std::os::unix::fs::PermissionsExt;
@@ -186,4 +186,23 @@ fn what_cannot_be_kept_is_neither_replaced_nor_deleted() {
         assert_eq!((read(&scene, "changed"), read(&scene, "gone")), ("old".into(), "gone".into()), "{way:?}");
         assert!(!report.transfer.failures.is_empty());
     }
+}
+
+#[test]
+fn a_backup_that_is_reached_through_a_link_stays() {
+    let mut scene = Scene::new(Way::Down);
+    write(&scene.source(), "a", "new");
+    write(&scene.destination(), "a", "older");
+    for root in [scene.source(), scene.destination()] {
+        std::fs::create_dir(root.join("kept")).unwrap();
+    }
+    std::os::unix::fs::symlink("kept", scene.destination().join("link")).unwrap();
+    let options = SyncOptions { backup: Some("link/here".to_owned()), rules: vec!["/link".to_owned()], ..deleting() };
+    for _ in 0..2 {
+        assert_eq!(scene.sync(&options).transfer.failures, []);
+        assert_eq!(std::fs::read(scene.destination().join("kept/here/a")).unwrap(), b"older");
+    }
+    std::fs::remove_file(scene.destination().join("link")).unwrap();
+    std::os::unix::fs::symlink("/", scene.destination().join("link")).unwrap();
+    assert!(scene.try_sync(&options).is_err());
 }

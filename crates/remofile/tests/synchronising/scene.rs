@@ -28,7 +28,10 @@ pub struct Scene {
 
 impl Scene {
     pub fn new(way: Way) -> Self {
-        let fixture = Fixture::new();
+        Self::with_server(way, Fixture::new())
+    }
+
+    pub fn with_server(way: Way, fixture: Fixture) -> Self {
         let client = fixture.client();
         let local = tempfile::tempdir().unwrap();
         for root in [fixture.root(), local.path()] {

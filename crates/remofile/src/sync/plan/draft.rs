@@ -1,13 +1,14 @@
 //! What is left of two trees when all that is the same is taken away, and what becomes of it.
 
 use super::doors::{Door, Doors};
-use super::node::path_order;
+use super::node::{is_below, path_order};
 use super::renames::{Pair, arriving_size, of_sizes};
 use super::result::{Plan, Tally, Withheld};
 use super::rules::Rules;
 use super::step::{Action, Reason, Rename, Step, Touch};
 use remofile_protocol::digest::Digest;
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::ops::Range;
@@ -29,6 +30,8 @@ pub struct Draft {
     pub(super) obstacles: Vec<Obstacle>,
     /// What only the destination has, if that is of interest.
     pub(super) extraneous: Vec<Extraneous>,
+    /// What stays at the destination, with all below it.
+    pub(super) shields: Vec<Box<str>>,
     pub(super) unchanged: Tally,
     pub(super) failures: Vec<Failure>,
     pub(super) is_destination_unread: bool,
@@ -73,7 +76,7 @@ pub(super) struct Extraneous {
     /// Length in bytes and time, of a file.
     pub(super) size: u64,
     pub(super) modified: Timestamp,
-    /// Whether it is a directory with something in it that is left out.
+    /// Whether it stays: the source has something there, or something in it is left out.
     pub(super) is_kept: bool,
 }
 
@@ -107,6 +110,7 @@ impl Draft {
             arrivals: Vec::new(),
             obstacles: Vec::new(),
             extraneous: Vec::new(),
+            shields: Vec::new(),
             unchanged: Tally::default(),
             failures: Vec::new(),
             is_destination_unread: false,
@@ -123,6 +127,16 @@ impl Draft {
         }
         if let Some(obstacle) = self.obstacles.last_mut().filter(|_| is_in_obstacle) {
             obstacle.is_kept = true;
+        }
+    }
+
+    /// Keeps what the source has, too, though it has no part in this.
+    pub(super) fn keep_shielded(&mut self) {
+        for path in mem::take(&mut self.shields) {
+            self.keep_above(&path, false);
+            let first = self.extraneous.partition_point(|one| path_order(&one.path, &path) == Ordering::Less);
+            let is_shielded = |one: &&mut Extraneous| one.path == path || is_below(&one.path, &path);
+            self.extraneous[first..].iter_mut().take_while(is_shielded).for_each(|one| one.is_kept = true);
         }
     }
 
@@ -157,9 +171,12 @@ impl Draft {
         let may_delete = self.rules.delete && withheld.is_none();
         let mut steps = mem::take(&mut self.sent);
         remove(&mut steps, gone);
+        // Behind those that delete nothing.
+        let mut deleting = Vec::new();
         for obstacle in mem::take(&mut self.obstacles) {
-            self.clear_way(obstacle, may_delete, &mut extraneous, &mut steps);
+            self.clear_way(obstacle, may_delete, &mut extraneous, (&mut steps, &mut deleting));
         }
+        steps.append(&mut deleting);
         if may_delete {
             steps.extend(extraneous.into_iter().rev().flatten().map(deletion));
         }
@@ -181,7 +198,7 @@ impl Draft {
         if !self.failures.is_empty() {
             self.arrivals = Vec::new();
         }
-        let is_file = |file: &&Extraneous| file.kind == Kind::File;
+        let is_file = |file: &&Extraneous| file.kind == Kind::File && !file.is_kept;
         let sizes: HashSet<u64> = self.extraneous.iter().filter(is_file).map(|file| file.size).collect();
         self.arrivals.retain(|arrival| sizes.contains(&arriving_size(&self.sent[arrival.step])));
         self.arrivals.shrink_to_fit();
@@ -242,7 +259,7 @@ impl Draft {
         obstacle: Obstacle,
         may_delete: bool,
         extraneous: &mut [Option<Extraneous>],
-        steps: &mut Vec<Step>,
+        (steps, deleting): (&mut Vec<Step>, &mut Vec<Step>),
     ) {
         let Obstacle { step, is_occupied, is_kept, contents } = obstacle;
         let contents = &mut extraneous[contents];
@@ -252,6 +269,7 @@ impl Draft {
             steps.push(Step { path: step.path, action: Action::Skip { reason: Reason::DirectoryInTheWay } });
             return;
         }
+        let steps = if contents.iter().any(Option::is_some) { deleting } else { steps };
         steps.extend(contents.iter_mut().rev().filter_map(Option::take).map(deletion));
         steps.push(Step::new(step.path.clone(), Action::Clear { kind: Kind::Directory }));
         steps.push(step);

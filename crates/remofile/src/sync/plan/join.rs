@@ -111,6 +111,12 @@ impl Order {
                 }
                 return None;
             }
+            Told::Withheld(path) => {
+                if self.side == Side::Source {
+                    planner.withheld(path);
+                }
+                return None;
+            }
             Told::Node(node) if self.last.is_empty() || path_order(&self.last, &node.path) == Ordering::Less => {
                 self.last.clear();
                 self.last.push_str(&node.path);

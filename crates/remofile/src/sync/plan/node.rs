@@ -64,6 +64,9 @@ pub enum Told {
     /// There is something at this path that has no part in it: at the destination, the directories that it is in
     /// stay.
     LeftOut(Box<str>),
+    /// There is something at this path of the source that has no part in it: what the destination has there, or
+    /// below, stays. This may come in any order.
+    Withheld(Box<str>),
 }
 
 /// The order of listings, which is that of remote paths: name by name, names by their bytes, so that

@@ -70,9 +70,17 @@ impl Planner {
         self.draft.keep_above(path, is_in_obstacle);
     }
 
+    /// Tells that the source has something at a path that has no part in it: what the destination has there stays.
+    pub fn withheld(&mut self, path: Box<str>) {
+        if self.rules.delete {
+            self.draft.shields.push(path);
+        }
+    }
+
     /// Both trees were told in full.
     #[must_use]
     pub fn finish(mut self) -> Draft {
+        self.draft.keep_shielded();
         self.draft.choose_candidates();
         self.draft
     }

@@ -11,7 +11,8 @@ use remofile_protocol::wire::Failure;
 /// 2. Files are renamed.
 /// 3. Everything is sent, linked, touched or skipped, in path order.
 /// 4. Directories make way for files and links: what is in each is deleted, then it is cleared, then what it
-///    was in the way of is sent or linked. (Or this is skipped.)
+///    was in the way of is sent or linked. (Or this is skipped.) Those in which nothing is deleted come first.
+///    From the first deletion on nothing is done if anything failed before.
 /// 5. What is extraneous is deleted, contents before their directories.
 /// 6. Permission bits of directories are set, contents before their directories.
 ///

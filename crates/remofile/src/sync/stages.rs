@@ -1,0 +1,114 @@
+//! In which stages a plan is carried out, so that nothing is deleted before everything has come.
+
+use super::items::Doing;
+use super::plan::{Action, Plan, Step};
+use crate::client::Syncing;
+use crate::error::Result;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Failure, Kind};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What can carry out steps of a plan.
+pub(super) trait Carrier {
+    /// Carries out some.
+    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, doing: Doing) -> Result<()>;
+
+    /// Removes files at the destination, as far as they are there.
+    fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()>;
+}
+
+/// Carries out a plan. What was told of `harmless` failures before keeps nothing from being deleted.
+///
+/// 1. Everything that deletes nothing.
+/// 2. If nothing of it failed: files and links for places where directories are in the way, to names of their own
+///    beside these.
+/// 3. If nothing of that failed, either: deletions, what is in those directories and they themselves first; then what
+///    has come beside them takes its place by a rename.
+/// 4. Permission bits of directories, in any case.
+pub(super) fn carry_out(
+    syncing: &mut Syncing<'_>,
+    plan: &Plan,
+    backup: Option<RemotePath>,
+    harmless: usize,
+    carrier: &mut dyn Carrier,
+) -> Result<()> {
+    let Stages { gate, closing } = Stages::of(plan);
+    let all = plan.steps.len();
+    let plain = Doing { backup, ..Doing::default() };
+    if super::has_work(&plan.steps[..gate]) {
+        carrier.carry(syncing, 0..gate, plain.clone())?;
+    }
+    if gate == closing || !may_delete(syncing, harmless) {
+        return if closing < all { carrier.carry(syncing, closing..all, plain) } else { Ok(()) };
+    }
+    let asides = Arc::new(Asides::of(plan, gate..closing));
+    let doing = Doing { asides: Arc::clone(&asides), ..plain };
+    if asides.0.is_empty() {
+        return carrier.carry(syncing, gate..all, doing);
+    }
+    let before = syncing.failures().len();
+    carrier.carry(syncing, gate..closing, Doing { is_arriving: true, ..doing.clone() })?;
+    let from = if may_delete(syncing, harmless) { gate } else { closing };
+    if from < all {
+        carrier.carry(syncing, from..all, doing)?;
+    }
+    if syncing.failures().len() > before {
+        carrier.clear_away(syncing, asides.0.values().cloned().collect())?;
+    }
+    Ok(())
+}
+
+/// Where the stages of a plan begin.
+struct Stages {
+    /// The first step that deletes.
+    gate: usize,
+    /// Permission bits of directories: they may keep one from deleting in them.
+    closing: usize,
+}
+
+impl Stages {
+    fn of(plan: &Plan) -> Self {
+        let is_touch = |step: &&Step| matches!(&step.action, Action::Touch(touch) if touch.directory);
+        let is_deletion = |step: &Step| matches!(step.action, Action::Delete { .. });
+        let closing = plan.steps.len() - plan.steps.iter().rev().take_while(is_touch).count();
+        Self { gate: plan.steps[..closing].iter().position(is_deletion).unwrap_or(closing), closing }
+    }
+}
+
+/// Whether nothing went wrong before the deletions that might make one regret them.
+fn may_delete(syncing: &mut Syncing<'_>, harmless: usize) -> bool {
+    let is_safe = syncing.failures().len() <= harmless;
+    if !is_safe {
+        let why = "something could not be transferred: run the same command again";
+        syncing.failed(Failure::new(ErrorCode::Skipped).at("deletions").because(why));
+    }
+    is_safe
+}
+
+/// Where files and links come to while directories are in their way, by the indices of their steps.
+#[derive(Debug, Default)]
+pub(super) struct Asides(HashMap<usize, String>);
+
+impl Asides {
+    fn of(plan: &Plan, steps: Range<usize>) -> Self {
+        let is_clear = |step: &Step| matches!(step.action, Action::Clear { kind: Kind::Directory });
+        let cleared = steps.filter(|&index| plan.steps.get(index).is_some_and(is_clear)).map(|index| index + 1);
+        Self(cleared.filter_map(|index| Some((index, beside(&plan.steps.get(index)?.path)))).collect())
+    }
+
+    /// Where a step's content comes to; `None` for its own path.
+    pub(super) fn of_step(&self, index: usize) -> Option<&str> {
+        self.0.get(&index).map(String::as_str)
+    }
+}
+
+/// A path in the same directory that nothing else has.
+fn beside(path: &str) -> String {
+    // Its keys come from the operating system.
+    let number = RandomState::new().hash_one(path);
+    let directory = path.rfind('/').map_or("", |end| &path[..=end]);
+    format!("{directory}.arriving-{number:016x}")
+}

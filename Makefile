@@ -44,6 +44,7 @@ $(INTEROP)/installed: interop/requirements.txt
 	touch $@
 
 python-test: $(PYTHON_ENV)/installed ## Build the Python package, run its tests, check its types
+	mkdir -p bindings/python/remofile.data/scripts
 	cd bindings/python && VIRTUAL_ENV=$(abspath $(PYTHON_ENV)) $(abspath $(PYTHON_ENV))/bin/maturin develop --quiet --locked
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/pytest
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/mypy --strict

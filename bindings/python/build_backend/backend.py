@@ -50,3 +50,5 @@ def build_commands():
     SCRIPTS.mkdir(parents=True, exist_ok=True)
     for name in COMMANDS:
         shutil.copy2(target / "release" / name, SCRIPTS / name)
+        if shutil.which("strip"):  # What is for debuggers is most of it.
+            subprocess.run(["strip", "--strip-debug", SCRIPTS / name], check=True)

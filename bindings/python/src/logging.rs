@@ -28,6 +28,11 @@ pub(crate) fn take_logs() -> Vec<(u8, String)> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
 }
 
+/// Whether there are lines to take.
+pub(crate) fn has_lines() -> bool {
+    !LINES.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+}
+
 struct Keeper;
 
 impl Subscriber for Keeper {

@@ -1,6 +1,6 @@
 //! A server.
 
-use crate::call::run;
+use crate::call::{Caller, run};
 use crate::errors::to_python;
 use crate::handler::NativeHandler;
 use crate::{logging, secrets};
@@ -9,8 +9,13 @@ use pyo3::prelude::*;
 use remofile::{Bound, Error, Server};
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often lines of the log are looked for.
+const LOG_EVERY: Duration = Duration::from_millis(100);
 
 #[pyclass(frozen, module = "remofile._remofile")]
 pub(crate) struct NativeServer {
@@ -43,13 +48,15 @@ impl NativeServer {
         Ok(Self { server, background: Mutex::new(None) })
     }
 
-    /// Listens, calls `listening` with the ports, and serves until it is terminated.
+    /// Listens, calls `listening` with the ports, and serves until it is terminated; calls `logged` whenever
+    /// there are lines to take.
     fn run(
         &self,
         py: Python<'_>,
         port: u16,
         address: Option<&str>,
         listening: &pyo3::Bound<'_, PyAny>,
+        logged: Py<PyAny>,
     ) -> PyResult<()> {
         let bound = self.bind(py, port, address)?;
         listening.call1((ports(&bound),))?;
@@ -58,7 +65,24 @@ impl NativeServer {
             // It may have stopped by itself.
             let _stopped = self.server.terminate();
         };
-        run(py, &stop, |_| bound.serve())?.map_err(|error| PyRuntimeError::new_err(error.to_string()))
+        let (ends, ended) = channel::<()>();
+        let logged = Arc::new(logged);
+        let serve = move |caller: &Caller| {
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    while ended.recv_timeout(LOG_EVERY) == Err(RecvTimeoutError::Timeout) {
+                        if logging::has_lines() {
+                            let logged = Arc::clone(&logged);
+                            caller.tell(move |py| logged.call0(py).map(drop));
+                        }
+                    }
+                });
+                let served = bound.serve();
+                drop(ends);
+                served
+            })
+        };
+        run(py, &stop, serve)?.map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 
     /// Listens, and serves on a thread of its own until it is stopped.

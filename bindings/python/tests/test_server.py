@@ -155,3 +155,18 @@ def test_it_handles_frames_without_a_socket(tmp_path):
     assert identity == TOKEN.encode() and pickle.loads(frames[-1])[0] == Response.ACCEPTED
     assert isinstance(server.fileno(), int)
     server.terminate()
+
+
+def test_what_the_server_logs_comes_to_the_logger(tmp_path, caplog):
+    import logging
+
+    server, port = Server(tmp_path, TOKEN), free_port()
+    with caplog.at_level(logging.DEBUG, "remofile"):
+        thread = running(server, port)
+        with pytest.raises(PermissionError):
+            Client("localhost", port, generate_token()).list_files("/", 5000)
+        time.sleep(0.4)
+        lines = [record.getMessage() for record in caplog.records]
+        server.terminate()
+        thread.join()
+    assert any(str(port) in line for line in lines) and len(lines) > 1, lines

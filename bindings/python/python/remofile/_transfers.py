@@ -46,7 +46,8 @@ def upload(
     patience = client._patience(timeout)
     if client._kind(path, timeout) is not None:
         _raise_exists(path)
-    told = interest(process_chunk, chunk_size, progress, None if is_directory else own_name)
+    watched = Watched(process_chunk) if process_chunk is not None else None
+    told = interest(watched, chunk_size, progress, None if is_directory else own_name)
     options = settings(recursive=is_directory, total=progress is not None)
 
     def clean_up() -> None:
@@ -54,7 +55,7 @@ def upload(
         if is_directory and client._kind(path, None) is not None:
             client._native.remove(path, True, *patience)
 
-    with destination_at_server(), cancellation(clean_up):
+    with destination_at_server(), cancellation(watched, clean_up):
         client._native.upload([("", local, base_name(path))], directory, options, told, *patience)
 
 
@@ -83,7 +84,8 @@ def download(
     check_chunk_size(chunk_size)
     if os.path.lexists(target):
         _raise_exists(target)
-    told = interest(process_chunk, chunk_size, progress, None if is_directory else own_name)
+    watched = Watched(process_chunk) if process_chunk is not None else None
+    told = interest(watched, chunk_size, progress, None if is_directory else own_name)
     options = settings(recursive=is_directory, total=progress is not None)
 
     def clean_up() -> None:
@@ -93,7 +95,7 @@ def download(
 
             shutil.rmtree(target, ignore_errors=True)
 
-    with cancellation(clean_up):
+    with cancellation(watched, clean_up):
         client._native.download("/", [(path, base_name(target))], directory, options, told, *patience)
 
 
@@ -114,14 +116,30 @@ def destination_at_server() -> Iterator[None]:
         raise SourceNotFound(f"Source could not be found: {error.filename}") from error
 
 
+class Watched:
+    """A callback, and what it raised."""
+
+    def __init__(self, callback: ProcessChunk) -> None:
+        self._callback = callback
+        self.raised: Optional[BaseException] = None
+
+    def __call__(self, chunk: bytes, remaining: int, size: int, name: str) -> Any:
+        try:
+            return self._callback(chunk, remaining, size, name)
+        except BaseException as error:
+            self.raised = error
+            raise
+
+
 @contextmanager
-def cancellation(clean_up: Callable[[], None]) -> Iterator[None]:
+def cancellation(watched: Optional[Watched] = None, clean_up: Optional[Callable[[], None]] = None) -> Iterator[None]:
     """A callback's wish to end the transfer is no error; nothing is left of what a callback ended."""
     try:
         yield
     except Exception as error:
-        kind = getattr(error, "kind", None)
-        if kind is None or kind == "stopped":
+        is_wish = getattr(error, "kind", None) == "stopped"
+        is_callback_s = watched is not None and error is watched.raised
+        if clean_up is not None and (is_wish or is_callback_s):
             clean_up()
-        if kind != "stopped":
+        if is_callback_s or not is_wish:
             raise

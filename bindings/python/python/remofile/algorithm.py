@@ -84,7 +84,7 @@ def upload_files(
         recursive=recursive, on_conflict=on_conflict, exclude=_rules(exclude_files), total=progress is not None
     )
     told = interest(process_chunk, chunk_size, progress)
-    with destination_at_server(), cancellation(lambda: None):
+    with destination_at_server(), cancellation():
         return client._native.upload([(base, path, None)], target, options, told, *client._patience(timeout))
     return None
 
@@ -132,7 +132,7 @@ def download_files(
         recursive=recursive, on_conflict=on_conflict, exclude=_rules(exclude_files), total=progress is not None
     )
     told = interest(process_chunk, chunk_size, progress)
-    with _source_at_server(), cancellation(lambda: None):
+    with _source_at_server(), cancellation():
         return client._native.download(base, [(path, None)], target, options, told, *client._patience(timeout))
     return None
 

@@ -150,7 +150,7 @@ class Server:
         """
         native = self._begin()
         try:
-            native.run(_checked_port(port), address, self._listens)
+            native.run(_checked_port(port), address, self._listens, self._log)
         except Exception:
             raise
         except BaseException:

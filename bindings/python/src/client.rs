@@ -2,6 +2,7 @@
 
 use crate::call::{Caller, PyInterrupt, run};
 use crate::errors::{is_refused_connection, to_python};
+use crate::file::{self, NativeFile};
 use crate::secrets;
 use crate::transfer::{Interest, Report, Settings, remote};
 use pyo3::prelude::*;
@@ -220,6 +221,20 @@ impl NativeClient {
 
     fn stat(&self, py: Python<'_>, path: &str, timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> PyResult<Row> {
         self.ask(py, &Patience::new(timeout, interrupt), |client| Ok(row(client.stat(&remote(path)?)?, false)))
+    }
+
+    /// Opens a file; `mode` is one of `r`, `w`, `a`, `x`, and perhaps `+`.
+    fn open(
+        &self,
+        py: Python<'_>,
+        path: &str,
+        mode: &str,
+        timeout: Option<u64>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<NativeFile> {
+        let (patience, options) = (Patience::new(timeout, interrupt), file::options(mode)?);
+        let file = self.call(py, &patience, |client, _| client.open(&remote(path)?, options))?;
+        Ok(NativeFile::new(file, patience.timeout, self.options.wait))
     }
 
     fn create_file(

@@ -9,6 +9,7 @@
 mod call;
 mod client;
 mod errors;
+mod file;
 mod handler;
 mod logging;
 mod monitor;
@@ -24,6 +25,7 @@ fn _remofile(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<call::PyInterrupt>()?;
     module.add_class::<client::NativeClient>()?;
+    module.add_class::<file::NativeFile>()?;
     module.add_class::<server::NativeServer>()?;
     module.add_class::<handler::NativeHandler>()?;
     module.add_class::<transfer::Report>()?;

@@ -35,8 +35,30 @@ def test_calls_have_the_same_names_and_errors(options, root, local):
 def test_every_call_of_the_client_is_there():
     from remofile import Client
 
-    own = {"path", "open", "hostname", "port"}
+    own = {"path", "hostname", "port"}
     assert {name for name in dir(Client) if not name.startswith("_")} - own <= set(dir(AsyncClient))
+
+
+def test_files_are_opened(options, root):
+    async def work():
+        async with AsyncClient(*options) as client:
+            async with client.open("/foo", "w") as file:
+                assert await file.write("one\ntwo\n") == 8 and not (root / "foo").exists()
+            file = await client.open("/foo")
+            assert [line async for line in file] == ["one\n", "two\n"] and not file.closed
+            await file.close()
+            assert file.closed
+            with pytest.raises(RuntimeError):
+                async with client.open("/foo", "wb") as file:
+                    await file.write(b"never")
+                    raise RuntimeError
+            with pytest.raises(FileNotFoundError):
+                await client.open("/missing")
+            with pytest.raises(ValueError, match="await it"):
+                await client.open("/foo").read()
+            assert (await client.read_bytes("/foo")) == b"one\ntwo\n"
+
+    asyncio.run(work())
 
 
 def test_cancelling_ends_the_transfer(options, root, local):

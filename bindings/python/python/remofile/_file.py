@@ -1,21 +1,22 @@
 """Open files at a server.
 
-What is read is fetched when the file is opened, and what is written is sent when it is closed, by way of a
-temporary file of this machine.
+What is read is read ahead, and what is written is written behind. A file that is rewritten (``w``, ``x``) is kept on
+this side, and becomes visible, whole, when it is closed; if its ``with`` block raises, it is forgotten. Others
+(``r+``, ``a``) are changed in place.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import shutil
-import tempfile
+import sys
 
-from remofile._settings import interest, settings
+from remofile._settings import INTERRUPT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO, Any, Optional
+    from types import TracebackType
+    from typing import IO, Any, Optional, Type
 
     from remofile.client import Client
 
@@ -44,60 +45,34 @@ def open_remote(
     size = buffering if buffering > 1 else 1024 * 1024
     buffered: Any
     if raw.readable() and raw.writable():
-        buffered = io.BufferedRandom(raw, size)
+        buffered = _Random(raw, size)
     elif raw.writable():
-        buffered = io.BufferedWriter(raw, size)
+        buffered = _Writer(raw, size)
     else:
-        buffered = io.BufferedReader(raw, size)
+        buffered = _Reader(raw, size)
     if is_binary:
         return buffered  # type: ignore[no-any-return]
-    return io.TextIOWrapper(buffered, encoding, errors, newline, line_buffering=buffering == 1)
+    return _Text(buffered, encoding, errors, newline, line_buffering=buffering == 1)
 
 
 class RemoteFile(io.RawIOBase):
     """An open file at a server, as bytes.
 
     :param mode: one of ``r``, ``w``, ``a``, ``x``, and ``+`` for both reading and writing.
+    :raises FileExistsError: With ``x``, if the name is taken.
+    :raises FileNotFoundError: With ``r``, if there is no such file, and always if there is no such directory.
     """
 
     def __init__(self, client: Client, path: str, mode: str) -> None:
         super().__init__()
-        kind = mode.replace("+", "")
-        if kind not in ("r", "w", "a", "x") or mode.count("+") > 1:
-            raise ValueError(f"invalid mode: {mode!r}")
         self.name = path
         self.mode = mode
-        self._client = client
-        self._reads = kind == "r" or "+" in mode
-        self._writes = kind != "r" or "+" in mode
-        self._appends = kind == "a"
-        self._directory: Optional[str] = None
-        self._check(kind)
-        self._directory = tempfile.mkdtemp(prefix="remofile-")
-        self._local = os.path.join(self._directory, "content")
-        try:
-            if kind == "r" or kind == "a" and client.exists(path):
-                client.download_file(path, self._directory, "content")
-            self._spool = open(self._local, "r+b" if os.path.exists(self._local) else "w+b", buffering=0)
-        except BaseException:
-            self.discard()
-            raise
-        if self._appends:
-            self._spool.seek(0, os.SEEK_END)
-
-    def _check(self, kind: str) -> None:
-        """Fails as opening a local file would."""
-        import errno
-
-        found = self._client._kind(self.name, None)
-        if found == "directory":
-            raise IsADirectoryError(errno.EISDIR, "it is a directory", self.name)
-        if found is not None and kind == "x":
-            raise FileExistsError(errno.EEXIST, "it exists already", self.name)
-        if found is None:
-            parent = self.name.rpartition("/")[0] or "/"
-            if kind == "r" or self._client._kind(parent, None) != "directory":
-                raise FileNotFoundError(errno.ENOENT, "there is no such file or directory", self.name)
+        self._reads = "r" in mode or "+" in mode
+        self._writes = "r" not in mode or "+" in mode
+        self._is_discarded = False
+        self._native = client._native.open(path, mode, *client._patience(None))
+        if "a" in mode:
+            self._native.seek(0, os.SEEK_END)
 
     def readable(self) -> bool:
         return self._reads
@@ -108,56 +83,119 @@ class RemoteFile(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
+    @property
+    def size(self) -> int:
+        """Its size in bytes, with what was written and not sent yet."""
+        self._check(True)
+        return self._native.size()
+
     def readinto(self, buffer: Any) -> int:
-        if not self._reads:
-            raise io.UnsupportedOperation("not readable")
-        return self._spool.readinto(buffer)
+        self._check(self._reads, "not readable")
+        view = memoryview(buffer).cast("B")
+        data = self._native.read(len(view), INTERRUPT.get())
+        view[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        self._check(self._reads, "not readable")
+        return self._native.read(sys.maxsize, INTERRUPT.get())
 
     def write(self, data: Any) -> int:
-        if not self._writes:
-            raise io.UnsupportedOperation("not writable")
-        if self._appends:
-            self._spool.seek(0, os.SEEK_END)
-        return self._spool.write(data)
+        self._check(self._writes, "not writable")
+        # What a buffer still held when its file was discarded goes nowhere.
+        return len(data) if self._is_discarded else self._native.write(bytes(data), INTERRUPT.get())
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._spool.seek(offset, whence)
+        self._check(True)
+        # A buffer that is closed asks for its position, even that of a file that was discarded.
+        return 0 if self._is_discarded else self._native.seek(offset, whence)
 
     def tell(self) -> int:
-        return self._spool.tell()
+        return self.seek(0, os.SEEK_CUR)
 
     def truncate(self, size: Optional[int] = None) -> int:
-        if not self._writes:
-            raise io.UnsupportedOperation("not writable")
-        return self._spool.truncate(size)
+        self._check(self._writes, "not writable")
+        size = self.tell() if size is None else size
+        self._native.truncate(size, INTERRUPT.get())
+        return size
+
+    def flush(self) -> None:
+        """Send what waits, of a file that is changed in place."""
+        super().flush()
+        if self._writes and not self._is_discarded:
+            self._native.flush(INTERRUPT.get())
 
     def close(self) -> None:
         """Close it; what was written becomes visible."""
         if self.closed:
             return
+        native = getattr(self, "_native", None)
         try:
-            if self._writes and self._directory is not None:
-                self._spool.flush()
-                self._send()
+            if native is not None and not self._is_discarded:
+                native.close(INTERRUPT.get())
         finally:
-            self.discard()
+            self._is_discarded = True
+            if native is not None:
+                native.abort()
+            super().close()
+
+    def _check(self, can: bool, message: str = "") -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+        if not can:
+            raise io.UnsupportedOperation(message)
 
     def discard(self) -> None:
-        """Close it; what was written is forgotten."""
-        directory, self._directory = self._directory, None
-        if directory is not None:
-            spool = getattr(self, "_spool", None)
-            if spool is not None:
-                spool.close()
-            shutil.rmtree(directory, ignore_errors=True)
-        super().close()
+        """Close it; what was not sent is forgotten, and so is everything of a file that is rewritten."""
+        self._is_discarded = True
+        self._native.abort()
 
-    def _send(self) -> None:
-        parent, _, name = self.name.rpartition("/")
-        self._client._native.upload(
-            [("", self._local, name)],
-            parent or "/",
-            settings(on_conflict="abort" if self.mode.startswith("x") else "replace", resume=False),
-            interest(None, 512, None),
-            *self._client._patience(None),
-        )
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        if kind is not None:
+            self.discard()
+        self.close()
+
+
+class _Reader(io.BufferedReader):
+    @property
+    def size(self) -> int:
+        """What fsspec asks of an open file."""
+        return self.raw.size  # type: ignore[attr-defined, no-any-return]
+
+
+class _Writer(io.BufferedWriter):
+    def flush(self) -> None:
+        super().flush()
+        self.raw.flush()
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        _leave(self, self.raw, kind)
+
+
+class _Random(io.BufferedRandom):
+    def flush(self) -> None:
+        super().flush()
+        self.raw.flush()
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        _leave(self, self.raw, kind)
+
+
+class _Text(io.TextIOWrapper):
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        _leave(self, self.buffer.raw, kind)  # type: ignore[attr-defined]
+
+
+def _leave(file: Any, raw: Any, kind: Optional[Type[BaseException]]) -> None:
+    """Closes a file at the end of its block; if the block has raised, without what a buffer still holds."""
+    if kind is not None and not file.closed:
+        raw.discard()
+    file.close()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Optional, TypeVar
 
+    from remofile._aio_file import AsyncFile
     from remofile._paths import LocalPath, RemotePath
     from remofile._remofile import Report
 
@@ -101,6 +102,21 @@ class AsyncClient:
     ) -> None:
         """See :meth:`remofile.Client.write_bytes`."""
         await self._call(self.client.write_bytes, path, content, timeout, replace=replace)
+
+    def open(
+        self,
+        path: RemotePath,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> AsyncFile:
+        """See :meth:`remofile.Client.open`; the file is awaited, or entered with ``async with``."""
+        from remofile._aio_file import AsyncFile
+
+        arguments = (path, mode, buffering, encoding, errors, newline)
+        return AsyncFile(self._call, functools.partial(self.client.open, *arguments))
 
     async def status(self, timeout: Optional[int] = None) -> dict[str, Any]:
         """See :meth:`remofile.Client.status`."""

@@ -252,7 +252,15 @@ class Client:
     ) -> IO[Any]:
         """Open a file at the server, as the function ``open`` opens one here.
 
-        What is written becomes visible when the file is closed, and replaces what was there.
+        What is read is read ahead, and what is written is written behind. ``w`` and ``x`` rewrite: what is written
+        becomes visible, whole, when the file is closed, and is forgotten if its ``with`` block raises. ``r+`` and
+        ``a`` change the file in place. The timeout is that of each call that reaches the server.
+
+        :param int buffering: bytes of the buffer on this side, by default 1 MiB; 0 for none (binary only).
+        :raises FileNotFoundError: if there is no such file (``r``), or no such directory.
+        :raises FileExistsError: with ``x``, if the name is taken.
+        :raises IsADirectoryError: if it is a directory.
+        :raises ValueError: if the mode is not valid.
         """
         from remofile._file import open_remote
 

@@ -156,8 +156,16 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         self.client._native.download("/", [(rpath, name)], directory, options, told, *self._patience())
 
     def cat_file(self, path: str, start: Optional[int] = None, end: Optional[int] = None, **kwargs: Any) -> bytes:
-        content = self.client.read_bytes(self._strip_protocol(path))
-        return content[start:end]
+        path = self._strip_protocol(path)
+        if start is None and end is None:
+            return self.client.read_bytes(path)
+        with RemoteFile(self.client, path, "r") as file:
+            start, end, _ = slice(start, end).indices(file.seek(0, os.SEEK_END))
+            file.seek(start)
+            content = bytearray()
+            while part := file.read(end - start - len(content)) if len(content) < end - start else b"":
+                content += part
+            return bytes(content)
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **kwargs: Any) -> None:
         path = self._strip_protocol(path)
@@ -196,7 +204,7 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         path = self._strip_protocol(path)
         if "r" not in mode and "+" not in mode:
             self.makedirs(self._parent(path), exist_ok=True)
-        return self.client.open(path, mode)
+        return self.client.open(path, mode, buffering=block_size or -1)
 
     def _patience(self) -> Any:
         return self.client._patience(None)

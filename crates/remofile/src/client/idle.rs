@@ -27,6 +27,15 @@ impl Idle {
         Arc::strong_count(&self.0) > 1
     }
 
+    /// After a fork, in the new process: lets go of all of them, which are the old process's.
+    pub(super) fn disown(&self) {
+        match self.0.try_lock() {
+            Ok(mut idle) => idle.drain(..).for_each(Session::disown),
+            // A thread of the old process holds it here for ever, so what is in it must never be dropped.
+            Err(_) => std::mem::forget(self.clone()),
+        }
+    }
+
     pub(super) fn put(&self, session: Session) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MOST {

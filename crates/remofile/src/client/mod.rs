@@ -176,9 +176,10 @@ impl Client {
         self.session = None;
     }
 
-    /// After a fork, in the new process: lets go of the session, which is the old process's, without a word
-    /// to the server. The next call opens another.
+    /// After a fork, in the new process: lets go of the connections, which are the old process's, without a word
+    /// to the server. The next call opens another. Open files of the old process must be leaked, not dropped.
     pub fn forget_session(&mut self) {
+        self.idle.disown();
         if let Some(session) = self.session.take() {
             session.disown();
         }

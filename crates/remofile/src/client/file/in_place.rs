@@ -1,5 +1,6 @@
 //! A file that is read and changed where it is: read ahead, written behind.
 
+use super::super::Client;
 use super::ahead::Ahead;
 use super::held::{Held, Spot};
 use super::parts::{Change, Changed, Remote};
@@ -53,6 +54,10 @@ impl InPlace {
             tail: Vec::new(),
             lost: None,
         }
+    }
+
+    pub(super) fn client(&mut self) -> &mut Client {
+        self.remote.client()
     }
 
     pub(super) fn path(&self) -> &str {

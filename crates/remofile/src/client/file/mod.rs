@@ -9,7 +9,7 @@ mod rewriting;
 
 pub use options::OpenOptions;
 
-use super::Client;
+use super::{Client, Interrupt, Wait};
 use crate::error::{Error, Result};
 use in_place::InPlace;
 use options::Plan;
@@ -18,6 +18,7 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::Version;
 use rewriting::Rewriting;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::time::Duration;
 
 impl Client {
     /// Opens a remote file as a file. It borrows nothing: several may be open, and this client goes on making calls; what
@@ -133,6 +134,15 @@ impl RemoteFile {
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// Sets how patient later calls of this file are, as [`Client::set_patience`] does for a client.
+    pub fn set_patience(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
+        match &mut self.inner {
+            Inner::InPlace(file) => file.client().set_patience(timeout, wait, interrupt),
+            Inner::Rewriting(file) => file.client().set_patience(timeout, wait, interrupt),
+            Inner::Closed => {}
+        }
     }
 
     /// Cuts the file, or makes it longer by zeros. The position stays.

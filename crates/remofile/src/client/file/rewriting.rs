@@ -40,6 +40,10 @@ impl Rewriting {
         Ok(Self { remote, scratch: Scratch::default(), must_be_new, mode })
     }
 
+    pub(super) fn client(&mut self) -> &mut Client {
+        self.remote.client()
+    }
+
     pub(super) fn path(&self) -> &str {
         self.remote.path().as_str()
     }

@@ -1,0 +1,161 @@
+//! An open remote file.
+
+use crate::call::{PyInterrupt, run};
+use crate::errors::to_python;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use remofile::{Error, OpenOptions, RemoteFile, Wait};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// One file; `None` once it is closed.
+#[pyclass(frozen, module = "remofile._remofile")]
+pub(crate) struct NativeFile {
+    file: Mutex<Option<RemoteFile>>,
+    timeout: Option<Duration>,
+    wait: Wait,
+    /// The process that opened it: a forked one has its connections only seemingly.
+    process: u32,
+}
+
+/// How a file is opened: one of `r`, `w`, `a`, `x`, and perhaps `+`.
+pub(crate) fn options(mode: &str) -> PyResult<OpenOptions> {
+    let (kind, is_both) = match mode.strip_suffix('+') {
+        Some(kind) => (kind, true),
+        None => (mode, false),
+    };
+    let options = OpenOptions::new();
+    Ok(match kind {
+        "r" => options.read(true).write(is_both),
+        "w" => options.rewrite().read(is_both),
+        "a" => options.append(true).create(true).read(is_both),
+        "x" => options.write(true).create_new(true).read(is_both),
+        _ => return Err(PyValueError::new_err(format!("invalid mode: {mode:?}"))),
+    })
+}
+
+impl NativeFile {
+    pub(crate) fn new(file: RemoteFile, timeout: Option<Duration>, wait: Wait) -> Self {
+        Self { file: Mutex::new(Some(file)), timeout, wait, process: std::process::id() }
+    }
+
+    fn is_inherited(&self) -> bool {
+        self.process != std::process::id()
+    }
+
+    fn call<T: Send>(
+        &self,
+        py: Python<'_>,
+        interrupt: Option<&PyInterrupt>,
+        body: impl FnOnce(&mut RemoteFile) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        if self.is_inherited() {
+            return Err(PyValueError::new_err(
+                "the file was opened by the process that this one was forked from: open it again",
+            ));
+        }
+        let interrupt = interrupt.map(|interrupt| interrupt.0.clone()).unwrap_or_default();
+        let work = |_: &_| {
+            self.locally(|file| {
+                file.set_patience(self.timeout, self.wait, interrupt.clone());
+                body(file)
+            })
+        };
+        run(py, &|| interrupt.trigger(), work)?.map_err(|error| to_python(py, error))
+    }
+
+    /// For what is done without the server.
+    fn locally<T>(&self, body: impl FnOnce(&mut RemoteFile) -> Result<T, Error>) -> Result<T, Error> {
+        match &mut *self.file.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(file) => body(file),
+            None => Err(Error::Usage("I/O operation on closed file")),
+        }
+    }
+
+    fn take(&self) -> Option<RemoteFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for NativeFile {
+    fn drop(&mut self) {
+        if self.is_inherited() {
+            // To drop it would end the other process's connections and remove its temporary file.
+            std::mem::forget(self.file.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    }
+}
+
+/// The library's own error, which its traits carry.
+fn own(error: std::io::Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(|source| Error::System { what: "the file cannot be used", source })
+}
+
+#[pymethods]
+impl NativeFile {
+    /// At most `size` bytes from the position; fewer only at the end of the file.
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        size: usize,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.call(py, interrupt, |file| {
+            let left = file.size()?.saturating_sub(file.position());
+            let mut bytes = Vec::with_capacity(usize::try_from(left).unwrap_or(usize::MAX).min(size));
+            file.take(size as u64).read_to_end(&mut bytes).map_err(own)?;
+            Ok(bytes)
+        })?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    fn write(&self, py: Python<'_>, data: &[u8], interrupt: Option<&PyInterrupt>) -> PyResult<usize> {
+        self.call(py, interrupt, |file| file.write_all(data).map_err(own))?;
+        Ok(data.len())
+    }
+
+    fn seek(&self, py: Python<'_>, offset: i64, whence: u8) -> PyResult<u64> {
+        let to = match (whence, u64::try_from(offset)) {
+            (0, Ok(offset)) => SeekFrom::Start(offset),
+            (1, _) => SeekFrom::Current(offset),
+            (2, _) => SeekFrom::End(offset),
+            _ => return Err(PyValueError::new_err("there is no such position")),
+        };
+        py.detach(|| self.locally(|file| file.seek(to).map_err(own))).map_err(|error| to_python(py, error))
+    }
+
+    /// In bytes, with what was written and not sent yet.
+    fn size(&self, py: Python<'_>) -> PyResult<u64> {
+        py.detach(|| self.locally(|file| file.size())).map_err(|error| to_python(py, error))
+    }
+
+    fn tell(&self, py: Python<'_>) -> PyResult<u64> {
+        py.detach(|| self.locally(|file| Ok(file.position()))).map_err(|error| to_python(py, error))
+    }
+
+    fn truncate(&self, py: Python<'_>, size: u64, interrupt: Option<&PyInterrupt>) -> PyResult<()> {
+        self.call(py, interrupt, |file| file.set_len(size))
+    }
+
+    fn flush(&self, py: Python<'_>, interrupt: Option<&PyInterrupt>) -> PyResult<()> {
+        self.call(py, interrupt, |file| file.flush().map_err(own))
+    }
+
+    /// Ends the work on it; what was rewritten becomes visible.
+    fn close(&self, py: Python<'_>, interrupt: Option<&PyInterrupt>) -> PyResult<()> {
+        self.call(py, interrupt, RemoteFile::try_close)?;
+        drop(self.take());
+        Ok(())
+    }
+
+    /// Ends the work on it without what was not sent yet.
+    fn abort(&self, py: Python<'_>) {
+        if !self.is_inherited()
+            && let Some(file) = py.detach(|| self.take())
+        {
+            file.abort();
+        }
+    }
+}

@@ -1,0 +1,126 @@
+"""Open files at a server."""
+
+import gc
+import io
+import os
+import random
+import threading
+
+import fsspec
+import pytest
+from remofile import synchronize_upload
+from test_manners import interrupted_after
+
+CONTENT = random.Random(1).randbytes(5_000_000)
+
+
+def test_what_is_written_in_a_block_that_raises_is_forgotten(client, root):
+    (root / "foo").write_bytes(b"old")
+    for mode, data in (("w", "new"), ("wb", b"new"), ("w+b", b"new")):
+        with pytest.raises(RuntimeError):
+            with client.open("/foo", mode) as file:
+                file.write(data)
+                raise RuntimeError
+        assert (root / "foo").read_bytes() == b"old"
+    with pytest.raises(RuntimeError):
+        with client.open("/new", "xb", buffering=0) as file:
+            file.write(b"new")
+            raise RuntimeError
+    assert [entry.name for entry in root.iterdir() if entry.name != ".remofile"] == ["foo"]
+
+
+def test_reading_takes_parts(client, root):
+    (root / "big").write_bytes(CONTENT)
+    with client.open("/big", "rb") as file:
+        assert file.read() == CONTENT and file.read() == b""
+        for offset in (0, 4_999_999, 1_234_567, 5_000_001):
+            file.seek(offset)
+            assert file.read(1000) == CONTENT[offset : offset + 1000]
+        buffer = bytearray(70_000)
+        assert file.seek(-70_000, io.SEEK_END) == 4_930_000 and file.readinto(buffer) == 70_000
+        assert bytes(buffer) == CONTENT[-70_000:]
+    with pytest.raises(ValueError):
+        file.read()
+
+
+def test_a_file_is_changed_in_place(client, root):
+    (root / "foo").write_bytes(CONTENT)
+    node = (root / "foo").stat().st_ino
+    with client.open("/foo", "r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"changed")
+        file.flush()
+        assert (root / "foo").read_bytes()[1_000_000:1_000_007] == b"changed"
+        assert file.read(5) == CONTENT[1_000_007:1_000_012]
+        assert file.truncate(2_000_000) == 2_000_000
+    with client.open("/foo", "ab") as file:
+        assert file.tell() == 2_000_000
+        file.write(b"end")
+    expected = CONTENT[:1_000_000] + b"changed" + CONTENT[1_000_007:2_000_000] + b"end"
+    assert (root / "foo").read_bytes() == expected and (root / "foo").stat().st_ino == node
+
+
+def test_a_forgotten_file_is_closed_as_local_ones_are(client, root):
+    file = client.open("/foo", "w")
+    file.write("content")
+    del file
+    gc.collect()
+    assert (root / "foo").read_text() == "content"
+
+
+def test_a_fork_leaves_open_files_alone(client, root):
+    (root / "foo").write_bytes(CONTENT)
+    reading, writing = client.open("/foo", "rb"), client.open("/new", "wb", buffering=0)
+    reading.read(10)
+    writing.write(b"content")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            for call in (reading.read, lambda: writing.write(b"x")):
+                with pytest.raises(ValueError, match="open it again"):
+                    call()
+            assert client.open("/foo", "rb").read(10) == CONTENT[:10]
+            code = 0
+        finally:
+            del reading, writing
+            gc.collect()
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert reading.read(10) == CONTENT[10:20]
+    writing.close()
+    assert (root / "new").read_bytes() == b"content"
+
+
+def test_ctrl_c_ends_a_call_and_the_file_goes_on(server, root, local):
+    (root / "foo").write_bytes(b"old")
+    (local / "big").write_bytes(bytes(30_000_000))
+    began = threading.Event()
+
+    def hold():
+        options = {"bytes_per_second": 5_000_000, "timeout": 2000, "progress": lambda *_: began.set()}
+        with server.client() as other, pytest.raises(TimeoutError):
+            synchronize_upload(other, local, "/copy", **options)
+
+    with server.client(wait=60) as client:
+        file = client.open("/foo", "r+b", buffering=0)
+        file.write(b"n")
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert began.wait(60)
+        with interrupted_after(0.2):
+            file.flush()
+        assert (root / "foo").read_bytes() == b"old"
+        thread.join()
+        file.close()
+    assert (root / "foo").read_bytes() == b"nld"
+
+
+def test_parts_of_a_file_come_through_fsspec(server, root, monkeypatch):
+    monkeypatch.setenv("REMOFILE_TOKEN", server._token)
+    (root / "big").write_bytes(CONTENT)
+    filesystem, path = fsspec.core.url_to_fs(f"remofile://localhost:{server.port}/big")
+    for start, end in ((None, None), (10, 20), (-5, None), (None, 7), (4_000_000, -1), (20, 10), (6_000_000, None)):
+        assert filesystem.cat_file(path, start, end) == CONTENT[start:end]
+    monkeypatch.setattr("remofile.Client.read_bytes", None)
+    assert filesystem.read_block(path, 100, 50) == CONTENT[100:150] and filesystem.tail(path, 8) == CONTENT[-8:]

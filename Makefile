@@ -15,9 +15,12 @@ FUZZ_SECONDS ?= 60
 INTEROP := target/interop
 # Where the Python package is built and tested.
 PYTHON_ENV := target/python
+# The oldest Python that the package supports, if it is on this machine.
+PYTHON_LOWEST ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.9.*/bin/python3.9) $(shell command -v python3.9))
+LOWEST_ENV := target/python-lowest
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop-setup python-test lint bench soak fuzz fuzz-targets docs clean
+.PHONY: help build demo test interop-setup python-test python-test-lowest lint bench soak fuzz fuzz-targets docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +53,24 @@ python-test: $(PYTHON_ENV)/installed ## Build the Python package, run its tests,
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/mypy --strict
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/stubtest remofile --mypy-config-file pyproject.toml \
 		--allowlist tests/stubtest-allowlist.txt
+ifneq ($(PYTHON_LOWEST),)
+	$(MAKE) python-test-lowest
+else
+	@echo "Python 3.9 is not on this machine (PYTHON_LOWEST=...): the package is tested with $$($(PYTHON) --version) alone"
+endif
+
+# The same wheel serves every version.
+python-test-lowest: $(LOWEST_ENV)/installed $(PYTHON_ENV)/installed
+	rm -rf $(LOWEST_ENV)/wheel
+	cd bindings/python && VIRTUAL_ENV=$(abspath $(PYTHON_ENV)) $(abspath $(PYTHON_ENV))/bin/maturin build --quiet --locked \
+		--out $(abspath $(LOWEST_ENV))/wheel
+	$(LOWEST_ENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(LOWEST_ENV)/wheel/*.whl
+	cd bindings/python && $(abspath $(LOWEST_ENV))/bin/python -m pytest
+
+$(LOWEST_ENV)/installed: bindings/python/tests/requirements-lowest.txt
+	$(PYTHON_LOWEST) -m venv $(LOWEST_ENV)
+	$(LOWEST_ENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 $(PYTHON_ENV)/installed: bindings/python/tests/requirements.txt
 	$(PYTHON) -m venv $(PYTHON_ENV)

@@ -18,6 +18,8 @@ PYTHON_ENV := target/python
 # The oldest Python that the package supports, if it is on this machine.
 PYTHON_LOWEST ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.9.*/bin/python3.9) $(shell command -v python3.9))
 LOWEST_ENV := target/python-lowest
+WHEEL := target/python-wheel
+PIP := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test interop-setup python-test python-test-lowest lint bench soak fuzz fuzz-targets docs clean
@@ -43,12 +45,15 @@ interop-setup: $(INTEROP)/installed
 
 $(INTEROP)/installed: interop/requirements.txt
 	$(PYTHON) -m venv $(INTEROP)
-	$(INTEROP)/bin/pip install --quiet --disable-pip-version-check --requirement interop/requirements.txt
+	$(INTEROP)/bin/pip install $(PIP) --requirement interop/requirements.txt
 	touch $@
 
+# The wheel is built as `pip install bindings/python` builds it, but for the profile, and serves every version of Python.
 python-test: $(PYTHON_ENV)/installed ## Build the Python package, run its tests, check its types
-	mkdir -p bindings/python/remofile.data/scripts
-	cd bindings/python && VIRTUAL_ENV=$(abspath $(PYTHON_ENV)) $(abspath $(PYTHON_ENV))/bin/maturin develop --quiet --locked
+	rm -rf $(WHEEL) bindings/python/remofile.data
+	PATH="$(abspath $(PYTHON_ENV))/bin:$$PATH" pip wheel $(PIP) --no-deps --no-build-isolation --config-settings profile=dev --wheel-dir $(WHEEL) \
+		bindings/python
+	$(PYTHON_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)/*.whl
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/pytest
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/mypy --strict
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/stubtest remofile --mypy-config-file pyproject.toml \
@@ -59,22 +64,18 @@ else
 	@echo "Python 3.9 is not on this machine (PYTHON_LOWEST=...): the package is tested with $$($(PYTHON) --version) alone"
 endif
 
-# The same wheel serves every version.
-python-test-lowest: $(LOWEST_ENV)/installed $(PYTHON_ENV)/installed
-	rm -rf $(LOWEST_ENV)/wheel
-	cd bindings/python && VIRTUAL_ENV=$(abspath $(PYTHON_ENV)) $(abspath $(PYTHON_ENV))/bin/maturin build --quiet --locked \
-		--out $(abspath $(LOWEST_ENV))/wheel
-	$(LOWEST_ENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(LOWEST_ENV)/wheel/*.whl
+python-test-lowest: $(LOWEST_ENV)/installed
+	$(LOWEST_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)/*.whl
 	cd bindings/python && $(abspath $(LOWEST_ENV))/bin/python -m pytest
 
 $(LOWEST_ENV)/installed: bindings/python/tests/requirements-lowest.txt
 	$(PYTHON_LOWEST) -m venv $(LOWEST_ENV)
-	$(LOWEST_ENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	$(LOWEST_ENV)/bin/pip install $(PIP) --requirement $<
 	touch $@
 
 $(PYTHON_ENV)/installed: bindings/python/tests/requirements.txt
 	$(PYTHON) -m venv $(PYTHON_ENV)
-	$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check --requirement bindings/python/tests/requirements.txt
+	$(PYTHON_ENV)/bin/pip install $(PIP) --requirement bindings/python/tests/requirements.txt
 	touch $@
 
 lint: ## Check formatting, lints, documentation and the rules of the repository

@@ -18,18 +18,26 @@ COMMANDS = ("remofile", "rmf")
 
 get_requires_for_build_wheel = maturin.get_requires_for_build_wheel
 get_requires_for_build_editable = maturin.get_requires_for_build_editable
-prepare_metadata_for_build_wheel = maturin.prepare_metadata_for_build_wheel
-prepare_metadata_for_build_editable = maturin.prepare_metadata_for_build_editable
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    SCRIPTS.mkdir(parents=True, exist_ok=True)  # Maturin wants it even here.
+    return maturin.prepare_metadata_for_build_wheel(metadata_directory)
+
+
+def prepare_metadata_for_build_editable(metadata_directory, config_settings=None):
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
+    return maturin.prepare_metadata_for_build_editable(metadata_directory)
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
-    build_commands()
-    return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)
+    profile = build_commands(config_settings)
+    return maturin.build_wheel(wheel_directory, profile, metadata_directory)
 
 
 def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
-    build_commands()
-    return maturin.build_editable(wheel_directory, config_settings, metadata_directory)
+    profile = build_commands(config_settings)
+    return maturin.build_editable(wheel_directory, profile, metadata_directory)
 
 
 def build_sdist(sdist_directory, config_settings=None):
@@ -39,16 +47,23 @@ def build_sdist(sdist_directory, config_settings=None):
     )
 
 
-def build_commands():
+def build_commands(config_settings):
+    """Puts the commands into place; gives what maturin is to be told so that the module is built alike.
+
+    The profile is cargo's, `release` unless `--config-settings profile=dev` or another one is given.
+    """
+    profile = (config_settings or {}).get("profile", "release")
     if not (REPOSITORY / "crates" / "remofile-cli" / "Cargo.toml").exists():
         raise SystemExit(f"{REPOSITORY} is not Remofile's repository: the package is built from within it")
     if shutil.which("cargo") is None:
         raise SystemExit("cargo is missing: install Rust 1.90 or newer first (https://rustup.rs)")
     target = Path(os.environ.get("CARGO_TARGET_DIR") or REPOSITORY / "target")
-    command = ["cargo", "build", "--release", "--locked", "--package", "remofile-cli", "--target-dir", target]
+    command = ["cargo", "build", "--profile", profile, "--locked", "--package", "remofile-cli", "--target-dir", target]
     subprocess.run(command, cwd=REPOSITORY, check=True)
+    built = target / ("debug" if profile == "dev" else profile)
     SCRIPTS.mkdir(parents=True, exist_ok=True)
     for name in COMMANDS:
-        shutil.copy2(target / "release" / name, SCRIPTS / name)
+        shutil.copy2(built / name, SCRIPTS / name)
         if shutil.which("strip"):  # What is for debuggers is most of it.
             subprocess.run(["strip", "--strip-debug", SCRIPTS / name], check=True)
+    return {"build-args": f"--locked --profile {profile}"}

@@ -22,7 +22,7 @@ WHEEL := target/python-wheel
 PIP := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop-setup python-test python-test-lowest lint bench soak fuzz fuzz-targets docs clean
+.PHONY: help build demo test interop-setup python-test python-test-lowest lint bench bench-python soak fuzz fuzz-targets docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,13 @@ lint: ## Check formatting, lints, documentation and the rules of the repository
 bench: build ## Measure transfers beside cp and synchronising beside rsync on loopback, and print the ratios
 	$(PYTHON) bench/bench.py $(BENCH)
 	$(PYTHON) bench/sync.py $(BENCH)
+
+bench-python: $(PYTHON_ENV)/installed ## Measure the Python package beside the command
+	rm -rf $(WHEEL)-release bindings/python/remofile.data
+	PATH="$(abspath $(PYTHON_ENV))/bin:$$PATH" pip wheel $(PIP) --no-deps --no-build-isolation --wheel-dir $(WHEEL)-release \
+		bindings/python
+	$(PYTHON_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)-release/*.whl
+	$(PYTHON_ENV)/bin/python bench/python.py $(BENCH)
 
 soak: build ## Repeat transfers and watch the server's memory; cut transfers off at random bytes; a million operations on a file
 	REMOFILE_MODEL_OPERATIONS=1000000 $(CARGO) test --release --locked -p remofile --test open_files model

@@ -3,7 +3,9 @@
 use pyo3::prelude::*;
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, Once, PoisonError};
+use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -12,6 +14,12 @@ use tracing::{Event, Level, Metadata, Subscriber};
 const MOST: usize = 1000;
 
 static LINES: Mutex<VecDeque<(u8, String)>> = Mutex::new(VecDeque::new());
+
+/// Told when there are lines, or [`WOKEN`] was set.
+static ARRIVED: Condvar = Condvar::new();
+
+/// Whether the next to wait for lines is to look around first. It changes under the lock of the lines.
+static WOKEN: AtomicBool = AtomicBool::new(false);
 
 /// Begins to keep what is logged.
 pub(crate) fn listen() {
@@ -26,6 +34,24 @@ pub(crate) fn listen() {
 #[pyfunction]
 pub(crate) fn take_logs() -> Vec<(u8, String)> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+}
+
+/// Waits until there are lines, or somebody calls [`wake_for_logs`], or so many milliseconds.
+#[pyfunction]
+pub(crate) fn wait_for_logs(py: Python<'_>, timeout: u64) {
+    py.detach(|| {
+        let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |lines: &mut VecDeque<_>| lines.is_empty() && !WOKEN.swap(false, Ordering::Relaxed);
+        drop(ARRIVED.wait_timeout_while(lines, Duration::from_millis(timeout), idle));
+    });
+}
+
+/// Ends [`wait_for_logs`], or the next one if nobody waits.
+#[pyfunction]
+pub(crate) fn wake_for_logs() {
+    let _lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    WOKEN.store(true, Ordering::Relaxed);
+    ARRIVED.notify_all();
 }
 
 /// Whether there are lines to take.
@@ -62,6 +88,7 @@ impl Subscriber for Keeper {
             lines.pop_front();
         }
         lines.push_back((level, format!("{}{}", line.message, line.fields)));
+        ARRIVED.notify_all();
     }
 
     fn enter(&self, _: &Id) {}

@@ -88,6 +88,7 @@ impl NativeServer {
     /// Listens, and serves on a thread of its own until it is stopped.
     fn start(&self, py: Python<'_>, port: u16, address: Option<&str>) -> PyResult<Vec<u16>> {
         let bound = self.bind(py, port, address)?;
+        logging::listen();
         let ports = ports(&bound);
         let serve = move || bound.serve();
         let thread = std::thread::Builder::new().name("remofile server".to_owned()).spawn(serve)?;

@@ -1,5 +1,6 @@
 //! Why a command failed.
 
+use crate::advice;
 use crate::exit::Exit;
 use remofile::Error;
 use std::io;
@@ -110,7 +111,7 @@ impl Failed {
         match self {
             Self::Unconfigured => UNCONFIGURED.to_owned(),
             Self::Usage(message) | Self::Configuration(message) | Self::Daemon { message, .. } => message.clone(),
-            Self::Library(error) => error.to_string(),
+            Self::Library(error) => advice::with_advice(error),
             Self::File { path, source } => format!("{path}: {source}"),
             Self::System { what, source } => format!("{what}: {source}"),
             Self::Output(error) => format!("cannot write to standard output: {error}"),

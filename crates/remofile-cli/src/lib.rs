@@ -3,6 +3,7 @@
 //!
 //! Invariant: only `output` writes to the terminal, and only `exit` knows exit statuses.
 
+mod advice;
 mod args;
 mod commands;
 mod daemon;

@@ -212,13 +212,13 @@ fn describe_conflicts(conflicts: &[Failure]) -> String {
         1 => format!("{first} and one other are"),
         _ => format!("{first} and {others} others are"),
     };
-    format!("{are} in the way; nothing was changed (choose with '--on-conflict replace|skip|rename|newer')")
+    format!("{are} in the way; nothing was changed")
 }
 
 fn describe_busy(holders: &[Holder]) -> String {
     let who: Vec<String> = holders.iter().map(describe_holder).collect();
     let who = if who.is_empty() { "somebody else".to_owned() } else { who.join(", ") };
-    format!("the server is in use by {who} (wait for it with '--wait')")
+    format!("the server is in use by {who}")
 }
 
 /// Who holds the lease, in words: "alice@laptop (192.0.2.7:51234): upload for 42 s".

@@ -162,10 +162,7 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         with RemoteFile(self.client, path, "r") as file:
             start, end, _ = slice(start, end).indices(file.seek(0, os.SEEK_END))
             file.seek(start)
-            content = bytearray()
-            while part := file.read(end - start - len(content)) if len(content) < end - start else b"":
-                content += part
-            return bytes(content)
+            return file.read(max(end - start, 0))
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **kwargs: Any) -> None:
         path = self._strip_protocol(path)

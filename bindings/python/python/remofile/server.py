@@ -188,16 +188,22 @@ class Server:
         except BaseException:
             self._end(native)
             raise
+        from remofile import _logging
+
+        _logging.begin()
         return self
 
     def stop(self) -> None:
         """End what :meth:`start` has begun, and wait for its end. Stopping twice is no error."""
         native = self._native if self.is_running else None
         if native is not None:
+            from remofile import _logging
+
             try:
                 native.stop()
             finally:
                 self._end(native)
+                _logging.end()
 
     def client(self, **options: Any) -> Client:
         """A client of this server, while it is running: its options are those of :class:`remofile.Client`."""
@@ -320,13 +326,9 @@ class Server:
         return self._handler
 
     def _log(self) -> None:
-        import logging
+        from remofile._logging import pass_on
 
-        from remofile._remofile import take_logs
-
-        logger = logging.getLogger("remofile")
-        for level, line in take_logs():
-            logger.log(level, "%s", line)
+        pass_on()
 
 
 def _checked_port(port: int) -> int:

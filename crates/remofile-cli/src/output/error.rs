@@ -1,6 +1,7 @@
 //! How errors are shown.
 
 use super::{json, note, stderr_line, text::harmless};
+use crate::advice;
 use crate::failed::Failed;
 use remofile::Error;
 use remofile::protocol::wire::Failure;
@@ -35,7 +36,7 @@ impl Presentation {
             1 => "1 file is".to_owned(),
             count => format!("{count} files are"),
         };
-        note(&format!("{are} in the way; nothing was changed (choose with '--on-conflict replace|skip|rename|newer')"));
+        note(&format!("{are} in the way; nothing was changed ({})", advice::ON_CONFLICT));
     }
 
     /// Shows why one file failed.
@@ -45,7 +46,11 @@ impl Presentation {
 
     /// The line that [`Presentation::show_file`] shows.
     pub(crate) fn file_line(self, failure: &Failure) -> String {
-        if self.json { json::file_error(failure) } else { format!("remofile: {}", harmless(&failure.to_string())) }
+        if self.json {
+            json::file_error(failure)
+        } else {
+            format!("remofile: {}", harmless(&advice::failure_with_advice(failure)))
+        }
     }
 }
 

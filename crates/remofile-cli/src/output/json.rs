@@ -2,6 +2,7 @@
 
 use super::text::harmless_json;
 use super::time::seconds_since_1970;
+use crate::advice::failure_with_advice;
 use crate::exit::Exit;
 use crate::failed::Failed;
 use remofile::protocol::wire::{Entry, Failure, Holder, Kind, PartialEntry};
@@ -99,7 +100,7 @@ fn failures(failures: &[Failure]) -> Vec<Value> {
 
 /// Why a file was not transferred.
 pub(crate) fn failure(failure: &Failure) -> Value {
-    json!({"kind": failure.code.name(), "path": failure.path, "message": failure.to_string()})
+    json!({"kind": failure.code.name(), "path": failure.path, "message": failure_with_advice(failure)})
 }
 
 /// The state of a server.

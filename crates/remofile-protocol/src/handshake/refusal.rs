@@ -40,7 +40,7 @@ refusals! {
     /// No version that both sides speak.
     Version = 2, "unsupported-version", "the server does not speak this version of the protocol (update the older side)";
     /// A plain session was asked for, and the server wants encryption.
-    EncryptionRequired = 3, "encryption-required", "the server accepts only encrypted sessions (leave '--no-encryption' out)";
+    EncryptionRequired = 3, "encryption-required", "the server accepts only encrypted sessions";
     /// The server has a private key, and the client did not use its public key.
     KeyRequired = 4, "key-required", "the server wants its public key to be used (set REMOFILE_PUBLIC_KEY to the public key of the server)";
     /// The client used a public key, and it is not this server's.

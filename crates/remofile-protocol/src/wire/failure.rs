@@ -58,7 +58,7 @@ error_codes! {
     /// A directory was needed.
     NotADirectory = 4, "not-a-directory", "it is not a directory";
     /// The directory has entries, and the request was not recursive.
-    NotEmpty = 5, "not-empty", "the directory is not empty (remove it with its contents: '-r')";
+    NotEmpty = 5, "not-empty", "the directory is not empty";
     /// The name or path is not valid under the rules.
     InvalidName = 6, "invalid-name", "the name is not valid";
     /// The path leads out of the root directory, by a link.

@@ -1,6 +1,7 @@
-//! From a host name to a session.
+//! From addresses to a session.
 
 use super::call::{Deadline, Session};
+use super::resolve::resolve;
 use super::{ClientOptions, Interrupt, Protocol};
 use crate::carrier::{Line, Link, prepare};
 use crate::error::{Error, Result};
@@ -13,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::socket_error;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connects to the first address that answers and opens a session.
 pub(super) fn connect(options: &ClientOptions, deadline: &Deadline) -> Result<Session> {
     let patience = Patience { deadline, interrupt: &options.interrupt };
-    let addresses = resolve(options)?;
+    let addresses = resolve(&options.hostname, options.port, &patience)?;
     let (stream, address) = connect_any(options, &addresses, &patience)?;
     match options.protocol {
         Protocol::One => open_gateway(options, stream, address, &patience),
@@ -32,20 +33,9 @@ pub(super) fn connect(options: &ClientOptions, deadline: &Deadline) -> Result<Se
 }
 
 /// How long the caller is willing to wait.
-struct Patience<'a> {
-    deadline: &'a Deadline,
-    interrupt: &'a Interrupt,
-}
-
-fn resolve(options: &ClientOptions) -> Result<Vec<SocketAddr>> {
-    let resolved = (options.hostname.as_str(), options.port).to_socket_addrs();
-    let addresses: Vec<SocketAddr> =
-        resolved.map_err(|source| Error::Resolve { hostname: options.hostname.clone(), source })?.collect();
-    if addresses.is_empty() {
-        let source = io::Error::other("it has no address");
-        return Err(Error::Resolve { hostname: options.hostname.clone(), source });
-    }
-    Ok(addresses)
+pub(super) struct Patience<'a> {
+    pub(super) deadline: &'a Deadline,
+    pub(super) interrupt: &'a Interrupt,
 }
 
 fn connect_any(
@@ -156,7 +146,7 @@ fn explain(error: HandshakeError, address: SocketAddr) -> Error {
         HandshakeError::Refused(refusal) => Error::Refused(refusal),
         HandshakeError::ZeroMq => not_remofile(
             address,
-            "it speaks ZeroMQ, as a Remofile server of the older protocol 1 does, which this client speaks if asked to: '--protocol 1'",
+            "it speaks ZeroMQ, as a Remofile server of the older protocol 1 does, which this client speaks if it is told to",
         ),
         other => not_remofile(address, &format!("{other} (is the port right?)")),
     }
@@ -168,11 +158,11 @@ fn not_remofile(address: SocketAddr, what: &str) -> Error {
 
 impl Patience<'_> {
     /// Waits until the socket is ready; `false` if it is not within `limit`.
-    fn wait(&self, stream: &TcpStream, flags: PollFlags, limit: Duration) -> Result<bool> {
+    pub(super) fn wait(&self, stream: &impl AsFd, flags: PollFlags, limit: Duration) -> Result<bool> {
         self.wait_until(stream, flags, Deadline::after(Some(limit)))
     }
 
-    fn wait_until(&self, stream: &TcpStream, flags: PollFlags, limit: Deadline) -> Result<bool> {
+    fn wait_until(&self, stream: &impl AsFd, flags: PollFlags, limit: Deadline) -> Result<bool> {
         loop {
             if self.interrupt.is_triggered() {
                 return Err(Error::Interrupted);

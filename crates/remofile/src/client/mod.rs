@@ -26,6 +26,7 @@ mod options;
 mod parallel;
 mod partials;
 mod places;
+mod resolve;
 mod selecting;
 mod stream;
 mod survey;

@@ -49,7 +49,7 @@ pub(super) fn holds_root(theirs: &[Place], local: &Path) -> bool {
 
 /// The refusal of a source that lies in a destination where what is not in the source is deleted.
 pub(super) fn deletes_itself(source: impl std::fmt::Display) -> Error {
-    let why = "it is inside the destination, and would be deleted: leave out '--delete', or choose another";
+    let why = "it is inside the destination, and would be deleted: delete nothing, or choose another";
     Error::Local(Failure::new(ErrorCode::IntoItself).at(source).because(why))
 }
 

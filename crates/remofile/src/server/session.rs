@@ -177,7 +177,7 @@ impl Session {
             path.check(self.shared.options.names).map_err(|invalid| Failure::from(invalid).at(path))?;
         }
         if request.is_write() && self.shared.options.read_only {
-            return Err(Failure::new(ErrorCode::ReadOnly).because("the server was started with '--read-only'"));
+            return Err(Failure::new(ErrorCode::ReadOnly).because("the server lets nothing be changed"));
         }
         Ok(())
     }

@@ -152,7 +152,7 @@ impl Feed {
             Kind::Directory if !own.is_empty() && !filter.admits_directory(own) => return Err(left_out()),
             Kind::File => {}
             Kind::Directory if !self.options.recursive => {
-                return Err(Failure::new(ErrorCode::NotAFile).because("it is a directory: send it with '-r'"));
+                return Err(Failure::new(ErrorCode::NotAFile).because("it is a directory: it is sent only recursively"));
             }
             Kind::Directory => {
                 let walk = origin.store.walk(&origin.path, true)?;

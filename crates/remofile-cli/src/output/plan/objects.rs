@@ -1,6 +1,7 @@
 //! The steps of a plan as objects, for scripts. `docs/commands.md` describes them.
 
 use super::Counts;
+use crate::advice::reason_with_advice;
 use crate::output::json::{kind, octal};
 use crate::output::time::seconds_since_1970;
 use remofile::sync::plan::{Action, Changed, Step, Withheld};
@@ -45,7 +46,7 @@ fn fields(action: &Action) -> Map<String, Value> {
         }
         Action::Clear { kind: what } => json!({"action": "clear", "type": kind(*what)}),
         Action::Delete { kind: what, size } => json!({"action": "delete", "type": kind(*what), "size": size}),
-        Action::Skip { reason } => json!({"action": "skip", "reason": reason.to_string()}),
+        Action::Skip { reason } => json!({"action": "skip", "reason": reason_with_advice(*reason)}),
     };
     match object {
         Value::Object(fields) => fields,

@@ -1,5 +1,6 @@
 //! The steps of a plan, a line each.
 
+use crate::advice::reason_with_advice;
 use crate::settings::Direction;
 use remofile::protocol::wire::Kind;
 use remofile::sync::plan::{Action, Changed, Step, Withheld};
@@ -67,7 +68,7 @@ fn end(kind: Kind) -> &'static str {
 /// What differs and is left as it is, and why.
 pub(crate) fn left(step: &Step) -> Option<String> {
     match &step.action {
-        Action::Skip { reason } => Some(format!("leaving {}: {reason}", step.path)),
+        Action::Skip { reason } => Some(format!("leaving {}: {}", step.path, reason_with_advice(*reason))),
         _ => None,
     }
 }

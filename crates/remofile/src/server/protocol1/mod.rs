@@ -320,7 +320,7 @@ impl Session {
 
     fn writable(&self) -> StoreResult<()> {
         match self.shared.options.read_only {
-            true => Err(Failure::new(ErrorCode::ReadOnly).because("the server was started with '--read-only'")),
+            true => Err(Failure::new(ErrorCode::ReadOnly).because("the server lets nothing be changed")),
             false => Ok(()),
         }
     }

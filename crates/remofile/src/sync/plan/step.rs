@@ -148,10 +148,10 @@ impl fmt::Display for Reason {
             Self::Exists => "it exists already",
             Self::NotExisting => "it does not exist at the destination",
             Self::Special => "it is a device, socket or pipe",
-            Self::Link => "it is a symbolic link (with '--links copy' or '--links follow' it is not left out)",
+            Self::Link => "it is a symbolic link",
             Self::LinkOut => "it is a symbolic link that is absolute, leads out of the source, or cannot be followed",
-            Self::DirectoryInTheWay => "a directory that is not empty is in the way (with '--delete' it makes way, unless rules leave something out in it)",
-            Self::SpecialInTheWay => "a device, socket or pipe is in the way (with '--delete' it makes way)",
+            Self::DirectoryInTheWay => "a directory that is not empty is in the way",
+            Self::SpecialInTheWay => "a device, socket or pipe is in the way",
         })
     }
 }

@@ -1,0 +1,77 @@
+"""What the native module logs, passed on to the logger ``remofile``.
+
+Servers in the background share one thread that does it: the native threads never wait for the interpreter.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+
+from remofile._remofile import take_logs, wait_for_logs, wake_for_logs
+
+__all__ = ["begin", "end", "pass_on"]
+
+#: Milliseconds; whoever ends the waiting wakes the thread.
+_PATIENCE = 60_000
+
+_lock = threading.Lock()
+_users = 0
+_thread: threading.Thread | None = None
+
+
+def pass_on() -> None:
+    """Hands the lines that wait to the logger."""
+    logger = logging.getLogger("remofile")
+    for level, line in take_logs():
+        logger.log(level, "%s", line)
+
+
+def begin() -> None:
+    """Passes on what comes from now on, until as many have called :func:`end`."""
+    global _users, _thread
+    with _lock:
+        _users += 1
+        if _thread is None or not _thread.is_alive():
+            _thread = threading.Thread(target=_work, name="remofile log", daemon=True)
+            _thread.start()
+
+
+def end() -> None:
+    global _users
+    with _lock:
+        _users = max(_users - 1, 0)
+    wake_for_logs()
+
+
+def _work() -> None:
+    while True:
+        wait_for_logs(_PATIENCE)
+        pass_on()
+        with _lock:
+            global _thread
+            if not _users:
+                _thread = None
+                return
+
+
+def _finish() -> None:
+    """At the interpreter's end no thread may be left that would return to it."""
+    global _users
+    with _lock:
+        thread, _users = _thread, 0
+    if thread is not None:
+        wake_for_logs()
+        thread.join()
+
+
+def _start_over() -> None:
+    """A forked process has none of the other's threads."""
+    global _lock, _users, _thread
+    _lock, _users, _thread = threading.Lock(), 0, None
+
+
+atexit.register(_finish)
+os.register_at_fork(after_in_child=_start_over)

@@ -2,7 +2,9 @@
 
 mod support;
 
+use std::io::Read as _;
 use std::net::TcpListener;
+use std::process::Stdio;
 use support::{Server, directory, remofile, run, say};
 
 #[test]
@@ -12,6 +14,20 @@ fn a_wrong_token_is_refused() {
     let list = |flags: &[&str]| say(server.client().env("REMOFILE_TOKEN", "wrong").arg("list").args(flags));
     assert!(list(&[]).fails(3).contains("REMOFILE_TOKEN"));
     assert_eq!(list(&["--json"]).error_object(3)["kind"], "wrong-token");
+}
+
+#[test]
+fn the_log_names_who_was_refused_as_an_ipv4_address() {
+    let root = directory();
+    let mut command = remofile();
+    command.arg("run").arg(root.path()).args(["0", support::TOKEN]).stderr(Stdio::piped());
+    let mut server = Server::ready(command, root.path());
+    assert!(say(server.client().env("REMOFILE_TOKEN", "wrong").arg("list")).fails(3).contains("token"));
+    server.signal("TERM");
+    assert!(server.wait().success());
+    let mut log = String::new();
+    server.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("refused address=127.0.0.1:"), "{log}");
 }
 
 #[test]

@@ -192,6 +192,8 @@ impl Lobby {
             let accepted = self.listeners.get(listener).map(TcpListener::accept);
             match accepted {
                 Some(Ok((stream, address))) => {
+                    // An IPv4 peer of a socket for both families is shown as IPv4.
+                    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
                     if let Err(error) = self.admit(stream, address) {
                         tracing::debug!(%address, %error, "connection failed");
                     }
@@ -247,7 +249,7 @@ impl Lobby {
                     self.waiting.insert(number, waiting);
                     return;
                 }
-                Err(error) => return tracing::debug!(address = display(waiting.address), %error, "peer left the lobby"),
+                Err(error) => return tracing::debug!(address = %waiting.address, %error, "peer left the lobby"),
             }
         }
     }
@@ -263,7 +265,7 @@ impl Lobby {
                 self.waiting.insert(number, waiting);
                 return;
             }
-            other => return tracing::debug!(address = display(waiting.address), ?other, "not our protocol"),
+            other => return tracing::debug!(address = %waiting.address, ?other, "not our protocol"),
         }
         match answer(&self.credentials, &self.host.hello, greeting) {
             ServerAnswer::Incomplete if greeting.len() >= MAX_HANDSHAKE_BYTES => {}
@@ -271,7 +273,7 @@ impl Lobby {
                 self.waiting.insert(number, waiting);
             }
             ServerAnswer::Refuse { refusal, bytes } => {
-                tracing::warn!(address = display(waiting.address), reason = refusal.name(), "refused");
+                tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
                 if refusal == Refusal::Token {
                     self.refuse_slowly(number, waiting, bytes);
                 } else {
@@ -299,15 +301,15 @@ impl Lobby {
             _ if !is_told => {}
             Verdict::More => drop(self.waiting.insert(number, waiting)),
             Verdict::Known { .. } if self.is_full() => {
-                tracing::warn!(address = display(waiting.address), reason = Refusal::TooMany.name(), "refused");
+                tracing::warn!(address = %waiting.address, reason = Refusal::TooMany.name(), "refused");
             }
             Verdict::Known { peer, is_routing_id, first } => self.converse(waiting, *peer, is_routing_id, first),
             Verdict::Refused(bytes, refusal) => {
-                tracing::warn!(address = display(waiting.address), reason = refusal.name(), "refused");
+                tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
                 self.refuse_slowly(number, waiting, bytes);
             }
             Verdict::Broken(reason) => {
-                tracing::debug!(address = display(waiting.address), reason, "ZeroMQ handshake failed");
+                tracing::debug!(address = %waiting.address, reason, "ZeroMQ handshake failed");
                 let _closed = waiting.stream.shutdown(std::net::Shutdown::Write);
             }
         }
@@ -324,14 +326,14 @@ impl Lobby {
         let length = received.first_chunk().map(|bytes| u32::from_be_bytes(*bytes) as usize + LENGTH_BYTES);
         match length {
             Some(length) if length > MAX_HANDSHAKE_BYTES => {
-                tracing::debug!(address = display(waiting.address), "its first record is too long");
+                tracing::debug!(address = %waiting.address, "its first record is too long");
             }
             Some(length) if received.len() >= length => {
                 if session.opener.is_due(&received[..length]) && !self.is_full() {
                     self.begin(waiting);
                 } else {
                     tracing::warn!(
-                        address = display(waiting.address),
+                        address = %waiting.address,
                         "a handshake was not followed by a genuine record"
                     );
                 }
@@ -341,7 +343,7 @@ impl Lobby {
     }
 
     fn refuse_slowly(&mut self, number: usize, mut waiting: Waiting, bytes: Vec<u8>) {
-        match self.slowdown.refuse(Instant::now(), waiting.address.ip().to_canonical()) {
+        match self.slowdown.refuse(Instant::now(), waiting.address.ip()) {
             None => waiting.say(&bytes),
             Some(answered) => {
                 waiting.deadline = answered;
@@ -354,8 +356,11 @@ impl Lobby {
     fn begin(&mut self, waiting: Waiting) {
         let Stage::Answered { session, received } = waiting.stage else { return };
         let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
-        let peer =
-            Peer { session: self.next_session, client: session.peer.client.clone(), address: display(waiting.address) };
+        let peer = Peer {
+            session: self.next_session,
+            client: session.peer.client.clone(),
+            address: waiting.address.to_string(),
+        };
         self.next_session += 1;
         tracing::debug!(
             agent = session.peer.agent,
@@ -373,7 +378,7 @@ impl Lobby {
     /// Begins a conversation with a ZeroMQ peer that knows the token.
     fn converse(&mut self, waiting: Waiting, zmtp: zmtp::Peer, is_known: bool, first: Option<Vec<Vec<u8>>>) {
         let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
-        let peer = Peer { session: self.next_session, client: String::new(), address: display(waiting.address) };
+        let peer = Peer { session: self.next_session, client: String::new(), address: waiting.address.to_string() };
         self.next_session += 1;
         let link = ZmtpLink::new(waiting.stream, zmtp, DEFAULT_PAYLOAD_BYTES, message_bytes(DEFAULT_PAYLOAD_BYTES));
         let host = Arc::clone(&self.host);
@@ -418,7 +423,7 @@ impl Lobby {
             match std::mem::replace(&mut waiting.stage, Stage::Greeting(Vec::new())) {
                 Stage::Refused(bytes) => waiting.say(&bytes),
                 Stage::Greeting(_) | Stage::Answered { .. } | Stage::ZeroMq(_) => {
-                    tracing::debug!(address = display(waiting.address), "no handshake in time");
+                    tracing::debug!(address = %waiting.address, "no handshake in time");
                 }
             }
         }
@@ -437,9 +442,4 @@ impl Lobby {
             }
         }
     }
-}
-
-/// An IPv4 peer of a socket for both families is shown as IPv4.
-fn display(address: SocketAddr) -> String {
-    SocketAddr::new(address.ip().to_canonical(), address.port()).to_string()
 }

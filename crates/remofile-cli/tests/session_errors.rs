@@ -2,8 +2,9 @@
 
 mod support;
 
-use std::io::Read as _;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Stdio;
 use support::{Server, directory, remofile, run, say};
 
@@ -16,18 +17,43 @@ fn a_wrong_token_is_refused() {
     assert_eq!(list(&["--json"]).error_object(3)["kind"], "wrong-token");
 }
 
-#[test]
-fn the_log_names_who_was_refused_as_an_ipv4_address() {
-    let root = directory();
+/// A server that logs, and what it has logged at its end.
+fn logging(root: &Path, options: &[&str], meanwhile: impl FnOnce(&Server)) -> String {
     let mut command = remofile();
-    command.arg("run").arg(root.path()).args(["0", support::TOKEN]).stderr(Stdio::piped());
-    let mut server = Server::ready(command, root.path());
-    assert!(say(server.client().env("REMOFILE_TOKEN", "wrong").arg("list")).fails(3).contains("token"));
+    command.arg("run").arg(root).args(["0", support::TOKEN]).args(options).stderr(Stdio::piped());
+    let mut server = Server::ready(command, root);
+    meanwhile(&server);
     server.signal("TERM");
     assert!(server.wait().success());
     let mut log = String::new();
     server.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    log
+}
+
+#[test]
+fn the_log_names_who_was_refused_as_an_ipv4_address() {
+    let root = directory();
+    let log = logging(root.path(), &[], |server| {
+        assert!(say(server.client().env("REMOFILE_TOKEN", "wrong").arg("list")).fails(3).contains("token"));
+    });
     assert!(log.contains("refused address=127.0.0.1:"), "{log}");
+}
+
+#[test]
+fn the_log_tells_whose_zeromq_encryption_does_not_fit() {
+    let greets = |mechanism: &[u8]| {
+        let greeting = [&b"\xff\0\0\0\0\0\0\0\0\x7f\x03\x01"[..], mechanism, &[0; 52]].concat();
+        move |server: &Server| {
+            let mut peer = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+            peer.write_all(&greeting[..64]).unwrap();
+            peer.read_to_end(&mut Vec::new()).unwrap();
+        }
+    };
+    let root = directory();
+    let log = logging(root.path(), &["--require-encryption"], greets(b"NULL"));
+    assert!(log.contains("encryption-required"), "{log}");
+    let log = logging(root.path(), &[], greets(b"CURVE"));
+    assert!(log.contains("no-key"), "{log}");
 }
 
 #[test]

@@ -308,6 +308,10 @@ impl Lobby {
                 tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
                 self.refuse_slowly(number, waiting, bytes);
             }
+            Verdict::Unfit(refusal) => {
+                tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
+                let _closed = waiting.stream.shutdown(std::net::Shutdown::Write);
+            }
             Verdict::Broken(reason) => {
                 tracing::debug!(address = %waiting.address, reason, "ZeroMQ handshake failed");
                 let _closed = waiting.stream.shutdown(std::net::Shutdown::Write);

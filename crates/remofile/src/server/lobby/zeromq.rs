@@ -4,7 +4,9 @@ use crate::server::zeromq::Opening;
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
 use remofile_protocol::token::TokenMatcher;
-use remofile_protocol::zmtp::{Command, FrameSealer, Peer, ServerHandshake, ServerSettings, Step};
+use remofile_protocol::zmtp::{
+    Command, FrameSealer, HandshakeError, Offered, Peer, ServerHandshake, ServerSettings, Step,
+};
 use std::ops::Range;
 
 /// Bytes of a first message at most, its envelope included.
@@ -42,6 +44,8 @@ pub(super) enum Verdict {
     Known { peer: Box<Peer>, is_routing_id: bool, first: Option<Vec<Vec<u8>>> },
     /// It is told these bytes, and goes.
     Refused(Vec<u8>, Refusal),
+    /// It goes: its encryption and ours do not fit.
+    Unfit(Refusal),
     /// It goes.
     Broken(String),
 }
@@ -63,7 +67,10 @@ impl Stranger {
                         Verdict::More
                     }
                     Ok(Some(peer)) => self.meet(peer, token),
-                    Err(error) => Verdict::Broken(error.to_string()),
+                    Err(error) => match unfit(&error) {
+                        Some(refusal) => Verdict::Unfit(refusal),
+                        None => Verdict::Broken(error.to_string()),
+                    },
                 }
             }
             State::Speaking(mut speaking) => {
@@ -114,6 +121,16 @@ impl Stranger {
                 }
             }
         }
+    }
+}
+
+/// What its user has to set otherwise, where that is why the handshake failed.
+fn unfit(error: &HandshakeError) -> Option<Refusal> {
+    match error {
+        HandshakeError::Mechanism(Offered::Null) => Some(Refusal::EncryptionRequired),
+        HandshakeError::Mechanism(Offered::Curve) => Some(Refusal::NoKey),
+        HandshakeError::NotProved => Some(Refusal::Key),
+        _ => None,
     }
 }
 

@@ -3,8 +3,10 @@
 //! So the interpreter is free while the library waits, signal handlers run within [`STEP`], and callbacks run
 //! on the thread that made the call, as Python code expects.
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use remofile::Interrupt;
+use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -38,6 +40,34 @@ impl Caller {
             Ok(())
         });
         answered.recv().ok()
+    }
+}
+
+thread_local! {
+    /// The clients whose calls this thread makes, by their addresses, the innermost last.
+    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A call on a client that goes on; dropped at its end.
+pub(crate) struct Inside;
+
+impl Inside {
+    /// A callback that calls the client it is called by would wait for itself.
+    pub(crate) fn enter(client: usize) -> PyResult<Self> {
+        INSIDE.with_borrow_mut(|inside| {
+            if inside.contains(&client) {
+                let message = "a callback cannot use the client that calls it: give it a client of its own";
+                return Err(PyRuntimeError::new_err(message));
+            }
+            inside.push(client);
+            Ok(Self)
+        })
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.with_borrow_mut(Vec::pop);
     }
 }
 

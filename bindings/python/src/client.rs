@@ -1,6 +1,6 @@
 //! A client, one method for each of the library's.
 
-use crate::call::{Caller, PyInterrupt, run};
+use crate::call::{Caller, Inside, PyInterrupt, run};
 use crate::errors::{is_refused_connection, to_python};
 use crate::file::{self, NativeFile};
 use crate::secrets;
@@ -87,6 +87,7 @@ impl NativeClient {
             self.broke_off.store(result.as_ref().is_err_and(is_broken_off), Ordering::Relaxed);
             result.map_err(|error| told_whole(error, patience))
         };
+        let _inside = Inside::enter(std::ptr::from_ref(self).addr())?;
         run(py, &|| patience.interrupt.trigger(), work)?.map_err(|error| to_python(py, error))
     }
 

@@ -2,13 +2,16 @@
 
 use crate::call::{PyInterrupt, run};
 use crate::errors::to_python;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::{Error, OpenOptions, RemoteFile, Wait};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+/// "File too large", the same number on every system that Python runs on.
+const EFBIG: i32 = 27;
 
 /// One file; `None` once it is closed.
 #[pyclass(frozen, module = "remofile._remofile")]
@@ -63,7 +66,11 @@ impl NativeFile {
                 body(file)
             })
         };
-        run(py, &|| interrupt.trigger(), work)?.map_err(|error| to_python(py, error))
+        run(py, &|| interrupt.trigger(), work)?.map_err(|error| match error {
+            // A size or position that no file has.
+            Error::Usage(what) => PyOSError::new_err((EFBIG, what)),
+            error => to_python(py, error),
+        })
     }
 
     /// For what is done without the server.

@@ -1,5 +1,6 @@
 """Open files at a server."""
 
+import errno
 import gc
 import io
 import os
@@ -58,6 +59,15 @@ def test_a_file_is_changed_in_place(client, root):
         file.write(b"end")
     expected = CONTENT[:1_000_000] + b"changed" + CONTENT[1_000_007:2_000_000] + b"end"
     assert (root / "foo").read_bytes() == expected and (root / "foo").stat().st_ino == node
+
+
+def test_no_file_is_larger_than_files_get(client):
+    with client.open("/foo", "wb", buffering=0) as file:
+        file.seek(2**63 - 1)
+        with pytest.raises(OSError) as raised:
+            file.write(b"x")
+            file.flush()
+    assert raised.value.errno == errno.EFBIG
 
 
 def test_a_forgotten_file_is_closed_as_local_ones_are(client, root):

@@ -97,6 +97,15 @@ def uploading(client, local):
         thread.join()
 
 
+def test_a_callback_that_calls_its_own_client_is_told(client, server, local):
+    (local / "foo").write_bytes(b"content")
+    with pytest.raises(RuntimeError, match="of its own"):
+        client.upload_file(local / "foo", "/", process_chunk=lambda *_: client.list_files("/"))
+    with server.client() as other:
+        client.upload_file(local / "foo", "/", process_chunk=lambda *_: other.list_files("/") == {})
+    assert list(client.list_files("/", 10**30)) == ["foo"]
+
+
 def test_a_client_is_for_many_threads(client, root):
     failed = []
 

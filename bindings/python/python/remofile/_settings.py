@@ -51,13 +51,17 @@ def check_chunk_size(chunk_size: int) -> None:
         raise ValueError(f"Chunk size must be between {least} and {most} bytes")
 
 
+#: Milliseconds; longer than anybody waits.
+_LONGEST = 2**53
+
+
 def check_timeout(timeout: Optional[int]) -> Optional[int]:
     """A timeout in whole milliseconds."""
     if timeout is None:
         return None
     if timeout < 0:
         raise ValueError("Timeout must be a number of milliseconds, 0 or more")
-    return int(timeout)
+    return min(int(timeout), _LONGEST)
 
 
 def settings(

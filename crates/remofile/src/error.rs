@@ -48,7 +48,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The connection broke.
-    #[error("the connection to the server was lost: {0} (run the same command again)")]
+    #[error("the connection to the server was lost: {0} (try again)")]
     ConnectionLost(io::Error),
     /// A server of protocol 1 has not answered the first request.
     #[error(
@@ -57,7 +57,7 @@ pub enum Error {
     )]
     Unanswered,
     /// The peer has not been heard of for that long.
-    #[error("the server has not answered for {} s (the line or the server is down; run the same command again)", .0.as_secs())]
+    #[error("the server has not answered for {} s (the line or the server is down; try again)", .0.as_secs())]
     PeerSilent(Duration),
     /// The peer broke the protocol.
     #[error("the server broke the protocol: {0} (is it of a newer version?)")]

@@ -68,13 +68,13 @@ error_codes! {
     /// The server or its file system is read-only.
     ReadOnly = 9, "read-only", "it is read-only";
     /// The disk or the quota is full.
-    NoSpace = 10, "no-space", "no space is left on the disk (free some, then run the same command again)";
+    NoSpace = 10, "no-space", "no space is left on the disk (free some, then try again)";
     /// The file exceeds the server's limit.
     FileTooLarge = 11, "file-too-large", "the file is larger than the server allows (its '--file-size-limit')";
     /// The source changed while it was sent, or is not the version that was asked for.
-    SourceChanged = 12, "source-changed", "it changed while it was being sent (nothing was replaced; run the same command again)";
+    SourceChanged = 12, "source-changed", "it changed while it was being sent (nothing was replaced; try again)";
     /// The bytes that arrived are not those that were sent.
-    IntegrityFailure = 13, "integrity-failure", "what arrived differs from what was sent (nothing was replaced; run the same command again)";
+    IntegrityFailure = 13, "integrity-failure", "what arrived differs from what was sent (nothing was replaced; try again)";
     /// Somebody else holds the lease.
     Busy = 14, "busy", "the server is in use";
     /// The client asked for it.
@@ -106,7 +106,7 @@ error_codes! {
     /// A pattern, or a rule of what to leave out, cannot be read.
     BadPattern = 28, "bad-pattern", "the pattern is malformed";
     /// What was kept of a file is no longer what it was when it was looked at.
-    PartialChanged = 29, "partial-changed", "what was kept of it has changed (run the same command again)";
+    PartialChanged = 29, "partial-changed", "what was kept of it has changed (try again)";
 }
 
 impl<C> Encode<C> for ErrorCode {

@@ -82,7 +82,7 @@ impl Stages {
 fn may_delete(syncing: &mut Syncing<'_>, harmless: usize) -> bool {
     let is_safe = syncing.failures().len() <= harmless;
     if !is_safe {
-        let why = "something could not be transferred: run the same command again";
+        let why = "something could not be transferred: try again";
         syncing.failed(Failure::new(ErrorCode::Skipped).at("deletions").because(why));
     }
     is_safe

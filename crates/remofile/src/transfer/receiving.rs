@@ -128,7 +128,7 @@ impl Receiving {
             let count = usize::try_from(length - done).unwrap_or(usize::MAX).min(COPY_BYTES);
             let space = &mut base.buffer[..count];
             if base.source.read_at(space, offset + done)? < count {
-                let why = "what it is made of became shorter: run the same command again";
+                let why = "what it is made of became shorter: try again";
                 return Err(Failure::new(ErrorCode::IntegrityFailure).because(why).into());
             }
             self.bytes(space, monitor)?;

@@ -128,6 +128,8 @@ fn a_file_that_is_too_large_leaves_the_old_one() {
     let path = fixture.write("f", "old");
     let mut file = fixture.client().open(&remote("/f"), rewriting()).unwrap();
     file.write_all(&noise(1001)).unwrap();
-    assert_eq!(code(file.close()), ErrorCode::FileTooLarge);
+    let error = file.close().unwrap_err();
+    assert_eq!(error.path(), Some("/f"));
+    assert_eq!(code(Err::<(), _>(error)), ErrorCode::FileTooLarge);
     assert_eq!(std::fs::read(path).unwrap(), b"old");
 }

@@ -5,7 +5,7 @@ use super::ahead::Ahead;
 use super::held::{Held, Spot};
 use super::parts::{Change, Changed, Remote};
 use crate::error::{Error, Result};
-use remofile_protocol::wire::Version;
+use remofile_protocol::wire::{Failure, Version};
 
 /// Bytes of writes that wait: with what they cost beside it they fit in the credit that a write begins with.
 const MOST_HELD: usize = 960 * 1024;
@@ -24,8 +24,16 @@ pub(super) struct InPlace {
     held: Held,
     /// What waits to be appended.
     tail: Vec<u8>,
-    /// What was to be appended and may have been or not: why nobody knows.
-    lost: Option<String>,
+    /// Why something that was to be appended is not, or perhaps not.
+    lost: Option<Lost>,
+}
+
+#[derive(Debug)]
+enum Lost {
+    /// The server has refused it.
+    Refused(Failure),
+    /// Nobody knows whether it was appended.
+    Uncertain(String),
 }
 
 impl InPlace {
@@ -194,7 +202,10 @@ impl InPlace {
             // Nothing was begun: it may be tried again.
             Err(error @ (Error::Busy(_) | Error::Connect { .. } | Error::Resolve { .. })) => Err(error),
             Err(error) => {
-                self.lost = Some(error.to_string());
+                self.lost = Some(match &error {
+                    Error::Remote(failure) => Lost::Refused(failure.clone()),
+                    error => Lost::Uncertain(error.to_string()),
+                });
                 self.tail.clear();
                 Err(error)
             }
@@ -205,7 +216,8 @@ impl InPlace {
     fn refuse_if_lost(&self) -> Result<()> {
         match &self.lost {
             None => Ok(()),
-            Some(why) => Err(Error::System {
+            Some(Lost::Refused(failure)) => Err(Error::Remote(failure.clone())),
+            Some(Lost::Uncertain(why)) => Err(Error::System {
                 what: "what was appended may be missing",
                 source: std::io::Error::other(why.clone()),
             }),

@@ -78,8 +78,10 @@ impl Rewriting {
         let uploaded = self.remote.client().upload(&[source], &directory, &options, &mut Silent);
         self.remote.client().lend();
         match uploaded {
-            Ok(report) => report.failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.into())),
+            // Nobody knows the name that it has on this side.
+            Ok(report) => report.failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.at(&path).into())),
             Err(Error::Conflicts(_)) => Err(Failure::new(ErrorCode::AlreadyExists).at(&path).into()),
+            Err(Error::Remote(failure)) => Err(failure.at(&path).into()),
             Err(error) => Err(error),
         }
     }

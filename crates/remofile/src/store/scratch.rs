@@ -145,7 +145,8 @@ impl Scratch {
     pub fn place(&mut self, mode: Option<u32>) -> StoreResult<&Path> {
         let private = self.spill()?;
         if let Some(mode) = mode {
-            let mode = Mode::from_raw_mode((mode & 0o777 | 0o600) as _);
+            // It is read by its name; written it is by the descriptor.
+            let mode = Mode::from_raw_mode((mode & 0o777 | 0o400) as _);
             rustix::fs::fchmod(&private.file, mode).map_err(failure)?;
         }
         Ok(&private.path)

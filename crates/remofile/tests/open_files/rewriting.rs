@@ -84,6 +84,19 @@ fn what_is_there_is_replaced_though_its_size_and_time_are_those_of_the_new_one()
 }
 
 #[test]
+fn a_file_that_may_only_be_read_stays_one() {
+    let fixture = Fixture::new();
+    let path = fixture.write("f", "old");
+    for mode in [0o444, 0o400, 0o755] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut file = fixture.client().open(&remote("/f"), rewriting()).unwrap();
+        file.write_all(b"new").unwrap();
+        file.close().unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, mode);
+    }
+}
+
+#[test]
 fn what_must_be_new_is_refused_when_it_is_opened_and_when_it_is_closed() {
     let fixture = Fixture::new();
     fixture.write("old", "old");

@@ -234,7 +234,7 @@ impl NativeClient {
     ) -> PyResult<NativeFile> {
         let (patience, options) = (Patience::new(timeout, interrupt), file::options(mode)?);
         let file = self.call(py, &patience, |client, _| client.open(&remote(path)?, options))?;
-        Ok(NativeFile::new(file, patience.timeout, self.options.wait))
+        Ok(NativeFile::new(file, patience.timeout, self.options.wait, mode.starts_with('a')))
     }
 
     fn create_file(

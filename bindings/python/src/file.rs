@@ -16,6 +16,7 @@ pub(crate) struct NativeFile {
     file: Mutex<Option<RemoteFile>>,
     timeout: Option<Duration>,
     wait: Wait,
+    appends: bool,
     /// The process that opened it: a forked one has its connections only seemingly.
     process: u32,
 }
@@ -37,8 +38,8 @@ pub(crate) fn options(mode: &str) -> PyResult<OpenOptions> {
 }
 
 impl NativeFile {
-    pub(crate) fn new(file: RemoteFile, timeout: Option<Duration>, wait: Wait) -> Self {
-        Self { file: Mutex::new(Some(file)), timeout, wait, process: std::process::id() }
+    pub(crate) fn new(file: RemoteFile, timeout: Option<Duration>, wait: Wait, appends: bool) -> Self {
+        Self { file: Mutex::new(Some(file)), timeout, wait, appends, process: std::process::id() }
     }
 
     fn is_inherited(&self) -> bool {
@@ -74,6 +75,25 @@ impl NativeFile {
         }
     }
 
+    /// A call that moves the position, but only if the caller hears of it: who makes it again means the same bytes.
+    fn moving<T: Send>(
+        &self,
+        py: Python<'_>,
+        interrupt: Option<&PyInterrupt>,
+        body: impl FnOnce(&mut RemoteFile) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        let mut before = None;
+        let result = self.call(py, interrupt, |file| {
+            before = Some(SeekFrom::Start(file.position()));
+            body(file)
+        });
+        if let (Err(_), Some(before)) = (&result, before) {
+            // One that was closed meanwhile has no position.
+            let _closed = py.detach(|| self.locally(|file| file.seek(before).map_err(own)));
+        }
+        result
+    }
+
     fn take(&self) -> Option<RemoteFile> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -93,6 +113,19 @@ fn own(error: std::io::Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|source| Error::System { what: "the file cannot be used", source })
 }
 
+/// Writes until an error, which is that of the next call if something was taken: appended it must not be again.
+fn append(file: &mut RemoteFile, data: &[u8]) -> Result<usize, Error> {
+    let mut count = 0;
+    while count < data.len() {
+        match file.write(&data[count..]) {
+            Ok(taken) => count += taken,
+            Err(error) if count == 0 => return Err(own(error)),
+            Err(_) => break,
+        }
+    }
+    Ok(count)
+}
+
 #[pymethods]
 impl NativeFile {
     /// At most `size` bytes from the position; fewer only at the end of the file.
@@ -102,7 +135,7 @@ impl NativeFile {
         size: usize,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = self.call(py, interrupt, |file| {
+        let bytes = self.moving(py, interrupt, |file| {
             let left = file.size()?.saturating_sub(file.position());
             let mut bytes = Vec::with_capacity(usize::try_from(left).unwrap_or(usize::MAX).min(size));
             file.take(size as u64).read_to_end(&mut bytes).map_err(own)?;
@@ -111,9 +144,12 @@ impl NativeFile {
         Ok(PyBytes::new(py, &bytes))
     }
 
+    /// Gives how many bytes were taken: all of them, or fewer of what is appended.
     fn write(&self, py: Python<'_>, data: &[u8], interrupt: Option<&PyInterrupt>) -> PyResult<usize> {
-        self.call(py, interrupt, |file| file.write_all(data).map_err(own))?;
-        Ok(data.len())
+        self.moving(py, interrupt, |file| match self.appends {
+            true => append(file, data),
+            false => file.write_all(data).map(|()| data.len()).map_err(own),
+        })
     }
 
     fn seek(&self, py: Python<'_>, offset: i64, whence: u8) -> PyResult<u64> {

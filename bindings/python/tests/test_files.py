@@ -1,5 +1,7 @@
 """Open files at a server."""
 
+import concurrent.futures
+import contextlib
 import gc
 import io
 import os
@@ -8,7 +10,7 @@ import threading
 
 import fsspec
 import pytest
-from remofile import synchronize_upload
+from remofile.exceptions import ServerBusyError
 from test_manners import interrupted_after
 
 CONTENT = random.Random(1).randbytes(5_000_000)
@@ -92,28 +94,65 @@ def test_a_fork_leaves_open_files_alone(client, root):
     assert (root / "new").read_bytes() == b"content"
 
 
+@contextlib.contextmanager
+def somebody_else_at_work(server, local):
+    """Holds the lease for as long as the block lasts."""
+    began, ends = threading.Event(), threading.Event()
+    (local / "held").write_bytes(bytes(4_000_000))
+
+    def hold(chunk, remaining, size, name):
+        if remaining > 1_000_000:
+            return True
+        # So much was not sent before the server let it.
+        began.set()
+        return not ends.wait(60)
+
+    with server.client() as other, concurrent.futures.ThreadPoolExecutor() as pool:
+        held = pool.submit(other.upload_file, local / "held", "/", "held", 8192, hold)
+        assert began.wait(60)
+        try:
+            yield
+        finally:
+            ends.set()
+            held.result()
+
+
 def test_ctrl_c_ends_a_call_and_the_file_goes_on(server, root, local):
     (root / "foo").write_bytes(b"old")
-    (local / "big").write_bytes(bytes(30_000_000))
-    began = threading.Event()
-
-    def hold():
-        options = {"bytes_per_second": 5_000_000, "timeout": 2000, "progress": lambda *_: began.set()}
-        with server.client() as other, pytest.raises(TimeoutError):
-            synchronize_upload(other, local, "/copy", **options)
-
     with server.client(wait=60) as client:
         file = client.open("/foo", "r+b", buffering=0)
         file.write(b"n")
-        thread = threading.Thread(target=hold)
-        thread.start()
-        assert began.wait(60)
-        with interrupted_after(0.2):
+        with somebody_else_at_work(server, local), interrupted_after(0.2):
             file.flush()
         assert (root / "foo").read_bytes() == b"old"
-        thread.join()
         file.close()
     assert (root / "foo").read_bytes() == b"nld"
+
+
+def test_what_others_keep_from_being_read_is_read_later(server, client, root, local):
+    (root / "foo").write_bytes(CONTENT)
+    for buffering in (-1, 0):
+        file = client.open("/foo", "rb", buffering)
+        with somebody_else_at_work(server, local), pytest.raises(ServerBusyError):
+            file.read()
+        assert file.tell() == 0 and file.read() == CONTENT
+
+
+def test_what_others_keep_from_being_written_is_written_later_and_once(server, client, root, local):
+    files = [client.open("/appended", "ab"), client.open("/changed", "x+b")]
+    files[1].close()
+    files[1] = client.open("/changed", "r+b")
+    with somebody_else_at_work(server, local):
+        for file in files:
+            for start in range(0, 1_000_000, 100_000):
+                file.write(CONTENT[start : start + 100_000])
+            for _ in range(2):
+                with pytest.raises(ServerBusyError):
+                    file.flush()
+    for file in files:
+        file.write(CONTENT[1_000_000:])
+        file.close()
+    assert (root / "appended").read_bytes() == CONTENT and (root / "changed").read_bytes() == CONTENT
 
 
 def test_parts_of_a_file_come_through_fsspec(server, root, monkeypatch):

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import errno
 import gc
 import io
 import os
@@ -60,6 +61,26 @@ def test_a_file_is_changed_in_place(client, root):
         file.write(b"end")
     expected = CONTENT[:1_000_000] + b"changed" + CONTENT[1_000_007:2_000_000] + b"end"
     assert (root / "foo").read_bytes() == expected and (root / "foo").stat().st_ino == node
+
+
+@pytest.mark.parametrize("mode", ["wb", "w+b", "w", "w+"])
+def test_a_file_whose_end_could_not_be_written_is_never_seen_without_it(client, root, mode):
+    (root / "foo").write_bytes(b"old")
+    file = client.open("/foo", mode)
+    raw = file.raw if "b" in mode else file.buffer.raw
+    file.write(b"begin" if "b" in mode else "begin")
+    file.flush()
+    file.write(b"end" if "b" in mode else "end")
+
+    def fail(data):
+        # Once only: what holds it may have let go of it.
+        del raw.write
+        raise OSError(errno.ENOSPC, "no space")
+
+    raw.write = fail
+    with pytest.raises(OSError, match="no space"):
+        file.close()
+    assert file.closed and (root / "foo").read_bytes() == b"old"
 
 
 def test_a_forgotten_file_is_closed_as_local_ones_are(client, root):

@@ -23,7 +23,7 @@ enum Shape {
     Interrupted,
 }
 
-mod errno {
+pub(crate) mod errno {
     //! Numbers that are the same on every system that Python runs on, or that Python tells.
     use super::{PyResult, Python};
     use pyo3::prelude::*;
@@ -37,7 +37,7 @@ mod errno {
     pub(super) const XDEV: i32 = 18;
     pub(super) const NOTDIR: i32 = 20;
     pub(super) const ISDIR: i32 = 21;
-    pub(super) const INVAL: i32 = 22;
+    pub(crate) const INVAL: i32 = 22;
     pub(super) const MFILE: i32 = 24;
     pub(super) const FBIG: i32 = 27;
     pub(super) const NOSPC: i32 = 28;

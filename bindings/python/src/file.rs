@@ -1,8 +1,8 @@
 //! An open remote file.
 
 use crate::call::{PyInterrupt, run};
-use crate::errors::to_python;
-use pyo3::exceptions::PyValueError;
+use crate::errors::{errno, to_python};
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::{Error, OpenOptions, RemoteFile, Wait};
@@ -113,6 +113,11 @@ fn own(error: std::io::Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|source| Error::System { what: "the file cannot be used", source })
 }
 
+/// There is no such position or size.
+fn invalid() -> PyErr {
+    PyOSError::new_err((errno::INVAL, "Invalid argument"))
+}
+
 /// Writes until an error, which is that of the next call if something was taken: appended it must not be again.
 fn append(file: &mut RemoteFile, data: &[u8]) -> Result<usize, Error> {
     let mut count = 0;
@@ -157,9 +162,13 @@ impl NativeFile {
             (0, Ok(offset)) => SeekFrom::Start(offset),
             (1, _) => SeekFrom::Current(offset),
             (2, _) => SeekFrom::End(offset),
-            _ => return Err(PyValueError::new_err("there is no such position")),
+            _ => return Err(invalid()),
         };
-        py.detach(|| self.locally(|file| file.seek(to).map_err(own))).map_err(|error| to_python(py, error))
+        py.detach(|| self.locally(|file| file.seek(to).map_err(own))).map_err(|error| match error {
+            // As local files say it: who seeks from the end looks by this whether there is so much.
+            Error::Usage(_) => invalid(),
+            error => to_python(py, error),
+        })
     }
 
     /// In bytes, with what was written and not sent yet.
@@ -171,7 +180,8 @@ impl NativeFile {
         py.detach(|| self.locally(|file| Ok(file.position()))).map_err(|error| to_python(py, error))
     }
 
-    fn truncate(&self, py: Python<'_>, size: u64, interrupt: Option<&PyInterrupt>) -> PyResult<()> {
+    fn truncate(&self, py: Python<'_>, size: i64, interrupt: Option<&PyInterrupt>) -> PyResult<()> {
+        let size = u64::try_from(size).map_err(|_| invalid())?;
         self.call(py, interrupt, |file| file.set_len(size))
     }
 

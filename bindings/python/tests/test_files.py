@@ -8,10 +8,11 @@ import io
 import os
 import random
 import threading
+import zipfile
 
 import fsspec
 import pytest
-from remofile.exceptions import ServerBusyError
+from remofile.exceptions import FileSizeError, ServerBusyError
 from test_manners import interrupted_after
 
 CONTENT = random.Random(1).randbytes(5_000_000)
@@ -44,6 +45,25 @@ def test_reading_takes_parts(client, root):
         assert bytes(buffer) == CONTENT[-70_000:]
     with pytest.raises(ValueError):
         file.read()
+
+
+def test_places_that_no_file_has_are_refused_as_local_files_refuse_them(client, root):
+    (root / "foo").write_bytes(b"abc")
+    for buffering in (-1, 0):
+        with client.open("/foo", "r+b", buffering) as file:
+            for offset, whence in ((-4, io.SEEK_END), (-4, io.SEEK_CUR), (-1, io.SEEK_SET)):
+                with pytest.raises(OSError) as raised:
+                    file.seek(offset, whence)
+                assert raised.value.errno == errno.EINVAL
+            assert file.tell() == 0 and file.read() == b"abc"
+            with pytest.raises(OSError, match="Invalid argument"):
+                file.truncate(-1)
+    with client.open("/foo", "r+b", buffering=0) as file:
+        file.seek(2**63 - 1)
+        with pytest.raises(FileSizeError):
+            file.write(b"x")
+    with client.open("/foo", "rb") as file:
+        assert not zipfile.is_zipfile(file)
 
 
 def test_a_file_is_changed_in_place(client, root):

@@ -1,6 +1,6 @@
 //! The one table from the library's errors to Python's exceptions.
 
-use pyo3::exceptions::{PyInterruptedError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyInterruptedError, PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use remofile::Error;
 use remofile::protocol::handshake::Refusal;
@@ -21,6 +21,8 @@ enum Shape {
     Runtime,
     /// `InterruptedError`.
     Interrupted,
+    /// `MemoryError`.
+    Memory,
 }
 
 pub(crate) mod errno {
@@ -132,6 +134,7 @@ fn shape(error: &Error) -> Shape {
         Error::Callback(_) => Shape::Own("UnexpectedError"),
         Error::Listen { .. } | Error::Usage(_) => Shape::Runtime,
         Error::Root { .. } => Shape::Os(errno::NOTDIR),
+        Error::System { source, .. } if source.kind() == io::ErrorKind::OutOfMemory => Shape::Memory,
         Error::System { source, .. } => Shape::Os(source.raw_os_error().unwrap_or(errno::IO)),
     }
 }
@@ -184,6 +187,7 @@ fn make(py: Python<'_>, shape: Shape, message: &str, path: Option<&str>) -> PyRe
         Shape::Value => PyValueError::new_err(message.to_owned()),
         Shape::Runtime => PyRuntimeError::new_err(message.to_owned()),
         Shape::Interrupted => PyInterruptedError::new_err(message.to_owned()),
+        Shape::Memory => PyMemoryError::new_err(message.to_owned()),
     })
 }
 

@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::{Error, OpenOptions, RemoteFile, Wait};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -142,7 +142,10 @@ impl NativeFile {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.moving(py, interrupt, |file| {
             let left = file.size()?.saturating_sub(file.position());
-            let mut bytes = Vec::with_capacity(usize::try_from(left).unwrap_or(usize::MAX).min(size));
+            let mut bytes = Vec::new();
+            // Its size is what the server says.
+            let room = bytes.try_reserve_exact(usize::try_from(left).unwrap_or(usize::MAX).min(size));
+            room.map_err(|_| own(ErrorKind::OutOfMemory.into()))?;
             file.take(size as u64).read_to_end(&mut bytes).map_err(own)?;
             Ok(bytes)
         })?;

@@ -12,6 +12,7 @@ import zipfile
 
 import fsspec
 import pytest
+from remofile import Server, generate_token
 from remofile.exceptions import FileSizeError, ServerBusyError
 from test_manners import interrupted_after
 
@@ -64,6 +65,17 @@ def test_places_that_no_file_has_are_refused_as_local_files_refuse_them(client, 
             file.write(b"x")
     with client.open("/foo", "rb") as file:
         assert not zipfile.is_zipfile(file)
+
+
+def test_what_does_not_fit_into_memory_is_an_error(root):
+    with Server(root, generate_token(), file_size_limit=2**62) as server, server.client() as client:
+        with open(root / "huge", "wb") as file:
+            file.truncate(8 * 10**12)
+        with client.open("/huge", "rb") as file:
+            for call in (file.read, file.raw.read):
+                with pytest.raises(MemoryError):
+                    call()
+            assert file.read(10) == bytes(10)
 
 
 def test_a_file_is_changed_in_place(client, root):

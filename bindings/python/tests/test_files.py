@@ -1,5 +1,6 @@
 """Open files at a server."""
 
+import array
 import concurrent.futures
 import contextlib
 import errno
@@ -76,6 +77,17 @@ def test_what_does_not_fit_into_memory_is_an_error(root):
                 with pytest.raises(MemoryError):
                     call()
             assert file.read(10) == bytes(10)
+
+
+def test_only_bytes_are_written(client, root):
+    with client.open("/foo", "wb", buffering=0) as file:
+        for data in (5, [1, 2], "text", None):
+            for write in (file.write, lambda data: client.write_bytes("/foo", data), client.path("/foo").write_bytes):
+                with pytest.raises(TypeError):
+                    write(data)
+        assert file.write(memoryview(array.array("I", [1, 2]))) == 8
+    assert client.path("/bar").write_bytes(memoryview(b"bytes")) == 5
+    assert len((root / "foo").read_bytes()) == 8 and (root / "bar").read_bytes() == b"bytes"
 
 
 def test_a_file_is_changed_in_place(client, root):

@@ -11,6 +11,7 @@ import io
 import os
 import sys
 
+from remofile._paths import content_of
 from remofile._settings import INTERRUPT
 
 TYPE_CHECKING = False
@@ -105,7 +106,7 @@ class RemoteFile(io.RawIOBase):
     def write(self, data: Any) -> int:
         self._check(self._writes, "not writable")
         # What a buffer still held when its file was discarded goes nowhere.
-        return len(data) if self._is_discarded else self._native.write(bytes(data), INTERRUPT.get())
+        return len(data) if self._is_discarded else self._native.write(content_of(data), INTERRUPT.get())
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         self._check(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from remofile._paths import base_name, child, remote, text_of
+from remofile._paths import base_name, child, content_of, remote, text_of
 from remofile._remofile import NativeClient
 from remofile._settings import INTERRUPT, check_timeout
 from remofile._transfers import download, upload
@@ -218,7 +218,7 @@ class Client:
 
         :raises FileExistsError: if it may not be replaced.
         """
-        self._native.write(remote(path), bytes(content), replace, *self._patience(timeout))
+        self._native.write(remote(path), content_of(content), replace, *self._patience(timeout))
 
     def status(self, timeout: Optional[int] = None) -> dict[str, Any]:
         """Ask how the server is: answered whoever uses it.

@@ -1,6 +1,6 @@
 //! A client, one method for each of the library's.
 
-use crate::call::{Caller, PyInterrupt, run};
+use crate::call::{Caller, Making, PyInterrupt, run};
 use crate::errors::{is_refused_connection, to_python};
 use crate::file::{self, NativeFile};
 use crate::secrets;
@@ -80,6 +80,7 @@ impl NativeClient {
         patience: &Patience,
         body: impl FnOnce(&mut Client, &Caller) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
+        let _making = Making::begin(&self.client)?;
         let work = |caller: &Caller| {
             let mut client = self.turn(patience)?;
             self.connect(&mut client, patience)?;

@@ -172,6 +172,18 @@ def test_a_busy_server_names_who_uses_it(client, server, local):
         other.create_file("foo", "/")
 
 
+def test_a_callback_that_uses_the_client_that_waits_for_it_is_told_so(client, server, root, local):
+    (root / "foo").write_bytes(b"content")
+    with pytest.raises(RuntimeError, match="use another one"):
+        client.download_file("/foo", local, process_chunk=lambda *_: client.exists("/foo"))
+    with server.client() as other:
+        other.exists("/foo")
+        client.download_file("/foo", local, process_chunk=lambda *_: other.exists("/foo"))
+    told = []
+    client.download_file("/foo", local, "bar", progress=lambda *_: told.append(client.exists("/foo")))
+    assert told and all(told) and (local / "foo").read_bytes() == (local / "bar").read_bytes() == b"content"
+
+
 def test_progress_is_told_to_bars_and_functions(client, local):
     tqdm = pytest.importorskip("tqdm").tqdm
     (local / "big").write_bytes(bytes(3_000_000))

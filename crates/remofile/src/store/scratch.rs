@@ -58,6 +58,19 @@ impl Scratch {
         Ok(private.path.clone())
     }
 
+    /// Whether nobody put anything beside it.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the directory is this store's own")]
+    pub fn is_alone(&self) -> bool {
+        match &self.0 {
+            Kept::Memory(_) => true,
+            Kept::File(private) => {
+                let names = private.path.parent().map(std::fs::read_dir);
+                names.is_some_and(|names| names.is_ok_and(|names| names.count() <= 1))
+            }
+        }
+    }
+
     /// Bytes in it.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use crate::errors::{is_refused_connection, to_python};
 use crate::file::{self, NativeFile};
 use crate::secrets;
 use crate::transfer::{Interest, Report, Settings, remote};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::protocol::path::RemotePath;
@@ -185,6 +186,9 @@ impl NativeClient {
         options.plain = plain;
         options.wait = match wait {
             None => Wait::No,
+            Some(seconds) if seconds < 0.0 || seconds.is_nan() => {
+                return Err(PyValueError::new_err("wait must be a number of seconds, 0 or more"));
+            }
             Some(seconds) => Duration::try_from_secs_f64(seconds).map_or(Wait::Forever, Wait::For),
         };
         let client = Arc::new(Mutex::new(Client::new(options.clone())));

@@ -122,6 +122,12 @@ def test_ctrl_c_ends_a_call_that_waits_for_its_turn(client, local):
     thread.join()
 
 
+@pytest.mark.parametrize("wait", [-1, float("-inf"), float("nan")])
+def test_a_wait_that_is_no_time_is_refused(wait):
+    with pytest.raises(ValueError, match="wait"):
+        Client("localhost", 6768, generate_token(), wait=wait)
+
+
 def test_a_client_is_pickled_by_its_settings(client):
     client.create_file("foo", "/")
     copy = pickle.loads(pickle.dumps(client))

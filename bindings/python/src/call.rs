@@ -6,12 +6,41 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use remofile::Interrupt;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 /// How often the main thread looks whether a signal has come.
 const STEP: Duration = Duration::from_millis(50);
+
+thread_local! {
+    /// Whether a call waits for what this thread says.
+    static IS_ASKED: Cell<bool> = const { Cell::new(false) };
+    /// The clients whose calls this thread makes: several, if callbacks make calls.
+    static CLIENTS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A call of a client, on the thread that makes it.
+pub(crate) struct Making;
+
+impl Making {
+    /// `RuntimeError` in a callback that this very client waits for: both would wait for ever.
+    pub(crate) fn begin<T>(client: &Arc<T>) -> PyResult<Self> {
+        let client = Arc::as_ptr(client).addr();
+        if IS_ASKED.get() && CLIENTS.with_borrow(|clients| clients.contains(&client)) {
+            return Err(PyRuntimeError::new_err("this client waits for the callback: use another one in it"));
+        }
+        CLIENTS.with_borrow_mut(|clients| clients.push(client));
+        Ok(Self)
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        CLIENTS.with_borrow_mut(Vec::pop);
+    }
+}
 
 /// Something to do on the caller's thread.
 type Errand = Box<dyn FnOnce(Python<'_>) -> PyResult<()> + Send>;
@@ -35,39 +64,14 @@ impl Caller {
     ) -> Option<PyResult<T>> {
         let (answer, answered) = channel();
         self.tell(move |py| {
+            let before = IS_ASKED.replace(true);
+            let said = question(py);
+            IS_ASKED.set(before);
             // The working thread waits for it.
-            let _unheard = answer.send(question(py));
+            let _unheard = answer.send(said);
             Ok(())
         });
         answered.recv().ok()
-    }
-}
-
-thread_local! {
-    /// The clients whose calls this thread makes, by their addresses, the innermost last.
-    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A call on a client that goes on; dropped at its end.
-pub(crate) struct Inside;
-
-impl Inside {
-    /// A callback that calls the client it is called by would wait for itself.
-    pub(crate) fn enter(client: usize) -> PyResult<Self> {
-        INSIDE.with_borrow_mut(|inside| {
-            if inside.contains(&client) {
-                let message = "a callback cannot use the client that calls it: give it a client of its own";
-                return Err(PyRuntimeError::new_err(message));
-            }
-            inside.push(client);
-            Ok(Self)
-        })
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        INSIDE.with_borrow_mut(Vec::pop);
     }
 }
 

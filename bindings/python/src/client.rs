@@ -1,10 +1,11 @@
 //! A client, one method for each of the library's.
 
-use crate::call::{Caller, Inside, PyInterrupt, run};
+use crate::call::{Caller, Making, PyInterrupt, run};
 use crate::errors::{is_refused_connection, to_python};
 use crate::file::{self, NativeFile};
 use crate::secrets;
 use crate::transfer::{Interest, Report, Settings, remote};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::protocol::path::RemotePath;
@@ -80,6 +81,7 @@ impl NativeClient {
         patience: &Patience,
         body: impl FnOnce(&mut Client, &Caller) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
+        let _making = Making::begin(&self.client)?;
         let work = |caller: &Caller| {
             let mut client = self.turn(patience)?;
             self.connect(&mut client, patience)?;
@@ -87,7 +89,6 @@ impl NativeClient {
             self.broke_off.store(result.as_ref().is_err_and(is_broken_off), Ordering::Relaxed);
             result.map_err(|error| told_whole(error, patience))
         };
-        let _inside = Inside::enter(std::ptr::from_ref(self).addr())?;
         run(py, &|| patience.interrupt.trigger(), work)?.map_err(|error| to_python(py, error))
     }
 
@@ -185,6 +186,9 @@ impl NativeClient {
         options.plain = plain;
         options.wait = match wait {
             None => Wait::No,
+            Some(seconds) if seconds < 0.0 || seconds.is_nan() => {
+                return Err(PyValueError::new_err("wait must be a number of seconds, 0 or more"));
+            }
             Some(seconds) => Duration::try_from_secs_f64(seconds).map_or(Wait::Forever, Wait::For),
         };
         let client = Arc::new(Mutex::new(Client::new(options.clone())));
@@ -235,7 +239,7 @@ impl NativeClient {
     ) -> PyResult<NativeFile> {
         let (patience, options) = (Patience::new(timeout, interrupt), file::options(mode)?);
         let file = self.call(py, &patience, |client, _| client.open(&remote(path)?, options))?;
-        Ok(NativeFile::new(file, patience.timeout, self.options.wait))
+        Ok(NativeFile::new(file, patience.timeout, self.options.wait, mode.starts_with('a')))
     }
 
     fn create_file(

@@ -1,6 +1,6 @@
 //! The one table from the library's errors to Python's exceptions.
 
-use pyo3::exceptions::{PyInterruptedError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyInterruptedError, PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use remofile::Error;
 use remofile::protocol::handshake::Refusal;
@@ -21,9 +21,11 @@ enum Shape {
     Runtime,
     /// `InterruptedError`.
     Interrupted,
+    /// `MemoryError`.
+    Memory,
 }
 
-mod errno {
+pub(crate) mod errno {
     //! Numbers that are the same on every system that Python runs on, or that Python tells.
     use super::{PyResult, Python};
     use pyo3::prelude::*;
@@ -37,9 +39,9 @@ mod errno {
     pub(super) const XDEV: i32 = 18;
     pub(super) const NOTDIR: i32 = 20;
     pub(super) const ISDIR: i32 = 21;
-    pub(super) const INVAL: i32 = 22;
+    pub(crate) const INVAL: i32 = 22;
     pub(super) const MFILE: i32 = 24;
-    pub(super) const FBIG: i32 = 27;
+    pub(crate) const FBIG: i32 = 27;
     pub(super) const NOSPC: i32 = 28;
     pub(super) const ROFS: i32 = 30;
     /// Of these the numbers differ: they are looked up by name when they are needed.
@@ -132,6 +134,7 @@ fn shape(error: &Error) -> Shape {
         Error::Callback(_) => Shape::Own("UnexpectedError"),
         Error::Listen { .. } | Error::Usage(_) => Shape::Runtime,
         Error::Root { .. } => Shape::Os(errno::NOTDIR),
+        Error::System { source, .. } if source.kind() == io::ErrorKind::OutOfMemory => Shape::Memory,
         Error::System { source, .. } => Shape::Os(source.raw_os_error().unwrap_or(errno::IO)),
     }
 }
@@ -184,6 +187,7 @@ fn make(py: Python<'_>, shape: Shape, message: &str, path: Option<&str>) -> PyRe
         Shape::Value => PyValueError::new_err(message.to_owned()),
         Shape::Runtime => PyRuntimeError::new_err(message.to_owned()),
         Shape::Interrupted => PyInterruptedError::new_err(message.to_owned()),
+        Shape::Memory => PyMemoryError::new_err(message.to_owned()),
     })
 }
 

@@ -1,17 +1,14 @@
 //! An open remote file.
 
 use crate::call::{PyInterrupt, run};
-use crate::errors::to_python;
+use crate::errors::{errno, to_python};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::{Error, OpenOptions, RemoteFile, Wait};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-/// "File too large", the same number on every system that Python runs on.
-const EFBIG: i32 = 27;
 
 /// One file; `None` once it is closed.
 #[pyclass(frozen, module = "remofile._remofile")]
@@ -19,6 +16,7 @@ pub(crate) struct NativeFile {
     file: Mutex<Option<RemoteFile>>,
     timeout: Option<Duration>,
     wait: Wait,
+    appends: bool,
     /// The process that opened it: a forked one has its connections only seemingly.
     process: u32,
 }
@@ -40,8 +38,8 @@ pub(crate) fn options(mode: &str) -> PyResult<OpenOptions> {
 }
 
 impl NativeFile {
-    pub(crate) fn new(file: RemoteFile, timeout: Option<Duration>, wait: Wait) -> Self {
-        Self { file: Mutex::new(Some(file)), timeout, wait, process: std::process::id() }
+    pub(crate) fn new(file: RemoteFile, timeout: Option<Duration>, wait: Wait, appends: bool) -> Self {
+        Self { file: Mutex::new(Some(file)), timeout, wait, appends, process: std::process::id() }
     }
 
     fn is_inherited(&self) -> bool {
@@ -68,7 +66,7 @@ impl NativeFile {
         };
         run(py, &|| interrupt.trigger(), work)?.map_err(|error| match error {
             // A size or position that no file has.
-            Error::Usage(what) => PyOSError::new_err((EFBIG, what)),
+            Error::Usage(what) => PyOSError::new_err((errno::FBIG, what)),
             error => to_python(py, error),
         })
     }
@@ -79,6 +77,25 @@ impl NativeFile {
             Some(file) => body(file),
             None => Err(Error::Usage("I/O operation on closed file")),
         }
+    }
+
+    /// A call that moves the position, but only if the caller hears of it: who makes it again means the same bytes.
+    fn moving<T: Send>(
+        &self,
+        py: Python<'_>,
+        interrupt: Option<&PyInterrupt>,
+        body: impl FnOnce(&mut RemoteFile) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        let mut before = None;
+        let result = self.call(py, interrupt, |file| {
+            before = Some(SeekFrom::Start(file.position()));
+            body(file)
+        });
+        if let (Err(_), Some(before)) = (&result, before) {
+            // One that was closed meanwhile has no position.
+            let _closed = py.detach(|| self.locally(|file| file.seek(before).map_err(own)));
+        }
+        result
     }
 
     fn take(&self) -> Option<RemoteFile> {
@@ -100,6 +117,24 @@ fn own(error: std::io::Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|source| Error::System { what: "the file cannot be used", source })
 }
 
+/// There is no such position or size.
+fn invalid() -> PyErr {
+    PyOSError::new_err((errno::INVAL, "Invalid argument"))
+}
+
+/// Writes until an error, which is that of the next call if something was taken: appended it must not be again.
+fn append(file: &mut RemoteFile, data: &[u8]) -> Result<usize, Error> {
+    let mut count = 0;
+    while count < data.len() {
+        match file.write(&data[count..]) {
+            Ok(taken) => count += taken,
+            Err(error) if count == 0 => return Err(own(error)),
+            Err(_) => break,
+        }
+    }
+    Ok(count)
+}
+
 #[pymethods]
 impl NativeFile {
     /// At most `size` bytes from the position; fewer only at the end of the file.
@@ -109,18 +144,24 @@ impl NativeFile {
         size: usize,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = self.call(py, interrupt, |file| {
+        let bytes = self.moving(py, interrupt, |file| {
             let left = file.size()?.saturating_sub(file.position());
-            let mut bytes = Vec::with_capacity(usize::try_from(left).unwrap_or(usize::MAX).min(size));
+            let mut bytes = Vec::new();
+            // Its size is what the server says.
+            let room = bytes.try_reserve_exact(usize::try_from(left).unwrap_or(usize::MAX).min(size));
+            room.map_err(|_| own(ErrorKind::OutOfMemory.into()))?;
             file.take(size as u64).read_to_end(&mut bytes).map_err(own)?;
             Ok(bytes)
         })?;
         Ok(PyBytes::new(py, &bytes))
     }
 
+    /// Gives how many bytes were taken: all of them, or fewer of what is appended.
     fn write(&self, py: Python<'_>, data: &[u8], interrupt: Option<&PyInterrupt>) -> PyResult<usize> {
-        self.call(py, interrupt, |file| file.write_all(data).map_err(own))?;
-        Ok(data.len())
+        self.moving(py, interrupt, |file| match self.appends {
+            true => append(file, data),
+            false => file.write_all(data).map(|()| data.len()).map_err(own),
+        })
     }
 
     fn seek(&self, py: Python<'_>, offset: i64, whence: u8) -> PyResult<u64> {
@@ -128,9 +169,13 @@ impl NativeFile {
             (0, Ok(offset)) => SeekFrom::Start(offset),
             (1, _) => SeekFrom::Current(offset),
             (2, _) => SeekFrom::End(offset),
-            _ => return Err(PyValueError::new_err("there is no such position")),
+            _ => return Err(invalid()),
         };
-        py.detach(|| self.locally(|file| file.seek(to).map_err(own))).map_err(|error| to_python(py, error))
+        py.detach(|| self.locally(|file| file.seek(to).map_err(own))).map_err(|error| match error {
+            // As local files say it: who seeks from the end looks by this whether there is so much.
+            Error::Usage(_) => invalid(),
+            error => to_python(py, error),
+        })
     }
 
     /// In bytes, with what was written and not sent yet.
@@ -142,7 +187,8 @@ impl NativeFile {
         py.detach(|| self.locally(|file| Ok(file.position()))).map_err(|error| to_python(py, error))
     }
 
-    fn truncate(&self, py: Python<'_>, size: u64, interrupt: Option<&PyInterrupt>) -> PyResult<()> {
+    fn truncate(&self, py: Python<'_>, size: i64, interrupt: Option<&PyInterrupt>) -> PyResult<()> {
+        let size = u64::try_from(size).map_err(|_| invalid())?;
         self.call(py, interrupt, |file| file.set_len(size))
     }
 

@@ -1,10 +1,12 @@
 """The client for programs that await."""
 
 import asyncio
+import gc
+import threading
 
 import pytest
 
-from remofile import AsyncClient
+from remofile import AsyncClient, Client
 
 
 @pytest.fixture
@@ -32,8 +34,6 @@ def test_calls_have_the_same_names_and_errors(options, root, local):
 
 
 def test_every_call_of_the_client_is_there():
-    from remofile import Client
-
     own = {"path", "hostname", "port"}
     assert {name for name in dir(Client) if not name.startswith("_")} - own <= set(dir(AsyncClient))
 
@@ -58,6 +58,31 @@ def test_files_are_opened(options, root):
             assert (await client.read_bytes("/foo")) == b"one\ntwo\n"
 
     asyncio.run(work())
+
+
+def test_a_file_whose_opening_is_cancelled_is_as_if_it_never_was(options, root, monkeypatch):
+    (root / "foo").write_bytes(b"old")
+    opened, native = threading.Event(), Client.open
+
+    def open_file(*arguments):
+        file = native(*arguments)
+        opened.set()
+        return file
+
+    monkeypatch.setattr(Client, "open", open_file)
+
+    async def work():
+        async with AsyncClient(*options) as client:
+            opening = asyncio.ensure_future(client.open("/foo", "w").__aenter__())
+            while not opened.is_set():
+                await asyncio.sleep(0)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+
+    asyncio.run(work())
+    gc.collect()
+    assert (root / "foo").read_bytes() == b"old"
 
 
 def test_cancelling_ends_the_transfer(options, root, local):

@@ -1,15 +1,20 @@
 """Open files at a server."""
 
+import array
+import concurrent.futures
+import contextlib
 import errno
 import gc
 import io
 import os
 import random
 import threading
+import zipfile
 
 import fsspec
 import pytest
-from remofile import synchronize_upload
+from remofile import Server, generate_token
+from remofile.exceptions import FileSizeError, ServerBusyError
 from test_manners import interrupted_after
 
 CONTENT = random.Random(1).randbytes(5_000_000)
@@ -44,6 +49,47 @@ def test_reading_takes_parts(client, root):
         file.read()
 
 
+def test_places_that_no_file_has_are_refused_as_local_files_refuse_them(client, root):
+    (root / "foo").write_bytes(b"abc")
+    for buffering in (-1, 0):
+        with client.open("/foo", "r+b", buffering) as file:
+            for offset, whence in ((-4, io.SEEK_END), (-4, io.SEEK_CUR), (-1, io.SEEK_SET)):
+                with pytest.raises(OSError) as raised:
+                    file.seek(offset, whence)
+                assert raised.value.errno == errno.EINVAL
+            assert file.tell() == 0 and file.read() == b"abc"
+            with pytest.raises(OSError, match="Invalid argument"):
+                file.truncate(-1)
+    with client.open("/foo", "r+b", buffering=0) as file:
+        file.seek(2**63 - 1)
+        with pytest.raises(FileSizeError):
+            file.write(b"x")
+    with client.open("/foo", "rb") as file:
+        assert not zipfile.is_zipfile(file)
+
+
+def test_what_does_not_fit_into_memory_is_an_error(root):
+    with Server(root, generate_token(), file_size_limit=2**62) as server, server.client() as client:
+        with open(root / "huge", "wb") as file:
+            file.truncate(8 * 10**12)
+        with client.open("/huge", "rb") as file:
+            for call in (file.read, file.raw.read):
+                with pytest.raises(MemoryError):
+                    call()
+            assert file.read(10) == bytes(10)
+
+
+def test_only_bytes_are_written(client, root):
+    with client.open("/foo", "wb", buffering=0) as file:
+        for data in (5, [1, 2], "text", None):
+            for write in (file.write, lambda data: client.write_bytes("/foo", data), client.path("/foo").write_bytes):
+                with pytest.raises(TypeError):
+                    write(data)
+        assert file.write(memoryview(array.array("I", [1, 2]))) == 8
+    assert client.path("/bar").write_bytes(memoryview(b"bytes")) == 5
+    assert len((root / "foo").read_bytes()) == 8 and (root / "bar").read_bytes() == b"bytes"
+
+
 def test_a_file_is_changed_in_place(client, root):
     (root / "foo").write_bytes(CONTENT)
     node = (root / "foo").stat().st_ino
@@ -68,6 +114,26 @@ def test_no_file_is_larger_than_files_get(client):
             file.write(b"x")
             file.flush()
     assert raised.value.errno == errno.EFBIG
+
+
+@pytest.mark.parametrize("mode", ["wb", "w+b", "w", "w+"])
+def test_a_file_whose_end_could_not_be_written_is_never_seen_without_it(client, root, mode):
+    (root / "foo").write_bytes(b"old")
+    file = client.open("/foo", mode)
+    raw = file.raw if "b" in mode else file.buffer.raw
+    file.write(b"begin" if "b" in mode else "begin")
+    file.flush()
+    file.write(b"end" if "b" in mode else "end")
+
+    def fail(data):
+        # Once only: what holds it may have let go of it.
+        del raw.write
+        raise OSError(errno.ENOSPC, "no space")
+
+    raw.write = fail
+    with pytest.raises(OSError, match="no space"):
+        file.close()
+    assert file.closed and (root / "foo").read_bytes() == b"old"
 
 
 def test_a_forgotten_file_is_closed_as_local_ones_are(client, root):
@@ -102,28 +168,65 @@ def test_a_fork_leaves_open_files_alone(client, root):
     assert (root / "new").read_bytes() == b"content"
 
 
+@contextlib.contextmanager
+def somebody_else_at_work(server, local):
+    """Holds the lease for as long as the block lasts."""
+    began, ends = threading.Event(), threading.Event()
+    (local / "held").write_bytes(bytes(4_000_000))
+
+    def hold(chunk, remaining, size, name):
+        if remaining > 1_000_000:
+            return True
+        # So much was not sent before the server let it.
+        began.set()
+        return not ends.wait(60)
+
+    with server.client() as other, concurrent.futures.ThreadPoolExecutor() as pool:
+        held = pool.submit(other.upload_file, local / "held", "/", "held", 8192, hold)
+        assert began.wait(60)
+        try:
+            yield
+        finally:
+            ends.set()
+            held.result()
+
+
 def test_ctrl_c_ends_a_call_and_the_file_goes_on(server, root, local):
     (root / "foo").write_bytes(b"old")
-    (local / "big").write_bytes(bytes(30_000_000))
-    began = threading.Event()
-
-    def hold():
-        options = {"bytes_per_second": 5_000_000, "timeout": 2000, "progress": lambda *_: began.set()}
-        with server.client() as other, pytest.raises(TimeoutError):
-            synchronize_upload(other, local, "/copy", **options)
-
     with server.client(wait=60) as client:
         file = client.open("/foo", "r+b", buffering=0)
         file.write(b"n")
-        thread = threading.Thread(target=hold)
-        thread.start()
-        assert began.wait(60)
-        with interrupted_after(0.2):
+        with somebody_else_at_work(server, local), interrupted_after(0.2):
             file.flush()
         assert (root / "foo").read_bytes() == b"old"
-        thread.join()
         file.close()
     assert (root / "foo").read_bytes() == b"nld"
+
+
+def test_what_others_keep_from_being_read_is_read_later(server, client, root, local):
+    (root / "foo").write_bytes(CONTENT)
+    for buffering in (-1, 0):
+        file = client.open("/foo", "rb", buffering)
+        with somebody_else_at_work(server, local), pytest.raises(ServerBusyError):
+            file.read()
+        assert file.tell() == 0 and file.read() == CONTENT
+
+
+def test_what_others_keep_from_being_written_is_written_later_and_once(server, client, root, local):
+    files = [client.open("/appended", "ab"), client.open("/changed", "x+b")]
+    files[1].close()
+    files[1] = client.open("/changed", "r+b")
+    with somebody_else_at_work(server, local):
+        for file in files:
+            for start in range(0, 1_000_000, 100_000):
+                file.write(CONTENT[start : start + 100_000])
+            for _ in range(2):
+                with pytest.raises(ServerBusyError):
+                    file.flush()
+    for file in files:
+        file.write(CONTENT[1_000_000:])
+        file.close()
+    assert (root / "appended").read_bytes() == CONTENT and (root / "changed").read_bytes() == CONTENT
 
 
 def test_parts_of_a_file_come_through_fsspec(server, root, monkeypatch):

@@ -97,15 +97,6 @@ def uploading(client, local):
         thread.join()
 
 
-def test_a_callback_that_calls_its_own_client_is_told(client, server, local):
-    (local / "foo").write_bytes(b"content")
-    with pytest.raises(RuntimeError, match="of its own"):
-        client.upload_file(local / "foo", "/", process_chunk=lambda *_: client.list_files("/"))
-    with server.client() as other:
-        client.upload_file(local / "foo", "/", process_chunk=lambda *_: other.list_files("/") == {})
-    assert list(client.list_files("/", 10**30)) == ["foo"]
-
-
 def test_a_client_is_for_many_threads(client, root):
     failed = []
 
@@ -128,6 +119,12 @@ def test_a_client_is_for_many_threads(client, root):
 def test_ctrl_c_ends_a_call_that_waits_for_its_turn(client, local):
     with uploading(client, local), interrupted_after(0.2):
         client.list_files("/")
+
+
+@pytest.mark.parametrize("wait", [-1, float("-inf"), float("nan")])
+def test_a_wait_that_is_no_time_is_refused(wait):
+    with pytest.raises(ValueError, match="wait"):
+        Client("localhost", 6768, generate_token(), wait=wait)
 
 
 def test_a_client_is_pickled_by_its_settings(client):
@@ -172,6 +169,18 @@ def test_a_busy_server_names_who_uses_it(client, server, local):
     assert raised.value.errno and raised.value.holders and "--" not in str(raised.value)
     with server.client(wait=60) as other:
         other.create_file("foo", "/")
+
+
+def test_a_callback_that_uses_the_client_that_waits_for_it_is_told_so(client, server, root, local):
+    (root / "foo").write_bytes(b"content")
+    with pytest.raises(RuntimeError, match="use another one"):
+        client.download_file("/foo", local, process_chunk=lambda *_: client.exists("/foo"))
+    with server.client() as other:
+        other.exists("/foo")
+        client.download_file("/foo", local, process_chunk=lambda *_: other.exists("/foo"))
+    told = []
+    client.download_file("/foo", local, "bar", progress=lambda *_: told.append(client.exists("/foo")))
+    assert told and all(told) and (local / "foo").read_bytes() == (local / "bar").read_bytes() == b"content"
 
 
 def test_progress_is_told_to_bars_and_functions(client, local):

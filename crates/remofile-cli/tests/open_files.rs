@@ -141,6 +141,25 @@ fn a_file_that_others_changed_meanwhile_is_not_replaced_and_the_edit_is_kept() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "each editor begins with nothing")]
+fn whatever_an_editor_leaves_of_what_was_not_saved_is_kept() {
+    let pair = Pair::new();
+    let scripts = [
+        (r#"mv "$1" "$1.moved"; echo ours >> "$1.moved""#, "/f.moved"),
+        (r#"rm "$1"; mkdir "$1"; echo ours > "$1/x""#, "/f/x"),
+        (r#"echo ours > "$1.save"; kill -9 $$"#, "/f.save"),
+    ];
+    for (script, name) in scripts {
+        write(pair.remote("f"), "old");
+        let stderr = edit(&pair, "f", script).fails(1);
+        assert!(stderr.contains("is kept in"), "{stderr}");
+        assert!(left(&pair).iter().any(|left| left.ends_with(name)), "{script}: {:?}", left(&pair));
+        assert_eq!(read(pair.remote("f")), b"old");
+        std::fs::remove_dir_all(pair.local("tmp")).unwrap();
+    }
+}
+
+#[test]
 fn a_new_file_that_others_made_meanwhile_is_not_replaced() {
     let pair = Pair::new();
     let theirs = pair.remote("f").display().to_string();

@@ -25,7 +25,15 @@ class AsyncFile:
 
     async def _open(self) -> AsyncFile:
         if self._opened is None:
-            self._opened = await self._call(self._opening)
+            opened: list[IO[Any]] = []
+            try:
+                await self._call(lambda: opened.append(self._opening()))
+            except BaseException as error:
+                # It was open when this was cancelled: left alone it would be closed, and replace what is there.
+                for file in opened:
+                    await self._call(file.__exit__, type(error), error, error.__traceback__)
+                raise
+            (self._opened,) = opened
         return self
 
     @property

@@ -11,10 +11,12 @@ import io
 import os
 import sys
 
+from remofile._paths import content_of
 from remofile._settings import INTERRUPT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import IO, Any, Optional, Type
 
@@ -69,6 +71,7 @@ class RemoteFile(io.RawIOBase):
         self.mode = mode
         self._reads = "r" in mode or "+" in mode
         self._writes = "r" not in mode or "+" in mode
+        self._is_rewritten = "w" in mode or "x" in mode
         self._is_discarded = False
         self._native = client._native.open(path, mode, *client._patience(None))
         if "a" in mode:
@@ -103,7 +106,7 @@ class RemoteFile(io.RawIOBase):
     def write(self, data: Any) -> int:
         self._check(self._writes, "not writable")
         # What a buffer still held when its file was discarded goes nowhere.
-        return len(data) if self._is_discarded else self._native.write(bytes(data), INTERRUPT.get())
+        return len(data) if self._is_discarded else self._native.write(content_of(data), INTERRUPT.get())
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         self._check(True)
@@ -122,7 +125,7 @@ class RemoteFile(io.RawIOBase):
     def flush(self) -> None:
         """Send what waits, of a file that is changed in place."""
         super().flush()
-        if self._writes and not self._is_discarded:
+        if self._writes and not self._is_rewritten and not self._is_discarded:
             self._native.flush(INTERRUPT.get())
 
     def close(self) -> None:
@@ -170,6 +173,9 @@ class _Writer(io.BufferedWriter):
         super().flush()
         self.raw.flush()
 
+    def close(self) -> None:
+        _close(self, self.raw, super().close)
+
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
@@ -181,6 +187,9 @@ class _Random(io.BufferedRandom):
         super().flush()
         self.raw.flush()
 
+    def close(self) -> None:
+        _close(self, self.raw, super().close)
+
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
@@ -188,10 +197,28 @@ class _Random(io.BufferedRandom):
 
 
 class _Text(io.TextIOWrapper):
+    def close(self) -> None:
+        _close(self, self.buffer.raw, super().close)  # type: ignore[attr-defined]
+
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         _leave(self, self.buffer.raw, kind)  # type: ignore[attr-defined]
+
+
+def _close(file: Any, raw: Any, close: Callable[[], None]) -> None:
+    """Closes a buffer, which closes its file whether or not it could write what it held.
+
+    A file that is rewritten is discarded before, if it could not: it would be seen without its end.
+    """
+    try:
+        if raw._is_rewritten and not file.closed:
+            file.flush()
+    except BaseException:
+        raw.discard()
+        raise
+    finally:
+        close()
 
 
 def _leave(file: Any, raw: Any, kind: Optional[Type[BaseException]]) -> None:

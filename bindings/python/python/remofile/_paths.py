@@ -9,7 +9,7 @@ from remofile.exceptions import FileNameError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Union
+    from typing import Any, Union
 
     from remofile.path import RemofilePath
 
@@ -39,6 +39,11 @@ def text_of(path: RemotePath) -> str:
     if not isinstance(text, str):
         raise TypeError("paths at the server are texts")
     return text
+
+
+def content_of(data: Any) -> bytes:
+    """What is bytes, as such; nothing that could be made into some."""
+    return data if isinstance(data, bytes) else bytes(memoryview(data))
 
 
 def child(directory: str, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from remofile._paths import base_name, child, remote, text_of
+from remofile._paths import base_name, child, content_of, remote, text_of
 from remofile._remofile import NativeClient
 from remofile._settings import INTERRUPT, check_timeout
 from remofile._transfers import download, upload
@@ -218,7 +218,7 @@ class Client:
 
         :raises FileExistsError: if it may not be replaced.
         """
-        self._native.write(remote(path), bytes(content), replace, *self._patience(timeout))
+        self._native.write(remote(path), content_of(content), replace, *self._patience(timeout))
 
     def status(self, timeout: Optional[int] = None) -> dict[str, Any]:
         """Ask how the server is: answered whoever uses it.
@@ -289,7 +289,8 @@ class Client:
         :param int chunk_size: how many bytes ``process_chunk`` sees at once, 512 to 8192.
         :param process_chunk: called with each chunk before it is sent: the chunk, the bytes that remain (these
             included), the size of the file and its name. If what it returns is false, the upload is cancelled
-            quietly; if it raises, that is raised here. In both cases nothing is left at the server.
+            quietly; if it raises, that is raised here. In both cases nothing is left at the server. It cannot use
+            this client, which waits for it.
         :param int timeout: milliseconds for the whole call.
         :param progress: a progress bar like tqdm's, or a function of bytes done and bytes in all.
         :raises ValueError: if the destination is not absolute, or the chunk size or the file's size not valid.

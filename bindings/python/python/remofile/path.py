@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from pathlib import PurePosixPath
 
-from remofile._paths import checked_name, remote
+from remofile._paths import checked_name, content_of, remote
 from remofile.client import Client
 
 TYPE_CHECKING = False
@@ -262,7 +262,7 @@ class RemofilePath:
 
         :return: how many bytes that are.
         """
-        content = bytes(data)
+        content = content_of(data)
         self.client.write_bytes(self, content)
         return len(content)
 

@@ -31,19 +31,22 @@ pub(super) fn run(edit: &Edit, context: Context) -> Result<Exit> {
     let mut copy = Scratch::named(name.as_str()).map_err(Error::Local)?;
     let before = fetch(&mut client, &path, &mut copy)?;
     let place = copy.place(None).map_err(Error::Local)?.to_owned();
-    let edited = run_editor(&place);
-    signals::interrupt_calls(interrupt)?;
-    let digest = digest_of(&place).map_err(|source| Failed::file(&place, source))?;
-    if edited.is_ok() && digest == before.digest {
+    let edited = run_editor(&place).and_then(|()| signals::interrupt_calls(interrupt));
+    let digest = digest_of(&place).map_err(|source| Failed::file(&place, source));
+    let is_all = digest.is_ok() && copy.is_alone();
+    let is_unchanged = digest.as_ref().is_ok_and(|digest| *digest == before.digest);
+    if edited.is_ok() && is_unchanged {
         output::note("nothing was changed");
         return Ok(Exit::Success);
     }
-    let sent = edited.and_then(|()| send(&mut client, &path, &place, before.version));
+    let sent = edited.and(digest).and_then(|_| send(&mut client, &path, &place, before.version));
     match sent {
         Ok(()) => Ok(Exit::Success),
-        Err(failed) if digest == before.digest => Err(failed),
+        // An editor that crashed may have left what was not saved in a file of its own.
+        Err(failed) if is_unchanged && is_all => Err(failed),
         Err(failed) => {
             let kept = copy.keep().map_err(Error::Local)?;
+            let kept = kept.parent().filter(|_| !is_all).unwrap_or(&kept);
             output::note(&format!("what you edited is kept in {}", shell_word(&kept.display().to_string())));
             Err(failed)
         }

@@ -58,6 +58,19 @@ impl Scratch {
         Ok(private.path.clone())
     }
 
+    /// Whether nobody put anything beside it.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the directory is this store's own")]
+    pub fn is_alone(&self) -> bool {
+        match &self.0 {
+            Kept::Memory(_) => true,
+            Kept::File(private) => {
+                let names = private.path.parent().map(std::fs::read_dir);
+                names.is_some_and(|names| names.is_ok_and(|names| names.count() <= 1))
+            }
+        }
+    }
+
     /// Bytes in it.
     ///
     /// # Errors
@@ -145,7 +158,8 @@ impl Scratch {
     pub fn place(&mut self, mode: Option<u32>) -> StoreResult<&Path> {
         let private = self.spill()?;
         if let Some(mode) = mode {
-            let mode = Mode::from_raw_mode((mode & 0o777 | 0o600) as _);
+            // It is read by its name; written it is by the descriptor.
+            let mode = Mode::from_raw_mode((mode & 0o777 | 0o400) as _);
             rustix::fs::fchmod(&private.file, mode).map_err(failure)?;
         }
         Ok(&private.path)

@@ -6,6 +6,7 @@ use remofile::OpenOptions;
 use remofile::protocol::wire::ErrorCode;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn rewriting() -> OpenOptions {
     OpenOptions::new().rewrite()
@@ -66,6 +67,33 @@ fn what_is_not_closed_never_was() {
     }
     assert_eq!(std::fs::read(path).unwrap(), b"old");
     assert_eq!(visible(fixture.root()), ["f"]);
+}
+
+/// Of two versions that are written in one second, on file systems that keep no more than that.
+#[test]
+fn what_is_there_is_replaced_though_its_size_and_time_are_those_of_the_new_one() {
+    let fixture = Fixture::new();
+    let path = fixture.write("f", "old");
+    let mut file = fixture.client().open(&remote("/f"), rewriting()).unwrap();
+    file.write_all(b"new").unwrap();
+    let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let there = std::fs::File::options().write(true).open(&path).unwrap();
+    there.set_modified(UNIX_EPOCH + Duration::from_secs(second)).unwrap();
+    file.close().unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), b"new");
+}
+
+#[test]
+fn a_file_that_may_only_be_read_stays_one() {
+    let fixture = Fixture::new();
+    let path = fixture.write("f", "old");
+    for mode in [0o444, 0o400, 0o755] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut file = fixture.client().open(&remote("/f"), rewriting()).unwrap();
+        file.write_all(b"new").unwrap();
+        file.close().unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, mode);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::ahead::Ahead;
 use super::held::{Held, Spot};
 use super::parts::{Change, Changed, Remote};
 use crate::error::{Error, Result};
-use remofile_protocol::wire::{Failure, Version};
+use remofile_protocol::wire::{ErrorCode, Failure, Version};
 
 /// Bytes of writes that wait: with what they cost beside it they fit in the credit that a write begins with.
 const MOST_HELD: usize = 960 * 1024;
@@ -78,7 +78,7 @@ impl InPlace {
 
     /// Bytes in the file with what waits to be written.
     pub(super) fn size(&self) -> u64 {
-        self.held.end().max(self.size + self.tail.len() as u64)
+        self.held.end().max(self.size.saturating_add(self.tail.len() as u64))
     }
 
     /// Whether something waits to be written.
@@ -130,7 +130,7 @@ impl InPlace {
         }
         let count = bytes.len().min(MOST_HELD - self.held.bytes());
         if offset.checked_add(count as u64).is_none_or(|end| i64::try_from(end).is_err()) {
-            return Err(Error::Usage("no file reaches so far"));
+            return Err(Error::Local(Failure::new(ErrorCode::FileTooLarge).at(self.path())));
         }
         self.held.insert(offset, &bytes[..count]);
         Ok(count)

@@ -73,6 +73,8 @@ impl Rewriting {
         let options = TransferOptions {
             on_conflict: if self.must_be_new { OnConflict::Abort } else { OnConflict::Replace },
             preserve_mode: self.mode.is_some(),
+            // What was written just now may well have the size and time of what is there, and be something else.
+            resume: false,
             ..TransferOptions::default()
         };
         let uploaded = self.remote.client().upload(&[source], &directory, &options, &mut Silent);

@@ -200,6 +200,31 @@ fn who_used_a_wrong_token_and_goes_on_talking_keeps_nobody_waiting() {
     });
 }
 
+#[test]
+fn a_chosen_token_is_not_even_let_in_from_where_tokens_are_guessed_too_fast() {
+    let wrong = ClientCredentials { token: Token::generate().stretch(), server: None };
+    let guess = |address: SocketAddr| {
+        let (_, first) = ClientHandshake::start(&wrong, ClientHello::new(Cipher::offer(false), "", ""));
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(&first).unwrap();
+        stream
+    };
+    let besieged = |token: Token| {
+        let fixture = Fixture::serving(token, |_| {});
+        let mut open: Vec<TcpStream> = (0..20).map(|_| guess(fixture.address)).collect();
+        // Some of them are answered at once, as there is no time left in which to do it slowly.
+        open.push(guess(fixture.address));
+        open.last_mut().unwrap().read_to_end(&mut Vec::new()).unwrap();
+        Client::connect(fixture.options()).map(drop)
+    };
+    // A generated one cannot be guessed: nobody who knows it is kept out.
+    besieged(Token::generate()).unwrap();
+    let chosen = || besieged(Token::parse("chosen").unwrap());
+    // On a machine that is slow enough the siege may be over too early.
+    let mut sieges = std::iter::repeat_with(chosen).take(10);
+    assert!(sieges.any(|result| matches!(result, Err(Error::Refused(Refusal::TooMany)))));
+}
+
 /// What a client makes of a server that does this.
 fn meets(script: impl FnOnce(TcpStream) + Send + 'static) -> Error {
     let (address, server) = listen(script);

@@ -1,6 +1,6 @@
 //! Tells a token that came as it is, as ZeroMQ brings it.
 
-use super::Token;
+use super::{Origin, Token};
 use ring::hmac::{self, HMAC_SHA256, Key};
 use ring::rand::SystemRandom;
 use std::fmt;
@@ -11,6 +11,7 @@ pub struct TokenMatcher {
     /// Drawn anew for every matcher.
     key: Key,
     tag: hmac::Tag,
+    origin: Origin,
 }
 
 impl TokenMatcher {
@@ -22,7 +23,13 @@ impl TokenMatcher {
     pub fn new(token: &Token) -> Self {
         let key = Key::generate(HMAC_SHA256, &SystemRandom::new()).expect("the operating system gives random bytes");
         let tag = hmac::sign(&key, token.reveal().as_bytes());
-        Self { key, tag }
+        Self { key, tag, origin: token.origin() }
+    }
+
+    /// How hard the token is to guess.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Whether these are the bytes of the token.

@@ -39,6 +39,17 @@ enum State {
     Ended(HandshakeError),
 }
 
+/// How far a handshake has come: what a server that closes the connection means depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientStage {
+    /// The server has not said anything that makes sense.
+    Greeting,
+    /// It speaks ZeroMQ without protection, and has heard that this side does.
+    Plain,
+    /// It speaks CURVE, and has heard which server this side wants.
+    Protected,
+}
+
 impl ClientHandshake {
     /// A fresh handshake. It has output at once.
     #[must_use]
@@ -70,6 +81,16 @@ impl ClientHandshake {
             Err(error) => self.state = State::Ended(error.clone()),
         }
         Ok(result?.map(|peer| Peer { rest: bytes.to_vec(), ..peer }))
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn stage(&self) -> ClientStage {
+        match self.state {
+            State::Null => ClientStage::Plain,
+            State::Welcome(_) | State::Ready(_) => ClientStage::Protected,
+            State::Greeting | State::Ended(_) => ClientStage::Greeting,
+        }
     }
 
     /// What is to be sent now; empty when there is nothing.

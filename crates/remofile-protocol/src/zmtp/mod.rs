@@ -53,7 +53,7 @@ mod tests;
 #[cfg(test)]
 mod tests_curve;
 
-pub use client::{ClientHandshake, ClientSettings};
+pub use client::{ClientHandshake, ClientSettings, ClientStage};
 pub use command::{Command, MAX_COMMAND_BYTES, MAX_CONTEXT_BYTES, MAX_REASON_BYTES};
 pub use error::{FrameError, HandshakeError};
 pub use greeting::Offered;

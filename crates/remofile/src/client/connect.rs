@@ -2,12 +2,13 @@
 
 use super::call::{Deadline, Session};
 use super::resolve::resolve;
-use super::{ClientOptions, Interrupt, Protocol};
+use super::{ClientOptions, Interrupt, Protocol, Wait};
 use crate::carrier::{Line, Link, prepare};
 use crate::error::{Error, Result};
 use crate::gateway;
 use remofile_protocol::handshake::{ClientCredentials, ClientHandshake, ClientHello, HandshakeError};
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES};
+use remofile_protocol::token::TokenKey;
 use remofile_protocol::transport::Cipher;
 use remofile_protocol::wire::{Header, OperationId, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,14 +22,38 @@ use std::time::Duration;
 /// Longest time for one address to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often a server of protocol 1 is asked whether it is still in use.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
 /// Connects to the first address that answers and opens a session.
 pub(super) fn connect(options: &ClientOptions, deadline: &Deadline) -> Result<Session> {
     let patience = Patience { deadline, interrupt: &options.interrupt };
+    // It takes a chosen token a while, and servers have little patience with peers that say nothing.
+    let token = options.token.stretch();
     let addresses = resolve(&options.hostname, options.port, &patience)?;
+    if options.protocol == Protocol::One {
+        return connect_gateway(options, &addresses, &patience);
+    }
     let (stream, address) = connect_any(options, &addresses, &patience)?;
-    match options.protocol {
-        Protocol::One => open_gateway(options, stream, address, &patience),
-        Protocol::Two => open(options, stream, address, &patience),
+    open(options, token, stream, address, &patience)
+}
+
+/// Protocol 1 cannot wait for others: this side asks again, as long as it is to wait.
+fn connect_gateway(options: &ClientOptions, addresses: &[SocketAddr], patience: &Patience<'_>) -> Result<Session> {
+    let waited = Deadline::after(match options.wait {
+        Wait::No => Some(Duration::ZERO),
+        Wait::For(wait) => Some(wait),
+        Wait::Forever => None,
+    });
+    loop {
+        let (stream, address) = connect_any(options, addresses, patience)?;
+        match open_gateway(options, stream, address, patience) {
+            Err(Error::Busy(_)) if waited.left().is_none_or(|left| !left.is_zero()) => {
+                let pause = waited.left().map_or(ASK_AGAIN_AFTER, |left| left.min(ASK_AGAIN_AFTER));
+                patience.interrupt.sleep(pause, patience.deadline)?;
+            }
+            opened => return opened,
+        }
     }
 }
 
@@ -95,11 +120,12 @@ fn open_gateway(
 
 fn open(
     options: &ClientOptions,
+    token: TokenKey,
     mut stream: TcpStream,
     address: SocketAddr,
     patience: &Patience<'_>,
 ) -> Result<Session> {
-    let credentials = ClientCredentials { token: options.token.stretch(), server: options.public_key };
+    let credentials = ClientCredentials { token, server: options.public_key };
     let hello = ClientHello::new(Cipher::offer(options.plain), &crate::agent(), &crate::own_name());
     let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
     stream.write_all(&first).map_err(Error::ConnectionLost)?;

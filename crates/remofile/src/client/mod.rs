@@ -53,7 +53,7 @@ use call::{Deadline, Handler, Session};
 use idle::Idle;
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Done, Entry, Failure, Listed, Request, StatusReport};
+use remofile_protocol::wire::{Done, Entry, ErrorCode, Failure, Listed, Request, StatusReport};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -257,11 +257,15 @@ impl Client {
     /// Asks for the server's state; answered whoever holds the lease.
     ///
     /// # Errors
-    /// What keeps it from connecting.
+    /// What keeps it from connecting; `unsupported` by a server of protocol 1.
     pub fn status(&mut self) -> Result<ServerStatus> {
         let deadline = self.deadline();
         let session = self.session(&deadline)?;
         let (address, cipher) = (session.address(), session.cipher());
+        if self.options.protocol == Protocol::One {
+            let why = "servers of protocol 1 tell nothing of themselves, but this one answers";
+            return Err(Failure::new(ErrorCode::Unsupported).because(why).into());
+        }
         let asked = Instant::now();
         let done = self.ask(Request::Status)?;
         let report = done.status.ok_or_else(|| Error::Protocol("an answer without a status".to_owned()))?;

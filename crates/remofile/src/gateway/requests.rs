@@ -3,12 +3,15 @@
 use crate::carrier::{Line, LinkError, ZmtpLink};
 use crate::error::{Error, Result};
 use crate::store::StoreResult;
+use remofile_protocol::handshake::Refusal;
 use remofile_protocol::key::PublicKey;
 use remofile_protocol::limits::{DEAD_AFTER, HANDSHAKE_TIMEOUT};
 use remofile_protocol::protocol1::{Directory, Request, Response};
 use remofile_protocol::token::Token;
 use remofile_protocol::wire::{ErrorCode, Failure};
-use remofile_protocol::zmtp::{ClientHandshake, ClientSettings, MAX_IDENTITY_BYTES, Peer, SocketType};
+use remofile_protocol::zmtp::{
+    ClientHandshake, ClientSettings, ClientStage, HandshakeError, MAX_IDENTITY_BYTES, Offered, Peer, SocketType,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -18,6 +21,9 @@ use zeroize::Zeroizing;
 
 /// Longest response, in bytes: a listing of some hundred thousand names.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
+
+/// How the answer of a server of ours to a wrong token begins.
+const WRONG_TOKEN: &str = "the server does not know this token";
 
 /// Waits until a connection can be read or written, for so long at most; whether it can. An error ends the call.
 pub(crate) type Wait<'a> = dyn FnMut(&TcpStream, PollFlags, Duration) -> Result<bool> + 'a;
@@ -65,9 +71,9 @@ impl Requests {
         loop {
             self.link.flush()?;
             match self.received() {
-                Ok(Some(Response::UnknownError(message))) => {
-                    return Err(Failure::new(ErrorCode::Other).because(message).into());
-                }
+                Ok(Some(Response::UnknownError(message))) => return Err(refused(message)),
+                // The original knows only its client of the moment, and a listing of the root makes sense to everybody.
+                Ok(Some(Response::BadRequest)) => return Err(Error::Busy(Vec::new())),
                 Ok(Some(_)) => return Ok(()),
                 Ok(None) => {}
                 Err(failure) => return Err(failure.into()),
@@ -135,8 +141,16 @@ impl Requests {
 fn advance(stream: &mut TcpStream, handshake: &mut ClientHandshake, address: &str) -> Result<Option<Peer>> {
     let mut buffer = [0; 1024];
     match stream.read(&mut buffer) {
-        Ok(0) => Err(not_protocol_1(address, "it closed the connection (does it want the public key, or none?)")),
-        Ok(count) => handshake.receive(&buffer[..count]).map_err(|error| not_protocol_1(address, &error.to_string())),
+        Ok(0) => Err(match handshake.stage() {
+            ClientStage::Greeting => not_protocol_1(address, "it closed the connection without an answer"),
+            ClientStage::Plain => Error::Refused(Refusal::EncryptionRequired),
+            ClientStage::Protected => Error::Refused(Refusal::Key),
+        }),
+        Ok(count) => handshake.receive(&buffer[..count]).map_err(|error| match error {
+            HandshakeError::Mechanism(Offered::Curve) => Error::Refused(Refusal::KeyRequired),
+            HandshakeError::Mechanism(Offered::Null) => Error::Refused(Refusal::NoKey),
+            error => not_protocol_1(address, &error.to_string()),
+        }),
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
             Err(not_protocol_1(address, "it reset the connection (is the port right?)"))
@@ -147,6 +161,22 @@ fn advance(stream: &mut TcpStream, handshake: &mut ClientHandshake, address: &st
 
 fn not_protocol_1(address: &str, what: &str) -> Error {
     Error::NotRemofile { address: address.to_owned(), what: format!("{what}; protocol 1 was asked for") }
+}
+
+/// What a server of ours says first to whom it cannot serve, as docs/protocol-1.md has it.
+fn refused(message: String) -> Error {
+    if message.starts_with(WRONG_TOKEN) {
+        return Error::Refused(Refusal::Token);
+    }
+    unknown(message).into()
+}
+
+/// A failure that no reason names.
+pub(super) fn unknown(message: String) -> Failure {
+    if message.starts_with(ErrorCode::Busy.sentence()) {
+        return ErrorCode::Busy.into();
+    }
+    Failure::new(ErrorCode::Other).because(message)
 }
 
 fn lost(error: &LinkError) -> Failure {

@@ -1,6 +1,6 @@
 //! A remote directory behind protocol 1, as a store.
 
-use super::requests::Requests;
+use super::requests::{self, Requests};
 use super::transfers::{Reading, Shared, Writing};
 use crate::store::Directory as StoreDirectory;
 use crate::store::{
@@ -32,7 +32,7 @@ pub(super) fn refused(response: Response<'_>) -> Failure {
         Response::NotADirectory => ErrorCode::NotADirectory.into(),
         Response::IncorrectFileSize => ErrorCode::FileTooLarge.into(),
         Response::BadRequest => ErrorCode::BadRequest.into(),
-        Response::UnknownError(message) => Failure::new(ErrorCode::Other).because(message),
+        Response::UnknownError(message) => requests::unknown(message),
         _ => unexpected(),
     }
 }

@@ -33,13 +33,13 @@ impl Slowdown {
     /// keep the peer for so long. Refusals to one address come one after the other, further and further
     /// apart, however many connections it opens.
     pub(super) fn refuse(&mut self, now: Instant, address: IpAddr) -> Option<Instant> {
+        let address = network(address);
         self.make_room(now, address)?;
         let offender = self.offenders.entry(address).or_insert(Offender { failures: 0, answered: now });
         if offender.answered + FORGET_AFTER <= now {
             offender.failures = 0;
         }
-        let delay = (FIRST_DELAY * 2u32.pow(offender.failures.min(5))).min(LONGEST_DELAY);
-        let slot = offender.answered.max(now) + delay;
+        let slot = offender.slot(now);
         if slot > now + LONGEST_STAY {
             return None;
         }
@@ -48,12 +48,33 @@ impl Slowdown {
         Some(slot)
     }
 
+    /// Whether an address has used so many wrong tokens that another one could not be answered slowly.
+    pub(super) fn is_exhausted(&self, now: Instant, address: IpAddr) -> bool {
+        self.offenders.get(&network(address)).is_some_and(|offender| offender.slot(now) > now + LONGEST_STAY)
+    }
+
     /// Forgets who behaved; nothing if there is no room for another address even so.
     fn make_room(&mut self, now: Instant, address: IpAddr) -> Option<()> {
         if self.offenders.len() >= ADDRESSES {
             self.offenders.retain(|_, offender| offender.answered + FORGET_AFTER > now);
         }
         (self.offenders.len() < ADDRESSES || self.offenders.contains_key(&address)).then_some(())
+    }
+}
+
+impl Offender {
+    /// When the next wrong token is answered.
+    fn slot(&self, now: Instant) -> Instant {
+        let delay = (FIRST_DELAY * 2u32.pow(self.failures.min(5))).min(LONGEST_DELAY);
+        self.answered.max(now) + delay
+    }
+}
+
+/// Whoever has one address of IPv6 has the 2^64 beside it.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
     }
 }
 
@@ -70,6 +91,26 @@ mod tests {
         assert!(answered <= 7, "{answered} guesses in {LONGEST_STAY:?}");
         let later = now + Duration::from_secs(60);
         assert!((0..100).filter_map(|_| slowdown.refuse(later, ADDRESS)).count() <= 3, "no slower the second time");
+    }
+
+    #[test]
+    fn an_address_that_guesses_too_fast_is_exhausted_until_its_queue_is_shorter() {
+        let (mut slowdown, now) = (Slowdown::default(), Instant::now());
+        assert!(!slowdown.is_exhausted(now, ADDRESS));
+        while slowdown.refuse(now, ADDRESS).is_some() {
+            assert!(slowdown.offenders.len() == 1);
+        }
+        assert!(slowdown.is_exhausted(now, ADDRESS));
+        assert!(!slowdown.is_exhausted(now, "192.0.2.1".parse().unwrap()));
+        assert!(!slowdown.is_exhausted(now + LONGEST_DELAY, ADDRESS));
+    }
+
+    #[test]
+    fn neighbours_in_a_network_of_ipv6_are_one() {
+        let (mut slowdown, now) = (Slowdown::default(), Instant::now());
+        while slowdown.refuse(now, "2001:db8::1".parse().unwrap()).is_some() {}
+        assert!(slowdown.is_exhausted(now, "2001:db8::ffff:2".parse().unwrap()));
+        assert!(!slowdown.is_exhausted(now, "2001:db8:0:1::1".parse().unwrap()));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Our client as a client of protocol 1, against our own server. The original's server is met in `interop/`.
 
+use crate::common::raw::Raw;
 use crate::common::{Fixture, noise, remote, tree, write};
+use remofile::protocol::handshake::Refusal;
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::ErrorCode;
 use remofile::{
-    Client, ClientOptions, Error, LocalSource, OpenOptions, Protocol, RemoteSource, Silent, TransferOptions,
+    Client, ClientOptions, Error, LocalSource, OpenOptions, Protocol, RemoteSource, Silent, TransferOptions, Wait,
 };
 use std::net::TcpListener;
+use std::time::Duration;
 
 fn client(fixture: &Fixture) -> Client {
     Client::connect(ClientOptions { protocol: Protocol::One, ..fixture.options() }).unwrap()
@@ -89,6 +92,56 @@ fn a_wrong_token_is_told_in_the_servers_words() {
     let options = ClientOptions { protocol: Protocol::One, token, ..fixture.options() };
     let error = Client::connect(options).unwrap_err();
     assert!(error.to_string().contains("does not know this token"), "{error}");
+}
+
+#[test]
+fn a_wrong_token_is_a_refusal_as_over_protocol_2() {
+    let fixture = Fixture::new();
+    let options = ClientOptions { protocol: Protocol::One, token: Token::generate(), ..fixture.options() };
+    assert!(matches!(Client::connect(options), Err(Error::Refused(Refusal::Token))));
+}
+
+#[test]
+fn a_server_in_use_is_busy_and_can_be_waited_for() {
+    let fixture = Fixture::new();
+    let mut holder = Raw::connect(&fixture);
+    holder.hold_write();
+    let connect =
+        |wait| Client::connect(ClientOptions { protocol: Protocol::One, wait, ..fixture.options() }).map(drop);
+    for wait in [Wait::No, Wait::For(Duration::from_millis(1))] {
+        assert!(matches!(connect(wait), Err(Error::Busy(_))));
+    }
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| connect(Wait::Forever));
+        drop(holder);
+        waiting.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn encryption_that_does_not_fit_is_told_as_what_it_is() {
+    let (key, other) = (PrivateKey::generate(), PrivateKey::generate());
+    let refusal = |own: Option<&PrivateKey>, require_encryption, wanted: Option<&PrivateKey>| {
+        let fixture = Fixture::with(|options| {
+            options.private_key = own.cloned();
+            options.require_encryption = require_encryption;
+        });
+        let public_key = wanted.map(PrivateKey::public);
+        match Client::connect(ClientOptions { protocol: Protocol::One, public_key, ..fixture.options() }) {
+            Err(Error::Refused(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(refusal(Some(&key), false, None), Refusal::KeyRequired);
+    assert_eq!(refusal(Some(&key), false, Some(&other)), Refusal::Key);
+    assert_eq!(refusal(None, false, Some(&other)), Refusal::NoKey);
+    assert_eq!(refusal(None, true, None), Refusal::EncryptionRequired);
+}
+
+#[test]
+fn what_a_server_does_not_tell_of_itself_is_not_made_up() {
+    let Err(Error::Remote(failure)) = client(&Fixture::new()).status() else { panic!() };
+    assert_eq!(failure.code, ErrorCode::Unsupported);
 }
 
 #[test]

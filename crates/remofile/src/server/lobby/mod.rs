@@ -3,6 +3,7 @@
 //! Nothing but fixed-size greetings is read here: at most [`MAX_HANDSHAKE_BYTES`] from each peer, for
 //! at most [`HANDSHAKE_TIMEOUT`]. A peer whose handshake succeeds leaves for a thread of its own.
 
+mod complaints;
 mod waiting;
 mod zeromq;
 
@@ -13,10 +14,12 @@ use super::slowdown::Slowdown;
 use super::zeromq::{self as conversations, Conversation, Host};
 use crate::carrier::{Link, Waker, ZmtpLink, message_bytes, prepare};
 use crate::error::{Error, Result};
+use complaints::Complaints;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use remofile_protocol::handshake::{Greeting, Refusal, ServerAnswer, ServerCredentials, answer, recognise};
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
+use remofile_protocol::token::Origin;
 use remofile_protocol::transport::LENGTH_BYTES;
 use remofile_protocol::zmtp::{self, ServerSettings};
 use std::collections::BTreeMap;
@@ -38,9 +41,6 @@ const MAX_SESSIONS: usize = 512;
 
 /// Pause before accepting again when there is no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// A server under siege does not fill the disk with its complaints.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Connections the kernel keeps for us between two looks.
 const BACKLOG: i32 = 4096;
@@ -103,7 +103,7 @@ pub(super) struct Lobby {
     max_sessions: usize,
     /// When to accept again at a listener, after there was no descriptor left.
     accept_again: Option<(Instant, usize)>,
-    complained: Option<Instant>,
+    complaints: Complaints,
 }
 
 /// A session's thread.
@@ -150,7 +150,7 @@ impl Lobby {
             max_waiting: MAX_WAITING.min(descriptors / 4),
             max_sessions: MAX_SESSIONS.min(descriptors / 8),
             accept_again: None,
-            complained: None,
+            complaints: Complaints::new(Instant::now()),
         })
     }
 
@@ -184,7 +184,13 @@ impl Lobby {
     fn next_deadline(&self) -> Option<Instant> {
         let accept_again = self.accept_again.map(|(at, _)| at);
         let expiry = self.expiry.as_ref().map(Expiry::next);
-        self.waiting.values().map(|waiting| waiting.deadline).chain(accept_again).chain(expiry).min()
+        self.waiting
+            .values()
+            .map(|waiting| waiting.deadline)
+            .chain(accept_again)
+            .chain(expiry)
+            .chain(self.complaints.due())
+            .min()
     }
 
     fn accept(&mut self, listener: usize) {
@@ -203,7 +209,7 @@ impl Lobby {
                 // Gone before it was accepted: nobody has to make room for it.
                 Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Some(Err(error)) => {
-                    self.complain(&error);
+                    self.complaints.cannot_accept(&error);
                     // Out of descriptors, perhaps: whoever has waited longest makes room.
                     if self.waiting.pop_first().is_none() {
                         self.accept_again = Some((Instant::now() + ACCEPT_PAUSE, listener));
@@ -212,13 +218,6 @@ impl Lobby {
                 }
                 None => return,
             }
-        }
-    }
-
-    fn complain(&mut self, error: &io::Error) {
-        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            self.complained = Some(Instant::now());
-            tracing::warn!(%error, "cannot accept connections");
         }
     }
 
@@ -272,8 +271,14 @@ impl Lobby {
             ServerAnswer::Incomplete => {
                 self.waiting.insert(number, waiting);
             }
+            ServerAnswer::Accept { .. } | ServerAnswer::Refuse { refusal: Refusal::Token, .. }
+                if self.is_guessing(&waiting) =>
+            {
+                self.complaints.refused(waiting.address, Refusal::TooMany);
+                waiting.say(&Refusal::TooMany.to_bytes());
+            }
             ServerAnswer::Refuse { refusal, bytes } => {
-                tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
+                self.complaints.refused(waiting.address, refusal);
                 if refusal == Refusal::Token {
                     self.refuse_slowly(number, waiting, bytes);
                 } else {
@@ -300,16 +305,19 @@ impl Lobby {
         match verdict {
             _ if !is_told => {}
             Verdict::More => drop(self.waiting.insert(number, waiting)),
+            Verdict::Known { .. } | Verdict::Refused(..) if self.is_guessing(&waiting) => {
+                self.complaints.refused(waiting.address, Refusal::TooMany);
+            }
             Verdict::Known { .. } if self.is_full() => {
-                tracing::warn!(address = %waiting.address, reason = Refusal::TooMany.name(), "refused");
+                self.complaints.refused(waiting.address, Refusal::TooMany);
             }
             Verdict::Known { peer, is_routing_id, first } => self.converse(waiting, *peer, is_routing_id, first),
             Verdict::Refused(bytes, refusal) => {
-                tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
+                self.complaints.refused(waiting.address, refusal);
                 self.refuse_slowly(number, waiting, bytes);
             }
             Verdict::Unfit(refusal) => {
-                tracing::warn!(address = %waiting.address, reason = refusal.name(), "refused");
+                self.complaints.refused(waiting.address, refusal);
                 let _closed = waiting.stream.shutdown(std::net::Shutdown::Write);
             }
             Verdict::Broken(reason) => {
@@ -336,14 +344,17 @@ impl Lobby {
                 if session.opener.is_due(&received[..length]) && !self.is_full() {
                     self.begin(waiting);
                 } else {
-                    tracing::warn!(
-                        address = %waiting.address,
-                        "a handshake was not followed by a genuine record"
-                    );
+                    self.complaints.not_genuine(waiting.address);
                 }
             }
             _ => drop(self.waiting.insert(number, waiting)),
         }
+    }
+
+    /// Whether a peer's address tries more tokens than can be answered slowly. Then not even the right one is
+    /// let in: who opens a thousand connections would only have to see which stays. Generated tokens need no such care.
+    fn is_guessing(&self, waiting: &Waiting) -> bool {
+        self.host.token.origin() == Origin::Chosen && self.slowdown.is_exhausted(Instant::now(), waiting.address.ip())
     }
 
     fn refuse_slowly(&mut self, number: usize, mut waiting: Waiting, bytes: Vec<u8>) {
@@ -412,6 +423,7 @@ impl Lobby {
     /// Accepts again after a pause, sends delayed refusals, and away whoever has taken too long.
     fn expire(&mut self) {
         let now = Instant::now();
+        self.complaints.sum_up(now);
         if let Some(expiry) = &mut self.expiry {
             expiry.run(now);
         }

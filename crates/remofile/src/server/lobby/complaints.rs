@@ -1,0 +1,99 @@
+//! What is logged of strangers: of a few each one, of a siege how many there were.
+
+use remofile_protocol::handshake::Refusal;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// For so long complaints are counted together.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// How often it is told that there are no more descriptors.
+const ACCEPTING_EVERY: Duration = Duration::from_secs(60);
+
+/// Complaints of one period that are told one by one.
+const MOST: u32 = 20;
+
+/// Keeps a server under siege from filling the disk with its log.
+#[derive(Debug)]
+pub(super) struct Complaints {
+    began: Instant,
+    told: u32,
+    withheld: u64,
+    /// When it was last told that connections cannot be accepted.
+    accepting: Option<Instant>,
+}
+
+impl Complaints {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { began: now, told: 0, withheld: 0, accepting: None }
+    }
+
+    /// Somebody was refused.
+    pub(super) fn refused(&mut self, address: SocketAddr, refusal: Refusal) {
+        if self.is_told(Instant::now()) {
+            tracing::warn!(%address, reason = refusal.name(), "refused");
+        }
+    }
+
+    /// Somebody has played a handshake back, or cannot go on after it.
+    pub(super) fn not_genuine(&mut self, address: SocketAddr) {
+        if self.is_told(Instant::now()) {
+            tracing::warn!(%address, "a handshake was not followed by a genuine record");
+        }
+    }
+
+    /// The operating system gives no connection.
+    pub(super) fn cannot_accept(&mut self, error: &io::Error) {
+        let now = Instant::now();
+        if self.accepting.is_none_or(|at| now.saturating_duration_since(at) >= ACCEPTING_EVERY) {
+            self.accepting = Some(now);
+            tracing::warn!(%error, "cannot accept connections");
+        }
+    }
+
+    /// When [`Complaints::sum_up`] wants to be called.
+    pub(super) fn due(&self) -> Option<Instant> {
+        (self.withheld > 0).then_some(self.began + PERIOD)
+    }
+
+    /// At the end of a period, tells of how many nothing was told.
+    pub(super) fn sum_up(&mut self, now: Instant) {
+        if now < self.began + PERIOD {
+            return;
+        }
+        if self.withheld > 0 {
+            tracing::warn!(connections = self.withheld, seconds = PERIOD.as_secs(), "more were refused");
+        }
+        *self = Self { began: now, told: 0, withheld: 0, accepting: self.accepting };
+    }
+
+    fn is_told(&mut self, now: Instant) -> bool {
+        self.sum_up(now);
+        let is_told = self.told < MOST;
+        if is_told {
+            self.told += 1;
+        } else {
+            self.withheld += 1;
+        }
+        is_told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_siege_only_the_first_are_told_one_by_one() {
+        let now = Instant::now();
+        let mut complaints = Complaints::new(now);
+        let told = |complaints: &mut Complaints, at| (0..1000).filter(|_| complaints.is_told(at)).count();
+        assert_eq!(told(&mut complaints, now), MOST as usize);
+        assert_eq!(complaints.withheld, 980);
+        assert_eq!(complaints.due(), Some(now + PERIOD));
+        complaints.sum_up(now + PERIOD);
+        assert_eq!((complaints.withheld, complaints.due()), (0, None));
+        assert_eq!(told(&mut complaints, now + PERIOD), MOST as usize);
+    }
+}

@@ -32,7 +32,6 @@ class Client:  # A session; one operation at a time.
     def close(self):
         self.send(GOODBYE, {}, number=0)
         self.socket.close(linger=1000)  # The goodbye may take a second to leave.
-
     def list(self, directory="/"):
         with self.operation(LIST, {0: directory}):
             self.send(CREDIT, {0: WINDOW - FIRST_CREDIT})
@@ -132,17 +131,18 @@ class Client:  # A session; one operation at a time.
 
 def cost(items, payload):  # what a message takes of the credit of its sender
     return len(payload) + sum(32 + (len(item[1].encode()) if item[0] == BEGIN else 0) for item in items)
-
 def describe(failure):
     reason, holders = ERRORS.get(failure[0], f"error {failure[0]}"), (holder[0] for holder in failure.get(3, []))
     return ": ".join(filter(None, [failure.get(1), reason, failure.get(2), *holders]))
 
 if __name__ == "__main__":
+    if len(sys.argv) < 4 or sys.argv[3] not in ("list", "upload", "download"):
+        sys.exit(__doc__)
     try:
         host, port, command, *paths = sys.argv[1:] if sys.argv[4:] else [*sys.argv[1:], "/"]
-        token, public_key = os.environ["REMOFILE_TOKEN"], os.environ.get("REMOFILE_PUBLIC_KEY")
+        token, public_key = os.environ.get("REMOFILE_TOKEN", ""), os.environ.get("REMOFILE_PUBLIC_KEY")
         with contextlib.closing(Client(host, port, token, public_key)) as client:
-            done = {"list": client.list, "upload": client.upload, "download": client.download}[command](*paths)
+            done = getattr(client, command)(*paths)
             for path, kind, size, (modified, _), *_ in map(dict.values, done or []):
                 print("FDLS"[min(kind, 3)], f"{size:>12}", modified, ascii(path.rpartition("/")[2]))
     except (Failed, OSError, zmq.ZMQError) as error:

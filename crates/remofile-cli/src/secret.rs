@@ -97,20 +97,24 @@ pub(crate) fn token_of_file(path: &Path) -> Result<Token> {
     Token::parse(&line).map_err(|error| Failed::Configuration(format!("{}: {error}", path.display())))
 }
 
-/// The private key in the first line of a file. A line `private key: ...` as `generate-keys` prints
-/// it is understood, too.
+/// The private key in the first line of a file, or in a line `private key: ...` as `generate-keys` prints it.
 pub(crate) fn private_key_of_file(path: &Path) -> Result<PrivateKey> {
-    let line = first_line(path)?;
-    let key = line.strip_prefix("private key: ").unwrap_or(&line);
+    let text = secret_text(path)?;
+    let named = text.lines().find_map(|line| line.trim().strip_prefix("private key: "));
+    let key = named.unwrap_or_else(|| text.lines().next().unwrap_or_default().trim());
     PrivateKey::parse(key).map_err(|error| Failed::Configuration(format!("{}: {error}", path.display())))
 }
 
 fn first_line(path: &Path) -> Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(secret_text(path)?.lines().next().unwrap_or_default().trim().to_owned()))
+}
+
+fn secret_text(path: &Path) -> Result<Zeroizing<String>> {
     let file = files::read(path).map_err(|error| Failed::file(path, error))?;
     if file.readable_by_others {
         warn_of_readers(path);
     }
-    Ok(Zeroizing::new(file.text.lines().next().unwrap_or_default().trim().to_owned()))
+    Ok(file.text)
 }
 
 /// Warns that a file with a secret is open to others.

@@ -1,6 +1,6 @@
 //! The commands that serve a directory.
 
-use super::values::{directory_mode, duration, file_mode, size, size_u32};
+use super::values::{directory_mode, duration, file_mode, size, size_u32, some_duration};
 use clap::{Args, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -79,7 +79,7 @@ pub(crate) struct Run {
     pub(crate) partial_expiry: Duration,
 
     /// End a transfer of protocol 1 whose client has said nothing for so long
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = some_duration)]
     pub(crate) idle_timeout: Duration,
 }
 

@@ -75,6 +75,12 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "the time is too long".to_owned())
 }
 
+/// A time that is more than none.
+pub(crate) fn some_duration(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time.is_zero() { Err("it must be a second at least".to_owned()) } else { Ok(time) }
+}
+
 /// How many; 0 is a number, too.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());

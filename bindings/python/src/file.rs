@@ -46,17 +46,19 @@ impl NativeFile {
         self.process != std::process::id()
     }
 
+    /// Before it is locked: a thread of the other process may hold it here for ever.
+    fn refuse_inherited(&self) -> PyResult<()> {
+        let why = "the file was opened by the process that this one was forked from: open it again";
+        if self.is_inherited() { Err(PyValueError::new_err(why)) } else { Ok(()) }
+    }
+
     fn call<T: Send>(
         &self,
         py: Python<'_>,
         interrupt: Option<&PyInterrupt>,
         body: impl FnOnce(&mut RemoteFile) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
-        if self.is_inherited() {
-            return Err(PyValueError::new_err(
-                "the file was opened by the process that this one was forked from: open it again",
-            ));
-        }
+        self.refuse_inherited()?;
         let interrupt = interrupt.map(|interrupt| interrupt.0.clone()).unwrap_or_default();
         let work = |_: &_| {
             self.locally(|file| {
@@ -167,6 +169,7 @@ impl NativeFile {
             (2, _) => SeekFrom::End(offset),
             _ => return Err(invalid()),
         };
+        self.refuse_inherited()?;
         py.detach(|| self.locally(|file| file.seek(to).map_err(own))).map_err(|error| match error {
             // As local files say it: who seeks from the end looks by this whether there is so much.
             Error::Usage(_) => invalid(),
@@ -176,10 +179,12 @@ impl NativeFile {
 
     /// In bytes, with what was written and not sent yet.
     fn size(&self, py: Python<'_>) -> PyResult<u64> {
+        self.refuse_inherited()?;
         py.detach(|| self.locally(|file| file.size())).map_err(|error| to_python(py, error))
     }
 
     fn tell(&self, py: Python<'_>) -> PyResult<u64> {
+        self.refuse_inherited()?;
         py.detach(|| self.locally(|file| Ok(file.position()))).map_err(|error| to_python(py, error))
     }
 

@@ -145,7 +145,7 @@ def test_a_fork_leaves_open_files_alone(client, root):
     if child == 0:
         code = 1
         try:
-            for call in (reading.read, lambda: writing.write(b"x")):
+            for call in (reading.read, lambda: writing.write(b"x"), writing.tell, lambda: writing.size):
                 with pytest.raises(ValueError, match="open it again"):
                     call()
             assert client.open("/foo", "rb").read(10) == CONTENT[:10]

@@ -1,13 +1,14 @@
 //! An open remote file.
 
 use crate::call::{PyInterrupt, run};
+use crate::client::TURN;
 use crate::errors::{errno, to_python};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use remofile::{Error, OpenOptions, RemoteFile, Wait};
+use remofile::{Error, Interrupt, OpenOptions, RemoteFile, Wait};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// One file; `None` once it is closed.
@@ -20,6 +21,8 @@ pub(crate) struct NativeFile {
     /// The process that opened it: a forked one has its connections only seemingly.
     process: u32,
 }
+
+const CLOSED: Error = Error::Usage("I/O operation on closed file");
 
 /// How a file is opened: one of `r`, `w`, `a`, `x`, and perhaps `+`.
 pub(crate) fn options(mode: &str) -> PyResult<OpenOptions> {
@@ -61,20 +64,30 @@ impl NativeFile {
         self.refuse_inherited()?;
         let interrupt = interrupt.map(|interrupt| interrupt.0.clone()).unwrap_or_default();
         let work = |_: &_| {
-            self.locally(|file| {
-                file.set_patience(self.timeout, self.wait, interrupt.clone());
-                body(file)
-            })
+            let mut file = self.turn(&interrupt)?;
+            let file = file.as_mut().ok_or(CLOSED)?;
+            file.set_patience(self.timeout, self.wait, interrupt.clone());
+            body(file)
         };
         run(py, &|| interrupt.trigger(), work)?.map_err(|error| to_python(py, error))
     }
 
+    /// Waits until no other thread makes a call of this file.
+    fn turn(&self, interrupt: &Interrupt) -> Result<MutexGuard<'_, Option<RemoteFile>>, Error> {
+        loop {
+            match self.file.try_lock() {
+                Ok(file) => return Ok(file),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(PoisonError::into_inner(poisoned)),
+                Err(TryLockError::WouldBlock) if interrupt.is_triggered() => return Err(Error::Interrupted),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(TURN),
+            }
+        }
+    }
+
     /// For what is done without the server.
     fn locally<T>(&self, body: impl FnOnce(&mut RemoteFile) -> Result<T, Error>) -> Result<T, Error> {
-        match &mut *self.file.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(file) => body(file),
-            None => Err(Error::Usage("I/O operation on closed file")),
-        }
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        body(file.as_mut().ok_or(CLOSED)?)
     }
 
     /// A call that moves the position, but only if the caller hears of it: who makes it again means the same bytes.
@@ -86,12 +99,21 @@ impl NativeFile {
     ) -> PyResult<T> {
         let mut before = None;
         let result = self.call(py, interrupt, |file| {
-            before = Some(SeekFrom::Start(file.position()));
-            body(file)
+            let start = SeekFrom::Start(file.position());
+            match body(file) {
+                Ok(value) => {
+                    before = Some(start);
+                    Ok(value)
+                }
+                Err(error) => file.seek(start).map_err(own).and(Err(error)),
+            }
         });
-        if let (Err(_), Some(before)) = (&result, before) {
-            // One that was closed meanwhile has no position.
-            let _closed = py.detach(|| self.locally(|file| file.seek(before).map_err(own)));
+        // A signal came when it was done. Who else has the file by now moves it anyway.
+        if let (Err(_), Some(before)) = (&result, before)
+            && let Ok(mut file) = self.file.try_lock()
+            && let Some(file) = &mut *file
+        {
+            file.seek(before).map_err(|error| to_python(py, own(error)))?;
         }
         result
     }

@@ -195,6 +195,21 @@ def test_ctrl_c_ends_a_call_and_the_file_goes_on(server, root, local):
     assert (root / "foo").read_bytes() == b"nld"
 
 
+def test_ctrl_c_ends_a_call_that_waits_for_another_thread(server, root, local):
+    (root / "foo").write_bytes(CONTENT)
+    with server.client(wait=60) as client:
+        file = client.open("/foo", "rb", buffering=0)
+        file.seek(4_000_000)
+        thread = threading.Thread(target=file.read, args=(10,))
+        with somebody_else_at_work(server, local):
+            thread.start()
+            with interrupted_after(0.2):
+                file.readall()
+            assert thread.is_alive()
+        thread.join()
+        assert file.readall() == CONTENT[4_000_010:]
+
+
 def test_what_others_keep_from_being_read_is_read_later(server, client, root, local):
     (root / "foo").write_bytes(CONTENT)
     for buffering in (-1, 0):

@@ -31,7 +31,7 @@ const CONNECT_EVERY: Duration = Duration::from_millis(20);
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// How often a call looks whether another one on the same client is over.
-const TURN: Duration = Duration::from_millis(1);
+pub(crate) const TURN: Duration = Duration::from_millis(1);
 
 /// Name or path, kind, size in bytes, time, permission bits, whether it is a link.
 type Row = (String, &'static str, u64, f64, Option<u32>, bool);

@@ -1,13 +1,14 @@
 //! An open remote file.
 
 use crate::call::{PyInterrupt, run};
+use crate::client::TURN;
 use crate::errors::{errno, to_python};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use remofile::{Error, OpenOptions, RemoteFile, Wait};
+use remofile::{Error, Interrupt, OpenOptions, RemoteFile, Wait};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// One file; `None` once it is closed.
@@ -20,6 +21,8 @@ pub(crate) struct NativeFile {
     /// The process that opened it: a forked one has its connections only seemingly.
     process: u32,
 }
+
+const CLOSED: Error = Error::Usage("I/O operation on closed file");
 
 /// How a file is opened: one of `r`, `w`, `a`, `x`, and perhaps `+`.
 pub(crate) fn options(mode: &str) -> PyResult<OpenOptions> {
@@ -46,23 +49,25 @@ impl NativeFile {
         self.process != std::process::id()
     }
 
+    /// Before it is locked: a thread of the other process may hold it here for ever.
+    fn refuse_inherited(&self) -> PyResult<()> {
+        let why = "the file was opened by the process that this one was forked from: open it again";
+        if self.is_inherited() { Err(PyValueError::new_err(why)) } else { Ok(()) }
+    }
+
     fn call<T: Send>(
         &self,
         py: Python<'_>,
         interrupt: Option<&PyInterrupt>,
         body: impl FnOnce(&mut RemoteFile) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
-        if self.is_inherited() {
-            return Err(PyValueError::new_err(
-                "the file was opened by the process that this one was forked from: open it again",
-            ));
-        }
+        self.refuse_inherited()?;
         let interrupt = interrupt.map(|interrupt| interrupt.0.clone()).unwrap_or_default();
         let work = |_: &_| {
-            self.locally(|file| {
-                file.set_patience(self.timeout, self.wait, interrupt.clone());
-                body(file)
-            })
+            let mut file = self.turn(&interrupt)?;
+            let file = file.as_mut().ok_or(CLOSED)?;
+            file.set_patience(self.timeout, self.wait, interrupt.clone());
+            body(file)
         };
         run(py, &|| interrupt.trigger(), work)?.map_err(|error| match error {
             // A size or position that no file has.
@@ -71,12 +76,22 @@ impl NativeFile {
         })
     }
 
+    /// Waits until no other thread makes a call of this file.
+    fn turn(&self, interrupt: &Interrupt) -> Result<MutexGuard<'_, Option<RemoteFile>>, Error> {
+        loop {
+            match self.file.try_lock() {
+                Ok(file) => return Ok(file),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(PoisonError::into_inner(poisoned)),
+                Err(TryLockError::WouldBlock) if interrupt.is_triggered() => return Err(Error::Interrupted),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(TURN),
+            }
+        }
+    }
+
     /// For what is done without the server.
     fn locally<T>(&self, body: impl FnOnce(&mut RemoteFile) -> Result<T, Error>) -> Result<T, Error> {
-        match &mut *self.file.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(file) => body(file),
-            None => Err(Error::Usage("I/O operation on closed file")),
-        }
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        body(file.as_mut().ok_or(CLOSED)?)
     }
 
     /// A call that moves the position, but only if the caller hears of it: who makes it again means the same bytes.
@@ -88,12 +103,21 @@ impl NativeFile {
     ) -> PyResult<T> {
         let mut before = None;
         let result = self.call(py, interrupt, |file| {
-            before = Some(SeekFrom::Start(file.position()));
-            body(file)
+            let start = SeekFrom::Start(file.position());
+            match body(file) {
+                Ok(value) => {
+                    before = Some(start);
+                    Ok(value)
+                }
+                Err(error) => file.seek(start).map_err(own).and(Err(error)),
+            }
         });
-        if let (Err(_), Some(before)) = (&result, before) {
-            // One that was closed meanwhile has no position.
-            let _closed = py.detach(|| self.locally(|file| file.seek(before).map_err(own)));
+        // A signal came when it was done. Who else has the file by now moves it anyway.
+        if let (Err(_), Some(before)) = (&result, before)
+            && let Ok(mut file) = self.file.try_lock()
+            && let Some(file) = &mut *file
+        {
+            file.seek(before).map_err(|error| to_python(py, own(error)))?;
         }
         result
     }
@@ -171,6 +195,7 @@ impl NativeFile {
             (2, _) => SeekFrom::End(offset),
             _ => return Err(invalid()),
         };
+        self.refuse_inherited()?;
         py.detach(|| self.locally(|file| file.seek(to).map_err(own))).map_err(|error| match error {
             // As local files say it: who seeks from the end looks by this whether there is so much.
             Error::Usage(_) => invalid(),
@@ -180,10 +205,12 @@ impl NativeFile {
 
     /// In bytes, with what was written and not sent yet.
     fn size(&self, py: Python<'_>) -> PyResult<u64> {
+        self.refuse_inherited()?;
         py.detach(|| self.locally(|file| file.size())).map_err(|error| to_python(py, error))
     }
 
     fn tell(&self, py: Python<'_>) -> PyResult<u64> {
+        self.refuse_inherited()?;
         py.detach(|| self.locally(|file| Ok(file.position()))).map_err(|error| to_python(py, error))
     }
 

@@ -15,6 +15,7 @@ import fsspec
 import pytest
 from remofile import Server, generate_token
 from remofile.exceptions import FileSizeError, ServerBusyError
+from remofile.fs import RemofileFileSystem
 from test_manners import interrupted_after
 
 CONTENT = random.Random(1).randbytes(5_000_000)
@@ -153,7 +154,7 @@ def test_a_fork_leaves_open_files_alone(client, root):
     if child == 0:
         code = 1
         try:
-            for call in (reading.read, lambda: writing.write(b"x")):
+            for call in (reading.read, lambda: writing.write(b"x"), writing.tell, lambda: writing.size):
                 with pytest.raises(ValueError, match="open it again"):
                     call()
             assert client.open("/foo", "rb").read(10) == CONTENT[:10]
@@ -203,6 +204,21 @@ def test_ctrl_c_ends_a_call_and_the_file_goes_on(server, root, local):
     assert (root / "foo").read_bytes() == b"nld"
 
 
+def test_ctrl_c_ends_a_call_that_waits_for_another_thread(server, root, local):
+    (root / "foo").write_bytes(CONTENT)
+    with server.client(wait=60) as client:
+        file = client.open("/foo", "rb", buffering=0)
+        file.seek(4_000_000)
+        thread = threading.Thread(target=file.read, args=(10,))
+        with somebody_else_at_work(server, local):
+            thread.start()
+            with interrupted_after(0.2):
+                file.readall()
+            assert thread.is_alive()
+        thread.join()
+        assert file.readall() == CONTENT[4_000_010:]
+
+
 def test_what_others_keep_from_being_read_is_read_later(server, client, root, local):
     (root / "foo").write_bytes(CONTENT)
     for buffering in (-1, 0):
@@ -227,6 +243,26 @@ def test_what_others_keep_from_being_written_is_written_later_and_once(server, c
         file.write(CONTENT[1_000_000:])
         file.close()
     assert (root / "appended").read_bytes() == CONTENT and (root / "changed").read_bytes() == CONTENT
+
+
+def test_what_is_written_in_a_transaction_of_fsspec_is_seen_at_its_end_or_never(client, root):
+    filesystem = RemofileFileSystem(client=client, skip_instance_cache=True)
+    for mode, begin in (("wb", b"old"), ("w", b"old"), ("xb", None)):
+        for fails in (True, False):
+            (root / "foo").unlink(missing_ok=True)
+            if begin is not None:
+                (root / "foo").write_bytes(begin)
+            with contextlib.suppress(RuntimeError), filesystem.transaction:
+                with filesystem.open("/foo", mode) as file:
+                    file.write(b"new" if "b" in mode else "new")
+                with filesystem.open("/log", "ab") as file:
+                    file.write(b"line")
+                assert (root / "foo").exists() == (begin is not None)
+                if fails:
+                    raise RuntimeError
+            now = (root / "foo").read_bytes() if (root / "foo").exists() else None
+            assert now == (begin if fails else b"new")
+    assert (root / "log").read_bytes() == b"line" * 6
 
 
 def test_parts_of_a_file_come_through_fsspec(server, root, monkeypatch):

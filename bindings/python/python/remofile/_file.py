@@ -73,6 +73,8 @@ class RemoteFile(io.RawIOBase):
         self._writes = "r" not in mode or "+" in mode
         self._is_rewritten = "w" in mode or "x" in mode
         self._is_discarded = False
+        #: Whether closing it leaves it to :meth:`commit` to make it visible.
+        self.is_deferred = False
         self._native = client._native.open(path, mode, *client._patience(None))
         if "a" in mode:
             self._native.seek(0, os.SEEK_END)
@@ -132,6 +134,9 @@ class RemoteFile(io.RawIOBase):
         """Close it; what was written becomes visible."""
         if self.closed:
             return
+        if self.is_deferred and not self._is_discarded:
+            super().close()
+            return
         native = getattr(self, "_native", None)
         try:
             if native is not None and not self._is_discarded:
@@ -141,6 +146,15 @@ class RemoteFile(io.RawIOBase):
             if native is not None:
                 native.abort()
             super().close()
+
+    def commit(self) -> None:
+        """Make what was written visible, of a file whose closing was deferred."""
+        if self.is_deferred and not self._is_discarded:
+            self._is_discarded = True
+            try:
+                self._native.close(INTERRUPT.get())
+            finally:
+                self._native.abort()
 
     def _check(self, can: bool, message: str = "") -> None:
         if self.closed:

@@ -201,10 +201,21 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         path = self._strip_protocol(path)
         if "r" not in mode and "+" not in mode:
             self.makedirs(self._parent(path), exist_ok=True)
-        return self.client.open(path, mode, buffering=block_size or -1)
+        file = self.client.open(path, mode, buffering=block_size or -1)
+        if autocommit or "r" in mode:
+            return file
+        return _transacted(file)
 
     def _patience(self) -> Any:
         return self.client._patience(None)
+
+
+def _transacted(file: Any) -> Any:
+    """A file that becomes visible at the end of a transaction; what is appended does so at once."""
+    raw = file.raw
+    raw.is_deferred = raw._is_rewritten
+    file.commit, file.discard = raw.commit, raw.discard
+    return file
 
 
 def _info(row: tuple[str, str, int, float, Optional[int], bool]) -> dict[str, Any]:

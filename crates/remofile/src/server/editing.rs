@@ -75,8 +75,8 @@ impl PartRead {
 pub(super) struct InPlace {
     path: RemotePath,
     file: Box<dyn Editing>,
-    /// Where data goes that names no place; `None` if every piece names one.
-    end: Option<u64>,
+    /// Whether pieces go behind the end; otherwise each names its place.
+    appends: bool,
     written: u64,
     has_changed: bool,
     file_size_limit: u64,
@@ -94,17 +94,16 @@ impl InPlace {
             return Err(ErrorCode::FileTooLarge.into());
         }
         let mut file = store.edit(path, create)?;
-        let (entry, now) = file.look()?;
+        let (_, now) = file.look()?;
         if version.is_some_and(|version| version != now) {
             return Err(ErrorCode::SourceChanged.into());
         }
         if let Some(length) = length {
             file.set_length(length)?;
         }
-        let end = append.then_some(length.unwrap_or(entry.size));
         // A file that was created now is a change, too.
         let has_changed = length.is_some() || create;
-        Ok(Self { path: path.clone(), file, end, written: 0, has_changed, file_size_limit })
+        Ok(Self { path: path.clone(), file, appends: append, written: 0, has_changed, file_size_limit })
     }
 
     pub(super) fn take(&mut self, items: Vec<Item>, mut payload: &[u8]) -> StoreResult<()> {
@@ -113,23 +112,29 @@ impl InPlace {
                 return Err(Failure::new(ErrorCode::BadRequest).because("items without their bytes"));
             };
             payload = rest;
-            let offset = match (item, self.end) {
-                (Item::Place { offset, .. }, None) => offset,
-                (Item::Data { .. }, Some(end)) => end,
+            let place = match (item, self.appends) {
+                (Item::Place { offset, .. }, false) => Some(offset),
+                (Item::Data { .. }, true) => None,
                 _ => return Err(Failure::new(ErrorCode::BadRequest).because("items that are no part of a write")),
             };
-            self.write(bytes, offset).map_err(|failure| failure.at(&self.path))?;
+            self.write(bytes, place).map_err(|failure| failure.at(&self.path))?;
         }
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
+    fn write(&mut self, bytes: &[u8], place: Option<u64>) -> StoreResult<()> {
+        let offset = match place {
+            Some(offset) => offset,
+            None => self.file.look()?.0.size,
+        };
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.file_size_limit);
-        let end = end.ok_or_else(|| Failure::new(ErrorCode::FileTooLarge))?;
+        end.ok_or_else(|| Failure::new(ErrorCode::FileTooLarge))?;
         self.has_changed = true;
-        self.file.write_at(bytes, offset)?;
+        match place {
+            Some(offset) => self.file.write_at(bytes, offset)?,
+            None => self.file.append(bytes)?,
+        }
         self.written += bytes.len() as u64;
-        self.end = self.end.map(|_| end);
         Ok(())
     }
 

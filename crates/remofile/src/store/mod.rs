@@ -227,6 +227,12 @@ pub trait Editing: Send {
     /// hold.
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()>;
 
+    /// Writes bytes behind the end of the file, wherever it is then.
+    ///
+    /// # Errors
+    /// As [`Editing::write_at`].
+    fn append(&mut self, bytes: &[u8]) -> StoreResult<()>;
+
     /// Cuts the file, or makes it longer by zeros.
     ///
     /// # Errors

@@ -5,10 +5,10 @@ use crate::common::{Fixture, assert_serves, remote, visible};
 use crate::{code, reading};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{
-    Done, Entry, ErrorCode, Header, Item, Kind, OperationId, Request, Signal, Timestamp, Version,
+    Body, Done, Entry, ErrorCode, Header, Item, Kind, OperationId, Request, Signal, Timestamp, Version,
 };
 use remofile::{Client, ClientOptions, Error, RemoteFile};
-use std::io::Read;
+use std::io::{Read, Write};
 
 fn write(append: bool) -> Request {
     Request::Write { path: remote("/f"), version: None, length: None, append, create: false }
@@ -63,6 +63,22 @@ fn places_that_no_file_has_are_refused() {
         assert_eq!(outcome, Some(Err(ErrorCode::FileTooLarge)), "{offset}");
         assert_eq!(std::fs::read(fixture.path("f")).unwrap(), b"0123456789");
     }
+}
+
+/// Programs beside the server know no leases.
+#[test]
+fn what_others_append_meanwhile_stays() {
+    let fixture = Fixture::new();
+    let path = fixture.write("f", "begin ");
+    let mut raw = Raw::connect(&fixture);
+    let operation = raw.request(write(true));
+    raw.until(|header| matches!(header.body, Body::Signal(Signal::Credit { .. })));
+    std::fs::File::options().append(true).open(&path).unwrap().write_all(b"theirs ").unwrap();
+    raw.data(operation, vec![piece(2), piece(3)], b"of me");
+    raw.signal(operation, Signal::Finish);
+    let done = raw.outcome(operation).unwrap().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"begin theirs of me");
+    assert_eq!((done.bytes, done.entry.unwrap().size), (5, 18));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Files that are read and changed where they are.
 
+use crate::common::raw::Raw;
 use crate::common::{Fixture, noise, remote, visible};
 use crate::{code, io_code, reading, updating};
-use remofile::protocol::wire::ErrorCode;
+use remofile::protocol::wire::{ErrorCode, Signal};
 use remofile::store::Fsync;
 use remofile::{Client, ClientOptions, Error, OpenOptions, RemoteFile};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -66,6 +67,23 @@ fn what_is_written_is_where_it_belongs_and_the_rest_stays() {
     file.close().unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"012a");
     assert_eq!(path.metadata().unwrap().ino(), inode);
+}
+
+#[test]
+fn what_was_written_behind_a_cut_that_failed_is_still_written() {
+    let fixture = Fixture::new();
+    let path = fixture.write("f", "0123456789");
+    let mut file = open(&fixture, "/f", updating()).unwrap();
+    file.seek(SeekFrom::Start(8)).unwrap();
+    file.write_all(b"abcd").unwrap();
+    let mut raw = Raw::connect(&fixture);
+    let other = raw.hold_write();
+    assert!(matches!(file.set_len(9), Err(Error::Busy(_))));
+    raw.signal(other, Signal::Cancel);
+    raw.outcome(other);
+    assert_eq!(file.size().unwrap(), 12);
+    file.close().unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), b"01234567abcd");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
 /// Pieces that neither overlap nor touch, by their offsets.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Held {
     pieces: BTreeMap<u64, Vec<u8>>,
     bytes: usize,

@@ -159,8 +159,10 @@ impl InPlace {
     /// Cuts the file, or makes it longer by zeros, and sends what waits.
     pub(super) fn set_len(&mut self, length: u64) -> Result<()> {
         self.flush_appended()?;
+        let before = self.held.clone();
         self.held.cut(length);
-        self.send(Some(length))
+        // A file that was not cut still ends with what was written there.
+        self.send(Some(length)).inspect_err(|_| self.held = before)
     }
 
     fn flush_appended(&mut self) -> Result<()> {

@@ -55,16 +55,14 @@ impl Editing for LocalEditing {
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
         refuse_beyond(offset.checked_add(bytes.len() as u64))?;
-        let mut written = 0;
-        while written < bytes.len() {
-            let at = offset + written as u64;
-            match resolve::retry(|| rustix::io::pwrite(&self.file, &bytes[written..], at)) {
-                Ok(0) => return Err(errors::failure(Errno::IO)),
-                Ok(count) => written += count,
-                Err(errno) => return Err(errors::failure(errno)),
-            }
-        }
-        Ok(())
+        write_all(bytes, |written| rustix::io::pwrite(&self.file, &bytes[written..], offset + written as u64))
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> StoreResult<()> {
+        // The system finds the end: other programs may append to the same file.
+        let flags = rustix::fs::fcntl_getfl(&self.file).map_err(errors::failure)?;
+        rustix::fs::fcntl_setfl(&self.file, flags | OFlags::APPEND).map_err(errors::failure)?;
+        write_all(bytes, |written| rustix::io::write(&self.file, &bytes[written..]))
     }
 
     fn set_length(&mut self, length: u64) -> StoreResult<()> {
@@ -78,6 +76,19 @@ impl Editing for LocalEditing {
         }
         self.look()
     }
+}
+
+/// Writes until nothing is left; `write` is told how much was written.
+fn write_all(bytes: &[u8], write: impl Fn(usize) -> Result<usize, Errno>) -> StoreResult<()> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match resolve::retry(|| write(written)) {
+            Ok(0) => return Err(errors::failure(Errno::IO)),
+            Ok(count) => written += count,
+            Err(errno) => return Err(errors::failure(errno)),
+        }
+    }
+    Ok(())
 }
 
 /// No file reaches further than a signed offset.

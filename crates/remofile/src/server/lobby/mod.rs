@@ -305,16 +305,19 @@ impl Lobby {
         match verdict {
             _ if !is_told => {}
             Verdict::More => drop(self.waiting.insert(number, waiting)),
-            Verdict::Known { .. } | Verdict::Refused(..) if self.is_guessing(&waiting) => {
+            Verdict::Known { .. } | Verdict::Refused { is_guess: true, .. } if self.is_guessing(&waiting) => {
                 self.complaints.refused(waiting.address, Refusal::TooMany);
             }
             Verdict::Known { .. } if self.is_full() => {
                 self.complaints.refused(waiting.address, Refusal::TooMany);
             }
             Verdict::Known { peer, is_routing_id, first } => self.converse(waiting, *peer, is_routing_id, first),
-            Verdict::Refused(bytes, refusal) => {
+            Verdict::Refused { bytes, refusal, is_guess } => {
                 self.complaints.refused(waiting.address, refusal);
-                self.refuse_slowly(number, waiting, bytes);
+                match is_guess {
+                    true => self.refuse_slowly(number, waiting, bytes),
+                    false => waiting.say(&bytes),
+                }
             }
             Verdict::Unfit(refusal) => {
                 self.complaints.refused(waiting.address, refusal);

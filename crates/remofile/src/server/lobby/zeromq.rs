@@ -42,8 +42,8 @@ pub(super) enum Verdict {
     More,
     /// It knows the token, and said this already.
     Known { peer: Box<Peer>, is_routing_id: bool, first: Option<Vec<Vec<u8>>> },
-    /// It is told these bytes, and goes.
-    Refused(Vec<u8>, Refusal),
+    /// It is told these bytes, and goes; whether it tried a token.
+    Refused { bytes: Vec<u8>, refusal: Refusal, is_guess: bool },
     /// It goes: its encryption and ours do not fit.
     Unfit(Refusal),
     /// It goes.
@@ -151,6 +151,8 @@ impl Speaking {
             let start = self.peer.sealer.seal(&mut frame, number + 1 < reply.len());
             bytes.extend_from_slice(&frame[start..]);
         }
-        Verdict::Refused(bytes, opening.refusal())
+        let refusal = opening.refusal();
+        let is_guess = refusal == Refusal::Token || !self.peer.identity.is_empty();
+        Verdict::Refused { bytes, refusal, is_guess }
     }
 }

@@ -1,6 +1,7 @@
 """Protocol 2 over ZeroMQ: the example client, which was written from docs/protocol.md alone, and frames by hand."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -42,6 +43,30 @@ class Protocol2Test(InteropTest):
             list(client.list("/"))
         finally:
             client.close()
+
+
+class Page(Protocol2Test):
+    def test_the_session_of_the_page_frame_by_frame(self):
+        page = (REPOSITORY / "docs" / "protocol.md").read_text(encoding="utf-8")
+        section = page.partition("### A session, frame by frame")[2].partition("\n## ")[0]
+        rows = re.findall(r"^\| (client|server) \| (.*?) \| ((?:`[0-9a-f]+` ?)+)(\.\.\.)? ?\|$", section, re.MULTILINE)
+        self.assertEqual(len(rows), 14)
+        self.server = self.start_server(REMOFILE_TOKEN="2" * 20 + "Ci")
+        socket = self.adopt(zmq.Context.instance().socket(zmq.DEALER))
+        socket.rcvtimeo = DEADLINE_SECONDS * 1000
+        socket.connect(f"tcp://127.0.0.1:{self.server.port}")
+        for sender, message, frames, is_cut in rows:
+            frames = frames.replace("`", "").split()
+            with self.subTest(message=message):
+                if message.startswith("operation 3"):
+                    (self.root / "b").chmod(0o644)  # whatever the umask is
+                if sender == "client":
+                    socket.send_multipart([bytes.fromhex(frame) for frame in frames])
+                    continue
+                received = [frame.hex() for frame in socket.recv_multipart()]
+                if is_cut:
+                    received = [frame[: len(expected)] for frame, expected in zip(received, frames)]
+                self.assertEqual(received, frames)
 
 
 class Transfers(Protocol2Test):

@@ -265,6 +265,25 @@ def test_what_is_written_in_a_transaction_of_fsspec_is_seen_at_its_end_or_never(
     assert (root / "log").read_bytes() == b"line" * 6
 
 
+def test_a_text_whose_block_raises_is_not_made_visible_through_fsspec(client, root):
+    filesystem = RemofileFileSystem(client=client, skip_instance_cache=True)
+    (root / "foo").write_bytes(b"old")
+    for options in ({}, {"encoding": "utf-16", "newline": "\r\n"}):
+        with contextlib.suppress(RuntimeError), filesystem.open("/foo", "wt", **options) as file:
+            file.write("half\n")
+            raise RuntimeError
+        assert (root / "foo").read_bytes() == b"old"
+    with filesystem.open("/foo", "wt", encoding="utf-16-le", newline="\r\n") as file:
+        file.write("whole\n")
+    assert (root / "foo").read_bytes() == "whole\r\n".encode("utf-16-le")
+    with filesystem.open("/foo", "r", encoding="utf-16-le") as file:
+        assert file.read() == "whole\n"
+    with filesystem.open("/foo.gz", "wt", compression="gzip") as file:
+        file.write("packed")
+    with filesystem.open("/foo.gz", "rt", compression="gzip") as file:
+        assert file.read() == "packed"
+
+
 def test_parts_of_a_file_come_through_fsspec(server, root, monkeypatch):
     monkeypatch.setenv("REMOFILE_TOKEN", server._token)
     (root / "big").write_bytes(CONTENT)

@@ -54,7 +54,7 @@ def open_remote(
         buffered = _Reader(raw, size)
     if is_binary:
         return buffered  # type: ignore[no-any-return]
-    return _Text(buffered, encoding, errors, newline, line_buffering=buffering == 1)
+    return Text(buffered, encoding, errors, newline, line_buffering=buffering == 1)
 
 
 class RemoteFile(io.RawIOBase):
@@ -210,7 +210,7 @@ class _Random(io.BufferedRandom):
         _leave(self, self.raw, kind)
 
 
-class _Text(io.TextIOWrapper):
+class Text(io.TextIOWrapper):
     def close(self) -> None:
         _close(self, self.buffer.raw, super().close)  # type: ignore[attr-defined]
 

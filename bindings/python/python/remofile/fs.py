@@ -8,7 +8,7 @@ from typing import Any, Optional
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import infer_storage_options
 
-from remofile._file import RemoteFile
+from remofile._file import RemoteFile, Text
 from remofile._settings import interest, settings
 from remofile.client import Client
 
@@ -188,6 +188,21 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def ukey(self, path: str) -> str:
         found = self.info(path)
         return f"{found['name']}:{found['size']}:{found['mtime']!r}"
+
+    def open(
+        self,
+        path: str,
+        mode: str = "rb",
+        block_size: Optional[int] = None,
+        cache_options: Optional[dict[str, Any]] = None,
+        compression: Optional[str] = None,
+        **kwargs: Any,
+    ) -> Any:
+        if "b" in mode or compression is not None:
+            return super().open(path, mode, block_size, cache_options, compression, **kwargs)
+        # The base class would wrap it in a file that, where its block raises, makes half of a text visible.
+        text = {name: kwargs.pop(name, None) for name in ("encoding", "errors", "newline")}
+        return Text(super().open(path, mode.replace("t", "") + "b", block_size, cache_options, **kwargs), **text)
 
     def _open(
         self,

@@ -1,6 +1,7 @@
 //! The buffers on both sides of a link: allocated once, never zeroed again.
 
 use super::link::LinkError;
+use super::socket::moved;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::transport::{LENGTH_BYTES, Opener, Sealer, TAG_BYTES};
 use remofile_protocol::wire::Header;
@@ -87,15 +88,13 @@ impl OutBuffer {
 
     pub(super) fn send(&mut self, stream: &mut Socket) -> Result<bool, LinkError> {
         while !self.is_empty() {
-            match stream.write(&self.bytes[self.sent..self.end]) {
-                Ok(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
-                Ok(count) => {
+            match moved(|| stream.write(&self.bytes[self.sent..self.end]))? {
+                None => return Ok(false),
+                Some(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
+                Some(count) => {
                     self.sent += count;
                     self.total += count as u64;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(LinkError::Lost(error)),
             }
         }
         Ok(true)
@@ -238,18 +237,14 @@ impl InBuffer {
         self.bytes.copy_within(self.start..self.end, start);
         (self.start, self.end) = (start, start + self.end - self.start);
         let wanted = start + record_bytes + READ_AHEAD;
-        loop {
-            match stream.read(&mut self.bytes[self.end..wanted]) {
-                Ok(0) if self.end == self.start => return Err(LinkError::Closed),
-                Ok(0) => return Err(LinkError::Lost(io::ErrorKind::UnexpectedEof.into())),
-                Ok(count) => {
-                    self.end += count;
-                    self.total += count as u64;
-                    return Ok(true);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(LinkError::Lost(error)),
+        match moved(|| stream.read(&mut self.bytes[self.end..wanted]))? {
+            None => Ok(false),
+            Some(0) if self.end == self.start => Err(LinkError::Closed),
+            Some(0) => Err(LinkError::Lost(io::ErrorKind::UnexpectedEof.into())),
+            Some(count) => {
+                self.end += count;
+                self.total += count as u64;
+                Ok(true)
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The options of a session's socket.
 
+use super::link::LinkError;
 use remofile_protocol::limits::DEAD_AFTER;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -23,4 +24,16 @@ pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(DEAD_AFTER))?;
     Ok(())
+}
+
+/// How many bytes a socket that never blocks has given or taken; `None` if it would have had to wait for some.
+pub(super) fn moved(mut attempt: impl FnMut() -> io::Result<usize>) -> Result<Option<usize>, LinkError> {
+    loop {
+        return match attempt() {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => Err(LinkError::Lost(error)),
+        };
+    }
 }

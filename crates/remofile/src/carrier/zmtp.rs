@@ -3,6 +3,7 @@
 use super::buffer::MessageWriter;
 use super::line::Line;
 use super::link::LinkError;
+use super::socket::moved;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::wire::Header;
 use remofile_protocol::zmtp::{Command, FrameOpener, FrameSealer, Peer, Step};
@@ -198,18 +199,14 @@ impl Input {
         if self.bytes.len() < needed + READ_AHEAD {
             self.bytes.resize(needed + READ_AHEAD, 0);
         }
-        loop {
-            match stream.read(&mut self.bytes[self.end..]) {
-                Ok(0) if self.end == 0 => return Err(LinkError::Closed),
-                Ok(0) => return Err(LinkError::Lost(io::ErrorKind::UnexpectedEof.into())),
-                Ok(count) => {
-                    self.end += count;
-                    self.total += count as u64;
-                    return Ok(true);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(LinkError::Lost(error)),
+        match moved(|| stream.read(&mut self.bytes[self.end..]))? {
+            None => Ok(false),
+            Some(0) if self.end == 0 => Err(LinkError::Closed),
+            Some(0) => Err(LinkError::Lost(io::ErrorKind::UnexpectedEof.into())),
+            Some(count) => {
+                self.end += count;
+                self.total += count as u64;
+                Ok(true)
             }
         }
     }
@@ -225,12 +222,10 @@ impl Output {
         while !self.frames.is_empty() {
             let slices: Vec<IoSlice<'_>> =
                 self.frames.iter().take(FRAMES_A_CALL).map(|(frame, start)| IoSlice::new(&frame[*start..])).collect();
-            match stream.write_vectored(&slices) {
-                Ok(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
-                Ok(count) => self.sent(count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(LinkError::Lost(error)),
+            match moved(|| stream.write_vectored(&slices))? {
+                None => return Ok(false),
+                Some(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
+                Some(count) => self.sent(count),
             }
         }
         Ok(true)

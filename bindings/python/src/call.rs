@@ -5,7 +5,7 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use remofile::Interrupt;
+use remofile::{Interrupt, OnWaiting, describe_holder};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -57,6 +57,17 @@ impl Caller {
         let _unheard = self.errands.send(Box::new(errand));
     }
 
+    /// Logs whom the call waits for. It may be kept for longer than the call.
+    pub(crate) fn on_waiting(self: &Arc<Self>) -> OnWaiting {
+        let caller = Arc::downgrade(self);
+        OnWaiting::new(move |holders| {
+            if let Some(caller) = caller.upgrade() {
+                let who = holders.iter().map(describe_holder).collect::<Vec<_>>().join(", ");
+                caller.tell(move |py| log_waiting(py, &who));
+            }
+        })
+    }
+
     /// Has something done on the caller's thread, and waits for what comes of it; `None` if the call is to end.
     pub(crate) fn ask<T: Send + 'static>(
         &self,
@@ -77,11 +88,15 @@ impl Caller {
 
 /// Runs `body` on a thread of its own and returns what it returns. If a signal handler or an errand raises,
 /// `stop` is called to make the body end, and that exception is what comes of the call.
-pub(crate) fn run<T: Send>(py: Python<'_>, stop: &dyn Fn(), body: impl FnOnce(&Caller) -> T + Send) -> PyResult<T> {
+pub(crate) fn run<T: Send>(
+    py: Python<'_>,
+    stop: &dyn Fn(),
+    body: impl FnOnce(&Arc<Caller>) -> T + Send,
+) -> PyResult<T> {
     let handles_signals = is_main_thread(py)?;
     let (errands, mut receiver) = channel();
     std::thread::scope(|scope| {
-        let work = move || body(&Caller { errands });
+        let work = move || body(&Arc::new(Caller { errands }));
         let worker = std::thread::Builder::new().name("remofile call".to_owned()).spawn_scoped(scope, work)?;
         let mut raised = None;
         loop {
@@ -105,6 +120,10 @@ pub(crate) fn run<T: Send>(py: Python<'_>, stop: &dyn Fn(), body: impl FnOnce(&C
             (Err(panic), _) => std::panic::resume_unwind(panic),
         }
     })
+}
+
+fn log_waiting(py: Python<'_>, who: &str) -> PyResult<()> {
+    py.import("remofile._progress")?.call_method1("log", ("waiting", who, 0, 0)).map(drop)
 }
 
 fn wait(py: Python<'_>, errands: &mut Receiver<Errand>, in_steps: bool) -> Result<Errand, RecvTimeoutError> {

@@ -82,8 +82,9 @@ impl NativeClient {
         body: impl FnOnce(&mut Client, &Caller) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
         let _making = Making::begin(&self.client)?;
-        let work = |caller: &Caller| {
+        let work = |caller: &Arc<Caller>| {
             let mut client = self.turn(patience)?;
+            client.set_on_waiting(caller.on_waiting());
             self.connect(&mut client, patience)?;
             let result = body(&mut client, caller);
             self.broke_off.store(result.as_ref().is_err_and(is_broken_off), Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! An open remote file.
 
-use crate::call::{PyInterrupt, run};
+use crate::call::{Caller, PyInterrupt, run};
 use crate::client::TURN;
 use crate::errors::{errno, to_python};
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::{Error, Interrupt, OpenOptions, RemoteFile, Wait};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// One file; `None` once it is closed.
@@ -63,10 +63,11 @@ impl NativeFile {
     ) -> PyResult<T> {
         self.refuse_inherited()?;
         let interrupt = interrupt.map(|interrupt| interrupt.0.clone()).unwrap_or_default();
-        let work = |_: &_| {
+        let work = |caller: &Arc<Caller>| {
             let mut file = self.turn(&interrupt)?;
             let file = file.as_mut().ok_or(CLOSED)?;
             file.set_patience(self.timeout, self.wait, interrupt.clone());
+            file.set_on_waiting(caller.on_waiting());
             body(file)
         };
         run(py, &|| interrupt.trigger(), work)?.map_err(|error| match error {

@@ -67,7 +67,7 @@ impl NativeServer {
         };
         let (ends, ended) = channel::<()>();
         let logged = Arc::new(logged);
-        let serve = move |caller: &Caller| {
+        let serve = move |caller: &Arc<Caller>| {
             std::thread::scope(|scope| {
                 scope.spawn(move || {
                     while ended.recv_timeout(LOG_EVERY) == Err(RecvTimeoutError::Timeout) {

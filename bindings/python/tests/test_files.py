@@ -6,6 +6,7 @@ import contextlib
 import errno
 import gc
 import io
+import logging
 import os
 import random
 import threading
@@ -243,6 +244,18 @@ def test_what_others_keep_from_being_written_is_written_later_and_once(server, c
         file.write(CONTENT[1_000_000:])
         file.close()
     assert (root / "appended").read_bytes() == CONTENT and (root / "changed").read_bytes() == CONTENT
+
+
+def test_a_client_that_waits_logs_for_whom(server, root, local, caplog):
+    (root / "foo").write_bytes(b"old")
+    with server.client(wait=0.2) as client, client.open("/foo", "r+b") as file:
+        file.write(b"new")
+        for call in (lambda: client.list_files("/"), lambda: client.create_file("bar", "/"), file.flush):
+            caplog.clear()
+            with somebody_else_at_work(server, local), caplog.at_level(logging.INFO, "remofile"):
+                with pytest.raises(ServerBusyError):
+                    call()
+            assert [record.getMessage() for record in caplog.records if "waiting for " in record.getMessage()]
 
 
 def test_what_is_written_in_a_transaction_of_fsspec_is_seen_at_its_end_or_never(client, root):

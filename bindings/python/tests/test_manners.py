@@ -194,7 +194,7 @@ def test_progress_is_told_to_bars_and_functions(client, local):
     assert told[-1] == (3_000_000, 3_000_000)
 
 
-def test_waiting_is_logged(client, server, caplog):
+def test_every_file_is_logged(client, server, caplog):
     import logging
 
     with caplog.at_level(logging.DEBUG, "remofile"):

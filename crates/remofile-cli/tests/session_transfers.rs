@@ -168,6 +168,11 @@ fn a_server_in_use_is_reported_with_who_uses_it_or_waited_for() {
     assert_eq!(upload(&["--json"]).error_object(4)["kind"], "busy");
     assert_eq!(upload(&["--wait=1"]).status, Some(4));
     assert_eq!(upload(&["--wait", "-t", "300"]).status, Some(30));
+    let list = |flags: &[&str]| say(server.client().args(["list", "/", "--wait=1"]).args(flags));
+    assert!(list(&[]).fails(4).contains("remofile: waiting for ") && list(&[]).stderr.contains("upload for"));
+    let told = list(&["--json"]).stderr;
+    let waiting: Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+    assert_eq!((&waiting["event"], &waiting["holders"][0]["activity"]), (&"waiting".into(), &"upload".into()));
     drop(holder.stdin.take());
     upload(&["--wait"]).ok();
     assert!(holder.wait().unwrap().success());

@@ -22,8 +22,9 @@ pub mod sync;
 pub mod transfer;
 
 pub use client::{
-    AsyncClient, AsyncRemoteFile, ChunkSize, Client, ClientOptions, Interrupt, LocalPartials, LocalSource, OpenOptions,
-    Pending, Protocol, RemoteFile, RemoteSource, Removed, Retry, ServerStatus, TransferOptions, TransferReport, Wait,
+    AsyncClient, AsyncRemoteFile, ChunkSize, Client, ClientOptions, Interrupt, LocalPartials, LocalSource, OnWaiting,
+    OpenOptions, Pending, Protocol, RemoteFile, RemoteSource, Removed, Retry, ServerStatus, TransferOptions,
+    TransferReport, Wait,
 };
 pub use error::{Error, Result, describe_holder};
 pub use monitor::{Chunk, Conflict, Event, Monitor, Silent};

@@ -13,7 +13,10 @@ mod common;
 use common::raw::{self, Raw};
 use common::{Fixture, assert_serves, noise, remote, tree, visible, write};
 use remofile::protocol::wire::{Body, ErrorCode, Holder, OperationId, Request, Signal};
-use remofile::{Client, ClientOptions, Error, Event, Interrupt, Monitor, Silent, TransferOptions, Wait};
+use remofile::{
+    Client, ClientOptions, Error, Event, Interrupt, Monitor, OnWaiting, OpenOptions, Silent, TransferOptions, Wait,
+};
+use std::io::{Read, Write};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -173,6 +176,42 @@ impl Monitor for Watch {
         if let Event::Waiting { holders } = event {
             self.0.send(holders.to_vec()).unwrap();
         }
+    }
+}
+
+#[test]
+fn small_calls_and_open_files_tell_whom_they_wait_for() {
+    let calls: &[fn(&mut Client)] = &[
+        |client| client.list(&remote("/"), false, &mut |_| Ok(())).unwrap(),
+        |client| drop(client.stat(&remote("/file")).unwrap()),
+        |client| client.create_file(&remote("/file"), true).unwrap(),
+        |client| drop(client.partials().unwrap()),
+        |client| {
+            let mut text = String::new();
+            client.open(&remote("/file"), OpenOptions::new().read(true)).unwrap().read_to_string(&mut text).unwrap();
+            assert_eq!(text, "content");
+        },
+        |client| {
+            let mut file = client.open(&remote("/file"), OpenOptions::new().append(true)).unwrap();
+            file.write_all(b"more").unwrap();
+            file.close().unwrap();
+        },
+        |client| assert_eq!(client.remove(&remote("/file"), false).unwrap().files, 1),
+    ];
+    let fixture = Fixture::new();
+    fixture.write("file", "content");
+    for call in calls {
+        let mut other = Raw::connect(&fixture);
+        let operation = other.hold_write();
+        let (sender, receiver) = channel();
+        let on_waiting = OnWaiting::new(move |holders| sender.send(holders.to_vec()).unwrap());
+        let options = ClientOptions { wait: Wait::Forever, on_waiting, ..fixture.options() };
+        std::thread::scope(|scope| {
+            let calling = scope.spawn(move || call(&mut Client::new(options)));
+            assert_eq!(receiver.recv().unwrap()[0].client, "raw@test");
+            other.signal(operation, Signal::Finish);
+            calling.join().unwrap();
+        });
     }
 }
 

@@ -45,7 +45,7 @@ class Told:
             self._move(second)
         elif event == "present":
             self._move(first)
-        _log(event, text, first, second)
+        log(event, text, first, second)
 
     def _begin(self, total: int) -> None:
         self._total = total
@@ -74,7 +74,7 @@ def _is_logged() -> bool:
     return logging is not None and bool(logging.getLogger("remofile").isEnabledFor(logging.DEBUG))
 
 
-def _log(event: str, text: str, first: int, second: int) -> None:
+def log(event: str, text: str, first: int, second: int) -> None:
     if event == "moved" or event == "total":
         return
     import logging

@@ -24,7 +24,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 
 pub(super) fn run(edit: &Edit, context: Context) -> Result<Exit> {
     let path = paths::from_root(&edit.path)?;
-    let options = context.options(&edit.connection, None)?;
+    let options = context.telling_options(&edit.connection, None)?;
     let interrupt = options.interrupt.clone();
     let mut client = Client::connect(options)?;
     let (_, name) = path.split().map_err(|_| Failed::usage("the root directory is no file"))?;

@@ -86,8 +86,13 @@ impl Context {
         settings::client_options(connection, port, self.token)
     }
 
+    /// The same for a client without a monitor: the user is told whom its calls wait for.
+    fn telling_options(self, connection: &Connection, port: Option<u16>) -> Result<ClientOptions> {
+        Ok(ClientOptions { on_waiting: crate::output::on_waiting(connection.json), ..self.options(connection, port)? })
+    }
+
     /// A session with the server.
     fn connect(self, connection: &Connection, port: Option<u16>) -> Result<Client> {
-        Ok(Client::connect(self.options(connection, port)?)?)
+        Ok(Client::connect(self.telling_options(connection, port)?)?)
     }
 }

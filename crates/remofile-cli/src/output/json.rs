@@ -117,6 +117,11 @@ pub(crate) fn status(status: &ServerStatus) -> String {
     .to_string()
 }
 
+/// Whom a command waits for.
+pub(crate) fn waiting(holders: &[Holder]) -> Value {
+    json!({"event": "waiting", "holders": holders.iter().map(holder).collect::<Vec<_>>()})
+}
+
 /// Who uses the server.
 pub(crate) fn holder(holder: &Holder) -> Value {
     json!({

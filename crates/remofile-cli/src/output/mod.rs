@@ -14,6 +14,8 @@ pub(crate) use error::Presentation;
 
 use crate::failed::{Failed, Result};
 use background::Background;
+use remofile::protocol::wire::Holder;
+use remofile::{OnWaiting, describe_holder};
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 /// Bytes that are gathered before standard output is written.
@@ -106,6 +108,19 @@ pub(crate) fn data(text: &str) -> Result<()> {
 /// Tells the user something that is neither data nor an error.
 pub(crate) fn note(text: &str) {
     stderr_line(&note_line(text));
+}
+
+/// Tells whom a command waits for, in words or as an object.
+pub(crate) fn on_waiting(json: bool) -> OnWaiting {
+    OnWaiting::new(move |holders| match json {
+        true => stderr_line(&text::harmless_json(json::waiting(holders).to_string())),
+        false => note(&waiting_for(holders)),
+    })
+}
+
+fn waiting_for(holders: &[Holder]) -> String {
+    let who: Vec<String> = holders.iter().map(describe_holder).collect();
+    format!("waiting for {}", who.join(", "))
 }
 
 /// The line that [`note`] shows.

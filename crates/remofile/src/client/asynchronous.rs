@@ -4,6 +4,7 @@ use super::{Client, ClientOptions, Interrupt};
 use crate::error::{Error, Result};
 use futures_channel::oneshot;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Poll};
@@ -41,7 +42,10 @@ impl AsyncClient {
             .spawn(move || {
                 let mut client = Client::new(options);
                 for job in receiver {
-                    job(&mut client);
+                    if catch_unwind(AssertUnwindSafe(|| job(&mut client))).is_err() {
+                        // Whatever it was in the middle of, the next call begins anew.
+                        client.disconnect();
+                    }
                 }
             })
             .map_err(|source| Error::System { what: "cannot start a thread", source })?;
@@ -75,7 +79,7 @@ impl<T> Future for Pending<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        // The sender is lost only with the thread, and that only by a panic in the call.
+        // The sender is lost only by a panic in the call.
         Pin::new(&mut self.0).poll(context).map(|received| received.unwrap_or(Err(Error::Interrupted)))
     }
 }

@@ -31,6 +31,11 @@ impl Deadline {
         self.limit.map(|(at, _)| at.saturating_duration_since(Instant::now()))
     }
 
+    /// When it is over, on a clock that was started then; `None` without a limit.
+    pub(super) fn on(&self, clock: Instant) -> Option<Duration> {
+        self.limit.map(|(at, _)| at.saturating_duration_since(clock))
+    }
+
     /// [`Error::Timeout`] once it is over.
     pub(super) fn check(&self) -> Result<()> {
         match self.limit {
@@ -419,16 +424,11 @@ impl<H: Handler> Endpoint for Call<'_, H> {
     }
 
     fn woken(&mut self, _now: Duration) -> Result<()> {
-        if !self.interrupt.is_triggered() {
-            return Ok(());
-        }
-        // This call has drained the waker; others that share it may not have been woken yet.
-        self.interrupt.trigger();
-        Err(Error::Interrupted)
+        self.interrupt.woken()
     }
 
     fn next_timeout(&self) -> Option<Duration> {
-        let own = self.deadline.left().map(|left| self.clock.elapsed() + left);
+        let own = self.deadline.on(self.clock);
         self.machine.next_timeout().into_iter().chain(own).chain(self.handler.ready_at()).min()
     }
 

@@ -180,16 +180,11 @@ impl Endpoint for Holding<'_> {
     }
 
     fn woken(&mut self, _now: Duration) -> Result<()> {
-        if !self.interrupt.is_triggered() {
-            return Ok(());
-        }
-        // Others that share the waker may not have been woken yet.
-        self.interrupt.trigger();
-        Err(Error::Interrupted)
+        self.interrupt.woken()
     }
 
     fn next_timeout(&self) -> Option<Duration> {
-        let own = self.deadline.left().map(|left| self.clock.elapsed() + left);
+        let own = self.deadline.on(self.clock);
         self.machine.next_timeout().into_iter().chain(own).min()
     }
 

@@ -46,6 +46,16 @@ impl Interrupt {
         deadline.check()
     }
 
+    /// What a connection does whose waker woke it, and was drained by that.
+    pub(super) fn woken(&self) -> Result<()> {
+        if !self.is_triggered() {
+            return Ok(());
+        }
+        // Others that share the waker may not have been woken yet.
+        self.trigger();
+        Err(Error::Interrupted)
+    }
+
     /// Waits, unless the call is to end earlier.
     pub(super) fn sleep(&self, pause: Duration, deadline: &Deadline) -> Result<()> {
         let until = Deadline::after(Some(pause));

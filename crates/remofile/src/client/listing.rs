@@ -9,17 +9,13 @@ use remofile_protocol::wire::{Holder, Listed};
 /// Hands elements on, one by one: those of a listing, or of any other answer by entries.
 pub(super) struct ListHandler<'a, T = Listed> {
     each: &'a mut dyn FnMut(T) -> Result<()>,
-    monitor: Option<&'a mut dyn Monitor>,
+    monitor: &'a mut dyn Monitor,
 }
 
 impl<'a, T> ListHandler<'a, T> {
-    pub(super) fn new(each: &'a mut dyn FnMut(T) -> Result<()>) -> Self {
-        Self { each, monitor: None }
-    }
-
-    /// The same, and tells whom it waits for.
-    pub(super) fn telling(each: &'a mut dyn FnMut(T) -> Result<()>, monitor: &'a mut dyn Monitor) -> Self {
-        Self { each, monitor: Some(monitor) }
+    /// `monitor` is told whom it waits for.
+    pub(super) fn new(each: &'a mut dyn FnMut(T) -> Result<()>, monitor: &'a mut dyn Monitor) -> Self {
+        Self { each, monitor }
     }
 }
 
@@ -29,9 +25,7 @@ impl<T: for<'b> Decode<'b, ()>> Handler for ListHandler<'_, T> {
     }
 
     fn waiting(&mut self, holders: &[Holder]) {
-        if let Some(monitor) = &mut self.monitor {
-            monitor.report(Event::Waiting { holders });
-        }
+        self.monitor.report(Event::Waiting { holders });
     }
 }
 

@@ -35,6 +35,7 @@ mod told;
 mod upload;
 mod upload_plan;
 mod upload_stream;
+mod waiting;
 mod weaving;
 
 pub(crate) use syncing::{PartialsHere, Syncing};
@@ -46,9 +47,9 @@ pub use file::{OpenOptions, RemoteFile};
 pub use interrupt::Interrupt;
 pub use options::{ChunkSize, ClientOptions, LocalSource, Protocol, RemoteSource, Retry, TransferOptions, Wait};
 pub use partials::LocalPartials;
+pub use waiting::OnWaiting;
 
 use crate::error::{Error, Result};
-use crate::monitor::Silent;
 use call::{Deadline, Handler, Session};
 use idle::Idle;
 use remofile_protocol::handshake::ServerHello;
@@ -172,9 +173,14 @@ impl Client {
         self.options.interrupt = interrupt;
     }
 
+    /// Who is told whom later calls wait for, where they have no [`crate::Monitor`].
+    pub fn set_on_waiting(&mut self, on_waiting: OnWaiting) {
+        self.options.on_waiting = on_waiting;
+    }
+
     /// Ends the session, if there is one; the next call opens another.
     pub fn disconnect(&mut self) {
-        self.session = None;
+        (self.session, self.holds) = (None, false);
     }
 
     /// After a fork, in the new process: lets go of the connections, which are the old process's, without a word
@@ -207,7 +213,8 @@ impl Client {
         each: &mut dyn FnMut(Listed) -> Result<()>,
     ) -> Result<()> {
         let request = Request::List { path: directory.clone(), recursive, rules: Vec::new(), targets: false };
-        self.call(request, &mut listing::ListHandler::new(each)).map(drop)
+        let mut told = self.options.on_waiting.clone();
+        self.call(request, &mut listing::ListHandler::new(each, &mut told)).map(drop)
     }
 
     /// Tells what a path names. Links that stay inside the root directory are followed.
@@ -274,7 +281,8 @@ impl Client {
 
     /// A call that is one request and one answer.
     fn ask(&mut self, request: Request) -> Result<Done> {
-        let result = self.call(request, &mut call::Plain::new(&mut Silent));
+        let mut told = self.options.on_waiting.clone();
+        let result = self.call(request, &mut call::Plain::new(&mut told));
         if self.idle.is_shared() {
             self.lend();
         }

@@ -1,6 +1,6 @@
 //! What a caller may choose.
 
-use super::Interrupt;
+use super::{Interrupt, OnWaiting};
 use crate::store::DEFAULT_PARTIAL_EXPIRY;
 use crate::transfer::{CompressLevel, Pace, PackerOptions, escape, is_pattern};
 use remofile_protocol::digest::DigestKind;
@@ -33,6 +33,8 @@ pub struct ClientOptions {
     pub wait: Wait,
     /// Ends calls from another thread.
     pub interrupt: Interrupt,
+    /// Told whom the calls wait for that have no [`crate::Monitor`].
+    pub on_waiting: OnWaiting,
 }
 
 impl ClientOptions {
@@ -49,6 +51,7 @@ impl ClientOptions {
             timeout: None,
             wait: Wait::No,
             interrupt: Interrupt::default(),
+            on_waiting: OnWaiting::default(),
         }
     }
 }

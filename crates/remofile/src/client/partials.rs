@@ -22,7 +22,8 @@ impl Client {
             }
             Ok(())
         };
-        self.call(Request::Partials, &mut ListHandler::new(&mut each))?;
+        let mut told = self.options.on_waiting.clone();
+        self.call(Request::Partials, &mut ListHandler::new(&mut each, &mut told))?;
         Ok(found)
     }
 

@@ -62,7 +62,7 @@ impl Client {
                 present.add(listed);
                 Ok(())
             };
-            let mut handler = ListHandler::telling(&mut each, noted.monitor);
+            let mut handler = ListHandler::new(&mut each, noted.monitor);
             self.call_until((deadline, patience), request, &mut handler)?;
             rest = others;
             if rest.is_empty() {

@@ -186,7 +186,7 @@ impl<'a> Syncing<'a> {
 
     /// Asks for elements.
     pub(crate) fn elements(&mut self, request: Request, each: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
-        let mut handler = ListHandler::telling(each, self.noted.monitor);
+        let mut handler = ListHandler::new(each, self.noted.monitor);
         let waiting = (&self.attempts.deadline, self.attempts.patience());
         self.client.call_until(waiting, request, &mut handler).map(drop)
     }

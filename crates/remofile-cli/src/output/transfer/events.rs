@@ -30,9 +30,7 @@ impl Events {
     /// Tells an event, if it has all that is to be told of it.
     pub(super) fn event(&mut self, event: &Event<'_>) {
         let object = match event {
-            Event::Waiting { holders } => {
-                json!({"event": "waiting", "holders": holders.iter().map(json::holder).collect::<Vec<_>>()})
-            }
+            Event::Waiting { holders } => json::waiting(holders),
             Event::Total { files, bytes } => json!({"event": "total", "files": files, "bytes": bytes}),
             Event::FilePresent { path, size } => json!({"event": "present", "path": path, "size": size}),
             Event::FileStarted { path, size, offset } => {

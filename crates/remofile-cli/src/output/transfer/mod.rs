@@ -12,7 +12,7 @@ pub(crate) use ask::Ask;
 pub(crate) use sink::EventsTo;
 
 use super::plan::{self, Planned};
-use super::{Presentation, json, note_line, stderr_line, text::harmless};
+use super::{Presentation, json, note_line, stderr_line, text::harmless, waiting_for};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use crate::settings::Direction;
@@ -21,7 +21,7 @@ use count::Count;
 use events::Events;
 use remofile::protocol::wire::{ErrorCode, Failure, OnConflict};
 use remofile::sync::plan::{Plan, Step, Tally, Withheld};
-use remofile::{Conflict, Error, Event, Monitor, TransferReport, describe_holder};
+use remofile::{Conflict, Error, Event, Monitor, TransferReport};
 use sink::Sink;
 use std::collections::HashSet;
 use std::io::{IsTerminal, stderr};
@@ -294,8 +294,7 @@ impl Monitor for Show {
         match event {
             Event::Waiting { holders } => {
                 if self.is_talking() {
-                    let who: Vec<String> = holders.iter().map(describe_holder).collect();
-                    self.note(&format!("waiting for {}", who.join(", ")));
+                    self.note(&waiting_for(holders));
                 }
             }
             Event::Retrying { error, attempt, of, pause } => self.retrying(error, (attempt, of), pause),

@@ -9,7 +9,7 @@ mod rewriting;
 
 pub use options::OpenOptions;
 
-use super::{Client, Interrupt, Wait};
+use super::{Client, Interrupt, OnWaiting, Wait};
 use crate::error::{Error, Result};
 use in_place::InPlace;
 use options::Plan;
@@ -141,6 +141,15 @@ impl RemoteFile {
         match &mut self.inner {
             Inner::InPlace(file) => file.client().set_patience(timeout, wait, interrupt),
             Inner::Rewriting(file) => file.client().set_patience(timeout, wait, interrupt),
+            Inner::Closed => {}
+        }
+    }
+
+    /// Sets who is told whom later calls of this file wait for, as [`Client::set_on_waiting`] does for a client.
+    pub fn set_on_waiting(&mut self, on_waiting: OnWaiting) {
+        match &mut self.inner {
+            Inner::InPlace(file) => file.client().set_on_waiting(on_waiting),
+            Inner::Rewriting(file) => file.client().set_on_waiting(on_waiting),
             Inner::Closed => {}
         }
     }

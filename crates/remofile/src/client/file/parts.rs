@@ -1,10 +1,11 @@
 //! The calls behind an open file: each names the file anew, and the version it must be.
 
-use super::super::Client;
 use super::super::attempts::PATIENCE;
 use super::super::call::{Deadline, Handler, Outgoing};
+use super::super::{Client, OnWaiting};
 use crate::carrier::{MessageWriter, Produced};
 use crate::error::{Error, Result};
+use crate::monitor::{Event, Monitor};
 use remofile_protocol::limits::ITEM_CREDIT_BYTES;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, Entry, ErrorCode, Holder, Item, Request, Version};
@@ -66,7 +67,7 @@ impl Remote {
         buffer: Vec<u8>,
     ) -> Result<(Entry, Vec<u8>)> {
         let version = self.version.filter(|_| same_version);
-        let mut part = Part { bytes: buffer, wanted: length };
+        let mut part = Part { bytes: buffer, wanted: length, told: self.told() };
         let request = Request::Read { path: self.path.clone(), offset, length, version, credit: length.max(1) };
         let done = self.again(true, |client, deadline, patience| {
             part.bytes.clear();
@@ -96,11 +97,16 @@ impl Remote {
         let Change { length, append, create, .. } = change;
         let request = Request::Write { path: self.path.clone(), version: self.version, length, append, create };
         let may_repeat = !append || change.pieces.is_empty();
+        let mut told = self.told();
         let done = self.again(may_repeat, |client, deadline, patience| {
-            let mut writing = Writing { change, piece: 0, sent: 0, is_finished: false };
+            let mut writing = Writing { change, piece: 0, sent: 0, is_finished: false, told: &mut told };
             client.call_until((deadline, patience), request.clone(), &mut writing)
         })?;
         Ok(Changed { entry: self.learn(done)?, was_another: false })
+    }
+
+    fn told(&self) -> OnWaiting {
+        self.client.options.on_waiting.clone()
     }
 
     fn learn(&mut self, done: Done) -> Result<Entry> {
@@ -151,6 +157,7 @@ fn is_lost(error: &Error) -> bool {
 struct Part {
     bytes: Vec<u8>,
     wanted: u64,
+    told: OnWaiting,
 }
 
 impl Handler for Part {
@@ -162,7 +169,9 @@ impl Handler for Part {
         Ok(())
     }
 
-    fn waiting(&mut self, _holders: &[Holder]) {}
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.told.report(Event::Waiting { holders });
+    }
 }
 
 /// Pieces that are sent.
@@ -172,6 +181,7 @@ struct Writing<'a> {
     piece: usize,
     sent: usize,
     is_finished: bool,
+    told: &'a mut OnWaiting,
 }
 
 impl Writing<'_> {
@@ -203,7 +213,9 @@ impl Writing<'_> {
 }
 
 impl Handler for Writing<'_> {
-    fn waiting(&mut self, _holders: &[Holder]) {}
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.told.report(Event::Waiting { holders });
+    }
 
     fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
         if self.is_finished {

@@ -44,7 +44,8 @@ impl Client {
         let mut attempts = Attempts::new(options.retry, self.deadline());
         let sources: Vec<RemoteSource> = sources.iter().cloned().map(Into::into).collect();
         let plan = Plan::new(&sources, destination, options)?;
-        let store_options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
+        let store_options =
+            StoreOptions { names: NameRule::Posix, follow: plan.expected().follow(), ..StoreOptions::default() };
         let store = Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
         // What cannot be removed now is in nobody's way.
         let _kept = store.expire_partials(options.partial_expiry);

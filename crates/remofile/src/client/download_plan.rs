@@ -2,16 +2,18 @@
 
 use super::fate::Rules;
 use super::find::Chosen;
+use super::scopes::NamedScopes;
 use super::selecting::Selecting;
 use super::{RemoteSource, TransferOptions};
 use crate::error::{Error, Result};
-use crate::store::{LocalStore, Partial, Store};
+use crate::store::{FollowLinks, LocalStore, Partial, Store};
 use crate::transfer::{Filter, ItemRules, Pattern, is_pattern};
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, Links, Request, Selected};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Names of sources in one request, in bytes.
 const SOURCES_BYTES: usize = 48 * 1024;
@@ -192,6 +194,15 @@ impl Expected {
             return Err(Error::Local(Failure::new(ErrorCode::AlreadyExists).at(&source.path).because(what)));
         }
         Ok(())
+    }
+
+    /// The links at the destination that what comes may pass through. Whoever asks for a directory did not ask for
+    /// what a link in it leads to.
+    pub(super) fn follow(&self) -> FollowLinks {
+        if self.whole_root {
+            return FollowLinks::InRoot;
+        }
+        FollowLinks::InScope(Arc::new(NamedScopes::new(self.names.iter(), self.patterns.clone())))
     }
 
     /// Whether names that nobody knows yet may come.

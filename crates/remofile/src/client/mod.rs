@@ -27,6 +27,7 @@ mod parallel;
 mod partials;
 mod places;
 mod resolve;
+mod scopes;
 mod selecting;
 mod stream;
 mod survey;

@@ -22,7 +22,7 @@ pub use zeromq::{Handler, Reply};
 
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
-use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, Store, StoreOptions, places};
+use crate::store::{DEFAULT_PARTIAL_EXPIRY, FollowLinks, Fsync, LocalStore, Store, StoreOptions, places};
 use expiry::Expiry;
 use lobby::Lobby;
 use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials, ServerHello};
@@ -217,6 +217,7 @@ impl Server {
                 fsync: options.fsync,
                 read_only: options.read_only,
                 names: options.names,
+                follow: FollowLinks::InRoot,
             },
         )?;
         let places = places(&self.inner.root).into_iter().take(MAX_PLACES).collect();

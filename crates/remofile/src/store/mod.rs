@@ -9,11 +9,13 @@
 //! the user sees.
 
 mod buffer;
+mod follow;
 mod local;
 mod locate;
 mod scratch;
 
 pub use buffer::ReadBuffer;
+pub use follow::{FollowLinks, Scope, Scopes};
 pub use local::{LocalStore, STAGING_NAME, StoreOptions};
 pub use locate::{Located, exists, locate, make_local_directory, places};
 pub use scratch::Scratch;

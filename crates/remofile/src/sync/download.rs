@@ -14,7 +14,7 @@ use crate::client::{Client, PartialsHere, Syncing};
 use crate::delta::Piece;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
-use crate::store::{LocalStore, Partial, Store, StoreOptions, make_local_directory};
+use crate::store::{FollowLinks, LocalStore, Partial, Store, StoreOptions, make_local_directory};
 use crate::transfer::Filter;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Known, Part, Selected};
@@ -116,7 +116,8 @@ impl<'a> Download<'a> {
 
     /// The destination, if it exists.
     fn open(&self) -> Result<Option<Arc<LocalStore>>> {
-        let options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
+        // Both trees are compared with links as what they are: what is to be stored through one was not in the plan.
+        let options = StoreOptions { names: NameRule::Posix, follow: FollowLinks::Never, ..StoreOptions::default() };
         match LocalStore::open(self.destination, options) {
             Ok(store) => Ok(Some(Arc::new(store))),
             Err(failure) if failure.code == ErrorCode::NotFound => {

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 /// Sets the permission bits of a file or directory, never of what a link leads to.
 pub(super) fn set_mode(shared: &Shared, path: &RemotePath, mode: u32) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
-    let (place, name) = resolve::parent(shared.root.existing()?, path)?;
+    let (place, name) = resolve::parent(shared.jail()?, path)?;
     let directory = place.directory.as_fd();
     // Looked at first: opening a device may do something.
     let kind = super::remove::kind_at(directory, &name)?;
@@ -37,7 +37,7 @@ pub(super) fn set_mode(shared: &Shared, path: &RemotePath, mode: u32) -> StoreRe
 /// Sets the time of a file or directory, never of what a link leads to.
 pub(super) fn set_modified(shared: &Shared, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
-    let (place, name) = resolve::parent(shared.root.existing()?, path)?;
+    let (place, name) = resolve::parent(shared.jail()?, path)?;
     let directory = place.directory.as_fd();
     refuse_other(super::remove::kind_at(directory, &name)?)?;
     let times = Timestamps {
@@ -92,7 +92,7 @@ fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> Sto
 
 /// A number that two paths share if they lead to the same.
 pub(super) fn identity(shared: &Shared, path: &RemotePath) -> StoreResult<u128> {
-    let stat = source::stat_followed(shared.root.existing()?, path)?;
+    let stat = source::stat_followed(shared.jail()?, path)?;
     Ok(number_of(&stat))
 }
 

@@ -5,7 +5,7 @@ use super::{Shared, errors, make, resolve};
 use crate::store::{Editing, StoreResult};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, Entry, ErrorCode, Failure, Kind};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
@@ -34,12 +34,12 @@ impl LocalEditing {
     }
 
     fn open_existing(shared: &Shared, path: &RemotePath) -> StoreResult<Self> {
-        let root = shared.root.as_fd();
+        let jail = shared.jail()?;
         // Looked at first: opening a device may do something.
-        if kind_of(&stat_followed(root, path)?) != Kind::File {
+        if kind_of(&stat_followed(jail, path)?) != Kind::File {
             return Err(ErrorCode::NotAFile.into());
         }
-        let file = resolve::open(root, path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        let file = resolve::open(jail, path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
         if kind_of(&rustix::fs::fstat(&file).map_err(errors::failure)?) != Kind::File {
             return Err(ErrorCode::NotAFile.into());
         }

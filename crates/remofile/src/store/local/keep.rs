@@ -49,7 +49,7 @@ impl LocalKeeping {
         if path == to {
             return Err(Failure::new(ErrorCode::BadRequest).because("it cannot be kept under its own name"));
         }
-        let (from, old) = resolve::parent(shared.root.as_fd(), path)?;
+        let (from, old) = resolve::parent(shared.jail()?, path)?;
         let kind = kind_at(from.directory.as_fd(), &old)?;
         if !matches!(kind, Kind::File | Kind::Link) {
             return Err(ErrorCode::NotAFile.into());
@@ -57,7 +57,8 @@ impl LocalKeeping {
         let (parent, new) = to.split()?;
         shared.refuse_forbidden(&new)?;
         store.make_directory(&parent, true, true)?;
-        let (place, new) = resolve::parent(shared.root.as_fd(), to)?;
+        let (place, new) = resolve::parent(shared.jail()?, to)?;
+        place.refuse_to_become_staging(&new)?;
         if kind_at(place.directory.as_fd(), &new).is_ok_and(|kind| kind == Kind::Directory) {
             return Err(errors::directory_in_the_way());
         }

@@ -1,8 +1,10 @@
 //! Symbolic links: what they say, and new ones.
 
+use super::jail::Bounds;
 use super::remove::kind_at;
+use super::resolve::{self, LinkPlace};
 use super::stage::LocalDirectory;
-use super::{STAGING_NAME, Shared, errors, resolve};
+use super::{Shared, alias, errors};
 use crate::store::StoreResult;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
@@ -16,7 +18,7 @@ const MOST_TARGET_BYTES: usize = 4095;
 
 /// What a link says.
 pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<String> {
-    let (place, name) = resolve::parent(shared.root.existing()?, path)?;
+    let (place, name) = resolve::parent(shared.jail()?, path)?;
     let target = match rustix::fs::readlinkat(&place.directory, name.as_str(), Vec::new()) {
         Ok(target) => target.into_string(),
         Err(Errno::INVAL) => return Err(Failure::new(ErrorCode::BadRequest).because("it is not a symbolic link")),
@@ -33,10 +35,11 @@ pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<String> {
 pub(super) fn make(shared: &Arc<Shared>, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
     refuse_malformed(target)?;
-    let (place, name) = resolve::parent(shared.root.existing()?, path)?;
+    let LinkPlace { place, name, names, root, bounds } = resolve::link_place(shared.jail()?, path)?;
     shared.refuse_forbidden(&name)?;
+    place.refuse_to_become_staging(&name)?;
+    refuse_leading_out(root.as_ref().map(AsFd::as_fd), bounds, &names, target)?;
     let (parent, _) = path.split()?;
-    refuse_leading_out(&resolve::real_names(shared.root.as_fd(), &parent)?, target)?;
     let directory = place.directory.as_fd();
     match rustix::fs::symlinkat(target, directory, name.as_str()) {
         Ok(()) => {}
@@ -82,29 +85,34 @@ fn refuse_malformed(target: &str) -> StoreResult<()> {
     Err(Failure::new(ErrorCode::InvalidName).because(problem))
 }
 
-/// Refuses a target that leads out of the root or to what is the store's own. `names` lead to the
-/// directory that the link is in, itself no link anywhere on the way. Who goes up behind a name gets
+/// Refuses a target that leads out of the root or scope, or to what is the store's own. `names` lead to the
+/// directory that the link is in, itself no link anywhere on the way; `root` is where they begin, if that is the
+/// root. Who goes up behind a name gets
 /// anywhere, if that name is a link or becomes one: so it goes up first, and then down.
-fn refuse_leading_out(names: &[u8], target: &str) -> StoreResult<()> {
-    let outside = || Err(ErrorCode::OutsideRoot.into());
+fn refuse_leading_out(root: Option<BorrowedFd<'_>>, bounds: Bounds, names: &[u8], target: &str) -> StoreResult<()> {
+    let outside = |why: &str| Err(Failure::new(ErrorCode::OutsideRoot).because(why));
     if target.starts_with('/') {
-        return outside();
+        return outside("its target is an absolute path: make it a relative one at the source, or leave links out");
     }
     let mut place: Vec<&[u8]> = names.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
     let mut goes_down = false;
     for name in target.split('/') {
         match name {
             "" | "." => {}
-            ".." if goes_down => {
-                let why = "its target goes up behind a name, which may be a link as well";
-                return Err(Failure::new(ErrorCode::OutsideRoot).because(why));
+            ".." if goes_down => return outside("its target uses '..' after a name that may itself be a link"),
+            ".." if place.pop().is_none() => {
+                return outside(match bounds {
+                    Bounds::Scope => {
+                        "its target is not in what was asked for: ask for a directory that both are in, or leave \
+                         links out"
+                    }
+                    Bounds::Root | Bounds::Nowhere => "its target is not in that directory",
+                });
             }
-            ".." => {
-                if place.pop().is_none() {
-                    return outside();
-                }
+            ".." => {}
+            _ if place.is_empty() && root.is_some_and(|root| alias::is_staging(root, name.as_bytes())) => {
+                return outside("its target is the directory of unfinished transfers");
             }
-            STAGING_NAME if place.is_empty() => return outside(),
             _ => {
                 goes_down = true;
                 place.push(name.as_bytes());
@@ -120,6 +128,8 @@ mod tests {
 
     #[test]
     fn targets_are_counted_from_the_directory_of_the_link() {
+        let root = tempfile::tempdir().unwrap();
+        let root = rustix::fs::open(root.path(), resolve::READABLE, rustix::fs::Mode::empty()).unwrap();
         for (names, target, is_inside) in [
             ("", "a", true),
             ("", "./a//b/", true),
@@ -137,7 +147,8 @@ mod tests {
             ("a/b", ".remofile", true),
             ("a/b", "../.remofile", true),
         ] {
-            assert_eq!(refuse_leading_out(names.as_bytes(), target).is_ok(), is_inside, "{names} {target}");
+            let refused = refuse_leading_out(Some(root.as_fd()), Bounds::Root, names.as_bytes(), target);
+            assert_eq!(refused.is_ok(), is_inside, "{names} {target}");
         }
     }
 }

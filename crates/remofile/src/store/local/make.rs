@@ -16,12 +16,13 @@ pub(super) fn create_file(shared: &Shared, path: &RemotePath, update: bool) -> S
     if path.is_root() {
         return Err(errors::directory_in_the_way());
     }
-    let (place, name) = resolve::parent(shared.root.existing()?, path)?;
+    let (place, name) = resolve::parent(shared.jail()?, path)?;
     let directory = place.directory.as_fd();
     if update && kind_at(directory, &name).is_ok_and(|kind| kind == Kind::File) {
         return touch(directory, &name);
     }
     shared.refuse_forbidden(&name)?;
+    place.refuse_to_become_staging(&name)?;
     let exact = shared.options.file_mode.map(|mode| mode & 0o666 | 0o600);
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(exact.unwrap_or(0o666) as _);
@@ -56,14 +57,14 @@ pub(super) fn make_directory(shared: &Shared, path: &RemotePath, update: bool, p
     if path.is_root() {
         return if update { Ok(false) } else { Err(errors::directory_in_the_way()) };
     }
-    let (place, name) = match resolve::parent(shared.root.existing()?, path) {
+    let (place, name) = match resolve::parent(shared.jail()?, path) {
         Err(failure) if parents && failure.code == ErrorCode::NotFound => make_parents(shared, path)?,
         found => found?,
     };
     if make_one(shared, &place, &name)? {
         return Ok(true);
     }
-    if update && resolve::directory(shared.root.as_fd(), path).is_ok() {
+    if update && resolve::directory(shared.jail()?, path).is_ok() {
         return Ok(false);
     }
     Err(taken(place.directory.as_fd(), &name))
@@ -71,10 +72,9 @@ pub(super) fn make_directory(shared: &Shared, path: &RemotePath, update: bool, p
 
 /// Makes what is missing above the last name, from the root down.
 fn make_parents(shared: &Shared, path: &RemotePath) -> StoreResult<(Place, FileName)> {
-    resolve::refuse_reserved(path)?;
     let (directory, last) = path.split()?;
-    let root = shared.root.as_fd();
-    let mut place = resolve::directory(root, &RemotePath::root())?;
+    let jail = shared.jail()?;
+    let mut place = resolve::directory(jail, &RemotePath::root())?;
     let mut reached_bytes = 0;
     for name in directory.names() {
         reached_bytes += 1 + name.len();
@@ -89,7 +89,7 @@ fn make_parents(shared: &Shared, path: &RemotePath) -> StoreResult<(Place, FileN
             }
             // A link, or no directory at all.
             Err(Errno::NOTDIR | Errno::LOOP) => {
-                resolve::directory(root, &RemotePath::parse(&directory.as_str()[..reached_bytes])?)?
+                resolve::directory(jail, &RemotePath::parse(&directory.as_str()[..reached_bytes])?)?
             }
             Err(errno) => return Err(errors::failure(errno)),
         };
@@ -107,6 +107,7 @@ fn make_one(shared: &Shared, place: &Place, name: &FileName) -> StoreResult<bool
         // What has such a name already may be passed through.
         return if kind_at(parent, name).is_ok() { Ok(false) } else { Err(failure) };
     }
+    place.refuse_to_become_staging(name)?;
     match rustix::fs::mkdirat(parent, name.as_str(), mode) {
         Ok(()) => {}
         Err(Errno::EXIST) => return Ok(false),

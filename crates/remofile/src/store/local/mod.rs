@@ -1,16 +1,18 @@
 //! The store on a local directory.
 //!
-//! Files: `root` is the directory itself; `resolve` leads from paths to descriptors and is the jail; `staging` keeps the hidden
-//! directory of unfinished files, `stage` finds a place for them, `staged` writes and commits them;
+//! Files: `root` is the directory itself; `resolve` leads from paths to descriptors and is the jail, beneath what `jail` tells; `staging` keeps the hidden
+//! directory (which `alias` knows by whatever name) of unfinished files, `stage` finds a place for them, `staged` writes and commits them;
 //! `edit` changes them in place; `partial` and `info` are what is kept of them for a later attempt, and `expire` ends that; `make`,
 //! `link`, `attributes`, `rename` (with `naming`) and `remove` are the other changes; `walk` and `source` read; `trail` and
 //! `names` serve deep and wide trees; `errors` is the one table from the system's errors to ours.
 
+mod alias;
 mod attributes;
 mod edit;
 mod errors;
 mod expire;
 mod info;
+mod jail;
 mod keep;
 mod link;
 mod make;
@@ -28,7 +30,7 @@ mod staging;
 mod trail;
 mod walk;
 
-use super::{Directory, Editing, Fsync, Keeping, Partial, Removal, Source, Store, StoreResult, Walk};
+use super::{Directory, Editing, FollowLinks, Fsync, Keeping, Partial, Removal, Source, Store, StoreResult, Walk};
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use root::Root;
@@ -54,6 +56,8 @@ pub struct StoreOptions {
     pub read_only: bool,
     /// The rule for names of new files and directories. What exists is listed and read regardless.
     pub names: NameRule,
+    /// Which links a path may pass through.
+    pub follow: FollowLinks,
 }
 
 /// A store on a local directory, which it holds open: renaming the directory does not disturb it. When it
@@ -107,23 +111,19 @@ impl LocalStore {
     pub fn expire_partials(&self, older_than: Duration) -> StoreResult<u64> {
         expire::expire(&self.shared, older_than)
     }
-
-    fn root(&self) -> StoreResult<BorrowedFd<'_>> {
-        self.shared.root.existing()
-    }
 }
 
 impl Store for LocalStore {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
-        source::stat(self.root()?, path)
+        source::stat(self.shared.jail()?, path)
     }
 
     fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
-        Ok(Box::new(walk::LocalWalk::new(self.root()?, directory, recursive)?))
+        Ok(Box::new(walk::LocalWalk::new(self.shared.jail()?, directory, recursive)?))
     }
 
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
-        Ok(Box::new(source::LocalSource::open(self.root()?, path)?))
+        Ok(Box::new(source::LocalSource::open(self.shared.jail()?, path)?))
     }
 
     fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn Editing>> {
@@ -155,7 +155,7 @@ impl Store for LocalStore {
     }
 
     fn partials(&self) -> StoreResult<Vec<Partial>> {
-        self.root()?;
+        self.shared.root.existing()?;
         partial::list(&self.shared)
     }
 
@@ -200,6 +200,11 @@ impl Store for LocalStore {
 }
 
 impl Shared {
+    /// Where paths are resolved.
+    fn jail(&self) -> StoreResult<jail::Jail<'_>> {
+        Ok(jail::Jail::new(self.root.existing()?, &self.options.follow))
+    }
+
     fn refuse_if_read_only(&self) -> StoreResult<()> {
         if self.options.read_only { Err(Failure::new(ErrorCode::ReadOnly)) } else { Ok(()) }
     }

@@ -131,11 +131,14 @@ pub(super) fn temporary_name_beside() -> String {
     format!("{}{}", String::from_utf8_lossy(BESIDE_PREFIX), temporary_name())
 }
 
-/// Whether a file is one that was staged beside its destination.
+/// Whether a file is one that was staged beside its destination, by whatever name a file system finds it that
+/// does not tell upper from lower case.
 pub(super) fn is_temporary_beside(name: &[u8]) -> bool {
-    name.strip_prefix(BESIDE_PREFIX)
-        .and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX.as_bytes()))
-        .is_some_and(|digits| digits.len() == DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
+    let (prefix, suffix) = (BESIDE_PREFIX.len(), TEMPORARY_SUFFIX.len());
+    name.len() == prefix + DIGITS + suffix
+        && name[..prefix].eq_ignore_ascii_case(BESIDE_PREFIX)
+        && name[prefix + DIGITS..].eq_ignore_ascii_case(TEMPORARY_SUFFIX.as_bytes())
+        && name[prefix..prefix + DIGITS].iter().all(u8::is_ascii_hexdigit)
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -151,6 +154,7 @@ mod tests {
         let (first, second) = (temporary_name_beside(), temporary_name_beside());
         assert_ne!(first, second);
         assert!(is_temporary_beside(first.as_bytes()));
+        assert!(is_temporary_beside(first.to_uppercase().as_bytes()));
         assert!(!is_temporary_beside(b".remofile-notes.temporary"));
     }
 

@@ -18,7 +18,7 @@ const ENTRIES_A_STEP: usize = 64;
 /// Removes a file, a link or an empty directory.
 pub(super) fn remove(shared: &Shared, path: &RemotePath) -> StoreResult<Kind> {
     shared.refuse_if_read_only()?;
-    let (place, name) = resolve::parent(shared.root.existing()?, path)?;
+    let (place, name) = resolve::parent(shared.jail()?, path)?;
     let kind = kind_at(place.directory.as_fd(), &name)?;
     let flags = if kind == Kind::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
     rustix::fs::unlinkat(&place.directory, name.as_str(), flags).map_err(removal_failure)?;
@@ -63,7 +63,7 @@ struct Level {
 impl LocalRemoval {
     pub(super) fn new(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<Self> {
         shared.refuse_if_read_only()?;
-        let (place, name) = resolve::parent(shared.root.existing()?, path)?;
+        let (place, name) = resolve::parent(shared.jail()?, path)?;
         kind_at(place.directory.as_fd(), &name)?;
         Ok(Self {
             shared: Arc::clone(shared),

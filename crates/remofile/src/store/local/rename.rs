@@ -13,14 +13,15 @@ use rustix::io::Errno;
 
 pub(super) fn rename(shared: &Shared, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
-    let root = shared.root.existing()?;
-    let (from, old) = resolve::parent(root, source)?;
+    let jail = shared.jail()?;
+    let (from, old) = resolve::parent(jail, source)?;
     let stat = stat_of(&from, &old).map_err(errors::failure)?;
     if source != destination && destination.is_within(source) && kind_of(&stat) == Kind::Directory {
         return Err(Failure::new(ErrorCode::IntoItself));
     }
-    let (to, new) = resolve::parent(root, destination)?;
+    let (to, new) = resolve::parent(jail, destination)?;
     shared.refuse_forbidden(&new)?;
+    to.refuse_to_become_staging(&new)?;
     if replace && kind_of(&stat) != Kind::Directory {
         replace_file(&from, &old, &to, &new, &stat)?;
     } else {

@@ -9,8 +9,9 @@
 //!
 //! Invariant: no call here takes more than one name, unless the kernel promises to follow no link.
 
+use super::jail::{Base, Bounds, Jail};
 use super::names::is_temporary_beside;
-use super::{STAGING_NAME, errors};
+use super::{alias, errors};
 use crate::store::StoreResult;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure};
@@ -49,14 +50,15 @@ enum Found {
 }
 
 /// Opens a directory, links followed.
-pub(super) fn directory(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Place> {
-    refuse_reserved(path)?;
-    match descend(root, path.as_relative().as_bytes(), HANDLE) {
-        Ok(directory) => Ok(Place { directory, is_root: path.is_root() }),
-        Err(errno) if needs_the_slow_way(errno) => match Resolver::new(root)?.run(path)? {
+pub(super) fn directory(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Place> {
+    let base = jail.base(path)?;
+    let is_base = base.rest.is_empty();
+    match descend(base.as_fd(), relative(&base), HANDLE) {
+        Ok(directory) => Ok(Place { directory, is_root: base.is_root && is_base }),
+        Err(errno) if needs_the_slow_way(errno) => match Resolver::new(&base)?.run()? {
             Found::Directory(place) => Ok(place),
             Found::Named(place, name) => {
-                let directory = open_one(place.directory.as_fd(), &name, HANDLE).map_err(errors::failure)?;
+                let directory = open_found(&base, &place, &name, HANDLE)?;
                 Ok(Place { directory, is_root: false })
             }
         },
@@ -66,44 +68,83 @@ pub(super) fn directory(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<
 
 /// Opens the directory that holds the last name of a path, links followed, and tells the name; that
 /// name itself is not looked at.
-pub(super) fn parent(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<(Place, FileName)> {
-    let Ok((parent, name)) = path.split() else {
-        return Err(Failure::new(ErrorCode::BadRequest).because("the root directory itself stays as it is"));
-    };
-    let place = directory(root, &parent)?;
+pub(super) fn parent(jail: Jail<'_>, path: &RemotePath) -> StoreResult<(Place, FileName)> {
+    let (parent, name) = split(path)?;
+    let place = directory(jail, &parent)?;
     place.refuse_reserved(&name)?;
     Ok((place, name))
 }
 
-/// Opens what a path names, links followed.
-pub(super) fn open(root: BorrowedFd<'_>, path: &RemotePath, flags: OFlags) -> StoreResult<OwnedFd> {
-    refuse_reserved(path)?;
-    match descend(root, path.as_relative().as_bytes(), flags) {
-        Err(errno) if needs_the_slow_way(errno) => match Resolver::new(root)?.run(path)? {
-            Found::Directory(place) => open_one(place.directory.as_fd(), b".", flags),
-            Found::Named(place, name) => open_one(place.directory.as_fd(), &name, flags),
-        },
-        result => result,
+fn split(path: &RemotePath) -> StoreResult<(RemotePath, FileName)> {
+    path.split().map_err(|_| Failure::new(ErrorCode::BadRequest).because("the root directory itself stays as it is"))
+}
+
+/// The directory that a link is going to be in.
+pub(super) struct LinkPlace {
+    pub(super) place: Place,
+    pub(super) name: FileName,
+    /// The names down to it, itself no link anywhere on the way, from the directory that the link must not lead out of.
+    pub(super) names: Vec<u8>,
+    /// That directory, if it is the root.
+    pub(super) root: Option<OwnedFd>,
+    pub(super) bounds: Bounds,
+}
+
+/// As [`parent`], for a link: tells where its directory really is.
+pub(super) fn link_place(jail: Jail<'_>, path: &RemotePath) -> StoreResult<LinkPlace> {
+    let (_, name) = split(path)?;
+    jail.refuse_link(path)?;
+    let mut base = jail.base(path)?;
+    base.rest = base.rest.rsplit_once('/').map_or("", |(above, _)| above);
+    let mut resolver = Resolver::new(&base)?;
+    if resolver.advance()?.is_some() {
+        return Err(Failure::new(ErrorCode::NotADirectory));
     }
-    .map_err(errors::failure)
+    let Resolver { directory, names, .. } = resolver;
+    let place = Place { directory, is_root: base.is_root && names.is_empty() };
+    place.refuse_reserved(&name)?;
+    let root = base.is_root.then(|| open_one(base.as_fd(), b".", HANDLE)).transpose().map_err(errors::failure)?;
+    Ok(LinkPlace { place, name, names, root, bounds: base.bounds })
+}
+
+/// Opens what a path names, links followed.
+pub(super) fn open(jail: Jail<'_>, path: &RemotePath, flags: OFlags) -> StoreResult<OwnedFd> {
+    let base = jail.base(path)?;
+    match descend(base.as_fd(), relative(&base), flags) {
+        Err(errno) if needs_the_slow_way(errno) => match Resolver::new(&base)?.run()? {
+            Found::Directory(place) => open_one(place.directory.as_fd(), b".", flags).map_err(errors::failure),
+            Found::Named(place, name) => open_found(&base, &place, &name, flags),
+        },
+        result => result.map_err(errors::failure),
+    }
 }
 
 /// Tells what a path leads to in the end, links followed.
-pub(super) fn stat_target(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Stat> {
-    match Resolver::new(root)?.run(path)? {
+pub(super) fn stat_target(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Stat> {
+    match Resolver::new(&jail.base(path)?)?.run()? {
         Found::Directory(place) => rustix::fs::fstat(&place.directory),
         Found::Named(place, name) => rustix::fs::statat(&place.directory, &name[..], AtFlags::SYMLINK_NOFOLLOW),
     }
     .map_err(errors::failure)
 }
 
-/// The names from the root down to where a directory really is, without a link among them.
-pub(super) fn real_names(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Vec<u8>> {
-    let mut resolver = Resolver::new(root)?;
-    match resolver.advance(path)? {
-        None => Ok(resolver.names),
-        Some(_) => Err(Failure::new(ErrorCode::NotADirectory)),
-    }
+/// What is opened of a base: itself where no names are left.
+fn relative<'a>(base: &Base<'a>) -> &'a [u8] {
+    if base.rest.is_empty() { b"." } else { base.rest.as_bytes() }
+}
+
+/// Opens the name that a path led to in the end: a link only where none is followed.
+fn open_found(base: &Base<'_>, place: &Place, name: &[u8], flags: OFlags) -> StoreResult<OwnedFd> {
+    open_one(place.directory.as_fd(), name, flags).map_err(|errno| match errno {
+        Errno::LOOP | Errno::NOTDIR if base.bounds == Bounds::Nowhere && is_link(place, name) => {
+            Bounds::link_in_the_way()
+        }
+        _ => errors::failure(errno),
+    })
+}
+
+fn is_link(place: &Place, name: &[u8]) -> bool {
+    rustix::fs::readlinkat(&place.directory, name, Vec::new()).is_ok()
 }
 
 /// Opens one name in a directory, without following it.
@@ -167,20 +208,19 @@ pub(super) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, 
     }
 }
 
-/// Refuses a path at or below the staging directory.
-pub(super) fn refuse_reserved(path: &RemotePath) -> StoreResult<()> {
-    match path.names().next() {
-        Some(STAGING_NAME) => Err(errors::reserved()),
-        _ => Ok(()),
-    }
-}
-
 impl Place {
     /// Refuses the names that are the store's own: the staging directory, and files staged beside
     /// their destination.
     pub(super) fn refuse_reserved(&self, name: &FileName) -> StoreResult<()> {
-        let is_staging = self.is_root && name.as_str() == STAGING_NAME;
-        if is_staging || is_temporary_beside(name.as_str().as_bytes()) { Err(errors::reserved()) } else { Ok(()) }
+        let name = name.as_str().as_bytes();
+        let is_staging = self.is_root && alias::is_staging(self.directory.as_fd(), name);
+        if is_staging || is_temporary_beside(name) { Err(errors::reserved()) } else { Ok(()) }
+    }
+
+    /// Refuses a new name that the staging directory would be found by, once there is one.
+    pub(super) fn refuse_to_become_staging(&self, name: &FileName) -> StoreResult<()> {
+        let becomes = self.is_root && alias::would_be_staging(self.directory.as_fd(), name.as_str().as_bytes());
+        if becomes { Err(errors::reserved()) } else { Ok(()) }
     }
 }
 
@@ -190,9 +230,9 @@ fn needs_the_slow_way(errno: Errno) -> bool {
 }
 
 /// Takes a path name by name and resolves links itself.
-struct Resolver<'root> {
-    root: BorrowedFd<'root>,
-    /// The directory reached so far, and its real path below the root.
+struct Resolver<'a> {
+    base: &'a Base<'a>,
+    /// The directory reached so far, and its real path below the base.
     directory: OwnedFd,
     names: Vec<u8>,
     /// What is still ahead, the nearest last.
@@ -200,15 +240,16 @@ struct Resolver<'root> {
     links: usize,
 }
 
-impl<'root> Resolver<'root> {
-    fn new(root: BorrowedFd<'root>) -> StoreResult<Self> {
-        let directory = open_one(root, b".", HANDLE).map_err(errors::failure)?;
-        Ok(Self { root, directory, names: Vec::new(), ahead: Vec::new(), links: 0 })
+impl<'a> Resolver<'a> {
+    fn new(base: &'a Base<'a>) -> StoreResult<Self> {
+        let directory = open_one(base.as_fd(), b".", HANDLE).map_err(errors::failure)?;
+        let ahead = base.rest.split('/').rev().map(|name| name.as_bytes().to_vec()).collect();
+        Ok(Self { base, directory, names: Vec::new(), ahead, links: 0 })
     }
 
-    fn run(mut self, path: &RemotePath) -> StoreResult<Found> {
-        let last = self.advance(path)?;
-        let place = Place { is_root: self.names.is_empty(), directory: self.directory };
+    fn run(mut self) -> StoreResult<Found> {
+        let last = self.advance()?;
+        let place = Place { is_root: self.is_at_root(), directory: self.directory };
         Ok(match last {
             Some(name) => Found::Named(place, name),
             None => Found::Directory(place),
@@ -216,14 +257,12 @@ impl<'root> Resolver<'root> {
     }
 
     /// Goes as far as there are directories; gives the last name if it is no directory.
-    fn advance(&mut self, path: &RemotePath) -> StoreResult<Option<Vec<u8>>> {
-        self.ahead = path.names().map(|name| name.as_bytes().to_vec()).collect();
-        self.ahead.reverse();
+    fn advance(&mut self) -> StoreResult<Option<Vec<u8>>> {
         while let Some(name) = self.ahead.pop() {
             match &name[..] {
                 b"" | b"." => {}
                 b".." => self.ascend()?,
-                _ if self.is_reserved(&name) => return Err(errors::reserved()),
+                _ if self.names.is_empty() && self.base.is_reserved(&name) => return Err(errors::reserved()),
                 _ => match open_one(self.directory.as_fd(), &name, HANDLE) {
                     Ok(directory) => self.enter(directory, &name),
                     Err(Errno::NOTDIR | Errno::LOOP) => {
@@ -238,8 +277,8 @@ impl<'root> Resolver<'root> {
         Ok(None)
     }
 
-    fn is_reserved(&self, name: &[u8]) -> bool {
-        self.names.is_empty() && name == STAGING_NAME.as_bytes()
+    fn is_at_root(&self) -> bool {
+        self.base.is_root && self.names.is_empty()
     }
 
     fn enter(&mut self, directory: OwnedFd, name: &[u8]) {
@@ -253,12 +292,12 @@ impl<'root> Resolver<'root> {
     /// Goes back to the parent: anew from the root, since a directory may be moved while we are in it.
     fn ascend(&mut self) -> StoreResult<()> {
         if self.names.is_empty() {
-            return Err(Failure::new(ErrorCode::OutsideRoot));
+            return Err(self.base.bounds.left());
         }
         let cut = self.names.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
         self.names.truncate(cut);
         let place = if cut == 0 { &b"."[..] } else { &self.names };
-        self.directory = descend(self.root, place, HANDLE).map_err(errors::failure)?;
+        self.directory = descend(self.base.as_fd(), place, HANDLE).map_err(errors::failure)?;
         Ok(())
     }
 
@@ -269,12 +308,16 @@ impl<'root> Resolver<'root> {
             Err(Errno::INVAL) => return Ok(false),
             Err(errno) => return Err(errors::failure(errno)),
         };
+        if self.base.bounds == Bounds::Nowhere {
+            // The last name is what it is; who opens it finds out.
+            return if self.ahead.is_empty() { Ok(false) } else { Err(Bounds::link_in_the_way()) };
+        }
         self.links += 1;
         if self.links > MOST_LINKS {
             return Err(Failure::new(ErrorCode::LinkLoop));
         }
         if target.first() == Some(&b'/') {
-            return Err(Failure::new(ErrorCode::OutsideRoot));
+            return Err(self.base.bounds.left());
         }
         self.ahead.extend(target.split(|&byte| byte == b'/').rev().map(<[u8]>::to_vec));
         Ok(true)

@@ -1,11 +1,12 @@
 //! Regular files that are read.
 
+use super::jail::Jail;
 use super::{errors, resolve};
 use crate::store::{Extent, Source, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, Entry, ErrorCode, Failure, Kind, Timestamp};
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 
@@ -26,9 +27,9 @@ pub(super) struct Version {
 }
 
 impl LocalSource {
-    pub(super) fn open(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Self> {
+    pub(super) fn open(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Self> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = resolve::open(root, path, flags)?;
+        let file = resolve::open(jail, path, flags)?;
         let stat = rustix::fs::fstat(&file).map_err(errors::failure)?;
         let entry = entry_of(path.clone(), &stat);
         if entry.kind != Kind::File {
@@ -128,12 +129,12 @@ pub(super) fn changed(stat: &Stat) -> Timestamp {
 }
 
 /// What a path names, links followed where they lead to something in the root.
-pub(super) fn stat(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Entry> {
-    let itself = stat_itself(root, path)?;
+pub(super) fn stat(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Entry> {
+    let itself = stat_itself(jail, path)?;
     if kind_of(&itself) != Kind::Link {
         return Ok(entry_of(path.clone(), &itself));
     }
-    match resolve::stat_target(root, path) {
+    match resolve::stat_target(jail, path) {
         Ok(target) => Ok(entry_of(path.clone(), &target)),
         Err(failure) if leads_nowhere(failure.code) => Ok(entry_of(path.clone(), &itself)),
         Err(failure) => Err(failure),
@@ -141,16 +142,16 @@ pub(super) fn stat(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Entry
 }
 
 /// What a path leads to, whatever links are on the way; a failure where they lead nowhere.
-pub(super) fn stat_followed(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Stat> {
-    let itself = stat_itself(root, path)?;
-    if kind_of(&itself) == Kind::Link { resolve::stat_target(root, path) } else { Ok(itself) }
+pub(super) fn stat_followed(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Stat> {
+    let itself = stat_itself(jail, path)?;
+    if kind_of(&itself) == Kind::Link { resolve::stat_target(jail, path) } else { Ok(itself) }
 }
 
-fn stat_itself(root: BorrowedFd<'_>, path: &RemotePath) -> StoreResult<Stat> {
+fn stat_itself(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Stat> {
     if path.is_root() {
-        return rustix::fs::fstat(root).map_err(errors::failure);
+        return rustix::fs::fstat(jail.root()).map_err(errors::failure);
     }
-    let (place, name) = resolve::parent(root, path)?;
+    let (place, name) = resolve::parent(jail, path)?;
     rustix::fs::statat(&place.directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
 }
 

@@ -47,7 +47,7 @@ pub(super) struct Held {
 
 impl LocalDirectory {
     pub(super) fn open(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<Self> {
-        let place = resolve::directory(shared.root.existing()?, path)?;
+        let place = resolve::directory(shared.jail()?, path)?;
         Ok(Self {
             held: Arc::new(Held {
                 shared: Arc::clone(shared),
@@ -68,6 +68,7 @@ impl Directory for LocalDirectory {
         held.shared.refuse_if_read_only()?;
         held.shared.refuse_forbidden(name)?;
         held.place.refuse_reserved(name)?;
+        held.place.refuse_to_become_staging(name)?;
         let is_small = plan.size.is_some_and(|size| size < LEAST_PARTIAL_BYTES);
         let (file, whereabouts) = match plan.resume {
             Some(at) => held.stage_resumed(name, plan, at)?,

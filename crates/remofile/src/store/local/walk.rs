@@ -1,13 +1,14 @@
 //! Listings.
 
+use super::jail::Jail;
 use super::names::{Names, is_temporary_beside};
 use super::source::entry_of;
 use super::trail::Trail;
-use super::{STAGING_NAME, errors, resolve, root};
+use super::{alias, errors, resolve, root};
 use crate::store::{StoreResult, Walk};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind, Listed};
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::AsFd;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
@@ -35,8 +36,8 @@ enum Step {
 }
 
 impl LocalWalk {
-    pub(super) fn new(root: BorrowedFd<'_>, path: &RemotePath, is_recursive: bool) -> StoreResult<Self> {
-        let place = resolve::directory(root, path)?;
+    pub(super) fn new(jail: Jail<'_>, path: &RemotePath, is_recursive: bool) -> StoreResult<Self> {
+        let place = resolve::directory(jail, path)?;
         let top = resolve::open_one(place.directory.as_fd(), b".", resolve::READABLE).map_err(errors::failure)?;
         let names = Names::read(top.as_fd())?;
         Ok(Self {
@@ -61,7 +62,8 @@ impl LocalWalk {
             return self.leave();
         };
         level.next += 1;
-        if is_temporary_beside(name) || (is_at_root && name == STAGING_NAME.as_bytes()) {
+        let mut is_staging = |name| self.trail.current().is_ok_and(|root| alias::is_staging(root, name));
+        if is_temporary_beside(name) || (is_at_root && is_staging(name)) {
             return Step::Again;
         }
         let path = match path_of(&self.path, name) {

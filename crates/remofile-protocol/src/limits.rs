@@ -67,6 +67,9 @@ pub const CREDIT_RESERVE_BYTES: u64 = 64 * 1024;
 /// Most operations one session may have in flight.
 pub const MAX_OPERATIONS: usize = 256;
 
+/// Most holders of a lease that are named to who waits.
+pub const MAX_HOLDERS: usize = 16;
+
 /// Longest remote path, in bytes of UTF-8.
 pub const MAX_PATH_BYTES: usize = 16 * 1024;
 

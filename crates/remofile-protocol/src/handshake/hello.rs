@@ -82,6 +82,7 @@ impl ServerHello {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut hello: Self = Decoder::new(bytes).decode().ok()?;
         hello.agent = printable(&hello.agent);
+        hello.places.truncate(MAX_PLACES);
         is_payload_limit(hello.max_payload_bytes).then_some(hello)
     }
 }
@@ -121,5 +122,24 @@ impl<'b, C> Decode<'b, C> for NameRule {
             1 => Ok(Self::Posix),
             _ => Err(decode::Error::message("unknown name rule")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_takes_notice_of_no_more_places_than_may_be_told() {
+        let hello = ServerHello {
+            cipher: Cipher::Unknown,
+            agent: String::new(),
+            max_payload_bytes: DEFAULT_PAYLOAD_BYTES,
+            names: NameRule::Portable,
+            file_size_limit: 1,
+            read_only: false,
+            places: vec![Place([7; 16]); MAX_PLACES + 1],
+        };
+        assert_eq!(ServerHello::read(&write(&hello)).unwrap().places.len(), MAX_PLACES);
     }
 }

@@ -3,7 +3,7 @@
 use super::SessionError;
 use super::core::{Core, check_items, cost};
 use super::credit::{ReceiveWindow, SendCredit};
-use crate::limits::INITIAL_CREDIT_BYTES;
+use crate::limits::{INITIAL_CREDIT_BYTES, MAX_HOLDERS};
 use crate::wire::{Body, Done, Failure, Header, Holder, Item, OperationId, Request, Selected, Signal};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -190,9 +190,15 @@ impl ClientSession {
             }
             Signal::ItemFailed { failure } => Ok(ClientEvent::ItemFailed(id, failure)),
             Signal::Total { files, bytes } => Ok(ClientEvent::Total { operation: id, files, bytes }),
-            Signal::Waiting { holders } => Ok(ClientEvent::Waiting(id, holders)),
+            Signal::Waiting { mut holders } => {
+                holders.truncate(MAX_HOLDERS);
+                Ok(ClientEvent::Waiting(id, holders))
+            }
             Signal::Done { done } => Ok(self.ended(now, id, Ok(done))),
-            Signal::Failed { failure } => Ok(self.ended(now, id, Err(failure))),
+            Signal::Failed { mut failure } => {
+                failure.holders.iter_mut().for_each(|holders| holders.truncate(MAX_HOLDERS));
+                Ok(self.ended(now, id, Err(failure)))
+            }
             Signal::Cancel
             | Signal::Ping
             | Signal::Pong

@@ -1,7 +1,7 @@
 //! What both machines share: the queue of headers, the heartbeat, the check of payloads.
 
 use super::SessionError;
-use crate::limits::{DEAD_AFTER, MAX_PAYLOAD_BYTES, PING_AFTER};
+use crate::limits::{DEAD_AFTER, MAX_BLOCK_BYTES, MAX_COPY_BYTES, MAX_HOLE_BYTES, MAX_PAYLOAD_BYTES, PING_AFTER};
 use crate::wire::{Header, Item, OperationId, Selected, Signal, credit_bytes};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -114,8 +114,10 @@ pub(super) fn cost(signal: &Signal, payload_bytes: usize) -> u64 {
     }
 }
 
-/// The items of a message must say of every byte of its payload where it belongs.
+/// The items of a message must say of every byte of its payload where it belongs, and none may stand for more
+/// content than its kind is allowed.
 pub(super) fn check_items(items: &[Item], payload_bytes: usize) -> Result<(), SessionError> {
+    items.iter().try_for_each(check_content)?;
     if items.is_empty() {
         return Err(SessionError::PayloadMismatch { items: 0, payload: payload_bytes });
     }
@@ -124,4 +126,15 @@ pub(super) fn check_items(items: &[Item], payload_bytes: usize) -> Result<(), Se
         return Err(SessionError::PayloadMismatch { items: named, payload: payload_bytes });
     }
     Ok(())
+}
+
+/// Content that costs its sender next to nothing is bounded in each item: its receiver works through it in one go.
+fn check_content(item: &Item) -> Result<(), SessionError> {
+    let (content, most) = match *item {
+        Item::Hole { length } => (length, MAX_HOLE_BYTES),
+        Item::Copy { length, .. } => (length, MAX_COPY_BYTES),
+        Item::Compressed { size, .. } => (size.into(), MAX_BLOCK_BYTES as u64),
+        _ => return Ok(()),
+    };
+    if content > most { Err(SessionError::ItemTooLong { content, most }) } else { Ok(()) }
 }

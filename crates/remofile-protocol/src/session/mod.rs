@@ -47,6 +47,14 @@ pub enum SessionError {
         /// What came.
         payload: usize,
     },
+    /// A hole, copy or compressed block of more content than one item may have.
+    #[error("an item of {content} bytes of content, more than {most}")]
+    ItemTooLong {
+        /// Its content, in bytes.
+        content: u64,
+        /// What is allowed, in bytes.
+        most: u64,
+    },
     /// An operation number that was used before, or was never started.
     #[error("operation {} is out of order", .0.0)]
     OutOfOrder(OperationId),

@@ -5,13 +5,11 @@
 //! nobody who holds nothing passes those who wait.
 
 use crate::carrier::Waker;
+use remofile_protocol::limits::MAX_HOLDERS;
 use remofile_protocol::wire::{Holder, OperationId};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-
-/// Holders that are named at most: their names must fit in a header.
-const HOLDERS_TOLD: usize = 16;
 
 /// What an operation does to the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +141,7 @@ fn told<'a>(held: impl Iterator<Item = &'a (Claim, Instant)>, now: Instant) -> V
         }
         is_first
     };
-    let firsts = held.filter(|(claim, _)| is_first(claim)).take(HOLDERS_TOLD);
+    let firsts = held.filter(|(claim, _)| is_first(claim)).take(MAX_HOLDERS);
     firsts.map(|(claim, since)| claim.holder(now, *since)).collect()
 }
 

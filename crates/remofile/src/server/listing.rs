@@ -19,9 +19,17 @@ const LISTING_STEP: usize = 2048;
 /// A listing on its way.
 pub(super) struct Listing {
     contents: Contents,
-    /// Encoded elements that did not fit in the last message.
-    pending: Vec<u8>,
+    elements: Elements,
     ended: bool,
+}
+
+/// Encoded elements on their way into a message, none of which is split.
+#[derive(Default)]
+struct Elements {
+    /// Those that fit in the next message.
+    pending: Vec<u8>,
+    /// The one behind them, which does not.
+    held: Vec<u8>,
 }
 
 /// What is listed.
@@ -42,7 +50,7 @@ pub(super) enum Contents {
 
 impl Listing {
     pub(super) fn new(contents: Contents) -> Self {
-        Self { contents, pending: Vec::new(), ended: false }
+        Self { contents, elements: Elements::default(), ended: false }
     }
 
     /// Where more sources are named.
@@ -62,12 +70,12 @@ impl Listing {
     ) -> Result<Step, SessionError> {
         let mut may_go_on = true;
         for _ in 0..LISTING_STEP {
-            if self.ended || self.pending.len() >= LISTING_BYTES {
+            if self.ended || self.elements.are_enough() {
                 break;
             }
             match self.contents.next() {
                 Next::End => self.ended = true,
-                Next::Item(listed) => encode(&listed, &mut self.pending),
+                Next::Item(listed) => self.elements.add(&listed, message.room()),
                 Next::Working => {
                     may_go_on = true;
                     break;
@@ -78,18 +86,18 @@ impl Listing {
                 }
             }
         }
-        if self.pending.is_empty() && self.ended {
+        let count = self.elements.pending.len();
+        if count == 0 && self.ended {
             return Ok(self.finish());
         }
-        let is_worth_it = self.ended || !may_go_on || self.pending.len() >= LISTING_BYTES;
-        if self.pending.is_empty() || !is_worth_it {
+        let is_worth_it = self.ended || !may_go_on || self.elements.are_enough();
+        if count == 0 || !is_worth_it {
             return Ok(if may_go_on { Step::Work } else { Step::Nothing });
         }
-        if machine.credit(id) < self.pending.len() as u64 {
+        if machine.credit(id) < count as u64 {
             return Ok(Step::Nothing);
         }
-        message.append(&self.pending);
-        self.pending.clear();
+        self.elements.give(message);
         Ok(Step::Message(machine.entries(id, message.payload_bytes())?))
     }
 
@@ -98,6 +106,39 @@ impl Listing {
             Contents::Survey(survey) => Step::Surveyed(std::mem::take(&mut survey.checked)),
             _ => Step::Ended(Ok(Done::default())),
         }
+    }
+}
+
+impl Elements {
+    /// Adds an element to those of a message with this much room.
+    fn add(&mut self, element: &Element, room: usize) {
+        let before = self.pending.len();
+        encode(element, &mut self.pending);
+        if self.pending.len() <= room {
+            return;
+        }
+        self.held = self.pending.split_off(before);
+        if self.held.len() > room {
+            self.held.clear();
+            let why = "what there is to tell of it is longer than the client takes in one message";
+            let failure = Failure::new(ErrorCode::OutOfResources).because(why);
+            encode(&Element::Listed(Listed::Failed(failure)), &mut self.held);
+        }
+        if before == 0 {
+            std::mem::swap(&mut self.pending, &mut self.held);
+        }
+    }
+
+    fn are_enough(&self) -> bool {
+        self.pending.len() >= LISTING_BYTES || !self.held.is_empty()
+    }
+
+    /// Puts the elements into a message that has room for them.
+    fn give(&mut self, message: &mut MessageWriter<'_>) {
+        let given = message.append(&self.pending);
+        // What did not fit after all is not lost: it begins the next message.
+        self.pending.drain(..given);
+        self.pending.append(&mut self.held);
     }
 }
 
@@ -221,5 +262,66 @@ pub(super) fn refuse_occupied(store: &dyn Store, destination: &RemotePath, names
     match partials.iter().find(|partial| paths.iter().any(|path| partial.path.is_within(path))) {
         Some(partial) => Err(Failure::new(ErrorCode::Occupied).at(&partial.path)),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remofile_protocol::limits::MIN_PAYLOAD_BYTES;
+    use remofile_protocol::wire::{Entry, Kind, Timestamp};
+
+    fn found(length: usize) -> Element {
+        let name = "n".repeat(length);
+        let path = RemotePath::root().join(&vec!["p".repeat(200); 80].join("/")).unwrap();
+        let modified = Timestamp::new(0, 0);
+        Element::Found(Found { name, entry: Entry { path, kind: Kind::File, size: 1, modified, mode: None } })
+    }
+
+    /// The payloads that elements come in.
+    fn payloads(elements: &[Element]) -> Vec<Vec<u8>> {
+        let (mut bytes, mut sent, mut on_their_way) = (Vec::new(), Vec::new(), Elements::default());
+        let mut give = |elements: &mut Elements| {
+            let mut message = MessageWriter::new(&mut bytes, 0, MIN_PAYLOAD_BYTES as usize);
+            elements.give(&mut message);
+            let length = message.payload_bytes();
+            sent.push(bytes[..length].to_vec());
+        };
+        for element in elements {
+            on_their_way.add(element, MIN_PAYLOAD_BYTES as usize);
+            if on_their_way.are_enough() {
+                give(&mut on_their_way);
+            }
+        }
+        while !on_their_way.pending.is_empty() {
+            give(&mut on_their_way);
+        }
+        sent
+    }
+
+    fn decoded(payload: &[u8]) -> Vec<Element> {
+        let mut decoder = minicbor::Decoder::new(payload);
+        let mut elements = Vec::new();
+        while decoder.position() < payload.len() {
+            elements.push(decoder.decode().unwrap());
+        }
+        elements
+    }
+
+    #[test]
+    fn elements_of_33_kib_are_not_cut_by_a_payload_limit_of_64_kib() {
+        let elements: Vec<Element> = [10, 16_500, 16_600, 17_000, 17_000, 10, 16_650].map(found).into();
+        let all: Vec<Element> = payloads(&elements).iter().flat_map(|payload| decoded(payload)).collect();
+        assert_eq!(all, elements);
+    }
+
+    #[test]
+    fn an_element_that_no_message_takes_is_a_failure_and_the_listing_goes_on() {
+        let all: Vec<Element> =
+            payloads(&[found(1), found(70_000), found(2)]).iter().flat_map(|payload| decoded(payload)).collect();
+        assert_eq!((&all[0], &all[2]), (&found(1), &found(2)));
+        assert!(
+            matches!(&all[1], Element::Listed(Listed::Failed(failure)) if failure.code == ErrorCode::OutOfResources)
+        );
     }
 }

@@ -120,14 +120,19 @@ fn is_listed(store: &dyn Store, path: &RemotePath) -> StoreResult<bool> {
 }
 
 fn free_name(store: &dyn Store, path: RemotePath) -> StoreResult<Resolved> {
-    let is_free = |path: &RemotePath| matches!(store.stat(path), Err(failure) if failure.code == ErrorCode::NotFound);
-    if is_free(&path) {
+    let is_free = |path: &RemotePath| match store.stat(path) {
+        Ok(_) => Ok(false),
+        Err(failure) if failure.code == ErrorCode::NotFound => Ok(true),
+        // No number makes a name free where nothing can be looked at.
+        Err(failure) => Err(failure),
+    };
+    if is_free(&path)? {
         return Ok(Resolved { path, replace: false });
     }
     let (directory, name) = path.split()?;
     for number in 1..=ATTEMPTS {
         let candidate = directory.child(&numbered(&name, number)?)?;
-        if is_free(&candidate) {
+        if is_free(&candidate)? {
             return Ok(Resolved { path: candidate, replace: false });
         }
     }

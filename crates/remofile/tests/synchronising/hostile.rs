@@ -172,3 +172,41 @@ fn an_upload_that_stores_less_than_was_sent_is_no_success() {
     let result = synchronize_upload(&mut client, local.path(), &remote("/"), &options, &mut Silent);
     assert!(matches!(result, Err(Error::Protocol(_))), "{result:?}");
 }
+
+#[test]
+fn nothing_comes_through_a_link_of_the_same_listing_or_of_an_earlier_run() {
+    let local = tempfile::tempdir().unwrap();
+    write(local.path(), "keep/secret", "mine");
+    let Element::Listed(Listed::Entry(link)) = entry("/l", Kind::Link, 0) else { panic!("an entry") };
+    let evil = |raw: &mut Raw, operation, request| {
+        if let Request::Download { .. } = request {
+            raw.data(operation, file("l/secret", b"evil"), b"evil");
+        }
+    };
+    let options = SyncOptions { rules: vec!["/keep/".to_owned()], links: Links::Copy, ..deleting() };
+    let untouched = || assert_eq!(std::fs::read(local.path().join("keep/secret")).unwrap(), b"mine");
+    // What is in a link: the listing makes no sense.
+    let list = vec![Element::Link(link.clone(), "keep".to_owned()), entry("/l/secret", Kind::File, 4)];
+    let report = fetch(&mut serve(list, evil), &local, &options).unwrap();
+    let told = report.transfer.failures[0].to_string();
+    assert!(told.contains("the listing has it in something that is no directory"), "{told}");
+    untouched();
+    // The link is there now; a directory takes its place before anything is stored in that.
+    let link_first = vec![Element::Link(link, "keep".to_owned())];
+    fetch(&mut serve(link_first, |_, _, _| {}), &local, &options).unwrap();
+    assert_eq!(std::fs::read_link(local.path().join("l")).unwrap().to_str(), Some("keep"));
+    let list = vec![entry("/l", Kind::Directory, 0), entry("/l/secret", Kind::File, 4)];
+    let report = fetch(&mut serve(list, evil), &local, &options).unwrap();
+    assert_eq!(report.transfer.failures, []);
+    assert_eq!(std::fs::read(local.path().join("l/secret")).unwrap(), b"evil");
+    untouched();
+    // A listing that leaves the directory out: nothing is stored through the link of that name.
+    std::fs::remove_dir_all(local.path().join("l")).unwrap();
+    std::os::unix::fs::symlink("keep", local.path().join("l")).unwrap();
+    let list = vec![entry("/l/secret", Kind::File, 4)];
+    let options = SyncOptions { delete: false, ..options };
+    let report = fetch(&mut serve(list, evil), &local, &options).unwrap();
+    let told = report.transfer.failures[0].to_string();
+    assert!(told.contains("a symbolic link is in the way, and nothing is received through links"), "{told}");
+    untouched();
+}

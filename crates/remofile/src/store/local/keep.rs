@@ -59,6 +59,9 @@ impl LocalKeeping {
         store.make_directory(&parent, true, true)?;
         let (place, new) = resolve::parent(shared.jail()?, to)?;
         place.refuse_to_become_staging(&new)?;
+        if kind == Kind::Link {
+            link::refuse_to_lead_out_from(shared.jail()?, path, to)?;
+        }
         if kind_at(place.directory.as_fd(), &new).is_ok_and(|kind| kind == Kind::Directory) {
             return Err(errors::directory_in_the_way());
         }

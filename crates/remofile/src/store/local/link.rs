@@ -1,6 +1,6 @@
 //! Symbolic links: what they say, and new ones.
 
-use super::jail::Bounds;
+use super::jail::{Bounds, Jail};
 use super::remove::kind_at;
 use super::resolve::{self, LinkPlace};
 use super::stage::LocalDirectory;
@@ -47,6 +47,23 @@ pub(super) fn make(shared: &Arc<Shared>, path: &RemotePath, target: &str, replac
         Err(errno) => return Err(errors::failure(errno)),
     }
     shared.flush_directory(directory)
+}
+
+/// Refuses to give a link a place from which it leads out, unless it does that already.
+pub(super) fn refuse_to_lead_out_from(
+    jail: Jail<'_>,
+    source: &RemotePath,
+    destination: &RemotePath,
+) -> StoreResult<()> {
+    let there = resolve::link_place(jail, destination)?;
+    let here = resolve::link_place(jail, source)?;
+    let target = rustix::fs::readlinkat(&here.place.directory, here.name.as_str(), Vec::new());
+    // What is no text was made by nobody who came by here.
+    let Some(target) = target.ok().and_then(|target| target.into_string().ok()) else { return Ok(()) };
+    let leads_out = |LinkPlace { root, bounds, names, .. }: &LinkPlace| {
+        refuse_leading_out(root.as_ref().map(AsFd::as_fd), *bounds, names, &target)
+    };
+    leads_out(&there).or_else(|failure| if leads_out(&here).is_ok() { Err(failure) } else { Ok(()) })
 }
 
 /// Where the name is taken: never a directory's place, and another's only where that is wanted.

@@ -3,7 +3,7 @@
 use super::naming::rename_without_replacing;
 use super::resolve::{self, Place};
 use super::source::kind_of;
-use super::{Shared, errors};
+use super::{Shared, errors, link};
 use crate::store::StoreResult;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
@@ -22,6 +22,9 @@ pub(super) fn rename(shared: &Shared, source: &RemotePath, destination: &RemoteP
     let (to, new) = resolve::parent(jail, destination)?;
     shared.refuse_forbidden(&new)?;
     to.refuse_to_become_staging(&new)?;
+    if kind_of(&stat) == Kind::Link {
+        link::refuse_to_lead_out_from(jail, source, destination)?;
+    }
     if replace && kind_of(&stat) != Kind::Directory {
         replace_file(&from, &old, &to, &new, &stat)?;
     } else {

@@ -1,7 +1,7 @@
 //! Two listings that come by different ways, one pulled and one pushed, are compared as they come.
 
 use super::draft::Draft;
-use super::node::{Node, Told, path_order};
+use super::node::{Node, Told, What, is_below, path_order};
 use super::planner::Planner;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::cmp::Ordering;
@@ -27,8 +27,8 @@ impl Side {
 /// Compares a listing that is pulled with one that is pushed, so that either may come over the network. Holds
 /// one node of the pulled one, and as much as [`Planner`] holds.
 ///
-/// A listing out of [`path_order`] would make what exists look extraneous: what comes too late is told as a
-/// failure of its side instead, so that nothing is deleted.
+/// A listing out of [`path_order`] would make what exists look extraneous, and one with something in a link would
+/// reach what the link leads to: such a node is told as a failure of its side instead, so that nothing is deleted.
 #[derive(Debug)]
 pub struct Join<P> {
     planner: Planner,
@@ -45,6 +45,8 @@ pub struct Join<P> {
 struct Order {
     side: Side,
     last: String,
+    /// Whether something may be below the last.
+    has_contents: bool,
     is_broken: bool,
 }
 
@@ -52,7 +54,7 @@ impl<P: FnMut() -> Option<Told>> Join<P> {
     /// The comparison of a listing of `pulled_side` that `pull` tells, until it tells `None`, with one that will
     /// be pushed.
     pub fn new(planner: Planner, pulled_side: Side, pull: P) -> Self {
-        let order = |side| Order { side, last: String::new(), is_broken: false };
+        let order = |side| Order { side, last: String::new(), has_contents: true, is_broken: false };
         let (pulled, pushed) = (order(pulled_side), order(pulled_side.other()));
         Self { planner, pull, pulled, pushed, ahead: None, is_drained: false }
     }
@@ -117,22 +119,38 @@ impl Order {
                 }
                 return None;
             }
-            Told::Node(node) if self.last.is_empty() || path_order(&self.last, &node.path) == Ordering::Less => {
-                self.last.clear();
-                self.last.push_str(&node.path);
-                return Some(node);
-            }
-            // One of them tells enough.
-            Told::Node(_) if self.is_broken => return None,
-            Told::Node(node) => {
-                self.is_broken = true;
-                Failure::new(ErrorCode::BadRequest).at(&node.path).because("the listing is not in order")
-            }
+            Told::Node(node) => match self.fault(&node) {
+                None => {
+                    self.last.clear();
+                    self.last.push_str(&node.path);
+                    self.has_contents = matches!(node.what, What::Directory { .. });
+                    return Some(node);
+                }
+                // One of them tells enough.
+                Some(_) if self.is_broken => return None,
+                Some(fault) => {
+                    self.is_broken = true;
+                    Failure::new(ErrorCode::BadRequest).at(&node.path).because(fault)
+                }
+            },
         };
         match self.side {
             Side::Source => planner.source_failed(failure),
             Side::Destination => planner.destination_failed(failure),
         }
         None
+    }
+
+    /// What is wrong with a node that comes behind the last.
+    fn fault(&self, node: &Node) -> Option<&'static str> {
+        if self.last.is_empty() {
+            return None;
+        }
+        if path_order(&self.last, &node.path) != Ordering::Less {
+            return Some("the listing is not in order");
+        }
+        // What is below a link would be stored where the link leads.
+        (!self.has_contents && is_below(&node.path, &self.last))
+            .then_some("the listing has it in something that is no directory")
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "the tests prepare directories behind the back of the store")]
 
+mod alias;
 mod deep;
 mod edit;
 mod full;

@@ -199,3 +199,39 @@ fn a_background_server_prints_the_token_it_generates() {
     assert!(said.contains("export REMOFILE_TOKEN="), "{said}");
     assert!(!said.contains('\0'));
 }
+
+/// The kernel refuses the server everything but its directory, the system's configuration included; what it does
+/// there it does all the same.
+#[test]
+fn a_server_behind_landlock_does_all_that_it_is_asked_for() {
+    use std::io::{BufRead, Write};
+    let (root, local) = (directory(), directory());
+    let mut command = remofile();
+    command.args(["run", "-v", "--address", "127.0.0.1", "--fsync", "each"]).arg(root.path()).args(["0", TOKEN]);
+    command.stderr(Stdio::piped());
+    let mut server = Server::ready(command, root.path());
+    let mut log = std::io::BufReader::new(server.child.stderr.take().unwrap());
+    let mut told = String::new();
+    log.read_line(&mut told).unwrap();
+    if !told.contains("Landlock confines the server to its directory") {
+        // Not captured, so that it is seen.
+        writeln!(std::io::stderr(), "skipped: {}", told.trim()).unwrap();
+        return;
+    }
+    let _log = std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+    std::fs::create_dir_all(local.path().join("t/d")).unwrap();
+    write(local.path().join("t/d/small"), "small");
+    write(local.path().join("t/large"), vec![7; 2 << 20]);
+    std::os::unix::fs::symlink("d/small", local.path().join("t/link")).unwrap();
+    let (t, back) = (local.path().join("t"), local.path().join("back"));
+    server.run(&format!("upload -r --links copy --preserve-mode {} /", t.display())).ok();
+    // Neither read nor written by its owner, until its mode is set.
+    std::fs::set_permissions(root.path().join("t/d/small"), std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    server.run(&format!("sync local --links copy --preserve-mode {} /t", t.display())).ok();
+    server.run("move /t/large /t/moved").ok();
+    server.run(&format!("sync remote --links copy /t {}", back.display())).ok();
+    assert_eq!(read(back.join("link")), b"small");
+    assert_eq!(read(back.join("moved")).len(), 2 << 20);
+    server.run("remove -r /t").ok();
+    server.run("status").ok();
+}

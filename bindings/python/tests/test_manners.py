@@ -12,7 +12,14 @@ import time
 
 import pytest
 
-from remofile import Client, ServerBusyError, generate_token, synchronize_upload
+from remofile import (
+    AsyncClient,
+    Client,
+    RemofilePath,
+    ServerBusyError,
+    generate_token,
+    synchronize_upload,
+)
 
 IMPORT = """
 import sys
@@ -131,6 +138,28 @@ def test_a_client_is_pickled_by_its_settings(client):
     client.create_file("foo", "/")
     copy = pickle.loads(pickle.dumps(client))
     assert copy == client and list(copy.list_files("/")) == ["foo"]
+
+
+def test_a_token_is_in_pickles_as_documented_and_shown_nowhere_else(client, server, caplog):
+    token = server._token
+    shown = []
+    with caplog.at_level(1, logger="remofile"):
+        copy = pickle.loads(pickle.dumps(client))
+        copy.list_files("/")
+        with pytest.raises(FileNotFoundError) as caught:
+            copy.list_files("/none")
+        wrong = Client("127.0.0.1", server.port, generate_token())
+        with pytest.raises(Exception) as refused:
+            wrong.list_files("/")
+    for thing in (client, copy, server, RemofilePath(copy, "/a"), AsyncClient("127.0.0.1", server.port, str(token))):
+        shown += [repr(thing), str(thing), repr(vars(thing)) if hasattr(thing, "__dict__") else ""]
+    shown += [repr(copy._settings), str(caught.value), str(refused.value), caplog.text]
+    assert not any(token in text or "".join(wrong._settings[2]) in text for text in shown)
+    # Who unpickles a client connects as it does. What it needs for that is said where it is documented.
+    for pickled in (client, server):
+        assert str(token).encode() in pickle.dumps(pickled)
+        assert "token" in type(pickled).__doc__ and "pickle" in type(pickled).__doc__
+    assert type(pickle.loads(pickle.dumps(token))) is str
 
 
 def test_a_fork_connects_anew_and_leaves_the_session_alone(client, server):

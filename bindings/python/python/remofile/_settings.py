@@ -37,6 +37,21 @@ if TYPE_CHECKING:
         name: Optional[str]
 
 
+
+
+class Secret(str):
+    """A token or private key: a text that debuggers, logs of local variables and failed assertions do not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        # A pickle holds the text itself, so that any version of this package reads it.
+        return str, ("".join(self),)
+
+
 #: The smallest and the largest chunk that a callback may ask for, in bytes.
 CHUNK_SIZES = (512, 8192)
 

@@ -6,7 +6,7 @@ import os
 
 from remofile._paths import base_name, child, content_of, remote, text_of
 from remofile._remofile import NativeClient
-from remofile._settings import INTERRUPT, check_timeout
+from remofile._settings import INTERRUPT, Secret, check_timeout
 from remofile._transfers import download, upload
 
 TYPE_CHECKING = False
@@ -29,6 +29,9 @@ class Client:
     It connects with its first call, and again whenever the connection was lost: there is nothing to open. It may
     be used by several threads, which take turns; it may be pickled, and used after a fork. As a context manager it
     ends its session at the end.
+
+    A pickle of a client holds its token in clear, for whoever unpickles it connects as this client does. Keep and send
+    such pickles as you would the token itself. ``repr`` and logs never show it.
 
     All paths at the server are absolute. Timeouts are for a whole call, in milliseconds; ``None`` is no limit.
 
@@ -66,7 +69,7 @@ class Client:
         if not 0 < int(port) < 65536:
             raise ValueError("port must be a number from 1 to 65535")
         key = public_key.decode("ascii") if isinstance(public_key, bytes) else public_key
-        self._settings = (str(hostname), int(port), token, key, protocol, not encryption, wait)
+        self._settings = (str(hostname), int(port), Secret(token), key, protocol, not encryption, wait)
         self._timeout = check_timeout(timeout)
         self._connection = NativeClient(*self._settings)
         self._process = os.getpid()
@@ -390,7 +393,8 @@ class Client:
         return {"settings": self._settings, "timeout": self._timeout}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._settings = state["settings"]
+        hostname, port, token, key, protocol, plain, wait = state["settings"]
+        self._settings = (hostname, port, Secret(token), key, protocol, plain, wait)
         self._timeout = state["timeout"]
         self._connection = NativeClient(*self._settings)
         self._process = os.getpid()

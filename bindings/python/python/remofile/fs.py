@@ -18,6 +18,9 @@ __all__ = ["RemofileFileSystem"]
 class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
     """A server's directory as a file system of fsspec.
 
+    Its pickle, ``to_json()`` and ``to_dict()`` hold the token in clear, as those of every fsspec file system hold what
+    it was made with. Without ``token`` each process takes that of its own ``REMOFILE_TOKEN``, and nothing holds it.
+
     :param str host: host name or address; by default ``REMOFILE_HOSTNAME``, or this machine.
     :param int port: the port; by default ``REMOFILE_PORT``, or 6768.
     :param str token: the token; by default ``REMOFILE_TOKEN``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from remofile._remofile import NativeServer, check_token
+from remofile._settings import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class Server:
         with Server("my-directory", token) as server, server.client() as client:
             client.list_files("/")
 
+    A pickle of a server holds its token and private key in clear: keep and send it as you would those themselves.
+    ``repr`` and logs never show them.
+
     :param root_directory: the directory to expose.
     :param str token: the token that clients must have.
     :param private_key: the private key, to be told from impostors: 40 characters, as text or bytes.
@@ -62,8 +66,9 @@ class Server:
         if not isinstance(token, str):
             raise ValueError("the token is not valid: it must be a text")
         check_token(token)
-        self._token = token
-        self._key = private_key.decode("ascii") if isinstance(private_key, bytes) else private_key
+        self._token = Secret(token)
+        key = private_key.decode("ascii") if isinstance(private_key, bytes) else private_key
+        self._key = None if key is None else Secret(key)
         self.file_size_limit = kwargs.pop("file_size_limit", FILE_SIZE_LIMIT)
         self.chunk_size_range = kwargs.pop("chunk_size_range", (MINIMUM_CHUNK_SIZE, MAXIMUM_CHUNK_SIZE))
         self._read_only = bool(kwargs.pop("read_only", False))

@@ -4,7 +4,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::{Server, TOKEN, directory, port_of, read, remofile, run, say, write};
+use support::{Server, TOKEN, directory, mkdir, port_of, read, remofile, run, say, write};
 
 /// What `ps` would show of a process.
 fn command_line(process: u32) -> String {
@@ -89,7 +89,7 @@ struct Background {
 impl Background {
     fn new() -> Self {
         let directory = directory();
-        support::mkdir(directory.path().join("root"));
+        mkdir(directory.path().join("root"));
         Self { directory }
     }
 
@@ -219,14 +219,16 @@ fn a_server_behind_landlock_does_all_that_it_is_asked_for() {
         return;
     }
     let _log = std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-    std::fs::create_dir_all(local.path().join("t/d")).unwrap();
+    mkdir(local.path().join("t"));
+    mkdir(local.path().join("t/d"));
     write(local.path().join("t/d/small"), "small");
     write(local.path().join("t/large"), vec![7; 2 << 20]);
     std::os::unix::fs::symlink("d/small", local.path().join("t/link")).unwrap();
     let (t, back) = (local.path().join("t"), local.path().join("back"));
     server.run(&format!("upload -r --links copy --preserve-mode {} /", t.display())).ok();
     // Neither read nor written by its owner, until its mode is set.
-    std::fs::set_permissions(root.path().join("t/d/small"), std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(root.path().join("t/d/small"), std::os::unix::fs::PermissionsExt::from_mode(0o000))
+        .unwrap();
     server.run(&format!("sync local --links copy --preserve-mode {} /t", t.display())).ok();
     server.run("move /t/large /t/moved").ok();
     server.run(&format!("sync remote --links copy /t {}", back.display())).ok();

@@ -153,7 +153,7 @@ fn a_second_name_of_a_pidfile_stops_no_server() {
     std::fs::hard_link(&planted.path, &elsewhere).expect("one file system");
     let stderr = say(remofile().arg("stop").arg("--pidfile").arg(&elsewhere)).fails(1);
     assert!(stderr.contains("it has a second name, a hard link"), "{stderr}");
-    std::fs::remove_file(&elsewhere).expect("it is there");
+    support::unlink(&elsewhere);
     planted.stop().ok();
 }
 
@@ -185,7 +185,7 @@ fn a_server_whose_program_was_replaced_can_be_stopped() {
     let mut start = Command::new(&own_copy);
     start.current_dir(directory.path()).args(["start", ".", "0", TOKEN, "--address", "127.0.0.1"]);
     say(&mut start).ok();
-    std::fs::remove_file(&own_copy).expect("it is ours");
+    support::unlink(&own_copy);
     let said = say(remofile().arg("stop").current_dir(directory.path())).ok();
     assert!(said.starts_with("Stopped the server") && !Path::new("daemon.pid").exists(), "{said}");
 }

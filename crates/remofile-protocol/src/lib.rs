@@ -16,6 +16,8 @@
 //! Apart from all that, [`protocol1`] reads and writes the messages of the Python prototype, which are
 //! pickles ([`pickle`]).
 //!
+//! Text that a peer chose is shown to people by way of [`printable`] alone.
+//!
 //! `docs/protocol.md` in the repository is the normative description of what this crate implements.
 
 pub mod block;
@@ -25,6 +27,7 @@ pub mod key;
 pub mod limits;
 pub mod path;
 pub mod pickle;
+pub mod printable;
 pub mod protocol1;
 pub mod session;
 pub mod token;

@@ -2,6 +2,7 @@
 
 use crate::limits::{DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use crate::path::NameRule;
+use crate::printable::is_harmful;
 use crate::transport::Cipher;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
@@ -96,7 +97,7 @@ pub(super) fn is_payload_limit(bytes: u32) -> bool {
 
 /// Texts of a peer are shown to people and written to logs.
 pub(super) fn printable(text: &str) -> String {
-    cut(&text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>())
+    cut(&text.chars().map(|c| if is_harmful(c) { '?' } else { c }).collect::<String>())
 }
 
 pub(super) fn cut(text: &str) -> String {

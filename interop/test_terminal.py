@@ -46,7 +46,7 @@ class TerminalTest(InteropTest):
         commands = [
             ["list"], ["list", "-l"], ["list", "--json"], ["status"], ["status", "--json"],
             ["upload", "-v", "--on-conflict", "replace", HOSTILE], ["download", "--json", f"/{HOSTILE}", "."],
-            ["sync", "remote", "-n", "-i", ".", "/"], ["sync", "remote", "-v", ".", "/"], ["remove", f"/{HOSTILE}y"],
+            ["sync", "local", "-n", "-i", ".", "/"], ["sync", "local", "-v", ".", "/"], ["remove", f"/{HOSTILE}y"],
             ["partials"],
         ]
         for arguments in commands:

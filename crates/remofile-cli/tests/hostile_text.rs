@@ -12,7 +12,6 @@ use remofile::protocol::wire::{
     Done, Entry, ErrorCode, Failure, Header, Holder, Kind, Listed, OperationId, Request, Signal, StatusReport,
     Timestamp,
 };
-use std::fs::File;
 use std::process::Stdio;
 use support::{Said, Server, TOKEN, directory, objects, remofile, say, write};
 
@@ -114,7 +113,7 @@ fn a_hostile_name_of_a_client_is_harmless_to_the_server_and_to_other_clients() {
     write(root.path().join("file"), "content");
     let mut command = remofile();
     command.args(["run", "-v", "--address", "127.0.0.1"]).arg(root.path()).args(["0", TOKEN]);
-    command.stderr(Stdio::from(File::from(log.reopen().expect("it is there"))));
+    command.stderr(Stdio::from(log.reopen().expect("it is there")));
     let server = Server::ready(command, root.path());
     let token = Token::parse(TOKEN).expect("it is a token");
     let mut eve = Raw::connect_as(([127, 0, 0, 1], server.port).into(), &token, HOSTILE);

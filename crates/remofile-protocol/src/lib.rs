@@ -20,6 +20,9 @@
 //!
 //! `docs/protocol.md` in the repository is the normative description of what this crate implements.
 
+// Everything here reads what a stranger may have sent. What is this side's own says so where it is excepted.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)]
+
 pub mod block;
 pub mod digest;
 pub mod handshake;

@@ -87,6 +87,7 @@ impl ServerHello {
     }
 }
 
+#[expect(clippy::expect_used, reason = "nothing of it comes from a peer")]
 pub(super) fn write<T: Encode<()>>(hello: &T) -> Vec<u8> {
     minicbor::to_vec(hello).expect("memory can always be written")
 }
@@ -102,7 +103,7 @@ pub(super) fn printable(text: &str) -> String {
 
 pub(super) fn cut(text: &str) -> String {
     let end = (0..=text.len().min(MAX_TEXT_BYTES)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    text[..end].to_owned()
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
 impl<C> Encode<C> for NameRule {

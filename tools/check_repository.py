@@ -7,6 +7,8 @@
   sources name no sockets, files, threads or clocks.
 - In the library, rooms only name those they may: client and server never each other, carrier, transfer, delta
   and store neither of them, and the store none of the others.
+- No source has `unsafe` code but in the modules that are named here, and every crate takes the workspace's lints, which
+  forbid it.
 
 Prints one line for each violation and exits with 1 if there are any.
 """
@@ -14,6 +16,7 @@ Prints one line for each violation and exits with 1 if there are any.
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 MAX_SOURCE_LINES = 500
@@ -36,6 +39,11 @@ ROOMS_NOT_NAMED_BY = {
     "store": {"client", "server", "sync", "carrier", "transfer", "delta"},
 }
 
+# Modules that may have `unsafe` code, each with `#[expect(unsafe_code, reason = "...")]`. The workspace's lint is then to be
+# "deny" instead of "forbid".
+UNSAFE_MODULES = frozenset()
+UNSAFE = re.compile(r"\bunsafe\s*(?:\{|(?:fn|impl|trait|extern)\b)|\b(?:allow|expect|warn|deny)\s*\([^)]*\bunsafe_code\b")
+
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
 FENCED_CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1[`~]*\s*$", re.MULTILINE | re.DOTALL)
@@ -53,6 +61,9 @@ def check(root, files, protocol_dependencies):
             yield from check_length(file, text)
             yield from check_protocol_source(file, text)
             yield from check_rooms(file, text)
+            yield from check_unsafe(file, text)
+        if path.name == "Cargo.toml":
+            yield from check_lints(file, path.read_text(encoding="utf-8"))
     for name in sorted(FORBIDDEN_DEPENDENCIES & protocol_dependencies):
         yield f"{PROTOCOL}/Cargo.toml: depends on {name}, directly or through another crate"
 
@@ -100,6 +111,24 @@ def check_rooms(file, text):
     for other in sorted(ROOMS_NOT_NAMED_BY.get(room, ())):
         for match in re.finditer(rf"\bcrate::(?:{other}\b|\{{[^}}]*\b{other}::)", text):
             yield f"{at(file, text, match)}: {room} names {other}"
+
+
+def check_unsafe(file, text, admitted=UNSAFE_MODULES):
+    if not file.endswith(".rs") or file in admitted:
+        return
+    for match in UNSAFE.finditer(text):
+        yield f"{at(file, text, match)}: unsafe code outside the modules named in tools/check_repository.py"
+
+
+def check_lints(file, text):
+    manifest = tomllib.loads(text)
+    workspace = manifest.get("workspace", {})
+    if "members" in workspace:
+        level = workspace.get("lints", {}).get("rust", {}).get("unsafe_code")
+        if level != ("deny" if UNSAFE_MODULES else "forbid"):
+            yield f"{file}: the workspace's lints do not forbid unsafe_code"
+    elif not workspace and file.startswith(("crates/", "bindings/")) and not manifest.get("lints", {}).get("workspace"):
+        yield f"{file}: the crate does not take the workspace's lints"
 
 
 def at(file, text, match):

@@ -2,7 +2,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from check_repository import check
+from check_repository import check, check_unsafe
 
 
 class CheckTest(unittest.TestCase):
@@ -46,6 +46,20 @@ class CheckTest(unittest.TestCase):
             "crates/remofile/src/lib.rs": "pub use crate::server::Server;\n",
         }
         self.assertEqual(len(self.violations(files)), 2)
+
+    def test_unsafe_code_is_named_unless_its_module_is(self):
+        for source in ("unsafe { *p }", "pub unsafe fn f() {}", "unsafe impl Send for A {}", "#[expect(unsafe_code)]"):
+            self.assertEqual(len(self.violations({"crates/remofile/src/a.rs": source})), 1, source)
+            self.assertEqual(list(check_unsafe("crates/remofile/src/a.rs", source, {"crates/remofile/src/a.rs"})), [])
+        harmless = "#![forbid(unsafe_code)]\n// It would be unsafe to wait.\n"
+        self.assertEqual(self.violations({"crates/remofile/src/a.rs": harmless}), [])
+
+    def test_manifests_that_do_not_forbid_unsafe_code_are_named(self):
+        workspace = '[workspace]\nmembers = ["a"]\n[workspace.lints.rust]\nunsafe_code = "forbid"\n'
+        good = {"Cargo.toml": workspace, "crates/a/Cargo.toml": "[lints]\nworkspace = true\n"}
+        self.assertEqual(self.violations(good), [])
+        bad = {"Cargo.toml": workspace.replace("forbid", "warn"), "crates/a/Cargo.toml": "[package]\n"}
+        self.assertEqual(len(self.violations(bad)), 2)
 
 
 if __name__ == "__main__":

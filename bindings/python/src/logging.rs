@@ -1,6 +1,7 @@
 //! What the library logs, kept until Python takes it.
 
 use pyo3::prelude::*;
+use remofile::protocol::printable::harmless;
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,7 +88,8 @@ impl Subscriber for Keeper {
         if lines.len() >= MOST {
             lines.pop_front();
         }
-        lines.push_back((level, format!("{}{}", line.message, line.fields)));
+        let text = format!("{}{}", line.message, line.fields);
+        lines.push_back((level, harmless(&text).into_owned()));
         ARRIVED.notify_all();
     }
 

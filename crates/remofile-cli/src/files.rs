@@ -1,8 +1,10 @@
 //! The few files that the command itself reads: secrets, the configuration, rules and lists.
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open, openat};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -16,8 +18,8 @@ const MAX_LIST_BYTES: u64 = 256 * 1024 * 1024;
 pub(crate) struct TextFile {
     /// What it says.
     pub(crate) text: Zeroizing<String>,
-    /// Whether others than its owner may read it.
-    pub(crate) readable_by_others: bool,
+    /// Whether others than its owner may read or write it.
+    pub(crate) open_to_others: bool,
 }
 
 /// Reads a text file of moderate size.
@@ -26,7 +28,7 @@ pub(crate) fn read(path: &Path) -> io::Result<TextFile> {
     let stat = fstat(&descriptor)?;
     let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     let text = read_text(File::from(descriptor))?;
-    Ok(TextFile { text, readable_by_others: is_file && stat.st_mode & 0o044 != 0 })
+    Ok(TextFile { text, open_to_others: is_file && stat.st_mode & 0o066 != 0 })
 }
 
 /// Reads rules, a text of moderate size; `-` is standard input.
@@ -55,6 +57,11 @@ pub(crate) fn read_list(path: &Path) -> io::Result<Vec<u8>> {
 /// Opens a file to read it.
 pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     Ok(File::from(open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?))
+}
+
+/// Opens a file in a directory that is open, to read it.
+pub(crate) fn open_to_read_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<File> {
+    Ok(File::from(openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?))
 }
 
 fn too_large() -> io::Error {

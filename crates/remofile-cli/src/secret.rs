@@ -111,16 +111,16 @@ fn first_line(path: &Path) -> Result<Zeroizing<String>> {
 
 fn secret_text(path: &Path) -> Result<Zeroizing<String>> {
     let file = files::read(path).map_err(|error| Failed::file(path, error))?;
-    if file.readable_by_others {
-        warn_of_readers(path);
+    if file.open_to_others {
+        warn_of_others(path);
     }
     Ok(file.text)
 }
 
 /// Warns that a file with a secret is open to others.
-pub(crate) fn warn_of_readers(path: &Path) {
+pub(crate) fn warn_of_others(path: &Path) {
     let path = path.display();
-    output::warn(&format!("others can read {path}, which holds a secret (close it with 'chmod 600 {path}')"));
+    output::warn(&format!("others can read or change {path}, which holds a secret (close it with 'chmod 600 {path}')"));
 }
 
 #[cfg(test)]

@@ -157,6 +157,7 @@ impl Window {
 
 /// The sums of a tile. Each lane sums its own column, so that all of them go in step.
 #[inline]
+#[expect(clippy::indexing_slicing, reason = "each lane is below LANES, and the loops have to become vectors")]
 fn sums_of(tile: &[u8; LANES * ROWS]) -> (u32, u32) {
     let mut sums = [0u16; LANES];
     let mut weighted = [0u16; LANES];

@@ -86,9 +86,9 @@ impl Digester {
     pub fn update_zeros(&mut self, mut count: u64) {
         static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         while count > 0 {
-            let length = usize::try_from(count).unwrap_or(usize::MAX).min(ZEROS.len());
-            self.update(&ZEROS[..length]);
-            count -= length as u64;
+            let zeros = usize::try_from(count).ok().and_then(|count| ZEROS.get(..count)).unwrap_or(&ZEROS);
+            self.update(zeros);
+            count -= zeros.len() as u64;
         }
     }
 
@@ -113,6 +113,7 @@ impl DigestKind {
     }
 }
 
+#[expect(clippy::expect_used, reason = "the length is the algorithm's")]
 fn shortened(digest: &[u8]) -> Digest {
     *digest.first_chunk().expect("SHA-256 has 32 bytes")
 }

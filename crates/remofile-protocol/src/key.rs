@@ -56,6 +56,7 @@ impl PrivateKey {
     /// # Panics
     /// If the operating system has no randomness to give.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "nothing of it comes from a peer")]
     pub fn generate() -> Self {
         let mut bytes = Zeroizing::new([0u8; 32]);
         SystemRandom::new().fill(&mut bytes[..]).expect("the operating system gives random bytes");
@@ -110,6 +111,7 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
+#[expect(clippy::indexing_slicing, reason = "a remainder of 85 is below 85")]
 fn encode(bytes: &[u8; 32]) -> String {
     let mut text = String::with_capacity(KEY_CHARACTERS);
     for group in bytes.chunks_exact(4) {

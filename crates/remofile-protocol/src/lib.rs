@@ -16,7 +16,12 @@
 //! Apart from all that, [`protocol1`] reads and writes the messages of the Python prototype, which are
 //! pickles ([`pickle`]).
 //!
+//! Text that a peer chose is shown to people by way of [`printable`] alone.
+//!
 //! `docs/protocol.md` in the repository is the normative description of what this crate implements.
+
+// Everything here reads what a stranger may have sent. What is this side's own says so where it is excepted.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod block;
 pub mod digest;
@@ -25,6 +30,7 @@ pub mod key;
 pub mod limits;
 pub mod path;
 pub mod pickle;
+pub mod printable;
 pub mod protocol1;
 pub mod session;
 pub mod token;

@@ -1,6 +1,7 @@
 //! What can go wrong for a caller of this library.
 
 use remofile_protocol::handshake::Refusal;
+use remofile_protocol::printable::{Harmless, harmless};
 use remofile_protocol::wire::{ErrorCode, Failure, Holder};
 use std::io;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use std::time::Duration;
 /// The result of this library's calls.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a call failed.
+/// Why a call failed. Displayed it is a sentence for people: what peers or files contribute to it is harmless to show,
+/// while the fields hold it exactly.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server, or the store on it, refused or failed the operation.
@@ -24,7 +26,7 @@ pub enum Error {
     #[error("{0}")]
     Refused(Refusal),
     /// What answers on that port is no Remofile server of protocol 2.
-    #[error("{address} is not a Remofile server: {what}")]
+    #[error("{address} is not a Remofile server: {}", Harmless(.what))]
     NotRemofile {
         /// Where it answers.
         address: String,
@@ -60,7 +62,7 @@ pub enum Error {
     #[error("the server has not answered for {} s (the line or the server is down; try again)", .0.as_secs())]
     PeerSilent(Duration),
     /// The peer broke the protocol.
-    #[error("the server broke the protocol: {0} (is it of a newer version?)")]
+    #[error("the server broke the protocol: {} (is it of a newer version?)", Harmless(.0))]
     Protocol(String),
     /// The caller's timeout is over.
     #[error("timed out after {} ms", .0.as_millis())]
@@ -86,7 +88,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The root directory cannot be served.
-    #[error("cannot serve {path}: {failure}")]
+    #[error("cannot serve {}: {failure}", Harmless(.path))]
     Root {
         /// The directory.
         path: String,
@@ -206,7 +208,7 @@ fn describe_conflicts(conflicts: &[Failure]) -> String {
         [] => return "files are in the way (nothing was changed)".to_owned(),
         [first, others @ ..] => (first, others.len()),
     };
-    let first = first.path.as_deref().unwrap_or_default();
+    let first = harmless(first.path.as_deref().unwrap_or_default());
     let are = match others {
         0 => format!("{first} is"),
         1 => format!("{first} and one other are"),
@@ -221,9 +223,11 @@ fn describe_busy(holders: &[Holder]) -> String {
     format!("the server is in use by {who}")
 }
 
-/// Who holds the lease, in words: "alice@laptop (192.0.2.7:51234): upload for 42 s".
+/// Who holds the lease, in words: "alice@laptop (192.0.2.7:51234): upload for 42 s". What others chose of it is
+/// harmless to show.
 #[must_use]
 pub fn describe_holder(holder: &Holder) -> String {
     let seconds = holder.held_milliseconds / 1000;
-    format!("{} ({}): {} for {seconds} s", holder.client, holder.address, holder.activity)
+    let (client, address, activity) = (Harmless(&holder.client), Harmless(&holder.address), Harmless(&holder.activity));
+    format!("{client} ({address}): {activity} for {seconds} s")
 }

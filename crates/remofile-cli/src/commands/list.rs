@@ -68,11 +68,11 @@ impl<'a> Listing<'a> {
     fn show_entry(&mut self, entry: &Entry) -> Result<()> {
         let name = entry.path.relative_to(self.directory).unwrap_or(entry.path.as_str());
         match &mut self.style {
-            Style::Names => self.data.foreign_line(name)?,
-            Style::Objects => self.data.line(&json::entry(entry))?,
+            Style::Names => self.data.line(name)?,
+            Style::Objects => self.data.object(&json::entry(entry))?,
             Style::Columns(columns) => {
                 if let Some(batch) = columns.push(entry, name) {
-                    self.data.bytes(batch.as_bytes())?;
+                    self.data.text(&batch)?;
                 }
             }
         }
@@ -81,7 +81,7 @@ impl<'a> Listing<'a> {
 
     fn finish(&mut self) -> Result<()> {
         if let Style::Columns(columns) = &mut self.style {
-            self.data.bytes(columns.take().as_bytes())?;
+            self.data.text(&columns.take())?;
         }
         self.data.finish()
     }

@@ -79,7 +79,10 @@ fn select(found: Vec<PartialEntry>, paths: &[RemotePath]) -> Result<Vec<PartialE
 
 fn list(found: &[PartialEntry], partials: &Partials, place: &Place) -> String {
     if partials.connection.json {
-        return found.iter().map(|partial| json::partial(partial, place.show(&partial.path)) + "\n").collect();
+        return found
+            .iter()
+            .map(|partial| format!("{}\n", json::partial(partial, place.show(&partial.path))))
+            .collect();
     }
     let style = if partials.long { Style::Long(Clock::local()) } else { Style::Short };
     let mut columns = PartialColumns::new(style);

@@ -28,7 +28,7 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
         }
     }
     if remove.connection.json {
-        output::data(&(json::removed(total, &failures) + "\n"))?;
+        output::data(&format!("{}\n", json::removed(total, &failures)))?;
     }
     Ok(if failures.is_empty() { Exit::Success } else { Exit::SomeFailed })
 }

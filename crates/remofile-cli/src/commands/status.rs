@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(super) fn run(status: &Status, context: Context) -> Result<Exit> {
     let answer = context.connect(&status.connection, None)?.status()?;
-    let shown = if status.connection.json { json::status(&answer) + "\n" } else { describe(&answer) };
+    let shown = if status.connection.json { format!("{}\n", json::status(&answer)) } else { describe(&answer) };
     output::data(&shown)?;
     Ok(Exit::Success)
 }

@@ -4,6 +4,7 @@
 //! the announcement and, behind it, a mark. If the pipe ends without the mark the server has failed, and
 //! has told why on standard error, which is the user's until then.
 
+use super::logfile::open_log;
 use super::pidfile::Pidfile;
 use super::serve::serve;
 use crate::exit::Exit;
@@ -12,7 +13,6 @@ use crate::output::{self, text};
 use crate::secret::{self, TOKEN_DESCRIPTOR};
 use crate::settings::ServerSettings;
 use remofile::protocol::token::Token;
-use rustix::fs::{Mode, OFlags, open};
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 use std::ffi::OsString;
 use std::io::Read;
@@ -104,11 +104,6 @@ fn background_line(pidfile: &Pidfile) -> String {
     let path = pidfile.path().to_string_lossy();
     let (process, word) = (std::process::id(), text::shell_word(&path));
     format!("\n# Process {process} serves in the background. To end it: remofile stop --pidfile {word}\n")
-}
-
-fn open_log(path: &Path) -> Result<OwnedFd> {
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY;
-    open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| Failed::file(path, error))
 }
 
 /// Lets go of the user's terminal, and of the pipe to the process that waits for us.

@@ -2,7 +2,11 @@
 
 mod announcement;
 mod background;
+mod complaints;
+mod logfile;
 mod pidfile;
+mod place;
+mod proof;
 mod serve;
 mod stop;
 

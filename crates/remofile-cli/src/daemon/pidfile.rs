@@ -1,15 +1,16 @@
 //! The pidfile: it holds the process id of a server in the background, and its lock tells whether that
 //! server lives.
 
-use crate::exit::Exit;
+use super::complaints::{already_running, missing, not_ours, stale, undecided, unproven};
+use super::place::{Access, MODE, Place};
+use super::proof::{self, Doubt};
 use crate::failed::{Failed, Result};
-use rustix::fs::{
-    AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat, fchmod, flock, fstat, ftruncate, open, statat, unlink,
-};
+use rustix::fs::{FlockOperation, fchmod, flock, fstat, ftruncate};
 use rustix::io::Errno;
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -24,99 +25,135 @@ const MAX_BYTES: usize = 32;
 #[derive(Debug)]
 pub(super) struct Pidfile {
     file: File,
-    path: PathBuf,
+    place: Place,
 }
 
 impl Pidfile {
     /// Claims the file for this process. Takes over the file of a server that died.
     ///
     /// # Errors
-    /// If a server lives, or the file is none of ours.
+    /// If a server lives, the file is none of ours, or others can have written it.
     pub(super) fn claim(path: &Path) -> Result<Self> {
-        let path = std::path::absolute(path).map_err(|error| Failed::file(path, error))?;
+        let place = Place::of(path, Access::Claim)?;
+        let mut locked = Locked::Silent;
         for _ in 0..ATTEMPTS {
-            let file = open_file(&path, OFlags::RDWR | OFlags::CREATE)?;
-            if try_lock(&file, &path)? {
-                if is_same_file(&file, &path)? {
-                    return Self::write(file, path);
+            let file = match place.open(Access::Claim)? {
+                Some(file) => Some(file),
+                None => place.create()?,
+            };
+            let Some(file) = file else { continue };
+            if try_lock(&file, &place)? {
+                if place.still_holds(&file)? {
+                    return Self::write(file, place);
                 }
-            } else if let Content::Process(process) = content(&file, &path)? {
-                return Err(already_running(&path, process));
+            } else {
+                locked = Locked::look(&file, &place)?;
+                if let Locked::Server { process, .. } = locked {
+                    return Err(already_running(place.path(), process));
+                }
             }
             sleep(ATTEMPT_AFTER);
         }
-        Err(undecided(&path))
+        Err(locked.complaint(&place))
     }
 
-    fn write(file: File, path: PathBuf) -> Result<Self> {
-        content(&file, &path)?;
-        let written = fchmod(&file, Mode::from_raw_mode(0o644))
+    fn write(file: File, place: Place) -> Result<Self> {
+        content(&file, &place)?;
+        let written = fchmod(&file, MODE)
             .and_then(|()| ftruncate(&file, 0))
             .map_err(std::io::Error::from)
             .and_then(|()| file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0));
         match written {
-            Ok(()) => Ok(Self { file, path }),
-            Err(error) => Err(Failed::file(&path, error)),
+            Ok(()) => Ok(Self { file, place }),
+            Err(error) => Err(place.failed(error)),
         }
     }
 
     /// Where it is, absolute.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.place.path()
     }
 }
 
 impl Drop for Pidfile {
     fn drop(&mut self) {
-        if is_same_file(&self.file, &self.path).unwrap_or(false) {
-            let _ = unlink(&self.path);
+        if self.place.still_holds(&self.file).unwrap_or(false) {
+            let _ = self.place.remove();
         }
     }
 }
 
-/// The pidfile of a living server.
+/// The living server of a pidfile, as proven.
+#[derive(Debug)]
 pub(super) struct Running {
-    file: File,
     /// The id of its process.
     pub(super) process: u32,
+    /// Its process, and no later one.
+    pub(super) descriptor: OwnedFd,
 }
 
 impl Running {
     /// Looks for the server of a pidfile. The file of a server that died is removed.
     ///
     /// # Errors
-    /// If there is no file, no living server, or the file is none of ours.
+    /// If there is no file, no living server, the file is none of ours, others can have written it, or the
+    /// process that it names was not proven to be its server.
     pub(super) fn find(path: &Path) -> Result<Self> {
+        let place = Place::of(path, Access::Look)?;
+        let mut locked = Locked::Silent;
         for _ in 0..ATTEMPTS {
-            let file = open_file(path, OFlags::RDONLY)?;
-            if try_lock(&file, path)? {
-                return Err(stale(&file, path)?);
+            let file = place.open(Access::Look)?.ok_or_else(|| missing(place.path()))?;
+            if try_lock(&file, &place)? {
+                let whose = whose(&content(&file, &place)?);
+                if place.still_holds(&file)? {
+                    place.remove()?;
+                }
+                return Err(stale(place.path(), &whose));
             }
-            if let Content::Process(process) = content(&file, path)? {
-                return Ok(Self { file, process });
+            locked = Locked::look(&file, &place)?;
+            if let Locked::Server { process, descriptor } = locked {
+                return Ok(Self { process, descriptor });
             }
             sleep(ATTEMPT_AFTER);
         }
-        Err(undecided(path))
-    }
-
-    /// Whether the server still lives, and its id is no other process's therefore.
-    pub(super) fn is_alive(&self, path: &Path) -> Result<bool> {
-        try_lock(&self.file, path).map(|locked| !locked)
+        Err(locked.complaint(&place))
     }
 }
 
-fn stale(file: &File, path: &Path) -> Result<Failed> {
-    let whose = match content(file, path)? {
+fn whose(content: &Content) -> String {
+    match content {
         Content::Process(process) => format!("process {process}, which has ended"),
         Content::Empty => "no process".to_owned(),
-    };
-    if is_same_file(file, path)? {
-        unlink(path).map_err(|error| Failed::file(path, error))?;
     }
-    let path = path.display().to_string();
-    let message = format!("{path} is stale: it names {whose}; it is removed, and no server runs");
-    Ok(Failed::Daemon { kind: "stale-pidfile", path, message, exit: Exit::Failure })
+}
+
+/// What a file says that somebody has locked. All but the first may be the moment between a claim's lock and
+/// what it writes, so it is looked at again.
+enum Locked {
+    /// Its server, which was proven to be that.
+    Server { process: u32, descriptor: OwnedFd },
+    /// A process that was not proven to be its server.
+    Another { process: u32, doubt: Doubt },
+    /// Nothing.
+    Silent,
+}
+
+impl Locked {
+    fn look(file: &File, place: &Place) -> Result<Self> {
+        let Content::Process(process) = content(file, place)? else { return Ok(Self::Silent) };
+        let stat = fstat(file).map_err(|error| place.failed(error))?;
+        Ok(match proof::server(process, &stat) {
+            Ok(descriptor) => Self::Server { process, descriptor },
+            Err(doubt) => Self::Another { process, doubt },
+        })
+    }
+
+    fn complaint(&self, place: &Place) -> Failed {
+        match self {
+            Self::Another { process, doubt } => unproven(place.path(), *process, doubt),
+            Self::Silent | Self::Server { .. } => undecided(place.path()),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -125,32 +162,10 @@ enum Content {
     Process(u32),
 }
 
-fn open_file(path: &Path, how: OFlags) -> Result<File> {
-    // Without NONBLOCK a named pipe would hold us up.
-    let flags = how | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    match open(path, flags, Mode::from_raw_mode(0o644)) {
-        Ok(descriptor) => regular(File::from(descriptor), path),
-        Err(Errno::LOOP) => Err(not_ours(path, "a symbolic link")),
-        Err(Errno::ISDIR) => Err(not_ours(path, "a directory")),
-        Err(Errno::NXIO) => Err(not_ours(path, "a special file")),
-        Err(Errno::NOENT) if !how.contains(OFlags::CREATE) => Err(missing(path)),
-        Err(error) => Err(Failed::file(path, error)),
-    }
-}
-
-fn regular(file: File, path: &Path) -> Result<File> {
-    let stat = fstat(&file).map_err(|error| Failed::file(path, error))?;
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok(file),
-        FileType::Directory => Err(not_ours(path, "a directory")),
-        _ => Err(not_ours(path, "a special file")),
-    }
-}
-
-fn content(file: &File, path: &Path) -> Result<Content> {
+fn content(file: &File, place: &Place) -> Result<Content> {
     let mut bytes = [0; MAX_BYTES];
-    let length = file.read_at(&mut bytes, 0).map_err(|error| Failed::file(path, error))?;
-    parse(&bytes[..length]).ok_or_else(|| not_ours(path, "a file with other content"))
+    let length = file.read_at(&mut bytes, 0).map_err(|error| place.failed(error))?;
+    parse(&bytes[..length]).ok_or_else(|| not_ours(place.path(), "a file with other content"))
 }
 
 /// Digits and a line feed, which one who wrote it by hand may have forgotten.
@@ -166,55 +181,19 @@ fn parse(bytes: &[u8]) -> Option<Content> {
     (process > 0 && i32::try_from(process).is_ok()).then_some(Content::Process(process))
 }
 
-fn try_lock(file: &File, path: &Path) -> Result<bool> {
+fn try_lock(file: &File, place: &Place) -> Result<bool> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(true),
         Err(Errno::WOULDBLOCK) => Ok(false),
-        Err(error) => Err(Failed::file(path, error)),
+        Err(error) => Err(place.failed(error)),
     }
-}
-
-/// Whether the path still leads to the open file: it may have been removed or replaced before the lock.
-fn is_same_file(file: &File, path: &Path) -> Result<bool> {
-    let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
-    let open = fstat(file).map_err(|error| Failed::file(path, error))?;
-    match statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(named) => Ok(identity(named) == identity(open)),
-        Err(Errno::NOENT) => Ok(false),
-        Err(error) => Err(Failed::file(path, error)),
-    }
-}
-
-fn not_ours(path: &Path, what: &str) -> Failed {
-    let path = path.display().to_string();
-    let message = format!("{path} is {what}, not a pidfile: nothing was changed (choose another with '--pidfile')");
-    Failed::Daemon { kind: "not-a-pidfile", path, message, exit: Exit::Failure }
-}
-
-fn missing(path: &Path) -> Failed {
-    let path = path.display().to_string();
-    let message = format!(
-        "there is no pidfile {path}: no server was started with it, or it has ended (name another with '--pidfile')"
-    );
-    Failed::Daemon { kind: "not-running", path, message, exit: Exit::Failure }
-}
-
-fn already_running(path: &Path, process: u32) -> Failed {
-    let path = path.display().to_string();
-    let message =
-        format!("a server runs already: process {process}, according to {path} (end it with 'remofile stop')");
-    Failed::Daemon { kind: "already-running", path, message, exit: Exit::Failure }
-}
-
-fn undecided(path: &Path) -> Failed {
-    let path = path.display().to_string();
-    let message = format!("{path} is held by another process that is starting or ending (try again)");
-    Failed::Daemon { kind: "already-running", path, message, exit: Exit::Failure }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
+    use rustix::fs::{Mode, OFlags, open};
     use std::io::Write;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -251,9 +230,7 @@ mod tests {
         let failed = Pidfile::claim(&path).unwrap_err();
         assert_eq!(failed.kind(), "already-running");
         assert!(failed.message().contains(&std::process::id().to_string()));
-        let running = Running::find(&path).unwrap();
-        assert_eq!(running.process, std::process::id());
-        assert!(running.is_alive(&path).unwrap());
+        assert_eq!(Running::find(&path).unwrap().process, std::process::id());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,17 +13,9 @@ use std::time::{Duration, Instant};
 /// Asks the server of a pidfile to end, waits for that, and tells which process it was.
 ///
 /// # Errors
-/// If no server runs, or it has not ended in time.
+/// If no server runs, none was proven to be the one of this pidfile, or it has not ended in time.
 pub(crate) fn stop(pidfile: &Path, timeout: Duration) -> Result<u32> {
-    let running = Running::find(pidfile)?;
-    let process = running.process;
-    let Some(descriptor) = descriptor(process)? else {
-        return Ok(process);
-    };
-    // The descriptor is the server's and no later process's only if the server still lives.
-    if !running.is_alive(pidfile)? {
-        return Ok(process);
-    }
+    let Running { process, descriptor } = Running::find(pidfile)?;
     match pidfd_send_signal(&descriptor, Signal::TERM) {
         Ok(()) | Err(Errno::SRCH) => {}
         Err(error) => {
@@ -31,17 +23,6 @@ pub(crate) fn stop(pidfile: &Path, timeout: Duration) -> Result<u32> {
         }
     }
     if has_ended(&descriptor, timeout)? { Ok(process) } else { Err(still_running(pidfile, process, timeout)) }
-}
-
-fn descriptor(process: u32) -> Result<Option<OwnedFd>> {
-    let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) else {
-        return Ok(None);
-    };
-    match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(descriptor) => Ok(Some(descriptor)),
-        Err(Errno::SRCH) => Ok(None),
-        Err(error) => Err(Failed::System { what: "cannot reach the server's process", source: error.into() }),
-    }
 }
 
 fn has_ended(descriptor: &OwnedFd, timeout: Duration) -> Result<bool> {

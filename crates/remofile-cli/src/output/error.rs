@@ -1,6 +1,7 @@
 //! How errors are shown.
 
-use super::{json, note, stderr_line, text::harmless};
+use super::text::{harmless, harmless_lines};
+use super::{json, note, stderr_line, stderr_object};
 use crate::advice;
 use crate::failed::Failed;
 use remofile::Error;
@@ -20,10 +21,10 @@ impl Presentation {
             return;
         }
         match failed {
-            _ if self.json => stderr_line(&json::error(failed)),
+            _ if self.json => stderr_object(&json::error(failed)),
             Failed::Unconfigured => stderr_line(&failed.message()),
             Failed::Library(Error::Conflicts(conflicts)) => self.show_conflicts(conflicts),
-            _ => stderr_line(&format!("remofile: {}", harmless_lines(&failed.message()))),
+            _ => stderr_line(&line(failed)),
         }
     }
 
@@ -47,14 +48,20 @@ impl Presentation {
     /// The line that [`Presentation::show_file`] shows.
     pub(crate) fn file_line(self, failure: &Failure) -> String {
         if self.json {
-            json::file_error(failure)
+            json::file_error(failure).to_string()
         } else {
             format!("remofile: {}", harmless(&advice::failure_with_advice(failure)))
         }
     }
 }
 
-/// Line feeds are ours (a configuration error shows the line it is about); the rest is escaped.
-fn harmless_lines(text: &str) -> String {
-    text.trim_end().split('\n').map(harmless).collect::<Vec<_>>().join("\n")
+/// The lines that tell why a command failed. Only those about what the user wrote have line feeds: a configuration error
+/// shows the line it is about.
+pub(super) fn line(failed: &Failed) -> String {
+    let message = failed.message();
+    let shown = match failed {
+        Failed::Configuration(_) | Failed::Usage(_) => harmless_lines(message.trim_end()),
+        _ => harmless(&message),
+    };
+    format!("remofile: {shown}")
 }

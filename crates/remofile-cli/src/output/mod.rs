@@ -3,6 +3,8 @@
 mod background;
 pub(crate) mod columns;
 mod error;
+#[cfg(test)]
+mod hostile;
 pub(crate) mod json;
 pub(crate) mod partials;
 pub(crate) mod plan;
@@ -14,6 +16,7 @@ pub(crate) use error::Presentation;
 
 use crate::failed::{Failed, Result};
 use background::Background;
+use json::Object;
 use remofile::protocol::wire::Holder;
 use remofile::{OnWaiting, describe_holder};
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -61,17 +64,24 @@ impl Data {
         self.is_terminal
     }
 
-    /// Writes a text and a line feed.
+    /// Writes a text and a line feed: harmless to a terminal, and exactly to anything else.
     pub(crate) fn line(&mut self, text: &str) -> Result<()> {
+        let text = if self.is_terminal { text::harmless(text) } else { text.into() };
         writeln!(self.writer, "{text}").map_err(Failed::Output)
     }
 
-    /// Writes a text that somebody else chose, harmless for a terminal, and a line feed.
-    pub(crate) fn foreign_line(&mut self, text: &str) -> Result<()> {
-        if self.is_terminal { self.line(&text::harmless(text)) } else { self.line(text) }
+    /// Writes lines in the same way.
+    pub(crate) fn text(&mut self, text: &str) -> Result<()> {
+        let text = if self.is_terminal { text::harmless_lines(text) } else { text.into() };
+        self.bytes(text.as_bytes())
     }
 
-    /// Writes bytes as they are.
+    /// Writes an object and a line feed.
+    pub(crate) fn object(&mut self, object: &Object) -> Result<()> {
+        writeln!(self.writer, "{object}").map_err(Failed::Output)
+    }
+
+    /// Writes bytes as they are, to a terminal too: the content of files.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.writer.write_all(bytes).map_err(Failed::Output)
     }
@@ -101,7 +111,7 @@ impl Write for Output {
 /// Prints data and hands it on.
 pub(crate) fn data(text: &str) -> Result<()> {
     let mut data = Data::lock();
-    data.bytes(text.as_bytes())?;
+    data.text(text)?;
     data.flush()
 }
 
@@ -113,7 +123,7 @@ pub(crate) fn note(text: &str) {
 /// Tells whom a command waits for, in words or as an object.
 pub(crate) fn on_waiting(json: bool) -> OnWaiting {
     OnWaiting::new(move |holders| match json {
-        true => stderr_line(&text::harmless_json(json::waiting(holders).to_string())),
+        true => stderr_object(&Object::from(&json::waiting(holders))),
         false => note(&waiting_for(holders)),
     })
 }
@@ -138,6 +148,12 @@ pub(crate) fn stderr_line(text: &str) {
     stderr_text(&format!("{text}\n"));
 }
 
+/// An object on a line of standard error.
+pub(crate) fn stderr_object(object: &Object) {
+    stderr_line(&object.to_string());
+}
+
+/// Everything that goes to standard error, but the bar, goes this way.
 fn stderr_text(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(text::harmless_lines(text).as_bytes());
 }

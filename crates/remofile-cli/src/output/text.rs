@@ -1,47 +1,9 @@
 //! Text that others chose, made harmless for a terminal; text for a shell; durations in words.
 
+pub(crate) use remofile::protocol::printable::{harmless, harmless_lines};
+
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::time::Duration;
-
-/// The text with control characters and those that reorder or hide text written as escapes.
-pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_harmful) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        if is_harmful(character) {
-            let _ = write!(shown, "{}", character.escape_unicode());
-        } else {
-            shown.push(character);
-        }
-    }
-    Cow::Owned(shown)
-}
-
-/// Serialised JSON with the same characters written as escapes, which mean the same to who reads it.
-pub(crate) fn harmless_json(json: String) -> String {
-    if !json.chars().any(is_harmful) {
-        return json;
-    }
-    let mut shown = String::with_capacity(json.len() + 16);
-    for character in json.chars() {
-        match character {
-            _ if is_harmful(character) => {
-                let _ = write!(shown, "\\u{:04x}", u32::from(character));
-            }
-            _ => shown.push(character),
-        }
-    }
-    shown
-}
-
-/// All of these have four hexadecimal digits at most.
-fn is_harmful(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
 
 /// The text as one word of a POSIX shell.
 pub(crate) fn shell_word(text: &str) -> Cow<'_, str> {
@@ -67,22 +29,6 @@ pub(crate) fn duration(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn terminal_sequences_are_shown_and_not_obeyed() {
-        assert_eq!(harmless("a\u{1b}[2Jb\n"), r"a\u{1b}[2Jb\u{a}");
-        assert_eq!(harmless("evil\u{202e}txt.exe"), r"evil\u{202e}txt.exe");
-        assert_eq!(harmless("été 日本"), "été 日本");
-    }
-
-    #[test]
-    fn json_says_the_same_without_characters_that_reorder_text() {
-        let name = "evil\u{202e}txt\u{9b}\u{7f}.exe";
-        let shown = harmless_json(serde_json::json!({ "path": name }).to_string());
-        assert_eq!(shown, r#"{"path":"evil\u202etxt\u009b\u007f.exe"}"#);
-        let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
-        assert_eq!(read["path"], name);
-    }
 
     #[test]
     fn shell_words_are_quoted_where_they_must_be() {

@@ -55,8 +55,8 @@ pub(crate) fn profile(config_home: Option<&Path>, name: Option<&str>) -> Result<
         Err(error) => return Err(Failed::file(&path, error)),
     };
     let mut profile = choose(&path, &file.text, name)?;
-    if file.readable_by_others && profile.token.is_some() {
-        secret::warn_of_readers(&path);
+    if file.open_to_others && profile.token.is_some() {
+        secret::warn_of_others(&path);
     }
     if let (Some(token_file), Some(directory)) = (&mut profile.token_file, path.parent()) {
         *token_file = directory.join(&*token_file);

@@ -195,6 +195,10 @@ pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
+pub fn unlink(path: impl AsRef<Path>) {
+    std::fs::remove_file(path).unwrap();
+}
+
 pub fn mkdir(path: impl AsRef<Path>) {
     std::fs::create_dir_all(path).unwrap();
 }

@@ -49,6 +49,7 @@ impl ClientHandshake {
     /// # Panics
     /// If the operating system has no randomness to give.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "nothing of it comes from a peer")]
     pub fn start(credentials: &ClientCredentials, offered: ClientHello) -> (Self, Vec<u8>) {
         let pattern = match credentials.server {
             None => Pattern::TokenOnly,
@@ -64,13 +65,14 @@ impl ClientHandshake {
         };
         let mut noise =
             builder.and_then(snow::Builder::build_initiator).expect("every key that the pattern needs is set");
-        let mut message = [0u8; MAX_HANDSHAKE_BYTES];
+        let mut message = vec![0u8; MAX_HANDSHAKE_BYTES];
         let length = noise
             .write_message(&hello::write(&offered), &mut message)
             .expect("hellos are shorter than a handshake frame");
         let mut bytes = prologue.to_vec();
         bytes.extend_from_slice(&u16::try_from(length).expect("at most 1024").to_be_bytes());
-        bytes.extend_from_slice(&message[..length]);
+        message.truncate(length);
+        bytes.extend_from_slice(&message);
         (Self { noise, offered }, bytes)
     }
 
@@ -89,7 +91,7 @@ impl ClientHandshake {
         };
         let mut payload = [0u8; MAX_HANDSHAKE_BYTES];
         let length = self.noise.read_message(noise, &mut payload).map_err(|_| HandshakeError::NotProved)?;
-        let peer = ServerHello::read(&payload[..length]).ok_or(HandshakeError::BadChoice)?;
+        let peer = payload.get(..length).and_then(ServerHello::read).ok_or(HandshakeError::BadChoice)?;
         if !self.offered.ciphers.contains(&peer.cipher) {
             return Err(HandshakeError::BadChoice);
         }

@@ -2,6 +2,7 @@
 
 use crate::limits::{DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use crate::path::NameRule;
+use crate::printable::is_harmful;
 use crate::transport::Cipher;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
@@ -87,6 +88,7 @@ impl ServerHello {
     }
 }
 
+#[expect(clippy::expect_used, reason = "nothing of it comes from a peer")]
 pub(super) fn write<T: Encode<()>>(hello: &T) -> Vec<u8> {
     minicbor::to_vec(hello).expect("memory can always be written")
 }
@@ -97,12 +99,12 @@ pub(super) fn is_payload_limit(bytes: u32) -> bool {
 
 /// Texts of a peer are shown to people and written to logs.
 pub(super) fn printable(text: &str) -> String {
-    cut(&text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>())
+    cut(&text.chars().map(|c| if is_harmful(c) { '?' } else { c }).collect::<String>())
 }
 
 pub(super) fn cut(text: &str) -> String {
     let end = (0..=text.len().min(MAX_TEXT_BYTES)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    text[..end].to_owned()
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
 impl<C> Encode<C> for NameRule {

@@ -40,6 +40,7 @@ pub struct Established<Hello> {
     pub peer: Hello,
 }
 
+#[expect(clippy::expect_used, reason = "nothing of it comes from a peer")]
 fn noise_parameters(pattern: preface::Pattern) -> snow::params::NoiseParams {
     match pattern {
         preface::Pattern::TokenOnly => "Noise_NNpsk0_25519_ChaChaPoly_SHA256",

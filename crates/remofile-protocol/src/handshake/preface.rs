@@ -28,12 +28,11 @@ pub enum Greeting {
 /// Tells what a peer speaks from its first bytes.
 #[must_use]
 pub fn recognise(bytes: &[u8]) -> Greeting {
-    let known = bytes.len().min(MAGIC.len());
     match bytes.first() {
         None => Greeting::Undecided,
         Some(0xff) => Greeting::ZeroMq,
-        Some(_) if bytes[..known] != MAGIC[..known] => Greeting::Unknown,
-        Some(_) if known < MAGIC.len() => Greeting::Undecided,
+        Some(_) if bytes.iter().zip(&MAGIC).any(|(byte, expected)| byte != expected) => Greeting::Unknown,
+        Some(_) if bytes.len() < MAGIC.len() => Greeting::Undecided,
         Some(_) => Greeting::Native,
     }
 }
@@ -85,7 +84,7 @@ pub(super) fn read_preface(bytes: &[u8]) -> Parsed<Preface<'_>> {
         Greeting::Native => {}
         Greeting::ZeroMq | Greeting::Unknown => return Parsed::Malformed,
     }
-    let Some((preface, noise)) = bytes.split_at_checked(PREFIXED) else {
+    let Some((preface, noise)) = bytes.split_first_chunk::<PREFIXED>() else {
         return Parsed::Incomplete;
     };
     let length = usize::from(u16::from_be_bytes([preface[28], preface[29]]));
@@ -118,6 +117,7 @@ pub(super) enum Answer<'a> {
     Refused(Refusal),
 }
 
+#[expect(clippy::expect_used, reason = "nothing of it comes from a peer")]
 pub(super) fn write_answer(status: u8, noise: &[u8]) -> Vec<u8> {
     let length = u16::try_from(noise.len()).expect("Noise messages have at most 65535 bytes");
     let mut bytes = Vec::with_capacity(ANSWER_BYTES + noise.len());
@@ -134,7 +134,7 @@ pub(super) fn read_answer(bytes: &[u8]) -> Parsed<Answer<'_>> {
         Greeting::Native => {}
         Greeting::ZeroMq | Greeting::Unknown => return Parsed::Malformed,
     }
-    let Some((head, rest)) = bytes.split_at_checked(ANSWER_BYTES) else {
+    let Some((head, rest)) = bytes.split_first_chunk::<ANSWER_BYTES>() else {
         return Parsed::Incomplete;
     };
     if head[8] != 0 {

@@ -78,17 +78,19 @@ fn accept(
         Pattern::TokenOnly => Refusal::Token,
         Pattern::ServerKey => Refusal::Key,
     })?;
-    let peer = ClientHello::read(&payload[..length]).ok_or(Refusal::Malformed)?;
+    let peer = payload.get(..length).and_then(ClientHello::read).ok_or(Refusal::Malformed)?;
     let cipher = Cipher::choose(&peer.ciphers, credentials.allow_plain && credentials.private_key.is_none())
         .ok_or(Refusal::EncryptionRequired)?;
     let hello = ServerHello { cipher, ..hello.clone() };
-    let mut message = [0u8; MAX_HANDSHAKE_BYTES];
+    let mut message = vec![0u8; MAX_HANDSHAKE_BYTES];
+    #[expect(clippy::expect_used, reason = "what is written does not come from a peer")]
     let length =
         noise.write_message(&hello::write(&hello), &mut message).expect("hellos are shorter than a handshake frame");
+    message.truncate(length);
     let (to_server, to_client) = noise.dangerously_get_raw_split();
     let session =
         Established { sealer: Sealer::new(cipher, to_client), opener: Opener::new(cipher, to_server), cipher, peer };
-    Ok((session, preface::write_answer(0, &message[..length])))
+    Ok((session, preface::write_answer(0, &message)))
 }
 
 fn find_token<'a>(tokens: &'a [TokenKey], preface: &Preface<'_>) -> Result<&'a TokenKey, Refusal> {
@@ -110,5 +112,6 @@ fn responder(
         (Pattern::ServerKey, None) => return Err(Refusal::NoKey),
         (Pattern::ServerKey, Some(key)) => builder.and_then(|builder| builder.local_private_key(key.as_bytes())),
     };
+    #[expect(clippy::expect_used, reason = "the keys are this side's own, of a length that their types fix")]
     Ok(builder.and_then(snow::Builder::build_responder).expect("every key that the pattern needs is set"))
 }

@@ -189,6 +189,7 @@ fn read<'b, T: Decode<'b, ()>>(frame: &'b [u8]) -> Option<T> {
     (decoder.position() == frame.len()).then_some(value)
 }
 
+#[expect(clippy::expect_used, reason = "nothing of it comes from a peer")]
 fn write<T: Encode<()>>(map: &T) -> Vec<u8> {
     let mut frame = Vec::new();
     let mut encoder = Encoder::new(&mut frame);

@@ -98,9 +98,9 @@ impl RemotePath {
         if self.is_root() {
             return None;
         }
-        match self.0.rfind('/') {
-            Some(0) | None => Some(Self::root()),
-            Some(at) => Some(Self(self.0[..at].to_owned())),
+        match self.0.rsplit_once('/') {
+            Some(("", _)) | None => Some(Self::root()),
+            Some((parent, _)) => Some(Self(parent.to_owned())),
         }
     }
 
@@ -142,7 +142,7 @@ impl RemotePath {
         if !self.is_within(ancestor) {
             return None;
         }
-        let rest = if ancestor.is_root() { &self.0[..] } else { &self.0[ancestor.0.len()..] };
+        let rest = if ancestor.is_root() { self.as_str() } else { self.0.strip_prefix(ancestor.as_str())? };
         Some(rest.strip_prefix('/').unwrap_or(rest))
     }
 

@@ -134,7 +134,7 @@ impl<'a> Machine<'a> {
             return Err(PickleError::Inconsistent);
         }
         let start = self.stack.len() - count;
-        if self.stack[start..].iter().any(|value| value.depth() >= MAX_DEPTH) {
+        if self.stack.iter().skip(start).any(|value| value.depth() >= MAX_DEPTH) {
             return Err(PickleError::TooDeep);
         }
         Ok(start)
@@ -157,10 +157,10 @@ impl<'a> Machine<'a> {
             return Err(PickleError::Inconsistent);
         };
         for item in items.chunks_exact_mut(2) {
-            let Value::Text(key) = item[0] else {
+            let [Value::Text(key), value] = item else {
                 return Err(PickleError::Inconsistent);
             };
-            entries.push((key, std::mem::replace(&mut item[1], Value::None)));
+            entries.push((*key, std::mem::replace(value, Value::None)));
         }
         self.stack.truncate(start);
         Ok(())

@@ -5,6 +5,7 @@ use ring::digest::{SHA256, digest};
 const LETTERS: &[u8; 57] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 /// Writes a number with `letters` digits, most significant first.
+#[expect(clippy::indexing_slicing, reason = "a remainder of 57 is below 57")]
 pub(super) fn encode(mut number: u128, letters: usize) -> String {
     let mut digits = vec![LETTERS[0]; letters];
     for digit in digits.iter_mut().rev() {

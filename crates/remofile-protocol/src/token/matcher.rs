@@ -20,6 +20,7 @@ impl TokenMatcher {
     /// # Panics
     /// If the operating system has no randomness to give.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "nothing of it comes from a peer")]
     pub fn new(token: &Token) -> Self {
         let key = Key::generate(HMAC_SHA256, &SystemRandom::new()).expect("the operating system gives random bytes");
         let tag = hmac::sign(&key, token.reveal().as_bytes());

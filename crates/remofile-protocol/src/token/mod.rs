@@ -52,9 +52,10 @@ impl Token {
     /// # Panics
     /// If the operating system has no randomness to give.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "nothing of it comes from a peer")]
     pub fn generate() -> Self {
         let mut random = Zeroizing::new([0u8; 16]);
-        SystemRandom::new().fill(&mut random[1..]).expect("the operating system gives random bytes");
+        SystemRandom::new().fill(&mut random[..]).expect("the operating system gives random bytes");
         Self::from_random(u128::from_be_bytes(*random))
     }
 
@@ -108,7 +109,9 @@ fn looks_generated(text: &str) -> bool {
     text.is_ascii()
         && text.len() == GENERATED_LETTERS
         && alphabet::contains_all(text)
-        && alphabet::checksum(&text[..RANDOM_LETTERS]) == text[RANDOM_LETTERS..]
+        && text
+            .split_at_checked(RANDOM_LETTERS)
+            .is_some_and(|(random, checksum)| alphabet::checksum(random) == checksum)
 }
 
 impl fmt::Debug for Token {

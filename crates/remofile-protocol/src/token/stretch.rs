@@ -67,6 +67,7 @@ pub(super) fn stretch(text: &str, origin: Origin) -> TokenKey {
     TokenKey { psk, identifier: TokenIdentifier(identifier) }
 }
 
+#[expect(clippy::expect_used, reason = "all lengths are fixed, but that of a token, which is bounded")]
 fn argon2id(text: &str) -> Zeroizing<Vec<u8>> {
     let params = Params::new(ARGON2_KIBIBYTES, ARGON2_PASSES, ARGON2_LANES, Some(32))
         .expect("the parameters are within Argon2's bounds");
@@ -84,6 +85,7 @@ fn expand(prk: &hkdf::Prk, label: &[u8], out: &mut [u8]) {
             self.0
         }
     }
+    #[expect(clippy::expect_used, reason = "the lengths are fixed")]
     prk.expand(&[label], Length(out.len())).and_then(|okm| okm.fill(out)).expect("HKDF gives up to 8160 bytes");
 }
 

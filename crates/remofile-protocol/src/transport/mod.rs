@@ -45,6 +45,7 @@ impl Sealer {
     ///
     /// # Panics
     /// If `record` is too short to hold length and tag, or has 4 GiB or more.
+    #[expect(clippy::indexing_slicing, clippy::expect_used, reason = "the record is this side's own")]
     pub fn seal(&mut self, record: &mut [u8]) {
         let length = u32::try_from(record.len() - LENGTH_BYTES).expect("bodies are bounded by the payload limit");
         let nonce = self.0.next_nonce();
@@ -79,19 +80,19 @@ impl Opener {
     /// # Errors
     /// [`Tampered`] if it is not the record that the peer sealed as its next.
     pub fn open<'a>(&mut self, record: &'a mut [u8]) -> Result<&'a mut [u8], Tampered> {
-        let body =
-            LENGTH_BYTES..record.len().checked_sub(TAG_BYTES).filter(|&end| end >= LENGTH_BYTES).ok_or(Tampered)?;
-        let nonce = self.0.next_nonce();
-        let (length, sealed) = record.split_at_mut(LENGTH_BYTES);
-        let length = [length[0], length[1], length[2], length[3]];
-        if self.0.cipher.encrypts() {
-            self.0.key.open_in_place(nonce, Aad::from(length), sealed).map_err(|_| Tampered)?;
-        } else {
-            let mut tag = [0u8; TAG_BYTES];
-            tag.copy_from_slice(&record[body.end..]);
-            self.0.key.open_in_place(nonce, Aad::from(&record[..body.end]), &mut tag).map_err(|_| Tampered)?;
+        if record.len() < LENGTH_BYTES + TAG_BYTES {
+            return Err(Tampered);
         }
-        Ok(&mut record[body])
+        let nonce = self.0.next_nonce();
+        if self.0.cipher.encrypts() {
+            let (length, sealed) = record.split_first_chunk_mut::<LENGTH_BYTES>().ok_or(Tampered)?;
+            return self.0.key.open_in_place(nonce, Aad::from(*length), sealed).map_err(|_| Tampered);
+        }
+        let (said, tag) = record.split_last_chunk_mut::<TAG_BYTES>().ok_or(Tampered)?;
+        let mut tag = *tag;
+        self.0.key.open_in_place(nonce, Aad::from(&*said), &mut tag).map_err(|_| Tampered)?;
+        let (_, body) = said.split_first_chunk_mut::<LENGTH_BYTES>().ok_or(Tampered)?;
+        Ok(body)
     }
 }
 
@@ -118,6 +119,7 @@ impl Direction {
         Nonce::assume_unique_for_key(nonce)
     }
 
+    #[expect(clippy::expect_used, reason = "the lengths are fixed")]
     fn replace_key(&mut self) {
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(&self.secret[..]);
         let mut next = Zeroizing::new([0u8; 32]);
@@ -130,6 +132,7 @@ impl Direction {
     }
 }
 
+#[expect(clippy::expect_used, reason = "the lengths are fixed")]
 fn schedule(cipher: Cipher, secret: &[u8; 32]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(cipher.algorithm(), secret).expect("the key has 32 bytes"))
 }

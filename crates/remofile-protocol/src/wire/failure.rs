@@ -1,6 +1,7 @@
 //! Errors as they cross the wire: the one table of codes.
 
 use crate::path::{InvalidName, InvalidPath};
+use crate::printable::Harmless;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use std::fmt;
 
@@ -122,9 +123,8 @@ impl<'b, C> Decode<'b, C> for ErrorCode {
 }
 
 /// An operation, or one file of it, that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
-#[error("{}{}{}", path.as_ref().map(|path| format!("{path}: ")).unwrap_or_default(), code.sentence(), detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default())]
 pub struct Failure {
     /// What went wrong.
     #[n(0)]
@@ -164,6 +164,22 @@ impl Failure {
         self
     }
 }
+
+/// A sentence for people, harmless to show: see [`crate::printable`]. The fields hold what was said exactly.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{}: ", Harmless(path))?;
+        }
+        f.write_str(self.code.sentence())?;
+        match &self.detail {
+            Some(detail) => write!(f, " ({})", Harmless(detail)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
 
 impl From<ErrorCode> for Failure {
     fn from(code: ErrorCode) -> Self {
@@ -219,5 +235,7 @@ mod tests {
     fn a_failure_reads_as_a_sentence() {
         let failure = Failure::new(ErrorCode::NotFound).at("/a").because("os error 2");
         assert_eq!(failure.to_string(), "/a: there is no such file or directory (os error 2)");
+        let hostile = Failure::new(ErrorCode::NotFound).at("/a\u{9b}2J").because("\u{202e}\n");
+        assert_eq!(hostile.to_string(), r"/a\u{9b}2J: there is no such file or directory (\u{202e}\u{a})");
     }
 }

@@ -189,6 +189,7 @@ fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Result<&'a [u8; N], Handshak
     Ok(taken)
 }
 
+#[expect(clippy::expect_used, reason = "nothing of it comes from a peer")]
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).expect("the operating system gives random bytes");

@@ -60,6 +60,7 @@ impl Head {
 }
 
 /// Writes a head so that it ends at `end`, and gives where it starts. `flags` without [`LONG`].
+#[expect(clippy::indexing_slicing, reason = "the frame is this side's own, with room for a head")]
 pub(super) fn write_head(frame: &mut [u8], end: usize, flags: u8, body_bytes: usize) -> usize {
     match u8::try_from(body_bytes) {
         Ok(length) => {

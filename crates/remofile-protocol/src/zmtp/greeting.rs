@@ -68,7 +68,7 @@ pub(super) fn write(mechanism: Mechanism, as_server: bool) -> [u8; GREETING_BYTE
         Mechanism::Null => b"NULL",
         Mechanism::Curve => b"CURVE",
     };
-    greeting[12..12 + name.len()].copy_from_slice(name);
+    greeting[12..32].iter_mut().zip(name).for_each(|(byte, letter)| *byte = *letter);
     greeting[32] = u8::from(as_server && mechanism == Mechanism::Curve);
     greeting
 }
@@ -95,7 +95,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Greeting, HandshakeError> {
         return Err(HandshakeError::NotZeroMq);
     };
     let end = name.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    let mechanism = match &name[..end] {
+    let mechanism = match name.get(..end).unwrap_or_default() {
         b"NULL" => Offered::Null,
         b"PLAIN" => Offered::Plain,
         b"CURVE" => Offered::Curve,

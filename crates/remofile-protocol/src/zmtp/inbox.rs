@@ -48,7 +48,7 @@ impl Inbox {
             }
             needed = head.frame_bytes();
             if self.held.len() == needed {
-                let body = Zeroizing::new(self.held[head.bytes..].to_vec());
+                let body = Zeroizing::new(self.held.get(head.bytes..).unwrap_or_default().to_vec());
                 self.held.zeroize();
                 return Ok(Some(body));
             }

@@ -29,7 +29,7 @@ impl Metadata {
         // Room for all of it at once, so that no piece of a secret stays behind when it grows.
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_METADATA_BYTES));
         property(&mut bytes, SOCKET_TYPE, self.socket_type.name().as_bytes());
-        property(&mut bytes, IDENTITY, &self.identity[..self.identity.len().min(MAX_IDENTITY_BYTES)]);
+        property(&mut bytes, IDENTITY, self.identity.get(..MAX_IDENTITY_BYTES).unwrap_or(&self.identity));
         bytes
     }
 

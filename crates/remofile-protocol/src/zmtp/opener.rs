@@ -2,7 +2,7 @@
 
 use super::frame::{Head, Parsed};
 use super::salsa_box::short_nonce;
-use super::sealer::{Direction, INNER_COMMAND, INNER_MORE, MESSAGE, NONCE_AT, OVERHEAD_BYTES, TAG_AT};
+use super::sealer::{Direction, INNER_COMMAND, INNER_MORE, MESSAGE, OVERHEAD_BYTES, TAG_AT};
 use super::{Command, FrameError, Mechanism};
 use std::fmt;
 use std::ops::Range;
@@ -88,7 +88,8 @@ impl FrameOpener {
         };
         let body = head.bytes + overhead..consumed;
         if command {
-            return Ok(Step::Command { consumed, command: Command::read(&buffer[body])? });
+            let said = frame.get(overhead..).unwrap_or_default();
+            return Ok(Step::Command { consumed, command: Command::read(said)? });
         }
         Ok(Step::Frame { consumed, body, more })
     }
@@ -108,11 +109,9 @@ impl FrameOpener {
 /// Opens a CURVE message in place, which is at least as long as its overhead. Whether more frames
 /// follow, and whether it is a command.
 fn open(direction: &mut Direction, message: &mut [u8]) -> Result<(bool, bool), FrameError> {
-    let (head, sealed) = message.split_at_mut(TAG_AT);
-    if head[..NONCE_AT] != MESSAGE[..] {
-        return Err(FrameError::Unprotected);
-    }
-    let nonce = head[NONCE_AT..].iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+    let (head, sealed) = message.split_at_mut_checked(TAG_AT).ok_or(FrameError::Unprotected)?;
+    let counter = head.strip_prefix(MESSAGE).ok_or(FrameError::Unprotected)?;
+    let nonce = counter.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
     if direction.nonce.checked_add(1) != Some(nonce) {
         return Err(FrameError::Tampered);
     }

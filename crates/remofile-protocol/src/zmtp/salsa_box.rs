@@ -34,6 +34,7 @@ impl SalsaBox {
     }
 
     /// Makes a box in place: `text` becomes what it says, encrypted; the tag belongs in front of it.
+    #[expect(clippy::expect_used, reason = "it fails only for more bytes than memory has")]
     pub(super) fn seal(&self, nonce: &[u8; NONCE_BYTES], text: &mut [u8]) -> [u8; TAG_BYTES] {
         let tag = self.0.encrypt_in_place_detached(nonce.into(), &[], text);
         tag.expect("XSalsa20 has no bound that a slice reaches").into()
@@ -49,8 +50,8 @@ impl SalsaBox {
     /// A box of a text that is copied.
     pub(super) fn seal_copy(&self, nonce: &[u8; NONCE_BYTES], text: &[u8]) -> Vec<u8> {
         let mut sealed = [&[0; TAG_BYTES], text].concat();
-        let tag = self.seal(nonce, &mut sealed[TAG_BYTES..]);
-        sealed[..TAG_BYTES].copy_from_slice(&tag);
+        let (tag, text) = sealed.split_at_mut(TAG_BYTES);
+        tag.copy_from_slice(&self.seal(nonce, text));
         sealed
     }
 }
@@ -82,7 +83,10 @@ mod tests {
     use super::*;
 
     fn hex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+        text.as_bytes()
+            .chunks_exact(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
     }
 
     /// From "Cryptography in NaCl" by Daniel J. Bernstein: the box, and its first 32 bytes.

@@ -74,7 +74,7 @@ impl FrameSealer {
     /// The answer to a ping, ready to be sent. `context` is the ping's, at most
     /// [`MAX_CONTEXT_BYTES`]; what is beyond is left out.
     pub fn pong(&mut self, context: &[u8]) -> Vec<u8> {
-        let context = &context[..context.len().min(MAX_CONTEXT_BYTES)];
+        let context = context.get(..MAX_CONTEXT_BYTES).unwrap_or(context);
         self.command(&[b"\x04PONG", context].concat())
     }
 
@@ -91,6 +91,7 @@ impl FrameSealer {
         frame
     }
 
+    #[expect(clippy::indexing_slicing, clippy::expect_used, reason = "the frame is this side's own")]
     fn seal_as(&mut self, frame: &mut [u8], more: bool, command: bool) -> usize {
         let body_bytes = frame.len() - Self::PREFIX_BYTES;
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };

@@ -32,11 +32,16 @@ impl Raw {
     }
 
     pub fn connect_to(address: SocketAddr, token: &Token) -> Self {
+        Self::connect_as(address, token, "raw@test")
+    }
+
+    /// A client by a name of its own.
+    pub fn connect_as(address: SocketAddr, token: &Token, name: &str) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         let credentials = ClientCredentials { token: token.stretch(), server: None };
-        let hello = ClientHello::new(Cipher::offer(false), "raw/1", "raw@test");
+        let hello = ClientHello::new(Cipher::offer(false), "raw/1", name);
         let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
         stream.write_all(&first).unwrap();
         let mut received = Vec::new();

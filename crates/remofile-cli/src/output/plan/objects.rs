@@ -2,13 +2,13 @@
 
 use super::Counts;
 use crate::advice::reason_with_advice;
-use crate::output::json::{kind, octal};
+use crate::output::json::{Object, kind, octal};
 use crate::output::time::seconds_since_1970;
 use remofile::sync::plan::{Action, Changed, Step, Withheld};
 use serde_json::{Map, Value, json};
 
 /// One step, as a line: the fields that apply to it.
-pub(crate) fn step(step: &Step) -> String {
+pub(crate) fn step(step: &Step) -> Object {
     let mut object = fields(&step.action);
     object.retain(|_, value| !value.is_null());
     object.insert("event".to_owned(), "plan".into());
@@ -24,7 +24,7 @@ pub(crate) fn step(step: &Step) -> String {
         line.pop();
         line += &format!(r#","mtime":{}}}"#, seconds_since_1970(modified));
     }
-    line
+    Object::written(line)
 }
 
 /// All fields of an action but its time; those that it has not are null.
@@ -94,7 +94,7 @@ mod tests {
     use remofile::sync::plan::{Reason, Rename, Tally, Touch};
 
     fn object(action: Action) -> String {
-        step(&Step { path: "a \"b\"".into(), action })
+        step(&Step { path: "a \"b\"".into(), action }).to_string()
     }
 
     #[test]

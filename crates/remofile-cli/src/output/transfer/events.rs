@@ -3,9 +3,8 @@
 use super::count::Count;
 use super::sink::{EventsTo, Sink};
 use crate::failed::Result;
-use crate::output::json;
+use crate::output::json::{self, Object};
 use crate::output::plan::{self, Counts};
-use crate::output::text::harmless_json;
 use remofile::protocol::wire::Failure;
 use remofile::sync::plan::Step;
 use remofile::{Error, Event, TransferReport};
@@ -70,7 +69,7 @@ impl Events {
 
     /// Tells the steps of a plan.
     pub(super) fn steps(&mut self, steps: &[&Step]) {
-        steps.iter().for_each(|step| self.sink.line(&harmless_json(plan::step(step))));
+        steps.iter().for_each(|step| self.sink.object(&plan::step(step)));
         self.sink.flush();
     }
 
@@ -109,7 +108,7 @@ impl Events {
     }
 
     fn write(&mut self, object: &Value) {
-        self.sink.line(&harmless_json(object.to_string()));
+        self.sink.object(&Object::from(object));
         self.sink.flush();
     }
 

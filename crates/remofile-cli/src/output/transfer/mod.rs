@@ -189,7 +189,9 @@ impl Show {
     fn tell_withheld(&self, withheld: Withheld) {
         let told = plan::withheld(withheld);
         match withheld {
-            Withheld::TooMany { .. } if self.presentation.json => self.line(&json::too_many_deletions(&told)),
+            Withheld::TooMany { .. } if self.presentation.json => {
+                self.line(&json::too_many_deletions(&told).to_string());
+            }
             Withheld::Unreadable { .. } if self.presentation.json => {}
             _ => self.note(&told),
         }

@@ -1,7 +1,8 @@
 //! Where lines go while a transfer runs, which must not wait for who reads them.
 
 use crate::failed::{Failed, Result};
-use crate::output::{Data, stderr_line};
+use crate::output::json::Object;
+use crate::output::{Data, stderr_line, stderr_object};
 
 /// Where events go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,18 @@ impl Sink {
                 self.note(written);
             }
             Self::Stderr => stderr_line(line),
+            Self::Failed(_) => {}
+        }
+    }
+
+    /// Hands an object on.
+    pub(super) fn object(&mut self, object: &Object) {
+        match self {
+            Self::Stdout(data) => {
+                let written = data.object(object);
+                self.note(written);
+            }
+            Self::Stderr => stderr_object(object),
             Self::Failed(_) => {}
         }
     }

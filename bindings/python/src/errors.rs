@@ -93,7 +93,7 @@ fn shape_of_code(code: ErrorCode) -> Shape {
             Shape::OwnOs("IntegrityError", errno::IO)
         }
         ErrorCode::Busy => Shape::OwnOs("ServerBusyError", errno::BUSY),
-        ErrorCode::ShuttingDown => Shape::Os(errno::CONNABORTED),
+        ErrorCode::ShuttingDown | ErrorCode::LeaseExpired => Shape::Os(errno::CONNABORTED),
         ErrorCode::Unsupported => Shape::Os(errno::OPNOTSUPP),
         ErrorCode::BadRequest => Shape::Own("BadRequestError"),
         ErrorCode::TooMany => Shape::Os(errno::AGAIN),

@@ -26,7 +26,11 @@ pub(crate) struct NativeServer {
 #[pymethods]
 impl NativeServer {
     #[new]
-    #[pyo3(signature = (root, token, private_key, file_size_limit, chunk_size_range, read_only, require_encryption))]
+    #[pyo3(signature = (
+        root, token, private_key, file_size_limit, chunk_size_range, read_only, require_encryption, idle_timeout,
+        max_hold, max_sessions
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "it is called by our own Python code only")]
     fn new(
         root: PathBuf,
         token: &str,
@@ -35,6 +39,9 @@ impl NativeServer {
         chunk_size_range: (u32, u32),
         read_only: bool,
         require_encryption: bool,
+        idle_timeout: f64,
+        max_hold: f64,
+        max_sessions: usize,
     ) -> PyResult<Self> {
         let server = Server::new(&root, secrets::token(token)?)
             .map_err(|error| PyNotADirectoryError::new_err(error.to_string()))?;
@@ -44,6 +51,9 @@ impl NativeServer {
         options.chunk_size_range = chunk_size_range;
         options.read_only = read_only;
         options.require_encryption = require_encryption;
+        options.idle_timeout = seconds("idle_timeout", idle_timeout)?;
+        options.max_hold = seconds("max_hold", max_hold)?;
+        options.max_sessions = max_sessions;
         server.set_options(options).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { server, background: Mutex::new(None) })
     }
@@ -143,4 +153,12 @@ fn resolve(py: Python<'_>, address: &str) -> PyResult<IpAddr> {
 
 fn ports(bound: &Bound) -> Vec<u16> {
     bound.addresses().iter().map(std::net::SocketAddr::port).collect()
+}
+
+/// A time of more than none; one that is longer than can be told is for ever.
+fn seconds(name: &str, seconds: f64) -> PyResult<Duration> {
+    if seconds.is_nan() || seconds <= 0.0 {
+        return Err(PyValueError::new_err(format!("{name} must be a number of seconds, more than 0")));
+    }
+    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }

@@ -53,6 +53,23 @@ def test_properties_are_checked(tmp_path, monkeypatch):
     assert (server.file_size_limit, server.chunk_size_range) == (5, (1, 2))
 
 
+def test_limits_of_sessions_are_checked(tmp_path):
+    for wrong in ({"idle_timeout": 0}, {"max_hold": -1}, {"max_hold": float("nan")}, {"max_sessions": 0}):
+        with pytest.raises(ValueError):
+            Server(tmp_path, TOKEN, **wrong)
+    Server(tmp_path, TOKEN, idle_timeout=0.5, max_hold=float("inf"), max_sessions=1)
+
+
+@pytest.mark.parametrize("protocol", [1, 2])
+def test_idle_clients_make_room_and_come_back(tmp_path, protocol):
+    with Server(tmp_path, TOKEN, max_sessions=1, idle_timeout=1e-9) as server:
+        clients = [Client("localhost", server.port, TOKEN, protocol=protocol) for _ in range(3)]
+        for turn in range(3):
+            for number, client in enumerate(clients):
+                client.create_file(f"{turn}-{number}", "/")
+        assert len(clients[0].list_files("/")) == 9
+
+
 def test_nothing_changes_while_it_runs(tmp_path):
     with Server(tmp_path, TOKEN) as server:
         for name, value in (("root_directory", tmp_path), ("file_size_limit", 5), ("chunk_size_range", (1, 2))):

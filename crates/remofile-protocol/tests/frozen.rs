@@ -110,7 +110,7 @@ fn signals() -> Vec<(&'static str, Header)> {
         ("ping", signal(0, Signal::Ping)),
         ("pong", signal(0, Signal::Pong)),
         ("finish", signal(5, Signal::Finish)),
-        ("goodbye", signal(0, Signal::Goodbye)),
+        ("goodbye", signal(0, Signal::Goodbye { reason: None })),
         ("done", signal(9, Signal::Done { done })),
         ("failed", signal(5, Signal::Failed { failure: failure() })),
         ("entries", signal(1, Signal::Entries)),

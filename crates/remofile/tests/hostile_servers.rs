@@ -42,7 +42,7 @@ fn lied_to(script: impl FnOnce(&mut Raw, OperationId) + Send + 'static) -> (Clie
 
 /// Until the client leaves; a client that waits for more than it was told hangs here.
 fn until_left(raw: &mut Raw) {
-    raw.find(|header| header.body == Body::Signal(Signal::Goodbye));
+    raw.find(|header| header.body == Body::Signal(Signal::Goodbye { reason: None }));
 }
 
 fn done(raw: &mut Raw, operation: OperationId) {
@@ -325,7 +325,7 @@ fn a_server_that_leaves_in_the_middle_of_a_file_leaves_nothing_visible() {
             let script = move |raw: &mut Raw, operation| {
                 raw.data(operation, vec![begin("file", size), piece(400_000)], &noise(400_000));
                 if goodbye {
-                    raw.signal(OperationId::SESSION, Signal::Goodbye);
+                    raw.signal(OperationId::SESSION, Signal::Goodbye { reason: None });
                 }
             };
             let (mut client, server) = lied_to(script);

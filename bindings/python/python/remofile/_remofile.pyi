@@ -139,6 +139,9 @@ class NativeServer:
         chunk_size_range: tuple[int, int],
         read_only: bool,
         require_encryption: bool,
+        idle_timeout: float,
+        max_hold: float,
+        max_sessions: int,
     ) -> NativeServer: ...
     def run(
         self,

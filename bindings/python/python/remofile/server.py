@@ -26,6 +26,9 @@ __all__ = ["Server"]
 FILE_SIZE_LIMIT = 4294967296
 MINIMUM_CHUNK_SIZE = 512
 MAXIMUM_CHUNK_SIZE = 8192
+IDLE_TIMEOUT = 30.0
+MAX_HOLD = 3600.0
+MAX_SESSIONS = 512
 
 #: How long a ZeroMQ socket is waited for before signals are looked at, in milliseconds.
 _STEP = 50
@@ -50,6 +53,10 @@ class Server:
     :param chunk_size_range: the smallest and the largest chunk that clients of protocol 1 may choose, in bytes.
     :param bool read_only: whether every change is refused.
     :param bool require_encryption: whether clients of protocol 1 without encryption are refused.
+    :param float idle_timeout: seconds after which a session that does nothing is ended if somebody else needs its
+        place, and a transfer of protocol 1 whose client says nothing.
+    :param float max_hold: seconds without progress after which an operation that keeps others waiting is ended.
+    :param int max_sessions: how many sessions there may be; one address may have three quarters of them.
     :raises NotADirectoryError: if there is no such directory.
     :raises ValueError: if token, key or options are not valid.
     """
@@ -73,6 +80,11 @@ class Server:
         self.chunk_size_range = kwargs.pop("chunk_size_range", (MINIMUM_CHUNK_SIZE, MAXIMUM_CHUNK_SIZE))
         self._read_only = bool(kwargs.pop("read_only", False))
         self._require_encryption = bool(kwargs.pop("require_encryption", False))
+        self._idle_timeout = float(kwargs.pop("idle_timeout", IDLE_TIMEOUT))
+        self._max_hold = float(kwargs.pop("max_hold", MAX_HOLD))
+        self._max_sessions = kwargs.pop("max_sessions", MAX_SESSIONS)
+        if self._max_sessions < 1:
+            raise ValueError("max_sessions must be 1 or more")
         if kwargs:
             raise TypeError(f"unexpected option: {', '.join(sorted(kwargs))}")
         self._make()  # Tells at once what is not valid.
@@ -303,6 +315,9 @@ class Server:
             self._chunk_size_range,
             self._read_only,
             self._require_encryption,
+            self._idle_timeout,
+            self._max_hold,
+            self._max_sessions,
         )
 
     def _begin(self) -> NativeServer:

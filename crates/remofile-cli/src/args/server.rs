@@ -1,6 +1,6 @@
 //! The commands that serve a directory.
 
-use super::values::{directory_mode, duration, file_mode, size, size_u32, some_duration};
+use super::values::{directory_mode, duration, file_mode, sessions, size, size_u32, some_duration};
 use clap::{Args, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -78,9 +78,18 @@ pub(crate) struct Run {
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
     pub(crate) partial_expiry: Duration,
 
-    /// End a transfer of protocol 1 whose client has said nothing for so long
+    /// End a session that has done nothing for so long if somebody else needs its place; in protocol 1 also a transfer
+    /// whose client says nothing
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = some_duration)]
     pub(crate) idle_timeout: Duration,
+
+    /// End an operation that keeps others waiting and has made no progress for so long
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = some_duration)]
+    pub(crate) max_hold: Duration,
+
+    /// Sessions at most; one address may have three quarters of them
+    #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = sessions)]
+    pub(crate) max_sessions: usize,
 }
 
 /// Serve a directory in the background

@@ -82,6 +82,9 @@ fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
         read_only: run.read_only,
         partial_expiry: run.partial_expiry,
         idle_timeout: run.idle_timeout,
+        max_hold: run.max_hold,
+        max_sessions: run.max_sessions,
+        ..ServerOptions::default()
     })
 }
 
@@ -128,6 +131,13 @@ mod tests {
         assert_eq!(settings.options.file_size_limit, 4_294_967_296);
         assert_eq!(settings.options.chunk_size_range, (512, 8192));
         assert_eq!(settings.options.partial_expiry, Duration::from_secs(7 * 24 * 3600));
+        let defaults = ServerOptions::default();
+        assert_eq!((defaults.idle_timeout, defaults.max_hold), (Duration::from_secs(30), Duration::from_secs(3600)));
+        assert_eq!(
+            (settings.options.idle_timeout, settings.options.max_hold),
+            (defaults.idle_timeout, defaults.max_hold)
+        );
+        assert_eq!((settings.options.max_sessions, defaults.max_sessions), (512, 512));
         assert!(!settings.options.allow_plain && !settings.options.require_encryption && !settings.options.read_only);
     }
 
@@ -135,7 +145,7 @@ mod tests {
     fn every_option_arrives() {
         let flags = "0 --address ::1 --file-size-limit 8G --min-chunk-size 1K --max-chunk-size 1M \
                      --require-encryption --file-mode 640 --directory-mode 750 --names posix --fsync each --read-only \
-                     --partial-expiry 36h";
+                     --partial-expiry 36h --idle-timeout 5m --max-hold 2d --max-sessions 7";
         let flags: Vec<&str> = flags.split_whitespace().collect();
         let settings = settle(&flags, &Environment::default()).unwrap();
         let options = settings.options;
@@ -144,6 +154,11 @@ mod tests {
         assert_eq!((options.file_mode, options.directory_mode), (Some(0o640), Some(0o750)));
         assert_eq!((options.names, options.fsync), (NameRule::Posix, Fsync::Each));
         assert_eq!(options.partial_expiry, Duration::from_secs(36 * 3600));
+        assert_eq!(
+            (options.idle_timeout, options.max_hold),
+            (Duration::from_secs(300), Duration::from_secs(48 * 3600))
+        );
+        assert_eq!((options.max_sessions, options.sessions_per_address), (7, None));
         assert!(options.require_encryption && options.read_only && !options.allow_plain);
     }
 

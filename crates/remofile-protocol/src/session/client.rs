@@ -4,7 +4,7 @@ use super::SessionError;
 use super::core::{Core, check_items, cost};
 use super::credit::{ReceiveWindow, SendCredit};
 use crate::limits::{INITIAL_CREDIT_BYTES, MAX_HOLDERS};
-use crate::wire::{Body, Done, Failure, Header, Holder, Item, OperationId, Request, Selected, Signal};
+use crate::wire::{Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, Selected, Signal};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -50,8 +50,8 @@ pub enum ClientEvent {
     Waiting(OperationId, Vec<Holder>),
     /// The operation is over.
     Finished(OperationId, Result<Done, Failure>),
-    /// The server ends the session.
-    Closed,
+    /// The server ends the session, for this reason if it gave one.
+    Closed(Option<ErrorCode>),
 }
 
 impl ClientSession {
@@ -111,7 +111,7 @@ impl ClientSession {
 
     /// Tells the server that this session ends.
     pub fn goodbye(&mut self) {
-        self.core.queue(OperationId::SESSION, Signal::Goodbye);
+        self.core.queue(OperationId::SESSION, Signal::Goodbye { reason: None });
     }
 
     /// How much credit an operation has now, in bytes; 0 for one that is over.
@@ -203,7 +203,7 @@ impl ClientSession {
             | Signal::Ping
             | Signal::Pong
             | Signal::Finish
-            | Signal::Goodbye
+            | Signal::Goodbye { .. }
             | Signal::Unwanted { .. }
             | Signal::Select { .. } => Err(SessionError::Unexpected(id)),
         }
@@ -213,7 +213,7 @@ impl ClientSession {
         match signal {
             Signal::Ping => self.core.queue_pong(),
             Signal::Pong => {}
-            Signal::Goodbye => return Ok(ClientEvent::Closed),
+            Signal::Goodbye { reason } => return Ok(ClientEvent::Closed(*reason)),
             _ => return Err(SessionError::Unexpected(OperationId::SESSION)),
         }
         Ok(ClientEvent::None)

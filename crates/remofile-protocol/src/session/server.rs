@@ -123,7 +123,7 @@ impl ServerSession {
         match signal {
             Signal::Ping => self.core.queue_pong(),
             Signal::Pong => {}
-            Signal::Goodbye => return Ok(ServerEvent::Closed),
+            Signal::Goodbye { .. } => return Ok(ServerEvent::Closed),
             _ => return Err(SessionError::Unexpected(OperationId::SESSION)),
         }
         Ok(ServerEvent::None)
@@ -252,9 +252,9 @@ impl ServerSession {
         self.core.operations_changed(now, self.operations.len());
     }
 
-    /// Tells the client that this session ends.
-    pub fn goodbye(&mut self) {
-        self.core.queue(OperationId::SESSION, Signal::Goodbye);
+    /// Tells the client that this session ends, and why if there is more to say than that it did nothing.
+    pub fn goodbye(&mut self, reason: Option<ErrorCode>) {
+        self.core.queue(OperationId::SESSION, Signal::Goodbye { reason });
     }
 
     /// Whether so much waits to be sent that no further message should be taken.

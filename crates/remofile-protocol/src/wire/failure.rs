@@ -108,6 +108,8 @@ error_codes! {
     BadPattern = 28, "bad-pattern", "the pattern is malformed";
     /// What was kept of a file is no longer what it was when it was looked at.
     PartialChanged = 29, "partial-changed", "what was kept of it has changed (try again)";
+    /// The operation had its lease for longer than the server allows without getting on.
+    LeaseExpired = 30, "lease-expired", "the server ended it because it made no progress for too long; run the command again";
 }
 
 impl<C> Encode<C> for ErrorCode {

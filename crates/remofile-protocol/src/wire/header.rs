@@ -1,7 +1,7 @@
 //! The header that every message begins with.
 
 use super::request::is_request;
-use super::{Done, Failure, Holder, Item, Request, Selected};
+use super::{Done, ErrorCode, Failure, Holder, Item, Request, Selected};
 use crate::limits::MAX_HEADER_BYTES;
 use crate::path::InvalidPath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode};
@@ -79,7 +79,12 @@ pub enum Signal {
     Finish,
     /// Either: this session ends after this message.
     #[n(22)]
-    Goodbye,
+    Goodbye {
+        /// Why the server ends it, where the client did not: see [`ErrorCode::TooMany`] and
+        /// [`ErrorCode::ShuttingDown`].
+        #[n(0)]
+        reason: Option<ErrorCode>,
+    },
     /// Client: this file of a download is not wanted, or not any more.
     #[n(23)]
     Unwanted {
@@ -255,7 +260,6 @@ fn refusal(error: &decode::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ErrorCode;
     use super::*;
 
     fn encoded(header: &Header) -> Vec<u8> {
@@ -278,6 +282,16 @@ mod tests {
         };
         assert_eq!(encoded(&header), b"\xa2\x00\x07\x01\x82\x01\xa2\x00\x62/a\x01\xf5");
         assert_eq!(Header::decode(&encoded(&header)).unwrap(), header);
+    }
+
+    #[test]
+    fn a_goodbye_with_a_reason_is_frozen_and_one_without_is_what_it_was() {
+        let goodbye = |reason| Header::signal(OperationId::SESSION, Signal::Goodbye { reason });
+        let (plain, refused) = (goodbye(None), goodbye(Some(ErrorCode::TooMany)));
+        assert_eq!(encoded(&plain), b"\xa2\x00\x00\x01\x82\x16\xa0");
+        assert_eq!(encoded(&refused), b"\xa2\x00\x00\x01\x82\x16\xa1\x00\x13");
+        assert_eq!(Header::decode(&encoded(&plain)).unwrap(), plain);
+        assert_eq!(Header::decode(&encoded(&refused)).unwrap(), refused);
     }
 
     #[test]

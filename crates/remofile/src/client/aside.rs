@@ -48,13 +48,16 @@ impl Client {
     ) -> Result<(Result<()>, Result<T>)> {
         let interrupt = self.options.interrupt.clone();
         let (is_done, is_over, consumed) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU64::new(0));
+        let has_worked = AtomicBool::new(false);
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot wait", source })?;
         let (sender, batches) = channel();
         std::thread::scope(|scope| {
             let body = || {
                 let _wakes = WakesAtEnd(&is_done, &waker);
-                let check =
-                    || if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { interrupt.check(deadline) };
+                let check = || {
+                    has_worked.store(true, Ordering::Relaxed);
+                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { interrupt.check(deadline) }
+                };
                 work(&mut Incoming { batches, consumed: &consumed, waker: &waker, current: 0 }, &check)
             };
             let thread = std::thread::Builder::new().name("sync".to_owned()).spawn_scoped(scope, body);
@@ -68,8 +71,9 @@ impl Client {
                 Err(_) => false,
             };
             is_over.store(!goes_on, Ordering::Release);
+            let until = Until::Done { is_done: &is_done, has_worked: &has_worked };
             let attended = match goes_on {
-                true => self.attend_until(Until::Done(&is_done), deadline, &[&waker], monitor),
+                true => self.attend_until(until, deadline, &[&waker], monitor),
                 false => Ok(()),
             };
             is_over.store(!goes_on || attended.is_err(), Ordering::Release);

@@ -1,13 +1,15 @@
 //! One call: an operation from its request to its end, on the caller's thread.
 
+pub(super) use super::ended::{After, broken, closed};
+
 use super::Interrupt;
-use crate::carrier::{Endpoint, Line, Link, LinkError, Message, Produced, Waker, drive};
+use crate::carrier::{Endpoint, Line, Link, Message, Produced, Waker, drive};
 use crate::error::{Error, Result};
 use crate::gateway::Guard;
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::handshake::ServerHello;
-use remofile_protocol::limits::{DEAD_AFTER, DEFAULT_PAYLOAD_BYTES, MAX_HEADER_BYTES};
-use remofile_protocol::session::{ClientEvent, ClientSession, SessionError};
+use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, MAX_HEADER_BYTES};
+use remofile_protocol::session::{ClientEvent, ClientSession};
 use remofile_protocol::wire::{
     Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, credit_bytes,
 };
@@ -220,11 +222,14 @@ impl Session {
 
     /// Whether the server has ended it while it was idle.
     pub(super) fn is_stale(&mut self) -> bool {
+        if self.gateway.as_ref().is_some_and(|(guard, _)| guard.is_stale()) {
+            return true;
+        }
         loop {
             let Ok(received) = self.link.receive() else { return true };
             let Some(Message { header, payload }) = received else { return false };
             match self.machine.receive(self.clock.elapsed(), header, payload.len()) {
-                Ok(ClientEvent::Closed) | Err(_) => return true,
+                Ok(ClientEvent::Closed(_)) | Err(_) => return true,
                 Ok(event) => Held::learn(&mut self.held, &event),
             }
         }
@@ -235,8 +240,8 @@ impl Session {
         while let Some(Message { header, payload }) = self.link.receive()? {
             let event = self.machine.receive(self.clock.elapsed(), header, payload.len()).map_err(broken)?;
             Held::learn(&mut self.held, &event);
-            if matches!(event, ClientEvent::Closed) {
-                return Err(closed());
+            if let ClientEvent::Closed(reason) = event {
+                return Err(closed(reason));
             }
         }
         while let Some(header) = self.machine.poll_header() {
@@ -246,7 +251,7 @@ impl Session {
         Ok(())
     }
 
-    /// Runs an operation; whether the session is of use after it.
+    /// Runs an operation; what becomes of the session after it.
     pub(super) fn run<H: Handler>(
         &mut self,
         request: Request,
@@ -254,11 +259,11 @@ impl Session {
         deadline: &Deadline,
         interrupt: &Interrupt,
         handler: &mut H,
-    ) -> (Result<Done>, bool) {
+    ) -> (Result<Done>, After) {
         let header =
             Header { operation: OperationId(u64::MAX), body: Body::Request(request.clone()), wait_milliseconds };
         if header.encoded_bytes() > MAX_HEADER_BYTES {
-            return (Err(Error::Usage("the request is too long: name fewer files or rules at once")), true);
+            return (Err(Error::Usage("the request is too long: name fewer files or rules at once")), After::Usable);
         }
         let operation = self.machine.start(self.clock.elapsed(), request, wait_milliseconds);
         let own_waker = handler.waker().cloned();
@@ -272,15 +277,18 @@ impl Session {
             interrupt,
             clock: self.clock,
             state: State::Running,
+            is_untouched: true,
             failed: None,
         };
         let driven = drive(&mut self.link, &mut call, &wakers, self.clock);
-        let (state, failed) = (call.state, call.failed);
+        let (state, failed, is_untouched) = (call.state, call.failed, call.is_untouched);
         match (driven, state, failed) {
-            (Err(error), _, failed) => (Err(failed.unwrap_or(error)), false),
-            (Ok(()), State::Finished(_), Some(error)) => (Err(error), true),
-            (Ok(()), State::Finished(outcome), None) => (outcome.map_err(Error::from), true),
-            (Ok(()), State::Running | State::Closed, failed) => (Err(failed.unwrap_or_else(closed)), false),
+            (Err(error), _, failed) => (Err(failed.unwrap_or(error)), After::Lost),
+            (Ok(()), State::Finished(_), Some(error)) => (Err(error), After::Usable),
+            (Ok(()), State::Finished(outcome), None) => (outcome.map_err(Error::from), After::Usable),
+            (Ok(()), State::Closed(None), None) if is_untouched => (Err(closed(None)), After::NotBegun),
+            (Ok(()), State::Closed(reason), failed) => (Err(failed.unwrap_or_else(|| closed(reason))), After::Lost),
+            (Ok(()), State::Running, failed) => (Err(failed.unwrap_or_else(|| closed(None))), After::Lost),
         }
     }
 }
@@ -308,6 +316,8 @@ struct Call<'a, H> {
     interrupt: &'a Interrupt,
     clock: Instant,
     state: State,
+    /// Whether nothing of the operation has come, and of its content nothing was sent.
+    is_untouched: bool,
     /// This side's reason to end the operation; its end is still awaited.
     failed: Option<Error>,
 }
@@ -315,8 +325,8 @@ struct Call<'a, H> {
 enum State {
     Running,
     Finished(std::result::Result<Done, Failure>),
-    /// The server ended the session.
-    Closed,
+    /// The server ended the session, perhaps for this reason.
+    Closed(Option<ErrorCode>),
 }
 
 impl<H: Handler> Call<'_, H> {
@@ -363,7 +373,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
 
     fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
         let Message { header, payload } = message;
-        let Header { .. } = &header;
+        self.is_untouched &= header.operation != self.operation;
         let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
         Held::learn(self.held, &event);
         match event {
@@ -392,9 +402,9 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             }
             // Of the one that holds the lease for this.
             ClientEvent::Granted(_) | ClientEvent::Finished(..) => {}
-            ClientEvent::Closed => {
+            ClientEvent::Closed(reason) => {
                 if matches!(self.state, State::Running) {
-                    self.state = State::Closed;
+                    self.state = State::Closed(reason);
                 }
             }
         }
@@ -415,7 +425,10 @@ impl<H: Handler> Endpoint for Call<'_, H> {
         }
         let mut outgoing = Outgoing { now, machine: self.machine, operation: self.operation, link };
         match self.handler.produce(&mut outgoing) {
-            Ok(produced) => Ok(produced),
+            Ok(produced) => {
+                self.is_untouched &= produced == Produced::Nothing;
+                Ok(produced)
+            }
             Err(error) => {
                 self.fail(error);
                 Ok(Produced::Work)
@@ -448,28 +461,6 @@ impl<H: Handler> Endpoint for Call<'_, H> {
 
 fn unexpected() -> Error {
     Error::Protocol("a message that this operation does not have".to_owned())
-}
-
-pub(super) fn closed() -> Error {
-    Error::Remote(ErrorCode::ShuttingDown.into())
-}
-
-pub(super) fn broken(error: SessionError) -> Error {
-    match error {
-        SessionError::PeerSilent(silence) => Error::PeerSilent(silence),
-        other => Error::Protocol(other.to_string()),
-    }
-}
-
-impl From<LinkError> for Error {
-    fn from(error: LinkError) -> Self {
-        match error {
-            LinkError::Closed => Self::ConnectionLost(std::io::ErrorKind::UnexpectedEof.into()),
-            LinkError::Lost(error) if error.kind() == std::io::ErrorKind::TimedOut => Self::PeerSilent(DEAD_AFTER),
-            LinkError::Lost(error) => Self::ConnectionLost(error),
-            other => Self::Protocol(other.to_string()),
-        }
-    }
 }
 
 impl AsFd for Session {

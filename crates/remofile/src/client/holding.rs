@@ -6,10 +6,14 @@ use super::interrupt::Interrupt;
 use crate::carrier::{Endpoint, Link, Message, Produced, Waker, drive};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ClientEvent, ClientSession};
 use remofile_protocol::wire::{Done, Failure, Request};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// How often the server is told that this side gets on, while it works and asks for nothing.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 impl Client {
     /// Asks for the lease, to keep it until [`Client::release`] or until the connection is lost: no call
@@ -44,16 +48,20 @@ impl Client {
         if !self.holds {
             return work(&|| interrupt.check(deadline));
         }
-        let (is_done, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (is_done, is_over, has_worked) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot wait", source })?;
         std::thread::scope(|scope| {
             let body = || {
                 let _wakes = WakesAtEnd(&is_done, &waker);
-                work(&|| if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { interrupt.check(deadline) })
+                work(&|| {
+                    has_worked.store(true, Ordering::Relaxed);
+                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { interrupt.check(deadline) }
+                })
             };
             let thread = std::thread::Builder::new().name("sync".to_owned()).spawn_scoped(scope, body);
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
-            let attended = self.attend_until(Until::Done(&is_done), deadline, &[&waker], monitor);
+            let until = Until::Done { is_done: &is_done, has_worked: &has_worked };
+            let attended = self.attend_until(until, deadline, &[&waker], monitor);
             is_over.store(attended.is_err(), Ordering::Release);
             let worked = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             attended.and(worked)
@@ -109,8 +117,8 @@ impl Drop for WakesAtEnd<'_> {
 pub(super) enum Until<'a> {
     /// The lease is there.
     Granted,
-    /// Some work is done.
-    Done(&'a AtomicBool),
+    /// Some work is done; the work sets `has_worked` whenever it gets on.
+    Done { is_done: &'a AtomicBool, has_worked: &'a AtomicBool },
 }
 
 impl Session {
@@ -130,13 +138,14 @@ impl Session {
             interrupt,
             monitor,
             clock: self.clock,
-            is_closed: false,
+            told: self.clock.elapsed(),
+            closed: None,
         };
         let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(wakers.iter().copied()).collect();
         drive(&mut self.link, &mut holding, &wakers, self.clock)?;
-        let is_closed = holding.is_closed;
+        let closed = holding.closed;
         match self.held.take_if(|held| held.outcome.is_some()).and_then(|held| held.outcome) {
-            None if is_closed => Err(closed()),
+            None => closed.map_or(Ok(None), Err),
             outcome => Ok(outcome),
         }
     }
@@ -150,7 +159,24 @@ struct Holding<'a> {
     interrupt: &'a Interrupt,
     monitor: &'a mut dyn Monitor,
     clock: Instant,
-    is_closed: bool,
+    /// When the server was last told that this side gets on.
+    told: Duration,
+    /// The server has ended the session.
+    closed: Option<Error>,
+}
+
+impl Holding<'_> {
+    /// A server ends leases under which nothing happens, and cannot know what this side does meanwhile. If the work
+    /// has got on, some request says so; work that hangs says nothing.
+    fn tell_progress(&mut self, now: Duration) {
+        self.told = now;
+        if let Until::Done { has_worked, .. } = self.until
+            && has_worked.swap(false, Ordering::Relaxed)
+        {
+            // Its answer means nothing, and is passed over by whoever hears it.
+            self.machine.start(now, Request::Stat { path: RemotePath::root() }, 0);
+        }
+    }
 }
 
 impl Endpoint for Holding<'_> {
@@ -167,7 +193,7 @@ impl Endpoint for Holding<'_> {
         Held::learn(self.held, &event);
         match event {
             ClientEvent::Waiting(_, holders) => self.monitor.report(Event::Waiting { holders: &holders }),
-            ClientEvent::Closed => self.is_closed = true,
+            ClientEvent::Closed(reason) => self.closed = Some(closed(reason)),
             _ => {}
         }
         Ok(())
@@ -185,11 +211,15 @@ impl Endpoint for Holding<'_> {
 
     fn next_timeout(&self) -> Option<Duration> {
         let own = self.deadline.on(self.clock);
-        self.machine.next_timeout().into_iter().chain(own).min()
+        let tells = matches!(self.until, Until::Done { .. }).then(|| self.told + TELL_EVERY);
+        self.machine.next_timeout().into_iter().chain(own).chain(tells).min()
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<()> {
         self.interrupt.check(self.deadline)?;
+        if now >= self.told + TELL_EVERY {
+            self.tell_progress(now);
+        }
         self.machine.handle_timeout(now).map_err(broken)
     }
 
@@ -201,8 +231,43 @@ impl Endpoint for Holding<'_> {
         let held = self.held.as_ref();
         let is_there = match self.until {
             Until::Granted => held.is_none_or(|held| held.is_granted),
-            Until::Done(is_done) => is_done.load(Ordering::Acquire),
+            Until::Done { is_done, .. } => is_done.load(Ordering::Acquire),
         };
-        is_there || held.is_some_and(|held| held.outcome.is_some()) || self.is_closed
+        is_there || held.is_some_and(|held| held.outcome.is_some()) || self.closed.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
+    use remofile_protocol::wire::Body;
+
+    #[test]
+    fn work_under_a_hold_shows_the_server_that_it_gets_on_and_a_work_that_hangs_does_not() {
+        let (is_done, has_worked) = (AtomicBool::new(false), AtomicBool::new(false));
+        let mut machine = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
+        let mut holding = Holding {
+            machine: &mut machine,
+            held: &mut None,
+            until: Until::Done { is_done: &is_done, has_worked: &has_worked },
+            deadline: &Deadline::after(None),
+            interrupt: &Interrupt::default(),
+            monitor: &mut crate::monitor::Silent,
+            clock: Instant::now(),
+            told: Duration::ZERO,
+            closed: None,
+        };
+        for (minute, works, asks) in [(1, true, true), (2, false, false), (3, false, false), (4, true, true)] {
+            has_worked.fetch_or(works, Ordering::Relaxed);
+            let now = Duration::from_secs(60 * minute);
+            assert_eq!(holding.next_timeout(), Some(now));
+            holding.tell_progress(now);
+            let header = holding.machine.poll_header();
+            let is_asked = header.is_some_and(|header| matches!(header.body, Body::Request(Request::Stat { .. })));
+            assert_eq!(is_asked, asks, "minute {minute}");
+            // No heartbeat of an operation whose answer does not come in this test.
+            *holding.machine = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Session {
         };
         let wakers: Vec<_> = interrupt.waker().into_iter().collect();
         drive(&mut self.link, &mut probing, &wakers, self.clock)?;
-        if probing.is_closed { Err(closed()) } else { Ok(began.elapsed()) }
+        if probing.is_closed { Err(closed(None)) } else { Ok(began.elapsed()) }
     }
 }
 
@@ -94,7 +94,7 @@ impl Endpoint for Probing<'_> {
         Held::learn(self.held, &event);
         match event {
             ClientEvent::Finished(id, _) if Some(id) == self.asked => self.is_done = true,
-            ClientEvent::Closed => self.is_closed = true,
+            ClientEvent::Closed(_) => self.is_closed = true,
             _ => {}
         }
         Ok(())

@@ -13,6 +13,7 @@ mod connect;
 mod download;
 mod download_plan;
 mod download_stream;
+mod ended;
 mod fate;
 mod file;
 mod find;
@@ -51,7 +52,7 @@ pub use partials::LocalPartials;
 pub use waiting::OnWaiting;
 
 use crate::error::{Error, Result};
-use call::{Deadline, Handler, Session};
+use call::{After, Deadline, Handler, Session};
 use idle::Idle;
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
@@ -306,15 +307,23 @@ impl Client {
     ) -> Result<Done> {
         let wait = patience.map_or(self.options.wait, |patience| self.options.wait.at_least(patience)).milliseconds();
         let interrupt = self.options.interrupt.clone();
-        let session = self.session(deadline)?;
-        let before = session.traffic();
-        let (result, usable) = session.run(request, wait, deadline, &interrupt, handler);
-        let after = session.traffic();
-        self.traffic = (self.traffic.0 + after.0 - before.0, self.traffic.1 + after.1 - before.1);
-        if !usable {
-            self.session = None;
+        let mut run = |client: &mut Self, request| -> Result<(Result<Done>, After)> {
+            let session = client.session(deadline)?;
+            let before = session.traffic();
+            let (result, then) = session.run(request, wait, deadline, &interrupt, handler);
+            let after = session.traffic();
+            client.traffic = (client.traffic.0 + after.0 - before.0, client.traffic.1 + after.1 - before.1);
+            if then != After::Usable {
+                client.session = None;
+            }
+            Ok((result, then))
+        };
+        // Another session would not hold what this one held.
+        let again = (!self.holds).then(|| request.clone());
+        match (run(self, request)?, again) {
+            ((_, After::NotBegun), Some(request)) => run(self, request)?.0,
+            ((result, _), _) => result,
         }
-        result
     }
 
     fn traffic_since(&self, before: (u64, u64)) -> (u64, u64) {

@@ -20,6 +20,7 @@ use remofile_protocol::path::NameRule;
 use remofile_protocol::token::Token;
 use remofile_protocol::transport::{Cipher, Opener, Sealer};
 use requests::Requests;
+use std::io;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -41,12 +42,26 @@ pub(crate) struct Gateway {
 
 /// Waits, when it is dropped, until the gateway has said farewell.
 #[derive(Debug)]
-pub(crate) struct Guard(Receiver<()>);
+pub(crate) struct Guard {
+    ended: Receiver<()>,
+    /// The connection to the real server.
+    stream: TcpStream,
+}
+
+impl Guard {
+    /// Whether the server has ended the connection, between two calls: protocol 1 has no goodbye.
+    pub(crate) fn is_stale(&self) -> bool {
+        match self.stream.peek(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
+        }
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
         // Whichever way this ends, nothing is left to do.
-        let _ended = self.0.recv_timeout(FAREWELL);
+        let _ended = self.ended.recv_timeout(FAREWELL);
     }
 }
 
@@ -58,9 +73,10 @@ pub(crate) fn open(
     key: Option<PublicKey>,
     wait: &mut requests::Wait<'_>,
 ) -> Result<Gateway> {
+    let system = |source| Error::System { what: "cannot start the gateway to protocol 1", source };
+    let own = stream.try_clone().map_err(system)?;
     let mut requests = Requests::connect(stream, token, key, wait)?;
     requests.greet(wait)?;
-    let system = |source| Error::System { what: "cannot start the gateway to protocol 1", source };
     let (near, far) = UnixStream::pair().map_err(system)?;
     near.set_nonblocking(true).map_err(system)?;
     far.set_nonblocking(true).map_err(system)?;
@@ -72,19 +88,19 @@ pub(crate) fn open(
     let server = link(far, [1; 32], [2; 32]);
     let store = Arc::new(RemoteStore::new(requests));
     let waker = Waker::new().map_err(system)?;
-    let (ended, guard) = channel();
+    let (sender, ended) = channel();
     let serve = move || {
         serve_store(server, store, options(), &waker);
         // The client may be gone.
-        let _unheard = ended.send(());
+        let _unheard = sender.send(());
     };
     std::thread::Builder::new().name("gateway".to_owned()).spawn(serve).map_err(system)?;
-    Ok(Gateway { link: link(near, [2; 32], [1; 32]), hello: hello(), guard: Guard(guard) })
+    Ok(Gateway { link: link(near, [2; 32], [1; 32]), hello: hello(), guard: Guard { ended, stream: own } })
 }
 
-/// Limits are the real server's, which tells them by refusing.
+/// Limits are the real server's, which tells them by refusing. Nobody else needs a lease of this one.
 fn options() -> ServerOptions {
-    ServerOptions { file_size_limit: u64::MAX, ..ServerOptions::default() }
+    ServerOptions { file_size_limit: u64::MAX, max_hold: Duration::MAX, ..ServerOptions::default() }
 }
 
 fn hello() -> ServerHello {

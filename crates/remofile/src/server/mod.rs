@@ -5,13 +5,16 @@
 //! way: `lobby` (bytes, handshake) -> `connection` (records) -> `session` (messages) -> `operation`
 //! -> the store.
 
+mod admission;
 mod connection;
 mod editing;
 mod expiry;
 mod leases;
 mod listing;
 mod lobby;
+mod max_hold;
 mod operation;
+mod presence;
 mod protocol1;
 mod session;
 mod signing;
@@ -25,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::store::{DEFAULT_PARTIAL_EXPIRY, FollowLinks, Fsync, LocalStore, Store, StoreOptions, places};
 use expiry::Expiry;
 use lobby::Lobby;
+use presence::Presence;
 use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials, ServerHello};
 use remofile_protocol::key::PrivateKey;
 use remofile_protocol::limits::{DEFAULT_FILE_SIZE_LIMIT, DEFAULT_PAYLOAD_BYTES};
@@ -66,12 +70,30 @@ pub struct ServerOptions {
     pub read_only: bool,
     /// How long what interrupted uploads left is kept.
     pub partial_expiry: Duration,
-    /// How long a client of protocol 1 may say nothing in the middle of a transfer.
+    /// Time after which a session that does nothing is ended if somebody else needs its place, and a transfer of
+    /// protocol 1 whose client says nothing, in any case.
     pub idle_timeout: Duration,
+    /// Longest time that an operation may have its lease without getting on, more than 0: nothing taken, nothing
+    /// sent, and no other operation of its session begun or ended. Then it fails with `lease-expired`.
+    pub max_hold: Duration,
+    /// Sessions at most, at least 1; fewer if the process may not open eight times as many files.
+    pub max_sessions: usize,
+    /// Sessions of one address (of IPv6, of one network of 64 bits) at most, at least 1. `None`: three quarters of
+    /// all.
+    pub sessions_per_address: Option<usize>,
+    /// Sessions of the clients with one token at most, at least 1. `None`: as many as there are, since a server has
+    /// one token.
+    pub sessions_per_token: Option<usize>,
 }
 
-/// How long a client of protocol 1 may say nothing in the middle of a transfer, unless otherwise asked for.
+/// Time after which a session that does nothing may be ended for others, unless otherwise asked for.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest time without progress under a lease, unless otherwise asked for.
+pub const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(3600);
+
+/// Sessions at most, unless otherwise asked for.
+pub const DEFAULT_MAX_SESSIONS: usize = 512;
 
 impl Default for ServerOptions {
     fn default() -> Self {
@@ -88,6 +110,10 @@ impl Default for ServerOptions {
             read_only: false,
             partial_expiry: DEFAULT_PARTIAL_EXPIRY,
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
+            max_hold: DEFAULT_MAX_HOLD,
+            max_sessions: DEFAULT_MAX_SESSIONS,
+            sessions_per_address: None,
+            sessions_per_token: None,
         }
     }
 }
@@ -333,7 +359,8 @@ pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOpti
         started: Instant::now(),
         stopping: AtomicBool::new(false),
     };
-    let peer = session::Peer { session: 1, client: crate::own_name(), address: String::new() };
+    let presence = Presence::new(Instant::now(), None);
+    let peer = session::Peer { session: 1, client: crate::own_name(), address: String::new(), presence };
     connection::serve(link, Arc::new(shared), peer, waker);
 }
 
@@ -362,6 +389,13 @@ fn check(options: &ServerOptions) -> Result<()> {
     }
     if least == 0 || most < least {
         return Err(Error::Usage("chunk sizes must be greater than 0, and the largest at least the smallest"));
+    }
+    if options.max_hold.is_zero() {
+        return Err(Error::Usage("the longest time without progress must be greater than 0"));
+    }
+    let shares = [Some(options.max_sessions), options.sessions_per_address, options.sessions_per_token];
+    if shares.contains(&Some(0)) {
+        return Err(Error::Usage("a server has one session at least, and so have an address and a token"));
     }
     if options.allow_plain && (options.require_encryption || options.private_key.is_some()) {
         return Err(Error::Usage(

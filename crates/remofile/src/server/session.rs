@@ -4,7 +4,9 @@
 //! [`Session::produce`], so that every carrier can bring them.
 
 use super::leases::{Access, Answer, Claim, Leases};
+use super::max_hold::MaxHold;
 use super::operation::{Flushing, Operation, Progress, Step, Waiting, start};
+use super::presence::Presence;
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
 use crate::store::{Fsync, Store};
@@ -36,6 +38,7 @@ pub(super) struct Peer {
     pub(super) session: u64,
     pub(super) client: String,
     pub(super) address: String,
+    pub(super) presence: Presence,
 }
 
 /// One client's session.
@@ -51,6 +54,7 @@ pub(super) struct Session {
     last_turn: OperationId,
     /// What ends files in both directions.
     digest: DigestKind,
+    max_hold: MaxHold,
     state: State,
 }
 
@@ -73,7 +77,9 @@ pub(super) enum Turn {
 
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, peer: Peer, waker: Waker, digest: DigestKind) -> Self {
+        peer.presence.rest(Instant::now());
         Self {
+            max_hold: MaxHold::new(shared.options.max_hold),
             shared,
             peer,
             waker,
@@ -97,7 +103,9 @@ impl Session {
             ServerEvent::None => {}
             ServerEvent::Closed => self.state = State::Closing,
             ServerEvent::Request { operation, request, wait_milliseconds } => {
+                self.peer.presence.work();
                 self.begin(now, operation, request, wait_milliseconds);
+                self.rest_if_idle();
             }
             ServerEvent::Cancel(id) => self.end(now, id, Err(ErrorCode::Cancelled.into())),
             ServerEvent::Items(id, items) => {
@@ -107,6 +115,7 @@ impl Session {
                 let credit = credit_bytes(&items, payload.len());
                 let taken =
                     operation.take(items, payload, credit, &mut |failure| self.machine.item_failed(id, failure));
+                self.max_hold.progressed(now);
                 match taken {
                     Ok(true) => self.machine.consumed(id, credit),
                     Ok(false) => {}
@@ -115,6 +124,7 @@ impl Session {
             }
             ServerEvent::Finish(id) => self.finish(now, id),
             ServerEvent::Select(id, files) => {
+                self.max_hold.progressed(now);
                 let store = &self.shared.store;
                 match self.operations.get_mut(&id).map(|operation| operation.select(store, files)) {
                     None | Some(Ok(())) => {}
@@ -195,6 +205,7 @@ impl Session {
 
     /// The operation has its lease: it begins.
     fn start(&mut self, now: Duration, id: OperationId, request: Request) {
+        self.max_hold.progressed(now);
         // Who holds the lease has to know when it does.
         let is_told = matches!(request, Request::Upload { .. } | Request::Hold { .. } | Request::Write { .. });
         let progress = start(request, &self.shared.store, &self.shared.options, &mut self.checked, self.digest);
@@ -230,12 +241,27 @@ impl Session {
         self.operations.remove(&id);
         self.shared.leases.release(Instant::now(), self.peer.session, id);
         self.machine.finish(now, id, outcome);
+        self.max_hold.progressed(now);
+        self.rest_if_idle();
     }
 
-    /// Starts waiting operations that have got their lease; ends everything if the server stops.
+    fn rest_if_idle(&self) {
+        if self.operations.is_empty() {
+            self.peer.presence.rest(Instant::now());
+        }
+    }
+
+    /// Starts waiting operations that have got their lease; ends everything if the server stops, and the session if
+    /// others need its place.
     pub(super) fn woken(&mut self, now: Duration) {
         if self.shared.stopping.load(Ordering::Acquire) && self.state == State::Open {
             return self.stop(now);
+        }
+        if self.state == State::Open && self.peer.presence.leave() {
+            tracing::info!(client = self.peer.client, address = self.peer.address, "idle, and others need the session");
+            self.machine.goodbye(None);
+            self.state = State::Closing;
+            return;
         }
         let ready: Vec<OperationId> = self
             .operations
@@ -279,13 +305,18 @@ impl Session {
     fn stop(&mut self, now: Duration) {
         let ids: Vec<OperationId> = self.operations.keys().copied().collect();
         for id in ids {
-            if let Some(operation) = self.operations.remove(&id) {
-                operation.interrupt();
-            }
-            self.end(now, id, Err(ErrorCode::ShuttingDown.into()));
+            self.break_off(now, id, ErrorCode::ShuttingDown.into());
         }
-        self.machine.goodbye();
+        self.machine.goodbye(Some(ErrorCode::ShuttingDown));
         self.state = State::Closing;
+    }
+
+    /// Ends an operation in the middle; what can be resumed is kept.
+    fn break_off(&mut self, now: Duration, id: OperationId, failure: Failure) {
+        if let Some(operation) = self.operations.remove(&id) {
+            operation.interrupt();
+        }
+        self.end(now, id, Err(failure));
     }
 
     /// Gives the next message to send; its payload is put into `message`.
@@ -304,6 +335,9 @@ impl Session {
             let step = operation.step(now, id, &mut self.machine, message)?;
             let released = operation.released();
             self.machine.consumed(id, released);
+            if !matches!(step, Step::Nothing) {
+                self.max_hold.progressed(now);
+            }
             match step {
                 Step::Nothing => continue,
                 Step::Work => worked = true,
@@ -333,7 +367,9 @@ impl Session {
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         let waits = self.operations.values().filter_map(Operation::deadline);
         let paced = self.operations.values().filter_map(Operation::ready_at);
-        self.machine.next_timeout().into_iter().chain(waits).chain(paced).min()
+        let can_expire = self.operations.values().any(Operation::can_expire);
+        let expires = can_expire.then(|| self.max_hold.ends_at());
+        self.machine.next_timeout().into_iter().chain(waits).chain(paced).chain(expires).min()
     }
 
     /// Does what is due.
@@ -348,7 +384,21 @@ impl Session {
             let (holders, _) = self.shared.leases.holders(Instant::now());
             self.end(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
         }
+        if self.max_hold.is_over(now) {
+            self.expire(now);
+        }
         self.machine.handle_timeout(now)
+    }
+
+    /// Ends what has had its lease for too long without getting on. What waits keeps its place.
+    fn expire(&mut self, now: Duration) {
+        let stalled: Vec<OperationId> =
+            self.operations.iter().filter(|(_, operation)| operation.can_expire()).map(|(id, _)| *id).collect();
+        let failure = self.max_hold.failure();
+        for id in stalled {
+            tracing::warn!(client = self.peer.client, address = self.peer.address, "an operation made no progress");
+            self.break_off(now, id, failure.clone());
+        }
     }
 
     /// Whether messages are taken now.

@@ -71,7 +71,7 @@ impl Offender {
 }
 
 /// Whoever has one address of IPv6 has the 2^64 beside it.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),

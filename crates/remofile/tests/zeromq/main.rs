@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod admission;
 mod gateway;
 mod handler;
 mod hostile;

@@ -4,11 +4,14 @@
 //! at most [`HANDSHAKE_TIMEOUT`]. A peer whose handshake succeeds leaves for a thread of its own.
 
 mod complaints;
+mod seating;
 mod waiting;
 mod zeromq;
 
+use super::admission::{Admission, Place};
 use super::connection;
 use super::expiry::Expiry;
+use super::presence::{EndsPresence, Presence};
 use super::session::Peer;
 use super::slowdown::Slowdown;
 use super::zeromq::{self as conversations, Conversation, Host};
@@ -22,6 +25,7 @@ use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HA
 use remofile_protocol::token::Origin;
 use remofile_protocol::transport::LENGTH_BYTES;
 use remofile_protocol::zmtp::{self, ServerSettings};
+use seating::{Newcomer, Promised};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -36,8 +40,8 @@ use zeromq::{Stranger, Verdict};
 /// Peers in the lobby at most, descriptors permitting; beyond that the one that has been there longest has to leave.
 const MAX_WAITING: usize = 1024;
 
-/// Sessions at most, descriptors permitting.
-const MAX_SESSIONS: usize = 512;
+/// Descriptors there must be for each session: it has three, one waits while another ends, and files are open.
+const DESCRIPTORS_A_SESSION: usize = 8;
 
 /// Pause before accepting again when there is no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -95,12 +99,12 @@ pub(super) struct Lobby {
     zeromq: ServerSettings,
     waiting: BTreeMap<usize, Waiting>,
     next_peer: usize,
-    sessions: Vec<Running>,
+    admission: Admission<Running>,
+    promised: Vec<Promised>,
     next_session: u64,
     slowdown: Slowdown,
     waker: Waker,
     max_waiting: usize,
-    max_sessions: usize,
     /// When to accept again at a listener, after there was no descriptor left.
     accept_again: Option<(Instant, usize)>,
     complaints: Complaints,
@@ -123,6 +127,7 @@ impl Lobby {
         // A peer in the lobby takes one descriptor, a session three and those of its files.
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let descriptors = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)).max(64);
+        host.shared.options.tell_of_fewer_sessions(descriptors / DESCRIPTORS_A_SESSION);
         let poll = Poll::new()?;
         poll.registry().register(&mut SourceFd(&waker.as_fd().as_raw_fd()), WAKE, Interest::READABLE)?;
         for (number, listener) in listeners.iter().enumerate() {
@@ -138,17 +143,17 @@ impl Lobby {
             poll,
             listeners,
             credentials,
+            admission: Admission::new(options, descriptors / DESCRIPTORS_A_SESSION),
+            promised: Vec::new(),
             host,
             zeromq,
             expiry,
             waiting: BTreeMap::new(),
             next_peer: FIRST_PEER,
-            sessions: Vec::new(),
             next_session: 1,
             slowdown: Slowdown::default(),
             waker: waker.clone(),
             max_waiting: MAX_WAITING.min(descriptors / 4),
-            max_sessions: MAX_SESSIONS.min(descriptors / 8),
             accept_again: None,
             complaints: Complaints::new(Instant::now()),
         })
@@ -187,6 +192,7 @@ impl Lobby {
         self.waiting
             .values()
             .map(|waiting| waiting.deadline)
+            .chain(self.promised.iter().map(|promised| promised.deadline))
             .chain(accept_again)
             .chain(expiry)
             .chain(self.complaints.due())
@@ -285,7 +291,10 @@ impl Lobby {
                     waiting.say(&bytes);
                 }
             }
-            ServerAnswer::Accept { .. } if self.is_full() => waiting.say(&Refusal::TooMany.to_bytes()),
+            ServerAnswer::Accept { .. } if !self.has_room(waiting.address.ip()) => {
+                self.complaints.refused(waiting.address, Refusal::TooMany);
+                waiting.say(&Refusal::TooMany.to_bytes());
+            }
             ServerAnswer::Accept { session, bytes } => {
                 // The answer is far shorter than an empty socket buffer.
                 if waiting.say_whole(&bytes) {
@@ -308,10 +317,9 @@ impl Lobby {
             Verdict::Known { .. } | Verdict::Refused { is_guess: true, .. } if self.is_guessing(&waiting) => {
                 self.complaints.refused(waiting.address, Refusal::TooMany);
             }
-            Verdict::Known { .. } if self.is_full() => {
-                self.complaints.refused(waiting.address, Refusal::TooMany);
+            Verdict::Known { peer, is_routing_id, first } => {
+                self.seat(Newcomer::ZeroMq { waiting, peer, is_routing_id, first });
             }
-            Verdict::Known { peer, is_routing_id, first } => self.converse(waiting, *peer, is_routing_id, first),
             Verdict::Refused { bytes, refusal, is_guess } => {
                 self.complaints.refused(waiting.address, refusal);
                 match is_guess {
@@ -330,11 +338,6 @@ impl Lobby {
         }
     }
 
-    fn is_full(&mut self) -> bool {
-        self.sessions.retain(|running| !running.thread.is_finished());
-        self.sessions.len() >= self.max_sessions
-    }
-
     /// Begins the session once its first record is there and is genuine.
     fn confirm(&mut self, number: usize, waiting: Waiting, received: &[u8]) {
         let Stage::Answered { session, .. } = &waiting.stage else { return };
@@ -344,8 +347,8 @@ impl Lobby {
                 tracing::debug!(address = %waiting.address, "its first record is too long");
             }
             Some(length) if received.len() >= length => {
-                if session.opener.is_due(&received[..length]) && !self.is_full() {
-                    self.begin(waiting);
+                if session.opener.is_due(&received[..length]) {
+                    self.seat(Newcomer::Native(waiting));
                 } else {
                     self.complaints.not_genuine(waiting.address);
                 }
@@ -374,10 +377,12 @@ impl Lobby {
     fn begin(&mut self, waiting: Waiting) {
         let Stage::Answered { session, received } = waiting.stage else { return };
         let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
+        let place = seating::place_of(waiting.address.ip());
         let peer = Peer {
             session: self.next_session,
             client: session.peer.client.clone(),
             address: waiting.address.to_string(),
+            presence: self.presence(),
         };
         self.next_session += 1;
         tracing::debug!(
@@ -390,41 +395,54 @@ impl Lobby {
         let (stream, keys) = (waiting.stream, (session.sealer, session.opener));
         let link = Link::new(stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, &received);
         let shared = Arc::clone(&self.host.shared);
-        self.spawn(peer.session, move |waker| connection::serve(link, shared, peer, waker));
+        self.spawn(peer.clone(), place, move |waker| connection::serve(link, shared, peer, waker));
     }
 
     /// Begins a conversation with a ZeroMQ peer that knows the token.
     fn converse(&mut self, waiting: Waiting, zmtp: zmtp::Peer, is_known: bool, first: Option<Vec<Vec<u8>>>) {
         let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
-        let peer = Peer { session: self.next_session, client: String::new(), address: waiting.address.to_string() };
+        let place = seating::place_of(waiting.address.ip());
+        let address = waiting.address.to_string();
+        let peer = Peer { session: self.next_session, client: String::new(), address, presence: self.presence() };
         self.next_session += 1;
         let link = ZmtpLink::new(waiting.stream, zmtp, DEFAULT_PAYLOAD_BYTES, message_bytes(DEFAULT_PAYLOAD_BYTES));
         let host = Arc::clone(&self.host);
-        self.spawn(peer.session, move |waker| {
+        self.spawn(peer.clone(), place, move |waker| {
             let conversation = Conversation::new(host, peer, waker.clone(), is_known);
             conversations::connection::serve(link, conversation, first, waker);
         });
     }
 
+    fn presence(&self) -> Presence {
+        Presence::new(Instant::now(), Some(self.waker.clone()))
+    }
+
     /// Runs a session on a thread of its own.
-    fn spawn(&mut self, session: u64, run: impl FnOnce(&Waker) + Send + 'static) {
+    fn spawn(&mut self, peer: Peer, place: Place, run: impl FnOnce(&Waker) + Send + 'static) {
+        let Peer { session, presence, .. } = peer;
         let begin = || -> io::Result<Running> {
             let waker = Waker::new()?;
             let own = waker.clone();
+            let ends = EndsPresence(presence.clone());
             let thread = std::thread::Builder::new()
                 .name(format!("session {session}"))
                 .stack_size(SESSION_STACK)
-                .spawn(move || run(&own))?;
+                .spawn(move || {
+                    let _ends = ends;
+                    run(&own);
+                })?;
             Ok(Running { thread, waker })
         };
         match begin() {
-            Ok(running) => self.sessions.push(running),
+            Ok(running) => self.admission.add(session, place, presence, running),
             Err(error) => tracing::error!(%error, "cannot start a session"),
         }
     }
 
-    /// Accepts again after a pause, sends delayed refusals, and away whoever has taken too long.
+    /// Seats who was promised a place, accepts again after a pause, sends delayed refusals, and away whoever has
+    /// taken too long.
     fn expire(&mut self) {
+        self.seat_promised();
         let now = Instant::now();
         self.complaints.sum_up(now);
         if let Some(expiry) = &mut self.expiry {
@@ -451,14 +469,9 @@ impl Lobby {
     fn end_sessions(&mut self) {
         self.listeners.clear();
         self.waiting.clear();
+        self.promised.clear();
         self.host.shared.stopping.store(true, Ordering::Release);
-        for running in &self.sessions {
-            running.waker.wake();
-        }
-        for running in self.sessions.drain(..) {
-            if running.thread.join().is_err() {
-                tracing::error!("a session's thread panicked");
-            }
-        }
+        self.admission.running().for_each(|running| running.waker.wake());
+        self.admission.take_all().into_iter().for_each(Running::join);
     }
 }

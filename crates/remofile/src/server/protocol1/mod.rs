@@ -8,6 +8,7 @@ mod answers;
 mod transfers;
 
 use super::leases::{Access, Answer, Claim};
+use super::max_hold::MaxHold;
 use super::session::{Peer, Shared};
 use crate::store::{Fsync, StoreResult};
 use answers::{Refusals, busy};
@@ -34,14 +35,16 @@ enum State {
     Idle {
         was_download: bool,
     },
-    /// `since` the last word of the client.
+    /// `since` the last word of the client. `hold` learns of chunks alone: listings do not move a transfer.
     Uploading {
         upload: Upload,
         since: Duration,
+        hold: MaxHold,
     },
     Downloading {
         download: Download,
         since: Duration,
+        hold: MaxHold,
     },
 }
 
@@ -68,8 +71,8 @@ impl Session {
         }
         match (request, &self.state) {
             (Request::ListFiles { directory }, _) => self.list(directory.as_str()).encode(),
-            (Request::SendChunk { data }, State::Uploading { .. }) => self.take_chunk(&data).encode(),
-            (Request::ReceiveChunk, State::Downloading { .. }) => self.give_chunk(),
+            (Request::SendChunk { data }, State::Uploading { .. }) => self.take_chunk(now, &data).encode(),
+            (Request::ReceiveChunk, State::Downloading { .. }) => self.give_chunk(now),
             (Request::CancelTransfer, State::Uploading { .. } | State::Downloading { .. }) => {
                 self.end_transfer(false);
                 Response::TransferCancelled.encode()
@@ -220,7 +223,7 @@ impl Session {
         let begun = self.writable().and_then(|()| Upload::begin(&*self.shared.store, &path, size, chunk_size));
         match begun {
             Ok(upload) => {
-                self.state = State::Uploading { upload, since: now };
+                self.state = State::Uploading { upload, since: now, hold: self.hold(now) };
                 Response::TransferAccepted { file_size: None }
             }
             Err(failure) => {
@@ -244,7 +247,7 @@ impl Session {
         match Download::begin(&*self.shared.store, &path, chunk_size) {
             Ok(download) if self.admits_size(download.size()) => {
                 let size = download.size();
-                self.state = State::Downloading { download, since: now };
+                self.state = State::Downloading { download, since: now, hold: self.hold(now) };
                 Response::TransferAccepted { file_size: Some(size) }
             }
             refused => {
@@ -257,12 +260,21 @@ impl Session {
         }
     }
 
-    fn take_chunk(&mut self, chunk: &[u8]) -> Response<'static> {
-        let State::Uploading { upload, .. } = &mut self.state else {
+    fn hold(&self, now: Duration) -> MaxHold {
+        let mut hold = MaxHold::new(self.shared.options.max_hold);
+        hold.progressed(now);
+        hold
+    }
+
+    fn take_chunk(&mut self, now: Duration, chunk: &[u8]) -> Response<'static> {
+        let State::Uploading { upload, hold, .. } = &mut self.state else {
             return Response::BadRequest;
         };
         let (response, is_over) = match upload.take(chunk) {
-            Ok(Taken::More) => return Response::ChunkReceived,
+            Ok(Taken::More) => {
+                hold.progressed(now);
+                return Response::ChunkReceived;
+            }
             Ok(Taken::Misfit) => (Response::BadRequest, true),
             Err(failure) => (answers::other(&failure), true),
             Ok(Taken::Complete) => match self.commit() {
@@ -285,12 +297,15 @@ impl Session {
         self.make_durable()
     }
 
-    fn give_chunk(&mut self) -> Vec<u8> {
-        let State::Downloading { download, .. } = &mut self.state else {
+    fn give_chunk(&mut self, now: Duration) -> Vec<u8> {
+        let State::Downloading { download, hold, .. } = &mut self.state else {
             return Response::BadRequest.encode();
         };
         match download.give() {
-            Ok(Given::Part(data)) => Response::ChunkSent(data.into()).encode(),
+            Ok(Given::Part(data)) => {
+                hold.progressed(now);
+                Response::ChunkSent(data.into()).encode()
+            }
             Ok(Given::Last(data)) => {
                 let response = Response::TransferCompleted { data: Some(data.into()) }.encode();
                 self.end_transfer(true);
@@ -351,14 +366,19 @@ impl Session {
     /// When [`Session::handle_timeout`] wants to be called.
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         match &self.state {
-            State::Uploading { since, .. } | State::Downloading { since, .. } => {
-                Some(since.saturating_add(self.shared.options.idle_timeout))
+            State::Uploading { since, hold, .. } | State::Downloading { since, hold, .. } => {
+                Some(since.saturating_add(self.shared.options.idle_timeout).min(hold.ends_at()))
             }
             State::Idle { .. } => None,
         }
     }
 
-    /// Ends a transfer that its client has abandoned.
+    /// Whether no transfer is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle { .. })
+    }
+
+    /// Ends a transfer that its client has abandoned, or does not get on with.
     pub(super) fn handle_timeout(&mut self, now: Duration) {
         if self.next_timeout().is_some_and(|at| at <= now) {
             tracing::info!(client = self.peer.client, address = self.peer.address, "an abandoned transfer was ended");

@@ -1,8 +1,9 @@
 //! Conversations over a ROUTER socket that is not ours: frames in, frames out.
 
-use super::{Conversation, ConversationError, Frames, Host, Said};
+use super::{Conversation, ConversationError, Frames, Host, Opening, Said};
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::Lifetime;
+use crate::server::presence::Presence;
 use crate::server::session::Peer;
 use remofile_protocol::handshake::{Refusal, ZeroMqAnswer};
 use std::borrow::Borrow;
@@ -14,9 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
-
-/// Peers that are known at the same time. Of more, the one that has been silent longest is forgotten.
-const MAX_PEERS: usize = 512;
 
 /// A peer that has no operation in flight is forgotten after so long a silence: nobody tells when it leaves.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -147,10 +145,14 @@ impl Handler {
         let now = self.clock.elapsed();
         let frames: Vec<&[u8]> = frames.iter().map(AsRef::as_ref).collect();
         if !self.peers.contains_key(identity) {
-            self.forget_somebody();
+            if !self.make_room() {
+                let frames = Opening::of(&frames).refused_for(Refusal::TooMany, &frames);
+                return self.strays.push_back(Reply { identity: identity.to_vec(), frames });
+            }
             let is_known = self.host.token.matches(identity);
-            let peer =
-                Peer { session: self.next_session, client: String::new(), address: "a ZeroMQ socket".to_owned() };
+            let presence = Presence::new(Instant::now(), None);
+            let address = "a ZeroMQ socket".to_owned();
+            let peer = Peer { session: self.next_session, client: String::new(), address, presence };
             self.next_session += 1;
             let conversation = Conversation::new(Arc::clone(&self.host), peer, self.waker.clone(), is_known);
             let talk = Talk { conversation, heard: now, payload: Vec::new(), has_turn: false };
@@ -273,14 +275,21 @@ impl Handler {
         self.strays.push_back(Reply { identity: identity.to_vec(), frames });
     }
 
-    fn forget_somebody(&mut self) {
-        if self.peers.len() < MAX_PEERS {
-            return;
+    /// Whether there is room for another peer, perhaps after one was forgotten: first whoever has proved no token, then
+    /// whoever has done nothing for the idle timeout, of each kind the one that was silent longest.
+    fn make_room(&mut self) -> bool {
+        let options = &self.host.shared.options;
+        if self.peers.len() < options.max_sessions {
+            return true;
         }
-        let silent = self.peers.iter().min_by_key(|(_, talk)| talk.heard).map(|(identity, _)| identity.clone());
-        if let Some(identity) = silent {
-            self.peers.remove(&identity);
-        }
+        let (now, least) = (Instant::now(), options.idle_timeout);
+        let candidates = self.peers.iter().filter(|(_, talk)| {
+            talk.conversation.is_stranger() || talk.conversation.idle_for(now).is_some_and(|idle| idle >= least)
+        });
+        let first = candidates.min_by_key(|(_, talk)| (!talk.conversation.is_stranger(), talk.heard));
+        let Some(identity) = first.map(|(identity, _)| identity.clone()) else { return false };
+        self.peers.remove(&identity);
+        true
     }
 }
 

@@ -22,7 +22,7 @@ use remofile_protocol::wire::{Header, MalformedMessage};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a client of protocol 1, which tells no name, is shown to others.
 const UNNAMED: &str = "a client of protocol 1";
@@ -123,11 +123,16 @@ impl Opening {
 
     /// How it is told so; `frames` are what it said.
     pub(super) fn refused(&self, frames: &[&[u8]]) -> Frames {
+        self.refused_for(self.refusal(), frames)
+    }
+
+    /// How a peer that said this is refused for another reason.
+    pub(super) fn refused_for(&self, refusal: Refusal, frames: &[&[u8]]) -> Frames {
         match self {
             Self::Request { envelope } => {
-                enveloped(&frames[..*envelope], Response::UnknownError(self.refusal().to_string()).encode())
+                enveloped(&frames[..*envelope], Response::UnknownError(refusal.to_string()).encode())
             }
-            _ => vec![ZeroMqAnswer::Refused(self.refusal()).encode()],
+            _ => vec![ZeroMqAnswer::Refused(refusal).encode()],
         }
     }
 }
@@ -160,8 +165,10 @@ impl Conversation {
             Speaks::Over => {}
             Speaks::Nothing => self.open(now, frames),
             Speaks::One(session) => {
+                self.peer.presence.work();
                 let reply = request(session, now, frames);
                 self.replies.push_back(reply);
+                self.rest_if_idle();
             }
             Speaks::Two(session, _) => match frames {
                 [header] | [header, _] if !ZeroMqHello::is_meant(header) => {
@@ -190,16 +197,36 @@ impl Conversation {
             Opening::Request { .. } => {
                 let peer = Peer { client: UNNAMED.to_owned(), ..self.peer.clone() };
                 let mut session = Box::new(protocol1::Session::new(shared, peer));
+                self.peer.presence.work();
                 self.replies.push_back(request(&mut session, now, frames));
                 self.speaks = Speaks::One(session);
+                self.rest_if_idle();
             }
             Opening::Hello(hello) => self.greet(&hello),
+        }
+    }
+
+    /// Whether the peer has proved no token.
+    fn is_stranger(&self) -> bool {
+        !self.is_known && matches!(self.speaks, Speaks::Nothing | Speaks::Over)
+    }
+
+    /// How long the peer has done nothing; `None` while something of it is under way.
+    fn idle_for(&self, now: Instant) -> Option<Duration> {
+        self.peer.presence.idle_for(now)
+    }
+
+    /// Of protocol 1: a session of protocol 2 says so itself.
+    fn rest_if_idle(&self) {
+        if matches!(&self.speaks, Speaks::One(session) if session.is_idle()) {
+            self.peer.presence.rest(Instant::now());
         }
     }
 
     fn greet(&mut self, hello: &ZeroMqHello) {
         // The one before, if there is one, ends, and with it its leases.
         self.speaks = Speaks::Over;
+        self.peer.presence.work();
         let refusal = match () {
             () if !hello.speaks_this_version() => Some(Refusal::Version),
             () if self.host.shared.stopping.load(Ordering::Acquire) => Some(Refusal::ShuttingDown),
@@ -249,6 +276,8 @@ impl Conversation {
             Speaks::Nothing | Speaks::One(_) if self.host.shared.stopping.load(Ordering::Acquire) => {
                 self.speaks = Speaks::Over;
             }
+            // Protocol 1 has no goodbye: its sockets connect again by themselves.
+            Speaks::Nothing | Speaks::One(_) if self.peer.presence.leave() => self.speaks = Speaks::Over,
             _ => {}
         }
     }
@@ -269,6 +298,7 @@ impl Conversation {
             Speaks::Two(session, _) => session.handle_timeout(now)?,
             Speaks::Nothing | Speaks::Over => {}
         }
+        self.rest_if_idle();
         Ok(())
     }
 

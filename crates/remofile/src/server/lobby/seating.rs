@@ -1,0 +1,157 @@
+//! Seating: peers that have proved a token get a session, at once or as soon as somebody has made room.
+
+use super::waiting::{Stage, Waiting};
+use super::{Lobby, Running};
+use crate::carrier::{Line, Link, ZmtpLink, message_bytes};
+use crate::server::admission::{Place, Room};
+use crate::server::zeromq::Opening;
+use remofile_protocol::handshake::Refusal;
+use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT};
+use remofile_protocol::wire::{ErrorCode, Header, OperationId, Signal};
+use remofile_protocol::zmtp;
+use std::mem;
+use std::net::{IpAddr, Shutdown};
+use std::os::fd::AsRawFd;
+use std::time::Instant;
+
+/// The one token that a server has.
+const TOKEN: usize = 0;
+
+/// A peer that has proved a token.
+pub(super) enum Newcomer {
+    /// Its first record was genuine.
+    Native(Waiting),
+    ZeroMq {
+        waiting: Waiting,
+        peer: Box<zmtp::Peer>,
+        /// Whether its routing id is the token.
+        is_routing_id: bool,
+        /// What it said already.
+        first: Option<Vec<Vec<u8>>>,
+    },
+}
+
+/// A newcomer that was promised the place of a session which is about to end. It is not read meanwhile.
+pub(super) struct Promised {
+    newcomer: Newcomer,
+    place: Place,
+    in_place_of: u64,
+    pub(super) deadline: Instant,
+}
+
+impl Newcomer {
+    fn waiting(&self) -> &Waiting {
+        match self {
+            Self::Native(waiting) | Self::ZeroMq { waiting, .. } => waiting,
+        }
+    }
+
+    fn place(&self) -> Place {
+        place_of(self.waiting().address.ip())
+    }
+
+    /// Tells it that there is no room, as far as its socket takes that at once.
+    fn turn_away(self) {
+        let too_many = Signal::Goodbye { reason: Some(ErrorCode::TooMany) };
+        match self {
+            Self::Native(Waiting { stream, stage: Stage::Answered { session, .. }, .. }) => {
+                let keys = (session.sealer, session.opener);
+                let mut link = Link::new(stream, keys, DEFAULT_PAYLOAD_BYTES, DEFAULT_PAYLOAD_BYTES, &[]);
+                link.push(&Header::signal(OperationId::SESSION, too_many));
+                let _unheard = link.flush();
+            }
+            Self::Native(_) => {}
+            Self::ZeroMq { waiting, peer, first, .. } => {
+                let message = message_bytes(DEFAULT_PAYLOAD_BYTES);
+                let mut link = ZmtpLink::new(waiting.stream, *peer, DEFAULT_PAYLOAD_BYTES, message);
+                if let Some(first) = first {
+                    let frames: Vec<&[u8]> = first.iter().map(Vec::as_slice).collect();
+                    link.push(&Opening::of(&frames).refused_for(Refusal::TooMany, &frames));
+                    let _unheard = link.flush();
+                }
+                let _closed = link.stream().shutdown(Shutdown::Write);
+            }
+        }
+    }
+}
+
+pub(super) fn place_of(address: IpAddr) -> Place {
+    Place::new(address, TOKEN)
+}
+
+impl Lobby {
+    /// Whether a peer from there would get a session, if it proved a token now.
+    pub(super) fn has_room(&mut self, address: IpAddr) -> bool {
+        self.seat_promised();
+        self.admission.has_room(place_of(address), &self.expected(), Instant::now())
+    }
+
+    /// Gives a newcomer a session, or the promise of one, or turns it away.
+    pub(super) fn seat(&mut self, newcomer: Newcomer) {
+        self.seat_promised();
+        self.ask_for(newcomer);
+    }
+
+    fn ask_for(&mut self, newcomer: Newcomer) {
+        let (now, place) = (Instant::now(), newcomer.place());
+        let (room, leaving) = self.admission.ask(place, &self.expected(), now);
+        if let Some(leaving) = leaving {
+            leaving.waker.wake();
+        }
+        match room {
+            Room::Free => self.start(newcomer),
+            Room::After(in_place_of) => {
+                let deadline = now + HANDSHAKE_TIMEOUT;
+                // Whatever it says from now on is for its session.
+                let descriptor = newcomer.waiting().stream.as_raw_fd();
+                let _removed = self.poll.registry().deregister(&mut mio::unix::SourceFd(&descriptor));
+                self.promised.push(Promised { newcomer, place, in_place_of, deadline });
+            }
+            Room::None => {
+                self.complaints.refused(newcomer.waiting().address, Refusal::TooMany);
+                newcomer.turn_away();
+            }
+        }
+    }
+
+    fn expected(&self) -> Vec<Place> {
+        self.promised.iter().map(|promised| promised.place).collect()
+    }
+
+    fn start(&mut self, newcomer: Newcomer) {
+        match newcomer {
+            Newcomer::Native(waiting) => self.begin(waiting),
+            Newcomer::ZeroMq { waiting, peer, is_routing_id, first } => {
+                self.converse(waiting, *peer, is_routing_id, first);
+            }
+        }
+    }
+
+    /// Forgets the sessions that are over, and gives their places to those who were promised them.
+    pub(super) fn seat_promised(&mut self) {
+        let over = self.admission.take_over();
+        let now = Instant::now();
+        let promised = mem::take(&mut self.promised);
+        let mut again = Vec::new();
+        for promised in promised {
+            match () {
+                () if over.iter().any(|(session, _)| *session == promised.in_place_of) => self.start(promised.newcomer),
+                () if promised.deadline <= now => promised.newcomer.turn_away(),
+                () if self.admission.is_leaving(promised.in_place_of) => self.promised.push(promised),
+                // It has got to work instead.
+                () => again.push(promised.newcomer),
+            }
+        }
+        again.into_iter().for_each(|newcomer| self.ask_for(newcomer));
+        over.into_iter().for_each(|(_, running)| running.join());
+    }
+}
+
+impl Running {
+    /// Waits for the thread, which is over or about to be.
+    pub(super) fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("a session's thread panicked");
+        }
+    }
+}

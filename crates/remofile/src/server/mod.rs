@@ -11,6 +11,7 @@ mod expiry;
 mod leases;
 mod listing;
 mod lobby;
+mod network;
 mod operation;
 mod protocol1;
 mod session;

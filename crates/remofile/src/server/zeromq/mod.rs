@@ -132,6 +132,11 @@ impl Opening {
     }
 }
 
+/// Whether a routing id can be a token: it is none if it begins with a zero byte, as those do that a ROUTER made up.
+pub(super) fn may_be_token(identity: &[u8]) -> bool {
+    identity.first().is_some_and(|&first| first != 0)
+}
+
 /// Nothing that protocol 2 sends begins like a pickle.
 fn is_pickle(frame: &[u8]) -> bool {
     matches!(frame, [0x80, 2..=5, ..])

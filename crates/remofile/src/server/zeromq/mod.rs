@@ -7,6 +7,7 @@
 
 pub(super) mod connection;
 mod handler;
+mod newcomers;
 
 pub use handler::{Handler, Reply};
 
@@ -123,11 +124,16 @@ impl Opening {
 
     /// How it is told so; `frames` are what it said.
     pub(super) fn refused(&self, frames: &[&[u8]]) -> Frames {
+        self.refused_for(self.refusal(), frames)
+    }
+
+    /// How it is refused for any reason.
+    pub(super) fn refused_for(&self, refusal: Refusal, frames: &[&[u8]]) -> Frames {
         match self {
             Self::Request { envelope } => {
-                enveloped(&frames[..*envelope], Response::UnknownError(self.refusal().to_string()).encode())
+                enveloped(&frames[..*envelope], Response::UnknownError(refusal.to_string()).encode())
             }
-            _ => vec![ZeroMqAnswer::Refused(self.refusal()).encode()],
+            _ => vec![ZeroMqAnswer::Refused(refusal).encode()],
         }
     }
 }
@@ -182,6 +188,7 @@ impl Conversation {
 
     fn open(&mut self, now: Duration, frames: &[&[u8]]) {
         let opening = Opening::of(frames);
+        // No guess: whoever gets here has proved the token in a message before.
         if !self.is_known && !opening.knows(&self.host.token) {
             self.replies.push_back(opening.refused(frames));
             if opening.refusal() == Refusal::Token {
@@ -218,6 +225,12 @@ impl Conversation {
         let answer = ZeroMqAnswer::Accepted(Box::new(self.host.hello.clone()));
         self.replies.push_back(vec![answer.encode()]);
         self.speaks = Speaks::Two(Box::new(session), hello.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES));
+    }
+
+    /// Whether a message takes the proof of the token back: a new hello has another one.
+    pub(super) fn is_disowned_by(&self, frames: &[&[u8]]) -> bool {
+        let is_hello = matches!(frames, [frame] if ZeroMqHello::is_meant(frame));
+        !self.is_known && is_hello && !Opening::of(frames).knows(&self.host.token)
     }
 
     /// Most payload that the peer accepts, in bytes.

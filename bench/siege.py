@@ -37,9 +37,11 @@ ONE_WAY_SECONDS = 0.025
 MEMORY_ALLOWED_BYTES = 64 * MIB
 CALL_SECONDS = 30
 SAMPLE_SECONDS = 0.02
-# Connections that each attacker of a flood keeps open, and how often one looks whether it may open more.
+# Connections that each attacker of a flood keeps open, and how long one waits before it may open more.
 FLOOD_OPEN = 1000
 TICK_SECONDS = 0.002
+# Connections that are begun before those are looked at that were not open at once.
+BATCH = 100
 RESET = struct.pack("ii", 1, 0)
 # Leaves the choice of the port to connect(), which may use one for several destinations.
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -212,7 +214,8 @@ def besiege(address, plan, stop, pipe):
         if not is_whole:
             lasted = time.monotonic() - began
             attacker.open(min(plan.connections, int(lasted * plan.rate)))
-        attacker.go_on(TICK_SECONDS)
+        is_late = attacker.begun < min(plan.connections, int((time.monotonic() - began) * plan.rate))
+        attacker.go_on(0 if is_late and not is_whole else TICK_SECONDS)
         if not has_begun and attacker.made >= min(plan.connections, plan.rate) / 10:
             has_begun = True
             pipe.send("begun")
@@ -235,6 +238,7 @@ class Attacker:
 
     def open(self, wanted):
         """Begins connections until so many were begun."""
+        wanted = min(wanted, self.begun + BATCH)
         while self.begun < wanted and len(self.connecting) < self.most_open:
             peer = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             # Closed by a reset: no port is kept for a connection that is over.
@@ -247,26 +251,35 @@ class Attacker:
                 peer.close()
                 return
             self.begun += 1
-            self.connecting[peer.fileno()] = peer
-            self.poll.register(peer.fileno(), select.EPOLLOUT)
+            # On this machine a connection is usually there at once.
+            if not self.speak(peer):
+                self.connecting[peer.fileno()] = peer
+                self.poll.register(peer.fileno(), select.EPOLLOUT)
 
     def go_on(self, seconds):
         """Says what there is to say on connections that are open now."""
         for descriptor, _ in self.poll.poll(seconds):
             peer = self.connecting.pop(descriptor)
             self.poll.unregister(descriptor)
-            if peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            if peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or not self.speak(peer):
                 peer.close()
                 self.begun -= 1
-                continue
-            self.made += 1
-            try:
-                peer.send(KINDS[self.plan.kind]())
-            except OSError:
-                pass  # The server has closed it already.
-            self.held.append(peer)
-            if len(self.held) + len(self.connecting) > self.most_open:
-                self.held.popleft().close()
+
+    def speak(self, peer):
+        """Says what there is to say; whether the connection is open."""
+        try:
+            peer.getpeername()
+            if said := KINDS[self.plan.kind]():
+                peer.send(said)
+        except ConnectionError:
+            pass  # The server has closed it already.
+        except OSError:
+            return False
+        self.made += 1
+        self.held.append(peer)
+        if len(self.held) + len(self.connecting) > self.most_open:
+            self.held.popleft().close()
+        return True
 
     def close(self):
         for peer in [*self.held, *self.connecting.values()]:

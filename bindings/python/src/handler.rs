@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::{Handler, Reply};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,9 +18,17 @@ type Message<'py> = (Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>);
 
 #[pymethods]
 impl NativeHandler {
-    /// Takes a message and gives the messages to send.
-    fn handle<'py>(&self, py: Python<'py>, identity: Vec<u8>, frames: Vec<Vec<u8>>) -> Vec<Message<'py>> {
-        self.replies_to(py, Some((identity, frames)))
+    /// Takes a message and gives the messages to send. An address that cannot be read counts as none.
+    #[pyo3(signature = (identity, frames, address = None))]
+    fn handle<'py>(
+        &self,
+        py: Python<'py>,
+        identity: Vec<u8>,
+        frames: Vec<Vec<u8>>,
+        address: Option<&str>,
+    ) -> Vec<Message<'py>> {
+        let address = address.and_then(parsed);
+        self.replies_to(py, Some((identity, frames, address)))
     }
 
     /// The messages to send, though none came.
@@ -47,11 +56,17 @@ impl NativeHandler {
         Self { handler: Mutex::new(handler) }
     }
 
-    fn replies_to<'py>(&self, py: Python<'py>, message: Option<(Vec<u8>, Vec<Vec<u8>>)>) -> Vec<Message<'py>> {
+    fn replies_to<'py>(
+        &self,
+        py: Python<'py>,
+        message: Option<(Vec<u8>, Vec<Vec<u8>>, Option<IpAddr>)>,
+    ) -> Vec<Message<'py>> {
         let replies = py.detach(|| {
             let mut handler = self.lock();
-            if let Some((identity, frames)) = &message {
-                handler.handle(identity, frames);
+            match &message {
+                Some((identity, frames, Some(address))) => handler.handle_from(identity, *address, frames),
+                Some((identity, frames, None)) => handler.handle(identity, frames),
+                None => {}
             }
             all(&mut handler)
         });
@@ -62,6 +77,11 @@ impl NativeHandler {
     fn lock(&self) -> MutexGuard<'_, Handler> {
         self.handler.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An address as ZeroMQ tells it: one of IPv6 may have the name of an interface behind it.
+fn parsed(address: &str) -> Option<IpAddr> {
+    address.split('%').next()?.parse().ok()
 }
 
 /// Messages that one turn gives at most, so that those that come are heard.

@@ -175,6 +175,21 @@ def test_it_handles_frames_without_a_socket(tmp_path):
     server.terminate()
 
 
+def test_guesses_from_one_address_keep_out_nobody_from_another(tmp_path):
+    import pickle
+
+    server = Server(tmp_path, "my-custom-token")
+    request = [b"", pickle.dumps((Request.LIST_FILES, "/"))]
+    said = [server.handle(b"wrong", request, "192.0.2.1") for _ in range(50)][-1]
+    assert any("too many" in str(pickle.loads(frames[-1])) for _, frames in said)
+    for address in ("192.0.2.2", "fe80::1%eth0", None):
+        [(identity, frames)] = [
+            message for message in server.handle(b"my-custom-token", request, address) if message[0] != b"wrong"
+        ]
+        assert pickle.loads(frames[-1])[0] == Response.ACCEPTED
+    server.terminate()
+
+
 @contextlib.contextmanager
 def refusals():
     """What is set when somebody was refused, as the log tells."""

@@ -170,6 +170,31 @@ fn thousands_of_useless_connections_do_not_keep_a_client_out() {
     assert_serves(&fixture);
 }
 
+/// All of 127.0.0.0/8 is this machine.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_client_that_takes_its_time_is_not_put_out_by_a_flood_from_another_address() {
+    let fixture = Fixture::new();
+    let credentials = ClientCredentials { token: fixture.token.stretch(), server: None };
+    let (mut handshake, first) = ClientHandshake::start(&credentials, ClientHello::new(Cipher::offer(false), "", ""));
+    let mut slow = TcpStream::connect(fixture.address).unwrap();
+    slow.write_all(&first[..20]).unwrap();
+    let flood: Vec<socket2::Socket> = (0..1500)
+        .map(|_| {
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
+            socket.connect(&fixture.address.into()).unwrap();
+            socket
+        })
+        .collect();
+    // Who is served after them shows that all of them were let in.
+    Raw::connect(&fixture);
+    slow.write_all(&first[20..]).unwrap();
+    let mut received = vec![0; 1024];
+    let count = slow.read(&mut received).unwrap();
+    assert!(handshake.receive(&received[..count]).unwrap().is_some(), "{} put it out", flood.len());
+}
+
 #[test]
 fn who_used_a_wrong_token_and_goes_on_talking_keeps_nobody_waiting() {
     let fixture = Fixture::new();

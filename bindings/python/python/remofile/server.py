@@ -230,7 +230,7 @@ class Server:
 
     # Over a ZeroMQ socket that belongs to somebody else.
 
-    def handle(self, identity: bytes, frames: Sequence[bytes]) -> list[Message]:
+    def handle(self, identity: bytes, frames: Sequence[bytes], address: Optional[str] = None) -> list[Message]:
         """Take a message that a ZeroMQ ROUTER socket of yours received, and give those to send.
 
         No socket is opened. Messages may have to be sent without one having come: see :meth:`replies`, or let
@@ -238,9 +238,11 @@ class Server:
 
         :param bytes identity: the routing id, the first frame that the socket gave.
         :param frames: the other frames.
+        :param str address: the peer's IP address, if it is known: wrong tokens are counted for each address, and for all
+            peers without one together. ZeroMQ tells it as the property ``Peer-Address`` of a message.
         :return: pairs of a routing id and the frames behind it.
         """
-        return self._handling().handle(bytes(identity), [bytes(frame) for frame in frames])
+        return self._handling().handle(bytes(identity), [bytes(frame) for frame in frames], address)
 
     def replies(self) -> list[Message]:
         """The messages to send, though none came: whenever :meth:`fileno` is readable or :meth:`timeout` over."""
@@ -273,8 +275,9 @@ class Server:
                 poller.poll(_STEP if timeout is None else min(timeout, _STEP))
                 messages = handler.replies()
                 while socket.poll(0, zmq.POLLIN):
-                    identity, *frames = socket.recv_multipart(zmq.NOBLOCK)
-                    messages += handler.handle(identity, frames)
+                    identity, *frames = socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                    address = _peer_address(identity)
+                    messages += handler.handle(identity.bytes, [frame.bytes for frame in frames], address)
                 for identity, frames in messages:
                     socket.send_multipart([identity, *frames])
                 self._log()
@@ -349,6 +352,16 @@ class Server:
         from remofile._logging import pass_on
 
         pass_on()
+
+
+def _peer_address(frame: Any) -> Optional[str]:
+    """The address that ZeroMQ tells of the peer that a frame is from; none if the transport has no addresses."""
+    import zmq
+
+    try:
+        return str(frame.get("Peer-Address"))
+    except (zmq.ZMQError, NotImplementedError, ValueError):
+        return None
 
 
 def _checked_port(port: int) -> int:

@@ -39,18 +39,34 @@ pub enum ServerAnswer {
     },
 }
 
+/// The answer to the bytes that a client has sent so far, if it is the same whichever token the client has. `None`:
+/// what [`answer`] gives tells something of the server's tokens, and took longer for a right one.
+#[must_use]
+pub fn answer_regardless(credentials: &ServerCredentials, received: &[u8]) -> Option<ServerAnswer> {
+    match read(credentials, received) {
+        Read::Incomplete => Some(ServerAnswer::Incomplete),
+        Read::Refused(refusal) => Some(ServerAnswer::refuse(refusal)),
+        Read::Fit(..) => None,
+    }
+}
+
 /// Answers the bytes that a client has sent so far. `hello` is what the server says of itself; its
 /// cipher is set here.
 #[must_use]
 pub fn answer(credentials: &ServerCredentials, hello: &ServerHello, received: &[u8]) -> ServerAnswer {
-    let result = match preface::read_preface(received) {
-        Parsed::Incomplete => return ServerAnswer::Incomplete,
-        Parsed::Malformed => Err(Refusal::Malformed),
-        Parsed::Complete(preface) => accept(credentials, hello, &preface),
-    };
-    match result {
-        Ok((session, bytes)) => ServerAnswer::Accept { session: Box::new(session), bytes },
-        Err(refusal) => ServerAnswer::Refuse { refusal, bytes: preface::write_answer(refusal.number(), &[]) },
+    match read(credentials, received) {
+        Read::Incomplete => ServerAnswer::Incomplete,
+        Read::Refused(refusal) => ServerAnswer::refuse(refusal),
+        Read::Fit(preface, keys) => match accept(credentials, hello, &preface, keys) {
+            Ok((session, bytes)) => ServerAnswer::Accept { session: Box::new(session), bytes },
+            Err(refusal) => ServerAnswer::refuse(refusal),
+        },
+    }
+}
+
+impl ServerAnswer {
+    fn refuse(refusal: Refusal) -> Self {
+        Self::Refuse { refusal, bytes: refusal.to_bytes() }
     }
 }
 
@@ -62,21 +78,52 @@ impl Refusal {
     }
 }
 
+/// What can be read without a token.
+enum Read<'a> {
+    Incomplete,
+    Refused(Refusal),
+    /// A preface that this server can go on with, and what it asks to be proved.
+    Fit(Preface<'a>, Keys<'a>),
+}
+
+/// What the handshake is made with besides the token.
+#[derive(Clone, Copy)]
+enum Keys<'a> {
+    None,
+    Private(&'a PrivateKey),
+}
+
+/// Refuses whatever can be refused before a token is looked for: of these answers a guess must learn nothing.
+fn read<'a>(credentials: &'a ServerCredentials, received: &'a [u8]) -> Read<'a> {
+    let preface = match preface::read_preface(received) {
+        Parsed::Incomplete => return Read::Incomplete,
+        Parsed::Malformed => return Read::Refused(Refusal::Malformed),
+        Parsed::Complete(preface) => preface,
+    };
+    if !(preface.lowest_version..=preface.highest_version).contains(&PROTOCOL_VERSION) {
+        return Read::Refused(Refusal::Version);
+    }
+    match (preface.pattern, &credentials.private_key) {
+        (None, _) => Read::Refused(Refusal::Malformed),
+        (Some(Pattern::TokenOnly), Some(_)) => Read::Refused(Refusal::KeyRequired),
+        (Some(Pattern::ServerKey), None) => Read::Refused(Refusal::NoKey),
+        (Some(Pattern::TokenOnly), None) => Read::Fit(preface, Keys::None),
+        (Some(Pattern::ServerKey), Some(key)) => Read::Fit(preface, Keys::Private(key)),
+    }
+}
+
 fn accept(
     credentials: &ServerCredentials,
     hello: &ServerHello,
     preface: &Preface<'_>,
+    keys: Keys<'_>,
 ) -> Result<(Established<ClientHello>, Vec<u8>), Refusal> {
-    if !(preface.lowest_version..=preface.highest_version).contains(&PROTOCOL_VERSION) {
-        return Err(Refusal::Version);
-    }
-    let pattern = preface.pattern.ok_or(Refusal::Malformed)?;
     let token = find_token(&credentials.tokens, preface)?;
-    let mut noise = responder(credentials, pattern, token, preface)?;
+    let mut noise = responder(token, preface, keys);
     let mut payload = [0u8; MAX_HANDSHAKE_BYTES];
-    let length = noise.read_message(preface.noise, &mut payload).map_err(|_| match pattern {
-        Pattern::TokenOnly => Refusal::Token,
-        Pattern::ServerKey => Refusal::Key,
+    let length = noise.read_message(preface.noise, &mut payload).map_err(|_| match keys {
+        Keys::None => Refusal::Token,
+        Keys::Private(_) => Refusal::Key,
     })?;
     let peer = payload.get(..length).and_then(ClientHello::read).ok_or(Refusal::Malformed)?;
     let cipher = Cipher::choose(&peer.ciphers, credentials.allow_plain && credentials.private_key.is_none())
@@ -97,21 +144,18 @@ fn find_token<'a>(tokens: &'a [TokenKey], preface: &Preface<'_>) -> Result<&'a T
     tokens.iter().find(|token| token.identifier() == preface.token).ok_or(Refusal::Token)
 }
 
-fn responder(
-    credentials: &ServerCredentials,
-    pattern: Pattern,
-    token: &TokenKey,
-    preface: &Preface<'_>,
-) -> Result<snow::HandshakeState, Refusal> {
+fn responder(token: &TokenKey, preface: &Preface<'_>, keys: Keys<'_>) -> snow::HandshakeState {
+    let pattern = match keys {
+        Keys::None => Pattern::TokenOnly,
+        Keys::Private(_) => Pattern::ServerKey,
+    };
     let builder = snow::Builder::new(noise_parameters(pattern))
         .prologue(preface.prologue)
         .and_then(|builder| builder.psk(0, token.psk()));
-    let builder = match (pattern, &credentials.private_key) {
-        (Pattern::TokenOnly, None) => builder,
-        (Pattern::TokenOnly, Some(_)) => return Err(Refusal::KeyRequired),
-        (Pattern::ServerKey, None) => return Err(Refusal::NoKey),
-        (Pattern::ServerKey, Some(key)) => builder.and_then(|builder| builder.local_private_key(key.as_bytes())),
+    let builder = match keys {
+        Keys::None => builder,
+        Keys::Private(key) => builder.and_then(|builder| builder.local_private_key(key.as_bytes())),
     };
     #[expect(clippy::expect_used, reason = "the keys are this side's own, of a length that their types fix")]
-    Ok(builder.and_then(snow::Builder::build_responder).expect("every key that the pattern needs is set"))
+    builder.and_then(snow::Builder::build_responder).expect("every key that the pattern needs is set")
 }

@@ -101,6 +101,54 @@ fn a_wrong_token_is_refused_and_nothing_of_a_token_is_on_the_wire() {
     assert!(!bytes.windows(8).any(|part| token().psk().windows(8).any(|secret| secret == part)));
 }
 
+/// Whether a server has a key, and whether it wants ours, is told to everybody: with it nobody finds out tokens.
+#[test]
+fn a_right_identifier_and_a_wrong_one_are_refused_the_same_for_want_of_a_key() {
+    let key = PrivateKey::generate();
+    for (ours, theirs, expected) in [(Some(&key), None, Refusal::NoKey), (None, Some(&key), Refusal::KeyRequired)] {
+        let server = server(theirs.cloned(), false);
+        for token in [token(), other_token(), Token::generate().stretch()] {
+            let client = ClientCredentials { token, server: ours.map(PrivateKey::public) };
+            assert_eq!(refused(&client, false, &server), expected);
+            let (_, first) = ClientHandshake::start(&client, offer(false));
+            let regardless = answer_regardless(&server, &first);
+            assert!(matches!(regardless, Some(ServerAnswer::Refuse { refusal, .. }) if refusal == expected));
+        }
+    }
+}
+
+#[test]
+fn what_is_answered_regardless_of_the_token_does_not_depend_on_it() {
+    let key = PrivateKey::generate();
+    let (right, wrong) = (token(), Token::generate().stretch());
+    for (key, plain, change) in [
+        (None, false, None),
+        (None, true, None),
+        (Some(&key), false, None),
+        (None, false, Some((8, 3))),
+        (None, false, Some((10, 7))),
+        (None, false, Some((29, 0xff))),
+        (None, false, Some((40, 0xff))),
+    ] {
+        let server = server(key.cloned(), false);
+        let [right, wrong] = [&right, &wrong].map(|token| {
+            let client = ClientCredentials { token: token.clone(), server: key.map(PrivateKey::public) };
+            let (_, mut first) = ClientHandshake::start(&client, offer(plain));
+            if let Some((at, byte)) = change {
+                first[at] = byte;
+            }
+            (answer_regardless(&server, &first), answer(&server, &hello(), &first))
+        });
+        match (right.0, wrong.0) {
+            (None, None) => {
+                assert!(matches!(wrong.1, ServerAnswer::Refuse { refusal: Refusal::Token, .. }), "{change:?}");
+            }
+            (Some(right), Some(wrong)) => assert_eq!(format!("{right:?}"), format!("{wrong:?}")),
+            differ => panic!("{differ:?} {change:?}"),
+        }
+    }
+}
+
 #[test]
 fn a_server_that_does_not_know_the_token_cannot_pose_as_one_that_does() {
     let (mut handshake, bytes) = ClientHandshake::start(&client(None), offer(false));

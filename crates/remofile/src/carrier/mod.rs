@@ -20,4 +20,4 @@ pub use line::Line;
 pub use link::{Link, LinkError, Message};
 pub use socket::prepare;
 pub use wake::Waker;
-pub use zmtp::{Frames, ZmtpLink, message_bytes};
+pub use zmtp::{Begun, Frames, ZmtpLink, message_bytes};

@@ -61,6 +61,16 @@ struct Output {
     spare: Vec<u8>,
 }
 
+/// The beginning of a message that somebody else has read.
+pub struct Begun {
+    /// What was received since the message began, and commands before it; frames that were looked at are opened.
+    pub bytes: Vec<u8>,
+    /// How many of the bytes were looked at.
+    pub seen: usize,
+    /// Where the bodies of the frames are that the message has so far.
+    pub parts: Vec<Range<usize>>,
+}
+
 /// The frames of a message as they were received.
 #[derive(Debug, Clone, Copy)]
 pub struct Frames<'a> {
@@ -99,6 +109,13 @@ impl ZmtpLink {
             payload: Vec::new(),
             max_payload: send_payload as usize,
         }
+    }
+
+    /// Goes on with a message that was begun, before anything is received.
+    pub fn resume(&mut self, begun: Begun) {
+        let Begun { bytes, seen, parts } = begun;
+        let (start, seen) = if parts.is_empty() { (seen, 0) } else { (0, seen) };
+        self.input = Input { start, seen, end: bytes.len(), bytes, parts, ..Input::default() };
     }
 
     /// The connection itself, to wait for.

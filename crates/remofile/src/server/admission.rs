@@ -5,7 +5,7 @@
 //! has most sessions, the one that has been idle longest. Sessions at work are never ended for others.
 
 use super::presence::Presence;
-use super::slowdown::network;
+use super::network::Network;
 use super::{DEFAULT_MAX_SESSIONS, ServerOptions};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     /// The address; of IPv6, its network of 64 bits.
-    network: IpAddr,
+    network: Network,
     /// Which of the server's tokens it has proved.
     token: usize,
 }
@@ -72,7 +72,7 @@ impl ServerOptions {
 
 impl Place {
     pub(super) fn new(address: IpAddr, token: usize) -> Self {
-        Self { network: network(address), token }
+        Self { network: Network::of(address), token }
     }
 }
 
@@ -137,7 +137,7 @@ impl<R> Admission<R> {
         staying.map(|member| &member.place).chain(expected).filter(|place| of(place)).count()
     }
 
-    fn sessions_by_address(&self) -> HashMap<IpAddr, usize> {
+    fn sessions_by_address(&self) -> HashMap<Network, usize> {
         let mut sizes = HashMap::new();
         for member in self.members.iter().filter(|member| !member.presence.is_leaving()) {
             *sizes.entry(member.place.network).or_default() += 1;

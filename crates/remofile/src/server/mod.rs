@@ -13,6 +13,7 @@ mod leases;
 mod listing;
 mod lobby;
 mod max_hold;
+mod network;
 mod operation;
 mod presence;
 mod protocol1;

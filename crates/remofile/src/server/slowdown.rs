@@ -1,80 +1,144 @@
 //! Makes guessing tokens slow: refusals to one address are spaced out.
+//!
+//! Invariant: where [`Slowdown::is_exhausted`] is false, [`Slowdown::refuse`] at the same moment gives a time in
+//! the future. So whoever asks the first before it compares a token never has to answer a guess at once.
 
+use super::network::{Network, Site};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// Addresses remembered at most.
-const ADDRESSES: usize = 4096;
+/// Queues remembered at most; each address takes one, and its site another.
+const QUEUES: usize = 8192;
 
 /// An address that behaved for so long is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(600);
 
-const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// A full table is searched for those who behaved at most so often.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
 /// Longest time a refused peer is kept: it gives up after ten seconds.
 const LONGEST_STAY: Duration = Duration::from_secs(7);
 
-const LONGEST_DELAY: Duration = Duration::from_secs(3);
+/// The delays of one address.
+const OF_ONE: Pace = Pace { first: Duration::from_millis(100), longest: Duration::from_secs(3) };
 
-/// When addresses that used a wrong token are answered.
-#[derive(Debug, Default)]
+/// The delays of many together: as fast as sixteen of them at their slowest.
+const OF_MANY: Pace = Pace { first: Duration::from_millis(100), longest: Duration::from_millis(190) };
+
+/// When peers that used a wrong token are answered.
+#[derive(Debug)]
 pub(super) struct Slowdown {
-    offenders: HashMap<IpAddr, Offender>,
+    queues: HashMap<Key, Queue>,
+    swept: Option<Instant>,
 }
 
-#[derive(Debug)]
-struct Offender {
+/// Guesses that are answered one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Network(Network),
+    /// So that many networks of one owner are no better than a few.
+    Site(Site),
+    /// Of addresses that were never seen before, while there is no room to remember another.
+    Newcomers,
+    /// Of peers whose addresses are not known.
+    Nameless,
+}
+
+/// How far apart the answers of a queue are: twice as far after each, from the first delay to the longest.
+struct Pace {
+    first: Duration,
+    longest: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Queue {
     failures: u32,
+    /// When the last guess so far is answered.
     answered: Instant,
 }
 
 impl Slowdown {
+    pub(super) fn new() -> Self {
+        Self { queues: HashMap::new(), swept: None }
+    }
+
     /// Counts a wrong token; gives the moment at which to answer it, or nothing if it is not worth to
     /// keep the peer for so long. Refusals to one address come one after the other, further and further
     /// apart, however many connections it opens.
-    pub(super) fn refuse(&mut self, now: Instant, address: IpAddr) -> Option<Instant> {
-        let address = network(address);
-        self.make_room(now, address)?;
-        let offender = self.offenders.entry(address).or_insert(Offender { failures: 0, answered: now });
-        if offender.answered + FORGET_AFTER <= now {
-            offender.failures = 0;
-        }
-        let slot = offender.slot(now);
+    pub(super) fn refuse(&mut self, now: Instant, address: Option<IpAddr>) -> Option<Instant> {
+        let keys = self.keys(address);
+        let slot = self.slot(now, &keys);
         if slot > now + LONGEST_STAY {
             return None;
         }
-        offender.failures = offender.failures.saturating_add(1);
-        offender.answered = slot;
+        for key in keys.into_iter().flatten() {
+            let queue = self.queues.entry(key).or_insert(Queue::new(now));
+            *queue =
+                Queue { failures: queue.failures_at(now).saturating_add(1), answered: queue.slot(now, key.pace()) };
+        }
         Some(slot)
     }
 
-    /// Whether an address has used so many wrong tokens that another one could not be answered slowly.
-    pub(super) fn is_exhausted(&self, now: Instant, address: IpAddr) -> bool {
-        self.offenders.get(&network(address)).is_some_and(|offender| offender.slot(now) > now + LONGEST_STAY)
+    /// Whether so many wrong tokens came from an address that another one could not be answered slowly.
+    pub(super) fn is_exhausted(&mut self, now: Instant, address: Option<IpAddr>) -> bool {
+        // Only here: what is found must still hold when a guess is then counted.
+        self.make_room(now);
+        self.slot(now, &self.keys(address)) > now + LONGEST_STAY
     }
 
-    /// Forgets who behaved; nothing if there is no room for another address even so.
-    fn make_room(&mut self, now: Instant, address: IpAddr) -> Option<()> {
-        if self.offenders.len() >= ADDRESSES {
-            self.offenders.retain(|_, offender| offender.answered + FORGET_AFTER > now);
+    /// When all of these queues are ready to answer another guess.
+    fn slot(&self, now: Instant, keys: &[Option<Key>; 2]) -> Instant {
+        let slots = keys.iter().flatten().map(|key| {
+            let queue = self.queues.get(key).copied().unwrap_or(Queue::new(now));
+            queue.slot(now, key.pace())
+        });
+        slots.max().unwrap_or(now)
+    }
+
+    fn keys(&self, address: Option<IpAddr>) -> [Option<Key>; 2] {
+        let Some(address) = address else { return [Some(Key::Nameless), None] };
+        let network = Network::of(address);
+        let is_known = self.queues.contains_key(&Key::Network(network));
+        if !is_known && self.queues.len() + 2 > QUEUES {
+            return [Some(Key::Newcomers), None];
         }
-        (self.offenders.len() < ADDRESSES || self.offenders.contains_key(&address)).then_some(())
+        [Some(Key::Network(network)), Some(Key::Site(network.site()))]
+    }
+
+    /// Forgets who behaved, if there is no room for another address.
+    fn make_room(&mut self, now: Instant) {
+        let is_due = self.swept.is_none_or(|at| at + SWEEP_EVERY <= now);
+        if self.queues.len() + 2 > QUEUES && is_due {
+            self.swept = Some(now);
+            self.queues.retain(|_, queue| queue.failures_at(now) > 0);
+        }
     }
 }
 
-impl Offender {
+impl Key {
+    fn pace(self) -> &'static Pace {
+        match self {
+            Self::Network(_) | Self::Newcomers => &OF_ONE,
+            Self::Site(_) | Self::Nameless => &OF_MANY,
+        }
+    }
+}
+
+impl Queue {
+    fn new(now: Instant) -> Self {
+        Self { failures: 0, answered: now }
+    }
+
+    /// How many of its failures are not forgotten.
+    fn failures_at(&self, now: Instant) -> u32 {
+        if self.answered + FORGET_AFTER <= now { 0 } else { self.failures }
+    }
+
     /// When the next wrong token is answered.
-    fn slot(&self, now: Instant) -> Instant {
-        let delay = (FIRST_DELAY * 2u32.pow(self.failures.min(5))).min(LONGEST_DELAY);
-        self.answered.max(now) + delay
-    }
-}
-
-/// Whoever has one address of IPv6 has the 2^64 beside it.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+    fn slot(&self, now: Instant, pace: &Pace) -> Instant {
+        let delay = pace.first * 2u32.pow(self.failures_at(now).min(5));
+        self.answered.max(now) + delay.min(pace.longest)
     }
 }
 
@@ -82,11 +146,33 @@ pub(super) fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const ADDRESS: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
+    fn address(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
+    }
+
+    /// Guesses that are answered at all, when so many addresses make so many rounds of one each in an instant.
+    fn answered(
+        slowdown: &mut Slowdown,
+        now: Instant,
+        rounds: u32,
+        address: impl Fn(u32) -> IpAddr,
+        many: u32,
+    ) -> usize {
+        let mut guess = |number| {
+            let is_exhausted = slowdown.is_exhausted(now, Some(address(number)));
+            let slot = slowdown.refuse(now, Some(address(number)));
+            assert_eq!(slot.is_none(), is_exhausted, "a guess is answered at once, or an answer depends on the token");
+            assert!(slot.is_none_or(|at| at > now), "a guess is answered at once");
+            slot.is_some()
+        };
+        (0..rounds).flat_map(|_| 0..many).filter(|&number| guess(number)).count()
+    }
 
     #[test]
     fn many_connections_at_once_do_not_guess_faster_than_one() {
-        let (mut slowdown, now) = (Slowdown::default(), Instant::now());
+        let (mut slowdown, now) = (Slowdown::new(), Instant::now());
         let answered = (0..100).filter_map(|_| slowdown.refuse(now, ADDRESS)).count();
         assert!(answered <= 7, "{answered} guesses in {LONGEST_STAY:?}");
         let later = now + Duration::from_secs(60);
@@ -95,38 +181,66 @@ mod tests {
 
     #[test]
     fn an_address_that_guesses_too_fast_is_exhausted_until_its_queue_is_shorter() {
-        let (mut slowdown, now) = (Slowdown::default(), Instant::now());
+        let (mut slowdown, now) = (Slowdown::new(), Instant::now());
         assert!(!slowdown.is_exhausted(now, ADDRESS));
         while slowdown.refuse(now, ADDRESS).is_some() {
-            assert!(slowdown.offenders.len() == 1);
+            assert!(slowdown.queues.len() == 2);
         }
         assert!(slowdown.is_exhausted(now, ADDRESS));
-        assert!(!slowdown.is_exhausted(now, "192.0.2.1".parse().unwrap()));
-        assert!(!slowdown.is_exhausted(now + LONGEST_DELAY, ADDRESS));
+        assert!(!slowdown.is_exhausted(now, address("192.0.2.1")));
+        assert!(!slowdown.is_exhausted(now, address("127.0.0.2")));
+        assert!(!slowdown.is_exhausted(now + OF_ONE.longest, ADDRESS));
     }
 
     #[test]
     fn neighbours_in_a_network_of_ipv6_are_one() {
-        let (mut slowdown, now) = (Slowdown::default(), Instant::now());
-        while slowdown.refuse(now, "2001:db8::1".parse().unwrap()).is_some() {}
-        assert!(slowdown.is_exhausted(now, "2001:db8::ffff:2".parse().unwrap()));
-        assert!(!slowdown.is_exhausted(now, "2001:db8:0:1::1".parse().unwrap()));
+        let (mut slowdown, now) = (Slowdown::new(), Instant::now());
+        while slowdown.refuse(now, address("2001:db8::1")).is_some() {}
+        assert!(slowdown.is_exhausted(now, address("2001:db8::ffff:2")));
+        assert!(!slowdown.is_exhausted(now, address("2001:db8:0:1::1")));
+    }
+
+    #[test]
+    fn the_owner_of_many_networks_guesses_no_faster_than_a_few_of_them() {
+        let (mut slowdown, now) = (Slowdown::new(), Instant::now());
+        let in_a_site = |number: u32| IpAddr::V6((0x2001_0db8_u128 << 96 | u128::from(number) << 64).into());
+        let answers = answered(&mut slowdown, now, 1, in_a_site, 65_536);
+        assert!(answers <= 40, "{answers} guesses in {LONGEST_STAY:?}");
+        assert!(!slowdown.is_exhausted(now, address("2001:db8:1::1")), "another site pays for it");
     }
 
     #[test]
     fn a_first_mistake_costs_a_tenth_of_a_second_and_is_forgotten() {
-        let (mut slowdown, now) = (Slowdown::default(), Instant::now());
-        assert_eq!(slowdown.refuse(now, ADDRESS), Some(now + FIRST_DELAY));
+        let (mut slowdown, now) = (Slowdown::new(), Instant::now());
+        assert_eq!(slowdown.refuse(now, ADDRESS), Some(now + OF_ONE.first));
         let later = now + FORGET_AFTER * 2;
-        assert_eq!(slowdown.refuse(later, ADDRESS), Some(later + FIRST_DELAY));
+        assert_eq!(slowdown.refuse(later, ADDRESS), Some(later + OF_ONE.first));
     }
 
     #[test]
-    fn the_memory_of_offenders_is_bounded() {
-        let (mut slowdown, now) = (Slowdown::default(), Instant::now());
-        for number in 0..10_000u32 {
-            slowdown.refuse(now, IpAddr::from(number.to_be_bytes()));
-        }
-        assert!(slowdown.offenders.len() <= ADDRESSES);
+    fn more_addresses_than_are_remembered_guess_no_faster_and_take_no_more_memory() {
+        let (mut slowdown, now) = (Slowdown::new(), Instant::now());
+        // Each is of a site of its own, and there are twice as many as fit.
+        let anywhere = |number: u32| IpAddr::from((number << 8).to_be_bytes());
+        let many = u32::try_from(QUEUES).unwrap();
+        let first = answered(&mut slowdown, now, 1, anywhere, many);
+        assert!(first <= QUEUES / 2 + 7, "{first}: those who found no room were answered");
+        assert!(slowdown.queues.len() <= QUEUES + 1);
+        // Round and round does not help: nobody is forgotten for it.
+        let again = answered(&mut slowdown, now, 20, anywhere, many);
+        assert!(again <= QUEUES / 2 * 7, "{again}");
+        assert!(slowdown.is_exhausted(now, address("203.0.113.1")), "newcomers have a queue together");
+        let later = now + FORGET_AFTER * 2;
+        assert!(!slowdown.is_exhausted(later, address("203.0.113.1")));
+        assert!(slowdown.refuse(later, address("203.0.113.1")).is_some());
+        assert!(slowdown.queues.len() < 8, "{}", slowdown.queues.len());
+    }
+
+    #[test]
+    fn peers_without_an_address_share_a_queue() {
+        let (mut slowdown, now) = (Slowdown::new(), Instant::now());
+        let answers = (0..1000).filter_map(|_| slowdown.refuse(now, None)).count();
+        assert!((20..=40).contains(&answers), "{answers}");
+        assert!(slowdown.is_exhausted(now, None) && !slowdown.is_exhausted(now, ADDRESS));
     }
 }

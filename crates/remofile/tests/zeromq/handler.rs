@@ -1,6 +1,6 @@
 //! Messages through a ROUTER socket that is not ours, without any socket; with it all of protocol 1.
 
-use crate::common::{noise, remote, tree, write};
+use crate::common::{LOCALHOST, noise, remote, tree, write};
 use remofile::protocol::handshake::{Refusal, ZeroMqAnswer, ZeroMqHello};
 use remofile::protocol::protocol1::{Directory, ListedFile, Request, Response};
 use remofile::protocol::token::Token;
@@ -8,7 +8,7 @@ use remofile::protocol::wire::{Body, Header, OperationId, Signal};
 use remofile::{Handler, Server, ServerOptions};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
@@ -47,6 +47,16 @@ impl Served {
             replies.push(reply.frames);
         }
         replies
+    }
+
+    /// What is said next, when it is due.
+    fn awaited(&mut self) -> (Vec<u8>, Vec<Vec<u8>>) {
+        while self.handler.next_timeout().is_some() {
+            if let Some(reply) = self.handler.next_reply() {
+                return (reply.identity, reply.frames);
+            }
+        }
+        panic!("nothing is going to be said");
     }
 
     fn answers(&mut self, frames: &[&[u8]]) -> Vec<Vec<Vec<u8>>> {
@@ -384,13 +394,51 @@ fn strangers_are_answered_and_get_nothing() {
     write(served.root(), "f", "x");
     let list = Request::ListFiles { directory: Directory::new("/") }.encode();
     served.handler.handle(b"wrong", &[&b""[..], &list]);
-    let replies = served.replies(b"wrong");
+    let (identity, frames) = served.awaited();
+    assert_eq!(identity, b"wrong");
     assert!(
-        matches!(Response::decode(&replies[0][1]).unwrap(), Response::UnknownError(message) if message.contains("token"))
+        matches!(Response::decode(&frames[1]).unwrap(), Response::UnknownError(message) if message.contains("token"))
     );
     served.handler.handle(b"x", &[&ZeroMqHello::new("a", "b", None).encode()]);
-    assert_eq!(served.replies(b"x"), [[ZeroMqAnswer::Refused(Refusal::Token).encode()]]);
+    assert_eq!(served.awaited(), (b"x".to_vec(), vec![ZeroMqAnswer::Refused(Refusal::Token).encode()]));
     assert!(matches!(served.list("/"), Response::FilesListed(files) if files.len() == 1));
+}
+
+#[test]
+fn strangers_take_no_room_from_those_who_have_a_session() {
+    let mut served = Served::new();
+    assert_eq!(served.upload("f", "/", 600, 512), ACCEPTED);
+    let guess = ZeroMqHello::new("a", "b", Some(Zeroizing::new("wrong".into()))).encode();
+    for number in 0..2000u32 {
+        let identity = [&b"stranger"[..], &number.to_be_bytes()].concat();
+        match number % 3 {
+            0 => served.handler.handle(&identity, &[&guess]),
+            1 => served.handler.handle(&identity, &[&b""[..], b"garbage"]),
+            _ => served.handler.handle_from(&identity, LOCALHOST, &[b"garbage"]),
+        }
+    }
+    // Of the answers none is about the token's being right.
+    while served.handler.next_reply().is_some() {}
+    assert_eq!(served.send(&[1; 512]), Response::ChunkReceived);
+    assert_eq!(served.send(&[1; 88]), COMPLETED);
+}
+
+#[test]
+fn a_wrong_token_in_an_open_session_is_a_guess_like_any_other() {
+    let mut served = Served::new();
+    let hello = |token: &str| ZeroMqHello::new("a", "b", Some(Zeroizing::new(token.into()))).encode();
+    served.handler.handle_from(b"peer", LOCALHOST, &[&hello("my-custom-token")]);
+    let (identity, frames) = served.awaited();
+    assert_eq!(identity, b"peer");
+    assert!(matches!(ZeroMqAnswer::decode(&frames[0]), Some(ZeroMqAnswer::Accepted(_))));
+    let guessed = Instant::now();
+    served.handler.handle_from(b"peer", LOCALHOST, &[&hello("wrong")]);
+    assert_eq!(served.awaited().1, [ZeroMqAnswer::Refused(Refusal::Token).encode()]);
+    assert!(guessed.elapsed() >= Duration::from_millis(100), "it is answered at once");
+    let mut ping = Vec::new();
+    Header::signal(OperationId::SESSION, Signal::Ping).encode(&mut ping);
+    served.handler.handle_from(b"peer", LOCALHOST, &[&ping]);
+    assert_eq!(served.awaited().1, [ZeroMqAnswer::Refused(Refusal::NoSession).encode()]);
 }
 
 #[test]

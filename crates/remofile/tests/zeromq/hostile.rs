@@ -2,8 +2,10 @@
 
 use crate::common::{Fixture, assert_serves};
 use crate::peer::ZeroMq;
-use remofile::protocol::handshake::ZeroMqHello;
+use remofile::protocol::handshake::{Refusal, ZeroMqAnswer, ZeroMqHello};
+use remofile::protocol::key::PrivateKey;
 use remofile::protocol::protocol1::{Directory, Request, Response};
+use remofile::protocol::token::Token;
 use remofile::protocol::zmtp::SocketType;
 use std::io::{Read, Write};
 
@@ -53,4 +55,50 @@ fn frames_that_lie_about_their_length_are_not_believed() {
         assert!(rest.is_empty());
     }
     assert_serves(&fixture);
+}
+
+/// The head of a frame of 5,000 bytes: more than the lobby reads.
+const UNFINISHED: &[u8] = b"\x02\0\0\0\0\0\0\x13\x88";
+
+#[test]
+fn a_routing_id_is_not_found_out_with_a_frame_that_never_ends() {
+    let closes = |client: &mut ZeroMq| {
+        let mut rest = Vec::new();
+        let _reset = client.stream.read_to_end(&mut rest);
+        assert!(rest.is_empty());
+    };
+    let guess = |fixture: &Fixture, identity| {
+        let mut client = ZeroMq::dealer(fixture.address, identity);
+        client.stream.write_all(UNFINISHED).unwrap();
+        client
+    };
+    let besieged = || {
+        let fixture = Fixture::serving(Token::parse("my-custom-token").unwrap(), |_| {});
+        let mut guesses: Vec<ZeroMq> = (0..20).map(|_| guess(&fixture, "my-custom-tokem")).collect();
+        // More than are answered slowly: this one is sent away at once, and nobody looks at its token.
+        closes(guesses.last_mut().unwrap());
+        closes(&mut guess(&fixture, "my-custom-token"));
+        let mut client = ZeroMq::dealer(fixture.address, "my-custom-token");
+        client.send(&[&ZeroMqHello::new("a", "b", None).encode()]);
+        client.receive().is_none()
+    };
+    // On a machine that is slow enough the siege may be over too early.
+    assert!((0..10).any(|_| besieged()), "guesses with unfinished frames are not counted");
+}
+
+#[test]
+fn a_first_message_that_is_too_long_for_a_stranger_is_answered_to_whom_the_token_is_known() {
+    let key = PrivateKey::generate();
+    for key in [None, Some(key)] {
+        let fixture = Fixture::with(|options| options.private_key.clone_from(&key));
+        let public = key.as_ref().map(PrivateKey::public);
+        let connect = |kind| ZeroMq::try_connect(fixture.address, fixture.token.reveal(), kind, public).unwrap();
+        // As from clients that connect again by themselves to a server that was started again.
+        let mut old = connect(SocketType::Req);
+        assert_eq!(old.ask(&Request::SendChunk { data: vec![1; 8192].into() }), Response::BadRequest);
+        assert_eq!(old.ask(&Request::ListFiles { directory: Directory::new("/") }), Response::FilesListed(Vec::new()));
+        let mut new = connect(SocketType::Dealer);
+        new.send(&[b"\xa2\0\x01\x01\x82\x10\xa0", &vec![1; 500_000]]);
+        assert_eq!(new.receive(), Some(vec![ZeroMqAnswer::Refused(Refusal::NoSession).encode()]));
+    }
 }

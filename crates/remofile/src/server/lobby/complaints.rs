@@ -1,8 +1,8 @@
 //! What is logged of strangers: of a few each one, of a siege how many there were.
 
 use remofile_protocol::handshake::Refusal;
+use std::fmt::Display;
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// For so long complaints are counted together.
@@ -16,31 +16,39 @@ const MOST: u32 = 20;
 
 /// Keeps a server under siege from filling the disk with its log.
 #[derive(Debug)]
-pub(super) struct Complaints {
+pub(in crate::server) struct Complaints {
     began: Instant,
     told: u32,
     withheld: u64,
+    /// Peers that had to leave so that others could come.
+    evicted: u64,
     /// When it was last told that connections cannot be accepted.
     accepting: Option<Instant>,
 }
 
 impl Complaints {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { began: now, told: 0, withheld: 0, accepting: None }
+    pub(in crate::server) fn new(now: Instant) -> Self {
+        Self { began: now, told: 0, withheld: 0, evicted: 0, accepting: None }
     }
 
     /// Somebody was refused.
-    pub(super) fn refused(&mut self, address: SocketAddr, refusal: Refusal) {
+    pub(in crate::server) fn refused(&mut self, address: impl Display, refusal: Refusal) {
         if self.is_told(Instant::now()) {
             tracing::warn!(%address, reason = refusal.name(), "refused");
         }
     }
 
     /// Somebody has played a handshake back, or cannot go on after it.
-    pub(super) fn not_genuine(&mut self, address: SocketAddr) {
+    pub(super) fn not_genuine(&mut self, address: impl Display) {
         if self.is_told(Instant::now()) {
             tracing::warn!(%address, "a handshake was not followed by a genuine record");
         }
+    }
+
+    /// Somebody had to leave before its time, as it or its neighbours took most of the room.
+    pub(super) fn evicted(&mut self) {
+        self.sum_up(Instant::now());
+        self.evicted += 1;
     }
 
     /// The operating system gives no connection.
@@ -53,19 +61,27 @@ impl Complaints {
     }
 
     /// When [`Complaints::sum_up`] wants to be called.
-    pub(super) fn due(&self) -> Option<Instant> {
-        (self.withheld > 0).then_some(self.began + PERIOD)
+    pub(in crate::server) fn due(&self) -> Option<Instant> {
+        (self.withheld > 0 || self.evicted > 0).then_some(self.began + PERIOD)
     }
 
     /// At the end of a period, tells of how many nothing was told.
-    pub(super) fn sum_up(&mut self, now: Instant) {
+    pub(in crate::server) fn sum_up(&mut self, now: Instant) {
         if now < self.began + PERIOD {
             return;
         }
         if self.withheld > 0 {
             tracing::warn!(connections = self.withheld, seconds = PERIOD.as_secs(), "more were refused");
         }
-        *self = Self { began: now, told: 0, withheld: 0, accepting: self.accepting };
+        if self.evicted > 0 {
+            let seconds = PERIOD.as_secs();
+            tracing::warn!(
+                connections = self.evicted,
+                seconds,
+                "closed before their handshake, to make room for others"
+            );
+        }
+        *self = Self { began: now, told: 0, withheld: 0, evicted: 0, accepting: self.accepting };
     }
 
     fn is_told(&mut self, now: Instant) -> bool {

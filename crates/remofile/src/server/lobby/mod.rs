@@ -1,9 +1,13 @@
 //! The lobby: holds every peer that has not proved a token yet, cheaply, on one event loop.
 //!
 //! Nothing but fixed-size greetings is read here: at most [`MAX_HANDSHAKE_BYTES`] from each peer, for
-//! at most [`HANDSHAKE_TIMEOUT`]. A peer whose handshake succeeds leaves for a thread of its own.
+//! at most [`HANDSHAKE_TIMEOUT`](remofile_protocol::limits::HANDSHAKE_TIMEOUT). A peer whose handshake succeeds leaves
+//! for a thread of its own. No answer that depends on a token is given past [`guesses`].
 
-mod complaints;
+mod accepting;
+pub(super) mod complaints;
+mod guesses;
+mod room;
 mod seating;
 mod waiting;
 mod zeromq;
@@ -20,31 +24,30 @@ use crate::error::{Error, Result};
 use complaints::Complaints;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use remofile_protocol::handshake::{Greeting, Refusal, ServerAnswer, ServerCredentials, answer, recognise};
-use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
-use remofile_protocol::token::Origin;
+use remofile_protocol::handshake::{
+    Greeting, Refusal, ServerAnswer, ServerCredentials, answer, answer_regardless, recognise,
+};
+use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
 use remofile_protocol::transport::LENGTH_BYTES;
 use remofile_protocol::zmtp::{self, ServerSettings};
+use room::Room;
 use seating::{Newcomer, Promised};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use waiting::{Stage, Waiting};
-use zeromq::{Stranger, Verdict};
+use zeromq::{First, Stranger, Verdict};
 
-/// Peers in the lobby at most, descriptors permitting; beyond that the one that has been there longest has to leave.
+/// Peers in the lobby at most, descriptors permitting; beyond that one of those has to leave who take most of the room.
 const MAX_WAITING: usize = 1024;
 
 /// Descriptors there must be for each session: it has three, one waits while another ends, and files are open.
 const DESCRIPTORS_A_SESSION: usize = 8;
-
-/// Pause before accepting again when there is no descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections the kernel keeps for us between two looks.
 const BACKLOG: i32 = 4096;
@@ -97,16 +100,17 @@ pub(super) struct Lobby {
     host: Arc<Host>,
     /// What ZeroMQ peers may come with.
     zeromq: ServerSettings,
-    waiting: BTreeMap<usize, Waiting>,
+    waiting: Room<Waiting>,
     next_peer: usize,
     admission: Admission<Running>,
     promised: Vec<Promised>,
     next_session: u64,
     slowdown: Slowdown,
     waker: Waker,
-    max_waiting: usize,
-    /// When to accept again at a listener, after there was no descriptor left.
-    accept_again: Option<(Instant, usize)>,
+    /// Listeners at which there may be connections to accept, of which nobody will tell again.
+    ready: BTreeSet<usize>,
+    /// When to accept again, after there was no descriptor left.
+    accept_again: Option<Instant>,
     complaints: Complaints,
 }
 
@@ -148,12 +152,12 @@ impl Lobby {
             host,
             zeromq,
             expiry,
-            waiting: BTreeMap::new(),
+            waiting: Room::new(MAX_WAITING.min(descriptors / 4)),
             next_peer: FIRST_PEER,
             next_session: 1,
-            slowdown: Slowdown::default(),
+            slowdown: Slowdown::new(),
             waker: waker.clone(),
-            max_waiting: MAX_WAITING.min(descriptors / 4),
+            ready: BTreeSet::new(),
             accept_again: None,
             complaints: Complaints::new(Instant::now()),
         })
@@ -169,80 +173,40 @@ impl Lobby {
     fn serve(&mut self, stopping: &AtomicBool) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         while !stopping.load(Ordering::Acquire) {
-            let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
-            match self.poll.poll(&mut events, timeout) {
+            match self.poll.poll(&mut events, self.timeout()) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
             for event in &events {
                 match event.token() {
                     WAKE => self.waker.drain(),
-                    Token(number) if number < FIRST_PEER => self.accept(number - FIRST_LISTENER),
+                    Token(number) if number < FIRST_PEER => drop(self.ready.insert(number - FIRST_LISTENER)),
                     Token(number) => self.read(number),
                 }
             }
+            self.accept();
             self.expire();
         }
         Ok(())
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        let accept_again = self.accept_again.map(|(at, _)| at);
-        let expiry = self.expiry.as_ref().map(Expiry::next);
-        self.waiting
-            .values()
-            .map(|waiting| waiting.deadline)
-            .chain(self.promised.iter().map(|promised| promised.deadline))
-            .chain(accept_again)
-            .chain(expiry)
-            .chain(self.complaints.due())
-            .min()
-    }
-
-    fn accept(&mut self, listener: usize) {
-        loop {
-            let accepted = self.listeners.get(listener).map(TcpListener::accept);
-            match accepted {
-                Some(Ok((stream, address))) => {
-                    // An IPv4 peer of a socket for both families is shown as IPv4.
-                    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-                    if let Err(error) = self.admit(stream, address) {
-                        tracing::debug!(%address, %error, "connection failed");
-                    }
-                }
-                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Gone before it was accepted: nobody has to make room for it.
-                Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Some(Err(error)) => {
-                    self.complaints.cannot_accept(&error);
-                    // Out of descriptors, perhaps: whoever has waited longest makes room.
-                    if self.waiting.pop_first().is_none() {
-                        self.accept_again = Some((Instant::now() + ACCEPT_PAUSE, listener));
-                        return;
-                    }
-                }
-                None => return,
-            }
+    /// How long there is nothing to do if nothing comes.
+    fn timeout(&self) -> Option<Duration> {
+        if self.accept_again.is_none() && !self.ready.is_empty() {
+            return Some(Duration::ZERO);
         }
-    }
-
-    fn admit(&mut self, stream: TcpStream, address: SocketAddr) -> io::Result<()> {
-        prepare(&stream)?;
-        if self.waiting.len() >= self.max_waiting {
-            self.waiting.pop_first();
-        }
-        let number = self.next_peer;
-        self.next_peer += 1;
-        self.poll.registry().register(&mut SourceFd(&stream.as_raw_fd()), Token(number), Interest::READABLE)?;
-        let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
-        self.waiting.insert(number, Waiting { stream, address, deadline, stage: Stage::Greeting(Vec::new()) });
-        self.read(number);
-        Ok(())
+        let deadlines = [
+            self.waiting.next_deadline(),
+            self.promised.iter().map(|promised| promised.deadline).min(),
+            self.accept_again,
+            self.expiry.as_ref().map(Expiry::next),
+            self.complaints.due(),
+        ];
+        deadlines.into_iter().flatten().min().map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     fn read(&mut self, number: usize) {
-        while let Some(mut waiting) = self.waiting.remove(&number) {
+        while let Some(mut waiting) = self.waiting.remove(number) {
             match waiting.read() {
                 Ok(Some(received)) => match waiting.stage {
                     Stage::Answered { .. } => return self.confirm(number, waiting, &received),
@@ -272,28 +236,24 @@ impl Lobby {
             }
             other => return tracing::debug!(address = %waiting.address, ?other, "not our protocol"),
         }
-        match answer(&self.credentials, &self.host.hello, greeting) {
+        let answered = match answer_regardless(&self.credentials, greeting) {
+            Some(answered) => answered,
+            // Not even looked at, as a right one takes longer.
+            None if self.is_guessing(&waiting) => return self.turn_away(waiting, &Refusal::TooMany.to_bytes()),
+            None => match answer(&self.credentials, &self.host.hello, greeting) {
+                ServerAnswer::Refuse { refusal, bytes } => return self.refuse_slowly(number, waiting, refusal, bytes),
+                answered => answered,
+            },
+        };
+        match answered {
             ServerAnswer::Incomplete if greeting.len() >= MAX_HANDSHAKE_BYTES => {}
-            ServerAnswer::Incomplete => {
-                self.waiting.insert(number, waiting);
-            }
-            ServerAnswer::Accept { .. } | ServerAnswer::Refuse { refusal: Refusal::Token, .. }
-                if self.is_guessing(&waiting) =>
-            {
-                self.complaints.refused(waiting.address, Refusal::TooMany);
-                waiting.say(&Refusal::TooMany.to_bytes());
-            }
+            ServerAnswer::Incomplete => self.waiting.insert(number, waiting),
             ServerAnswer::Refuse { refusal, bytes } => {
                 self.complaints.refused(waiting.address, refusal);
-                if refusal == Refusal::Token {
-                    self.refuse_slowly(number, waiting, bytes);
-                } else {
-                    waiting.say(&bytes);
-                }
+                waiting.say(&bytes);
             }
             ServerAnswer::Accept { .. } if !self.has_room(waiting.address.ip()) => {
-                self.complaints.refused(waiting.address, Refusal::TooMany);
-                waiting.say(&Refusal::TooMany.to_bytes());
+                self.turn_away(waiting, &Refusal::TooMany.to_bytes());
             }
             ServerAnswer::Accept { session, bytes } => {
                 // The answer is far shorter than an empty socket buffer.
@@ -307,33 +267,32 @@ impl Lobby {
 
     /// Hears what a ZeroMQ peer has said.
     fn listen(&mut self, number: usize, mut waiting: Waiting, received: &[u8]) {
+        let host = Arc::clone(&self.host);
+        let token = (!self.is_guessing(&waiting)).then_some(&host.token);
         let Stage::ZeroMq(stranger) = &mut waiting.stage else { return };
-        let verdict = stranger.receive(received, &self.host.token);
+        let verdict = stranger.receive(received, token);
         let output = stranger.take_output();
         let is_told = output.is_empty() || waiting.say_whole(&output);
         match verdict {
             _ if !is_told => {}
-            Verdict::More => drop(self.waiting.insert(number, waiting)),
-            Verdict::Known { .. } | Verdict::Refused { is_guess: true, .. } if self.is_guessing(&waiting) => {
-                self.complaints.refused(waiting.address, Refusal::TooMany);
-            }
+            Verdict::More => self.waiting.insert(number, waiting),
+            // ZeroMQ's peers are told by the end of the connection alone.
+            Verdict::Unheard => self.turn_away(waiting, &[]),
             Verdict::Known { peer, is_routing_id, first } => {
                 self.seat(Newcomer::ZeroMq { waiting, peer, is_routing_id, first });
             }
-            Verdict::Refused { bytes, refusal, is_guess } => {
+            Verdict::Refused { bytes, refusal, is_guess: true } => self.refuse_slowly(number, waiting, refusal, bytes),
+            Verdict::Refused { bytes, refusal, is_guess: false } => {
                 self.complaints.refused(waiting.address, refusal);
-                match is_guess {
-                    true => self.refuse_slowly(number, waiting, bytes),
-                    false => waiting.say(&bytes),
-                }
+                waiting.say(&bytes);
             }
             Verdict::Unfit(refusal) => {
                 self.complaints.refused(waiting.address, refusal);
-                let _closed = waiting.stream.shutdown(std::net::Shutdown::Write);
+                waiting.say(&[]);
             }
             Verdict::Broken(reason) => {
                 tracing::debug!(address = %waiting.address, reason, "ZeroMQ handshake failed");
-                let _closed = waiting.stream.shutdown(std::net::Shutdown::Write);
+                waiting.say(&[]);
             }
         }
     }
@@ -353,30 +312,13 @@ impl Lobby {
                     self.complaints.not_genuine(waiting.address);
                 }
             }
-            _ => drop(self.waiting.insert(number, waiting)),
-        }
-    }
-
-    /// Whether a peer's address tries more tokens than can be answered slowly. Then not even the right one is
-    /// let in: who opens a thousand connections would only have to see which stays. Generated tokens need no such care.
-    fn is_guessing(&self, waiting: &Waiting) -> bool {
-        self.host.token.origin() == Origin::Chosen && self.slowdown.is_exhausted(Instant::now(), waiting.address.ip())
-    }
-
-    fn refuse_slowly(&mut self, number: usize, mut waiting: Waiting, bytes: Vec<u8>) {
-        match self.slowdown.refuse(Instant::now(), waiting.address.ip()) {
-            None => waiting.say(&bytes),
-            Some(answered) => {
-                waiting.deadline = answered;
-                waiting.stage = Stage::Refused(bytes);
-                self.waiting.insert(number, waiting);
-            }
+            _ => self.waiting.insert(number, waiting),
         }
     }
 
     fn begin(&mut self, waiting: Waiting) {
+        self.leave(&waiting);
         let Stage::Answered { session, received } = waiting.stage else { return };
-        let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
         let place = seating::place_of(waiting.address.ip());
         let peer = Peer {
             session: self.next_session,
@@ -399,13 +341,20 @@ impl Lobby {
     }
 
     /// Begins a conversation with a ZeroMQ peer that knows the token.
-    fn converse(&mut self, waiting: Waiting, zmtp: zmtp::Peer, is_known: bool, first: Option<Vec<Vec<u8>>>) {
-        let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
+    fn converse(&mut self, waiting: Waiting, zmtp: zmtp::Peer, is_known: bool, first: First) {
+        self.leave(&waiting);
         let place = seating::place_of(waiting.address.ip());
         let address = waiting.address.to_string();
         let peer = Peer { session: self.next_session, client: String::new(), address, presence: self.presence() };
         self.next_session += 1;
-        let link = ZmtpLink::new(waiting.stream, zmtp, DEFAULT_PAYLOAD_BYTES, message_bytes(DEFAULT_PAYLOAD_BYTES));
+        let mut link = ZmtpLink::new(waiting.stream, zmtp, DEFAULT_PAYLOAD_BYTES, message_bytes(DEFAULT_PAYLOAD_BYTES));
+        let first = match first {
+            First::Message(frames) => Some(frames),
+            First::Beginning(begun) => {
+                link.resume(begun);
+                None
+            }
+        };
         let host = Arc::clone(&self.host);
         self.spawn(peer.clone(), place, move |waker| {
             let conversation = Conversation::new(host, peer, waker.clone(), is_known);
@@ -415,6 +364,14 @@ impl Lobby {
 
     fn presence(&self) -> Presence {
         Presence::new(Instant::now(), Some(self.waker.clone()))
+    }
+
+    /// The connection is the lobby's no more.
+    fn leave(&self, waiting: &Waiting) {
+        let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
+        if let Err(error) = prepare(&waiting.stream) {
+            tracing::debug!(address = %waiting.address, %error, "cannot set the options of a connection");
+        }
     }
 
     /// Runs a session on a thread of its own.
@@ -439,8 +396,7 @@ impl Lobby {
         }
     }
 
-    /// Seats who was promised a place, accepts again after a pause, sends delayed refusals, and away whoever has
-    /// taken too long.
+    /// Seats who was promised a place, sends delayed refusals, and away whoever has taken too long.
     fn expire(&mut self) {
         self.seat_promised();
         let now = Instant::now();
@@ -448,15 +404,7 @@ impl Lobby {
         if let Some(expiry) = &mut self.expiry {
             expiry.run(now);
         }
-        if let Some((_, listener)) = self.accept_again.take_if(|(at, _)| *at <= now) {
-            self.accept(listener);
-        }
-        let due: Vec<usize> =
-            self.waiting.iter().filter(|(_, waiting)| waiting.deadline <= now).map(|(number, _)| *number).collect();
-        for number in due {
-            let Some(mut waiting) = self.waiting.remove(&number) else {
-                continue;
-            };
+        while let Some(mut waiting) = self.waiting.pop_due(now) {
             match std::mem::replace(&mut waiting.stage, Stage::Greeting(Vec::new())) {
                 Stage::Refused(bytes) => waiting.say(&bytes),
                 Stage::Greeting(_) | Stage::Answered { .. } | Stage::ZeroMq(_) => {

@@ -1,6 +1,7 @@
 //! Seating: peers that have proved a token get a session, at once or as soon as somebody has made room.
 
 use super::waiting::{Stage, Waiting};
+use super::zeromq::First;
 use super::{Lobby, Running};
 use crate::carrier::{Line, Link, ZmtpLink, message_bytes};
 use crate::server::admission::{Place, Room};
@@ -27,7 +28,7 @@ pub(super) enum Newcomer {
         /// Whether its routing id is the token.
         is_routing_id: bool,
         /// What it said already.
-        first: Option<Vec<Vec<u8>>>,
+        first: First,
     },
 }
 
@@ -64,7 +65,7 @@ impl Newcomer {
             Self::ZeroMq { waiting, peer, first, .. } => {
                 let message = message_bytes(DEFAULT_PAYLOAD_BYTES);
                 let mut link = ZmtpLink::new(waiting.stream, *peer, DEFAULT_PAYLOAD_BYTES, message);
-                if let Some(first) = first {
+                if let First::Message(first) = first {
                     let frames: Vec<&[u8]> = first.iter().map(Vec::as_slice).collect();
                     link.push(&Opening::of(&frames).refused_for(Refusal::TooMany, &frames));
                     let _unheard = link.flush();

@@ -1,6 +1,8 @@
 //! A peer in the lobby, and what it has said so far.
 
+use super::room::Guest;
 use super::zeromq::Stranger;
+use crate::server::network::Network;
 use remofile_protocol::handshake::{ClientHello, Established};
 use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
 use std::io::{self, Read, Write};
@@ -25,6 +27,16 @@ pub(super) enum Stage {
     Answered { session: Box<Established<ClientHello>>, received: Vec<u8> },
     /// It speaks ZeroMQ.
     ZeroMq(Box<Stranger>),
+}
+
+impl Guest for Waiting {
+    fn network(&self) -> Network {
+        Network::of(self.address.ip())
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
 }
 
 impl Waiting {

@@ -1,11 +1,15 @@
 //! ZeroMQ peers in the lobby: from their greeting to the token.
+//!
+//! Invariant: until a peer's first message is there, or is more than is read here, nothing that is said or done
+//! depends on the token, not even on whether the routing id is it. From then on there is one verdict.
 
-use crate::server::zeromq::Opening;
+use crate::carrier::Begun;
+use crate::server::zeromq::{Opening, may_be_token};
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
 use remofile_protocol::token::TokenMatcher;
 use remofile_protocol::zmtp::{
-    Command, FrameSealer, HandshakeError, Offered, Peer, ServerHandshake, ServerSettings, Step,
+    Command, FrameError, FrameSealer, HandshakeError, Offered, Peer, ServerHandshake, ServerSettings, Step,
 };
 use std::ops::Range;
 
@@ -23,7 +27,7 @@ pub(super) struct Stranger {
 
 enum State {
     Greeting(ServerHandshake),
-    /// Its routing id is no token: it has one message to say the token in.
+    /// It has one message to say the token in, also if it has said it as its routing id.
     Speaking(Box<Speaking>),
     Over,
 }
@@ -41,7 +45,9 @@ pub(super) enum Verdict {
     /// More has to come.
     More,
     /// It knows the token, and said this already.
-    Known { peer: Box<Peer>, is_routing_id: bool, first: Option<Vec<Vec<u8>>> },
+    Known { peer: Box<Peer>, is_routing_id: bool, first: First },
+    /// It may have said the token, and no tokens are compared.
+    Unheard,
     /// It is told these bytes, and goes; whether it tried a token.
     Refused { bytes: Vec<u8>, refusal: Refusal, is_guess: bool },
     /// It goes: its encryption and ours do not fit.
@@ -50,13 +56,21 @@ pub(super) enum Verdict {
     Broken(String),
 }
 
+/// What a peer that knows the token has said.
+pub(super) enum First {
+    /// One message.
+    Message(Vec<Vec<u8>>),
+    /// The beginning of one that is too long for the lobby.
+    Beginning(Begun),
+}
+
 impl Stranger {
     pub(super) fn new(settings: ServerSettings) -> Self {
         Self { state: State::Greeting(ServerHandshake::new(settings)), output: Vec::new() }
     }
 
-    /// Takes bytes as they come.
-    pub(super) fn receive(&mut self, bytes: &[u8], token: &TokenMatcher) -> Verdict {
+    /// Takes bytes as they come. Without a token none is compared.
+    pub(super) fn receive(&mut self, bytes: &[u8], token: Option<&TokenMatcher>) -> Verdict {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Greeting(mut handshake) => {
                 let outcome = handshake.receive(bytes);
@@ -66,7 +80,10 @@ impl Stranger {
                         self.state = State::Greeting(handshake);
                         Verdict::More
                     }
-                    Ok(Some(peer)) => self.meet(peer, token),
+                    Ok(Some(mut peer)) => {
+                        let input = std::mem::take(&mut peer.rest);
+                        self.listen(Box::new(Speaking { peer, input, seen: 0, parts: Vec::new() }), token)
+                    }
                     Err(error) => match unfit(&error) {
                         Some(refusal) => Verdict::Unfit(refusal),
                         None => Verdict::Broken(error.to_string()),
@@ -86,21 +103,14 @@ impl Stranger {
         std::mem::take(&mut self.output)
     }
 
-    fn meet(&mut self, mut peer: Peer, token: &TokenMatcher) -> Verdict {
-        if token.matches(&peer.identity) {
-            return Verdict::Known { peer: Box::new(peer), is_routing_id: true, first: None };
-        }
-        let input = std::mem::take(&mut peer.rest);
-        self.listen(Box::new(Speaking { peer, input, seen: 0, parts: Vec::new() }), token)
-    }
-
-    fn listen(&mut self, mut speaking: Box<Speaking>, token: &TokenMatcher) -> Verdict {
+    fn listen(&mut self, mut speaking: Box<Speaking>, token: Option<&TokenMatcher>) -> Verdict {
         loop {
             if speaking.seen > MAX_FIRST_MESSAGE_BYTES || speaking.parts.len() > MAX_FIRST_FRAMES {
-                return Verdict::Broken("its first message is too long".to_owned());
+                return speaking.judge_beginning(token);
             }
             let Speaking { peer, input, seen, parts } = &mut *speaking;
             match peer.opener.next(&mut input[*seen..]) {
+                Err(FrameError::TooLong) => return speaking.judge_beginning(token),
                 Err(error) => return Verdict::Broken(error.to_string()),
                 Ok(Step::Incomplete { .. }) => {
                     self.state = State::Speaking(speaking);
@@ -136,13 +146,21 @@ fn unfit(error: &HandshakeError) -> Option<Refusal> {
 
 impl Speaking {
     /// Its first message is complete.
-    fn judge(mut self, token: &TokenMatcher) -> Verdict {
+    fn judge(mut self, token: Option<&TokenMatcher>) -> Verdict {
         let frames: Vec<&[u8]> = self.parts.iter().map(|part| &self.input[part.clone()]).collect();
         let opening = Opening::of(&frames);
-        if opening.knows(token) {
-            let first = Some(frames.iter().map(|frame| frame.to_vec()).collect());
+        let refusal = opening.refusal();
+        let is_guess = refusal == Refusal::Token || may_be_token(&self.peer.identity);
+        if is_guess && token.is_none() {
+            return Verdict::Unheard;
+        }
+        // Both are compared, so that the time does not tell which was right.
+        let is_routing_id = token.is_some_and(|token| token.matches(&self.peer.identity));
+        let is_said = token.is_some_and(|token| opening.knows(token));
+        if is_routing_id || is_said {
+            let first = First::Message(frames.iter().map(|frame| frame.to_vec()).collect());
             self.peer.rest = self.input[self.seen..].to_vec();
-            return Verdict::Known { peer: Box::new(self.peer), is_routing_id: false, first };
+            return Verdict::Known { peer: Box::new(self.peer), is_routing_id, first };
         }
         let mut bytes = Vec::new();
         let reply = opening.refused(&frames);
@@ -151,8 +169,22 @@ impl Speaking {
             let start = self.peer.sealer.seal(&mut frame, number + 1 < reply.len());
             bytes.extend_from_slice(&frame[start..]);
         }
-        let refusal = opening.refusal();
-        let is_guess = refusal == Refusal::Token || !self.peer.identity.is_empty();
         Verdict::Refused { bytes, refusal, is_guess }
     }
+
+    /// Its first message is more than is read here: only the routing id can let it go on.
+    fn judge_beginning(mut self, token: Option<&TokenMatcher>) -> Verdict {
+        if !may_be_token(&self.peer.identity) {
+            return Verdict::Broken("its first message is too long".to_owned());
+        }
+        let Some(token) = token else { return Verdict::Unheard };
+        if !token.matches(&self.peer.identity) {
+            return Verdict::Refused { bytes: Vec::new(), refusal: Refusal::Token, is_guess: true };
+        }
+        let begun = Begun { bytes: std::mem::take(&mut self.input), seen: self.seen, parts: self.parts };
+        Verdict::Known { peer: Box::new(self.peer), is_routing_id: true, first: First::Beginning(begun) }
+    }
 }
+
+#[cfg(test)]
+mod tests;

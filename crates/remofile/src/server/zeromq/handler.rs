@@ -1,5 +1,6 @@
 //! Conversations over a ROUTER socket that is not ours: frames in, frames out.
 
+use super::newcomers::{FirstMessage, Newcomers};
 use super::{Conversation, ConversationError, Frames, Host, Opening, Said};
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::Lifetime;
@@ -10,11 +11,15 @@ use std::borrow::Borrow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
+
+/// How a peer is shown whose address is not known.
+pub(super) const NO_ADDRESS: &str = "a ZeroMQ socket";
 
 /// A peer that has no operation in flight is forgotten after so long a silence: nobody tells when it leaves.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -30,6 +35,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// It opens no socket and starts no thread for messages. Give it what your socket receives, send what it gives
 /// back, and call [`Handler::next_reply`] again whenever its file descriptor is readable or
 /// [`Handler::next_timeout`] is over.
+///
+/// Peers that have not proved the token take nothing from those that have, and wrong tokens are refused slowly. A token
+/// that somebody chose can be guessed: while one peer tries many, no newcomer with such a token is let in, but those
+/// whose address is known to be another, see [`Handler::handle_from`]. With a generated token nobody is kept out.
 ///
 /// # Examples
 /// ```no_run
@@ -61,6 +70,7 @@ pub struct Handler {
     /// Whose turn it is to speak; those who have nothing to say are not in it.
     turns: VecDeque<Identity>,
     strays: VecDeque<Reply>,
+    newcomers: Newcomers,
     next_session: u64,
     looked: Option<Instant>,
     lifetime: Lifetime,
@@ -134,29 +144,34 @@ impl Handler {
             peers: HashMap::new(),
             turns: VecDeque::new(),
             strays: VecDeque::new(),
+            newcomers: Newcomers::new(Instant::now()),
             next_session: 1,
             looked: None,
             lifetime,
         }
     }
 
-    /// Takes a message: the routing id that the ROUTER put in front, and the frames behind it.
+    /// Takes a message: the routing id that the ROUTER put in front, and the frames behind it. Guesses of tokens are
+    /// counted for all who come without an address together: [`Handler::handle_from`] is better.
     pub fn handle(&mut self, identity: &[u8], frames: &[impl AsRef<[u8]>]) {
+        self.take(identity, None, frames);
+    }
+
+    /// As [`Handler::handle`], from a peer at this address, which ZeroMQ tells as the property `Peer-Address` of a message.
+    /// Guesses of tokens are counted for each address, and users who have to wait for the peer are shown it.
+    pub fn handle_from(&mut self, identity: &[u8], address: IpAddr, frames: &[impl AsRef<[u8]>]) {
+        self.take(identity, Some(address), frames);
+    }
+
+    fn take(&mut self, identity: &[u8], address: Option<IpAddr>, frames: &[impl AsRef<[u8]>]) {
         let now = self.clock.elapsed();
         let frames: Vec<&[u8]> = frames.iter().map(AsRef::as_ref).collect();
-        if !self.peers.contains_key(identity) {
-            if !self.make_room() {
-                let frames = Opening::of(&frames).refused_for(Refusal::TooMany, &frames);
-                return self.strays.push_back(Reply { identity: identity.to_vec(), frames });
-            }
-            let is_known = self.host.token.matches(identity);
-            let presence = Presence::new(Instant::now(), None);
-            let address = "a ZeroMQ socket".to_owned();
-            let peer = Peer { session: self.next_session, client: String::new(), address, presence };
-            self.next_session += 1;
-            let conversation = Conversation::new(Arc::clone(&self.host), peer, self.waker.clone(), is_known);
-            let talk = Talk { conversation, heard: now, payload: Vec::new(), has_turn: false };
-            self.peers.insert(Identity::new(identity), talk);
+        if self.peers.get(identity).is_some_and(|talk| talk.conversation.is_disowned_by(&frames)) {
+            self.peers.remove(identity);
+        }
+        if !self.peers.contains_key(identity) && !self.admit(now, &FirstMessage { identity, address, frames: &frames })
+        {
+            return;
         }
         let Some(talk) = self.peers.get_mut(identity) else { return };
         talk.heard = now;
@@ -164,6 +179,25 @@ impl Handler {
             self.give_up(identity, &error);
         }
         self.take_turn(identity);
+    }
+
+    /// Begins a conversation with a peer that has none, if it proves the token.
+    fn admit(&mut self, now: Duration, message: &FirstMessage<'_>) -> bool {
+        let Some(proved) = self.newcomers.judge(Instant::now(), message, &self.host.token) else { return false };
+        if !self.make_room() {
+            let frames = Opening::of(message.frames).refused_for(Refusal::TooMany, message.frames);
+            self.strays.push_back(Reply { identity: message.identity.to_vec(), frames });
+            return false;
+        }
+        let address = message.address.map_or_else(|| NO_ADDRESS.to_owned(), |address| address.to_string());
+        let presence = Presence::new(Instant::now(), None);
+        let peer = Peer { session: self.next_session, client: String::new(), address, presence };
+        self.next_session += 1;
+        let (host, waker) = (Arc::clone(&self.host), self.waker.clone());
+        let conversation = Conversation::new(host, peer, waker, proved.is_routing_id);
+        let talk = Talk { conversation, heard: now, payload: Vec::new(), has_turn: false };
+        self.peers.insert(Identity::new(message.identity), talk);
+        true
     }
 
     /// The next message to send, if there is one now.
@@ -174,7 +208,7 @@ impl Handler {
             self.look_around();
         }
         loop {
-            if let Some(stray) = self.strays.pop_front() {
+            if let Some(stray) = self.strays.pop_front().or_else(|| self.newcomers.next_reply(Instant::now())) {
                 return Some(stray);
             }
             match self.turns.pop_front() {
@@ -222,7 +256,8 @@ impl Handler {
         }
         let now = self.clock.elapsed();
         let wanted = self.peers.values().filter_map(|talk| talk.conversation.next_timeout());
-        wanted.min().map(|at| at.saturating_sub(now))
+        let refusal = self.newcomers.next_due(Instant::now()).map(|at| at.saturating_duration_since(Instant::now()));
+        wanted.min().map(|at| at.saturating_sub(now)).into_iter().chain(refusal).min()
     }
 
     /// Whether [`crate::Server::terminate`] was called, and everything that there was to say about that was given.
@@ -237,6 +272,7 @@ impl Handler {
         let now = self.clock.elapsed();
         if self.lifetime.is_stopping() {
             self.host.shared.stopping.store(true, Ordering::Release);
+            self.newcomers.clear();
         }
         self.waker.drain();
         let (mut awake, mut lost) = (Vec::new(), Vec::new());
@@ -275,21 +311,17 @@ impl Handler {
         self.strays.push_back(Reply { identity: identity.to_vec(), frames });
     }
 
-    /// Whether there is room for another peer, perhaps after one was forgotten: first whoever has proved no token, then
-    /// whoever has done nothing for the idle timeout, of each kind the one that was silent longest.
+    /// Whether there is room for another session, perhaps after one was ended that has done nothing for the idle
+    /// timeout: the one that was silent longest.
     fn make_room(&mut self) -> bool {
         let options = &self.host.shared.options;
         if self.peers.len() < options.max_sessions {
             return true;
         }
         let (now, least) = (Instant::now(), options.idle_timeout);
-        let candidates = self.peers.iter().filter(|(_, talk)| {
-            talk.conversation.is_stranger() || talk.conversation.idle_for(now).is_some_and(|idle| idle >= least)
-        });
-        let first = candidates.min_by_key(|(_, talk)| (!talk.conversation.is_stranger(), talk.heard));
-        let Some(identity) = first.map(|(identity, _)| identity.clone()) else { return false };
-        self.peers.remove(&identity);
-        true
+        let idle = self.peers.iter().filter(|(_, talk)| talk.conversation.idle_for(now) >= Some(least));
+        let longest = idle.min_by_key(|(_, talk)| talk.heard).map(|(identity, _)| identity.clone());
+        longest.is_some_and(|identity| self.peers.remove(&identity).is_some())
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub(super) mod connection;
 mod handler;
+mod newcomers;
 
 pub use handler::{Handler, Reply};
 
@@ -137,6 +138,11 @@ impl Opening {
     }
 }
 
+/// Whether a routing id can be a token: it is none if it begins with a zero byte, as those do that a ROUTER made up.
+pub(super) fn may_be_token(identity: &[u8]) -> bool {
+    identity.first().is_some_and(|&first| first != 0)
+}
+
 /// Nothing that protocol 2 sends begins like a pickle.
 fn is_pickle(frame: &[u8]) -> bool {
     matches!(frame, [0x80, 2..=5, ..])
@@ -184,6 +190,7 @@ impl Conversation {
 
     fn open(&mut self, now: Duration, frames: &[&[u8]]) {
         let opening = Opening::of(frames);
+        // No guess: whoever gets here has proved the token in a message before.
         if !self.is_known && !opening.knows(&self.host.token) {
             self.replies.push_back(opening.refused(frames));
             if opening.refusal() == Refusal::Token {
@@ -204,11 +211,6 @@ impl Conversation {
             }
             Opening::Hello(hello) => self.greet(&hello),
         }
-    }
-
-    /// Whether the peer has proved no token.
-    fn is_stranger(&self) -> bool {
-        !self.is_known && matches!(self.speaks, Speaks::Nothing | Speaks::Over)
     }
 
     /// How long the peer has done nothing; `None` while something of it is under way.
@@ -240,6 +242,12 @@ impl Conversation {
         let answer = ZeroMqAnswer::Accepted(Box::new(self.host.hello.clone()));
         self.replies.push_back(vec![answer.encode()]);
         self.speaks = Speaks::Two(Box::new(session), hello.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES));
+    }
+
+    /// Whether a message takes the proof of the token back: a new hello has another one.
+    pub(super) fn is_disowned_by(&self, frames: &[&[u8]]) -> bool {
+        let is_hello = matches!(frames, [frame] if ZeroMqHello::is_meant(frame));
+        !self.is_known && is_hello && !Opening::of(frames).knows(&self.host.token)
     }
 
     /// Most payload that the peer accepts, in bytes.

@@ -34,6 +34,7 @@ fn _remofile(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(secrets::check_token, module)?)?;
     module.add_function(wrap_pyfunction!(secrets::check_file_name, module)?)?;
     module.add_function(wrap_pyfunction!(transfer::clear_local_partials, module)?)?;
+    module.add_function(wrap_pyfunction!(logging::harmless, module)?)?;
     module.add_function(wrap_pyfunction!(logging::take_logs, module)?)?;
     module.add_function(wrap_pyfunction!(logging::wait_for_logs, module)?)?;
     module.add_function(wrap_pyfunction!(logging::wake_for_logs, module)?)?;

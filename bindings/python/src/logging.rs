@@ -1,7 +1,7 @@
 //! What the library logs, kept until Python takes it.
 
 use pyo3::prelude::*;
-use remofile::protocol::printable::harmless;
+use remofile::protocol::printable;
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +35,12 @@ pub(crate) fn listen() {
 #[pyfunction]
 pub(crate) fn take_logs() -> Vec<(u8, String)> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+}
+
+/// The text with each character as an escape that a terminal would obey, or that reorders or hides text.
+#[pyfunction]
+pub(crate) fn harmless(text: &str) -> String {
+    printable::harmless(text).into_owned()
 }
 
 /// Waits until there are lines, or somebody calls [`wake_for_logs`], or so many milliseconds.
@@ -89,7 +95,7 @@ impl Subscriber for Keeper {
             lines.pop_front();
         }
         let text = format!("{}{}", line.message, line.fields);
-        lines.push_back((level, harmless(&text).into_owned()));
+        lines.push_back((level, printable::harmless(&text).into_owned()));
         ARRIVED.notify_all();
     }
 

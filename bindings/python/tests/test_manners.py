@@ -223,6 +223,21 @@ def test_progress_is_told_to_bars_and_functions(client, local):
     assert told[-1] == (3_000_000, 3_000_000)
 
 
+def test_what_others_chose_is_harmless_in_logs_and_exceptions(client, local, caplog):
+    import logging
+
+    hostile = "evil\u202etxt\u2066\u200b\u2028.exe"
+    (local / hostile).write_bytes(b"content")
+    with caplog.at_level(logging.DEBUG, "remofile"):
+        client.upload_file(local / hostile, "/")
+    told = [record.getMessage() for record in caplog.records]
+    assert any("evil\\u{202e}txt" in line for line in told), told
+    assert all(line.isprintable() for line in told), told
+    with pytest.raises(FileNotFoundError) as raised:
+        client.open(f"/{hostile}.missing")
+    assert str(raised.value).isprintable() and hostile in raised.value.filename
+
+
 def test_every_file_is_logged(client, server, caplog):
     import logging
 

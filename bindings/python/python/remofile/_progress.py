@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from remofile._remofile import harmless
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +82,8 @@ def log(event: str, text: str, first: int, second: int) -> None:
     import logging
 
     logger = logging.getLogger("remofile")
+    # It may be the name of a file, which whoever made it chose.
+    text = harmless(text)
     if event == "waiting":
         logger.info("waiting for %s", text)
     elif event == "retrying":

@@ -203,16 +203,14 @@ impl InBuffer {
         if self.end - self.start < total {
             return Ok(None);
         }
-        let record = self.start..self.start + total;
-        let body_bytes = opener.open(&mut self.bytes[record.clone()])?.len();
-        self.start = record.end;
-        let body = record.start + LENGTH_BYTES..record.start + LENGTH_BYTES + body_bytes;
-        let length_at =
-            body_bytes.checked_sub(HEADER_LENGTH_BYTES).map(|at| body.start + at).ok_or(LinkError::Malformed)?;
-        let header_length = be_u32(&self.bytes[length_at..body.end]);
-        let header_at =
-            length_at.checked_sub(header_length).filter(|&at| at >= body.start).ok_or(LinkError::Malformed)?;
-        Ok(Some(Opened { payload: body.start..header_at, header: header_at..length_at }))
+        let record = self.bytes.get_mut(self.start..self.start + total).ok_or(LinkError::Malformed)?;
+        let body: &[u8] = opener.open(record)?;
+        let (rest, header_bytes) = body.split_last_chunk::<HEADER_LENGTH_BYTES>().ok_or(LinkError::Malformed)?;
+        let payload_bytes = rest.len().checked_sub(be_u32(header_bytes)).ok_or(LinkError::Malformed)?;
+        let start = self.start + LENGTH_BYTES;
+        let (header_at, end) = (start + payload_bytes, start + rest.len());
+        self.start += total;
+        Ok(Some(Opened { payload: start..header_at, header: header_at..end }))
     }
 
     fn record_bytes(&self) -> Result<Option<usize>, LinkError> {

@@ -52,7 +52,7 @@ fn refuse_all(root: &Path) {
         assert_eq!(code(store.keep(&at, &path("/kept"))), reserved, "{at}");
         assert_eq!(code(store.identity(&at)), reserved, "{at}");
     }
-    let staged = store.directory(&path("/")).unwrap().stage(&super::support::name(ALIAS), &create(1));
+    let staged = store.directory(&path("/")).expect("the root").stage(&super::support::name(ALIAS), &create(1));
     assert_eq!(code(staged), reserved);
     // By links, be they made or found.
     assert_eq!(code(store.make_link(&path("/new"), ALIAS, false)), Some(ErrorCode::OutsideRoot));
@@ -63,8 +63,8 @@ fn refuse_all(root: &Path) {
         assert_eq!(code(store.walk(&path(link), true)), reserved, "{link}");
     }
     let never = StoreOptions { follow: FollowLinks::Never, ..StoreOptions::default() };
-    assert_eq!(code(LocalStore::open(root, never).unwrap().open(&path(&below))), reserved);
-    let mut walk = store.walk(&path("/"), true).unwrap();
+    assert_eq!(code(LocalStore::open(root, never).expect("a store").open(&path(&below))), reserved);
+    let mut walk = store.walk(&path("/"), true).expect("a walk");
     let listed: Vec<String> = std::iter::from_fn(|| walk.next()).map(|listed| format!("{listed:?}")).collect();
     assert!(!listed.iter().any(|listed| listed.to_lowercase().contains(".remofile\"")), "{listed:?}");
     assert_eq!(names_in(&root.join(".remofile")), tree_names);
@@ -135,8 +135,8 @@ fn a_name_that_would_be_no_other_is_as_good_as_any() {
 }
 
 fn folds(tree: &Tree) -> bool {
-    std::fs::write(tree.local("probe"), "").unwrap();
+    std::fs::write(tree.local("probe"), "").expect("a file");
     let folds = tree.local("PROBE").exists();
-    std::fs::remove_file(tree.local("probe")).unwrap();
+    std::fs::remove_file(tree.local("probe")).expect("a file");
     folds
 }

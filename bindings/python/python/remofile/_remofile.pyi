@@ -44,6 +44,8 @@ class Report:
     def deleted(self) -> int: ...
     @property
     def skipped(self) -> list[str]: ...
+    @property
+    def skipped_left_out(self) -> int: ...
 
 @final
 class NativeFile:
@@ -139,6 +141,8 @@ class NativeServer:
         chunk_size_range: tuple[int, int],
         read_only: bool,
         require_encryption: bool,
+        session_memory: Optional[int],
+        server_memory: Optional[int],
     ) -> NativeServer: ...
     def run(
         self,

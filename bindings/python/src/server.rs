@@ -26,7 +26,8 @@ pub(crate) struct NativeServer {
 #[pymethods]
 impl NativeServer {
     #[new]
-    #[pyo3(signature = (root, token, private_key, file_size_limit, chunk_size_range, read_only, require_encryption))]
+    #[pyo3(signature = (root, token, private_key, file_size_limit, chunk_size_range, read_only, require_encryption, session_memory, server_memory))]
+    #[expect(clippy::too_many_arguments, reason = "Python gives the options one by one")]
     fn new(
         root: PathBuf,
         token: &str,
@@ -35,6 +36,8 @@ impl NativeServer {
         chunk_size_range: (u32, u32),
         read_only: bool,
         require_encryption: bool,
+        session_memory: Option<u64>,
+        server_memory: Option<u64>,
     ) -> PyResult<Self> {
         let server = Server::new(&root, secrets::token(token)?)
             .map_err(|error| PyNotADirectoryError::new_err(error.to_string()))?;
@@ -44,6 +47,8 @@ impl NativeServer {
         options.chunk_size_range = chunk_size_range;
         options.read_only = read_only;
         options.require_encryption = require_encryption;
+        options.session_memory = session_memory.unwrap_or(options.session_memory);
+        options.server_memory = server_memory.unwrap_or(options.server_memory);
         server.set_options(options).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { server, background: Mutex::new(None) })
     }

@@ -46,6 +46,8 @@ class Server:
     :param chunk_size_range: the smallest and the largest chunk that clients of protocol 1 may choose, in bytes.
     :param bool read_only: whether every change is refused.
     :param bool require_encryption: whether clients of protocol 1 without encryption are refused.
+    :param int session_memory: the memory that one session may use, in bytes, at least 4 MiB; 64 MiB if not given.
+    :param int server_memory: the memory that all sessions together may use, in bytes; 1 GiB if not given.
     :raises NotADirectoryError: if there is no such directory.
     :raises ValueError: if token, key or options are not valid.
     """
@@ -68,6 +70,7 @@ class Server:
         self.chunk_size_range = kwargs.pop("chunk_size_range", (MINIMUM_CHUNK_SIZE, MAXIMUM_CHUNK_SIZE))
         self._read_only = bool(kwargs.pop("read_only", False))
         self._require_encryption = bool(kwargs.pop("require_encryption", False))
+        self._memory = (kwargs.pop("session_memory", None), kwargs.pop("server_memory", None))
         if kwargs:
             raise TypeError(f"unexpected option: {', '.join(sorted(kwargs))}")
         self._make()  # Tells at once what is not valid.
@@ -298,6 +301,7 @@ class Server:
             self._chunk_size_range,
             self._read_only,
             self._require_encryption,
+            *self._memory,
         )
 
     def _begin(self) -> NativeServer:

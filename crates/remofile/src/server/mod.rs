@@ -5,6 +5,7 @@
 //! way: `lobby` (bytes, handshake) -> `connection` (records) -> `session` (messages) -> `operation`
 //! -> the store.
 
+mod accounts;
 mod connection;
 mod editing;
 mod expiry;
@@ -20,6 +21,7 @@ mod zeromq;
 
 pub use zeromq::{Handler, Reply};
 
+use crate::budget::Budget;
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
 use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, LocalStore, Store, StoreOptions, places};
@@ -68,7 +70,21 @@ pub struct ServerOptions {
     pub partial_expiry: Duration,
     /// How long a client of protocol 1 may say nothing in the middle of a transfer.
     pub idle_timeout: Duration,
+    /// What one session may hold in memory, in bytes, at least 4 MiB: a request that would need more fails with
+    /// `out-of-resources`, or its client waits. Beside it each connection has buffers of some 3 MiB at most.
+    pub session_memory: u64,
+    /// What all sessions together may hold in memory, in bytes, at least [`ServerOptions::session_memory`].
+    pub server_memory: u64,
 }
+
+/// What one session may hold in memory, in bytes, unless otherwise asked for.
+pub const DEFAULT_SESSION_MEMORY: u64 = 64 * 1024 * 1024;
+
+/// What all sessions together may hold in memory, in bytes, unless otherwise asked for.
+pub const DEFAULT_SERVER_MEMORY: u64 = 1024 * 1024 * 1024;
+
+/// The least that a session can work with, in bytes.
+const LEAST_SESSION_MEMORY: u64 = 4 * 1024 * 1024;
 
 /// How long a client of protocol 1 may say nothing in the middle of a transfer, unless otherwise asked for.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -88,6 +104,8 @@ impl Default for ServerOptions {
             read_only: false,
             partial_expiry: DEFAULT_PARTIAL_EXPIRY,
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
+            session_memory: DEFAULT_SESSION_MEMORY,
+            server_memory: DEFAULT_SERVER_MEMORY,
         }
     }
 }
@@ -307,6 +325,7 @@ impl Grounds {
         let shared = Arc::new(Shared {
             store,
             leases: leases::Leases::default(),
+            memory: Budget::of_server(options.server_memory),
             options,
             agent,
             started: Instant::now(),
@@ -327,6 +346,7 @@ pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOpti
     let shared = Shared {
         store,
         leases: leases::Leases::default(),
+        memory: Budget::of_server(options.server_memory),
         options,
         agent: crate::agent(),
         started: Instant::now(),
@@ -358,6 +378,12 @@ fn check(options: &ServerOptions) -> Result<()> {
     let (least, most) = options.chunk_size_range;
     if options.file_size_limit == 0 {
         return Err(Error::Usage("the file size limit must be greater than 0"));
+    }
+    if options.session_memory < LEAST_SESSION_MEMORY {
+        return Err(Error::Usage("the memory of a session must be at least 4 MiB"));
+    }
+    if options.server_memory < options.session_memory {
+        return Err(Error::Usage("the memory of all sessions must be at least that of one"));
     }
     if least == 0 || most < least {
         return Err(Error::Usage("chunk sizes must be greater than 0, and the largest at least the smallest"));

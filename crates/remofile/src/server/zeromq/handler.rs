@@ -18,6 +18,9 @@ use zeroize::Zeroizing;
 /// Peers that are known at the same time. Of more, the one that has been silent longest is forgotten.
 const MAX_PEERS: usize = 512;
 
+/// Last words to peers that wait to be sent at most. Of more, nobody is told.
+const MAX_STRAYS: usize = 1024;
+
 /// A peer that has no operation in flight is forgotten after so long a silence: nobody tells when it leaves.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
 
@@ -270,7 +273,9 @@ impl Handler {
         tracing::warn!(%error, "ZeroMQ session lost");
         self.peers.remove(identity);
         let frames = vec![ZeroMqAnswer::Refused(Refusal::Malformed).encode()];
-        self.strays.push_back(Reply { identity: identity.to_vec(), frames });
+        if self.strays.len() < MAX_STRAYS {
+            self.strays.push_back(Reply { identity: identity.to_vec(), frames });
+        }
     }
 
     fn forget_somebody(&mut self) {

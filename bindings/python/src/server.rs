@@ -28,7 +28,7 @@ impl NativeServer {
     #[new]
     #[pyo3(signature = (
         root, token, private_key, file_size_limit, chunk_size_range, read_only, require_encryption, idle_timeout,
-        max_hold, max_sessions
+        max_hold, max_sessions, session_memory, server_memory
     ))]
     #[expect(clippy::too_many_arguments, reason = "it is called by our own Python code only")]
     fn new(
@@ -42,6 +42,8 @@ impl NativeServer {
         idle_timeout: f64,
         max_hold: f64,
         max_sessions: usize,
+        session_memory: Option<u64>,
+        server_memory: Option<u64>,
     ) -> PyResult<Self> {
         let server = Server::new(&root, secrets::token(token)?)
             .map_err(|error| PyNotADirectoryError::new_err(error.to_string()))?;
@@ -54,6 +56,8 @@ impl NativeServer {
         options.idle_timeout = seconds("idle_timeout", idle_timeout)?;
         options.max_hold = seconds("max_hold", max_hold)?;
         options.max_sessions = max_sessions;
+        options.session_memory = session_memory.unwrap_or(options.session_memory);
+        options.server_memory = server_memory.unwrap_or(options.server_memory);
         server.set_options(options).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { server, background: Mutex::new(None) })
     }

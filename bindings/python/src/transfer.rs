@@ -112,6 +112,7 @@ pub(crate) struct Report {
     received_bytes: u64,
     deleted: u64,
     skipped: Vec<String>,
+    skipped_left_out: u64,
 }
 
 #[pymethods]
@@ -138,6 +139,7 @@ impl Report {
             received_bytes: report.received_bytes,
             deleted,
             skipped: report.skipped.iter().map(ToString::to_string).collect(),
+            skipped_left_out: report.skipped_left_out,
         })
     }
 }

@@ -49,6 +49,10 @@ def test_properties_are_checked(tmp_path, monkeypatch):
             server.chunk_size_range = (wrong, 5)
     with pytest.raises(ValueError):
         Server(tmp_path, TOKEN, b"no key")
+    for wrong in ({"session_memory": 1}, {"session_memory": 1 << 26, "server_memory": 1 << 25}):
+        with pytest.raises(ValueError):
+            Server(tmp_path, TOKEN, **wrong)
+    Server(tmp_path, TOKEN, session_memory=1 << 25, server_memory=1 << 25)
     server.file_size_limit, server.chunk_size_range = 5, (1, 2)
     assert (server.file_size_limit, server.chunk_size_range) == (5, (1, 2))
 

@@ -44,6 +44,8 @@ class Report:
     def deleted(self) -> int: ...
     @property
     def skipped(self) -> list[str]: ...
+    @property
+    def skipped_left_out(self) -> int: ...
 
 @final
 class NativeFile:
@@ -142,6 +144,8 @@ class NativeServer:
         idle_timeout: float,
         max_hold: float,
         max_sessions: int,
+        session_memory: Optional[int],
+        server_memory: Optional[int],
     ) -> NativeServer: ...
     def run(
         self,

@@ -57,6 +57,8 @@ class Server:
         place, and a transfer of protocol 1 whose client says nothing.
     :param float max_hold: seconds without progress after which an operation that keeps others waiting is ended.
     :param int max_sessions: how many sessions there may be; one address may have three quarters of them.
+    :param int session_memory: the memory that one session may use, in bytes, at least 4 MiB; 64 MiB if not given.
+    :param int server_memory: the memory that all sessions together may use, in bytes; 1 GiB if not given.
     :raises NotADirectoryError: if there is no such directory.
     :raises ValueError: if token, key or options are not valid.
     """
@@ -85,6 +87,7 @@ class Server:
         self._max_sessions = kwargs.pop("max_sessions", MAX_SESSIONS)
         if self._max_sessions < 1:
             raise ValueError("max_sessions must be 1 or more")
+        self._memory = (kwargs.pop("session_memory", None), kwargs.pop("server_memory", None))
         if kwargs:
             raise TypeError(f"unexpected option: {', '.join(sorted(kwargs))}")
         self._make()  # Tells at once what is not valid.
@@ -321,6 +324,7 @@ class Server:
             self._idle_timeout,
             self._max_hold,
             self._max_sessions,
+            *self._memory,
         )
 
     def _begin(self) -> NativeServer:

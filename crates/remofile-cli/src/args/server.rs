@@ -78,6 +78,14 @@ pub(crate) struct Run {
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
     pub(crate) partial_expiry: Duration,
 
+    /// Memory that one session may use, in bytes (at least 4M)
+    #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = size)]
+    pub(crate) session_memory: u64,
+
+    /// Memory that all sessions together may use, in bytes
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = size)]
+    pub(crate) server_memory: u64,
+
     /// End a session that has done nothing for so long if somebody else needs its place; in protocol 1 also a transfer
     /// whose client says nothing
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = some_duration)]

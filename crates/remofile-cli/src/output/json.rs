@@ -99,7 +99,9 @@ pub(crate) fn transfer(report: &TransferReport) -> Value {
         "received_bytes": report.received_bytes,
         "retries": report.retries,
         "failures": failures(&report.failures),
+        "failures_left_out": report.failures_left_out,
         "skipped": failures(&report.skipped),
+        "skipped_left_out": report.skipped_left_out,
     })
 }
 

@@ -63,6 +63,12 @@ fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
     if run.min_chunk_size > run.max_chunk_size {
         return Err(Failed::usage("'--max-chunk-size' must not be smaller than '--min-chunk-size'"));
     }
+    if run.session_memory < 4 << 20 {
+        return Err(Failed::usage("'--session-memory' must be at least 4M"));
+    }
+    if run.server_memory < run.session_memory {
+        return Err(Failed::usage("'--server-memory' must not be smaller than '--session-memory'"));
+    }
     let private_key = private_key(run, environment)?;
     if private_key.is_some() && run.no_encryption {
         return Err(Failed::usage(
@@ -84,6 +90,8 @@ fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
         idle_timeout: run.idle_timeout,
         max_hold: run.max_hold,
         max_sessions: run.max_sessions,
+        session_memory: run.session_memory,
+        server_memory: run.server_memory,
         ..ServerOptions::default()
     })
 }
@@ -130,6 +138,7 @@ mod tests {
         assert_eq!(settings.token_source, TokenSource::Generated);
         assert_eq!(settings.options.file_size_limit, 4_294_967_296);
         assert_eq!(settings.options.chunk_size_range, (512, 8192));
+        assert_eq!((settings.options.session_memory, settings.options.server_memory), (64 << 20, 1 << 30));
         assert_eq!(settings.options.partial_expiry, Duration::from_secs(7 * 24 * 3600));
         let defaults = ServerOptions::default();
         assert_eq!((defaults.idle_timeout, defaults.max_hold), (Duration::from_secs(30), Duration::from_secs(3600)));
@@ -145,12 +154,14 @@ mod tests {
     fn every_option_arrives() {
         let flags = "0 --address ::1 --file-size-limit 8G --min-chunk-size 1K --max-chunk-size 1M \
                      --require-encryption --file-mode 640 --directory-mode 750 --names posix --fsync each --read-only \
-                     --partial-expiry 36h --idle-timeout 5m --max-hold 2d --max-sessions 7";
+                     --partial-expiry 36h --idle-timeout 5m --max-hold 2d --max-sessions 7 --session-memory 128M \
+                     --server-memory 2G";
         let flags: Vec<&str> = flags.split_whitespace().collect();
         let settings = settle(&flags, &Environment::default()).unwrap();
         let options = settings.options;
         assert_eq!((settings.port, settings.address), (0, Some("::1".parse().unwrap())));
         assert_eq!((options.file_size_limit, options.chunk_size_range), (8 << 30, (1024, 1 << 20)));
+        assert_eq!((options.session_memory, options.server_memory), (128 << 20, 2 << 30));
         assert_eq!((options.file_mode, options.directory_mode), (Some(0o640), Some(0o750)));
         assert_eq!((options.names, options.fsync), (NameRule::Posix, Fsync::Each));
         assert_eq!(options.partial_expiry, Duration::from_secs(36 * 3600));
@@ -183,5 +194,8 @@ mod tests {
         assert!(matches!(settle(&["--no-encryption"], &keyed), Err(Failed::Usage(_))));
         let chunks = settle(&["--min-chunk-size", "2", "--max-chunk-size", "1"], &Environment::default());
         assert!(matches!(chunks, Err(Failed::Usage(_))));
+        for flags in [["--session-memory", "1M"], ["--server-memory", "32M"]] {
+            assert!(matches!(settle(&flags, &Environment::default()), Err(Failed::Usage(_))));
+        }
     }
 }

@@ -2,13 +2,15 @@
 
 use super::SessionError;
 use crate::limits::{DEAD_AFTER, MAX_BLOCK_BYTES, MAX_COPY_BYTES, MAX_HOLE_BYTES, MAX_PAYLOAD_BYTES, PING_AFTER};
-use crate::wire::{Header, Item, OperationId, Selected, Signal, credit_bytes};
+use crate::wire::{Body, Header, Holder, Item, OperationId, Selected, Signal, credit_bytes};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub(super) struct Core {
     outbox: VecDeque<Header>,
+    /// What the headers in it take in memory.
+    outbox_bytes: usize,
     heartbeat: Heartbeat,
     max_payload_bytes: usize,
 }
@@ -27,14 +29,15 @@ impl Core {
     /// `max_payload_bytes` is what this side announced.
     pub(super) fn new(max_payload_bytes: u32) -> Self {
         let max_payload_bytes = max_payload_bytes.min(MAX_PAYLOAD_BYTES) as usize;
-        Self { outbox: VecDeque::new(), heartbeat: Heartbeat::Idle, max_payload_bytes }
+        Self { outbox: VecDeque::new(), outbox_bytes: 0, heartbeat: Heartbeat::Idle, max_payload_bytes }
     }
 
     pub(super) fn queue(&mut self, operation: OperationId, signal: Signal) {
-        self.outbox.push_back(Header::signal(operation, signal));
+        self.queue_header(Header::signal(operation, signal));
     }
 
     pub(super) fn queue_header(&mut self, header: Header) {
+        self.outbox_bytes += memory_bytes(&header);
         self.outbox.push_back(header);
     }
 
@@ -49,12 +52,20 @@ impl Core {
     pub(super) fn queue_pong(&mut self) {
         let pong = Header::signal(OperationId::SESSION, Signal::Pong);
         if !self.outbox.contains(&pong) {
+            self.outbox_bytes += memory_bytes(&pong);
             self.outbox.push_front(pong);
         }
     }
 
     pub(super) fn poll_header(&mut self) -> Option<Header> {
-        self.outbox.pop_front()
+        let header = self.outbox.pop_front()?;
+        self.outbox_bytes -= memory_bytes(&header);
+        Some(header)
+    }
+
+    /// What waits to be sent takes so much memory, in bytes.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.outbox_bytes
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -103,6 +114,22 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// What a header takes in memory, in bytes; of requests, which only clients queue, no more than its own size.
+fn memory_bytes(header: &Header) -> usize {
+    let text = |text: &str| text.len() + 16;
+    let holders = |holders: &[Holder]| holders.iter().map(|holder| size_of::<Holder>() + text(&holder.client)).sum();
+    let more: usize = match &header.body {
+        Body::Signal(Signal::ItemFailed { failure } | Signal::Failed { failure }) => {
+            let told = failure.holders.as_deref().map_or(0, holders);
+            failure.path.as_deref().map_or(0, text) + failure.detail.as_deref().map_or(0, text) + told
+        }
+        Body::Signal(Signal::Waiting { holders: told }) => holders(told),
+        Body::Signal(Signal::Unwanted { path }) => text(path),
+        _ => 0,
+    };
+    size_of::<Header>() + more
 }
 
 /// The credit that a message takes.

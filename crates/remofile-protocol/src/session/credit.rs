@@ -57,7 +57,12 @@ impl ReceiveWindow {
 
     /// Widens the window to its full size; gives the credit to grant for that.
     pub(super) fn open(&mut self) -> u64 {
-        self.size = CREDIT_WINDOW_BYTES;
+        self.open_to(CREDIT_WINDOW_BYTES)
+    }
+
+    /// Widens the window to a size; gives the credit to grant for that.
+    pub(super) fn open_to(&mut self, size: u64) -> u64 {
+        self.size = size.max(self.size);
         self.refill(1)
     }
 

@@ -3,13 +3,16 @@
 use super::SessionError;
 use super::core::{Core, check_items, cost};
 use super::credit::{ReceiveWindow, SendCredit};
-use crate::limits::{INITIAL_CREDIT_BYTES, MAX_OPERATIONS};
+use crate::limits::{CREDIT_WINDOW_BYTES, INITIAL_CREDIT_BYTES, MAX_OPERATIONS};
 use crate::wire::{Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, Selected, Signal};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Headers that wait to be sent before this side stops to take new messages.
 const BACKLOG: usize = 1024;
+
+/// What they may take in memory before that, in bytes.
+const BACKLOG_BYTES: usize = 1024 * 1024;
 
 /// The server's side of a session.
 #[derive(Debug)]
@@ -162,8 +165,14 @@ impl ServerSession {
 
     /// Opens the full credit window of an upload that has got its lease.
     pub fn open_window(&mut self, operation: OperationId) {
+        self.open_window_to(operation, CREDIT_WINDOW_BYTES);
+    }
+
+    /// Opens the credit window of an upload to so many bytes, if it is not so wide yet. To grant anything tells the
+    /// client that it has got its lease.
+    pub fn open_window_to(&mut self, operation: OperationId, bytes: u64) {
         if let Some(state) = self.operations.get_mut(&operation) {
-            let grant = state.window.open();
+            let grant = state.window.open_to(bytes);
             self.core.grant(operation, grant);
         }
     }
@@ -260,7 +269,13 @@ impl ServerSession {
     /// Whether so much waits to be sent that no further message should be taken.
     #[must_use]
     pub fn is_congested(&self) -> bool {
-        self.core.queued() >= BACKLOG
+        self.core.queued() >= BACKLOG || self.core.queued_bytes() >= BACKLOG_BYTES
+    }
+
+    /// What waits to be sent, payload aside, takes so much memory, in bytes.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.core.queued_bytes()
     }
 
     /// The next header to send that has no payload.

@@ -449,3 +449,36 @@ fn a_client_takes_notice_of_no_more_holders_than_may_be_named() {
     };
     assert_eq!((told.len(), again.len()), (MAX_HOLDERS, MAX_HOLDERS));
 }
+
+#[test]
+fn a_side_that_has_much_to_say_takes_no_messages_be_they_few_or_large() {
+    for (count, path) in [(1_024, String::new()), (70, "x".repeat(16 * 1024))] {
+        let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);
+        for number in 0..count {
+            assert!(!server.is_congested(), "{number}");
+            server.item_failed(OperationId(1), Failure::new(ErrorCode::NotFound).at(&path));
+            assert!(server.queued_bytes() > path.len());
+            if server.is_congested() {
+                break;
+            }
+        }
+        assert!(server.is_congested());
+        assert!(server.queued_bytes() < 2 * 1024 * 1024);
+        while server.poll_header().is_some() {}
+        assert_eq!(server.queued_bytes(), 0);
+    }
+}
+
+#[test]
+fn a_window_opens_bit_by_bit_and_never_closes() {
+    let mut pair = Pair::new();
+    let id = pair.client.start(pair.now, upload(), 0);
+    pair.deliver();
+    let mut granted = INITIAL_CREDIT_BYTES;
+    for (size, more) in [(1, 0), (INITIAL_CREDIT_BYTES + 5, 5), (2, 0), (CREDIT_WINDOW_BYTES, 15 * 1024 * 1024 - 5)] {
+        pair.server.open_window_to(id, size);
+        pair.deliver();
+        granted += more;
+        assert_eq!(pair.client.credit(id), granted, "{size}");
+    }
+}

@@ -95,7 +95,7 @@ error_codes! {
     /// Of two directories, such as source and destination, one is inside the other.
     IntoItself = 22, "into-itself", "one of the two directories is inside the other";
     /// Too many files are open.
-    OutOfResources = 23, "out-of-resources", "the system is out of memory or file descriptors";
+    OutOfResources = 23, "out-of-resources", "there is not enough memory, or there are too few file descriptors";
     /// The request needs the peer to be on one file system.
     CrossDevice = 24, "cross-device", "source and destination are on different file systems";
     /// Left out as the rules for conflicts, links and special files say. No failure of the transfer.

@@ -162,7 +162,7 @@ fn receive<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) ->
         if link.received_bytes() != before {
             endpoint.heard(clock.elapsed());
         }
-        return Ok(false);
+        return Ok(link.has_more());
     }
     Ok(true)
 }

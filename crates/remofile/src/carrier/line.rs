@@ -10,11 +10,18 @@ pub trait Line: AsFd {
     where
         Self: 'a;
 
-    /// The next message, if it has arrived.
+    /// The next message, if it has arrived. A call does a bounded amount of work, whatever comes: where that was not
+    /// enough it gives nothing, and [`Line::has_more`] tells so.
     ///
     /// # Errors
     /// [`LinkError`]; the connection is then of no more use.
     fn receive(&mut self) -> Result<Option<Self::Message<'_>>, LinkError>;
+
+    /// Whether the last call of [`Line::receive`] gave nothing although more has come: it is to be called again, as the
+    /// socket may have nothing left to wait for.
+    fn has_more(&self) -> bool {
+        false
+    }
 
     /// Whether a small message may be queued behind those that wait.
     fn has_room(&self) -> bool;

@@ -23,6 +23,11 @@ const READ_AHEAD: usize = 64 * 1024;
 /// Frames that are handed to the kernel at once.
 const FRAMES_A_CALL: usize = 16;
 
+/// Bytes that one call reads at most, and commands that it takes: then whoever drives the link looks at its clock, at
+/// whether it is to stop, and at what it has to send, however much comes.
+const BYTES_A_CALL: usize = 2 * 1024 * 1024;
+const COMMANDS_A_CALL: usize = 64;
+
 /// A connection after ZeroMQ's handshake.
 pub struct ZmtpLink {
     stream: TcpStream,
@@ -31,6 +36,10 @@ pub struct ZmtpLink {
     max_message: usize,
     input: Input,
     output: Output,
+    /// The context of the last ping that is not answered yet: one pong answers all that came before it.
+    ping: Option<Vec<u8>>,
+    /// Whether the last call of `receive` ended before it had seen everything that has come.
+    has_more: bool,
     /// A payload that is being written, behind room for the head of its frame.
     payload: Vec<u8>,
     max_payload: usize,
@@ -55,6 +64,8 @@ struct Input {
 struct Output {
     /// Sealed frames; of each, what is from the index on has to be sent.
     frames: VecDeque<(Vec<u8>, usize)>,
+    /// Frames in front of the end of a pong that is among them.
+    until_pong: usize,
     queued: usize,
     total: u64,
     /// A buffer that was sent, for the next payload.
@@ -106,6 +117,8 @@ impl ZmtpLink {
             max_message: receive_message,
             input,
             output: Output::default(),
+            ping: None,
+            has_more: false,
             payload: Vec::new(),
             max_payload: send_payload as usize,
         }
@@ -159,10 +172,25 @@ impl ZmtpLink {
         self.output.push(frame, start);
     }
 
+    /// Queues the answer to pings, unless one still waits: a peer that does not read gets no more than that.
+    fn queue_pong(&mut self) {
+        if self.output.until_pong == 0
+            && let Some(context) = self.ping.take()
+        {
+            let pong = self.sealer.pong(&context);
+            self.output.push(pong, 0);
+            self.output.until_pong = self.output.frames.len();
+        }
+    }
+
     /// Looks at what has been read; whether a whole message is there.
-    fn look(&mut self) -> Result<Looked, LinkError> {
+    fn look(&mut self, commands_left: &mut usize) -> Result<Looked, LinkError> {
         let input = &mut self.input;
         loop {
+            // Commands between the frames of a message are kept with it, and so count as a part of it.
+            if input.seen > self.max_message {
+                return Err(LinkError::Malformed);
+            }
             let at = input.start + input.seen;
             match self.opener.next(&mut input.bytes[at..input.end]).map_err(|_| LinkError::Malformed)? {
                 Step::Incomplete { needed } => return Ok(Looked::Needs(input.seen + needed)),
@@ -172,22 +200,23 @@ impl ZmtpLink {
                     if !more {
                         return Ok(Looked::Whole);
                     }
-                    if input.parts.len() == MAX_PARTS || input.seen > self.max_message {
+                    if input.parts.len() == MAX_PARTS {
                         return Err(LinkError::Malformed);
                     }
                 }
                 Step::Command { consumed, command } => {
                     input.seen += consumed;
                     match command {
-                        Command::Ping { context, .. } => {
-                            let pong = self.sealer.pong(&context);
-                            self.output.push(pong, 0);
-                        }
+                        Command::Ping { context, .. } => self.ping = Some(context),
                         Command::Pong | Command::Other => {}
                         Command::Error(_) => return Err(LinkError::Closed),
                     }
                     if input.parts.is_empty() {
                         (input.start, input.seen) = (input.start + input.seen, 0);
+                    }
+                    match commands_left.checked_sub(1) {
+                        None => return Ok(Looked::Enough),
+                        Some(left) => *commands_left = left,
                     }
                 }
             }
@@ -199,6 +228,8 @@ enum Looked {
     Whole,
     /// So many bytes of the message have to be there.
     Needs(usize),
+    /// So many commands have come that others have their turn.
+    Enough,
 }
 
 impl Input {
@@ -211,8 +242,10 @@ impl Input {
     }
 
     fn fill(&mut self, stream: &mut TcpStream, needed: usize) -> Result<bool, LinkError> {
-        self.bytes.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, self.end - self.start);
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
         if self.bytes.len() < needed + READ_AHEAD {
             self.bytes.resize(needed + READ_AHEAD, 0);
         }
@@ -258,6 +291,7 @@ impl Output {
                 return;
             }
             count -= left;
+            self.until_pong = self.until_pong.saturating_sub(1);
             if let Some((frame, _)) = self.frames.pop_front()
                 && frame.capacity() > self.spare.capacity()
             {
@@ -272,19 +306,33 @@ impl Line for ZmtpLink {
 
     fn receive(&mut self) -> Result<Option<Frames<'_>>, LinkError> {
         self.input.forget();
+        self.has_more = false;
+        let (mut commands_left, most) = (COMMANDS_A_CALL, self.input.total + BYTES_A_CALL as u64);
         loop {
-            match self.look()? {
+            match self.look(&mut commands_left)? {
                 Looked::Whole => break,
+                Looked::Needs(_) if self.input.total >= most => {
+                    self.has_more = true;
+                    return Ok(None);
+                }
                 Looked::Needs(needed) => {
                     if !self.input.fill(&mut self.stream, needed)? {
                         return Ok(None);
                     }
+                }
+                Looked::Enough => {
+                    self.has_more = true;
+                    return Ok(None);
                 }
             }
         }
         let input = &mut self.input;
         input.given = true;
         Ok(Some(Frames { bytes: &input.bytes[input.start..input.end], parts: &input.parts }))
+    }
+
+    fn has_more(&self) -> bool {
+        self.has_more
     }
 
     fn has_room(&self) -> bool {
@@ -300,11 +348,12 @@ impl Line for ZmtpLink {
     }
 
     fn is_flushed(&self) -> bool {
-        self.output.frames.is_empty()
+        self.output.frames.is_empty() && self.ping.is_none()
     }
 
     fn flush(&mut self) -> Result<bool, LinkError> {
-        self.output.send(&mut self.stream)
+        self.queue_pong();
+        Ok(self.output.send(&mut self.stream)? && self.ping.is_none())
     }
 }
 
@@ -326,3 +375,6 @@ impl AsFd for ZmtpLink {
         self.stream.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,6 +139,9 @@ impl Handler for Plain<'_> {
     }
 }
 
+/// Messages that are taken in a row where none is waited for: a server that goes on and on is not listened to.
+const MESSAGES_BETWEEN_CALLS: usize = 1024;
+
 /// A session with a server, between calls.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -225,7 +228,7 @@ impl Session {
         if self.gateway.as_ref().is_some_and(|(guard, _)| guard.is_stale()) {
             return true;
         }
-        loop {
+        for _ in 0..MESSAGES_BETWEEN_CALLS {
             let Ok(received) = self.link.receive() else { return true };
             let Some(Message { header, payload }) = received else { return false };
             match self.machine.receive(self.clock.elapsed(), header, payload.len()) {
@@ -233,18 +236,23 @@ impl Session {
                 Ok(event) => Held::learn(&mut self.held, &event),
             }
         }
+        // Nobody who means well says so much to a client that is idle.
+        true
     }
 
     /// Takes what has come, and answers what wants an answer, without waiting.
     pub(super) fn answer(&mut self) -> Result<()> {
-        while let Some(Message { header, payload }) = self.link.receive()? {
+        for _ in 0..MESSAGES_BETWEEN_CALLS {
+            let Some(Message { header, payload }) = self.link.receive()? else { break };
             let event = self.machine.receive(self.clock.elapsed(), header, payload.len()).map_err(broken)?;
             Held::learn(&mut self.held, &event);
             if let ClientEvent::Closed(reason) = event {
                 return Err(closed(reason));
             }
         }
-        while let Some(header) = self.machine.poll_header() {
+        while self.link.has_room()
+            && let Some(header) = self.machine.poll_header()
+        {
             self.link.push(&header);
         }
         self.link.flush()?;

@@ -8,7 +8,7 @@ use super::fate::{Fate, Rules, is_same};
 use super::listing::decode;
 use super::noted::Noted;
 use super::selecting::Selecting;
-use super::survey::in_the_way;
+use super::survey::{MOST_REMEMBERED, in_the_way, too_many_files};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
 use crate::monitor::Event;
@@ -164,6 +164,9 @@ impl FindHandler<'_, '_> {
         let path = self.plan.expected().check(&name, entry.kind == Kind::Directory)?;
         if entry.kind != Kind::Directory && !self.names.insert(ItemRules::key(&name)) {
             return Err(Error::Protocol(format!("it names {name:?} twice")));
+        }
+        if self.names.len() + self.wanted.directories.len() > MOST_REMEMBERED {
+            return Err(too_many_files(MOST_REMEMBERED));
         }
         let existing = self.store.stat(&path).ok();
         match entry.kind {

@@ -108,10 +108,29 @@ pub struct TransferReport {
     pub received_bytes: u64,
     /// Attempts after the first.
     pub retries: u32,
-    /// What was not transferred, and why, in the order it was met.
+    /// What was not transferred, and why, in the order it was met: the first 10,000, with 8 MiB of text at most.
+    /// The monitor was told of all.
     pub failures: Vec<Failure>,
-    /// What was left out because the rule for conflicts says so, in the order it was met.
+    /// How many failures there were beyond those.
+    pub failures_left_out: u64,
+    /// What was left out because the rule for conflicts says so, in the order it was met: as many at most.
     pub skipped: Vec<Failure>,
+    /// How many files were left out beyond those.
+    pub skipped_left_out: u64,
+}
+
+impl TransferReport {
+    /// How much was not transferred, all told.
+    #[must_use]
+    pub fn failure_count(&self) -> u64 {
+        self.failures.len() as u64 + self.failures_left_out
+    }
+
+    /// How much was left out because the rule for conflicts says so, all told.
+    #[must_use]
+    pub fn skipped_count(&self) -> u64 {
+        self.skipped.len() as u64 + self.skipped_left_out
+    }
 }
 
 /// What a removal did.

@@ -11,6 +11,15 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::path::Path;
 
+/// Failures, and files that were left out, that a report keeps of each: a server may tell of any number.
+const MOST_KEPT: usize = 10_000;
+
+/// And bytes of text in them.
+const MOST_KEPT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Failures that are told once however many attempts meet them.
+const MOST_TOLD: usize = 100_000;
+
 /// A monitor, and what was told to it.
 pub(super) struct Noted<'a> {
     pub(super) report: TransferReport,
@@ -23,6 +32,8 @@ pub(super) struct Noted<'a> {
     /// Files, and bytes in them, that an attempt before this one moved.
     before: (u64, u64),
     pub(super) is_upload: bool,
+    /// Text in the failures of the report, in bytes.
+    kept_bytes: usize,
     /// Whether it is of use to know which files were moved.
     remembers: bool,
 }
@@ -37,6 +48,7 @@ impl<'a> Noted<'a> {
             told: HashSet::new(),
             before: (0, 0),
             is_upload,
+            kept_bytes: 0,
             remembers: true,
         }
     }
@@ -50,6 +62,7 @@ impl<'a> Noted<'a> {
     pub(super) fn begin_attempt(&mut self) {
         self.report.failures.clear();
         self.report.skipped.clear();
+        (self.report.failures_left_out, self.report.skipped_left_out, self.kept_bytes) = (0, 0, 0);
         self.report.present = 0;
         self.report.resumed_bytes = 0;
         self.before = (0, 0);
@@ -68,7 +81,8 @@ impl<'a> Noted<'a> {
     }
 
     pub(super) fn failed(&mut self, failure: Failure) {
-        let is_new = self.told.insert(ItemRules::key(&failure.to_string()));
+        // Of very many, some may be told again by another attempt.
+        let is_new = self.told.len() >= MOST_TOLD || self.told.insert(ItemRules::key(&failure.to_string()));
         let is_skipped = failure.code == ErrorCode::Skipped;
         let event = match is_skipped {
             true => Event::FileSkipped { failure: &failure },
@@ -77,8 +91,18 @@ impl<'a> Noted<'a> {
         if is_new {
             self.monitor.report(event);
         }
-        let list = if is_skipped { &mut self.report.skipped } else { &mut self.report.failures };
-        list.push(failure);
+        let report = &mut self.report;
+        let (list, left_out) = match is_skipped {
+            true => (&mut report.skipped, &mut report.skipped_left_out),
+            false => (&mut report.failures, &mut report.failures_left_out),
+        };
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.kept_bytes += text(&failure.path) + text(&failure.detail);
+        if list.len() < MOST_KEPT && self.kept_bytes <= MOST_KEPT_BYTES {
+            list.push(Failure { holders: None, ..failure });
+        } else {
+            *left_out += 1;
+        }
     }
 
     pub(super) fn present(&mut self, path: &str, size: u64) {
@@ -232,4 +256,39 @@ pub(super) fn below(destination: &RemotePath, failure: Failure) -> Failure {
 /// What was not sent cannot have been stored.
 pub(super) fn ended_early<T>() -> Result<T> {
     Err(Error::Protocol("it ended the upload before everything was sent".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::Silent;
+
+    #[test]
+    fn of_very_many_failures_some_are_kept_and_all_are_counted() {
+        let mut monitor = Silent;
+        let mut noted = Noted::new(&mut monitor, false);
+        for number in 0..30_000 {
+            noted.failed(Failure::new(ErrorCode::NotFound).at(number));
+            noted.failed(Failure::new(ErrorCode::Skipped).at(number));
+        }
+        let report = noted.finish(Stored::default(), (0, 0));
+        assert_eq!((report.failures.len(), report.failures_left_out, report.failure_count()), (10_000, 20_000, 30_000));
+        assert_eq!((report.skipped.len(), report.skipped_count()), (10_000, 30_000));
+        assert_eq!(report.failures[9_999].path.as_deref(), Some("9999"));
+    }
+
+    #[test]
+    fn failures_with_long_paths_are_kept_up_to_so_many_bytes() {
+        let mut monitor = Silent;
+        let mut noted = Noted::new(&mut monitor, false);
+        let path = "x".repeat(16_000);
+        for _ in 0..2_000 {
+            noted.failed(Failure::new(ErrorCode::NotFound).at(&path));
+        }
+        assert!(noted.report.failures.len() <= MOST_KEPT_BYTES / path.len());
+        assert_eq!(noted.report.failure_count(), 2_000);
+        noted.begin_attempt();
+        noted.failed(Failure::new(ErrorCode::NotFound).at(&path));
+        assert_eq!((noted.report.failures.len(), noted.report.failure_count()), (1, 1));
+    }
 }

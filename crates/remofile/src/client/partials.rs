@@ -2,6 +2,7 @@
 
 use super::Client;
 use super::listing::ListHandler;
+use super::survey::too_many_files;
 use crate::error::{Error, Result};
 use crate::store::{LocalStore, Store, StoreOptions};
 use crate::transfer::listed;
@@ -9,18 +10,21 @@ use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{Element, ErrorCode, Failure, PartialEntry, Request};
 use std::path::Path;
 
+/// Partials in a server's answer at most.
+const MOST_PARTIALS: usize = 1_000_000;
+
 impl Client {
     /// Lists what interrupted uploads left on the server, by path.
     ///
     /// # Errors
-    /// What keeps it from connecting; `permission-denied`, ...
+    /// What keeps it from connecting; `permission-denied`, ...; `out-of-resources` if there are more than 1,000,000.
     pub fn partials(&mut self) -> Result<Vec<PartialEntry>> {
         let mut found = Vec::new();
         let mut each = |element| {
             if let Element::Partial(partial) = element {
                 found.push(partial);
             }
-            Ok(())
+            if found.len() > MOST_PARTIALS { Err(too_many_files(MOST_PARTIALS)) } else { Ok(()) }
         };
         let mut told = self.options.on_waiting.clone();
         self.call(Request::Partials, &mut ListHandler::new(&mut each, &mut told))?;

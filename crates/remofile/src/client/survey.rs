@@ -8,7 +8,9 @@ use super::{Client, TransferOptions};
 use crate::error::{Error, Result};
 use crate::transfer::{Feed, FoundItem, ItemRules, Judge, Next, Verdict, known, numbered_path};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Element, Entry, Failure, Kind, Known, Listed, OnConflict, Request, Timestamp};
+use remofile_protocol::wire::{
+    Element, Entry, ErrorCode, Failure, Kind, Known, Listed, OnConflict, Request, Timestamp,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,15 @@ pub(super) const NAMES_BYTES: usize = 48 * 1024;
 
 /// Conflicts that are named at most.
 const MOST_CONFLICTS: usize = 1000;
+
+/// Files of a server's answer that are remembered at most: that takes gigabytes.
+pub(super) const MOST_REMEMBERED: usize = 20_000_000;
+
+/// The failure of a call that a server names more files for than are remembered.
+pub(super) fn too_many_files(most: usize) -> Error {
+    let why = format!("the server names more than {most} files: ask for fewer at once");
+    Error::Local(Failure::new(ErrorCode::OutOfResources).because(why))
+}
 
 /// What is at, below or kept of the names that an upload uses. Some 80 bytes a file.
 #[derive(Debug, Default)]
@@ -60,7 +71,7 @@ impl Client {
             let request = Request::Survey { destination: destination.clone(), names: batch.to_vec() };
             let mut each = |listed| {
                 present.add(listed);
-                Ok(())
+                present.refuse_flood()
             };
             let mut handler = ListHandler::new(&mut each, noted.monitor);
             self.call_until((deadline, patience), request, &mut handler)?;
@@ -89,6 +100,15 @@ impl Present {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A server may list without end.
+    fn refuse_flood(&self) -> Result<()> {
+        if self.entries.len() + self.partials.len() > MOST_REMEMBERED {
+            Err(too_many_files(MOST_REMEMBERED))
+        } else {
+            Ok(())
         }
     }
 
@@ -151,7 +171,7 @@ impl Present {
 
 /// The failure of a file that must not be replaced.
 pub(super) fn in_the_way(existing: &Entry) -> Failure {
-    Failure::new(remofile_protocol::wire::ErrorCode::AlreadyExists).at(&existing.path)
+    Failure::new(ErrorCode::AlreadyExists).at(&existing.path)
 }
 
 /// Decides about the files of an upload.

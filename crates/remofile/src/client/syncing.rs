@@ -83,9 +83,9 @@ impl<'a> Syncing<'a> {
         self.noted.failed(failure);
     }
 
-    /// What could not be done so far.
-    pub(crate) fn failures(&self) -> &[Failure] {
-        &self.noted.report.failures
+    /// How much could not be done so far.
+    pub(crate) fn failure_count(&self) -> u64 {
+        self.noted.report.failure_count()
     }
 
     /// Works while the lease is kept.

@@ -101,6 +101,12 @@ impl Signer {
         }
     }
 
+    /// What it holds in memory, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        (self.buffer.len() + size_of::<Self>() + self.ranges.capacity() * size_of::<Range<u64>>()) as u64
+    }
+
     /// The digest of the whole file, if it was asked for and everything is signed.
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {

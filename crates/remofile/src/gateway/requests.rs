@@ -78,7 +78,9 @@ impl Requests {
                 Ok(None) => {}
                 Err(failure) => return Err(failure.into()),
             }
-            if !wait(self.link.stream(), PollFlags::IN, limit.saturating_duration_since(Instant::now()))? {
+            let left = limit.saturating_duration_since(Instant::now());
+            // What comes may be no answer: the limit holds however much there is of it.
+            if left.is_zero() || !(wait(self.link.stream(), PollFlags::IN, self.pause(left))? || self.link.has_more()) {
                 return Err(Error::Unanswered);
             }
         }
@@ -109,12 +111,17 @@ impl Requests {
             }
             let flags = if flushed { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
             let mut descriptors = [PollFd::from_borrowed_fd(self.link.as_fd(), flags)];
-            let timeout = Timespec::try_from(left + Duration::from_millis(1)).ok();
+            let timeout = Timespec::try_from(self.pause(left + Duration::from_millis(1))).ok();
             match poll(&mut descriptors, timeout.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(lost(&LinkError::Lost(error.into()))),
             }
         }
+    }
+
+    /// How long to wait for the socket: not at all while the link has something to look at.
+    fn pause(&self, left: Duration) -> Duration {
+        if self.link.has_more() { Duration::ZERO } else { left }
     }
 
     fn send(&mut self, request: &Request<'_>) -> std::result::Result<(), LinkError> {

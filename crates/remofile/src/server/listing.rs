@@ -4,7 +4,7 @@ use super::operation::Step;
 use super::signing::{Digests, Signing};
 use crate::carrier::MessageWriter;
 use crate::store::{Partial, Store, StoreResult, Walk};
-use crate::transfer::{Checked, Checking, Feed, Next, Scan, listed};
+use crate::transfer::{ALLOCATION_BYTES, Checked, Checking, Feed, Feeding, Next, Scan, listed};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
 use remofile_protocol::wire::{Done, Element, ErrorCode, Failure, Found, Listed, OperationId};
@@ -20,6 +20,8 @@ const LISTING_STEP: usize = 2048;
 pub(super) struct Listing {
     contents: Contents,
     elements: Elements,
+    /// What partials took at first, in bytes.
+    partials_bytes: u64,
     ended: bool,
 }
 
@@ -50,7 +52,11 @@ pub(super) enum Contents {
 
 impl Listing {
     pub(super) fn new(contents: Contents) -> Self {
-        Self { contents, elements: Elements::default(), ended: false }
+        let partials_bytes = match &contents {
+            Contents::Partials(partials) => partials_bytes(partials),
+            _ => 0,
+        };
+        Self { contents, elements: Elements::default(), partials_bytes, ended: false }
     }
 
     /// Where more sources are named.
@@ -60,6 +66,19 @@ impl Listing {
             Contents::Digests(digests) => Some(digests.feed()),
             _ => None,
         }
+    }
+
+    /// What it holds in memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let contents = match &self.contents {
+            Contents::Directory(scan) => scan.memory_bytes(),
+            Contents::Found(feed) => feed.memory_bytes(),
+            Contents::Digests(digests) => digests.memory_bytes(),
+            Contents::Signing(signing) => signing.memory_bytes(),
+            Contents::Survey(survey) => survey.memory_bytes(),
+            Contents::Partials(_) => self.partials_bytes,
+        };
+        self.elements.memory_bytes() + contents
     }
 
     pub(super) fn step(
@@ -110,6 +129,11 @@ impl Listing {
 }
 
 impl Elements {
+    /// What they hold in memory, in bytes.
+    fn memory_bytes(&self) -> u64 {
+        (self.pending.capacity() + self.held.capacity()) as u64
+    }
+
     /// Adds an element to those of a message with this much room.
     fn add(&mut self, element: &Element, room: usize) {
         let before = self.pending.len();
@@ -163,6 +187,11 @@ impl Contents {
     }
 }
 
+fn partials_bytes(partials: &std::vec::IntoIter<Partial>) -> u64 {
+    let texts = partials.as_slice().iter().map(|partial| partial.path.as_str().len() + ALLOCATION_BYTES);
+    (size_of_val(partials.as_slice()) + texts.sum::<usize>()) as u64
+}
+
 fn encode(listed: &Element, out: &mut Vec<u8>) {
     let encoded = minicbor::encode(listed, out);
     debug_assert!(encoded.is_ok(), "memory can always be written");
@@ -174,6 +203,8 @@ pub(super) struct Survey {
     paths: std::vec::IntoIter<RemotePath>,
     walk: Option<Box<dyn Walk>>,
     partials: std::vec::IntoIter<Partial>,
+    /// What the partials took at first, in bytes.
+    partials_bytes: u64,
     checking: Option<Checking>,
     checked: Checked,
 }
@@ -184,14 +215,23 @@ impl Survey {
         store.directory(destination).map_err(|failure| failure.at(destination))?;
         let mut partials = store.partials()?;
         partials.retain(|partial| paths.iter().any(|path| partial.path.is_within(path)));
+        let partials = partials.into_iter();
         Ok(Self {
             store: Arc::clone(store),
             paths: paths.into_iter(),
             walk: None,
-            partials: partials.into_iter(),
+            partials_bytes: partials_bytes(&partials),
+            partials,
             checking: None,
             checked: Checked::default(),
         })
+    }
+
+    /// What it holds in memory, in bytes.
+    fn memory_bytes(&self) -> u64 {
+        let walk = self.walk.as_ref().map_or(0, |walk| walk.memory_bytes());
+        let checking = self.checking.as_ref().map_or(0, Checking::memory_bytes);
+        self.partials_bytes + walk + checking + self.checked.memory_bytes()
     }
 
     fn next(&mut self) -> Next<Element> {

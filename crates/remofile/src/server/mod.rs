@@ -5,6 +5,7 @@
 //! way: `lobby` (bytes, handshake) -> `connection` (records) -> `session` (messages) -> `operation`
 //! -> the store.
 
+mod accounts;
 mod admission;
 mod connection;
 mod editing;
@@ -24,6 +25,7 @@ mod zeromq;
 
 pub use zeromq::{Handler, Reply};
 
+use crate::budget::Budget;
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
 use crate::store::{DEFAULT_PARTIAL_EXPIRY, FollowLinks, Fsync, LocalStore, Store, StoreOptions, places};
@@ -85,7 +87,21 @@ pub struct ServerOptions {
     /// Sessions of the clients with one token at most, at least 1. `None`: as many as there are, since a server has
     /// one token.
     pub sessions_per_token: Option<usize>,
+    /// What one session may hold in memory, in bytes, at least 4 MiB: a request that would need more fails with
+    /// `out-of-resources`, or its client waits. Beside it each connection has buffers of some 3 MiB at most.
+    pub session_memory: u64,
+    /// What all sessions together may hold in memory, in bytes, at least [`ServerOptions::session_memory`].
+    pub server_memory: u64,
 }
+
+/// What one session may hold in memory, in bytes, unless otherwise asked for.
+pub const DEFAULT_SESSION_MEMORY: u64 = 64 * 1024 * 1024;
+
+/// What all sessions together may hold in memory, in bytes, unless otherwise asked for.
+pub const DEFAULT_SERVER_MEMORY: u64 = 1024 * 1024 * 1024;
+
+/// The least that a session can work with, in bytes.
+const LEAST_SESSION_MEMORY: u64 = 4 * 1024 * 1024;
 
 /// Time after which a session that does nothing may be ended for others, unless otherwise asked for.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -115,6 +131,8 @@ impl Default for ServerOptions {
             max_sessions: DEFAULT_MAX_SESSIONS,
             sessions_per_address: None,
             sessions_per_token: None,
+            session_memory: DEFAULT_SESSION_MEMORY,
+            server_memory: DEFAULT_SERVER_MEMORY,
         }
     }
 }
@@ -335,6 +353,7 @@ impl Grounds {
         let shared = Arc::new(Shared {
             store,
             leases: leases::Leases::default(),
+            memory: Budget::of_server(options.server_memory),
             options,
             agent,
             started: Instant::now(),
@@ -355,6 +374,7 @@ pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOpti
     let shared = Shared {
         store,
         leases: leases::Leases::default(),
+        memory: Budget::of_server(options.server_memory),
         options,
         agent: crate::agent(),
         started: Instant::now(),
@@ -387,6 +407,12 @@ fn check(options: &ServerOptions) -> Result<()> {
     let (least, most) = options.chunk_size_range;
     if options.file_size_limit == 0 {
         return Err(Error::Usage("the file size limit must be greater than 0"));
+    }
+    if options.session_memory < LEAST_SESSION_MEMORY {
+        return Err(Error::Usage("the memory of a session must be at least 4 MiB"));
+    }
+    if options.server_memory < options.session_memory {
+        return Err(Error::Usage("the memory of all sessions must be at least that of one"));
     }
     if least == 0 || most < least {
         return Err(Error::Usage("chunk sizes must be greater than 0, and the largest at least the smallest"));

@@ -1,8 +1,13 @@
 //! One operation on the server: from its lease to its last message, a step at a time.
 
+mod flushing;
 mod intake;
+mod memory;
+mod sent;
 
-use crate::carrier::{MessageWriter, Waker};
+pub(super) use flushing::Flushing;
+
+use crate::carrier::MessageWriter;
 use crate::server::ServerOptions;
 use crate::server::editing::{InPlace, PartRead};
 use crate::server::listing::{Contents, Listing, Survey, refuse_occupied};
@@ -10,16 +15,17 @@ use crate::server::signing::{Digests, Signing};
 use crate::store::{Removal, RemovalProgress, Store};
 use crate::transfer::{
     Census, Chained, Checked, Feed, FeedOptions, Feeding, Filter, InStore, ItemRules, NamedOneByOne, Origin, Origins,
-    Pace, Packed, Packer, PackerMonitor, PackerOptions, Scan, Unpacker, UnpackerOptions,
+    Pace, Packed, Packer, PackerOptions, Scan, Unpacker, UnpackerOptions,
 };
 use intake::Intake;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Item, OperationId, Request, Selected, Selection};
+use sent::Sent;
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::TryRecvError;
 use std::time::Duration;
 
 /// An operation in flight.
@@ -48,19 +54,14 @@ pub(super) enum Operation {
     Flushing(Flushing),
 }
 
-/// A flush on a thread of its own: it may take longer than a peer waits for a word.
-pub(super) struct Flushing {
-    done: Done,
-    flushed: Receiver<Result<(), Failure>>,
-}
-
-/// A request in the queue, and what came for it meanwhile: no more than its initial credit.
+/// A request in the queue, and what came for it meanwhile: no more than its initial credit, and what the session may hold.
 pub(super) struct Waiting {
     pub(super) request: Request,
     deadline: Option<Duration>,
     pub(super) early: Vec<(Vec<Item>, Vec<u8>)>,
     pub(super) selected: Vec<Selected>,
     pub(super) finished: bool,
+    held_bytes: usize,
 }
 
 /// A download on its way.
@@ -70,14 +71,6 @@ pub(super) struct Sending {
     pace: Box<Pace>,
     /// When the pace allows more.
     ready_at: Option<Duration>,
-}
-
-/// What a download has sent.
-#[derive(Default)]
-pub(super) struct Sent {
-    files: u64,
-    directories: u64,
-    bytes: u64,
 }
 
 /// How far an operation is.
@@ -102,7 +95,7 @@ pub(super) enum Step {
 
 impl Waiting {
     pub(super) fn new(request: Request, deadline: Option<Duration>) -> Self {
-        Self { request, deadline, early: Vec::new(), selected: Vec::new(), finished: false }
+        Self { request, deadline, early: Vec::new(), selected: Vec::new(), finished: false, held_bytes: 0 }
     }
 }
 
@@ -124,7 +117,7 @@ pub(super) fn start(
         }
         Request::Find { sources, recursive, selection, digests } => {
             let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
-            let feed = Box::new(meant.feed(store, options)?);
+            let feed = Box::new(meant.feed(store, options, meant.filter()?)?);
             return listing(if digests { Contents::Digests(Digests::new(feed)) } else { Contents::Found(feed) });
         }
         Request::Sign { files } => return listing(Contents::Signing(Signing::new(store, files))),
@@ -244,11 +237,18 @@ impl Meant {
         total: bool,
     ) -> Result<(Feed, Option<Feed>), Failure> {
         let counts = total && !self.selection.one_by_one;
-        let counted = counts.then(|| self.feed(store, options)).transpose()?;
-        Ok((self.feed(store, options)?, counted))
+        // One for both: made of many rules it takes megabytes.
+        let filter = self.filter()?;
+        let counted = counts.then(|| self.feed(store, options, filter.clone())).transpose()?;
+        Ok((self.feed(store, options, filter)?, counted))
     }
 
-    fn feed(&self, store: &Arc<dyn Store>, options: &ServerOptions) -> Result<Feed, Failure> {
+    fn filter(&self) -> Result<Filter, Failure> {
+        let selection = &self.selection;
+        Filter::new(&selection.rules, selection.min_size, selection.max_size)
+    }
+
+    fn feed(&self, store: &Arc<dyn Store>, options: &ServerOptions, filter: Filter) -> Result<Feed, Failure> {
         let selection = &self.selection;
         let mut named = InStore::new(Arc::clone(store), self.sources.clone(), selection.patterns);
         if selection.contents {
@@ -260,7 +260,6 @@ impl Meant {
             true => Box::new(Chained::new(named, NamedOneByOne::default())),
             false => Box::new(named),
         };
-        let filter = Filter::new(&selection.rules, selection.min_size, selection.max_size)?;
         let (recursive, links) = (self.recursive, selection.links);
         Ok(Feed::new(origins, FeedOptions { recursive, names: options.names, filter, links }))
     }
@@ -305,7 +304,7 @@ impl Operation {
     ) -> Result<bool, Failure> {
         match self {
             Self::Waiting(waiting) => {
-                waiting.early.push((items, payload.to_vec()));
+                waiting.keep(items, payload);
                 Ok(false)
             }
             Self::Receiving(intake) => intake.take(items, payload, credit, tell),
@@ -317,7 +316,7 @@ impl Operation {
     /// Takes sources that the client names one by one.
     pub(super) fn select(&mut self, store: &Arc<dyn Store>, files: Vec<Selected>) -> Result<(), Failure> {
         if let Self::Waiting(waiting) = self {
-            waiting.selected.extend(files);
+            waiting.keep_selected(files);
             return Ok(());
         }
         let Some(origins) = self.origins() else {
@@ -331,6 +330,22 @@ impl Operation {
             origins.add(Origin { store: Arc::clone(store), path, name, shown, known, as_link, parts }, credit);
         }
         Ok(())
+    }
+
+    /// Takes items that came before an upload began; they are put by, and used up by steps.
+    pub(super) fn take_early(
+        &mut self,
+        (items, payload): (Vec<Item>, Vec<u8>),
+        credit: u64,
+        tell: &mut dyn FnMut(Failure),
+    ) -> Result<bool, Failure> {
+        match self {
+            Self::Receiving(intake) => {
+                intake.put_by(items, payload, credit);
+                Ok(false)
+            }
+            _ => self.take(items, &payload, credit, tell),
+        }
     }
 
     /// The credit of sources, or of items that were put by, that were used up.
@@ -466,35 +481,5 @@ impl Sending {
                 Ok(Step::Ended(Ok(Done { files, directories, bytes, ..Done::default() })))
             }
         }
-    }
-}
-
-impl Flushing {
-    /// Begins the flush; `waker` is called when it is over.
-    pub(super) fn begin(done: Done, store: Arc<dyn Store>, waker: Waker) -> Result<Self, Failure> {
-        let (sender, flushed) = channel();
-        let flush = move || {
-            // A session that has ended does not want to know.
-            let _gone = sender.send(store.sync());
-            waker.wake();
-        };
-        match std::thread::Builder::new().name("flush".to_owned()).spawn(flush) {
-            Ok(_detached) => Ok(Self { done, flushed }),
-            Err(error) => Err(Failure::new(ErrorCode::OutOfResources).because(error)),
-        }
-    }
-}
-
-impl PackerMonitor for Sent {
-    fn packed(&mut self, bytes: u64) {
-        self.bytes += bytes;
-    }
-
-    fn finished(&mut self, _path: &str, _size: u64) {
-        self.files += 1;
-    }
-
-    fn directory(&mut self) {
-        self.directories += 1;
     }
 }

@@ -3,16 +3,18 @@
 //! It knows no socket: messages come in by [`Session::receive`], messages go out by
 //! [`Session::produce`], so that every carrier can bring them.
 
+use super::accounts::Accounts;
 use super::leases::{Access, Answer, Claim, Leases};
 use super::max_hold::MaxHold;
 use super::operation::{Flushing, Operation, Progress, Step, Waiting, start};
 use super::presence::Presence;
+use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
 use crate::store::{Fsync, Store};
 use crate::transfer::Checked;
 use remofile_protocol::digest::DigestKind;
-use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
+use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, INITIAL_CREDIT_BYTES};
 use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
 use remofile_protocol::wire::{
     Done, ErrorCode, Failure, Header, OperationId, Request, StatusReport, WAIT_FOREVER, credit_bytes,
@@ -30,6 +32,8 @@ pub(super) struct Shared {
     pub(super) agent: String,
     pub(super) started: Instant,
     pub(super) stopping: AtomicBool,
+    /// What all sessions together may hold in memory.
+    pub(super) memory: Arc<Budget>,
 }
 
 /// Who is at the other end.
@@ -41,6 +45,12 @@ pub(super) struct Peer {
     pub(super) presence: Presence,
 }
 
+/// A window that every operation gets which is told that it has begun, in bytes.
+const LEAST_WINDOW_BYTES: u64 = INITIAL_CREDIT_BYTES + 64 * 1024;
+
+/// What one message can leave to be sent, and more, in bytes.
+const LEAST_OUTBOX_BYTES: u64 = 32 * 1024 * 1024;
+
 /// One client's session.
 pub(super) struct Session {
     shared: Arc<Shared>,
@@ -48,6 +58,7 @@ pub(super) struct Session {
     waker: Waker,
     machine: ServerSession,
     operations: BTreeMap<OperationId, Operation>,
+    accounts: Accounts,
     /// Partials that a survey of this session has looked at, for the upload that follows it.
     checked: Checked,
     /// The operation that had its turn last.
@@ -78,6 +89,7 @@ pub(super) enum Turn {
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, peer: Peer, waker: Waker, digest: DigestKind) -> Self {
         peer.presence.rest(Instant::now());
+        let memory = Budget::of_session(&shared.memory, shared.options.session_memory);
         Self {
             max_hold: MaxHold::new(shared.options.max_hold),
             shared,
@@ -85,6 +97,7 @@ impl Session {
             waker,
             machine: ServerSession::new(DEFAULT_PAYLOAD_BYTES),
             operations: BTreeMap::new(),
+            accounts: Accounts::new(memory),
             checked: Checked::default(),
             last_turn: OperationId::SESSION,
             digest,
@@ -117,17 +130,18 @@ impl Session {
                     operation.take(items, payload, credit, &mut |failure| self.machine.item_failed(id, failure));
                 self.max_hold.progressed(now);
                 match taken {
-                    Ok(true) => self.machine.consumed(id, credit),
+                    Ok(true) => self.consumed(id, credit),
                     Ok(false) => {}
                     Err(failure) => self.end(now, id, Err(failure)),
                 }
+                self.account(now, id);
             }
             ServerEvent::Finish(id) => self.finish(now, id),
             ServerEvent::Select(id, files) => {
                 self.max_hold.progressed(now);
                 let store = &self.shared.store;
                 match self.operations.get_mut(&id).map(|operation| operation.select(store, files)) {
-                    None | Some(Ok(())) => {}
+                    None | Some(Ok(())) => self.account(now, id),
                     Some(Err(failure)) => self.end(now, id, Err(failure)),
                 }
             }
@@ -137,7 +151,26 @@ impl Session {
                 }
             }
         }
+        self.accounts.settle_outbox(self.machine.queued_bytes() as u64);
         Ok(())
+    }
+
+    /// Items were used up: more may come, and, as far as the budget goes, more at once.
+    fn consumed(&mut self, id: OperationId, credit: u64) {
+        self.machine.consumed(id, credit);
+        if self.accounts.is_narrow(id) {
+            self.machine.open_window_to(id, self.accounts.widen(id));
+        }
+    }
+
+    /// Keeps to what the session may hold in memory: an operation that would hold more ends, unless it will hold less
+    /// by itself.
+    fn account(&mut self, now: Duration, id: OperationId) {
+        let Some(operation) = self.operations.get(&id) else { return };
+        let settled = self.accounts.settle(id, operation.memory_bytes(), operation.is_busy());
+        if let Err(exhausted) = settled {
+            self.end(now, id, Err(exhausted.into()));
+        }
     }
 
     fn finish(&mut self, now: Duration, id: OperationId) {
@@ -155,6 +188,9 @@ impl Session {
             let status = Some(self.status());
             return self.machine.finish(now, id, Ok(Done { status, ..Done::default() }));
         }
+        if let Err(exhausted) = self.accounts.open(id, &request) {
+            return self.machine.finish(now, id, Err(exhausted.into()));
+        }
         let claim = Claim {
             session: self.peer.session,
             operation: id,
@@ -168,6 +204,7 @@ impl Session {
         match self.shared.leases.claim(Instant::now(), claim, waker) {
             Answer::Granted => self.start(now, id, request),
             Answer::Busy(holders) if wait_milliseconds == 0 => {
+                self.accounts.close(id);
                 self.machine.finish(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
             }
             Answer::Busy(holders) => {
@@ -208,9 +245,14 @@ impl Session {
         self.max_hold.progressed(now);
         // Who holds the lease has to know when it does.
         let is_told = matches!(request, Request::Upload { .. } | Request::Hold { .. } | Request::Write { .. });
+        let receives = !matches!(request, Request::Hold { .. });
         let progress = start(request, &self.shared.store, &self.shared.options, &mut self.checked, self.digest);
+        // An upload has taken over what a survey found: that is less than before, or as much.
+        let _less = self.accounts.settle_remembered(self.checked.memory_bytes());
         if is_told && matches!(progress, Ok(Progress::More(_))) {
-            self.machine.open_window(id);
+            // Where there is no room for more than the initial window, it still learns that it has begun.
+            let window = if receives { self.accounts.widen(id) } else { 0 };
+            self.machine.open_window_to(id, window.max(LEAST_WINDOW_BYTES));
         }
         self.settle(now, id, progress);
     }
@@ -219,6 +261,7 @@ impl Session {
         match progress {
             Ok(Progress::More(operation)) => {
                 self.operations.insert(id, operation);
+                self.account(now, id);
             }
             Ok(Progress::Done(done)) => self.end(now, id, Ok(done)),
             Ok(Progress::Changed(done)) => self.make_durable(now, id, done),
@@ -239,6 +282,7 @@ impl Session {
 
     fn end(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) {
         self.operations.remove(&id);
+        self.accounts.close(id);
         self.shared.leases.release(Instant::now(), self.peer.session, id);
         self.machine.finish(now, id, outcome);
         self.max_hold.progressed(now);
@@ -291,12 +335,14 @@ impl Session {
                 return;
             };
             let credit = credit_bytes(&items, payload.len());
-            match operation.take(items, &payload, credit, &mut |failure| self.machine.item_failed(id, failure)) {
-                Ok(true) => self.machine.consumed(id, credit),
+            let early = (items, payload);
+            match operation.take_early(early, credit, &mut |failure| self.machine.item_failed(id, failure)) {
+                Ok(true) => self.consumed(id, credit),
                 Ok(false) => {}
                 Err(failure) => return self.end(now, id, Err(failure)),
             }
         }
+        self.account(now, id);
         if finished {
             self.finish(now, id);
         }
@@ -322,6 +368,7 @@ impl Session {
     /// Gives the next message to send; its payload is put into `message`.
     pub(super) fn produce(&mut self, now: Duration, message: &mut MessageWriter<'_>) -> Result<Turn, SessionError> {
         if let Some(header) = self.machine.poll_header() {
+            self.accounts.settle_outbox(self.machine.queued_bytes() as u64);
             return Ok(Turn::Message(header));
         }
         let after = self.operations.range((std::ops::Bound::Excluded(self.last_turn), std::ops::Bound::Unbounded));
@@ -334,9 +381,14 @@ impl Session {
             };
             let step = operation.step(now, id, &mut self.machine, message)?;
             let released = operation.released();
-            self.machine.consumed(id, released);
             if !matches!(step, Step::Nothing) {
                 self.max_hold.progressed(now);
+            }
+            if released > 0 {
+                self.consumed(id, released);
+            }
+            if matches!(step, Step::Nothing | Step::Work | Step::Message(_)) {
+                self.account(now, id);
             }
             match step {
                 Step::Nothing => continue,
@@ -350,8 +402,13 @@ impl Session {
                     worked = true;
                 }
                 Step::Surveyed(checked) => {
+                    self.accounts.close(id);
                     self.checked.add_all(checked);
-                    self.end(now, id, Ok(Done::default()));
+                    let remembered = self.accounts.settle_remembered(self.checked.memory_bytes());
+                    if remembered.is_err() {
+                        self.checked = Checked::default();
+                    }
+                    self.end(now, id, remembered.map(|()| Done::default()).map_err(Failure::from));
                     return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
                 }
                 Step::Ended(outcome) => {
@@ -387,6 +444,10 @@ impl Session {
         if self.max_hold.is_over(now) {
             self.expire(now);
         }
+        if self.accounts.is_overdrawn() {
+            // Nothing is read from it now: its silence is this side's.
+            self.machine.heard(now);
+        }
         self.machine.handle_timeout(now)
     }
 
@@ -403,7 +464,14 @@ impl Session {
 
     /// Whether messages are taken now.
     pub(super) fn wants_messages(&self) -> bool {
-        self.state == State::Open && !self.machine.is_congested()
+        self.state == State::Open && !self.machine.is_congested() && !self.accounts.is_overdrawn()
+    }
+
+    /// Whether more is held, or waits to be sent, than there ever is for a client whose messages are only taken when they
+    /// are wanted ([`Session::wants_messages`]).
+    pub(super) fn is_overwhelmed(&self) -> bool {
+        self.accounts.is_overdrawn()
+            || self.machine.queued_bytes() as u64 > self.shared.options.session_memory.max(LEAST_OUTBOX_BYTES)
     }
 
     /// Whether the session is over, but for what is queued.
@@ -421,3 +489,6 @@ impl Drop for Session {
         self.shared.leases.release_session(Instant::now(), self.peer.session);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use crate::delta::Signer;
 use crate::store::{Store, StoreResult};
-use crate::transfer::{Digesting, Feed, Next};
+use crate::transfer::{Digesting, Feed, Feeding, Next};
 use remofile_protocol::limits::{MAX_SIGNED_BLOCK_BYTES, MIN_SIGNED_BLOCK_BYTES};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Entry, ErrorCode, Failure, Kind, Listed, ToSign};
@@ -24,6 +24,11 @@ impl Digests {
 
     pub(super) fn feed(&mut self) -> &mut Feed {
         &mut self.feed
+    }
+
+    /// What it holds in memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.feed.memory_bytes() + self.current.as_ref().map_or(0, |(_, _, digesting)| digesting.memory_bytes())
     }
 
     pub(super) fn next_element(&mut self) -> Next<Element> {
@@ -71,6 +76,12 @@ struct Current {
 impl Signing {
     pub(super) fn new(store: &Arc<dyn Store>, files: Vec<ToSign>) -> Self {
         Self { store: Arc::clone(store), files: files.into_iter(), current: None }
+    }
+
+    /// What it holds in memory, in bytes, beside the files that were named.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let current = |current: &Current| current.signer.memory_bytes() + current.signatures.capacity() as u64;
+        self.current.as_ref().map_or(0, current)
     }
 
     pub(super) fn next_element(&mut self) -> Next<Element> {

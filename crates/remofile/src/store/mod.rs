@@ -180,6 +180,11 @@ pub trait Walk: Send {
 
     /// Leaves out what is in the directory that came last, in a recursive walk.
     fn skip_directory(&mut self);
+
+    /// What it holds in memory, in bytes: with the names of directories that can be much.
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// A regular file that is being read.
@@ -361,6 +366,11 @@ pub trait Removal: Send {
     /// `permission-denied` and others, with the path that could not be removed; what could be removed
     /// before it, is.
     fn step(&mut self) -> StoreResult<RemovalProgress>;
+
+    /// What it holds in memory, in bytes: with the names of directories that can be much.
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// How far a removal is.

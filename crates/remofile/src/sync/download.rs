@@ -79,7 +79,7 @@ impl<'a> Download<'a> {
         let store = self.open()?;
         let draft = self.draft(syncing, store.as_ref())?;
         // Names that cannot be told: nothing comes by them, and what is here of them stays.
-        let harmless = syncing.failures().len();
+        let harmless = syncing.failure_count();
         syncing.await_hold()?;
         let answers = match &store {
             Some(store) => answer(syncing, &draft, (&**store, &self.top), self.source, false)?,

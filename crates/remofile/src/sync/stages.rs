@@ -32,7 +32,7 @@ pub(super) fn carry_out(
     syncing: &mut Syncing<'_>,
     plan: &Plan,
     backup: Option<RemotePath>,
-    harmless: usize,
+    harmless: u64,
     carrier: &mut dyn Carrier,
 ) -> Result<()> {
     let Stages { gate, closing } = Stages::of(plan);
@@ -49,13 +49,13 @@ pub(super) fn carry_out(
     if asides.0.is_empty() {
         return carrier.carry(syncing, gate..all, doing);
     }
-    let before = syncing.failures().len();
+    let before = syncing.failure_count();
     carrier.carry(syncing, gate..closing, Doing { is_arriving: true, ..doing.clone() })?;
     let from = if may_delete(syncing, harmless) { gate } else { closing };
     if from < all {
         carrier.carry(syncing, from..all, doing)?;
     }
-    if syncing.failures().len() > before {
+    if syncing.failure_count() > before {
         carrier.clear_away(syncing, asides.0.values().cloned().collect())?;
     }
     Ok(())
@@ -79,8 +79,8 @@ impl Stages {
 }
 
 /// Whether nothing went wrong before the deletions that might make one regret them.
-fn may_delete(syncing: &mut Syncing<'_>, harmless: usize) -> bool {
-    let is_safe = syncing.failures().len() <= harmless;
+fn may_delete(syncing: &mut Syncing<'_>, harmless: u64) -> bool {
+    let is_safe = syncing.failure_count() <= harmless;
     if !is_safe {
         let why = "something could not be transferred: try again";
         syncing.failed(Failure::new(ErrorCode::Skipped).at("deletions").because(why));

@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// So many elements of the local tree are looked at before it is asked whether to go on.
 const CHECK_EVERY: u64 = 256;
 
+/// Failures of the remote listing at most: each is kept until the end of it.
+const MOST_NOTED: usize = 100_000;
+
 /// Two trees.
 pub(super) struct Trees<'a> {
     pub(super) here: Reading,
@@ -53,6 +56,10 @@ impl Trees<'_> {
             let mut join = Join::new(Planner::new(self.rules), self.local, pull);
             while let Some(elements) = incoming.next() {
                 elements.into_iter().filter_map(|element| theirs.read(element)).for_each(|told| join.push(told));
+                if theirs.noted.len() > MOST_NOTED {
+                    let why = format!("the server cannot list more than {MOST_NOTED} files and directories");
+                    return Err(Error::Local(Failure::new(ErrorCode::OutOfResources).because(why)));
+                }
             }
             let draft = join.finish();
             let has_local = self.store.is_some();

@@ -103,7 +103,7 @@ impl<'a> Upload<'a> {
         syncing.refuse_upload_into_itself(self.source, self.destination, self.options.delete)?;
         let (draft, exists) = self.draft(syncing)?;
         // Names that the server does not admit: it can never have them, and what it has of them stays.
-        let harmless = syncing.failures().len();
+        let harmless = syncing.failure_count();
         syncing.await_hold()?;
         let answers = match exists {
             true => answer(syncing, &draft, (&*self.store, &self.top), self.destination, true)?,

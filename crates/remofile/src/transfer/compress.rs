@@ -39,6 +39,16 @@ impl CompressLevel {
         (1..=19).contains(&level).then_some(Self(level))
     }
 
+    /// What a [`Compressor`] of this level takes at most, in bytes.
+    #[must_use]
+    pub fn memory_bytes(self) -> u64 {
+        match self.0 {
+            0..=4 => 2 << 20,
+            5..=11 => 4 << 20,
+            _ => 6 << 20,
+        }
+    }
+
     /// The level's number.
     #[must_use]
     pub fn get(self) -> u8 {
@@ -136,6 +146,9 @@ impl Rhythm {
     }
 }
 
+/// What a [`Decompressor`] takes at most, in bytes: zstd's own, and a block.
+pub(super) const DECOMPRESSOR_BYTES: u64 = (192 * 1024 + MAX_BLOCK_BYTES) as u64;
+
 /// Gives back the content of blocks. Memory: zstd's own, and the largest block so far.
 pub struct Decompressor {
     inner: bulk::Decompressor<'static>,
@@ -223,6 +236,24 @@ mod tests {
             let mut out = Vec::new();
             assert!(Compressor::new(CompressLevel::new(level).unwrap()).unwrap().compress(&text(20_000), &mut out));
             assert_eq!(Decompressor::new().unwrap().decompress(&out, 20_000).unwrap(), text(20_000));
+        }
+    }
+
+    #[test]
+    fn what_is_reserved_for_compression_is_enough() {
+        for level in 1..=19 {
+            let level = CompressLevel::new(level).unwrap();
+            let (mut compressor, mut out) = (Compressor::new(level).unwrap(), Vec::new());
+            let (mut decompressor, mut content) = (zstd::zstd_safe::DCtx::create(), vec![0; MAX_BLOCK_BYTES]);
+            for length in [20_000, MAX_BLOCK_BYTES] {
+                assert!(compressor.compress(&text(length), &mut out));
+                decompressor.decompress(&mut content[..], &out).unwrap();
+            }
+            let Compressor { whole, sample, .. } = &mut compressor;
+            let bytes = whole.context_mut().sizeof() + sample.context_mut().sizeof() + out.capacity();
+            assert!(bytes as u64 <= level.memory_bytes(), "level {}: {bytes}", level.get());
+            let bytes = decompressor.sizeof() + content.len();
+            assert!(bytes as u64 <= DECOMPRESSOR_BYTES, "{bytes}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What becomes of a file in the way of a new one.
 
 use super::intake::UnpackerOptions;
+use super::memory;
 use crate::store::{Store, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
@@ -78,8 +79,9 @@ pub(super) fn make_link(
 /// users, one file of a transfer must not replace another of the same.
 #[derive(Default)]
 pub(super) struct Stored {
-    /// Digests of paths in small letters, and of the paths themselves.
-    names: HashMap<u64, u64>,
+    /// Parts of digests of paths in small letters, and of the paths themselves: as many bits as leave names that are
+    /// taken for others by chance rare, since these are only looked at twice. Bytes, so that an entry takes eight.
+    names: HashMap<[u8; 5], [u8; 3]>,
 }
 
 impl Stored {
@@ -94,6 +96,11 @@ impl Stored {
         }
     }
 
+    /// What it holds in memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        memory::set_bytes(self.names.capacity(), 8)
+    }
+
     /// Refuses a file whose name differs from that of a stored one by its case alone, where that makes no
     /// difference.
     pub(super) fn refuse_other_case(&self, store: &dyn Store, path: &RemotePath) -> StoreResult<()> {
@@ -106,10 +113,10 @@ impl Stored {
     }
 }
 
-fn keys(path: &RemotePath) -> (u64, u64) {
-    // Half of a digest is enough where the worst is that a file is refused.
-    let key = |text: &str| u128::from_be_bytes(digest(text.as_bytes())) as u64;
-    (key(&path.as_str().to_lowercase()), key(path.as_str()))
+fn keys(path: &RemotePath) -> ([u8; 5], [u8; 3]) {
+    let [a, b, c, d, e, ..] = digest(path.as_str().to_lowercase().as_bytes());
+    let [f, g, h, ..] = digest(path.as_str().as_bytes());
+    ([a, b, c, d, e], [f, g, h])
 }
 
 /// Whether a directory has exactly this name, and not only one that is taken for the same.

@@ -24,6 +24,12 @@ impl Digesting {
         Self { source, digester: Digester::new(), position: 0, buffer: ReadBuffer::new(bytes) }
     }
 
+    /// What it holds in memory, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        (self.buffer.len() + size_of::<Self>()) as u64
+    }
+
     /// Goes on; gives the digest when it is done.
     ///
     /// # Errors

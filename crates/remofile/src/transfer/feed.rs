@@ -3,6 +3,7 @@
 use super::course::Course;
 use super::feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
 use super::filter::Filter;
+use super::memory;
 use super::origins::{NextOrigin, Origin, Origins};
 use crate::store::{Store, StoreResult, Walk};
 use remofile_protocol::digest::digest;
@@ -31,8 +32,8 @@ pub struct Feed {
     judge: Option<Box<dyn Judge>>,
     /// The walk below an origin, and those below links in it that are followed.
     walks: Vec<Below>,
-    /// Digests of the names that origins have at the destination.
-    names: HashSet<u128>,
+    /// Half digests of the names that origins have at the destination: enough where the worst is that one is refused.
+    names: HashSet<u64>,
 }
 
 /// A directory that is being walked.
@@ -139,7 +140,7 @@ impl Feed {
         if origin.as_link {
             entry.kind = Kind::Link;
         }
-        if !origin.name.is_empty() && !self.names.insert(u128::from_be_bytes(digest(origin.name.as_bytes()))) {
+        if !origin.name.is_empty() && !self.names.insert(u128::from_be_bytes(digest(origin.name.as_bytes())) as u64) {
             let what = format!("another source has the name {:?}: fetch them one after the other", origin.name);
             return Err(Failure::new(ErrorCode::AlreadyExists).because(what));
         }
@@ -262,6 +263,11 @@ impl Feeding for Feed {
     fn origins(&mut self) -> Option<&mut dyn Origins> {
         Some(&mut *self.origins)
     }
+
+    fn memory_bytes(&self) -> u64 {
+        let walks = self.walks.iter().map(|below| size_of::<Below>() as u64 + below.walk.memory_bytes());
+        walks.sum::<u64>() + self.origins.memory_bytes() + memory::set_bytes(self.names.capacity(), size_of::<u64>())
+    }
 }
 
 fn left_out() -> Failure {
@@ -372,6 +378,12 @@ impl Census {
     #[must_use]
     pub fn new(feed: Feed) -> Self {
         Self { feed, files: 0, bytes: 0 }
+    }
+
+    /// What it holds in memory, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.feed.memory_bytes()
     }
 
     /// Counts on; files and bytes when it is at the end, or can go no further.

@@ -121,4 +121,9 @@ pub trait Feeding: Send {
     fn origins(&mut self) -> Option<&mut dyn Origins> {
         None
     }
+
+    /// What it holds in memory, in bytes, beside what was given with the request.
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
 }

@@ -5,6 +5,7 @@
 //! malformed. So a line is read here, and written anew in the part of the notation where both agree.
 
 use super::glob::{self, Set, Token};
+use super::pattern::is_pattern;
 use crate::store::StoreResult;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use remofile_protocol::wire::{ErrorCode, Failure};
@@ -13,6 +14,11 @@ use std::sync::Arc;
 
 /// Rules in all, at most; a line counts a byte more than it has.
 const MAX_RULES_BYTES: usize = 64 * 1024;
+
+/// What a rule takes once it is made, and each of its bytes: of one that stands for a name or path alone, and of one
+/// that stands for many, which becomes a part of an automaton.
+const NAME_BYTES: (usize, usize) = (512, 24);
+const PATTERN_BYTES: (usize, usize) = (1024, 512);
 
 /// A character that no name of a file holds.
 const NEVER: char = '\u{1}';
@@ -48,6 +54,16 @@ impl Filter {
         let rules = builder.build().map_err(malformed)?;
         let sizes = min_size.unwrap_or(0)..=max_size.unwrap_or(u64::MAX);
         Ok(Self { rules: (!rules.is_empty()).then(|| Arc::new(rules)), sizes })
+    }
+
+    /// What a filter of these rules takes in memory at most, in bytes, as measured of the worst ones.
+    #[must_use]
+    pub fn memory_bytes(rules: &[String]) -> usize {
+        let bytes = |rule: &String| {
+            let (rule_bytes, byte_bytes) = if is_pattern(rule) { PATTERN_BYTES } else { NAME_BYTES };
+            rule_bytes + byte_bytes * rule.len()
+        };
+        rules.iter().map(bytes).sum()
     }
 
     /// Admits everything, and costs nothing.

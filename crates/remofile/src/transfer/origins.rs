@@ -1,9 +1,10 @@
 //! What a user named: files, directories and patterns of such, one after the other.
 
+use super::memory::ALLOCATION_BYTES;
 use super::pattern::{Found, Matches, Pattern, is_pattern};
 use crate::store::Store;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, Known, Part};
+use remofile_protocol::wire::{ErrorCode, Failure, Known, Mark, Part};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -23,6 +24,18 @@ pub struct Origin {
     pub as_link: bool,
     /// The parts of it that are wanted; none for all of it.
     pub parts: Vec<Part>,
+}
+
+impl Origin {
+    /// What it takes in a queue, in bytes.
+    fn memory_bytes(&self) -> usize {
+        let marks = self.known.as_ref().map_or(0, |known| known.marks.capacity());
+        let texts = [self.path.as_str().len(), self.name.capacity(), self.shown.capacity()];
+        size_of::<(Self, u64)>()
+            + texts.iter().map(|bytes| bytes + ALLOCATION_BYTES).sum::<usize>()
+            + marks * size_of::<Mark>()
+            + self.parts.capacity() * size_of::<Part>()
+    }
 }
 
 /// The next origin, if there is one now.
@@ -54,6 +67,11 @@ pub trait Origins: Send {
     fn take_released(&mut self) -> u64 {
         0
     }
+
+    /// What it holds in memory, in bytes, beside what was given with the request.
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// No origins at all.
@@ -69,6 +87,7 @@ impl Origins for NoOrigins {
 #[derive(Default)]
 pub struct NamedOneByOne {
     queue: VecDeque<(Origin, u64)>,
+    queue_bytes: usize,
     released: u64,
     is_finished: bool,
 }
@@ -78,6 +97,7 @@ impl Origins for NamedOneByOne {
         match self.queue.pop_front() {
             Some((origin, credit)) => {
                 self.released += credit;
+                self.queue_bytes -= origin.memory_bytes();
                 NextOrigin::Origin(origin)
             }
             None if self.is_finished => NextOrigin::End,
@@ -86,7 +106,12 @@ impl Origins for NamedOneByOne {
     }
 
     fn add(&mut self, origin: Origin, credit: u64) {
+        self.queue_bytes += origin.memory_bytes();
         self.queue.push_back((origin, credit));
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.queue_bytes as u64
     }
 
     fn take_released(&mut self) -> u64 {
@@ -134,6 +159,10 @@ impl<A: Origins, B: Origins> Origins for Chained<A, B> {
 
     fn take_released(&mut self) -> u64 {
         self.second.take_released()
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.first.as_ref().map_or(0, Origins::memory_bytes) + self.second.memory_bytes()
     }
 }
 
@@ -191,6 +220,10 @@ impl InStore {
 }
 
 impl Origins for InStore {
+    fn memory_bytes(&self) -> u64 {
+        self.matching.as_ref().map_or(0, |matching| matching.matches.memory_bytes())
+    }
+
     fn next(&mut self) -> NextOrigin {
         let Some(matching) = &mut self.matching else {
             return match self.sources.pop_front() {

@@ -128,6 +128,13 @@ impl Packer {
         self.feed.origins()
     }
 
+    /// What it holds in memory, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let squeeze = self.options.compress.map_or(0, CompressLevel::memory_bytes);
+        self.feed.memory_bytes() + squeeze + self.current.as_ref().map_or(0, Sending::memory_bytes)
+    }
+
     /// Fills a message with as much as fits in it and in `credit` bytes, less a reserve, but with no more
     /// than `limit` bytes of payload.
     pub fn pack(

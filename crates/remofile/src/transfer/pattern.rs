@@ -159,6 +159,16 @@ pub struct Matches {
     course: Course,
 }
 
+impl Matches {
+    /// What it holds in memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        match &self.course {
+            Course::Walk(walk) => walk.memory_bytes(),
+            Course::Begin(_) | Course::End => 0,
+        }
+    }
+}
+
 enum Course {
     Begin(Arc<dyn Store>),
     Walk(Box<dyn Walk>),

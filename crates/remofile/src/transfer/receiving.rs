@@ -78,6 +78,11 @@ impl Receiving {
         self.base = Some(Base { source, buffer: ReadBuffer::new(COPY_BYTES) });
     }
 
+    /// What it holds in memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        (size_of::<Self>() + self.base.as_ref().map_or(0, |base| base.buffer.len())) as u64
+    }
+
     pub(super) fn path(&self) -> &str {
         &self.names.0
     }

@@ -1,5 +1,6 @@
 //! What was kept of a file, looked at before it is made use of.
 
+use super::memory::ALLOCATION_BYTES;
 use crate::store::{Partial, ReadBuffer, ResumeAt, Source, Store, StoreResult};
 use remofile_protocol::digest::Digester;
 use remofile_protocol::path::RemotePath;
@@ -21,6 +22,8 @@ const WITH_MARKS: usize = 64;
 #[derive(Clone, Default)]
 pub struct Checked {
     partials: HashMap<RemotePath, CheckedPartial>,
+    /// What they take, in bytes.
+    bytes: usize,
 }
 
 #[derive(Clone)]
@@ -40,7 +43,9 @@ impl Checked {
 
     /// Adds others, which replace those of the same files.
     pub fn add_all(&mut self, others: Self) {
-        self.partials.extend(others.partials);
+        for (path, partial) in others.partials {
+            self.insert(path, partial);
+        }
     }
 
     /// How many there are.
@@ -53,6 +58,12 @@ impl Checked {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.partials.is_empty()
+    }
+
+    /// What it holds in memory, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.bytes as u64
     }
 
     /// Looks at a partial whole, which may take as long as reading it.
@@ -93,9 +104,22 @@ impl Checked {
             touched: partial.touched,
             marks: marks.iter().map(|(offset, digester)| Mark { offset: *offset, digest: digester.finish() }).collect(),
         };
-        self.partials.insert(partial.path, CheckedPartial { version: partial.version, marks });
+        self.insert(partial.path, CheckedPartial { version: partial.version, marks });
         entry
     }
+
+    fn insert(&mut self, path: RemotePath, partial: CheckedPartial) {
+        self.bytes += memory_bytes(&path, &partial);
+        let same = path.clone();
+        if let Some(old) = self.partials.insert(path, partial) {
+            self.bytes -= memory_bytes(&same, &old);
+        }
+    }
+}
+
+fn memory_bytes(path: &RemotePath, partial: &CheckedPartial) -> usize {
+    let entry = 2 * size_of::<(RemotePath, CheckedPartial)>() + 2 * ALLOCATION_BYTES;
+    entry + path.as_str().len() + partial.marks.capacity() * size_of::<(u64, Digester)>()
 }
 
 /// What a sender has to know of a partial.
@@ -123,6 +147,12 @@ pub struct Checking {
 }
 
 impl Checking {
+    /// What it holds in memory, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        (self.buffer.len() + self.marks.capacity() * size_of::<(u64, Digester)>()) as u64
+    }
+
     /// Looks on, a few megabytes a step; whether it has seen everything.
     ///
     /// # Errors

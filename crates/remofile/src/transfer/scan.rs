@@ -48,6 +48,12 @@ impl Scan {
         Next::Working
     }
 
+    /// What it holds in memory, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.walk.memory_bytes()
+    }
+
     /// The next element, if it is not left out; `None` at the end.
     fn look(&mut self) -> Option<Option<Element>> {
         let entry = match self.walk.next()? {

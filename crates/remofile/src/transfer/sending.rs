@@ -54,6 +54,14 @@ pub(super) struct Squeeze {
     out: Vec<u8>,
 }
 
+impl Sending {
+    /// What it holds in memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let verifying = self.verifying.as_ref().map_or(0, |verifying| verifying.buffer.len());
+        (size_of::<Self>() + verifying + self.copied.as_ref().map_or(0, |buffer| buffer.len())) as u64
+    }
+}
+
 impl Squeeze {
     pub(super) fn new(level: CompressLevel) -> StoreResult<Self> {
         Ok(Self { compressor: Compressor::new(level)?, out: Vec::new() })

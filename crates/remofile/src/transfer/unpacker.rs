@@ -1,11 +1,14 @@
 //! Messages into files.
 
+mod held;
+
 use super::change::Change;
 use super::chunks::Chunker;
 use super::compress::Decompressor;
 use super::conflict::{self, Stored as StoredNames};
 use super::intake::{Stored, UnpackerMonitor, UnpackerOptions};
 use super::keeping::Kept;
+use super::modes::Modes;
 use super::receiving::{Receiving, Written};
 use super::resume::Checked;
 use super::trouble::Trouble;
@@ -26,14 +29,14 @@ pub struct Unpacker {
     checked: Checked,
     stored: Stored,
     names: StoredNames,
-    /// Permissions that would keep files out are given when everything is in.
-    modes: Vec<(RemotePath, u32)>,
+    modes: Modes,
     /// What is kept as it is when it is replaced or removed.
     kept: Option<Kept>,
     /// What could not be kept as it is, and so must not be replaced or removed.
     unkept: Option<String>,
     /// What came while something is being copied to be kept.
     put_by: VecDeque<(Vec<Item>, Vec<u8>)>,
+    put_by_bytes: usize,
 }
 
 enum Current {
@@ -72,10 +75,11 @@ impl Unpacker {
             checked,
             stored: Stored::default(),
             names: StoredNames::default(),
-            modes: Vec::new(),
+            modes: Modes::default(),
             kept: None,
             unkept: None,
             put_by: VecDeque::new(),
+            put_by_bytes: 0,
         })
     }
 
@@ -86,7 +90,7 @@ impl Unpacker {
     /// `bad-request` if the items are in no sensible order; nothing more is to be taken then.
     pub fn take(&mut self, items: Vec<Item>, payload: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         if self.is_busy() {
-            self.put_by.push_back((items, payload.to_vec()));
+            self.put_by(items, payload.to_vec());
             return Ok(());
         }
         self.take_now(items, payload, monitor)
@@ -110,7 +114,7 @@ impl Unpacker {
             }
             return Ok(());
         }
-        match self.put_by.pop_front() {
+        match self.next_put_by() {
             Some((items, payload)) => self.take_now(items, &payload, monitor),
             None => Ok(()),
         }
@@ -150,7 +154,7 @@ impl Unpacker {
                 }
             }
             if self.kept.as_ref().is_some_and(|kept| !kept.is_ready()) {
-                self.put_by.push_front((items.collect(), payload.to_vec()));
+                self.put_back(items.collect(), payload.to_vec());
                 break;
             }
         }
@@ -271,7 +275,7 @@ impl Unpacker {
         match (made, mode.filter(|_| self.options.preserve_mode)) {
             (Ok(at), Some(mode)) => {
                 self.stored.directories += 1;
-                self.modes.push((at, mode));
+                self.modes.add(&*self.store, at, mode, &mut not_given(&self.options, monitor));
             }
             (Ok(_), None) => self.stored.directories += 1,
             (Err(failure), _) => monitor.failed(failure.at(path), false),
@@ -464,12 +468,7 @@ impl Unpacker {
         }
         self.expect_between()?;
         self.settle_kept(monitor);
-        for (path, mode) in self.modes.iter().rev() {
-            if let Err(failure) = self.store.set_mode(path, *mode) {
-                let below = path.relative_to(&self.options.destination).unwrap_or_default();
-                monitor.failed(failure.at(below), false);
-            }
-        }
+        self.modes.finish(&*self.store, &mut not_given(&self.options, monitor));
         Ok(self.stored)
     }
 
@@ -478,6 +477,14 @@ impl Unpacker {
         if let Current::Open(open) = self.current {
             open.keep();
         }
+    }
+}
+
+/// Tells of permission bits that a directory could not be given.
+fn not_given(options: &UnpackerOptions, monitor: &mut dyn UnpackerMonitor) -> impl FnMut(&RemotePath, Failure) {
+    move |path, failure| {
+        let below = path.relative_to(&options.destination).unwrap_or_default();
+        monitor.failed(failure.at(below), false);
     }
 }
 

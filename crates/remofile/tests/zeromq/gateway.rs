@@ -1,15 +1,17 @@
 //! Our client as a client of protocol 1, against our own server. The original's server is met in `interop/`.
 
-use crate::common::raw::Raw;
+use crate::common::raw::{Raw, listen};
 use crate::common::{Fixture, noise, remote, tree, write};
 use remofile::protocol::handshake::Refusal;
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::ErrorCode;
+use remofile::protocol::zmtp::{ServerHandshake, ServerSettings};
 use remofile::{
     Client, ClientOptions, Error, LocalSource, OpenOptions, Protocol, RemoteSource, Silent, TransferOptions, Wait,
 };
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 fn client(fixture: &Fixture) -> Client {
@@ -51,7 +53,7 @@ fn a_tree_goes_up_and_down_and_is_the_same() {
 
 #[test]
 fn a_file_is_opened_to_be_read_or_to_be_new() {
-    use std::io::{Read, Seek, SeekFrom, Write};
+    use std::io::{Seek, SeekFrom};
     let fixture = Fixture::new();
     let content = noise(300_001);
     fixture.write("f", &content);
@@ -152,5 +154,40 @@ fn a_server_that_is_no_server_is_told_from_one() {
     let options = ClientOptions::new("127.0.0.1", port, Token::generate());
     let error = Client::connect(ClientOptions { protocol: Protocol::One, ..options }).unwrap_err();
     assert!(matches!(error, Error::NotRemofile { .. }), "{error}");
+    server.join().unwrap();
+}
+
+/// A server of protocol 1 that shakes hands, and then sends pings for as long as they are taken.
+fn serve_pings(mut stream: TcpStream) {
+    let mut handshake = ServerHandshake::new(ServerSettings { curve: None, null: true });
+    let mut buffer = [0; 1024];
+    stream.write_all(&handshake.take_output()).unwrap();
+    loop {
+        let Ok(count @ 1..) = stream.read(&mut buffer) else { return };
+        let is_over = handshake.receive(&buffer[..count]).unwrap().is_some();
+        stream.write_all(&handshake.take_output()).unwrap();
+        if is_over {
+            break;
+        }
+    }
+    let pings = b"\x04\x07\x04PING\0\0".repeat(100_000);
+    // Less than endless, so that a client that never comes to look at its time is found out.
+    for _ in 0..200 {
+        if stream.write_all(&pings).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_pings_does_not_outlast_the_timeout() {
+    let (address, server) = listen(serve_pings);
+    let options = ClientOptions {
+        protocol: Protocol::One,
+        timeout: Some(Duration::from_millis(50)),
+        ..ClientOptions::new("127.0.0.1", address.port(), Token::generate())
+    };
+    let error = Client::connect(options).unwrap_err();
+    assert!(matches!(error, Error::Timeout(_)), "{error}");
     server.join().unwrap();
 }

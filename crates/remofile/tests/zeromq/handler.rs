@@ -505,3 +505,21 @@ fn a_server_that_is_terminated_says_farewell() {
     drop(handler);
     server.handler().unwrap();
 }
+
+#[test]
+fn a_peer_that_asks_on_and_on_and_takes_no_answer_is_given_up() {
+    const MEMORY: usize = 4 << 20;
+    let mut served = Served::with(|options| options.session_memory = MEMORY as u64);
+    for number in 0..100 {
+        write(served.root(), &format!("{number:0200}"), "");
+    }
+    let list = Request::ListFiles { directory: Directory::new("/") }.encode();
+    for _ in 0..400 {
+        served.handler.handle(TOKEN, &[&b""[..], &list]);
+    }
+    let replies = served.replies(TOKEN);
+    let bytes: usize = replies.iter().flatten().map(Vec::len).sum();
+    assert!(bytes < MEMORY, "{bytes}");
+    assert!(replies.contains(&vec![ZeroMqAnswer::Refused(Refusal::Malformed).encode()]));
+    assert!(matches!(served.list("/"), Response::FilesListed(files) if files.len() == 100));
+}

@@ -24,8 +24,12 @@ use remofile::sync::plan::{Plan, Step, Tally, Withheld};
 use remofile::{Conflict, Error, Event, Monitor, TransferReport};
 use sink::Sink;
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
+
+/// Failures that are told once, however often they are met.
+const MOST_TOLD: usize = 100_000;
 
 /// What the user wants to be told of a transfer.
 #[derive(Debug, Clone, Copy)]
@@ -75,8 +79,9 @@ pub(crate) struct Show {
     count: Count,
     /// What was planned, if something was.
     planned: Option<Planned>,
-    /// Failures that were told as they happened.
-    told: HashSet<String>,
+    /// Hashes of the failures that were told as they happened.
+    told: HashSet<u64>,
+    hashes: RandomState,
     started: Instant,
 }
 
@@ -100,6 +105,7 @@ impl Show {
             count: Count::default(),
             planned: None,
             told: HashSet::new(),
+            hashes: RandomState::new(),
             started: Instant::now(),
         })
     }
@@ -177,7 +183,8 @@ impl Show {
 
     fn tell_failure(&mut self, failure: &Failure) {
         let line = self.presentation.file_line(failure);
-        if self.told.insert(line.clone()) {
+        let is_new = self.told.len() >= MOST_TOLD || self.told.insert(self.hashes.hash_one(&line));
+        if is_new {
             self.line(&line);
             if let Some(events) = &mut self.events {
                 events.failed(failure);

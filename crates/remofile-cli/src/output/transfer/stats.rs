@@ -25,11 +25,11 @@ pub(super) fn table(
             ("bytes", bytes(report.bytes)),
             ("there already", report.present.to_string()),
             ("resumed", bytes(report.resumed_bytes)),
-            ("skipped", report.skipped.len().to_string()),
+            ("skipped", report.skipped_count().to_string()),
         ],
     };
     rows.extend([
-        ("failed", report.failures.len().to_string()),
+        ("failed", report.failure_count().to_string()),
         ("sent", bytes(report.sent_bytes)),
         ("received", bytes(report.received_bytes)),
     ]);
@@ -72,11 +72,9 @@ pub(super) fn sentence(report: &TransferReport, moved: u64, elapsed: Duration) -
     let files = if report.files == 1 { "1 file".to_owned() } else { format!("{} files", report.files) };
     let rate = HumanBytes(rate(moved, elapsed));
     let mut text = format!("{files}, {} in {} ({rate}/s)", HumanBytes(report.bytes), time(elapsed));
-    for (count, what) in [
-        (report.present, "there already"),
-        (report.skipped.len() as u64, "skipped"),
-        (report.failures.len() as u64, "failed"),
-    ] {
+    for (count, what) in
+        [(report.present, "there already"), (report.skipped_count(), "skipped"), (report.failure_count(), "failed")]
+    {
         if count > 0 {
             let _ = write!(text, ", {count} {what}");
         }

@@ -1,7 +1,8 @@
 use super::super::leases::Leases;
 use super::super::presence::Presence;
 use super::super::session::{Peer, Session, Shared, Turn};
-use super::super::{ServerOptions, protocol1};
+use super::super::{DEFAULT_SERVER_MEMORY, ServerOptions, protocol1};
+use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Waker};
 use crate::store::{LocalStore, StoreOptions};
 use remofile_protocol::digest::DigestKind;
@@ -30,6 +31,7 @@ impl Scene {
         let shared = Shared {
             store: Arc::new(store),
             leases: Leases::default(),
+            memory: Budget::of_server(DEFAULT_SERVER_MEMORY),
             options: ServerOptions { max_hold: Duration::from_secs(HOUR), ..ServerOptions::default() },
             agent: "test/1".to_owned(),
             started: Instant::now(),

@@ -30,6 +30,17 @@ impl Intake {
         Ok(!is_busy)
     }
 
+    /// Takes items that wait until [`Intake::go_on`] comes to them.
+    pub(super) fn put_by(&mut self, items: Vec<Item>, payload: Vec<u8>, credit: u64) {
+        self.unpacker.put_by(items, payload);
+        self.held += credit;
+    }
+
+    /// What it holds in memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.unpacker.memory_bytes()
+    }
+
     /// Whether something is being copied, a piece with each [`Intake::go_on`].
     pub(super) fn is_busy(&self) -> bool {
         self.unpacker.is_busy()

@@ -10,6 +10,7 @@ mod transfers;
 use super::leases::{Access, Answer, Claim};
 use super::max_hold::MaxHold;
 use super::session::{Peer, Shared};
+use crate::budget::{Budget, Reservation};
 use crate::store::{Fsync, StoreResult};
 use answers::{Refusals, busy};
 use remofile_protocol::path::{FileName, RemotePath};
@@ -19,6 +20,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use transfers::{Download, Given, Taken, Upload};
+
+/// What a file takes in the answer to a request for a listing, beside its name, in bytes.
+const ANSWER_BYTES_A_FILE: usize = 64;
+
+/// So much more is reserved at once, in bytes, that it is done rarely.
+const RESERVED_AHEAD: u64 = 64 * 1024;
 
 /// One connection of protocol 1.
 pub(super) struct Session {
@@ -153,7 +160,9 @@ impl Session {
 
     fn listed(&self, directory: &RemotePath) -> StoreResult<Vec<ListedFile>> {
         let mut walk = self.shared.store.walk(directory, false)?;
-        let mut files = Vec::new();
+        let (mut files, mut bytes) = (Vec::new(), walk.memory_bytes());
+        let memory = Budget::of_session(&self.shared.memory, self.shared.options.session_memory);
+        let mut memory = Reservation::new(&memory);
         while let Some(listed) = walk.next() {
             // What has no name that could be told is left out.
             let Listed::Entry(entry) = listed else { continue };
@@ -162,6 +171,11 @@ impl Session {
                 Kind::Link => self.shared.store.stat(&entry.path).unwrap_or(entry),
                 _ => entry,
             };
+            // As it is kept until the answer is made, and in that.
+            bytes += (2 * size_of::<ListedFile>() + 3 * name.as_str().len() + ANSWER_BYTES_A_FILE) as u64;
+            if bytes > memory.bytes() {
+                memory.resize(bytes + RESERVED_AHEAD)?;
+            }
             files.push(described(&name, &entry));
         }
         Ok(files)

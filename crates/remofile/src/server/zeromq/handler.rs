@@ -21,6 +21,9 @@ use zeroize::Zeroizing;
 /// How a peer is shown whose address is not known.
 pub(super) const NO_ADDRESS: &str = "a ZeroMQ socket";
 
+/// Last words to peers that wait to be sent at most. Of more, nobody is told.
+const MAX_STRAYS: usize = 1024;
+
 /// A peer that has no operation in flight is forgotten after so long a silence: nobody tells when it leaves.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
 
@@ -308,7 +311,9 @@ impl Handler {
         tracing::warn!(%error, "ZeroMQ session lost");
         self.peers.remove(identity);
         let frames = vec![ZeroMqAnswer::Refused(Refusal::Malformed).encode()];
-        self.strays.push_back(Reply { identity: identity.to_vec(), frames });
+        if self.strays.len() < MAX_STRAYS {
+            self.strays.push_back(Reply { identity: identity.to_vec(), frames });
+        }
     }
 
     /// Whether there is room for another session, perhaps after one was ended that has done nothing for the idle

@@ -13,6 +13,7 @@ pub use handler::{Handler, Reply};
 
 use super::protocol1;
 use super::session::{Peer, Session, Shared, Turn};
+use crate::budget::{Budget, Exhausted, Reservation};
 use crate::carrier::{MessageWriter, Waker};
 use remofile_protocol::handshake::{Refusal, ServerHello, ZeroMqAnswer, ZeroMqHello};
 use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
@@ -47,6 +48,11 @@ pub(super) struct Conversation {
     is_known: bool,
     speaks: Speaks,
     replies: VecDeque<Frames>,
+    /// How many of them are counted, from the first on; and what these and the one before them take in memory, which
+    /// may be leaving still.
+    counted: usize,
+    leaving: u64,
+    memory: Reservation,
 }
 
 enum Speaks {
@@ -91,6 +97,14 @@ pub(super) enum ConversationError {
     Message(#[from] MalformedMessage),
     #[error("a message of {0} frames")]
     Frames(usize),
+    #[error("it goes on and does not take its answers")]
+    Overwhelmed,
+}
+
+impl From<Exhausted> for ConversationError {
+    fn from(_: Exhausted) -> Self {
+        Self::Overwhelmed
+    }
 }
 
 impl Opening {
@@ -155,7 +169,19 @@ fn enveloped(envelope: &[&[u8]], body: Vec<u8>) -> Frames {
 impl Conversation {
     /// `is_known`: whether the peer's routing id is the token.
     pub(super) fn new(host: Arc<Host>, peer: Peer, waker: Waker, is_known: bool) -> Self {
-        Self { host, peer, waker, is_known, speaks: Speaks::Nothing, replies: VecDeque::new() }
+        let memory = Budget::of_session(&host.shared.memory, host.shared.options.session_memory);
+        let memory = Reservation::new(&memory);
+        Self {
+            host,
+            peer,
+            waker,
+            is_known,
+            speaks: Speaks::Nothing,
+            replies: VecDeque::new(),
+            counted: 0,
+            leaving: 0,
+            memory,
+        }
     }
 
     /// Learns that the peer is there.
@@ -176,6 +202,7 @@ impl Conversation {
                 self.replies.push_back(reply);
                 self.rest_if_idle();
             }
+            Speaks::Two(session, _) if session.is_overwhelmed() => return Err(ConversationError::Overwhelmed),
             Speaks::Two(session, _) => match frames {
                 [header] | [header, _] if !ZeroMqHello::is_meant(header) => {
                     let payload = frames.get(1).copied().unwrap_or_default();
@@ -185,7 +212,27 @@ impl Conversation {
                 _ => return Err(ConversationError::Frames(frames.len())),
             },
         }
-        Ok(())
+        self.count_replies()
+    }
+
+    /// Counts new replies. Over a socket of the user's own nobody waits with a peer's messages until it has taken its
+    /// answers: it may have as many as fit in the memory of a session.
+    fn count_replies(&mut self) -> Result<(), ConversationError> {
+        let new: u64 = self.replies.iter().skip(self.counted).map(reply_bytes).sum();
+        self.counted = self.replies.len();
+        Ok(self.memory.resize(self.memory.bytes() + new)?)
+    }
+
+    /// The next reply. It counts until the one behind it is asked for: then it has left.
+    fn next_reply(&mut self) -> Option<Frames> {
+        let left = std::mem::take(&mut self.leaving);
+        // There is always room for less.
+        let _less = self.memory.resize(self.memory.bytes().saturating_sub(left));
+        let reply = self.replies.pop_front()?;
+        if let Some(counted) = self.counted.checked_sub(1) {
+            (self.counted, self.leaving) = (counted, reply_bytes(&reply));
+        }
+        Some(reply)
     }
 
     fn open(&mut self, now: Duration, frames: &[&[u8]]) {
@@ -264,7 +311,7 @@ impl Conversation {
         now: Duration,
         message: &mut MessageWriter<'_>,
     ) -> Result<Said, ConversationError> {
-        if let Some(frames) = self.replies.pop_front() {
+        if let Some(frames) = self.next_reply() {
             return Ok(Said::Frames(frames));
         }
         match &mut self.speaks {
@@ -329,6 +376,12 @@ impl Conversation {
                 Speaks::Nothing | Speaks::One(_) => false,
             }
     }
+}
+
+/// What a reply takes in memory, in bytes.
+fn reply_bytes(frames: &Frames) -> u64 {
+    let frames = frames.iter().map(|frame| size_of::<Vec<u8>>() + frame.capacity());
+    (size_of::<Frames>() + frames.sum::<usize>()) as u64
 }
 
 /// Answers a request of protocol 1 in the envelope it came in.

@@ -52,6 +52,11 @@ impl Names {
         Ok(names)
     }
 
+    /// What it holds in memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.items.capacity() * size_of::<Item>()
+    }
+
     fn push(&mut self, name: &[u8], file_type: FileType) -> StoreResult<()> {
         let (Ok(start), Ok(length)) = (u32::try_from(self.bytes.len()), u16::try_from(name.len())) else {
             return Err(Failure::new(ErrorCode::OutOfResources).because("the directory has too many names"));

@@ -44,6 +44,8 @@ pub(super) struct LocalRemoval {
     name: FileName,
     path: RemotePath,
     state: State,
+    /// What the names of all levels take, in bytes.
+    names_bytes: usize,
     files: u64,
     directories: u64,
 }
@@ -71,6 +73,7 @@ impl LocalRemoval {
             name,
             path: path.clone(),
             state: State::Fresh,
+            names_bytes: 0,
             files: 0,
             directories: 0,
         })
@@ -91,6 +94,7 @@ impl LocalRemoval {
         match open_or_unlink(self.parent.as_fd(), name, None).map_err(|failure| failure.at(&self.path))? {
             Some(directory) => {
                 let names = Names::read(directory.as_fd()).map_err(|failure| failure.at(&self.path))?;
+                self.names_bytes = names.memory_bytes();
                 Ok(State::Inside(Trail::new(directory), vec![Level { names, next: 0 }]))
             }
             None => {
@@ -107,6 +111,7 @@ impl LocalRemoval {
                 return Ok(State::Gone);
             };
             let Some((name, is_directory)) = level.names.at(level.next) else {
+                self.names_bytes -= level.names.memory_bytes();
                 levels.pop();
                 self.leave(&mut trail)?;
                 continue;
@@ -120,6 +125,7 @@ impl LocalRemoval {
             });
             match opened.map_err(|failure| failure.at(self.shown(&trail, Some(name))))? {
                 Some((names, directory)) => {
+                    self.names_bytes += names.memory_bytes();
                     trail.enter(name, directory);
                     levels.push(Level { names, next: 0 });
                 }
@@ -159,6 +165,10 @@ impl LocalRemoval {
 }
 
 impl Removal for LocalRemoval {
+    fn memory_bytes(&self) -> u64 {
+        self.names_bytes as u64
+    }
+
     fn step(&mut self) -> StoreResult<RemovalProgress> {
         match self.advance() {
             Ok(State::Gone) => Ok(RemovalProgress::Done { files: self.files, directories: self.directories }),

@@ -17,6 +17,8 @@ use rustix::io::Errno;
 pub(super) struct LocalWalk {
     trail: Trail,
     levels: Vec<Level>,
+    /// What the names of all levels take, in bytes.
+    names_bytes: usize,
     path: RemotePath,
     is_recursive: bool,
     starts_at_root: bool,
@@ -42,6 +44,7 @@ impl LocalWalk {
         let names = Names::read(top.as_fd())?;
         Ok(Self {
             trail: Trail::new(top),
+            names_bytes: names.memory_bytes(),
             levels: vec![Level { names, next: 0 }],
             path: path.clone(),
             is_recursive,
@@ -99,6 +102,7 @@ impl LocalWalk {
         match read {
             Ok((names, directory)) => {
                 self.trail.enter(bytes, directory);
+                self.names_bytes += names.memory_bytes();
                 self.levels.push(Level { names, next: 0 });
                 self.path = path;
                 Step::Again
@@ -108,7 +112,7 @@ impl LocalWalk {
     }
 
     fn leave(&mut self) -> Step {
-        self.levels.pop();
+        self.names_bytes -= self.levels.pop().map_or(0, |level| level.names.memory_bytes());
         if self.trail.leave().is_none() {
             return self.end();
         }
@@ -141,6 +145,10 @@ impl Walk for LocalWalk {
 
     fn skip_directory(&mut self) {
         self.ahead = None;
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.names_bytes as u64
     }
 }
 

@@ -1,0 +1,187 @@
+//! What a session has in memory for its operations, kept within its budget.
+
+use crate::budget::{Budget, Exhausted, Reservation};
+use crate::transfer::{ALLOCATION_BYTES, Filter};
+use remofile_protocol::limits::{CREDIT_WINDOW_BYTES, INITIAL_CREDIT_BYTES};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{OperationId, Part, Request, Selection, ToSign};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What an operation takes that has nothing to remember, in bytes.
+const OPERATION_BYTES: usize = 4 * 1024;
+
+/// What a text takes beside its bytes.
+const TEXT_BYTES: usize = size_of::<String>() + ALLOCATION_BYTES;
+
+/// The accounts of a session's operations.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    budget: Arc<Budget>,
+    /// What waits to be sent: it is in memory already, and bounded by taking no messages.
+    outbox: Reservation,
+    /// What the session remembers between operations.
+    remembered: Reservation,
+    operations: BTreeMap<OperationId, Account>,
+}
+
+#[derive(Debug)]
+struct Account {
+    reservation: Reservation,
+    /// What the request itself takes.
+    request: u64,
+    /// How far the window is wider than the initial one, where it was opened: what the client may send while items are
+    /// put by.
+    window: Option<u64>,
+    /// Whether it holds more than there was left.
+    is_overdrawn: bool,
+}
+
+impl Accounts {
+    pub(super) fn new(budget: Arc<Budget>) -> Self {
+        let (outbox, remembered) = (Reservation::new(&budget), Reservation::new(&budget));
+        Self { outbox, remembered, operations: BTreeMap::new(), budget }
+    }
+
+    #[cfg(test)]
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// An operation is going to begin.
+    pub(super) fn open(&mut self, id: OperationId, request: &Request) -> Result<(), Exhausted> {
+        let request = request_bytes(request) as u64;
+        let mut reservation = Reservation::new(&self.budget);
+        reservation.resize(request)?;
+        self.operations.insert(id, Account { reservation, request, window: None, is_overdrawn: false });
+        Ok(())
+    }
+
+    /// How far the window of an operation may be opened now, in bytes.
+    pub(super) fn widen(&mut self, id: OperationId) -> u64 {
+        let spare = self.budget.spare();
+        let Some(account) = self.operations.get_mut(&id) else { return INITIAL_CREDIT_BYTES };
+        let most = CREDIT_WINDOW_BYTES - INITIAL_CREDIT_BYTES;
+        let before = account.window.unwrap_or(0);
+        let window = before.saturating_add(spare).min(most);
+        let held = account.reservation.bytes() - account.request;
+        let is_wider = window > before && account.reservation.resize(account.request + held.max(window)).is_ok();
+        let window = if is_wider { window } else { before };
+        account.window = Some(window);
+        INITIAL_CREDIT_BYTES + window
+    }
+
+    /// Whether the window of an operation was opened, and may be opened further.
+    pub(super) fn is_narrow(&self, id: OperationId) -> bool {
+        let window = self.operations.get(&id).and_then(|account| account.window);
+        window.is_some_and(|window| window < CREDIT_WINDOW_BYTES - INITIAL_CREDIT_BYTES)
+    }
+
+    /// An operation holds so much, in bytes. With `waits` it will hold less without the client's help, and so may be
+    /// overdrawn until then.
+    pub(super) fn settle(&mut self, id: OperationId, held: u64, waits: bool) -> Result<(), Exhausted> {
+        let Some(account) = self.operations.get_mut(&id) else { return Ok(()) };
+        account.is_overdrawn &= waits;
+        let bytes = account.request + held.max(account.window.unwrap_or(0));
+        match account.reservation.resize(bytes) {
+            Err(_) if waits => {
+                account.reservation.resize_anyway(bytes);
+                account.is_overdrawn = true;
+                Ok(())
+            }
+            settled => settled,
+        }
+    }
+
+    /// An operation is over.
+    pub(super) fn close(&mut self, id: OperationId) {
+        self.operations.remove(&id);
+    }
+
+    /// So much waits to be sent, in bytes.
+    pub(super) fn settle_outbox(&mut self, bytes: u64) {
+        if bytes != self.outbox.bytes() {
+            self.outbox.resize_anyway(bytes);
+        }
+    }
+
+    /// The session remembers so much between operations, in bytes.
+    pub(super) fn settle_remembered(&mut self, bytes: u64) -> Result<(), Exhausted> {
+        self.remembered.resize(bytes)
+    }
+
+    /// Whether more is held than there is: nothing more is taken from the client before it is less.
+    pub(super) fn is_overdrawn(&self) -> bool {
+        self.operations.values().any(|account| account.is_overdrawn) && self.budget.is_exceeded()
+    }
+}
+
+/// What a request takes as it was decoded, and what an operation makes of it, in bytes.
+fn request_bytes(request: &Request) -> usize {
+    let paths: usize = request.paths().map(path_bytes).sum();
+    let texts = |texts: &[String]| -> usize { texts.iter().map(|text| TEXT_BYTES + text.len()).sum() };
+    let rules = |rules: &[String]| texts(rules) + Filter::memory_bytes(rules);
+    let selected = |selection: &Option<Selection>| selection.as_ref().map_or(0, |selection| rules(&selection.rules));
+    let more: usize = match request {
+        Request::List { rules: listed, .. } => rules(listed),
+        Request::Find { sources, selection, .. } => 2 * path_list_bytes(sources) + selected(selection),
+        // They are there twice where they are counted first.
+        Request::Download { sources, selection, .. } => 3 * path_list_bytes(sources) + selected(selection),
+        Request::Survey { names, .. } => 2 * texts(names),
+        Request::Upload { names, .. } => names.as_deref().map_or(0, texts),
+        Request::Sign { files } => files.iter().map(to_sign_bytes).sum(),
+        _ => 0,
+    };
+    OPERATION_BYTES + paths + more
+}
+
+fn path_list_bytes(paths: &[RemotePath]) -> usize {
+    paths.iter().map(path_bytes).sum()
+}
+
+fn path_bytes(path: &RemotePath) -> usize {
+    size_of::<RemotePath>() + ALLOCATION_BYTES + path.as_str().len()
+}
+
+fn to_sign_bytes(file: &ToSign) -> usize {
+    size_of::<ToSign>() + ALLOCATION_BYTES + file.parts.capacity() * size_of::<Part>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: OperationId = OperationId(1);
+
+    #[test]
+    fn what_is_busy_may_hold_more_until_it_is_done_and_nothing_is_taken_meanwhile() {
+        let mut accounts = Accounts::new(Budget::of_session(&Budget::of_server(1_000_000), 100_000));
+        accounts.open(ID, &Request::Status).unwrap();
+        assert!(accounts.settle(ID, 200_000, false).is_err());
+        assert!(!accounts.is_overdrawn());
+        accounts.settle(ID, 200_000, true).unwrap();
+        assert!(accounts.is_overdrawn());
+        accounts.settle(ID, 150_000, true).unwrap();
+        assert!(accounts.is_overdrawn());
+        accounts.settle(ID, 50_000, true).unwrap();
+        assert!(!accounts.is_overdrawn());
+        accounts.settle(ID, 200_000, true).unwrap();
+        accounts.settle(ID, 90_000, false).unwrap();
+        assert!(!accounts.is_overdrawn());
+        accounts.close(ID);
+        assert_eq!(accounts.budget().used(), 0);
+    }
+
+    #[test]
+    fn windows_leave_room_for_what_operations_remember() {
+        let mut accounts = Accounts::new(Budget::of_session(&Budget::of_server(u64::MAX), 8 << 20));
+        accounts.open(ID, &Request::Status).unwrap();
+        let first = accounts.widen(ID) - INITIAL_CREDIT_BYTES;
+        assert!((2 << 20..=3 << 20).contains(&first), "{first}");
+        assert!(accounts.is_narrow(ID));
+        // What it holds is held within its window.
+        let used = accounts.budget().used();
+        accounts.settle(ID, first, false).unwrap();
+        assert_eq!(accounts.budget().used(), used);
+    }
+}

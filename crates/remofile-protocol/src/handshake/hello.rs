@@ -53,6 +53,15 @@ pub struct ServerHello {
     #[n(7)]
     #[cbor(default)]
     pub places: Vec<Place>,
+    /// Whether it checks, as it commits a file, the version that the file replaces: see
+    /// [`crate::wire::Item::Begin`].
+    #[n(8)]
+    #[cbor(default, skip_if = "is_false")]
+    pub checks_versions: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A number for a directory that nobody else has: a digest of the machine's boot, the device and the inode.

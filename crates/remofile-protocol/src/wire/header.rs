@@ -273,6 +273,7 @@ mod tests {
                 recursive: true,
                 rules: Vec::new(),
                 targets: false,
+                unflushed: false,
             }),
             wait_milliseconds: 0,
         };
@@ -290,7 +291,8 @@ mod tests {
                 path: "/a".parse().unwrap(),
                 recursive: false,
                 rules: Vec::new(),
-                targets: false
+                targets: false,
+                unflushed: false
             })
         );
     }

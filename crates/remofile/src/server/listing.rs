@@ -7,7 +7,7 @@ use crate::store::{Partial, Store, StoreResult, Walk};
 use crate::transfer::{Checked, Checking, Feed, Next, Scan, listed};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
-use remofile_protocol::wire::{Done, Element, ErrorCode, Failure, Found, Listed, OperationId};
+use remofile_protocol::wire::{Done, Element, Entry, ErrorCode, Failure, Found, Listed, OperationId, Timestamp};
 use std::sync::Arc;
 
 /// Elements of a listing are sent when they have this many bytes, or at its end.
@@ -27,7 +27,11 @@ pub(super) struct Listing {
 /// What is listed.
 pub(super) enum Contents {
     /// What is in a directory.
-    Directory(Scan),
+    Directory {
+        scan: Scan,
+        /// Whether the client knows of files that may not be on the disk.
+        knows_unflushed: bool,
+    },
     /// What a download would send.
     Found(Box<Feed>),
     /// Digests of files.
@@ -104,7 +108,10 @@ impl Listing {
 impl Contents {
     fn next(&mut self) -> Next<Element> {
         match self {
-            Self::Directory(scan) => scan.next_element(),
+            Self::Directory { scan, knows_unflushed } => match scan.next_element() {
+                Next::Item(element) if !*knows_unflushed => Next::Item(nobodys_time(element)),
+                next => next,
+            },
             Self::Digests(digests) => digests.next_element(),
             Self::Signing(signing) => signing.next_element(),
             Self::Partials(partials) => {
@@ -135,10 +142,16 @@ pub(super) struct Survey {
     partials: std::vec::IntoIter<Partial>,
     checking: Option<Checking>,
     checked: Checked,
+    knows_unflushed: bool,
 }
 
 impl Survey {
-    pub(super) fn new(store: &Arc<dyn Store>, destination: &RemotePath, names: &[String]) -> StoreResult<Self> {
+    pub(super) fn new(
+        store: &Arc<dyn Store>,
+        destination: &RemotePath,
+        names: &[String],
+        knows_unflushed: bool,
+    ) -> StoreResult<Self> {
         let paths = paths_of(destination, names)?;
         store.directory(destination).map_err(|failure| failure.at(destination))?;
         let mut partials = store.partials()?;
@@ -150,13 +163,16 @@ impl Survey {
             partials: partials.into_iter(),
             checking: None,
             checked: Checked::default(),
+            knows_unflushed,
         })
     }
 
     fn next(&mut self) -> Next<Element> {
         if let Some(walk) = &mut self.walk {
-            if let Some(listed) = walk.next() {
-                return Next::Item(Element::Listed(listed));
+            match walk.next() {
+                Some(Listed::Entry(entry)) if entry.unflushed && !self.knows_unflushed => return Next::Working,
+                Some(listed) => return Next::Item(Element::Listed(listed)),
+                None => {}
             }
             self.walk = None;
         }
@@ -196,9 +212,25 @@ impl Survey {
                 if entry.kind == Kind::Directory {
                     self.walk = self.store.walk(path, true).ok();
                 }
-                Next::Item(Element::Listed(Listed::Entry(entry)))
+                match entry.unflushed && !self.knows_unflushed {
+                    true => Next::Working,
+                    false => Next::Item(Element::Listed(Listed::Entry(entry))),
+                }
             }
         }
+    }
+}
+
+/// For clients that know files by their sizes and times alone: one that may not be on the disk is none that they have.
+fn nobodys_time(element: Element) -> Element {
+    match element {
+        Element::Listed(Listed::Entry(entry)) if entry.unflushed => {
+            let (seconds, nanoseconds) = (entry.modified.seconds(), entry.modified.nanoseconds());
+            // Never a whole second, which stands for any time in it.
+            let beside = if nanoseconds < 2 { nanoseconds + 1 } else { nanoseconds - 1 };
+            Element::Listed(Listed::Entry(Entry { modified: Timestamp::new(seconds, beside), ..entry }))
+        }
+        element => element,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::server::ServerOptions;
 use crate::server::editing::{InPlace, PartRead};
 use crate::server::listing::{Contents, Listing, Survey, refuse_occupied};
 use crate::server::signing::{Digests, Signing};
-use crate::store::{Removal, RemovalProgress, Store};
+use crate::store::{FlushMark, Removal, RemovalProgress, Store};
 use crate::transfer::{
     Census, Chained, Checked, Feed, FeedOptions, Feeding, Filter, InStore, ItemRules, NamedOneByOne, Origin, Origins,
     Pace, Packed, Packer, PackerMonitor, PackerOptions, Scan, Unpacker, UnpackerOptions,
@@ -117,10 +117,10 @@ pub(super) fn start(
 ) -> Result<Progress, Failure> {
     let listing = |contents| more(Operation::Listing(Listing::new(contents)));
     let done = match request {
-        Request::List { path, recursive, rules, targets } => {
+        Request::List { path, recursive, rules, targets, unflushed } => {
             let filter = Filter::new(&rules, None, None)?;
             let scan = Scan::new(store, &path, recursive, filter, targets).map_err(|failure| failure.at(&path))?;
-            return listing(Contents::Directory(scan));
+            return listing(Contents::Directory { scan, knows_unflushed: unflushed });
         }
         Request::Find { sources, recursive, selection, digests } => {
             let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
@@ -129,8 +129,8 @@ pub(super) fn start(
         }
         Request::Sign { files } => return listing(Contents::Signing(Signing::new(store, files))),
         Request::Hold { .. } => return more(Operation::Holding),
-        Request::Survey { destination, names } => {
-            return listing(Contents::Survey(Box::new(Survey::new(store, &destination, &names)?)));
+        Request::Survey { destination, names, unflushed } => {
+            return listing(Contents::Survey(Box::new(Survey::new(store, &destination, &names, unflushed)?)));
         }
         Request::Partials => return listing(Contents::Partials(store.partials()?.into_iter())),
         Request::ClearPartials { paths } => clear_partials(&**store, paths)?,
@@ -471,11 +471,11 @@ impl Sending {
 
 impl Flushing {
     /// Begins the flush; `waker` is called when it is over.
-    pub(super) fn begin(done: Done, store: Arc<dyn Store>, waker: Waker) -> Result<Self, Failure> {
+    pub(super) fn begin(done: Done, store: Arc<dyn Store>, since: FlushMark, waker: Waker) -> Result<Self, Failure> {
         let (sender, flushed) = channel();
         let flush = move || {
             // A session that has ended does not want to know.
-            let _gone = sender.send(store.sync());
+            let _gone = sender.send(store.sync(since));
             waker.wake();
         };
         match std::thread::Builder::new().name("flush".to_owned()).spawn(flush) {

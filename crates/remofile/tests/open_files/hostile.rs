@@ -142,7 +142,7 @@ fn lied_to(script: impl Fn(&mut Raw, OperationId) + Send + 'static) -> remofile:
 
 fn done(size: u64) -> Signal {
     let path = remote("/f");
-    let entry = Entry { path, kind: Kind::File, size, modified: Timestamp::new(0, 0), mode: None };
+    let entry = Entry { path, kind: Kind::File, size, modified: Timestamp::new(0, 0), mode: None, unflushed: false };
     let (entry, version) = (Some(entry), Some(Version([0; 16])));
     Signal::Done { done: Done { entry, version, ..Done::default() } }
 }

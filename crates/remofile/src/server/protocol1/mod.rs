@@ -9,7 +9,7 @@ mod transfers;
 
 use super::leases::{Access, Answer, Claim};
 use super::session::{Peer, Shared};
-use crate::store::{Fsync, StoreResult};
+use crate::store::{FlushMark, Fsync, StoreResult};
 use answers::{Refusals, busy};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::protocol1::{ListedFile, Request, Response};
@@ -26,6 +26,8 @@ pub(super) struct Session {
     state: State,
     /// Of the lease that was claimed last.
     operation: OperationId,
+    /// Where in the history of flushes that was.
+    begun: FlushMark,
 }
 
 /// The documented states; removals are over before they are answered.
@@ -47,7 +49,8 @@ enum State {
 
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, peer: Peer) -> Self {
-        Self { shared, peer, state: State::Idle { was_download: false }, operation: OperationId::SESSION }
+        let begun = shared.store.flush_mark();
+        Self { shared, peer, state: State::Idle { was_download: false }, operation: OperationId::SESSION, begun }
     }
 
     /// Answers a request.
@@ -112,6 +115,7 @@ impl Session {
 
     fn claim(&mut self, access: Access, activity: &'static str) -> Result<(), Response<'static>> {
         self.operation = OperationId(self.operation.0 + 1);
+        self.begun = self.shared.store.flush_mark();
         let claim = Claim {
             session: self.peer.session,
             operation: self.operation,
@@ -326,7 +330,10 @@ impl Session {
     }
 
     fn make_durable(&self) -> StoreResult<()> {
-        if self.shared.options.fsync == Fsync::End { self.shared.store.sync() } else { Ok(()) }
+        match self.shared.options.fsync {
+            Fsync::End => self.shared.store.sync(self.begun),
+            Fsync::None | Fsync::Each => Ok(()),
+        }
     }
 
     /// The path of a name in a directory.

@@ -21,11 +21,13 @@ pub(super) fn rename(shared: &Shared, source: &RemotePath, destination: &RemoteP
     }
     let (to, new) = resolve::parent(root, destination)?;
     shared.refuse_forbidden(&new)?;
-    if replace && kind_of(&stat) != Kind::Directory {
-        replace_file(&from, &old, &to, &new, &stat)?;
-    } else {
-        rename_to_free_name(&from, &old, &to, &new)?;
-    }
+    shared.carrying_doubt(&stat, || {
+        if replace && kind_of(&stat) != Kind::Directory {
+            replace_file(&from, &old, &to, &new, &stat)
+        } else {
+            rename_to_free_name(&from, &old, &to, &new)
+        }
+    })?;
     shared.flush_directory(from.directory.as_fd())?;
     shared.flush_directory(to.directory.as_fd())
 }

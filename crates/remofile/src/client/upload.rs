@@ -39,7 +39,7 @@ impl Client {
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
         let sources: Vec<LocalSource> = sources.iter().cloned().map(Into::into).collect();
-        self.upload_plan(Plan::new(&sources, destination, options)?, monitor)
+        self.upload_plan(&Plan::new(&sources, destination, options)?, monitor)
     }
 
     /// Uploads one file in place of a certain version of what is there, which the server checks as it commits it.
@@ -55,10 +55,10 @@ impl Client {
     ) -> Result<TransferReport> {
         let mut plan = Plan::new(std::slice::from_ref(source), destination, options)?;
         plan.replaces = Some(version);
-        self.upload_plan(plan, &mut Silent)
+        self.upload_plan(&plan, &mut Silent)
     }
 
-    fn upload_plan(&mut self, plan: Plan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
+    fn upload_plan(&mut self, plan: &Plan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
         let options = plan.options;
         let mut attempts = Attempts::new(options.retry, self.deadline());
         if options.total {
@@ -69,7 +69,7 @@ impl Client {
         loop {
             noted.begin_attempt();
             plan.reserved().for_each(|failure| noted.failed(failure));
-            match self.upload_once(&plan, &mut attempts, &mut noted) {
+            match self.upload_once(plan, &mut attempts, &mut noted) {
                 Ok(done) => return Ok(noted.finish(moved(&done), self.traffic_since(before))),
                 Err(error) => attempts.again(self, error, &mut noted)?,
             }

@@ -7,8 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// What the next flushes of directories come to, and how many there were.
-static FLUSHES: Mutex<Option<HashMap<(u64, u64), (Vec<Errno>, usize)>>> = Mutex::new(None);
+/// By device and inode of a directory: what its next flushes come to, and how many there were.
+type Flushes = HashMap<(u64, u64), (Vec<Errno>, usize)>;
+
+static FLUSHES: Mutex<Option<Flushes>> = Mutex::new(None);
 
 /// The next flush of a file system by this root, or of this directory, fails.
 pub(crate) fn fail_next_flush(directory: &Path, errno: Errno) {

@@ -12,7 +12,7 @@ use super::trouble::Trouble;
 use crate::store::{Directory, StagePlan, Staged, Store, StoreResult};
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Item, OnConflict, Timestamp, Version};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp, Version};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -353,10 +353,8 @@ impl Unpacker {
         let path = self.locate(&file.path)?;
         let rule = self.options.rules.rule(&file.path, file.rule).unwrap_or(self.options.on_conflict);
         let resolved = match file.replaces {
-            Some(_) if !self.options.changes => return Err(out_of_order()),
-            Some(_) => Resolved { path, replace: true },
-            None if self.is_unflushed(&path, file) => Resolved { path, replace: true },
-            None => conflict::resolve(&*self.store, path, file.modified, rule)?,
+            Some(_) => self.refuse_changes().map(|()| Resolved { path, replace: true })?,
+            None => conflict::resolve(&*self.store, path, (file.size, file.modified), rule, self.has_doubt)?,
         };
         let resumed = match file.offset {
             0 => None,
@@ -383,13 +381,6 @@ impl Unpacker {
         self.directory = Some((parent, held));
         let relative = resolved.path.relative_to(&self.options.destination).unwrap_or_default().to_owned();
         Ok((relative, staged?, digester))
-    }
-
-    /// Whether the same file was stored before and may not be on the disk: then it is in nobody's way.
-    fn is_unflushed(&self, path: &RemotePath, file: &Beginning) -> bool {
-        let is_same =
-            |there: &Entry| there.unflushed && Some(there.size) == file.size && Some(there.modified) == file.modified;
-        self.has_doubt && self.store.stat(path).is_ok_and(|there| is_same(&there))
     }
 
     /// A directory below the destination that nobody has named yet is made.

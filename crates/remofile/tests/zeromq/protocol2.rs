@@ -55,6 +55,7 @@ fn works(client: &mut ZeroMq, first: u64, digest: DigestKind) {
         mode: None,
         rule: None,
         offset: 0,
+        replaces: None,
     };
     client.send_header(&Header::signal(operation, Signal::Data { items: vec![begin] }), &[]);
     for piece in content.chunks(500_000) {

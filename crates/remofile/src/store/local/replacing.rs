@@ -142,7 +142,7 @@ fn changed() -> Failure {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-#[expect(clippy::disallowed_methods, reason = "the tests do what others do to a directory")]
+#[expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "the tests do what others do to a directory")]
 mod tests {
     use super::*;
     use crate::store::{LocalStore, Store, StoreOptions};

@@ -95,7 +95,8 @@ fn what_a_hostile_server_fails_with_is_harmless() {
 fn listings_are_exact_in_scripts_and_harmless_where_they_are_aligned() {
     let listing = |raw: &mut Raw, operation: OperationId, _: Request| {
         let path = format!("/{HOSTILE_NAME}").parse().expect("it is a path");
-        let entry = Entry { path, kind: Kind::File, size: 1, modified: Timestamp::new(0, 0), mode: None };
+        let entry =
+            Entry { path, kind: Kind::File, size: 1, modified: Timestamp::new(0, 0), mode: None, unflushed: false };
         let payload = minicbor::to_vec(Listed::Entry(entry)).expect("memory can always be written");
         raw.send(&Header::signal(operation, Signal::Entries), &payload);
         raw.signal(operation, Signal::Done { done: Done::default() });

@@ -57,6 +57,7 @@ fn entry() -> Entry {
         size: 5_000_000_000,
         modified: Timestamp::new(-1, 999_999_999),
         mode: Some(0o644),
+        unflushed: false,
     }
 }
 
@@ -74,7 +75,14 @@ fn requests() -> Vec<(&'static str, Header)> {
     let upload = Request::Upload { destination: path(), on_conflict: OnConflict::Replace, names: None, group: None };
     let rename = Request::Move { source: path(), destination: root(), replace: true };
     vec![
-        ("list", request(1, Request::List { path: path(), recursive: true, rules: Vec::new(), targets: false }, 0)),
+        (
+            "list",
+            request(
+                1,
+                Request::List { path: path(), recursive: true, rules: Vec::new(), targets: false, unflushed: false },
+                0,
+            ),
+        ),
         ("stat", request(2, Request::Stat { path: path() }, 0)),
         ("create file", request(3, Request::CreateFile { path: path(), update: true }, 0)),
         ("make directory", request(4, Request::MakeDirectory { path: path(), update: false, parents: true }, 0)),
@@ -90,10 +98,10 @@ fn items() -> Vec<Item> {
     let modified = Some(Timestamp::new(1_700_000_000, 5));
     vec![
         Item::Directory { path: "d".into(), mode: Some(0o755) },
-        Item::Begin { path: "d/f".into(), size: Some(3), modified, mode: None, rule: None, offset: 0 },
+        Item::Begin { path: "d/f".into(), size: Some(3), modified, mode: None, rule: None, offset: 0, replaces: None },
         Item::Data { length: 3 },
         Item::End { digest: digest(b"abc") },
-        Item::Begin { path: "s".into(), size: None, modified: None, mode: None, rule: None, offset: 0 },
+        Item::Begin { path: "s".into(), size: None, modified: None, mode: None, rule: None, offset: 0, replaces: None },
         Item::Abort { failure: ErrorCode::SourceChanged.into() },
         Item::Failed { failure: Failure::new(ErrorCode::InvalidName).at("x") },
     ]
@@ -181,6 +189,7 @@ fn transfers() -> Vec<(&'static str, Header)> {
             mode: Some(0o755),
             rule: Some(OnConflict::Rename),
             offset: 8 << 20,
+            replaces: None,
         },
         Item::Hole { length: 1 << 20 },
         Item::Compressed { length: 20, size: 262_144 },
@@ -191,7 +200,7 @@ fn transfers() -> Vec<(&'static str, Header)> {
         ("upload of new names", request(10, upload, 0)),
         ("download one by one", request(11, download, 0)),
         ("find", request(12, find, 0)),
-        ("survey", request(13, Request::Survey { destination: path(), names: vec!["x".into()] }, 0)),
+        ("survey", request(13, Request::Survey { destination: path(), names: vec!["x".into()], unflushed: false }, 0)),
         ("partials", request(14, Request::Partials, 0)),
         ("clear partials", request(15, Request::ClearPartials { paths: vec![path()] }, 0)),
         ("unwanted", signal(11, Signal::Unwanted { path: "n".into() })),
@@ -204,7 +213,8 @@ fn syncs() -> Vec<(&'static str, Header)> {
     let path = || "/a/b".parse().unwrap();
     let modified = Some(Timestamp::new(-1, 5));
     let parts = || vec![Part { offset: 0, length: 4096 }, Part { offset: 1 << 33, length: 7 }];
-    let list = Request::List { path: path(), recursive: true, rules: vec!["*.o".into()], targets: true };
+    let list =
+        Request::List { path: path(), recursive: true, rules: vec!["*.o".into()], targets: true, unflushed: false };
     let find = Request::Find { sources: vec![path()], recursive: false, selection: None, digests: true };
     let files = vec![
         ToSign { path: path(), block_bytes: 65_536, seed: u64::MAX, parts: Vec::new(), undigested: false },

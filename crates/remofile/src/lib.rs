@@ -21,6 +21,8 @@ pub mod server;
 pub mod store;
 pub mod sync;
 pub mod transfer;
+#[cfg(test)]
+mod unflushed;
 
 pub use client::{
     AsyncClient, AsyncRemoteFile, ChunkSize, Client, ClientOptions, Interrupt, LocalPartials, LocalSource, OnWaiting,

@@ -70,8 +70,8 @@ impl Store for Folding {
         self.0.rename(&fold(source), &fold(destination), replace)
     }
 
-    fn sync(&self) -> StoreResult<()> {
-        self.0.sync()
+    fn sync(&self, since: remofile::store::FlushMark) -> StoreResult<()> {
+        self.0.sync(since)
     }
 
     fn partials(&self) -> StoreResult<Vec<Partial>> {
@@ -123,7 +123,7 @@ impl UnpackerMonitor for Failures {
 fn file(path: &str, content: &[u8]) -> Vec<Item> {
     let (path, size) = (path.to_owned(), Some(content.len() as u64));
     vec![
-        Item::Begin { path, size, modified: None, mode: None, rule: None, offset: 0 },
+        Item::Begin { path, size, modified: None, mode: None, rule: None, offset: 0, replaces: None },
         Item::Data { length: u32::try_from(content.len()).unwrap() },
         Item::End { digest: digest(content) },
     ]

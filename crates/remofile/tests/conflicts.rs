@@ -316,3 +316,50 @@ fn failures_come_in_the_same_order_every_time() {
         assert_eq!(run(), first);
     }
 }
+
+/// The version that a client saw is checked where the new file takes its place: nothing that comes in between is lost.
+#[test]
+fn what_others_write_while_a_file_is_on_its_way_is_not_replaced_by_it() {
+    use common::raw::{Raw, piece};
+    use remofile::protocol::digest::digest;
+    use remofile::protocol::wire::{Body, Item, Request, Signal};
+    let fixture = Fixture::new();
+    for size in [4, 2_000_000] {
+        for is_changed in [false, true] {
+            let path = fixture.write("f", "old");
+            let mut client = fixture.client();
+            let read = client.open(&remote("/f"), remofile::OpenOptions::new().read(true)).unwrap();
+            let replaces = read.version();
+            let content = noise(size);
+            let mut raw = Raw::connect(&fixture);
+            let on_conflict = OnConflict::Abort;
+            let request = Request::Upload { destination: remote("/"), on_conflict, names: None, group: None };
+            let operation = raw.request(request);
+            raw.until(|header| matches!(header.body, Body::Signal(Signal::Credit { .. })));
+            let begin = Item::Begin {
+                path: "f".to_owned(),
+                size: Some(size as u64),
+                modified: Some(remofile::protocol::wire::Timestamp::new(5, 5)),
+                mode: None,
+                rule: None,
+                offset: 0,
+                replaces,
+            };
+            for (number, part) in content.chunks(500_000).enumerate() {
+                let begin = (number == 0).then(|| begin.clone());
+                raw.data(operation, begin.into_iter().chain([piece(part.len())]).collect(), part);
+            }
+            // All of the file is on its way or there, and nothing but its end is missing.
+            if is_changed {
+                std::fs::write(&path, "theirs").unwrap();
+            }
+            raw.data(operation, vec![Item::End { digest: digest(&content) }], &[]);
+            raw.signal(operation, Signal::Finish);
+            let stored = raw.outcome(operation).unwrap().unwrap().files;
+            assert_eq!(stored, u64::from(!is_changed));
+            let expected = if is_changed { b"theirs".to_vec() } else { content };
+            assert!(std::fs::read(&path).unwrap() == expected);
+        }
+    }
+    assert!(!fixture.path(".remofile").exists());
+}

@@ -76,6 +76,7 @@ fn packer(root: &Path) -> Packer {
         compress: None,
         chunk_bytes: None,
         digest: DigestKind::Xxh3,
+        replaces: None,
     };
     Packer::new(Feed::new(Box::new(origins), options), packing).unwrap()
 }

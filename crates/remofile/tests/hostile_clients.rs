@@ -97,7 +97,13 @@ const BREACHES: &[(&str, Script)] = &[
         raw.data(FIRST, vec![begin("file", None), piece(MIB + 1)], &noise(MIB + 1));
     }),
     ("more than the credit", |raw| {
-        raw.request(Request::List { path: remote("/"), recursive: true, rules: Vec::new(), targets: false });
+        raw.request(Request::List {
+            path: remote("/"),
+            recursive: true,
+            rules: Vec::new(),
+            targets: false,
+            unflushed: false,
+        });
         let operation = raw.request_waiting(upload_to("/missing"), 0);
         raw.request(upload_to("/"));
         assert!(raw.outcome(operation).unwrap().is_err());
@@ -344,6 +350,7 @@ fn times_and_modes_may_be_as_odd_as_they_like() {
             mode: Some(u32::MAX),
             rule: None,
             offset: 0,
+            replaces: None,
         };
         let (ended, _) = upload(&mut raw, vec![begin, end(b"")], b"", true);
         assert!(ended.is_ok());

@@ -188,6 +188,7 @@ fn the_senders_rule_is_not_heard_by_a_client() {
                 mode: Some(0o7777),
                 rule: Some(OnConflict::Replace),
                 offset: 0,
+                replaces: None,
             },
             piece(content.len()),
             end(content),
@@ -215,6 +216,7 @@ fn files_are_not_gone_on_with_where_nobody_said_that_they_could() {
         mode: None,
         rule: None,
         offset,
+        replaces: None,
     };
     for offset in [1, 2, 4, 5, u64::MAX] {
         let rest = if offset < 4 { 4 - offset as usize } else { 0 };
@@ -235,7 +237,14 @@ fn files_are_not_gone_on_with_where_nobody_said_that_they_could() {
 }
 
 fn found(name: &str, path: &str, kind: Kind) -> Element {
-    let entry = Entry { path: path.parse().unwrap(), kind, size: 4, modified: Timestamp::new(5, 0), mode: None };
+    let entry = Entry {
+        path: path.parse().unwrap(),
+        kind,
+        size: 4,
+        modified: Timestamp::new(5, 0),
+        mode: None,
+        unflushed: false,
+    };
     Element::Found(Found { name: name.to_owned(), entry })
 }
 
@@ -258,6 +267,7 @@ fn what_was_not_asked_for_is_not_found_either() {
             size: 4,
             modified: Timestamp::new(5, 0),
             mode: None,
+            unflushed: false,
         }))],
     ] {
         let into = tempfile::tempdir().unwrap();
@@ -417,7 +427,7 @@ fn a_survey_does_not_leave_its_directory() {
     fixture.write("t/file", "x");
     for name in ["..", "../t", "/t", "a/../../x", "", ".", "x\0", ".remofile", &"n".repeat(300)] {
         against_server(&fixture, |raw| {
-            let request = Request::Survey { destination: remote("/t"), names: vec![name.to_owned()] };
+            let request = Request::Survey { destination: remote("/t"), names: vec![name.to_owned()], unflushed: false };
             let operation = raw.request(request);
             let outcome = raw.outcome(operation).unwrap();
             assert!(outcome.is_err() || name == ".remofile", "{name:?} {outcome:?}");

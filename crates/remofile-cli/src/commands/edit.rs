@@ -13,7 +13,7 @@ use remofile::protocol::wire::{ErrorCode, Failure, Version};
 use remofile::store::Scratch;
 use remofile::{Client, Error, OpenOptions};
 use signal_hook::consts::{SIGINT, SIGQUIT};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -110,12 +110,22 @@ fn send(client: &mut Client, path: &RemotePath, place: &Path, version: Option<Ve
     let mut copy = files::open_to_read(place).map_err(|source| Failed::file(place, source))?;
     let mut file = client.open(path, options)?;
     io::copy(&mut copy, &mut file).map_err(failed)?;
-    file.flush().map_err(failed)?;
-    if version.is_some() && client.open(path, OpenOptions::new().read(true))?.version() != version {
-        let changed = "somebody else changed it while you edited it: nothing was replaced";
-        return Err(Error::Remote(Failure::new(ErrorCode::SourceChanged).at(path).because(changed)).into());
+    let closed = match version {
+        None => file.close(),
+        Some(version) => file.close_in_place_of(version),
+    };
+    Ok(closed.map_err(|error| told(error, path))?)
+}
+
+/// What is said of a file that is not any more what was edited.
+fn told(error: Error, path: &RemotePath) -> Error {
+    match error {
+        Error::Remote(failure) if failure.code == ErrorCode::SourceChanged => {
+            let changed = "somebody else changed it while you edited it: nothing was replaced; edit it again";
+            Error::Remote(Failure::new(ErrorCode::SourceChanged).at(path).because(changed))
+        }
+        error => error,
     }
-    Ok(file.close()?)
 }
 
 fn digest_of(place: &Path) -> io::Result<Digest> {

@@ -71,7 +71,7 @@ mod tests {
     use remofile::protocol::wire::Timestamp;
 
     fn entry(path: &str, kind: Kind, size: u64) -> Entry {
-        Entry { path: path.parse().unwrap(), kind, size, modified: Timestamp::new(0, 0), mode: None }
+        Entry { path: path.parse().unwrap(), kind, size, modified: Timestamp::new(0, 0), mode: None, unflushed: false }
     }
 
     #[test]

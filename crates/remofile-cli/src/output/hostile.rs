@@ -30,7 +30,7 @@ fn failure(text: &str) -> Failure {
 /// An entry of that name, if a file may have it.
 fn entry(text: &str) -> Option<Entry> {
     let path = format!("/{text}").parse().ok()?;
-    Some(Entry { path, kind: Kind::File, size: 1, modified: Timestamp::new(0, 0), mode: None })
+    Some(Entry { path, kind: Kind::File, size: 1, modified: Timestamp::new(0, 0), mode: None, unflushed: false })
 }
 
 fn errors(text: &str) -> [Failed; 7] {

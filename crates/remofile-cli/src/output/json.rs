@@ -171,6 +171,7 @@ mod tests {
             size: 3,
             modified: Timestamp::new(1, 5),
             mode: Some(0o640),
+            unflushed: false,
         });
         assert_eq!(
             shown.to_string(),

@@ -54,6 +54,15 @@ pub struct ServerHello {
     #[n(7)]
     #[cbor(default)]
     pub places: Vec<Place>,
+    /// Whether it checks, as it commits a file, the version that the file replaces: see
+    /// [`crate::wire::Item::Begin`].
+    #[n(8)]
+    #[cbor(default, skip_if = "is_false")]
+    pub checks_versions: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A number for a directory that nobody else has: a digest of the machine's boot, the device and the inode.
@@ -141,6 +150,7 @@ mod tests {
             file_size_limit: 1,
             read_only: false,
             places: vec![Place([7; 16]); MAX_PLACES + 1],
+            checks_versions: false,
         };
         assert_eq!(ServerHello::read(&write(&hello)).unwrap().places.len(), MAX_PLACES);
     }

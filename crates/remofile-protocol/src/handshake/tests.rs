@@ -21,6 +21,7 @@ fn hello() -> ServerHello {
         file_size_limit: 4,
         read_only: false,
         places: Vec::new(),
+        checks_versions: false,
     }
 }
 

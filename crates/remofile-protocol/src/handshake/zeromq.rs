@@ -219,6 +219,7 @@ mod tests {
             file_size_limit: 5,
             read_only: true,
             places: Vec::new(),
+            checks_versions: false,
         };
         for answer in [ZeroMqAnswer::Accepted(Box::new(server)), ZeroMqAnswer::Refused(Refusal::Token)] {
             assert_eq!(ZeroMqAnswer::decode(&answer.encode()), Some(answer));

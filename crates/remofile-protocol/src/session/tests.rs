@@ -92,7 +92,7 @@ impl Pair {
 }
 
 fn list() -> Request {
-    Request::List { path: "/".parse().unwrap(), recursive: true, rules: Vec::new(), targets: false }
+    Request::List { path: "/".parse().unwrap(), recursive: true, rules: Vec::new(), targets: false, unflushed: false }
 }
 
 fn upload() -> Request {
@@ -129,7 +129,15 @@ fn four_thousand_small_files_take_no_flight_of_their_own() {
     let id = pair.client.start(pair.now, upload(), 0);
     let file = |_| {
         [
-            Item::Begin { path: "f".into(), size: Some(100), modified: None, mode: None, rule: None, offset: 0 },
+            Item::Begin {
+                path: "f".into(),
+                size: Some(100),
+                modified: None,
+                mode: None,
+                rule: None,
+                offset: 0,
+                replaces: None,
+            },
             Item::Data { length: 100 },
             Item::End { digest: [0; 16] },
         ]
@@ -216,7 +224,15 @@ fn items_without_payload_take_credit_too() {
     let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);
     let request = Header { operation: OperationId(1), body: Body::Request(upload()), wait_milliseconds: 0 };
     server.receive(Duration::ZERO, request, 0).unwrap();
-    let empty = Item::Begin { path: "f".repeat(68), size: Some(0), modified: None, mode: None, rule: None, offset: 0 };
+    let empty = Item::Begin {
+        path: "f".repeat(68),
+        size: Some(0),
+        modified: None,
+        mode: None,
+        rule: None,
+        offset: 0,
+        replaces: None,
+    };
     let message = || Header::signal(OperationId(1), Signal::Data { items: vec![empty.clone(); 1000] });
     let taken = (0..).take_while(|_| server.receive(Duration::ZERO, message(), 0).is_ok()).count();
     assert_eq!(taken as u64, INITIAL_CREDIT_BYTES / 100_000);
@@ -338,6 +354,7 @@ fn the_first_answer_comes_after_three_round_trips() {
         file_size_limit: 1,
         read_only: false,
         places: Vec::new(),
+        checks_versions: false,
     };
     let credentials = ServerCredentials { tokens: vec![token.clone()], private_key: None, allow_plain: false };
     let offer = ClientHello::new(Cipher::offer(false), "test", "test");

@@ -1,5 +1,6 @@
 //! What is known of a file in a directory.
 
+use super::request::is_false;
 use super::{Failure, Found, PartialEntry};
 use crate::digest::Digest;
 use crate::path::RemotePath;
@@ -56,6 +57,11 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// Before all others.
+    pub const EARLIEST: Self = Self { seconds: i64::MIN, nanoseconds: 0 };
+    /// After all others.
+    pub const LATEST: Self = Self { seconds: i64::MAX, nanoseconds: 999_999_999 };
+
     /// A time from its parts; nanoseconds beyond a second are cut to the last one.
     #[must_use]
     pub fn new(seconds: i64, nanoseconds: u32) -> Self {
@@ -125,6 +131,11 @@ pub struct Entry {
     /// Its permission bits, 0 to 0o777, where the file system has such.
     #[n(4)]
     pub mode: Option<u32>,
+    /// Whether it is a regular file that was stored and may never have reached the disk, whatever is read of it: who
+    /// has it sends it again.
+    #[n(5)]
+    #[cbor(default, skip_if = "is_false")]
+    pub unflushed: bool,
 }
 
 /// One element of a listing.

@@ -277,6 +277,7 @@ mod tests {
                 recursive: true,
                 rules: Vec::new(),
                 targets: false,
+                unflushed: false,
             }),
             wait_milliseconds: 0,
         };
@@ -304,7 +305,8 @@ mod tests {
                 path: "/a".parse().unwrap(),
                 recursive: false,
                 rules: Vec::new(),
-                targets: false
+                targets: false,
+                unflushed: false
             })
         );
     }

@@ -5,7 +5,7 @@
 //! [`Item::End`]; a hundred small files are a hundred such triples in one message. So nothing is
 //! answered per file or per chunk, in either direction.
 
-use super::{Failure, OnConflict, Timestamp};
+use super::{Failure, OnConflict, Timestamp, Version};
 use crate::digest::Digest;
 use crate::limits::{COPY_BYTES_A_CREDIT, HOLE_BYTES_A_CREDIT, ITEM_CREDIT_BYTES};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -34,6 +34,9 @@ pub enum Item {
         rule: Option<OnConflict>,
         /// The receiver has the bytes before this offset, as it said: what follows goes on there.
         offset: u64,
+        /// Client: the version of the file in whose place it comes, whatever the rule; any other there is
+        /// `source-changed`, and stays. Of meaning where the server's hello says that it checks versions.
+        replaces: Option<Version>,
     },
     /// The next bytes of the open file are the next `length` bytes of this message's payload.
     Data {
@@ -186,11 +189,22 @@ impl<C> Encode<C> for Item {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
         match self {
             Self::Directory { path, mode } => e.array(3)?.u8(0)?.str(path)?.encode_with(mode, ctx)?,
-            Self::Begin { path, size, modified, mode, rule, offset } => {
-                let is_long = rule.is_some() || *offset > 0;
-                e.array(if is_long { 7 } else { 5 })?.u8(1)?.str(path)?;
+            Self::Begin { path, size, modified, mode, rule, offset, replaces } => {
+                let is_long = rule.is_some() || *offset > 0 || replaces.is_some();
+                e.array(if replaces.is_some() {
+                    8
+                } else if is_long {
+                    7
+                } else {
+                    5
+                })?
+                .u8(1)?
+                .str(path)?;
                 e.encode_with(size, ctx)?.encode_with(modified, ctx)?.encode_with(mode, ctx)?;
-                if is_long { e.encode_with(rule, ctx)?.u64(*offset)? } else { e }
+                if is_long {
+                    e.encode_with(rule, ctx)?.u64(*offset)?;
+                }
+                if replaces.is_some() { e.encode_with(replaces, ctx)? } else { e }
             }
             Self::Data { length } => e.array(2)?.u8(2)?.u32(*length)?,
             Self::End { digest } => e.array(2)?.u8(3)?.bytes(digest)?,
@@ -222,7 +236,9 @@ impl<'b, C> Decode<'b, C> for Item {
                 let path = d.str()?.to_owned();
                 let (size, modified, mode) = (d.decode_with(ctx)?, d.decode_with(ctx)?, d.decode_with(ctx)?);
                 let (rule, offset) = if length >= 7 { (d.decode_with(ctx)?, d.u64()?) } else { (None, 0) };
-                (Self::Begin { path, size, modified, mode, rule, offset }, if length >= 7 { 7 } else { 5 })
+                let replaces = if length >= 8 { d.decode_with(ctx)? } else { None };
+                let known = if length >= 7 { length.min(8) } else { 5 };
+                (Self::Begin { path, size, modified, mode, rule, offset, replaces }, known)
             }
             2 => (Self::Data { length: d.u32()? }, 2),
             3 => {

@@ -78,6 +78,11 @@ pub enum Request {
         #[n(3)]
         #[cbor(default, skip_if = "is_false")]
         targets: bool,
+        /// Whether the client knows what [`super::Entry::unflushed`] is. Otherwise such files are told with a time that
+        /// is a nanosecond beside theirs, so that nobody takes them for the same as another.
+        #[n(4)]
+        #[cbor(default, skip_if = "is_false")]
+        unflushed: bool,
     },
     /// Tell what a path names. Answered by done with an entry.
     #[n(2)]
@@ -211,6 +216,10 @@ pub enum Request {
         /// Names in it that the items' paths begin with.
         #[n(1)]
         names: Vec<String>,
+        /// Whether the client knows what [`super::Entry::unflushed`] is. Otherwise such files are not told.
+        #[n(2)]
+        #[cbor(default, skip_if = "is_false")]
+        unflushed: bool,
     },
     /// List what interrupted uploads left. Answered by entries, then done.
     #[n(12)]

@@ -39,7 +39,8 @@ impl Rules {
     /// What becomes of a file or link, by the rules alone.
     pub(super) fn fate(self, new: &Entry, existing: &Entry) -> Fate {
         if self.resume && is_same(new, existing) {
-            return Fate::Present;
+            // What an earlier attempt stored and may not be on the disk is in nobody's way.
+            return if existing.unflushed { Fate::Send(Some(OnConflict::Replace)) } else { Fate::Present };
         }
         if new.kind == Kind::Link && existing.kind == Kind::Link {
             // The receiver sees whether they lead to the same.
@@ -90,7 +91,7 @@ mod tests {
 
     fn file(size: u64, seconds: i64, nanoseconds: u32) -> Entry {
         let modified = Timestamp::new(seconds, nanoseconds);
-        Entry { path: "/f".parse().unwrap(), kind: Kind::File, size, modified, mode: None }
+        Entry { path: "/f".parse().unwrap(), kind: Kind::File, size, modified, mode: None, unflushed: false }
     }
 
     #[test]
@@ -101,6 +102,22 @@ mod tests {
         assert!(!is_same(&file(1, 5, 7), &file(2, 5, 7)));
         let directory = Entry { kind: Kind::Directory, ..file(1, 5, 7) };
         assert!(!is_same(&file(1, 5, 7), &directory));
+    }
+
+    #[test]
+    fn what_may_not_be_on_the_disk_is_sent_again_whatever_the_rule() {
+        let (new, other) = (file(1, 5, 7), file(1, 4, 0));
+        let unflushed = |file: &Entry| Entry { unflushed: true, ..file.clone() };
+        use OnConflict::{Abort, Newer, Rename, Replace, Skip};
+        for on_conflict in [Abort, Replace, Skip, Rename, Newer] {
+            for ask in [false, true] {
+                let rules = Rules { on_conflict, ask, resume: true };
+                assert!(matches!(rules.fate(&new, &unflushed(&new)), Fate::Send(Some(Replace))));
+                assert!(!rules.must_ask(&new, &unflushed(&new)));
+            }
+        }
+        let rules = Rules { on_conflict: Abort, ask: false, resume: true };
+        assert!(matches!(rules.fate(&new, &unflushed(&other)), Fate::Conflict), "of another version it is somebody's");
     }
 
     #[test]

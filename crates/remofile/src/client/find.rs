@@ -244,7 +244,7 @@ impl FindHandler<'_, '_> {
         for candidate in (1..).map_while(|number| numbered_path(&name, number)) {
             let Ok(path) = RemotePath::root().join(&candidate) else { break };
             match self.store.stat(&path) {
-                Ok(existing) if self.rules.resume && is_same(&entry, &existing) => {
+                Ok(existing) if self.rules.resume && is_same(&entry, &existing) && !existing.unflushed => {
                     return self.settle(Fate::Present, candidate, entry, &existing);
                 }
                 Ok(_) => {}

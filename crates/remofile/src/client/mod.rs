@@ -233,7 +233,8 @@ impl Client {
         recursive: bool,
         each: &mut dyn FnMut(Listed) -> Result<()>,
     ) -> Result<()> {
-        let request = Request::List { path: directory.clone(), recursive, rules: Vec::new(), targets: false };
+        let request =
+            Request::List { path: directory.clone(), recursive, rules: Vec::new(), targets: false, unflushed: true };
         let mut told = self.options.on_waiting.clone();
         self.call(request, &mut listing::ListHandler::new(each, &mut told)).map(drop)
     }

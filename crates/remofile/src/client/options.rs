@@ -308,6 +308,7 @@ impl TransferOptions {
             compress: self.compress,
             chunk_bytes: self.chunk_size.map(ChunkSize::get),
             digest: DigestKind::Xxh3,
+            replaces: None,
         }
     }
 

@@ -86,6 +86,7 @@ impl StreamSource {
                     mode: None,
                     rule: None,
                     offset: 0,
+                    replaces: None,
                 }]))
             }
             SourceState::Abandoned => {

@@ -47,6 +47,7 @@ struct Existing {
     kind: Kind,
     size: u64,
     modified: Timestamp,
+    unflushed: bool,
 }
 
 impl Client {
@@ -68,7 +69,7 @@ impl Client {
             };
             let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
             let (batch, others) = rest.split_at(count);
-            let request = Request::Survey { destination: destination.clone(), names: batch.to_vec() };
+            let request = Request::Survey { destination: destination.clone(), names: batch.to_vec(), unflushed: true };
             let mut each = |listed| {
                 present.add(listed);
                 present.refuse_flood()
@@ -87,10 +88,10 @@ impl Present {
     fn add(&mut self, element: Element) {
         let relative = |path: &RemotePath| Some(path.relative_to(self.destination.as_ref()?)?.to_owned());
         match element {
-            Element::Listed(Listed::Entry(Entry { path, kind, size, modified, .. })) => {
+            Element::Listed(Listed::Entry(Entry { path, kind, size, modified, unflushed, .. })) => {
                 if let Some(relative) = relative(&path) {
-                    self.bytes = self.bytes.saturating_add(size);
-                    self.entries.insert(ItemRules::key(&relative), Existing { kind, size, modified });
+                    self.bytes = self.bytes.saturating_add(if unflushed { 0 } else { size });
+                    self.entries.insert(ItemRules::key(&relative), Existing { kind, size, modified, unflushed });
                 }
             }
             Element::Partial(partial) => {
@@ -118,9 +119,9 @@ impl Present {
     }
 
     fn existing(&self, path: &str) -> Option<Entry> {
-        let Existing { kind, size, modified } = *self.entries.get(&ItemRules::key(path))?;
+        let Existing { kind, size, modified, unflushed } = *self.entries.get(&ItemRules::key(path))?;
         let path = self.destination.as_ref()?.join(path).ok()?;
-        Some(Entry { path, kind, size, modified, mode: None })
+        Some(Entry { path, kind, size, modified, mode: None, unflushed })
     }
 
     /// Finds what is in the way of these files before anything is changed, where the rules want that known.
@@ -155,6 +156,7 @@ impl Present {
             }
             match rules.ask(&found.path, &found.entry, &existing, noted.monitor) {
                 Fate::Conflict => conflicts.push(in_the_way(&existing)),
+                Fate::Send(Some(_)) if existing.unflushed && is_same(&found.entry, &existing) => {}
                 Fate::Send(Some(rule)) => drop(self.decided.insert(ItemRules::key(&found.path), rule)),
                 Fate::Skip(_) if rules.ask => {
                     self.decided.insert(ItemRules::key(&found.path), OnConflict::Skip);
@@ -192,6 +194,7 @@ impl Judge for UploadJudge {
         match rules.fate(&found.entry, &existing) {
             Fate::Present => Verdict::Present,
             Fate::Skip(failure) => Verdict::Skip(failure),
+            Fate::Send(rule @ Some(_)) => Verdict::Send { rule, known },
             Fate::Send(_) if rules.on_conflict == OnConflict::Rename => self.beside(found, decided),
             // It came in between: the server refuses it.
             Fate::Send(_) | Fate::Conflict => Verdict::Send { rule: decided, known },
@@ -205,7 +208,9 @@ impl UploadJudge {
         let candidates = (1..).map_while(|number| numbered_path(&found.path, number));
         for candidate in candidates {
             match self.present.existing(&candidate) {
-                Some(existing) if self.rules.resume && is_same(&found.entry, &existing) => return Verdict::Present,
+                Some(existing) if self.rules.resume && is_same(&found.entry, &existing) && !existing.unflushed => {
+                    return Verdict::Present;
+                }
                 Some(_) => {}
                 None => {
                     let known = self.present.partials.get(&ItemRules::key(&candidate));

@@ -218,7 +218,7 @@ impl<'a> Syncing<'a> {
         destination: &RemotePath,
         options: &TransferOptions,
     ) -> Result<()> {
-        let part = Part { feed, names: None, group: None };
+        let part = Part { feed, names: None, group: None, replaces: None };
         let done = self.client.send_part((destination, options), part, &self.attempts, &mut self.noted)?;
         let moved = moved(&done);
         self.stored.files += moved.files;

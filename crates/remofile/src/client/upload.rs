@@ -12,10 +12,10 @@ use super::upload_plan::Plan;
 use super::{Client, LocalSource, TransferOptions, TransferReport};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
-use crate::monitor::{Event, Monitor};
-use crate::transfer::{Census, Feed, Feeding, Pace, Packed, Packer, SharedFeed, Stored};
+use crate::monitor::{Event, Monitor, Silent};
+use crate::transfer::{Census, Feed, Feeding, Pace, Packed, Packer, PackerOptions, SharedFeed, Stored};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Request};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Request, Version};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,9 +38,29 @@ impl Client {
         options: &TransferOptions,
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
-        let mut attempts = Attempts::new(options.retry, self.deadline());
         let sources: Vec<LocalSource> = sources.iter().cloned().map(Into::into).collect();
-        let plan = Plan::new(&sources, destination, options)?;
+        self.upload_plan(&Plan::new(&sources, destination, options)?, monitor)
+    }
+
+    /// Uploads one file in place of a certain version of what is there, which the server checks as it commits it.
+    ///
+    /// # Errors
+    /// `source-changed`, in the report, if there is another or nothing by then.
+    pub(super) fn upload_in_place_of(
+        &mut self,
+        version: Version,
+        source: &LocalSource,
+        destination: &RemotePath,
+        options: &TransferOptions,
+    ) -> Result<TransferReport> {
+        let mut plan = Plan::new(std::slice::from_ref(source), destination, options)?;
+        plan.replaces = Some(version);
+        self.upload_plan(&plan, &mut Silent)
+    }
+
+    fn upload_plan(&mut self, plan: &Plan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
+        let options = plan.options;
+        let mut attempts = Attempts::new(options.retry, self.deadline());
         if options.total {
             let (files, bytes) = self.count(plan.feed()?, &attempts.deadline)?;
             monitor.report(Event::Total { files, bytes });
@@ -49,7 +69,7 @@ impl Client {
         loop {
             noted.begin_attempt();
             plan.reserved().for_each(|failure| noted.failed(failure));
-            match self.upload_once(&plan, &mut attempts, &mut noted) {
+            match self.upload_once(plan, &mut attempts, &mut noted) {
                 Ok(done) => return Ok(noted.finish(moved(&done), self.traffic_since(before))),
                 Err(error) => attempts.again(self, error, &mut noted)?,
             }
@@ -113,12 +133,12 @@ impl Client {
         };
         let connections = plan.options.connections(noted.monitor.chunk_size().is_some());
         if connections == 1 {
-            let part = Part { feed, names, group: None };
+            let part = Part { feed, names, group: None, replaces: plan.replaces };
             return self.send_part((plan.destination, plan.options), part, attempts, noted);
         }
         let (shares, stop) = SharedFeed::share(feed, connections.into());
         let group = Some(random());
-        let parts = shares.into_iter().map(|feed| Part { feed, names: None, group }).collect();
+        let parts = shares.into_iter().map(|feed| Part { feed, names: None, group, replaces: plan.replaces }).collect();
         let work = |client: &mut Self, part, noted: &mut Noted<'_>| {
             client.send_part((plan.destination, plan.options), part, attempts, noted)
         };
@@ -140,9 +160,10 @@ impl Client {
         attempts: &Attempts,
         noted: &mut Noted<'_>,
     ) -> Result<Done> {
-        let Part { feed, names, group } = part;
+        let Part { feed, names, group, replaces } = part;
         let deadline = &attempts.deadline;
         let packing = options.packing(self.session(deadline)?.hello().file_size_limit);
+        let packing = PackerOptions { replaces, ..packing };
         let mut handler = UploadHandler {
             destination,
             packer: Packer::new(feed, packing).map_err(Error::Local)?,
@@ -193,6 +214,8 @@ pub(super) struct Part<F> {
     pub(super) feed: F,
     pub(super) names: Option<Vec<String>>,
     pub(super) group: Option<u64>,
+    /// The version in whose place its one file comes, if it must be a certain one.
+    pub(super) replaces: Option<Version>,
 }
 
 /// A number that nobody else has.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::store::{STAGING_NAME, exists};
 use crate::transfer::{Feed, FeedOptions, Filter, Local, LocalOrigin, expand_local, numbered_path};
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, OnConflict};
+use remofile_protocol::wire::{ErrorCode, Failure, OnConflict, Version};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
@@ -22,6 +22,8 @@ pub(super) struct Plan<'a> {
     filter: Filter,
     /// First names at the destination, each once.
     pub(super) names: Vec<String>,
+    /// The version in whose place the one file comes, if it must be a certain one.
+    pub(super) replaces: Option<Version>,
 }
 
 impl<'a> Plan<'a> {
@@ -64,7 +66,7 @@ impl<'a> Plan<'a> {
         }
         names.sort_unstable();
         names.dedup();
-        Ok(Self { origins, destination, options, filter, names })
+        Ok(Self { origins, destination, options, filter, names, replaces: None })
     }
 
     pub(super) fn feed(&self) -> Result<Feed> {

@@ -18,7 +18,8 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         let (size, modified) = (bytes.len() as u64, Timestamp::new(0, 0));
-        let entry = Entry { path: "/file".parse().unwrap(), kind: Kind::File, size, modified, mode: None };
+        let entry =
+            Entry { path: "/file".parse().unwrap(), kind: Kind::File, size, modified, mode: None, unflushed: false };
         Self { entry, bytes: Arc::new(bytes), hole: 0..0 }
     }
 

@@ -112,5 +112,6 @@ fn hello() -> ServerHello {
         file_size_limit: u64::MAX,
         read_only: false,
         places: Vec::new(),
+        checks_versions: false,
     }
 }

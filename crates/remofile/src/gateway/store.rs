@@ -4,7 +4,7 @@ use super::requests::{self, Requests};
 use super::transfers::{Reading, Shared, Writing};
 use crate::store::Directory as StoreDirectory;
 use crate::store::{
-    Editing, Keeping, Partial, Removal, RemovalProgress, Source, StagePlan, Staged, Store, StoreResult, Walk,
+    Editing, FlushMark, Keeping, Partial, Removal, RemovalProgress, Source, StagePlan, Staged, Store, StoreResult, Walk,
 };
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
@@ -49,7 +49,7 @@ fn entry(directory: &RemotePath, file: &ListedFile) -> Result<Entry, Failure> {
     let name = FileName::parse(&file.name, NameRule::Posix)?;
     let path = directory.child(&name)?;
     let kind = if file.is_directory { Kind::Directory } else { Kind::File };
-    Ok(Entry { path, kind, size: file.size, modified: time(file.modified), mode: None })
+    Ok(Entry { path, kind, size: file.size, modified: time(file.modified), mode: None, unflushed: false })
 }
 
 /// A time from a number of seconds. It has what a float can tell of the fraction, which is some 200 ns.
@@ -63,7 +63,7 @@ impl Shared {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
         let Ok((directory, name)) = path.split() else {
             let (kind, modified) = (Kind::Directory, Timestamp::new(0, 0));
-            return Ok(Entry { path: path.clone(), kind, size: 0, modified, mode: None });
+            return Ok(Entry { path: path.clone(), kind, size: 0, modified, mode: None, unflushed: false });
         };
         let files = self.list(&directory)?;
         let file = files.iter().find(|file| file.name == name.as_str());
@@ -206,7 +206,7 @@ impl Store for RemoteStore {
         Ok(false)
     }
 
-    fn sync(&self) -> StoreResult<()> {
+    fn sync(&self, _: FlushMark) -> StoreResult<()> {
         Ok(())
     }
 }

@@ -4,8 +4,8 @@
 //! newcomer gets the place of a session that has done nothing for the idle timeout; of those, of the address that
 //! has most sessions, the one that has been idle longest. Sessions at work are never ended for others.
 
-use super::presence::Presence;
 use super::network::Network;
+use super::presence::Presence;
 use super::{DEFAULT_MAX_SESSIONS, ServerOptions};
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -87,6 +87,14 @@ impl Leases {
         self.release_where(now, |claim| claim.is(session, operation));
     }
 
+    /// Gives back what one operation of a session has, or all of them.
+    pub(super) fn give_back(&self, session: u64, operation: Option<OperationId>) {
+        match operation {
+            Some(operation) => self.release(Instant::now(), session, operation),
+            None => self.release_session(Instant::now(), session),
+        }
+    }
+
     /// Gives everything back that a session has.
     pub(super) fn release_session(&self, now: Instant, session: u64) {
         self.release_where(now, |claim| claim.session == session);

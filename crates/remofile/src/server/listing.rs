@@ -7,7 +7,7 @@ use crate::store::{Partial, Store, StoreResult, Walk};
 use crate::transfer::{ALLOCATION_BYTES, Checked, Checking, Feed, Feeding, Next, Scan, listed};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
-use remofile_protocol::wire::{Done, Element, ErrorCode, Failure, Found, Listed, OperationId};
+use remofile_protocol::wire::{Done, Element, Entry, ErrorCode, Failure, Found, Listed, OperationId, Timestamp};
 use std::sync::Arc;
 
 /// Elements of a listing are sent when they have this many bytes, or at its end.
@@ -37,7 +37,11 @@ struct Elements {
 /// What is listed.
 pub(super) enum Contents {
     /// What is in a directory.
-    Directory(Scan),
+    Directory {
+        scan: Scan,
+        /// Whether the client knows of files that may not be on the disk.
+        knows_unflushed: bool,
+    },
     /// What a download would send.
     Found(Box<Feed>),
     /// Digests of files.
@@ -71,7 +75,7 @@ impl Listing {
     /// What it holds in memory, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         let contents = match &self.contents {
-            Contents::Directory(scan) => scan.memory_bytes(),
+            Contents::Directory { scan, .. } => scan.memory_bytes(),
             Contents::Found(feed) => feed.memory_bytes(),
             Contents::Digests(digests) => digests.memory_bytes(),
             Contents::Signing(signing) => signing.memory_bytes(),
@@ -169,7 +173,10 @@ impl Elements {
 impl Contents {
     fn next(&mut self) -> Next<Element> {
         match self {
-            Self::Directory(scan) => scan.next_element(),
+            Self::Directory { scan, knows_unflushed } => match scan.next_element() {
+                Next::Item(element) if !*knows_unflushed => Next::Item(nobodys_time(element)),
+                next => next,
+            },
             Self::Digests(digests) => digests.next_element(),
             Self::Signing(signing) => signing.next_element(),
             Self::Partials(partials) => {
@@ -207,10 +214,16 @@ pub(super) struct Survey {
     partials_bytes: u64,
     checking: Option<Checking>,
     checked: Checked,
+    knows_unflushed: bool,
 }
 
 impl Survey {
-    pub(super) fn new(store: &Arc<dyn Store>, destination: &RemotePath, names: &[String]) -> StoreResult<Self> {
+    pub(super) fn new(
+        store: &Arc<dyn Store>,
+        destination: &RemotePath,
+        names: &[String],
+        knows_unflushed: bool,
+    ) -> StoreResult<Self> {
         let paths = paths_of(destination, names)?;
         store.directory(destination).map_err(|failure| failure.at(destination))?;
         let mut partials = store.partials()?;
@@ -224,6 +237,7 @@ impl Survey {
             partials,
             checking: None,
             checked: Checked::default(),
+            knows_unflushed,
         })
     }
 
@@ -236,8 +250,10 @@ impl Survey {
 
     fn next(&mut self) -> Next<Element> {
         if let Some(walk) = &mut self.walk {
-            if let Some(listed) = walk.next() {
-                return Next::Item(Element::Listed(listed));
+            match walk.next() {
+                Some(Listed::Entry(entry)) if entry.unflushed && !self.knows_unflushed => return Next::Working,
+                Some(listed) => return Next::Item(Element::Listed(listed)),
+                None => {}
             }
             self.walk = None;
         }
@@ -277,9 +293,25 @@ impl Survey {
                 if entry.kind == Kind::Directory {
                     self.walk = self.store.walk(path, true).ok();
                 }
-                Next::Item(Element::Listed(Listed::Entry(entry)))
+                match entry.unflushed && !self.knows_unflushed {
+                    true => Next::Working,
+                    false => Next::Item(Element::Listed(Listed::Entry(entry))),
+                }
             }
         }
+    }
+}
+
+/// For clients that know files by their sizes and times alone: one that may not be on the disk is none that they have.
+fn nobodys_time(element: Element) -> Element {
+    match element {
+        Element::Listed(Listed::Entry(entry)) if entry.unflushed => {
+            let (seconds, nanoseconds) = (entry.modified.seconds(), entry.modified.nanoseconds());
+            // Never a whole second, which stands for any time in it.
+            let beside = if nanoseconds < 2 { nanoseconds + 1 } else { nanoseconds - 1 };
+            Element::Listed(Listed::Entry(Entry { modified: Timestamp::new(seconds, beside), ..entry }))
+        }
+        element => element,
     }
 }
 
@@ -315,7 +347,10 @@ mod tests {
         let name = "n".repeat(length);
         let path = RemotePath::root().join(&vec!["p".repeat(200); 80].join("/")).unwrap();
         let modified = Timestamp::new(0, 0);
-        Element::Found(Found { name, entry: Entry { path, kind: Kind::File, size: 1, modified, mode: None } })
+        Element::Found(Found {
+            name,
+            entry: Entry { path, kind: Kind::File, size: 1, modified, mode: None, unflushed: false },
+        })
     }
 
     /// The payloads that elements come in.

@@ -349,6 +349,7 @@ impl Grounds {
             file_size_limit: options.file_size_limit,
             read_only: options.read_only,
             places,
+            checks_versions: true,
         };
         let shared = Arc::new(Shared {
             store,

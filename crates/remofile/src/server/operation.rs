@@ -110,10 +110,10 @@ pub(super) fn start(
 ) -> Result<Progress, Failure> {
     let listing = |contents| more(Operation::Listing(Listing::new(contents)));
     let done = match request {
-        Request::List { path, recursive, rules, targets } => {
+        Request::List { path, recursive, rules, targets, unflushed } => {
             let filter = Filter::new(&rules, None, None)?;
             let scan = Scan::new(store, &path, recursive, filter, targets).map_err(|failure| failure.at(&path))?;
-            return listing(Contents::Directory(scan));
+            return listing(Contents::Directory { scan, knows_unflushed: unflushed });
         }
         Request::Find { sources, recursive, selection, digests } => {
             let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
@@ -122,8 +122,8 @@ pub(super) fn start(
         }
         Request::Sign { files } => return listing(Contents::Signing(Signing::new(store, files))),
         Request::Hold { .. } => return more(Operation::Holding),
-        Request::Survey { destination, names } => {
-            return listing(Contents::Survey(Box::new(Survey::new(store, &destination, &names)?)));
+        Request::Survey { destination, names, unflushed } => {
+            return listing(Contents::Survey(Box::new(Survey::new(store, &destination, &names, unflushed)?)));
         }
         Request::Partials => return listing(Contents::Partials(store.partials()?.into_iter())),
         Request::ClearPartials { paths } => clear_partials(&**store, paths)?,

@@ -11,7 +11,7 @@ use super::presence::Presence;
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
-use crate::store::{Fsync, Store};
+use crate::store::{FlushMark, Fsync, Store};
 use crate::transfer::Checked;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, INITIAL_CREDIT_BYTES};
@@ -59,6 +59,8 @@ pub(super) struct Session {
     machine: ServerSession,
     operations: BTreeMap<OperationId, Operation>,
     accounts: Accounts,
+    /// Where in the history of flushes operations began that change something.
+    begun: BTreeMap<OperationId, FlushMark>,
     /// Partials that a survey of this session has looked at, for the upload that follows it.
     checked: Checked,
     /// The operation that had its turn last.
@@ -98,6 +100,7 @@ impl Session {
             machine: ServerSession::new(DEFAULT_PAYLOAD_BYTES),
             operations: BTreeMap::new(),
             accounts: Accounts::new(memory),
+            begun: BTreeMap::new(),
             checked: Checked::default(),
             last_turn: OperationId::SESSION,
             digest,
@@ -246,6 +249,9 @@ impl Session {
         // Who holds the lease has to know when it does.
         let is_told = matches!(request, Request::Upload { .. } | Request::Hold { .. } | Request::Write { .. });
         let receives = !matches!(request, Request::Hold { .. });
+        if request.is_write() {
+            self.begun.insert(id, self.shared.store.flush_mark());
+        }
         let progress = start(request, &self.shared.store, &self.shared.options, &mut self.checked, self.digest);
         // An upload has taken over what a survey found: that is less than before, or as much.
         let _less = self.accounts.settle_remembered(self.checked.memory_bytes());
@@ -274,7 +280,8 @@ impl Session {
         if self.shared.options.fsync != Fsync::End {
             return self.end(now, id, Ok(done));
         }
-        match Flushing::begin(done, Arc::clone(&self.shared.store), self.waker.clone()) {
+        let since = self.begun.get(&id).copied().unwrap_or_default();
+        match Flushing::begin(done, Arc::clone(&self.shared.store), since, self.waker.clone()) {
             Ok(flushing) => drop(self.operations.insert(id, Operation::Flushing(flushing))),
             Err(failure) => self.end(now, id, Err(failure)),
         }
@@ -283,7 +290,8 @@ impl Session {
     fn end(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) {
         self.operations.remove(&id);
         self.accounts.close(id);
-        self.shared.leases.release(Instant::now(), self.peer.session, id);
+        let is_unfinished = self.begun.remove(&id).is_some() && outcome.is_err();
+        self.release(Some(id), is_unfinished);
         self.machine.finish(now, id, outcome);
         self.max_hold.progressed(now);
         self.rest_if_idle();
@@ -292,6 +300,27 @@ impl Session {
     fn rest_if_idle(&self) {
         if self.operations.is_empty() {
             self.peer.presence.rest(Instant::now());
+        }
+    }
+
+    /// Gives leases back. What an operation that did not come to its end made visible is flushed before: nobody is to
+    /// look for what is there until that is known.
+    fn release(&self, operation: Option<OperationId>, is_unfinished: bool) {
+        let (shared, session) = (Arc::clone(&self.shared), self.peer.session);
+        let must_flush = is_unfinished && shared.options.fsync == Fsync::End && shared.store.is_unflushed();
+        let settle = move || {
+            if must_flush && let Err(failure) = shared.store.sync(shared.store.flush_mark()) {
+                tracing::error!(%failure, "what an interrupted operation stored may not be on the disk");
+            }
+            shared.leases.give_back(session, operation);
+        };
+        // A server that ends waits for it.
+        if !must_flush || self.shared.stopping.load(Ordering::Acquire) {
+            return settle();
+        }
+        if std::thread::Builder::new().name("flush".to_owned()).spawn(settle).is_err() {
+            // It is flushed with what comes next; until then it is not taken for present.
+            self.shared.leases.give_back(session, operation);
         }
     }
 
@@ -486,7 +515,7 @@ impl Drop for Session {
         for operation in std::mem::take(&mut self.operations).into_values() {
             operation.interrupt();
         }
-        self.shared.leases.release_session(Instant::now(), self.peer.session);
+        self.release(None, !self.begun.is_empty());
     }
 }
 

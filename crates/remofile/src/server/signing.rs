@@ -43,6 +43,8 @@ impl Digests {
             };
         }
         match self.feed.find() {
+            // What is read of it says nothing of what is on the disk: nobody is to take it for the same.
+            Next::Item(Ok(found)) if found.entry.unflushed => Next::Working,
             Next::Item(Ok(found)) if found.entry.kind == Kind::File => match found.open() {
                 Ok(source) => {
                     self.current = Some((found.path, found.shown, Digesting::new(source)));

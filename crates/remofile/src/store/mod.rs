@@ -9,6 +9,8 @@
 //! the user sees.
 
 mod buffer;
+#[cfg(test)]
+pub(crate) mod faults;
 mod follow;
 mod local;
 mod locate;
@@ -166,12 +168,36 @@ pub trait Store: Send + Sync {
     /// `read-only`, `permission-denied`, ...
     fn remove_partial(&self, path: &RemotePath) -> StoreResult<bool>;
 
-    /// Waits until everything committed so far is on the disk, if the store was asked to be durable.
+    /// Where in the history of flushes an operation begins: see [`Store::sync`].
+    fn flush_mark(&self) -> FlushMark {
+        FlushMark::default()
+    }
+
+    /// Waits until everything committed so far is on the disk, if the store was asked to be durable. What was committed
+    /// and did not get there is [unflushed](Entry::unflushed) from then on.
     ///
     /// # Errors
-    /// `disk-failure` or `no-space` if it did not get there.
-    fn sync(&self) -> StoreResult<()>;
+    /// `disk-failure` or `no-space` if it did not get there, or if another flush failed since the mark was taken: it
+    /// may have been about files of the same operation.
+    fn sync(&self, since: FlushMark) -> StoreResult<()>;
+
+    /// Whether something was committed and waits for a flush, which may be due to others.
+    fn is_unflushed(&self) -> bool {
+        false
+    }
+
+    /// Whether some file may be [unflushed](Entry::unflushed).
+    ///
+    /// # Errors
+    /// What keeps it from being found out.
+    fn has_doubt(&self) -> StoreResult<bool> {
+        Ok(false)
+    }
 }
+
+/// A moment in the history of flushes of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlushMark(pub(crate) u64);
 
 /// A walk over a directory.
 pub trait Walk: Send {
@@ -287,6 +313,9 @@ pub struct StagePlan {
     pub mode: Option<u32>,
     /// The bytes before this offset are already in the partial of this file: go on there.
     pub resume: Option<ResumeAt>,
+    /// The version of the file that it replaces, as [`Source::version`] told it; with any other there, or none, the
+    /// commit fails.
+    pub expected: Option<Version>,
 }
 
 /// Where to go on with a file of which bytes are kept.
@@ -332,7 +361,9 @@ pub trait Staged: Send {
     /// Gives the file its time and mode and makes it visible under its name, atomically.
     ///
     /// # Errors
-    /// `already-exists` if the name was taken meanwhile; the staged bytes are then forgotten.
+    /// `already-exists` if the name was taken meanwhile; `source-changed` if something else is there than the version that
+    /// was expected, which then stays; the staged bytes are then forgotten. After `disk-failure` it may be visible and
+    /// [unflushed](Entry::unflushed).
     fn commit(self: Box<Self>) -> StoreResult<()>;
 
     /// Keeps the bytes for a later attempt, as far as this file can be kept: the transfer was

@@ -195,7 +195,7 @@ impl<'a> Download<'a> {
             return Ok(recipes);
         }
         for changed in deltas.find(syncing, candidates, self.options)? {
-            if changed.is_same() {
+            if changed.is_same() && !super::must_be_written(plan, changed.index) {
                 let ours = syncing.attend(|check| digest(&**store, &self.top, &changed.path, check))?;
                 if ours.is_ok_and(|ours| ours.is_some() && ours == changed.digest) {
                     super::only_touch(plan, changed.index, &changed.remote, self.options.preserve_mode);

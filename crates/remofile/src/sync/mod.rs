@@ -81,6 +81,13 @@ fn has_work(steps: &[Step]) -> bool {
     steps.iter().any(|step| !matches!(step.action, Action::Skip { .. }))
 }
 
+/// Whether a file that looks the same has to be written all the same: its contents were compared already, or what is
+/// at the destination may not be on the disk.
+fn must_be_written(plan: &Plan, index: usize) -> bool {
+    let action = plan.steps.get(index).map(|step| &step.action);
+    matches!(action, Some(Action::Update { why, .. }) if why.content)
+}
+
 /// A file turned out to be the same: it only gets its time, and its permission bits.
 fn only_touch(plan: &mut Plan, index: usize, source: &Entry, preserve_mode: bool) {
     if let Some(step) = plan.steps.get_mut(index) {

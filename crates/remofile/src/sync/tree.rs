@@ -92,7 +92,7 @@ impl Reading {
         }
         let what = match (entry.kind, target) {
             (Kind::Directory, _) => What::Directory { mode: entry.mode },
-            (Kind::File, _) => What::File { size: entry.size, modified: entry.modified, mode: entry.mode },
+            (Kind::File, _) => file(entry),
             (Kind::Link, Some(target)) if !is_source => What::Link { target },
             (Kind::Link, Some(target)) if self.links == Some(Links::Copy) && stays_within(&below, &target) => {
                 What::Link { target }
@@ -116,7 +116,7 @@ impl Reading {
         }
         let what = match entry.kind {
             Kind::Directory => What::Directory { mode: entry.mode },
-            Kind::File => What::File { size: entry.size, modified: entry.modified, mode: entry.mode },
+            Kind::File => file(entry),
             Kind::Link => What::Passed(Reason::LinkOut),
             Kind::Special => What::Special,
         };
@@ -133,7 +133,10 @@ impl Reading {
                 selection: Some(Selection { rules, links: Links::Follow, contents: true, ..Selection::default() }),
                 digests: false,
             },
-            _ => Request::List { path, recursive: true, rules, targets: self.links != Some(Links::Skip) },
+            _ => {
+                let targets = self.links != Some(Links::Skip);
+                Request::List { path, recursive: true, rules, targets, unflushed: true }
+            }
         }
     }
 
@@ -150,6 +153,11 @@ impl Reading {
         let options = FeedOptions { recursive: true, names: NameRule::Posix, filter, links: Links::Follow };
         Ok(Elements::Feed(Box::new(Feed::new(origins, options))))
     }
+}
+
+fn file(entry: &Entry) -> What {
+    let &Entry { size, modified, mode, unflushed, .. } = entry;
+    What::File { size, modified, mode, unflushed }
 }
 
 /// The elements of a local tree, in order.

@@ -159,7 +159,7 @@ impl<'a> Upload<'a> {
         let found = deltas.find(syncing, candidates, self.options)?;
         let mut prepared = HashMap::new();
         for changed in found {
-            if changed.is_same() && self.is_same(syncing, &changed)? {
+            if changed.is_same() && !super::must_be_written(plan, changed.index) && self.is_same(syncing, &changed)? {
                 super::only_touch(plan, changed.index, &changed.local, self.options.preserve_mode);
                 continue;
             }
@@ -223,7 +223,7 @@ impl Carrier for Sender<'_, '_> {
         let mut feed = self.feed(0..0, Doing::default());
         let destination = self.job.destination.clone();
         syncing.elements(
-            Request::Survey { destination: destination.clone(), names: places.clone() },
+            Request::Survey { destination: destination.clone(), names: places.clone(), unflushed: true },
             &mut |element| {
                 if let Element::Listed(Listed::Entry(entry)) = element
                     && let Some(path) = entry.path.relative_to(&destination).map(str::to_owned)

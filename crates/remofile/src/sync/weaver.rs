@@ -143,7 +143,7 @@ impl<'a> Weaver<'a> {
                 let rule = Some(rule);
                 let is_same =
                     recipe.as_ref().is_none_or(|recipe| size == Some(recipe.size) && modified == Some(recipe.modified));
-                out.push(Item::Begin { path: path.clone(), size, modified, mode, rule, offset });
+                out.push(Item::Begin { path: path.clone(), size, modified, mode, rule, offset, replaces: None });
                 match recipe {
                     None => {}
                     Some(_) if !is_same => self.current = Current::Lost(path),

@@ -5,7 +5,7 @@ use super::memory;
 use crate::store::{Store, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, Kind, Listed, OnConflict, Timestamp};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, OnConflict, Timestamp};
 use std::collections::HashMap;
 
 /// Names that are tried before giving up on a free one.
@@ -18,7 +18,8 @@ pub(super) struct Resolved {
     pub(super) replace: bool,
 }
 
-/// Applies a rule to a new file. What the store is not asked here, it finds out when the file is
+/// Applies a rule to a new file. With `has_doubt`, the same file that was stored before and may not be on the disk is in
+/// nobody's way. What the store is not asked here, it finds out when the file is
 /// committed: no rule but `replace` and `newer` ever loses a file that came in between.
 ///
 /// # Errors
@@ -26,9 +27,14 @@ pub(super) struct Resolved {
 pub(super) fn resolve(
     store: &dyn Store,
     path: RemotePath,
-    modified: Option<Timestamp>,
+    (size, modified): (Option<u64>, Option<Timestamp>),
     rule: OnConflict,
+    has_doubt: bool,
 ) -> StoreResult<Resolved> {
+    let is_same = |there: &Entry| there.unflushed && Some(there.size) == size && Some(there.modified) == modified;
+    if has_doubt && store.stat(&path).is_ok_and(|there| is_same(&there)) {
+        return Ok(Resolved { path, replace: true });
+    }
     match rule {
         OnConflict::Abort => Ok(Resolved { path, replace: false }),
         OnConflict::Replace => Ok(Resolved { path, replace: true }),
@@ -69,7 +75,7 @@ pub(super) fn make_link(
                 made => made.map(|()| path),
             };
         }
-        _ => resolve(store, path, None, rule)?,
+        _ => resolve(store, path, (None, None), rule, false)?,
     };
     store.make_link(&resolved.path, target, resolved.replace)?;
     Ok(resolved.path)

@@ -115,8 +115,8 @@ mod tests {
             self.0.rename(source, destination, replace)
         }
 
-        fn sync(&self) -> StoreResult<()> {
-            self.0.sync()
+        fn sync(&self, since: crate::store::FlushMark) -> StoreResult<()> {
+            self.0.sync(since)
         }
 
         fn partials(&self) -> StoreResult<Vec<Partial>> {
@@ -182,7 +182,7 @@ mod tests {
     fn file(path: &str, content: &[u8], digest: [u8; 16]) -> Vec<Item> {
         let (path, size) = (path.to_owned(), Some(content.len() as u64));
         vec![
-            Item::Begin { path, size, modified: None, mode: None, rule: None, offset: 0 },
+            Item::Begin { path, size, modified: None, mode: None, rule: None, offset: 0, replaces: None },
             Item::Data { length: content.len() as u32 },
             Item::End { digest },
         ]

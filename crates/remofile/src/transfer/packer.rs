@@ -9,7 +9,7 @@ use crate::carrier::MessageWriter;
 use crate::store::StoreResult;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{CREDIT_RESERVE_BYTES, MAX_HEADER_BYTES};
-use remofile_protocol::wire::{ErrorCode, Failure, Item, Manner};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, Manner, Version};
 use std::num::NonZeroU32;
 
 /// Payload after which a message of several files is sent, so that the receiver can begin with them.
@@ -80,6 +80,8 @@ pub struct PackerOptions {
     pub chunk_bytes: Option<NonZeroU32>,
     /// The digest that ends files.
     pub digest: DigestKind,
+    /// The version that a file takes the place of, where it is one file that does.
+    pub replaces: Option<Version>,
 }
 
 impl PackerOptions {
@@ -99,6 +101,7 @@ impl PackerOptions {
             compress: manner.compress_level.map(level).transpose()?,
             chunk_bytes: manner.chunk_bytes.and_then(NonZeroU32::new),
             digest,
+            replaces: None,
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::delta::Piece;
 use crate::store::{Extent, ReadBuffer, Source, StoreResult};
 use remofile_protocol::digest::{DigestKind, Digester};
 use remofile_protocol::limits::{COPY_BYTES_A_CREDIT, HOLE_BYTES_A_CREDIT, MAX_BLOCK_BYTES, MAX_HOLE_BYTES};
-use remofile_protocol::wire::{ErrorCode, Failure, Item, Known, Mark, OnConflict};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, Known, Mark, OnConflict, Version};
 use std::num::NonZeroU32;
 
 /// Bytes that are read at once to see whether the receiver has them, and how often in a step.
@@ -81,6 +81,7 @@ pub(super) struct Sending {
     verifying: Option<Verifying>,
     mode: Option<u32>,
     rule: Option<OnConflict>,
+    replaces: Option<Version>,
     /// Whether holes are looked for, and how much data there is before the next.
     sparse: bool,
     data_left: u64,
@@ -123,6 +124,7 @@ impl Sending {
             verifying: known.and_then(|known| Verifying::new(known, size)),
             mode: mode.filter(|_| options.preserve_mode),
             rule,
+            replaces: options.replaces,
             sparse: options.sparse && chunk_size.is_none(),
             data_left: 0,
             chunks: chunk_size.map(|size| Chunks { size: size.get() as usize, bytes: Vec::new(), taken: 0 }),
@@ -153,6 +155,7 @@ impl Sending {
             mode: self.mode,
             rule: self.rule,
             offset: self.sent,
+            replaces: self.replaces,
         });
         if let Some(base) = self.course.as_ref().and_then(|course| course.base.clone()) {
             filling.push(Item::Base { path: base });

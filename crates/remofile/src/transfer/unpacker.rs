@@ -5,7 +5,7 @@ mod held;
 use super::change::Change;
 use super::chunks::Chunker;
 use super::compress::Decompressor;
-use super::conflict::{self, Stored as StoredNames};
+use super::conflict::{self, Resolved, Stored as StoredNames};
 use super::intake::{Stored, UnpackerMonitor, UnpackerOptions};
 use super::keeping::Kept;
 use super::modes::Modes;
@@ -15,7 +15,7 @@ use super::trouble::Trouble;
 use crate::store::{Directory, StagePlan, Staged, Store, StoreResult};
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp, Version};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ pub struct Unpacker {
     /// What came while something is being copied to be kept.
     put_by: VecDeque<(Vec<Item>, Vec<u8>)>,
     put_by_bytes: usize,
+    /// Whether something that is there may not be on the disk.
+    has_doubt: bool,
 }
 
 enum Current {
@@ -56,6 +58,8 @@ struct Beginning {
     mode: Option<u32>,
     rule: Option<OnConflict>,
     offset: u64,
+    /// The version of the file in whose place it comes, if it must be a certain one.
+    replaces: Option<Version>,
 }
 
 impl Unpacker {
@@ -64,7 +68,7 @@ impl Unpacker {
     /// # Errors
     /// `not-found` or `not-a-directory` if there is no such destination.
     pub fn new(store: Arc<dyn Store>, options: UnpackerOptions, checked: Checked) -> StoreResult<Self> {
-        let directory = store.directory(&options.destination)?;
+        let (directory, has_doubt) = (store.directory(&options.destination)?, store.has_doubt()?);
         let directory = Some((options.destination.clone(), directory));
         Ok(Self {
             store,
@@ -80,6 +84,7 @@ impl Unpacker {
             unkept: None,
             put_by: VecDeque::new(),
             put_by_bytes: 0,
+            has_doubt,
         })
     }
 
@@ -130,9 +135,9 @@ impl Unpacker {
             payload = rest;
             match item {
                 Item::Directory { path, mode } => self.take_directory(path, mode, monitor)?,
-                Item::Begin { path, size, modified, mode, rule, offset } => {
+                Item::Begin { path, size, modified, mode, rule, offset, replaces } => {
                     let mode = mode.filter(|_| self.options.preserve_mode);
-                    self.begin(Beginning { path, size, modified, mode, rule, offset }, monitor)?;
+                    self.begin(Beginning { path, size, modified, mode, rule, offset, replaces }, monitor)?;
                 }
                 Item::Data { .. } => self.write(Written::Bytes(bytes), monitor)?,
                 Item::Hole { length } => self.write(Written::Hole(length), monitor)?,
@@ -351,7 +356,10 @@ impl Unpacker {
         }
         let path = self.locate(&file.path)?;
         let rule = self.options.rules.rule(&file.path, file.rule).unwrap_or(self.options.on_conflict);
-        let resolved = conflict::resolve(&*self.store, path, file.modified, rule)?;
+        let resolved = match file.replaces {
+            Some(_) => self.refuse_changes().map(|()| Resolved { path, replace: true })?,
+            None => conflict::resolve(&*self.store, path, (file.size, file.modified), rule, self.has_doubt)?,
+        };
         let resumed = match file.offset {
             0 => None,
             offset => Some(self.checked.resume(&resolved.path, offset).ok_or(ErrorCode::PartialChanged)?),
@@ -365,8 +373,14 @@ impl Unpacker {
             _ => self.open_or_make(&parent)?,
         };
         let (resume, digester) = resumed.unzip();
-        let plan =
-            StagePlan { size: file.size, replace: resolved.replace, modified: file.modified, mode: file.mode, resume };
+        let plan = StagePlan {
+            size: file.size,
+            replace: resolved.replace,
+            modified: file.modified,
+            mode: file.mode,
+            resume,
+            expected: file.replaces,
+        };
         let staged = held.stage(&name, &plan);
         self.directory = Some((parent, held));
         let relative = resolved.path.relative_to(&self.options.destination).unwrap_or_default().to_owned();

@@ -67,6 +67,7 @@ impl Raw {
             file_size_limit: u64::MAX,
             read_only: false,
             places: Vec::new(),
+            checks_versions: false,
         };
         let mut received = Vec::new();
         loop {
@@ -247,7 +248,7 @@ pub fn upload_to(destination: &str) -> Request {
 }
 
 pub fn begin(path: &str, size: Option<u64>) -> Item {
-    Item::Begin { path: path.to_owned(), size, modified: None, mode: None, rule: None, offset: 0 }
+    Item::Begin { path: path.to_owned(), size, modified: None, mode: None, rule: None, offset: 0, replaces: None }
 }
 
 pub fn piece(length: usize) -> Item {

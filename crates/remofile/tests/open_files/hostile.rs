@@ -142,7 +142,7 @@ fn lied_to(script: impl Fn(&mut Raw, OperationId) + Send + 'static) -> remofile:
 
 fn done(size: u64) -> Signal {
     let path = remote("/f");
-    let entry = Entry { path, kind: Kind::File, size, modified: Timestamp::new(0, 0), mode: None };
+    let entry = Entry { path, kind: Kind::File, size, modified: Timestamp::new(0, 0), mode: None, unflushed: false };
     let (entry, version) = (Some(entry), Some(Version([0; 16])));
     Signal::Done { done: Done { entry, version, ..Done::default() } }
 }
@@ -188,4 +188,31 @@ fn a_file_that_grows_without_another_version_is_still_read_to_its_end() {
         raw.signal(operation, done(0));
     });
     assert_eq!(file.unwrap().read_to_end(&mut Vec::new()).unwrap(), 0);
+}
+
+/// An older server would skip the version in an upload: it is asked for the version directly before.
+#[test]
+fn of_a_server_that_checks_no_versions_the_client_looks_itself() {
+    for (expected, expected_uploads) in [(Version([0; 16]), 1), (Version([1; 16]), 0)] {
+        let token = Token::generate();
+        let own = token.clone();
+        let (address, server) = listen(move |stream| {
+            let (mut raw, mut uploads) = (Raw::accept(stream, &own), 0);
+            while let Some((operation, request)) = raw.next_request() {
+                uploads += usize::from(matches!(request, Request::Upload { .. }));
+                raw.signal(operation, done(0));
+            }
+            assert_eq!(uploads, expected_uploads);
+        });
+        let options = ClientOptions::new("127.0.0.1", address.port(), token);
+        let mut client = Client::new(options);
+        let mut file = client.open(&remote("/f"), remofile::OpenOptions::new().rewrite()).unwrap();
+        file.write_all(b"new").unwrap();
+        let closed = file.close_in_place_of(expected);
+        if expected_uploads == 0 {
+            assert_eq!(code(closed), ErrorCode::SourceChanged);
+        }
+        drop(client);
+        server.join().unwrap();
+    }
 }

@@ -161,3 +161,52 @@ fn a_file_that_is_too_large_leaves_the_old_one() {
     assert_eq!(code(Err::<(), _>(error)), ErrorCode::FileTooLarge);
     assert_eq!(std::fs::read(path).unwrap(), b"old");
 }
+
+/// A file that was read, with what it had then.
+fn read_before(fixture: &Fixture, name: &str) -> (remofile::Client, remofile::protocol::wire::Version) {
+    let mut client = fixture.client();
+    let mut file = client.open(&remote(name), OpenOptions::new().read(true)).unwrap();
+    file.read_to_end(&mut Vec::new()).unwrap();
+    let version = file.version().unwrap();
+    (client, version)
+}
+
+#[test]
+fn a_file_takes_the_place_of_the_version_that_was_read_and_of_no_other() {
+    let fixture = Fixture::new();
+    for size in [3, 5_000_000] {
+        let path = fixture.write("f", "old");
+        let (mut client, version) = read_before(&fixture, "/f");
+        let rewrite = |client: &mut remofile::Client| {
+            let mut file = client.open(&remote("/f"), rewriting()).unwrap();
+            file.write_all(&noise(size)).unwrap();
+            file
+        };
+        rewrite(&mut client).close_in_place_of(version).unwrap();
+        assert!(std::fs::read(&path).unwrap() == noise(size));
+        let theirs = || std::fs::write(&path, "theirs").unwrap();
+        let removed = || std::fs::remove_file(&path).unwrap();
+        let ways: [&dyn Fn(); 2] = [&theirs, &removed];
+        for way in ways {
+            let (mut client, version) = read_before(&fixture, "/f");
+            let file = rewrite(&mut client);
+            way();
+            let before = std::fs::read(&path).ok();
+            let refused = file.close_in_place_of(version).unwrap_err();
+            assert_eq!(refused.path(), Some("/f"));
+            assert_eq!(code(Err::<(), _>(refused)), ErrorCode::SourceChanged);
+            assert!(std::fs::read(&path).ok() == before);
+        }
+        assert_eq!(visible(fixture.root()), [""; 0]);
+        assert!(!fixture.path(".remofile").exists());
+    }
+}
+
+#[test]
+fn only_what_is_rewritten_takes_the_place_of_a_version() {
+    let fixture = Fixture::new();
+    fixture.write("f", "old");
+    let (mut client, version) = read_before(&fixture, "/f");
+    let file = client.open(&remote("/f"), OpenOptions::new().read(true).write(true)).unwrap();
+    assert!(matches!(file.close_in_place_of(version), Err(remofile::Error::Usage(_))));
+}

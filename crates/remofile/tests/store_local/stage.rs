@@ -326,7 +326,7 @@ fn durable_stores_do_the_same_only_surer() {
         tree.store.rename(&path("/a/b/file"), &path("/a/file"), false).unwrap();
         tree.store.create_file(&path("/a/empty"), false).unwrap();
         tree.store.remove(&path("/a/empty")).unwrap();
-        tree.store.sync().unwrap();
+        tree.store.sync(tree.store.flush_mark()).unwrap();
         assert_eq!(tree.list("/"), ["/a", "/a/b", "/a/file"]);
     }
 }

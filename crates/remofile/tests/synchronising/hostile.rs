@@ -16,7 +16,14 @@ const CREDIT: u64 = 16 << 20;
 
 fn entry(path: &str, kind: Kind, size: u64) -> Element {
     let modified = Timestamp::new(1_000_000_000, 0);
-    Element::Listed(Listed::Entry(Entry { path: remote(path), kind, size, modified, mode: Some(0o644) }))
+    Element::Listed(Listed::Entry(Entry {
+        path: remote(path),
+        kind,
+        size,
+        modified,
+        mode: Some(0o644),
+        unflushed: false,
+    }))
 }
 
 /// Grants holds, answers every question for a listing with `list`, and gives everything else to `other`, then says

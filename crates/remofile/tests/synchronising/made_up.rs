@@ -22,7 +22,7 @@ fn payload(elements: &[Element]) -> Vec<u8> {
 
 fn file(path: &str, size: u64) -> Element {
     let (path, modified) = (path.parse().unwrap(), Timestamp::new(1_000_000_000, 0));
-    Element::Listed(Listed::Entry(Entry { path, kind: Kind::File, size, modified, mode: None }))
+    Element::Listed(Listed::Entry(Entry { path, kind: Kind::File, size, modified, mode: None, unflushed: false }))
 }
 
 /// Makes a directory like what such a server lists.

@@ -55,6 +55,7 @@ fn works(client: &mut ZeroMq, first: u64, digest: DigestKind) {
         mode: None,
         rule: None,
         offset: 0,
+        replaces: None,
     };
     client.send_header(&Header::signal(operation, Signal::Data { items: vec![begin] }), &[]);
     for piece in content.chunks(500_000) {
@@ -172,7 +173,15 @@ fn a_wrong_digest_leaves_nothing_behind() {
     let mut client = ZeroMq::dealer(fixture.address, fixture.token.reveal());
     greet(&mut client, &hello(None, DigestKind::Sha256)).unwrap();
     client.send_header(&request(1, upload()), &[]);
-    let begin = Item::Begin { path: "f".into(), size: Some(3), modified: None, mode: None, rule: None, offset: 0 };
+    let begin = Item::Begin {
+        path: "f".into(),
+        size: Some(3),
+        modified: None,
+        mode: None,
+        rule: None,
+        offset: 0,
+        replaces: None,
+    };
     // That of the other kind.
     let items = vec![begin, Item::Data { length: 3 }, Item::End { digest: DigestKind::Xxh3.digest(b"abc") }];
     client.send_header(&Header::signal(OperationId(1), Signal::Data { items }), b"abc");

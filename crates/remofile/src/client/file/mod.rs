@@ -186,11 +186,28 @@ impl RemoteFile {
     pub fn try_close(&mut self) -> Result<()> {
         match &mut self.inner {
             Inner::InPlace(file) => file.flush()?,
-            Inner::Rewriting(file) => file.finish()?,
+            Inner::Rewriting(file) => file.finish(None)?,
             Inner::Closed => {}
         }
         self.inner = Inner::Closed;
         Ok(())
+    }
+
+    /// As [`RemoteFile::close`] for a file that is rewritten, but only in place of the version that
+    /// [`RemoteFile::version`] told of it before, when it was read. The server checks it as it puts the new file in place
+    /// of the old, so that nothing that others write meanwhile is lost. One that cannot do so (an older one) is asked
+    /// directly before.
+    ///
+    /// # Errors
+    /// `source-changed` if there is another version or nothing: then nothing was replaced. [`Error::Usage`] for a file
+    /// that is not rewritten. Otherwise as [`RemoteFile::close`].
+    pub fn close_in_place_of(mut self, version: Version) -> Result<()> {
+        let closed = match &mut self.inner {
+            Inner::Rewriting(file) => file.finish(Some(version)),
+            Inner::InPlace(_) | Inner::Closed => Err(Error::Usage("only a file that is rewritten replaces a version")),
+        };
+        self.inner = Inner::Closed;
+        closed
     }
 
     /// Ends the work on the file without what waits to be sent; of a file that is rewritten nothing remains.

@@ -1,12 +1,12 @@
 //! A file that is written anew: kept on this side until it is closed, then uploaded as a whole.
 
-use super::super::{Client, LocalSource, TransferOptions};
+use super::super::{Client, LocalSource, OpenOptions, TransferOptions};
 use super::parts::Remote;
 use crate::error::{Error, Result};
 use crate::monitor::Silent;
 use crate::store::{Scratch, StoreResult};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, OnConflict};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, OnConflict, Version};
 
 #[derive(Debug)]
 pub(super) struct Rewriting {
@@ -64,9 +64,13 @@ impl Rewriting {
         local(self.scratch.set_length(length))
     }
 
-    /// Uploads it: from then on others see it.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    /// Uploads it: from then on others see it. With `replaces`, only in place of this version of the file.
+    pub(super) fn finish(&mut self, replaces: Option<Version>) -> Result<()> {
         let path = self.remote.path().clone();
+        let replaces = match replaces {
+            Some(version) => self.checked_version(version)?,
+            None => None,
+        };
         let (directory, name) = path.split().map_err(|invalid| Failure::from(invalid).at(&path))?;
         let place = local(self.scratch.place(self.mode))?.to_owned();
         let source = LocalSource { name: Some(name.as_str().to_owned()), ..place.into() };
@@ -77,7 +81,11 @@ impl Rewriting {
             resume: false,
             ..TransferOptions::default()
         };
-        let uploaded = self.remote.client().upload(&[source], &directory, &options, &mut Silent);
+        let client = self.remote.client();
+        let uploaded = match replaces {
+            Some(version) => client.upload_in_place_of(version, &source, &directory, &options),
+            None => client.upload(&[source], &directory, &options, &mut Silent),
+        };
         self.remote.client().lend();
         match uploaded {
             // Nobody knows the name that it has on this side.
@@ -86,6 +94,26 @@ impl Rewriting {
             Err(Error::Remote(failure)) => Err(failure.at(&path).into()),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Rewriting {
+    /// The version that the server has to check. One that cannot is asked what there is, now: what comes in between is
+    /// not seen.
+    fn checked_version(&mut self, version: Version) -> Result<Option<Version>> {
+        let path = self.remote.path().clone();
+        let checks = self.remote.client().server().map(|server| server.checks_versions);
+        self.remote.client().lend();
+        if checks? {
+            return Ok(Some(version));
+        }
+        let there = match self.remote.client().open(&path, OpenOptions::new().read(true)) {
+            Ok(file) => file.version(),
+            Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        self.remote.client().lend();
+        if there == Some(version) { Ok(None) } else { Err(Failure::new(ErrorCode::SourceChanged).at(&path).into()) }
     }
 }
 

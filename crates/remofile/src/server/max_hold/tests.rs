@@ -172,7 +172,15 @@ fn an_upload_that_stands_still_ends_and_what_can_be_resumed_is_kept() {
     let upload =
         stalled.request(Request::Upload { destination, on_conflict: OnConflict::Abort, names: None, group: None });
     let modified = Some(Timestamp::new(1_700_000_000, 5));
-    let begin = Item::Begin { path: "f".into(), size: Some(2 << 20), modified, mode: None, rule: None, offset: 0 };
+    let begin = Item::Begin {
+        path: "f".into(),
+        size: Some(2 << 20),
+        modified,
+        mode: None,
+        rule: None,
+        offset: 0,
+        replaces: None,
+    };
     stalled.signal(upload, Signal::Data { items: vec![begin] });
     for _ in 0..3 {
         assert!(stalled.pass(HOUR - 1).is_empty());

@@ -1,7 +1,7 @@
 //! A flush on a thread of its own: it may take longer than a peer waits for a word.
 
 use crate::carrier::Waker;
-use crate::store::Store;
+use crate::store::{FlushMark, Store};
 use remofile_protocol::wire::{Done, ErrorCode, Failure};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -14,11 +14,16 @@ pub(in crate::server) struct Flushing {
 
 impl Flushing {
     /// Begins the flush; `waker` is called when it is over.
-    pub(in crate::server) fn begin(done: Done, store: Arc<dyn Store>, waker: Waker) -> Result<Self, Failure> {
+    pub(in crate::server) fn begin(
+        done: Done,
+        store: Arc<dyn Store>,
+        since: FlushMark,
+        waker: Waker,
+    ) -> Result<Self, Failure> {
         let (sender, flushed) = channel();
         let flush = move || {
             // A session that has ended does not want to know.
-            let _gone = sender.send(store.sync());
+            let _gone = sender.send(store.sync(since));
             waker.wake();
         };
         match std::thread::Builder::new().name("flush".to_owned()).spawn(flush) {

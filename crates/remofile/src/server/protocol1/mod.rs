@@ -11,7 +11,7 @@ use super::leases::{Access, Answer, Claim};
 use super::max_hold::MaxHold;
 use super::session::{Peer, Shared};
 use crate::budget::{Budget, Reservation};
-use crate::store::{Fsync, StoreResult};
+use crate::store::{FlushMark, Fsync, StoreResult};
 use answers::{Refusals, busy};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::protocol1::{ListedFile, Request, Response};
@@ -34,6 +34,8 @@ pub(super) struct Session {
     state: State,
     /// Of the lease that was claimed last.
     operation: OperationId,
+    /// Where in the history of flushes that was.
+    begun: FlushMark,
 }
 
 /// The documented states; removals are over before they are answered.
@@ -57,7 +59,8 @@ enum State {
 
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, peer: Peer) -> Self {
-        Self { shared, peer, state: State::Idle { was_download: false }, operation: OperationId::SESSION }
+        let begun = shared.store.flush_mark();
+        Self { shared, peer, state: State::Idle { was_download: false }, operation: OperationId::SESSION, begun }
     }
 
     /// Answers a request.
@@ -122,6 +125,7 @@ impl Session {
 
     fn claim(&mut self, access: Access, activity: &'static str) -> Result<(), Response<'static>> {
         self.operation = OperationId(self.operation.0 + 1);
+        self.begun = self.shared.store.flush_mark();
         let claim = Claim {
             session: self.peer.session,
             operation: self.operation,
@@ -355,7 +359,10 @@ impl Session {
     }
 
     fn make_durable(&self) -> StoreResult<()> {
-        if self.shared.options.fsync == Fsync::End { self.shared.store.sync() } else { Ok(()) }
+        match self.shared.options.fsync {
+            Fsync::End => self.shared.store.sync(self.begun),
+            Fsync::None | Fsync::Each => Ok(()),
+        }
     }
 
     /// The path of a name in a directory.

@@ -146,7 +146,11 @@ fn rules_count_as_what_is_made_of_them() {
     let scene = Scene::new(16 * MIB);
     let mut session = scene.session(1);
     let rules = vec!["*a".to_owned(); 20_000];
-    ask(&mut session, 1, Request::List { path: root(), recursive: true, rules: rules.clone(), targets: false });
+    ask(
+        &mut session,
+        1,
+        Request::List { path: root(), recursive: true, rules: rules.clone(), targets: false, unflushed: false },
+    );
     let selection = Selection { rules, ..Selection::default() };
     ask(
         &mut session,

@@ -2,7 +2,7 @@
 
 use super::source::{self, kind_of, permissions};
 use super::{Shared, errors, resolve};
-use crate::store::StoreResult;
+use crate::store::{Fsync, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Kind, Timestamp};
@@ -22,14 +22,15 @@ pub(super) fn set_mode(shared: &Shared, path: &RemotePath, mode: u32) -> StoreRe
     match resolve::open_one(directory, name.as_str().as_bytes(), flags) {
         Ok(file) => {
             let wanted = wanted_mode(&file, mode)?;
-            rustix::fs::fchmod(&file, wanted).map_err(errors::failure)?;
-            if shared.fsync_each() {
-                resolve::retry(|| rustix::fs::fsync(&file)).map_err(errors::failure)?;
-            }
-            Ok(())
+            let stat = rustix::fs::fstat(&file).map_err(errors::failure)?;
+            shared.carrying_doubt(&stat, || rustix::fs::fchmod(&file, wanted).map_err(errors::failure))?;
+            shared.flush_file(&file)
         }
         // Its owner may change what nobody may read.
-        Err(Errno::ACCESS) => set_mode_unread(directory, &name, mode),
+        Err(Errno::ACCESS) => {
+            let stat = stat_of(directory, &name)?;
+            shared.carrying_doubt(&stat, || set_mode_unread(directory, &name, mode))
+        }
         Err(errno) => Err(errors::failure(errno)),
     }
 }
@@ -44,13 +45,26 @@ pub(super) fn set_modified(shared: &Shared, path: &RemotePath, modified: Timesta
         last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
         last_modification: Timespec { tv_sec: modified.seconds(), tv_nsec: modified.nanoseconds().into() },
     };
-    rustix::fs::utimensat(directory, name.as_str(), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)?;
-    if shared.fsync_each() {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = resolve::open_one(directory, name.as_str().as_bytes(), flags).map_err(errors::failure)?;
-        resolve::retry(|| rustix::fs::fsync(&file)).map_err(errors::failure)?;
-    }
-    Ok(())
+    let set =
+        || rustix::fs::utimensat(directory, name.as_str(), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure);
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let open = || resolve::open_one(directory, name.as_str().as_bytes(), flags).map_err(errors::failure);
+    shared.carrying_doubt(&stat_of(directory, &name)?, || {
+        // With the time of its source it is taken for the same, so that its content must not be lost any more.
+        if let Some(_admitted) = shared.admit(shared.ledger.mark())? {
+            return set();
+        }
+        if shared.options.fsync == Fsync::End {
+            let file = open()?;
+            resolve::retry(|| rustix::fs::fsync(&file)).map_err(errors::failure)?;
+        }
+        set()
+    })?;
+    if shared.fsync_each() { shared.flush_file(&open()?) } else { Ok(()) }
+}
+
+fn stat_of(directory: BorrowedFd<'_>, name: &FileName) -> StoreResult<Stat> {
+    rustix::fs::statat(directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
 }
 
 fn refuse_other(kind: Kind) -> StoreResult<()> {

@@ -1,24 +1,26 @@
 //! Regular files that are changed in place.
 
-use super::source::{Version, entry_of, kind_of, stat_followed};
+use super::source::{Version, changed, entry_of, kind_of, stat_followed};
 use super::{Shared, errors, make, resolve};
-use crate::store::{Editing, StoreResult};
+use crate::store::{Editing, FlushMark, StoreResult};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, Entry, ErrorCode, Failure, Kind};
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use std::sync::Arc;
 
 /// A file that is open for writing.
 pub(super) struct LocalEditing {
+    shared: Arc<Shared>,
     file: OwnedFd,
     path: RemotePath,
-    /// Whether what is written must be on the disk in the end.
-    is_durable: bool,
+    begun: FlushMark,
+    has_changed: bool,
 }
 
 impl LocalEditing {
-    pub(super) fn open(shared: &Shared, path: &RemotePath, create: bool) -> StoreResult<Self> {
+    pub(super) fn open(shared: &Arc<Shared>, path: &RemotePath, create: bool) -> StoreResult<Self> {
         shared.refuse_if_read_only()?;
         match Self::open_existing(shared, path) {
             Err(failure) if create && failure.code == ErrorCode::NotFound => {}
@@ -33,7 +35,7 @@ impl LocalEditing {
         Self::open_existing(shared, path)
     }
 
-    fn open_existing(shared: &Shared, path: &RemotePath) -> StoreResult<Self> {
+    fn open_existing(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<Self> {
         let jail = shared.jail()?;
         // Looked at first: opening a device may do something.
         if kind_of(&stat_followed(jail, path)?) != Kind::File {
@@ -43,7 +45,8 @@ impl LocalEditing {
         if kind_of(&rustix::fs::fstat(&file).map_err(errors::failure)?) != Kind::File {
             return Err(ErrorCode::NotAFile.into());
         }
-        Ok(Self { file, path: path.clone(), is_durable: shared.fsync_each() })
+        let (shared, begun) = (Arc::clone(shared), shared.ledger.mark());
+        Ok(Self { shared, file, path: path.clone(), begun, has_changed: false })
     }
 }
 
@@ -55,6 +58,7 @@ impl Editing for LocalEditing {
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
         refuse_beyond(offset.checked_add(bytes.len() as u64))?;
+        self.has_changed = true;
         write_all(bytes, |written| rustix::io::pwrite(&self.file, &bytes[written..], offset + written as u64))
     }
 
@@ -62,19 +66,33 @@ impl Editing for LocalEditing {
         // The system finds the end: other programs may append to the same file.
         let flags = rustix::fs::fcntl_getfl(&self.file).map_err(errors::failure)?;
         rustix::fs::fcntl_setfl(&self.file, flags | OFlags::APPEND).map_err(errors::failure)?;
+        self.has_changed = true;
         write_all(bytes, |written| rustix::io::write(&self.file, &bytes[written..]))
     }
 
     fn set_length(&mut self, length: u64) -> StoreResult<()> {
         refuse_beyond(Some(length))?;
+        self.has_changed = true;
         resolve::retry(|| rustix::fs::ftruncate(&self.file, length)).map_err(errors::failure)
     }
 
     fn finish(self: Box<Self>) -> StoreResult<(Entry, wire::Version)> {
-        if self.is_durable {
-            resolve::retry(|| rustix::fs::fsync(&self.file)).map_err(errors::failure)?;
+        self.shared.flush_file(&self.file)?;
+        if self.has_changed && !self.shared.ledger.is_sound(self.begun) {
+            let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
+            self.shared.or_in_doubt(&stat, Err(ErrorCode::DiskFailure.into()))?;
         }
         self.look()
+    }
+}
+
+impl Drop for LocalEditing {
+    fn drop(&mut self) {
+        if self.has_changed
+            && let Ok(stat) = rustix::fs::fstat(&self.file)
+        {
+            self.shared.ledger.changed_in_place(changed(&stat));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::store::{Keeping, ReadBuffer, Source, StagePlan, Staged, Store, StoreR
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, Stat};
 use rustix::io::Errno;
 use std::sync::Arc;
 
@@ -67,7 +67,12 @@ impl LocalKeeping {
         }
         let (shared, from, place) = (Arc::clone(shared), from.directory, place.directory);
         let mut keeping = Self { shared, from, old, to: place, new, way: Way::Link };
-        match keeping.try_link() {
+        let mut linked = Ok(());
+        keeping.shared.carrying_doubt(&keeping.stat()?, || {
+            linked = keeping.try_link();
+            Ok(())
+        })?;
+        match linked {
             Ok(()) => {}
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::XDEV | Errno::MLINK) => {
                 keeping.way = copy(store, path, to, kind)?;
@@ -75,6 +80,10 @@ impl LocalKeeping {
             Err(errno) => return Err(errors::naming_failure(errno)),
         }
         Ok(keeping)
+    }
+
+    fn stat(&self) -> StoreResult<Stat> {
+        rustix::fs::statat(&self.from, self.old.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
     }
 
     /// Whether there can be a hard link.
@@ -126,7 +135,7 @@ impl Keeping for LocalKeeping {
             Way::Again { to, target } => return link::make(&self.shared, &to, &target, true),
             Way::Link => {}
         }
-        self.link().map_err(errors::naming_failure)?;
+        self.shared.carrying_doubt(&self.stat()?, || self.link().map_err(errors::naming_failure))?;
         self.shared.flush_directory(self.to.as_fd())
     }
 }

@@ -38,9 +38,7 @@ pub(super) fn create_file(shared: &Shared, path: &RemotePath, update: bool) -> S
     if got != wanted {
         rustix::fs::fchmod(&file, Mode::from_raw_mode(wanted as _)).map_err(errors::failure)?;
     }
-    if shared.fsync_each() {
-        rustix::fs::fsync(&file).map_err(errors::failure)?;
-    }
+    shared.flush_file(&file)?;
     shared.flush_directory(directory)
 }
 

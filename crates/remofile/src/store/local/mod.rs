@@ -1,9 +1,11 @@
 //! The store on a local directory.
 //!
-//! Files: `root` is the directory itself; `resolve` leads from paths to descriptors and is the jail, beneath what `jail` tells; `staging` keeps the hidden
-//! directory (which `alias` knows by whatever name) of unfinished files, `stage` finds a place for them, `staged` writes and commits them;
+//! Files: `root` is the directory itself; `resolve` leads from paths to descriptors and is the jail, beneath what `jail`
+//! tells; `staging` keeps the hidden directory (which `alias` knows by whatever name) of unfinished files, `stage` finds
+//! a place for them, `staged` writes and commits them;
+//! `ledger` (with `records` on the disk and `ranges` of time) knows what was committed and is not flushed;
 //! `edit` changes them in place; `partial` and `info` are what is kept of them for a later attempt, and `expire` ends that; `make`,
-//! `link`, `attributes`, `rename` (with `naming`) and `remove` are the other changes; `walk` and `source` read; `trail` and
+//! `link`, `attributes`, `rename` (with `naming` and `replacing`) and `remove` are the other changes; `walk` and `source` read; `trail` and
 //! `names` serve deep and wide trees; `errors` is the one table from the system's errors to ours.
 
 mod alias;
@@ -14,13 +16,17 @@ mod expire;
 mod info;
 mod jail;
 mod keep;
+mod ledger;
 mod link;
 mod make;
 mod names;
 mod naming;
 mod partial;
+mod ranges;
+mod records;
 mod remove;
 mod rename;
+mod replacing;
 mod resolve;
 mod root;
 mod source;
@@ -30,11 +36,15 @@ mod staging;
 mod trail;
 mod walk;
 
-use super::{Directory, Editing, FollowLinks, Fsync, Keeping, Partial, Removal, Source, Store, StoreResult, Walk};
+use super::{
+    Directory, Editing, FlushMark, FollowLinks, Fsync, Keeping, Partial, Removal, Source, Store, StoreResult, Walk,
+};
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use root::Root;
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::Stat;
+use rustix::io::Errno;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -87,6 +97,7 @@ struct Shared {
     file_system: Option<FileSystem>,
     options: StoreOptions,
     staging: Mutex<Weak<staging::Staging>>,
+    ledger: ledger::Ledger,
 }
 
 impl LocalStore {
@@ -97,29 +108,34 @@ impl LocalStore {
     pub fn open(root: &std::path::Path, options: StoreOptions) -> StoreResult<Self> {
         let root = Root::open(root)?;
         let file_system = FileSystem::of(root.as_fd());
-        let staging = Mutex::new(Weak::new());
-        Ok(Self { shared: Arc::new(Shared { root, file_system, options, staging }) })
+        let (staging, ledger) = (Mutex::new(Weak::new()), ledger::Ledger::default());
+        let _looked_for = records::boot();
+        Ok(Self { shared: Arc::new(Shared { root, file_system, options, staging, ledger }) })
     }
 
     /// Removes what unfinished transfers left in the staging directory and nobody touched for
     /// `older_than`, and tells how many files those were. Of what is kept for a later attempt only the
     /// bytes count, not what is noted of them. What is being written right now stays.
+    /// What a process that is gone made visible and did not flush is flushed, or is in doubt from then on.
     /// A server calls it when it starts. A read-only store is left as it is.
     ///
     /// # Errors
     /// `permission-denied`, `disk-failure`, ...
     pub fn expire_partials(&self, older_than: Duration) -> StoreResult<u64> {
+        if !self.shared.options.read_only {
+            self.shared.settle_the_past()?;
+        }
         expire::expire(&self.shared, older_than)
     }
 }
 
 impl Store for LocalStore {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
-        source::stat(self.shared.jail()?, path)
+        source::stat(self.shared.jail()?, path, &self.shared.doubt()?)
     }
 
     fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
-        Ok(Box::new(walk::LocalWalk::new(self.shared.jail()?, directory, recursive)?))
+        Ok(Box::new(walk::LocalWalk::new(self.shared.jail()?, directory, recursive, self.shared.doubt()?)?))
     }
 
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
@@ -191,11 +207,23 @@ impl Store for LocalStore {
         attributes::identity(&self.shared, path)
     }
 
-    fn sync(&self) -> StoreResult<()> {
+    fn flush_mark(&self) -> FlushMark {
+        self.shared.ledger.mark()
+    }
+
+    fn sync(&self, since: FlushMark) -> StoreResult<()> {
         match self.shared.options.fsync {
-            Fsync::End => flush_file_system(self.shared.root.as_fd()),
+            Fsync::End => self.shared.flush(since),
             Fsync::None | Fsync::Each => Ok(()),
         }
+    }
+
+    fn is_unflushed(&self) -> bool {
+        self.shared.ledger.is_unflushed()
+    }
+
+    fn has_doubt(&self) -> StoreResult<bool> {
+        Ok(!self.shared.doubt()?.is_empty())
     }
 }
 
@@ -218,6 +246,23 @@ impl Shared {
         self.options.fsync == Fsync::Each
     }
 
+    /// Brings a file that is visible to the disk, where every change is to be durable at once.
+    fn flush_file(&self, file: &OwnedFd) -> StoreResult<()> {
+        if !self.fsync_each() {
+            return Ok(());
+        }
+        let stat = rustix::fs::fstat(file).map_err(errors::failure)?;
+        self.or_in_doubt(&stat, resolve::retry(|| rustix::fs::fsync(file)).map_err(errors::failure))
+    }
+
+    /// A file that could not be flushed, or whose name could not, is in doubt.
+    fn or_in_doubt(&self, stat: &Stat, flushed: StoreResult<()>) -> StoreResult<()> {
+        flushed.map_err(|failure| {
+            self.put_in_doubt(stat);
+            ledger::told(failure)
+        })
+    }
+
     /// Brings a changed directory to the disk, where every change is to be durable at once.
     fn flush_directory(&self, directory: BorrowedFd<'_>) -> StoreResult<()> {
         if self.fsync_each() { flush_names(directory) } else { Ok(()) }
@@ -226,17 +271,25 @@ impl Shared {
 
 /// Brings the names in a directory to the disk.
 fn flush_names(directory: BorrowedFd<'_>) -> StoreResult<()> {
+    #[cfg(test)]
+    crate::store::faults::flush(directory).map_err(errors::failure)?;
     let readable = resolve::open_one(directory, b".", resolve::READABLE).map_err(errors::failure)?;
     resolve::retry(|| rustix::fs::fsync(&readable)).map_err(errors::failure)
 }
 
+fn flush_file_system(root: &Root) -> StoreResult<()> {
+    #[cfg(test)]
+    crate::store::faults::flush(root.as_fd()).map_err(errors::failure)?;
+    sync_file_system(root.as_fd()).map_err(errors::failure)
+}
+
 #[cfg(target_os = "linux")]
-fn flush_file_system(root: BorrowedFd<'_>) -> StoreResult<()> {
-    resolve::retry(|| rustix::fs::syncfs(root)).map_err(errors::failure)
+fn sync_file_system(root: BorrowedFd<'_>) -> Result<(), Errno> {
+    resolve::retry(|| rustix::fs::syncfs(root))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn flush_file_system(_root: BorrowedFd<'_>) -> StoreResult<()> {
+fn sync_file_system(_root: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::fs::sync();
     Ok(())
 }

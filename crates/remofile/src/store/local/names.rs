@@ -19,6 +19,8 @@ const TEMPORARY_SUFFIX: &str = ".temporary";
 const PARTIAL_SUFFIX: &str = ".partial";
 /// How names end of what tells whose a partial is.
 const INFO_SUFFIX: &str = ".info";
+/// How names end of what tells that files wait for a flush.
+const RECORD_SUFFIX: &str = ".record";
 /// Hexadecimal digits in a name that the store made.
 const DIGITS: usize = 32;
 
@@ -124,11 +126,30 @@ fn digits_before<'name>(name: &'name [u8], suffix: &str) -> Option<&'name str> {
 
 /// A name that no other file in the staging directory has.
 pub(super) fn temporary_name() -> String {
+    format!("{}{TEMPORARY_SUFFIX}", unused_digits())
+}
+
+/// Whether a name was made by [`temporary_name`].
+pub(super) fn is_temporary(name: &str) -> bool {
+    digits_before(name.as_bytes(), TEMPORARY_SUFFIX).is_some()
+}
+
+/// A name that no other record of unflushed files has.
+pub(super) fn record_name() -> String {
+    format!("{}{RECORD_SUFFIX}", unused_digits())
+}
+
+/// Whether a name was made by [`record_name`].
+pub(super) fn is_record(name: &str) -> bool {
+    digits_before(name.as_bytes(), RECORD_SUFFIX).is_some()
+}
+
+fn unused_digits() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let seed = format!("{} {number} {}", std::process::id(), now.as_nanos());
-    format!("{}{TEMPORARY_SUFFIX}", hexadecimal(seed.as_bytes()))
+    hexadecimal(seed.as_bytes())
 }
 
 /// A name that no other file has, for a file that cannot be staged in the staging directory.

@@ -6,6 +6,7 @@
 
 use super::info::{self, Info};
 use super::names::{Names, PartialNames};
+use super::ranges::Ranges;
 use super::source::{LocalSource, changed};
 use super::staging::{self, is_still_named};
 use super::{Shared, errors};
@@ -41,6 +42,7 @@ pub(super) fn reopen(
     names: &PartialNames,
     info: &Info,
     at: ResumeAt,
+    doubt: &Ranges,
 ) -> Result<Option<OwnedFd>, Errno> {
     let file = match staging::open_partial(staging, &names.bytes, OFlags::empty()) {
         Ok(Some(file)) => file,
@@ -52,6 +54,7 @@ pub(super) fn reopen(
     let is_same = version(&stat) == at.version
         && length(&stat) >= at.offset
         && at.offset <= info.size
+        && !doubt.flush_failed_since(changed(&stat))
         && info::read(staging, names)?.as_ref() == Some(info);
     if !is_same {
         return Ok(None);
@@ -93,6 +96,9 @@ pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<Box<dyn So
     let missing = || Failure::new(ErrorCode::NotFound);
     let staging = staging::look(shared)?.ok_or_else(missing)?;
     let seen = look_at(staging.as_fd(), &PartialNames::of(path)).map_err(errors::failure)?.ok_or_else(missing)?;
+    if shared.doubt()?.flush_failed_since(changed(&seen.stat)) {
+        return Err(missing()); // What is read of it may be in memory alone, and never be written.
+    }
     // Who reads it must not be in the way of who goes on with it, maybe the same.
     let _ = rustix::fs::flock(&seen.file, FlockOperation::Unlock);
     let entry = Entry {
@@ -101,6 +107,7 @@ pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<Box<dyn So
         size: length(&seen.stat),
         modified: seen.info.modified,
         mode: Some(super::source::permissions(&seen.stat) & 0o777),
+        unflushed: false,
     };
     Ok(Box::new(LocalSource::of(seen.file, entry, &seen.stat)))
 }

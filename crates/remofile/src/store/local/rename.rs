@@ -25,11 +25,13 @@ pub(super) fn rename(shared: &Shared, source: &RemotePath, destination: &RemoteP
     if kind_of(&stat) == Kind::Link {
         link::refuse_to_lead_out_from(jail, source, destination)?;
     }
-    if replace && kind_of(&stat) != Kind::Directory {
-        replace_file(&from, &old, &to, &new, &stat)?;
-    } else {
-        rename_to_free_name(&from, &old, &to, &new)?;
-    }
+    shared.carrying_doubt(&stat, || {
+        if replace && kind_of(&stat) != Kind::Directory {
+            replace_file(&from, &old, &to, &new, &stat)
+        } else {
+            rename_to_free_name(&from, &old, &to, &new)
+        }
+    })?;
     shared.flush_directory(from.directory.as_fd())?;
     shared.flush_directory(to.directory.as_fd())
 }

@@ -1,6 +1,7 @@
 //! Regular files that are read.
 
 use super::jail::Jail;
+use super::ranges::Ranges;
 use super::{errors, resolve};
 use crate::store::{Extent, Source, StoreResult};
 use remofile_protocol::digest::digest;
@@ -129,13 +130,13 @@ pub(super) fn changed(stat: &Stat) -> Timestamp {
 }
 
 /// What a path names, links followed where they lead to something in the root.
-pub(super) fn stat(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Entry> {
+pub(super) fn stat(jail: Jail<'_>, path: &RemotePath, doubt: &Ranges) -> StoreResult<Entry> {
     let itself = stat_itself(jail, path)?;
     if kind_of(&itself) != Kind::Link {
-        return Ok(entry_of(path.clone(), &itself));
+        return Ok(known_entry_of(path.clone(), &itself, doubt));
     }
     match resolve::stat_target(jail, path) {
-        Ok(target) => Ok(entry_of(path.clone(), &target)),
+        Ok(target) => Ok(known_entry_of(path.clone(), &target, doubt)),
         Err(failure) if leads_nowhere(failure.code) => Ok(entry_of(path.clone(), &itself)),
         Err(failure) => Err(failure),
     }
@@ -169,7 +170,14 @@ pub(super) fn entry_of(path: RemotePath, stat: &Stat) -> Entry {
         size: if kind == Kind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 },
         modified: Timestamp::new(stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
         mode: Some(permissions(stat) & 0o777),
+        unflushed: false,
     }
+}
+
+/// The same, with what is known of whether it is on the disk.
+pub(super) fn known_entry_of(path: RemotePath, stat: &Stat, doubt: &Ranges) -> Entry {
+    let entry = entry_of(path, stat);
+    Entry { unflushed: entry.kind == Kind::File && doubt.cover(changed(stat)), ..entry }
 }
 
 /// What a `stat` describes.

@@ -36,7 +36,7 @@ pub(super) struct LocalDirectory {
 pub(super) struct Held {
     pub(super) shared: Arc<Shared>,
     place: Place,
-    path: RemotePath,
+    pub(super) path: RemotePath,
     is_with_root: OnceLock<bool>,
     refuses_unnamed: AtomicBool,
     /// The mode last asked for in the upper half, what came of it in the lower.
@@ -69,6 +69,7 @@ impl Directory for LocalDirectory {
         held.shared.refuse_forbidden(name)?;
         held.place.refuse_reserved(name)?;
         held.place.refuse_to_become_staging(name)?;
+        let begun = held.shared.ledger.mark();
         let is_small = plan.size.is_some_and(|size| size < LEAST_PARTIAL_BYTES);
         let (file, whereabouts) = match plan.resume {
             Some(at) => held.stage_resumed(name, plan, at)?,
@@ -85,6 +86,9 @@ impl Directory for LocalDirectory {
             whereabouts,
             length: plan.resume.map_or(0, |at| at.offset),
             unflushed: 0,
+            begun,
+            is_lost: false,
+            expected: plan.expected,
         };
         staged.apply_mode(plan)?;
         Ok(Box::new(staged))
@@ -146,7 +150,7 @@ impl Held {
         let info = self.info(name, plan).filter(|_| self.is_with_root()).ok_or_else(changed)?;
         let names = PartialNames::of(&info.path);
         let staging = staging::find(&self.shared)?.ok_or_else(changed)?;
-        match partial::reopen(staging.directory(), &names, &info, at) {
+        match partial::reopen(staging.directory(), &names, &info, at, &self.shared.doubt()?) {
             Ok(Some(file)) => Ok((file, Whereabouts::Partial { staging, names })),
             Ok(None) => Err(changed()),
             Err(errno) => Err(errors::failure(errno)),

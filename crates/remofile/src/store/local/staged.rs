@@ -2,13 +2,14 @@
 
 use super::names::PartialNames;
 use super::naming::{link_unnamed, rename_without_replacing};
+use super::replacing::{Named, Place, replace_version};
 use super::source::permissions;
 use super::stage::{Held, NOTHING_OBSERVED};
 use super::staging::Staging;
 use super::{errors, resolve};
-use crate::store::{StagePlan, Staged, StoreResult};
+use crate::store::{FlushMark, Fsync, StagePlan, Staged, StoreResult};
 use remofile_protocol::path::FileName;
-use remofile_protocol::wire::{ErrorCode, Failure, Timestamp};
+use remofile_protocol::wire::{self, ErrorCode, Failure, Timestamp};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, SeekFrom, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
@@ -33,6 +34,12 @@ pub(super) struct StagedFile {
     pub(super) length: u64,
     /// Bytes written since the file was last flushed.
     pub(super) unflushed: u64,
+    /// When its writing began.
+    pub(super) begun: FlushMark,
+    /// Whether a flush of it failed: what was written so far may be in memory alone, and never be written.
+    pub(super) is_lost: bool,
+    /// The version that it replaces, if it must be a certain one.
+    pub(super) expected: Option<wire::Version>,
 }
 
 /// Where the bytes of a staged file are.
@@ -87,6 +94,9 @@ impl StagedFile {
     /// Gives the file its name; whatever happens, no other name of it is left.
     fn settle(&mut self) -> StoreResult<()> {
         self.forget_info();
+        if let Some(expected) = self.expected {
+            return self.replace_version(expected);
+        }
         if let Whereabouts::Unnamed = self.whereabouts {
             match link_unnamed(&self.file, self.held.directory(), self.name.as_str()) {
                 Err(Errno::EXIST) if self.replace => self.name_temporarily()?,
@@ -98,6 +108,20 @@ impl StagedFile {
             }
         }
         self.rename_into_place().map_err(|errno| self.naming_failure(errno))?;
+        self.whereabouts = Whereabouts::Settled;
+        Ok(())
+    }
+
+    fn replace_version(&mut self, expected: wire::Version) -> StoreResult<()> {
+        if let Whereabouts::Unnamed = self.whereabouts {
+            self.name_temporarily()?;
+        }
+        if let Some((directory, name)) = self.named() {
+            let path = self.held.path.child(&self.name)?;
+            let at = Named { directory: self.held.directory(), name: self.name.as_str() };
+            let place = Place { shared: &self.held.shared, at, path: &path };
+            replace_version(Named { directory, name }, &place, expected)?;
+        }
         self.whereabouts = Whereabouts::Settled;
         Ok(())
     }
@@ -180,7 +204,9 @@ impl Staged for StagedFile {
         }
         if self.unflushed >= FLUSH_EVERY_BYTES && self.held.is_durable_at_once() {
             self.unflushed = 0;
-            resolve::retry(|| rustix::fs::fdatasync(&self.file)).map_err(errors::failure)?;
+            let flushed = resolve::retry(|| rustix::fs::fdatasync(&self.file));
+            self.is_lost |= flushed.is_err();
+            flushed.map_err(errors::failure)?;
         }
         Ok(())
     }
@@ -205,16 +231,26 @@ impl Staged for StagedFile {
             rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode as _)).map_err(errors::failure)?;
         }
         self.apply_time()?;
-        let is_durable = self.held.is_durable_at_once();
-        if is_durable {
-            resolve::retry(|| rustix::fs::fsync(&self.file)).map_err(errors::failure)?;
+        let held = Arc::clone(&self.held);
+        if held.shared.options.fsync == Fsync::None {
+            return self.settle();
         }
+        if !held.is_durable_at_once()
+            && let Some(_admitted) = held.shared.admit(self.begun)?
+        {
+            return self.settle();
+        }
+        resolve::retry(|| rustix::fs::fsync(&self.file)).map_err(errors::failure)?;
         self.settle()?;
-        if is_durable { super::flush_names(self.held.directory()) } else { Ok(()) }
+        let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
+        held.shared.or_in_doubt(&stat, super::flush_names(held.directory()))
     }
 
     fn keep(mut self: Box<Self>) {
-        if let Whereabouts::Partial { .. } = self.whereabouts {
+        let is_sound = !self.is_lost && self.held.shared.ledger.is_sound(self.begun);
+        if let Whereabouts::Partial { .. } = self.whereabouts
+            && is_sound
+        {
             self.whereabouts = Whereabouts::Settled;
         }
     }

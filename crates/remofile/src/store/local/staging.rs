@@ -141,7 +141,7 @@ fn hold(shared: &Arc<Shared>) -> Result<Arc<Staging>, Errno> {
 }
 
 /// A directory that others may write to is no place for files that are to be trusted.
-fn refuse_foreign(directory: &OwnedFd) -> Result<(), Errno> {
+pub(super) fn refuse_foreign(directory: &OwnedFd) -> Result<(), Errno> {
     let stat = rustix::fs::fstat(directory)?;
     let is_ours = stat.st_uid == rustix::process::geteuid().as_raw();
     let is_private = super::source::permissions(&stat) & 0o022 == 0;

@@ -2,7 +2,8 @@
 
 use super::jail::Jail;
 use super::names::{Names, is_temporary_beside};
-use super::source::entry_of;
+use super::ranges::Ranges;
+use super::source::known_entry_of;
 use super::trail::Trail;
 use super::{alias, errors, resolve, root};
 use crate::store::{StoreResult, Walk};
@@ -24,6 +25,8 @@ pub(super) struct LocalWalk {
     starts_at_root: bool,
     /// The directory listed last, to be entered next.
     ahead: Option<FileName>,
+    /// What may not be on the disk.
+    doubt: Ranges,
 }
 
 struct Level {
@@ -38,7 +41,7 @@ enum Step {
 }
 
 impl LocalWalk {
-    pub(super) fn new(jail: Jail<'_>, path: &RemotePath, is_recursive: bool) -> StoreResult<Self> {
+    pub(super) fn new(jail: Jail<'_>, path: &RemotePath, is_recursive: bool, doubt: Ranges) -> StoreResult<Self> {
         let place = resolve::directory(jail, path)?;
         let top = resolve::open_one(place.directory.as_fd(), b".", resolve::READABLE).map_err(errors::failure)?;
         let names = Names::read(top.as_fd())?;
@@ -50,6 +53,7 @@ impl LocalWalk {
             is_recursive,
             starts_at_root: place.is_root,
             ahead: None,
+            doubt,
         })
     }
 
@@ -78,7 +82,7 @@ impl LocalWalk {
         });
         match stat {
             Ok(stat) => {
-                let entry = entry_of(path, &stat);
+                let entry = known_entry_of(path, &stat, &self.doubt);
                 if self.is_recursive && entry.kind == Kind::Directory {
                     self.ahead = entry.path.file_name();
                 }

@@ -76,6 +76,8 @@ pub(super) struct Extraneous {
     /// Length in bytes and time, of a file.
     pub(super) size: u64,
     pub(super) modified: Timestamp,
+    /// Whether it is a file that may not be on the disk.
+    pub(super) unflushed: bool,
     /// Whether it stays: the source has something there, or something in it is left out.
     pub(super) is_kept: bool,
 }
@@ -198,8 +200,8 @@ impl Draft {
         if !self.failures.is_empty() {
             self.arrivals = Vec::new();
         }
-        let is_file = |file: &&Extraneous| file.kind == Kind::File && !file.is_kept;
-        let sizes: HashSet<u64> = self.extraneous.iter().filter(is_file).map(|file| file.size).collect();
+        let may_move = |file: &&Extraneous| file.kind == Kind::File && !file.is_kept && !file.unflushed;
+        let sizes: HashSet<u64> = self.extraneous.iter().filter(may_move).map(|file| file.size).collect();
         self.arrivals.retain(|arrival| sizes.contains(&arriving_size(&self.sent[arrival.step])));
         self.arrivals.shrink_to_fit();
     }

@@ -49,6 +49,17 @@ impl Planner {
         }
     }
 
+    /// What was stored and may not be on the disk is sent again, whatever its size, time and content say. Of another
+    /// size or time it is not what the source has, and is what it was before.
+    pub(super) fn meets_unflushed(&mut self, path: Box<str>, new: File, old: File) {
+        let is_same_time = self.rules.is_same_time(new.modified, old.modified);
+        if new.size != old.size || (!is_same_time && (self.rules.ignore_existing || self.rules.update)) {
+            return self.files(path, new, old);
+        }
+        let mode = self.rules.mode_to_set(new.mode, old.mode).is_some();
+        self.update(path, new, old, Changed { content: true, size: false, time: !is_same_time, mode });
+    }
+
     fn contents(&self, new: File, old: File, is_other_time: bool) -> Contents {
         let is_delta = self.rules.is_delta(new.size, old.size);
         match () {

@@ -29,6 +29,8 @@ pub enum What {
         modified: Timestamp,
         /// Permission bits, where they are known.
         mode: Option<u32>,
+        /// Whether it may not be on the disk, whatever is read of it: at the destination it is none that is the same.
+        unflushed: bool,
     },
     /// A symbolic link.
     Link {

@@ -91,11 +91,12 @@ impl Planner {
             (What::Passed(reason), _) => self.leave(path, reason),
             (What::Directory { mode }, What::Directory { mode: old_mode }) => self.directories(path, mode, old_mode),
             (
-                What::File { size, modified, mode },
-                What::File { size: old_size, modified: old_modified, mode: old_mode },
+                What::File { size, modified, mode, .. },
+                What::File { size: old_size, modified: old_modified, mode: old_mode, unflushed },
             ) => {
                 let old = File { size: old_size, modified: old_modified, mode: old_mode };
-                self.files(path, File { size, modified, mode }, old);
+                let new = File { size, modified, mode };
+                if unflushed { self.meets_unflushed(path, new, old) } else { self.files(path, new, old) }
             }
             (What::Link { target }, What::Link { target: old_target }) => self.links(path, target, &old_target),
             (what, there) => self.kinds(path, what, there.kind()),
@@ -168,7 +169,7 @@ impl Planner {
             What::Passed(reason) => self.leave(path, reason),
             _ if self.rules.existing => self.leave(path, Reason::NotExisting),
             What::Directory { mode } => self.make(path, mode),
-            What::File { size, modified, mode } => {
+            What::File { size, modified, mode, .. } => {
                 if self.rules.delete && size > 0 {
                     let mode = self.rules.new_mode(mode);
                     self.draft.arrivals.push(Arrival { step: self.draft.sent.len(), modified, mode });
@@ -183,11 +184,12 @@ impl Planner {
     fn is_extraneous(&mut self, node: Node, is_in_obstacle: bool) {
         if self.rules.delete {
             let kind = node.what.kind();
-            let (size, modified) = match node.what {
-                What::File { size, modified, .. } => (size, modified),
-                _ => (0, Timestamp::new(0, 0)),
+            let (size, modified, unflushed) = match node.what {
+                What::File { size, modified, unflushed, .. } => (size, modified, unflushed),
+                _ => (0, Timestamp::new(0, 0), false),
             };
-            self.draft.extraneous.push(Extraneous { path: node.path, kind, size, modified, is_kept: false });
+            let (path, is_kept) = (node.path, false);
+            self.draft.extraneous.push(Extraneous { path, kind, size, modified, unflushed, is_kept });
         }
         if let Some(obstacle) = self.draft.obstacles.last_mut().filter(|_| is_in_obstacle) {
             obstacle.is_occupied = true;

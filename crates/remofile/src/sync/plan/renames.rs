@@ -37,7 +37,9 @@ pub(super) fn of_sizes<'a>(
     extraneous: &'a [Extraneous],
     sizes: &HashSet<u64>,
 ) -> impl Iterator<Item = (usize, &'a Extraneous)> {
-    let is_candidate = |file: &Extraneous| file.kind == Kind::File && !file.is_kept && sizes.contains(&file.size);
+    // What may not be on the disk is nothing to save sending by.
+    let is_candidate =
+        |file: &Extraneous| file.kind == Kind::File && !file.is_kept && !file.unflushed && sizes.contains(&file.size);
     extraneous.iter().enumerate().filter(move |(_, file)| is_candidate(file))
 }
 

@@ -101,7 +101,7 @@ pub struct Touch {
 /// In what a file differs from the one that it replaces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Changed {
-    /// Contents of one size differ, or could not be compared.
+    /// Contents of one size differ, could not be compared, or may not be on the disk.
     pub content: bool,
     /// The sizes differ.
     pub size: bool,

@@ -1,6 +1,6 @@
 //! What each rule means.
 
-use super::super::{Action, Changed, Plan, Reason, Rename, Rules, Step, Tally, Touch, Withheld};
+use super::super::{Action, Changed, Node, Plan, Reason, Rename, Rules, Step, Tally, Told, Touch, What, Withheld};
 use super::model::{DIRECTORY, PLAIN, Thing, Tree, at, draft, failed, file, link, plan, plan_unread, tree};
 use proptest::prelude::*;
 use remofile_protocol::wire::{Kind, Timestamp};
@@ -58,6 +58,43 @@ fn files_of_other_sizes_are_sent_without_a_question() {
 fn files_of_other_times_are_compared_by_content() {
     assert_eq!(one(file("abc", 5), file("abc", 6), PLAIN).steps, [touch("f", Some(at(5)), None)]);
     assert_eq!(one(file("abd", 5), file("abc", 6), PLAIN).steps, [update("f", [3, 3], false, CONTENT_AND_TIME)]);
+}
+
+/// The plan for one file of both sides, of which the destination's may not be on the disk.
+fn one_unflushed(new: &Thing, old: &Thing, rules: Rules) -> Vec<Step> {
+    let told = |thing: &Thing, is_unflushed: bool| match thing.what() {
+        What::File { size, modified, mode, .. } => What::File { size, modified, mode, unflushed: is_unflushed },
+        what => what,
+    };
+    let node = |what| Told::Node(Node { path: "f".into(), what });
+    let draft = draft(vec![node(told(new, true))], vec![node(told(old, true))], rules);
+    assert_eq!(draft.questions(), super::super::Questions::default(), "no content tells anything");
+    draft.settle(&super::super::Answers::default()).steps
+}
+
+#[test]
+fn what_may_not_be_on_the_disk_is_sent_again_whatever_else_is_asked_for() {
+    let (new, later) = (file("abc", 5), file("abc", 6));
+    let ways = [
+        PLAIN,
+        DELETE,
+        Rules { size_only: true, ..PLAIN },
+        Rules { checksum: true, ..PLAIN },
+        Rules { existing: true, ..PLAIN },
+        Rules { ignore_existing: true, ..PLAIN },
+        Rules { update: true, ..PLAIN },
+    ];
+    for rules in ways {
+        assert_eq!(one_unflushed(&new, &new, rules), [update("f", [3, 3], false, CONTENT)], "{rules:?}");
+    }
+    let delta = Rules { delta_from: Some(3), ..PLAIN };
+    assert_eq!(one_unflushed(&new, &new, delta), [update("f", [3, 3], true, CONTENT)]);
+    assert_eq!(one_unflushed(&new, &later, PLAIN), [update("f", [3, 3], false, CONTENT_AND_TIME)]);
+    let why = [Reason::Exists, Reason::Newer];
+    let rules = [Rules { ignore_existing: true, ..PLAIN }, Rules { update: true, ..PLAIN }];
+    for (rules, why) in rules.into_iter().zip(why) {
+        assert_eq!(one_unflushed(&new, &later, rules), [skip("f", why)], "of another time it is somebody else's");
+    }
 }
 
 #[test]

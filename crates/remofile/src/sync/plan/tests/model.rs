@@ -134,7 +134,7 @@ impl Thing {
         match self {
             Self::Directory(mode) => What::Directory { mode: Some(*mode) },
             Self::File { content, modified, mode } => {
-                What::File { size: content.len() as u64, modified: *modified, mode: Some(*mode) }
+                What::File { size: content.len() as u64, modified: *modified, mode: Some(*mode), unflushed: false }
             }
             Self::Link(target) => What::Link { target: target.clone() },
             Self::Special => What::Special,

@@ -1,0 +1,274 @@
+//! What was made visible and may never reach the disk.
+//!
+//! With `Fsync::End` files become visible before they are flushed. As long as they are not, they are *in doubt*: they
+//! are not taken for present, whatever their size and time. A file is in doubt by the time of its last change alone, so
+//! that it costs the same however many there are:
+//!
+//! - before the first of them becomes visible a [`Record`] is made, durably; whatever was changed since is in doubt;
+//! - after a flush that succeeded, and that everything was before, the record is removed;
+//! - after one that failed the record ends, and its span of time is added to the ranges, for good. The system marks
+//!   pages that it could not write as clean: no later flush writes them, and to read them back proves nothing. So a file
+//!   in doubt is sent again; then it is another one, changed at another time;
+//! - a record whose process is gone ends likewise, unless the system is the same still and a flush succeeds now.
+//!
+//! Where there can be no record, a file is flushed before it becomes visible. What was written in part when a flush
+//! failed does not become visible at all.
+//!
+//! Not seen: what other programs do to a file in doubt (rename it, give it a second name or another mode), which is a
+//! change at another time.
+
+use super::ranges::{Cause, Range, Ranges, after, before};
+use super::records::{self, Record, Refused};
+use super::source::changed;
+use super::{Fsync, Shared, errors};
+use crate::store::{FlushMark, StoreResult};
+use remofile_protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
+use rustix::fs::Stat;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Instant, SystemTime};
+
+/// What this process knows of its own changes.
+#[derive(Default)]
+pub(super) struct Ledger {
+    state: RwLock<State>,
+    /// Who flushes is alone: the system tells each error once.
+    flushing: Mutex<()>,
+    /// Files that became visible so far.
+    changes: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    /// Flushes that failed.
+    failures: u64,
+    /// Made when the first file became visible since the last flush that succeeded.
+    open: Option<(Record, Instant)>,
+    /// The first change in place since then. It is told as failed if that is lost, so there need be no record of it.
+    in_place: Option<(Timestamp, Instant)>,
+    /// Where there can be no record, and it is of no use to try.
+    is_unsuitable: bool,
+    /// Ranges that could not be written.
+    unwritten: Ranges,
+}
+
+/// Held while a file becomes visible.
+pub(super) struct Admitted<'a> {
+    _no_flush_fails_meanwhile: RwLockReadGuard<'a, State>,
+}
+
+impl Ledger {
+    /// What was written from now on is lost if a flush fails from now on.
+    pub(super) fn mark(&self) -> FlushMark {
+        FlushMark(self.read().failures)
+    }
+
+    /// Whether no flush failed since then.
+    pub(super) fn is_sound(&self, begun: FlushMark) -> bool {
+        self.mark() == begun
+    }
+
+    /// Whether something visible waits for a flush.
+    pub(super) fn is_unflushed(&self) -> bool {
+        self.read().open.is_some()
+    }
+
+    /// A file is changed in place; this is the time of its last change.
+    pub(super) fn changed_in_place(&self, changed: Timestamp) {
+        let mut state = self.write();
+        let (first, began) = state.in_place.unwrap_or((changed, Instant::now()));
+        state.in_place = Some((first.min(changed), began));
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// A file whose writing began then is about to become visible, or to get the time of its source, and is not flushed.
+    /// `None` if it has to be flushed first.
+    ///
+    /// # Errors
+    /// `disk-failure` if a flush failed since then: a part of it may be lost.
+    pub(super) fn admit(&self, begun: FlushMark) -> StoreResult<Option<Admitted<'_>>> {
+        if self.options.fsync != Fsync::End {
+            return Ok(None);
+        }
+        for _ in 0..2 {
+            let state = self.ledger.read();
+            if state.failures != begun.0 {
+                return Err(lost());
+            }
+            if state.open.is_some() {
+                self.ledger.changes.fetch_add(1, Ordering::AcqRel);
+                return Ok(Some(Admitted { _no_flush_fails_meanwhile: state }));
+            }
+            drop(state);
+            let mut state = self.ledger.write();
+            if state.is_unsuitable {
+                return Ok(None);
+            }
+            if state.open.is_none() {
+                match Record::make(self) {
+                    Ok(record) => state.open = Some((record, Instant::now())),
+                    Err(refused) => {
+                        state.is_unsuitable = refused == Refused::Unsuitable;
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Flushes everything that is visible.
+    ///
+    /// # Errors
+    /// What the system says; `disk-failure` if a flush failed since `mark`.
+    pub(super) fn flush(&self, mark: FlushMark) -> StoreResult<()> {
+        let _alone = self.ledger.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = {
+            // Nothing is on its way to become visible.
+            let _state = self.ledger.write();
+            self.ledger.changes.load(Ordering::Acquire)
+        };
+        let flushed = super::flush_file_system(&self.root);
+        let mut state = self.ledger.write();
+        if let Err(failure) = flushed {
+            self.flush_failed(&mut state);
+            return Err(told(failure));
+        }
+        // What became visible meanwhile waits for the next.
+        if self.ledger.changes.load(Ordering::Acquire) == before {
+            state.in_place = None;
+            if let Some((record, _)) = state.open.take() {
+                record.remove(self);
+            }
+        }
+        if state.failures == mark.0 { Ok(()) } else { Err(lost()) }
+    }
+
+    /// Whatever was visible and not flushed is in doubt from now on.
+    fn flush_failed(&self, state: &mut State) {
+        state.failures += 1;
+        let open = state.open.take();
+        let first = open.as_ref().map(|(record, began)| (record.since(), *began));
+        let spans: Vec<_> = first.into_iter().chain(state.in_place.take()).collect();
+        let range = |now: Timestamp| {
+            let mut ranges = Ranges::default();
+            for (since, began) in &spans {
+                // Whichever way the clock was set meanwhile.
+                let elapsed = began.elapsed();
+                let (from, to) = (before(now, elapsed).min(*since), after(*since, elapsed).max(now));
+                ranges.add(Range { from, to, cause: Cause::FlushFailed });
+            }
+            ranges
+        };
+        let mut record = open.map(|(record, _)| record);
+        if let Some(record) = &mut record {
+            record.lose();
+        }
+        if spans.is_empty() || self.add_ranges(state, range) {
+            record.into_iter().for_each(|record| record.remove(self));
+        }
+        // Otherwise the record stays where it is.
+    }
+
+    /// Adds to what is in doubt; whether that is on the disk.
+    fn add_ranges(&self, state: &mut State, made: impl Fn(Timestamp) -> Ranges) -> bool {
+        let unwritten = state.unwritten.clone();
+        let added = records::add(self, |now| {
+            let mut ranges = made(now);
+            ranges.add_all(&unwritten);
+            ranges
+        });
+        match added {
+            Ok(()) => state.unwritten = Ranges::default(),
+            Err(errno) => {
+                state.unwritten.add_all(&made(clock()));
+                tracing::error!(%errno, "what may not be on the disk could not be noted: it is known until the server ends");
+            }
+        }
+        added.is_ok()
+    }
+
+    /// A file that is visible is in doubt: its own flush failed.
+    pub(super) fn put_in_doubt(&self, stat: &Stat) {
+        let changed = changed(stat);
+        let range = |_| {
+            let mut ranges = Ranges::default();
+            ranges.add(Range { from: changed, to: changed, cause: Cause::FlushFailed });
+            ranges
+        };
+        self.add_ranges(&mut self.ledger.write(), range);
+    }
+
+    /// What is in doubt.
+    ///
+    /// # Errors
+    /// What keeps it from being found out.
+    pub(super) fn doubt(&self) -> StoreResult<Ranges> {
+        let mut doubt = records::doubt(self).map_err(errors::failure)?;
+        doubt.add_all(&self.ledger.read().unwritten);
+        Ok(doubt)
+    }
+
+    /// Settles what processes left that are gone.
+    pub(super) fn settle_the_past(&self) -> StoreResult<()> {
+        records::adopt(self, &mut || self.flush(self.ledger.mark()).is_ok()).map_err(errors::failure)
+    }
+
+    /// Changes something about a file without writing it anew, which is a change at another time: if it was in doubt, it
+    /// is after that.
+    ///
+    /// # Errors
+    /// Those of the change; `disk-failure` if it cannot be noted.
+    pub(super) fn carrying_doubt<T>(&self, stat: &Stat, change: impl FnOnce() -> StoreResult<T>) -> StoreResult<T> {
+        if super::source::kind_of(stat) != Kind::File || !self.doubt()?.cover(changed(stat)) {
+            return change();
+        }
+        let unnoted =
+            |_| Failure::new(ErrorCode::DiskFailure).because("it may not be on the disk: upload it again first");
+        let mut record = Record::make(self).map_err(unnoted)?;
+        record.lose();
+        let done = change();
+        let since = record.since();
+        let range = |now: Timestamp| {
+            let mut ranges = Ranges::default();
+            ranges.add(Range { from: since.min(now), to: now.max(since), cause: Cause::FlushFailed });
+            ranges
+        };
+        if self.add_ranges(&mut self.ledger.write(), range) {
+            record.remove(self);
+        }
+        done
+    }
+}
+
+/// The clock of the system, a little ahead of that of a file system.
+fn clock() -> Timestamp {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::new(i64::try_from(now.as_secs()).unwrap_or(i64::MAX - 1) + 1, 0)
+}
+
+/// What to do after a flush that failed.
+const ADVICE: &str = "what was stored may not be on the disk: run the command again, and it is sent again";
+
+/// A failure of a flush, with what to do.
+pub(super) fn told(failure: Failure) -> Failure {
+    let detail = failure.detail.as_ref().map_or_else(|| ADVICE.to_owned(), |detail| format!("{detail}; {ADVICE}"));
+    failure.because(detail)
+}
+
+fn lost() -> Failure {
+    Failure::new(ErrorCode::DiskFailure).because(ADVICE)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,267 @@
+#![expect(clippy::disallowed_methods, reason = "tests look at the disk themselves")]
+
+use crate::store::faults::fail_next_flush;
+use crate::store::{FlushMark, Fsync, LocalStore, ResumeAt, StagePlan, Staged, Store, StoreOptions, StoreResult};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Timestamp};
+use rustix::io::Errno;
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const LARGE: u64 = 1 << 20;
+
+fn open(root: &Path, fsync: Fsync) -> LocalStore {
+    LocalStore::open(root, StoreOptions { fsync, ..StoreOptions::default() }).unwrap()
+}
+
+fn new() -> (TempDir, LocalStore) {
+    let root = tempfile::tempdir().unwrap();
+    let store = open(root.path(), Fsync::End);
+    (root, store)
+}
+
+fn path(text: &str) -> RemotePath {
+    text.parse().unwrap()
+}
+
+fn plan(size: u64) -> StagePlan {
+    StagePlan { size: Some(size), replace: true, modified: Some(Timestamp::new(5, 7)), ..StagePlan::default() }
+}
+
+fn stage(store: &LocalStore, text: &str, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
+    let (directory, name) = path(text).split().unwrap();
+    let mut staged = store.directory(&directory)?.stage(&name, plan)?;
+    staged.write(b"x")?;
+    Ok(staged)
+}
+
+fn write(store: &LocalStore, text: &str) -> StoreResult<()> {
+    stage(store, text, &plan(1))?.commit()
+}
+
+fn is_unflushed(store: &LocalStore, text: &str) -> bool {
+    store.stat(&path(text)).unwrap().unflushed
+}
+
+fn lose(root: &Path, store: &LocalStore, text: &str) {
+    write(store, text).unwrap();
+    fail_next_flush(root, Errno::IO);
+    assert_eq!(code(store.sync(store.flush_mark())), Some(ErrorCode::DiskFailure));
+    assert!(is_unflushed(store, text));
+}
+
+fn code<T>(result: StoreResult<T>) -> Option<ErrorCode> {
+    result.err().map(|failure| failure.code)
+}
+
+fn ledger(root: &Path) -> std::path::PathBuf {
+    root.join(".remofile/unflushed")
+}
+
+/// Waits until the clock of the file system shows another time.
+fn tick(root: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let now = || {
+        std::fs::write(root.join(".clock"), "").unwrap();
+        let metadata = root.join(".clock").metadata().unwrap();
+        (metadata.ctime(), metadata.ctime_nsec())
+    };
+    let before = now();
+    while now() == before {}
+    std::fs::remove_file(root.join(".clock")).unwrap();
+}
+
+#[test]
+fn a_file_is_unflushed_until_a_flush_succeeds_and_nothing_is_left_then() {
+    let (root, store) = new();
+    write(&store, "/a").unwrap();
+    assert!(is_unflushed(&store, "/a") && store.is_unflushed());
+    assert!(is_unflushed(&open(root.path(), Fsync::None), "/a"), "to other processes, too");
+    store.sync(store.flush_mark()).unwrap();
+    assert!(!is_unflushed(&store, "/a") && !store.is_unflushed());
+    assert!(!root.path().join(".remofile").exists());
+}
+
+#[test]
+fn after_a_flush_that_failed_only_what_was_not_flushed_is_in_doubt_until_it_is_written_again() {
+    let (root, store) = new();
+    write(&store, "/before").unwrap();
+    store.sync(store.flush_mark()).unwrap();
+    tick(root.path());
+    lose(root.path(), &store, "/a");
+    tick(root.path());
+    write(&store, "/after").unwrap();
+    store.sync(store.flush_mark()).unwrap();
+    for store in [store, open(root.path(), Fsync::End), open(root.path(), Fsync::None)] {
+        assert!(!is_unflushed(&store, "/before") && is_unflushed(&store, "/a") && !is_unflushed(&store, "/after"));
+        assert!(store.has_doubt().unwrap());
+        store.expire_partials(Duration::ZERO).unwrap();
+        assert!(is_unflushed(&store, "/a"), "no expiry ends it");
+    }
+    let store = open(root.path(), Fsync::End);
+    write(&store, "/a").unwrap();
+    store.sync(store.flush_mark()).unwrap();
+    assert!(!is_unflushed(&store, "/a"));
+}
+
+#[test]
+fn a_change_of_another_kind_does_not_end_the_doubt() {
+    let (root, store) = new();
+    lose(root.path(), &store, "/a");
+    let settle = || {
+        store.sync(store.flush_mark()).unwrap();
+        tick(root.path());
+    };
+    tick(root.path());
+    store.rename(&path("/a"), &path("/b"), false).unwrap();
+    settle();
+    assert!(is_unflushed(&store, "/b"));
+    store.set_mode(&path("/b"), 0o600).unwrap();
+    settle();
+    assert!(is_unflushed(&store, "/b"));
+    store.set_modified(&path("/b"), Timestamp::new(9, 9)).unwrap();
+    settle();
+    assert!(is_unflushed(&store, "/b"));
+    store.keep(&path("/b"), &path("/kept/b")).unwrap().commit().unwrap();
+    settle();
+    assert!(is_unflushed(&store, "/b") && is_unflushed(&store, "/kept/b"));
+    write(&store, "/fine").unwrap();
+    settle();
+    store.rename(&path("/fine"), &path("/moved"), false).unwrap();
+    assert!(!is_unflushed(&store, "/moved"));
+}
+
+#[test]
+fn what_is_being_written_while_a_flush_fails_does_not_become_visible() {
+    let (root, store) = new();
+    let begun = store.flush_mark();
+    let staged = [stage(&store, "/small", &plan(1)).unwrap(), stage(&store, "/large", &plan(LARGE)).unwrap()];
+    let mut edited = {
+        write(&store, "/edited").unwrap();
+        store.edit(&path("/edited"), false).unwrap()
+    };
+    edited.write_at(b"y", 0).unwrap();
+    lose(root.path(), &store, "/a");
+    for staged in staged {
+        assert_eq!(code(staged.commit()), Some(ErrorCode::DiskFailure));
+    }
+    assert_eq!(code(edited.finish()), Some(ErrorCode::DiskFailure));
+    assert!(is_unflushed(&store, "/edited"));
+    assert!(store.stat(&path("/small")).is_err() && store.stat(&path("/large")).is_err());
+    assert_eq!(code(store.sync(begun)), Some(ErrorCode::DiskFailure), "an operation that began before has lost files");
+    assert_eq!(code(store.sync(store.flush_mark())), None, "one that begins after has not");
+}
+
+#[test]
+fn what_was_kept_of_a_file_before_a_flush_failed_is_not_gone_on_with() {
+    let (root, store) = new();
+    stage(&store, "/old", &plan(LARGE)).unwrap().keep();
+    let version = store.partials().unwrap()[0].version;
+    let torn = stage(&store, "/torn", &plan(LARGE)).unwrap();
+    lose(root.path(), &store, "/a");
+    torn.keep();
+    assert_eq!(store.partials().unwrap().len(), 1, "what was on its way is forgotten, what was kept is told");
+    assert_eq!(code(store.read_partial(&path("/old"))), Some(ErrorCode::NotFound));
+    let resume = Some(ResumeAt { offset: 1, version });
+    assert_eq!(code(stage(&store, "/old", &StagePlan { resume, ..plan(LARGE) })), Some(ErrorCode::PartialChanged));
+    tick(root.path());
+    stage(&store, "/old", &plan(LARGE)).unwrap().keep();
+    assert!(store.read_partial(&path("/old")).is_ok(), "what was begun anew is");
+}
+
+#[test]
+fn what_a_process_left_that_is_gone_is_flushed_in_the_same_boot_and_in_doubt_after_another() {
+    for is_of_this_boot in [true, false] {
+        let (root, store) = new();
+        write(&store, "/a").unwrap();
+        drop(store);
+        let records = || std::fs::read_dir(ledger(root.path())).map_or(0, Iterator::count);
+        assert_eq!(records(), 1);
+        let name = std::fs::read_dir(ledger(root.path())).unwrap().next().unwrap().unwrap().path();
+        if !is_of_this_boot {
+            let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+            let content = std::fs::read(&name).unwrap();
+            let at = content.windows(boot.trim().len()).position(|part| part == boot.trim().as_bytes()).unwrap();
+            let file = std::fs::File::options().write(true).open(&name).unwrap();
+            std::os::unix::fs::FileExt::write_at(&file, b"!", at as u64).unwrap();
+        }
+        let store = open(root.path(), Fsync::None);
+        assert!(is_unflushed(&store, "/a"));
+        store.expire_partials(Duration::from_secs(60)).unwrap();
+        assert_eq!(is_unflushed(&store, "/a"), !is_of_this_boot);
+        assert_eq!(root.path().join(".remofile").exists(), !is_of_this_boot);
+        let kept = stage(&store, "/kept", &plan(LARGE)).unwrap();
+        kept.keep();
+        assert!(store.read_partial(&path("/kept")).is_ok());
+    }
+}
+
+#[test]
+fn a_flush_that_fails_for_what_a_process_left_puts_it_in_doubt() {
+    let (root, store) = new();
+    write(&store, "/a").unwrap();
+    drop(store);
+    let store = open(root.path(), Fsync::End);
+    fail_next_flush(root.path(), Errno::IO);
+    store.expire_partials(Duration::from_secs(60)).unwrap();
+    assert!(is_unflushed(&store, "/a"));
+    store.expire_partials(Duration::from_secs(60)).unwrap();
+    assert!(is_unflushed(&store, "/a"), "and no later flush helps");
+}
+
+#[test]
+fn of_a_ledger_that_makes_no_sense_everything_until_then_is_in_doubt() {
+    let (root, store) = new();
+    write(&store, "/a").unwrap();
+    store.sync(store.flush_mark()).unwrap();
+    std::fs::create_dir_all(ledger(root.path())).unwrap();
+    tick(root.path());
+    std::fs::write(ledger(root.path()).join("ranges"), b"nonsense").unwrap();
+    tick(root.path());
+    assert!(is_unflushed(&store, "/a"));
+    write(&store, "/b").unwrap();
+    store.sync(store.flush_mark()).unwrap();
+    assert!(!is_unflushed(&store, "/b") && is_unflushed(&store, "/a"));
+    std::fs::write(ledger(root.path()).join("0123456789abcdef0123456789abcdef.record"), b"nonsense").unwrap();
+    write(&store, "/c").unwrap();
+    store.sync(store.flush_mark()).unwrap();
+    assert!(is_unflushed(&store, "/c"), "of a record, too, from then on");
+    tick(root.path());
+    store.expire_partials(Duration::from_secs(60)).unwrap();
+    tick(root.path());
+    write(&store, "/d").unwrap();
+    store.sync(store.flush_mark()).unwrap();
+    assert!(is_unflushed(&store, "/c") && !is_unflushed(&store, "/d"));
+}
+
+#[test]
+fn where_there_can_be_no_record_files_are_flushed_before_they_are_visible() {
+    use std::os::unix::fs::PermissionsExt;
+    let (root, store) = new();
+    // Others might write to it.
+    std::fs::create_dir(root.path().join(".remofile")).unwrap();
+    std::fs::set_permissions(root.path().join(".remofile"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    write(&store, "/a").unwrap();
+    assert!(!is_unflushed(&store, "/a") && !store.is_unflushed());
+    assert_eq!(std::fs::read_dir(root.path().join(".remofile")).unwrap().count(), 0);
+    fail_next_flush(root.path(), Errno::IO);
+    assert_eq!(code(write(&store, "/b")), Some(ErrorCode::DiskFailure), "of its name");
+    assert!(is_unflushed(&store, "/b") && !is_unflushed(&store, "/a"));
+}
+
+#[test]
+fn a_link_beside_the_ledger_leads_nobody_out_of_the_root() {
+    let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(root.path(), Fsync::End);
+    std::os::unix::fs::symlink(elsewhere.path(), root.path().join(".remofile")).unwrap();
+    write(&store, "/a").unwrap();
+    store.sync(store.flush_mark()).unwrap();
+    std::fs::remove_file(root.path().join(".remofile")).unwrap();
+    std::fs::create_dir(root.path().join(".remofile")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), ledger(root.path())).unwrap();
+    write(&store, "/b").unwrap();
+    store.sync(store.flush_mark()).unwrap();
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+    assert_eq!(store.flush_mark(), FlushMark::default());
+}

@@ -1,0 +1,392 @@
+//! The ledger of unflushed files on the disk, `.remofile/unflushed`.
+//!
+//! A *record* is there as long as its maker has made files visible that were not flushed; who writes it holds it locked
+//! (`flock`), so that one without a lock is known to be that of a process which is gone. The file `ranges` has what was
+//! found out about the past. Both say of files only when they were changed: the time of the last change of any kind
+//! (`ctime`), by the clock of the file system, which nobody can set.
+
+use super::info::open_regular;
+use super::names::{Names, is_record, is_temporary, record_name, temporary_name};
+use super::ranges::{Cause, LATEST, MOST_BYTES, Range, Ranges};
+use super::source::changed;
+use super::staging::{self, is_still_named, lock};
+use super::{STAGING_NAME, Shared, resolve};
+use minicbor::{Decode, Decoder, Encode};
+use remofile_protocol::wire::Timestamp;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps};
+use rustix::io::Errno;
+use std::sync::LazyLock;
+
+/// The directory in the staging directory.
+const DIRECTORY: &str = "unflushed";
+/// What is known of the past.
+const RANGES: &str = "ranges";
+/// How records are written.
+const FORMAT: u8 = 1;
+/// Directories may be removed by others while they are made.
+const ATTEMPTS: usize = 16;
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Content {
+    #[n(0)]
+    format: u8,
+    #[n(1)]
+    state: State,
+    /// Which boot of the machine it was made in: in the same the system still has what was not flushed.
+    #[n(2)]
+    boot: String,
+    /// The clock of the file system before the first file became visible.
+    #[n(3)]
+    since: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+enum State {
+    /// Files wait for a flush.
+    #[n(0)]
+    Unflushed,
+    /// A flush failed, or what was changed had been in doubt: a flush that succeeds now says nothing.
+    #[n(1)]
+    Lost,
+}
+
+/// A record of this process.
+pub(super) struct Record {
+    name: String,
+    /// Locked as long as it is open.
+    file: OwnedFd,
+    content: Content,
+}
+
+/// Why there can be no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The file system keeps no times of change that nobody can set, or has no locks: there never can be one.
+    Unsuitable,
+    /// Not now: the disk is full, or fails.
+    Failed,
+}
+
+impl From<Errno> for Refused {
+    fn from(_: Errno) -> Self {
+        Self::Failed
+    }
+}
+
+impl Record {
+    /// Makes a record that is on the disk when this returns.
+    pub(super) fn make(shared: &Shared) -> Result<Self, Refused> {
+        for _ in 0..ATTEMPTS {
+            let (staging, directory) = make_directories(shared)?;
+            match Self::make_in(directory.as_fd()) {
+                // Somebody removed the directory, which was empty.
+                Err(Errno::NOENT) => {}
+                Err(Errno::OPNOTSUPP) => return Err(Refused::Unsuitable),
+                Err(errno) => return Err(errno.into()),
+                Ok(record) => {
+                    let directories = [directory.as_fd(), staging.as_fd(), shared.root.as_fd()];
+                    let flushed = directories.iter().try_for_each(|directory| flush(directory.as_fd()));
+                    return match flushed {
+                        Ok(()) => Ok(record),
+                        Err(errno) => {
+                            record.remove(shared);
+                            Err(errno.into())
+                        }
+                    };
+                }
+            }
+        }
+        Err(Refused::Failed)
+    }
+
+    fn make_in(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let name = record_name();
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = resolve::retry(|| rustix::fs::openat(directory, &name, flags, Mode::RUSR | Mode::WUSR))?;
+        let begun = Self::begin(directory, &name, &file);
+        if begun.is_err() {
+            let _ = rustix::fs::unlinkat(directory, &name, AtFlags::empty());
+        }
+        Ok(Self { content: begun?, name, file })
+    }
+
+    fn begin(directory: BorrowedFd<'_>, name: &str, file: &OwnedFd) -> Result<Content, Errno> {
+        // Others who find it without a lock take it for that of a process which is gone.
+        let is_ours = lock(file).map_err(|_| Errno::OPNOTSUPP)?;
+        let since = time_of_change(file)?;
+        let stat = rustix::fs::fstat(file)?;
+        if !is_ours || !is_still_named(directory, name, &stat)? {
+            return Err(Errno::AGAIN);
+        }
+        let content = Content { format: FORMAT, state: State::Unflushed, boot: boot().to_owned(), since };
+        content.write(file)?;
+        flush(file.as_fd())?;
+        Ok(content)
+    }
+
+    /// The clock of the file system before any file became visible under it.
+    pub(super) fn since(&self) -> Timestamp {
+        self.content.since
+    }
+
+    /// From now on nothing but the ranges can end it. What is written here may not reach the disk, but after the next
+    /// boot the old says the same.
+    pub(super) fn lose(&mut self) {
+        self.content.state = State::Lost;
+        let _ = self.content.write(&self.file);
+    }
+
+    /// What it stood for is on the disk, or told by the ranges. That it is gone need not be on the disk at once.
+    pub(super) fn remove(self, shared: &Shared) {
+        if let Ok(Some((staging, directory))) = directories(shared) {
+            let _ = rustix::fs::unlinkat(&directory, &self.name, AtFlags::empty());
+            remove_directories(shared, &staging);
+        }
+    }
+}
+
+impl Content {
+    /// It has one length in every state, and is smaller than what a disk writes at once.
+    fn write(&self, file: &OwnedFd) -> Result<(), Errno> {
+        let bytes = minicbor::to_vec(self).map_err(|_| Errno::INVAL)?;
+        match resolve::retry(|| rustix::io::pwrite(file, &bytes, 0))? {
+            count if count == bytes.len() => Ok(()),
+            _ => Err(Errno::IO),
+        }
+    }
+
+    fn read(file: &OwnedFd) -> Result<Option<Self>, Errno> {
+        let bytes = read_all(file)?;
+        let mut decoder = Decoder::new(&bytes);
+        let content: Option<Self> = decoder.decode().ok();
+        Ok(content.filter(|content| content.format == FORMAT && decoder.position() == bytes.len()))
+    }
+
+    /// What a record says; of one that says nothing sensible, what it itself shows.
+    fn of(file: &OwnedFd) -> Result<Self, Errno> {
+        let stat = rustix::fs::fstat(file)?;
+        let seen = || Self { format: FORMAT, state: State::Lost, boot: String::new(), since: changed(&stat) };
+        Ok(Self::read(file)?.unwrap_or_else(seen))
+    }
+
+    fn is_of_this_boot(&self) -> bool {
+        !self.boot.is_empty() && self.boot == boot()
+    }
+}
+
+/// Everything that is in doubt, by what is on the disk.
+///
+/// # Errors
+/// What keeps it from being read: then nobody knows.
+pub(super) fn doubt(shared: &Shared) -> Result<Ranges, Errno> {
+    let Some((_, directory)) = directories(shared)? else {
+        return Ok(Ranges::default());
+    };
+    let mut ranges = read_ranges(directory.as_fd())?;
+    for name in record_names(directory.as_fd())? {
+        if let Some(file) = open_regular(directory.as_fd(), &name)? {
+            let content = Content::of(&file)?;
+            let cause = if content.state == State::Lost { Cause::FlushFailed } else { Cause::SystemWentDown };
+            ranges.add(Range { from: content.since, to: LATEST, cause });
+        }
+    }
+    Ok(ranges)
+}
+
+/// Adds to the ranges, on the disk when this returns. `made` is given the clock of the file system.
+pub(super) fn add(shared: &Shared, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
+    let (staging, directory) = make_directories(shared)?;
+    add_in(directory.as_fd(), made)?;
+    flush(staging.as_fd())?;
+    flush(shared.root.as_fd())
+}
+
+fn add_in(directory: BorrowedFd<'_>, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
+    // Who reads and writes them is alone.
+    let alone = resolve::open_one(directory, b".", resolve::READABLE)?;
+    resolve::retry(|| rustix::fs::flock(&alone, FlockOperation::LockExclusive))?;
+    remove_temporary(directory)?;
+    let mut ranges = read_ranges(directory)?;
+    let (name, flags) = (temporary_name(), OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC);
+    let file = rustix::fs::openat(directory, &name, flags, Mode::RUSR | Mode::WUSR)?;
+    let written = time_of_change(&file).and_then(|now| {
+        ranges.add_all(&made(now));
+        let bytes = ranges.to_bytes();
+        let count = resolve::retry(|| rustix::io::pwrite(&file, &bytes, 0))?;
+        if count < bytes.len() {
+            return Err(Errno::IO);
+        }
+        flush(file.as_fd())?;
+        rustix::fs::renameat(directory, &name, directory, RANGES)?;
+        flush(directory)
+    });
+    if written.is_err() {
+        let _ = rustix::fs::unlinkat(directory, &name, AtFlags::empty());
+    }
+    written
+}
+
+/// Removes what is left of an attempt to write the ranges that broke off.
+fn remove_temporary(directory: BorrowedFd<'_>) -> Result<(), Errno> {
+    for name in names_in(directory)?.iter().filter(|name| is_temporary(name)) {
+        let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+    }
+    Ok(())
+}
+
+/// Settles the records of processes that are gone. `flush_all` brings everything to the disk that the system still has.
+pub(super) fn adopt(shared: &Shared, flush_all: &mut dyn FnMut() -> bool) -> Result<(), Errno> {
+    let Some((staging, directory)) = directories(shared)? else {
+        return Ok(());
+    };
+    for name in record_names(directory.as_fd())? {
+        adopt_one(directory.as_fd(), &name, flush_all)?;
+    }
+    remove_directories(shared, &staging);
+    Ok(())
+}
+
+fn adopt_one(directory: BorrowedFd<'_>, name: &str, flush_all: &mut dyn FnMut() -> bool) -> Result<(), Errno> {
+    let Some(file) = open_regular(directory, name)? else {
+        return Ok(());
+    };
+    if !lock(&file).unwrap_or(false) || !is_still_named(directory, name, &rustix::fs::fstat(&file)?)? {
+        return Ok(());
+    }
+    let content = Content::of(&file)?;
+    let is_flushable = content.state == State::Unflushed && content.is_of_this_boot();
+    if !is_flushable || !flush_all() {
+        let cause = match content.state {
+            State::Unflushed if !is_flushable => Cause::SystemWentDown,
+            State::Unflushed | State::Lost => Cause::FlushFailed,
+        };
+        let mut is_past = true;
+        add_in(directory, |now| {
+            let mut ranges = Ranges::default();
+            // A clock that is behind says nothing of when that ended: the record stays until it is right again.
+            is_past = content.since <= now;
+            ranges.add(Range { from: content.since, to: now, cause });
+            ranges
+        })?;
+        if !is_past {
+            return Ok(());
+        }
+    }
+    rustix::fs::unlinkat(directory, name, AtFlags::empty())
+}
+
+fn record_names(directory: BorrowedFd<'_>) -> Result<Vec<String>, Errno> {
+    Ok(names_in(directory)?.into_iter().filter(|name| is_record(name)).collect())
+}
+
+fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<String>, Errno> {
+    let names = Names::read(directory).map_err(|_| Errno::IO)?;
+    let text = |index| Some(std::str::from_utf8(names.at(index)?.0).unwrap_or_default().to_owned());
+    Ok((0..).map_while(text).collect())
+}
+
+fn read_ranges(directory: BorrowedFd<'_>) -> Result<Ranges, Errno> {
+    let Some(file) = open_regular(directory, RANGES)? else {
+        return Ok(Ranges::default());
+    };
+    let until = changed(&rustix::fs::fstat(&file)?);
+    Ok(Ranges::parse(&read_all(&file)?).unwrap_or_else(|| Ranges::everything_until(until)))
+}
+
+fn read_all(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
+    let mut bytes = vec![0; MOST_BYTES];
+    let mut length = 0;
+    while length < bytes.len() {
+        match resolve::retry(|| rustix::io::pread(file, &mut bytes[length..], length as u64))? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// The staging directory and the one in it, where there are both.
+fn directories(shared: &Shared) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
+    let open = |at: BorrowedFd<'_>, name: &str| match resolve::open_one(at, name.as_bytes(), resolve::READABLE) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(errno) => Err(errno),
+    };
+    let Some(staging) = open(shared.root.as_fd(), STAGING_NAME)? else { return Ok(None) };
+    Ok(open(staging.as_fd(), DIRECTORY)?.map(|directory| (staging, directory)))
+}
+
+fn make_directories(shared: &Shared) -> Result<(OwnedFd, OwnedFd), Errno> {
+    for _ in 0..ATTEMPTS {
+        let made = make_directory(shared.root.as_fd(), STAGING_NAME).and_then(|staging| {
+            staging::refuse_foreign(&staging)?;
+            let directory = make_directory(staging.as_fd(), DIRECTORY)?;
+            Ok((staging, directory))
+        });
+        match made {
+            // Somebody removed it, as it was empty.
+            Err(Errno::NOENT) => {}
+            made => return made,
+        }
+    }
+    Err(Errno::NOENT)
+}
+
+fn make_directory(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
+    match rustix::fs::mkdirat(at, name, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => resolve::open_one(at, name.as_bytes(), resolve::READABLE),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Removes the directories if nothing is in them.
+fn remove_directories(shared: &Shared, staging: &OwnedFd) {
+    let removed = rustix::fs::unlinkat(staging, DIRECTORY, AtFlags::REMOVEDIR);
+    if removed.is_ok() {
+        let _ = rustix::fs::unlinkat(&shared.root, STAGING_NAME, AtFlags::REMOVEDIR);
+    }
+}
+
+/// The clock of the file system, by a file that is the caller's own.
+///
+/// # Errors
+/// `OPNOTSUPP` where the time of the last change is not kept, or can be set.
+fn time_of_change(file: &OwnedFd) -> Result<Timestamp, Errno> {
+    let long_ago = Timespec { tv_sec: 86_400, tv_nsec: 0 };
+    let times = Timestamps { last_access: long_ago, last_modification: long_ago };
+    rustix::fs::futimens(file, &times)?;
+    let now = changed(&rustix::fs::fstat(file)?);
+    let is_kept = now.seconds() > 2 * 86_400 && !forgets_times_of_change(file);
+    if is_kept { Ok(now) } else { Err(Errno::OPNOTSUPP) }
+}
+
+/// exFAT has them in memory alone.
+#[cfg(target_os = "linux")]
+fn forgets_times_of_change(file: &OwnedFd) -> bool {
+    const EXFAT: i128 = 0x2011_BAB0;
+    rustix::fs::fstatfs(file).is_ok_and(|stat| i128::from(stat.f_type) == EXFAT)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forgets_times_of_change(_file: &OwnedFd) -> bool {
+    false
+}
+
+fn flush(file: BorrowedFd<'_>) -> Result<(), Errno> {
+    resolve::retry(|| rustix::fs::fsync(file))
+}
+
+/// Which boot of the machine this is. Empty where the system does not tell: then nothing is of this boot. Looked for
+/// early: a server that is confined later may not look any more.
+pub(super) fn boot() -> &'static str {
+    static BOOT: LazyLock<String> = LazyLock::new(|| {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        boot.map(|boot| boot.trim().to_owned()).unwrap_or_default()
+    });
+    &BOOT
+}

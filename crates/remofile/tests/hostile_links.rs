@@ -190,7 +190,14 @@ fn a_link_of_an_earlier_run_leads_nowhere_new() {
         let name = if target == ".." { "photos/l/.ssh/known" } else { "photos/l/known" };
         for on_conflict in RULES {
             let modified = Timestamp::new(5, 0);
-            let entry = Entry { path: remote(&format!("/{name}")), kind: Kind::File, size: 4, modified, mode: None };
+            let entry = Entry {
+                path: remote(&format!("/{name}")),
+                kind: Kind::File,
+                size: 4,
+                modified,
+                mode: None,
+                unflushed: false,
+            };
             let found = Element::Found(Found { name: name.to_owned(), entry });
             let options = TransferOptions { resume: is_chosen, ..options(on_conflict) };
             let result = download(&photos(), home.path(), &options, vec![found], evil(name));

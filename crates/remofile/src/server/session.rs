@@ -3,6 +3,8 @@
 //! It knows no socket: messages come in by [`Session::receive`], messages go out by
 //! [`Session::produce`], so that every carrier can bring them.
 
+mod ending;
+
 use super::accounts::Accounts;
 use super::leases::{Access, Answer, Claim, Leases};
 use super::max_hold::MaxHold;
@@ -287,43 +289,6 @@ impl Session {
         }
     }
 
-    fn end(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) {
-        self.operations.remove(&id);
-        self.accounts.close(id);
-        let is_unfinished = self.begun.remove(&id).is_some() && outcome.is_err();
-        self.release(Some(id), is_unfinished);
-        self.machine.finish(now, id, outcome);
-        self.max_hold.progressed(now);
-        self.rest_if_idle();
-    }
-
-    fn rest_if_idle(&self) {
-        if self.operations.is_empty() {
-            self.peer.presence.rest(Instant::now());
-        }
-    }
-
-    /// Gives leases back. What an operation that did not come to its end made visible is flushed before: nobody is to
-    /// look for what is there until that is known.
-    fn release(&self, operation: Option<OperationId>, is_unfinished: bool) {
-        let (shared, session) = (Arc::clone(&self.shared), self.peer.session);
-        let must_flush = is_unfinished && shared.options.fsync == Fsync::End && shared.store.is_unflushed();
-        let settle = move || {
-            if must_flush && let Err(failure) = shared.store.sync(shared.store.flush_mark()) {
-                tracing::error!(%failure, "what an interrupted operation stored may not be on the disk");
-            }
-            shared.leases.give_back(session, operation);
-        };
-        // A server that ends waits for it.
-        if !must_flush || self.shared.stopping.load(Ordering::Acquire) {
-            return settle();
-        }
-        if std::thread::Builder::new().name("flush".to_owned()).spawn(settle).is_err() {
-            // It is flushed with what comes next; until then it is not taken for present.
-            self.shared.leases.give_back(session, operation);
-        }
-    }
-
     /// Starts waiting operations that have got their lease; ends everything if the server stops, and the session if
     /// others need its place.
     pub(super) fn woken(&mut self, now: Duration) {
@@ -375,23 +340,6 @@ impl Session {
         if finished {
             self.finish(now, id);
         }
-    }
-
-    fn stop(&mut self, now: Duration) {
-        let ids: Vec<OperationId> = self.operations.keys().copied().collect();
-        for id in ids {
-            self.break_off(now, id, ErrorCode::ShuttingDown.into());
-        }
-        self.machine.goodbye(Some(ErrorCode::ShuttingDown));
-        self.state = State::Closing;
-    }
-
-    /// Ends an operation in the middle; what can be resumed is kept.
-    fn break_off(&mut self, now: Duration, id: OperationId, failure: Failure) {
-        if let Some(operation) = self.operations.remove(&id) {
-            operation.interrupt();
-        }
-        self.end(now, id, Err(failure));
     }
 
     /// Gives the next message to send; its payload is put into `message`.
@@ -480,17 +428,6 @@ impl Session {
         self.machine.handle_timeout(now)
     }
 
-    /// Ends what has had its lease for too long without getting on. What waits keeps its place.
-    fn expire(&mut self, now: Duration) {
-        let stalled: Vec<OperationId> =
-            self.operations.iter().filter(|(_, operation)| operation.can_expire()).map(|(id, _)| *id).collect();
-        let failure = self.max_hold.failure();
-        for id in stalled {
-            tracing::warn!(client = self.peer.client, address = self.peer.address, "an operation made no progress");
-            self.break_off(now, id, failure.clone());
-        }
-    }
-
     /// Whether messages are taken now.
     pub(super) fn wants_messages(&self) -> bool {
         self.state == State::Open && !self.machine.is_congested() && !self.accounts.is_overdrawn()
@@ -506,16 +443,6 @@ impl Session {
     /// Whether the session is over, but for what is queued.
     pub(super) fn is_done(&self) -> bool {
         self.state == State::Closing
-    }
-}
-
-/// However a session ends, its leases do; what can be resumed is kept.
-impl Drop for Session {
-    fn drop(&mut self) {
-        for operation in std::mem::take(&mut self.operations).into_values() {
-            operation.interrupt();
-        }
-        self.release(None, !self.begun.is_empty());
     }
 }
 

@@ -2,6 +2,7 @@
 """Checks the rules of this repository that no compiler checks.
 
 - Relative links and their anchors in Markdown files resolve.
+- Every test that docs/security.md names exists.
 - No source file has more than 500 lines.
 - The protocol crate depends on no runtime, socket or file-system crate, directly or not, and its
   sources name no sockets, files, threads or clocks.
@@ -49,6 +50,11 @@ HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
 FENCED_CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1[`~]*\s*$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`[^`\n]*`")
 
+# Where promises name the tests that show them, and what the name of a test looks like there.
+SECURITY = "docs/security.md"
+NAMED_TEST = re.compile(r"`((?:[a-z0-9]+_){3,}[a-z0-9]+)`")
+DEFINED_TEST = re.compile(r"\b(?:fn|def) (\w+)")
+
 
 def check(root, files, protocol_dependencies):
     """Yields the violations among `files`, paths relative to `root`, as lines of text."""
@@ -64,6 +70,7 @@ def check(root, files, protocol_dependencies):
             yield from check_unsafe(file, text)
         if path.name == "Cargo.toml":
             yield from check_lints(file, path.read_text(encoding="utf-8"))
+    yield from check_named_tests(root, files)
     for name in sorted(FORBIDDEN_DEPENDENCIES & protocol_dependencies):
         yield f"{PROTOCOL}/Cargo.toml: depends on {name}, directly or through another crate"
 
@@ -79,6 +86,16 @@ def check_links(root, file):
             yield f"{file}: the link {target} leads nowhere"
         elif anchor and destination.suffix == ".md" and anchor not in anchors(destination):
             yield f"{file}: the link {target} names a heading that is not there"
+
+
+def check_named_tests(root, files):
+    if SECURITY not in files:
+        return
+    sources = [root / file for file in files if Path(file).suffix in {".rs", ".py"}]
+    defined = {name for source in sources for name in DEFINED_TEST.findall(source.read_text(encoding="utf-8"))}
+    for name in NAMED_TEST.findall((root / SECURITY).read_text(encoding="utf-8")):
+        if name not in defined:
+            yield f"{SECURITY}: there is no test {name}"
 
 
 def anchors(path):

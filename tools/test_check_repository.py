@@ -27,6 +27,13 @@ class CheckTest(unittest.TestCase):
         files = {"README.md": "# Top\n[a](nowhere.md) [b](#bottom) [c](docs/a.md#x)\n", "docs/a.md": "# A\n"}
         self.assertEqual(len(self.violations(files)), 3)
 
+    def test_promises_without_their_test_are_named(self):
+        files = {
+            "docs/security.md": "Shown by `a_link_leads_nowhere_new`, `test_what_is_not_there`, `--max-hold`.\n",
+            "crates/a/tests/a.rs": "fn a_link_leads_nowhere_new() {}\n",
+        }
+        self.assertEqual(self.violations(files), ["docs/security.md: there is no test test_what_is_not_there"])
+
     def test_long_files_are_named(self):
         self.assertEqual(len(self.violations({"a.rs": "\n" * 501, "b.rs": "\n" * 500})), 1)
 

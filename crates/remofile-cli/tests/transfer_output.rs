@@ -26,6 +26,7 @@ const SCHEMA: &[(&str, &[&str])] = &[
             "bytes",
             "directories",
             "failures",
+            "failures_left_out",
             "files",
             "present",
             "received_bytes",
@@ -34,6 +35,7 @@ const SCHEMA: &[(&str, &[&str])] = &[
             "seconds",
             "sent_bytes",
             "skipped",
+            "skipped_left_out",
         ],
     ),
 ];

@@ -170,7 +170,9 @@ class Transfers(Protocol2Test):
         writer, other = self.client("the-writer"), self.client("the-other")
         with writer.operation(UPLOAD, {0: "/"}):
             writer.send_item([BEGIN, "new", 3, None, None])
-            failure = self.eventually(lambda: failure_of(lambda: list(other.list("/"))), "the writer is alone")
+            while writer.step()[0] != zeromq_client.CREDIT:
+                pass  # With more credit it is told that it has the server to itself.
+            failure = failure_of(lambda: list(other.list("/")))
             self.assertRegex(failure, "busy.*the-writer")
             with self.assertRaisesRegex(Failed, "busy.*the-writer"):
                 other.upload(self.root / "source", "/")

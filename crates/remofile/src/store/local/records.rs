@@ -315,7 +315,8 @@ fn read_all(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
 fn directories(shared: &Shared) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
     let open = |at: BorrowedFd<'_>, name: &str| match resolve::open_one(at, name.as_bytes(), resolve::READABLE) {
         Ok(directory) => Ok(Some(directory)),
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        // Another user's is none of ours, as with partials: without it everything else is served all the same.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS | Errno::PERM) => Ok(None),
         Err(errno) => Err(errno),
     };
     let Some(staging) = open(shared.root.as_fd(), STAGING_NAME)? else { return Ok(None) };

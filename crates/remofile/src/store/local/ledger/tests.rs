@@ -295,3 +295,25 @@ fn a_link_beside_the_ledger_leads_nobody_out_of_the_root() {
     assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     assert_eq!(store.flush_mark(), FlushMark::default());
 }
+
+/// Root reads it all the same: then there is nothing to see here.
+#[test]
+fn a_staging_directory_of_another_user_keeps_nobody_out_of_the_root() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("f"), "x").unwrap();
+    let staging = root.path().join(".remofile");
+    std::fs::create_dir_all(staging.join("unflushed")).unwrap();
+    for closed in [staging.join("unflushed"), staging] {
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+        for fsync in [Fsync::None, Fsync::End, Fsync::Each] {
+            let store = open(root.path(), fsync);
+            assert!(!is_unflushed(&store, "/f"));
+            assert!(store.walk(&path("/"), true).unwrap().next().is_some());
+            store.set_mode(&path("/f"), 0o600).unwrap();
+            write(&store, "/g").unwrap();
+            store.sync(store.flush_mark()).unwrap();
+        }
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+}

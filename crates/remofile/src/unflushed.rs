@@ -252,6 +252,22 @@ fn what_an_interrupted_upload_stored_is_flushed_and_not_sent_again() {
 }
 
 #[test]
+fn a_sync_that_keeps_what_it_replaces_leaves_nothing_in_doubt() {
+    let scene = Scene::new(Fsync::End);
+    let source = scene.local.path().join("tree");
+    let options = SyncOptions { backup: Some("/before".to_owned()), ..SyncOptions::default() };
+    for size in 1..=3 {
+        for name in ["a", "b/c", "b/large"] {
+            std::fs::write(source.join(name), vec![7; 1000 * size]).unwrap();
+        }
+        synchronize_upload(&mut scene.client(), &source, &path("/tree"), &options, &mut Silent).unwrap();
+        scene.assert_same();
+        assert!(!scene.root.path().join(".remofile").exists(), "it is sent again, and again");
+    }
+    assert!(scene.root.path().join("before/b/large").exists());
+}
+
+#[test]
 fn a_client_that_knows_nothing_of_flushes_takes_no_unflushed_file_for_its_own() {
     let scene = Scene::new(Fsync::End);
     fail_next_flush(scene.root.path(), Errno::IO);

@@ -62,6 +62,11 @@ fn share_of(max_sessions: usize) -> usize {
 }
 
 impl ServerOptions {
+    /// Sessions of one address at most, where there are so many in all.
+    pub(super) fn sessions_of_an_address(&self, max_sessions: usize) -> usize {
+        self.sessions_per_address.unwrap_or_else(|| share_of(max_sessions))
+    }
+
     /// Logs that there will be fewer sessions than asked for, where the process may not open enough files for them.
     pub(super) fn tell_of_fewer_sessions(&self, most: usize) {
         if self.max_sessions > most && self.max_sessions != DEFAULT_MAX_SESSIONS {
@@ -82,7 +87,7 @@ impl<R> Admission<R> {
         let max_sessions = options.max_sessions.min(most);
         Self {
             max_sessions,
-            per_address: options.sessions_per_address.unwrap_or_else(|| share_of(max_sessions)),
+            per_address: options.sessions_of_an_address(max_sessions),
             per_token: options.sessions_per_token.unwrap_or(max_sessions),
             idle_timeout: options.idle_timeout,
             members: Vec::new(),

@@ -285,6 +285,10 @@ impl Operation {
         matches!(self, Self::Waiting(_))
     }
 
+    pub(super) fn is_flushing(&self) -> bool {
+        matches!(self, Self::Flushing(_))
+    }
+
     /// When a waiting operation gives up.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self {

@@ -4,6 +4,7 @@
 //! [`Session::produce`], so that every carrier can bring them.
 
 mod ending;
+mod settling;
 
 use super::accounts::Accounts;
 use super::leases::{Access, Answer, Claim, Leases};
@@ -21,6 +22,7 @@ use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
 use remofile_protocol::wire::{
     Done, ErrorCode, Failure, Header, OperationId, Request, StatusReport, WAIT_FOREVER, credit_bytes,
 };
+use settling::Settling;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +72,7 @@ pub(super) struct Session {
     /// What ends files in both directions.
     digest: DigestKind,
     max_hold: MaxHold,
+    settling: Settling,
     state: State,
 }
 
@@ -96,6 +99,7 @@ impl Session {
         let memory = Budget::of_session(&shared.memory, shared.options.session_memory);
         Self {
             max_hold: MaxHold::new(shared.options.max_hold),
+            settling: Settling::new(Arc::clone(&shared), peer.session),
             shared,
             peer,
             waker,
@@ -117,6 +121,10 @@ impl Session {
 
     /// Takes a message.
     pub(super) fn receive(&mut self, now: Duration, header: Header, payload: &[u8]) -> Result<(), SessionError> {
+        if self.state == State::Closing {
+            // What crosses a goodbye is not begun, whoever carries it here.
+            return Ok(());
+        }
         match self.machine.receive(now, header, payload.len())? {
             ServerEvent::None => {}
             ServerEvent::Closed => self.state = State::Closing,
@@ -125,6 +133,8 @@ impl Session {
                 self.begin(now, operation, request, wait_milliseconds);
                 self.rest_if_idle();
             }
+            // What only waits for the disk is done: it cannot be cancelled any more, and its thread counts until it is over.
+            ServerEvent::Cancel(id) if self.operations.get(&id).is_some_and(Operation::is_flushing) => {}
             ServerEvent::Cancel(id) => self.end(now, id, Err(ErrorCode::Cancelled.into())),
             ServerEvent::Items(id, items) => {
                 let Some(operation) = self.operations.get_mut(&id) else {

@@ -5,33 +5,53 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// By device and inode of a directory: what its next flushes come to, and how many there were.
-type Flushes = HashMap<(u64, u64), (Vec<Errno>, usize)>;
+/// By device and inode of a directory.
+type Flushes = HashMap<(u64, u64), Flushing>;
+
+/// What the next flushes of a directory come to.
+#[derive(Default)]
+struct Flushing {
+    errors: Vec<Errno>,
+    count: usize,
+    /// Locked as long as they are to wait.
+    gate: Arc<Mutex<()>>,
+}
 
 static FLUSHES: Mutex<Option<Flushes>> = Mutex::new(None);
 
-/// The next flush of a file system by this root, or of this directory, fails.
-pub(crate) fn fail_next_flush(directory: &Path, errno: Errno) {
+fn with<T>(directory: &Path, look: impl FnOnce(&mut Flushing) -> T) -> T {
     let metadata = directory.metadata().unwrap();
     let mut flushes = FLUSHES.lock().unwrap_or_else(PoisonError::into_inner);
-    flushes.get_or_insert_default().entry((metadata.dev(), metadata.ino())).or_default().0.push(errno);
+    look(flushes.get_or_insert_default().entry((metadata.dev(), metadata.ino())).or_default())
 }
 
-/// How many flushes of it were tried since the first that was to fail.
+/// The next flush of a file system by this root, or of this directory, fails.
+pub(crate) fn fail_next_flush(directory: &Path, errno: Errno) {
+    with(directory, |flushing| flushing.errors.push(errno));
+}
+
+/// Flushes of it wait as long as this is locked.
+pub(crate) fn gate(directory: &Path) -> Arc<Mutex<()>> {
+    with(directory, |flushing| Arc::clone(&flushing.gate))
+}
+
+/// How many flushes of it were tried since the first that was to fail, or to wait.
 pub(crate) fn flushes(directory: &Path) -> usize {
-    let metadata = directory.metadata().unwrap();
-    let mut flushes = FLUSHES.lock().unwrap_or_else(PoisonError::into_inner);
-    flushes.get_or_insert_default().get(&(metadata.dev(), metadata.ino())).map_or(0, |(_, count)| *count)
+    with(directory, |flushing| flushing.count)
 }
 
 pub(super) fn flush(directory: BorrowedFd<'_>) -> Result<(), Errno> {
     let Ok(stat) = rustix::fs::fstat(directory) else { return Ok(()) };
     let mut flushes = FLUSHES.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some((errors, count)) = flushes.get_or_insert_default().get_mut(&(stat.st_dev, stat.st_ino)) else {
+    let Some(flushing) = flushes.get_or_insert_default().get_mut(&(stat.st_dev, stat.st_ino)) else {
         return Ok(());
     };
-    *count += 1;
-    if errors.is_empty() { Ok(()) } else { Err(errors.remove(0)) }
+    flushing.count += 1;
+    let result = if flushing.errors.is_empty() { Ok(()) } else { Err(flushing.errors.remove(0)) };
+    let gate = Arc::clone(&flushing.gate);
+    drop(flushes);
+    drop(gate.lock().unwrap_or_else(PoisonError::into_inner));
+    result
 }

@@ -1,10 +1,7 @@
 //! How operations end, and with them what they held: leases, memory, what is not on the disk yet.
 
 use super::{Session, State};
-use crate::store::Fsync;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 impl Session {
@@ -12,7 +9,7 @@ impl Session {
         self.operations.remove(&id);
         self.accounts.close(id);
         let is_unfinished = self.begun.remove(&id).is_some() && outcome.is_err();
-        self.release(Some(id), is_unfinished);
+        self.settling.release(Some(id), is_unfinished);
         self.machine.finish(now, id, outcome);
         self.max_hold.progressed(now);
         self.rest_if_idle();
@@ -21,27 +18,6 @@ impl Session {
     pub(super) fn rest_if_idle(&self) {
         if self.operations.is_empty() {
             self.peer.presence.rest(Instant::now());
-        }
-    }
-
-    /// Gives leases back. What an operation that did not come to its end made visible is flushed before: nobody is to
-    /// look for what is there until that is known.
-    fn release(&self, operation: Option<OperationId>, is_unfinished: bool) {
-        let (shared, session) = (Arc::clone(&self.shared), self.peer.session);
-        let must_flush = is_unfinished && shared.options.fsync == Fsync::End && shared.store.is_unflushed();
-        let settle = move || {
-            if must_flush && let Err(failure) = shared.store.sync(shared.store.flush_mark()) {
-                tracing::error!(%failure, "what an interrupted operation stored may not be on the disk");
-            }
-            shared.leases.give_back(session, operation);
-        };
-        // A server that ends waits for it.
-        if !must_flush || self.shared.stopping.load(Ordering::Acquire) {
-            return settle();
-        }
-        if std::thread::Builder::new().name("flush".to_owned()).spawn(settle).is_err() {
-            // It is flushed with what comes next; until then it is not taken for present.
-            self.shared.leases.give_back(session, operation);
         }
     }
 
@@ -80,6 +56,6 @@ impl Drop for Session {
         for operation in std::mem::take(&mut self.operations).into_values() {
             operation.interrupt();
         }
-        self.release(None, !self.begun.is_empty());
+        self.settling.release(None, !self.begun.is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! What a client can make a session hold in memory.
 
+mod flushes;
+
 use super::*;
 use crate::store::{LocalStore, StoreOptions};
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
@@ -18,10 +20,14 @@ struct Scene {
 
 impl Scene {
     fn new(session_memory: u64) -> Self {
+        Self::with(ServerOptions { session_memory, ..ServerOptions::default() })
+    }
+
+    fn with(options: ServerOptions) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let options = ServerOptions { session_memory, ..ServerOptions::default() };
+        let store = StoreOptions { fsync: options.fsync, ..StoreOptions::default() };
         let shared = Arc::new(Shared {
-            store: Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap()),
+            store: Arc::new(LocalStore::open(root.path(), store).unwrap()),
             leases: Leases::default(),
             memory: Budget::of_server(options.server_memory),
             options,

@@ -4,6 +4,7 @@ use super::newcomers::{FirstMessage, Newcomers};
 use super::{Conversation, ConversationError, Frames, Host, Opening, Said};
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::Lifetime;
+use crate::server::network::Network;
 use crate::server::presence::Presence;
 use crate::server::session::Peer;
 use remofile_protocol::handshake::{Refusal, ZeroMqAnswer};
@@ -104,6 +105,8 @@ impl Hash for Identity {
 
 struct Talk {
     conversation: Conversation,
+    /// Where it was when it began, if the owner of the socket knows.
+    network: Option<Network>,
     heard: Duration,
     payload: Vec<u8>,
     has_turn: bool,
@@ -187,9 +190,11 @@ impl Handler {
     /// Begins a conversation with a peer that has none, if it proves the token.
     fn admit(&mut self, now: Duration, message: &FirstMessage<'_>) -> bool {
         let Some(proved) = self.newcomers.judge(Instant::now(), message, &self.host.token) else { return false };
-        if !self.make_room() {
+        self.newcomers.forget(message.identity);
+        let network = message.address.map(Network::of);
+        if !self.make_room(network) {
             let frames = Opening::of(message.frames).refused_for(Refusal::TooMany, message.frames);
-            self.strays.push_back(Reply { identity: message.identity.to_vec(), frames });
+            self.newcomers.due(message.identity, frames);
             return false;
         }
         let address = message.address.map_or_else(|| NO_ADDRESS.to_owned(), |address| address.to_string());
@@ -198,7 +203,7 @@ impl Handler {
         self.next_session += 1;
         let (host, waker) = (Arc::clone(&self.host), self.waker.clone());
         let conversation = Conversation::new(host, peer, waker, proved.is_routing_id);
-        let talk = Talk { conversation, heard: now, payload: Vec::new(), has_turn: false };
+        let talk = Talk { conversation, network, heard: now, payload: Vec::new(), has_turn: false };
         self.peers.insert(Identity::new(message.identity), talk);
         true
     }
@@ -317,14 +322,20 @@ impl Handler {
     }
 
     /// Whether there is room for another session, perhaps after one was ended that has done nothing for the idle
-    /// timeout: the one that was silent longest.
-    fn make_room(&mut self) -> bool {
+    /// timeout: the one that was silent longest, of those from there if they have their share.
+    fn make_room(&mut self, network: Option<Network>) -> bool {
         let options = &self.host.shared.options;
-        if self.peers.len() < options.max_sessions {
+        let is_from_there = |talk: &Talk| network.is_some() && talk.network == network;
+        let neighbours = self.peers.values().filter(|talk| is_from_there(talk)).count();
+        let has_share = neighbours >= options.sessions_of_an_address(options.max_sessions);
+        let most = options.max_sessions.min(options.sessions_per_token.unwrap_or(usize::MAX));
+        if self.peers.len() < most && !has_share {
             return true;
         }
         let (now, least) = (Instant::now(), options.idle_timeout);
-        let idle = self.peers.iter().filter(|(_, talk)| talk.conversation.idle_for(now) >= Some(least));
+        let makes_room = |talk: &Talk| !has_share || is_from_there(talk);
+        let is_idle = |talk: &Talk| talk.conversation.idle_for(now) >= Some(least);
+        let idle = self.peers.iter().filter(|(_, talk)| makes_room(talk) && is_idle(talk));
         let longest = idle.min_by_key(|(_, talk)| talk.heard).map(|(identity, _)| identity.clone());
         longest.is_some_and(|identity| self.peers.remove(&identity).is_some())
     }
@@ -358,5 +369,28 @@ impl Talk {
                 Spoke::Message(frames)
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Server;
+    use crate::budget::Reservation;
+    use remofile_protocol::handshake::ZeroMqHello;
+    use remofile_protocol::token::Token;
+
+    #[test]
+    fn who_takes_its_answers_is_not_given_up_for_what_others_hold() {
+        let root = tempfile::tempdir().unwrap();
+        let mut handler = Server::new(root.path(), Token::parse("chosen").unwrap()).unwrap().handler().unwrap();
+        let mut others = Reservation::new(&handler.host.shared.memory);
+        others.resize(handler.host.shared.options.server_memory).unwrap();
+        let hello = ZeroMqHello::new("a", "b", None).encode();
+        for _ in 0..3 {
+            handler.handle(b"chosen", &[&hello[..]]);
+            let told: Vec<_> = std::iter::from_fn(|| handler.next_reply()).map(|reply| reply.frames).collect();
+            assert!(matches!(ZeroMqAnswer::decode(&told[0][0]), Some(ZeroMqAnswer::Accepted(_))));
+        }
     }
 }

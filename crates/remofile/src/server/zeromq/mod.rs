@@ -220,7 +220,13 @@ impl Conversation {
     fn count_replies(&mut self) -> Result<(), ConversationError> {
         let new: u64 = self.replies.iter().skip(self.counted).map(reply_bytes).sum();
         self.counted = self.replies.len();
-        Ok(self.memory.resize(self.memory.bytes() + new)?)
+        let bytes = self.memory.bytes() + new;
+        if self.leaving == 0 && self.counted <= 1 {
+            // It takes its answers: what others hold is no reason to give it up.
+            self.memory.resize_anyway(bytes);
+            return Ok(());
+        }
+        Ok(self.memory.resize(bytes)?)
     }
 
     /// The next reply. It counts until the one behind it is asked for: then it has left.

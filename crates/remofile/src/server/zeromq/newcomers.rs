@@ -106,7 +106,14 @@ impl Newcomers {
         self.due.clear();
     }
 
-    fn due(&mut self, identity: &[u8], frames: Frames) {
+    /// Forgets what a peer was going to be told, which has proved the token since: it would take it for an answer.
+    pub(super) fn forget(&mut self, identity: &[u8]) {
+        self.delayed.retain(|_, reply| reply.identity != identity);
+        self.due.retain(|reply| reply.identity != identity);
+    }
+
+    /// A refusal that need not wait.
+    pub(super) fn due(&mut self, identity: &[u8], frames: Frames) {
         // Whoever sends so many at once can do without some of the answers.
         if self.due.len() < MAX_REFUSALS && is_small(&frames) {
             self.due.push_back(Reply { identity: identity.to_vec(), frames });

@@ -23,13 +23,13 @@ pub(super) fn set_mode(shared: &Shared, path: &RemotePath, mode: u32) -> StoreRe
         Ok(file) => {
             let wanted = wanted_mode(&file, mode)?;
             let stat = rustix::fs::fstat(&file).map_err(errors::failure)?;
-            shared.carrying_doubt(&stat, || rustix::fs::fchmod(&file, wanted).map_err(errors::failure))?;
+            shared.carrying_doubt(&stat, |_| rustix::fs::fchmod(&file, wanted).map_err(errors::failure))?;
             shared.flush_file(&file)
         }
         // Its owner may change what nobody may read.
         Err(Errno::ACCESS) => {
             let stat = stat_of(directory, &name)?;
-            shared.carrying_doubt(&stat, || set_mode_unread(directory, &name, mode))
+            shared.carrying_doubt(&stat, |_| set_mode_unread(directory, &name, mode))
         }
         Err(errno) => Err(errors::failure(errno)),
     }
@@ -49,8 +49,11 @@ pub(super) fn set_modified(shared: &Shared, path: &RemotePath, modified: Timesta
         || rustix::fs::utimensat(directory, name.as_str(), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure);
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
     let open = || resolve::open_one(directory, name.as_str().as_bytes(), flags).map_err(errors::failure);
-    shared.carrying_doubt(&stat_of(directory, &name)?, || {
+    shared.carrying_doubt(&stat_of(directory, &name)?, |waits_for_flush| {
         // With the time of its source it is taken for the same, so that its content must not be lost any more.
+        if waits_for_flush {
+            return set();
+        }
         if let Some(_admitted) = shared.admit(shared.ledger.mark())? {
             return set();
         }

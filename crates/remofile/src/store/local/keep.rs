@@ -68,7 +68,7 @@ impl LocalKeeping {
         let (shared, from, place) = (Arc::clone(shared), from.directory, place.directory);
         let mut keeping = Self { shared, from, old, to: place, new, way: Way::Link };
         let mut linked = Ok(());
-        keeping.shared.carrying_doubt(&keeping.stat()?, || {
+        keeping.shared.carrying_doubt(&keeping.stat()?, |_| {
             linked = keeping.try_link();
             Ok(())
         })?;
@@ -135,7 +135,7 @@ impl Keeping for LocalKeeping {
             Way::Again { to, target } => return link::make(&self.shared, &to, &target, true),
             Way::Link => {}
         }
-        self.shared.carrying_doubt(&self.stat()?, || self.link().map_err(errors::naming_failure))?;
+        self.shared.carrying_doubt(&self.stat()?, |_| self.link().map_err(errors::naming_failure))?;
         self.shared.flush_directory(self.to.as_fd())
     }
 }

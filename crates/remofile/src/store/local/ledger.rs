@@ -214,7 +214,7 @@ impl Shared {
     /// # Errors
     /// What keeps it from being found out.
     pub(super) fn doubt(&self) -> StoreResult<Ranges> {
-        let mut doubt = records::doubt(self).map_err(errors::failure)?;
+        let mut doubt = records::doubt(self, None).map_err(errors::failure)?;
         doubt.add_all(&self.ledger.read().unwritten);
         Ok(doubt)
     }
@@ -225,19 +225,35 @@ impl Shared {
     }
 
     /// Changes something about a file without writing it anew, which is a change at another time: if it was in doubt, it
-    /// is after that.
+    /// is after that. `change` is told whether the file waits for a flush after it in any case.
     ///
     /// # Errors
     /// Those of the change; `disk-failure` if it cannot be noted.
-    pub(super) fn carrying_doubt<T>(&self, stat: &Stat, change: impl FnOnce() -> StoreResult<T>) -> StoreResult<T> {
-        if super::source::kind_of(stat) != Kind::File || !self.doubt()?.cover(changed(stat)) {
-            return change();
+    pub(super) fn carrying_doubt<T>(&self, stat: &Stat, change: impl FnOnce(bool) -> StoreResult<T>) -> StoreResult<T> {
+        if super::source::kind_of(stat) != Kind::File {
+            return change(false);
+        }
+        let state = self.ledger.read();
+        let own = state.open.as_ref().map(|(record, _)| record);
+        let mut doubt = records::doubt(self, own).map_err(errors::failure)?;
+        doubt.add_all(&state.unwritten);
+        match (doubt.cover(changed(stat)), own) {
+            (false, None) => {
+                drop(state);
+                return change(false);
+            }
+            // What waits for a flush of this process does so after the change, too, as none fails meanwhile.
+            (false, Some(_)) => {
+                self.ledger.changes.fetch_add(1, Ordering::AcqRel);
+                return change(true);
+            }
+            (true, _) => drop(state),
         }
         let unnoted =
             |_| Failure::new(ErrorCode::DiskFailure).because("it may not be on the disk: upload it again first");
         let mut record = Record::make(self).map_err(unnoted)?;
         record.lose();
-        let done = change();
+        let done = change(false);
         let since = record.since();
         let range = |now: Timestamp| {
             let mut ranges = Ranges::default();

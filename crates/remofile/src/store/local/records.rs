@@ -178,16 +178,17 @@ impl Content {
     }
 }
 
-/// Everything that is in doubt, by what is on the disk.
+/// Everything that is in doubt, by what is on the disk; `except` by this record alone.
 ///
 /// # Errors
 /// What keeps it from being read: then nobody knows.
-pub(super) fn doubt(shared: &Shared) -> Result<Ranges, Errno> {
+pub(super) fn doubt(shared: &Shared, except: Option<&Record>) -> Result<Ranges, Errno> {
     let Some((_, directory)) = directories(shared)? else {
         return Ok(Ranges::default());
     };
     let mut ranges = read_ranges(directory.as_fd())?;
-    for name in record_names(directory.as_fd())? {
+    let is_counted = |name: &String| except.is_none_or(|record| record.name != *name);
+    for name in record_names(directory.as_fd())?.into_iter().filter(is_counted) {
         if let Some(file) = open_regular(directory.as_fd(), &name)? {
             let content = Content::of(&file)?;
             let cause = if content.state == State::Lost { Cause::FlushFailed } else { Cause::SystemWentDown };
@@ -314,7 +315,8 @@ fn read_all(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
 fn directories(shared: &Shared) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
     let open = |at: BorrowedFd<'_>, name: &str| match resolve::open_one(at, name.as_bytes(), resolve::READABLE) {
         Ok(directory) => Ok(Some(directory)),
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        // Another user's is none of ours, as with partials: without it everything else is served all the same.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS | Errno::PERM) => Ok(None),
         Err(errno) => Err(errno),
     };
     let Some(staging) = open(shared.root.as_fd(), STAGING_NAME)? else { return Ok(None) };

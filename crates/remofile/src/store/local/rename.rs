@@ -25,7 +25,7 @@ pub(super) fn rename(shared: &Shared, source: &RemotePath, destination: &RemoteP
     if kind_of(&stat) == Kind::Link {
         link::refuse_to_lead_out_from(jail, source, destination)?;
     }
-    shared.carrying_doubt(&stat, || {
+    shared.carrying_doubt(&stat, |_| {
         if replace && kind_of(&stat) != Kind::Directory {
             replace_file(&from, &old, &to, &new, &stat)
         } else {

@@ -72,3 +72,55 @@ fn a_peer_that_asks_on_and_on_and_takes_no_answer_is_given_up() {
     assert!(replies.contains(&vec![ZeroMqAnswer::Refused(Refusal::Malformed).encode()]));
     assert!(matches!(served.list("/"), Response::FilesListed(files) if files.len() == 100));
 }
+
+#[test]
+fn who_has_proved_the_token_is_not_told_of_guesses_before() {
+    let mut served = Served::new();
+    let hello = |token: &str| ZeroMqHello::new("a", "b", Some(Zeroizing::new(token.into()))).encode();
+    served.handler.handle_from(b"peer", LOCALHOST, &[&hello("wrong")]);
+    assert!(served.handler.next_reply().is_none(), "it is answered at once");
+    served.handler.handle_from(b"peer", LOCALHOST, &[&hello("my-custom-token")]);
+    let (_, frames) = served.awaited();
+    assert!(matches!(ZeroMqAnswer::decode(&frames[0]), Some(ZeroMqAnswer::Accepted(_))));
+    assert!(served.handler.next_reply().is_none());
+    assert_eq!(served.handler.next_timeout(), None, "something else is going to be said");
+}
+
+#[test]
+fn where_there_is_no_room_refusals_are_bounded_too() {
+    let mut served = Served::with(|options| options.max_sessions = 1);
+    served.handler.handle(TOKEN, &[&ZeroMqHello::new("a", "b", None).encode()]);
+    let hello = ZeroMqHello::new("a", "b", Some(Zeroizing::new("my-custom-token".into()))).encode();
+    for number in 0..5000u32 {
+        served.handler.handle(&[&b"peer"[..], &number.to_be_bytes()].concat(), &[&hello]);
+    }
+    let replies = std::iter::from_fn(|| served.handler.next_reply()).filter(|reply| reply.identity != TOKEN);
+    let refusals: Vec<_> = replies.map(|reply| reply.frames).collect();
+    let refused = vec![ZeroMqAnswer::Refused(Refusal::TooMany).encode()];
+    assert!((1..=1024).contains(&refusals.len()), "{}", refusals.len());
+    assert!(refusals.iter().all(|refusal| *refusal == refused));
+}
+
+#[test]
+fn a_known_address_has_its_share_of_the_sessions_and_makes_room_itself() {
+    let hello = ZeroMqHello::new("a", "b", Some(Zeroizing::new("my-custom-token".into()))).encode();
+    let other = "192.0.2.1".parse().unwrap();
+    for idle_timeout in [Duration::from_secs(3600), Duration::ZERO] {
+        let mut served = Served::with(|options| {
+            options.max_sessions = 4;
+            options.idle_timeout = idle_timeout;
+        });
+        let mut asks = |identity: &[u8], address| {
+            served.handler.handle_from(identity, address, &[&hello]);
+            let frames = served.awaited().1;
+            matches!(ZeroMqAnswer::decode(&frames[0]), Some(ZeroMqAnswer::Accepted(_)))
+        };
+        assert!(asks(b"elsewhere", other));
+        assert_eq!([b"1", b"2", b"3"].map(|identity| asks(identity, LOCALHOST)), [true; 3]);
+        assert_eq!(asks(b"4", LOCALHOST), idle_timeout.is_zero(), "it has three quarters");
+        let mut ping = Vec::new();
+        Header::signal(OperationId::SESSION, Signal::Ping).encode(&mut ping);
+        served.handler.handle_from(b"elsewhere", other, &[&ping]);
+        assert_ne!(served.awaited().1, [ZeroMqAnswer::Refused(Refusal::NoSession).encode()], "another had to go");
+    }
+}

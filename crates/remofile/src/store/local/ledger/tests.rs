@@ -133,6 +133,36 @@ fn a_change_of_another_kind_does_not_end_the_doubt() {
 }
 
 #[test]
+fn what_is_changed_otherwise_before_its_flush_is_in_doubt_only_if_that_fails() {
+    for fails in [false, true] {
+        let (root, store) = new();
+        write(&store, "/old").unwrap();
+        store.sync(store.flush_mark()).unwrap();
+        for name in ["/mode", "/time", "/name", "/kept"] {
+            write(&store, name).unwrap();
+        }
+        tick(root.path());
+        store.set_mode(&path("/mode"), 0o600).unwrap();
+        store.set_modified(&path("/time"), Timestamp::new(9, 0)).unwrap();
+        store.rename(&path("/name"), &path("/other"), false).unwrap();
+        for name in ["/kept", "/old"] {
+            store.keep(&path(name), &path(&format!("/before{name}"))).unwrap().commit().unwrap();
+            write(&store, name).unwrap();
+        }
+        assert!(!ledger(root.path()).join("ranges").exists(), "taken for lost");
+        if fails {
+            fail_next_flush(root.path(), Errno::IO);
+        }
+        assert_eq!(store.sync(store.flush_mark()).is_err(), fails);
+        for name in ["/mode", "/time", "/other", "/kept", "/old", "/before/kept", "/before/old"] {
+            // That another name of it is gone is a change, too.
+            assert_eq!(is_unflushed(&store, name), fails, "{name}");
+        }
+        assert_eq!(root.path().join(".remofile").exists(), fails);
+    }
+}
+
+#[test]
 fn what_is_being_written_while_a_flush_fails_does_not_become_visible() {
     let (root, store) = new();
     let begun = store.flush_mark();
@@ -264,4 +294,26 @@ fn a_link_beside_the_ledger_leads_nobody_out_of_the_root() {
     store.sync(store.flush_mark()).unwrap();
     assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     assert_eq!(store.flush_mark(), FlushMark::default());
+}
+
+/// Root reads it all the same: then there is nothing to see here.
+#[test]
+fn a_staging_directory_of_another_user_keeps_nobody_out_of_the_root() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("f"), "x").unwrap();
+    let staging = root.path().join(".remofile");
+    std::fs::create_dir_all(staging.join("unflushed")).unwrap();
+    for closed in [staging.join("unflushed"), staging] {
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+        for fsync in [Fsync::None, Fsync::End, Fsync::Each] {
+            let store = open(root.path(), fsync);
+            assert!(!is_unflushed(&store, "/f"));
+            assert!(store.walk(&path("/"), true).unwrap().next().is_some());
+            store.set_mode(&path("/f"), 0o600).unwrap();
+            write(&store, "/g").unwrap();
+            store.sync(store.flush_mark()).unwrap();
+        }
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
 }

@@ -1,0 +1,88 @@
+//! Leases of operations that ended in the middle, until what they made visible is flushed.
+//!
+//! One thread of a session flushes for all of them, so that who begins and cancels again and again makes no more. A
+//! session that ends meanwhile ends behind them: its leases are given back by that thread.
+
+use crate::server::session::Shared;
+use crate::store::Fsync;
+use remofile_protocol::wire::OperationId;
+use std::mem;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What gives the leases of a session back. Clones are the same one's.
+#[derive(Clone)]
+pub(super) struct Settling {
+    shared: Arc<Shared>,
+    session: u64,
+    queue: Arc<Mutex<Queue>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Operations whose leases are given back after the next flush; `None` for all of the session.
+    ended: Vec<Option<OperationId>>,
+    /// Whether a thread flushes.
+    is_flushing: bool,
+}
+
+impl Settling {
+    pub(super) fn new(shared: Arc<Shared>, session: u64) -> Self {
+        Self { shared, session, queue: Arc::default() }
+    }
+
+    /// Gives the lease of an operation back, or all of the session. What an operation that did not come to its end made
+    /// visible is flushed before: nobody is to look for what is there until that is known.
+    pub(super) fn release(&self, operation: Option<OperationId>, is_unfinished: bool) {
+        let shared = &self.shared;
+        let mut queue = self.lock();
+        let is_unflushed = is_unfinished && shared.options.fsync == Fsync::End && shared.store.is_unflushed();
+        let must_flush = is_unflushed || (operation.is_none() && queue.is_flushing);
+        // A server that ends waits for it.
+        if must_flush && shared.stopping.load(Ordering::Acquire) {
+            drop(queue);
+            self.flush();
+        } else if must_flush {
+            queue.ended.push(operation);
+            if queue.is_flushing {
+                return;
+            }
+            let settling = self.clone();
+            let thread = std::thread::Builder::new().name("flush".to_owned()).spawn(move || settling.run());
+            queue.is_flushing = thread.is_ok();
+            if thread.is_ok() {
+                return;
+            }
+            // It is flushed with what comes next; until then it is not taken for present.
+            queue.ended.clear();
+        }
+        shared.leases.give_back(self.session, operation);
+    }
+
+    /// Flushes until nothing waits for it.
+    fn run(&self) {
+        loop {
+            let mut queue = self.lock();
+            let ended = mem::take(&mut queue.ended);
+            queue.is_flushing = !ended.is_empty();
+            drop(queue);
+            if ended.is_empty() {
+                return;
+            }
+            self.flush();
+            ended.into_iter().for_each(|operation| self.shared.leases.give_back(self.session, operation));
+        }
+    }
+
+    fn flush(&self) {
+        let store = &self.shared.store;
+        if let Err(failure) = store.sync(store.flush_mark()) {
+            tracing::error!(%failure, "what an interrupted operation stored may not be on the disk");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // Every change is complete before it can panic.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -108,6 +108,26 @@ pub enum Error {
     },
 }
 
+/// Why a connection became no session.
+#[derive(Debug)]
+pub(crate) enum Unopened {
+    /// The other side closed it without an answer: what a server does that is flooded, and what other services do.
+    Closed {
+        /// Where it was.
+        address: String,
+        /// To be told with it, if it is not what is asked for by default.
+        asked_for: &'static str,
+    },
+    /// Anything else.
+    Failed(Error),
+}
+
+impl From<Error> for Unopened {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Error {
     /// A stable name for scripts, in kebab case.
     #[must_use]

@@ -86,6 +86,7 @@ fn unpacker(root: &Path) -> Unpacker {
         destination: RemotePath::root(),
         on_conflict: OnConflict::Abort,
         file_size_limit: u64::MAX,
+        sizes: 0..=u64::MAX,
         names: NameRule::Posix,
         preserve_mode: false,
         rules: ItemRules::Theirs,

@@ -12,14 +12,14 @@ mod common;
 
 use common::proxy::{Harm, proxy};
 use common::raw::{Raw, listen};
-use common::{Fixture, assert_serves, noise, remote, visible};
+use common::{Fixture, LOCALHOST, assert_serves, noise, remote, visible};
 use remofile::protocol::handshake::{ClientCredentials, ClientHandshake, ClientHello, MAGIC, Refusal};
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::token::Token;
 use remofile::protocol::transport::Cipher;
 use remofile::{Client, ClientOptions, Error, Retry, Silent, TransferOptions};
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// One attempt, so that what it comes to is seen.
@@ -293,6 +293,26 @@ fn a_client_says_what_answers_in_place_of_a_server() {
         let bytes: &'static [u8] = refusal.to_bytes().leak();
         assert!(matches!(answers(bytes), Error::Refused(told) if told == *refusal));
     }
+}
+
+/// What a server does whose lobby is flooded: it has no room, and puts a client out before it has read a word.
+#[test]
+fn a_client_that_is_put_out_before_it_is_answered_comes_back() {
+    let token = Token::generate();
+    let own = token.clone();
+    let listener = TcpListener::bind((LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        // One is closed at once, the other when its greeting has come.
+        drop(listener.accept().unwrap());
+        let (mut second, _) = listener.accept().unwrap();
+        assert!(second.read(&mut [0; 1024]).unwrap() > 0);
+        drop(second);
+        Raw::accept(listener.accept().unwrap().0, &own)
+    });
+    let client = Client::connect(ClientOptions::new("127.0.0.1", port, token)).unwrap();
+    drop(server.join().unwrap());
+    drop(client);
 }
 
 #[test]

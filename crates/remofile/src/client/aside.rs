@@ -3,41 +3,79 @@
 use super::Client;
 use super::call::{Deadline, Handler, Outgoing};
 use super::holding::{Until, WakesAtEnd};
-use super::listing::decode;
 use crate::carrier::{Produced, Waker};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
+use minicbor::Decoder;
 use remofile_protocol::wire::{Element, ErrorCode, Holder, Request};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Elements of one message, and its bytes.
-type Batch = (Vec<Element>, u64);
+/// Elements that have come and are not worked on yet, as they came: decoded they would take many times as much, and
+/// very small messages would, if each were kept by itself.
+#[derive(Default)]
+struct Arrived {
+    pending: Mutex<Pending>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Pending {
+    bytes: Vec<u8>,
+    is_over: bool,
+}
+
+impl Arrived {
+    fn change(&self, body: impl FnOnce(&mut Pending)) {
+        body(&mut self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        self.more.notify_one();
+    }
+
+    /// Waits for bytes; none when there are no more.
+    fn take(&self) -> Vec<u8> {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = |pending: &mut Pending| pending.bytes.is_empty() && !pending.is_over;
+        let mut pending = self.more.wait_while(pending, waits).unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut pending.bytes)
+    }
+}
 
 /// What has come, for who works on it.
 pub(crate) struct Incoming<'a> {
-    batches: Receiver<Batch>,
+    arrived: &'a Arrived,
     consumed: &'a AtomicU64,
     waker: &'a Waker,
-    /// Bytes of the batch that is being worked on.
-    current: u64,
+    /// What is being worked on, and how far.
+    current: Vec<u8>,
+    position: usize,
 }
 
 impl Incoming<'_> {
-    /// The next elements; `None` when there are no more. Those before are done with.
-    pub(crate) fn next(&mut self) -> Option<Vec<Element>> {
-        self.consumed.fetch_add(std::mem::take(&mut self.current), Ordering::AcqRel);
-        self.waker.wake();
-        let (elements, bytes) = self.batches.recv().ok()?;
-        self.current = bytes;
-        Some(elements)
+    /// The next element; `None` when there are no more. Those before are done with.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] if it is malformed.
+    pub(crate) fn next(&mut self) -> Result<Option<Element>> {
+        if self.position == self.current.len() {
+            self.consumed.fetch_add(self.current.len() as u64, Ordering::AcqRel);
+            self.waker.wake();
+            (self.current, self.position) = (self.arrived.take(), 0);
+            if self.current.is_empty() {
+                return Ok(None);
+            }
+        }
+        let mut decoder = Decoder::new(self.current.get(self.position..).unwrap_or_default());
+        let element = decoder.decode().map_err(|error| Error::Protocol(error.to_string()))?;
+        self.position += decoder.position();
+        Ok(Some(element))
     }
 }
 
 impl Client {
     /// Asks for elements, and has them worked on by a thread of its own while this one answers the server.
-    /// The work may go on when everything has come; also if there was nothing (`not-found`). It asks from time to
+    /// The work may go on when everything has come; also if there was nothing (`not-found`). If it ends before, the
+    /// server is asked to send no more. It asks from time to
     /// time whether it is to go on. Gives how the request ended, and what the work came to.
     pub(super) fn elements_aside<T: Send>(
         &mut self,
@@ -50,7 +88,7 @@ impl Client {
         let (is_done, is_over, consumed) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU64::new(0));
         let has_worked = AtomicBool::new(false);
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot wait", source })?;
-        let (sender, batches) = channel();
+        let arrived = Arrived::default();
         std::thread::scope(|scope| {
             let body = || {
                 let _wakes = WakesAtEnd(&is_done, &waker);
@@ -58,11 +96,14 @@ impl Client {
                     has_worked.store(true, Ordering::Relaxed);
                     if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { interrupt.check(deadline) }
                 };
-                work(&mut Incoming { batches, consumed: &consumed, waker: &waker, current: 0 }, &check)
+                let (current, position) = (Vec::new(), 0);
+                let (arrived, consumed, waker) = (&arrived, &consumed, &waker);
+                work(&mut Incoming { arrived, consumed, waker, current, position }, &check)
             };
             let thread = std::thread::Builder::new().name("sync".to_owned()).spawn_scoped(scope, body);
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
-            let mut handler = Aside { sender, consumed: &consumed, waker: &waker, monitor: &mut *monitor };
+            let (arrived, is_done, consumed, waker) = (&arrived, &is_done, &consumed, &waker);
+            let mut handler = Aside { arrived, is_done, consumed, waker, monitor: &mut *monitor };
             let called = self.call_until((deadline, patience), request, &mut handler).map(drop);
             drop(handler);
             let goes_on = match &called {
@@ -71,9 +112,9 @@ impl Client {
                 Err(_) => false,
             };
             is_over.store(!goes_on, Ordering::Release);
-            let until = Until::Done { is_done: &is_done, has_worked: &has_worked };
+            let until = Until::Done { is_done, has_worked: &has_worked };
             let attended = match goes_on {
-                true => self.attend_until(until, deadline, &[&waker], monitor),
+                true => self.attend_until(until, deadline, &[waker], monitor),
                 false => Ok(()),
             };
             is_over.store(!goes_on || attended.is_err(), Ordering::Release);
@@ -85,23 +126,24 @@ impl Client {
 
 /// Hands elements over, and their credit back when they were worked on.
 struct Aside<'a> {
-    sender: Sender<Batch>,
+    arrived: &'a Arrived,
+    /// Whether nobody works on them any more.
+    is_done: &'a AtomicBool,
     consumed: &'a AtomicU64,
     waker: &'a Waker,
     monitor: &'a mut dyn Monitor,
 }
 
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        self.arrived.change(|pending| pending.is_over = true);
+    }
+}
+
 impl Handler for Aside<'_> {
     fn entries(&mut self, payload: &[u8]) -> Result<u64> {
-        let mut elements = Vec::new();
-        decode(payload, &mut |element| {
-            elements.push(element);
-            Ok(())
-        })?;
-        let bytes = payload.len() as u64;
-        // The work ends early only if it has failed, which is told when this is over.
-        let is_taken = self.sender.send((elements, bytes)).is_ok();
-        Ok(if is_taken { bytes } else { 0 })
+        self.arrived.change(|pending| pending.bytes.extend_from_slice(payload));
+        Ok(payload.len() as u64)
     }
 
     fn waiting(&mut self, holders: &[Holder]) {
@@ -109,6 +151,10 @@ impl Handler for Aside<'_> {
     }
 
     fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+        // The work ends early only if it has failed, which is told when this is over.
+        if self.is_done.load(Ordering::Acquire) {
+            return Err(Error::Stopped);
+        }
         match self.consumed.swap(0, Ordering::AcqRel) {
             0 => Ok(Produced::Nothing),
             bytes => {
@@ -120,5 +166,35 @@ impl Handler for Aside<'_> {
 
     fn waker(&self) -> Option<&Waker> {
         Some(self.waker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remofile_protocol::wire::{Failure, Listed};
+
+    #[test]
+    fn what_has_come_takes_no_more_memory_than_its_bytes_however_small_its_messages_are() {
+        let element = minicbor::to_vec(Element::Listed(Listed::Failed(Failure::new(ErrorCode::Busy)))).unwrap();
+        let (arrived, is_done, consumed) = (Arrived::default(), AtomicBool::new(false), AtomicU64::new(0));
+        let waker = Waker::new().unwrap();
+        let mut monitor = crate::monitor::Silent;
+        let mut handler =
+            Aside { arrived: &arrived, is_done: &is_done, consumed: &consumed, waker: &waker, monitor: &mut monitor };
+        for _ in 0..1000 {
+            assert_eq!(handler.entries(&element).unwrap(), element.len() as u64, "it is held");
+            assert_eq!(handler.entries(&[]).unwrap(), 0);
+        }
+        drop(handler);
+        assert_eq!(arrived.pending.lock().unwrap().bytes.len(), 1000 * element.len());
+        let mut incoming =
+            Incoming { arrived: &arrived, consumed: &consumed, waker: &waker, current: Vec::new(), position: 0 };
+        for _ in 0..1000 {
+            assert!(incoming.next().unwrap().is_some());
+            assert_eq!(consumed.load(Ordering::Acquire), 0, "not before it is worked on");
+        }
+        assert!(incoming.next().unwrap().is_none());
+        assert_eq!(consumed.load(Ordering::Acquire), 1000 * element.len() as u64);
     }
 }

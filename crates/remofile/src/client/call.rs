@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::gateway::Guard;
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::handshake::ServerHello;
-use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, MAX_HEADER_BYTES};
+use remofile_protocol::limits::{DEAD_AFTER, DEFAULT_PAYLOAD_BYTES, MAX_HEADER_BYTES};
 use remofile_protocol::session::{ClientEvent, ClientSession};
 use remofile_protocol::wire::{
     Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, credit_bytes,
@@ -141,6 +141,9 @@ impl Handler for Plain<'_> {
 
 /// Messages that are taken in a row where none is waited for: a server that goes on and on is not listened to.
 const MESSAGES_BETWEEN_CALLS: usize = 1024;
+
+/// How long a server may take to end an operation that it was asked to end: one that does not is left.
+const END_AFTER: Duration = DEAD_AFTER.saturating_mul(3);
 
 /// A session with a server, between calls.
 #[derive(Debug)]
@@ -289,7 +292,7 @@ impl Session {
             failed: None,
         };
         let driven = drive(&mut self.link, &mut call, &wakers, self.clock);
-        let (state, failed, is_untouched) = (call.state, call.failed, call.is_untouched);
+        let (state, failed, is_untouched) = (call.state, call.failed.map(|(error, _)| error), call.is_untouched);
         match (driven, state, failed) {
             (Err(error), _, failed) => (Err(failed.unwrap_or(error)), After::Lost),
             (Ok(()), State::Finished(_), Some(error)) => (Err(error), After::Usable),
@@ -326,8 +329,8 @@ struct Call<'a, H> {
     state: State,
     /// Whether nothing of the operation has come, and of its content nothing was sent.
     is_untouched: bool,
-    /// This side's reason to end the operation; its end is still awaited.
-    failed: Option<Error>,
+    /// This side's reason to end the operation, and since when its end is awaited.
+    failed: Option<(Error, Duration)>,
 }
 
 enum State {
@@ -342,7 +345,7 @@ impl<H: Handler> Call<'_, H> {
     /// of use.
     fn fail(&mut self, error: Error) {
         if self.failed.is_none() {
-            self.failed = Some(error);
+            self.failed = Some((error, self.clock.elapsed()));
             self.machine.cancel(self.operation);
         }
     }
@@ -387,8 +390,10 @@ impl<H: Handler> Endpoint for Call<'_, H> {
         match event {
             ClientEvent::None => {}
             ClientEvent::Entries(operation) => {
-                let held = self.hand(|handler| handler.entries(payload))?.unwrap_or(0);
-                self.machine.consumed(operation, payload.len() as u64 - held);
+                // What has failed frees no credit: a server that is asked to end it needs none.
+                if let Some(held) = self.hand(|handler| handler.entries(payload))? {
+                    self.machine.consumed(operation, payload.len() as u64 - held);
+                }
             }
             ClientEvent::Bytes(_) => {
                 // The credit for all of them came with the request.
@@ -396,8 +401,9 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             }
             ClientEvent::Items(operation, items) => {
                 let credit = credit_bytes(&items, payload.len());
-                let held = self.hand(|handler| handler.items(items, payload))?.unwrap_or(0);
-                self.machine.consumed(operation, credit - held);
+                if let Some(held) = self.hand(|handler| handler.items(items, payload))? {
+                    self.machine.consumed(operation, credit - held);
+                }
             }
             ClientEvent::Granted(operation) if operation == self.operation => self.handler.granted(),
             ClientEvent::ItemFailed(_, failure) => {
@@ -450,11 +456,15 @@ impl<H: Handler> Endpoint for Call<'_, H> {
 
     fn next_timeout(&self) -> Option<Duration> {
         let own = self.deadline.on(self.clock);
-        self.machine.next_timeout().into_iter().chain(own).chain(self.handler.ready_at()).min()
+        let end = self.failed.as_ref().map(|(_, since)| *since + END_AFTER);
+        self.machine.next_timeout().into_iter().chain(own).chain(self.handler.ready_at()).chain(end).min()
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<()> {
         self.check()?;
+        if self.failed.as_ref().is_some_and(|(_, since)| now >= *since + END_AFTER) {
+            return Err(Error::PeerSilent(END_AFTER));
+        }
         self.machine.handle_timeout(now).map_err(broken)
     }
 
@@ -476,3 +486,6 @@ impl AsFd for Session {
         self.link.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,13 @@
 
 use super::call::{Deadline, Session};
 use super::resolve::resolve;
+use super::unanswered::until_answered;
 use super::{ClientOptions, Interrupt, Protocol, Wait};
 use crate::carrier::{Line, Link, prepare};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unopened};
 use crate::gateway;
 use remofile_protocol::handshake::{ClientCredentials, ClientHandshake, ClientHello, HandshakeError};
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES};
-use remofile_protocol::token::TokenKey;
 use remofile_protocol::transport::Cipher;
 use remofile_protocol::wire::{Header, OperationId, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -34,8 +34,11 @@ pub(super) fn connect(options: &ClientOptions, deadline: &Deadline) -> Result<Se
     if options.protocol == Protocol::One {
         return connect_gateway(options, &addresses, &patience);
     }
-    let (stream, address) = connect_any(options, &addresses, &patience)?;
-    open(options, token, stream, address, &patience)
+    let credentials = ClientCredentials { token, server: options.public_key };
+    until_answered((deadline, &options.interrupt), || {
+        let (stream, address) = connect_any(options, &addresses, &patience)?;
+        open(options, &credentials, stream, address, &patience)
+    })
 }
 
 /// Protocol 1 cannot wait for others: this side asks again, as long as it is to wait.
@@ -46,8 +49,11 @@ fn connect_gateway(options: &ClientOptions, addresses: &[SocketAddr], patience: 
         Wait::Forever => None,
     });
     loop {
-        let (stream, address) = connect_any(options, addresses, patience)?;
-        match open_gateway(options, stream, address, patience) {
+        let opened = until_answered((patience.deadline, patience.interrupt), || {
+            let (stream, address) = connect_any(options, addresses, patience)?;
+            open_gateway(options, stream, address, patience)
+        });
+        match opened {
             Err(Error::Busy(_)) if waited.left().is_none_or(|left| !left.is_zero()) => {
                 let pause = waited.left().map_or(ASK_AGAIN_AFTER, |left| left.min(ASK_AGAIN_AFTER));
                 patience.interrupt.sleep(pause, patience.deadline)?;
@@ -111,7 +117,7 @@ fn open_gateway(
     stream: TcpStream,
     address: SocketAddr,
     patience: &Patience<'_>,
-) -> Result<Session> {
+) -> std::result::Result<Session, Unopened> {
     let mut wait = |stream: &TcpStream, flags, limit| patience.wait(stream, flags, limit);
     let gateway = gateway::open(stream, &options.token, options.public_key, &mut wait)?;
     let protection = if options.public_key.is_some() { "CURVE" } else { "none" };
@@ -120,15 +126,19 @@ fn open_gateway(
 
 fn open(
     options: &ClientOptions,
-    token: TokenKey,
+    credentials: &ClientCredentials,
     mut stream: TcpStream,
     address: SocketAddr,
     patience: &Patience<'_>,
-) -> Result<Session> {
-    let credentials = ClientCredentials { token, server: options.public_key };
+) -> std::result::Result<Session, Unopened> {
+    let closed = || Unopened::Closed { address: address.to_string(), asked_for: "" };
     let hello = ClientHello::new(Cipher::offer(options.plain), &crate::agent(), &crate::own_name());
-    let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
-    stream.write_all(&first).map_err(Error::ConnectionLost)?;
+    let (mut handshake, first) = ClientHandshake::start(credentials, hello);
+    match stream.write_all(&first) {
+        Ok(()) => {}
+        Err(error) if is_closed(&error) => return Err(closed()),
+        Err(error) => return Err(Error::ConnectionLost(error).into()),
+    }
     let mut received = Vec::new();
     let limit = Deadline::after(Some(HANDSHAKE_TIMEOUT));
     loop {
@@ -140,31 +150,28 @@ fn open(
             let mut link = Link::new(stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, rest);
             // The first record shows that the handshake was no recording: the server waits for it.
             link.push(&Header::signal(OperationId::SESSION, Signal::Ping));
-            link.flush()?;
+            link.flush().map_err(Error::from)?;
             return Ok(Session::new(link, session.peer, address));
         }
         if !patience.wait_until(&stream, PollFlags::IN, limit)? {
-            return Err(not_remofile(
-                address,
-                "it does not answer (a firewall, or a service that waits for something else)",
-            ));
+            let what = "it does not answer (a firewall, or a service that waits for something else)";
+            return Err(not_remofile(address, what).into());
         }
         let mut buffer = [0; MAX_HANDSHAKE_BYTES];
         match stream.read(&mut buffer) {
-            Ok(0) if received.is_empty() => {
-                return Err(not_remofile(address, "it closed the connection without an answer (is the port right?)"));
-            }
-            Ok(0) => {
-                return Err(not_remofile(address, "it closed the connection in the middle of its answer"));
-            }
+            Ok(0) if received.is_empty() => return Err(closed()),
+            Ok(0) => return Err(not_remofile(address, "it closed the connection in the middle of its answer").into()),
             Ok(count) => received.extend_from_slice(&buffer[..count]),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(error) if received.is_empty() && error.kind() == io::ErrorKind::ConnectionReset => {
-                return Err(not_remofile(address, "it closed the connection without an answer (is the port right?)"));
-            }
-            Err(error) => return Err(Error::ConnectionLost(error)),
+            Err(error) if received.is_empty() && is_closed(&error) => return Err(closed()),
+            Err(error) => return Err(Error::ConnectionLost(error).into()),
         }
     }
+}
+
+/// Whether the other side has closed the connection, as far as an error tells.
+fn is_closed(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 fn explain(error: HandshakeError, address: SocketAddr) -> Error {

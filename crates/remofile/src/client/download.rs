@@ -131,6 +131,7 @@ impl Client {
             destination: RemotePath::root(),
             on_conflict: plan.options.on_conflict,
             file_size_limit: u64::MAX,
+            sizes: plan.options.min_size.unwrap_or(0)..=plan.options.max_size.unwrap_or(u64::MAX),
             names: NameRule::Posix,
             preserve_mode: plan.options.preserve_mode,
             // What a weaver gives on has the rules that it chose.

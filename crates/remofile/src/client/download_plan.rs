@@ -33,8 +33,9 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// A malformed pattern; two sources of one name.
     pub(super) fn new(sources: &[RemoteSource], destination: &'a Path, options: &'a TransferOptions) -> Result<Self> {
-        Filter::new(&options.rules, options.min_size, options.max_size).map_err(Error::Local)?;
-        let (mut expected, mut in_request, mut selected) = (Expected::new(options), Vec::new(), Vec::new());
+        let filter = Filter::new(&options.rules, options.min_size, options.max_size).map_err(Error::Local)?;
+        let mut expected = Expected { filter, ..Expected::new(options) };
+        let (mut in_request, mut selected) = (Vec::new(), Vec::new());
         let bytes: usize = sources.iter().map(|source| source.path.as_str().len() + 8).sum();
         let places: HashMap<&str, &RemotePath> =
             sources.iter().filter_map(|source| Some((source.name.as_deref()?, &source.path))).collect();
@@ -141,6 +142,18 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// The kind of something that comes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Arriving {
+    Directory,
+    /// A file of so many bytes, if that decides: one that is sent may have grown since the server looked, so its size
+    /// costs it alone, not the transfer.
+    File {
+        size: Option<u64>,
+    },
+    Link,
+}
+
 /// What may come: a server must not choose which files of the destination it writes.
 #[derive(Clone)]
 pub(super) struct Expected {
@@ -152,6 +165,8 @@ pub(super) struct Expected {
     whole_root: bool,
     recursive: bool,
     links: Links,
+    /// The rules and sizes of the request: a server that does not obey them is not obeyed.
+    filter: Filter,
     /// Exactly these files, by their keys.
     files: Option<HashSet<u128>>,
     /// Files that somebody else knows, and checks.
@@ -167,6 +182,7 @@ impl Expected {
             whole_root: false,
             recursive,
             links,
+            filter: Filter::none(),
             files: None,
             is_checked: false,
         }
@@ -214,37 +230,76 @@ impl Expected {
     ///
     /// # Errors
     /// [`Error::Protocol`] if it was not asked for.
-    pub(super) fn check(&self, path: &str, is_directory: bool) -> Result<RemotePath> {
+    pub(super) fn check(&self, path: &str, arriving: Arriving) -> Result<RemotePath> {
         let unexpected = || Error::Protocol(format!("it sent {path:?}, which was not asked for"));
         let place = RemotePath::root().join(path).map_err(|_| unexpected())?;
+        let is_directory = matches!(arriving, Arriving::Directory);
         if self.is_checked {
             return if is_directory { Err(unexpected()) } else { Ok(place) };
         }
         if let Some(files) = &self.files {
             return if files.contains(&ItemRules::key(path)) { Ok(place) } else { Err(unexpected()) };
         }
-        let named = self.named(path).ok_or_else(unexpected)?;
-        let is_deep = named.len() < path.len() || is_directory;
-        if is_deep && !self.recursive { Err(unexpected()) } else { Ok(place) }
+        let is_deep = |top: usize| top < path.len() || is_directory;
+        let mut tops = self.tops(path).filter(|top| self.recursive || !is_deep(*top)).peekable();
+        if tops.peek().is_none() {
+            return Err(unexpected());
+        }
+        // Where it may come of several sources, one that admits it is enough.
+        if tops.any(|top| self.admits(path, top, arriving)) {
+            return Ok(place);
+        }
+        Err(Error::Protocol(format!("it sent {path:?}, which the rules and sizes that it was given leave out")))
     }
 
-    /// The beginning of a path that is the name of a source.
-    fn named<'a>(&self, path: &'a str) -> Option<&'a str> {
-        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    /// The beginnings of a path that may be the names of sources, as lengths in bytes; 0 is the root.
+    fn tops<'a>(&'a self, path: &'a str) -> impl Iterator<Item = usize> + 'a {
         let first = path.split('/').next().unwrap_or(path);
-        let is_open = self.whole_root || self.patterns.iter().any(|pattern| pattern.admits_name(first));
-        if is_open {
-            return Some(first);
+        let is_match = self.patterns.iter().any(|pattern| pattern.admits_name(first));
+        let open = self.whole_root.then_some(0).into_iter().chain(is_match.then_some(first.len()));
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        open.chain(ends.filter(|end| self.names.contains(&path[..*end])))
+    }
+
+    /// Whether the rules let an item come of the source whose name is the path's beginning, as the server should
+    /// have judged it: relative to the source, and the source itself by its own name.
+    fn admits(&self, path: &str, top: usize, arriving: Arriving) -> bool {
+        let own = path[..top].rsplit('/').next().unwrap_or_default();
+        let is_top = top == path.len();
+        if is_top {
+            return match arriving {
+                Arriving::Directory => self.filter.admits_directory(own),
+                Arriving::File { size } => self.admits_file(own, size),
+                // It leads nowhere, or the server would have sent what it leads to; rules are not asked then.
+                Arriving::Link => true,
+            };
         }
-        ends.map(|end| &path[..end]).find(|name| self.names.contains(*name))
+        let below = path[top..].trim_start_matches('/');
+        let is_entered = |directory: &str| {
+            // A link that is followed was judged as one.
+            self.filter.admits_directory(directory)
+                || (self.links == Links::Follow && self.filter.admits_link(directory))
+        };
+        (top == 0 || self.filter.admits_directory(own))
+            && below.match_indices('/').all(|(end, _)| is_entered(&below[..end]))
+            && match arriving {
+                Arriving::Directory => is_entered(below),
+                Arriving::File { size } => self.admits_file(below, size),
+                Arriving::Link => self.filter.admits_link(below),
+            }
+    }
+
+    fn admits_file(&self, below: &str, size: Option<u64>) -> bool {
+        // Of a file without a size its name decides, as of a link.
+        size.map_or_else(|| self.filter.admits_link(below), |size| self.filter.admits_file(below, size))
     }
 
     /// The same for an item.
     pub(super) fn check_item(&self, item: &Item) -> Result<()> {
         match item {
-            Item::Directory { path, .. } => self.check(path, true).map(drop),
-            Item::Begin { path, .. } => self.check(path, false).map(drop),
-            Item::Link { path, .. } => self.check_link(path),
+            Item::Directory { path, .. } => self.check(path, Arriving::Directory).map(drop),
+            Item::Begin { path, .. } => self.check(path, Arriving::File { size: None }).map(drop),
+            Item::Link { path, .. } => self.check_link(path).map(drop),
             // Only this side changes what is here.
             Item::Base { .. }
             | Item::Copy { .. }
@@ -263,10 +318,10 @@ impl Expected {
     }
 
     /// The same for a symbolic link.
-    pub(super) fn check_link(&self, path: &str) -> Result<()> {
+    pub(super) fn check_link(&self, path: &str) -> Result<RemotePath> {
         if self.links != Links::Copy {
             return Err(Error::Protocol(format!("it sent the symbolic link {path:?}, and links were not asked for")));
         }
-        self.check(path, false).map(drop)
+        self.check(path, Arriving::Link)
     }
 }

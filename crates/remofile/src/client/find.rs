@@ -3,7 +3,7 @@
 use super::Client;
 use super::attempts::Attempts;
 use super::call::{Handler, Outgoing};
-use super::download_plan::Plan;
+use super::download_plan::{Arriving, Plan};
 use super::fate::{Fate, Rules, is_same};
 use super::listing::decode;
 use super::noted::Noted;
@@ -158,10 +158,12 @@ impl FindHandler<'_, '_> {
         if entry.kind == Kind::Directory && name.is_empty() {
             return Ok(()); // The root itself.
         }
-        if entry.kind == Kind::Link {
-            self.plan.expected().check_link(&name)?;
-        }
-        let path = self.plan.expected().check(&name, entry.kind == Kind::Directory)?;
+        let expected = self.plan.expected();
+        let path = match entry.kind {
+            Kind::Directory => expected.check(&name, Arriving::Directory)?,
+            Kind::File | Kind::Special => expected.check(&name, Arriving::File { size: Some(entry.size) })?,
+            Kind::Link => expected.check_link(&name)?,
+        };
         if entry.kind != Kind::Directory && !self.names.insert(ItemRules::key(&name)) {
             return Err(Error::Protocol(format!("it names {name:?} twice")));
         }

@@ -34,6 +34,7 @@ mod stream;
 mod survey;
 mod syncing;
 mod told;
+mod unanswered;
 mod upload;
 mod upload_plan;
 mod upload_stream;

@@ -11,7 +11,7 @@ mod store;
 mod transfers;
 
 use crate::carrier::{Link, Waker};
-use crate::error::{Error, Result};
+use crate::error::{Error, Unopened};
 use crate::server::{ServerOptions, serve_store};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::key::PublicKey;
@@ -72,7 +72,7 @@ pub(crate) fn open(
     token: &Token,
     key: Option<PublicKey>,
     wait: &mut requests::Wait<'_>,
-) -> Result<Gateway> {
+) -> Result<Gateway, Unopened> {
     let system = |source| Error::System { what: "cannot start the gateway to protocol 1", source };
     let own = stream.try_clone().map_err(system)?;
     let mut requests = Requests::connect(stream, token, key, wait)?;

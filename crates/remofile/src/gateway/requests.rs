@@ -1,7 +1,7 @@
 //! A request, a response: protocol 1 as its client sees it.
 
 use crate::carrier::{Line, LinkError, ZmtpLink};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unopened};
 use crate::store::StoreResult;
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::key::PublicKey;
@@ -25,6 +25,9 @@ const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 /// How the answer of a server of ours to a wrong token begins.
 const WRONG_TOKEN: &str = "the server does not know this token";
 
+/// What was asked for, behind what came instead.
+const PROTOCOL_1: &str = "; protocol 1 was asked for";
+
 /// Waits until a connection can be read or written, for so long at most; whether it can. An error ends the call.
 pub(crate) type Wait<'a> = dyn FnMut(&TcpStream, PollFlags, Duration) -> Result<bool> + 'a;
 
@@ -42,10 +45,10 @@ impl Requests {
         token: &Token,
         key: Option<PublicKey>,
         wait: &mut Wait<'_>,
-    ) -> Result<Self> {
+    ) -> std::result::Result<Self, Unopened> {
         let identity = Zeroizing::new(token.reveal().as_bytes().to_vec());
         if identity.len() > MAX_IDENTITY_BYTES {
-            return Err(Error::Usage("protocol 1 has no tokens of more than 255 bytes"));
+            return Err(Error::Usage("protocol 1 has no tokens of more than 255 bytes").into());
         }
         let address = stream.peer_addr().map_or_else(|_| "the server".to_owned(), |address| address.to_string());
         let settings = ClientSettings { identity, socket_type: SocketType::Req, server_key: key };
@@ -54,7 +57,7 @@ impl Requests {
         let peer = loop {
             stream.write_all(&handshake.take_output()).map_err(Error::ConnectionLost)?;
             if !wait(&stream, PollFlags::IN, limit.saturating_duration_since(Instant::now()))? {
-                return Err(not_protocol_1(&address, "it does not answer"));
+                return Err(not_protocol_1(&address, "it does not answer").into());
             }
             if let Some(peer) = advance(&mut stream, &mut handshake, &address)? {
                 break peer;
@@ -145,29 +148,39 @@ impl Requests {
 }
 
 /// Reads what there is of the server's handshake.
-fn advance(stream: &mut TcpStream, handshake: &mut ClientHandshake, address: &str) -> Result<Option<Peer>> {
+fn advance(
+    stream: &mut TcpStream,
+    handshake: &mut ClientHandshake,
+    address: &str,
+) -> std::result::Result<Option<Peer>, Unopened> {
+    let closed = || Unopened::Closed { address: address.to_owned(), asked_for: PROTOCOL_1 };
     let mut buffer = [0; 1024];
-    match stream.read(&mut buffer) {
-        Ok(0) => Err(match handshake.stage() {
-            ClientStage::Greeting => not_protocol_1(address, "it closed the connection without an answer"),
+    Err(match stream.read(&mut buffer) {
+        Ok(0) => match handshake.stage() {
+            ClientStage::Greeting => return Err(closed()),
             ClientStage::Plain => Error::Refused(Refusal::EncryptionRequired),
             ClientStage::Protected => Error::Refused(Refusal::Key),
-        }),
-        Ok(count) => handshake.receive(&buffer[..count]).map_err(|error| match error {
-            HandshakeError::Mechanism(Offered::Curve) => Error::Refused(Refusal::KeyRequired),
-            HandshakeError::Mechanism(Offered::Null) => Error::Refused(Refusal::NoKey),
-            error => not_protocol_1(address, &error.to_string()),
-        }),
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-            Err(not_protocol_1(address, "it reset the connection (is the port right?)"))
+        },
+        Ok(count) => match handshake.receive(&buffer[..count]) {
+            Ok(peer) => return Ok(peer),
+            Err(HandshakeError::Mechanism(Offered::Curve)) => Error::Refused(Refusal::KeyRequired),
+            Err(HandshakeError::Mechanism(Offered::Null)) => Error::Refused(Refusal::NoKey),
+            Err(error) => not_protocol_1(address, &error.to_string()),
+        },
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+            return Ok(None);
         }
-        Err(error) => Err(Error::ConnectionLost(error)),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => match handshake.stage() {
+            ClientStage::Greeting => return Err(closed()),
+            _ => not_protocol_1(address, "it reset the connection (is the port right?)"),
+        },
+        Err(error) => Error::ConnectionLost(error),
     }
+    .into())
 }
 
 fn not_protocol_1(address: &str, what: &str) -> Error {
-    Error::NotRemofile { address: address.to_owned(), what: format!("{what}; protocol 1 was asked for") }
+    Error::NotRemofile { address: address.to_owned(), what: format!("{what}{PROTOCOL_1}") }
 }
 
 /// What a server of ours says first to whom it cannot serve, as docs/protocol-1.md has it.

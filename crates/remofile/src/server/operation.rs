@@ -134,6 +134,7 @@ pub(super) fn start(
                     destination: destination.clone(),
                     on_conflict,
                     file_size_limit: options.file_size_limit,
+                    sizes: 0..=u64::MAX,
                     names: options.names,
                     preserve_mode: true,
                     rules: ItemRules::Theirs,

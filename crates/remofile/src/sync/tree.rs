@@ -50,6 +50,8 @@ impl Reading {
             Some(below) => failure.at(self.show(below)),
             None => failure,
         };
+        // Of use to nobody, and of any length.
+        let failure = Failure { holders: None, ..failure };
         match failure.code {
             ErrorCode::Skipped if self.links.is_none() => Read::Told(Told::LeftOut(below.unwrap_or_default())),
             ErrorCode::Skipped if self.links == Some(Links::Copy) => Read::Nothing,

@@ -1,6 +1,6 @@
 //! Both trees compared, while the remote one is listed.
 
-use super::plan::{Draft, Join, Node, Planner, Rules, Side, Told, What};
+use super::plan::{Draft, Join, Node, Planner, Rules, Side, Told, What, failure_bytes};
 use super::tree::{Read, Reading};
 use crate::client::Syncing;
 use crate::error::{Error, Result};
@@ -14,6 +14,10 @@ const CHECK_EVERY: u64 = 256;
 
 /// Failures of the remote listing at most: each is kept until the end of it.
 const MOST_NOTED: usize = 100_000;
+
+/// What a remote listing may make this side hold, in bytes: a server may list without end. A step with its path takes 110
+/// to 250, so that there is room for more than ten million.
+const MOST_HELD_BYTES: u64 = 4 << 30;
 
 /// Two trees.
 pub(super) struct Trees<'a> {
@@ -53,21 +57,19 @@ impl Trees<'_> {
                     return told;
                 }
             };
-            let mut join = Join::new(Planner::new(self.rules), self.local, pull);
-            while let Some(elements) = incoming.next() {
-                elements.into_iter().filter_map(|element| theirs.read(element)).for_each(|told| join.push(told));
-                if theirs.noted.len() > MOST_NOTED {
-                    let why = format!("the server cannot list more than {MOST_NOTED} files and directories");
-                    return Err(Error::Local(Failure::new(ErrorCode::OutOfResources).because(why)));
-                }
-            }
-            let draft = join.finish();
+            let join = Join::new(Planner::new(self.rules), self.local, pull);
+            let draft = compare(join, &mut theirs, &mut || incoming.next(), MOST_HELD_BYTES)?;
             let has_local = self.store.is_some();
             match broken {
                 Some(error) => Err(error),
                 None => Ok((draft, [(has_local, ours), (true, theirs)])),
             }
         })?;
+        // The work's own failure ends the listing, which then says nothing but that.
+        let compared = match compared {
+            Err(error) if !matches!(error, Error::Stopped) => return Err(error),
+            compared => compared,
+        };
         let missing = match listed {
             Ok(()) => None,
             Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => Some(failure),
@@ -84,19 +86,51 @@ impl Trees<'_> {
     }
 }
 
+/// Compares with what the other side lists, as it comes.
+///
+/// # Errors
+/// `out-of-resources` if that makes this side hold more than `most_bytes`; malformed elements.
+fn compare(
+    mut join: Join<impl FnMut() -> Option<Told>>,
+    theirs: &mut Listing<'_>,
+    next: &mut dyn FnMut() -> Result<Option<Element>>,
+    most_bytes: u64,
+) -> Result<Draft> {
+    let refuse = |why: String| Err(Error::Local(Failure::new(ErrorCode::OutOfResources).because(why)));
+    while let Some(element) = next()? {
+        if let Some(told) = theirs.read(element) {
+            join.push(told);
+        }
+        if theirs.noted.len() > MOST_NOTED {
+            return refuse(format!("the server cannot list more than {MOST_NOTED} files and directories"));
+        }
+        if join.pushed_bytes() + theirs.noted_bytes > most_bytes {
+            let mebibytes = most_bytes >> 20;
+            let why = format!(
+                "what the server lists would take more than {mebibytes} MiB of memory to compare: synchronise the \
+                 directories in it one after the other"
+            );
+            return refuse(why);
+        }
+    }
+    Ok(join.finish())
+}
+
 /// What one side has told so far.
 struct Listing<'a> {
     reading: &'a Reading,
     /// What is left out of it.
     rules: &'a Filter,
     noted: Vec<Failure>,
+    /// What these take, in bytes.
+    noted_bytes: u64,
     /// Whether it is known to be of a directory.
     has_top: bool,
 }
 
 impl<'a> Listing<'a> {
     fn of(reading: &'a Reading, rules: &'a Filter) -> Self {
-        Self { reading, rules, noted: Vec::new(), has_top: !reading.tells_top() }
+        Self { reading, rules, noted: Vec::new(), noted_bytes: 0, has_top: !reading.tells_top() }
     }
 
     /// What an element tells for the plan.
@@ -107,6 +141,7 @@ impl<'a> Listing<'a> {
             Read::Told(told) => return Some(told),
             Read::Top => self.has_top = true,
             Read::Noted(failure, told) => {
+                self.noted_bytes += (size_of::<Failure>() + failure_bytes(&failure)) as u64;
                 self.noted.push(failure);
                 return told;
             }
@@ -141,4 +176,67 @@ pub(super) fn outermost(mut failures: Vec<Failure>) -> Vec<Failure> {
         !is_below
     });
     failures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remofile_protocol::path::{NameRule, RemotePath};
+    use remofile_protocol::wire::{Entry, Kind, Links, Listed, Timestamp};
+
+    fn file(number: u32) -> Element {
+        let path = RemotePath::parse(&format!("/top/file-{number:09}")).unwrap();
+        let (kind, modified) = (Kind::File, Timestamp::new(5, 0));
+        Element::Listed(Listed::Entry(Entry { path, kind, size: 1, modified, mode: None, unflushed: false }))
+    }
+
+    fn failed(number: u32) -> Element {
+        let failure = Failure::new(ErrorCode::Skipped).at(format!("/top/link-{number:09}"));
+        Element::Listed(Listed::Failed(failure))
+    }
+
+    fn unreadable(number: u32) -> Element {
+        let failure = Failure::new(ErrorCode::PermissionDenied).at(format!("/top/closed-{number:09}"));
+        Element::Listed(Listed::Failed(failure))
+    }
+
+    /// Compares an empty local tree with a listing of so many elements, or without end; gives how many were read.
+    fn compared(each: fn(u32) -> Element, count: Option<u32>, delete: bool, local: Side) -> (Result<Draft>, u64) {
+        let links = (local == Side::Destination).then_some(Links::Skip);
+        let top = RemotePath::parse("/top").unwrap();
+        let reading = Reading { top, shown: "/top".to_owned(), links, names: NameRule::Posix };
+        let filter = Filter::none();
+        let join = Join::new(Planner::new(Rules { delete, ..Rules::default() }), local, || None);
+        let (mut numbers, mut read) = (0.., 0);
+        let mut next = || {
+            read += 1;
+            Ok(numbers.next().filter(|number| count.is_none_or(|count| *number < count)).map(each))
+        };
+        let draft = compare(join, &mut Listing::of(&reading, &filter), &mut next, 1 << 20);
+        (draft, read)
+    }
+
+    #[test]
+    fn a_listing_without_end_is_read_until_it_takes_too_much_memory() {
+        for (each, local) in [
+            // Everything is new, extraneous, left out or cannot be read.
+            (file as fn(u32) -> Element, Side::Destination),
+            (file, Side::Source),
+            (failed, Side::Destination),
+            (unreadable, Side::Destination),
+            (unreadable, Side::Source),
+        ] {
+            let (draft, read) = compared(each, None, true, local);
+            let Err(Error::Local(failure)) = draft else { panic!("{draft:?}") };
+            assert_eq!(failure.code, ErrorCode::OutOfResources);
+            assert!(failure.to_string().contains("would take more than 1 MiB of memory to compare"), "{failure}");
+            assert!((2_000..20_000).contains(&read), "{read} elements of 50 to 500 bytes each");
+        }
+    }
+
+    #[test]
+    fn what_needs_no_memory_may_be_listed_without_end() {
+        let (draft, read) = compared(file, Some(100_000), false, Side::Source);
+        assert_eq!((draft.is_ok(), read), (true, 100_001));
+    }
 }

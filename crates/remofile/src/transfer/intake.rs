@@ -1,11 +1,13 @@
 //! How files are taken in, and who is told.
 
 use super::trouble::Stop;
+use crate::store::StoreResult;
 use remofile_protocol::digest::{DigestKind, digest};
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{Failure, OnConflict};
+use remofile_protocol::wire::{ErrorCode, Failure, OnConflict};
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 
 /// How files are taken in.
 #[derive(Debug, Clone)]
@@ -16,6 +18,8 @@ pub struct UnpackerOptions {
     pub on_conflict: OnConflict,
     /// Largest file taken, in bytes.
     pub file_size_limit: u64,
+    /// Sizes in bytes that were asked for: files of others are passed over.
+    pub sizes: RangeInclusive<u64>,
     /// Which names are taken.
     pub names: NameRule,
     /// Whether the permission bits that the sender gives are taken.
@@ -26,6 +30,22 @@ pub struct UnpackerOptions {
     pub changes: bool,
     /// The digest that ends files.
     pub digest: DigestKind,
+}
+
+impl UnpackerOptions {
+    /// Refuses a file of a size that was not asked for, or of an unknown one where sizes matter.
+    pub(super) fn admit_size(&self, size: Option<u64>) -> StoreResult<()> {
+        let is_meant = match size {
+            Some(size) => self.sizes.contains(&size),
+            None => self.sizes == (0..=u64::MAX),
+        };
+        if is_meant {
+            return Ok(());
+        }
+        let size = size.map_or_else(|| "an unknown number of".to_owned(), |size| size.to_string());
+        let why = format_args!("it came with {size} bytes, which the bounds for sizes leave out");
+        Err(Failure::new(ErrorCode::Skipped).because(why))
+    }
 }
 
 /// What becomes of single files in the way.

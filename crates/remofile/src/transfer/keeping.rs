@@ -166,6 +166,7 @@ mod tests {
             destination: RemotePath::root(),
             on_conflict: OnConflict::Replace,
             file_size_limit: u64::MAX,
+            sizes: 0..=u64::MAX,
             names: NameRule::Posix,
             preserve_mode: false,
             rules: ItemRules::Theirs,

@@ -309,6 +309,7 @@ impl Unpacker {
         if file.size.is_some_and(|size| size > self.options.file_size_limit) {
             return Err(ErrorCode::FileTooLarge.into());
         }
+        self.options.admit_size(file.size)?;
         let path = self.locate(&file.path)?;
         let rule = self.options.rules.rule(&file.path, file.rule).unwrap_or(self.options.on_conflict);
         let resolved = match file.replaces {

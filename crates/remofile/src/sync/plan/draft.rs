@@ -119,6 +119,16 @@ impl Draft {
         }
     }
 
+    /// The number of things that are kept, and what they take in bytes but for their texts.
+    pub(super) fn held(&self) -> (u64, u64) {
+        fn of<T>(things: &[T]) -> (u64, u64) {
+            (things.len() as u64, size_of_val(things) as u64)
+        }
+        let steps = [of(&self.made), of(&self.sent), of(&self.doors), of(&self.compared), of(&self.arrivals)];
+        let others = [of(&self.obstacles), of(&self.extraneous), of(&self.shields), of(&self.failures)];
+        steps.iter().chain(&others).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    }
+
     /// Keeps the directories that something is in.
     pub(super) fn keep_above(&mut self, path: &str, is_in_obstacle: bool) {
         for (end, _) in path.match_indices('/') {

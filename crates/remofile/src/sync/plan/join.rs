@@ -6,6 +6,9 @@ use super::planner::Planner;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::cmp::Ordering;
 
+/// What an allocation takes beside its bytes, about.
+const ALLOCATION_BYTES: u64 = 16;
+
 /// Whose listing it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -38,6 +41,7 @@ pub struct Join<P> {
     /// The next node of the pulled listing.
     ahead: Option<Node>,
     is_drained: bool,
+    pushed_bytes: u64,
 }
 
 /// How far a listing came.
@@ -56,23 +60,41 @@ impl<P: FnMut() -> Option<Told>> Join<P> {
     pub fn new(planner: Planner, pulled_side: Side, pull: P) -> Self {
         let order = |side| Order { side, last: String::new(), has_contents: true, is_broken: false };
         let (pulled, pushed) = (order(pulled_side), order(pulled_side.other()));
-        Self { planner, pull, pulled, pushed, ahead: None, is_drained: false }
+        Self { planner, pull, pulled, pushed, ahead: None, is_drained: false, pushed_bytes: 0 }
     }
 
     /// Tells what is next in the listing of the other side.
     pub fn push(&mut self, told: Told) {
-        let Some(node) = self.pushed.check(told, &mut self.planner) else { return };
+        let text = told.text_bytes() as u64;
+        let Some(node) = self.counting(text, |join| join.pushed.check(told, &mut join.planner)) else { return };
         while let Some(ahead) = self.pull() {
             match path_order(&ahead.path, &node.path) {
                 Ordering::Less => self.meet(Some(ahead), None),
-                Ordering::Equal => return self.meet(Some(ahead), Some(node)),
+                Ordering::Equal => return self.counting(text, |join| join.meet(Some(ahead), Some(node))),
                 Ordering::Greater => {
                     self.ahead = Some(ahead);
                     break;
                 }
             }
         }
-        self.meet(None, Some(node));
+        self.counting(text, |join| join.meet(None, Some(node)));
+    }
+
+    /// The memory that is held because of what was pushed, in bytes, about: the pulled listing, which may need far
+    /// more, is not in it.
+    #[must_use]
+    pub fn pushed_bytes(&self) -> u64 {
+        self.pushed_bytes
+    }
+
+    /// Counts what is held more when something was told that has so many bytes of text.
+    fn counting<T>(&mut self, text: u64, body: impl FnOnce(&mut Self) -> T) -> T {
+        let (things, bytes) = self.planner.draft.held();
+        let outcome = body(self);
+        let (things_now, bytes_now) = self.planner.draft.held();
+        let more = things_now.saturating_sub(things);
+        self.pushed_bytes += bytes_now.saturating_sub(bytes) + more * (text + ALLOCATION_BYTES);
+        outcome
     }
 
     /// The pushed listing is at its end: pulls the rest of the other.

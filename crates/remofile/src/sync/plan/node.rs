@@ -71,6 +71,22 @@ pub enum Told {
     Withheld(Box<str>),
 }
 
+impl Told {
+    /// Bytes of text in it.
+    pub(super) fn text_bytes(&self) -> usize {
+        match self {
+            Self::Node(Node { path, what: What::Link { target } }) => path.len() + target.len(),
+            Self::Node(Node { path, .. }) | Self::LeftOut(path) | Self::Withheld(path) => path.len(),
+            Self::Failed(failure) => failure_bytes(failure),
+        }
+    }
+}
+
+/// Bytes of text in a failure.
+pub fn failure_bytes(failure: &Failure) -> usize {
+    [&failure.path, &failure.detail].into_iter().flatten().map(String::len).sum()
+}
+
 /// The order of listings, which is that of remote paths: name by name, names by their bytes, so that
 /// every directory is directly followed by its contents.
 #[must_use]

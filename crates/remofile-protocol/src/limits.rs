@@ -70,6 +70,9 @@ pub const MAX_OPERATIONS: usize = 256;
 /// Most holders of a lease that are named to who waits.
 pub const MAX_HOLDERS: usize = 16;
 
+/// How often a client takes notice of whom one operation waits for: whoever is told is told no more often.
+pub const MAX_WAITING_REPORTS: u32 = 1000;
+
 /// Longest remote path, in bytes of UTF-8.
 pub const MAX_PATH_BYTES: usize = 16 * 1024;
 

@@ -88,8 +88,8 @@ fn photos() -> Vec<RemoteSource> {
     vec![remote("/photos").into()]
 }
 
-fn assert_left_out(result: remofile::Result<TransferReport>, what: &str) {
-    let Err(error @ Error::Protocol(_)) = &result else { panic!("{what}: {result:?}") };
+fn assert_left_out(result: &remofile::Result<TransferReport>, what: &str) {
+    let Err(error @ Error::Protocol(_)) = result else { panic!("{what}: {result:?}") };
     assert!(error.to_string().contains(LEFT_OUT), "{what}: {error}");
 }
 
@@ -118,8 +118,50 @@ fn what_the_rules_leave_out_is_not_stored_whatever_a_server_sends() {
     ];
     for (sources, options, items, what) in cases {
         let into = tempfile::tempdir().unwrap();
-        assert_left_out(download(&sources, into.path(), &options, vec![], items), what);
+        assert_left_out(&download(&sources, into.path(), &options, vec![], items), what);
         assert_eq!(visible(into.path()), [""; 0], "{what}");
+    }
+}
+
+#[test]
+fn no_link_that_came_leads_past_the_rules() {
+    let options = TransferOptions { links: Links::Copy, ..rules(&["/.ssh", "/deep/er/.ssh"]) };
+    for (source, top) in [("/photos", "photos/"), ("/p*", "photos/"), ("/", "")] {
+        let into = tempfile::tempdir().unwrap();
+        common::write(into.path(), &format!("{top}.ssh/known"), "mine");
+        let at = |path: &str| format!("{top}{path}");
+        let link = |path: &str, target: &str| Item::Link { path: at(path), target: target.to_owned(), rule: None };
+        let items = [
+            vec![link("l", ".ssh"), directory(&at("d/e")), link("m", "d"), link("m/n", "../.ssh")],
+            evil(&at("l/authorized_keys")),
+            evil(&at("m/n/authorized_keys")),
+            evil(&at("d/after")),
+        ];
+        let report = download(&[remote(source).into()], into.path(), &options, vec![], items.concat()).unwrap();
+        assert_eq!(visible(&into.path().join(at(".ssh"))), ["known"], "{source}");
+        assert!(into.path().join(at("d/after")).exists(), "the rest goes on: {report:?}");
+        let told: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told.iter().all(|told| told.contains("nothing is received through links")), "{told:?}");
+    }
+}
+
+#[test]
+fn links_and_rules_together_make_the_same_again() {
+    let fixture = Fixture::new();
+    for name in ["photos/d/e", "photos/x.key"] {
+        fixture.write(name, name);
+    }
+    symlink("d", fixture.path("photos/l")).unwrap();
+    let into = tempfile::tempdir().unwrap();
+    for (resume, times) in [(true, 2), (false, 2)] {
+        for _ in 0..times {
+            let options = TransferOptions { links: Links::Copy, resume, ..rules(&["*.key"]) };
+            let report = fixture.client().download(&[remote("/photos")], into.path(), &options, &mut Silent).unwrap();
+            assert!(report.failures.is_empty(), "{report:?}");
+            assert_eq!(visible(into.path()), ["photos", "photos/d", "photos/d/e", "photos/l", "photos/l/e"]);
+            assert!(into.path().join("photos/l").is_symlink());
+        }
     }
 }
 
@@ -133,7 +175,7 @@ fn what_the_rules_and_sizes_leave_out_is_not_taken_for_found_either() {
         let into = tempfile::tempdir().unwrap();
         std::fs::create_dir(into.path().join("photos")).unwrap();
         let result = download(&photos(), into.path(), &options, vec![element], vec![]);
-        assert_left_out(result, "found");
+        assert_left_out(&result, "found");
         assert_eq!(visible(into.path()), ["photos"]);
     }
 }

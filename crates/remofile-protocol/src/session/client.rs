@@ -3,7 +3,7 @@
 use super::SessionError;
 use super::core::{Core, check_items, cost};
 use super::credit::{ReceiveWindow, SendCredit};
-use crate::limits::{INITIAL_CREDIT_BYTES, MAX_HOLDERS};
+use crate::limits::{INITIAL_CREDIT_BYTES, MAX_HOLDERS, MAX_WAITING_REPORTS};
 use crate::wire::{Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, Selected, Signal};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub struct ClientSession {
 struct Operation {
     credit: SendCredit,
     window: ReceiveWindow,
+    /// How often it was told whom it waits for.
+    waiting_reports: u32,
 }
 
 /// What a message from the server means.
@@ -70,7 +72,8 @@ impl ClientSession {
             Request::Download { credit, .. } | Request::Read { credit, .. } => ReceiveWindow::granted(*credit),
             _ => ReceiveWindow::initial(),
         };
-        self.operations.insert(id, Operation { credit: SendCredit::new(INITIAL_CREDIT_BYTES), window });
+        self.operations
+            .insert(id, Operation { credit: SendCredit::new(INITIAL_CREDIT_BYTES), window, waiting_reports: 0 });
         self.core.queue_header(Header { operation: id, body: Body::Request(request), wait_milliseconds });
         self.core.operations_changed(now, self.operations.len());
         if is_listing && let Some(operation) = self.operations.get_mut(&id) {
@@ -190,7 +193,9 @@ impl ClientSession {
             }
             Signal::ItemFailed { failure } => Ok(ClientEvent::ItemFailed(id, failure)),
             Signal::Total { files, bytes } => Ok(ClientEvent::Total { operation: id, files, bytes }),
+            Signal::Waiting { .. } if operation.waiting_reports == MAX_WAITING_REPORTS => Ok(ClientEvent::None),
             Signal::Waiting { mut holders } => {
+                operation.waiting_reports += 1;
                 holders.truncate(MAX_HOLDERS);
                 Ok(ClientEvent::Waiting(id, holders))
             }

@@ -213,12 +213,13 @@ impl Expected {
     }
 
     /// The links at the destination that what comes may pass through. Whoever asks for a directory did not ask for
-    /// what a link in it leads to.
+    /// what a link in it leads to; nor, where rules leave something out, for a way past them by a link that came.
     pub(super) fn follow(&self) -> FollowLinks {
+        let follows_below = self.links != Links::Copy || !self.filter.has_rules();
         if self.whole_root {
-            return FollowLinks::InRoot;
+            return if follows_below { FollowLinks::InRoot } else { FollowLinks::Never };
         }
-        FollowLinks::InScope(Arc::new(NamedScopes::new(self.names.iter(), self.patterns.clone())))
+        FollowLinks::InScope(Arc::new(NamedScopes::new(self.names.iter(), self.patterns.clone(), follows_below)))
     }
 
     /// Whether names that nobody knows yet may come.

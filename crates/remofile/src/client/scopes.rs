@@ -14,17 +14,23 @@ pub(super) struct NamedScopes {
     above: HashSet<String>,
     /// What else may be the first name of a path, and is a top then.
     patterns: Vec<Pattern>,
+    /// Whether links below them are followed.
+    follows_below: bool,
 }
 
 impl NamedScopes {
     /// The scopes of sources that have these paths below the destination, or match these patterns.
-    pub(super) fn new<'a>(names: impl Iterator<Item = &'a String>, patterns: Vec<Pattern>) -> Self {
+    pub(super) fn new<'a>(
+        names: impl Iterator<Item = &'a String>,
+        patterns: Vec<Pattern>,
+        follows_below: bool,
+    ) -> Self {
         let (mut tops, mut above) = (HashSet::new(), HashSet::new());
         for name in names {
             above.extend(name.match_indices('/').map(|(at, _)| name[..at].to_owned()));
             tops.insert(name.clone());
         }
-        Self { tops, above, patterns }
+        Self { tops, above, patterns, follows_below }
     }
 
     /// The beginning of a path that is the outermost top.
@@ -52,6 +58,10 @@ impl Scopes for NamedScopes {
             None => Scope::Outside,
         }
     }
+
+    fn follows_below(&self) -> bool {
+        self.follows_below
+    }
 }
 
 #[cfg(test)]
@@ -62,7 +72,7 @@ mod tests {
     fn every_source_is_a_scope_of_its_own() {
         let names = ["photos".to_owned(), "a/b/c".to_owned()];
         let pattern = Pattern::parse(&"/*.jpg".parse().unwrap()).unwrap();
-        let scopes = NamedScopes::new(names.iter(), vec![pattern]);
+        let scopes = NamedScopes::new(names.iter(), vec![pattern], true);
         let below = |top: &str| Scope::Below(top.parse().unwrap());
         for (path, scope) in [
             ("/", Scope::Above),

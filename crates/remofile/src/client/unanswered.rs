@@ -21,7 +21,11 @@ pub(super) fn until_answered<T>(
 ) -> Result<T> {
     let has_time = |pause: &Duration| deadline.left().is_none_or(|left| left > *pause);
     try_again(open, |pause| match has_time(&pause) {
-        true => interrupt.sleep(pause, deadline).map(|()| true),
+        true => match interrupt.sleep(pause, deadline) {
+            // What the server did tells more.
+            Err(Error::Timeout(_)) => Ok(false),
+            slept => slept.map(|()| true),
+        },
         false => Ok(false),
     })
 }
@@ -108,8 +112,9 @@ mod tests {
 
     #[test]
     fn no_pause_goes_beyond_the_deadline() {
-        let deadline = Deadline::after(Some(Duration::from_millis(50)));
+        let deadline = Deadline::after(Some(PAUSES[0]));
         let mut attempts = 0;
+        // What is left is less than the first pause by now.
         let result = until_answered((&deadline, &Interrupt::default()), || {
             attempts += 1;
             Err::<(), _>(closed())

@@ -21,6 +21,11 @@ pub enum FollowLinks {
 pub trait Scopes: Debug + Send + Sync {
     /// Tells where a path is.
     fn scope_of(&self, path: &RemotePath) -> Scope;
+
+    /// Whether links below a scope are followed at all.
+    fn follows_below(&self) -> bool {
+        true
+    }
 }
 
 /// A place as to scopes.

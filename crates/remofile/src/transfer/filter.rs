@@ -72,6 +72,12 @@ impl Filter {
         Self { rules: None, sizes: 0..=u64::MAX }
     }
 
+    /// Whether there is any rule.
+    #[must_use]
+    pub fn has_rules(&self) -> bool {
+        self.rules.is_some()
+    }
+
     /// Whether a directory is entered. `below` is its path relative to the source directory, names
     /// separated by slashes; its parents are taken to be admitted.
     #[must_use]

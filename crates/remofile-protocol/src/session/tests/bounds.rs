@@ -60,6 +60,20 @@ fn a_client_takes_notice_of_no_more_holders_than_may_be_named() {
 }
 
 #[test]
+fn a_client_takes_notice_of_whom_it_waits_for_only_so_often() {
+    use crate::limits::MAX_WAITING_REPORTS;
+    let mut client = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
+    let ids = [(); 2].map(|()| client.start(Duration::ZERO, list(), 0));
+    for id in ids {
+        let told = (0..2 * MAX_WAITING_REPORTS).filter(|_| {
+            let waiting = Header::signal(id, Signal::Waiting { holders: Vec::new() });
+            matches!(client.receive(Duration::ZERO, waiting, 0), Ok(ClientEvent::Waiting(..)))
+        });
+        assert_eq!(told.count(), MAX_WAITING_REPORTS as usize, "of each operation");
+    }
+}
+
+#[test]
 fn a_side_that_has_much_to_say_takes_no_messages_be_they_few_or_large() {
     for (count, path) in [(1_024, String::new()), (70, "x".repeat(16 * 1024))] {
         let mut server = ServerSession::new(DEFAULT_PAYLOAD_BYTES);

@@ -65,7 +65,8 @@ impl<'a> Jail<'a> {
                     let rest = path.relative_to(&top).ok_or_else(|| Failure::new(ErrorCode::OutsideRoot))?;
                     let beneath_root = Jail { root: self.root, follow: &FollowLinks::InRoot };
                     let Place { directory, is_root } = resolve::directory(beneath_root, &top)?;
-                    Base { directory: Start::Scope(directory), is_root, bounds: Bounds::Scope, rest }
+                    let bounds = if scopes.follows_below() { Bounds::Scope } else { Bounds::Nowhere };
+                    Base { directory: Start::Scope(directory), is_root, bounds, rest }
                 }
             },
         };

@@ -1,12 +1,11 @@
 //! What becomes of a file in the way of a new one.
 
 use super::intake::UnpackerOptions;
-use super::memory;
+use super::memory::Recent;
 use crate::store::{Store, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, OnConflict, Timestamp};
-use std::collections::HashMap;
 
 /// Names that are tried before giving up on a free one.
 const ATTEMPTS: u32 = 10_000;
@@ -86,8 +85,9 @@ pub(super) fn make_link(
 #[derive(Default)]
 pub(super) struct Stored {
     /// Parts of digests of paths in small letters, and of the paths themselves: as many bits as leave names that are
-    /// taken for others by chance rare, since these are only looked at twice. Bytes, so that an entry takes eight.
-    names: HashMap<[u8; 5], [u8; 3]>,
+    /// taken for others by chance rare, since these are only looked at twice. Bytes, so that an entry takes eight. Of
+    /// very many the last: what differs by case alone is mostly in one directory.
+    names: Recent<[u8; 5], [u8; 3]>,
 }
 
 impl Stored {
@@ -104,7 +104,7 @@ impl Stored {
 
     /// What it holds in memory, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
-        memory::set_bytes(self.names.capacity(), 8)
+        self.names.memory_bytes()
     }
 
     /// Refuses a file whose name differs from that of a stored one by its case alone, where that makes no

@@ -3,13 +3,12 @@
 use super::course::Course;
 use super::feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
 use super::filter::Filter;
-use super::memory;
+use super::memory::Recent;
 use super::origins::{NextOrigin, Origin, Origins};
 use crate::store::{Store, StoreResult, Walk};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Links, Listed};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Which files below the origins are meant.
@@ -33,7 +32,8 @@ pub struct Feed {
     /// The walk below an origin, and those below links in it that are followed.
     walks: Vec<Below>,
     /// Half digests of the names that origins have at the destination: enough where the worst is that one is refused.
-    names: HashSet<u64>,
+    /// Of very many the last: who names so many one by one knows them.
+    names: Recent<u64, ()>,
 }
 
 /// A directory that is being walked.
@@ -53,7 +53,7 @@ impl Feed {
     /// The files of `origins`, which are looked for one after the other.
     #[must_use]
     pub fn new(origins: Box<dyn Origins>, options: FeedOptions) -> Self {
-        Self { origins, options, judge: None, walks: Vec::new(), names: HashSet::new() }
+        Self { origins, options, judge: None, walks: Vec::new(), names: Recent::default() }
     }
 
     /// Asks about each file and link before it is opened.
@@ -140,7 +140,8 @@ impl Feed {
         if origin.as_link {
             entry.kind = Kind::Link;
         }
-        if !origin.name.is_empty() && !self.names.insert(u128::from_be_bytes(digest(origin.name.as_bytes())) as u64) {
+        if !origin.name.is_empty() && !self.names.insert(u128::from_be_bytes(digest(origin.name.as_bytes())) as u64, ())
+        {
             let what = format!("another source has the name {:?}: fetch them one after the other", origin.name);
             return Err(Failure::new(ErrorCode::AlreadyExists).because(what));
         }
@@ -266,7 +267,7 @@ impl Feeding for Feed {
 
     fn memory_bytes(&self) -> u64 {
         let walks = self.walks.iter().map(|below| size_of::<Below>() as u64 + below.walk.memory_bytes());
-        walks.sum::<u64>() + self.origins.memory_bytes() + memory::set_bytes(self.names.capacity(), size_of::<u64>())
+        walks.sum::<u64>() + self.origins.memory_bytes() + self.names.memory_bytes()
     }
 }
 

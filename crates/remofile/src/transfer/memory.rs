@@ -1,6 +1,9 @@
 //! What things take in memory, as far as peers decide how many of them there are.
 
 use remofile_protocol::wire::Item;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::mem;
 
 /// What the memory of a text or a list takes beside its bytes, in bytes.
 pub const ALLOCATION_BYTES: usize = 16;
@@ -19,4 +22,57 @@ pub fn items_bytes(items: &Vec<Item>) -> usize {
 pub(super) fn set_bytes(capacity: usize, entry_bytes: usize) -> u64 {
     // A byte a place for the hash, and an eighth of the places stay free.
     (capacity + capacity / 7) as u64 * (entry_bytes as u64 + 1)
+}
+
+/// Entries of one generation of [`Recent`]: as many as a table has room for that grows no further.
+const GENERATION: usize = if cfg!(test) { 1_000 } else { 1_800_000 };
+
+/// What was met last of what may have no end: at least [`GENERATION`] entries, and at most twice as many.
+pub(super) struct Recent<K, V> {
+    now: HashMap<K, V>,
+    before: HashMap<K, V>,
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self { now: HashMap::new(), before: HashMap::new() }
+    }
+}
+
+impl<K: Eq + Hash, V> Recent<K, V> {
+    /// Remembers an entry; gives whether there was none of this key.
+    pub(super) fn insert(&mut self, key: K, value: V) -> bool {
+        if self.now.len() >= GENERATION {
+            self.before = mem::take(&mut self.now);
+        }
+        let is_new = !self.before.contains_key(&key);
+        self.now.insert(key, value).is_none() && is_new
+    }
+
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        self.now.get(key).or_else(|| self.before.get(key))
+    }
+
+    /// What it takes in memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        set_bytes(self.now.capacity() + self.before.capacity(), size_of::<(K, V)>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_has_no_end_the_last_is_remembered_in_bounded_memory() {
+        let mut recent = Recent::default();
+        let mut most = 0;
+        for key in 0..100 * GENERATION as u64 {
+            assert!(recent.insert(key, ()));
+            assert!(!recent.insert(key.saturating_sub(GENERATION as u64 / 2 - 1), ()), "{key}");
+            most = most.max(recent.memory_bytes());
+        }
+        assert!(most < 9 * 4 * 2 * GENERATION as u64, "{most}");
+        assert!(recent.get(&0).is_none());
+    }
 }

@@ -164,7 +164,8 @@ impl Handler {
     }
 
     /// As [`Handler::handle`], from a peer at this address, which ZeroMQ tells as the property `Peer-Address` of a message.
-    /// Guesses of tokens are counted for each address, and users who have to wait for the peer are shown it.
+    /// Guesses of tokens are counted for each address, which has no more than its share of the sessions
+    /// ([`crate::ServerOptions::sessions_per_address`]), and users who have to wait for the peer are shown it.
     pub fn handle_from(&mut self, identity: &[u8], address: IpAddr, frames: &[impl AsRef<[u8]>]) {
         self.take(identity, Some(address), frames);
     }

@@ -29,6 +29,9 @@ use std::time::{Duration, Instant};
 /// How a client of protocol 1, which tells no name, is shown to others.
 const UNNAMED: &str = "a client of protocol 1";
 
+/// A reply of so many bytes is there beside what the server may hold in memory, if it is the only one of its peer.
+const SMALL_REPLY_BYTES: u64 = 64 * 1024;
+
 /// What every conversation of a server has in common.
 pub(super) struct Host {
     pub(super) shared: Arc<Shared>,
@@ -221,8 +224,8 @@ impl Conversation {
         let new: u64 = self.replies.iter().skip(self.counted).map(reply_bytes).sum();
         self.counted = self.replies.len();
         let bytes = self.memory.bytes() + new;
-        if self.leaving == 0 && self.counted <= 1 {
-            // It takes its answers: what others hold is no reason to give it up.
+        if self.counted <= 1 && new <= SMALL_REPLY_BYTES {
+            // It takes its answers, which need little: what others hold is no reason to give it up.
             self.memory.resize_anyway(bytes);
             return Ok(());
         }

@@ -304,8 +304,9 @@ fn a_staging_directory_of_another_user_keeps_nobody_out_of_the_root() {
     std::fs::write(root.path().join("f"), "x").unwrap();
     let staging = root.path().join(".remofile");
     std::fs::create_dir_all(staging.join("unflushed")).unwrap();
+    std::fs::write(staging.join("unflushed/theirs"), "").unwrap();
     for closed in [staging.join("unflushed"), staging] {
-        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
         for fsync in [Fsync::None, Fsync::End, Fsync::Each] {
             let store = open(root.path(), fsync);
             assert!(!is_unflushed(&store, "/f"));

@@ -28,7 +28,7 @@ impl NativeHandler {
         address: Option<&str>,
     ) -> Vec<Message<'py>> {
         let address = address.and_then(parsed);
-        self.replies_to(py, Some((identity, frames, address)))
+        self.replies_to(py, Some(Received { identity, frames, address }))
     }
 
     /// The messages to send, though none came.
@@ -51,21 +51,26 @@ impl NativeHandler {
     }
 }
 
+/// A message that a ROUTER socket received.
+struct Received {
+    identity: Vec<u8>,
+    frames: Vec<Vec<u8>>,
+    address: Option<IpAddr>,
+}
+
 impl NativeHandler {
     pub(crate) fn new(handler: Handler) -> Self {
         Self { handler: Mutex::new(handler) }
     }
 
-    fn replies_to<'py>(
-        &self,
-        py: Python<'py>,
-        message: Option<(Vec<u8>, Vec<Vec<u8>>, Option<IpAddr>)>,
-    ) -> Vec<Message<'py>> {
+    fn replies_to<'py>(&self, py: Python<'py>, message: Option<Received>) -> Vec<Message<'py>> {
         let replies = py.detach(|| {
             let mut handler = self.lock();
             match &message {
-                Some((identity, frames, Some(address))) => handler.handle_from(identity, *address, frames),
-                Some((identity, frames, None)) => handler.handle(identity, frames),
+                Some(Received { identity, frames, address: Some(address) }) => {
+                    handler.handle_from(identity, *address, frames);
+                }
+                Some(Received { identity, frames, address: None }) => handler.handle(identity, frames),
                 None => {}
             }
             all(&mut handler)

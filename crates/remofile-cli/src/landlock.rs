@@ -19,14 +19,17 @@ pub(crate) enum Confinement {
     None,
 }
 
-/// Confines the calling thread, and those it starts from now on, to what lies beneath `root`. Files
-/// that are open stay open. A server needs nothing else: it resolves no name, its log is in UTC, and what it has to
-/// know of the machine it reads before.
-pub(crate) fn confine(root: &Path) -> Result<Confinement, Box<dyn Error>> {
-    let rules = Ruleset::default()
+/// Confines the calling thread, and those it starts from now on, to what lies beneath `root`, and to removing files
+/// beneath `removable`, if that is given. Files that are open stay open. A server needs nothing else: it resolves no
+/// name, its log is in UTC, and what it has to know of the machine it reads before.
+pub(crate) fn confine(root: &Path, removable: Option<&Path>) -> Result<Confinement, Box<dyn Error>> {
+    let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(RULES))?
         .create()?
         .add_rule(PathBeneath::new(PathFd::new(root)?, AccessFs::from_all(RULES)))?;
+    if let Some(removable) = removable {
+        rules = rules.add_rule(PathBeneath::new(PathFd::new(removable)?, AccessFs::RemoveFile))?;
+    }
     Ok(match rules.restrict_self()?.ruleset {
         RulesetStatus::FullyEnforced => Confinement::Full,
         RulesetStatus::PartiallyEnforced => Confinement::Partial,
@@ -46,10 +49,13 @@ mod tests {
     fn a_confined_thread_reaches_its_root_and_nothing_else() {
         let root = tempfile::tempdir().unwrap();
         let outside = tempfile::tempdir().unwrap();
+        let pidfiles = tempfile::tempdir().unwrap();
+        let pidfile = pidfiles.path().join("daemon.pid");
+        std::fs::write(&pidfile, "1").unwrap();
         symlink(outside.path(), root.path().join("leak")).unwrap();
         let (inner, outer) = (root.path().to_owned(), outside.path().to_owned());
         thread::spawn(move || {
-            if confine(&inner).unwrap() == Confinement::None {
+            if confine(&inner, Some(pidfiles.path())).unwrap() == Confinement::None {
                 // Not captured, so that it is seen.
                 writeln!(std::io::stderr(), "skipped: this kernel has no Landlock").unwrap();
                 return;
@@ -60,6 +66,8 @@ mod tests {
             assert!(std::fs::write(outer.join("file"), "x").is_err());
             assert!(std::fs::write(inner.join("leak/file"), "x").is_err());
             assert!(std::fs::read_dir(&outer).is_err());
+            assert!(std::fs::read(&pidfile).is_err() && std::fs::write(pidfiles.path().join("new"), "x").is_err());
+            std::fs::remove_file(&pidfile).unwrap();
             for system in ["/etc/passwd", "/etc/hosts", "/proc/self/status", "/proc/self/environ", "/usr/bin/env"] {
                 let kind = std::fs::read(system).err().map(|error| error.kind());
                 assert_eq!(kind, Some(std::io::ErrorKind::PermissionDenied), "{system}");

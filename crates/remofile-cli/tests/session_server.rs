@@ -213,6 +213,7 @@ fn a_server_behind_landlock_does_all_that_it_is_asked_for() {
     let mut log = std::io::BufReader::new(server.child.stderr.take().unwrap());
     let mut told = String::new();
     log.read_line(&mut told).unwrap();
+    assert!(!told.contains("not confined"), "a thread is outside, and shares its memory with all others: {told}");
     if !told.contains("Landlock confines the server to its directory") {
         // Not captured, so that it is seen.
         writeln!(std::io::stderr(), "skipped: {}", told.trim()).unwrap();

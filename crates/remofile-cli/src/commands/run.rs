@@ -11,6 +11,6 @@ use crate::{logging, output};
 pub(super) fn run(run: &Run, context: Context) -> Result<Exit> {
     logging::begin(context.verbose)?;
     let settings = server_settings(run, context.token, &Environment::of_process())?;
-    daemon::serve(settings, output::data)?;
+    daemon::serve(settings, None, output::data)?;
     Ok(Exit::Success)
 }

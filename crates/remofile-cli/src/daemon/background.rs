@@ -93,7 +93,7 @@ pub(crate) fn serve_in_background(settings: ServerSettings, pidfile: &Path, log_
     let null = open_log(Path::new("/dev/null"))?;
     let log = log_file.map(open_log).transpose()?;
     std::env::set_current_dir("/").map_err(Failed::system("cannot leave the current directory"))?;
-    serve(settings, |announcement| {
+    serve(settings, pidfile.path().parent(), |announcement| {
         let process = background_line(&pidfile);
         output::data(&format!("{announcement}{process}{READY}"))?;
         detach(&null, log.as_ref().unwrap_or(&null))

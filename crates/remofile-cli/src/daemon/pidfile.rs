@@ -122,7 +122,7 @@ impl Running {
 
 fn whose(content: &Content) -> String {
     match content {
-        Content::Process(process) => format!("process {process}, which has ended"),
+        Content::Process(process) => format!("process {process}, which does not hold its lock"),
         Content::Empty => "no process".to_owned(),
     }
 }

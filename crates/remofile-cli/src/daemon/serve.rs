@@ -1,7 +1,8 @@
 //! Serving until a signal.
 //!
-//! The main thread waits for signals and stays outside the second wall, so that it can remove the
-//! pidfile in the end; the thread that serves, and all it starts, are behind it.
+//! The process goes behind the second wall before it has a second thread: threads share their memory, so one that
+//! stayed outside would be a way out for whoever takes over another. All that is left to the process is to remove
+//! files where its pidfile is.
 
 use super::announcement::announcement;
 use crate::failed::{Failed, Result};
@@ -13,12 +14,16 @@ use remofile::{Bound, Server};
 use signal_hook::iterator::Signals;
 use signal_hook::iterator::backend::Handle;
 use std::path::Path;
-use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 /// Serves until SIGINT or SIGTERM. `announce` is called with what the user must know when clients can
-/// connect.
-pub(crate) fn serve(settings: ServerSettings, announce: impl FnOnce(&str) -> Result<()>) -> Result<()> {
+/// connect. From `removable`, a directory, the process can remove files in the end. The process must have no other
+/// thread yet.
+pub(crate) fn serve(
+    settings: ServerSettings,
+    removable: Option<&Path>,
+    announce: impl FnOnce(&str) -> Result<()>,
+) -> Result<()> {
     if settings.token.origin() == Origin::Chosen {
         output::warn(
             "this token was not generated: whoever records a session can try to guess it offline \
@@ -31,7 +36,8 @@ pub(crate) fn serve(settings: ServerSettings, announce: impl FnOnce(&str) -> Res
     let bound = server.bind(settings.port, settings.address)?;
     let announcement = announcement(&settings, bound.addresses());
     let signals = signals::of_ending()?;
-    let serving = Serving::begin(bound, &settings.root, signals.handle())?;
+    confine(&settings.root, removable);
+    let serving = Serving::begin(bound, signals.handle())?;
     drop(settings);
     let announced = announce(&announcement);
     match announced {
@@ -56,20 +62,14 @@ struct Serving {
 }
 
 impl Serving {
-    /// Returns when the thread is confined.
-    fn begin(bound: Bound, root: &Path, signals: Handle) -> Result<Self> {
-        let root = root.to_owned();
-        let (confined, wait) = channel();
+    fn begin(bound: Bound, signals: Handle) -> Result<Self> {
         let thread = thread::Builder::new()
             .name("server".to_owned())
             .spawn(move || {
                 let _ends_the_wait = CloseOnDrop(signals);
-                confine(&root, &confined);
                 bound.serve()
             })
             .map_err(Failed::system("cannot start the server's thread"))?;
-        // It fails only if the thread has ended; `finish` tells why.
-        let _ = wait.recv();
         Ok(Self { thread })
     }
 
@@ -84,8 +84,11 @@ impl Serving {
     }
 }
 
-fn confine(root: &Path, confined: &Sender<()>) {
-    match landlock::confine(root) {
+fn confine(root: &Path, removable: Option<&Path>) {
+    if has_other_threads() {
+        tracing::warn!("a thread of the server began before Landlock, and is not confined");
+    }
+    match landlock::confine(root, removable) {
         Ok(Confinement::Full) => tracing::info!("Landlock confines the server to its directory"),
         Ok(Confinement::Partial) => {
             tracing::info!("Landlock confines the server to its directory, as far as this kernel can");
@@ -93,7 +96,12 @@ fn confine(root: &Path, confined: &Sender<()>) {
         Ok(Confinement::None) => tracing::info!("this kernel has no Landlock: the server relies on its own jail alone"),
         Err(error) => tracing::warn!("Landlock is not in force: {error}"),
     }
-    let _ = confined.send(());
+}
+
+/// Whether this process has threads beside the calling one, where the system tells.
+fn has_other_threads() -> bool {
+    // A directory has two links, and one more for each directory in it, of which every thread has one here.
+    rustix::fs::stat("/proc/self/task").is_ok_and(|tasks| tasks.st_nlink > 3)
 }
 
 /// Wakes the thread that waits for signals, however the server ends.

@@ -38,6 +38,13 @@ impl Complaints {
         }
     }
 
+    /// Somebody has used up their guesses of the token, and is answered no more for a while.
+    pub(in crate::server) fn guesses_too_fast(&mut self, address: impl Display) {
+        if self.is_told(Instant::now()) {
+            tracing::warn!(%address, reason = "too-many-guesses", "refused");
+        }
+    }
+
     /// Somebody has played a handshake back, or cannot go on after it.
     pub(super) fn not_genuine(&mut self, address: impl Display) {
         if self.is_told(Instant::now()) {

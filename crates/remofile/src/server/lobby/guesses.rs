@@ -32,9 +32,9 @@ impl Lobby {
         }
     }
 
-    /// Sends a peer away without having looked at its token, or with a right one that cannot be served.
+    /// Sends a peer away without having looked at its token.
     pub(super) fn turn_away(&mut self, mut waiting: Waiting, bytes: &[u8]) {
-        self.complaints.refused(waiting.address, Refusal::TooMany);
+        self.complaints.guesses_too_fast(waiting.address);
         waiting.say(bytes);
     }
 

@@ -253,7 +253,8 @@ impl Lobby {
                 waiting.say(&bytes);
             }
             ServerAnswer::Accept { .. } if !self.has_room(waiting.address.ip()) => {
-                self.turn_away(waiting, &Refusal::TooMany.to_bytes());
+                self.complaints.refused(waiting.address, Refusal::TooMany);
+                waiting.say(&Refusal::TooMany.to_bytes());
             }
             ServerAnswer::Accept { session, bytes } => {
                 // The answer is far shorter than an empty socket buffer.

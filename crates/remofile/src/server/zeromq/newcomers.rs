@@ -65,7 +65,7 @@ impl Newcomers {
         }
         let is_exhausted = self.slowdown.is_exhausted(now, address) || self.delayed.len() >= MAX_REFUSALS;
         if is_exhausted && token.origin() == Origin::Chosen {
-            self.complaints.refused(shown(address), Refusal::TooMany);
+            self.complaints.guesses_too_fast(shown(address));
             self.due(identity, opening.refused_for(Refusal::TooMany, frames));
             return None;
         }

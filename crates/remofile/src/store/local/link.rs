@@ -104,8 +104,8 @@ fn refuse_malformed(target: &str) -> StoreResult<()> {
 
 /// Refuses a target that leads out of the root or scope, or to what is the store's own. `names` lead to the
 /// directory that the link is in, itself no link anywhere on the way; `root` is where they begin, if that is the
-/// root. Who goes up behind a name gets
-/// anywhere, if that name is a link or becomes one: so it goes up first, and then down.
+/// root. A target that uses `..` after a name gets anywhere if that name is a link or becomes one: so all `..` have to
+/// come first.
 fn refuse_leading_out(root: Option<BorrowedFd<'_>>, bounds: Bounds, names: &[u8], target: &str) -> StoreResult<()> {
     let outside = |why: &str| Err(Failure::new(ErrorCode::OutsideRoot).because(why));
     if target.starts_with('/') {
@@ -116,7 +116,12 @@ fn refuse_leading_out(root: Option<BorrowedFd<'_>>, bounds: Bounds, names: &[u8]
     for name in target.split('/') {
         match name {
             "" | "." => {}
-            ".." if goes_down => return outside("its target uses '..' after a name that may itself be a link"),
+            ".." if goes_down => {
+                return outside(
+                    "its target uses '..' after a name, which could become a link and so lead out: shorten the target at \
+                     the source, or leave links out",
+                );
+            }
             ".." if place.pop().is_none() => {
                 return outside(match bounds {
                     Bounds::Scope => {

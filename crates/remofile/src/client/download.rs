@@ -4,11 +4,11 @@ use super::attempts::Attempts;
 use super::call::{Handler, Outgoing};
 use super::download_plan::{Expected, Plan};
 use super::fate::Rules;
+use super::item_merger::{Backlog, ItemMerger, Plain};
 use super::noted::{DownloadNotes, Noted};
 use super::parallel::together;
 use super::places::{refuse_download_into_itself, remote_path};
 use super::selecting::{Selecting, SharedQueue};
-use super::weaving::{Backlog, Plain, Weave};
 use super::{Client, RemoteSource, TransferOptions, TransferReport};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
@@ -122,7 +122,7 @@ impl Client {
         plan: &Plan<'_>,
         store: &Arc<LocalStore>,
         order: Order,
-        weaver: &mut dyn Weave,
+        merger: &mut dyn ItemMerger,
         attempts: &Attempts,
         noted: &mut Noted<'_>,
         stored: &Mutex<&mut Stored>,
@@ -134,10 +134,10 @@ impl Client {
             sizes: plan.options.min_size.unwrap_or(0)..=plan.options.max_size.unwrap_or(u64::MAX),
             names: NameRule::Posix,
             preserve_mode: plan.options.preserve_mode,
-            // What a weaver gives on has the rules that it chose.
-            rules: if weaver.changes() { ItemRules::Theirs } else { ItemRules::Ours(order.rules) },
+            // What a merger gives on has the rules that it chose.
+            rules: if merger.changes() { ItemRules::Theirs } else { ItemRules::Ours(order.rules) },
             // What the server sends is checked before: it must not change anything, only this side's own items.
-            changes: weaver.changes(),
+            changes: merger.changes(),
             digest: DigestKind::Xxh3,
         };
         let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, order.checked);
@@ -147,14 +147,14 @@ impl Client {
             selecting: order.selecting,
             destination: plan.destination,
             unwanted: Vec::new(),
-            weaver,
+            merger,
             backlog: Backlog::default(),
             held: 0,
             noted,
         };
         handler.make_directories(order.directories)?;
         loop {
-            let items = handler.weaver.lead();
+            let items = handler.merger.items_before();
             if items.is_empty() {
                 break;
             }
@@ -194,7 +194,7 @@ impl Client {
                 handler.take(items, &payload)?;
                 self.copy_kept(handler, attempts)?;
             }
-            let items = handler.weaver.trail();
+            let items = handler.merger.items_after();
             if items.is_empty() {
                 return Ok(());
             }
@@ -247,7 +247,7 @@ struct DownloadHandler<'a, 'b> {
     destination: &'a Path,
     /// Files that the server is to be told not to go on with.
     unwanted: Vec<String>,
-    weaver: &'a mut dyn Weave,
+    merger: &'a mut dyn ItemMerger,
     backlog: Backlog,
     /// The credit of what the unpacker has put by.
     held: u64,
@@ -289,14 +289,14 @@ impl Handler for DownloadHandler<'_, '_> {
         items.iter().try_for_each(|item| self.expected.check_item(item))?;
         self.selecting.received(&items);
         let credit = credit_bytes(&items, payload.len());
-        let woven = self.weaver.weave(items)?;
-        if self.backlog.is_empty() && !Backlog::is_long(&woven) {
-            self.take(woven, payload)?;
+        let merged = self.merger.merge(items)?;
+        if self.backlog.is_empty() && !Backlog::is_long(&merged) {
+            self.take(merged, payload)?;
             let held = if self.unpacker.is_busy() { credit } else { 0 };
             self.held += held;
             return Ok(held);
         }
-        self.backlog.push(woven, payload, credit);
+        self.backlog.push(merged, payload, credit);
         Ok(credit)
     }
 

@@ -194,8 +194,8 @@ impl Expected {
         Self { files: Some(files), ..Self::new(options) }
     }
 
-    /// Files that a weaver knows, and nothing else.
-    pub(super) fn woven() -> Self {
+    /// Files that a merger knows, and nothing else.
+    pub(super) fn merged() -> Self {
         Self { is_checked: true, ..Self::new(&TransferOptions::default()) }
     }
 

@@ -20,6 +20,7 @@ mod find;
 mod holding;
 mod idle;
 mod interrupt;
+mod item_merger;
 mod listing;
 mod measuring;
 mod noted;
@@ -39,10 +40,9 @@ mod upload;
 mod upload_plan;
 mod upload_stream;
 mod waiting;
-mod weaving;
 
+pub(crate) use item_merger::ItemMerger;
 pub(crate) use syncing::{PartialsHere, Syncing};
-pub(crate) use weaving::Weave;
 
 pub use asynchronous::{AsyncClient, Pending};
 pub use asynchronous_file::AsyncRemoteFile;

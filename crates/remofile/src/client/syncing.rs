@@ -6,11 +6,11 @@ use super::call::{Handler, Outgoing};
 use super::download::Order;
 use super::download_plan::{Expected, Plan};
 use super::find::Chosen;
+use super::item_merger::ItemMerger;
 use super::listing::{ListHandler, decode};
 use super::noted::Noted;
 use super::selecting::Selecting;
 use super::upload::{Part, moved};
-use super::weaving::Weave;
 use super::{Client, RemoteSource, Retry, TransferOptions, TransferReport, places};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
@@ -240,26 +240,26 @@ impl<'a> Syncing<'a> {
         Ok(here)
     }
 
-    /// Fetches files, and does what the weaver adds; it knows which files are to come.
+    /// Fetches files, and does what the merger adds; it knows which files are to come.
     pub(crate) fn fetch<F: Iterator<Item = Chosen> + Send + 'static>(
         &mut self,
         (store, destination): (&Arc<LocalStore>, &Path),
         files: Option<F>,
         checked: Checked,
         options: &TransferOptions,
-        weaver: &mut dyn Weave,
+        merger: &mut dyn ItemMerger,
     ) -> Result<()> {
         let plan = Plan::new(&[] as &[RemoteSource], destination, options)?;
         let order = Order {
             request: files.is_some().then(|| plan.selected_request()),
-            expected: Expected::woven(),
+            expected: Expected::merged(),
             selecting: files.map_or_else(Selecting::none, Selecting::coming),
             directories: Vec::new(),
             rules: HashMap::new(),
             checked,
         };
         let stored = Mutex::new(&mut self.stored);
-        self.client.receive(&plan, store, order, weaver, &self.attempts, &mut self.noted, &stored)
+        self.client.receive(&plan, store, order, merger, &self.attempts, &mut self.noted, &stored)
     }
 }
 

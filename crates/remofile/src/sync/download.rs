@@ -5,10 +5,10 @@ use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::candidates;
 use super::items::{Doing, Work, has_content};
 use super::plan::{Action, Answers, Draft, Plan, Side, Step};
+use super::plan_merger::{PlanMerger, Recipe};
 use super::stages::{Carrier, carry_out};
 use super::tree::Reading;
 use super::trees::Trees;
-use super::weaver::{Recipe, Weaver};
 use super::{SyncOptions, SyncReport, report};
 use crate::client::{Client, PartialsHere, Syncing};
 use crate::delta::Piece;
@@ -234,9 +234,9 @@ impl Carrier for Receiver<'_, '_> {
             parts: recipes.iter().map(|(index, recipe)| (*index, recipe.parts())).collect(),
             known,
         };
-        let mut weaver = Weaver::new(job.source, &plan, steps, doing, recipes);
+        let mut merger = PlanMerger::new(job.source, &plan, steps, doing, recipes);
         let options = job.options.transfer();
-        syncing.fetch((store, job.destination), has_files.then_some(files), checked, &options, &mut weaver)
+        syncing.fetch((store, job.destination), has_files.then_some(files), checked, &options, &mut merger)
     }
 
     fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()> {

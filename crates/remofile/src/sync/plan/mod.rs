@@ -5,10 +5,10 @@
 //! may have been renamed, and becomes a [`Plan`] with the answers. Nothing here touches a file, a clock or the
 //! network: the same listings and answers always make the same plan.
 
-mod doors;
 mod draft;
 mod files;
 mod join;
+mod mode_changes;
 mod node;
 mod planner;
 mod renames;

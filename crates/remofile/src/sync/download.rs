@@ -3,7 +3,7 @@
 use super::compare::{answer, digest};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::candidates;
-use super::items::{Doing, Work, has_content};
+use super::items::{EncodedStep, StepEncoder, has_content};
 use super::plan::{Action, Answers, Draft, Plan, Side, Step};
 use super::plan_merger::{PlanMerger, Recipe};
 use super::stages::{Carrier, carry_out};
@@ -220,21 +220,21 @@ struct Receiver<'a, 'b> {
 }
 
 impl Carrier for Receiver<'_, '_> {
-    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, doing: Doing) -> Result<()> {
+    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()> {
         let (job, store, plan) = (self.job, self.store, Arc::clone(&self.plan));
         let recipes = mem::take(&mut self.recipes);
-        let has_files = steps.clone().any(|index| matches!(doing.part(&plan, index), Work::Content { .. }));
+        let has_files = steps.clone().any(|index| matches!(encoder.encode(&plan, index), EncodedStep::Content { .. }));
         let kept = if has_files { job.partials(&plan, store, &recipes)? } else { Vec::new() };
         let PartialsHere { checked, known, .. } = syncing.partials_here(store, &kept)?;
         let files = PlannedFiles {
             source: job.source.clone(),
             plan: Arc::clone(&plan),
             steps: steps.clone(),
-            doing: doing.clone(),
+            encoder: encoder.clone(),
             parts: recipes.iter().map(|(index, recipe)| (*index, recipe.parts())).collect(),
             known,
         };
-        let mut merger = PlanMerger::new(job.source, &plan, steps, doing, recipes);
+        let mut merger = PlanMerger::new(job.source, &plan, steps, encoder, recipes);
         let options = job.options.transfer();
         syncing.fetch((store, job.destination), has_files.then_some(files), checked, &options, &mut merger)
     }
@@ -256,7 +256,7 @@ struct PlannedFiles {
     source: RemotePath,
     plan: Arc<Plan>,
     steps: Range<usize>,
-    doing: Doing,
+    encoder: StepEncoder,
     /// The parts that are wanted of some, by the index of their steps.
     parts: HashMap<usize, Vec<Part>>,
     known: HashMap<RemotePath, Known>,
@@ -270,7 +270,7 @@ impl Iterator for PlannedFiles {
             let index = self.steps.next()?;
             let Step { path: below, action } = self.plan.steps.get(index)?;
             let (Action::Create { size } | Action::Update { size, .. }) = *action else { continue };
-            let Work::Content { place: name, .. } = self.doing.part(&self.plan, index) else { continue };
+            let EncodedStep::Content { place: name, .. } = self.encoder.encode(&self.plan, index) else { continue };
             let (Ok(path), Ok(place)) = (self.source.join(below), RemotePath::root().join(&name)) else { continue };
             let parts = self.parts.remove(&index).unwrap_or_default();
             let known = self.known.remove(&place);

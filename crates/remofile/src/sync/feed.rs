@@ -1,6 +1,6 @@
 //! The steps of a plan as what an upload sends.
 
-use super::items::{Doing, Work};
+use super::items::{EncodedStep, StepEncoder};
 use super::plan::{Action, Plan};
 use crate::store::{Store, StoreResult};
 use crate::transfer::{Course, FedFile, FeedItem, Feeding, Next};
@@ -26,7 +26,7 @@ pub(super) struct PlannedFeed {
     pub(super) plan: Arc<Plan>,
     /// Which steps.
     pub(super) steps: Range<usize>,
-    pub(super) doing: Doing,
+    pub(super) encoder: StepEncoder,
     /// By the index of their steps.
     pub(super) prepared: HashMap<usize, Prepared>,
     /// What is kept of files at the destination, by their paths.
@@ -52,9 +52,9 @@ impl PlannedFeed {
     fn enqueue(&mut self, index: usize) {
         let plan = Arc::clone(&self.plan);
         let Some(step) = plan.steps.get(index) else { return };
-        let (place, before, rule) = match self.doing.part(&plan, index) {
-            Work::Content { place, before, rule } => (place, before, rule),
-            Work::Changes(items) => return self.queue.extend(items.into_iter().map(FeedItem::Change)),
+        let (place, before, rule) = match self.encoder.encode(&plan, index) {
+            EncodedStep::Content { place, before, rule } => (place, before, rule),
+            EncodedStep::Changes(items) => return self.queue.extend(items.into_iter().map(FeedItem::Change)),
         };
         let shown = format!("{}/{}", self.shown.trim_end_matches('/'), step.path);
         match self.open(index, &step.path, shown.clone()) {

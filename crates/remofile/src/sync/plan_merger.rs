@@ -1,6 +1,6 @@
 //! The steps of a plan, merged with the files of a download.
 
-use super::items::{Doing, Work};
+use super::items::{EncodedStep, StepEncoder};
 use super::plan::Plan;
 use crate::client::ItemMerger;
 use crate::delta::Piece;
@@ -41,7 +41,7 @@ pub(super) struct PlanMerger<'a> {
     source: &'a RemotePath,
     plan: &'a Plan,
     steps: Range<usize>,
-    doing: Doing,
+    encoder: StepEncoder,
     /// By the index of their steps.
     recipes: HashMap<usize, Recipe>,
     current: Current,
@@ -91,10 +91,10 @@ impl<'a> PlanMerger<'a> {
         source: &'a RemotePath,
         plan: &'a Plan,
         steps: Range<usize>,
-        doing: Doing,
+        encoder: StepEncoder,
         recipes: HashMap<usize, Recipe>,
     ) -> Self {
-        Self { source, plan, steps, doing, recipes, current: Current::Plain, told: HashSet::new() }
+        Self { source, plan, steps, encoder, recipes, current: Current::Plain, told: HashSet::new() }
     }
 
     /// Some of the next steps, up to one with content.
@@ -102,7 +102,7 @@ impl<'a> PlanMerger<'a> {
         let mut out = Vec::new();
         while out.len() < PORTION {
             let Some(index) = self.steps.clone().next() else { break };
-            let Work::Changes(items) = self.doing.part(self.plan, index) else { break };
+            let EncodedStep::Changes(items) = self.encoder.encode(self.plan, index) else { break };
             self.steps.next();
             out.extend(items);
         }
@@ -198,13 +198,13 @@ impl<'a> PlanMerger<'a> {
     /// what becomes of a file in its way.
     fn reach(&mut self, path: &str, out: &mut Vec<Item>) -> Result<(Option<Recipe>, OnConflict)> {
         while let Some(index) = self.steps.next() {
-            match self.doing.part(self.plan, index) {
-                Work::Changes(items) => out.extend(items),
-                Work::Content { place, before, rule } if place == path => {
+            match self.encoder.encode(self.plan, index) {
+                EncodedStep::Changes(items) => out.extend(items),
+                EncodedStep::Content { place, before, rule } if place == path => {
                     out.extend(before);
                     return Ok((self.recipes.remove(&index), rule));
                 }
-                Work::Content { .. } => out.extend(self.pass_over(index)),
+                EncodedStep::Content { .. } => out.extend(self.pass_over(index)),
             }
         }
         Err(Error::Protocol(format!("it sent {path:?} out of order")))

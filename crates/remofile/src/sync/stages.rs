@@ -1,6 +1,6 @@
 //! In which stages a plan is carried out, so that nothing is deleted before everything has come.
 
-use super::items::Doing;
+use super::items::StepEncoder;
 use super::plan::{Action, Plan, Step};
 use crate::client::Syncing;
 use crate::error::Result;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// What can carry out steps of a plan.
 pub(super) trait Carrier {
     /// Carries out some.
-    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, doing: Doing) -> Result<()>;
+    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()>;
 
     /// Removes files at the destination, as far as they are there.
     fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()>;
@@ -37,7 +37,7 @@ pub(super) fn carry_out(
 ) -> Result<()> {
     let Stages { gate, closing } = Stages::of(plan);
     let all = plan.steps.len();
-    let plain = Doing { backup, ..Doing::default() };
+    let plain = StepEncoder { backup, ..StepEncoder::default() };
     if super::has_work(&plan.steps[..gate]) {
         carrier.carry(syncing, 0..gate, plain.clone())?;
     }
@@ -45,15 +45,15 @@ pub(super) fn carry_out(
         return if closing < all { carrier.carry(syncing, closing..all, plain) } else { Ok(()) };
     }
     let asides = Arc::new(Asides::of(plan, gate..closing));
-    let doing = Doing { asides: Arc::clone(&asides), ..plain };
+    let encoder = StepEncoder { asides: Arc::clone(&asides), ..plain };
     if asides.0.is_empty() {
-        return carrier.carry(syncing, gate..all, doing);
+        return carrier.carry(syncing, gate..all, encoder);
     }
     let before = syncing.failure_count();
-    carrier.carry(syncing, gate..closing, Doing { is_arriving: true, ..doing.clone() })?;
+    carrier.carry(syncing, gate..closing, StepEncoder { is_arriving: true, ..encoder.clone() })?;
     let from = if may_delete(syncing, harmless) { gate } else { closing };
     if from < all {
-        carrier.carry(syncing, from..all, doing)?;
+        carrier.carry(syncing, from..all, encoder)?;
     }
     if syncing.failure_count() > before {
         carrier.clear_away(syncing, asides.0.values().cloned().collect())?;

@@ -3,7 +3,7 @@
 use super::compare::{answer, digest, remote_digests};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::{PlannedFeed, Prepared, candidates};
-use super::items::Doing;
+use super::items::StepEncoder;
 use super::plan::{Action, Answers, Draft, Plan, Side};
 use super::stages::{Carrier, carry_out};
 use super::tree::Reading;
@@ -197,14 +197,14 @@ struct Sender<'a, 'b> {
 }
 
 impl Sender<'_, '_> {
-    fn feed(&mut self, steps: Range<usize>, doing: Doing) -> PlannedFeed {
+    fn feed(&mut self, steps: Range<usize>, encoder: StepEncoder) -> PlannedFeed {
         PlannedFeed {
             store: Arc::clone(&self.job.store),
             top: self.job.top.clone(),
             shown: self.job.source.display().to_string(),
             plan: Arc::clone(&self.plan),
             steps,
-            doing,
+            encoder,
             prepared: mem::take(&mut self.prepared),
             known: mem::take(&mut self.known),
             file_size_limit: self.file_size_limit,
@@ -214,13 +214,13 @@ impl Sender<'_, '_> {
 }
 
 impl Carrier for Sender<'_, '_> {
-    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, doing: Doing) -> Result<()> {
-        let feed = self.feed(steps, doing);
+    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()> {
+        let feed = self.feed(steps, encoder);
         syncing.send(feed, self.job.destination, &self.job.options.transfer())
     }
 
     fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()> {
-        let mut feed = self.feed(0..0, Doing::default());
+        let mut feed = self.feed(0..0, StepEncoder::default());
         let destination = self.job.destination.clone();
         syncing.elements(
             Request::Survey { destination: destination.clone(), names: places.clone(), unflushed: true },

@@ -6,7 +6,7 @@ use super::feed::candidates;
 use super::items::{EncodedStep, StepEncoder, has_content};
 use super::plan::{Action, Answers, Draft, Plan, Side, Step};
 use super::plan_merger::{PlanMerger, Recipe};
-use super::stages::{Carrier, carry_out};
+use super::stages::{PlanExecutor, execute_plan};
 use super::tree::Reading;
 use super::trees::Trees;
 use super::{SyncOptions, SyncReport, report};
@@ -100,7 +100,7 @@ impl<'a> Download<'a> {
         report(syncing, &plan, &self.destination.display().to_string());
         let plan = Arc::new(plan);
         let mut receiver = Receiver { job: self, store: &store, plan: Arc::clone(&plan), recipes };
-        carry_out(syncing, &plan, self.backup.clone(), harmless, &mut receiver)?;
+        execute_plan(syncing, &plan, self.backup.clone(), harmless, &mut receiver)?;
         drop(receiver);
         Ok(Arc::unwrap_or_clone(plan))
     }
@@ -219,8 +219,8 @@ struct Receiver<'a, 'b> {
     recipes: HashMap<usize, Recipe>,
 }
 
-impl Carrier for Receiver<'_, '_> {
-    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()> {
+impl PlanExecutor for Receiver<'_, '_> {
+    fn execute(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()> {
         let (job, store, plan) = (self.job, self.store, Arc::clone(&self.plan));
         let recipes = mem::take(&mut self.recipes);
         let has_files = steps.clone().any(|index| matches!(encoder.encode(&plan, index), EncodedStep::Content { .. }));

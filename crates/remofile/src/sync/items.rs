@@ -1,7 +1,7 @@
 //! The steps of a plan as items: what a destination is told to do, be it over there or here.
 
 use super::plan::{Action, Plan, Step};
-use super::stages::Asides;
+use super::stages::TemporaryTargets;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Item, Kind, OnConflict};
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use std::sync::Arc;
 pub(super) struct StepEncoder {
     /// Where what is replaced or deleted is kept.
     pub(super) backup: Option<RemotePath>,
-    /// What comes to another place first, as a directory is still in its way.
-    pub(super) asides: Arc<Asides>,
+    /// Temporary paths of what has a directory in its way.
+    pub(super) temporary_targets: Arc<TemporaryTargets>,
     /// Whether that is what is done now, and nothing else.
     pub(super) is_arriving: bool,
 }
@@ -37,11 +37,11 @@ impl StepEncoder {
     /// Encodes a step; no items for one that is left out.
     pub(super) fn encode(&self, plan: &Plan, index: usize) -> EncodedStep {
         let Some(step) = plan.steps.get(index) else { return EncodedStep::Changes(Vec::new()) };
-        match (self.asides.of_step(index), self.is_arriving) {
+        match (self.temporary_targets.of_step(index), self.is_arriving) {
             (None, true) => EncodedStep::Changes(Vec::new()),
-            (Some(aside), true) => aside_of(step, aside),
-            (Some(aside), false) => {
-                EncodedStep::Changes(vec![Item::Move { from: aside.to_owned(), path: step.path.to_string() }])
+            (Some(target), true) => at_temporary_target(step, target),
+            (Some(target), false) => {
+                EncodedStep::Changes(vec![Item::Move { from: target.to_owned(), path: step.path.to_string() }])
             }
             (None, false) => self.step(plan, index, step),
         }
@@ -51,11 +51,11 @@ impl StepEncoder {
         let place = || step.path.to_string();
         match &step.action {
             // It goes when the file is there that takes its place.
-            Action::Clear { kind: Kind::Directory } if is_for_content(plan, index, &self.asides) => {
+            Action::Clear { kind: Kind::Directory } if is_for_content(plan, index, &self.temporary_targets) => {
                 EncodedStep::Changes(Vec::new())
             }
             Action::Create { .. } => {
-                let is_cleared = index > 0 && is_for_content(plan, index - 1, &self.asides);
+                let is_cleared = index > 0 && is_for_content(plan, index - 1, &self.temporary_targets);
                 let before = if is_cleared { vec![Item::Remove { path: place() }] } else { Vec::new() };
                 // What has come there since it was looked is somebody's.
                 EncodedStep::Content { place: place(), before, rule: OnConflict::Abort }
@@ -98,9 +98,9 @@ impl StepEncoder {
     }
 }
 
-/// What comes beside a directory that is in its way.
-fn aside_of(step: &Step, aside: &str) -> EncodedStep {
-    let (place, rule) = (aside.to_owned(), OnConflict::Abort);
+/// Encodes a step whose path is taken by a directory: its content comes beside that.
+fn at_temporary_target(step: &Step, temporary: &str) -> EncodedStep {
+    let (place, rule) = (temporary.to_owned(), OnConflict::Abort);
     match &step.action {
         Action::Link { target, .. } => {
             EncodedStep::Changes(vec![Item::Link { path: place, target: target.to_string(), rule: Some(rule) }])
@@ -110,10 +110,10 @@ fn aside_of(step: &Step, aside: &str) -> EncodedStep {
 }
 
 /// Whether a step clears an empty directory that is in the way of a file which comes to its very place.
-fn is_for_content(plan: &Plan, index: usize, asides: &Asides) -> bool {
+fn is_for_content(plan: &Plan, index: usize, temporary_targets: &TemporaryTargets) -> bool {
     let (Some(step), Some(next)) = (plan.steps.get(index), plan.steps.get(index + 1)) else { return false };
     let is_clear = matches!(step.action, Action::Clear { kind: Kind::Directory });
-    is_clear && step.path == next.path && has_content(next) && asides.of_step(index + 1).is_none()
+    is_clear && step.path == next.path && has_content(next) && temporary_targets.of_step(index + 1).is_none()
 }
 
 /// Whether a step has content that has to come.

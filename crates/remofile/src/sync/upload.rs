@@ -5,7 +5,7 @@ use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::{PlannedFeed, Prepared, candidates};
 use super::items::StepEncoder;
 use super::plan::{Action, Answers, Draft, Plan, Side};
-use super::stages::{Carrier, carry_out};
+use super::stages::{PlanExecutor, execute_plan};
 use super::tree::Reading;
 use super::trees::Trees;
 use super::{SyncOptions, SyncReport, report};
@@ -123,7 +123,7 @@ impl<'a> Upload<'a> {
         let plan = Arc::new(plan);
         let file_size_limit = syncing.server()?.file_size_limit;
         let mut sender = Sender { job: self, plan: Arc::clone(&plan), prepared, known, file_size_limit };
-        carry_out(syncing, &plan, self.backup.clone(), harmless, &mut sender)?;
+        execute_plan(syncing, &plan, self.backup.clone(), harmless, &mut sender)?;
         drop(sender);
         Ok(Arc::unwrap_or_clone(plan))
     }
@@ -187,7 +187,7 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Has the server carry out steps.
+/// Has the server execute steps.
 struct Sender<'a, 'b> {
     job: &'a Upload<'b>,
     plan: Arc<Plan>,
@@ -213,8 +213,8 @@ impl Sender<'_, '_> {
     }
 }
 
-impl Carrier for Sender<'_, '_> {
-    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()> {
+impl PlanExecutor for Sender<'_, '_> {
+    fn execute(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()> {
         let feed = self.feed(steps, encoder);
         syncing.send(feed, self.job.destination, &self.job.options.transfer())
     }

@@ -1,7 +1,7 @@
 //! What a transfer tells its monitor, and keeps for its report.
 
 use super::TransferReport;
-use super::told::{Held, Told};
+use super::deferred_event::{DeferredEvents, OwnedEvent};
 use crate::error::{Error, Result};
 use crate::monitor::{Chunk, Event, Monitor};
 use crate::transfer::{ItemRules, PackerMonitor, Stop, Stored, UnpackerMonitor};
@@ -153,15 +153,15 @@ impl<'a> Noted<'a> {
 pub(super) struct UploadNotes<'a, 'b> {
     pub(super) noted: &'a mut Noted<'b>,
     /// Where events go until the server has taken the upload on.
-    pub(super) held: Option<&'a mut Held>,
+    pub(super) deferred: Option<&'a mut DeferredEvents>,
     /// Files and links that were packed whole are counted here.
     pub(super) packed_files: &'a mut u64,
 }
 
 impl UploadNotes<'_, '_> {
-    fn tell(&mut self, event: Told) {
-        match &mut self.held {
-            Some(held) => held.hold(event),
+    fn tell(&mut self, event: OwnedEvent) {
+        match &mut self.deferred {
+            Some(deferred) => deferred.defer(event),
             None => event.tell(self.noted),
         }
     }
@@ -169,26 +169,26 @@ impl UploadNotes<'_, '_> {
 
 impl PackerMonitor for UploadNotes<'_, '_> {
     fn started(&mut self, path: &str, size: u64, offset: u64) {
-        match self.held {
-            Some(_) => self.tell(Told::Started { path: path.to_owned(), size: Some(size), offset }),
+        match self.deferred {
+            Some(_) => self.tell(OwnedEvent::Started { path: path.to_owned(), size: Some(size), offset }),
             None => self.noted.started(path, Some(size), offset),
         }
     }
 
     fn packed(&mut self, bytes: u64) {
-        self.tell(Told::Packed(bytes));
+        self.tell(OwnedEvent::Packed(bytes));
     }
 
     fn finished(&mut self, path: &str, _size: u64) {
         *self.packed_files += 1;
-        match self.held {
-            Some(_) => self.tell(Told::Finished { path: path.to_owned() }),
+        match self.deferred {
+            Some(_) => self.tell(OwnedEvent::Finished { path: path.to_owned() }),
             None => self.noted.finished(path),
         }
     }
 
     fn failed(&mut self, failure: &Failure) {
-        self.tell(Told::Failed(failure.clone()));
+        self.tell(OwnedEvent::Failed(failure.clone()));
     }
 
     fn present(&mut self, path: &str, size: u64) {

@@ -1,8 +1,8 @@
 //! One transfer over several connections at once.
 
 use super::Client;
+use super::deferred_event::Relay;
 use super::noted::Noted;
-use super::told::Relay;
 use crate::error::{Error, Result};
 use std::sync::mpsc::sync_channel;
 
@@ -40,7 +40,7 @@ pub(super) fn together<P: Send, T: Send>(
             threads.push(std::thread::Builder::new().name("transfer".to_owned()).spawn_scoped(scope, body));
         }
         drop(sender);
-        receiver.into_iter().for_each(|told| told.tell(noted));
+        receiver.into_iter().for_each(|event| event.tell(noted));
         let join = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, Result<T>>>| {
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

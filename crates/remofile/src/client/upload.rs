@@ -2,12 +2,12 @@
 
 use super::attempts::Attempts;
 use super::call::{Deadline, Handler, Outgoing};
+use super::deferred_event::DeferredEvents;
 use super::fate::Rules;
 use super::noted::{Noted, UploadNotes, below, ended_early};
 use super::parallel::together;
 use super::places::refuse_upload_into_itself;
 use super::survey::{Present, UploadJudge, must_survey_first};
-use super::told::Held;
 use super::upload_plan::Plan;
 use super::{Client, LocalSource, TransferOptions, TransferReport};
 use crate::carrier::Produced;
@@ -169,7 +169,7 @@ impl Client {
             packer: Packer::new(feed, packing).map_err(Error::Local)?,
             pace: options.pace(),
             ready_at: None,
-            held: names.is_some().then(Held::default),
+            deferred: names.is_some().then(DeferredEvents::default),
             blind: 0,
             // What is taken from a shared feed must not be refused.
             awaits_grant: group.is_some(),
@@ -187,8 +187,8 @@ impl Client {
         if done.files.saturating_add(handler.failures) < handler.packed_files {
             return Err(Error::Protocol("it stored fewer files than were sent, and did not say which".to_owned()));
         }
-        if let Some(held) = handler.held.take() {
-            held.release(handler.noted);
+        if let Some(deferred) = handler.deferred.take() {
+            deferred.release(handler.noted);
         }
         Ok(done)
     }
@@ -233,7 +233,7 @@ struct UploadHandler<'a, 'b> {
     pace: Pace,
     ready_at: Option<Duration>,
     /// What is told only when the server has taken the upload on.
-    held: Option<Held>,
+    deferred: Option<DeferredEvents>,
     /// Content that was sent meanwhile, in bytes.
     blind: u64,
     awaits_grant: bool,
@@ -248,8 +248,8 @@ struct UploadHandler<'a, 'b> {
 impl Handler for UploadHandler<'_, '_> {
     fn granted(&mut self) {
         self.awaits_grant = false;
-        if let Some(held) = self.held.take() {
-            held.release(self.noted);
+        if let Some(deferred) = self.deferred.take() {
+            deferred.release(self.noted);
         }
     }
 
@@ -273,11 +273,11 @@ impl Handler for UploadHandler<'_, '_> {
             return Ok(Produced::Nothing);
         }
         let mut limit = self.pace.allowance(call.now);
-        if self.held.is_some() {
+        if self.deferred.is_some() {
             limit = limit.min(BLIND_BYTES.saturating_sub(self.blind));
         }
         let mut notes =
-            UploadNotes { noted: self.noted, held: self.held.as_mut(), packed_files: &mut self.packed_files };
+            UploadNotes { noted: self.noted, deferred: self.deferred.as_mut(), packed_files: &mut self.packed_files };
         let (packer, mut sent) = (&mut self.packer, 0);
         let packed = call.send(|message, credit| match packer.pack(message, credit, limit, &mut notes) {
             Packed::Items(items) => {

@@ -6,7 +6,7 @@ use remofile_protocol::wire::{Failure, Holder};
 use std::sync::mpsc::SyncSender;
 
 /// An event that is on its way to a monitor.
-pub(super) enum Told {
+pub(super) enum OwnedEvent {
     Waiting(Vec<Holder>),
     Started { path: String, size: Option<u64>, offset: u64 },
     Packed(u64),
@@ -15,7 +15,7 @@ pub(super) enum Told {
     Failed(Failure),
 }
 
-impl Told {
+impl OwnedEvent {
     /// Tells it.
     pub(super) fn tell(self, noted: &mut Noted<'_>) {
         match self {
@@ -29,13 +29,13 @@ impl Told {
     }
 }
 
-/// What the packer told before the server took the upload on. It may refuse it yet, and then none of it
+/// Events that the packer reported before the server took the upload on. It may refuse it yet, and then none of them
 /// has happened.
 #[derive(Default)]
-pub(super) struct Held(Vec<Told>);
+pub(super) struct DeferredEvents(Vec<OwnedEvent>);
 
-impl Held {
-    pub(super) fn hold(&mut self, event: Told) {
+impl DeferredEvents {
+    pub(super) fn defer(&mut self, event: OwnedEvent) {
         self.0.push(event);
     }
 
@@ -46,21 +46,21 @@ impl Held {
 }
 
 /// A monitor that passes everything on to another thread.
-pub(super) struct Relay(pub(super) SyncSender<Told>);
+pub(super) struct Relay(pub(super) SyncSender<OwnedEvent>);
 
 impl Monitor for Relay {
     fn report(&mut self, event: Event<'_>) {
-        let told = match event {
-            Event::Waiting { holders } => Told::Waiting(holders.to_vec()),
-            Event::FileStarted { path, size, offset } => Told::Started { path: path.to_owned(), size, offset },
-            Event::Transferred { bytes } => Told::Packed(bytes),
-            Event::FileFinished { path } => Told::Finished { path: path.to_owned() },
-            Event::FilePresent { path, size } => Told::Present { path: path.to_owned(), size },
-            Event::FileSkipped { failure } | Event::FileFailed { failure } => Told::Failed(failure.clone()),
+        let owned = match event {
+            Event::Waiting { holders } => OwnedEvent::Waiting(holders.to_vec()),
+            Event::FileStarted { path, size, offset } => OwnedEvent::Started { path: path.to_owned(), size, offset },
+            Event::Transferred { bytes } => OwnedEvent::Packed(bytes),
+            Event::FileFinished { path } => OwnedEvent::Finished { path: path.to_owned() },
+            Event::FilePresent { path, size } => OwnedEvent::Present { path: path.to_owned(), size },
+            Event::FileSkipped { failure } | Event::FileFailed { failure } => OwnedEvent::Failed(failure.clone()),
             // What concerns all of them, who began them tells.
             Event::Retrying { .. } | Event::Total { .. } | Event::Planned { .. } => return,
         };
         // Nobody listens any more when the transfer is over.
-        let _gone = self.0.send(told);
+        let _gone = self.0.send(owned);
     }
 }

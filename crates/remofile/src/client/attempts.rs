@@ -1,7 +1,7 @@
 //! Trying again after a lost connection.
 
 use super::call::Deadline;
-use super::noted::Noted;
+use super::progress_recorder::ProgressRecorder;
 use super::{Client, Retry};
 use crate::error::{Error, Result};
 use crate::monitor::Event;
@@ -52,7 +52,7 @@ impl Attempts {
     ///
     /// # Errors
     /// The same error if there shall be none; what ended the wait.
-    pub(super) fn again(&mut self, client: &Client, error: Error, noted: &mut Noted<'_>) -> Result<()> {
+    pub(super) fn again(&mut self, client: &Client, error: Error, recorder: &mut ProgressRecorder<'_>) -> Result<()> {
         if !self.is_worth_it(&error) || self.failed >= self.retry.times {
             return Err(match error {
                 // It was there: what helps is to try again later.
@@ -62,9 +62,9 @@ impl Attempts {
         }
         self.failed += 1;
         self.made += 1;
-        noted.report.retries += 1;
+        recorder.report.retries += 1;
         let pause = self.retry.pause_before(self.failed);
-        noted.monitor.report(Event::Retrying { error: &error, attempt: self.failed, of: self.retry.times, pause });
+        recorder.monitor.report(Event::Retrying { error: &error, attempt: self.failed, of: self.retry.times, pause });
         client.options.interrupt.sleep(pause, &self.deadline)
     }
 

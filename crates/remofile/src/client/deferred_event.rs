@@ -1,6 +1,6 @@
 //! Events that are told later, or by another thread.
 
-use super::noted::Noted;
+use super::progress_recorder::ProgressRecorder;
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::wire::{Failure, Holder};
 use std::sync::mpsc::SyncSender;
@@ -17,14 +17,14 @@ pub(super) enum OwnedEvent {
 
 impl OwnedEvent {
     /// Tells it.
-    pub(super) fn tell(self, noted: &mut Noted<'_>) {
+    pub(super) fn tell(self, recorder: &mut ProgressRecorder<'_>) {
         match self {
-            Self::Waiting(holders) => noted.monitor.report(Event::Waiting { holders: &holders }),
-            Self::Started { path, size, offset } => noted.started(&path, size, offset),
-            Self::Packed(bytes) => noted.moved(bytes),
-            Self::Finished { path } => noted.finished(&path),
-            Self::Present { path, size } => noted.present(&path, size),
-            Self::Failed(failure) => noted.failed(failure),
+            Self::Waiting(holders) => recorder.monitor.report(Event::Waiting { holders: &holders }),
+            Self::Started { path, size, offset } => recorder.started(&path, size, offset),
+            Self::Packed(bytes) => recorder.moved(bytes),
+            Self::Finished { path } => recorder.finished(&path),
+            Self::Present { path, size } => recorder.present(&path, size),
+            Self::Failed(failure) => recorder.failed(failure),
         }
     }
 }
@@ -40,8 +40,8 @@ impl DeferredEvents {
     }
 
     /// The server has taken the upload on.
-    pub(super) fn release(self, noted: &mut Noted<'_>) {
-        self.0.into_iter().for_each(|event| event.tell(noted));
+    pub(super) fn release(self, recorder: &mut ProgressRecorder<'_>) {
+        self.0.into_iter().for_each(|event| event.tell(recorder));
     }
 }
 

@@ -6,7 +6,7 @@ use super::call::{Handler, Outgoing};
 use super::download_plan::{Arriving, Plan};
 use super::fate::{Fate, Rules, is_same};
 use super::listing::decode;
-use super::noted::Noted;
+use super::progress_recorder::ProgressRecorder;
 use super::selecting::Selecting;
 use super::survey::{MOST_REMEMBERED, in_the_way, too_many_files};
 use crate::carrier::Produced;
@@ -55,7 +55,7 @@ impl Client {
         store: &LocalStore,
         rules: Rules,
         attempts: &Attempts,
-        noted: &mut Noted<'_>,
+        recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Wanted> {
         let mut handler = FindHandler {
             plan,
@@ -64,7 +64,7 @@ impl Client {
             names: HashSet::new(),
             wanted: Wanted::default(),
             selecting: plan.selecting(),
-            noted,
+            recorder,
         };
         let request = plan.find_request();
         self.call_until((&attempts.deadline, attempts.patience()), request, &mut handler)?;
@@ -74,7 +74,7 @@ impl Client {
             return Err(Error::Conflicts(wanted.conflicts));
         }
         if !attempts.is_again() {
-            noted.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
+            recorder.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
         }
         if rules.resume {
             let check = || self.options.interrupt.check(&attempts.deadline);
@@ -123,7 +123,7 @@ struct FindHandler<'a, 'b> {
     names: HashSet<u128>,
     wanted: Wanted,
     selecting: Selecting,
-    noted: &'a mut Noted<'b>,
+    recorder: &'a mut ProgressRecorder<'b>,
 }
 
 impl Handler for FindHandler<'_, '_> {
@@ -132,7 +132,7 @@ impl Handler for FindHandler<'_, '_> {
     }
 
     fn waiting(&mut self, holders: &[Holder]) {
-        self.noted.monitor.report(Event::Waiting { holders });
+        self.recorder.monitor.report(Event::Waiting { holders });
     }
 
     fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
@@ -145,7 +145,7 @@ impl FindHandler<'_, '_> {
         let Found { name, entry } = match element {
             Element::Found(found) => found,
             Element::Listed(Listed::Failed(failure)) => {
-                self.noted.failed(failure);
+                self.recorder.failed(failure);
                 return Ok(());
             }
             _ => {
@@ -216,7 +216,7 @@ impl FindHandler<'_, '_> {
             if !self.wanted.conflicts.is_empty() {
                 return;
             }
-            let fate = self.rules.ask(&name, &entry, &existing, self.noted.monitor);
+            let fate = self.rules.ask(&name, &entry, &existing, self.recorder.monitor);
             self.settle(fate, name, entry, &existing);
         }
     }
@@ -225,9 +225,11 @@ impl FindHandler<'_, '_> {
         match fate {
             Fate::Present => {
                 self.wanted.bytes_there += entry.size;
-                return self.noted.present(&name, entry.size);
+                return self.recorder.present(&name, entry.size);
             }
-            Fate::Skip(failure) => return self.noted.failed(failure.at(self.plan.destination.join(&name).display())),
+            Fate::Skip(failure) => {
+                return self.recorder.failed(failure.at(self.plan.destination.join(&name).display()));
+            }
             Fate::Conflict => return self.conflict(existing),
             Fate::Send(rule) => {
                 if let Some(rule) = rule {

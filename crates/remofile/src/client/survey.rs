@@ -3,7 +3,7 @@
 use super::call::Deadline;
 use super::fate::{Fate, Rules, is_same};
 use super::listing::ListHandler;
-use super::noted::Noted;
+use super::progress_recorder::ProgressRecorder;
 use super::{Client, TransferOptions};
 use crate::error::{Error, Result};
 use crate::transfer::{Feed, FoundItem, ItemRules, Judge, Next, Verdict, known, numbered_path};
@@ -57,7 +57,7 @@ impl Client {
         destination: &RemotePath,
         names: &[String],
         (deadline, patience): (&Deadline, Option<Duration>),
-        noted: &mut Noted<'_>,
+        recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Present> {
         let mut present = Present { destination: Some(destination.clone()), ..Present::default() };
         let mut rest = names;
@@ -74,7 +74,7 @@ impl Client {
                 present.add(listed);
                 present.refuse_flood()
             };
-            let mut handler = ListHandler::new(&mut each, noted.monitor);
+            let mut handler = ListHandler::new(&mut each, recorder.monitor);
             self.call_until((deadline, patience), request, &mut handler)?;
             rest = others;
             if rest.is_empty() {
@@ -132,7 +132,7 @@ impl Present {
         &mut self,
         mut feed: Feed,
         rules: Rules,
-        noted: &mut Noted<'_>,
+        recorder: &mut ProgressRecorder<'_>,
         mut check: impl FnMut() -> Result<()>,
     ) -> Result<()> {
         if self.entries.is_empty() || !(rules.ask || rules.on_conflict == OnConflict::Abort) {
@@ -154,7 +154,7 @@ impl Present {
                 }
                 continue;
             }
-            match rules.ask(&found.path, &found.entry, &existing, noted.monitor) {
+            match rules.ask(&found.path, &found.entry, &existing, recorder.monitor) {
                 Fate::Conflict => conflicts.push(in_the_way(&existing)),
                 Fate::Send(Some(_)) if existing.unflushed && is_same(&found.entry, &existing) => {}
                 Fate::Send(Some(rule)) => drop(self.decided.insert(ItemRules::key(&found.path), rule)),
@@ -223,7 +223,7 @@ impl UploadJudge {
 }
 
 /// Whether options ask for something that must be known before the first byte is sent.
-pub(super) fn must_survey_first(options: &TransferOptions, noted: &Noted<'_>) -> bool {
+pub(super) fn must_survey_first(options: &TransferOptions, recorder: &ProgressRecorder<'_>) -> bool {
     // A callback must not see chunks that are sent in vain.
-    options.ask || noted.monitor.chunk_size().is_some()
+    options.ask || recorder.monitor.chunk_size().is_some()
 }

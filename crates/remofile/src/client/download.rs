@@ -2,8 +2,8 @@
 
 use super::attempts::Attempts;
 use super::call::{Handler, Outgoing};
+use super::conflict_policy::ConflictPolicy;
 use super::download_plan::{Expected, Plan};
-use super::fate::Rules;
 use super::item_merger::{Backlog, ItemMerger, Plain};
 use super::parallel::together;
 use super::places::{refuse_download_into_itself, remote_path};
@@ -69,7 +69,7 @@ impl Client {
         recorder: &mut ProgressRecorder<'_>,
         stored: &mut Stored,
     ) -> Result<()> {
-        let rules = Rules::of(plan.options, attempts.is_again());
+        let policy = ConflictPolicy::of(plan.options, attempts.is_again());
         let theirs = self.session(&attempts.deadline)?.hello().places.clone();
         let is_inside = plan.options.recursive && remote_path(&theirs, plan.destination).is_some();
         if is_inside && plan.options.rules.is_empty() {
@@ -79,7 +79,7 @@ impl Client {
         // Files can be shared among connections when they are known.
         let must_look =
             // A look that ends before anything is written has an end.
-            connections > 1 || is_inside || (rules.must_look() && (attempts.is_again() || !plan.is_new(store, rules)?));
+            connections > 1 || is_inside || (policy.must_look() && (attempts.is_again() || !plan.is_new(store, policy)?));
         if !must_look {
             let order = Order {
                 request: Some(plan.request()),
@@ -91,7 +91,7 @@ impl Client {
             };
             return self.receive(plan, store, order, &mut Plain, attempts, recorder, &Mutex::new(stored));
         }
-        let wanted = self.find(plan, store, rules, attempts, recorder)?;
+        let wanted = self.find(plan, store, policy, attempts, recorder)?;
         attempts.got_to(wanted.bytes_there);
         let expected = Expected::files(&wanted.files, plan.options);
         let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);

@@ -1,6 +1,6 @@
 //! What a download is about, and what may come of it.
 
-use super::fate::Rules;
+use super::conflict_policy::ConflictPolicy;
 use super::find::Chosen;
 use super::scopes::NamedScopes;
 use super::selecting::Selecting;
@@ -125,8 +125,8 @@ impl<'a> Plan<'a> {
     }
 
     /// Whether nothing can be in the way, and nothing was kept.
-    pub(super) fn is_new(&self, store: &LocalStore, rules: Rules) -> Result<bool> {
-        let partials = if rules.resume { self.partials(store)? } else { Vec::new() };
+    pub(super) fn is_new(&self, store: &LocalStore, policy: ConflictPolicy) -> Result<bool> {
+        let partials = if policy.resume { self.partials(store)? } else { Vec::new() };
         if self.expected.is_open() {
             let mut walk = store.walk(&RemotePath::root(), false).map_err(|failure| self.local(failure))?;
             return Ok(partials.is_empty() && walk.next().is_none());

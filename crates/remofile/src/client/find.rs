@@ -3,8 +3,8 @@
 use super::Client;
 use super::attempts::Attempts;
 use super::call::{Handler, Outgoing};
+use super::conflict_policy::{ConflictDecision, ConflictPolicy, is_same};
 use super::download_plan::{Arriving, Plan};
-use super::fate::{Fate, Rules, is_same};
 use super::listing::decode;
 use super::progress_recorder::ProgressRecorder;
 use super::selecting::Selecting;
@@ -39,7 +39,7 @@ pub(super) struct Wanted {
     /// Bytes that are at the destination already, in whole files and in what was kept of others.
     pub(super) bytes_there: u64,
     conflicts: Vec<Failure>,
-    /// Files whose fate the monitor decides, and what is in their way.
+    /// Files that the monitor decides on, and what is in their way.
     open: Vec<(Found, Entry)>,
     total: (u64, u64),
 }
@@ -53,14 +53,14 @@ impl Client {
         &mut self,
         plan: &Plan<'_>,
         store: &LocalStore,
-        rules: Rules,
+        policy: ConflictPolicy,
         attempts: &Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Wanted> {
         let mut handler = FindHandler {
             plan,
             store,
-            rules,
+            policy,
             names: HashSet::new(),
             wanted: Wanted::default(),
             selecting: plan.selecting(),
@@ -76,7 +76,7 @@ impl Client {
         if !attempts.is_again() {
             recorder.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
         }
-        if rules.resume {
+        if policy.resume {
             let check = || self.options.interrupt.check(&attempts.deadline);
             wanted.look_at_partials(store, plan.partials(store)?, &check)?;
         }
@@ -119,7 +119,7 @@ impl Wanted {
 struct FindHandler<'a, 'b> {
     plan: &'a Plan<'a>,
     store: &'a LocalStore,
-    rules: Rules,
+    policy: ConflictPolicy,
     names: HashSet<u128>,
     wanted: Wanted,
     selecting: Selecting,
@@ -152,7 +152,7 @@ impl FindHandler<'_, '_> {
                 return Err(Error::Protocol("elements that were not asked for".to_owned()));
             }
         };
-        if self.rules.ask && !self.wanted.conflicts.is_empty() {
+        if self.policy.ask && !self.wanted.conflicts.is_empty() {
             return Ok(()); // Nothing will be done, so nobody is asked about more.
         }
         if entry.kind == Kind::Directory && name.is_empty() {
@@ -191,7 +191,7 @@ impl FindHandler<'_, '_> {
 
     fn take_directory(&mut self, name: String, entry: &Entry, existing: Option<Entry>) {
         match existing {
-            Some(existing) if existing.kind != Kind::Directory && self.rules.on_conflict == OnConflict::Abort => {
+            Some(existing) if existing.kind != Kind::Directory && self.policy.on_conflict == OnConflict::Abort => {
                 self.conflict(&existing);
             }
             _ => self.wanted.directories.push((name, entry.mode.filter(|_| self.plan.options.preserve_mode))),
@@ -202,12 +202,12 @@ impl FindHandler<'_, '_> {
         let Some(existing) = existing else {
             return self.want(name, entry);
         };
-        if self.rules.must_ask(&entry, &existing) {
+        if self.policy.must_ask(&entry, &existing) {
             // Whoever is asked may think for long: the server is not to wait for it.
             return self.wanted.open.push((Found { name, entry }, existing));
         }
-        let fate = self.rules.fate(&entry, &existing);
-        self.settle(fate, name, entry, &existing);
+        let decision = self.policy.decide(&entry, &existing);
+        self.settle(decision, name, entry, &existing);
     }
 
     /// Asks about the files that were put by.
@@ -216,26 +216,26 @@ impl FindHandler<'_, '_> {
             if !self.wanted.conflicts.is_empty() {
                 return;
             }
-            let fate = self.rules.ask(&name, &entry, &existing, self.recorder.monitor);
-            self.settle(fate, name, entry, &existing);
+            let decision = self.policy.ask(&name, &entry, &existing, self.recorder.monitor);
+            self.settle(decision, name, entry, &existing);
         }
     }
 
-    fn settle(&mut self, fate: Fate, name: String, entry: Entry, existing: &Entry) {
-        match fate {
-            Fate::Present => {
+    fn settle(&mut self, decision: ConflictDecision, name: String, entry: Entry, existing: &Entry) {
+        match decision {
+            ConflictDecision::Present => {
                 self.wanted.bytes_there += entry.size;
                 return self.recorder.present(&name, entry.size);
             }
-            Fate::Skip(failure) => {
+            ConflictDecision::Skip(failure) => {
                 return self.recorder.failed(failure.at(self.plan.destination.join(&name).display()));
             }
-            Fate::Conflict => return self.conflict(existing),
-            Fate::Send(rule) => {
+            ConflictDecision::Conflict => return self.conflict(existing),
+            ConflictDecision::Send(rule) => {
                 if let Some(rule) = rule {
                     self.wanted.rules.insert(ItemRules::key(&name), rule);
                 }
-                if rule.unwrap_or(self.rules.on_conflict) == OnConflict::Rename {
+                if rule.unwrap_or(self.policy.on_conflict) == OnConflict::Rename {
                     return self.beside(name, entry);
                 }
             }
@@ -248,8 +248,8 @@ impl FindHandler<'_, '_> {
         for candidate in (1..).map_while(|number| numbered_path(&name, number)) {
             let Ok(path) = RemotePath::root().join(&candidate) else { break };
             match self.store.stat(&path) {
-                Ok(existing) if self.rules.resume && is_same(&entry, &existing) && !existing.unflushed => {
-                    return self.settle(Fate::Present, candidate, entry, &existing);
+                Ok(existing) if self.policy.resume && is_same(&entry, &existing) && !existing.unflushed => {
+                    return self.settle(ConflictDecision::Present, candidate, entry, &existing);
                 }
                 Ok(_) => {}
                 Err(_) => {

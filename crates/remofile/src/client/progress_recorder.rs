@@ -1,4 +1,4 @@
-//! What a transfer tells its monitor, and keeps for its report.
+//! The recorder of a transfer's progress: it reports to the monitor and fills the transfer's report.
 
 use super::TransferReport;
 use super::deferred_event::{DeferredEvents, OwnedEvent};
@@ -18,9 +18,9 @@ const MOST_KEPT: usize = 10_000;
 const MOST_KEPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// Failures that are told once however many attempts meet them.
-const MOST_TOLD: usize = 100_000;
+const MOST_REPORTED: usize = 100_000;
 
-/// A monitor, and what was told to it.
+/// A monitor, with a record of what was reported to it.
 pub(super) struct ProgressRecorder<'a> {
     pub(super) report: TransferReport,
     pub(super) monitor: &'a mut dyn Monitor,
@@ -28,7 +28,7 @@ pub(super) struct ProgressRecorder<'a> {
     /// Digests of the paths of files that were moved in whatever attempt.
     finished: HashSet<u128>,
     /// Digests of the failures that were told: another attempt meets them again.
-    told: HashSet<u128>,
+    reported: HashSet<u128>,
     /// Files, and bytes in them, that an attempt before this one moved.
     before: (u64, u64),
     pub(super) is_upload: bool,
@@ -45,7 +45,7 @@ impl<'a> ProgressRecorder<'a> {
             monitor,
             stopped: None,
             finished: HashSet::new(),
-            told: HashSet::new(),
+            reported: HashSet::new(),
             before: (0, 0),
             is_upload,
             kept_bytes: 0,
@@ -82,7 +82,7 @@ impl<'a> ProgressRecorder<'a> {
 
     pub(super) fn failed(&mut self, failure: Failure) {
         // Of very many, some may be told again by another attempt.
-        let is_new = self.told.len() >= MOST_TOLD || self.told.insert(ItemRules::key(&failure.to_string()));
+        let is_new = self.reported.len() >= MOST_REPORTED || self.reported.insert(ItemRules::key(&failure.to_string()));
         let is_skipped = failure.code == ErrorCode::Skipped;
         let event = match is_skipped {
             true => Event::FileSkipped { failure: &failure },
@@ -149,7 +149,7 @@ impl<'a> ProgressRecorder<'a> {
     }
 }
 
-/// An upload's part of a monitor.
+/// Records what a packer reports.
 pub(super) struct UploadRecorder<'a, 'b> {
     pub(super) recorder: &'a mut ProgressRecorder<'b>,
     /// Where events go until the server has taken the upload on.
@@ -204,7 +204,7 @@ impl PackerMonitor for UploadRecorder<'_, '_> {
     }
 }
 
-/// A download's part of a monitor.
+/// Records what an unpacker reports.
 pub(super) struct DownloadRecorder<'a, 'b> {
     pub(super) recorder: &'a mut ProgressRecorder<'b>,
     pub(super) destination: &'a Path,

@@ -2,8 +2,8 @@
 
 use super::attempts::Attempts;
 use super::call::{Deadline, Handler, Outgoing};
+use super::conflict_policy::ConflictPolicy;
 use super::deferred_event::DeferredEvents;
-use super::fate::Rules;
 use super::parallel::together;
 use super::places::refuse_upload_into_itself;
 use super::progress_recorder::{ProgressRecorder, UploadRecorder, below, ended_early};
@@ -82,7 +82,7 @@ impl Client {
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
-        let rules = Rules::of(plan.options, attempts.is_again());
+        let policy = ConflictPolicy::of(plan.options, attempts.is_again());
         let is_blind = !attempts.is_again()
             && !must_survey_first(plan.options, recorder)
             && plan.names_fit()
@@ -93,13 +93,13 @@ impl Client {
             sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
         }
         let mut present = None;
-        if rules.must_look() && !is_blind {
-            present = Some(self.look(plan, rules, attempts, recorder)?);
+        if policy.must_look() && !is_blind {
+            present = Some(self.look(plan, policy, attempts, recorder)?);
         }
         loop {
-            match self.send(plan, rules, present.clone(), attempts, recorder) {
+            match self.send(plan, policy, present.clone(), attempts, recorder) {
                 Err(Error::Remote(failure)) if failure.code == ErrorCode::Occupied && present.is_none() => {
-                    present = Some(self.look(plan, rules, attempts, recorder)?);
+                    present = Some(self.look(plan, policy, attempts, recorder)?);
                 }
                 result => return result,
             }
@@ -110,7 +110,7 @@ impl Client {
     fn look(
         &mut self,
         plan: &Plan<'_>,
-        rules: Rules,
+        policy: ConflictPolicy,
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Arc<Present>> {
@@ -118,7 +118,7 @@ impl Client {
         let mut present = self.survey(plan.destination, &plan.places(), (&attempts.deadline, patience), recorder)?;
         attempts.got_to(present.bytes);
         let check = || self.options.interrupt.check(&attempts.deadline);
-        present.refuse_conflicts(plan.feed()?, rules, recorder, check)?;
+        present.refuse_conflicts(plan.feed()?, policy, recorder, check)?;
         Ok(Arc::new(present))
     }
 
@@ -126,14 +126,14 @@ impl Client {
     fn send(
         &mut self,
         plan: &Plan<'_>,
-        rules: Rules,
+        policy: ConflictPolicy,
         present: Option<Arc<Present>>,
         attempts: &Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
-        let names = (present.is_none() && rules.must_look()).then(|| plan.names.clone());
+        let names = (present.is_none() && policy.must_look()).then(|| plan.names.clone());
         let feed = match present {
-            Some(present) => plan.feed()?.judged_by(Box::new(UploadJudge { present, rules })),
+            Some(present) => plan.feed()?.judged_by(Box::new(UploadJudge { present, policy })),
             None => plan.feed()?,
         };
         let connections = plan.options.connections(recorder.monitor.chunk_size().is_some());

@@ -4,10 +4,10 @@
 //! the caller never handles connections. One call at a time; [`AsyncClient`] is the same on a thread of
 //! its own, for programs that await.
 
-mod aside;
 mod asynchronous;
 mod asynchronous_file;
 mod attempts;
+mod background_listing;
 mod call;
 mod conflict_policy;
 mod connect;

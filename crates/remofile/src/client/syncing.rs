@@ -1,7 +1,7 @@
 //! What synchronising is made of: operations of one session under one lease.
 
-use super::aside::Incoming;
 use super::attempts::Attempts;
+use super::background_listing::Incoming;
 use super::call::{Handler, Outgoing};
 use super::download::Order;
 use super::download_plan::{Expected, Plan};
@@ -198,13 +198,13 @@ impl<'a> Syncing<'a> {
     }
 
     /// Asks for elements, and has them worked on beside the line.
-    pub(crate) fn elements_aside<T: Send>(
+    pub(crate) fn list_in_background<T: Send>(
         &mut self,
         request: Request,
         work: impl FnOnce(&mut Incoming<'_>, &(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
     ) -> Result<(Result<()>, Result<T>)> {
         let waiting = (&self.attempts.deadline, self.attempts.patience());
-        self.client.elements_aside(waiting, request, self.recorder.monitor, work)
+        self.client.list_in_background(waiting, request, self.recorder.monitor, work)
     }
 
     /// Asks for digests of files, by the names that are given with them.

@@ -42,7 +42,7 @@ impl Trees<'_> {
         let rules = filter.clone();
         let shown = |failure: Failure| Error::Local(failure.at(&self.here.shown));
         let mut elements = self.store.map(|store| self.here.walk(store, filter)).transpose().map_err(shown)?;
-        let (listed, compared) = syncing.elements_aside(self.there.request(self.left_out), |incoming, check| {
+        let (listed, compared) = syncing.list_in_background(self.there.request(self.left_out), |incoming, check| {
             let (mut ours, mut theirs, mut broken) =
                 (Listing::of(&self.here, &rules), Listing::of(&self.there, &rules), None);
             let mut pulled = 0_u64;

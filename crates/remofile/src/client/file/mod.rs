@@ -1,11 +1,11 @@
 //! Remote files as files.
 
 mod ahead;
-mod held;
 mod in_place;
 mod options;
 mod parts;
 mod rewriting;
+mod write_buffer;
 
 pub use options::OpenOptions;
 

@@ -153,7 +153,7 @@ pub(super) struct Session {
     hello: ServerHello,
     address: SocketAddr,
     pub(super) clock: Instant,
-    pub(super) held: Option<Held>,
+    pub(super) lease_hold: Option<LeaseHold>,
     /// Behind it there is no connection of our own: what does the talking, and its protection.
     gateway: Option<(Guard, &'static str)>,
     /// Whether it is another process's: this one only closes its descriptor.
@@ -162,17 +162,17 @@ pub(super) struct Session {
 
 /// The operation that holds the lease for others.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct LeaseHold {
     pub(super) operation: OperationId,
     pub(super) is_granted: bool,
     /// How it ended.
     pub(super) outcome: Option<std::result::Result<Done, Failure>>,
 }
 
-impl Held {
+impl LeaseHold {
     /// Learns what the server says of it.
-    pub(super) fn learn(held: &mut Option<Self>, event: &ClientEvent) {
-        let Some(held) = held else { return };
+    pub(super) fn learn(lease_hold: &mut Option<Self>, event: &ClientEvent) {
+        let Some(held) = lease_hold else { return };
         match event {
             ClientEvent::Granted(id) if *id == held.operation => held.is_granted = true,
             ClientEvent::Finished(id, outcome) if *id == held.operation => held.outcome = Some(outcome.clone()),
@@ -189,7 +189,7 @@ impl Session {
             hello,
             address,
             clock: Instant::now(),
-            held: None,
+            lease_hold: None,
             gateway: None,
             is_inherited: false,
         }
@@ -236,7 +236,7 @@ impl Session {
             let Some(Message { header, payload }) = received else { return false };
             match self.machine.receive(self.clock.elapsed(), header, payload.len()) {
                 Ok(ClientEvent::Closed(_)) | Err(_) => return true,
-                Ok(event) => Held::learn(&mut self.held, &event),
+                Ok(event) => LeaseHold::learn(&mut self.lease_hold, &event),
             }
         }
         // Nobody who means well says so much to a client that is idle.
@@ -248,7 +248,7 @@ impl Session {
         for _ in 0..MESSAGES_BETWEEN_CALLS {
             let Some(Message { header, payload }) = self.link.receive()? else { break };
             let event = self.machine.receive(self.clock.elapsed(), header, payload.len()).map_err(broken)?;
-            Held::learn(&mut self.held, &event);
+            LeaseHold::learn(&mut self.lease_hold, &event);
             if let ClientEvent::Closed(reason) = event {
                 return Err(closed(reason));
             }
@@ -281,7 +281,7 @@ impl Session {
         let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(own_waker.as_ref()).collect();
         let mut call = Call {
             machine: &mut self.machine,
-            held: &mut self.held,
+            lease_hold: &mut self.lease_hold,
             operation,
             handler,
             deadline,
@@ -320,7 +320,7 @@ impl Drop for Session {
 
 struct Call<'a, H> {
     machine: &'a mut ClientSession,
-    held: &'a mut Option<Held>,
+    lease_hold: &'a mut Option<LeaseHold>,
     operation: OperationId,
     handler: &'a mut H,
     deadline: &'a Deadline,
@@ -386,7 +386,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
         let Message { header, payload } = message;
         self.is_untouched &= header.operation != self.operation;
         let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
-        Held::learn(self.held, &event);
+        LeaseHold::learn(self.lease_hold, &event);
         match event {
             ClientEvent::None => {}
             ClientEvent::Entries(operation) => {

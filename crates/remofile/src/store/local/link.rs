@@ -81,10 +81,10 @@ fn take_the_place(
     if !replace {
         return Err(ErrorCode::AlreadyExists.into());
     }
-    let held = LocalDirectory::open(shared, parent)?.held;
-    let made = held.make_temporary(|directory, temporary| rustix::fs::symlinkat(target, directory, temporary));
+    let handle = LocalDirectory::open(shared, parent)?.handle;
+    let made = handle.make_temporary(|directory, temporary| rustix::fs::symlinkat(target, directory, temporary));
     let (staging, temporary, ()) = made.map_err(errors::failure)?;
-    let from = staging.as_ref().map_or(held.directory(), |staging| staging.directory());
+    let from = staging.as_ref().map_or(handle.directory(), |staging| staging.directory());
     let renamed = rustix::fs::renameat(from, &temporary, directory, name.as_str());
     if renamed.is_err() {
         let _ = rustix::fs::unlinkat(from, &temporary, AtFlags::empty());

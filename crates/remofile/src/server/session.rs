@@ -28,8 +28,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What all sessions of a server share.
-pub(super) struct Shared {
+/// The state that all sessions of a server share.
+pub(super) struct SharedState {
     pub(super) store: Arc<dyn Store>,
     pub(super) leases: Leases,
     pub(super) options: ServerOptions,
@@ -57,7 +57,7 @@ const LEAST_OUTBOX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// One client's session.
 pub(super) struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     peer: Peer,
     waker: Waker,
     machine: ServerSession,
@@ -94,7 +94,7 @@ pub(super) enum Turn {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, peer: Peer, waker: Waker, digest: DigestKind) -> Self {
+    pub(super) fn new(shared: Arc<SharedState>, peer: Peer, waker: Waker, digest: DigestKind) -> Self {
         peer.presence.rest(Instant::now());
         let memory = Budget::of_session(&shared.memory, shared.options.session_memory);
         Self {

@@ -9,7 +9,7 @@ mod transfers;
 
 use super::leases::{Access, Answer, Claim};
 use super::max_hold::MaxHold;
-use super::session::{Peer, Shared};
+use super::session::{Peer, SharedState};
 use crate::budget::{Budget, Reservation};
 use crate::store::{FlushMark, Fsync, StoreResult};
 use answers::{Refusals, busy};
@@ -29,7 +29,7 @@ const RESERVED_AHEAD: u64 = 64 * 1024;
 
 /// One connection of protocol 1.
 pub(super) struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     peer: Peer,
     state: State,
     /// Of the lease that was claimed last.
@@ -58,7 +58,7 @@ enum State {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, peer: Peer) -> Self {
+    pub(super) fn new(shared: Arc<SharedState>, peer: Peer) -> Self {
         let begun = shared.store.flush_mark();
         Self { shared, peer, state: State::Idle { was_download: false }, operation: OperationId::SESSION, begun }
     }

@@ -15,7 +15,7 @@ const NOW: Duration = Duration::ZERO;
 
 struct Scene {
     root: TempDir,
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
 }
 
 impl Scene {
@@ -26,7 +26,7 @@ impl Scene {
     fn with(options: ServerOptions) -> Self {
         let root = tempfile::tempdir().unwrap();
         let store = StoreOptions { fsync: options.fsync, ..StoreOptions::default() };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedState {
             store: Arc::new(LocalStore::open(root.path(), store).unwrap()),
             leases: Leases::default(),
             memory: Budget::of_server(options.server_memory),

@@ -12,7 +12,7 @@ mod newcomers;
 pub use handler::{Handler, Reply};
 
 use super::protocol1;
-use super::session::{Peer, Session, Shared, Turn};
+use super::session::{Peer, Session, SharedState, Turn};
 use crate::budget::{Budget, Exhausted, Reservation};
 use crate::carrier::{MessageWriter, Waker};
 use remofile_protocol::handshake::{Refusal, ServerHello, ZeroMqAnswer, ZeroMqHello};
@@ -32,9 +32,9 @@ const UNNAMED: &str = "a client of protocol 1";
 /// A reply of so many bytes is there beside what the server may hold in memory, if it is the only one of its peer.
 const SMALL_REPLY_BYTES: u64 = 64 * 1024;
 
-/// What every conversation of a server has in common.
-pub(super) struct Host {
-    pub(super) shared: Arc<Shared>,
+/// The context of every conversation of a server.
+pub(super) struct ServerContext {
+    pub(super) shared: Arc<SharedState>,
     pub(super) token: TokenMatcher,
     pub(super) hello: ServerHello,
 }
@@ -44,7 +44,7 @@ pub(super) type Frames = Vec<Vec<u8>>;
 
 /// One peer's conversation with the server.
 pub(super) struct Conversation {
-    host: Arc<Host>,
+    context: Arc<ServerContext>,
     peer: Peer,
     waker: Waker,
     /// Whether the peer's routing id is the token.
@@ -171,11 +171,11 @@ fn enveloped(envelope: &[&[u8]], body: Vec<u8>) -> Frames {
 
 impl Conversation {
     /// `is_known`: whether the peer's routing id is the token.
-    pub(super) fn new(host: Arc<Host>, peer: Peer, waker: Waker, is_known: bool) -> Self {
-        let memory = Budget::of_session(&host.shared.memory, host.shared.options.session_memory);
+    pub(super) fn new(context: Arc<ServerContext>, peer: Peer, waker: Waker, is_known: bool) -> Self {
+        let memory = Budget::of_session(&context.shared.memory, context.shared.options.session_memory);
         let memory = Reservation::new(&memory);
         Self {
-            host,
+            context,
             peer,
             waker,
             is_known,
@@ -247,14 +247,14 @@ impl Conversation {
     fn open(&mut self, now: Duration, frames: &[&[u8]]) {
         let opening = Opening::of(frames);
         // No guess: whoever gets here has proved the token in a message before.
-        if !self.is_known && !opening.knows(&self.host.token) {
+        if !self.is_known && !opening.knows(&self.context.token) {
             self.replies.push_back(opening.refused(frames));
             if opening.refusal() == Refusal::Token {
                 self.speaks = Speaks::Over;
             }
             return;
         }
-        let shared = Arc::clone(&self.host.shared);
+        let shared = Arc::clone(&self.context.shared);
         match opening {
             Opening::Stray | Opening::Malformed => self.replies.push_back(opening.refused(frames)),
             Opening::Request { .. } => {
@@ -287,15 +287,15 @@ impl Conversation {
         self.peer.presence.work();
         let refusal = match () {
             () if !hello.speaks_this_version() => Some(Refusal::Version),
-            () if self.host.shared.stopping.load(Ordering::Acquire) => Some(Refusal::ShuttingDown),
+            () if self.context.shared.stopping.load(Ordering::Acquire) => Some(Refusal::ShuttingDown),
             () => None,
         };
         if let Some(refusal) = refusal {
             return self.replies.push_back(vec![ZeroMqAnswer::Refused(refusal).encode()]);
         }
         let peer = Peer { client: hello.client.clone(), ..self.peer.clone() };
-        let session = Session::new(Arc::clone(&self.host.shared), peer, self.waker.clone(), hello.digest);
-        let answer = ZeroMqAnswer::Accepted(Box::new(self.host.hello.clone()));
+        let session = Session::new(Arc::clone(&self.context.shared), peer, self.waker.clone(), hello.digest);
+        let answer = ZeroMqAnswer::Accepted(Box::new(self.context.hello.clone()));
         self.replies.push_back(vec![answer.encode()]);
         self.speaks = Speaks::Two(Box::new(session), hello.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES));
     }
@@ -303,7 +303,7 @@ impl Conversation {
     /// Whether a message takes the proof of the token back: a new hello has another one.
     pub(super) fn is_disowned_by(&self, frames: &[&[u8]]) -> bool {
         let is_hello = matches!(frames, [frame] if ZeroMqHello::is_meant(frame));
-        !self.is_known && is_hello && !Opening::of(frames).knows(&self.host.token)
+        !self.is_known && is_hello && !Opening::of(frames).knows(&self.context.token)
     }
 
     /// Most payload that the peer accepts, in bytes.
@@ -337,7 +337,7 @@ impl Conversation {
     pub(super) fn woken(&mut self, now: Duration) {
         match &mut self.speaks {
             Speaks::Two(session, _) => session.woken(now),
-            Speaks::Nothing | Speaks::One(_) if self.host.shared.stopping.load(Ordering::Acquire) => {
+            Speaks::Nothing | Speaks::One(_) if self.context.shared.stopping.load(Ordering::Acquire) => {
                 self.speaks = Speaks::Over;
             }
             // Protocol 1 has no goodbye: its sockets connect again by themselves.

@@ -2,7 +2,7 @@
 
 use super::names::temporary_name_beside;
 use super::remove::kind_at;
-use super::{LocalStore, Shared, errors, link, resolve};
+use super::{LocalStore, StoreContext, errors, link, resolve};
 use crate::store::{Keeping, ReadBuffer, Source, StagePlan, Staged, Store, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
@@ -17,7 +17,7 @@ const COPIES: usize = 16;
 
 /// A file or link that is going to have a second name.
 pub(super) struct LocalKeeping {
-    shared: Arc<Shared>,
+    shared: Arc<StoreContext>,
     from: OwnedFd,
     old: FileName,
     to: OwnedFd,

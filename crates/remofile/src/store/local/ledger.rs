@@ -20,7 +20,7 @@
 use super::ranges::{Cause, Range, Ranges, after, before};
 use super::records::{self, Record, Refused};
 use super::source::changed;
-use super::{Fsync, Shared, errors};
+use super::{Fsync, StoreContext, errors};
 use crate::store::{FlushMark, StoreResult};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
 use rustix::fs::Stat;
@@ -90,7 +90,7 @@ impl Ledger {
     }
 }
 
-impl Shared {
+impl StoreContext {
     /// A file whose writing began then is about to become visible, or to get the time of its source, and is not flushed.
     /// `None` if it has to be flushed first.
     ///

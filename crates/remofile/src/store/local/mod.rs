@@ -88,11 +88,11 @@ pub struct StoreOptions {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct LocalStore {
-    shared: Arc<Shared>,
+    shared: Arc<StoreContext>,
 }
 
 /// What a store and everything that came from it have in common.
-struct Shared {
+struct StoreContext {
     root: Root,
     file_system: Option<FileSystem>,
     options: StoreOptions,
@@ -110,7 +110,7 @@ impl LocalStore {
         let file_system = FileSystem::of(root.as_fd());
         let (staging, ledger) = (Mutex::new(Weak::new()), ledger::Ledger::default());
         let _looked_for = records::boot();
-        Ok(Self { shared: Arc::new(Shared { root, file_system, options, staging, ledger }) })
+        Ok(Self { shared: Arc::new(StoreContext { root, file_system, options, staging, ledger }) })
     }
 
     /// Removes what unfinished transfers left in the staging directory and nobody touched for
@@ -227,7 +227,7 @@ impl Store for LocalStore {
     }
 }
 
-impl Shared {
+impl StoreContext {
     /// Where paths are resolved.
     fn jail(&self) -> StoreResult<jail::Jail<'_>> {
         Ok(jail::Jail::new(self.root.existing()?, &self.options.follow))

@@ -10,7 +10,7 @@ use super::names::{Names, is_record, is_temporary, record_name, temporary_name};
 use super::ranges::{Cause, LATEST, MOST_BYTES, Range, Ranges};
 use super::source::changed;
 use super::staging::{self, is_still_named, lock};
-use super::{STAGING_NAME, Shared, resolve};
+use super::{STAGING_NAME, StoreContext, resolve};
 use minicbor::{Decode, Decoder, Encode};
 use remofile_protocol::wire::Timestamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -79,7 +79,7 @@ impl From<Errno> for Refused {
 
 impl Record {
     /// Makes a record that is on the disk when this returns.
-    pub(super) fn make(shared: &Shared) -> Result<Self, Refused> {
+    pub(super) fn make(shared: &StoreContext) -> Result<Self, Refused> {
         for _ in 0..ATTEMPTS {
             let (staging, directory) = make_directories(shared)?;
             match Self::make_in(directory.as_fd()) {
@@ -141,7 +141,7 @@ impl Record {
     }
 
     /// What it stood for is on the disk, or told by the ranges. That it is gone need not be on the disk at once.
-    pub(super) fn remove(self, shared: &Shared) {
+    pub(super) fn remove(self, shared: &StoreContext) {
         if let Ok(Some((staging, directory))) = directories(shared) {
             let _ = rustix::fs::unlinkat(&directory, &self.name, AtFlags::empty());
             remove_directories(shared, &staging);
@@ -182,7 +182,7 @@ impl Content {
 ///
 /// # Errors
 /// What keeps it from being read: then nobody knows.
-pub(super) fn doubt(shared: &Shared, except: Option<&Record>) -> Result<Ranges, Errno> {
+pub(super) fn doubt(shared: &StoreContext, except: Option<&Record>) -> Result<Ranges, Errno> {
     let Some((_, directory)) = directories(shared)? else {
         return Ok(Ranges::default());
     };
@@ -199,7 +199,7 @@ pub(super) fn doubt(shared: &Shared, except: Option<&Record>) -> Result<Ranges, 
 }
 
 /// Adds to the ranges, on the disk when this returns. `made` is given the clock of the file system.
-pub(super) fn add(shared: &Shared, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
+pub(super) fn add(shared: &StoreContext, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
     let (staging, directory) = make_directories(shared)?;
     add_in(directory.as_fd(), made)?;
     flush(staging.as_fd())?;
@@ -240,7 +240,7 @@ fn remove_temporary(directory: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 /// Settles the records of processes that are gone. `flush_all` brings everything to the disk that the system still has.
-pub(super) fn adopt(shared: &Shared, flush_all: &mut dyn FnMut() -> bool) -> Result<(), Errno> {
+pub(super) fn adopt(shared: &StoreContext, flush_all: &mut dyn FnMut() -> bool) -> Result<(), Errno> {
     let Some((staging, directory)) = directories(shared)? else {
         return Ok(());
     };
@@ -312,7 +312,7 @@ fn read_all(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
 }
 
 /// The staging directory and the one in it, where there are both.
-fn directories(shared: &Shared) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
+fn directories(shared: &StoreContext) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
     let open = |at: BorrowedFd<'_>, name: &str| match resolve::open_one(at, name.as_bytes(), resolve::READABLE) {
         Ok(directory) => Ok(Some(directory)),
         // Another user's is none of ours, as with partials: without it everything else is served all the same.
@@ -323,7 +323,7 @@ fn directories(shared: &Shared) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
     Ok(open(staging.as_fd(), DIRECTORY)?.map(|directory| (staging, directory)))
 }
 
-fn make_directories(shared: &Shared) -> Result<(OwnedFd, OwnedFd), Errno> {
+fn make_directories(shared: &StoreContext) -> Result<(OwnedFd, OwnedFd), Errno> {
     for _ in 0..ATTEMPTS {
         let made = make_directory(shared.root.as_fd(), STAGING_NAME).and_then(|staging| {
             staging::refuse_foreign(&staging)?;
@@ -347,7 +347,7 @@ fn make_directory(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
 }
 
 /// Removes the directories if nothing is in them.
-fn remove_directories(shared: &Shared, staging: &OwnedFd) {
+fn remove_directories(shared: &StoreContext, staging: &OwnedFd) {
     let removed = rustix::fs::unlinkat(staging, DIRECTORY, AtFlags::REMOVEDIR);
     if removed.is_ok() {
         let _ = rustix::fs::unlinkat(&shared.root, STAGING_NAME, AtFlags::REMOVEDIR);

@@ -3,7 +3,7 @@
 use super::names::Names;
 use super::source::kind_of;
 use super::trail::Trail;
-use super::{Shared, errors, resolve};
+use super::{StoreContext, errors, resolve};
 use crate::store::{Removal, RemovalProgress, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Failure, Kind};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 const ENTRIES_A_STEP: usize = 64;
 
 /// Removes a file, a link or an empty directory.
-pub(super) fn remove(shared: &Shared, path: &RemotePath) -> StoreResult<Kind> {
+pub(super) fn remove(shared: &StoreContext, path: &RemotePath) -> StoreResult<Kind> {
     shared.refuse_if_read_only()?;
     let (place, name) = resolve::parent(shared.jail()?, path)?;
     let kind = kind_at(place.directory.as_fd(), &name)?;
@@ -39,7 +39,7 @@ fn removal_failure(errno: Errno) -> Failure {
 
 /// A removal of a file or a tree. Every directory on the way is read once, completely.
 pub(super) struct LocalRemoval {
-    shared: Arc<Shared>,
+    shared: Arc<StoreContext>,
     parent: OwnedFd,
     name: FileName,
     path: RemotePath,
@@ -63,7 +63,7 @@ struct Level {
 }
 
 impl LocalRemoval {
-    pub(super) fn new(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<Self> {
+    pub(super) fn new(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResult<Self> {
         shared.refuse_if_read_only()?;
         let (place, name) = resolve::parent(shared.jail()?, path)?;
         kind_at(place.directory.as_fd(), &name)?;

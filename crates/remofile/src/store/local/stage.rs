@@ -11,7 +11,7 @@ use super::resolve::{self, Place};
 use super::source::kind_of;
 use super::staged::{StagedFile, Whereabouts};
 use super::staging::{self, Staging};
-use super::{FileSystem, Shared, errors, partial};
+use super::{FileSystem, StoreContext, errors, partial};
 use crate::store::{Directory, Fsync, ResumeAt, StagePlan, Staged, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
@@ -34,7 +34,7 @@ pub(super) struct LocalDirectory {
 
 /// The directory, and what was found out about it.
 pub(super) struct DirectoryHandle {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<StoreContext>,
     place: Place,
     pub(super) path: RemotePath,
     is_with_root: OnceLock<bool>,
@@ -46,7 +46,7 @@ pub(super) struct DirectoryHandle {
 }
 
 impl LocalDirectory {
-    pub(super) fn open(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<Self> {
+    pub(super) fn open(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResult<Self> {
         let place = resolve::directory(shared.jail()?, path)?;
         Ok(Self {
             handle: Arc::new(DirectoryHandle {

@@ -4,7 +4,7 @@
 //! depends on the token, not even on whether the routing id is it. From then on there is one verdict.
 
 use crate::carrier::Begun;
-use crate::server::zeromq::{Opening, may_be_token};
+use crate::server::zeromq::{FirstMessage, may_be_token};
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
 use remofile_protocol::token::TokenMatcher;
@@ -148,22 +148,22 @@ impl Speaking {
     /// Its first message is complete.
     fn judge(mut self, token: Option<&TokenMatcher>) -> Verdict {
         let frames: Vec<&[u8]> = self.parts.iter().map(|part| &self.input[part.clone()]).collect();
-        let opening = Opening::of(&frames);
-        let refusal = opening.refusal();
+        let first_message = FirstMessage::of(&frames);
+        let refusal = first_message.refusal();
         let is_guess = refusal == Refusal::Token || may_be_token(&self.peer.identity);
         if is_guess && token.is_none() {
             return Verdict::Unheard;
         }
         // Both are compared, so that the time does not tell which was right.
         let is_routing_id = token.is_some_and(|token| token.matches(&self.peer.identity));
-        let is_said = token.is_some_and(|token| opening.knows(token));
+        let is_said = token.is_some_and(|token| first_message.knows(token));
         if is_routing_id || is_said {
             let first = First::Message(frames.iter().map(|frame| frame.to_vec()).collect());
             self.peer.rest = self.input[self.seen..].to_vec();
             return Verdict::Known { peer: Box::new(self.peer), is_routing_id, first };
         }
         let mut bytes = Vec::new();
-        let reply = opening.refused(&frames);
+        let reply = first_message.refused(&frames);
         for (number, body) in reply.iter().enumerate() {
             let mut frame = [&[0; FrameSealer::PREFIX_BYTES], &body[..]].concat();
             let start = self.peer.sealer.seal(&mut frame, number + 1 < reply.len());

@@ -1,7 +1,7 @@
 //! Conversations over a ROUTER socket that is not ours: frames in, frames out.
 
-use super::newcomers::{FirstMessage, Newcomers};
-use super::{Conversation, ConversationError, Frames, Opening, Said, ServerContext};
+use super::newcomers::{NewcomerMessage, Newcomers};
+use super::{Conversation, ConversationError, FirstMessage, Frames, Outgoing, ServerContext};
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::Lifetime;
 use crate::server::network::Network;
@@ -176,7 +176,8 @@ impl Handler {
         if self.peers.get(identity).is_some_and(|talk| talk.conversation.is_disowned_by(&frames)) {
             self.peers.remove(identity);
         }
-        if !self.peers.contains_key(identity) && !self.admit(now, &FirstMessage { identity, address, frames: &frames })
+        if !self.peers.contains_key(identity)
+            && !self.admit(now, &NewcomerMessage { identity, address, frames: &frames })
         {
             return;
         }
@@ -189,12 +190,12 @@ impl Handler {
     }
 
     /// Begins a conversation with a peer that has none, if it proves the token.
-    fn admit(&mut self, now: Duration, message: &FirstMessage<'_>) -> bool {
+    fn admit(&mut self, now: Duration, message: &NewcomerMessage<'_>) -> bool {
         let Some(proved) = self.newcomers.judge(Instant::now(), message, &self.context.token) else { return false };
         self.newcomers.forget(message.identity);
         let network = message.address.map(Network::of);
         if !self.make_room(network) {
-            let frames = Opening::of(message.frames).refused_for(Refusal::TooMany, message.frames);
+            let frames = FirstMessage::of(message.frames).refused_for(Refusal::TooMany, message.frames);
             self.newcomers.due(message.identity, frames);
             return false;
         }
@@ -352,13 +353,13 @@ impl Talk {
     fn speak(&mut self, now: Duration) -> Result<Spoke, ConversationError> {
         let max_payload = self.conversation.max_payload() as usize;
         let mut message = MessageWriter::new(&mut self.payload, 0, max_payload);
-        let said = self.conversation.produce(now, &mut message)?;
+        let outgoing = self.conversation.produce(now, &mut message)?;
         let length = message.payload_bytes();
-        Ok(match said {
-            Said::Nothing => Spoke::Nothing,
-            Said::Work => Spoke::Work,
-            Said::Frames(frames) => Spoke::Message(frames),
-            Said::Message(header) => {
+        Ok(match outgoing {
+            Outgoing::Nothing => Spoke::Nothing,
+            Outgoing::Work => Spoke::Work,
+            Outgoing::Frames(frames) => Spoke::Message(frames),
+            Outgoing::Message(header) => {
                 let mut frame = Vec::new();
                 header.encode(&mut frame);
                 let mut frames = vec![frame];

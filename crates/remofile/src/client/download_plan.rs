@@ -78,7 +78,7 @@ impl<'a> Plan<'a> {
             total: self.options.total,
             credit: CREDIT_WINDOW_BYTES,
             selection,
-            manner: self.options.manner(),
+            send_options: self.options.send_options(),
         }
     }
 
@@ -97,7 +97,7 @@ impl<'a> Plan<'a> {
             total: false,
             credit: CREDIT_WINDOW_BYTES,
             selection: chosen.selection(false, true),
-            manner: chosen.manner(),
+            send_options: chosen.send_options(),
         }
     }
 

@@ -43,7 +43,7 @@ impl Client {
             total: options.total,
             credit: STREAM_CREDIT_BYTES,
             selection: None,
-            manner: TransferOptions { sparse: false, ..options.clone() }.manner(),
+            send_options: TransferOptions { sparse: false, ..options.clone() }.send_options(),
         };
         let before = self.traffic;
         let called = self.call(request, &mut handler);

@@ -116,8 +116,8 @@ pub(super) fn start(
             return listing(Contents::Directory { scan, knows_unflushed: unflushed });
         }
         Request::Find { sources, recursive, selection, digests } => {
-            let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
-            let feed = Box::new(meant.feed(store, options, meant.filter()?)?);
+            let selected = SourceSelection { sources, recursive, selection: selection.unwrap_or_default() };
+            let feed = Box::new(selected.feed(store, options, selected.filter()?)?);
             return listing(if digests { Contents::Digests(Digests::new(feed)) } else { Contents::Found(feed) });
         }
         Request::Sign { files } => return listing(Contents::Signing(Signing::new(store, files))),
@@ -147,11 +147,11 @@ pub(super) fn start(
             refuse_occupied(&**store, &destination, names.as_deref().unwrap_or_default())?;
             return more(Operation::Receiving(Intake::new(unpacker)));
         }
-        Request::Download { sources, recursive, total, selection, manner, .. } => {
-            let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
-            let packing = PackerOptions::of(manner.unwrap_or_default(), options.file_size_limit, digest)?;
-            let pace = manner.and_then(|manner| NonZeroU64::new(manner.bytes_per_second?));
-            return more(send(meant.feeds(store, options, total)?, packing, pace)?);
+        Request::Download { sources, recursive, total, selection, send_options, .. } => {
+            let selected = SourceSelection { sources, recursive, selection: selection.unwrap_or_default() };
+            let packing = PackerOptions::of(send_options.unwrap_or_default(), options.file_size_limit, digest)?;
+            let pace = send_options.and_then(|send_options| NonZeroU64::new(send_options.bytes_per_second?));
+            return more(send(selected.feeds(store, options, total)?, packing, pace)?);
         }
         Request::Remove { path, recursive: true } => {
             return more(Operation::Removing(store.remove_tree(&path).map_err(|failure| name(failure, &path))?));
@@ -222,14 +222,14 @@ fn name(failure: Failure, path: &RemotePath) -> Failure {
     if failure.path.is_some() { failure } else { failure.at(path) }
 }
 
-/// What a request says of the files it means.
-struct Meant {
+/// The files that a request selects.
+struct SourceSelection {
     sources: Vec<RemotePath>,
     recursive: bool,
     selection: Selection,
 }
 
-impl Meant {
+impl SourceSelection {
     /// What is sent, and what is counted before.
     fn feeds(
         &self,

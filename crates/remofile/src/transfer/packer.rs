@@ -9,7 +9,7 @@ use crate::carrier::MessageWriter;
 use crate::store::StoreResult;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{CREDIT_RESERVE_BYTES, MAX_HEADER_BYTES};
-use remofile_protocol::wire::{ErrorCode, Failure, Item, Manner, Version};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, SendOptions, Version};
 use std::num::NonZeroU32;
 
 /// Payload after which a message of several files is sent, so that the receiver can begin with them.
@@ -89,17 +89,17 @@ impl PackerOptions {
     ///
     /// # Errors
     /// `bad-request` if it asked for a level that zstd does not have.
-    pub fn of(manner: Manner, file_size_limit: u64, digest: DigestKind) -> StoreResult<Self> {
+    pub fn of(send_options: SendOptions, file_size_limit: u64, digest: DigestKind) -> StoreResult<Self> {
         let level = |level| {
             let unknown = || Failure::new(ErrorCode::BadRequest).because("there is no such level of compression");
             CompressLevel::new(level).ok_or_else(unknown)
         };
         Ok(Self {
             file_size_limit,
-            preserve_mode: manner.preserve_mode,
-            sparse: manner.sparse,
-            compress: manner.compress_level.map(level).transpose()?,
-            chunk_bytes: manner.chunk_bytes.and_then(NonZeroU32::new),
+            preserve_mode: send_options.preserve_mode,
+            sparse: send_options.sparse,
+            compress: send_options.compress_level.map(level).transpose()?,
+            chunk_bytes: send_options.chunk_bytes.and_then(NonZeroU32::new),
             digest,
             replaces: None,
         })

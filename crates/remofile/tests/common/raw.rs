@@ -152,7 +152,7 @@ impl Raw {
             total: true,
             credit,
             selection: None,
-            manner: None,
+            send_options: None,
         });
         self.until(|header| matches!(header.body, Body::Signal(Signal::Total { .. })));
         operation

@@ -211,7 +211,7 @@ fn what_a_client_takes_nothing_of_ends() {
         total: false,
         credit: 0,
         selection: None,
-        manner: None,
+        send_options: None,
     });
     assert!(stalled.pass(HOUR - 1).is_empty());
     // Credit that is granted and used is progress.

@@ -3,7 +3,7 @@
 use super::items::{EncodedStep, StepEncoder};
 use super::plan::{Action, Plan};
 use crate::store::{Store, StoreResult};
-use crate::transfer::{Course, FedFile, FeedItem, Feeding, Next};
+use crate::transfer::{FedFile, FeedItem, Feeding, FileRecipe, Next};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Known, Timestamp};
 use std::collections::{HashMap, VecDeque};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(super) struct Prepared {
     pub(super) size: u64,
     pub(super) modified: Timestamp,
-    pub(super) course: Course,
+    pub(super) recipe: FileRecipe,
 }
 
 /// Sends some steps of a plan, in their order.
@@ -82,8 +82,8 @@ impl PlannedFeed {
         let is_same = |prepared: &Prepared| prepared.size == size && prepared.modified == modified;
         // What was begun goes on, and is not begun anew as a delta.
         let prepared = prepared.filter(|prepared| is_same(prepared) && known.is_none());
-        let course = prepared.map(|prepared| prepared.course);
-        Ok(FedFile { path: path.to_owned(), shown, source, rule: None, known, course })
+        let recipe = prepared.map(|prepared| prepared.recipe);
+        Ok(FedFile { path: path.to_owned(), shown, source, rule: None, known, recipe })
     }
 }
 

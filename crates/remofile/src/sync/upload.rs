@@ -13,7 +13,7 @@ use crate::client::{Client, Syncing};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::store::{LocalStore, Store, StoreOptions};
-use crate::transfer::{Course, FeedItem, Filter};
+use crate::transfer::{FeedItem, FileRecipe, Filter};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Failure, Item, Known, Listed, Request};
 use std::collections::{HashMap, VecDeque};
@@ -164,8 +164,8 @@ impl<'a> Upload<'a> {
                 continue;
             }
             let Changed { index, path, pieces, local, .. } = changed;
-            let course = Course::new(path.to_string(), pieces);
-            prepared.insert(index, Prepared { size: local.size, modified: local.modified, course });
+            let recipe = FileRecipe::new(path.to_string(), pieces);
+            prepared.insert(index, Prepared { size: local.size, modified: local.modified, recipe });
         }
         Ok(prepared)
     }

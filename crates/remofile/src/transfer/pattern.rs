@@ -78,7 +78,7 @@ impl Pattern {
     /// beginning is not walked. Where it is not there, nothing matches.
     #[must_use]
     pub fn find(self, store: Arc<dyn Store>) -> Matches {
-        Matches { trail: vec![self.behind([0])], entered: None, pattern: self, course: Course::Begin(store) }
+        Matches { trail: vec![self.behind([0])], entered: None, pattern: self, stage: SearchStage::Begin(store) }
     }
 
     /// The parts that come next, after some come next: `**` may also stand for no directory.
@@ -156,20 +156,21 @@ pub struct Matches {
     trail: Vec<Vec<usize>>,
     /// The directory that is about to be entered.
     entered: Option<RemotePath>,
-    course: Course,
+    stage: SearchStage,
 }
 
 impl Matches {
     /// What it holds in memory, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
-        match &self.course {
-            Course::Walk(walk) => walk.memory_bytes(),
-            Course::Begin(_) | Course::End => 0,
+        match &self.stage {
+            SearchStage::Walk(walk) => walk.memory_bytes(),
+            SearchStage::Begin(_) | SearchStage::End => 0,
         }
     }
 }
 
-enum Course {
+/// The stage of a search.
+enum SearchStage {
     Begin(Arc<dyn Store>),
     Walk(Box<dyn Walk>),
     End,
@@ -193,10 +194,10 @@ impl Matches {
     #[expect(clippy::should_implement_trait, reason = "an end is not the only thing beside entries")]
     pub fn next(&mut self) -> Found {
         for _ in 0..ENTRIES_A_STEP {
-            let listed = match &mut self.course {
-                Course::Walk(walk) => walk.next(),
-                Course::End => return Found::End,
-                Course::Begin(_) => match self.begin() {
+            let listed = match &mut self.stage {
+                SearchStage::Walk(walk) => walk.next(),
+                SearchStage::End => return Found::End,
+                SearchStage::Begin(_) => match self.begin() {
                     Ok(()) => continue,
                     Err(failure) => return Found::Failed(failure),
                 },
@@ -205,7 +206,7 @@ impl Matches {
                 Some(Listed::Entry(entry)) => self.look_at(entry),
                 Some(Listed::Failed(failure)) => self.may_match(&failure).then_some(Found::Failed(failure)),
                 None => {
-                    self.course = Course::End;
+                    self.stage = SearchStage::End;
                     Some(Found::End)
                 }
             };
@@ -217,11 +218,11 @@ impl Matches {
     }
 
     fn begin(&mut self) -> StoreResult<()> {
-        let Course::Begin(store) = std::mem::replace(&mut self.course, Course::End) else {
+        let SearchStage::Begin(store) = std::mem::replace(&mut self.stage, SearchStage::End) else {
             return Ok(());
         };
         match store.walk(&self.pattern.base, true) {
-            Ok(walk) => self.course = Course::Walk(walk),
+            Ok(walk) => self.stage = SearchStage::Walk(walk),
             Err(failure) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => {}
             Err(failure) => return Err(failure.at(&self.pattern.base)),
         }
@@ -254,7 +255,7 @@ impl Matches {
     }
 
     fn skip_directory(&mut self) {
-        if let Course::Walk(walk) = &mut self.course {
+        if let SearchStage::Walk(walk) = &mut self.stage {
             walk.skip_directory();
         }
     }

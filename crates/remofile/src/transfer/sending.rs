@@ -2,8 +2,8 @@
 
 use super::check::Check;
 use super::compress::{CompressLevel, Compressor};
-use super::course::Course;
 use super::feeding::FedFile;
+use super::file_recipe::FileRecipe;
 use super::packer::{Filling, PackerMonitor, PackerOptions};
 use super::trouble::Trouble;
 use crate::delta::Piece;
@@ -86,7 +86,7 @@ pub(super) struct Sending {
     sparse: bool,
     data_left: u64,
     chunks: Option<Chunks>,
-    course: Option<Course>,
+    recipe: Option<FileRecipe>,
     /// Where bytes are read that the receiver copies.
     copied: Option<ReadBuffer>,
 }
@@ -109,10 +109,10 @@ struct Chunks {
 
 impl Sending {
     pub(super) fn new(file: FedFile, options: PackerOptions, chunk_size: Option<NonZeroU32>) -> Self {
-        let FedFile { path, shown, source, rule, known, course } = file;
+        let FedFile { path, shown, source, rule, known, recipe } = file;
         let (size, modified, mode) = (source.entry().size, source.entry().modified, source.entry().mode);
         // Of another version nothing is of use.
-        let known = known.filter(|known| known.size == size && known.modified == modified && course.is_none());
+        let known = known.filter(|known| known.size == size && known.modified == modified && recipe.is_none());
         Self {
             path,
             shown,
@@ -128,7 +128,7 @@ impl Sending {
             sparse: options.sparse && chunk_size.is_none(),
             data_left: 0,
             chunks: chunk_size.map(|size| Chunks { size: size.get() as usize, bytes: Vec::new(), taken: 0 }),
-            course,
+            recipe,
             copied: None,
         }
     }
@@ -157,7 +157,7 @@ impl Sending {
             offset: self.sent,
             replaces: self.replaces,
         });
-        if let Some(base) = self.course.as_ref().and_then(|course| course.base.clone()) {
+        if let Some(base) = self.recipe.as_ref().and_then(|recipe| recipe.base.clone()) {
             filling.push(Item::Base { path: base });
         }
         Step::Packed
@@ -204,7 +204,7 @@ impl Sending {
 
     /// What comes next.
     fn left(&mut self) -> Left {
-        match self.course.as_mut().map(Course::current) {
+        match self.recipe.as_mut().map(FileRecipe::current) {
             None if self.sent == self.size => Left::Nothing,
             None => Left::Content(self.size - self.sent),
             Some(None) => Left::Nothing,
@@ -221,8 +221,8 @@ impl Sending {
     /// So many bytes of the file are done.
     fn advance(&mut self, bytes: u64) {
         self.sent += bytes;
-        if let Some(course) = &mut self.course {
-            course.advance(bytes);
+        if let Some(recipe) = &mut self.recipe {
+            recipe.advance(bytes);
         }
     }
 

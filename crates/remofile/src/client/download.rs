@@ -3,7 +3,7 @@
 use super::attempts::Attempts;
 use super::call::{Handler, Outgoing};
 use super::conflict_policy::ConflictPolicy;
-use super::download_plan::{Expected, Plan};
+use super::download_plan::{DownloadPlan, Expected};
 use super::item_merger::{Backlog, ItemMerger, Plain};
 use super::parallel::together;
 use super::places::{refuse_download_into_itself, remote_path};
@@ -43,7 +43,7 @@ impl Client {
     ) -> Result<TransferReport> {
         let mut attempts = Attempts::new(options.retry, self.deadline());
         let sources: Vec<RemoteSource> = sources.iter().cloned().map(Into::into).collect();
-        let plan = Plan::new(&sources, destination, options)?;
+        let plan = DownloadPlan::new(&sources, destination, options)?;
         let store_options =
             StoreOptions { names: NameRule::Posix, follow: plan.expected().follow(), ..StoreOptions::default() };
         let store = Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
@@ -63,7 +63,7 @@ impl Client {
 
     fn download_once(
         &mut self,
-        plan: &Plan<'_>,
+        plan: &DownloadPlan<'_>,
         store: &Arc<LocalStore>,
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
@@ -119,7 +119,7 @@ impl Client {
     #[expect(clippy::too_many_arguments, reason = "what a download is, has and tells are things of their own")]
     pub(super) fn receive(
         &mut self,
-        plan: &Plan<'_>,
+        plan: &DownloadPlan<'_>,
         store: &Arc<LocalStore>,
         order: Order,
         merger: &mut dyn ItemMerger,

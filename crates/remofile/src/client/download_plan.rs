@@ -18,8 +18,8 @@ use std::sync::Arc;
 /// Names of sources in one request, in bytes.
 const SOURCES_BYTES: usize = 48 * 1024;
 
-/// What goes where, found out before anything is asked for.
-pub(super) struct Plan<'a> {
+/// The plan of a download: what goes where, found out before anything is asked for.
+pub(super) struct DownloadPlan<'a> {
     pub(super) destination: &'a Path,
     pub(super) options: &'a TransferOptions,
     /// Sources in the request.
@@ -29,7 +29,7 @@ pub(super) struct Plan<'a> {
     expected: Expected,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> DownloadPlan<'a> {
     /// # Errors
     /// A malformed pattern; two sources of one name.
     pub(super) fn new(sources: &[RemoteSource], destination: &'a Path, options: &'a TransferOptions) -> Result<Self> {

@@ -4,7 +4,7 @@ use super::Client;
 use super::attempts::Attempts;
 use super::call::{Handler, Outgoing};
 use super::conflict_policy::{ConflictDecision, ConflictPolicy, is_same};
-use super::download_plan::{Arriving, Plan};
+use super::download_plan::{Arriving, DownloadPlan};
 use super::listing::decode;
 use super::progress_recorder::ProgressRecorder;
 use super::selecting::Selecting;
@@ -51,7 +51,7 @@ impl Client {
     /// [`Error::Conflicts`] if something is in the way that must not be touched; what ends the call.
     pub(super) fn find(
         &mut self,
-        plan: &Plan<'_>,
+        plan: &DownloadPlan<'_>,
         store: &LocalStore,
         policy: ConflictPolicy,
         attempts: &Attempts,
@@ -117,7 +117,7 @@ impl Wanted {
 }
 
 struct FindHandler<'a, 'b> {
-    plan: &'a Plan<'a>,
+    plan: &'a DownloadPlan<'a>,
     store: &'a LocalStore,
     policy: ConflictPolicy,
     names: HashSet<u128>,

@@ -4,7 +4,7 @@ use super::attempts::Attempts;
 use super::background_listing::Incoming;
 use super::call::{Handler, Outgoing};
 use super::download::Order;
-use super::download_plan::{Expected, Plan};
+use super::download_plan::{DownloadPlan, Expected};
 use super::find::Chosen;
 use super::item_merger::ItemMerger;
 use super::listing::{ListHandler, decode};
@@ -255,7 +255,7 @@ impl<'a> Syncing<'a> {
         options: &TransferOptions,
         merger: &mut dyn ItemMerger,
     ) -> Result<()> {
-        let plan = Plan::new(&[] as &[RemoteSource], destination, options)?;
+        let plan = DownloadPlan::new(&[] as &[RemoteSource], destination, options)?;
         let order = Order {
             request: files.is_some().then(|| plan.selected_request()),
             expected: Expected::merged(),

@@ -8,7 +8,7 @@ use super::parallel::together;
 use super::places::refuse_upload_into_itself;
 use super::progress_recorder::{ProgressRecorder, UploadRecorder, below, ended_early};
 use super::survey::{Present, UploadJudge, must_survey_first};
-use super::upload_plan::Plan;
+use super::upload_plan::UploadPlan;
 use super::{Client, LocalSource, TransferOptions, TransferReport};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ impl Client {
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
         let sources: Vec<LocalSource> = sources.iter().cloned().map(Into::into).collect();
-        self.upload_plan(&Plan::new(&sources, destination, options)?, monitor)
+        self.upload_plan(&UploadPlan::new(&sources, destination, options)?, monitor)
     }
 
     /// Uploads one file in place of a certain version of what is there, which the server checks as it commits it.
@@ -53,12 +53,12 @@ impl Client {
         destination: &RemotePath,
         options: &TransferOptions,
     ) -> Result<TransferReport> {
-        let mut plan = Plan::new(std::slice::from_ref(source), destination, options)?;
+        let mut plan = UploadPlan::new(std::slice::from_ref(source), destination, options)?;
         plan.replaces = Some(version);
         self.upload_plan(&plan, &mut Silent)
     }
 
-    fn upload_plan(&mut self, plan: &Plan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
+    fn upload_plan(&mut self, plan: &UploadPlan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
         let options = plan.options;
         let mut attempts = Attempts::new(options.retry, self.deadline());
         if options.total {
@@ -78,7 +78,7 @@ impl Client {
 
     fn upload_once(
         &mut self,
-        plan: &Plan<'_>,
+        plan: &UploadPlan<'_>,
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
@@ -109,7 +109,7 @@ impl Client {
     /// Looks at the destination, and refuses what must not be touched there.
     fn look(
         &mut self,
-        plan: &Plan<'_>,
+        plan: &UploadPlan<'_>,
         policy: ConflictPolicy,
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
@@ -125,7 +125,7 @@ impl Client {
     /// Sends everything, over as many connections as were asked for.
     fn send(
         &mut self,
-        plan: &Plan<'_>,
+        plan: &UploadPlan<'_>,
         policy: ConflictPolicy,
         present: Option<Arc<Present>>,
         attempts: &Attempts,

@@ -12,7 +12,7 @@ pub use options::OpenOptions;
 use super::{Client, Interrupt, OnWaiting, Wait};
 use crate::error::{Error, Result};
 use in_place::InPlace;
-use options::Plan;
+use options::OpenMode;
 use parts::Remote;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::Version;
@@ -51,15 +51,15 @@ impl Client {
     /// # }
     /// ```
     pub fn open(&mut self, path: &RemotePath, options: OpenOptions) -> Result<RemoteFile> {
-        let plan = options.plan()?;
+        let plan = options.mode()?;
         self.lend();
         let remote = Remote::new(self.sibling(), path.clone());
         let (inner, append) = match plan {
-            Plan::Read => (Inner::InPlace(Box::new(InPlace::open_to_read(remote)?)), false),
-            Plan::InPlace { append, create } => {
+            OpenMode::Read => (Inner::InPlace(Box::new(InPlace::open_to_read(remote)?)), false),
+            OpenMode::InPlace { append, create } => {
                 (Inner::InPlace(Box::new(InPlace::open_to_write(remote, create)?)), append)
             }
-            Plan::Rewrite { create, must_be_new } => {
+            OpenMode::Rewrite { create, must_be_new } => {
                 (Inner::Rewriting(Box::new(Rewriting::open(remote, create, must_be_new)?)), false)
             }
         };

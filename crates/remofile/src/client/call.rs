@@ -287,7 +287,7 @@ impl Session {
             deadline,
             interrupt,
             clock: self.clock,
-            state: State::Running,
+            state: CallState::Running,
             is_untouched: true,
             failed: None,
         };
@@ -295,11 +295,11 @@ impl Session {
         let (state, failed, is_untouched) = (call.state, call.failed.map(|(error, _)| error), call.is_untouched);
         match (driven, state, failed) {
             (Err(error), _, failed) => (Err(failed.unwrap_or(error)), After::Lost),
-            (Ok(()), State::Finished(_), Some(error)) => (Err(error), After::Usable),
-            (Ok(()), State::Finished(outcome), None) => (outcome.map_err(Error::from), After::Usable),
-            (Ok(()), State::Closed(None), None) if is_untouched => (Err(closed(None)), After::NotBegun),
-            (Ok(()), State::Closed(reason), failed) => (Err(failed.unwrap_or_else(|| closed(reason))), After::Lost),
-            (Ok(()), State::Running, failed) => (Err(failed.unwrap_or_else(|| closed(None))), After::Lost),
+            (Ok(()), CallState::Finished(_), Some(error)) => (Err(error), After::Usable),
+            (Ok(()), CallState::Finished(outcome), None) => (outcome.map_err(Error::from), After::Usable),
+            (Ok(()), CallState::Closed(None), None) if is_untouched => (Err(closed(None)), After::NotBegun),
+            (Ok(()), CallState::Closed(reason), failed) => (Err(failed.unwrap_or_else(|| closed(reason))), After::Lost),
+            (Ok(()), CallState::Running, failed) => (Err(failed.unwrap_or_else(|| closed(None))), After::Lost),
         }
     }
 }
@@ -326,14 +326,14 @@ struct Call<'a, H> {
     deadline: &'a Deadline,
     interrupt: &'a Interrupt,
     clock: Instant,
-    state: State,
+    state: CallState,
     /// Whether nothing of the operation has come, and of its content nothing was sent.
     is_untouched: bool,
     /// This side's reason to end the operation, and since when its end is awaited.
     failed: Option<(Error, Duration)>,
 }
 
-enum State {
+enum CallState {
     Running,
     Finished(std::result::Result<Done, Failure>),
     /// The server ended the session, perhaps for this reason.
@@ -412,13 +412,13 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             ClientEvent::Total { files, bytes, .. } => self.handler.total(files, bytes),
             ClientEvent::Waiting(_, holders) => self.handler.waiting(&holders),
             ClientEvent::Finished(operation, outcome) if operation == self.operation => {
-                self.state = State::Finished(outcome);
+                self.state = CallState::Finished(outcome);
             }
             // Of the one that holds the lease for this.
             ClientEvent::Granted(_) | ClientEvent::Finished(..) => {}
             ClientEvent::Closed(reason) => {
-                if matches!(self.state, State::Running) {
-                    self.state = State::Closed(reason);
+                if matches!(self.state, CallState::Running) {
+                    self.state = CallState::Closed(reason);
                 }
             }
         }
@@ -430,7 +430,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             link.push(&header);
             return Ok(Produced::Message);
         }
-        if self.failed.is_some() || !matches!(self.state, State::Running) {
+        if self.failed.is_some() || !matches!(self.state, CallState::Running) {
             return Ok(Produced::Nothing);
         }
         if self.check().is_err() {
@@ -473,7 +473,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
     }
 
     fn is_done(&self) -> bool {
-        !matches!(self.state, State::Running)
+        !matches!(self.state, CallState::Running)
     }
 }
 

@@ -147,11 +147,11 @@ pub struct Server {
 struct Inner {
     root: PathBuf,
     token: Token,
-    state: Mutex<State>,
+    state: Mutex<ServerState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ServerState {
     options: ServerOptions,
     run: Run,
 }
@@ -201,7 +201,7 @@ impl Server {
     pub fn new(root: impl AsRef<Path>, token: Token) -> Result<Self> {
         let root = root.as_ref().to_owned();
         open_root(&root, StoreOptions::default())?;
-        let state = Mutex::new(State { options: ServerOptions::default(), run: Run::Idle });
+        let state = Mutex::new(ServerState { options: ServerOptions::default(), run: Run::Idle });
         Ok(Self { inner: Arc::new(Inner { root, token, state }) })
     }
 
@@ -304,7 +304,7 @@ impl Server {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ServerState> {
         // No change to the state can be left half done.
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -73,11 +73,11 @@ pub(super) struct Session {
     digest: DigestKind,
     max_hold: MaxHold,
     settling: Settling,
-    state: State,
+    state: SessionState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum SessionState {
     Open,
     /// Said goodbye, or was told so.
     Closing,
@@ -110,7 +110,7 @@ impl Session {
             checked: Checked::default(),
             last_turn: OperationId::SESSION,
             digest,
-            state: State::Open,
+            state: SessionState::Open,
         }
     }
 
@@ -121,13 +121,13 @@ impl Session {
 
     /// Takes a message.
     pub(super) fn receive(&mut self, now: Duration, header: Header, payload: &[u8]) -> Result<(), SessionError> {
-        if self.state == State::Closing {
+        if self.state == SessionState::Closing {
             // What crosses a goodbye is not begun, whoever carries it here.
             return Ok(());
         }
         match self.machine.receive(now, header, payload.len())? {
             ServerEvent::None => {}
-            ServerEvent::Closed => self.state = State::Closing,
+            ServerEvent::Closed => self.state = SessionState::Closing,
             ServerEvent::Request { operation, request, wait_milliseconds } => {
                 self.peer.presence.work();
                 self.begin(now, operation, request, wait_milliseconds);
@@ -302,13 +302,13 @@ impl Session {
     /// Starts waiting operations that have got their lease; ends everything if the server stops, and the session if
     /// others need its place.
     pub(super) fn woken(&mut self, now: Duration) {
-        if self.shared.stopping.load(Ordering::Acquire) && self.state == State::Open {
+        if self.shared.stopping.load(Ordering::Acquire) && self.state == SessionState::Open {
             return self.stop(now);
         }
-        if self.state == State::Open && self.peer.presence.leave() {
+        if self.state == SessionState::Open && self.peer.presence.leave() {
             tracing::info!(client = self.peer.client, address = self.peer.address, "idle, and others need the session");
             self.machine.goodbye(None);
-            self.state = State::Closing;
+            self.state = SessionState::Closing;
             return;
         }
         let ready: Vec<OperationId> = self
@@ -440,7 +440,7 @@ impl Session {
 
     /// Whether messages are taken now.
     pub(super) fn wants_messages(&self) -> bool {
-        self.state == State::Open && !self.machine.is_congested() && !self.accounts.is_overdrawn()
+        self.state == SessionState::Open && !self.machine.is_congested() && !self.accounts.is_overdrawn()
     }
 
     /// Whether more is held, or waits to be sent, than there ever is for a client whose messages are only taken when they
@@ -452,7 +452,7 @@ impl Session {
 
     /// Whether the session is over, but for what is queued.
     pub(super) fn is_done(&self) -> bool {
-        self.state == State::Closing
+        self.state == SessionState::Closing
     }
 }
 

@@ -28,7 +28,7 @@ fn a_server_that_goes_on_after_it_was_asked_to_end_gets_no_credit_and_is_left_af
         deadline: &Deadline::after(None),
         interrupt: &Interrupt::default(),
         clock: Instant::now(),
-        state: State::Running,
+        state: CallState::Running,
         is_untouched: true,
         failed: None,
     };

@@ -21,11 +21,11 @@ const MAX_FIRST_FRAMES: usize = 4;
 
 /// A ZeroMQ peer that has not proved the token.
 pub(super) struct Stranger {
-    state: State,
+    state: StrangerState,
     output: Vec<u8>,
 }
 
-enum State {
+enum StrangerState {
     Greeting(ServerHandshake),
     /// It has one message to say the token in, also if it has said it as its routing id.
     Speaking(Box<Speaking>),
@@ -66,18 +66,18 @@ pub(super) enum First {
 
 impl Stranger {
     pub(super) fn new(settings: ServerSettings) -> Self {
-        Self { state: State::Greeting(ServerHandshake::new(settings)), output: Vec::new() }
+        Self { state: StrangerState::Greeting(ServerHandshake::new(settings)), output: Vec::new() }
     }
 
     /// Takes bytes as they come. Without a token none is compared.
     pub(super) fn receive(&mut self, bytes: &[u8], token: Option<&TokenMatcher>) -> Verdict {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Greeting(mut handshake) => {
+        match std::mem::replace(&mut self.state, StrangerState::Over) {
+            StrangerState::Greeting(mut handshake) => {
                 let outcome = handshake.receive(bytes);
                 self.output.extend(handshake.take_output());
                 match outcome {
                     Ok(None) => {
-                        self.state = State::Greeting(handshake);
+                        self.state = StrangerState::Greeting(handshake);
                         Verdict::More
                     }
                     Ok(Some(mut peer)) => {
@@ -90,11 +90,11 @@ impl Stranger {
                     },
                 }
             }
-            State::Speaking(mut speaking) => {
+            StrangerState::Speaking(mut speaking) => {
                 speaking.input.extend_from_slice(bytes);
                 self.listen(speaking, token)
             }
-            State::Over => Verdict::Broken("it goes on".to_owned()),
+            StrangerState::Over => Verdict::Broken("it goes on".to_owned()),
         }
     }
 
@@ -113,7 +113,7 @@ impl Stranger {
                 Err(FrameError::TooLong) => return speaking.judge_beginning(token),
                 Err(error) => return Verdict::Broken(error.to_string()),
                 Ok(Step::Incomplete { .. }) => {
-                    self.state = State::Speaking(speaking);
+                    self.state = StrangerState::Speaking(speaking);
                     return Verdict::More;
                 }
                 Ok(Step::Command { consumed, command }) => {

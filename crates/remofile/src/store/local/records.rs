@@ -34,7 +34,7 @@ struct Content {
     #[n(0)]
     format: u8,
     #[n(1)]
-    state: State,
+    state: RecordState,
     /// Which boot of the machine it was made in: in the same the system still has what was not flushed.
     #[n(2)]
     boot: String,
@@ -45,7 +45,7 @@ struct Content {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
-enum State {
+enum RecordState {
     /// Files wait for a flush.
     #[n(0)]
     Unflushed,
@@ -122,7 +122,7 @@ impl Record {
         if !is_ours || !is_still_named(directory, name, &stat)? {
             return Err(Errno::AGAIN);
         }
-        let content = Content { format: FORMAT, state: State::Unflushed, boot: boot().to_owned(), since };
+        let content = Content { format: FORMAT, state: RecordState::Unflushed, boot: boot().to_owned(), since };
         content.write(file)?;
         flush(file.as_fd())?;
         Ok(content)
@@ -136,7 +136,7 @@ impl Record {
     /// From now on nothing but the ranges can end it. What is written here may not reach the disk, but after the next
     /// boot the old says the same.
     pub(super) fn lose(&mut self) {
-        self.content.state = State::Lost;
+        self.content.state = RecordState::Lost;
         let _ = self.content.write(&self.file);
     }
 
@@ -169,7 +169,7 @@ impl Content {
     /// What a record says; of one that says nothing sensible, what it itself shows.
     fn of(file: &OwnedFd) -> Result<Self, Errno> {
         let stat = rustix::fs::fstat(file)?;
-        let seen = || Self { format: FORMAT, state: State::Lost, boot: String::new(), since: changed(&stat) };
+        let seen = || Self { format: FORMAT, state: RecordState::Lost, boot: String::new(), since: changed(&stat) };
         Ok(Self::read(file)?.unwrap_or_else(seen))
     }
 
@@ -191,7 +191,7 @@ pub(super) fn doubt(shared: &StoreContext, except: Option<&Record>) -> Result<Ra
     for name in record_names(directory.as_fd())?.into_iter().filter(is_counted) {
         if let Some(file) = open_regular(directory.as_fd(), &name)? {
             let content = Content::of(&file)?;
-            let cause = if content.state == State::Lost { Cause::FlushFailed } else { Cause::SystemWentDown };
+            let cause = if content.state == RecordState::Lost { Cause::FlushFailed } else { Cause::SystemWentDown };
             ranges.add(Range { from: content.since, to: LATEST, cause });
         }
     }
@@ -259,11 +259,11 @@ fn adopt_one(directory: BorrowedFd<'_>, name: &str, flush_all: &mut dyn FnMut() 
         return Ok(());
     }
     let content = Content::of(&file)?;
-    let is_flushable = content.state == State::Unflushed && content.is_of_this_boot();
+    let is_flushable = content.state == RecordState::Unflushed && content.is_of_this_boot();
     if !is_flushable || !flush_all() {
         let cause = match content.state {
-            State::Unflushed if !is_flushable => Cause::SystemWentDown,
-            State::Unflushed | State::Lost => Cause::FlushFailed,
+            RecordState::Unflushed if !is_flushable => Cause::SystemWentDown,
+            RecordState::Unflushed | RecordState::Lost => Cause::FlushFailed,
         };
         let mut is_past = true;
         add_in(directory, |now| {

@@ -9,7 +9,7 @@ mod settling;
 use super::accounts::Accounts;
 use super::leases::{Access, Answer, Claim, Leases};
 use super::max_hold::MaxHold;
-use super::operation::{Flushing, Operation, Progress, Step, Waiting, start};
+use super::operation::{Flushing, Operation, OperationStep, Progress, Waiting, start};
 use super::presence::Presence;
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Waker};
@@ -368,27 +368,27 @@ impl Session {
             };
             let step = operation.step(now, id, &mut self.machine, message)?;
             let released = operation.released();
-            if !matches!(step, Step::Nothing) {
+            if !matches!(step, OperationStep::Nothing) {
                 self.max_hold.progressed(now);
             }
             if released > 0 {
                 self.consumed(id, released);
             }
-            if matches!(step, Step::Nothing | Step::Work | Step::Message(_)) {
+            if matches!(step, OperationStep::Nothing | OperationStep::Work | OperationStep::Message(_)) {
                 self.account(now, id);
             }
             match step {
-                Step::Nothing => continue,
-                Step::Work => worked = true,
-                Step::Message(header) => {
+                OperationStep::Nothing => continue,
+                OperationStep::Work => worked = true,
+                OperationStep::Message(header) => {
                     self.last_turn = id;
                     return Ok(Turn::Message(header));
                 }
-                Step::Changed(done) => {
+                OperationStep::Changed(done) => {
                     self.make_durable(now, id, done);
                     worked = true;
                 }
-                Step::Surveyed(checked) => {
+                OperationStep::Surveyed(checked) => {
                     self.accounts.close(id);
                     self.checked.add_all(checked);
                     let remembered = self.accounts.settle_remembered(self.checked.memory_bytes());
@@ -398,7 +398,7 @@ impl Session {
                     self.end(now, id, remembered.map(|()| Done::default()).map_err(Failure::from));
                     return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
                 }
-                Step::Ended(outcome) => {
+                OperationStep::Ended(outcome) => {
                     self.end(now, id, outcome);
                     return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
                 }

@@ -96,18 +96,18 @@ impl Pattern {
     }
 
     /// What a name is, in a directory where these parts come next.
-    fn step(&self, next: &[usize], name: &str) -> Step {
+    fn step(&self, next: &[usize], name: &str) -> PatternMatch {
         let mut beyond = Vec::new();
         for &at in next {
             let Some(part) = self.parts.get(at).filter(|part| part.admits(name)) else {
                 continue;
             };
             if at + 1 == self.parts.len() {
-                return Step::Whole;
+                return PatternMatch::Whole;
             }
             beyond.push(if *part == Part::Directories { at } else { at + 1 });
         }
-        if beyond.is_empty() { Step::Nothing } else { Step::Partly(self.behind(beyond)) }
+        if beyond.is_empty() { PatternMatch::Nothing } else { PatternMatch::Partly(self.behind(beyond)) }
     }
 }
 
@@ -140,7 +140,7 @@ impl Part {
 }
 
 /// What a pattern makes of an entry.
-enum Step {
+enum PatternMatch {
     /// The whole pattern matches.
     Whole,
     /// What is in it may match: these parts come next there.
@@ -233,7 +233,7 @@ impl Matches {
         let is_directory = entry.kind == Kind::Directory;
         let step = self.step(entry.path.as_str());
         match step {
-            Step::Partly(next) if is_directory => {
+            PatternMatch::Partly(next) if is_directory => {
                 self.trail.push(next);
                 self.entered = Some(entry.path);
                 return None;
@@ -241,17 +241,17 @@ impl Matches {
             _ if is_directory => self.skip_directory(),
             _ => {}
         }
-        matches!(step, Step::Whole).then_some(Found::Entry(entry))
+        matches!(step, PatternMatch::Whole).then_some(Found::Entry(entry))
     }
 
     /// What the pattern makes of a path below its beginning; the trail then ends with the directory it
     /// is in.
-    fn step(&mut self, path: &str) -> Step {
+    fn step(&mut self, path: &str) -> PatternMatch {
         let base = if self.pattern.base.is_root() { "" } else { self.pattern.base.as_str() };
         let below = path.strip_prefix(base).unwrap_or(path).trim_start_matches('/');
         self.trail.truncate(below.matches('/').count() + 1);
         let name = below.rsplit('/').next().unwrap_or(below);
-        self.trail.last().map_or(Step::Nothing, |next| self.pattern.step(next, name))
+        self.trail.last().map_or(PatternMatch::Nothing, |next| self.pattern.step(next, name))
     }
 
     fn skip_directory(&mut self) {
@@ -269,7 +269,7 @@ impl Matches {
         if self.entered.as_ref().is_some_and(|entered| entered.as_str() == path) {
             return true;
         }
-        !matches!(self.step(path), Step::Nothing)
+        !matches!(self.step(path), PatternMatch::Nothing)
     }
 }
 

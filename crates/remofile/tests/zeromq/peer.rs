@@ -3,7 +3,7 @@
 use remofile::protocol::key::PublicKey;
 use remofile::protocol::protocol1::{Request, Response};
 use remofile::protocol::wire::{Body, Header, OperationId, Signal};
-use remofile::protocol::zmtp::{ClientHandshake, ClientSettings, FrameSealer, Peer, SocketType, Step};
+use remofile::protocol::zmtp::{ClientHandshake, ClientSettings, FrameSealer, OpenedFrame, Peer, SocketType};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -62,13 +62,13 @@ impl ZeroMq {
         let mut frames = Vec::new();
         loop {
             match self.peer.opener.next(&mut self.input).unwrap() {
-                Step::Incomplete { .. } => {
+                OpenedFrame::Incomplete { .. } => {
                     let mut buffer = vec![0; 1 << 16];
                     let count = self.stream.read(&mut buffer).ok().filter(|&count| count > 0)?;
                     self.input.extend_from_slice(&buffer[..count]);
                 }
-                Step::Command { consumed, .. } => drop(self.input.drain(..consumed)),
-                Step::Frame { consumed, body, more } => {
+                OpenedFrame::Command { consumed, .. } => drop(self.input.drain(..consumed)),
+                OpenedFrame::Frame { consumed, body, more } => {
                     frames.push(self.input[body].to_vec());
                     self.input.drain(..consumed);
                     if !more {

@@ -9,7 +9,7 @@ use remofile_protocol::handshake::Refusal;
 use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
 use remofile_protocol::token::TokenMatcher;
 use remofile_protocol::zmtp::{
-    Command, FrameError, FrameSealer, HandshakeError, Offered, Peer, ServerHandshake, ServerSettings, Step,
+    Command, FrameError, FrameSealer, HandshakeError, Offered, OpenedFrame, Peer, ServerHandshake, ServerSettings,
 };
 use std::ops::Range;
 
@@ -112,17 +112,17 @@ impl Stranger {
             match peer.opener.next(&mut input[*seen..]) {
                 Err(FrameError::TooLong) => return speaking.judge_beginning(token),
                 Err(error) => return Verdict::Broken(error.to_string()),
-                Ok(Step::Incomplete { .. }) => {
+                Ok(OpenedFrame::Incomplete { .. }) => {
                     self.state = StrangerState::Speaking(speaking);
                     return Verdict::More;
                 }
-                Ok(Step::Command { consumed, command }) => {
+                Ok(OpenedFrame::Command { consumed, command }) => {
                     *seen += consumed;
                     if let Command::Ping { context, .. } = command {
                         self.output.extend(peer.sealer.pong(&context));
                     }
                 }
-                Ok(Step::Frame { consumed, body, more }) => {
+                Ok(OpenedFrame::Frame { consumed, body, more }) => {
                     parts.push(*seen + body.start..*seen + body.end);
                     *seen += consumed;
                     if !more {

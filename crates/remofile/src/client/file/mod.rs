@@ -51,10 +51,10 @@ impl Client {
     /// # }
     /// ```
     pub fn open(&mut self, path: &RemotePath, options: OpenOptions) -> Result<RemoteFile> {
-        let plan = options.mode()?;
+        let mode = options.mode()?;
         self.lend();
         let remote = Remote::new(self.sibling(), path.clone());
-        let (inner, append) = match plan {
+        let (inner, append) = match mode {
             OpenMode::Read => (Inner::InPlace(Box::new(InPlace::open_to_read(remote)?)), false),
             OpenMode::InPlace { append, create } => {
                 (Inner::InPlace(Box::new(InPlace::open_to_write(remote, create)?)), append)

@@ -121,23 +121,23 @@ mod tests {
     #[test]
     fn options_mean_what_they_mean_for_local_files() {
         let new = OpenOptions::new;
-        let plan = |options: OpenOptions| options.mode().ok();
-        assert_eq!(plan(new().read(true)), Some(OpenMode::Read));
-        assert_eq!(plan(new().read(true).write(true)), Some(OpenMode::InPlace { append: false, create: false }));
-        assert_eq!(plan(new().append(true).create(true)), Some(OpenMode::InPlace { append: true, create: true }));
-        assert_eq!(plan(new().rewrite()), Some(OpenMode::Rewrite { create: true, must_be_new: false }));
+        let mode = |options: OpenOptions| options.mode().ok();
+        assert_eq!(mode(new().read(true)), Some(OpenMode::Read));
+        assert_eq!(mode(new().read(true).write(true)), Some(OpenMode::InPlace { append: false, create: false }));
+        assert_eq!(mode(new().append(true).create(true)), Some(OpenMode::InPlace { append: true, create: true }));
+        assert_eq!(mode(new().rewrite()), Some(OpenMode::Rewrite { create: true, must_be_new: false }));
         assert_eq!(
-            plan(new().write(true).truncate(true)),
+            mode(new().write(true).truncate(true)),
             Some(OpenMode::Rewrite { create: false, must_be_new: false })
         );
         assert_eq!(
-            plan(new().write(true).create_new(true)),
+            mode(new().write(true).create_new(true)),
             Some(OpenMode::Rewrite { create: true, must_be_new: true })
         );
         for nonsense in
             [new(), new().read(true).create(true), new().append(true).truncate(true), new().create_new(true)]
         {
-            assert_eq!(plan(nonsense), None, "{nonsense:?}");
+            assert_eq!(mode(nonsense), None, "{nonsense:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// How long an attempt after the first waits for the lease: that of the lost session ends only when the
 /// server takes it for dead.
-pub(super) const PATIENCE: Duration = DEAD_AFTER.saturating_add(Duration::from_secs(5));
+pub(super) const LEASE_WAIT: Duration = DEAD_AFTER.saturating_add(Duration::from_secs(5));
 
 /// Attempts of one transfer.
 pub(super) struct Attempts {
@@ -36,8 +36,8 @@ impl Attempts {
     }
 
     /// How long to wait for the lease at least.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        self.is_again().then_some(PATIENCE)
+    pub(super) fn lease_wait(&self) -> Option<Duration> {
+        self.is_again().then_some(LEASE_WAIT)
     }
 
     /// So many bytes are at the destination, in whole files and in what was kept of others; more than before, and what failed was not in vain.

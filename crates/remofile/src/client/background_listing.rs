@@ -79,7 +79,7 @@ impl Client {
     /// time whether it is to go on. Gives how the request ended, and what the work came to.
     pub(super) fn list_in_background<T: Send>(
         &mut self,
-        (deadline, patience): (&Deadline, Option<Duration>),
+        (deadline, lease_wait): (&Deadline, Option<Duration>),
         request: Request,
         monitor: &mut dyn Monitor,
         work: impl FnOnce(&mut Incoming<'_>, &(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
@@ -104,7 +104,7 @@ impl Client {
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
             let (arrived, is_done, consumed, waker) = (&arrived, &is_done, &consumed, &waker);
             let mut handler = BackgroundListing { arrived, is_done, consumed, waker, monitor: &mut *monitor };
-            let called = self.call_until((deadline, patience), request, &mut handler).map(drop);
+            let called = self.call_until((deadline, lease_wait), request, &mut handler).map(drop);
             drop(handler);
             let goes_on = match &called {
                 Ok(()) => true,

@@ -162,7 +162,7 @@ impl Client {
             self.copy_kept(&mut handler, attempts)?;
         }
         let called = match order.request {
-            Some(request) => self.call_until((&attempts.deadline, attempts.patience()), request, &mut handler),
+            Some(request) => self.call_until((&attempts.deadline, attempts.lease_wait()), request, &mut handler),
             None => Ok(Done::default()),
         };
         let called = called.and_then(|_| self.take_rest(&mut handler, attempts));

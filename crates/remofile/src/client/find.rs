@@ -67,7 +67,7 @@ impl Client {
             recorder,
         };
         let request = plan.find_request();
-        self.call_until((&attempts.deadline, attempts.patience()), request, &mut handler)?;
+        self.call_until((&attempts.deadline, attempts.lease_wait()), request, &mut handler)?;
         handler.ask();
         let mut wanted = handler.wanted;
         if !wanted.conflicts.is_empty() {

@@ -18,8 +18,9 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 impl Client {
     /// Asks for the lease, to keep it until [`Client::release`] or until the connection is lost: no call
     /// connects anew before. What is asked next need not wait for the answer: see [`Client::await_hold`].
-    pub(super) fn hold(&mut self, write: bool, (deadline, patience): (&Deadline, Option<Duration>)) -> Result<()> {
-        let wait = patience.map_or(self.options.wait, |patience| self.options.wait.at_least(patience)).milliseconds();
+    pub(super) fn hold(&mut self, write: bool, (deadline, lease_wait): (&Deadline, Option<Duration>)) -> Result<()> {
+        let wait =
+            lease_wait.map_or(self.options.wait, |lease_wait| self.options.wait.at_least(lease_wait)).milliseconds();
         self.holds = false;
         let session = self.session(deadline)?;
         let operation = session.machine.start(session.clock.elapsed(), Request::Hold { write }, wait);

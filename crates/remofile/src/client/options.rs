@@ -12,7 +12,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where a server is, how to prove oneself to it and how patient to be.
+/// The address of a server, the proof of the token and the limits of calls.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
     /// Host name or address.

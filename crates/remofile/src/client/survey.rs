@@ -56,7 +56,7 @@ impl Client {
         &mut self,
         destination: &RemotePath,
         names: &[String],
-        (deadline, patience): (&Deadline, Option<Duration>),
+        (deadline, lease_wait): (&Deadline, Option<Duration>),
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Present> {
         let mut present = Present { destination: Some(destination.clone()), ..Present::default() };
@@ -75,7 +75,7 @@ impl Client {
                 present.refuse_flood()
             };
             let mut handler = ListHandler::new(&mut each, recorder.monitor);
-            self.call_until((deadline, patience), request, &mut handler)?;
+            self.call_until((deadline, lease_wait), request, &mut handler)?;
             rest = others;
             if rest.is_empty() {
                 return Ok(present);

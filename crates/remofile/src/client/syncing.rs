@@ -56,7 +56,7 @@ impl<'a> Syncing<'a> {
     ) -> Result<(T, TransferReport)> {
         loop {
             self.recorder.begin_attempt();
-            let held = self.client.hold(write, (&self.attempts.deadline, self.attempts.patience()));
+            let held = self.client.hold(write, (&self.attempts.deadline, self.attempts.lease_wait()));
             let result = held.and_then(|()| body(&mut self));
             self.client.release();
             match result {
@@ -193,7 +193,7 @@ impl<'a> Syncing<'a> {
     /// Asks for elements.
     pub(crate) fn elements(&mut self, request: Request, each: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
         let mut handler = ListHandler::new(each, self.recorder.monitor);
-        let waiting = (&self.attempts.deadline, self.attempts.patience());
+        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
         self.client.call_until(waiting, request, &mut handler).map(drop)
     }
 
@@ -203,7 +203,7 @@ impl<'a> Syncing<'a> {
         request: Request,
         work: impl FnOnce(&mut Incoming<'_>, &(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
     ) -> Result<(Result<()>, Result<T>)> {
-        let waiting = (&self.attempts.deadline, self.attempts.patience());
+        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
         self.client.list_in_background(waiting, request, self.recorder.monitor, work)
     }
 
@@ -213,7 +213,7 @@ impl<'a> Syncing<'a> {
         let mut handler = Digests { selecting: Selecting::all(files), each, monitor: self.recorder.monitor };
         let selection = Some(Selection { one_by_one: true, ..Selection::default() });
         let request = Request::Find { sources: Vec::new(), recursive: false, selection, digests: true };
-        let waiting = (&self.attempts.deadline, self.attempts.patience());
+        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
         self.client.call_until(waiting, request, &mut handler).map(drop)
     }
 

@@ -114,8 +114,8 @@ impl Client {
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Arc<Present>> {
-        let patience = attempts.patience();
-        let mut present = self.survey(plan.destination, &plan.places(), (&attempts.deadline, patience), recorder)?;
+        let lease_wait = attempts.lease_wait();
+        let mut present = self.survey(plan.destination, &plan.places(), (&attempts.deadline, lease_wait), recorder)?;
         attempts.got_to(present.bytes);
         let check = || self.options.interrupt.check(&attempts.deadline);
         present.refuse_conflicts(plan.feed()?, policy, recorder, check)?;
@@ -185,7 +185,7 @@ impl Client {
         };
         let request =
             Request::Upload { destination: destination.clone(), on_conflict: options.on_conflict, names, group };
-        let done = self.call_until((deadline, attempts.patience()), request, &mut handler)?;
+        let done = self.call_until((deadline, attempts.lease_wait()), request, &mut handler)?;
         if !handler.finished {
             return ended_early();
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Longer than anything takes that works.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct ZeroMq {
     pub stream: TcpStream,
@@ -22,7 +22,7 @@ impl ZeroMq {
     /// Connects; `None` if the server ends the handshake.
     pub fn try_connect(address: SocketAddr, identity: &str, kind: SocketType, key: Option<PublicKey>) -> Option<Self> {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
         let identity = Zeroizing::new(identity.as_bytes().to_vec());
         let mut handshake = ClientHandshake::new(ClientSettings { identity, socket_type: kind, server_key: key });
         let mut buffer = [0; 4096];

@@ -136,11 +136,11 @@ impl RemoteFile {
         self.position
     }
 
-    /// Sets how patient later calls of this file are, as [`Client::set_patience`] does for a client.
-    pub fn set_patience(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
+    /// Sets timeout, lease wait and interrupt of later calls of this file, as [`Client::set_limits`] does for a client.
+    pub fn set_limits(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
         match &mut self.inner {
-            Inner::InPlace(file) => file.client().set_patience(timeout, wait, interrupt),
-            Inner::Rewriting(file) => file.client().set_patience(timeout, wait, interrupt),
+            Inner::InPlace(file) => file.client().set_limits(timeout, wait, interrupt),
+            Inner::Rewriting(file) => file.client().set_limits(timeout, wait, interrupt),
             Inner::Closed => {}
         }
     }

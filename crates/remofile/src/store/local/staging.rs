@@ -58,7 +58,7 @@ pub(super) fn open_partial(staging: BorrowedFd<'_>, name: &str, create: OFlags) 
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | create;
     for _ in 0..ATTEMPTS {
         let file = rustix::fs::openat(staging, name, flags, Mode::from_raw_mode(0o666))?;
-        if !lock_patiently(&file)? {
+        if !lock_with_retries(&file)? {
             return Ok(None);
         }
         let stat = rustix::fs::fstat(&file)?;
@@ -156,7 +156,7 @@ fn forget(shared: &StoreContext, staging: &Arc<Staging>) {
 }
 
 /// As [`lock`], but waits for those who only look, which takes them no time.
-fn lock_patiently(file: &OwnedFd) -> Result<bool, Errno> {
+fn lock_with_retries(file: &OwnedFd) -> Result<bool, Errno> {
     for _ in 0..LOOKERS_AWAITED {
         if lock(file)? {
             return Ok(true);

@@ -4,7 +4,8 @@ use super::requests::{self, Requests};
 use super::transfers::{Reading, SharedConnection, Writing};
 use crate::store::Directory as StoreDirectory;
 use crate::store::{
-    Editing, FlushMark, Keeping, Partial, Removal, RemovalProgress, Source, StagePlan, Staged, Store, StoreResult, Walk,
+    Editing, FlushMark, Partial, PendingBackup, Removal, RemovalProgress, Source, StagePlan, Staged, Store,
+    StoreResult, Walk,
 };
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
@@ -186,7 +187,7 @@ impl Store for RemoteStore {
         Err(unsupported("change times"))
     }
 
-    fn keep(&self, _: &RemotePath, _: &RemotePath) -> StoreResult<Box<dyn Keeping>> {
+    fn prepare_backup(&self, _: &RemotePath, _: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
         Err(unsupported("keep backups"))
     }
 

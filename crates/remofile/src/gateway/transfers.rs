@@ -325,7 +325,7 @@ impl Staged for Writing {
     }
 
     /// Protocol 1 keeps nothing.
-    fn keep(self: Box<Self>) {}
+    fn retain_partial(self: Box<Self>) {}
 }
 
 impl Drop for Writing {

@@ -7,7 +7,7 @@
 //!
 //! On the way out: `origins` and `local` are what a user named, `pattern` and `filter` what that stands
 //! for, `feed` finds and opens it (`feeding` has the words for that), `packer` fills messages, `sending` with one file. On the way in:
-//! `unpacker` takes messages apart (`intake` says how), `receiving` one file of them, `keeping` has what it replaces, `conflict` knows what becomes of what is
+//! `unpacker` takes messages apart (`intake` says how), `receiving` one file of them, `named_backup` has what it replaces, `conflict` knows what becomes of what is
 //! in the way, `resume` what was kept of earlier attempts. `pace` and `chunks` measure, `compress` shrinks.
 
 mod change;
@@ -22,10 +22,10 @@ mod file_recipe;
 mod filter;
 mod glob;
 mod intake;
-mod keeping;
 mod local;
 mod memory;
 mod modes;
+mod named_backup;
 mod origins;
 mod pace;
 mod packer;

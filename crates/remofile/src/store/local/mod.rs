@@ -10,12 +10,12 @@
 
 mod alias;
 mod attributes;
+mod backup;
 mod edit;
 mod errors;
 mod expire;
 mod info;
 mod jail;
-mod keep;
 mod ledger;
 mod link;
 mod make;
@@ -37,7 +37,8 @@ mod trail;
 mod walk;
 
 use super::{
-    Directory, Editing, FlushMark, FollowLinks, Fsync, Keeping, Partial, Removal, Source, Store, StoreResult, Walk,
+    Directory, Editing, FlushMark, FollowLinks, Fsync, Partial, PendingBackup, Removal, Source, Store, StoreResult,
+    Walk,
 };
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
@@ -199,8 +200,8 @@ impl Store for LocalStore {
         attributes::set_modified(&self.shared, path, modified)
     }
 
-    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn Keeping>> {
-        Ok(Box::new(keep::LocalKeeping::new(self, path, to)?))
+    fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
+        Ok(Box::new(backup::LocalBackup::new(self, path, to)?))
     }
 
     fn identity(&self, path: &RemotePath) -> StoreResult<u128> {

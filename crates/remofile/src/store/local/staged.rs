@@ -246,7 +246,7 @@ impl Staged for StagedFile {
         handle.shared.or_in_doubt(&stat, super::flush_names(handle.directory()))
     }
 
-    fn keep(mut self: Box<Self>) {
+    fn retain_partial(mut self: Box<Self>) {
         let is_sound = !self.is_lost && self.handle.shared.ledger.is_sound(self.begun);
         if let Whereabouts::Partial { .. } = self.whereabouts
             && is_sound

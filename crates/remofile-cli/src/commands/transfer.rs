@@ -41,13 +41,13 @@ pub(super) fn transfer(
 ) -> Result<Exit> {
     let wanted = Wanted {
         events: connection.json.then_some(setup.events),
-        quiet: transfer.told.quiet,
+        quiet: transfer.report.quiet,
         files: context.verbose > 0,
         changes: Changes::Untold,
         left: false,
         dry_run: false,
-        progress: transfer.told.progress,
-        stats: transfer.told.stats,
+        progress: transfer.report.progress,
+        stats: transfer.report.stats,
         compression: options.compress.is_some(),
         direction: setup.direction,
     };

@@ -18,7 +18,7 @@ mod step;
 
 pub use draft::{Answers, Draft, Questions};
 pub use join::{Join, Side};
-pub use node::{Node, Told, What, failure_bytes, path_order};
+pub use node::{Node, TreeElement, What, failure_bytes, path_order};
 pub use planner::Planner;
 pub use result::{Counts, Plan, Tally, Withheld};
 pub use rules::Rules;

@@ -84,7 +84,7 @@ impl ServerHandshake {
     pub fn refuse(&mut self, reason: &str) {
         match &self.state {
             ServerHandshakeState::Greeting | ServerHandshakeState::Refusing(_) => {
-                self.state = ServerHandshakeState::Refusing(reason.to_owned())
+                self.state = ServerHandshakeState::Refusing(reason.to_owned());
             }
             ServerHandshakeState::Ended(HandshakeError::Over) if self.ready.is_empty() => {}
             ServerHandshakeState::Ended(

@@ -1,7 +1,7 @@
 //! A listing whose elements a thread of its own works on: that may take as long as it likes.
 
 use super::Client;
-use super::call::{Deadline, Handler, Outgoing};
+use super::call::{Deadline, Handler, OngoingCall};
 use super::holding::{Until, WakesAtEnd};
 use crate::carrier::{Produced, Waker};
 use crate::error::{Error, Result};
@@ -150,7 +150,7 @@ impl Handler for BackgroundListing<'_> {
         self.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         // The work ends early only if it has failed, which is told when this is over.
         if self.is_done.load(Ordering::Acquire) {
             return Err(Error::Stopped);

@@ -79,7 +79,7 @@ pub(super) trait Handler {
     fn waiting(&mut self, holders: &[Holder]);
 
     /// Queues the next message of an upload, or tells how many bytes of a download were consumed.
-    fn produce(&mut self, _call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, _call: &mut OngoingCall<'_>) -> Result<Produced> {
         Ok(Produced::Nothing)
     }
 
@@ -94,15 +94,15 @@ pub(super) trait Handler {
     }
 }
 
-/// What a handler sends by.
-pub(super) struct Outgoing<'a> {
+/// A call that is under way, which a handler sends by.
+pub(super) struct OngoingCall<'a> {
     pub(super) now: Duration,
     pub(super) machine: &'a mut ClientSession,
     pub(super) operation: OperationId,
     pub(super) link: &'a mut Link,
 }
 
-impl Outgoing<'_> {
+impl OngoingCall<'_> {
     /// Sends a message: `fill` puts the payload in place and gives the items, or nothing.
     pub(super) fn send<R>(
         &mut self,
@@ -437,7 +437,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             // Seen again, and acted upon, where timeouts are.
             return Ok(Produced::Nothing);
         }
-        let mut outgoing = Outgoing { now, machine: self.machine, operation: self.operation, link };
+        let mut outgoing = OngoingCall { now, machine: self.machine, operation: self.operation, link };
         match self.handler.produce(&mut outgoing) {
             Ok(produced) => {
                 self.is_untouched &= produced == Produced::Nothing;

@@ -1,7 +1,7 @@
 //! The call that downloads files and directories.
 
 use super::attempts::Attempts;
-use super::call::{Handler, Outgoing};
+use super::call::{Handler, OngoingCall};
 use super::conflict_policy::ConflictPolicy;
 use super::download_plan::{DownloadPlan, Expected};
 use super::item_merger::{Backlog, ItemMerger, Plain};
@@ -309,7 +309,7 @@ impl Handler for DownloadHandler<'_, '_> {
         self.recorder.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         if let Some(path) = self.unwanted.pop() {
             call.machine.unwanted(call.operation, path);
             return Ok(Produced::Work);

@@ -1,6 +1,6 @@
 //! The call that downloads into a writer.
 
-use super::call::{Handler, Outgoing};
+use super::call::{Handler, OngoingCall};
 use super::stream::StreamSink;
 use super::{Client, TransferOptions, TransferReport};
 use crate::carrier::{Produced, Waker};
@@ -135,7 +135,7 @@ impl Handler for StreamDownload<'_> {
                     self.progress = StreamProgress::Complete;
                 }
                 (StreamProgress::Open, Item::End { .. }) => {
-                    self.progress = StreamProgress::Failed(ErrorCode::IntegrityFailure.into())
+                    self.progress = StreamProgress::Failed(ErrorCode::IntegrityFailure.into());
                 }
                 (StreamProgress::Open, Item::Abort { failure })
                 | (StreamProgress::Awaited, Item::Failed { failure }) => {
@@ -155,7 +155,7 @@ impl Handler for StreamDownload<'_> {
         self.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         match self.sink.consumed() {
             Err(error) => Err(write_failed(&error)),
             Ok(0) => Ok(Produced::Nothing),

@@ -2,7 +2,7 @@
 
 use super::Client;
 use super::attempts::Attempts;
-use super::call::{Handler, Outgoing};
+use super::call::{Handler, OngoingCall};
 use super::conflict_policy::{ConflictDecision, ConflictPolicy, is_same};
 use super::download_plan::{Arriving, DownloadPlan};
 use super::listing::decode;
@@ -135,7 +135,7 @@ impl Handler for FindHandler<'_, '_> {
         self.recorder.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         self.selecting.produce(call)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::attempts::Attempts;
 use super::background_listing::Incoming;
-use super::call::{Handler, Outgoing};
+use super::call::{Handler, OngoingCall};
 use super::download::Order;
 use super::download_plan::{DownloadPlan, Expected};
 use super::find::Chosen;
@@ -313,7 +313,7 @@ impl Handler for Digests<'_> {
         self.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         self.selecting.produce(call)
     }
 }

@@ -1,7 +1,7 @@
 //! The calls that upload.
 
 use super::attempts::Attempts;
-use super::call::{Deadline, Handler, Outgoing};
+use super::call::{Deadline, Handler, OngoingCall};
 use super::conflict_policy::ConflictPolicy;
 use super::deferred_event::DeferredEvents;
 use super::parallel::together;
@@ -272,7 +272,7 @@ impl Handler for UploadHandler<'_, '_> {
         self.recorder.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         self.ready_at = self.pace.ready_at(call.now);
         if self.finished || self.awaits_grant || self.ready_at.is_some() {
             return Ok(Produced::Nothing);

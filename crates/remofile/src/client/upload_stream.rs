@@ -1,6 +1,6 @@
 //! The call that uploads from a reader.
 
-use super::call::{Handler, Outgoing};
+use super::call::{Handler, OngoingCall};
 use super::progress_recorder::{ProgressRecorder, below, ended_early};
 use super::stream::StreamSource;
 use super::upload::moved;
@@ -75,7 +75,7 @@ impl Handler for StreamUpload<'_> {
         self.ready_at
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         self.ready_at = self.pace.ready_at(call.now);
         if self.ready_at.is_some() {
             return Ok(Produced::Nothing);

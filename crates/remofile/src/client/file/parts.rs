@@ -1,7 +1,7 @@
 //! The calls behind an open file: each names the file anew, and the version it must be.
 
 use super::super::attempts::LEASE_WAIT;
-use super::super::call::{Deadline, Handler, Outgoing};
+use super::super::call::{Deadline, Handler, OngoingCall};
 use super::super::{Client, OnWaiting};
 use crate::carrier::{MessageWriter, Produced};
 use crate::error::{Error, Result};
@@ -217,7 +217,7 @@ impl Handler for Writing<'_> {
         self.told.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         if self.is_finished {
             return Ok(Produced::Nothing);
         }

@@ -347,7 +347,7 @@ impl Conversation {
             }
             // Protocol 1 has no goodbye: its sockets connect again by themselves.
             ProtocolState::Undecided | ProtocolState::Protocol1(_) if self.peer.presence.leave() => {
-                self.protocol = ProtocolState::Ended
+                self.protocol = ProtocolState::Ended;
             }
             _ => {}
         }

@@ -7,7 +7,7 @@
 use libfuzzer_sys::fuzz_target;
 use remofile_protocol::key::PrivateKey;
 use remofile_protocol::zmtp::{
-    ClientHandshake, ClientSettings, FrameSealer, HandshakeError, Peer, ServerHandshake, ServerSettings, SocketType, Step,
+    ClientHandshake, ClientSettings, FrameSealer, HandshakeError, Peer, ServerHandshake, ServerSettings, SocketType, OpenedFrame,
 };
 use std::sync::OnceLock;
 
@@ -86,12 +86,12 @@ fn converse(meddler: &Meddler<'_>, step: u8, from: &mut Peer, to: &mut Peer) {
         let start = from.sealer.seal(&mut frame, true);
         let (mut arrived, changed) = meddler.pass(step, frame.split_off(start));
         match to.opener.next(&mut arrived) {
-            Ok(Step::Frame { body: range, more, .. }) => {
+            Ok(OpenedFrame::Frame { body: range, more, .. }) => {
                 assert!(!changed, "a changed message was accepted");
                 assert!(more && arrived[range] == *body);
             }
-            Ok(Step::Command { .. }) => panic!("nobody sent a command"),
-            Ok(Step::Incomplete { .. }) | Err(_) => {
+            Ok(OpenedFrame::Command { .. }) => panic!("nobody sent a command"),
+            Ok(OpenedFrame::Incomplete { .. }) | Err(_) => {
                 assert!(changed, "a message was refused that was not changed");
                 return;
             }

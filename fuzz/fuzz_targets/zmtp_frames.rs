@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use remofile_protocol::zmtp::{
-    ClientHandshake, ClientSettings, Command, FrameOpener, ServerHandshake, ServerSettings, SocketType, Step,
+    ClientHandshake, ClientSettings, Command, FrameOpener, ServerHandshake, ServerSettings, SocketType, OpenedFrame,
 };
 
 fn opener() -> FrameOpener {
@@ -30,15 +30,15 @@ fuzz_target!(|bytes: &[u8]| {
         let left = buffer.len() - at;
         let consumed = match &step {
             Err(_) => break,
-            Ok(Step::Incomplete { needed }) => {
+            Ok(OpenedFrame::Incomplete { needed }) => {
                 assert!(*needed > left && *needed <= limit + 9);
                 break;
             }
-            Ok(Step::Frame { consumed, body, .. }) => {
+            Ok(OpenedFrame::Frame { consumed, body, .. }) => {
                 assert!(body.len() <= limit && body.end == *consumed);
                 *consumed
             }
-            Ok(Step::Command { consumed, command }) => {
+            Ok(OpenedFrame::Command { consumed, command }) => {
                 match command {
                     Command::Ping { context, .. } => assert!(context.len() <= 16),
                     Command::Error(reason) => assert!(reason.len() <= 255 && !reason.contains(char::is_control)),
@@ -52,7 +52,7 @@ fuzz_target!(|bytes: &[u8]| {
         for end in [1, 2, 8, 9, consumed - 1] {
             if end < consumed {
                 let cut = opener.next(&mut buffer[at..at + end].to_vec());
-                assert!(matches!(cut, Ok(Step::Incomplete { needed }) if needed > end && needed <= consumed));
+                assert!(matches!(cut, Ok(OpenedFrame::Incomplete { needed }) if needed > end && needed <= consumed));
             }
         }
         at += consumed;

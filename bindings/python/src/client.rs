@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// How long a server that is not there yet is waited for, if the caller has set no timeout.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
+const CONNECT_WAIT: Duration = Duration::from_secs(1);
 
 /// How often it is looked for.
 const CONNECT_EVERY: Duration = Duration::from_millis(20);
@@ -44,15 +44,15 @@ pub(crate) struct NativeClient {
     broke_off: AtomicBool,
 }
 
-/// How patient one call is.
+/// The limits of one call.
 #[derive(Clone)]
-pub(crate) struct Patience {
+pub(crate) struct CallLimits {
     began: Instant,
     timeout: Option<Duration>,
     interrupt: Interrupt,
 }
 
-impl Patience {
+impl CallLimits {
     fn new(timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> Self {
         let interrupt = interrupt.map(|interrupt| interrupt.0.clone()).unwrap_or_default();
         Self { began: Instant::now(), timeout: timeout.map(Duration::from_millis), interrupt }
@@ -78,43 +78,43 @@ impl NativeClient {
     fn call<T: Send>(
         &self,
         py: Python<'_>,
-        patience: &Patience,
+        limits: &CallLimits,
         body: impl FnOnce(&mut Client, &Caller) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
         let _making = Making::begin(&self.client)?;
         let work = |caller: &Arc<Caller>| {
-            let mut client = self.turn(patience)?;
+            let mut client = self.turn(limits)?;
             client.set_on_waiting(caller.on_waiting());
-            self.connect(&mut client, patience)?;
+            self.connect(&mut client, limits)?;
             let result = body(&mut client, caller);
             self.broke_off.store(result.as_ref().is_err_and(is_broken_off), Ordering::Relaxed);
-            result.map_err(|error| told_whole(error, patience))
+            result.map_err(|error| told_whole(error, limits))
         };
-        run(py, &|| patience.interrupt.trigger(), work)?.map_err(|error| to_python(py, error))
+        run(py, &|| limits.interrupt.trigger(), work)?.map_err(|error| to_python(py, error))
     }
 
     /// The same for a call that changes nothing: it is made again if the connection turns out to be lost.
     fn ask<T: Send>(
         &self,
         py: Python<'_>,
-        patience: &Patience,
+        limits: &CallLimits,
         body: impl Fn(&mut Client) -> Result<T, Error> + Send + Sync,
     ) -> PyResult<T> {
-        self.call(py, patience, |client, _| match body(client) {
+        self.call(py, limits, |client, _| match body(client) {
             Err(Error::ConnectionLost(_)) => body(client),
             other => other,
         })
     }
 
     /// Waits until no other call is made on this client.
-    fn turn(&self, patience: &Patience) -> Result<MutexGuard<'_, Client>, Error> {
+    fn turn(&self, limits: &CallLimits) -> Result<MutexGuard<'_, Client>, Error> {
         loop {
             match self.client.try_lock() {
                 Ok(client) => return Ok(client),
                 // A call that panicked has left the client able to connect anew, as after any error.
                 Err(TryLockError::Poisoned(poisoned)) => return Ok(PoisonError::into_inner(poisoned)),
                 Err(TryLockError::WouldBlock) => {
-                    patience.left()?;
+                    limits.left()?;
                     std::thread::sleep(TURN);
                 }
             }
@@ -122,29 +122,29 @@ impl NativeClient {
     }
 
     /// Connects, and waits for a server that is only starting.
-    fn connect(&self, client: &mut Client, patience: &Patience) -> Result<(), Error> {
+    fn connect(&self, client: &mut Client, limits: &CallLimits) -> Result<(), Error> {
         loop {
-            let left = patience.left()?;
-            client.set_patience(left, self.wait(), patience.interrupt.clone());
+            let left = limits.left()?;
+            client.set_limits(left, self.wait(), limits.interrupt.clone());
             match client.server() {
                 Ok(_) => break,
                 Err(error) if is_refused_connection(&error) => {
-                    if patience.began.elapsed() >= patience.timeout.unwrap_or(CONNECT_PATIENCE) {
+                    if limits.began.elapsed() >= limits.timeout.unwrap_or(CONNECT_WAIT) {
                         return Err(error);
                     }
                     std::thread::sleep(CONNECT_EVERY.min(left.unwrap_or(CONNECT_EVERY)));
-                    if patience.timeout.is_some_and(|timeout| patience.began.elapsed() >= timeout) {
+                    if limits.timeout.is_some_and(|timeout| limits.began.elapsed() >= timeout) {
                         return Err(error);
                     }
                 }
-                Err(error) => return Err(told_whole(error, patience)),
+                Err(error) => return Err(told_whole(error, limits)),
             }
         }
-        client.set_patience(patience.left()?, self.wait(), patience.interrupt.clone());
+        client.set_limits(limits.left()?, self.wait(), limits.interrupt.clone());
         Ok(())
     }
 
-    /// What to do while others hold the lease; for an own call that was broken off a little patience does no harm.
+    /// What to do while others hold the lease; for an own call that was broken off a short wait does no harm.
     fn wait(&self) -> Wait {
         match self.options.wait {
             Wait::No if self.broke_off.load(Ordering::Relaxed) => Wait::For(SETTLING),
@@ -161,8 +161,8 @@ fn is_broken_off(error: &Error) -> bool {
 }
 
 /// A timeout is told as the caller has set it.
-fn told_whole(error: Error, patience: &Patience) -> Error {
-    match (error, patience.timeout) {
+fn told_whole(error: Error, limits: &CallLimits) -> Error {
+    match (error, limits.timeout) {
         (Error::Timeout(_), Some(timeout)) => Error::Timeout(timeout),
         (error, _) => error,
     }
@@ -222,11 +222,11 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<(Vec<Row>, Vec<String>)> {
-        self.ask(py, &Patience::new(timeout, interrupt), |client| list(client, &remote(path)?, recursive))
+        self.ask(py, &CallLimits::new(timeout, interrupt), |client| list(client, &remote(path)?, recursive))
     }
 
     fn stat(&self, py: Python<'_>, path: &str, timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> PyResult<Row> {
-        self.ask(py, &Patience::new(timeout, interrupt), |client| Ok(row(client.stat(&remote(path)?)?, false)))
+        self.ask(py, &CallLimits::new(timeout, interrupt), |client| Ok(row(client.stat(&remote(path)?)?, false)))
     }
 
     /// Opens a file; `mode` is one of `r`, `w`, `a`, `x`, and perhaps `+`.
@@ -238,9 +238,9 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<NativeFile> {
-        let (patience, options) = (Patience::new(timeout, interrupt), file::options(mode)?);
-        let file = self.call(py, &patience, |client, _| client.open(&remote(path)?, options))?;
-        Ok(NativeFile::new(file, patience.timeout, self.options.wait, mode.starts_with('a')))
+        let (limits, options) = (CallLimits::new(timeout, interrupt), file::options(mode)?);
+        let file = self.call(py, &limits, |client, _| client.open(&remote(path)?, options))?;
+        Ok(NativeFile::new(file, limits.timeout, self.options.wait, mode.starts_with('a')))
     }
 
     fn create_file(
@@ -251,7 +251,7 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<()> {
-        self.call(py, &Patience::new(timeout, interrupt), |client, _| client.create_file(&remote(path)?, update))
+        self.call(py, &CallLimits::new(timeout, interrupt), |client, _| client.create_file(&remote(path)?, update))
     }
 
     #[pyo3(signature = (path, update, parents, timeout, interrupt))]
@@ -264,7 +264,7 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<()> {
-        self.call(py, &Patience::new(timeout, interrupt), |client, _| {
+        self.call(py, &CallLimits::new(timeout, interrupt), |client, _| {
             client.make_directory(&remote(path)?, update, parents)
         })
     }
@@ -277,7 +277,7 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<(u64, u64)> {
-        self.call(py, &Patience::new(timeout, interrupt), |client, _| {
+        self.call(py, &CallLimits::new(timeout, interrupt), |client, _| {
             client.remove(&remote(path)?, recursive).map(|removed| (removed.files, removed.directories))
         })
     }
@@ -292,7 +292,7 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<()> {
-        self.call(py, &Patience::new(timeout, interrupt), |client, _| {
+        self.call(py, &CallLimits::new(timeout, interrupt), |client, _| {
             client.rename(&remote(source)?, &remote(destination)?, replace)
         })
     }
@@ -304,7 +304,7 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<(String, u64, Vec<String>, u64, String, f64)> {
-        self.ask(py, &Patience::new(timeout, interrupt), |client| {
+        self.ask(py, &CallLimits::new(timeout, interrupt), |client| {
             let status = client.status()?;
             let holders = status.report.holders.iter().map(remofile::describe_holder).collect();
             let report = status.report;
@@ -328,9 +328,9 @@ impl NativeClient {
         let sources: Vec<LocalSource> =
             sources.into_iter().map(|(directory, path, name)| LocalSource { directory, path, name }).collect();
         let options = settings.transfer()?;
-        let patience = Patience::new(timeout, interrupt);
-        let report = self.call(py, &patience, |client, caller| {
-            client.upload(&sources, &remote(destination)?, &options, &mut interest.monitor(caller, &patience))
+        let limits = CallLimits::new(timeout, interrupt);
+        let report = self.call(py, &limits, |client, caller| {
+            client.upload(&sources, &remote(destination)?, &options, &mut interest.monitor(caller, &limits))
         })?;
         Report::of(py, report, 0)
     }
@@ -349,8 +349,8 @@ impl NativeClient {
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Report> {
         let options = settings.transfer()?;
-        let patience = Patience::new(timeout, interrupt);
-        let report = self.call(py, &patience, |client, caller| {
+        let limits = CallLimits::new(timeout, interrupt);
+        let report = self.call(py, &limits, |client, caller| {
             let base = remote(base)?;
             let find = |(path, name)| -> Result<RemoteSource, Error> {
                 let path: String = path;
@@ -358,7 +358,7 @@ impl NativeClient {
                 Ok(RemoteSource { name, ..source })
             };
             let sources = sources.into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
-            client.download(&sources, &destination, &options, &mut interest.monitor(caller, &patience))
+            client.download(&sources, &destination, &options, &mut interest.monitor(caller, &limits))
         })?;
         Report::of(py, report, 0)
     }
@@ -377,9 +377,9 @@ impl NativeClient {
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Report> {
         let options = settings.sync()?;
-        let patience = Patience::new(timeout, interrupt);
-        let report = self.call(py, &patience, |client, caller| {
-            let (path, mut monitor) = (remote(path)?, interest.monitor(caller, &patience));
+        let limits = CallLimits::new(timeout, interrupt);
+        let report = self.call(py, &limits, |client, caller| {
+            let (path, mut monitor) = (remote(path)?, interest.monitor(caller, &limits));
             match is_upload {
                 true => synchronize_upload(client, &local, &path, &options, &mut monitor),
                 false => synchronize_download(client, &path, &local, &options, &mut monitor),
@@ -397,7 +397,7 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let content = self.ask(py, &Patience::new(timeout, interrupt), |client| {
+        let content = self.ask(py, &CallLimits::new(timeout, interrupt), |client| {
             let content = Collected::default();
             let writer = Box::new(content.clone());
             client.download_stream(&remote(path)?, writer, &TransferOptions::default(), &mut Silent)?;
@@ -419,7 +419,7 @@ impl NativeClient {
     ) -> PyResult<()> {
         let on_conflict = if replace { OnConflict::Replace } else { OnConflict::Abort };
         let options = TransferOptions { on_conflict, ..TransferOptions::default() };
-        let report = self.call(py, &Patience::new(timeout, interrupt), |client, _| {
+        let report = self.call(py, &CallLimits::new(timeout, interrupt), |client, _| {
             client.upload_stream(Box::new(Cursor::new(content)), &remote(path)?, &options, &mut Silent)
         })?;
         Report::of(py, report, 0).map(drop)
@@ -433,7 +433,7 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<u64> {
-        self.call(py, &Patience::new(timeout, interrupt), |client, _| {
+        self.call(py, &CallLimits::new(timeout, interrupt), |client, _| {
             let path = remote(path)?;
             let paths: Vec<RemotePath> = client
                 .partials()?

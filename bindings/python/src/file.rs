@@ -66,7 +66,7 @@ impl NativeFile {
         let work = |caller: &Arc<Caller>| {
             let mut file = self.turn(&interrupt)?;
             let file = file.as_mut().ok_or(CLOSED)?;
-            file.set_patience(self.timeout, self.wait, interrupt.clone());
+            file.set_limits(self.timeout, self.wait, interrupt.clone());
             file.set_on_waiting(caller.on_waiting());
             body(file)
         };

@@ -1,7 +1,7 @@
 //! Tells Python code what a transfer does, and asks it about chunks.
 
 use crate::call::Caller;
-use crate::client::Patience;
+use crate::client::CallLimits;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::{Chunk, Event, Monitor, describe_holder};
@@ -23,7 +23,7 @@ pub(crate) struct ChunkCallback {
 
 pub(crate) struct PythonMonitor<'a> {
     caller: &'a Caller,
-    patience: &'a Patience,
+    limits: &'a CallLimits,
     /// Called with the name of an event, a text and two numbers.
     observer: Option<Arc<Py<PyAny>>>,
     /// Whether it wants to know more than that the call waits.
@@ -36,12 +36,12 @@ pub(crate) struct PythonMonitor<'a> {
 impl<'a> PythonMonitor<'a> {
     pub(crate) fn new(
         caller: &'a Caller,
-        patience: &'a Patience,
+        limits: &'a CallLimits,
         observer: Option<Arc<Py<PyAny>>>,
         detailed: bool,
         chunks: Option<ChunkCallback>,
     ) -> Self {
-        Self { caller, patience, observer, detailed, chunks, moved: 0, told: Instant::now() }
+        Self { caller, limits, observer, detailed, chunks, moved: 0, told: Instant::now() }
     }
 
     fn tell(&self, name: &'static str, text: String, first: u64, second: u64) {
@@ -103,7 +103,7 @@ impl Monitor for PythonMonitor<'_> {
     fn process_chunk(&mut self, chunk: &Chunk<'_>) -> Result<bool, Box<dyn Error + Send + Sync>> {
         let Some(chunks) = &self.chunks else { return Ok(true) };
         // The library looks at its own only between messages, which hold many chunks.
-        self.patience.left()?;
+        self.limits.left()?;
         let function = Arc::clone(&chunks.function);
         let name = chunks.name.clone().unwrap_or_else(|| chunk.file_name.to_owned());
         let (data, remaining, size) = (chunk.data.to_vec(), chunk.remaining_bytes, chunk.file_size);

@@ -1,7 +1,7 @@
 //! What a transfer may be told, and what it tells.
 
 use crate::call::Caller;
-use crate::client::Patience;
+use crate::client::CallLimits;
 use crate::errors::to_python;
 use crate::monitor::{ChunkCallback, PythonMonitor};
 use pyo3::exceptions::PyValueError;
@@ -44,14 +44,14 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    pub(crate) fn monitor<'a>(self, caller: &'a Caller, patience: &'a Patience) -> PythonMonitor<'a> {
+    pub(crate) fn monitor<'a>(self, caller: &'a Caller, limits: &'a CallLimits) -> PythonMonitor<'a> {
         let Self { observer, detailed, process_chunk, chunk_size, name } = self;
         let chunks = process_chunk.zip(NonZeroU32::new(chunk_size)).map(|(function, chunk_bytes)| ChunkCallback {
             function: Arc::new(function),
             chunk_bytes,
             name,
         });
-        PythonMonitor::new(caller, patience, observer.map(Arc::new), detailed, chunks)
+        PythonMonitor::new(caller, limits, observer.map(Arc::new), detailed, chunks)
     }
 }
 

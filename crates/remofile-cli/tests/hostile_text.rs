@@ -13,7 +13,7 @@ use remofile::protocol::wire::{
     Timestamp,
 };
 use std::process::Stdio;
-use support::{Said, Server, TOKEN, directory, objects, remofile, say, write};
+use support::{CommandOutput, Server, TOKEN, directory, objects, remofile, say, write};
 
 /// Erases the screen, reverses what follows, and forges a line.
 const HOSTILE: &str = "eve\u{9b}2J\u{1b}[31m\u{202e}\u{2066}\u{200b}\u{7f}\nremofile: all is well";
@@ -33,7 +33,7 @@ fn hostile_holder() -> Holder {
 }
 
 /// What the command says to a server that answers its first request like this.
-fn told_by(answer: impl FnOnce(&mut Raw, OperationId, Request) + Send + 'static, line: &str) -> Said {
+fn told_by(answer: impl FnOnce(&mut Raw, OperationId, Request) + Send + 'static, line: &str) -> CommandOutput {
     let token = Token::parse(TOKEN).expect("it is a token");
     let (address, server) = listen(move |stream| {
         let mut raw = Raw::accept(stream, &token);
@@ -120,7 +120,7 @@ fn a_hostile_name_of_a_client_is_harmless_to_the_server_and_to_other_clients() {
     let mut eve = Raw::connect_as(([127, 0, 0, 1], server.port).into(), &token, HOSTILE);
     eve.hold_write();
     for line in ["status", "status --json", "remove /file", "remove /file --json"] {
-        let Said { stdout, stderr, .. } = server.run(line);
+        let CommandOutput { stdout, stderr, .. } = server.run(line);
         assert_harmless(&stdout);
         assert_harmless(&stderr);
         assert!(format!("{stdout}{stderr}").contains("eve"), "{line}: {stdout}{stderr}");

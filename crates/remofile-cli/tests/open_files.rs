@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use support::{Pair, mkdir, read, say, write};
 
 /// A command with an editor that is a script, which gets the file as its first argument.
-fn edit(pair: &Pair, path: &str, script: &str) -> support::Said {
+fn edit(pair: &Pair, path: &str, script: &str) -> support::CommandOutput {
     let editor = pair.local("editor");
     write(&editor, format!("#!/bin/sh\n{script}\n"));
     std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -8,7 +8,7 @@ use std::fs::{File, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use support::{Said, Server, TOKEN, directory, mkdir, open_to_write, remofile, say, write};
+use support::{CommandOutput, Server, TOKEN, directory, mkdir, open_to_write, remofile, say, write};
 
 /// A process that nobody wants ended.
 struct Innocent(Child);
@@ -58,11 +58,11 @@ impl Planted {
         file
     }
 
-    fn stop(&self) -> Said {
+    fn stop(&self) -> CommandOutput {
         say(remofile().arg("stop").current_dir(self.directory.path()))
     }
 
-    fn start(&self) -> Said {
+    fn start(&self) -> CommandOutput {
         mkdir(self.directory.path().join("root"));
         let mut command = remofile();
         command.current_dir(self.directory.path()).args(["start", "root", "0", TOKEN, "--address", "127.0.0.1"]);

@@ -103,7 +103,7 @@ impl Background {
         command
     }
 
-    fn start(&self, arguments: &[&str]) -> support::Said {
+    fn start(&self, arguments: &[&str]) -> support::CommandOutput {
         say(self.command(&["start", "root", "0", TOKEN, "--address", "127.0.0.1"]).args(arguments))
     }
 
@@ -119,7 +119,7 @@ impl Drop for Background {
     }
 }
 
-fn list(port: u16) -> support::Said {
+fn list(port: u16) -> support::CommandOutput {
     let port = port.to_string();
     say(remofile().args(["list", "--hostname", "127.0.0.1", "--port", &port]).env("REMOFILE_TOKEN", TOKEN))
 }

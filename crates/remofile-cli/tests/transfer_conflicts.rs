@@ -9,7 +9,7 @@ use support::{Pair, files_below, mkdir, objects, plant, read, write};
 
 /// The summary of a command that must have succeeded.
 #[track_caller]
-fn summary(said: support::Said) -> Value {
+fn summary(said: support::CommandOutput) -> Value {
     objects(&said.ok()).pop().unwrap()
 }
 

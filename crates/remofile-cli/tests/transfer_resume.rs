@@ -44,7 +44,7 @@ fn cut(pair: &Pair, line: &str, destination: &Path) {
     wait_until(|| pair.server.run("status --json").ok().contains("\"holders\":[]"));
 }
 
-fn summary(said: support::Said) -> Value {
+fn summary(said: support::CommandOutput) -> Value {
     objects(&said.ok()).pop().unwrap()
 }
 
@@ -167,7 +167,7 @@ fn a_lost_connection_is_told_and_tried_again_as_often_as_was_asked_for() {
         wait_until(|| kept_bytes(pair.root.path()) > 1 << 20);
         pair.server.child.kill().unwrap();
         pair.server.wait();
-        let said = support::Said::from(child.wait_with_output().unwrap());
+        let said = support::CommandOutput::from(child.wait_with_output().unwrap());
         let told: Vec<Value> = objects(&said.stdout).into_iter().filter(|event| event["event"] == "retrying").collect();
         assert_eq!(told.len(), attempts, "{said:?}");
         for event in told {

@@ -44,10 +44,10 @@ impl<'b, C> Decode<'b, C> for DigestKind {
 
 /// Computes the digest of a file from its bytes in order.
 #[derive(Clone)]
-pub struct Digester(State);
+pub struct Digester(HashState);
 
 #[derive(Clone)]
-enum State {
+enum HashState {
     Xxh3(Box<Xxh3>),
     Sha256(Box<Context>),
 }
@@ -69,16 +69,16 @@ impl Digester {
     #[must_use]
     pub fn of(kind: DigestKind) -> Self {
         Self(match kind {
-            DigestKind::Xxh3 => State::Xxh3(Box::new(Xxh3::new())),
-            DigestKind::Sha256 => State::Sha256(Box::new(Context::new(&SHA256))),
+            DigestKind::Xxh3 => HashState::Xxh3(Box::new(Xxh3::new())),
+            DigestKind::Sha256 => HashState::Sha256(Box::new(Context::new(&SHA256))),
         })
     }
 
     /// Adds the next bytes of the file.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            State::Xxh3(state) => state.update(bytes),
-            State::Sha256(state) => state.update(bytes),
+            HashState::Xxh3(state) => state.update(bytes),
+            HashState::Sha256(state) => state.update(bytes),
         }
     }
 
@@ -96,8 +96,8 @@ impl Digester {
     #[must_use]
     pub fn finish(&self) -> Digest {
         match &self.0 {
-            State::Xxh3(state) => state.digest128().to_be_bytes(),
-            State::Sha256(state) => shortened(Context::clone(state).finish().as_ref()),
+            HashState::Xxh3(state) => state.digest128().to_be_bytes(),
+            HashState::Sha256(state) => shortened(Context::clone(state).finish().as_ref()),
         }
     }
 }

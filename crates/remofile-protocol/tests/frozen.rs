@@ -8,9 +8,9 @@
 use remofile_protocol::digest::digest;
 use remofile_protocol::transport::{Cipher, LENGTH_BYTES, Opener, Sealer, TAG_BYTES};
 use remofile_protocol::wire::{
-    Body, Done, Element, Entry, ErrorCode, Failure, Found, Header, Holder, Item, Kind, Known, Links, Listed, Manner,
-    Mark, OnConflict, OperationId, Part, PartialEntry, Request, Selected, Selection, Signal, StatusReport, Timestamp,
-    ToSign, Version, WAIT_FOREVER,
+    Body, Done, Element, Entry, ErrorCode, Failure, Found, Header, Holder, Item, Kind, Known, Links, Listed, Mark,
+    OnConflict, OperationId, Part, PartialEntry, Request, Selected, Selection, SendOptions, Signal, StatusReport,
+    Timestamp, ToSign, Version, WAIT_FOREVER,
 };
 
 const HEADERS: &str = include_str!("../../../testdata/headers.txt");
@@ -70,7 +70,7 @@ fn requests() -> Vec<(&'static str, Header)> {
         total: true,
         credit: 1 << 24,
         selection: None,
-        manner: None,
+        send_options: None,
     };
     let upload = Request::Upload { destination: path(), on_conflict: OnConflict::Replace, names: None, group: None };
     let rename = Request::Move { source: path(), destination: root(), replace: true };
@@ -149,7 +149,7 @@ fn selection(one_by_one: bool) -> Selection {
 fn transfers() -> Vec<(&'static str, Header)> {
     let path = || "/a/b".parse().unwrap();
     let modified = Timestamp::new(1_700_000_000, 5);
-    let manner = Manner {
+    let send_options = SendOptions {
         preserve_mode: true,
         sparse: true,
         compress_level: Some(3),
@@ -162,7 +162,7 @@ fn transfers() -> Vec<(&'static str, Header)> {
         total: false,
         credit: 1 << 24,
         selection: Some(selection(true)),
-        manner: Some(manner),
+        send_options: Some(send_options),
     };
     let find = Request::Find {
         sources: vec!["/a/*.txt".parse().unwrap()],

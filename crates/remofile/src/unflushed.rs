@@ -229,7 +229,7 @@ fn what_an_interrupted_upload_stored_is_flushed_and_not_sent_again() {
     assert!(scene.client().create_file(&path("/counts-flushes"), false).is_err());
     let interrupt = Interrupt::default();
     let mut client = scene.client();
-    client.set_patience(None, Wait::For(Duration::from_secs(30)), interrupt.clone());
+    client.set_limits(None, Wait::For(Duration::from_secs(30)), interrupt.clone());
     for number in 0..40 {
         std::fs::write(scene.local.path().join(format!("tree/many{number}")), vec![7; 300_000]).unwrap();
     }

@@ -7,7 +7,8 @@ use remofile::protocol::digest::digest;
 use remofile::protocol::path::{NameRule, RemotePath};
 use remofile::protocol::wire::{Entry, ErrorCode, Failure, Item, Kind, OnConflict, Timestamp};
 use remofile::store::{
-    Directory, Keeping, LocalStore, Partial, Removal, Source, StagePlan, Staged, Store, StoreOptions, StoreResult, Walk,
+    Directory, LocalStore, Partial, PendingBackup, Removal, Source, StagePlan, Staged, Store, StoreOptions,
+    StoreResult, Walk,
 };
 use remofile::transfer::{Checked, ItemRules, Unpacker, UnpackerMonitor, UnpackerOptions};
 use std::sync::Arc;
@@ -102,8 +103,8 @@ impl Store for Folding {
         self.0.set_modified(&fold(path), modified)
     }
 
-    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn Keeping>> {
-        self.0.keep(&fold(path), &fold(to))
+    fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
+        self.0.prepare_backup(&fold(path), &fold(to))
     }
 
     fn identity(&self, path: &RemotePath) -> StoreResult<u128> {

@@ -190,7 +190,7 @@ fn download(source: &Path, destination: &Path) -> u128 {
         total: false,
         credit: CREDIT_WINDOW_BYTES,
         selection: None,
-        manner: None,
+        send_options: None,
     };
     client.start(Duration::ZERO, request, 0);
     let (mut now, mut sending): (_, Option<OperationId>) = (Duration::ZERO, None);

@@ -237,7 +237,7 @@ fn items_in_no_sensible_order_end_the_upload_and_keep_the_session() {
         total: false,
         credit: 0,
         selection: None,
-        manner: None,
+        send_options: None,
     });
     raw.data(listing, raw::file("file", b"x"), b"x");
     raw.signal(listing, Signal::Finish);
@@ -373,7 +373,7 @@ fn three_hundred_operations_at_once_are_too_many_and_all_are_answered() {
         total: false,
         credit: 0,
         selection: None,
-        manner: None,
+        send_options: None,
     };
     let operations: Vec<OperationId> = (0..300).map(|_| raw.request(blocked())).collect();
     for operation in &operations[256..] {

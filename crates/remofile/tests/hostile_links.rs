@@ -342,7 +342,7 @@ fn links_that_lead_out_are_neither_read_nor_followed_by_a_server() {
         total: false,
         credit: 1 << 20,
         selection: Some(Selection { one_by_one: true, ..Selection::default() }),
-        manner: None,
+        send_options: None,
     });
     let files = [false, true].map(|as_link| remofile::protocol::wire::Selected {
         path: path.clone(),

@@ -16,8 +16,8 @@ use common::{Fixture, assert_serves, noise, remote, visible, write};
 use remofile::protocol::digest::digest;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{
-    Body, Done, Element, Entry, ErrorCode, Found, Header, Item, Kind, Known, Links, Manner, Mark, OnConflict, Request,
-    Selected, Selection, Signal, Timestamp,
+    Body, Done, Element, Entry, ErrorCode, Found, Header, Item, Kind, Known, Links, Mark, OnConflict, Request,
+    Selected, Selection, SendOptions, Signal, Timestamp,
 };
 use remofile::{Client, ClientOptions, Error, Result, Retry, Silent, TransferOptions, TransferReport};
 use std::path::Path;
@@ -312,14 +312,14 @@ fn selection() -> Selection {
     Selection { one_by_one: true, ..Selection::default() }
 }
 
-fn download(selection: Selection, manner: Option<Manner>, sources: &[&str]) -> Request {
+fn download(selection: Selection, send_options: Option<SendOptions>, sources: &[&str]) -> Request {
     Request::Download {
         sources: sources.iter().map(|source| remote(source)).collect(),
         recursive: true,
         total: false,
         credit: 16 * 1024 * 1024,
         selection: Some(selection),
-        manner,
+        send_options,
     }
 }
 
@@ -393,9 +393,9 @@ fn a_server_takes_no_harm_by_rules_patterns_and_manners() {
     for number in 0..50 {
         fixture.write(&format!("t/{number}/file"), noise(100));
     }
-    let codes = |selection: Selection, manner: Option<Manner>, sources: &[&str]| {
+    let codes = |selection: Selection, send_options: Option<SendOptions>, sources: &[&str]| {
         let mut raw = connected(&fixture);
-        let operation = raw.request(download(selection, manner, sources));
+        let operation = raw.request(download(selection, send_options, sources));
         let outcome = raw.outcome(operation);
         assert_serves(&fixture);
         outcome.map(|outcome| outcome.map_err(|failure| failure.code))
@@ -412,12 +412,13 @@ fn a_server_takes_no_harm_by_rules_patterns_and_manners() {
     let stars = format!("/{}x", "**/*/".repeat(1000));
     assert_eq!(codes(patterns, None, &[&stars]), Some(Ok(Done::default())));
     for level in [0, 20, 255] {
-        let manner = Manner { compress_level: Some(level), ..Manner::default() };
-        assert_eq!(codes(Selection::default(), Some(manner), &["/t"]), Some(Err(ErrorCode::BadRequest)));
+        let send_options = SendOptions { compress_level: Some(level), ..SendOptions::default() };
+        assert_eq!(codes(Selection::default(), Some(send_options), &["/t"]), Some(Err(ErrorCode::BadRequest)));
     }
     for chunk_bytes in [0, 1, u32::MAX] {
-        let manner = Manner { chunk_bytes: Some(chunk_bytes), bytes_per_second: Some(u64::MAX), ..Manner::default() };
-        assert_eq!(codes(Selection::default(), Some(manner), &["/t"]).unwrap().unwrap().files, 50);
+        let send_options =
+            SendOptions { chunk_bytes: Some(chunk_bytes), bytes_per_second: Some(u64::MAX), ..SendOptions::default() };
+        assert_eq!(codes(Selection::default(), Some(send_options), &["/t"]).unwrap().unwrap().files, 50);
     }
 }
 

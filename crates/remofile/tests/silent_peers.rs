@@ -43,7 +43,7 @@ fn a_holder_that_stops_reading_loses_its_lease() {
         total: false,
         credit: u64::MAX,
         selection: None,
-        manner: None,
+        send_options: None,
     });
     let mut client = fixture.client();
     while client.status().unwrap().report.holders.is_empty() {

@@ -75,7 +75,7 @@ class RemoteFile(io.RawIOBase):
         self._is_discarded = False
         #: Whether closing it leaves it to :meth:`commit` to make it visible.
         self.is_deferred = False
-        self._native = client._native.open(path, mode, *client._patience(None))
+        self._native = client._native.open(path, mode, *client._limits(None))
         if "a" in mode:
             self._native.seek(0, os.SEEK_END)
 

@@ -15,7 +15,7 @@ from remofile._remofile import take_logs, wait_for_logs, wake_for_logs
 __all__ = ["begin", "end", "pass_on"]
 
 #: Milliseconds; whoever ends the waiting wakes the thread.
-_PATIENCE = 60_000
+_LOG_WAIT = 60_000
 
 _lock = threading.Lock()
 _users = 0
@@ -48,7 +48,7 @@ def end() -> None:
 
 def _work() -> None:
     while True:
-        wait_for_logs(_PATIENCE)
+        wait_for_logs(_LOG_WAIT)
         pass_on()
         with _lock:
             global _thread

@@ -43,7 +43,7 @@ def upload(
     own_name = os.path.basename(local)
     path = child(directory, name or own_name)
     check_chunk_size(chunk_size)
-    patience = client._patience(timeout)
+    limits = client._limits(timeout)
     if client._kind(path, timeout) is not None:
         _raise_exists(path)
     watched = Watched(process_chunk) if process_chunk is not None else None
@@ -51,12 +51,12 @@ def upload(
     options = settings(recursive=is_directory, total=progress is not None)
 
     def clean_up() -> None:
-        client._native.clear_partials(path, *patience)
+        client._native.clear_partials(path, *limits)
         if is_directory and client._kind(path, None) is not None:
-            client._native.remove(path, True, *patience)
+            client._native.remove(path, True, *limits)
 
     with destination_at_server(), cancellation(watched, clean_up):
-        client._native.upload([("", local, base_name(path))], directory, options, told, *patience)
+        client._native.upload([("", local, base_name(path))], directory, options, told, *limits)
 
 
 def download(
@@ -73,7 +73,7 @@ def download(
     """Download one file or directory: see `Client.download_file`."""
     path = remote(source, "Source")
     what = "directory" if is_directory else "file"
-    patience = client._patience(timeout)
+    limits = client._limits(timeout)
     if client._kind(path, timeout) != what:
         raise SourceNotFound(f"Source {what} could not be found: {path}")
     directory = os.path.abspath(destination)
@@ -96,7 +96,7 @@ def download(
             shutil.rmtree(target, ignore_errors=True)
 
     with cancellation(watched, clean_up):
-        client._native.download("/", [(path, base_name(target))], directory, options, told, *patience)
+        client._native.download("/", [(path, base_name(target))], directory, options, told, *limits)
 
 
 def _raise_exists(path: str) -> NoReturn:

@@ -85,7 +85,7 @@ def upload_files(
     )
     told = interest(process_chunk, chunk_size, progress)
     with destination_at_server(), cancellation():
-        return client._native.upload([(base, path, None)], target, options, told, *client._patience(timeout))
+        return client._native.upload([(base, path, None)], target, options, told, *client._limits(timeout))
     return None
 
 
@@ -133,7 +133,7 @@ def download_files(
     )
     told = interest(process_chunk, chunk_size, progress)
     with _source_at_server(), cancellation():
-        return client._native.download(base, [(path, None)], target, options, told, *client._patience(timeout))
+        return client._native.download(base, [(path, None)], target, options, told, *client._limits(timeout))
     return None
 
 
@@ -229,7 +229,7 @@ def _synchronize(
     options["exclude"] = _rules(options.get("exclude", ()))
     whole = remote("/" + text_of(path))
     return client._native.synchronize(
-        is_upload, os.path.abspath(local), whole, settings(**options), told, *client._patience(timeout)
+        is_upload, os.path.abspath(local), whole, settings(**options), told, *client._limits(timeout)
     )
 
 

@@ -120,7 +120,7 @@ class Client:
         :raises NotADirectoryError: if it is no directory.
         :raises TimeoutError: if it takes longer than the timeout.
         """
-        rows, _ = self._native.list(remote(directory, "Directory"), False, *self._patience(timeout))
+        rows, _ = self._native.list(remote(directory, "Directory"), False, *self._limits(timeout))
         return {base_name(path): (kind == "directory", size, time) for path, kind, size, time, _, _ in rows}
 
     def create_file(self, name: str, directory: RemotePath, timeout: Optional[int] = None) -> None:
@@ -137,7 +137,7 @@ class Client:
         :raises TimeoutError: if it takes longer than the timeout.
         """
         path = child(remote(directory, "Directory"), name)
-        self._native.create_file(path, False, *self._patience(timeout))
+        self._native.create_file(path, False, *self._limits(timeout))
 
     def make_directory(self, name: str, directory: RemotePath, timeout: Optional[int] = None) -> None:
         """Create a directory.
@@ -153,11 +153,11 @@ class Client:
         :raises TimeoutError: if it takes longer than the timeout.
         """
         path = child(remote(directory, "Directory"), name)
-        self._native.make_directory(path, False, False, *self._patience(timeout))
+        self._native.make_directory(path, False, False, *self._limits(timeout))
 
     def make_directories(self, path: RemotePath, timeout: Optional[int] = None) -> None:
         """Create a directory and what is missing of those above it; one that exists is no error."""
-        self._native.make_directory(remote(path), True, True, *self._patience(timeout))
+        self._native.make_directory(remote(path), True, True, *self._limits(timeout))
 
     def delete_file(
         self,
@@ -182,7 +182,7 @@ class Client:
             whole = remote(path)
         else:
             whole = child(remote(directory, "Directory"), text_of(path))
-        self._native.remove(whole, recursive, *self._patience(timeout))
+        self._native.remove(whole, recursive, *self._limits(timeout))
 
     def rename(
         self, source: RemotePath, destination: RemotePath, timeout: Optional[int] = None, *, replace: bool = False
@@ -193,14 +193,14 @@ class Client:
         :raises FileNotFoundError: if there is no such file.
         :raises FileExistsError: if the new name is taken.
         """
-        self._native.rename(remote(source), remote(destination), replace, *self._patience(timeout))
+        self._native.rename(remote(source), remote(destination), replace, *self._limits(timeout))
 
     def stat(self, path: RemotePath, timeout: Optional[int] = None) -> os.stat_result:
         """Tell mode, size and time of a file; links are followed.
 
         :raises FileNotFoundError: if there is no such file.
         """
-        _, kind, size, time, mode, _ = self._native.stat(remote(path), *self._patience(timeout))
+        _, kind, size, time, mode, _ = self._native.stat(remote(path), *self._limits(timeout))
         return _stat_result(kind, size, time, mode)
 
     def exists(self, path: RemotePath, timeout: Optional[int] = None) -> bool:
@@ -212,7 +212,7 @@ class Client:
 
         :raises FileNotFoundError: if there is no such file.
         """
-        return self._native.read(remote(path), *self._patience(timeout))
+        return self._native.read(remote(path), *self._limits(timeout))
 
     def write_bytes(
         self, path: RemotePath, content: bytes, timeout: Optional[int] = None, *, replace: bool = True
@@ -221,14 +221,14 @@ class Client:
 
         :raises FileExistsError: if it may not be replaced.
         """
-        self._native.write(remote(path), content_of(content), replace, *self._patience(timeout))
+        self._native.write(remote(path), content_of(content), replace, *self._limits(timeout))
 
     def status(self, timeout: Optional[int] = None) -> dict[str, Any]:
         """Ask how the server is: answered whoever uses it.
 
         :return: ``agent``, ``uptime`` in seconds, ``holders``, ``waiting``, ``cipher``, ``round_trip`` in seconds.
         """
-        agent, uptime, holders, waiting, cipher, round_trip = self._native.status(*self._patience(timeout))
+        agent, uptime, holders, waiting, cipher, round_trip = self._native.status(*self._limits(timeout))
         return {
             "agent": agent,
             "uptime": uptime / 1000,
@@ -418,14 +418,14 @@ class Client:
             self._process = process
         return self._connection
 
-    def _patience(self, timeout: Optional[int]) -> tuple[Optional[int], Optional[Interrupt]]:
-        """How the native calls want it."""
+    def _limits(self, timeout: Optional[int]) -> tuple[Optional[int], Optional[Interrupt]]:
+        """The limits of a call, as the native calls want them."""
         return (self._timeout if timeout is None else check_timeout(timeout), INTERRUPT.get())
 
     def _kind(self, path: str, timeout: Optional[int]) -> Optional[str]:
         """What a path names; ``None`` for nothing."""
         try:
-            return self._native.stat(path, *self._patience(timeout))[1]
+            return self._native.stat(path, *self._limits(timeout))[1]
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -73,7 +73,7 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
         path = self._strip_protocol(path)
         try:
-            rows, _ = self.client._native.list(path, False, *self._patience())
+            rows, _ = self.client._native.list(path, False, *self._limits())
         except NotADirectoryError:
             found = [self.info(path)]
         else:
@@ -83,18 +83,18 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
         path = self._strip_protocol(path)
         try:
-            return {**_info(self.client._native.stat(path, *self._patience())), "name": path}
+            return {**_info(self.client._native.stat(path, *self._limits())), "name": path}
         except NotADirectoryError as error:
             raise FileNotFoundError(*error.args) from error
 
     def mkdir(self, path: str, create_parents: bool = True, **kwargs: Any) -> None:
-        self.client._native.make_directory(self._strip_protocol(path), False, create_parents, *self._patience())
+        self.client._native.make_directory(self._strip_protocol(path), False, create_parents, *self._limits())
 
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
         path = self._strip_protocol(path)
         if path == "/" and exist_ok:
             return
-        self.client._native.make_directory(path, exist_ok, True, *self._patience())
+        self.client._native.make_directory(path, exist_ok, True, *self._limits())
 
     def rmdir(self, path: str) -> None:
         path = self._strip_protocol(path)
@@ -138,7 +138,7 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         told = interest(None, 512, _progress(callback))
         options = settings(on_conflict="replace", total=callback is not None)
         source = ("", os.path.abspath(lpath), name)
-        self.client._native.upload([source], parent or "/", options, told, *self._patience())
+        self.client._native.upload([source], parent or "/", options, told, *self._limits())
 
     def get_file(self, rpath: str, lpath: Any, callback: Any = None, outfile: Any = None, **kwargs: Any) -> None:
         rpath = self._strip_protocol(rpath)
@@ -156,7 +156,7 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         told = interest(None, 512, _progress(callback))
         options = settings(on_conflict="replace", total=callback is not None)
         directory, name = os.path.split(local)
-        self.client._native.download("/", [(rpath, name)], directory, options, told, *self._patience())
+        self.client._native.download("/", [(rpath, name)], directory, options, told, *self._limits())
 
     def cat_file(self, path: str, start: Optional[int] = None, end: Optional[int] = None, **kwargs: Any) -> bytes:
         path = self._strip_protocol(path)
@@ -178,7 +178,7 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         if truncate:
             self.client.write_bytes(path, b"")
         else:
-            self.client._native.create_file(path, True, *self._patience())
+            self.client._native.create_file(path, True, *self._limits())
 
     def created(self, path: str) -> Any:
         return self.modified(path)
@@ -224,8 +224,8 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
             return file
         return _transacted(file)
 
-    def _patience(self) -> Any:
-        return self.client._patience(None)
+    def _limits(self) -> Any:
+        return self.client._limits(None)
 
 
 def _transacted(file: Any) -> Any:

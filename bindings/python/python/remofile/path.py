@@ -189,16 +189,16 @@ class RemofilePath:
 
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         """Create the directory. The mode is the server's affair."""
-        native, patience = self.client._native, self.client._patience(None)
+        native, limits = self.client._native, self.client._limits(None)
         try:
-            native.make_directory(str(self._path), False, parents, *patience)
+            native.make_directory(str(self._path), False, parents, *limits)
         except FileExistsError:
             if not exist_ok or not self.is_dir():
                 raise
 
     def touch(self, mode: int = 0o666, exist_ok: bool = True) -> None:
         """Create an empty file, or set the time of one to now. The mode is the server's affair."""
-        self.client._native.create_file(str(self._path), exist_ok, *self.client._patience(None))
+        self.client._native.create_file(str(self._path), exist_ok, *self.client._limits(None))
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Delete the file."""
@@ -288,7 +288,7 @@ class RemofilePath:
         return self.client._kind(str(self._path), None)
 
     def _list(self, recursive: bool) -> list[tuple[str, str, int, float, Optional[int], bool]]:
-        rows, _ = self.client._native.list(str(self._path), recursive, *self.client._patience(None))
+        rows, _ = self.client._native.list(str(self._path), recursive, *self.client._limits(None))
         return rows
 
     def _rename(self, target: RemotePath, *, replace: bool) -> RemofilePath:

@@ -1,6 +1,6 @@
 //! Making a directory like another one.
 
-use super::transfer::{HOW, Line, Links, TOLD, Told, WHICH};
+use super::transfer::{HOW, Line, Links, REPORT, ReportArgs, WHICH};
 use super::values::{count, duration, seconds};
 use super::{Connection, Rules};
 use clap::{Args, Subcommand, ValueHint};
@@ -136,11 +136,11 @@ pub(crate) struct Synchronize {
     pub(crate) line: Line,
 
     /// Print every change before it is made, a line each, as rsync does
-    #[arg(short, long, help_heading = TOLD, conflicts_with = "quiet", overrides_with = "itemize_changes")]
+    #[arg(short, long, help_heading = REPORT, conflicts_with = "quiet", overrides_with = "itemize_changes")]
     pub(crate) itemize_changes: bool,
 
-    #[command(flatten, next_help_heading = TOLD)]
-    pub(crate) told: Told,
+    #[command(flatten, next_help_heading = REPORT)]
+    pub(crate) report: ReportArgs,
 }
 
 const SAME: &str = "What is the same";

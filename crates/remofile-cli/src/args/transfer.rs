@@ -69,8 +69,8 @@ pub(crate) struct Transfer {
     #[arg(long, help_heading = HOW)]
     pub(crate) no_resume: bool,
 
-    #[command(flatten, next_help_heading = TOLD)]
-    pub(crate) told: Told,
+    #[command(flatten, next_help_heading = REPORT)]
+    pub(crate) report: ReportArgs,
 }
 
 /// How bytes cross the line.
@@ -93,9 +93,9 @@ pub(crate) struct Line {
     pub(crate) retries: u32,
 }
 
-/// What is told while it runs, and in the end.
+/// Options for what is reported while it runs, and in the end.
 #[derive(Debug, Args)]
-pub(crate) struct Told {
+pub(crate) struct ReportArgs {
     /// Show how far it is
     #[arg(short, long)]
     pub(crate) progress: bool,
@@ -114,7 +114,7 @@ pub(super) const WHICH: &str = "Which files";
 /// Heads the options for the way they are moved.
 pub(super) const HOW: &str = "How";
 /// Heads the options for what the user sees.
-pub(super) const TOLD: &str = "What is told";
+pub(super) const REPORT: &str = "What is told";
 
 /// What becomes of a file in the way of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

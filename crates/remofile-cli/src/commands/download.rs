@@ -1,7 +1,7 @@
 //! `remofile download`
 
 use super::sources::Arguments;
-use super::transfer::{self, Course};
+use super::transfer::{self, TransferSetup};
 use super::{Context, paths};
 use crate::args::Download;
 use crate::exit::Exit;
@@ -28,8 +28,8 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
         What::Files { .. } => EventsTo::Stdout,
         What::Stdout { .. } => EventsTo::Stderr,
     };
-    let course = Course { direction: Direction::Down, events };
-    transfer::transfer(&download.transfer, &download.connection, context, &course, options, |client, options, show| {
+    let setup = TransferSetup { direction: Direction::Down, events };
+    transfer::transfer(&download.transfer, &download.connection, context, &setup, options, |client, options, show| {
         match what {
             What::Files { sources, directory } => Ok(client.download(&sources, &directory, options, show)?),
             What::Stdout { source } => {

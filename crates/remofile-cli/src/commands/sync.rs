@@ -42,22 +42,22 @@ fn from_server(remote: &SyncRemote, context: Context) -> Result<Exit> {
 }
 
 fn wanted(synchronize: &Synchronize, direction: Direction, json: bool, verbose: u8) -> Wanted {
-    let told = &synchronize.told;
+    let report = &synchronize.report;
     let changes = match synchronize.itemize_changes || synchronize.dry_run {
-        _ if told.quiet => Changes::Untold,
+        _ if report.quiet => Changes::Untold,
         true => Changes::Itemized,
         false if verbose > 0 => Changes::Named,
         false => Changes::Untold,
     };
     Wanted {
         events: json.then_some(EventsTo::Stdout),
-        quiet: told.quiet,
+        quiet: report.quiet,
         files: false,
         changes,
         left: verbose > 1,
         dry_run: synchronize.dry_run,
-        progress: told.progress,
-        stats: told.stats,
+        progress: report.progress,
+        stats: report.stats,
         compression: synchronize.line.compress || synchronize.line.compress_level.is_some(),
         direction,
     }

@@ -24,8 +24,8 @@ fn is_stdin_taken(transfer: &Transfer) -> bool {
     transfer.files_from.as_deref() == Some(Path::new("-")) || transfer.rules.take_stdin()
 }
 
-/// Which way files move, and where events go if they are wanted.
-pub(super) struct Course {
+/// The direction of a transfer, and where its events go if they are wanted.
+pub(super) struct TransferSetup {
     pub(super) direction: Direction,
     pub(super) events: EventsTo,
 }
@@ -35,21 +35,21 @@ pub(super) fn transfer(
     transfer: &Transfer,
     connection: &Connection,
     context: Context,
-    course: &Course,
+    setup: &TransferSetup,
     mut options: TransferOptions,
     call: impl FnOnce(&mut Client, &TransferOptions, &mut Show) -> Result<TransferReport>,
 ) -> Result<Exit> {
     let wanted = Wanted {
-        events: connection.json.then_some(course.events),
-        quiet: transfer.told.quiet,
+        events: connection.json.then_some(setup.events),
+        quiet: transfer.report.quiet,
         files: context.verbose > 0,
         changes: Changes::Untold,
         left: false,
         dry_run: false,
-        progress: transfer.told.progress,
-        stats: transfer.told.stats,
+        progress: transfer.report.progress,
+        stats: transfer.report.stats,
         compression: options.compress.is_some(),
-        direction: course.direction,
+        direction: setup.direction,
     };
     let ask = options.ask;
     run(wanted, ask, connection, context, |client, show| {

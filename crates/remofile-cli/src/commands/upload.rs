@@ -1,7 +1,7 @@
 //! `remofile upload`
 
 use super::sources::Arguments;
-use super::transfer::{self, Course};
+use super::transfer::{self, TransferSetup};
 use super::{Context, paths};
 use crate::args::Upload;
 use crate::exit::Exit;
@@ -19,8 +19,8 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
     if matches!(what, What::Stream { .. }) && upload.transfer.rules.take_stdin() {
         return Err(Failed::usage("standard input cannot be both the source and '--exclude-from'"));
     }
-    let course = Course { direction: Direction::Up, events: EventsTo::Stdout };
-    transfer::transfer(&upload.transfer, &upload.connection, context, &course, options, |client, options, show| {
+    let setup = TransferSetup { direction: Direction::Up, events: EventsTo::Stdout };
+    transfer::transfer(&upload.transfer, &upload.connection, context, &setup, options, |client, options, show| {
         Ok(match what {
             What::Files { sources, directory } => client.upload(&sources, &directory, options, show),
             What::Stream { path } => client.upload_stream(Box::new(std::io::stdin()), &path, options, show),

@@ -7,10 +7,10 @@ use std::thread::{self, JoinHandle};
 
 /// Writes to standard output on a thread of its own. What waits for a slow reader is kept in memory.
 pub(super) struct Background {
-    state: State,
+    state: WriterState,
 }
 
-enum State {
+enum WriterState {
     Running { pieces: Sender<Vec<u8>>, thread: JoinHandle<io::Result<()>> },
     Ended,
 }
@@ -19,14 +19,14 @@ impl Background {
     pub(super) fn start() -> io::Result<Self> {
         let (pieces, receiver) = channel();
         let thread = thread::Builder::new().name("output".to_owned()).spawn(move || write_all(&receiver))?;
-        Ok(Self { state: State::Running { pieces, thread } })
+        Ok(Self { state: WriterState::Running { pieces, thread } })
     }
 
     /// Waits until everything is written; the writer's error, if it had one.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::Ended => Ok(()),
-            State::Running { pieces, thread } => {
+        match std::mem::replace(&mut self.state, WriterState::Ended) {
+            WriterState::Ended => Ok(()),
+            WriterState::Running { pieces, thread } => {
                 drop(pieces);
                 thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes has ended")))
             }
@@ -45,8 +45,8 @@ fn write_all(pieces: &Receiver<Vec<u8>>) -> io::Result<()> {
 impl Write for Background {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let is_taken = match &self.state {
-            State::Running { pieces, .. } => pieces.send(bytes.to_vec()).is_ok(),
-            State::Ended => false,
+            WriterState::Running { pieces, .. } => pieces.send(bytes.to_vec()).is_ok(),
+            WriterState::Ended => false,
         };
         if is_taken {
             return Ok(bytes.len());

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn patience_comes_from_the_flags() {
+    fn limits_come_from_the_flags() {
         let flags = connection(&["-t", "1500", "--wait=3", "--no-encryption"]);
         let options = resolve(&flags, None, None, &environment(), &profile()).unwrap();
         assert_eq!(options.timeout, Some(Duration::from_millis(1500)));

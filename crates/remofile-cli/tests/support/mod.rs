@@ -35,13 +35,13 @@ fn command(program: &str) -> Command {
 
 /// What a finished command said.
 #[derive(Debug)]
-pub struct Said {
+pub struct CommandOutput {
     pub status: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl From<Output> for Said {
+impl From<Output> for CommandOutput {
     fn from(output: Output) -> Self {
         Self {
             status: output.status.code(),
@@ -51,7 +51,7 @@ impl From<Output> for Said {
     }
 }
 
-impl Said {
+impl CommandOutput {
     /// Standard output of a command that must have succeeded.
     #[track_caller]
     pub fn ok(self) -> String {
@@ -77,12 +77,12 @@ impl Said {
 }
 
 /// Runs a command to its end.
-pub fn say(command: &mut Command) -> Said {
+pub fn say(command: &mut Command) -> CommandOutput {
     command.output().unwrap().into()
 }
 
 /// Runs the command with arguments and nothing configured.
-pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Said {
+pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> CommandOutput {
     say(remofile().args(arguments))
 }
 
@@ -134,7 +134,7 @@ impl Server {
     }
 
     /// Runs a command against this server.
-    pub fn run(&self, line: &str) -> Said {
+    pub fn run(&self, line: &str) -> CommandOutput {
         say(self.client().args(line.split_whitespace()))
     }
 
@@ -177,7 +177,7 @@ fn line(reader: &mut impl BufRead) -> String {
 }
 
 /// Runs a command with a text on its standard input.
-pub fn feed(command: &mut Command, input: &[u8]) -> Said {
+pub fn feed(command: &mut Command, input: &[u8]) -> CommandOutput {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     child.wait_with_output().unwrap().into()
@@ -239,7 +239,7 @@ impl Pair {
     }
 
     /// Runs a command in the local directory.
-    pub fn run(&self, line: &str) -> Said {
+    pub fn run(&self, line: &str) -> CommandOutput {
         say(&mut self.command(line))
     }
 }

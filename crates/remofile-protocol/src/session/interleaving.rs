@@ -110,7 +110,7 @@ impl World {
                             total: false,
                             credit: 1 << 21,
                             selection: None,
-                            manner: None,
+                            send_options: None,
                         },
                         Known::Download,
                     )

@@ -19,5 +19,5 @@ pub use header::{Body, Header, MalformedMessage, OperationId, Signal, WAIT_FOREV
 pub use item::{Item, credit_bytes};
 pub use reply::{Done, StatusReport};
 pub use request::{OnConflict, Request};
-pub use selection::{Found, Known, Links, Manner, Mark, Part, PartialEntry, Selected, Selection, ToSign};
+pub use selection::{Found, Known, Links, Mark, Part, PartialEntry, Selected, Selection, SendOptions, ToSign};
 pub use version::Version;

@@ -1,6 +1,6 @@
 //! What a client may ask for.
 
-use super::{Manner, Selection, ToSign, Version};
+use super::{Selection, SendOptions, ToSign, Version};
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
@@ -158,7 +158,7 @@ pub enum Request {
         selection: Option<Selection>,
         /// How to send them.
         #[n(5)]
-        manner: Option<Manner>,
+        send_options: Option<SendOptions>,
     },
     /// Remove a file or directory.
     #[n(7)]

@@ -73,10 +73,10 @@ pub struct Selection {
     pub contents: bool,
 }
 
-/// How a server sends the files of a download.
+/// Options for sending the files of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(map)]
-pub struct Manner {
+pub struct SendOptions {
     /// Whether permission bits are sent.
     #[n(0)]
     #[cbor(default)]

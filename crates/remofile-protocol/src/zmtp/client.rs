@@ -26,12 +26,12 @@ pub struct ClientSettings {
 pub struct ClientHandshake {
     metadata: Metadata,
     server_key: Option<PublicKey>,
-    state: State,
+    state: ClientHandshakeState,
     inbox: Inbox,
     output: Vec<u8>,
 }
 
-enum State {
+enum ClientHandshakeState {
     Greeting,
     Null,
     Welcome(Box<Helloed>),
@@ -58,7 +58,7 @@ impl ClientHandshake {
         let mut handshake = Self {
             metadata: Metadata { socket_type, identity },
             server_key,
-            state: State::Greeting,
+            state: ClientHandshakeState::Greeting,
             inbox: Inbox::new(),
             output: Vec::new(),
         };
@@ -77,8 +77,8 @@ impl ClientHandshake {
         let result = self.drive(&mut bytes);
         match &result {
             Ok(None) => {}
-            Ok(Some(_)) => self.state = State::Ended(HandshakeError::Over),
-            Err(error) => self.state = State::Ended(error.clone()),
+            Ok(Some(_)) => self.state = ClientHandshakeState::Ended(HandshakeError::Over),
+            Err(error) => self.state = ClientHandshakeState::Ended(error.clone()),
         }
         Ok(result?.map(|peer| Peer { rest: bytes.to_vec(), ..peer }))
     }
@@ -87,9 +87,9 @@ impl ClientHandshake {
     #[must_use]
     pub fn stage(&self) -> ClientStage {
         match self.state {
-            State::Null => ClientStage::Plain,
-            State::Welcome(_) | State::Ready(_) => ClientStage::Protected,
-            State::Greeting | State::Ended(_) => ClientStage::Greeting,
+            ClientHandshakeState::Null => ClientStage::Plain,
+            ClientHandshakeState::Welcome(_) | ClientHandshakeState::Ready(_) => ClientStage::Protected,
+            ClientHandshakeState::Greeting | ClientHandshakeState::Ended(_) => ClientStage::Greeting,
         }
     }
 
@@ -105,12 +105,12 @@ impl ClientHandshake {
     fn drive(&mut self, bytes: &mut &[u8]) -> Result<Option<Peer>, HandshakeError> {
         loop {
             match &self.state {
-                State::Ended(error) => return Err(error.clone()),
-                State::Greeting => {
+                ClientHandshakeState::Ended(error) => return Err(error.clone()),
+                ClientHandshakeState::Greeting => {
                     let Some(greeting) = self.inbox.greeting(bytes)? else { return Ok(None) };
                     self.greeted(greeting.mechanism)?;
                 }
-                State::Null | State::Welcome(_) | State::Ready(_) => {
+                ClientHandshakeState::Null | ClientHandshakeState::Welcome(_) | ClientHandshakeState::Ready(_) => {
                     let Some(body) = self.inbox.command(bytes)? else { return Ok(None) };
                     if let Some(peer) = self.commanded(&body)? {
                         return Ok(Some(peer));
@@ -128,12 +128,12 @@ impl ClientHandshake {
         match self.server_key {
             None => {
                 self.output.extend(frame::command(&[NULL_READY, &self.metadata.write()].concat()));
-                self.state = State::Null;
+                self.state = ClientHandshakeState::Null;
             }
             Some(key) => {
                 let (helloed, hello) = Helloed::start(key)?;
                 self.output.extend(frame::command(&hello));
-                self.state = State::Welcome(Box::new(helloed));
+                self.state = ClientHandshakeState::Welcome(Box::new(helloed));
             }
         }
         Ok(())
@@ -144,14 +144,14 @@ impl ClientHandshake {
             return Err(command::reason(data).map_or(HandshakeError::Malformed, HandshakeError::Refused));
         }
         // What comes back from here without a next state is an error, or the end.
-        match std::mem::replace(&mut self.state, State::Ended(HandshakeError::Over)) {
-            State::Welcome(helloed) => {
+        match std::mem::replace(&mut self.state, ClientHandshakeState::Ended(HandshakeError::Over)) {
+            ClientHandshakeState::Welcome(helloed) => {
                 let (session, initiate) = helloed.answer(body, &self.metadata.write())?;
                 self.output.extend(frame::command(&initiate));
-                self.state = State::Ready(Box::new(session));
+                self.state = ClientHandshakeState::Ready(Box::new(session));
                 Ok(None)
             }
-            State::Ready(mut session) => {
+            ClientHandshakeState::Ready(mut session) => {
                 let metadata = Metadata::read(&session.open_ready(body)?)?;
                 Ok(Some(metadata.into_peer(Mechanism::Curve, session.of_client())))
             }

@@ -17,7 +17,7 @@
 //!
 //! ```
 //! use remofile_protocol::zmtp::{ClientHandshake, ClientSettings, ServerHandshake, ServerSettings, SocketType};
-//! use remofile_protocol::zmtp::{FrameSealer, Step};
+//! use remofile_protocol::zmtp::{FrameSealer, OpenedFrame};
 //!
 //! let settings = ClientSettings { identity: Default::default(), socket_type: SocketType::Dealer, server_key: None };
 //! let mut client = ClientHandshake::new(settings);
@@ -30,7 +30,7 @@
 //! let mut frame = [&[0; FrameSealer::PREFIX_BYTES], &b"hello"[..]].concat();
 //! let start = { peer }.sealer.seal(&mut frame, false);
 //! let received = &mut frame[start..];
-//! let Step::Frame { body, more: false, .. } = answer.opener.next(received)? else { panic!() };
+//! let OpenedFrame::Frame { body, more: false, .. } = answer.opener.next(received)? else { panic!() };
 //! assert_eq!(&received[body], b"hello");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -58,7 +58,7 @@ pub use command::{Command, MAX_COMMAND_BYTES, MAX_CONTEXT_BYTES, MAX_REASON_BYTE
 pub use error::{FrameError, HandshakeError};
 pub use greeting::Offered;
 pub use metadata::MAX_IDENTITY_BYTES;
-pub use opener::{FrameOpener, Step};
+pub use opener::{FrameOpener, OpenedFrame};
 pub use sealer::FrameSealer;
 pub use server::{ServerHandshake, ServerSettings};
 

@@ -12,7 +12,7 @@ const FIRST_LIMIT_BYTES: usize = 1024;
 
 /// What the beginning of a buffer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum OpenedFrame {
     /// No whole frame.
     Incomplete {
         /// Bytes, counted from the beginning of the buffer, that must be there before another look
@@ -71,16 +71,16 @@ impl FrameOpener {
     /// # Errors
     /// [`FrameError`] as soon as the beginning cannot become a frame that is allowed. The connection
     /// cannot go on.
-    pub fn next(&mut self, buffer: &mut [u8]) -> Result<Step, FrameError> {
+    pub fn next(&mut self, buffer: &mut [u8]) -> Result<OpenedFrame, FrameError> {
         let overhead = if self.direction.is_some() { OVERHEAD_BYTES } else { 0 };
         let head = match Head::read(buffer, self.max_body_bytes + overhead)? {
-            Parsed::Incomplete(needed) => return Ok(Step::Incomplete { needed }),
+            Parsed::Incomplete(needed) => return Ok(OpenedFrame::Incomplete { needed }),
             Parsed::Head(head) => head,
         };
         self.check_early(&head)?;
         let consumed = head.frame_bytes();
         let Some(frame) = buffer.get_mut(head.bytes..consumed) else {
-            return Ok(Step::Incomplete { needed: consumed });
+            return Ok(OpenedFrame::Incomplete { needed: consumed });
         };
         let (more, command) = match &mut self.direction {
             None => (head.more, head.command),
@@ -89,9 +89,9 @@ impl FrameOpener {
         let body = head.bytes + overhead..consumed;
         if command {
             let said = frame.get(overhead..).unwrap_or_default();
-            return Ok(Step::Command { consumed, command: Command::read(said)? });
+            return Ok(OpenedFrame::Command { consumed, command: Command::read(said)? });
         }
-        Ok(Step::Frame { consumed, body, more })
+        Ok(OpenedFrame::Frame { consumed, body, more })
     }
 
     /// What a head alone can be refused for.

@@ -27,14 +27,14 @@ pub struct ServerSettings {
 /// [`crate::limits::MAX_ZMTP_HANDSHAKE_BYTES`] of what it received.
 pub struct ServerHandshake {
     settings: ServerSettings,
-    state: State,
+    state: ServerHandshakeState,
     inbox: Inbox,
     output: Vec<u8>,
     /// Kept apart from `output`, so that a refusal can still take its place.
     ready: Vec<u8>,
 }
 
-enum State {
+enum ServerHandshakeState {
     Greeting,
     /// Waits for the greeting, only to send this reason.
     Refusing(String),
@@ -49,7 +49,7 @@ impl ServerHandshake {
     #[must_use]
     pub fn new(settings: ServerSettings) -> Self {
         let output = greeting::write(Mechanism::Null, true)[..VERSION_BYTES].to_vec();
-        Self { settings, state: State::Greeting, inbox: Inbox::new(), output, ready: Vec::new() }
+        Self { settings, state: ServerHandshakeState::Greeting, inbox: Inbox::new(), output, ready: Vec::new() }
     }
 
     /// Takes bytes as they come. When it gives a peer, the peer is told so by what
@@ -62,8 +62,8 @@ impl ServerHandshake {
         let result = self.drive(&mut bytes);
         match &result {
             Ok(None) => {}
-            Ok(Some(_)) => self.state = State::Ended(HandshakeError::Over),
-            Err(error) => self.state = State::Ended(error.clone()),
+            Ok(Some(_)) => self.state = ServerHandshakeState::Ended(HandshakeError::Over),
+            Err(error) => self.state = ServerHandshakeState::Ended(error.clone()),
         }
         Ok(result?.map(|peer| Peer { rest: bytes.to_vec(), ..peer }))
     }
@@ -83,28 +83,35 @@ impl ServerHandshake {
     /// shows it to nobody; reasons of three digits ("400") end up in its monitor.
     pub fn refuse(&mut self, reason: &str) {
         match &self.state {
-            State::Greeting | State::Refusing(_) => self.state = State::Refusing(reason.to_owned()),
-            State::Ended(HandshakeError::Over) if self.ready.is_empty() => {}
-            State::Ended(HandshakeError::NotZeroMq | HandshakeError::OldVersion | HandshakeError::Mechanism(_)) => {}
-            State::Null | State::Hello(_) | State::Initiate(_) | State::Ended(_) => self.end_with(reason),
+            ServerHandshakeState::Greeting | ServerHandshakeState::Refusing(_) => {
+                self.state = ServerHandshakeState::Refusing(reason.to_owned());
+            }
+            ServerHandshakeState::Ended(HandshakeError::Over) if self.ready.is_empty() => {}
+            ServerHandshakeState::Ended(
+                HandshakeError::NotZeroMq | HandshakeError::OldVersion | HandshakeError::Mechanism(_),
+            ) => {}
+            ServerHandshakeState::Null
+            | ServerHandshakeState::Hello(_)
+            | ServerHandshakeState::Initiate(_)
+            | ServerHandshakeState::Ended(_) => self.end_with(reason),
         }
     }
 
     fn end_with(&mut self, reason: &str) {
         self.ready.clear();
         self.output.extend(frame::command(&command::write_error(reason)));
-        self.state = State::Ended(HandshakeError::Over);
+        self.state = ServerHandshakeState::Ended(HandshakeError::Over);
     }
 
     fn drive(&mut self, bytes: &mut &[u8]) -> Result<Option<Peer>, HandshakeError> {
         loop {
             match &self.state {
-                State::Ended(error) => return Err(error.clone()),
-                State::Greeting | State::Refusing(_) => {
+                ServerHandshakeState::Ended(error) => return Err(error.clone()),
+                ServerHandshakeState::Greeting | ServerHandshakeState::Refusing(_) => {
                     let Some(greeting) = self.inbox.greeting(bytes)? else { return Ok(None) };
                     self.greeted(greeting)?;
                 }
-                State::Null | State::Hello(_) | State::Initiate(_) => {
+                ServerHandshakeState::Null | ServerHandshakeState::Hello(_) | ServerHandshakeState::Initiate(_) => {
                     let Some(body) = self.inbox.command(bytes)? else { return Ok(None) };
                     if let Some(peer) = self.commanded(&body)? {
                         return Ok(Some(peer));
@@ -117,8 +124,8 @@ impl ServerHandshake {
     /// Says the rest of our greeting: the mechanism that both want, or else the one that we do.
     fn greeted(&mut self, greeting: Greeting) -> Result<(), HandshakeError> {
         let agreed = match (greeting.mechanism, &self.settings.curve) {
-            (Offered::Null, _) if self.settings.null => Some((Mechanism::Null, State::Null)),
-            (Offered::Curve, Some(key)) => Some((Mechanism::Curve, State::Hello(key.clone()))),
+            (Offered::Null, _) if self.settings.null => Some((Mechanism::Null, ServerHandshakeState::Null)),
+            (Offered::Curve, Some(key)) => Some((Mechanism::Curve, ServerHandshakeState::Hello(key.clone()))),
             _ => None,
         };
         let preferred = if self.settings.curve.is_some() { Mechanism::Curve } else { Mechanism::Null };
@@ -128,7 +135,7 @@ impl ServerHandshake {
         if mechanism == Mechanism::Curve && greeting.as_server {
             return Err(HandshakeError::Role);
         }
-        if let State::Refusing(reason) = std::mem::replace(&mut self.state, next) {
+        if let ServerHandshakeState::Refusing(reason) = std::mem::replace(&mut self.state, next) {
             self.end_with(&reason);
         }
         Ok(())
@@ -136,14 +143,14 @@ impl ServerHandshake {
 
     fn commanded(&mut self, body: &[u8]) -> Result<Option<Peer>, HandshakeError> {
         // What comes back from here without a next state is an error, or the end.
-        match std::mem::replace(&mut self.state, State::Ended(HandshakeError::Over)) {
-            State::Hello(key) => {
+        match std::mem::replace(&mut self.state, ServerHandshakeState::Ended(HandshakeError::Over)) {
+            ServerHandshakeState::Hello(key) => {
                 let (welcomed, welcome) = Welcomed::answer(key, body)?;
                 self.output.extend(frame::command(&welcome));
-                self.state = State::Initiate(Box::new(welcomed));
+                self.state = ServerHandshakeState::Initiate(Box::new(welcomed));
                 Ok(None)
             }
-            State::Initiate(welcomed) => {
+            ServerHandshakeState::Initiate(welcomed) => {
                 let (metadata, mut session) = welcomed.open(body)?;
                 let metadata = Metadata::read(&metadata)?;
                 self.ready = frame::command(&session.ready(&ours().write()));

@@ -71,7 +71,7 @@ pub(super) fn sealed(sealer: &mut FrameSealer, body: &[u8], more: bool) -> Vec<u
 pub(super) fn opened(opener: &mut FrameOpener, frame: &[u8]) -> (Vec<u8>, bool) {
     let mut frame = frame.to_vec();
     match opener.next(&mut frame) {
-        Ok(Step::Frame { consumed, body, more }) => {
+        Ok(OpenedFrame::Frame { consumed, body, more }) => {
             assert_eq!(consumed, frame.len());
             (frame[body].to_vec(), more)
         }
@@ -88,13 +88,15 @@ fn converse(one: &mut Peer, other: &mut Peer) {
             let frame = sealed(&mut one.sealer, &body, more);
             for length in 0..frame.len().min(60) {
                 let step = other.opener.next(&mut frame[..length].to_vec());
-                assert!(matches!(step, Ok(Step::Incomplete { needed }) if needed > length && needed <= frame.len()));
+                assert!(
+                    matches!(step, Ok(OpenedFrame::Incomplete { needed }) if needed > length && needed <= frame.len())
+                );
             }
             assert!(opened(&mut other.opener, &frame) == (body.clone(), more), "{bytes}");
         }
     }
     let mut command = |mut frame: Vec<u8>| match other.opener.next(&mut frame) {
-        Ok(Step::Command { consumed, command }) if consumed == frame.len() => command,
+        Ok(OpenedFrame::Command { consumed, command }) if consumed == frame.len() => command,
         step => panic!("{step:?}"),
     };
     assert_eq!(command(one.sealer.ping()), Command::Ping { ttl: Duration::ZERO, context: Vec::new() });
@@ -160,8 +162,8 @@ fn a_conversation_without_protection_is_that_of_the_specification() {
     assert_eq!(server.take_output(), b"\x04\x29\x05READY\x0bSocket-Type\0\0\0\x06ROUTER\x08Identity\0\0\0\0");
     assert_eq!((peer.socket_type, &peer.identity[..]), (SocketType::Req, &b"me"[..]));
     assert_eq!(peer.rest, b"\x01\x00\x00\x05hello");
-    assert_eq!(peer.opener.next(&mut peer.rest), Ok(Step::Frame { consumed: 2, body: 2..2, more: true }));
-    assert_eq!(peer.opener.next(&mut peer.rest[2..]), Ok(Step::Frame { consumed: 7, body: 2..7, more: false }));
+    assert_eq!(peer.opener.next(&mut peer.rest), Ok(OpenedFrame::Frame { consumed: 2, body: 2..2, more: true }));
+    assert_eq!(peer.opener.next(&mut peer.rest[2..]), Ok(OpenedFrame::Frame { consumed: 7, body: 2..7, more: false }));
     assert_eq!(sealed(&mut peer.sealer, b"hello", false), b"\x00\x05hello");
     assert_eq!(sealed(&mut peer.sealer, &[7; 256], true)[..10], *b"\x03\0\0\0\0\0\0\x01\0\x07");
     assert_eq!(peer.sealer.ping(), b"\x04\x07\x04PING\0\0");
@@ -271,12 +273,12 @@ fn what_a_stranger_may_send_is_bounded() {
 fn frames_beyond_the_limit_are_refused_before_they_are_there() {
     let (mut opener, next) =
         (FrameOpener::null(), |opener: &mut FrameOpener, bytes: &[u8]| opener.next(&mut bytes.to_vec()));
-    assert_eq!(next(&mut opener, b""), Ok(Step::Incomplete { needed: 2 }));
-    assert_eq!(next(&mut opener, b"\x02\0"), Ok(Step::Incomplete { needed: 9 }));
-    assert_eq!(next(&mut opener, b"\x02\0\0\0\0\0\0\x04\0"), Ok(Step::Incomplete { needed: 1033 }));
+    assert_eq!(next(&mut opener, b""), Ok(OpenedFrame::Incomplete { needed: 2 }));
+    assert_eq!(next(&mut opener, b"\x02\0"), Ok(OpenedFrame::Incomplete { needed: 9 }));
+    assert_eq!(next(&mut opener, b"\x02\0\0\0\0\0\0\x04\0"), Ok(OpenedFrame::Incomplete { needed: 1033 }));
     assert_eq!(next(&mut opener, b"\x02\0\0\0\0\0\0\x04\x01"), Err(FrameError::TooLong));
     opener.set_limit(1 << 20);
-    assert_eq!(next(&mut opener, b"\x02\0\0\0\0\0\x10\0\0"), Ok(Step::Incomplete { needed: 9 + (1 << 20) }));
+    assert_eq!(next(&mut opener, b"\x02\0\0\0\0\0\x10\0\0"), Ok(OpenedFrame::Incomplete { needed: 9 + (1 << 20) }));
     assert_eq!(next(&mut opener, b"\x02\0\0\0\0\0\x10\0\x01"), Err(FrameError::TooLong));
     assert_eq!(next(&mut opener, b"\x06\0\0\0\0\0\0\x02\x01"), Err(FrameError::TooLong));
     opener.set_limit(usize::MAX);

@@ -158,11 +158,11 @@ fn every_flipped_bit_and_every_cut_of_a_message_is_refused() {
             let mut changed = frame.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
             let step = at_server.opener.next(&mut changed);
-            assert!(matches!(step, Err(_) | Ok(Step::Incomplete { .. })), "bit {bit}: {step:?}");
+            assert!(matches!(step, Err(_) | Ok(OpenedFrame::Incomplete { .. })), "bit {bit}: {step:?}");
         }
         for end in 0..frame.len() {
             let step = at_server.opener.next(&mut frame[..end].to_vec());
-            assert!(matches!(step, Ok(Step::Incomplete { needed }) if needed > end), "{end} bytes: {step:?}");
+            assert!(matches!(step, Ok(OpenedFrame::Incomplete { needed }) if needed > end), "{end} bytes: {step:?}");
         }
         assert_eq!(opened(&mut at_server.opener, &frame), (body.to_vec(), false));
     }

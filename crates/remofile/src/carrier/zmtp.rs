@@ -6,7 +6,7 @@ use super::link::LinkError;
 use super::socket::moved;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::wire::Header;
-use remofile_protocol::zmtp::{Command, FrameOpener, FrameSealer, Peer, Step};
+use remofile_protocol::zmtp::{Command, FrameOpener, FrameSealer, OpenedFrame, Peer};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -193,8 +193,8 @@ impl ZmtpLink {
             }
             let at = input.start + input.seen;
             match self.opener.next(&mut input.bytes[at..input.end]).map_err(|_| LinkError::Malformed)? {
-                Step::Incomplete { needed } => return Ok(Looked::Needs(input.seen + needed)),
-                Step::Frame { consumed, body, more } => {
+                OpenedFrame::Incomplete { needed } => return Ok(Looked::Needs(input.seen + needed)),
+                OpenedFrame::Frame { consumed, body, more } => {
                     input.parts.push(input.seen + body.start..input.seen + body.end);
                     input.seen += consumed;
                     if !more {
@@ -204,7 +204,7 @@ impl ZmtpLink {
                         return Err(LinkError::Malformed);
                     }
                 }
-                Step::Command { consumed, command } => {
+                OpenedFrame::Command { consumed, command } => {
                     input.seen += consumed;
                     match command {
                         Command::Ping { context, .. } => self.ping = Some(context),

@@ -1,7 +1,7 @@
 //! Trying again after a lost connection.
 
 use super::call::Deadline;
-use super::noted::Noted;
+use super::progress_recorder::ProgressRecorder;
 use super::{Client, Retry};
 use crate::error::{Error, Result};
 use crate::monitor::Event;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// How long an attempt after the first waits for the lease: that of the lost session ends only when the
 /// server takes it for dead.
-pub(super) const PATIENCE: Duration = DEAD_AFTER.saturating_add(Duration::from_secs(5));
+pub(super) const LEASE_WAIT: Duration = DEAD_AFTER.saturating_add(Duration::from_secs(5));
 
 /// Attempts of one transfer.
 pub(super) struct Attempts {
@@ -36,8 +36,8 @@ impl Attempts {
     }
 
     /// How long to wait for the lease at least.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        self.is_again().then_some(PATIENCE)
+    pub(super) fn lease_wait(&self) -> Option<Duration> {
+        self.is_again().then_some(LEASE_WAIT)
     }
 
     /// So many bytes are at the destination, in whole files and in what was kept of others; more than before, and what failed was not in vain.
@@ -52,7 +52,7 @@ impl Attempts {
     ///
     /// # Errors
     /// The same error if there shall be none; what ended the wait.
-    pub(super) fn again(&mut self, client: &Client, error: Error, noted: &mut Noted<'_>) -> Result<()> {
+    pub(super) fn again(&mut self, client: &Client, error: Error, recorder: &mut ProgressRecorder<'_>) -> Result<()> {
         if !self.is_worth_it(&error) || self.failed >= self.retry.times {
             return Err(match error {
                 // It was there: what helps is to try again later.
@@ -62,9 +62,9 @@ impl Attempts {
         }
         self.failed += 1;
         self.made += 1;
-        noted.report.retries += 1;
+        recorder.report.retries += 1;
         let pause = self.retry.pause_before(self.failed);
-        noted.monitor.report(Event::Retrying { error: &error, attempt: self.failed, of: self.retry.times, pause });
+        recorder.monitor.report(Event::Retrying { error: &error, attempt: self.failed, of: self.retry.times, pause });
         client.options.interrupt.sleep(pause, &self.deadline)
     }
 

@@ -79,7 +79,7 @@ pub(super) trait Handler {
     fn waiting(&mut self, holders: &[Holder]);
 
     /// Queues the next message of an upload, or tells how many bytes of a download were consumed.
-    fn produce(&mut self, _call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, _call: &mut OngoingCall<'_>) -> Result<Produced> {
         Ok(Produced::Nothing)
     }
 
@@ -94,15 +94,15 @@ pub(super) trait Handler {
     }
 }
 
-/// What a handler sends by.
-pub(super) struct Outgoing<'a> {
+/// A call that is under way, which a handler sends by.
+pub(super) struct OngoingCall<'a> {
     pub(super) now: Duration,
     pub(super) machine: &'a mut ClientSession,
     pub(super) operation: OperationId,
     pub(super) link: &'a mut Link,
 }
 
-impl Outgoing<'_> {
+impl OngoingCall<'_> {
     /// Sends a message: `fill` puts the payload in place and gives the items, or nothing.
     pub(super) fn send<R>(
         &mut self,
@@ -153,7 +153,7 @@ pub(super) struct Session {
     hello: ServerHello,
     address: SocketAddr,
     pub(super) clock: Instant,
-    pub(super) held: Option<Held>,
+    pub(super) lease_hold: Option<LeaseHold>,
     /// Behind it there is no connection of our own: what does the talking, and its protection.
     gateway: Option<(Guard, &'static str)>,
     /// Whether it is another process's: this one only closes its descriptor.
@@ -162,17 +162,17 @@ pub(super) struct Session {
 
 /// The operation that holds the lease for others.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct LeaseHold {
     pub(super) operation: OperationId,
     pub(super) is_granted: bool,
     /// How it ended.
     pub(super) outcome: Option<std::result::Result<Done, Failure>>,
 }
 
-impl Held {
+impl LeaseHold {
     /// Learns what the server says of it.
-    pub(super) fn learn(held: &mut Option<Self>, event: &ClientEvent) {
-        let Some(held) = held else { return };
+    pub(super) fn learn(lease_hold: &mut Option<Self>, event: &ClientEvent) {
+        let Some(held) = lease_hold else { return };
         match event {
             ClientEvent::Granted(id) if *id == held.operation => held.is_granted = true,
             ClientEvent::Finished(id, outcome) if *id == held.operation => held.outcome = Some(outcome.clone()),
@@ -189,7 +189,7 @@ impl Session {
             hello,
             address,
             clock: Instant::now(),
-            held: None,
+            lease_hold: None,
             gateway: None,
             is_inherited: false,
         }
@@ -236,7 +236,7 @@ impl Session {
             let Some(Message { header, payload }) = received else { return false };
             match self.machine.receive(self.clock.elapsed(), header, payload.len()) {
                 Ok(ClientEvent::Closed(_)) | Err(_) => return true,
-                Ok(event) => Held::learn(&mut self.held, &event),
+                Ok(event) => LeaseHold::learn(&mut self.lease_hold, &event),
             }
         }
         // Nobody who means well says so much to a client that is idle.
@@ -248,7 +248,7 @@ impl Session {
         for _ in 0..MESSAGES_BETWEEN_CALLS {
             let Some(Message { header, payload }) = self.link.receive()? else { break };
             let event = self.machine.receive(self.clock.elapsed(), header, payload.len()).map_err(broken)?;
-            Held::learn(&mut self.held, &event);
+            LeaseHold::learn(&mut self.lease_hold, &event);
             if let ClientEvent::Closed(reason) = event {
                 return Err(closed(reason));
             }
@@ -281,13 +281,13 @@ impl Session {
         let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(own_waker.as_ref()).collect();
         let mut call = Call {
             machine: &mut self.machine,
-            held: &mut self.held,
+            lease_hold: &mut self.lease_hold,
             operation,
             handler,
             deadline,
             interrupt,
             clock: self.clock,
-            state: State::Running,
+            state: CallState::Running,
             is_untouched: true,
             failed: None,
         };
@@ -295,11 +295,11 @@ impl Session {
         let (state, failed, is_untouched) = (call.state, call.failed.map(|(error, _)| error), call.is_untouched);
         match (driven, state, failed) {
             (Err(error), _, failed) => (Err(failed.unwrap_or(error)), After::Lost),
-            (Ok(()), State::Finished(_), Some(error)) => (Err(error), After::Usable),
-            (Ok(()), State::Finished(outcome), None) => (outcome.map_err(Error::from), After::Usable),
-            (Ok(()), State::Closed(None), None) if is_untouched => (Err(closed(None)), After::NotBegun),
-            (Ok(()), State::Closed(reason), failed) => (Err(failed.unwrap_or_else(|| closed(reason))), After::Lost),
-            (Ok(()), State::Running, failed) => (Err(failed.unwrap_or_else(|| closed(None))), After::Lost),
+            (Ok(()), CallState::Finished(_), Some(error)) => (Err(error), After::Usable),
+            (Ok(()), CallState::Finished(outcome), None) => (outcome.map_err(Error::from), After::Usable),
+            (Ok(()), CallState::Closed(None), None) if is_untouched => (Err(closed(None)), After::NotBegun),
+            (Ok(()), CallState::Closed(reason), failed) => (Err(failed.unwrap_or_else(|| closed(reason))), After::Lost),
+            (Ok(()), CallState::Running, failed) => (Err(failed.unwrap_or_else(|| closed(None))), After::Lost),
         }
     }
 }
@@ -320,20 +320,20 @@ impl Drop for Session {
 
 struct Call<'a, H> {
     machine: &'a mut ClientSession,
-    held: &'a mut Option<Held>,
+    lease_hold: &'a mut Option<LeaseHold>,
     operation: OperationId,
     handler: &'a mut H,
     deadline: &'a Deadline,
     interrupt: &'a Interrupt,
     clock: Instant,
-    state: State,
+    state: CallState,
     /// Whether nothing of the operation has come, and of its content nothing was sent.
     is_untouched: bool,
     /// This side's reason to end the operation, and since when its end is awaited.
     failed: Option<(Error, Duration)>,
 }
 
-enum State {
+enum CallState {
     Running,
     Finished(std::result::Result<Done, Failure>),
     /// The server ended the session, perhaps for this reason.
@@ -386,7 +386,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
         let Message { header, payload } = message;
         self.is_untouched &= header.operation != self.operation;
         let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
-        Held::learn(self.held, &event);
+        LeaseHold::learn(self.lease_hold, &event);
         match event {
             ClientEvent::None => {}
             ClientEvent::Entries(operation) => {
@@ -412,13 +412,13 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             ClientEvent::Total { files, bytes, .. } => self.handler.total(files, bytes),
             ClientEvent::Waiting(_, holders) => self.handler.waiting(&holders),
             ClientEvent::Finished(operation, outcome) if operation == self.operation => {
-                self.state = State::Finished(outcome);
+                self.state = CallState::Finished(outcome);
             }
             // Of the one that holds the lease for this.
             ClientEvent::Granted(_) | ClientEvent::Finished(..) => {}
             ClientEvent::Closed(reason) => {
-                if matches!(self.state, State::Running) {
-                    self.state = State::Closed(reason);
+                if matches!(self.state, CallState::Running) {
+                    self.state = CallState::Closed(reason);
                 }
             }
         }
@@ -430,14 +430,14 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             link.push(&header);
             return Ok(Produced::Message);
         }
-        if self.failed.is_some() || !matches!(self.state, State::Running) {
+        if self.failed.is_some() || !matches!(self.state, CallState::Running) {
             return Ok(Produced::Nothing);
         }
         if self.check().is_err() {
             // Seen again, and acted upon, where timeouts are.
             return Ok(Produced::Nothing);
         }
-        let mut outgoing = Outgoing { now, machine: self.machine, operation: self.operation, link };
+        let mut outgoing = OngoingCall { now, machine: self.machine, operation: self.operation, link };
         match self.handler.produce(&mut outgoing) {
             Ok(produced) => {
                 self.is_untouched &= produced == Produced::Nothing;
@@ -473,7 +473,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
     }
 
     fn is_done(&self) -> bool {
-        !matches!(self.state, State::Running)
+        !matches!(self.state, CallState::Running)
     }
 }
 

@@ -27,44 +27,44 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Connects to the first address that answers and opens a session.
 pub(super) fn connect(options: &ClientOptions, deadline: &Deadline) -> Result<Session> {
-    let patience = Patience { deadline, interrupt: &options.interrupt };
+    let limits = CallLimits { deadline, interrupt: &options.interrupt };
     // It takes a chosen token a while, and servers have little patience with peers that say nothing.
     let token = options.token.stretch();
-    let addresses = resolve(&options.hostname, options.port, &patience)?;
+    let addresses = resolve(&options.hostname, options.port, &limits)?;
     if options.protocol == Protocol::One {
-        return connect_gateway(options, &addresses, &patience);
+        return connect_gateway(options, &addresses, &limits);
     }
     let credentials = ClientCredentials { token, server: options.public_key };
     until_answered((deadline, &options.interrupt), || {
-        let (stream, address) = connect_any(options, &addresses, &patience)?;
-        open(options, &credentials, stream, address, &patience)
+        let (stream, address) = connect_any(options, &addresses, &limits)?;
+        open(options, &credentials, stream, address, &limits)
     })
 }
 
 /// Protocol 1 cannot wait for others: this side asks again, as long as it is to wait.
-fn connect_gateway(options: &ClientOptions, addresses: &[SocketAddr], patience: &Patience<'_>) -> Result<Session> {
+fn connect_gateway(options: &ClientOptions, addresses: &[SocketAddr], limits: &CallLimits<'_>) -> Result<Session> {
     let waited = Deadline::after(match options.wait {
         Wait::No => Some(Duration::ZERO),
         Wait::For(wait) => Some(wait),
         Wait::Forever => None,
     });
     loop {
-        let opened = until_answered((patience.deadline, patience.interrupt), || {
-            let (stream, address) = connect_any(options, addresses, patience)?;
-            open_gateway(options, stream, address, patience)
+        let opened = until_answered((limits.deadline, limits.interrupt), || {
+            let (stream, address) = connect_any(options, addresses, limits)?;
+            open_gateway(options, stream, address, limits)
         });
         match opened {
             Err(Error::Busy(_)) if waited.left().is_none_or(|left| !left.is_zero()) => {
                 let pause = waited.left().map_or(ASK_AGAIN_AFTER, |left| left.min(ASK_AGAIN_AFTER));
-                patience.interrupt.sleep(pause, patience.deadline)?;
+                limits.interrupt.sleep(pause, limits.deadline)?;
             }
             opened => return opened,
         }
     }
 }
 
-/// How long the caller is willing to wait.
-pub(super) struct Patience<'a> {
+/// The limits of a call that connects.
+pub(super) struct CallLimits<'a> {
     pub(super) deadline: &'a Deadline,
     pub(super) interrupt: &'a Interrupt,
 }
@@ -72,11 +72,11 @@ pub(super) struct Patience<'a> {
 fn connect_any(
     options: &ClientOptions,
     addresses: &[SocketAddr],
-    patience: &Patience<'_>,
+    limits: &CallLimits<'_>,
 ) -> Result<(TcpStream, SocketAddr)> {
     let mut last = None;
     for &address in addresses {
-        match connect_one(address, patience)? {
+        match connect_one(address, limits)? {
             Ok(stream) => return Ok((stream, address)),
             Err(error) => last = Some(error),
         }
@@ -86,7 +86,7 @@ fn connect_any(
 }
 
 /// The outer error ends the call; the inner one only this address.
-fn connect_one(address: SocketAddr, patience: &Patience<'_>) -> Result<io::Result<TcpStream>> {
+fn connect_one(address: SocketAddr, limits: &CallLimits<'_>) -> Result<io::Result<TcpStream>> {
     let begin = || -> io::Result<(TcpStream, bool)> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -103,7 +103,7 @@ fn connect_one(address: SocketAddr, patience: &Patience<'_>) -> Result<io::Resul
         Ok(begun) => begun,
         Err(error) => return Ok(Err(error)),
     };
-    if pending && !patience.wait(&stream, PollFlags::OUT, CONNECT_TIMEOUT)? {
+    if pending && !limits.wait(&stream, PollFlags::OUT, CONNECT_TIMEOUT)? {
         return Ok(Err(io::ErrorKind::TimedOut.into()));
     }
     match socket_error(&stream) {
@@ -116,9 +116,9 @@ fn open_gateway(
     options: &ClientOptions,
     stream: TcpStream,
     address: SocketAddr,
-    patience: &Patience<'_>,
+    limits: &CallLimits<'_>,
 ) -> std::result::Result<Session, Unopened> {
-    let mut wait = |stream: &TcpStream, flags, limit| patience.wait(stream, flags, limit);
+    let mut wait = |stream: &TcpStream, flags, limit| limits.wait(stream, flags, limit);
     let gateway = gateway::open(stream, &options.token, options.public_key, &mut wait)?;
     let protection = if options.public_key.is_some() { "CURVE" } else { "none" };
     Ok(Session::new(gateway.link, gateway.hello, address).behind(gateway.guard, protection))
@@ -129,7 +129,7 @@ fn open(
     credentials: &ClientCredentials,
     mut stream: TcpStream,
     address: SocketAddr,
-    patience: &Patience<'_>,
+    limits: &CallLimits<'_>,
 ) -> std::result::Result<Session, Unopened> {
     let closed = || Unopened::Closed { address: address.to_string(), asked_for: "" };
     let hello = ClientHello::new(Cipher::offer(options.plain), &crate::agent(), &crate::own_name());
@@ -153,7 +153,7 @@ fn open(
             link.flush().map_err(Error::from)?;
             return Ok(Session::new(link, session.peer, address));
         }
-        if !patience.wait_until(&stream, PollFlags::IN, limit)? {
+        if !limits.wait_until(&stream, PollFlags::IN, limit)? {
             let what = "it does not answer (a firewall, or a service that waits for something else)";
             return Err(not_remofile(address, what).into());
         }
@@ -189,7 +189,7 @@ fn not_remofile(address: SocketAddr, what: &str) -> Error {
     Error::NotRemofile { address: address.to_string(), what: what.to_owned() }
 }
 
-impl Patience<'_> {
+impl CallLimits<'_> {
     /// Waits until the socket is ready; `false` if it is not within `limit`.
     pub(super) fn wait(&self, stream: &impl AsFd, flags: PollFlags, limit: Duration) -> Result<bool> {
         self.wait_until(stream, flags, Deadline::after(Some(limit)))

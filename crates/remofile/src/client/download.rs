@@ -1,14 +1,14 @@
 //! The call that downloads files and directories.
 
 use super::attempts::Attempts;
-use super::call::{Handler, Outgoing};
-use super::download_plan::{Expected, Plan};
-use super::fate::Rules;
-use super::noted::{DownloadNotes, Noted};
+use super::call::{Handler, OngoingCall};
+use super::conflict_policy::ConflictPolicy;
+use super::download_plan::{DownloadPlan, Expected};
+use super::item_merger::{Backlog, ItemMerger, Plain};
 use super::parallel::together;
 use super::places::{refuse_download_into_itself, remote_path};
+use super::progress_recorder::{DownloadRecorder, ProgressRecorder};
 use super::selecting::{Selecting, SharedQueue};
-use super::weaving::{Backlog, Plain, Weave};
 use super::{Client, RemoteSource, TransferOptions, TransferReport};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
@@ -43,43 +43,43 @@ impl Client {
     ) -> Result<TransferReport> {
         let mut attempts = Attempts::new(options.retry, self.deadline());
         let sources: Vec<RemoteSource> = sources.iter().cloned().map(Into::into).collect();
-        let plan = Plan::new(&sources, destination, options)?;
+        let plan = DownloadPlan::new(&sources, destination, options)?;
         let store_options =
             StoreOptions { names: NameRule::Posix, follow: plan.expected().follow(), ..StoreOptions::default() };
         let store = Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
         // What cannot be removed now is in nobody's way.
         let _kept = store.expire_partials(options.partial_expiry);
-        let (mut noted, before) = (Noted::new(monitor, false), self.traffic);
+        let (mut recorder, before) = (ProgressRecorder::new(monitor, false), self.traffic);
         let mut stored = Stored::default();
         loop {
-            noted.begin_attempt();
-            let result = self.download_once(&plan, &store, &mut attempts, &mut noted, &mut stored);
+            recorder.begin_attempt();
+            let result = self.download_once(&plan, &store, &mut attempts, &mut recorder, &mut stored);
             match result {
-                Ok(()) => return Ok(noted.finish(stored, self.traffic_since(before))),
-                Err(error) => attempts.again(self, error, &mut noted)?,
+                Ok(()) => return Ok(recorder.finish(stored, self.traffic_since(before))),
+                Err(error) => attempts.again(self, error, &mut recorder)?,
             }
         }
     }
 
     fn download_once(
         &mut self,
-        plan: &Plan<'_>,
+        plan: &DownloadPlan<'_>,
         store: &Arc<LocalStore>,
         attempts: &mut Attempts,
-        noted: &mut Noted<'_>,
+        recorder: &mut ProgressRecorder<'_>,
         stored: &mut Stored,
     ) -> Result<()> {
-        let rules = Rules::of(plan.options, attempts.is_again());
+        let policy = ConflictPolicy::of(plan.options, attempts.is_again());
         let theirs = self.session(&attempts.deadline)?.hello().places.clone();
         let is_inside = plan.options.recursive && remote_path(&theirs, plan.destination).is_some();
         if is_inside && plan.options.rules.is_empty() {
             refuse_download_into_itself(&theirs, &plan.literal_sources(), plan.destination)?;
         }
-        let connections = plan.options.connections(noted.monitor.chunk_size().is_some());
+        let connections = plan.options.connections(recorder.monitor.chunk_size().is_some());
         // Files can be shared among connections when they are known.
         let must_look =
             // A look that ends before anything is written has an end.
-            connections > 1 || is_inside || (rules.must_look() && (attempts.is_again() || !plan.is_new(store, rules)?));
+            connections > 1 || is_inside || (policy.must_look() && (attempts.is_again() || !plan.is_new(store, policy)?));
         if !must_look {
             let order = Order {
                 request: Some(plan.request()),
@@ -89,9 +89,9 @@ impl Client {
                 rules: HashMap::new(),
                 checked: Checked::default(),
             };
-            return self.receive(plan, store, order, &mut Plain, attempts, noted, &Mutex::new(stored));
+            return self.receive(plan, store, order, &mut Plain, attempts, recorder, &Mutex::new(stored));
         }
-        let wanted = self.find(plan, store, rules, attempts, noted)?;
+        let wanted = self.find(plan, store, policy, attempts, recorder)?;
         attempts.got_to(wanted.bytes_there);
         let expected = Expected::files(&wanted.files, plan.options);
         let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
@@ -106,25 +106,25 @@ impl Client {
         let stored = Mutex::new(stored);
         if connections == 1 {
             let order = order(Selecting::all(wanted.files));
-            return self.receive(plan, store, order, &mut Plain, attempts, noted, &stored);
+            return self.receive(plan, store, order, &mut Plain, attempts, recorder, &stored);
         }
         let queue = SharedQueue::new(wanted.files);
         let orders = (0..connections).map(|_| order(Selecting::some(queue.clone()))).collect();
-        let work = |client: &mut Self, order, noted: &mut Noted<'_>| {
-            client.receive(plan, store, order, &mut Plain, attempts, noted, &stored)
+        let work = |client: &mut Self, order, recorder: &mut ProgressRecorder<'_>| {
+            client.receive(plan, store, order, &mut Plain, attempts, recorder, &stored)
         };
-        together(self, noted, orders, work, || queue.clear()).map(drop)
+        together(self, recorder, orders, work, || queue.clear()).map(drop)
     }
 
     #[expect(clippy::too_many_arguments, reason = "what a download is, has and tells are things of their own")]
     pub(super) fn receive(
         &mut self,
-        plan: &Plan<'_>,
+        plan: &DownloadPlan<'_>,
         store: &Arc<LocalStore>,
         order: Order,
-        weaver: &mut dyn Weave,
+        merger: &mut dyn ItemMerger,
         attempts: &Attempts,
-        noted: &mut Noted<'_>,
+        recorder: &mut ProgressRecorder<'_>,
         stored: &Mutex<&mut Stored>,
     ) -> Result<()> {
         let options = UnpackerOptions {
@@ -134,10 +134,10 @@ impl Client {
             sizes: plan.options.min_size.unwrap_or(0)..=plan.options.max_size.unwrap_or(u64::MAX),
             names: NameRule::Posix,
             preserve_mode: plan.options.preserve_mode,
-            // What a weaver gives on has the rules that it chose.
-            rules: if weaver.changes() { ItemRules::Theirs } else { ItemRules::Ours(order.rules) },
+            // What a merger gives on has the rules that it chose.
+            rules: if merger.changes() { ItemRules::Theirs } else { ItemRules::Ours(order.rules) },
             // What the server sends is checked before: it must not change anything, only this side's own items.
-            changes: weaver.changes(),
+            changes: merger.changes(),
             digest: DigestKind::Xxh3,
         };
         let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, order.checked);
@@ -147,14 +147,14 @@ impl Client {
             selecting: order.selecting,
             destination: plan.destination,
             unwanted: Vec::new(),
-            weaver,
+            merger,
             backlog: Backlog::default(),
             held: 0,
-            noted,
+            recorder,
         };
         handler.make_directories(order.directories)?;
         loop {
-            let items = handler.weaver.lead();
+            let items = handler.merger.items_before();
             if items.is_empty() {
                 break;
             }
@@ -162,16 +162,17 @@ impl Client {
             self.copy_kept(&mut handler, attempts)?;
         }
         let called = match order.request {
-            Some(request) => self.call_until((&attempts.deadline, attempts.patience()), request, &mut handler),
+            Some(request) => self.call_until((&attempts.deadline, attempts.lease_wait()), request, &mut handler),
             None => Ok(Done::default()),
         };
         let called = called.and_then(|_| self.take_rest(&mut handler, attempts));
-        let DownloadHandler { unpacker, noted, mut unwanted, .. } = handler;
+        let DownloadHandler { unpacker, recorder, mut unwanted, .. } = handler;
         add(&mut stored.lock().unwrap_or_else(PoisonError::into_inner), unpacker.stored());
         match called {
             Ok(()) => {
-                let mut notes = DownloadNotes { noted, destination: plan.destination, unwanted: &mut unwanted };
-                let finished = unpacker.finish(&mut notes);
+                let mut unpacker_recorder =
+                    DownloadRecorder { recorder, destination: plan.destination, unwanted: &mut unwanted };
+                let finished = unpacker.finish(&mut unpacker_recorder);
                 finished.map(drop).map_err(|failure| match failure.code {
                     ErrorCode::BadRequest => Error::Protocol("the download ended in the middle of a file".to_owned()),
                     _ => plan.local(failure),
@@ -194,7 +195,7 @@ impl Client {
                 handler.take(items, &payload)?;
                 self.copy_kept(handler, attempts)?;
             }
-            let items = handler.weaver.trail();
+            let items = handler.merger.items_after();
             if items.is_empty() {
                 return Ok(());
             }
@@ -247,11 +248,11 @@ struct DownloadHandler<'a, 'b> {
     destination: &'a Path,
     /// Files that the server is to be told not to go on with.
     unwanted: Vec<String>,
-    weaver: &'a mut dyn Weave,
+    merger: &'a mut dyn ItemMerger,
     backlog: Backlog,
     /// The credit of what the unpacker has put by.
     held: u64,
-    noted: &'a mut Noted<'b>,
+    recorder: &'a mut ProgressRecorder<'b>,
 }
 
 impl DownloadHandler<'_, '_> {
@@ -262,24 +263,24 @@ impl DownloadHandler<'_, '_> {
     }
 
     fn take(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<()> {
-        self.unpack(|unpacker, notes| unpacker.take(items, payload, notes))
+        self.unpack(|unpacker, unpacker_recorder| unpacker.take(items, payload, unpacker_recorder))
     }
 
     /// Does some of what the unpacker is busy with.
     fn go_on(&mut self) -> Result<()> {
-        self.unpack(|unpacker, notes| unpacker.go_on(notes))
+        self.unpack(|unpacker, unpacker_recorder| unpacker.go_on(unpacker_recorder))
     }
 
     fn unpack(
         &mut self,
-        body: impl FnOnce(&mut Unpacker, &mut DownloadNotes<'_, '_>) -> std::result::Result<(), Trouble>,
+        body: impl FnOnce(&mut Unpacker, &mut DownloadRecorder<'_, '_>) -> std::result::Result<(), Trouble>,
     ) -> Result<()> {
-        let mut notes =
-            DownloadNotes { noted: self.noted, destination: self.destination, unwanted: &mut self.unwanted };
-        match body(&mut self.unpacker, &mut notes) {
+        let mut unpacker_recorder =
+            DownloadRecorder { recorder: self.recorder, destination: self.destination, unwanted: &mut self.unwanted };
+        match body(&mut self.unpacker, &mut unpacker_recorder) {
             Ok(()) => Ok(()),
             Err(Trouble::Failed(failure)) => Err(Error::Protocol(failure.to_string())),
-            Err(Trouble::Stopped) => Err(self.noted.stopped()),
+            Err(Trouble::Stopped) => Err(self.recorder.stopped()),
         }
     }
 }
@@ -289,26 +290,26 @@ impl Handler for DownloadHandler<'_, '_> {
         items.iter().try_for_each(|item| self.expected.check_item(item))?;
         self.selecting.received(&items);
         let credit = credit_bytes(&items, payload.len());
-        let woven = self.weaver.weave(items)?;
-        if self.backlog.is_empty() && !Backlog::is_long(&woven) {
-            self.take(woven, payload)?;
+        let merged = self.merger.merge(items)?;
+        if self.backlog.is_empty() && !Backlog::is_long(&merged) {
+            self.take(merged, payload)?;
             let held = if self.unpacker.is_busy() { credit } else { 0 };
             self.held += held;
             return Ok(held);
         }
-        self.backlog.push(woven, payload, credit);
+        self.backlog.push(merged, payload, credit);
         Ok(credit)
     }
 
     fn total(&mut self, files: u64, bytes: u64) {
-        self.noted.monitor.report(Event::Total { files, bytes });
+        self.recorder.monitor.report(Event::Total { files, bytes });
     }
 
     fn waiting(&mut self, holders: &[Holder]) {
-        self.noted.monitor.report(Event::Waiting { holders });
+        self.recorder.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         if let Some(path) = self.unwanted.pop() {
             call.machine.unwanted(call.operation, path);
             return Ok(Produced::Work);

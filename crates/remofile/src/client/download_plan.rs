@@ -1,6 +1,6 @@
 //! What a download is about, and what may come of it.
 
-use super::fate::Rules;
+use super::conflict_policy::ConflictPolicy;
 use super::find::Chosen;
 use super::scopes::NamedScopes;
 use super::selecting::Selecting;
@@ -18,8 +18,8 @@ use std::sync::Arc;
 /// Names of sources in one request, in bytes.
 const SOURCES_BYTES: usize = 48 * 1024;
 
-/// What goes where, found out before anything is asked for.
-pub(super) struct Plan<'a> {
+/// The plan of a download: what goes where, found out before anything is asked for.
+pub(super) struct DownloadPlan<'a> {
     pub(super) destination: &'a Path,
     pub(super) options: &'a TransferOptions,
     /// Sources in the request.
@@ -29,7 +29,7 @@ pub(super) struct Plan<'a> {
     expected: Expected,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> DownloadPlan<'a> {
     /// # Errors
     /// A malformed pattern; two sources of one name.
     pub(super) fn new(sources: &[RemoteSource], destination: &'a Path, options: &'a TransferOptions) -> Result<Self> {
@@ -78,7 +78,7 @@ impl<'a> Plan<'a> {
             total: self.options.total,
             credit: CREDIT_WINDOW_BYTES,
             selection,
-            manner: self.options.manner(),
+            send_options: self.options.send_options(),
         }
     }
 
@@ -97,7 +97,7 @@ impl<'a> Plan<'a> {
             total: false,
             credit: CREDIT_WINDOW_BYTES,
             selection: chosen.selection(false, true),
-            manner: chosen.manner(),
+            send_options: chosen.send_options(),
         }
     }
 
@@ -125,8 +125,8 @@ impl<'a> Plan<'a> {
     }
 
     /// Whether nothing can be in the way, and nothing was kept.
-    pub(super) fn is_new(&self, store: &LocalStore, rules: Rules) -> Result<bool> {
-        let partials = if rules.resume { self.partials(store)? } else { Vec::new() };
+    pub(super) fn is_new(&self, store: &LocalStore, policy: ConflictPolicy) -> Result<bool> {
+        let partials = if policy.resume { self.partials(store)? } else { Vec::new() };
         if self.expected.is_open() {
             let mut walk = store.walk(&RemotePath::root(), false).map_err(|failure| self.local(failure))?;
             return Ok(partials.is_empty() && walk.next().is_none());
@@ -194,8 +194,8 @@ impl Expected {
         Self { files: Some(files), ..Self::new(options) }
     }
 
-    /// Files that a weaver knows, and nothing else.
-    pub(super) fn woven() -> Self {
+    /// Files that a merger knows, and nothing else.
+    pub(super) fn merged() -> Self {
         Self { is_checked: true, ..Self::new(&TransferOptions::default()) }
     }
 

@@ -1,6 +1,6 @@
 //! The call that downloads into a writer.
 
-use super::call::{Handler, Outgoing};
+use super::call::{Handler, OngoingCall};
 use super::stream::StreamSink;
 use super::{Client, TransferOptions, TransferReport};
 use crate::carrier::{Produced, Waker};
@@ -35,7 +35,7 @@ impl Client {
             decompressor: None,
             report: TransferReport::default(),
             monitor,
-            course: Course::Awaited,
+            progress: StreamProgress::Awaited,
         };
         let request = Request::Download {
             sources: vec![source.clone()],
@@ -43,22 +43,24 @@ impl Client {
             total: options.total,
             credit: STREAM_CREDIT_BYTES,
             selection: None,
-            manner: TransferOptions { sparse: false, ..options.clone() }.manner(),
+            send_options: TransferOptions { sparse: false, ..options.clone() }.send_options(),
         };
         let before = self.traffic;
         let called = self.call(request, &mut handler);
-        let StreamDownload { sink, report, course, monitor, .. } = handler;
+        let StreamDownload { sink, report, progress, monitor, .. } = handler;
         called?;
         sink.finish().map_err(|error| write_failed(&error))?;
-        match course {
-            Course::Complete => {
+        match progress {
+            StreamProgress::Complete => {
                 let name = source.file_name().map(|name| name.to_string()).unwrap_or_default();
                 monitor.report(Event::FileFinished { path: &name });
                 let (sent_bytes, received_bytes) = self.traffic_since(before);
                 Ok(TransferReport { sent_bytes, received_bytes, ..report })
             }
-            Course::Failed(failure) => Err(Error::Remote(failure)),
-            Course::Awaited | Course::Open => Err(Error::Protocol("the download ended before its file".to_owned())),
+            StreamProgress::Failed(failure) => Err(Error::Remote(failure)),
+            StreamProgress::Awaited | StreamProgress::Open => {
+                Err(Error::Protocol("the download ended before its file".to_owned()))
+            }
         }
     }
 }
@@ -77,11 +79,11 @@ struct StreamDownload<'a> {
     decompressor: Option<Decompressor>,
     report: TransferReport,
     monitor: &'a mut dyn Monitor,
-    course: Course,
+    progress: StreamProgress,
 }
 
-/// How far the one file is.
-enum Course {
+/// The progress of the one file.
+enum StreamProgress {
     Awaited,
     Open,
     Complete,
@@ -113,28 +115,31 @@ impl Handler for StreamDownload<'_> {
         let mut payload = payload;
         let held = items.iter().map(content_bytes).sum();
         for item in items {
-            match (&self.course, item) {
-                (Course::Awaited, Item::Begin { path, size, .. }) => {
+            match (&self.progress, item) {
+                (StreamProgress::Awaited, Item::Begin { path, size, .. }) => {
                     self.monitor.report(Event::FileStarted { path: &path, size, offset: 0 });
-                    self.course = Course::Open;
+                    self.progress = StreamProgress::Open;
                 }
-                (Course::Open, Item::Data { length }) => {
+                (StreamProgress::Open, Item::Data { length }) => {
                     let (bytes, rest) = payload.split_at_checked(length as usize).unwrap_or((payload, &[]));
                     payload = rest;
                     self.write(bytes);
                 }
-                (Course::Open, Item::Compressed { length, size }) => {
+                (StreamProgress::Open, Item::Compressed { length, size }) => {
                     let (block, rest) = payload.split_at_checked(length as usize).unwrap_or((payload, &[]));
                     payload = rest;
                     self.write_compressed(block, size)?;
                 }
-                (Course::Open, Item::End { digest }) if digest == self.digester.finish() => {
+                (StreamProgress::Open, Item::End { digest }) if digest == self.digester.finish() => {
                     self.report.files = 1;
-                    self.course = Course::Complete;
+                    self.progress = StreamProgress::Complete;
                 }
-                (Course::Open, Item::End { .. }) => self.course = Course::Failed(ErrorCode::IntegrityFailure.into()),
-                (Course::Open, Item::Abort { failure }) | (Course::Awaited, Item::Failed { failure }) => {
-                    self.course = Course::Failed(failure);
+                (StreamProgress::Open, Item::End { .. }) => {
+                    self.progress = StreamProgress::Failed(ErrorCode::IntegrityFailure.into());
+                }
+                (StreamProgress::Open, Item::Abort { failure })
+                | (StreamProgress::Awaited, Item::Failed { failure }) => {
+                    self.progress = StreamProgress::Failed(failure);
                 }
                 _ => return Err(Error::Protocol("not the one file that was asked for".to_owned())),
             }
@@ -150,7 +155,7 @@ impl Handler for StreamDownload<'_> {
         self.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         match self.sink.consumed() {
             Err(error) => Err(write_failed(&error)),
             Ok(0) => Ok(Produced::Nothing),

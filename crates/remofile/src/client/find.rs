@@ -2,11 +2,11 @@
 
 use super::Client;
 use super::attempts::Attempts;
-use super::call::{Handler, Outgoing};
-use super::download_plan::{Arriving, Plan};
-use super::fate::{Fate, Rules, is_same};
+use super::call::{Handler, OngoingCall};
+use super::conflict_policy::{ConflictDecision, ConflictPolicy, is_same};
+use super::download_plan::{Arriving, DownloadPlan};
 use super::listing::decode;
-use super::noted::Noted;
+use super::progress_recorder::ProgressRecorder;
 use super::selecting::Selecting;
 use super::survey::{MOST_REMEMBERED, in_the_way, too_many_files};
 use crate::carrier::Produced;
@@ -39,7 +39,7 @@ pub(super) struct Wanted {
     /// Bytes that are at the destination already, in whole files and in what was kept of others.
     pub(super) bytes_there: u64,
     conflicts: Vec<Failure>,
-    /// Files whose fate the monitor decides, and what is in their way.
+    /// Files that the monitor decides on, and what is in their way.
     open: Vec<(Found, Entry)>,
     total: (u64, u64),
 }
@@ -51,32 +51,32 @@ impl Client {
     /// [`Error::Conflicts`] if something is in the way that must not be touched; what ends the call.
     pub(super) fn find(
         &mut self,
-        plan: &Plan<'_>,
+        plan: &DownloadPlan<'_>,
         store: &LocalStore,
-        rules: Rules,
+        policy: ConflictPolicy,
         attempts: &Attempts,
-        noted: &mut Noted<'_>,
+        recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Wanted> {
         let mut handler = FindHandler {
             plan,
             store,
-            rules,
+            policy,
             names: HashSet::new(),
             wanted: Wanted::default(),
             selecting: plan.selecting(),
-            noted,
+            recorder,
         };
         let request = plan.find_request();
-        self.call_until((&attempts.deadline, attempts.patience()), request, &mut handler)?;
+        self.call_until((&attempts.deadline, attempts.lease_wait()), request, &mut handler)?;
         handler.ask();
         let mut wanted = handler.wanted;
         if !wanted.conflicts.is_empty() {
             return Err(Error::Conflicts(wanted.conflicts));
         }
         if !attempts.is_again() {
-            noted.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
+            recorder.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
         }
-        if rules.resume {
+        if policy.resume {
             let check = || self.options.interrupt.check(&attempts.deadline);
             wanted.look_at_partials(store, plan.partials(store)?, &check)?;
         }
@@ -117,13 +117,13 @@ impl Wanted {
 }
 
 struct FindHandler<'a, 'b> {
-    plan: &'a Plan<'a>,
+    plan: &'a DownloadPlan<'a>,
     store: &'a LocalStore,
-    rules: Rules,
+    policy: ConflictPolicy,
     names: HashSet<u128>,
     wanted: Wanted,
     selecting: Selecting,
-    noted: &'a mut Noted<'b>,
+    recorder: &'a mut ProgressRecorder<'b>,
 }
 
 impl Handler for FindHandler<'_, '_> {
@@ -132,10 +132,10 @@ impl Handler for FindHandler<'_, '_> {
     }
 
     fn waiting(&mut self, holders: &[Holder]) {
-        self.noted.monitor.report(Event::Waiting { holders });
+        self.recorder.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         self.selecting.produce(call)
     }
 }
@@ -145,14 +145,14 @@ impl FindHandler<'_, '_> {
         let Found { name, entry } = match element {
             Element::Found(found) => found,
             Element::Listed(Listed::Failed(failure)) => {
-                self.noted.failed(failure);
+                self.recorder.failed(failure);
                 return Ok(());
             }
             _ => {
                 return Err(Error::Protocol("elements that were not asked for".to_owned()));
             }
         };
-        if self.rules.ask && !self.wanted.conflicts.is_empty() {
+        if self.policy.ask && !self.wanted.conflicts.is_empty() {
             return Ok(()); // Nothing will be done, so nobody is asked about more.
         }
         if entry.kind == Kind::Directory && name.is_empty() {
@@ -191,7 +191,7 @@ impl FindHandler<'_, '_> {
 
     fn take_directory(&mut self, name: String, entry: &Entry, existing: Option<Entry>) {
         match existing {
-            Some(existing) if existing.kind != Kind::Directory && self.rules.on_conflict == OnConflict::Abort => {
+            Some(existing) if existing.kind != Kind::Directory && self.policy.on_conflict == OnConflict::Abort => {
                 self.conflict(&existing);
             }
             _ => self.wanted.directories.push((name, entry.mode.filter(|_| self.plan.options.preserve_mode))),
@@ -202,12 +202,12 @@ impl FindHandler<'_, '_> {
         let Some(existing) = existing else {
             return self.want(name, entry);
         };
-        if self.rules.must_ask(&entry, &existing) {
+        if self.policy.must_ask(&entry, &existing) {
             // Whoever is asked may think for long: the server is not to wait for it.
             return self.wanted.open.push((Found { name, entry }, existing));
         }
-        let fate = self.rules.fate(&entry, &existing);
-        self.settle(fate, name, entry, &existing);
+        let decision = self.policy.decide(&entry, &existing);
+        self.settle(decision, name, entry, &existing);
     }
 
     /// Asks about the files that were put by.
@@ -216,24 +216,26 @@ impl FindHandler<'_, '_> {
             if !self.wanted.conflicts.is_empty() {
                 return;
             }
-            let fate = self.rules.ask(&name, &entry, &existing, self.noted.monitor);
-            self.settle(fate, name, entry, &existing);
+            let decision = self.policy.ask(&name, &entry, &existing, self.recorder.monitor);
+            self.settle(decision, name, entry, &existing);
         }
     }
 
-    fn settle(&mut self, fate: Fate, name: String, entry: Entry, existing: &Entry) {
-        match fate {
-            Fate::Present => {
+    fn settle(&mut self, decision: ConflictDecision, name: String, entry: Entry, existing: &Entry) {
+        match decision {
+            ConflictDecision::Present => {
                 self.wanted.bytes_there += entry.size;
-                return self.noted.present(&name, entry.size);
+                return self.recorder.present(&name, entry.size);
             }
-            Fate::Skip(failure) => return self.noted.failed(failure.at(self.plan.destination.join(&name).display())),
-            Fate::Conflict => return self.conflict(existing),
-            Fate::Send(rule) => {
+            ConflictDecision::Skip(failure) => {
+                return self.recorder.failed(failure.at(self.plan.destination.join(&name).display()));
+            }
+            ConflictDecision::Conflict => return self.conflict(existing),
+            ConflictDecision::Send(rule) => {
                 if let Some(rule) = rule {
                     self.wanted.rules.insert(ItemRules::key(&name), rule);
                 }
-                if rule.unwrap_or(self.rules.on_conflict) == OnConflict::Rename {
+                if rule.unwrap_or(self.policy.on_conflict) == OnConflict::Rename {
                     return self.beside(name, entry);
                 }
             }
@@ -246,8 +248,8 @@ impl FindHandler<'_, '_> {
         for candidate in (1..).map_while(|number| numbered_path(&name, number)) {
             let Ok(path) = RemotePath::root().join(&candidate) else { break };
             match self.store.stat(&path) {
-                Ok(existing) if self.rules.resume && is_same(&entry, &existing) && !existing.unflushed => {
-                    return self.settle(Fate::Present, candidate, entry, &existing);
+                Ok(existing) if self.policy.resume && is_same(&entry, &existing) && !existing.unflushed => {
+                    return self.settle(ConflictDecision::Present, candidate, entry, &existing);
                 }
                 Ok(_) => {}
                 Err(_) => {

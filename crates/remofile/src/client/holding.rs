@@ -1,7 +1,7 @@
 //! Holding the lease while several operations that belong together run, and while this side is at work.
 
 use super::Client;
-use super::call::{Deadline, Held, Session, broken, closed};
+use super::call::{Deadline, LeaseHold, Session, broken, closed};
 use super::interrupt::Interrupt;
 use crate::carrier::{Endpoint, Link, Message, Produced, Waker, drive};
 use crate::error::{Error, Result};
@@ -18,12 +18,13 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 impl Client {
     /// Asks for the lease, to keep it until [`Client::release`] or until the connection is lost: no call
     /// connects anew before. What is asked next need not wait for the answer: see [`Client::await_hold`].
-    pub(super) fn hold(&mut self, write: bool, (deadline, patience): (&Deadline, Option<Duration>)) -> Result<()> {
-        let wait = patience.map_or(self.options.wait, |patience| self.options.wait.at_least(patience)).milliseconds();
+    pub(super) fn hold(&mut self, write: bool, (deadline, lease_wait): (&Deadline, Option<Duration>)) -> Result<()> {
+        let wait =
+            lease_wait.map_or(self.options.wait, |lease_wait| self.options.wait.at_least(lease_wait)).milliseconds();
         self.holds = false;
         let session = self.session(deadline)?;
         let operation = session.machine.start(session.clock.elapsed(), Request::Hold { write }, wait);
-        session.held = Some(Held { operation, is_granted: false, outcome: None });
+        session.lease_hold = Some(LeaseHold { operation, is_granted: false, outcome: None });
         self.holds = true;
         Ok(())
     }
@@ -93,8 +94,8 @@ impl Client {
     pub(super) fn release(&mut self) {
         self.holds = false;
         let Some(session) = &mut self.session else { return };
-        if let Some(held) = session.held.take().filter(|held| held.outcome.is_none()) {
-            session.machine.finish(held.operation);
+        if let Some(lease_hold) = session.lease_hold.take().filter(|lease_hold| lease_hold.outcome.is_none()) {
+            session.machine.finish(lease_hold.operation);
             if session.answer().is_err() {
                 self.session = None;
             }
@@ -132,7 +133,7 @@ impl Session {
     ) -> Result<Option<std::result::Result<Done, Failure>>> {
         let mut holding = Holding {
             machine: &mut self.machine,
-            held: &mut self.held,
+            lease_hold: &mut self.lease_hold,
             until,
             deadline,
             interrupt,
@@ -144,7 +145,11 @@ impl Session {
         let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(wakers.iter().copied()).collect();
         drive(&mut self.link, &mut holding, &wakers, self.clock)?;
         let closed = holding.closed;
-        match self.held.take_if(|held| held.outcome.is_some()).and_then(|held| held.outcome) {
+        match self
+            .lease_hold
+            .take_if(|lease_hold| lease_hold.outcome.is_some())
+            .and_then(|lease_hold| lease_hold.outcome)
+        {
             None => closed.map_or(Ok(None), Err),
             outcome => Ok(outcome),
         }
@@ -153,7 +158,7 @@ impl Session {
 
 struct Holding<'a> {
     machine: &'a mut ClientSession,
-    held: &'a mut Option<Held>,
+    lease_hold: &'a mut Option<LeaseHold>,
     until: Until<'a>,
     deadline: &'a Deadline,
     interrupt: &'a Interrupt,
@@ -190,7 +195,7 @@ impl Endpoint for Holding<'_> {
     fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
         let Message { header, payload } = message;
         let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
-        Held::learn(self.held, &event);
+        LeaseHold::learn(self.lease_hold, &event);
         match event {
             ClientEvent::Waiting(_, holders) => self.monitor.report(Event::Waiting { holders: &holders }),
             ClientEvent::Closed(reason) => self.closed = Some(closed(reason)),
@@ -228,12 +233,12 @@ impl Endpoint for Holding<'_> {
     }
 
     fn is_done(&self) -> bool {
-        let held = self.held.as_ref();
+        let lease_hold = self.lease_hold.as_ref();
         let is_there = match self.until {
-            Until::Granted => held.is_none_or(|held| held.is_granted),
+            Until::Granted => lease_hold.is_none_or(|lease_hold| lease_hold.is_granted),
             Until::Done { is_done, .. } => is_done.load(Ordering::Acquire),
         };
-        is_there || held.is_some_and(|held| held.outcome.is_some()) || self.closed.is_some()
+        is_there || lease_hold.is_some_and(|lease_hold| lease_hold.outcome.is_some()) || self.closed.is_some()
     }
 }
 
@@ -249,7 +254,7 @@ mod tests {
         let mut machine = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
         let mut holding = Holding {
             machine: &mut machine,
-            held: &mut None,
+            lease_hold: &mut None,
             until: Until::Done { is_done: &is_done, has_worked: &has_worked },
             deadline: &Deadline::after(None),
             interrupt: &Interrupt::default(),

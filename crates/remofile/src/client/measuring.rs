@@ -1,7 +1,7 @@
 //! How fast the line is.
 
 use super::Client;
-use super::call::{Deadline, Held, Session, broken, closed};
+use super::call::{Deadline, LeaseHold, Session, broken, closed};
 use super::interrupt::Interrupt;
 use crate::carrier::{Endpoint, Link, Message, Produced, drive};
 use crate::error::{Error, Result};
@@ -52,7 +52,7 @@ impl Session {
         let began = Instant::now();
         let mut probing = Probing {
             machine: &mut self.machine,
-            held: &mut self.held,
+            lease_hold: &mut self.lease_hold,
             left: bytes,
             asked: None,
             is_done: false,
@@ -70,7 +70,7 @@ impl Session {
 /// Sends bytes that mean nothing, then a request whose answer tells that they have come.
 struct Probing<'a> {
     machine: &'a mut ClientSession,
-    held: &'a mut Option<Held>,
+    lease_hold: &'a mut Option<LeaseHold>,
     left: usize,
     asked: Option<OperationId>,
     is_done: bool,
@@ -91,7 +91,7 @@ impl Endpoint for Probing<'_> {
     fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
         let Message { header, payload } = message;
         let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
-        Held::learn(self.held, &event);
+        LeaseHold::learn(self.lease_hold, &event);
         match event {
             ClientEvent::Finished(id, _) if Some(id) == self.asked => self.is_done = true,
             ClientEvent::Closed(_) => self.is_closed = true,

@@ -4,45 +4,45 @@
 //! the caller never handles connections. One call at a time; [`AsyncClient`] is the same on a thread of
 //! its own, for programs that await.
 
-mod aside;
 mod asynchronous;
 mod asynchronous_file;
 mod attempts;
+mod background_listing;
 mod call;
+mod conflict_policy;
 mod connect;
+mod deferred_event;
 mod download;
 mod download_plan;
 mod download_stream;
 mod ended;
-mod fate;
 mod file;
 mod find;
 mod holding;
 mod idle;
 mod interrupt;
+mod item_merger;
 mod listing;
 mod measuring;
-mod noted;
 mod options;
 mod parallel;
 mod partials;
 mod places;
+mod progress_recorder;
 mod resolve;
 mod scopes;
 mod selecting;
 mod stream;
 mod survey;
 mod syncing;
-mod told;
 mod unanswered;
 mod upload;
 mod upload_plan;
 mod upload_stream;
 mod waiting;
-mod weaving;
 
+pub(crate) use item_merger::ItemMerger;
 pub(crate) use syncing::{PartialsHere, Syncing};
-pub(crate) use weaving::Weave;
 
 pub use asynchronous::{AsyncClient, Pending};
 pub use asynchronous_file::AsyncRemoteFile;
@@ -188,8 +188,8 @@ impl Client {
         Ok(client)
     }
 
-    /// How patient later calls are, and what ends them; the server and the token stay what they are.
-    pub fn set_patience(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
+    /// Sets timeout, lease wait and interrupt of later calls; the server and the token stay what they are.
+    pub fn set_limits(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
         self.options.timeout = timeout;
         self.options.wait = wait;
         self.options.interrupt = interrupt;
@@ -322,11 +322,12 @@ impl Client {
     /// The same with a deadline that was set before, and a time to wait for the lease at least.
     fn call_until<H: Handler>(
         &mut self,
-        (deadline, patience): (&Deadline, Option<Duration>),
+        (deadline, lease_wait): (&Deadline, Option<Duration>),
         request: Request,
         handler: &mut H,
     ) -> Result<Done> {
-        let wait = patience.map_or(self.options.wait, |patience| self.options.wait.at_least(patience)).milliseconds();
+        let wait =
+            lease_wait.map_or(self.options.wait, |lease_wait| self.options.wait.at_least(lease_wait)).milliseconds();
         let interrupt = self.options.interrupt.clone();
         let mut run = |client: &mut Self, request| -> Result<(Result<Done>, After)> {
             let session = client.session(deadline)?;

@@ -7,12 +7,12 @@ use remofile_protocol::digest::DigestKind;
 use remofile_protocol::key::PublicKey;
 use remofile_protocol::path::{InvalidPath, RemotePath};
 use remofile_protocol::token::Token;
-use remofile_protocol::wire::{Links, Manner, OnConflict, Selection, WAIT_FOREVER};
+use remofile_protocol::wire::{Links, OnConflict, Selection, SendOptions, WAIT_FOREVER};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where a server is, how to prove oneself to it and how patient to be.
+/// The address of a server, the proof of the token and the limits of calls.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
     /// Host name or address.
@@ -313,14 +313,14 @@ impl TransferOptions {
     }
 
     /// What a server is told of how to send them.
-    pub(super) fn manner(&self) -> Option<Manner> {
-        let manner = Manner {
+    pub(super) fn send_options(&self) -> Option<SendOptions> {
+        let send_options = SendOptions {
             preserve_mode: self.preserve_mode,
             sparse: self.sparse,
             compress_level: self.compress.map(CompressLevel::get),
             bytes_per_second: self.bytes_per_second.map(NonZeroU64::get),
             chunk_bytes: self.chunk_size.map(|chunk| chunk.get().get()),
         };
-        (manner != Manner::default()).then_some(manner)
+        (send_options != SendOptions::default()).then_some(send_options)
     }
 }

@@ -1,28 +1,28 @@
 //! One transfer over several connections at once.
 
 use super::Client;
-use super::noted::Noted;
-use super::told::Relay;
+use super::deferred_event::Relay;
+use super::progress_recorder::ProgressRecorder;
 use crate::error::{Error, Result};
 use std::sync::mpsc::sync_channel;
 
 /// Events that may be on their way to the monitor; who has more to tell waits.
 const EVENTS: usize = 4096;
 
-/// Does each part on a client and a thread of its own, the first on `client`; everything is told to `noted`
+/// Does each part on a client and a thread of its own, the first on `client`; everything is told to `recorder`
 /// on this thread. When one fails, `stop` is to let the others end soon.
 ///
 /// # Errors
 /// That of the first part that failed.
 pub(super) fn together<P: Send, T: Send>(
     client: &mut Client,
-    noted: &mut Noted<'_>,
+    recorder: &mut ProgressRecorder<'_>,
     parts: Vec<P>,
-    work: impl Fn(&mut Client, P, &mut Noted<'_>) -> Result<T> + Sync,
+    work: impl Fn(&mut Client, P, &mut ProgressRecorder<'_>) -> Result<T> + Sync,
     stop: impl Fn() + Sync,
 ) -> Result<Vec<T>> {
     let (sender, receiver) = sync_channel(EVENTS);
-    let is_upload = noted.is_upload;
+    let is_upload = recorder.is_upload;
     let mut others: Vec<Client> = parts.iter().skip(1).map(|_| Client::new(client.options.clone())).collect();
     let results: Vec<Result<T>> = std::thread::scope(|scope| {
         let clients = std::iter::once(&mut *client).chain(&mut others);
@@ -31,7 +31,7 @@ pub(super) fn together<P: Send, T: Send>(
             let (sender, work, stop) = (sender.clone(), &work, &stop);
             let body = move || {
                 let mut relay = Relay(sender);
-                let result = work(client, part, &mut Noted::new(&mut relay, is_upload));
+                let result = work(client, part, &mut ProgressRecorder::new(&mut relay, is_upload));
                 if result.is_err() {
                     stop();
                 }
@@ -40,7 +40,7 @@ pub(super) fn together<P: Send, T: Send>(
             threads.push(std::thread::Builder::new().name("transfer".to_owned()).spawn_scoped(scope, body));
         }
         drop(sender);
-        receiver.into_iter().for_each(|told| told.tell(noted));
+        receiver.into_iter().for_each(|event| event.tell(recorder));
         let join = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, Result<T>>>| {
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

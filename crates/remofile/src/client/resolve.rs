@@ -1,6 +1,6 @@
 //! From a host name to addresses.
 
-use super::connect::Patience;
+use super::connect::CallLimits;
 use crate::error::{Error, Result};
 use rustix::event::PollFlags;
 use std::io;
@@ -13,12 +13,12 @@ use std::time::Duration;
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The addresses of a host, at least one.
-pub(super) fn resolve(hostname: &str, port: u16, patience: &Patience<'_>) -> Result<Vec<SocketAddr>> {
+pub(super) fn resolve(hostname: &str, port: u16, limits: &CallLimits<'_>) -> Result<Vec<SocketAddr>> {
     if let Ok(address) = hostname.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     let own = hostname.to_owned();
-    let found = patiently(patience, move || Ok((own.as_str(), port).to_socket_addrs()?.collect::<Vec<_>>()))?;
+    let found = within_limits(limits, move || Ok((own.as_str(), port).to_socket_addrs()?.collect::<Vec<_>>()))?;
     let found = found.and_then(|addresses| match addresses.is_empty() {
         true => Err(io::Error::other("it has no address")),
         false => Ok(addresses),
@@ -27,8 +27,8 @@ pub(super) fn resolve(hostname: &str, port: u16, patience: &Patience<'_>) -> Res
 }
 
 /// Resolvers can neither be interrupted nor given a timeout: one whose caller waits no longer ends on a thread of its own.
-fn patiently<T: Send + 'static>(
-    patience: &Patience<'_>,
+fn within_limits<T: Send + 'static>(
+    limits: &CallLimits<'_>,
     look_up: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<io::Result<T>> {
     let system = |source| Error::System { what: "cannot look a host name up", source };
@@ -40,7 +40,7 @@ fn patiently<T: Send + 'static>(
         drop(theirs);
     };
     std::thread::Builder::new().name("remofile resolver".to_owned()).spawn(body).map_err(system)?;
-    if !patience.wait(&ours, PollFlags::IN, RESOLVE_TIMEOUT)? {
+    if !limits.wait(&ours, PollFlags::IN, RESOLVE_TIMEOUT)? {
         return Ok(Err(io::ErrorKind::TimedOut.into()));
     }
     Ok(receiver.recv().unwrap_or_else(|_| Err(io::Error::other("the resolver ended without an answer"))))
@@ -58,30 +58,30 @@ mod tests {
         let interrupt = Interrupt::default();
         interrupt.trigger();
         let forever = Deadline::after(None);
-        let patience = Patience { deadline: &forever, interrupt: &interrupt };
+        let limits = CallLimits { deadline: &forever, interrupt: &interrupt };
         let slow = move || {
             let _never = blocked.recv();
             Ok(())
         };
-        assert!(matches!(patiently(&patience, slow), Err(Error::Interrupted)));
+        assert!(matches!(within_limits(&limits, slow), Err(Error::Interrupted)));
 
         let (_never, blocked) = channel::<()>();
         let (interrupt, soon) = (Interrupt::default(), Deadline::after(Some(Duration::from_millis(1))));
-        let patience = Patience { deadline: &soon, interrupt: &interrupt };
+        let limits = CallLimits { deadline: &soon, interrupt: &interrupt };
         let slow = move || {
             let _never = blocked.recv();
             Ok(())
         };
-        assert!(matches!(patiently(&patience, slow), Err(Error::Timeout(_))));
+        assert!(matches!(within_limits(&limits, slow), Err(Error::Timeout(_))));
     }
 
     #[test]
     fn names_and_addresses_are_resolved() {
         let (interrupt, forever) = (Interrupt::default(), Deadline::after(None));
-        let patience = Patience { deadline: &forever, interrupt: &interrupt };
-        let local = resolve("localhost", 7, &patience).unwrap();
+        let limits = CallLimits { deadline: &forever, interrupt: &interrupt };
+        let local = resolve("localhost", 7, &limits).unwrap();
         assert!(local.iter().all(|address| address.ip().is_loopback() && address.port() == 7), "{local:?}");
-        assert_eq!(resolve("::1", 7, &patience).unwrap(), ["[::1]:7".parse().unwrap()]);
-        assert!(matches!(resolve("bad name", 7, &patience), Err(Error::Resolve { .. })));
+        assert_eq!(resolve("::1", 7, &limits).unwrap(), ["[::1]:7".parse().unwrap()]);
+        assert!(matches!(resolve("bad name", 7, &limits), Err(Error::Resolve { .. })));
     }
 }

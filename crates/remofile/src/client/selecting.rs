@@ -1,6 +1,6 @@
 //! Sources that are named one by one, behind their request.
 
-use super::call::Outgoing;
+use super::call::OngoingCall;
 use super::find::Chosen;
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
@@ -86,7 +86,7 @@ impl Selecting {
     }
 
     /// Names the next ones, as far as there is credit.
-    pub(super) fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    pub(super) fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         if self.is_over {
             return Ok(Produced::Nothing);
         }

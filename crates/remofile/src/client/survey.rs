@@ -1,9 +1,9 @@
 //! What an upload finds at its destination.
 
 use super::call::Deadline;
-use super::fate::{Fate, Rules, is_same};
+use super::conflict_policy::{ConflictDecision, ConflictPolicy, is_same};
 use super::listing::ListHandler;
-use super::noted::Noted;
+use super::progress_recorder::ProgressRecorder;
 use super::{Client, TransferOptions};
 use crate::error::{Error, Result};
 use crate::transfer::{Feed, FoundItem, ItemRules, Judge, Next, Verdict, known, numbered_path};
@@ -56,8 +56,8 @@ impl Client {
         &mut self,
         destination: &RemotePath,
         names: &[String],
-        (deadline, patience): (&Deadline, Option<Duration>),
-        noted: &mut Noted<'_>,
+        (deadline, lease_wait): (&Deadline, Option<Duration>),
+        recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Present> {
         let mut present = Present { destination: Some(destination.clone()), ..Present::default() };
         let mut rest = names;
@@ -74,8 +74,8 @@ impl Client {
                 present.add(listed);
                 present.refuse_flood()
             };
-            let mut handler = ListHandler::new(&mut each, noted.monitor);
-            self.call_until((deadline, patience), request, &mut handler)?;
+            let mut handler = ListHandler::new(&mut each, recorder.monitor);
+            self.call_until((deadline, lease_wait), request, &mut handler)?;
             rest = others;
             if rest.is_empty() {
                 return Ok(present);
@@ -124,18 +124,18 @@ impl Present {
         Some(Entry { path, kind, size, modified, mode: None, unflushed })
     }
 
-    /// Finds what is in the way of these files before anything is changed, where the rules want that known.
+    /// Finds what is in the way of these files before anything is changed, where the policy wants that known.
     ///
     /// # Errors
     /// [`Error::Conflicts`] if there is something that must not be touched.
     pub(super) fn refuse_conflicts(
         &mut self,
         mut feed: Feed,
-        rules: Rules,
-        noted: &mut Noted<'_>,
+        policy: ConflictPolicy,
+        recorder: &mut ProgressRecorder<'_>,
         mut check: impl FnMut() -> Result<()>,
     ) -> Result<()> {
-        if self.entries.is_empty() || !(rules.ask || rules.on_conflict == OnConflict::Abort) {
+        if self.entries.is_empty() || !(policy.ask || policy.on_conflict == OnConflict::Abort) {
             return Ok(());
         }
         let mut conflicts: Vec<Failure> = Vec::new();
@@ -149,21 +149,21 @@ impl Present {
             };
             let Some(existing) = self.existing(&found.path) else { continue };
             if found.entry.kind == Kind::Directory {
-                if existing.kind != Kind::Directory && rules.on_conflict == OnConflict::Abort {
+                if existing.kind != Kind::Directory && policy.on_conflict == OnConflict::Abort {
                     conflicts.push(in_the_way(&existing));
                 }
                 continue;
             }
-            match rules.ask(&found.path, &found.entry, &existing, noted.monitor) {
-                Fate::Conflict => conflicts.push(in_the_way(&existing)),
-                Fate::Send(Some(_)) if existing.unflushed && is_same(&found.entry, &existing) => {}
-                Fate::Send(Some(rule)) => drop(self.decided.insert(ItemRules::key(&found.path), rule)),
-                Fate::Skip(_) if rules.ask => {
+            match policy.ask(&found.path, &found.entry, &existing, recorder.monitor) {
+                ConflictDecision::Conflict => conflicts.push(in_the_way(&existing)),
+                ConflictDecision::Send(Some(_)) if existing.unflushed && is_same(&found.entry, &existing) => {}
+                ConflictDecision::Send(Some(rule)) => drop(self.decided.insert(ItemRules::key(&found.path), rule)),
+                ConflictDecision::Skip(_) if policy.ask => {
                     self.decided.insert(ItemRules::key(&found.path), OnConflict::Skip);
                 }
-                Fate::Send(None) | Fate::Skip(_) | Fate::Present => {}
+                ConflictDecision::Send(None) | ConflictDecision::Skip(_) | ConflictDecision::Present => {}
             }
-            if conflicts.len() >= MOST_CONFLICTS || (rules.ask && !conflicts.is_empty()) {
+            if conflicts.len() >= MOST_CONFLICTS || (policy.ask && !conflicts.is_empty()) {
                 break;
             }
         }
@@ -179,25 +179,25 @@ pub(super) fn in_the_way(existing: &Entry) -> Failure {
 /// Decides about the files of an upload.
 pub(super) struct UploadJudge {
     pub(super) present: Arc<Present>,
-    pub(super) rules: Rules,
+    pub(super) policy: ConflictPolicy,
 }
 
 impl Judge for UploadJudge {
     fn judge(&mut self, found: &FoundItem) -> Verdict {
         let key = ItemRules::key(&found.path);
-        let known = self.present.partials.get(&key).filter(|_| self.rules.resume).cloned();
+        let known = self.present.partials.get(&key).filter(|_| self.policy.resume).cloned();
         let Some(existing) = self.present.existing(&found.path) else {
             return Verdict::Send { rule: None, known };
         };
         let decided = self.present.decided.get(&key).copied();
-        let rules = Rules { on_conflict: decided.unwrap_or(self.rules.on_conflict), ..self.rules };
-        match rules.fate(&found.entry, &existing) {
-            Fate::Present => Verdict::Present,
-            Fate::Skip(failure) => Verdict::Skip(failure),
-            Fate::Send(rule @ Some(_)) => Verdict::Send { rule, known },
-            Fate::Send(_) if rules.on_conflict == OnConflict::Rename => self.beside(found, decided),
+        let policy = ConflictPolicy { on_conflict: decided.unwrap_or(self.policy.on_conflict), ..self.policy };
+        match policy.decide(&found.entry, &existing) {
+            ConflictDecision::Present => Verdict::Present,
+            ConflictDecision::Skip(failure) => Verdict::Skip(failure),
+            ConflictDecision::Send(rule @ Some(_)) => Verdict::Send { rule, known },
+            ConflictDecision::Send(_) if policy.on_conflict == OnConflict::Rename => self.beside(found, decided),
             // It came in between: the server refuses it.
-            Fate::Send(_) | Fate::Conflict => Verdict::Send { rule: decided, known },
+            ConflictDecision::Send(_) | ConflictDecision::Conflict => Verdict::Send { rule: decided, known },
         }
     }
 }
@@ -208,13 +208,13 @@ impl UploadJudge {
         let candidates = (1..).map_while(|number| numbered_path(&found.path, number));
         for candidate in candidates {
             match self.present.existing(&candidate) {
-                Some(existing) if self.rules.resume && is_same(&found.entry, &existing) && !existing.unflushed => {
+                Some(existing) if self.policy.resume && is_same(&found.entry, &existing) && !existing.unflushed => {
                     return Verdict::Present;
                 }
                 Some(_) => {}
                 None => {
                     let known = self.present.partials.get(&ItemRules::key(&candidate));
-                    return Verdict::Send { rule, known: known.filter(|_| self.rules.resume).cloned() };
+                    return Verdict::Send { rule, known: known.filter(|_| self.policy.resume).cloned() };
                 }
             }
         }
@@ -223,7 +223,7 @@ impl UploadJudge {
 }
 
 /// Whether options ask for something that must be known before the first byte is sent.
-pub(super) fn must_survey_first(options: &TransferOptions, noted: &Noted<'_>) -> bool {
+pub(super) fn must_survey_first(options: &TransferOptions, recorder: &ProgressRecorder<'_>) -> bool {
     // A callback must not see chunks that are sent in vain.
-    options.ask || noted.monitor.chunk_size().is_some()
+    options.ask || recorder.monitor.chunk_size().is_some()
 }

@@ -1,16 +1,16 @@
 //! What synchronising is made of: operations of one session under one lease.
 
-use super::aside::Incoming;
 use super::attempts::Attempts;
-use super::call::{Handler, Outgoing};
+use super::background_listing::Incoming;
+use super::call::{Handler, OngoingCall};
 use super::download::Order;
-use super::download_plan::{Expected, Plan};
+use super::download_plan::{DownloadPlan, Expected};
 use super::find::Chosen;
+use super::item_merger::ItemMerger;
 use super::listing::{ListHandler, decode};
-use super::noted::Noted;
+use super::progress_recorder::ProgressRecorder;
 use super::selecting::Selecting;
 use super::upload::{Part, moved};
-use super::weaving::Weave;
 use super::{Client, RemoteSource, Retry, TransferOptions, TransferReport, places};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
@@ -30,7 +30,7 @@ use std::time::Duration;
 pub(crate) struct Syncing<'a> {
     client: &'a mut Client,
     attempts: Attempts,
-    noted: Noted<'a>,
+    recorder: ProgressRecorder<'a>,
     traffic: (u64, u64),
     stored: Stored,
 }
@@ -39,7 +39,13 @@ impl<'a> Syncing<'a> {
     pub(crate) fn new(client: &'a mut Client, retry: Retry, monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
         let attempts = Attempts::new(retry, client.deadline());
         let traffic = client.traffic;
-        Self { client, attempts, noted: Noted::forgetful(monitor, is_upload), traffic, stored: Stored::default() }
+        Self {
+            client,
+            attempts,
+            recorder: ProgressRecorder::forgetful(monitor, is_upload),
+            traffic,
+            stored: Stored::default(),
+        }
     }
 
     /// Does it, under the lease, as often as the connection is lost and it may fare better the next time.
@@ -49,23 +55,23 @@ impl<'a> Syncing<'a> {
         mut body: impl FnMut(&mut Self) -> Result<T>,
     ) -> Result<(T, TransferReport)> {
         loop {
-            self.noted.begin_attempt();
-            let held = self.client.hold(write, (&self.attempts.deadline, self.attempts.patience()));
+            self.recorder.begin_attempt();
+            let held = self.client.hold(write, (&self.attempts.deadline, self.attempts.lease_wait()));
             let result = held.and_then(|()| body(&mut self));
             self.client.release();
             match result {
                 Ok(result) => {
                     let traffic = self.client.traffic_since(self.traffic);
-                    return Ok((result, self.noted.finish(self.stored, traffic)));
+                    return Ok((result, self.recorder.finish(self.stored, traffic)));
                 }
-                Err(error) => self.attempts.again(self.client, error, &mut self.noted)?,
+                Err(error) => self.attempts.again(self.client, error, &mut self.recorder)?,
             }
         }
     }
 
     /// Waits until the lease is there.
     pub(crate) fn await_hold(&mut self) -> Result<()> {
-        self.client.await_hold(&self.attempts.deadline, self.noted.monitor)
+        self.client.await_hold(&self.attempts.deadline, self.recorder.monitor)
     }
 
     /// What the server said of itself.
@@ -75,17 +81,17 @@ impl<'a> Syncing<'a> {
 
     /// Where it tells what happens.
     pub(crate) fn monitor(&mut self) -> &mut dyn Monitor {
-        self.noted.monitor
+        self.recorder.monitor
     }
 
     /// Something could not be done, or was left out.
     pub(crate) fn failed(&mut self, failure: Failure) {
-        self.noted.failed(failure);
+        self.recorder.failed(failure);
     }
 
     /// How much could not be done so far.
     pub(crate) fn failure_count(&self) -> u64 {
-        self.noted.report.failure_count()
+        self.recorder.report.failure_count()
     }
 
     /// Works while the lease is kept.
@@ -93,7 +99,7 @@ impl<'a> Syncing<'a> {
         &mut self,
         work: impl FnOnce(&(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
     ) -> Result<T> {
-        self.client.attend(&self.attempts.deadline, self.noted.monitor, work)
+        self.client.attend(&self.attempts.deadline, self.recorder.monitor, work)
     }
 
     /// What is at a path; nothing, or something.
@@ -140,7 +146,7 @@ impl<'a> Syncing<'a> {
         if names.is_empty() {
             return Ok(HashMap::new());
         }
-        let present = self.client.survey(destination, &names, (&self.attempts.deadline, None), &mut self.noted)?;
+        let present = self.client.survey(destination, &names, (&self.attempts.deadline, None), &mut self.recorder)?;
         self.attempts.got_to(present.bytes);
         let known = |name: &String| Some((name.as_str().into(), present.partial(name)?.clone()));
         Ok(names.iter().filter_map(known).collect())
@@ -186,28 +192,28 @@ impl<'a> Syncing<'a> {
 
     /// Asks for elements.
     pub(crate) fn elements(&mut self, request: Request, each: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
-        let mut handler = ListHandler::new(each, self.noted.monitor);
-        let waiting = (&self.attempts.deadline, self.attempts.patience());
+        let mut handler = ListHandler::new(each, self.recorder.monitor);
+        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
         self.client.call_until(waiting, request, &mut handler).map(drop)
     }
 
     /// Asks for elements, and has them worked on beside the line.
-    pub(crate) fn elements_aside<T: Send>(
+    pub(crate) fn list_in_background<T: Send>(
         &mut self,
         request: Request,
         work: impl FnOnce(&mut Incoming<'_>, &(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
     ) -> Result<(Result<()>, Result<T>)> {
-        let waiting = (&self.attempts.deadline, self.attempts.patience());
-        self.client.elements_aside(waiting, request, self.noted.monitor, work)
+        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
+        self.client.list_in_background(waiting, request, self.recorder.monitor, work)
     }
 
     /// Asks for digests of files, by the names that are given with them.
     pub(crate) fn digests(&mut self, files: Vec<Selected>, each: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
         let files = files.into_iter().map(|file| (file, 0)).collect();
-        let mut handler = Digests { selecting: Selecting::all(files), each, monitor: self.noted.monitor };
+        let mut handler = Digests { selecting: Selecting::all(files), each, monitor: self.recorder.monitor };
         let selection = Some(Selection { one_by_one: true, ..Selection::default() });
         let request = Request::Find { sources: Vec::new(), recursive: false, selection, digests: true };
-        let waiting = (&self.attempts.deadline, self.attempts.patience());
+        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
         self.client.call_until(waiting, request, &mut handler).map(drop)
     }
 
@@ -219,7 +225,7 @@ impl<'a> Syncing<'a> {
         options: &TransferOptions,
     ) -> Result<()> {
         let part = Part { feed, names: None, group: None, replaces: None };
-        let done = self.client.send_part((destination, options), part, &self.attempts, &mut self.noted)?;
+        let done = self.client.send_part((destination, options), part, &self.attempts, &mut self.recorder)?;
         let moved = moved(&done);
         self.stored.files += moved.files;
         self.stored.directories += moved.directories;
@@ -240,26 +246,26 @@ impl<'a> Syncing<'a> {
         Ok(here)
     }
 
-    /// Fetches files, and does what the weaver adds; it knows which files are to come.
+    /// Fetches files, and does what the merger adds; it knows which files are to come.
     pub(crate) fn fetch<F: Iterator<Item = Chosen> + Send + 'static>(
         &mut self,
         (store, destination): (&Arc<LocalStore>, &Path),
         files: Option<F>,
         checked: Checked,
         options: &TransferOptions,
-        weaver: &mut dyn Weave,
+        merger: &mut dyn ItemMerger,
     ) -> Result<()> {
-        let plan = Plan::new(&[] as &[RemoteSource], destination, options)?;
+        let plan = DownloadPlan::new(&[] as &[RemoteSource], destination, options)?;
         let order = Order {
             request: files.is_some().then(|| plan.selected_request()),
-            expected: Expected::woven(),
+            expected: Expected::merged(),
             selecting: files.map_or_else(Selecting::none, Selecting::coming),
             directories: Vec::new(),
             rules: HashMap::new(),
             checked,
         };
         let stored = Mutex::new(&mut self.stored);
-        self.client.receive(&plan, store, order, weaver, &self.attempts, &mut self.noted, &stored)
+        self.client.receive(&plan, store, order, merger, &self.attempts, &mut self.recorder, &stored)
     }
 }
 
@@ -307,7 +313,7 @@ impl Handler for Digests<'_> {
         self.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         self.selecting.produce(call)
     }
 }

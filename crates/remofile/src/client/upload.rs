@@ -1,14 +1,14 @@
 //! The calls that upload.
 
 use super::attempts::Attempts;
-use super::call::{Deadline, Handler, Outgoing};
-use super::fate::Rules;
-use super::noted::{Noted, UploadNotes, below, ended_early};
+use super::call::{Deadline, Handler, OngoingCall};
+use super::conflict_policy::ConflictPolicy;
+use super::deferred_event::DeferredEvents;
 use super::parallel::together;
 use super::places::refuse_upload_into_itself;
+use super::progress_recorder::{ProgressRecorder, UploadRecorder, below, ended_early};
 use super::survey::{Present, UploadJudge, must_survey_first};
-use super::told::Held;
-use super::upload_plan::Plan;
+use super::upload_plan::UploadPlan;
 use super::{Client, LocalSource, TransferOptions, TransferReport};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ impl Client {
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
         let sources: Vec<LocalSource> = sources.iter().cloned().map(Into::into).collect();
-        self.upload_plan(&Plan::new(&sources, destination, options)?, monitor)
+        self.upload_plan(&UploadPlan::new(&sources, destination, options)?, monitor)
     }
 
     /// Uploads one file in place of a certain version of what is there, which the server checks as it commits it.
@@ -53,33 +53,38 @@ impl Client {
         destination: &RemotePath,
         options: &TransferOptions,
     ) -> Result<TransferReport> {
-        let mut plan = Plan::new(std::slice::from_ref(source), destination, options)?;
+        let mut plan = UploadPlan::new(std::slice::from_ref(source), destination, options)?;
         plan.replaces = Some(version);
         self.upload_plan(&plan, &mut Silent)
     }
 
-    fn upload_plan(&mut self, plan: &Plan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
+    fn upload_plan(&mut self, plan: &UploadPlan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
         let options = plan.options;
         let mut attempts = Attempts::new(options.retry, self.deadline());
         if options.total {
             let (files, bytes) = self.count(plan.feed()?, &attempts.deadline)?;
             monitor.report(Event::Total { files, bytes });
         }
-        let (mut noted, before) = (Noted::new(monitor, true), self.traffic);
+        let (mut recorder, before) = (ProgressRecorder::new(monitor, true), self.traffic);
         loop {
-            noted.begin_attempt();
-            plan.reserved().for_each(|failure| noted.failed(failure));
-            match self.upload_once(plan, &mut attempts, &mut noted) {
-                Ok(done) => return Ok(noted.finish(moved(&done), self.traffic_since(before))),
-                Err(error) => attempts.again(self, error, &mut noted)?,
+            recorder.begin_attempt();
+            plan.reserved().for_each(|failure| recorder.failed(failure));
+            match self.upload_once(plan, &mut attempts, &mut recorder) {
+                Ok(done) => return Ok(recorder.finish(moved(&done), self.traffic_since(before))),
+                Err(error) => attempts.again(self, error, &mut recorder)?,
             }
         }
     }
 
-    fn upload_once(&mut self, plan: &Plan<'_>, attempts: &mut Attempts, noted: &mut Noted<'_>) -> Result<Done> {
-        let rules = Rules::of(plan.options, attempts.is_again());
+    fn upload_once(
+        &mut self,
+        plan: &UploadPlan<'_>,
+        attempts: &mut Attempts,
+        recorder: &mut ProgressRecorder<'_>,
+    ) -> Result<Done> {
+        let policy = ConflictPolicy::of(plan.options, attempts.is_again());
         let is_blind = !attempts.is_again()
-            && !must_survey_first(plan.options, noted)
+            && !must_survey_first(plan.options, recorder)
             && plan.names_fit()
             && plan.options.connections(false) == 1;
         if plan.options.recursive && plan.options.rules.is_empty() && !attempts.is_again() {
@@ -88,13 +93,13 @@ impl Client {
             sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
         }
         let mut present = None;
-        if rules.must_look() && !is_blind {
-            present = Some(self.look(plan, rules, attempts, noted)?);
+        if policy.must_look() && !is_blind {
+            present = Some(self.look(plan, policy, attempts, recorder)?);
         }
         loop {
-            match self.send(plan, rules, present.clone(), attempts, noted) {
+            match self.send(plan, policy, present.clone(), attempts, recorder) {
                 Err(Error::Remote(failure)) if failure.code == ErrorCode::Occupied && present.is_none() => {
-                    present = Some(self.look(plan, rules, attempts, noted)?);
+                    present = Some(self.look(plan, policy, attempts, recorder)?);
                 }
                 result => return result,
             }
@@ -104,45 +109,45 @@ impl Client {
     /// Looks at the destination, and refuses what must not be touched there.
     fn look(
         &mut self,
-        plan: &Plan<'_>,
-        rules: Rules,
+        plan: &UploadPlan<'_>,
+        policy: ConflictPolicy,
         attempts: &mut Attempts,
-        noted: &mut Noted<'_>,
+        recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Arc<Present>> {
-        let patience = attempts.patience();
-        let mut present = self.survey(plan.destination, &plan.places(), (&attempts.deadline, patience), noted)?;
+        let lease_wait = attempts.lease_wait();
+        let mut present = self.survey(plan.destination, &plan.places(), (&attempts.deadline, lease_wait), recorder)?;
         attempts.got_to(present.bytes);
         let check = || self.options.interrupt.check(&attempts.deadline);
-        present.refuse_conflicts(plan.feed()?, rules, noted, check)?;
+        present.refuse_conflicts(plan.feed()?, policy, recorder, check)?;
         Ok(Arc::new(present))
     }
 
     /// Sends everything, over as many connections as were asked for.
     fn send(
         &mut self,
-        plan: &Plan<'_>,
-        rules: Rules,
+        plan: &UploadPlan<'_>,
+        policy: ConflictPolicy,
         present: Option<Arc<Present>>,
         attempts: &Attempts,
-        noted: &mut Noted<'_>,
+        recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
-        let names = (present.is_none() && rules.must_look()).then(|| plan.names.clone());
+        let names = (present.is_none() && policy.must_look()).then(|| plan.names.clone());
         let feed = match present {
-            Some(present) => plan.feed()?.judged_by(Box::new(UploadJudge { present, rules })),
+            Some(present) => plan.feed()?.judged_by(Box::new(UploadJudge { present, policy })),
             None => plan.feed()?,
         };
-        let connections = plan.options.connections(noted.monitor.chunk_size().is_some());
+        let connections = plan.options.connections(recorder.monitor.chunk_size().is_some());
         if connections == 1 {
             let part = Part { feed, names, group: None, replaces: plan.replaces };
-            return self.send_part((plan.destination, plan.options), part, attempts, noted);
+            return self.send_part((plan.destination, plan.options), part, attempts, recorder);
         }
         let (shares, stop) = SharedFeed::share(feed, connections.into());
         let group = Some(random());
         let parts = shares.into_iter().map(|feed| Part { feed, names: None, group, replaces: plan.replaces }).collect();
-        let work = |client: &mut Self, part, noted: &mut Noted<'_>| {
-            client.send_part((plan.destination, plan.options), part, attempts, noted)
+        let work = |client: &mut Self, part, recorder: &mut ProgressRecorder<'_>| {
+            client.send_part((plan.destination, plan.options), part, attempts, recorder)
         };
-        let done = together(self, noted, parts, work, || stop.stop())?;
+        let done = together(self, recorder, parts, work, || stop.stop())?;
         let sum = |sum: Done, done: Done| Done {
             files: sum.files + done.files,
             directories: sum.directories + done.directories,
@@ -158,7 +163,7 @@ impl Client {
         (destination, options): (&RemotePath, &TransferOptions),
         part: Part<F>,
         attempts: &Attempts,
-        noted: &mut Noted<'_>,
+        recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
         let Part { feed, names, group, replaces } = part;
         let deadline = &attempts.deadline;
@@ -169,26 +174,26 @@ impl Client {
             packer: Packer::new(feed, packing).map_err(Error::Local)?,
             pace: options.pace(),
             ready_at: None,
-            held: names.is_some().then(Held::default),
+            deferred: names.is_some().then(DeferredEvents::default),
             blind: 0,
             // What is taken from a shared feed must not be refused.
             awaits_grant: group.is_some(),
             finished: false,
             packed_files: 0,
             failures: 0,
-            noted,
+            recorder,
         };
         let request =
             Request::Upload { destination: destination.clone(), on_conflict: options.on_conflict, names, group };
-        let done = self.call_until((deadline, attempts.patience()), request, &mut handler)?;
+        let done = self.call_until((deadline, attempts.lease_wait()), request, &mut handler)?;
         if !handler.finished {
             return ended_early();
         }
         if done.files.saturating_add(handler.failures) < handler.packed_files {
             return Err(Error::Protocol("it stored fewer files than were sent, and did not say which".to_owned()));
         }
-        if let Some(held) = handler.held.take() {
-            held.release(handler.noted);
+        if let Some(deferred) = handler.deferred.take() {
+            deferred.release(handler.recorder);
         }
         Ok(done)
     }
@@ -233,7 +238,7 @@ struct UploadHandler<'a, 'b> {
     pace: Pace,
     ready_at: Option<Duration>,
     /// What is told only when the server has taken the upload on.
-    held: Option<Held>,
+    deferred: Option<DeferredEvents>,
     /// Content that was sent meanwhile, in bytes.
     blind: u64,
     awaits_grant: bool,
@@ -242,14 +247,14 @@ struct UploadHandler<'a, 'b> {
     packed_files: u64,
     /// What the server could not do.
     failures: u64,
-    noted: &'a mut Noted<'b>,
+    recorder: &'a mut ProgressRecorder<'b>,
 }
 
 impl Handler for UploadHandler<'_, '_> {
     fn granted(&mut self) {
         self.awaits_grant = false;
-        if let Some(held) = self.held.take() {
-            held.release(self.noted);
+        if let Some(deferred) = self.deferred.take() {
+            deferred.release(self.recorder);
         }
     }
 
@@ -259,27 +264,30 @@ impl Handler for UploadHandler<'_, '_> {
         if let Some(path) = &failure.path {
             self.packer.abort(path, &failure);
         }
-        self.noted.failed(below(self.destination, failure));
+        self.recorder.failed(below(self.destination, failure));
         Ok(())
     }
 
     fn waiting(&mut self, holders: &[Holder]) {
-        self.noted.monitor.report(Event::Waiting { holders });
+        self.recorder.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         self.ready_at = self.pace.ready_at(call.now);
         if self.finished || self.awaits_grant || self.ready_at.is_some() {
             return Ok(Produced::Nothing);
         }
         let mut limit = self.pace.allowance(call.now);
-        if self.held.is_some() {
+        if self.deferred.is_some() {
             limit = limit.min(BLIND_BYTES.saturating_sub(self.blind));
         }
-        let mut notes =
-            UploadNotes { noted: self.noted, held: self.held.as_mut(), packed_files: &mut self.packed_files };
+        let mut packer_recorder = UploadRecorder {
+            recorder: self.recorder,
+            deferred: self.deferred.as_mut(),
+            packed_files: &mut self.packed_files,
+        };
         let (packer, mut sent) = (&mut self.packer, 0);
-        let packed = call.send(|message, credit| match packer.pack(message, credit, limit, &mut notes) {
+        let packed = call.send(|message, credit| match packer.pack(message, credit, limit, &mut packer_recorder) {
             Packed::Items(items) => {
                 sent = message.payload_bytes();
                 Ok(items)
@@ -292,7 +300,7 @@ impl Handler for UploadHandler<'_, '_> {
                 self.blind += sent as u64;
                 Ok(Produced::Message)
             }
-            Err(Packed::Stopped) => Err(self.noted.stopped()),
+            Err(Packed::Stopped) => Err(self.recorder.stopped()),
             Err(Packed::Finished) => {
                 self.finished = true;
                 call.machine.finish(call.operation);

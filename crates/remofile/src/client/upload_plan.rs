@@ -14,8 +14,8 @@ use std::path::PathBuf;
 const RENAMED_TIMES: u32 = 16;
 const RENAMED_NAMES: usize = 256;
 
-/// What goes where, found out before anything is sent.
-pub(super) struct Plan<'a> {
+/// The plan of an upload: what goes where, found out before anything is sent.
+pub(super) struct UploadPlan<'a> {
     origins: Vec<std::result::Result<LocalOrigin, Failure>>,
     pub(super) destination: &'a RemotePath,
     pub(super) options: &'a TransferOptions,
@@ -26,7 +26,7 @@ pub(super) struct Plan<'a> {
     pub(super) replaces: Option<Version>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> UploadPlan<'a> {
     /// # Errors
     /// A pattern that is malformed; two sources of one name.
     pub(super) fn new(

@@ -1,7 +1,7 @@
 //! The call that uploads from a reader.
 
-use super::call::{Handler, Outgoing};
-use super::noted::{Noted, below, ended_early};
+use super::call::{Handler, OngoingCall};
+use super::progress_recorder::{ProgressRecorder, below, ended_early};
 use super::stream::StreamSource;
 use super::upload::moved;
 use super::{Client, TransferOptions, TransferReport};
@@ -36,7 +36,7 @@ impl Client {
             source,
             pace: options.pace(),
             ready_at: None,
-            noted: Noted::new(monitor, true),
+            recorder: ProgressRecorder::new(monitor, true),
         };
         let (on_conflict, before) = (options.on_conflict, self.traffic);
         let request = Request::Upload { destination: directory.clone(), on_conflict, names: None, group: None };
@@ -45,10 +45,10 @@ impl Client {
             return ended_early();
         }
         if done.files > 0 {
-            handler.noted.monitor.report(Event::FileFinished { path: name.as_str() });
+            handler.recorder.monitor.report(Event::FileFinished { path: name.as_str() });
         }
-        let noted = handler.noted;
-        Ok(noted.finish(moved(&done), self.traffic_since(before)))
+        let recorder = handler.recorder;
+        Ok(recorder.finish(moved(&done), self.traffic_since(before)))
     }
 }
 
@@ -57,37 +57,37 @@ struct StreamUpload<'a> {
     source: StreamSource,
     pace: Pace,
     ready_at: Option<Duration>,
-    noted: Noted<'a>,
+    recorder: ProgressRecorder<'a>,
 }
 
 impl Handler for StreamUpload<'_> {
     fn item_failed(&mut self, failure: Failure) -> Result<()> {
         self.source.abandon();
-        self.noted.failed(below(self.destination, failure));
+        self.recorder.failed(below(self.destination, failure));
         Ok(())
     }
 
     fn waiting(&mut self, holders: &[Holder]) {
-        self.noted.monitor.report(Event::Waiting { holders });
+        self.recorder.monitor.report(Event::Waiting { holders });
     }
 
     fn ready_at(&self) -> Option<Duration> {
         self.ready_at
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         self.ready_at = self.pace.ready_at(call.now);
         if self.ready_at.is_some() {
             return Ok(Produced::Nothing);
         }
         let (now, limit) = (call.now, self.pace.allowance(call.now));
-        let (source, pace, noted) = (&mut self.source, &mut self.pace, &mut self.noted);
+        let (source, pace, recorder) = (&mut self.source, &mut self.pace, &mut self.recorder);
         let mut failed = None;
         let sent = call.send(|message, credit| match source.pack(message, credit, limit) {
             Ok(Packed::Items(items)) => {
                 let bytes = message.payload_bytes() as u64;
                 pace.spend(now, bytes);
-                noted.monitor.report(Event::Transferred { bytes });
+                recorder.monitor.report(Event::Transferred { bytes });
                 Ok(items)
             }
             Ok(other) => Err(other),

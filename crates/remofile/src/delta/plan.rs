@@ -56,7 +56,7 @@ pub(super) fn finer(
     local_gaps: &[Range<u64>],
     remote_gaps: &[Range<u64>],
 ) -> Option<Blocks> {
-    let step = Step::new(coarse_bytes.into(), remote_bytes, remote_gaps)?;
+    let step = BlockRefinement::new(coarse_bytes.into(), remote_bytes, remote_gaps)?;
     let ranges = step.worth_asking(remote_gaps);
     let blocks: u64 = ranges.iter().map(|range| count_in(range, step.block_bytes as u32)).sum();
     let asked = blocks * SIGNATURE_BYTES as u64;
@@ -68,13 +68,13 @@ pub(super) fn finer(
 }
 
 /// From blocks of one size to smaller ones.
-struct Step {
+struct BlockRefinement {
     coarse_bytes: u64,
     block_bytes: u64,
     is_cheap: bool,
 }
 
-impl Step {
+impl BlockRefinement {
     /// For a gap with one change in it, 12 g / b bytes of signatures and about b bytes of what is found too
     /// coarsely are least with b = √(12 g). But not in one step: see [`FINER_FACTOR`].
     fn new(coarse_bytes: u64, remote_bytes: u64, gaps: &[Range<u64>]) -> Option<Self> {
@@ -196,8 +196,8 @@ mod tests {
 
     #[test]
     fn long_gaps_are_asked_for_at_their_ends() {
-        let gaps =
-            Step { coarse_bytes: 8192, block_bytes: 512, is_cheap: false }.worth_asking(&[0..100_000, MIB..3 * MIB]);
+        let gaps = BlockRefinement { coarse_bytes: 8192, block_bytes: 512, is_cheap: false }
+            .worth_asking(&[0..100_000, MIB..3 * MIB]);
         assert_eq!(gaps, [0..100_000, MIB..MIB + 8192, 3 * MIB - 8192..3 * MIB]);
     }
 

@@ -1,10 +1,11 @@
 //! A remote directory behind protocol 1, as a store.
 
 use super::requests::{self, Requests};
-use super::transfers::{Reading, Shared, Writing};
+use super::transfers::{Reading, SharedConnection, Writing};
 use crate::store::Directory as StoreDirectory;
 use crate::store::{
-    Editing, FlushMark, Keeping, Partial, Removal, RemovalProgress, Source, StagePlan, Staged, Store, StoreResult, Walk,
+    Editing, FlushMark, Partial, PendingBackup, Removal, RemovalProgress, Source, StagePlan, Staged, Store,
+    StoreResult, Walk,
 };
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
@@ -14,11 +15,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// The files of a server, as far as protocol 1 shows them.
-pub(super) struct RemoteStore(Shared);
+pub(super) struct RemoteStore(SharedConnection);
 
 impl RemoteStore {
     pub(super) fn new(requests: Requests) -> Self {
-        Self(Shared::new(requests))
+        Self(SharedConnection::new(requests))
     }
 }
 
@@ -59,7 +60,7 @@ fn time(seconds: f64) -> Timestamp {
     Timestamp::new(whole as i64, ((seconds - whole) * 1e9) as u32)
 }
 
-impl Shared {
+impl SharedConnection {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
         let Ok((directory, name)) = path.split() else {
             let (kind, modified) = (Kind::Directory, Timestamp::new(0, 0));
@@ -186,7 +187,7 @@ impl Store for RemoteStore {
         Err(unsupported("change times"))
     }
 
-    fn keep(&self, _: &RemotePath, _: &RemotePath) -> StoreResult<Box<dyn Keeping>> {
+    fn prepare_backup(&self, _: &RemotePath, _: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
         Err(unsupported("keep backups"))
     }
 
@@ -212,7 +213,7 @@ impl Store for RemoteStore {
 }
 
 struct RemoteDirectory {
-    shared: Shared,
+    shared: SharedConnection,
     path: RemotePath,
     /// What is in it, as far as is known.
     names: Mutex<HashMap<String, Kind>>,
@@ -237,7 +238,7 @@ impl StoreDirectory for RemoteDirectory {
 }
 
 struct RemoteWalk {
-    shared: Shared,
+    shared: SharedConnection,
     recursive: bool,
     /// What comes next, the next one last.
     left: Vec<Result<Entry, Failure>>,
@@ -279,7 +280,7 @@ impl Walk for RemoteWalk {
 }
 
 struct RemoteRemoval {
-    shared: Shared,
+    shared: SharedConnection,
     /// The last one goes first: what is in a directory goes before it.
     left: Vec<(RemotePath, Kind)>,
     files: u64,

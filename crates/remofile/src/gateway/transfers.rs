@@ -15,7 +15,7 @@ const CHUNK_SIZES: [u32; 2] = [8192, 512];
 
 /// The one connection, for whoever has a request.
 #[derive(Clone)]
-pub(super) struct Shared(Arc<Mutex<Connection>>);
+pub(super) struct SharedConnection(Arc<Mutex<Connection>>);
 
 struct Connection {
     requests: Requests,
@@ -26,7 +26,7 @@ struct Connection {
 /// How long a listing may be used again, if this side has changed nothing.
 const LISTING_AGE: Duration = Duration::from_secs(2);
 
-impl Shared {
+impl SharedConnection {
     pub(super) fn new(requests: Requests) -> Self {
         Self(Arc::new(Mutex::new(Connection { requests, listed: None })))
     }
@@ -82,7 +82,7 @@ impl Shared {
 
 /// A remote file that is being read. Protocol 1 gives a file from its beginning on and no other way.
 pub(super) struct Reading {
-    shared: Shared,
+    shared: SharedConnection,
     directory: RemotePath,
     name: FileName,
     entry: Entry,
@@ -99,7 +99,7 @@ struct ReadState {
 }
 
 impl Reading {
-    pub(super) fn new(shared: Shared, directory: RemotePath, name: FileName, entry: Entry) -> Self {
+    pub(super) fn new(shared: SharedConnection, directory: RemotePath, name: FileName, entry: Entry) -> Self {
         Self { shared, directory, name, entry, state: Mutex::default() }
     }
 
@@ -209,7 +209,7 @@ impl Drop for Reading {
 
 /// A file that is being written. Its last chunk makes it visible, and so is not sent before it is committed.
 pub(super) struct Writing {
-    shared: Shared,
+    shared: SharedConnection,
     directory: RemotePath,
     name: FileName,
     size: u64,
@@ -220,7 +220,7 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    pub(super) fn new(shared: Shared, directory: RemotePath, name: FileName, size: u64) -> Self {
+    pub(super) fn new(shared: SharedConnection, directory: RemotePath, name: FileName, size: u64) -> Self {
         Self { shared, directory, name, size, chunk_size: None, written: 0, pending: Vec::new() }
     }
 
@@ -325,7 +325,7 @@ impl Staged for Writing {
     }
 
     /// Protocol 1 keeps nothing.
-    fn keep(self: Box<Self>) {}
+    fn retain_partial(self: Box<Self>) {}
 }
 
 impl Drop for Writing {

@@ -1,6 +1,6 @@
 //! A session on the native carrier: one thread, one connection.
 
-use super::session::{Peer, Session, Shared, Turn};
+use super::session::{Peer, Session, SharedState, Turn};
 use crate::carrier::{Endpoint, Link, LinkError, Message, Produced, Waker, drive};
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::session::SessionError;
@@ -18,7 +18,7 @@ enum ConnectionError {
 struct Connection(Session);
 
 /// Serves one session until it is over; logs how it ended.
-pub(super) fn serve(mut link: Link, shared: Arc<Shared>, peer: Peer, waker: &Waker) {
+pub(super) fn serve(mut link: Link, shared: Arc<SharedState>, peer: Peer, waker: &Waker) {
     let (client, address) = (peer.client.clone(), peer.address.clone());
     tracing::info!(%client, %address, "session opened");
     let mut connection = Connection(Session::new(shared, peer, waker.clone(), DigestKind::Xxh3));

@@ -1,6 +1,6 @@
 //! Operations on a part of a file: reading it, and changing it in place.
 
-use super::operation::{Progress, Step};
+use super::operation::{OperationStep, Progress};
 use crate::carrier::MessageWriter;
 use crate::store::{Editing, Source, Store, StoreResult};
 use remofile_protocol::path::RemotePath;
@@ -42,23 +42,23 @@ impl PartRead {
         id: OperationId,
         machine: &mut ServerSession,
         message: &mut MessageWriter<'_>,
-    ) -> Result<Step, SessionError> {
+    ) -> Result<OperationStep, SessionError> {
         if self.at >= self.end {
-            return Ok(Step::Ended(self.finish().map_err(|failure| failure.at(&self.path))));
+            return Ok(OperationStep::Ended(self.finish().map_err(|failure| failure.at(&self.path))));
         }
         let wanted = (self.end - self.at).min(machine.credit(id)).min(message.room() as u64);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         if wanted == 0 {
-            return Ok(Step::Nothing);
+            return Ok(OperationStep::Nothing);
         }
         let count = match self.source.read_at(message.space(wanted), self.at) {
-            Ok(0) => return Ok(Step::Ended(Err(Failure::new(ErrorCode::SourceChanged).at(&self.path)))),
+            Ok(0) => return Ok(OperationStep::Ended(Err(Failure::new(ErrorCode::SourceChanged).at(&self.path)))),
             Ok(count) => count,
-            Err(failure) => return Ok(Step::Ended(Err(failure.at(&self.path)))),
+            Err(failure) => return Ok(OperationStep::Ended(Err(failure.at(&self.path)))),
         };
         message.advance(count);
         (self.at, self.sent) = (self.at + count as u64, self.sent + count as u64);
-        Ok(Step::Message(machine.bytes(id, message.payload_bytes())?))
+        Ok(OperationStep::Message(machine.bytes(id, message.payload_bytes())?))
     }
 
     /// Nothing is told of a version but what was in it.

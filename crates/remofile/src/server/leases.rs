@@ -34,11 +34,11 @@ pub(super) struct Claim {
 /// All leases of one root.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
-    state: Mutex<State>,
+    state: Mutex<LeaseState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LeaseState {
     held: Vec<(Claim, Instant)>,
     queue: VecDeque<(Claim, Waker)>,
 }
@@ -115,13 +115,13 @@ impl Leases {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LeaseState> {
         // Every change above is complete before it can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl LeaseState {
     fn blockers(&self, now: Instant, wanted: &Claim) -> Vec<Holder> {
         let blocks = |claim: &Claim| {
             !claim.is_of_one_client(wanted) && (claim.access == Access::Write || wanted.access == Access::Write)

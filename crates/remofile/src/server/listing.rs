@@ -1,6 +1,6 @@
 //! Operations that answer with elements of a listing.
 
-use super::operation::Step;
+use super::operation::OperationStep;
 use super::signing::{Digests, Signing};
 use crate::carrier::MessageWriter;
 use crate::store::{Partial, Store, StoreResult, Walk};
@@ -90,7 +90,7 @@ impl Listing {
         id: OperationId,
         machine: &mut ServerSession,
         message: &mut MessageWriter<'_>,
-    ) -> Result<Step, SessionError> {
+    ) -> Result<OperationStep, SessionError> {
         let mut may_go_on = true;
         for _ in 0..LISTING_STEP {
             if self.ended || self.elements.are_enough() {
@@ -115,19 +115,19 @@ impl Listing {
         }
         let is_worth_it = self.ended || !may_go_on || self.elements.are_enough();
         if count == 0 || !is_worth_it {
-            return Ok(if may_go_on { Step::Work } else { Step::Nothing });
+            return Ok(if may_go_on { OperationStep::Work } else { OperationStep::Nothing });
         }
         if machine.credit(id) < count as u64 {
-            return Ok(Step::Nothing);
+            return Ok(OperationStep::Nothing);
         }
         self.elements.give(message);
-        Ok(Step::Message(machine.entries(id, message.payload_bytes())?))
+        Ok(OperationStep::Message(machine.entries(id, message.payload_bytes())?))
     }
 
-    fn finish(&mut self) -> Step {
+    fn finish(&mut self) -> OperationStep {
         match &mut self.contents {
-            Contents::Survey(survey) => Step::Surveyed(std::mem::take(&mut survey.checked)),
-            _ => Step::Ended(Ok(Done::default())),
+            Contents::Survey(survey) => OperationStep::Surveyed(std::mem::take(&mut survey.checked)),
+            _ => OperationStep::Ended(Ok(Done::default())),
         }
     }
 }

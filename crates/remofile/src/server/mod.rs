@@ -38,13 +38,13 @@ use remofile_protocol::limits::{DEFAULT_FILE_SIZE_LIMIT, DEFAULT_PAYLOAD_BYTES};
 use remofile_protocol::path::NameRule;
 use remofile_protocol::token::{Token, TokenMatcher};
 use remofile_protocol::transport::Cipher;
-use session::Shared;
+use session::SharedState;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use zeromq::Host;
+use zeromq::ServerContext;
 
 /// How a server behaves.
 #[derive(Debug, Clone)]
@@ -147,11 +147,11 @@ pub struct Server {
 struct Inner {
     root: PathBuf,
     token: Token,
-    state: Mutex<State>,
+    state: Mutex<ServerState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ServerState {
     options: ServerOptions,
     run: Run,
 }
@@ -174,12 +174,12 @@ struct Stop {
 pub struct Bound {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
-    grounds: Grounds,
+    config: ServerConfig,
     lifetime: Lifetime,
 }
 
-/// What a running server serves.
-struct Grounds {
+/// The configuration of a running server.
+struct ServerConfig {
     token: Token,
     store: Arc<LocalStore>,
     options: ServerOptions,
@@ -201,7 +201,7 @@ impl Server {
     pub fn new(root: impl AsRef<Path>, token: Token) -> Result<Self> {
         let root = root.as_ref().to_owned();
         open_root(&root, StoreOptions::default())?;
-        let state = Mutex::new(State { options: ServerOptions::default(), run: Run::Idle });
+        let state = Mutex::new(ServerState { options: ServerOptions::default(), run: Run::Idle });
         Ok(Self { inner: Arc::new(Inner { root, token, state }) })
     }
 
@@ -233,11 +233,11 @@ impl Server {
     /// # Errors
     /// [`Error::Listen`], [`Error::Root`], and [`Error::Usage`] if the server is running already.
     pub fn bind(&self, port: u16, address: Option<IpAddr>) -> Result<Bound> {
-        let grounds = self.grounds()?;
+        let config = self.config()?;
         let listeners = lobby::listen(port, address)?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let lifetime = self.begin()?;
-        Ok(Bound { listeners, addresses, grounds, lifetime })
+        Ok(Bound { listeners, addresses, config, lifetime })
     }
 
     /// Serves what a ZeroMQ ROUTER socket of yours receives, without a socket of its own, until
@@ -246,13 +246,13 @@ impl Server {
     /// # Errors
     /// [`Error::Root`], and [`Error::Usage`] if the server is running already.
     pub fn handler(&self) -> Result<Handler> {
-        let grounds = self.grounds()?;
+        let config = self.config()?;
         let lifetime = self.begin()?;
         let waker = lifetime.stop.waker.clone();
-        Ok(Handler::new(grounds.host(), waker, lifetime))
+        Ok(Handler::new(config.context(), waker, lifetime))
     }
 
-    fn grounds(&self) -> Result<Grounds> {
+    fn config(&self) -> Result<ServerConfig> {
         let options = self.options();
         let store = open_root(
             &self.inner.root,
@@ -266,7 +266,7 @@ impl Server {
             },
         )?;
         let places = places(&self.inner.root).into_iter().take(MAX_PLACES).collect();
-        Ok(Grounds { token: self.inner.token.clone(), store, options, places })
+        Ok(ServerConfig { token: self.inner.token.clone(), store, options, places })
     }
 
     fn begin(&self) -> Result<Lifetime> {
@@ -304,7 +304,7 @@ impl Server {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ServerState> {
         // No change to the state can be left half done.
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -322,23 +322,23 @@ impl Bound {
     /// # Errors
     /// [`Error::System`] if the operating system fails the event loop.
     pub fn serve(self) -> Result<()> {
-        let Self { listeners, grounds, lifetime, .. } = self;
-        let options = &grounds.options;
-        let expiry = (!options.read_only).then(|| Expiry::begin(Arc::clone(&grounds.store), options.partial_expiry));
+        let Self { listeners, config, lifetime, .. } = self;
+        let options = &config.options;
+        let expiry = (!options.read_only).then(|| Expiry::begin(Arc::clone(&config.store), options.partial_expiry));
         let credentials = ServerCredentials {
-            tokens: vec![grounds.token.stretch()],
+            tokens: vec![config.token.stretch()],
             private_key: options.private_key.clone(),
             allow_plain: options.allow_plain && !options.require_encryption,
         };
-        let host = Arc::new(grounds.host());
-        Lobby::new(listeners, credentials, host, expiry, &lifetime.stop.waker)
+        let context = Arc::new(config.context());
+        Lobby::new(listeners, credentials, context, expiry, &lifetime.stop.waker)
             .and_then(|lobby| lobby.run(&lifetime.stop.stopping))
             .map_err(|source| Error::System { what: "the server cannot go on", source })
     }
 }
 
-impl Grounds {
-    fn host(self) -> Host {
+impl ServerConfig {
+    fn context(self) -> ServerContext {
         let Self { token, store, options, places } = self;
         let agent = crate::agent();
         let hello = ServerHello {
@@ -351,7 +351,7 @@ impl Grounds {
             places,
             checks_versions: true,
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedState {
             store,
             leases: leases::Leases::default(),
             memory: Budget::of_server(options.server_memory),
@@ -360,7 +360,7 @@ impl Grounds {
             started: Instant::now(),
             stopping: AtomicBool::new(false),
         });
-        Host { shared, token: TokenMatcher::new(&token), hello }
+        ServerContext { shared, token: TokenMatcher::new(&token), hello }
     }
 }
 
@@ -372,7 +372,7 @@ impl Lifetime {
 
 /// Serves one session of any store over a link until it is over.
 pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOptions, waker: &Waker) {
-    let shared = Shared {
+    let shared = SharedState {
         store,
         leases: leases::Leases::default(),
         memory: Budget::of_server(options.server_memory),

@@ -82,7 +82,7 @@ pub(super) enum Progress {
 }
 
 /// What a step came to.
-pub(super) enum Step {
+pub(super) enum OperationStep {
     Message(Header),
     Work,
     Nothing,
@@ -116,8 +116,8 @@ pub(super) fn start(
             return listing(Contents::Directory { scan, knows_unflushed: unflushed });
         }
         Request::Find { sources, recursive, selection, digests } => {
-            let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
-            let feed = Box::new(meant.feed(store, options, meant.filter()?)?);
+            let selected = SourceSelection { sources, recursive, selection: selection.unwrap_or_default() };
+            let feed = Box::new(selected.feed(store, options, selected.filter()?)?);
             return listing(if digests { Contents::Digests(Digests::new(feed)) } else { Contents::Found(feed) });
         }
         Request::Sign { files } => return listing(Contents::Signing(Signing::new(store, files))),
@@ -147,11 +147,11 @@ pub(super) fn start(
             refuse_occupied(&**store, &destination, names.as_deref().unwrap_or_default())?;
             return more(Operation::Receiving(Intake::new(unpacker)));
         }
-        Request::Download { sources, recursive, total, selection, manner, .. } => {
-            let meant = Meant { sources, recursive, selection: selection.unwrap_or_default() };
-            let packing = PackerOptions::of(manner.unwrap_or_default(), options.file_size_limit, digest)?;
-            let pace = manner.and_then(|manner| NonZeroU64::new(manner.bytes_per_second?));
-            return more(send(meant.feeds(store, options, total)?, packing, pace)?);
+        Request::Download { sources, recursive, total, selection, send_options, .. } => {
+            let selected = SourceSelection { sources, recursive, selection: selection.unwrap_or_default() };
+            let packing = PackerOptions::of(send_options.unwrap_or_default(), options.file_size_limit, digest)?;
+            let pace = send_options.and_then(|send_options| NonZeroU64::new(send_options.bytes_per_second?));
+            return more(send(selected.feeds(store, options, total)?, packing, pace)?);
         }
         Request::Remove { path, recursive: true } => {
             return more(Operation::Removing(store.remove_tree(&path).map_err(|failure| name(failure, &path))?));
@@ -222,14 +222,14 @@ fn name(failure: Failure, path: &RemotePath) -> Failure {
     if failure.path.is_some() { failure } else { failure.at(path) }
 }
 
-/// What a request says of the files it means.
-struct Meant {
+/// The files that a request selects.
+struct SourceSelection {
     sources: Vec<RemotePath>,
     recursive: bool,
     selection: Selection,
 }
 
-impl Meant {
+impl SourceSelection {
     /// What is sent, and what is counted before.
     fn feeds(
         &self,
@@ -414,21 +414,23 @@ impl Operation {
         id: OperationId,
         machine: &mut ServerSession,
         message: &mut MessageWriter<'_>,
-    ) -> Result<Step, SessionError> {
+    ) -> Result<OperationStep, SessionError> {
         match self {
-            Self::Waiting(_) | Self::Holding | Self::Editing(_) | Self::Over => Ok(Step::Nothing),
+            Self::Waiting(_) | Self::Holding | Self::Editing(_) | Self::Over => Ok(OperationStep::Nothing),
             Self::Reading(part) => part.step(id, machine, message),
-            Self::Receiving(intake) if !intake.is_busy() => Ok(Step::Nothing),
+            Self::Receiving(intake) if !intake.is_busy() => Ok(OperationStep::Nothing),
             Self::Receiving(intake) => {
                 let mut tell = |failure| machine.item_failed(id, failure);
                 let gone_on = intake.go_on(&mut tell);
                 if gone_on.is_ok() && !intake.is_over() {
-                    return Ok(Step::Work);
+                    return Ok(OperationStep::Work);
                 }
-                let Self::Receiving(intake) = std::mem::replace(self, Self::Over) else { return Ok(Step::Nothing) };
+                let Self::Receiving(intake) = std::mem::replace(self, Self::Over) else {
+                    return Ok(OperationStep::Nothing);
+                };
                 Ok(match gone_on.and_then(|()| intake.finish(&mut tell)) {
-                    Ok(done) => Step::Changed(done),
-                    Err(failure) => Step::Ended(Err(failure)),
+                    Ok(done) => OperationStep::Changed(done),
+                    Err(failure) => OperationStep::Ended(Err(failure)),
                 })
             }
             Self::Listing(listing) => listing.step(id, machine, message),
@@ -439,22 +441,22 @@ impl Operation {
                         *self = Self::Sending(sending);
                     }
                 }
-                Ok(Step::Work)
+                Ok(OperationStep::Work)
             }
             Self::Sending(sending) => sending.step(now, id, machine, message),
             Self::Removing(removal) => Ok(match removal.step() {
-                Ok(RemovalProgress::More) => Step::Work,
+                Ok(RemovalProgress::More) => OperationStep::Work,
                 Ok(RemovalProgress::Done { files, directories }) => {
-                    Step::Changed(Done { files, directories, ..Done::default() })
+                    OperationStep::Changed(Done { files, directories, ..Done::default() })
                 }
-                Err(failure) => Step::Ended(Err(failure)),
+                Err(failure) => OperationStep::Ended(Err(failure)),
             }),
             Self::Flushing(flushing) => Ok(match flushing.flushed.try_recv() {
-                Ok(flushed) => Step::Ended(flushed.map(|()| std::mem::take(&mut flushing.done))),
-                Err(TryRecvError::Empty) => Step::Nothing,
-                Err(TryRecvError::Disconnected) => {
-                    Step::Ended(Err(Failure::new(ErrorCode::DiskFailure).because("the flush was never finished")))
-                }
+                Ok(flushed) => OperationStep::Ended(flushed.map(|()| std::mem::take(&mut flushing.done))),
+                Err(TryRecvError::Empty) => OperationStep::Nothing,
+                Err(TryRecvError::Disconnected) => OperationStep::Ended(Err(
+                    Failure::new(ErrorCode::DiskFailure).because("the flush was never finished")
+                )),
             }),
         }
     }
@@ -467,23 +469,23 @@ impl Sending {
         id: OperationId,
         machine: &mut ServerSession,
         message: &mut MessageWriter<'_>,
-    ) -> Result<Step, SessionError> {
+    ) -> Result<OperationStep, SessionError> {
         self.ready_at = self.pace.ready_at(now);
         if self.ready_at.is_some() {
-            return Ok(Step::Nothing);
+            return Ok(OperationStep::Nothing);
         }
         let sent = &mut self.sent;
         match self.packer.pack(message, machine.credit(id), self.pace.allowance(now), sent) {
             Packed::Items(items) => {
                 self.pace.spend(now, message.payload_bytes() as u64);
-                Ok(Step::Message(machine.data(id, items, message.payload_bytes())?))
+                Ok(OperationStep::Message(machine.data(id, items, message.payload_bytes())?))
             }
-            Packed::Working => Ok(Step::Work),
-            Packed::Blocked => Ok(Step::Nothing),
-            Packed::Stopped => Ok(Step::Ended(Err(ErrorCode::Cancelled.into()))),
+            Packed::Working => Ok(OperationStep::Work),
+            Packed::Blocked => Ok(OperationStep::Nothing),
+            Packed::Stopped => Ok(OperationStep::Ended(Err(ErrorCode::Cancelled.into()))),
             Packed::Finished => {
                 let (files, directories, bytes) = (sent.files, sent.directories, sent.bytes);
-                Ok(Step::Ended(Ok(Done { files, directories, bytes, ..Done::default() })))
+                Ok(OperationStep::Ended(Ok(Done { files, directories, bytes, ..Done::default() })))
             }
         }
     }

@@ -9,7 +9,7 @@ mod settling;
 use super::accounts::Accounts;
 use super::leases::{Access, Answer, Claim, Leases};
 use super::max_hold::MaxHold;
-use super::operation::{Flushing, Operation, Progress, Step, Waiting, start};
+use super::operation::{Flushing, Operation, OperationStep, Progress, Waiting, start};
 use super::presence::Presence;
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Waker};
@@ -28,8 +28,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What all sessions of a server share.
-pub(super) struct Shared {
+/// The state that all sessions of a server share.
+pub(super) struct SharedState {
     pub(super) store: Arc<dyn Store>,
     pub(super) leases: Leases,
     pub(super) options: ServerOptions,
@@ -57,7 +57,7 @@ const LEAST_OUTBOX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// One client's session.
 pub(super) struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     peer: Peer,
     waker: Waker,
     machine: ServerSession,
@@ -73,11 +73,11 @@ pub(super) struct Session {
     digest: DigestKind,
     max_hold: MaxHold,
     settling: Settling,
-    state: State,
+    state: SessionState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum SessionState {
     Open,
     /// Said goodbye, or was told so.
     Closing,
@@ -94,7 +94,7 @@ pub(super) enum Turn {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, peer: Peer, waker: Waker, digest: DigestKind) -> Self {
+    pub(super) fn new(shared: Arc<SharedState>, peer: Peer, waker: Waker, digest: DigestKind) -> Self {
         peer.presence.rest(Instant::now());
         let memory = Budget::of_session(&shared.memory, shared.options.session_memory);
         Self {
@@ -110,7 +110,7 @@ impl Session {
             checked: Checked::default(),
             last_turn: OperationId::SESSION,
             digest,
-            state: State::Open,
+            state: SessionState::Open,
         }
     }
 
@@ -121,13 +121,13 @@ impl Session {
 
     /// Takes a message.
     pub(super) fn receive(&mut self, now: Duration, header: Header, payload: &[u8]) -> Result<(), SessionError> {
-        if self.state == State::Closing {
+        if self.state == SessionState::Closing {
             // What crosses a goodbye is not begun, whoever carries it here.
             return Ok(());
         }
         match self.machine.receive(now, header, payload.len())? {
             ServerEvent::None => {}
-            ServerEvent::Closed => self.state = State::Closing,
+            ServerEvent::Closed => self.state = SessionState::Closing,
             ServerEvent::Request { operation, request, wait_milliseconds } => {
                 self.peer.presence.work();
                 self.begin(now, operation, request, wait_milliseconds);
@@ -302,13 +302,13 @@ impl Session {
     /// Starts waiting operations that have got their lease; ends everything if the server stops, and the session if
     /// others need its place.
     pub(super) fn woken(&mut self, now: Duration) {
-        if self.shared.stopping.load(Ordering::Acquire) && self.state == State::Open {
+        if self.shared.stopping.load(Ordering::Acquire) && self.state == SessionState::Open {
             return self.stop(now);
         }
-        if self.state == State::Open && self.peer.presence.leave() {
+        if self.state == SessionState::Open && self.peer.presence.leave() {
             tracing::info!(client = self.peer.client, address = self.peer.address, "idle, and others need the session");
             self.machine.goodbye(None);
-            self.state = State::Closing;
+            self.state = SessionState::Closing;
             return;
         }
         let ready: Vec<OperationId> = self
@@ -368,27 +368,27 @@ impl Session {
             };
             let step = operation.step(now, id, &mut self.machine, message)?;
             let released = operation.released();
-            if !matches!(step, Step::Nothing) {
+            if !matches!(step, OperationStep::Nothing) {
                 self.max_hold.progressed(now);
             }
             if released > 0 {
                 self.consumed(id, released);
             }
-            if matches!(step, Step::Nothing | Step::Work | Step::Message(_)) {
+            if matches!(step, OperationStep::Nothing | OperationStep::Work | OperationStep::Message(_)) {
                 self.account(now, id);
             }
             match step {
-                Step::Nothing => continue,
-                Step::Work => worked = true,
-                Step::Message(header) => {
+                OperationStep::Nothing => continue,
+                OperationStep::Work => worked = true,
+                OperationStep::Message(header) => {
                     self.last_turn = id;
                     return Ok(Turn::Message(header));
                 }
-                Step::Changed(done) => {
+                OperationStep::Changed(done) => {
                     self.make_durable(now, id, done);
                     worked = true;
                 }
-                Step::Surveyed(checked) => {
+                OperationStep::Surveyed(checked) => {
                     self.accounts.close(id);
                     self.checked.add_all(checked);
                     let remembered = self.accounts.settle_remembered(self.checked.memory_bytes());
@@ -398,7 +398,7 @@ impl Session {
                     self.end(now, id, remembered.map(|()| Done::default()).map_err(Failure::from));
                     return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
                 }
-                Step::Ended(outcome) => {
+                OperationStep::Ended(outcome) => {
                     self.end(now, id, outcome);
                     return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
                 }
@@ -440,7 +440,7 @@ impl Session {
 
     /// Whether messages are taken now.
     pub(super) fn wants_messages(&self) -> bool {
-        self.state == State::Open && !self.machine.is_congested() && !self.accounts.is_overdrawn()
+        self.state == SessionState::Open && !self.machine.is_congested() && !self.accounts.is_overdrawn()
     }
 
     /// Whether more is held, or waits to be sent, than there ever is for a client whose messages are only taken when they
@@ -452,7 +452,7 @@ impl Session {
 
     /// Whether the session is over, but for what is queued.
     pub(super) fn is_done(&self) -> bool {
-        self.state == State::Closing
+        self.state == SessionState::Closing
     }
 }
 

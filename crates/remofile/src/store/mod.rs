@@ -132,14 +132,14 @@ pub trait Store: Send + Sync {
     /// `not-a-file` for links and special files, `bad-request` for the root itself, `not-found`, ...
     fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()>;
 
-    /// Prepares to give a file or link a second name, which stays when the first gets other content or goes: a
+    /// Prepares a backup of a file or link: a second name, which stays when the first gets other content or goes: a
     /// hard link, or a copy where the file system has none. Missing directories are made; a file or link that
     /// has the name makes way in the end, when the second name is committed.
     ///
     /// # Errors
     /// `not-a-file` for directories and special files, `already-exists` if a directory has the name,
     /// `not-found`, ...
-    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn Keeping>>;
+    fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>>;
 
     /// A number that two paths share exactly if they lead to one file or directory, links followed.
     ///
@@ -366,13 +366,13 @@ pub trait Staged: Send {
     /// [unflushed](Entry::unflushed).
     fn commit(self: Box<Self>) -> StoreResult<()>;
 
-    /// Keeps the bytes for a later attempt, as far as this file can be kept: the transfer was
+    /// Retains the bytes as a partial for a later attempt, as far as this file can be kept: the transfer was
     /// interrupted, not refused.
-    fn keep(self: Box<Self>);
+    fn retain_partial(self: Box<Self>);
 }
 
-/// A second name that is being prepared. Dropped without a word, it is forgotten.
-pub trait Keeping: Send {
+/// A backup, that is a second name, that is being prepared. Dropped without a word, it is forgotten.
+pub trait PendingBackup: Send {
     /// Whether it can be committed.
     fn is_ready(&self) -> bool;
 
@@ -385,7 +385,7 @@ pub trait Keeping: Send {
     /// Gives the second name, atomically; what is left to copy is copied.
     ///
     /// # Errors
-    /// As [`Keeping::step`]; `already-exists` if a directory has the name.
+    /// As [`PendingBackup::step`]; `already-exists` if a directory has the name.
     fn commit(self: Box<Self>) -> StoreResult<()>;
 }
 

@@ -3,12 +3,12 @@
 use super::compare::{answer, digest};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::candidates;
-use super::items::{Doing, Work, has_content};
+use super::items::{EncodedStep, StepEncoder, has_content};
 use super::plan::{Action, Answers, Draft, Plan, Side, Step};
-use super::stages::{Carrier, carry_out};
+use super::plan_merger::{PlanMerger, Recipe};
+use super::stages::{PlanExecutor, execute_plan};
 use super::tree::Reading;
 use super::trees::Trees;
-use super::weaver::{Recipe, Weaver};
 use super::{SyncOptions, SyncReport, report};
 use crate::client::{Client, PartialsHere, Syncing};
 use crate::delta::Piece;
@@ -100,7 +100,7 @@ impl<'a> Download<'a> {
         report(syncing, &plan, &self.destination.display().to_string());
         let plan = Arc::new(plan);
         let mut receiver = Receiver { job: self, store: &store, plan: Arc::clone(&plan), recipes };
-        carry_out(syncing, &plan, self.backup.clone(), harmless, &mut receiver)?;
+        execute_plan(syncing, &plan, self.backup.clone(), harmless, &mut receiver)?;
         drop(receiver);
         Ok(Arc::unwrap_or_clone(plan))
     }
@@ -219,24 +219,24 @@ struct Receiver<'a, 'b> {
     recipes: HashMap<usize, Recipe>,
 }
 
-impl Carrier for Receiver<'_, '_> {
-    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, doing: Doing) -> Result<()> {
+impl PlanExecutor for Receiver<'_, '_> {
+    fn execute(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()> {
         let (job, store, plan) = (self.job, self.store, Arc::clone(&self.plan));
         let recipes = mem::take(&mut self.recipes);
-        let has_files = steps.clone().any(|index| matches!(doing.part(&plan, index), Work::Content { .. }));
+        let has_files = steps.clone().any(|index| matches!(encoder.encode(&plan, index), EncodedStep::Content { .. }));
         let kept = if has_files { job.partials(&plan, store, &recipes)? } else { Vec::new() };
         let PartialsHere { checked, known, .. } = syncing.partials_here(store, &kept)?;
         let files = PlannedFiles {
             source: job.source.clone(),
             plan: Arc::clone(&plan),
             steps: steps.clone(),
-            doing: doing.clone(),
+            encoder: encoder.clone(),
             parts: recipes.iter().map(|(index, recipe)| (*index, recipe.parts())).collect(),
             known,
         };
-        let mut weaver = Weaver::new(job.source, &plan, steps, doing, recipes);
+        let mut merger = PlanMerger::new(job.source, &plan, steps, encoder, recipes);
         let options = job.options.transfer();
-        syncing.fetch((store, job.destination), has_files.then_some(files), checked, &options, &mut weaver)
+        syncing.fetch((store, job.destination), has_files.then_some(files), checked, &options, &mut merger)
     }
 
     fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()> {
@@ -256,7 +256,7 @@ struct PlannedFiles {
     source: RemotePath,
     plan: Arc<Plan>,
     steps: Range<usize>,
-    doing: Doing,
+    encoder: StepEncoder,
     /// The parts that are wanted of some, by the index of their steps.
     parts: HashMap<usize, Vec<Part>>,
     known: HashMap<RemotePath, Known>,
@@ -270,7 +270,7 @@ impl Iterator for PlannedFiles {
             let index = self.steps.next()?;
             let Step { path: below, action } = self.plan.steps.get(index)?;
             let (Action::Create { size } | Action::Update { size, .. }) = *action else { continue };
-            let Work::Content { place: name, .. } = self.doing.part(&self.plan, index) else { continue };
+            let EncodedStep::Content { place: name, .. } = self.encoder.encode(&self.plan, index) else { continue };
             let (Ok(path), Ok(place)) = (self.source.join(below), RemotePath::root().join(&name)) else { continue };
             let parts = self.parts.remove(&index).unwrap_or_default();
             let known = self.known.remove(&place);

@@ -1,9 +1,9 @@
 //! The steps of a plan as what an upload sends.
 
-use super::items::{Doing, Work};
+use super::items::{EncodedStep, StepEncoder};
 use super::plan::{Action, Plan};
 use crate::store::{Store, StoreResult};
-use crate::transfer::{Course, FedFile, FeedItem, Feeding, Next};
+use crate::transfer::{FedFile, FeedItem, Feeding, FileRecipe, Next};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Known, Timestamp};
 use std::collections::{HashMap, VecDeque};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(super) struct Prepared {
     pub(super) size: u64,
     pub(super) modified: Timestamp,
-    pub(super) course: Course,
+    pub(super) recipe: FileRecipe,
 }
 
 /// Sends some steps of a plan, in their order.
@@ -26,7 +26,7 @@ pub(super) struct PlannedFeed {
     pub(super) plan: Arc<Plan>,
     /// Which steps.
     pub(super) steps: Range<usize>,
-    pub(super) doing: Doing,
+    pub(super) encoder: StepEncoder,
     /// By the index of their steps.
     pub(super) prepared: HashMap<usize, Prepared>,
     /// What is kept of files at the destination, by their paths.
@@ -52,9 +52,9 @@ impl PlannedFeed {
     fn enqueue(&mut self, index: usize) {
         let plan = Arc::clone(&self.plan);
         let Some(step) = plan.steps.get(index) else { return };
-        let (place, before, rule) = match self.doing.part(&plan, index) {
-            Work::Content { place, before, rule } => (place, before, rule),
-            Work::Changes(items) => return self.queue.extend(items.into_iter().map(FeedItem::Change)),
+        let (place, before, rule) = match self.encoder.encode(&plan, index) {
+            EncodedStep::Content { place, before, rule } => (place, before, rule),
+            EncodedStep::Changes(items) => return self.queue.extend(items.into_iter().map(FeedItem::Change)),
         };
         let shown = format!("{}/{}", self.shown.trim_end_matches('/'), step.path);
         match self.open(index, &step.path, shown.clone()) {
@@ -82,8 +82,8 @@ impl PlannedFeed {
         let is_same = |prepared: &Prepared| prepared.size == size && prepared.modified == modified;
         // What was begun goes on, and is not begun anew as a delta.
         let prepared = prepared.filter(|prepared| is_same(prepared) && known.is_none());
-        let course = prepared.map(|prepared| prepared.course);
-        Ok(FedFile { path: path.to_owned(), shown, source, rule: None, known, course })
+        let recipe = prepared.map(|prepared| prepared.recipe);
+        Ok(FedFile { path: path.to_owned(), shown, source, rule: None, known, recipe })
     }
 }
 

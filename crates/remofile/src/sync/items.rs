@@ -1,25 +1,25 @@
 //! The steps of a plan as items: what a destination is told to do, be it over there or here.
 
 use super::plan::{Action, Plan, Step};
-use super::stages::Asides;
+use super::stages::TemporaryTargets;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Item, Kind, OnConflict};
 use std::sync::Arc;
 
-/// How steps become items.
+/// Encodes the steps of a plan as items.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Doing {
+pub(super) struct StepEncoder {
     /// Where what is replaced or deleted is kept.
     pub(super) backup: Option<RemotePath>,
-    /// What comes to another place first, as a directory is still in its way.
-    pub(super) asides: Arc<Asides>,
+    /// Temporary paths of what has a directory in its way.
+    pub(super) temporary_targets: Arc<TemporaryTargets>,
     /// Whether that is what is done now, and nothing else.
     pub(super) is_arriving: bool,
 }
 
-/// What a step is for the destination.
+/// A step as its destination takes it.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(super) enum EncodedStep {
     /// Items that need no content; none if there is nothing to do.
     Changes(Vec<Item>),
     /// Content that has to come.
@@ -33,48 +33,48 @@ pub(super) enum Work {
     },
 }
 
-impl Doing {
-    /// What a step is; nothing for one that is left out.
-    pub(super) fn part(&self, plan: &Plan, index: usize) -> Work {
-        let Some(step) = plan.steps.get(index) else { return Work::Changes(Vec::new()) };
-        match (self.asides.of_step(index), self.is_arriving) {
-            (None, true) => Work::Changes(Vec::new()),
-            (Some(aside), true) => aside_of(step, aside),
-            (Some(aside), false) => {
-                Work::Changes(vec![Item::Move { from: aside.to_owned(), path: step.path.to_string() }])
+impl StepEncoder {
+    /// Encodes a step; no items for one that is left out.
+    pub(super) fn encode(&self, plan: &Plan, index: usize) -> EncodedStep {
+        let Some(step) = plan.steps.get(index) else { return EncodedStep::Changes(Vec::new()) };
+        match (self.temporary_targets.of_step(index), self.is_arriving) {
+            (None, true) => EncodedStep::Changes(Vec::new()),
+            (Some(target), true) => at_temporary_target(step, target),
+            (Some(target), false) => {
+                EncodedStep::Changes(vec![Item::Move { from: target.to_owned(), path: step.path.to_string() }])
             }
             (None, false) => self.step(plan, index, step),
         }
     }
 
-    fn step(&self, plan: &Plan, index: usize, step: &Step) -> Work {
+    fn step(&self, plan: &Plan, index: usize, step: &Step) -> EncodedStep {
         let place = || step.path.to_string();
         match &step.action {
             // It goes when the file is there that takes its place.
-            Action::Clear { kind: Kind::Directory } if is_for_content(plan, index, &self.asides) => {
-                Work::Changes(Vec::new())
+            Action::Clear { kind: Kind::Directory } if is_for_content(plan, index, &self.temporary_targets) => {
+                EncodedStep::Changes(Vec::new())
             }
             Action::Create { .. } => {
-                let is_cleared = index > 0 && is_for_content(plan, index - 1, &self.asides);
+                let is_cleared = index > 0 && is_for_content(plan, index - 1, &self.temporary_targets);
                 let before = if is_cleared { vec![Item::Remove { path: place() }] } else { Vec::new() };
                 // What has come there since it was looked is somebody's.
-                Work::Content { place: place(), before, rule: OnConflict::Abort }
+                EncodedStep::Content { place: place(), before, rule: OnConflict::Abort }
             }
             Action::Update { .. } => {
-                let before = self.keep(step).into_iter().collect();
-                Work::Content { place: place(), before, rule: OnConflict::Replace }
+                let before = self.backup_item(step).into_iter().collect();
+                EncodedStep::Content { place: place(), before, rule: OnConflict::Replace }
             }
-            _ => Work::Changes(self.whole(step)),
+            _ => EncodedStep::Changes(self.whole(step)),
         }
     }
 
-    /// What a step without content is.
+    /// Encodes a step without content.
     fn whole(&self, step: &Step) -> Vec<Item> {
         let path = || step.path.to_string();
         match &step.action {
             Action::MakeDirectory { mode } => vec![Item::Directory { path: path(), mode: *mode }],
             Action::Link { target, replaces } => {
-                let kept = self.keep(step).filter(|_| *replaces);
+                let kept = self.backup_item(step).filter(|_| *replaces);
                 let rule = Some(if *replaces { OnConflict::Replace } else { OnConflict::Abort });
                 let link = Item::Link { path: path(), target: target.to_string(), rule };
                 kept.into_iter().chain([link]).collect()
@@ -85,35 +85,35 @@ impl Doing {
             }
             Action::Touch(touch) => vec![Item::Touch { path: path(), modified: touch.modified, mode: touch.mode }],
             Action::Clear { kind } | Action::Delete { kind, .. } => {
-                let kept = self.keep(step).filter(|_| matches!(kind, Kind::File | Kind::Link));
+                let kept = self.backup_item(step).filter(|_| matches!(kind, Kind::File | Kind::Link));
                 kept.into_iter().chain([Item::Remove { path: path() }]).collect()
             }
             Action::Create { .. } | Action::Update { .. } | Action::Skip { .. } => Vec::new(),
         }
     }
 
-    fn keep(&self, step: &Step) -> Option<Item> {
+    fn backup_item(&self, step: &Step) -> Option<Item> {
         let to = self.backup.as_ref()?.join(&step.path).ok()?;
         Some(Item::Keep { path: step.path.to_string(), to: to.to_string() })
     }
 }
 
-/// What comes beside a directory that is in its way.
-fn aside_of(step: &Step, aside: &str) -> Work {
-    let (place, rule) = (aside.to_owned(), OnConflict::Abort);
+/// Encodes a step whose path is taken by a directory: its content comes beside that.
+fn at_temporary_target(step: &Step, temporary: &str) -> EncodedStep {
+    let (place, rule) = (temporary.to_owned(), OnConflict::Abort);
     match &step.action {
         Action::Link { target, .. } => {
-            Work::Changes(vec![Item::Link { path: place, target: target.to_string(), rule: Some(rule) }])
+            EncodedStep::Changes(vec![Item::Link { path: place, target: target.to_string(), rule: Some(rule) }])
         }
-        _ => Work::Content { place, before: Vec::new(), rule },
+        _ => EncodedStep::Content { place, before: Vec::new(), rule },
     }
 }
 
 /// Whether a step clears an empty directory that is in the way of a file which comes to its very place.
-fn is_for_content(plan: &Plan, index: usize, asides: &Asides) -> bool {
+fn is_for_content(plan: &Plan, index: usize, temporary_targets: &TemporaryTargets) -> bool {
     let (Some(step), Some(next)) = (plan.steps.get(index), plan.steps.get(index + 1)) else { return false };
     let is_clear = matches!(step.action, Action::Clear { kind: Kind::Directory });
-    is_clear && step.path == next.path && has_content(next) && asides.of_step(index + 1).is_none()
+    is_clear && step.path == next.path && has_content(next) && temporary_targets.of_step(index + 1).is_none()
 }
 
 /// Whether a step has content that has to come.

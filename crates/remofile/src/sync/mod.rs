@@ -3,7 +3,7 @@
 //! Both trees are listed as sorted streams; [`plan`] compares them, purely, while they come; what it cannot
 //! tell without contents is asked for once. The plan is told to the monitor, and carried out: as one stream
 //! of items that the destination takes in order, be it on the server (an upload) or here (a download, in
-//! which this side weaves its own items between those that come).
+//! which this side merges its own items with those that come).
 //!
 //! Goals: nothing is sent that the other side has, nothing is deleted that might still be needed, and a run
 //! that breaks off leaves whole files and is gone on with by the next. Non-goals: what users see.
@@ -15,11 +15,11 @@ mod feed;
 mod items;
 mod options;
 pub mod plan;
+mod plan_merger;
 mod stages;
 mod tree;
 mod trees;
 mod upload;
-mod weaver;
 
 pub use download::synchronize_download;
 pub use options::{Delta, SyncOptions};

@@ -1,6 +1,6 @@
-//! In which stages a plan is carried out, so that nothing is deleted before everything has come.
+//! The stages in which a plan is executed, so that nothing is deleted before everything has come.
 
-use super::items::Doing;
+use super::items::StepEncoder;
 use super::plan::{Action, Plan, Step};
 use crate::client::Syncing;
 use crate::error::Result;
@@ -11,16 +11,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What can carry out steps of a plan.
-pub(super) trait Carrier {
-    /// Carries out some.
-    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, doing: Doing) -> Result<()>;
+/// One side of a synchronisation: has its destination take steps of a plan.
+pub(super) trait PlanExecutor {
+    /// Executes some steps.
+    fn execute(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()>;
 
     /// Removes files at the destination, as far as they are there.
     fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()>;
 }
 
-/// Carries out a plan. What was told of `harmless` failures before keeps nothing from being deleted.
+/// Executes a plan. What was told of `harmless` failures before keeps nothing from being deleted.
 ///
 /// 1. Everything that deletes nothing.
 /// 2. If nothing of it failed: files and links for places where directories are in the way, to names of their own
@@ -28,35 +28,35 @@ pub(super) trait Carrier {
 /// 3. If nothing of that failed, either: deletions, what is in those directories and they themselves first; then what
 ///    has come beside them takes its place by a rename.
 /// 4. Permission bits of directories, in any case.
-pub(super) fn carry_out(
+pub(super) fn execute_plan(
     syncing: &mut Syncing<'_>,
     plan: &Plan,
     backup: Option<RemotePath>,
     harmless: u64,
-    carrier: &mut dyn Carrier,
+    executor: &mut dyn PlanExecutor,
 ) -> Result<()> {
     let Stages { gate, closing } = Stages::of(plan);
     let all = plan.steps.len();
-    let plain = Doing { backup, ..Doing::default() };
+    let plain = StepEncoder { backup, ..StepEncoder::default() };
     if super::has_work(&plan.steps[..gate]) {
-        carrier.carry(syncing, 0..gate, plain.clone())?;
+        executor.execute(syncing, 0..gate, plain.clone())?;
     }
     if gate == closing || !may_delete(syncing, harmless) {
-        return if closing < all { carrier.carry(syncing, closing..all, plain) } else { Ok(()) };
+        return if closing < all { executor.execute(syncing, closing..all, plain) } else { Ok(()) };
     }
-    let asides = Arc::new(Asides::of(plan, gate..closing));
-    let doing = Doing { asides: Arc::clone(&asides), ..plain };
-    if asides.0.is_empty() {
-        return carrier.carry(syncing, gate..all, doing);
+    let temporary_targets = Arc::new(TemporaryTargets::of(plan, gate..closing));
+    let encoder = StepEncoder { temporary_targets: Arc::clone(&temporary_targets), ..plain };
+    if temporary_targets.0.is_empty() {
+        return executor.execute(syncing, gate..all, encoder);
     }
     let before = syncing.failure_count();
-    carrier.carry(syncing, gate..closing, Doing { is_arriving: true, ..doing.clone() })?;
+    executor.execute(syncing, gate..closing, StepEncoder { is_arriving: true, ..encoder.clone() })?;
     let from = if may_delete(syncing, harmless) { gate } else { closing };
     if from < all {
-        carrier.carry(syncing, from..all, doing)?;
+        executor.execute(syncing, from..all, encoder)?;
     }
     if syncing.failure_count() > before {
-        carrier.clear_away(syncing, asides.0.values().cloned().collect())?;
+        executor.clear_away(syncing, temporary_targets.0.values().cloned().collect())?;
     }
     Ok(())
 }
@@ -88,18 +88,18 @@ fn may_delete(syncing: &mut Syncing<'_>, harmless: u64) -> bool {
     is_safe
 }
 
-/// Where files and links come to while directories are in their way, by the indices of their steps.
+/// Temporary paths of files and links while directories are in their way, by the indices of their steps.
 #[derive(Debug, Default)]
-pub(super) struct Asides(HashMap<usize, String>);
+pub(super) struct TemporaryTargets(HashMap<usize, String>);
 
-impl Asides {
+impl TemporaryTargets {
     fn of(plan: &Plan, steps: Range<usize>) -> Self {
         let is_clear = |step: &Step| matches!(step.action, Action::Clear { kind: Kind::Directory });
         let cleared = steps.filter(|&index| plan.steps.get(index).is_some_and(is_clear)).map(|index| index + 1);
         Self(cleared.filter_map(|index| Some((index, beside(&plan.steps.get(index)?.path)))).collect())
     }
 
-    /// Where a step's content comes to; `None` for its own path.
+    /// The temporary path of a step's content; `None` if it comes to its own path at once.
     pub(super) fn of_step(&self, index: usize) -> Option<&str> {
         self.0.get(&index).map(String::as_str)
     }

@@ -1,6 +1,6 @@
 //! What is in a tree, on either side, as the planner wants it.
 
-use super::plan::{Node, Reason, Told, What};
+use super::plan::{Node, Reason, TreeElement, What};
 use crate::error::Result;
 use crate::store::{Store, StoreResult};
 use crate::transfer::{Feed, FeedOptions, Filter, InStore, Next, Origins, Scan, stays_within};
@@ -23,12 +23,12 @@ pub(super) struct Reading {
 
 /// What an element is for a plan.
 pub(super) enum Read {
-    Told(Told),
+    Element(TreeElement),
     /// The directory itself, where that is told.
     Top,
     /// The source has something there that has no part in it: the user has to know, and what the destination has
     /// there, by that path, stays.
-    Noted(Failure, Option<Told>),
+    Reported(Failure, Option<TreeElement>),
     Nothing,
 }
 
@@ -53,13 +53,17 @@ impl Reading {
         // Of use to nobody, and of any length.
         let failure = Failure { holders: None, ..failure };
         match failure.code {
-            ErrorCode::Skipped if self.links.is_none() => Read::Told(Told::LeftOut(below.unwrap_or_default())),
+            ErrorCode::Skipped if self.links.is_none() => {
+                Read::Element(TreeElement::LeftOut(below.unwrap_or_default()))
+            }
             ErrorCode::Skipped if self.links == Some(Links::Copy) => Read::Nothing,
             // The top itself can be nothing of the kind.
-            ErrorCode::Skipped if below.as_deref() != Some("") => Read::Noted(failure, below.map(Told::Withheld)),
+            ErrorCode::Skipped if below.as_deref() != Some("") => {
+                Read::Reported(failure, below.map(TreeElement::Withheld))
+            }
             // What has such a name at the destination has no counterpart that could be told.
-            ErrorCode::InvalidName if self.links.is_none() => Read::Noted(failure, None),
-            _ => Read::Told(Told::Failed(failure)),
+            ErrorCode::InvalidName if self.links.is_none() => Read::Reported(failure, None),
+            _ => Read::Element(TreeElement::Failed(failure)),
         }
     }
 
@@ -85,11 +89,11 @@ impl Reading {
         let Some(below) = entry.path.relative_to(&self.top) else { return Read::Nothing };
         let (below, is_source) = (below.to_owned(), self.links.is_some());
         if let Err(invalid) = entry.path.check(self.names) {
-            return Read::Told(match is_source {
+            return Read::Element(match is_source {
                 // It is not sent: what it was called before must not be deleted.
-                true => Told::Failed(Failure::from(invalid).at(self.show(&below))),
+                true => TreeElement::Failed(Failure::from(invalid).at(self.show(&below))),
                 // Nobody can ask for it to be removed.
-                false => Told::LeftOut(below.into()),
+                false => TreeElement::LeftOut(below.into()),
             });
         }
         let what = match (entry.kind, target) {
@@ -104,7 +108,7 @@ impl Reading {
             (Kind::Link, _) => What::Passed(Reason::LinkOut),
             (Kind::Special, _) => What::Special,
         };
-        Read::Told(Told::Node(Node { path: below.into(), what }))
+        Read::Element(TreeElement::Node(Node { path: below.into(), what }))
     }
 
     /// Where links are followed: what they lead to is in their place.
@@ -114,7 +118,7 @@ impl Reading {
         }
         let path = RemotePath::root().join(below).and_then(|path| Ok(path.check(self.names)?));
         if let Err(invalid) = path {
-            return Read::Told(Told::Failed(Failure::from(invalid).at(self.show(below))));
+            return Read::Element(TreeElement::Failed(Failure::from(invalid).at(self.show(below))));
         }
         let what = match entry.kind {
             Kind::Directory => What::Directory { mode: entry.mode },
@@ -122,7 +126,7 @@ impl Reading {
             Kind::Link => What::Passed(Reason::LinkOut),
             Kind::Special => What::Special,
         };
-        Read::Told(Told::Node(Node { path: below.into(), what }))
+        Read::Element(TreeElement::Node(Node { path: below.into(), what }))
     }
 
     /// The request that lists the tree.

@@ -1,6 +1,6 @@
 //! Both trees compared, while the remote one is listed.
 
-use super::plan::{Draft, Join, Node, Planner, Rules, Side, Told, What, failure_bytes};
+use super::plan::{Draft, Join, Node, Planner, Rules, Side, TreeElement, What, failure_bytes};
 use super::tree::{Read, Reading};
 use crate::client::Syncing;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 const CHECK_EVERY: u64 = 256;
 
 /// Failures of the remote listing at most: each is kept until the end of it.
-const MOST_NOTED: usize = 100_000;
+const MOST_REPORTED: usize = 100_000;
 
 /// What a remote listing may make this side hold, in bytes: a server may list without end. A step with its path takes 110
 /// to 250, so that there is room for more than ten million.
@@ -42,7 +42,7 @@ impl Trees<'_> {
         let rules = filter.clone();
         let shown = |failure: Failure| Error::Local(failure.at(&self.here.shown));
         let mut elements = self.store.map(|store| self.here.walk(store, filter)).transpose().map_err(shown)?;
-        let (listed, compared) = syncing.elements_aside(self.there.request(self.left_out), |incoming, check| {
+        let (listed, compared) = syncing.list_in_background(self.there.request(self.left_out), |incoming, check| {
             let (mut ours, mut theirs, mut broken) =
                 (Listing::of(&self.here, &rules), Listing::of(&self.there, &rules), None);
             let mut pulled = 0_u64;
@@ -52,9 +52,9 @@ impl Trees<'_> {
                 let element =
                     may_go_on.and_then(|()| elements.as_mut().map_or(Ok(None), |elements| elements.next(check)));
                 // A listing that is broken off must not look like one that is over.
-                let told = ours.read(element.map_err(|error| broken = Some(error)).ok()??);
-                if told.is_some() {
-                    return told;
+                let read = ours.read(element.map_err(|error| broken = Some(error)).ok()??);
+                if read.is_some() {
+                    return read;
                 }
             };
             let join = Join::new(Planner::new(self.rules), self.local, pull);
@@ -80,7 +80,7 @@ impl Trees<'_> {
             if exists && missing.is_none() && !listing.has_top {
                 return Err(Error::Local(listing.reading.untold()));
             }
-            outermost(listing.noted).into_iter().for_each(|failure| syncing.failed(failure));
+            outermost(listing.reported).into_iter().for_each(|failure| syncing.failed(failure));
         }
         Ok((draft, missing))
     }
@@ -91,20 +91,20 @@ impl Trees<'_> {
 /// # Errors
 /// `out-of-resources` if that makes this side hold more than `most_bytes`; malformed elements.
 fn compare(
-    mut join: Join<impl FnMut() -> Option<Told>>,
+    mut join: Join<impl FnMut() -> Option<TreeElement>>,
     theirs: &mut Listing<'_>,
     next: &mut dyn FnMut() -> Result<Option<Element>>,
     most_bytes: u64,
 ) -> Result<Draft> {
     let refuse = |why: String| Err(Error::Local(Failure::new(ErrorCode::OutOfResources).because(why)));
     while let Some(element) = next()? {
-        if let Some(told) = theirs.read(element) {
-            join.push(told);
+        if let Some(element) = theirs.read(element) {
+            join.push(element);
         }
-        if theirs.noted.len() > MOST_NOTED {
-            return refuse(format!("the server cannot list more than {MOST_NOTED} files and directories"));
+        if theirs.reported.len() > MOST_REPORTED {
+            return refuse(format!("the server cannot list more than {MOST_REPORTED} files and directories"));
         }
-        if join.pushed_bytes() + theirs.noted_bytes > most_bytes {
+        if join.pushed_bytes() + theirs.reported_bytes > most_bytes {
             let mebibytes = most_bytes >> 20;
             let why = format!(
                 "what the server lists would take more than {mebibytes} MiB of memory to compare: synchronise the \
@@ -121,29 +121,29 @@ struct Listing<'a> {
     reading: &'a Reading,
     /// What is left out of it.
     rules: &'a Filter,
-    noted: Vec<Failure>,
+    reported: Vec<Failure>,
     /// What these take, in bytes.
-    noted_bytes: u64,
+    reported_bytes: u64,
     /// Whether it is known to be of a directory.
     has_top: bool,
 }
 
 impl<'a> Listing<'a> {
     fn of(reading: &'a Reading, rules: &'a Filter) -> Self {
-        Self { reading, rules, noted: Vec::new(), noted_bytes: 0, has_top: !reading.tells_top() }
+        Self { reading, rules, reported: Vec::new(), reported_bytes: 0, has_top: !reading.tells_top() }
     }
 
     /// What an element tells for the plan.
-    fn read(&mut self, element: Element) -> Option<Told> {
+    fn read(&mut self, element: Element) -> Option<TreeElement> {
         match self.reading.read(element) {
             // Whoever listed a source: what was left out here must not come from there.
-            Read::Told(Told::Node(node)) if self.reading.is_source() && !self.admits(&node) => {}
-            Read::Told(told) => return Some(told),
+            Read::Element(TreeElement::Node(node)) if self.reading.is_source() && !self.admits(&node) => {}
+            Read::Element(element) => return Some(element),
             Read::Top => self.has_top = true,
-            Read::Noted(failure, told) => {
-                self.noted_bytes += (size_of::<Failure>() + failure_bytes(&failure)) as u64;
-                self.noted.push(failure);
-                return told;
+            Read::Reported(failure, element) => {
+                self.reported_bytes += (size_of::<Failure>() + failure_bytes(&failure)) as u64;
+                self.reported.push(failure);
+                return element;
             }
             Read::Nothing => {}
         }

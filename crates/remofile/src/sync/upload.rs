@@ -3,9 +3,9 @@
 use super::compare::{answer, digest, remote_digests};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::{PlannedFeed, Prepared, candidates};
-use super::items::Doing;
+use super::items::StepEncoder;
 use super::plan::{Action, Answers, Draft, Plan, Side};
-use super::stages::{Carrier, carry_out};
+use super::stages::{PlanExecutor, execute_plan};
 use super::tree::Reading;
 use super::trees::Trees;
 use super::{SyncOptions, SyncReport, report};
@@ -13,7 +13,7 @@ use crate::client::{Client, Syncing};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::store::{LocalStore, Store, StoreOptions};
-use crate::transfer::{Course, FeedItem, Filter};
+use crate::transfer::{FeedItem, FileRecipe, Filter};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Failure, Item, Known, Listed, Request};
 use std::collections::{HashMap, VecDeque};
@@ -123,7 +123,7 @@ impl<'a> Upload<'a> {
         let plan = Arc::new(plan);
         let file_size_limit = syncing.server()?.file_size_limit;
         let mut sender = Sender { job: self, plan: Arc::clone(&plan), prepared, known, file_size_limit };
-        carry_out(syncing, &plan, self.backup.clone(), harmless, &mut sender)?;
+        execute_plan(syncing, &plan, self.backup.clone(), harmless, &mut sender)?;
         drop(sender);
         Ok(Arc::unwrap_or_clone(plan))
     }
@@ -164,8 +164,8 @@ impl<'a> Upload<'a> {
                 continue;
             }
             let Changed { index, path, pieces, local, .. } = changed;
-            let course = Course::new(path.to_string(), pieces);
-            prepared.insert(index, Prepared { size: local.size, modified: local.modified, course });
+            let recipe = FileRecipe::new(path.to_string(), pieces);
+            prepared.insert(index, Prepared { size: local.size, modified: local.modified, recipe });
         }
         Ok(prepared)
     }
@@ -187,7 +187,7 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Has the server carry out steps.
+/// Has the server execute steps.
 struct Sender<'a, 'b> {
     job: &'a Upload<'b>,
     plan: Arc<Plan>,
@@ -197,14 +197,14 @@ struct Sender<'a, 'b> {
 }
 
 impl Sender<'_, '_> {
-    fn feed(&mut self, steps: Range<usize>, doing: Doing) -> PlannedFeed {
+    fn feed(&mut self, steps: Range<usize>, encoder: StepEncoder) -> PlannedFeed {
         PlannedFeed {
             store: Arc::clone(&self.job.store),
             top: self.job.top.clone(),
             shown: self.job.source.display().to_string(),
             plan: Arc::clone(&self.plan),
             steps,
-            doing,
+            encoder,
             prepared: mem::take(&mut self.prepared),
             known: mem::take(&mut self.known),
             file_size_limit: self.file_size_limit,
@@ -213,14 +213,14 @@ impl Sender<'_, '_> {
     }
 }
 
-impl Carrier for Sender<'_, '_> {
-    fn carry(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, doing: Doing) -> Result<()> {
-        let feed = self.feed(steps, doing);
+impl PlanExecutor for Sender<'_, '_> {
+    fn execute(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()> {
+        let feed = self.feed(steps, encoder);
         syncing.send(feed, self.job.destination, &self.job.options.transfer())
     }
 
     fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()> {
-        let mut feed = self.feed(0..0, Doing::default());
+        let mut feed = self.feed(0..0, StepEncoder::default());
         let destination = self.job.destination.clone();
         syncing.elements(
             Request::Survey { destination: destination.clone(), names: places.clone(), unflushed: true },

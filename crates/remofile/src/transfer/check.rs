@@ -5,10 +5,10 @@ use remofile_protocol::digest::{Digest, DigestKind, Digester};
 /// The digest of what has passed so far. A file that passes in one piece is digested in one go.
 pub(super) struct Check {
     kind: DigestKind,
-    state: State,
+    state: CheckState,
 }
 
-enum State {
+enum CheckState {
     Nothing,
     Whole(Digest),
     Running(Digester),
@@ -17,18 +17,18 @@ enum State {
 impl Check {
     /// Nothing has passed yet.
     pub(super) fn new(kind: DigestKind) -> Self {
-        Self { kind, state: State::Nothing }
+        Self { kind, state: CheckState::Nothing }
     }
 
     /// Goes on where this digest is.
     pub(super) fn resumed(kind: DigestKind, running: Digester) -> Self {
-        Self { kind, state: State::Running(running) }
+        Self { kind, state: CheckState::Running(running) }
     }
 
     /// Adds the next bytes; `are_all` tells whether these are the whole file.
     pub(super) fn update(&mut self, bytes: &[u8], are_all: bool) {
         match &self.state {
-            State::Nothing if are_all => self.state = State::Whole(self.kind.digest(bytes)),
+            CheckState::Nothing if are_all => self.state = CheckState::Whole(self.kind.digest(bytes)),
             _ => self.running().update(bytes),
         }
     }
@@ -39,11 +39,11 @@ impl Check {
     }
 
     fn running(&mut self) -> &mut Digester {
-        if !matches!(self.state, State::Running(_)) {
-            self.state = State::Running(Digester::of(self.kind));
+        if !matches!(self.state, CheckState::Running(_)) {
+            self.state = CheckState::Running(Digester::of(self.kind));
         }
         match &mut self.state {
-            State::Running(digester) => digester,
+            CheckState::Running(digester) => digester,
             _ => unreachable!("it was made one above"),
         }
     }
@@ -51,9 +51,9 @@ impl Check {
     /// The digest of everything that has passed.
     pub(super) fn finish(&self) -> Digest {
         match &self.state {
-            State::Whole(whole) => *whole,
-            State::Running(running) => running.finish(),
-            State::Nothing => self.kind.digest(&[]),
+            CheckState::Whole(whole) => *whole,
+            CheckState::Running(running) => running.finish(),
+            CheckState::Nothing => self.kind.digest(&[]),
         }
     }
 }

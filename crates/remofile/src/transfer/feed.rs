@@ -1,7 +1,7 @@
 //! Which files are to be sent, one after the other.
 
-use super::course::Course;
 use super::feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
+use super::file_recipe::FileRecipe;
 use super::filter::Filter;
 use super::memory::Recent;
 use super::origins::{NextOrigin, Origin, Origins};
@@ -101,8 +101,8 @@ impl Feed {
         }
         match store.open(&entry.path) {
             Ok(source) => {
-                let course = Course::of_parts(&parts, source.entry().size).map_err(|failure| failure.at(&shown))?;
-                Ok(FeedItem::File(Box::new(FedFile { path, shown, source, rule, known, course })))
+                let recipe = FileRecipe::of_parts(&parts, source.entry().size).map_err(|failure| failure.at(&shown))?;
+                Ok(FeedItem::File(Box::new(FedFile { path, shown, source, rule, known, recipe })))
             }
             Err(failure) => Err(failure.at(shown)),
         }

@@ -1,6 +1,6 @@
 //! What is fed to a packer: files found, judged and opened.
 
-use super::course::Course;
+use super::file_recipe::FileRecipe;
 use super::origins::Origins;
 use crate::store::{Source, Store, StoreResult};
 use remofile_protocol::wire::{Entry, Failure, Item, Known, OnConflict, Part};
@@ -97,7 +97,7 @@ pub struct FedFile {
     /// What the receiver has of it.
     pub known: Option<Known>,
     /// How it is made, where it is not sent as it is.
-    pub course: Option<Course>,
+    pub recipe: Option<FileRecipe>,
 }
 
 /// The next element, if there is one now.

@@ -7,7 +7,7 @@
 //!
 //! On the way out: `origins` and `local` are what a user named, `pattern` and `filter` what that stands
 //! for, `feed` finds and opens it (`feeding` has the words for that), `packer` fills messages, `sending` with one file. On the way in:
-//! `unpacker` takes messages apart (`intake` says how), `receiving` one file of them, `keeping` has what it replaces, `conflict` knows what becomes of what is
+//! `unpacker` takes messages apart (`intake` says how), `receiving` one file of them, `named_backup` has what it replaces, `conflict` knows what becomes of what is
 //! in the way, `resume` what was kept of earlier attempts. `pace` and `chunks` measure, `compress` shrinks.
 
 mod change;
@@ -15,17 +15,17 @@ mod check;
 mod chunks;
 mod compress;
 mod conflict;
-mod course;
 mod digesting;
 mod feed;
 mod feeding;
+mod file_recipe;
 mod filter;
 mod glob;
 mod intake;
-mod keeping;
 mod local;
 mod memory;
 mod modes;
+mod named_backup;
 mod origins;
 mod pace;
 mod packer;
@@ -42,10 +42,10 @@ pub use change::Change;
 pub use chunks::Chunker;
 pub use compress::{CompressLevel, Compressor, Decompressor};
 pub use conflict::numbered_path;
-pub use course::Course;
 pub use digesting::Digesting;
 pub use feed::{Census, Feed, FeedOptions, stays_within};
 pub use feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
+pub use file_recipe::FileRecipe;
 pub use filter::Filter;
 pub use intake::{ItemRules, Stored, UnpackerMonitor, UnpackerOptions};
 pub use local::{Local, LocalOrigin, expand_local};

@@ -3,13 +3,13 @@
 use super::compress::CompressLevel;
 use super::feeding::{FedFile, FeedItem, Feeding, Next};
 use super::origins::Origins;
-use super::sending::{Sending, Squeeze, Step};
+use super::sending::{Sending, SendingStep, Squeeze};
 use super::trouble::Stop;
 use crate::carrier::MessageWriter;
 use crate::store::StoreResult;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{CREDIT_RESERVE_BYTES, MAX_HEADER_BYTES};
-use remofile_protocol::wire::{ErrorCode, Failure, Item, Manner, Version};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, SendOptions, Version};
 use std::num::NonZeroU32;
 
 /// Payload after which a message of several files is sent, so that the receiver can begin with them.
@@ -89,17 +89,17 @@ impl PackerOptions {
     ///
     /// # Errors
     /// `bad-request` if it asked for a level that zstd does not have.
-    pub fn of(manner: Manner, file_size_limit: u64, digest: DigestKind) -> StoreResult<Self> {
+    pub fn of(send_options: SendOptions, file_size_limit: u64, digest: DigestKind) -> StoreResult<Self> {
         let level = |level| {
             let unknown = || Failure::new(ErrorCode::BadRequest).because("there is no such level of compression");
             CompressLevel::new(level).ok_or_else(unknown)
         };
         Ok(Self {
             file_size_limit,
-            preserve_mode: manner.preserve_mode,
-            sparse: manner.sparse,
-            compress: manner.compress_level.map(level).transpose()?,
-            chunk_bytes: manner.chunk_bytes.and_then(NonZeroU32::new),
+            preserve_mode: send_options.preserve_mode,
+            sparse: send_options.sparse,
+            compress: send_options.compress_level.map(level).transpose()?,
+            chunk_bytes: send_options.chunk_bytes.and_then(NonZeroU32::new),
             digest,
             replaces: None,
         })
@@ -163,24 +163,24 @@ impl Packer {
                 None => self.begin_next(&mut filling, monitor),
             };
             match step {
-                Step::Packed => idle = 0,
-                Step::FileOver => self.current = None,
-                Step::Worked if idle < IDLE_STEPS => idle += 1,
-                Step::Stopped => return Packed::Stopped,
-                Step::Worked => return filling.finish(Packed::Working),
-                Step::Pending => return filling.finish(Packed::Blocked),
-                Step::End => return filling.finish(Packed::Finished),
+                SendingStep::Packed => idle = 0,
+                SendingStep::FileOver => self.current = None,
+                SendingStep::Worked if idle < IDLE_STEPS => idle += 1,
+                SendingStep::Stopped => return Packed::Stopped,
+                SendingStep::Worked => return filling.finish(Packed::Working),
+                SendingStep::Pending => return filling.finish(Packed::Blocked),
+                SendingStep::End => return filling.finish(Packed::Finished),
             }
         }
     }
 
     /// Begins the next thing there is to send.
-    fn begin_next(&mut self, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
+    fn begin_next(&mut self, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> SendingStep {
         let item = match self.feed.next_item() {
             Next::Item(item) => item,
-            Next::Working => return Step::Worked,
-            Next::Pending => return Step::Pending,
-            Next::End => return Step::End,
+            Next::Working => return SendingStep::Worked,
+            Next::Pending => return SendingStep::Pending,
+            Next::End => return SendingStep::End,
         };
         match item {
             FeedItem::Directory { path, mode } => {
@@ -198,15 +198,20 @@ impl Packer {
             }
             FeedItem::Present { path, size } => {
                 monitor.present(&path, size);
-                return Step::Worked;
+                return SendingStep::Worked;
             }
             FeedItem::Failed(failure) => return failed(failure, filling, monitor),
             FeedItem::File(file) => return self.begin_file(*file, filling, monitor),
         }
-        Step::Packed
+        SendingStep::Packed
     }
 
-    fn begin_file(&mut self, file: FedFile, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
+    fn begin_file(
+        &mut self,
+        file: FedFile,
+        filling: &mut Filling<'_, '_>,
+        monitor: &mut dyn PackerMonitor,
+    ) -> SendingStep {
         if file.source.entry().size > self.options.file_size_limit {
             return failed(Failure::new(ErrorCode::FileTooLarge).at(file.shown), filling, monitor);
         }
@@ -222,10 +227,10 @@ impl Packer {
     }
 }
 
-fn failed(failure: Failure, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
+fn failed(failure: Failure, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> SendingStep {
     monitor.failed(&failure);
     filling.push(Item::Failed { failure });
-    Step::Packed
+    SendingStep::Packed
 }
 
 /// A message that is being filled.

@@ -78,7 +78,7 @@ impl Pattern {
     /// beginning is not walked. Where it is not there, nothing matches.
     #[must_use]
     pub fn find(self, store: Arc<dyn Store>) -> Matches {
-        Matches { trail: vec![self.behind([0])], entered: None, pattern: self, course: Course::Begin(store) }
+        Matches { trail: vec![self.behind([0])], entered: None, pattern: self, stage: SearchStage::Begin(store) }
     }
 
     /// The parts that come next, after some come next: `**` may also stand for no directory.
@@ -96,18 +96,18 @@ impl Pattern {
     }
 
     /// What a name is, in a directory where these parts come next.
-    fn step(&self, next: &[usize], name: &str) -> Step {
+    fn step(&self, next: &[usize], name: &str) -> PatternMatch {
         let mut beyond = Vec::new();
         for &at in next {
             let Some(part) = self.parts.get(at).filter(|part| part.admits(name)) else {
                 continue;
             };
             if at + 1 == self.parts.len() {
-                return Step::Whole;
+                return PatternMatch::Whole;
             }
             beyond.push(if *part == Part::Directories { at } else { at + 1 });
         }
-        if beyond.is_empty() { Step::Nothing } else { Step::Partly(self.behind(beyond)) }
+        if beyond.is_empty() { PatternMatch::Nothing } else { PatternMatch::Partly(self.behind(beyond)) }
     }
 }
 
@@ -140,7 +140,7 @@ impl Part {
 }
 
 /// What a pattern makes of an entry.
-enum Step {
+enum PatternMatch {
     /// The whole pattern matches.
     Whole,
     /// What is in it may match: these parts come next there.
@@ -156,20 +156,21 @@ pub struct Matches {
     trail: Vec<Vec<usize>>,
     /// The directory that is about to be entered.
     entered: Option<RemotePath>,
-    course: Course,
+    stage: SearchStage,
 }
 
 impl Matches {
     /// What it holds in memory, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
-        match &self.course {
-            Course::Walk(walk) => walk.memory_bytes(),
-            Course::Begin(_) | Course::End => 0,
+        match &self.stage {
+            SearchStage::Walk(walk) => walk.memory_bytes(),
+            SearchStage::Begin(_) | SearchStage::End => 0,
         }
     }
 }
 
-enum Course {
+/// The stage of a search.
+enum SearchStage {
     Begin(Arc<dyn Store>),
     Walk(Box<dyn Walk>),
     End,
@@ -193,10 +194,10 @@ impl Matches {
     #[expect(clippy::should_implement_trait, reason = "an end is not the only thing beside entries")]
     pub fn next(&mut self) -> Found {
         for _ in 0..ENTRIES_A_STEP {
-            let listed = match &mut self.course {
-                Course::Walk(walk) => walk.next(),
-                Course::End => return Found::End,
-                Course::Begin(_) => match self.begin() {
+            let listed = match &mut self.stage {
+                SearchStage::Walk(walk) => walk.next(),
+                SearchStage::End => return Found::End,
+                SearchStage::Begin(_) => match self.begin() {
                     Ok(()) => continue,
                     Err(failure) => return Found::Failed(failure),
                 },
@@ -205,7 +206,7 @@ impl Matches {
                 Some(Listed::Entry(entry)) => self.look_at(entry),
                 Some(Listed::Failed(failure)) => self.may_match(&failure).then_some(Found::Failed(failure)),
                 None => {
-                    self.course = Course::End;
+                    self.stage = SearchStage::End;
                     Some(Found::End)
                 }
             };
@@ -217,11 +218,11 @@ impl Matches {
     }
 
     fn begin(&mut self) -> StoreResult<()> {
-        let Course::Begin(store) = std::mem::replace(&mut self.course, Course::End) else {
+        let SearchStage::Begin(store) = std::mem::replace(&mut self.stage, SearchStage::End) else {
             return Ok(());
         };
         match store.walk(&self.pattern.base, true) {
-            Ok(walk) => self.course = Course::Walk(walk),
+            Ok(walk) => self.stage = SearchStage::Walk(walk),
             Err(failure) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => {}
             Err(failure) => return Err(failure.at(&self.pattern.base)),
         }
@@ -232,7 +233,7 @@ impl Matches {
         let is_directory = entry.kind == Kind::Directory;
         let step = self.step(entry.path.as_str());
         match step {
-            Step::Partly(next) if is_directory => {
+            PatternMatch::Partly(next) if is_directory => {
                 self.trail.push(next);
                 self.entered = Some(entry.path);
                 return None;
@@ -240,21 +241,21 @@ impl Matches {
             _ if is_directory => self.skip_directory(),
             _ => {}
         }
-        matches!(step, Step::Whole).then_some(Found::Entry(entry))
+        matches!(step, PatternMatch::Whole).then_some(Found::Entry(entry))
     }
 
     /// What the pattern makes of a path below its beginning; the trail then ends with the directory it
     /// is in.
-    fn step(&mut self, path: &str) -> Step {
+    fn step(&mut self, path: &str) -> PatternMatch {
         let base = if self.pattern.base.is_root() { "" } else { self.pattern.base.as_str() };
         let below = path.strip_prefix(base).unwrap_or(path).trim_start_matches('/');
         self.trail.truncate(below.matches('/').count() + 1);
         let name = below.rsplit('/').next().unwrap_or(below);
-        self.trail.last().map_or(Step::Nothing, |next| self.pattern.step(next, name))
+        self.trail.last().map_or(PatternMatch::Nothing, |next| self.pattern.step(next, name))
     }
 
     fn skip_directory(&mut self) {
-        if let Course::Walk(walk) = &mut self.course {
+        if let SearchStage::Walk(walk) = &mut self.stage {
             walk.skip_directory();
         }
     }
@@ -268,7 +269,7 @@ impl Matches {
         if self.entered.as_ref().is_some_and(|entered| entered.as_str() == path) {
             return true;
         }
-        !matches!(self.step(path), Step::Nothing)
+        !matches!(self.step(path), PatternMatch::Nothing)
     }
 }
 

@@ -4,7 +4,7 @@ use super::check::Check;
 use super::chunks::Chunker;
 use super::compress::Decompressor;
 use super::intake::UnpackerMonitor;
-use super::keeping::Kept;
+use super::named_backup::NamedBackup;
 use super::trouble::Trouble;
 use crate::store::{ReadBuffer, Source, Staged, StoreResult};
 use remofile_protocol::digest::{Digest, DigestKind, Digester};
@@ -46,7 +46,7 @@ pub(super) struct Receiving {
     shown: u64,
     base: Option<Base>,
     /// What it replaces.
-    kept: Option<Kept>,
+    backup: Option<NamedBackup>,
 }
 
 /// What a file is made of.
@@ -56,7 +56,7 @@ struct Base {
 }
 
 impl Receiving {
-    /// `size` is the file's, and what it may have at most; `resumed` what is there of it; `kept` is kept when it
+    /// `size` is the file's, and what it may have at most; `resumed` what is there of it; `backup` is committed when it
     /// becomes visible.
     pub(super) fn new(
         names: (String, String),
@@ -64,13 +64,13 @@ impl Receiving {
         (size, limit): (Option<u64>, u64),
         digest: DigestKind,
         resumed: Option<(u64, Digester)>,
-        (chunks, kept): (Option<Chunker>, Option<Kept>),
+        (chunks, backup): (Option<Chunker>, Option<NamedBackup>),
     ) -> Self {
         let (received, check) = match resumed {
             None => (0, Check::new(digest)),
             Some((offset, digester)) => (offset, Check::resumed(digest, digester)),
         };
-        Self { names, staged, size, limit, received, check, chunks, shown: received, base: None, kept }
+        Self { names, staged, size, limit, received, check, chunks, shown: received, base: None, backup }
     }
 
     /// Bytes of it may be copied from another file.
@@ -217,7 +217,7 @@ impl Receiving {
         if self.check.finish() != expected || !is_whole {
             return Err(ErrorCode::IntegrityFailure.into());
         }
-        self.kept.map_or(Ok(()), Kept::commit)?;
+        self.backup.map_or(Ok(()), NamedBackup::commit)?;
         self.staged.commit()?;
         Ok(self.received)
     }
@@ -225,13 +225,13 @@ impl Receiving {
     /// A full disk may have room later; what failed otherwise is forgotten.
     pub(super) fn give_up(self, failure: Failure) -> Failure {
         if failure.code == ErrorCode::NoSpace {
-            self.staged.keep();
+            self.staged.retain_partial();
         }
         failure.at(self.names.0)
     }
 
     /// Keeps what is there for a later attempt.
-    pub(super) fn keep(self) {
-        self.staged.keep();
+    pub(super) fn retain_partial(self) {
+        self.staged.retain_partial();
     }
 }

@@ -2,8 +2,8 @@
 
 use super::check::Check;
 use super::compress::{CompressLevel, Compressor};
-use super::course::Course;
 use super::feeding::FedFile;
+use super::file_recipe::FileRecipe;
 use super::packer::{Filling, PackerMonitor, PackerOptions};
 use super::trouble::Trouble;
 use crate::delta::Piece;
@@ -21,7 +21,7 @@ const VERIFY_READS: usize = 8;
 const COPY_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What a step came to.
-pub(super) enum Step {
+pub(super) enum SendingStep {
     /// Something was put into the message.
     Packed,
     /// Nothing was, but there is more to do.
@@ -86,7 +86,7 @@ pub(super) struct Sending {
     sparse: bool,
     data_left: u64,
     chunks: Option<Chunks>,
-    course: Option<Course>,
+    recipe: Option<FileRecipe>,
     /// Where bytes are read that the receiver copies.
     copied: Option<ReadBuffer>,
 }
@@ -109,10 +109,10 @@ struct Chunks {
 
 impl Sending {
     pub(super) fn new(file: FedFile, options: PackerOptions, chunk_size: Option<NonZeroU32>) -> Self {
-        let FedFile { path, shown, source, rule, known, course } = file;
+        let FedFile { path, shown, source, rule, known, recipe } = file;
         let (size, modified, mode) = (source.entry().size, source.entry().modified, source.entry().mode);
         // Of another version nothing is of use.
-        let known = known.filter(|known| known.size == size && known.modified == modified && course.is_none());
+        let known = known.filter(|known| known.size == size && known.modified == modified && recipe.is_none());
         Self {
             path,
             shown,
@@ -128,7 +128,7 @@ impl Sending {
             sparse: options.sparse && chunk_size.is_none(),
             data_left: 0,
             chunks: chunk_size.map(|size| Chunks { size: size.get() as usize, bytes: Vec::new(), taken: 0 }),
-            course,
+            recipe,
             copied: None,
         }
     }
@@ -143,9 +143,9 @@ impl Sending {
     }
 
     /// Begins it, unless something has to be seen first.
-    pub(super) fn begin(&mut self, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
+    pub(super) fn begin(&mut self, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> SendingStep {
         if self.verifying.is_some() {
-            return Step::Worked;
+            return SendingStep::Worked;
         }
         monitor.started(&self.path, self.size, self.sent);
         filling.push(Item::Begin {
@@ -157,10 +157,10 @@ impl Sending {
             offset: self.sent,
             replaces: self.replaces,
         });
-        if let Some(base) = self.course.as_ref().and_then(|course| course.base.clone()) {
+        if let Some(base) = self.recipe.as_ref().and_then(|recipe| recipe.base.clone()) {
             filling.push(Item::Base { path: base });
         }
-        Step::Packed
+        SendingStep::Packed
     }
 
     /// Packs the next bytes.
@@ -169,10 +169,10 @@ impl Sending {
         filling: &mut Filling<'_, '_>,
         squeeze: &mut Option<Squeeze>,
         monitor: &mut dyn PackerMonitor,
-    ) -> Step {
+    ) -> SendingStep {
         if let Some(verifying) = &mut self.verifying {
             if !verifying.step(&*self.source) {
-                return Step::Worked;
+                return SendingStep::Worked;
             }
             if let Some((offset, digester)) = self.verifying.take().and_then(|verifying| verifying.matched) {
                 (self.sent, self.check) = (offset, Check::resumed(self.digest, digester));
@@ -186,25 +186,25 @@ impl Sending {
             Left::Copy { offset, length } => self.copy(offset, length, filling, monitor),
         };
         match packed {
-            Ok(Step::FileOver) => {
+            Ok(SendingStep::FileOver) => {
                 monitor.finished(&self.path, self.size);
-                Step::FileOver
+                SendingStep::FileOver
             }
             Ok(step) => step,
-            Err(Trouble::Stopped) => Step::Stopped,
+            Err(Trouble::Stopped) => SendingStep::Stopped,
             Err(Trouble::Failed(failure)) => {
                 filling.message.truncate(before);
                 let failure = failure.at(&self.shown);
                 monitor.failed(&failure);
                 filling.push(Item::Abort { failure });
-                Step::FileOver
+                SendingStep::FileOver
             }
         }
     }
 
     /// What comes next.
     fn left(&mut self) -> Left {
-        match self.course.as_mut().map(Course::current) {
+        match self.recipe.as_mut().map(FileRecipe::current) {
             None if self.sent == self.size => Left::Nothing,
             None => Left::Content(self.size - self.sent),
             Some(None) => Left::Nothing,
@@ -221,8 +221,8 @@ impl Sending {
     /// So many bytes of the file are done.
     fn advance(&mut self, bytes: u64) {
         self.sent += bytes;
-        if let Some(course) = &mut self.course {
-            course.advance(bytes);
+        if let Some(recipe) = &mut self.recipe {
+            recipe.advance(bytes);
         }
     }
 
@@ -233,7 +233,7 @@ impl Sending {
         length: u64,
         filling: &mut Filling<'_, '_>,
         monitor: &mut dyn PackerMonitor,
-    ) -> Result<Step, Trouble> {
+    ) -> Result<SendingStep, Trouble> {
         let length = length.min(COPY_BYTES).min(filling.credit().saturating_mul(COPY_BYTES_A_CREDIT));
         let buffer = self.copied.get_or_insert_with(|| ReadBuffer::new(VERIFY_BYTES));
         let mut done = 0;
@@ -246,15 +246,15 @@ impl Sending {
         self.advance(length);
         monitor.packed(length);
         filling.push(Item::Copy { offset, length });
-        Ok(Step::Packed)
+        Ok(SendingStep::Packed)
     }
 
-    fn end(&mut self, filling: &mut Filling<'_, '_>) -> Result<Step, Trouble> {
+    fn end(&mut self, filling: &mut Filling<'_, '_>) -> Result<SendingStep, Trouble> {
         if !self.source.is_unchanged()? {
             return Err(Failure::new(ErrorCode::SourceChanged).into());
         }
         filling.push(Item::End { digest: self.check.finish() });
-        Ok(Step::FileOver)
+        Ok(SendingStep::FileOver)
     }
 
     /// Packs at most so many of the next bytes.
@@ -264,7 +264,7 @@ impl Sending {
         filling: &mut Filling<'_, '_>,
         squeeze: &mut Option<Squeeze>,
         monitor: &mut dyn PackerMonitor,
-    ) -> Result<Step, Trouble> {
+    ) -> Result<SendingStep, Trouble> {
         if self.sparse && self.data_left == 0 {
             match self.source.extent_at(self.sent)? {
                 Extent::Hole(length) => return Ok(self.hole(length.min(most), filling, monitor)),
@@ -293,16 +293,16 @@ impl Sending {
             filling.message.advance(bytes);
             filling.push_data(bytes);
         }
-        Ok(Step::Packed)
+        Ok(SendingStep::Packed)
     }
 
-    fn hole(&mut self, length: u64, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> Step {
+    fn hole(&mut self, length: u64, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> SendingStep {
         let length = length.min(MAX_HOLE_BYTES).min(filling.credit().saturating_mul(HOLE_BYTES_A_CREDIT));
         self.check.update_zeros(length);
         self.advance(length);
         monitor.packed(length);
         filling.push(Item::Hole { length });
-        Step::Packed
+        SendingStep::Packed
     }
 
     /// Fills `space` with the next bytes of the file.

@@ -14,11 +14,11 @@ pub struct SharedFeed {
 }
 
 struct Inner {
-    state: Mutex<State>,
+    state: Mutex<SharedFeedState>,
     stopped: AtomicBool,
 }
 
-struct State {
+struct SharedFeedState {
     feed: Feed,
     /// Files that only the first may send.
     deferred: VecDeque<FeedItem>,
@@ -39,7 +39,7 @@ impl SharedFeed {
     /// Shares a feed among so many.
     #[must_use]
     pub fn share(feed: Feed, among: usize) -> (Vec<Self>, FeedStop) {
-        let state = Mutex::new(State { feed, deferred: VecDeque::new() });
+        let state = Mutex::new(SharedFeedState { feed, deferred: VecDeque::new() });
         let inner = Arc::new(Inner { state, stopped: AtomicBool::new(false) });
         let share = |index| Self { inner: Arc::clone(&inner), is_first: index == 0 };
         ((0..among).map(share).collect(), FeedStop(Arc::clone(&inner)))

@@ -8,8 +8,8 @@ use super::chunks::Chunker;
 use super::compress::Decompressor;
 use super::conflict::{self, Resolved, Stored as StoredNames};
 use super::intake::{Stored, UnpackerMonitor, UnpackerOptions};
-use super::keeping::Kept;
 use super::modes::Modes;
+use super::named_backup::NamedBackup;
 use super::receiving::{Receiving, Written};
 use super::resume::Checked;
 use super::trouble::Trouble;
@@ -31,11 +31,11 @@ pub struct Unpacker {
     stored: Stored,
     names: StoredNames,
     modes: Modes,
-    /// What is kept as it is when it is replaced or removed.
-    kept: Option<Kept>,
-    /// What could not be kept as it is, and so must not be replaced or removed.
-    unkept: Option<String>,
-    /// What came while something is being copied to be kept.
+    /// The backup of what is replaced or removed next.
+    backup: Option<NamedBackup>,
+    /// The path whose backup failed, which so must not be replaced or removed.
+    failed_backup: Option<String>,
+    /// What came while a backup is being copied.
     put_by: VecDeque<(Vec<Item>, Vec<u8>)>,
     put_by_bytes: usize,
     /// Whether something that is there may not be on the disk.
@@ -81,8 +81,8 @@ impl Unpacker {
             stored: Stored::default(),
             names: StoredNames::default(),
             modes: Modes::default(),
-            kept: None,
-            unkept: None,
+            backup: None,
+            failed_backup: None,
             put_by: VecDeque::new(),
             put_by_bytes: 0,
             has_doubt,
@@ -102,21 +102,21 @@ impl Unpacker {
         self.take_now(items, payload, monitor)
     }
 
-    /// Whether something is being copied to be kept, which may take longer than a peer waits for a word: then
+    /// Whether a backup is being copied, which may take longer than a peer waits for a word: then
     /// [`Unpacker::go_on`] is to be called until it is done.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        !self.put_by.is_empty() || self.kept.as_ref().is_some_and(|kept| !kept.is_ready())
+        !self.put_by.is_empty() || self.backup.as_ref().is_some_and(|backup| !backup.is_ready())
     }
 
-    /// Copies some MiB of what is to be kept, or takes what was put by meanwhile.
+    /// Copies some MiB of a backup, or takes what was put by meanwhile.
     ///
     /// # Errors
     /// As [`Unpacker::take`].
     pub fn go_on(&mut self, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
-        if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.is_ready()) {
-            if let Err(failure) = kept.step() {
-                self.cannot_keep(failure, monitor);
+        if let Some(backup) = self.backup.as_mut().filter(|backup| !backup.is_ready()) {
+            if let Err(failure) = backup.step() {
+                self.backup_failed(failure, monitor);
             }
             return Ok(());
         }
@@ -149,7 +149,7 @@ impl Unpacker {
                 Item::Link { path, target, rule } => self.take_link(path, &target, rule, monitor)?,
                 Item::Base { path } => self.base(&path, monitor)?,
                 Item::Copy { offset, length } => self.write(Written::Copy { offset, length }, monitor)?,
-                Item::Keep { path, to } => self.keep(path, &to, monitor)?,
+                Item::Keep { path, to } => self.prepare_backup(path, &to, monitor)?,
                 Item::Place { .. } => {
                     return Err(Failure::new(ErrorCode::BadRequest)
                         .because("a place in a file that is not in place")
@@ -159,7 +159,7 @@ impl Unpacker {
                     self.change(item, monitor)?;
                 }
             }
-            if self.kept.as_ref().is_some_and(|kept| !kept.is_ready()) {
+            if self.backup.as_ref().is_some_and(|backup| !backup.is_ready()) {
                 self.put_back(items.collect(), payload.to_vec());
                 break;
             }
@@ -199,12 +199,12 @@ impl Unpacker {
             }
             _ => return Err(out_of_order()),
         };
-        if self.is_unkept(&path) {
+        if self.has_failed_backup(&path) {
             return Ok(());
         }
-        let kept = self.kept_of(&path, monitor);
+        let backup = self.backup_of(&path, monitor);
         let done = change.and_then(|change| {
-            kept.map_or(Ok(()), Kept::commit)?;
+            backup.map_or(Ok(()), NamedBackup::commit)?;
             change.apply(&*self.store)
         });
         if let Err(failure) = done {
@@ -251,15 +251,15 @@ impl Unpacker {
         monitor: &mut dyn UnpackerMonitor,
     ) -> StoreResult<()> {
         self.expect_between()?;
-        if self.is_unkept(&path) {
+        if self.has_failed_backup(&path) {
             return Ok(());
         }
-        let kept = self.kept_of(&path, monitor);
+        let backup = self.backup_of(&path, monitor);
         monitor.started(&path, None, 0);
         let rule = self.options.rules.rule(&path, rule).unwrap_or(self.options.on_conflict);
         let made = self.locate(&path).and_then(|at| {
             drop(self.open_or_make(&at.split()?.0)?);
-            kept.map_or(Ok(()), Kept::commit)?;
+            backup.map_or(Ok(()), NamedBackup::commit)?;
             conflict::make_link(&*self.store, at, target, rule)
         });
         match made {
@@ -274,12 +274,12 @@ impl Unpacker {
 
     fn begin(&mut self, file: Beginning, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
         self.expect_between()?;
-        if self.is_unkept(&file.path) {
+        if self.has_failed_backup(&file.path) {
             monitor.unwanted(&file.path);
             self.current = Current::Unwanted;
             return Ok(());
         }
-        let kept = self.kept_of(&file.path, monitor);
+        let backup = self.backup_of(&file.path, monitor);
         self.current = match self.stage(&file) {
             Ok((stored_as, staged, digester)) => {
                 monitor.started(&file.path, file.size, file.offset);
@@ -291,7 +291,7 @@ impl Unpacker {
                     (file.size, limit),
                     self.options.digest,
                     digester.map(|digester| (file.offset, digester)),
-                    (chunks, kept),
+                    (chunks, backup),
                 )))
             }
             Err(failure) => {
@@ -437,7 +437,7 @@ impl Unpacker {
             self.go_on(monitor).map_err(Failure::from)?;
         }
         self.expect_between()?;
-        self.settle_kept(monitor);
+        self.settle_backup(monitor);
         self.modes.finish(&*self.store, &mut not_given(&self.options, monitor));
         Ok(self.stored)
     }
@@ -445,7 +445,7 @@ impl Unpacker {
     /// The stream broke off: what can be resumed is kept.
     pub fn interrupt(self) {
         if let Current::Open(open) = self.current {
-            open.keep();
+            open.retain_partial();
         }
     }
 }

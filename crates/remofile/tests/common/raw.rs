@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A test whose peer says nothing for so long fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One end of an open session.
 pub struct Raw {
@@ -38,7 +38,7 @@ impl Raw {
     /// A client by a name of its own.
     pub fn connect_as(address: SocketAddr, token: &Token, name: &str) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
         let credentials = ClientCredentials { token: token.stretch(), server: None };
         let hello = ClientHello::new(Cipher::offer(false), "raw/1", name);
@@ -56,7 +56,7 @@ impl Raw {
 
     /// The server's end of a connection.
     pub fn accept(mut stream: TcpStream, token: &Token) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
         let credentials = ServerCredentials { tokens: vec![token.stretch()], private_key: None, allow_plain: true };
         let hello = ServerHello {
@@ -152,7 +152,7 @@ impl Raw {
             total: true,
             credit,
             selection: None,
-            manner: None,
+            send_options: None,
         });
         self.until(|header| matches!(header.body, Body::Signal(Signal::Total { .. })));
         operation

@@ -22,7 +22,7 @@ fn open(root: &Path) -> LocalStore {
 fn leave_a_partial(tree: &Tree) {
     let mut staged = tree.stage("/large", create(LARGE)).expect("a staged file");
     staged.write(b"begun").expect("a write");
-    staged.keep();
+    staged.retain_partial();
 }
 
 /// Tries every call with the other name, which leads to the staging directory now.
@@ -48,8 +48,8 @@ fn refuse_all(root: &Path) {
         assert_eq!(code(store.read_link(&at)), reserved, "{at}");
         assert_eq!(code(store.make_link(&at, "file", true)), reserved, "{at}");
         assert_eq!(code(store.set_mode(&at, 0o777)), reserved, "{at}");
-        assert_eq!(code(store.keep(&path("/file"), &at)), reserved, "{at}");
-        assert_eq!(code(store.keep(&at, &path("/kept"))), reserved, "{at}");
+        assert_eq!(code(store.prepare_backup(&path("/file"), &at)), reserved, "{at}");
+        assert_eq!(code(store.prepare_backup(&at, &path("/kept"))), reserved, "{at}");
         assert_eq!(code(store.identity(&at)), reserved, "{at}");
     }
     let staged = store.directory(&path("/")).expect("the root").stage(&super::support::name(ALIAS), &create(1));

@@ -146,7 +146,7 @@ fn a_link_in_the_place_of_a_new_file_is_not_written_through() {
 #[test]
 fn the_staging_directory_is_neither_listed_nor_reached() {
     let tree = Tree::new();
-    tree.stage("/large", create(LARGE)).unwrap().keep();
+    tree.stage("/large", create(LARGE)).unwrap().retain_partial();
     assert_eq!(names_in(tree.root.path()), [".remofile"]);
     symlink(".remofile", tree.local("back-door")).unwrap();
     std::fs::create_dir(tree.local("d")).unwrap();

@@ -11,7 +11,7 @@ use std::time::Duration;
 fn interrupt(tree: &Tree, text: &str, plan: StagePlan, bytes: &[u8]) {
     let mut staged = tree.stage(text, plan).expect("a staged file");
     staged.write(bytes).expect("a write");
-    staged.keep();
+    staged.retain_partial();
 }
 
 fn the_partial(tree: &Tree) -> Partial {
@@ -140,7 +140,7 @@ fn a_partial_that_is_being_written_is_not_resumed() {
     let plan = resume(create(LARGE), 10, the_partial(&tree).version);
     let first = tree.stage("/file", plan).unwrap();
     assert_eq!(code(tree.stage("/file", plan)), Some(ErrorCode::PartialChanged));
-    first.keep();
+    first.retain_partial();
     assert!(tree.stage("/file", plan).is_ok());
 }
 

@@ -109,7 +109,7 @@ fn an_interruption_after_a_hole_keeps_it() {
     let mut staged = tree.stage("/file", create(9 * BLOCK)).unwrap();
     staged.write(b"x").unwrap();
     staged.write_hole(2 * BLOCK).unwrap();
-    staged.keep();
+    staged.retain_partial();
     let kept = tree.store.partials().unwrap().remove(0);
     assert_eq!(kept.received, 2 * BLOCK + 1);
     let source = tree.store.read_partial(&path("/file")).unwrap();

@@ -43,7 +43,7 @@ fn a_partial_that_is_kept_stays_until_it_expires_or_is_tried_again() {
     let tree = Tree::new();
     let mut staged = tree.stage("/file", create(LARGE)).unwrap();
     staged.write(b"half of it").unwrap();
-    staged.keep();
+    staged.retain_partial();
     let kept = names_in(&tree.local(".remofile"));
     let [info, partial] = &kept[..] else { panic!("the bytes and whose they are: {kept:?}") };
     assert_eq!(info.strip_suffix(".info"), partial.strip_suffix(".partial"));
@@ -52,7 +52,7 @@ fn a_partial_that_is_kept_stays_until_it_expires_or_is_tried_again() {
 
     let again = tree.stage("/file", create(LARGE)).unwrap();
     assert_eq!(names_in(&tree.local(".remofile")), kept, "the same upload finds the same partial");
-    again.keep();
+    again.retain_partial();
 
     assert_eq!(tree.store.expire_partials(Duration::from_secs(3600)).unwrap(), 0);
     assert_eq!(tree.store.expire_partials(Duration::ZERO).unwrap(), 1);
@@ -64,7 +64,7 @@ fn a_file_that_is_small_or_of_no_known_version_is_not_worth_keeping() {
     let tree = Tree::new();
     let of_no_version = [StagePlan { size: None, ..create(LARGE) }, StagePlan { modified: None, ..create(LARGE) }];
     for plan in [create(1)].into_iter().chain(of_no_version) {
-        tree.stage("/file", plan).unwrap().keep();
+        tree.stage("/file", plan).unwrap().retain_partial();
         assert!(names_in(tree.root.path()).is_empty());
     }
 }
@@ -256,7 +256,7 @@ fn a_partial_with_a_second_name_is_not_written_into() {
     let tree = Tree::new();
     let mut staged = tree.stage("/file", create(LARGE)).unwrap();
     staged.write(b"committed").unwrap();
-    staged.keep();
+    staged.retain_partial();
     let partial = tree.local(".remofile").join(names_in(&tree.local(".remofile")).remove(1));
     std::fs::hard_link(&partial, tree.local("file")).unwrap();
     tree.write("/file", b"new", replace(LARGE)).unwrap();

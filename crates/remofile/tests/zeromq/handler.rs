@@ -401,7 +401,7 @@ fn two_sessions_of_protocol_2_take_turns() {
         total: false,
         credit: 1 << 30,
         selection: None,
-        manner: None,
+        send_options: None,
     };
     let mut header = Vec::new();
     Header { operation: OperationId(1), body: Body::Request(request), wait_milliseconds: 0 }.encode(&mut header);

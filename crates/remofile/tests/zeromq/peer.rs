@@ -3,14 +3,14 @@
 use remofile::protocol::key::PublicKey;
 use remofile::protocol::protocol1::{Request, Response};
 use remofile::protocol::wire::{Body, Header, OperationId, Signal};
-use remofile::protocol::zmtp::{ClientHandshake, ClientSettings, FrameSealer, Peer, SocketType, Step};
+use remofile::protocol::zmtp::{ClientHandshake, ClientSettings, FrameSealer, OpenedFrame, Peer, SocketType};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Longer than anything takes that works.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct ZeroMq {
     pub stream: TcpStream,
@@ -22,7 +22,7 @@ impl ZeroMq {
     /// Connects; `None` if the server ends the handshake.
     pub fn try_connect(address: SocketAddr, identity: &str, kind: SocketType, key: Option<PublicKey>) -> Option<Self> {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
         let identity = Zeroizing::new(identity.as_bytes().to_vec());
         let mut handshake = ClientHandshake::new(ClientSettings { identity, socket_type: kind, server_key: key });
         let mut buffer = [0; 4096];
@@ -62,13 +62,13 @@ impl ZeroMq {
         let mut frames = Vec::new();
         loop {
             match self.peer.opener.next(&mut self.input).unwrap() {
-                Step::Incomplete { .. } => {
+                OpenedFrame::Incomplete { .. } => {
                     let mut buffer = vec![0; 1 << 16];
                     let count = self.stream.read(&mut buffer).ok().filter(|&count| count > 0)?;
                     self.input.extend_from_slice(&buffer[..count]);
                 }
-                Step::Command { consumed, .. } => drop(self.input.drain(..consumed)),
-                Step::Frame { consumed, body, more } => {
+                OpenedFrame::Command { consumed, .. } => drop(self.input.drain(..consumed)),
+                OpenedFrame::Frame { consumed, body, more } => {
                     frames.push(self.input[body].to_vec());
                     self.input.drain(..consumed);
                     if !more {

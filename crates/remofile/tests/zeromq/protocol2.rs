@@ -38,7 +38,7 @@ fn download(path: &str) -> Request {
         total: false,
         credit: 1 << 26,
         selection: None,
-        manner: None,
+        send_options: None,
     }
 }
 

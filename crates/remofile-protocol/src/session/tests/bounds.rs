@@ -17,7 +17,7 @@ fn a_hole_copy_or_block_of_more_content_than_an_item_may_have_ends_the_session_o
         total: false,
         credit: u64::MAX,
         selection: None,
-        manner: Default::default(),
+        send_options: Default::default(),
     };
     for (longest, longer) in pairs {
         let mut pair = Pair::new();

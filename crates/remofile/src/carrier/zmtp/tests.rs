@@ -63,7 +63,7 @@ fn a_flood_of_pings_is_taken_a_piece_at_a_time_and_has_one_pong() {
     drop(link);
     let mut answers = Vec::new();
     (&far).read_to_end(&mut answers).unwrap();
-    let Step::Command { consumed, .. } = peer.opener.next(&mut answers).unwrap() else { panic!("no command") };
+    let OpenedFrame::Command { consumed, .. } = peer.opener.next(&mut answers).unwrap() else { panic!("no command") };
     assert_eq!(answers[..consumed], *b"\x04\x09\x04PONGlast");
     assert_eq!(consumed, answers.len(), "one pong");
 }

@@ -22,13 +22,13 @@ fn a_server_that_goes_on_after_it_was_asked_to_end_gets_no_credit_and_is_left_af
     while machine.poll_header().is_some() {}
     let mut call = Call {
         machine: &mut machine,
-        held: &mut None,
+        lease_hold: &mut None,
         operation,
         handler: &mut Unwilling,
         deadline: &Deadline::after(None),
         interrupt: &Interrupt::default(),
         clock: Instant::now(),
-        state: State::Running,
+        state: CallState::Running,
         is_untouched: true,
         failed: None,
     };

@@ -2,13 +2,13 @@
 
 use super::super::Client;
 use super::ahead::Ahead;
-use super::held::{Held, Spot};
 use super::parts::{Change, Changed, Remote};
+use super::write_buffer::{Spot, WriteBuffer};
 use crate::error::{Error, Result};
 use remofile_protocol::wire::{ErrorCode, Failure, Version};
 
 /// Bytes of writes that wait: with what they cost beside it they fit in the credit that a write begins with.
-const MOST_HELD: usize = 960 * 1024;
+const MOST_BUFFERED: usize = 960 * 1024;
 
 /// Pieces that wait.
 const MOST_PIECES: usize = 1024;
@@ -21,7 +21,7 @@ pub(super) struct InPlace {
     ahead: Ahead,
     /// Whether something was read of the version at hand, which must not be mixed with another.
     has_read: bool,
-    held: Held,
+    write_buffer: WriteBuffer,
     /// What waits to be appended.
     tail: Vec<u8>,
     /// Why something that was to be appended is not, or perhaps not.
@@ -58,7 +58,7 @@ impl InPlace {
             size: 0,
             ahead: Ahead::new(),
             has_read: false,
-            held: Held::default(),
+            write_buffer: WriteBuffer::default(),
             tail: Vec::new(),
             lost: None,
         }
@@ -78,12 +78,12 @@ impl InPlace {
 
     /// Bytes in the file with what waits to be written.
     pub(super) fn size(&self) -> u64 {
-        self.held.end().max(self.size.saturating_add(self.tail.len() as u64))
+        self.write_buffer.end().max(self.size.saturating_add(self.tail.len() as u64))
     }
 
     /// Whether something waits to be written.
     pub(super) fn is_dirty(&self) -> bool {
-        self.held.bytes() > 0 || !self.tail.is_empty()
+        self.write_buffer.bytes() > 0 || !self.tail.is_empty()
     }
 
     pub(super) fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -91,8 +91,8 @@ impl InPlace {
             self.flush()?;
         }
         let wanted = buffer.len() as u64;
-        let until = match self.held.at(offset) {
-            Spot::Held(held) => return Ok(copy(held, buffer)),
+        let until = match self.write_buffer.at(offset) {
+            Spot::Buffered(bytes) => return Ok(copy(bytes, buffer)),
             Spot::Free(until) => until,
         };
         let limit = until.map_or(wanted, |until| wanted.min(until - offset));
@@ -125,24 +125,24 @@ impl InPlace {
     /// Takes bytes to write at an offset; gives how many.
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<usize> {
         self.refuse_if_lost()?;
-        if self.held.bytes() >= MOST_HELD || self.held.count() >= MOST_PIECES {
+        if self.write_buffer.bytes() >= MOST_BUFFERED || self.write_buffer.count() >= MOST_PIECES {
             self.flush()?;
         }
-        let count = bytes.len().min(MOST_HELD - self.held.bytes());
+        let count = bytes.len().min(MOST_BUFFERED - self.write_buffer.bytes());
         if offset.checked_add(count as u64).is_none_or(|end| i64::try_from(end).is_err()) {
             return Err(Error::Local(Failure::new(ErrorCode::FileTooLarge).at(self.path())));
         }
-        self.held.insert(offset, &bytes[..count]);
+        self.write_buffer.insert(offset, &bytes[..count]);
         Ok(count)
     }
 
     /// Takes bytes to append; gives how many.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<usize> {
         self.refuse_if_lost()?;
-        if self.tail.len() >= MOST_HELD {
+        if self.tail.len() >= MOST_BUFFERED {
             self.flush()?;
         }
-        let count = bytes.len().min(MOST_HELD - self.tail.len());
+        let count = bytes.len().min(MOST_BUFFERED - self.tail.len());
         self.tail.extend_from_slice(&bytes[..count]);
         Ok(count)
     }
@@ -153,16 +153,16 @@ impl InPlace {
         if !self.tail.is_empty() {
             return self.flush_tail();
         }
-        if self.held.bytes() > 0 { self.send(None) } else { Ok(()) }
+        if self.write_buffer.bytes() > 0 { self.send(None) } else { Ok(()) }
     }
 
     /// Cuts the file, or makes it longer by zeros, and sends what waits.
     pub(super) fn set_len(&mut self, length: u64) -> Result<()> {
         self.flush_appended()?;
-        let before = self.held.clone();
-        self.held.cut(length);
+        let before = self.write_buffer.clone();
+        self.write_buffer.cut(length);
         // A file that was not cut still ends with what was written there.
-        self.send(Some(length)).inspect_err(|_| self.held = before)
+        self.send(Some(length)).inspect_err(|_| self.write_buffer = before)
     }
 
     fn flush_appended(&mut self) -> Result<()> {
@@ -171,7 +171,7 @@ impl InPlace {
     }
 
     fn send(&mut self, length: Option<u64>) -> Result<()> {
-        let pieces: Vec<(u64, &[u8])> = self.held.pieces().collect();
+        let pieces: Vec<(u64, &[u8])> = self.write_buffer.pieces().collect();
         let Changed { entry, was_another } =
             self.remote.write(Change { length, pieces: &pieces, ..Change::default() })?;
         self.size = entry.size;
@@ -185,7 +185,7 @@ impl InPlace {
         for (offset, bytes) in pieces {
             self.ahead.patch(offset, bytes);
         }
-        self.held.clear();
+        self.write_buffer.clear();
         Ok(())
     }
 

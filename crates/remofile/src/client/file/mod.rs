@@ -1,18 +1,18 @@
 //! Remote files as files.
 
 mod ahead;
-mod held;
 mod in_place;
 mod options;
 mod parts;
 mod rewriting;
+mod write_buffer;
 
 pub use options::OpenOptions;
 
 use super::{Client, Interrupt, OnWaiting, Wait};
 use crate::error::{Error, Result};
 use in_place::InPlace;
-use options::Plan;
+use options::OpenMode;
 use parts::Remote;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::Version;
@@ -51,15 +51,15 @@ impl Client {
     /// # }
     /// ```
     pub fn open(&mut self, path: &RemotePath, options: OpenOptions) -> Result<RemoteFile> {
-        let plan = options.plan()?;
+        let mode = options.mode()?;
         self.lend();
         let remote = Remote::new(self.sibling(), path.clone());
-        let (inner, append) = match plan {
-            Plan::Read => (Inner::InPlace(Box::new(InPlace::open_to_read(remote)?)), false),
-            Plan::InPlace { append, create } => {
+        let (inner, append) = match mode {
+            OpenMode::Read => (Inner::InPlace(Box::new(InPlace::open_to_read(remote)?)), false),
+            OpenMode::InPlace { append, create } => {
                 (Inner::InPlace(Box::new(InPlace::open_to_write(remote, create)?)), append)
             }
-            Plan::Rewrite { create, must_be_new } => {
+            OpenMode::Rewrite { create, must_be_new } => {
                 (Inner::Rewriting(Box::new(Rewriting::open(remote, create, must_be_new)?)), false)
             }
         };
@@ -136,11 +136,11 @@ impl RemoteFile {
         self.position
     }
 
-    /// Sets how patient later calls of this file are, as [`Client::set_patience`] does for a client.
-    pub fn set_patience(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
+    /// Sets timeout, lease wait and interrupt of later calls of this file, as [`Client::set_limits`] does for a client.
+    pub fn set_limits(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
         match &mut self.inner {
-            Inner::InPlace(file) => file.client().set_patience(timeout, wait, interrupt),
-            Inner::Rewriting(file) => file.client().set_patience(timeout, wait, interrupt),
+            Inner::InPlace(file) => file.client().set_limits(timeout, wait, interrupt),
+            Inner::Rewriting(file) => file.client().set_limits(timeout, wait, interrupt),
             Inner::Closed => {}
         }
     }

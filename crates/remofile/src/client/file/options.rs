@@ -25,9 +25,9 @@ pub struct OpenOptions {
     create_new: bool,
 }
 
-/// What the options come to.
+/// The mode that a file is opened in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Plan {
+pub(super) enum OpenMode {
     /// The file is only read.
     Read,
     /// It is changed where it is.
@@ -95,21 +95,21 @@ impl OpenOptions {
 
     /// # Errors
     /// [`Error::Usage`] if they contradict each other.
-    pub(super) fn plan(self) -> Result<Plan> {
+    pub(super) fn mode(self) -> Result<OpenMode> {
         let Self { append, create, create_new, truncate, .. } = self;
         if !self.is_written() {
             return match (self.read, create || create_new || truncate) {
                 (_, true) => Err(Error::Usage("a file that is created or truncated must be written")),
                 (false, _) => Err(Error::Usage("a file is opened to read, to write or to append")),
-                (true, false) => Ok(Plan::Read),
+                (true, false) => Ok(OpenMode::Read),
             };
         }
         if append && truncate {
             return Err(Error::Usage("a file cannot be truncated and appended to"));
         }
         Ok(match create_new || truncate {
-            true => Plan::Rewrite { create: create || create_new, must_be_new: create_new },
-            false => Plan::InPlace { append, create },
+            true => OpenMode::Rewrite { create: create || create_new, must_be_new: create_new },
+            false => OpenMode::InPlace { append, create },
         })
     }
 }
@@ -121,17 +121,23 @@ mod tests {
     #[test]
     fn options_mean_what_they_mean_for_local_files() {
         let new = OpenOptions::new;
-        let plan = |options: OpenOptions| options.plan().ok();
-        assert_eq!(plan(new().read(true)), Some(Plan::Read));
-        assert_eq!(plan(new().read(true).write(true)), Some(Plan::InPlace { append: false, create: false }));
-        assert_eq!(plan(new().append(true).create(true)), Some(Plan::InPlace { append: true, create: true }));
-        assert_eq!(plan(new().rewrite()), Some(Plan::Rewrite { create: true, must_be_new: false }));
-        assert_eq!(plan(new().write(true).truncate(true)), Some(Plan::Rewrite { create: false, must_be_new: false }));
-        assert_eq!(plan(new().write(true).create_new(true)), Some(Plan::Rewrite { create: true, must_be_new: true }));
+        let mode = |options: OpenOptions| options.mode().ok();
+        assert_eq!(mode(new().read(true)), Some(OpenMode::Read));
+        assert_eq!(mode(new().read(true).write(true)), Some(OpenMode::InPlace { append: false, create: false }));
+        assert_eq!(mode(new().append(true).create(true)), Some(OpenMode::InPlace { append: true, create: true }));
+        assert_eq!(mode(new().rewrite()), Some(OpenMode::Rewrite { create: true, must_be_new: false }));
+        assert_eq!(
+            mode(new().write(true).truncate(true)),
+            Some(OpenMode::Rewrite { create: false, must_be_new: false })
+        );
+        assert_eq!(
+            mode(new().write(true).create_new(true)),
+            Some(OpenMode::Rewrite { create: true, must_be_new: true })
+        );
         for nonsense in
             [new(), new().read(true).create(true), new().append(true).truncate(true), new().create_new(true)]
         {
-            assert_eq!(plan(nonsense), None, "{nonsense:?}");
+            assert_eq!(mode(nonsense), None, "{nonsense:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The calls behind an open file: each names the file anew, and the version it must be.
 
-use super::super::attempts::PATIENCE;
-use super::super::call::{Deadline, Handler, Outgoing};
+use super::super::attempts::LEASE_WAIT;
+use super::super::call::{Deadline, Handler, OngoingCall};
 use super::super::{Client, OnWaiting};
 use crate::carrier::{MessageWriter, Produced};
 use crate::error::{Error, Result};
@@ -69,9 +69,9 @@ impl Remote {
         let version = self.version.filter(|_| same_version);
         let mut part = Part { bytes: buffer, wanted: length, told: self.told() };
         let request = Request::Read { path: self.path.clone(), offset, length, version, credit: length.max(1) };
-        let done = self.again(true, |client, deadline, patience| {
+        let done = self.again(true, |client, deadline, lease_wait| {
             part.bytes.clear();
-            client.call_until((deadline, patience), request.clone(), &mut part)
+            client.call_until((deadline, lease_wait), request.clone(), &mut part)
         })?;
         let entry = self.learn(done)?;
         let expected = entry.size.saturating_sub(offset).min(length);
@@ -98,9 +98,9 @@ impl Remote {
         let request = Request::Write { path: self.path.clone(), version: self.version, length, append, create };
         let may_repeat = !append || change.pieces.is_empty();
         let mut told = self.told();
-        let done = self.again(may_repeat, |client, deadline, patience| {
+        let done = self.again(may_repeat, |client, deadline, lease_wait| {
             let mut writing = Writing { change, piece: 0, sent: 0, is_finished: false, told: &mut told };
-            client.call_until((deadline, patience), request.clone(), &mut writing)
+            client.call_until((deadline, lease_wait), request.clone(), &mut writing)
         })?;
         Ok(Changed { entry: self.learn(done)?, was_another: false })
     }
@@ -127,7 +127,7 @@ impl Remote {
         let result = match call(&mut self.client, &deadline, None) {
             Err(error) if may_repeat && is_lost(&error) => {
                 tracing::debug!("reading or writing {} again: {error}", self.path);
-                call(&mut self.client, &deadline, Some(PATIENCE)).map_err(|second| match second {
+                call(&mut self.client, &deadline, Some(LEASE_WAIT)).map_err(|second| match second {
                     // It was there before.
                     Error::Connect { source, .. } => Error::ConnectionLost(source),
                     second => second,
@@ -217,7 +217,7 @@ impl Handler for Writing<'_> {
         self.told.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         if self.is_finished {
             return Ok(Produced::Nothing);
         }

@@ -18,7 +18,7 @@ use super::expiry::Expiry;
 use super::presence::{EndsPresence, Presence};
 use super::session::Peer;
 use super::slowdown::Slowdown;
-use super::zeromq::{self as conversations, Conversation, Host};
+use super::zeromq::{self as conversations, Conversation, ServerContext};
 use crate::carrier::{Link, Waker, ZmtpLink, message_bytes, prepare};
 use crate::error::{Error, Result};
 use complaints::Complaints;
@@ -97,7 +97,7 @@ pub(super) struct Lobby {
     credentials: ServerCredentials,
     /// `None` where nothing may be changed.
     expiry: Option<Expiry>,
-    host: Arc<Host>,
+    context: Arc<ServerContext>,
     /// What ZeroMQ peers may come with.
     zeromq: ServerSettings,
     waiting: Room<Waiting>,
@@ -124,21 +124,21 @@ impl Lobby {
     pub(super) fn new(
         listeners: Vec<TcpListener>,
         credentials: ServerCredentials,
-        host: Arc<Host>,
+        context: Arc<ServerContext>,
         expiry: Option<Expiry>,
         waker: &Waker,
     ) -> io::Result<Self> {
         // A peer in the lobby takes one descriptor, a session three and those of its files.
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let descriptors = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)).max(64);
-        host.shared.options.tell_of_fewer_sessions(descriptors / DESCRIPTORS_A_SESSION);
+        context.shared.options.tell_of_fewer_sessions(descriptors / DESCRIPTORS_A_SESSION);
         let poll = Poll::new()?;
         poll.registry().register(&mut SourceFd(&waker.as_fd().as_raw_fd()), WAKE, Interest::READABLE)?;
         for (number, listener) in listeners.iter().enumerate() {
             let token = Token(FIRST_LISTENER + number);
             poll.registry().register(&mut SourceFd(&listener.as_raw_fd()), token, Interest::READABLE)?;
         }
-        let options = &host.shared.options;
+        let options = &context.shared.options;
         let zeromq = ServerSettings {
             curve: options.private_key.clone(),
             null: options.private_key.is_none() && !options.require_encryption,
@@ -149,7 +149,7 @@ impl Lobby {
             credentials,
             admission: Admission::new(options, descriptors / DESCRIPTORS_A_SESSION),
             promised: Vec::new(),
-            host,
+            context,
             zeromq,
             expiry,
             waiting: Room::new(MAX_WAITING.min(descriptors / 4)),
@@ -240,7 +240,7 @@ impl Lobby {
             Some(answered) => answered,
             // Not even looked at, as a right one takes longer.
             None if self.is_guessing(&waiting) => return self.turn_away(waiting, &Refusal::TooMany.to_bytes()),
-            None => match answer(&self.credentials, &self.host.hello, greeting) {
+            None => match answer(&self.credentials, &self.context.hello, greeting) {
                 ServerAnswer::Refuse { refusal, bytes } => return self.refuse_slowly(number, waiting, refusal, bytes),
                 answered => answered,
             },
@@ -268,8 +268,8 @@ impl Lobby {
 
     /// Hears what a ZeroMQ peer has said.
     fn listen(&mut self, number: usize, mut waiting: Waiting, received: &[u8]) {
-        let host = Arc::clone(&self.host);
-        let token = (!self.is_guessing(&waiting)).then_some(&host.token);
+        let context = Arc::clone(&self.context);
+        let token = (!self.is_guessing(&waiting)).then_some(&context.token);
         let Stage::ZeroMq(stranger) = &mut waiting.stage else { return };
         let verdict = stranger.receive(received, token);
         let output = stranger.take_output();
@@ -337,7 +337,7 @@ impl Lobby {
         let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
         let (stream, keys) = (waiting.stream, (session.sealer, session.opener));
         let link = Link::new(stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, &received);
-        let shared = Arc::clone(&self.host.shared);
+        let shared = Arc::clone(&self.context.shared);
         self.spawn(peer.clone(), place, move |waker| connection::serve(link, shared, peer, waker));
     }
 
@@ -356,9 +356,9 @@ impl Lobby {
                 None
             }
         };
-        let host = Arc::clone(&self.host);
+        let context = Arc::clone(&self.context);
         self.spawn(peer.clone(), place, move |waker| {
-            let conversation = Conversation::new(host, peer, waker.clone(), is_known);
+            let conversation = Conversation::new(context, peer, waker.clone(), is_known);
             conversations::connection::serve(link, conversation, first, waker);
         });
     }
@@ -419,7 +419,7 @@ impl Lobby {
         self.listeners.clear();
         self.waiting.clear();
         self.promised.clear();
-        self.host.shared.stopping.store(true, Ordering::Release);
+        self.context.shared.stopping.store(true, Ordering::Release);
         self.admission.running().for_each(|running| running.waker.wake());
         self.admission.take_all().into_iter().for_each(Running::join);
     }

@@ -5,7 +5,7 @@ use super::zeromq::First;
 use super::{Lobby, Running};
 use crate::carrier::{Line, Link, ZmtpLink, message_bytes};
 use crate::server::admission::{Place, Room};
-use crate::server::zeromq::Opening;
+use crate::server::zeromq::FirstMessage;
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT};
 use remofile_protocol::wire::{ErrorCode, Header, OperationId, Signal};
@@ -67,7 +67,7 @@ impl Newcomer {
                 let mut link = ZmtpLink::new(waiting.stream, *peer, DEFAULT_PAYLOAD_BYTES, message);
                 if let First::Message(first) = first {
                     let frames: Vec<&[u8]> = first.iter().map(Vec::as_slice).collect();
-                    link.push(&Opening::of(&frames).refused_for(Refusal::TooMany, &frames));
+                    link.push(&FirstMessage::of(&frames).refused_for(Refusal::TooMany, &frames));
                     let _unheard = link.flush();
                 }
                 let _closed = link.stream().shutdown(Shutdown::Write);

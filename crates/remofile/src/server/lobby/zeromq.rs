@@ -4,12 +4,12 @@
 //! depends on the token, not even on whether the routing id is it. From then on there is one verdict.
 
 use crate::carrier::Begun;
-use crate::server::zeromq::{Opening, may_be_token};
+use crate::server::zeromq::{FirstMessage, may_be_token};
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
 use remofile_protocol::token::TokenMatcher;
 use remofile_protocol::zmtp::{
-    Command, FrameError, FrameSealer, HandshakeError, Offered, Peer, ServerHandshake, ServerSettings, Step,
+    Command, FrameError, FrameSealer, HandshakeError, Offered, OpenedFrame, Peer, ServerHandshake, ServerSettings,
 };
 use std::ops::Range;
 
@@ -21,11 +21,11 @@ const MAX_FIRST_FRAMES: usize = 4;
 
 /// A ZeroMQ peer that has not proved the token.
 pub(super) struct Stranger {
-    state: State,
+    state: StrangerState,
     output: Vec<u8>,
 }
 
-enum State {
+enum StrangerState {
     Greeting(ServerHandshake),
     /// It has one message to say the token in, also if it has said it as its routing id.
     Speaking(Box<Speaking>),
@@ -66,18 +66,18 @@ pub(super) enum First {
 
 impl Stranger {
     pub(super) fn new(settings: ServerSettings) -> Self {
-        Self { state: State::Greeting(ServerHandshake::new(settings)), output: Vec::new() }
+        Self { state: StrangerState::Greeting(ServerHandshake::new(settings)), output: Vec::new() }
     }
 
     /// Takes bytes as they come. Without a token none is compared.
     pub(super) fn receive(&mut self, bytes: &[u8], token: Option<&TokenMatcher>) -> Verdict {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Greeting(mut handshake) => {
+        match std::mem::replace(&mut self.state, StrangerState::Over) {
+            StrangerState::Greeting(mut handshake) => {
                 let outcome = handshake.receive(bytes);
                 self.output.extend(handshake.take_output());
                 match outcome {
                     Ok(None) => {
-                        self.state = State::Greeting(handshake);
+                        self.state = StrangerState::Greeting(handshake);
                         Verdict::More
                     }
                     Ok(Some(mut peer)) => {
@@ -90,11 +90,11 @@ impl Stranger {
                     },
                 }
             }
-            State::Speaking(mut speaking) => {
+            StrangerState::Speaking(mut speaking) => {
                 speaking.input.extend_from_slice(bytes);
                 self.listen(speaking, token)
             }
-            State::Over => Verdict::Broken("it goes on".to_owned()),
+            StrangerState::Over => Verdict::Broken("it goes on".to_owned()),
         }
     }
 
@@ -112,17 +112,17 @@ impl Stranger {
             match peer.opener.next(&mut input[*seen..]) {
                 Err(FrameError::TooLong) => return speaking.judge_beginning(token),
                 Err(error) => return Verdict::Broken(error.to_string()),
-                Ok(Step::Incomplete { .. }) => {
-                    self.state = State::Speaking(speaking);
+                Ok(OpenedFrame::Incomplete { .. }) => {
+                    self.state = StrangerState::Speaking(speaking);
                     return Verdict::More;
                 }
-                Ok(Step::Command { consumed, command }) => {
+                Ok(OpenedFrame::Command { consumed, command }) => {
                     *seen += consumed;
                     if let Command::Ping { context, .. } = command {
                         self.output.extend(peer.sealer.pong(&context));
                     }
                 }
-                Ok(Step::Frame { consumed, body, more }) => {
+                Ok(OpenedFrame::Frame { consumed, body, more }) => {
                     parts.push(*seen + body.start..*seen + body.end);
                     *seen += consumed;
                     if !more {
@@ -148,22 +148,22 @@ impl Speaking {
     /// Its first message is complete.
     fn judge(mut self, token: Option<&TokenMatcher>) -> Verdict {
         let frames: Vec<&[u8]> = self.parts.iter().map(|part| &self.input[part.clone()]).collect();
-        let opening = Opening::of(&frames);
-        let refusal = opening.refusal();
+        let first_message = FirstMessage::of(&frames);
+        let refusal = first_message.refusal();
         let is_guess = refusal == Refusal::Token || may_be_token(&self.peer.identity);
         if is_guess && token.is_none() {
             return Verdict::Unheard;
         }
         // Both are compared, so that the time does not tell which was right.
         let is_routing_id = token.is_some_and(|token| token.matches(&self.peer.identity));
-        let is_said = token.is_some_and(|token| opening.knows(token));
+        let is_said = token.is_some_and(|token| first_message.knows(token));
         if is_routing_id || is_said {
             let first = First::Message(frames.iter().map(|frame| frame.to_vec()).collect());
             self.peer.rest = self.input[self.seen..].to_vec();
             return Verdict::Known { peer: Box::new(self.peer), is_routing_id, first };
         }
         let mut bytes = Vec::new();
-        let reply = opening.refused(&frames);
+        let reply = first_message.refused(&frames);
         for (number, body) in reply.iter().enumerate() {
             let mut frame = [&[0; FrameSealer::PREFIX_BYTES], &body[..]].concat();
             let start = self.peer.sealer.seal(&mut frame, number + 1 < reply.len());

@@ -1,6 +1,6 @@
 use super::super::leases::Leases;
 use super::super::presence::Presence;
-use super::super::session::{Peer, Session, Shared, Turn};
+use super::super::session::{Peer, Session, SharedState, Turn};
 use super::super::{DEFAULT_SERVER_MEMORY, ServerOptions, protocol1};
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Waker};
@@ -19,7 +19,7 @@ const HOUR: u64 = 3600;
 
 /// A server without sockets, on a clock of the test's.
 struct Scene {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     waker: Waker,
     _root: TempDir,
 }
@@ -28,7 +28,7 @@ impl Scene {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
-        let shared = Shared {
+        let shared = SharedState {
             store: Arc::new(store),
             leases: Leases::default(),
             memory: Budget::of_server(DEFAULT_SERVER_MEMORY),
@@ -211,7 +211,7 @@ fn what_a_client_takes_nothing_of_ends() {
         total: false,
         credit: 0,
         selection: None,
-        manner: None,
+        send_options: None,
     });
     assert!(stalled.pass(HOUR - 1).is_empty());
     // Credit that is granted and used is progress.

@@ -9,7 +9,7 @@ mod transfers;
 
 use super::leases::{Access, Answer, Claim};
 use super::max_hold::MaxHold;
-use super::session::{Peer, Shared};
+use super::session::{Peer, SharedState};
 use crate::budget::{Budget, Reservation};
 use crate::store::{FlushMark, Fsync, StoreResult};
 use answers::{Refusals, busy};
@@ -29,9 +29,9 @@ const RESERVED_AHEAD: u64 = 64 * 1024;
 
 /// One connection of protocol 1.
 pub(super) struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     peer: Peer,
-    state: State,
+    state: TransferState,
     /// Of the lease that was claimed last.
     operation: OperationId,
     /// Where in the history of flushes that was.
@@ -39,7 +39,7 @@ pub(super) struct Session {
 }
 
 /// The documented states; removals are over before they are answered.
-enum State {
+enum TransferState {
     /// `was_download`: a download ended with the last answer, and its client may still want to cancel it.
     Idle {
         was_download: bool,
@@ -58,9 +58,15 @@ enum State {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, peer: Peer) -> Self {
+    pub(super) fn new(shared: Arc<SharedState>, peer: Peer) -> Self {
         let begun = shared.store.flush_mark();
-        Self { shared, peer, state: State::Idle { was_download: false }, operation: OperationId::SESSION, begun }
+        Self {
+            shared,
+            peer,
+            state: TransferState::Idle { was_download: false },
+            operation: OperationId::SESSION,
+            begun,
+        }
     }
 
     /// Answers a request.
@@ -72,23 +78,25 @@ impl Session {
             return answers::other(&ErrorCode::ShuttingDown.into()).encode();
         }
         match &mut self.state {
-            State::Uploading { since, .. } | State::Downloading { since, .. } => *since = now,
-            State::Idle { .. } => {}
+            TransferState::Uploading { since, .. } | TransferState::Downloading { since, .. } => *since = now,
+            TransferState::Idle { .. } => {}
         }
-        let was_download = matches!(self.state, State::Idle { was_download: true });
+        let was_download = matches!(self.state, TransferState::Idle { was_download: true });
         if was_download {
-            self.state = State::Idle { was_download: false };
+            self.state = TransferState::Idle { was_download: false };
         }
         match (request, &self.state) {
             (Request::ListFiles { directory }, _) => self.list(directory.as_str()).encode(),
-            (Request::SendChunk { data }, State::Uploading { .. }) => self.take_chunk(now, &data).encode(),
-            (Request::ReceiveChunk, State::Downloading { .. }) => self.give_chunk(now),
-            (Request::CancelTransfer, State::Uploading { .. } | State::Downloading { .. }) => {
+            (Request::SendChunk { data }, TransferState::Uploading { .. }) => self.take_chunk(now, &data).encode(),
+            (Request::ReceiveChunk, TransferState::Downloading { .. }) => self.give_chunk(now),
+            (Request::CancelTransfer, TransferState::Uploading { .. } | TransferState::Downloading { .. }) => {
                 self.end_transfer(false);
                 Response::TransferCancelled.encode()
             }
-            (Request::CancelTransfer, State::Idle { .. }) if was_download => Response::TransferCancelled.encode(),
-            (request, State::Idle { .. }) => self.begin(now, request).encode(),
+            (Request::CancelTransfer, TransferState::Idle { .. }) if was_download => {
+                Response::TransferCancelled.encode()
+            }
+            (request, TransferState::Idle { .. }) => self.begin(now, request).encode(),
             _ => Response::BadRequest.encode(),
         }
     }
@@ -157,8 +165,8 @@ impl Session {
         };
         match self.state {
             // It has its lease, which a listing must not end.
-            State::Uploading { .. } | State::Downloading { .. } => list(self),
-            State::Idle { .. } => self.with_lease(Access::Read, "list", list),
+            TransferState::Uploading { .. } | TransferState::Downloading { .. } => list(self),
+            TransferState::Idle { .. } => self.with_lease(Access::Read, "list", list),
         }
     }
 
@@ -241,7 +249,7 @@ impl Session {
         let begun = self.writable().and_then(|()| Upload::begin(&*self.shared.store, &path, size, chunk_size));
         match begun {
             Ok(upload) => {
-                self.state = State::Uploading { upload, since: now, hold: self.hold(now) };
+                self.state = TransferState::Uploading { upload, since: now, hold: self.hold(now) };
                 Response::TransferAccepted { file_size: None }
             }
             Err(failure) => {
@@ -265,7 +273,7 @@ impl Session {
         match Download::begin(&*self.shared.store, &path, chunk_size) {
             Ok(download) if self.admits_size(download.size()) => {
                 let size = download.size();
-                self.state = State::Downloading { download, since: now, hold: self.hold(now) };
+                self.state = TransferState::Downloading { download, since: now, hold: self.hold(now) };
                 Response::TransferAccepted { file_size: Some(size) }
             }
             refused => {
@@ -285,7 +293,7 @@ impl Session {
     }
 
     fn take_chunk(&mut self, now: Duration, chunk: &[u8]) -> Response<'static> {
-        let State::Uploading { upload, hold, .. } = &mut self.state else {
+        let TransferState::Uploading { upload, hold, .. } = &mut self.state else {
             return Response::BadRequest;
         };
         let (response, is_over) = match upload.take(chunk) {
@@ -308,15 +316,15 @@ impl Session {
     }
 
     fn commit(&mut self) -> StoreResult<()> {
-        let state = std::mem::replace(&mut self.state, State::Idle { was_download: false });
-        if let State::Uploading { upload, .. } = state {
+        let state = std::mem::replace(&mut self.state, TransferState::Idle { was_download: false });
+        if let TransferState::Uploading { upload, .. } = state {
             upload.commit()?;
         }
         self.make_durable()
     }
 
     fn give_chunk(&mut self, now: Duration) -> Vec<u8> {
-        let State::Downloading { download, hold, .. } = &mut self.state else {
+        let TransferState::Downloading { download, hold, .. } = &mut self.state else {
             return Response::BadRequest.encode();
         };
         match download.give() {
@@ -337,7 +345,7 @@ impl Session {
     }
 
     fn end_transfer(&mut self, was_download: bool) {
-        self.state = State::Idle { was_download };
+        self.state = TransferState::Idle { was_download };
         self.release();
     }
 
@@ -387,16 +395,16 @@ impl Session {
     /// When [`Session::handle_timeout`] wants to be called.
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         match &self.state {
-            State::Uploading { since, hold, .. } | State::Downloading { since, hold, .. } => {
+            TransferState::Uploading { since, hold, .. } | TransferState::Downloading { since, hold, .. } => {
                 Some(since.saturating_add(self.shared.options.idle_timeout).min(hold.ends_at()))
             }
-            State::Idle { .. } => None,
+            TransferState::Idle { .. } => None,
         }
     }
 
     /// Whether no transfer is under way.
     pub(super) fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle { .. })
+        matches!(self.state, TransferState::Idle { .. })
     }
 
     /// Ends a transfer that its client has abandoned, or does not get on with.

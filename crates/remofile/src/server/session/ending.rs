@@ -1,6 +1,6 @@
 //! How operations end, and with them what they held: leases, memory, what is not on the disk yet.
 
-use super::{Session, State};
+use super::{Session, SessionState};
 use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ impl Session {
             self.break_off(now, id, ErrorCode::ShuttingDown.into());
         }
         self.machine.goodbye(Some(ErrorCode::ShuttingDown));
-        self.state = State::Closing;
+        self.state = SessionState::Closing;
     }
 
     /// Ends an operation in the middle; what can be resumed is kept.

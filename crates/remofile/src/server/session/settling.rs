@@ -3,7 +3,7 @@
 //! One thread of a session flushes for all of them, so that who begins and cancels again and again makes no more. A
 //! session that ends meanwhile ends behind them: its leases are given back by that thread.
 
-use crate::server::session::Shared;
+use crate::server::session::SharedState;
 use crate::store::Fsync;
 use remofile_protocol::wire::OperationId;
 use std::mem;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// What gives the leases of a session back. Clones are the same one's.
 #[derive(Clone)]
 pub(super) struct Settling {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     session: u64,
     queue: Arc<Mutex<Queue>>,
 }
@@ -27,7 +27,7 @@ struct Queue {
 }
 
 impl Settling {
-    pub(super) fn new(shared: Arc<Shared>, session: u64) -> Self {
+    pub(super) fn new(shared: Arc<SharedState>, session: u64) -> Self {
         Self { shared, session, queue: Arc::default() }
     }
 

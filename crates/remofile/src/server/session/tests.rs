@@ -6,7 +6,7 @@ use super::*;
 use crate::store::{LocalStore, StoreOptions};
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Body, Item, Manner, OnConflict, Selected, Selection, Signal};
+use remofile_protocol::wire::{Body, Item, OnConflict, Selected, Selection, SendOptions, Signal};
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 
@@ -15,7 +15,7 @@ const NOW: Duration = Duration::ZERO;
 
 struct Scene {
     root: TempDir,
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
 }
 
 impl Scene {
@@ -26,7 +26,7 @@ impl Scene {
     fn with(options: ServerOptions) -> Self {
         let root = tempfile::tempdir().unwrap();
         let store = StoreOptions { fsync: options.fsync, ..StoreOptions::default() };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedState {
             store: Arc::new(LocalStore::open(root.path(), store).unwrap()),
             leases: Leases::default(),
             memory: Budget::of_server(options.server_memory),
@@ -53,8 +53,8 @@ fn upload(group: Option<u64>) -> Request {
     Request::Upload { destination: root(), on_conflict: OnConflict::Replace, names: None, group }
 }
 
-fn download(manner: Option<Manner>, selection: Option<Selection>) -> Request {
-    Request::Download { sources: vec![root()], recursive: true, total: false, credit: 0, selection, manner }
+fn download(send_options: Option<SendOptions>, selection: Option<Selection>) -> Request {
+    Request::Download { sources: vec![root()], recursive: true, total: false, credit: 0, selection, send_options }
 }
 
 fn ask(session: &mut Session, number: u64, request: Request) {
@@ -137,9 +137,9 @@ fn sources_that_wait_to_be_sent_count() {
 fn downloads_that_compress_are_no_more_than_there_is_memory_for() {
     let scene = Scene::new(16 * MIB);
     let mut session = scene.session(1);
-    let manner = Manner { compress_level: Some(19), ..Manner::default() };
+    let send_options = SendOptions { compress_level: Some(19), ..SendOptions::default() };
     for number in 1..=256 {
-        ask(&mut session, number, download(Some(manner), None));
+        ask(&mut session, number, download(Some(send_options), None));
     }
     let (ended, _) = listen(&mut session);
     let refused = ended.values().filter(|outcome| is_refused(outcome)).count();

@@ -1,6 +1,6 @@
 //! A conversation on a connection of our own: one thread.
 
-use super::{Conversation, ConversationError, Said};
+use super::{Conversation, ConversationError, Outgoing};
 use crate::carrier::{Endpoint, Frames, LinkError, Produced, Waker, ZmtpLink, drive};
 use std::time::{Duration, Instant};
 
@@ -59,16 +59,16 @@ impl Endpoint for Connection {
     fn produce(&mut self, now: Duration, link: &mut ZmtpLink) -> Result<Produced, ConnectionError> {
         link.set_send_payload(self.0.max_payload());
         let mut message = link.message();
-        let said = self.0.produce(now, &mut message)?;
+        let outgoing = self.0.produce(now, &mut message)?;
         let payload = message.payload_bytes();
-        Ok(match said {
-            Said::Nothing => Produced::Nothing,
-            Said::Work => Produced::Work,
-            Said::Frames(frames) => {
+        Ok(match outgoing {
+            Outgoing::Nothing => Produced::Nothing,
+            Outgoing::Work => Produced::Work,
+            Outgoing::Frames(frames) => {
                 link.push(&frames);
                 Produced::Message
             }
-            Said::Message(header) => {
+            Outgoing::Message(header) => {
                 link.finish(&header, payload);
                 Produced::Message
             }

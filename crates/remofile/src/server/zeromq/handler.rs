@@ -1,7 +1,7 @@
 //! Conversations over a ROUTER socket that is not ours: frames in, frames out.
 
-use super::newcomers::{FirstMessage, Newcomers};
-use super::{Conversation, ConversationError, Frames, Host, Opening, Said};
+use super::newcomers::{NewcomerMessage, Newcomers};
+use super::{Conversation, ConversationError, FirstMessage, Frames, Outgoing, ServerContext};
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::Lifetime;
 use crate::server::network::Network;
@@ -67,7 +67,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// # }
 /// ```
 pub struct Handler {
-    host: Arc<Host>,
+    context: Arc<ServerContext>,
     waker: Waker,
     clock: Instant,
     peers: HashMap<Identity, Talk>,
@@ -142,9 +142,9 @@ impl AsFd for Handler {
 }
 
 impl Handler {
-    pub(in crate::server) fn new(host: Host, waker: Waker, lifetime: Lifetime) -> Self {
+    pub(in crate::server) fn new(context: ServerContext, waker: Waker, lifetime: Lifetime) -> Self {
         Self {
-            host: Arc::new(host),
+            context: Arc::new(context),
             waker,
             clock: Instant::now(),
             peers: HashMap::new(),
@@ -176,7 +176,8 @@ impl Handler {
         if self.peers.get(identity).is_some_and(|talk| talk.conversation.is_disowned_by(&frames)) {
             self.peers.remove(identity);
         }
-        if !self.peers.contains_key(identity) && !self.admit(now, &FirstMessage { identity, address, frames: &frames })
+        if !self.peers.contains_key(identity)
+            && !self.admit(now, &NewcomerMessage { identity, address, frames: &frames })
         {
             return;
         }
@@ -189,12 +190,12 @@ impl Handler {
     }
 
     /// Begins a conversation with a peer that has none, if it proves the token.
-    fn admit(&mut self, now: Duration, message: &FirstMessage<'_>) -> bool {
-        let Some(proved) = self.newcomers.judge(Instant::now(), message, &self.host.token) else { return false };
+    fn admit(&mut self, now: Duration, message: &NewcomerMessage<'_>) -> bool {
+        let Some(proved) = self.newcomers.judge(Instant::now(), message, &self.context.token) else { return false };
         self.newcomers.forget(message.identity);
         let network = message.address.map(Network::of);
         if !self.make_room(network) {
-            let frames = Opening::of(message.frames).refused_for(Refusal::TooMany, message.frames);
+            let frames = FirstMessage::of(message.frames).refused_for(Refusal::TooMany, message.frames);
             self.newcomers.due(message.identity, frames);
             return false;
         }
@@ -202,8 +203,8 @@ impl Handler {
         let presence = Presence::new(Instant::now(), None);
         let peer = Peer { session: self.next_session, client: String::new(), address, presence };
         self.next_session += 1;
-        let (host, waker) = (Arc::clone(&self.host), self.waker.clone());
-        let conversation = Conversation::new(host, peer, waker, proved.is_routing_id);
+        let (context, waker) = (Arc::clone(&self.context), self.waker.clone());
+        let conversation = Conversation::new(context, peer, waker, proved.is_routing_id);
         let talk = Talk { conversation, network, heard: now, payload: Vec::new(), has_turn: false };
         self.peers.insert(Identity::new(message.identity), talk);
         true
@@ -280,7 +281,7 @@ impl Handler {
         self.looked = Some(Instant::now());
         let now = self.clock.elapsed();
         if self.lifetime.is_stopping() {
-            self.host.shared.stopping.store(true, Ordering::Release);
+            self.context.shared.stopping.store(true, Ordering::Release);
             self.newcomers.clear();
         }
         self.waker.drain();
@@ -325,7 +326,7 @@ impl Handler {
     /// Whether there is room for another session, perhaps after one was ended that has done nothing for the idle
     /// timeout: the one that was silent longest, of those from there if they have their share.
     fn make_room(&mut self, network: Option<Network>) -> bool {
-        let options = &self.host.shared.options;
+        let options = &self.context.shared.options;
         let is_from_there = |talk: &Talk| network.is_some() && talk.network == network;
         let neighbours = self.peers.values().filter(|talk| is_from_there(talk)).count();
         let has_share = neighbours >= options.sessions_of_an_address(options.max_sessions);
@@ -352,13 +353,13 @@ impl Talk {
     fn speak(&mut self, now: Duration) -> Result<Spoke, ConversationError> {
         let max_payload = self.conversation.max_payload() as usize;
         let mut message = MessageWriter::new(&mut self.payload, 0, max_payload);
-        let said = self.conversation.produce(now, &mut message)?;
+        let outgoing = self.conversation.produce(now, &mut message)?;
         let length = message.payload_bytes();
-        Ok(match said {
-            Said::Nothing => Spoke::Nothing,
-            Said::Work => Spoke::Work,
-            Said::Frames(frames) => Spoke::Message(frames),
-            Said::Message(header) => {
+        Ok(match outgoing {
+            Outgoing::Nothing => Spoke::Nothing,
+            Outgoing::Work => Spoke::Work,
+            Outgoing::Frames(frames) => Spoke::Message(frames),
+            Outgoing::Message(header) => {
                 let mut frame = Vec::new();
                 header.encode(&mut frame);
                 let mut frames = vec![frame];
@@ -385,8 +386,8 @@ mod tests {
     fn who_takes_its_answers_is_not_given_up_for_what_others_hold() {
         let root = tempfile::tempdir().unwrap();
         let mut handler = Server::new(root.path(), Token::parse("chosen").unwrap()).unwrap().handler().unwrap();
-        let mut others = Reservation::new(&handler.host.shared.memory);
-        others.resize(handler.host.shared.options.server_memory).unwrap();
+        let mut others = Reservation::new(&handler.context.shared.memory);
+        others.resize(handler.context.shared.options.server_memory).unwrap();
         let hello = ZeroMqHello::new("a", "b", None).encode();
         for _ in 0..3 {
             handler.handle(b"chosen", &[&hello[..]]);

@@ -12,7 +12,7 @@ mod newcomers;
 pub use handler::{Handler, Reply};
 
 use super::protocol1;
-use super::session::{Peer, Session, Shared, Turn};
+use super::session::{Peer, Session, SharedState, Turn};
 use crate::budget::{Budget, Exhausted, Reservation};
 use crate::carrier::{MessageWriter, Waker};
 use remofile_protocol::handshake::{Refusal, ServerHello, ZeroMqAnswer, ZeroMqHello};
@@ -32,9 +32,9 @@ const UNNAMED: &str = "a client of protocol 1";
 /// A reply of so many bytes is there beside what the server may hold in memory, if it is the only one of its peer.
 const SMALL_REPLY_BYTES: u64 = 64 * 1024;
 
-/// What every conversation of a server has in common.
-pub(super) struct Host {
-    pub(super) shared: Arc<Shared>,
+/// The context of every conversation of a server.
+pub(super) struct ServerContext {
+    pub(super) shared: Arc<SharedState>,
     pub(super) token: TokenMatcher,
     pub(super) hello: ServerHello,
 }
@@ -44,12 +44,12 @@ pub(super) type Frames = Vec<Vec<u8>>;
 
 /// One peer's conversation with the server.
 pub(super) struct Conversation {
-    host: Arc<Host>,
+    context: Arc<ServerContext>,
     peer: Peer,
     waker: Waker,
     /// Whether the peer's routing id is the token.
     is_known: bool,
-    speaks: Speaks,
+    protocol: ProtocolState,
     replies: VecDeque<Frames>,
     /// How many of them are counted, from the first on; and what these and the one before them take in memory, which
     /// may be leaving still.
@@ -58,18 +58,19 @@ pub(super) struct Conversation {
     memory: Reservation,
 }
 
-enum Speaks {
-    /// Nothing yet.
-    Nothing,
-    One(Box<protocol1::Session>),
+/// The protocol that a peer speaks, and its session.
+enum ProtocolState {
+    /// It has said nothing yet.
+    Undecided,
+    Protocol1(Box<protocol1::Session>),
     /// With the payload that the peer accepts.
-    Two(Box<Session>, u32),
+    Protocol2(Box<Session>, u32),
     /// It was refused.
-    Over,
+    Ended,
 }
 
-/// What a first message is.
-pub(super) enum Opening {
+/// The first message of a peer.
+pub(super) enum FirstMessage {
     /// A request of protocol 1, behind this many frames of envelope.
     Request {
         envelope: usize,
@@ -82,7 +83,7 @@ pub(super) enum Opening {
 }
 
 /// What a conversation wants to send.
-pub(super) enum Said {
+pub(super) enum Outgoing {
     Frames(Frames),
     /// This header; payload, if any, is in the message.
     Message(Header),
@@ -110,7 +111,7 @@ impl From<Exhausted> for ConversationError {
     }
 }
 
-impl Opening {
+impl FirstMessage {
     pub(super) fn of(frames: &[&[u8]]) -> Self {
         if let Some(envelope) = frames.iter().position(|frame| frame.is_empty()) {
             return Self::Request { envelope: envelope + 1 };
@@ -171,15 +172,15 @@ fn enveloped(envelope: &[&[u8]], body: Vec<u8>) -> Frames {
 
 impl Conversation {
     /// `is_known`: whether the peer's routing id is the token.
-    pub(super) fn new(host: Arc<Host>, peer: Peer, waker: Waker, is_known: bool) -> Self {
-        let memory = Budget::of_session(&host.shared.memory, host.shared.options.session_memory);
+    pub(super) fn new(context: Arc<ServerContext>, peer: Peer, waker: Waker, is_known: bool) -> Self {
+        let memory = Budget::of_session(&context.shared.memory, context.shared.options.session_memory);
         let memory = Reservation::new(&memory);
         Self {
-            host,
+            context,
             peer,
             waker,
             is_known,
-            speaks: Speaks::Nothing,
+            protocol: ProtocolState::Undecided,
             replies: VecDeque::new(),
             counted: 0,
             leaving: 0,
@@ -189,24 +190,26 @@ impl Conversation {
 
     /// Learns that the peer is there.
     pub(super) fn heard(&mut self, now: Duration) {
-        if let Speaks::Two(session, _) = &mut self.speaks {
+        if let ProtocolState::Protocol2(session, _) = &mut self.protocol {
             session.heard(now);
         }
     }
 
     /// Takes a message.
     pub(super) fn receive(&mut self, now: Duration, frames: &[&[u8]]) -> Result<(), ConversationError> {
-        match &mut self.speaks {
-            Speaks::Over => {}
-            Speaks::Nothing => self.open(now, frames),
-            Speaks::One(session) => {
+        match &mut self.protocol {
+            ProtocolState::Ended => {}
+            ProtocolState::Undecided => self.open(now, frames),
+            ProtocolState::Protocol1(session) => {
                 self.peer.presence.work();
                 let reply = request(session, now, frames);
                 self.replies.push_back(reply);
                 self.rest_if_idle();
             }
-            Speaks::Two(session, _) if session.is_overwhelmed() => return Err(ConversationError::Overwhelmed),
-            Speaks::Two(session, _) => match frames {
+            ProtocolState::Protocol2(session, _) if session.is_overwhelmed() => {
+                return Err(ConversationError::Overwhelmed);
+            }
+            ProtocolState::Protocol2(session, _) => match frames {
                 [header] | [header, _] if !ZeroMqHello::is_meant(header) => {
                     let payload = frames.get(1).copied().unwrap_or_default();
                     session.receive(now, Header::decode(header)?, payload)?;
@@ -245,27 +248,27 @@ impl Conversation {
     }
 
     fn open(&mut self, now: Duration, frames: &[&[u8]]) {
-        let opening = Opening::of(frames);
+        let first_message = FirstMessage::of(frames);
         // No guess: whoever gets here has proved the token in a message before.
-        if !self.is_known && !opening.knows(&self.host.token) {
-            self.replies.push_back(opening.refused(frames));
-            if opening.refusal() == Refusal::Token {
-                self.speaks = Speaks::Over;
+        if !self.is_known && !first_message.knows(&self.context.token) {
+            self.replies.push_back(first_message.refused(frames));
+            if first_message.refusal() == Refusal::Token {
+                self.protocol = ProtocolState::Ended;
             }
             return;
         }
-        let shared = Arc::clone(&self.host.shared);
-        match opening {
-            Opening::Stray | Opening::Malformed => self.replies.push_back(opening.refused(frames)),
-            Opening::Request { .. } => {
+        let shared = Arc::clone(&self.context.shared);
+        match first_message {
+            FirstMessage::Stray | FirstMessage::Malformed => self.replies.push_back(first_message.refused(frames)),
+            FirstMessage::Request { .. } => {
                 let peer = Peer { client: UNNAMED.to_owned(), ..self.peer.clone() };
                 let mut session = Box::new(protocol1::Session::new(shared, peer));
                 self.peer.presence.work();
                 self.replies.push_back(request(&mut session, now, frames));
-                self.speaks = Speaks::One(session);
+                self.protocol = ProtocolState::Protocol1(session);
                 self.rest_if_idle();
             }
-            Opening::Hello(hello) => self.greet(&hello),
+            FirstMessage::Hello(hello) => self.greet(&hello),
         }
     }
 
@@ -276,40 +279,40 @@ impl Conversation {
 
     /// Of protocol 1: a session of protocol 2 says so itself.
     fn rest_if_idle(&self) {
-        if matches!(&self.speaks, Speaks::One(session) if session.is_idle()) {
+        if matches!(&self.protocol, ProtocolState::Protocol1(session) if session.is_idle()) {
             self.peer.presence.rest(Instant::now());
         }
     }
 
     fn greet(&mut self, hello: &ZeroMqHello) {
         // The one before, if there is one, ends, and with it its leases.
-        self.speaks = Speaks::Over;
+        self.protocol = ProtocolState::Ended;
         self.peer.presence.work();
         let refusal = match () {
             () if !hello.speaks_this_version() => Some(Refusal::Version),
-            () if self.host.shared.stopping.load(Ordering::Acquire) => Some(Refusal::ShuttingDown),
+            () if self.context.shared.stopping.load(Ordering::Acquire) => Some(Refusal::ShuttingDown),
             () => None,
         };
         if let Some(refusal) = refusal {
             return self.replies.push_back(vec![ZeroMqAnswer::Refused(refusal).encode()]);
         }
         let peer = Peer { client: hello.client.clone(), ..self.peer.clone() };
-        let session = Session::new(Arc::clone(&self.host.shared), peer, self.waker.clone(), hello.digest);
-        let answer = ZeroMqAnswer::Accepted(Box::new(self.host.hello.clone()));
+        let session = Session::new(Arc::clone(&self.context.shared), peer, self.waker.clone(), hello.digest);
+        let answer = ZeroMqAnswer::Accepted(Box::new(self.context.hello.clone()));
         self.replies.push_back(vec![answer.encode()]);
-        self.speaks = Speaks::Two(Box::new(session), hello.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES));
+        self.protocol = ProtocolState::Protocol2(Box::new(session), hello.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES));
     }
 
     /// Whether a message takes the proof of the token back: a new hello has another one.
     pub(super) fn is_disowned_by(&self, frames: &[&[u8]]) -> bool {
         let is_hello = matches!(frames, [frame] if ZeroMqHello::is_meant(frame));
-        !self.is_known && is_hello && !Opening::of(frames).knows(&self.host.token)
+        !self.is_known && is_hello && !FirstMessage::of(frames).knows(&self.context.token)
     }
 
     /// Most payload that the peer accepts, in bytes.
     pub(super) fn max_payload(&self) -> u32 {
-        match &self.speaks {
-            Speaks::Two(_, max_payload) => *max_payload,
+        match &self.protocol {
+            ProtocolState::Protocol2(_, max_payload) => *max_payload,
             _ => DEFAULT_PAYLOAD_BYTES,
         }
     }
@@ -319,48 +322,52 @@ impl Conversation {
         &mut self,
         now: Duration,
         message: &mut MessageWriter<'_>,
-    ) -> Result<Said, ConversationError> {
+    ) -> Result<Outgoing, ConversationError> {
         if let Some(frames) = self.next_reply() {
-            return Ok(Said::Frames(frames));
+            return Ok(Outgoing::Frames(frames));
         }
-        match &mut self.speaks {
-            Speaks::Two(session, _) => Ok(match session.produce(now, message)? {
-                Turn::Message(header) => Said::Message(header),
-                Turn::Work => Said::Work,
-                Turn::Nothing => Said::Nothing,
+        match &mut self.protocol {
+            ProtocolState::Protocol2(session, _) => Ok(match session.produce(now, message)? {
+                Turn::Message(header) => Outgoing::Message(header),
+                Turn::Work => Outgoing::Work,
+                Turn::Nothing => Outgoing::Nothing,
             }),
-            _ => Ok(Said::Nothing),
+            _ => Ok(Outgoing::Nothing),
         }
     }
 
     /// Starts what has waited; ends everything if the server stops.
     pub(super) fn woken(&mut self, now: Duration) {
-        match &mut self.speaks {
-            Speaks::Two(session, _) => session.woken(now),
-            Speaks::Nothing | Speaks::One(_) if self.host.shared.stopping.load(Ordering::Acquire) => {
-                self.speaks = Speaks::Over;
+        match &mut self.protocol {
+            ProtocolState::Protocol2(session, _) => session.woken(now),
+            ProtocolState::Undecided | ProtocolState::Protocol1(_)
+                if self.context.shared.stopping.load(Ordering::Acquire) =>
+            {
+                self.protocol = ProtocolState::Ended;
             }
             // Protocol 1 has no goodbye: its sockets connect again by themselves.
-            Speaks::Nothing | Speaks::One(_) if self.peer.presence.leave() => self.speaks = Speaks::Over,
+            ProtocolState::Undecided | ProtocolState::Protocol1(_) if self.peer.presence.leave() => {
+                self.protocol = ProtocolState::Ended;
+            }
             _ => {}
         }
     }
 
     /// When [`Conversation::handle_timeout`] wants to be called.
     pub(super) fn next_timeout(&self) -> Option<Duration> {
-        match &self.speaks {
-            Speaks::One(session) => session.next_timeout(),
-            Speaks::Two(session, _) => session.next_timeout(),
-            Speaks::Nothing | Speaks::Over => None,
+        match &self.protocol {
+            ProtocolState::Protocol1(session) => session.next_timeout(),
+            ProtocolState::Protocol2(session, _) => session.next_timeout(),
+            ProtocolState::Undecided | ProtocolState::Ended => None,
         }
     }
 
     /// Does what is due.
     pub(super) fn handle_timeout(&mut self, now: Duration) -> Result<(), ConversationError> {
-        match &mut self.speaks {
-            Speaks::One(session) => session.handle_timeout(now),
-            Speaks::Two(session, _) => session.handle_timeout(now)?,
-            Speaks::Nothing | Speaks::Over => {}
+        match &mut self.protocol {
+            ProtocolState::Protocol1(session) => session.handle_timeout(now),
+            ProtocolState::Protocol2(session, _) => session.handle_timeout(now)?,
+            ProtocolState::Undecided | ProtocolState::Ended => {}
         }
         self.rest_if_idle();
         Ok(())
@@ -368,21 +375,21 @@ impl Conversation {
 
     /// Whether messages are taken now.
     pub(super) fn wants_messages(&self) -> bool {
-        match &self.speaks {
+        match &self.protocol {
             // A peer that does not take its answers is not read either.
-            Speaks::Nothing | Speaks::One(_) => self.replies.is_empty(),
-            Speaks::Two(session, _) => session.wants_messages() && self.replies.is_empty(),
-            Speaks::Over => false,
+            ProtocolState::Undecided | ProtocolState::Protocol1(_) => self.replies.is_empty(),
+            ProtocolState::Protocol2(session, _) => session.wants_messages() && self.replies.is_empty(),
+            ProtocolState::Ended => false,
         }
     }
 
     /// Whether it is over, but for what is queued.
     pub(super) fn is_done(&self) -> bool {
         self.replies.is_empty()
-            && match &self.speaks {
-                Speaks::Over => true,
-                Speaks::Two(session, _) => session.is_done(),
-                Speaks::Nothing | Speaks::One(_) => false,
+            && match &self.protocol {
+                ProtocolState::Ended => true,
+                ProtocolState::Protocol2(session, _) => session.is_done(),
+                ProtocolState::Undecided | ProtocolState::Protocol1(_) => false,
             }
     }
 }

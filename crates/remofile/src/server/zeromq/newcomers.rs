@@ -3,7 +3,7 @@
 //! Invariant: nothing is kept of them but refusals that wait to be sent, which are bounded in number and size. So
 //! however many there are, they take no room from those who have a session.
 
-use super::{Frames, Opening, Reply, may_be_token};
+use super::{FirstMessage, Frames, Reply, may_be_token};
 use crate::server::lobby::complaints::Complaints;
 use crate::server::slowdown::Slowdown;
 use remofile_protocol::handshake::Refusal;
@@ -30,7 +30,7 @@ pub(super) struct Newcomers {
 }
 
 /// A message of somebody who has no session.
-pub(super) struct FirstMessage<'a> {
+pub(super) struct NewcomerMessage<'a> {
     pub(super) identity: &'a [u8],
     /// Where it is from, if the owner of the socket knows.
     pub(super) address: Option<IpAddr>,
@@ -55,27 +55,32 @@ impl Newcomers {
     }
 
     /// Judges a message. Whoever does not prove the token is answered by and by.
-    pub(super) fn judge(&mut self, now: Instant, message: &FirstMessage<'_>, token: &TokenMatcher) -> Option<Proved> {
-        let FirstMessage { identity, address, frames } = *message;
-        let opening = Opening::of(frames);
-        if opening.refusal() != Refusal::Token {
+    pub(super) fn judge(
+        &mut self,
+        now: Instant,
+        message: &NewcomerMessage<'_>,
+        token: &TokenMatcher,
+    ) -> Option<Proved> {
+        let NewcomerMessage { identity, address, frames } = *message;
+        let first_message = FirstMessage::of(frames);
+        if first_message.refusal() != Refusal::Token {
             // The same for everybody: it opens no session, and the token is not looked at.
-            self.due(identity, opening.refused(frames));
+            self.due(identity, first_message.refused(frames));
             return None;
         }
         let is_exhausted = self.slowdown.is_exhausted(now, address) || self.delayed.len() >= MAX_REFUSALS;
         if is_exhausted && token.origin() == Origin::Chosen {
             self.complaints.guesses_too_fast(shown(address));
-            self.due(identity, opening.refused_for(Refusal::TooMany, frames));
+            self.due(identity, first_message.refused_for(Refusal::TooMany, frames));
             return None;
         }
         // Both are compared, so that the time does not tell which was right.
         let is_routing_id = may_be_token(identity) & token.matches(identity);
-        if is_routing_id | opening.knows(token) {
+        if is_routing_id | first_message.knows(token) {
             return Some(Proved { is_routing_id });
         }
         self.complaints.refused(shown(address), Refusal::Token);
-        let refused = opening.refused(frames);
+        let refused = first_message.refused(frames);
         match self.slowdown.refuse(now, address) {
             Some(at) if !is_exhausted && is_small(&refused) => {
                 self.made += 1;
@@ -155,7 +160,7 @@ mod tests {
 
         fn says(&mut self, identity: &[u8], address: Option<&str>, frame: &[u8]) -> bool {
             let address = address.map(|address| address.parse().unwrap());
-            let message = FirstMessage { identity, address, frames: &[frame] };
+            let message = NewcomerMessage { identity, address, frames: &[frame] };
             self.newcomers.judge(self.now, &message, &self.token).is_some()
         }
 
@@ -232,7 +237,7 @@ mod tests {
     fn no_envelope_is_kept_that_is_longer_than_one_can_be() {
         let mut handled = Handled::chosen();
         let long = vec![7; 100_000];
-        let message = FirstMessage { identity: b"wrong", address: None, frames: &[&long, b"", b"request"] };
+        let message = NewcomerMessage { identity: b"wrong", address: None, frames: &[&long, b"", b"request"] };
         for _ in 0..100 {
             assert!(handled.newcomers.judge(handled.now, &message, &handled.token).is_none());
         }

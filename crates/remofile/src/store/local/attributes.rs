@@ -1,7 +1,7 @@
 //! What files and directories have beside their contents: permission bits, and an identity.
 
 use super::source::{self, kind_of, permissions};
-use super::{Shared, errors, resolve};
+use super::{StoreContext, errors, resolve};
 use crate::store::{Fsync, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, RemotePath};
@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
 /// Sets the permission bits of a file or directory, never of what a link leads to.
-pub(super) fn set_mode(shared: &Shared, path: &RemotePath, mode: u32) -> StoreResult<()> {
+pub(super) fn set_mode(shared: &StoreContext, path: &RemotePath, mode: u32) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
     let (place, name) = resolve::parent(shared.jail()?, path)?;
     let directory = place.directory.as_fd();
@@ -36,7 +36,7 @@ pub(super) fn set_mode(shared: &Shared, path: &RemotePath, mode: u32) -> StoreRe
 }
 
 /// Sets the time of a file or directory, never of what a link leads to.
-pub(super) fn set_modified(shared: &Shared, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
+pub(super) fn set_modified(shared: &StoreContext, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
     let (place, name) = resolve::parent(shared.jail()?, path)?;
     let directory = place.directory.as_fd();
@@ -108,7 +108,7 @@ fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> Sto
 }
 
 /// A number that two paths share if they lead to the same.
-pub(super) fn identity(shared: &Shared, path: &RemotePath) -> StoreResult<u128> {
+pub(super) fn identity(shared: &StoreContext, path: &RemotePath) -> StoreResult<u128> {
     let stat = source::stat_followed(shared.jail()?, path)?;
     Ok(number_of(&stat))
 }

@@ -1,7 +1,7 @@
 //! Regular files that are changed in place.
 
 use super::source::{Version, changed, entry_of, kind_of, stat_followed};
-use super::{Shared, errors, make, resolve};
+use super::{StoreContext, errors, make, resolve};
 use crate::store::{Editing, FlushMark, StoreResult};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, Entry, ErrorCode, Failure, Kind};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A file that is open for writing.
 pub(super) struct LocalEditing {
-    shared: Arc<Shared>,
+    shared: Arc<StoreContext>,
     file: OwnedFd,
     path: RemotePath,
     begun: FlushMark,
@@ -20,7 +20,7 @@ pub(super) struct LocalEditing {
 }
 
 impl LocalEditing {
-    pub(super) fn open(shared: &Arc<Shared>, path: &RemotePath, create: bool) -> StoreResult<Self> {
+    pub(super) fn open(shared: &Arc<StoreContext>, path: &RemotePath, create: bool) -> StoreResult<Self> {
         shared.refuse_if_read_only()?;
         match Self::open_existing(shared, path) {
             Err(failure) if create && failure.code == ErrorCode::NotFound => {}
@@ -35,7 +35,7 @@ impl LocalEditing {
         Self::open_existing(shared, path)
     }
 
-    fn open_existing(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<Self> {
+    fn open_existing(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResult<Self> {
         let jail = shared.jail()?;
         // Looked at first: opening a device may do something.
         if kind_of(&stat_followed(jail, path)?) != Kind::File {

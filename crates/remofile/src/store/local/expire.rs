@@ -2,7 +2,7 @@
 
 use super::names::{Names, PartialNames};
 use super::staging::{self, is_still_named, lock};
-use super::{Shared, errors, partial, resolve};
+use super::{StoreContext, errors, partial, resolve};
 use crate::store::StoreResult;
 use remofile_protocol::wire::ErrorCode;
 use rustix::fd::{BorrowedFd, OwnedFd};
@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 /// Removes the files in the staging directory that are older than that and in nobody's hands; tells
 /// how many went, companions of partials not counted.
-pub(super) fn expire(shared: &Arc<Shared>, older_than: Duration) -> StoreResult<u64> {
+pub(super) fn expire(shared: &Arc<StoreContext>, older_than: Duration) -> StoreResult<u64> {
     if shared.options.read_only {
         return Ok(0);
     }

@@ -20,7 +20,7 @@
 use super::ranges::{Cause, Range, Ranges, after, before};
 use super::records::{self, Record, Refused};
 use super::source::changed;
-use super::{Fsync, Shared, errors};
+use super::{Fsync, StoreContext, errors};
 use crate::store::{FlushMark, StoreResult};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
 use rustix::fs::Stat;
@@ -31,7 +31,7 @@ use std::time::{Instant, SystemTime};
 /// What this process knows of its own changes.
 #[derive(Default)]
 pub(super) struct Ledger {
-    state: RwLock<State>,
+    state: RwLock<LedgerState>,
     /// Who flushes is alone: the system tells each error once.
     flushing: Mutex<()>,
     /// Files that became visible so far.
@@ -39,7 +39,7 @@ pub(super) struct Ledger {
 }
 
 #[derive(Default)]
-struct State {
+struct LedgerState {
     /// Flushes that failed.
     failures: u64,
     /// Made when the first file became visible since the last flush that succeeded.
@@ -54,7 +54,7 @@ struct State {
 
 /// Held while a file becomes visible.
 pub(super) struct Admitted<'a> {
-    _no_flush_fails_meanwhile: RwLockReadGuard<'a, State>,
+    _no_flush_fails_meanwhile: RwLockReadGuard<'a, LedgerState>,
 }
 
 impl Ledger {
@@ -81,16 +81,16 @@ impl Ledger {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    fn read(&self) -> RwLockReadGuard<'_, LedgerState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
+    fn write(&self) -> RwLockWriteGuard<'_, LedgerState> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shared {
+impl StoreContext {
     /// A file whose writing began then is about to become visible, or to get the time of its source, and is not flushed.
     /// `None` if it has to be flushed first.
     ///
@@ -155,7 +155,7 @@ impl Shared {
     }
 
     /// Whatever was visible and not flushed is in doubt from now on.
-    fn flush_failed(&self, state: &mut State) {
+    fn flush_failed(&self, state: &mut LedgerState) {
         state.failures += 1;
         let open = state.open.take();
         let first = open.as_ref().map(|(record, began)| (record.since(), *began));
@@ -181,7 +181,7 @@ impl Shared {
     }
 
     /// Adds to what is in doubt; whether that is on the disk.
-    fn add_ranges(&self, state: &mut State, made: impl Fn(Timestamp) -> Ranges) -> bool {
+    fn add_ranges(&self, state: &mut LedgerState, made: impl Fn(Timestamp) -> Ranges) -> bool {
         let unwritten = state.unwritten.clone();
         let added = records::add(self, |now| {
             let mut ranges = made(now);

@@ -4,7 +4,7 @@ use super::jail::{Bounds, Jail};
 use super::remove::kind_at;
 use super::resolve::{self, LinkPlace};
 use super::stage::LocalDirectory;
-use super::{Shared, alias, errors};
+use super::{StoreContext, alias, errors};
 use crate::store::StoreResult;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 const MOST_TARGET_BYTES: usize = 4095;
 
 /// What a link says.
-pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<String> {
+pub(super) fn read(shared: &StoreContext, path: &RemotePath) -> StoreResult<String> {
     let (place, name) = resolve::parent(shared.jail()?, path)?;
     let target = match rustix::fs::readlinkat(&place.directory, name.as_str(), Vec::new()) {
         Ok(target) => target.into_string(),
@@ -32,7 +32,7 @@ pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<String> {
 }
 
 /// Makes a link, at once and whole.
-pub(super) fn make(shared: &Arc<Shared>, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
+pub(super) fn make(shared: &Arc<StoreContext>, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
     refuse_malformed(target)?;
     let LinkPlace { place, name, names, root, bounds } = resolve::link_place(shared.jail()?, path)?;
@@ -68,7 +68,7 @@ pub(super) fn refuse_to_lead_out_from(
 
 /// Where the name is taken: never a directory's place, and another's only where that is wanted.
 fn take_the_place(
-    shared: &Arc<Shared>,
+    shared: &Arc<StoreContext>,
     parent: &RemotePath,
     directory: BorrowedFd<'_>,
     name: &FileName,
@@ -81,10 +81,10 @@ fn take_the_place(
     if !replace {
         return Err(ErrorCode::AlreadyExists.into());
     }
-    let held = LocalDirectory::open(shared, parent)?.held;
-    let made = held.make_temporary(|directory, temporary| rustix::fs::symlinkat(target, directory, temporary));
+    let handle = LocalDirectory::open(shared, parent)?.handle;
+    let made = handle.make_temporary(|directory, temporary| rustix::fs::symlinkat(target, directory, temporary));
     let (staging, temporary, ()) = made.map_err(errors::failure)?;
-    let from = staging.as_ref().map_or(held.directory(), |staging| staging.directory());
+    let from = staging.as_ref().map_or(handle.directory(), |staging| staging.directory());
     let renamed = rustix::fs::renameat(from, &temporary, directory, name.as_str());
     if renamed.is_err() {
         let _ = rustix::fs::unlinkat(from, &temporary, AtFlags::empty());

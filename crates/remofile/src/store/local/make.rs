@@ -3,7 +3,7 @@
 use super::remove::kind_at;
 use super::resolve::{self, Place};
 use super::source::permissions;
-use super::{Shared, errors};
+use super::{StoreContext, errors};
 use crate::store::StoreResult;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
@@ -11,7 +11,7 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 
-pub(super) fn create_file(shared: &Shared, path: &RemotePath, update: bool) -> StoreResult<()> {
+pub(super) fn create_file(shared: &StoreContext, path: &RemotePath, update: bool) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
     if path.is_root() {
         return Err(errors::directory_in_the_way());
@@ -50,7 +50,12 @@ fn touch(directory: BorrowedFd<'_>, name: &FileName) -> StoreResult<()> {
     rustix::fs::utimensat(directory, name.as_str(), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
 }
 
-pub(super) fn make_directory(shared: &Shared, path: &RemotePath, update: bool, parents: bool) -> StoreResult<bool> {
+pub(super) fn make_directory(
+    shared: &StoreContext,
+    path: &RemotePath,
+    update: bool,
+    parents: bool,
+) -> StoreResult<bool> {
     shared.refuse_if_read_only()?;
     if path.is_root() {
         return if update { Ok(false) } else { Err(errors::directory_in_the_way()) };
@@ -69,7 +74,7 @@ pub(super) fn make_directory(shared: &Shared, path: &RemotePath, update: bool, p
 }
 
 /// Makes what is missing above the last name, from the root down.
-fn make_parents(shared: &Shared, path: &RemotePath) -> StoreResult<(Place, FileName)> {
+fn make_parents(shared: &StoreContext, path: &RemotePath) -> StoreResult<(Place, FileName)> {
     let (directory, last) = path.split()?;
     let jail = shared.jail()?;
     let mut place = resolve::directory(jail, &RemotePath::root())?;
@@ -97,7 +102,7 @@ fn make_parents(shared: &Shared, path: &RemotePath) -> StoreResult<(Place, FileN
 }
 
 /// Makes one directory; false where the name is taken.
-fn make_one(shared: &Shared, place: &Place, name: &FileName) -> StoreResult<bool> {
+fn make_one(shared: &StoreContext, place: &Place, name: &FileName) -> StoreResult<bool> {
     let exact = shared.options.directory_mode.map(|mode| mode & 0o777 | 0o700);
     let mode = Mode::from_raw_mode(exact.unwrap_or(0o777) as _);
     let parent = place.directory.as_fd();

@@ -10,12 +10,12 @@
 
 mod alias;
 mod attributes;
+mod backup;
 mod edit;
 mod errors;
 mod expire;
 mod info;
 mod jail;
-mod keep;
 mod ledger;
 mod link;
 mod make;
@@ -37,7 +37,8 @@ mod trail;
 mod walk;
 
 use super::{
-    Directory, Editing, FlushMark, FollowLinks, Fsync, Keeping, Partial, Removal, Source, Store, StoreResult, Walk,
+    Directory, Editing, FlushMark, FollowLinks, Fsync, Partial, PendingBackup, Removal, Source, Store, StoreResult,
+    Walk,
 };
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
@@ -88,11 +89,11 @@ pub struct StoreOptions {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct LocalStore {
-    shared: Arc<Shared>,
+    shared: Arc<StoreContext>,
 }
 
 /// What a store and everything that came from it have in common.
-struct Shared {
+struct StoreContext {
     root: Root,
     file_system: Option<FileSystem>,
     options: StoreOptions,
@@ -110,7 +111,7 @@ impl LocalStore {
         let file_system = FileSystem::of(root.as_fd());
         let (staging, ledger) = (Mutex::new(Weak::new()), ledger::Ledger::default());
         let _looked_for = records::boot();
-        Ok(Self { shared: Arc::new(Shared { root, file_system, options, staging, ledger }) })
+        Ok(Self { shared: Arc::new(StoreContext { root, file_system, options, staging, ledger }) })
     }
 
     /// Removes what unfinished transfers left in the staging directory and nobody touched for
@@ -199,8 +200,8 @@ impl Store for LocalStore {
         attributes::set_modified(&self.shared, path, modified)
     }
 
-    fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn Keeping>> {
-        Ok(Box::new(keep::LocalKeeping::new(self, path, to)?))
+    fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
+        Ok(Box::new(backup::LocalBackup::new(self, path, to)?))
     }
 
     fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
@@ -227,7 +228,7 @@ impl Store for LocalStore {
     }
 }
 
-impl Shared {
+impl StoreContext {
     /// Where paths are resolved.
     fn jail(&self) -> StoreResult<jail::Jail<'_>> {
         Ok(jail::Jail::new(self.root.existing()?, &self.options.follow))

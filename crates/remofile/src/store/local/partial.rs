@@ -9,7 +9,7 @@ use super::names::{Names, PartialNames};
 use super::ranges::Ranges;
 use super::source::{LocalSource, changed};
 use super::staging::{self, is_still_named};
-use super::{Shared, errors};
+use super::{StoreContext, errors};
 use crate::store::{Partial, ResumeAt, Source, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
@@ -67,7 +67,7 @@ pub(super) fn reopen(
 }
 
 /// Lists the partials that nobody is writing to.
-pub(super) fn list(shared: &Shared) -> StoreResult<Vec<Partial>> {
+pub(super) fn list(shared: &StoreContext) -> StoreResult<Vec<Partial>> {
     let Some(staging) = staging::look(shared)? else {
         return Ok(Vec::new());
     };
@@ -92,7 +92,7 @@ pub(super) fn list(shared: &Shared) -> StoreResult<Vec<Partial>> {
 }
 
 /// Opens the bytes of a partial.
-pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+pub(super) fn read(shared: &StoreContext, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
     let missing = || Failure::new(ErrorCode::NotFound);
     let staging = staging::look(shared)?.ok_or_else(missing)?;
     let seen = look_at(staging.as_fd(), &PartialNames::of(path)).map_err(errors::failure)?.ok_or_else(missing)?;
@@ -113,7 +113,7 @@ pub(super) fn read(shared: &Shared, path: &RemotePath) -> StoreResult<Box<dyn So
 }
 
 /// Removes the partial of a path; tells whether there was one that nobody writes.
-pub(super) fn remove(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<bool> {
+pub(super) fn remove(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResult<bool> {
     shared.refuse_if_read_only()?;
     let Some(staging) = staging::find(shared)? else {
         return Ok(false);

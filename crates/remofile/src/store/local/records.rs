@@ -10,7 +10,7 @@ use super::names::{Names, is_record, is_temporary, record_name, temporary_name};
 use super::ranges::{Cause, LATEST, MOST_BYTES, Range, Ranges};
 use super::source::changed;
 use super::staging::{self, is_still_named, lock};
-use super::{STAGING_NAME, Shared, resolve};
+use super::{STAGING_NAME, StoreContext, resolve};
 use minicbor::{Decode, Decoder, Encode};
 use remofile_protocol::wire::Timestamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -34,7 +34,7 @@ struct Content {
     #[n(0)]
     format: u8,
     #[n(1)]
-    state: State,
+    state: RecordState,
     /// Which boot of the machine it was made in: in the same the system still has what was not flushed.
     #[n(2)]
     boot: String,
@@ -45,7 +45,7 @@ struct Content {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
-enum State {
+enum RecordState {
     /// Files wait for a flush.
     #[n(0)]
     Unflushed,
@@ -79,7 +79,7 @@ impl From<Errno> for Refused {
 
 impl Record {
     /// Makes a record that is on the disk when this returns.
-    pub(super) fn make(shared: &Shared) -> Result<Self, Refused> {
+    pub(super) fn make(shared: &StoreContext) -> Result<Self, Refused> {
         for _ in 0..ATTEMPTS {
             let (staging, directory) = make_directories(shared)?;
             match Self::make_in(directory.as_fd()) {
@@ -122,7 +122,7 @@ impl Record {
         if !is_ours || !is_still_named(directory, name, &stat)? {
             return Err(Errno::AGAIN);
         }
-        let content = Content { format: FORMAT, state: State::Unflushed, boot: boot().to_owned(), since };
+        let content = Content { format: FORMAT, state: RecordState::Unflushed, boot: boot().to_owned(), since };
         content.write(file)?;
         flush(file.as_fd())?;
         Ok(content)
@@ -136,12 +136,12 @@ impl Record {
     /// From now on nothing but the ranges can end it. What is written here may not reach the disk, but after the next
     /// boot the old says the same.
     pub(super) fn lose(&mut self) {
-        self.content.state = State::Lost;
+        self.content.state = RecordState::Lost;
         let _ = self.content.write(&self.file);
     }
 
     /// What it stood for is on the disk, or told by the ranges. That it is gone need not be on the disk at once.
-    pub(super) fn remove(self, shared: &Shared) {
+    pub(super) fn remove(self, shared: &StoreContext) {
         if let Ok(Some((staging, directory))) = directories(shared) {
             let _ = rustix::fs::unlinkat(&directory, &self.name, AtFlags::empty());
             remove_directories(shared, &staging);
@@ -169,7 +169,7 @@ impl Content {
     /// What a record says; of one that says nothing sensible, what it itself shows.
     fn of(file: &OwnedFd) -> Result<Self, Errno> {
         let stat = rustix::fs::fstat(file)?;
-        let seen = || Self { format: FORMAT, state: State::Lost, boot: String::new(), since: changed(&stat) };
+        let seen = || Self { format: FORMAT, state: RecordState::Lost, boot: String::new(), since: changed(&stat) };
         Ok(Self::read(file)?.unwrap_or_else(seen))
     }
 
@@ -182,7 +182,7 @@ impl Content {
 ///
 /// # Errors
 /// What keeps it from being read: then nobody knows.
-pub(super) fn doubt(shared: &Shared, except: Option<&Record>) -> Result<Ranges, Errno> {
+pub(super) fn doubt(shared: &StoreContext, except: Option<&Record>) -> Result<Ranges, Errno> {
     let Some((_, directory)) = directories(shared)? else {
         return Ok(Ranges::default());
     };
@@ -191,7 +191,7 @@ pub(super) fn doubt(shared: &Shared, except: Option<&Record>) -> Result<Ranges, 
     for name in record_names(directory.as_fd())?.into_iter().filter(is_counted) {
         if let Some(file) = open_regular(directory.as_fd(), &name)? {
             let content = Content::of(&file)?;
-            let cause = if content.state == State::Lost { Cause::FlushFailed } else { Cause::SystemWentDown };
+            let cause = if content.state == RecordState::Lost { Cause::FlushFailed } else { Cause::SystemWentDown };
             ranges.add(Range { from: content.since, to: LATEST, cause });
         }
     }
@@ -199,7 +199,7 @@ pub(super) fn doubt(shared: &Shared, except: Option<&Record>) -> Result<Ranges, 
 }
 
 /// Adds to the ranges, on the disk when this returns. `made` is given the clock of the file system.
-pub(super) fn add(shared: &Shared, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
+pub(super) fn add(shared: &StoreContext, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
     let (staging, directory) = make_directories(shared)?;
     add_in(directory.as_fd(), made)?;
     flush(staging.as_fd())?;
@@ -240,7 +240,7 @@ fn remove_temporary(directory: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 /// Settles the records of processes that are gone. `flush_all` brings everything to the disk that the system still has.
-pub(super) fn adopt(shared: &Shared, flush_all: &mut dyn FnMut() -> bool) -> Result<(), Errno> {
+pub(super) fn adopt(shared: &StoreContext, flush_all: &mut dyn FnMut() -> bool) -> Result<(), Errno> {
     let Some((staging, directory)) = directories(shared)? else {
         return Ok(());
     };
@@ -259,11 +259,11 @@ fn adopt_one(directory: BorrowedFd<'_>, name: &str, flush_all: &mut dyn FnMut() 
         return Ok(());
     }
     let content = Content::of(&file)?;
-    let is_flushable = content.state == State::Unflushed && content.is_of_this_boot();
+    let is_flushable = content.state == RecordState::Unflushed && content.is_of_this_boot();
     if !is_flushable || !flush_all() {
         let cause = match content.state {
-            State::Unflushed if !is_flushable => Cause::SystemWentDown,
-            State::Unflushed | State::Lost => Cause::FlushFailed,
+            RecordState::Unflushed if !is_flushable => Cause::SystemWentDown,
+            RecordState::Unflushed | RecordState::Lost => Cause::FlushFailed,
         };
         let mut is_past = true;
         add_in(directory, |now| {
@@ -312,7 +312,7 @@ fn read_all(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
 }
 
 /// The staging directory and the one in it, where there are both.
-fn directories(shared: &Shared) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
+fn directories(shared: &StoreContext) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
     let open = |at: BorrowedFd<'_>, name: &str| match resolve::open_one(at, name.as_bytes(), resolve::READABLE) {
         Ok(directory) => Ok(Some(directory)),
         // Another user's is none of ours, as with partials: without it everything else is served all the same.
@@ -323,7 +323,7 @@ fn directories(shared: &Shared) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
     Ok(open(staging.as_fd(), DIRECTORY)?.map(|directory| (staging, directory)))
 }
 
-fn make_directories(shared: &Shared) -> Result<(OwnedFd, OwnedFd), Errno> {
+fn make_directories(shared: &StoreContext) -> Result<(OwnedFd, OwnedFd), Errno> {
     for _ in 0..ATTEMPTS {
         let made = make_directory(shared.root.as_fd(), STAGING_NAME).and_then(|staging| {
             staging::refuse_foreign(&staging)?;
@@ -347,7 +347,7 @@ fn make_directory(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
 }
 
 /// Removes the directories if nothing is in them.
-fn remove_directories(shared: &Shared, staging: &OwnedFd) {
+fn remove_directories(shared: &StoreContext, staging: &OwnedFd) {
     let removed = rustix::fs::unlinkat(staging, DIRECTORY, AtFlags::REMOVEDIR);
     if removed.is_ok() {
         let _ = rustix::fs::unlinkat(&shared.root, STAGING_NAME, AtFlags::REMOVEDIR);

@@ -3,7 +3,7 @@
 use super::names::Names;
 use super::source::kind_of;
 use super::trail::Trail;
-use super::{Shared, errors, resolve};
+use super::{StoreContext, errors, resolve};
 use crate::store::{Removal, RemovalProgress, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Failure, Kind};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 const ENTRIES_A_STEP: usize = 64;
 
 /// Removes a file, a link or an empty directory.
-pub(super) fn remove(shared: &Shared, path: &RemotePath) -> StoreResult<Kind> {
+pub(super) fn remove(shared: &StoreContext, path: &RemotePath) -> StoreResult<Kind> {
     shared.refuse_if_read_only()?;
     let (place, name) = resolve::parent(shared.jail()?, path)?;
     let kind = kind_at(place.directory.as_fd(), &name)?;
@@ -39,18 +39,18 @@ fn removal_failure(errno: Errno) -> Failure {
 
 /// A removal of a file or a tree. Every directory on the way is read once, completely.
 pub(super) struct LocalRemoval {
-    shared: Arc<Shared>,
+    shared: Arc<StoreContext>,
     parent: OwnedFd,
     name: FileName,
     path: RemotePath,
-    state: State,
+    state: RemovalState,
     /// What the names of all levels take, in bytes.
     names_bytes: usize,
     files: u64,
     directories: u64,
 }
 
-enum State {
+enum RemovalState {
     Fresh,
     Inside(Trail, Vec<Level>),
     Gone,
@@ -63,7 +63,7 @@ struct Level {
 }
 
 impl LocalRemoval {
-    pub(super) fn new(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<Self> {
+    pub(super) fn new(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResult<Self> {
         shared.refuse_if_read_only()?;
         let (place, name) = resolve::parent(shared.jail()?, path)?;
         kind_at(place.directory.as_fd(), &name)?;
@@ -72,43 +72,43 @@ impl LocalRemoval {
             parent: place.directory,
             name,
             path: path.clone(),
-            state: State::Fresh,
+            state: RemovalState::Fresh,
             names_bytes: 0,
             files: 0,
             directories: 0,
         })
     }
 
-    fn advance(&mut self) -> StoreResult<State> {
-        match std::mem::replace(&mut self.state, State::Gone) {
-            State::Fresh => self.begin(),
-            State::Inside(trail, levels) => self.remove_some(trail, levels),
-            State::Gone => Ok(State::Gone),
-            State::Failed(failure) => Err(failure),
+    fn advance(&mut self) -> StoreResult<RemovalState> {
+        match std::mem::replace(&mut self.state, RemovalState::Gone) {
+            RemovalState::Fresh => self.begin(),
+            RemovalState::Inside(trail, levels) => self.remove_some(trail, levels),
+            RemovalState::Gone => Ok(RemovalState::Gone),
+            RemovalState::Failed(failure) => Err(failure),
         }
     }
 
     /// Removes the top where it is no directory, else opens it.
-    fn begin(&mut self) -> StoreResult<State> {
+    fn begin(&mut self) -> StoreResult<RemovalState> {
         let name = self.name.as_str().as_bytes();
         match open_or_unlink(self.parent.as_fd(), name, None).map_err(|failure| failure.at(&self.path))? {
             Some(directory) => {
                 let names = Names::read(directory.as_fd()).map_err(|failure| failure.at(&self.path))?;
                 self.names_bytes = names.memory_bytes();
-                Ok(State::Inside(Trail::new(directory), vec![Level { names, next: 0 }]))
+                Ok(RemovalState::Inside(Trail::new(directory), vec![Level { names, next: 0 }]))
             }
             None => {
                 self.files += 1;
                 self.shared.flush_directory(self.parent.as_fd())?;
-                Ok(State::Gone)
+                Ok(RemovalState::Gone)
             }
         }
     }
 
-    fn remove_some(&mut self, mut trail: Trail, mut levels: Vec<Level>) -> StoreResult<State> {
+    fn remove_some(&mut self, mut trail: Trail, mut levels: Vec<Level>) -> StoreResult<RemovalState> {
         for _ in 0..ENTRIES_A_STEP {
             let Some(level) = levels.last_mut() else {
-                return Ok(State::Gone);
+                return Ok(RemovalState::Gone);
             };
             let Some((name, is_directory)) = level.names.at(level.next) else {
                 self.names_bytes -= level.names.memory_bytes();
@@ -132,7 +132,7 @@ impl LocalRemoval {
                 None => self.files += 1,
             }
         }
-        Ok(State::Inside(trail, levels))
+        Ok(RemovalState::Inside(trail, levels))
     }
 
     /// Removes the current directory, which is empty now, from the one above it.
@@ -171,13 +171,13 @@ impl Removal for LocalRemoval {
 
     fn step(&mut self) -> StoreResult<RemovalProgress> {
         match self.advance() {
-            Ok(State::Gone) => Ok(RemovalProgress::Done { files: self.files, directories: self.directories }),
+            Ok(RemovalState::Gone) => Ok(RemovalProgress::Done { files: self.files, directories: self.directories }),
             Ok(state) => {
                 self.state = state;
                 Ok(RemovalProgress::More)
             }
             Err(failure) => {
-                self.state = State::Failed(failure.clone());
+                self.state = RemovalState::Failed(failure.clone());
                 Err(failure)
             }
         }

@@ -3,7 +3,7 @@
 use super::naming::rename_without_replacing;
 use super::resolve::{self, Place};
 use super::source::kind_of;
-use super::{Shared, errors, link};
+use super::{StoreContext, errors, link};
 use crate::store::StoreResult;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
@@ -11,7 +11,12 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Stat};
 use rustix::io::Errno;
 
-pub(super) fn rename(shared: &Shared, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
+pub(super) fn rename(
+    shared: &StoreContext,
+    source: &RemotePath,
+    destination: &RemotePath,
+    replace: bool,
+) -> StoreResult<()> {
     shared.refuse_if_read_only()?;
     let jail = shared.jail()?;
     let (from, old) = resolve::parent(jail, source)?;

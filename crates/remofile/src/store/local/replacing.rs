@@ -5,7 +5,7 @@
 //! if it is not what it was.
 
 use super::source::{Version, kind_of};
-use super::{Shared, errors, resolve};
+use super::{StoreContext, errors, resolve};
 use crate::store::StoreResult;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, ErrorCode, Failure, Kind};
@@ -22,7 +22,7 @@ pub(super) struct Named<'a> {
 
 /// A place that a file takes.
 pub(super) struct Place<'a> {
-    pub(super) shared: &'a Shared,
+    pub(super) shared: &'a StoreContext,
     pub(super) at: Named<'a>,
     /// The same from the root on.
     pub(super) path: &'a RemotePath,

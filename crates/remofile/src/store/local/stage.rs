@@ -11,7 +11,7 @@ use super::resolve::{self, Place};
 use super::source::kind_of;
 use super::staged::{StagedFile, Whereabouts};
 use super::staging::{self, Staging};
-use super::{FileSystem, Shared, errors, partial};
+use super::{FileSystem, StoreContext, errors, partial};
 use crate::store::{Directory, Fsync, ResumeAt, StagePlan, Staged, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
@@ -29,12 +29,12 @@ pub(super) const NOTHING_OBSERVED: u64 = u64::MAX;
 
 /// A directory that files are staged in.
 pub(super) struct LocalDirectory {
-    pub(super) held: Arc<Held>,
+    pub(super) handle: Arc<DirectoryHandle>,
 }
 
 /// The directory, and what was found out about it.
-pub(super) struct Held {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct DirectoryHandle {
+    pub(super) shared: Arc<StoreContext>,
     place: Place,
     pub(super) path: RemotePath,
     is_with_root: OnceLock<bool>,
@@ -46,10 +46,10 @@ pub(super) struct Held {
 }
 
 impl LocalDirectory {
-    pub(super) fn open(shared: &Arc<Shared>, path: &RemotePath) -> StoreResult<Self> {
+    pub(super) fn open(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResult<Self> {
         let place = resolve::directory(shared.jail()?, path)?;
         Ok(Self {
-            held: Arc::new(Held {
+            handle: Arc::new(DirectoryHandle {
                 shared: Arc::clone(shared),
                 place,
                 path: path.clone(),
@@ -64,20 +64,20 @@ impl LocalDirectory {
 
 impl Directory for LocalDirectory {
     fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
-        let held = &self.held;
-        held.shared.refuse_if_read_only()?;
-        held.shared.refuse_forbidden(name)?;
-        held.place.refuse_reserved(name)?;
-        held.place.refuse_to_become_staging(name)?;
-        let begun = held.shared.ledger.mark();
+        let handle = &self.handle;
+        handle.shared.refuse_if_read_only()?;
+        handle.shared.refuse_forbidden(name)?;
+        handle.place.refuse_reserved(name)?;
+        handle.place.refuse_to_become_staging(name)?;
+        let begun = handle.shared.ledger.mark();
         let is_small = plan.size.is_some_and(|size| size < LEAST_PARTIAL_BYTES);
         let (file, whereabouts) = match plan.resume {
-            Some(at) => held.stage_resumed(name, plan, at)?,
-            None if is_small => held.stage_unkept(plan)?,
-            None => held.stage_large(name, plan)?,
+            Some(at) => handle.stage_resumed(name, plan, at)?,
+            None if is_small => handle.stage_unkept(plan)?,
+            None => handle.stage_large(name, plan)?,
         };
         let staged = StagedFile {
-            held: Arc::clone(held),
+            handle: Arc::clone(handle),
             name: name.clone(),
             replace: plan.replace,
             modified: plan.modified,
@@ -95,7 +95,7 @@ impl Directory for LocalDirectory {
     }
 }
 
-impl Held {
+impl DirectoryHandle {
     pub(super) fn directory(&self) -> BorrowedFd<'_> {
         self.place.directory.as_fd()
     }
@@ -242,8 +242,8 @@ mod tests {
         let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
         for is_with_root in [true, false] {
             let directory = LocalDirectory::open(&store.shared, &RemotePath::root()).unwrap();
-            directory.held.refuses_unnamed.store(true, Ordering::Relaxed);
-            directory.held.is_with_root.set(is_with_root).unwrap();
+            directory.handle.refuses_unnamed.store(true, Ordering::Relaxed);
+            directory.handle.is_with_root.set(is_with_root).unwrap();
             let name = FileName::parse("file", Default::default()).unwrap();
             let plan = |replace| StagePlan { size: Some(3), replace, ..StagePlan::default() };
             let staged = directory.stage(&name, &plan(false)).unwrap();

@@ -4,7 +4,7 @@ use super::names::PartialNames;
 use super::naming::{link_unnamed, rename_without_replacing};
 use super::replacing::{Named, Place, replace_version};
 use super::source::permissions;
-use super::stage::{Held, NOTHING_OBSERVED};
+use super::stage::{DirectoryHandle, NOTHING_OBSERVED};
 use super::staging::Staging;
 use super::{errors, resolve};
 use crate::store::{FlushMark, Fsync, StagePlan, Staged, StoreResult};
@@ -22,7 +22,7 @@ const FLUSH_EVERY_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A file that is not visible yet.
 pub(super) struct StagedFile {
-    pub(super) held: Arc<Held>,
+    pub(super) handle: Arc<DirectoryHandle>,
     pub(super) name: FileName,
     pub(super) replace: bool,
     pub(super) modified: Option<Timestamp>,
@@ -57,8 +57,8 @@ pub(super) enum Whereabouts {
 impl StagedFile {
     /// Corrects what the umask or the directory made of the mode.
     pub(super) fn apply_mode(&self, plan: &StagePlan) -> StoreResult<()> {
-        let got = self.mode_got(self.held.asked_mode(plan))?;
-        let wanted = self.held.exact_mode(plan).unwrap_or(got & 0o666 | 0o600);
+        let got = self.mode_got(self.handle.asked_mode(plan))?;
+        let wanted = self.handle.exact_mode(plan).unwrap_or(got & 0o666 | 0o600);
         if got == wanted {
             return Ok(());
         }
@@ -69,13 +69,13 @@ impl StagedFile {
     /// the first tells for those after it.
     fn mode_got(&self, asked: u32) -> StoreResult<u32> {
         let is_fresh = matches!(self.whereabouts, Whereabouts::Unnamed);
-        let observed = self.held.observed_mode.load(Ordering::Relaxed);
+        let observed = self.handle.observed_mode.load(Ordering::Relaxed);
         if is_fresh && observed != NOTHING_OBSERVED && observed >> 32 == u64::from(asked) {
             return Ok(observed as u32);
         }
         let got = permissions(&rustix::fs::fstat(&self.file).map_err(errors::failure)?);
         if is_fresh {
-            self.held.observed_mode.store(u64::from(asked) << 32 | u64::from(got), Ordering::Relaxed);
+            self.handle.observed_mode.store(u64::from(asked) << 32 | u64::from(got), Ordering::Relaxed);
         }
         Ok(got)
     }
@@ -98,7 +98,7 @@ impl StagedFile {
             return self.replace_version(expected);
         }
         if let Whereabouts::Unnamed = self.whereabouts {
-            match link_unnamed(&self.file, self.held.directory(), self.name.as_str()) {
+            match link_unnamed(&self.file, self.handle.directory(), self.name.as_str()) {
                 Err(Errno::EXIST) if self.replace => self.name_temporarily()?,
                 Err(errno) => return Err(self.naming_failure(errno)),
                 Ok(()) => {
@@ -117,9 +117,9 @@ impl StagedFile {
             self.name_temporarily()?;
         }
         if let Some((directory, name)) = self.named() {
-            let path = self.held.path.child(&self.name)?;
-            let at = Named { directory: self.held.directory(), name: self.name.as_str() };
-            let place = Place { shared: &self.held.shared, at, path: &path };
+            let path = self.handle.path.child(&self.name)?;
+            let at = Named { directory: self.handle.directory(), name: self.name.as_str() };
+            let place = Place { shared: &self.handle.shared, at, path: &path };
             replace_version(Named { directory, name }, &place, expected)?;
         }
         self.whereabouts = Whereabouts::Settled;
@@ -135,7 +135,7 @@ impl StagedFile {
     }
 
     fn name_temporarily(&mut self) -> StoreResult<()> {
-        let made = self.held.make_temporary(|directory, name| link_unnamed(&self.file, directory, name));
+        let made = self.handle.make_temporary(|directory, name| link_unnamed(&self.file, directory, name));
         let (staging, name, ()) = made.map_err(errors::failure)?;
         self.whereabouts = Whereabouts::Named { staging, name };
         Ok(())
@@ -145,7 +145,7 @@ impl StagedFile {
         let Some((from, temporary)) = self.named() else {
             return Ok(());
         };
-        let (to, name) = (self.held.directory(), self.name.as_str());
+        let (to, name) = (self.handle.directory(), self.name.as_str());
         if self.replace {
             return rustix::fs::renameat(from, temporary, to, name);
         }
@@ -161,7 +161,7 @@ impl StagedFile {
     fn named(&self) -> Option<(BorrowedFd<'_>, &str)> {
         match &self.whereabouts {
             Whereabouts::Named { staging: Some(staging), name } => Some((staging.directory(), name)),
-            Whereabouts::Named { staging: None, name } => Some((self.held.directory(), name)),
+            Whereabouts::Named { staging: None, name } => Some((self.handle.directory(), name)),
             Whereabouts::Partial { staging, names } => Some((staging.directory(), &names.bytes)),
             Whereabouts::Unnamed | Whereabouts::Settled => None,
         }
@@ -180,7 +180,7 @@ impl StagedFile {
     fn naming_failure(&self, errno: Errno) -> Failure {
         match errno {
             Errno::EXIST | Errno::ISDIR => self
-                .held
+                .handle
                 .refuse_taken(&self.name, self.replace)
                 .err()
                 .unwrap_or_else(|| Failure::new(ErrorCode::AlreadyExists)),
@@ -202,7 +202,7 @@ impl Staged for StagedFile {
                 Err(errno) => return Err(errors::failure(errno)),
             }
         }
-        if self.unflushed >= FLUSH_EVERY_BYTES && self.held.is_durable_at_once() {
+        if self.unflushed >= FLUSH_EVERY_BYTES && self.handle.is_durable_at_once() {
             self.unflushed = 0;
             let flushed = resolve::retry(|| rustix::fs::fdatasync(&self.file));
             self.is_lost |= flushed.is_err();
@@ -231,23 +231,23 @@ impl Staged for StagedFile {
             rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode as _)).map_err(errors::failure)?;
         }
         self.apply_time()?;
-        let held = Arc::clone(&self.held);
-        if held.shared.options.fsync == Fsync::None {
+        let handle = Arc::clone(&self.handle);
+        if handle.shared.options.fsync == Fsync::None {
             return self.settle();
         }
-        if !held.is_durable_at_once()
-            && let Some(_admitted) = held.shared.admit(self.begun)?
+        if !handle.is_durable_at_once()
+            && let Some(_admitted) = handle.shared.admit(self.begun)?
         {
             return self.settle();
         }
         resolve::retry(|| rustix::fs::fsync(&self.file)).map_err(errors::failure)?;
         self.settle()?;
         let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
-        held.shared.or_in_doubt(&stat, super::flush_names(held.directory()))
+        handle.shared.or_in_doubt(&stat, super::flush_names(handle.directory()))
     }
 
-    fn keep(mut self: Box<Self>) {
-        let is_sound = !self.is_lost && self.held.shared.ledger.is_sound(self.begun);
+    fn retain_partial(mut self: Box<Self>) {
+        let is_sound = !self.is_lost && self.handle.shared.ledger.is_sound(self.begun);
         if let Whereabouts::Partial { .. } = self.whereabouts
             && is_sound
         {

@@ -4,7 +4,7 @@
 //! do the same in the same root: whoever finds it removed under their hands makes it again. A file in
 //! it is locked (`flock`) by who writes it, so that no two write one and none in use expires.
 
-use super::{STAGING_NAME, Shared, errors, resolve};
+use super::{STAGING_NAME, StoreContext, errors, resolve};
 use crate::store::StoreResult;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
@@ -20,7 +20,7 @@ const LOOKERS_AWAITED: usize = 3;
 
 /// The open staging directory; the last holder removes it if it is empty.
 pub(super) struct Staging {
-    shared: Arc<Shared>,
+    shared: Arc<StoreContext>,
     directory: OwnedFd,
 }
 
@@ -39,7 +39,7 @@ impl Drop for Staging {
 
 /// Makes something in the staging directory.
 pub(super) fn make_in<T>(
-    shared: &Arc<Shared>,
+    shared: &Arc<StoreContext>,
     mut make: impl FnMut(BorrowedFd<'_>) -> Result<T, Errno>,
 ) -> Result<(Arc<Staging>, T), Errno> {
     for _ in 0..ATTEMPTS {
@@ -58,7 +58,7 @@ pub(super) fn open_partial(staging: BorrowedFd<'_>, name: &str, create: OFlags) 
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | create;
     for _ in 0..ATTEMPTS {
         let file = rustix::fs::openat(staging, name, flags, Mode::from_raw_mode(0o666))?;
-        if !lock_patiently(&file)? {
+        if !lock_with_retries(&file)? {
             return Ok(None);
         }
         let stat = rustix::fs::fstat(&file)?;
@@ -100,7 +100,7 @@ pub(super) fn create_locked(directory: BorrowedFd<'_>, name: &str, mode: u32) ->
 }
 
 /// Opens the staging directory where there is one that is ours alone, and changes nothing.
-pub(super) fn look(shared: &Shared) -> StoreResult<Option<OwnedFd>> {
+pub(super) fn look(shared: &StoreContext) -> StoreResult<Option<OwnedFd>> {
     let opened = resolve::open_one(shared.root.as_fd(), STAGING_NAME.as_bytes(), resolve::READABLE);
     match opened.and_then(|directory| refuse_foreign(&directory).map(|()| directory)) {
         Ok(directory) => Ok(Some(directory)),
@@ -111,12 +111,12 @@ pub(super) fn look(shared: &Shared) -> StoreResult<Option<OwnedFd>> {
 }
 
 /// As [`look`], to change something in it; the directory is removed if nothing is left.
-pub(super) fn find(shared: &Arc<Shared>) -> StoreResult<Option<Arc<Staging>>> {
+pub(super) fn find(shared: &Arc<StoreContext>) -> StoreResult<Option<Arc<Staging>>> {
     let found = look(shared)?;
     Ok(found.map(|directory| Arc::new(Staging { shared: Arc::clone(shared), directory })))
 }
 
-fn hold(shared: &Arc<Shared>) -> Result<Arc<Staging>, Errno> {
+fn hold(shared: &Arc<StoreContext>) -> Result<Arc<Staging>, Errno> {
     let mut current = shared.staging.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(staging) = current.upgrade() {
         return Ok(staging);
@@ -148,7 +148,7 @@ pub(super) fn refuse_foreign(directory: &OwnedFd) -> Result<(), Errno> {
     if is_ours && is_private { Ok(()) } else { Err(Errno::PERM) }
 }
 
-fn forget(shared: &Shared, staging: &Arc<Staging>) {
+fn forget(shared: &StoreContext, staging: &Arc<Staging>) {
     let mut current = shared.staging.lock().unwrap_or_else(PoisonError::into_inner);
     if std::ptr::eq(current.as_ptr(), Arc::as_ptr(staging)) {
         *current = Weak::new();
@@ -156,7 +156,7 @@ fn forget(shared: &Shared, staging: &Arc<Staging>) {
 }
 
 /// As [`lock`], but waits for those who only look, which takes them no time.
-fn lock_patiently(file: &OwnedFd) -> Result<bool, Errno> {
+fn lock_with_retries(file: &OwnedFd) -> Result<bool, Errno> {
     for _ in 0..LOOKERS_AWAITED {
         if lock(file)? {
             return Ok(true);

@@ -34,7 +34,7 @@ struct Level {
     next: usize,
 }
 
-enum Step {
+enum WalkStep {
     Yield(Listed),
     Again,
     End,
@@ -57,13 +57,13 @@ impl LocalWalk {
         })
     }
 
-    fn step(&mut self) -> Step {
+    fn step(&mut self) -> WalkStep {
         if let Some(name) = self.ahead.take() {
             return self.enter(&name);
         }
         let is_at_root = self.starts_at_root && self.trail.depth() == 0;
         let Some(level) = self.levels.last_mut() else {
-            return Step::End;
+            return WalkStep::End;
         };
         let Some((name, _)) = level.names.at(level.next) else {
             return self.leave();
@@ -71,11 +71,11 @@ impl LocalWalk {
         level.next += 1;
         let mut is_staging = |name| self.trail.current().is_ok_and(|root| alias::is_staging(root, name));
         if is_temporary_beside(name) || (is_at_root && is_staging(name)) {
-            return Step::Again;
+            return WalkStep::Again;
         }
         let path = match path_of(&self.path, name) {
             Ok(path) => path,
-            Err(failure) => return Step::Yield(Listed::Failed(failure)),
+            Err(failure) => return WalkStep::Yield(Listed::Failed(failure)),
         };
         let stat = self.trail.current().and_then(|directory| {
             rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
@@ -86,15 +86,15 @@ impl LocalWalk {
                 if self.is_recursive && entry.kind == Kind::Directory {
                     self.ahead = entry.path.file_name();
                 }
-                Step::Yield(Listed::Entry(entry))
+                WalkStep::Yield(Listed::Entry(entry))
             }
             Err(failure) => unless_vanished(failure, &path),
         }
     }
 
-    fn enter(&mut self, name: &FileName) -> Step {
+    fn enter(&mut self, name: &FileName) -> WalkStep {
         let Ok(path) = self.path.child(name) else {
-            return Step::Again;
+            return WalkStep::Again;
         };
         let bytes = name.as_str().as_bytes();
         let opened = self.trail.current().and_then(|directory| {
@@ -109,13 +109,13 @@ impl LocalWalk {
                 self.names_bytes += names.memory_bytes();
                 self.levels.push(Level { names, next: 0 });
                 self.path = path;
-                Step::Again
+                WalkStep::Again
             }
             Err(failure) => unless_vanished(failure, &path),
         }
     }
 
-    fn leave(&mut self) -> Step {
+    fn leave(&mut self) -> WalkStep {
         self.names_bytes -= self.levels.pop().map_or(0, |level| level.names.memory_bytes());
         if self.trail.leave().is_none() {
             return self.end();
@@ -123,15 +123,15 @@ impl LocalWalk {
         if let Some(parent) = self.path.parent() {
             self.path = parent;
         }
-        Step::Again
+        WalkStep::Again
     }
 
     /// What went together with the directory itself must not look as if it had never been there.
-    fn end(&mut self) -> Step {
+    fn end(&mut self) -> WalkStep {
         match self.trail.current() {
-            Ok(top) if root::is_removed(top) && self.starts_at_root => Step::Yield(Listed::Failed(root::removed())),
-            Ok(top) if root::is_removed(top) => Step::Yield(Listed::Failed(vanished(&self.path))),
-            _ => Step::Again,
+            Ok(top) if root::is_removed(top) && self.starts_at_root => WalkStep::Yield(Listed::Failed(root::removed())),
+            Ok(top) if root::is_removed(top) => WalkStep::Yield(Listed::Failed(vanished(&self.path))),
+            _ => WalkStep::Again,
         }
     }
 }
@@ -140,9 +140,9 @@ impl Walk for LocalWalk {
     fn next(&mut self) -> Option<Listed> {
         loop {
             match self.step() {
-                Step::Yield(listed) => return Some(listed),
-                Step::Again => {}
-                Step::End => return None,
+                WalkStep::Yield(listed) => return Some(listed),
+                WalkStep::Again => {}
+                WalkStep::End => return None,
             }
         }
     }
@@ -160,10 +160,10 @@ fn vanished(directory: &RemotePath) -> Failure {
     Failure::new(ErrorCode::Other).at(directory).because("the directory was removed while it was listed")
 }
 
-fn unless_vanished(failure: Failure, path: &RemotePath) -> Step {
+fn unless_vanished(failure: Failure, path: &RemotePath) -> WalkStep {
     match failure.code {
-        ErrorCode::NotFound => Step::Again,
-        _ => Step::Yield(Listed::Failed(failure.at(path))),
+        ErrorCode::NotFound => WalkStep::Again,
+        _ => WalkStep::Yield(Listed::Failed(failure.at(path))),
     }
 }
 

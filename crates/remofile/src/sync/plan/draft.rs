@@ -1,6 +1,6 @@
 //! What is left of two trees when all that is the same is taken away, and what becomes of it.
 
-use super::doors::{Door, Doors};
+use super::mode_changes::{WritableDirectoryGuard, plan_mode_changes};
 use super::node::{is_below, path_order};
 use super::renames::{Pair, arriving_size, of_sizes};
 use super::result::{Plan, Tally, Withheld};
@@ -19,7 +19,7 @@ pub struct Draft {
     rules: Rules,
     /// Directories that are made, with what is cleared for them.
     pub(super) made: Vec<Step>,
-    pub(super) doors: Vec<Door>,
+    pub(super) guards: Vec<WritableDirectoryGuard>,
     /// Files, links, touches and skips.
     pub(super) sent: Vec<Step>,
     /// Those of `sent` that are an update unless digests are equal.
@@ -106,7 +106,7 @@ impl Draft {
         Self {
             rules,
             made: Vec::new(),
-            doors: Vec::new(),
+            guards: Vec::new(),
             sent: Vec::new(),
             compared: Vec::new(),
             arrivals: Vec::new(),
@@ -124,7 +124,7 @@ impl Draft {
         fn of<T>(things: &[T]) -> (u64, u64) {
             (things.len() as u64, size_of_val(things) as u64)
         }
-        let steps = [of(&self.made), of(&self.sent), of(&self.doors), of(&self.compared), of(&self.arrivals)];
+        let steps = [of(&self.made), of(&self.sent), of(&self.guards), of(&self.compared), of(&self.arrivals)];
         let others = [of(&self.obstacles), of(&self.extraneous), of(&self.shields), of(&self.failures)];
         steps.iter().chain(&others).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
@@ -193,14 +193,14 @@ impl Draft {
             steps.extend(extraneous.into_iter().rev().flatten().map(deletion));
         }
 
-        let doors = Doors::around(self.doors, self.made.iter().chain(&renames).chain(&steps));
+        let mode_changes = plan_mode_changes(self.guards, self.made.iter().chain(&renames).chain(&steps));
         let mut first = self.made;
-        first.extend(doors.opening);
+        first.extend(mode_changes.before);
         // Stable, so that what is cleared stays before what it makes way for.
         first.sort_by(|one, other| path_order(&one.path, &other.path));
         first.extend(renames);
         steps.splice(0..0, first);
-        steps.extend(doors.closing);
+        steps.extend(mode_changes.after);
         Plan { steps, unchanged: self.unchanged, withheld, failures: self.failures }
     }
 
@@ -311,7 +311,7 @@ impl Draft {
     /// Whether nothing was ever kept.
     pub(super) fn holds_no_memory(&self) -> bool {
         let steps = [&self.made, &self.sent].map(Vec::capacity);
-        let others = [self.doors.capacity(), self.compared.capacity(), self.arrivals.capacity()];
+        let others = [self.guards.capacity(), self.compared.capacity(), self.arrivals.capacity()];
         let more = [self.obstacles.capacity(), self.extraneous.capacity(), self.failures.capacity()];
         steps.iter().chain(&others).chain(&more).all(|&capacity| capacity == 0)
     }

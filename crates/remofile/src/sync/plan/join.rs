@@ -1,7 +1,7 @@
 //! Two listings that come by different ways, one pulled and one pushed, are compared as they come.
 
 use super::draft::Draft;
-use super::node::{Node, Told, What, is_below, path_order};
+use super::node::{Node, TreeElement, What, is_below, path_order};
 use super::planner::Planner;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::cmp::Ordering;
@@ -54,7 +54,7 @@ struct Order {
     is_broken: bool,
 }
 
-impl<P: FnMut() -> Option<Told>> Join<P> {
+impl<P: FnMut() -> Option<TreeElement>> Join<P> {
     /// The comparison of a listing of `pulled_side` that `pull` tells, until it tells `None`, with one that will
     /// be pushed.
     pub fn new(planner: Planner, pulled_side: Side, pull: P) -> Self {
@@ -64,9 +64,9 @@ impl<P: FnMut() -> Option<Told>> Join<P> {
     }
 
     /// Tells what is next in the listing of the other side.
-    pub fn push(&mut self, told: Told) {
-        let text = told.text_bytes() as u64;
-        let Some(node) = self.counting(text, |join| join.pushed.check(told, &mut join.planner)) else { return };
+    pub fn push(&mut self, element: TreeElement) {
+        let text = element.text_bytes() as u64;
+        let Some(node) = self.counting(text, |join| join.pushed.check(element, &mut join.planner)) else { return };
         while let Some(ahead) = self.pull() {
             match path_order(&ahead.path, &node.path) {
                 Ordering::Less => self.meet(Some(ahead), None),
@@ -109,7 +109,7 @@ impl<P: FnMut() -> Option<Told>> Join<P> {
     fn pull(&mut self) -> Option<Node> {
         while self.ahead.is_none() && !self.is_drained {
             match (self.pull)() {
-                Some(told) => self.ahead = self.pulled.check(told, &mut self.planner),
+                Some(element) => self.ahead = self.pulled.check(element, &mut self.planner),
                 None => self.is_drained = true,
             }
         }
@@ -126,22 +126,22 @@ impl<P: FnMut() -> Option<Told>> Join<P> {
 
 impl Order {
     /// The node that is told, if it is in order; otherwise the planner hears of the failure.
-    fn check(&mut self, told: Told, planner: &mut Planner) -> Option<Node> {
-        let failure = match told {
-            Told::Failed(failure) => failure,
-            Told::LeftOut(path) => {
+    fn check(&mut self, element: TreeElement, planner: &mut Planner) -> Option<Node> {
+        let failure = match element {
+            TreeElement::Failed(failure) => failure,
+            TreeElement::LeftOut(path) => {
                 if self.side == Side::Destination {
                     planner.left_out(&path);
                 }
                 return None;
             }
-            Told::Withheld(path) => {
+            TreeElement::Withheld(path) => {
                 if self.side == Side::Source {
                     planner.withheld(path);
                 }
                 return None;
             }
-            Told::Node(node) => match self.fault(&node) {
+            TreeElement::Node(node) => match self.fault(&node) {
                 None => {
                     self.last.clear();
                     self.last.push_str(&node.path);

@@ -5,10 +5,10 @@
 //! may have been renamed, and becomes a [`Plan`] with the answers. Nothing here touches a file, a clock or the
 //! network: the same listings and answers always make the same plan.
 
-mod doors;
 mod draft;
 mod files;
 mod join;
+mod mode_changes;
 mod node;
 mod planner;
 mod renames;
@@ -18,7 +18,7 @@ mod step;
 
 pub use draft::{Answers, Draft, Questions};
 pub use join::{Join, Side};
-pub use node::{Node, Told, What, failure_bytes, path_order};
+pub use node::{Node, TreeElement, What, failure_bytes, path_order};
 pub use planner::Planner;
 pub use result::{Counts, Plan, Tally, Withheld};
 pub use rules::Rules;

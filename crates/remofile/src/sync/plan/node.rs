@@ -56,9 +56,9 @@ impl What {
     }
 }
 
-/// What a listing tells next. Nodes come in [`path_order`].
+/// An element of the listing of a tree. Nodes come in [`path_order`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum TreeElement {
     /// There is this.
     Node(Node),
     /// Something could not be listed; what is there, or below it, is not known.
@@ -71,7 +71,7 @@ pub enum Told {
     Withheld(Box<str>),
 }
 
-impl Told {
+impl TreeElement {
     /// Bytes of text in it.
     pub(super) fn text_bytes(&self) -> usize {
         match self {

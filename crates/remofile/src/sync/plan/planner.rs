@@ -1,8 +1,8 @@
 //! What becomes of names, as source and destination tell them.
 
-use super::doors::Door;
 use super::draft::{Arrival, Draft, Extraneous, Obstacle};
 use super::files::File;
+use super::mode_changes::WritableDirectoryGuard;
 use super::node::{Node, What, is_below};
 use super::rules::Rules;
 use super::step::{Action, Changed, Reason, Step};
@@ -107,8 +107,8 @@ impl Planner {
         if !self.rules.preserve_mode {
             return;
         }
-        if let Some(door) = Door::between(path, old_mode, mode) {
-            self.draft.doors.push(door);
+        if let Some(guard) = WritableDirectoryGuard::between(path, old_mode, mode) {
+            self.draft.guards.push(guard);
         }
     }
 
@@ -198,8 +198,8 @@ impl Planner {
     }
 
     fn make(&mut self, path: Box<str>, mode: Option<u32>) {
-        let (mode, door) = Door::of_new(&path, self.rules.new_mode(mode));
-        self.draft.doors.extend(door);
+        let (mode, guard) = WritableDirectoryGuard::of_new(&path, self.rules.new_mode(mode));
+        self.draft.guards.extend(guard);
         self.draft.made.push(Step { path, action: Action::MakeDirectory { mode } });
     }
 

@@ -155,7 +155,7 @@ impl Walk for ScriptedWalk {
 impl Scripted {
     fn search(self, text: &str) -> Vec<Found> {
         let mut matches = pattern(text).find(store::<&str>(&[]).1);
-        matches.course = Course::Walk(Box::new(ScriptedWalk(self.0.into_iter())));
+        matches.stage = SearchStage::Walk(Box::new(ScriptedWalk(self.0.into_iter())));
         std::iter::from_fn(|| Some(matches.next()).filter(|found| *found != Found::End)).collect()
     }
 }

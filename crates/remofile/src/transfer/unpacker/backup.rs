@@ -1,56 +1,61 @@
-//! What is kept of files and links that are replaced or removed.
+//! Backups of files and links that are replaced or removed.
 
 use super::super::intake::UnpackerMonitor;
-use super::super::keeping::Kept;
+use super::super::named_backup::NamedBackup;
 use super::Unpacker;
 use crate::store::StoreResult;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::Failure;
 
 impl Unpacker {
-    /// Prepares to keep what is going to be replaced or removed by what comes next.
-    pub(super) fn keep(&mut self, path: String, to: &str, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
+    /// Prepares a backup of what is going to be replaced or removed by what comes next.
+    pub(super) fn prepare_backup(
+        &mut self,
+        path: String,
+        to: &str,
+        monitor: &mut dyn UnpackerMonitor,
+    ) -> StoreResult<()> {
         self.refuse_changes()?;
         self.expect_between()?;
-        self.settle_kept(monitor);
-        self.unkept = None;
+        self.settle_backup(monitor);
+        self.failed_backup = None;
         let to = RemotePath::parse(to).map_err(Failure::from);
-        match self.locate(&path).and_then(|at| self.store.keep(&at, &to?)) {
-            Ok(keeping) => self.kept = Some(Kept::new(path, keeping)),
+        match self.locate(&path).and_then(|at| self.store.prepare_backup(&at, &to?)) {
+            Ok(backup) => self.backup = Some(NamedBackup::new(path, backup)),
             Err(failure) => {
                 monitor.failed(failure.at(&path), false);
-                self.unkept = Some(path);
+                self.failed_backup = Some(path);
             }
         }
         Ok(())
     }
 
-    pub(super) fn cannot_keep(&mut self, failure: Failure, monitor: &mut dyn UnpackerMonitor) {
-        let Some(kept) = self.kept.take() else { return };
-        monitor.failed(failure.at(kept.path()), false);
-        self.unkept = Some(kept.into_path());
+    pub(super) fn backup_failed(&mut self, failure: Failure, monitor: &mut dyn UnpackerMonitor) {
+        let Some(backup) = self.backup.take() else { return };
+        monitor.failed(failure.at(backup.path()), false);
+        self.failed_backup = Some(backup.into_path());
     }
 
-    /// What was to be kept of a path; that of another is kept now.
-    pub(super) fn kept_of(&mut self, path: &str, monitor: &mut dyn UnpackerMonitor) -> Option<Kept> {
-        if self.kept.as_ref().is_some_and(|kept| kept.path() != path) {
-            self.settle_kept(monitor);
+    /// Takes the backup of a path; that of another is committed now.
+    pub(super) fn backup_of(&mut self, path: &str, monitor: &mut dyn UnpackerMonitor) -> Option<NamedBackup> {
+        if self.backup.as_ref().is_some_and(|backup| backup.path() != path) {
+            self.settle_backup(monitor);
         }
-        self.kept.take()
+        self.backup.take()
     }
 
-    /// Keeps what nothing replaces or removes.
-    pub(super) fn settle_kept(&mut self, monitor: &mut dyn UnpackerMonitor) {
-        if let Some(kept) = self.kept.take() {
-            let path = kept.path().to_owned();
-            if let Err(failure) = kept.commit() {
+    /// Commits the backup of what nothing replaces or removes.
+    pub(super) fn settle_backup(&mut self, monitor: &mut dyn UnpackerMonitor) {
+        if let Some(backup) = self.backup.take() {
+            let path = backup.path().to_owned();
+            if let Err(failure) = backup.commit() {
                 monitor.failed(failure.at(path), false);
             }
         }
     }
 
-    /// Whether a path is that of what could not be kept a moment ago: its failure was told then.
-    pub(super) fn is_unkept(&mut self, path: &str) -> bool {
-        self.unkept.take().is_some_and(|unkept| unkept == path)
+    /// Whether a path's backup failed a moment ago: the failure was told then.
+    pub(super) fn has_failed_backup(&mut self, path: &str) -> bool {
+        self.failed_backup.take().is_some_and(|failed_backup| failed_backup == path)
     }
 }

@@ -135,7 +135,9 @@ fn a_first_message_that_is_too_long_is_a_guess_and_goes_on_with_the_right_routin
             let mut input = [&begun.bytes[..], &right_said[at + 1..]].concat();
             let (mut seen, mut parts) = (begun.seen, begun.parts);
             while parts.len() < frames.len() {
-                let Ok(Step::Frame { consumed, body, .. }) = peer.opener.next(&mut input[seen..]) else { panic!() };
+                let Ok(OpenedFrame::Frame { consumed, body, .. }) = peer.opener.next(&mut input[seen..]) else {
+                    panic!()
+                };
                 parts.push(seen + body.start..seen + body.end);
                 seen += consumed;
             }

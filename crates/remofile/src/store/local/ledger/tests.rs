@@ -123,7 +123,7 @@ fn a_change_of_another_kind_does_not_end_the_doubt() {
     store.set_modified(&path("/b"), Timestamp::new(9, 9)).unwrap();
     settle();
     assert!(is_unflushed(&store, "/b"));
-    store.keep(&path("/b"), &path("/kept/b")).unwrap().commit().unwrap();
+    store.prepare_backup(&path("/b"), &path("/kept/b")).unwrap().commit().unwrap();
     settle();
     assert!(is_unflushed(&store, "/b") && is_unflushed(&store, "/kept/b"));
     write(&store, "/fine").unwrap();
@@ -146,7 +146,7 @@ fn what_is_changed_otherwise_before_its_flush_is_in_doubt_only_if_that_fails() {
         store.set_modified(&path("/time"), Timestamp::new(9, 0)).unwrap();
         store.rename(&path("/name"), &path("/other"), false).unwrap();
         for name in ["/kept", "/old"] {
-            store.keep(&path(name), &path(&format!("/before{name}"))).unwrap().commit().unwrap();
+            store.prepare_backup(&path(name), &path(&format!("/before{name}"))).unwrap().commit().unwrap();
             write(&store, name).unwrap();
         }
         assert!(!ledger(root.path()).join("ranges").exists(), "taken for lost");
@@ -186,17 +186,17 @@ fn what_is_being_written_while_a_flush_fails_does_not_become_visible() {
 #[test]
 fn what_was_kept_of_a_file_before_a_flush_failed_is_not_gone_on_with() {
     let (root, store) = new();
-    stage(&store, "/old", &plan(LARGE)).unwrap().keep();
+    stage(&store, "/old", &plan(LARGE)).unwrap().retain_partial();
     let version = store.partials().unwrap()[0].version;
     let torn = stage(&store, "/torn", &plan(LARGE)).unwrap();
     lose(root.path(), &store, "/a");
-    torn.keep();
+    torn.retain_partial();
     assert_eq!(store.partials().unwrap().len(), 1, "what was on its way is forgotten, what was kept is told");
     assert_eq!(code(store.read_partial(&path("/old"))), Some(ErrorCode::NotFound));
     let resume = Some(ResumeAt { offset: 1, version });
     assert_eq!(code(stage(&store, "/old", &StagePlan { resume, ..plan(LARGE) })), Some(ErrorCode::PartialChanged));
     tick(root.path());
-    stage(&store, "/old", &plan(LARGE)).unwrap().keep();
+    stage(&store, "/old", &plan(LARGE)).unwrap().retain_partial();
     assert!(store.read_partial(&path("/old")).is_ok(), "what was begun anew is");
 }
 
@@ -222,7 +222,7 @@ fn what_a_process_left_that_is_gone_is_flushed_in_the_same_boot_and_in_doubt_aft
         assert_eq!(is_unflushed(&store, "/a"), !is_of_this_boot);
         assert_eq!(root.path().join(".remofile").exists(), !is_of_this_boot);
         let kept = stage(&store, "/kept", &plan(LARGE)).unwrap();
-        kept.keep();
+        kept.retain_partial();
         assert!(store.read_partial(&path("/kept")).is_ok());
     }
 }

@@ -1,6 +1,8 @@
 //! What each rule means.
 
-use super::super::{Action, Changed, Node, Plan, Reason, Rename, Rules, Step, Tally, Told, Touch, What, Withheld};
+use super::super::{
+    Action, Changed, Node, Plan, Reason, Rename, Rules, Step, Tally, Touch, TreeElement, What, Withheld,
+};
 use super::model::{DIRECTORY, PLAIN, Thing, Tree, at, draft, failed, file, link, plan, plan_unread, tree};
 use proptest::prelude::*;
 use remofile_protocol::wire::{Kind, Timestamp};
@@ -66,7 +68,7 @@ fn one_unflushed(new: &Thing, old: &Thing, rules: Rules) -> Vec<Step> {
         What::File { size, modified, mode, .. } => What::File { size, modified, mode, unflushed: is_unflushed },
         what => what,
     };
-    let node = |what| Told::Node(Node { path: "f".into(), what });
+    let node = |what| TreeElement::Node(Node { path: "f".into(), what });
     let draft = draft(vec![node(told(new, true))], vec![node(told(old, true))], rules);
     assert_eq!(draft.questions(), super::super::Questions::default(), "no content tells anything");
     draft.settle(&super::super::Answers::default()).steps

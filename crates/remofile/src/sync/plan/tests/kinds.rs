@@ -1,6 +1,6 @@
 //! What becomes of two things of different kinds.
 
-use super::super::{Action, Reason, Rules, Step, Told, Withheld};
+use super::super::{Action, Reason, Rules, Step, TreeElement, Withheld};
 use super::examples::{skip, step};
 use super::model::{DIRECTORY, Execution, Thing, Tree, draft, failed, file, link, plan, plan_unread, tree};
 use remofile_protocol::wire::Kind;
@@ -148,15 +148,15 @@ fn a_directory_with_something_that_is_left_out_stays() {
     let source = tree([("way", file("1", 5))]);
     let destination = tree([("gone/a", file("1", 5)), ("gone/deep/b", file("2", 5)), ("way/c", file("3", 5))]);
     let mut told = destination.told();
-    told.insert(3, Told::LeftOut("gone/deep/a.o".into()));
-    told.push(Told::LeftOut("way/c.o".into()));
+    told.insert(3, TreeElement::LeftOut("gone/deep/a.o".into()));
+    told.push(TreeElement::LeftOut("way/c.o".into()));
     let order = ["gone", "gone/a", "gone/deep", "gone/deep/b", "way", "way/c"];
     assert_eq!(destination.paths().collect::<Vec<_>>(), order);
     let plan = plan_unread(source.told(), told, [&source, &destination], rules(true));
     assert_eq!(plan.steps, [skip("way", Reason::DirectoryInTheWay), deleted("gone/deep/b"), deleted("gone/a")]);
     let few = Rules { max_delete: Some(2), ..rules(true) };
     let mut told = destination.told();
-    told.insert(3, Told::LeftOut("gone/deep/a.o".into()));
-    told.push(Told::LeftOut("way/c.o".into()));
+    told.insert(3, TreeElement::LeftOut("gone/deep/a.o".into()));
+    told.push(TreeElement::LeftOut("way/c.o".into()));
     assert_eq!(plan_unread(source.told(), told, [&source, &destination], few).withheld, None);
 }

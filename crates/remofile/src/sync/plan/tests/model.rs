@@ -1,7 +1,7 @@
 //! A file system in memory that refuses what a real one would refuse.
 
 use super::super::node::parent;
-use super::super::{Action, Answers, Draft, Join, Node, Plan, Planner, Rules, Side, Step, Told, What};
+use super::super::{Action, Answers, Draft, Join, Node, Plan, Planner, Rules, Side, Step, TreeElement, What};
 use remofile_protocol::digest::Digest;
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
 use std::cmp::Ordering;
@@ -112,8 +112,8 @@ impl Tree {
         self.0.iter().map(|(place, thing)| Node { path: place.0.as_str().into(), what: thing.what() }).collect()
     }
 
-    pub(super) fn told(&self) -> Vec<Told> {
-        self.nodes().into_iter().map(Told::Node).collect()
+    pub(super) fn told(&self) -> Vec<TreeElement> {
+        self.nodes().into_iter().map(TreeElement::Node).collect()
     }
 
     fn content(&self, path: &str) -> Option<&str> {
@@ -143,7 +143,7 @@ impl Thing {
 }
 
 /// What is left of two listings.
-pub(super) fn draft(source: Vec<Told>, destination: Vec<Told>, rules: Rules) -> Draft {
+pub(super) fn draft(source: Vec<TreeElement>, destination: Vec<TreeElement>, rules: Rules) -> Draft {
     let mut pulled = source.into_iter();
     let mut join = Join::new(Planner::new(rules), Side::Source, || pulled.next());
     destination.into_iter().for_each(|told| join.push(told));
@@ -168,14 +168,19 @@ pub(super) fn plan(source: &Tree, destination: &Tree, rules: Rules) -> Plan {
 }
 
 /// A plan where something could not be listed, at the source or the destination.
-pub(super) fn plan_unread(source: Vec<Told>, destination: Vec<Told>, trees: [&Tree; 2], rules: Rules) -> Plan {
+pub(super) fn plan_unread(
+    source: Vec<TreeElement>,
+    destination: Vec<TreeElement>,
+    trees: [&Tree; 2],
+    rules: Rules,
+) -> Plan {
     let draft = draft(source, destination, rules);
     let answers = answers(&draft, trees[0], trees[1]);
     draft.settle(&answers)
 }
 
-pub(super) fn failed(path: &str) -> Told {
-    Told::Failed(Failure::new(remofile_protocol::wire::ErrorCode::PermissionDenied).at(path))
+pub(super) fn failed(path: &str) -> TreeElement {
+    TreeElement::Failed(Failure::new(remofile_protocol::wire::ErrorCode::PermissionDenied).at(path))
 }
 
 /// Carries out steps, strictly.

@@ -1,6 +1,6 @@
 //! In which order listings are read, and steps are taken.
 
-use super::super::{Action, Draft, Join, Plan, Planner, Rules, Side, Step, Told, Touch, Withheld};
+use super::super::{Action, Draft, Join, Plan, Planner, Rules, Side, Step, Touch, TreeElement, Withheld};
 use super::super::{Node, What};
 use super::examples::step;
 use super::model::{Execution, PLAIN, Thing, Tree, answers, failed, file, plan, tree};
@@ -79,7 +79,7 @@ fn without_preserved_modes_directories_keep_theirs() {
 }
 
 /// The draft from one listing that is pulled, and another that is pushed.
-fn joined(pulled_side: Side, pulled: Vec<Told>, pushed: Vec<Told>, rules: Rules) -> Draft {
+fn joined(pulled_side: Side, pulled: Vec<TreeElement>, pushed: Vec<TreeElement>, rules: Rules) -> Draft {
     let mut pulled = pulled.into_iter();
     let mut join = Join::new(Planner::new(rules), pulled_side, move || pulled.next());
     pushed.into_iter().for_each(|told| join.push(told));
@@ -87,7 +87,7 @@ fn joined(pulled_side: Side, pulled: Vec<Told>, pushed: Vec<Told>, rules: Rules)
 }
 
 /// The plans of both directions.
-fn both_ways(source: &Tree, destination: &Tree, listings: [Vec<Told>; 2]) -> [Plan; 2] {
+fn both_ways(source: &Tree, destination: &Tree, listings: [Vec<TreeElement>; 2]) -> [Plan; 2] {
     let [told, there] = listings;
     let rules = Rules { preserve_mode: false, ..MODES };
     let drafts =

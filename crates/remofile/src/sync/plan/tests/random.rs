@@ -1,6 +1,6 @@
 //! Whatever two trees are, a plan makes one what the other is.
 
-use super::super::{Action, Plan, Rules, Step, Told, Withheld};
+use super::super::{Action, Plan, Rules, Step, TreeElement, Withheld};
 use super::model::{Execution, Place, Thing, Tree, answers, draft, failed, plan, plan_unread};
 use proptest::prelude::*;
 use remofile_protocol::wire::{Kind, Timestamp};
@@ -268,14 +268,14 @@ proptest! {
     ) {
         let mut told = full.told();
         let unread = if told.is_empty() { String::new() } else { unread.get(&full.nodes()).path.to_string() };
-        let is_below = |told: &Told| matches!(told, Told::Node(node) if node.path.starts_with(&format!("{unread}/")));
+        let is_below = |told: &TreeElement| matches!(told, TreeElement::Node(node) if node.path.starts_with(&format!("{unread}/")));
         told.retain(|told| !is_below(told));
-        let is_unread = |told: &Told| matches!(told, Told::Node(node) if *node.path == *unread);
+        let is_unread = |told: &TreeElement| matches!(told, TreeElement::Node(node) if *node.path == *unread);
         let end = told.iter().position(is_unread).map_or(0, |at| at + 1);
         told.insert(end, failed(&unread));
         let mut source = Tree::default();
         for told in &told {
-            if let Told::Node(node) = told {
+            if let TreeElement::Node(node) = told {
                 source.put(&node.path, full.get(&node.path).unwrap().clone());
             }
         }

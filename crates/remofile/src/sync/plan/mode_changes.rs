@@ -11,13 +11,13 @@ const OWNER: u32 = 0o700;
 
 /// A directory whose permission bits differ, or keep the owner from changing what is in it.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct WritableDirectoryGuard {
     path: Box<str>,
     from: u32,
     to: u32,
 }
 
-impl Door {
+impl WritableDirectoryGuard {
     /// A directory that both have; `None` if nothing has to be done to it, whatever becomes of its contents.
     pub(super) fn between(path: Box<str>, from: Option<u32>, to: Option<u32>) -> Option<Self> {
         let (from, to) = (from?, to?);
@@ -27,42 +27,44 @@ impl Door {
     /// A directory that is made: the permission bits that it gets at first, and what is to be done later.
     pub(super) fn of_new(path: &str, mode: Option<u32>) -> (Option<u32>, Option<Self>) {
         let from = mode.map(|mode| if is_closed(mode) { mode | OWNER } else { mode });
-        let door = from.zip(mode).filter(|(from, to)| from != to);
-        (from, door.map(|(from, to)| Self { path: path.into(), from, to }))
+        let guard = from.zip(mode).filter(|(from, to)| from != to);
+        (from, guard.map(|(from, to)| Self { path: path.into(), from, to }))
     }
 }
 
-/// What is done to directories before all other steps, in path order, and after them, contents before their
-/// directories.
+/// The changes of directories' permission bits around the other steps of a plan.
 #[derive(Debug, Default)]
-pub(super) struct Doors {
-    pub(super) opening: Vec<Step>,
-    pub(super) closing: Vec<Step>,
+pub(super) struct ModeChanges {
+    /// Done before all other steps, in path order.
+    pub(super) before: Vec<Step>,
+    /// Done after all other steps, contents before their directories.
+    pub(super) after: Vec<Step>,
 }
 
-impl Doors {
-    /// `steps` are all that is done between.
-    pub(super) fn around<'a>(doors: Vec<Door>, steps: impl Iterator<Item = &'a Step>) -> Self {
-        let mut this = Self::default();
-        if doors.is_empty() {
-            return this;
-        }
-        let entered = entered(steps);
-        for Door { path, from, to } in doors {
-            if from == to && !entered.contains(&*path) {
-                continue;
-            }
-            let during = if is_closed(from) { to | OWNER } else { from };
-            if during != from {
-                this.opening.push(touch(path.clone(), during));
-            }
-            if during != to {
-                this.closing.push(touch(path, to));
-            }
-        }
-        this.closing.reverse();
-        this
+/// Plans the changes of permission bits that `steps`, which are all that is done between, need.
+pub(super) fn plan_mode_changes<'a>(
+    guards: Vec<WritableDirectoryGuard>,
+    steps: impl Iterator<Item = &'a Step>,
+) -> ModeChanges {
+    let mut changes = ModeChanges::default();
+    if guards.is_empty() {
+        return changes;
     }
+    let entered = entered(steps);
+    for WritableDirectoryGuard { path, from, to } in guards {
+        if from == to && !entered.contains(&*path) {
+            continue;
+        }
+        let during = if is_closed(from) { to | OWNER } else { from };
+        if during != from {
+            changes.before.push(touch(path.clone(), during));
+        }
+        if during != to {
+            changes.after.push(touch(path, to));
+        }
+    }
+    changes.after.reverse();
+    changes
 }
 
 fn is_closed(mode: u32) -> bool {

@@ -1,9 +1,9 @@
-//! Second names, for what is about to be replaced or removed.
+//! Backups: second names for what is about to be replaced or removed.
 
 use super::names::temporary_name_beside;
 use super::remove::kind_at;
-use super::{LocalStore, Shared, errors, link, resolve};
-use crate::store::{Keeping, ReadBuffer, Source, StagePlan, Staged, Store, StoreResult};
+use super::{LocalStore, StoreContext, errors, link, resolve};
+use crate::store::{PendingBackup, ReadBuffer, Source, StagePlan, Staged, Store, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
 use rustix::fd::{AsFd, OwnedFd};
@@ -16,8 +16,8 @@ const COPY_BYTES: usize = 256 * 1024;
 const COPIES: usize = 16;
 
 /// A file or link that is going to have a second name.
-pub(super) struct LocalKeeping {
-    shared: Arc<Shared>,
+pub(super) struct LocalBackup {
+    shared: Arc<StoreContext>,
     from: OwnedFd,
     old: FileName,
     to: OwnedFd,
@@ -42,7 +42,7 @@ struct Copying {
     is_complete: bool,
 }
 
-impl LocalKeeping {
+impl LocalBackup {
     pub(super) fn new(store: &LocalStore, path: &RemotePath, to: &RemotePath) -> StoreResult<Self> {
         let shared = &store.shared;
         shared.refuse_if_read_only()?;
@@ -66,20 +66,20 @@ impl LocalKeeping {
             return Err(errors::directory_in_the_way());
         }
         let (shared, from, place) = (Arc::clone(shared), from.directory, place.directory);
-        let mut keeping = Self { shared, from, old, to: place, new, way: Way::Link };
+        let mut backup = Self { shared, from, old, to: place, new, way: Way::Link };
         let mut linked = Ok(());
-        keeping.shared.carrying_doubt(&keeping.stat()?, |_| {
-            linked = keeping.try_link();
+        backup.shared.carrying_doubt(&backup.stat()?, |_| {
+            linked = backup.try_link();
             Ok(())
         })?;
         match linked {
             Ok(()) => {}
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::XDEV | Errno::MLINK) => {
-                keeping.way = copy(store, path, to, kind)?;
+                backup.way = copy(store, path, to, kind)?;
             }
             Err(errno) => return Err(errors::naming_failure(errno)),
         }
-        Ok(keeping)
+        Ok(backup)
     }
 
     fn stat(&self) -> StoreResult<Stat> {
@@ -111,7 +111,7 @@ impl LocalKeeping {
     }
 }
 
-impl Keeping for LocalKeeping {
+impl PendingBackup for LocalBackup {
     fn is_ready(&self) -> bool {
         match &self.way {
             Way::Copy(copying) => copying.is_complete,
@@ -182,10 +182,10 @@ mod tests {
         RemotePath::parse(text).unwrap()
     }
 
-    fn keep(store: &LocalStore, from: &str, to: &str) {
-        let keeping = store.keep(&path(from), &path(to)).unwrap();
-        assert!(keeping.is_ready());
-        keeping.commit().unwrap();
+    fn back_up(store: &LocalStore, from: &str, to: &str) {
+        let backup = store.prepare_backup(&path(from), &path(to)).unwrap();
+        assert!(backup.is_ready());
+        backup.commit().unwrap();
     }
 
     #[test]
@@ -194,11 +194,11 @@ mod tests {
         let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
         std::fs::write(root.path().join("a"), "old").unwrap();
         std::fs::write(root.path().join("b"), "older").unwrap();
-        let keeping = store.keep(&path("/a"), &path("/b")).unwrap();
-        drop(keeping);
+        let backup = store.prepare_backup(&path("/a"), &path("/b")).unwrap();
+        drop(backup);
         assert_eq!(std::fs::read_to_string(root.path().join("b")).unwrap(), "older");
         assert_eq!(root.path().join("a").metadata().unwrap().nlink(), 1);
-        keep(&store, "/a", "/b");
+        back_up(&store, "/a", "/b");
         assert_eq!(std::fs::read_to_string(root.path().join("b")).unwrap(), "old");
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 2);
     }
@@ -208,17 +208,17 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
         std::fs::write(root.path().join("a"), "old").unwrap();
-        keep(&store, "/a", "/backup/x/a");
-        keep(&store, "/a", "/backup/x/a");
+        back_up(&store, "/a", "/backup/x/a");
+        back_up(&store, "/a", "/backup/x/a");
         assert_eq!(root.path().join("a").metadata().unwrap().nlink(), 2);
         store.remove(&path("/a")).unwrap();
         std::fs::write(root.path().join("a"), "new").unwrap();
         assert_eq!(std::fs::read_to_string(root.path().join("backup/x/a")).unwrap(), "old");
         let names: Vec<_> = std::fs::read_dir(root.path().join("backup/x")).unwrap().collect();
         assert_eq!(names.len(), 1);
-        let refused = store.keep(&path("/backup"), &path("/b")).err().unwrap();
+        let refused = store.prepare_backup(&path("/backup"), &path("/b")).err().unwrap();
         assert_eq!(refused.code, ErrorCode::NotAFile);
-        assert!(store.keep(&path("/a"), &path("/backup")).is_err());
+        assert!(store.prepare_backup(&path("/a"), &path("/backup")).is_err());
     }
 
     #[test]
@@ -228,20 +228,20 @@ mod tests {
         std::fs::write(root.path().join("a"), "old").unwrap();
         store.set_modified(&path("/a"), Timestamp::new(-5, 7)).unwrap();
         std::fs::write(root.path().join("b"), "older").unwrap();
-        let mut keeping = LocalKeeping::new(&store, &path("/a"), &path("/b")).unwrap();
-        keeping.way = copy(&store, &path("/a"), &path("/b"), Kind::File).unwrap();
-        while !keeping.is_ready() {
-            keeping.step().unwrap();
+        let mut backup = LocalBackup::new(&store, &path("/a"), &path("/b")).unwrap();
+        backup.way = copy(&store, &path("/a"), &path("/b"), Kind::File).unwrap();
+        while !backup.is_ready() {
+            backup.step().unwrap();
             assert_eq!(std::fs::read(root.path().join("b")).unwrap(), b"older");
         }
-        Box::new(keeping).commit().unwrap();
+        Box::new(backup).commit().unwrap();
         assert_eq!(std::fs::read(root.path().join("b")).unwrap(), b"old");
         assert_eq!(store.stat(&path("/b")).unwrap().modified, Timestamp::new(-5, 7));
         std::os::unix::fs::symlink("a", root.path().join("l")).unwrap();
-        let mut keeping = LocalKeeping::new(&store, &path("/l"), &path("/m")).unwrap();
-        keeping.way = copy(&store, &path("/l"), &path("/m"), Kind::Link).unwrap();
-        Box::new(keeping).commit().unwrap();
-        keep(&store, "/l", "/n");
+        let mut backup = LocalBackup::new(&store, &path("/l"), &path("/m")).unwrap();
+        backup.way = copy(&store, &path("/l"), &path("/m"), Kind::Link).unwrap();
+        Box::new(backup).commit().unwrap();
+        back_up(&store, "/l", "/n");
         assert_eq!(store.read_link(&path("/m")).unwrap(), "a");
         assert_eq!(store.read_link(&path("/n")).unwrap(), "a");
     }

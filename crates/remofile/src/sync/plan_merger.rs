@@ -1,8 +1,8 @@
-//! The steps of a plan, woven between the files of a download.
+//! The steps of a plan, merged with the files of a download.
 
-use super::items::{Doing, Work};
+use super::items::{EncodedStep, StepEncoder};
 use super::plan::Plan;
-use crate::client::Weave;
+use crate::client::ItemMerger;
 use crate::delta::Piece;
 use crate::error::{Error, Result};
 use crate::transfer::ItemRules;
@@ -36,12 +36,12 @@ impl Recipe {
     }
 }
 
-/// Weaves some steps of a plan.
-pub(super) struct Weaver<'a> {
+/// Merges some steps of a plan with the items of a download.
+pub(super) struct PlanMerger<'a> {
     source: &'a RemotePath,
     plan: &'a Plan,
     steps: Range<usize>,
-    doing: Doing,
+    encoder: StepEncoder,
     /// By the index of their steps.
     recipes: HashMap<usize, Recipe>,
     current: Current,
@@ -59,8 +59,8 @@ enum Current {
     Lost(String),
 }
 
-impl Weave for Weaver<'_> {
-    fn weave(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
+impl ItemMerger for PlanMerger<'_> {
+    fn merge(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
         let mut out = Vec::with_capacity(items.len());
         for item in items {
             self.add(item, &mut out)?;
@@ -68,11 +68,11 @@ impl Weave for Weaver<'_> {
         Ok(out)
     }
 
-    fn lead(&mut self) -> Vec<Item> {
+    fn items_before(&mut self) -> Vec<Item> {
         self.portion()
     }
 
-    fn trail(&mut self) -> Vec<Item> {
+    fn items_after(&mut self) -> Vec<Item> {
         loop {
             let mut portion = self.portion();
             if portion.is_empty() {
@@ -86,15 +86,15 @@ impl Weave for Weaver<'_> {
     }
 }
 
-impl<'a> Weaver<'a> {
+impl<'a> PlanMerger<'a> {
     pub(super) fn new(
         source: &'a RemotePath,
         plan: &'a Plan,
         steps: Range<usize>,
-        doing: Doing,
+        encoder: StepEncoder,
         recipes: HashMap<usize, Recipe>,
     ) -> Self {
-        Self { source, plan, steps, doing, recipes, current: Current::Plain, told: HashSet::new() }
+        Self { source, plan, steps, encoder, recipes, current: Current::Plain, told: HashSet::new() }
     }
 
     /// Some of the next steps, up to one with content.
@@ -102,15 +102,16 @@ impl<'a> Weaver<'a> {
         let mut out = Vec::new();
         while out.len() < PORTION {
             let Some(index) = self.steps.clone().next() else { break };
-            let Work::Changes(items) = self.doing.part(self.plan, index) else { break };
+            let EncodedStep::Changes(items) = self.encoder.encode(self.plan, index) else { break };
             self.steps.next();
             out.extend(items);
         }
         out
     }
 
-    /// Heeds what the server says of what does not come. Whatever it calls that, it was asked for.
-    fn heed(&mut self, item: Item) -> Item {
+    /// Maps what the server says of a file that does not come: it was asked for, so the server cannot have skipped it.
+    /// The path is remembered.
+    fn map_failure(&mut self, item: Item) -> Item {
         let missing = |failure: Failure| match failure.code {
             ErrorCode::Skipped => Failure { code: ErrorCode::SourceChanged, ..failure },
             _ => failure,
@@ -136,7 +137,7 @@ impl<'a> Weaver<'a> {
     }
 
     fn add(&mut self, item: Item, out: &mut Vec<Item>) -> Result<()> {
-        let item = self.heed(item);
+        let item = self.map_failure(item);
         match (&mut self.current, item) {
             (Current::Plain, Item::Begin { path, size, modified, mode, offset, .. }) => {
                 let (recipe, rule) = self.reach(&path, out)?;
@@ -197,13 +198,13 @@ impl<'a> Weaver<'a> {
     /// what becomes of a file in its way.
     fn reach(&mut self, path: &str, out: &mut Vec<Item>) -> Result<(Option<Recipe>, OnConflict)> {
         while let Some(index) = self.steps.next() {
-            match self.doing.part(self.plan, index) {
-                Work::Changes(items) => out.extend(items),
-                Work::Content { place, before, rule } if place == path => {
+            match self.encoder.encode(self.plan, index) {
+                EncodedStep::Changes(items) => out.extend(items),
+                EncodedStep::Content { place, before, rule } if place == path => {
                     out.extend(before);
                     return Ok((self.recipes.remove(&index), rule));
                 }
-                Work::Content { .. } => out.extend(self.pass_over(index)),
+                EncodedStep::Content { .. } => out.extend(self.pass_over(index)),
             }
         }
         Err(Error::Protocol(format!("it sent {path:?} out of order")))

@@ -1,12 +1,12 @@
-//! What becomes of a file where something is already.
+//! The policy for files that meet others at the destination, and the decision for each.
 
 use super::TransferOptions;
 use crate::monitor::{Conflict, Monitor};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, OnConflict};
 
-/// What becomes of a file.
+/// The decision for a file.
 #[derive(Debug)]
-pub(super) enum Fate {
+pub(super) enum ConflictDecision {
     /// It is sent; with this rule, if not with that of the whole transfer.
     Send(Option<OnConflict>),
     /// It is there already.
@@ -17,16 +17,16 @@ pub(super) enum Fate {
     Conflict,
 }
 
-/// By which rules files meet.
+/// The policy for files that meet others.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rules {
+pub(super) struct ConflictPolicy {
     pub(super) on_conflict: OnConflict,
     pub(super) ask: bool,
     /// Whether what looks the same is the same.
     pub(super) resume: bool,
 }
 
-impl Rules {
+impl ConflictPolicy {
     pub(super) fn of(options: &TransferOptions, is_again: bool) -> Self {
         Self { on_conflict: options.on_conflict, ask: options.ask, resume: options.resume || is_again }
     }
@@ -36,24 +36,28 @@ impl Rules {
         self.resume || self.ask || self.on_conflict == OnConflict::Abort
     }
 
-    /// What becomes of a file or link, by the rules alone.
-    pub(super) fn fate(self, new: &Entry, existing: &Entry) -> Fate {
+    /// Decides on a file or link by the policy alone.
+    pub(super) fn decide(self, new: &Entry, existing: &Entry) -> ConflictDecision {
         if self.resume && is_same(new, existing) {
             // What an earlier attempt stored and may not be on the disk is in nobody's way.
-            return if existing.unflushed { Fate::Send(Some(OnConflict::Replace)) } else { Fate::Present };
+            return if existing.unflushed {
+                ConflictDecision::Send(Some(OnConflict::Replace))
+            } else {
+                ConflictDecision::Present
+            };
         }
         if new.kind == Kind::Link && existing.kind == Kind::Link {
             // The receiver sees whether they lead to the same.
-            return Fate::Send(None);
+            return ConflictDecision::Send(None);
         }
-        let skipped = |why| Fate::Skip(Failure::new(ErrorCode::Skipped).because(why));
+        let skipped = |why| ConflictDecision::Skip(Failure::new(ErrorCode::Skipped).because(why));
         match self.on_conflict {
-            OnConflict::Abort => Fate::Conflict,
+            OnConflict::Abort => ConflictDecision::Conflict,
             OnConflict::Skip => skipped("it exists already"),
             OnConflict::Newer if existing.kind == Kind::File && new.modified <= existing.modified => {
                 skipped("what is there is as new")
             }
-            OnConflict::Replace | OnConflict::Rename | OnConflict::Newer => Fate::Send(None),
+            OnConflict::Replace | OnConflict::Rename | OnConflict::Newer => ConflictDecision::Send(None),
         }
     }
 
@@ -63,15 +67,15 @@ impl Rules {
         self.ask && !is_same && new.kind == Kind::File
     }
 
-    /// What becomes of a file; where the rules say so the monitor is asked.
-    pub(super) fn ask(self, path: &str, new: &Entry, existing: &Entry, monitor: &mut dyn Monitor) -> Fate {
+    /// Decides on a file; where the policy says so the monitor is asked.
+    pub(super) fn ask(self, path: &str, new: &Entry, existing: &Entry, monitor: &mut dyn Monitor) -> ConflictDecision {
         if !self.must_ask(new, existing) {
-            return self.fate(new, existing);
+            return self.decide(new, existing);
         }
         let on_conflict = monitor.resolve(&Conflict { path, existing, new });
-        match (Self { on_conflict, ..self }).fate(new, existing) {
-            Fate::Send(_) => Fate::Send(Some(on_conflict)),
-            fate => fate,
+        match (Self { on_conflict, ..self }).decide(new, existing) {
+            ConflictDecision::Send(_) => ConflictDecision::Send(Some(on_conflict)),
+            decision => decision,
         }
     }
 }
@@ -111,24 +115,27 @@ mod tests {
         use OnConflict::{Abort, Newer, Rename, Replace, Skip};
         for on_conflict in [Abort, Replace, Skip, Rename, Newer] {
             for ask in [false, true] {
-                let rules = Rules { on_conflict, ask, resume: true };
-                assert!(matches!(rules.fate(&new, &unflushed(&new)), Fate::Send(Some(Replace))));
-                assert!(!rules.must_ask(&new, &unflushed(&new)));
+                let policy = ConflictPolicy { on_conflict, ask, resume: true };
+                assert!(matches!(policy.decide(&new, &unflushed(&new)), ConflictDecision::Send(Some(Replace))));
+                assert!(!policy.must_ask(&new, &unflushed(&new)));
             }
         }
-        let rules = Rules { on_conflict: Abort, ask: false, resume: true };
-        assert!(matches!(rules.fate(&new, &unflushed(&other)), Fate::Conflict), "of another version it is somebody's");
+        let policy = ConflictPolicy { on_conflict: Abort, ask: false, resume: true };
+        assert!(
+            matches!(policy.decide(&new, &unflushed(&other)), ConflictDecision::Conflict),
+            "of another version it is somebody's"
+        );
     }
 
     #[test]
     fn only_with_resume_are_they_taken_for_the_same() {
-        let rules = |resume, on_conflict| Rules { on_conflict, ask: false, resume };
+        let policy = |resume, on_conflict| ConflictPolicy { on_conflict, ask: false, resume };
         let (new, other) = (file(1, 5, 7), file(1, 4, 0));
-        assert!(matches!(rules(true, OnConflict::Abort).fate(&new, &new), Fate::Present));
-        assert!(matches!(rules(false, OnConflict::Abort).fate(&new, &new), Fate::Conflict));
-        assert!(matches!(rules(true, OnConflict::Abort).fate(&new, &other), Fate::Conflict));
-        assert!(matches!(rules(true, OnConflict::Skip).fate(&new, &other), Fate::Skip(_)));
-        assert!(matches!(rules(true, OnConflict::Newer).fate(&new, &other), Fate::Send(None)));
-        assert!(matches!(rules(true, OnConflict::Newer).fate(&other, &new), Fate::Skip(_)));
+        assert!(matches!(policy(true, OnConflict::Abort).decide(&new, &new), ConflictDecision::Present));
+        assert!(matches!(policy(false, OnConflict::Abort).decide(&new, &new), ConflictDecision::Conflict));
+        assert!(matches!(policy(true, OnConflict::Abort).decide(&new, &other), ConflictDecision::Conflict));
+        assert!(matches!(policy(true, OnConflict::Skip).decide(&new, &other), ConflictDecision::Skip(_)));
+        assert!(matches!(policy(true, OnConflict::Newer).decide(&new, &other), ConflictDecision::Send(None)));
+        assert!(matches!(policy(true, OnConflict::Newer).decide(&other, &new), ConflictDecision::Skip(_)));
     }
 }

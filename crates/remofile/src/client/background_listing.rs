@@ -1,7 +1,7 @@
-//! Elements that are worked on beside the line: what is done with them may take as long as it likes.
+//! A listing whose elements a thread of its own works on: that may take as long as it likes.
 
 use super::Client;
-use super::call::{Deadline, Handler, Outgoing};
+use super::call::{Deadline, Handler, OngoingCall};
 use super::holding::{Until, WakesAtEnd};
 use crate::carrier::{Produced, Waker};
 use crate::error::{Error, Result};
@@ -77,9 +77,9 @@ impl Client {
     /// The work may go on when everything has come; also if there was nothing (`not-found`). If it ends before, the
     /// server is asked to send no more. It asks from time to
     /// time whether it is to go on. Gives how the request ended, and what the work came to.
-    pub(super) fn elements_aside<T: Send>(
+    pub(super) fn list_in_background<T: Send>(
         &mut self,
-        (deadline, patience): (&Deadline, Option<Duration>),
+        (deadline, lease_wait): (&Deadline, Option<Duration>),
         request: Request,
         monitor: &mut dyn Monitor,
         work: impl FnOnce(&mut Incoming<'_>, &(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
@@ -103,8 +103,8 @@ impl Client {
             let thread = std::thread::Builder::new().name("sync".to_owned()).spawn_scoped(scope, body);
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
             let (arrived, is_done, consumed, waker) = (&arrived, &is_done, &consumed, &waker);
-            let mut handler = Aside { arrived, is_done, consumed, waker, monitor: &mut *monitor };
-            let called = self.call_until((deadline, patience), request, &mut handler).map(drop);
+            let mut handler = BackgroundListing { arrived, is_done, consumed, waker, monitor: &mut *monitor };
+            let called = self.call_until((deadline, lease_wait), request, &mut handler).map(drop);
             drop(handler);
             let goes_on = match &called {
                 Ok(()) => true,
@@ -125,7 +125,7 @@ impl Client {
 }
 
 /// Hands elements over, and their credit back when they were worked on.
-struct Aside<'a> {
+struct BackgroundListing<'a> {
     arrived: &'a Arrived,
     /// Whether nobody works on them any more.
     is_done: &'a AtomicBool,
@@ -134,13 +134,13 @@ struct Aside<'a> {
     monitor: &'a mut dyn Monitor,
 }
 
-impl Drop for Aside<'_> {
+impl Drop for BackgroundListing<'_> {
     fn drop(&mut self) {
         self.arrived.change(|pending| pending.is_over = true);
     }
 }
 
-impl Handler for Aside<'_> {
+impl Handler for BackgroundListing<'_> {
     fn entries(&mut self, payload: &[u8]) -> Result<u64> {
         self.arrived.change(|pending| pending.bytes.extend_from_slice(payload));
         Ok(payload.len() as u64)
@@ -150,7 +150,7 @@ impl Handler for Aside<'_> {
         self.monitor.report(Event::Waiting { holders });
     }
 
-    fn produce(&mut self, call: &mut Outgoing<'_>) -> Result<Produced> {
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         // The work ends early only if it has failed, which is told when this is over.
         if self.is_done.load(Ordering::Acquire) {
             return Err(Error::Stopped);
@@ -180,8 +180,13 @@ mod tests {
         let (arrived, is_done, consumed) = (Arrived::default(), AtomicBool::new(false), AtomicU64::new(0));
         let waker = Waker::new().unwrap();
         let mut monitor = crate::monitor::Silent;
-        let mut handler =
-            Aside { arrived: &arrived, is_done: &is_done, consumed: &consumed, waker: &waker, monitor: &mut monitor };
+        let mut handler = BackgroundListing {
+            arrived: &arrived,
+            is_done: &is_done,
+            consumed: &consumed,
+            waker: &waker,
+            monitor: &mut monitor,
+        };
         for _ in 0..1000 {
             assert_eq!(handler.entries(&element).unwrap(), element.len() as u64, "it is held");
             assert_eq!(handler.entries(&[]).unwrap(), 0);

@@ -1,4 +1,4 @@
-//! What this side adds to the items of a download: changes of its own, and bytes that it has.
+//! The merging of this side's items into a download: changes of its own, and bytes that it has.
 
 use crate::error::Result;
 use remofile_protocol::wire::Item;
@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 /// Bytes that are copied in one go: a server must not wait for an answer too long, however slow a disk is.
 const COPY_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Adds to the items of a download.
-pub(crate) trait Weave {
+/// Merges items of this side with those of a download.
+pub(crate) trait ItemMerger {
     /// Whether it adds anything at all.
     fn changes(&self) -> bool {
         true
@@ -18,15 +18,15 @@ pub(crate) trait Weave {
     ///
     /// # Errors
     /// [`crate::Error::Protocol`] if they make no sense.
-    fn weave(&mut self, items: Vec<Item>) -> Result<Vec<Item>>;
+    fn merge(&mut self, items: Vec<Item>) -> Result<Vec<Item>>;
 
     /// The next items to take before anything comes, some hundred at a time; none when there are no more.
-    fn lead(&mut self) -> Vec<Item> {
+    fn items_before(&mut self) -> Vec<Item> {
         Vec::new()
     }
 
     /// The same when no more come.
-    fn trail(&mut self) -> Vec<Item> {
+    fn items_after(&mut self) -> Vec<Item> {
         Vec::new()
     }
 }
@@ -34,12 +34,12 @@ pub(crate) trait Weave {
 /// Adds nothing.
 pub(super) struct Plain;
 
-impl Weave for Plain {
+impl ItemMerger for Plain {
     fn changes(&self) -> bool {
         false
     }
 
-    fn weave(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
+    fn merge(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
         Ok(items)
     }
 }

@@ -1,4 +1,4 @@
-//! How a file is sent that the receiver makes out of what it has, or of which it wants parts.
+//! The recipe of a file that the receiver makes out of what it has, or of which it wants parts.
 
 use crate::delta::Piece;
 use crate::store::StoreResult;
@@ -6,7 +6,7 @@ use remofile_protocol::wire::{ErrorCode, Failure, Part};
 
 /// The pieces of a file that is not sent from its first byte to its last.
 #[derive(Debug)]
-pub struct Course {
+pub struct FileRecipe {
     /// The file at the destination that pieces are copied from.
     pub base: Option<String>,
     pieces: std::vec::IntoIter<Piece>,
@@ -14,7 +14,7 @@ pub struct Course {
     begun: Option<Piece>,
 }
 
-impl Course {
+impl FileRecipe {
     /// Makes a file out of pieces of another at the destination; they are in the order of the file, and
     /// all of it.
     #[must_use]
@@ -73,8 +73,8 @@ mod tests {
         let parts = |pairs: &[(u64, u64)]| -> Vec<Part> {
             pairs.iter().map(|&(offset, length)| Part { offset, length }).collect()
         };
-        assert!(Course::of_parts(&[], 5).unwrap().is_none());
-        assert!(Course::of_parts(&parts(&[(0, 2), (2, 3)]), 5).unwrap().is_some());
+        assert!(FileRecipe::of_parts(&[], 5).unwrap().is_none());
+        assert!(FileRecipe::of_parts(&parts(&[(0, 2), (2, 3)]), 5).unwrap().is_some());
         for (wrong, code) in [
             (&[(0, 6)][..], ErrorCode::SourceChanged),
             (&[(0, 0)], ErrorCode::BadRequest),
@@ -82,20 +82,20 @@ mod tests {
             (&[(0, 3), (2, 1)], ErrorCode::BadRequest),
             (&[(u64::MAX, 2)], ErrorCode::BadRequest),
         ] {
-            assert_eq!(Course::of_parts(&parts(wrong), 5).unwrap_err().code, code, "{wrong:?}");
+            assert_eq!(FileRecipe::of_parts(&parts(wrong), 5).unwrap_err().code, code, "{wrong:?}");
         }
     }
 
     #[test]
     fn pieces_are_done_bit_by_bit() {
         let pieces = vec![Piece::Copy { offset: 9, length: 3 }, Piece::Literal { offset: 3, length: 1 }];
-        let mut course = Course::new("b".to_owned(), pieces);
-        course.current();
-        course.advance(2);
-        assert_eq!(course.current(), Some(Piece::Copy { offset: 11, length: 1 }));
-        course.advance(1);
-        assert_eq!(course.current(), Some(Piece::Literal { offset: 3, length: 1 }));
-        course.advance(1);
-        assert_eq!(course.current(), None);
+        let mut recipe = FileRecipe::new("b".to_owned(), pieces);
+        recipe.current();
+        recipe.advance(2);
+        assert_eq!(recipe.current(), Some(Piece::Copy { offset: 11, length: 1 }));
+        recipe.advance(1);
+        assert_eq!(recipe.current(), Some(Piece::Literal { offset: 3, length: 1 }));
+        recipe.advance(1);
+        assert_eq!(recipe.current(), None);
     }
 }

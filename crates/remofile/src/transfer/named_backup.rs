@@ -1,17 +1,17 @@
-//! What is kept as it is when it is replaced or removed.
+//! The backup of a file or link that is replaced or removed.
 
-use crate::store::{Keeping, StoreResult};
+use crate::store::{PendingBackup, StoreResult};
 
-/// A file or link that is going to have a second name.
-pub(super) struct Kept {
+/// A backup that is being prepared, with the path it is of.
+pub(super) struct NamedBackup {
     /// As the sender wrote it.
     path: String,
-    keeping: Box<dyn Keeping>,
+    backup: Box<dyn PendingBackup>,
 }
 
-impl Kept {
-    pub(super) fn new(path: String, keeping: Box<dyn Keeping>) -> Self {
-        Self { path, keeping }
+impl NamedBackup {
+    pub(super) fn new(path: String, backup: Box<dyn PendingBackup>) -> Self {
+        Self { path, backup }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -23,16 +23,16 @@ impl Kept {
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        self.keeping.is_ready()
+        self.backup.is_ready()
     }
 
     pub(super) fn step(&mut self) -> StoreResult<()> {
-        self.keeping.step()
+        self.backup.step()
     }
 
     /// Now it is replaced or removed.
     pub(super) fn commit(self) -> StoreResult<()> {
-        self.keeping.commit()
+        self.backup.commit()
     }
 }
 
@@ -51,28 +51,28 @@ mod tests {
     struct Copies(LocalStore);
 
     struct Copying {
-        keeping: Box<dyn Keeping>,
+        backup: Box<dyn PendingBackup>,
         steps_left: u32,
     }
 
-    impl Keeping for Copying {
+    impl PendingBackup for Copying {
         fn is_ready(&self) -> bool {
             self.steps_left == 0
         }
 
         fn step(&mut self) -> StoreResult<()> {
             self.steps_left -= 1;
-            self.keeping.step()
+            self.backup.step()
         }
 
         fn commit(self: Box<Self>) -> StoreResult<()> {
-            self.keeping.commit()
+            self.backup.commit()
         }
     }
 
     impl Store for Copies {
-        fn keep(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn Keeping>> {
-            Ok(Box::new(Copying { keeping: self.0.keep(path, to)?, steps_left: 3 }))
+        fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
+            Ok(Box::new(Copying { backup: self.0.prepare_backup(path, to)?, steps_left: 3 }))
         }
 
         fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {

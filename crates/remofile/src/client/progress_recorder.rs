@@ -1,7 +1,7 @@
-//! What a transfer tells its monitor, and keeps for its report.
+//! The recorder of a transfer's progress: it reports to the monitor and fills the transfer's report.
 
 use super::TransferReport;
-use super::told::{Held, Told};
+use super::deferred_event::{DeferredEvents, OwnedEvent};
 use crate::error::{Error, Result};
 use crate::monitor::{Chunk, Event, Monitor};
 use crate::transfer::{ItemRules, PackerMonitor, Stop, Stored, UnpackerMonitor};
@@ -18,17 +18,17 @@ const MOST_KEPT: usize = 10_000;
 const MOST_KEPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// Failures that are told once however many attempts meet them.
-const MOST_TOLD: usize = 100_000;
+const MOST_REPORTED: usize = 100_000;
 
-/// A monitor, and what was told to it.
-pub(super) struct Noted<'a> {
+/// A monitor, with a record of what was reported to it.
+pub(super) struct ProgressRecorder<'a> {
     pub(super) report: TransferReport,
     pub(super) monitor: &'a mut dyn Monitor,
     stopped: Option<Error>,
     /// Digests of the paths of files that were moved in whatever attempt.
     finished: HashSet<u128>,
     /// Digests of the failures that were told: another attempt meets them again.
-    told: HashSet<u128>,
+    reported: HashSet<u128>,
     /// Files, and bytes in them, that an attempt before this one moved.
     before: (u64, u64),
     pub(super) is_upload: bool,
@@ -38,14 +38,14 @@ pub(super) struct Noted<'a> {
     remembers: bool,
 }
 
-impl<'a> Noted<'a> {
+impl<'a> ProgressRecorder<'a> {
     pub(super) fn new(monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
         Self {
             report: TransferReport::default(),
             monitor,
             stopped: None,
             finished: HashSet::new(),
-            told: HashSet::new(),
+            reported: HashSet::new(),
             before: (0, 0),
             is_upload,
             kept_bytes: 0,
@@ -82,7 +82,7 @@ impl<'a> Noted<'a> {
 
     pub(super) fn failed(&mut self, failure: Failure) {
         // Of very many, some may be told again by another attempt.
-        let is_new = self.told.len() >= MOST_TOLD || self.told.insert(ItemRules::key(&failure.to_string()));
+        let is_new = self.reported.len() >= MOST_REPORTED || self.reported.insert(ItemRules::key(&failure.to_string()));
         let is_skipped = failure.code == ErrorCode::Skipped;
         let event = match is_skipped {
             true => Event::FileSkipped { failure: &failure },
@@ -149,88 +149,88 @@ impl<'a> Noted<'a> {
     }
 }
 
-/// An upload's part of a monitor.
-pub(super) struct UploadNotes<'a, 'b> {
-    pub(super) noted: &'a mut Noted<'b>,
+/// Records what a packer reports.
+pub(super) struct UploadRecorder<'a, 'b> {
+    pub(super) recorder: &'a mut ProgressRecorder<'b>,
     /// Where events go until the server has taken the upload on.
-    pub(super) held: Option<&'a mut Held>,
+    pub(super) deferred: Option<&'a mut DeferredEvents>,
     /// Files and links that were packed whole are counted here.
     pub(super) packed_files: &'a mut u64,
 }
 
-impl UploadNotes<'_, '_> {
-    fn tell(&mut self, event: Told) {
-        match &mut self.held {
-            Some(held) => held.hold(event),
-            None => event.tell(self.noted),
+impl UploadRecorder<'_, '_> {
+    fn tell(&mut self, event: OwnedEvent) {
+        match &mut self.deferred {
+            Some(deferred) => deferred.defer(event),
+            None => event.tell(self.recorder),
         }
     }
 }
 
-impl PackerMonitor for UploadNotes<'_, '_> {
+impl PackerMonitor for UploadRecorder<'_, '_> {
     fn started(&mut self, path: &str, size: u64, offset: u64) {
-        match self.held {
-            Some(_) => self.tell(Told::Started { path: path.to_owned(), size: Some(size), offset }),
-            None => self.noted.started(path, Some(size), offset),
+        match self.deferred {
+            Some(_) => self.tell(OwnedEvent::Started { path: path.to_owned(), size: Some(size), offset }),
+            None => self.recorder.started(path, Some(size), offset),
         }
     }
 
     fn packed(&mut self, bytes: u64) {
-        self.tell(Told::Packed(bytes));
+        self.tell(OwnedEvent::Packed(bytes));
     }
 
     fn finished(&mut self, path: &str, _size: u64) {
         *self.packed_files += 1;
-        match self.held {
-            Some(_) => self.tell(Told::Finished { path: path.to_owned() }),
-            None => self.noted.finished(path),
+        match self.deferred {
+            Some(_) => self.tell(OwnedEvent::Finished { path: path.to_owned() }),
+            None => self.recorder.finished(path),
         }
     }
 
     fn failed(&mut self, failure: &Failure) {
-        self.tell(Told::Failed(failure.clone()));
+        self.tell(OwnedEvent::Failed(failure.clone()));
     }
 
     fn present(&mut self, path: &str, size: u64) {
-        self.noted.present(path, size);
+        self.recorder.present(path, size);
     }
 
     fn chunk_size(&self) -> Option<NonZeroU32> {
-        self.noted.monitor.chunk_size()
+        self.recorder.monitor.chunk_size()
     }
 
     fn chunk(&mut self, chunk: &[u8], remaining: u64, size: u64, path: &str) -> std::result::Result<(), Stop> {
-        self.noted.chunk(chunk, remaining, size, path)
+        self.recorder.chunk(chunk, remaining, size, path)
     }
 }
 
-/// A download's part of a monitor.
-pub(super) struct DownloadNotes<'a, 'b> {
-    pub(super) noted: &'a mut Noted<'b>,
+/// Records what an unpacker reports.
+pub(super) struct DownloadRecorder<'a, 'b> {
+    pub(super) recorder: &'a mut ProgressRecorder<'b>,
     pub(super) destination: &'a Path,
     /// Files that the server need not go on with.
     pub(super) unwanted: &'a mut Vec<String>,
 }
 
-impl UnpackerMonitor for DownloadNotes<'_, '_> {
+impl UnpackerMonitor for DownloadRecorder<'_, '_> {
     fn started(&mut self, path: &str, size: Option<u64>, offset: u64) {
-        self.noted.started(path, size, offset);
+        self.recorder.started(path, size, offset);
     }
 
     fn written(&mut self, bytes: u64) {
-        self.noted.moved(bytes);
+        self.recorder.moved(bytes);
     }
 
     fn stored(&mut self, path: &str) {
-        self.noted.finished(path);
+        self.recorder.finished(path);
     }
 
     fn failed(&mut self, failure: Failure, by_sender: bool) {
         if by_sender {
-            return self.noted.failed(failure);
+            return self.recorder.failed(failure);
         }
         let path = self.destination.join(failure.path.as_deref().unwrap_or_default());
-        self.noted.failed(failure.at(path.display()));
+        self.recorder.failed(failure.at(path.display()));
     }
 
     fn unwanted(&mut self, path: &str) {
@@ -238,11 +238,11 @@ impl UnpackerMonitor for DownloadNotes<'_, '_> {
     }
 
     fn chunk_size(&self) -> Option<NonZeroU32> {
-        self.noted.monitor.chunk_size()
+        self.recorder.monitor.chunk_size()
     }
 
     fn chunk(&mut self, chunk: &[u8], remaining: u64, size: u64, path: &str) -> std::result::Result<(), Stop> {
-        self.noted.chunk(chunk, remaining, size, path)
+        self.recorder.chunk(chunk, remaining, size, path)
     }
 }
 
@@ -266,12 +266,12 @@ mod tests {
     #[test]
     fn of_very_many_failures_some_are_kept_and_all_are_counted() {
         let mut monitor = Silent;
-        let mut noted = Noted::new(&mut monitor, false);
+        let mut recorder = ProgressRecorder::new(&mut monitor, false);
         for number in 0..30_000 {
-            noted.failed(Failure::new(ErrorCode::NotFound).at(number));
-            noted.failed(Failure::new(ErrorCode::Skipped).at(number));
+            recorder.failed(Failure::new(ErrorCode::NotFound).at(number));
+            recorder.failed(Failure::new(ErrorCode::Skipped).at(number));
         }
-        let report = noted.finish(Stored::default(), (0, 0));
+        let report = recorder.finish(Stored::default(), (0, 0));
         assert_eq!((report.failures.len(), report.failures_left_out, report.failure_count()), (10_000, 20_000, 30_000));
         assert_eq!((report.skipped.len(), report.skipped_count()), (10_000, 30_000));
         assert_eq!(report.failures[9_999].path.as_deref(), Some("9999"));
@@ -280,15 +280,15 @@ mod tests {
     #[test]
     fn failures_with_long_paths_are_kept_up_to_so_many_bytes() {
         let mut monitor = Silent;
-        let mut noted = Noted::new(&mut monitor, false);
+        let mut recorder = ProgressRecorder::new(&mut monitor, false);
         let path = "x".repeat(16_000);
         for _ in 0..2_000 {
-            noted.failed(Failure::new(ErrorCode::NotFound).at(&path));
+            recorder.failed(Failure::new(ErrorCode::NotFound).at(&path));
         }
-        assert!(noted.report.failures.len() <= MOST_KEPT_BYTES / path.len());
-        assert_eq!(noted.report.failure_count(), 2_000);
-        noted.begin_attempt();
-        noted.failed(Failure::new(ErrorCode::NotFound).at(&path));
-        assert_eq!((noted.report.failures.len(), noted.report.failure_count()), (1, 1));
+        assert!(recorder.report.failures.len() <= MOST_KEPT_BYTES / path.len());
+        assert_eq!(recorder.report.failure_count(), 2_000);
+        recorder.begin_attempt();
+        recorder.failed(Failure::new(ErrorCode::NotFound).at(&path));
+        assert_eq!((recorder.report.failures.len(), recorder.report.failure_count()), (1, 1));
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 /// Pieces that neither overlap nor touch, by their offsets.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Held {
+pub(super) struct WriteBuffer {
     pieces: BTreeMap<u64, Vec<u8>>,
     bytes: usize,
 }
@@ -14,12 +14,12 @@ pub(super) struct Held {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Spot<'a> {
     /// These bytes of a piece.
-    Held(&'a [u8]),
+    Buffered(&'a [u8]),
     /// Nothing up to this offset, or at all.
     Free(Option<u64>),
 }
 
-impl Held {
+impl WriteBuffer {
     /// Bytes in all pieces.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -85,10 +85,10 @@ impl Held {
 
     pub(super) fn at(&self, offset: u64) -> Spot<'_> {
         if let Some((start, piece)) = self.pieces.range(..=offset).next_back()
-            && let Some(held) = usize::try_from(offset - start).ok().and_then(|skipped| piece.get(skipped..))
-            && !held.is_empty()
+            && let Some(bytes) = usize::try_from(offset - start).ok().and_then(|skipped| piece.get(skipped..))
+            && !bytes.is_empty()
         {
-            return Spot::Held(held);
+            return Spot::Buffered(bytes);
         }
         Spot::Free(self.pieces.range((Excluded(offset), Unbounded)).next().map(|(start, _)| *start))
     }
@@ -110,26 +110,26 @@ mod tests {
         /// Whatever is written and cut, the pieces say what a plain memory of every byte says.
         #[test]
         fn pieces_are_what_was_written(steps in prop::collection::vec((0u64..60, 0usize..12, any::<bool>()), 1..60)) {
-            let (mut held, mut model) = (Held::default(), vec![None; 80]);
+            let (mut buffer, mut model) = (WriteBuffer::default(), vec![None; 80]);
             for (number, (offset, length, cut)) in steps.into_iter().enumerate() {
                 let byte = number as u8;
                 if cut && length == 0 {
-                    held.cut(offset);
+                    buffer.cut(offset);
                     model[offset as usize..].fill(None);
                 } else {
-                    held.insert(offset, &vec![byte; length]);
+                    buffer.insert(offset, &vec![byte; length]);
                     model[offset as usize..offset as usize + length].fill(Some(byte));
                 }
-                prop_assert_eq!(held.bytes(), model.iter().flatten().count());
+                prop_assert_eq!(buffer.bytes(), model.iter().flatten().count());
                 let mut last_end = None;
-                for (start, piece) in held.pieces() {
+                for (start, piece) in buffer.pieces() {
                     prop_assert!(!piece.is_empty() && last_end.is_none_or(|end| end < start));
                     last_end = Some(start + piece.len() as u64);
                 }
             }
             for (offset, expected) in model.iter().enumerate() {
-                match (held.at(offset as u64), expected) {
-                    (Spot::Held(bytes), Some(byte)) => prop_assert_eq!(bytes[0], *byte),
+                match (buffer.at(offset as u64), expected) {
+                    (Spot::Buffered(bytes), Some(byte)) => prop_assert_eq!(bytes[0], *byte),
                     (Spot::Free(next), None) => {
                         let free = model[offset..].iter().position(Option::is_some);
                         prop_assert_eq!(next, free.map(|free| (offset + free) as u64));

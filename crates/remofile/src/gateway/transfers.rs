@@ -59,6 +59,11 @@ impl Shared {
         }
     }
 
+    /// Whether nothing will be answered any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.lock().requests.is_broken()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A request that was cut short has left its failure.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -39,9 +39,20 @@ impl Levels {
     /// Lists a directory, which is the current one then.
     ///
     /// # Errors
-    /// `out-of-resources` with the top if that was too much, which then is the end; others with the directory.
+    /// `out-of-resources` with the top if that was too much, or what became of the connection, which then is the end;
+    /// others with the directory.
     fn enter(&mut self, directory: RemotePath) -> StoreResult<()> {
-        let names = self.shared.list(&directory).map_err(|failure| failure.at(&directory))?;
+        let names = match self.shared.list(&directory) {
+            Ok(names) => names,
+            Err(failure) => {
+                if self.shared.is_broken() {
+                    // Every directory that is left would fail in the same way.
+                    (self.levels, self.bytes) = (Vec::new(), 0);
+                    return Err(failure.at(&self.top));
+                }
+                return Err(failure.at(&directory));
+            }
+        };
         self.bytes += names.memory_bytes() + size_of::<Level>() as u64;
         if self.bytes > MAX_NAMES_BYTES {
             // No directory above can be gone on with as if it were whole.

@@ -6,9 +6,11 @@
 //! without a line in the client that knows of it; what it cannot express fails with a reason. Non-goals:
 //! speed; times, permissions and links, which protocol 1 does not carry.
 
+mod names;
 mod requests;
 mod store;
 mod transfers;
+mod walk;
 
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Unopened};
@@ -31,6 +33,9 @@ use store::RemoteStore;
 /// How long a client waits at its end for the gateway to end a transfer in good order: a server of protocol 1
 /// may not notice otherwise that it is over.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// What a gateway may hold in memory for its client, in bytes: no walk comes to it, which has a limit of its own.
+const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A session with a server of protocol 1.
 pub(crate) struct Gateway {
@@ -98,9 +103,10 @@ pub(crate) fn open(
     Ok(Gateway { link: link(near, [2; 32], [1; 32]), hello: hello(), guard: Guard { ended, stream: own } })
 }
 
-/// Limits are the real server's, which tells them by refusing. Nobody else needs a lease of this one.
+/// Limits are the real server's, which tells them by refusing. Nobody else needs a lease of this one, nor memory.
 fn options() -> ServerOptions {
-    ServerOptions { file_size_limit: u64::MAX, max_hold: Duration::MAX, ..ServerOptions::default() }
+    let session_memory = MEMORY_BYTES;
+    ServerOptions { file_size_limit: u64::MAX, max_hold: Duration::MAX, session_memory, ..ServerOptions::default() }
 }
 
 fn hello() -> ServerHello {

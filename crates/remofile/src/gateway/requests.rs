@@ -101,6 +101,11 @@ impl Requests {
         answered
     }
 
+    /// Whether the connection has failed.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
     fn await_response(&mut self) -> StoreResult<Response<'static>> {
         let limit = Instant::now() + DEAD_AFTER;
         loop {

@@ -1,18 +1,19 @@
 //! A remote directory behind protocol 1, as a store.
 
+use super::names::Names;
 use super::requests::{self, Requests};
 use super::transfers::{Reading, SharedConnection, Writing};
+use super::walk::{RemoteRemoval, RemoteWalk};
 use crate::store::Directory as StoreDirectory;
 use crate::store::{
-    Editing, FlushMark, Partial, PendingBackup, Removal, RemovalProgress, Source, StagePlan, Staged, Store,
-    StoreResult, Walk,
+    Editing, FlushMark, Partial, PendingBackup, Removal, Source, StagePlan, Staged, Store, StoreResult, Walk,
 };
 use remofile_protocol::digest::digest;
-use remofile_protocol::path::{FileName, NameRule, RemotePath};
-use remofile_protocol::protocol1::{Directory, ListedFile, Request, Response};
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, Timestamp};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::protocol1::{Directory, Request, Response};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The files of a server, as far as protocol 1 shows them.
 pub(super) struct RemoteStore(SharedConnection);
@@ -46,20 +47,6 @@ fn unsupported(what: &str) -> Failure {
     Failure::new(ErrorCode::Unsupported).because(format!("protocol 1 cannot {what}"))
 }
 
-fn entry(directory: &RemotePath, file: &ListedFile) -> Result<Entry, Failure> {
-    let name = FileName::parse(&file.name, NameRule::Posix)?;
-    let path = directory.child(&name)?;
-    let kind = if file.is_directory { Kind::Directory } else { Kind::File };
-    Ok(Entry { path, kind, size: file.size, modified: time(file.modified), mode: None, unflushed: false })
-}
-
-/// A time from a number of seconds. It has what a float can tell of the fraction, which is some 200 ns.
-fn time(seconds: f64) -> Timestamp {
-    let whole = seconds.floor();
-    // Beyond 64 bits a float is cut to what fits; the fraction is at least 0 and less than 1.
-    Timestamp::new(whole as i64, ((seconds - whole) * 1e9) as u32)
-}
-
 impl SharedConnection {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
         let Ok((directory, name)) = path.split() else {
@@ -67,8 +54,7 @@ impl SharedConnection {
             return Ok(Entry { path: path.clone(), kind, size: 0, modified, mode: None, unflushed: false });
         };
         let files = self.list(&directory)?;
-        let file = files.iter().find(|file| file.name == name.as_str());
-        file.map_or_else(|| Err(ErrorCode::NotFound.into()), |file| entry(&directory, file))
+        files.find(name.as_str()).ok_or(ErrorCode::NotFound)?.entry(&directory)
     }
 
     fn exists(&self, path: &RemotePath) -> StoreResult<Option<Kind>> {
@@ -79,7 +65,7 @@ impl SharedConnection {
         }
     }
 
-    fn remove(&self, path: &RemotePath) -> StoreResult<()> {
+    pub(super) fn remove(&self, path: &RemotePath) -> StoreResult<()> {
         let (directory, name) = path.split()?;
         let directory = Directory::new(directory.as_str());
         match self.ask(&Request::RemoveFile { name: name.as_str().to_owned(), directory })? {
@@ -95,9 +81,7 @@ impl Store for RemoteStore {
     }
 
     fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
-        let mut walk = RemoteWalk { shared: self.0.clone(), recursive, left: Vec::new(), entered: None };
-        walk.enter(directory)?;
-        Ok(Box::new(walk))
+        Ok(Box::new(RemoteWalk::new(&self.0, directory, recursive)?))
     }
 
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
@@ -138,9 +122,8 @@ impl Store for RemoteStore {
     }
 
     fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn StoreDirectory>> {
-        let kind = |file: &ListedFile| if file.is_directory { Kind::Directory } else { Kind::File };
-        let names = self.0.list(path)?.iter().map(|file| (file.name.clone(), kind(file))).collect();
-        Ok(Box::new(RemoteDirectory { shared: self.0.clone(), path: path.clone(), names: Mutex::new(names) }))
+        let (names, staged) = (self.0.list(path)?, Mutex::default());
+        Ok(Box::new(RemoteDirectory { shared: self.0.clone(), path: path.clone(), names, staged }))
     }
 
     fn remove(&self, path: &RemotePath) -> StoreResult<Kind> {
@@ -153,18 +136,7 @@ impl Store for RemoteStore {
 
     fn remove_tree(&self, path: &RemotePath) -> StoreResult<Box<dyn Removal>> {
         let kind = self.0.stat(path)?.kind;
-        let mut left = vec![(path.clone(), Kind::File)];
-        if kind == Kind::Directory {
-            let mut walk = self.walk(path, true)?;
-            left[0].1 = kind;
-            while let Some(listed) = walk.next() {
-                match listed {
-                    Listed::Entry(entry) => left.push((entry.path, entry.kind)),
-                    Listed::Failed(failure) => return Err(failure),
-                }
-            }
-        }
-        Ok(Box::new(RemoteRemoval { shared: self.0.clone(), left, files: 0, directories: 0 }))
+        Ok(Box::new(RemoteRemoval::new(&self.0, path, kind)))
     }
 
     fn rename(&self, _: &RemotePath, _: &RemotePath, _: bool) -> StoreResult<()> {
@@ -215,14 +187,17 @@ impl Store for RemoteStore {
 struct RemoteDirectory {
     shared: SharedConnection,
     path: RemotePath,
-    /// What is in it, as far as is known.
-    names: Mutex<HashMap<String, Kind>>,
+    /// What was in it.
+    names: Arc<Names>,
+    /// The names of the files that came since.
+    staged: Mutex<HashSet<String>>,
 }
 
 impl StoreDirectory for RemoteDirectory {
     fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        match names.get(name.as_str()) {
+        let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_staged = || staged.contains(name.as_str()).then_some(Kind::File);
+        match self.names.find(name.as_str()).map(|named| named.kind()).or_else(is_staged) {
             // The server itself refuses what came meanwhile.
             None => {}
             // Removing it first would leave nothing if the new one did not arrive.
@@ -232,71 +207,7 @@ impl StoreDirectory for RemoteDirectory {
         let Some(size) = plan.size else {
             return Err(unsupported("send files whose size is not known before"));
         };
-        names.insert(name.as_str().to_owned(), Kind::File);
+        staged.insert(name.as_str().to_owned());
         Ok(Box::new(Writing::new(self.shared.clone(), self.path.clone(), name.clone(), size)))
-    }
-}
-
-struct RemoteWalk {
-    shared: SharedConnection,
-    recursive: bool,
-    /// What comes next, the next one last.
-    left: Vec<Result<Entry, Failure>>,
-    /// The directory that came last, to be entered with the next step.
-    entered: Option<RemotePath>,
-}
-
-impl RemoteWalk {
-    fn enter(&mut self, directory: &RemotePath) -> StoreResult<()> {
-        let files = self.shared.list(directory)?;
-        let mut sorted: Vec<&ListedFile> = files.iter().collect();
-        sorted.sort_by(|one, other| other.name.cmp(&one.name));
-        self.left.extend(sorted.into_iter().map(|file| entry(directory, file)));
-        Ok(())
-    }
-}
-
-impl Walk for RemoteWalk {
-    fn next(&mut self) -> Option<Listed> {
-        if let Some(directory) = self.entered.take()
-            && let Err(failure) = self.enter(&directory)
-        {
-            return Some(Listed::Failed(failure.at(directory)));
-        }
-        match self.left.pop()? {
-            Ok(entry) => {
-                if self.recursive && entry.kind == Kind::Directory {
-                    self.entered = Some(entry.path.clone());
-                }
-                Some(Listed::Entry(entry))
-            }
-            Err(failure) => Some(Listed::Failed(failure)),
-        }
-    }
-
-    fn skip_directory(&mut self) {
-        self.entered = None;
-    }
-}
-
-struct RemoteRemoval {
-    shared: SharedConnection,
-    /// The last one goes first: what is in a directory goes before it.
-    left: Vec<(RemotePath, Kind)>,
-    files: u64,
-    directories: u64,
-}
-
-impl Removal for RemoteRemoval {
-    fn step(&mut self) -> StoreResult<RemovalProgress> {
-        let Some((path, kind)) = self.left.pop() else {
-            return Ok(RemovalProgress::Done { files: self.files, directories: self.directories });
-        };
-        self.shared.remove(&path).map_err(|failure| failure.at(&path))?;
-        match kind {
-            Kind::Directory => self.directories += 1,
-            _ => self.files += 1,
-        }
-        Ok(RemovalProgress::More)
     }
 }

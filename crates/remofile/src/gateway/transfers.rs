@@ -1,10 +1,11 @@
 //! Files that pass through protocol 1, chunk by chunk.
 
+use super::names::Names;
 use super::requests::Requests;
 use super::store::{refused, unexpected};
 use crate::store::{Extent, Source, Staged, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::protocol1::{Directory, ListedFile, Request, Response};
+use remofile_protocol::protocol1::{Directory, Request, Response};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ pub(super) struct SharedConnection(Arc<Mutex<Connection>>);
 struct Connection {
     requests: Requests,
     /// The directory that was listed last: whoever reads many files of one asks for it again and again.
-    listed: Option<(RemotePath, Instant, Arc<Vec<ListedFile>>)>,
+    listed: Option<(RemotePath, Instant, Arc<Names>)>,
 }
 
 /// How long a listing may be used again, if this side has changed nothing.
@@ -40,7 +41,7 @@ impl SharedConnection {
     }
 
     /// The files in a directory.
-    pub(super) fn list(&self, directory: &RemotePath) -> StoreResult<Arc<Vec<ListedFile>>> {
+    pub(super) fn list(&self, directory: &RemotePath) -> StoreResult<Arc<Names>> {
         let mut connection = self.lock();
         if let Some((listed, at, files)) = &connection.listed
             && listed == directory
@@ -50,12 +51,17 @@ impl SharedConnection {
         }
         match connection.requests.ask(&Request::ListFiles { directory: Directory::new(directory.as_str()) })? {
             Response::FilesListed(files) => {
-                let files = Arc::new(files);
+                let files = Arc::new(Names::new(files)?);
                 connection.listed = Some((directory.clone(), Instant::now(), Arc::clone(&files)));
                 Ok(files)
             }
             other => Err(refused(other)),
         }
+    }
+
+    /// Whether nothing will be answered any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.lock().requests.is_broken()
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

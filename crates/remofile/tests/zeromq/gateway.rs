@@ -2,11 +2,12 @@
 
 use crate::common::raw::{Raw, listen};
 use crate::common::{Fixture, noise, remote, tree, write};
+use crate::peer::ZeroMq;
 use remofile::protocol::handshake::Refusal;
 use remofile::protocol::key::PrivateKey;
+use remofile::protocol::protocol1::{ListedFile, Request, Response};
 use remofile::protocol::token::Token;
-use remofile::protocol::wire::ErrorCode;
-use remofile::protocol::zmtp::{ServerHandshake, ServerSettings};
+use remofile::protocol::wire::{ErrorCode, Failure, Listed};
 use remofile::{
     Client, ClientOptions, Error, LocalSource, OpenOptions, Protocol, RemoteSource, Silent, TransferOptions, Wait,
 };
@@ -158,18 +159,8 @@ fn a_server_that_is_no_server_is_told_from_one() {
 }
 
 /// A server of protocol 1 that shakes hands, and then sends pings for as long as they are taken.
-fn serve_pings(mut stream: TcpStream) {
-    let mut handshake = ServerHandshake::new(ServerSettings { curve: None, null: true });
-    let mut buffer = [0; 1024];
-    stream.write_all(&handshake.take_output()).unwrap();
-    loop {
-        let Ok(count @ 1..) = stream.read(&mut buffer) else { return };
-        let is_over = handshake.receive(&buffer[..count]).unwrap().is_some();
-        stream.write_all(&handshake.take_output()).unwrap();
-        if is_over {
-            break;
-        }
-    }
+fn serve_pings(stream: TcpStream) {
+    let mut stream = ZeroMq::accept(stream).stream;
     let pings = b"\x04\x07\x04PING\0\0".repeat(100_000);
     // Less than endless, so that a client that never comes to look at its time is found out.
     for _ in 0..200 {
@@ -190,4 +181,77 @@ fn a_flood_of_pings_does_not_outlast_the_timeout() {
     let error = Client::connect(options).unwrap_err();
     assert!(matches!(error, Error::Timeout(_)), "{error}");
     server.join().unwrap();
+}
+
+/// Most requests that a server which lists without end may be asked: 64 MiB of the names it tells are some 30 listings.
+const MOST_REQUESTS: usize = 40;
+
+/// A server of protocol 1 in which every directory has 8,000 directories. Gives whether each request was to list, when its client has left
+/// or has asked for more than it may.
+fn serve_directories(stream: TcpStream) -> Vec<bool> {
+    let file = |number| ListedFile {
+        name: format!("{number:05}-{}", "n".repeat(244)),
+        is_directory: true,
+        size: 0,
+        modified: 0.0,
+    };
+    let listing = Response::FilesListed((0..8_000).map(file).collect()).encode();
+    let (mut server, mut asked) = (ZeroMq::accept(stream), Vec::new());
+    while let Some(frames) = server.receive().filter(|_| asked.len() < MOST_REQUESTS) {
+        asked.push(matches!(Request::decode(&frames[1]).unwrap(), Request::ListFiles { .. }));
+        server.send(&[b"", &listing]);
+    }
+    asked
+}
+
+/// What becomes of a call to a server that lists without end; it is asked for nothing but listings.
+fn without_end<T>(call: impl FnOnce(&mut Client) -> T) -> T {
+    let (sender, asked) = std::sync::mpsc::channel();
+    let (address, server) = listen(move |stream| sender.send(serve_directories(stream)).unwrap());
+    let options = ClientOptions::new("127.0.0.1", address.port(), Token::generate());
+    let mut client = Client::connect(ClientOptions { protocol: Protocol::One, ..options }).unwrap();
+    let result = call(&mut client);
+    drop(client);
+    server.join().unwrap();
+    let asked = asked.recv().unwrap();
+    assert!(asked.len() < MOST_REQUESTS, "the server was asked {} times", asked.len());
+    assert!(asked.iter().all(|lists| *lists));
+    result
+}
+
+fn assert_has_no_end(failure: &Failure) {
+    assert_eq!(failure.code, ErrorCode::OutOfResources, "{failure}");
+    assert!(failure.to_string().contains("more than 64 MiB of memory here"), "{failure}");
+}
+
+#[test]
+fn a_server_that_lists_without_end_does_not_fill_the_memory_of_a_client_that_lists() {
+    let mut last = None;
+    without_end(|client| {
+        client.list(&remote("/"), true, &mut |listed| {
+            last = Some(listed);
+            Ok(())
+        })
+    })
+    .unwrap();
+    let Some(Listed::Failed(failure)) = last else { panic!("{last:?}") };
+    assert_has_no_end(&failure);
+    // Of the whole tree: nothing in it is known to be missing.
+    assert_eq!(failure.path.as_deref(), Some("/"));
+}
+
+#[test]
+fn a_server_that_lists_without_end_does_not_fill_the_memory_of_a_client_that_downloads() {
+    let target = tempfile::tempdir().unwrap();
+    let options = TransferOptions { recursive: true, ..TransferOptions::default() };
+    let sources = [RemoteSource::from(remote("/"))];
+    let report = without_end(|client| client.download(&sources, target.path(), &options, &mut Silent)).unwrap();
+    assert_has_no_end(report.failures.last().unwrap());
+}
+
+#[test]
+fn a_server_that_lists_without_end_does_not_fill_the_memory_of_a_client_that_removes() {
+    let name = remote("/").join(&format!("00001-{}", "n".repeat(244))).unwrap();
+    let Err(Error::Remote(failure)) = without_end(|client| client.remove(&name, true)) else { panic!() };
+    assert_has_no_end(&failure);
 }

@@ -3,7 +3,9 @@
 use remofile::protocol::key::PublicKey;
 use remofile::protocol::protocol1::{Request, Response};
 use remofile::protocol::wire::{Body, Header, OperationId, Signal};
-use remofile::protocol::zmtp::{ClientHandshake, ClientSettings, FrameSealer, OpenedFrame, Peer, SocketType};
+use remofile::protocol::zmtp::{
+    ClientHandshake, ClientSettings, FrameSealer, OpenedFrame, Peer, ServerHandshake, ServerSettings, SocketType,
+};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -44,6 +46,24 @@ impl ZeroMq {
 
     pub fn dealer(address: SocketAddr, identity: &str) -> Self {
         Self::try_connect(address, identity, SocketType::Dealer, None).unwrap()
+    }
+
+    /// The server's end of a connection.
+    pub fn accept(mut stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
+        let mut handshake = ServerHandshake::new(ServerSettings { curve: None, null: true });
+        let mut buffer = [0; 4096];
+        loop {
+            stream.write_all(&handshake.take_output()).unwrap();
+            let count = stream.read(&mut buffer).unwrap();
+            assert!(count > 0, "the client left");
+            if let Some(mut peer) = handshake.receive(&buffer[..count]).unwrap() {
+                stream.write_all(&handshake.take_output()).unwrap();
+                peer.opener.set_limit(1 << 26);
+                let input = std::mem::take(&mut peer.rest);
+                return Self { stream, peer, input };
+            }
+        }
     }
 
     pub fn send(&mut self, frames: &[&[u8]]) {

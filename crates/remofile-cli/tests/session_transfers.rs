@@ -152,6 +152,8 @@ fn an_interrupted_upload_ends_with_status_130_and_leaves_no_file() {
         .unwrap();
     // The server is asked who holds it until the upload does: then the signal meets it at work.
     while !server.run("status").ok().contains("upload") {}
+    // Waiting for the child would close its input, and so end the upload well.
+    let _input = child.stdin.take();
     support::signal(child.id(), "INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!root.path().join("endless").exists());

@@ -117,6 +117,7 @@ soak: build ## Repeat transfers and watch the server's memory; cut transfers off
 	$(PYTHON) bench/soak.py $(SOAK)
 	$(PYTHON) bench/cuts.py $(CUTS)
 	$(PYTHON) bench/siege.py $(SIEGE)
+	$(PYTHON) bench/siege.py --round-trip 150 $(SIEGE)
 
 fuzz: ## Run the property tests with many cases, then every fuzz target
 	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --release --workspace --locked

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Besieges a server from two addresses of this machine while a client 50 ms away lists its directory, and fails
+"""Besieges a server from two addresses of this machine while a client far away lists its directory, and fails
 unless the client is served every time and the server's memory stays within 64 MiB of what it holds when idle.
 
 First 10,000 connections of each kind are opened and left open: idle ones, garbage, half greetings, and wrong tokens in
 the native handshake and over ZeroMQ. Then each kind comes as a flood of 10,000 a second, or as many as this machine makes,
-for as long as the client needs for its calls. Attackers are 127.0.0.2 and 127.0.0.3, the client is 127.0.0.1.
+in bursts that fill a server's room at once, for as long as the client needs for its calls. Attackers are 127.0.0.2 and 127.0.0.3, the client is 127.0.0.1.
 
-usage: siege.py [--connections N] [--rate N] [--calls N] [--seconds N] [--remofile PATH]
+usage: siege.py [--connections N] [--rate N] [--calls N] [--seconds N] [--round-trip MS] [--remofile PATH]
 """
 
 import argparse
@@ -33,12 +33,13 @@ from harness import MIB, RELEASE_BINARY, Failed, Server, end_on_signals, peak_me
 
 ATTACKERS = ("127.0.0.2", "127.0.0.3")
 CLIENT = "127.0.0.1"
-ONE_WAY_SECONDS = 0.025
 MEMORY_ALLOWED_BYTES = 64 * MIB
 CALL_SECONDS = 30
 SAMPLE_SECONDS = 0.02
 # Connections that each attacker of a flood keeps open, and how long one waits before it may open more.
-FLOOD_OPEN = 1000
+FLOOD_OPEN = 4000
+# Connections that each attacker of a flood opens at once.
+FLOOD_BURST = 1000
 TICK_SECONDS = 0.002
 # Connections that are begun before those are looked at that were not open at once.
 BATCH = 100
@@ -78,7 +79,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Attack:
-    """What one attacker does: so many connections at most, so many a second, of which so many stay open."""
+    """What one attacker does: so many connections at most, so many a second and at once, of which so many stay open."""
 
     kind: str
     port: int
@@ -86,6 +87,11 @@ class Attack:
     rate: float
     open: int
     seconds: float
+    burst: int
+
+    def due(self, seconds):
+        """How many connections there are to be after so many seconds."""
+        return min(self.connections, int(seconds * self.rate) // self.burst * self.burst)
 
 
 @dataclass
@@ -110,6 +116,7 @@ def main():
     parser.add_argument("--rate", type=int, default=10_000, metavar="N", help="of a flood, a second (default 10000)")
     parser.add_argument("--calls", type=int, default=10, metavar="N", help="of the client in each attack (default 10)")
     parser.add_argument("--seconds", type=int, default=60, metavar="N", help="longest for an attack (default 60)")
+    parser.add_argument("--round-trip", type=int, default=50, metavar="MS", help="of the client (default 50)")
     parser.add_argument("--remofile", type=Path, default=RELEASE_BINARY, metavar="PATH", help="the command to run")
     arguments = parser.parse_args()
     end_on_signals()
@@ -127,7 +134,7 @@ def siege(arguments):
         raise Failed("it needs Linux, where all of 127.0.0.0/8 is this machine")
     with tempfile.TemporaryDirectory(prefix="remofile-siege-") as directory:
         (Path(directory) / "file").write_bytes(b"content")
-        with Server(arguments.remofile.resolve(), directory) as server, DelayedLine(int(server.port)) as line:
+        with Server(arguments.remofile.resolve(), directory) as server, DelayedLine(int(server.port), arguments.round_trip / 2000) as line:
             client = Client(server, line.port)
             alone = [client.call() for _ in range(3)]
             if None in alone:
@@ -153,7 +160,8 @@ def attack(arguments, server, client, kind, is_flood):
     """One line of the table: attackers on both addresses, and the client's calls meanwhile."""
     share = arguments.connections // len(ATTACKERS)
     rate = arguments.rate / len(ATTACKERS)
-    limits = {"connections": sys.maxsize, "open": FLOOD_OPEN} if is_flood else {"connections": share, "open": share}
+    steady = {"connections": share, "open": share, "burst": 1}
+    limits = {"connections": sys.maxsize, "open": FLOOD_OPEN, "burst": FLOOD_BURST} if is_flood else steady
     plan = Attack(kind, int(server.port), rate=rate, seconds=arguments.seconds, **limits)
     context = multiprocessing.get_context("fork")
     stop = context.Event()
@@ -213,8 +221,8 @@ def besiege(address, plan, stop, pipe):
     while not stop.is_set() and time.monotonic() - began < plan.seconds + CALL_SECONDS:
         if not is_whole:
             lasted = time.monotonic() - began
-            attacker.open(min(plan.connections, int(lasted * plan.rate)))
-        is_late = attacker.begun < min(plan.connections, int((time.monotonic() - began) * plan.rate))
+            attacker.open(plan.due(lasted))
+        is_late = attacker.begun < plan.due(time.monotonic() - began)
         attacker.go_on(0 if is_late and not is_whole else TICK_SECONDS)
         if not has_begun and attacker.made >= min(plan.connections, plan.rate) / 10:
             has_begun = True
@@ -341,16 +349,16 @@ def resident_bytes(pid):
 
 
 class DelayedLine:
-    """A proxy in a process of its own that delivers everything 25 ms later, in both directions."""
+    """A proxy in a process of its own that delivers everything so many seconds later, in both directions."""
 
-    def __init__(self, target):
-        self.target = target
+    def __init__(self, target, one_way_seconds):
+        self.target, self.one_way_seconds = target, one_way_seconds
 
     def __enter__(self):
         listener = socket.create_server((CLIENT, 0))
         self.port = listener.getsockname()[1]
         context = multiprocessing.get_context("fork")
-        self.process = context.Process(target=lambda: asyncio.run(carry(listener, self.target)), daemon=True)
+        self.process = context.Process(target=lambda: asyncio.run(carry(listener, self.target, self.one_way_seconds)), daemon=True)
         self.process.start()
         listener.close()
         return self
@@ -360,7 +368,7 @@ class DelayedLine:
         self.process.join()
 
 
-async def carry(listener, target):
+async def carry(listener, target, one_way_seconds):
     async def connected(reader, writer):
         try:
             # Before the client has said anything: the server has it in its lobby for longer than over a real line.
@@ -368,13 +376,15 @@ async def carry(listener, target):
         except OSError:
             writer.transport.abort()
             return
-        await asyncio.gather(delay(reader, server_writer), delay(server_reader, writer))
+        await asyncio.gather(
+            delay(reader, server_writer, one_way_seconds), delay(server_reader, writer, one_way_seconds)
+        )
 
     server = await asyncio.start_server(connected, sock=listener)
     await server.serve_forever()
 
 
-async def delay(reader, writer):
+async def delay(reader, writer, one_way_seconds):
     """Delivers what comes, and the end of it, when it has been under way long enough."""
     under_way = asyncio.Queue()
 
@@ -390,10 +400,10 @@ async def delay(reader, writer):
     delivery = asyncio.create_task(deliver())
     try:
         while data := await reader.read(65536):
-            under_way.put_nowait((time.monotonic() + ONE_WAY_SECONDS, data))
+            under_way.put_nowait((time.monotonic() + one_way_seconds, data))
     except OSError:
         pass
-    under_way.put_nowait((time.monotonic() + ONE_WAY_SECONDS, b""))
+    under_way.put_nowait((time.monotonic() + one_way_seconds, b""))
     await delivery
 
 

@@ -5,59 +5,32 @@
 //! its own, for programs that await.
 
 mod asynchronous;
-mod asynchronous_file;
-mod attempts;
-mod background_listing;
-mod call;
-mod conflict_policy;
-mod connect;
-mod deferred_event;
 mod download;
-mod download_plan;
-mod download_stream;
-mod ended;
 mod file;
-mod find;
-mod holding;
-mod idle;
-mod interrupt;
-mod item_merger;
+mod lease;
 mod listing;
-mod measuring;
 mod options;
-mod parallel;
-mod partials;
-mod places;
-mod progress_recorder;
-mod resolve;
-mod scopes;
-mod selecting;
-mod stream;
-mod survey;
-mod syncing;
-mod unanswered;
+mod session;
+mod transfer;
 mod upload;
-mod upload_plan;
-mod upload_stream;
-mod waiting;
 
-pub(crate) use item_merger::ItemMerger;
-pub(crate) use syncing::{PartialsHere, Syncing};
+pub(crate) use download::item_merger::ItemMerger;
+pub(crate) use lease::syncing::{PartialsHere, Syncing};
 
-pub use asynchronous::{AsyncClient, Pending};
-pub use asynchronous_file::AsyncRemoteFile;
+pub use asynchronous::client::{AsyncClient, Pending};
+pub use asynchronous::file::AsyncRemoteFile;
 pub use file::{OpenOptions, RemoteFile};
-pub use interrupt::Interrupt;
+pub use listing::partials::LocalPartials;
 pub use options::{ChunkSize, ClientOptions, LocalSource, Protocol, RemoteSource, Retry, TransferOptions, Wait};
-pub use partials::LocalPartials;
-pub use waiting::OnWaiting;
+pub use session::interrupt::Interrupt;
+pub use session::waiting::OnWaiting;
 
 use crate::error::{Error, Result};
-use call::{After, Deadline, Handler, Session};
-use idle::Idle;
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, Entry, ErrorCode, Failure, Listed, Request, StatusReport};
+use session::call::{After, Deadline, Handler, Session};
+use session::idle::Idle;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -237,7 +210,7 @@ impl Client {
         let request =
             Request::List { path: directory.clone(), recursive, rules: Vec::new(), targets: false, unflushed: true };
         let mut told = self.options.on_waiting.clone();
-        self.call(request, &mut listing::ListHandler::new(each, &mut told)).map(drop)
+        self.call(request, &mut listing::handler::ListHandler::new(each, &mut told)).map(drop)
     }
 
     /// Tells what a path names. Links that stay inside the root directory are followed.
@@ -305,7 +278,7 @@ impl Client {
     /// A call that is one request and one answer.
     fn ask(&mut self, request: Request) -> Result<Done> {
         let mut told = self.options.on_waiting.clone();
-        let result = self.call(request, &mut call::Plain::new(&mut told));
+        let result = self.call(request, &mut session::call::Plain::new(&mut told));
         if self.idle.is_shared() {
             self.lend();
         }
@@ -366,7 +339,7 @@ impl Client {
             None if self.holds => Err(Error::ConnectionLost(std::io::ErrorKind::UnexpectedEof.into())),
             none => match self.idle.take() {
                 Some(session) => Ok(none.insert(session)),
-                None => Ok(none.insert(connect::connect(&self.options, deadline)?)),
+                None => Ok(none.insert(session::connect::connect(&self.options, deadline)?)),
             },
         }
     }

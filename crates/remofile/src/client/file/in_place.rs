@@ -1,9 +1,9 @@
 //! A file that is read and changed where it is: read ahead, written behind.
 
-use super::super::Client;
 use super::ahead::Ahead;
 use super::parts::{Change, Changed, Remote};
 use super::write_buffer::{Spot, WriteBuffer};
+use crate::client::Client;
 use crate::error::{Error, Result};
 use remofile_protocol::wire::{ErrorCode, Failure, Version};
 

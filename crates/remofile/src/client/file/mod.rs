@@ -9,7 +9,7 @@ mod write_buffer;
 
 pub use options::OpenOptions;
 
-use super::{Client, Interrupt, OnWaiting, Wait};
+use crate::client::{Client, Interrupt, OnWaiting, Wait};
 use crate::error::{Error, Result};
 use in_place::InPlace;
 use options::OpenMode;

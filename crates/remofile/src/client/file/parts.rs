@@ -1,9 +1,9 @@
 //! The calls behind an open file: each names the file anew, and the version it must be.
 
-use super::super::attempts::LEASE_WAIT;
-use super::super::call::{Deadline, Handler, OngoingCall};
-use super::super::{Client, OnWaiting};
 use crate::carrier::{MessageWriter, Produced};
+use crate::client::session::call::{Deadline, Handler, OngoingCall};
+use crate::client::transfer::attempts::LEASE_WAIT;
+use crate::client::{Client, OnWaiting};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::limits::ITEM_CREDIT_BYTES;

@@ -1,7 +1,7 @@
 //! A file that is written anew: kept on this side until it is closed, then uploaded as a whole.
 
-use super::super::{Client, LocalSource, OpenOptions, TransferOptions};
 use super::parts::Remote;
+use crate::client::{Client, LocalSource, OpenOptions, TransferOptions};
 use crate::error::{Error, Result};
 use crate::monitor::Silent;
 use crate::store::{Scratch, StoreResult};

@@ -1,0 +1,4 @@
+//! The client and its files for programs that await.
+
+pub(super) mod client;
+pub(super) mod file;

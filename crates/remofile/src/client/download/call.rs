@@ -1,0 +1,332 @@
+//! The call that downloads files and directories.
+
+use crate::carrier::Produced;
+use crate::client::download::item_merger::{Backlog, ItemMerger, Plain};
+use crate::client::download::plan::{DownloadPlan, Expected};
+use crate::client::download::selecting::{Selecting, SharedQueue};
+use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::transfer::attempts::Attempts;
+use crate::client::transfer::conflict_policy::ConflictPolicy;
+use crate::client::transfer::parallel::together;
+use crate::client::transfer::places::{refuse_download_into_itself, remote_path};
+use crate::client::transfer::progress_recorder::{DownloadRecorder, ProgressRecorder};
+use crate::client::{Client, RemoteSource, TransferOptions, TransferReport};
+use crate::error::{Error, Result};
+use crate::monitor::{Event, Monitor};
+use crate::store::{LocalStore, Store, StoreOptions};
+use crate::transfer::{Checked, ItemRules, Stored, Trouble, Unpacker, UnpackerOptions};
+use remofile_protocol::digest::DigestKind;
+use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::wire::{Done, ErrorCode, Holder, Item, OnConflict, Request, credit_bytes};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+impl Client {
+    /// Downloads files and directories into an existing local directory, each under its own name or the one
+    /// its source gives.
+    ///
+    /// What cannot be downloaded is in the report; everything else is. No file is visible before it is
+    /// complete and checked, and nothing outside the directory is touched, whatever the server sends. If the
+    /// connection is lost, it is tried again as often as the options say, and goes on where it was; so does
+    /// the same call made again.
+    ///
+    /// # Errors
+    /// What ends the whole download: no such local directory, no connection, files in the way that must not
+    /// be touched, the lease is held by others...
+    pub fn download<S: Clone + Into<RemoteSource>>(
+        &mut self,
+        sources: &[S],
+        destination: &Path,
+        options: &TransferOptions,
+        monitor: &mut dyn Monitor,
+    ) -> Result<TransferReport> {
+        let mut attempts = Attempts::new(options.retry, self.deadline());
+        let sources: Vec<RemoteSource> = sources.iter().cloned().map(Into::into).collect();
+        let plan = DownloadPlan::new(&sources, destination, options)?;
+        let store_options =
+            StoreOptions { names: NameRule::Posix, follow: plan.expected().follow(), ..StoreOptions::default() };
+        let store = Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
+        // What cannot be removed now is in nobody's way.
+        let _kept = store.expire_partials(options.partial_expiry);
+        let (mut recorder, before) = (ProgressRecorder::new(monitor, false), self.traffic);
+        let mut stored = Stored::default();
+        loop {
+            recorder.begin_attempt();
+            let result = self.download_once(&plan, &store, &mut attempts, &mut recorder, &mut stored);
+            match result {
+                Ok(()) => return Ok(recorder.finish(stored, self.traffic_since(before))),
+                Err(error) => attempts.again(self, error, &mut recorder)?,
+            }
+        }
+    }
+
+    fn download_once(
+        &mut self,
+        plan: &DownloadPlan<'_>,
+        store: &Arc<LocalStore>,
+        attempts: &mut Attempts,
+        recorder: &mut ProgressRecorder<'_>,
+        stored: &mut Stored,
+    ) -> Result<()> {
+        let policy = ConflictPolicy::of(plan.options, attempts.is_again());
+        let theirs = self.session(&attempts.deadline)?.hello().places.clone();
+        let is_inside = plan.options.recursive && remote_path(&theirs, plan.destination).is_some();
+        if is_inside && plan.options.rules.is_empty() {
+            refuse_download_into_itself(&theirs, &plan.literal_sources(), plan.destination)?;
+        }
+        let connections = plan.options.connections(recorder.monitor.chunk_size().is_some());
+        // Files can be shared among connections when they are known.
+        let must_look =
+            // A look that ends before anything is written has an end.
+            connections > 1 || is_inside || (policy.must_look() && (attempts.is_again() || !plan.is_new(store, policy)?));
+        if !must_look {
+            let order = Order {
+                request: Some(plan.request()),
+                expected: plan.expected().clone(),
+                selecting: plan.selecting(),
+                directories: Vec::new(),
+                rules: HashMap::new(),
+                checked: Checked::default(),
+            };
+            return self.receive(plan, store, order, &mut Plain, attempts, recorder, &Mutex::new(stored));
+        }
+        let wanted = self.find(plan, store, policy, attempts, recorder)?;
+        attempts.got_to(wanted.bytes_there);
+        let expected = Expected::files(&wanted.files, plan.options);
+        let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
+        let mut order = |selecting| Order {
+            request: Some(plan.selected_request()),
+            expected: expected.clone(),
+            selecting,
+            directories: std::mem::take(&mut directories),
+            rules: rules.clone(),
+            checked: checked.clone(),
+        };
+        let stored = Mutex::new(stored);
+        if connections == 1 {
+            let order = order(Selecting::all(wanted.files));
+            return self.receive(plan, store, order, &mut Plain, attempts, recorder, &stored);
+        }
+        let queue = SharedQueue::new(wanted.files);
+        let orders = (0..connections).map(|_| order(Selecting::some(queue.clone()))).collect();
+        let work = |client: &mut Self, order, recorder: &mut ProgressRecorder<'_>| {
+            client.receive(plan, store, order, &mut Plain, attempts, recorder, &stored)
+        };
+        together(self, recorder, orders, work, || queue.clear()).map(drop)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a download is, has and tells are things of their own")]
+    pub(crate) fn receive(
+        &mut self,
+        plan: &DownloadPlan<'_>,
+        store: &Arc<LocalStore>,
+        order: Order,
+        merger: &mut dyn ItemMerger,
+        attempts: &Attempts,
+        recorder: &mut ProgressRecorder<'_>,
+        stored: &Mutex<&mut Stored>,
+    ) -> Result<()> {
+        let options = UnpackerOptions {
+            destination: RemotePath::root(),
+            on_conflict: plan.options.on_conflict,
+            file_size_limit: u64::MAX,
+            sizes: plan.options.min_size.unwrap_or(0)..=plan.options.max_size.unwrap_or(u64::MAX),
+            names: NameRule::Posix,
+            preserve_mode: plan.options.preserve_mode,
+            // What a merger gives on has the rules that it chose.
+            rules: if merger.changes() { ItemRules::Theirs } else { ItemRules::Ours(order.rules) },
+            // What the server sends is checked before: it must not change anything, only this side's own items.
+            changes: merger.changes(),
+            digest: DigestKind::Xxh3,
+        };
+        let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, order.checked);
+        let mut handler = DownloadHandler {
+            unpacker: unpacker.map_err(|failure| plan.local(failure))?,
+            expected: order.expected,
+            selecting: order.selecting,
+            destination: plan.destination,
+            unwanted: Vec::new(),
+            merger,
+            backlog: Backlog::default(),
+            held: 0,
+            recorder,
+        };
+        handler.make_directories(order.directories)?;
+        loop {
+            let items = handler.merger.items_before();
+            if items.is_empty() {
+                break;
+            }
+            handler.take(items, &[])?;
+            self.copy_kept(&mut handler, attempts)?;
+        }
+        let called = match order.request {
+            Some(request) => self.call_until((&attempts.deadline, attempts.lease_wait()), request, &mut handler),
+            None => Ok(Done::default()),
+        };
+        let called = called.and_then(|_| self.take_rest(&mut handler, attempts));
+        let DownloadHandler { unpacker, recorder, mut unwanted, .. } = handler;
+        add(&mut stored.lock().unwrap_or_else(PoisonError::into_inner), unpacker.stored());
+        match called {
+            Ok(()) => {
+                let mut unpacker_recorder =
+                    DownloadRecorder { recorder, destination: plan.destination, unwanted: &mut unwanted };
+                let finished = unpacker.finish(&mut unpacker_recorder);
+                finished.map(drop).map_err(|failure| match failure.code {
+                    ErrorCode::BadRequest => Error::Protocol("the download ended in the middle of a file".to_owned()),
+                    _ => plan.local(failure),
+                })
+            }
+            // Who stopped it does not want it any more; what broke the protocol is not to be trusted.
+            Err(error @ (Error::Stopped | Error::Callback(_) | Error::Protocol(_))) => Err(error),
+            Err(error) => {
+                unpacker.interrupt();
+                Err(error)
+            }
+        }
+    }
+
+    /// Does what is left when everything has come, and answers the server meanwhile.
+    fn take_rest(&mut self, handler: &mut DownloadHandler<'_, '_>, attempts: &Attempts) -> Result<()> {
+        loop {
+            self.copy_kept(handler, attempts)?;
+            while let Some((items, payload, _)) = handler.backlog.pop() {
+                handler.take(items, &payload)?;
+                self.copy_kept(handler, attempts)?;
+            }
+            let items = handler.merger.items_after();
+            if items.is_empty() {
+                return Ok(());
+            }
+            handler.backlog.push(items, &[], 0);
+        }
+    }
+
+    /// Copies what is to be kept, and answers the server meanwhile.
+    fn copy_kept(&mut self, handler: &mut DownloadHandler<'_, '_>, attempts: &Attempts) -> Result<()> {
+        self.stay(attempts)?;
+        while handler.unpacker.is_busy() {
+            handler.go_on()?;
+            self.stay(attempts)?;
+        }
+        Ok(())
+    }
+
+    /// Answers the server, if it waits for this side, and asks whether to go on.
+    fn stay(&mut self, attempts: &Attempts) -> Result<()> {
+        self.options.interrupt.check(&attempts.deadline)?;
+        match &mut self.session {
+            Some(session) if self.holds => session.answer(),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn add(sum: &mut Stored, now: Stored) {
+    sum.files += now.files;
+    sum.bytes += now.bytes;
+    // Every attempt finds those that the one before has made.
+    sum.directories = sum.directories.max(now.directories);
+}
+
+/// What is asked for, and what has to be known when it comes.
+pub(crate) struct Order {
+    /// `None` if nothing is asked for.
+    pub(crate) request: Option<Request>,
+    pub(crate) expected: Expected,
+    pub(crate) selecting: Selecting,
+    pub(crate) directories: Vec<(String, Option<u32>)>,
+    pub(crate) rules: HashMap<u128, OnConflict>,
+    pub(crate) checked: Checked,
+}
+
+struct DownloadHandler<'a, 'b> {
+    unpacker: Unpacker,
+    expected: Expected,
+    selecting: Selecting,
+    destination: &'a Path,
+    /// Files that the server is to be told not to go on with.
+    unwanted: Vec<String>,
+    merger: &'a mut dyn ItemMerger,
+    backlog: Backlog,
+    /// The credit of what the unpacker has put by.
+    held: u64,
+    recorder: &'a mut ProgressRecorder<'b>,
+}
+
+impl DownloadHandler<'_, '_> {
+    /// Makes directories that do not come as items, because what is in them is chosen file by file.
+    fn make_directories(&mut self, directories: Vec<(String, Option<u32>)>) -> Result<()> {
+        let items = directories.into_iter().map(|(path, mode)| Item::Directory { path, mode }).collect();
+        self.take(items, &[])
+    }
+
+    fn take(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<()> {
+        self.unpack(|unpacker, unpacker_recorder| unpacker.take(items, payload, unpacker_recorder))
+    }
+
+    /// Does some of what the unpacker is busy with.
+    fn go_on(&mut self) -> Result<()> {
+        self.unpack(|unpacker, unpacker_recorder| unpacker.go_on(unpacker_recorder))
+    }
+
+    fn unpack(
+        &mut self,
+        body: impl FnOnce(&mut Unpacker, &mut DownloadRecorder<'_, '_>) -> std::result::Result<(), Trouble>,
+    ) -> Result<()> {
+        let mut unpacker_recorder =
+            DownloadRecorder { recorder: self.recorder, destination: self.destination, unwanted: &mut self.unwanted };
+        match body(&mut self.unpacker, &mut unpacker_recorder) {
+            Ok(()) => Ok(()),
+            Err(Trouble::Failed(failure)) => Err(Error::Protocol(failure.to_string())),
+            Err(Trouble::Stopped) => Err(self.recorder.stopped()),
+        }
+    }
+}
+
+impl Handler for DownloadHandler<'_, '_> {
+    fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
+        items.iter().try_for_each(|item| self.expected.check_item(item))?;
+        self.selecting.received(&items);
+        let credit = credit_bytes(&items, payload.len());
+        let merged = self.merger.merge(items)?;
+        if self.backlog.is_empty() && !Backlog::is_long(&merged) {
+            self.take(merged, payload)?;
+            let held = if self.unpacker.is_busy() { credit } else { 0 };
+            self.held += held;
+            return Ok(held);
+        }
+        self.backlog.push(merged, payload, credit);
+        Ok(credit)
+    }
+
+    fn total(&mut self, files: u64, bytes: u64) {
+        self.recorder.monitor.report(Event::Total { files, bytes });
+    }
+
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.recorder.monitor.report(Event::Waiting { holders });
+    }
+
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
+        if let Some(path) = self.unwanted.pop() {
+            call.machine.unwanted(call.operation, path);
+            return Ok(Produced::Work);
+        }
+        if self.unpacker.is_busy() {
+            self.go_on()?;
+            return Ok(Produced::Work);
+        }
+        if self.held > 0 {
+            call.machine.consumed(call.operation, std::mem::take(&mut self.held));
+        }
+        if let Some((items, payload, credit)) = self.backlog.pop() {
+            self.take(items, &payload)?;
+            // It is consumed the next time if the unpacker is not busy with it.
+            self.held += credit;
+            return Ok(Produced::Work);
+        }
+        self.selecting.produce(call)
+    }
+}

@@ -1,0 +1,276 @@
+//! Looking for the files of a download, and at what is at their destination.
+
+use crate::carrier::Produced;
+use crate::client::Client;
+use crate::client::download::plan::{Arriving, DownloadPlan};
+use crate::client::download::selecting::Selecting;
+use crate::client::listing::handler::decode;
+use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::transfer::attempts::Attempts;
+use crate::client::transfer::conflict_policy::{ConflictDecision, ConflictPolicy, is_same};
+use crate::client::transfer::progress_recorder::ProgressRecorder;
+use crate::client::upload::survey::{MOST_REMEMBERED, in_the_way, too_many_files};
+use crate::error::{Error, Result};
+use crate::monitor::Event;
+use crate::store::{LocalStore, Partial, Store};
+use crate::transfer::{Checked, ItemRules, numbered_path};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Element, Entry, Failure, Found, Holder, Kind, Known, Listed, OnConflict, Selected};
+use std::collections::{HashMap, HashSet};
+
+/// Conflicts that are named at most.
+const MOST_CONFLICTS: usize = 1000;
+
+/// A file that is to be downloaded, and its size in bytes.
+pub(crate) type Chosen = (Selected, u64);
+
+/// Files that are to be downloaded, and what else has to be done for them.
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub(super) files: Vec<Chosen>,
+    /// Directories that come before, and their permission bits.
+    pub(super) directories: Vec<(String, Option<u32>)>,
+    /// What becomes of single files in the way, by their keys.
+    pub(super) rules: HashMap<u128, OnConflict>,
+    /// Where files go that go beside others.
+    beside: HashMap<String, RemotePath>,
+    /// What may be gone on with.
+    pub(super) checked: Checked,
+    /// Bytes that are at the destination already, in whole files and in what was kept of others.
+    pub(super) bytes_there: u64,
+    conflicts: Vec<Failure>,
+    /// Files that the monitor decides on, and what is in their way.
+    open: Vec<(Found, Entry)>,
+    total: (u64, u64),
+}
+
+impl Client {
+    /// Finds out what there is to download, and what of it is there.
+    ///
+    /// # Errors
+    /// [`Error::Conflicts`] if something is in the way that must not be touched; what ends the call.
+    pub(super) fn find(
+        &mut self,
+        plan: &DownloadPlan<'_>,
+        store: &LocalStore,
+        policy: ConflictPolicy,
+        attempts: &Attempts,
+        recorder: &mut ProgressRecorder<'_>,
+    ) -> Result<Wanted> {
+        let mut handler = FindHandler {
+            plan,
+            store,
+            policy,
+            names: HashSet::new(),
+            wanted: Wanted::default(),
+            selecting: plan.selecting(),
+            recorder,
+        };
+        let request = plan.find_request();
+        self.call_until((&attempts.deadline, attempts.lease_wait()), request, &mut handler)?;
+        handler.ask();
+        let mut wanted = handler.wanted;
+        if !wanted.conflicts.is_empty() {
+            return Err(Error::Conflicts(wanted.conflicts));
+        }
+        if !attempts.is_again() {
+            recorder.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
+        }
+        if policy.resume {
+            let check = || self.options.interrupt.check(&attempts.deadline);
+            wanted.look_at_partials(store, plan.partials(store)?, &check)?;
+        }
+        Ok(wanted)
+    }
+}
+
+impl Wanted {
+    /// Looks at what was kept of the files: that may take as long as reading it.
+    fn look_at_partials(
+        &mut self,
+        store: &LocalStore,
+        partials: Vec<Partial>,
+        check: &dyn Fn() -> Result<()>,
+    ) -> Result<()> {
+        let mut partials: HashMap<RemotePath, Partial> =
+            partials.into_iter().map(|partial| (partial.path.clone(), partial)).collect();
+        for (file, _) in &mut self.files {
+            let path = self.beside.remove(&file.name).or_else(|| RemotePath::root().join(&file.name).ok());
+            let Some(partial) = path.and_then(|path| partials.remove(&path)) else { continue };
+            let Ok(mut checking) = self.checked.begin(store, &partial) else { continue };
+            let seen = loop {
+                check()?;
+                match checking.step() {
+                    Ok(false) => {}
+                    Ok(true) => break true,
+                    Err(_) => break false,
+                }
+            };
+            if seen {
+                self.bytes_there += partial.received;
+                let partial = self.checked.finish(checking);
+                file.known = Some(Known { size: partial.size, modified: partial.modified, marks: partial.marks });
+            }
+        }
+        Ok(())
+    }
+}
+
+struct FindHandler<'a, 'b> {
+    plan: &'a DownloadPlan<'a>,
+    store: &'a LocalStore,
+    policy: ConflictPolicy,
+    names: HashSet<u128>,
+    wanted: Wanted,
+    selecting: Selecting,
+    recorder: &'a mut ProgressRecorder<'b>,
+}
+
+impl Handler for FindHandler<'_, '_> {
+    fn entries(&mut self, payload: &[u8]) -> Result<u64> {
+        decode(payload, &mut |element| self.take(element)).map(|()| 0)
+    }
+
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.recorder.monitor.report(Event::Waiting { holders });
+    }
+
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
+        self.selecting.produce(call)
+    }
+}
+
+impl FindHandler<'_, '_> {
+    fn take(&mut self, element: Element) -> Result<()> {
+        let Found { name, entry } = match element {
+            Element::Found(found) => found,
+            Element::Listed(Listed::Failed(failure)) => {
+                self.recorder.failed(failure);
+                return Ok(());
+            }
+            _ => {
+                return Err(Error::Protocol("elements that were not asked for".to_owned()));
+            }
+        };
+        if self.policy.ask && !self.wanted.conflicts.is_empty() {
+            return Ok(()); // Nothing will be done, so nobody is asked about more.
+        }
+        if entry.kind == Kind::Directory && name.is_empty() {
+            return Ok(()); // The root itself.
+        }
+        let expected = self.plan.expected();
+        let path = match entry.kind {
+            Kind::Directory => expected.check(&name, Arriving::Directory)?,
+            Kind::File | Kind::Special => expected.check(&name, Arriving::File { size: Some(entry.size) })?,
+            Kind::Link => expected.check_link(&name)?,
+        };
+        if entry.kind != Kind::Directory && !self.names.insert(ItemRules::key(&name)) {
+            return Err(Error::Protocol(format!("it names {name:?} twice")));
+        }
+        if self.names.len() + self.wanted.directories.len() > MOST_REMEMBERED {
+            return Err(too_many_files(MOST_REMEMBERED));
+        }
+        let existing = self.store.stat(&path).ok();
+        match entry.kind {
+            Kind::Directory => self.take_directory(name, &entry, existing),
+            Kind::File | Kind::Link => {
+                if entry.kind == Kind::File {
+                    self.wanted.total.0 += 1;
+                    self.wanted.total.1 = self.wanted.total.1.saturating_add(entry.size);
+                }
+                // A link is in the way itself, wherever it leads.
+                let is_link = existing.is_some() && self.store.read_link(&path).is_ok();
+                let existing = existing
+                    .map(|existing| Entry { kind: if is_link { Kind::Link } else { existing.kind }, ..existing });
+                self.take_file(name, entry, existing);
+            }
+            Kind::Special => {}
+        }
+        Ok(())
+    }
+
+    fn take_directory(&mut self, name: String, entry: &Entry, existing: Option<Entry>) {
+        match existing {
+            Some(existing) if existing.kind != Kind::Directory && self.policy.on_conflict == OnConflict::Abort => {
+                self.conflict(&existing);
+            }
+            _ => self.wanted.directories.push((name, entry.mode.filter(|_| self.plan.options.preserve_mode))),
+        }
+    }
+
+    fn take_file(&mut self, name: String, entry: Entry, existing: Option<Entry>) {
+        let Some(existing) = existing else {
+            return self.want(name, entry);
+        };
+        if self.policy.must_ask(&entry, &existing) {
+            // Whoever is asked may think for long: the server is not to wait for it.
+            return self.wanted.open.push((Found { name, entry }, existing));
+        }
+        let decision = self.policy.decide(&entry, &existing);
+        self.settle(decision, name, entry, &existing);
+    }
+
+    /// Asks about the files that were put by.
+    fn ask(&mut self) {
+        for (Found { name, entry }, existing) in std::mem::take(&mut self.wanted.open) {
+            if !self.wanted.conflicts.is_empty() {
+                return;
+            }
+            let decision = self.policy.ask(&name, &entry, &existing, self.recorder.monitor);
+            self.settle(decision, name, entry, &existing);
+        }
+    }
+
+    fn settle(&mut self, decision: ConflictDecision, name: String, entry: Entry, existing: &Entry) {
+        match decision {
+            ConflictDecision::Present => {
+                self.wanted.bytes_there += entry.size;
+                return self.recorder.present(&name, entry.size);
+            }
+            ConflictDecision::Skip(failure) => {
+                return self.recorder.failed(failure.at(self.plan.destination.join(&name).display()));
+            }
+            ConflictDecision::Conflict => return self.conflict(existing),
+            ConflictDecision::Send(rule) => {
+                if let Some(rule) = rule {
+                    self.wanted.rules.insert(ItemRules::key(&name), rule);
+                }
+                if rule.unwrap_or(self.policy.on_conflict) == OnConflict::Rename {
+                    return self.beside(name, entry);
+                }
+            }
+        }
+        self.want(name, entry);
+    }
+
+    /// A file that goes beside another: an earlier attempt may have put it, or begun to put it, there.
+    fn beside(&mut self, name: String, entry: Entry) {
+        for candidate in (1..).map_while(|number| numbered_path(&name, number)) {
+            let Ok(path) = RemotePath::root().join(&candidate) else { break };
+            match self.store.stat(&path) {
+                Ok(existing) if self.policy.resume && is_same(&entry, &existing) && !existing.unflushed => {
+                    return self.settle(ConflictDecision::Present, candidate, entry, &existing);
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    self.wanted.beside.insert(name.clone(), path);
+                    break;
+                }
+            }
+        }
+        self.want(name, entry);
+    }
+
+    fn want(&mut self, name: String, entry: Entry) {
+        let as_link = entry.kind == Kind::Link;
+        let size = entry.size;
+        self.wanted.files.push((Selected { path: entry.path, name, known: None, as_link, parts: Vec::new() }, size));
+    }
+
+    fn conflict(&mut self, existing: &Entry) {
+        if self.wanted.conflicts.len() < MOST_CONFLICTS {
+            let shown = self.plan.destination.join(existing.path.as_relative());
+            self.wanted.conflicts.push(in_the_way(existing).at(shown.display()));
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! What a download is about, and what may come of it.
+
+use crate::client::download::find::Chosen;
+use crate::client::download::scopes::NamedScopes;
+use crate::client::download::selecting::Selecting;
+use crate::client::transfer::conflict_policy::ConflictPolicy;
+use crate::client::{RemoteSource, TransferOptions};
+use crate::error::{Error, Result};
+use crate::store::{FollowLinks, LocalStore, Partial, Store};
+use crate::transfer::{Filter, ItemRules, Pattern, is_pattern};
+use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Failure, Item, Links, Request, Selected};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Names of sources in one request, in bytes.
+const SOURCES_BYTES: usize = 48 * 1024;
+
+/// The plan of a download: what goes where, found out before anything is asked for.
+pub(crate) struct DownloadPlan<'a> {
+    pub(super) destination: &'a Path,
+    pub(super) options: &'a TransferOptions,
+    /// Sources in the request.
+    sources: Vec<RemotePath>,
+    /// Sources that are named behind it.
+    selected: Option<Vec<Selected>>,
+    expected: Expected,
+}
+
+impl<'a> DownloadPlan<'a> {
+    /// # Errors
+    /// A malformed pattern; two sources of one name.
+    pub(crate) fn new(sources: &[RemoteSource], destination: &'a Path, options: &'a TransferOptions) -> Result<Self> {
+        let filter = Filter::new(&options.rules, options.min_size, options.max_size).map_err(Error::Local)?;
+        let mut expected = Expected { filter, ..Expected::new(options) };
+        let (mut in_request, mut selected) = (Vec::new(), Vec::new());
+        let bytes: usize = sources.iter().map(|source| source.path.as_str().len() + 8).sum();
+        let places: HashMap<&str, &RemotePath> =
+            sources.iter().filter_map(|source| Some((source.name.as_deref()?, &source.path))).collect();
+        let is_covered = |source: &RemoteSource| {
+            let Some(name) = source.name.as_deref().filter(|_| options.recursive) else { return false };
+            let above = |at: usize| places.get(&name[..at])?.join(&name[at + 1..]).ok();
+            name.match_indices('/').any(|(at, _)| above(at).is_some_and(|path| path == source.path))
+        };
+        // A directory among the sources brings what is in it anyway: lists of files name both.
+        for source in sources.iter().filter(|source| !is_covered(source)) {
+            let may_match = source.name.is_none() && is_pattern(source.path.as_str());
+            let own = source.path.file_name().map(|name| name.to_string()).unwrap_or_default();
+            let name = source.name.clone().unwrap_or(own);
+            if may_match {
+                expected.patterns.push(Pattern::parse(&source.path).map_err(Error::Local)?);
+            }
+            expected.name(source, &name, may_match)?;
+            if may_match || (source.name.is_none() && bytes <= SOURCES_BYTES) {
+                in_request.push(source.path.clone());
+            } else {
+                selected.push(Selected {
+                    path: source.path.clone(),
+                    name,
+                    known: None,
+                    as_link: false,
+                    parts: Vec::new(),
+                });
+            }
+        }
+        let selected = (!selected.is_empty()).then_some(selected);
+        Ok(Self { destination, options, sources: in_request, selected, expected })
+    }
+
+    /// The request for everything that is meant.
+    pub(super) fn request(&self) -> Request {
+        let selection = self.options.selection(!self.expected.patterns.is_empty(), self.selected.is_some());
+        Request::Download {
+            sources: self.sources.clone(),
+            recursive: self.options.recursive,
+            total: self.options.total,
+            credit: CREDIT_WINDOW_BYTES,
+            selection,
+            send_options: self.options.send_options(),
+        }
+    }
+
+    /// The request that only asks what there is.
+    pub(super) fn find_request(&self) -> Request {
+        let selection = self.options.selection(!self.expected.patterns.is_empty(), self.selected.is_some());
+        Request::Find { sources: self.sources.clone(), recursive: self.options.recursive, selection, digests: false }
+    }
+
+    /// The request for files that are chosen one by one: what is to be left out, is.
+    pub(crate) fn selected_request(&self) -> Request {
+        let chosen = TransferOptions { rules: Vec::new(), min_size: None, max_size: None, ..self.options.clone() };
+        Request::Download {
+            sources: Vec::new(),
+            recursive: false,
+            total: false,
+            credit: CREDIT_WINDOW_BYTES,
+            selection: chosen.selection(false, true),
+            send_options: chosen.send_options(),
+        }
+    }
+
+    /// The sources that are named behind a request.
+    pub(super) fn selecting(&self) -> Selecting {
+        match &self.selected {
+            None => Selecting::none(),
+            Some(files) => Selecting::all(files.iter().map(|file| (file.clone(), 0)).collect()),
+        }
+    }
+
+    /// The sources that are no patterns.
+    pub(super) fn literal_sources(&self) -> Vec<&RemotePath> {
+        let selected = self.selected.iter().flatten().map(|selected| &selected.path);
+        self.sources.iter().filter(|path| !is_pattern(path.as_str())).chain(selected).collect()
+    }
+
+    pub(super) fn expected(&self) -> &Expected {
+        &self.expected
+    }
+
+    /// What was kept of earlier attempts in the destination.
+    pub(super) fn partials(&self, store: &LocalStore) -> Result<Vec<Partial>> {
+        store.partials().map_err(|failure| self.local(failure))
+    }
+
+    /// Whether nothing can be in the way, and nothing was kept.
+    pub(super) fn is_new(&self, store: &LocalStore, policy: ConflictPolicy) -> Result<bool> {
+        let partials = if policy.resume { self.partials(store)? } else { Vec::new() };
+        if self.expected.is_open() {
+            let mut walk = store.walk(&RemotePath::root(), false).map_err(|failure| self.local(failure))?;
+            return Ok(partials.is_empty() && walk.next().is_none());
+        }
+        let mut paths = self.expected.names.iter().filter_map(|name| RemotePath::root().join(name).ok());
+        Ok(paths
+            .all(|path| store.stat(&path).is_err() && !partials.iter().any(|partial| partial.path.is_within(&path))))
+    }
+
+    /// A failure of the destination itself.
+    pub(super) fn local(&self, failure: Failure) -> Error {
+        Error::Local(failure.at(self.destination.display()))
+    }
+}
+
+/// The kind of something that comes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Arriving {
+    Directory,
+    /// A file of so many bytes, if that decides: one that is sent may have grown since the server looked, so its size
+    /// costs it alone, not the transfer.
+    File {
+        size: Option<u64>,
+    },
+    Link,
+}
+
+/// What may come: a server must not choose which files of the destination it writes.
+#[derive(Clone)]
+pub(crate) struct Expected {
+    /// The sources' paths at the destination.
+    names: HashSet<String>,
+    /// What else may be the first name of a path.
+    patterns: Vec<Pattern>,
+    /// Whether a source is the root, in which there may be anything.
+    whole_root: bool,
+    recursive: bool,
+    links: Links,
+    /// The rules and sizes of the request: a server that does not obey them is not obeyed.
+    filter: Filter,
+    /// Exactly these files, by their keys.
+    files: Option<HashSet<u128>>,
+    /// Files that somebody else knows, and checks.
+    is_checked: bool,
+}
+
+impl Expected {
+    fn new(options: &TransferOptions) -> Self {
+        let (recursive, links) = (options.recursive, options.links);
+        Self {
+            names: HashSet::new(),
+            patterns: Vec::new(),
+            whole_root: false,
+            recursive,
+            links,
+            filter: Filter::none(),
+            files: None,
+            is_checked: false,
+        }
+    }
+
+    /// Exactly these files, wherever they are.
+    pub(super) fn files(files: &[Chosen], options: &TransferOptions) -> Self {
+        let files = files.iter().map(|(file, _)| ItemRules::key(&file.name)).collect();
+        Self { files: Some(files), ..Self::new(options) }
+    }
+
+    /// Files that a merger knows, and nothing else.
+    pub(crate) fn merged() -> Self {
+        Self { is_checked: true, ..Self::new(&TransferOptions::default()) }
+    }
+
+    fn name(&mut self, source: &RemoteSource, name: &str, may_match: bool) -> Result<()> {
+        if name.is_empty() {
+            self.whole_root = true;
+            return Ok(());
+        }
+        RemotePath::root().join(name).map_err(|invalid| Error::Local(Failure::from(invalid).at(name)))?;
+        if !self.names.insert(name.to_owned()) && !may_match {
+            let what = format!("another source has the name {name:?}: give one of them another");
+            return Err(Error::Local(Failure::new(ErrorCode::AlreadyExists).at(&source.path).because(what)));
+        }
+        Ok(())
+    }
+
+    /// The links at the destination that what comes may pass through. Whoever asks for a directory did not ask for
+    /// what a link in it leads to; nor, where rules leave something out, for a way past them by a link that came.
+    pub(super) fn follow(&self) -> FollowLinks {
+        let follows_below = self.links != Links::Copy || !self.filter.has_rules();
+        if self.whole_root {
+            return if follows_below { FollowLinks::InRoot } else { FollowLinks::Never };
+        }
+        FollowLinks::InScope(Arc::new(NamedScopes::new(self.names.iter(), self.patterns.clone(), follows_below)))
+    }
+
+    /// Whether names that nobody knows yet may come.
+    fn is_open(&self) -> bool {
+        self.whole_root || !self.patterns.is_empty()
+    }
+
+    /// The place of an item in the destination, if it may come.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] if it was not asked for.
+    pub(super) fn check(&self, path: &str, arriving: Arriving) -> Result<RemotePath> {
+        let unexpected = || Error::Protocol(format!("it sent {path:?}, which was not asked for"));
+        let place = RemotePath::root().join(path).map_err(|_| unexpected())?;
+        let is_directory = matches!(arriving, Arriving::Directory);
+        if self.is_checked {
+            return if is_directory { Err(unexpected()) } else { Ok(place) };
+        }
+        if let Some(files) = &self.files {
+            return if files.contains(&ItemRules::key(path)) { Ok(place) } else { Err(unexpected()) };
+        }
+        let is_deep = |top: usize| top < path.len() || is_directory;
+        let mut tops = self.tops(path).filter(|top| self.recursive || !is_deep(*top)).peekable();
+        if tops.peek().is_none() {
+            return Err(unexpected());
+        }
+        // Where it may come of several sources, one that admits it is enough.
+        if tops.any(|top| self.admits(path, top, arriving)) {
+            return Ok(place);
+        }
+        Err(Error::Protocol(format!("it sent {path:?}, which the rules and sizes that it was given leave out")))
+    }
+
+    /// The beginnings of a path that may be the names of sources, as lengths in bytes; 0 is the root.
+    fn tops<'a>(&'a self, path: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let first = path.split('/').next().unwrap_or(path);
+        let is_match = self.patterns.iter().any(|pattern| pattern.admits_name(first));
+        let open = self.whole_root.then_some(0).into_iter().chain(is_match.then_some(first.len()));
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        open.chain(ends.filter(|end| self.names.contains(&path[..*end])))
+    }
+
+    /// Whether the rules let an item come of the source whose name is the path's beginning, as the server should
+    /// have judged it: relative to the source, and the source itself by its own name.
+    fn admits(&self, path: &str, top: usize, arriving: Arriving) -> bool {
+        let own = path[..top].rsplit('/').next().unwrap_or_default();
+        let is_top = top == path.len();
+        if is_top {
+            return match arriving {
+                Arriving::Directory => self.filter.admits_directory(own),
+                Arriving::File { size } => self.admits_file(own, size),
+                // It leads nowhere, or the server would have sent what it leads to; rules are not asked then.
+                Arriving::Link => true,
+            };
+        }
+        let below = path[top..].trim_start_matches('/');
+        let is_entered = |directory: &str| {
+            // A link that is followed was judged as one.
+            self.filter.admits_directory(directory)
+                || (self.links == Links::Follow && self.filter.admits_link(directory))
+        };
+        (top == 0 || self.filter.admits_directory(own))
+            && below.match_indices('/').all(|(end, _)| is_entered(&below[..end]))
+            && match arriving {
+                Arriving::Directory => is_entered(below),
+                Arriving::File { size } => self.admits_file(below, size),
+                Arriving::Link => self.filter.admits_link(below),
+            }
+    }
+
+    fn admits_file(&self, below: &str, size: Option<u64>) -> bool {
+        // Of a file without a size its name decides, as of a link.
+        size.map_or_else(|| self.filter.admits_link(below), |size| self.filter.admits_file(below, size))
+    }
+
+    /// The same for an item.
+    pub(super) fn check_item(&self, item: &Item) -> Result<()> {
+        match item {
+            Item::Directory { path, .. } => self.check(path, Arriving::Directory).map(drop),
+            Item::Begin { path, .. } => self.check(path, Arriving::File { size: None }).map(drop),
+            Item::Link { path, .. } => self.check_link(path).map(drop),
+            // Only this side changes what is here.
+            Item::Base { .. }
+            | Item::Copy { .. }
+            | Item::Move { .. }
+            | Item::Remove { .. }
+            | Item::Touch { .. }
+            | Item::Keep { .. }
+            | Item::Place { .. } => Err(Error::Protocol("it sent changes, and only files were asked for".to_owned())),
+            Item::Data { .. }
+            | Item::End { .. }
+            | Item::Abort { .. }
+            | Item::Failed { .. }
+            | Item::Hole { .. }
+            | Item::Compressed { .. } => Ok(()),
+        }
+    }
+
+    /// The same for a symbolic link.
+    pub(super) fn check_link(&self, path: &str) -> Result<RemotePath> {
+        if self.links != Links::Copy {
+            return Err(Error::Protocol(format!("it sent the symbolic link {path:?}, and links were not asked for")));
+        }
+        self.check(path, Arriving::Link)
+    }
+}

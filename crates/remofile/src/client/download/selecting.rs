@@ -1,0 +1,204 @@
+//! Sources that are named one by one, behind their request.
+
+use crate::carrier::Produced;
+use crate::client::download::find::Chosen;
+use crate::client::session::call::OngoingCall;
+use crate::error::{Error, Result};
+use remofile_protocol::limits::MAX_HEADER_BYTES;
+use remofile_protocol::wire::{Item, Selected};
+use std::collections::VecDeque;
+use std::iter::Peekable;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a connection that shares its sources with others takes at once: so many bytes, and files.
+const SHARE_BYTES: u64 = 32 * 1024 * 1024;
+const SHARE_FILES: usize = 512;
+
+/// Credit of the sources that are named in one message, unless it is that of a single one.
+const BATCH_BYTES: u64 = MAX_HEADER_BYTES as u64 / 4;
+
+/// Names the sources of an operation.
+pub(crate) struct Selecting {
+    queue: Queue,
+    /// Sizes of the files that were named and have not come yet; only where the queue is shared.
+    awaited: VecDeque<u64>,
+    is_over: bool,
+}
+
+enum Queue {
+    Own(VecDeque<Chosen>),
+    /// They are made when they are to be named: there may be very many.
+    Coming(Peekable<Coming>),
+    Shared(SharedQueue),
+}
+
+type Coming = Box<dyn Iterator<Item = Chosen> + Send>;
+
+/// Sources that several connections share.
+#[derive(Clone)]
+pub(super) struct SharedQueue(Arc<Mutex<VecDeque<Chosen>>>);
+
+impl SharedQueue {
+    pub(super) fn new(files: Vec<Chosen>) -> Self {
+        Self(Arc::new(Mutex::new(files.into())))
+    }
+
+    /// Gives nobody any more.
+    pub(super) fn clear(&self) {
+        self.with(VecDeque::clear);
+    }
+
+    fn with<T>(&self, body: impl FnOnce(&mut VecDeque<Chosen>) -> T) -> T {
+        body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Selecting {
+    /// For an operation that takes none.
+    pub(crate) fn none() -> Self {
+        Self { queue: Queue::Own(VecDeque::new()), awaited: VecDeque::new(), is_over: true }
+    }
+
+    /// Names all of these.
+    pub(crate) fn all(files: Vec<Chosen>) -> Self {
+        Self { queue: Queue::Own(files.into()), is_over: false, ..Self::none() }
+    }
+
+    /// Names what an iterator gives.
+    pub(crate) fn coming(files: impl Iterator<Item = Chosen> + Send + 'static) -> Self {
+        let files: Coming = Box::new(files);
+        Self { queue: Queue::Coming(files.peekable()), is_over: false, ..Self::none() }
+    }
+
+    /// Names some of these, as fast as they come.
+    pub(super) fn some(files: SharedQueue) -> Self {
+        Self { queue: Queue::Shared(files), is_over: false, ..Self::none() }
+    }
+
+    /// Learns what comes.
+    pub(super) fn received(&mut self, items: &[Item]) {
+        let is_end = |item: &&Item| {
+            matches!(item, Item::End { .. } | Item::Abort { .. } | Item::Failed { .. } | Item::Link { .. })
+        };
+        for _ in items.iter().filter(is_end) {
+            self.awaited.pop_front();
+        }
+    }
+
+    /// Names the next ones, as far as there is credit.
+    pub(crate) fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
+        if self.is_over {
+            return Ok(Produced::Nothing);
+        }
+        let batch = self.batch(call.machine.credit(call.operation));
+        if !batch.is_empty() {
+            let selected = call.machine.select(call.operation, batch);
+            selected.map_err(|error| Error::Protocol(error.to_string()))?;
+            return Ok(Produced::Work);
+        }
+        let is_empty = match &mut self.queue {
+            Queue::Own(files) => files.is_empty(),
+            Queue::Coming(files) => files.peek().is_none(),
+            Queue::Shared(files) => files.with(|files| files.is_empty()),
+        };
+        if !is_empty {
+            return Ok(Produced::Nothing);
+        }
+        self.is_over = true;
+        call.machine.finish(call.operation);
+        Ok(Produced::Work)
+    }
+
+    /// The next ones, as far as they fit in so much credit. None may be none yet: it comes back as those before
+    /// are used up, and one alone always fits into what an operation begins with.
+    fn batch(&mut self, credit: u64) -> Vec<Selected> {
+        match &mut self.queue {
+            Queue::Own(files) => take(files, credit, |_| true),
+            Queue::Coming(files) => take(files, credit, |_| true),
+            Queue::Shared(files) => {
+                let awaited = &mut self.awaited;
+                let mut wants = |size| {
+                    let has_room = awaited.len() < SHARE_FILES && total(awaited) < SHARE_BYTES;
+                    if has_room {
+                        awaited.push_back(size);
+                    }
+                    has_room
+                };
+                files.with(|files| take(files, credit, &mut wants))
+            }
+        }
+    }
+}
+
+/// Sizes are what the server says: any number.
+fn total(sizes: &VecDeque<u64>) -> u64 {
+    sizes.iter().fold(0, |total, size| total.saturating_add(*size))
+}
+
+/// Sources in their order.
+trait Line {
+    fn front(&mut self) -> Option<&Chosen>;
+    fn pop(&mut self) -> Option<Chosen>;
+}
+
+impl Line for VecDeque<Chosen> {
+    fn front(&mut self) -> Option<&Chosen> {
+        Self::front(self)
+    }
+
+    fn pop(&mut self) -> Option<Chosen> {
+        self.pop_front()
+    }
+}
+
+impl Line for Peekable<Coming> {
+    fn front(&mut self) -> Option<&Chosen> {
+        self.peek()
+    }
+
+    fn pop(&mut self) -> Option<Chosen> {
+        self.next()
+    }
+}
+
+/// Some of the first, which take so much credit at most. One with many parts travels alone.
+fn take(files: &mut impl Line, credit: u64, mut wants: impl FnMut(u64) -> bool) -> Vec<Selected> {
+    let (mut batch, mut spent) = (Vec::new(), 0);
+    while let Some((file, size)) = files.front() {
+        let with_it = spent + file.credit_bytes();
+        let is_long = spent > 0 && with_it > BATCH_BYTES;
+        if is_long || with_it > credit || !wants(*size) {
+            break;
+        }
+        spent = with_it;
+        batch.extend(files.pop().map(|(file, _)| file));
+    }
+    batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remofile_protocol::path::RemotePath;
+    use remofile_protocol::wire::Part;
+
+    fn file(parts: usize) -> Chosen {
+        let parts = vec![Part { offset: 0, length: 1 }; parts];
+        let path = RemotePath::parse("/f").unwrap();
+        (Selected { path, name: "f".to_owned(), known: None, as_link: false, parts }, 0)
+    }
+
+    #[test]
+    fn a_file_of_many_parts_waits_for_the_credit_that_it_takes() {
+        let mut files: VecDeque<Chosen> = [file(3750), file(1), file(1)].into();
+        let cost = files[0].0.credit_bytes();
+        assert!(take(&mut files, cost - 1, |_| true).is_empty());
+        assert_eq!(take(&mut files, cost, |_| true).len(), 1);
+        assert_eq!(take(&mut files, cost, |_| true).len(), 2);
+    }
+
+    #[test]
+    fn sizes_of_files_that_are_awaited_may_be_any_numbers() {
+        assert_eq!(total(&VecDeque::from([1, u64::MAX, 5])), u64::MAX);
+    }
+}

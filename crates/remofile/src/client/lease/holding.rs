@@ -1,0 +1,278 @@
+//! Holding the lease while several operations that belong together run, and while this side is at work.
+
+use crate::carrier::{Endpoint, Link, Message, Produced, Waker, drive};
+use crate::client::Client;
+use crate::client::session::call::{Deadline, LeaseHold, Session, broken, closed};
+use crate::client::session::interrupt::Interrupt;
+use crate::error::{Error, Result};
+use crate::monitor::{Event, Monitor};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::session::{ClientEvent, ClientSession};
+use remofile_protocol::wire::{Done, Failure, Request};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often the server is told that this side gets on, while it works and asks for nothing.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+impl Client {
+    /// Asks for the lease, to keep it until [`Client::release`] or until the connection is lost: no call
+    /// connects anew before. What is asked next need not wait for the answer: see [`Client::await_hold`].
+    pub(super) fn hold(&mut self, write: bool, (deadline, lease_wait): (&Deadline, Option<Duration>)) -> Result<()> {
+        let wait =
+            lease_wait.map_or(self.options.wait, |lease_wait| self.options.wait.at_least(lease_wait)).milliseconds();
+        self.holds = false;
+        let session = self.session(deadline)?;
+        let operation = session.machine.start(session.clock.elapsed(), Request::Hold { write }, wait);
+        session.lease_hold = Some(LeaseHold { operation, is_granted: false, outcome: None });
+        self.holds = true;
+        Ok(())
+    }
+
+    /// Waits until the lease is there.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if others have it.
+    pub(super) fn await_hold(&mut self, deadline: &Deadline, monitor: &mut dyn Monitor) -> Result<()> {
+        self.attend_until(Until::Granted, deadline, &[], monitor)
+    }
+
+    /// Works on a thread of its own, while this one answers the server, so that the lease is kept. The work
+    /// asks from time to time whether it is to go on.
+    pub(super) fn attend<T: Send>(
+        &mut self,
+        deadline: &Deadline,
+        monitor: &mut dyn Monitor,
+        work: impl FnOnce(&(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
+    ) -> Result<T> {
+        let interrupt = self.options.interrupt.clone();
+        if !self.holds {
+            return work(&|| interrupt.check(deadline));
+        }
+        let (is_done, is_over, has_worked) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
+        let waker = Waker::new().map_err(|source| Error::System { what: "cannot wait", source })?;
+        std::thread::scope(|scope| {
+            let body = || {
+                let _wakes = WakesAtEnd(&is_done, &waker);
+                work(&|| {
+                    has_worked.store(true, Ordering::Relaxed);
+                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { interrupt.check(deadline) }
+                })
+            };
+            let thread = std::thread::Builder::new().name("sync".to_owned()).spawn_scoped(scope, body);
+            let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
+            let until = Until::Done { is_done: &is_done, has_worked: &has_worked };
+            let attended = self.attend_until(until, deadline, &[&waker], monitor);
+            is_over.store(attended.is_err(), Ordering::Release);
+            let worked = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            attended.and(worked)
+        })
+    }
+
+    pub(crate) fn attend_until(
+        &mut self,
+        until: Until<'_>,
+        deadline: &Deadline,
+        wakers: &[&Waker],
+        monitor: &mut dyn Monitor,
+    ) -> Result<()> {
+        let interrupt = self.options.interrupt.clone();
+        let attended = self.session(deadline)?.attend(until, (deadline, &interrupt), wakers, monitor);
+        if attended.is_err() {
+            (self.session, self.holds) = (None, false);
+        }
+        match attended? {
+            None => Ok(()),
+            Some(outcome) => {
+                self.holds = false;
+                Err(outcome.map_or_else(Error::from, |_| Error::Protocol("it took the lease away".to_owned())))
+            }
+        }
+    }
+
+    /// Gives the lease back, without waiting for an answer.
+    pub(super) fn release(&mut self) {
+        self.holds = false;
+        let Some(session) = &mut self.session else { return };
+        if let Some(lease_hold) = session.lease_hold.take().filter(|lease_hold| lease_hold.outcome.is_none()) {
+            session.machine.finish(lease_hold.operation);
+            if session.answer().is_err() {
+                self.session = None;
+            }
+        }
+    }
+}
+
+/// Tells that the work is done, even if it panics.
+pub(crate) struct WakesAtEnd<'a>(pub(crate) &'a AtomicBool, pub(crate) &'a Waker);
+
+impl Drop for WakesAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+        self.1.wake();
+    }
+}
+
+/// What is waited for.
+#[derive(Clone, Copy)]
+pub(crate) enum Until<'a> {
+    /// The lease is there.
+    Granted,
+    /// Some work is done; the work sets `has_worked` whenever it gets on.
+    Done { is_done: &'a AtomicBool, has_worked: &'a AtomicBool },
+}
+
+impl Session {
+    /// Answers the server until something has come to pass; gives how the holding ended, if it did.
+    fn attend(
+        &mut self,
+        until: Until<'_>,
+        (deadline, interrupt): (&Deadline, &Interrupt),
+        wakers: &[&Waker],
+        monitor: &mut dyn Monitor,
+    ) -> Result<Option<std::result::Result<Done, Failure>>> {
+        let mut holding = Holding {
+            machine: &mut self.machine,
+            lease_hold: &mut self.lease_hold,
+            until,
+            deadline,
+            interrupt,
+            monitor,
+            clock: self.clock,
+            told: self.clock.elapsed(),
+            closed: None,
+        };
+        let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(wakers.iter().copied()).collect();
+        drive(&mut self.link, &mut holding, &wakers, self.clock)?;
+        let closed = holding.closed;
+        match self
+            .lease_hold
+            .take_if(|lease_hold| lease_hold.outcome.is_some())
+            .and_then(|lease_hold| lease_hold.outcome)
+        {
+            None => closed.map_or(Ok(None), Err),
+            outcome => Ok(outcome),
+        }
+    }
+}
+
+struct Holding<'a> {
+    machine: &'a mut ClientSession,
+    lease_hold: &'a mut Option<LeaseHold>,
+    until: Until<'a>,
+    deadline: &'a Deadline,
+    interrupt: &'a Interrupt,
+    monitor: &'a mut dyn Monitor,
+    clock: Instant,
+    /// When the server was last told that this side gets on.
+    told: Duration,
+    /// The server has ended the session.
+    closed: Option<Error>,
+}
+
+impl Holding<'_> {
+    /// A server ends leases under which nothing happens, and cannot know what this side does meanwhile. If the work
+    /// has got on, some request says so; work that hangs says nothing.
+    fn tell_progress(&mut self, now: Duration) {
+        self.told = now;
+        if let Until::Done { has_worked, .. } = self.until
+            && has_worked.swap(false, Ordering::Relaxed)
+        {
+            // Its answer means nothing, and is passed over by whoever hears it.
+            self.machine.start(now, Request::Stat { path: RemotePath::root() }, 0);
+        }
+    }
+}
+
+impl Endpoint for Holding<'_> {
+    type Line = Link;
+    type Error = Error;
+
+    fn heard(&mut self, now: Duration) {
+        self.machine.heard(now);
+    }
+
+    fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
+        let Message { header, payload } = message;
+        let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
+        LeaseHold::learn(self.lease_hold, &event);
+        match event {
+            ClientEvent::Waiting(_, holders) => self.monitor.report(Event::Waiting { holders: &holders }),
+            ClientEvent::Closed(reason) => self.closed = Some(closed(reason)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn produce(&mut self, _now: Duration, link: &mut Link) -> Result<Produced> {
+        let Some(header) = self.machine.poll_header() else { return Ok(Produced::Nothing) };
+        link.push(&header);
+        Ok(Produced::Message)
+    }
+
+    fn woken(&mut self, _now: Duration) -> Result<()> {
+        self.interrupt.woken()
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        let own = self.deadline.on(self.clock);
+        let tells = matches!(self.until, Until::Done { .. }).then(|| self.told + TELL_EVERY);
+        self.machine.next_timeout().into_iter().chain(own).chain(tells).min()
+    }
+
+    fn handle_timeout(&mut self, now: Duration) -> Result<()> {
+        self.interrupt.check(self.deadline)?;
+        if now >= self.told + TELL_EVERY {
+            self.tell_progress(now);
+        }
+        self.machine.handle_timeout(now).map_err(broken)
+    }
+
+    fn wants_messages(&self) -> bool {
+        !self.is_done()
+    }
+
+    fn is_done(&self) -> bool {
+        let lease_hold = self.lease_hold.as_ref();
+        let is_there = match self.until {
+            Until::Granted => lease_hold.is_none_or(|lease_hold| lease_hold.is_granted),
+            Until::Done { is_done, .. } => is_done.load(Ordering::Acquire),
+        };
+        is_there || lease_hold.is_some_and(|lease_hold| lease_hold.outcome.is_some()) || self.closed.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
+    use remofile_protocol::wire::Body;
+
+    #[test]
+    fn work_under_a_hold_shows_the_server_that_it_gets_on_and_a_work_that_hangs_does_not() {
+        let (is_done, has_worked) = (AtomicBool::new(false), AtomicBool::new(false));
+        let mut machine = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
+        let mut holding = Holding {
+            machine: &mut machine,
+            lease_hold: &mut None,
+            until: Until::Done { is_done: &is_done, has_worked: &has_worked },
+            deadline: &Deadline::after(None),
+            interrupt: &Interrupt::default(),
+            monitor: &mut crate::monitor::Silent,
+            clock: Instant::now(),
+            told: Duration::ZERO,
+            closed: None,
+        };
+        for (minute, works, asks) in [(1, true, true), (2, false, false), (3, false, false), (4, true, true)] {
+            has_worked.fetch_or(works, Ordering::Relaxed);
+            let now = Duration::from_secs(60 * minute);
+            assert_eq!(holding.next_timeout(), Some(now));
+            holding.tell_progress(now);
+            let header = holding.machine.poll_header();
+            let is_asked = header.is_some_and(|header| matches!(header.body, Body::Request(Request::Stat { .. })));
+            assert_eq!(is_asked, asks, "minute {minute}");
+            // No heartbeat of an operation whose answer does not come in this test.
+            *holding.machine = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The lease held for several operations that belong together.
+
+pub(super) mod holding;
+pub(super) mod syncing;

@@ -1,0 +1,320 @@
+//! What synchronising is made of: operations of one session under one lease.
+
+use crate::carrier::Produced;
+use crate::client::download::call::Order;
+use crate::client::download::find::Chosen;
+use crate::client::download::item_merger::ItemMerger;
+use crate::client::download::plan::{DownloadPlan, Expected};
+use crate::client::download::selecting::Selecting;
+use crate::client::listing::background::Incoming;
+use crate::client::listing::handler::{ListHandler, decode};
+use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::transfer::attempts::Attempts;
+use crate::client::transfer::places;
+use crate::client::transfer::progress_recorder::ProgressRecorder;
+use crate::client::upload::call::{Part, moved};
+use crate::client::{Client, RemoteSource, Retry, TransferOptions, TransferReport};
+use crate::error::{Error, Result};
+use crate::monitor::{Event, Monitor};
+use crate::store::{LocalStore, Partial};
+use crate::transfer::{Checked, Feeding, Stored, known};
+use remofile_protocol::handshake::ServerHello;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Element, ErrorCode, Failure, Holder, Kind, Known, Request, Selected, Selection};
+use std::collections::HashMap;
+use std::num::NonZeroU64;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Operations that belong together.
+pub(crate) struct Syncing<'a> {
+    client: &'a mut Client,
+    attempts: Attempts,
+    recorder: ProgressRecorder<'a>,
+    traffic: (u64, u64),
+    stored: Stored,
+}
+
+impl<'a> Syncing<'a> {
+    pub(crate) fn new(client: &'a mut Client, retry: Retry, monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
+        let attempts = Attempts::new(retry, client.deadline());
+        let traffic = client.traffic;
+        Self {
+            client,
+            attempts,
+            recorder: ProgressRecorder::forgetful(monitor, is_upload),
+            traffic,
+            stored: Stored::default(),
+        }
+    }
+
+    /// Does it, under the lease, as often as the connection is lost and it may fare better the next time.
+    pub(crate) fn run<T>(
+        mut self,
+        write: bool,
+        mut body: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<(T, TransferReport)> {
+        loop {
+            self.recorder.begin_attempt();
+            let held = self.client.hold(write, (&self.attempts.deadline, self.attempts.lease_wait()));
+            let result = held.and_then(|()| body(&mut self));
+            self.client.release();
+            match result {
+                Ok(result) => {
+                    let traffic = self.client.traffic_since(self.traffic);
+                    return Ok((result, self.recorder.finish(self.stored, traffic)));
+                }
+                Err(error) => self.attempts.again(self.client, error, &mut self.recorder)?,
+            }
+        }
+    }
+
+    /// Waits until the lease is there.
+    pub(crate) fn await_hold(&mut self) -> Result<()> {
+        self.client.await_hold(&self.attempts.deadline, self.recorder.monitor)
+    }
+
+    /// What the server said of itself.
+    pub(crate) fn server(&mut self) -> Result<&ServerHello> {
+        Ok(self.client.session(&self.attempts.deadline)?.hello())
+    }
+
+    /// Where it tells what happens.
+    pub(crate) fn monitor(&mut self) -> &mut dyn Monitor {
+        self.recorder.monitor
+    }
+
+    /// Something could not be done, or was left out.
+    pub(crate) fn failed(&mut self, failure: Failure) {
+        self.recorder.failed(failure);
+    }
+
+    /// How much could not be done so far.
+    pub(crate) fn failure_count(&self) -> u64 {
+        self.recorder.report.failure_count()
+    }
+
+    /// Works while the lease is kept.
+    pub(crate) fn attend<T: Send>(
+        &mut self,
+        work: impl FnOnce(&(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
+    ) -> Result<T> {
+        self.client.attend(&self.attempts.deadline, self.recorder.monitor, work)
+    }
+
+    /// What is at a path; nothing, or something.
+    pub(crate) fn exists(&mut self, path: &RemotePath) -> Result<bool> {
+        match self.client.stat(path) {
+            Ok(_) => Ok(true),
+            Err(Error::Remote(failure)) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Refuses a destination whose parent, too, is missing; `failure` is that of the destination.
+    pub(crate) fn refuse_orphan(&mut self, destination: &RemotePath, failure: Failure) -> Result<()> {
+        let Some(parent) = destination.parent() else { return Err(Error::Remote(failure)) };
+        match self.client.stat(&parent)?.kind {
+            Kind::Directory => Ok(()),
+            _ => Err(Error::Remote(Failure::new(ErrorCode::NotADirectory).at(parent))),
+        }
+    }
+
+    /// Makes a directory on the server.
+    pub(crate) fn make_directory(&mut self, path: &RemotePath) -> Result<()> {
+        self.client.make_directory(path, true, false)
+    }
+
+    /// What is kept on the server of files below a destination, by their paths.
+    pub(crate) fn known_partials(
+        &mut self,
+        destination: &RemotePath,
+        paths: &[&str],
+    ) -> Result<HashMap<Box<str>, Known>> {
+        let mut asked: HashMap<RemotePath, &str> =
+            paths.iter().copied().filter_map(|path| Some((destination.join(path).ok()?, path))).collect();
+        // What is kept of other files is no concern of this side's, and is not remembered.
+        let mut names = Vec::new();
+        self.elements(Request::Partials, &mut |element| {
+            if let Element::Partial(partial) = element {
+                names.extend(asked.remove(&partial.path).map(str::to_owned));
+            }
+            Ok(())
+        })?;
+        if names.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let present = self.client.survey(destination, &names, (&self.attempts.deadline, None), &mut self.recorder)?;
+        self.attempts.got_to(present.bytes);
+        let known = |name: &String| Some((name.as_str().into(), present.partial(name)?.clone()));
+        Ok(names.iter().filter_map(known).collect())
+    }
+
+    /// Refuses an upload into its own source; where what is there is deleted, also one of a source in it.
+    pub(crate) fn refuse_upload_into_itself(
+        &mut self,
+        source: &Path,
+        destination: &RemotePath,
+        deletes: bool,
+    ) -> Result<()> {
+        let theirs = self.server()?.places.clone();
+        places::refuse_upload_into_itself(&theirs, source, destination)?;
+        match places::remote_path(&theirs, source) {
+            Some(place) if deletes && place.is_within(destination) => Err(places::deletes_itself(source.display())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a download.
+    pub(crate) fn refuse_download_into_itself(
+        &mut self,
+        source: &RemotePath,
+        destination: &Path,
+        deletes: bool,
+    ) -> Result<()> {
+        let theirs = self.server()?.places.clone();
+        places::refuse_download_into_itself(&theirs, &[source], destination)?;
+        let holds_source = match places::remote_path(&theirs, destination) {
+            Some(place) => source.is_within(&place),
+            None => places::holds_root(&theirs, destination),
+        };
+        if deletes && holds_source { Err(places::deletes_itself(source)) } else { Ok(()) }
+    }
+
+    /// How many bytes a second the line takes, but for a limit, and its round trip.
+    pub(crate) fn measure_line(&mut self, limit: Option<NonZeroU64>) -> Result<(f64, Duration)> {
+        let (measured, round_trip) = self.client.measure_line(&self.attempts.deadline)?;
+        let limit = limit.map_or(f64::INFINITY, |limit| limit.get() as f64);
+        Ok((measured.min(limit), round_trip))
+    }
+
+    /// Asks for elements.
+    pub(crate) fn elements(&mut self, request: Request, each: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
+        let mut handler = ListHandler::new(each, self.recorder.monitor);
+        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
+        self.client.call_until(waiting, request, &mut handler).map(drop)
+    }
+
+    /// Asks for elements, and has them worked on beside the line.
+    pub(crate) fn list_in_background<T: Send>(
+        &mut self,
+        request: Request,
+        work: impl FnOnce(&mut Incoming<'_>, &(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
+    ) -> Result<(Result<()>, Result<T>)> {
+        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
+        self.client.list_in_background(waiting, request, self.recorder.monitor, work)
+    }
+
+    /// Asks for digests of files, by the names that are given with them.
+    pub(crate) fn digests(&mut self, files: Vec<Selected>, each: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
+        let files = files.into_iter().map(|file| (file, 0)).collect();
+        let mut handler = Digests { selecting: Selecting::all(files), each, monitor: self.recorder.monitor };
+        let selection = Some(Selection { one_by_one: true, ..Selection::default() });
+        let request = Request::Find { sources: Vec::new(), recursive: false, selection, digests: true };
+        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
+        self.client.call_until(waiting, request, &mut handler).map(drop)
+    }
+
+    /// Sends what a feed gives.
+    pub(crate) fn send<F: Feeding + 'static>(
+        &mut self,
+        feed: F,
+        destination: &RemotePath,
+        options: &TransferOptions,
+    ) -> Result<()> {
+        let part = Part { feed, names: None, group: None, replaces: None };
+        let done = self.client.send_part((destination, options), part, &self.attempts, &mut self.recorder)?;
+        let moved = moved(&done);
+        self.stored.files += moved.files;
+        self.stored.directories += moved.directories;
+        self.stored.bytes += moved.bytes;
+        Ok(())
+    }
+
+    /// What is kept here of files that a download began.
+    pub(crate) fn partials_here(&mut self, store: &Arc<LocalStore>, partials: &[Partial]) -> Result<PartialsHere> {
+        let here = self.attend(|check| {
+            let mut here = PartialsHere::default();
+            for partial in partials {
+                here.look_at(store, partial, check)?;
+            }
+            Ok(here)
+        })?;
+        self.attempts.got_to(here.bytes);
+        Ok(here)
+    }
+
+    /// Fetches files, and does what the merger adds; it knows which files are to come.
+    pub(crate) fn fetch<F: Iterator<Item = Chosen> + Send + 'static>(
+        &mut self,
+        (store, destination): (&Arc<LocalStore>, &Path),
+        files: Option<F>,
+        checked: Checked,
+        options: &TransferOptions,
+        merger: &mut dyn ItemMerger,
+    ) -> Result<()> {
+        let plan = DownloadPlan::new(&[] as &[RemoteSource], destination, options)?;
+        let order = Order {
+            request: files.is_some().then(|| plan.selected_request()),
+            expected: Expected::merged(),
+            selecting: files.map_or_else(Selecting::none, Selecting::coming),
+            directories: Vec::new(),
+            rules: HashMap::new(),
+            checked,
+        };
+        let stored = Mutex::new(&mut self.stored);
+        self.client.receive(&plan, store, order, merger, &self.attempts, &mut self.recorder, &stored)
+    }
+}
+
+/// What is kept of files here, looked at.
+#[derive(Default)]
+pub(crate) struct PartialsHere {
+    pub(crate) checked: Checked,
+    /// By the paths of the files.
+    pub(crate) known: HashMap<RemotePath, Known>,
+    bytes: u64,
+}
+
+impl PartialsHere {
+    fn look_at(&mut self, store: &LocalStore, partial: &Partial, check: &dyn Fn() -> Result<()>) -> Result<()> {
+        // What cannot be read is not gone on with.
+        let Ok(mut checking) = self.checked.begin(store, partial) else { return Ok(()) };
+        loop {
+            check()?;
+            match checking.step() {
+                Ok(false) => {}
+                Ok(true) => break,
+                Err(_) => return Ok(()),
+            }
+        }
+        let entry = self.checked.finish(checking);
+        self.bytes += entry.received;
+        self.known.insert(entry.path.clone(), known(entry));
+        Ok(())
+    }
+}
+
+/// Names files, and hands on what is told of them.
+struct Digests<'a> {
+    selecting: Selecting,
+    each: &'a mut dyn FnMut(Element) -> Result<()>,
+    monitor: &'a mut dyn Monitor,
+}
+
+impl Handler for Digests<'_> {
+    fn entries(&mut self, payload: &[u8]) -> Result<u64> {
+        decode(payload, self.each).map(|()| 0)
+    }
+
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.monitor.report(Event::Waiting { holders });
+    }
+
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
+        self.selecting.produce(call)
+    }
+}

@@ -1,0 +1,5 @@
+//! Listings of what is on the server.
+
+pub(super) mod background;
+pub(super) mod handler;
+pub(super) mod partials;

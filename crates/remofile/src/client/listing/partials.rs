@@ -1,0 +1,90 @@
+//! What interrupted transfers left.
+
+use crate::client::Client;
+use crate::client::listing::handler::ListHandler;
+use crate::client::upload::survey::too_many_files;
+use crate::error::{Error, Result};
+use crate::store::{LocalStore, Store, StoreOptions};
+use crate::transfer::listed;
+use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::wire::{Element, ErrorCode, Failure, PartialEntry, Request};
+use std::path::Path;
+
+/// Partials in a server's answer at most.
+const MOST_PARTIALS: usize = 1_000_000;
+
+impl Client {
+    /// Lists what interrupted uploads left on the server, by path.
+    ///
+    /// # Errors
+    /// What keeps it from connecting; `permission-denied`, ...; `out-of-resources` if there are more than 1,000,000.
+    pub fn partials(&mut self) -> Result<Vec<PartialEntry>> {
+        let mut found = Vec::new();
+        let mut each = |element| {
+            if let Element::Partial(partial) = element {
+                found.push(partial);
+            }
+            if found.len() > MOST_PARTIALS { Err(too_many_files(MOST_PARTIALS)) } else { Ok(()) }
+        };
+        let mut told = self.options.on_waiting.clone();
+        self.call(Request::Partials, &mut ListHandler::new(&mut each, &mut told))?;
+        Ok(found)
+    }
+
+    /// Removes what interrupted uploads of these files left on the server, or of all where none is named;
+    /// gives how many there were. What is being uploaded stays.
+    ///
+    /// # Errors
+    /// `not-found` if nothing was kept of one of them, `read-only`, ...
+    pub fn clear_partials(&mut self, paths: &[RemotePath]) -> Result<u64> {
+        Ok(self.ask(Request::ClearPartials { paths: paths.to_vec() })?.files)
+    }
+}
+
+/// What interrupted downloads left in a local directory.
+pub struct LocalPartials {
+    store: LocalStore,
+}
+
+impl LocalPartials {
+    /// Those of downloads into this directory.
+    ///
+    /// # Errors
+    /// [`Error::Local`]: `not-found`, `not-a-directory`, ...
+    pub fn open(directory: &Path) -> Result<Self> {
+        let options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
+        let store = LocalStore::open(directory, options);
+        Ok(Self { store: store.map_err(|failure| Error::Local(failure.at(directory.display())))? })
+    }
+
+    /// Lists them, by path.
+    ///
+    /// # Errors
+    /// [`Error::Local`]: `permission-denied`, ...
+    pub fn list(&self) -> Result<Vec<PartialEntry>> {
+        Ok(self.store.partials().map_err(Error::Local)?.into_iter().map(listed).collect())
+    }
+
+    /// Removes those of these files, or all where none is named; gives how many there were.
+    ///
+    /// # Errors
+    /// [`Error::Local`]: `not-found` if nothing was kept of one of them, ...
+    pub fn clear(&self, paths: &[RemotePath]) -> Result<u64> {
+        let remove =
+            |path: &RemotePath| self.store.remove_partial(path).map_err(|failure| Error::Local(failure.at(path)));
+        let mut removed = 0;
+        if paths.is_empty() {
+            for partial in self.store.partials().map_err(Error::Local)? {
+                removed += u64::from(remove(&partial.path)?);
+            }
+        }
+        for path in paths {
+            if !remove(path)? {
+                let what = Failure::new(ErrorCode::NotFound).at(path).because("nothing is kept of it");
+                return Err(Error::Local(what));
+            }
+            removed += 1;
+        }
+        Ok(removed)
+    }
+}

@@ -1,0 +1,491 @@
+//! One call: an operation from its request to its end, on the caller's thread.
+
+pub(crate) use crate::client::session::ended::{After, broken, closed};
+
+use crate::carrier::{Endpoint, Line, Link, Message, Produced, Waker, drive};
+use crate::client::Interrupt;
+use crate::error::{Error, Result};
+use crate::gateway::Guard;
+use crate::monitor::{Event, Monitor};
+use remofile_protocol::handshake::ServerHello;
+use remofile_protocol::limits::{DEAD_AFTER, DEFAULT_PAYLOAD_BYTES, MAX_HEADER_BYTES};
+use remofile_protocol::session::{ClientEvent, ClientSession};
+use remofile_protocol::wire::{
+    Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, credit_bytes,
+};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// When a call has to be over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    limit: Option<(Instant, Duration)>,
+}
+
+impl Deadline {
+    pub(crate) fn after(timeout: Option<Duration>) -> Self {
+        Self { limit: timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout))) }
+    }
+
+    /// What is left; `None` without a limit.
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.limit.map(|(at, _)| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// When it is over, on a clock that was started then; `None` without a limit.
+    pub(crate) fn on(&self, clock: Instant) -> Option<Duration> {
+        self.limit.map(|(at, _)| at.saturating_duration_since(clock))
+    }
+
+    /// [`Error::Timeout`] once it is over.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.limit {
+            Some((at, timeout)) if at <= Instant::now() => Err(Error::Timeout(timeout)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What differs between operations. An error ends the operation, and becomes the call's.
+pub(crate) trait Handler {
+    /// Elements of a listing; gives how many bytes of the payload are held, to be consumed later.
+    fn entries(&mut self, _payload: &[u8]) -> Result<u64> {
+        Err(unexpected())
+    }
+
+    /// The next bytes of a part of a file.
+    fn bytes(&mut self, _payload: &[u8]) -> Result<()> {
+        Err(unexpected())
+    }
+
+    /// Files of a download; gives how many bytes of the payload are held, to be consumed later.
+    fn items(&mut self, _items: Vec<Item>, _payload: &[u8]) -> Result<u64> {
+        Err(unexpected())
+    }
+
+    /// The server has begun the operation, and lets more come.
+    fn granted(&mut self) {}
+
+    /// A file of an upload was not stored.
+    fn item_failed(&mut self, _failure: Failure) -> Result<()> {
+        Err(unexpected())
+    }
+
+    /// What is going to be sent.
+    fn total(&mut self, _files: u64, _bytes: u64) {}
+
+    /// The operation waits for the lease.
+    fn waiting(&mut self, holders: &[Holder]);
+
+    /// Queues the next message of an upload, or tells how many bytes of a download were consumed.
+    fn produce(&mut self, _call: &mut OngoingCall<'_>) -> Result<Produced> {
+        Ok(Produced::Nothing)
+    }
+
+    /// When it may produce again, if it waits for that.
+    fn ready_at(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Called when it has something to produce again.
+    fn waker(&self) -> Option<&Waker> {
+        None
+    }
+}
+
+/// A call that is under way, which a handler sends by.
+pub(crate) struct OngoingCall<'a> {
+    pub(crate) now: Duration,
+    pub(crate) machine: &'a mut ClientSession,
+    pub(crate) operation: OperationId,
+    pub(super) link: &'a mut Link,
+}
+
+impl OngoingCall<'_> {
+    /// Sends a message: `fill` puts the payload in place and gives the items, or nothing.
+    pub(crate) fn send<R>(
+        &mut self,
+        fill: impl FnOnce(&mut crate::carrier::MessageWriter<'_>, u64) -> std::result::Result<Vec<Item>, R>,
+    ) -> Result<std::result::Result<(), R>> {
+        let credit = self.machine.credit(self.operation);
+        let mut message = self.link.message();
+        match fill(&mut message, credit) {
+            Err(nothing) => Ok(Err(nothing)),
+            Ok(items) => {
+                let payload = message.payload_bytes();
+                let header = self.machine.data(self.operation, items, payload).map_err(broken)?;
+                self.link.finish(&header, payload);
+                Ok(Ok(()))
+            }
+        }
+    }
+}
+
+/// An operation that is one request and one answer.
+pub(crate) struct Plain<'a> {
+    monitor: &'a mut dyn Monitor,
+}
+
+impl<'a> Plain<'a> {
+    pub(crate) fn new(monitor: &'a mut dyn Monitor) -> Self {
+        Self { monitor }
+    }
+}
+
+impl Handler for Plain<'_> {
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.monitor.report(Event::Waiting { holders });
+    }
+}
+
+/// Messages that are taken in a row where none is waited for: a server that goes on and on is not listened to.
+const MESSAGES_BETWEEN_CALLS: usize = 1024;
+
+/// How long a server may take to end an operation that it was asked to end: one that does not is left.
+const END_AFTER: Duration = DEAD_AFTER.saturating_mul(3);
+
+/// A session with a server, between calls.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) link: Link,
+    pub(crate) machine: ClientSession,
+    hello: ServerHello,
+    address: SocketAddr,
+    pub(crate) clock: Instant,
+    pub(crate) lease_hold: Option<LeaseHold>,
+    /// Behind it there is no connection of our own: what does the talking, and its protection.
+    gateway: Option<(Guard, &'static str)>,
+    /// Whether it is another process's: this one only closes its descriptor.
+    is_inherited: bool,
+}
+
+/// The operation that holds the lease for others.
+#[derive(Debug)]
+pub(crate) struct LeaseHold {
+    pub(crate) operation: OperationId,
+    pub(crate) is_granted: bool,
+    /// How it ended.
+    pub(crate) outcome: Option<std::result::Result<Done, Failure>>,
+}
+
+impl LeaseHold {
+    /// Learns what the server says of it.
+    pub(crate) fn learn(lease_hold: &mut Option<Self>, event: &ClientEvent) {
+        let Some(held) = lease_hold else { return };
+        match event {
+            ClientEvent::Granted(id) if *id == held.operation => held.is_granted = true,
+            ClientEvent::Finished(id, outcome) if *id == held.operation => held.outcome = Some(outcome.clone()),
+            _ => {}
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(link: Link, hello: ServerHello, address: SocketAddr) -> Self {
+        Self {
+            link,
+            machine: ClientSession::new(DEFAULT_PAYLOAD_BYTES),
+            hello,
+            address,
+            clock: Instant::now(),
+            lease_hold: None,
+            gateway: None,
+            is_inherited: false,
+        }
+    }
+
+    /// A session with a gateway.
+    pub(super) fn behind(self, guard: Guard, protection: &'static str) -> Self {
+        let mut session = self;
+        session.gateway = Some((guard, protection));
+        session
+    }
+
+    /// Lets go of it without a word: it belongs to the process that this one was forked from.
+    pub(crate) fn disown(mut self) {
+        self.is_inherited = true;
+        // Its thread is not in this process: nobody would ever tell the guard that it is over.
+        std::mem::forget(self.gateway.take());
+    }
+
+    pub(crate) fn hello(&self) -> &ServerHello {
+        &self.hello
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Bytes sent and received over the connection, ever.
+    pub(crate) fn traffic(&self) -> (u64, u64) {
+        (self.link.sent_bytes(), self.link.received_bytes())
+    }
+
+    pub(crate) fn cipher(&self) -> &'static str {
+        self.gateway.as_ref().map_or_else(|| self.hello.cipher.name(), |(_, protection)| protection)
+    }
+
+    /// Whether the server has ended it while it was idle.
+    pub(crate) fn is_stale(&mut self) -> bool {
+        if self.gateway.as_ref().is_some_and(|(guard, _)| guard.is_stale()) {
+            return true;
+        }
+        for _ in 0..MESSAGES_BETWEEN_CALLS {
+            let Ok(received) = self.link.receive() else { return true };
+            let Some(Message { header, payload }) = received else { return false };
+            match self.machine.receive(self.clock.elapsed(), header, payload.len()) {
+                Ok(ClientEvent::Closed(_)) | Err(_) => return true,
+                Ok(event) => LeaseHold::learn(&mut self.lease_hold, &event),
+            }
+        }
+        // Nobody who means well says so much to a client that is idle.
+        true
+    }
+
+    /// Takes what has come, and answers what wants an answer, without waiting.
+    pub(crate) fn answer(&mut self) -> Result<()> {
+        for _ in 0..MESSAGES_BETWEEN_CALLS {
+            let Some(Message { header, payload }) = self.link.receive()? else { break };
+            let event = self.machine.receive(self.clock.elapsed(), header, payload.len()).map_err(broken)?;
+            LeaseHold::learn(&mut self.lease_hold, &event);
+            if let ClientEvent::Closed(reason) = event {
+                return Err(closed(reason));
+            }
+        }
+        while self.link.has_room()
+            && let Some(header) = self.machine.poll_header()
+        {
+            self.link.push(&header);
+        }
+        self.link.flush()?;
+        Ok(())
+    }
+
+    /// Runs an operation; what becomes of the session after it.
+    pub(crate) fn run<H: Handler>(
+        &mut self,
+        request: Request,
+        wait_milliseconds: u64,
+        deadline: &Deadline,
+        interrupt: &Interrupt,
+        handler: &mut H,
+    ) -> (Result<Done>, After) {
+        let header =
+            Header { operation: OperationId(u64::MAX), body: Body::Request(request.clone()), wait_milliseconds };
+        if header.encoded_bytes() > MAX_HEADER_BYTES {
+            return (Err(Error::Usage("the request is too long: name fewer files or rules at once")), After::Usable);
+        }
+        let operation = self.machine.start(self.clock.elapsed(), request, wait_milliseconds);
+        let own_waker = handler.waker().cloned();
+        let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(own_waker.as_ref()).collect();
+        let mut call = Call {
+            machine: &mut self.machine,
+            lease_hold: &mut self.lease_hold,
+            operation,
+            handler,
+            deadline,
+            interrupt,
+            clock: self.clock,
+            state: CallState::Running,
+            is_untouched: true,
+            failed: None,
+        };
+        let driven = drive(&mut self.link, &mut call, &wakers, self.clock);
+        let (state, failed, is_untouched) = (call.state, call.failed.map(|(error, _)| error), call.is_untouched);
+        match (driven, state, failed) {
+            (Err(error), _, failed) => (Err(failed.unwrap_or(error)), After::Lost),
+            (Ok(()), CallState::Finished(_), Some(error)) => (Err(error), After::Usable),
+            (Ok(()), CallState::Finished(outcome), None) => (outcome.map_err(Error::from), After::Usable),
+            (Ok(()), CallState::Closed(None), None) if is_untouched => (Err(closed(None)), After::NotBegun),
+            (Ok(()), CallState::Closed(reason), failed) => (Err(failed.unwrap_or_else(|| closed(reason))), After::Lost),
+            (Ok(()), CallState::Running, failed) => (Err(failed.unwrap_or_else(|| closed(None))), After::Lost),
+        }
+    }
+}
+
+/// An orderly farewell, as far as the socket takes it at once.
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.is_inherited {
+            return;
+        }
+        self.machine.goodbye();
+        while let Some(header) = self.machine.poll_header() {
+            self.link.push(&header);
+        }
+        let _unheard = self.link.flush();
+    }
+}
+
+struct Call<'a, H> {
+    machine: &'a mut ClientSession,
+    lease_hold: &'a mut Option<LeaseHold>,
+    operation: OperationId,
+    handler: &'a mut H,
+    deadline: &'a Deadline,
+    interrupt: &'a Interrupt,
+    clock: Instant,
+    state: CallState,
+    /// Whether nothing of the operation has come, and of its content nothing was sent.
+    is_untouched: bool,
+    /// This side's reason to end the operation, and since when its end is awaited.
+    failed: Option<(Error, Duration)>,
+}
+
+enum CallState {
+    Running,
+    Finished(std::result::Result<Done, Failure>),
+    /// The server ended the session, perhaps for this reason.
+    Closed(Option<ErrorCode>),
+}
+
+impl<H: Handler> Call<'_, H> {
+    /// This side cannot go on with the operation: the server is asked to end it, and the session stays
+    /// of use.
+    fn fail(&mut self, error: Error) {
+        if self.failed.is_none() {
+            self.failed = Some((error, self.clock.elapsed()));
+            self.machine.cancel(self.operation);
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.interrupt.is_triggered() {
+            return Err(Error::Interrupted);
+        }
+        self.deadline.check()
+    }
+
+    /// Hands an event to the handler, unless it has failed already.
+    fn hand<T>(&mut self, give: impl FnOnce(&mut H) -> Result<T>) -> Result<Option<T>> {
+        if self.failed.is_some() {
+            return Ok(None);
+        }
+        match give(self.handler) {
+            Ok(value) => Ok(Some(value)),
+            // A server that breaks the protocol is not waited for to end the operation.
+            Err(error @ Error::Protocol(_)) => Err(error),
+            Err(error) => {
+                self.fail(error);
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl<H: Handler> Endpoint for Call<'_, H> {
+    type Line = Link;
+    type Error = Error;
+
+    fn heard(&mut self, now: Duration) {
+        self.machine.heard(now);
+    }
+
+    fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
+        let Message { header, payload } = message;
+        self.is_untouched &= header.operation != self.operation;
+        let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
+        LeaseHold::learn(self.lease_hold, &event);
+        match event {
+            ClientEvent::None => {}
+            ClientEvent::Entries(operation) => {
+                // What has failed frees no credit: a server that is asked to end it needs none.
+                if let Some(held) = self.hand(|handler| handler.entries(payload))? {
+                    self.machine.consumed(operation, payload.len() as u64 - held);
+                }
+            }
+            ClientEvent::Bytes(_) => {
+                // The credit for all of them came with the request.
+                self.hand(|handler| handler.bytes(payload))?;
+            }
+            ClientEvent::Items(operation, items) => {
+                let credit = credit_bytes(&items, payload.len());
+                if let Some(held) = self.hand(|handler| handler.items(items, payload))? {
+                    self.machine.consumed(operation, credit - held);
+                }
+            }
+            ClientEvent::Granted(operation) if operation == self.operation => self.handler.granted(),
+            ClientEvent::ItemFailed(_, failure) => {
+                self.hand(|handler| handler.item_failed(failure))?;
+            }
+            ClientEvent::Total { files, bytes, .. } => self.handler.total(files, bytes),
+            ClientEvent::Waiting(_, holders) => self.handler.waiting(&holders),
+            ClientEvent::Finished(operation, outcome) if operation == self.operation => {
+                self.state = CallState::Finished(outcome);
+            }
+            // Of the one that holds the lease for this.
+            ClientEvent::Granted(_) | ClientEvent::Finished(..) => {}
+            ClientEvent::Closed(reason) => {
+                if matches!(self.state, CallState::Running) {
+                    self.state = CallState::Closed(reason);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn produce(&mut self, now: Duration, link: &mut Link) -> Result<Produced> {
+        if let Some(header) = self.machine.poll_header() {
+            link.push(&header);
+            return Ok(Produced::Message);
+        }
+        if self.failed.is_some() || !matches!(self.state, CallState::Running) {
+            return Ok(Produced::Nothing);
+        }
+        if self.check().is_err() {
+            // Seen again, and acted upon, where timeouts are.
+            return Ok(Produced::Nothing);
+        }
+        let mut outgoing = OngoingCall { now, machine: self.machine, operation: self.operation, link };
+        match self.handler.produce(&mut outgoing) {
+            Ok(produced) => {
+                self.is_untouched &= produced == Produced::Nothing;
+                Ok(produced)
+            }
+            Err(error) => {
+                self.fail(error);
+                Ok(Produced::Work)
+            }
+        }
+    }
+
+    fn woken(&mut self, _now: Duration) -> Result<()> {
+        self.interrupt.woken()
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        let own = self.deadline.on(self.clock);
+        let end = self.failed.as_ref().map(|(_, since)| *since + END_AFTER);
+        self.machine.next_timeout().into_iter().chain(own).chain(self.handler.ready_at()).chain(end).min()
+    }
+
+    fn handle_timeout(&mut self, now: Duration) -> Result<()> {
+        self.check()?;
+        if self.failed.as_ref().is_some_and(|(_, since)| now >= *since + END_AFTER) {
+            return Err(Error::PeerSilent(END_AFTER));
+        }
+        self.machine.handle_timeout(now).map_err(broken)
+    }
+
+    fn wants_messages(&self) -> bool {
+        !self.is_done()
+    }
+
+    fn is_done(&self) -> bool {
+        !matches!(self.state, CallState::Running)
+    }
+}
+
+fn unexpected() -> Error {
+    Error::Protocol("a message that this operation does not have".to_owned())
+}
+
+impl AsFd for Session {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.link.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! How sessions and calls end that do not end by themselves.
+
+use crate::carrier::LinkError;
+use crate::error::Error;
+use remofile_protocol::handshake::Refusal;
+use remofile_protocol::limits::DEAD_AFTER;
+use remofile_protocol::session::SessionError;
+use remofile_protocol::wire::ErrorCode;
+
+/// What becomes of a session after a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// It is of use for others.
+    Usable,
+    /// It is of no more use.
+    Lost,
+    /// It is of no more use: the server had ended it before the request came. A server that says goodbye says of each
+    /// operation before how it ended, so the request can be made again over another session.
+    NotBegun,
+}
+
+/// The server has said goodbye. One that gives no reason stops, as far as a call can tell.
+pub(crate) fn closed(reason: Option<ErrorCode>) -> Error {
+    match reason {
+        Some(ErrorCode::TooMany) => Error::Refused(Refusal::TooMany),
+        reason => Error::Remote(reason.unwrap_or(ErrorCode::ShuttingDown).into()),
+    }
+}
+
+pub(crate) fn broken(error: SessionError) -> Error {
+    match error {
+        SessionError::PeerSilent(silence) => Error::PeerSilent(silence),
+        other => Error::Protocol(other.to_string()),
+    }
+}
+
+impl From<LinkError> for Error {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Closed => Self::ConnectionLost(std::io::ErrorKind::UnexpectedEof.into()),
+            LinkError::Lost(error) if error.kind() == std::io::ErrorKind::TimedOut => Self::PeerSilent(DEAD_AFTER),
+            LinkError::Lost(error) => Self::ConnectionLost(error),
+            other => Self::Protocol(other.to_string()),
+        }
+    }
+}

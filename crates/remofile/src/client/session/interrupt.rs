@@ -1,0 +1,80 @@
+//! Ends calls from outside.
+
+use crate::carrier::Waker;
+use crate::client::session::call::Deadline;
+use crate::error::{Error, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Ends calls from another thread. Clones end the same calls.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    triggered: AtomicBool,
+    /// `None` where the process had no descriptor left: calls then end at their next turn.
+    waker: std::sync::OnceLock<Option<Waker>>,
+}
+
+impl Interrupt {
+    /// Ends the running call of every client that has this, and every later one, with
+    /// [`crate::Error::Interrupted`].
+    pub fn trigger(&self) {
+        self.inner.triggered.store(true, Ordering::Release);
+        if let Some(waker) = self.waker() {
+            waker.wake();
+        }
+    }
+
+    /// Whether it was triggered.
+    #[must_use]
+    pub fn is_triggered(&self) -> bool {
+        self.inner.triggered.load(Ordering::Acquire)
+    }
+
+    /// Whether the call is to go on.
+    pub(crate) fn check(&self, deadline: &Deadline) -> Result<()> {
+        if self.is_triggered() {
+            return Err(Error::Interrupted);
+        }
+        deadline.check()
+    }
+
+    /// What a connection does whose waker woke it, and was drained by that.
+    pub(crate) fn woken(&self) -> Result<()> {
+        if !self.is_triggered() {
+            return Ok(());
+        }
+        // Others that share the waker may not have been woken yet.
+        self.trigger();
+        Err(Error::Interrupted)
+    }
+
+    /// Waits, unless the call is to end earlier.
+    pub(crate) fn sleep(&self, pause: Duration, deadline: &Deadline) -> Result<()> {
+        let until = Deadline::after(Some(pause));
+        loop {
+            self.check(deadline)?;
+            let Some(left) = until.left().filter(|left| !left.is_zero()) else {
+                return Ok(());
+            };
+            let left = deadline.left().map_or(left, |own| own.min(left)) + Duration::from_millis(1);
+            let mut descriptors: Vec<PollFd<'_>> =
+                self.waker().map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)).into_iter().collect();
+            match poll(&mut descriptors, Timespec::try_from(left).ok().as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Error::System { what: "cannot wait", source: error.into() }),
+            }
+        }
+    }
+
+    pub(crate) fn waker(&self) -> Option<&Waker> {
+        self.inner.waker.get_or_init(|| Waker::new().ok()).as_ref()
+    }
+}

@@ -1,0 +1,148 @@
+//! How fast the line is.
+
+use crate::carrier::{Endpoint, Link, Message, Produced, drive};
+use crate::client::Client;
+use crate::client::session::call::{Deadline, LeaseHold, Session, broken, closed};
+use crate::client::session::interrupt::Interrupt;
+use crate::error::{Error, Result};
+use remofile_protocol::session::{ClientEvent, ClientSession};
+use remofile_protocol::wire::{Body, Header, OperationId, Request};
+use std::time::{Duration, Instant};
+
+/// Bytes that are sent to see how long they take: more, as long as it is quick.
+const PROBES: [usize; 3] = [64 * 1024, 512 * 1024, 4 * 1024 * 1024];
+
+/// Longer than this, and no more is sent: it is known well enough.
+const LONG_ENOUGH: Duration = Duration::from_millis(20);
+
+/// Less than this is not measured.
+const SHORTEST: Duration = Duration::from_micros(20);
+
+impl Client {
+    /// How many bytes a second the server takes, and the round trip.
+    pub(crate) fn measure_line(&mut self, deadline: &Deadline) -> Result<(f64, Duration)> {
+        let mut round_trip = Duration::MAX;
+        for _ in 0..3 {
+            round_trip = round_trip.min(self.probe(deadline, 0)?);
+        }
+        let mut rate = f64::INFINITY;
+        for bytes in PROBES {
+            let took = self.probe(deadline, bytes)?.saturating_sub(round_trip).max(SHORTEST);
+            rate = bytes as f64 / took.as_secs_f64();
+            if took > LONG_ENOUGH {
+                break;
+            }
+        }
+        Ok((rate, round_trip))
+    }
+
+    /// How long so many bytes and an answer take.
+    fn probe(&mut self, deadline: &Deadline, bytes: usize) -> Result<Duration> {
+        let interrupt = self.options.interrupt.clone();
+        let took = self.session(deadline)?.probe(bytes, deadline, &interrupt);
+        if took.is_err() {
+            (self.session, self.holds) = (None, false);
+        }
+        took
+    }
+}
+
+impl Session {
+    fn probe(&mut self, bytes: usize, deadline: &Deadline, interrupt: &Interrupt) -> Result<Duration> {
+        let began = Instant::now();
+        let mut probing = Probing {
+            machine: &mut self.machine,
+            lease_hold: &mut self.lease_hold,
+            left: bytes,
+            asked: None,
+            is_done: false,
+            is_closed: false,
+            deadline,
+            interrupt,
+            clock: self.clock,
+        };
+        let wakers: Vec<_> = interrupt.waker().into_iter().collect();
+        drive(&mut self.link, &mut probing, &wakers, self.clock)?;
+        if probing.is_closed { Err(closed(None)) } else { Ok(began.elapsed()) }
+    }
+}
+
+/// Sends bytes that mean nothing, then a request whose answer tells that they have come.
+struct Probing<'a> {
+    machine: &'a mut ClientSession,
+    lease_hold: &'a mut Option<LeaseHold>,
+    left: usize,
+    asked: Option<OperationId>,
+    is_done: bool,
+    is_closed: bool,
+    deadline: &'a Deadline,
+    interrupt: &'a Interrupt,
+    clock: Instant,
+}
+
+impl Endpoint for Probing<'_> {
+    type Line = Link;
+    type Error = Error;
+
+    fn heard(&mut self, now: Duration) {
+        self.machine.heard(now);
+    }
+
+    fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
+        let Message { header, payload } = message;
+        let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
+        LeaseHold::learn(self.lease_hold, &event);
+        match event {
+            ClientEvent::Finished(id, _) if Some(id) == self.asked => self.is_done = true,
+            ClientEvent::Closed(_) => self.is_closed = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn produce(&mut self, now: Duration, link: &mut Link) -> Result<Produced> {
+        if let Some(header) = self.machine.poll_header() {
+            link.push(&header);
+            return Ok(Produced::Message);
+        }
+        if self.left == 0 {
+            return Ok(match self.asked {
+                Some(_) => Produced::Nothing,
+                None => {
+                    self.asked = Some(self.machine.start(now, Request::Status, 0));
+                    Produced::Work
+                }
+            });
+        }
+        let mut message = link.message();
+        let length = self.left.min(message.room());
+        message.space(length).fill(0);
+        message.advance(length);
+        self.left -= length;
+        let header = Header { operation: OperationId::SESSION, body: Body::Ignorable, wait_milliseconds: 0 };
+        link.finish(&header, length);
+        Ok(Produced::Message)
+    }
+
+    fn woken(&mut self, _now: Duration) -> Result<()> {
+        self.interrupt.woken()
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        let own = self.deadline.on(self.clock);
+        self.machine.next_timeout().into_iter().chain(own).min()
+    }
+
+    fn handle_timeout(&mut self, now: Duration) -> Result<()> {
+        self.interrupt.check(self.deadline)?;
+        self.machine.handle_timeout(now).map_err(broken)
+    }
+
+    fn wants_messages(&self) -> bool {
+        !self.is_done()
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done || self.is_closed
+    }
+}

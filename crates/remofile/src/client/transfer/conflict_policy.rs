@@ -1,0 +1,141 @@
+//! The policy for files that meet others at the destination, and the decision for each.
+
+use crate::client::TransferOptions;
+use crate::monitor::{Conflict, Monitor};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, OnConflict};
+
+/// The decision for a file.
+#[derive(Debug)]
+pub(crate) enum ConflictDecision {
+    /// It is sent; with this rule, if not with that of the whole transfer.
+    Send(Option<OnConflict>),
+    /// It is there already.
+    Present,
+    /// It is left out.
+    Skip(Failure),
+    /// It must not be replaced, and nothing else be changed.
+    Conflict,
+}
+
+/// The policy for files that meet others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConflictPolicy {
+    pub(crate) on_conflict: OnConflict,
+    pub(crate) ask: bool,
+    /// Whether what looks the same is the same.
+    pub(crate) resume: bool,
+}
+
+impl ConflictPolicy {
+    pub(crate) fn of(options: &TransferOptions, is_again: bool) -> Self {
+        Self { on_conflict: options.on_conflict, ask: options.ask, resume: options.resume || is_again }
+    }
+
+    /// Whether what is at the destination has to be known before anything is sent.
+    pub(crate) fn must_look(self) -> bool {
+        self.resume || self.ask || self.on_conflict == OnConflict::Abort
+    }
+
+    /// Decides on a file or link by the policy alone.
+    pub(crate) fn decide(self, new: &Entry, existing: &Entry) -> ConflictDecision {
+        if self.resume && is_same(new, existing) {
+            // What an earlier attempt stored and may not be on the disk is in nobody's way.
+            return if existing.unflushed {
+                ConflictDecision::Send(Some(OnConflict::Replace))
+            } else {
+                ConflictDecision::Present
+            };
+        }
+        if new.kind == Kind::Link && existing.kind == Kind::Link {
+            // The receiver sees whether they lead to the same.
+            return ConflictDecision::Send(None);
+        }
+        let skipped = |why| ConflictDecision::Skip(Failure::new(ErrorCode::Skipped).because(why));
+        match self.on_conflict {
+            OnConflict::Abort => ConflictDecision::Conflict,
+            OnConflict::Skip => skipped("it exists already"),
+            OnConflict::Newer if existing.kind == Kind::File && new.modified <= existing.modified => {
+                skipped("what is there is as new")
+            }
+            OnConflict::Replace | OnConflict::Rename | OnConflict::Newer => ConflictDecision::Send(None),
+        }
+    }
+
+    /// Whether the monitor has to be asked.
+    pub(crate) fn must_ask(self, new: &Entry, existing: &Entry) -> bool {
+        let is_same = self.resume && is_same(new, existing);
+        self.ask && !is_same && new.kind == Kind::File
+    }
+
+    /// Decides on a file; where the policy says so the monitor is asked.
+    pub(crate) fn ask(self, path: &str, new: &Entry, existing: &Entry, monitor: &mut dyn Monitor) -> ConflictDecision {
+        if !self.must_ask(new, existing) {
+            return self.decide(new, existing);
+        }
+        let on_conflict = monitor.resolve(&Conflict { path, existing, new });
+        match (Self { on_conflict, ..self }).decide(new, existing) {
+            ConflictDecision::Send(_) => ConflictDecision::Send(Some(on_conflict)),
+            decision => decision,
+        }
+    }
+}
+
+/// Whether a file at the destination is what would be sent: its size and time are the source's, as far as
+/// its file system keeps times.
+pub(crate) fn is_same(new: &Entry, existing: &Entry) -> bool {
+    let (time, other) = (new.modified, existing.modified);
+    let is_same_time = time == other || (other.nanoseconds() == 0 && time.seconds() == other.seconds());
+    new.kind == Kind::File && existing.kind == Kind::File && new.size == existing.size && is_same_time
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remofile_protocol::wire::Timestamp;
+
+    fn file(size: u64, seconds: i64, nanoseconds: u32) -> Entry {
+        let modified = Timestamp::new(seconds, nanoseconds);
+        Entry { path: "/f".parse().unwrap(), kind: Kind::File, size, modified, mode: None, unflushed: false }
+    }
+
+    #[test]
+    fn files_of_one_size_and_time_are_the_same() {
+        assert!(is_same(&file(1, 5, 7), &file(1, 5, 7)));
+        assert!(is_same(&file(1, 5, 7), &file(1, 5, 0)), "a file system without nanoseconds");
+        assert!(!is_same(&file(1, 5, 0), &file(1, 5, 7)));
+        assert!(!is_same(&file(1, 5, 7), &file(2, 5, 7)));
+        let directory = Entry { kind: Kind::Directory, ..file(1, 5, 7) };
+        assert!(!is_same(&file(1, 5, 7), &directory));
+    }
+
+    #[test]
+    fn what_may_not_be_on_the_disk_is_sent_again_whatever_the_rule() {
+        let (new, other) = (file(1, 5, 7), file(1, 4, 0));
+        let unflushed = |file: &Entry| Entry { unflushed: true, ..file.clone() };
+        use OnConflict::{Abort, Newer, Rename, Replace, Skip};
+        for on_conflict in [Abort, Replace, Skip, Rename, Newer] {
+            for ask in [false, true] {
+                let policy = ConflictPolicy { on_conflict, ask, resume: true };
+                assert!(matches!(policy.decide(&new, &unflushed(&new)), ConflictDecision::Send(Some(Replace))));
+                assert!(!policy.must_ask(&new, &unflushed(&new)));
+            }
+        }
+        let policy = ConflictPolicy { on_conflict: Abort, ask: false, resume: true };
+        assert!(
+            matches!(policy.decide(&new, &unflushed(&other)), ConflictDecision::Conflict),
+            "of another version it is somebody's"
+        );
+    }
+
+    #[test]
+    fn only_with_resume_are_they_taken_for_the_same() {
+        let policy = |resume, on_conflict| ConflictPolicy { on_conflict, ask: false, resume };
+        let (new, other) = (file(1, 5, 7), file(1, 4, 0));
+        assert!(matches!(policy(true, OnConflict::Abort).decide(&new, &new), ConflictDecision::Present));
+        assert!(matches!(policy(false, OnConflict::Abort).decide(&new, &new), ConflictDecision::Conflict));
+        assert!(matches!(policy(true, OnConflict::Abort).decide(&new, &other), ConflictDecision::Conflict));
+        assert!(matches!(policy(true, OnConflict::Skip).decide(&new, &other), ConflictDecision::Skip(_)));
+        assert!(matches!(policy(true, OnConflict::Newer).decide(&new, &other), ConflictDecision::Send(None)));
+        assert!(matches!(policy(true, OnConflict::Newer).decide(&other, &new), ConflictDecision::Skip(_)));
+    }
+}

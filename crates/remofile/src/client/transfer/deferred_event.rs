@@ -1,0 +1,66 @@
+//! Events that are told later, or by another thread.
+
+use crate::client::transfer::progress_recorder::ProgressRecorder;
+use crate::monitor::{Event, Monitor};
+use remofile_protocol::wire::{Failure, Holder};
+use std::sync::mpsc::SyncSender;
+
+/// An event that is on its way to a monitor.
+pub(super) enum OwnedEvent {
+    Waiting(Vec<Holder>),
+    Started { path: String, size: Option<u64>, offset: u64 },
+    Packed(u64),
+    Finished { path: String },
+    Present { path: String, size: u64 },
+    Failed(Failure),
+}
+
+impl OwnedEvent {
+    /// Tells it.
+    pub(super) fn tell(self, recorder: &mut ProgressRecorder<'_>) {
+        match self {
+            Self::Waiting(holders) => recorder.monitor.report(Event::Waiting { holders: &holders }),
+            Self::Started { path, size, offset } => recorder.started(&path, size, offset),
+            Self::Packed(bytes) => recorder.moved(bytes),
+            Self::Finished { path } => recorder.finished(&path),
+            Self::Present { path, size } => recorder.present(&path, size),
+            Self::Failed(failure) => recorder.failed(failure),
+        }
+    }
+}
+
+/// Events that the packer reported before the server took the upload on. It may refuse it yet, and then none of them
+/// has happened.
+#[derive(Default)]
+pub(crate) struct DeferredEvents(Vec<OwnedEvent>);
+
+impl DeferredEvents {
+    pub(super) fn defer(&mut self, event: OwnedEvent) {
+        self.0.push(event);
+    }
+
+    /// The server has taken the upload on.
+    pub(crate) fn release(self, recorder: &mut ProgressRecorder<'_>) {
+        self.0.into_iter().for_each(|event| event.tell(recorder));
+    }
+}
+
+/// A monitor that passes everything on to another thread.
+pub(super) struct Relay(pub(super) SyncSender<OwnedEvent>);
+
+impl Monitor for Relay {
+    fn report(&mut self, event: Event<'_>) {
+        let owned = match event {
+            Event::Waiting { holders } => OwnedEvent::Waiting(holders.to_vec()),
+            Event::FileStarted { path, size, offset } => OwnedEvent::Started { path: path.to_owned(), size, offset },
+            Event::Transferred { bytes } => OwnedEvent::Packed(bytes),
+            Event::FileFinished { path } => OwnedEvent::Finished { path: path.to_owned() },
+            Event::FilePresent { path, size } => OwnedEvent::Present { path: path.to_owned(), size },
+            Event::FileSkipped { failure } | Event::FileFailed { failure } => OwnedEvent::Failed(failure.clone()),
+            // What concerns all of them, who began them tells.
+            Event::Retrying { .. } | Event::Total { .. } | Event::Planned { .. } => return,
+        };
+        // Nobody listens any more when the transfer is over.
+        let _gone = self.0.send(owned);
+    }
+}

@@ -1,0 +1,9 @@
+//! The parts that uploads and downloads share.
+
+pub(super) mod attempts;
+pub(super) mod conflict_policy;
+pub(super) mod deferred_event;
+pub(super) mod parallel;
+pub(super) mod places;
+pub(super) mod progress_recorder;
+pub(super) mod stream;

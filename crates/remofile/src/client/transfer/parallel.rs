@@ -1,0 +1,54 @@
+//! One transfer over several connections at once.
+
+use crate::client::Client;
+use crate::client::transfer::deferred_event::Relay;
+use crate::client::transfer::progress_recorder::ProgressRecorder;
+use crate::error::{Error, Result};
+use std::sync::mpsc::sync_channel;
+
+/// Events that may be on their way to the monitor; who has more to tell waits.
+const EVENTS: usize = 4096;
+
+/// Does each part on a client and a thread of its own, the first on `client`; everything is told to `recorder`
+/// on this thread. When one fails, `stop` is to let the others end soon.
+///
+/// # Errors
+/// That of the first part that failed.
+pub(crate) fn together<P: Send, T: Send>(
+    client: &mut Client,
+    recorder: &mut ProgressRecorder<'_>,
+    parts: Vec<P>,
+    work: impl Fn(&mut Client, P, &mut ProgressRecorder<'_>) -> Result<T> + Sync,
+    stop: impl Fn() + Sync,
+) -> Result<Vec<T>> {
+    let (sender, receiver) = sync_channel(EVENTS);
+    let is_upload = recorder.is_upload;
+    let mut others: Vec<Client> = parts.iter().skip(1).map(|_| Client::new(client.options.clone())).collect();
+    let results: Vec<Result<T>> = std::thread::scope(|scope| {
+        let clients = std::iter::once(&mut *client).chain(&mut others);
+        let mut threads = Vec::new();
+        for (client, part) in clients.zip(parts) {
+            let (sender, work, stop) = (sender.clone(), &work, &stop);
+            let body = move || {
+                let mut relay = Relay(sender);
+                let result = work(client, part, &mut ProgressRecorder::new(&mut relay, is_upload));
+                if result.is_err() {
+                    stop();
+                }
+                result
+            };
+            threads.push(std::thread::Builder::new().name("transfer".to_owned()).spawn_scoped(scope, body));
+        }
+        drop(sender);
+        receiver.into_iter().for_each(|event| event.tell(recorder));
+        let join = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, Result<T>>>| {
+            let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(join).collect()
+    });
+    for other in others {
+        client.traffic = (client.traffic.0 + other.traffic.0, client.traffic.1 + other.traffic.1);
+    }
+    results.into_iter().collect()
+}

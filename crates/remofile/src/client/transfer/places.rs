@@ -1,0 +1,59 @@
+//! Whether source and destination lie in each other, where client and server are on one machine.
+
+use crate::error::{Error, Result};
+use crate::store::{exists, places};
+use remofile_protocol::handshake::Place;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::path::{Path, PathBuf};
+
+/// The remote path of a local directory that lies in the server's root, or would if it were made.
+pub(crate) fn remote_path(theirs: &[Place], local: &Path) -> Option<RemotePath> {
+    let root = theirs.first()?;
+    let local = real(local)?;
+    let missing = usize::from(!exists(&local));
+    let depth = missing + places(local.ancestors().nth(missing)?).iter().position(|place| place == root)?;
+    let below = local.strip_prefix(local.ancestors().nth(depth)?).ok()?.to_str()?.to_owned();
+    if below.is_empty() { Some(RemotePath::root()) } else { RemotePath::root().join(&below).ok() }
+}
+
+/// The path without links of what exists, or could be made where it is.
+fn real(local: &Path) -> Option<PathBuf> {
+    let beside = || {
+        let parent = local.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(parent.canonicalize().ok()?.join(local.file_name()?))
+    };
+    local.canonicalize().ok().or_else(beside)
+}
+
+/// Refuses to send a local directory to a place in it: there would be no end of it.
+pub(crate) fn refuse_upload_into_itself(theirs: &[Place], source: &Path, destination: &RemotePath) -> Result<()> {
+    let holds_root = holds_root(theirs, source);
+    let is_above = remote_path(theirs, source).is_some_and(|source| destination.is_within(&source));
+    if holds_root || is_above { Err(into_itself(source.display(), destination)) } else { Ok(()) }
+}
+
+/// Refuses to fetch a remote directory to a place in it.
+pub(crate) fn refuse_download_into_itself(theirs: &[Place], sources: &[&RemotePath], destination: &Path) -> Result<()> {
+    let Some(place) = remote_path(theirs, destination) else { return Ok(()) };
+    match sources.iter().find(|source| place.is_within(source)) {
+        Some(source) => Err(into_itself(source, &destination.display())),
+        None => Ok(()),
+    }
+}
+
+/// Whether a local directory is the server's root, or holds it.
+pub(crate) fn holds_root(theirs: &[Place], local: &Path) -> bool {
+    places(local).first().is_some_and(|place| theirs.contains(place))
+}
+
+/// The refusal of a source that lies in a destination where what is not in the source is deleted.
+pub(crate) fn deletes_itself(source: impl std::fmt::Display) -> Error {
+    let why = "it is inside the destination, and would be deleted: delete nothing, or choose another";
+    Error::Local(Failure::new(ErrorCode::IntoItself).at(source).because(why))
+}
+
+fn into_itself(source: impl std::fmt::Display, destination: &dyn std::fmt::Display) -> Error {
+    let why = format!("the destination {destination} is inside it: choose another");
+    Error::Local(Failure::new(ErrorCode::IntoItself).at(source).because(why))
+}

@@ -1,0 +1,294 @@
+//! The recorder of a transfer's progress: it reports to the monitor and fills the transfer's report.
+
+use crate::client::TransferReport;
+use crate::client::transfer::deferred_event::{DeferredEvents, OwnedEvent};
+use crate::error::{Error, Result};
+use crate::monitor::{Chunk, Event, Monitor};
+use crate::transfer::{ItemRules, PackerMonitor, Stop, Stored, UnpackerMonitor};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::path::Path;
+
+/// Failures, and files that were left out, that a report keeps of each: a server may tell of any number.
+const MOST_KEPT: usize = 10_000;
+
+/// And bytes of text in them.
+const MOST_KEPT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Failures that are told once however many attempts meet them.
+const MOST_REPORTED: usize = 100_000;
+
+/// A monitor, with a record of what was reported to it.
+pub(crate) struct ProgressRecorder<'a> {
+    pub(crate) report: TransferReport,
+    pub(crate) monitor: &'a mut dyn Monitor,
+    stopped: Option<Error>,
+    /// Digests of the paths of files that were moved in whatever attempt.
+    finished: HashSet<u128>,
+    /// Digests of the failures that were told: another attempt meets them again.
+    reported: HashSet<u128>,
+    /// Files, and bytes in them, that an attempt before this one moved.
+    before: (u64, u64),
+    pub(super) is_upload: bool,
+    /// Text in the failures of the report, in bytes.
+    kept_bytes: usize,
+    /// Whether it is of use to know which files were moved.
+    remembers: bool,
+}
+
+impl<'a> ProgressRecorder<'a> {
+    pub(crate) fn new(monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
+        Self {
+            report: TransferReport::default(),
+            monitor,
+            stopped: None,
+            finished: HashSet::new(),
+            reported: HashSet::new(),
+            before: (0, 0),
+            is_upload,
+            kept_bytes: 0,
+            remembers: true,
+        }
+    }
+
+    /// For who does not ask whether files are present.
+    pub(crate) fn forgetful(monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
+        Self { remembers: false, ..Self::new(monitor, is_upload) }
+    }
+
+    /// What the attempt before has met, this one meets again.
+    pub(crate) fn begin_attempt(&mut self) {
+        self.report.failures.clear();
+        self.report.skipped.clear();
+        (self.report.failures_left_out, self.report.skipped_left_out, self.kept_bytes) = (0, 0, 0);
+        self.report.present = 0;
+        self.report.resumed_bytes = 0;
+        self.before = (0, 0);
+    }
+
+    /// The report of a transfer whose last attempt moved this; `sent` and `received` is the traffic it
+    /// took.
+    pub(crate) fn finish(self, moved: Stored, (sent_bytes, received_bytes): (u64, u64)) -> TransferReport {
+        let (files, bytes) = (moved.files + self.before.0, moved.bytes + self.before.1);
+        TransferReport { files, directories: moved.directories, bytes, sent_bytes, received_bytes, ..self.report }
+    }
+
+    /// Why the monitor wanted no more.
+    pub(crate) fn stopped(&mut self) -> Error {
+        self.stopped.take().unwrap_or(Error::Stopped)
+    }
+
+    pub(crate) fn failed(&mut self, failure: Failure) {
+        // Of very many, some may be told again by another attempt.
+        let is_new = self.reported.len() >= MOST_REPORTED || self.reported.insert(ItemRules::key(&failure.to_string()));
+        let is_skipped = failure.code == ErrorCode::Skipped;
+        let event = match is_skipped {
+            true => Event::FileSkipped { failure: &failure },
+            false => Event::FileFailed { failure: &failure },
+        };
+        if is_new {
+            self.monitor.report(event);
+        }
+        let report = &mut self.report;
+        let (list, left_out) = match is_skipped {
+            true => (&mut report.skipped, &mut report.skipped_left_out),
+            false => (&mut report.failures, &mut report.failures_left_out),
+        };
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.kept_bytes += text(&failure.path) + text(&failure.detail);
+        if list.len() < MOST_KEPT && self.kept_bytes <= MOST_KEPT_BYTES {
+            list.push(Failure { holders: None, ..failure });
+        } else {
+            *left_out += 1;
+        }
+    }
+
+    pub(crate) fn present(&mut self, path: &str, size: u64) {
+        match self.finished.contains(&ItemRules::key(path)) {
+            false => self.report.present += 1,
+            // What an upload's attempts before stored, it learns only now.
+            true if self.is_upload => self.before = (self.before.0 + 1, self.before.1 + size),
+            true => {}
+        }
+        self.monitor.report(Event::FilePresent { path, size });
+    }
+
+    pub(super) fn started(&mut self, path: &str, size: Option<u64>, offset: u64) {
+        self.report.resumed_bytes += offset;
+        self.monitor.report(Event::FileStarted { path, size, offset });
+    }
+
+    pub(super) fn finished(&mut self, path: &str) {
+        if self.remembers {
+            self.finished.insert(ItemRules::key(path));
+        }
+        self.monitor.report(Event::FileFinished { path });
+    }
+
+    pub(super) fn moved(&mut self, bytes: u64) {
+        self.monitor.report(Event::Transferred { bytes });
+    }
+
+    fn chunk(
+        &mut self,
+        data: &[u8],
+        remaining_bytes: u64,
+        file_size: u64,
+        path: &str,
+    ) -> std::result::Result<(), Stop> {
+        let file_name = path.rsplit('/').next().unwrap_or(path);
+        let why = match self.monitor.process_chunk(&Chunk { data, remaining_bytes, file_size, file_name }) {
+            Ok(true) => return Ok(()),
+            Ok(false) => Error::Stopped,
+            Err(error) => Error::Callback(error),
+        };
+        self.stopped = Some(why);
+        Err(Stop)
+    }
+}
+
+/// Records what a packer reports.
+pub(crate) struct UploadRecorder<'a, 'b> {
+    pub(crate) recorder: &'a mut ProgressRecorder<'b>,
+    /// Where events go until the server has taken the upload on.
+    pub(crate) deferred: Option<&'a mut DeferredEvents>,
+    /// Files and links that were packed whole are counted here.
+    pub(crate) packed_files: &'a mut u64,
+}
+
+impl UploadRecorder<'_, '_> {
+    fn tell(&mut self, event: OwnedEvent) {
+        match &mut self.deferred {
+            Some(deferred) => deferred.defer(event),
+            None => event.tell(self.recorder),
+        }
+    }
+}
+
+impl PackerMonitor for UploadRecorder<'_, '_> {
+    fn started(&mut self, path: &str, size: u64, offset: u64) {
+        match self.deferred {
+            Some(_) => self.tell(OwnedEvent::Started { path: path.to_owned(), size: Some(size), offset }),
+            None => self.recorder.started(path, Some(size), offset),
+        }
+    }
+
+    fn packed(&mut self, bytes: u64) {
+        self.tell(OwnedEvent::Packed(bytes));
+    }
+
+    fn finished(&mut self, path: &str, _size: u64) {
+        *self.packed_files += 1;
+        match self.deferred {
+            Some(_) => self.tell(OwnedEvent::Finished { path: path.to_owned() }),
+            None => self.recorder.finished(path),
+        }
+    }
+
+    fn failed(&mut self, failure: &Failure) {
+        self.tell(OwnedEvent::Failed(failure.clone()));
+    }
+
+    fn present(&mut self, path: &str, size: u64) {
+        self.recorder.present(path, size);
+    }
+
+    fn chunk_size(&self) -> Option<NonZeroU32> {
+        self.recorder.monitor.chunk_size()
+    }
+
+    fn chunk(&mut self, chunk: &[u8], remaining: u64, size: u64, path: &str) -> std::result::Result<(), Stop> {
+        self.recorder.chunk(chunk, remaining, size, path)
+    }
+}
+
+/// Records what an unpacker reports.
+pub(crate) struct DownloadRecorder<'a, 'b> {
+    pub(crate) recorder: &'a mut ProgressRecorder<'b>,
+    pub(crate) destination: &'a Path,
+    /// Files that the server need not go on with.
+    pub(crate) unwanted: &'a mut Vec<String>,
+}
+
+impl UnpackerMonitor for DownloadRecorder<'_, '_> {
+    fn started(&mut self, path: &str, size: Option<u64>, offset: u64) {
+        self.recorder.started(path, size, offset);
+    }
+
+    fn written(&mut self, bytes: u64) {
+        self.recorder.moved(bytes);
+    }
+
+    fn stored(&mut self, path: &str) {
+        self.recorder.finished(path);
+    }
+
+    fn failed(&mut self, failure: Failure, by_sender: bool) {
+        if by_sender {
+            return self.recorder.failed(failure);
+        }
+        let path = self.destination.join(failure.path.as_deref().unwrap_or_default());
+        self.recorder.failed(failure.at(path.display()));
+    }
+
+    fn unwanted(&mut self, path: &str) {
+        self.unwanted.push(path.to_owned());
+    }
+
+    fn chunk_size(&self) -> Option<NonZeroU32> {
+        self.recorder.monitor.chunk_size()
+    }
+
+    fn chunk(&mut self, chunk: &[u8], remaining: u64, size: u64, path: &str) -> std::result::Result<(), Stop> {
+        self.recorder.chunk(chunk, remaining, size, path)
+    }
+}
+
+/// Says the path of an item of an upload, which the server tells as it was sent, as the user knows it.
+pub(crate) fn below(destination: &RemotePath, failure: Failure) -> Failure {
+    let path = failure.path.as_deref().unwrap_or_default();
+    let path = format!("{}/{path}", destination.as_str().trim_end_matches('/'));
+    failure.at(path)
+}
+
+/// What was not sent cannot have been stored.
+pub(crate) fn ended_early<T>() -> Result<T> {
+    Err(Error::Protocol("it ended the upload before everything was sent".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::Silent;
+
+    #[test]
+    fn of_very_many_failures_some_are_kept_and_all_are_counted() {
+        let mut monitor = Silent;
+        let mut recorder = ProgressRecorder::new(&mut monitor, false);
+        for number in 0..30_000 {
+            recorder.failed(Failure::new(ErrorCode::NotFound).at(number));
+            recorder.failed(Failure::new(ErrorCode::Skipped).at(number));
+        }
+        let report = recorder.finish(Stored::default(), (0, 0));
+        assert_eq!((report.failures.len(), report.failures_left_out, report.failure_count()), (10_000, 20_000, 30_000));
+        assert_eq!((report.skipped.len(), report.skipped_count()), (10_000, 30_000));
+        assert_eq!(report.failures[9_999].path.as_deref(), Some("9999"));
+    }
+
+    #[test]
+    fn failures_with_long_paths_are_kept_up_to_so_many_bytes() {
+        let mut monitor = Silent;
+        let mut recorder = ProgressRecorder::new(&mut monitor, false);
+        let path = "x".repeat(16_000);
+        for _ in 0..2_000 {
+            recorder.failed(Failure::new(ErrorCode::NotFound).at(&path));
+        }
+        assert!(recorder.report.failures.len() <= MOST_KEPT_BYTES / path.len());
+        assert_eq!(recorder.report.failure_count(), 2_000);
+        recorder.begin_attempt();
+        recorder.failed(Failure::new(ErrorCode::NotFound).at(&path));
+        assert_eq!((recorder.report.failures.len(), recorder.report.failure_count()), (1, 1));
+    }
+}

@@ -1,0 +1,317 @@
+//! The calls that upload.
+
+use crate::carrier::Produced;
+use crate::client::session::call::{Deadline, Handler, OngoingCall};
+use crate::client::transfer::attempts::Attempts;
+use crate::client::transfer::conflict_policy::ConflictPolicy;
+use crate::client::transfer::deferred_event::DeferredEvents;
+use crate::client::transfer::parallel::together;
+use crate::client::transfer::places::refuse_upload_into_itself;
+use crate::client::transfer::progress_recorder::{ProgressRecorder, UploadRecorder, below, ended_early};
+use crate::client::upload::plan::UploadPlan;
+use crate::client::upload::survey::{Present, UploadJudge, must_survey_first};
+use crate::client::{Client, LocalSource, TransferOptions, TransferReport};
+use crate::error::{Error, Result};
+use crate::monitor::{Event, Monitor, Silent};
+use crate::transfer::{Census, Feed, Feeding, Pace, Packed, Packer, PackerOptions, SharedFeed, Stored};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Request, Version};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Client {
+    /// Uploads files and directories into an existing remote directory, each under its own name or the one
+    /// its source gives. Relative paths are taken from the current directory.
+    ///
+    /// What cannot be uploaded is in the report; everything else is. No file is visible before it is
+    /// complete and checked. If the connection is lost, it is tried again as often as the options say, and
+    /// goes on where it was; so does the same call made again.
+    ///
+    /// # Errors
+    /// What ends the whole upload: no such destination, no connection, files in the way that must not be
+    /// touched, a pattern that matches nothing, the lease is held by others...
+    pub fn upload<S: Clone + Into<LocalSource>>(
+        &mut self,
+        sources: &[S],
+        destination: &RemotePath,
+        options: &TransferOptions,
+        monitor: &mut dyn Monitor,
+    ) -> Result<TransferReport> {
+        let sources: Vec<LocalSource> = sources.iter().cloned().map(Into::into).collect();
+        self.upload_plan(&UploadPlan::new(&sources, destination, options)?, monitor)
+    }
+
+    /// Uploads one file in place of a certain version of what is there, which the server checks as it commits it.
+    ///
+    /// # Errors
+    /// `source-changed`, in the report, if there is another or nothing by then.
+    pub(crate) fn upload_in_place_of(
+        &mut self,
+        version: Version,
+        source: &LocalSource,
+        destination: &RemotePath,
+        options: &TransferOptions,
+    ) -> Result<TransferReport> {
+        let mut plan = UploadPlan::new(std::slice::from_ref(source), destination, options)?;
+        plan.replaces = Some(version);
+        self.upload_plan(&plan, &mut Silent)
+    }
+
+    fn upload_plan(&mut self, plan: &UploadPlan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
+        let options = plan.options;
+        let mut attempts = Attempts::new(options.retry, self.deadline());
+        if options.total {
+            let (files, bytes) = self.count(plan.feed()?, &attempts.deadline)?;
+            monitor.report(Event::Total { files, bytes });
+        }
+        let (mut recorder, before) = (ProgressRecorder::new(monitor, true), self.traffic);
+        loop {
+            recorder.begin_attempt();
+            plan.reserved().for_each(|failure| recorder.failed(failure));
+            match self.upload_once(plan, &mut attempts, &mut recorder) {
+                Ok(done) => return Ok(recorder.finish(moved(&done), self.traffic_since(before))),
+                Err(error) => attempts.again(self, error, &mut recorder)?,
+            }
+        }
+    }
+
+    fn upload_once(
+        &mut self,
+        plan: &UploadPlan<'_>,
+        attempts: &mut Attempts,
+        recorder: &mut ProgressRecorder<'_>,
+    ) -> Result<Done> {
+        let policy = ConflictPolicy::of(plan.options, attempts.is_again());
+        let is_blind = !attempts.is_again()
+            && !must_survey_first(plan.options, recorder)
+            && plan.names_fit()
+            && plan.options.connections(false) == 1;
+        if plan.options.recursive && plan.options.rules.is_empty() && !attempts.is_again() {
+            let theirs = self.session(&attempts.deadline)?.hello().places.clone();
+            let mut sources = plan.directories();
+            sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
+        }
+        let mut present = None;
+        if policy.must_look() && !is_blind {
+            present = Some(self.look(plan, policy, attempts, recorder)?);
+        }
+        loop {
+            match self.send(plan, policy, present.clone(), attempts, recorder) {
+                Err(Error::Remote(failure)) if failure.code == ErrorCode::Occupied && present.is_none() => {
+                    present = Some(self.look(plan, policy, attempts, recorder)?);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Looks at the destination, and refuses what must not be touched there.
+    fn look(
+        &mut self,
+        plan: &UploadPlan<'_>,
+        policy: ConflictPolicy,
+        attempts: &mut Attempts,
+        recorder: &mut ProgressRecorder<'_>,
+    ) -> Result<Arc<Present>> {
+        let lease_wait = attempts.lease_wait();
+        let mut present = self.survey(plan.destination, &plan.places(), (&attempts.deadline, lease_wait), recorder)?;
+        attempts.got_to(present.bytes);
+        let check = || self.options.interrupt.check(&attempts.deadline);
+        present.refuse_conflicts(plan.feed()?, policy, recorder, check)?;
+        Ok(Arc::new(present))
+    }
+
+    /// Sends everything, over as many connections as were asked for.
+    fn send(
+        &mut self,
+        plan: &UploadPlan<'_>,
+        policy: ConflictPolicy,
+        present: Option<Arc<Present>>,
+        attempts: &Attempts,
+        recorder: &mut ProgressRecorder<'_>,
+    ) -> Result<Done> {
+        let names = (present.is_none() && policy.must_look()).then(|| plan.names.clone());
+        let feed = match present {
+            Some(present) => plan.feed()?.judged_by(Box::new(UploadJudge { present, policy })),
+            None => plan.feed()?,
+        };
+        let connections = plan.options.connections(recorder.monitor.chunk_size().is_some());
+        if connections == 1 {
+            let part = Part { feed, names, group: None, replaces: plan.replaces };
+            return self.send_part((plan.destination, plan.options), part, attempts, recorder);
+        }
+        let (shares, stop) = SharedFeed::share(feed, connections.into());
+        let group = Some(random());
+        let parts = shares.into_iter().map(|feed| Part { feed, names: None, group, replaces: plan.replaces }).collect();
+        let work = |client: &mut Self, part, recorder: &mut ProgressRecorder<'_>| {
+            client.send_part((plan.destination, plan.options), part, attempts, recorder)
+        };
+        let done = together(self, recorder, parts, work, || stop.stop())?;
+        let sum = |sum: Done, done: Done| Done {
+            files: sum.files + done.files,
+            directories: sum.directories + done.directories,
+            bytes: sum.bytes + done.bytes,
+            ..sum
+        };
+        Ok(done.into_iter().fold(Done::default(), sum))
+    }
+
+    /// Sends over one connection.
+    pub(crate) fn send_part<F: Feeding + 'static>(
+        &mut self,
+        (destination, options): (&RemotePath, &TransferOptions),
+        part: Part<F>,
+        attempts: &Attempts,
+        recorder: &mut ProgressRecorder<'_>,
+    ) -> Result<Done> {
+        let Part { feed, names, group, replaces } = part;
+        let deadline = &attempts.deadline;
+        let packing = options.packing(self.session(deadline)?.hello().file_size_limit);
+        let packing = PackerOptions { replaces, ..packing };
+        let mut handler = UploadHandler {
+            destination,
+            packer: Packer::new(feed, packing).map_err(Error::Local)?,
+            pace: options.pace(),
+            ready_at: None,
+            deferred: names.is_some().then(DeferredEvents::default),
+            blind: 0,
+            // What is taken from a shared feed must not be refused.
+            awaits_grant: group.is_some(),
+            finished: false,
+            packed_files: 0,
+            failures: 0,
+            recorder,
+        };
+        let request =
+            Request::Upload { destination: destination.clone(), on_conflict: options.on_conflict, names, group };
+        let done = self.call_until((deadline, attempts.lease_wait()), request, &mut handler)?;
+        if !handler.finished {
+            return ended_early();
+        }
+        if done.files.saturating_add(handler.failures) < handler.packed_files {
+            return Err(Error::Protocol("it stored fewer files than were sent, and did not say which".to_owned()));
+        }
+        if let Some(deferred) = handler.deferred.take() {
+            deferred.release(handler.recorder);
+        }
+        Ok(done)
+    }
+
+    /// Counts files and bytes.
+    fn count(&self, feed: Feed, deadline: &Deadline) -> Result<(u64, u64)> {
+        let mut census = Census::new(feed);
+        loop {
+            self.options.interrupt.check(deadline)?;
+            if let Some(total) = census.step() {
+                return Ok(total);
+            }
+        }
+    }
+}
+
+pub(crate) fn moved(done: &Done) -> Stored {
+    Stored { files: done.files, directories: done.directories, bytes: done.bytes }
+}
+
+/// What one connection sends.
+pub(crate) struct Part<F> {
+    pub(crate) feed: F,
+    pub(crate) names: Option<Vec<String>>,
+    pub(crate) group: Option<u64>,
+    /// The version in whose place its one file comes, if it must be a certain one.
+    pub(crate) replaces: Option<Version>,
+}
+
+/// A number that nobody else has.
+fn random() -> u64 {
+    // Its keys come from the operating system.
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// Content that is sent before the server has taken the upload on: it may be in vain.
+const BLIND_BYTES: u64 = 128 * 1024;
+
+struct UploadHandler<'a, 'b> {
+    destination: &'a RemotePath,
+    packer: Packer,
+    pace: Pace,
+    ready_at: Option<Duration>,
+    /// What is told only when the server has taken the upload on.
+    deferred: Option<DeferredEvents>,
+    /// Content that was sent meanwhile, in bytes.
+    blind: u64,
+    awaits_grant: bool,
+    finished: bool,
+    /// Files and links that were sent whole.
+    packed_files: u64,
+    /// What the server could not do.
+    failures: u64,
+    recorder: &'a mut ProgressRecorder<'b>,
+}
+
+impl Handler for UploadHandler<'_, '_> {
+    fn granted(&mut self) {
+        self.awaits_grant = false;
+        if let Some(deferred) = self.deferred.take() {
+            deferred.release(self.recorder);
+        }
+    }
+
+    fn item_failed(&mut self, failure: Failure) -> Result<()> {
+        self.granted();
+        self.failures += 1;
+        if let Some(path) = &failure.path {
+            self.packer.abort(path, &failure);
+        }
+        self.recorder.failed(below(self.destination, failure));
+        Ok(())
+    }
+
+    fn waiting(&mut self, holders: &[Holder]) {
+        self.recorder.monitor.report(Event::Waiting { holders });
+    }
+
+    fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
+        self.ready_at = self.pace.ready_at(call.now);
+        if self.finished || self.awaits_grant || self.ready_at.is_some() {
+            return Ok(Produced::Nothing);
+        }
+        let mut limit = self.pace.allowance(call.now);
+        if self.deferred.is_some() {
+            limit = limit.min(BLIND_BYTES.saturating_sub(self.blind));
+        }
+        let mut packer_recorder = UploadRecorder {
+            recorder: self.recorder,
+            deferred: self.deferred.as_mut(),
+            packed_files: &mut self.packed_files,
+        };
+        let (packer, mut sent) = (&mut self.packer, 0);
+        let packed = call.send(|message, credit| match packer.pack(message, credit, limit, &mut packer_recorder) {
+            Packed::Items(items) => {
+                sent = message.payload_bytes();
+                Ok(items)
+            }
+            other => Err(other),
+        })?;
+        match packed {
+            Ok(()) => {
+                self.pace.spend(call.now, sent as u64);
+                self.blind += sent as u64;
+                Ok(Produced::Message)
+            }
+            Err(Packed::Stopped) => Err(self.recorder.stopped()),
+            Err(Packed::Finished) => {
+                self.finished = true;
+                call.machine.finish(call.operation);
+                Ok(Produced::Work)
+            }
+            Err(Packed::Working) => Ok(Produced::Work),
+            Err(_) => Ok(Produced::Nothing),
+        }
+    }
+
+    fn ready_at(&self) -> Option<Duration> {
+        self.ready_at
+    }
+}

@@ -7,8 +7,8 @@
 //!
 //! Rooms: [`carrier`] moves messages, [`transfer`] turns files into messages and back, [`delta`] finds what two
 //! versions of a file have in common, [`store`] alone touches the file system, [`server`] and [`client`] are the
-//! two sides, [`sync`] plans and carries out with a client what makes directories alike. The library never prints and
-//! never decides what a user sees: it reports to a [`Monitor`] and logs through `tracing`.
+//! two sides, [`plan`] compares two trees, [`sync`] carries out with a client what makes them alike. The library never
+//! prints and never decides what a user sees: it reports to a [`Monitor`] and logs through `tracing`.
 
 mod budget;
 pub mod carrier;
@@ -17,6 +17,7 @@ pub mod delta;
 pub mod error;
 mod gateway;
 pub mod monitor;
+pub mod plan;
 pub mod server;
 pub mod store;
 pub mod sync;

@@ -2,7 +2,7 @@
 //! implements [`Monitor`].
 
 use crate::error::Error;
-use crate::sync::Plan;
+use crate::plan::Plan;
 use remofile_protocol::wire::{Entry, Failure, Holder, OnConflict};
 use std::num::NonZeroU32;
 use std::time::Duration;

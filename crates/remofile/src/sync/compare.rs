@@ -1,8 +1,8 @@
 //! Contents of both sides, compared by their digests.
 
-use super::plan::{Answers, Draft};
 use crate::client::Syncing;
 use crate::error::{Error, Result};
+use crate::plan::{Answers, Draft};
 use crate::store::{Store, StoreResult};
 use crate::transfer::Digesting;
 use remofile_protocol::digest::Digest;

@@ -1,7 +1,7 @@
 //! The steps of a plan as what an upload sends.
 
 use super::items::{EncodedStep, StepEncoder};
-use super::plan::{Action, Plan};
+use crate::plan::{Action, Plan};
 use crate::store::{Store, StoreResult};
 use crate::transfer::{FedFile, FeedItem, Feeding, FileRecipe, Next};
 use remofile_protocol::path::RemotePath;
@@ -89,7 +89,7 @@ impl PlannedFeed {
 
 /// Files that travel as a delta, if they may: their steps, and their sizes at the source and destination.
 pub(super) fn candidates(plan: &Plan) -> Vec<(usize, u64, u64)> {
-    let candidate = |(index, step): (usize, &super::plan::Step)| match step.action {
+    let candidate = |(index, step): (usize, &crate::plan::Step)| match step.action {
         Action::Update { size, old_size, delta: true, .. } => Some((index, size, old_size)),
         _ => None,
     };

@@ -1,7 +1,7 @@
 //! The steps of a plan as items: what a destination is told to do, be it over there or here.
 
-use super::plan::{Action, Plan, Step};
 use super::stages::TemporaryTargets;
+use crate::plan::{Action, Plan, Step};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Item, Kind, OnConflict};
 use std::sync::Arc;

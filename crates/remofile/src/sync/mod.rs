@@ -1,6 +1,6 @@
 //! Making a directory like another one: plan, then act.
 //!
-//! Both trees are listed as sorted streams; [`plan`] compares them, purely, while they come; what it cannot
+//! Both trees are listed as sorted streams; [`crate::plan`] compares them, purely, while they come; what it cannot
 //! tell without contents is asked for once. The plan is told to the monitor, and carried out: as one stream
 //! of items that the destination takes in order, be it on the server (an upload) or here (a download, in
 //! which this side merges its own items with those that come).
@@ -14,23 +14,22 @@ mod download;
 mod feed;
 mod items;
 mod options;
-pub mod plan;
 mod plan_merger;
 mod stages;
 mod tree;
 mod trees;
 mod upload;
 
+pub use crate::plan::{self, Plan};
 pub use download::synchronize_download;
 pub use options::{Delta, SyncOptions};
-pub use plan::Plan;
 pub use upload::synchronize_upload;
 
 use crate::client::{Syncing, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::Event;
+use crate::plan::{Action, Reason, Step, Touch};
 use crate::transfer::escape;
-use plan::{Action, Reason, Step, Touch};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure};
 

@@ -1,7 +1,7 @@
 //! What a caller may choose.
 
-use super::plan::Rules;
 use crate::client::{Retry, TransferOptions};
+use crate::plan::Rules;
 use crate::store::DEFAULT_PARTIAL_EXPIRY;
 use crate::transfer::CompressLevel;
 use remofile_protocol::wire::{Links, OnConflict};

@@ -1,10 +1,10 @@
 //! The steps of a plan, merged with the files of a download.
 
 use super::items::{EncodedStep, StepEncoder};
-use super::plan::Plan;
 use crate::client::ItemMerger;
 use crate::delta::Piece;
 use crate::error::{Error, Result};
+use crate::plan::Plan;
 use crate::transfer::ItemRules;
 use remofile_protocol::digest::Digest;
 use remofile_protocol::limits::MAX_COPY_BYTES;

@@ -1,9 +1,9 @@
 //! The stages in which a plan is executed, so that nothing is deleted before everything has come.
 
 use super::items::StepEncoder;
-use super::plan::{Action, Plan, Step};
 use crate::client::Syncing;
 use crate::error::Result;
+use crate::plan::{Action, Plan, Step};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
 use std::collections::HashMap;

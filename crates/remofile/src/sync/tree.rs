@@ -1,7 +1,7 @@
 //! What is in a tree, on either side, as the planner wants it.
 
-use super::plan::{Node, Reason, TreeElement, What};
 use crate::error::Result;
+use crate::plan::{Node, Reason, TreeElement, What};
 use crate::store::{Store, StoreResult};
 use crate::transfer::{Feed, FeedOptions, Filter, InStore, Next, Origins, Scan, stays_within};
 use remofile_protocol::path::{NameRule, RemotePath};

@@ -1,9 +1,9 @@
 //! Both trees compared, while the remote one is listed.
 
-use super::plan::{Draft, Join, Node, Planner, Rules, Side, TreeElement, What, failure_bytes};
 use super::tree::{Read, Reading};
 use crate::client::Syncing;
 use crate::error::{Error, Result};
+use crate::plan::{Draft, Join, Node, Planner, Rules, Side, TreeElement, What, failure_bytes};
 use crate::store::Store;
 use crate::transfer::Filter;
 use remofile_protocol::wire::{Element, ErrorCode, Failure};

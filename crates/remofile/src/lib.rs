@@ -16,6 +16,7 @@ pub mod client;
 pub mod delta;
 pub mod error;
 mod gateway;
+mod identity;
 pub mod monitor;
 pub mod plan;
 pub mod server;
@@ -36,14 +37,4 @@ pub use remofile_protocol as protocol;
 pub use server::{Bound, Handler, Reply, Server, ServerOptions};
 pub use sync::{Delta, SyncOptions, SyncReport, synchronize_download, synchronize_upload};
 
-/// The name and version of this software, as it is told to peers.
-fn agent() -> String {
-    concat!("remofile/", env!("CARGO_PKG_VERSION")).to_owned()
-}
-
-/// User and host, as they are told to a server for others who have to wait.
-fn own_name() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
-    let host = rustix::system::uname();
-    format!("{user}@{}", host.nodename().to_string_lossy())
-}
+use identity::{agent, own_name};

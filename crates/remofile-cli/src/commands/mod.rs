@@ -2,6 +2,7 @@
 
 mod cat;
 mod completions;
+mod context;
 mod directory;
 mod download;
 mod edit;
@@ -24,22 +25,11 @@ mod sync;
 mod transfer;
 mod upload;
 
-use crate::args::{Arguments, Command, Connection};
+use crate::args::{Arguments, Command};
 use crate::exit::Exit;
 use crate::failed::Result;
-use crate::{logging, secret, settings};
-use remofile::protocol::token::Token;
-use remofile::{Client, ClientOptions};
-
-/// What a command gets besides its own arguments.
-struct Context {
-    /// The token that was an argument before it was hidden.
-    token: Option<Token>,
-    /// How many `-v` there were.
-    verbose: u8,
-    /// Whether this is the process that `start` has put into the background.
-    background: bool,
-}
+use crate::secret;
+use context::Context;
 
 /// Runs a command.
 pub(crate) fn run(arguments: Arguments) -> Result<Exit> {
@@ -68,31 +58,5 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit> {
         Command::GenerateKeys => generate_keys::run(),
         Command::Completions(completions) => completions::run(&completions),
         Command::Man(man) => man::run(&man),
-    }
-}
-
-impl Context {
-    /// For transfers the first `-v` lists files; a log would disturb that.
-    fn of_transfer(self) -> Self {
-        let verbose = if self.verbose == 1 { 0 } else { self.verbose };
-        Self { verbose, ..self }
-    }
-
-    /// How to reach the server.
-    fn options(self, connection: &Connection, port: Option<u16>) -> Result<ClientOptions> {
-        if logging::is_wanted(self.verbose) {
-            logging::begin(self.verbose)?;
-        }
-        settings::client_options(connection, port, self.token)
-    }
-
-    /// The same for a client without a monitor: the user is told whom its calls wait for.
-    fn telling_options(self, connection: &Connection, port: Option<u16>) -> Result<ClientOptions> {
-        Ok(ClientOptions { on_waiting: crate::output::on_waiting(connection.json), ..self.options(connection, port)? })
-    }
-
-    /// A session with the server.
-    fn connect(self, connection: &Connection, port: Option<u16>) -> Result<Client> {
-        Ok(Client::connect(self.telling_options(connection, port)?)?)
     }
 }

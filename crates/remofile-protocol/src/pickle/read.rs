@@ -1,6 +1,6 @@
 //! From bytes to a [`Value`]: a machine with a stack and a memo, which can only build values.
 
-use super::call::Callable;
+use super::names::Callable;
 use super::{MAX_DEPTH, PickleError, Value, opcode as op};
 
 /// Bytes of text that references may repeat beyond the length of the input: Python writes a directory

@@ -1,6 +1,6 @@
 //! From a [`Value`] to bytes.
 
-use super::call::Callable;
+use super::names::Callable;
 use super::{Enumeration, Value, opcode as op};
 
 /// What is made here is of this pickle protocol.

@@ -2,9 +2,11 @@
 
 mod alphabet;
 mod matcher;
+mod origin;
 mod stretch;
 
 pub use matcher::TokenMatcher;
+pub use origin::Origin;
 pub use stretch::{TokenIdentifier, TokenKey};
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -21,15 +23,6 @@ const RANDOM_LETTERS: usize = 20;
 pub struct Token {
     text: Zeroizing<String>,
     origin: Origin,
-}
-
-/// How hard a token is to guess, which decides how it is stretched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// 116 random bits with a checksum: cannot be guessed.
-    Generated,
-    /// A text that somebody chose: can be guessed by whoever records a handshake.
-    Chosen,
 }
 
 /// Why a text is no token.

@@ -4,8 +4,10 @@
 //! have integer keys; unknown keys are skipped, absent ones have the value that the specification
 //! names. `docs/protocol.md` holds the CDDL.
 
+mod element;
 mod entry;
 mod failure;
+mod flag;
 mod header;
 mod item;
 mod reply;
@@ -13,7 +15,8 @@ mod request;
 mod selection;
 mod version;
 
-pub use entry::{Element, Entry, Kind, Listed, Timestamp};
+pub use element::{Element, Listed};
+pub use entry::{Entry, Kind, Timestamp};
 pub use failure::{ErrorCode, Failure, Holder};
 pub use header::{Body, Header, MalformedMessage, OperationId, Signal, WAIT_FOREVER};
 pub use item::{Item, credit_bytes};

@@ -1,12 +1,9 @@
 //! What a client may ask for.
 
+use super::flag::is_false;
 use super::{Selection, SendOptions, ToSign, Version};
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
-
-pub(super) fn is_false(value: &bool) -> bool {
-    !value
-}
 
 /// Whether a kind is that of a request.
 pub(super) fn is_request(kind: u64) -> bool {

@@ -69,7 +69,7 @@ pub struct Selection {
     /// Whether the sources are directories whose contents are meant: these have no name before theirs, and the rules
     /// say nothing of the sources themselves.
     #[n(6)]
-    #[cbor(default, skip_if = "super::request::is_false")]
+    #[cbor(default, skip_if = "super::flag::is_false")]
     pub contents: bool,
 }
 
@@ -217,7 +217,7 @@ pub struct ToSign {
     pub parts: Vec<Part>,
     /// Whether the digest is not needed.
     #[n(4)]
-    #[cbor(default, skip_if = "super::request::is_false")]
+    #[cbor(default, skip_if = "super::flag::is_false")]
     pub undigested: bool,
 }
 

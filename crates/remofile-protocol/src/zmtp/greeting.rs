@@ -3,8 +3,7 @@
 //! Signature (10 bytes: FF, eight of no meaning, 7F), version (2), mechanism (20, filled up with
 //! zeros), as-server (1), filler (31).
 
-use super::{HandshakeError, Mechanism};
-use std::fmt;
+use super::{HandshakeError, Mechanism, Offered};
 
 /// Bytes of a greeting.
 pub(super) const GREETING_BYTES: usize = 64;
@@ -14,21 +13,6 @@ pub(super) const VERSION_BYTES: usize = 11;
 
 const OLDEST_MAJOR: u8 = 3;
 
-/// The mechanism that a peer announces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offered {
-    /// No protection.
-    Null,
-    /// A name and a password, not protected.
-    Plain,
-    /// Encryption.
-    Curve,
-    /// Kerberos.
-    Gssapi,
-    /// One that this version does not know.
-    Unknown,
-}
-
 /// What a greeting says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Greeting {
@@ -36,27 +20,6 @@ pub(super) struct Greeting {
     pub(super) mechanism: Offered,
     /// Whether it is the server of that mechanism. Without meaning for NULL.
     pub(super) as_server: bool,
-}
-
-impl From<Mechanism> for Offered {
-    fn from(mechanism: Mechanism) -> Self {
-        match mechanism {
-            Mechanism::Null => Self::Null,
-            Mechanism::Curve => Self::Curve,
-        }
-    }
-}
-
-impl fmt::Display for Offered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Null => "NULL",
-            Self::Plain => "PLAIN",
-            Self::Curve => "CURVE",
-            Self::Gssapi => "GSSAPI",
-            Self::Unknown => "(unknown)",
-        })
-    }
 }
 
 /// Our greeting. Its first [`VERSION_BYTES`] do not depend on the arguments.

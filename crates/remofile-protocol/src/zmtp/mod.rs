@@ -42,8 +42,10 @@ mod error;
 mod frame;
 mod greeting;
 mod inbox;
+mod mechanism;
 mod metadata;
 mod opener;
+mod peer;
 mod salsa_box;
 mod sealer;
 mod server;
@@ -56,83 +58,9 @@ mod tests_curve;
 pub use client::{ClientHandshake, ClientSettings, ClientStage};
 pub use command::{Command, MAX_COMMAND_BYTES, MAX_CONTEXT_BYTES, MAX_REASON_BYTES};
 pub use error::{FrameError, HandshakeError};
-pub use greeting::Offered;
+pub use mechanism::{Mechanism, Offered};
 pub use metadata::MAX_IDENTITY_BYTES;
 pub use opener::{FrameOpener, OpenedFrame};
+pub use peer::{Peer, SocketType};
 pub use sealer::FrameSealer;
 pub use server::{ServerHandshake, ServerSettings};
-
-use std::fmt;
-use zeroize::Zeroizing;
-
-/// How a connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mechanism {
-    /// Not at all.
-    Null,
-    /// Encrypted and authenticated; the client is sure of the server.
-    Curve,
-}
-
-/// What kind of socket a peer says it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SocketType {
-    /// Asks, then waits for the answer.
-    Req,
-    /// Sends and receives as it likes.
-    Dealer,
-    /// Waits for a question, then answers.
-    Rep,
-    /// Sends and receives as it likes, to and from many.
-    Router,
-    /// Any other. Announced as `OTHER`, which no peer accepts.
-    Other,
-}
-
-/// The other side of a connection whose handshake is over.
-pub struct Peer {
-    /// How the connection is protected.
-    pub mechanism: Mechanism,
-    /// What the peer says it is.
-    pub socket_type: SocketType,
-    /// What the peer calls itself, 0 to 255 bytes; it may be a secret.
-    pub identity: Zeroizing<Vec<u8>>,
-    /// For what is sent.
-    pub sealer: FrameSealer,
-    /// For what is received.
-    pub opener: FrameOpener,
-    /// What was received behind the handshake: the beginning of the first frames.
-    pub rest: Vec<u8>,
-}
-
-impl fmt::Debug for Peer {
-    /// Leaves the identity out.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer")
-            .field("mechanism", &self.mechanism)
-            .field("socket_type", &self.socket_type)
-            .finish_non_exhaustive()
-    }
-}
-
-impl SocketType {
-    fn from_name(name: &[u8]) -> Self {
-        match name {
-            b"REQ" => Self::Req,
-            b"DEALER" => Self::Dealer,
-            b"REP" => Self::Rep,
-            b"ROUTER" => Self::Router,
-            _ => Self::Other,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Req => "REQ",
-            Self::Dealer => "DEALER",
-            Self::Rep => "REP",
-            Self::Router => "ROUTER",
-            Self::Other => "OTHER",
-        }
-    }
-}

@@ -5,6 +5,7 @@ use crate::key::{PrivateKey, PublicKey};
 use crate::limits::{MAX_ZMTP_HANDSHAKE_BYTES, MAX_ZMTP_HANDSHAKE_FRAME_BYTES};
 use proptest::prelude::*;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 pub(super) const ME: &[u8] = b"a secret of mine";
 

@@ -1,6 +1,6 @@
 //! The buffers on both sides of a link: allocated once, never zeroed again.
 
-use super::link::LinkError;
+use super::error::LinkError;
 use super::socket::moved;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::transport::{LENGTH_BYTES, Opener, Sealer, TAG_BYTES};

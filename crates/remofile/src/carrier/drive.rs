@@ -1,7 +1,7 @@
 //! The loop of a session: one thread, one connection, both directions.
 
+use super::error::LinkError;
 use super::line::Line;
-use super::link::LinkError;
 use super::wake::Waker;
 use remofile_protocol::limits::DEAD_AFTER;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -1,6 +1,6 @@
 //! What every kind of connection has, whatever its messages look like.
 
-use super::link::LinkError;
+use super::error::LinkError;
 use std::os::fd::AsFd;
 
 /// A connection that takes and gives whole messages, and never waits.

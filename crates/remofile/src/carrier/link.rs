@@ -1,12 +1,12 @@
 //! One connection of the native carrier: records in, messages out, and back.
 
 use super::buffer::{InBuffer, MessageWriter, OutBuffer};
+use super::error::LinkError;
 use super::line::Line;
-use remofile_protocol::transport::{Opener, Sealer, Tampered};
-use remofile_protocol::wire::{Header, MalformedMessage};
+use remofile_protocol::transport::{Opener, Sealer};
+use remofile_protocol::wire::Header;
 use socket2::Socket;
 use std::fmt;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// A connection after its handshake.
@@ -25,26 +25,6 @@ pub struct Message<'a> {
     pub header: Header,
     /// Its payload, empty where it has none.
     pub payload: &'a [u8],
-}
-
-/// Why a connection is of no more use.
-#[derive(Debug, thiserror::Error)]
-pub enum LinkError {
-    /// The peer closed it between two records.
-    #[error("the peer closed the connection")]
-    Closed,
-    /// It broke.
-    #[error(transparent)]
-    Lost(io::Error),
-    /// A record was changed on the way.
-    #[error(transparent)]
-    Tampered(#[from] Tampered),
-    /// A record that is too long or has no header.
-    #[error("a record makes no sense")]
-    Malformed,
-    /// A header that makes no sense.
-    #[error(transparent)]
-    Header(#[from] MalformedMessage),
 }
 
 impl Link {

@@ -8,6 +8,7 @@
 
 mod buffer;
 mod drive;
+mod error;
 mod line;
 mod link;
 mod socket;
@@ -16,8 +17,9 @@ mod zmtp;
 
 pub use buffer::{MessageWriter, OutBuffer};
 pub use drive::{Endpoint, Produced, drive};
+pub use error::LinkError;
 pub use line::Line;
-pub use link::{Link, LinkError, Message};
+pub use link::{Link, Message};
 pub use socket::prepare;
 pub use wake::Waker;
 pub use zmtp::{Begun, Frames, ZmtpLink, message_bytes};

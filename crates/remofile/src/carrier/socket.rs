@@ -1,6 +1,6 @@
 //! The options of a session's socket.
 
-use super::link::LinkError;
+use super::error::LinkError;
 use remofile_protocol::limits::DEAD_AFTER;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;

@@ -1,8 +1,8 @@
 //! One connection of the ZeroMQ carrier: frames in, messages out, and back.
 
 use super::buffer::MessageWriter;
+use super::error::LinkError;
 use super::line::Line;
-use super::link::LinkError;
 use super::socket::moved;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::wire::Header;

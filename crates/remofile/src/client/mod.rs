@@ -10,6 +10,7 @@ mod file;
 mod lease;
 mod listing;
 mod options;
+mod reports;
 mod session;
 mod transfer;
 mod upload;
@@ -22,16 +23,17 @@ pub use asynchronous::file::AsyncRemoteFile;
 pub use file::{OpenOptions, RemoteFile};
 pub use listing::partials::LocalPartials;
 pub use options::{ChunkSize, ClientOptions, LocalSource, Protocol, RemoteSource, Retry, TransferOptions, Wait};
+pub use reports::{Removed, ServerStatus, TransferReport};
 pub use session::interrupt::Interrupt;
 pub use session::waiting::OnWaiting;
 
 use crate::error::{Error, Result};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Done, Entry, ErrorCode, Failure, Listed, Request, StatusReport};
-use session::call::{After, Deadline, Handler, Session};
+use remofile_protocol::wire::{Done, Entry, ErrorCode, Failure, Listed, Request};
+use session::call::{After, Handler, Session};
+use session::deadline::Deadline;
 use session::idle::Idle;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// A client of one server.
@@ -61,72 +63,6 @@ pub struct Client {
     holds: bool,
     /// Bytes sent and received by all calls so far.
     traffic: (u64, u64),
-}
-
-/// What a transfer did.
-#[derive(Debug, Clone, Default)]
-pub struct TransferReport {
-    /// Files that are complete at their destination.
-    pub files: u64,
-    /// Directories that exist at their destination.
-    pub directories: u64,
-    /// Bytes of content in those files.
-    pub bytes: u64,
-    /// Files that were there already, as their size and time tell, and were not sent.
-    pub present: u64,
-    /// Bytes in files that an earlier attempt had moved and that were not sent again.
-    pub resumed_bytes: u64,
-    /// Bytes that were sent over connections for it, everything but handshakes included.
-    pub sent_bytes: u64,
-    /// Bytes that were received.
-    pub received_bytes: u64,
-    /// Attempts after the first.
-    pub retries: u32,
-    /// What was not transferred, and why, in the order it was met: the first 10,000, with 8 MiB of text at most.
-    /// The monitor was told of all.
-    pub failures: Vec<Failure>,
-    /// How many failures there were beyond those.
-    pub failures_left_out: u64,
-    /// What was left out because the rule for conflicts says so, in the order it was met: as many at most.
-    pub skipped: Vec<Failure>,
-    /// How many files were left out beyond those.
-    pub skipped_left_out: u64,
-}
-
-impl TransferReport {
-    /// How much was not transferred, all told.
-    #[must_use]
-    pub fn failure_count(&self) -> u64 {
-        self.failures.len() as u64 + self.failures_left_out
-    }
-
-    /// How much was left out because the rule for conflicts says so, all told.
-    #[must_use]
-    pub fn skipped_count(&self) -> u64 {
-        self.skipped.len() as u64 + self.skipped_left_out
-    }
-}
-
-/// What a removal did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Removed {
-    /// Files, links and special files.
-    pub files: u64,
-    /// Directories.
-    pub directories: u64,
-}
-
-/// A server's answer to a status request.
-#[derive(Debug, Clone)]
-pub struct ServerStatus {
-    /// What the server says.
-    pub report: StatusReport,
-    /// From request to answer.
-    pub round_trip: Duration,
-    /// The address that answered.
-    pub address: SocketAddr,
-    /// The protection of the session, in words: `AES-256-GCM`, for example.
-    pub cipher: &'static str,
 }
 
 impl Client {

@@ -6,6 +6,7 @@
 //! without a line in the client that knows of it; what it cannot express fails with a reason. Non-goals:
 //! speed; times, permissions and links, which protocol 1 does not carry.
 
+mod answers;
 mod names;
 mod requests;
 mod store;

@@ -1,7 +1,8 @@
 //! A remote directory behind protocol 1, as a store.
 
+use super::answers::refused;
 use super::names::Names;
-use super::requests::{self, Requests};
+use super::requests::Requests;
 use super::transfers::{Reading, SharedConnection, Writing};
 use super::walk::{RemoteRemoval, RemoteWalk};
 use crate::store::Directory as StoreDirectory;
@@ -22,25 +23,6 @@ impl RemoteStore {
     pub(super) fn new(requests: Requests) -> Self {
         Self(SharedConnection::new(requests))
     }
-}
-
-/// What a response means that is not the one that was hoped for.
-pub(super) fn refused(response: Response<'_>) -> Failure {
-    match response {
-        Response::InvalidFileName => ErrorCode::InvalidName.into(),
-        Response::FileNotFound => ErrorCode::NotFound.into(),
-        Response::FileAlreadyExists => ErrorCode::AlreadyExists.into(),
-        Response::NotAFile => ErrorCode::NotAFile.into(),
-        Response::NotADirectory => ErrorCode::NotADirectory.into(),
-        Response::IncorrectFileSize => ErrorCode::FileTooLarge.into(),
-        Response::BadRequest => ErrorCode::BadRequest.into(),
-        Response::UnknownError(message) => requests::unknown(message),
-        _ => unexpected(),
-    }
-}
-
-pub(super) fn unexpected() -> Failure {
-    Failure::new(ErrorCode::Other).because("the server gave an answer that does not belong to the request")
 }
 
 fn unsupported(what: &str) -> Failure {

@@ -1,8 +1,8 @@
 //! Files that pass through protocol 1, chunk by chunk.
 
+use super::answers::{refused, unexpected};
 use super::names::Names;
 use super::requests::Requests;
-use super::store::{refused, unexpected};
 use crate::store::{Extent, Source, Staged, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::protocol1::{Directory, Request, Response};

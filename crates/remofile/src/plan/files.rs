@@ -1,17 +1,9 @@
 //! A file that meets a file.
 
 use super::draft::Compared;
+use super::node::File;
 use super::planner::Planner;
 use super::step::{Action, Changed, Reason, Touch};
-use remofile_protocol::wire::Timestamp;
-
-/// What is known of a file.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct File {
-    pub(super) size: u64,
-    pub(super) modified: Timestamp,
-    pub(super) mode: Option<u32>,
-}
 
 /// What sizes and times tell about contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ mod planner;
 mod renames;
 mod result;
 mod rules;
+mod settle;
 mod step;
 
 pub use draft::{Answers, Draft, Questions};

@@ -56,6 +56,14 @@ impl What {
     }
 }
 
+/// What is known of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct File {
+    pub(super) size: u64,
+    pub(super) modified: Timestamp,
+    pub(super) mode: Option<u32>,
+}
+
 /// An element of the listing of a tree. Nodes come in [`path_order`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeElement {

@@ -1,9 +1,8 @@
 //! What becomes of names, as source and destination tell them.
 
 use super::draft::{Arrival, Draft, Extraneous, Obstacle};
-use super::files::File;
 use super::mode_changes::WritableDirectoryGuard;
-use super::node::{Node, What, is_below};
+use super::node::{File, Node, What, is_below};
 use super::rules::Rules;
 use super::step::{Action, Changed, Reason, Step};
 use remofile_protocol::wire::{Failure, Kind, Timestamp};

@@ -44,6 +44,23 @@ pub(super) fn of_sizes<'a>(
 }
 
 impl Draft {
+    /// Forgets what cannot be a rename: nothing is where something could not be listed, as what seems to be
+    /// gone may be there.
+    pub(super) fn choose_candidates(&mut self) {
+        if !self.failures.is_empty() {
+            self.arrivals = Vec::new();
+        }
+        let may_move = |file: &&Extraneous| file.kind == Kind::File && !file.is_kept && !file.unflushed;
+        let sizes: HashSet<u64> = self.extraneous.iter().filter(may_move).map(|file| file.size).collect();
+        self.arrivals.retain(|arrival| sizes.contains(&arriving_size(&self.sent[arrival.step])));
+        self.arrivals.shrink_to_fit();
+    }
+
+    /// The lengths of the files that may be renames.
+    pub(super) fn arriving_sizes(&self) -> HashSet<u64> {
+        self.arrivals.iter().map(|arrival| arriving_size(&self.sent[arrival.step])).collect()
+    }
+
     /// The pairs that the answers prove, in path order: preferably with one time, then with one name, then as
     /// they come. Each file is in one pair at most.
     pub(super) fn pairs(&self, answers: &Answers) -> Vec<Pair> {

@@ -14,12 +14,14 @@ pub(crate) mod faults;
 mod follow;
 mod local;
 mod locate;
+mod real;
 mod scratch;
 
 pub use buffer::ReadBuffer;
 pub use follow::{FollowLinks, Scope, Scopes};
 pub use local::{LocalStore, STAGING_NAME, StoreOptions};
 pub use locate::{Located, exists, locate, make_local_directory, places};
+pub use real::{is_directory, real_path, real_path_to_be};
 pub use scratch::Scratch;
 
 use remofile_protocol::digest::digest;

@@ -14,14 +14,14 @@ use crate::delta::Piece;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::plan::{Action, Answers, Draft, Plan, Side, Step};
-use crate::store::{FollowLinks, LocalStore, Partial, Store, StoreOptions, make_local_directory};
+use crate::store::{FollowLinks, LocalStore, Partial, Store, StoreOptions, make_local_directory, real_path};
 use crate::transfer::Filter;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Known, Part, Selected};
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Parts of one file that are asked for at most: each takes room in a message.
@@ -306,19 +306,4 @@ fn local_backup(destination: &Path, backup: &str) -> Result<RemotePath> {
     let (path, top) = (real_path(&path).ok_or_else(outside)?, real_path(destination).ok_or_else(outside)?);
     let below = path.strip_prefix(top).ok().and_then(Path::to_str).ok_or_else(outside)?;
     super::backup_path(&RemotePath::root(), below)
-}
-
-/// Where a path leads; what does not exist leads nowhere else. `None` if it could lead anywhere.
-fn real_path(path: &Path) -> Option<PathBuf> {
-    let mut above = path;
-    let mut below = Vec::new();
-    loop {
-        let here = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        if let Ok(mut real) = here.canonicalize() {
-            real.extend(below.iter().rev());
-            return Some(real);
-        }
-        below.push(above.file_name()?);
-        above = above.parent()?;
-    }
 }

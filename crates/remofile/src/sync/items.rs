@@ -1,6 +1,6 @@
 //! The steps of a plan as items: what a destination is told to do, be it over there or here.
 
-use super::stages::TemporaryTargets;
+use super::temporary_targets::TemporaryTargets;
 use crate::plan::{Action, Plan, Step};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Item, Kind, OnConflict};

@@ -16,6 +16,7 @@ mod items;
 mod options;
 mod plan_merger;
 mod stages;
+mod temporary_targets;
 mod tree;
 mod trees;
 mod upload;

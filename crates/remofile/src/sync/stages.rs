@@ -1,13 +1,12 @@
 //! The stages in which a plan is executed, so that nothing is deleted before everything has come.
 
 use super::items::StepEncoder;
+use super::temporary_targets::TemporaryTargets;
 use crate::client::Syncing;
 use crate::error::Result;
 use crate::plan::{Action, Plan, Step};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, Kind};
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use remofile_protocol::wire::{ErrorCode, Failure};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -46,7 +45,7 @@ pub(super) fn execute_plan(
     }
     let temporary_targets = Arc::new(TemporaryTargets::of(plan, gate..closing));
     let encoder = StepEncoder { temporary_targets: Arc::clone(&temporary_targets), ..plain };
-    if temporary_targets.0.is_empty() {
+    if temporary_targets.is_empty() {
         return executor.execute(syncing, gate..all, encoder);
     }
     let before = syncing.failure_count();
@@ -56,7 +55,7 @@ pub(super) fn execute_plan(
         executor.execute(syncing, from..all, encoder)?;
     }
     if syncing.failure_count() > before {
-        executor.clear_away(syncing, temporary_targets.0.values().cloned().collect())?;
+        executor.clear_away(syncing, temporary_targets.paths().cloned().collect())?;
     }
     Ok(())
 }
@@ -86,29 +85,4 @@ fn may_delete(syncing: &mut Syncing<'_>, harmless: u64) -> bool {
         syncing.failed(Failure::new(ErrorCode::Skipped).at("deletions").because(why));
     }
     is_safe
-}
-
-/// Temporary paths of files and links while directories are in their way, by the indices of their steps.
-#[derive(Debug, Default)]
-pub(super) struct TemporaryTargets(HashMap<usize, String>);
-
-impl TemporaryTargets {
-    fn of(plan: &Plan, steps: Range<usize>) -> Self {
-        let is_clear = |step: &Step| matches!(step.action, Action::Clear { kind: Kind::Directory });
-        let cleared = steps.filter(|&index| plan.steps.get(index).is_some_and(is_clear)).map(|index| index + 1);
-        Self(cleared.filter_map(|index| Some((index, beside(&plan.steps.get(index)?.path)))).collect())
-    }
-
-    /// The temporary path of a step's content; `None` if it comes to its own path at once.
-    pub(super) fn of_step(&self, index: usize) -> Option<&str> {
-        self.0.get(&index).map(String::as_str)
-    }
-}
-
-/// A path in the same directory that nothing else has.
-fn beside(path: &str) -> String {
-    // Its keys come from the operating system.
-    let number = RandomState::new().hash_one(path);
-    let directory = path.rfind('/').map_or("", |end| &path[..=end]);
-    format!("{directory}.arriving-{number:016x}")
 }

@@ -7,15 +7,16 @@ mod count;
 mod events;
 mod sink;
 mod stats;
+mod wanted;
 
 pub(crate) use ask::Ask;
 pub(crate) use sink::EventsTo;
+pub(crate) use wanted::{Changes, Wanted};
 
 use super::plan::{self, Planned};
 use super::{Presentation, json, note_line, stderr_line, text::harmless, waiting_for};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
-use crate::settings::Direction;
 use bar::Bar;
 use count::Count;
 use events::Events;
@@ -30,42 +31,6 @@ use std::time::{Duration, Instant};
 
 /// Failures that are told once, however often they are met.
 const MOST_TOLD: usize = 100_000;
-
-/// What the user wants to be told of a transfer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted {
-    /// Events as objects, and where they go.
-    pub(crate) events: Option<EventsTo>,
-    /// Nothing but errors.
-    pub(crate) quiet: bool,
-    /// Each file as it is finished.
-    pub(crate) files: bool,
-    /// What is planned to be changed.
-    pub(crate) changes: Changes,
-    /// What differs and is planned to be left as it is.
-    pub(crate) left: bool,
-    /// Whether nothing is done but planning.
-    pub(crate) dry_run: bool,
-    /// How far it is, if standard error is a terminal.
-    pub(crate) progress: bool,
-    /// What was done, in the end.
-    pub(crate) stats: bool,
-    /// Whether compression is something to tell about.
-    pub(crate) compression: bool,
-    /// Which way files move.
-    pub(crate) direction: Direction,
-}
-
-/// How the changes of a plan are told, in words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Changes {
-    /// Not at all.
-    Untold,
-    /// By their paths, on standard error.
-    Named,
-    /// As data, on standard output.
-    Itemized,
-}
 
 /// Shows a transfer.
 pub(crate) struct Show {
@@ -360,6 +325,7 @@ fn what_happened(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Direction;
 
     const WANTED: Wanted = Wanted {
         events: None,

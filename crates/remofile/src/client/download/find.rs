@@ -3,7 +3,7 @@
 use crate::carrier::Produced;
 use crate::client::Client;
 use crate::client::download::plan::{Arriving, DownloadPlan};
-use crate::client::download::selecting::Selecting;
+use crate::client::download::selecting::{Chosen, Selecting};
 use crate::client::listing::handler::decode;
 use crate::client::session::call::{Handler, OngoingCall};
 use crate::client::transfer::attempts::Attempts;
@@ -20,9 +20,6 @@ use std::collections::{HashMap, HashSet};
 
 /// Conflicts that are named at most.
 const MOST_CONFLICTS: usize = 1000;
-
-/// A file that is to be downloaded, and its size in bytes.
-pub(crate) type Chosen = (Selected, u64);
 
 /// Files that are to be downloaded, and what else has to be done for them.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! What a download is about, and what may come of it.
 
-use crate::client::download::find::Chosen;
 use crate::client::download::scopes::NamedScopes;
+use crate::client::download::selecting::Chosen;
 use crate::client::download::selecting::Selecting;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::{RemoteSource, TransferOptions};

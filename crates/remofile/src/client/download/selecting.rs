@@ -1,7 +1,6 @@
 //! Sources that are named one by one, behind their request.
 
 use crate::carrier::Produced;
-use crate::client::download::find::Chosen;
 use crate::client::session::call::OngoingCall;
 use crate::error::{Error, Result};
 use remofile_protocol::limits::MAX_HEADER_BYTES;
@@ -9,6 +8,9 @@ use remofile_protocol::wire::{Item, Selected};
 use std::collections::VecDeque;
 use std::iter::Peekable;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// A file that is to be downloaded, and its size in bytes.
+pub(crate) type Chosen = (Selected, u64);
 
 /// What a connection that shares its sources with others takes at once: so many bytes, and files.
 const SHARE_BYTES: u64 = 32 * 1024 * 1024;

@@ -1,7 +1,8 @@
 //! The calls behind an open file: each names the file anew, and the version it must be.
 
 use crate::carrier::{MessageWriter, Produced};
-use crate::client::session::call::{Deadline, Handler, OngoingCall};
+use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::deadline::Deadline;
 use crate::client::transfer::attempts::LEASE_WAIT;
 use crate::client::{Client, OnWaiting};
 use crate::error::{Error, Result};

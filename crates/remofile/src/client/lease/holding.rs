@@ -2,7 +2,8 @@
 
 use crate::carrier::{Endpoint, Link, Message, Produced, Waker, drive};
 use crate::client::Client;
-use crate::client::session::call::{Deadline, LeaseHold, Session, broken, closed};
+use crate::client::session::call::{LeaseHold, Session, broken, closed};
+use crate::client::session::deadline::Deadline;
 use crate::client::session::interrupt::Interrupt;
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};

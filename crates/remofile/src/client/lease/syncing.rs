@@ -2,9 +2,9 @@
 
 use crate::carrier::Produced;
 use crate::client::download::call::Order;
-use crate::client::download::find::Chosen;
 use crate::client::download::item_merger::ItemMerger;
 use crate::client::download::plan::{DownloadPlan, Expected};
+use crate::client::download::selecting::Chosen;
 use crate::client::download::selecting::Selecting;
 use crate::client::listing::background::Incoming;
 use crate::client::listing::handler::{ListHandler, decode};

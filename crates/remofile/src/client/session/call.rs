@@ -3,7 +3,8 @@
 pub(crate) use crate::client::session::ended::{After, broken, closed};
 
 use crate::carrier::{Endpoint, Line, Link, Message, Produced, Waker, drive};
-use crate::client::Interrupt;
+use crate::client::session::deadline::Deadline;
+use crate::client::session::interrupt::Interrupt;
 use crate::error::{Error, Result};
 use crate::gateway::Guard;
 use crate::monitor::{Event, Monitor};
@@ -16,36 +17,6 @@ use remofile_protocol::wire::{
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-
-/// When a call has to be over.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadline {
-    limit: Option<(Instant, Duration)>,
-}
-
-impl Deadline {
-    pub(crate) fn after(timeout: Option<Duration>) -> Self {
-        Self { limit: timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout))) }
-    }
-
-    /// What is left; `None` without a limit.
-    pub(super) fn left(&self) -> Option<Duration> {
-        self.limit.map(|(at, _)| at.saturating_duration_since(Instant::now()))
-    }
-
-    /// When it is over, on a clock that was started then; `None` without a limit.
-    pub(crate) fn on(&self, clock: Instant) -> Option<Duration> {
-        self.limit.map(|(at, _)| at.saturating_duration_since(clock))
-    }
-
-    /// [`Error::Timeout`] once it is over.
-    pub(super) fn check(&self) -> Result<()> {
-        match self.limit {
-            Some((at, timeout)) if at <= Instant::now() => Err(Error::Timeout(timeout)),
-            _ => Ok(()),
-        }
-    }
-}
 
 /// What differs between operations. An error ends the operation, and becomes the call's.
 pub(crate) trait Handler {

@@ -1,22 +1,23 @@
 //! From addresses to a session.
 
 use crate::carrier::{Line, Link, prepare};
-use crate::client::session::call::{Deadline, Session};
+use crate::client::session::call::Session;
+use crate::client::session::deadline::Deadline;
+use crate::client::session::limits::CallLimits;
 use crate::client::session::resolve::resolve;
 use crate::client::session::unanswered::until_answered;
-use crate::client::{ClientOptions, Interrupt, Protocol, Wait};
+use crate::client::{ClientOptions, Protocol, Wait};
 use crate::error::{Error, Result, Unopened};
 use crate::gateway;
 use remofile_protocol::handshake::{ClientCredentials, ClientHandshake, ClientHello, HandshakeError};
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_BYTES};
 use remofile_protocol::transport::Cipher;
 use remofile_protocol::wire::{Header, OperationId, Signal};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::net::sockopt::socket_error;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Longest time for one address to accept a connection.
@@ -61,12 +62,6 @@ fn connect_gateway(options: &ClientOptions, addresses: &[SocketAddr], limits: &C
             opened => return opened,
         }
     }
-}
-
-/// The limits of a call that connects.
-pub(super) struct CallLimits<'a> {
-    pub(super) deadline: &'a Deadline,
-    pub(super) interrupt: &'a Interrupt,
 }
 
 fn connect_any(
@@ -187,33 +182,4 @@ fn explain(error: HandshakeError, address: SocketAddr) -> Error {
 
 fn not_remofile(address: SocketAddr, what: &str) -> Error {
     Error::NotRemofile { address: address.to_string(), what: what.to_owned() }
-}
-
-impl CallLimits<'_> {
-    /// Waits until the socket is ready; `false` if it is not within `limit`.
-    pub(super) fn wait(&self, stream: &impl AsFd, flags: PollFlags, limit: Duration) -> Result<bool> {
-        self.wait_until(stream, flags, Deadline::after(Some(limit)))
-    }
-
-    fn wait_until(&self, stream: &impl AsFd, flags: PollFlags, limit: Deadline) -> Result<bool> {
-        loop {
-            if self.interrupt.is_triggered() {
-                return Err(Error::Interrupted);
-            }
-            self.deadline.check()?;
-            let Some(left) = limit.left().filter(|left| !left.is_zero()) else {
-                return Ok(false);
-            };
-            let left = self.deadline.left().map_or(left, |own| own.min(left)) + Duration::from_millis(1);
-            let mut descriptors = vec![PollFd::from_borrowed_fd(stream.as_fd(), flags)];
-            if let Some(waker) = self.interrupt.waker() {
-                descriptors.push(PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN));
-            }
-            match poll(&mut descriptors, Timespec::try_from(left).ok().as_ref()) {
-                Ok(_) if !descriptors[0].revents().is_empty() => return Ok(true),
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(Error::ConnectionLost(error.into())),
-            }
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Ends calls from outside.
 
 use crate::carrier::Waker;
-use crate::client::session::call::Deadline;
+use crate::client::session::deadline::Deadline;
 use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::AsFd;

@@ -1,6 +1,6 @@
 //! From a host name to addresses.
 
-use crate::client::session::connect::CallLimits;
+use crate::client::session::limits::CallLimits;
 use crate::error::{Error, Result};
 use rustix::event::PollFlags;
 use std::io;
@@ -50,7 +50,7 @@ fn within_limits<T: Send + 'static>(
 mod tests {
     use super::*;
     use crate::client::Interrupt;
-    use crate::client::session::call::Deadline;
+    use crate::client::session::deadline::Deadline;
 
     #[test]
     fn a_slow_resolver_holds_neither_an_interrupt_nor_a_timeout_up() {

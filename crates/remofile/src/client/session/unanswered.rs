@@ -3,7 +3,7 @@
 //! A server that is flooded closes connections before it has read from them, those of honest clients too, and so does one
 //! that stops. So it is tried a few times, within a second: whoever has a wrong port must hear of it soon.
 
-use crate::client::session::call::Deadline;
+use crate::client::session::deadline::Deadline;
 use crate::client::session::interrupt::Interrupt;
 use crate::error::{Error, Result, Unopened};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Trying again after a lost connection.
 
-use crate::client::session::call::Deadline;
+use crate::client::session::deadline::Deadline;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::client::{Client, Retry};
 use crate::error::{Error, Result};

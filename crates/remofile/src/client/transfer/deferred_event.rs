@@ -1,6 +1,5 @@
 //! Events that are told later, or by another thread.
 
-use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::wire::{Failure, Holder};
 use std::sync::mpsc::SyncSender;
@@ -15,20 +14,6 @@ pub(super) enum OwnedEvent {
     Failed(Failure),
 }
 
-impl OwnedEvent {
-    /// Tells it.
-    pub(super) fn tell(self, recorder: &mut ProgressRecorder<'_>) {
-        match self {
-            Self::Waiting(holders) => recorder.monitor.report(Event::Waiting { holders: &holders }),
-            Self::Started { path, size, offset } => recorder.started(&path, size, offset),
-            Self::Packed(bytes) => recorder.moved(bytes),
-            Self::Finished { path } => recorder.finished(&path),
-            Self::Present { path, size } => recorder.present(&path, size),
-            Self::Failed(failure) => recorder.failed(failure),
-        }
-    }
-}
-
 /// Events that the packer reported before the server took the upload on. It may refuse it yet, and then none of them
 /// has happened.
 #[derive(Default)]
@@ -39,9 +24,9 @@ impl DeferredEvents {
         self.0.push(event);
     }
 
-    /// The server has taken the upload on.
-    pub(crate) fn release(self, recorder: &mut ProgressRecorder<'_>) {
-        self.0.into_iter().for_each(|event| event.tell(recorder));
+    /// The events, in the order in which they happened.
+    pub(super) fn into_events(self) -> Vec<OwnedEvent> {
+        self.0
     }
 }
 

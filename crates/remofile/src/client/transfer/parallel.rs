@@ -40,7 +40,7 @@ pub(crate) fn together<P: Send, T: Send>(
             threads.push(std::thread::Builder::new().name("transfer".to_owned()).spawn_scoped(scope, body));
         }
         drop(sender);
-        receiver.into_iter().for_each(|event| event.tell(recorder));
+        receiver.into_iter().for_each(|event| recorder.tell(event));
         let join = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, Result<T>>>| {
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -1,29 +1,20 @@
 //! Whether source and destination lie in each other, where client and server are on one machine.
 
 use crate::error::{Error, Result};
-use crate::store::{exists, places};
+use crate::store::{exists, places, real_path_to_be};
 use remofile_protocol::handshake::Place;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The remote path of a local directory that lies in the server's root, or would if it were made.
 pub(crate) fn remote_path(theirs: &[Place], local: &Path) -> Option<RemotePath> {
     let root = theirs.first()?;
-    let local = real(local)?;
+    let local = real_path_to_be(local)?;
     let missing = usize::from(!exists(&local));
     let depth = missing + places(local.ancestors().nth(missing)?).iter().position(|place| place == root)?;
     let below = local.strip_prefix(local.ancestors().nth(depth)?).ok()?.to_str()?.to_owned();
     if below.is_empty() { Some(RemotePath::root()) } else { RemotePath::root().join(&below).ok() }
-}
-
-/// The path without links of what exists, or could be made where it is.
-fn real(local: &Path) -> Option<PathBuf> {
-    let beside = || {
-        let parent = local.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Some(parent.canonicalize().ok()?.join(local.file_name()?))
-    };
-    local.canonicalize().ok().or_else(beside)
 }
 
 /// Refuses to send a local directory to a place in it: there would be no end of it.

@@ -53,6 +53,23 @@ impl<'a> ProgressRecorder<'a> {
         }
     }
 
+    /// Tells an event that happened earlier, or elsewhere.
+    pub(super) fn tell(&mut self, event: OwnedEvent) {
+        match event {
+            OwnedEvent::Waiting(holders) => self.monitor.report(Event::Waiting { holders: &holders }),
+            OwnedEvent::Started { path, size, offset } => self.started(&path, size, offset),
+            OwnedEvent::Packed(bytes) => self.moved(bytes),
+            OwnedEvent::Finished { path } => self.finished(&path),
+            OwnedEvent::Present { path, size } => self.present(&path, size),
+            OwnedEvent::Failed(failure) => self.failed(failure),
+        }
+    }
+
+    /// Tells what the packer reported, once the server has taken the upload on.
+    pub(crate) fn release(&mut self, deferred: DeferredEvents) {
+        deferred.into_events().into_iter().for_each(|event| self.tell(event));
+    }
+
     /// For who does not ask whether files are present.
     pub(crate) fn forgetful(monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
         Self { remembers: false, ..Self::new(monitor, is_upload) }
@@ -162,7 +179,7 @@ impl UploadRecorder<'_, '_> {
     fn tell(&mut self, event: OwnedEvent) {
         match &mut self.deferred {
             Some(deferred) => deferred.defer(event),
-            None => event.tell(self.recorder),
+            None => self.recorder.tell(event),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The calls that upload.
 
 use crate::carrier::Produced;
-use crate::client::session::call::{Deadline, Handler, OngoingCall};
+use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::deadline::Deadline;
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::transfer::deferred_event::DeferredEvents;
@@ -193,7 +194,7 @@ impl Client {
             return Err(Error::Protocol("it stored fewer files than were sent, and did not say which".to_owned()));
         }
         if let Some(deferred) = handler.deferred.take() {
-            deferred.release(handler.recorder);
+            handler.recorder.release(deferred);
         }
         Ok(done)
     }
@@ -254,7 +255,7 @@ impl Handler for UploadHandler<'_, '_> {
     fn granted(&mut self) {
         self.awaits_grant = false;
         if let Some(deferred) = self.deferred.take() {
-            deferred.release(self.recorder);
+            self.recorder.release(deferred);
         }
     }
 

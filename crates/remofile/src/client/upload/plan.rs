@@ -3,7 +3,7 @@
 use crate::client::upload::survey::NAMES_BYTES;
 use crate::client::{LocalSource, TransferOptions};
 use crate::error::{Error, Result};
-use crate::store::{STAGING_NAME, exists};
+use crate::store::{STAGING_NAME, exists, is_directory};
 use crate::transfer::{Feed, FeedOptions, Filter, Local, LocalOrigin, expand_local, numbered_path};
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, OnConflict, Version};
@@ -102,7 +102,7 @@ impl<'a> UploadPlan<'a> {
 
     /// Sources that are directories.
     pub(super) fn directories(&self) -> impl Iterator<Item = PathBuf> {
-        self.origins.iter().flatten().map(LocalOrigin::place).filter(|path| path.is_dir())
+        self.origins.iter().flatten().map(LocalOrigin::place).filter(|path| is_directory(path))
     }
 
     /// Whether the names find room in the request.

@@ -1,7 +1,7 @@
 //! What an upload finds at its destination.
 
 use crate::client::listing::handler::ListHandler;
-use crate::client::session::call::Deadline;
+use crate::client::session::deadline::Deadline;
 use crate::client::transfer::conflict_policy::{ConflictDecision, ConflictPolicy, is_same};
 use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::client::{Client, TransferOptions};

@@ -1,0 +1,10 @@
+//! The origin of a token.
+
+/// How hard a token is to guess, which decides how it is stretched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// 116 random bits with a checksum: cannot be guessed.
+    Generated,
+    /// A text that somebody chose: can be guessed by whoever records a handshake.
+    Chosen,
+}

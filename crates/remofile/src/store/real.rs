@@ -1,0 +1,36 @@
+//! The real paths behind local paths with links.
+
+use std::path::{Path, PathBuf};
+
+/// Tells whether a local path leads to a directory.
+#[must_use]
+pub fn is_directory(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// The path without links of what exists, or could be made where it is; `None` for anything else.
+#[must_use]
+pub fn real_path_to_be(local: &Path) -> Option<PathBuf> {
+    let beside = || {
+        let parent = local.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(parent.canonicalize().ok()?.join(local.file_name()?))
+    };
+    local.canonicalize().ok().or_else(beside)
+}
+
+/// The path without links, of which only a beginning need exist: what does not exist leads nowhere else. `None` if it could
+/// lead anywhere.
+#[must_use]
+pub fn real_path(path: &Path) -> Option<PathBuf> {
+    let mut above = path;
+    let mut below = Vec::new();
+    loop {
+        let here = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        if let Ok(mut real) = here.canonicalize() {
+            real.extend(below.iter().rev());
+            return Some(real);
+        }
+        below.push(above.file_name()?);
+        above = above.parent()?;
+    }
+}

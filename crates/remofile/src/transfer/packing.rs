@@ -1,0 +1,93 @@
+//! The options, the outcome and the monitor of packing.
+
+use super::compress::CompressLevel;
+use super::trouble::Stop;
+use crate::store::StoreResult;
+use remofile_protocol::digest::DigestKind;
+use remofile_protocol::wire::{ErrorCode, Failure, Item, SendOptions, Version};
+use std::num::NonZeroU32;
+
+/// What became of an attempt to fill a message.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Packed {
+    /// These items, whose bytes are in the message.
+    Items(Vec<Item>),
+    /// Nothing yet, but there is more to do.
+    Working,
+    /// More credit is needed, or more sources.
+    Blocked,
+    /// The monitor wanted no more.
+    Stopped,
+    /// Everything was sent.
+    Finished,
+}
+
+/// Told what is packed, as it is packed.
+pub trait PackerMonitor {
+    /// A file begins; the receiver has it up to `offset`.
+    fn started(&mut self, _path: &str, _size: u64, _offset: u64) {}
+    /// Bytes of its content were packed.
+    fn packed(&mut self, _bytes: u64) {}
+    /// It was packed whole.
+    fn finished(&mut self, _path: &str, _size: u64) {}
+    /// It will not be sent.
+    fn failed(&mut self, _failure: &Failure) {}
+    /// It is at the destination already.
+    fn present(&mut self, _path: &str, _size: u64) {}
+    /// A directory was packed.
+    fn directory(&mut self) {}
+    /// A change without content was packed.
+    fn changed(&mut self, _item: &Item) {}
+    /// The size of the chunks it wants to see; `None` for none.
+    fn chunk_size(&self) -> Option<NonZeroU32> {
+        None
+    }
+    /// A chunk is about to be packed.
+    ///
+    /// # Errors
+    /// [`Stop`], to end the transfer.
+    fn chunk(&mut self, _chunk: &[u8], _remaining: u64, _size: u64, _path: &str) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// How files are packed.
+#[derive(Debug, Clone, Copy)]
+pub struct PackerOptions {
+    /// Larger files fail, in bytes.
+    pub file_size_limit: u64,
+    /// Whether permission bits are sent.
+    pub preserve_mode: bool,
+    /// Whether holes are sent as holes.
+    pub sparse: bool,
+    /// Whether blocks that shrink are compressed.
+    pub compress: Option<CompressLevel>,
+    /// At most so many bytes of content in a message.
+    pub chunk_bytes: Option<NonZeroU32>,
+    /// The digest that ends files.
+    pub digest: DigestKind,
+    /// The version that a file takes the place of, where it is one file that does.
+    pub replaces: Option<Version>,
+}
+
+impl PackerOptions {
+    /// As a client asked for.
+    ///
+    /// # Errors
+    /// `bad-request` if it asked for a level that zstd does not have.
+    pub fn of(send_options: SendOptions, file_size_limit: u64, digest: DigestKind) -> StoreResult<Self> {
+        let level = |level| {
+            let unknown = || Failure::new(ErrorCode::BadRequest).because("there is no such level of compression");
+            CompressLevel::new(level).ok_or_else(unknown)
+        };
+        Ok(Self {
+            file_size_limit,
+            preserve_mode: send_options.preserve_mode,
+            sparse: send_options.sparse,
+            compress: send_options.compress_level.map(level).transpose()?,
+            chunk_bytes: send_options.chunk_bytes.and_then(NonZeroU32::new),
+            digest,
+            replaces: None,
+        })
+    }
+}

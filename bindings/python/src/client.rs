@@ -3,6 +3,7 @@
 use crate::call::{Caller, Making, PyInterrupt, run};
 use crate::errors::{is_refused_connection, to_python};
 use crate::file::{self, NativeFile};
+use crate::limits::{CallLimits, TURN};
 use crate::secrets;
 use crate::transfer::{Interest, Report, Settings, remote};
 use pyo3::exceptions::PyValueError;
@@ -12,14 +13,14 @@ use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{Entry, Kind, Listed, OnConflict};
 use remofile::sync::plan::Action;
 use remofile::{
-    Client, ClientOptions, Error, Interrupt, LocalSource, Protocol, RemoteSource, Silent, TransferOptions, Wait,
+    Client, ClientOptions, Error, LocalSource, Protocol, RemoteSource, Silent, TransferOptions, Wait,
     synchronize_download, synchronize_upload,
 };
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a server that is not there yet is waited for, if the caller has set no timeout.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
@@ -30,9 +31,6 @@ const CONNECT_EVERY: Duration = Duration::from_millis(20);
 /// How long a server is given to notice that a call was broken off.
 const SETTLING: Duration = Duration::from_secs(5);
 
-/// How often a call looks whether another one on the same client is over.
-pub(crate) const TURN: Duration = Duration::from_millis(1);
-
 /// Name or path, kind, size in bytes, time, permission bits, whether it is a link.
 type Row = (String, &'static str, u64, f64, Option<u32>, bool);
 
@@ -42,35 +40,6 @@ pub(crate) struct NativeClient {
     client: Arc<Mutex<Client>>,
     /// Whether the last call was broken off: the server may not have noticed yet, and hold the lease for it.
     broke_off: AtomicBool,
-}
-
-/// The limits of one call.
-#[derive(Clone)]
-pub(crate) struct CallLimits {
-    began: Instant,
-    timeout: Option<Duration>,
-    interrupt: Interrupt,
-}
-
-impl CallLimits {
-    fn new(timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> Self {
-        let interrupt = interrupt.map(|interrupt| interrupt.0.clone()).unwrap_or_default();
-        Self { began: Instant::now(), timeout: timeout.map(Duration::from_millis), interrupt }
-    }
-
-    /// What is left of the timeout.
-    pub(crate) fn left(&self) -> Result<Option<Duration>, Error> {
-        if self.interrupt.is_triggered() {
-            return Err(Error::Interrupted);
-        }
-        match self.timeout {
-            None => Ok(None),
-            Some(timeout) => match timeout.checked_sub(self.began.elapsed()).filter(|left| !left.is_zero()) {
-                Some(left) => Ok(Some(left)),
-                None => Err(Error::Timeout(timeout)),
-            },
-        }
-    }
 }
 
 impl NativeClient {

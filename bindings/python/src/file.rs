@@ -1,8 +1,8 @@
 //! An open remote file.
 
 use crate::call::{Caller, PyInterrupt, run};
-use crate::client::TURN;
 use crate::errors::{errno, to_python};
+use crate::limits::TURN;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

@@ -11,6 +11,7 @@ mod client;
 mod errors;
 mod file;
 mod handler;
+mod limits;
 mod logging;
 mod monitor;
 mod secrets;

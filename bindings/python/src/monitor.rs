@@ -1,7 +1,7 @@
 //! Tells Python code what a transfer does, and asks it about chunks.
 
 use crate::call::Caller;
-use crate::client::CallLimits;
+use crate::limits::CallLimits;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use remofile::{Chunk, Event, Monitor, describe_holder};

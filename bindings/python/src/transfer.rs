@@ -1,8 +1,8 @@
 //! What a transfer may be told, and what it tells.
 
 use crate::call::Caller;
-use crate::client::CallLimits;
 use crate::errors::to_python;
+use crate::limits::CallLimits;
 use crate::monitor::{ChunkCallback, PythonMonitor};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

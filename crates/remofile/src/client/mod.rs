@@ -32,7 +32,7 @@ use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, Entry, ErrorCode, Failure, Listed, Request};
 use session::call::{After, Handler, Session};
-use session::deadline::Deadline;
+use session::context::CallContext;
 use session::idle::Idle;
 use std::time::{Duration, Instant};
 
@@ -92,8 +92,8 @@ impl Client {
     /// What keeps it from connecting: see [`crate::Error`].
     pub fn connect(options: ClientOptions) -> Result<Self> {
         let mut client = Self::new(options);
-        let deadline = client.deadline();
-        client.session(&deadline)?;
+        let context = client.context();
+        client.session(&context)?;
         Ok(client)
     }
 
@@ -128,8 +128,8 @@ impl Client {
     /// # Errors
     /// What keeps it from connecting.
     pub fn server(&mut self) -> Result<&ServerHello> {
-        let deadline = self.deadline();
-        Ok(self.session(&deadline)?.hello())
+        let context = self.context();
+        Ok(self.session(&context)?.hello())
     }
 
     /// Lists a directory, an element at a time, sorted by name; with `recursive` every directory is
@@ -198,8 +198,8 @@ impl Client {
     /// # Errors
     /// What keeps it from connecting; `unsupported` by a server of protocol 1.
     pub fn status(&mut self) -> Result<ServerStatus> {
-        let deadline = self.deadline();
-        let session = self.session(&deadline)?;
+        let context = self.context();
+        let session = self.session(&context)?;
         let (address, cipher) = (session.address(), session.cipher());
         if self.options.protocol == Protocol::One {
             let why = "servers of protocol 1 tell nothing of themselves, but this one answers";
@@ -224,24 +224,15 @@ impl Client {
     /// Runs one operation; connects first if there is no connection. A session whose operation broke
     /// off is not used again.
     fn call<H: Handler>(&mut self, request: Request, handler: &mut H) -> Result<Done> {
-        let deadline = self.deadline();
-        self.call_until((&deadline, None), request, handler)
+        self.call_in(&self.context(), request, handler)
     }
 
-    /// The same with a deadline that was set before, and a time to wait for the lease at least.
-    fn call_until<H: Handler>(
-        &mut self,
-        (deadline, lease_wait): (&Deadline, Option<Duration>),
-        request: Request,
-        handler: &mut H,
-    ) -> Result<Done> {
-        let wait =
-            lease_wait.map_or(self.options.wait, |lease_wait| self.options.wait.at_least(lease_wait)).milliseconds();
-        let interrupt = self.options.interrupt.clone();
+    /// The same in the context of other calls.
+    fn call_in<H: Handler>(&mut self, context: &CallContext, request: Request, handler: &mut H) -> Result<Done> {
         let mut run = |client: &mut Self, request| -> Result<(Result<Done>, After)> {
-            let session = client.session(deadline)?;
+            let session = client.session(context)?;
             let before = session.traffic();
-            let (result, then) = session.run(request, wait, deadline, &interrupt, handler);
+            let (result, then) = session.run(request, context, handler);
             let after = session.traffic();
             client.traffic = (client.traffic.0 + after.0 - before.0, client.traffic.1 + after.1 - before.1);
             if then != After::Usable {
@@ -261,11 +252,11 @@ impl Client {
         (self.traffic.0 - before.0, self.traffic.1 - before.1)
     }
 
-    fn deadline(&self) -> Deadline {
-        Deadline::after(self.options.timeout)
+    fn context(&self) -> CallContext {
+        CallContext::of(&self.options)
     }
 
-    fn session(&mut self, deadline: &Deadline) -> Result<&mut Session> {
+    fn session(&mut self, context: &CallContext) -> Result<&mut Session> {
         if self.session.as_mut().is_some_and(Session::is_stale) {
             self.session = None;
         }
@@ -275,7 +266,7 @@ impl Client {
             None if self.holds => Err(Error::ConnectionLost(std::io::ErrorKind::UnexpectedEof.into())),
             none => match self.idle.take() {
                 Some(session) => Ok(none.insert(session)),
-                None => Ok(none.insert(session::connect::connect(&self.options, deadline)?)),
+                None => Ok(none.insert(session::connect::connect(&self.options, context)?)),
             },
         }
     }

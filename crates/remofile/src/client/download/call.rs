@@ -41,7 +41,7 @@ impl Client {
         options: &TransferOptions,
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
-        let mut attempts = Attempts::new(options.retry, self.deadline());
+        let mut attempts = Attempts::new(options.retry, self.context());
         let sources: Vec<RemoteSource> = sources.iter().cloned().map(Into::into).collect();
         let plan = DownloadPlan::new(&sources, destination, options)?;
         let store_options =
@@ -56,7 +56,7 @@ impl Client {
             let result = self.download_once(&plan, &store, &mut attempts, &mut recorder, &mut stored);
             match result {
                 Ok(()) => return Ok(recorder.finish(stored, self.traffic_since(before))),
-                Err(error) => attempts.again(self, error, &mut recorder)?,
+                Err(error) => attempts.again(error, &mut recorder)?,
             }
         }
     }
@@ -70,7 +70,7 @@ impl Client {
         stored: &mut Stored,
     ) -> Result<()> {
         let policy = ConflictPolicy::of(plan.options, attempts.is_again());
-        let theirs = self.session(&attempts.deadline)?.hello().places.clone();
+        let theirs = self.session(&attempts.context)?.hello().places.clone();
         let is_inside = plan.options.recursive && remote_path(&theirs, plan.destination).is_some();
         if is_inside && plan.options.rules.is_empty() {
             refuse_download_into_itself(&theirs, &plan.literal_sources(), plan.destination)?;
@@ -162,7 +162,7 @@ impl Client {
             self.copy_kept(&mut handler, attempts)?;
         }
         let called = match order.request {
-            Some(request) => self.call_until((&attempts.deadline, attempts.lease_wait()), request, &mut handler),
+            Some(request) => self.call_in(&attempts.context, request, &mut handler),
             None => Ok(Done::default()),
         };
         let called = called.and_then(|_| self.take_rest(&mut handler, attempts));
@@ -215,7 +215,7 @@ impl Client {
 
     /// Answers the server, if it waits for this side, and asks whether to go on.
     fn stay(&mut self, attempts: &Attempts) -> Result<()> {
-        self.options.interrupt.check(&attempts.deadline)?;
+        attempts.context.check()?;
         match &mut self.session {
             Some(session) if self.holds => session.answer(),
             _ => Ok(()),

@@ -64,7 +64,7 @@ impl Client {
             recorder,
         };
         let request = plan.find_request();
-        self.call_until((&attempts.deadline, attempts.lease_wait()), request, &mut handler)?;
+        self.call_in(&attempts.context, request, &mut handler)?;
         handler.ask();
         let mut wanted = handler.wanted;
         if !wanted.conflicts.is_empty() {
@@ -74,7 +74,7 @@ impl Client {
             recorder.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
         }
         if policy.resume {
-            let check = || self.options.interrupt.check(&attempts.deadline);
+            let check = || attempts.context.check();
             wanted.look_at_partials(store, plan.partials(store)?, &check)?;
         }
         Ok(wanted)

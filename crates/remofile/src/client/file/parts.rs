@@ -2,7 +2,7 @@
 
 use crate::carrier::{MessageWriter, Produced};
 use crate::client::session::call::{Handler, OngoingCall};
-use crate::client::session::deadline::Deadline;
+use crate::client::session::context::CallContext;
 use crate::client::transfer::attempts::LEASE_WAIT;
 use crate::client::{Client, OnWaiting};
 use crate::error::{Error, Result};
@@ -10,7 +10,6 @@ use crate::monitor::{Event, Monitor};
 use remofile_protocol::limits::ITEM_CREDIT_BYTES;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, Entry, ErrorCode, Holder, Item, Request, Version};
-use std::time::Duration;
 
 /// Most items in a message: a header has room for more.
 const MOST_ITEMS: usize = 4096;
@@ -70,9 +69,9 @@ impl Remote {
         let version = self.version.filter(|_| same_version);
         let mut part = Part { bytes: buffer, wanted: length, told: self.told() };
         let request = Request::Read { path: self.path.clone(), offset, length, version, credit: length.max(1) };
-        let done = self.again(true, |client, deadline, lease_wait| {
+        let done = self.again(true, |client, context| {
             part.bytes.clear();
-            client.call_until((deadline, lease_wait), request.clone(), &mut part)
+            client.call_in(context, request.clone(), &mut part)
         })?;
         let entry = self.learn(done)?;
         let expected = entry.size.saturating_sub(offset).min(length);
@@ -99,9 +98,9 @@ impl Remote {
         let request = Request::Write { path: self.path.clone(), version: self.version, length, append, create };
         let may_repeat = !append || change.pieces.is_empty();
         let mut told = self.told();
-        let done = self.again(may_repeat, |client, deadline, lease_wait| {
+        let done = self.again(may_repeat, |client, context| {
             let mut writing = Writing { change, piece: 0, sent: 0, is_finished: false, told: &mut told };
-            client.call_until((deadline, lease_wait), request.clone(), &mut writing)
+            client.call_in(context, request.clone(), &mut writing)
         })?;
         Ok(Changed { entry: self.learn(done)?, was_another: false })
     }
@@ -122,13 +121,13 @@ impl Remote {
     fn again(
         &mut self,
         may_repeat: bool,
-        mut call: impl FnMut(&mut Client, &Deadline, Option<Duration>) -> Result<Done>,
+        mut call: impl FnMut(&mut Client, &CallContext) -> Result<Done>,
     ) -> Result<Done> {
-        let deadline = self.client.deadline();
-        let result = match call(&mut self.client, &deadline, None) {
+        let context = self.client.context();
+        let result = match call(&mut self.client, &context) {
             Err(error) if may_repeat && is_lost(&error) => {
                 tracing::debug!("reading or writing {} again: {error}", self.path);
-                call(&mut self.client, &deadline, Some(LEASE_WAIT)).map_err(|second| match second {
+                call(&mut self.client, &context.waiting_at_least(LEASE_WAIT)).map_err(|second| match second {
                     // It was there before.
                     Error::Connect { source, .. } => Error::ConnectionLost(source),
                     second => second,

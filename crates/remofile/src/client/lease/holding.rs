@@ -3,8 +3,7 @@
 use crate::carrier::{Endpoint, Link, Message, Produced, Waker, drive};
 use crate::client::Client;
 use crate::client::session::call::{LeaseHold, Session, broken, closed};
-use crate::client::session::deadline::Deadline;
-use crate::client::session::interrupt::Interrupt;
+use crate::client::session::context::CallContext;
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::path::RemotePath;
@@ -19,11 +18,10 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 impl Client {
     /// Asks for the lease, to keep it until [`Client::release`] or until the connection is lost: no call
     /// connects anew before. What is asked next need not wait for the answer: see [`Client::await_hold`].
-    pub(super) fn hold(&mut self, write: bool, (deadline, lease_wait): (&Deadline, Option<Duration>)) -> Result<()> {
-        let wait =
-            lease_wait.map_or(self.options.wait, |lease_wait| self.options.wait.at_least(lease_wait)).milliseconds();
+    pub(super) fn hold(&mut self, write: bool, context: &CallContext) -> Result<()> {
+        let wait = context.wait.milliseconds();
         self.holds = false;
-        let session = self.session(deadline)?;
+        let session = self.session(context)?;
         let operation = session.machine.start(session.clock.elapsed(), Request::Hold { write }, wait);
         session.lease_hold = Some(LeaseHold { operation, is_granted: false, outcome: None });
         self.holds = true;
@@ -34,21 +32,20 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Busy`] if others have it.
-    pub(super) fn await_hold(&mut self, deadline: &Deadline, monitor: &mut dyn Monitor) -> Result<()> {
-        self.attend_until(Until::Granted, deadline, &[], monitor)
+    pub(super) fn await_hold(&mut self, context: &CallContext, monitor: &mut dyn Monitor) -> Result<()> {
+        self.attend_until(Until::Granted, context, &[], monitor)
     }
 
     /// Works on a thread of its own, while this one answers the server, so that the lease is kept. The work
     /// asks from time to time whether it is to go on.
     pub(super) fn attend<T: Send>(
         &mut self,
-        deadline: &Deadline,
+        context: &CallContext,
         monitor: &mut dyn Monitor,
         work: impl FnOnce(&(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
     ) -> Result<T> {
-        let interrupt = self.options.interrupt.clone();
         if !self.holds {
-            return work(&|| interrupt.check(deadline));
+            return work(&|| context.check());
         }
         let (is_done, is_over, has_worked) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot wait", source })?;
@@ -57,13 +54,13 @@ impl Client {
                 let _wakes = WakesAtEnd(&is_done, &waker);
                 work(&|| {
                     has_worked.store(true, Ordering::Relaxed);
-                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { interrupt.check(deadline) }
+                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { context.check() }
                 })
             };
             let thread = std::thread::Builder::new().name("sync".to_owned()).spawn_scoped(scope, body);
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
             let until = Until::Done { is_done: &is_done, has_worked: &has_worked };
-            let attended = self.attend_until(until, deadline, &[&waker], monitor);
+            let attended = self.attend_until(until, context, &[&waker], monitor);
             is_over.store(attended.is_err(), Ordering::Release);
             let worked = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             attended.and(worked)
@@ -73,12 +70,11 @@ impl Client {
     pub(crate) fn attend_until(
         &mut self,
         until: Until<'_>,
-        deadline: &Deadline,
+        context: &CallContext,
         wakers: &[&Waker],
         monitor: &mut dyn Monitor,
     ) -> Result<()> {
-        let interrupt = self.options.interrupt.clone();
-        let attended = self.session(deadline)?.attend(until, (deadline, &interrupt), wakers, monitor);
+        let attended = self.session(context)?.attend(until, context, wakers, monitor);
         if attended.is_err() {
             (self.session, self.holds) = (None, false);
         }
@@ -128,7 +124,7 @@ impl Session {
     fn attend(
         &mut self,
         until: Until<'_>,
-        (deadline, interrupt): (&Deadline, &Interrupt),
+        context: &CallContext,
         wakers: &[&Waker],
         monitor: &mut dyn Monitor,
     ) -> Result<Option<std::result::Result<Done, Failure>>> {
@@ -136,14 +132,13 @@ impl Session {
             machine: &mut self.machine,
             lease_hold: &mut self.lease_hold,
             until,
-            deadline,
-            interrupt,
+            context,
             monitor,
             clock: self.clock,
             told: self.clock.elapsed(),
             closed: None,
         };
-        let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(wakers.iter().copied()).collect();
+        let wakers: Vec<&Waker> = context.interrupt.waker().into_iter().chain(wakers.iter().copied()).collect();
         drive(&mut self.link, &mut holding, &wakers, self.clock)?;
         let closed = holding.closed;
         match self
@@ -161,8 +156,7 @@ struct Holding<'a> {
     machine: &'a mut ClientSession,
     lease_hold: &'a mut Option<LeaseHold>,
     until: Until<'a>,
-    deadline: &'a Deadline,
-    interrupt: &'a Interrupt,
+    context: &'a CallContext,
     monitor: &'a mut dyn Monitor,
     clock: Instant,
     /// When the server was last told that this side gets on.
@@ -212,17 +206,17 @@ impl Endpoint for Holding<'_> {
     }
 
     fn woken(&mut self, _now: Duration) -> Result<()> {
-        self.interrupt.woken()
+        self.context.interrupt.woken()
     }
 
     fn next_timeout(&self) -> Option<Duration> {
-        let own = self.deadline.on(self.clock);
+        let own = self.context.deadline.on(self.clock);
         let tells = matches!(self.until, Until::Done { .. }).then(|| self.told + TELL_EVERY);
         self.machine.next_timeout().into_iter().chain(own).chain(tells).min()
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<()> {
-        self.interrupt.check(self.deadline)?;
+        self.context.check()?;
         if now >= self.told + TELL_EVERY {
             self.tell_progress(now);
         }
@@ -257,8 +251,7 @@ mod tests {
             machine: &mut machine,
             lease_hold: &mut None,
             until: Until::Done { is_done: &is_done, has_worked: &has_worked },
-            deadline: &Deadline::after(None),
-            interrupt: &Interrupt::default(),
+            context: &CallContext::unlimited(),
             monitor: &mut crate::monitor::Silent,
             clock: Instant::now(),
             told: Duration::ZERO,

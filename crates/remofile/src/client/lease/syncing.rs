@@ -38,7 +38,7 @@ pub(crate) struct Syncing<'a> {
 
 impl<'a> Syncing<'a> {
     pub(crate) fn new(client: &'a mut Client, retry: Retry, monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
-        let attempts = Attempts::new(retry, client.deadline());
+        let attempts = Attempts::new(retry, client.context());
         let traffic = client.traffic;
         Self {
             client,
@@ -57,7 +57,7 @@ impl<'a> Syncing<'a> {
     ) -> Result<(T, TransferReport)> {
         loop {
             self.recorder.begin_attempt();
-            let held = self.client.hold(write, (&self.attempts.deadline, self.attempts.lease_wait()));
+            let held = self.client.hold(write, &self.attempts.context);
             let result = held.and_then(|()| body(&mut self));
             self.client.release();
             match result {
@@ -65,19 +65,19 @@ impl<'a> Syncing<'a> {
                     let traffic = self.client.traffic_since(self.traffic);
                     return Ok((result, self.recorder.finish(self.stored, traffic)));
                 }
-                Err(error) => self.attempts.again(self.client, error, &mut self.recorder)?,
+                Err(error) => self.attempts.again(error, &mut self.recorder)?,
             }
         }
     }
 
     /// Waits until the lease is there.
     pub(crate) fn await_hold(&mut self) -> Result<()> {
-        self.client.await_hold(&self.attempts.deadline, self.recorder.monitor)
+        self.client.await_hold(&self.attempts.context, self.recorder.monitor)
     }
 
     /// What the server said of itself.
     pub(crate) fn server(&mut self) -> Result<&ServerHello> {
-        Ok(self.client.session(&self.attempts.deadline)?.hello())
+        Ok(self.client.session(&self.attempts.context)?.hello())
     }
 
     /// Where it tells what happens.
@@ -100,7 +100,7 @@ impl<'a> Syncing<'a> {
         &mut self,
         work: impl FnOnce(&(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
     ) -> Result<T> {
-        self.client.attend(&self.attempts.deadline, self.recorder.monitor, work)
+        self.client.attend(&self.attempts.context, self.recorder.monitor, work)
     }
 
     /// What is at a path; nothing, or something.
@@ -147,7 +147,7 @@ impl<'a> Syncing<'a> {
         if names.is_empty() {
             return Ok(HashMap::new());
         }
-        let present = self.client.survey(destination, &names, (&self.attempts.deadline, None), &mut self.recorder)?;
+        let present = self.client.survey(destination, &names, &self.attempts.context, &mut self.recorder)?;
         self.attempts.got_to(present.bytes);
         let known = |name: &String| Some((name.as_str().into(), present.partial(name)?.clone()));
         Ok(names.iter().filter_map(known).collect())
@@ -186,7 +186,7 @@ impl<'a> Syncing<'a> {
 
     /// How many bytes a second the line takes, but for a limit, and its round trip.
     pub(crate) fn measure_line(&mut self, limit: Option<NonZeroU64>) -> Result<(f64, Duration)> {
-        let (measured, round_trip) = self.client.measure_line(&self.attempts.deadline)?;
+        let (measured, round_trip) = self.client.measure_line(&self.attempts.context)?;
         let limit = limit.map_or(f64::INFINITY, |limit| limit.get() as f64);
         Ok((measured.min(limit), round_trip))
     }
@@ -194,8 +194,8 @@ impl<'a> Syncing<'a> {
     /// Asks for elements.
     pub(crate) fn elements(&mut self, request: Request, each: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
         let mut handler = ListHandler::new(each, self.recorder.monitor);
-        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
-        self.client.call_until(waiting, request, &mut handler).map(drop)
+        let waiting = &self.attempts.context;
+        self.client.call_in(waiting, request, &mut handler).map(drop)
     }
 
     /// Asks for elements, and has them worked on beside the line.
@@ -204,7 +204,7 @@ impl<'a> Syncing<'a> {
         request: Request,
         work: impl FnOnce(&mut Incoming<'_>, &(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
     ) -> Result<(Result<()>, Result<T>)> {
-        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
+        let waiting = &self.attempts.context;
         self.client.list_in_background(waiting, request, self.recorder.monitor, work)
     }
 
@@ -214,8 +214,8 @@ impl<'a> Syncing<'a> {
         let mut handler = Digests { selecting: Selecting::all(files), each, monitor: self.recorder.monitor };
         let selection = Some(Selection { one_by_one: true, ..Selection::default() });
         let request = Request::Find { sources: Vec::new(), recursive: false, selection, digests: true };
-        let waiting = (&self.attempts.deadline, self.attempts.lease_wait());
-        self.client.call_until(waiting, request, &mut handler).map(drop)
+        let waiting = &self.attempts.context;
+        self.client.call_in(waiting, request, &mut handler).map(drop)
     }
 
     /// Sends what a feed gives.

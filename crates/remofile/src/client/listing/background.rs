@@ -4,14 +4,13 @@ use crate::carrier::{Produced, Waker};
 use crate::client::Client;
 use crate::client::lease::holding::{Until, WakesAtEnd};
 use crate::client::session::call::{Handler, OngoingCall};
-use crate::client::session::deadline::Deadline;
+use crate::client::session::context::CallContext;
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use minicbor::Decoder;
 use remofile_protocol::wire::{Element, ErrorCode, Holder, Request};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
 /// Elements that have come and are not worked on yet, as they came: decoded they would take many times as much, and
 /// very small messages would, if each were kept by itself.
@@ -80,12 +79,11 @@ impl Client {
     /// time whether it is to go on. Gives how the request ended, and what the work came to.
     pub(crate) fn list_in_background<T: Send>(
         &mut self,
-        (deadline, lease_wait): (&Deadline, Option<Duration>),
+        context: &CallContext,
         request: Request,
         monitor: &mut dyn Monitor,
         work: impl FnOnce(&mut Incoming<'_>, &(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
     ) -> Result<(Result<()>, Result<T>)> {
-        let interrupt = self.options.interrupt.clone();
         let (is_done, is_over, consumed) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU64::new(0));
         let has_worked = AtomicBool::new(false);
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot wait", source })?;
@@ -95,7 +93,7 @@ impl Client {
                 let _wakes = WakesAtEnd(&is_done, &waker);
                 let check = || {
                     has_worked.store(true, Ordering::Relaxed);
-                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { interrupt.check(deadline) }
+                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { context.check() }
                 };
                 let (current, position) = (Vec::new(), 0);
                 let (arrived, consumed, waker) = (&arrived, &consumed, &waker);
@@ -105,7 +103,7 @@ impl Client {
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
             let (arrived, is_done, consumed, waker) = (&arrived, &is_done, &consumed, &waker);
             let mut handler = BackgroundListing { arrived, is_done, consumed, waker, monitor: &mut *monitor };
-            let called = self.call_until((deadline, lease_wait), request, &mut handler).map(drop);
+            let called = self.call_in(context, request, &mut handler).map(drop);
             drop(handler);
             let goes_on = match &called {
                 Ok(()) => true,
@@ -115,7 +113,7 @@ impl Client {
             is_over.store(!goes_on, Ordering::Release);
             let until = Until::Done { is_done, has_worked: &has_worked };
             let attended = match goes_on {
-                true => self.attend_until(until, deadline, &[waker], monitor),
+                true => self.attend_until(until, context, &[waker], monitor),
                 false => Ok(()),
             };
             is_over.store(!goes_on || attended.is_err(), Ordering::Release);

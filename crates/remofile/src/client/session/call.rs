@@ -3,8 +3,7 @@
 pub(crate) use crate::client::session::ended::{After, broken, closed};
 
 use crate::carrier::{Endpoint, Line, Link, Message, Produced, Waker, drive};
-use crate::client::session::deadline::Deadline;
-use crate::client::session::interrupt::Interrupt;
+use crate::client::session::context::CallContext;
 use crate::error::{Error, Result};
 use crate::gateway::Guard;
 use crate::monitor::{Event, Monitor};
@@ -237,11 +236,10 @@ impl Session {
     pub(crate) fn run<H: Handler>(
         &mut self,
         request: Request,
-        wait_milliseconds: u64,
-        deadline: &Deadline,
-        interrupt: &Interrupt,
+        context: &CallContext,
         handler: &mut H,
     ) -> (Result<Done>, After) {
+        let wait_milliseconds = context.wait.milliseconds();
         let header =
             Header { operation: OperationId(u64::MAX), body: Body::Request(request.clone()), wait_milliseconds };
         if header.encoded_bytes() > MAX_HEADER_BYTES {
@@ -249,14 +247,13 @@ impl Session {
         }
         let operation = self.machine.start(self.clock.elapsed(), request, wait_milliseconds);
         let own_waker = handler.waker().cloned();
-        let wakers: Vec<&Waker> = interrupt.waker().into_iter().chain(own_waker.as_ref()).collect();
+        let wakers: Vec<&Waker> = context.interrupt.waker().into_iter().chain(own_waker.as_ref()).collect();
         let mut call = Call {
             machine: &mut self.machine,
             lease_hold: &mut self.lease_hold,
             operation,
             handler,
-            deadline,
-            interrupt,
+            context,
             clock: self.clock,
             state: CallState::Running,
             is_untouched: true,
@@ -294,8 +291,7 @@ struct Call<'a, H> {
     lease_hold: &'a mut Option<LeaseHold>,
     operation: OperationId,
     handler: &'a mut H,
-    deadline: &'a Deadline,
-    interrupt: &'a Interrupt,
+    context: &'a CallContext,
     clock: Instant,
     state: CallState,
     /// Whether nothing of the operation has come, and of its content nothing was sent.
@@ -322,10 +318,7 @@ impl<H: Handler> Call<'_, H> {
     }
 
     fn check(&self) -> Result<()> {
-        if self.interrupt.is_triggered() {
-            return Err(Error::Interrupted);
-        }
-        self.deadline.check()
+        self.context.check()
     }
 
     /// Hands an event to the handler, unless it has failed already.
@@ -422,11 +415,11 @@ impl<H: Handler> Endpoint for Call<'_, H> {
     }
 
     fn woken(&mut self, _now: Duration) -> Result<()> {
-        self.interrupt.woken()
+        self.context.interrupt.woken()
     }
 
     fn next_timeout(&self) -> Option<Duration> {
-        let own = self.deadline.on(self.clock);
+        let own = self.context.deadline.on(self.clock);
         let end = self.failed.as_ref().map(|(_, since)| *since + END_AFTER);
         self.machine.next_timeout().into_iter().chain(own).chain(self.handler.ready_at()).chain(end).min()
     }

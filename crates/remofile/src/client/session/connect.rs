@@ -2,8 +2,8 @@
 
 use crate::carrier::{Line, Link, prepare};
 use crate::client::session::call::Session;
+use crate::client::session::context::CallContext;
 use crate::client::session::deadline::Deadline;
-use crate::client::session::limits::CallLimits;
 use crate::client::session::resolve::resolve;
 use crate::client::session::unanswered::until_answered;
 use crate::client::{ClientOptions, Protocol, Wait};
@@ -27,37 +27,36 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Connects to the first address that answers and opens a session.
-pub(crate) fn connect(options: &ClientOptions, deadline: &Deadline) -> Result<Session> {
-    let limits = CallLimits { deadline, interrupt: &options.interrupt };
+pub(crate) fn connect(options: &ClientOptions, context: &CallContext) -> Result<Session> {
     // It takes a chosen token a while, and servers have little patience with peers that say nothing.
     let token = options.token.stretch();
-    let addresses = resolve(&options.hostname, options.port, &limits)?;
+    let addresses = resolve(&options.hostname, options.port, context)?;
     if options.protocol == Protocol::One {
-        return connect_gateway(options, &addresses, &limits);
+        return connect_gateway(options, &addresses, context);
     }
     let credentials = ClientCredentials { token, server: options.public_key };
-    until_answered((deadline, &options.interrupt), || {
-        let (stream, address) = connect_any(options, &addresses, &limits)?;
-        open(options, &credentials, stream, address, &limits)
+    until_answered(context, || {
+        let (stream, address) = connect_any(options, &addresses, context)?;
+        open(options, &credentials, stream, address, context)
     })
 }
 
 /// Protocol 1 cannot wait for others: this side asks again, as long as it is to wait.
-fn connect_gateway(options: &ClientOptions, addresses: &[SocketAddr], limits: &CallLimits<'_>) -> Result<Session> {
+fn connect_gateway(options: &ClientOptions, addresses: &[SocketAddr], context: &CallContext) -> Result<Session> {
     let waited = Deadline::after(match options.wait {
         Wait::No => Some(Duration::ZERO),
         Wait::For(wait) => Some(wait),
         Wait::Forever => None,
     });
     loop {
-        let opened = until_answered((limits.deadline, limits.interrupt), || {
-            let (stream, address) = connect_any(options, addresses, limits)?;
-            open_gateway(options, stream, address, limits)
+        let opened = until_answered(context, || {
+            let (stream, address) = connect_any(options, addresses, context)?;
+            open_gateway(options, stream, address, context)
         });
         match opened {
             Err(Error::Busy(_)) if waited.left().is_none_or(|left| !left.is_zero()) => {
                 let pause = waited.left().map_or(ASK_AGAIN_AFTER, |left| left.min(ASK_AGAIN_AFTER));
-                limits.interrupt.sleep(pause, limits.deadline)?;
+                context.sleep(pause)?;
             }
             opened => return opened,
         }
@@ -67,11 +66,11 @@ fn connect_gateway(options: &ClientOptions, addresses: &[SocketAddr], limits: &C
 fn connect_any(
     options: &ClientOptions,
     addresses: &[SocketAddr],
-    limits: &CallLimits<'_>,
+    context: &CallContext,
 ) -> Result<(TcpStream, SocketAddr)> {
     let mut last = None;
     for &address in addresses {
-        match connect_one(address, limits)? {
+        match connect_one(address, context)? {
             Ok(stream) => return Ok((stream, address)),
             Err(error) => last = Some(error),
         }
@@ -81,7 +80,7 @@ fn connect_any(
 }
 
 /// The outer error ends the call; the inner one only this address.
-fn connect_one(address: SocketAddr, limits: &CallLimits<'_>) -> Result<io::Result<TcpStream>> {
+fn connect_one(address: SocketAddr, context: &CallContext) -> Result<io::Result<TcpStream>> {
     let begin = || -> io::Result<(TcpStream, bool)> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -98,7 +97,7 @@ fn connect_one(address: SocketAddr, limits: &CallLimits<'_>) -> Result<io::Resul
         Ok(begun) => begun,
         Err(error) => return Ok(Err(error)),
     };
-    if pending && !limits.wait(&stream, PollFlags::OUT, CONNECT_TIMEOUT)? {
+    if pending && !context.wait(&stream, PollFlags::OUT, CONNECT_TIMEOUT)? {
         return Ok(Err(io::ErrorKind::TimedOut.into()));
     }
     match socket_error(&stream) {
@@ -111,9 +110,9 @@ fn open_gateway(
     options: &ClientOptions,
     stream: TcpStream,
     address: SocketAddr,
-    limits: &CallLimits<'_>,
+    context: &CallContext,
 ) -> std::result::Result<Session, Unopened> {
-    let mut wait = |stream: &TcpStream, flags, limit| limits.wait(stream, flags, limit);
+    let mut wait = |stream: &TcpStream, flags, limit| context.wait(stream, flags, limit);
     let gateway = gateway::open(stream, &options.token, options.public_key, &mut wait)?;
     let protection = if options.public_key.is_some() { "CURVE" } else { "none" };
     Ok(Session::new(gateway.link, gateway.hello, address).behind(gateway.guard, protection))
@@ -124,7 +123,7 @@ fn open(
     credentials: &ClientCredentials,
     mut stream: TcpStream,
     address: SocketAddr,
-    limits: &CallLimits<'_>,
+    context: &CallContext,
 ) -> std::result::Result<Session, Unopened> {
     let closed = || Unopened::Closed { address: address.to_string(), asked_for: "" };
     let hello = ClientHello::new(Cipher::offer(options.plain), &crate::agent(), &crate::own_name());
@@ -148,7 +147,7 @@ fn open(
             link.flush().map_err(Error::from)?;
             return Ok(Session::new(link, session.peer, address));
         }
-        if !limits.wait_until(&stream, PollFlags::IN, limit)? {
+        if !context.wait_until(&stream, PollFlags::IN, limit)? {
             let what = "it does not answer (a firewall, or a service that waits for something else)";
             return Err(not_remofile(address, what).into());
         }

@@ -3,8 +3,7 @@
 use crate::carrier::{Endpoint, Link, Message, Produced, drive};
 use crate::client::Client;
 use crate::client::session::call::{LeaseHold, Session, broken, closed};
-use crate::client::session::deadline::Deadline;
-use crate::client::session::interrupt::Interrupt;
+use crate::client::session::context::CallContext;
 use crate::error::{Error, Result};
 use remofile_protocol::session::{ClientEvent, ClientSession};
 use remofile_protocol::wire::{Body, Header, OperationId, Request};
@@ -21,14 +20,14 @@ const SHORTEST: Duration = Duration::from_micros(20);
 
 impl Client {
     /// How many bytes a second the server takes, and the round trip.
-    pub(crate) fn measure_line(&mut self, deadline: &Deadline) -> Result<(f64, Duration)> {
+    pub(crate) fn measure_line(&mut self, context: &CallContext) -> Result<(f64, Duration)> {
         let mut round_trip = Duration::MAX;
         for _ in 0..3 {
-            round_trip = round_trip.min(self.probe(deadline, 0)?);
+            round_trip = round_trip.min(self.probe(context, 0)?);
         }
         let mut rate = f64::INFINITY;
         for bytes in PROBES {
-            let took = self.probe(deadline, bytes)?.saturating_sub(round_trip).max(SHORTEST);
+            let took = self.probe(context, bytes)?.saturating_sub(round_trip).max(SHORTEST);
             rate = bytes as f64 / took.as_secs_f64();
             if took > LONG_ENOUGH {
                 break;
@@ -38,9 +37,8 @@ impl Client {
     }
 
     /// How long so many bytes and an answer take.
-    fn probe(&mut self, deadline: &Deadline, bytes: usize) -> Result<Duration> {
-        let interrupt = self.options.interrupt.clone();
-        let took = self.session(deadline)?.probe(bytes, deadline, &interrupt);
+    fn probe(&mut self, context: &CallContext, bytes: usize) -> Result<Duration> {
+        let took = self.session(context)?.probe(bytes, context);
         if took.is_err() {
             (self.session, self.holds) = (None, false);
         }
@@ -49,7 +47,7 @@ impl Client {
 }
 
 impl Session {
-    fn probe(&mut self, bytes: usize, deadline: &Deadline, interrupt: &Interrupt) -> Result<Duration> {
+    fn probe(&mut self, bytes: usize, context: &CallContext) -> Result<Duration> {
         let began = Instant::now();
         let mut probing = Probing {
             machine: &mut self.machine,
@@ -58,11 +56,10 @@ impl Session {
             asked: None,
             is_done: false,
             is_closed: false,
-            deadline,
-            interrupt,
+            context,
             clock: self.clock,
         };
-        let wakers: Vec<_> = interrupt.waker().into_iter().collect();
+        let wakers: Vec<_> = context.interrupt.waker().into_iter().collect();
         drive(&mut self.link, &mut probing, &wakers, self.clock)?;
         if probing.is_closed { Err(closed(None)) } else { Ok(began.elapsed()) }
     }
@@ -76,8 +73,7 @@ struct Probing<'a> {
     asked: Option<OperationId>,
     is_done: bool,
     is_closed: bool,
-    deadline: &'a Deadline,
-    interrupt: &'a Interrupt,
+    context: &'a CallContext,
     clock: Instant,
 }
 
@@ -126,16 +122,16 @@ impl Endpoint for Probing<'_> {
     }
 
     fn woken(&mut self, _now: Duration) -> Result<()> {
-        self.interrupt.woken()
+        self.context.interrupt.woken()
     }
 
     fn next_timeout(&self) -> Option<Duration> {
-        let own = self.deadline.on(self.clock);
+        let own = self.context.deadline.on(self.clock);
         self.machine.next_timeout().into_iter().chain(own).min()
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<()> {
-        self.interrupt.check(self.deadline)?;
+        self.context.check()?;
         self.machine.handle_timeout(now).map_err(broken)
     }
 

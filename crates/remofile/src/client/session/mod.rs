@@ -2,11 +2,11 @@
 
 pub(super) mod call;
 pub(super) mod connect;
+pub(super) mod context;
 pub(super) mod deadline;
 pub(super) mod ended;
 pub(super) mod idle;
 pub(super) mod interrupt;
-pub(super) mod limits;
 pub(super) mod measuring;
 pub(super) mod resolve;
 pub(super) mod unanswered;

@@ -1,6 +1,6 @@
 //! From a host name to addresses.
 
-use crate::client::session::limits::CallLimits;
+use crate::client::session::context::CallContext;
 use crate::error::{Error, Result};
 use rustix::event::PollFlags;
 use std::io;
@@ -13,12 +13,12 @@ use std::time::Duration;
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The addresses of a host, at least one.
-pub(super) fn resolve(hostname: &str, port: u16, limits: &CallLimits<'_>) -> Result<Vec<SocketAddr>> {
+pub(super) fn resolve(hostname: &str, port: u16, context: &CallContext) -> Result<Vec<SocketAddr>> {
     if let Ok(address) = hostname.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     let own = hostname.to_owned();
-    let found = within_limits(limits, move || Ok((own.as_str(), port).to_socket_addrs()?.collect::<Vec<_>>()))?;
+    let found = within_limits(context, move || Ok((own.as_str(), port).to_socket_addrs()?.collect::<Vec<_>>()))?;
     let found = found.and_then(|addresses| match addresses.is_empty() {
         true => Err(io::Error::other("it has no address")),
         false => Ok(addresses),
@@ -28,7 +28,7 @@ pub(super) fn resolve(hostname: &str, port: u16, limits: &CallLimits<'_>) -> Res
 
 /// Resolvers can neither be interrupted nor given a timeout: one whose caller waits no longer ends on a thread of its own.
 fn within_limits<T: Send + 'static>(
-    limits: &CallLimits<'_>,
+    context: &CallContext,
     look_up: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<io::Result<T>> {
     let system = |source| Error::System { what: "cannot look a host name up", source };
@@ -40,7 +40,7 @@ fn within_limits<T: Send + 'static>(
         drop(theirs);
     };
     std::thread::Builder::new().name("remofile resolver".to_owned()).spawn(body).map_err(system)?;
-    if !limits.wait(&ours, PollFlags::IN, RESOLVE_TIMEOUT)? {
+    if !context.wait(&ours, PollFlags::IN, RESOLVE_TIMEOUT)? {
         return Ok(Err(io::ErrorKind::TimedOut.into()));
     }
     Ok(receiver.recv().unwrap_or_else(|_| Err(io::Error::other("the resolver ended without an answer"))))
@@ -49,39 +49,35 @@ fn within_limits<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Interrupt;
     use crate::client::session::deadline::Deadline;
 
     #[test]
     fn a_slow_resolver_holds_neither_an_interrupt_nor_a_timeout_up() {
         let (_never, blocked) = channel::<()>();
-        let interrupt = Interrupt::default();
-        interrupt.trigger();
-        let forever = Deadline::after(None);
-        let limits = CallLimits { deadline: &forever, interrupt: &interrupt };
+        let context = CallContext::unlimited();
+        context.interrupt.trigger();
         let slow = move || {
             let _never = blocked.recv();
             Ok(())
         };
-        assert!(matches!(within_limits(&limits, slow), Err(Error::Interrupted)));
+        assert!(matches!(within_limits(&context, slow), Err(Error::Interrupted)));
 
         let (_never, blocked) = channel::<()>();
-        let (interrupt, soon) = (Interrupt::default(), Deadline::after(Some(Duration::from_millis(1))));
-        let limits = CallLimits { deadline: &soon, interrupt: &interrupt };
+        let soon = Deadline::after(Some(Duration::from_millis(1)));
+        let context = CallContext { deadline: soon, ..CallContext::unlimited() };
         let slow = move || {
             let _never = blocked.recv();
             Ok(())
         };
-        assert!(matches!(within_limits(&limits, slow), Err(Error::Timeout(_))));
+        assert!(matches!(within_limits(&context, slow), Err(Error::Timeout(_))));
     }
 
     #[test]
     fn names_and_addresses_are_resolved() {
-        let (interrupt, forever) = (Interrupt::default(), Deadline::after(None));
-        let limits = CallLimits { deadline: &forever, interrupt: &interrupt };
-        let local = resolve("localhost", 7, &limits).unwrap();
+        let context = CallContext::unlimited();
+        let local = resolve("localhost", 7, &context).unwrap();
         assert!(local.iter().all(|address| address.ip().is_loopback() && address.port() == 7), "{local:?}");
-        assert_eq!(resolve("::1", 7, &limits).unwrap(), ["[::1]:7".parse().unwrap()]);
-        assert!(matches!(resolve("bad name", 7, &limits), Err(Error::Resolve { .. })));
+        assert_eq!(resolve("::1", 7, &context).unwrap(), ["[::1]:7".parse().unwrap()]);
+        assert!(matches!(resolve("bad name", 7, &context), Err(Error::Resolve { .. })));
     }
 }

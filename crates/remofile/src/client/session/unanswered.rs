@@ -3,8 +3,7 @@
 //! A server that is flooded closes connections before it has read from them, those of honest clients too, and so does one
 //! that stops. So it is tried a few times, within a second: whoever has a wrong port must hear of it soon.
 
-use crate::client::session::deadline::Deadline;
-use crate::client::session::interrupt::Interrupt;
+use crate::client::session::context::CallContext;
 use crate::error::{Error, Result, Unopened};
 use std::time::Duration;
 
@@ -16,12 +15,12 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(
 /// # Errors
 /// [`Error::NotRemofile`] if it always does, or is gone after it did; what ends an attempt otherwise.
 pub(super) fn until_answered<T>(
-    (deadline, interrupt): (&Deadline, &Interrupt),
+    context: &CallContext,
     open: impl FnMut() -> std::result::Result<T, Unopened>,
 ) -> Result<T> {
-    let has_time = |pause: &Duration| deadline.left().is_none_or(|left| left > *pause);
+    let has_time = |pause: &Duration| context.deadline.left().is_none_or(|left| left > *pause);
     try_again(open, |pause| match has_time(&pause) {
-        true => match interrupt.sleep(pause, deadline) {
+        true => match context.sleep(pause) {
             // What the server did tells more.
             Err(Error::Timeout(_)) => Ok(false),
             slept => slept.map(|()| true),
@@ -66,6 +65,7 @@ fn describe(times: u32, asked_for: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::session::deadline::Deadline;
     use remofile_protocol::handshake::Refusal;
     use std::io;
 
@@ -112,10 +112,10 @@ mod tests {
 
     #[test]
     fn no_pause_goes_beyond_the_deadline() {
-        let deadline = Deadline::after(Some(PAUSES[0]));
+        let context = CallContext { deadline: Deadline::after(Some(PAUSES[0])), ..CallContext::unlimited() };
         let mut attempts = 0;
         // What is left is less than the first pause by now.
-        let result = until_answered((&deadline, &Interrupt::default()), || {
+        let result = until_answered(&context, || {
             attempts += 1;
             Err::<(), _>(closed())
         });

@@ -1,8 +1,8 @@
 //! Trying again after a lost connection.
 
-use crate::client::session::deadline::Deadline;
+use crate::client::Retry;
+use crate::client::session::context::CallContext;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
-use crate::client::{Client, Retry};
 use crate::error::{Error, Result};
 use crate::monitor::Event;
 use remofile_protocol::limits::DEAD_AFTER;
@@ -20,24 +20,20 @@ pub(crate) struct Attempts {
     failed: u32,
     /// Attempts in all.
     pub(super) made: u32,
-    pub(crate) deadline: Deadline,
+    /// The context of the attempt at hand.
+    pub(crate) context: CallContext,
     /// Most bytes that were seen at the destination.
     furthest: u64,
 }
 
 impl Attempts {
-    pub(crate) fn new(retry: Retry, deadline: Deadline) -> Self {
-        Self { retry, failed: 0, made: 0, deadline, furthest: 0 }
+    pub(crate) fn new(retry: Retry, context: CallContext) -> Self {
+        Self { retry, failed: 0, made: 0, context, furthest: 0 }
     }
 
     /// Whether the one at hand is not the first.
     pub(crate) fn is_again(&self) -> bool {
         self.made > 0
-    }
-
-    /// How long to wait for the lease at least.
-    pub(crate) fn lease_wait(&self) -> Option<Duration> {
-        self.is_again().then_some(LEASE_WAIT)
     }
 
     /// So many bytes are at the destination, in whole files and in what was kept of others; more than before, and what failed was not in vain.
@@ -52,7 +48,7 @@ impl Attempts {
     ///
     /// # Errors
     /// The same error if there shall be none; what ended the wait.
-    pub(crate) fn again(&mut self, client: &Client, error: Error, recorder: &mut ProgressRecorder<'_>) -> Result<()> {
+    pub(crate) fn again(&mut self, error: Error, recorder: &mut ProgressRecorder<'_>) -> Result<()> {
         if !self.is_worth_it(&error) || self.failed >= self.retry.times {
             return Err(match error {
                 // It was there: what helps is to try again later.
@@ -62,10 +58,11 @@ impl Attempts {
         }
         self.failed += 1;
         self.made += 1;
+        self.context = self.context.waiting_at_least(LEASE_WAIT);
         recorder.report.retries += 1;
         let pause = self.retry.pause_before(self.failed);
         recorder.monitor.report(Event::Retrying { error: &error, attempt: self.failed, of: self.retry.times, pause });
-        client.options.interrupt.sleep(pause, &self.deadline)
+        self.context.sleep(pause)
     }
 
     /// Whether another attempt may fare better.

@@ -2,7 +2,7 @@
 
 use crate::carrier::Produced;
 use crate::client::session::call::{Handler, OngoingCall};
-use crate::client::session::deadline::Deadline;
+use crate::client::session::context::CallContext;
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::transfer::deferred_event::DeferredEvents;
@@ -61,9 +61,9 @@ impl Client {
 
     fn upload_plan(&mut self, plan: &UploadPlan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
         let options = plan.options;
-        let mut attempts = Attempts::new(options.retry, self.deadline());
+        let mut attempts = Attempts::new(options.retry, self.context());
         if options.total {
-            let (files, bytes) = self.count(plan.feed()?, &attempts.deadline)?;
+            let (files, bytes) = self.count(plan.feed()?, &attempts.context)?;
             monitor.report(Event::Total { files, bytes });
         }
         let (mut recorder, before) = (ProgressRecorder::new(monitor, true), self.traffic);
@@ -72,7 +72,7 @@ impl Client {
             plan.reserved().for_each(|failure| recorder.failed(failure));
             match self.upload_once(plan, &mut attempts, &mut recorder) {
                 Ok(done) => return Ok(recorder.finish(moved(&done), self.traffic_since(before))),
-                Err(error) => attempts.again(self, error, &mut recorder)?,
+                Err(error) => attempts.again(error, &mut recorder)?,
             }
         }
     }
@@ -89,7 +89,7 @@ impl Client {
             && plan.names_fit()
             && plan.options.connections(false) == 1;
         if plan.options.recursive && plan.options.rules.is_empty() && !attempts.is_again() {
-            let theirs = self.session(&attempts.deadline)?.hello().places.clone();
+            let theirs = self.session(&attempts.context)?.hello().places.clone();
             let mut sources = plan.directories();
             sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
         }
@@ -115,10 +115,9 @@ impl Client {
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Arc<Present>> {
-        let lease_wait = attempts.lease_wait();
-        let mut present = self.survey(plan.destination, &plan.places(), (&attempts.deadline, lease_wait), recorder)?;
+        let mut present = self.survey(plan.destination, &plan.places(), &attempts.context, recorder)?;
         attempts.got_to(present.bytes);
-        let check = || self.options.interrupt.check(&attempts.deadline);
+        let check = || attempts.context.check();
         present.refuse_conflicts(plan.feed()?, policy, recorder, check)?;
         Ok(Arc::new(present))
     }
@@ -167,8 +166,8 @@ impl Client {
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
         let Part { feed, names, group, replaces } = part;
-        let deadline = &attempts.deadline;
-        let packing = options.packing(self.session(deadline)?.hello().file_size_limit);
+        let context = &attempts.context;
+        let packing = options.packing(self.session(context)?.hello().file_size_limit);
         let packing = PackerOptions { replaces, ..packing };
         let mut handler = UploadHandler {
             destination,
@@ -186,7 +185,7 @@ impl Client {
         };
         let request =
             Request::Upload { destination: destination.clone(), on_conflict: options.on_conflict, names, group };
-        let done = self.call_until((deadline, attempts.lease_wait()), request, &mut handler)?;
+        let done = self.call_in(context, request, &mut handler)?;
         if !handler.finished {
             return ended_early();
         }
@@ -200,10 +199,10 @@ impl Client {
     }
 
     /// Counts files and bytes.
-    fn count(&self, feed: Feed, deadline: &Deadline) -> Result<(u64, u64)> {
+    fn count(&self, feed: Feed, context: &CallContext) -> Result<(u64, u64)> {
         let mut census = Census::new(feed);
         loop {
-            self.options.interrupt.check(deadline)?;
+            context.check()?;
             if let Some(total) = census.step() {
                 return Ok(total);
             }

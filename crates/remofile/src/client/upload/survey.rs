@@ -1,7 +1,7 @@
 //! What an upload finds at its destination.
 
 use crate::client::listing::handler::ListHandler;
-use crate::client::session::deadline::Deadline;
+use crate::client::session::context::CallContext;
 use crate::client::transfer::conflict_policy::{ConflictDecision, ConflictPolicy, is_same};
 use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::client::{Client, TransferOptions};
@@ -13,7 +13,6 @@ use remofile_protocol::wire::{
 };
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Names in one request, in bytes.
 pub(super) const NAMES_BYTES: usize = 48 * 1024;
@@ -56,7 +55,7 @@ impl Client {
         &mut self,
         destination: &RemotePath,
         names: &[String],
-        (deadline, lease_wait): (&Deadline, Option<Duration>),
+        context: &CallContext,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Present> {
         let mut present = Present { destination: Some(destination.clone()), ..Present::default() };
@@ -75,7 +74,7 @@ impl Client {
                 present.refuse_flood()
             };
             let mut handler = ListHandler::new(&mut each, recorder.monitor);
-            self.call_until((deadline, lease_wait), request, &mut handler)?;
+            self.call_in(context, request, &mut handler)?;
             rest = others;
             if rest.is_empty() {
                 return Ok(present);

@@ -1,19 +1,44 @@
-//! The limits of a call that waits for its connection.
+//! The context of a call: its limits, and what ends it.
 
 use crate::client::session::deadline::Deadline;
 use crate::client::session::interrupt::Interrupt;
+use crate::client::{ClientOptions, Wait};
 use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// The limits of a call that connects.
-pub(super) struct CallLimits<'a> {
-    pub(super) deadline: &'a Deadline,
-    pub(super) interrupt: &'a Interrupt,
+/// The context of a call, or of the calls of one transfer.
+#[derive(Debug, Clone)]
+pub(crate) struct CallContext {
+    pub(crate) deadline: Deadline,
+    /// The wait for the lease while others hold it.
+    pub(crate) wait: Wait,
+    pub(crate) interrupt: Interrupt,
 }
 
-impl CallLimits<'_> {
+impl CallContext {
+    /// The context of a call that begins now.
+    pub(crate) fn of(options: &ClientOptions) -> Self {
+        let deadline = Deadline::after(options.timeout);
+        Self { deadline, wait: options.wait, interrupt: options.interrupt.clone() }
+    }
+
+    /// The same with a wait for the lease that is no shorter than this.
+    pub(crate) fn waiting_at_least(&self, least: Duration) -> Self {
+        Self { wait: self.wait.at_least(least), ..self.clone() }
+    }
+
+    /// An error if the call is to end.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.interrupt.check(&self.deadline)
+    }
+
+    /// Waits, unless the call is to end earlier.
+    pub(crate) fn sleep(&self, pause: Duration) -> Result<()> {
+        self.interrupt.sleep(pause, &self.deadline)
+    }
+
     /// Waits until the socket is ready; `false` if it is not within `limit`.
     pub(super) fn wait(&self, stream: &impl AsFd, flags: PollFlags, limit: Duration) -> Result<bool> {
         self.wait_until(stream, flags, Deadline::after(Some(limit)))
@@ -21,10 +46,7 @@ impl CallLimits<'_> {
 
     pub(super) fn wait_until(&self, stream: &impl AsFd, flags: PollFlags, limit: Deadline) -> Result<bool> {
         loop {
-            if self.interrupt.is_triggered() {
-                return Err(Error::Interrupted);
-            }
-            self.deadline.check()?;
+            self.check()?;
             let Some(left) = limit.left().filter(|left| !left.is_zero()) else {
                 return Ok(false);
             };
@@ -39,5 +61,13 @@ impl CallLimits<'_> {
                 Err(error) => return Err(Error::ConnectionLost(error.into())),
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl CallContext {
+    /// No limits.
+    pub(crate) fn unlimited() -> Self {
+        Self { deadline: Deadline::after(None), wait: Wait::No, interrupt: Interrupt::default() }
     }
 }

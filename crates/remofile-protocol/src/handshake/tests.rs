@@ -156,9 +156,14 @@ fn a_server_that_does_not_know_the_token_cannot_pose_as_one_that_does() {
     let mut relabelled = bytes;
     relabelled[12..28].copy_from_slice(&other_token().identifier().0);
     let impostor = ServerCredentials { tokens: vec![other_token()], private_key: None, allow_plain: true };
-    assert!(matches!(answer(&impostor, |_| Some(hello()), &relabelled), ServerAnswer::Refuse { refusal: Refusal::Token, .. }));
+    assert!(matches!(
+        answer(&impostor, |_| Some(hello()), &relabelled),
+        ServerAnswer::Refuse { refusal: Refusal::Token, .. }
+    ));
     let (_, foreign) = ClientHandshake::start(&ClientCredentials { token: other_token(), server: None }, offer(false));
-    let ServerAnswer::Accept { bytes, .. } = answer(&impostor, |_| Some(hello()), &foreign) else { panic!("refused its own") };
+    let ServerAnswer::Accept { bytes, .. } = answer(&impostor, |_| Some(hello()), &foreign) else {
+        panic!("refused its own")
+    };
     assert_eq!(handshake.receive(&bytes).unwrap_err(), HandshakeError::NotProved);
 }
 

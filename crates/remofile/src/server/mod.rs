@@ -7,6 +7,7 @@
 
 mod accounts;
 mod admission;
+mod authorisation;
 mod connection;
 mod editing;
 mod expiry;
@@ -17,6 +18,7 @@ mod max_hold;
 mod network;
 mod operation;
 mod presence;
+mod principal;
 mod protocol1;
 mod session;
 mod signing;
@@ -25,19 +27,18 @@ mod zeromq;
 
 pub use zeromq::{Handler, Reply};
 
-use crate::budget::Budget;
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
 use crate::store::{DEFAULT_PARTIAL_EXPIRY, FollowLinks, Fsync, LocalStore, Store, StoreOptions, places};
 use expiry::Expiry;
 use lobby::Lobby;
 use presence::Presence;
-use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials, ServerHello};
+use principal::{Grant, Principal};
+use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials};
 use remofile_protocol::key::PrivateKey;
-use remofile_protocol::limits::{DEFAULT_FILE_SIZE_LIMIT, DEFAULT_PAYLOAD_BYTES};
+use remofile_protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
 use remofile_protocol::path::NameRule;
 use remofile_protocol::token::{Token, TokenMatcher};
-use remofile_protocol::transport::Cipher;
 use session::SharedState;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -249,7 +250,7 @@ impl Server {
         let config = self.config()?;
         let lifetime = self.begin()?;
         let waker = lifetime.stop.waker.clone();
-        Ok(Handler::new(config.context(), waker, lifetime))
+        Ok(Handler::new(config.context()?, waker, lifetime))
     }
 
     fn config(&self) -> Result<ServerConfig> {
@@ -330,7 +331,7 @@ impl Bound {
             private_key: options.private_key.clone(),
             allow_plain: options.allow_plain && !options.require_encryption,
         };
-        let context = Arc::new(config.context());
+        let context = Arc::new(config.context()?);
         Lobby::new(listeners, credentials, context, expiry, &lifetime.stop.waker)
             .and_then(|lobby| lobby.run(&lifetime.stop.stopping))
             .map_err(|source| Error::System { what: "the server cannot go on", source })
@@ -338,29 +339,13 @@ impl Bound {
 }
 
 impl ServerConfig {
-    fn context(self) -> ServerContext {
+    fn context(self) -> Result<ServerContext> {
         let Self { token, store, options, places } = self;
-        let agent = crate::agent();
-        let hello = ServerHello {
-            cipher: Cipher::Unknown,
-            agent: agent.clone(),
-            max_payload_bytes: DEFAULT_PAYLOAD_BYTES,
-            names: options.names,
-            file_size_limit: options.file_size_limit,
-            read_only: options.read_only,
-            places,
-            checks_versions: true,
-        };
-        let shared = Arc::new(SharedState {
-            store,
-            leases: leases::Leases::default(),
-            memory: Budget::of_server(options.server_memory),
-            options,
-            agent,
-            started: Instant::now(),
-            stopping: AtomicBool::new(false),
-        });
-        ServerContext { shared, token: TokenMatcher::new(&token), hello }
+        let store = store as Arc<dyn Store>;
+        // In the order of the tokens, by which the handshakes tell who it is.
+        let grants = vec![Arc::new(Grant::new(Principal::unlimited(&options), &store, &options, places)?)];
+        let shared = Arc::new(SharedState::new(options));
+        Ok(ServerContext { shared, tokens: TokenMatcher::new([&token]), grants })
     }
 }
 
@@ -372,18 +357,10 @@ impl Lifetime {
 
 /// Serves one session of any store over a link until it is over.
 pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOptions, waker: &Waker) {
-    let shared = SharedState {
-        store,
-        leases: leases::Leases::default(),
-        memory: Budget::of_server(options.server_memory),
-        options,
-        agent: crate::agent(),
-        started: Instant::now(),
-        stopping: AtomicBool::new(false),
-    };
+    let grant = Arc::new(Grant::unlimited(store, &options));
     let presence = Presence::new(Instant::now(), None);
-    let peer = session::Peer { session: 1, client: crate::own_name(), address: String::new(), presence };
-    connection::serve(link, Arc::new(shared), peer, waker);
+    let peer = session::Peer { session: 1, client: crate::own_name(), address: String::new(), presence, grant };
+    connection::serve(link, Arc::new(SharedState::new(options)), peer, waker);
 }
 
 impl std::fmt::Debug for Bound {

@@ -132,3 +132,6 @@ fn each_name(
         each(access, &path)
     })
 }
+
+#[cfg(test)]
+mod tests;

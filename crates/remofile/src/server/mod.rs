@@ -33,7 +33,7 @@ use crate::store::{DEFAULT_PARTIAL_EXPIRY, FollowLinks, Fsync, LocalStore, Store
 use expiry::Expiry;
 use lobby::Lobby;
 use presence::Presence;
-use principal::{Grant, Principal};
+use principal::{Grant, Principal, PrincipalId};
 use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials};
 use remofile_protocol::key::PrivateKey;
 use remofile_protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
@@ -181,11 +181,17 @@ pub struct Bound {
 
 /// The configuration of a running server.
 struct ServerConfig {
-    token: Token,
+    tokens: Vec<KnownToken>,
     store: Arc<LocalStore>,
     options: ServerOptions,
     /// Found out early: a server that is confined later may not look any more.
     places: Vec<Place>,
+}
+
+/// A token that the server knows, and its holder.
+struct KnownToken {
+    token: Token,
+    principal: Principal,
 }
 
 /// While it lives, the server is running.
@@ -267,7 +273,8 @@ impl Server {
             },
         )?;
         let places = places(&self.inner.root).into_iter().take(MAX_PLACES).collect();
-        Ok(ServerConfig { token: self.inner.token.clone(), store, options, places })
+        let only = KnownToken { token: self.inner.token.clone(), principal: Principal::unlimited(&options) };
+        Ok(ServerConfig { tokens: vec![only], store, options, places })
     }
 
     fn begin(&self) -> Result<Lifetime> {
@@ -327,7 +334,7 @@ impl Bound {
         let options = &config.options;
         let expiry = (!options.read_only).then(|| Expiry::begin(Arc::clone(&config.store), options.partial_expiry));
         let credentials = ServerCredentials {
-            tokens: vec![config.token.stretch()],
+            tokens: config.tokens.iter().map(|known| known.token.stretch()).collect(),
             private_key: options.private_key.clone(),
             allow_plain: options.allow_plain && !options.require_encryption,
         };
@@ -340,12 +347,16 @@ impl Bound {
 
 impl ServerConfig {
     fn context(self) -> Result<ServerContext> {
-        let Self { token, store, options, places } = self;
+        let Self { tokens, store, options, places } = self;
         let store = store as Arc<dyn Store>;
-        // In the order of the tokens, by which the handshakes tell who it is.
-        let grants = vec![Arc::new(Grant::new(Principal::unlimited(&options), &store, &options, places)?)];
-        let shared = Arc::new(SharedState::new(options));
-        Ok(ServerContext { shared, tokens: TokenMatcher::new([&token]), grants })
+        let matcher = TokenMatcher::new(tokens.iter().map(|known| &known.token));
+        let mut grants = Vec::with_capacity(tokens.len());
+        // In the order of the tokens: the handshakes tell the index of the one that was proved.
+        for (index, known) in tokens.into_iter().enumerate() {
+            let principal = Principal { id: PrincipalId(index), ..known.principal };
+            grants.push(Arc::new(Grant::new(principal, &store, &options, places.clone())?));
+        }
+        Ok(ServerContext { shared: Arc::new(SharedState::new(options)), tokens: matcher, grants })
     }
 }
 

@@ -335,6 +335,7 @@ impl Lobby {
         self.next_session += 1;
         tracing::debug!(
             agent = session.peer.agent,
+            principal = peer.grant.principal.name,
             cipher = session.cipher.name(),
             version = PROTOCOL_VERSION,
             "handshake"

@@ -1,6 +1,7 @@
 //! What a client can make a session hold in memory.
 
 mod flushes;
+mod withdrawn;
 
 use super::*;
 use crate::store::{LocalStore, StoreOptions};

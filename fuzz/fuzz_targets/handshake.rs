@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
         named[12..28].copy_from_slice(&token().identifier().0);
     }
     for bytes in [bytes, &named] {
-        assert!(!matches!(answer(&credentials, &hello, bytes), ServerAnswer::Accept { .. }));
+        assert!(!matches!(answer(&credentials, |_| Some(hello.clone()), bytes), ServerAnswer::Accept { .. }));
     }
     let offer = ClientHello::new(Cipher::offer(false), "fuzz", "fuzz");
     let (mut client, _) = ClientHandshake::start(&ClientCredentials { token: token(), server: None }, offer);

@@ -141,7 +141,7 @@ fn of_two_names_that_are_one_the_second_fails_and_the_first_stays() {
             on_conflict,
             file_size_limit: u64::MAX,
             sizes: 0..=u64::MAX,
-            names: NameRule::Posix,
+            permit: Arc::new(NameRule::Posix),
             preserve_mode: false,
             rules: ItemRules::Theirs,
             changes: false,

@@ -68,7 +68,8 @@ fn store(root: &Path) -> Arc<LocalStore> {
 
 fn packer(root: &Path) -> Packer {
     let origins = InStore::new(store(root) as Arc<dyn Store>, vec![RemotePath::root()], false);
-    let options = FeedOptions { recursive: true, names: NameRule::Posix, filter: Filter::none(), links: Links::Skip };
+    let permit = Arc::new(NameRule::Posix);
+    let options = FeedOptions { recursive: true, permit, filter: Filter::none(), links: Links::Skip };
     let packing = PackerOptions {
         file_size_limit: u64::MAX,
         preserve_mode: false,
@@ -87,7 +88,7 @@ fn unpacker(root: &Path) -> Unpacker {
         on_conflict: OnConflict::Abort,
         file_size_limit: u64::MAX,
         sizes: 0..=u64::MAX,
-        names: NameRule::Posix,
+        permit: Arc::new(NameRule::Posix),
         preserve_mode: false,
         rules: ItemRules::Theirs,
         changes: false,

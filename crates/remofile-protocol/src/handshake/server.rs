@@ -34,6 +34,8 @@ pub enum ServerAnswer {
     Accept {
         /// The session.
         session: Box<Established<ClientHello>>,
+        /// Who the client is: the index of its token in [`ServerCredentials::tokens`].
+        token: usize,
         /// The bytes to send.
         bytes: Vec<u8>,
     },
@@ -50,15 +52,19 @@ pub fn answer_regardless(credentials: &ServerCredentials, received: &[u8]) -> Op
     }
 }
 
-/// Answers the bytes that a client has sent so far. `hello` is what the server says of itself; its
-/// cipher is set here.
+/// Answers the bytes that a client has sent so far. `hello` gives what the server says of itself to whoever has the token
+/// with this index, and its cipher is set here; without one the token is refused as an unknown one is.
 #[must_use]
-pub fn answer(credentials: &ServerCredentials, hello: &ServerHello, received: &[u8]) -> ServerAnswer {
+pub fn answer(
+    credentials: &ServerCredentials,
+    hello: impl FnOnce(usize) -> Option<ServerHello>,
+    received: &[u8],
+) -> ServerAnswer {
     match read(credentials, received) {
         Read::Incomplete => ServerAnswer::Incomplete,
         Read::Refused(refusal) => ServerAnswer::refuse(refusal),
         Read::Fit(preface, keys) => match accept(credentials, hello, &preface, keys) {
-            Ok((session, bytes)) => ServerAnswer::Accept { session: Box::new(session), bytes },
+            Ok(accepted) => accepted,
             Err(refusal) => ServerAnswer::refuse(refusal),
         },
     }
@@ -114,12 +120,12 @@ fn read<'a>(credentials: &'a ServerCredentials, received: &'a [u8]) -> Read<'a> 
 
 fn accept(
     credentials: &ServerCredentials,
-    hello: &ServerHello,
+    hello: impl FnOnce(usize) -> Option<ServerHello>,
     preface: &Preface<'_>,
     keys: Keys<'_>,
-) -> Result<(Established<ClientHello>, Vec<u8>), Refusal> {
-    let token = find_token(&credentials.tokens, preface)?;
-    let mut noise = responder(token, preface, keys);
+) -> Result<ServerAnswer, Refusal> {
+    let (token, key) = find_token(&credentials.tokens, preface)?;
+    let mut noise = responder(key, preface, keys);
     let mut payload = [0u8; MAX_HANDSHAKE_BYTES];
     let length = noise.read_message(preface.noise, &mut payload).map_err(|_| match keys {
         Keys::None => Refusal::Token,
@@ -128,7 +134,7 @@ fn accept(
     let peer = payload.get(..length).and_then(ClientHello::read).ok_or(Refusal::Malformed)?;
     let cipher = Cipher::choose(&peer.ciphers, credentials.allow_plain && credentials.private_key.is_none())
         .ok_or(Refusal::EncryptionRequired)?;
-    let hello = ServerHello { cipher, ..hello.clone() };
+    let hello = ServerHello { cipher, ..hello(token).ok_or(Refusal::Token)? };
     let mut message = vec![0u8; MAX_HANDSHAKE_BYTES];
     #[expect(clippy::expect_used, reason = "what is written does not come from a peer")]
     let length =
@@ -137,11 +143,18 @@ fn accept(
     let (to_server, to_client) = noise.dangerously_get_raw_split();
     let session =
         Established { sealer: Sealer::new(cipher, to_client), opener: Opener::new(cipher, to_server), cipher, peer };
-    Ok((session, preface::write_answer(0, &message)))
+    Ok(ServerAnswer::Accept { session: Box::new(session), token, bytes: preface::write_answer(0, &message) })
 }
 
-fn find_token<'a>(tokens: &'a [TokenKey], preface: &Preface<'_>) -> Result<&'a TokenKey, Refusal> {
-    tokens.iter().find(|token| token.identifier() == preface.token).ok_or(Refusal::Token)
+/// Finds the token that a client names, and its index. All are compared, so that the time does not tell which it is.
+fn find_token<'a>(tokens: &'a [TokenKey], preface: &Preface<'_>) -> Result<(usize, &'a TokenKey), Refusal> {
+    let mut found = None;
+    for (index, token) in tokens.iter().enumerate() {
+        if token.identifier() == preface.token {
+            found = found.or(Some((index, token)));
+        }
+    }
+    found.ok_or(Refusal::Token)
 }
 
 fn responder(token: &TokenKey, preface: &Preface<'_>, keys: Keys<'_>) -> snow::HandshakeState {

@@ -44,10 +44,10 @@ fn run(
     server: &ServerCredentials,
 ) -> Result<(Established<ServerHello>, Box<Established<ClientHello>>), HandshakeError> {
     let (mut handshake, bytes) = ClientHandshake::start(client, offer(plain));
-    match answer(server, &hello(), &bytes) {
+    match answer(server, |_| Some(hello()), &bytes) {
         ServerAnswer::Incomplete => panic!("the first flight is complete"),
         ServerAnswer::Refuse { bytes, .. } => Err(handshake.receive(&bytes).unwrap_err()),
-        ServerAnswer::Accept { session, bytes } => {
+        ServerAnswer::Accept { session, bytes, .. } => {
             let (established, consumed) = handshake.receive(&bytes)?.expect("the answer is complete");
             assert_eq!(consumed, bytes.len());
             Ok((established, session))
@@ -138,7 +138,7 @@ fn what_is_answered_regardless_of_the_token_does_not_depend_on_it() {
             if let Some((at, byte)) = change {
                 first[at] = byte;
             }
-            (answer_regardless(&server, &first), answer(&server, &hello(), &first))
+            (answer_regardless(&server, &first), answer(&server, |_| Some(hello()), &first))
         });
         match (right.0, wrong.0) {
             (None, None) => {
@@ -156,9 +156,14 @@ fn a_server_that_does_not_know_the_token_cannot_pose_as_one_that_does() {
     let mut relabelled = bytes;
     relabelled[12..28].copy_from_slice(&other_token().identifier().0);
     let impostor = ServerCredentials { tokens: vec![other_token()], private_key: None, allow_plain: true };
-    assert!(matches!(answer(&impostor, &hello(), &relabelled), ServerAnswer::Refuse { refusal: Refusal::Token, .. }));
+    assert!(matches!(
+        answer(&impostor, |_| Some(hello()), &relabelled),
+        ServerAnswer::Refuse { refusal: Refusal::Token, .. }
+    ));
     let (_, foreign) = ClientHandshake::start(&ClientCredentials { token: other_token(), server: None }, offer(false));
-    let ServerAnswer::Accept { bytes, .. } = answer(&impostor, &hello(), &foreign) else { panic!("refused its own") };
+    let ServerAnswer::Accept { bytes, .. } = answer(&impostor, |_| Some(hello()), &foreign) else {
+        panic!("refused its own")
+    };
     assert_eq!(handshake.receive(&bytes).unwrap_err(), HandshakeError::NotProved);
 }
 
@@ -169,11 +174,11 @@ fn every_flipped_bit_of_either_flight_ends_the_handshake() {
     for bit in 0..first.len() * 8 {
         let mut changed = first.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
-        let accepted = matches!(answer(&credentials, &hello(), &changed), ServerAnswer::Accept { .. });
+        let accepted = matches!(answer(&credentials, |_| Some(hello()), &changed), ServerAnswer::Accept { .. });
         assert!(!accepted, "bit {bit}");
     }
     let (_, first) = ClientHandshake::start(&client(None), offer(false));
-    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, &hello(), &first) else { panic!() };
+    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, |_| Some(hello()), &first) else { panic!() };
     for bit in 0..second.len() * 8 {
         let mut changed = second.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
@@ -187,9 +192,9 @@ fn a_flight_cut_at_any_byte_waits_for_more() {
     let credentials = server(None, true);
     let (mut handshake, first) = ClientHandshake::start(&client(None), offer(false));
     for end in 0..first.len() {
-        assert!(matches!(answer(&credentials, &hello(), &first[..end]), ServerAnswer::Incomplete), "{end}");
+        assert!(matches!(answer(&credentials, |_| Some(hello()), &first[..end]), ServerAnswer::Incomplete), "{end}");
     }
-    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, &hello(), &first) else { panic!() };
+    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, |_| Some(hello()), &first) else { panic!() };
     for end in 0..second.len() {
         assert!(matches!(handshake.receive(&second[..end]), Ok(None)), "{end}");
     }
@@ -212,6 +217,21 @@ fn other_protocols_are_told_apart() {
 fn another_version_is_refused_by_name() {
     let (_, mut bytes) = ClientHandshake::start(&client(None), offer(false));
     (bytes[8], bytes[9]) = (3, 9);
-    let answer = answer(&server(None, true), &hello(), &bytes);
+    let answer = answer(&server(None, true), |_| Some(hello()), &bytes);
     assert!(matches!(answer, ServerAnswer::Refuse { refusal: Refusal::Version, .. }));
+}
+
+#[test]
+fn the_answer_tells_which_token_a_client_has_and_says_hello_to_that_one() {
+    let server = server(None, true);
+    for (index, token) in [other_token(), token()].into_iter().enumerate() {
+        let credentials = ClientCredentials { token, server: None };
+        let (mut client, first) = ClientHandshake::start(&credentials, offer(false));
+        let hello_of = |token: usize| Some(ServerHello { file_size_limit: token as u64, ..hello() });
+        let ServerAnswer::Accept { token, bytes, .. } = answer(&server, hello_of, &first) else { panic!("refused") };
+        let (established, _) = client.receive(&bytes).unwrap().unwrap();
+        assert_eq!((token, established.peer.file_size_limit), (index, index as u64));
+        let ServerAnswer::Refuse { refusal, .. } = answer(&server, |_| None, &first) else { panic!("accepted") };
+        assert_eq!(refusal, Refusal::Token);
+    }
 }

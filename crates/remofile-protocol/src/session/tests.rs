@@ -362,7 +362,7 @@ fn the_first_answer_comes_after_three_round_trips() {
     let offer = ClientHello::new(Cipher::offer(false), "test", "test");
     let (mut handshake, first) = ClientHandshake::start(&ClientCredentials { token, server: None }, offer);
     flights += 1;
-    let ServerAnswer::Accept { bytes, .. } = answer(&credentials, &hello, &first) else { panic!("refused") };
+    let ServerAnswer::Accept { bytes, .. } = answer(&credentials, |_| Some(hello), &first) else { panic!("refused") };
     flights += 1;
     assert!(handshake.receive(&bytes).unwrap().is_some(), "the handshake takes another flight");
     let mut pair = Pair::new();

@@ -287,7 +287,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// Every path in the request, to be checked against the server's name rule.
+    /// The paths in the request, but for sources, which may be patterns, and files to sign.
     pub fn paths(&self) -> impl Iterator<Item = &RemotePath> {
         let (one, other, many): (Option<&RemotePath>, Option<&RemotePath>, &[RemotePath]) = match self {
             Self::List { path, .. }

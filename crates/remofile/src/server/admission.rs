@@ -6,6 +6,7 @@
 
 use super::network::Network;
 use super::presence::Presence;
+use super::principal::{Principal, PrincipalId};
 use super::{DEFAULT_MAX_SESSIONS, ServerOptions};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,15 +17,15 @@ use std::time::{Duration, Instant};
 pub(super) struct Place {
     /// The address; of IPv6, its network of 64 bits.
     network: Network,
-    /// Which of the server's tokens it has proved.
-    token: usize,
+    principal: PrincipalId,
+    /// Sessions of that principal at most.
+    principal_limit: usize,
 }
 
 /// The sessions there are. `R` is what runs one.
 pub(super) struct Admission<R> {
     max_sessions: usize,
     per_address: usize,
-    per_token: usize,
     idle_timeout: Duration,
     members: Vec<Member<R>>,
 }
@@ -76,8 +77,9 @@ impl ServerOptions {
 }
 
 impl Place {
-    pub(super) fn new(address: IpAddr, token: usize) -> Self {
-        Self { network: Network::of(address), token }
+    pub(super) fn new(address: IpAddr, principal: &Principal) -> Self {
+        let principal_limit = principal.limits.sessions.unwrap_or(usize::MAX);
+        Self { network: Network::of(address), principal: principal.id, principal_limit }
     }
 }
 
@@ -88,7 +90,6 @@ impl<R> Admission<R> {
         Self {
             max_sessions,
             per_address: options.sessions_of_an_address(max_sessions),
-            per_token: options.sessions_per_token.unwrap_or(max_sessions),
             idle_timeout: options.idle_timeout,
             members: Vec::new(),
         }
@@ -119,14 +120,14 @@ impl<R> Admission<R> {
 
     fn way(&self, place: Place, expected: &[Place], now: Instant) -> Way {
         let same_address = |other: &Place| other.network == place.network;
-        let same_token = |other: &Place| other.token == place.token;
+        let same_principal = |other: &Place| other.principal == place.principal;
         let address_is_full = self.count(expected, same_address) >= self.per_address;
-        let token_is_full = self.count(expected, same_token) >= self.per_token;
-        if !address_is_full && !token_is_full && self.members.len() < self.max_sessions {
+        let principal_is_full = self.count(expected, same_principal) >= place.principal_limit;
+        if !address_is_full && !principal_is_full && self.members.len() < self.max_sessions {
             return Way::Free;
         }
         let makes_room =
-            |other: &Place| (!address_is_full || same_address(other)) && (!token_is_full || same_token(other));
+            |other: &Place| (!address_is_full || same_address(other)) && (!principal_is_full || same_principal(other));
         let idle = self.members.iter().enumerate().filter_map(|(index, member)| {
             let idle = member.presence.idle_for(now).filter(|idle| *idle >= self.idle_timeout)?;
             makes_room(&member.place).then_some((index, member, idle))
@@ -195,7 +196,8 @@ mod tests {
     }
 
     fn from(address: &str) -> Place {
-        Place::new(address.parse().unwrap(), 0)
+        let network = Network::of(address.parse().unwrap());
+        Place { network, principal: PrincipalId(0), principal_limit: usize::MAX }
     }
 
     impl Scene {
@@ -270,15 +272,17 @@ mod tests {
 
     #[test]
     fn the_clients_of_one_token_share_what_one_token_has() {
-        let mut scene = Scene::new(&ServerOptions { sessions_per_token: Some(2), ..options(8) });
-        let other = Place { token: 1, ..from("192.0.2.1") };
+        let mut scene = Scene::new(&options(8));
+        let two_at_most = |address| Place { principal_limit: 2, ..from(address) };
+        let other = Place { principal: PrincipalId(1), ..from("192.0.2.1") };
         scene.idle(other, 0);
-        scene.busy(from("192.0.2.2"));
-        scene.busy(from("192.0.2.3"));
-        assert_eq!(scene.ask("192.0.2.4", 100), Room::None);
+        scene.busy(two_at_most("192.0.2.2"));
+        scene.busy(two_at_most("192.0.2.3"));
+        let newcomer = two_at_most("192.0.2.4");
+        assert_eq!(scene.admission.ask(newcomer, &[], scene.at(100)).0, Room::None);
         assert_eq!(scene.admission.ask(other, &[], scene.at(100)).0, Room::Free);
         scene.presences[1].rest(scene.at(0));
-        assert_eq!(scene.ask("192.0.2.4", 100), Room::After(1));
+        assert_eq!(scene.admission.ask(newcomer, &[], scene.at(100)).0, Room::After(1));
     }
 
     #[test]

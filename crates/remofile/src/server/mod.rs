@@ -7,6 +7,7 @@
 
 mod accounts;
 mod admission;
+mod authorisation;
 mod connection;
 mod editing;
 mod expiry;
@@ -17,6 +18,7 @@ mod max_hold;
 mod network;
 mod operation;
 mod presence;
+mod principal;
 mod protocol1;
 mod session;
 mod signing;
@@ -25,19 +27,18 @@ mod zeromq;
 
 pub use zeromq::{Handler, Reply};
 
-use crate::budget::Budget;
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
 use crate::store::{DEFAULT_PARTIAL_EXPIRY, FollowLinks, Fsync, LocalStore, Store, StoreOptions, places};
 use expiry::Expiry;
 use lobby::Lobby;
 use presence::Presence;
-use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials, ServerHello};
+use principal::{Grant, Principal, PrincipalId};
+use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials};
 use remofile_protocol::key::PrivateKey;
-use remofile_protocol::limits::{DEFAULT_FILE_SIZE_LIMIT, DEFAULT_PAYLOAD_BYTES};
+use remofile_protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
 use remofile_protocol::path::NameRule;
 use remofile_protocol::token::{Token, TokenMatcher};
-use remofile_protocol::transport::Cipher;
 use session::SharedState;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -180,11 +181,17 @@ pub struct Bound {
 
 /// The configuration of a running server.
 struct ServerConfig {
-    token: Token,
+    tokens: Vec<KnownToken>,
     store: Arc<LocalStore>,
     options: ServerOptions,
     /// Found out early: a server that is confined later may not look any more.
     places: Vec<Place>,
+}
+
+/// A token that the server knows, and its holder.
+struct KnownToken {
+    token: Token,
+    principal: Principal,
 }
 
 /// While it lives, the server is running.
@@ -249,7 +256,7 @@ impl Server {
         let config = self.config()?;
         let lifetime = self.begin()?;
         let waker = lifetime.stop.waker.clone();
-        Ok(Handler::new(config.context(), waker, lifetime))
+        Ok(Handler::new(config.context()?, waker, lifetime))
     }
 
     fn config(&self) -> Result<ServerConfig> {
@@ -266,7 +273,8 @@ impl Server {
             },
         )?;
         let places = places(&self.inner.root).into_iter().take(MAX_PLACES).collect();
-        Ok(ServerConfig { token: self.inner.token.clone(), store, options, places })
+        let only = KnownToken { token: self.inner.token.clone(), principal: Principal::unlimited(&options) };
+        Ok(ServerConfig { tokens: vec![only], store, options, places })
     }
 
     fn begin(&self) -> Result<Lifetime> {
@@ -326,11 +334,11 @@ impl Bound {
         let options = &config.options;
         let expiry = (!options.read_only).then(|| Expiry::begin(Arc::clone(&config.store), options.partial_expiry));
         let credentials = ServerCredentials {
-            tokens: vec![config.token.stretch()],
+            tokens: config.tokens.iter().map(|known| known.token.stretch()).collect(),
             private_key: options.private_key.clone(),
             allow_plain: options.allow_plain && !options.require_encryption,
         };
-        let context = Arc::new(config.context());
+        let context = Arc::new(config.context()?);
         Lobby::new(listeners, credentials, context, expiry, &lifetime.stop.waker)
             .and_then(|lobby| lobby.run(&lifetime.stop.stopping))
             .map_err(|source| Error::System { what: "the server cannot go on", source })
@@ -338,29 +346,17 @@ impl Bound {
 }
 
 impl ServerConfig {
-    fn context(self) -> ServerContext {
-        let Self { token, store, options, places } = self;
-        let agent = crate::agent();
-        let hello = ServerHello {
-            cipher: Cipher::Unknown,
-            agent: agent.clone(),
-            max_payload_bytes: DEFAULT_PAYLOAD_BYTES,
-            names: options.names,
-            file_size_limit: options.file_size_limit,
-            read_only: options.read_only,
-            places,
-            checks_versions: true,
-        };
-        let shared = Arc::new(SharedState {
-            store,
-            leases: leases::Leases::default(),
-            memory: Budget::of_server(options.server_memory),
-            options,
-            agent,
-            started: Instant::now(),
-            stopping: AtomicBool::new(false),
-        });
-        ServerContext { shared, token: TokenMatcher::new(&token), hello }
+    fn context(self) -> Result<ServerContext> {
+        let Self { tokens, store, options, places } = self;
+        let store = store as Arc<dyn Store>;
+        let matcher = TokenMatcher::new(tokens.iter().map(|known| &known.token));
+        let mut grants = Vec::with_capacity(tokens.len());
+        // In the order of the tokens: the handshakes tell the index of the one that was proved.
+        for (index, known) in tokens.into_iter().enumerate() {
+            let principal = Principal { id: PrincipalId(index), ..known.principal };
+            grants.push(Arc::new(Grant::new(principal, &store, &options, places.clone())?));
+        }
+        Ok(ServerContext { shared: Arc::new(SharedState::new(options)), tokens: matcher, grants })
     }
 }
 
@@ -372,18 +368,10 @@ impl Lifetime {
 
 /// Serves one session of any store over a link until it is over.
 pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOptions, waker: &Waker) {
-    let shared = SharedState {
-        store,
-        leases: leases::Leases::default(),
-        memory: Budget::of_server(options.server_memory),
-        options,
-        agent: crate::agent(),
-        started: Instant::now(),
-        stopping: AtomicBool::new(false),
-    };
+    let grant = Arc::new(Grant::unlimited(store, &options));
     let presence = Presence::new(Instant::now(), None);
-    let peer = session::Peer { session: 1, client: crate::own_name(), address: String::new(), presence };
-    connection::serve(link, Arc::new(shared), peer, waker);
+    let peer = session::Peer { session: 1, client: crate::own_name(), address: String::new(), presence, grant };
+    connection::serve(link, Arc::new(SharedState::new(options)), peer, waker);
 }
 
 impl std::fmt::Debug for Bound {

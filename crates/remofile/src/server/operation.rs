@@ -8,14 +8,14 @@ mod sent;
 pub(super) use flushing::Flushing;
 
 use crate::carrier::MessageWriter;
-use crate::server::ServerOptions;
 use crate::server::editing::{InPlace, PartRead};
 use crate::server::listing::{Contents, Listing, Survey, refuse_occupied};
+use crate::server::principal::Grant;
 use crate::server::signing::{Digests, Signing};
 use crate::store::{Removal, RemovalProgress, Store};
 use crate::transfer::{
     Census, Chained, Checked, Feed, FeedOptions, Feeding, Filter, InStore, ItemRules, NamedOneByOne, Origin, Origins,
-    Pace, Packed, Packer, PackerOptions, Scan, Unpacker, UnpackerOptions,
+    Pace, Packed, Packer, PackerOptions, Permit, Scan, Unpacker, UnpackerOptions,
 };
 use intake::Intake;
 use remofile_protocol::digest::DigestKind;
@@ -103,11 +103,11 @@ impl Waiting {
 /// `checked` are the partials that the session has looked at.
 pub(super) fn start(
     request: Request,
-    store: &Arc<dyn Store>,
-    options: &ServerOptions,
+    grant: &Arc<Grant>,
     checked: &mut Checked,
     digest: DigestKind,
 ) -> Result<Progress, Failure> {
+    let (store, file_size_limit) = (&grant.store, grant.principal.limits.file_size);
     let listing = |contents| more(Operation::Listing(Listing::new(contents)));
     let done = match request {
         Request::List { path, recursive, rules, targets, unflushed } => {
@@ -117,7 +117,7 @@ pub(super) fn start(
         }
         Request::Find { sources, recursive, selection, digests } => {
             let selected = SourceSelection { sources, recursive, selection: selection.unwrap_or_default() };
-            let feed = Box::new(selected.feed(store, options, selected.filter()?)?);
+            let feed = Box::new(selected.feed(grant, selected.filter()?)?);
             return listing(if digests { Contents::Digests(Digests::new(feed)) } else { Contents::Found(feed) });
         }
         Request::Sign { files } => return listing(Contents::Signing(Signing::new(store, files))),
@@ -133,9 +133,9 @@ pub(super) fn start(
                 UnpackerOptions {
                     destination: destination.clone(),
                     on_conflict,
-                    file_size_limit: options.file_size_limit,
+                    file_size_limit,
                     sizes: 0..=u64::MAX,
-                    names: options.names,
+                    permit: Arc::clone(grant) as Arc<dyn Permit>,
                     preserve_mode: true,
                     rules: ItemRules::Theirs,
                     changes: true,
@@ -149,9 +149,9 @@ pub(super) fn start(
         }
         Request::Download { sources, recursive, total, selection, send_options, .. } => {
             let selected = SourceSelection { sources, recursive, selection: selection.unwrap_or_default() };
-            let packing = PackerOptions::of(send_options.unwrap_or_default(), options.file_size_limit, digest)?;
+            let packing = PackerOptions::of(send_options.unwrap_or_default(), file_size_limit, digest)?;
             let pace = send_options.and_then(|send_options| NonZeroU64::new(send_options.bytes_per_second?));
-            return more(send(selected.feeds(store, options, total)?, packing, pace)?);
+            return more(send(selected.feeds(grant, total)?, packing, pace)?);
         }
         Request::Remove { path, recursive: true } => {
             return more(Operation::Removing(store.remove_tree(&path).map_err(|failure| name(failure, &path))?));
@@ -183,12 +183,12 @@ pub(super) fn start(
             Done::default()
         }
         Request::Read { path, offset, length, version, .. } => {
-            let part = PartRead::new(&**store, &path, (offset, length), version, options.file_size_limit);
+            let part = PartRead::new(&**store, &path, (offset, length), version, file_size_limit);
             return more(Operation::Reading(part.map_err(|failure| failure.at(&path))?));
         }
         Request::Write { path, version, length, append, create } => {
             let changes = (length, append, create);
-            let file = InPlace::new(&**store, &path, version, changes, options.file_size_limit);
+            let file = InPlace::new(&**store, &path, version, changes, file_size_limit);
             return more(Operation::Editing(file.map_err(|failure| failure.at(&path))?));
         }
         Request::Status => return Ok(Progress::Done(Done::default())),
@@ -231,17 +231,12 @@ struct SourceSelection {
 
 impl SourceSelection {
     /// What is sent, and what is counted before.
-    fn feeds(
-        &self,
-        store: &Arc<dyn Store>,
-        options: &ServerOptions,
-        total: bool,
-    ) -> Result<(Feed, Option<Feed>), Failure> {
+    fn feeds(&self, grant: &Arc<Grant>, total: bool) -> Result<(Feed, Option<Feed>), Failure> {
         let counts = total && !self.selection.one_by_one;
         // One for both: made of many rules it takes megabytes.
         let filter = self.filter()?;
-        let counted = counts.then(|| self.feed(store, options, filter.clone())).transpose()?;
-        Ok((self.feed(store, options, filter)?, counted))
+        let counted = counts.then(|| self.feed(grant, filter.clone())).transpose()?;
+        Ok((self.feed(grant, filter)?, counted))
     }
 
     fn filter(&self) -> Result<Filter, Failure> {
@@ -249,7 +244,8 @@ impl SourceSelection {
         Filter::new(&selection.rules, selection.min_size, selection.max_size)
     }
 
-    fn feed(&self, store: &Arc<dyn Store>, options: &ServerOptions, filter: Filter) -> Result<Feed, Failure> {
+    fn feed(&self, grant: &Arc<Grant>, filter: Filter) -> Result<Feed, Failure> {
+        let store = &grant.store;
         let selection = &self.selection;
         let mut named = InStore::new(Arc::clone(store), self.sources.clone(), selection.patterns);
         if selection.contents {
@@ -262,7 +258,8 @@ impl SourceSelection {
             false => Box::new(named),
         };
         let (recursive, links) = (self.recursive, selection.links);
-        Ok(Feed::new(origins, FeedOptions { recursive, names: options.names, filter, links }))
+        let permit = Arc::clone(grant) as Arc<dyn Permit>;
+        Ok(Feed::new(origins, FeedOptions { recursive, permit, filter, links }))
     }
 }
 

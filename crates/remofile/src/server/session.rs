@@ -11,10 +11,11 @@ use super::leases::{Access, Answer, Claim, Leases};
 use super::max_hold::MaxHold;
 use super::operation::{Flushing, Operation, OperationStep, Progress, Waiting, start};
 use super::presence::Presence;
+use super::principal::Grant;
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Waker};
 use crate::server::ServerOptions;
-use crate::store::{FlushMark, Fsync, Store};
+use crate::store::{FlushMark, Fsync};
 use crate::transfer::Checked;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, INITIAL_CREDIT_BYTES};
@@ -30,7 +31,6 @@ use std::time::{Duration, Instant};
 
 /// The state that all sessions of a server share.
 pub(super) struct SharedState {
-    pub(super) store: Arc<dyn Store>,
     pub(super) leases: Leases,
     pub(super) options: ServerOptions,
     pub(super) agent: String,
@@ -40,6 +40,20 @@ pub(super) struct SharedState {
     pub(super) memory: Arc<Budget>,
 }
 
+impl SharedState {
+    /// The state of a server that begins now.
+    pub(super) fn new(options: ServerOptions) -> Self {
+        Self {
+            leases: Leases::default(),
+            memory: Budget::of_server(options.server_memory),
+            options,
+            agent: crate::agent(),
+            started: Instant::now(),
+            stopping: AtomicBool::new(false),
+        }
+    }
+}
+
 /// Who is at the other end.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
@@ -47,6 +61,8 @@ pub(super) struct Peer {
     pub(super) client: String,
     pub(super) address: String,
     pub(super) presence: Presence,
+    /// On whose behalf, and what the session is made from.
+    pub(super) grant: Arc<Grant>,
 }
 
 /// A window that every operation gets which is told that it has begun, in bytes.
@@ -96,10 +112,11 @@ pub(super) enum Turn {
 impl Session {
     pub(super) fn new(shared: Arc<SharedState>, peer: Peer, waker: Waker, digest: DigestKind) -> Self {
         peer.presence.rest(Instant::now());
-        let memory = Budget::of_session(&shared.memory, shared.options.session_memory);
+        let grant = &peer.grant;
+        let memory = Budget::of_session(&shared.memory, grant.principal.limits.session_memory);
         Self {
             max_hold: MaxHold::new(shared.options.max_hold),
-            settling: Settling::new(Arc::clone(&shared), peer.session),
+            settling: Settling::new(Arc::clone(&shared), Arc::clone(&grant.store), peer.session),
             shared,
             peer,
             waker,
@@ -154,10 +171,11 @@ impl Session {
             ServerEvent::Finish(id) => self.finish(now, id),
             ServerEvent::Select(id, files) => {
                 self.max_hold.progressed(now);
-                let store = &self.shared.store;
-                match self.operations.get_mut(&id).map(|operation| operation.select(store, files)) {
-                    None | Some(Ok(())) => self.account(now, id),
-                    Some(Err(failure)) => self.end(now, id, Err(failure)),
+                let grant = &self.peer.grant;
+                let Some(operation) = self.operations.get_mut(&id) else { return Ok(()) };
+                match grant.authorise_sources(&files).and_then(|()| operation.select(&grant.store, files)) {
+                    Ok(()) => self.account(now, id),
+                    Err(failure) => self.end(now, id, Err(failure)),
                 }
             }
             ServerEvent::Unwanted(id, path) => {
@@ -196,7 +214,8 @@ impl Session {
     }
 
     fn begin(&mut self, now: Duration, id: OperationId, request: Request, wait_milliseconds: u64) {
-        if let Err(failure) = self.admit(&request) {
+        // What is refused whoever holds the lease does not wait for it.
+        if let Err(failure) = self.peer.grant.authorise_request(&request) {
             return self.machine.finish(now, id, Err(failure));
         }
         if matches!(request, Request::Status) {
@@ -233,17 +252,6 @@ impl Session {
         }
     }
 
-    /// Refuses what cannot be done whoever holds the lease.
-    fn admit(&self, request: &Request) -> Result<(), Failure> {
-        for path in request.paths() {
-            path.check(self.shared.options.names).map_err(|invalid| Failure::from(invalid).at(path))?;
-        }
-        if request.is_write() && self.shared.options.read_only {
-            return Err(Failure::new(ErrorCode::ReadOnly).because("the server lets nothing be changed"));
-        }
-        Ok(())
-    }
-
     fn status(&self) -> StatusReport {
         let (holders, waiting) = self.shared.leases.holders(Instant::now());
         let uptime = self.shared.started.elapsed().as_millis();
@@ -262,9 +270,9 @@ impl Session {
         let is_told = matches!(request, Request::Upload { .. } | Request::Hold { .. } | Request::Write { .. });
         let receives = !matches!(request, Request::Hold { .. });
         if request.is_write() {
-            self.begun.insert(id, self.shared.store.flush_mark());
+            self.begun.insert(id, self.peer.grant.store.flush_mark());
         }
-        let progress = start(request, &self.shared.store, &self.shared.options, &mut self.checked, self.digest);
+        let progress = start(request, &self.peer.grant, &mut self.checked, self.digest);
         // An upload has taken over what a survey found: that is less than before, or as much.
         let _less = self.accounts.settle_remembered(self.checked.memory_bytes());
         if is_told && matches!(progress, Ok(Progress::More(_))) {
@@ -293,7 +301,7 @@ impl Session {
             return self.end(now, id, Ok(done));
         }
         let since = self.begun.get(&id).copied().unwrap_or_default();
-        match Flushing::begin(done, Arc::clone(&self.shared.store), since, self.waker.clone()) {
+        match Flushing::begin(done, Arc::clone(&self.peer.grant.store), since, self.waker.clone()) {
             Ok(flushing) => drop(self.operations.insert(id, Operation::Flushing(flushing))),
             Err(failure) => self.end(now, id, Err(failure)),
         }
@@ -330,7 +338,7 @@ impl Session {
         self.start(now, id, request);
         if !selected.is_empty()
             && let Some(operation) = self.operations.get_mut(&id)
-            && let Err(failure) = operation.select(&self.shared.store, selected)
+            && let Err(failure) = operation.select(&self.peer.grant.store, selected)
         {
             return self.end(now, id, Err(failure));
         }
@@ -447,7 +455,8 @@ impl Session {
     /// are wanted ([`Session::wants_messages`]).
     pub(super) fn is_overwhelmed(&self) -> bool {
         self.accounts.is_overdrawn()
-            || self.machine.queued_bytes() as u64 > self.shared.options.session_memory.max(LEAST_OUTBOX_BYTES)
+            || self.machine.queued_bytes() as u64
+                > self.peer.grant.principal.limits.session_memory.max(LEAST_OUTBOX_BYTES)
     }
 
     /// Whether the session is over, but for what is queued.

@@ -156,7 +156,7 @@ impl Reading {
         }
         store.walk(&self.top, false)?;
         let origins: Box<dyn Origins> = Box::new(InStore::new(Arc::clone(store), vec![self.top.clone()], false));
-        let options = FeedOptions { recursive: true, names: NameRule::Posix, filter, links: Links::Follow };
+        let options = FeedOptions { recursive: true, permit: Arc::new(NameRule::Posix), filter, links: Links::Follow };
         Ok(Elements::Feed(Box::new(Feed::new(origins, options))))
     }
 }

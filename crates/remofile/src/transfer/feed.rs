@@ -5,9 +5,10 @@ use super::file_recipe::FileRecipe;
 use super::filter::Filter;
 use super::memory::Recent;
 use super::origins::{NextOrigin, Origin, Origins};
+use super::permit::{Access, Permit};
 use crate::store::{Store, StoreResult, Walk};
 use remofile_protocol::digest::digest;
-use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Links, Listed};
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use std::sync::Arc;
 pub struct FeedOptions {
     /// Whether directories are entered; otherwise they are failures.
     pub recursive: bool,
-    /// Names that it forbids are failures.
-    pub names: NameRule,
+    /// Which paths may be read; others are failures.
+    pub permit: Arc<dyn Permit>,
     /// What is left out.
     pub filter: Filter,
     /// What becomes of links.
@@ -136,6 +137,7 @@ impl Feed {
     }
 
     fn begin(&mut self, origin: Origin) -> StoreResult<Option<FoundItem>> {
+        self.options.permit.permit(Access::Find, &origin.path)?;
         let mut entry = origin.store.stat(&origin.path)?;
         if origin.as_link {
             entry.kind = Kind::Link;
@@ -200,11 +202,11 @@ impl Feed {
             }
             return None;
         }
-        if let Err(invalid) = entry.path.check(self.options.names) {
+        if let Err(failure) = self.options.permit.permit(Access::Read, &entry.path) {
             if entry.kind == Kind::Directory {
                 below.walk.skip_directory();
             }
-            return Some(Err(Failure::from(invalid).at(shown)));
+            return Some(Err(failure.at(shown)));
         }
         let store = Arc::clone(&below.store);
         match (entry.kind, self.options.links) {

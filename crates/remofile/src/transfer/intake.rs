@@ -1,13 +1,15 @@
 //! How files are taken in, and who is told.
 
+use super::permit::Permit;
 use super::trouble::Stop;
 use crate::store::StoreResult;
 use remofile_protocol::digest::{DigestKind, digest};
-use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, OnConflict};
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// How files are taken in.
 #[derive(Debug, Clone)]
@@ -20,8 +22,8 @@ pub struct UnpackerOptions {
     pub file_size_limit: u64,
     /// Sizes in bytes that were asked for: files of others are passed over.
     pub sizes: RangeInclusive<u64>,
-    /// Which names are taken.
-    pub names: NameRule,
+    /// Which paths may be used, and for what.
+    pub permit: Arc<dyn Permit>,
     /// Whether the permission bits that the sender gives are taken.
     pub preserve_mode: bool,
     /// What becomes of single files in the way, instead.

@@ -8,7 +8,7 @@
 //! On the way out: `origins` and `local` are what a user named, `pattern` and `filter` what that stands
 //! for, `feed` finds and opens it (`feeding` has the words for that), `packer` fills messages, `sending` with one file. On the way in:
 //! `unpacker` takes messages apart (`intake` says how), `receiving` one file of them, `named_backup` has what it replaces, `conflict` knows what becomes of what is
-//! in the way, `resume` what was kept of earlier attempts. `pace` and `chunks` measure, `compress` shrinks.
+//! in the way, `resume` what was kept of earlier attempts. `permit` is asked about each path, `pace` and `chunks` measure, `compress` shrinks.
 
 mod change;
 mod check;
@@ -32,6 +32,7 @@ mod pace;
 mod packer;
 mod packing;
 mod pattern;
+mod permit;
 mod receiving;
 mod resume;
 mod scan;
@@ -57,6 +58,7 @@ pub use pace::Pace;
 pub use packer::Packer;
 pub use packing::{Packed, PackerMonitor, PackerOptions};
 pub use pattern::{Found, Matches, Pattern, escape, is_pattern};
+pub use permit::{Access, Permit};
 pub use resume::{Checked, Checking, known, listed};
 pub use scan::Scan;
 pub use shared::{FeedStop, SharedFeed};

@@ -167,7 +167,7 @@ mod tests {
             on_conflict: OnConflict::Replace,
             file_size_limit: u64::MAX,
             sizes: 0..=u64::MAX,
-            names: NameRule::Posix,
+            permit: Arc::new(NameRule::Posix),
             preserve_mode: false,
             rules: ItemRules::Theirs,
             changes: true,

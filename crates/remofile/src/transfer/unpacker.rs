@@ -10,6 +10,7 @@ use super::conflict::{self, Resolved, Stored as StoredNames};
 use super::intake::{Stored, UnpackerMonitor, UnpackerOptions};
 use super::modes::Modes;
 use super::named_backup::NamedBackup;
+use super::permit::{Access, target_of};
 use super::receiving::{Receiving, Written};
 use super::resume::Checked;
 use super::trouble::Trouble;
@@ -170,7 +171,7 @@ impl Unpacker {
     /// Opens the file that the open one is made of.
     fn base(&mut self, path: &str, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
         self.refuse_changes()?;
-        let base = self.locate(path).and_then(|path| self.store.open(&path));
+        let base = self.locate(path, Access::Read).and_then(|path| self.store.open(&path));
         match (&mut self.current, base) {
             (Current::Between, _) => return Err(out_of_order()),
             (Current::Unwanted, _) => {}
@@ -186,15 +187,18 @@ impl Unpacker {
         self.expect_between()?;
         let (path, change) = match item {
             Item::Move { from, path } => {
-                let change = self.locate(&from).and_then(|from| Ok(Change::Move { from, to: self.locate(&path)? }));
-                (path, change)
+                let ends = self.locate(&from, Access::Remove).and_then(|from| {
+                    let to = self.locate(&path, Access::Create)?;
+                    Ok(Change::Move { from, to })
+                });
+                (path, ends)
             }
             Item::Remove { path } => {
-                let change = self.locate(&path).map(|path| Change::Remove { path });
+                let change = self.locate(&path, Access::Remove).map(|path| Change::Remove { path });
                 (path, change)
             }
             Item::Touch { path, modified, mode } => {
-                let change = self.locate(&path).map(|path| Change::Touch { path, modified, mode });
+                let change = self.locate(&path, Access::Change).map(|path| Change::Touch { path, modified, mode });
                 (path, change)
             }
             _ => return Err(out_of_order()),
@@ -224,7 +228,9 @@ impl Unpacker {
         monitor: &mut dyn UnpackerMonitor,
     ) -> StoreResult<()> {
         self.expect_between()?;
-        let made = self.locate(&path).and_then(|at| {
+        let mode = mode.filter(|_| self.options.preserve_mode);
+        let access = Access::putting(mode.is_some());
+        let made = self.locate(&path, access).and_then(|at| {
             match self.store.make_directory(&at, true, false) {
                 // Below directories that nobody has named.
                 Err(failure) if failure.code == ErrorCode::NotFound => drop(self.open_or_make(&at)?),
@@ -232,7 +238,7 @@ impl Unpacker {
             }
             Ok(at)
         });
-        match (made, mode.filter(|_| self.options.preserve_mode)) {
+        match (made, mode) {
             (Ok(at), Some(mode)) => {
                 self.stored.directories += 1;
                 self.modes.add(&*self.store, at, mode, &mut not_given(&self.options, monitor));
@@ -257,7 +263,8 @@ impl Unpacker {
         let backup = self.backup_of(&path, monitor);
         monitor.started(&path, None, 0);
         let rule = self.options.rules.rule(&path, rule).unwrap_or(self.options.on_conflict);
-        let made = self.locate(&path).and_then(|at| {
+        let made = self.locate(&path, Access::by_rule(rule)).and_then(|at| {
+            target_of(&at, target).map_or(Ok(()), |target| self.options.permit.permit(Access::Lead, &target))?;
             drop(self.open_or_make(&at.split()?.0)?);
             backup.map_or(Ok(()), NamedBackup::commit)?;
             conflict::make_link(&*self.store, at, target, rule)
@@ -310,8 +317,9 @@ impl Unpacker {
             return Err(ErrorCode::FileTooLarge.into());
         }
         self.options.admit_size(file.size)?;
-        let path = self.locate(&file.path)?;
         let rule = self.options.rules.rule(&file.path, file.rule).unwrap_or(self.options.on_conflict);
+        let access = if file.replaces.is_some() { Access::Replace } else { Access::by_rule(rule) };
+        let path = self.locate(&file.path, access)?;
         let resolved = match file.replaces {
             Some(_) => self.refuse_changes().map(|()| Resolved { path, replace: true })?,
             None => conflict::resolve(&*self.store, path, (file.size, file.modified), rule, self.has_doubt)?,
@@ -354,9 +362,10 @@ impl Unpacker {
         }
     }
 
-    fn locate(&self, path: &str) -> StoreResult<RemotePath> {
+    /// The path in the store that an item names, if it may be used so: items have no other way to the store.
+    fn locate(&self, path: &str, access: Access) -> StoreResult<RemotePath> {
         let path = self.options.destination.join(path)?;
-        path.check(self.options.names)?;
+        self.options.permit.permit(access, &path)?;
         Ok(path)
     }
 

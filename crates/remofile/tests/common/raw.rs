@@ -71,10 +71,10 @@ impl Raw {
         };
         let mut received = Vec::new();
         loop {
-            match answer(&credentials, &hello, &received) {
+            match answer(&credentials, |_| Some(hello.clone()), &received) {
                 ServerAnswer::Incomplete => assert!(read_more(&mut stream, &mut received), "the client left"),
                 ServerAnswer::Refuse { refusal, .. } => panic!("{refusal}"),
-                ServerAnswer::Accept { session, bytes } => {
+                ServerAnswer::Accept { session, bytes, .. } => {
                     stream.write_all(&bytes).unwrap();
                     return Self {
                         stream,

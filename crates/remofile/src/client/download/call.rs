@@ -132,7 +132,7 @@ impl Client {
             on_conflict: plan.options.on_conflict,
             file_size_limit: u64::MAX,
             sizes: plan.options.min_size.unwrap_or(0)..=plan.options.max_size.unwrap_or(u64::MAX),
-            names: NameRule::Posix,
+            permit: Arc::new(NameRule::Posix),
             preserve_mode: plan.options.preserve_mode,
             // What a merger gives on has the rules that it chose.
             rules: if merger.changes() { ItemRules::Theirs } else { ItemRules::Ours(order.rules) },

@@ -9,6 +9,7 @@ use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, OnConflict, Version};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// So many names beside a name are looked at, for so many sources at most.
 const RENAMED_TIMES: u32 = 16;
@@ -72,7 +73,7 @@ impl<'a> UploadPlan<'a> {
     pub(super) fn feed(&self) -> Result<Feed> {
         let options = FeedOptions {
             recursive: self.options.recursive,
-            names: NameRule::Posix,
+            permit: Arc::new(NameRule::Posix),
             filter: self.filter.clone(),
             links: self.options.links,
         };

@@ -39,6 +39,6 @@ impl Lobby {
     }
 
     fn is_chosen(&self) -> bool {
-        self.context.token.origin() == Origin::Chosen
+        self.context.tokens.origin() == Origin::Chosen
     }
 }

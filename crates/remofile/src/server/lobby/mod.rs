@@ -29,9 +29,9 @@ use remofile_protocol::handshake::{
 };
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
 use remofile_protocol::transport::LENGTH_BYTES;
-use remofile_protocol::zmtp::{self, ServerSettings};
+use remofile_protocol::zmtp::ServerSettings;
 use room::Room;
-use seating::{Newcomer, Promised};
+use seating::{Newcomer, Promised, Speaker};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -240,7 +240,7 @@ impl Lobby {
             Some(answered) => answered,
             // Not even looked at, as a right one takes longer.
             None if self.is_guessing(&waiting) => return self.turn_away(waiting, &Refusal::TooMany.to_bytes()),
-            None => match answer(&self.credentials, &self.context.hello, greeting) {
+            None => match answer(&self.credentials, |token| Some(self.context.grant(token)?.hello.clone()), greeting) {
                 ServerAnswer::Refuse { refusal, bytes } => return self.refuse_slowly(number, waiting, refusal, bytes),
                 answered => answered,
             },
@@ -252,14 +252,16 @@ impl Lobby {
                 self.complaints.refused(waiting.address, refusal);
                 waiting.say(&bytes);
             }
-            ServerAnswer::Accept { .. } if !self.has_room(waiting.address.ip()) => {
-                self.complaints.refused(waiting.address, Refusal::TooMany);
-                waiting.say(&Refusal::TooMany.to_bytes());
-            }
-            ServerAnswer::Accept { session, bytes } => {
+            ServerAnswer::Accept { session, token, bytes } => {
+                // There is one: its hello is in the answer.
+                let Some(grant) = self.context.grant(token) else { return };
+                if !self.has_room(Place::new(waiting.address.ip(), &grant.principal)) {
+                    self.complaints.refused(waiting.address, Refusal::TooMany);
+                    return waiting.say(&Refusal::TooMany.to_bytes());
+                }
                 // The answer is far shorter than an empty socket buffer.
                 if waiting.say_whole(&bytes) {
-                    waiting.stage = Stage::Answered { session, received: Vec::new() };
+                    waiting.stage = Stage::Answered { session, grant, received: Vec::new() };
                     self.waiting.insert(number, waiting);
                 }
             }
@@ -269,9 +271,9 @@ impl Lobby {
     /// Hears what a ZeroMQ peer has said.
     fn listen(&mut self, number: usize, mut waiting: Waiting, received: &[u8]) {
         let context = Arc::clone(&self.context);
-        let token = (!self.is_guessing(&waiting)).then_some(&context.token);
+        let tokens = (!self.is_guessing(&waiting)).then_some(&context.tokens);
         let Stage::ZeroMq(stranger) = &mut waiting.stage else { return };
-        let verdict = stranger.receive(received, token);
+        let verdict = stranger.receive(received, tokens);
         let output = stranger.take_output();
         let is_told = output.is_empty() || waiting.say_whole(&output);
         match verdict {
@@ -279,8 +281,10 @@ impl Lobby {
             Verdict::More => self.waiting.insert(number, waiting),
             // ZeroMQ's peers are told by the end of the connection alone.
             Verdict::Unheard => self.turn_away(waiting, &[]),
-            Verdict::Known { peer, is_routing_id, first } => {
-                self.seat(Newcomer::ZeroMq { waiting, peer, is_routing_id, first });
+            Verdict::Known { peer, proved, first } => {
+                let Some(grant) = context.grant(proved.token) else { return };
+                let is_routing_id = proved.is_routing_id;
+                self.seat(Newcomer::ZeroMq(Speaker { waiting, grant, peer, is_routing_id, first }));
             }
             Verdict::Refused { bytes, refusal, is_guess: true } => self.refuse_slowly(number, waiting, refusal, bytes),
             Verdict::Refused { bytes, refusal, is_guess: false } => {
@@ -300,7 +304,7 @@ impl Lobby {
 
     /// Begins the session once its first record is there and is genuine.
     fn confirm(&mut self, number: usize, waiting: Waiting, received: &[u8]) {
-        let Stage::Answered { session, .. } = &waiting.stage else { return };
+        let Stage::Answered { session, grant, .. } = &waiting.stage else { return };
         let length = received.first_chunk().map(|bytes| u32::from_be_bytes(*bytes) as usize + LENGTH_BYTES);
         match length {
             Some(length) if length > MAX_HANDSHAKE_BYTES => {
@@ -308,7 +312,7 @@ impl Lobby {
             }
             Some(length) if received.len() >= length => {
                 if session.opener.is_due(&received[..length]) {
-                    self.seat(Newcomer::Native(waiting));
+                    self.seat(Newcomer::Native { grant: Arc::clone(grant), waiting });
                 } else {
                     self.complaints.not_genuine(waiting.address);
                 }
@@ -319,17 +323,19 @@ impl Lobby {
 
     fn begin(&mut self, waiting: Waiting) {
         self.leave(&waiting);
-        let Stage::Answered { session, received } = waiting.stage else { return };
-        let place = seating::place_of(waiting.address.ip());
+        let Stage::Answered { session, grant, received } = waiting.stage else { return };
+        let place = Place::new(waiting.address.ip(), &grant.principal);
         let peer = Peer {
             session: self.next_session,
             client: session.peer.client.clone(),
             address: waiting.address.to_string(),
             presence: self.presence(),
+            grant,
         };
         self.next_session += 1;
         tracing::debug!(
             agent = session.peer.agent,
+            principal = peer.grant.principal.name,
             cipher = session.cipher.name(),
             version = PROTOCOL_VERSION,
             "handshake"
@@ -342,13 +348,15 @@ impl Lobby {
     }
 
     /// Begins a conversation with a ZeroMQ peer that knows the token.
-    fn converse(&mut self, waiting: Waiting, zmtp: zmtp::Peer, is_known: bool, first: First) {
+    fn converse(&mut self, newcomer: Speaker) {
+        let Speaker { waiting, grant, peer: zmtp, is_routing_id, first } = newcomer;
         self.leave(&waiting);
-        let place = seating::place_of(waiting.address.ip());
-        let address = waiting.address.to_string();
-        let peer = Peer { session: self.next_session, client: String::new(), address, presence: self.presence() };
+        let place = Place::new(waiting.address.ip(), &grant.principal);
+        let (address, presence) = (waiting.address.to_string(), self.presence());
+        let peer = Peer { session: self.next_session, client: String::new(), address, presence, grant };
         self.next_session += 1;
-        let mut link = ZmtpLink::new(waiting.stream, zmtp, DEFAULT_PAYLOAD_BYTES, message_bytes(DEFAULT_PAYLOAD_BYTES));
+        let mut link =
+            ZmtpLink::new(waiting.stream, *zmtp, DEFAULT_PAYLOAD_BYTES, message_bytes(DEFAULT_PAYLOAD_BYTES));
         let first = match first {
             First::Message(frames) => Some(frames),
             First::Beginning(begun) => {
@@ -358,7 +366,7 @@ impl Lobby {
         };
         let context = Arc::clone(&self.context);
         self.spawn(peer.clone(), place, move |waker| {
-            let conversation = Conversation::new(context, peer, waker.clone(), is_known);
+            let conversation = Conversation::new(context, peer, waker.clone(), is_routing_id);
             conversations::connection::serve(link, conversation, first, waker);
         });
     }

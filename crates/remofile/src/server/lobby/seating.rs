@@ -5,31 +5,37 @@ use super::zeromq::First;
 use super::{Lobby, Running};
 use crate::carrier::{Line, Link, ZmtpLink, message_bytes};
 use crate::server::admission::{Place, Room};
+use crate::server::principal::Grant;
 use crate::server::zeromq::FirstMessage;
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, HANDSHAKE_TIMEOUT};
 use remofile_protocol::wire::{ErrorCode, Header, OperationId, Signal};
 use remofile_protocol::zmtp;
 use std::mem;
-use std::net::{IpAddr, Shutdown};
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Instant;
-
-/// The one token that a server has.
-const TOKEN: usize = 0;
 
 /// A peer that has proved a token.
 pub(super) enum Newcomer {
     /// Its first record was genuine.
-    Native(Waiting),
-    ZeroMq {
+    Native {
         waiting: Waiting,
-        peer: Box<zmtp::Peer>,
-        /// Whether its routing id is the token.
-        is_routing_id: bool,
-        /// What it said already.
-        first: First,
+        grant: Arc<Grant>,
     },
+    ZeroMq(Speaker),
+}
+
+/// A ZeroMQ peer that has proved a token.
+pub(super) struct Speaker {
+    pub(super) waiting: Waiting,
+    pub(super) grant: Arc<Grant>,
+    pub(super) peer: Box<zmtp::Peer>,
+    /// Whether its routing id is the token.
+    pub(super) is_routing_id: bool,
+    /// What it said already.
+    pub(super) first: First,
 }
 
 /// A newcomer that was promised the place of a session which is about to end. It is not read meanwhile.
@@ -43,26 +49,27 @@ pub(super) struct Promised {
 impl Newcomer {
     fn waiting(&self) -> &Waiting {
         match self {
-            Self::Native(waiting) | Self::ZeroMq { waiting, .. } => waiting,
+            Self::Native { waiting, .. } | Self::ZeroMq(Speaker { waiting, .. }) => waiting,
         }
     }
 
     fn place(&self) -> Place {
-        place_of(self.waiting().address.ip())
+        let (Self::Native { grant, .. } | Self::ZeroMq(Speaker { grant, .. })) = self;
+        Place::new(self.waiting().address.ip(), &grant.principal)
     }
 
     /// Tells it that there is no room, as far as its socket takes that at once.
     fn turn_away(self) {
         let too_many = Signal::Goodbye { reason: Some(ErrorCode::TooMany) };
         match self {
-            Self::Native(Waiting { stream, stage: Stage::Answered { session, .. }, .. }) => {
+            Self::Native { waiting: Waiting { stream, stage: Stage::Answered { session, .. }, .. }, .. } => {
                 let keys = (session.sealer, session.opener);
                 let mut link = Link::new(stream, keys, DEFAULT_PAYLOAD_BYTES, DEFAULT_PAYLOAD_BYTES, &[]);
                 link.push(&Header::signal(OperationId::SESSION, too_many));
                 let _unheard = link.flush();
             }
-            Self::Native(_) => {}
-            Self::ZeroMq { waiting, peer, first, .. } => {
+            Self::Native { .. } => {}
+            Self::ZeroMq(Speaker { waiting, peer, first, .. }) => {
                 let message = message_bytes(DEFAULT_PAYLOAD_BYTES);
                 let mut link = ZmtpLink::new(waiting.stream, *peer, DEFAULT_PAYLOAD_BYTES, message);
                 if let First::Message(first) = first {
@@ -76,15 +83,11 @@ impl Newcomer {
     }
 }
 
-pub(super) fn place_of(address: IpAddr) -> Place {
-    Place::new(address, TOKEN)
-}
-
 impl Lobby {
-    /// Whether a peer from there would get a session, if it proved a token now.
-    pub(super) fn has_room(&mut self, address: IpAddr) -> bool {
+    /// Whether a peer would get a session there, if it proved its token now.
+    pub(super) fn has_room(&mut self, place: Place) -> bool {
         self.seat_promised();
-        self.admission.has_room(place_of(address), &self.expected(), Instant::now())
+        self.admission.has_room(place, &self.expected(), Instant::now())
     }
 
     /// Gives a newcomer a session, or the promise of one, or turns it away.
@@ -121,10 +124,8 @@ impl Lobby {
 
     fn start(&mut self, newcomer: Newcomer) {
         match newcomer {
-            Newcomer::Native(waiting) => self.begin(waiting),
-            Newcomer::ZeroMq { waiting, peer, is_routing_id, first } => {
-                self.converse(waiting, *peer, is_routing_id, first);
-            }
+            Newcomer::Native { waiting, .. } => self.begin(waiting),
+            Newcomer::ZeroMq(speaker) => self.converse(speaker),
         }
     }
 

@@ -3,10 +3,12 @@
 use super::room::Guest;
 use super::zeromq::Stranger;
 use crate::server::network::Network;
+use crate::server::principal::Grant;
 use remofile_protocol::handshake::{ClientHello, Established};
 use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A peer that has not proved itself.
@@ -24,7 +26,7 @@ pub(super) enum Stage {
     Refused(Vec<u8>),
     /// It was answered, and these bytes came since. A greeting can be a recording of somebody else's: only
     /// who can seal a record knows the token, and is worth a thread.
-    Answered { session: Box<Established<ClientHello>>, received: Vec<u8> },
+    Answered { session: Box<Established<ClientHello>>, grant: Arc<Grant>, received: Vec<u8> },
     /// It speaks ZeroMQ.
     ZeroMq(Box<Stranger>),
 }

@@ -4,7 +4,7 @@
 //! depends on the token, not even on whether the routing id is it. From then on there is one verdict.
 
 use crate::carrier::Begun;
-use crate::server::zeromq::{FirstMessage, may_be_token};
+use crate::server::zeromq::{FirstMessage, Proved, may_be_token};
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
 use remofile_protocol::token::TokenMatcher;
@@ -45,7 +45,7 @@ pub(super) enum Verdict {
     /// More has to come.
     More,
     /// It knows the token, and said this already.
-    Known { peer: Box<Peer>, is_routing_id: bool, first: First },
+    Known { peer: Box<Peer>, proved: Proved, first: First },
     /// It may have said the token, and no tokens are compared.
     Unheard,
     /// It is told these bytes, and goes; whether it tried a token.
@@ -69,8 +69,8 @@ impl Stranger {
         Self { state: StrangerState::Greeting(ServerHandshake::new(settings)), output: Vec::new() }
     }
 
-    /// Takes bytes as they come. Without a token none is compared.
-    pub(super) fn receive(&mut self, bytes: &[u8], token: Option<&TokenMatcher>) -> Verdict {
+    /// Takes bytes as they come. Without tokens none is compared.
+    pub(super) fn receive(&mut self, bytes: &[u8], tokens: Option<&TokenMatcher>) -> Verdict {
         match std::mem::replace(&mut self.state, StrangerState::Over) {
             StrangerState::Greeting(mut handshake) => {
                 let outcome = handshake.receive(bytes);
@@ -82,7 +82,7 @@ impl Stranger {
                     }
                     Ok(Some(mut peer)) => {
                         let input = std::mem::take(&mut peer.rest);
-                        self.listen(Box::new(Speaking { peer, input, seen: 0, parts: Vec::new() }), token)
+                        self.listen(Box::new(Speaking { peer, input, seen: 0, parts: Vec::new() }), tokens)
                     }
                     Err(error) => match unfit(&error) {
                         Some(refusal) => Verdict::Unfit(refusal),
@@ -92,7 +92,7 @@ impl Stranger {
             }
             StrangerState::Speaking(mut speaking) => {
                 speaking.input.extend_from_slice(bytes);
-                self.listen(speaking, token)
+                self.listen(speaking, tokens)
             }
             StrangerState::Over => Verdict::Broken("it goes on".to_owned()),
         }
@@ -103,14 +103,14 @@ impl Stranger {
         std::mem::take(&mut self.output)
     }
 
-    fn listen(&mut self, mut speaking: Box<Speaking>, token: Option<&TokenMatcher>) -> Verdict {
+    fn listen(&mut self, mut speaking: Box<Speaking>, tokens: Option<&TokenMatcher>) -> Verdict {
         loop {
             if speaking.seen > MAX_FIRST_MESSAGE_BYTES || speaking.parts.len() > MAX_FIRST_FRAMES {
-                return speaking.judge_beginning(token);
+                return speaking.judge_beginning(tokens);
             }
             let Speaking { peer, input, seen, parts } = &mut *speaking;
             match peer.opener.next(&mut input[*seen..]) {
-                Err(FrameError::TooLong) => return speaking.judge_beginning(token),
+                Err(FrameError::TooLong) => return speaking.judge_beginning(tokens),
                 Err(error) => return Verdict::Broken(error.to_string()),
                 Ok(OpenedFrame::Incomplete { .. }) => {
                     self.state = StrangerState::Speaking(speaking);
@@ -126,7 +126,7 @@ impl Stranger {
                     parts.push(*seen + body.start..*seen + body.end);
                     *seen += consumed;
                     if !more {
-                        return speaking.judge(token);
+                        return speaking.judge(tokens);
                     }
                 }
             }
@@ -146,21 +146,18 @@ fn unfit(error: &HandshakeError) -> Option<Refusal> {
 
 impl Speaking {
     /// Its first message is complete.
-    fn judge(mut self, token: Option<&TokenMatcher>) -> Verdict {
+    fn judge(mut self, tokens: Option<&TokenMatcher>) -> Verdict {
         let frames: Vec<&[u8]> = self.parts.iter().map(|part| &self.input[part.clone()]).collect();
         let first_message = FirstMessage::of(&frames);
         let refusal = first_message.refusal();
         let is_guess = refusal == Refusal::Token || may_be_token(&self.peer.identity);
-        if is_guess && token.is_none() {
+        if is_guess && tokens.is_none() {
             return Verdict::Unheard;
         }
-        // Both are compared, so that the time does not tell which was right.
-        let is_routing_id = token.is_some_and(|token| token.matches(&self.peer.identity));
-        let is_said = token.is_some_and(|token| first_message.knows(token));
-        if is_routing_id || is_said {
+        if let Some(proved) = tokens.and_then(|tokens| first_message.prove(&self.peer.identity, tokens)) {
             let first = First::Message(frames.iter().map(|frame| frame.to_vec()).collect());
             self.peer.rest = self.input[self.seen..].to_vec();
-            return Verdict::Known { peer: Box::new(self.peer), is_routing_id, first };
+            return Verdict::Known { peer: Box::new(self.peer), proved, first };
         }
         let mut bytes = Vec::new();
         let reply = first_message.refused(&frames);
@@ -173,16 +170,17 @@ impl Speaking {
     }
 
     /// Its first message is more than is read here: only the routing id can let it go on.
-    fn judge_beginning(mut self, token: Option<&TokenMatcher>) -> Verdict {
+    fn judge_beginning(mut self, tokens: Option<&TokenMatcher>) -> Verdict {
         if !may_be_token(&self.peer.identity) {
             return Verdict::Broken("its first message is too long".to_owned());
         }
-        let Some(token) = token else { return Verdict::Unheard };
-        if !token.matches(&self.peer.identity) {
+        let Some(tokens) = tokens else { return Verdict::Unheard };
+        let Some(token) = tokens.find(&self.peer.identity) else {
             return Verdict::Refused { bytes: Vec::new(), refusal: Refusal::Token, is_guess: true };
-        }
+        };
         let begun = Begun { bytes: std::mem::take(&mut self.input), seen: self.seen, parts: self.parts };
-        Verdict::Known { peer: Box::new(self.peer), is_routing_id: true, first: First::Beginning(begun) }
+        let proved = Proved { token, is_routing_id: true };
+        Verdict::Known { peer: Box::new(self.peer), proved, first: First::Beginning(begun) }
     }
 }
 

@@ -1,8 +1,7 @@
-use super::super::leases::Leases;
 use super::super::presence::Presence;
+use super::super::principal::Grant;
 use super::super::session::{Peer, Session, SharedState, Turn};
-use super::super::{DEFAULT_SERVER_MEMORY, ServerOptions, protocol1};
-use crate::budget::Budget;
+use super::super::{ServerOptions, protocol1};
 use crate::carrier::{MessageWriter, Waker};
 use crate::store::{LocalStore, StoreOptions};
 use remofile_protocol::digest::DigestKind;
@@ -11,7 +10,6 @@ use remofile_protocol::wire::{
     Body, ErrorCode, Failure, Header, Item, OnConflict, OperationId, Request, Signal, Timestamp, WAIT_FOREVER,
 };
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -20,6 +18,7 @@ const HOUR: u64 = 3600;
 /// A server without sockets, on a clock of the test's.
 struct Scene {
     shared: Arc<SharedState>,
+    grant: Arc<Grant>,
     waker: Waker,
     _root: TempDir,
 }
@@ -28,21 +27,15 @@ impl Scene {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
-        let shared = SharedState {
-            store: Arc::new(store),
-            leases: Leases::default(),
-            memory: Budget::of_server(DEFAULT_SERVER_MEMORY),
-            options: ServerOptions { max_hold: Duration::from_secs(HOUR), ..ServerOptions::default() },
-            agent: "test/1".to_owned(),
-            started: Instant::now(),
-            stopping: AtomicBool::new(false),
-        };
-        Self { shared: Arc::new(shared), waker: Waker::new().unwrap(), _root: root }
+        let options = ServerOptions { max_hold: Duration::from_secs(HOUR), ..ServerOptions::default() };
+        let grant = Arc::new(Grant::unlimited(Arc::new(store), &options));
+        Self { shared: Arc::new(SharedState::new(options)), grant, waker: Waker::new().unwrap(), _root: root }
     }
 
     fn peer(&self, session: u64) -> Peer {
         let presence = Presence::new(Instant::now(), None);
-        Peer { session, client: format!("client {session}"), address: "192.0.2.1:1".to_owned(), presence }
+        let (client, address) = (format!("client {session}"), "192.0.2.1:1".to_owned());
+        Peer { session, client, address, presence, grant: Arc::clone(&self.grant) }
     }
 
     fn session(&self, number: u64) -> Talk {
@@ -190,7 +183,7 @@ fn an_upload_that_stands_still_ends_and_what_can_be_resumed_is_kept() {
     assert!(stalled.pass(HOUR - 1).is_empty());
     assert_eq!(expired(&stalled.pass(1)), [upload]);
     let kept: Vec<String> =
-        scene.shared.store.partials().unwrap().into_iter().map(|partial| partial.path.to_string()).collect();
+        scene.grant.store.partials().unwrap().into_iter().map(|partial| partial.path.to_string()).collect();
     assert_eq!(kept, ["/f"]);
     // What it still sends meanwhile is dropped, and the session is of use.
     stalled.hear(Header::signal(upload, Signal::Data { items: vec![Item::Data { length: 1 }] }), &[7]);

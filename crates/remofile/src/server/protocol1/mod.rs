@@ -7,11 +7,12 @@
 mod answers;
 mod transfers;
 
-use super::leases::{Access, Answer, Claim};
+use super::leases::{self, Answer, Claim};
 use super::max_hold::MaxHold;
 use super::session::{Peer, SharedState};
 use crate::budget::{Budget, Reservation};
 use crate::store::{FlushMark, Fsync, StoreResult};
+use crate::transfer::Access;
 use answers::{Refusals, busy};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::protocol1::{ListedFile, Request, Response};
@@ -59,7 +60,7 @@ enum TransferState {
 
 impl Session {
     pub(super) fn new(shared: Arc<SharedState>, peer: Peer) -> Self {
-        let begun = shared.store.flush_mark();
+        let begun = peer.grant.store.flush_mark();
         Self {
             shared,
             peer,
@@ -119,7 +120,7 @@ impl Session {
     /// Runs something that needs the lease for as long as it takes.
     fn with_lease(
         &mut self,
-        access: Access,
+        access: leases::Access,
         activity: &'static str,
         run: impl FnOnce(&Self) -> Response<'static>,
     ) -> Response<'static> {
@@ -131,9 +132,9 @@ impl Session {
         response
     }
 
-    fn claim(&mut self, access: Access, activity: &'static str) -> Result<(), Response<'static>> {
+    fn claim(&mut self, access: leases::Access, activity: &'static str) -> Result<(), Response<'static>> {
         self.operation = OperationId(self.operation.0 + 1);
-        self.begun = self.shared.store.flush_mark();
+        self.begun = self.peer.grant.store.flush_mark();
         let claim = Claim {
             session: self.peer.session,
             operation: self.operation,
@@ -154,10 +155,10 @@ impl Session {
     }
 
     fn list(&mut self, directory: &str) -> Response<'static> {
-        let path = match self.directory(directory) {
+        let path = spelled(directory).map_err(Misplaced::Directory);
+        let path = match path.and_then(|path| self.authorised(Access::Read, path)) {
             Ok(path) => path,
-            Err(Misnamed::Bad) => return Response::BadRequest,
-            Err(Misnamed::Nowhere) => return Response::FileNotFound,
+            Err(refused) => return refused.or(Response::FileNotFound),
         };
         let list = |session: &Self| match session.listed(&path) {
             Ok(files) => Response::FilesListed(files),
@@ -166,21 +167,21 @@ impl Session {
         match self.state {
             // It has its lease, which a listing must not end.
             TransferState::Uploading { .. } | TransferState::Downloading { .. } => list(self),
-            TransferState::Idle { .. } => self.with_lease(Access::Read, "list", list),
+            TransferState::Idle { .. } => self.with_lease(leases::Access::Read, "list", list),
         }
     }
 
     fn listed(&self, directory: &RemotePath) -> StoreResult<Vec<ListedFile>> {
-        let mut walk = self.shared.store.walk(directory, false)?;
+        let mut walk = self.peer.grant.store.walk(directory, false)?;
         let (mut files, mut bytes) = (Vec::new(), walk.memory_bytes());
-        let memory = Budget::of_session(&self.shared.memory, self.shared.options.session_memory);
+        let memory = Budget::of_session(&self.shared.memory, self.peer.grant.principal.limits.session_memory);
         let mut memory = Reservation::new(&memory);
         while let Some(listed) = walk.next() {
             // What has no name that could be told is left out.
             let Listed::Entry(entry) = listed else { continue };
             let Some(name) = entry.path.file_name() else { continue };
             let entry = match entry.kind {
-                Kind::Link => self.shared.store.stat(&entry.path).unwrap_or(entry),
+                Kind::Link => self.peer.grant.store.stat(&entry.path).unwrap_or(entry),
                 _ => entry,
             };
             // As it is kept until the answer is made, and in that.
@@ -194,16 +195,16 @@ impl Session {
     }
 
     fn create(&mut self, kind: Kind, name: &str, directory: &str) -> Response<'static> {
-        let path = match self.place(name, directory) {
+        let path = match self.place(Access::Create, name, directory) {
             Ok(path) => path,
             Err(refused) => return refused.or(Response::FileNotFound),
         };
-        self.with_lease(Access::Write, "create", |session| {
-            let store = &session.shared.store;
-            let created = session.writable().and_then(|()| match kind {
+        self.with_lease(leases::Access::Write, "create", |session| {
+            let store = &session.peer.grant.store;
+            let created = match kind {
                 Kind::Directory => store.make_directory(&path, false, false).map(drop),
                 _ => store.create_file(&path, false),
-            });
+            };
             match created.and_then(|()| session.make_durable()) {
                 Ok(()) if kind == Kind::Directory => Response::DirectoryCreated,
                 Ok(()) => Response::FileCreated,
@@ -213,13 +214,13 @@ impl Session {
     }
 
     fn remove(&mut self, name: &str, directory: &str) -> Response<'static> {
-        let path = match self.place(name, directory) {
+        let path = match self.place(Access::Remove, name, directory) {
             Ok(path) => path,
             Err(refused) => return refused.or(Response::FileNotFound),
         };
-        self.with_lease(Access::Write, "remove", |session| {
-            let removed = session.writable().and_then(|()| session.shared.store.remove(&path).map(drop));
-            match removed.and_then(|()| session.make_durable()) {
+        self.with_lease(leases::Access::Write, "remove", |session| {
+            let removed = session.peer.grant.store.remove(&path);
+            match removed.and_then(|_| session.make_durable()) {
                 Ok(()) => Response::FileRemoved,
                 Err(failure) => Refusals::CREATION.response(&failure),
             }
@@ -239,15 +240,14 @@ impl Session {
         let Some(chunk_size) = self.chunk_size(chunk_size) else {
             return Response::IncorrectChunkSize;
         };
-        let path = match self.place(name, directory) {
+        let path = match self.place(Access::Create, name, directory) {
             Ok(path) => path,
             Err(refused) => return refused.or(Response::NotADirectory),
         };
-        if let Err(busy) = self.claim(Access::Write, "upload") {
+        if let Err(busy) = self.claim(leases::Access::Write, "upload") {
             return busy;
         }
-        let begun = self.writable().and_then(|()| Upload::begin(&*self.shared.store, &path, size, chunk_size));
-        match begun {
+        match Upload::begin(&*self.peer.grant.store, &path, size, chunk_size) {
             Ok(upload) => {
                 self.state = TransferState::Uploading { upload, since: now, hold: self.hold(now) };
                 Response::TransferAccepted { file_size: None }
@@ -263,14 +263,14 @@ impl Session {
         let Some(chunk_size) = self.chunk_size(chunk_size) else {
             return Response::IncorrectChunkSize;
         };
-        let path = match self.place(name, directory) {
+        let path = match self.place(Access::Read, name, directory) {
             Ok(path) => path,
             Err(refused) => return refused.or(Response::NotADirectory),
         };
-        if let Err(busy) = self.claim(Access::Read, "download") {
+        if let Err(busy) = self.claim(leases::Access::Read, "download") {
             return busy;
         }
-        match Download::begin(&*self.shared.store, &path, chunk_size) {
+        match Download::begin(&*self.peer.grant.store, &path, chunk_size) {
             Ok(download) if self.admits_size(download.size()) => {
                 let size = download.size();
                 self.state = TransferState::Downloading { download, since: now, hold: self.hold(now) };
@@ -350,7 +350,7 @@ impl Session {
     }
 
     fn admits_size(&self, size: u64) -> bool {
-        size <= self.shared.options.file_size_limit
+        size <= self.peer.grant.principal.limits.file_size
     }
 
     fn chunk_size(&self, size: i64) -> Option<usize> {
@@ -359,37 +359,27 @@ impl Session {
         (least..=most).contains(&size).then_some(size as usize)
     }
 
-    fn writable(&self) -> StoreResult<()> {
-        match self.shared.options.read_only {
-            true => Err(Failure::new(ErrorCode::ReadOnly).because("the server lets nothing be changed")),
-            false => Ok(()),
-        }
-    }
-
     fn make_durable(&self) -> StoreResult<()> {
         match self.shared.options.fsync {
-            Fsync::End => self.shared.store.sync(self.begun),
+            Fsync::End => self.peer.grant.store.sync(self.begun),
             Fsync::None | Fsync::Each => Ok(()),
         }
     }
 
-    /// The path of a name in a directory.
-    fn place(&self, name: &str, directory: &str) -> Result<RemotePath, Misplaced> {
-        let name = FileName::parse(name, self.shared.options.names).map_err(|_| Misplaced::Name)?;
-        let directory = self.directory(directory).map_err(Misplaced::Directory)?;
-        directory.child(&name).map_err(|_| Misplaced::Name)
+    /// The path of a name in a directory, if it may be used so.
+    fn place(&self, access: Access, name: &str, directory: &str) -> Result<RemotePath, Misplaced> {
+        let name = FileName::parse(name, self.peer.grant.names).map_err(|_| Misplaced::Name)?;
+        let directory = spelled(directory).map_err(Misplaced::Directory)?;
+        self.authorised(access, directory.child(&name).map_err(|_| Misplaced::Name)?)
     }
 
-    /// A directory as clients write it: repeated slashes and `.` mean nothing, and one that is relative
-    /// is taken from the root.
-    fn directory(&self, text: &str) -> Result<RemotePath, Misnamed> {
-        if text.chars().any(char::is_control) || text.split('/').any(|name| name == "..") {
-            return Err(Misnamed::Bad);
+    /// The path, if it may be used so. If it has a name that the rule forbids, that is one of the directory's.
+    fn authorised(&self, access: Access, path: RemotePath) -> Result<RemotePath, Misplaced> {
+        match self.peer.grant.authorise(access, &path) {
+            Ok(()) => Ok(path),
+            Err(failure) if failure.code == ErrorCode::InvalidName => Err(Misplaced::Directory(Misnamed::Nowhere)),
+            Err(failure) => Err(Misplaced::Refused(failure)),
         }
-        let names: Vec<&str> = text.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
-        let path = RemotePath::parse(&format!("/{}", names.join("/"))).map_err(|_| Misnamed::Nowhere)?;
-        path.check(self.shared.options.names).map_err(|_| Misnamed::Nowhere)?;
-        Ok(path)
     }
 
     /// When [`Session::handle_timeout`] wants to be called.
@@ -423,6 +413,16 @@ impl Drop for Session {
     }
 }
 
+/// A directory as clients write it: repeated slashes and `.` mean nothing, and one that is relative
+/// is taken from the root.
+fn spelled(text: &str) -> Result<RemotePath, Misnamed> {
+    if text.chars().any(char::is_control) || text.split('/').any(|name| name == "..") {
+        return Err(Misnamed::Bad);
+    }
+    let names: Vec<&str> = text.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
+    RemotePath::parse(&format!("/{}", names.join("/"))).map_err(|_| Misnamed::Nowhere)
+}
+
 /// Why a text is no directory.
 enum Misnamed {
     /// Nobody may ask for it.
@@ -435,6 +435,8 @@ enum Misnamed {
 enum Misplaced {
     Name,
     Directory(Misnamed),
+    /// There may be such a path, and it may not be used so.
+    Refused(Failure),
 }
 
 impl Misplaced {
@@ -444,6 +446,7 @@ impl Misplaced {
             Self::Name => Response::InvalidFileName,
             Self::Directory(Misnamed::Bad) => Response::BadRequest,
             Self::Directory(Misnamed::Nowhere) => nowhere,
+            Self::Refused(failure) => answers::other(&failure),
         }
     }
 }

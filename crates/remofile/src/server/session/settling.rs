@@ -4,7 +4,7 @@
 //! session that ends meanwhile ends behind them: its leases are given back by that thread.
 
 use crate::server::session::SharedState;
-use crate::store::Fsync;
+use crate::store::{Fsync, Store};
 use remofile_protocol::wire::OperationId;
 use std::mem;
 use std::sync::atomic::Ordering;
@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone)]
 pub(super) struct Settling {
     shared: Arc<SharedState>,
+    store: Arc<dyn Store>,
     session: u64,
     queue: Arc<Mutex<Queue>>,
 }
@@ -27,8 +28,8 @@ struct Queue {
 }
 
 impl Settling {
-    pub(super) fn new(shared: Arc<SharedState>, session: u64) -> Self {
-        Self { shared, session, queue: Arc::default() }
+    pub(super) fn new(shared: Arc<SharedState>, store: Arc<dyn Store>, session: u64) -> Self {
+        Self { shared, store, session, queue: Arc::default() }
     }
 
     /// Gives the lease of an operation back, or all of the session. What an operation that did not come to its end made
@@ -36,7 +37,7 @@ impl Settling {
     pub(super) fn release(&self, operation: Option<OperationId>, is_unfinished: bool) {
         let shared = &self.shared;
         let mut queue = self.lock();
-        let is_unflushed = is_unfinished && shared.options.fsync == Fsync::End && shared.store.is_unflushed();
+        let is_unflushed = is_unfinished && shared.options.fsync == Fsync::End && self.store.is_unflushed();
         let must_flush = is_unflushed || (operation.is_none() && queue.is_flushing);
         // A server that ends waits for it.
         if must_flush && shared.stopping.load(Ordering::Acquire) {
@@ -75,7 +76,7 @@ impl Settling {
     }
 
     fn flush(&self) {
-        let store = &self.shared.store;
+        let store = &self.store;
         if let Err(failure) = store.sync(store.flush_mark()) {
             tracing::error!(%failure, "what an interrupted operation stored may not be on the disk");
         }

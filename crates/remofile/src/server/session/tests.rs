@@ -1,6 +1,7 @@
 //! What a client can make a session hold in memory.
 
 mod flushes;
+mod withdrawn;
 
 use super::*;
 use crate::store::{LocalStore, StoreOptions};
@@ -16,6 +17,7 @@ const NOW: Duration = Duration::ZERO;
 struct Scene {
     root: TempDir,
     shared: Arc<SharedState>,
+    grant: Arc<Grant>,
 }
 
 impl Scene {
@@ -26,21 +28,14 @@ impl Scene {
     fn with(options: ServerOptions) -> Self {
         let root = tempfile::tempdir().unwrap();
         let store = StoreOptions { fsync: options.fsync, ..StoreOptions::default() };
-        let shared = Arc::new(SharedState {
-            store: Arc::new(LocalStore::open(root.path(), store).unwrap()),
-            leases: Leases::default(),
-            memory: Budget::of_server(options.server_memory),
-            options,
-            agent: String::new(),
-            started: Instant::now(),
-            stopping: AtomicBool::new(false),
-        });
-        Self { root, shared }
+        let grant = Grant::unlimited(Arc::new(LocalStore::open(root.path(), store).unwrap()), &options);
+        Self { root, shared: Arc::new(SharedState::new(options)), grant: Arc::new(grant) }
     }
 
     fn session(&self, number: u64) -> Session {
         let presence = Presence::new(Instant::now(), None);
-        let peer = Peer { session: number, client: "c".to_owned(), address: "a".to_owned(), presence };
+        let grant = Arc::clone(&self.grant);
+        let peer = Peer { session: number, client: "c".to_owned(), address: "a".to_owned(), presence, grant };
         Session::new(Arc::clone(&self.shared), peer, Waker::new().unwrap(), DigestKind::Xxh3)
     }
 }
@@ -222,7 +217,7 @@ fn a_directory_named_again_and_again_is_held_once() {
     tell(&mut session, 1, Signal::Finish);
     let (ended, _) = listen(&mut session);
     assert_eq!(ended[&1].as_ref().unwrap().directories, 40_000);
-    let store = &scene.shared.store;
+    let store = &scene.grant.store;
     assert_eq!(store.stat(&"/d".parse().unwrap()).unwrap().mode, Some(0o500));
     store.set_mode(&"/d".parse().unwrap(), 0o700).unwrap();
 }

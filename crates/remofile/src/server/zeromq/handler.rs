@@ -6,6 +6,7 @@ use crate::carrier::{MessageWriter, Waker};
 use crate::server::Lifetime;
 use crate::server::network::Network;
 use crate::server::presence::Presence;
+use crate::server::principal::Principal;
 use crate::server::session::Peer;
 use remofile_protocol::handshake::{Refusal, ZeroMqAnswer};
 use std::borrow::Borrow;
@@ -191,17 +192,18 @@ impl Handler {
 
     /// Begins a conversation with a peer that has none, if it proves the token.
     fn admit(&mut self, now: Duration, message: &NewcomerMessage<'_>) -> bool {
-        let Some(proved) = self.newcomers.judge(Instant::now(), message, &self.context.token) else { return false };
+        let Some(proved) = self.newcomers.judge(Instant::now(), message, &self.context.tokens) else { return false };
+        let Some(grant) = self.context.grant(proved.token) else { return false };
         self.newcomers.forget(message.identity);
         let network = message.address.map(Network::of);
-        if !self.make_room(network) {
+        if !self.make_room(network, &grant.principal) {
             let frames = FirstMessage::of(message.frames).refused_for(Refusal::TooMany, message.frames);
             self.newcomers.due(message.identity, frames);
             return false;
         }
         let address = message.address.map_or_else(|| NO_ADDRESS.to_owned(), |address| address.to_string());
         let presence = Presence::new(Instant::now(), None);
-        let peer = Peer { session: self.next_session, client: String::new(), address, presence };
+        let peer = Peer { session: self.next_session, client: String::new(), address, presence, grant };
         self.next_session += 1;
         let (context, waker) = (Arc::clone(&self.context), self.waker.clone());
         let conversation = Conversation::new(context, peer, waker, proved.is_routing_id);
@@ -324,18 +326,20 @@ impl Handler {
     }
 
     /// Whether there is room for another session, perhaps after one was ended that has done nothing for the idle
-    /// timeout: the one that was silent longest, of those from there if they have their share.
-    fn make_room(&mut self, network: Option<Network>) -> bool {
+    /// timeout: the one that was silent longest, of those from there if they have their share, and of those of its principal if that has all that it may.
+    fn make_room(&mut self, network: Option<Network>, principal: &Principal) -> bool {
         let options = &self.context.shared.options;
         let is_from_there = |talk: &Talk| network.is_some() && talk.network == network;
         let neighbours = self.peers.values().filter(|talk| is_from_there(talk)).count();
         let has_share = neighbours >= options.sessions_of_an_address(options.max_sessions);
-        let most = options.max_sessions.min(options.sessions_per_token.unwrap_or(usize::MAX));
-        if self.peers.len() < most && !has_share {
+        let is_its_own = |talk: &Talk| talk.conversation.principal().id == principal.id;
+        let own = self.peers.values().filter(|talk| is_its_own(talk)).count();
+        let has_all = own >= principal.limits.sessions.unwrap_or(usize::MAX);
+        if self.peers.len() < options.max_sessions && !has_share && !has_all {
             return true;
         }
         let (now, least) = (Instant::now(), options.idle_timeout);
-        let makes_room = |talk: &Talk| !has_share || is_from_there(talk);
+        let makes_room = |talk: &Talk| (!has_share || is_from_there(talk)) && (!has_all || is_its_own(talk));
         let is_idle = |talk: &Talk| talk.conversation.idle_for(now) >= Some(least);
         let idle = self.peers.iter().filter(|(_, talk)| makes_room(talk) && is_idle(talk));
         let longest = idle.min_by_key(|(_, talk)| talk.heard).map(|(identity, _)| identity.clone());

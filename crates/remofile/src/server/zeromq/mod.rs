@@ -11,11 +11,12 @@ mod newcomers;
 
 pub use handler::{Handler, Reply};
 
+use super::principal::{Grant, Principal, PrincipalId};
 use super::protocol1;
 use super::session::{Peer, Session, SharedState, Turn};
 use crate::budget::{Budget, Exhausted, Reservation};
 use crate::carrier::{MessageWriter, Waker};
-use remofile_protocol::handshake::{Refusal, ServerHello, ZeroMqAnswer, ZeroMqHello};
+use remofile_protocol::handshake::{Refusal, ZeroMqAnswer, ZeroMqHello};
 use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
 use remofile_protocol::protocol1::Response;
 use remofile_protocol::session::SessionError;
@@ -35,8 +36,18 @@ const SMALL_REPLY_BYTES: u64 = 64 * 1024;
 /// The context of every conversation of a server.
 pub(super) struct ServerContext {
     pub(super) shared: Arc<SharedState>,
-    pub(super) token: TokenMatcher,
-    pub(super) hello: ServerHello,
+    pub(super) tokens: TokenMatcher,
+    /// By the tokens' indices.
+    pub(super) grants: Vec<Arc<Grant>>,
+}
+
+/// The token that a peer has proved.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Proved {
+    /// Its index among those of the server.
+    pub(super) token: usize,
+    /// Whether the peer's routing id is that token.
+    pub(super) is_routing_id: bool,
 }
 
 /// Frames of a message that is sent.
@@ -47,7 +58,7 @@ pub(super) struct Conversation {
     context: Arc<ServerContext>,
     peer: Peer,
     waker: Waker,
-    /// Whether the peer's routing id is the token.
+    /// Whether the peer's routing id is the token of its principal.
     is_known: bool,
     protocol: ProtocolState,
     replies: VecDeque<Frames>,
@@ -111,6 +122,13 @@ impl From<Exhausted> for ConversationError {
     }
 }
 
+impl ServerContext {
+    /// The grant of the principal whose token has this index.
+    pub(super) fn grant(&self, token: usize) -> Option<Arc<Grant>> {
+        self.grants.get(token).cloned()
+    }
+}
+
 impl FirstMessage {
     pub(super) fn of(frames: &[&[u8]]) -> Self {
         if let Some(envelope) = frames.iter().position(|frame| frame.is_empty()) {
@@ -123,12 +141,21 @@ impl FirstMessage {
         }
     }
 
-    /// Whether it proves the token, where the routing id did not.
-    pub(super) fn knows(&self, token: &TokenMatcher) -> bool {
+    /// The index of the token that it says.
+    fn token(&self, tokens: &TokenMatcher) -> Option<usize> {
         match self {
-            Self::Hello(hello) => hello.token.as_ref().is_some_and(|sent| token.matches(sent.0.as_bytes())),
-            Self::Request { .. } | Self::Malformed | Self::Stray => false,
+            Self::Hello(hello) => tokens.find(hello.token.as_ref()?.0.as_bytes()),
+            Self::Request { .. } | Self::Malformed | Self::Stray => None,
         }
+    }
+
+    /// The token that a peer with this routing id proves by saying this. What it says comes before its routing id.
+    pub(super) fn prove(&self, identity: &[u8], tokens: &TokenMatcher) -> Option<Proved> {
+        // Both are compared, so that the time does not tell which was right.
+        let (routing_id, said) = (tokens.find(identity), self.token(tokens));
+        let routing_id = routing_id.filter(|_| may_be_token(identity));
+        let token = said.or(routing_id)?;
+        Some(Proved { token, is_routing_id: routing_id == Some(token) })
     }
 
     /// Why a peer that says this, and does not know the token, is refused.
@@ -171,9 +198,9 @@ fn enveloped(envelope: &[&[u8]], body: Vec<u8>) -> Frames {
 }
 
 impl Conversation {
-    /// `is_known`: whether the peer's routing id is the token.
+    /// `is_known`: whether the peer's routing id is the token of its principal.
     pub(super) fn new(context: Arc<ServerContext>, peer: Peer, waker: Waker, is_known: bool) -> Self {
-        let memory = Budget::of_session(&context.shared.memory, context.shared.options.session_memory);
+        let memory = Budget::of_session(&context.shared.memory, peer.grant.principal.limits.session_memory);
         let memory = Reservation::new(&memory);
         Self {
             context,
@@ -250,7 +277,7 @@ impl Conversation {
     fn open(&mut self, now: Duration, frames: &[&[u8]]) {
         let first_message = FirstMessage::of(frames);
         // No guess: whoever gets here has proved the token in a message before.
-        if !self.is_known && !first_message.knows(&self.context.token) {
+        if !self.is_proved_by(&first_message) {
             self.replies.push_back(first_message.refused(frames));
             if first_message.refusal() == Refusal::Token {
                 self.protocol = ProtocolState::Ended;
@@ -270,6 +297,17 @@ impl Conversation {
             }
             FirstMessage::Hello(hello) => self.greet(&hello),
         }
+    }
+
+    /// Whether the peer still is who it was when the conversation began: by what it says, or else by its routing id.
+    fn is_proved_by(&self, first_message: &FirstMessage) -> bool {
+        let own = self.peer.grant.principal.id;
+        first_message.token(&self.context.tokens).map_or(self.is_known, |token| PrincipalId(token) == own)
+    }
+
+    /// On whose behalf it is.
+    fn principal(&self) -> &Principal {
+        &self.peer.grant.principal
     }
 
     /// How long the peer has done nothing; `None` while something of it is under way.
@@ -298,7 +336,7 @@ impl Conversation {
         }
         let peer = Peer { client: hello.client.clone(), ..self.peer.clone() };
         let session = Session::new(Arc::clone(&self.context.shared), peer, self.waker.clone(), hello.digest);
-        let answer = ZeroMqAnswer::Accepted(Box::new(self.context.hello.clone()));
+        let answer = ZeroMqAnswer::Accepted(Box::new(self.peer.grant.hello.clone()));
         self.replies.push_back(vec![answer.encode()]);
         self.protocol = ProtocolState::Protocol2(Box::new(session), hello.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES));
     }
@@ -306,7 +344,7 @@ impl Conversation {
     /// Whether a message takes the proof of the token back: a new hello has another one.
     pub(super) fn is_disowned_by(&self, frames: &[&[u8]]) -> bool {
         let is_hello = matches!(frames, [frame] if ZeroMqHello::is_meant(frame));
-        !self.is_known && is_hello && !FirstMessage::of(frames).knows(&self.context.token)
+        is_hello && !self.is_proved_by(&FirstMessage::of(frames))
     }
 
     /// Most payload that the peer accepts, in bytes.

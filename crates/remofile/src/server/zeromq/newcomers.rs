@@ -3,7 +3,7 @@
 //! Invariant: nothing is kept of them but refusals that wait to be sent, which are bounded in number and size. So
 //! however many there are, they take no room from those who have a session.
 
-use super::{FirstMessage, Frames, Reply, may_be_token};
+use super::{FirstMessage, Frames, Proved, Reply};
 use crate::server::lobby::complaints::Complaints;
 use crate::server::slowdown::Slowdown;
 use remofile_protocol::handshake::Refusal;
@@ -37,12 +37,6 @@ pub(super) struct NewcomerMessage<'a> {
     pub(super) frames: &'a [&'a [u8]],
 }
 
-/// Of a peer that has proved the token.
-pub(super) struct Proved {
-    /// Whether its routing id is the token.
-    pub(super) is_routing_id: bool,
-}
-
 impl Newcomers {
     pub(super) fn new(now: Instant) -> Self {
         Self {
@@ -59,7 +53,7 @@ impl Newcomers {
         &mut self,
         now: Instant,
         message: &NewcomerMessage<'_>,
-        token: &TokenMatcher,
+        tokens: &TokenMatcher,
     ) -> Option<Proved> {
         let NewcomerMessage { identity, address, frames } = *message;
         let first_message = FirstMessage::of(frames);
@@ -69,15 +63,13 @@ impl Newcomers {
             return None;
         }
         let is_exhausted = self.slowdown.is_exhausted(now, address) || self.delayed.len() >= MAX_REFUSALS;
-        if is_exhausted && token.origin() == Origin::Chosen {
+        if is_exhausted && tokens.origin() == Origin::Chosen {
             self.complaints.guesses_too_fast(shown(address));
             self.due(identity, first_message.refused_for(Refusal::TooMany, frames));
             return None;
         }
-        // Both are compared, so that the time does not tell which was right.
-        let is_routing_id = may_be_token(identity) & token.matches(identity);
-        if is_routing_id | first_message.knows(token) {
-            return Some(Proved { is_routing_id });
+        if let Some(proved) = first_message.prove(identity, tokens) {
+            return Some(proved);
         }
         self.complaints.refused(shown(address), Refusal::Token);
         let refused = first_message.refused(frames);
@@ -151,7 +143,7 @@ mod tests {
     impl Handled {
         fn with(token: &Token) -> Self {
             let now = Instant::now();
-            Self { newcomers: Newcomers::new(now), token: TokenMatcher::new(token), now }
+            Self { newcomers: Newcomers::new(now), token: TokenMatcher::new([token]), now }
         }
 
         fn chosen() -> Self {

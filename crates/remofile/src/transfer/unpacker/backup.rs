@@ -2,6 +2,7 @@
 
 use super::super::intake::UnpackerMonitor;
 use super::super::named_backup::NamedBackup;
+use super::super::permit::Access;
 use super::Unpacker;
 use crate::store::StoreResult;
 use remofile_protocol::path::RemotePath;
@@ -19,8 +20,11 @@ impl Unpacker {
         self.expect_between()?;
         self.settle_backup(monitor);
         self.failed_backup = None;
-        let to = RemotePath::parse(to).map_err(Failure::from);
-        match self.locate(&path).and_then(|at| self.store.prepare_backup(&at, &to?)) {
+        let to = RemotePath::parse(to).map_err(Failure::from).and_then(|to| {
+            self.options.permit.permit(Access::Replace, &to)?;
+            Ok(to)
+        });
+        match self.locate(&path, Access::Read).and_then(|at| self.store.prepare_backup(&at, &to?)) {
             Ok(backup) => self.backup = Some(NamedBackup::new(path, backup)),
             Err(failure) => {
                 monitor.failed(failure.at(&path), false);

@@ -8,8 +8,11 @@ use zeroize::Zeroizing;
 const RIGHT: &str = "my-custom-token";
 const WRONG: &str = "my-custom-tokem";
 
+const BY_ROUTING_ID: Proved = Proved { token: 0, is_routing_id: true };
+const BY_MESSAGE: Proved = Proved { token: 0, is_routing_id: false };
+
 fn matcher() -> TokenMatcher {
-    TokenMatcher::new(&Token::parse(RIGHT).unwrap())
+    TokenMatcher::new([&Token::parse(RIGHT).unwrap()])
 }
 
 /// A client beside the stranger that it is to the lobby.
@@ -99,7 +102,7 @@ fn a_right_routing_id_looks_like_a_wrong_one_until_the_first_message_is_there() 
                 assert!(key.is_some() || seen == other, "{at}");
             }
             let verdict = right.stranger.receive(&said[0][last..], Some(&matcher()));
-            assert!(matches!(verdict, Verdict::Known { is_routing_id: true, first: First::Message(_), .. }));
+            assert!(matches!(verdict, Verdict::Known { proved: BY_ROUTING_ID, first: First::Message(_), .. }));
             let verdict = wrong.stranger.receive(&said[1][last..], Some(&matcher()));
             assert!(matches!(verdict, Verdict::Refused { is_guess: true, .. }), "it is a guess, whatever was said");
         }
@@ -172,7 +175,7 @@ fn the_token_may_be_said_in_the_first_message_and_a_peer_without_a_routing_id_gu
         let (mut met, _) = Met::new("", key.as_ref());
         let said = met.message(&[&hello(Some(RIGHT))]);
         let verdict = met.stranger.receive(&said, Some(&matcher()));
-        assert!(matches!(verdict, Verdict::Known { is_routing_id: false, .. }));
+        assert!(matches!(verdict, Verdict::Known { proved: BY_MESSAGE, .. }));
         let (mut met, _) = Met::new("", key.as_ref());
         let said = met.message(&[b"\xa2\0\x01\x01\x82\x09\xa0"]);
         let verdict = met.stranger.receive(&said, None);

@@ -75,7 +75,7 @@ fn who_begins_and_breaks_off_again_and_again_makes_one_thread() {
     assert!(scene.shared.leases.is_held(2, OperationId(1)));
     let flushes = flushes(scene.root.path()) - before;
     assert!(flushes <= 2, "{flushes}");
-    assert!(!scene.shared.store.is_unflushed());
+    assert!(!scene.grant.store.is_unflushed());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::call::Deadline;
 use super::progress_recorder::ProgressRecorder;
-use super::{Client, Retry};
+use super::{Client, RetryOptions};
 use crate::error::{Error, Result};
 use crate::monitor::Event;
 use remofile_protocol::limits::DEAD_AFTER;
@@ -15,7 +15,7 @@ pub(super) const LEASE_WAIT: Duration = DEAD_AFTER.saturating_add(Duration::from
 
 /// Attempts of one transfer.
 pub(super) struct Attempts {
-    retry: Retry,
+    retry: RetryOptions,
     /// Attempts that failed since one moved something.
     failed: u32,
     /// Attempts in all.
@@ -26,7 +26,7 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    pub(super) fn new(retry: Retry, deadline: Deadline) -> Self {
+    pub(super) fn new(retry: RetryOptions, deadline: Deadline) -> Self {
         Self { retry, failed: 0, made: 0, deadline, furthest: 0 }
     }
 

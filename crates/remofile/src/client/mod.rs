@@ -48,7 +48,7 @@ pub use asynchronous::{AsyncClient, Pending};
 pub use asynchronous_file::AsyncRemoteFile;
 pub use file::{OpenOptions, RemoteFile};
 pub use interrupt::Interrupt;
-pub use options::{ChunkSize, ClientOptions, LocalSource, Protocol, RemoteSource, Retry, TransferOptions, Wait};
+pub use options::{ClientOptions, LocalSource, Protocol, RemoteSource, RetryOptions, TransferOptions, Wait};
 pub use partials::LocalPartials;
 pub use waiting::OnWaiting;
 

@@ -11,7 +11,7 @@ use super::listing::{ListHandler, decode};
 use super::progress_recorder::ProgressRecorder;
 use super::selecting::Selecting;
 use super::upload::{Part, moved};
-use super::{Client, RemoteSource, Retry, TransferOptions, TransferReport, places};
+use super::{Client, RemoteSource, RetryOptions, TransferOptions, TransferReport, places};
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
@@ -36,7 +36,12 @@ pub(crate) struct Syncing<'a> {
 }
 
 impl<'a> Syncing<'a> {
-    pub(crate) fn new(client: &'a mut Client, retry: Retry, monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
+    pub(crate) fn new(
+        client: &'a mut Client,
+        retry: RetryOptions,
+        monitor: &'a mut dyn Monitor,
+        is_upload: bool,
+    ) -> Self {
         let attempts = Attempts::new(retry, client.deadline());
         let traffic = client.traffic;
         Self {

@@ -70,14 +70,10 @@ pub trait PackerMonitor {
 pub struct PackerOptions {
     /// Larger files fail, in bytes.
     pub file_size_limit: u64,
-    /// Whether permission bits are sent.
-    pub preserve_mode: bool,
-    /// Whether holes are sent as holes.
-    pub sparse: bool,
-    /// Whether blocks that shrink are compressed.
-    pub compress: Option<CompressLevel>,
-    /// At most so many bytes of content in a message.
-    pub chunk_bytes: Option<NonZeroU32>,
+    /// As the receiver wants them.
+    pub send: SendOptions,
+    /// Its level of compression, which zstd has.
+    level: Option<CompressLevel>,
     /// The digest that ends files.
     pub digest: DigestKind,
     /// The version that a file takes the place of, where it is one file that does.
@@ -85,24 +81,17 @@ pub struct PackerOptions {
 }
 
 impl PackerOptions {
-    /// As a client asked for.
+    /// As a client asked for, be it of itself or of a server.
     ///
     /// # Errors
     /// `bad-request` if it asked for a level that zstd does not have.
-    pub fn of(send_options: SendOptions, file_size_limit: u64, digest: DigestKind) -> StoreResult<Self> {
+    pub fn of(send: SendOptions, file_size_limit: u64, digest: DigestKind) -> StoreResult<Self> {
         let level = |level| {
             let unknown = || Failure::new(ErrorCode::BadRequest).because("there is no such level of compression");
             CompressLevel::new(level).ok_or_else(unknown)
         };
-        Ok(Self {
-            file_size_limit,
-            preserve_mode: send_options.preserve_mode,
-            sparse: send_options.sparse,
-            compress: send_options.compress_level.map(level).transpose()?,
-            chunk_bytes: send_options.chunk_bytes.and_then(NonZeroU32::new),
-            digest,
-            replaces: None,
-        })
+        let level = send.compress_level.map(level).transpose()?;
+        Ok(Self { file_size_limit, send, level, digest, replaces: None })
     }
 }
 
@@ -122,7 +111,7 @@ impl Packer {
     /// # Errors
     /// `out-of-resources` if there is no memory to compress with.
     pub fn new(feed: impl Feeding + 'static, options: PackerOptions) -> StoreResult<Self> {
-        let squeeze = options.compress.map(Squeeze::new).transpose()?;
+        let squeeze = options.level.map(Squeeze::new).transpose()?;
         Ok(Self { feed: Box::new(feed), options, squeeze, current: None, aborted: None })
     }
 
@@ -134,7 +123,7 @@ impl Packer {
     /// What it holds in memory, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        let squeeze = self.options.compress.map_or(0, CompressLevel::memory_bytes);
+        let squeeze = self.options.level.map_or(0, CompressLevel::memory_bytes);
         self.feed.memory_bytes() + squeeze + self.current.as_ref().map_or(0, Sending::memory_bytes)
     }
 
@@ -147,7 +136,7 @@ impl Packer {
         limit: u64,
         monitor: &mut dyn PackerMonitor,
     ) -> Packed {
-        let mut filling = Filling::new(message, credit, limit, self.options.chunk_bytes);
+        let mut filling = Filling::new(message, credit, limit, self.options.send.chunk());
         let mut idle = 0;
         loop {
             let is_batched = filling.message.payload_bytes() >= BATCH_BYTES && self.current.is_none();
@@ -185,7 +174,7 @@ impl Packer {
         match item {
             FeedItem::Directory { path, mode } => {
                 monitor.directory();
-                filling.push(Item::Directory { path, mode: mode.filter(|_| self.options.preserve_mode) });
+                filling.push(Item::Directory { path, mode: mode.filter(|_| self.options.send.preserve_mode) });
             }
             FeedItem::Link { path, target, rule } => {
                 monitor.started(&path, 0, 0);

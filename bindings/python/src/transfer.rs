@@ -19,7 +19,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Settings {
     transfer: TransferOptions,
-    /// What only a synchronisation has.
+    /// Options that only a synchronisation has.
     sync: SyncOptions,
 }
 

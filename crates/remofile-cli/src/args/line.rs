@@ -15,7 +15,7 @@ pub(crate) enum Direction {
     Down,
 }
 
-/// How bytes cross the line.
+/// The options for how bytes cross the line.
 #[derive(Debug, Args)]
 pub(crate) struct Line {
     /// Compress what shrinks
@@ -49,7 +49,7 @@ impl Line {
         }
     }
 
-    /// How often it is tried again.
+    /// The attempts after a lost connection.
     pub(crate) fn retry_options(&self) -> RetryOptions {
         match self.retries {
             0 => RetryOptions::NEVER,

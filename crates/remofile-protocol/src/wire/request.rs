@@ -320,7 +320,7 @@ impl Request {
         }
     }
 
-    /// What moves between the request and the end of its operation.
+    /// The traffic between the request and the end of its operation.
     #[must_use]
     pub fn flow(&self) -> Flow {
         self.nature().flow
@@ -363,7 +363,7 @@ impl Request {
     }
 }
 
-/// What moves between a request and the end of its operation.
+/// The traffic between a request and the end of its operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     /// Nothing.

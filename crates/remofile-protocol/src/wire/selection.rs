@@ -42,7 +42,7 @@ impl<'b, C> Decode<'b, C> for Links {
     }
 }
 
-/// Which files below the sources are meant: in a request, and in the options of a transfer.
+/// The choice of files below the sources, in a request and in the options of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct Selection {

@@ -67,7 +67,7 @@ impl Grammar {
         self.0.get(name).unwrap_or_else(|| panic!("the grammar has no rule for {name}"))
     }
 
-    /// What a rule chooses from, through all rules that are nothing but choices, by their names.
+    /// The alternatives of a rule, through all rules that are nothing but choices, by their names.
     pub(crate) fn alternatives(&self, name: &str) -> Vec<(String, Type)> {
         let mut found = Vec::new();
         self.collect(name, &Type::Name(name.to_owned()), &mut found);

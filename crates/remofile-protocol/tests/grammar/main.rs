@@ -20,7 +20,7 @@ const PROTOCOL: &str = include_str!("../../../../docs/protocol.md");
 /// The sections with rules.
 const HEADINGS: [&str; 3] = ["### Payloads of the Noise messages", "## The ZeroMQ carrier", "## Messages"];
 
-/// What crosses the network as a whole.
+/// The rules of what crosses the network as a whole.
 const WHOLE: [&str; 6] = ["client-hello", "server-hello", "zeromq-hello", "zeromq-answer", "header", "element"];
 
 /// Keys that are tried of each map; all there are are smaller.
@@ -33,7 +33,7 @@ fn grammar() -> Grammar {
     Grammar::read(PROTOCOL, &HEADINGS)
 }
 
-/// What the code makes of bytes: the same, encoded again, and what it takes it for.
+/// Bytes as the code has read them: encoded again, and the name of what they were taken for.
 struct Read {
     again: Vec<u8>,
     variant: String,

@@ -10,17 +10,17 @@ pub(crate) enum Value {
     Int(i64),
     Bool(bool),
     Null,
-    /// What no message has anywhere.
+    /// A value that no message has anywhere.
     Float,
     Text(String),
     Bytes(Vec<u8>),
     Array {
-        /// Whether more may follow that nobody knows.
+        /// More may follow that nobody knows.
         open: bool,
         values: Vec<Self>,
     },
     Map {
-        /// What the grammar knows.
+        /// The keys that the grammar knows.
         known: Vec<Field>,
         entries: Vec<(u64, Self)>,
     },
@@ -71,7 +71,7 @@ impl Value {
         }
     }
 
-    /// What is at a place.
+    /// The value at a place.
     pub(crate) fn at(&self, place: &[usize]) -> &Self {
         place.iter().fold(self, |value, index| value.children()[*index])
     }

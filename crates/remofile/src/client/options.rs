@@ -195,12 +195,12 @@ pub struct TransferOptions {
     pub ask: bool,
     /// Whether the total is counted and reported before the first file.
     pub total: bool,
-    /// Which files below the sources. The client itself sets [`Selection::patterns`], [`Selection::one_by_one`] and
+    /// The choice of files below the sources. The client itself sets [`Selection::patterns`], [`Selection::one_by_one`] and
     /// [`Selection::contents`].
     pub selection: Selection,
-    /// How files are sent, in either direction. A level of compression that zstd does not have is `bad-request`.
+    /// The way files are sent, in either direction. A level of compression that zstd does not have is `bad-request`.
     pub send: SendOptions,
-    /// How often it is tried again.
+    /// The attempts after a lost connection.
     pub retry: RetryOptions,
     /// Over how many connections files are moved at once; 0 counts as 1. With
     /// [`SendOptions::preserve_mode`], a rate, or a monitor that wants to see chunks, it is one.
@@ -242,7 +242,7 @@ impl TransferOptions {
     }
 }
 
-/// What a request says only where it differs from what holds without it.
+/// The value that a request gives; `None` where it is the default.
 pub(super) fn unless_default<T: Default + PartialEq>(value: T) -> Option<T> {
     (value != T::default()).then_some(value)
 }

@@ -48,11 +48,11 @@ pub struct SyncOptions {
     pub backup: Option<String>,
     /// Whether large files travel as what changed.
     pub delta: Delta,
-    /// Which files: what [`Selection::rules`] leave out on both sides is neither sent nor deleted, and
+    /// The choice of files: what [`Selection::rules`] leave out on both sides is neither sent nor deleted, and
     /// [`Selection::links`] says what becomes of symbolic links at the source. A synchronisation knows no sizes: with
     /// [`Selection::min_size`] or [`Selection::max_size`] it fails at once. It sets the rest itself.
     pub selection: Selection,
-    /// How files are sent, in either direction. A level of compression that zstd does not have is `bad-request`.
+    /// The way files are sent, in either direction. A level of compression that zstd does not have is `bad-request`.
     pub send: SendOptions,
     /// How often it is tried again when the connection is lost.
     pub retry: RetryOptions,

@@ -296,7 +296,7 @@ impl NativeClient {
     ) -> PyResult<Report> {
         let sources: Vec<LocalSource> =
             sources.into_iter().map(|(directory, path, name)| LocalSource { directory, path, name }).collect();
-        let options = settings.transfer()?;
+        let options = settings.transfer();
         let limits = CallLimits::new(timeout, interrupt);
         let report = self.call(py, &limits, |client, caller| {
             client.upload(&sources, &remote(destination)?, &options, &mut interest.monitor(caller, &limits))
@@ -317,7 +317,7 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Report> {
-        let options = settings.transfer()?;
+        let options = settings.transfer();
         let limits = CallLimits::new(timeout, interrupt);
         let report = self.call(py, &limits, |client, caller| {
             let base = remote(base)?;
@@ -345,7 +345,7 @@ impl NativeClient {
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
     ) -> PyResult<Report> {
-        let options = settings.sync()?;
+        let options = settings.sync();
         let limits = CallLimits::new(timeout, interrupt);
         let report = self.call(py, &limits, |client, caller| {
             let (path, mut monitor) = (remote(path)?, interest.monitor(caller, &limits));

@@ -120,7 +120,9 @@ fn shape(error: &Error) -> Shape {
             }
             Refusal::TooMany => Shape::OwnOs("ServerBusyError", errno::BUSY),
             Refusal::ShuttingDown => Shape::Os(errno::CONNABORTED),
-            _ => Shape::OwnOs("ConnectError", errno::CONNREFUSED),
+            Refusal::Version | Refusal::Malformed | Refusal::NoSession | Refusal::Other => {
+                Shape::OwnOs("ConnectError", errno::CONNREFUSED)
+            }
         },
         Error::NotRemofile { .. } => Shape::OwnOs("ConnectError", errno::CONNREFUSED),
         Error::Resolve { .. } => Shape::OwnOs("ConnectError", errno::HOSTUNREACH),

@@ -4,32 +4,23 @@ use crate::call::Caller;
 use crate::errors::to_python;
 use crate::limits::CallLimits;
 use crate::monitor::{ChunkCallback, PythonMonitor};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{Failure, OnConflict};
 use remofile::transfer::CompressLevel;
 use remofile::{Error, LocalPartials, SyncOptions, TransferOptions, TransferReport};
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The options of a transfer, as a dictionary.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
+/// The options of a transfer or synchronisation, of a dictionary of keywords.
+#[derive(Default)]
 pub(crate) struct Settings {
-    recursive: bool,
-    on_conflict: String,
-    exclude: Vec<String>,
-    compress: Option<u8>,
-    preserve_mode: bool,
-    bytes_per_second: Option<u64>,
-    resume: bool,
-    total: bool,
-    /// Of a synchronisation.
-    dry_run: bool,
-    delete: bool,
-    checksum: bool,
+    transfer: TransferOptions,
+    /// Options that only a synchronisation has.
+    sync: SyncOptions,
 }
 
 /// Who wants to know what, as a dictionary.
@@ -56,36 +47,54 @@ impl Interest {
 }
 
 impl Settings {
-    pub(crate) fn transfer(&self) -> PyResult<TransferOptions> {
-        Ok(TransferOptions {
-            recursive: self.recursive,
-            on_conflict: on_conflict(&self.on_conflict)?,
-            rules: self.exclude.clone(),
-            compress: self.compress_level()?,
-            preserve_mode: self.preserve_mode,
-            bytes_per_second: self.bytes_per_second.and_then(NonZeroU64::new),
-            resume: self.resume,
-            total: self.total,
-            ..TransferOptions::default()
-        })
+    /// Takes a keyword: the one table of them. Their defaults are the library's.
+    fn set(&mut self, keyword: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Self { transfer, sync } = self;
+        match keyword {
+            "recursive" => transfer.recursive = value.extract()?,
+            "on_conflict" => transfer.on_conflict = on_conflict(&value.extract::<String>()?)?,
+            "resume" => transfer.resume = value.extract()?,
+            "total" => transfer.total = value.extract()?,
+            "exclude" => transfer.selection.rules = value.extract()?,
+            "compress" => transfer.send.compress_level = compress_level(value.extract()?)?,
+            "preserve_mode" => transfer.send.preserve_mode = value.extract()?,
+            "bytes_per_second" => transfer.send.bytes_per_second = value.extract()?,
+            "dry_run" => sync.dry_run = value.extract()?,
+            "delete" => sync.delete = value.extract()?,
+            "checksum" => sync.checksum = value.extract()?,
+            _ => return Err(PyTypeError::new_err(format!("unexpected keyword argument '{keyword}'"))),
+        }
+        Ok(())
     }
 
-    pub(crate) fn sync(&self) -> PyResult<SyncOptions> {
-        Ok(SyncOptions {
-            dry_run: self.dry_run,
-            delete: self.delete,
-            checksum: self.checksum,
-            rules: self.exclude.clone(),
-            compress: self.compress_level()?,
-            preserve_mode: self.preserve_mode,
-            bytes_per_second: self.bytes_per_second.and_then(NonZeroU64::new),
-            ..SyncOptions::default()
-        })
+    pub(crate) fn transfer(self) -> TransferOptions {
+        self.transfer
     }
 
-    fn compress_level(&self) -> PyResult<Option<CompressLevel>> {
-        let wrong = || PyValueError::new_err("compress must be a level from 1 to 19");
-        self.compress.map(|level| CompressLevel::new(level).ok_or_else(wrong)).transpose()
+    pub(crate) fn sync(self) -> SyncOptions {
+        let TransferOptions { selection, send, .. } = self.transfer;
+        SyncOptions { selection, send, ..self.sync }
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Settings {
+    type Error = PyErr;
+
+    fn extract(keywords: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let mut settings = Self::default();
+        for (keyword, value) in keywords.cast::<PyDict>()?.iter() {
+            settings.set(&keyword.extract::<String>()?, &value)?;
+        }
+        Ok(settings)
+    }
+}
+
+fn compress_level(level: Option<u8>) -> PyResult<Option<u8>> {
+    match level {
+        Some(level) if CompressLevel::new(level).is_none() => {
+            Err(PyValueError::new_err("compress must be a level from 1 to 19"))
+        }
+        level => Ok(level),
     }
 }
 

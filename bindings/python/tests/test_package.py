@@ -1,5 +1,6 @@
 """What the wheel holds beside the module."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points, version
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import remofile
+from remofile import exceptions
 
 
 @pytest.mark.parametrize("name", ["remofile", "rmf"])
@@ -25,3 +27,16 @@ def test_fsspec_finds_the_protocol():
 
 def test_it_says_that_it_is_typed():
     assert (Path(remofile.__file__).parent / "py.typed").exists()
+
+
+def test_the_documentation_has_every_exception_and_its_bases():
+    text = (Path(__file__).parents[3] / "docs/python.md").read_text(encoding="utf-8")
+    table = re.search(r"^## Errors\n\n(?:\|.*\n){2}((?:\|.*\n)+)", text, re.MULTILINE)
+    assert table is not None
+    rows = [[set(re.findall(r"`(\w+)`", cell)) for cell in row.split("|")[1:3]] for row in table[1].splitlines()]
+    told = {name: bases for names, bases in rows for name in names}
+    found = {
+        name: {base.__name__ for base in getattr(exceptions, name).__bases__} - {"RemofileException", "Exception"}
+        for name in exceptions.__all__
+    }
+    assert told == found

@@ -209,7 +209,19 @@ fn io_kind_of(code: ErrorCode) -> io::ErrorKind {
         ErrorCode::ShuttingDown => Io::ConnectionReset,
         ErrorCode::OutOfResources => Io::OutOfMemory,
         ErrorCode::CrossDevice => Io::CrossesDevices,
-        _ => Io::Other,
+        ErrorCode::Other
+        | ErrorCode::IntegrityFailure
+        | ErrorCode::Cancelled
+        | ErrorCode::TooMany
+        | ErrorCode::DiskFailure
+        | ErrorCode::LinkLoop
+        | ErrorCode::IntoItself
+        | ErrorCode::Skipped
+        | ErrorCode::Occupied
+        | ErrorCode::NoMatch
+        | ErrorCode::BadPattern
+        | ErrorCode::PartialChanged
+        | ErrorCode::LeaseExpired => Io::Other,
     }
 }
 

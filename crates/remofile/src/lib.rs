@@ -27,13 +27,14 @@ pub mod transfer;
 mod unflushed;
 
 pub use client::{
-    AsyncClient, AsyncRemoteFile, ChunkSize, Client, ClientOptions, Interrupt, LocalPartials, LocalSource, OnWaiting,
-    OpenOptions, Pending, Protocol, RemoteFile, RemoteSource, Removed, Retry, ServerStatus, TransferOptions,
-    TransferReport, Wait,
+    AsyncClient, AsyncRemoteFile, Client, ClientOptions, Interrupt, LocalPartials, LocalSource, OnWaiting, OpenOptions,
+    Pending, Protocol, RemoteFile, RemoteSource, Removed, RetryOptions, ServerStatus, TransferOptions, TransferReport,
+    Wait,
 };
 pub use error::{Error, Result, describe_holder};
 pub use monitor::{Chunk, Conflict, Event, Monitor, Silent};
 pub use remofile_protocol as protocol;
+pub use remofile_protocol::wire::{Selection, SendOptions};
 pub use server::{Bound, Handler, Reply, Server, ServerOptions};
 pub use sync::{Delta, SyncOptions, SyncReport, synchronize_download, synchronize_upload};
 

@@ -6,7 +6,7 @@ use crate::client::Syncing;
 use crate::store::faults::{fail_next_flush, flushes};
 use crate::store::{Fsync, LocalStore, StagePlan, Store, StoreOptions};
 use crate::{
-    Bound, Client, ClientOptions, Delta, Error, Event, Interrupt, Monitor, Result, Retry, Server, ServerOptions,
+    Bound, Client, ClientOptions, Delta, Error, Event, Interrupt, Monitor, Result, RetryOptions, Server, ServerOptions,
     Silent, SyncOptions, SyncReport, TransferOptions, TransferReport, Wait, synchronize_download, synchronize_upload,
 };
 use remofile_protocol::path::RemotePath;
@@ -275,7 +275,7 @@ fn a_client_that_knows_nothing_of_flushes_takes_no_unflushed_file_for_its_own() 
     let modified = scene.client().stat(&path("/tree/a")).unwrap().modified;
     let ask = |request| {
         let (mut client, mut silent, mut elements) = (scene.client(), Silent, Vec::new());
-        let mut syncing = Syncing::new(&mut client, Retry::default(), &mut silent, true);
+        let mut syncing = Syncing::new(&mut client, RetryOptions::default(), &mut silent, true);
         let mut each = |element| {
             elements.push(element);
             Ok(())

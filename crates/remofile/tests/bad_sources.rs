@@ -13,7 +13,7 @@ mod common;
 
 use common::{AtFirst, Fixture, noise, remote, tree, visible, write};
 use remofile::protocol::wire::{ErrorCode, OnConflict};
-use remofile::{Error, LocalSource, RemoteSource, Silent, TransferOptions, TransferReport};
+use remofile::{Error, LocalSource, RemoteSource, Selection, Silent, TransferOptions, TransferReport};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs::OpenOptions;
 use std::io::{Cursor, Read, Write};
@@ -352,7 +352,10 @@ fn a_directory_is_not_sent_into_itself() {
     assert_eq!(client.upload(&[fixture.path("tree")], &remote("/"), &again, &mut Silent).unwrap().present, 1);
     assert_eq!(client.download(&[remote("/tree")], fixture.root(), &again, &mut Silent).unwrap().present, 1);
     // What rules leave out may be in it; and what a pattern matches is known before anything is written.
-    let without = TransferOptions { rules: vec!["below".to_owned()], ..INTO.clone() };
+    let without = TransferOptions {
+        selection: Selection { rules: vec!["below".to_owned()], ..INTO.selection.clone() },
+        ..INTO.clone()
+    };
     let report = client.download(&[remote("/tree")], &fixture.path("tree/below"), &without, &mut Silent).unwrap();
     assert_eq!(report.files, 1);
     client.download(&[remote("/*")], &fixture.path("tree/below"), &INTO, &mut Silent).unwrap();

@@ -14,7 +14,7 @@ mod common;
 use common::proxy::{Harm, proxy};
 use common::{AtFirst, Fixture, assert_serves, noise, remote, visible, write};
 use remofile::protocol::wire::OnConflict;
-use remofile::{Client, ClientOptions, Error, Interrupt, Result, Retry, Silent, TransferOptions, Wait};
+use remofile::{Client, ClientOptions, Error, Interrupt, Result, RetryOptions, Silent, TransferOptions, Wait};
 use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use std::sync::LazyLock;
 
 /// One attempt, so that what it comes to is seen.
 fn once() -> TransferOptions {
-    TransferOptions { retry: Retry::NEVER, ..TransferOptions::default() }
+    TransferOptions { retry: RetryOptions::NEVER, ..TransferOptions::default() }
 }
 
 static REPLACE: LazyLock<TransferOptions> =

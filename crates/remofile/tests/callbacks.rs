@@ -12,8 +12,7 @@ mod common;
 
 use common::{Fixture, noise, remote, visible};
 use remofile::protocol::wire::OnConflict;
-use remofile::transfer::CompressLevel;
-use remofile::{Chunk, Error, Event, Monitor, Result, TransferOptions, TransferReport};
+use remofile::{Chunk, Error, Event, Monitor, Result, SendOptions, TransferOptions, TransferReport};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -65,12 +64,20 @@ impl<F: FnMut(u64) -> Outcome> Monitor for Watch<F> {
 
 fn manners() -> Vec<TransferOptions> {
     let plain = TransferOptions { recursive: true, ..TransferOptions::default() };
-    let compress = Some(CompressLevel::default());
+    let compress = Some(3);
     vec![
         plain.clone(),
-        TransferOptions { compress, sparse: true, resume: false, ..plain.clone() },
-        TransferOptions { sparse: true, chunk_size: remofile::ChunkSize::new(700), ..plain.clone() },
-        TransferOptions { compress, on_conflict: OnConflict::Replace, ..plain },
+        TransferOptions {
+            resume: false,
+            send: SendOptions { compress_level: compress, sparse: true, ..plain.send },
+            ..plain.clone()
+        },
+        TransferOptions { send: SendOptions { sparse: true, chunk_bytes: Some(700), ..plain.send }, ..plain.clone() },
+        TransferOptions {
+            on_conflict: OnConflict::Replace,
+            send: SendOptions { compress_level: compress, ..plain.send },
+            ..plain
+        },
     ]
 }
 

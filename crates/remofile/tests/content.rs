@@ -12,10 +12,8 @@
 mod common;
 
 use common::{Fixture, noise, remote, tree, write};
-use remofile::transfer::CompressLevel;
-use remofile::{ChunkSize, Silent, TransferOptions, TransferReport};
+use remofile::{SendOptions, Silent, TransferOptions, TransferReport};
 use std::io::Cursor;
-use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -84,7 +82,7 @@ fn plant_modes(root: &Path) {
 
 #[test]
 fn permission_bits_are_kept_where_they_are_asked_for() {
-    let options = TransferOptions { preserve_mode: true, ..options() };
+    let options = TransferOptions { send: SendOptions { preserve_mode: true, ..options().send }, ..options() };
     every_way(&plant_modes, &options, &|way, _, into, report| {
         assert_eq!(report.files, 5, "{way}");
         for (name, expected) in MODES {
@@ -114,7 +112,7 @@ fn permission_bits_are_not_taken_over_without_being_asked_for() {
 fn permission_bits_follow_when_a_tree_is_sent_again() {
     let (local, fixture) = (tempfile::tempdir().unwrap(), Fixture::new());
     plant_modes(local.path());
-    let options = TransferOptions { preserve_mode: true, ..options() };
+    let options = TransferOptions { send: SendOptions { preserve_mode: true, ..options().send }, ..options() };
     for files in [5, 0] {
         let sources = [local.path().join("t")];
         let report = fixture.client().upload(&sources, &remote("/"), &options, &mut Silent).unwrap();
@@ -145,11 +143,15 @@ fn plant_holes(root: &Path) {
 #[test]
 fn holes_stay_holes_where_that_is_asked_for() {
     let blocks = |root: &Path, name: &str| root.join("t").join(name).metadata().unwrap().blocks();
-    let compress = Some(CompressLevel::default());
+    let compress = Some(3);
     for options in [
-        TransferOptions { sparse: true, ..options() },
-        TransferOptions { sparse: true, compress, ..options() },
-        TransferOptions { sparse: true, resume: false, chunk_size: ChunkSize::new(10_000), ..options() },
+        TransferOptions { send: SendOptions { sparse: true, ..options().send }, ..options() },
+        TransferOptions { send: SendOptions { sparse: true, compress_level: compress, ..options().send }, ..options() },
+        TransferOptions {
+            resume: false,
+            send: SendOptions { sparse: true, chunk_bytes: Some(10_000), ..options().send },
+            ..options()
+        },
     ] {
         every_way(&plant_holes, &options, &|way, from, into, report| {
             same(way, from, into);
@@ -168,7 +170,9 @@ fn holes_stay_holes_where_that_is_asked_for() {
 
 #[test]
 fn holes_are_zeros_where_nothing_is_asked_for() {
-    for options in [options(), TransferOptions { compress: Some(CompressLevel::default()), ..options() }] {
+    for options in
+        [options(), TransferOptions { send: SendOptions { compress_level: Some(3), ..options().send }, ..options() }]
+    {
         every_way(&plant_holes, &options, &|way, from, into, _| same(way, from, into));
     }
 }
@@ -176,17 +180,21 @@ fn holes_are_zeros_where_nothing_is_asked_for() {
 #[test]
 fn a_hole_larger_than_any_message_tells_is_one() {
     let plant = |root: &Path| hollow(&root.join("t/huge"), 1500 * MIB, &[(1500 * MIB - 1, 1)]);
-    every_way(&plant, &TransferOptions { sparse: true, ..options() }, &|way, from, into, report| {
-        let [from, into] = [from, into].map(|root| std::fs::File::open(root.join("t/huge")).unwrap());
-        assert_eq!(into.metadata().unwrap().len(), 1500 * MIB, "{way}");
-        assert_eq!(report.bytes, 1500 * MIB);
-        if from.metadata().unwrap().blocks() < 1000 {
-            assert!(into.metadata().unwrap().blocks() < 1000, "{way}");
-        }
-        let mut last = [0; 2];
-        into.read_exact_at(&mut last, 1500 * MIB - 2).unwrap();
-        assert_eq!(last, [0, noise(1)[0]], "{way}");
-    });
+    every_way(
+        &plant,
+        &TransferOptions { send: SendOptions { sparse: true, ..options().send }, ..options() },
+        &|way, from, into, report| {
+            let [from, into] = [from, into].map(|root| std::fs::File::open(root.join("t/huge")).unwrap());
+            assert_eq!(into.metadata().unwrap().len(), 1500 * MIB, "{way}");
+            assert_eq!(report.bytes, 1500 * MIB);
+            if from.metadata().unwrap().blocks() < 1000 {
+                assert!(into.metadata().unwrap().blocks() < 1000, "{way}");
+            }
+            let mut last = [0; 2];
+            into.read_exact_at(&mut last, 1500 * MIB - 2).unwrap();
+            assert_eq!(last, [0, noise(1)[0]], "{way}");
+        },
+    );
 }
 
 fn text(length: usize) -> Vec<u8> {
@@ -194,7 +202,7 @@ fn text(length: usize) -> Vec<u8> {
 }
 
 fn compressed(level: u8) -> TransferOptions {
-    TransferOptions { compress: Some(CompressLevel::new(level).unwrap()), ..options() }
+    TransferOptions { send: SendOptions { compress_level: Some(level), ..options().send }, ..options() }
 }
 
 fn traffic(report: &TransferReport) -> u64 {
@@ -237,7 +245,10 @@ fn many_small_files_arrive_compressed_as_they_are() {
             write(root, &format!("t/{number}"), if number % 5 == 0 { noise(length) } else { text(length) });
         }
     };
-    for options in [compressed(1), TransferOptions { chunk_size: ChunkSize::new(100), ..compressed(9) }] {
+    for options in [
+        compressed(1),
+        TransferOptions { send: SendOptions { chunk_bytes: Some(100), ..compressed(9).send }, ..compressed(9) },
+    ] {
         every_way(&plant, &options, &|way, from, into, report| {
             same(way, from, into);
             assert_eq!(report.files, 600, "{way}");
@@ -268,8 +279,14 @@ fn streams_are_what_they_were_whatever_is_asked_for() {
     fixture.write("file", &content);
     for options in [
         compressed(3),
-        TransferOptions { sparse: true, preserve_mode: true, ..compressed(1) },
-        TransferOptions { bytes_per_second: NonZeroU64::new(60_000_000), ..compressed(19) },
+        TransferOptions {
+            send: SendOptions { sparse: true, preserve_mode: true, ..compressed(1).send },
+            ..compressed(1)
+        },
+        TransferOptions {
+            send: SendOptions { bytes_per_second: Some(60_000_000), ..compressed(19).send },
+            ..compressed(19)
+        },
     ] {
         let sink = Sink::default();
         let report =
@@ -302,11 +319,14 @@ fn a_slow_transfer_moves_the_same() {
             write(root, &format!("t/{number}"), text(number));
         }
     };
-    let bytes_per_second = NonZeroU64::new(400_000);
+    let bytes_per_second = Some(400_000);
     for options in [
-        TransferOptions { bytes_per_second, sparse: true, ..options() },
-        TransferOptions { bytes_per_second, ..compressed(3) },
-        TransferOptions { bytes_per_second, chunk_size: ChunkSize::new(1000), sparse: true, ..compressed(3) },
+        TransferOptions { send: SendOptions { bytes_per_second, sparse: true, ..options().send }, ..options() },
+        TransferOptions { send: SendOptions { bytes_per_second, ..compressed(3).send }, ..compressed(3) },
+        TransferOptions {
+            send: SendOptions { bytes_per_second, chunk_bytes: Some(1000), sparse: true, ..compressed(3).send },
+            ..compressed(3)
+        },
     ] {
         every_way(&plant, &options, &|way, from, into, report| {
             same(way, from, into);
@@ -323,9 +343,9 @@ fn messages_of_one_byte_are_slow_and_right() {
         write(root, "t/c", text(300));
     };
     for options in [
-        TransferOptions { chunk_size: ChunkSize::new(1), ..options() },
-        TransferOptions { chunk_size: ChunkSize::new(1), ..compressed(3) },
-        TransferOptions { chunk_size: ChunkSize::new(ChunkSize::MAX), ..options() },
+        TransferOptions { send: SendOptions { chunk_bytes: Some(1), ..options().send }, ..options() },
+        TransferOptions { send: SendOptions { chunk_bytes: Some(1), ..compressed(3).send }, ..compressed(3) },
+        TransferOptions { send: SendOptions { chunk_bytes: Some(4 << 20), ..options().send }, ..options() },
     ] {
         every_way(&plant, &options, &|way, from, into, _| same(way, from, into));
     }

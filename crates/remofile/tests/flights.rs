@@ -12,6 +12,7 @@
 mod common;
 
 use common::{noise, tree, write};
+use remofile::SendOptions;
 use remofile::carrier::OutBuffer;
 use remofile::protocol::digest::DigestKind;
 use remofile::protocol::limits::{CREDIT_WINDOW_BYTES, DEFAULT_PAYLOAD_BYTES};
@@ -70,15 +71,7 @@ fn packer(root: &Path) -> Packer {
     let origins = InStore::new(store(root) as Arc<dyn Store>, vec![RemotePath::root()], false);
     let permit = Arc::new(NameRule::Posix);
     let options = FeedOptions { recursive: true, permit, filter: Filter::none(), links: Links::Skip };
-    let packing = PackerOptions {
-        file_size_limit: u64::MAX,
-        preserve_mode: false,
-        sparse: false,
-        compress: None,
-        chunk_bytes: None,
-        digest: DigestKind::Xxh3,
-        replaces: None,
-    };
+    let packing = PackerOptions::of(SendOptions::default(), u64::MAX, DigestKind::Xxh3).unwrap();
     Packer::new(Feed::new(Box::new(origins), options), packing).unwrap()
 }
 

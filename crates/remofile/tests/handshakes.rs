@@ -17,14 +17,14 @@ use remofile::protocol::handshake::{ClientCredentials, ClientHandshake, ClientHe
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::token::Token;
 use remofile::protocol::transport::Cipher;
-use remofile::{Client, ClientOptions, Error, Retry, Silent, TransferOptions};
+use remofile::{Client, ClientOptions, Error, RetryOptions, Silent, TransferOptions};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// One attempt, so that what it comes to is seen.
 fn once() -> TransferOptions {
-    TransferOptions { retry: Retry::NEVER, ..TransferOptions::default() }
+    TransferOptions { retry: RetryOptions::NEVER, ..TransferOptions::default() }
 }
 
 fn refusal(options: ClientOptions) -> Refusal {

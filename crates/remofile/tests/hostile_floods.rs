@@ -17,7 +17,7 @@ use remofile::protocol::wire::{
     Body, Done, Element, ErrorCode, Failure, Header, Holder, Item, Listed, OperationId, Request, Signal,
 };
 use remofile::sync::{SyncOptions, SyncReport, synchronize_upload};
-use remofile::{Client, ClientOptions, Error, Event, Monitor, OnWaiting, Retry, Silent, TransferOptions};
+use remofile::{Client, ClientOptions, Error, Event, Monitor, OnWaiting, RetryOptions, Silent, TransferOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -59,7 +59,7 @@ fn synchronize(listing: Vec<Vec<u8>>) -> (remofile::Result<SyncReport>, bool) {
         _ => done(raw, operation),
     });
     let local = tempfile::tempdir().unwrap();
-    let options = SyncOptions { retry: Retry::NEVER, ..SyncOptions::default() };
+    let options = SyncOptions { retry: RetryOptions::NEVER, ..SyncOptions::default() };
     let result = synchronize_upload(&mut client, local.path(), &remote("/"), &options, &mut Silent);
     let is_usable = client.remove(&remote("/any"), false).is_ok();
     drop(client);
@@ -113,7 +113,7 @@ impl Monitor for Counting {
 }
 
 fn once() -> TransferOptions {
-    TransferOptions { recursive: true, resume: false, retry: Retry::NEVER, ..TransferOptions::default() }
+    TransferOptions { recursive: true, resume: false, retry: RetryOptions::NEVER, ..TransferOptions::default() }
 }
 
 #[test]

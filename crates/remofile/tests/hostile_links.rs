@@ -18,7 +18,9 @@ use remofile::protocol::wire::{
     Done, Element, Entry, ErrorCode, Failure, Found, Header, Item, Kind, Links, OnConflict, Request, Selection, Signal,
     Timestamp,
 };
-use remofile::{Client, ClientOptions, Error, RemoteSource, Retry, Silent, TransferOptions, TransferReport};
+use remofile::{
+    Client, ClientOptions, Error, RemoteSource, RetryOptions, SendOptions, Silent, TransferOptions, TransferReport,
+};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use tempfile::TempDir;
@@ -58,11 +60,11 @@ fn assert_untouched(home: &Path, what: &str) {
 fn options(on_conflict: OnConflict) -> TransferOptions {
     TransferOptions {
         recursive: true,
-        links: Links::Copy,
-        preserve_mode: true,
         resume: false,
         on_conflict,
-        retry: Retry::NEVER,
+        retry: RetryOptions::NEVER,
+        selection: Selection { links: Links::Copy, ..Selection::default() },
+        send: SendOptions { preserve_mode: true, ..SendOptions::default() },
         ..TransferOptions::default()
     }
 }
@@ -318,7 +320,10 @@ fn links_that_lead_out_are_neither_read_nor_followed_by_a_server() {
     let mut client = fixture.client();
     let into = tempfile::tempdir().unwrap();
     for links in [Links::Skip, Links::Follow, Links::Copy] {
-        let options = TransferOptions { links, ..options(OnConflict::Replace) };
+        let options = TransferOptions {
+            selection: Selection { links, ..options(OnConflict::Replace).selection },
+            ..options(OnConflict::Replace)
+        };
         let report = client.download(&[remote("/tree")], into.path(), &options, &mut Silent).unwrap();
         assert_eq!((report.files, report.skipped.len()), (1, 1), "{links:?} {report:?}");
     }

@@ -17,7 +17,9 @@ use remofile::protocol::token::Token;
 use remofile::protocol::wire::{
     Done, Element, Entry, ErrorCode, Found, Header, Item, Kind, Links, OnConflict, Request, Signal, Timestamp,
 };
-use remofile::{Client, ClientOptions, Error, RemoteSource, Retry, Silent, TransferOptions, TransferReport};
+use remofile::{
+    Client, ClientOptions, Error, RemoteSource, RetryOptions, Selection, Silent, TransferOptions, TransferReport,
+};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -30,8 +32,8 @@ fn rules(rules: &[&str]) -> TransferOptions {
         recursive: true,
         resume: false,
         on_conflict: OnConflict::Replace,
-        rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
-        retry: Retry::NEVER,
+        retry: RetryOptions::NEVER,
+        selection: Selection { rules: rules.iter().map(|rule| (*rule).to_owned()).collect(), ..Selection::default() },
         ..TransferOptions::default()
     }
 }
@@ -95,7 +97,10 @@ fn assert_left_out(result: &remofile::Result<TransferReport>, what: &str) {
 
 #[test]
 fn what_the_rules_leave_out_is_not_stored_whatever_a_server_sends() {
-    let copying = |given: &[&str]| TransferOptions { links: Links::Copy, ..rules(given) };
+    let copying = |given: &[&str]| TransferOptions {
+        selection: Selection { links: Links::Copy, ..rules(given).selection },
+        ..rules(given)
+    };
     let root = || vec![remote("/").into()];
     let named = || vec![RemoteSource { path: remote("/x/y"), name: Some("deep/er".to_owned()) }];
     let cases: Vec<(Vec<RemoteSource>, TransferOptions, Items, &str)> = vec![
@@ -125,7 +130,10 @@ fn what_the_rules_leave_out_is_not_stored_whatever_a_server_sends() {
 
 #[test]
 fn no_link_that_came_leads_past_the_rules() {
-    let options = TransferOptions { links: Links::Copy, ..rules(&["/.ssh", "/deep/er/.ssh"]) };
+    let options = TransferOptions {
+        selection: Selection { links: Links::Copy, ..rules(&["/.ssh", "/deep/er/.ssh"]).selection },
+        ..rules(&["/.ssh", "/deep/er/.ssh"])
+    };
     for (source, top) in [("/photos", "photos/"), ("/p*", "photos/"), ("/", "")] {
         let into = tempfile::tempdir().unwrap();
         common::write(into.path(), &format!("{top}.ssh/known"), "mine");
@@ -156,7 +164,11 @@ fn links_and_rules_together_make_the_same_again() {
     let into = tempfile::tempdir().unwrap();
     for (resume, times) in [(true, 2), (false, 2)] {
         for _ in 0..times {
-            let options = TransferOptions { links: Links::Copy, resume, ..rules(&["*.key"]) };
+            let options = TransferOptions {
+                resume,
+                selection: Selection { links: Links::Copy, ..rules(&["*.key"]).selection },
+                ..rules(&["*.key"])
+            };
             let report = fixture.client().download(&[remote("/photos")], into.path(), &options, &mut Silent).unwrap();
             assert!(report.failures.is_empty(), "{report:?}");
             assert_eq!(visible(into.path()), ["photos", "photos/d", "photos/d/e", "photos/l", "photos/l/e"]);
@@ -168,7 +180,8 @@ fn links_and_rules_together_make_the_same_again() {
 #[test]
 fn what_the_rules_and_sizes_leave_out_is_not_taken_for_found_either() {
     let look = |options: TransferOptions| TransferOptions { resume: true, ..options };
-    let sized = look(TransferOptions { max_size: Some(3), ..rules(&[]) });
+    let sized =
+        look(TransferOptions { selection: Selection { max_size: Some(3), ..rules(&[]).selection }, ..rules(&[]) });
     for (options, element) in
         [(look(rules(&[".ssh"])), found("photos/.ssh/keys", 4)), (sized, found("photos/large", 4))]
     {
@@ -182,7 +195,10 @@ fn what_the_rules_and_sizes_leave_out_is_not_taken_for_found_either() {
 
 #[test]
 fn a_file_of_a_size_that_was_not_asked_for_is_left_out_alone() {
-    let of_size = |min_size, max_size| TransferOptions { min_size, max_size, ..rules(&[]) };
+    let of_size = |min_size, max_size| TransferOptions {
+        selection: Selection { min_size, max_size, ..rules(&[]).selection },
+        ..rules(&[])
+    };
     let unsized_file = {
         let mut items = evil("photos/a");
         if let Item::Begin { size, .. } = &mut items[0] {
@@ -197,10 +213,14 @@ fn a_file_of_a_size_that_was_not_asked_for_is_left_out_alone() {
     ] {
         let into = tempfile::tempdir().unwrap();
         let small = [file("photos/b", b"")].concat();
-        let small = if options.min_size.is_some() { vec![] } else { small };
+        let small = if options.selection.min_size.is_some() { vec![] } else { small };
         let report = download(&photos(), into.path(), &options, vec![], [items, small].concat()).unwrap();
         assert!(!into.path().join("photos/a").exists());
-        assert_eq!(into.path().join("photos/b").exists(), options.min_size.is_none(), "the rest goes on: {report:?}");
+        assert_eq!(
+            into.path().join("photos/b").exists(),
+            options.selection.min_size.is_none(),
+            "the rest goes on: {report:?}"
+        );
         let failure = &report.skipped[0];
         assert_eq!((report.skipped.len(), failure.code), (1, ErrorCode::Skipped), "{report:?}");
         assert!(failure.to_string().contains(told), "{failure}");
@@ -230,7 +250,8 @@ fn honest_servers_send_nothing_that_a_client_takes_for_left_out() {
         for resume in [false, true] {
             let into = tempfile::tempdir().unwrap();
             common::write(into.path(), "there", "");
-            let options = TransferOptions { links, resume, ..rules(given) };
+            let options =
+                TransferOptions { resume, selection: Selection { links, ..rules(given).selection }, ..rules(given) };
             let sources: Vec<_> = sources.iter().map(|source| remote(source)).collect();
             let report = fixture.client().download(&sources, into.path(), &options, &mut Silent).unwrap();
             let there = visible(into.path());

@@ -17,14 +17,14 @@ use remofile::protocol::token::Token;
 use remofile::protocol::wire::{
     Body, Done, ErrorCode, Failure, Header, Item, OnConflict, OperationId, Request, Signal,
 };
-use remofile::{Client, ClientOptions, Error, Result, Retry, Silent, TransferOptions, TransferReport};
+use remofile::{Client, ClientOptions, Error, Result, RetryOptions, Silent, TransferOptions, TransferReport};
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// One attempt, so that what it comes to is seen.
 fn once() -> TransferOptions {
-    TransferOptions { retry: Retry::NEVER, ..TransferOptions::default() }
+    TransferOptions { retry: RetryOptions::NEVER, ..TransferOptions::default() }
 }
 
 /// A client of a server that takes one request and then does this.

@@ -19,13 +19,13 @@ use remofile::protocol::wire::{
     Body, Done, Element, Entry, ErrorCode, Found, Header, Item, Kind, Known, Links, Mark, OnConflict, Request,
     Selected, Selection, SendOptions, Signal, Timestamp,
 };
-use remofile::{Client, ClientOptions, Error, Result, Retry, Silent, TransferOptions, TransferReport};
+use remofile::{Client, ClientOptions, Error, Result, RetryOptions, Silent, TransferOptions, TransferReport};
 use std::path::Path;
 
 type Message = (Vec<Item>, Vec<u8>);
 
 fn options() -> TransferOptions {
-    TransferOptions { recursive: true, retry: Retry::NEVER, ..TransferOptions::default() }
+    TransferOptions { recursive: true, retry: RetryOptions::NEVER, ..TransferOptions::default() }
 }
 
 /// Answers finds with these elements, and downloads with these messages.
@@ -81,7 +81,7 @@ fn links_that_nobody_asked_for_are_not_made() {
     for links in [Links::Skip, Links::Follow] {
         let into = tempfile::tempdir().unwrap();
         write(into.path(), "beside", "x");
-        let options = TransferOptions { links, ..options() };
+        let options = TransferOptions { selection: Selection { links, ..options().selection }, ..options() };
         let result = lied_to(into.path(), &options, vec![], vec![(vec![link("t", "beside")], vec![])]);
         assert!(is_protocol(&result), "{links:?} {result:?}");
         assert!(!is_link(&into.path().join("t")));
@@ -100,14 +100,16 @@ fn links_lead_nowhere_outside_whatever_they_say() {
         let (outer, into) = (tempfile::tempdir().unwrap(), "into");
         let into = outer.path().join(into);
         std::fs::create_dir(&into).unwrap();
-        let options = TransferOptions { links: Links::Copy, ..options() };
+        let options =
+            TransferOptions { selection: Selection { links: Links::Copy, ..options().selection }, ..options() };
         let result = lied_to(&into, &options, vec![], vec![(vec![link("t", target)], vec![])]);
         assert_eq!(result.unwrap().failures.len(), 1, "{target:?}");
         assert!(!is_link(&into.join("t")), "{target:?}");
     }
     for path in ["../t", "/t", "x", "t/../../x", "", ".", "t/.."] {
         let into = tempfile::tempdir().unwrap();
-        let options = TransferOptions { links: Links::Copy, ..options() };
+        let options =
+            TransferOptions { selection: Selection { links: Links::Copy, ..options().selection }, ..options() };
         let result = lied_to(into.path(), &options, vec![], vec![(vec![link(path, "y")], vec![])]);
         assert!(is_protocol(&result), "{path:?} {result:?}");
         assert_eq!(visible(into.path()), [""; 0]);
@@ -123,7 +125,11 @@ fn nothing_is_written_through_a_link_that_was_just_sent() {
     let mut items = vec![directory("t"), link("t/l", "../out"), directory("t/l/d")];
     items.extend(raw::file("t/l/file", b"evil"));
     items.push(link("t/l/link", "x"));
-    let options = TransferOptions { links: Links::Copy, preserve_mode: true, ..options() };
+    let options = TransferOptions {
+        selection: Selection { links: Links::Copy, ..options().selection },
+        send: SendOptions { preserve_mode: true, ..options().send },
+        ..options()
+    };
     let result = lied_to(into.path(), &options, vec![], vec![(items, b"evil".to_vec())]);
     // The link leads out of what was asked for, and fails; what was to go through it is where it says that it is.
     assert_eq!(result.unwrap().failures.len(), 1);
@@ -285,7 +291,7 @@ fn links_that_were_found_unasked_are_not_made() {
     for links in [Links::Skip, Links::Follow] {
         let into = tempfile::tempdir().unwrap();
         write(into.path(), "t/used", "");
-        let options = TransferOptions { links, ..options() };
+        let options = TransferOptions { selection: Selection { links, ..options().selection }, ..options() };
         let found = vec![found("t/l", "/t/l", Kind::Link)];
         let result = lied_to(into.path(), &options, found, vec![(vec![link("t/l", "used")], vec![])]);
         assert!(result.is_err() || result.as_ref().is_ok_and(|report| report.files == 0), "{links:?} {result:?}");

@@ -12,7 +12,7 @@ mod common;
 
 use common::{Fixture, remote, write};
 use remofile::protocol::wire::{ErrorCode, Links, OnConflict};
-use remofile::{Error, Result, Silent, TransferOptions, TransferReport};
+use remofile::{Error, Result, Selection, Silent, TransferOptions, TransferReport};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -20,7 +20,11 @@ const RULES: [OnConflict; 5] =
     [OnConflict::Abort, OnConflict::Skip, OnConflict::Replace, OnConflict::Rename, OnConflict::Newer];
 
 fn options(links: Links) -> TransferOptions {
-    TransferOptions { recursive: true, links, ..TransferOptions::default() }
+    TransferOptions {
+        recursive: true,
+        selection: Selection { links, ..Selection::default() },
+        ..TransferOptions::default()
+    }
 }
 
 /// Everything below a directory; links as what they say.
@@ -175,8 +179,11 @@ fn directories_that_link_to_each_other_have_an_end() {
 #[test]
 fn rules_hold_for_what_links_lead_to() {
     let options = TransferOptions {
-        rules: vec!["inner".to_owned(), "again".to_owned()],
-        min_size: Some(1),
+        selection: Selection {
+            rules: vec!["inner".to_owned(), "again".to_owned()],
+            min_size: Some(1),
+            ..options(Links::Follow).selection
+        },
         ..options(Links::Follow)
     };
     both_ways(&plant, &nothing, &options, &|way, at, report| {
@@ -221,7 +228,8 @@ fn links_are_copied_and_found_again() {
             assert_eq!(snapshot(at), expected(&COPIES), "{way}");
         });
         // Once more: what is the same is no conflict. The file's time differs, so it is left out.
-        let options = TransferOptions { rules: vec!["file".to_owned()], ..options };
+        let options =
+            TransferOptions { selection: Selection { rules: vec!["file".to_owned()], ..options.selection }, ..options };
         both_ways(&plant_copies, &meet, &options, &|way, at, report| {
             let report = report.unwrap_or_else(|error| panic!("{way} {on_conflict:?} {resume}: {error:?}"));
             assert_eq!((report.failures.len(), report.skipped.len()), (0, 0), "{way} {on_conflict:?} {report:?}");

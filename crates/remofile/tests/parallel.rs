@@ -13,7 +13,9 @@ mod common;
 use common::proxy::{Harm, proxy};
 use common::{AtFirst, Fixture, assert_serves, noise, remote, tree, write};
 use remofile::protocol::wire::{ErrorCode, OnConflict};
-use remofile::{Chunk, Client, ClientOptions, Error, Event, Interrupt, Monitor, Retry, Silent, TransferOptions, Wait};
+use remofile::{
+    Chunk, Client, ClientOptions, Error, Event, Interrupt, Monitor, RetryOptions, Silent, TransferOptions, Wait,
+};
 use std::num::NonZeroU32;
 use std::path::Path;
 
@@ -60,7 +62,7 @@ fn what_broke_off_goes_on_over_several_connections() {
     let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     plant(local.path());
     let (address, line) = proxy(fixture.address, Harm::Cut(5 * MIB as u64), Harm::None);
-    let once = TransferOptions { retry: Retry::NEVER, ..at_once(1) };
+    let once = TransferOptions { retry: RetryOptions::NEVER, ..at_once(1) };
     let mut broken = Client::new(ClientOptions { port: address.port(), ..fixture.options() });
     let result = broken.upload(&[local.path().join("tree")], &remote("/"), &once, &mut Silent);
     assert!(matches!(result, Err(Error::ConnectionLost(_))), "{result:?}");

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use remofile::protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile::protocol::wire::OnConflict;
 use remofile::{
-    Client, ClientOptions, Error, Event, LocalPartials, Monitor, Result, Retry, Silent, TransferOptions,
+    Client, ClientOptions, Error, Event, LocalPartials, Monitor, Result, RetryOptions, Silent, TransferOptions,
     TransferReport, Wait,
 };
 use std::path::Path;
@@ -71,11 +71,15 @@ fn patiently(fixture: &Fixture, port: u16) -> Client {
 }
 
 fn once() -> TransferOptions {
-    TransferOptions { recursive: true, retry: Retry::NEVER, ..TransferOptions::default() }
+    TransferOptions { recursive: true, retry: RetryOptions::NEVER, ..TransferOptions::default() }
 }
 
 fn tirelessly() -> TransferOptions {
-    TransferOptions { recursive: true, retry: Retry { times: 5, pause: Duration::ZERO }, ..TransferOptions::default() }
+    TransferOptions {
+        recursive: true,
+        retry: RetryOptions { times: 5, pause: Duration::ZERO },
+        ..TransferOptions::default()
+    }
 }
 
 /// Breaks a transfer of `name` off after so many bytes on the line.
@@ -262,7 +266,8 @@ fn attempts_are_counted_and_end() {
     // Every connection is cut within its handshake, but for the first.
     let line = CuttingLine::new(fixture.address, vec![(Harm::Cut(900), Harm::Cut(400)); 20]);
     let mut client = patiently(&fixture, line.address.port());
-    let options = TransferOptions { retry: Retry { times: 3, pause: Duration::ZERO }, ..TransferOptions::default() };
+    let options =
+        TransferOptions { retry: RetryOptions { times: 3, pause: Duration::ZERO }, ..TransferOptions::default() };
     let mut attempts = Attempts::default();
     let result = client.upload(&[file], &remote("/"), &options, &mut attempts);
     drop(client);
@@ -288,7 +293,7 @@ proptest! {
         write(&source, "tree/f20-large", noise(large));
         write(&source, "tree/f30-large", noise(large / 2));
         let line = CuttingLine::new(fixture.address, cuts.iter().map(|at| way.cut(*at)).collect());
-        let options = TransferOptions { retry: Retry { times: 20, pause: Duration::ZERO }, ..tirelessly() };
+        let options = TransferOptions { retry: RetryOptions { times: 20, pause: Duration::ZERO }, ..tirelessly() };
         let mut client = patiently(&fixture, line.address.port());
         let report = loop {
             match way.run(&mut client, local.path(), "tree", &options) {
@@ -346,7 +351,7 @@ fn a_file_that_goes_beside_another_goes_on_too_and_arrives_once() {
         // One file alone, in another call.
         write(source, "file", noise(6 * MIB));
         write(destination, "file", "old");
-        let once = TransferOptions { retry: Retry::NEVER, ..options.clone() };
+        let once = TransferOptions { retry: RetryOptions::NEVER, ..options.clone() };
         let line = CuttingLine::new(fixture.address, vec![way.cut(4 * MIB as u64)]);
         let mut client = patiently(&fixture, line.address.port());
         assert!(way.run(&mut client, local.path(), "file", &once).is_err());

@@ -14,7 +14,9 @@ use common::{Fixture, remote, tree, visible, write};
 use proptest::prelude::*;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::ErrorCode;
-use remofile::{Client, Error, LocalSource, RemoteSource, Result, Retry, Silent, TransferOptions, TransferReport};
+use remofile::{
+    Client, Error, LocalSource, RemoteSource, Result, RetryOptions, Selection, Silent, TransferOptions, TransferReport,
+};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -137,7 +139,10 @@ fn what_is_malformed_is_told_before_anything_is_asked() {
     let (mut fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     fixture.stop().unwrap();
     let file = write(local.path(), "file", "x");
-    let rules = |rule: &str| TransferOptions { rules: vec![rule.to_owned()], ..recursive() };
+    let rules = |rule: &str| TransferOptions {
+        selection: Selection { rules: vec![rule.to_owned()], ..recursive().selection },
+        ..recursive()
+    };
     for (pattern, options) in [("[a", recursive()), ("*/[z-a]", recursive()), ("f*", rules("[a")), ("f*", rules("!/"))]
     {
         for error in [
@@ -148,7 +153,7 @@ fn what_is_malformed_is_told_before_anything_is_asked() {
             assert!(error.path().is_some());
         }
     }
-    let options = TransferOptions { retry: Retry::NEVER, ..rules("# [a") };
+    let options = TransferOptions { retry: RetryOptions::NEVER, ..rules("# [a") };
     assert_eq!(upload(&fixture, local.path(), &["file"], &options).unwrap_err().kind(), "cannot-connect");
     assert!(file.exists());
 }
@@ -237,9 +242,9 @@ fn rules_leave_out_and_take_back() {
     ];
     for (rules, names) in cases {
         let rules: Vec<String> = rules.iter().map(|&rule| rule.to_owned()).collect();
-        let options = TransferOptions { rules, ..recursive() };
+        let options = TransferOptions { selection: Selection { rules, ..recursive().selection }, ..recursive() };
         for (arrived, failures) in arrivals(&plant, &["t"], &options) {
-            assert_eq!(arrived, *names, "{:?}", options.rules);
+            assert_eq!(arrived, *names, "{:?}", options.selection.rules);
             assert!(failures.is_empty());
         }
     }
@@ -262,10 +267,13 @@ fn sizes_and_rules_hold_for_the_total_as_well() {
         write(root, "t/out", "xx");
     };
     let options = TransferOptions {
-        min_size: Some(1),
-        max_size: Some(3),
-        rules: vec!["out".to_owned()],
         total: true,
+        selection: Selection {
+            min_size: Some(1),
+            max_size: Some(3),
+            rules: vec!["out".to_owned()],
+            ..recursive().selection
+        },
         ..recursive()
     };
     for (arrived, _) in arrivals(&plant, &["t"], &options) {
@@ -318,7 +326,7 @@ proptest! {
                 }
             }
         };
-        let arrived = arrivals(&plant, &["t"], &TransferOptions { rules, ..recursive() });
+        let arrived = arrivals(&plant, &["t"], &TransferOptions { selection: Selection { rules, ..recursive().selection }, ..recursive() });
         prop_assert_eq!(&arrived[0], &arrived[1]);
         prop_assert_eq!(&arrived[0], &arrived[2]);
     }

@@ -11,14 +11,14 @@
 mod common;
 
 use common::{Fixture, noise, remote, write};
-use remofile::{Client, ClientOptions, Retry, Silent, TransferOptions};
+use remofile::{Client, ClientOptions, RetryOptions, Silent, TransferOptions};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// One attempt, so that what it comes to is seen.
 fn once() -> TransferOptions {
-    TransferOptions { retry: Retry::NEVER, ..TransferOptions::default() }
+    TransferOptions { retry: RetryOptions::NEVER, ..TransferOptions::default() }
 }
 
 const MIB: usize = 1024 * 1024;

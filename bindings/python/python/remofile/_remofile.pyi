@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Optional, final
+from typing import Any, Optional, final
 
-from remofile._settings import Interest, Settings
+from remofile._settings import Interest
 
 __version__: str
 
@@ -99,7 +99,7 @@ class NativeClient:
         self,
         sources: Sequence[tuple[_Path, _Path, Optional[str]]],
         destination: str,
-        settings: Settings,
+        settings: dict[str, Any],
         interest: Interest,
         timeout: Optional[int],
         interrupt: Optional[Interrupt],
@@ -109,7 +109,7 @@ class NativeClient:
         base: str,
         sources: Sequence[tuple[str, Optional[str]]],
         destination: _Path,
-        settings: Settings,
+        settings: dict[str, Any],
         interest: Interest,
         timeout: Optional[int],
         interrupt: Optional[Interrupt],
@@ -119,7 +119,7 @@ class NativeClient:
         is_upload: bool,
         local: _Path,
         path: str,
-        settings: Settings,
+        settings: dict[str, Any],
         interest: Interest,
         timeout: Optional[int],
         interrupt: Optional[Interrupt],

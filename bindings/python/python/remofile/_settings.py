@@ -6,26 +6,11 @@ import contextvars
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any, Optional, TypedDict
 
     from remofile._progress import Progress
     from remofile._remofile import Interrupt
-
-    class Settings(TypedDict):
-        """What a transfer is told."""
-
-        recursive: bool
-        on_conflict: str
-        exclude: list[str]
-        compress: Optional[int]
-        preserve_mode: bool
-        bytes_per_second: Optional[int]
-        resume: bool
-        total: bool
-        dry_run: bool
-        delete: bool
-        checksum: bool
 
     class Interest(TypedDict):
         """Who wants to know of it."""
@@ -77,36 +62,6 @@ def check_timeout(timeout: Optional[int]) -> Optional[int]:
     if timeout < 0:
         raise ValueError("Timeout must be a number of milliseconds, 0 or more")
     return min(int(timeout), _LONGEST)
-
-
-def settings(
-    *,
-    recursive: bool = False,
-    on_conflict: str = "abort",
-    exclude: Iterable[str] = (),
-    compress: Optional[int] = None,
-    preserve_mode: bool = False,
-    bytes_per_second: Optional[int] = None,
-    resume: bool = True,
-    total: bool = False,
-    dry_run: bool = False,
-    delete: bool = False,
-    checksum: bool = False,
-) -> Settings:
-    """What a transfer is told."""
-    return {
-        "recursive": recursive,
-        "on_conflict": on_conflict,
-        "exclude": list(exclude),
-        "compress": compress,
-        "preserve_mode": preserve_mode,
-        "bytes_per_second": bytes_per_second,
-        "resume": resume,
-        "total": total,
-        "dry_run": dry_run,
-        "delete": delete,
-        "checksum": checksum,
-    }
 
 
 def interest(

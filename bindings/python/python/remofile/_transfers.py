@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from remofile._paths import base_name, child, remote
 from remofile._remofile import clear_local_partials
-from remofile._settings import check_chunk_size, interest, settings
+from remofile._settings import check_chunk_size, interest
 from remofile.exceptions import DestinationNotFound, SourceNotFound
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ def upload(
         _raise_exists(path)
     watched = Watched(process_chunk) if process_chunk is not None else None
     told = interest(watched, chunk_size, progress, None if is_directory else own_name)
-    options = settings(recursive=is_directory, total=progress is not None)
+    options = dict(recursive=is_directory, total=progress is not None)
 
     def clean_up() -> None:
         client._native.clear_partials(path, *limits)
@@ -86,7 +86,7 @@ def download(
         _raise_exists(target)
     watched = Watched(process_chunk) if process_chunk is not None else None
     told = interest(watched, chunk_size, progress, None if is_directory else own_name)
-    options = settings(recursive=is_directory, total=progress is not None)
+    options = dict(recursive=is_directory, total=progress is not None)
 
     def clean_up() -> None:
         clear_local_partials(directory, "/" + base_name(target))

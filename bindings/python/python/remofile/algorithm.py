@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 
 from remofile._paths import remote, text_of
-from remofile._settings import check_chunk_size, interest, settings
+from remofile._settings import check_chunk_size, interest
 from remofile._transfers import cancellation, destination_at_server
 from remofile.client import Client
 from remofile.exceptions import DestinationNotFound, SourceNotFound
@@ -80,7 +80,7 @@ def upload_files(
         if not os.path.exists(found):
             raise SourceNotFound(f"Source could not be found: {path}")
         _check_recursive(recursive, os.path.isdir(found), path)
-    options = settings(
+    options = dict(
         recursive=recursive, on_conflict=on_conflict, exclude=_rules(exclude_files), total=progress is not None
     )
     told = interest(process_chunk, chunk_size, progress)
@@ -128,7 +128,7 @@ def download_files(
         if kind is None:
             raise SourceNotFound(f"Source could not be found: {path}")
         _check_recursive(recursive, kind == "directory", path)
-    options = settings(
+    options = dict(
         recursive=recursive, on_conflict=on_conflict, exclude=_rules(exclude_files), total=progress is not None
     )
     told = interest(process_chunk, chunk_size, progress)
@@ -229,7 +229,7 @@ def _synchronize(
     options["exclude"] = _rules(options.get("exclude", ()))
     whole = remote("/" + text_of(path))
     return client._native.synchronize(
-        is_upload, os.path.abspath(local), whole, settings(**options), told, *client._limits(timeout)
+        is_upload, os.path.abspath(local), whole, options, told, *client._limits(timeout)
     )
 
 

@@ -9,7 +9,7 @@ from fsspec.spec import AbstractFileSystem
 from fsspec.utils import infer_storage_options
 
 from remofile._file import RemoteFile, Text
-from remofile._settings import interest, settings
+from remofile._settings import interest
 from remofile.client import Client
 
 __all__ = ["RemofileFileSystem"]
@@ -136,7 +136,7 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         self.makedirs(self._parent(rpath), exist_ok=True)
         parent, _, name = rpath.rpartition("/")
         told = interest(None, 512, _progress(callback))
-        options = settings(on_conflict="replace", total=callback is not None)
+        options = dict(on_conflict="replace", total=callback is not None)
         source = ("", os.path.abspath(lpath), name)
         self.client._native.upload([source], parent or "/", options, told, *self._limits())
 
@@ -154,7 +154,7 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         self.info(rpath)
         os.makedirs(os.path.dirname(local), exist_ok=True)
         told = interest(None, 512, _progress(callback))
-        options = settings(on_conflict="replace", total=callback is not None)
+        options = dict(on_conflict="replace", total=callback is not None)
         directory, name = os.path.split(local)
         self.client._native.download("/", [(rpath, name)], directory, options, told, *self._limits())
 

@@ -1,6 +1,7 @@
 //! The command line as it is written: what clap checks and what `--help` tells.
 
 mod client;
+mod line;
 mod rules;
 mod server;
 mod sync;
@@ -10,10 +11,11 @@ pub(crate) mod values;
 pub(crate) use client::{
     Cat, Connection, Directory, Download, Edit, File, List, Move, Partials, Remove, Status, Upload,
 };
+pub(crate) use line::{Direction, Line};
 pub(crate) use rules::{Rule, Rules};
 pub(crate) use server::{Run, Start, Stop};
 pub(crate) use sync::{Sync, SyncLocal, SyncRemote, Synchronize, Which};
-pub(crate) use transfer::{Line, OnConflict, Transfer};
+pub(crate) use transfer::{OnConflict, Transfer};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;

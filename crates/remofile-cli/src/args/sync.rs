@@ -1,9 +1,10 @@
 //! Making a directory like another one.
 
-use super::transfer::{HOW, Line, Links, REPORT, ReportArgs, WHICH};
+use super::transfer::{HOW, Links, REPORT, ReportArgs, WHICH};
 use super::values::{count, duration, seconds};
-use super::{Connection, Rules};
+use super::{Connection, Direction, Line, Rules};
 use clap::{Args, Subcommand, ValueHint};
+use remofile::SendOptions;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -141,6 +142,13 @@ pub(crate) struct Synchronize {
 
     #[command(flatten, next_help_heading = REPORT)]
     pub(crate) report: ReportArgs,
+}
+
+impl Synchronize {
+    /// The options for sending files that way.
+    pub(crate) fn send_options(&self, direction: Direction) -> SendOptions {
+        SendOptions { preserve_mode: self.preserve_mode, ..self.line.send_options(direction) }
+    }
 }
 
 const SAME: &str = "What is the same";

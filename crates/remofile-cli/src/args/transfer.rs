@@ -1,9 +1,9 @@
 //! What uploads and downloads have in common.
 
-use super::Rules;
-use super::values::{Rates, chunk_size, rates, size_or_none};
+use super::values::{chunk_size, size_or_none};
+use super::{Direction, Line, Rules};
 use clap::{Args, ValueEnum, ValueHint, value_parser};
-use remofile::ChunkSize;
+use remofile::SendOptions;
 use remofile::protocol::wire;
 use std::path::PathBuf;
 
@@ -59,7 +59,7 @@ pub(crate) struct Transfer {
 
     /// Most bytes of a file in one message, 512 to 4M
     #[arg(long, value_name = "SIZE", help_heading = HOW, value_parser = chunk_size)]
-    pub(crate) chunk_size: Option<ChunkSize>,
+    pub(crate) chunk_size: Option<u32>,
 
     /// Files under way at once, 1 to 16
     #[arg(long, value_name = "NUM", default_value_t = 1, help_heading = HOW, value_parser = value_parser!(u8).range(1..=16))]
@@ -73,24 +73,12 @@ pub(crate) struct Transfer {
     pub(crate) report: ReportArgs,
 }
 
-/// How bytes cross the line.
-#[derive(Debug, Args)]
-pub(crate) struct Line {
-    /// Compress what shrinks
-    #[arg(short = 'z', long)]
-    pub(crate) compress: bool,
-
-    /// Compress at this level of zstd, 1 to 19 [default: 3]
-    #[arg(long, value_name = "NUM", value_parser = value_parser!(u8).range(1..=19))]
-    pub(crate) compress_level: Option<u8>,
-
-    /// Most bytes a second, or UP:DOWN; K, M and G multiply by 1024, 0 is no limit
-    #[arg(long, value_name = "RATE", value_parser = rates)]
-    pub(crate) bwlimit: Option<Rates>,
-
-    /// Try again so many times in a row when the connection is lost
-    #[arg(long, value_name = "NUM", default_value_t = 5)]
-    pub(crate) retries: u32,
+impl Transfer {
+    /// The options for sending files that way.
+    pub(crate) fn send_options(&self, direction: Direction) -> SendOptions {
+        let (preserve_mode, sparse, chunk_bytes) = (self.preserve_mode, self.sparse, self.chunk_size);
+        SendOptions { preserve_mode, sparse, chunk_bytes, ..self.line.send_options(direction) }
+    }
 }
 
 /// Options for what is reported while it runs, and in the end.

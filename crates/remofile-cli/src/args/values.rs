@@ -1,7 +1,7 @@
 //! Values with a notation of their own: sizes, rates, times and permissions.
 
-use remofile::ChunkSize;
 use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A size in bytes, at least 1: digits, then perhaps K, M, G or T (times 1024), `KiB` or `KB`.
@@ -34,14 +34,14 @@ pub(crate) fn size_u32(text: &str) -> Result<u32, String> {
 }
 
 /// The size of a chunk.
-pub(crate) fn chunk_size(text: &str) -> Result<ChunkSize, String> {
-    let chunk = size_u32(text)?;
-    let bounds = || format!("a chunk has {MIN_CHUNK_BYTES} to {} bytes", ChunkSize::MAX);
-    ChunkSize::new(chunk).filter(|_| chunk >= MIN_CHUNK_BYTES).ok_or_else(bounds)
+pub(crate) fn chunk_size(text: &str) -> Result<u32, String> {
+    let (chunk, bounds) = (size_u32(text)?, CHUNK_BYTES);
+    let wrong = || format!("a chunk has {} to {} bytes", bounds.start(), bounds.end());
+    Some(chunk).filter(|chunk| bounds.contains(chunk)).ok_or_else(wrong)
 }
 
-/// Smaller chunks would cost more than they carry.
-const MIN_CHUNK_BYTES: u32 = 512;
+/// Smaller chunks would cost more than they carry, and larger ones fit in no message.
+const CHUNK_BYTES: RangeInclusive<u32> = 512..=4 * 1024 * 1024;
 
 /// Most bytes a second in each direction; `None` for as many as there can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,8 +155,8 @@ mod tests {
 
     #[test]
     fn chunks_have_bounds() {
-        assert_eq!(chunk_size("512").map(|chunk| chunk.get().get()), Ok(512));
-        assert_eq!(chunk_size("4M").map(|chunk| chunk.get().get()), Ok(4 << 20));
+        assert_eq!(chunk_size("512"), Ok(512));
+        assert_eq!(chunk_size("4M"), Ok(4 << 20));
         for text in ["511", "4194305", "0", "8G"] {
             assert!(chunk_size(text).is_err(), "{text}");
         }

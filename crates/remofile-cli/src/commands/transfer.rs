@@ -48,7 +48,7 @@ pub(super) fn transfer(
         dry_run: false,
         progress: transfer.report.progress,
         stats: transfer.report.stats,
-        compression: options.compress.is_some(),
+        compression: options.send.compress_level.is_some(),
         direction: setup.direction,
     };
     let ask = options.ask;

@@ -1,12 +1,14 @@
 //! The settings of a synchronisation.
 
-use super::transfer::{Direction, compress, limit, retry, rules};
-use crate::args::Synchronize;
+use super::transfer::rules;
+use crate::args::{Direction, Synchronize};
 use crate::failed::Result;
-use remofile::{Delta, SyncOptions};
+use remofile::{Delta, Selection, SyncOptions};
 
 /// Settles how a directory is made like another one. Reads the files with rules.
 pub(crate) fn sync_settings(synchronize: &Synchronize, direction: Direction) -> Result<SyncOptions> {
+    let (rules, links) = (rules(&synchronize.rules)?, synchronize.links.into());
+    let selection = Selection { rules, links, ..Selection::default() };
     let options = SyncOptions {
         dry_run: synchronize.dry_run,
         delete: synchronize.delete,
@@ -16,15 +18,12 @@ pub(crate) fn sync_settings(synchronize: &Synchronize, direction: Direction) -> 
         update: synchronize.update,
         existing: synchronize.existing,
         ignore_existing: synchronize.ignore_existing,
-        rules: rules(&synchronize.rules)?,
-        links: synchronize.links.into(),
-        preserve_mode: synchronize.preserve_mode,
         modify_window: synchronize.modify_window,
         backup: synchronize.backup_dir.clone(),
         delta: delta(synchronize),
-        compress: compress(&synchronize.line),
-        bytes_per_second: limit(&synchronize.line, direction),
-        retry: retry(&synchronize.line),
+        selection,
+        send: synchronize.send_options(direction),
+        retry: synchronize.line.retry_options(),
         ..SyncOptions::default()
     };
     Ok(options)
@@ -43,9 +42,8 @@ mod tests {
     use super::*;
     use crate::args::{Arguments, Command, Which};
     use clap::Parser;
-    use remofile::Retry;
+    use remofile::RetryOptions;
     use remofile::protocol::wire::Links;
-    use remofile::transfer::CompressLevel;
     use std::time::Duration;
 
     fn settle(flags: &str, direction: Direction) -> SyncOptions {
@@ -79,24 +77,24 @@ mod tests {
                      --links copy --preserve-mode --modify-window 0.5 --backup-dir old -W --compress-level 9 \
                      --bwlimit 1M:2M --retries 2";
         let options = settle(flags, Direction::Up);
-        assert!(options.dry_run && options.delete && options.checksum && options.update && options.preserve_mode);
+        assert!(options.dry_run && options.delete && options.checksum && options.update && options.send.preserve_mode);
         assert!(options.existing && options.ignore_existing && !options.size_only);
         assert_eq!((options.max_delete, options.backup.as_deref()), (Some(7), Some("old")));
-        assert_eq!(options.rules, ["*.o", "!a.o"]);
-        assert_eq!((options.links, options.delta), (Links::Copy, Delta::Never));
+        assert_eq!(options.selection.rules, ["*.o", "!a.o"]);
+        assert_eq!((options.selection.links, options.delta), (Links::Copy, Delta::Never));
         assert_eq!(options.modify_window, Duration::from_millis(500));
-        assert_eq!(options.compress.map(CompressLevel::get), Some(9));
-        assert_eq!(options.bytes_per_second.map(|rate| rate.get()), Some(1 << 20));
+        assert_eq!(options.send.compress_level, Some(9));
+        assert_eq!(options.send.bytes_per_second, Some(1 << 20));
         assert_eq!(options.retry.times, 2);
         let options = settle(flags, Direction::Down);
-        assert_eq!(options.bytes_per_second.map(|rate| rate.get()), Some(2 << 20));
+        assert_eq!(options.send.bytes_per_second, Some(2 << 20));
     }
 
     #[test]
     fn other_forms_mean_what_they_stand_for() {
         let options = settle("--size-only --no-whole-file -z --retries 0", Direction::Up);
         assert!(options.size_only && !options.checksum);
-        assert_eq!((options.delta, options.retry), (Delta::Always, Retry::NEVER));
-        assert_eq!(options.compress.map(CompressLevel::get), Some(3));
+        assert_eq!((options.delta, options.retry), (Delta::Always, RetryOptions::NEVER));
+        assert_eq!(options.send.compress_level, Some(3));
     }
 }

@@ -1,21 +1,10 @@
 //! The settings of an upload or download.
 
-use crate::args::{Line, OnConflict, Rule, Rules, Transfer};
+use crate::args::{Direction, OnConflict, Rule, Rules, Transfer};
 use crate::failed::{Failed, Result};
 use crate::files;
-use remofile::transfer::CompressLevel;
-use remofile::{Retry, TransferOptions};
-use std::num::NonZeroU64;
+use remofile::{Selection, TransferOptions};
 use std::path::Path;
-
-/// Which way files move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// To the server.
-    Up,
-    /// From the server.
-    Down,
-}
 
 /// Settles how files are transferred. Reads the files with rules.
 pub(crate) fn transfer_settings(transfer: &Transfer, direction: Direction) -> Result<TransferOptions> {
@@ -28,46 +17,24 @@ pub(crate) fn transfer_settings(transfer: &Transfer, direction: Direction) -> Re
     if transfer.rules.take_stdin() && transfer.files_from.as_deref() == Some(Path::new("-")) {
         return Err(Failed::usage("only one of '--files-from' and '--exclude-from' can read standard input"));
     }
-    let options = TransferOptions {
-        recursive: transfer.recursive,
-        on_conflict: transfer.on_conflict.into(),
-        ask: transfer.on_conflict == OnConflict::Ask,
+    let selection = Selection {
         rules: rules(&transfer.rules)?,
         min_size,
         max_size,
         links: transfer.links.into(),
-        preserve_mode: transfer.preserve_mode,
-        sparse: transfer.sparse,
-        compress: compress(&transfer.line),
-        bytes_per_second: limit(&transfer.line, direction),
-        chunk_size: transfer.chunk_size,
+        ..Selection::default()
+    };
+    Ok(TransferOptions {
+        recursive: transfer.recursive,
+        on_conflict: transfer.on_conflict.into(),
+        ask: transfer.on_conflict == OnConflict::Ask,
+        selection,
+        send: transfer.send_options(direction),
+        retry: transfer.line.retry_options(),
         resume: !transfer.no_resume,
-        retry: retry(&transfer.line),
         transfers: transfer.transfers,
         ..TransferOptions::default()
-    };
-    Ok(options)
-}
-
-pub(super) fn compress(line: &Line) -> Option<CompressLevel> {
-    match line.compress_level {
-        Some(level) => CompressLevel::new(level),
-        None => line.compress.then(CompressLevel::default),
-    }
-}
-
-pub(super) fn limit(line: &Line, direction: Direction) -> Option<NonZeroU64> {
-    line.bwlimit.and_then(|rates| match direction {
-        Direction::Up => rates.up,
-        Direction::Down => rates.down,
     })
-}
-
-pub(super) fn retry(line: &Line) -> Retry {
-    match line.retries {
-        0 => Retry::NEVER,
-        times => Retry { times, ..Retry::default() },
-    }
 }
 
 /// Lines in the notation of gitignore.
@@ -97,6 +64,7 @@ mod tests {
     use super::*;
     use crate::args::{Arguments, Command};
     use clap::Parser;
+    use remofile::RetryOptions;
     use remofile::protocol::wire::{Links, OnConflict};
     use std::io::Write;
 
@@ -120,23 +88,25 @@ mod tests {
         let flags = "-r --on-conflict newer --exclude *.o --include a.o --min-size 1K --max-size 1M --links copy \
                      --preserve-mode --sparse --compress-level 9 --bwlimit 1M:2M --chunk-size 64K --retries 2 --no-resume";
         let options = settle(flags, Direction::Up).unwrap();
-        assert!(options.recursive && options.preserve_mode && options.sparse && !options.resume && !options.ask);
-        assert_eq!((options.on_conflict, options.links), (OnConflict::Newer, Links::Copy));
-        assert_eq!(options.rules, ["*.o", "!a.o"]);
-        assert_eq!((options.min_size, options.max_size), (Some(1024), Some(1 << 20)));
-        assert_eq!(options.compress.map(CompressLevel::get), Some(9));
-        assert_eq!(options.bytes_per_second.map(|rate| rate.get()), Some(1 << 20));
-        assert_eq!(options.chunk_size.map(|chunk| chunk.get().get()), Some(64 << 10));
+        assert!(
+            options.recursive && options.send.preserve_mode && options.send.sparse && !options.resume && !options.ask
+        );
+        assert_eq!((options.on_conflict, options.selection.links), (OnConflict::Newer, Links::Copy));
+        assert_eq!(options.selection.rules, ["*.o", "!a.o"]);
+        assert_eq!((options.selection.min_size, options.selection.max_size), (Some(1024), Some(1 << 20)));
+        assert_eq!(options.send.compress_level, Some(9));
+        assert_eq!(options.send.bytes_per_second, Some(1 << 20));
+        assert_eq!(options.send.chunk_bytes, Some(64 << 10));
         assert_eq!(options.retry.times, 2);
         let options = settle(flags, Direction::Down).unwrap();
-        assert_eq!(options.bytes_per_second.map(|rate| rate.get()), Some(2 << 20));
+        assert_eq!(options.send.bytes_per_second, Some(2 << 20));
     }
 
     #[test]
     fn short_forms_mean_what_they_stand_for() {
         let options = settle("-z --retries 0 --on-conflict ask", Direction::Up).unwrap();
-        assert_eq!(options.compress.map(CompressLevel::get), Some(3));
-        assert_eq!(options.retry, Retry::NEVER);
+        assert_eq!(options.send.compress_level, Some(3));
+        assert_eq!(options.retry, RetryOptions::NEVER);
         assert!(options.ask);
     }
 
@@ -146,7 +116,7 @@ mod tests {
         file.write_all("\u{feff}# comment\r\n*.tmp\n\n!keep.tmp".as_bytes()).unwrap();
         let flags = format!("--exclude a --exclude-from {} --include b", file.path().display());
         let options = settle(&flags, Direction::Up).unwrap();
-        assert_eq!(options.rules, ["a", "# comment", "*.tmp", "", "!keep.tmp", "!b"]);
+        assert_eq!(options.selection.rules, ["a", "# comment", "*.tmp", "", "!keep.tmp", "!b"]);
         assert!(settle("--exclude-from /nonexistent/x", Direction::Up).is_err());
     }
 

@@ -25,6 +25,12 @@ macro_rules! refusals {
                 match number { $($number => Self::$name,)* _ => Self::Other }
             }
 
+            /// Its meaning, as docs/protocol.md has it.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),*).trim_ascii(),)* }
+            }
+
             /// A stable name for scripts, in kebab case.
             #[must_use]
             pub fn name(self) -> &'static str {
@@ -53,7 +59,7 @@ refusals! {
     ShuttingDown = 8, "shutting-down", "the server is shutting down";
     /// The preface or the hello made no sense.
     Malformed = 9, "malformed-handshake", "the server could not read the handshake (is the other side, or something between, of another kind?)";
-    /// A message came over ZeroMQ that belongs to no session: it was forgotten, or never opened.
+    /// A message came over ZeroMQ that belongs to no session.
     NoSession = 10, "no-session", "the server has no session with this socket (say hello first, or again)";
     /// A reason that this version does not know.
     Other = 255, "refused", "the server refused the session for a reason that this version does not know (update it)";

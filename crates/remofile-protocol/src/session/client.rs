@@ -4,7 +4,7 @@ use super::SessionError;
 use super::core::{Core, check_items, cost};
 use super::credit::{ReceiveWindow, SendCredit};
 use crate::limits::{INITIAL_CREDIT_BYTES, MAX_HOLDERS, MAX_WAITING_REPORTS};
-use crate::wire::{Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, Selected, Signal};
+use crate::wire::{Body, Done, ErrorCode, Failure, Flow, Header, Holder, Item, OperationId, Request, Selected, Signal};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -67,16 +67,18 @@ impl ClientSession {
     pub fn start(&mut self, now: Duration, request: Request, wait_milliseconds: u64) -> OperationId {
         self.started += 1;
         let id = OperationId(self.started);
-        let is_listing = request.is_listing();
-        let window = match &request {
-            Request::Download { credit, .. } | Request::Read { credit, .. } => ReceiveWindow::granted(*credit),
-            _ => ReceiveWindow::initial(),
+        let flow = request.flow();
+        let window = match flow {
+            Flow::Content { credit } => ReceiveWindow::granted(credit),
+            Flow::Nothing | Flow::Entries | Flow::Data | Flow::Hold => ReceiveWindow::initial(),
         };
         self.operations
             .insert(id, Operation { credit: SendCredit::new(INITIAL_CREDIT_BYTES), window, waiting_reports: 0 });
         self.core.queue_header(Header { operation: id, body: Body::Request(request), wait_milliseconds });
         self.core.operations_changed(now, self.operations.len());
-        if is_listing && let Some(operation) = self.operations.get_mut(&id) {
+        if flow == Flow::Entries
+            && let Some(operation) = self.operations.get_mut(&id)
+        {
             let grant = operation.window.open();
             self.core.grant(id, grant);
         }

@@ -4,7 +4,7 @@ use super::SessionError;
 use super::core::{Core, check_items, cost};
 use super::credit::{ReceiveWindow, SendCredit};
 use crate::limits::{CREDIT_WINDOW_BYTES, INITIAL_CREDIT_BYTES, MAX_OPERATIONS};
-use crate::wire::{Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, Selected, Signal};
+use crate::wire::{Body, Done, ErrorCode, Failure, Flow, Header, Holder, Item, OperationId, Request, Selected, Signal};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -113,9 +113,9 @@ impl ServerSession {
             self.core.queue(id, Signal::Failed { failure: ErrorCode::TooMany.into() });
             return Ok(false);
         }
-        let credit = match request {
-            Request::Download { credit, .. } | Request::Read { credit, .. } => *credit,
-            _ => INITIAL_CREDIT_BYTES,
+        let credit = match request.flow() {
+            Flow::Content { credit } => credit,
+            Flow::Nothing | Flow::Entries | Flow::Data | Flow::Hold => INITIAL_CREDIT_BYTES,
         };
         self.operations.insert(id, Operation { credit: SendCredit::new(credit), window: ReceiveWindow::initial() });
         self.core.operations_changed(now, self.operations.len());

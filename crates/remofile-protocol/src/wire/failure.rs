@@ -38,6 +38,12 @@ macro_rules! error_codes {
                 match self { $(Self::$name => $text,)* }
             }
 
+            /// Its meaning, as docs/protocol.md has it.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),*).trim_ascii(),)* }
+            }
+
             /// The reason in a few words, to follow a path and a colon.
             #[must_use]
             pub fn sentence(self) -> &'static str {
@@ -94,7 +100,7 @@ error_codes! {
     LinkLoop = 21, "link-loop", "its symbolic links form a loop";
     /// Of two directories, such as source and destination, one is inside the other.
     IntoItself = 22, "into-itself", "one of the two directories is inside the other";
-    /// Too many files are open.
+    /// Too many files are open, or the operation would need more memory than the session, or all of them, may use.
     OutOfResources = 23, "out-of-resources", "there is not enough memory, or there are too few file descriptors";
     /// The request needs the peer to be on one file system.
     CrossDevice = 24, "cross-device", "source and destination are on different file systems";
@@ -102,13 +108,13 @@ error_codes! {
     Skipped = 25, "skipped", "skipped";
     /// Something is at, or was kept of, a name that was to be new: the client looks first.
     Occupied = 26, "occupied", "something is there already";
-    /// A pattern matches nothing.
+    /// No file or directory matches the pattern.
     NoMatch = 27, "no-match", "nothing matches the pattern";
-    /// A pattern, or a rule of what to leave out, cannot be read.
+    /// A pattern or a rule cannot be read.
     BadPattern = 28, "bad-pattern", "the pattern is malformed";
-    /// What was kept of a file is no longer what it was when it was looked at.
+    /// What is kept of an interrupted transfer is not what it was.
     PartialChanged = 29, "partial-changed", "what was kept of it has changed (try again)";
-    /// The operation had its lease for longer than the server allows without getting on.
+    /// The operation had its lease for longer than the server allows without progress.
     LeaseExpired = 30, "lease-expired", "the server ended it because it made no progress for too long; run the command again";
 }
 

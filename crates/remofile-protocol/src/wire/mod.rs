@@ -21,6 +21,6 @@ pub use failure::{ErrorCode, Failure, Holder};
 pub use header::{Body, Header, MalformedMessage, OperationId, Signal, WAIT_FOREVER};
 pub use item::{Item, credit_bytes};
 pub use reply::{Done, StatusReport};
-pub use request::{OnConflict, Request};
+pub use request::{Flow, OnConflict, Request};
 pub use selection::{Found, Known, Links, Mark, Part, PartialEntry, Selected, Selection, SendOptions, ToSign};
 pub use version::Version;

@@ -317,57 +317,69 @@ impl Request {
         }
     }
 
-    /// Whether it is answered by entries.
+    /// The traffic between the request and the end of its operation.
     #[must_use]
-    pub fn is_listing(&self) -> bool {
-        matches!(self, Self::List { .. } | Self::Find { .. } | Self::Survey { .. } | Self::Partials | Self::Sign { .. })
+    pub fn flow(&self) -> Flow {
+        self.nature().flow
     }
 
     /// Whether the request changes the root directory.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        match self {
-            Self::CreateFile { .. }
-            | Self::MakeDirectory { .. }
-            | Self::Upload { .. }
-            | Self::Remove { .. }
-            | Self::Move { .. }
-            | Self::ClearPartials { .. }
-            | Self::Write { .. } => true,
-            Self::Hold { write } => *write,
-            Self::List { .. }
-            | Self::Stat { .. }
-            | Self::Download { .. }
-            | Self::Status
-            | Self::Find { .. }
-            | Self::Survey { .. }
-            | Self::Partials
-            | Self::Sign { .. }
-            | Self::Read { .. } => false,
-        }
+        self.nature().is_write
     }
 
     /// A word for what the request does, shown to others who have to wait for it.
     #[must_use]
     pub fn activity(&self) -> &'static str {
+        self.nature().activity
+    }
+
+    /// The one table of what sessions and leases must know of a request, whatever it does.
+    fn nature(&self) -> Nature {
+        let of = |activity, is_write, flow| Nature { activity, is_write, flow };
         match self {
-            Self::List { .. } => "list",
-            Self::Stat { .. } => "stat",
-            Self::CreateFile { .. } => "create-file",
-            Self::MakeDirectory { .. } => "make-directory",
-            Self::Upload { .. } => "upload",
-            Self::Download { .. } => "download",
-            Self::Remove { .. } => "remove",
-            Self::Move { .. } => "move",
-            Self::Status => "status",
-            Self::Find { .. } => "find",
-            Self::Survey { .. } => "survey",
-            Self::Partials => "list-partials",
-            Self::ClearPartials { .. } => "clear-partials",
-            Self::Hold { .. } => "sync",
-            Self::Sign { .. } => "sign",
-            Self::Read { .. } => "read",
-            Self::Write { .. } => "write",
+            Self::List { .. } => of("list", false, Flow::Entries),
+            Self::Stat { .. } => of("stat", false, Flow::Nothing),
+            Self::CreateFile { .. } => of("create-file", true, Flow::Nothing),
+            Self::MakeDirectory { .. } => of("make-directory", true, Flow::Nothing),
+            Self::Upload { .. } => of("upload", true, Flow::Data),
+            Self::Download { credit, .. } => of("download", false, Flow::Content { credit: *credit }),
+            Self::Remove { .. } => of("remove", true, Flow::Nothing),
+            Self::Move { .. } => of("move", true, Flow::Nothing),
+            Self::Status => of("status", false, Flow::Nothing),
+            Self::Find { .. } => of("find", false, Flow::Entries),
+            Self::Survey { .. } => of("survey", false, Flow::Entries),
+            Self::Partials => of("list-partials", false, Flow::Entries),
+            Self::ClearPartials { .. } => of("clear-partials", true, Flow::Nothing),
+            Self::Hold { write } => of("sync", *write, Flow::Hold),
+            Self::Sign { .. } => of("sign", false, Flow::Entries),
+            Self::Read { credit, .. } => of("read", false, Flow::Content { credit: *credit }),
+            Self::Write { .. } => of("write", true, Flow::Data),
         }
     }
+}
+
+/// The traffic between a request and the end of its operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Nothing.
+    Nothing,
+    /// Entries, to the client.
+    Entries,
+    /// Files or a part of one, to the client.
+    Content {
+        /// Credit the client grants with the request, in bytes.
+        credit: u64,
+    },
+    /// Data, to the server.
+    Data,
+    /// Other operations, until finish.
+    Hold,
+}
+
+struct Nature {
+    activity: &'static str,
+    is_write: bool,
+    flow: Flow,
 }

@@ -5,6 +5,8 @@ use crate::digest::Digest;
 use crate::limits::ITEM_CREDIT_BYTES;
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use std::num::{NonZeroU32, NonZeroU64};
+use std::ops::RangeInclusive;
 
 /// What becomes of symbolic links below the sources of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +42,7 @@ impl<'b, C> Decode<'b, C> for Links {
     }
 }
 
-/// Which files below the sources are meant.
+/// The choice of files below the sources, in a request and in the options of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct Selection {
@@ -73,7 +75,7 @@ pub struct Selection {
     pub contents: bool,
 }
 
-/// Options for sending the files of a download.
+/// Options for sending files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct SendOptions {
@@ -94,6 +96,28 @@ pub struct SendOptions {
     /// At most so many bytes of content in a message; `None` for as much as a message takes.
     #[n(4)]
     pub chunk_bytes: Option<u32>,
+}
+
+impl Selection {
+    /// The sizes of its files, in bytes.
+    #[must_use]
+    pub fn sizes(&self) -> RangeInclusive<u64> {
+        self.min_size.unwrap_or(0)..=self.max_size.unwrap_or(u64::MAX)
+    }
+}
+
+impl SendOptions {
+    /// The rate to keep to, in bytes a second; `None` for no limit, as 0 is.
+    #[must_use]
+    pub fn rate(&self) -> Option<NonZeroU64> {
+        self.bytes_per_second.and_then(NonZeroU64::new)
+    }
+
+    /// The most content of a message, in bytes; `None` for as much as it takes, as 0 is.
+    #[must_use]
+    pub fn chunk(&self) -> Option<NonZeroU32> {
+        self.chunk_bytes.and_then(NonZeroU32::new)
+    }
 }
 
 /// A place in a file up to which bytes are known.

@@ -22,7 +22,7 @@ pub use asynchronous::client::{AsyncClient, Pending};
 pub use asynchronous::file::AsyncRemoteFile;
 pub use file::{OpenOptions, RemoteFile};
 pub use listing::partials::LocalPartials;
-pub use options::{ChunkSize, ClientOptions, LocalSource, Protocol, RemoteSource, Retry, TransferOptions, Wait};
+pub use options::{ClientOptions, LocalSource, Protocol, RemoteSource, RetryOptions, TransferOptions, Wait};
 pub use reports::{Removed, ServerStatus, TransferReport};
 pub use session::interrupt::Interrupt;
 pub use session::waiting::OnWaiting;

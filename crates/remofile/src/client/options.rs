@@ -2,13 +2,11 @@
 
 use super::{Interrupt, OnWaiting};
 use crate::store::DEFAULT_PARTIAL_EXPIRY;
-use crate::transfer::{CompressLevel, Pace, PackerOptions, escape, is_pattern};
-use remofile_protocol::digest::DigestKind;
+use crate::transfer::{escape, is_pattern};
 use remofile_protocol::key::PublicKey;
 use remofile_protocol::path::{InvalidPath, RemotePath};
 use remofile_protocol::token::Token;
-use remofile_protocol::wire::{Links, OnConflict, Selection, SendOptions, WAIT_FOREVER};
-use std::num::{NonZeroU32, NonZeroU64};
+use remofile_protocol::wire::{OnConflict, Selection, SendOptions, WAIT_FOREVER};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -101,14 +99,14 @@ impl Wait {
 
 /// How often a transfer whose connection was lost is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
+pub struct RetryOptions {
     /// Attempts after the first that may fail in a row; one that moved something starts the count again.
     pub times: u32,
     /// The pause before the first of them; it doubles with each, to 30 s at most.
     pub pause: Duration,
 }
 
-impl Retry {
+impl RetryOptions {
     /// One attempt, and no more.
     pub const NEVER: Self = Self { times: 0, pause: Duration::ZERO };
 
@@ -119,30 +117,9 @@ impl Retry {
     }
 }
 
-impl Default for Retry {
+impl Default for RetryOptions {
     fn default() -> Self {
         Self { times: 5, pause: Duration::from_millis(500) }
-    }
-}
-
-/// Bytes of a file that a callback sees, or a message carries, at once: 1 to 4,194,304.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChunkSize(NonZeroU32);
-
-impl ChunkSize {
-    /// The largest chunk, in bytes.
-    pub const MAX: u32 = 4 * 1024 * 1024;
-
-    /// A chunk of so many bytes; `None` if it is out of bounds.
-    #[must_use]
-    pub fn new(bytes: u32) -> Option<Self> {
-        NonZeroU32::new(bytes).filter(|bytes| bytes.get() <= Self::MAX).map(Self)
-    }
-
-    /// Bytes.
-    #[must_use]
-    pub fn get(self) -> NonZeroU32 {
-        self.0
     }
 }
 
@@ -218,33 +195,19 @@ pub struct TransferOptions {
     pub ask: bool,
     /// Whether the total is counted and reported before the first file.
     pub total: bool,
-    /// What is left out below the sources: lines in the notation of gitignore, the last that matches
-    /// decides.
-    pub rules: Vec<String>,
-    /// Smallest file, in bytes.
-    pub min_size: Option<u64>,
-    /// Largest file, in bytes.
-    pub max_size: Option<u64>,
-    /// What becomes of symbolic links below the sources.
-    pub links: Links,
-    /// Whether permission bits are kept (never setuid, setgid and sticky).
-    pub preserve_mode: bool,
-    /// Whether holes stay holes.
-    pub sparse: bool,
-    /// Whether blocks that shrink are sent compressed.
-    pub compress: Option<CompressLevel>,
-    /// At most so many bytes a second.
-    pub bytes_per_second: Option<NonZeroU64>,
+    /// The choice of files below the sources. The client itself sets [`Selection::patterns`], [`Selection::one_by_one`] and
+    /// [`Selection::contents`].
+    pub selection: Selection,
+    /// The way files are sent, in either direction. A level of compression that zstd does not have is `bad-request`.
+    pub send: SendOptions,
+    /// The attempts after a lost connection.
+    pub retry: RetryOptions,
     /// Over how many connections files are moved at once; 0 counts as 1. With
-    /// [`TransferOptions::preserve_mode`], a rate, or a monitor that wants to see chunks, it is one.
+    /// [`SendOptions::preserve_mode`], a rate, or a monitor that wants to see chunks, it is one.
     pub transfers: u8,
-    /// At most so many bytes of a file in one message.
-    pub chunk_size: Option<ChunkSize>,
     /// Whether what an earlier attempt moved is made use of: what is at the destination with the size
     /// and time of its source is not sent again, and a file that was begun goes on where it broke off.
     pub resume: bool,
-    /// How often it is tried again.
-    pub retry: Retry,
     /// How long what is left of an interrupted download is kept.
     pub partial_expiry: Duration,
 }
@@ -256,18 +219,11 @@ impl Default for TransferOptions {
             on_conflict: OnConflict::Abort,
             ask: false,
             total: false,
-            rules: Vec::new(),
-            min_size: None,
-            max_size: None,
-            links: Links::Skip,
-            preserve_mode: false,
-            sparse: false,
-            compress: None,
-            bytes_per_second: None,
+            selection: Selection::default(),
+            send: SendOptions::default(),
+            retry: RetryOptions::default(),
             transfers: 1,
-            chunk_size: None,
             resume: true,
-            retry: Retry::default(),
             partial_expiry: DEFAULT_PARTIAL_EXPIRY,
         }
     }
@@ -276,51 +232,17 @@ impl Default for TransferOptions {
 impl TransferOptions {
     /// Over how many connections, for a monitor that wants to see chunks or not.
     pub(super) fn connections(&self, shows_chunks: bool) -> u8 {
-        let is_one = self.preserve_mode || shows_chunks || self.bytes_per_second.is_some();
+        let is_one = self.send.preserve_mode || shows_chunks || self.send.rate().is_some();
         if is_one { 1 } else { self.transfers.max(1) }
     }
 
-    /// At what rate.
-    pub(super) fn pace(&self) -> Pace {
-        self.bytes_per_second.map_or_else(Pace::unlimited, Pace::new)
+    /// The selection of a request; `None` for what a server would do anyway.
+    pub(super) fn wire_selection(&self, patterns: bool, one_by_one: bool) -> Option<Selection> {
+        unless_default(Selection { patterns, one_by_one, contents: false, ..self.selection.clone() })
     }
+}
 
-    /// What a server is told of which files to send; `None` for what it would do anyway.
-    pub(super) fn selection(&self, patterns: bool, one_by_one: bool) -> Option<Selection> {
-        let selection = Selection {
-            patterns,
-            rules: self.rules.clone(),
-            min_size: self.min_size,
-            max_size: self.max_size,
-            links: self.links,
-            one_by_one,
-            contents: false,
-        };
-        (selection != Selection::default()).then_some(selection)
-    }
-
-    /// How this side packs files.
-    pub(super) fn packing(&self, file_size_limit: u64) -> PackerOptions {
-        PackerOptions {
-            file_size_limit,
-            preserve_mode: self.preserve_mode,
-            sparse: self.sparse,
-            compress: self.compress,
-            chunk_bytes: self.chunk_size.map(ChunkSize::get),
-            digest: DigestKind::Xxh3,
-            replaces: None,
-        }
-    }
-
-    /// What a server is told of how to send them.
-    pub(super) fn send_options(&self) -> Option<SendOptions> {
-        let send_options = SendOptions {
-            preserve_mode: self.preserve_mode,
-            sparse: self.sparse,
-            compress_level: self.compress.map(CompressLevel::get),
-            bytes_per_second: self.bytes_per_second.map(NonZeroU64::get),
-            chunk_bytes: self.chunk_size.map(|chunk| chunk.get().get()),
-        };
-        (send_options != SendOptions::default()).then_some(send_options)
-    }
+/// The value that a request gives; `None` where it is the default.
+pub(super) fn unless_default<T: Default + PartialEq>(value: T) -> Option<T> {
+    (value != T::default()).then_some(value)
 }

@@ -23,7 +23,6 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ServerSession, SessionError};
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Item, OperationId, Request, Selected, Selection};
 use sent::Sent;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 use std::time::Duration;
@@ -150,8 +149,7 @@ pub(super) fn start(
         Request::Download { sources, recursive, total, selection, send_options, .. } => {
             let selected = SourceSelection { sources, recursive, selection: selection.unwrap_or_default() };
             let packing = PackerOptions::of(send_options.unwrap_or_default(), file_size_limit, digest)?;
-            let pace = send_options.and_then(|send_options| NonZeroU64::new(send_options.bytes_per_second?));
-            return more(send(selected.feeds(grant, total)?, packing, pace)?);
+            return more(send(selected.feeds(grant, total)?, packing)?);
         }
         Request::Remove { path, recursive: true } => {
             return more(Operation::Removing(store.remove_tree(&path).map_err(|failure| name(failure, &path))?));
@@ -240,8 +238,7 @@ impl SourceSelection {
     }
 
     fn filter(&self) -> Result<Filter, Failure> {
-        let selection = &self.selection;
-        Filter::new(&selection.rules, selection.min_size, selection.max_size)
+        Filter::of(&self.selection)
     }
 
     fn feed(&self, grant: &Arc<Grant>, filter: Filter) -> Result<Feed, Failure> {
@@ -264,14 +261,10 @@ impl SourceSelection {
 }
 
 /// `counted` is what is counted first, if it is.
-fn send(
-    (feed, counted): (Feed, Option<Feed>),
-    packing: PackerOptions,
-    pace: Option<NonZeroU64>,
-) -> Result<Operation, Failure> {
+fn send((feed, counted): (Feed, Option<Feed>), packing: PackerOptions) -> Result<Operation, Failure> {
     let packer = Box::new(Packer::new(feed, packing)?);
-    let pace = pace.map_or_else(Pace::unlimited, Pace::new);
-    let sending = Sending { packer, sent: Sent::default(), pace: Box::new(pace), ready_at: None };
+    let pace = Box::new(Pace::of(&packing.send));
+    let sending = Sending { packer, sent: Sent::default(), pace, ready_at: None };
     Ok(match counted {
         Some(counted) => Operation::Counting { census: Box::new(Census::new(counted)), sending },
         None => Operation::Sending(sending),

@@ -21,7 +21,7 @@ use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, INITIAL_CREDIT_BYTES};
 use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
 use remofile_protocol::wire::{
-    Done, ErrorCode, Failure, Header, OperationId, Request, StatusReport, WAIT_FOREVER, credit_bytes,
+    Done, ErrorCode, Failure, Flow, Header, OperationId, Request, StatusReport, WAIT_FOREVER, credit_bytes,
 };
 use settling::Settling;
 use std::collections::BTreeMap;
@@ -267,8 +267,8 @@ impl Session {
     fn start(&mut self, now: Duration, id: OperationId, request: Request) {
         self.max_hold.progressed(now);
         // Who holds the lease has to know when it does.
-        let is_told = matches!(request, Request::Upload { .. } | Request::Hold { .. } | Request::Write { .. });
-        let receives = !matches!(request, Request::Hold { .. });
+        let is_told = matches!(request.flow(), Flow::Data | Flow::Hold);
+        let receives = request.flow() != Flow::Hold;
         if request.is_write() {
             self.begun.insert(id, self.peer.grant.store.flush_mark());
         }

@@ -122,7 +122,7 @@ impl Deltas<'_> {
             return Ok(candidates);
         }
         let Ok(path) = self.local.join(&largest.path) else { return Ok(candidates) };
-        let (link, round_trip) = syncing.measure_line(options.bytes_per_second)?;
+        let (link, round_trip) = syncing.measure_line(options.send.rate())?;
         let Some((sign, search)) = own_speeds(|| self.store.open(&path).ok()) else { return Ok(candidates) };
         let speeds = Speeds {
             link_bytes_per_second: Some(link),

@@ -65,9 +65,10 @@ impl<'a> Download<'a> {
         options: &'a SyncOptions,
         shows_chunks: bool,
     ) -> Result<Self> {
+        options.check()?;
         let top = RemotePath::root();
         let backup = options.backup.as_ref().map(|backup| local_backup(destination, backup)).transpose()?;
-        let mut rules = options.rules.clone();
+        let mut rules = options.selection.rules.clone();
         rules.extend(backup.as_ref().and_then(|backup| super::rule_against(&top, backup)));
         Filter::new(&rules, None, None).map_err(Error::Local)?;
         Ok(Self { source, destination, options, shows_chunks, top, rules, backup })
@@ -107,7 +108,7 @@ impl<'a> Download<'a> {
 
     fn refuse_hiding_backup(&self, syncing: &mut Syncing<'_>) -> Result<()> {
         let Some(below) = self.backup.as_ref().and_then(|backup| backup.relative_to(&self.top)) else { return Ok(()) };
-        let filter = Filter::new(&self.options.rules, None, None).map_err(Error::Local)?;
+        let filter = Filter::new(&self.options.selection.rules, None, None).map_err(Error::Local)?;
         match self.source.join(below) {
             Ok(path) if filter.admits_directory(below) && syncing.exists(&path)? => Err(super::hidden_by_backup(path)),
             _ => Ok(()),
@@ -144,7 +145,7 @@ impl<'a> Download<'a> {
     /// Compares both trees.
     fn draft(&self, syncing: &mut Syncing<'_>, store: Option<&Arc<LocalStore>>) -> Result<Draft> {
         let (shown, names) = (self.source.to_string(), NameRule::Posix);
-        let there = Reading { top: self.source.clone(), shown, links: Some(self.options.links), names };
+        let there = Reading { top: self.source.clone(), shown, links: Some(self.options.selection.links), names };
         let shown = self.destination.display().to_string();
         let here = Reading { top: self.top.clone(), shown, links: None, names };
         let store = store.map(|store| Arc::clone(store) as Arc<dyn Store>);
@@ -198,7 +199,7 @@ impl<'a> Download<'a> {
             if changed.is_same() && !super::must_be_written(plan, changed.index) {
                 let ours = syncing.attend(|check| digest(&**store, &self.top, &changed.path, check))?;
                 if ours.is_ok_and(|ours| ours.is_some() && ours == changed.digest) {
-                    super::only_touch(plan, changed.index, &changed.remote, self.options.preserve_mode);
+                    super::only_touch(plan, changed.index, &changed.remote, self.options.send.preserve_mode);
                     continue;
                 }
             }

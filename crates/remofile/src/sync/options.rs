@@ -1,11 +1,10 @@
 //! What a caller may choose.
 
-use crate::client::{Retry, TransferOptions};
+use crate::client::{RetryOptions, TransferOptions};
+use crate::error::{Error, Result};
 use crate::plan::Rules;
 use crate::store::DEFAULT_PARTIAL_EXPIRY;
-use crate::transfer::CompressLevel;
-use remofile_protocol::wire::{Links, OnConflict};
-use std::num::NonZeroU64;
+use remofile_protocol::wire::{Links, OnConflict, Selection, SendOptions};
 use std::time::Duration;
 
 /// Whether files of which the destination has another version travel as what changed.
@@ -41,13 +40,6 @@ pub struct SyncOptions {
     pub existing: bool,
     /// Whether files that exist at the destination are left as they are.
     pub ignore_existing: bool,
-    /// What is left out on both sides, and so neither sent nor deleted: lines in the notation of gitignore,
-    /// the last that matches decides.
-    pub rules: Vec<String>,
-    /// What becomes of symbolic links at the source.
-    pub links: Links,
-    /// Whether permission bits are kept (never setuid, setgid and sticky).
-    pub preserve_mode: bool,
     /// Times that differ by no more than this are the same.
     pub modify_window: Duration,
     /// A directory of the destination's side where what is replaced or deleted is kept, under its path below
@@ -56,12 +48,14 @@ pub struct SyncOptions {
     pub backup: Option<String>,
     /// Whether large files travel as what changed.
     pub delta: Delta,
-    /// Whether blocks that shrink are sent compressed.
-    pub compress: Option<CompressLevel>,
-    /// At most so many bytes a second.
-    pub bytes_per_second: Option<NonZeroU64>,
+    /// The choice of files: what [`Selection::rules`] leave out on both sides is neither sent nor deleted, and
+    /// [`Selection::links`] says what becomes of symbolic links at the source. A synchronisation knows no sizes: with
+    /// [`Selection::min_size`] or [`Selection::max_size`] it fails at once. It sets the rest itself.
+    pub selection: Selection,
+    /// The way files are sent, in either direction. A level of compression that zstd does not have is `bad-request`.
+    pub send: SendOptions,
     /// How often it is tried again when the connection is lost.
-    pub retry: Retry,
+    pub retry: RetryOptions,
     /// How long what is left of an interrupted download is kept.
     pub partial_expiry: Duration,
 }
@@ -77,15 +71,12 @@ impl Default for SyncOptions {
             update: false,
             existing: false,
             ignore_existing: false,
-            rules: Vec::new(),
-            links: Links::Skip,
-            preserve_mode: false,
             modify_window: Duration::ZERO,
             backup: None,
             delta: Delta::Measured,
-            compress: None,
-            bytes_per_second: None,
-            retry: Retry::default(),
+            selection: Selection::default(),
+            send: SendOptions::default(),
+            retry: RetryOptions::default(),
             partial_expiry: DEFAULT_PARTIAL_EXPIRY,
         }
     }
@@ -95,6 +86,18 @@ impl Default for SyncOptions {
 const LEAST_DELTA: u64 = 64 * 1024;
 
 impl SyncOptions {
+    /// Refuses what a synchronisation does not know.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if files are chosen by their sizes: those that are too small or too large at the source would
+    /// look deleted.
+    pub(super) fn check(&self) -> Result<()> {
+        match (self.selection.min_size, self.selection.max_size) {
+            (None, None) => Ok(()),
+            _ => Err(Error::Usage("a synchronisation cannot choose files by their sizes")),
+        }
+    }
+
     /// What of it concerns the plan; `shows_chunks` for a monitor that wants to see all content.
     pub(super) fn plan_rules(&self, shows_chunks: bool) -> Rules {
         Rules {
@@ -105,7 +108,7 @@ impl SyncOptions {
             update: self.update,
             existing: self.existing,
             ignore_existing: self.ignore_existing,
-            preserve_mode: self.preserve_mode,
+            preserve_mode: self.send.preserve_mode,
             modify_window: self.modify_window,
             delta_from: (self.delta != Delta::Never && !shows_chunks).then_some(LEAST_DELTA),
         }
@@ -115,10 +118,8 @@ impl SyncOptions {
     pub(super) fn transfer(&self) -> TransferOptions {
         TransferOptions {
             on_conflict: OnConflict::Replace,
-            links: Links::Follow,
-            preserve_mode: self.preserve_mode,
-            compress: self.compress,
-            bytes_per_second: self.bytes_per_second,
+            selection: Selection { links: Links::Follow, ..Selection::default() },
+            send: self.send,
             retry: self.retry,
             partial_expiry: self.partial_expiry,
             ..TransferOptions::default()

@@ -82,10 +82,11 @@ impl<'a> Upload<'a> {
         options: &'a SyncOptions,
         shows_chunks: bool,
     ) -> Result<Self> {
+        options.check()?;
         let local = |failure: Failure| Error::Local(failure.at(source.display()));
         let store = LocalStore::open(source, StoreOptions::default()).map_err(local)?;
         let backup = options.backup.as_ref().map(|backup| super::backup_path(destination, backup)).transpose()?;
-        let mut rules = options.rules.clone();
+        let mut rules = options.selection.rules.clone();
         if let Some(below) = backup.as_ref().and_then(|backup| backup.relative_to(destination))
             && Filter::new(&rules, None, None).map_err(Error::Local)?.admits_directory(below)
             && !below.is_empty()
@@ -132,7 +133,7 @@ impl<'a> Upload<'a> {
     fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, bool)> {
         let names = syncing.server()?.names;
         let shown = self.source.display().to_string();
-        let here = Reading { top: self.top.clone(), shown, links: Some(self.options.links), names };
+        let here = Reading { top: self.top.clone(), shown, links: Some(self.options.selection.links), names };
         let shown = self.destination.to_string();
         let there = Reading { top: self.destination.clone(), shown, links: None, names };
         let rules = self.options.plan_rules(self.shows_chunks);
@@ -160,7 +161,7 @@ impl<'a> Upload<'a> {
         let mut prepared = HashMap::new();
         for changed in found {
             if changed.is_same() && !super::must_be_written(plan, changed.index) && self.is_same(syncing, &changed)? {
-                super::only_touch(plan, changed.index, &changed.local, self.options.preserve_mode);
+                super::only_touch(plan, changed.index, &changed.local, self.options.send.preserve_mode);
                 continue;
             }
             let Changed { index, path, pieces, local, .. } = changed;

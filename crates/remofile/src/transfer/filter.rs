@@ -8,7 +8,7 @@ use super::glob::{self, Set, Token};
 use super::pattern::is_pattern;
 use crate::store::StoreResult;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use remofile_protocol::wire::{ErrorCode, Failure};
+use remofile_protocol::wire::{ErrorCode, Failure, Selection};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -35,6 +35,14 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// The filter of a selection.
+    ///
+    /// # Errors
+    /// As [`Filter::new`].
+    pub fn of(selection: &Selection) -> StoreResult<Self> {
+        Self::new(&selection.rules, selection.min_size, selection.max_size)
+    }
+
     /// Reads rules, each a line of gitignore (comments and empty lines are none), and takes bounds for
     /// the sizes of files in bytes, both included; `None` for no bound.
     ///

@@ -1,5 +1,6 @@
 //! A limit on bytes a second.
 
+use remofile_protocol::wire::SendOptions;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -45,6 +46,12 @@ impl Pace {
     #[must_use]
     pub fn unlimited() -> Self {
         Self { limit: None }
+    }
+
+    /// As options for sending say.
+    #[must_use]
+    pub fn of(send: &SendOptions) -> Self {
+        send.rate().map_or_else(Self::unlimited, Self::new)
     }
 
     /// At most this many bytes a second.

@@ -32,7 +32,7 @@ impl Packer {
     /// # Errors
     /// `out-of-resources` if there is no memory to compress with.
     pub fn new(feed: impl Feeding + 'static, options: PackerOptions) -> StoreResult<Self> {
-        let squeeze = options.compress.map(Squeeze::new).transpose()?;
+        let squeeze = options.level.map(Squeeze::new).transpose()?;
         Ok(Self { feed: Box::new(feed), options, squeeze, current: None, aborted: None })
     }
 
@@ -44,7 +44,7 @@ impl Packer {
     /// What it holds in memory, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        let squeeze = self.options.compress.map_or(0, CompressLevel::memory_bytes);
+        let squeeze = self.options.level.map_or(0, CompressLevel::memory_bytes);
         self.feed.memory_bytes() + squeeze + self.current.as_ref().map_or(0, Sending::memory_bytes)
     }
 
@@ -57,7 +57,7 @@ impl Packer {
         limit: u64,
         monitor: &mut dyn PackerMonitor,
     ) -> Packed {
-        let mut filling = Filling::new(message, credit, limit, self.options.chunk_bytes);
+        let mut filling = Filling::new(message, credit, limit, self.options.send.chunk());
         let mut idle = 0;
         loop {
             let is_batched = filling.message.payload_bytes() >= BATCH_BYTES && self.current.is_none();
@@ -95,7 +95,7 @@ impl Packer {
         match item {
             FeedItem::Directory { path, mode } => {
                 monitor.directory();
-                filling.push(Item::Directory { path, mode: mode.filter(|_| self.options.preserve_mode) });
+                filling.push(Item::Directory { path, mode: mode.filter(|_| self.options.send.preserve_mode) });
             }
             FeedItem::Link { path, target, rule } => {
                 monitor.started(&path, 0, 0);

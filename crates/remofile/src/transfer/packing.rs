@@ -56,14 +56,10 @@ pub trait PackerMonitor {
 pub struct PackerOptions {
     /// Larger files fail, in bytes.
     pub file_size_limit: u64,
-    /// Whether permission bits are sent.
-    pub preserve_mode: bool,
-    /// Whether holes are sent as holes.
-    pub sparse: bool,
-    /// Whether blocks that shrink are compressed.
-    pub compress: Option<CompressLevel>,
-    /// At most so many bytes of content in a message.
-    pub chunk_bytes: Option<NonZeroU32>,
+    /// As the receiver wants them.
+    pub send: SendOptions,
+    /// Its level of compression, which zstd has.
+    pub(super) level: Option<CompressLevel>,
     /// The digest that ends files.
     pub digest: DigestKind,
     /// The version that a file takes the place of, where it is one file that does.
@@ -71,23 +67,16 @@ pub struct PackerOptions {
 }
 
 impl PackerOptions {
-    /// As a client asked for.
+    /// As a client asked for, be it of itself or of a server.
     ///
     /// # Errors
     /// `bad-request` if it asked for a level that zstd does not have.
-    pub fn of(send_options: SendOptions, file_size_limit: u64, digest: DigestKind) -> StoreResult<Self> {
+    pub fn of(send: SendOptions, file_size_limit: u64, digest: DigestKind) -> StoreResult<Self> {
         let level = |level| {
             let unknown = || Failure::new(ErrorCode::BadRequest).because("there is no such level of compression");
             CompressLevel::new(level).ok_or_else(unknown)
         };
-        Ok(Self {
-            file_size_limit,
-            preserve_mode: send_options.preserve_mode,
-            sparse: send_options.sparse,
-            compress: send_options.compress_level.map(level).transpose()?,
-            chunk_bytes: send_options.chunk_bytes.and_then(NonZeroU32::new),
-            digest,
-            replaces: None,
-        })
+        let level = send.compress_level.map(level).transpose()?;
+        Ok(Self { file_size_limit, send, level, digest, replaces: None })
     }
 }

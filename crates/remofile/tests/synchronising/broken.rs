@@ -3,7 +3,9 @@
 use crate::common::proxy::{CuttingLine, Harm};
 use crate::common::{noise, write};
 use crate::scene::{Scene, WAYS, Way, deleting, look, set_time};
-use remofile::{Client, ClientOptions, Delta, Retry, Silent, SyncOptions, synchronize_download, synchronize_upload};
+use remofile::{
+    Client, ClientOptions, Delta, RetryOptions, Silent, SyncOptions, synchronize_download, synchronize_upload,
+};
 use std::time::Duration;
 
 fn scene(way: Way) -> Scene {
@@ -39,7 +41,7 @@ fn a_run_that_is_cut_anywhere_is_finished_by_the_same_call() {
             let cut = if way == Way::Up { (Harm::Cut(at), Harm::None) } else { (Harm::None, Harm::Cut(at)) };
             let line = CuttingLine::new(scene.fixture.address, vec![cut, (Harm::None, Harm::None)]);
             let options = ClientOptions { port: line.address.port(), ..scene.fixture.options() };
-            let retry = Retry { times: 3, pause: Duration::ZERO };
+            let retry = RetryOptions { times: 3, pause: Duration::ZERO };
             let options_of_sync = SyncOptions { delta: Delta::Always, retry, ..deleting() };
             run(&scene, &mut Client::new(options), &options_of_sync).unwrap();
             line.end();
@@ -57,7 +59,7 @@ fn after_a_run_that_broke_off_there_are_whole_files_only_and_the_next_finishes_i
             let cut = if way == Way::Up { (Harm::Cut(at), Harm::None) } else { (Harm::None, Harm::Cut(at)) };
             let line = CuttingLine::new(scene.fixture.address, vec![cut]);
             let client = ClientOptions { port: line.address.port(), ..scene.fixture.options() };
-            let options = SyncOptions { delta: Delta::Always, retry: Retry::NEVER, ..deleting() };
+            let options = SyncOptions { delta: Delta::Always, retry: RetryOptions::NEVER, ..deleting() };
             let broken = run(&scene, &mut Client::new(client), &options);
             line.end();
             for (name, seen) in look(&scene.destination()) {

@@ -3,7 +3,7 @@
 use crate::common::{noise, write};
 use crate::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
 use remofile::sync::plan::Action;
-use remofile::{Delta, SyncOptions};
+use remofile::{Delta, Selection, SendOptions, SyncOptions};
 use std::os::unix::fs::MetadataExt;
 
 const MIB: usize = 1024 * 1024;
@@ -168,8 +168,7 @@ fn deltas_may_be_compressed_and_slowed_down() {
         write(&scene.source(), "f", &new);
         set_time(&write(&scene.destination(), "f", &old), 1, 0);
         let options = SyncOptions {
-            compress: Some(remofile::transfer::CompressLevel::default()),
-            bytes_per_second: std::num::NonZeroU64::new(1 << 30),
+            send: SendOptions { compress_level: Some(3), bytes_per_second: Some(1 << 30), ..always().send },
             ..always()
         };
         let report = scene.sync_whole(&options);
@@ -189,11 +188,12 @@ fn links_are_copied_followed_or_left_out() {
         std::os::unix::fs::symlink("/etc", scene.source().join("out")).unwrap();
         scene.sync(&deleting());
         assert_eq!(look(&scene.destination()).keys().collect::<Vec<_>>(), ["d", "d/f"]);
-        let follow = SyncOptions { links: Links::Follow, ..deleting() };
+        let follow =
+            SyncOptions { selection: Selection { links: Links::Follow, ..deleting().selection }, ..deleting() };
         scene.sync(&follow);
         assert_eq!(look(&scene.destination()).keys().collect::<Vec<_>>(), ["d", "d/f", "l", "m", "m/f"]);
         assert!(changes(&scene.sync(&follow).plan).is_empty());
-        let copy = SyncOptions { links: Links::Copy, ..deleting() };
+        let copy = SyncOptions { selection: Selection { links: Links::Copy, ..deleting().selection }, ..deleting() };
         scene.sync(&copy);
         assert!(scene.destination().join("m").is_symlink() && scene.destination().join("l").is_symlink());
         assert!(changes(&scene.sync(&copy).plan).is_empty(), "{way:?}");

@@ -8,7 +8,7 @@ use remofile::protocol::wire::{
     Body, Done, Element, Entry, ErrorCode, Failure, Header, Item, Kind, Links, Listed, OperationId, Request, Signal,
     Timestamp,
 };
-use remofile::{Client, ClientOptions, Error, Retry, Silent, SyncOptions, SyncReport};
+use remofile::{Client, ClientOptions, Error, RetryOptions, Selection, Silent, SyncOptions, SyncReport};
 use remofile::{synchronize_download, synchronize_upload};
 use tempfile::TempDir;
 
@@ -60,7 +60,7 @@ fn serve(list: Vec<Element>, mut other: impl FnMut(&mut Raw, OperationId, Reques
 }
 
 fn fetch(client: &mut Client, local: &TempDir, options: &SyncOptions) -> remofile::Result<SyncReport> {
-    let options = SyncOptions { retry: Retry::NEVER, ..options.clone() };
+    let options = SyncOptions { retry: RetryOptions::NEVER, ..options.clone() };
     synchronize_download(client, &remote("/"), local.path(), &options, &mut Silent)
 }
 
@@ -98,7 +98,11 @@ fn what_is_excluded_is_not_overwritten_whatever_is_listed() {
         }
     });
     let rules = vec!["/keep/".to_owned()];
-    let options = SyncOptions { rules, backup: Some("backup".to_owned()), ..deleting() };
+    let options = SyncOptions {
+        backup: Some("backup".to_owned()),
+        selection: Selection { rules, ..deleting().selection },
+        ..deleting()
+    };
     let report = fetch(&mut client, &local, &options).unwrap();
     assert_eq!(report.plan.steps, []);
     assert_eq!(std::fs::read(local.path().join("keep/secret")).unwrap(), b"mine");
@@ -158,7 +162,11 @@ fn a_source_that_is_not_told_to_be_a_directory_is_none() {
     for list in [vec![], vec![skipped], vec![entry("/a", Kind::File, 1)]] {
         let local = destination();
         let mut client = serve(list, |_, _, _| {});
-        let result = fetch(&mut client, &local, &SyncOptions { links: Links::Follow, ..deleting() });
+        let result = fetch(
+            &mut client,
+            &local,
+            &SyncOptions { selection: Selection { links: Links::Follow, ..deleting().selection }, ..deleting() },
+        );
         let is_refused = matches!(&result, Err(Error::Local(failure)) if failure.code == ErrorCode::NotADirectory);
         assert!(is_refused, "{result:?}");
         assert_eq!(names(&local), PRECIOUS);
@@ -175,7 +183,7 @@ fn an_upload_that_stores_less_than_was_sent_is_no_success() {
             raw.until(|header| matches!(header.body, Body::Signal(Signal::Finish)));
         }
     });
-    let options = SyncOptions { retry: Retry::NEVER, ..deleting() };
+    let options = SyncOptions { retry: RetryOptions::NEVER, ..deleting() };
     let result = synchronize_upload(&mut client, local.path(), &remote("/"), &options, &mut Silent);
     assert!(matches!(result, Err(Error::Protocol(_))), "{result:?}");
 }
@@ -190,7 +198,10 @@ fn nothing_comes_through_a_link_of_the_same_listing_or_of_an_earlier_run() {
             raw.data(operation, file("l/secret", b"evil"), b"evil");
         }
     };
-    let options = SyncOptions { rules: vec!["/keep/".to_owned()], links: Links::Copy, ..deleting() };
+    let options = SyncOptions {
+        selection: Selection { rules: vec!["/keep/".to_owned()], links: Links::Copy, ..deleting().selection },
+        ..deleting()
+    };
     let untouched = || assert_eq!(std::fs::read(local.path().join("keep/secret")).unwrap(), b"mine");
     // What is in a link: the listing makes no sense.
     let list = vec![Element::Link(link.clone(), "keep".to_owned()), entry("/l/secret", Kind::File, 4)];

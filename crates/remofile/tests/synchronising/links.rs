@@ -4,11 +4,11 @@ use crate::common::{Fixture, remote, write};
 use crate::scene::{Scene, WAYS, Way, deleting, look};
 use remofile::protocol::path::NameRule;
 use remofile::protocol::wire::{ErrorCode, Links};
-use remofile::{Error, Silent, SyncOptions, synchronize_download};
+use remofile::{Error, Selection, Silent, SyncOptions, synchronize_download};
 use std::os::unix::fs::symlink;
 
 fn following() -> SyncOptions {
-    SyncOptions { links: Links::Follow, ..deleting() }
+    SyncOptions { selection: Selection { links: Links::Follow, ..deleting().selection }, ..deleting() }
 }
 
 #[test]
@@ -32,7 +32,10 @@ fn rules_say_nothing_of_the_source_itself() {
         write(&scene.source(), "a", "a");
         write(&scene.source(), "below/tree/left", "out");
         write(&scene.destination(), "tree", "left");
-        let options = SyncOptions { rules: vec!["tree".to_owned()], ..following() };
+        let options = SyncOptions {
+            selection: Selection { rules: vec!["tree".to_owned()], ..following().selection },
+            ..following()
+        };
         let report = scene.sync(&options);
         assert_eq!(report.transfer.failures, [], "{way:?}");
         assert_eq!(look(&scene.destination()).keys().collect::<Vec<_>>(), ["a", "below", "tree"], "{way:?}");
@@ -95,7 +98,7 @@ fn names_that_a_server_does_not_take_keep_what_it_has_of_them() {
             write(&scene.destination(), name, "there");
         }
         write(&scene.destination(), "extra", "it may be one of those under its old name");
-        scene.sync(&SyncOptions { links, ..deleting() });
+        scene.sync(&SyncOptions { selection: Selection { links, ..deleting().selection }, ..deleting() });
         assert_eq!(
             look(&scene.destination()).keys().collect::<Vec<_>>(),
             ["a:b", "c|d", "c|d/e", "extra"],

@@ -5,7 +5,7 @@ use crate::common::{remote, write};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Done, Element, Entry, Header, Kind, Listed, OperationId, Request, Signal, Timestamp};
 use remofile::{
-    Client, ClientOptions, Delta, Error, Result, Retry, Silent, SyncOptions, SyncReport, synchronize_download,
+    Client, ClientOptions, Delta, Error, Result, RetryOptions, Silent, SyncOptions, SyncReport, synchronize_download,
 };
 use std::path::Path;
 
@@ -46,7 +46,7 @@ fn download(here: &Path, listed: Vec<Element>, options: &SyncOptions, mut answer
         }
     });
     let mut client = Client::new(ClientOptions::new("127.0.0.1", address.port(), token));
-    let options = SyncOptions { retry: Retry::NEVER, ..options.clone() };
+    let options = SyncOptions { retry: RetryOptions::NEVER, ..options.clone() };
     let result = synchronize_download(&mut client, &remote("/"), here, &options, &mut Silent);
     drop(client);
     server.join().unwrap();

@@ -2,8 +2,8 @@
 
 use crate::common::write;
 use crate::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
-use remofile::SyncOptions;
 use remofile::sync::plan::Withheld;
+use remofile::{Error, Selection, SendOptions, SyncOptions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -98,7 +98,10 @@ fn what_rules_leave_out_is_neither_sent_nor_deleted() {
         write(&scene.destination(), "a.o", "destination");
         write(&scene.destination(), "gone/x.o", "x");
         write(&scene.destination(), "gone/y", "y");
-        let report = scene.sync(&SyncOptions { rules: vec!["*.o".into()], ..deleting() });
+        let report = scene.sync(&SyncOptions {
+            selection: Selection { rules: vec!["*.o".into()], ..deleting().selection },
+            ..deleting()
+        });
         assert_eq!(read(&scene, "a.o"), "destination");
         assert_eq!(
             look(&scene.destination()).keys().collect::<Vec<_>>(),
@@ -133,7 +136,7 @@ fn permission_bits_are_kept_if_that_is_asked_for() {
         let file = write(&scene.source(), "d/f", "f");
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
         std::fs::set_permissions(scene.source().join("d"), PermissionsExt::from_mode(0o750)).unwrap();
-        let options = SyncOptions { preserve_mode: true, ..plain() };
+        let options = SyncOptions { send: SendOptions { preserve_mode: true, ..plain().send }, ..plain() };
         scene.sync_whole(&options);
         assert_eq!((mode(&scene.destination().join("d/f")), mode(&scene.destination().join("d"))), (0o640, 0o750));
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
@@ -197,7 +200,11 @@ fn a_backup_that_is_reached_through_a_link_stays() {
         std::fs::create_dir(root.join("kept")).unwrap();
     }
     std::os::unix::fs::symlink("kept", scene.destination().join("link")).unwrap();
-    let options = SyncOptions { backup: Some("link/here".to_owned()), rules: vec!["/link".to_owned()], ..deleting() };
+    let options = SyncOptions {
+        backup: Some("link/here".to_owned()),
+        selection: Selection { rules: vec!["/link".to_owned()], ..deleting().selection },
+        ..deleting()
+    };
     for _ in 0..2 {
         assert_eq!(scene.sync(&options).transfer.failures, []);
         assert_eq!(std::fs::read(scene.destination().join("kept/here/a")).unwrap(), b"older");
@@ -205,4 +212,17 @@ fn a_backup_that_is_reached_through_a_link_stays() {
     std::fs::remove_file(scene.destination().join("link")).unwrap();
     std::os::unix::fs::symlink("/", scene.destination().join("link")).unwrap();
     assert!(scene.try_sync(&options).is_err());
+}
+
+#[test]
+fn files_cannot_be_chosen_by_their_sizes() {
+    // Those that are left out for their sizes would look deleted.
+    for (way, sizes) in WAYS.into_iter().zip([(Some(1), None), (None, Some(1))]) {
+        let (min_size, max_size) = sizes;
+        let mut scene = Scene::new(way);
+        write(&scene.destination(), "a", "a");
+        let options = SyncOptions { selection: Selection { min_size, max_size, ..Selection::default() }, ..deleting() };
+        assert!(matches!(scene.try_sync(&options), Err(Error::Usage(_))), "{options:?}");
+        assert_eq!(read(&scene, "a"), "a");
+    }
 }

@@ -3,11 +3,11 @@
 use crate::common::{Fixture, remote, write};
 use crate::scene::{Scene, WAYS, Way, changes, deleting, look};
 use remofile::protocol::wire::{ErrorCode, Links};
-use remofile::{Error, Silent, SyncOptions, synchronize_download, synchronize_upload};
+use remofile::{Error, Selection, Silent, SyncOptions, synchronize_download, synchronize_upload};
 use std::os::unix::fs::symlink;
 
 fn following() -> SyncOptions {
-    SyncOptions { links: Links::Follow, ..deleting() }
+    SyncOptions { selection: Selection { links: Links::Follow, ..deleting().selection }, ..deleting() }
 }
 
 fn names(scene: &Scene) -> Vec<String> {
@@ -21,7 +21,7 @@ fn a_source_that_is_a_file_never_empties_the_destination() {
         fixture.write("file", "x");
         let here = tempfile::tempdir().unwrap();
         write(here.path(), "precious", "x");
-        let options = SyncOptions { links, ..deleting() };
+        let options = SyncOptions { selection: Selection { links, ..deleting().selection }, ..deleting() };
         let result = synchronize_download(&mut fixture.client(), &remote("/file"), here.path(), &options, &mut Silent);
         let Err(Error::Remote(failure)) = result else { panic!("{result:?}") };
         assert_eq!(failure.code, ErrorCode::NotADirectory, "{links:?}");
@@ -38,7 +38,7 @@ fn a_rule_that_fits_the_source_itself_does_not_leave_it_out() {
             write(&scene.source(), "tree/b", "x");
             write(&scene.destination(), "old", "x");
             let rules = vec!["tree".to_owned()];
-            scene.sync(&SyncOptions { links, rules, ..deleting() });
+            scene.sync(&SyncOptions { selection: Selection { links, rules, ..deleting().selection }, ..deleting() });
             assert_eq!(names(&scene), ["a"], "{way:?} {links:?}");
         }
     }
@@ -161,7 +161,7 @@ fn directories_make_way_last_and_the_whole_comes_out_right() {
             write(&scene.destination(), name, "old");
         }
         std::fs::create_dir(scene.destination().join("m")).unwrap();
-        let options = SyncOptions { links: Links::Copy, ..deleting() };
+        let options = SyncOptions { selection: Selection { links: Links::Copy, ..deleting().selection }, ..deleting() };
         let report = scene.sync_whole(&options);
         let order = changes(&report.plan);
         let first = order.iter().position(|change| change.starts_with("delete")).unwrap();
@@ -180,6 +180,6 @@ fn a_backup_directory_does_not_hide_what_the_source_has() {
         assert_eq!(names(&scene), Vec::<String>::new());
         // Who says so knows it.
         let rules = vec!["/old/".to_owned()];
-        scene.sync(&SyncOptions { rules, ..options });
+        scene.sync(&SyncOptions { selection: Selection { rules, ..options.selection }, ..options });
     }
 }

@@ -4,7 +4,10 @@ use crate::common::proxy::{CuttingLine, Harm};
 use crate::common::{Fixture, noise, remote, write};
 use crate::scene::{Scene, WAYS, Way, deleting, look};
 use remofile::protocol::wire::ErrorCode;
-use remofile::{Client, ClientOptions, Event, Monitor, Retry, SyncOptions, synchronize_download, synchronize_upload};
+use remofile::{
+    Client, ClientOptions, Event, Monitor, RetryOptions, Selection, SyncOptions, synchronize_download,
+    synchronize_upload,
+};
 use std::path::PathBuf;
 
 fn limited() -> Scene {
@@ -69,7 +72,10 @@ fn links_and_files_take_the_places_of_directories() {
             write(&scene.destination(), gone, "gone");
         }
         std::fs::create_dir(scene.destination().join("empty")).unwrap();
-        scene.sync_whole(&SyncOptions { links: remofile::protocol::wire::Links::Copy, ..deleting() });
+        scene.sync_whole(&SyncOptions {
+            selection: Selection { links: remofile::protocol::wire::Links::Copy, ..deleting().selection },
+            ..deleting()
+        });
     }
 }
 
@@ -83,7 +89,7 @@ fn a_run_that_breaks_off_has_either_the_directory_or_the_file() {
             let cut = if way == Way::Up { (Harm::Cut(at), Harm::None) } else { (Harm::None, Harm::Cut(at)) };
             let line = CuttingLine::new(scene.fixture.address, vec![cut]);
             let mut client = Client::new(ClientOptions { port: line.address.port(), ..scene.fixture.options() });
-            let options = SyncOptions { retry: Retry::NEVER, ..deleting() };
+            let options = SyncOptions { retry: RetryOptions::NEVER, ..deleting() };
             let (local, there) = (scene.local.path().join("tree"), remote("/tree"));
             let _broken = match way {
                 Way::Up => synchronize_upload(&mut client, &local, &there, &options, &mut remofile::Silent),

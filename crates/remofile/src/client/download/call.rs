@@ -72,7 +72,7 @@ impl Client {
         let policy = ConflictPolicy::of(plan.options, attempts.is_again());
         let theirs = self.session(&attempts.context)?.hello().places.clone();
         let is_inside = plan.options.recursive && remote_path(&theirs, plan.destination).is_some();
-        if is_inside && plan.options.rules.is_empty() {
+        if is_inside && plan.options.selection.rules.is_empty() {
             refuse_download_into_itself(&theirs, &plan.literal_sources(), plan.destination)?;
         }
         let connections = plan.options.connections(recorder.monitor.chunk_size().is_some());
@@ -131,9 +131,9 @@ impl Client {
             destination: RemotePath::root(),
             on_conflict: plan.options.on_conflict,
             file_size_limit: u64::MAX,
-            sizes: plan.options.min_size.unwrap_or(0)..=plan.options.max_size.unwrap_or(u64::MAX),
+            sizes: plan.options.selection.sizes(),
             permit: Arc::new(NameRule::Posix),
-            preserve_mode: plan.options.preserve_mode,
+            preserve_mode: plan.options.send.preserve_mode,
             // What a merger gives on has the rules that it chose.
             rules: if merger.changes() { ItemRules::Theirs } else { ItemRules::Ours(order.rules) },
             // What the server sends is checked before: it must not change anything, only this side's own items.

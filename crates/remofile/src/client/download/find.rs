@@ -191,7 +191,7 @@ impl FindHandler<'_, '_> {
             Some(existing) if existing.kind != Kind::Directory && self.policy.on_conflict == OnConflict::Abort => {
                 self.conflict(&existing);
             }
-            _ => self.wanted.directories.push((name, entry.mode.filter(|_| self.plan.options.preserve_mode))),
+            _ => self.wanted.directories.push((name, entry.mode.filter(|_| self.plan.options.send.preserve_mode))),
         }
     }
 

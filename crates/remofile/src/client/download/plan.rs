@@ -3,6 +3,7 @@
 use crate::client::download::scopes::NamedScopes;
 use crate::client::download::selecting::Chosen;
 use crate::client::download::selecting::Selecting;
+use crate::client::options::unless_default;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::{RemoteSource, TransferOptions};
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use crate::store::{FollowLinks, LocalStore, Partial, Store};
 use crate::transfer::{Filter, ItemRules, Pattern, is_pattern};
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, Item, Links, Request, Selected};
+use remofile_protocol::wire::{ErrorCode, Failure, Item, Links, Request, Selected, Selection};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ impl<'a> DownloadPlan<'a> {
     /// # Errors
     /// A malformed pattern; two sources of one name.
     pub(crate) fn new(sources: &[RemoteSource], destination: &'a Path, options: &'a TransferOptions) -> Result<Self> {
-        let filter = Filter::new(&options.rules, options.min_size, options.max_size).map_err(Error::Local)?;
+        let filter = Filter::of(&options.selection).map_err(Error::Local)?;
         let mut expected = Expected { filter, ..Expected::new(options) };
         let (mut in_request, mut selected) = (Vec::new(), Vec::new());
         let bytes: usize = sources.iter().map(|source| source.path.as_str().len() + 8).sum();
@@ -71,33 +72,33 @@ impl<'a> DownloadPlan<'a> {
 
     /// The request for everything that is meant.
     pub(super) fn request(&self) -> Request {
-        let selection = self.options.selection(!self.expected.patterns.is_empty(), self.selected.is_some());
+        let selection = self.options.wire_selection(!self.expected.patterns.is_empty(), self.selected.is_some());
         Request::Download {
             sources: self.sources.clone(),
             recursive: self.options.recursive,
             total: self.options.total,
             credit: CREDIT_WINDOW_BYTES,
             selection,
-            send_options: self.options.send_options(),
+            send_options: unless_default(self.options.send),
         }
     }
 
     /// The request that only asks what there is.
     pub(super) fn find_request(&self) -> Request {
-        let selection = self.options.selection(!self.expected.patterns.is_empty(), self.selected.is_some());
+        let selection = self.options.wire_selection(!self.expected.patterns.is_empty(), self.selected.is_some());
         Request::Find { sources: self.sources.clone(), recursive: self.options.recursive, selection, digests: false }
     }
 
     /// The request for files that are chosen one by one: what is to be left out, is.
     pub(crate) fn selected_request(&self) -> Request {
-        let chosen = TransferOptions { rules: Vec::new(), min_size: None, max_size: None, ..self.options.clone() };
+        let selection = Selection { links: self.options.selection.links, one_by_one: true, ..Selection::default() };
         Request::Download {
             sources: Vec::new(),
             recursive: false,
             total: false,
             credit: CREDIT_WINDOW_BYTES,
-            selection: chosen.selection(false, true),
-            send_options: chosen.send_options(),
+            selection: Some(selection),
+            send_options: unless_default(self.options.send),
         }
     }
 
@@ -175,7 +176,7 @@ pub(crate) struct Expected {
 
 impl Expected {
     fn new(options: &TransferOptions) -> Self {
-        let (recursive, links) = (options.recursive, options.links);
+        let (recursive, links) = (options.recursive, options.selection.links);
         Self {
             names: HashSet::new(),
             patterns: Vec::new(),

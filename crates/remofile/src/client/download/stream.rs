@@ -1,6 +1,7 @@
 //! The call that downloads into a writer.
 
 use crate::carrier::{Produced, Waker};
+use crate::client::options::unless_default;
 use crate::client::session::call::{Handler, OngoingCall};
 use crate::client::transfer::stream::StreamSink;
 use crate::client::{Client, TransferOptions, TransferReport};
@@ -9,7 +10,7 @@ use crate::monitor::{Event, Monitor};
 use crate::transfer::Decompressor;
 use remofile_protocol::digest::Digester;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, Holder, Item, Request};
+use remofile_protocol::wire::{ErrorCode, Failure, Holder, Item, Request, SendOptions};
 use std::io::Write;
 
 /// Credit of a download into a writer, in bytes: what may wait in memory for a slow one.
@@ -43,7 +44,7 @@ impl Client {
             total: options.total,
             credit: STREAM_CREDIT_BYTES,
             selection: None,
-            send_options: TransferOptions { sparse: false, ..options.clone() }.send_options(),
+            send_options: unless_default(SendOptions { sparse: false, ..options.send }),
         };
         let before = self.traffic;
         let called = self.call(request, &mut handler);

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::monitor::Silent;
 use crate::store::{Scratch, StoreResult};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, OnConflict, Version};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, OnConflict, SendOptions, Version};
 
 #[derive(Debug)]
 pub(super) struct Rewriting {
@@ -76,7 +76,7 @@ impl Rewriting {
         let source = LocalSource { name: Some(name.as_str().to_owned()), ..place.into() };
         let options = TransferOptions {
             on_conflict: if self.must_be_new { OnConflict::Abort } else { OnConflict::Replace },
-            preserve_mode: self.mode.is_some(),
+            send: SendOptions { preserve_mode: self.mode.is_some(), ..SendOptions::default() },
             // What was written just now may well have the size and time of what is there, and be something else.
             resume: false,
             ..TransferOptions::default()

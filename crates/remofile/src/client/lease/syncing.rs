@@ -13,7 +13,7 @@ use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::places;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::client::upload::call::{Part, moved};
-use crate::client::{Client, RemoteSource, Retry, TransferOptions, TransferReport};
+use crate::client::{Client, RemoteSource, RetryOptions, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use crate::store::{LocalStore, Partial};
@@ -37,7 +37,12 @@ pub(crate) struct Syncing<'a> {
 }
 
 impl<'a> Syncing<'a> {
-    pub(crate) fn new(client: &'a mut Client, retry: Retry, monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
+    pub(crate) fn new(
+        client: &'a mut Client,
+        retry: RetryOptions,
+        monitor: &'a mut dyn Monitor,
+        is_upload: bool,
+    ) -> Self {
         let attempts = Attempts::new(retry, client.context());
         let traffic = client.traffic;
         Self {

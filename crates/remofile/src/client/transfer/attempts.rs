@@ -1,6 +1,6 @@
 //! Trying again after a lost connection.
 
-use crate::client::Retry;
+use crate::client::RetryOptions;
 use crate::client::session::context::CallContext;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ pub(crate) const LEASE_WAIT: Duration = DEAD_AFTER.saturating_add(Duration::from
 
 /// Attempts of one transfer.
 pub(crate) struct Attempts {
-    retry: Retry,
+    retry: RetryOptions,
     /// Attempts that failed since one moved something.
     failed: u32,
     /// Attempts in all.
@@ -27,7 +27,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    pub(crate) fn new(retry: Retry, context: CallContext) -> Self {
+    pub(crate) fn new(retry: RetryOptions, context: CallContext) -> Self {
         Self { retry, failed: 0, made: 0, context, furthest: 0 }
     }
 

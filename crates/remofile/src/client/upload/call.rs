@@ -15,6 +15,7 @@ use crate::client::{Client, LocalSource, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor, Silent};
 use crate::transfer::{Census, Feed, Feeding, Pace, Packed, Packer, PackerOptions, SharedFeed, Stored};
+use remofile_protocol::digest::DigestKind;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Request, Version};
 use std::hash::{BuildHasher, RandomState};
@@ -88,7 +89,7 @@ impl Client {
             && !must_survey_first(plan.options, recorder)
             && plan.names_fit()
             && plan.options.connections(false) == 1;
-        if plan.options.recursive && plan.options.rules.is_empty() && !attempts.is_again() {
+        if plan.options.recursive && plan.options.selection.rules.is_empty() && !attempts.is_again() {
             let theirs = self.session(&attempts.context)?.hello().places.clone();
             let mut sources = plan.directories();
             sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
@@ -167,12 +168,13 @@ impl Client {
     ) -> Result<Done> {
         let Part { feed, names, group, replaces } = part;
         let context = &attempts.context;
-        let packing = options.packing(self.session(context)?.hello().file_size_limit);
-        let packing = PackerOptions { replaces, ..packing };
+        let file_size_limit = self.session(context)?.hello().file_size_limit;
+        let mut packing = PackerOptions::of(options.send, file_size_limit, DigestKind::Xxh3).map_err(Error::Local)?;
+        packing.replaces = replaces;
         let mut handler = UploadHandler {
             destination,
             packer: Packer::new(feed, packing).map_err(Error::Local)?,
-            pace: options.pace(),
+            pace: Pace::of(&options.send),
             ready_at: None,
             deferred: names.is_some().then(DeferredEvents::default),
             blind: 0,

@@ -45,7 +45,7 @@ impl<'a> UploadPlan<'a> {
         if options.recursive {
             drop_covered(&mut origins);
         }
-        let filter = Filter::new(&options.rules, options.min_size, options.max_size).map_err(Error::Local)?;
+        let filter = Filter::of(&options.selection).map_err(Error::Local)?;
         let (mut all, mut names) = (HashSet::new(), Vec::new());
         for origin in &origins {
             let name = match origin {
@@ -75,7 +75,7 @@ impl<'a> UploadPlan<'a> {
             recursive: self.options.recursive,
             permit: Arc::new(NameRule::Posix),
             filter: self.filter.clone(),
-            links: self.options.links,
+            links: self.options.selection.links,
         };
         Ok(Feed::new(Box::new(Local::new(self.origins.clone())), options))
     }

@@ -34,7 +34,7 @@ impl Client {
         let mut handler = StreamUpload {
             destination: &directory,
             source,
-            pace: options.pace(),
+            pace: Pace::of(&options.send),
             ready_at: None,
             recorder: ProgressRecorder::new(monitor, true),
         };

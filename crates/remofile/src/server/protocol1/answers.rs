@@ -25,7 +25,30 @@ impl Refusals {
             ErrorCode::AlreadyExists => Response::FileAlreadyExists,
             ErrorCode::InvalidName => Response::InvalidFileName,
             ErrorCode::FileTooLarge => Response::IncorrectFileSize,
-            _ => other(failure),
+            ErrorCode::Other
+            | ErrorCode::NotEmpty
+            | ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::NoSpace
+            | ErrorCode::SourceChanged
+            | ErrorCode::IntegrityFailure
+            | ErrorCode::Busy
+            | ErrorCode::Cancelled
+            | ErrorCode::ShuttingDown
+            | ErrorCode::Unsupported
+            | ErrorCode::BadRequest
+            | ErrorCode::TooMany
+            | ErrorCode::DiskFailure
+            | ErrorCode::LinkLoop
+            | ErrorCode::IntoItself
+            | ErrorCode::OutOfResources
+            | ErrorCode::CrossDevice
+            | ErrorCode::Skipped
+            | ErrorCode::Occupied
+            | ErrorCode::NoMatch
+            | ErrorCode::BadPattern
+            | ErrorCode::PartialChanged
+            | ErrorCode::LeaseExpired => other(failure),
         }
     }
 }

@@ -15,7 +15,7 @@ mod wake;
 mod zmtp;
 
 pub use buffer::{MessageWriter, OutBuffer};
-pub use drive::{Endpoint, Produced, drive};
+pub use drive::{Driven, Endpoint, Produced, drive, drive_until_idle};
 pub use line::Line;
 pub use link::{Link, LinkError, Message};
 pub use socket::prepare;

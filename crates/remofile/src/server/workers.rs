@@ -11,7 +11,7 @@ use std::time::Duration;
 const STACK: usize = 1024 * 1024;
 
 /// How long a worker without a task is kept.
-const KEPT_FOR: Duration = Duration::from_secs(5);
+const KEPT_FOR: Duration = Duration::from_secs(1);
 
 type Task = Box<dyn FnOnce() + Send>;
 

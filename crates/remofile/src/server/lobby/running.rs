@@ -24,7 +24,7 @@ const DESCRIPTORS_A_WORKER: usize = 7;
 const MAX_WORKERS: usize = 4096;
 
 /// Wakers that are kept for the next workers.
-const SPARE_WAKERS: usize = 64;
+const SPARE_WAKERS: usize = 16;
 
 /// The bit of a parked session's token in the poller.
 const FIRST_SESSION: usize = 1 << (usize::BITS - 1);

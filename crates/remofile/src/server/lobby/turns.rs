@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Newcomers are turned away while somebody has waited for a worker for so long.
 const TOO_LONG: Duration = Duration::from_secs(2);
 
+/// Workers that are no longer few, however many there may be.
+const MANY: usize = 128;
+
 /// Sessions that wait for workers, and how many have one.
 pub(super) struct Turns {
     /// Workers at most, and of one address.
@@ -83,7 +86,7 @@ impl Turns {
 
     /// Whether workers are rare, so that none is to be kept by a session that has nothing to do.
     pub(super) fn are_rare(&self) -> bool {
-        self.running > self.most / 2 || !self.order.is_empty()
+        self.running > MANY.min(self.most / 2) || !self.order.is_empty()
     }
 
     /// Whether a session of this network would have to wait for others that do not come to an end.

@@ -171,3 +171,6 @@ impl Endpoint for Session {
         Self::idle_for(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

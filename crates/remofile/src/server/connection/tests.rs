@@ -79,7 +79,7 @@ fn requests_that_cross_the_parking_are_answered() {
         while answered < number - u64::from(number % 3 == 0) {
             match client.receive().unwrap() {
                 Some(message) => {
-                    answered += u64::from(matches!(message.header.body, Body::Signal(Signal::Done { .. })))
+                    answered += u64::from(matches!(message.header.body, Body::Signal(Signal::Done { .. })));
                 }
                 None => wait(&client),
             }

@@ -10,6 +10,7 @@ CUTS ?= --cuts 200
 # For a machine that reaches the database of advisories: DENY=--require-advisories
 DENY ?=
 SIEGE ?= --connections 10000
+IDLE ?= --sessions 10000
 # Cases of every property test, and seconds of every fuzz target, in `make fuzz`.
 FUZZ_CASES ?= 100000
 FUZZ_SECONDS ?= 60
@@ -112,12 +113,14 @@ bench-python: $(PYTHON_ENV)/installed ## Measure the Python package beside the c
 	$(PYTHON_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)-release/*.whl
 	$(PYTHON_ENV)/bin/python bench/python.py $(BENCH)
 
-soak: build ## Repeat transfers and watch the server's memory; cut transfers off at random bytes; besiege a server; a million operations on a file
+soak: build ## Repeat transfers and watch the server's memory; cut transfers off at random bytes; besiege a server; leave 10,000 sessions idle; a million operations on a file
 	REMOFILE_MODEL_OPERATIONS=1000000 $(CARGO) test --release --locked -p remofile --test open_files model
 	$(PYTHON) bench/soak.py $(SOAK)
 	$(PYTHON) bench/cuts.py $(CUTS)
 	$(PYTHON) bench/siege.py $(SIEGE)
 	$(PYTHON) bench/siege.py --round-trip 150 $(SIEGE)
+	$(CARGO) build --release --locked -p remofile --example idle
+	$(PYTHON) bench/idle.py $(IDLE)
 
 fuzz: ## Run the property tests with many cases, then every fuzz target
 	PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --release --workspace --locked

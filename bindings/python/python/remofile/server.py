@@ -28,7 +28,7 @@ MINIMUM_CHUNK_SIZE = 512
 MAXIMUM_CHUNK_SIZE = 8192
 IDLE_TIMEOUT = 30.0
 MAX_HOLD = 3600.0
-MAX_SESSIONS = 512
+MAX_SESSIONS = 65_536
 
 #: How long a ZeroMQ socket is waited for before signals are looked at, in milliseconds.
 _STEP = 50

@@ -95,8 +95,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = some_duration)]
     pub(crate) max_hold: Duration,
 
-    /// Sessions at most; one address may have three quarters of them
-    #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = sessions)]
+    /// Sessions at most, fewer where the limit of open files is lower; one address may have three quarters of them
+    #[arg(long, value_name = "COUNT", default_value_t = 65_536, value_parser = sessions)]
     pub(crate) max_sessions: usize,
 }
 

@@ -146,7 +146,7 @@ mod tests {
             (settings.options.idle_timeout, settings.options.max_hold),
             (defaults.idle_timeout, defaults.max_hold)
         );
-        assert_eq!((settings.options.max_sessions, defaults.max_sessions), (512, 512));
+        assert_eq!((settings.options.max_sessions, defaults.max_sessions), (65_536, 65_536));
         assert!(!settings.options.allow_plain && !settings.options.require_encryption && !settings.options.read_only);
     }
 

@@ -68,6 +68,11 @@ impl Core {
         self.outbox_bytes
     }
 
+    /// Frees the memory of the queue, which is empty.
+    pub(super) fn rest(&mut self) {
+        self.outbox.shrink_to_fit();
+    }
+
     pub(super) fn queued(&self) -> usize {
         self.outbox.len()
     }

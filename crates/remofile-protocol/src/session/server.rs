@@ -266,6 +266,20 @@ impl ServerSession {
         self.core.queue(OperationId::SESSION, Signal::Goodbye { reason });
     }
 
+    /// Whether no operation is in flight and nothing waits to be sent: nothing is due before a message comes.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.operations.is_empty() && self.core.queued() == 0
+    }
+
+    /// Frees the memory that only operations need; for a session that is idle.
+    pub fn rest(&mut self) {
+        self.core.rest();
+        if self.operations.is_empty() {
+            self.operations = BTreeMap::new();
+        }
+    }
+
     /// Whether so much waits to be sent that no further message should be taken.
     #[must_use]
     pub fn is_congested(&self) -> bool {

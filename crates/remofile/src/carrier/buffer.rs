@@ -60,6 +60,12 @@ impl OutBuffer {
         self.is_empty() || self.end <= READ_AHEAD
     }
 
+    /// Frees the memory; everything was sent.
+    pub(super) fn rest(&mut self) {
+        debug_assert!(self.is_empty());
+        (self.bytes, self.header, self.sent, self.end) = (Vec::new(), Vec::new(), 0, 0);
+    }
+
     /// Begins a message; its payload is written in place.
     pub fn message(&mut self) -> MessageWriter<'_> {
         if self.is_empty() {
@@ -193,6 +199,17 @@ impl InBuffer {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// How many bytes have come of a record that is not whole.
+    pub(super) fn waiting(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Frees the memory, but for what has come of a record.
+    pub(super) fn rest(&mut self) {
+        self.bytes = self.bytes[self.start..self.end].to_vec();
+        (self.start, self.end) = (0, self.bytes.len());
     }
 
     /// Opens the next record if it is complete.

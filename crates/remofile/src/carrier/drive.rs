@@ -61,6 +61,11 @@ pub trait Endpoint {
 
     /// Whether it has nothing more to say or hear; what is queued is still sent.
     fn is_done(&self) -> bool;
+
+    /// How long it has had nothing to do before a message comes or one of its wakers is called; `None` while it has.
+    fn idle_for(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What [`Endpoint::produce`] did.
@@ -74,6 +79,15 @@ pub enum Produced {
     Nothing,
 }
 
+/// How driving an endpoint ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driven {
+    /// It is done.
+    Done,
+    /// It has had nothing to do for long enough. It can be driven on when its socket is readable or a waker was called.
+    Idle,
+}
+
 /// Runs an endpoint over a line until it is done. `clock` is the moment its times are counted from.
 ///
 /// # Errors
@@ -84,6 +98,21 @@ pub fn drive<E: Endpoint>(
     wakers: &[&Waker],
     clock: Instant,
 ) -> Result<(), E::Error> {
+    while drive_until_idle(link, endpoint, wakers, clock, &|| Duration::MAX)? == Driven::Idle {}
+    Ok(())
+}
+
+/// Runs an endpoint over a line until it is done, or idle for as long as `linger` says at that time.
+///
+/// # Errors
+/// As [`drive`].
+pub fn drive_until_idle<E: Endpoint>(
+    link: &mut E::Line,
+    endpoint: &mut E,
+    wakers: &[&Waker],
+    clock: Instant,
+    linger: &dyn Fn() -> Duration,
+) -> Result<Driven, E::Error> {
     let mut stall = Stall::default();
     let mut done_since: Option<Instant> = None;
     let mut unread = true;
@@ -94,13 +123,18 @@ pub fn drive<E: Endpoint>(
         if endpoint.is_done() {
             let since = *done_since.get_or_insert_with(Instant::now);
             if flushed || since.elapsed() > FAREWELL {
-                return Ok(());
+                return Ok(Driven::Done);
             }
         }
         stall.look(link);
+        let may_rest = flushed && !busy && !unread && done_since.is_none() && link.may_rest();
+        let rests_in = may_rest.then(|| endpoint.idle_for()).flatten().map(|idle| linger().saturating_sub(idle));
+        if rests_in == Some(Duration::ZERO) {
+            return Ok(Driven::Idle);
+        }
         let timeout = match busy || (unread && endpoint.wants_messages()) {
             true => Some(Duration::ZERO),
-            false => next_timeout(endpoint, clock, &stall, done_since),
+            false => next_timeout(endpoint, clock, &stall, done_since).into_iter().chain(rests_in).min(),
         };
         let ready = wait(link, endpoint.wants_messages(), !flushed, wakers, timeout)?;
         if !ready.writable && stall.is_too_long() {
@@ -227,7 +261,8 @@ fn wait(
     descriptors.push(PollFd::from_borrowed_fd(link.as_fd(), interest));
     descriptors.extend(wakers.iter().map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)));
     // A millisecond more: a timeout that is cut to whole units must not spin until it is due.
-    let timeout = timeout.map(|timeout| if timeout.is_zero() { timeout } else { timeout + Duration::from_millis(1) });
+    let timeout = timeout
+        .map(|timeout| if timeout.is_zero() { timeout } else { timeout.saturating_add(Duration::from_millis(1)) });
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(&mut descriptors, timeout.as_ref()) {
         Ok(_) => {}

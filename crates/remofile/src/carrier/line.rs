@@ -3,6 +3,9 @@
 use super::error::LinkError;
 use std::os::fd::AsFd;
 
+/// What is kept of a message that has not come whole while a line rests, in bytes at most.
+pub(super) const MOST_AT_REST: usize = 1024;
+
 /// A connection that takes and gives whole messages, and never waits.
 pub trait Line: AsFd {
     /// A message as it was received.
@@ -25,6 +28,12 @@ pub trait Line: AsFd {
 
     /// Whether a small message may be queued behind those that wait.
     fn has_room(&self) -> bool;
+
+    /// Whether it could rest: so little of a message has come that it can be kept for long.
+    fn may_rest(&self) -> bool;
+
+    /// Frees its buffers, but for what has come of a message. They are there again when they are needed.
+    fn rest(&mut self);
 
     /// How many bytes were ever read from the connection.
     fn received_bytes(&self) -> u64;

@@ -2,7 +2,7 @@
 
 use super::buffer::{InBuffer, MessageWriter, OutBuffer};
 use super::error::LinkError;
-use super::line::Line;
+use super::line::{Line, MOST_AT_REST};
 use remofile_protocol::transport::{Opener, Sealer};
 use remofile_protocol::wire::Header;
 use socket2::Socket;
@@ -82,6 +82,15 @@ impl Line for Link {
 
     fn has_room(&self) -> bool {
         self.output.has_room()
+    }
+
+    fn may_rest(&self) -> bool {
+        self.input.waiting() <= MOST_AT_REST && self.output.is_empty()
+    }
+
+    fn rest(&mut self) {
+        self.input.rest();
+        self.output.rest();
     }
 
     fn received_bytes(&self) -> u64 {

@@ -16,7 +16,7 @@ mod wake;
 mod zmtp;
 
 pub use buffer::{MessageWriter, OutBuffer};
-pub use drive::{Endpoint, Produced, drive};
+pub use drive::{Driven, Endpoint, Produced, drive, drive_until_idle};
 pub use error::LinkError;
 pub use line::Line;
 pub use link::{Link, Message};

@@ -2,7 +2,7 @@
 
 use super::buffer::MessageWriter;
 use super::error::LinkError;
-use super::line::Line;
+use super::line::{Line, MOST_AT_REST};
 use super::socket::moved;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::wire::Header;
@@ -241,6 +241,19 @@ impl Input {
         }
     }
 
+    /// How many bytes have come of a message that is not whole.
+    fn waiting(&self) -> usize {
+        if self.given { self.end - self.start - self.seen } else { self.end - self.start }
+    }
+
+    /// Frees the memory, but for what has come of a message.
+    fn rest(&mut self) {
+        self.forget();
+        self.bytes = self.bytes[self.start..self.end].to_vec();
+        (self.start, self.end) = (0, self.bytes.len());
+        self.parts.shrink_to_fit();
+    }
+
     fn fill(&mut self, stream: &mut TcpStream, needed: usize) -> Result<bool, LinkError> {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
@@ -337,6 +350,15 @@ impl Line for ZmtpLink {
 
     fn has_room(&self) -> bool {
         self.output.queued <= READ_AHEAD
+    }
+
+    fn may_rest(&self) -> bool {
+        self.is_flushed() && self.input.waiting() <= MOST_AT_REST
+    }
+
+    fn rest(&mut self) {
+        self.input.rest();
+        (self.payload, self.output.spare, self.output.frames) = (Vec::new(), Vec::new(), VecDeque::new());
     }
 
     fn received_bytes(&self) -> u64 {

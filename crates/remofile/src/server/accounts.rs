@@ -98,6 +98,11 @@ impl Accounts {
         self.operations.remove(&id);
     }
 
+    /// Frees the room of operations, of which there are none.
+    pub(super) fn rest(&mut self) {
+        self.operations = BTreeMap::new();
+    }
+
     /// So much waits to be sent, in bytes.
     pub(super) fn settle_outbox(&mut self, bytes: u64) {
         if bytes != self.outbox.bytes() {

@@ -8,7 +8,10 @@ use super::network::Network;
 use super::presence::Presence;
 use super::principal::{Principal, PrincipalId};
 use super::{DEFAULT_MAX_SESSIONS, ServerOptions};
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -22,16 +25,21 @@ pub(super) struct Place {
     principal_limit: usize,
 }
 
-/// The sessions there are. `R` is what runs one.
+/// The sessions there are. `R` is how one goes on.
 pub(super) struct Admission<R> {
     max_sessions: usize,
     per_address: usize,
     idle_timeout: Duration,
-    members: Vec<Member<R>>,
+    members: BTreeMap<u64, Member<R>>,
+    of_network: HashMap<Network, usize>,
+    of_principal: HashMap<PrincipalId, usize>,
+    /// Sessions that were asked to leave.
+    dismissed: Vec<u64>,
+    /// Nobody will have been idle for long enough before that.
+    nobody_before: Option<Instant>,
 }
 
 struct Member<R> {
-    session: u64,
     place: Place,
     presence: Presence,
     running: R,
@@ -51,8 +59,7 @@ pub(super) enum Room {
 /// How a newcomer could be given room.
 enum Way {
     Free,
-    /// In the place of the member with this index.
-    InPlaceOf(usize),
+    InPlaceOf(u64),
     None,
 }
 
@@ -68,6 +75,11 @@ impl ServerOptions {
         self.sessions_per_address.unwrap_or_else(|| share_of(max_sessions))
     }
 
+    /// Workers for the sessions of one address at most, where there are so many in all.
+    pub(super) fn workers_of_an_address(&self, workers: usize) -> usize {
+        self.sessions_per_address.map_or(share_of(workers), |sessions| sessions.min(workers))
+    }
+
     /// Logs that there will be fewer sessions than asked for, where the process may not open enough files for them.
     pub(super) fn tell_of_fewer_sessions(&self, most: usize) {
         if self.max_sessions > most && self.max_sessions != DEFAULT_MAX_SESSIONS {
@@ -81,6 +93,10 @@ impl Place {
         let principal_limit = principal.limits.sessions.unwrap_or(usize::MAX);
         Self { network: Network::of(address), principal: principal.id, principal_limit }
     }
+
+    pub(super) fn network(&self) -> Network {
+        self.network
+    }
 }
 
 impl<R> Admission<R> {
@@ -91,97 +107,132 @@ impl<R> Admission<R> {
             max_sessions,
             per_address: options.sessions_of_an_address(max_sessions),
             idle_timeout: options.idle_timeout,
-            members: Vec::new(),
+            members: BTreeMap::new(),
+            of_network: HashMap::new(),
+            of_principal: HashMap::new(),
+            dismissed: Vec::new(),
+            nobody_before: None,
         }
     }
 
-    /// A newcomer asks for room; `expected` are those that wait for a place they were promised. Gives whoever makes
-    /// room for it as [`Room::After`], with what runs it to be woken.
-    pub(super) fn ask(&self, place: Place, expected: &[Place], now: Instant) -> (Room, Option<&R>) {
+    /// A newcomer asks for room; `expected` are those that wait for a place they were promised. Whoever makes room for
+    /// it, as [`Room::After`] tells, has to be woken.
+    pub(super) fn ask(&mut self, place: Place, expected: &[Place], now: Instant) -> Room {
         loop {
-            match self.way(place, expected, now) {
-                Way::Free => return (Room::Free, None),
-                Way::None => return (Room::None, None),
-                Way::InPlaceOf(index) => {
-                    // It may have got to work this moment: then it is no candidate any more.
-                    let member = &self.members[index];
-                    if member.presence.dismiss(now, self.idle_timeout) {
-                        return (Room::After(member.session), Some(&member.running));
-                    }
-                }
+            let session = match self.way(place, expected, now) {
+                Way::Free => return Room::Free,
+                Way::None => return Room::None,
+                Way::InPlaceOf(session) => session,
+            };
+            // It may have got to work this moment: then it is no candidate any more.
+            let idle_timeout = self.idle_timeout;
+            if self.members.get(&session).is_some_and(|member| member.presence.dismiss(now, idle_timeout)) {
+                self.dismissed.push(session);
+                return Room::After(session);
             }
         }
     }
 
     /// Whether a newcomer that asked now would get room. Nobody is asked to leave.
-    pub(super) fn has_room(&self, place: Place, expected: &[Place], now: Instant) -> bool {
+    pub(super) fn has_room(&mut self, place: Place, expected: &[Place], now: Instant) -> bool {
         !matches!(self.way(place, expected, now), Way::None)
     }
 
-    fn way(&self, place: Place, expected: &[Place], now: Instant) -> Way {
+    fn way(&mut self, place: Place, expected: &[Place], now: Instant) -> Way {
         let same_address = |other: &Place| other.network == place.network;
         let same_principal = |other: &Place| other.principal == place.principal;
-        let address_is_full = self.count(expected, same_address) >= self.per_address;
-        let principal_is_full = self.count(expected, same_principal) >= place.principal_limit;
+        let leaving = self.leaving();
+        // Sessions that stay or are promised. One that leaves makes room for one that is promised.
+        let count = |all: Option<&usize>, is_same: &dyn Fn(&Place) -> bool| {
+            let expected = expected.iter().filter(|place| is_same(place)).count();
+            let leaving = leaving.iter().filter(|place| is_same(place)).count();
+            (all.copied().unwrap_or(0) + expected).saturating_sub(leaving)
+        };
+        let address_is_full = count(self.of_network.get(&place.network), &same_address) >= self.per_address;
+        let principals = self.of_principal.get(&place.principal);
+        let principal_is_full = count(principals, &same_principal) >= place.principal_limit;
         if !address_is_full && !principal_is_full && self.members.len() < self.max_sessions {
             return Way::Free;
         }
         let makes_room =
             |other: &Place| (!address_is_full || same_address(other)) && (!principal_is_full || same_principal(other));
-        let idle = self.members.iter().enumerate().filter_map(|(index, member)| {
-            let idle = member.presence.idle_for(now).filter(|idle| *idle >= self.idle_timeout)?;
-            makes_room(&member.place).then_some((index, member, idle))
-        });
-        let sizes = self.sessions_by_address();
-        idle.max_by_key(|(_, member, idle)| (sizes.get(&member.place.network), *idle))
-            .map_or(Way::None, |(index, ..)| Way::InPlaceOf(index))
+        self.longest_idle(makes_room, &leaving, now).map_or(Way::None, Way::InPlaceOf)
     }
 
-    /// Sessions that stay or are promised. One that leaves makes room for one that is promised.
-    fn count(&self, expected: &[Place], of: impl Fn(&Place) -> bool) -> usize {
-        let staying = self.members.iter().filter(|member| !member.presence.is_leaving());
-        staying.map(|member| &member.place).chain(expected).filter(|place| of(place)).count()
-    }
-
-    fn sessions_by_address(&self) -> HashMap<Network, usize> {
-        let mut sizes = HashMap::new();
-        for member in self.members.iter().filter(|member| !member.presence.is_leaving()) {
-            *sizes.entry(member.place.network).or_default() += 1;
+    /// The session to make room: of those that have been idle for long enough, of the address that has most.
+    fn longest_idle(&mut self, makes_room: impl Fn(&Place) -> bool, leaving: &[Place], now: Instant) -> Option<u64> {
+        if self.nobody_before.is_some_and(|at| now < at) {
+            return None;
         }
-        sizes
+        let (mut longest, mut soonest) = (None, self.idle_timeout);
+        for (session, member) in &self.members {
+            let Some(idle) = member.presence.idle_for(now) else { continue };
+            soonest = soonest.min(self.idle_timeout.saturating_sub(idle));
+            if idle >= self.idle_timeout && makes_room(&member.place) {
+                let leaving = leaving.iter().filter(|place| place.network == member.place.network).count();
+                let staying = self.of_network.get(&member.place.network).map(|all| all - leaving);
+                longest = longest.max(Some((staying, idle, Reverse(*session))));
+            }
+        }
+        // Nobody is found again for every newcomer, however many there are of both.
+        self.nobody_before = now.checked_add(soonest);
+        longest.map(|(.., Reverse(session))| session)
+    }
+
+    /// The places of sessions that were asked to leave, and have not decided otherwise.
+    fn leaving(&mut self) -> Vec<Place> {
+        let members = &self.members;
+        let leaving = |session: &u64| members.get(session).filter(|member| member.presence.is_leaving());
+        self.dismissed.retain(|session| leaving(session).is_some());
+        self.dismissed.iter().filter_map(leaving).map(|member| member.place).collect()
     }
 
     /// A session begins.
     pub(super) fn add(&mut self, session: u64, place: Place, presence: Presence, running: R) {
-        self.members.push(Member { session, place, presence, running });
+        *self.of_network.entry(place.network).or_default() += 1;
+        *self.of_principal.entry(place.principal).or_default() += 1;
+        self.members.insert(session, Member { place, presence, running });
     }
 
-    /// Forgets the sessions that are over, and gives them.
-    pub(super) fn take_over(&mut self) -> Vec<(u64, R)> {
-        let (over, members) = self.members.drain(..).partition(|member| member.presence.is_over());
-        self.members = members;
-        over.into_iter().map(|member: Member<R>| (member.session, member.running)).collect()
+    /// A session is over.
+    pub(super) fn remove(&mut self, session: u64) {
+        let Some(Member { place, .. }) = self.members.remove(&session) else { return };
+        decrease(&mut self.of_network, place.network);
+        decrease(&mut self.of_principal, place.principal);
     }
 
     /// Whether a session is still about to leave for somebody.
     pub(super) fn is_leaving(&self, session: u64) -> bool {
-        self.members.iter().any(|member| member.session == session && member.presence.is_leaving())
+        self.members.get(&session).is_some_and(|member| member.presence.is_leaving())
     }
 
-    /// What runs the sessions there are.
-    pub(super) fn running(&self) -> impl Iterator<Item = &R> {
-        self.members.iter().map(|member| &member.running)
+    /// How a session goes on, and whose it is.
+    pub(super) fn running_mut(&mut self, session: u64) -> Option<(Place, &mut R)> {
+        self.members.get_mut(&session).map(|member| (member.place, &mut member.running))
     }
 
-    /// Forgets every session.
-    pub(super) fn take_all(&mut self) -> Vec<R> {
-        self.members.drain(..).map(|member| member.running).collect()
+    /// How many sessions there are.
+    pub(super) fn sessions(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The numbers of the sessions.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        self.members.keys().copied().collect()
+    }
+}
+
+fn decrease<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
+    if let Entry::Occupied(mut count) = counts.entry(key) {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::presence::EndsPresence;
     use super::*;
 
     /// Sessions by their numbers, on a clock of the test's.
@@ -221,8 +272,9 @@ mod tests {
             self.presences.last().unwrap().work();
         }
 
-        fn ask(&self, address: &str, seconds: u64) -> Room {
-            self.admission.ask(from(address), &[], self.at(seconds)).0
+        fn ask(&mut self, address: &str, seconds: u64) -> Room {
+            let now = self.at(seconds);
+            self.admission.ask(from(address), &[], now)
         }
     }
 
@@ -279,10 +331,10 @@ mod tests {
         scene.busy(two_at_most("192.0.2.2"));
         scene.busy(two_at_most("192.0.2.3"));
         let newcomer = two_at_most("192.0.2.4");
-        assert_eq!(scene.admission.ask(newcomer, &[], scene.at(100)).0, Room::None);
-        assert_eq!(scene.admission.ask(other, &[], scene.at(100)).0, Room::Free);
-        scene.presences[1].rest(scene.at(0));
-        assert_eq!(scene.admission.ask(newcomer, &[], scene.at(100)).0, Room::After(1));
+        assert_eq!(scene.admission.ask(newcomer, &[], scene.began + Duration::from_secs(100)), Room::None);
+        assert_eq!(scene.admission.ask(other, &[], scene.began + Duration::from_secs(100)), Room::Free);
+        scene.presences[1].rest(scene.at(100));
+        assert_eq!(scene.admission.ask(newcomer, &[], scene.began + Duration::from_secs(130)), Room::After(1));
     }
 
     #[test]
@@ -291,15 +343,14 @@ mod tests {
         scene.idle(from("192.0.2.1"), 0);
         scene.idle(from("192.0.2.2"), 0);
         let newcomer = from("192.0.2.3");
-        let (room, running) = scene.admission.ask(newcomer, &[], scene.at(30));
+        let now = scene.at(30);
+        let room = scene.admission.ask(newcomer, &[], now);
         let Room::After(leaving) = room else { panic!("{room:?}") };
-        assert!(running.is_some() && scene.admission.is_leaving(leaving));
-        assert!(!scene.admission.has_room(newcomer, &[newcomer], scene.at(30)), "its address has its share");
-        assert!(scene.admission.take_over().is_empty());
-        drop(EndsPresence(scene.presences[leaving as usize].clone()));
-        assert_eq!(scene.admission.take_over(), [(leaving, ())]);
+        assert!(scene.admission.is_leaving(leaving));
+        assert!(!scene.admission.has_room(newcomer, &[newcomer], now), "its address has its share");
+        scene.admission.remove(leaving);
         assert!(!scene.admission.is_leaving(leaving));
-        assert_eq!(scene.admission.ask(newcomer, &[], scene.at(30)).0, Room::Free);
+        assert_eq!(scene.admission.ask(newcomer, &[], now), Room::Free);
     }
 
     #[test]

@@ -1,48 +1,140 @@
-//! A session on the native carrier: one thread, one connection.
+//! A session on a connection of its own: a worker drives it while there is something to do, and it is parked otherwise.
 
-use super::session::{Peer, Session, SharedState, Turn};
-use crate::carrier::{Endpoint, Link, LinkError, Message, Produced, Waker, drive};
-use remofile_protocol::digest::DigestKind;
+use super::session::{Peer, Session, Turn};
+use super::zeromq::ConversationError;
+use crate::carrier::{Driven, Endpoint, Line, Link, LinkError, Message, Produced, Waker, drive_until_idle};
 use remofile_protocol::session::SessionError;
-use std::sync::Arc;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, thiserror::Error)]
-enum ConnectionError {
+pub(super) enum ConnectionError {
     #[error(transparent)]
     Link(#[from] LinkError),
     #[error(transparent)]
     Session(#[from] SessionError),
+    #[error(transparent)]
+    Conversation(#[from] ConversationError),
 }
 
-struct Connection(Session);
+/// The endpoint of a session, whichever carrier brings its messages.
+pub(super) trait SessionEndpoint: Endpoint<Error = ConnectionError> + Send {
+    /// Has other threads wake whoever drives it from now on.
+    fn wake_by(&mut self, waker: &Waker);
 
-/// Serves one session until it is over; logs how it ended.
-pub(super) fn serve(mut link: Link, shared: Arc<SharedState>, peer: Peer, waker: &Waker) {
-    let (client, address) = (peer.client.clone(), peer.address.clone());
-    tracing::info!(%client, %address, "session opened");
-    let mut connection = Connection(Session::new(shared, peer, waker.clone(), DigestKind::Xxh3));
-    match drive(&mut link, &mut connection, &[waker], Instant::now()) {
-        Ok(()) | Err(ConnectionError::Link(LinkError::Closed)) => tracing::info!(%client, %address, "session closed"),
-        Err(error) => tracing::warn!(%client, %address, %error, "session lost"),
+    /// Frees what is needed for work alone.
+    fn rest(&mut self);
+}
+
+/// What a worker runs.
+pub(super) trait Serve: Send {
+    /// Runs the session until it is over, or has had nothing to do for as long as `linger` says.
+    fn serve(&mut self, waker: &Waker, linger: &dyn Fn() -> Duration) -> Served;
+
+    /// Its socket, to wait for.
+    fn socket(&self) -> BorrowedFd<'_>;
+}
+
+/// What is to become of a session that a worker has run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Served {
+    /// It is run again when something comes.
+    Idle,
+    Over,
+}
+
+/// A session and its connection.
+pub(super) struct Connection<E: Endpoint> {
+    link: E::Line,
+    endpoint: E,
+    /// Times are counted from here, however often the session is parked.
+    clock: Instant,
+    title: &'static str,
+    client: Option<String>,
+    address: String,
+    /// What wakes the session while no worker has it.
+    lobby: Waker,
+}
+
+impl<E: SessionEndpoint> Connection<E> {
+    /// A session that begins, and how its log calls it.
+    pub(super) fn new(link: E::Line, endpoint: E, title: &'static str, peer: &Peer, lobby: Waker) -> Self {
+        let client = (!peer.client.is_empty()).then(|| peer.client.clone());
+        let connection =
+            Self { link, endpoint, clock: Instant::now(), title, client, address: peer.address.clone(), lobby };
+        tracing::info!(client = connection.client(), address = %connection.address, "{title} opened");
+        connection
+    }
+
+    fn client(&self) -> Option<tracing::field::DisplayValue<&str>> {
+        self.client.as_deref().map(tracing::field::display)
+    }
+
+    fn tell_end(&self, ended: Result<(), ConnectionError>) {
+        let (client, address, title) = (self.client(), &self.address, self.title);
+        match ended {
+            Ok(()) | Err(ConnectionError::Link(LinkError::Closed)) => {
+                tracing::info!(client, %address, "{title} closed");
+            }
+            Err(error) => tracing::warn!(client, %address, %error, "{title} lost"),
+        }
     }
 }
 
-impl Endpoint for Connection {
+impl<E: SessionEndpoint> Serve for Connection<E>
+where
+    E::Line: Send,
+{
+    fn serve(&mut self, waker: &Waker, linger: &dyn Fn() -> Duration) -> Served {
+        self.endpoint.wake_by(waker);
+        match drive_until_idle(&mut self.link, &mut self.endpoint, &[waker], self.clock, linger) {
+            Ok(Driven::Idle) => {
+                self.endpoint.wake_by(&self.lobby);
+                self.endpoint.rest();
+                self.link.rest();
+                Served::Idle
+            }
+            Ok(Driven::Done) => {
+                self.tell_end(Ok(()));
+                Served::Over
+            }
+            Err(error) => {
+                self.tell_end(Err(error));
+                Served::Over
+            }
+        }
+    }
+
+    fn socket(&self) -> BorrowedFd<'_> {
+        self.link.as_fd()
+    }
+}
+
+impl SessionEndpoint for Session {
+    fn wake_by(&mut self, waker: &Waker) {
+        Self::wake_by(self, waker);
+    }
+
+    fn rest(&mut self) {
+        Self::rest(self);
+    }
+}
+
+impl Endpoint for Session {
     type Line = Link;
     type Error = ConnectionError;
 
     fn heard(&mut self, now: Duration) {
-        self.0.heard(now);
+        Self::heard(self, now);
     }
 
     fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<(), ConnectionError> {
-        Ok(self.0.receive(now, message.header, message.payload)?)
+        Ok(Self::receive(self, now, message.header, message.payload)?)
     }
 
     fn produce(&mut self, now: Duration, link: &mut Link) -> Result<Produced, ConnectionError> {
         let mut message = link.message();
-        let turn = self.0.produce(now, &mut message)?;
+        let turn = Self::produce(self, now, &mut message)?;
         let payload = message.payload_bytes();
         match turn {
             Turn::Nothing => Ok(Produced::Nothing),
@@ -55,23 +147,30 @@ impl Endpoint for Connection {
     }
 
     fn woken(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        self.0.woken(now);
+        Self::woken(self, now);
         Ok(())
     }
 
     fn next_timeout(&self) -> Option<Duration> {
-        self.0.next_timeout()
+        Self::next_timeout(self)
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        Ok(self.0.handle_timeout(now)?)
+        Ok(Self::handle_timeout(self, now)?)
     }
 
     fn wants_messages(&self) -> bool {
-        self.0.wants_messages()
+        Self::wants_messages(self)
     }
 
     fn is_done(&self) -> bool {
-        self.0.is_done()
+        Self::is_done(self)
+    }
+
+    fn idle_for(&self) -> Option<Duration> {
+        Self::idle_for(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! The server: jails a root directory and answers sessions.
 //!
-//! Participants: the *lobby* holds every peer that has not proved a token yet, on one event loop; a
-//! *session* has a thread of its own and runs *operations* on the store, one *lease* each. A request's
-//! way: `lobby` (bytes, handshake) -> `connection` (records) -> `session` (messages) -> `operation`
-//! -> the store.
+//! Participants: the *lobby* holds every peer that has not proved a token yet, and every session that has nothing to
+//! do, on one event loop; a *worker* is a thread that a session has while there is something to do; a *session* runs
+//! *operations* on the store, one *lease* each. A request's way: `lobby` (bytes, handshake) -> `connection` (records)
+//! -> `session` (messages) -> `operation` -> the store.
 
 mod accounts;
 mod admission;
@@ -23,6 +23,7 @@ mod protocol1;
 mod session;
 mod signing;
 mod slowdown;
+mod workers;
 mod zeromq;
 
 pub use zeromq::{Handler, Reply};
@@ -30,16 +31,18 @@ pub use zeromq::{Handler, Reply};
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
 use crate::store::{DEFAULT_PARTIAL_EXPIRY, FollowLinks, Fsync, LocalStore, Store, StoreOptions, places};
+use connection::{Connection, Serve, Served};
 use expiry::Expiry;
 use lobby::Lobby;
 use presence::Presence;
 use principal::{Grant, Principal, PrincipalId};
+use remofile_protocol::digest::DigestKind;
 use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials};
 use remofile_protocol::key::PrivateKey;
 use remofile_protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
 use remofile_protocol::path::NameRule;
 use remofile_protocol::token::{Token, TokenMatcher};
-use session::SharedState;
+use session::{Session, SharedState};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,7 +114,7 @@ pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 pub const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(3600);
 
 /// Sessions at most, unless otherwise asked for.
-pub const DEFAULT_MAX_SESSIONS: usize = 512;
+pub const DEFAULT_MAX_SESSIONS: usize = 65_536;
 
 impl Default for ServerOptions {
     fn default() -> Self {
@@ -371,7 +374,9 @@ pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOpti
     let grant = Arc::new(Grant::unlimited(store, &options));
     let presence = Presence::new(Instant::now(), None);
     let peer = session::Peer { session: 1, client: crate::own_name(), address: String::new(), presence, grant };
-    connection::serve(link, Arc::new(SharedState::new(options)), peer, waker);
+    let endpoint = Session::new(Arc::new(SharedState::new(options)), peer.clone(), waker.clone(), DigestKind::Xxh3);
+    let mut connection = Connection::new(link, endpoint, "session", &peer, waker.clone());
+    while connection.serve(waker, &|| Duration::MAX) == Served::Idle {}
 }
 
 impl std::fmt::Debug for Bound {

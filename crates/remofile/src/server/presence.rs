@@ -1,4 +1,4 @@
-//! Presence: whether a session has anything to do, as its own thread and the lobby both see it.
+//! Presence: whether a session has anything to do, as its worker and the lobby both see it.
 //!
 //! A session says when it gets to work and when it rests; the lobby may dismiss one that has rested for long. The
 //! two can cross: a request that comes before the session has noticed revokes the dismissal, and the lobby is told.
@@ -28,11 +28,7 @@ enum Standing {
     Dismissed,
     /// It has said goodbye.
     Leaving,
-    Over,
 }
-
-/// Tells that a session is over, however its thread ends.
-pub(super) struct EndsPresence(pub(super) Presence);
 
 impl Presence {
     /// That of a session which begins now, with nothing to do.
@@ -44,7 +40,7 @@ impl Presence {
     pub(super) fn work(&self) {
         let mut standing = self.lock();
         match *standing {
-            Standing::Leaving | Standing::Over => {}
+            Standing::Leaving => {}
             Standing::Dismissed => {
                 *standing = Standing::Busy;
                 self.tell_lobby();
@@ -65,7 +61,7 @@ impl Presence {
     pub(super) fn idle_for(&self, now: Instant) -> Option<Duration> {
         match *self.lock() {
             Standing::Idle { since } => Some(now.saturating_duration_since(since)),
-            Standing::Busy | Standing::Dismissed | Standing::Leaving | Standing::Over => None,
+            Standing::Busy | Standing::Dismissed | Standing::Leaving => None,
         }
     }
 
@@ -91,11 +87,7 @@ impl Presence {
 
     /// Whether the session was asked to leave, and has not decided otherwise.
     pub(super) fn is_leaving(&self) -> bool {
-        matches!(*self.lock(), Standing::Dismissed | Standing::Leaving | Standing::Over)
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        *self.lock() == Standing::Over
+        matches!(*self.lock(), Standing::Dismissed | Standing::Leaving)
     }
 
     fn tell_lobby(&self) {
@@ -107,13 +99,6 @@ impl Presence {
     fn lock(&self) -> MutexGuard<'_, Standing> {
         // A value is replaced as a whole.
         self.0.standing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for EndsPresence {
-    fn drop(&mut self) {
-        *self.0.lock() = Standing::Over;
-        self.0.tell_lobby();
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`Session::produce`], so that every carrier can bring them.
 
 mod ending;
+mod resting;
 mod settling;
 
 use super::accounts::Accounts;

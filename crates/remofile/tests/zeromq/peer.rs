@@ -4,7 +4,8 @@ use remofile::protocol::key::PublicKey;
 use remofile::protocol::protocol1::{Request, Response};
 use remofile::protocol::wire::{Body, Header, OperationId, Signal};
 use remofile::protocol::zmtp::{
-    ClientHandshake, ClientSettings, FrameSealer, OpenedFrame, Peer, ServerHandshake, ServerSettings, SocketType,
+    ClientHandshake, ClientSettings, Command, FrameSealer, OpenedFrame, Peer, ServerHandshake, ServerSettings,
+    SocketType,
 };
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -75,6 +76,31 @@ impl ZeroMq {
         }
         // A server that has closed the connection is seen when the answer does not come.
         let _closed = self.stream.write_all(&bytes);
+    }
+
+    /// Pings the server as ZeroMQ does.
+    pub fn ping(&mut self) {
+        let ping = self.peer.sealer.ping();
+        self.stream.write_all(&ping).unwrap();
+    }
+
+    /// Whether the next thing that comes is the answer to a ping.
+    pub fn has_pong(&mut self) -> bool {
+        loop {
+            let consumed = match self.peer.opener.next(&mut self.input).unwrap() {
+                OpenedFrame::Command { consumed, command: Command::Pong } => consumed,
+                OpenedFrame::Command { .. } | OpenedFrame::Frame { .. } => return false,
+                OpenedFrame::Incomplete { .. } => {
+                    let mut buffer = [0; 64];
+                    let count = self.stream.read(&mut buffer).unwrap();
+                    assert!(count > 0, "the server closed the connection");
+                    self.input.extend_from_slice(&buffer[..count]);
+                    continue;
+                }
+            };
+            self.input.drain(..consumed);
+            return true;
+        }
     }
 
     /// The next message; `None` when the server closes the connection.

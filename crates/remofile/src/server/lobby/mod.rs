@@ -2,28 +2,34 @@
 //!
 //! Nothing but fixed-size greetings is read here: at most [`MAX_HANDSHAKE_BYTES`] from each peer, for
 //! at most [`HANDSHAKE_TIMEOUT`](remofile_protocol::limits::HANDSHAKE_TIMEOUT). A peer whose handshake succeeds leaves
-//! for a thread of its own. No answer that depends on a token is given past [`guesses`].
+//! for a worker. No answer that depends on a token is given past [`guesses`].
 
 mod accepting;
 pub(super) mod complaints;
 mod guesses;
 mod room;
+mod running;
 mod seating;
+mod turns;
 mod waiting;
 mod zeromq;
 
-use super::admission::{Admission, Place};
-use super::connection;
+use super::admission::Admission;
+use super::admission::Place;
+use super::connection::Connection;
 use super::expiry::Expiry;
-use super::presence::{EndsPresence, Presence};
-use super::session::Peer;
+use super::presence::Presence;
+use super::session::{Peer, Session};
 use super::slowdown::Slowdown;
-use super::zeromq::{self as conversations, Conversation, ServerContext};
+use super::workers::Workers;
+use super::zeromq::connection::ConversationEndpoint;
+use super::zeromq::{Conversation, ServerContext};
 use crate::carrier::{Link, Waker, ZmtpLink, message_bytes, prepare};
 use crate::error::{Error, Result};
 use complaints::Complaints;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use remofile_protocol::digest::DigestKind;
 use remofile_protocol::handshake::{
     Greeting, Refusal, ServerAnswer, ServerCredentials, answer, answer_regardless, recognise,
 };
@@ -31,6 +37,7 @@ use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, MAX_HANDSHAKE_BYTES, PROT
 use remofile_protocol::transport::LENGTH_BYTES;
 use remofile_protocol::zmtp::ServerSettings;
 use room::Room;
+use running::{Returns, Running, session_of};
 use seating::{Newcomer, Promised, Speaker};
 use std::collections::BTreeSet;
 use std::io;
@@ -38,22 +45,19 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use turns::Turns;
 use waiting::{Stage, Waiting};
 use zeromq::{First, Stranger, Verdict};
 
 /// Peers in the lobby at most, descriptors permitting; beyond that one of those has to leave who take most of the room.
 const MAX_WAITING: usize = 1024;
 
-/// Descriptors there must be for each session: it has three, one waits while another ends, and files are open.
-const DESCRIPTORS_A_SESSION: usize = 8;
+/// Descriptors that are neither for connections nor for workers: listeners, the store, logs.
+const OWN_DESCRIPTORS: usize = 32;
 
 /// Connections the kernel keeps for us between two looks.
 const BACKLOG: i32 = 4096;
-
-/// Stack of a session's thread, in bytes. Nothing in it recurses.
-const SESSION_STACK: usize = 1024 * 1024;
 
 const WAKE: Token = Token(0);
 const FIRST_LISTENER: usize = 1;
@@ -105,6 +109,12 @@ pub(super) struct Lobby {
     admission: Admission<Running>,
     promised: Vec<Promised>,
     next_session: u64,
+    turns: Turns,
+    workers: Workers,
+    returns: Arc<Returns>,
+    spare_wakers: Vec<Waker>,
+    /// Descriptors for sessions and workers.
+    descriptors: usize,
     slowdown: Slowdown,
     waker: Waker,
     /// Listeners at which there may be connections to accept, of which nobody will tell again.
@@ -112,12 +122,6 @@ pub(super) struct Lobby {
     /// When to accept again, after there was no descriptor left.
     accept_again: Option<Instant>,
     complaints: Complaints,
-}
-
-/// A session's thread.
-struct Running {
-    thread: JoinHandle<()>,
-    waker: Waker,
 }
 
 impl Lobby {
@@ -128,10 +132,14 @@ impl Lobby {
         expiry: Option<Expiry>,
         waker: &Waker,
     ) -> io::Result<Self> {
-        // A peer in the lobby takes one descriptor, a session three and those of its files.
+        // A peer takes one descriptor, in the lobby and later; a session at work some more.
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let descriptors = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)).max(64);
-        context.shared.options.tell_of_fewer_sessions(descriptors / DESCRIPTORS_A_SESSION);
+        let places = MAX_WAITING.min(descriptors / 4);
+        let descriptors = descriptors.saturating_sub(places + OWN_DESCRIPTORS).max(8);
+        // The rest is for those at work.
+        let most_sessions = descriptors / 4 * 3;
+        context.shared.options.tell_of_fewer_sessions(most_sessions);
         let poll = Poll::new()?;
         poll.registry().register(&mut SourceFd(&waker.as_fd().as_raw_fd()), WAKE, Interest::READABLE)?;
         for (number, listener) in listeners.iter().enumerate() {
@@ -147,14 +155,19 @@ impl Lobby {
             poll,
             listeners,
             credentials,
-            admission: Admission::new(options, descriptors / DESCRIPTORS_A_SESSION),
+            admission: Admission::new(options, most_sessions),
             promised: Vec::new(),
             context,
             zeromq,
             expiry,
-            waiting: Room::new(MAX_WAITING.min(descriptors / 4)),
+            waiting: Room::new(places),
             next_peer: FIRST_PEER,
             next_session: 1,
+            turns: Turns::new(),
+            workers: Workers::new(),
+            returns: Returns::new(waker),
+            spare_wakers: Vec::new(),
+            descriptors,
             slowdown: Slowdown::new(),
             waker: waker.clone(),
             ready: BTreeSet::new(),
@@ -181,7 +194,10 @@ impl Lobby {
                 match event.token() {
                     WAKE => self.waker.drain(),
                     Token(number) if number < FIRST_PEER => drop(self.ready.insert(number - FIRST_LISTENER)),
-                    Token(number) => self.read(number),
+                    token => match session_of(token) {
+                        Some(session) => self.wake(session),
+                        None => self.read(token.0),
+                    },
                 }
             }
             self.accept();
@@ -343,8 +359,11 @@ impl Lobby {
         let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
         let (stream, keys) = (waiting.stream, (session.sealer, session.opener));
         let link = Link::new(stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, &received);
+        let (number, presence) = (peer.session, peer.presence.clone());
         let shared = Arc::clone(&self.context.shared);
-        self.spawn(peer.clone(), place, move |waker| connection::serve(link, shared, peer, waker));
+        let endpoint = Session::new(shared, peer.clone(), self.waker.clone(), DigestKind::Xxh3);
+        let connection = Connection::new(link, endpoint, "session", &peer, self.waker.clone());
+        self.begin_session(number, place, presence, connection);
     }
 
     /// Begins a conversation with a ZeroMQ peer that knows the token.
@@ -364,11 +383,12 @@ impl Lobby {
                 None
             }
         };
+        let (number, presence) = (peer.session, peer.presence.clone());
         let context = Arc::clone(&self.context);
-        self.spawn(peer.clone(), place, move |waker| {
-            let conversation = Conversation::new(context, peer, waker.clone(), is_routing_id);
-            conversations::connection::serve(link, conversation, first, waker);
-        });
+        let conversation = Conversation::new(context, peer.clone(), self.waker.clone(), is_routing_id);
+        let endpoint = ConversationEndpoint::new(conversation, first);
+        let connection = Connection::new(link, endpoint, "ZeroMQ session", &peer, self.waker.clone());
+        self.begin_session(number, place, presence, connection);
     }
 
     fn presence(&self) -> Presence {
@@ -380,28 +400,6 @@ impl Lobby {
         let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
         if let Err(error) = prepare(&waiting.stream) {
             tracing::debug!(address = %waiting.address, %error, "cannot set the options of a connection");
-        }
-    }
-
-    /// Runs a session on a thread of its own.
-    fn spawn(&mut self, peer: Peer, place: Place, run: impl FnOnce(&Waker) + Send + 'static) {
-        let Peer { session, presence, .. } = peer;
-        let begin = || -> io::Result<Running> {
-            let waker = Waker::new()?;
-            let own = waker.clone();
-            let ends = EndsPresence(presence.clone());
-            let thread = std::thread::Builder::new()
-                .name(format!("session {session}"))
-                .stack_size(SESSION_STACK)
-                .spawn(move || {
-                    let _ends = ends;
-                    run(&own);
-                })?;
-            Ok(Running { thread, waker })
-        };
-        match begin() {
-            Ok(running) => self.admission.add(session, place, presence, running),
-            Err(error) => tracing::error!(%error, "cannot start a session"),
         }
     }
 
@@ -421,14 +419,5 @@ impl Lobby {
                 }
             }
         }
-    }
-
-    fn end_sessions(&mut self) {
-        self.listeners.clear();
-        self.waiting.clear();
-        self.promised.clear();
-        self.context.shared.stopping.store(true, Ordering::Release);
-        self.admission.running().for_each(|running| running.waker.wake());
-        self.admission.take_all().into_iter().for_each(Running::join);
     }
 }

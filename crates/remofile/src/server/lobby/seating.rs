@@ -1,8 +1,8 @@
 //! Seating: peers that have proved a token get a session, at once or as soon as somebody has made room.
 
+use super::Lobby;
 use super::waiting::{Stage, Waiting};
 use super::zeromq::First;
-use super::{Lobby, Running};
 use crate::carrier::{Line, Link, ZmtpLink, message_bytes};
 use crate::server::admission::{Place, Room};
 use crate::server::principal::Grant;
@@ -87,7 +87,8 @@ impl Lobby {
     /// Whether a peer would get a session there, if it proved its token now.
     pub(super) fn has_room(&mut self, place: Place) -> bool {
         self.seat_promised();
-        self.admission.has_room(place, &self.expected(), Instant::now())
+        let (expected, now) = (self.expected(), Instant::now());
+        !self.turns.are_blocked(place.network(), now) && self.admission.has_room(place, &expected, now)
     }
 
     /// Gives a newcomer a session, or the promise of one, or turns it away.
@@ -98,10 +99,10 @@ impl Lobby {
 
     fn ask_for(&mut self, newcomer: Newcomer) {
         let (now, place) = (Instant::now(), newcomer.place());
-        let (room, leaving) = self.admission.ask(place, &self.expected(), now);
-        if let Some(leaving) = leaving {
-            leaving.waker.wake();
-        }
+        let room = match self.turns.are_blocked(place.network(), now) {
+            true => Room::None,
+            false => self.admission.ask(place, &self.expected(), now),
+        };
         match room {
             Room::Free => self.start(newcomer),
             Room::After(in_place_of) => {
@@ -110,6 +111,7 @@ impl Lobby {
                 let descriptor = newcomer.waiting().stream.as_raw_fd();
                 let _removed = self.poll.registry().deregister(&mut mio::unix::SourceFd(&descriptor));
                 self.promised.push(Promised { newcomer, place, in_place_of, deadline });
+                self.wake(in_place_of);
             }
             Room::None => {
                 self.complaints.refused(newcomer.waiting().address, Refusal::TooMany);
@@ -131,13 +133,13 @@ impl Lobby {
 
     /// Forgets the sessions that are over, and gives their places to those who were promised them.
     pub(super) fn seat_promised(&mut self) {
-        let over = self.admission.take_over();
+        let over = self.take_returns();
         let now = Instant::now();
         let promised = mem::take(&mut self.promised);
         let mut again = Vec::new();
         for promised in promised {
             match () {
-                () if over.iter().any(|(session, _)| *session == promised.in_place_of) => self.start(promised.newcomer),
+                () if over.contains(&promised.in_place_of) => self.start(promised.newcomer),
                 () if promised.deadline <= now => promised.newcomer.turn_away(),
                 () if self.admission.is_leaving(promised.in_place_of) => self.promised.push(promised),
                 // It has got to work instead.
@@ -145,15 +147,5 @@ impl Lobby {
             }
         }
         again.into_iter().for_each(|newcomer| self.ask_for(newcomer));
-        over.into_iter().for_each(|(_, running)| running.join());
-    }
-}
-
-impl Running {
-    /// Waits for the thread, which is over or about to be.
-    pub(super) fn join(self) {
-        if self.thread.join().is_err() {
-            tracing::error!("a session's thread panicked");
-        }
     }
 }

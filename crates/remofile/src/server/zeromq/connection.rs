@@ -1,65 +1,50 @@
-//! A conversation on a connection of our own: one thread.
+//! A conversation on a connection of our own.
 
-use super::{Conversation, ConversationError, Outgoing};
-use crate::carrier::{Endpoint, Frames, LinkError, Produced, Waker, ZmtpLink, drive};
-use std::time::{Duration, Instant};
+use super::{Conversation, Frames, Outgoing};
+use crate::carrier::{Endpoint, Frames as Received, Produced, Waker, ZmtpLink};
+use crate::server::connection::{ConnectionError, SessionEndpoint};
+use std::time::Duration;
 
-#[derive(Debug, thiserror::Error)]
-enum ConnectionError {
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    #[error(transparent)]
-    Conversation(#[from] ConversationError),
-}
-
-struct Connection(Conversation);
-
-/// Serves one conversation until it is over; logs how it ended. `first` is a message that came before.
-pub(in crate::server) fn serve(
-    mut link: ZmtpLink,
+/// A conversation as the endpoint of a connection.
+pub(in crate::server) struct ConversationEndpoint {
     conversation: Conversation,
-    first: Option<Vec<Vec<u8>>>,
-    waker: &Waker,
-) {
-    let address = conversation.peer.address.clone();
-    tracing::info!(%address, "ZeroMQ session opened");
-    let mut connection = Connection(conversation);
-    match run(&mut link, &mut connection, first, waker) {
-        Ok(()) | Err(ConnectionError::Link(LinkError::Closed)) => tracing::info!(%address, "ZeroMQ session closed"),
-        Err(error) => tracing::warn!(%address, %error, "ZeroMQ session lost"),
+    /// A message that came before it began.
+    first: Option<Frames>,
+}
+
+impl ConversationEndpoint {
+    pub(in crate::server) fn new(conversation: Conversation, first: Option<Frames>) -> Self {
+        Self { conversation, first }
     }
 }
 
-fn run(
-    link: &mut ZmtpLink,
-    connection: &mut Connection,
-    first: Option<Vec<Vec<u8>>>,
-    waker: &Waker,
-) -> Result<(), ConnectionError> {
-    if let Some(frames) = first {
-        let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
-        connection.0.receive(Duration::ZERO, &frames)?;
+impl SessionEndpoint for ConversationEndpoint {
+    fn wake_by(&mut self, waker: &Waker) {
+        self.conversation.wake_by(waker);
     }
-    drive(link, connection, &[waker], Instant::now())
+
+    fn rest(&mut self) {
+        self.conversation.rest();
+    }
 }
 
-impl Endpoint for Connection {
+impl Endpoint for ConversationEndpoint {
     type Line = ZmtpLink;
     type Error = ConnectionError;
 
     fn heard(&mut self, now: Duration) {
-        self.0.heard(now);
+        self.conversation.heard(now);
     }
 
-    fn receive(&mut self, now: Duration, message: Frames<'_>) -> Result<(), ConnectionError> {
+    fn receive(&mut self, now: Duration, message: Received<'_>) -> Result<(), ConnectionError> {
         let frames: Vec<&[u8]> = message.iter().collect();
-        Ok(self.0.receive(now, &frames)?)
+        Ok(self.conversation.receive(now, &frames)?)
     }
 
     fn produce(&mut self, now: Duration, link: &mut ZmtpLink) -> Result<Produced, ConnectionError> {
-        link.set_send_payload(self.0.max_payload());
+        link.set_send_payload(self.conversation.max_payload());
         let mut message = link.message();
-        let outgoing = self.0.produce(now, &mut message)?;
+        let outgoing = self.conversation.produce(now, &mut message)?;
         let payload = message.payload_bytes();
         Ok(match outgoing {
             Outgoing::Nothing => Produced::Nothing,
@@ -76,23 +61,31 @@ impl Endpoint for Connection {
     }
 
     fn woken(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        self.0.woken(now);
+        if let Some(frames) = self.first.take() {
+            let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+            self.conversation.receive(now, &frames)?;
+        }
+        self.conversation.woken(now);
         Ok(())
     }
 
     fn next_timeout(&self) -> Option<Duration> {
-        self.0.next_timeout()
+        self.conversation.next_timeout()
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        Ok(self.0.handle_timeout(now)?)
+        Ok(self.conversation.handle_timeout(now)?)
     }
 
     fn wants_messages(&self) -> bool {
-        self.0.wants_messages()
+        self.conversation.wants_messages()
     }
 
     fn is_done(&self) -> bool {
-        self.0.is_done()
+        self.conversation.is_done()
+    }
+
+    fn idle_for(&self) -> Option<Duration> {
+        self.conversation.at_rest_for()
     }
 }

@@ -310,6 +310,33 @@ impl Conversation {
         &self.peer.grant.principal
     }
 
+    /// How long it has had nothing to do, with nothing to send and no time to keep; `None` while it has.
+    pub(super) fn at_rest_for(&self) -> Option<Duration> {
+        match &self.protocol {
+            _ if !self.replies.is_empty() => None,
+            ProtocolState::Protocol2(session, _) => session.idle_for(),
+            ProtocolState::Protocol1(session) if !session.is_idle() => None,
+            ProtocolState::Undecided | ProtocolState::Protocol1(_) => self.idle_for(Instant::now()),
+            ProtocolState::Ended => None,
+        }
+    }
+
+    /// Frees the memory that is needed for work alone.
+    pub(super) fn rest(&mut self) {
+        self.replies = VecDeque::new();
+        if let ProtocolState::Protocol2(session, _) = &mut self.protocol {
+            session.rest();
+        }
+    }
+
+    /// Has whatever it waits for wake another thread from now on.
+    pub(super) fn wake_by(&mut self, waker: &Waker) {
+        self.waker = waker.clone();
+        if let ProtocolState::Protocol2(session, _) = &mut self.protocol {
+            session.wake_by(waker);
+        }
+    }
+
     /// How long the peer has done nothing; `None` while something of it is under way.
     fn idle_for(&self, now: Instant) -> Option<Duration> {
         self.peer.presence.idle_for(now)

@@ -2,6 +2,7 @@
 
 use super::buffer::{InBuffer, MessageWriter, OutBuffer};
 use super::line::Line;
+use super::payload::Payload;
 use remofile_protocol::transport::{Opener, Sealer, Tampered};
 use remofile_protocol::wire::{Header, MalformedMessage};
 use socket2::Socket;
@@ -24,7 +25,7 @@ pub struct Message<'a> {
     /// What it says.
     pub header: Header,
     /// Its payload, empty where it has none.
-    pub payload: &'a [u8],
+    pub payload: Payload<'a>,
 }
 
 /// Why a connection is of no more use.
@@ -96,8 +97,8 @@ impl Line for Link {
                 return Ok(None);
             }
         };
-        let bytes = self.input.bytes();
-        Ok(Some(Message { header: Header::decode(&bytes[opened.header])?, payload: &bytes[opened.payload] }))
+        let header = Header::decode(&self.input.bytes()[opened.header])?;
+        Ok(Some(Message { header, payload: Payload::received(&mut self.input, opened.payload) }))
     }
 
     fn has_room(&self) -> bool {

@@ -21,6 +21,11 @@ use remofile_protocol::wire::{Done, ErrorCode, Holder, Item, OnConflict, Request
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long files are unpacked before the server is heard and answered again: on a slow disk those of one message may take
+/// longer than it waits for a word.
+const TURN: Duration = Duration::from_millis(50);
 
 impl Client {
     /// Downloads files and directories into an existing local directory, each under its own name or the one
@@ -263,12 +268,14 @@ impl DownloadHandler<'_, '_> {
     }
 
     fn take(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<()> {
-        self.unpack(|unpacker, unpacker_recorder| unpacker.take(items, payload, unpacker_recorder))
+        let began = Instant::now();
+        self.unpack(|unpacker, recorder| unpacker.take_some(items, payload, &|| began.elapsed() >= TURN, recorder))
     }
 
     /// Does some of what the unpacker is busy with.
     fn go_on(&mut self) -> Result<()> {
-        self.unpack(|unpacker, unpacker_recorder| unpacker.go_on(unpacker_recorder))
+        let began = Instant::now();
+        self.unpack(|unpacker, unpacker_recorder| unpacker.work(&|| began.elapsed() >= TURN, unpacker_recorder))
     }
 
     fn unpack(

@@ -8,10 +8,8 @@
 mod accounts;
 mod admission;
 mod connection;
-mod editing;
 mod expiry;
 mod leases;
-mod listing;
 mod lobby;
 mod max_hold;
 mod network;
@@ -19,12 +17,12 @@ mod operation;
 mod presence;
 mod protocol1;
 mod session;
-mod signing;
 mod slowdown;
 mod zeromq;
 
 pub use zeromq::{Handler, Reply};
 
+use crate::blocking::Pool;
 use crate::budget::Budget;
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
@@ -331,9 +329,13 @@ impl Bound {
             allow_plain: options.allow_plain && !options.require_encryption,
         };
         let context = Arc::new(config.context());
-        Lobby::new(listeners, credentials, context, expiry, &lifetime.stop.waker)
+        let pool = context.shared.pool.clone();
+        let served = Lobby::new(listeners, credentials, context, expiry, &lifetime.stop.waker)
             .and_then(|lobby| lobby.run(&lifetime.stop.stopping))
-            .map_err(|source| Error::System { what: "the server cannot go on", source })
+            .map_err(|source| Error::System { what: "the server cannot go on", source });
+        // What sessions that are gone had under way is to be whole.
+        pool.drain();
+        served
     }
 }
 
@@ -355,6 +357,7 @@ impl ServerConfig {
             store,
             leases: leases::Leases::default(),
             memory: Budget::of_server(options.server_memory),
+            pool: Pool::default(),
             options,
             agent,
             started: Instant::now(),
@@ -376,6 +379,7 @@ pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOpti
         store,
         leases: leases::Leases::default(),
         memory: Budget::of_server(options.server_memory),
+        pool: Pool::default(),
         options,
         agent: crate::agent(),
         started: Instant::now(),

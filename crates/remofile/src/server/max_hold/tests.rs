@@ -2,6 +2,7 @@ use super::super::leases::Leases;
 use super::super::presence::Presence;
 use super::super::session::{Peer, Session, SharedState, Turn};
 use super::super::{DEFAULT_SERVER_MEMORY, ServerOptions, protocol1};
+use crate::blocking::Pool;
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Waker};
 use crate::store::{LocalStore, StoreOptions};
@@ -32,6 +33,7 @@ impl Scene {
             store: Arc::new(store),
             leases: Leases::default(),
             memory: Budget::of_server(DEFAULT_SERVER_MEMORY),
+            pool: Pool::default(),
             options: ServerOptions { max_hold: Duration::from_secs(HOUR), ..ServerOptions::default() },
             agent: "test/1".to_owned(),
             started: Instant::now(),
@@ -92,6 +94,7 @@ impl Talk {
                 Turn::Message(Header { operation, body: Body::Signal(signal), .. }) => said.push((operation, signal)),
                 Turn::Message(other) => panic!("{other:?}"),
                 Turn::Work => {}
+                Turn::Nothing if self.session.await_work() => {}
                 Turn::Nothing => return said,
             }
         }

@@ -1,6 +1,7 @@
 //! Operations that answer with elements: how these get into messages.
 
 use super::{Operation, OperationTurn, Step};
+use crate::blocking::Slice;
 use crate::carrier::MessageWriter;
 use crate::transfer::{Next, Origins};
 use remofile_protocol::session::SessionError;
@@ -37,26 +38,54 @@ pub(super) trait Elements: Send {
 
 /// A listing on its way.
 pub(super) struct Listing<E> {
-    elements: E,
+    source: Source<E>,
     encoded: Encoded,
     ended: bool,
 }
 
+enum Source<E> {
+    /// It is found out on another thread.
+    Asked(Box<dyn FnOnce() -> Result<E, Failure> + Send>),
+    Failed(Failure),
+    Known(E),
+}
+
 impl<E: Elements> Listing<E> {
     pub(super) fn new(elements: E) -> Self {
-        Self { elements, encoded: Encoded::default(), ended: false }
+        Self::of(Source::Known(elements))
+    }
+
+    /// A listing whose beginning may take its time.
+    pub(super) fn begun_by(begin: impl FnOnce() -> Result<E, Failure> + Send + 'static) -> Self {
+        Self::of(Source::Asked(Box::new(begin)))
+    }
+
+    fn of(source: Source<E>) -> Self {
+        Self { source, encoded: Encoded::default(), ended: false }
+    }
+
+    fn elements(&mut self) -> Option<&mut E> {
+        match &mut self.source {
+            Source::Known(elements) => Some(elements),
+            Source::Asked(_) | Source::Failed(_) => None,
+        }
     }
 }
 
 impl<E: Elements> Operation for Listing<E> {
     fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+        let elements = match &mut self.source {
+            Source::Asked(_) => return Ok(Step::Blocking),
+            Source::Failed(failure) => return Ok(Step::Ended(Err(failure.clone()))),
+            Source::Known(elements) => elements,
+        };
         let began = Instant::now();
         let (mut may_go_on, mut is_late) = (true, false);
         for _ in 0..LISTING_STEP {
             if self.ended || is_late || self.encoded.are_enough() {
                 break;
             }
-            match self.elements.next() {
+            match elements.next() {
                 Next::End => self.ended = true,
                 Next::Item(element) => self.encoded.add(&element, turn.message.room()),
                 Next::Working => break,
@@ -69,7 +98,7 @@ impl<E: Elements> Operation for Listing<E> {
         }
         let count = self.encoded.pending.len();
         if count == 0 && self.ended {
-            return Ok(self.elements.end());
+            return Ok(elements.end());
         }
         let is_worth_it = self.ended || is_late || !may_go_on || self.encoded.are_enough();
         if count == 0 || !is_worth_it {
@@ -82,12 +111,24 @@ impl<E: Elements> Operation for Listing<E> {
         Ok(Step::Message(turn.machine.entries(turn.id, turn.message.payload_bytes())?))
     }
 
+    fn block(&mut self, _slice: &Slice) {
+        let none = Source::Failed(Failure::new(ErrorCode::Other));
+        self.source = match std::mem::replace(&mut self.source, none) {
+            Source::Asked(begin) => begin().map_or_else(Source::Failed, Source::Known),
+            source => source,
+        };
+    }
+
     fn origins(&mut self) -> Option<&mut dyn Origins> {
-        self.elements.origins()
+        self.elements()?.origins()
     }
 
     fn memory_bytes(&self) -> u64 {
-        self.encoded.memory_bytes() + self.elements.memory_bytes()
+        let elements = match &self.source {
+            Source::Known(elements) => elements.memory_bytes(),
+            Source::Asked(_) | Source::Failed(_) => 0,
+        };
+        self.encoded.memory_bytes() + elements
     }
 }
 

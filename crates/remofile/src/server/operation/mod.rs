@@ -180,9 +180,9 @@ pub(super) fn start(request: Request, context: &mut StartContext<'_>) -> Result<
         Request::Sign { files } => Box::new(sign::sign(store, files)),
         Request::Hold { .. } => Box::new(hold::Hold::default()),
         Request::Survey { destination, names, unflushed } => {
-            Box::new(survey::survey(store, &destination, &names, unflushed)?)
+            Box::new(survey::survey(store, destination, names, unflushed))
         }
-        Request::Partials => Box::new(partials::list(&**store)?),
+        Request::Partials => Box::new(partials::list(store)),
         Request::ClearPartials { paths } => Box::new(partials::clear(store, paths)),
         Request::Upload { destination, on_conflict, names, .. } => {
             Box::new(upload::Upload::new(context, destination, on_conflict, names.unwrap_or_default()))

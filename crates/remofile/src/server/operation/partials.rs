@@ -15,9 +15,12 @@ pub(super) struct Partials {
     bytes: u64,
 }
 
-pub(super) fn list(store: &dyn Store) -> Result<Listing<Partials>, Failure> {
-    let partials = store.partials()?.into_iter();
-    Ok(Listing::new(Partials { bytes: partials_bytes(&partials), partials }))
+pub(super) fn list(store: &Arc<dyn Store>) -> Listing<Partials> {
+    let store = Arc::clone(store);
+    Listing::begun_by(move || {
+        let partials = store.partials()?.into_iter();
+        Ok(Partials { bytes: partials_bytes(&partials), partials })
+    })
 }
 
 impl Elements for Partials {

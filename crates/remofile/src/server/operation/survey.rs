@@ -24,17 +24,27 @@ pub(super) struct Survey {
 
 pub(super) fn survey(
     store: &Arc<dyn Store>,
+    destination: RemotePath,
+    names: Vec<String>,
+    knows_unflushed: bool,
+) -> Listing<Survey> {
+    let store = Arc::clone(store);
+    Listing::begun_by(move || begin(store, &destination, &names, knows_unflushed))
+}
+
+fn begin(
+    store: Arc<dyn Store>,
     destination: &RemotePath,
     names: &[String],
     knows_unflushed: bool,
-) -> StoreResult<Listing<Survey>> {
+) -> StoreResult<Survey> {
     let paths = paths_of(destination, names)?;
     store.directory(destination).map_err(|failure| failure.at(destination))?;
     let mut partials = store.partials()?;
     partials.retain(|partial| paths.iter().any(|path| partial.path.is_within(path)));
     let partials = partials.into_iter();
-    Ok(Listing::new(Survey {
-        store: Arc::clone(store),
+    Ok(Survey {
+        store,
         paths: paths.into_iter(),
         walk: None,
         partials_bytes: partials_bytes(&partials),
@@ -42,7 +52,7 @@ pub(super) fn survey(
         checking: None,
         checked: Checked::default(),
         knows_unflushed,
-    }))
+    })
 }
 
 impl Elements for Survey {

@@ -1,5 +1,6 @@
 //! What a client can make a session hold in memory.
 
+mod disk;
 mod flushes;
 
 use super::*;

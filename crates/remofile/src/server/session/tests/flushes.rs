@@ -34,14 +34,14 @@ fn break_off_an_upload(session: &mut Session, number: u64) {
 }
 
 /// Waits until a session is called.
-fn await_call(waker: &Waker) {
+pub(super) fn await_call(waker: &Waker) {
     let soon = Timespec { tv_sec: 30, tv_nsec: 0 };
     assert_eq!(poll(&mut [PollFd::new(waker, PollFlags::IN)], Some(&soon)), Ok(1), "nobody called");
     waker.drain();
 }
 
 /// Waits until an operation has ended.
-fn await_end(session: &mut Session, number: u64) -> Result<Done, Failure> {
+pub(super) fn await_end(session: &mut Session, number: u64) -> Result<Done, Failure> {
     loop {
         if let Some(outcome) = listen(session).0.remove(&number) {
             return outcome;

@@ -275,6 +275,12 @@ impl<T: Send + 'static> Pending<T> {
         self.take().unwrap_or(Err(Lost))
     }
 
+    /// Waits for the result, no longer than this.
+    pub(crate) fn wait_for(&self, most: Duration) {
+        let is_empty = |state: &mut SlotState<T>| matches!(state, SlotState::Empty);
+        drop(self.slot.filled.wait_timeout_while(self.slot.lock(), most, is_empty));
+    }
+
     /// Waits until the result is there.
     #[cfg(test)]
     pub(crate) fn await_result(&self) {

@@ -282,7 +282,6 @@ impl<T: Send + 'static> Pending<T> {
     }
 
     /// Waits until the result is there.
-    #[cfg(test)]
     pub(crate) fn await_result(&self) {
         let is_empty = |state: &mut SlotState<T>| matches!(state, SlotState::Empty);
         drop(self.slot.filled.wait_while(self.slot.lock(), is_empty));

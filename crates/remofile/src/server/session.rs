@@ -12,12 +12,13 @@ use super::leases::{Access, Answer, Claim, Leases};
 use super::max_hold::MaxHold;
 use super::operation::{Flushed, Grant, Leave, Operation, OperationTurn, Running, StartContext, Step, start};
 use super::presence::Presence;
-use crate::blocking::{Pending, Pool};
+use crate::blocking::Pool;
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Payload, Waker};
 use crate::server::ServerOptions;
 use crate::store::{FlushMark, Fsync, Store};
 use crate::transfer::Checked;
+use ending::Leaving;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, INITIAL_CREDIT_BYTES};
 use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
@@ -67,7 +68,7 @@ pub(super) struct Session {
     machine: ServerSession,
     operations: BTreeMap<OperationId, Running>,
     /// Operations that were ended in the middle, until they are over. Nothing else is changed for this session meanwhile.
-    leaving: Vec<Pending<()>>,
+    leaving: Vec<Leaving>,
     /// The operation that was on another thread last.
     last_away: OperationId,
     accounts: Accounts,
@@ -342,6 +343,7 @@ impl Session {
 
     /// Gives the next message to send; its payload is put into `message`.
     pub(super) fn produce(&mut self, now: Duration, message: &mut MessageWriter<'_>) -> Result<Turn, SessionError> {
+        self.see_off(now);
         if let Some(header) = self.machine.poll_header() {
             self.accounts.settle_outbox(self.machine.queued_bytes() as u64);
             return Ok(Turn::Message(header));

@@ -37,7 +37,6 @@ impl Session {
     /// Sends operations to other threads that want to go there: one that changes something at a time, since what a client
     /// asks for is done in turns, and however many flush.
     pub(super) fn send_away(&mut self) {
-        self.leaving.retain(|leaving| !leaving.is_over());
         let mut is_changing =
             !self.leaving.is_empty() || self.operations.values().any(|running| running.is_working_away());
         for id in self.behind(self.last_away) {

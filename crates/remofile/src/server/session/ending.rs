@@ -1,6 +1,7 @@
 //! How operations end, and with them what they held: leases, memory, what is not on the disk yet.
 
 use super::{Session, SessionState};
+use crate::blocking::Pending;
 use crate::server::operation::{Leave, Running};
 use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
 use std::sync::Arc;
@@ -16,15 +17,19 @@ impl Session {
         self.tell_end(now, id, outcome);
     }
 
-    /// Ends an operation in the middle. Its lease is given back when it is over, and what it stored is on the disk.
+    /// Ends an operation in the middle. Its lease is given back when it is over, and what it stored is on the disk; its
+    /// client is told as soon as it changes nothing any more.
     pub(super) fn break_off(&mut self, now: Duration, id: OperationId, leave: Leave, failure: Failure) {
+        if self.leaving.iter().any(|leaving| leaving.operation == id) {
+            return;
+        }
         match self.operations.remove(&id) {
             Some(running) if running.leaves_slowly() && !self.is_stopping() => {
                 let is_unfinished = self.begun.remove(&id).is_some();
                 let settling = self.settling.clone();
                 let after = move || settling.release(Some(id), is_unfinished);
-                self.leaving.push(running.leave(leave, &self.shared.pool, self.waker.clone(), after));
-                self.tell_end(now, id, Err(failure));
+                let over = running.leave(leave, &self.shared.pool, self.waker.clone(), after);
+                self.leaving.push(Leaving { operation: id, failure, over });
             }
             running => {
                 if let Some(running) = running {
@@ -32,6 +37,19 @@ impl Session {
                 }
                 self.end(now, id, Err(failure));
             }
+        }
+    }
+
+    /// Tells the clients of operations that were ended in the middle, and are over now.
+    pub(super) fn see_off(&mut self, now: Duration) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        let (over, leaving): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.leaving).into_iter().partition(|leaving| leaving.over.is_over());
+        self.leaving = leaving;
+        for Leaving { operation, failure, .. } in over {
+            self.tell_end(now, operation, Err(failure));
         }
     }
 
@@ -43,9 +61,14 @@ impl Session {
     }
 
     pub(super) fn rest_if_idle(&self) {
-        if self.operations.is_empty() {
+        if self.is_idle() {
             self.peer.presence.rest(Instant::now());
         }
+    }
+
+    /// Whether nothing of it is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.operations.is_empty() && self.leaving.is_empty()
     }
 
     fn is_stopping(&self) -> bool {
@@ -54,9 +77,8 @@ impl Session {
 
     /// The server stops: everything is over when this is.
     pub(super) fn stop(&mut self, now: Duration) {
-        for leaving in self.leaving.drain(..) {
-            let _lost = leaving.wait();
-        }
+        self.leaving.iter().for_each(|leaving| leaving.over.await_result());
+        self.see_off(now);
         let ids: Vec<OperationId> = self.operations.keys().copied().collect();
         for id in ids {
             self.break_off(now, id, Leave::Interrupted, ErrorCode::ShuttingDown.into());
@@ -77,6 +99,13 @@ impl Session {
     }
 }
 
+/// An operation that was ended in the middle, and is not over yet.
+pub(super) struct Leaving {
+    pub(super) operation: OperationId,
+    failure: Failure,
+    pub(super) over: Pending<()>,
+}
+
 /// However a session ends, its leases do, as soon as everything of it is over; what can be resumed is kept.
 impl Drop for Session {
     fn drop(&mut self) {
@@ -85,17 +114,17 @@ impl Drop for Session {
         let settling = self.settling.clone();
         let has_unfinished = !self.begun.is_empty();
         let release = move || settling.release(None, has_unfinished);
-        if self.is_stopping() || (leaving.iter().all(|leaving| leaving.is_over()) && !running.values().any(is_slow)) {
+        if self.is_stopping()
+            || (leaving.iter().all(|leaving| leaving.over.is_over()) && !running.values().any(is_slow))
+        {
             running.into_values().for_each(|running| running.leave_now(Leave::Interrupted));
-            for leaving in leaving {
-                let _lost = leaving.wait();
-            }
+            leaving.iter().for_each(|leaving| leaving.over.await_result());
             return release();
         }
         let last = Arc::new(AtLast(Some(release)));
         for leaving in leaving {
             let last = Arc::clone(&last);
-            leaving.then(move |_over| drop(last));
+            leaving.over.then(move |_over| drop(last));
         }
         for running in running.into_values() {
             let last = Arc::clone(&last);

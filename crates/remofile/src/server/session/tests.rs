@@ -52,7 +52,7 @@ impl Session {
     pub(in crate::server) fn await_work(&self) -> bool {
         let has_work = !self.leaving.is_empty() || self.operations.values().any(Running::is_working_away);
         self.operations.values().for_each(Running::await_back);
-        self.leaving.iter().for_each(Pending::await_result);
+        self.leaving.iter().for_each(|leaving| leaving.over.await_result());
         has_work
     }
 }

@@ -10,6 +10,7 @@
 //! two sides, [`plan`] compares two trees, [`sync`] carries out with a client what makes them alike. The library never
 //! prints and never decides what a user sees: it reports to a [`Monitor`] and logs through `tracing`.
 
+mod blocking;
 mod budget;
 pub mod carrier;
 pub mod client;

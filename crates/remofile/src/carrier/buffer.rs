@@ -1,6 +1,7 @@
 //! The buffers on both sides of a link: allocated once, never zeroed again.
 
 use super::error::LinkError;
+use super::payload::{KeptPayload, Spares};
 use super::socket::moved;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::transport::{LENGTH_BYTES, Opener, Sealer, TAG_BYTES};
@@ -178,6 +179,7 @@ pub(super) struct InBuffer {
     max_record: usize,
     /// Bytes read ever.
     total: u64,
+    spares: Spares,
 }
 
 /// A record's parts in the buffer.
@@ -190,7 +192,14 @@ pub(super) struct Opened {
 impl InBuffer {
     pub(super) fn new(max_payload: usize, received: &[u8]) -> Self {
         let max_record = max_payload + OVERHEAD;
-        Self { bytes: received.to_vec(), start: 0, end: received.len(), max_record, total: 0 }
+        Self {
+            bytes: received.to_vec(),
+            start: 0,
+            end: received.len(),
+            max_record,
+            total: 0,
+            spares: Spares::default(),
+        }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -210,6 +219,21 @@ impl InBuffer {
     pub(super) fn rest(&mut self) {
         self.bytes = self.bytes[self.start..self.end].to_vec();
         (self.start, self.end) = (0, self.bytes.len());
+    }
+
+    /// Gives a payload away, with the buffer it is in unless that is much larger; goes on with another one.
+    pub(super) fn hand_over(&mut self, payload: Range<usize>) -> KeptPayload {
+        if payload.len() < self.bytes.len() / 2 {
+            return self.bytes[payload].to_vec().into();
+        }
+        let rest = &self.bytes[self.start..self.end];
+        let mut next = self.spares.take();
+        ensure(&mut next, CACHE_LINE_BYTES + rest.len());
+        let start = aligned_start(&next);
+        let end = start + rest.len();
+        next[start..end].copy_from_slice(rest);
+        (self.start, self.end) = (start, end);
+        KeptPayload::in_buffer(std::mem::replace(&mut self.bytes, next), payload, &self.spares)
     }
 
     /// Opens the next record if it is complete.

@@ -3,6 +3,7 @@
 use super::buffer::{InBuffer, MessageWriter, OutBuffer};
 use super::error::LinkError;
 use super::line::{Line, MOST_AT_REST};
+use super::payload::Payload;
 use remofile_protocol::transport::{Opener, Sealer};
 use remofile_protocol::wire::Header;
 use socket2::Socket;
@@ -24,7 +25,7 @@ pub struct Message<'a> {
     /// What it says.
     pub header: Header,
     /// Its payload, empty where it has none.
-    pub payload: &'a [u8],
+    pub payload: Payload<'a>,
 }
 
 impl Link {
@@ -76,8 +77,8 @@ impl Line for Link {
                 return Ok(None);
             }
         };
-        let bytes = self.input.bytes();
-        Ok(Some(Message { header: Header::decode(&bytes[opened.header])?, payload: &bytes[opened.payload] }))
+        let header = Header::decode(&self.input.bytes()[opened.header])?;
+        Ok(Some(Message { header, payload: Payload::received(&mut self.input, opened.payload) }))
     }
 
     fn has_room(&self) -> bool {

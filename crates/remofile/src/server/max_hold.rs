@@ -4,7 +4,6 @@
 //! others out for as long as it answers them. What counts is files taken, messages sent, work done, and operations
 //! of the same session that begin or end, since others of it may run under the lease of one that only holds.
 
-use super::operation::Operation;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::time::Duration;
 
@@ -37,13 +36,6 @@ impl MaxHold {
     /// What an operation ends with whose time is over.
     pub(super) fn failure(&self) -> Failure {
         Failure::new(ErrorCode::LeaseExpired).because(format_args!("its '--max-hold' is {} s", self.most.as_secs()))
-    }
-}
-
-impl Operation {
-    /// Whether it has a lease and may have to give it up. What only waits for the disk does not depend on its peer.
-    pub(super) fn can_expire(&self) -> bool {
-        !matches!(self, Self::Waiting(_) | Self::Flushing(_) | Self::Over)
     }
 }
 

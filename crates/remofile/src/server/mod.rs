@@ -9,10 +9,8 @@ mod accounts;
 mod admission;
 mod authorisation;
 mod connection;
-mod editing;
 mod expiry;
 mod leases;
-mod listing;
 mod lobby;
 mod max_hold;
 mod network;
@@ -21,7 +19,6 @@ mod presence;
 mod principal;
 mod protocol1;
 mod session;
-mod signing;
 mod slowdown;
 mod workers;
 mod zeromq;
@@ -342,9 +339,13 @@ impl Bound {
             allow_plain: options.allow_plain && !options.require_encryption,
         };
         let context = Arc::new(config.context()?);
-        Lobby::new(listeners, credentials, context, expiry, &lifetime.stop.waker)
+        let pool = context.shared.pool.clone();
+        let served = Lobby::new(listeners, credentials, context, expiry, &lifetime.stop.waker)
             .and_then(|lobby| lobby.run(&lifetime.stop.stopping))
-            .map_err(|source| Error::System { what: "the server cannot go on", source })
+            .map_err(|source| Error::System { what: "the server cannot go on", source });
+        // What sessions that are gone had under way is to be whole.
+        pool.drain();
+        served
     }
 }
 

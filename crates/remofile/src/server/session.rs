@@ -3,6 +3,7 @@
 //! It knows no socket: messages come in by [`Session::receive`], messages go out by
 //! [`Session::produce`], so that every carrier can bring them.
 
+mod away;
 mod ending;
 mod resting;
 mod settling;
@@ -10,19 +11,21 @@ mod settling;
 use super::accounts::Accounts;
 use super::leases::{Access, Answer, Claim, Leases};
 use super::max_hold::MaxHold;
-use super::operation::{Flushing, Operation, OperationStep, Progress, Waiting, start};
+use super::operation::{FirstWindow, Flushed, Leave, Operation, OperationTurn, Running, StartContext, Step, start};
 use super::presence::Presence;
 use super::principal::Grant;
+use crate::blocking::Pool;
 use crate::budget::Budget;
-use crate::carrier::{MessageWriter, Waker};
+use crate::carrier::{MessageWriter, Payload, Waker};
 use crate::server::ServerOptions;
 use crate::store::{FlushMark, Fsync};
 use crate::transfer::Checked;
+use ending::Leaving;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, INITIAL_CREDIT_BYTES};
 use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
 use remofile_protocol::wire::{
-    Done, ErrorCode, Failure, Flow, Header, OperationId, Request, StatusReport, WAIT_FOREVER, credit_bytes,
+    Done, ErrorCode, Failure, Header, OperationId, Request, StatusReport, WAIT_FOREVER, credit_bytes,
 };
 use settling::Settling;
 use std::collections::BTreeMap;
@@ -39,6 +42,8 @@ pub(super) struct SharedState {
     pub(super) stopping: AtomicBool,
     /// What all sessions together may hold in memory.
     pub(super) memory: Arc<Budget>,
+    /// The threads for what may wait for a disk.
+    pub(super) pool: Pool,
 }
 
 impl SharedState {
@@ -47,6 +52,7 @@ impl SharedState {
         Self {
             leases: Leases::default(),
             memory: Budget::of_server(options.server_memory),
+            pool: Pool::default(),
             options,
             agent: crate::agent(),
             started: Instant::now(),
@@ -78,7 +84,11 @@ pub(super) struct Session {
     peer: Peer,
     waker: Waker,
     machine: ServerSession,
-    operations: BTreeMap<OperationId, Operation>,
+    operations: BTreeMap<OperationId, Running>,
+    /// Operations that were ended in the middle, until they are over. Nothing else is changed for this session meanwhile.
+    leaving: Vec<Leaving>,
+    /// The operation that was on another thread last.
+    last_away: OperationId,
     accounts: Accounts,
     /// Where in the history of flushes operations began that change something.
     begun: BTreeMap<OperationId, FlushMark>,
@@ -123,6 +133,8 @@ impl Session {
             waker,
             machine: ServerSession::new(DEFAULT_PAYLOAD_BYTES),
             operations: BTreeMap::new(),
+            leaving: Vec::new(),
+            last_away: OperationId::SESSION,
             accounts: Accounts::new(memory),
             begun: BTreeMap::new(),
             checked: Checked::default(),
@@ -138,7 +150,13 @@ impl Session {
     }
 
     /// Takes a message.
-    pub(super) fn receive(&mut self, now: Duration, header: Header, payload: &[u8]) -> Result<(), SessionError> {
+    pub(super) fn receive<'a>(
+        &mut self,
+        now: Duration,
+        header: Header,
+        payload: impl Into<Payload<'a>>,
+    ) -> Result<(), SessionError> {
+        let payload = payload.into();
         if self.state == SessionState::Closing {
             // What crosses a goodbye is not begun, whoever carries it here.
             return Ok(());
@@ -151,42 +169,41 @@ impl Session {
                 self.begin(now, operation, request, wait_milliseconds);
                 self.rest_if_idle();
             }
-            // What only waits for the disk is done: it cannot be cancelled any more, and its thread counts until it is over.
-            ServerEvent::Cancel(id) if self.operations.get(&id).is_some_and(Operation::is_flushing) => {}
-            ServerEvent::Cancel(id) => self.end(now, id, Err(ErrorCode::Cancelled.into())),
+            // What only waits for the disk is done: it cannot be cancelled any more, and counts until it is over.
+            ServerEvent::Cancel(id) if self.operations.get(&id).is_some_and(Running::is_flushing) => {}
+            ServerEvent::Cancel(id) => self.break_off(now, id, Leave::Cancelled, ErrorCode::Cancelled.into()),
             ServerEvent::Items(id, items) => {
-                let Some(operation) = self.operations.get_mut(&id) else {
-                    return Ok(());
-                };
-                let credit = credit_bytes(&items, payload.len());
-                let taken =
-                    operation.take(items, payload, credit, &mut |failure| self.machine.item_failed(id, failure));
                 self.max_hold.progressed(now);
-                match taken {
-                    Ok(true) => self.consumed(id, credit),
-                    Ok(false) => {}
-                    Err(failure) => self.end(now, id, Err(failure)),
-                }
-                self.account(now, id);
+                let credit = credit_bytes(&items, payload.len());
+                let take = |running: &mut Running| running.take_items(items, payload, credit);
+                self.hand(now, id, take);
             }
-            ServerEvent::Finish(id) => self.finish(now, id),
+            ServerEvent::Finish(id) => self.hand(now, id, Running::finish),
             ServerEvent::Select(id, files) => {
                 self.max_hold.progressed(now);
-                let grant = &self.peer.grant;
-                let Some(operation) = self.operations.get_mut(&id) else { return Ok(()) };
-                match grant.authorise_sources(&files).and_then(|()| operation.select(&grant.store, files)) {
-                    Ok(()) => self.account(now, id),
-                    Err(failure) => self.end(now, id, Err(failure)),
-                }
+                let grant = Arc::clone(&self.peer.grant);
+                let select = |running: &mut Running| {
+                    grant.authorise_sources(&files).and_then(|()| running.select(&grant.store, files))
+                };
+                self.hand(now, id, select);
             }
             ServerEvent::Unwanted(id, path) => {
-                if let Some(operation) = self.operations.get_mut(&id) {
-                    operation.unwanted(&path);
+                if let Some(running) = self.operations.get_mut(&id) {
+                    running.unwanted(&path);
                 }
             }
         }
         self.accounts.settle_outbox(self.machine.queued_bytes() as u64);
         Ok(())
+    }
+
+    /// Gives an operation something of its client's, which ends it if it makes no sense.
+    fn hand(&mut self, now: Duration, id: OperationId, give: impl FnOnce(&mut Running) -> Result<(), Failure>) {
+        match self.operations.get_mut(&id).map(give) {
+            None => {}
+            Some(Ok(())) => self.account(now, id),
+            Some(Err(failure)) => self.break_off(now, id, Leave::Cancelled, failure),
+        }
     }
 
     /// Items were used up: more may come, and, as far as the budget goes, more at once.
@@ -203,14 +220,7 @@ impl Session {
         let Some(operation) = self.operations.get(&id) else { return };
         let settled = self.accounts.settle(id, operation.memory_bytes(), operation.is_busy());
         if let Err(exhausted) = settled {
-            self.end(now, id, Err(exhausted.into()));
-        }
-    }
-
-    fn finish(&mut self, now: Duration, id: OperationId) {
-        if let Some(operation) = self.operations.remove(&id) {
-            let progress = operation.finish(&mut |failure| self.machine.item_failed(id, failure));
-            self.settle(now, id, progress);
+            self.break_off(now, id, Leave::Cancelled, exhausted.into());
         }
     }
 
@@ -248,7 +258,7 @@ impl Session {
                     WAIT_FOREVER => None,
                     wait => Some(now.saturating_add(Duration::from_millis(wait))),
                 };
-                self.operations.insert(id, Operation::Waiting(Waiting::new(request, deadline)));
+                self.operations.insert(id, Running::queued(request, deadline));
             }
         }
     }
@@ -264,36 +274,49 @@ impl Session {
         }
     }
 
-    /// The operation has its lease: it begins.
+    /// The operation has its lease: it begins, with everything that came for it while it waited.
     fn start(&mut self, now: Duration, id: OperationId, request: Request) {
         self.max_hold.progressed(now);
-        // Who holds the lease has to know when it does.
-        let is_told = matches!(request.flow(), Flow::Data | Flow::Hold);
-        let receives = request.flow() != Flow::Hold;
+
         if request.is_write() {
             self.begun.insert(id, self.peer.grant.store.flush_mark());
         }
-        let progress = start(request, &self.peer.grant, &mut self.checked, self.digest);
+        let mut context = StartContext { grant: &self.peer.grant, checked: &mut self.checked, digest: self.digest };
+        let started = start(request, &mut context);
         // An upload has taken over what a survey found: that is less than before, or as much.
         let _less = self.accounts.settle_remembered(self.checked.memory_bytes());
-        if is_told && matches!(progress, Ok(Progress::More(_))) {
-            // Where there is no room for more than the initial window, it still learns that it has begun.
-            let window = if receives { self.accounts.widen(id) } else { 0 };
-            self.machine.open_window_to(id, window.max(LEAST_WINDOW_BYTES));
-        }
-        self.settle(now, id, progress);
-    }
-
-    fn settle(&mut self, now: Duration, id: OperationId, progress: Result<Progress, Failure>) {
-        match progress {
-            Ok(Progress::More(operation)) => {
-                self.operations.insert(id, operation);
-                self.account(now, id);
-            }
-            Ok(Progress::Done(done)) => self.end(now, id, Ok(done)),
-            Ok(Progress::Changed(done)) => self.make_durable(now, id, done),
+        match started {
+            Ok(operation) => self.go_on_as(now, id, operation),
             Err(failure) => self.end(now, id, Err(failure)),
         }
+    }
+
+    fn go_on_as(&mut self, now: Duration, id: OperationId, operation: Box<dyn Operation>) {
+        match self.operations.get_mut(&id) {
+            Some(running) => running.becomes(operation),
+            None => drop(self.operations.insert(id, Running::begun(operation))),
+        }
+        self.attend(now, id);
+    }
+
+    /// Does what is due with an operation that the session has: tells its client that it has begun and what failed, gives it
+    /// what came meanwhile.
+    fn attend(&mut self, now: Duration, id: OperationId) {
+        let Some(running) = self.operations.get_mut(&id) else { return };
+        let first_window = running.take_first_window();
+        running.take_failures().into_iter().for_each(|failure| self.machine.item_failed(id, failure));
+        let released = running.take_released();
+        // Where there is no room for more than the initial window, it still learns that it has begun.
+        match first_window {
+            FirstWindow::None | FirstWindow::NotYet => {}
+            FirstWindow::Least => self.machine.open_window_to(id, LEAST_WINDOW_BYTES),
+            FirstWindow::Full => self.machine.open_window_to(id, self.accounts.widen(id).max(LEAST_WINDOW_BYTES)),
+        }
+        if released > 0 {
+            self.consumed(id, released);
+        }
+        let store = Arc::clone(&self.peer.grant.store);
+        self.hand(now, id, |running| running.deliver(&store));
     }
 
     /// The operation has done what was asked: it ends when that is on the disk, if it has to be.
@@ -302,10 +325,7 @@ impl Session {
             return self.end(now, id, Ok(done));
         }
         let since = self.begun.get(&id).copied().unwrap_or_default();
-        match Flushing::begin(done, Arc::clone(&self.peer.grant.store), since, self.waker.clone()) {
-            Ok(flushing) => drop(self.operations.insert(id, Operation::Flushing(flushing))),
-            Err(failure) => self.end(now, id, Err(failure)),
-        }
+        self.go_on_as(now, id, Box::new(Flushed::new(done, &self.peer.grant.store, since)));
     }
 
     /// Starts waiting operations that have got their lease; ends everything if the server stops, and the session if
@@ -320,97 +340,67 @@ impl Session {
             self.state = SessionState::Closing;
             return;
         }
-        let ready: Vec<OperationId> = self
+        let is_held = |id: &OperationId| self.shared.leases.is_held(self.peer.session, *id);
+        let ready: Vec<(OperationId, Request)> = self
             .operations
             .iter()
-            .filter(|(id, operation)| operation.is_waiting() && self.shared.leases.is_held(self.peer.session, **id))
-            .map(|(id, _)| *id)
+            .filter_map(|(id, running)| Some((*id, running.queued_request()?)))
+            .filter(|(id, _)| is_held(id))
+            .map(|(id, request)| (id, request.clone()))
             .collect();
-        for id in ready {
-            if let Some(Operation::Waiting(waiting)) = self.operations.remove(&id) {
-                self.resume(now, id, waiting);
-            }
-        }
-    }
-
-    /// A waiting operation begins, with everything that came for it meanwhile.
-    fn resume(&mut self, now: Duration, id: OperationId, waiting: Waiting) {
-        let Waiting { request, early, selected, finished, .. } = waiting;
-        self.start(now, id, request);
-        if !selected.is_empty()
-            && let Some(operation) = self.operations.get_mut(&id)
-            && let Err(failure) = operation.select(&self.peer.grant.store, selected)
-        {
-            return self.end(now, id, Err(failure));
-        }
-        for (items, payload) in early {
-            let Some(operation) = self.operations.get_mut(&id) else {
-                return;
-            };
-            let credit = credit_bytes(&items, payload.len());
-            let early = (items, payload);
-            match operation.take_early(early, credit, &mut |failure| self.machine.item_failed(id, failure)) {
-                Ok(true) => self.consumed(id, credit),
-                Ok(false) => {}
-                Err(failure) => return self.end(now, id, Err(failure)),
-            }
-        }
-        self.account(now, id);
-        if finished {
-            self.finish(now, id);
+        for (id, request) in ready {
+            self.start(now, id, request);
         }
     }
 
     /// Gives the next message to send; its payload is put into `message`.
     pub(super) fn produce(&mut self, now: Duration, message: &mut MessageWriter<'_>) -> Result<Turn, SessionError> {
+        self.see_off(now);
         if let Some(header) = self.machine.poll_header() {
             self.accounts.settle_outbox(self.machine.queued_bytes() as u64);
             return Ok(Turn::Message(header));
         }
-        let after = self.operations.range((std::ops::Bound::Excluded(self.last_turn), std::ops::Bound::Unbounded));
-        let order: Vec<OperationId> =
-            after.chain(self.operations.range(..=self.last_turn)).map(|(id, _)| *id).collect();
+        let turn = self.give_turns(now, message)?;
+        self.send_away();
+        Ok(turn)
+    }
+
+    fn give_turns(&mut self, now: Duration, message: &mut MessageWriter<'_>) -> Result<Turn, SessionError> {
         let mut worked = false;
-        for id in order {
-            let Some(operation) = self.operations.get_mut(&id) else {
+        for id in self.behind(self.last_turn) {
+            if !self.come_back(now, id) {
                 continue;
-            };
-            let step = operation.step(now, id, &mut self.machine, message)?;
-            let released = operation.released();
-            if !matches!(step, OperationStep::Nothing) {
+            }
+            let Some(running) = self.operations.get_mut(&id) else { continue };
+            let step = running.step(&mut OperationTurn { now, id, machine: &mut self.machine, message })?;
+            if !matches!(step, Step::Nothing | Step::Blocking) {
                 self.max_hold.progressed(now);
             }
-            if released > 0 {
-                self.consumed(id, released);
-            }
-            if matches!(step, OperationStep::Nothing | OperationStep::Work | OperationStep::Message(_)) {
-                self.account(now, id);
-            }
             match step {
-                OperationStep::Nothing => continue,
-                OperationStep::Work => worked = true,
-                OperationStep::Message(header) => {
+                Step::Message(header) => {
                     self.last_turn = id;
+                    self.attend(now, id);
                     return Ok(Turn::Message(header));
                 }
-                OperationStep::Changed(done) => {
-                    self.make_durable(now, id, done);
+                Step::Nothing => self.attend(now, id),
+                Step::Work => {
                     worked = true;
+                    self.attend(now, id);
                 }
-                OperationStep::Surveyed(checked) => {
-                    self.accounts.close(id);
-                    self.checked.add_all(checked);
-                    let remembered = self.accounts.settle_remembered(self.checked.memory_bytes());
-                    if remembered.is_err() {
-                        self.checked = Checked::default();
-                    }
-                    self.end(now, id, remembered.map(|()| Done::default()).map_err(Failure::from));
-                    return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
+                // Its turn for that comes below.
+                Step::Blocking => self.account(now, id),
+                Step::Changed(done) => {
+                    worked = true;
+                    self.make_durable(now, id, done);
                 }
-                OperationStep::Ended(outcome) => {
+                Step::Surveyed(checked) => {
+                    let outcome = self.remember(id, checked);
                     self.end(now, id, outcome);
-                    return Ok(self.machine.poll_header().map_or(Turn::Work, Turn::Message));
                 }
+                Step::Ended(outcome) => self.end(now, id, outcome),
+            }
+            if let Some(header) = self.machine.poll_header() {
+                return Ok(Turn::Message(header));
             }
         }
         Ok(if worked { Turn::Work } else { Turn::Nothing })
@@ -418,9 +408,9 @@ impl Session {
 
     /// When [`Session::handle_timeout`] wants to be called.
     pub(super) fn next_timeout(&self) -> Option<Duration> {
-        let waits = self.operations.values().filter_map(Operation::deadline);
-        let paced = self.operations.values().filter_map(Operation::ready_at);
-        let can_expire = self.operations.values().any(Operation::can_expire);
+        let waits = self.operations.values().filter_map(Running::deadline);
+        let paced = self.operations.values().filter_map(Running::ready_at);
+        let can_expire = self.operations.values().any(Running::can_expire);
         let expires = can_expire.then(|| self.max_hold.ends_at());
         self.machine.next_timeout().into_iter().chain(waits).chain(paced).chain(expires).min()
     }

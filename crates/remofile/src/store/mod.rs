@@ -393,7 +393,7 @@ pub trait PendingBackup: Send {
 
 /// A removal that is under way.
 pub trait Removal: Send {
-    /// Removes some hundred entries more; `Done` carries how many files and directories went in all.
+    /// Removes some entries more; `Done` carries how many files and directories went in all.
     ///
     /// # Errors
     /// `permission-denied` and others, with the path that could not be removed; what could be removed

@@ -11,6 +11,10 @@ use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Links, Listed};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a census counts before others have their turn.
+const CENSUS_TURN: Duration = Duration::from_millis(5);
 
 /// Which files below the origins are meant.
 #[derive(Debug, Clone)]
@@ -391,7 +395,8 @@ impl Census {
 
     /// Counts on; files and bytes when it is at the end, or can go no further.
     pub fn step(&mut self) -> Option<(u64, u64)> {
-        for _ in 0..64 {
+        let began = Instant::now();
+        while began.elapsed() < CENSUS_TURN {
             match self.feed.find() {
                 Next::End | Next::Pending => return Some((self.files, self.bytes)),
                 Next::Item(Ok(found)) if found.entry.kind == Kind::File => {

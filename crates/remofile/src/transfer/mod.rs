@@ -40,6 +40,7 @@ mod sending;
 mod shared;
 mod trouble;
 mod unpacker;
+mod unpacking;
 
 pub use change::Change;
 pub use chunks::Chunker;
@@ -64,3 +65,4 @@ pub use scan::Scan;
 pub use shared::{FeedStop, SharedFeed};
 pub use trouble::{Stop, Trouble};
 pub use unpacker::Unpacker;
+pub(crate) use unpacking::{Unpacked, Unpacking};

@@ -204,7 +204,7 @@ mod tests {
         while unpacker.is_busy() {
             assert!(steps >= 3 || there("a") && !there("backup/a"));
             assert!(there("b"));
-            unpacker.go_on(&mut failures).unwrap();
+            unpacker.work(&|| true, &mut failures).unwrap();
             steps += 1;
         }
         assert_eq!(steps, 3 + 1 + 1 + 3 + 1);

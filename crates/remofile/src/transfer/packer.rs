@@ -9,12 +9,16 @@ use super::sending::{Sending, SendingStep, Squeeze};
 use crate::carrier::MessageWriter;
 use crate::store::StoreResult;
 use remofile_protocol::wire::{ErrorCode, Failure, Item};
+use std::time::{Duration, Instant};
 
 /// Payload after which a message of several files is sent, so that the receiver can begin with them.
 const BATCH_BYTES: usize = 256 * 1024;
 
 /// Steps without anything to send after which others have their turn.
 const IDLE_STEPS: usize = 256;
+
+/// How long one message is filled at most: on a slow disk thousands of small files take longer than a peer waits for a word.
+const TURN: Duration = Duration::from_millis(50);
 
 /// Packs the files of a feed, in its order.
 pub struct Packer {
@@ -58,7 +62,7 @@ impl Packer {
         monitor: &mut dyn PackerMonitor,
     ) -> Packed {
         let mut filling = Filling::new(message, credit, limit, self.options.send.chunk());
-        let mut idle = 0;
+        let (mut idle, began) = (0, Instant::now());
         loop {
             let is_batched = filling.message.payload_bytes() >= BATCH_BYTES && self.current.is_none();
             if is_batched || filling.is_full() {
@@ -80,6 +84,9 @@ impl Packer {
                 SendingStep::Worked => return filling.finish(Packed::Working),
                 SendingStep::Pending => return filling.finish(Packed::Blocked),
                 SendingStep::End => return filling.finish(Packed::Finished),
+            }
+            if began.elapsed() >= TURN {
+                return filling.finish(Packed::Working);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Messages into files.
 
 mod backup;
-mod held;
+mod queue;
 
 use super::change::Change;
 use super::chunks::Chunker;
@@ -15,6 +15,7 @@ use super::receiving::{Receiving, Written};
 use super::resume::Checked;
 use super::trouble::Trouble;
 use crate::store::{Directory, StagePlan, Staged, Store, StoreResult};
+use queue::Batch;
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp, Version};
@@ -36,9 +37,11 @@ pub struct Unpacker {
     backup: Option<NamedBackup>,
     /// The path whose backup failed, which so must not be replaced or removed.
     failed_backup: Option<String>,
-    /// What came while a backup is being copied.
-    put_by: VecDeque<(Vec<Item>, Vec<u8>)>,
+    /// What has come and is not unpacked yet.
+    put_by: VecDeque<Batch>,
     put_by_bytes: usize,
+    /// The credit of what was put by and is unpacked.
+    released: u64,
     /// Whether something that is there may not be on the disk.
     has_doubt: bool,
 }
@@ -86,84 +89,79 @@ impl Unpacker {
             failed_backup: None,
             put_by: VecDeque::new(),
             put_by_bytes: 0,
+            released: 0,
             has_doubt,
         })
     }
 
-    /// Takes the items of one message; `payload` holds the bytes they name. While the unpacker is
+    /// Takes the items of one message now; `payload` holds the bytes they name. While the unpacker is
     /// [busy](Self::is_busy) they are put by.
     ///
     /// # Errors
     /// `bad-request` if the items are in no sensible order; nothing more is to be taken then.
     pub fn take(&mut self, items: Vec<Item>, payload: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
-        if self.is_busy() {
-            self.put_by(items, payload.to_vec());
-            return Ok(());
-        }
-        self.take_now(items, payload, monitor)
+        self.take_some(items, payload, &|| false, monitor)
     }
 
-    /// Whether a backup is being copied, which may take longer than a peer waits for a word: then
-    /// [`Unpacker::go_on`] is to be called until it is done.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        !self.put_by.is_empty() || self.backup.as_ref().is_some_and(|backup| !backup.is_ready())
-    }
-
-    /// Copies some MiB of a backup, or takes what was put by meanwhile.
+    /// As [`Unpacker::take`], until `is_over` says so, which is asked behind each item: the rest is put by.
     ///
     /// # Errors
     /// As [`Unpacker::take`].
-    pub fn go_on(&mut self, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
-        if let Some(backup) = self.backup.as_mut().filter(|backup| !backup.is_ready()) {
-            if let Err(failure) = backup.step() {
-                self.backup_failed(failure, monitor);
-            }
+    pub fn take_some(
+        &mut self,
+        items: Vec<Item>,
+        payload: &[u8],
+        is_over: &dyn Fn() -> bool,
+        monitor: &mut dyn UnpackerMonitor,
+    ) -> Result<(), Trouble> {
+        if self.is_busy() {
+            self.put_by(items, payload.to_vec().into(), 0);
             return Ok(());
         }
-        match self.next_put_by() {
-            Some((items, payload)) => self.take_now(items, &payload, monitor),
-            None => Ok(()),
-        }
-    }
-
-    fn take_now(&mut self, items: Vec<Item>, payload: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         let mut payload = payload;
         let mut items = items.into_iter();
         while let Some(item) = items.next() {
-            let Some((bytes, rest)) = payload.split_at_checked(item.payload_bytes() as usize) else {
-                return Err(Failure::new(ErrorCode::BadRequest).because("items without their bytes").into());
-            };
+            let bytes = payload.split_at_checked(item.payload_bytes() as usize);
+            let (bytes, rest) = bytes.ok_or_else(without_bytes)?;
             payload = rest;
-            match item {
-                Item::Directory { path, mode } => self.take_directory(path, mode, monitor)?,
-                Item::Begin { path, size, modified, mode, rule, offset, replaces } => {
-                    let mode = mode.filter(|_| self.options.preserve_mode);
-                    self.begin(Beginning { path, size, modified, mode, rule, offset, replaces }, monitor)?;
-                }
-                Item::Data { .. } => self.write(Written::Bytes(bytes), monitor)?,
-                Item::Hole { length } => self.write(Written::Hole(length), monitor)?,
-                Item::Compressed { size, .. } => self.write(Written::Compressed(bytes, size as usize), monitor)?,
-                Item::End { digest } => self.end(digest, monitor)?,
-                Item::Abort { failure } => self.abort(failure, monitor)?,
-                Item::Failed { failure } => monitor.failed(failure, true),
-                Item::Link { path, target, rule } => self.take_link(path, &target, rule, monitor)?,
-                Item::Base { path } => self.base(&path, monitor)?,
-                Item::Copy { offset, length } => self.write(Written::Copy { offset, length }, monitor)?,
-                Item::Keep { path, to } => self.prepare_backup(path, &to, monitor)?,
-                Item::Place { .. } => {
-                    return Err(Failure::new(ErrorCode::BadRequest)
-                        .because("a place in a file that is not in place")
-                        .into());
-                }
-                Item::Move { .. } | Item::Remove { .. } | Item::Touch { .. } => {
-                    self.change(item, monitor)?;
-                }
-            }
-            if self.backup.as_ref().is_some_and(|backup| !backup.is_ready()) {
-                self.put_back(items.collect(), payload.to_vec());
+            self.take_item(item, bytes, monitor)?;
+            if self.waits_for_backup() || (items.len() > 0 && is_over()) {
+                self.put_back(items.collect(), payload);
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Whether something waits to be unpacked, or a backup to be copied: then [`Unpacker::work`] is to be called.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.put_by.is_empty() || self.waits_for_backup()
+    }
+
+    fn take_item(&mut self, item: Item, bytes: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
+        match item {
+            Item::Directory { path, mode } => self.take_directory(path, mode, monitor)?,
+            Item::Begin { path, size, modified, mode, rule, offset, replaces } => {
+                let mode = mode.filter(|_| self.options.preserve_mode);
+                self.begin(Beginning { path, size, modified, mode, rule, offset, replaces }, monitor)?;
+            }
+            Item::Data { .. } => self.write(Written::Bytes(bytes), monitor)?,
+            Item::Hole { length } => self.write(Written::Hole(length), monitor)?,
+            Item::Compressed { size, .. } => self.write(Written::Compressed(bytes, size as usize), monitor)?,
+            Item::End { digest } => self.end(digest, monitor)?,
+            Item::Abort { failure } => self.abort(failure, monitor)?,
+            Item::Failed { failure } => monitor.failed(failure, true),
+            Item::Link { path, target, rule } => self.take_link(path, &target, rule, monitor)?,
+            Item::Base { path } => self.base(&path, monitor)?,
+            Item::Copy { offset, length } => self.write(Written::Copy { offset, length }, monitor)?,
+            Item::Keep { path, to } => self.prepare_backup(path, &to, monitor)?,
+            Item::Place { .. } => {
+                return Err(Failure::new(ErrorCode::BadRequest)
+                    .because("a place in a file that is not in place")
+                    .into());
+            }
+            Item::Move { .. } | Item::Remove { .. } | Item::Touch { .. } => self.change(item, monitor)?,
         }
         Ok(())
     }
@@ -442,9 +440,7 @@ impl Unpacker {
     /// # Errors
     /// `bad-request` if a file is still open.
     pub fn finish(mut self, monitor: &mut dyn UnpackerMonitor) -> StoreResult<Stored> {
-        while self.is_busy() {
-            self.go_on(monitor).map_err(Failure::from)?;
-        }
+        self.work(&|| false, monitor).map_err(Failure::from)?;
         self.expect_between()?;
         self.settle_backup(monitor);
         self.modes.finish(&*self.store, &mut not_given(&self.options, monitor));
@@ -465,6 +461,10 @@ fn not_given(options: &UnpackerOptions, monitor: &mut dyn UnpackerMonitor) -> im
         let below = path.relative_to(&options.destination).unwrap_or_default();
         monitor.failed(failure.at(below), false);
     }
+}
+
+fn without_bytes() -> Failure {
+    Failure::new(ErrorCode::BadRequest).because("items without their bytes")
 }
 
 fn out_of_order() -> Failure {

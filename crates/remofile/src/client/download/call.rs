@@ -1,6 +1,6 @@
 //! The call that downloads files and directories.
 
-use crate::carrier::Produced;
+use crate::carrier::{Produced, Waker};
 use crate::client::download::item_merger::{Backlog, ItemMerger, Plain};
 use crate::client::download::plan::{DownloadPlan, Expected};
 use crate::client::download::selecting::{Selecting, SharedQueue};
@@ -14,7 +14,7 @@ use crate::client::{Client, RemoteSource, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use crate::store::{LocalStore, Store, StoreOptions};
-use crate::transfer::{Checked, ItemRules, Stored, Trouble, Unpacker, UnpackerOptions};
+use crate::transfer::{Checked, ItemRules, Stored, Trouble, Unpacked, Unpacker, UnpackerOptions, Unpacking};
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{Done, ErrorCode, Holder, Item, OnConflict, Request, credit_bytes};
@@ -141,15 +141,17 @@ impl Client {
             digest: DigestKind::Xxh3,
         };
         let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, order.checked);
+        let unpacker = unpacker.map_err(|failure| plan.local(failure))?;
+        let waker = Waker::new().map_err(|source| Error::System { what: "cannot unpack in the background", source })?;
+        let stays = recorder.monitor.chunk_size().is_some();
         let mut handler = DownloadHandler {
-            unpacker: unpacker.map_err(|failure| plan.local(failure))?,
+            unpacking: Unpacking::new(unpacker, waker, stays),
             expected: order.expected,
             selecting: order.selecting,
             destination: plan.destination,
             unwanted: Vec::new(),
             merger,
             backlog: Backlog::default(),
-            held: 0,
             recorder,
         };
         handler.make_directories(order.directories)?;
@@ -158,7 +160,7 @@ impl Client {
             if items.is_empty() {
                 break;
             }
-            handler.take(items, &[])?;
+            handler.take(items, &[], 0)?;
             self.copy_kept(&mut handler, attempts)?;
         }
         let called = match order.request {
@@ -166,12 +168,13 @@ impl Client {
             None => Ok(Done::default()),
         };
         let called = called.and_then(|_| self.take_rest(&mut handler, attempts));
-        let DownloadHandler { unpacker, recorder, mut unwanted, .. } = handler;
+        let DownloadHandler { unpacking, recorder, mut unwanted, .. } = handler;
+        let mut unpacker_recorder =
+            DownloadRecorder { recorder, destination: plan.destination, unwanted: &mut unwanted };
+        let Some(unpacker) = unpacking.into_unpacker(&mut unpacker_recorder) else { return called };
         add(&mut stored.lock().unwrap_or_else(PoisonError::into_inner), unpacker.stored());
         match called {
             Ok(()) => {
-                let mut unpacker_recorder =
-                    DownloadRecorder { recorder, destination: plan.destination, unwanted: &mut unwanted };
                 let finished = unpacker.finish(&mut unpacker_recorder);
                 finished.map(drop).map_err(|failure| match failure.code {
                     ErrorCode::BadRequest => Error::Protocol("the download ended in the middle of a file".to_owned()),
@@ -192,7 +195,7 @@ impl Client {
         loop {
             self.copy_kept(handler, attempts)?;
             while let Some((items, payload, _)) = handler.backlog.pop() {
-                handler.take(items, &payload)?;
+                handler.take(items, &payload, 0)?;
                 self.copy_kept(handler, attempts)?;
             }
             let items = handler.merger.items_after();
@@ -206,8 +209,8 @@ impl Client {
     /// Copies what is to be kept, and answers the server meanwhile.
     fn copy_kept(&mut self, handler: &mut DownloadHandler<'_, '_>, attempts: &Attempts) -> Result<()> {
         self.stay(attempts)?;
-        while handler.unpacker.is_busy() {
-            handler.go_on()?;
+        while handler.unpacking.is_busy() {
+            handler.unpack(|unpacking, recorder| unpacking.step_or_wait(recorder))?;
             self.stay(attempts)?;
         }
         Ok(())
@@ -242,7 +245,7 @@ pub(crate) struct Order {
 }
 
 struct DownloadHandler<'a, 'b> {
-    unpacker: Unpacker,
+    unpacking: Unpacking,
     expected: Expected,
     selecting: Selecting,
     destination: &'a Path,
@@ -250,8 +253,6 @@ struct DownloadHandler<'a, 'b> {
     unwanted: Vec<String>,
     merger: &'a mut dyn ItemMerger,
     backlog: Backlog,
-    /// The credit of what the unpacker has put by.
-    held: u64,
     recorder: &'a mut ProgressRecorder<'b>,
 }
 
@@ -259,26 +260,21 @@ impl DownloadHandler<'_, '_> {
     /// Makes directories that do not come as items, because what is in them is chosen file by file.
     fn make_directories(&mut self, directories: Vec<(String, Option<u32>)>) -> Result<()> {
         let items = directories.into_iter().map(|(path, mode)| Item::Directory { path, mode }).collect();
-        self.take(items, &[])
+        self.take(items, &[], 0).map(drop)
     }
 
-    fn take(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<()> {
-        self.unpack(|unpacker, unpacker_recorder| unpacker.take(items, payload, unpacker_recorder))
+    fn take(&mut self, items: Vec<Item>, payload: &[u8], credit: u64) -> Result<u64> {
+        self.unpack(|unpacking, recorder| unpacking.take(items, payload, credit, recorder))
     }
 
-    /// Does some of what the unpacker is busy with.
-    fn go_on(&mut self) -> Result<()> {
-        self.unpack(|unpacker, unpacker_recorder| unpacker.go_on(unpacker_recorder))
-    }
-
-    fn unpack(
+    fn unpack<T>(
         &mut self,
-        body: impl FnOnce(&mut Unpacker, &mut DownloadRecorder<'_, '_>) -> std::result::Result<(), Trouble>,
-    ) -> Result<()> {
+        body: impl FnOnce(&mut Unpacking, &mut DownloadRecorder<'_, '_>) -> std::result::Result<T, Trouble>,
+    ) -> Result<T> {
         let mut unpacker_recorder =
             DownloadRecorder { recorder: self.recorder, destination: self.destination, unwanted: &mut self.unwanted };
-        match body(&mut self.unpacker, &mut unpacker_recorder) {
-            Ok(()) => Ok(()),
+        match body(&mut self.unpacking, &mut unpacker_recorder) {
+            Ok(value) => Ok(value),
             Err(Trouble::Failed(failure)) => Err(Error::Protocol(failure.to_string())),
             Err(Trouble::Stopped) => Err(self.recorder.stopped()),
         }
@@ -292,10 +288,7 @@ impl Handler for DownloadHandler<'_, '_> {
         let credit = credit_bytes(&items, payload.len());
         let merged = self.merger.merge(items)?;
         if self.backlog.is_empty() && !Backlog::is_long(&merged) {
-            self.take(merged, payload)?;
-            let held = if self.unpacker.is_busy() { credit } else { 0 };
-            self.held += held;
-            return Ok(held);
+            return self.take(merged, payload, credit);
         }
         self.backlog.push(merged, payload, credit);
         Ok(credit)
@@ -314,19 +307,24 @@ impl Handler for DownloadHandler<'_, '_> {
             call.machine.unwanted(call.operation, path);
             return Ok(Produced::Work);
         }
-        if self.unpacker.is_busy() {
-            self.go_on()?;
+        let unpacked = self.unpack(|unpacking, recorder| unpacking.step(recorder))?;
+        match self.unpacking.take_released() {
+            0 => {}
+            released => call.machine.consumed(call.operation, released),
+        }
+        if unpacked == Unpacked::Some {
             return Ok(Produced::Work);
         }
-        if self.held > 0 {
-            call.machine.consumed(call.operation, std::mem::take(&mut self.held));
-        }
-        if let Some((items, payload, credit)) = self.backlog.pop() {
-            self.take(items, &payload)?;
-            // It is consumed the next time if the unpacker is not busy with it.
-            self.held += credit;
+        if unpacked == Unpacked::Nothing
+            && let Some((items, payload, credit)) = self.backlog.pop()
+        {
+            let held = self.take(items, &payload, credit)?;
+            call.machine.consumed(call.operation, credit - held);
             return Ok(Produced::Work);
         }
         self.selecting.produce(call)
+    }
+    fn waker(&self) -> Option<&Waker> {
+        Some(self.unpacking.waker())
     }
 }

@@ -355,17 +355,17 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             ClientEvent::None => {}
             ClientEvent::Entries(operation) => {
                 // What has failed frees no credit: a server that is asked to end it needs none.
-                if let Some(held) = self.hand(|handler| handler.entries(payload))? {
+                if let Some(held) = self.hand(|handler| handler.entries(&payload))? {
                     self.machine.consumed(operation, payload.len() as u64 - held);
                 }
             }
             ClientEvent::Bytes(_) => {
                 // The credit for all of them came with the request.
-                self.hand(|handler| handler.bytes(payload))?;
+                self.hand(|handler| handler.bytes(&payload))?;
             }
             ClientEvent::Items(operation, items) => {
                 let credit = credit_bytes(&items, payload.len());
-                if let Some(held) = self.hand(|handler| handler.items(items, payload))? {
+                if let Some(held) = self.hand(|handler| handler.items(items, &payload))? {
                     self.machine.consumed(operation, credit - held);
                 }
             }

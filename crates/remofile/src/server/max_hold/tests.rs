@@ -85,6 +85,7 @@ impl Talk {
                 Turn::Message(Header { operation, body: Body::Signal(signal), .. }) => said.push((operation, signal)),
                 Turn::Message(other) => panic!("{other:?}"),
                 Turn::Work => {}
+                Turn::Nothing if self.session.await_work() => {}
                 Turn::Nothing => return said,
             }
         }

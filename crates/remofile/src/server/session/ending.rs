@@ -1,61 +1,146 @@
 //! How operations end, and with them what they held: leases, memory, what is not on the disk yet.
 
 use super::{Session, SessionState};
+use crate::blocking::Pending;
+use crate::server::operation::{Leave, Running};
 use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 impl Session {
+    /// Ends an operation that has nothing under way.
     pub(super) fn end(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) {
         self.operations.remove(&id);
-        self.accounts.close(id);
         let is_unfinished = self.begun.remove(&id).is_some() && outcome.is_err();
         self.settling.release(Some(id), is_unfinished);
+        self.tell_end(now, id, outcome);
+    }
+
+    /// Ends an operation in the middle. Its lease is given back when it is over, and what it stored is on the disk; its
+    /// client is told as soon as it changes nothing any more.
+    pub(super) fn break_off(&mut self, now: Duration, id: OperationId, leave: Leave, failure: Failure) {
+        if self.leaving.iter().any(|leaving| leaving.operation == id) {
+            return;
+        }
+        match self.operations.remove(&id) {
+            Some(running) if running.leaves_slowly() && !self.is_stopping() => {
+                let is_unfinished = self.begun.remove(&id).is_some();
+                let settling = self.settling.clone();
+                let after = move || settling.release(Some(id), is_unfinished);
+                let over = running.leave(leave, &self.shared.pool, self.waker.clone(), after);
+                self.leaving.push(Leaving { operation: id, failure, over });
+            }
+            running => {
+                if let Some(running) = running {
+                    running.leave_now(leave);
+                }
+                self.end(now, id, Err(failure));
+            }
+        }
+    }
+
+    /// Tells the clients of operations that were ended in the middle, and are over now.
+    pub(super) fn see_off(&mut self, now: Duration) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        let (over, leaving): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.leaving).into_iter().partition(|leaving| leaving.over.is_over());
+        self.leaving = leaving;
+        for Leaving { operation, failure, .. } in over {
+            self.tell_end(now, operation, Err(failure));
+        }
+    }
+
+    fn tell_end(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) {
+        self.accounts.close(id);
         self.machine.finish(now, id, outcome);
         self.max_hold.progressed(now);
         self.rest_if_idle();
     }
 
     pub(super) fn rest_if_idle(&self) {
-        if self.operations.is_empty() {
+        if self.is_idle() {
             self.peer.presence.rest(Instant::now());
         }
     }
 
+    /// Whether nothing of it is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.operations.is_empty() && self.leaving.is_empty()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Acquire)
+    }
+
+    /// The server stops: everything is over when this is.
     pub(super) fn stop(&mut self, now: Duration) {
+        self.leaving.iter().for_each(|leaving| leaving.over.await_result());
+        self.see_off(now);
         let ids: Vec<OperationId> = self.operations.keys().copied().collect();
         for id in ids {
-            self.break_off(now, id, ErrorCode::ShuttingDown.into());
+            self.break_off(now, id, Leave::Interrupted, ErrorCode::ShuttingDown.into());
         }
         self.machine.goodbye(Some(ErrorCode::ShuttingDown));
         self.state = SessionState::Closing;
     }
 
-    /// Ends an operation in the middle; what can be resumed is kept.
-    fn break_off(&mut self, now: Duration, id: OperationId, failure: Failure) {
-        if let Some(operation) = self.operations.remove(&id) {
-            operation.interrupt();
-        }
-        self.end(now, id, Err(failure));
-    }
-
     /// Ends what has had its lease for too long without getting on. What waits keeps its place.
     pub(super) fn expire(&mut self, now: Duration) {
         let stalled: Vec<OperationId> =
-            self.operations.iter().filter(|(_, operation)| operation.can_expire()).map(|(id, _)| *id).collect();
+            self.operations.iter().filter(|(_, running)| running.can_expire()).map(|(id, _)| *id).collect();
         let failure = self.max_hold.failure();
         for id in stalled {
             tracing::warn!(client = self.peer.client, address = self.peer.address, "an operation made no progress");
-            self.break_off(now, id, failure.clone());
+            self.break_off(now, id, Leave::Interrupted, failure.clone());
         }
     }
 }
 
-/// However a session ends, its leases do; what can be resumed is kept.
+/// An operation that was ended in the middle, and is not over yet.
+pub(super) struct Leaving {
+    pub(super) operation: OperationId,
+    failure: Failure,
+    pub(super) over: Pending<()>,
+}
+
+/// However a session ends, its leases do, as soon as everything of it is over; what can be resumed is kept.
 impl Drop for Session {
     fn drop(&mut self) {
-        for operation in std::mem::take(&mut self.operations).into_values() {
-            operation.interrupt();
+        let (running, leaving) = (std::mem::take(&mut self.operations), std::mem::take(&mut self.leaving));
+        let is_slow = |running: &Running| running.leaves_slowly();
+        let settling = self.settling.clone();
+        let has_unfinished = !self.begun.is_empty();
+        let release = move || settling.release(None, has_unfinished);
+        if self.is_stopping()
+            || (leaving.iter().all(|leaving| leaving.over.is_over()) && !running.values().any(is_slow))
+        {
+            running.into_values().for_each(|running| running.leave_now(Leave::Interrupted));
+            leaving.iter().for_each(|leaving| leaving.over.await_result());
+            return release();
         }
-        self.settling.release(None, !self.begun.is_empty());
+        let last = Arc::new(AtLast(Some(release)));
+        for leaving in leaving {
+            let last = Arc::clone(&last);
+            leaving.over.then(move |_over| drop(last));
+        }
+        for running in running.into_values() {
+            let last = Arc::clone(&last);
+            let after = move || drop(last);
+            drop(running.leave(Leave::Interrupted, &self.shared.pool, self.waker.clone(), after));
+        }
+    }
+}
+
+/// Does something when the last who knows of it has forgotten it.
+struct AtLast<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for AtLast<F> {
+    fn drop(&mut self) {
+        if let Some(body) = self.0.take() {
+            body();
+        }
     }
 }

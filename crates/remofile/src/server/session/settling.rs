@@ -1,7 +1,7 @@
 //! Leases of operations that ended in the middle, until what they made visible is flushed.
 //!
-//! One thread of a session flushes for all of them, so that who begins and cancels again and again makes no more. A
-//! session that ends meanwhile ends behind them: its leases are given back by that thread.
+//! One job of a session flushes for all of them, so that who begins and cancels again and again makes no more. A
+//! session that ends meanwhile ends behind them: its leases are given back by that job.
 
 use crate::server::session::SharedState;
 use crate::store::{Fsync, Store};
@@ -23,7 +23,7 @@ pub(super) struct Settling {
 struct Queue {
     /// Operations whose leases are given back after the next flush; `None` for all of the session.
     ended: Vec<Option<OperationId>>,
-    /// Whether a thread flushes.
+    /// Whether a job flushes.
     is_flushing: bool,
 }
 
@@ -48,14 +48,10 @@ impl Settling {
             if queue.is_flushing {
                 return;
             }
+            queue.is_flushing = true;
+            drop(queue);
             let settling = self.clone();
-            let thread = std::thread::Builder::new().name("flush".to_owned()).spawn(move || settling.run());
-            queue.is_flushing = thread.is_ok();
-            if thread.is_ok() {
-                return;
-            }
-            // It is flushed with what comes next; until then it is not taken for present.
-            queue.ended.clear();
+            return shared.pool.run_detached(move || settling.run());
         }
         shared.leases.give_back(self.session, operation);
     }

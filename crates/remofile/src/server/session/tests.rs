@@ -1,5 +1,6 @@
 //! What a client can make a session hold in memory.
 
+mod disk;
 mod flushes;
 mod withdrawn;
 
@@ -40,6 +41,16 @@ impl Scene {
     }
 }
 
+impl Session {
+    /// Waits until what is on other threads is back, but for flushes; whether there was something.
+    pub(in crate::server) fn await_work(&self) -> bool {
+        let has_work = !self.leaving.is_empty() || self.operations.values().any(Running::is_working_away);
+        self.operations.values().for_each(Running::await_back);
+        self.leaving.iter().for_each(|leaving| leaving.over.await_result());
+        has_work
+    }
+}
+
 fn root() -> RemotePath {
     RemotePath::root()
 }
@@ -54,11 +65,11 @@ fn download(send_options: Option<SendOptions>, selection: Option<Selection>) -> 
 
 fn ask(session: &mut Session, number: u64, request: Request) {
     let header = Header { operation: OperationId(number), body: Body::Request(request), wait_milliseconds: 60_000 };
-    session.receive(NOW, header, &[]).unwrap();
+    session.receive(NOW, header, [].as_slice()).unwrap();
 }
 
 fn tell(session: &mut Session, number: u64, signal: Signal) {
-    session.receive(NOW, Header::signal(OperationId(number), signal), &[]).unwrap();
+    session.receive(NOW, Header::signal(OperationId(number), signal), [].as_slice()).unwrap();
 }
 
 /// Everything that a session says until it has nothing to say: how operations ended, and the credit they got.
@@ -70,6 +81,7 @@ fn listen(session: &mut Session) -> (BTreeMap<u64, Result<Done, Failure>>, BTree
         let header = match session.produce(NOW, &mut message).unwrap() {
             Turn::Message(header) => header,
             Turn::Work => continue,
+            Turn::Nothing if session.await_work() => continue,
             Turn::Nothing => return (ended, granted),
         };
         let id = header.operation.0;
@@ -210,6 +222,7 @@ fn a_directory_named_again_and_again_is_held_once() {
         for _ in 0..20 {
             let items = vec![Item::Directory { path: "d".to_owned(), mode: Some(mode) }; 1_000];
             tell(&mut session, 1, Signal::Data { items });
+            listen(&mut session);
         }
         most = most.max(session.operations[&OperationId(1)].memory_bytes());
     }

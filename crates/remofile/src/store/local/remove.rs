@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use std::sync::Arc;
 
 /// Entries removed in one step.
-const ENTRIES_A_STEP: usize = 64;
+const ENTRIES_A_STEP: usize = 16;
 
 /// Removes a file, a link or an empty directory.
 pub(super) fn remove(shared: &StoreContext, path: &RemotePath) -> StoreResult<Kind> {

@@ -2,7 +2,9 @@
 //!
 //! A walk or a removal may be thousands of levels deep. Of the levels above the current one only some
 //! keep their descriptor; one without is opened again from the nearest above it that has one, by
-//! names, links not followed. So every step goes downwards and stays in the jail.
+//! names, links not followed. So every step goes downwards and stays in the jail. On the way some levels
+//! keep a descriptor, at half of the way, at half of the rest and so on: whoever goes back up all the way
+//! passes each level some times, and not once for every level below it.
 
 use super::{errors, resolve};
 use crate::store::StoreResult;
@@ -18,6 +20,9 @@ pub(super) struct Trail {
     /// The names of all levels, each with a slash before it.
     names: Vec<u8>,
     open: usize,
+    /// Names that were passed to open levels again.
+    #[cfg(test)]
+    passed: usize,
 }
 
 struct Level {
@@ -28,7 +33,14 @@ struct Level {
 
 impl Trail {
     pub(super) fn new(top: OwnedFd) -> Self {
-        Self { top, levels: Vec::new(), names: Vec::new(), open: 0 }
+        Self {
+            top,
+            levels: Vec::new(),
+            names: Vec::new(),
+            open: 0,
+            #[cfg(test)]
+            passed: 0,
+        }
     }
 
     /// The names from the top down, each with a slash before it.
@@ -68,21 +80,38 @@ impl Trail {
             return Ok(self.top.as_fd());
         };
         if self.levels[last].directory.is_none() {
-            let directory = self.reopen(last)?;
-            self.levels[last].directory = Some(directory);
-            self.open += 1;
+            self.reopen(last)?;
         }
         Ok(self.levels[last].directory.as_ref().map_or(self.top.as_fd(), AsFd::as_fd))
     }
 
-    fn reopen(&self, last: usize) -> StoreResult<OwnedFd> {
-        let nearest = self.levels[..last].iter().rposition(|level| level.directory.is_some());
-        let (from, below) = match nearest {
-            Some(index) => (self.levels[index].directory.as_ref(), self.levels[index + 1].start),
-            None => (None, 0),
-        };
-        let from = from.map_or(self.top.as_fd(), AsFd::as_fd);
-        resolve::descend(from, &self.names[below + 1..], resolve::READABLE).map_err(errors::failure)
+    /// Opens a level again, and on the way to it those that are needed next.
+    fn reopen(&mut self, last: usize) -> StoreResult<()> {
+        let nearest = |levels: &[Level]| levels.iter().rposition(|level| level.directory.is_some());
+        let distance = |levels: &[Level]| last - nearest(levels).map_or(0, |index| index + 1);
+        if self.open + stops(distance(&self.levels[..last])) > MOST_OPEN {
+            self.thin_out();
+        }
+        let mut at = nearest(&self.levels[..last]);
+        loop {
+            let first = at.map_or(0, |index| index + 1);
+            let next = first + (last - first).div_ceil(2);
+            let from = at.and_then(|index| self.levels[index].directory.as_ref());
+            let from = from.map_or(self.top.as_fd(), AsFd::as_fd);
+            let end = self.levels.get(next + 1).map_or(self.names.len(), |level| level.start);
+            let names = &self.names[self.levels[first].start + 1..end];
+            let directory = resolve::descend(from, names, resolve::READABLE).map_err(errors::failure)?;
+            self.levels[next].directory = Some(directory);
+            self.open += 1;
+            #[cfg(test)]
+            {
+                self.passed += next + 1 - first;
+            }
+            if next == last {
+                return Ok(());
+            }
+            at = Some(next);
+        }
     }
 
     /// Closes every second open descriptor.
@@ -92,5 +121,40 @@ impl Trail {
             level.directory = None;
             self.open -= 1;
         }
+    }
+}
+
+/// How many levels are opened on the way down to one so many levels below the next open one, itself included.
+fn stops(distance: usize) -> usize {
+    (usize::BITS - distance.leading_zeros()) as usize + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, Mode};
+
+    const LEVELS: usize = 4_000;
+
+    #[test]
+    fn who_goes_down_and_up_again_passes_each_level_some_times() {
+        let root = tempfile::tempdir().unwrap();
+        let top = rustix::fs::openat(CWD, root.path(), resolve::READABLE, Mode::empty()).unwrap();
+        let mut trail = Trail::new(top);
+        let mut most = 0;
+        for _ in 0..LEVELS {
+            let current = trail.current().unwrap();
+            rustix::fs::mkdirat(current, "d", Mode::RWXU).unwrap();
+            let below = resolve::open_one(current, b"d", resolve::READABLE).unwrap();
+            trail.enter(b"d", below);
+            most = most.max(trail.open);
+        }
+        while let Some(name) = trail.leave() {
+            let above = trail.current().unwrap();
+            rustix::fs::unlinkat(above, name.as_slice(), rustix::fs::AtFlags::REMOVEDIR).unwrap();
+            most = most.max(trail.open);
+        }
+        assert!(most <= MOST_OPEN, "{most} descriptors");
+        assert!(trail.passed <= 12 * LEVELS, "{} names for {LEVELS} levels", trail.passed);
     }
 }

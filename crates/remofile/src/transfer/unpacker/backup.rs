@@ -34,6 +34,19 @@ impl Unpacker {
         Ok(())
     }
 
+    pub(super) fn waits_for_backup(&self) -> bool {
+        self.backup.as_ref().is_some_and(|backup| !backup.is_ready())
+    }
+
+    /// Copies some MiB of a backup that is not ready; whether there was one.
+    pub(super) fn copy_backup(&mut self, monitor: &mut dyn UnpackerMonitor) -> bool {
+        let Some(backup) = self.backup.as_mut().filter(|backup| !backup.is_ready()) else { return false };
+        if let Err(failure) = backup.step() {
+            self.backup_failed(failure, monitor);
+        }
+        true
+    }
+
     pub(super) fn backup_failed(&mut self, failure: Failure, monitor: &mut dyn UnpackerMonitor) {
         let Some(backup) = self.backup.take() else { return };
         monitor.failed(failure.at(backup.path()), false);

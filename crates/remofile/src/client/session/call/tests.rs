@@ -35,7 +35,7 @@ fn a_server_that_goes_on_after_it_was_asked_to_end_gets_no_credit_and_is_left_af
     let mut sent = 0_u64;
     let broken = loop {
         let header = Header::signal(operation, Signal::Entries);
-        match call.receive(Duration::from_secs(1), Message { header, payload: &payload }) {
+        match call.receive(Duration::from_secs(1), Message { header, payload: payload.as_slice().into() }) {
             Ok(()) => sent += payload.len() as u64,
             Err(error) => break error,
         }

@@ -119,7 +119,7 @@ impl Client {
 
     fn ask(&mut self, request: Request) {
         let header = Header { operation: OperationId(1), body: Body::Request(request), wait_milliseconds: 0 };
-        self.session.receive(NOW, header, &[]).unwrap();
+        self.session.receive(NOW, header, &[][..]).unwrap();
     }
 
     fn tell(&mut self, signal: Signal, payload: &[u8]) {

@@ -27,16 +27,27 @@ fn break_off_an_upload(session: &mut Session, number: u64) {
     };
     let digest = Digester::of(DigestKind::Xxh3).finish();
     tell(session, number, Signal::Data { items: vec![begin, Item::End { digest }] });
+    assert!(listen(session).0.is_empty());
     tell(session, number, Signal::Cancel);
     let (ended, _) = listen(session);
     assert_eq!(ended[&number].as_ref().unwrap_err().code, ErrorCode::Cancelled);
 }
 
 /// Waits until a session is called.
-fn await_call(waker: &Waker) {
+pub(super) fn await_call(waker: &Waker) {
     let soon = Timespec { tv_sec: 30, tv_nsec: 0 };
     assert_eq!(poll(&mut [PollFd::new(waker, PollFlags::IN)], Some(&soon)), Ok(1), "nobody called");
     waker.drain();
+}
+
+/// Waits until an operation has ended.
+pub(super) fn await_end(session: &mut Session, number: u64) -> Result<Done, Failure> {
+    loop {
+        if let Some(outcome) = listen(session).0.remove(&number) {
+            return outcome;
+        }
+        await_call(&session.waker);
+    }
 }
 
 #[test]
@@ -55,9 +66,8 @@ fn a_session_that_goes_keeps_others_out_until_what_it_stored_is_flushed() {
     drop(closed);
     await_call(&second.waker);
     second.woken(NOW);
+    assert!(await_end(&mut second, 1).is_ok());
     assert!(scene.root.path().join("d").exists());
-    await_call(&second.waker);
-    assert!(listen(&mut second).0[&1].is_ok());
 }
 
 #[test]
@@ -85,11 +95,12 @@ fn what_waits_for_the_disk_alone_cannot_be_cancelled() {
     let closed = gate.lock().unwrap();
     let mut session = scene.session(1);
     ask(&mut session, 1, make_directory("d"));
+    assert!(listen(&mut session).0.is_empty());
+    assert!(scene.root.path().join("d").exists());
     tell(&mut session, 1, Signal::Cancel);
     assert!(listen(&mut session).0.is_empty(), "its thread would not be counted any more");
     drop(closed);
-    await_call(&session.waker);
-    assert!(listen(&mut session).0[&1].is_ok());
+    assert!(await_end(&mut session, 1).is_ok());
 }
 
 #[test]

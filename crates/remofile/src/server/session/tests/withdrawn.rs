@@ -16,7 +16,7 @@ fn sources_that_are_named_one_by_one_are_decided_about_when_they_come_also_befor
         }
         let selection = Selection { one_by_one: true, ..Selection::default() };
         ask(&mut session, 1, download(None, Some(selection)));
-        assert_eq!(session.operations[&OperationId(1)].is_waiting(), waits);
+        assert_eq!(session.operations[&OperationId(1)].queued_request().is_some(), waits);
         session.peer.grant = Arc::clone(&nothing);
         let selected = Selected { path: root(), name: "a".to_owned(), known: None, as_link: false, parts: Vec::new() };
         tell(&mut session, 1, Signal::Select { files: vec![selected] });

@@ -1,64 +1,16 @@
-//! What a client compares its files with: digests, and signatures of blocks.
+//! Signatures of the blocks of files, for a client that looks for them in its own.
 
+use super::listing::{Elements, Listing, failed};
 use crate::delta::Signer;
 use crate::store::{Store, StoreResult};
-use crate::transfer::{Digesting, Feed, Feeding, Next};
+use crate::transfer::Next;
 use remofile_protocol::limits::{MAX_SIGNED_BLOCK_BYTES, MIN_SIGNED_BLOCK_BYTES};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Element, Entry, ErrorCode, Failure, Kind, Listed, ToSign};
+use remofile_protocol::wire::{Element, Entry, ErrorCode, Failure, ToSign};
 use std::sync::Arc;
 
 /// Signatures in one element, in bytes.
 const ELEMENT_BYTES: usize = 24 * 1024;
-
-/// Digests of the files of a feed.
-pub(super) struct Digests {
-    feed: Box<Feed>,
-    current: Option<(String, String, Digesting)>,
-}
-
-impl Digests {
-    pub(super) fn new(feed: Box<Feed>) -> Self {
-        Self { feed, current: None }
-    }
-
-    pub(super) fn feed(&mut self) -> &mut Feed {
-        &mut self.feed
-    }
-
-    /// What it holds in memory, in bytes.
-    pub(super) fn memory_bytes(&self) -> u64 {
-        self.feed.memory_bytes() + self.current.as_ref().map_or(0, |(_, _, digesting)| digesting.memory_bytes())
-    }
-
-    pub(super) fn next_element(&mut self) -> Next<Element> {
-        if let Some((name, shown, mut digesting)) = self.current.take() {
-            return match digesting.step() {
-                Ok(Some(digest)) => Next::Item(Element::Digest { name, digest }),
-                Ok(None) => {
-                    self.current = Some((name, shown, digesting));
-                    Next::Working
-                }
-                Err(failure) => failed(failure.at(shown)),
-            };
-        }
-        match self.feed.find() {
-            // What is read of it says nothing of what is on the disk: nobody is to take it for the same.
-            Next::Item(Ok(found)) if found.entry.unflushed => Next::Working,
-            Next::Item(Ok(found)) if found.entry.kind == Kind::File => match found.open() {
-                Ok(source) => {
-                    self.current = Some((found.path, found.shown, Digesting::new(source)));
-                    self.next_element()
-                }
-                Err(failure) => failed(failure),
-            },
-            Next::Item(Ok(_)) | Next::Working => Next::Working,
-            Next::Item(Err(failure)) => failed(failure),
-            Next::Pending => Next::Pending,
-            Next::End => Next::End,
-        }
-    }
-}
 
 /// Signatures of files, one after the other.
 pub(super) struct Signing {
@@ -75,18 +27,18 @@ struct Current {
     is_done: bool,
 }
 
-impl Signing {
-    pub(super) fn new(store: &Arc<dyn Store>, files: Vec<ToSign>) -> Self {
-        Self { store: Arc::clone(store), files: files.into_iter(), current: None }
-    }
+pub(super) fn sign(store: &Arc<dyn Store>, files: Vec<ToSign>) -> Listing<Signing> {
+    Listing::new(Signing { store: Arc::clone(store), files: files.into_iter(), current: None })
+}
 
-    /// What it holds in memory, in bytes, beside the files that were named.
-    pub(super) fn memory_bytes(&self) -> u64 {
+impl Elements for Signing {
+    /// Beside the files that were named.
+    fn memory_bytes(&self) -> u64 {
         let current = |current: &Current| current.signer.memory_bytes() + current.signatures.capacity() as u64;
         self.current.as_ref().map_or(0, current)
     }
 
-    pub(super) fn next_element(&mut self) -> Next<Element> {
+    fn next(&mut self) -> Next<Element> {
         let Some(mut current) = self.current.take() else {
             return match self.files.next() {
                 None => Next::End,
@@ -147,8 +99,4 @@ fn begin(store: &dyn Store, file: ToSign) -> StoreResult<Current> {
     }
     let signer = Signer::new(source, block_bytes, ranges, seed, whole && !undigested)?;
     Ok(Current { path, entry, signer, signatures: Vec::new(), is_done: false })
-}
-
-fn failed(failure: Failure) -> Next<Element> {
-    Next::Item(Element::Listed(Listed::Failed(failure)))
 }

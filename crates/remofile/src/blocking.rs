@@ -1,0 +1,337 @@
+//! Work that may wait for a disk, on threads of its own.
+//!
+//! Participants: whoever answers a peer gives a [`Pool`] a job and goes on; the job's end calls its waker, and
+//! [`Pending`] has the result. Goals: as many threads as the pool was made for, none where nothing is to do, jobs in the
+//! order they came. Non-goals: what a job does, and when it stops: [`Slice`] tells a job that it has worked for long
+//! enough, and whoever gave it gives it again behind those of others.
+
+use crate::carrier::Waker;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Threads of a server's pool at most: so many disk operations are under way at once.
+const MOST_THREADS: usize = 64;
+
+/// How long a thread waits for another job before it ends.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// How long a job works before others have their turn.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// Threads for jobs that wait. Clones are the same pool. When the last is dropped, what was given is done still.
+#[derive(Debug, Clone)]
+pub(crate) struct Pool {
+    handle: Arc<Handle>,
+}
+
+/// Ends the threads when nobody can give jobs any more.
+#[derive(Debug)]
+struct Handle(Arc<Core>);
+
+struct Core {
+    state: Mutex<PoolState>,
+    /// Called when there is another job, or none will come.
+    more: Condvar,
+    /// Called when nothing is to do.
+    rest: Condvar,
+    most_threads: usize,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct PoolState {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    /// Threads that wait for a job.
+    idle: usize,
+    is_closed: bool,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new(MOST_THREADS)
+    }
+}
+
+impl Pool {
+    /// A pool of so many threads at most, which start when they are needed.
+    #[must_use]
+    pub(crate) fn new(most_threads: usize) -> Self {
+        let (state, more, rest) = (Mutex::default(), Condvar::new(), Condvar::new());
+        Self { handle: Arc::new(Handle(Arc::new(Core { state, more, rest, most_threads }))) }
+    }
+
+    /// Runs a job on one of the threads; `waker` is called when its result is there.
+    pub(crate) fn run<T: Send + 'static>(&self, waker: Waker, job: impl FnOnce() -> T + Send + 'static) -> Pending<T> {
+        let (promise, pending) = promise(waker);
+        self.give(Box::new(move || promise.keep(job())));
+        pending
+    }
+
+    /// Runs a job that nobody waits for.
+    pub(crate) fn run_detached(&self, job: impl FnOnce() + Send + 'static) {
+        self.give(Box::new(job));
+    }
+
+    fn give(&self, job: Job) {
+        let core = &self.handle.0;
+        let mut state = core.lock();
+        state.jobs.push_back(job);
+        if state.jobs.len() <= state.idle || state.threads == core.most_threads {
+            drop(state);
+            return core.more.notify_one();
+        }
+        state.threads += 1;
+        drop(state);
+        let own = Arc::clone(core);
+        let started = std::thread::Builder::new().name("blocking".to_owned()).spawn(move || own.serve());
+        if started.is_ok() {
+            return;
+        }
+        let mut state = core.lock();
+        state.threads -= 1;
+        // With a thread there is somebody who comes to it; without any it is done here rather than never.
+        let orphan = if state.threads == 0 { state.jobs.pop_back() } else { None };
+        drop(state);
+        if let Some(job) = orphan {
+            run(job);
+        }
+    }
+
+    /// Waits until everything that was given is done.
+    pub(crate) fn drain(&self) {
+        let core = &self.handle.0;
+        let is_busy = |state: &mut PoolState| !state.jobs.is_empty() || state.threads > state.idle;
+        drop(core.rest.wait_while(core.lock(), is_busy));
+    }
+}
+
+impl Core {
+    fn serve(&self) {
+        loop {
+            match self.next() {
+                Some(job) => run(job),
+                None => return self.rest.notify_all(),
+            }
+        }
+    }
+
+    /// Waits for a job; `None` when this thread is to end.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            if state.is_closed {
+                state.threads -= 1;
+                return None;
+            }
+            state.idle += 1;
+            self.rest.notify_all();
+            let waited = self.more.wait_timeout(state, IDLE);
+            let (after, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = after;
+            state.idle -= 1;
+            if timeout.timed_out() && state.jobs.is_empty() {
+                state.threads -= 1;
+                return None;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
+        // Every change is complete before it can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A job that panics costs its result and no thread.
+fn run(job: Job) {
+    let _lost = catch_unwind(AssertUnwindSafe(job));
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("most_threads", &self.most_threads).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.lock().is_closed = true;
+        self.0.more.notify_all();
+    }
+}
+
+/// A job that panicked: there is no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lost;
+
+/// The result of a job, once it is there. Dropped, the job goes on, and its result is forgotten.
+pub(crate) struct Pending<T> {
+    slot: Arc<Slot<T>>,
+}
+
+struct Slot<T> {
+    state: Mutex<SlotState<T>>,
+    filled: Condvar,
+}
+
+enum SlotState<T> {
+    Empty,
+    /// Somebody else takes the result on the job's own thread.
+    Then(Box<dyn FnOnce(Result<T, Lost>) + Send>),
+    Filled(Result<T, Lost>),
+    Taken,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { state: Mutex::new(SlotState::Empty), filled: Condvar::new() }
+    }
+}
+
+impl<T> Slot<T> {
+    fn fill(&self, result: Result<T, Lost>) {
+        let mut state = self.lock();
+        match std::mem::replace(&mut *state, SlotState::Taken) {
+            SlotState::Then(then) => {
+                drop(state);
+                then(result);
+            }
+            _ => {
+                *state = SlotState::Filled(result);
+                self.filled.notify_all();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SlotState<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives a [`Pending`] its result. Dropped before, it is [`Lost`].
+pub(crate) struct Promise<T> {
+    slot: Arc<Slot<T>>,
+    waker: Waker,
+}
+
+/// A result that somebody will give, and the one who gives it; `waker` is called then.
+#[must_use]
+pub(crate) fn promise<T>(waker: Waker) -> (Promise<T>, Pending<T>) {
+    let slot = Arc::new(Slot::default());
+    (Promise { slot: Arc::clone(&slot), waker }, Pending { slot })
+}
+
+impl<T> Promise<T> {
+    /// Gives the result.
+    pub(crate) fn keep(self, result: T) {
+        self.slot.fill(Ok(result));
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        let is_empty = matches!(*self.slot.lock(), SlotState::Empty | SlotState::Then(_));
+        if is_empty {
+            self.slot.fill(Err(Lost));
+        }
+        self.waker.wake();
+    }
+}
+
+impl<T: Send + 'static> Pending<T> {
+    /// The result, if it is there and was not taken before.
+    pub(crate) fn take(&self) -> Option<Result<T, Lost>> {
+        let mut state = self.slot.lock();
+        if !matches!(*state, SlotState::Filled(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut *state, SlotState::Taken) {
+            SlotState::Filled(result) => Some(result),
+            _ => None,
+        }
+    }
+
+    /// Whether the result is there, or was taken.
+    #[must_use]
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(*self.slot.lock(), SlotState::Filled(_) | SlotState::Taken)
+    }
+
+    /// Waits for the result; [`Lost`] if it was taken before.
+    ///
+    /// # Errors
+    /// [`Lost`] if the job panicked.
+    pub(crate) fn wait(self) -> Result<T, Lost> {
+        let is_empty = |state: &mut SlotState<T>| matches!(state, SlotState::Empty);
+        drop(self.slot.filled.wait_while(self.slot.lock(), is_empty));
+        self.take().unwrap_or(Err(Lost))
+    }
+
+    /// Waits for the result, no longer than this.
+    pub(crate) fn wait_for(&self, most: Duration) {
+        let is_empty = |state: &mut SlotState<T>| matches!(state, SlotState::Empty);
+        drop(self.slot.filled.wait_timeout_while(self.slot.lock(), most, is_empty));
+    }
+
+    /// Waits until the result is there.
+    pub(crate) fn await_result(&self) {
+        let is_empty = |state: &mut SlotState<T>| matches!(state, SlotState::Empty);
+        drop(self.slot.filled.wait_while(self.slot.lock(), is_empty));
+    }
+
+    /// Has `then` take the result when it is there, on the job's thread, or now.
+    pub(crate) fn then(self, then: impl FnOnce(Result<T, Lost>) + Send + 'static) {
+        let mut state = self.slot.lock();
+        if matches!(*state, SlotState::Empty) {
+            *state = SlotState::Then(Box::new(then));
+            return;
+        }
+        drop(state);
+        if let Some(result) = self.take() {
+            then(result);
+        }
+    }
+}
+
+/// The time that a job has.
+#[derive(Debug)]
+pub(crate) struct Slice {
+    until: Instant,
+    is_cancelled: Arc<AtomicBool>,
+}
+
+/// Ends a job early.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Tells the job that nobody wants more of it.
+    pub(crate) fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// The time of a job that begins now and can be ended by this.
+    #[must_use]
+    pub(crate) fn slice(&self) -> Slice {
+        Slice { until: Instant::now() + SLICE, is_cancelled: Arc::clone(&self.0) }
+    }
+}
+
+impl Slice {
+    /// Whether the job is to end, as soon as it can go on from there.
+    #[must_use]
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_cancelled.load(Ordering::Acquire) || Instant::now() >= self.until
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! A download: files that are packed and sent, perhaps counted before.
+
+use super::selection::SourceSelection;
+use super::{Operation, OperationTurn, StartContext, Step};
+use crate::transfer::{Census, Origins, Pace, Packed, Packer, PackerMonitor, PackerOptions};
+use remofile_protocol::session::SessionError;
+use remofile_protocol::wire::{Done, ErrorCode, Failure, SendOptions};
+use std::time::Duration;
+
+/// Files that are sent.
+pub(super) struct Download {
+    /// What is counted first, until it is.
+    census: Option<Box<Census>>,
+    packer: Box<Packer>,
+    sent: Sent,
+    pace: Box<Pace>,
+    /// When the pace allows more.
+    ready_at: Option<Duration>,
+}
+
+impl Download {
+    pub(super) fn new(
+        context: &StartContext<'_>,
+        selected: &SourceSelection,
+        total: bool,
+        send_options: Option<SendOptions>,
+    ) -> Result<Self, Failure> {
+        let file_size_limit = context.grant.principal.limits.file_size;
+        let packing = PackerOptions::of(send_options.unwrap_or_default(), file_size_limit, context.digest)?;
+        let (feed, counted) = selected.feeds(context.grant, total)?;
+        Ok(Self {
+            census: counted.map(|feed| Box::new(Census::new(feed))),
+            packer: Box::new(Packer::new(feed, packing)?),
+            sent: Sent::default(),
+            pace: Box::new(Pace::of(&packing.send)),
+            ready_at: None,
+        })
+    }
+}
+
+impl Operation for Download {
+    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+        if let Some(census) = &mut self.census {
+            if let Some((files, bytes)) = census.step() {
+                turn.machine.total(turn.id, files, bytes);
+                self.census = None;
+            }
+            return Ok(Step::Work);
+        }
+        self.ready_at = self.pace.ready_at(turn.now);
+        if self.ready_at.is_some() {
+            return Ok(Step::Nothing);
+        }
+        let (credit, allowance) = (turn.machine.credit(turn.id), self.pace.allowance(turn.now));
+        match self.packer.pack(turn.message, credit, allowance, &mut self.sent) {
+            Packed::Items(items) => {
+                let bytes = turn.message.payload_bytes();
+                self.pace.spend(turn.now, bytes as u64);
+                Ok(Step::Message(turn.machine.data(turn.id, items, bytes)?))
+            }
+            Packed::Working => Ok(Step::Work),
+            Packed::Blocked => Ok(Step::Nothing),
+            Packed::Stopped => Ok(Step::Ended(Err(ErrorCode::Cancelled.into()))),
+            Packed::Finished => {
+                let Sent { files, directories, bytes } = self.sent;
+                Ok(Step::Ended(Ok(Done { files, directories, bytes, ..Done::default() })))
+            }
+        }
+    }
+
+    fn origins(&mut self) -> Option<&mut dyn Origins> {
+        self.packer.origins()
+    }
+
+    fn unwanted(&mut self, path: &str) {
+        self.packer.abort(path, &ErrorCode::Cancelled.into());
+    }
+
+    fn ready_at(&self) -> Option<Duration> {
+        self.ready_at
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.census.as_ref().map_or(0, |census| census.memory_bytes()) + self.packer.memory_bytes()
+    }
+}
+
+/// What a download has sent.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    files: u64,
+    directories: u64,
+    bytes: u64,
+}
+
+impl PackerMonitor for Sent {
+    fn packed(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    fn finished(&mut self, _path: &str, _size: u64) {
+        self.files += 1;
+    }
+
+    fn directory(&mut self) {
+        self.directories += 1;
+    }
+}

@@ -1,0 +1,46 @@
+//! The flush behind an operation: it ends when what it did is on the disk.
+
+use super::{Operation, OperationTurn, Step};
+use crate::blocking::Slice;
+use crate::store::{FlushMark, Store};
+use remofile_protocol::session::SessionError;
+use remofile_protocol::wire::{Done, Failure};
+use std::sync::Arc;
+
+/// What a thread that flushes takes, in bytes.
+const FLUSH_BYTES: u64 = 64 * 1024;
+
+/// An operation that did what was asked, and waits until that is on the disk.
+pub(in crate::server) struct Flushed {
+    done: Done,
+    store: Arc<dyn Store>,
+    since: FlushMark,
+    flushed: Option<Result<(), Failure>>,
+}
+
+impl Flushed {
+    pub(in crate::server) fn new(done: Done, store: &Arc<dyn Store>, since: FlushMark) -> Self {
+        Self { done, store: Arc::clone(store), since, flushed: None }
+    }
+}
+
+impl Operation for Flushed {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+        Ok(match self.flushed.take() {
+            None => Step::Blocking,
+            Some(flushed) => Step::Ended(flushed.map(|()| std::mem::take(&mut self.done))),
+        })
+    }
+
+    fn block(&mut self, _slice: &Slice) {
+        self.flushed = Some(self.store.sync(self.since));
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        FLUSH_BYTES
+    }
+
+    fn is_flushing(&self) -> bool {
+        true
+    }
+}

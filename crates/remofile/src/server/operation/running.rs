@@ -1,0 +1,323 @@
+//! An operation of a session, wherever it is: in the queue for its lease, with the session, or on a thread of the pool.
+
+use super::queued::{Inbox, Queued, select};
+use super::{FirstWindow, Operation, OperationTurn, Step};
+use crate::blocking::{Cancel, Lost, Pending, Pool, promise};
+use crate::carrier::{Payload, Waker};
+use crate::store::Store;
+use remofile_protocol::session::SessionError;
+use remofile_protocol::wire::{Failure, Item, Request, Selected};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An operation, and what has come for it that it cannot take yet.
+pub(in crate::server) struct Running {
+    place: Place,
+    inbox: Inbox,
+    /// Whether its client knows that it has begun.
+    is_told: bool,
+    /// Whether it asked in its last turn to go to another thread.
+    wants_away: bool,
+}
+
+enum Place {
+    /// It waits for its lease.
+    Queued(Queued),
+    /// The session has it.
+    Here(Box<dyn Operation>),
+    /// A thread of the pool has it.
+    Away(Away),
+}
+
+/// What is known of an operation that is on another thread.
+struct Away {
+    pending: Pending<Box<dyn Operation>>,
+    cancel: Cancel,
+    memory_bytes: u64,
+    is_flushing: bool,
+}
+
+/// How an operation ends that does not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Leave {
+    /// What it has begun is forgotten.
+    Cancelled,
+    /// What can be resumed is kept.
+    Interrupted,
+}
+
+impl Leave {
+    fn take(self, operation: Box<dyn Operation>) {
+        match self {
+            Self::Cancelled => drop(operation),
+            Self::Interrupted => operation.interrupt(),
+        }
+    }
+}
+
+impl Running {
+    pub(in crate::server) fn queued(request: Request, deadline: Option<Duration>) -> Self {
+        Self::at(Place::Queued(Queued { request, deadline }))
+    }
+
+    pub(in crate::server) fn begun(operation: Box<dyn Operation>) -> Self {
+        Self::at(Place::Here(operation))
+    }
+
+    fn at(place: Place) -> Self {
+        Self { place, inbox: Inbox::default(), is_told: false, wants_away: false }
+    }
+
+    /// The request, if it waits for its lease.
+    pub(in crate::server) fn queued_request(&self) -> Option<&Request> {
+        match &self.place {
+            Place::Queued(queued) => Some(&queued.request),
+            Place::Here(_) | Place::Away(_) => None,
+        }
+    }
+
+    /// Goes on as another operation: one that has got its lease, or the flush behind one.
+    pub(in crate::server) fn becomes(&mut self, operation: Box<dyn Operation>) {
+        self.place = Place::Here(operation);
+    }
+
+    /// When it gives up waiting.
+    pub(in crate::server) fn deadline(&self) -> Option<Duration> {
+        match &self.place {
+            Place::Queued(queued) => queued.deadline,
+            Place::Here(_) | Place::Away(_) => None,
+        }
+    }
+
+    /// When it may go on.
+    pub(in crate::server) fn ready_at(&self) -> Option<Duration> {
+        match &self.place {
+            Place::Here(operation) => operation.ready_at(),
+            Place::Queued(_) | Place::Away(_) => None,
+        }
+    }
+
+    /// Whether it is done but for the disk.
+    pub(in crate::server) fn is_flushing(&self) -> bool {
+        match &self.place {
+            Place::Here(operation) => operation.is_flushing(),
+            Place::Away(away) => away.is_flushing,
+            Place::Queued(_) => false,
+        }
+    }
+
+    /// Whether it is on another thread.
+    pub(in crate::server) fn is_away(&self) -> bool {
+        matches!(self.place, Place::Away(_))
+    }
+
+    /// Whether it wants to go to another thread.
+    pub(in crate::server) fn wants_away(&self) -> bool {
+        matches!(self.place, Place::Here(_)) && self.wants_away
+    }
+
+    /// Whether it is on another thread, and changes something there.
+    pub(in crate::server) fn is_working_away(&self) -> bool {
+        matches!(&self.place, Place::Away(away) if !away.is_flushing)
+    }
+
+    /// Whether it has a lease and may have to give it up. What waits for the disk does not depend on its peer.
+    pub(in crate::server) fn can_expire(&self) -> bool {
+        matches!(&self.place, Place::Here(operation) if !operation.is_flushing())
+    }
+
+    /// What it holds in memory beside its request, in bytes.
+    pub(in crate::server) fn memory_bytes(&self) -> u64 {
+        let operation = match &self.place {
+            Place::Queued(_) => 0,
+            Place::Here(operation) => operation.memory_bytes(),
+            Place::Away(away) => away.memory_bytes,
+        };
+        operation + self.inbox.memory_bytes()
+    }
+
+    /// Whether it will hold less without the client's help.
+    pub(in crate::server) fn is_busy(&self) -> bool {
+        match &self.place {
+            Place::Queued(_) => false,
+            Place::Here(operation) => operation.is_busy(),
+            Place::Away(_) => true,
+        }
+    }
+
+    /// Takes items of an upload, and their credit.
+    pub(in crate::server) fn take_items(
+        &mut self,
+        items: Vec<Item>,
+        payload: Payload<'_>,
+        credit: u64,
+    ) -> Result<(), Failure> {
+        match &mut self.place {
+            Place::Here(operation) => operation.take_items(items, payload, credit),
+            Place::Queued(_) | Place::Away(_) => {
+                self.inbox.put_items(items, payload, credit);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes sources that the client names one by one.
+    pub(in crate::server) fn select(&mut self, store: &Arc<dyn Store>, files: Vec<Selected>) -> Result<(), Failure> {
+        match &mut self.place {
+            Place::Here(operation) => select(&mut **operation, store, files),
+            Place::Queued(_) | Place::Away(_) => {
+                self.inbox.put_selected(files);
+                Ok(())
+            }
+        }
+    }
+
+    /// The client does not want a file.
+    pub(in crate::server) fn unwanted(&mut self, path: &str) {
+        if let Place::Here(operation) = &mut self.place {
+            operation.unwanted(path);
+        }
+    }
+
+    /// The client has no more items or sources.
+    pub(in crate::server) fn finish(&mut self) -> Result<(), Failure> {
+        match &mut self.place {
+            Place::Here(operation) => operation.finish(),
+            Place::Queued(_) | Place::Away(_) => {
+                self.inbox.finish();
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the operation back if its thread is done with it; whether the session has it now.
+    pub(in crate::server) fn come_back(&mut self) -> Result<bool, Lost> {
+        match &self.place {
+            Place::Queued(_) => Ok(false),
+            Place::Here(_) => Ok(true),
+            Place::Away(away) => match away.pending.take() {
+                None => Ok(false),
+                Some(operation) => {
+                    self.place = Place::Here(operation?);
+                    Ok(true)
+                }
+            },
+        }
+    }
+
+    /// Waits until it is back, if it is on another thread and does not flush.
+    #[cfg(test)]
+    pub(in crate::server) fn await_back(&self) {
+        if let Place::Away(Away { pending, is_flushing: false, .. }) = &self.place {
+            pending.await_result();
+        }
+    }
+
+    /// Gives the operation what has come for it, if the session has it.
+    pub(in crate::server) fn deliver(&mut self, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        match &mut self.place {
+            Place::Here(operation) => self.inbox.deliver(&mut **operation, store),
+            Place::Queued(_) | Place::Away(_) => Ok(()),
+        }
+    }
+
+    /// The credit that its client gets now for that it has begun, which it does once.
+    pub(in crate::server) fn take_first_window(&mut self) -> FirstWindow {
+        let Place::Here(operation) = &self.place else { return FirstWindow::NotYet };
+        let first_window = operation.first_window();
+        if self.is_told {
+            return FirstWindow::None;
+        }
+        self.is_told = first_window != FirstWindow::NotYet;
+        first_window
+    }
+
+    pub(in crate::server) fn take_failures(&mut self) -> Vec<Failure> {
+        match &mut self.place {
+            Place::Here(operation) => operation.take_failures(),
+            Place::Queued(_) | Place::Away(_) => Vec::new(),
+        }
+    }
+
+    pub(in crate::server) fn take_released(&mut self) -> u64 {
+        match &mut self.place {
+            Place::Here(operation) => operation.take_released(),
+            Place::Queued(_) | Place::Away(_) => 0,
+        }
+    }
+
+    /// Gives the operation a turn, if the session has it.
+    pub(in crate::server) fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+        match &mut self.place {
+            Place::Here(operation) => {
+                let step = operation.step(turn)?;
+                self.wants_away = matches!(step, Step::Blocking);
+                Ok(step)
+            }
+            Place::Queued(_) | Place::Away(_) => Ok(Step::Nothing),
+        }
+    }
+
+    /// Sends the operation to a thread of the pool for a slice of time; `waker` is called when it is back.
+    pub(in crate::server) fn send_away(self, pool: &Pool, waker: Waker) -> Self {
+        let Place::Here(mut operation) = self.place else { return self };
+        let (cancel, memory_bytes, is_flushing) =
+            (Cancel::default(), operation.memory_bytes(), operation.is_flushing());
+        let own = cancel.clone();
+        let pending = pool.run(waker, move || {
+            operation.block(&own.slice());
+            operation
+        });
+        Self { place: Place::Away(Away { pending, cancel, memory_bytes, is_flushing }), wants_away: false, ..self }
+    }
+
+    /// Whether its end may take its time.
+    pub(in crate::server) fn leaves_slowly(&self) -> bool {
+        match &self.place {
+            Place::Queued(_) => false,
+            Place::Here(operation) => operation.ends_on_disk(),
+            Place::Away(_) => true,
+        }
+    }
+
+    /// Ends it on a thread of the pool, and does `after` then; `waker` is called after that.
+    pub(in crate::server) fn leave(
+        self,
+        leave: Leave,
+        pool: &Pool,
+        waker: Waker,
+        after: impl FnOnce() + Send + 'static,
+    ) -> Pending<()> {
+        let (promise, pending) = promise(waker);
+        let end = move |operation: Option<Box<dyn Operation>>| {
+            if let Some(operation) = operation {
+                leave.take(operation);
+            }
+            after();
+            promise.keep(());
+        };
+        match self.place {
+            Place::Queued(_) => end(None),
+            Place::Here(operation) => pool.run_detached(move || end(Some(operation))),
+            Place::Away(away) => {
+                away.cancel.cancel();
+                away.pending.then(move |operation| end(operation.ok()));
+            }
+        }
+        pending
+    }
+
+    /// Ends it, and waits for that.
+    pub(in crate::server) fn leave_now(self, leave: Leave) {
+        match self.place {
+            Place::Queued(_) => {}
+            Place::Here(operation) => leave.take(operation),
+            Place::Away(away) => {
+                away.cancel.cancel();
+                if let Ok(operation) = away.pending.wait() {
+                    leave.take(operation);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A look at the names of an upload: what is there, and what was kept of files there.
+
+use super::Step;
+use super::listing::{Elements, Listing};
+use super::partials::partials_bytes;
+use crate::store::{Partial, Store, StoreResult, Walk};
+use crate::transfer::{Checked, Checking, Next};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Element, ErrorCode, Failure, Kind, Listed};
+use std::sync::Arc;
+
+/// What is at, below, or kept of some names in a directory.
+pub(super) struct Survey {
+    store: Arc<dyn Store>,
+    paths: std::vec::IntoIter<RemotePath>,
+    walk: Option<Box<dyn Walk>>,
+    partials: std::vec::IntoIter<Partial>,
+    /// What the partials took at first, in bytes.
+    partials_bytes: u64,
+    checking: Option<Checking>,
+    checked: Checked,
+    knows_unflushed: bool,
+}
+
+pub(super) fn survey(
+    store: &Arc<dyn Store>,
+    destination: RemotePath,
+    names: Vec<String>,
+    knows_unflushed: bool,
+) -> Listing<Survey> {
+    let store = Arc::clone(store);
+    Listing::begun_by(move || begin(store, &destination, &names, knows_unflushed))
+}
+
+fn begin(
+    store: Arc<dyn Store>,
+    destination: &RemotePath,
+    names: &[String],
+    knows_unflushed: bool,
+) -> StoreResult<Survey> {
+    let paths = paths_of(destination, names)?;
+    store.directory(destination).map_err(|failure| failure.at(destination))?;
+    let mut partials = store.partials()?;
+    partials.retain(|partial| paths.iter().any(|path| partial.path.is_within(path)));
+    let partials = partials.into_iter();
+    Ok(Survey {
+        store,
+        paths: paths.into_iter(),
+        walk: None,
+        partials_bytes: partials_bytes(&partials),
+        partials,
+        checking: None,
+        checked: Checked::default(),
+        knows_unflushed,
+    })
+}
+
+impl Elements for Survey {
+    fn next(&mut self) -> Next<Element> {
+        if let Some(walk) = &mut self.walk {
+            match walk.next() {
+                Some(Listed::Entry(entry)) if entry.unflushed && !self.knows_unflushed => return Next::Working,
+                Some(listed) => return Next::Item(Element::Listed(listed)),
+                None => {}
+            }
+            self.walk = None;
+        }
+        if let Some(path) = self.paths.next() {
+            return self.look_at(&path);
+        }
+        if let Some(mut checking) = self.checking.take() {
+            return match checking.step() {
+                Ok(true) => Next::Item(Element::Partial(self.checked.finish(checking))),
+                Ok(false) => {
+                    self.checking = Some(checking);
+                    Next::Working
+                }
+                // What cannot be read is not gone on with.
+                Err(_) => Next::Working,
+            };
+        }
+        match self.partials.next() {
+            None => Next::End,
+            Some(partial) => {
+                self.checking = self.checked.begin(&*self.store, &partial).ok();
+                Next::Working
+            }
+        }
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        let walk = self.walk.as_ref().map_or(0, |walk| walk.memory_bytes());
+        let checking = self.checking.as_ref().map_or(0, Checking::memory_bytes);
+        self.partials_bytes + walk + checking + self.checked.memory_bytes()
+    }
+
+    fn end(&mut self) -> Step {
+        Step::Surveyed(std::mem::take(&mut self.checked))
+    }
+}
+
+impl Survey {
+    fn look_at(&mut self, path: &RemotePath) -> Next<Element> {
+        match self.store.stat(path) {
+            Err(failure) if failure.code == ErrorCode::NotFound => Next::Working,
+            Err(failure) => Next::Item(Element::Listed(Listed::Failed(failure.at(path)))),
+            Ok(mut entry) => {
+                if entry.kind == Kind::File && self.store.read_link(path).is_ok() {
+                    // As in a directory that is walked: a link is in the way itself, wherever it leads.
+                    entry.kind = Kind::Link;
+                }
+                if entry.kind == Kind::Directory {
+                    self.walk = self.store.walk(path, true).ok();
+                }
+                match entry.unflushed && !self.knows_unflushed {
+                    true => Next::Working,
+                    false => Next::Item(Element::Listed(Listed::Entry(entry))),
+                }
+            }
+        }
+    }
+}
+
+fn paths_of(destination: &RemotePath, names: &[String]) -> StoreResult<Vec<RemotePath>> {
+    let path = |name: &String| destination.join(name).map_err(|invalid| Failure::from(invalid).at(name));
+    names.iter().map(path).collect()
+}
+
+/// Whether some names are new: nothing is there, and nothing was kept of a file there.
+///
+/// # Errors
+/// `occupied` with the first that is not.
+pub(super) fn refuse_occupied(store: &dyn Store, destination: &RemotePath, names: &[String]) -> StoreResult<()> {
+    let paths = paths_of(destination, names)?;
+    let taken = paths.iter().find(|path| store.stat(path).is_ok());
+    if let Some(path) = taken {
+        return Err(Failure::new(ErrorCode::Occupied).at(path));
+    }
+    let partials = store.partials()?;
+    match partials.iter().find(|partial| paths.iter().any(|path| partial.path.is_within(path))) {
+        Some(partial) => Err(Failure::new(ErrorCode::Occupied).at(&partial.path)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,197 @@
+//! An upload: files and changes that the client sends, taken in by an unpacker.
+
+use super::survey::refuse_occupied;
+use super::{FirstWindow, Operation, OperationTurn, StartContext, Step};
+use crate::blocking::Slice;
+use crate::carrier::{KeptPayload, Payload};
+use crate::store::Store;
+use crate::transfer::{Checked, ItemRules, Permit, Unpacker, UnpackerMonitor, UnpackerOptions, items_bytes};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::session::SessionError;
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Item, OnConflict};
+use std::sync::Arc;
+
+/// Files that are taken in.
+pub(super) struct Upload {
+    state: UploadState,
+    /// What came before the destination was open.
+    early: Vec<(Vec<Item>, KeptPayload, u64)>,
+    early_bytes: usize,
+    failures: Vec<Failure>,
+    has_begun: bool,
+    is_finished: bool,
+}
+
+enum UploadState {
+    Asked(Box<Asked>),
+    Open(Box<Unpacker>),
+    Over(Result<Done, Failure>),
+}
+
+/// What it is to be, before anything is looked at.
+struct Asked {
+    store: Arc<dyn Store>,
+    options: UnpackerOptions,
+    names: Vec<String>,
+    checked: Checked,
+}
+
+impl Asked {
+    fn open(self) -> Result<Unpacker, Failure> {
+        let Self { store, options, names, checked } = self;
+        let destination = options.destination.clone();
+        let unpacker =
+            Unpacker::new(Arc::clone(&store), options, checked).map_err(|failure| failure.at(&destination))?;
+        refuse_occupied(&*store, &destination, &names)?;
+        Ok(unpacker)
+    }
+}
+
+impl Upload {
+    pub(super) fn new(
+        context: &mut StartContext<'_>,
+        destination: RemotePath,
+        on_conflict: OnConflict,
+        names: Vec<String>,
+    ) -> Self {
+        let options = UnpackerOptions {
+            destination,
+            on_conflict,
+            file_size_limit: context.grant.principal.limits.file_size,
+            sizes: 0..=u64::MAX,
+            permit: Arc::clone(context.grant) as Arc<dyn Permit>,
+            preserve_mode: true,
+            rules: ItemRules::Theirs,
+            changes: true,
+            digest: context.digest,
+        };
+        let (store, checked) = (Arc::clone(&context.grant.store), std::mem::take(context.checked));
+        Self {
+            state: UploadState::Asked(Box::new(Asked { store, options, names, checked })),
+            early: Vec::new(),
+            early_bytes: 0,
+            failures: Vec::new(),
+            has_begun: false,
+            is_finished: false,
+        }
+    }
+
+    fn take_state(&mut self) -> UploadState {
+        std::mem::replace(&mut self.state, UploadState::Over(Err(ErrorCode::Other.into())))
+    }
+
+    fn advance(&mut self, state: UploadState, slice: &Slice) -> Result<UploadState, Failure> {
+        let mut unpacker = match state {
+            UploadState::Asked(asked) => {
+                let mut unpacker = Box::new(asked.open()?);
+                self.has_begun = true;
+                self.early_bytes = 0;
+                self.early.drain(..).for_each(|(items, payload, credit)| unpacker.put_by(items, payload, credit));
+                unpacker
+            }
+            UploadState::Open(unpacker) => unpacker,
+            over @ UploadState::Over(_) => return Ok(over),
+        };
+        let mut failures = ItemFailures(&mut self.failures);
+        unpacker.work(&|| slice.is_over(), &mut failures)?;
+        if unpacker.is_busy() || !self.is_finished {
+            return Ok(UploadState::Open(unpacker));
+        }
+        let stored = unpacker.finish(&mut failures)?;
+        let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
+        Ok(UploadState::Over(Ok(Done { files, directories, bytes, ..Done::default() })))
+    }
+}
+
+impl Operation for Upload {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+        match &self.state {
+            UploadState::Asked(_) => return Ok(Step::Blocking),
+            UploadState::Open(unpacker) if unpacker.is_busy() || self.is_finished => return Ok(Step::Blocking),
+            UploadState::Open(_) => return Ok(Step::Nothing),
+            UploadState::Over(_) => {}
+        }
+        Ok(match self.take_state() {
+            UploadState::Over(Ok(done)) => Step::Changed(done),
+            UploadState::Over(Err(failure)) => Step::Ended(Err(failure)),
+            UploadState::Asked(_) | UploadState::Open(_) => Step::Nothing,
+        })
+    }
+
+    fn block(&mut self, slice: &Slice) {
+        let state = self.take_state();
+        self.state = self.advance(state, slice).unwrap_or_else(|failure| UploadState::Over(Err(failure)));
+    }
+
+    fn take_items(&mut self, items: Vec<Item>, payload: Payload<'_>, credit: u64) -> Result<(), Failure> {
+        match &mut self.state {
+            UploadState::Asked(_) => {
+                let payload = payload.keep();
+                self.early_bytes += items_bytes(&items) + payload.memory_bytes();
+                self.early.push((items, payload, credit));
+            }
+            UploadState::Open(unpacker) => unpacker.put_by(items, payload.keep(), credit),
+            // How it ended is about to be told.
+            UploadState::Over(_) => {}
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.is_finished = true;
+        Ok(())
+    }
+
+    fn take_released(&mut self) -> u64 {
+        match &mut self.state {
+            UploadState::Open(unpacker) => unpacker.take_released(),
+            UploadState::Asked(_) | UploadState::Over(_) => 0,
+        }
+    }
+
+    fn take_failures(&mut self) -> Vec<Failure> {
+        std::mem::take(&mut self.failures)
+    }
+
+    fn first_window(&self) -> FirstWindow {
+        if self.has_begun { FirstWindow::Full } else { FirstWindow::NotYet }
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        let state = match &self.state {
+            UploadState::Asked(asked) => asked.checked.memory_bytes(),
+            UploadState::Open(unpacker) => unpacker.memory_bytes(),
+            UploadState::Over(_) => 0,
+        };
+        state + self.early_bytes as u64
+    }
+
+    fn is_busy(&self) -> bool {
+        match &self.state {
+            UploadState::Asked(_) => true,
+            UploadState::Open(unpacker) => unpacker.is_busy(),
+            UploadState::Over(_) => false,
+        }
+    }
+
+    fn ends_on_disk(&self) -> bool {
+        matches!(self.state, UploadState::Open(_))
+    }
+
+    fn interrupt(self: Box<Self>) {
+        if let UploadState::Open(unpacker) = self.state {
+            unpacker.interrupt();
+        }
+    }
+}
+
+/// Collects the files that were not stored, of which the client is told; of the others it learns by the end.
+struct ItemFailures<'a>(&'a mut Vec<Failure>);
+
+impl UnpackerMonitor for ItemFailures<'_> {
+    fn failed(&mut self, failure: Failure, by_sender: bool) {
+        if !by_sender {
+            self.0.push(failure);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! A write: a file that is changed in place.
+
+use super::{FirstWindow, Operation, OperationTurn, StartContext, Step};
+use crate::blocking::Slice;
+use crate::carrier::{KeptPayload, Payload};
+use crate::store::{Editing, Store, StoreResult};
+use crate::transfer::items_bytes;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::session::SessionError;
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Item, Version};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What a write does beside its pieces.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WriteOptions {
+    /// The length that the file gets first.
+    pub(super) length: Option<u64>,
+    /// Whether pieces go behind the end; otherwise each names its place.
+    pub(super) append: bool,
+    /// Whether the file is created if there is none.
+    pub(super) create: bool,
+}
+
+/// A file that is changed in place.
+pub(super) struct Write {
+    path: RemotePath,
+    options: WriteOptions,
+    file_size_limit: u64,
+    state: WriteState,
+    pieces: VecDeque<(Vec<Item>, KeptPayload, u64)>,
+    pieces_bytes: usize,
+    released: u64,
+    has_begun: bool,
+    is_finished: bool,
+}
+
+enum WriteState {
+    Asked(Arc<dyn Store>, Option<Version>),
+    Open(InPlace),
+    Over(Result<Done, Failure>, Change),
+}
+
+/// Whether the file was changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Made,
+    None,
+}
+
+struct InPlace {
+    file: Box<dyn Editing>,
+    written: u64,
+    change: Change,
+}
+
+impl Write {
+    pub(super) fn new(
+        context: &StartContext<'_>,
+        path: RemotePath,
+        version: Option<Version>,
+        options: WriteOptions,
+    ) -> Self {
+        Self {
+            path,
+            options,
+            file_size_limit: context.grant.principal.limits.file_size,
+            state: WriteState::Asked(Arc::clone(&context.grant.store), version),
+            pieces: VecDeque::new(),
+            pieces_bytes: 0,
+            released: 0,
+            has_begun: false,
+            is_finished: false,
+        }
+    }
+
+    fn open(&self, store: &dyn Store, version: Option<Version>) -> StoreResult<InPlace> {
+        let WriteOptions { length, create, .. } = self.options;
+        if length.is_some_and(|length| length > self.file_size_limit) {
+            return Err(ErrorCode::FileTooLarge.into());
+        }
+        let mut file = store.edit(&self.path, create)?;
+        let (_, now) = file.look()?;
+        if version.is_some_and(|version| version != now) {
+            return Err(ErrorCode::SourceChanged.into());
+        }
+        if let Some(length) = length {
+            file.set_length(length)?;
+        }
+        // A file that was created now is a change, too.
+        let change = if length.is_some() || create { Change::Made } else { Change::None };
+        Ok(InPlace { file, written: 0, change })
+    }
+
+    fn advance(&mut self, state: WriteState, slice: &Slice) -> Result<WriteState, Failure> {
+        let mut open = match state {
+            WriteState::Asked(store, version) => {
+                let open = self.open(&*store, version).map_err(|failure| failure.at(&self.path))?;
+                self.has_begun = true;
+                open
+            }
+            WriteState::Open(open) => open,
+            over @ WriteState::Over(..) => return Ok(over),
+        };
+        while let Some((items, payload, credit)) = self.pieces.pop_front() {
+            self.pieces_bytes -= items_bytes(&items) + payload.memory_bytes();
+            self.write_items(&mut open, items, &payload)?;
+            self.released += credit;
+            if slice.is_over() && !self.pieces.is_empty() {
+                return Ok(WriteState::Open(open));
+            }
+        }
+        if !self.is_finished {
+            return Ok(WriteState::Open(open));
+        }
+        let InPlace { file, written, change } = open;
+        let (entry, version) = file.finish().map_err(|failure| failure.at(&self.path))?;
+        let done = Done { bytes: written, entry: Some(entry), version: Some(version), ..Done::default() };
+        Ok(WriteState::Over(Ok(done), change))
+    }
+
+    fn write_items(&self, open: &mut InPlace, items: Vec<Item>, mut payload: &[u8]) -> StoreResult<()> {
+        for item in items {
+            let Some((bytes, rest)) = payload.split_at_checked(item.payload_bytes() as usize) else {
+                return Err(Failure::new(ErrorCode::BadRequest).because("items without their bytes"));
+            };
+            payload = rest;
+            let place = match (item, self.options.append) {
+                (Item::Place { offset, .. }, false) => Some(offset),
+                (Item::Data { .. }, true) => None,
+                _ => return Err(Failure::new(ErrorCode::BadRequest).because("items that are no part of a write")),
+            };
+            self.write_piece(open, bytes, place).map_err(|failure| failure.at(&self.path))?;
+        }
+        Ok(())
+    }
+
+    fn write_piece(&self, open: &mut InPlace, bytes: &[u8], place: Option<u64>) -> StoreResult<()> {
+        let offset = match place {
+            Some(offset) => offset,
+            None => open.file.look()?.0.size,
+        };
+        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.file_size_limit);
+        end.ok_or_else(|| Failure::new(ErrorCode::FileTooLarge))?;
+        open.change = Change::Made;
+        match place {
+            Some(offset) => open.file.write_at(bytes, offset)?,
+            None => open.file.append(bytes)?,
+        }
+        open.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn take_state(&mut self) -> WriteState {
+        std::mem::replace(&mut self.state, WriteState::Over(Err(ErrorCode::Other.into()), Change::None))
+    }
+}
+
+impl Operation for Write {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+        match &self.state {
+            WriteState::Asked(..) => return Ok(Step::Blocking),
+            WriteState::Open(_) if self.is_finished || !self.pieces.is_empty() => return Ok(Step::Blocking),
+            WriteState::Open(_) => return Ok(Step::Nothing),
+            WriteState::Over(..) => {}
+        }
+        Ok(match self.take_state() {
+            WriteState::Over(Ok(done), Change::Made) => Step::Changed(done),
+            WriteState::Over(outcome, _) => Step::Ended(outcome),
+            WriteState::Asked(..) | WriteState::Open(_) => Step::Nothing,
+        })
+    }
+
+    fn block(&mut self, slice: &Slice) {
+        let state = self.take_state();
+        self.state = self.advance(state, slice).unwrap_or_else(|failure| WriteState::Over(Err(failure), Change::None));
+    }
+
+    fn take_items(&mut self, items: Vec<Item>, payload: Payload<'_>, credit: u64) -> Result<(), Failure> {
+        let payload = payload.keep();
+        self.pieces_bytes += items_bytes(&items) + payload.memory_bytes();
+        self.pieces.push_back((items, payload, credit));
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.is_finished = true;
+        Ok(())
+    }
+
+    fn take_released(&mut self) -> u64 {
+        std::mem::take(&mut self.released)
+    }
+
+    fn first_window(&self) -> FirstWindow {
+        if self.has_begun { FirstWindow::Full } else { FirstWindow::NotYet }
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.pieces_bytes as u64
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.pieces.is_empty()
+    }
+
+    fn ends_on_disk(&self) -> bool {
+        matches!(self.state, WriteState::Open(_))
+    }
+}

@@ -1,0 +1,68 @@
+//! Operations that are on other threads: how they get there and back.
+
+use super::Session;
+use crate::transfer::Checked;
+use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
+use std::ops::Bound;
+use std::time::Duration;
+
+impl Session {
+    /// All operations, those behind this one first, so that each has its turn.
+    pub(super) fn behind(&self, last: OperationId) -> Vec<OperationId> {
+        let after = self.operations.range((Bound::Excluded(last), Bound::Unbounded));
+        after.chain(self.operations.range(..=last)).map(|(id, _)| *id).collect()
+    }
+
+    /// Takes an operation back if it was on another thread and is done there; whether the session has it.
+    pub(super) fn come_back(&mut self, now: Duration, id: OperationId) -> bool {
+        let Some(running) = self.operations.get_mut(&id) else { return false };
+        let was_away = running.is_away();
+        match running.come_back() {
+            Ok(false) => false,
+            Ok(true) => {
+                if was_away {
+                    self.max_hold.progressed(now);
+                    self.attend(now, id);
+                }
+                true
+            }
+            Err(_lost) => {
+                tracing::error!(client = self.peer.client, "an operation panicked");
+                self.end(now, id, Err(Failure::new(ErrorCode::Other).because("the server failed to do it")));
+                false
+            }
+        }
+    }
+
+    /// Sends operations to other threads that want to go there: one that changes something at a time, since what a client
+    /// asks for is done in turns, and however many flush.
+    pub(super) fn send_away(&mut self) {
+        let mut is_changing =
+            !self.leaving.is_empty() || self.operations.values().any(|running| running.is_working_away());
+        for id in self.behind(self.last_away) {
+            let Some(running) = self.operations.get(&id).filter(|running| running.wants_away()) else { continue };
+            let is_flushing = running.is_flushing();
+            if is_changing && !is_flushing {
+                continue;
+            }
+            if let Some(running) = self.operations.remove(&id) {
+                self.operations.insert(id, running.send_away(&self.shared.pool, self.waker.clone()));
+            }
+            if !is_flushing {
+                is_changing = true;
+                self.last_away = id;
+            }
+        }
+    }
+
+    /// Remembers what a survey found, for the upload that follows it.
+    pub(super) fn remember(&mut self, id: OperationId, checked: Checked) -> Result<Done, Failure> {
+        self.accounts.close(id);
+        self.checked.add_all(checked);
+        let remembered = self.accounts.settle_remembered(self.checked.memory_bytes());
+        if remembered.is_err() {
+            self.checked = Checked::default();
+        }
+        remembered.map(|()| Done::default()).map_err(Failure::from)
+    }
+}

@@ -1,0 +1,104 @@
+//! What waits to be unpacked, and what an unpacker holds in memory.
+
+use super::super::compress::DECOMPRESSOR_BYTES;
+use super::super::intake::UnpackerMonitor;
+use super::super::memory::items_bytes;
+use super::super::trouble::Trouble;
+use super::{Current, Unpacker};
+use crate::carrier::KeptPayload;
+use remofile_protocol::wire::Item;
+use std::vec::IntoIter;
+
+/// The items of a message that are not unpacked yet.
+pub(super) struct Batch {
+    items: IntoIter<Item>,
+    payload: KeptPayload,
+    /// How much of the payload was unpacked.
+    taken: usize,
+    /// The credit that is free when all of it is.
+    credit: u64,
+    /// What it takes in memory.
+    bytes: usize,
+}
+
+impl Batch {
+    fn new(items: Vec<Item>, payload: KeptPayload, credit: u64) -> Self {
+        let bytes = items_bytes(&items) + payload.memory_bytes();
+        Self { items: items.into_iter(), payload, taken: 0, credit, bytes }
+    }
+}
+
+impl Unpacker {
+    /// Keeps the items of a message and their bytes until [`Unpacker::work`] comes to them.
+    pub fn put_by(&mut self, items: Vec<Item>, payload: KeptPayload, credit: u64) {
+        let batch = Batch::new(items, payload, credit);
+        self.put_by_bytes += batch.bytes;
+        self.put_by.push_back(batch);
+    }
+
+    pub(super) fn put_back(&mut self, items: Vec<Item>, payload: &[u8]) {
+        let batch = Batch::new(items, payload.to_vec().into(), 0);
+        self.put_by_bytes += batch.bytes;
+        self.put_by.push_front(batch);
+    }
+
+    /// Unpacks what was put by, until that is done or `is_over` says so, which is asked behind each item.
+    ///
+    /// # Errors
+    /// As [`Unpacker::take`].
+    pub fn work(&mut self, is_over: &dyn Fn() -> bool, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
+        while self.is_busy() {
+            if !self.copy_backup(monitor)
+                && let Some(mut batch) = self.put_by.pop_front()
+            {
+                let is_done = self.unpack(&mut batch, is_over, monitor)?;
+                if is_done {
+                    self.put_by_bytes -= batch.bytes;
+                    self.released += batch.credit;
+                } else {
+                    self.put_by.push_front(batch);
+                }
+            }
+            if is_over() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Unpacks a batch; whether all of it.
+    fn unpack(
+        &mut self,
+        batch: &mut Batch,
+        is_over: &dyn Fn() -> bool,
+        monitor: &mut dyn UnpackerMonitor,
+    ) -> Result<bool, Trouble> {
+        while let Some(item) = batch.items.next() {
+            let end = batch.taken + item.payload_bytes() as usize;
+            let bytes = batch.payload.get(batch.taken..end).ok_or_else(super::without_bytes)?;
+            self.take_item(item, bytes, monitor)?;
+            batch.taken = end;
+            if self.waits_for_backup() || is_over() {
+                break;
+            }
+        }
+        Ok(batch.items.len() == 0)
+    }
+
+    /// The credit of what was put by and is unpacked now.
+    pub fn take_released(&mut self) -> u64 {
+        std::mem::take(&mut self.released)
+    }
+
+    /// What it holds in memory, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let open = match &self.current {
+            Current::Open(open) => open.memory_bytes(),
+            Current::Between | Current::Unwanted => 0,
+        };
+        let decompressor = self.decompressor.as_ref().map_or(0, |_| DECOMPRESSOR_BYTES);
+        let remembered = self.checked.memory_bytes() + self.names.memory_bytes() + self.modes.memory_bytes();
+        size_of::<Self>() as u64 + self.put_by_bytes as u64 + open + decompressor + remembered
+    }
+}

@@ -19,7 +19,7 @@ pub use buffer::{MessageWriter, OutBuffer};
 pub use drive::{Endpoint, Produced, drive};
 pub use error::LinkError;
 pub use line::Line;
-pub use link::{Link, Message};
+pub use link::{Link, Message, RecordKeys};
 pub use socket::prepare;
 pub use wake::Waker;
 pub use zmtp::{Begun, Frames, ZmtpLink, message_bytes};

@@ -19,7 +19,7 @@ use super::presence::{EndsPresence, Presence};
 use super::session::Peer;
 use super::slowdown::Slowdown;
 use super::zeromq::{self as conversations, Conversation, ServerContext};
-use crate::carrier::{Link, Waker, ZmtpLink, message_bytes, prepare};
+use crate::carrier::{Link, RecordKeys, Waker, ZmtpLink, message_bytes, prepare};
 use crate::error::{Error, Result};
 use complaints::Complaints;
 use mio::unix::SourceFd;
@@ -335,8 +335,8 @@ impl Lobby {
             "handshake"
         );
         let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
-        let (stream, keys) = (waiting.stream, (session.sealer, session.opener));
-        let link = Link::new(stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, &received);
+        let keys = RecordKeys { sealer: session.sealer, opener: session.opener };
+        let link = Link::new(waiting.stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, &received);
         let shared = Arc::clone(&self.context.shared);
         self.spawn(peer.clone(), place, move |waker| connection::serve(link, shared, peer, waker));
     }

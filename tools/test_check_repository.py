@@ -41,7 +41,7 @@ class CheckTest(unittest.TestCase):
         source = "use std::net::TcpStream;\nuse std::{fmt, fs};\nlet now = Instant::now();\n"
         found = self.violations({"crates/remofile-protocol/src/a.rs": source})
         self.assertEqual([line.split(":")[1] for line in found], ["1", "2", "3"])
-        self.assertEqual(self.violations({"crates/remofile/src/a.rs": source}), [])
+        self.assertEqual(self.violations({"crates/remofile/src/plan/a.rs": source}), [])
 
     def test_dependencies_of_the_protocol_crate_are_named(self):
         self.assertEqual(len(self.violations({}, {"mio", "tokio", "snow"})), 2)
@@ -49,17 +49,50 @@ class CheckTest(unittest.TestCase):
     def test_rooms_that_name_each_other_are_named(self):
         files = {
             "crates/remofile/src/client/a.rs": "use crate::server::Server;\n",
-            "crates/remofile/src/store/a.rs": "use crate::{carrier::Link, error::Error};\n",
+            "crates/remofile/src/store/a.rs": "use crate::{carrier::Link, limits::Limit};\n",
             "crates/remofile/src/lib.rs": "pub use crate::server::Server;\n",
         }
         self.assertEqual(len(self.violations(files)), 2)
 
+    def test_a_room_without_a_row_is_named(self):
+        files = {"crates/remofile/src/cellar/a.rs": "", "crates/remofile/src/identity.rs": ""}
+        self.assertEqual(len(self.violations(files)), 1)
+
+    def test_who_touches_the_file_system_outside_the_store_is_named(self):
+        touching = ["use std::fs;", "use std::{fs, io};", "use rustix::fs::openat;", "fn f(p: &Path) -> bool { p.exists() }"]
+        for code in [*touching, "use std::os::unix::fs::MetadataExt;", "fn f(p: &Path) { p.canonicalize(); }"]:
+            files = {"crates/remofile/src/lib.rs": "mod sync;\nmod store;\n", "crates/remofile/src/sync.rs": code}
+            self.assertEqual(len(self.violations(files)), 1, code)
+            files["crates/remofile/src/store.rs"] = ""
+            files["crates/remofile/src/sync.rs"] = f"// {code}\n#[cfg(test)]\nmod tests {{\n    {code}\n}}\n"
+            self.assertEqual(self.violations(files), [], code)
+        inside = {
+            "crates/remofile/src/lib.rs": "mod store;\n",
+            "crates/remofile/src/store/mod.rs": "mod a;\n",
+            "crates/remofile/src/store/a.rs": "use std::fs;\n",
+        }
+        self.assertEqual(self.violations(inside), [])
+
+    def test_circles_of_imports_are_named_but_where_they_are_admitted(self):
+        def files(room):
+            return {
+                "crates/remofile/src/lib.rs": f"mod {room};\n",
+                f"crates/remofile/src/{room}/mod.rs": "mod a;\nmod b;\n",
+                f"crates/remofile/src/{room}/a.rs": "use super::b::B;\npub struct A(B);\n",
+                f"crates/remofile/src/{room}/b.rs": "use super::a::A;\npub struct B(Box<A>);\n",
+            }
+
+        self.assertEqual(
+            self.violations(files("plan")), ["crates/remofile/src/plan/a.rs: imports itself through crates/remofile/src/plan/b.rs"]
+        )
+        self.assertEqual(self.violations(files("server")), [])
+
     def test_unsafe_code_is_named_unless_its_module_is(self):
         for source in ("unsafe { *p }", "pub unsafe fn f() {}", "unsafe impl Send for A {}", "#[expect(unsafe_code)]"):
-            self.assertEqual(len(self.violations({"crates/remofile/src/a.rs": source})), 1, source)
-            self.assertEqual(list(check_unsafe("crates/remofile/src/a.rs", source, {"crates/remofile/src/a.rs"})), [])
+            self.assertEqual(len(self.violations({"crates/remofile/src/plan/a.rs": source})), 1, source)
+            self.assertEqual(list(check_unsafe("crates/remofile/src/plan/a.rs", source, {"crates/remofile/src/plan/a.rs"})), [])
         harmless = "#![forbid(unsafe_code)]\n// It would be unsafe to wait.\n"
-        self.assertEqual(self.violations({"crates/remofile/src/a.rs": harmless}), [])
+        self.assertEqual(self.violations({"crates/remofile/src/plan/a.rs": harmless}), [])
 
     def test_manifests_that_do_not_forbid_unsafe_code_are_named(self):
         workspace = '[workspace]\nmembers = ["a"]\n[workspace.lints.rust]\nunsafe_code = "forbid"\n'

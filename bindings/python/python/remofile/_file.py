@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO, Any, Optional, Type
 
-    from remofile.client import Client
+    from remofile._connection import Connection
 
 __all__ = ["RemoteFile", "open_remote"]
 
 
 def open_remote(
-    client: Client,
+    client: Connection,
     path: str,
     mode: str,
     buffering: int = -1,
@@ -65,7 +65,7 @@ class RemoteFile(io.RawIOBase):
     :raises FileNotFoundError: With ``r``, if there is no such file, and always if there is no such directory.
     """
 
-    def __init__(self, client: Client, path: str, mode: str) -> None:
+    def __init__(self, client: Connection, path: str, mode: str) -> None:
         super().__init__()
         self.name = path
         self.mode = mode

@@ -9,14 +9,18 @@ from remofile.exceptions import FileNameError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Union
+    from typing import Any, Protocol, Union
 
-    from remofile.path import RemofilePath
+    class HasRemotePath(Protocol):
+        """A path of a client: a :class:`remofile.RemofilePath`."""
+
+        @property
+        def _remote_path(self) -> str: ...
 
     #: A path of this machine.
     LocalPath = Union[str, "os.PathLike[str]"]
     #: A path at the server.
-    RemotePath = Union[str, "os.PathLike[str]", RemofilePath]
+    RemotePath = Union[str, "os.PathLike[str]", HasRemotePath]
 
 
 def remote(path: RemotePath, what: str = "Path") -> str:

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, NoReturn, Optional
 
+    from remofile._connection import Connection
     from remofile._paths import LocalPath, RemotePath
     from remofile._progress import Progress
-    from remofile.client import Client
 
     #: Called with a chunk, the bytes that remain, the size of the file and its name.
     ProcessChunk = Callable[[bytes, int, int, str], Any]
 
 
 def upload(
-    client: Client,
+    client: Connection,
     is_directory: bool,
     source: LocalPath,
     destination: RemotePath,
@@ -60,7 +60,7 @@ def upload(
 
 
 def download(
-    client: Client,
+    client: Connection,
     is_directory: bool,
     source: RemotePath,
     destination: LocalPath,

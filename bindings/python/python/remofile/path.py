@@ -5,8 +5,8 @@ from __future__ import annotations
 import fnmatch
 from pathlib import PurePosixPath
 
+from remofile._calls import Calls
 from remofile._paths import checked_name, content_of, remote
-from remofile.client import Client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class RemofilePath:
 
     __slots__ = ("_path", "client")
 
-    def __init__(self, client: Client, path: RemotePath = "/") -> None:
+    def __init__(self, client: Calls, path: RemotePath = "/") -> None:
         #: The client that it is reached through.
         self.client = client
         self._path = PurePosixPath(remote(path))

@@ -19,6 +19,14 @@ pub struct Link {
     output: OutBuffer,
 }
 
+/// The keys of both directions of a connection.
+pub struct RecordKeys {
+    /// For what is sent.
+    pub sealer: Sealer,
+    /// For what is received.
+    pub opener: Opener,
+}
+
 /// A message as it was received.
 #[derive(Debug)]
 pub struct Message<'a> {
@@ -34,15 +42,15 @@ impl Link {
     #[must_use]
     pub fn new(
         stream: impl Into<Socket>,
-        (sealer, opener): (Sealer, Opener),
+        keys: RecordKeys,
         send_payload: u32,
         receive_payload: u32,
         received: &[u8],
     ) -> Self {
         Self {
             stream: stream.into(),
-            sealer,
-            opener,
+            sealer: keys.sealer,
+            opener: keys.opener,
             input: InBuffer::new(receive_payload as usize, received),
             output: OutBuffer::new(send_payload as usize),
         }

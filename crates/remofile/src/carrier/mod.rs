@@ -20,7 +20,7 @@ pub use buffer::{MessageWriter, OutBuffer};
 pub use drive::{Driven, Endpoint, Produced, drive, drive_until_idle};
 pub use error::LinkError;
 pub use line::Line;
-pub use link::{Link, Message};
+pub use link::{Link, Message, RecordKeys};
 pub use payload::{KeptPayload, Payload};
 pub use socket::prepare;
 pub use wake::Waker;

@@ -16,7 +16,7 @@ mod transfer;
 mod upload;
 
 pub(crate) use download::item_merger::ItemMerger;
-pub(crate) use lease::syncing::{PartialsHere, Syncing};
+pub(crate) use lease::syncing::{LocalDestination, PartialsHere, Syncing};
 
 pub use asynchronous::client::{AsyncClient, Pending};
 pub use asynchronous::file::AsyncRemoteFile;
@@ -34,6 +34,7 @@ use remofile_protocol::wire::{Done, Entry, ErrorCode, Failure, Listed, Request};
 use session::call::{After, Handler, Session};
 use session::context::CallContext;
 use session::idle::Idle;
+use session::traffic::Traffic;
 use std::time::{Duration, Instant};
 
 /// A client of one server.
@@ -62,14 +63,14 @@ pub struct Client {
     /// Whether the session holds the lease for several operations.
     holds: bool,
     /// Bytes sent and received by all calls so far.
-    traffic: (u64, u64),
+    traffic: Traffic,
 }
 
 impl Client {
     /// A client that connects with its first call.
     #[must_use]
     pub fn new(options: ClientOptions) -> Self {
-        Self { options, session: None, idle: Idle::default(), holds: false, traffic: (0, 0) }
+        Self { options, session: None, idle: Idle::default(), holds: false, traffic: Traffic::default() }
     }
 
     /// Another client of the same server, which shares connections with this one.
@@ -234,7 +235,7 @@ impl Client {
             let before = session.traffic();
             let (result, then) = session.run(request, context, handler);
             let after = session.traffic();
-            client.traffic = (client.traffic.0 + after.0 - before.0, client.traffic.1 + after.1 - before.1);
+            client.traffic = client.traffic + (after - before);
             if then != After::Usable {
                 client.session = None;
             }
@@ -246,10 +247,6 @@ impl Client {
             ((_, After::NotBegun), Some(request)) => run(self, request)?.0,
             ((result, _), _) => result,
         }
-    }
-
-    fn traffic_since(&self, before: (u64, u64)) -> (u64, u64) {
-        (self.traffic.0 - before.0, self.traffic.1 - before.1)
     }
 
     fn context(&self) -> CallContext {

@@ -13,7 +13,7 @@ mod store;
 mod transfers;
 mod walk;
 
-use crate::carrier::{Link, Waker};
+use crate::carrier::{Link, RecordKeys, Waker};
 use crate::error::{Error, Unopened};
 use crate::server::{ServerOptions, serve_store};
 use remofile_protocol::handshake::ServerHello;
@@ -88,7 +88,8 @@ pub(crate) fn open(
     far.set_nonblocking(true).map_err(system)?;
     // Both ends are in this process: the key keeps nobody out, it only has to be the same.
     let link = |stream, send, receive| {
-        let keys = (Sealer::new(Cipher::Aes256GcmPlain, send), Opener::new(Cipher::Aes256GcmPlain, receive));
+        let cipher = Cipher::Aes256GcmPlain;
+        let keys = RecordKeys { sealer: Sealer::new(cipher, send), opener: Opener::new(cipher, receive) };
         Link::new(socket2::Socket::from(stream), keys, DEFAULT_PAYLOAD_BYTES, DEFAULT_PAYLOAD_BYTES, &[])
     };
     let server = link(far, [1; 32], [2; 32]);

@@ -13,11 +13,18 @@ use std::collections::{HashMap, HashSet};
 /// Digests of files, by their paths below the top of their tree.
 type Digests = HashMap<Box<str>, Digest>;
 
+/// A directory of this side.
+#[derive(Clone, Copy)]
+pub(super) struct LocalTree<'a> {
+    pub(super) store: &'a dyn Store,
+    pub(super) top: &'a RemotePath,
+}
+
 /// Finds out what the draft of a plan wants to know of contents.
 pub(super) fn answer(
     syncing: &mut Syncing<'_>,
     draft: &Draft,
-    local: (&dyn Store, &RemotePath),
+    local: LocalTree<'_>,
     remote: &RemotePath,
     is_upload: bool,
 ) -> Result<Answers> {
@@ -38,15 +45,11 @@ pub(super) fn answer(
 }
 
 /// What cannot be read has none: that is told when it is to be sent.
-fn local_digests(
-    (store, top): (&dyn Store, &RemotePath),
-    paths: &[&str],
-    check: &dyn Fn() -> Result<()>,
-) -> Result<Digests> {
+fn local_digests(local: LocalTree<'_>, paths: &[&str], check: &dyn Fn() -> Result<()>) -> Result<Digests> {
     let mut digests = Digests::new();
     for path in paths {
         check()?;
-        if let Ok(Some(digest)) = digest(store, top, path, check)? {
+        if let Ok(Some(digest)) = digest(local.store, local.top, path, check)? {
             digests.insert((*path).into(), digest);
         }
     }

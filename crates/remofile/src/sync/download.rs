@@ -1,6 +1,6 @@
 //! Making a local directory like a remote one.
 
-use super::compare::{answer, digest};
+use super::compare::{LocalTree, answer, digest};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::candidates;
 use super::items::{EncodedStep, StepEncoder, has_content};
@@ -9,7 +9,7 @@ use super::stages::{PlanExecutor, execute_plan};
 use super::tree::Reading;
 use super::trees::Trees;
 use super::{SyncOptions, SyncReport, report};
-use crate::client::{Client, PartialsHere, Syncing};
+use crate::client::{Client, LocalDestination, PartialsHere, Syncing};
 use crate::delta::Piece;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
@@ -83,7 +83,7 @@ impl<'a> Download<'a> {
         let harmless = syncing.failure_count();
         syncing.await_hold()?;
         let answers = match &store {
-            Some(store) => answer(syncing, &draft, (&**store, &self.top), self.source, false)?,
+            Some(store) => answer(syncing, &draft, LocalTree { store: &**store, top: &self.top }, self.source, false)?,
             None => Answers::default(),
         };
         let mut plan = draft.settle(&answers);
@@ -237,7 +237,8 @@ impl PlanExecutor for Receiver<'_, '_> {
         };
         let mut merger = PlanMerger::new(job.source, &plan, steps, encoder, recipes);
         let options = job.options.transfer();
-        syncing.fetch((store, job.destination), has_files.then_some(files), checked, &options, &mut merger)
+        let destination = LocalDestination { store, path: job.destination };
+        syncing.fetch(destination, has_files.then_some(files), checked, &options, &mut merger)
     }
 
     fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()> {

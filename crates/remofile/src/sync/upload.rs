@@ -1,6 +1,6 @@
 //! Making a remote directory like a local one.
 
-use super::compare::{answer, digest, remote_digests};
+use super::compare::{LocalTree, answer, digest, remote_digests};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::{PlannedFeed, Prepared, candidates};
 use super::items::StepEncoder;
@@ -107,7 +107,7 @@ impl<'a> Upload<'a> {
         let harmless = syncing.failure_count();
         syncing.await_hold()?;
         let answers = match exists {
-            true => answer(syncing, &draft, (&*self.store, &self.top), self.destination, true)?,
+            true => answer(syncing, &draft, LocalTree { store: &*self.store, top: &self.top }, self.destination, true)?,
             false => Answers::default(),
         };
         let mut plan = draft.settle(&answers);

@@ -10,6 +10,13 @@ use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, OnConflic
 /// Names that are tried before giving up on a free one.
 const ATTEMPTS: u32 = 10_000;
 
+/// The size and time of a file, as far as they are known before it is there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct FileStamp {
+    pub(super) size: Option<u64>,
+    pub(super) modified: Option<Timestamp>,
+}
+
 /// Where a new file goes, and whether it may replace what is there.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Resolved {
@@ -26,10 +33,11 @@ pub(super) struct Resolved {
 pub(super) fn resolve(
     store: &dyn Store,
     path: RemotePath,
-    (size, modified): (Option<u64>, Option<Timestamp>),
+    stamp: FileStamp,
     rule: OnConflict,
     has_doubt: bool,
 ) -> StoreResult<Resolved> {
+    let FileStamp { size, modified } = stamp;
     let is_same = |there: &Entry| there.unflushed && Some(there.size) == size && Some(there.modified) == modified;
     if has_doubt && store.stat(&path).is_ok_and(|there| is_same(&there)) {
         return Ok(Resolved { path, replace: true });
@@ -74,7 +82,7 @@ pub(super) fn make_link(
                 made => made.map(|()| path),
             };
         }
-        _ => resolve(store, path, (None, None), rule, false)?,
+        _ => resolve(store, path, FileStamp::default(), rule, false)?,
     };
     store.make_link(&resolved.path, target, resolved.replace)?;
     Ok(resolved.path)

@@ -32,10 +32,33 @@ pub(super) enum Written<'a> {
     },
 }
 
+/// The paths of a file that comes.
+#[derive(Debug, Clone)]
+pub(super) struct FileNames {
+    /// As the sender wrote it.
+    pub(super) sent_as: String,
+    /// The one it will have, which a rule may have changed.
+    pub(super) stored_as: String,
+}
+
+/// A file that begins to come.
+pub(super) struct ReceivingSetup {
+    pub(super) names: FileNames,
+    pub(super) staged: Box<dyn Staged>,
+    pub(super) size: Option<u64>,
+    /// The size that it may have at most, in bytes.
+    pub(super) limit: u64,
+    pub(super) digest: DigestKind,
+    /// The bytes that are there of it, and the state of their digest.
+    pub(super) resumed: Option<(u64, Digester)>,
+    pub(super) chunks: Option<Chunker>,
+    /// The backup that is committed when it becomes visible.
+    pub(super) backup: Option<NamedBackup>,
+}
+
 /// A file that is being received.
 pub(super) struct Receiving {
-    /// Its path as the sender wrote it, and the one it will have, which a rule may have changed.
-    names: (String, String),
+    names: FileNames,
     staged: Box<dyn Staged>,
     size: Option<u64>,
     limit: u64,
@@ -56,16 +79,8 @@ struct Base {
 }
 
 impl Receiving {
-    /// `size` is the file's, and what it may have at most; `resumed` what is there of it; `backup` is committed when it
-    /// becomes visible.
-    pub(super) fn new(
-        names: (String, String),
-        staged: Box<dyn Staged>,
-        (size, limit): (Option<u64>, u64),
-        digest: DigestKind,
-        resumed: Option<(u64, Digester)>,
-        (chunks, backup): (Option<Chunker>, Option<NamedBackup>),
-    ) -> Self {
+    pub(super) fn new(setup: ReceivingSetup) -> Self {
+        let ReceivingSetup { names, staged, size, limit, digest, resumed, chunks, backup } = setup;
         let (received, check) = match resumed {
             None => (0, Check::new(digest)),
             Some((offset, digester)) => (offset, Check::resumed(digest, digester)),
@@ -84,10 +99,10 @@ impl Receiving {
     }
 
     pub(super) fn path(&self) -> &str {
-        &self.names.0
+        &self.names.sent_as
     }
 
-    pub(super) fn names(&self) -> (String, String) {
+    pub(super) fn names(&self) -> FileNames {
         self.names.clone()
     }
 
@@ -188,7 +203,7 @@ impl Receiving {
         let Self { chunks: Some(chunks), staged, shown, size, names, received, .. } = self else { return Ok(()) };
         let (size, before) = (size.unwrap_or(*received), *shown);
         let pushed = chunks.push(bytes, &mut |chunk| {
-            monitor.chunk(chunk, size.saturating_sub(*shown), size, &names.0)?;
+            monitor.chunk(chunk, size.saturating_sub(*shown), size, &names.sent_as)?;
             staged.write(chunk)?;
             *shown += chunk.len() as u64;
             Ok(())
@@ -204,7 +219,7 @@ impl Receiving {
         let Self { chunks: Some(chunks), staged, shown, size, names, received, .. } = self else { return Ok(()) };
         let size = size.unwrap_or(*received);
         chunks.finish(&mut |chunk| {
-            monitor.chunk(chunk, size.saturating_sub(*shown), size, &names.0)?;
+            monitor.chunk(chunk, size.saturating_sub(*shown), size, &names.sent_as)?;
             staged.write(chunk)?;
             monitor.written(chunk.len() as u64);
             Ok(())
@@ -227,7 +242,7 @@ impl Receiving {
         if failure.code == ErrorCode::NoSpace {
             self.staged.retain_partial();
         }
-        failure.at(self.names.0)
+        failure.at(self.names.sent_as)
     }
 
     /// Keeps what is there for a later attempt.

@@ -6,12 +6,12 @@ mod queue;
 use super::change::Change;
 use super::chunks::Chunker;
 use super::compress::Decompressor;
-use super::conflict::{self, Resolved, Stored as StoredNames};
+use super::conflict::{self, FileStamp, Resolved, Stored as StoredNames};
 use super::intake::{Stored, UnpackerMonitor, UnpackerOptions};
 use super::modes::Modes;
 use super::named_backup::NamedBackup;
 use super::permit::{Access, target_of};
-use super::receiving::{Receiving, Written};
+use super::receiving::{FileNames, Receiving, ReceivingSetup, Written};
 use super::resume::Checked;
 use super::trouble::Trouble;
 use crate::store::{Directory, StagePlan, Staged, Store, StoreResult};
@@ -290,14 +290,16 @@ impl Unpacker {
                 monitor.started(&file.path, file.size, file.offset);
                 let chunks = monitor.chunk_size().map(Chunker::new);
                 let limit = self.options.file_size_limit;
-                Current::Open(Box::new(Receiving::new(
-                    (file.path, stored_as),
+                Current::Open(Box::new(Receiving::new(ReceivingSetup {
+                    names: FileNames { sent_as: file.path, stored_as },
                     staged,
-                    (file.size, limit),
-                    self.options.digest,
-                    digester.map(|digester| (file.offset, digester)),
-                    (chunks, backup),
-                )))
+                    size: file.size,
+                    limit,
+                    digest: self.options.digest,
+                    resumed: digester.map(|digester| (file.offset, digester)),
+                    chunks,
+                    backup,
+                })))
             }
             Err(failure) => {
                 monitor.unwanted(&file.path);
@@ -320,7 +322,10 @@ impl Unpacker {
         let path = self.locate(&file.path, access)?;
         let resolved = match file.replaces {
             Some(_) => self.refuse_changes().map(|()| Resolved { path, replace: true })?,
-            None => conflict::resolve(&*self.store, path, (file.size, file.modified), rule, self.has_doubt)?,
+            None => {
+                let stamp = FileStamp { size: file.size, modified: file.modified };
+                conflict::resolve(&*self.store, path, stamp, rule, self.has_doubt)?
+            }
         };
         let resumed = match file.offset {
             0 => None,
@@ -394,7 +399,7 @@ impl Unpacker {
             Current::Between => Err(out_of_order().into()),
             Current::Unwanted => Ok(()),
             Current::Open(mut open) => {
-                let (path, stored_as) = open.names();
+                let FileNames { sent_as: path, stored_as } = open.names();
                 let outcome = open.last_chunk(monitor).and_then(|()| Ok(open.commit(digest)?));
                 match outcome {
                     Err(Trouble::Stopped) => return Err(Trouble::Stopped),

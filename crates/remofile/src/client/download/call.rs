@@ -55,7 +55,7 @@ impl Client {
             recorder.begin_attempt();
             let result = self.download_once(&plan, &store, &mut attempts, &mut recorder, &mut stored);
             match result {
-                Ok(()) => return Ok(recorder.finish(stored, self.traffic_since(before))),
+                Ok(()) => return Ok(recorder.finish(stored, self.traffic - before)),
                 Err(error) => attempts.again(error, &mut recorder)?,
             }
         }
@@ -81,7 +81,9 @@ impl Client {
             // A look that ends before anything is written has an end.
             connections > 1 || is_inside || (policy.must_look() && (attempts.is_again() || !plan.is_new(store, policy)?));
         if !must_look {
-            let order = Order {
+            let part = DownloadPart {
+                plan,
+                store,
                 request: Some(plan.request()),
                 expected: plan.expected().clone(),
                 selecting: plan.selecting(),
@@ -89,13 +91,15 @@ impl Client {
                 rules: HashMap::new(),
                 checked: Checked::default(),
             };
-            return self.receive(plan, store, order, &mut Plain, attempts, recorder, &Mutex::new(stored));
+            return self.receive_part(part, &mut Plain, attempts, recorder, &Mutex::new(stored));
         }
         let wanted = self.find(plan, store, policy, attempts, recorder)?;
         attempts.got_to(wanted.bytes_there);
         let expected = Expected::files(&wanted.files, plan.options);
         let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
-        let mut order = |selecting| Order {
+        let mut part = |selecting| DownloadPart {
+            plan,
+            store,
             request: Some(plan.selected_request()),
             expected: expected.clone(),
             selecting,
@@ -105,28 +109,27 @@ impl Client {
         };
         let stored = Mutex::new(stored);
         if connections == 1 {
-            let order = order(Selecting::all(wanted.files));
-            return self.receive(plan, store, order, &mut Plain, attempts, recorder, &stored);
+            let part = part(Selecting::all(wanted.files));
+            return self.receive_part(part, &mut Plain, attempts, recorder, &stored);
         }
         let queue = SharedQueue::new(wanted.files);
-        let orders = (0..connections).map(|_| order(Selecting::some(queue.clone()))).collect();
-        let work = |client: &mut Self, order, recorder: &mut ProgressRecorder<'_>| {
-            client.receive(plan, store, order, &mut Plain, attempts, recorder, &stored)
+        let parts = (0..connections).map(|_| part(Selecting::some(queue.clone()))).collect();
+        let work = |client: &mut Self, part, recorder: &mut ProgressRecorder<'_>| {
+            client.receive_part(part, &mut Plain, attempts, recorder, &stored)
         };
-        together(self, recorder, orders, work, || queue.clear()).map(drop)
+        together(self, recorder, parts, work, || queue.clear()).map(drop)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a download is, has and tells are things of their own")]
-    pub(crate) fn receive(
+    /// Receives over one connection.
+    pub(crate) fn receive_part(
         &mut self,
-        plan: &DownloadPlan<'_>,
-        store: &Arc<LocalStore>,
-        order: Order,
+        part: DownloadPart<'_>,
         merger: &mut dyn ItemMerger,
         attempts: &Attempts,
         recorder: &mut ProgressRecorder<'_>,
         stored: &Mutex<&mut Stored>,
     ) -> Result<()> {
+        let DownloadPart { plan, store, .. } = part;
         let options = UnpackerOptions {
             destination: RemotePath::root(),
             on_conflict: plan.options.on_conflict,
@@ -135,26 +138,26 @@ impl Client {
             permit: Arc::new(NameRule::Posix),
             preserve_mode: plan.options.send.preserve_mode,
             // What a merger gives on has the rules that it chose.
-            rules: if merger.changes() { ItemRules::Theirs } else { ItemRules::Ours(order.rules) },
+            rules: if merger.changes() { ItemRules::Theirs } else { ItemRules::Ours(part.rules) },
             // What the server sends is checked before: it must not change anything, only this side's own items.
             changes: merger.changes(),
             digest: DigestKind::Xxh3,
         };
-        let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, order.checked);
+        let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, part.checked);
         let unpacker = unpacker.map_err(|failure| plan.local(failure))?;
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot unpack in the background", source })?;
         let stays = recorder.monitor.chunk_size().is_some();
         let mut handler = DownloadHandler {
             unpacking: Unpacking::new(unpacker, waker, stays),
-            expected: order.expected,
-            selecting: order.selecting,
+            expected: part.expected,
+            selecting: part.selecting,
             destination: plan.destination,
             unwanted: Vec::new(),
             merger,
             backlog: Backlog::default(),
             recorder,
         };
-        handler.make_directories(order.directories)?;
+        handler.make_directories(part.directories)?;
         loop {
             let items = handler.merger.items_before();
             if items.is_empty() {
@@ -163,7 +166,7 @@ impl Client {
             handler.take(items, &[], 0)?;
             self.copy_kept(&mut handler, attempts)?;
         }
-        let called = match order.request {
+        let called = match part.request {
             Some(request) => self.call_in(&attempts.context, request, &mut handler),
             None => Ok(Done::default()),
         };
@@ -233,8 +236,10 @@ fn add(sum: &mut Stored, now: Stored) {
     sum.directories = sum.directories.max(now.directories);
 }
 
-/// What is asked for, and what has to be known when it comes.
-pub(crate) struct Order {
+/// The part of a download that one connection receives: what is asked for, and what has to be known when it comes.
+pub(crate) struct DownloadPart<'a> {
+    pub(crate) plan: &'a DownloadPlan<'a>,
+    pub(crate) store: &'a Arc<LocalStore>,
     /// `None` if nothing is asked for.
     pub(crate) request: Option<Request>,
     pub(crate) expected: Expected,

@@ -3,6 +3,7 @@
 use crate::carrier::{Produced, Waker};
 use crate::client::options::unless_default;
 use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::traffic::Traffic;
 use crate::client::transfer::stream::StreamSink;
 use crate::client::{Client, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
@@ -55,7 +56,7 @@ impl Client {
             StreamProgress::Complete => {
                 let name = source.file_name().map(|name| name.to_string()).unwrap_or_default();
                 monitor.report(Event::FileFinished { path: &name });
-                let (sent_bytes, received_bytes) = self.traffic_since(before);
+                let Traffic { sent_bytes, received_bytes } = self.traffic - before;
                 Ok(TransferReport { sent_bytes, received_bytes, ..report })
             }
             StreamProgress::Failed(failure) => Err(Error::Remote(failure)),

@@ -1,7 +1,7 @@
 //! What synchronising is made of: operations of one session under one lease.
 
 use crate::carrier::Produced;
-use crate::client::download::call::Order;
+use crate::client::download::call::DownloadPart;
 use crate::client::download::item_merger::ItemMerger;
 use crate::client::download::plan::{DownloadPlan, Expected};
 use crate::client::download::selecting::Chosen;
@@ -9,10 +9,11 @@ use crate::client::download::selecting::Selecting;
 use crate::client::listing::background::Incoming;
 use crate::client::listing::handler::{ListHandler, decode};
 use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::traffic::Traffic;
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::places;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
-use crate::client::upload::call::{Part, moved};
+use crate::client::upload::call::{UploadPart, moved};
 use crate::client::{Client, RemoteSource, RetryOptions, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
@@ -32,7 +33,7 @@ pub(crate) struct Syncing<'a> {
     client: &'a mut Client,
     attempts: Attempts,
     recorder: ProgressRecorder<'a>,
-    traffic: (u64, u64),
+    traffic: Traffic,
     stored: Stored,
 }
 
@@ -67,7 +68,7 @@ impl<'a> Syncing<'a> {
             self.client.release();
             match result {
                 Ok(result) => {
-                    let traffic = self.client.traffic_since(self.traffic);
+                    let traffic = self.client.traffic - self.traffic;
                     return Ok((result, self.recorder.finish(self.stored, traffic)));
                 }
                 Err(error) => self.attempts.again(error, &mut self.recorder)?,
@@ -230,8 +231,8 @@ impl<'a> Syncing<'a> {
         destination: &RemotePath,
         options: &TransferOptions,
     ) -> Result<()> {
-        let part = Part { feed, names: None, group: None, replaces: None };
-        let done = self.client.send_part((destination, options), part, &self.attempts, &mut self.recorder)?;
+        let part = UploadPart { destination, options, feed, names: None, group: None, replaces: None };
+        let done = self.client.send_part(part, &self.attempts, &mut self.recorder)?;
         let moved = moved(&done);
         self.stored.files += moved.files;
         self.stored.directories += moved.directories;
@@ -255,14 +256,17 @@ impl<'a> Syncing<'a> {
     /// Fetches files, and does what the merger adds; it knows which files are to come.
     pub(crate) fn fetch<F: Iterator<Item = Chosen> + Send + 'static>(
         &mut self,
-        (store, destination): (&Arc<LocalStore>, &Path),
+        destination: LocalDestination<'_>,
         files: Option<F>,
         checked: Checked,
         options: &TransferOptions,
         merger: &mut dyn ItemMerger,
     ) -> Result<()> {
-        let plan = DownloadPlan::new(&[] as &[RemoteSource], destination, options)?;
-        let order = Order {
+        let LocalDestination { store, path } = destination;
+        let plan = DownloadPlan::new(&[] as &[RemoteSource], path, options)?;
+        let part = DownloadPart {
+            plan: &plan,
+            store,
             request: files.is_some().then(|| plan.selected_request()),
             expected: Expected::merged(),
             selecting: files.map_or_else(Selecting::none, Selecting::coming),
@@ -271,8 +275,15 @@ impl<'a> Syncing<'a> {
             checked,
         };
         let stored = Mutex::new(&mut self.stored);
-        self.client.receive(&plan, store, order, merger, &self.attempts, &mut self.recorder, &stored)
+        self.client.receive_part(part, merger, &self.attempts, &mut self.recorder, &stored)
     }
+}
+
+/// The local directory that a download fills, and the store that is rooted at it.
+#[derive(Clone, Copy)]
+pub(crate) struct LocalDestination<'a> {
+    pub(crate) store: &'a Arc<LocalStore>,
+    pub(crate) path: &'a Path,
 }
 
 /// What is kept of files here, looked at.

@@ -4,6 +4,7 @@ pub(crate) use crate::client::session::ended::{After, broken, closed};
 
 use crate::carrier::{Endpoint, Line, Link, Message, Produced, Waker, drive};
 use crate::client::session::context::CallContext;
+use crate::client::session::traffic::Traffic;
 use crate::error::{Error, Result};
 use crate::gateway::Guard;
 use crate::monitor::{Event, Monitor};
@@ -188,8 +189,8 @@ impl Session {
     }
 
     /// Bytes sent and received over the connection, ever.
-    pub(crate) fn traffic(&self) -> (u64, u64) {
-        (self.link.sent_bytes(), self.link.received_bytes())
+    pub(crate) fn traffic(&self) -> Traffic {
+        Traffic { sent_bytes: self.link.sent_bytes(), received_bytes: self.link.received_bytes() }
     }
 
     pub(crate) fn cipher(&self) -> &'static str {

@@ -1,6 +1,6 @@
 //! From addresses to a session.
 
-use crate::carrier::{Line, Link, prepare};
+use crate::carrier::{Line, Link, RecordKeys, prepare};
 use crate::client::session::call::Session;
 use crate::client::session::context::CallContext;
 use crate::client::session::deadline::Deadline;
@@ -140,7 +140,7 @@ fn open(
         if let Some((session, consumed)) = outcome {
             let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
             let rest = &received[consumed..];
-            let keys = (session.sealer, session.opener);
+            let keys = RecordKeys { sealer: session.sealer, opener: session.opener };
             let mut link = Link::new(stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, rest);
             // The first record shows that the handshake was no recording: the server waits for it.
             link.push(&Header::signal(OperationId::SESSION, Signal::Ping));

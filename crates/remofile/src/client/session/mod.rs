@@ -9,5 +9,6 @@ pub(super) mod idle;
 pub(super) mod interrupt;
 pub(super) mod measuring;
 pub(super) mod resolve;
+pub(super) mod traffic;
 pub(super) mod unanswered;
 pub(super) mod waiting;

@@ -48,7 +48,7 @@ pub(crate) fn together<P: Send, T: Send>(
         threads.into_iter().map(join).collect()
     });
     for other in others {
-        client.traffic = (client.traffic.0 + other.traffic.0, client.traffic.1 + other.traffic.1);
+        client.traffic = client.traffic + other.traffic;
     }
     results.into_iter().collect()
 }

@@ -1,6 +1,7 @@
 //! The recorder of a transfer's progress: it reports to the monitor and fills the transfer's report.
 
 use crate::client::TransferReport;
+use crate::client::session::traffic::Traffic;
 use crate::client::transfer::deferred_event::{DeferredEvents, OwnedEvent};
 use crate::error::{Error, Result};
 use crate::monitor::{Chunk, Event, Monitor};
@@ -87,7 +88,8 @@ impl<'a> ProgressRecorder<'a> {
 
     /// The report of a transfer whose last attempt moved this; `sent` and `received` is the traffic it
     /// took.
-    pub(crate) fn finish(self, moved: Stored, (sent_bytes, received_bytes): (u64, u64)) -> TransferReport {
+    pub(crate) fn finish(self, moved: Stored, traffic: Traffic) -> TransferReport {
+        let Traffic { sent_bytes, received_bytes } = traffic;
         let (files, bytes) = (moved.files + self.before.0, moved.bytes + self.before.1);
         TransferReport { files, directories: moved.directories, bytes, sent_bytes, received_bytes, ..self.report }
     }
@@ -288,7 +290,7 @@ mod tests {
             recorder.failed(Failure::new(ErrorCode::NotFound).at(number));
             recorder.failed(Failure::new(ErrorCode::Skipped).at(number));
         }
-        let report = recorder.finish(Stored::default(), (0, 0));
+        let report = recorder.finish(Stored::default(), Traffic::default());
         assert_eq!((report.failures.len(), report.failures_left_out, report.failure_count()), (10_000, 20_000, 30_000));
         assert_eq!((report.skipped.len(), report.skipped_count()), (10_000, 30_000));
         assert_eq!(report.failures[9_999].path.as_deref(), Some("9999"));

@@ -72,7 +72,7 @@ impl Client {
             recorder.begin_attempt();
             plan.reserved().for_each(|failure| recorder.failed(failure));
             match self.upload_once(plan, &mut attempts, &mut recorder) {
-                Ok(done) => return Ok(recorder.finish(moved(&done), self.traffic_since(before))),
+                Ok(done) => return Ok(recorder.finish(moved(&done), self.traffic - before)),
                 Err(error) => attempts.again(error, &mut recorder)?,
             }
         }
@@ -138,16 +138,17 @@ impl Client {
             None => plan.feed()?,
         };
         let connections = plan.options.connections(recorder.monitor.chunk_size().is_some());
+        let UploadPlan { destination, options, replaces, .. } = *plan;
         if connections == 1 {
-            let part = Part { feed, names, group: None, replaces: plan.replaces };
-            return self.send_part((plan.destination, plan.options), part, attempts, recorder);
+            let part = UploadPart { destination, options, feed, names, group: None, replaces };
+            return self.send_part(part, attempts, recorder);
         }
         let (shares, stop) = SharedFeed::share(feed, connections.into());
         let group = Some(random());
-        let parts = shares.into_iter().map(|feed| Part { feed, names: None, group, replaces: plan.replaces }).collect();
-        let work = |client: &mut Self, part, recorder: &mut ProgressRecorder<'_>| {
-            client.send_part((plan.destination, plan.options), part, attempts, recorder)
-        };
+        let part = |feed| UploadPart { destination, options, feed, names: None, group, replaces };
+        let parts = shares.into_iter().map(part).collect();
+        let work =
+            |client: &mut Self, part, recorder: &mut ProgressRecorder<'_>| client.send_part(part, attempts, recorder);
         let done = together(self, recorder, parts, work, || stop.stop())?;
         let sum = |sum: Done, done: Done| Done {
             files: sum.files + done.files,
@@ -161,12 +162,11 @@ impl Client {
     /// Sends over one connection.
     pub(crate) fn send_part<F: Feeding + 'static>(
         &mut self,
-        (destination, options): (&RemotePath, &TransferOptions),
-        part: Part<F>,
+        part: UploadPart<'_, F>,
         attempts: &Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
-        let Part { feed, names, group, replaces } = part;
+        let UploadPart { destination, options, feed, names, group, replaces } = part;
         let context = &attempts.context;
         let file_size_limit = self.session(context)?.hello().file_size_limit;
         let mut packing = PackerOptions::of(options.send, file_size_limit, DigestKind::Xxh3).map_err(Error::Local)?;
@@ -216,8 +216,10 @@ pub(crate) fn moved(done: &Done) -> Stored {
     Stored { files: done.files, directories: done.directories, bytes: done.bytes }
 }
 
-/// What one connection sends.
-pub(crate) struct Part<F> {
+/// The part of an upload that one connection sends.
+pub(crate) struct UploadPart<'a, F> {
+    pub(crate) destination: &'a RemotePath,
+    pub(crate) options: &'a TransferOptions,
     pub(crate) feed: F,
     pub(crate) names: Option<Vec<String>>,
     pub(crate) group: Option<u64>,

@@ -48,7 +48,7 @@ impl Client {
             handler.recorder.monitor.report(Event::FileFinished { path: name.as_str() });
         }
         let recorder = handler.recorder;
-        Ok(recorder.finish(moved(&done), self.traffic_since(before)))
+        Ok(recorder.finish(moved(&done), self.traffic - before))
     }
 }
 

@@ -4,6 +4,7 @@ use super::super::presence::Presence;
 use super::super::principal::Grant;
 use super::super::session::SharedState;
 use super::*;
+use crate::carrier::RecordKeys;
 use crate::server::ServerOptions;
 use crate::store::{LocalStore, StoreOptions};
 use mio::unix::SourceFd;
@@ -18,7 +19,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 fn link(stream: UnixStream, send: u8, receive: u8) -> Link {
-    let keys = (Sealer::new(Cipher::Aes256GcmPlain, [send; 32]), Opener::new(Cipher::Aes256GcmPlain, [receive; 32]));
+    let sealer = Sealer::new(Cipher::Aes256GcmPlain, [send; 32]);
+    let keys = RecordKeys { sealer, opener: Opener::new(Cipher::Aes256GcmPlain, [receive; 32]) };
     Link::new(socket2::Socket::from(stream), keys, DEFAULT_PAYLOAD_BYTES, DEFAULT_PAYLOAD_BYTES, &[])
 }
 

@@ -24,7 +24,7 @@ use super::slowdown::Slowdown;
 use super::workers::Workers;
 use super::zeromq::connection::ConversationEndpoint;
 use super::zeromq::{Conversation, ServerContext};
-use crate::carrier::{Link, Waker, ZmtpLink, message_bytes, prepare};
+use crate::carrier::{Link, RecordKeys, Waker, ZmtpLink, message_bytes, prepare};
 use crate::error::{Error, Result};
 use complaints::Complaints;
 use mio::unix::SourceFd;
@@ -357,8 +357,8 @@ impl Lobby {
             "handshake"
         );
         let send_payload = session.peer.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES);
-        let (stream, keys) = (waiting.stream, (session.sealer, session.opener));
-        let link = Link::new(stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, &received);
+        let keys = RecordKeys { sealer: session.sealer, opener: session.opener };
+        let link = Link::new(waiting.stream, keys, send_payload, DEFAULT_PAYLOAD_BYTES, &received);
         let (number, presence) = (peer.session, peer.presence.clone());
         let shared = Arc::clone(&self.context.shared);
         let endpoint = Session::new(shared, peer.clone(), self.waker.clone(), DigestKind::Xxh3);

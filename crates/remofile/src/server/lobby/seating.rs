@@ -3,7 +3,7 @@
 use super::Lobby;
 use super::waiting::{Stage, Waiting};
 use super::zeromq::First;
-use crate::carrier::{Line, Link, ZmtpLink, message_bytes};
+use crate::carrier::{Line, Link, RecordKeys, ZmtpLink, message_bytes};
 use crate::server::admission::{Place, Room};
 use crate::server::principal::Grant;
 use crate::server::zeromq::FirstMessage;
@@ -63,7 +63,7 @@ impl Newcomer {
         let too_many = Signal::Goodbye { reason: Some(ErrorCode::TooMany) };
         match self {
             Self::Native { waiting: Waiting { stream, stage: Stage::Answered { session, .. }, .. }, .. } => {
-                let keys = (session.sealer, session.opener);
+                let keys = RecordKeys { sealer: session.sealer, opener: session.opener };
                 let mut link = Link::new(stream, keys, DEFAULT_PAYLOAD_BYTES, DEFAULT_PAYLOAD_BYTES, &[]);
                 link.push(&Header::signal(OperationId::SESSION, too_many));
                 let _unheard = link.flush();

@@ -3,8 +3,8 @@
 use super::values::{chunk_size, size_or_none};
 use super::{Direction, Line, Rules};
 use clap::{Args, ValueEnum, ValueHint, value_parser};
-use remofile::SendOptions;
 use remofile::protocol::wire;
+use remofile::{Selection, SendOptions};
 use std::path::PathBuf;
 
 /// Which files are transferred, and how.
@@ -74,6 +74,12 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
+    /// The selection of files, but for the rules, some of which are in files.
+    pub(crate) fn selection(&self) -> Selection {
+        let (min_size, max_size, links) = (self.min_size, self.max_size, self.links.into());
+        Selection { min_size, max_size, links, ..Selection::default() }
+    }
+
     /// The options for sending files that way.
     pub(crate) fn send_options(&self, direction: Direction) -> SendOptions {
         let (preserve_mode, sparse, chunk_bytes) = (self.preserve_mode, self.sparse, self.chunk_size);

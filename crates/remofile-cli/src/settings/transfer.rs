@@ -17,18 +17,11 @@ pub(crate) fn transfer_settings(transfer: &Transfer, direction: Direction) -> Re
     if transfer.rules.take_stdin() && transfer.files_from.as_deref() == Some(Path::new("-")) {
         return Err(Failed::usage("only one of '--files-from' and '--exclude-from' can read standard input"));
     }
-    let selection = Selection {
-        rules: rules(&transfer.rules)?,
-        min_size,
-        max_size,
-        links: transfer.links.into(),
-        ..Selection::default()
-    };
     Ok(TransferOptions {
         recursive: transfer.recursive,
         on_conflict: transfer.on_conflict.into(),
         ask: transfer.on_conflict == OnConflict::Ask,
-        selection,
+        selection: Selection { rules: rules(&transfer.rules)?, ..transfer.selection() },
         send: transfer.send_options(direction),
         retry: transfer.line.retry_options(),
         resume: !transfer.no_resume,

@@ -178,6 +178,19 @@ fn deltas_may_be_compressed_and_slowed_down() {
 }
 
 #[test]
+fn holes_stay_holes_if_that_is_asked_for_and_messages_carry_no_more_than_they_may() {
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        let path = write(&scene.source(), "f", "begin");
+        std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(8 * MIB as u64).unwrap();
+        let send = SendOptions { sparse: true, chunk_bytes: Some(10_000), ..SendOptions::default() };
+        scene.sync_whole(&SyncOptions { send, ..deleting() });
+        let stored = std::fs::metadata(scene.destination().join("f")).unwrap();
+        assert!(stored.blocks() * 512 < MIB as u64, "{} blocks", stored.blocks());
+    }
+}
+
+#[test]
 fn links_are_copied_followed_or_left_out() {
     use remofile::protocol::wire::Links;
     for way in WAYS {

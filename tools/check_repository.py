@@ -34,6 +34,7 @@ ROOMS_NOT_NAMED_BY = {
     "sync": {"server"},
     "client": {"server", "sync"},
     "server": {"client", "sync"},
+    "blocking": {"client", "server", "sync", "transfer", "delta", "store"},
     "carrier": {"client", "server", "sync", "transfer", "delta"},
     "transfer": {"client", "server", "sync"},
     "delta": {"client", "server", "sync", "carrier", "transfer"},

@@ -427,6 +427,10 @@ impl Session {
             let (holders, _) = self.shared.leases.holders(Instant::now());
             self.end(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
         }
+        if self.operations.values().any(Running::is_away) {
+            // The disk is slow, and not the client.
+            self.max_hold.progressed(now);
+        }
         if self.max_hold.is_over(now) {
             self.expire(now);
         }

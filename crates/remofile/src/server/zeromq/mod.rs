@@ -476,3 +476,6 @@ fn request(session: &mut protocol1::Session, now: Duration, frames: &[&[u8]]) ->
     };
     enveloped(envelope, answer)
 }
+
+#[cfg(test)]
+mod tests;

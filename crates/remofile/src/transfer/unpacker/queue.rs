@@ -73,7 +73,7 @@ impl Unpacker {
         is_over: &dyn Fn() -> bool,
         monitor: &mut dyn UnpackerMonitor,
     ) -> Result<bool, Trouble> {
-        while let Some(item) = batch.items.next() {
+        for item in batch.items.by_ref() {
             let end = batch.taken + item.payload_bytes() as usize;
             let bytes = batch.payload.get(batch.taken..end).ok_or_else(super::without_bytes)?;
             self.take_item(item, bytes, monitor)?;

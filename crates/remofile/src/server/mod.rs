@@ -80,7 +80,8 @@ pub struct ServerOptions {
     /// Longest time that an operation may have its lease without getting on, more than 0: nothing taken, nothing
     /// sent, and no other operation of its session begun or ended. Then it fails with `lease-expired`.
     pub max_hold: Duration,
-    /// Sessions at most, at least 1; fewer if the process may not open eight times as many files.
+    /// Sessions at most, at least 1; fewer if the process may not open a third more files than that. Those that do
+    /// nothing cost no thread.
     pub max_sessions: usize,
     /// Sessions of one address (of IPv6, of one network of 64 bits) at most, at least 1. `None`: three quarters of
     /// all.

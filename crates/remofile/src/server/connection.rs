@@ -45,8 +45,10 @@ pub(super) enum Served {
 
 /// A session and its connection.
 pub(super) struct Connection<E: Endpoint> {
-    link: E::Line,
+    // Declared before the link, so that leases are given back before the client sees the connection close: its next
+    // session must not find its own lease in the way.
     endpoint: E,
+    link: E::Line,
     /// Times are counted from here, however often the session is parked.
     clock: Instant,
     title: &'static str,

@@ -8,6 +8,7 @@
   sources name no sockets, files, threads or clocks.
 - In the library, rooms only name those they may: client and server never each other, carrier, transfer, delta
   and store neither of them, and the store none of the others.
+- Outside the store, the library names `LocalStore` only where one is opened: everything else takes any store.
 - No source has `unsafe` code but in the modules that are named here, and every crate takes the workspace's lints, which
   forbid it.
 
@@ -40,6 +41,9 @@ ROOMS_NOT_NAMED_BY = {
     "store": {"client", "server", "sync", "carrier", "transfer", "delta"},
 }
 
+# The local store where it is neither opened nor imported.
+LOCAL_STORE = re.compile(r"^(?!\s*use\b)(?!\s{4,}\w+[\w, ]*,$).*\bLocalStore\b(?!::open\b)", re.MULTILINE)
+
 # Modules that may have `unsafe` code, each with `#[expect(unsafe_code, reason = "...")]`. The workspace's lint is then to be
 # "deny" instead of "forbid".
 UNSAFE_MODULES = frozenset()
@@ -67,6 +71,7 @@ def check(root, files, protocol_dependencies):
             yield from check_length(file, text)
             yield from check_protocol_source(file, text)
             yield from check_rooms(file, text)
+            yield from check_local_store(file, text)
             yield from check_unsafe(file, text)
         if path.name == "Cargo.toml":
             yield from check_lints(file, path.read_text(encoding="utf-8"))
@@ -128,6 +133,13 @@ def check_rooms(file, text):
     for other in sorted(ROOMS_NOT_NAMED_BY.get(room, ())):
         for match in re.finditer(rf"\bcrate::(?:{other}\b|\{{[^}}]*\b{other}::)", text):
             yield f"{at(file, text, match)}: {room} names {other}"
+
+
+def check_local_store(file, text):
+    if not file.startswith(f"{LIBRARY}/") or file.startswith(f"{LIBRARY}/store/"):
+        return
+    for match in LOCAL_STORE.finditer(text):
+        yield f"{at(file, text, match)}: LocalStore outside the store where none is opened: take any store"
 
 
 def check_unsafe(file, text, admitted=UNSAFE_MODULES):

@@ -1,5 +1,6 @@
 //! What both sides tell each other inside the handshake.
 
+use super::capabilities::Capabilities;
 use crate::limits::{DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use crate::path::NameRule;
 use crate::printable::is_harmful;
@@ -59,6 +60,10 @@ pub struct ServerHello {
     #[n(8)]
     #[cbor(default, skip_if = "is_false")]
     pub checks_versions: bool,
+    /// What its store can do.
+    #[n(9)]
+    #[cbor(default, skip_if = "Capabilities::is_all")]
+    pub capabilities: Capabilities,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -151,6 +156,7 @@ mod tests {
             read_only: false,
             places: vec![Place([7; 16]); MAX_PLACES + 1],
             checks_versions: false,
+            capabilities: Capabilities::ALL,
         };
         assert_eq!(ServerHello::read(&write(&hello)).unwrap().places.len(), MAX_PLACES);
     }

@@ -46,7 +46,8 @@ impl Client {
         let plan = DownloadPlan::new(&sources, destination, options)?;
         let store_options =
             StoreOptions { names: NameRule::Posix, follow: plan.expected().follow(), ..StoreOptions::default() };
-        let store = Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
+        let store: Arc<dyn Store> =
+            Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
         // What cannot be removed now is in nobody's way.
         let _kept = store.expire_partials(options.partial_expiry);
         let (mut recorder, before) = (ProgressRecorder::new(monitor, false), self.traffic);
@@ -64,7 +65,7 @@ impl Client {
     fn download_once(
         &mut self,
         plan: &DownloadPlan<'_>,
-        store: &Arc<LocalStore>,
+        store: &Arc<dyn Store>,
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
         stored: &mut Stored,
@@ -79,7 +80,7 @@ impl Client {
         // Files can be shared among connections when they are known.
         let must_look =
             // A look that ends before anything is written has an end.
-            connections > 1 || is_inside || (policy.must_look() && (attempts.is_again() || !plan.is_new(store, policy)?));
+            connections > 1 || is_inside || (policy.must_look() && (attempts.is_again() || !plan.is_new(&**store, policy)?));
         if !must_look {
             let order = Order {
                 request: Some(plan.request()),
@@ -91,7 +92,7 @@ impl Client {
             };
             return self.receive(plan, store, order, &mut Plain, attempts, recorder, &Mutex::new(stored));
         }
-        let wanted = self.find(plan, store, policy, attempts, recorder)?;
+        let wanted = self.find(plan, &**store, policy, attempts, recorder)?;
         attempts.got_to(wanted.bytes_there);
         let expected = Expected::files(&wanted.files, plan.options);
         let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
@@ -120,7 +121,7 @@ impl Client {
     pub(super) fn receive(
         &mut self,
         plan: &DownloadPlan<'_>,
-        store: &Arc<LocalStore>,
+        store: &Arc<dyn Store>,
         order: Order,
         merger: &mut dyn ItemMerger,
         attempts: &Attempts,
@@ -140,7 +141,7 @@ impl Client {
             changes: merger.changes(),
             digest: DigestKind::Xxh3,
         };
-        let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, order.checked);
+        let unpacker = Unpacker::new(Arc::clone(store), options, order.checked);
         let mut handler = DownloadHandler {
             unpacker: unpacker.map_err(|failure| plan.local(failure))?,
             expected: order.expected,

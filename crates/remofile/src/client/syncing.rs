@@ -15,7 +15,7 @@ use super::{Client, RemoteSource, Retry, TransferOptions, TransferReport, places
 use crate::carrier::Produced;
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
-use crate::store::{LocalStore, Partial};
+use crate::store::{Partial, Store};
 use crate::transfer::{Checked, Feeding, Stored, known};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
@@ -234,11 +234,11 @@ impl<'a> Syncing<'a> {
     }
 
     /// What is kept here of files that a download began.
-    pub(crate) fn partials_here(&mut self, store: &Arc<LocalStore>, partials: &[Partial]) -> Result<PartialsHere> {
+    pub(crate) fn partials_here(&mut self, store: &Arc<dyn Store>, partials: &[Partial]) -> Result<PartialsHere> {
         let here = self.attend(|check| {
             let mut here = PartialsHere::default();
             for partial in partials {
-                here.look_at(store, partial, check)?;
+                here.look_at(&**store, partial, check)?;
             }
             Ok(here)
         })?;
@@ -249,7 +249,7 @@ impl<'a> Syncing<'a> {
     /// Fetches files, and does what the merger adds; it knows which files are to come.
     pub(crate) fn fetch<F: Iterator<Item = Chosen> + Send + 'static>(
         &mut self,
-        (store, destination): (&Arc<LocalStore>, &Path),
+        (store, destination): (&Arc<dyn Store>, &Path),
         files: Option<F>,
         checked: Checked,
         options: &TransferOptions,
@@ -279,7 +279,7 @@ pub(crate) struct PartialsHere {
 }
 
 impl PartialsHere {
-    fn look_at(&mut self, store: &LocalStore, partial: &Partial, check: &dyn Fn() -> Result<()>) -> Result<()> {
+    fn look_at(&mut self, store: &dyn Store, partial: &Partial, check: &dyn Fn() -> Result<()>) -> Result<()> {
         // What cannot be read is not gone on with.
         let Ok(mut checking) = self.checked.begin(store, partial) else { return Ok(()) };
         loop {

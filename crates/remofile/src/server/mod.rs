@@ -10,6 +10,7 @@ mod admission;
 mod connection;
 mod editing;
 mod expiry;
+mod files;
 mod leases;
 mod listing;
 mod lobby;
@@ -28,11 +29,12 @@ pub use zeromq::{Handler, Reply};
 use crate::budget::Budget;
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
-use crate::store::{DEFAULT_PARTIAL_EXPIRY, FollowLinks, Fsync, LocalStore, Store, StoreOptions, places};
+use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, ReadOnly, Store};
 use expiry::Expiry;
+use files::Files;
 use lobby::Lobby;
 use presence::Presence;
-use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials, ServerHello};
+use remofile_protocol::handshake::{Place, ServerCredentials, ServerHello};
 use remofile_protocol::key::PrivateKey;
 use remofile_protocol::limits::{DEFAULT_FILE_SIZE_LIMIT, DEFAULT_PAYLOAD_BYTES};
 use remofile_protocol::path::NameRule;
@@ -40,7 +42,7 @@ use remofile_protocol::token::{Token, TokenMatcher};
 use remofile_protocol::transport::Cipher;
 use session::SharedState;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -145,7 +147,7 @@ pub struct Server {
 
 #[derive(Debug)]
 struct Inner {
-    root: PathBuf,
+    files: Files,
     token: Token,
     state: Mutex<ServerState>,
 }
@@ -181,7 +183,7 @@ pub struct Bound {
 /// The configuration of a running server.
 struct ServerConfig {
     token: Token,
-    store: Arc<LocalStore>,
+    store: Arc<dyn Store>,
     options: ServerOptions,
     /// Found out early: a server that is confined later may not look any more.
     places: Vec<Place>,
@@ -200,9 +202,43 @@ impl Server {
     /// [`Error::Root`] if there is no such directory.
     pub fn new(root: impl AsRef<Path>, token: Token) -> Result<Self> {
         let root = root.as_ref().to_owned();
-        open_root(&root, StoreOptions::default())?;
+        Ok(Self::of(Files::in_directory(root)?, token))
+    }
+
+    /// A server of any store: one in memory, one of another program, a local directory with something around it. What a
+    /// store cannot do its clients are told before they ask ([`Store::capabilities`]). How files are made and flushed is
+    /// the store's own matter: [`ServerOptions::file_mode`], [`ServerOptions::directory_mode`] and what `fsync` does
+    /// to each file are up to it, but with [`Fsync::End`] it is asked to flush before an operation's success is reported.
+    ///
+    /// ```
+    /// use remofile::protocol::token::Token;
+    /// use remofile::protocol::wire::Kind;
+    /// use remofile::store::{LocalStore, StoreOptions};
+    /// use remofile::{Client, ClientOptions, Server};
+    /// use std::sync::Arc;
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let store = Arc::new(LocalStore::open(directory.path(), StoreOptions::default())?);
+    /// let token = Token::generate();
+    /// let server = Server::with_store(store, token.clone());
+    /// let bound = server.bind(0, Some([127, 0, 0, 1].into()))?;
+    /// let port = bound.addresses()[0].port();
+    /// let serving = std::thread::spawn(move || bound.serve());
+    /// let mut client = Client::new(ClientOptions::new("127.0.0.1", port, token));
+    /// client.make_directory(&"/album".parse()?, false, false)?;
+    /// assert_eq!(client.stat(&"/album".parse()?)?.kind, Kind::Directory);
+    /// server.terminate()?;
+    /// serving.join().expect("the server does not panic")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_store(store: Arc<dyn Store>, token: Token) -> Self {
+        Self::of(Files::Store(store), token)
+    }
+
+    fn of(files: Files, token: Token) -> Self {
         let state = Mutex::new(ServerState { options: ServerOptions::default(), run: Run::Idle });
-        Ok(Self { inner: Arc::new(Inner { root, token, state }) })
+        Self { inner: Arc::new(Inner { files, token, state }) }
     }
 
     /// The options in force.
@@ -254,18 +290,10 @@ impl Server {
 
     fn config(&self) -> Result<ServerConfig> {
         let options = self.options();
-        let store = open_root(
-            &self.inner.root,
-            StoreOptions {
-                file_mode: options.file_mode,
-                directory_mode: options.directory_mode,
-                fsync: options.fsync,
-                read_only: options.read_only,
-                names: options.names,
-                follow: FollowLinks::InRoot,
-            },
-        )?;
-        let places = places(&self.inner.root).into_iter().take(MAX_PLACES).collect();
+        let (mut store, places) = self.inner.files.open(&options)?;
+        if options.read_only {
+            store = Arc::new(ReadOnly::new(store));
+        }
         Ok(ServerConfig { token: self.inner.token.clone(), store, options, places })
     }
 
@@ -350,6 +378,7 @@ impl ServerConfig {
             read_only: options.read_only,
             places,
             checks_versions: true,
+            capabilities: store.capabilities(),
         };
         let shared = Arc::new(SharedState {
             store,
@@ -396,12 +425,6 @@ impl Drop for Lifetime {
     fn drop(&mut self) {
         self.server.lock().run = Run::Idle;
     }
-}
-
-fn open_root(root: &Path, options: StoreOptions) -> Result<Arc<LocalStore>> {
-    LocalStore::open(root, options)
-        .map(Arc::new)
-        .map_err(|failure| Error::Root { path: root.display().to_string(), failure })
 }
 
 fn check(options: &ServerOptions) -> Result<()> {

@@ -12,7 +12,7 @@ use super::{SyncOptions, SyncReport, report};
 use crate::client::{Client, Syncing};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
-use crate::store::{LocalStore, Store, StoreOptions};
+use crate::store::{LocalStore, ReadStore, Store, StoreOptions};
 use crate::transfer::{FeedItem, FileRecipe, Filter};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Failure, Item, Known, Listed, Request};

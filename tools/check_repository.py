@@ -42,7 +42,7 @@ ROOMS_NOT_NAMED_BY = {
 }
 
 # The local store where it is neither opened nor imported.
-LOCAL_STORE = re.compile(r"^(?!\s*use\b)(?!\s{4,}\w+[\w, ]*,$).*\bLocalStore\b(?!::open\b)", re.MULTILINE)
+LOCAL_STORE = re.compile(r"^(?!\s*(?:use\b|//))(?!\s{4,}\w+[\w, ]*,$).*\bLocalStore\b(?!::open\b)", re.MULTILINE)
 
 # Modules that may have `unsafe` code, each with `#[expect(unsafe_code, reason = "...")]`. The workspace's lint is then to be
 # "deny" instead of "forbid".

@@ -29,6 +29,8 @@ pub enum Capability {
     Replacing = 6,
     /// Keeps what is left of interrupted transfers.
     Partials = 7,
+    /// Reads back what is left of them; otherwise they can only be gone on with at some places.
+    ReadablePartials = 8,
 }
 
 impl Capabilities {
@@ -60,7 +62,7 @@ impl Capabilities {
 
 impl Capability {
     /// Every one there is.
-    pub const EVERY: [Self; 8] = [
+    pub const EVERY: [Self; 9] = [
         Self::Links,
         Self::Modes,
         Self::Times,
@@ -69,6 +71,7 @@ impl Capability {
         Self::Edits,
         Self::Replacing,
         Self::Partials,
+        Self::ReadablePartials,
     ];
 }
 

@@ -213,14 +213,12 @@ impl Server {
     /// ```
     /// use remofile::protocol::token::Token;
     /// use remofile::protocol::wire::Kind;
-    /// use remofile::store::{LocalStore, StoreOptions};
+    /// use remofile::store::MemoryStore;
     /// use remofile::{Client, ClientOptions, Server};
     /// use std::sync::Arc;
     ///
-    /// let directory = tempfile::tempdir()?;
-    /// let store = Arc::new(LocalStore::open(directory.path(), StoreOptions::default())?);
     /// let token = Token::generate();
-    /// let server = Server::with_store(store, token.clone());
+    /// let server = Server::with_store(Arc::new(MemoryStore::new()), token.clone());
     /// let bound = server.bind(0, Some([127, 0, 0, 1].into()))?;
     /// let port = bound.addresses()[0].port();
     /// let serving = std::thread::spawn(move || bound.serve());

@@ -19,11 +19,13 @@ pub(crate) mod faults;
 mod follow;
 mod local;
 mod locate;
+mod memory;
 mod posix;
 mod read;
 mod result;
 mod resume;
 mod scratch;
+mod target;
 mod wrappers;
 mod write;
 
@@ -32,15 +34,16 @@ pub use durable::{DurableStore, FlushMark, Fsync};
 pub use follow::{FollowLinks, Scope, Scopes};
 pub use local::{LocalStore, STAGING_NAME, StoreOptions};
 pub use locate::{Located, exists, locate, make_local_directory, places};
+pub use memory::{MemoryOptions, MemoryStore};
 pub use posix::{Editing, PendingBackup, PosixStore};
 pub use read::{Extent, ReadStore, Source, Walk};
 pub use remofile_protocol::handshake::{Capabilities, Capability};
 pub use result::{StoreResult, unsupported};
-pub use resume::{DEFAULT_PARTIAL_EXPIRY, Partial, ResumeAt, ResumeStore};
+pub use resume::{Checkpoint, DEFAULT_PARTIAL_EXPIRY, Partial, ResumeAt, ResumeStore};
 pub use scratch::Scratch;
-pub use wrappers::ReadOnly;
 #[cfg(test)]
 pub(crate) use wrappers::forward::{Wrapper, forward};
+pub use wrappers::{Faults, Faulty, Prefix, ReadOnly, StoreCall};
 pub use write::{Directory, Removal, RemovalProgress, StagePlan, Staged, WriteStore};
 
 use remofile_protocol::path::RemotePath;
@@ -54,7 +57,7 @@ pub trait Store: ReadStore + WriteStore + ResumeStore + PosixStore + DurableStor
     }
 
     /// Gives this store so that what is below a directory is reached by no link that is outside of it, nor the other way
-    /// about; paths stay what they are. `None` if it cannot tell: `Prefix` then looks at every link itself.
+    /// about; paths stay what they are. `None` if it cannot tell: [`Prefix`] then looks at every link itself.
     ///
     /// # Errors
     /// `out-of-resources`, ... if it cannot be opened once more.

@@ -2,8 +2,10 @@
 
 use super::read::Source;
 use super::result::StoreResult;
+use remofile_protocol::digest::Digester;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::Timestamp;
+use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
 
 /// How long what is left of interrupted transfers is kept, unless otherwise asked for: 7 days.
@@ -65,4 +67,30 @@ pub struct Partial {
     pub touched: Timestamp,
     /// Changes whenever it is written to.
     pub version: u128,
+    /// Where it can be gone on with, of a store whose staged bytes cannot be read back; of others none.
+    pub checkpoints: Vec<Checkpoint>,
 }
+
+/// A place in a file up to which it was received, with the running digest of what is before it. To a store it is opaque:
+/// it keeps it with the bytes and gives it back.
+#[derive(Clone)]
+pub struct Checkpoint {
+    /// Bytes before it.
+    pub offset: u64,
+    /// Their digest, which goes on from here.
+    pub(crate) digester: Digester,
+}
+
+impl Debug for Checkpoint {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint").field("offset", &self.offset).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Checkpoint {
+    fn eq(&self, other: &Self) -> bool {
+        self.offset == other.offset && self.digester.finish() == other.digester.finish()
+    }
+}
+
+impl Eq for Checkpoint {}

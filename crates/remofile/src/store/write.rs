@@ -1,7 +1,7 @@
 //! What a caller needs who makes and removes files.
 
 use super::result::StoreResult;
-use super::resume::ResumeAt;
+use super::resume::{Checkpoint, ResumeAt};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Kind, Timestamp, Version};
 
@@ -88,6 +88,14 @@ pub trait Staged: Send {
     /// # Errors
     /// As [`Staged::write`]; `file-too-large` beyond what any file can hold.
     fn write_hole(&mut self, bytes: u64) -> StoreResult<()>;
+
+    /// Tells whether what is retained of it can be gone on with only where there was a checkpoint.
+    fn wants_checkpoints(&self) -> bool {
+        false
+    }
+
+    /// Notes that everything before a place was written, for [`Partial::checkpoints`](super::Partial::checkpoints).
+    fn checkpoint(&mut self, _checkpoint: Checkpoint) {}
 
     /// Gives the file its time and mode and makes it visible under its name, atomically.
     ///

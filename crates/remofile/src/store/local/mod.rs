@@ -38,7 +38,7 @@ mod walk;
 
 use super::{
     Directory, DurableStore, Editing, FlushMark, FollowLinks, Fsync, Partial, PendingBackup, PosixStore, ReadStore,
-    Removal, ResumeStore, Source, Store, StoreResult, Walk, WriteStore,
+    Removal, ResumeStore, Scope, Scopes, Source, Store, StoreResult, Walk, WriteStore,
 };
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, Kind, Timestamp};
@@ -105,11 +105,14 @@ impl LocalStore {
     /// # Errors
     /// `not-found`, `not-a-directory`, `permission-denied`, ...
     pub fn open(root: &std::path::Path, options: StoreOptions) -> StoreResult<Self> {
-        let root = Root::open(root)?;
+        Ok(Self::of(Root::open(root)?, options))
+    }
+
+    fn of(root: Root, options: StoreOptions) -> Self {
         let file_system = FileSystem::of(root.as_fd());
         let (staging, ledger) = (Mutex::new(Weak::new()), ledger::Ledger::default());
         let _looked_for = records::boot();
-        Ok(Self { shared: Arc::new(StoreContext { root, file_system, options, staging, ledger }) })
+        Self { shared: Arc::new(StoreContext { root, file_system, options, staging, ledger }) }
     }
 }
 
@@ -226,7 +229,30 @@ impl DurableStore for LocalStore {
     }
 }
 
-impl Store for LocalStore {}
+impl Store for LocalStore {
+    fn confined(&self, directory: &RemotePath) -> StoreResult<Option<Arc<dyn Store>>> {
+        if !matches!(self.shared.options.follow, FollowLinks::InRoot) {
+            return Ok(None);
+        }
+        let follow = FollowLinks::InScope(Arc::new(Below(directory.clone())));
+        let options = StoreOptions { follow, ..self.shared.options.clone() };
+        Ok(Some(Arc::new(Self::of(self.shared.root.again()?, options))))
+    }
+}
+
+/// One scope: what is below a directory.
+#[derive(Debug)]
+struct Below(RemotePath);
+
+impl Scopes for Below {
+    fn scope_of(&self, path: &RemotePath) -> Scope {
+        match &self.0 {
+            top if top.is_within(path) => Scope::Above,
+            top if path.is_within(top) => Scope::Below(top.clone()),
+            _ => Scope::Outside,
+        }
+    }
+}
 
 impl StoreContext {
     /// Where paths are resolved.

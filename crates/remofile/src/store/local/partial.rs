@@ -151,6 +151,7 @@ impl Seen {
             received: length(&self.stat),
             touched: changed(&self.stat),
             version: version(&self.stat),
+            checkpoints: Vec::new(),
         }
     }
 }

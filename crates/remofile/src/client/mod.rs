@@ -4,6 +4,7 @@
 //! the caller never handles connections. One call at a time; [`AsyncClient`] is the same on a thread of
 //! its own, for programs that await.
 
+mod abilities;
 mod asynchronous;
 mod asynchronous_file;
 mod attempts;
@@ -41,6 +42,7 @@ mod upload_plan;
 mod upload_stream;
 mod waiting;
 
+pub(crate) use abilities::require;
 pub(crate) use item_merger::ItemMerger;
 pub(crate) use syncing::{PartialsHere, Syncing};
 

@@ -1,5 +1,6 @@
 //! The calls that upload.
 
+use super::abilities::require;
 use super::attempts::Attempts;
 use super::call::{Deadline, Handler, OngoingCall};
 use super::conflict_policy::ConflictPolicy;
@@ -14,8 +15,9 @@ use crate::carrier::Produced;
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor, Silent};
 use crate::transfer::{Census, Feed, Feeding, Pace, Packed, Packer, PackerOptions, SharedFeed, Stored};
+use remofile_protocol::handshake::Capability;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Request, Version};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Links, Request, Version};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +93,11 @@ impl Client {
             let theirs = self.session(&attempts.deadline)?.hello().places.clone();
             let mut sources = plan.directories();
             sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
+        }
+        if plan.options.preserve_mode || plan.options.links == Links::Copy {
+            let can = self.session(&attempts.deadline)?.hello().capabilities;
+            require(can, plan.options.preserve_mode, Capability::Modes)?;
+            require(can, plan.options.links == Links::Copy, Capability::Links)?;
         }
         let mut present = None;
         if policy.must_look() && !is_blind {

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::store::{FollowLinks, LocalStore, Partial, Store, StoreOptions, make_local_directory};
 use crate::transfer::Filter;
+use remofile_protocol::handshake::Capabilities;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Known, Part, Selected};
 use std::collections::{HashMap, HashSet};
@@ -147,7 +148,8 @@ impl<'a> Download<'a> {
         let there = Reading { top: self.source.clone(), shown, links: Some(self.options.links), names };
         let shown = self.destination.display().to_string();
         let here = Reading { top: self.top.clone(), shown, links: None, names };
-        let rules = self.options.plan_rules(self.shows_chunks);
+        let can = store.map_or(Capabilities::ALL, |store| store.capabilities());
+        let rules = self.options.plan_rules(self.shows_chunks, can);
         let (local, left_out) = (Side::Destination, &self.rules);
         let trees = Trees { here, there, store, local, rules, left_out };
         match trees.draft(syncing)? {

@@ -1,9 +1,11 @@
 //! What a caller may choose.
 
 use super::plan::Rules;
-use crate::client::{Retry, TransferOptions};
+use crate::client::{Retry, TransferOptions, require};
+use crate::error::Result;
 use crate::store::DEFAULT_PARTIAL_EXPIRY;
 use crate::transfer::CompressLevel;
+use remofile_protocol::handshake::{Capabilities, Capability};
 use remofile_protocol::wire::{Links, OnConflict};
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -95,8 +97,10 @@ impl Default for SyncOptions {
 const LEAST_DELTA: u64 = 64 * 1024;
 
 impl SyncOptions {
-    /// What of it concerns the plan; `shows_chunks` for a monitor that wants to see all content.
-    pub(super) fn plan_rules(&self, shows_chunks: bool) -> Rules {
+    /// What of it concerns the plan; `shows_chunks` for a monitor that wants to see all content, `capabilities` are the
+    /// destination's.
+    pub(super) fn plan_rules(&self, shows_chunks: bool, capabilities: Capabilities) -> Rules {
+        let is_delta = self.delta != Delta::Never && !shows_chunks && capabilities.has(Capability::Times);
         Rules {
             delete: self.delete,
             max_delete: self.max_delete,
@@ -107,8 +111,20 @@ impl SyncOptions {
             ignore_existing: self.ignore_existing,
             preserve_mode: self.preserve_mode,
             modify_window: self.modify_window,
-            delta_from: (self.delta != Delta::Never && !shows_chunks).then_some(LEAST_DELTA),
+            delta_from: is_delta.then_some(LEAST_DELTA),
+            capabilities,
         }
+    }
+
+    /// Refuses what the destination cannot do, before anything is planned.
+    ///
+    /// # Errors
+    /// [`Error::Remote`](crate::Error::Remote): `unsupported`.
+    pub(super) fn refuse_unsupported(&self, can: Capabilities) -> Result<()> {
+        require(can, self.links == Links::Copy, Capability::Links)?;
+        require(can, self.preserve_mode, Capability::Modes)?;
+        require(can, self.backup.is_some(), Capability::Backups)?;
+        require(can, self.update, Capability::Times)
     }
 
     /// What of it concerns the transfer of files that are chosen one by one.

@@ -100,6 +100,7 @@ impl<'a> Upload<'a> {
     }
 
     fn once(&self, syncing: &mut Syncing<'_>) -> Result<Plan> {
+        self.options.refuse_unsupported(syncing.server()?.capabilities)?;
         syncing.refuse_upload_into_itself(self.source, self.destination, self.options.delete)?;
         let (draft, exists) = self.draft(syncing)?;
         // Names that the server does not admit: it can never have them, and what it has of them stays.
@@ -135,7 +136,7 @@ impl<'a> Upload<'a> {
         let here = Reading { top: self.top.clone(), shown, links: Some(self.options.links), names };
         let shown = self.destination.to_string();
         let there = Reading { top: self.destination.clone(), shown, links: None, names };
-        let rules = self.options.plan_rules(self.shows_chunks);
+        let rules = self.options.plan_rules(self.shows_chunks, syncing.server()?.capabilities);
         let left_out = &self.rules;
         let trees = Trees { here, there, store: Some(&self.store), local: Side::Source, rules, left_out };
         let (draft, missing) = trees.draft(syncing)?;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail by panicking")]
 
+mod checkpoints;
+mod less;
 mod served;
 mod whole;
 

@@ -31,8 +31,16 @@ impl Served {
         Self { server, token, address, thread }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn options(&self) -> ClientOptions {
+        ClientOptions::new("127.0.0.1", self.address.port(), self.token.clone())
+    }
+
     pub(crate) fn client(&self) -> Client {
-        Client::connect(ClientOptions::new("127.0.0.1", self.address.port(), self.token.clone())).unwrap()
+        Client::connect(self.options()).unwrap()
     }
 }
 

@@ -7,6 +7,7 @@ use super::result::{Plan, Tally, Withheld};
 use super::rules::Rules;
 use super::step::{Action, Reason, Rename, Step, Touch};
 use remofile_protocol::digest::Digest;
+use remofile_protocol::handshake::Capability;
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -42,6 +43,8 @@ pub struct Draft {
 pub(super) struct Compared {
     /// Its place in `sent`.
     pub(super) step: usize,
+    /// Its length in bytes.
+    pub(super) size: u64,
     pub(super) modified: Option<Timestamp>,
     pub(super) mode: Option<u32>,
 }
@@ -224,7 +227,7 @@ impl Draft {
     /// Turns updates into touches where contents are the same. Returns the places of those that need nothing.
     fn settle_compared(&mut self, answers: &Answers) -> Vec<usize> {
         let mut gone = Vec::new();
-        for Compared { step: at, modified, mode } in mem::take(&mut self.compared) {
+        for Compared { step: at, size, modified, mode } in mem::take(&mut self.compared) {
             let step = &mut self.sent[at];
             let digest = answers.source.get(&step.path);
             if digest.is_none() || digest != answers.destination.get(&step.path) {
@@ -235,9 +238,7 @@ impl Draft {
                 continue;
             }
             gone.push(at);
-            if let Action::Update { size, .. } = step.action {
-                self.unchanged.add(size);
-            }
+            self.unchanged.add(size);
         }
         gone
     }
@@ -277,7 +278,9 @@ impl Draft {
         let contents = &mut extraneous[contents];
         // What was in it may have been renamed meanwhile.
         let is_occupied = if self.rules.delete { contents.iter().any(Option::is_some) } else { is_occupied };
-        if is_kept || self.is_destination_unread || (is_occupied && !may_delete) {
+        // What takes its place comes under another name first.
+        let can_make_way = may_delete && self.rules.capabilities.has(Capability::Renames);
+        if is_kept || self.is_destination_unread || (is_occupied && !can_make_way) {
             steps.push(Step { path: step.path, action: Action::Skip { reason: Reason::DirectoryInTheWay } });
             return;
         }

@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// By device and inode of a directory.
 type Flushes = HashMap<(u64, u64), Flushing>;
@@ -15,8 +15,6 @@ type Flushes = HashMap<(u64, u64), Flushing>;
 struct Flushing {
     errors: Vec<Errno>,
     count: usize,
-    /// Locked as long as they are to wait.
-    gate: Arc<Mutex<()>>,
 }
 
 static FLUSHES: Mutex<Option<Flushes>> = Mutex::new(None);
@@ -32,12 +30,7 @@ pub(crate) fn fail_next_flush(directory: &Path, errno: Errno) {
     with(directory, |flushing| flushing.errors.push(errno));
 }
 
-/// Flushes of it wait as long as this is locked.
-pub(crate) fn gate(directory: &Path) -> Arc<Mutex<()>> {
-    with(directory, |flushing| Arc::clone(&flushing.gate))
-}
-
-/// How many flushes of it were tried since the first that was to fail, or to wait.
+/// How many flushes of it were tried since the first that was to fail.
 pub(crate) fn flushes(directory: &Path) -> usize {
     with(directory, |flushing| flushing.count)
 }
@@ -49,9 +42,5 @@ pub(super) fn flush(directory: BorrowedFd<'_>) -> Result<(), Errno> {
         return Ok(());
     };
     flushing.count += 1;
-    let result = if flushing.errors.is_empty() { Ok(()) } else { Err(flushing.errors.remove(0)) };
-    let gate = Arc::clone(&flushing.gate);
-    drop(flushes);
-    drop(gate.lock().unwrap_or_else(PoisonError::into_inner));
-    result
+    if flushing.errors.is_empty() { Ok(()) } else { Err(flushing.errors.remove(0)) }
 }

@@ -4,7 +4,7 @@ use super::super::session::{Peer, Session, SharedState, Turn};
 use super::super::{DEFAULT_SERVER_MEMORY, ServerOptions, protocol1};
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Waker};
-use crate::store::{LocalStore, StoreOptions};
+use crate::store::MemoryStore;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::protocol1::{Directory, Request as Request1, Response};
 use remofile_protocol::wire::{
@@ -13,7 +13,6 @@ use remofile_protocol::wire::{
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const HOUR: u64 = 3600;
 
@@ -21,15 +20,12 @@ const HOUR: u64 = 3600;
 struct Scene {
     shared: Arc<SharedState>,
     waker: Waker,
-    _root: TempDir,
 }
 
 impl Scene {
     fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
         let shared = SharedState {
-            store: Arc::new(store),
+            store: Arc::new(MemoryStore::new()),
             leases: Leases::default(),
             memory: Budget::of_server(DEFAULT_SERVER_MEMORY),
             options: ServerOptions { max_hold: Duration::from_secs(HOUR), ..ServerOptions::default() },
@@ -37,7 +33,7 @@ impl Scene {
             started: Instant::now(),
             stopping: AtomicBool::new(false),
         };
-        Self { shared: Arc::new(shared), waker: Waker::new().unwrap(), _root: root }
+        Self { shared: Arc::new(shared), waker: Waker::new().unwrap() }
     }
 
     fn peer(&self, session: u64) -> Peer {

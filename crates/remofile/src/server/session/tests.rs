@@ -3,18 +3,17 @@
 mod flushes;
 
 use super::*;
-use crate::store::{LocalStore, StoreOptions};
+use crate::store::{Faults, Faulty, MemoryStore, StoreCall};
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Body, Item, OnConflict, Selected, Selection, SendOptions, Signal};
 use std::collections::BTreeMap;
-use tempfile::TempDir;
 
 const MIB: u64 = 1024 * 1024;
 const NOW: Duration = Duration::ZERO;
 
 struct Scene {
-    root: TempDir,
+    faults: Arc<Faults>,
     shared: Arc<SharedState>,
 }
 
@@ -24,10 +23,10 @@ impl Scene {
     }
 
     fn with(options: ServerOptions) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let store = StoreOptions { fsync: options.fsync, ..StoreOptions::default() };
+        let store = Faulty::new(Arc::new(MemoryStore::new()));
+        let faults = Arc::clone(store.faults());
         let shared = Arc::new(SharedState {
-            store: Arc::new(LocalStore::open(root.path(), store).unwrap()),
+            store: Arc::new(store),
             leases: Leases::default(),
             memory: Budget::of_server(options.server_memory),
             options,
@@ -35,7 +34,11 @@ impl Scene {
             started: Instant::now(),
             stopping: AtomicBool::new(false),
         });
-        Self { root, shared }
+        Self { faults, shared }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.shared.store.stat(&path.parse().unwrap()).is_ok()
     }
 
     fn session(&self, number: u64) -> Session {
@@ -186,7 +189,7 @@ fn windows_are_as_wide_as_the_budget_allows() {
     listen(&mut session);
     tell(&mut session, 64, Signal::Data { items: vec![Item::Directory { path: "d".to_owned(), mode: None }] });
     assert!(listen(&mut session).1[&64] > MIB);
-    assert!(scene.root.path().join("d").is_dir());
+    assert!(scene.has("/d"));
 }
 
 #[test]

@@ -9,13 +9,16 @@ mod staged;
 mod tree;
 mod walk;
 
-use super::{Capabilities, Capability, DurableStore, ReadStore, ResumeStore, Source, Store, StoreResult, Walk};
+use super::{
+    Capabilities, Capability, DurableStore, FlushMark, ReadStore, ResumeStore, Source, Store, StoreResult, Walk,
+};
 use super::{Partial, unsupported};
 use file::{MemorySource, Room};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure};
 use staged::{Kept, KeptSource};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tree::{Folder, Found, Node};
@@ -62,6 +65,8 @@ struct Shared {
     tree: Mutex<Tree>,
     room: Arc<Room>,
     capabilities: Capabilities,
+    /// Whether a file was committed since the last flush.
+    is_unflushed: AtomicBool,
 }
 
 struct Tree {
@@ -81,7 +86,14 @@ impl MemoryStore {
     pub fn with(options: MemoryOptions) -> Self {
         let tree = Tree { root: Folder::new(), partials: BTreeMap::new() };
         let (room, capabilities) = (Room::new(options.capacity), options.capabilities);
-        Self { shared: Arc::new(Shared { tree: Mutex::new(tree), room, capabilities }) }
+        Self {
+            shared: Arc::new(Shared {
+                tree: Mutex::new(tree),
+                room,
+                capabilities,
+                is_unflushed: AtomicBool::new(false),
+            }),
+        }
     }
 }
 
@@ -182,7 +194,16 @@ impl ResumeStore for MemoryStore {
     }
 }
 
-impl DurableStore for MemoryStore {}
+impl DurableStore for MemoryStore {
+    fn sync(&self, _: FlushMark) -> StoreResult<()> {
+        self.shared.is_unflushed.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn is_unflushed(&self) -> bool {
+        self.shared.is_unflushed.load(Ordering::Relaxed)
+    }
+}
 
 impl Store for MemoryStore {
     fn capabilities(&self) -> Capabilities {

@@ -9,6 +9,7 @@ use crate::store::{
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Kind, Timestamp, Version};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Files of fewer bytes are not worth keeping for a later attempt.
 const LEAST_PARTIAL_BYTES: u64 = 1024 * 1024;
@@ -143,6 +144,7 @@ impl Staged for MemoryStaged {
             }
         }
         folder.insert(&name, Node::File(MemoryFile::new(content, modified, Some(mode))));
+        shared.is_unflushed.store(true, Ordering::Relaxed);
         Ok(())
     }
 

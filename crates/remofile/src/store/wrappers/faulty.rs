@@ -68,6 +68,8 @@ struct Calls {
     failures: HashMap<u64, Failure>,
     /// Of every call from now on.
     always: Option<Failure>,
+    /// Locked as long as calls are to wait.
+    gate: Arc<Mutex<()>>,
 }
 
 impl Faults {
@@ -79,6 +81,12 @@ impl Faults {
     /// All calls of a kind fail from now on.
     pub fn fail_always(&self, call: StoreCall, failure: Failure) {
         self.with(call, |calls| calls.always = Some(failure));
+    }
+
+    /// Gives a lock: calls of a kind wait as long as it is held, on whatever thread they are made.
+    #[must_use]
+    pub fn gate(&self, call: StoreCall) -> Arc<Mutex<()>> {
+        self.with(call, |calls| Arc::clone(&calls.gate))
     }
 
     /// Nothing is to fail any more.
@@ -101,11 +109,12 @@ impl Faults {
     }
 
     fn pass(&self, call: StoreCall) -> StoreResult<()> {
-        self.with(call, |calls| {
+        let (failure, gate) = self.with(call, |calls| {
             calls.count += 1;
-            let failure = calls.failures.remove(&calls.count).or_else(|| calls.always.clone());
-            failure.map_or(Ok(()), Err)
-        })
+            (calls.failures.remove(&calls.count).or_else(|| calls.always.clone()), Arc::clone(&calls.gate))
+        });
+        drop(gate.lock().unwrap_or_else(PoisonError::into_inner));
+        failure.map_or(Ok(()), Err)
     }
 }
 

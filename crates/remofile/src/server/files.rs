@@ -37,7 +37,6 @@ impl Files {
             fsync: options.fsync,
             names: options.names,
             follow: FollowLinks::InRoot,
-            ..StoreOptions::default()
         };
         Ok((open_root(root, options)?, places(root).into_iter().take(MAX_PLACES).collect()))
     }

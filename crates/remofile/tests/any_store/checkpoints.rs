@@ -69,7 +69,7 @@ fn a_checkpoint_of_another_version_is_not_gone_on_from() {
     let line = CuttingLine::new(served.address(), vec![(Harm::Cut(20 * MIB as u64), Harm::None)]);
     let port = line.address.port();
     let mut client = Client::new(ClientOptions { port, wait: Wait::For(Duration::from_secs(60)), ..served.options() });
-    client.upload(&[file.clone()], &remote("/"), &once(), &mut Silent).unwrap_err();
+    client.upload(std::slice::from_ref(&file), &remote("/"), &once(), &mut Silent).unwrap_err();
     drop(client);
     line.end();
     // Of the same size and time, but not what was sent: only the digests in the checkpoints tell.

@@ -3,7 +3,7 @@
 use crate::common::LOCALHOST;
 use remofile::protocol::token::Token;
 use remofile::store::Store;
-use remofile::{Client, ClientOptions, Result, Server, ServerOptions};
+use remofile::{Client, ClientOptions, Result, Server, ServerOptions, Wait};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -35,8 +35,10 @@ impl Served {
         self.address
     }
 
+    /// Those of a client that waits for one that is just leaving.
     pub(crate) fn options(&self) -> ClientOptions {
-        ClientOptions::new("127.0.0.1", self.address.port(), self.token.clone())
+        let options = ClientOptions::new("127.0.0.1", self.address.port(), self.token.clone());
+        ClientOptions { wait: Wait::Forever, ..options }
     }
 
     pub(crate) fn client(&self) -> Client {

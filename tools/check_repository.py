@@ -7,6 +7,7 @@
 - The protocol crate depends on no runtime, socket or file-system crate, directly or not, and its
   sources name no sockets, files, threads or clocks.
 - In the library, rooms only name those they may (`ROOMS_NAMED_BY`), and only the store touches the file system.
+- Outside the store, the library names `LocalStore` only where one is opened: everything else takes any store.
 - No file imports one that imports it, through whatever others: see tools/imports.py.
 - No source has `unsafe` code but in the modules that are named here, and every crate takes the workspace's lints, which
   forbid it.
@@ -60,6 +61,9 @@ FILE_SYSTEM = re.compile(
 # Directories in which there are circles of imports still: this list only gets shorter.
 IN_CIRCLES = (f"{LIBRARY}/server/", f"{LIBRARY}/store/")
 
+# The local store where it is neither opened nor imported.
+LOCAL_STORE = re.compile(r"^(?!\s*(?:use\b|//))(?!\s{4,}\w+[\w, ]*,$).*\bLocalStore\b(?!::open\b)", re.MULTILINE)
+
 # Modules that may have `unsafe` code, each with `#[expect(unsafe_code, reason = "...")]`. The workspace's lint is then to be
 # "deny" instead of "forbid".
 UNSAFE_MODULES = frozenset()
@@ -87,6 +91,7 @@ def check(root, files, protocol_dependencies):
             yield from check_length(file, text)
             yield from check_protocol_source(file, text)
             yield from check_rooms(file, text)
+            yield from check_local_store(file, text)
             yield from check_unsafe(file, text)
         if path.name == "Cargo.toml":
             yield from check_lints(file, path.read_text(encoding="utf-8"))
@@ -166,6 +171,13 @@ def check_imports(root, files):
         if not file.startswith(f"{LIBRARY}/store/"):
             for match in FILE_SYSTEM.finditer(code):
                 yield f"{at(file, code, match)}: touches the file system outside the store: {match.group()}"
+
+
+def check_local_store(file, text):
+    if not file.startswith(f"{LIBRARY}/") or file.startswith(f"{LIBRARY}/store/"):
+        return
+    for match in LOCAL_STORE.finditer(text):
+        yield f"{at(file, text, match)}: LocalStore outside the store where none is opened: take any store"
 
 
 def check_unsafe(file, text, admitted=UNSAFE_MODULES):

@@ -46,6 +46,17 @@ class CheckTest(unittest.TestCase):
     def test_dependencies_of_the_protocol_crate_are_named(self):
         self.assertEqual(len(self.violations({}, {"mio", "tokio", "snow"})), 2)
 
+    def test_the_local_store_is_named_only_where_it_is_opened(self):
+        opened = "use crate::store::{\n    LocalStore, Store,\n};\nlet store = LocalStore::open(path, options)?;\n"
+        taken = "use crate::store::LocalStore;\nfn serve(store: Arc<LocalStore>) {}\n"
+        files = {
+            "crates/remofile/src/client/a.rs": opened,
+            "crates/remofile/src/server/b.rs": taken,
+            "crates/remofile/src/store/c.rs": taken,
+        }
+        violations = self.violations(files)
+        self.assertEqual([violation.split(" ")[0] for violation in violations], ["crates/remofile/src/server/b.rs:2:"])
+
     def test_rooms_that_name_each_other_are_named(self):
         files = {
             "crates/remofile/src/client/a.rs": "use crate::server::Server;\n",

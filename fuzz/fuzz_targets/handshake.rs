@@ -24,6 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
         file_size_limit: 1,
         read_only: false, places: Vec::new(),
         checks_versions: false,
+        capabilities: Default::default(),
     };
     let credentials = ServerCredentials { tokens: vec![token()], private_key: None, allow_plain: true };
     // The right token's name in front, so that the deeper layers are reached, too.

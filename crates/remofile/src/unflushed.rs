@@ -4,7 +4,7 @@
 
 use crate::client::Syncing;
 use crate::store::faults::{fail_next_flush, flushes};
-use crate::store::{Fsync, LocalStore, StagePlan, Store, StoreOptions};
+use crate::store::{DurableStore, Fsync, LocalStore, ReadStore, StagePlan, StoreOptions, WriteStore};
 use crate::{
     Bound, Client, ClientOptions, Delta, Error, Event, Interrupt, Monitor, Result, RetryOptions, Server, ServerOptions,
     Silent, SyncOptions, SyncReport, TransferOptions, TransferReport, Wait, synchronize_download, synchronize_upload,

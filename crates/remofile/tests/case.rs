@@ -7,8 +7,8 @@ use remofile::protocol::digest::digest;
 use remofile::protocol::path::{NameRule, RemotePath};
 use remofile::protocol::wire::{Entry, ErrorCode, Failure, Item, Kind, OnConflict, Timestamp};
 use remofile::store::{
-    Directory, LocalStore, Partial, PendingBackup, Removal, Source, StagePlan, Staged, Store, StoreOptions,
-    StoreResult, Walk,
+    Directory, DurableStore, LocalStore, Partial, PendingBackup, PosixStore, ReadStore, Removal, ResumeStore, Source,
+    StagePlan, Staged, Store, StoreOptions, StoreResult, Walk, WriteStore,
 };
 use remofile::transfer::{Checked, ItemRules, Unpacker, UnpackerMonitor, UnpackerOptions};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Directory for FoldingDirectory {
     }
 }
 
-impl Store for Folding {
+impl ReadStore for Folding {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
         self.0.stat(&fold(path))
     }
@@ -43,10 +43,16 @@ impl Store for Folding {
         self.0.open(&fold(path))
     }
 
-    fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn remofile::store::Editing>> {
-        self.0.edit(&fold(path), create)
+    fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
+        self.0.read_link(&fold(path))
     }
 
+    fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
+        self.0.identity(&fold(path))
+    }
+}
+
+impl WriteStore for Folding {
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
         self.0.create_file(&fold(path), update)
     }
@@ -70,11 +76,9 @@ impl Store for Folding {
     fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
         self.0.rename(&fold(source), &fold(destination), replace)
     }
+}
 
-    fn sync(&self, since: remofile::store::FlushMark) -> StoreResult<()> {
-        self.0.sync(since)
-    }
-
+impl ResumeStore for Folding {
     fn partials(&self) -> StoreResult<Vec<Partial>> {
         self.0.partials()
     }
@@ -87,8 +91,14 @@ impl Store for Folding {
         self.0.remove_partial(&fold(path))
     }
 
-    fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
-        self.0.read_link(&fold(path))
+    fn expire_partials(&self, older_than: std::time::Duration) -> StoreResult<u64> {
+        self.0.expire_partials(older_than)
+    }
+}
+
+impl PosixStore for Folding {
+    fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn remofile::store::Editing>> {
+        self.0.edit(&fold(path), create)
     }
 
     fn make_link(&self, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
@@ -106,11 +116,15 @@ impl Store for Folding {
     fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
         self.0.prepare_backup(&fold(path), &fold(to))
     }
+}
 
-    fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
-        self.0.identity(&fold(path))
+impl DurableStore for Folding {
+    fn sync(&self, since: remofile::store::FlushMark) -> StoreResult<()> {
+        self.0.sync(since)
     }
 }
+
+impl Store for Folding {}
 
 #[derive(Default)]
 struct Failures(Vec<(String, ErrorCode)>);

@@ -1,5 +1,6 @@
 //! What both sides tell each other inside the handshake.
 
+use super::capabilities::Capabilities;
 use crate::limits::{DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use crate::path::NameRule;
 use crate::printable::is_harmful;
@@ -59,6 +60,10 @@ pub struct ServerHello {
     #[n(8)]
     #[cbor(default, skip_if = "is_false")]
     pub checks_versions: bool,
+    /// What its store can do.
+    #[n(9)]
+    #[cbor(default, skip_if = "Capabilities::is_all")]
+    pub capabilities: Capabilities,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -140,18 +145,35 @@ impl<'b, C> Decode<'b, C> for NameRule {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_client_takes_notice_of_no_more_places_than_may_be_told() {
-        let hello = ServerHello {
+    fn hello() -> ServerHello {
+        ServerHello {
             cipher: Cipher::Unknown,
             agent: String::new(),
             max_payload_bytes: DEFAULT_PAYLOAD_BYTES,
             names: NameRule::Portable,
             file_size_limit: 1,
             read_only: false,
-            places: vec![Place([7; 16]); MAX_PLACES + 1],
+            places: Vec::new(),
             checks_versions: false,
-        };
+            capabilities: Capabilities::ALL,
+        }
+    }
+
+    #[test]
+    fn what_a_store_lacks_is_told_and_nothing_is_told_of_one_that_lacks_nothing() {
+        use super::super::Capability;
+        let whole = write(&hello());
+        let without = Capabilities::ALL.without(Capability::Links).without(Capability::ReadablePartials);
+        let bytes = write(&ServerHello { capabilities: without, ..hello() });
+        assert_eq!(bytes.len(), whole.len() + 4, "a key, and a number of three bytes");
+        assert_eq!(ServerHello::read(&bytes).unwrap().capabilities, without);
+        assert_eq!(ServerHello::read(&whole).unwrap().capabilities, Capabilities::ALL);
+        assert!(!without.has(Capability::Links) && without.has(Capability::Modes));
+    }
+
+    #[test]
+    fn a_client_takes_notice_of_no_more_places_than_may_be_told() {
+        let hello = ServerHello { places: vec![Place([7; 16]); MAX_PLACES + 1], ..hello() };
         assert_eq!(ServerHello::read(&write(&hello)).unwrap().places.len(), MAX_PLACES);
     }
 }

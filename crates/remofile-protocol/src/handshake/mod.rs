@@ -9,6 +9,7 @@
 //! the server's public key. The cipher of the session is negotiated inside it (see [`Cipher`]): the
 //! choice is authenticated and costs no round trip.
 
+mod capabilities;
 mod client;
 mod hello;
 mod preface;
@@ -18,6 +19,7 @@ mod server;
 mod tests;
 mod zeromq;
 
+pub use capabilities::{Capabilities, Capability};
 pub use client::{ClientCredentials, ClientHandshake, HandshakeError};
 pub use hello::{ClientHello, MAX_PLACES, Place, ServerHello};
 pub use preface::{Greeting, MAGIC, recognise};

@@ -22,6 +22,7 @@ fn hello() -> ServerHello {
         read_only: false,
         places: Vec::new(),
         checks_versions: false,
+        capabilities: Default::default(),
     }
 }
 

@@ -220,6 +220,7 @@ mod tests {
             read_only: true,
             places: Vec::new(),
             checks_versions: false,
+            capabilities: Default::default(),
         };
         for answer in [ZeroMqAnswer::Accepted(Box::new(server)), ZeroMqAnswer::Refused(Refusal::Token)] {
             assert_eq!(ZeroMqAnswer::decode(&answer.encode()), Some(answer));

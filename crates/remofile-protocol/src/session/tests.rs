@@ -357,6 +357,7 @@ fn the_first_answer_comes_after_three_round_trips() {
         read_only: false,
         places: Vec::new(),
         checks_versions: false,
+        capabilities: Default::default(),
     };
     let credentials = ServerCredentials { tokens: vec![token.clone()], private_key: None, allow_plain: false };
     let offer = ClientHello::new(Cipher::offer(false), "test", "test");

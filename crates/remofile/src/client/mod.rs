@@ -4,6 +4,7 @@
 //! the caller never handles connections. One call at a time; [`AsyncClient`] is the same on a thread of
 //! its own, for programs that await.
 
+mod abilities;
 mod asynchronous;
 mod download;
 mod file;
@@ -15,6 +16,7 @@ mod session;
 mod transfer;
 mod upload;
 
+pub(crate) use abilities::require;
 pub(crate) use download::item_merger::ItemMerger;
 pub(crate) use lease::syncing::{LocalDestination, PartialsHere, Syncing};
 

@@ -16,6 +16,7 @@ mod walk;
 use crate::carrier::{Link, RecordKeys, Waker};
 use crate::error::{Error, Unopened};
 use crate::server::{ServerOptions, serve_store};
+use crate::store::{Capabilities, Store};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::key::PublicKey;
 use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
@@ -94,6 +95,7 @@ pub(crate) fn open(
     };
     let server = link(far, [1; 32], [2; 32]);
     let store = Arc::new(RemoteStore::new(requests));
+    let hello = hello(store.capabilities());
     let waker = Waker::new().map_err(system)?;
     let (sender, ended) = channel();
     let serve = move || {
@@ -102,7 +104,7 @@ pub(crate) fn open(
         let _unheard = sender.send(());
     };
     std::thread::Builder::new().name("gateway".to_owned()).spawn(serve).map_err(system)?;
-    Ok(Gateway { link: link(near, [2; 32], [1; 32]), hello: hello(), guard: Guard { ended, stream: own } })
+    Ok(Gateway { link: link(near, [2; 32], [1; 32]), hello, guard: Guard { ended, stream: own } })
 }
 
 /// Limits are the real server's, which tells them by refusing. Nobody else needs a lease of this one, nor memory.
@@ -111,7 +113,7 @@ fn options() -> ServerOptions {
     ServerOptions { file_size_limit: u64::MAX, max_hold: Duration::MAX, session_memory, ..ServerOptions::default() }
 }
 
-fn hello() -> ServerHello {
+fn hello(capabilities: Capabilities) -> ServerHello {
     ServerHello {
         cipher: Cipher::Unknown,
         agent: "a server of protocol 1".to_owned(),
@@ -121,5 +123,6 @@ fn hello() -> ServerHello {
         read_only: false,
         places: Vec::new(),
         checks_versions: false,
+        capabilities,
     }
 }

@@ -7,7 +7,8 @@ use super::transfers::{Reading, SharedConnection, Writing};
 use super::walk::{RemoteRemoval, RemoteWalk};
 use crate::store::Directory as StoreDirectory;
 use crate::store::{
-    Editing, FlushMark, Partial, PendingBackup, Removal, Source, StagePlan, Staged, Store, StoreResult, Walk,
+    Capabilities, Capability, DurableStore, Editing, Partial, PendingBackup, PosixStore, ReadStore, Removal,
+    ResumeStore, Source, StagePlan, Staged, Store, StoreResult, Walk, WriteStore,
 };
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, RemotePath};
@@ -15,6 +16,7 @@ use remofile_protocol::protocol1::{Directory, Request, Response};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The files of a server, as far as protocol 1 shows them.
 pub(super) struct RemoteStore(SharedConnection);
@@ -57,7 +59,7 @@ impl SharedConnection {
     }
 }
 
-impl Store for RemoteStore {
+impl ReadStore for RemoteStore {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
         self.0.stat(path)
     }
@@ -75,10 +77,16 @@ impl Store for RemoteStore {
         Ok(Box::new(Reading::new(self.0.clone(), directory, name, entry)))
     }
 
-    fn edit(&self, _: &RemotePath, _: bool) -> StoreResult<Box<dyn Editing>> {
-        Err(unsupported("change files in place"))
+    fn read_link(&self, _: &RemotePath) -> StoreResult<String> {
+        Err(unsupported("read links"))
     }
 
+    fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
+        Ok(u128::from_be_bytes(digest(path.as_str().as_bytes())))
+    }
+}
+
+impl WriteStore for RemoteStore {
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
         let (directory, name) = path.split()?;
         let directory = Directory::new(directory.as_str());
@@ -124,9 +132,29 @@ impl Store for RemoteStore {
     fn rename(&self, _: &RemotePath, _: &RemotePath, _: bool) -> StoreResult<()> {
         Err(unsupported("move"))
     }
+}
 
-    fn read_link(&self, _: &RemotePath) -> StoreResult<String> {
-        Err(unsupported("read links"))
+impl ResumeStore for RemoteStore {
+    fn partials(&self) -> StoreResult<Vec<Partial>> {
+        Ok(Vec::new())
+    }
+
+    fn read_partial(&self, _: &RemotePath) -> StoreResult<Box<dyn Source>> {
+        Err(ErrorCode::NotFound.into())
+    }
+
+    fn remove_partial(&self, _: &RemotePath) -> StoreResult<bool> {
+        Ok(false)
+    }
+
+    fn expire_partials(&self, _: Duration) -> StoreResult<u64> {
+        Ok(0)
+    }
+}
+
+impl PosixStore for RemoteStore {
+    fn edit(&self, _: &RemotePath, _: bool) -> StoreResult<Box<dyn Editing>> {
+        Err(unsupported("change files in place"))
     }
 
     fn make_link(&self, _: &RemotePath, _: &str, _: bool) -> StoreResult<()> {
@@ -144,25 +172,13 @@ impl Store for RemoteStore {
     fn prepare_backup(&self, _: &RemotePath, _: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
         Err(unsupported("keep backups"))
     }
+}
 
-    fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
-        Ok(u128::from_be_bytes(digest(path.as_str().as_bytes())))
-    }
+impl DurableStore for RemoteStore {}
 
-    fn partials(&self) -> StoreResult<Vec<Partial>> {
-        Ok(Vec::new())
-    }
-
-    fn read_partial(&self, _: &RemotePath) -> StoreResult<Box<dyn Source>> {
-        Err(ErrorCode::NotFound.into())
-    }
-
-    fn remove_partial(&self, _: &RemotePath) -> StoreResult<bool> {
-        Ok(false)
-    }
-
-    fn sync(&self, _: FlushMark) -> StoreResult<()> {
-        Ok(())
+impl Store for RemoteStore {
+    fn capabilities(&self) -> Capabilities {
+        Capability::EVERY.into_iter().fold(Capabilities::ALL, Capabilities::without)
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Draft {
 pub(super) struct Compared {
     /// Its place in `sent`.
     pub(super) step: usize,
+    /// Its length in bytes.
+    pub(super) size: u64,
     pub(super) modified: Option<Timestamp>,
     pub(super) mode: Option<u32>,
 }

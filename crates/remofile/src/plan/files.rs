@@ -4,6 +4,7 @@ use super::draft::Compared;
 use super::node::File;
 use super::planner::Planner;
 use super::step::{Action, Changed, Reason, Touch};
+use remofile_protocol::handshake::Capability;
 
 /// What sizes and times tell about contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +20,10 @@ impl Planner {
         if self.rules.update && self.rules.is_newer(old.modified, new.modified) {
             return self.skip(path, Reason::Newer);
         }
+        let keeps_times = self.rules.capabilities.has(Capability::Times);
         let touch = Touch {
-            modified: Some(new.modified).filter(|_| !self.rules.is_same_time(new.modified, old.modified)),
+            modified: Some(new.modified)
+                .filter(|_| keeps_times && !self.rules.is_same_time(new.modified, old.modified)),
             mode: self.rules.mode_to_set(new.mode, old.mode),
             directory: false,
         };
@@ -35,7 +38,8 @@ impl Planner {
             Contents::Different => self.update(path, new, old, why),
             Contents::Unknown => {
                 let Touch { modified, mode, .. } = touch;
-                self.draft.compared.push(Compared { step: self.draft.sent.len(), modified, mode });
+                let step = self.draft.sent.len();
+                self.draft.compared.push(Compared { step, size: new.size, modified, mode });
                 self.update(path, new, old, Changed { content: true, ..why });
             }
         }
@@ -58,7 +62,10 @@ impl Planner {
             () if new.size != old.size => Contents::Different,
             () if new.size == 0 => Contents::Same,
             () if self.rules.checksum => Contents::Unknown,
-            () if self.rules.size_only || !is_other_time => Contents::Same,
+            () if self.rules.size_only => Contents::Same,
+            // Its time is that of its arrival, and tells nothing.
+            () if !self.rules.capabilities.has(Capability::Times) => Contents::Unknown,
+            () if !is_other_time => Contents::Same,
             // What travels as what changed finds out by itself that nothing did.
             () if is_delta => Contents::Different,
             () => Contents::Unknown,

@@ -5,6 +5,7 @@ use super::mode_changes::WritableDirectoryGuard;
 use super::node::{File, Node, What, is_below};
 use super::rules::Rules;
 use super::step::{Action, Changed, Reason, Step};
+use remofile_protocol::handshake::Capability;
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
 
 /// Compares two trees, name by name, and keeps what differs.
@@ -169,7 +170,7 @@ impl Planner {
             _ if self.rules.existing => self.leave(path, Reason::NotExisting),
             What::Directory { mode } => self.make(path, mode),
             What::File { size, modified, mode, .. } => {
-                if self.rules.delete && size > 0 {
+                if self.rules.delete && size > 0 && self.rules.capabilities.has(Capability::Renames) {
                     let mode = self.rules.new_mode(mode);
                     self.draft.arrivals.push(Arrival { step: self.draft.sent.len(), modified, mode });
                 }
@@ -203,6 +204,11 @@ impl Planner {
     }
 
     pub(super) fn send(&mut self, path: Box<str>, action: Action) {
+        let replaces = matches!(action, Action::Update { .. } | Action::Link { replaces: true, .. });
+        let action = match replaces && !self.rules.capabilities.has(Capability::Replacing) {
+            true => Action::Skip { reason: Reason::CannotReplace },
+            false => action,
+        };
         self.draft.sent.push(Step { path, action });
     }
 

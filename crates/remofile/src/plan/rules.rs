@@ -1,5 +1,6 @@
 //! By which rules trees are compared, and what may be done to the destination.
 
+use remofile_protocol::handshake::Capabilities;
 use remofile_protocol::wire::Timestamp;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Rules {
     pub modify_window: Duration,
     /// Files that have at least this many bytes on both sides may travel as what changed; `None` for never.
     pub delta_from: Option<u64>,
+    /// What the destination can do: what it cannot is not planned.
+    pub capabilities: Capabilities,
 }
 
 impl Rules {

@@ -6,6 +6,7 @@ use super::node::path_order;
 use super::renames::{Pair, of_sizes};
 use super::result::{Plan, Withheld};
 use super::step::{Action, Reason, Rename, Step, Touch};
+use remofile_protocol::handshake::Capability;
 use remofile_protocol::wire::Kind;
 use std::mem;
 
@@ -72,7 +73,7 @@ impl Draft {
     /// Turns updates into touches where contents are the same. Returns the places of those that need nothing.
     fn settle_compared(&mut self, answers: &Answers) -> Vec<usize> {
         let mut gone = Vec::new();
-        for Compared { step: at, modified, mode } in mem::take(&mut self.compared) {
+        for Compared { step: at, size, modified, mode } in mem::take(&mut self.compared) {
             let step = &mut self.sent[at];
             let digest = answers.source.get(&step.path);
             if digest.is_none() || digest != answers.destination.get(&step.path) {
@@ -83,9 +84,7 @@ impl Draft {
                 continue;
             }
             gone.push(at);
-            if let Action::Update { size, .. } = step.action {
-                self.unchanged.add(size);
-            }
+            self.unchanged.add(size);
         }
         gone
     }
@@ -125,7 +124,9 @@ impl Draft {
         let contents = &mut extraneous[contents];
         // What was in it may have been renamed meanwhile.
         let is_occupied = if self.rules.delete { contents.iter().any(Option::is_some) } else { is_occupied };
-        if is_kept || self.is_destination_unread || (is_occupied && !may_delete) {
+        // What takes its place comes under another name first.
+        let can_make_way = may_delete && self.rules.capabilities.has(Capability::Renames);
+        if is_kept || self.is_destination_unread || (is_occupied && !can_make_way) {
             cleared.plain.push(Step { path: step.path, action: Action::Skip { reason: Reason::DirectoryInTheWay } });
             return;
         }

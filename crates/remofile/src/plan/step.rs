@@ -139,6 +139,8 @@ pub enum Reason {
     /// A device, socket or pipe is there, and nothing may be deleted. A directory's contents are left out
     /// with it.
     SpecialInTheWay,
+    /// A file or link is there, and the destination replaces none.
+    CannotReplace,
 }
 
 impl fmt::Display for Reason {
@@ -152,6 +154,7 @@ impl fmt::Display for Reason {
             Self::LinkOut => "it is a symbolic link that is absolute, leads out of the source, or cannot be followed",
             Self::DirectoryInTheWay => "a directory that is not empty is in the way",
             Self::SpecialInTheWay => "a device, socket or pipe is in the way",
+            Self::CannotReplace => "the server replaces no files: remove it first",
         })
     }
 }
@@ -167,8 +170,11 @@ mod tests {
 
     #[test]
     fn every_reason_is_a_sentence_of_its_own() {
-        use Reason::{DirectoryInTheWay, Exists, Link, LinkOut, Newer, NotExisting, Special, SpecialInTheWay};
-        let all = [Newer, Exists, NotExisting, Special, Link, LinkOut, DirectoryInTheWay, SpecialInTheWay];
+        use Reason::{
+            CannotReplace, DirectoryInTheWay, Exists, Link, LinkOut, Newer, NotExisting, Special, SpecialInTheWay,
+        };
+        let all =
+            [Newer, Exists, NotExisting, Special, Link, LinkOut, DirectoryInTheWay, SpecialInTheWay, CannotReplace];
         let sentences: std::collections::HashSet<_> = all.iter().map(Reason::to_string).collect();
         assert_eq!(sentences.len(), all.len());
     }

@@ -1,5 +1,6 @@
 //! Plans are carried out on a model of a file system.
 
+mod abilities;
 mod examples;
 mod kinds;
 mod model;

@@ -1,6 +1,6 @@
 //! Removing what interrupted uploads left and nobody has gone on with.
 
-use crate::store::LocalStore;
+use crate::store::Store;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,15 @@ const RAREST: Duration = Duration::from_secs(60 * 60);
 
 /// Partials of a store, and how long they are kept.
 pub(super) struct Expiry {
-    store: Arc<LocalStore>,
+    store: Arc<dyn Store>,
     after: Duration,
     next: Instant,
 }
 
 impl Expiry {
     /// Removes what has expired now, and what will have later.
-    pub(super) fn begin(store: Arc<LocalStore>, after: Duration) -> Self {
-        expire(&store, after);
+    pub(super) fn begin(store: Arc<dyn Store>, after: Duration) -> Self {
+        expire(&*store, after);
         let mut expiry = Self { store, after, next: Instant::now() };
         expiry.plan(Instant::now());
         expiry
@@ -37,7 +37,7 @@ impl Expiry {
         self.plan(now);
         let (store, after) = (Arc::clone(&self.store), self.after);
         // Without a thread now, there may be one next time.
-        let _spawned = std::thread::Builder::new().name("expiry".to_owned()).spawn(move || expire(&store, after));
+        let _spawned = std::thread::Builder::new().name("expiry".to_owned()).spawn(move || expire(&*store, after));
     }
 
     fn plan(&mut self, now: Instant) {
@@ -45,7 +45,7 @@ impl Expiry {
     }
 }
 
-fn expire(store: &LocalStore, after: Duration) {
+fn expire(store: &dyn Store, after: Duration) {
     match store.expire_partials(after) {
         Ok(0) => {}
         Ok(removed) => tracing::info!(removed, "expired partials were removed"),
@@ -56,12 +56,12 @@ fn expire(store: &LocalStore, after: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoreOptions;
+    use crate::store::{LocalStore, StoreOptions};
 
     #[test]
     fn it_is_looked_for_again_and_again() {
         let root = tempfile::tempdir().unwrap();
-        let store = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap());
+        let store: Arc<dyn Store> = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap());
         for (after, pause) in [(1, 60), (8 * 600, 600), (7 * 24 * 3600, 3600)] {
             let mut expiry = Expiry::begin(Arc::clone(&store), Duration::from_secs(after));
             let first = expiry.next();

@@ -10,6 +10,7 @@ mod admission;
 mod authorisation;
 mod connection;
 mod expiry;
+mod files;
 mod leases;
 mod lobby;
 mod max_hold;
@@ -27,21 +28,22 @@ pub use zeromq::{Handler, Reply};
 
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
-use crate::store::{DEFAULT_PARTIAL_EXPIRY, FollowLinks, Fsync, LocalStore, Store, StoreOptions, places};
+use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, ReadOnly, Store};
 use connection::{Connection, Serve, Served};
 use expiry::Expiry;
+use files::Files;
 use lobby::Lobby;
 use presence::Presence;
 use principal::{Grant, Principal, PrincipalId};
 use remofile_protocol::digest::DigestKind;
-use remofile_protocol::handshake::{MAX_PLACES, Place, ServerCredentials};
+use remofile_protocol::handshake::{Place, ServerCredentials};
 use remofile_protocol::key::PrivateKey;
 use remofile_protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
 use remofile_protocol::path::NameRule;
 use remofile_protocol::token::{Token, TokenMatcher};
 use session::{Session, SharedState};
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -147,7 +149,7 @@ pub struct Server {
 
 #[derive(Debug)]
 struct Inner {
-    root: PathBuf,
+    files: Files,
     token: Token,
     state: Mutex<ServerState>,
 }
@@ -183,7 +185,7 @@ pub struct Bound {
 /// The configuration of a running server.
 struct ServerConfig {
     tokens: Vec<KnownToken>,
-    store: Arc<LocalStore>,
+    store: Arc<dyn Store>,
     options: ServerOptions,
     /// Found out early: a server that is confined later may not look any more.
     places: Vec<Place>,
@@ -208,9 +210,41 @@ impl Server {
     /// [`Error::Root`] if there is no such directory.
     pub fn new(root: impl AsRef<Path>, token: Token) -> Result<Self> {
         let root = root.as_ref().to_owned();
-        open_root(&root, StoreOptions::default())?;
+        Ok(Self::of(Files::in_directory(root)?, token))
+    }
+
+    /// A server of any store: one in memory, one of another program, a local directory with something around it. What a
+    /// store cannot do its clients are told before they ask ([`Store::capabilities`]). How files are made and flushed is
+    /// the store's own matter: [`ServerOptions::file_mode`], [`ServerOptions::directory_mode`] and what `fsync` does
+    /// to each file are up to it, but with [`Fsync::End`] it is asked to flush before an operation's success is reported.
+    ///
+    /// ```
+    /// use remofile::protocol::token::Token;
+    /// use remofile::protocol::wire::Kind;
+    /// use remofile::store::MemoryStore;
+    /// use remofile::{Client, ClientOptions, Server};
+    /// use std::sync::Arc;
+    ///
+    /// let token = Token::generate();
+    /// let server = Server::with_store(Arc::new(MemoryStore::new()), token.clone());
+    /// let bound = server.bind(0, Some([127, 0, 0, 1].into()))?;
+    /// let port = bound.addresses()[0].port();
+    /// let serving = std::thread::spawn(move || bound.serve());
+    /// let mut client = Client::new(ClientOptions::new("127.0.0.1", port, token));
+    /// client.make_directory(&"/album".parse()?, false, false)?;
+    /// assert_eq!(client.stat(&"/album".parse()?)?.kind, Kind::Directory);
+    /// server.terminate()?;
+    /// serving.join().expect("the server does not panic")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_store(store: Arc<dyn Store>, token: Token) -> Self {
+        Self::of(Files::Store(store), token)
+    }
+
+    fn of(files: Files, token: Token) -> Self {
         let state = Mutex::new(ServerState { options: ServerOptions::default(), run: Run::Idle });
-        Ok(Self { inner: Arc::new(Inner { root, token, state }) })
+        Self { inner: Arc::new(Inner { files, token, state }) }
     }
 
     /// The options in force.
@@ -262,18 +296,10 @@ impl Server {
 
     fn config(&self) -> Result<ServerConfig> {
         let options = self.options();
-        let store = open_root(
-            &self.inner.root,
-            StoreOptions {
-                file_mode: options.file_mode,
-                directory_mode: options.directory_mode,
-                fsync: options.fsync,
-                read_only: options.read_only,
-                names: options.names,
-                follow: FollowLinks::InRoot,
-            },
-        )?;
-        let places = places(&self.inner.root).into_iter().take(MAX_PLACES).collect();
+        let (mut store, places) = self.inner.files.open(&options)?;
+        if options.read_only {
+            store = Arc::new(ReadOnly::new(store));
+        }
         let only = KnownToken { token: self.inner.token.clone(), principal: Principal::unlimited(&options) };
         Ok(ServerConfig { tokens: vec![only], store, options, places })
     }
@@ -353,7 +379,6 @@ impl Bound {
 impl ServerConfig {
     fn context(self) -> Result<ServerContext> {
         let Self { tokens, store, options, places } = self;
-        let store = store as Arc<dyn Store>;
         let matcher = TokenMatcher::new(tokens.iter().map(|known| &known.token));
         let mut grants = Vec::with_capacity(tokens.len());
         // In the order of the tokens: the handshakes tell the index of the one that was proved.
@@ -391,12 +416,6 @@ impl Drop for Lifetime {
     fn drop(&mut self) {
         self.server.lock().run = Run::Idle;
     }
-}
-
-fn open_root(root: &Path, options: StoreOptions) -> Result<Arc<LocalStore>> {
-    LocalStore::open(root, options)
-        .map(Arc::new)
-        .map_err(|failure| Error::Root { path: root.display().to_string(), failure })
 }
 
 fn check(options: &ServerOptions) -> Result<()> {

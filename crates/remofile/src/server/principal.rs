@@ -161,6 +161,7 @@ impl Grant {
             read_only: options.read_only || !principal.rights.can_change(),
             places,
             checks_versions: true,
+            capabilities: store.capabilities(),
         };
         Self { principal, store, hello, names: options.names, is_read_only: options.read_only }
     }

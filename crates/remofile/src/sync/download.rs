@@ -16,6 +16,7 @@ use crate::monitor::Monitor;
 use crate::plan::{Action, Answers, Draft, Plan, Side, Step};
 use crate::store::{FollowLinks, LocalStore, Partial, Store, StoreOptions, make_local_directory, real_path};
 use crate::transfer::Filter;
+use remofile_protocol::handshake::Capabilities;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Known, Part, Selected};
 use std::collections::{HashMap, HashSet};
@@ -116,7 +117,7 @@ impl<'a> Download<'a> {
     }
 
     /// The destination, if it exists.
-    fn open(&self) -> Result<Option<Arc<LocalStore>>> {
+    fn open(&self) -> Result<Option<Arc<dyn Store>>> {
         // Both trees are compared with links as what they are: what is to be stored through one was not in the plan.
         let options = StoreOptions { names: NameRule::Posix, follow: FollowLinks::Never, ..StoreOptions::default() };
         match LocalStore::open(self.destination, options) {
@@ -133,7 +134,7 @@ impl<'a> Download<'a> {
         }
     }
 
-    fn make(&self) -> Result<Arc<LocalStore>> {
+    fn make(&self) -> Result<Arc<dyn Store>> {
         make_local_directory(self.destination).map_err(|failure| self.local(failure))?;
         self.open()?.ok_or_else(|| self.local(ErrorCode::NotFound.into()))
     }
@@ -143,15 +144,15 @@ impl<'a> Download<'a> {
     }
 
     /// Compares both trees.
-    fn draft(&self, syncing: &mut Syncing<'_>, store: Option<&Arc<LocalStore>>) -> Result<Draft> {
+    fn draft(&self, syncing: &mut Syncing<'_>, store: Option<&Arc<dyn Store>>) -> Result<Draft> {
         let (shown, names) = (self.source.to_string(), NameRule::Posix);
         let there = Reading { top: self.source.clone(), shown, links: Some(self.options.selection.links), names };
         let shown = self.destination.display().to_string();
         let here = Reading { top: self.top.clone(), shown, links: None, names };
-        let store = store.map(|store| Arc::clone(store) as Arc<dyn Store>);
-        let rules = self.options.plan_rules(self.shows_chunks);
+        let can = store.map_or(Capabilities::ALL, |store| store.capabilities());
+        let rules = self.options.plan_rules(self.shows_chunks, can);
         let (local, left_out) = (Side::Destination, &self.rules);
-        let trees = Trees { here, there, store: store.as_ref(), local, rules, left_out };
+        let trees = Trees { here, there, store, local, rules, left_out };
         match trees.draft(syncing)? {
             (draft, None) => Ok(draft),
             // A source that is not there is no empty one.
@@ -160,7 +161,7 @@ impl<'a> Download<'a> {
     }
 
     /// What is kept here of files that are to come, and are not made of parts.
-    fn partials(&self, plan: &Plan, store: &LocalStore, recipes: &HashMap<usize, Recipe>) -> Result<Vec<Partial>> {
+    fn partials(&self, plan: &Plan, store: &dyn Store, recipes: &HashMap<usize, Recipe>) -> Result<Vec<Partial>> {
         let mut partials = store.partials().map_err(|failure| self.local(failure))?;
         if !partials.is_empty() {
             let is_coming = |(index, step): (usize, &Step)| has_content(step) && !recipes.contains_key(&index);
@@ -180,7 +181,7 @@ impl<'a> Download<'a> {
     fn prepare(
         &self,
         syncing: &mut Syncing<'_>,
-        store: &Arc<LocalStore>,
+        store: &Arc<dyn Store>,
         plan: &mut Plan,
     ) -> Result<HashMap<usize, Recipe>> {
         let candidate = |(index, size, old_size): (usize, u64, u64)| {
@@ -188,7 +189,7 @@ impl<'a> Download<'a> {
             Some(Candidate { index, path, local_bytes: old_size, remote_bytes: size })
         };
         let candidates: Vec<Candidate> = candidates(plan).into_iter().filter_map(candidate).collect();
-        let local = Arc::clone(store) as Arc<dyn Store>;
+        let local = Arc::clone(store);
         let (remote, most_literals) = (self.source, MOST_PARTS);
         let deltas = Deltas { store: local, local: &self.top, remote, is_upload: false, most_literals };
         let mut recipes = HashMap::new();
@@ -215,7 +216,7 @@ impl<'a> Download<'a> {
 /// Carries out steps here, with files that come.
 struct Receiver<'a, 'b> {
     job: &'a Download<'b>,
-    store: &'a Arc<LocalStore>,
+    store: &'a Arc<dyn Store>,
     plan: Arc<Plan>,
     recipes: HashMap<usize, Recipe>,
 }
@@ -225,7 +226,7 @@ impl PlanExecutor for Receiver<'_, '_> {
         let (job, store, plan) = (self.job, self.store, Arc::clone(&self.plan));
         let recipes = mem::take(&mut self.recipes);
         let has_files = steps.clone().any(|index| matches!(encoder.encode(&plan, index), EncodedStep::Content { .. }));
-        let kept = if has_files { job.partials(&plan, store, &recipes)? } else { Vec::new() };
+        let kept = if has_files { job.partials(&plan, &**store, &recipes)? } else { Vec::new() };
         let PartialsHere { checked, known, .. } = syncing.partials_here(store, &kept)?;
         let files = PlannedFiles {
             source: job.source.clone(),

@@ -47,10 +47,14 @@ pub struct SyncReport {
 fn report(syncing: &mut Syncing<'_>, plan: &Plan, destination: &str) {
     trees::outermost(plan.failures.clone()).into_iter().for_each(|failure| syncing.failed(failure));
     for step in &plan.steps {
-        if let Action::Skip { reason: reason @ (Reason::DirectoryInTheWay | Reason::SpecialInTheWay) } = step.action {
-            let path = format!("{}/{}", destination.trim_end_matches('/'), step.path);
-            syncing.failed(Failure::new(ErrorCode::AlreadyExists).at(path).because(reason));
-        }
+        let Action::Skip { reason } = step.action else { continue };
+        let code = match reason {
+            Reason::DirectoryInTheWay | Reason::SpecialInTheWay => ErrorCode::AlreadyExists,
+            Reason::CannotReplace => ErrorCode::Unsupported,
+            _ => continue,
+        };
+        let path = format!("{}/{}", destination.trim_end_matches('/'), step.path);
+        syncing.failed(Failure::new(code).at(path).because(reason));
     }
     syncing.monitor().report(Event::Planned { plan });
 }

@@ -1,9 +1,10 @@
 //! What a caller may choose.
 
-use crate::client::{RetryOptions, TransferOptions};
+use crate::client::{RetryOptions, TransferOptions, require};
 use crate::error::{Error, Result};
 use crate::plan::Rules;
 use crate::store::DEFAULT_PARTIAL_EXPIRY;
+use remofile_protocol::handshake::{Capabilities, Capability};
 use remofile_protocol::wire::{Links, OnConflict, Selection, SendOptions};
 use std::time::Duration;
 
@@ -98,8 +99,10 @@ impl SyncOptions {
         }
     }
 
-    /// What of it concerns the plan; `shows_chunks` for a monitor that wants to see all content.
-    pub(super) fn plan_rules(&self, shows_chunks: bool) -> Rules {
+    /// What of it concerns the plan; `shows_chunks` for a monitor that wants to see all content, `capabilities` are the
+    /// destination's.
+    pub(super) fn plan_rules(&self, shows_chunks: bool, capabilities: Capabilities) -> Rules {
+        let is_delta = self.delta != Delta::Never && !shows_chunks && capabilities.has(Capability::Times);
         Rules {
             delete: self.delete,
             max_delete: self.max_delete,
@@ -110,8 +113,20 @@ impl SyncOptions {
             ignore_existing: self.ignore_existing,
             preserve_mode: self.send.preserve_mode,
             modify_window: self.modify_window,
-            delta_from: (self.delta != Delta::Never && !shows_chunks).then_some(LEAST_DELTA),
+            delta_from: is_delta.then_some(LEAST_DELTA),
+            capabilities,
         }
+    }
+
+    /// Refuses what the destination cannot do, before anything is planned.
+    ///
+    /// # Errors
+    /// [`Error::Remote`](crate::Error::Remote): `unsupported`.
+    pub(super) fn refuse_unsupported(&self, can: Capabilities) -> Result<()> {
+        require(can, self.selection.links == Links::Copy, Capability::Links)?;
+        require(can, self.send.preserve_mode, Capability::Modes)?;
+        require(can, self.backup.is_some(), Capability::Backups)?;
+        require(can, self.update, Capability::Times)
     }
 
     /// What of it concerns the transfer of files that are chosen one by one.

@@ -12,7 +12,7 @@ use crate::client::{Client, Syncing};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::plan::{Action, Answers, Draft, Plan, Side};
-use crate::store::{LocalStore, Store, StoreOptions};
+use crate::store::{LocalStore, ReadStore, Store, StoreOptions};
 use crate::transfer::{FeedItem, FileRecipe, Filter};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Failure, Item, Known, Listed, Request};
@@ -101,6 +101,7 @@ impl<'a> Upload<'a> {
     }
 
     fn once(&self, syncing: &mut Syncing<'_>) -> Result<Plan> {
+        self.options.refuse_unsupported(syncing.server()?.capabilities)?;
         syncing.refuse_upload_into_itself(self.source, self.destination, self.options.delete)?;
         let (draft, exists) = self.draft(syncing)?;
         // Names that the server does not admit: it can never have them, and what it has of them stays.
@@ -136,7 +137,7 @@ impl<'a> Upload<'a> {
         let here = Reading { top: self.top.clone(), shown, links: Some(self.options.selection.links), names };
         let shown = self.destination.to_string();
         let there = Reading { top: self.destination.clone(), shown, links: None, names };
-        let rules = self.options.plan_rules(self.shows_chunks);
+        let rules = self.options.plan_rules(self.shows_chunks, syncing.server()?.capabilities);
         let left_out = &self.rules;
         let trees = Trees { here, there, store: Some(&self.store), local: Side::Source, rules, left_out };
         let (draft, missing) = trees.draft(syncing)?;

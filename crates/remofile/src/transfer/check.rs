@@ -48,6 +48,14 @@ impl Check {
         }
     }
 
+    /// The running digest of what has passed, of the kind that transfers are gone on with.
+    pub(super) fn digester(&self) -> Option<Digester> {
+        match &self.state {
+            CheckState::Running(running) if self.kind == DigestKind::Xxh3 => Some(running.clone()),
+            _ => None,
+        }
+    }
+
     /// The digest of everything that has passed.
     pub(super) fn finish(&self) -> Digest {
         match &self.state {

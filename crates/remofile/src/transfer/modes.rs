@@ -102,7 +102,7 @@ fn entry_bytes(path: &RemotePath) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{LocalStore, StoreOptions};
+    use crate::store::{LocalStore, PosixStore, ReadStore, StoreOptions, WriteStore};
     use std::os::unix::fs::PermissionsExt;
 
     #[test]

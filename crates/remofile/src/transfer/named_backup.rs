@@ -41,14 +41,14 @@ impl NamedBackup {
 mod tests {
     use super::super::{Checked, ItemRules, Unpacker, UnpackerMonitor, UnpackerOptions};
     use super::*;
-    use crate::store::{Directory, LocalStore, Partial, Removal, Source, Store, StoreOptions, Walk};
+    use crate::store::{LocalStore, PosixStore, Store, StoreOptions, Wrapper, forward};
     use remofile_protocol::digest::DigestKind;
     use remofile_protocol::path::{NameRule, RemotePath};
-    use remofile_protocol::wire::{Entry, ErrorCode, Failure, Item, Kind, OnConflict, Timestamp};
+    use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict};
     use std::sync::Arc;
 
     /// A store on a file system without hard links, where a copy takes some steps.
-    struct Copies(LocalStore);
+    struct Copies(Arc<dyn Store>);
 
     struct Copying {
         backup: Box<dyn PendingBackup>,
@@ -70,87 +70,24 @@ mod tests {
         }
     }
 
-    impl Store for Copies {
+    impl Wrapper for Copies {
+        fn inner(&self) -> &dyn Store {
+            &*self.0
+        }
+    }
+
+    forward!(ReadStore for Copies);
+    forward!(WriteStore for Copies);
+    forward!(ResumeStore for Copies);
+    forward!(DurableStore for Copies);
+
+    impl PosixStore for Copies {
         fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
             Ok(Box::new(Copying { backup: self.0.prepare_backup(path, to)?, steps_left: 3 }))
         }
-
-        fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
-            self.0.stat(path)
-        }
-
-        fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
-            self.0.walk(directory, recursive)
-        }
-
-        fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
-            self.0.open(path)
-        }
-
-        fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn crate::store::Editing>> {
-            self.0.edit(path, create)
-        }
-
-        fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
-            self.0.create_file(path, update)
-        }
-
-        fn make_directory(&self, path: &RemotePath, update: bool, parents: bool) -> StoreResult<bool> {
-            self.0.make_directory(path, update, parents)
-        }
-
-        fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
-            self.0.directory(path)
-        }
-
-        fn remove(&self, path: &RemotePath) -> StoreResult<Kind> {
-            self.0.remove(path)
-        }
-
-        fn remove_tree(&self, path: &RemotePath) -> StoreResult<Box<dyn Removal>> {
-            self.0.remove_tree(path)
-        }
-
-        fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
-            self.0.rename(source, destination, replace)
-        }
-
-        fn sync(&self, since: crate::store::FlushMark) -> StoreResult<()> {
-            self.0.sync(since)
-        }
-
-        fn partials(&self) -> StoreResult<Vec<Partial>> {
-            self.0.partials()
-        }
-
-        fn read_partial(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
-            self.0.read_partial(path)
-        }
-
-        fn remove_partial(&self, path: &RemotePath) -> StoreResult<bool> {
-            self.0.remove_partial(path)
-        }
-
-        fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
-            self.0.read_link(path)
-        }
-
-        fn make_link(&self, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
-            self.0.make_link(path, target, replace)
-        }
-
-        fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
-            self.0.set_mode(path, mode)
-        }
-
-        fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
-            self.0.set_modified(path, modified)
-        }
-
-        fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
-            self.0.identity(path)
-        }
     }
+
+    impl Store for Copies {}
 
     #[derive(Default)]
     struct Failures(Vec<Failure>);
@@ -195,7 +132,7 @@ mod tests {
         let there = |name: &str| root.path().join(name).exists();
         std::fs::write(root.path().join("a"), "a").unwrap();
         std::fs::write(root.path().join("b"), "b").unwrap();
-        let mut unpacker = unpacker(Copies(LocalStore::open(root.path(), StoreOptions::default()).unwrap()));
+        let mut unpacker = unpacker(Copies(Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap())));
         let mut failures = Failures::default();
         let remove = |path: &str| Item::Remove { path: path.to_owned() };
         unpacker.take(vec![keep("a"), remove("a")], b"", &mut failures).unwrap();

@@ -5,8 +5,9 @@ use super::chunks::Chunker;
 use super::compress::Decompressor;
 use super::intake::UnpackerMonitor;
 use super::named_backup::NamedBackup;
+use super::resume::{LEAST_SPACING, MOST_MARKS};
 use super::trouble::Trouble;
-use crate::store::{ReadBuffer, Source, Staged, StoreResult};
+use crate::store::{Checkpoint, ReadBuffer, Source, Staged, StoreResult};
 use remofile_protocol::digest::{Digest, DigestKind, Digester};
 use remofile_protocol::limits::MAX_COPY_BYTES;
 use remofile_protocol::wire::{ErrorCode, Failure};
@@ -67,9 +68,19 @@ pub(super) struct Receiving {
     chunks: Option<Chunker>,
     /// Bytes before the next chunk.
     shown: u64,
+    /// Bytes in the digest.
+    digested: u64,
+    checkpoints: Option<Checkpoints>,
     base: Option<Base>,
     /// What it replaces.
     backup: Option<NamedBackup>,
+}
+
+/// When a store that cannot read back what it keeps is told how far a file is.
+struct Checkpoints {
+    /// Bytes from one to the next at least.
+    spacing: u64,
+    last: u64,
 }
 
 /// What a file is made of.
@@ -85,7 +96,12 @@ impl Receiving {
             None => (0, Check::new(digest)),
             Some((offset, digester)) => (offset, Check::resumed(digest, digester)),
         };
-        Self { names, staged, size, limit, received, check, chunks, shown: received, base: None, backup }
+        let checkpoints = staged.wants_checkpoints().then(|| {
+            let spacing = LEAST_SPACING.max(size.unwrap_or(0) / MOST_MARKS);
+            Checkpoints { spacing, last: received }
+        });
+        let (shown, digested) = (received, received);
+        Self { names, staged, size, limit, received, check, chunks, shown, digested, checkpoints, base: None, backup }
     }
 
     /// Bytes of it may be copied from another file.
@@ -178,6 +194,8 @@ impl Receiving {
             self.show(bytes, monitor)?;
         }
         self.check.update(bytes, self.size == Some(bytes.len() as u64));
+        self.digested = self.received;
+        self.note_progress();
         Ok(())
     }
 
@@ -195,7 +213,25 @@ impl Receiving {
             }
         }
         self.check.update_zeros(length);
+        self.digested = self.received;
+        self.note_progress();
         Ok(())
+    }
+
+    fn note_progress(&mut self) {
+        if self.checkpoints.as_ref().is_some_and(|next| self.digested - next.last >= next.spacing) {
+            self.checkpoint();
+        }
+    }
+
+    /// Tells the store how far the file is, if everything that is digested was written.
+    fn checkpoint(&mut self) {
+        let Some(checkpoints) = &mut self.checkpoints else { return };
+        let is_written = self.chunks.is_none() || self.shown == self.digested;
+        if let Some(digester) = self.check.digester().filter(|_| is_written && self.digested > checkpoints.last) {
+            checkpoints.last = self.digested;
+            self.staged.checkpoint(Checkpoint { offset: self.digested, digester });
+        }
     }
 
     /// Shows bytes in chunks, and writes each once it was seen.
@@ -238,15 +274,17 @@ impl Receiving {
     }
 
     /// A full disk may have room later; what failed otherwise is forgotten.
-    pub(super) fn give_up(self, failure: Failure) -> Failure {
+    pub(super) fn give_up(mut self, failure: Failure) -> Failure {
         if failure.code == ErrorCode::NoSpace {
+            self.checkpoint();
             self.staged.retain_partial();
         }
         failure.at(self.names.sent_as)
     }
 
     /// Keeps what is there for a later attempt.
-    pub(super) fn retain_partial(self) {
+    pub(super) fn retain_partial(mut self) {
+        self.checkpoint();
         self.staged.retain_partial();
     }
 }

@@ -1,7 +1,7 @@
 //! What was kept of a file, looked at before it is made use of.
 
 use super::memory::ALLOCATION_BYTES;
-use crate::store::{Partial, ReadBuffer, ResumeAt, Source, Store, StoreResult};
+use crate::store::{Checkpoint, Partial, ReadBuffer, ResumeAt, Source, Store, StoreResult};
 use remofile_protocol::digest::Digester;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Known, Mark, PartialEntry};
@@ -12,8 +12,8 @@ const READ_BYTES: usize = 1024 * 1024;
 const READS: usize = 8;
 
 /// Between marks there is at least so much, in bytes; a partial has some tens of them.
-const LEAST_SPACING: u64 = 8 * 1024 * 1024;
-const MOST_MARKS: u64 = 32;
+pub(super) const LEAST_SPACING: u64 = 8 * 1024 * 1024;
+pub(super) const MOST_MARKS: u64 = 32;
 
 /// Partials that get marks on the way and not only one at their end.
 const WITH_MARKS: usize = 64;
@@ -82,13 +82,19 @@ impl Checked {
     /// `not-found` if it has gone meanwhile, ...
     pub fn begin(&self, store: &dyn Store, partial: &Partial) -> StoreResult<Checking> {
         let spacing = if self.len() < WITH_MARKS { LEAST_SPACING.max(partial.received / MOST_MARKS) } else { u64::MAX };
+        // What cannot be read back its store vouches for; everything else is looked at.
+        let source = match partial.checkpoints.is_empty() {
+            true => Some(store.read_partial(&partial.path)?),
+            false => None,
+        };
+        let of = |checkpoint: &Checkpoint| (checkpoint.offset, checkpoint.digester.clone());
         Ok(Checking {
-            source: store.read_partial(&partial.path)?,
+            source,
             partial: partial.clone(),
             spacing,
             digester: Digester::new(),
             position: 0,
-            marks: Vec::new(),
+            marks: partial.checkpoints.iter().map(of).collect(),
             buffer: ReadBuffer::new(READ_BYTES),
         })
     }
@@ -137,7 +143,8 @@ pub fn listed(partial: Partial) -> PartialEntry {
 
 /// A partial that is being looked at.
 pub struct Checking {
-    source: Box<dyn Source>,
+    /// `None` if there is nothing to look at.
+    source: Option<Box<dyn Source>>,
     partial: Partial,
     spacing: u64,
     digester: Digester,
@@ -158,12 +165,13 @@ impl Checking {
     /// # Errors
     /// `disk-failure`, ...
     pub fn step(&mut self) -> StoreResult<bool> {
+        let Some(source) = &self.source else { return Ok(true) };
         for _ in 0..READS {
             let last = self.marks.last().map_or(0, |(offset, _)| *offset);
             let next = last.saturating_add(self.spacing).min(self.partial.received);
             let left = usize::try_from(next - self.position).unwrap_or(usize::MAX);
             let length = left.min(self.buffer.len());
-            let count = self.source.read_at(&mut self.buffer[..length], self.position)?;
+            let count = source.read_at(&mut self.buffer[..length], self.position)?;
             self.digester.update(&self.buffer[..count]);
             self.position += count as u64;
             let is_over = count < length || self.position == self.partial.received;

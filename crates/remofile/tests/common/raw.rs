@@ -68,6 +68,7 @@ impl Raw {
             read_only: false,
             places: Vec::new(),
             checks_versions: false,
+            capabilities: Default::default(),
         };
         let mut received = Vec::new();
         loop {

@@ -1,7 +1,7 @@
 //! The staging directory by other names, as file systems find it that do not tell upper from lower case.
 
 use super::support::{LARGE, Tree, code, create, names_in, path};
-use remofile::store::{FollowLinks, LocalStore, Store, StoreOptions};
+use remofile::store::{FollowLinks, LocalStore, PosixStore, ReadStore, StoreOptions, WriteStore};
 use remofile_protocol::path::NameRule;
 use remofile_protocol::wire::ErrorCode;
 use std::io::Write;

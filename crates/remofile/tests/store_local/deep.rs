@@ -2,7 +2,7 @@
 //! limit is the process's.
 
 use super::support::{LARGE, Tree, code, create, names_in, path, run_limited};
-use remofile::store::Store;
+use remofile::store::{ReadStore, WriteStore};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Kind};
 

@@ -1,7 +1,7 @@
 //! Files that are changed in place.
 
 use super::support::{Tree, code, names_in, path};
-use remofile::store::{Fsync, Store, StoreOptions};
+use remofile::store::{Fsync, PosixStore, ReadStore, StoreOptions};
 use remofile_protocol::path::NameRule;
 use remofile_protocol::wire::ErrorCode;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -52,9 +52,9 @@ fn forbidden_names_and_read_only_stores_are_refused() {
     let portable = Tree::with(StoreOptions { names: NameRule::Portable, ..StoreOptions::default() });
     assert_eq!(code(portable.store.edit(&path("/a:b"), true)), Some(ErrorCode::InvalidName));
     assert_eq!(code(portable.store.edit(&path("/.remofile/x"), true)), Some(ErrorCode::InvalidName));
-    let tree = Tree::with(StoreOptions { read_only: true, ..StoreOptions::default() });
+    let tree = Tree::new();
     std::fs::write(tree.local("f"), "x").unwrap();
-    assert_eq!(code(tree.store.edit(&path("/f"), false)), Some(ErrorCode::ReadOnly));
+    assert_eq!(code(tree.read_only().edit(&path("/f"), false)), Some(ErrorCode::ReadOnly));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! privileges: the test runs itself again in a shell that sets the limit and ignores its signal.
 
 use super::support::{LARGE, Tree, code, create, names_in, path, replace, run_limited};
-use remofile::store::Store;
+use remofile::store::PosixStore;
 use remofile_protocol::wire::ErrorCode;
 
 #[test]

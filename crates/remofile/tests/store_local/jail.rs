@@ -1,7 +1,7 @@
 //! The jail: nothing outside the root is read, written or told about, whatever links say.
 
 use super::support::{LARGE, Tree, code, create, name, names_in, path, replace};
-use remofile::store::Store;
+use remofile::store::{ReadStore, WriteStore};
 use remofile_protocol::wire::{ErrorCode, Kind};
 use std::os::unix::fs::symlink;
 

@@ -1,7 +1,7 @@
 //! Symbolic links, permission bits and identities.
 
 use super::support::{Tree, code, create, names_in, path};
-use remofile::store::{Store, StoreOptions};
+use remofile::store::{PosixStore, ReadStore, StoreOptions};
 use remofile_protocol::path::NameRule;
 use remofile_protocol::wire::{ErrorCode, Kind};
 use std::ffi::OsStr;
@@ -88,11 +88,12 @@ fn links_obey_the_rules_of_the_store() {
     assert_eq!(code(tree.store.make_link(&path("/.remofile"), "x", false)), Some(ErrorCode::InvalidName));
     assert_eq!(code(tree.store.make_link(&path("/"), "x", false)), Some(ErrorCode::BadRequest));
     assert_eq!(code(tree.store.make_link(&path("/no/link"), "x", false)), Some(ErrorCode::NotFound));
-    let tree = Tree::with(StoreOptions { read_only: true, ..StoreOptions::default() });
+    let tree = Tree::new();
     symlink("x", tree.local("link")).unwrap();
-    assert_eq!(tree.store.read_link(&path("/link")).unwrap(), "x");
-    assert_eq!(code(tree.store.make_link(&path("/new"), "x", false)), Some(ErrorCode::ReadOnly));
-    assert_eq!(code(tree.store.set_mode(&path("/link"), 0o700)), Some(ErrorCode::ReadOnly));
+    let store = tree.read_only();
+    assert_eq!(store.read_link(&path("/link")).unwrap(), "x");
+    assert_eq!(code(store.make_link(&path("/new"), "x", false)), Some(ErrorCode::ReadOnly));
+    assert_eq!(code(store.set_mode(&path("/link"), 0o700)), Some(ErrorCode::ReadOnly));
 }
 
 #[test]

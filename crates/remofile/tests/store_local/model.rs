@@ -2,7 +2,7 @@
 
 use super::support::{LARGE, Tree, code, create, names_in, path};
 use proptest::prelude::*;
-use remofile::store::{StagePlan, Store};
+use remofile::store::{StagePlan, WriteStore};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::ErrorCode::{
     self, AlreadyExists, BadRequest, IntoItself, NotADirectory, NotAFile, NotEmpty, NotFound,

@@ -1,7 +1,7 @@
 //! What interrupted transfers leave, and how they go on with it.
 
 use super::support::{LARGE, Tree, code, create, modified, names_in, path, replace};
-use remofile::store::{Partial, ResumeAt, StagePlan, Store, StoreOptions};
+use remofile::store::{Partial, ReadStore, ResumeAt, ResumeStore, StagePlan};
 use remofile_protocol::wire::{ErrorCode, Timestamp};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -204,8 +204,7 @@ fn partials_expire_with_what_tells_of_them() {
 fn a_read_only_store_tells_of_partials_and_keeps_them() {
     let tree = Tree::new();
     interrupt(&tree, "/file", create(LARGE), b"half of it");
-    let options = StoreOptions { read_only: true, ..StoreOptions::default() };
-    let store = remofile::store::LocalStore::open(tree.root.path(), options).unwrap();
+    let store = tree.read_only();
     assert_eq!(store.partials().unwrap(), tree.store.partials().unwrap());
     assert_eq!(store.read_partial(&path("/file")).unwrap().entry().size, 10);
     assert_eq!(code(store.remove_partial(&path("/file"))), Some(ErrorCode::ReadOnly));

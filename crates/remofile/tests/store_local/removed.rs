@@ -1,7 +1,7 @@
 //! A root that was removed while a store holds it.
 
 use super::support::{Tree, code, path};
-use remofile::store::{LocalStore, Store, StoreOptions};
+use remofile::store::{LocalStore, ReadStore, ResumeStore, StoreOptions, WriteStore};
 use remofile_protocol::wire::{ErrorCode, Listed};
 
 /// A store whose root is gone; `again` makes another directory of its name.

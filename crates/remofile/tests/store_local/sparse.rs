@@ -1,7 +1,7 @@
 //! Files with holes.
 
 use super::support::{LARGE, Tree, code, create, path};
-use remofile::store::{Extent, ResumeAt, Source, StagePlan, Store};
+use remofile::store::{Extent, ReadStore, ResumeAt, ResumeStore, Source, StagePlan};
 use remofile_protocol::wire::ErrorCode;
 use std::os::unix::fs::{FileExt, MetadataExt};
 

@@ -1,7 +1,7 @@
 //! Staged files: invisible until they are whole, and gone when they are given up.
 
 use super::support::{LARGE, Tree, code, create, name, names_in, path, replace};
-use remofile::store::{Fsync, LocalStore, StagePlan, Store, StoreOptions};
+use remofile::store::{DurableStore, Fsync, LocalStore, ReadStore, ResumeStore, StagePlan, StoreOptions, WriteStore};
 use remofile_protocol::path::NameRule;
 use remofile_protocol::wire::{ErrorCode, Timestamp};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -333,14 +333,15 @@ fn durable_stores_do_the_same_only_surer() {
 
 #[test]
 fn a_read_only_store_changes_nothing() {
-    let tree = Tree::with(StoreOptions { read_only: true, ..StoreOptions::default() });
+    let tree = Tree::new();
     std::fs::write(tree.local("file"), "x").unwrap();
     std::fs::create_dir(tree.local(".remofile")).unwrap();
     std::fs::write(tree.local(".remofile/left"), "x").unwrap();
-    let store = &tree.store;
+    let store = tree.read_only();
+    let directory = store.directory(&path("/")).unwrap();
     let refused = [
-        code(tree.stage("/new", create(1))),
-        code(tree.stage("/new", create(LARGE))),
+        code(directory.stage(&name("new"), &create(1))),
+        code(directory.stage(&name("new"), &create(LARGE))),
         code(store.create_file(&path("/file"), true)),
         code(store.make_directory(&path("/d"), false, true)),
         code(store.remove(&path("/file"))),

@@ -1,6 +1,9 @@
 //! What the tests of the store share.
 
-use remofile::store::{Directory, LocalStore, RemovalProgress, StagePlan, Staged, Store, StoreOptions, StoreResult};
+use remofile::store::{
+    Directory, LocalStore, ReadOnly, ReadStore, RemovalProgress, StagePlan, Staged, StoreOptions, StoreResult,
+    WriteStore,
+};
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Listed, Timestamp};
 use std::path::Path;
@@ -23,6 +26,12 @@ impl Tree {
         let root = tempfile::tempdir().expect("a temporary directory");
         let store = LocalStore::open(root.path(), options).expect("a store");
         Self { root, store }
+    }
+
+    /// The same files as a store that lets nothing be changed.
+    pub(crate) fn read_only(&self) -> ReadOnly {
+        let store = LocalStore::open(self.root.path(), StoreOptions::default()).expect("a store");
+        ReadOnly::new(std::sync::Arc::new(store))
     }
 
     pub(crate) fn local(&self, relative: &str) -> std::path::PathBuf {

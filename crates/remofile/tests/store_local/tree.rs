@@ -1,7 +1,7 @@
 //! Trees: listing, making, renaming and removing.
 
 use super::support::{Tree, code, create, name, names_in, path};
-use remofile::store::{RemovalProgress, Store, locate};
+use remofile::store::{ReadStore, RemovalProgress, WriteStore, locate};
 use remofile_protocol::wire::{ErrorCode, Kind, Listed, Timestamp};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

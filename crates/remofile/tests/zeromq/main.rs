@@ -13,6 +13,7 @@ mod common;
 
 mod admission;
 mod gateway;
+mod gateway_sync;
 mod handler;
 mod hostile;
 mod peer;

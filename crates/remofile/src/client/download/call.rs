@@ -46,7 +46,8 @@ impl Client {
         let plan = DownloadPlan::new(&sources, destination, options)?;
         let store_options =
             StoreOptions { names: NameRule::Posix, follow: plan.expected().follow(), ..StoreOptions::default() };
-        let store = Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
+        let store: Arc<dyn Store> =
+            Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
         // What cannot be removed now is in nobody's way.
         let _kept = store.expire_partials(options.partial_expiry);
         let (mut recorder, before) = (ProgressRecorder::new(monitor, false), self.traffic);
@@ -64,7 +65,7 @@ impl Client {
     fn download_once(
         &mut self,
         plan: &DownloadPlan<'_>,
-        store: &Arc<LocalStore>,
+        store: &Arc<dyn Store>,
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
         stored: &mut Stored,
@@ -79,7 +80,7 @@ impl Client {
         // Files can be shared among connections when they are known.
         let must_look =
             // A look that ends before anything is written has an end.
-            connections > 1 || is_inside || (policy.must_look() && (attempts.is_again() || !plan.is_new(store, policy)?));
+            connections > 1 || is_inside || (policy.must_look() && (attempts.is_again() || !plan.is_new(&**store, policy)?));
         if !must_look {
             let part = DownloadPart {
                 plan,
@@ -93,7 +94,7 @@ impl Client {
             };
             return self.receive_part(part, &mut Plain, attempts, recorder, &Mutex::new(stored));
         }
-        let wanted = self.find(plan, store, policy, attempts, recorder)?;
+        let wanted = self.find(plan, &**store, policy, attempts, recorder)?;
         attempts.got_to(wanted.bytes_there);
         let expected = Expected::files(&wanted.files, plan.options);
         let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
@@ -143,7 +144,7 @@ impl Client {
             changes: merger.changes(),
             digest: DigestKind::Xxh3,
         };
-        let unpacker = Unpacker::new(Arc::clone(store) as Arc<dyn Store>, options, part.checked);
+        let unpacker = Unpacker::new(Arc::clone(store), options, part.checked);
         let unpacker = unpacker.map_err(|failure| plan.local(failure))?;
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot unpack in the background", source })?;
         let stays = recorder.monitor.chunk_size().is_some();
@@ -239,7 +240,7 @@ fn add(sum: &mut Stored, now: Stored) {
 /// The part of a download that one connection receives: what is asked for, and what has to be known when it comes.
 pub(crate) struct DownloadPart<'a> {
     pub(crate) plan: &'a DownloadPlan<'a>,
-    pub(crate) store: &'a Arc<LocalStore>,
+    pub(crate) store: &'a Arc<dyn Store>,
     /// `None` if nothing is asked for.
     pub(crate) request: Option<Request>,
     pub(crate) expected: Expected,

@@ -12,7 +12,7 @@ use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::client::upload::survey::{MOST_REMEMBERED, in_the_way, too_many_files};
 use crate::error::{Error, Result};
 use crate::monitor::Event;
-use crate::store::{LocalStore, Partial, Store};
+use crate::store::{Partial, Store};
 use crate::transfer::{Checked, ItemRules, numbered_path};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Entry, Failure, Found, Holder, Kind, Known, Listed, OnConflict, Selected};
@@ -49,7 +49,7 @@ impl Client {
     pub(super) fn find(
         &mut self,
         plan: &DownloadPlan<'_>,
-        store: &LocalStore,
+        store: &dyn Store,
         policy: ConflictPolicy,
         attempts: &Attempts,
         recorder: &mut ProgressRecorder<'_>,
@@ -85,7 +85,7 @@ impl Wanted {
     /// Looks at what was kept of the files: that may take as long as reading it.
     fn look_at_partials(
         &mut self,
-        store: &LocalStore,
+        store: &dyn Store,
         partials: Vec<Partial>,
         check: &dyn Fn() -> Result<()>,
     ) -> Result<()> {
@@ -115,7 +115,7 @@ impl Wanted {
 
 struct FindHandler<'a, 'b> {
     plan: &'a DownloadPlan<'a>,
-    store: &'a LocalStore,
+    store: &'a dyn Store,
     policy: ConflictPolicy,
     names: HashSet<u128>,
     wanted: Wanted,

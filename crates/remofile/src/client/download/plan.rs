@@ -7,7 +7,7 @@ use crate::client::options::unless_default;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::{RemoteSource, TransferOptions};
 use crate::error::{Error, Result};
-use crate::store::{FollowLinks, LocalStore, Partial, Store};
+use crate::store::{FollowLinks, Partial, Store};
 use crate::transfer::{Filter, ItemRules, Pattern, is_pattern};
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile_protocol::path::RemotePath;
@@ -121,12 +121,12 @@ impl<'a> DownloadPlan<'a> {
     }
 
     /// What was kept of earlier attempts in the destination.
-    pub(super) fn partials(&self, store: &LocalStore) -> Result<Vec<Partial>> {
+    pub(super) fn partials(&self, store: &dyn Store) -> Result<Vec<Partial>> {
         store.partials().map_err(|failure| self.local(failure))
     }
 
     /// Whether nothing can be in the way, and nothing was kept.
-    pub(super) fn is_new(&self, store: &LocalStore, policy: ConflictPolicy) -> Result<bool> {
+    pub(super) fn is_new(&self, store: &dyn Store, policy: ConflictPolicy) -> Result<bool> {
         let partials = if policy.resume { self.partials(store)? } else { Vec::new() };
         if self.expected.is_open() {
             let mut walk = store.walk(&RemotePath::root(), false).map_err(|failure| self.local(failure))?;

@@ -17,7 +17,7 @@ use crate::client::upload::call::{UploadPart, moved};
 use crate::client::{Client, RemoteSource, RetryOptions, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
-use crate::store::{LocalStore, Partial};
+use crate::store::{Partial, Store};
 use crate::transfer::{Checked, Feeding, Stored, known};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
@@ -241,11 +241,11 @@ impl<'a> Syncing<'a> {
     }
 
     /// What is kept here of files that a download began.
-    pub(crate) fn partials_here(&mut self, store: &Arc<LocalStore>, partials: &[Partial]) -> Result<PartialsHere> {
+    pub(crate) fn partials_here(&mut self, store: &Arc<dyn Store>, partials: &[Partial]) -> Result<PartialsHere> {
         let here = self.attend(|check| {
             let mut here = PartialsHere::default();
             for partial in partials {
-                here.look_at(store, partial, check)?;
+                here.look_at(&**store, partial, check)?;
             }
             Ok(here)
         })?;
@@ -282,7 +282,7 @@ impl<'a> Syncing<'a> {
 /// The local directory that a download fills, and the store that is rooted at it.
 #[derive(Clone, Copy)]
 pub(crate) struct LocalDestination<'a> {
-    pub(crate) store: &'a Arc<LocalStore>,
+    pub(crate) store: &'a Arc<dyn Store>,
     pub(crate) path: &'a Path,
 }
 
@@ -296,7 +296,7 @@ pub(crate) struct PartialsHere {
 }
 
 impl PartialsHere {
-    fn look_at(&mut self, store: &LocalStore, partial: &Partial, check: &dyn Fn() -> Result<()>) -> Result<()> {
+    fn look_at(&mut self, store: &dyn Store, partial: &Partial, check: &dyn Fn() -> Result<()>) -> Result<()> {
         // What cannot be read is not gone on with.
         let Ok(mut checking) = self.checked.begin(store, partial) else { return Ok(()) };
         loop {

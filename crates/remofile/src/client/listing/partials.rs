@@ -9,6 +9,7 @@ use crate::transfer::listed;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{Element, ErrorCode, Failure, PartialEntry, Request};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Partials in a server's answer at most.
 const MOST_PARTIALS: usize = 1_000_000;
@@ -43,7 +44,7 @@ impl Client {
 
 /// What interrupted downloads left in a local directory.
 pub struct LocalPartials {
-    store: LocalStore,
+    store: Arc<dyn Store>,
 }
 
 impl LocalPartials {
@@ -54,7 +55,8 @@ impl LocalPartials {
     pub fn open(directory: &Path) -> Result<Self> {
         let options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
         let store = LocalStore::open(directory, options);
-        Ok(Self { store: store.map_err(|failure| Error::Local(failure.at(directory.display())))? })
+        let store = store.map_err(|failure| Error::Local(failure.at(directory.display())))?;
+        Ok(Self { store: Arc::new(store) })
     }
 
     /// Lists them, by path.

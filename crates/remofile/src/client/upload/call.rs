@@ -1,6 +1,7 @@
 //! The calls that upload.
 
 use crate::carrier::Produced;
+use crate::client::abilities::require;
 use crate::client::session::call::{Handler, OngoingCall};
 use crate::client::session::context::CallContext;
 use crate::client::transfer::attempts::Attempts;
@@ -16,8 +17,9 @@ use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor, Silent};
 use crate::transfer::{Census, Feed, Feeding, Pace, Packed, Packer, PackerOptions, SharedFeed, Stored};
 use remofile_protocol::digest::DigestKind;
+use remofile_protocol::handshake::Capability;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Request, Version};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Links, Request, Version};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +95,11 @@ impl Client {
             let theirs = self.session(&attempts.context)?.hello().places.clone();
             let mut sources = plan.directories();
             sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
+        }
+        if plan.options.send.preserve_mode || plan.options.selection.links == Links::Copy {
+            let can = self.session(&attempts.context)?.hello().capabilities;
+            require(can, plan.options.send.preserve_mode, Capability::Modes)?;
+            require(can, plan.options.selection.links == Links::Copy, Capability::Links)?;
         }
         let mut present = None;
         if policy.must_look() && !is_blind {

@@ -3,6 +3,7 @@
 use super::super::node::parent;
 use super::super::{Action, Answers, Draft, Join, Node, Plan, Planner, Rules, Side, Step, TreeElement, What};
 use remofile_protocol::digest::Digest;
+use remofile_protocol::handshake::Capabilities;
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -51,6 +52,7 @@ pub(super) fn link(target: &str) -> Thing {
 
 /// Nothing is asked for.
 pub(super) const PLAIN: Rules = Rules {
+    capabilities: Capabilities::ALL,
     delete: false,
     max_delete: None,
     checksum: false,

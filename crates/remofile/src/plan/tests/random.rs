@@ -82,7 +82,7 @@ fn edited(mut tree: Tree, edits: Vec<Edit>) -> Tree {
 }
 
 /// Two trees that were one once.
-fn trees() -> impl Strategy<Value = (Tree, Tree)> {
+pub(super) fn trees() -> impl Strategy<Value = (Tree, Tree)> {
     (edits(14), edits(8), edits(8)).prop_map(|(before, at_source, at_destination)| {
         let common = edited(Tree::default(), before);
         (edited(common.clone(), at_source), edited(common, at_destination))
@@ -94,7 +94,7 @@ fn without_special(mut tree: Tree) -> Tree {
     tree
 }
 
-fn rules() -> impl Strategy<Value = Rules> {
+pub(super) fn rules() -> impl Strategy<Value = Rules> {
     (any::<bool>(), any::<bool>(), prop::sample::select(vec![None, Some(0), Some(2)])).prop_map(
         |(checksum, preserve_mode, delta_from)| Rules {
             delete: true,

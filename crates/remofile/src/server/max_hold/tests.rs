@@ -3,7 +3,7 @@ use super::super::principal::Grant;
 use super::super::session::{Peer, Session, SharedState, Turn};
 use super::super::{ServerOptions, protocol1};
 use crate::carrier::{MessageWriter, Waker};
-use crate::store::{LocalStore, StoreOptions};
+use crate::store::MemoryStore;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::protocol1::{Directory, Request as Request1, Response};
 use remofile_protocol::wire::{
@@ -11,7 +11,6 @@ use remofile_protocol::wire::{
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const HOUR: u64 = 3600;
 
@@ -20,16 +19,13 @@ struct Scene {
     shared: Arc<SharedState>,
     grant: Arc<Grant>,
     waker: Waker,
-    _root: TempDir,
 }
 
 impl Scene {
     fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
         let options = ServerOptions { max_hold: Duration::from_secs(HOUR), ..ServerOptions::default() };
-        let grant = Arc::new(Grant::unlimited(Arc::new(store), &options));
-        Self { shared: Arc::new(SharedState::new(options)), grant, waker: Waker::new().unwrap(), _root: root }
+        let grant = Arc::new(Grant::unlimited(Arc::new(MemoryStore::new()), &options));
+        Self { shared: Arc::new(SharedState::new(options)), grant, waker: Waker::new().unwrap() }
     }
 
     fn peer(&self, session: u64) -> Peer {

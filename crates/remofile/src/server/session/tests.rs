@@ -5,18 +5,17 @@ mod flushes;
 mod withdrawn;
 
 use super::*;
-use crate::store::{LocalStore, StoreOptions};
+use crate::store::{Faults, Faulty, MemoryStore, Store, StoreCall};
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Body, Item, OnConflict, Selected, Selection, SendOptions, Signal};
 use std::collections::BTreeMap;
-use tempfile::TempDir;
 
 const MIB: u64 = 1024 * 1024;
 const NOW: Duration = Duration::ZERO;
 
 struct Scene {
-    root: TempDir,
+    faults: Arc<Faults>,
     shared: Arc<SharedState>,
     grant: Arc<Grant>,
 }
@@ -27,10 +26,18 @@ impl Scene {
     }
 
     fn with(options: ServerOptions) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let store = StoreOptions { fsync: options.fsync, ..StoreOptions::default() };
-        let grant = Grant::unlimited(Arc::new(LocalStore::open(root.path(), store).unwrap()), &options);
-        Self { root, shared: Arc::new(SharedState::new(options)), grant: Arc::new(grant) }
+        Self::over(Arc::new(MemoryStore::new()), options)
+    }
+
+    fn over(store: Arc<dyn Store>, options: ServerOptions) -> Self {
+        let store = Faulty::new(store);
+        let faults = Arc::clone(store.faults());
+        let grant = Grant::unlimited(Arc::new(store), &options);
+        Self { faults, shared: Arc::new(SharedState::new(options)), grant: Arc::new(grant) }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.grant.store.stat(&path.parse().unwrap()).is_ok()
     }
 
     fn session(&self, number: u64) -> Session {
@@ -193,7 +200,7 @@ fn windows_are_as_wide_as_the_budget_allows() {
     listen(&mut session);
     tell(&mut session, 64, Signal::Data { items: vec![Item::Directory { path: "d".to_owned(), mode: None }] });
     assert!(listen(&mut session).1[&64] > MIB);
-    assert!(scene.root.path().join("d").is_dir());
+    assert!(scene.has("/d"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::names::temporary_name_beside;
 use super::remove::kind_at;
 use super::{LocalStore, StoreContext, errors, link, resolve};
-use crate::store::{PendingBackup, ReadBuffer, Source, StagePlan, Staged, Store, StoreResult};
+use crate::store::{PendingBackup, ReadBuffer, ReadStore, Source, StagePlan, Staged, StoreResult, WriteStore};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
 use rustix::fd::{AsFd, OwnedFd};
@@ -45,7 +45,6 @@ struct Copying {
 impl LocalBackup {
     pub(super) fn new(store: &LocalStore, path: &RemotePath, to: &RemotePath) -> StoreResult<Self> {
         let shared = &store.shared;
-        shared.refuse_if_read_only()?;
         if path == to {
             return Err(Failure::new(ErrorCode::BadRequest).because("it cannot be kept under its own name"));
         }
@@ -174,7 +173,7 @@ fn copy(store: &LocalStore, path: &RemotePath, to: &RemotePath, kind: Kind) -> S
 #[expect(clippy::disallowed_methods, reason = "tests look at the disk themselves")]
 mod tests {
     use super::*;
-    use crate::store::StoreOptions;
+    use crate::store::{PosixStore, ReadStore, StoreOptions, WriteStore};
     use remofile_protocol::wire::Timestamp;
     use std::os::unix::fs::MetadataExt;
 

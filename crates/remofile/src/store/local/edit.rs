@@ -21,7 +21,6 @@ pub(super) struct LocalEditing {
 
 impl LocalEditing {
     pub(super) fn open(shared: &Arc<StoreContext>, path: &RemotePath, create: bool) -> StoreResult<Self> {
-        shared.refuse_if_read_only()?;
         match Self::open_existing(shared, path) {
             Err(failure) if create && failure.code == ErrorCode::NotFound => {}
             result => return result,

@@ -5,16 +5,13 @@ use super::remove::kind_at;
 use super::resolve::{self, LinkPlace};
 use super::stage::LocalDirectory;
 use super::{StoreContext, alias, errors};
-use crate::store::StoreResult;
+use crate::store::{StoreResult, target};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use std::sync::Arc;
-
-/// What one system call takes, without its final NUL.
-const MOST_TARGET_BYTES: usize = 4095;
 
 /// What a link says.
 pub(super) fn read(shared: &StoreContext, path: &RemotePath) -> StoreResult<String> {
@@ -33,8 +30,7 @@ pub(super) fn read(shared: &StoreContext, path: &RemotePath) -> StoreResult<Stri
 
 /// Makes a link, at once and whole.
 pub(super) fn make(shared: &Arc<StoreContext>, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
-    shared.refuse_if_read_only()?;
-    refuse_malformed(target)?;
+    target::refuse_malformed(target)?;
     let LinkPlace { place, name, names, root, bounds } = resolve::link_place(shared.jail()?, path)?;
     shared.refuse_forbidden(&name)?;
     place.refuse_to_become_staging(&name)?;
@@ -92,56 +88,9 @@ fn take_the_place(
     renamed.map_err(errors::naming_failure)
 }
 
-fn refuse_malformed(target: &str) -> StoreResult<()> {
-    let problem = match target {
-        "" => "the target of a symbolic link cannot be empty",
-        _ if target.len() > MOST_TARGET_BYTES => "the target of the symbolic link is longer than 4095 bytes",
-        _ if target.chars().any(char::is_control) => "the target of the symbolic link has control characters",
-        _ => return Ok(()),
-    };
-    Err(Failure::new(ErrorCode::InvalidName).because(problem))
-}
-
-/// Refuses a target that leads out of the root or scope, or to what is the store's own. `names` lead to the
-/// directory that the link is in, itself no link anywhere on the way; `root` is where they begin, if that is the
-/// root. A target that uses `..` after a name gets anywhere if that name is a link or becomes one: so all `..` have to
-/// come first.
 fn refuse_leading_out(root: Option<BorrowedFd<'_>>, bounds: Bounds, names: &[u8], target: &str) -> StoreResult<()> {
-    let outside = |why: &str| Err(Failure::new(ErrorCode::OutsideRoot).because(why));
-    if target.starts_with('/') {
-        return outside("its target is an absolute path: make it a relative one at the source, or leave links out");
-    }
-    let mut place: Vec<&[u8]> = names.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
-    let mut goes_down = false;
-    for name in target.split('/') {
-        match name {
-            "" | "." => {}
-            ".." if goes_down => {
-                return outside(
-                    "its target uses '..' after a name, which could become a link and so lead out: shorten the target at \
-                     the source, or leave links out",
-                );
-            }
-            ".." if place.pop().is_none() => {
-                return outside(match bounds {
-                    Bounds::Scope => {
-                        "its target is not in what was asked for: ask for a directory that both are in, or leave \
-                         links out"
-                    }
-                    Bounds::Root | Bounds::Nowhere => "its target is not in that directory",
-                });
-            }
-            ".." => {}
-            _ if place.is_empty() && root.is_some_and(|root| alias::is_staging(root, name.as_bytes())) => {
-                return outside("its target is the directory of unfinished transfers");
-            }
-            _ => {
-                goes_down = true;
-                place.push(name.as_bytes());
-            }
-        }
-    }
-    Ok(())
+    let is_staging = |name: &[u8]| root.is_some_and(|root| alias::is_staging(root, name));
+    target::refuse_leading_out(&is_staging, bounds == Bounds::Scope, names, target)
 }
 
 #[cfg(test)]

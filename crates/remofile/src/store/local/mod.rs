@@ -37,11 +37,11 @@ mod trail;
 mod walk;
 
 use super::{
-    Directory, Editing, FlushMark, FollowLinks, Fsync, Partial, PendingBackup, Removal, Source, Store, StoreResult,
-    Walk,
+    Directory, DurableStore, Editing, FlushMark, FollowLinks, Fsync, Partial, PendingBackup, PosixStore, ReadStore,
+    Removal, ResumeStore, Scope, Scopes, Source, Store, StoreResult, Walk, WriteStore,
 };
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
+use remofile_protocol::wire::{Entry, Kind, Timestamp};
 use root::Root;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Stat;
@@ -63,8 +63,6 @@ pub struct StoreOptions {
     pub directory_mode: Option<u32>,
     /// When written files must be on the disk.
     pub fsync: Fsync,
-    /// Whether every change is refused with [`ErrorCode::ReadOnly`].
-    pub read_only: bool,
     /// The rule for names of new files and directories. What exists is listed and read regardless.
     pub names: NameRule,
     /// Which links a path may pass through.
@@ -75,7 +73,7 @@ pub struct StoreOptions {
 /// is removed, every operation fails, also when another gets its name.
 ///
 /// ```
-/// use remofile::store::{LocalStore, StagePlan, Store, StoreOptions};
+/// use remofile::store::{LocalStore, ReadStore, StagePlan, StoreOptions, WriteStore};
 /// use remofile_protocol::path::{FileName, NameRule, RemotePath};
 ///
 /// let root = tempfile::tempdir()?;
@@ -107,30 +105,18 @@ impl LocalStore {
     /// # Errors
     /// `not-found`, `not-a-directory`, `permission-denied`, ...
     pub fn open(root: &std::path::Path, options: StoreOptions) -> StoreResult<Self> {
-        let root = Root::open(root)?;
+        Ok(Self::of(Root::open(root)?, options))
+    }
+
+    fn of(root: Root, options: StoreOptions) -> Self {
         let file_system = FileSystem::of(root.as_fd());
         let (staging, ledger) = (Mutex::new(Weak::new()), ledger::Ledger::default());
         let _looked_for = records::boot();
-        Ok(Self { shared: Arc::new(StoreContext { root, file_system, options, staging, ledger }) })
-    }
-
-    /// Removes what unfinished transfers left in the staging directory and nobody touched for
-    /// `older_than`, and tells how many files those were. Of what is kept for a later attempt only the
-    /// bytes count, not what is noted of them. What is being written right now stays.
-    /// What a process that is gone made visible and did not flush is flushed, or is in doubt from then on.
-    /// A server calls it when it starts. A read-only store is left as it is.
-    ///
-    /// # Errors
-    /// `permission-denied`, `disk-failure`, ...
-    pub fn expire_partials(&self, older_than: Duration) -> StoreResult<u64> {
-        if !self.shared.options.read_only {
-            self.shared.settle_the_past()?;
-        }
-        expire::expire(&self.shared, older_than)
+        Self { shared: Arc::new(StoreContext { root, file_system, options, staging, ledger }) }
     }
 }
 
-impl Store for LocalStore {
+impl ReadStore for LocalStore {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
         source::stat(self.shared.jail()?, path, &self.shared.doubt()?)
     }
@@ -143,10 +129,16 @@ impl Store for LocalStore {
         Ok(Box::new(source::LocalSource::open(self.shared.jail()?, path)?))
     }
 
-    fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn Editing>> {
-        Ok(Box::new(edit::LocalEditing::open(&self.shared, path, create)?))
+    fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
+        link::read(&self.shared, path)
     }
 
+    fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
+        attributes::identity(&self.shared, path)
+    }
+}
+
+impl WriteStore for LocalStore {
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
         make::create_file(&self.shared, path, update)
     }
@@ -170,7 +162,9 @@ impl Store for LocalStore {
     fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
         rename::rename(&self.shared, source, destination, replace)
     }
+}
 
+impl ResumeStore for LocalStore {
     fn partials(&self) -> StoreResult<Vec<Partial>> {
         self.shared.root.existing()?;
         partial::list(&self.shared)
@@ -184,8 +178,17 @@ impl Store for LocalStore {
         partial::remove(&self.shared, path)
     }
 
-    fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
-        link::read(&self.shared, path)
+    /// Removes what is in the staging directory. Of what is kept for a later attempt only the bytes count, not what is
+    /// noted of them. What a process that is gone made visible and did not flush is flushed, or is in doubt from then on.
+    fn expire_partials(&self, older_than: Duration) -> StoreResult<u64> {
+        self.shared.settle_the_past()?;
+        expire::expire(&self.shared, older_than)
+    }
+}
+
+impl PosixStore for LocalStore {
+    fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn Editing>> {
+        Ok(Box::new(edit::LocalEditing::open(&self.shared, path, create)?))
     }
 
     fn make_link(&self, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
@@ -203,11 +206,9 @@ impl Store for LocalStore {
     fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
         Ok(Box::new(backup::LocalBackup::new(self, path, to)?))
     }
+}
 
-    fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
-        attributes::identity(&self.shared, path)
-    }
-
+impl DurableStore for LocalStore {
     fn flush_mark(&self) -> FlushMark {
         self.shared.ledger.mark()
     }
@@ -228,14 +229,35 @@ impl Store for LocalStore {
     }
 }
 
+impl Store for LocalStore {
+    fn confined(&self, directory: &RemotePath) -> StoreResult<Option<Arc<dyn Store>>> {
+        if !matches!(self.shared.options.follow, FollowLinks::InRoot) {
+            return Ok(None);
+        }
+        let follow = FollowLinks::InScope(Arc::new(Below(directory.clone())));
+        let options = StoreOptions { follow, ..self.shared.options.clone() };
+        Ok(Some(Arc::new(Self::of(self.shared.root.again()?, options))))
+    }
+}
+
+/// One scope: what is below a directory.
+#[derive(Debug)]
+struct Below(RemotePath);
+
+impl Scopes for Below {
+    fn scope_of(&self, path: &RemotePath) -> Scope {
+        match &self.0 {
+            top if top.is_within(path) => Scope::Above,
+            top if path.is_within(top) => Scope::Below(top.clone()),
+            _ => Scope::Outside,
+        }
+    }
+}
+
 impl StoreContext {
     /// Where paths are resolved.
     fn jail(&self) -> StoreResult<jail::Jail<'_>> {
         Ok(jail::Jail::new(self.root.existing()?, &self.options.follow))
-    }
-
-    fn refuse_if_read_only(&self) -> StoreResult<()> {
-        if self.options.read_only { Err(Failure::new(ErrorCode::ReadOnly)) } else { Ok(()) }
     }
 
     /// Refuses the name of a new file or directory that the rule does not admit.

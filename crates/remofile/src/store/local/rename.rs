@@ -17,7 +17,6 @@ pub(super) fn rename(
     destination: &RemotePath,
     replace: bool,
 ) -> StoreResult<()> {
-    shared.refuse_if_read_only()?;
     let jail = shared.jail()?;
     let (from, old) = resolve::parent(jail, source)?;
     let stat = stat_of(&from, &old).map_err(errors::failure)?;

@@ -145,7 +145,7 @@ fn changed() -> Failure {
 #[expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "the tests do what others do to a directory")]
 mod tests {
     use super::*;
-    use crate::store::{LocalStore, Store, StoreOptions};
+    use crate::store::{LocalStore, ReadStore, StoreOptions};
     use rustix::fd::AsFd;
     use rustix::fs::{CWD, Mode, OFlags};
     use std::path::Path;

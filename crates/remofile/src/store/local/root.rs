@@ -27,6 +27,12 @@ impl Root {
         Ok(Self { directory, is_told: AtomicBool::new(false) })
     }
 
+    /// The same directory, held open once more.
+    pub(super) fn again(&self) -> StoreResult<Self> {
+        let directory = self.directory.try_clone().map_err(|_| ErrorCode::OutOfResources)?;
+        Ok(Self { directory, is_told: AtomicBool::new(false) })
+    }
+
     /// The directory, if it has not been removed.
     pub(super) fn existing(&self) -> StoreResult<BorrowedFd<'_>> {
         if !is_removed(self.as_fd()) {

@@ -65,7 +65,6 @@ impl LocalDirectory {
 impl Directory for LocalDirectory {
     fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
         let handle = &self.handle;
-        handle.shared.refuse_if_read_only()?;
         handle.shared.refuse_forbidden(name)?;
         handle.place.refuse_reserved(name)?;
         handle.place.refuse_to_become_staging(name)?;
@@ -234,7 +233,7 @@ impl DirectoryHandle {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::store::{LocalStore, Store, StoreOptions};
+    use crate::store::{LocalStore, ReadStore, StoreOptions, WriteStore};
 
     #[test]
     fn where_files_cannot_be_unnamed_temporary_ones_do_the_same() {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::{LocalStore, StoreOptions};
+use crate::store::{LocalStore, StoreOptions, WriteStore};
 use proptest::prelude::*;
 use remofile_protocol::path::NameRule;
 use std::collections::BTreeSet;

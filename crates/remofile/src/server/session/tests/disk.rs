@@ -5,10 +5,31 @@
 use super::flushes::await_end;
 use super::*;
 use crate::store::faults::gate;
+use crate::store::{LocalStore, StoreOptions};
+use std::ops::Deref;
+use tempfile::TempDir;
+
+/// A scene on a real directory.
+struct SlowScene {
+    scene: Scene,
+    root: TempDir,
+}
+
+impl Deref for SlowScene {
+    type Target = Scene;
+
+    fn deref(&self) -> &Scene {
+        &self.scene
+    }
+}
 
 /// A scene in which every change of the root waits for a gate, once it is closed.
-fn slow_scene() -> Scene {
-    let scene = Scene::with(ServerOptions { fsync: Fsync::Each, ..ServerOptions::default() });
+fn slow_scene() -> SlowScene {
+    let root = tempfile::tempdir().unwrap();
+    let fsync = Fsync::Each;
+    let store = LocalStore::open(root.path(), StoreOptions { fsync, ..StoreOptions::default() }).unwrap();
+    let scene = Scene::over(Arc::new(store), ServerOptions { fsync, ..ServerOptions::default() });
+    let scene = SlowScene { scene, root };
     for name in ["tree/a", "tree/b", "gone", "edited"] {
         let path = scene.root.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,7 +1,6 @@
 //! Operations whose flush takes its time, and sessions that end meanwhile.
 
 use super::*;
-use crate::store::faults::{flushes, gate};
 use remofile_protocol::digest::Digester;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -53,7 +52,7 @@ pub(super) fn await_end(session: &mut Session, number: u64) -> Result<Done, Fail
 #[test]
 fn a_session_that_goes_keeps_others_out_until_what_it_stored_is_flushed() {
     let scene = flushing_scene();
-    let gate = gate(scene.root.path());
+    let gate = scene.faults.gate(StoreCall::Sync);
     let closed = gate.lock().unwrap();
     let mut first = scene.session(1);
     break_off_an_upload(&mut first, 1);
@@ -62,18 +61,18 @@ fn a_session_that_goes_keeps_others_out_until_what_it_stored_is_flushed() {
     ask(&mut second, 1, make_directory("d"));
     second.woken(NOW);
     listen(&mut second);
-    assert!(!scene.root.path().join("d").exists(), "it does not wait for the flush");
+    assert!(!scene.has("/d"), "it does not wait for the flush");
     drop(closed);
     await_call(&second.waker);
     second.woken(NOW);
     assert!(await_end(&mut second, 1).is_ok());
-    assert!(scene.root.path().join("d").exists());
+    assert!(scene.has("/d"));
 }
 
 #[test]
 fn who_begins_and_breaks_off_again_and_again_makes_one_thread() {
     let scene = flushing_scene();
-    let (gate, before) = (gate(scene.root.path()), flushes(scene.root.path()));
+    let (gate, before) = (scene.faults.gate(StoreCall::Sync), scene.faults.count(StoreCall::Sync));
     let closed = gate.lock().unwrap();
     let mut session = scene.session(1);
     (1..=50).for_each(|number| break_off_an_upload(&mut session, number));
@@ -83,7 +82,7 @@ fn who_begins_and_breaks_off_again_and_again_makes_one_thread() {
     await_call(&second.waker);
     second.woken(NOW);
     assert!(scene.shared.leases.is_held(2, OperationId(1)));
-    let flushes = flushes(scene.root.path()) - before;
+    let flushes = scene.faults.count(StoreCall::Sync) - before;
     assert!(flushes <= 2, "{flushes}");
     assert!(!scene.grant.store.is_unflushed());
 }
@@ -91,12 +90,12 @@ fn who_begins_and_breaks_off_again_and_again_makes_one_thread() {
 #[test]
 fn what_waits_for_the_disk_alone_cannot_be_cancelled() {
     let scene = flushing_scene();
-    let gate = gate(scene.root.path());
+    let gate = scene.faults.gate(StoreCall::Sync);
     let closed = gate.lock().unwrap();
     let mut session = scene.session(1);
     ask(&mut session, 1, make_directory("d"));
     assert!(listen(&mut session).0.is_empty());
-    assert!(scene.root.path().join("d").exists());
+    assert!(scene.has("/d"));
     tell(&mut session, 1, Signal::Cancel);
     assert!(listen(&mut session).0.is_empty(), "its thread would not be counted any more");
     drop(closed);
@@ -115,6 +114,6 @@ fn what_crosses_a_goodbye_is_not_begun() {
         session.woken(NOW);
         ask(&mut session, 1, make_directory("d"));
         assert!(listen(&mut session).0.is_empty() && session.is_done());
-        assert!(!scene.root.path().join("d").exists());
+        assert!(!scene.has("/d"));
     }
 }

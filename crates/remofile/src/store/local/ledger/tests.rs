@@ -1,7 +1,10 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at the disk themselves")]
 
 use crate::store::faults::fail_next_flush;
-use crate::store::{FlushMark, Fsync, LocalStore, ResumeAt, StagePlan, Staged, Store, StoreOptions, StoreResult};
+use crate::store::{
+    DurableStore, FlushMark, Fsync, LocalStore, PosixStore, ReadStore, ResumeAt, ResumeStore, StagePlan, Staged,
+    StoreOptions, StoreResult, WriteStore,
+};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Timestamp};
 use rustix::io::Errno;

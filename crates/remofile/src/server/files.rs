@@ -1,0 +1,58 @@
+//! The files of a server.
+
+use super::ServerOptions;
+use crate::error::{Error, Result};
+use crate::store::{FollowLinks, LocalStore, Store, StoreOptions, places};
+use remofile_protocol::handshake::{MAX_PLACES, Place};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The files that are served.
+pub(super) enum Files {
+    /// A local directory, which is opened anew with each run.
+    Directory(PathBuf),
+    /// Those of somebody else's store.
+    Store(Arc<dyn Store>),
+}
+
+impl Files {
+    /// Those of an existing directory.
+    ///
+    /// # Errors
+    /// [`Error::Root`] if there is no such directory.
+    pub(super) fn in_directory(root: PathBuf) -> Result<Self> {
+        open_root(&root, StoreOptions::default())?;
+        Ok(Self::Directory(root))
+    }
+
+    /// Gives the store, and where it is on this machine, if it is anywhere.
+    pub(super) fn open(&self, options: &ServerOptions) -> Result<(Arc<dyn Store>, Vec<Place>)> {
+        let root = match self {
+            Self::Store(store) => return Ok((Arc::clone(store), Vec::new())),
+            Self::Directory(root) => root,
+        };
+        let options = StoreOptions {
+            file_mode: options.file_mode,
+            directory_mode: options.directory_mode,
+            fsync: options.fsync,
+            names: options.names,
+            follow: FollowLinks::InRoot,
+        };
+        Ok((open_root(root, options)?, places(root).into_iter().take(MAX_PLACES).collect()))
+    }
+}
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Directory(root) => f.debug_tuple("Directory").field(root).finish(),
+            Self::Store(_) => f.debug_tuple("Store").finish_non_exhaustive(),
+        }
+    }
+}
+
+fn open_root(root: &Path, options: StoreOptions) -> Result<Arc<dyn Store>> {
+    LocalStore::open(root, options)
+        .map(|store| Arc::new(store) as Arc<dyn Store>)
+        .map_err(|failure| Error::Root { path: root.display().to_string(), failure })
+}

@@ -1,0 +1,50 @@
+//! What a caller needs who promises that files outlast a crash.
+
+use super::result::StoreResult;
+
+/// The durability of a store. One that keeps nothing on a disk has nothing to do for it.
+pub trait DurableStore: Send + Sync {
+    /// Where in the history of flushes an operation begins: see [`DurableStore::sync`].
+    fn flush_mark(&self) -> FlushMark {
+        FlushMark::default()
+    }
+
+    /// Waits until everything committed so far is on the disk, if the store was asked to be durable. What was committed
+    /// and did not get there is [unflushed](remofile_protocol::wire::Entry::unflushed) from then on.
+    ///
+    /// # Errors
+    /// `disk-failure` or `no-space` if it did not get there, or if another flush failed since the mark was taken: it
+    /// may have been about files of the same operation.
+    fn sync(&self, _since: FlushMark) -> StoreResult<()> {
+        Ok(())
+    }
+
+    /// Whether something was committed and waits for a flush, which may be due to others.
+    fn is_unflushed(&self) -> bool {
+        false
+    }
+
+    /// Whether some file may be [unflushed](remofile_protocol::wire::Entry::unflushed).
+    ///
+    /// # Errors
+    /// What keeps it from being found out.
+    fn has_doubt(&self) -> StoreResult<bool> {
+        Ok(false)
+    }
+}
+
+/// A moment in the history of flushes of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlushMark(pub u64);
+
+/// When written files must be on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fsync {
+    /// Whenever the operating system likes.
+    #[default]
+    None,
+    /// Before an operation's success is reported: one flush of the file system.
+    End,
+    /// Each file before it becomes visible, and its directory after.
+    Each,
+}

@@ -1,0 +1,268 @@
+//! Changes of directories and links in memory.
+
+use super::file::{Content, MemoryEditing, MemoryFile};
+use super::staged::MemoryDirectory;
+use super::tree::{Folder, Found, Link, Node, now, taken};
+use super::{MemoryStore, Shared};
+use crate::store::{
+    Capability, Directory, Editing, PendingBackup, PosixStore, Removal, RemovalProgress, STAGING_NAME, StoreResult,
+    WriteStore, target,
+};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
+use std::sync::Arc;
+
+impl WriteStore for MemoryStore {
+    fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
+        if path.is_root() {
+            return Err(directory_in_the_way());
+        }
+        let mut tree = self.shared.lock();
+        let (parent, name) = tree.root.parent(path)?;
+        let folder = tree.root.at_mut(&parent)?;
+        match folder.entries.get(&name) {
+            Some(Node::File(file)) if update => file.set_modified(now()),
+            Some(there) => return Err(taken(there)),
+            None => {
+                let file = MemoryFile::new(Content::new(&self.shared.room), None, Some(0o644));
+                folder.insert(&name, Node::File(file));
+            }
+        }
+        Ok(())
+    }
+
+    fn make_directory(&self, path: &RemotePath, update: bool, parents: bool) -> StoreResult<bool> {
+        if path.is_root() {
+            return if update { Ok(false) } else { Err(directory_in_the_way()) };
+        }
+        let found = self.shared.lock().root.parent(path);
+        let (parent, name) = match found {
+            Err(failure) if parents && failure.code == ErrorCode::NotFound => {
+                let (above, _) = path.split()?;
+                self.make_directory(&above, true, true)?;
+                self.shared.lock().root.parent(path)?
+            }
+            found => found?,
+        };
+        let mut tree = self.shared.lock();
+        match tree.root.at(&parent)?.entries.get(&name) {
+            None => {
+                tree.root.at_mut(&parent)?.insert(&name, Node::Directory(Folder::new()));
+                Ok(true)
+            }
+            Some(_) if update && matches!(tree.root.find(path), Ok(Found::Directory(_))) => Ok(false),
+            Some(there) => Err(taken(there)),
+        }
+    }
+
+    fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
+        let real = {
+            let tree = self.shared.lock();
+            let real = tree.root.real(path, true)?;
+            tree.root.at(&real)?;
+            real
+        };
+        Ok(Box::new(MemoryDirectory { shared: Arc::clone(&self.shared), path: path.clone(), real }))
+    }
+
+    fn remove(&self, path: &RemotePath) -> StoreResult<Kind> {
+        let mut tree = self.shared.lock();
+        let (parent, name) = tree.root.parent(path)?;
+        let folder = tree.root.at_mut(&parent)?;
+        let kind = match folder.entries.get(&name) {
+            None => return Err(ErrorCode::NotFound.into()),
+            Some(Node::Directory(folder)) if !folder.entries.is_empty() => return Err(ErrorCode::NotEmpty.into()),
+            Some(Node::Directory(_)) => Kind::Directory,
+            Some(Node::File(_)) => Kind::File,
+            Some(Node::Link(_)) => Kind::Link,
+        };
+        folder.remove(&name);
+        Ok(kind)
+    }
+
+    fn remove_tree(&self, path: &RemotePath) -> StoreResult<Box<dyn Removal>> {
+        self.shared.lock().root.look(path)?;
+        Ok(Box::new(MemoryRemoval { shared: Arc::clone(&self.shared), path: path.clone() }))
+    }
+
+    fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
+        self.shared.needs(Capability::Renames, "rename")?;
+        let mut tree = self.shared.lock();
+        let moved = tree.root.look(source)?;
+        let (from, old) = tree.root.parent(source)?;
+        if source != destination && destination.is_within(source) && moved.is_directory() {
+            return Err(ErrorCode::IntoItself.into());
+        }
+        let (to, new) = tree.root.parent(destination)?;
+        let is_below = |place: &[String]| place.starts_with(&from) && place.get(from.len()) == Some(&old);
+        if moved.is_directory() && is_below(&to) {
+            return Err(ErrorCode::IntoItself.into());
+        }
+        if let Node::Link(link) = &moved
+            && refuse_target(&to, &link.target).is_err()
+            && refuse_target(&from, &link.target).is_ok()
+        {
+            return refuse_target(&to, &link.target);
+        }
+        if let Some(there) = tree.root.at(&to)?.entries.get(&new)
+            && (there.is_directory() || moved.is_directory() || !replace)
+        {
+            return Err(taken(there));
+        }
+        tree.root.at_mut(&from)?.remove(&old);
+        tree.root.at_mut(&to)?.insert(&new, moved);
+        Ok(())
+    }
+}
+
+impl PosixStore for MemoryStore {
+    fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn Editing>> {
+        self.shared.needs(Capability::Edits, "change files in place")?;
+        let mut tree = self.shared.lock();
+        let found = match tree.root.find(path) {
+            Ok(Found::File(file)) => Ok(Arc::clone(file)),
+            Ok(Found::Directory(_)) => Err(ErrorCode::NotAFile.into()),
+            Err(failure) => Err(failure),
+        };
+        let file = match found {
+            Err(failure) if create && failure.code == ErrorCode::NotFound && tree.root.look(path).is_err() => {
+                let (parent, name) = tree.root.parent(path)?;
+                let file = MemoryFile::new(Content::new(&self.shared.room), None, Some(0o644));
+                tree.root.at_mut(&parent)?.insert(&name, Node::File(Arc::clone(&file)));
+                file
+            }
+            found => found?,
+        };
+        Ok(Box::new(MemoryEditing::new(file, path)))
+    }
+
+    fn make_link(&self, path: &RemotePath, to: &str, replace: bool) -> StoreResult<()> {
+        self.shared.needs(Capability::Links, "make links")?;
+        target::refuse_malformed(to)?;
+        let mut tree = self.shared.lock();
+        let (parent, name) = tree.root.parent(path)?;
+        refuse_target(&parent, to)?;
+        let folder = tree.root.at_mut(&parent)?;
+        if let Some(there) = folder.entries.get(&name)
+            && (there.is_directory() || !replace)
+        {
+            return Err(taken(there));
+        }
+        folder.insert(&name, Node::Link(Link::new(to)));
+        Ok(())
+    }
+
+    fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
+        self.shared.needs(Capability::Modes, "change permissions")?;
+        self.change(path, |folder| folder.mode = mode & 0o777, |file| file.set_mode(mode))
+    }
+
+    fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
+        self.shared.needs(Capability::Times, "change times")?;
+        self.change(path, |folder| folder.modified = modified, |file| file.set_modified(modified))
+    }
+
+    fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
+        self.shared.needs(Capability::Backups, "keep backups")?;
+        let kept = self.shared.lock().root.look(path)?;
+        if kept.is_directory() {
+            return Err(ErrorCode::NotAFile.into());
+        }
+        let (above, _) = to.split()?;
+        self.make_directory(&above, true, true)?;
+        let backup = MemoryBackup { shared: Arc::clone(&self.shared), kept, to: to.clone() };
+        backup.refuse_directory()?;
+        Ok(Box::new(backup))
+    }
+}
+
+impl MemoryStore {
+    /// Changes something about a file or directory, never about what a link leads to.
+    fn change(
+        &self,
+        path: &RemotePath,
+        folder: impl FnOnce(&mut Folder),
+        file: impl FnOnce(&MemoryFile),
+    ) -> StoreResult<()> {
+        let mut tree = self.shared.lock();
+        let (parent, name) = tree.root.parent(path)?;
+        match tree.root.at_mut(&parent)?.entries.get_mut(&name) {
+            None => Err(ErrorCode::NotFound.into()),
+            Some(Node::Link(_)) => Err(ErrorCode::NotAFile.into()),
+            Some(Node::Directory(there)) => {
+                folder(there);
+                Ok(())
+            }
+            Some(Node::File(there)) => {
+                file(there);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn refuse_target(directory: &[String], to: &str) -> StoreResult<()> {
+    let is_staging = |name: &[u8]| name == STAGING_NAME.as_bytes();
+    target::refuse_leading_out(&is_staging, false, directory.join("/").as_bytes(), to)
+}
+
+fn directory_in_the_way() -> Failure {
+    Failure::new(ErrorCode::AlreadyExists).because("a directory is in the way")
+}
+
+struct MemoryRemoval {
+    shared: Arc<Shared>,
+    path: RemotePath,
+}
+
+impl Removal for MemoryRemoval {
+    fn step(&mut self) -> StoreResult<RemovalProgress> {
+        let removed = {
+            let mut tree = self.shared.lock();
+            let (parent, name) = tree.root.parent(&self.path)?;
+            tree.root.at_mut(&parent)?.remove(&name)
+        };
+        let (files, directories) = match removed {
+            None => return Err(Failure::new(ErrorCode::NotFound).at(&self.path)),
+            Some(Node::Directory(folder)) => {
+                let (files, directories) = folder.count();
+                (files, directories + 1)
+            }
+            Some(Node::File(_) | Node::Link(_)) => (1, 0),
+        };
+        Ok(RemovalProgress::Done { files, directories })
+    }
+}
+
+struct MemoryBackup {
+    shared: Arc<Shared>,
+    kept: Node,
+    to: RemotePath,
+}
+
+impl MemoryBackup {
+    fn refuse_directory(&self) -> StoreResult<()> {
+        match self.shared.lock().root.look(&self.to) {
+            Ok(there @ Node::Directory(_)) => Err(taken(&there)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl PendingBackup for MemoryBackup {
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn step(&mut self) -> StoreResult<()> {
+        Ok(())
+    }
+
+    fn commit(self: Box<Self>) -> StoreResult<()> {
+        self.refuse_directory()?;
+        let mut tree = self.shared.lock();
+        let (parent, name) = tree.root.parent(&self.to)?;
+        tree.root.at_mut(&parent)?.insert(&name, self.kept);
+        Ok(())
+    }
+}

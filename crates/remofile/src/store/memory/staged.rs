@@ -1,0 +1,213 @@
+//! Files in memory that are not visible yet, and partials.
+
+use super::file::{Content, MemoryFile};
+use super::tree::{Node, now, taken};
+use super::{Shared, Tree};
+use crate::store::{
+    Capability, Checkpoint, Directory, Extent, Partial, ResumeAt, Source, StagePlan, Staged, StoreResult, unsupported,
+};
+use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::wire::{Entry, ErrorCode, Kind, Timestamp, Version};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Files of fewer bytes are not worth keeping for a later attempt.
+const LEAST_PARTIAL_BYTES: u64 = 1024 * 1024;
+
+/// The bytes that are kept of a file.
+pub(super) struct Kept {
+    pub(super) content: Arc<Content>,
+    pub(super) size: u64,
+    pub(super) modified: Timestamp,
+    pub(super) touched: Timestamp,
+    pub(super) version: u128,
+    pub(super) checkpoints: Vec<Checkpoint>,
+}
+
+impl Kept {
+    /// What is kept before an offset.
+    fn up_to(self, offset: u64) -> StoreResult<(Content, Vec<Checkpoint>)> {
+        let mut content = match Arc::try_unwrap(self.content) {
+            Ok(content) => content,
+            // Somebody reads it still.
+            Err(shared) => shared.copied()?,
+        };
+        content.set_len(offset)?;
+        Ok((content, self.checkpoints.into_iter().filter(|checkpoint| checkpoint.offset <= offset).collect()))
+    }
+
+    pub(super) fn told(&self, path: &RemotePath) -> Partial {
+        Partial {
+            path: path.clone(),
+            size: self.size,
+            modified: self.modified,
+            received: self.content.len(),
+            touched: self.touched,
+            version: self.version,
+            checkpoints: self.checkpoints.clone(),
+        }
+    }
+}
+
+/// A directory that files are staged in.
+pub(super) struct MemoryDirectory {
+    pub(super) shared: Arc<Shared>,
+    /// As the caller names it, and as it really is.
+    pub(super) path: RemotePath,
+    pub(super) real: Vec<String>,
+}
+
+impl Directory for MemoryDirectory {
+    fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
+        let path = self.path.child(name)?;
+        let mut tree = self.shared.lock();
+        tree.root.real(&path, false)?;
+        if let Some(there) = tree.root.at(&self.real)?.entries.get(name.as_str()) {
+            self.shared.refuse_in_the_way(there, plan.replace)?;
+        }
+        let kept = match plan.resume {
+            None => None,
+            Some(at) => Some(take_partial(&mut tree, &path, plan, at)?),
+        };
+        let (content, checkpoints) = match (kept, plan.resume) {
+            (Some(kept), Some(at)) => kept.up_to(at.offset)?,
+            _ => (Content::new(&self.shared.room), Vec::new()),
+        };
+        Ok(Box::new(MemoryStaged {
+            shared: Arc::clone(&self.shared),
+            path,
+            real: self.real.clone(),
+            name: name.to_string(),
+            plan: *plan,
+            content,
+            checkpoints,
+        }))
+    }
+}
+
+/// Takes what is to be gone on with; what is not what it was stays.
+fn take_partial(tree: &mut Tree, path: &RemotePath, plan: &StagePlan, at: ResumeAt) -> StoreResult<Kept> {
+    let is_same = |kept: &Kept| {
+        kept.version == at.version
+            && kept.content.len() >= at.offset
+            && (Some(kept.size), Some(kept.modified)) == (plan.size, plan.modified)
+    };
+    match tree.partials.get(path) {
+        Some(kept) if is_same(kept) => {}
+        _ => return Err(ErrorCode::PartialChanged.into()),
+    }
+    tree.partials.remove(path).ok_or_else(|| ErrorCode::PartialChanged.into())
+}
+
+struct MemoryStaged {
+    shared: Arc<Shared>,
+    path: RemotePath,
+    real: Vec<String>,
+    name: String,
+    plan: StagePlan,
+    content: Content,
+    checkpoints: Vec<Checkpoint>,
+}
+
+impl Staged for MemoryStaged {
+    fn write(&mut self, bytes: &[u8]) -> StoreResult<()> {
+        self.content.write_at(bytes, self.content.len())
+    }
+
+    fn write_hole(&mut self, bytes: u64) -> StoreResult<()> {
+        let end = self.content.len().checked_add(bytes).filter(|end| i64::try_from(*end).is_ok());
+        self.content.set_len(end.ok_or(ErrorCode::FileTooLarge)?)
+    }
+
+    fn wants_checkpoints(&self) -> bool {
+        !self.shared.has(Capability::ReadablePartials) && self.is_worth_keeping()
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint) {
+        self.checkpoints.push(checkpoint);
+    }
+
+    fn commit(self: Box<Self>) -> StoreResult<()> {
+        let Self { shared, real, name, plan, content, .. } = *self;
+        let modified = plan.modified.filter(|_| shared.has(Capability::Times));
+        let mode = plan.mode.map_or(0o644, |mode| mode & 0o777);
+        let mut tree = shared.lock();
+        let folder = tree.root.at_mut(&real)?;
+        let there = folder.entries.get(&name);
+        if let Some(there) = there {
+            shared.refuse_in_the_way(there, plan.replace || plan.expected.is_some())?;
+        }
+        if let Some(expected) = plan.expected {
+            match there {
+                Some(Node::File(file)) if file.version() == expected => {}
+                _ => return Err(ErrorCode::SourceChanged.into()),
+            }
+        }
+        folder.insert(&name, Node::File(MemoryFile::new(content, modified, Some(mode))));
+        shared.is_unflushed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn retain_partial(self: Box<Self>) {
+        let is_worth_keeping = self.is_worth_keeping();
+        let Self { shared, path, plan, content, checkpoints, .. } = *self;
+        let (Some(size), Some(modified), true) = (plan.size, plan.modified, is_worth_keeping) else { return };
+        let (content, version) = (Arc::new(content), u128::from(super::tree::identity()));
+        let kept = Kept { content, size, modified, touched: now(), version, checkpoints };
+        shared.lock().partials.insert(path, kept);
+    }
+}
+
+impl MemoryStaged {
+    fn is_worth_keeping(&self) -> bool {
+        let is_large = self.plan.size.is_some_and(|size| size >= LEAST_PARTIAL_BYTES && self.content.len() <= size);
+        is_large && self.plan.modified.is_some() && self.shared.has(Capability::Partials)
+    }
+}
+
+/// The bytes of a partial.
+pub(super) struct KeptSource {
+    content: Arc<Content>,
+    entry: Entry,
+    version: Version,
+}
+
+impl KeptSource {
+    pub(super) fn new(kept: &Kept, path: &RemotePath) -> Self {
+        let (path, size, modified) = (path.clone(), kept.content.len(), kept.modified);
+        let entry = Entry { path, kind: Kind::File, size, modified, mode: Some(0o644), unflushed: false };
+        Self { content: Arc::clone(&kept.content), entry, version: Version(kept.version.to_be_bytes()) }
+    }
+}
+
+impl Source for KeptSource {
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
+        Ok(self.content.read_at(buffer, offset))
+    }
+
+    fn extent_at(&self, offset: u64) -> StoreResult<Extent> {
+        Ok(Extent::Data(self.content.len().saturating_sub(offset)))
+    }
+
+    fn is_unchanged(&self) -> StoreResult<bool> {
+        Ok(true)
+    }
+
+    fn version(&self) -> Version {
+        self.version
+    }
+}
+
+impl Shared {
+    /// Refuses a new file where a directory is, or where what is there must stay.
+    fn refuse_in_the_way(&self, there: &Node, replace: bool) -> StoreResult<()> {
+        if there.is_directory() || !replace {
+            return Err(taken(there));
+        }
+        if self.has(Capability::Replacing) { Ok(()) } else { Err(unsupported("replace files: remove it first")) }
+    }
+}

@@ -1,0 +1,222 @@
+//! Files, directories and links in memory.
+
+use super::file::MemoryFile;
+use crate::store::{STAGING_NAME, StoreResult};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+/// Links that are followed on the way to one thing at most, as Linux has it.
+const MOST_LINKS: usize = 40;
+
+static LAST_IDENTITY: AtomicU64 = AtomicU64::new(0);
+
+/// The time by this machine's clock.
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::new(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
+}
+
+/// A number that nothing else in this process has.
+pub(super) fn identity() -> u64 {
+    LAST_IDENTITY.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// Something that has a name.
+#[derive(Clone)]
+pub(super) enum Node {
+    Directory(Folder),
+    File(Arc<MemoryFile>),
+    Link(Link),
+}
+
+/// A directory.
+#[derive(Clone)]
+pub(super) struct Folder {
+    pub(super) entries: BTreeMap<String, Node>,
+    pub(super) modified: Timestamp,
+    pub(super) mode: u32,
+    pub(super) identity: u64,
+}
+
+/// A symbolic link.
+#[derive(Clone)]
+pub(super) struct Link {
+    pub(super) target: String,
+    modified: Timestamp,
+}
+
+impl Folder {
+    pub(super) fn new() -> Self {
+        Self { entries: BTreeMap::new(), modified: now(), mode: 0o755, identity: identity() }
+    }
+
+    /// Gives a name to something, and what had it before.
+    pub(super) fn insert(&mut self, name: &str, node: Node) -> Option<Node> {
+        self.modified = now();
+        self.entries.insert(name.to_owned(), node)
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Option<Node> {
+        self.modified = now();
+        self.entries.remove(name)
+    }
+
+    fn folder(&self, name: &str) -> StoreResult<&Self> {
+        match self.entries.get(name) {
+            Some(Node::Directory(folder)) => Ok(folder),
+            Some(_) => Err(ErrorCode::NotADirectory.into()),
+            None => Err(ErrorCode::NotFound.into()),
+        }
+    }
+
+    /// The directory at real names below this one.
+    pub(super) fn at(&self, names: &[String]) -> StoreResult<&Self> {
+        names.iter().try_fold(self, |folder, name| folder.folder(name))
+    }
+
+    /// As [`Folder::at`], to change it.
+    pub(super) fn at_mut(&mut self, names: &[String]) -> StoreResult<&mut Self> {
+        names.iter().try_fold(self, |folder, name| match folder.entries.get_mut(name) {
+            Some(Node::Directory(folder)) => Ok(folder),
+            Some(_) => Err(ErrorCode::NotADirectory.into()),
+            None => Err(ErrorCode::NotFound.into()),
+        })
+    }
+
+    /// Leads from a path to the names of what it names, none of which is a link on the way; the last name need not exist.
+    pub(super) fn real(&self, path: &RemotePath, follows_last: bool) -> StoreResult<Vec<String>> {
+        let mut left: Vec<String> = path.names().map(str::to_owned).collect();
+        left.reverse();
+        let (mut real, mut links) = (Vec::new(), 0);
+        while let Some(name) = left.pop() {
+            match name.as_str() {
+                "" | "." => continue,
+                ".." if real.pop().is_none() => return Err(ErrorCode::OutsideRoot.into()),
+                ".." => continue,
+                STAGING_NAME if real.is_empty() => return Err(reserved()),
+                _ => {}
+            }
+            match self.at(&real)?.entries.get(&name) {
+                Some(Node::Link(link)) if follows_last || !left.is_empty() => {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return Err(ErrorCode::LinkLoop.into());
+                    }
+                    if link.target.starts_with('/') {
+                        return Err(ErrorCode::OutsideRoot.into());
+                    }
+                    left.extend(link.target.split('/').rev().map(str::to_owned));
+                }
+                Some(_) => real.push(name),
+                None if left.is_empty() => real.push(name),
+                None => return Err(ErrorCode::NotFound.into()),
+            }
+        }
+        Ok(real)
+    }
+
+    /// The directory that a path's last name is in, by its real names, and that name.
+    pub(super) fn parent(&self, path: &RemotePath) -> StoreResult<(Vec<String>, String)> {
+        let mut real = self.real(path, false)?;
+        let root = || Failure::new(ErrorCode::BadRequest).because("the root directory itself stays as it is");
+        let name = real.pop().ok_or_else(root)?;
+        self.at(&real)?;
+        Ok((real, name))
+    }
+
+    /// What a path names, if it names anything; the last name is not followed.
+    pub(super) fn look(&self, path: &RemotePath) -> StoreResult<Node> {
+        let (parent, name) = self.parent(path)?;
+        self.at(&parent)?.entries.get(&name).cloned().ok_or_else(|| ErrorCode::NotFound.into())
+    }
+
+    /// What a path leads to.
+    pub(super) fn find(&self, path: &RemotePath) -> StoreResult<Found<'_>> {
+        let mut real = self.real(path, true)?;
+        let Some(name) = real.pop() else { return Ok(Found::Directory(self)) };
+        match self.at(&real)?.entries.get(&name) {
+            Some(Node::Directory(folder)) => Ok(Found::Directory(folder)),
+            Some(Node::File(file)) => Ok(Found::File(file)),
+            Some(Node::Link(_)) | None => Err(ErrorCode::NotFound.into()),
+        }
+    }
+
+    /// How many files and directories there are in it.
+    pub(super) fn count(&self) -> (u64, u64) {
+        let (mut files, mut directories) = (0, 0);
+        let mut left: Vec<&Node> = self.entries.values().collect();
+        while let Some(node) = left.pop() {
+            match node {
+                Node::Directory(folder) => {
+                    directories += 1;
+                    left.extend(folder.entries.values());
+                }
+                Node::File(_) | Node::Link(_) => files += 1,
+            }
+        }
+        (files, directories)
+    }
+}
+
+/// What a path leads to.
+pub(super) enum Found<'a> {
+    Directory(&'a Folder),
+    File(&'a Arc<MemoryFile>),
+}
+
+impl Link {
+    pub(super) fn new(target: &str) -> Self {
+        Self { target: target.to_owned(), modified: now() }
+    }
+}
+
+impl Node {
+    /// As it is listed; a link as what it is.
+    pub(super) fn entry(&self, path: RemotePath) -> Entry {
+        match self {
+            Self::Directory(folder) => folder.entry(path),
+            Self::File(file) => file.entry(path),
+            Self::Link(link) => {
+                let (kind, modified) = (Kind::Link, link.modified);
+                Entry { path, kind, size: 0, modified, mode: Some(0o777), unflushed: false }
+            }
+        }
+    }
+
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(self, Self::Directory(_))
+    }
+}
+
+impl Folder {
+    pub(super) fn entry(&self, path: RemotePath) -> Entry {
+        let (kind, modified, mode) = (Kind::Directory, self.modified, Some(self.mode));
+        Entry { path, kind, size: 0, modified, mode, unflushed: false }
+    }
+}
+
+impl Drop for Folder {
+    /// Takes deep trees apart level by level: each level of recursion would take room on the stack.
+    fn drop(&mut self) {
+        let mut left: Vec<Node> = std::mem::take(&mut self.entries).into_values().collect();
+        while let Some(mut node) = left.pop() {
+            if let Node::Directory(folder) = &mut node {
+                left.extend(std::mem::take(&mut folder.entries).into_values());
+            }
+        }
+    }
+}
+
+fn reserved() -> Failure {
+    Failure::new(ErrorCode::InvalidName).because(format!("the name '{STAGING_NAME}' is reserved for Remofile"))
+}
+
+/// The failure of a new name that is taken.
+pub(super) fn taken(node: &Node) -> Failure {
+    let failure = Failure::new(ErrorCode::AlreadyExists);
+    if node.is_directory() { failure.because("a directory is in the way") } else { failure }
+}

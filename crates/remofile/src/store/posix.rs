@@ -1,0 +1,112 @@
+//! What only file systems can.
+
+use super::result::{StoreResult, unsupported};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Entry, Timestamp, Version};
+
+/// The parts of a store that only file systems have: changes in place, links, permissions, times, second names.
+/// A store that lacks one of them leaves the method out, which then fails with `unsupported`, and tells of it by
+/// [`Store::capabilities`](super::Store::capabilities).
+pub trait PosixStore: Send + Sync {
+    /// Opens a regular file to change it in place; with `create` it is created if there is none. Links inside the
+    /// root are followed.
+    ///
+    /// # Errors
+    /// `not-a-file` for directories and special files, `not-found`, `permission-denied`, `read-only`, ...
+    fn edit(&self, _path: &RemotePath, _create: bool) -> StoreResult<Box<dyn Editing>> {
+        Err(unsupported("change files in place"))
+    }
+
+    /// Makes a symbolic link, atomically. With `replace` it takes the place of a file or link, never of
+    /// a directory.
+    ///
+    /// # Errors
+    /// `outside-root` for a target that is absolute, that climbs above the root (its names counted
+    /// from the directory the link is in), goes up behind another name (which may be a link) or leads
+    /// into the staging directory; `invalid-name` for one
+    /// that is empty, has control characters or is longer than 4095 bytes; `already-exists`, ...
+    fn make_link(&self, _path: &RemotePath, _target: &str, _replace: bool) -> StoreResult<()> {
+        Err(unsupported("make links"))
+    }
+
+    /// Sets the permission bits (0o777) of a file or directory, whatever they shut out. The last name is
+    /// not followed; what a directory hands on to new files (setgid, sticky) stays as it is.
+    ///
+    /// # Errors
+    /// `not-a-file` for links and special files, `bad-request` for the root itself, `not-found`, ...
+    fn set_mode(&self, _path: &RemotePath, _mode: u32) -> StoreResult<()> {
+        Err(unsupported("change permissions"))
+    }
+
+    /// Sets the time of last modification of a file or directory. The last name is not followed.
+    ///
+    /// # Errors
+    /// `not-a-file` for links and special files, `bad-request` for the root itself, `not-found`, ...
+    fn set_modified(&self, _path: &RemotePath, _modified: Timestamp) -> StoreResult<()> {
+        Err(unsupported("change times"))
+    }
+
+    /// Prepares a backup of a file or link: a second name, which stays when the first gets other content or goes: a
+    /// hard link, or a copy where the file system has none. Missing directories are made; a file or link that
+    /// has the name makes way in the end, when the second name is committed.
+    ///
+    /// # Errors
+    /// `not-a-file` for directories and special files, `already-exists` if a directory has the name,
+    /// `not-found`, ...
+    fn prepare_backup(&self, _path: &RemotePath, _to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
+        Err(unsupported("keep backups"))
+    }
+}
+
+/// A regular file that is changed in place, with every call at once.
+pub trait Editing: Send {
+    /// What it is now, and its version.
+    ///
+    /// # Errors
+    /// `disk-failure`, ...
+    fn look(&self) -> StoreResult<(Entry, Version)>;
+
+    /// Writes bytes at an offset; what is between the end of the file and them is zero.
+    ///
+    /// # Errors
+    /// `no-space`, `disk-failure`, ...; some of the bytes may be written. `file-too-large` beyond what any file can
+    /// hold.
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()>;
+
+    /// Writes bytes behind the end of the file, wherever it is then.
+    ///
+    /// # Errors
+    /// As [`Editing::write_at`].
+    fn append(&mut self, bytes: &[u8]) -> StoreResult<()>;
+
+    /// Cuts the file, or makes it longer by zeros.
+    ///
+    /// # Errors
+    /// As [`Editing::write_at`].
+    fn set_length(&mut self, length: u64) -> StoreResult<()>;
+
+    /// Brings what was written to the disk, if the store was asked to be durable with each file; gives what
+    /// [`Editing::look`] does.
+    ///
+    /// # Errors
+    /// `disk-failure`, `no-space`, ...
+    fn finish(self: Box<Self>) -> StoreResult<(Entry, Version)>;
+}
+
+/// A backup, that is a second name, that is being prepared. Dropped without a word, it is forgotten.
+pub trait PendingBackup: Send {
+    /// Whether it can be committed.
+    fn is_ready(&self) -> bool;
+
+    /// Copies some MiB more, where the file has to be copied.
+    ///
+    /// # Errors
+    /// `no-space`, `disk-failure`, ...
+    fn step(&mut self) -> StoreResult<()>;
+
+    /// Gives the second name, atomically; what is left to copy is copied.
+    ///
+    /// # Errors
+    /// As [`PendingBackup::step`]; `already-exists` if a directory has the name.
+    fn commit(self: Box<Self>) -> StoreResult<()>;
+}

@@ -1,0 +1,117 @@
+//! Calls that a wrapper hands on as they are.
+
+use crate::store::Store;
+
+/// A store around another one.
+pub(crate) trait Wrapper {
+    /// The store that it is around.
+    fn inner(&self) -> &dyn Store;
+}
+
+/// Implements one of the small traits of a store for a [`Wrapper`], by the store that it is around.
+macro_rules! forward {
+    (ReadStore for $wrapper:ty) => {
+        impl $crate::store::ReadStore for $wrapper {
+            fn stat(&self, path: &RemotePath) -> $crate::store::StoreResult<remofile_protocol::wire::Entry> {
+                self.inner().stat(path)
+            }
+
+            fn walk(
+                &self,
+                directory: &RemotePath,
+                recursive: bool,
+            ) -> $crate::store::StoreResult<Box<dyn $crate::store::Walk>> {
+                self.inner().walk(directory, recursive)
+            }
+
+            fn open(&self, path: &RemotePath) -> $crate::store::StoreResult<Box<dyn $crate::store::Source>> {
+                self.inner().open(path)
+            }
+
+            fn read_link(&self, path: &RemotePath) -> $crate::store::StoreResult<String> {
+                self.inner().read_link(path)
+            }
+
+            fn identity(&self, path: &RemotePath) -> $crate::store::StoreResult<u128> {
+                self.inner().identity(path)
+            }
+        }
+    };
+    (WriteStore for $wrapper:ty) => {
+        impl $crate::store::WriteStore for $wrapper {
+            fn create_file(&self, path: &RemotePath, update: bool) -> $crate::store::StoreResult<()> {
+                self.inner().create_file(path, update)
+            }
+
+            fn make_directory(
+                &self,
+                path: &RemotePath,
+                update: bool,
+                parents: bool,
+            ) -> $crate::store::StoreResult<bool> {
+                self.inner().make_directory(path, update, parents)
+            }
+
+            fn directory(&self, path: &RemotePath) -> $crate::store::StoreResult<Box<dyn $crate::store::Directory>> {
+                self.inner().directory(path)
+            }
+
+            fn remove(&self, path: &RemotePath) -> $crate::store::StoreResult<remofile_protocol::wire::Kind> {
+                self.inner().remove(path)
+            }
+
+            fn remove_tree(&self, path: &RemotePath) -> $crate::store::StoreResult<Box<dyn $crate::store::Removal>> {
+                self.inner().remove_tree(path)
+            }
+
+            fn rename(
+                &self,
+                source: &RemotePath,
+                destination: &RemotePath,
+                replace: bool,
+            ) -> $crate::store::StoreResult<()> {
+                self.inner().rename(source, destination, replace)
+            }
+        }
+    };
+    (ResumeStore for $wrapper:ty) => {
+        impl $crate::store::ResumeStore for $wrapper {
+            fn partials(&self) -> $crate::store::StoreResult<Vec<$crate::store::Partial>> {
+                self.inner().partials()
+            }
+
+            fn read_partial(&self, path: &RemotePath) -> $crate::store::StoreResult<Box<dyn $crate::store::Source>> {
+                self.inner().read_partial(path)
+            }
+
+            fn remove_partial(&self, path: &RemotePath) -> $crate::store::StoreResult<bool> {
+                self.inner().remove_partial(path)
+            }
+
+            fn expire_partials(&self, older_than: std::time::Duration) -> $crate::store::StoreResult<u64> {
+                self.inner().expire_partials(older_than)
+            }
+        }
+    };
+    (DurableStore for $wrapper:ty) => {
+        impl $crate::store::DurableStore for $wrapper {
+            fn flush_mark(&self) -> $crate::store::FlushMark {
+                self.inner().flush_mark()
+            }
+
+            fn sync(&self, since: $crate::store::FlushMark) -> $crate::store::StoreResult<()> {
+                self.inner().sync(since)
+            }
+
+            fn is_unflushed(&self) -> bool {
+                self.inner().is_unflushed()
+            }
+
+            fn has_doubt(&self) -> $crate::store::StoreResult<bool> {
+                self.inner().has_doubt()
+            }
+        }
+    };
+}
+
+pub(crate) use forward;

@@ -1,0 +1,137 @@
+//! What comes from a place in a store, by the names that it has from elsewhere.
+
+use crate::store::{Editing, Extent, Removal, RemovalProgress, Source, StoreResult, Walk};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Entry, Failure, Listed, Version};
+
+/// A place in a store, and the path by which its caller knows it.
+pub(super) struct Inside {
+    pub(super) place: RemotePath,
+    pub(super) path: RemotePath,
+}
+
+impl Inside {
+    /// The path of what is at or below the place, as the caller knows it; `None` for what is elsewhere.
+    pub(super) fn path_of(&self, place: &RemotePath) -> Option<RemotePath> {
+        if *place == self.place {
+            return Some(self.path.clone());
+        }
+        self.path.join(place.relative_to(&self.place)?).ok()
+    }
+
+    /// A failure without a word of what is elsewhere. Its path may be no valid one, of a name that is no UTF-8.
+    fn failure(&self, mut failure: Failure) -> Failure {
+        let top = self.place.as_str().trim_end_matches('/');
+        failure.path = failure.path.map(|path| match path.strip_prefix(top) {
+            Some(below) if below.starts_with('/') => format!("{}{below}", self.path.as_str().trim_end_matches('/')),
+            _ => self.path.to_string(),
+        });
+        failure
+    }
+}
+
+pub(super) struct InsideWalk {
+    pub(super) walk: Box<dyn Walk>,
+    pub(super) inside: Inside,
+}
+
+impl Walk for InsideWalk {
+    fn next(&mut self) -> Option<Listed> {
+        loop {
+            return Some(match self.walk.next()? {
+                Listed::Entry(entry) => match self.inside.path_of(&entry.path) {
+                    Some(path) => Listed::Entry(Entry { path, ..entry }),
+                    None => continue,
+                },
+                Listed::Failed(failure) => Listed::Failed(self.inside.failure(failure)),
+            });
+        }
+    }
+
+    fn skip_directory(&mut self) {
+        self.walk.skip_directory();
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.walk.memory_bytes()
+    }
+}
+
+pub(super) struct InsideRemoval {
+    pub(super) removal: Box<dyn Removal>,
+    pub(super) inside: Inside,
+}
+
+impl Removal for InsideRemoval {
+    fn step(&mut self) -> StoreResult<RemovalProgress> {
+        self.removal.step().map_err(|failure| self.inside.failure(failure))
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.removal.memory_bytes()
+    }
+}
+
+pub(super) struct InsideSource {
+    source: Box<dyn Source>,
+    entry: Entry,
+}
+
+impl InsideSource {
+    pub(super) fn new(source: Box<dyn Source>, path: &RemotePath) -> Self {
+        let entry = Entry { path: path.clone(), ..source.entry().clone() };
+        Self { source, entry }
+    }
+}
+
+impl Source for InsideSource {
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
+        self.source.read_at(buffer, offset)
+    }
+
+    fn extent_at(&self, offset: u64) -> StoreResult<Extent> {
+        self.source.extent_at(offset)
+    }
+
+    fn is_unchanged(&self) -> StoreResult<bool> {
+        self.source.is_unchanged()
+    }
+
+    fn version(&self) -> Version {
+        self.source.version()
+    }
+}
+
+pub(super) struct InsideEditing {
+    pub(super) editing: Box<dyn Editing>,
+    pub(super) path: RemotePath,
+}
+
+impl Editing for InsideEditing {
+    fn look(&self) -> StoreResult<(Entry, Version)> {
+        let (entry, version) = self.editing.look()?;
+        Ok((Entry { path: self.path.clone(), ..entry }, version))
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
+        self.editing.write_at(bytes, offset)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> StoreResult<()> {
+        self.editing.append(bytes)
+    }
+
+    fn set_length(&mut self, length: u64) -> StoreResult<()> {
+        self.editing.set_length(length)
+    }
+
+    fn finish(self: Box<Self>) -> StoreResult<(Entry, Version)> {
+        let Self { editing, path } = *self;
+        let (entry, version) = editing.finish()?;
+        Ok((Entry { path, ..entry }, version))
+    }
+}

@@ -1,0 +1,277 @@
+//! A store seen from one of its directories.
+
+use super::forward::{Wrapper, forward};
+use super::inside::{Inside, InsideEditing, InsideRemoval, InsideSource, InsideWalk};
+use crate::store::{
+    Capabilities, Capability, Directory, Editing, Partial, PendingBackup, PosixStore, ReadStore, Removal, ResumeStore,
+    Source, Store, StoreResult, Walk, WriteStore, target,
+};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, Timestamp};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Links that are followed on the way to one thing at most.
+const MOST_LINKS: usize = 40;
+
+/// One directory of a store as a store of its own. What is outside of it does not exist: it is in no failure, no listing
+/// and no partial, and no link leads there.
+///
+/// A local directory is jailed beneath it as strictly as beneath its own root ([`Store::confined`]). In any other store
+/// with links each of them is looked at before it is followed, so that who can change links in that store at the same moment
+/// can lead it astray.
+///
+/// ```
+/// use remofile::store::{MemoryStore, Prefix, ReadStore, WriteStore};
+/// use std::sync::Arc;
+///
+/// let store = MemoryStore::new();
+/// store.make_directory(&"/home/ann/mail".parse()?, false, true)?;
+/// let home = Prefix::new(Arc::new(store), "/home/ann".parse()?)?;
+/// assert!(home.stat(&"/mail".parse()?).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Prefix {
+    inner: Arc<dyn Store>,
+    top: RemotePath,
+    /// Whether links have to be looked at here.
+    checks_links: bool,
+}
+
+impl Prefix {
+    /// A store of what is below a directory.
+    ///
+    /// # Errors
+    /// `not-found`, `not-a-directory`, ... if there is no such directory.
+    pub fn new(store: Arc<dyn Store>, directory: RemotePath) -> StoreResult<Self> {
+        if store.stat(&directory)?.kind != Kind::Directory {
+            return Err(ErrorCode::NotADirectory.into());
+        }
+        let confined = if directory.is_root() { Some(Arc::clone(&store)) } else { store.confined(&directory)? };
+        Ok(match confined {
+            Some(inner) => Self { inner, top: directory, checks_links: false },
+            None => {
+                let checks_links = store.capabilities().has(Capability::Links);
+                Self { inner: store, top: directory, checks_links }
+            }
+        })
+    }
+
+    /// The place in the store of what a path names; a link that it ends with is not followed.
+    fn named(&self, path: &RemotePath) -> StoreResult<RemotePath> {
+        self.place(path, false)
+    }
+
+    /// The place in the store of what a path leads to.
+    fn followed(&self, path: &RemotePath) -> StoreResult<RemotePath> {
+        self.place(path, true)
+    }
+
+    /// As [`Prefix::named`], for what cannot be done to the root.
+    fn below(&self, path: &RemotePath) -> StoreResult<RemotePath> {
+        if path.is_root() {
+            return Err(Failure::new(ErrorCode::BadRequest).because("the root directory itself stays as it is"));
+        }
+        self.named(path)
+    }
+
+    fn place(&self, path: &RemotePath, follows_last: bool) -> StoreResult<RemotePath> {
+        if !self.checks_links {
+            return self.at(path.as_str());
+        }
+        let mut left: Vec<String> = path.names().map(str::to_owned).collect();
+        left.reverse();
+        let (mut real, mut links) = (Vec::new(), 0);
+        while let Some(name) = left.pop() {
+            match name.as_str() {
+                "" | "." => continue,
+                ".." if real.pop().is_none() => return Err(ErrorCode::OutsideRoot.into()),
+                ".." => continue,
+                _ => real.push(name),
+            }
+            if left.is_empty() && !follows_last {
+                break;
+            }
+            if let Ok(target) = self.inner.read_link(&self.at(&real.join("/"))?) {
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(ErrorCode::LinkLoop.into());
+                }
+                if target.starts_with('/') {
+                    return Err(ErrorCode::OutsideRoot.into());
+                }
+                real.pop();
+                left.extend(target.split('/').rev().map(str::to_owned));
+            }
+        }
+        self.at(&real.join("/"))
+    }
+
+    /// The place of names below the top.
+    fn at(&self, names: &str) -> StoreResult<RemotePath> {
+        match names.trim_start_matches('/') {
+            "" => Ok(self.top.clone()),
+            names => Ok(self.top.join(names)?),
+        }
+    }
+
+    fn inside(&self, path: &RemotePath, place: RemotePath) -> Inside {
+        Inside { place, path: path.clone() }
+    }
+
+    /// A link that leads nowhere, as its directory lists it.
+    fn dangling(&self, path: &RemotePath) -> Option<Entry> {
+        let place = self.named(path).ok()?;
+        self.inner.read_link(&place).ok()?;
+        let mut walk = self.inner.walk(&place.parent()?, false).ok()?;
+        std::iter::from_fn(|| walk.next()).find_map(|listed| match listed {
+            Listed::Entry(entry) if entry.path == place => Some(Entry { path: path.clone(), ..entry }),
+            _ => None,
+        })
+    }
+
+    /// Refuses a target that leads out of here from where a link is to be.
+    fn refuse_target(&self, place: &RemotePath, to: &str) -> StoreResult<()> {
+        let above = place.parent().unwrap_or_else(RemotePath::root);
+        let names = above.relative_to(&self.top).unwrap_or_default();
+        target::refuse_leading_out(&|_| false, false, names.as_bytes(), to)
+    }
+}
+
+impl ReadStore for Prefix {
+    fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
+        let found = self.followed(path).and_then(|place| self.inner.stat(&place));
+        match found {
+            Ok(entry) => Ok(Entry { path: path.clone(), ..entry }),
+            Err(failure) if self.checks_links => self.dangling(path).ok_or(failure),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
+        let place = self.followed(directory)?;
+        let walk = self.inner.walk(&place, recursive)?;
+        Ok(Box::new(InsideWalk { walk, inside: self.inside(directory, place) }))
+    }
+
+    fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+        Ok(Box::new(InsideSource::new(self.inner.open(&self.followed(path)?)?, path)))
+    }
+
+    fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
+        self.inner.read_link(&self.below(path)?)
+    }
+
+    fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
+        self.inner.identity(&self.followed(path)?)
+    }
+}
+
+impl WriteStore for Prefix {
+    fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
+        self.inner.create_file(&self.named(path)?, update)
+    }
+
+    fn make_directory(&self, path: &RemotePath, update: bool, parents: bool) -> StoreResult<bool> {
+        self.inner.make_directory(&self.named(path)?, update, parents)
+    }
+
+    fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
+        self.inner.directory(&self.followed(path)?)
+    }
+
+    fn remove(&self, path: &RemotePath) -> StoreResult<Kind> {
+        self.inner.remove(&self.below(path)?)
+    }
+
+    fn remove_tree(&self, path: &RemotePath) -> StoreResult<Box<dyn Removal>> {
+        let place = self.below(path)?;
+        let removal = self.inner.remove_tree(&place)?;
+        Ok(Box::new(InsideRemoval { removal, inside: self.inside(path, place) }))
+    }
+
+    fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
+        let (from, to) = (self.below(source)?, self.below(destination)?);
+        if self.checks_links
+            && let Ok(link) = self.inner.read_link(&from)
+            && self.refuse_target(&from, &link).is_ok()
+        {
+            self.refuse_target(&to, &link)?;
+        }
+        self.inner.rename(&from, &to, replace)
+    }
+}
+
+impl ResumeStore for Prefix {
+    fn partials(&self) -> StoreResult<Vec<Partial>> {
+        let inside = self.inside(&RemotePath::root(), self.top.clone());
+        let partials = self.inner.partials()?.into_iter();
+        Ok(partials.filter_map(|partial| Some(Partial { path: inside.path_of(&partial.path)?, ..partial })).collect())
+    }
+
+    fn read_partial(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+        Ok(Box::new(InsideSource::new(self.inner.read_partial(&self.named(path)?)?, path)))
+    }
+
+    fn remove_partial(&self, path: &RemotePath) -> StoreResult<bool> {
+        self.inner.remove_partial(&self.named(path)?)
+    }
+
+    /// Removes those in here; the store's own are its server's matter.
+    fn expire_partials(&self, older_than: Duration) -> StoreResult<u64> {
+        let (now, mut removed) = (SystemTime::now(), 0);
+        for partial in self.partials()? {
+            let age = partial.touched.to_system_time().and_then(|touched| now.duration_since(touched).ok());
+            if age.unwrap_or_default() >= older_than {
+                removed += u64::from(self.remove_partial(&partial.path)?);
+            }
+        }
+        Ok(removed)
+    }
+}
+
+impl PosixStore for Prefix {
+    fn edit(&self, path: &RemotePath, create: bool) -> StoreResult<Box<dyn Editing>> {
+        let place = match self.followed(path)? {
+            // A new file has the name that was asked for, not that of a place where a link leads.
+            place if create && self.checks_links && self.inner.stat(&place).is_err() => self.named(path)?,
+            place => place,
+        };
+        Ok(Box::new(InsideEditing { editing: self.inner.edit(&place, create)?, path: path.clone() }))
+    }
+
+    fn make_link(&self, path: &RemotePath, to: &str, replace: bool) -> StoreResult<()> {
+        let place = self.below(path)?;
+        if self.checks_links {
+            target::refuse_malformed(to)?;
+            self.refuse_target(&place, to)?;
+        }
+        self.inner.make_link(&place, to, replace)
+    }
+
+    fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
+        self.inner.set_mode(&self.below(path)?, mode)
+    }
+
+    fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
+        self.inner.set_modified(&self.below(path)?, modified)
+    }
+
+    fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
+        self.inner.prepare_backup(&self.below(path)?, &self.below(to)?)
+    }
+}
+
+impl Wrapper for Prefix {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
+    }
+}
+
+forward!(DurableStore for Prefix);
+
+impl Store for Prefix {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+}

@@ -8,14 +8,14 @@ use remofile_protocol::wire::{Entry, Listed, Version};
 /// The files and directories of a store, for those who read them.
 pub trait ReadStore: Send + Sync {
     /// Tells what a path names. A symbolic link is followed where it leads to something inside the
-    /// root, and is [`Kind::Link`] where it dangles or leads out.
+    /// root, and is [`Kind::Link`](remofile_protocol::wire::Kind::Link) where it dangles or leads out.
     ///
     /// # Errors
     /// `not-found`, `not-a-directory` (a name below a file), `outside-root`, `permission-denied`...
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry>;
 
     /// Lists a directory, sorted by name (bytes); with `recursive` every directory is followed by its
-    /// contents, in the order of [`RemotePath`]. Links are listed as [`Kind::Link`] and never followed.
+    /// contents, in the order of [`RemotePath`]. Links are listed as what they are and never followed.
     /// What cannot be listed (an unreadable directory, a name that is no UTF-8 or has control
     /// characters) is an element of its own, at its place; the walk goes on. The store's own
     /// staging directory is never listed. The directory itself is not an element.

@@ -440,7 +440,8 @@ impl Unpacker {
         self.stored
     }
 
-    /// Ends the stream. What is stored may not be on the disk yet: see [`Store::sync`].
+    /// Ends the stream. What is stored may not be on the disk yet: see
+    /// [`DurableStore::sync`](crate::store::DurableStore::sync).
     ///
     /// # Errors
     /// `bad-request` if a file is still open.

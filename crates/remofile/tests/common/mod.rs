@@ -9,6 +9,7 @@
     reason = "every test binary uses a part of this, and fails by panicking"
 )]
 
+pub mod liar;
 pub mod proxy;
 pub mod raw;
 
@@ -29,7 +30,9 @@ pub struct Fixture {
     pub server: Arc<Server>,
     pub token: Token,
     pub address: SocketAddr,
-    pub directory: TempDir,
+    root: PathBuf,
+    /// Holds the root alone, so that nothing of other tests is beside what is served.
+    _outer: TempDir,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
@@ -43,8 +46,10 @@ impl Fixture {
     }
 
     pub fn serving(token: Token, change: impl FnOnce(&mut ServerOptions)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let server = Arc::new(Server::new(directory.path().join(""), token.clone()).unwrap());
+        let outer = tempfile::tempdir().unwrap();
+        let root = outer.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        let server = Arc::new(Server::new(root.join(""), token.clone()).unwrap());
         let mut options = server.options();
         change(&mut options);
         server.set_options(options).unwrap();
@@ -56,7 +61,7 @@ impl Fixture {
             bound.serve()
         });
         let address = receiver.recv().unwrap();
-        Self { server, token, address, directory, thread: Some(thread) }
+        Self { server, token, address, root, _outer: outer, thread: Some(thread) }
     }
 
     pub fn options(&self) -> ClientOptions {
@@ -71,7 +76,7 @@ impl Fixture {
     }
 
     pub fn root(&self) -> &Path {
-        self.directory.path()
+        &self.root
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

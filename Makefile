@@ -28,6 +28,8 @@ LINT_ENV := target/lint
 # runs them, as with CARGO_NEXTEST= make test.
 NEXTEST_ENV := target/nextest
 CARGO_NEXTEST ?= $(or $(shell command -v cargo-nextest),$(NEXTEST_ENV)/bin/cargo-nextest)
+# Most tests wait for a peer, a clock or a disk more than they compute.
+TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # Arguments for it: make check CHECK="--package remofile store::"
 CHECK ?=
 # Parts of the tests that run side by side; what each says is shown when it is over.
@@ -57,12 +59,12 @@ test: setup ## Run every test
 test-rust: ## Run the tests of the crates
 	@$(if $(CARGO_NEXTEST),$(MAKE) --no-print-directory $(CARGO_NEXTEST) || echo "nextest cannot be had: cargo alone runs the tests" >&2)
 	@if test -x "$(CARGO_NEXTEST)"; then set -ex; \
-		$(CARGO_NEXTEST) nextest run --workspace --locked; \
+		$(CARGO_NEXTEST) nextest run --workspace --locked --test-threads $(TEST_THREADS); \
 		$(CARGO) test --doc --workspace --locked --quiet; \
 	else set -ex; $(CARGO) test --workspace --locked; fi
 
 check: $(CARGO_NEXTEST) ## Build what was changed and run tests of the crates: make check CHECK="--package remofile store::"
-	$(CARGO_NEXTEST) nextest run --workspace --locked $(CHECK)
+	$(CARGO_NEXTEST) nextest run --locked --test-threads $(TEST_THREADS) $(or $(CHECK),--workspace)
 
 $(NEXTEST_ENV)/bin/cargo-nextest: tools/requirements-test.txt
 	$(PYTHON) -m venv $(NEXTEST_ENV)

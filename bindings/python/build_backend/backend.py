@@ -5,6 +5,7 @@ takes scripts from.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,7 +59,10 @@ def build_commands(config_settings):
     if shutil.which("cargo") is None:
         raise SystemExit("cargo is missing: install Rust 1.90 or newer first (https://rustup.rs)")
     target = Path(os.environ.get("CARGO_TARGET_DIR") or REPOSITORY / "target")
-    command = ["cargo", "build", "--profile", profile, "--locked", "--package", "remofile-cli", "--target-dir", target]
+    features = ["--features", "remofile-python/as-in-tests"] if profile == "dev" else []
+    # The module's crate has no commands, but features of what both depend on: with them all is built once.
+    packages = ["--package", "remofile-cli", "--package", "remofile-python", "--bins"]
+    command = ["cargo", "build", "--profile", profile, "--locked", *packages, *features, "--target-dir", target]
     subprocess.run(command, cwd=REPOSITORY, check=True)
     built = target / ("debug" if profile == "dev" else profile)
     SCRIPTS.mkdir(parents=True, exist_ok=True)
@@ -66,4 +70,4 @@ def build_commands(config_settings):
         shutil.copy2(built / name, SCRIPTS / name)
         if shutil.which("strip"):  # What is for debuggers is most of it.
             subprocess.run(["strip", "--strip-debug", SCRIPTS / name], check=True)
-    return {"build-args": f"--locked --profile {profile}"}
+    return {"build-args": shlex.join(["--locked", "--profile", profile, *features])}

@@ -11,16 +11,13 @@
 
 mod common;
 
-use common::raw::{Raw, begin, end, file, listen, piece, upload_to};
+use common::liar::LyingServer;
+use common::raw::{Raw, begin, end, file, piece, upload_to};
 use common::{Fixture, assert_serves, remote, write};
-use remofile::protocol::token::Token;
 use remofile::protocol::wire::{
-    Done, Element, Entry, ErrorCode, Failure, Found, Header, Item, Kind, Links, OnConflict, Request, Selection, Signal,
-    Timestamp,
+    Element, Entry, ErrorCode, Failure, Found, Item, Kind, Links, OnConflict, Request, Selection, Signal, Timestamp,
 };
-use remofile::{
-    Client, ClientOptions, Error, RemoteSource, RetryOptions, SendOptions, Silent, TransferOptions, TransferReport,
-};
+use remofile::{Error, RemoteSource, RetryOptions, Silent, TransferOptions, TransferReport};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use tempfile::TempDir;
@@ -69,40 +66,6 @@ fn options(on_conflict: OnConflict) -> TransferOptions {
     }
 }
 
-/// Downloads from a server that answers every look with `found` and every download with `items`.
-fn download(
-    sources: &[RemoteSource],
-    home: &Path,
-    options: &TransferOptions,
-    found: Vec<Element>,
-    items: Items,
-) -> remofile::Result<TransferReport> {
-    let token = Token::generate();
-    let own = token.clone();
-    let (address, server) = listen(move |stream| {
-        let mut raw = Raw::accept(stream, &own);
-        while let Some((operation, request)) = raw.next_request() {
-            match request {
-                Request::Find { .. } => {
-                    let payload: Vec<u8> = found.iter().flat_map(|found| minicbor::to_vec(found).unwrap()).collect();
-                    raw.send(&Header::signal(operation, Signal::Entries), &payload);
-                }
-                // One by one, so that what a directory is held open for is over when the next comes.
-                _ => items.iter().for_each(|item| {
-                    let payload = &b"evil"[..item.payload_bytes() as usize];
-                    raw.data(operation, vec![item.clone()], payload);
-                }),
-            }
-            raw.signal(operation, Signal::Done { done: Done::default() });
-        }
-    });
-    let mut client = Client::new(ClientOptions::new("127.0.0.1", address.port(), token));
-    let result = client.download(sources, home, options, &mut Silent);
-    drop(client);
-    server.join().unwrap();
-    result
-}
-
 fn photos() -> Vec<RemoteSource> {
     vec![remote("/photos").into()]
 }
@@ -120,7 +83,9 @@ fn a_link_out_of_what_was_asked_for_fails_alone_and_says_what_to_do() {
             evil("photos/l/authorized_keys"),
             evil("photos/after"),
         ];
-        let report = download(&photos(), home.path(), &options(on_conflict), vec![], items.concat()).unwrap();
+        let report = LyingServer::sending_one_by_one(items.concat())
+            .download(&photos(), home.path(), &options(on_conflict))
+            .unwrap();
         assert_untouched(home.path(), &format!("{on_conflict:?}"));
         assert!(home.path().join("photos/after").exists(), "the rest of the transfer goes on: {report:?}");
         let failure = failed_at(&report, "photos/l").unwrap_or_else(|| panic!("{report:?}"));
@@ -176,7 +141,8 @@ fn no_target_and_no_chain_of_links_leads_out() {
         let _gone = std::fs::remove_dir_all(home.path().join("photos"));
         let _gone = std::fs::remove_file(home.path().join("photos"));
         // Whatever becomes of the transfer.
-        let _report = download(&photos(), home.path(), &options(on_conflict), vec![], items.clone());
+        let _report =
+            LyingServer::sending_one_by_one(items.clone()).download(&photos(), home.path(), &options(on_conflict));
         assert_untouched(home.path(), &format!("{on_conflict:?} {items:?}"));
         assert!(!home.path().join("photos").is_symlink(), "{items:?}");
     }
@@ -202,7 +168,8 @@ fn a_link_of_an_earlier_run_leads_nowhere_new() {
             };
             let found = Element::Found(Found { name: name.to_owned(), entry });
             let options = TransferOptions { resume: is_chosen, ..options(on_conflict) };
-            let result = download(&photos(), home.path(), &options, vec![found], evil(name));
+            let server = LyingServer { found: vec![found], ..LyingServer::sending_one_by_one(evil(name)) };
+            let result = server.download(&photos(), home.path(), &options);
             assert_untouched(home.path(), &format!("{target} {on_conflict:?} {result:?}"));
             if let Ok(report) = result {
                 assert_eq!((report.files, report.failures.len()), (0, 1), "{report:?}");
@@ -224,7 +191,9 @@ fn links_of_patterns_and_of_chosen_names_stay_in_their_source_too() {
             vec![directory(top), link(&format!("{top}/l"), &format!("{up}.ssh"))],
             evil(&format!("{top}/l/authorized_keys")),
         ];
-        let report = download(&[source], home.path(), &options(OnConflict::Replace), vec![], items.concat()).unwrap();
+        let report = LyingServer::sending_one_by_one(items.concat())
+            .download(&[source], home.path(), &options(OnConflict::Replace))
+            .unwrap();
         assert_eq!(failed_at(&report, "/l").map(|failure| failure.code), Some(ErrorCode::OutsideRoot), "{report:?}");
         assert_untouched(home.path(), top);
     }
@@ -239,7 +208,9 @@ fn links_that_stay_in_what_was_asked_for_are_made_and_those_of_the_user_are_foll
     symlink("2024", home.path().join("pictures/latest")).unwrap();
     let top = Item::Directory { path: "photos".to_owned(), mode: None };
     let items = [vec![top, link("photos/2024/up", "..")], evil("photos/latest/a"), evil("photos/b")];
-    let report = download(&photos(), home.path(), &options(OnConflict::Replace), vec![], items.concat()).unwrap();
+    let report = LyingServer::sending_one_by_one(items.concat())
+        .download(&photos(), home.path(), &options(OnConflict::Replace))
+        .unwrap();
     assert_eq!((report.files, report.failures.len()), (3, 0), "{report:?}");
     assert_eq!(std::fs::read(home.path().join("pictures/2024/a")).unwrap(), b"evil");
     assert_eq!(std::fs::read(home.path().join("pictures/b")).unwrap(), b"evil");
@@ -253,7 +224,7 @@ fn a_client_does_not_leave_the_root_by_links_whatever_it_does_with_them() {
     let fixture = Fixture::new();
     // As the owner of the server's machine may have made it.
     symlink(outer.path(), fixture.path("out")).unwrap();
-    let up = format!("../{}", outer.path().file_name().unwrap().to_str().unwrap());
+    let up = format!("../../{}", outer.path().file_name().unwrap().to_str().unwrap());
     symlink(&up, fixture.path("up")).unwrap();
     fixture.write("inside", "inside");
     let absolute = outer.path().to_str().unwrap();

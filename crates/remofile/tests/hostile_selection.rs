@@ -11,17 +11,12 @@
 
 mod common;
 
-use common::raw::{Raw, file, listen};
+use common::liar::LyingServer;
+use common::raw::file;
 use common::{Fixture, remote, visible};
-use remofile::protocol::token::Token;
-use remofile::protocol::wire::{
-    Done, Element, Entry, ErrorCode, Found, Header, Item, Kind, Links, OnConflict, Request, Signal, Timestamp,
-};
-use remofile::{
-    Client, ClientOptions, Error, RemoteSource, RetryOptions, Selection, Silent, TransferOptions, TransferReport,
-};
+use remofile::protocol::wire::{Element, Entry, ErrorCode, Found, Item, Kind, Links, OnConflict, Timestamp};
+use remofile::{Error, RemoteSource, RetryOptions, Silent, TransferOptions, TransferReport};
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
 type Items = Vec<Item>;
 
@@ -54,36 +49,6 @@ fn found(name: &str, size: u64) -> Element {
     let path = remote(&format!("/{name}"));
     let entry = Entry { path, kind: Kind::File, size, modified: Timestamp::new(5, 0), mode: None, unflushed: false };
     Element::Found(Found { name: name.to_owned(), entry })
-}
-
-/// Downloads from a server that answers every look with `found` and every download with `items`, whatever the rules.
-fn download(
-    sources: &[RemoteSource],
-    into: &Path,
-    options: &TransferOptions,
-    found: Vec<Element>,
-    items: Items,
-) -> remofile::Result<TransferReport> {
-    let token = Token::generate();
-    let own = token.clone();
-    let (address, server) = listen(move |stream| {
-        let mut raw = Raw::accept(stream, &own);
-        while let Some((operation, request)) = raw.next_request() {
-            if matches!(request, Request::Find { .. }) {
-                let payload: Vec<u8> = found.iter().flat_map(|found| minicbor::to_vec(found).unwrap()).collect();
-                raw.send(&Header::signal(operation, Signal::Entries), &payload);
-            } else {
-                let payload = b"evil".repeat(items.iter().filter(|item| item.payload_bytes() > 0).count());
-                raw.data(operation, items.clone(), &payload);
-            }
-            raw.signal(operation, Signal::Done { done: Done::default() });
-        }
-    });
-    let mut client = Client::new(ClientOptions::new("127.0.0.1", address.port(), token));
-    let result = client.download(sources, into, options, &mut Silent);
-    drop(client);
-    server.join().unwrap();
-    result
 }
 
 fn photos() -> Vec<RemoteSource> {
@@ -123,7 +88,7 @@ fn what_the_rules_leave_out_is_not_stored_whatever_a_server_sends() {
     ];
     for (sources, options, items, what) in cases {
         let into = tempfile::tempdir().unwrap();
-        assert_left_out(&download(&sources, into.path(), &options, vec![], items), what);
+        assert_left_out(&LyingServer::sending_at_once(items).download(&sources, into.path(), &options), what);
         assert_eq!(visible(into.path()), [""; 0], "{what}");
     }
 }
@@ -145,7 +110,9 @@ fn no_link_that_came_leads_past_the_rules() {
             evil(&at("m/n/authorized_keys")),
             evil(&at("d/after")),
         ];
-        let report = download(&[remote(source).into()], into.path(), &options, vec![], items.concat()).unwrap();
+        let report = LyingServer::sending_at_once(items.concat())
+            .download(&[remote(source).into()], into.path(), &options)
+            .unwrap();
         assert_eq!(visible(&into.path().join(at(".ssh"))), ["known"], "{source}");
         assert!(into.path().join(at("d/after")).exists(), "the rest goes on: {report:?}");
         let told: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
@@ -187,7 +154,7 @@ fn what_the_rules_and_sizes_leave_out_is_not_taken_for_found_either() {
     {
         let into = tempfile::tempdir().unwrap();
         std::fs::create_dir(into.path().join("photos")).unwrap();
-        let result = download(&photos(), into.path(), &options, vec![element], vec![]);
+        let result = LyingServer::finding(vec![element]).download(&photos(), into.path(), &options);
         assert_left_out(&result, "found");
         assert_eq!(visible(into.path()), ["photos"]);
     }
@@ -214,7 +181,8 @@ fn a_file_of_a_size_that_was_not_asked_for_is_left_out_alone() {
         let into = tempfile::tempdir().unwrap();
         let small = [file("photos/b", b"")].concat();
         let small = if options.selection.min_size.is_some() { vec![] } else { small };
-        let report = download(&photos(), into.path(), &options, vec![], [items, small].concat()).unwrap();
+        let report =
+            LyingServer::sending_at_once([items, small].concat()).download(&photos(), into.path(), &options).unwrap();
         assert!(!into.path().join("photos/a").exists());
         assert_eq!(
             into.path().join("photos/b").exists(),

@@ -43,7 +43,7 @@ fn a_byte_at_the_front_costs_little() {
 
 #[test]
 fn edits_in_place_cost_little_more_than_themselves() {
-    let old = random(64 * MIB, 1);
+    let old = random(16 * MIB, 1);
     let mut new = old.clone();
     edit(&mut new, 100, KIB);
     let (upload, download) = both_ways(new, old);

@@ -9,6 +9,7 @@
     reason = "every test binary uses a part of this, and fails by panicking"
 )]
 
+pub mod liar;
 pub mod proxy;
 pub mod raw;
 
@@ -29,7 +30,9 @@ pub struct Fixture {
     pub server: Arc<Server>,
     pub token: Token,
     pub address: SocketAddr,
-    pub directory: TempDir,
+    root: PathBuf,
+    /// Holds the root alone, so that nothing of other tests is beside what is served.
+    _outer: TempDir,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
@@ -43,8 +46,10 @@ impl Fixture {
     }
 
     pub fn serving(token: Token, change: impl FnOnce(&mut ServerOptions)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let server = Arc::new(Server::new(directory.path().join(""), token.clone()).unwrap());
+        let outer = tempfile::tempdir().unwrap();
+        let root = outer.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        let server = Arc::new(Server::new(root.join(""), token.clone()).unwrap());
         let mut options = server.options();
         change(&mut options);
         server.set_options(options).unwrap();
@@ -56,7 +61,7 @@ impl Fixture {
             bound.serve()
         });
         let address = receiver.recv().unwrap();
-        Self { server, token, address, directory, thread: Some(thread) }
+        Self { server, token, address, root, _outer: outer, thread: Some(thread) }
     }
 
     pub fn options(&self) -> ClientOptions {
@@ -71,7 +76,7 @@ impl Fixture {
     }
 
     pub fn root(&self) -> &Path {
-        self.directory.path()
+        &self.root
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -116,12 +121,15 @@ pub fn remote(path: &str) -> RemotePath {
 /// Bytes that do not repeat within a megabyte.
 pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    (0..length)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 56) as u8
-        })
-        .collect()
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
 }
 
 /// Every file and directory below a directory with its content, sorted.

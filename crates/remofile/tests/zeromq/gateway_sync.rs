@@ -2,7 +2,7 @@
 
 use crate::common::{Fixture, remote, write};
 use remofile::protocol::wire::ErrorCode;
-use remofile::{Client, ClientOptions, Error, Protocol, Silent, SyncOptions, synchronize_upload};
+use remofile::{Client, ClientOptions, Error, Protocol, SendOptions, Silent, SyncOptions, synchronize_upload};
 
 #[test]
 fn a_sync_to_protocol_1_plans_what_its_requests_can_do() {
@@ -12,7 +12,10 @@ fn a_sync_to_protocol_1_plans_what_its_requests_can_do() {
     write(source.path(), "changes", "old");
     let mut sync =
         |options: &SyncOptions| synchronize_upload(&mut client, source.path(), &remote("/"), options, &mut Silent);
-    let refused = sync(&SyncOptions { preserve_mode: true, ..SyncOptions::default() });
+    let refused = sync(&SyncOptions {
+        send: SendOptions { preserve_mode: true, ..SendOptions::default() },
+        ..SyncOptions::default()
+    });
     assert!(matches!(&refused, Err(Error::Remote(failure)) if failure.code == ErrorCode::Unsupported), "{refused:?}");
     assert!(!fixture.path("same").exists());
     assert_eq!(sync(&SyncOptions::default()).unwrap().transfer.files, 2);

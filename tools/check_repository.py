@@ -47,7 +47,7 @@ ROOMS_NAMED_BY = {
     "transfer": {"blocking", "carrier", "delta", "store"},
     "server": {"blocking", "budget", "carrier", "delta", "error", "identity", "store", "transfer"},
     "gateway": {"carrier", "error", "server", "store"},
-    "client": {"carrier", "error", "gateway", "identity", "monitor", "store", "transfer"},
+    "client": {"blocking", "carrier", "error", "gateway", "identity", "monitor", "store", "transfer"},
     "sync": {"client", "delta", "error", "monitor", "plan", "store", "transfer"},
 }
 # The facade, which hands everything on, and tests of several rooms.

@@ -21,6 +21,9 @@ const IDLE: Duration = Duration::from_secs(10);
 /// How long a job works before others have their turn.
 const SLICE: Duration = Duration::from_millis(100);
 
+/// How long what has come before an end is worked on still.
+const LAST_SLICE: Duration = Duration::from_secs(5);
+
 /// Threads for jobs that wait. Clones are the same pool. When the last is dropped, what was given is done still.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
@@ -326,6 +329,12 @@ impl Cancel {
 }
 
 impl Slice {
+    /// Time for what has come and is to be kept, before an end.
+    #[must_use]
+    pub(crate) fn last() -> Self {
+        Self { until: Instant::now() + LAST_SLICE, is_cancelled: Arc::default() }
+    }
+
     /// Whether the job is to end, as soon as it can go on from there.
     #[must_use]
     pub(crate) fn is_over(&self) -> bool {

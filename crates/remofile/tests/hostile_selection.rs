@@ -15,7 +15,7 @@ use common::liar::LyingServer;
 use common::raw::file;
 use common::{Fixture, remote, visible};
 use remofile::protocol::wire::{Element, Entry, ErrorCode, Found, Item, Kind, Links, OnConflict, Timestamp};
-use remofile::{Error, RemoteSource, RetryOptions, Silent, TransferOptions, TransferReport};
+use remofile::{Error, RemoteSource, RetryOptions, Selection, Silent, TransferOptions, TransferReport};
 use std::os::unix::fs::symlink;
 
 type Items = Vec<Item>;

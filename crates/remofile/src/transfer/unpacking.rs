@@ -180,7 +180,8 @@ impl Unpacking {
             Place::Here(unpacker) => Some(*unpacker),
             Place::Away(pending) => {
                 self.cancel.cancel();
-                let Back { unpacker, events, .. } = pending.wait().ok()?;
+                let Back { mut unpacker, events, .. } = pending.wait().ok()?;
+                self.arrived.into_iter().for_each(|(items, payload, credit)| unpacker.put_by(items, payload, credit));
                 events.tell(monitor);
                 Some(*unpacker)
             }

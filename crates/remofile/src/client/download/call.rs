@@ -1,5 +1,6 @@
 //! The call that downloads files and directories.
 
+use crate::blocking::Slice;
 use crate::carrier::{Produced, Waker};
 use crate::client::download::item_merger::{Backlog, ItemMerger, Plain};
 use crate::client::download::plan::{DownloadPlan, Expected};
@@ -175,7 +176,14 @@ impl Client {
         let DownloadHandler { unpacking, recorder, mut unwanted, .. } = handler;
         let mut unpacker_recorder =
             DownloadRecorder { recorder, destination: plan.destination, unwanted: &mut unwanted };
-        let Some(unpacker) = unpacking.into_unpacker(&mut unpacker_recorder) else { return called };
+        let Some(mut unpacker) = unpacking.into_unpacker(&mut unpacker_recorder) else { return called };
+        if let Err(error) = &called
+            && goes_on_later(error)
+        {
+            // What has come is stored: the next attempt goes on behind it.
+            let slice = Slice::last();
+            let _stays_as_it_is = unpacker.work(&|| slice.is_over(), &mut unpacker_recorder);
+        }
         add(&mut stored.lock().unwrap_or_else(PoisonError::into_inner), unpacker.stored());
         match called {
             Ok(()) => {
@@ -228,6 +236,15 @@ impl Client {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether there may be another attempt, and nobody waits for the end of this one.
+fn goes_on_later(error: &Error) -> bool {
+    let is_over = matches!(
+        error,
+        Error::Stopped | Error::Callback(_) | Error::Protocol(_) | Error::Interrupted | Error::Timeout(_)
+    );
+    !is_over
 }
 
 fn add(sum: &mut Stored, now: Stored) {

@@ -46,6 +46,15 @@ impl Inbox {
         self.bytes as u64
     }
 
+    /// Gives an operation that is about to end the items that have come for it.
+    pub(super) fn deliver_items(self, operation: &mut dyn Operation) {
+        for (items, payload, credit) in self.items {
+            if operation.take_items(items, payload.into(), credit).is_err() {
+                return;
+            }
+        }
+    }
+
     /// Gives the operation everything that has come for it.
     pub(super) fn deliver(&mut self, operation: &mut dyn Operation, store: &Arc<dyn Store>) -> Result<(), Failure> {
         let Self { items, selected, is_finished, .. } = std::mem::take(self);

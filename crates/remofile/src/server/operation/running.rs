@@ -47,10 +47,13 @@ pub(in crate::server) enum Leave {
 }
 
 impl Leave {
-    fn take(self, operation: Box<dyn Operation>) {
+    fn take(self, mut operation: Box<dyn Operation>, inbox: Inbox) {
         match self {
             Self::Cancelled => drop(operation),
-            Self::Interrupted => operation.interrupt(),
+            Self::Interrupted => {
+                inbox.deliver_items(&mut *operation);
+                operation.interrupt();
+            }
         }
     }
 }
@@ -289,9 +292,10 @@ impl Running {
         after: impl FnOnce() + Send + 'static,
     ) -> Pending<()> {
         let (promise, pending) = promise(waker);
+        let inbox = self.inbox;
         let end = move |operation: Option<Box<dyn Operation>>| {
             if let Some(operation) = operation {
-                leave.take(operation);
+                leave.take(operation, inbox);
             }
             after();
             promise.keep(());
@@ -311,11 +315,11 @@ impl Running {
     pub(in crate::server) fn leave_now(self, leave: Leave) {
         match self.place {
             Place::Queued(_) => {}
-            Place::Here(operation) => leave.take(operation),
+            Place::Here(operation) => leave.take(operation, self.inbox),
             Place::Away(away) => {
                 away.cancel.cancel();
                 if let Ok(operation) = away.pending.wait() {
-                    leave.take(operation);
+                    leave.take(operation, self.inbox);
                 }
             }
         }

@@ -175,11 +175,13 @@ impl Operation for Upload {
     }
 
     fn ends_on_disk(&self) -> bool {
-        matches!(self.state, UploadState::Open(_))
+        !matches!(self.state, UploadState::Over(_))
     }
 
-    fn interrupt(self: Box<Self>) {
-        if let UploadState::Open(unpacker) = self.state {
+    fn interrupt(mut self: Box<Self>) {
+        // What has come is stored: the next attempt goes on behind it.
+        let state = self.take_state();
+        if let Ok(UploadState::Open(unpacker)) = self.advance(state, &Slice::last()) {
             unpacker.interrupt();
         }
     }

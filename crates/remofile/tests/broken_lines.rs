@@ -244,6 +244,11 @@ fn what_waits_for_a_reader_or_writer_ends_by_interrupt_and_timeout() {
     let mut client = Client::new(ClientOptions { timeout, ..fixture.options() });
     let result = client.upload_stream(Box::new(Never(never)), &remote("/new"), &REPLACE, &mut Silent);
     assert!(matches!(result, Err(Error::Timeout(_))), "{result:?}");
+    // The server may not have noticed yet: whoever comes would find it busy.
+    let mut watching = fixture.client();
+    while !watching.status().unwrap().report.holders.is_empty() {
+        std::thread::yield_now();
+    }
     let (_keep_too, never) = std::sync::mpsc::channel();
     let interrupt = Interrupt::default();
     let options = ClientOptions { interrupt: interrupt.clone(), ..fixture.options() };

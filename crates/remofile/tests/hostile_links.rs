@@ -17,7 +17,7 @@ use common::{Fixture, assert_serves, remote, write};
 use remofile::protocol::wire::{
     Element, Entry, ErrorCode, Failure, Found, Item, Kind, Links, OnConflict, Request, Selection, Signal, Timestamp,
 };
-use remofile::{Error, RemoteSource, RetryOptions, Silent, TransferOptions, TransferReport};
+use remofile::{Error, RemoteSource, RetryOptions, SendOptions, Silent, TransferOptions, TransferReport};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use tempfile::TempDir;

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-/// How often the main thread looks whether a signal has come.
+/// The interval at which the main thread looks whether a signal has come.
 const STEP: Duration = Duration::from_millis(50);
 
 thread_local! {
-    /// Whether a call waits for what this thread says.
+    /// True while a call waits for an answer of this thread.
     static IS_ASKED: Cell<bool> = const { Cell::new(false) };
     /// The clients whose calls this thread makes: several, if callbacks make calls.
     static CLIENTS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };

@@ -22,13 +22,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-/// How long a server that is not there yet is waited for, if the caller has set no timeout.
+/// The time that a server which is not there yet is waited for, if the caller has set no timeout.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
 
-/// How often it is looked for.
+/// The interval at which it is looked for.
 const CONNECT_EVERY: Duration = Duration::from_millis(20);
 
-/// How long a server is given to notice that a call was broken off.
+/// The time that a server has to notice that a call was broken off.
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// Name or path, kind, size in bytes, time, permission bits, whether it is a link.
@@ -38,7 +38,7 @@ type Row = (String, &'static str, u64, f64, Option<u32>, bool);
 pub(crate) struct NativeClient {
     options: ClientOptions,
     client: Arc<Mutex<Client>>,
-    /// Whether the last call was broken off: the server may not have noticed yet, and hold the lease for it.
+    /// True if the last call was broken off: the server may not have noticed yet, and hold the lease for it.
     broke_off: AtomicBool,
 }
 
@@ -113,7 +113,7 @@ impl NativeClient {
         Ok(())
     }
 
-    /// What to do while others hold the lease; for an own call that was broken off a short wait does no harm.
+    /// Returns how to wait while others hold the lease; for an own call that was broken off a short wait does no harm.
     fn wait(&self) -> Wait {
         match self.options.wait {
             Wait::No if self.broke_off.load(Ordering::Relaxed) => Wait::For(SETTLING),
@@ -415,7 +415,7 @@ impl NativeClient {
     }
 }
 
-/// What was written, for whoever holds the other clone.
+/// The bytes that were written; the holder of the other clone reads them.
 #[derive(Clone, Default)]
 struct Collected(Arc<Mutex<Vec<u8>>>);
 

@@ -7,7 +7,7 @@ use remofile::protocol::handshake::Refusal;
 use remofile::protocol::wire::{ErrorCode, Failure};
 use std::io;
 
-/// What becomes of an error.
+/// The shape that an error takes in Python.
 enum Shape {
     /// `OSError` with that errno, of the class that Python has for it.
     Os(i32),
@@ -193,7 +193,7 @@ fn make(py: Python<'_>, shape: Shape, message: &str, path: Option<&str>) -> PyRe
     })
 }
 
-/// What the Python side wants to know of it besides.
+/// Adds the attributes that Python's exceptions have besides their text.
 fn decorate(raised: &Bound<'_, PyAny>, error: &Error) -> PyResult<()> {
     raised.setattr("kind", error.kind())?;
     raised.setattr("is_remote", matches!(error, Error::Remote(_)))?;
@@ -204,7 +204,7 @@ fn decorate(raised: &Bound<'_, PyAny>, error: &Error) -> PyResult<()> {
     Ok(())
 }
 
-/// Whether nobody listens there (yet).
+/// Reports whether nobody listens there (yet).
 pub(crate) fn is_refused_connection(error: &Error) -> bool {
     matches!(error, Error::Connect { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused)
 }

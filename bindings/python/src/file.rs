@@ -24,7 +24,7 @@ pub(crate) struct NativeFile {
 
 const CLOSED: Error = Error::Usage("I/O operation on closed file");
 
-/// How a file is opened: one of `r`, `w`, `a`, `x`, and perhaps `+`.
+/// Reads the mode of `open`: one of `r`, `w`, `a`, `x`, and perhaps `+`.
 pub(crate) fn options(mode: &str) -> PyResult<OpenOptions> {
     let (kind, is_both) = match mode.strip_suffix('+') {
         Some(kind) => (kind, true),

@@ -4,7 +4,7 @@ use crate::call::PyInterrupt;
 use remofile::{Error, Interrupt};
 use std::time::{Duration, Instant};
 
-/// How often a call looks whether another one on the same client is over.
+/// The interval at which a call looks whether another one on the same client is over.
 pub(crate) const TURN: Duration = Duration::from_millis(1);
 
 /// The limits of one call.
@@ -21,7 +21,7 @@ impl CallLimits {
         Self { began: Instant::now(), timeout: timeout.map(Duration::from_millis), interrupt }
     }
 
-    /// What is left of the timeout.
+    /// Returns the rest of the timeout.
     pub(crate) fn left(&self) -> Result<Option<Duration>, Error> {
         if self.interrupt.is_triggered() {
             return Err(Error::Interrupted);

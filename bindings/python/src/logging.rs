@@ -1,4 +1,4 @@
-//! What the library logs, kept until Python takes it.
+//! The log of the library, kept until Python takes it.
 
 use pyo3::prelude::*;
 use remofile::protocol::printable;
@@ -19,7 +19,7 @@ static LINES: Mutex<VecDeque<(u8, String)>> = Mutex::new(VecDeque::new());
 /// Told when there are lines, or [`WOKEN`] was set.
 static ARRIVED: Condvar = Condvar::new();
 
-/// Whether the next to wait for lines is to look around first. It changes under the lock of the lines.
+/// True if the next to wait for lines is to look around first. It changes under the lock of the lines.
 static WOKEN: AtomicBool = AtomicBool::new(false);
 
 /// Begins to keep what is logged.
@@ -61,7 +61,7 @@ pub(crate) fn wake_for_logs() {
     ARRIVED.notify_all();
 }
 
-/// Whether there are lines to take.
+/// Reports whether there are lines to take.
 pub(crate) fn has_lines() -> bool {
     !LINES.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
 }

@@ -26,7 +26,7 @@ pub(crate) struct PythonMonitor<'a> {
     limits: &'a CallLimits,
     /// Called with the name of an event, a text and two numbers.
     observer: Option<Arc<Py<PyAny>>>,
-    /// Whether it wants to know more than that the call waits.
+    /// True if it wants to know more than that the call waits.
     detailed: bool,
     chunks: Option<ChunkCallback>,
     moved: u64,
@@ -119,7 +119,7 @@ impl Monitor for PythonMonitor<'_> {
     }
 }
 
-/// What moved last is told, too.
+/// Reports what moved last, too.
 impl Drop for PythonMonitor<'_> {
     fn drop(&mut self) {
         self.tell_moved();

@@ -26,7 +26,7 @@ pub(crate) fn check_token(text: &str) -> PyResult<()> {
     token(text).map(drop)
 }
 
-/// Why a text is no file name that every server admits; `None` if it is one.
+/// Returns the reason a text is no file name that every server admits; `None` if it is one.
 #[pyfunction]
 pub(crate) fn check_file_name(name: &str) -> Option<String> {
     FileName::check(name, NameRule::Portable).err().map(|error| error.to_string())

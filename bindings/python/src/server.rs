@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often lines of the log are looked for.
+/// The interval at which lines of the log are looked for.
 const LOG_EVERY: Duration = Duration::from_millis(100);
 
 #[pyclass(frozen, module = "remofile._remofile")]
@@ -127,7 +127,7 @@ impl NativeServer {
         self.server.terminate().map_err(|error| to_python(py, error))
     }
 
-    /// What serves a ZeroMQ socket.
+    /// Returns the handler that serves a ZeroMQ socket.
     fn handler(&self, py: Python<'_>) -> PyResult<NativeHandler> {
         let handler = self.server.handler().map_err(|error| to_python(py, error))?;
         logging::listen();

@@ -1,4 +1,4 @@
-//! What a transfer may be told, and what it tells.
+//! The options of a transfer, and its report.
 
 use crate::call::Caller;
 use crate::errors::to_python;
@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     sync: SyncOptions,
 }
 
-/// Who wants to know what, as a dictionary.
+/// The callbacks of a transfer, as a dictionary.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct Interest {
@@ -109,7 +109,7 @@ fn on_conflict(text: &str) -> PyResult<OnConflict> {
     })
 }
 
-/// What a transfer did.
+/// The report of a transfer.
 #[pyclass(frozen, get_all, name = "Report", module = "remofile._remofile")]
 pub(crate) struct Report {
     files: u64,

@@ -1,4 +1,4 @@
-//! What to do about an error of the library, in words of this command.
+//! Advice on errors of the library, in words of this command.
 
 use remofile::Error;
 use remofile::protocol::handshake::Refusal;
@@ -17,10 +17,10 @@ pub(crate) fn with_advice(error: &Error) -> String {
     join(error, advice)
 }
 
-/// Where files are in the way.
+/// The advice where files are in the way.
 pub(crate) const ON_CONFLICT: &str = "choose with '--on-conflict replace|skip|rename|newer'";
 
-/// What failed of one file, and the options that help.
+/// Returns the failure of one file, with the options that help.
 pub(crate) fn failure_with_advice(failure: &Failure) -> String {
     let advice = match failure.code {
         ErrorCode::NotEmpty => Some("remove it with its contents: '-r'"),
@@ -29,7 +29,7 @@ pub(crate) fn failure_with_advice(failure: &Failure) -> String {
     join(failure, advice)
 }
 
-/// Why something was left as it is, and the options with which it is not.
+/// Returns the reason something was left as it is, with the options that change it.
 pub(crate) fn reason_with_advice(reason: Reason) -> String {
     let advice = match reason {
         Reason::Link => Some("with '--links copy' or '--links follow' it is not left out"),

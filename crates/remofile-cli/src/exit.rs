@@ -6,12 +6,12 @@ use remofile::protocol::wire::{ErrorCode, Failure};
 use remofile::sync::plan::Withheld;
 use std::process::ExitCode;
 
-/// How the process ends.
+/// The exit statuses of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Everything was done.
     Success = 0,
-    /// It failed.
+    /// A failure without a status of its own.
     Failure = 1,
     /// The command line makes no sense.
     Usage = 2,
@@ -48,12 +48,12 @@ impl Exit {
         self as u8
     }
 
-    /// What a number that the shell sees means.
+    /// Returns the status that a number in the shell stands for.
     pub(crate) fn from_status(status: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|exit| i32::from(exit.status()) == status)
     }
 
-    /// How the process ends for a failure of the library.
+    /// Returns the status of an error of the library.
     pub(crate) fn of(error: &Error) -> Self {
         match error {
             Error::Remote(failure) | Error::Local(failure) => Self::of_failure(failure),
@@ -77,7 +77,7 @@ impl Exit {
         }
     }
 
-    /// How the process ends when these files failed and the others are done.
+    /// Returns the status when these files failed and the others are done.
     pub(crate) fn of_failures(failures: &[Failure]) -> Self {
         let has = |code| failures.iter().any(|failure| failure.code == code);
         match failures {
@@ -88,7 +88,7 @@ impl Exit {
         }
     }
 
-    /// How the process ends when these files failed and these deletions, perhaps, were withheld.
+    /// Returns the status when these files failed and deletions, perhaps, were withheld.
     pub(crate) fn of_withheld(withheld: Option<Withheld>, failures: &[Failure]) -> Self {
         match (Self::of_failures(failures), withheld) {
             (Self::Success, Some(Withheld::TooMany { .. })) => Self::TooManyDeletions,

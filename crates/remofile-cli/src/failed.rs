@@ -1,4 +1,4 @@
-//! Why a command failed.
+//! The failure of a command.
 
 use crate::advice;
 use crate::exit::Exit;
@@ -9,7 +9,7 @@ use std::path::Path;
 /// The result of a command, and of the steps to it.
 pub(crate) type Result<T> = std::result::Result<T, Failed>;
 
-/// Why a command failed.
+/// The failure of a command.
 #[derive(Debug)]
 pub(crate) enum Failed {
     /// Hostname or token, or both, are configured nowhere.
@@ -22,9 +22,9 @@ pub(crate) enum Failed {
     Library(Error),
     /// A file of this command itself (a pidfile, a manual page) failed.
     File {
-        /// Which.
+        /// The path of the file.
         path: String,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The pidfile says that the command cannot do what it was asked for.
@@ -33,16 +33,16 @@ pub(crate) enum Failed {
         kind: &'static str,
         /// The pidfile.
         path: String,
-        /// What is wrong and what to do.
+        /// The text: what is wrong, and what to do.
         message: String,
-        /// How the process ends.
+        /// The exit status.
         exit: Exit,
     },
     /// The operating system failed at something else.
     System {
-        /// What was tried.
+        /// The action that was tried.
         what: &'static str,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// Standard output cannot be written.
@@ -65,7 +65,7 @@ impl Failed {
         move |source| Self::System { what, source: source.into() }
     }
 
-    /// How the process ends.
+    /// The exit status.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
@@ -78,7 +78,7 @@ impl Failed {
         }
     }
 
-    /// Whether there is nothing to say: the reader of our output has seen enough.
+    /// Reports whether there is nothing to say: the reader of our output has seen enough.
     pub(crate) fn is_silent(&self) -> bool {
         matches!(self, Self::Output(error) if is_broken_pipe(error))
     }
@@ -106,7 +106,7 @@ impl Failed {
         }
     }
 
-    /// What went wrong and what to do, in a sentence.
+    /// Returns what went wrong and what to do, in a sentence.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Unconfigured => UNCONFIGURED.to_owned(),
@@ -129,7 +129,7 @@ fn is_broken_pipe(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
 }
 
-/// What a user reads who has configured nothing yet.
+/// The text for a user who has configured nothing yet.
 pub(crate) const UNCONFIGURED: &str = "\
 The environment must tell where the server is and how to authenticate; these variables are used.
 

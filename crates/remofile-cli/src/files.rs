@@ -16,9 +16,9 @@ const MAX_LIST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A text file, wiped when dropped.
 pub(crate) struct TextFile {
-    /// What it says.
+    /// The content.
     pub(crate) text: Zeroizing<String>,
-    /// Whether others than its owner may read or write it.
+    /// True if others than its owner may read or write it.
     pub(crate) open_to_others: bool,
 }
 

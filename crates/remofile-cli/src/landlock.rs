@@ -8,7 +8,7 @@ use std::path::Path;
 /// The newest rules this was written for; an older kernel enforces those it knows.
 const RULES: ABI = ABI::V5;
 
-/// Whether the wall stands.
+/// The outcome of confining the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Confinement {
     /// In every respect.

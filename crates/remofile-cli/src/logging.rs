@@ -15,7 +15,7 @@ pub(crate) fn begin(verbose: u8) -> Result<()> {
     Ok(())
 }
 
-/// Whether anything asks for more than warnings: a client without that needs no log at all.
+/// Reports whether anything asks for more than warnings: a client without that needs no log at all.
 pub(crate) fn is_wanted(verbose: u8) -> bool {
     verbose > 0 || std::env::var_os("REMOFILE_LOG").is_some_and(|name| !name.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What the command does without a server.
+//! Tests of what the command does without a server.
 
 mod support;
 

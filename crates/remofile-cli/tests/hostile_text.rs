@@ -32,7 +32,7 @@ fn hostile_holder() -> Holder {
     Holder { client: HOSTILE.into(), address: HOSTILE.into(), activity: HOSTILE.into(), held_milliseconds: 1 }
 }
 
-/// What the command says to a server that answers its first request like this.
+/// Returns the output of a command whose server answers its first request like this.
 fn told_by(answer: impl FnOnce(&mut Raw, OperationId, Request) + Send + 'static, line: &str) -> CommandOutput {
     let token = Token::parse(TOKEN).expect("it is a token");
     let (address, server) = listen(move |stream| {

@@ -18,7 +18,7 @@ fn edit(pair: &Pair, path: &str, script: &str) -> support::CommandOutput {
     say(command.env_remove("VISUAL").env("EDITOR", editor).env("TMPDIR", temporary))
 }
 
-/// What `edit` left in the directory for temporary files.
+/// Returns what `edit` left in the directory for temporary files.
 fn left(pair: &Pair) -> Vec<String> {
     support::files_below(&pair.local("tmp"))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use support::{Server, TOKEN, directory, mkdir, port_of, read, remofile, run, say, write};
 
-/// What `ps` would show of a process.
+/// Returns what `ps` would show of a process.
 fn command_line(process: u32) -> String {
     String::from_utf8_lossy(&read(format!("/proc/{process}/cmdline"))).replace('\0', " ")
 }

@@ -1,4 +1,4 @@
-//! What becomes of files in the way, and of transfers that are run again.
+//! Tests of files in the way, and of transfers that are run again.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

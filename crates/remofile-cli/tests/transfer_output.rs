@@ -1,4 +1,4 @@
-//! What transfers tell.
+//! Tests of the output of transfers.
 
 #![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

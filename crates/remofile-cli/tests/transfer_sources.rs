@@ -1,4 +1,4 @@
-//! Which files a transfer moves.
+//! Tests of which files a transfer moves.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What tells one block of a file from another, so that what both sides have is not sent.
+//! Signatures of the blocks of a file, by which both sides find what they have in common, so that it is not sent.
 //!
 //! A *signature* has two hashes. The *weak* one can be rolled: from the hash of a window follows, in a
 //! nanosecond, that of the window a byte further on. So a block is looked for at every offset of a
@@ -14,7 +14,7 @@ pub const SIGNATURE_BYTES: usize = 12;
 /// Bits of each of the two hashes.
 pub const HASH_BITS: u32 = 48;
 
-/// What is known of a block. There is room for 48 bits of each hash: with fewer of the weak one, a large
+/// The two hashes of a block. There is room for 48 bits of each hash: with fewer of the weak one, a large
 /// file has so many blocks that too many windows would have to be looked at closely by chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signature {

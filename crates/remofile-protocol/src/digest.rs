@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 /// A finished digest.
 pub type Digest = [u8; 16];
 
-/// Which digest ends the files of a session.
+/// The digest that ends the files of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DigestKind {
     /// XXH3 with 128 bits, big endian.

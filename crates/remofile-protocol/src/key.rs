@@ -19,7 +19,7 @@ pub struct PublicKey([u8; 32]);
 #[derive(Clone)]
 pub struct PrivateKey(Zeroizing<[u8; 32]>);
 
-/// Why a text is no key.
+/// The reason a text is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
     /// Not 40 characters long.

@@ -17,7 +17,7 @@ pub const MAX_ZMTP_HANDSHAKE_BYTES: usize = 2048;
 /// Largest body of a frame of a ZeroMQ handshake, in bytes.
 pub const MAX_ZMTP_HANDSHAKE_FRAME_BYTES: usize = 1024;
 
-/// How long an unauthenticated peer may take, from accept to the end of its handshake.
+/// The time an unauthenticated peer has, from accept to the end of its handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest encoded message header, in bytes.
@@ -70,7 +70,7 @@ pub const MAX_OPERATIONS: usize = 256;
 /// Most holders of a lease that are named to who waits.
 pub const MAX_HOLDERS: usize = 16;
 
-/// How often a client takes notice of whom one operation waits for: whoever is told is told no more often.
+/// The number of reports on whom one operation waits for that a client takes; later ones are dropped.
 pub const MAX_WAITING_REPORTS: u32 = 1000;
 
 /// Longest remote path, in bytes of UTF-8.
@@ -79,7 +79,7 @@ pub const MAX_PATH_BYTES: usize = 16 * 1024;
 /// Longest file name, in bytes of UTF-8.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// How often a side with operations in flight sends a ping.
+/// The time between two pings of a side with operations in flight.
 pub const PING_AFTER: Duration = Duration::from_secs(3);
 
 /// Silence after which a side with operations in flight takes its peer for dead.

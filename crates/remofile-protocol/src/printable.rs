@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-/// Whether a character is obeyed, reorders what is around it, or cannot be seen.
+/// Reports whether a character is obeyed, reorders what is around it, or cannot be seen.
 ///
 /// These are all control characters (C0, DELETE and C1), the separators of lines and paragraphs, and of the characters
 /// that Unicode calls formats: the controls of direction, those that take no room, the marks of annotations, and tags.

@@ -145,7 +145,7 @@ fn selection(one_by_one: bool) -> Selection {
     }
 }
 
-/// What came with whole transfers.
+/// Messages of whole transfers.
 fn transfers() -> Vec<(&'static str, Header)> {
     let path = || "/a/b".parse().unwrap();
     let modified = Timestamp::new(1_700_000_000, 5);

@@ -18,15 +18,15 @@ pub(crate) struct Budget {
     most: AtomicU64,
 }
 
-/// Whose budget it is.
+/// The owner of a budget.
 #[derive(Debug)]
 enum Scope {
     Server,
-    /// A session's, which is a part of the server's.
+    /// A session, whose budget is a part of the server's.
     Session(Arc<Budget>),
 }
 
-/// There is not so much left.
+/// The error of a reservation for which not enough is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exhausted {
     /// The session has no more than this, in bytes.
@@ -36,31 +36,31 @@ pub(crate) enum Exhausted {
 }
 
 impl Budget {
-    /// What a whole server may use, in bytes.
+    /// Creates the budget of a whole server, in bytes.
     pub(crate) fn of_server(limit: u64) -> Arc<Self> {
         Arc::new(Self { scope: Scope::Server, limit, used: AtomicU64::new(0), most: AtomicU64::new(0) })
     }
 
-    /// What one session may use of a server's, in bytes.
+    /// Creates the budget of one session, as a part of its server's, in bytes.
     pub(crate) fn of_session(server: &Arc<Self>, limit: u64) -> Arc<Self> {
         let scope = Scope::Session(Arc::clone(server));
         Arc::new(Self { scope, limit, used: AtomicU64::new(0), most: AtomicU64::new(0) })
     }
 
-    /// What is used now, in bytes.
+    /// Returns the bytes in use now.
     #[cfg(test)]
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// The most that was ever used, in bytes.
+    /// Returns the most bytes that were ever in use.
     #[cfg(test)]
     pub(crate) fn most(&self) -> u64 {
         self.most.load(Ordering::Relaxed)
     }
 
-    /// What may be used now for what can do with less, in bytes: a quarter stays for what cannot, and half of the rest
-    /// for others.
+    /// Returns the bytes that a user may take now who can do with less. A quarter is left for those who cannot, and
+    /// half of the rest for others.
     pub(crate) fn spare(&self) -> u64 {
         let own = (self.limit / 4 * 3).saturating_sub(self.used.load(Ordering::Relaxed)) / 2;
         match &self.scope {
@@ -69,7 +69,7 @@ impl Budget {
         }
     }
 
-    /// Whether more is used than there is: of what was in memory already.
+    /// Reports whether more is in use than the budget has, which happens with what was in memory already.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.used.load(Ordering::Relaxed) > self.limit
             || matches!(&self.scope, Scope::Session(server) if server.is_exceeded())
@@ -77,6 +77,7 @@ impl Budget {
 
     fn take(&self, bytes: u64) -> Result<(), Exhausted> {
         let within = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.limit);
+        // Relaxed is enough: the number orders no other memory.
         let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within);
         let Ok(before) = taken else {
             return Err(match self.scope {
@@ -118,20 +119,20 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// Nothing yet.
+    /// Creates a reservation of no bytes.
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
-    /// Its size in bytes.
+    /// Returns its size in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Makes it this large.
+    /// Changes its size.
     ///
     /// # Errors
-    /// [`Exhausted`] if there is not so much left; it is then as it was.
+    /// [`Exhausted`] if not enough is left; the reservation is then as it was.
     pub(crate) fn resize(&mut self, bytes: u64) -> Result<(), Exhausted> {
         if bytes > self.bytes {
             self.budget.take(bytes - self.bytes)?;
@@ -142,7 +143,7 @@ impl Reservation {
         Ok(())
     }
 
-    /// Makes it this large, beyond the budget if it has to be: for what is in memory already.
+    /// Changes its size, beyond the budget if it has to be: for what is in memory already.
     pub(crate) fn resize_anyway(&mut self, bytes: u64) {
         match bytes.checked_sub(self.bytes) {
             Some(more) => self.budget.take_anyway(more),

@@ -1,4 +1,4 @@
-//! What can go wrong for a caller of this library.
+//! Errors of this library's calls.
 
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::printable::{Harmless, harmless};
@@ -9,8 +9,8 @@ use std::time::Duration;
 /// The result of this library's calls.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a call failed. Displayed it is a sentence for people: what peers or files contribute to it is harmless to show,
-/// while the fields hold it exactly.
+/// The reason why a call failed. Its display is a sentence for people, in which text from peers or files is made
+/// harmless to show; the fields hold it exactly.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server, or the store on it, refused or failed the operation.
@@ -19,18 +19,18 @@ pub enum Error {
     /// The file system on this side refused or failed.
     #[error("{0}")]
     Local(Failure),
-    /// Somebody else holds the lease, and the wait for it was none or over.
+    /// Other clients hold the lease, and the call was not to wait for it, or not longer.
     #[error("{}", describe_busy(.0))]
     Busy(Vec<Holder>),
     /// The server ended the handshake.
     #[error("{0}")]
     Refused(Refusal),
-    /// What answers on that port is no Remofile server of protocol 2.
+    /// The service on that port is no Remofile server of protocol 2.
     #[error("{address} is not a Remofile server: {}", Harmless(.what))]
     NotRemofile {
-        /// Where it answers.
+        /// Address that answers.
         address: String,
-        /// What it seems to be, and what to do.
+        /// Description of the service, and advice.
         what: String,
     },
     /// The host name could not be resolved.
@@ -38,7 +38,7 @@ pub enum Error {
     Resolve {
         /// The name.
         hostname: String,
-        /// What the resolver said.
+        /// Error of the resolver.
         source: io::Error,
     },
     /// No connection to the server.
@@ -46,7 +46,7 @@ pub enum Error {
     Connect {
         /// Host and port.
         address: String,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The connection broke.
@@ -84,7 +84,7 @@ pub enum Error {
     Listen {
         /// Address and port.
         address: String,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The root directory cannot be served.
@@ -92,7 +92,7 @@ pub enum Error {
     Root {
         /// The directory.
         path: String,
-        /// Why.
+        /// Reason of the store.
         failure: Failure,
     },
     /// The options contradict each other, or came at a wrong moment.
@@ -101,21 +101,21 @@ pub enum Error {
     /// The operating system failed at something that is neither file nor connection.
     #[error("{what}: {source}")]
     System {
-        /// What was tried.
+        /// Action that was tried.
         what: &'static str,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: io::Error,
     },
 }
 
-/// Why a connection became no session.
+/// The reason why a connection became no session.
 #[derive(Debug)]
 pub(crate) enum Unopened {
-    /// The other side closed it without an answer: what a server does that is flooded, and what other services do.
+    /// The other side closed it without an answer. A server that is flooded does so, and other services do.
     Closed {
-        /// Where it was.
+        /// Address that was connected to.
         address: String,
-        /// To be told with it, if it is not what is asked for by default.
+        /// Text about the protocol that was asked for, if it is not the default one.
         asked_for: &'static str,
     },
     /// Anything else.
@@ -129,7 +129,7 @@ impl From<Error> for Unopened {
 }
 
 impl Error {
-    /// A stable name for scripts, in kebab case.
+    /// Returns a stable name for scripts, in kebab case.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -155,7 +155,7 @@ impl Error {
         }
     }
 
-    /// The path it is about, where it is about one.
+    /// Returns the path that the error is about, if there is one.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         match self {
@@ -167,14 +167,15 @@ impl Error {
     }
 }
 
-/// As the traits of files have it. The error is in it: [`io::Error::downcast`] gives it back.
+/// Wraps the error as the traits of files need it: [`io::Error::downcast`] gives it back.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         Self::new(io_kind(&error), error)
     }
 }
 
-/// Never [`io::ErrorKind::Interrupted`], which readers and writers take as a reason to try again.
+/// Returns the kind for an error. It is never [`io::ErrorKind::Interrupted`], which readers and writers take as a
+/// reason to try again.
 fn io_kind(error: &Error) -> io::ErrorKind {
     use io::ErrorKind as Io;
     match error {
@@ -255,8 +256,8 @@ fn describe_busy(holders: &[Holder]) -> String {
     format!("the server is in use by {who}")
 }
 
-/// Who holds the lease, in words: "alice@laptop (192.0.2.7:51234): upload for 42 s". What others chose of it is
-/// harmless to show.
+/// Describes a holder of the lease in words: "alice@laptop (192.0.2.7:51234): upload for 42 s". Text that the
+/// client chose is made harmless to show.
 #[must_use]
 pub fn describe_holder(holder: &Holder) -> String {
     let seconds = holder.held_milliseconds / 1000;

@@ -1,11 +1,11 @@
 //! The names that this side tells its peers.
 
-/// The name and version of this software, as it is told to peers.
+/// Returns the name and version of this software, for peers.
 pub(crate) fn agent() -> String {
     concat!("remofile/", env!("CARGO_PKG_VERSION")).to_owned()
 }
 
-/// User and host, as they are told to a server for others who have to wait.
+/// Returns user and host, which a server shows to others who have to wait.
 pub(crate) fn own_name() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
     let host = rustix::system::uname();

@@ -1,5 +1,5 @@
-//! How the library tells what it is doing. It never prints: whoever wants to show something
-//! implements [`Monitor`].
+//! Monitors: the way in which the library reports what it is doing. The library never prints; a caller that wants
+//! to show something implements [`Monitor`].
 
 use crate::error::Error;
 use crate::plan::Plan;
@@ -7,30 +7,30 @@ use remofile_protocol::wire::{Entry, Failure, Holder, OnConflict};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Receives events while an operation runs, and answers its questions, on the thread that called it. Keep
-/// it quick: the transfer waits for it.
+/// A receiver of events while an operation runs, which also answers its questions, on the thread that called it.
+/// Keep it quick: the transfer waits for it.
 pub trait Monitor {
-    /// Something happened.
+    /// Reports an event.
     fn report(&mut self, event: Event<'_>);
 
-    /// A file is in the way, and the options say to ask. Asked once for each such file.
+    /// Decides about a file that is in the way, if the options say to ask. Called once for each such file.
     /// [`OnConflict::Abort`] ends the transfer before anything is changed.
     fn resolve(&mut self, _conflict: &Conflict<'_>) -> OnConflict {
         OnConflict::Abort
     }
 
-    /// How many bytes [`Monitor::process_chunk`] wants to see at once; `None` if it is not to be called.
+    /// Returns the number of bytes that [`Monitor::process_chunk`] wants to see at once; `None` if it is not to be
+    /// called.
     fn chunk_size(&self) -> Option<NonZeroU32> {
         None
     }
 
-    /// Called with every chunk of a file before it is sent or written: each as long as was asked for,
-    /// but for the last of a file. `false` ends the call with [`Error::Stopped`]; an error ends it with
-    /// [`Error::Callback`]. A transfer that is tried again after its connection was lost shows chunks that
-    /// it sends again once more.
+    /// Processes a chunk of a file before it is sent or written. Each is as long as was asked for, but for the last
+    /// of a file. `false` ends the call with [`Error::Stopped`]; an error ends it with [`Error::Callback`]. A
+    /// transfer that is tried again after its connection was lost shows the chunks that it sends again once more.
     ///
     /// # Errors
-    /// Whatever the callback wants to tell its caller.
+    /// Any error of the callback, for its caller.
     fn process_chunk(&mut self, _chunk: &Chunk<'_>) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
         Ok(true)
     }
@@ -39,18 +39,18 @@ pub trait Monitor {
 /// A file that is in the way of another.
 #[derive(Debug)]
 pub struct Conflict<'a> {
-    /// Its path below the destination.
+    /// Path below the destination.
     pub path: &'a str,
-    /// What is there.
+    /// Entry of the file that is there.
     pub existing: &'a Entry,
-    /// What is to be put there.
+    /// Entry of the file that is to take its place.
     pub new: &'a Entry,
 }
 
 /// A piece of a file.
 #[derive(Debug)]
 pub struct Chunk<'a> {
-    /// Its bytes.
+    /// Bytes of the chunk.
     pub data: &'a [u8],
     /// Bytes of the file that are not processed yet, these included.
     pub remaining_bytes: u64,
@@ -60,22 +60,22 @@ pub struct Chunk<'a> {
     pub file_name: &'a str,
 }
 
-/// What can happen.
+/// An event of an operation.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// The operation waits for the lease that others hold.
     Waiting {
-        /// Who.
+        /// Holders of the lease.
         holders: &'a [Holder],
     },
-    /// The connection was lost; after a pause everything is tried again, from where it was. What is told
-    /// then counts afresh: files that were moved before are present, one that was begun is resumed.
+    /// The connection was lost; after a pause everything is tried again, from where it was. Later events count afresh:
+    /// files that were moved before are present, one that was begun is resumed.
     Retrying {
-        /// What went wrong.
+        /// Error that ended the attempt.
         error: &'a Error,
-        /// Which attempt is to come, counted from 1, since something was last moved.
+        /// Number of the attempt that is to come, counted from 1, since something was last moved.
         attempt: u32,
-        /// How many there will be at most.
+        /// Most attempts that there will be.
         of: u32,
         /// The pause before it.
         pause: Duration,
@@ -85,7 +85,7 @@ pub enum Event<'a> {
         /// The plan.
         plan: &'a Plan,
     },
-    /// How much there is to transfer; comes before the first file, if it was asked for. Files that are
+    /// The total that is to be transferred. It comes before the first file, if it was asked for. Files that are
     /// present already count.
     Total {
         /// Regular files.
@@ -95,16 +95,16 @@ pub enum Event<'a> {
     },
     /// A file is complete at its destination already, as its size and time tell, and is not sent.
     FilePresent {
-        /// Its path below the destination.
+        /// Path below the destination.
         path: &'a str,
-        /// Its size in bytes.
+        /// Size in bytes.
         size: u64,
     },
     /// A file begins.
     FileStarted {
-        /// Its path below the destination.
+        /// Path below the destination.
         path: &'a str,
-        /// Its size in bytes, where it is known.
+        /// Size in bytes, if it is known.
         size: Option<u64>,
         /// Bytes of it that the receiver has already.
         offset: u64,
@@ -117,23 +117,23 @@ pub enum Event<'a> {
     /// The file that began last is complete on the sending side of an upload, or visible on this side
     /// of a download.
     FileFinished {
-        /// Its path below the destination.
+        /// Path below the destination.
         path: &'a str,
     },
     /// A file was not transferred, because the rules for conflicts or links say so, or because it is no
     /// regular file.
     FileSkipped {
-        /// What and why.
+        /// Path of the file, and the reason.
         failure: &'a Failure,
     },
     /// A file was not transferred; the operation goes on, and the report will name it again.
     FileFailed {
-        /// What and why.
+        /// Path of the file, and the reason.
         failure: &'a Failure,
     },
 }
 
-/// Ignores every event.
+/// A monitor that ignores every event.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -105,7 +105,7 @@ fn path(text: &str) -> RemotePath {
     text.parse().unwrap()
 }
 
-/// Whether a command failed and said what to do.
+/// Checks that a command failed and said what to do.
 fn assert_told<T: std::fmt::Debug>(result: Result<T>, code: ErrorCode) {
     let error = result.unwrap_err();
     assert!(matches!(&error, Error::Remote(failure) if failure.code == code), "{error:?}");

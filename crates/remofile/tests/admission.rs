@@ -1,4 +1,4 @@
-//! Who gets a session when there are no more: idle ones make room, and come back by themselves.
+//! Admission when no session is free: idle ones make room, and come back by themselves.
 
 #![allow(
     clippy::unwrap_used,

@@ -47,7 +47,7 @@ fn fifo(path: &Path) {
 
 type Change = fn(&Path);
 
-/// What may happen to a file while it is sent.
+/// Changes that a file may undergo while it is sent.
 const CHANGES: [(&str, Change); 4] = [
     ("truncated", |path| writable(path).set_len(MIB / 2).unwrap()),
     ("emptied", |path| writable(path).set_len(0).unwrap()),

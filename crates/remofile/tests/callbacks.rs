@@ -148,7 +148,7 @@ fn hollow(path: &Path, size: u64) {
     std::fs::File::create(path).unwrap().set_len(size).unwrap();
 }
 
-/// What is left in a directory, staged files and all.
+/// Returns all names that are left in a directory, those of staged files included.
 fn everything(root: &Path) -> Vec<String> {
     common::tree(root).into_iter().map(|(name, _)| name).filter(|name| name != ".remofile").collect()
 }

@@ -1,5 +1,5 @@
-//! How files are moved: their permission bits, their holes, compressed, slowly, in small messages. The
-//! contents are the same however they come.
+//! The ways in which files are moved: with their permission bits, with their holes, compressed, slowly, in small
+//! messages. The contents are the same however they come.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! How often the sides of a transfer wait for each other: counted over a simulated line with a delay and
-//! a virtual clock. What is counted are flights: trips of the line's whole length, one after the other.
+//! Counts of how often the sides of a transfer wait for each other, over a simulated line with a delay and a
+//! virtual clock. Flights are counted: trips of the line's whole length, one after the other.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,7 +29,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the line is.
+/// Delay of the line.
 const FLIGHT: Duration = Duration::from_millis(100);
 
 struct Quiet;

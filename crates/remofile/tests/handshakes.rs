@@ -1,4 +1,4 @@
-//! Who gets in and who does not, on both sides of the door, and what is told to whom.
+//! Handshakes: who gets in and who does not, on both sides of the door, and what each is told.
 
 #![allow(
     clippy::unwrap_used,
@@ -250,7 +250,7 @@ fn a_chosen_token_is_not_even_let_in_from_where_tokens_are_guessed_too_fast() {
     assert!(sieges.any(|result| matches!(result, Err(Error::Refused(Refusal::TooMany)))));
 }
 
-/// What a client makes of a server that does this.
+/// Returns the error of a client that connects to a server with this behaviour.
 fn meets(script: impl FnOnce(TcpStream) + Send + 'static) -> Error {
     let (address, server) = listen(script);
     let options = ClientOptions::new("127.0.0.1", address.port(), Token::generate());
@@ -295,7 +295,7 @@ fn a_client_says_what_answers_in_place_of_a_server() {
     }
 }
 
-/// What a server does whose lobby is flooded: it has no room, and puts a client out before it has read a word.
+/// Plays a server whose lobby is flooded: it has no room, and puts a client out before it has read a word.
 #[test]
 fn a_client_that_is_put_out_before_it_is_answered_comes_back() {
     let token = Token::generate();

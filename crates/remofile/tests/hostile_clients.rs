@@ -27,7 +27,7 @@ fn status(operation: u64) -> Header {
     Header { operation: OperationId(operation), body: Body::Request(Request::Status), wait_milliseconds: 0 }
 }
 
-/// What no session survives.
+/// Breaches of the protocol that no session survives.
 const BREACHES: &[(&str, Script)] = &[
     ("no header", |raw| {
         raw.body(&[]);

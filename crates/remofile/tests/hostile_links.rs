@@ -25,7 +25,7 @@ use tempfile::TempDir;
 const RULES: [OnConflict; 5] =
     [OnConflict::Abort, OnConflict::Skip, OnConflict::Replace, OnConflict::Rename, OnConflict::Newer];
 
-/// What a server sends in one message.
+/// The items that a server sends in one message.
 type Items = Vec<Item>;
 
 fn link(path: &str, target: &str) -> Item {

@@ -50,7 +50,7 @@ fn done(raw: &mut Raw, operation: OperationId) {
     until_left(raw);
 }
 
-/// What a download of these sources makes of these messages.
+/// Returns the result of a download of these sources from a server that sends these messages.
 fn download(sources: &[&str], destination: &Path, messages: Vec<(Vec<Item>, Vec<u8>)>) -> Result<TransferReport> {
     let (mut client, server) = lied_to(move |raw, operation| {
         for (items, payload) in messages {

@@ -341,7 +341,7 @@ fn connected(fixture: &Fixture) -> Raw {
     raw
 }
 
-/// How a session goes on with a server that is then as before.
+/// Runs a script against a server, which then must be as before.
 fn against_server(fixture: &Fixture, script: impl FnOnce(&mut Raw)) {
     let mut raw = connected(fixture);
     script(&mut raw);

@@ -1,4 +1,4 @@
-//! Who may work now: one writer, or any number of readers, and nobody hangs on the others.
+//! Leases: one writer, or any number of readers, and nobody hangs on the others.
 
 #![allow(
     clippy::unwrap_used,

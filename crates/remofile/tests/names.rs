@@ -36,7 +36,7 @@ fn dig(root: &Path, depth: usize) {
     rustix::io::write(&file, b"deep").unwrap();
 }
 
-/// How deep it goes, and what is in the file at the bottom.
+/// Returns the depth of a tree, and the content of the file at the bottom.
 fn sound(root: &Path) -> (usize, Vec<u8>) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY;
     let mut at = openat(rustix::fs::CWD, root, flags, Mode::empty()).unwrap();

@@ -24,10 +24,10 @@ use std::time::Duration;
 
 const MIB: usize = 1024 * 1024;
 
-/// What a lost connection may cost beside the credit window: handshakes, headers, questions.
+/// Bytes that a lost connection may cost beside the credit window: handshakes, headers, questions.
 const SLACK: u64 = 64 * 1024;
 
-/// Which way a file goes.
+/// The direction of a transfer.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Up,

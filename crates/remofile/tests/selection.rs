@@ -1,4 +1,4 @@
-//! Which files a transfer means: patterns, rules and sizes, the same in both directions.
+//! Selections: the files that patterns, rules and sizes mean, the same in both directions.
 
 #![allow(
     clippy::unwrap_used,
@@ -64,7 +64,8 @@ fn codes(report: &TransferReport) -> Vec<ErrorCode> {
     report.failures.iter().map(|failure| failure.code).collect()
 }
 
-/// What arrives of these sources, by an upload and by downloads into an empty and a used directory.
+/// Returns the files that arrive of these sources, by an upload and by downloads into an empty and a used
+/// directory.
 fn arrivals(plant: &dyn Fn(&Path), sources: &[&str], options: &TransferOptions) -> Vec<(Vec<String>, Vec<ErrorCode>)> {
     let (local, served, target) = (tempfile::tempdir().unwrap(), Fixture::new(), Fixture::new());
     plant(local.path());

@@ -6,7 +6,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the server is and how to talk to it.
+/// The options by which the server is found and spoken to.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
@@ -35,15 +35,15 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "1|2")]
     pub(crate) protocol: Option<String>,
 
-    /// Profile in the configuration file to take what is not given otherwise from
+    /// Configuration profile that supplies defaults
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 
-    /// Give up after so many milliseconds, the connection included
+    /// Give up after this many milliseconds, connecting included
     #[arg(short, long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: Option<u64>,
 
-    /// Wait while others use the server, for so many seconds or (without a number) as long as it takes
+    /// Wait while others use the server, for this many seconds or (without a number) as long as it takes
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
     pub(crate) wait: Option<Option<u64>>,
 
@@ -51,7 +51,7 @@ pub(crate) struct Connection {
     #[arg(long)]
     pub(crate) no_encryption: bool,
 
-    /// Print objects, one a line, for scripts; errors, too
+    /// Print JSON objects, one a line, for scripts; errors, too
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -171,7 +171,7 @@ pub(crate) struct Download {
     #[command(flatten)]
     pub(crate) transfer: Transfer,
 
-    /// Keep what is left of interrupted downloads for so long (90s, 15m, 12h, 7d)
+    /// Keep the partials of interrupted downloads this long (90s, 15m, 12h, 7d)
     #[arg(long, value_name = "TIME", default_value = "7d", help_heading = HOW, value_parser = duration)]
     pub(crate) partial_expiry: Duration,
 
@@ -179,7 +179,7 @@ pub(crate) struct Download {
     pub(crate) connection: Connection,
 }
 
-/// List or clear what interrupted transfers left
+/// List or clear the partials of interrupted transfers
 ///
 /// Interrupted uploads leave it on the server, interrupted downloads in their destination (see --local).
 #[derive(Debug, Args)]
@@ -192,7 +192,7 @@ pub(crate) struct Partials {
     #[arg(long)]
     pub(crate) clear: bool,
 
-    /// What downloads into this directory left; no server is asked, and paths are relative to it
+    /// Partials of downloads into this directory; no server is asked, and paths are relative to it
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) local: Option<PathBuf>,
 

@@ -18,7 +18,7 @@ pub(crate) enum Direction {
 /// The options for how bytes cross the line.
 #[derive(Debug, Args)]
 pub(crate) struct Line {
-    /// Compress what shrinks
+    /// Compress content that becomes smaller by it
     #[arg(short = 'z', long)]
     pub(crate) compress: bool,
 
@@ -26,11 +26,11 @@ pub(crate) struct Line {
     #[arg(long, value_name = "NUM", value_parser = value_parser!(u8).range(1..=19))]
     pub(crate) compress_level: Option<u8>,
 
-    /// Most bytes a second, or UP:DOWN; K, M and G multiply by 1024, 0 is no limit
+    /// Limit of bytes a second, or UP:DOWN; K, M and G multiply by 1024, 0 is no limit
     #[arg(long, value_name = "RATE", value_parser = rates)]
     pub(crate) bwlimit: Option<Rates>,
 
-    /// Try again so many times in a row when the connection is lost
+    /// Retry this many times in a row when the connection is lost
     #[arg(long, value_name = "NUM", default_value_t = 5)]
     pub(crate) retries: u32,
 }

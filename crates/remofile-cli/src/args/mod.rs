@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Say more on standard error: -v information (transfers: each file), -vv debugging, -vvv
+    /// Print more on standard error: -v information (transfers: each file), -vv debugging, -vvv
     /// everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -47,7 +47,7 @@ const EXIT_STATUSES: &str = "\
 Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 refused (token, key, encryption), 4 the server is in \
 use, 23 some files failed, 25 more than --max-delete to delete, 30 timeout, 130 interrupted.";
 
-/// What to do.
+/// The command to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     List(List),
@@ -75,7 +75,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether errors are to be shown as objects.
+    /// Reports whether errors are to be shown as objects.
     pub(crate) fn wants_json(&self) -> bool {
         self.connection().is_some_and(|connection| connection.json)
     }

@@ -1,4 +1,4 @@
-//! What is left out of a transfer: options whose order on the command line matters.
+//! The rules of what a transfer leaves out: options whose order on the command line matters.
 
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint, value_parser};
@@ -20,7 +20,7 @@ pub(crate) enum Rule {
 pub(crate) struct Rules(pub(crate) Vec<Rule>);
 
 impl Rules {
-    /// Whether some of them come from standard input.
+    /// Reports whether some of them come from standard input.
     pub(crate) fn take_stdin(&self) -> bool {
         self.0.iter().any(|rule| matches!(rule, Rule::From(path) if path == Path::new("-")))
     }

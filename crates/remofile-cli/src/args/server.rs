@@ -62,11 +62,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "MODE", value_parser = directory_mode)]
     pub(crate) directory_mode: Option<u32>,
 
-    /// Which names are admitted
+    /// Rule for the names of files
     #[arg(long, value_enum, default_value = "portable", value_name = "RULE")]
     pub(crate) names: Names,
 
-    /// When written files must be on the disk
+    /// Moment at which written files are flushed to the disk
     #[arg(long, value_enum, default_value = "none", value_name = "WHEN")]
     pub(crate) fsync: Fsync,
 
@@ -74,7 +74,7 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) read_only: bool,
 
-    /// Keep what is left of interrupted uploads for so long (90s, 15m, 12h, 7d)
+    /// Keep the partials of interrupted uploads this long (90s, 15m, 12h, 7d)
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
     pub(crate) partial_expiry: Duration,
 
@@ -129,7 +129,7 @@ pub(crate) struct Stop {
     pub(crate) timeout: u64,
 }
 
-/// Which names a server admits.
+/// The rule for names that a server admits.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Names {
     /// Names that every system can hold: none of < > : " / \ | ? *
@@ -147,7 +147,7 @@ impl From<Names> for remofile::protocol::path::NameRule {
     }
 }
 
-/// When written files must be on the disk.
+/// The moment at which written files must be on the disk.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Fsync {
     /// Whenever the operating system likes

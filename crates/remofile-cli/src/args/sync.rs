@@ -18,7 +18,7 @@ pub(crate) struct Sync {
     pub(crate) which: Which,
 }
 
-/// Which directory is made like the other one.
+/// The directory that is made like the other one.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Which {
     Local(SyncLocal),
@@ -62,7 +62,7 @@ pub(crate) struct SyncRemote {
     #[command(flatten)]
     pub(crate) synchronize: Synchronize,
 
-    /// Keep what is left of interrupted downloads for so long (90s, 15m, 12h, 7d)
+    /// Keep the partials of interrupted downloads this long (90s, 15m, 12h, 7d)
     #[arg(long, value_name = "TIME", default_value = "7d", help_heading = HOW, value_parser = duration)]
     pub(crate) partial_expiry: Duration,
 
@@ -70,7 +70,7 @@ pub(crate) struct SyncRemote {
     pub(crate) connection: Connection,
 }
 
-/// What is made the same, and how.
+/// The two directories, and the options of making them the same.
 #[derive(Debug, Args)]
 pub(crate) struct Synchronize {
     /// Change nothing, and print what would be done, a line a change
@@ -81,7 +81,7 @@ pub(crate) struct Synchronize {
     #[arg(long)]
     pub(crate) delete: bool,
 
-    /// Delete nothing at all if that were more files and directories than this
+    /// Delete nothing at all if more files and directories than this would be deleted
     #[arg(long, value_name = "NUM", requires = "delete", allow_hyphen_values = true, value_parser = count)]
     pub(crate) max_delete: Option<u64>,
 
@@ -93,7 +93,7 @@ pub(crate) struct Synchronize {
     #[command(flatten, next_help_heading = WHICH)]
     pub(crate) rules: Rules,
 
-    /// What becomes of symbolic links in the source
+    /// Treatment of symbolic links in the source
     #[arg(long, value_enum, default_value = "skip", value_name = "RULE", help_heading = WHICH)]
     pub(crate) links: Links,
 
@@ -109,15 +109,15 @@ pub(crate) struct Synchronize {
     #[arg(long, help_heading = WHICH)]
     pub(crate) ignore_existing: bool,
 
-    /// Compare files of one size by their contents, not by their times
+    /// Compare files of the same size by their contents, not by their times
     #[arg(short, long, help_heading = SAME, conflicts_with = "size_only")]
     pub(crate) checksum: bool,
 
-    /// Take files of one size for the same
+    /// Treat files of the same size as equal
     #[arg(long, help_heading = SAME)]
     pub(crate) size_only: bool,
 
-    /// Take times for the same that differ by no more than this, such as 1 or 0.5
+    /// Treat times as equal that differ by at most this, such as 1 or 0.5
     #[arg(long, value_name = "SECONDS", default_value = "0", help_heading = SAME, allow_hyphen_values = true, value_parser = seconds)]
     pub(crate) modify_window: Duration,
 
@@ -151,4 +151,4 @@ impl Synchronize {
     }
 }
 
-const SAME: &str = "What is the same";
+const SAME: &str = "Comparison";

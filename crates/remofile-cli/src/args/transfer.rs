@@ -1,4 +1,4 @@
-//! What uploads and downloads have in common.
+//! The options that uploads and downloads have in common.
 
 use super::values::{chunk_size, size_or_none};
 use super::{Direction, Line, Rules};
@@ -7,14 +7,14 @@ use remofile::protocol::wire;
 use remofile::{Selection, SendOptions};
 use std::path::PathBuf;
 
-/// Which files are transferred, and how.
+/// The selection of files, and the options of transferring them.
 #[derive(Debug, Args)]
 pub(crate) struct Transfer {
     /// Transfer directories with their contents
     #[arg(short, long)]
     pub(crate) recursive: bool,
 
-    /// What becomes of files in the way
+    /// Rule for files that are in the way
     #[arg(long, value_enum, default_value = "abort", value_name = "RULE")]
     pub(crate) on_conflict: OnConflict,
 
@@ -42,7 +42,7 @@ pub(crate) struct Transfer {
     #[arg(long, value_name = "SIZE", help_heading = WHICH, value_parser = size_or_none)]
     pub(crate) max_size: Option<u64>,
 
-    /// What becomes of symbolic links below the sources
+    /// Treatment of symbolic links below the sources
     #[arg(long, value_enum, default_value = "skip", value_name = "RULE", help_heading = WHICH)]
     pub(crate) links: Links,
 
@@ -57,15 +57,15 @@ pub(crate) struct Transfer {
     #[command(flatten, next_help_heading = HOW)]
     pub(crate) line: Line,
 
-    /// Most bytes of a file in one message, 512 to 4M
+    /// Largest part of a file in one message, 512 to 4M bytes
     #[arg(long, value_name = "SIZE", help_heading = HOW, value_parser = chunk_size)]
     pub(crate) chunk_size: Option<u32>,
 
-    /// Files under way at once, 1 to 16
+    /// Number of files that are transferred at once, 1 to 16
     #[arg(long, value_name = "NUM", default_value_t = 1, help_heading = HOW, value_parser = value_parser!(u8).range(1..=16))]
     pub(crate) transfers: u8,
 
-    /// Begin anew: send what is there already, and files that were begun from their start
+    /// Start over: send again what is there already, and interrupted files from their beginning
     #[arg(long, help_heading = HOW)]
     pub(crate) no_resume: bool,
 
@@ -90,27 +90,27 @@ impl Transfer {
 /// Options for what is reported while it runs, and in the end.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Show how far it is
+    /// Show the progress
     #[arg(short, long)]
     pub(crate) progress: bool,
 
-    /// Tell in the end what was done
+    /// Print statistics at the end
     #[arg(long)]
     pub(crate) stats: bool,
 
-    /// Tell nothing but errors
+    /// Print nothing but errors
     #[arg(short, long, conflicts_with_all = ["progress", "stats"])]
     pub(crate) quiet: bool,
 }
 
 /// Heads the options that choose files.
-pub(super) const WHICH: &str = "Which files";
+pub(super) const WHICH: &str = "Selection";
 /// Heads the options for the way they are moved.
-pub(super) const HOW: &str = "How";
+pub(super) const HOW: &str = "Transfer";
 /// Heads the options for what the user sees.
-pub(super) const REPORT: &str = "What is told";
+pub(super) const REPORT: &str = "Output";
 
-/// What becomes of a file in the way of a transfer.
+/// The rule for a file in the way of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnConflict {
     /// Nothing at all is changed if there is one
@@ -140,12 +140,12 @@ impl From<OnConflict> for wire::OnConflict {
     }
 }
 
-/// What becomes of symbolic links below the sources.
+/// The treatment of symbolic links below the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Links {
     /// They are left out
     Skip,
-    /// What they lead to is transferred in their place, if it is among the sources
+    /// The target is transferred in place of the link, if it is among the sources
     Follow,
     /// They are made anew, if they lead to something among the sources
     Copy,

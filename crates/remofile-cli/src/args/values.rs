@@ -81,14 +81,14 @@ pub(crate) fn some_duration(text: &str) -> Result<Duration, String> {
     if time.is_zero() { Err("it must be a second at least".to_owned()) } else { Ok(time) }
 }
 
-/// How many sessions a server may have.
+/// Reads a number of sessions, which is at least 1.
 pub(crate) fn sessions(text: &str) -> Result<usize, String> {
     let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
     let what = || "it is a number of sessions, 1 or more, such as 512".to_owned();
     text.parse().ok().filter(|&sessions| is_decimal && sessions > 0).ok_or_else(what)
 }
 
-/// How many; 0 is a number, too.
+/// Reads a number, which may be 0.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
     let what = || "it is a number of files and directories, 0 or more; leave the option out for no limit".to_owned();

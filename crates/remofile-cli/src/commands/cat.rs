@@ -50,7 +50,7 @@ fn print(client: &mut Client, path: &RemotePath, cat: &Cat, data: &mut Data) -> 
     Ok(())
 }
 
-/// What an error of a remote file is to the user.
+/// Turns an error of a remote file into the failure of a command.
 pub(super) fn failed(error: io::Error) -> Failed {
     match error.downcast::<Error>() {
         Ok(error) => Failed::Library(error),

@@ -6,13 +6,13 @@ use crate::{logging, settings};
 use remofile::protocol::token::Token;
 use remofile::{Client, ClientOptions};
 
-/// What a command gets besides its own arguments.
+/// The context of a command: what it gets besides its own arguments.
 pub(super) struct Context {
     /// The token that was an argument before it was hidden.
     pub(super) token: Option<Token>,
-    /// How many `-v` there were.
+    /// The number of `-v` options.
     pub(super) verbose: u8,
-    /// Whether this is the process that `start` has put into the background.
+    /// True if this is the process that `start` has put into the background.
     pub(super) background: bool,
 }
 
@@ -23,7 +23,7 @@ impl Context {
         Self { verbose, ..self }
     }
 
-    /// How to reach the server.
+    /// Returns the options by which the server is reached.
     pub(super) fn options(self, connection: &Connection, port: Option<u16>) -> Result<ClientOptions> {
         if logging::is_wanted(self.verbose) {
             logging::begin(self.verbose)?;

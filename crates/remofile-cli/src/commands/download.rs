@@ -41,7 +41,7 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
     })
 }
 
-/// What goes where.
+/// The sources of a download, and their destination.
 #[derive(Debug, PartialEq)]
 enum What {
     /// Files and directories into an existing local directory.
@@ -85,7 +85,7 @@ struct StdoutSink {
     reader_left: Arc<AtomicBool>,
 }
 
-/// Whether the reader of standard output has gone.
+/// The reader of standard output, which may have gone.
 struct Reader {
     left: Arc<AtomicBool>,
 }

@@ -53,7 +53,7 @@ pub(super) fn run(edit: &Edit, context: Context) -> Result<Exit> {
     }
 }
 
-/// What was there before.
+/// The file as it was before it was edited.
 struct Before {
     /// `None` if there was no file.
     version: Option<Version>,
@@ -117,7 +117,7 @@ fn send(client: &mut Client, path: &RemotePath, place: &Path, version: Option<Ve
     Ok(closed.map_err(|error| told(error, path))?)
 }
 
-/// What is said of a file that is not any more what was edited.
+/// Explains the error of a file that has changed since it was edited.
 fn told(error: Error, path: &RemotePath) -> Error {
     match error {
         Error::Remote(failure) if failure.code == ErrorCode::SourceChanged => {

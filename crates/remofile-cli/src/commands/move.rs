@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &Move, context: Context) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Where the source goes: into the destination, if that is a directory.
+/// Returns the new path of the source: in the destination, if that is a directory.
 fn new_path(client: &mut Client, source: &RemotePath, destination: RemotePath) -> Result<RemotePath> {
     let (_, name) = source.split().map_err(|error| Failed::usage(error.to_string()))?;
     let is_directory = match client.stat(&destination) {

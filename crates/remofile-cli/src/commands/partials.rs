@@ -30,7 +30,7 @@ pub(super) fn run(partials: &Partials, context: Context) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Where interrupted transfers left something.
+/// A place where interrupted transfers left partials.
 enum Place {
     Server(Box<Client>),
     Local(LocalPartials),

@@ -1,4 +1,4 @@
-//! Which of two directories is the remote one.
+//! The sides of a synchronisation: which of two directories is the remote one.
 
 use super::paths;
 use crate::failed::{Failed, Result};
@@ -17,7 +17,7 @@ pub(super) struct Sides {
     guess: Option<String>,
 }
 
-/// What is known of the order of the arguments.
+/// The order of the arguments, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Order {
     /// The remote one comes first, whatever the paths look like.
@@ -44,7 +44,7 @@ impl Sides {
         Ok(Self { remote: remote_path(remote)?, local: local.to_owned(), guess })
     }
 
-    /// Who guessed wrongly looks for things where they are not: tells so where something was not found.
+    /// Adds to an error of something that was not found which side was taken for the remote one.
     pub(super) fn explain(&self, error: Error) -> Error {
         let explain = |failure: Failure| match (&self.guess, failure.code) {
             (Some(guess), ErrorCode::NotFound | ErrorCode::NotADirectory) => failure.because(guess),
@@ -58,7 +58,7 @@ impl Sides {
     }
 }
 
-/// Whether either path may be meant as the remote one. If both are the same, so are both meanings.
+/// Reports whether either path may be meant as the remote one. If both are the same, so are both meanings.
 fn is_ambiguous([first, second]: [&Path; 2]) -> bool {
     first.is_absolute() == second.is_absolute() && plain(first) != plain(second)
 }

@@ -1,4 +1,4 @@
-//! What `upload` and `download` do alike.
+//! The part that `upload` and `download` do alike.
 
 use super::Context;
 use crate::args::{Connection, OnConflict, Transfer};

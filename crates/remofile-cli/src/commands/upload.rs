@@ -28,7 +28,7 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
     })
 }
 
-/// What goes where.
+/// The sources of an upload, and their destination.
 #[derive(Debug, PartialEq)]
 enum What {
     /// Files and directories into a remote directory.

@@ -1,11 +1,11 @@
-//! What a server tells its user when it is ready.
+//! The announcement that a server prints when it is ready.
 
 use crate::output::text::{harmless, shell_word};
 use crate::settings::{ServerSettings, TokenSource};
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-/// Where it listens, who may connect and how, and what a client needs that the user cannot know yet.
+/// Returns the announcement: the addresses, who may connect and how, and what a client needs that is new to the user.
 pub(super) fn announcement(settings: &ServerSettings, addresses: &[SocketAddr]) -> String {
     let listening: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let root = settings.root.to_string_lossy();

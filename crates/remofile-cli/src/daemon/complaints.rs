@@ -1,4 +1,4 @@
-//! What users are told about pidfiles: what is wrong, and what to do.
+//! The texts about pidfiles: what is wrong, and what to do.
 
 use super::proof::Doubt;
 use crate::exit::Exit;

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// How often, and how long apart, to look again at a file that another process is just claiming.
+/// The number of looks, and the pause between them, at a file that another process is just claiming.
 const ATTEMPTS: u32 = 100;
 const ATTEMPT_AFTER: Duration = Duration::from_millis(10);
 
@@ -69,7 +69,7 @@ impl Pidfile {
         }
     }
 
-    /// Where it is, absolute.
+    /// Returns its absolute path.
     pub(super) fn path(&self) -> &Path {
         self.place.path()
     }
@@ -127,7 +127,7 @@ fn whose(content: &Content) -> String {
     }
 }
 
-/// What a file says that somebody has locked. All but the first may be the moment between a claim's lock and
+/// The content of a file that somebody has locked. All but the first may be the moment between a claim's lock and
 /// what it writes, so it is looked at again.
 enum Locked {
     /// Its server, which was proven to be that.

@@ -49,7 +49,7 @@ impl Place {
         Ok(place)
     }
 
-    /// Where it is, absolute.
+    /// Returns its absolute path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -86,7 +86,7 @@ impl Place {
         }
     }
 
-    /// Whether an open file is still the one that is there: it may have been removed or replaced.
+    /// Reports whether an open file is still the one that is there: it may have been removed or replaced.
     pub(super) fn still_holds(&self, file: &File) -> Result<bool> {
         let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
         let open = fstat(file).map_err(|error| self.failed(error))?;
@@ -121,7 +121,7 @@ impl Place {
     }
 }
 
-/// What a file is opened for.
+/// The purpose for which a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     /// To make it this process's own.
@@ -130,7 +130,7 @@ pub(super) enum Access {
     Look,
 }
 
-/// Why what a pidfile says is not believed, if it is not. Root may stop the servers of others, by the files
+/// Returns the reason a pidfile is not believed, if it is not. Root may stop the servers of others, by the files
 /// of those others: what these say is then believed only of processes of the same user.
 fn distrust(file: &Stat, access: Access, caller: u32) -> Option<String> {
     let is_own = file.st_uid == caller || (caller == 0 && access == Access::Look);

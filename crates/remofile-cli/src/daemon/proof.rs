@@ -24,14 +24,14 @@ const PROGRAMS: [&str; 2] = ["remofile", "rmf"];
 /// Most bytes read of one file of `/proc`: what is asked for stands before.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// Why a process is not taken for the server of a pidfile.
+/// The reason a process is not taken for the server of a pidfile.
 #[derive(Debug)]
 pub(super) enum Doubt {
     /// There is none, at least not here.
     Ended,
-    /// It is of another user than the file.
+    /// The process belongs to another user than the file.
     OtherUser,
-    /// It runs something else.
+    /// The process runs another program.
     OtherProgram,
     /// The lock is not its own.
     NotHolding,
@@ -148,7 +148,7 @@ fn read(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether the process of a descriptor has ended.
+/// Reports whether the process of a descriptor has ended.
 fn has_ended(descriptor: &OwnedFd) -> Result<bool, Errno> {
     poll(&mut [PollFd::new(descriptor, PollFlags::IN)], Some(&Timespec::default())).map(|events| events > 0)
 }

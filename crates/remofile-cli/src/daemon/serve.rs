@@ -98,7 +98,7 @@ fn confine(root: &Path, removable: Option<&Path>) {
     }
 }
 
-/// Whether this process has threads beside the calling one, where the system tells.
+/// Reports whether this process has threads beside the calling one, where the system tells.
 fn has_other_threads() -> bool {
     // A directory has two links, and one more for each directory in it, of which every thread has one here.
     rustix::fs::stat("/proc/self/task").is_ok_and(|tasks| tasks.st_nlink > 3)

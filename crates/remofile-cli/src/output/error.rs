@@ -1,4 +1,4 @@
-//! How errors are shown.
+//! The presentation of errors.
 
 use super::text::{harmless, harmless_lines};
 use super::{json, note, stderr_line, stderr_object};
@@ -7,7 +7,7 @@ use crate::failed::Failed;
 use remofile::Error;
 use remofile::protocol::wire::Failure;
 
-/// How the user wants to be told.
+/// The form in which the user wants to see errors.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Presentation {
     /// As objects, one a line.

@@ -87,7 +87,7 @@ fn error_object(kind: &str, path: Option<&str>, message: &str, exit: Exit) -> Va
     json!({"error": {"kind": kind, "path": path, "message": message, "status": exit.status()}})
 }
 
-/// What a transfer did.
+/// Returns the object of a transfer's report.
 pub(crate) fn transfer(report: &TransferReport) -> Value {
     json!({
         "files": report.files,
@@ -105,7 +105,7 @@ pub(crate) fn transfer(report: &TransferReport) -> Value {
     })
 }
 
-/// What interrupted transfers left of a file, under the path that it is shown by.
+/// Returns the object of a partial, under the path that it is shown by.
 pub(crate) fn partial(partial: &PartialEntry, path: &str) -> Object {
     // Written by hand because its times need more digits than a float has.
     let (path, received, size) = (Value::from(path), partial.received, partial.size);
@@ -115,7 +115,7 @@ pub(crate) fn partial(partial: &PartialEntry, path: &str) -> Object {
     ))
 }
 
-/// What removals did.
+/// Returns the object of what was removed, and what could not be.
 pub(crate) fn removed(removed: Removed, failed: &[Failure]) -> Object {
     let object = json!({"files": removed.files, "directories": removed.directories, "failures": failures(failed)});
     Object::from(&object)
@@ -125,7 +125,7 @@ fn failures(failures: &[Failure]) -> Vec<Value> {
     failures.iter().map(failure).collect()
 }
 
-/// Why a file was not transferred.
+/// Returns the object of a failure.
 pub(crate) fn failure(failure: &Failure) -> Value {
     json!({"kind": failure.code.name(), "path": failure.path, "message": failure_with_advice(failure)})
 }
@@ -148,7 +148,7 @@ pub(crate) fn waiting(holders: &[Holder]) -> Value {
     json!({"event": "waiting", "holders": holders.iter().map(holder).collect::<Vec<_>>()})
 }
 
-/// Who uses the server.
+/// Returns the object of a client that holds the lease.
 pub(crate) fn holder(holder: &Holder) -> Value {
     json!({
         "client": holder.client,

@@ -59,7 +59,7 @@ impl Data {
         }
     }
 
-    /// Whether somebody watches.
+    /// Reports whether somebody watches.
     pub(crate) fn is_terminal(&self) -> bool {
         self.is_terminal
     }

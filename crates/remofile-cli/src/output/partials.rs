@@ -1,4 +1,4 @@
-//! What interrupted transfers left, in aligned columns.
+//! Partials in aligned columns.
 
 use super::text::duration;
 use super::time::Clock;
@@ -7,7 +7,7 @@ use remofile::protocol::wire::{PartialEntry, Timestamp};
 use std::fmt::Write;
 use std::time::SystemTime;
 
-/// How much is told of each.
+/// The amount that is told of each partial.
 pub(crate) enum Style {
     /// Rounded sizes, and how long ago it was.
     Short,
@@ -40,7 +40,7 @@ impl PartialColumns {
         self.rows.push(row);
     }
 
-    /// How long ago a time was; one to come is now.
+    /// Returns how long ago a time was; a time to come counts as now.
     fn age(&self, time: Timestamp) -> String {
         let age = time.to_system_time().and_then(|time| self.now.duration_since(time).ok());
         format!("{} ago", duration(age.unwrap_or_default()))

@@ -19,7 +19,7 @@ struct Config {
     profile: BTreeMap<String, Profile>,
 }
 
-/// What a profile says.
+/// A profile of the configuration file.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Profile {

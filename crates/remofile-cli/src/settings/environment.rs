@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// What the environment says. An empty variable counts as none.
+/// The variables of the environment. An empty variable counts as none.
 #[derive(Default)]
 pub(crate) struct Environment {
     /// `REMOFILE_HOSTNAME`
@@ -19,7 +19,7 @@ pub(crate) struct Environment {
     pub(crate) protocol: Option<String>,
     /// `REMOFILE_PRIVATE_KEY`
     pub(crate) private_key: Option<Zeroizing<String>>,
-    /// Where configuration files are: `XDG_CONFIG_HOME`, or `.config` in `HOME`.
+    /// The directory of configuration files: `XDG_CONFIG_HOME`, or `.config` in `HOME`.
     pub(crate) config_home: Option<PathBuf>,
 }
 

@@ -10,7 +10,7 @@ use remofile::protocol::token::Token;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// What to serve, and how.
+/// The settings of a server.
 pub(crate) struct ServerSettings {
     /// The root directory, absolute.
     pub(crate) root: PathBuf,
@@ -20,20 +20,20 @@ pub(crate) struct ServerSettings {
     pub(crate) address: Option<IpAddr>,
     /// The token.
     pub(crate) token: Token,
-    /// Where the token came from.
+    /// The source of the token.
     pub(crate) token_source: TokenSource,
-    /// How to serve.
+    /// The options of the server.
     pub(crate) options: ServerOptions,
 }
 
-/// Where the token of a server came from.
+/// The source of a server's token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenSource {
     /// From the user: an argument or a file.
     Given,
     /// From `REMOFILE_TOKEN`.
     Environment,
-    /// It was generated; the user does not know it yet.
+    /// Generated; the user does not know the token yet.
     Generated,
 }
 

@@ -1,4 +1,4 @@
-//! What the tests of the commands share: commands without the tester's own settings, and a server that
+//! The part that the tests of the commands share: commands without the tester's own settings, and a server that
 //! is ready when its first lines have been read.
 
 #![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
@@ -33,7 +33,7 @@ fn command(program: &str) -> Command {
     command
 }
 
-/// What a finished command said.
+/// The output of a finished command.
 #[derive(Debug)]
 pub struct CommandOutput {
     pub status: Option<i32>,
@@ -89,7 +89,7 @@ pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> CommandOutput {
 /// A server in the foreground, killed when dropped.
 pub struct Server {
     pub child: Child,
-    /// What it said when it was ready, up to the line with the token if it generated one.
+    /// Its lines when it was ready, up to the line with the token if it generated one.
     pub announcement: Vec<String>,
     pub port: u16,
     pub root: PathBuf,

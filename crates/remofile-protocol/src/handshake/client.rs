@@ -7,7 +7,7 @@ use crate::limits::MAX_HANDSHAKE_BYTES;
 use crate::token::TokenKey;
 use crate::transport::{Opener, Sealer};
 
-/// What a client proves itself with, and checks the server by.
+/// The secrets of a client: it proves itself with the token, and checks the server by its key.
 #[derive(Debug, Clone)]
 pub struct ClientCredentials {
     /// The stretched token.
@@ -23,16 +23,16 @@ pub struct ClientHandshake {
     offered: ClientHello,
 }
 
-/// Why a client's handshake failed.
+/// The reason a client's handshake failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HandshakeError {
     /// The server said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// What answers speaks ZeroMQ.
+    /// The peer speaks ZeroMQ.
     #[error("it speaks ZeroMQ")]
     ZeroMq,
-    /// What answers is no Remofile server.
+    /// The peer is no Remofile server.
     #[error("it does not speak Remofile's protocol")]
     NotRemofile,
     /// The answer does not prove the token, or was changed on the way.

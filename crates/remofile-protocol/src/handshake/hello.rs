@@ -1,4 +1,4 @@
-//! What both sides tell each other inside the handshake.
+//! The hellos: what both sides tell each other inside the handshake.
 
 use super::capabilities::Capabilities;
 use crate::limits::{DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
@@ -10,7 +10,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 /// Longest agent or client name that is sent, in bytes.
 const MAX_TEXT_BYTES: usize = 128;
 
-/// What a client says of itself.
+/// A client's hello.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct ClientHello {
@@ -28,7 +28,7 @@ pub struct ClientHello {
     pub max_payload_bytes: u32,
 }
 
-/// What a server says of itself.
+/// A server's hello.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct ServerHello {
@@ -41,21 +41,21 @@ pub struct ServerHello {
     /// Largest payload of a message it accepts, in bytes.
     #[n(2)]
     pub max_payload_bytes: u32,
-    /// Which names it admits.
+    /// The rule for names that the server admits.
     #[n(3)]
     pub names: NameRule,
     /// Largest file it accepts and sends, in bytes.
     #[n(4)]
     pub file_size_limit: u64,
-    /// Whether it refuses every change.
+    /// True if it refuses every change.
     #[n(5)]
     pub read_only: bool,
-    /// Where its root directory is, and the directories above it: see [`Place`]. A client on the same
+    /// The places of its root directory and of the directories above it: see [`Place`]. A client on the same
     /// machine knows by them when source and destination lie in each other.
     #[n(7)]
     #[cbor(default)]
     pub places: Vec<Place>,
-    /// Whether it checks, as it commits a file, the version that the file replaces: see
+    /// True if it checks, as it commits a file, the version that the file replaces: see
     /// [`crate::wire::Item::Begin`].
     #[n(8)]
     #[cbor(default, skip_if = "is_false")]

@@ -29,7 +29,7 @@ pub use zeromq::{SentToken, ZeroMqAnswer, ZeroMqHello};
 
 use crate::transport::{Cipher, Opener, Sealer};
 
-/// What a finished handshake leaves: the two directions of the session and what the peer said.
+/// The result of a finished handshake: the two directions of the session and the peer's hello.
 #[derive(Debug)]
 pub struct Established<Hello> {
     /// Protects what this side sends.

@@ -12,7 +12,7 @@ pub(super) const PREFACE_BYTES: usize = 28;
 const PREFIXED: usize = PREFACE_BYTES + 2;
 const ANSWER_BYTES: usize = 12;
 
-/// What the first bytes of a peer say about it.
+/// The kind of peer that the first bytes show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Greeting {
     /// Too few bytes to tell.
@@ -37,7 +37,7 @@ pub fn recognise(bytes: &[u8]) -> Greeting {
     }
 }
 
-/// Which keys the handshake uses.
+/// The pattern of keys that the handshake uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pattern {
     /// The token alone.
@@ -57,7 +57,7 @@ pub(super) struct Preface<'a> {
     pub(super) noise: &'a [u8],
 }
 
-/// How far the received bytes reach.
+/// The outcome of reading the bytes that were received.
 #[derive(Debug)]
 pub(super) enum Parsed<T> {
     Incomplete,

@@ -1,8 +1,8 @@
-//! Why a server ends a handshake: the one table.
+//! The table of reasons for which a server ends a handshake.
 
 macro_rules! refusals {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal, $text:literal, $sentence:literal;)*) => {
-        /// Why a server ended the handshake. It crosses the wire as one byte, before anything is
+        /// The reason a server ended the handshake. It crosses the wire as one byte, before anything is
         /// encrypted: whoever sits on the line can forge it, and gains an error message by it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
         pub enum Refusal {

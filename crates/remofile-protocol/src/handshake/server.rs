@@ -7,25 +7,25 @@ use crate::limits::{MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
 use crate::token::TokenKey;
 use crate::transport::{Cipher, Opener, Sealer};
 
-/// What a server proves itself with, and what it demands.
+/// The secrets of a server, and its demands on a client.
 #[derive(Debug)]
 pub struct ServerCredentials {
     /// The stretched tokens it serves.
     pub tokens: Vec<TokenKey>,
     /// Its private key; with one, clients must use the public key and encrypt.
     pub private_key: Option<PrivateKey>,
-    /// Whether a client may ask for an authenticated session that is not encrypted.
+    /// True if a client may ask for an authenticated session that is not encrypted.
     pub allow_plain: bool,
 }
 
-/// What becomes of a peer that sent these bytes.
+/// The server's answer to the bytes of a peer.
 #[derive(Debug)]
 pub enum ServerAnswer {
     /// They are not complete: wait for more.
     Incomplete,
     /// Send this and close.
     Refuse {
-        /// Why.
+        /// The reason.
         refusal: Refusal,
         /// The bytes to send.
         bytes: Vec<u8>,
@@ -84,7 +84,7 @@ impl Refusal {
     }
 }
 
-/// What can be read without a token.
+/// The part of a first message that can be read without a token.
 enum Read<'a> {
     Incomplete,
     Refused(Refusal),
@@ -92,7 +92,7 @@ enum Read<'a> {
     Fit(Preface<'a>, Keys<'a>),
 }
 
-/// What the handshake is made with besides the token.
+/// The keys of the handshake besides the token.
 #[derive(Clone, Copy)]
 enum Keys<'a> {
     None,

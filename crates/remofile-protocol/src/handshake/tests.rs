@@ -103,7 +103,7 @@ fn a_wrong_token_is_refused_and_nothing_of_a_token_is_on_the_wire() {
     assert!(!bytes.windows(8).any(|part| token().psk().windows(8).any(|secret| secret == part)));
 }
 
-/// Whether a server has a key, and whether it wants ours, is told to everybody: with it nobody finds out tokens.
+/// A server tells everybody that it has a key, and that it wants ours: nobody finds out tokens by it.
 #[test]
 fn a_right_identifier_and_a_wrong_one_are_refused_the_same_for_want_of_a_key() {
     let key = PrivateKey::generate();

@@ -10,7 +10,7 @@ use crate::limits::{DEFAULT_PAYLOAD_BYTES, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use zeroize::Zeroizing;
 
-/// What both messages begin with, so that nothing else is taken for one.
+/// The beginning of both messages, so that nothing else is taken for one.
 const MAGIC: &str = "remofile";
 
 /// The first message of a client, one frame.
@@ -45,7 +45,7 @@ impl std::fmt::Debug for SentToken {
 pub enum ZeroMqAnswer {
     /// The session is open.
     Accepted(Box<ServerHello>),
-    /// It is not.
+    /// The hello is refused.
     Refused(Refusal),
 }
 
@@ -108,7 +108,7 @@ impl ZeroMqHello {
         }
     }
 
-    /// Whether a frame is meant as a hello.
+    /// Reports whether a frame is meant as a hello.
     #[must_use]
     pub fn is_meant(frame: &[u8]) -> bool {
         let mut decoder = Decoder::new(frame);
@@ -144,7 +144,7 @@ impl ZeroMqHello {
         }))
     }
 
-    /// Whether it speaks this version of the protocol.
+    /// Reports whether it speaks this version of the protocol.
     #[must_use]
     pub fn speaks_this_version(&self) -> bool {
         (self.versions.0..=self.versions.1).contains(&PROTOCOL_VERSION)

@@ -15,7 +15,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RemotePath(String);
 
-/// Why a text is no remote path.
+/// The reason a text is no remote path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPath {
     /// The text does not begin with a slash.
@@ -86,7 +86,7 @@ impl RemotePath {
         Ok(Self(format!("{parent}/{name}")))
     }
 
-    /// Whether this is the root directory.
+    /// Reports whether this is the root directory.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.0 == "/"
@@ -127,7 +127,7 @@ impl RemotePath {
         self.0.split('/').filter(|name| !name.is_empty())
     }
 
-    /// Whether `self` is `ancestor` or lies below it.
+    /// Reports whether `self` is `ancestor` or lies below it.
     #[must_use]
     pub fn is_within(&self, ancestor: &Self) -> bool {
         ancestor.is_root()

@@ -3,7 +3,7 @@
 use crate::limits::MAX_NAME_BYTES;
 use std::fmt;
 
-/// Which names a server admits.
+/// The rule for names that a server admits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NameRule {
     /// Names that every file system can hold: none of `< > : " / \ | ? *`. The default.
@@ -18,7 +18,7 @@ pub enum NameRule {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileName(String);
 
-/// Why a text is no file name.
+/// The reason a text is no file name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
     /// There is no text.

@@ -18,7 +18,7 @@ impl Enumeration {
 }
 
 impl Callable {
-    /// What a module and a name in it stand for.
+    /// Returns the callable that a module and a name in it stand for.
     pub(super) fn find(module: &str, name: &str) -> Result<Self, PickleError> {
         match (module, name) {
             (Enumeration::MODULE, "Request") => Ok(Self::Enumeration(Enumeration::Request)),

@@ -1,6 +1,6 @@
 //! The refusals of pickles.
 
-/// Why bytes are no pickle that is read here.
+/// The reason bytes are no pickle that is read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PickleError {
     /// The pickle ends too early, or declares a length beyond its end.

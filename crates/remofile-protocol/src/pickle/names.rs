@@ -3,11 +3,11 @@
 /// An enumeration of protocol 1. Its members are numbered from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Enumeration {
-    /// What a client asks for.
+    /// A request of a client.
     Request,
-    /// How a server answers.
+    /// An answer of a server.
     Response,
-    /// Why, or with what.
+    /// The reason of an answer, or its kind of data.
     Reason,
 }
 

@@ -128,7 +128,8 @@ impl<'a> Machine<'a> {
         self.stack.len().saturating_sub(self.marks.last().copied().unwrap_or(0))
     }
 
-    /// Where the last `count` values begin, if there are as many and none is too deep for a container.
+    /// Returns the index of the first of the last `count` values, if there are as many and none is too deep for a
+    /// container.
     fn last(&self, count: usize) -> Result<usize, PickleError> {
         if count > self.above_mark() {
             return Err(PickleError::Inconsistent);
@@ -208,7 +209,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// What the rest of the pickle may still hold.
+/// The budget of what the rest of the pickle may still hold.
 struct Budget {
     values: usize,
     /// Bytes of texts that references may repeat.

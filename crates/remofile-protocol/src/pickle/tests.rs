@@ -1,4 +1,4 @@
-//! What a stranger may try, and what must come back as it went.
+//! Tests of what a stranger may try, and of values that must come back as they went.
 
 use super::*;
 use proptest::prelude::*;

@@ -4,10 +4,10 @@ use super::names::{Callable, Enumeration};
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// How deep values may be nested: a message needs three levels.
+/// The deepest nesting of values: a message needs three levels.
 pub const MAX_DEPTH: usize = 8;
 
-/// What a pickle holds. Texts and bytes are those of the input, not copies.
+/// A value in a pickle. Texts and bytes are those of the input, not copies.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Value<'a> {
@@ -57,7 +57,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// How many levels of containers this value has, 0 for what is none.
+    /// Returns the levels of containers of this value, 0 for one that is none.
     pub(super) fn depth(&self) -> usize {
         match self {
             Self::Tuple(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),

@@ -3,7 +3,7 @@
 use super::names::Callable;
 use super::{Enumeration, Value, opcode as op};
 
-/// What is made here is of this pickle protocol.
+/// The pickle protocol of what is written here.
 const PROTOCOL: u8 = 4;
 
 /// Room for the opcodes around a chunk, so that its pickle is made in one piece of memory.

@@ -23,7 +23,7 @@ pub use response::{ListedFile, Reason, Response, ResponseKind};
 
 use crate::pickle::{Enumeration, PickleError, Value};
 
-/// Why bytes are no message of protocol 1.
+/// The reason bytes are no message of protocol 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadMessage {
     /// They are no pickle that is read.

@@ -1,4 +1,4 @@
-//! What a client asks for.
+//! The requests of protocol 1.
 
 use super::{BadMessage, Directory, elements, integer, member, text};
 use crate::limits::MAX_PATH_BYTES;
@@ -14,28 +14,28 @@ const MAX_VALUES: usize = MAX_PATH_BYTES + 64;
 pub enum Request<'a> {
     /// List the files in a directory. Answered with [`super::Response::FilesListed`].
     ListFiles {
-        /// Which directory.
+        /// The directory to list.
         directory: Directory,
     },
     /// Create an empty file. Answered with [`super::Response::FileCreated`].
     CreateFile {
         /// Of the new file.
         name: String,
-        /// Where it is to be.
+        /// The directory that it is to be in.
         directory: Directory,
     },
     /// Create a directory. Answered with [`super::Response::DirectoryCreated`].
     MakeDirectory {
         /// Of the new directory.
         name: String,
-        /// Where it is to be.
+        /// The directory that it is to be in.
         directory: Directory,
     },
     /// Begin to send a file. Answered with [`super::Response::TransferAccepted`] without a size.
     UploadFile {
         /// Of the new file.
         name: String,
-        /// Where it is to be.
+        /// The directory that it is to be in.
         directory: Directory,
         /// In bytes. Any number: what is not allowed has a refusal of its own.
         file_size: i64,
@@ -52,7 +52,7 @@ pub enum Request<'a> {
     DownloadFile {
         /// Of the file.
         name: String,
-        /// Where it is.
+        /// The directory that it is in.
         directory: Directory,
         /// Of every chunk but the last, in bytes. Any number.
         chunk_size: i64,
@@ -69,7 +69,7 @@ pub enum Request<'a> {
     RemoveFile {
         /// Of the file.
         name: String,
-        /// Where it is.
+        /// The directory that it is in.
         directory: Directory,
     },
 }

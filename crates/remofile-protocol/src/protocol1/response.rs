@@ -1,4 +1,4 @@
-//! How a server answers.
+//! The responses of protocol 1.
 
 use super::{BadMessage, elements, integer, member, text};
 use crate::pickle::{self, Enumeration, Value};
@@ -8,20 +8,20 @@ use std::collections::HashSet;
 /// Values that a response may hold beyond one for each of its bytes.
 const SPARE_VALUES: usize = 64;
 
-/// Whether a request was fulfilled.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ResponseKind {
-    /// It was, or a transfer has begun or goes on.
+    /// The request was fulfilled, or a transfer has begun or goes on.
     Accepted = 1,
-    /// It was not, as things are on the server.
+    /// The request was refused, as things are on the server.
     Refused = 2,
-    /// It makes no sense, or the server failed.
+    /// The request makes no sense, or the server failed.
     Error = 3,
 }
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal, $kind:ident;)*) => {
-        /// Why, or with what, a server answers. The numbers are those on the wire.
+        /// The reason of an answer, or its kind of data. The numbers are those on the wire.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Reason {
             $($(#[doc = $doc])* $name = $number,)*
@@ -86,7 +86,7 @@ reasons! {
 pub struct ListedFile {
     /// Its name in the directory that was listed, unchecked.
     pub name: String,
-    /// Whether it is a directory.
+    /// True if it is a directory.
     pub is_directory: bool,
     /// In bytes; 0 for a directory. At most `i64::MAX`: more is sent as that.
     pub size: u64,
@@ -207,7 +207,7 @@ impl<'a> Response<'a> {
         pickle::write(&Value::tuple(elements))
     }
 
-    /// Whether the request was fulfilled.
+    /// Reports whether the request was fulfilled.
     #[must_use]
     pub fn kind(&self) -> ResponseKind {
         self.reason().map_or(ResponseKind::Accepted, Reason::kind)

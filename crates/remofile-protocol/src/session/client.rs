@@ -20,11 +20,11 @@ pub struct ClientSession {
 struct Operation {
     credit: SendCredit,
     window: ReceiveWindow,
-    /// How often it was told whom it waits for.
+    /// The number of reports on whom it waits for.
     waiting_reports: u32,
 }
 
-/// What a message from the server means.
+/// The meaning of a message from the server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientEvent {
     /// Nothing that the caller has to know.
@@ -39,9 +39,9 @@ pub enum ClientEvent {
     Granted(OperationId),
     /// A file of an upload was not stored.
     ItemFailed(OperationId, Failure),
-    /// What a download will send.
+    /// The total of what a download will send.
     Total {
-        /// Which download.
+        /// The download.
         operation: OperationId,
         /// Regular files.
         files: u64,
@@ -119,7 +119,7 @@ impl ClientSession {
         self.core.queue(OperationId::SESSION, Signal::Goodbye { reason: None });
     }
 
-    /// How much credit an operation has now, in bytes; 0 for one that is over.
+    /// Returns the credit that an operation has now, in bytes; 0 for one that is over.
     #[must_use]
     pub fn credit(&self, operation: OperationId) -> u64 {
         self.operations.get(&operation).map_or(0, |operation| operation.credit.available())
@@ -237,7 +237,7 @@ impl ClientSession {
         self.core.poll_header()
     }
 
-    /// When [`ClientSession::handle_timeout`] wants to be called.
+    /// Returns the time at which [`ClientSession::handle_timeout`] has to be called.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
         self.core.next_timeout()

@@ -1,4 +1,4 @@
-//! What both machines share: the queue of headers, the heartbeat, the check of payloads.
+//! The part that both machines share: the queue of headers, the heartbeat, the check of payloads.
 
 use super::SessionError;
 use crate::limits::{DEAD_AFTER, MAX_BLOCK_BYTES, MAX_COPY_BYTES, MAX_HOLE_BYTES, MAX_PAYLOAD_BYTES, PING_AFTER};
@@ -9,13 +9,13 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Core {
     outbox: VecDeque<Header>,
-    /// What the headers in it take in memory.
+    /// The memory that the headers in it take, in bytes.
     outbox_bytes: usize,
     heartbeat: Heartbeat,
     max_payload_bytes: usize,
 }
 
-/// Whether the peer has to be heard from.
+/// The state of the heartbeat.
 #[derive(Debug)]
 enum Heartbeat {
     /// No operation is in flight: silence means nothing.
@@ -63,7 +63,7 @@ impl Core {
         Some(header)
     }
 
-    /// What waits to be sent takes so much memory, in bytes.
+    /// Returns the memory that the headers to be sent take, in bytes.
     pub(super) fn queued_bytes(&self) -> usize {
         self.outbox_bytes
     }
@@ -121,7 +121,7 @@ impl Core {
     }
 }
 
-/// What a header takes in memory, in bytes; of requests, which only clients queue, no more than its own size.
+/// Returns the memory of a header, in bytes; of requests, which only clients queue, no more than its own size.
 fn memory_bytes(header: &Header) -> usize {
     let text = |text: &str| text.len() + 16;
     let holders = |holders: &[Holder]| holders.iter().map(|holder| size_of::<Holder>() + text(&holder.client)).sum();

@@ -4,7 +4,7 @@ use super::SessionError;
 use crate::limits::{CREDIT_WINDOW_BYTES, INITIAL_CREDIT_BYTES};
 use crate::wire::OperationId;
 
-/// What this side may still send in one operation.
+/// The bytes that this side may still send in one operation.
 #[derive(Debug)]
 pub(super) struct SendCredit(u64);
 
@@ -33,14 +33,14 @@ impl SendCredit {
     }
 }
 
-/// What this side has allowed its peer to send in one operation.
+/// The window of bytes that this side lets its peer send in one operation.
 #[derive(Debug)]
 pub(super) struct ReceiveWindow {
     /// Bytes that may still come.
     allowed: u64,
     /// Bytes that came and were not yet consumed.
     held: u64,
-    /// How far the window is kept open.
+    /// The size to which the window is kept open, in bytes.
     size: u64,
 }
 

@@ -31,7 +31,7 @@ pub enum SessionError {
     /// More payload than was credited.
     #[error("operation {} sent {excess} bytes beyond its credit", .operation.0)]
     BeyondCredit {
-        /// Which.
+        /// The operation.
         operation: OperationId,
         /// By how much.
         excess: u64,
@@ -42,9 +42,9 @@ pub enum SessionError {
     /// Items that do not match their payload.
     #[error("items of {items} bytes with a payload of {payload}")]
     PayloadMismatch {
-        /// What the items say.
+        /// The bytes that the items announce.
         items: u64,
-        /// What came.
+        /// The bytes that came.
         payload: usize,
     },
     /// A hole, copy or compressed block of more content than one item may have.
@@ -52,7 +52,7 @@ pub enum SessionError {
     ItemTooLong {
         /// Its content, in bytes.
         content: u64,
-        /// What is allowed, in bytes.
+        /// The most that is allowed, in bytes.
         most: u64,
     },
     /// An operation number that was used before, or was never started.

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Headers that wait to be sent before this side stops to take new messages.
 const BACKLOG: usize = 1024;
 
-/// What they may take in memory before that, in bytes.
+/// The memory they may take before that, in bytes.
 const BACKLOG_BYTES: usize = 1024 * 1024;
 
 /// The server's side of a session.
@@ -28,7 +28,7 @@ struct Operation {
     window: ReceiveWindow,
 }
 
-/// What a message from the client means.
+/// The meaning of a message from the client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ServerEvent {
     /// Nothing that the caller has to know.
@@ -37,7 +37,7 @@ pub enum ServerEvent {
     Request {
         /// Its number.
         operation: OperationId,
-        /// What is asked for.
+        /// The request.
         request: Request,
         /// For how many milliseconds to wait for the lease.
         wait_milliseconds: u64,
@@ -185,7 +185,7 @@ impl ServerSession {
         }
     }
 
-    /// How much credit an operation has now, in bytes; 0 for one that is over.
+    /// Returns the credit that an operation has now, in bytes; 0 for one that is over.
     #[must_use]
     pub fn credit(&self, operation: OperationId) -> u64 {
         self.operations.get(&operation).map_or(0, |operation| operation.credit.available())
@@ -280,13 +280,13 @@ impl ServerSession {
         }
     }
 
-    /// Whether so much waits to be sent that no further message should be taken.
+    /// Reports whether so much waits to be sent that no further message should be taken.
     #[must_use]
     pub fn is_congested(&self) -> bool {
         self.core.queued() >= BACKLOG || self.core.queued_bytes() >= BACKLOG_BYTES
     }
 
-    /// What waits to be sent, payload aside, takes so much memory, in bytes.
+    /// Returns the memory that the messages to be sent take, payload aside, in bytes.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.core.queued_bytes()
@@ -297,7 +297,7 @@ impl ServerSession {
         self.core.poll_header()
     }
 
-    /// When [`ServerSession::handle_timeout`] wants to be called.
+    /// Returns the time at which [`ServerSession::handle_timeout`] has to be called.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
         self.core.next_timeout()

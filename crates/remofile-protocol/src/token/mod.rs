@@ -25,7 +25,7 @@ pub struct Token {
     origin: Origin,
 }
 
-/// Why a text is no token.
+/// The reason a text is no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
     /// There is no text.
@@ -78,7 +78,7 @@ impl Token {
         Ok(Self { text: Zeroizing::new(text.to_owned()), origin })
     }
 
-    /// Whether the token was generated or chosen.
+    /// Reports whether the token was generated or chosen.
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.origin

@@ -1,6 +1,6 @@
 //! The origin of a token.
 
-/// How hard a token is to guess, which decides how it is stretched.
+/// The origin of a token: it decides how hard the token is to guess, and so how it is stretched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// 116 random bits with a checksum: cannot be guessed.

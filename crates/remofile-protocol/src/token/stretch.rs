@@ -15,7 +15,7 @@ const ARGON2_KIBIBYTES: u32 = 64 * 1024;
 const ARGON2_PASSES: u32 = 3;
 const ARGON2_LANES: u32 = 4;
 
-/// What a token is stretched to: the pre-shared key of the handshake and its public identifier.
+/// The keys that a token is stretched to: the pre-shared key of the handshake and its public identifier.
 /// Wiped when dropped.
 #[derive(Clone)]
 pub struct TokenKey {

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use ring::aead;
 
-/// How records are protected. The plain ones leave the body in clear and authenticate it with the
+/// The protection of records. The plain ones leave the body in clear and authenticate it with the
 /// same algorithm: every changed bit is found, nothing is hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cipher {
@@ -20,7 +20,7 @@ pub enum Cipher {
 }
 
 impl Cipher {
-    /// What a client offers, preferred ones first.
+    /// Returns the ciphers that a client offers, preferred ones first.
     #[must_use]
     pub fn offer(plain: bool) -> Vec<Self> {
         let mut offer = match plain {
@@ -33,8 +33,8 @@ impl Cipher {
         offer
     }
 
-    /// What a server chooses of an offer: the client's first, unless that is AES and this processor is
-    /// slow at it. `None` if nothing on offer is acceptable.
+    /// Returns the cipher that a server chooses of an offer: the client's first, unless that is AES and this processor
+    /// is slow at it. `None` if nothing on offer is acceptable.
     #[must_use]
     pub fn choose(offer: &[Self], allow_plain: bool) -> Option<Self> {
         let acceptable = || {
@@ -43,7 +43,7 @@ impl Cipher {
         acceptable().find(|cipher| has_aes_instructions() || !cipher.is_aes()).or_else(|| acceptable().next())
     }
 
-    /// Whether the body of a record is hidden.
+    /// Reports whether the body of a record is hidden.
     #[must_use]
     pub fn encrypts(self) -> bool {
         matches!(self, Self::Aes256Gcm | Self::ChaCha20Poly1305)

@@ -68,7 +68,7 @@ impl Opener {
         Self(Direction::new(cipher, key))
     }
 
-    /// Whether a whole record is the one that is due. It is still to be opened.
+    /// Reports whether a whole record is the one that is due. It is still to be opened.
     #[must_use]
     pub fn is_due(&self, record: &[u8]) -> bool {
         let same = Direction::new(self.0.cipher, *self.0.secret);

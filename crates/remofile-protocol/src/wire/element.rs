@@ -20,7 +20,7 @@ pub enum Element {
     Listed(Listed),
     /// Something that a download would send.
     Found(Found),
-    /// What was kept of a file whose transfer broke off.
+    /// The partial of a file whose transfer broke off.
     Partial(PartialEntry),
     /// A symbolic link, and what it leads to.
     Link(Entry, String),
@@ -35,7 +35,7 @@ pub enum Element {
     Signatures(Vec<u8>),
     /// The file whose blocks came before.
     Signed {
-        /// What it was when it was opened.
+        /// Its metadata when it was opened.
         entry: Entry,
         /// XXH3-128 of all its bytes, if that was asked for.
         digest: Option<Digest>,

@@ -1,11 +1,11 @@
-//! What is known of a file in a directory.
+//! Entries: the metadata of files and directories.
 
 use super::flag::is_false;
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use std::time::{Duration, SystemTime};
 
-/// What a path names.
+/// The kind of file that a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A regular file.
@@ -114,22 +114,22 @@ impl<'b, C> Decode<'b, C> for Timestamp {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Entry {
-    /// Where it is.
+    /// Its path.
     #[n(0)]
     pub path: RemotePath,
-    /// What it is.
+    /// Its kind.
     #[n(1)]
     pub kind: Kind,
     /// Its size in bytes; 0 for everything but regular files.
     #[n(2)]
     pub size: u64,
-    /// When it was last modified.
+    /// The time of its last modification.
     #[n(3)]
     pub modified: Timestamp,
     /// Its permission bits, 0 to 0o777, where the file system has such.
     #[n(4)]
     pub mode: Option<u32>,
-    /// Whether it is a regular file that was stored and may never have reached the disk, whatever is read of it: who
+    /// True if it is a regular file that was stored and may never have reached the disk, whatever is read of it: who
     /// has it sends it again.
     #[n(5)]
     #[cbor(default, skip_if = "is_false")]

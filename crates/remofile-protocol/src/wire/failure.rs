@@ -10,7 +10,7 @@ const MAX_DETAIL_BYTES: usize = 1024;
 
 macro_rules! error_codes {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal, $text:literal, $sentence:literal;)*) => {
-        /// What went wrong, as a stable number. Unknown numbers are read as [`ErrorCode::Other`].
+        /// The stable number of a kind of failure. Unknown numbers are read as [`ErrorCode::Other`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $($(#[doc = $doc])* $name,)*
@@ -134,13 +134,13 @@ impl<'b, C> Decode<'b, C> for ErrorCode {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Failure {
-    /// What went wrong.
+    /// The kind of failure.
     #[n(0)]
     pub code: ErrorCode,
     /// The path it is about, as far as it can be written.
     #[n(1)]
     pub path: Option<String>,
-    /// What the operating system or the checker said.
+    /// The text of the operating system or of the check that failed.
     #[n(2)]
     pub detail: Option<String>,
     /// With [`ErrorCode::Busy`]: who is in the way.
@@ -207,7 +207,7 @@ impl From<InvalidPath> for Failure {
     }
 }
 
-/// Who holds the lease, or waits for it.
+/// A client that holds the lease, or waits for it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Holder {
@@ -217,7 +217,7 @@ pub struct Holder {
     /// The network address the server sees.
     #[n(1)]
     pub address: String,
-    /// What it does: `list`, `upload` and so on.
+    /// The name of its operation: `list`, `upload` and so on.
     #[n(2)]
     pub activity: String,
     /// For how many milliseconds.

@@ -22,19 +22,19 @@ pub const WAIT_FOREVER: u64 = u64::MAX;
 /// Kinds from this number on may be skipped by who does not know them.
 const IGNORABLE_KINDS: u64 = 128;
 
-/// What a message is about, and what it says.
+/// The header of a message: the operation it belongs to, and its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// The operation it belongs to.
     pub operation: OperationId,
-    /// What it says.
+    /// The body.
     pub body: Body,
     /// With a request: for how many milliseconds to wait for the lease; 0 to be refused at once,
     /// [`WAIT_FOREVER`] to wait until it comes.
     pub wait_milliseconds: u64,
 }
 
-/// What a message says.
+/// The body of a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// Client: start this operation.
@@ -80,7 +80,7 @@ pub enum Signal {
     /// Either: this session ends after this message.
     #[n(22)]
     Goodbye {
-        /// Why the server ends it, where the client did not: see [`ErrorCode::TooMany`] and
+        /// The reason the server ends it, where the client did not: see [`ErrorCode::TooMany`] and
         /// [`ErrorCode::ShuttingDown`].
         #[n(0)]
         reason: Option<ErrorCode>,
@@ -102,14 +102,14 @@ pub enum Signal {
     /// Server: the operation is over and did what was asked, but for the items named before.
     #[n(32)]
     Done {
-        /// What was done.
+        /// The result of the operation.
         #[n(0)]
         done: Done,
     },
     /// Server: the operation is over and failed.
     #[n(33)]
     Failed {
-        /// Why.
+        /// The failure.
         #[n(0)]
         failure: Failure,
     },
@@ -119,7 +119,7 @@ pub enum Signal {
     /// Server: one file of an upload was not stored; the operation goes on.
     #[n(35)]
     ItemFailed {
-        /// What and why.
+        /// The failure, with the path of the file.
         #[n(0)]
         failure: Failure,
     },
@@ -136,7 +136,7 @@ pub enum Signal {
     /// Server: the operation waits for the lease.
     #[n(37)]
     Waiting {
-        /// Who holds it.
+        /// The clients that hold it.
         #[n(0)]
         holders: Vec<Holder>,
     },

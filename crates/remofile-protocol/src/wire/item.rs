@@ -26,11 +26,11 @@ pub enum Item {
         path: String,
         /// Its size in bytes; `None` where the sender does not know it (a pipe).
         size: Option<u64>,
-        /// When it was last modified; `None` to let the receiver take its own time.
+        /// The time of its last modification; `None` to let the receiver take its own time.
         modified: Option<Timestamp>,
         /// Its permission bits, if they are to be kept.
         mode: Option<u32>,
-        /// What becomes of a file in its way; `None` for what the request says.
+        /// The rule for a file in its way; `None` for the rule of the request.
         rule: Option<OnConflict>,
         /// The receiver has the bytes before this offset, as it said: what follows goes on there.
         offset: u64,
@@ -50,12 +50,12 @@ pub enum Item {
     },
     /// The open file will not be completed: forget it.
     Abort {
-        /// Why.
+        /// The failure.
         failure: Failure,
     },
     /// Something was not sent: a file that cannot be read, a name that cannot be written.
     Failed {
-        /// What and why.
+        /// The failure, with the path of the file.
         failure: Failure,
     },
     /// The next bytes of the open file are zero, and take no room where it comes from.
@@ -74,9 +74,9 @@ pub enum Item {
     Link {
         /// Its path, names separated by slashes.
         path: String,
-        /// What it leads to, relative to the directory it is in.
+        /// The target, relative to the directory that the link is in.
         target: String,
-        /// What becomes of a file in its way; `None` for what the request says.
+        /// The rule for a file in its way; `None` for the rule of the request.
         rule: Option<OnConflict>,
     },
     /// Bytes of the open file may be copied from this one, which the receiver has.
@@ -107,7 +107,7 @@ pub enum Item {
     Touch {
         /// Its path.
         path: String,
-        /// When it was last modified; `None` to leave that.
+        /// The time of last modification; `None` to leave that.
         modified: Option<Timestamp>,
         /// Its permission bits; `None` to leave them.
         mode: Option<u32>,
@@ -117,7 +117,7 @@ pub enum Item {
     Keep {
         /// Its path.
         path: String,
-        /// Where it is kept; missing directories are made.
+        /// The path that it is kept at; missing directories are made.
         to: String,
     },
     /// Client, in a write: the next `length` bytes of this message's payload belong at an offset of the file.

@@ -1,4 +1,4 @@
-//! How an operation ends well.
+//! The result of an operation that ends well.
 
 use super::{Entry, Holder, Version};
 use minicbor::{Decode, Encode};
@@ -40,10 +40,10 @@ pub struct StatusReport {
     /// For how many milliseconds it has been serving.
     #[n(1)]
     pub uptime_milliseconds: u64,
-    /// Who holds the lease.
+    /// The clients that hold the lease.
     #[n(2)]
     pub holders: Vec<Holder>,
-    /// How many operations wait for it.
+    /// The number of operations that wait for it.
     #[n(3)]
     pub waiting: u64,
 }

@@ -1,16 +1,16 @@
-//! What a client may ask for.
+//! The requests of a client.
 
 use super::flag::is_false;
 use super::{Selection, SendOptions, ToSign, Version};
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-/// Whether a kind is that of a request.
+/// Reports whether a kind is that of a request.
 pub(super) fn is_request(kind: u64) -> bool {
     matches!(kind, 0..16 | 48..64)
 }
 
-/// What becomes of a file that is in the way of an uploaded one.
+/// The rule for a file that is in the way of an uploaded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnConflict {
     /// The new file fails with `already-exists`; the old one stays.
@@ -63,19 +63,19 @@ pub enum Request {
         /// The directory.
         #[n(0)]
         path: RemotePath,
-        /// Whether its directories are listed too.
+        /// True if its directories are listed too.
         #[n(1)]
         #[cbor(default)]
         recursive: bool,
-        /// What is left out: lines in the notation of gitignore.
+        /// The rules of what is left out: lines in the notation of gitignore.
         #[n(2)]
         #[cbor(default, skip_if = "Vec::is_empty")]
         rules: Vec<String>,
-        /// Whether it is told what links lead to.
+        /// True if it is told what links lead to.
         #[n(3)]
         #[cbor(default, skip_if = "is_false")]
         targets: bool,
-        /// Whether the client knows what [`super::Entry::unflushed`] is. Otherwise such files are told with a time that
+        /// True if the client knows what [`super::Entry::unflushed`] is. Otherwise such files are told with a time that
         /// is a nanosecond beside theirs, so that nobody takes them for the same as another.
         #[n(4)]
         #[cbor(default, skip_if = "is_false")]
@@ -94,7 +94,7 @@ pub enum Request {
         /// The path; its directory must exist.
         #[n(0)]
         path: RemotePath,
-        /// Whether an existing file is no failure; its time is set to now.
+        /// True if an existing file is no failure; its time is set to now.
         #[n(1)]
         #[cbor(default)]
         update: bool,
@@ -105,11 +105,11 @@ pub enum Request {
         /// The path.
         #[n(0)]
         path: RemotePath,
-        /// Whether an existing directory is no failure.
+        /// True if an existing directory is no failure.
         #[n(1)]
         #[cbor(default)]
         update: bool,
-        /// Whether missing parents are created.
+        /// True if missing parents are created.
         #[n(2)]
         #[cbor(default)]
         parents: bool,
@@ -120,7 +120,7 @@ pub enum Request {
         /// The existing directory that item paths are relative to.
         #[n(0)]
         destination: RemotePath,
-        /// What becomes of files in the way.
+        /// The rule for files in the way.
         #[n(1)]
         #[cbor(default)]
         on_conflict: OnConflict,
@@ -139,21 +139,21 @@ pub enum Request {
         /// The files and directories to send. Item paths begin with the last name of each.
         #[n(0)]
         sources: Vec<RemotePath>,
-        /// Whether directories are sent with their contents; otherwise they fail one by one.
+        /// True if directories are sent with their contents; otherwise they fail one by one.
         #[n(1)]
         #[cbor(default)]
         recursive: bool,
-        /// Whether a total of files and bytes is sent before the first data.
+        /// True if a total of files and bytes is sent before the first data.
         #[n(2)]
         #[cbor(default)]
         total: bool,
         /// Credit the client grants with the request, in bytes.
         #[n(3)]
         credit: u64,
-        /// Which files below the sources; `None` for all, and no links.
+        /// The selection of files below the sources; `None` for all, and no links.
         #[n(4)]
         selection: Option<Selection>,
-        /// How to send them.
+        /// The options of sending them.
         #[n(5)]
         send_options: Option<SendOptions>,
     },
@@ -163,7 +163,7 @@ pub enum Request {
         /// The path.
         #[n(0)]
         path: RemotePath,
-        /// Whether a directory is removed with its contents.
+        /// True if a directory is removed with its contents.
         #[n(1)]
         #[cbor(default)]
         recursive: bool,
@@ -171,13 +171,13 @@ pub enum Request {
     /// Rename a file or directory.
     #[n(8)]
     Move {
-        /// What to rename.
+        /// The path to rename.
         #[n(0)]
         source: RemotePath,
         /// Its new path; its directory must exist.
         #[n(1)]
         destination: RemotePath,
-        /// Whether a file in the way is replaced.
+        /// True if a file in the way is replaced.
         #[n(2)]
         #[cbor(default)]
         replace: bool,
@@ -198,7 +198,7 @@ pub enum Request {
         /// As in a download.
         #[n(2)]
         selection: Option<Selection>,
-        /// Whether digests are told in place of what files are.
+        /// True if digests are told in place of what files are.
         #[n(3)]
         #[cbor(default, skip_if = "is_false")]
         digests: bool,
@@ -213,7 +213,7 @@ pub enum Request {
         /// Names in it that the items' paths begin with.
         #[n(1)]
         names: Vec<String>,
-        /// Whether the client knows what [`super::Entry::unflushed`] is. Otherwise such files are not told.
+        /// True if the client knows what [`super::Entry::unflushed`] is. Otherwise such files are not told.
         #[n(2)]
         #[cbor(default, skip_if = "is_false")]
         unflushed: bool,
@@ -224,14 +224,14 @@ pub enum Request {
     /// Remove what interrupted uploads left. Answered by done with the number of files.
     #[n(13)]
     ClearPartials {
-        /// Where those files were going; none for all.
+        /// The paths that those files were going to; none for all.
         #[n(0)]
         paths: Vec<RemotePath>,
     },
     /// Hold the lease until finish, for operations of this session that belong together.
     #[n(14)]
     Hold {
-        /// Whether they change anything.
+        /// True if they change anything.
         #[n(0)]
         #[cbor(default)]
         write: bool,
@@ -275,11 +275,11 @@ pub enum Request {
         /// The length it gets before anything is written.
         #[n(2)]
         length: Option<u64>,
-        /// Whether data goes to the end of the file as it is then.
+        /// True if data goes to the end of the file as it is then.
         #[n(3)]
         #[cbor(default, skip_if = "is_false")]
         append: bool,
-        /// Whether the file is created if there is none.
+        /// True if the file is created if there is none.
         #[n(4)]
         #[cbor(default, skip_if = "is_false")]
         create: bool,
@@ -323,7 +323,7 @@ impl Request {
         self.nature().flow
     }
 
-    /// Whether the request changes the root directory.
+    /// Reports whether the request changes the root directory.
     #[must_use]
     pub fn is_write(&self) -> bool {
         self.nature().is_write

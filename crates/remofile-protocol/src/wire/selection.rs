@@ -1,4 +1,5 @@
-//! Which files a transfer moves, how, and what is known of those that were begun before.
+//! The selection of the files of a transfer, the options of sending them, and the partials of those that were begun
+//! before.
 
 use super::{Entry, Timestamp};
 use crate::digest::Digest;
@@ -8,13 +9,13 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::RangeInclusive;
 
-/// What becomes of symbolic links below the sources of a transfer.
+/// The treatment of symbolic links below the sources of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Links {
     /// They are passed over, each named.
     #[default]
     Skip,
-    /// What they lead to is sent in their place, if that is in the tree that is sent.
+    /// The target is sent in place of the link, if it is in the tree that is sent.
     Follow,
     /// They are sent as links, if what they lead to is, or would be, in the tree that is sent.
     Copy,
@@ -46,11 +47,11 @@ impl<'b, C> Decode<'b, C> for Links {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct Selection {
-    /// Whether a source that does not exist is a shell pattern.
+    /// True if a source that does not exist is a shell pattern.
     #[n(0)]
     #[cbor(default)]
     pub patterns: bool,
-    /// What is left out: lines in the notation of gitignore.
+    /// The rules of what is left out: lines in the notation of gitignore.
     #[n(1)]
     #[cbor(default)]
     pub rules: Vec<String>,
@@ -60,15 +61,15 @@ pub struct Selection {
     /// Largest file, in bytes.
     #[n(3)]
     pub max_size: Option<u64>,
-    /// What becomes of links.
+    /// The treatment of links.
     #[n(4)]
     #[cbor(default)]
     pub links: Links,
-    /// Whether more sources come one by one in select messages, behind those of the request.
+    /// True if more sources come one by one in select messages, behind those of the request.
     #[n(5)]
     #[cbor(default)]
     pub one_by_one: bool,
-    /// Whether the sources are directories whose contents are meant: these have no name before theirs, and the rules
+    /// True if the sources are directories whose contents are meant: these have no name before theirs, and the rules
     /// say nothing of the sources themselves.
     #[n(6)]
     #[cbor(default, skip_if = "super::flag::is_false")]
@@ -79,11 +80,11 @@ pub struct Selection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct SendOptions {
-    /// Whether permission bits are sent.
+    /// True if permission bits are sent.
     #[n(0)]
     #[cbor(default)]
     pub preserve_mode: bool,
-    /// Whether holes are sent as holes.
+    /// True if holes are sent as holes.
     #[n(1)]
     #[cbor(default)]
     pub sparse: bool,
@@ -146,23 +147,23 @@ impl<'b, C> Decode<'b, C> for Mark {
     }
 }
 
-/// What the receiver kept of a file whose transfer broke off.
+/// The partial that the receiver kept of a file whose transfer broke off.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct PartialEntry {
-    /// Where the file was going.
+    /// The path that the file was going to.
     #[n(0)]
     pub path: RemotePath,
     /// The size of the whole file, in bytes.
     #[n(1)]
     pub size: u64,
-    /// When the source was last modified: with the size, the version of it that was being sent.
+    /// The time of the source's last modification: with the size, the version of it that was being sent.
     #[n(2)]
     pub modified: Timestamp,
     /// Bytes that were kept.
     #[n(3)]
     pub received: u64,
-    /// When it was last written to.
+    /// The time at which it was last written to.
     #[n(4)]
     pub touched: Timestamp,
     /// Places in it, rising; none where it was only listed.
@@ -171,14 +172,14 @@ pub struct PartialEntry {
     pub marks: Vec<Mark>,
 }
 
-/// What the receiver of one file has of it already.
+/// The part of a file that its receiver has already.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Known {
     /// The size of the version of which it has something.
     #[n(0)]
     pub size: u64,
-    /// When that version was last modified.
+    /// The time of that version's last modification.
     #[n(1)]
     pub modified: Timestamp,
     /// Places up to which it has it, rising.
@@ -190,16 +191,16 @@ pub struct Known {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Selected {
-    /// Where it is.
+    /// Its path.
     #[n(0)]
     pub path: RemotePath,
     /// The path its item shall have.
     #[n(1)]
     pub name: String,
-    /// What the client has of it.
+    /// The part that the client has of it.
     #[n(2)]
     pub known: Option<Known>,
-    /// Whether it is a link that is sent as one.
+    /// True if it is a link that is sent as one.
     #[n(3)]
     #[cbor(default)]
     pub as_link: bool,
@@ -226,7 +227,7 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct ToSign {
-    /// Where it is.
+    /// Its path.
     #[n(0)]
     pub path: RemotePath,
     /// Bytes in a block; the last of a part may be shorter.
@@ -239,7 +240,7 @@ pub struct ToSign {
     #[n(3)]
     #[cbor(default, skip_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
-    /// Whether the digest is not needed.
+    /// True if the digest is not needed.
     #[n(4)]
     #[cbor(default, skip_if = "super::flag::is_false")]
     pub undigested: bool,
@@ -260,6 +261,6 @@ impl Selected {
 pub struct Found {
     /// The path its item would have.
     pub name: String,
-    /// What it is.
+    /// Its metadata.
     pub entry: Entry,
 }

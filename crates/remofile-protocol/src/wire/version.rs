@@ -1,4 +1,4 @@
-//! What tells one version of a file from another.
+//! The version of a file, which tells it from every other version.
 
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 

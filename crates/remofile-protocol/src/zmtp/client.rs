@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 
 const ERROR: &[u8] = b"\x05ERROR";
 
-/// What a client says of itself, and of the server it wants.
+/// The settings of a client: its identity, and the server it wants.
 #[derive(Clone)]
 pub struct ClientSettings {
-    /// What it calls itself; at most 255 bytes, what is beyond is left out.
+    /// Its identity: at most 255 bytes, the rest is left out.
     pub identity: Zeroizing<Vec<u8>>,
-    /// What it says it is.
+    /// The type of socket that it says it is.
     pub socket_type: SocketType,
     /// The server's key: with one CURVE is spoken, without one NULL.
     pub server_key: Option<PublicKey>,
@@ -39,14 +39,14 @@ enum ClientHandshakeState {
     Ended(HandshakeError),
 }
 
-/// How far a handshake has come: what a server that closes the connection means depends on it.
+/// The stage of a handshake: it decides what the end of the connection means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientStage {
     /// The server has not said anything that makes sense.
     Greeting,
-    /// It speaks ZeroMQ without protection, and has heard that this side does.
+    /// The server speaks ZeroMQ without protection, and has heard that this side does.
     Plain,
-    /// It speaks CURVE, and has heard which server this side wants.
+    /// The server speaks CURVE, and has heard which server this side wants.
     Protected,
 }
 
@@ -83,7 +83,7 @@ impl ClientHandshake {
         Ok(result?.map(|peer| Peer { rest: bytes.to_vec(), ..peer }))
     }
 
-    /// How far it has come.
+    /// Returns the stage of the handshake.
     #[must_use]
     pub fn stage(&self) -> ClientStage {
         match self.state {
@@ -93,7 +93,7 @@ impl ClientHandshake {
         }
     }
 
-    /// What is to be sent now; empty when there is nothing.
+    /// Takes the bytes that are to be sent now; empty when there are none.
     pub fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
     }
@@ -120,7 +120,7 @@ impl ClientHandshake {
         }
     }
 
-    /// Whether the server calls itself one is not looked at: libzmq never says so.
+    /// Takes the greeting. The flag by which a server calls itself one is ignored: libzmq never sets it.
     fn greeted(&mut self, offered: Offered) -> Result<(), HandshakeError> {
         if offered != self.mechanism().into() {
             return Err(HandshakeError::Mechanism(offered));

@@ -32,7 +32,7 @@ const SIGNATURE: [u8; 64] = [0; 64];
 const COOKIE_BYTES: usize = 96;
 const VOUCH_BYTES: usize = 80;
 
-/// What both sides have when the handshake is over.
+/// The keys that both sides have when the handshake is over.
 pub(super) struct Session {
     key: SalsaBox,
     sent: u64,

@@ -1,8 +1,8 @@
-//! Why a ZeroMQ peer is refused. After any of these the connection is to be closed.
+//! The reasons for which a ZeroMQ peer is refused. After any of these the connection is to be closed.
 
 use super::Offered;
 
-/// Why a handshake came to nothing.
+/// The reason a handshake failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandshakeError {
     /// The first bytes are not those of a ZeroMQ peer.
@@ -43,7 +43,7 @@ pub enum HandshakeError {
     Over,
 }
 
-/// Why a frame is refused.
+/// The reason a frame is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// Flags that do not exist, or not together.

@@ -19,15 +19,15 @@ pub(super) const MIN_HEAD_BYTES: usize = 2;
 pub(super) struct Head {
     /// Bytes of the head itself.
     pub(super) bytes: usize,
-    /// Whether more frames follow; never set on a command.
+    /// True if more frames follow; never set on a command.
     pub(super) more: bool,
-    /// Whether the body is a command.
+    /// True if the body is a command.
     pub(super) command: bool,
     /// Bytes of the body.
     pub(super) body_bytes: usize,
 }
 
-/// What the beginning of a buffer is.
+/// The frame that a buffer begins with.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
     /// So many bytes, counted from the beginning, are needed to know more.

@@ -13,12 +13,12 @@ pub(super) const VERSION_BYTES: usize = 11;
 
 const OLDEST_MAJOR: u8 = 3;
 
-/// What a greeting says.
+/// The content of a greeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Greeting {
-    /// What the peer wants.
+    /// The mechanism that the peer wants.
     pub(super) mechanism: Offered,
-    /// Whether it is the server of that mechanism. Without meaning for NULL.
+    /// True if it is the server of that mechanism. Without meaning for NULL.
     pub(super) as_server: bool,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn write(mechanism: Mechanism, as_server: bool) -> [u8; GREETING_BYTE
     greeting
 }
 
-/// Whether `bytes` can become a greeting of a version that is spoken here.
+/// Reports whether `bytes` can become a greeting of a version that is spoken here.
 pub(super) fn check_beginning(bytes: &[u8]) -> Result<(), HandshakeError> {
     if bytes.first().is_some_and(|&byte| byte != 0xff) {
         return Err(HandshakeError::NotZeroMq);

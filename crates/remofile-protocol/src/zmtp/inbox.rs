@@ -1,4 +1,4 @@
-//! What a peer has sent of its handshake: one unit (a greeting or a frame) at a time, within bounds.
+//! The inbox of a handshake: one unit (a greeting or a frame) at a time, within bounds.
 
 use super::HandshakeError;
 use super::frame::{Head, MAX_HEAD_BYTES, MIN_HEAD_BYTES, Parsed};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How a connection is protected.
+/// The protection of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
     /// Not at all.

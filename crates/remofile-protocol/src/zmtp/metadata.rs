@@ -15,7 +15,7 @@ const MAX_METADATA_BYTES: usize = 1024;
 const SOCKET_TYPE: &[u8] = b"Socket-Type";
 const IDENTITY: &[u8] = b"Identity";
 
-/// What a peer says of itself.
+/// The properties that a peer tells of itself.
 pub(super) struct Metadata {
     /// Required of every peer.
     pub(super) socket_type: SocketType,

@@ -1,4 +1,4 @@
-//! What is received after the handshake: frames, opened where they are.
+//! The opener of the frames that follow the handshake: it opens them where they are.
 
 use super::frame::{Head, Parsed};
 use super::salsa_box::short_nonce;
@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Longest body until [`FrameOpener::set_limit`] says otherwise, in bytes.
 const FIRST_LIMIT_BYTES: usize = 1024;
 
-/// What the beginning of a buffer is.
+/// The opened frame that a buffer begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenedFrame {
     /// No whole frame.
@@ -23,16 +23,16 @@ pub enum OpenedFrame {
     Frame {
         /// Bytes of the buffer that the frame has; drop them before the next look.
         consumed: usize,
-        /// Where in the buffer the body is.
+        /// The range of the body in the buffer.
         body: Range<usize>,
-        /// Whether more frames of the same message follow.
+        /// True if more frames of the same message follow.
         more: bool,
     },
     /// A command.
     Command {
         /// Bytes of the buffer that the command has; drop them before the next look.
         consumed: usize,
-        /// What it says.
+        /// The command.
         command: Command,
     },
 }
@@ -52,7 +52,7 @@ impl FrameOpener {
         Self { max_body_bytes: FIRST_LIMIT_BYTES, direction: Some(direction) }
     }
 
-    /// How the connection is protected.
+    /// Returns the protection of the connection.
     #[must_use]
     pub fn mechanism(&self) -> Mechanism {
         if self.direction.is_some() { Mechanism::Curve } else { Mechanism::Null }
@@ -94,7 +94,7 @@ impl FrameOpener {
         Ok(OpenedFrame::Frame { consumed, body, more })
     }
 
-    /// What a head alone can be refused for.
+    /// Refuses what a head alone can be refused for.
     fn check_early(&self, head: &Head) -> Result<(), FrameError> {
         match self.direction {
             None if head.command && head.body_bytes > super::MAX_COMMAND_BYTES => Err(FrameError::TooLong),

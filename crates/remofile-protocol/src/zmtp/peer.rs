@@ -4,7 +4,7 @@ use super::{FrameOpener, FrameSealer, Mechanism};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// What kind of socket a peer says it is.
+/// The type of socket that a peer says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SocketType {
     /// Asks, then waits for the answer.
@@ -21,17 +21,17 @@ pub enum SocketType {
 
 /// The other side of a connection whose handshake is over.
 pub struct Peer {
-    /// How the connection is protected.
+    /// The protection of the connection.
     pub mechanism: Mechanism,
-    /// What the peer says it is.
+    /// The type of socket that the peer says it is.
     pub socket_type: SocketType,
-    /// What the peer calls itself, 0 to 255 bytes; it may be a secret.
+    /// The peer's identity, 0 to 255 bytes; it may be a secret.
     pub identity: Zeroizing<Vec<u8>>,
     /// For what is sent.
     pub sealer: FrameSealer,
     /// For what is received.
     pub opener: FrameOpener,
-    /// What was received behind the handshake: the beginning of the first frames.
+    /// The bytes that were received behind the handshake: the beginning of the first frames.
     pub rest: Vec<u8>,
 }
 

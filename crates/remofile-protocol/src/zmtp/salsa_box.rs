@@ -14,7 +14,7 @@ pub(super) const TAG_BYTES: usize = 16;
 /// Bytes of a nonce.
 pub(super) const NONCE_BYTES: usize = 24;
 
-/// What two key pairs have in common: boxes of either side open for the other. Wiped when dropped.
+/// The secret that two key pairs have in common: boxes of either side open for the other. Wiped when dropped.
 #[derive(Clone)]
 pub(super) struct SalsaBox(XSalsa20Poly1305);
 

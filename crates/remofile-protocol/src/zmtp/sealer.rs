@@ -1,14 +1,14 @@
-//! What is sent after the handshake: frames, sealed where they are.
+//! The sealer of the frames that follow the handshake: it seals them where they are.
 
 use super::frame::{COMMAND, MAX_HEAD_BYTES, MORE, write_head};
 use super::salsa_box::{SalsaBox, TAG_BYTES, short_nonce};
 use super::{MAX_CONTEXT_BYTES, Mechanism, command};
 use std::fmt;
 
-/// What every CURVE message begins with.
+/// The beginning of every CURVE message.
 pub(super) const MESSAGE: &[u8; 8] = b"\x07MESSAGE";
 
-/// Where the nonce, the tag and the inner flags of a CURVE message are, counted from its beginning.
+/// The offsets of the nonce, the tag and the inner flags of a CURVE message, counted from its beginning.
 pub(super) const NONCE_AT: usize = MESSAGE.len();
 pub(super) const TAG_AT: usize = NONCE_AT + 8;
 pub(super) const FLAGS_AT: usize = TAG_AT + TAG_BYTES;
@@ -48,7 +48,7 @@ impl FrameSealer {
         Self(Some(direction))
     }
 
-    /// How the connection is protected.
+    /// Returns the protection of the connection.
     #[must_use]
     pub fn mechanism(&self) -> Mechanism {
         if self.0.is_some() { Mechanism::Curve } else { Mechanism::Null }

@@ -9,15 +9,15 @@ use crate::key::PrivateKey;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// What every READY of the NULL mechanism begins with.
+/// The beginning of every READY of the NULL mechanism.
 pub(super) const NULL_READY: &[u8] = b"\x05READY";
 
-/// What a server accepts.
+/// The settings of a server.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
     /// The key to prove itself with; with one, CURVE is accepted.
     pub curve: Option<PrivateKey>,
-    /// Whether NULL is accepted, which protects nothing.
+    /// True if NULL is accepted, which protects nothing.
     pub null: bool,
 }
 
@@ -68,7 +68,7 @@ impl ServerHandshake {
         Ok(result?.map(|peer| Peer { rest: bytes.to_vec(), ..peer }))
     }
 
-    /// What is to be sent now; empty when there is nothing.
+    /// Takes the bytes that are to be sent now; empty when there are none.
     pub fn take_output(&mut self) -> Vec<u8> {
         let mut output = std::mem::take(&mut self.output);
         output.append(&mut self.ready);

@@ -68,7 +68,7 @@ pub(super) fn sealed(sealer: &mut FrameSealer, body: &[u8], more: bool) -> Vec<u
     frame.split_off(start)
 }
 
-/// What one whole frame says: its body, and whether more follow.
+/// Opens one whole frame; returns its body, and whether more follow.
 pub(super) fn opened(opener: &mut FrameOpener, frame: &[u8]) -> (Vec<u8>, bool) {
     let mut frame = frame.to_vec();
     match opener.next(&mut frame) {

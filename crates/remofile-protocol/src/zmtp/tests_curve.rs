@@ -1,4 +1,4 @@
-//! What happens to a CURVE conversation that somebody meddles with.
+//! Tests of CURVE conversations that somebody meddles with.
 
 use super::tests::{client, opened, run, sealed, server};
 use super::*;

@@ -13,18 +13,18 @@ use std::ops::Range;
 /// Bytes of the header's length at the end of a body.
 const HEADER_LENGTH_BYTES: usize = 4;
 
-/// What a record has beside its payload, at most.
+/// Most bytes of a record beside its payload.
 const OVERHEAD: usize = LENGTH_BYTES + MAX_HEADER_BYTES + HEADER_LENGTH_BYTES + TAG_BYTES;
 
-/// What processors move at once.
+/// Bytes that processors move at once.
 const CACHE_LINE_BYTES: usize = 64;
 
-/// Read ahead beyond the record at hand: small messages arrive many at a time, and what is left of a
+/// Bytes that are read ahead beyond the record at hand: small messages arrive many at a time, and the rest of a
 /// large one is cheap to move.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// Where a record begins whose payload lies at the beginning of a cache line: the kernel copies files
-/// and sockets from and to there faster (a tenth of a transfer's time, measured).
+/// Returns the start of a record whose payload lies at the beginning of a cache line: the kernel copies between
+/// files and sockets and there faster (a tenth of a transfer's time, measured).
 fn aligned_start(buffer: &[u8]) -> usize {
     (buffer.as_ptr() as usize + LENGTH_BYTES).wrapping_neg() % CACHE_LINE_BYTES
 }
@@ -36,12 +36,12 @@ pub struct OutBuffer {
     end: usize,
     max_payload: usize,
     header: Vec<u8>,
-    /// Bytes sent ever.
+    /// Bytes sent so far.
     total: u64,
 }
 
 impl OutBuffer {
-    /// A buffer for messages with payloads of at most `max_payload` bytes.
+    /// Creates a buffer for messages with payloads of at most `max_payload` bytes.
     #[must_use]
     pub fn new(max_payload: usize) -> Self {
         Self { bytes: Vec::new(), sent: 0, end: 0, max_payload, header: Vec::new(), total: 0 }
@@ -51,12 +51,12 @@ impl OutBuffer {
         self.total
     }
 
-    /// Whether everything was sent.
+    /// Reports whether everything was sent.
     pub(super) fn is_empty(&self) -> bool {
         self.sent == self.end
     }
 
-    /// Whether a message without payload has room behind those that wait.
+    /// Reports whether a message without payload has room behind those that wait.
     pub(super) fn has_room(&self) -> bool {
         self.is_empty() || self.end <= READ_AHEAD
     }
@@ -82,6 +82,7 @@ impl OutBuffer {
         self.header.clear();
         header.encode(&mut self.header);
         let header_bytes = self.header.len();
+        // Behind the payload, which is in its place before the header is known.
         let header_at = start + LENGTH_BYTES + payload;
         let length_at = header_at + header_bytes;
         let end = length_at + HEADER_LENGTH_BYTES + TAG_BYTES;
@@ -117,25 +118,25 @@ pub struct MessageWriter<'a> {
 }
 
 impl<'a> MessageWriter<'a> {
-    /// A payload of at most `max_payload` bytes that is put into `bytes` from `start`.
+    /// Writes a payload of at most `max_payload` bytes, which is put into `bytes` from `start`.
     #[must_use]
     pub fn new(bytes: &'a mut Vec<u8>, start: usize, max_payload: usize) -> Self {
         Self { bytes, start, payload: 0, max_payload }
     }
 
-    /// Payload bytes written so far.
+    /// Returns the number of payload bytes written so far.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
         self.payload
     }
 
-    /// Payload bytes that still fit.
+    /// Returns the number of payload bytes that still fit.
     #[must_use]
     pub fn room(&self) -> usize {
         self.max_payload - self.payload
     }
 
-    /// Where the next `length` bytes of payload go; at most [`MessageWriter::room`].
+    /// Returns the space for the next `length` bytes of payload, at most [`MessageWriter::room`].
     pub fn space(&mut self, length: usize) -> &mut [u8] {
         let length = length.min(self.room());
         let at = self.start + self.payload;
@@ -154,7 +155,7 @@ impl<'a> MessageWriter<'a> {
         self.payload = self.payload.min(length);
     }
 
-    /// Appends payload that lies elsewhere; gives how much of it fitted.
+    /// Appends payload that lies elsewhere. Returns the number of bytes that fitted.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
         let space = self.space(bytes.len());
         let length = space.len();
@@ -164,7 +165,7 @@ impl<'a> MessageWriter<'a> {
     }
 }
 
-/// Makes a buffer at least so long. It never gets shorter, so that nothing is zeroed twice.
+/// Makes a buffer at least `length` bytes long. It never gets shorter, so that nothing is zeroed twice.
 fn ensure(bytes: &mut Vec<u8>, length: usize) {
     if bytes.len() < length {
         bytes.resize(length, 0);
@@ -177,7 +178,7 @@ pub(super) struct InBuffer {
     start: usize,
     end: usize,
     max_record: usize,
-    /// Bytes read ever.
+    /// Bytes read so far.
     total: u64,
     spares: Spares,
 }
@@ -260,14 +261,16 @@ impl InBuffer {
             return Ok(None);
         }
         let total = LENGTH_BYTES + be_u32(received);
+        // Checked before there is memory for it.
         if total > self.max_record {
             return Err(LinkError::Malformed);
         }
         Ok(Some(total))
     }
 
-    /// Reads what there is; `false` if there is nothing.
+    /// Reads the bytes that have come. Returns false if there are none.
     pub(super) fn fill(&mut self, stream: &mut Socket) -> Result<bool, LinkError> {
+        // The buffer grows with the record at hand, not to the largest that may come.
         let record_bytes = self.record_bytes()?.unwrap_or(0);
         if self.bytes.len() < CACHE_LINE_BYTES + record_bytes + READ_AHEAD {
             self.bytes.resize(CACHE_LINE_BYTES + record_bytes + READ_AHEAD, 0);
@@ -278,6 +281,7 @@ impl InBuffer {
         let wanted = start + record_bytes + READ_AHEAD;
         match moved(|| stream.read(&mut self.bytes[self.end..wanted]))? {
             None => Ok(false),
+            // An end between two records is a close; within a record it is a loss.
             Some(0) if self.end == self.start => Err(LinkError::Closed),
             Some(0) => Err(LinkError::Lost(io::ErrorKind::UnexpectedEof.into())),
             Some(count) => {

@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 /// Messages taken or given in a row before the other direction is looked at.
 const IN_A_ROW: usize = 16;
 
-/// A direction's turn ends after so long, too: on a slow disk each message takes its time, and the peer's
-/// pings must not wait for all of them.
+/// Longest turn of one direction: on a slow disk each message takes its time, and the peer's pings must not wait
+/// for all of them.
 const TURN: Duration = Duration::from_millis(50);
 
-/// How long a finished endpoint's last words may take to leave.
+/// Time that a finished endpoint's last messages have to leave.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Whoever has something to say over a line. Times are since the start of [`drive`]'s clock.
+/// A side of a conversation over a line. Times are since the start of [`drive`]'s clock.
 pub trait Endpoint {
-    /// What it speaks over.
+    /// The kind of line.
     type Line: Line;
 
-    /// Why it cannot go on.
+    /// The error with which it ends.
     type Error: From<LinkError>;
 
-    /// Learns that bytes have come, be they a whole message or not.
+    /// Learns that bytes have come, whether they are a complete message or not.
     fn heard(&mut self, now: Duration);
 
     /// Takes a message.
@@ -41,13 +41,13 @@ pub trait Endpoint {
     /// This side cannot go on.
     fn produce(&mut self, now: Duration, line: &mut Self::Line) -> Result<Produced, Self::Error>;
 
-    /// Called when one of the wakers was called, and at least once before the first wait.
+    /// Looks at what the wakers announce. Called when one of them was called, and at least once before the first wait.
     ///
     /// # Errors
     /// This side cannot go on.
     fn woken(&mut self, now: Duration) -> Result<(), Self::Error>;
 
-    /// When it wants [`Endpoint::handle_timeout`].
+    /// Returns the time at which [`Endpoint::handle_timeout`] is to be called.
     fn next_timeout(&self) -> Option<Duration>;
 
     /// Does what is due.
@@ -56,10 +56,10 @@ pub trait Endpoint {
     /// The peer is taken for dead, or time is over.
     fn handle_timeout(&mut self, now: Duration) -> Result<(), Self::Error>;
 
-    /// Whether it takes messages now.
+    /// Reports whether it takes messages now.
     fn wants_messages(&self) -> bool;
 
-    /// Whether it has nothing more to say or hear; what is queued is still sent.
+    /// Reports whether it has nothing more to send or receive. Messages in the queue are still sent.
     fn is_done(&self) -> bool;
 
     /// How long it has had nothing to do before a message comes or one of its wakers is called; `None` while it has.
@@ -68,14 +68,14 @@ pub trait Endpoint {
     }
 }
 
-/// What [`Endpoint::produce`] did.
+/// The outcome of [`Endpoint::produce`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Produced {
-    /// It queued a message.
+    /// A message was queued.
     Message,
-    /// It did a piece of work and has more.
+    /// A piece of work was done, and there is more.
     Work,
-    /// It has nothing to do before something happens.
+    /// There is nothing to do until something happens.
     Nothing,
 }
 
@@ -115,6 +115,7 @@ pub fn drive_until_idle<E: Endpoint>(
 ) -> Result<Driven, E::Error> {
     let mut stall = Stall::default();
     let mut done_since: Option<Instant> = None;
+    // The handshake may have read ahead, and bytes in the link's buffer make no socket readable.
     let mut unread = true;
     endpoint.woken(clock.elapsed())?;
     loop {
@@ -137,10 +138,12 @@ pub fn drive_until_idle<E: Endpoint>(
             false => next_timeout(endpoint, clock, &stall, done_since).into_iter().chain(rests_in).min(),
         };
         let ready = wait(link, endpoint.wants_messages(), !flushed, wakers, timeout)?;
+        // Room that came this moment ends the stall.
         if !ready.writable && stall.is_too_long() {
             return Err(LinkError::Lost(std::io::ErrorKind::TimedOut.into()).into());
         }
         if ready.woken {
+            // Drained before the endpoint looks: a wake that comes during its look is seen in the next round.
             wakers.iter().for_each(|waker| waker.drain());
             endpoint.woken(clock.elapsed())?;
         }
@@ -153,7 +156,7 @@ pub fn drive_until_idle<E: Endpoint>(
     }
 }
 
-/// Produces and sends until the socket is full or there is nothing to do; whether there is more.
+/// Produces and sends until the socket is full or there is nothing to do. Returns true if there is more.
 fn send<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) -> Result<bool, E::Error> {
     let began = Instant::now();
     for _ in 0..IN_A_ROW {
@@ -166,6 +169,7 @@ fn send<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) -> Re
             }
             match endpoint.produce(clock.elapsed(), link)? {
                 Produced::Message => {}
+                // Work may take long, so the messages that are ready go out first.
                 Produced::Work => break,
                 Produced::Nothing => {
                     link.flush()?;
@@ -180,8 +184,8 @@ fn send<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) -> Re
     Ok(true)
 }
 
-/// Takes what has arrived; whether some of it may still be in the link's buffer, where `poll` does not
-/// see it.
+/// Takes messages that have arrived. Returns true if some may still be in the link's buffer, where `poll` does not
+/// see them.
 fn receive<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) -> Result<bool, E::Error> {
     let began = Instant::now();
     for _ in 0..IN_A_ROW {
@@ -193,6 +197,7 @@ fn receive<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) ->
             endpoint.receive(clock.elapsed(), message)?;
             continue;
         }
+        // A part of a large message is a sign of life, too.
         if link.received_bytes() != before {
             endpoint.heard(clock.elapsed());
         }
@@ -201,8 +206,8 @@ fn receive<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) ->
     Ok(true)
 }
 
-/// How long nothing could be sent. A socket that is polled is writable only when much of its buffer is
-/// free, which takes long on a slow line; so it is tried every second what it takes.
+/// The time since which nothing could be sent. A polled socket is writable only when much of its buffer is free,
+/// which takes long on a slow line. So every second a write is tried all the same.
 #[derive(Default)]
 struct Stall {
     since: Option<Instant>,
@@ -271,6 +276,7 @@ fn wait(
     }
     let broken = PollFlags::ERR | PollFlags::HUP;
     let socket = descriptors[0].revents();
+    // With reading, the messages before the end are taken first, and the read itself tells why it ended.
     if !read && socket.intersects(broken) {
         return Err(LinkError::Closed);
     }

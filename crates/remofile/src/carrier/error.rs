@@ -4,13 +4,13 @@ use remofile_protocol::transport::Tampered;
 use remofile_protocol::wire::MalformedMessage;
 use std::io;
 
-/// Why a connection is of no more use.
+/// The reason why a connection is of no more use.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The peer closed it between two records.
     #[error("the peer closed the connection")]
     Closed,
-    /// It broke.
+    /// The connection broke.
     #[error(transparent)]
     Lost(io::Error),
     /// A record was changed on the way.

@@ -1,4 +1,4 @@
-//! What every kind of connection has, whatever its messages look like.
+//! The interface of all connections, whatever their messages look like.
 
 use super::error::LinkError;
 use std::os::fd::AsFd;
@@ -13,20 +13,20 @@ pub trait Line: AsFd {
     where
         Self: 'a;
 
-    /// The next message, if it has arrived. A call does a bounded amount of work, whatever comes: where that was not
-    /// enough it gives nothing, and [`Line::has_more`] tells so.
+    /// Returns the next message, if it has arrived. A call does a bounded amount of work, whatever comes: if that was
+    /// not enough it returns nothing, and [`Line::has_more`] is true.
     ///
     /// # Errors
     /// [`LinkError`]; the connection is then of no more use.
     fn receive(&mut self) -> Result<Option<Self::Message<'_>>, LinkError>;
 
-    /// Whether the last call of [`Line::receive`] gave nothing although more has come: it is to be called again, as the
-    /// socket may have nothing left to wait for.
+    /// Reports whether the last call of [`Line::receive`] returned nothing although more has come. It is then to be
+    /// called again, as the socket may have nothing left to wait for.
     fn has_more(&self) -> bool {
         false
     }
 
-    /// Whether a small message may be queued behind those that wait.
+    /// Reports whether a small message may be queued behind those that wait.
     fn has_room(&self) -> bool;
 
     /// Whether it could rest: so little of a message has come that it can be kept for long.
@@ -35,16 +35,16 @@ pub trait Line: AsFd {
     /// Frees its buffers, but for what has come of a message. They are there again when they are needed.
     fn rest(&mut self);
 
-    /// How many bytes were ever read from the connection.
+    /// Returns the number of bytes read from the connection so far.
     fn received_bytes(&self) -> u64;
 
-    /// How many bytes the connection has ever taken.
+    /// Returns the number of bytes that the connection has taken so far.
     fn sent_bytes(&self) -> u64;
 
-    /// Whether everything was sent.
+    /// Reports whether everything was sent.
     fn is_flushed(&self) -> bool;
 
-    /// Sends what the socket takes; whether that was everything.
+    /// Sends as much as the socket takes. Returns true if that was everything.
     ///
     /// # Errors
     /// [`LinkError::Lost`].

@@ -30,15 +30,15 @@ pub struct RecordKeys {
 /// A message as it was received.
 #[derive(Debug)]
 pub struct Message<'a> {
-    /// What it says.
+    /// Header of the message.
     pub header: Header,
-    /// Its payload, empty where it has none.
+    /// Payload; empty if there is none.
     pub payload: Payload<'a>,
 }
 
 impl Link {
-    /// A link over a connection whose handshake is over. `received` are bytes that came behind it;
-    /// payloads of at most `send_payload` bytes are sent and `receive_payload` received.
+    /// Creates a link over a connection whose handshake is over. `received` are bytes that came behind it; payloads of
+    /// at most `send_payload` bytes are sent and `receive_payload` received.
     #[must_use]
     pub fn new(
         stream: impl Into<Socket>,
@@ -78,6 +78,7 @@ impl Line for Link {
 
     fn receive(&mut self) -> Result<Option<Message<'_>>, LinkError> {
         let opened = loop {
+            // Records that were read before come first: the socket does not announce them again.
             if let Some(opened) = self.input.open(&mut self.opener)? {
                 break opened;
             }
@@ -119,7 +120,7 @@ impl Line for Link {
     }
 }
 
-/// Without the buffers: they hold what users send.
+/// Leaves out the buffers, which hold users' content.
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link").field("stream", &self.stream).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! The carrier: moves messages between a session machine and its peer's.
+//! The carrier, which moves messages between a session machine and its peer's.
 //!
 //! Participants: a [`Link`] seals and opens records on one TCP connection; an [`Endpoint`] is whoever
 //! has something to say over it (a server's session, a client's call); [`drive`] runs both on one

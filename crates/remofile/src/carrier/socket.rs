@@ -17,16 +17,19 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 /// If the operating system refuses an option.
 pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nonblocking(true)?;
+    // Messages are complete when they are written: to wait for more would only delay them.
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY).with_retries(3);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
+    // Otherwise the kernel repeats unanswered data for a quarter of an hour before it gives up.
     socket.set_tcp_user_timeout(Some(DEAD_AFTER))?;
     Ok(())
 }
 
-/// How many bytes a socket that never blocks has given or taken; `None` if it would have had to wait for some.
+/// Makes a call on a socket that never blocks. Returns the number of bytes moved; `None` if it would have had to
+/// wait.
 pub(super) fn moved(mut attempt: impl FnMut() -> io::Result<usize>) -> Result<Option<usize>, LinkError> {
     loop {
         return match attempt() {

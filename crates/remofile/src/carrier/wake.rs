@@ -1,18 +1,18 @@
-//! Wakes a thread that is in `poll`.
+//! Wakers of threads that are in `poll`.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-/// Wakes whoever polls it, from any thread. Clones wake the same.
+/// A waker, which wakes the thread that polls it, from any other thread. All clones wake the same one.
 #[derive(Debug, Clone)]
 pub struct Waker {
     ends: Arc<(UnixStream, UnixStream)>,
 }
 
 impl Waker {
-    /// A waker that nobody has called yet.
+    /// Creates a waker that was not called yet.
     ///
     /// # Errors
     /// If the process has no file descriptors left.

@@ -14,17 +14,17 @@ use std::net::TcpStream;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Frames in a message at most. Nobody who means well sends more than four.
+/// Frames in a message at most. Well-meant messages have four at most.
 const MAX_PARTS: usize = 8;
 
-/// Read ahead beyond the frame at hand.
+/// Bytes that are read ahead beyond the frame at hand.
 const READ_AHEAD: usize = 64 * 1024;
 
 /// Frames that are handed to the kernel at once.
 const FRAMES_A_CALL: usize = 16;
 
-/// Bytes that one call reads at most, and commands that it takes: then whoever drives the link looks at its clock, at
-/// whether it is to stop, and at what it has to send, however much comes.
+/// Bytes that one call reads at most. `COMMANDS_A_CALL` bounds the commands that it takes. Then the driver of the
+/// link looks at its clock, at its wakers, and at what it has to send, however much comes.
 const BYTES_A_CALL: usize = 2 * 1024 * 1024;
 const COMMANDS_A_CALL: usize = 64;
 
@@ -38,7 +38,7 @@ pub struct ZmtpLink {
     output: Output,
     /// The context of the last ping that is not answered yet: one pong answers all that came before it.
     ping: Option<Vec<u8>>,
-    /// Whether the last call of `receive` ended before it had seen everything that has come.
+    /// True if the last call of `receive` ended before it had seen everything that has come.
     has_more: bool,
     /// A payload that is being written, behind room for the head of its frame.
     payload: Vec<u8>,
@@ -48,21 +48,21 @@ pub struct ZmtpLink {
 #[derive(Default)]
 struct Input {
     bytes: Vec<u8>,
-    /// Of the message at hand.
+    /// Position of the message at hand.
     start: usize,
-    /// How much of it was looked at, from its start.
+    /// Bytes of the message that were looked at.
     seen: usize,
     end: usize,
-    /// Its frames so far, from its start.
+    /// Frames of the message so far, relative to its start.
     parts: Vec<Range<usize>>,
-    /// Whether it was given away, and goes with the next look.
+    /// True if the message was given to the caller, and is forgotten with the next look.
     given: bool,
     total: u64,
 }
 
 #[derive(Default)]
 struct Output {
-    /// Sealed frames; of each, what is from the index on has to be sent.
+    /// Sealed frames, each with the index from which it has to be sent.
     frames: VecDeque<(Vec<u8>, usize)>,
     /// Frames in front of the end of a pong that is among them.
     until_pong: usize,
@@ -72,13 +72,13 @@ struct Output {
     spare: Vec<u8>,
 }
 
-/// The beginning of a message that somebody else has read.
+/// The beginning of a message that was read elsewhere, by the lobby.
 pub struct Begun {
-    /// What was received since the message began, and commands before it; frames that were looked at are opened.
+    /// Bytes received since the message began, and commands before it. Frames that were looked at are opened.
     pub bytes: Vec<u8>,
-    /// How many of the bytes were looked at.
+    /// Number of the bytes that were looked at.
     pub seen: usize,
-    /// Where the bodies of the frames are that the message has so far.
+    /// Positions of the bodies of the frames that the message has so far.
     pub parts: Vec<Range<usize>>,
 }
 
@@ -90,20 +90,20 @@ pub struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// How many there are; at least one.
+    /// Returns the number of frames, at least one.
     #[must_use]
     pub fn count(&self) -> usize {
         self.parts.len()
     }
 
-    /// All of them, in order.
+    /// Returns all frames, in order.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         self.parts.iter().map(|part| &self.bytes[part.clone()])
     }
 }
 
 impl ZmtpLink {
-    /// A link to a peer. Payloads of at most `send_payload` bytes are sent, and messages of at most
+    /// Creates a link to a peer. Payloads of at most `send_payload` bytes are sent, and messages of at most
     /// `receive_message` bytes received.
     #[must_use]
     pub fn new(stream: TcpStream, peer: Peer, send_payload: u32, receive_message: usize) -> Self {
@@ -131,13 +131,13 @@ impl ZmtpLink {
         self.input = Input { start, seen, end: bytes.len(), bytes, parts, ..Input::default() };
     }
 
-    /// The connection itself, to wait for.
+    /// Returns the connection itself, to wait for.
     #[must_use]
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    /// Changes how much of a payload is sent at once, in bytes.
+    /// Sets the largest payload that is sent, in bytes.
     pub fn set_send_payload(&mut self, bytes: u32) {
         self.max_payload = bytes as usize;
     }
@@ -151,6 +151,7 @@ impl ZmtpLink {
     pub fn finish(&mut self, header: &Header, payload: usize) {
         let mut frame = vec![0; FrameSealer::PREFIX_BYTES];
         header.encode(&mut frame);
+        // The header comes first, so that the receiver knows what the payload is for.
         self.seal(frame, payload > 0);
         if payload > 0 {
             let mut frame = std::mem::replace(&mut self.payload, std::mem::take(&mut self.output.spare));
@@ -183,7 +184,7 @@ impl ZmtpLink {
         }
     }
 
-    /// Looks at what has been read; whether a whole message is there.
+    /// Looks at the bytes that have been read, for a complete message.
     fn look(&mut self, commands_left: &mut usize) -> Result<Looked, LinkError> {
         let input = &mut self.input;
         loop {
@@ -226,14 +227,14 @@ impl ZmtpLink {
 
 enum Looked {
     Whole,
-    /// So many bytes of the message have to be there.
+    /// Incomplete: this many bytes of the message have to be there.
     Needs(usize),
-    /// So many commands have come that others have their turn.
+    /// Interrupted, because so many commands have come that others have their turn.
     Enough,
 }
 
 impl Input {
-    /// Forgets a message that was given away.
+    /// Forgets a message that was given to the caller.
     fn forget(&mut self) {
         if std::mem::take(&mut self.given) {
             self.start += std::mem::take(&mut self.seen);
@@ -379,13 +380,13 @@ impl Line for ZmtpLink {
     }
 }
 
-/// Most bytes of a message of protocol 2 with this payload.
+/// Returns the most bytes of a message of protocol 2 with this payload.
 #[must_use]
 pub fn message_bytes(payload: u32) -> usize {
     payload as usize + MAX_HEADER_BYTES
 }
 
-/// Without the buffers: they hold what users send.
+/// Leaves out the buffers, which hold users' content.
 impl fmt::Debug for ZmtpLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ZmtpLink").field("stream", &self.stream).finish_non_exhaustive()

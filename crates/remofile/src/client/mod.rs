@@ -62,20 +62,20 @@ pub struct Client {
     session: Option<Session>,
     /// Connections that open files of this client share with it.
     idle: Idle,
-    /// Whether the session holds the lease for several operations.
+    /// True if the session holds the lease for several operations.
     holds: bool,
     /// Bytes sent and received by all calls so far.
     traffic: Traffic,
 }
 
 impl Client {
-    /// A client that connects with its first call.
+    /// Creates a client that connects with its first call.
     #[must_use]
     pub fn new(options: ClientOptions) -> Self {
         Self { options, session: None, idle: Idle::default(), holds: false, traffic: Traffic::default() }
     }
 
-    /// Another client of the same server, which shares connections with this one.
+    /// Creates another client of the same server, which shares connections with this one.
     fn sibling(&self) -> Self {
         Self { idle: self.idle.clone(), ..Self::new(self.options.clone()) }
     }
@@ -89,10 +89,10 @@ impl Client {
         }
     }
 
-    /// A client that is connected and has proved its token.
+    /// Creates a client, connects it and proves its token.
     ///
     /// # Errors
-    /// What keeps it from connecting: see [`crate::Error`].
+    /// The reason why it cannot connect: see [`crate::Error`].
     pub fn connect(options: ClientOptions) -> Result<Self> {
         let mut client = Self::new(options);
         let context = client.context();
@@ -107,7 +107,8 @@ impl Client {
         self.options.interrupt = interrupt;
     }
 
-    /// Who is told whom later calls wait for, where they have no [`crate::Monitor`].
+    /// Sets the function that receives the holders of the lease that later calls wait for, if they have no
+    /// [`crate::Monitor`].
     pub fn set_on_waiting(&mut self, on_waiting: OnWaiting) {
         self.options.on_waiting = on_waiting;
     }
@@ -117,8 +118,8 @@ impl Client {
         (self.session, self.holds) = (None, false);
     }
 
-    /// After a fork, in the new process: lets go of the connections, which are the old process's, without a word
-    /// to the server. The next call opens another. Open files of the old process must be leaked, not dropped.
+    /// Lets go of the connections after a fork, in the new process, without a word to the server: they are the old
+    /// process's. The next call opens another. Open files of the old process must be leaked, not dropped.
     pub fn forget_session(&mut self) {
         self.idle.disown();
         if let Some(session) = self.session.take() {
@@ -126,10 +127,10 @@ impl Client {
         }
     }
 
-    /// What the server said of itself; connects if there is no connection.
+    /// Returns the server's hello, which describes the server; connects if there is no connection.
     ///
     /// # Errors
-    /// What keeps it from connecting.
+    /// The reason why it cannot connect.
     pub fn server(&mut self) -> Result<&ServerHello> {
         let context = self.context();
         Ok(self.session(&context)?.hello())
@@ -152,7 +153,7 @@ impl Client {
         self.call(request, &mut listing::handler::ListHandler::new(each, &mut told)).map(drop)
     }
 
-    /// Tells what a path names. Links that stay inside the root directory are followed.
+    /// Returns the entry that a path names. Links that stay inside the root directory are followed.
     ///
     /// # Errors
     /// `not-found`, ...
@@ -196,16 +197,16 @@ impl Client {
         self.ask(Request::Move { source, destination, replace }).map(drop)
     }
 
-    /// Asks for the server's state; answered whoever holds the lease.
+    /// Asks for the server's state, which it answers whoever holds the lease.
     ///
     /// # Errors
-    /// What keeps it from connecting; `unsupported` by a server of protocol 1.
+    /// The reason why it cannot connect; `unsupported` by a server of protocol 1.
     pub fn status(&mut self) -> Result<ServerStatus> {
         let context = self.context();
         let session = self.session(&context)?;
         let (address, cipher) = (session.address(), session.cipher());
         if self.options.protocol == Protocol::One {
-            let why = "servers of protocol 1 tell nothing of themselves, but this one answers";
+            let why = "servers of protocol 1 report no status, but this one answers";
             return Err(Failure::new(ErrorCode::Unsupported).because(why).into());
         }
         let asked = Instant::now();
@@ -214,7 +215,7 @@ impl Client {
         Ok(ServerStatus { report, round_trip: asked.elapsed(), address, cipher })
     }
 
-    /// A call that is one request and one answer.
+    /// Makes a call that is one request and one answer.
     fn ask(&mut self, request: Request) -> Result<Done> {
         let mut told = self.options.on_waiting.clone();
         let result = self.call(request, &mut session::call::Plain::new(&mut told));
@@ -256,6 +257,7 @@ impl Client {
     }
 
     fn session(&mut self, context: &CallContext) -> Result<&mut Session> {
+        // A goodbye may have come while the client was idle: better found now than by a request.
         if self.session.as_mut().is_some_and(Session::is_stale) {
             self.session = None;
         }

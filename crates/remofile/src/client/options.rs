@@ -1,4 +1,4 @@
-//! What a caller may choose.
+//! Options of clients and transfers.
 
 use super::{Interrupt, OnWaiting};
 use crate::store::DEFAULT_PARTIAL_EXPIRY;
@@ -21,17 +21,17 @@ pub struct ClientOptions {
     pub token: Token,
     /// The server's public key, where it has one.
     pub public_key: Option<PublicKey>,
-    /// Which protocol the server speaks.
+    /// The protocol of the server.
     pub protocol: Protocol,
-    /// Whether to ask for a session that is authenticated but not encrypted.
+    /// True to ask for a session that is authenticated but not encrypted.
     pub plain: bool,
     /// Longest time for a whole call, connecting included; `None` for no limit.
     pub timeout: Option<Duration>,
-    /// What to do while others hold the lease.
+    /// The wait for the lease while others hold it.
     pub wait: Wait,
-    /// Ends calls from another thread.
+    /// Interrupt that ends calls from another thread.
     pub interrupt: Interrupt,
-    /// Told whom the calls wait for that have no [`crate::Monitor`].
+    /// Function that receives the holders of the lease that calls wait for, if they have no [`crate::Monitor`].
     pub on_waiting: OnWaiting,
 }
 
@@ -54,7 +54,7 @@ impl ClientOptions {
     }
 }
 
-/// Which protocol a server speaks.
+/// The protocol that a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
     /// The documented one of the original, over ZeroMQ: in clear, unless a public key is given. It has requests to
@@ -66,7 +66,7 @@ pub enum Protocol {
     Two,
 }
 
-/// What to do while others hold the lease.
+/// The wait for the lease while others hold it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Wait {
     /// Fail at once.
@@ -87,7 +87,7 @@ impl Wait {
         }
     }
 
-    /// The longer of two waits.
+    /// Returns the longer of two waits.
     pub(super) fn at_least(self, other: Duration) -> Self {
         match self {
             Self::No => Self::For(other),
@@ -97,10 +97,10 @@ impl Wait {
     }
 }
 
-/// How often a transfer whose connection was lost is tried again.
+/// The number and the pauses of further attempts, after a transfer whose connection was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryOptions {
-    /// Attempts after the first that may fail in a row; one that moved something starts the count again.
+    /// Attempts after the first that may fail in a row. An attempt that moved something starts the count again.
     pub times: u32,
     /// The pause before the first of them; it doubles with each, to 30 s at most.
     pub pause: Duration,
@@ -110,7 +110,7 @@ impl RetryOptions {
     /// One attempt, and no more.
     pub const NEVER: Self = Self { times: 0, pause: Duration::ZERO };
 
-    /// The pause before an attempt, counted from 1.
+    /// Returns the pause before an attempt, counted from 1.
     pub(super) fn pause_before(self, attempt: u32) -> Duration {
         const LONGEST: Duration = Duration::from_secs(30);
         self.pause.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST)
@@ -128,9 +128,9 @@ impl Default for RetryOptions {
 pub struct LocalSource {
     /// The directory that a relative path is taken from; empty for the current one.
     pub directory: PathBuf,
-    /// Where it is. What does not exist and has one of `*`, `?`, `[` in it is a pattern.
+    /// Path of the source. It is a pattern if it does not exist and has one of `*`, `?`, `[` in it.
     pub path: PathBuf,
-    /// Its path below the destination, names separated by slashes; `None` for its own last name.
+    /// Path below the destination, names separated by slashes; `None` for the source's own last name.
     pub name: Option<String>,
 }
 
@@ -141,7 +141,7 @@ impl<P: AsRef<Path>> From<P> for LocalSource {
 }
 
 impl LocalSource {
-    /// A source, or a pattern, that is taken from a directory. That is no part of the pattern.
+    /// Creates a source, or a pattern, that is taken from a directory. The directory is no part of the pattern.
     pub fn within(directory: impl Into<PathBuf>, path: impl AsRef<Path>) -> Self {
         Self { directory: directory.into(), ..Self::from(path) }
     }
@@ -150,18 +150,18 @@ impl LocalSource {
 /// A remote file or directory to download, or a shell pattern of such.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteSource {
-    /// Where it is. What does not exist and has one of `*`, `?`, `[` in it is a pattern.
+    /// Path of the source. It is a pattern if it does not exist and has one of `*`, `?`, `[` in it.
     pub path: RemotePath,
-    /// Its path below the destination, names separated by slashes; `None` for its own last name.
+    /// Path below the destination, names separated by slashes; `None` for the source's own last name.
     pub name: Option<String>,
 }
 
 impl RemoteSource {
-    /// A source, or a pattern, that is taken from a directory if it does not begin with a slash. The
+    /// Creates a source, or a pattern, that is taken from a directory if it does not begin with a slash. The
     /// directory is no part of the pattern.
     ///
     /// # Errors
-    /// [`InvalidPath`] if the path, or what the two come to, is none.
+    /// [`InvalidPath`] if `path`, or the path that it makes with the directory, is none.
     pub fn within(directory: &RemotePath, path: &str) -> Result<Self, InvalidPath> {
         let is_literal = path.starts_with('/') || !is_pattern(path);
         let base = if is_literal { directory.clone() } else { RemotePath::parse(&escape(directory.as_str()))? };
@@ -183,17 +183,16 @@ impl From<&RemotePath> for RemoteSource {
     }
 }
 
-/// What is transferred and how. The default is what `remofile upload` does without options.
+/// The options of a transfer. The default is what `remofile upload` does without options.
 #[derive(Debug, Clone)]
 pub struct TransferOptions {
-    /// Whether directories are sent with their contents; otherwise they fail one by one.
+    /// True if directories are sent with their contents; otherwise they fail one by one.
     pub recursive: bool,
-    /// What becomes of files in the way. With [`OnConflict::Abort`] nothing at all is changed if there
-    /// is one.
+    /// The policy for files in the way. With [`OnConflict::Abort`] nothing at all is changed if there is one.
     pub on_conflict: OnConflict,
-    /// Whether [`crate::Monitor::resolve`] is asked about each file in the way instead.
+    /// True if [`crate::Monitor::resolve`] is asked about each file in the way instead.
     pub ask: bool,
-    /// Whether the total is counted and reported before the first file.
+    /// True if the total is counted and reported before the first file.
     pub total: bool,
     /// The choice of files below the sources. The client itself sets [`Selection::patterns`], [`Selection::one_by_one`] and
     /// [`Selection::contents`].
@@ -202,13 +201,13 @@ pub struct TransferOptions {
     pub send: SendOptions,
     /// The attempts after a lost connection.
     pub retry: RetryOptions,
-    /// Over how many connections files are moved at once; 0 counts as 1. With
+    /// Number of connections over which files are moved at once; 0 counts as 1. With
     /// [`SendOptions::preserve_mode`], a rate, or a monitor that wants to see chunks, it is one.
     pub transfers: u8,
-    /// Whether what an earlier attempt moved is made use of: what is at the destination with the size
-    /// and time of its source is not sent again, and a file that was begun goes on where it broke off.
+    /// True to use what an earlier attempt moved: a file at the destination with the size and time of its source is
+    /// not sent again, and a file that was begun is resumed where it broke off.
     pub resume: bool,
-    /// How long what is left of an interrupted download is kept.
+    /// Time for which the partials of an interrupted download are kept.
     pub partial_expiry: Duration,
 }
 
@@ -230,7 +229,7 @@ impl Default for TransferOptions {
 }
 
 impl TransferOptions {
-    /// Over how many connections, for a monitor that wants to see chunks or not.
+    /// Returns the number of connections, for a monitor that wants to see chunks or not.
     pub(super) fn connections(&self, shows_chunks: bool) -> u8 {
         let is_one = self.send.preserve_mode || shows_chunks || self.send.rate().is_some();
         if is_one { 1 } else { self.transfers.max(1) }

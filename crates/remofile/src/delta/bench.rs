@@ -96,7 +96,7 @@ fn searches() {
     report("hostile: every window has the weak hash", BYTES, began);
 }
 
-/// The best of some, as other work on the machine is not to be measured.
+/// Measures a first level: the best of three times, since other work on the machine is not to be measured.
 fn first_level(what: &str, local: &Memory, remote: &Memory) {
     let sign = |block_bytes: u32| -> Vec<u8> {
         let blocks = remote.bytes.chunks(block_bytes as usize);

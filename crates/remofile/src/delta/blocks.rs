@@ -7,7 +7,7 @@ use std::ops::Range;
 pub(super) struct Blocks {
     block_bytes: u32,
     ranges: Vec<Range<u64>>,
-    /// The number of each range's first block, and how many there are in all.
+    /// Number of each range's first block. `count` is the number of all blocks.
     firsts: Vec<u32>,
     count: u32,
 }
@@ -33,19 +33,19 @@ impl Blocks {
         &self.ranges
     }
 
-    /// How many blocks there are.
+    /// Returns the number of blocks.
     pub(super) fn count(&self) -> usize {
         self.count as usize
     }
 
-    /// Where a block is in the remote file.
+    /// Returns the range of a block in the remote file.
     pub(super) fn place(&self, block: u32) -> Range<u64> {
         let index = self.firsts.partition_point(|first| *first <= block) - 1;
         let start = self.ranges[index].start + u64::from(block - self.firsts[index]) * u64::from(self.block_bytes);
         start..(start + u64::from(self.block_bytes)).min(self.ranges[index].end)
     }
 
-    /// The block that starts there.
+    /// Returns the number of the block that starts at an offset, if one does.
     pub(super) fn starting_at(&self, offset: u64) -> Option<u32> {
         let index = self.ranges.partition_point(|range| range.start <= offset).checked_sub(1)?;
         let into = offset - self.ranges[index].start;
@@ -53,7 +53,7 @@ impl Blocks {
         is_start.then(|| self.firsts[index] + (into / u64::from(self.block_bytes)) as u32)
     }
 
-    /// The short block that ends there.
+    /// Returns the number of the short block that ends at an offset, if one does.
     pub(super) fn short_ending_at(&self, offset: u64) -> Option<u32> {
         let index = self.ranges.partition_point(|range| range.end < offset);
         let range = self.ranges.get(index).filter(|range| range.end == offset)?;
@@ -62,7 +62,7 @@ impl Blocks {
     }
 }
 
-/// How many blocks a range is cut in.
+/// Returns the number of blocks that a range is cut in.
 pub(super) fn count_in(range: &Range<u64>, block_bytes: u32) -> u64 {
     (range.end - range.start).div_ceil(block_bytes.into())
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(super) struct Memory {
     entry: Entry,
     pub(super) bytes: Arc<Vec<u8>>,
-    /// A part of it that is told to be a hole.
+    /// A part that the file claims to be a hole.
     pub(super) hole: Range<u64>,
 }
 
@@ -75,18 +75,18 @@ pub(super) fn search(local: &Memory, remote: &Memory) -> Searched {
     Searched { search, questions, wire_bytes }
 }
 
-/// The range of a whole file.
+/// Returns the range of a whole file.
 pub(super) fn all(file: &Memory) -> Vec<Range<u64>> {
     std::iter::once(0..file.size()).collect()
 }
 
-/// How many bytes of a recipe must be sent.
+/// Returns the number of bytes of a recipe that must be sent.
 pub(super) fn literal_bytes(recipe: &[Piece]) -> u64 {
     let literal = |piece: &Piece| if let Piece::Literal { length, .. } = piece { *length } else { 0 };
     recipe.iter().map(literal).sum()
 }
 
-/// Whether the recipe for a file, out of another, is right, and none of its pieces goes on with the one before.
+/// Reports whether the recipe for a file, out of another, is right, and no piece continues the one before.
 pub(super) fn makes(recipe: &[Piece], file: &[u8], other: &[u8]) -> bool {
     let mut at = 0;
     let mut last = None;
@@ -106,7 +106,7 @@ pub(super) fn makes(recipe: &[Piece], file: &[u8], other: &[u8]) -> bool {
     is_right && at == file.len()
 }
 
-/// Bytes without any order, the same for the same seed.
+/// Returns bytes without any order, the same for the same seed.
 pub(super) fn random(bytes: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut words = Vec::with_capacity(bytes + 8);
@@ -120,7 +120,7 @@ pub(super) fn random(bytes: usize, seed: u64) -> Vec<u8> {
     words
 }
 
-/// Other bytes in so many places, scattered by no rule.
+/// Replaces bytes in `edits` places, scattered by no rule.
 pub(super) fn edit(bytes: &mut [u8], edits: usize, edit_bytes: usize) {
     let spacing = bytes.len() / edits;
     let within = random(edits * 8, 99);

@@ -1,14 +1,14 @@
-//! What two versions of a file have in common, found without sending either.
+//! Deltas: the common parts of two versions of a file, found without sending either.
 //!
 //! Participants: the *server* signs blocks of the file it has ([`Signer`]); the *client* looks for these
-//! blocks in the file it has ([`Search`]), at every offset. It serves both directions. For an upload the
-//! local file is the new one: [`Search::local_recipe`] says how the server makes it out of the old. For
-//! a download the remote file is: [`Search::remote_recipe`] says what the client has of it already.
+//! blocks in the file it has ([`Search`]), at every offset. This serves both directions. For an upload the
+//! local file is the new one: [`Search::local_recipe`] tells how the server makes it out of the old one. For
+//! a download the remote file is: [`Search::remote_recipe`] tells which parts of it the client has already.
 //!
-//! Goals: few bytes, few round trips, the speed of memory. So it goes in levels: large blocks first, and
-//! smaller ones only in what was not found. Whatever the other side says, a search ends, in memory and
-//! time that the two files' sizes bound. Non-goals: messages, and the copying itself. Invariant: what
-//! is taken for equal is so but for a hash's chance; who follows a recipe compares digests in the end.
+//! Goals: few bytes, few round trips, the speed of memory. So the search goes in levels: large blocks first, and
+//! smaller ones only in the gaps. Whatever the other side sends, a search ends, in memory and time that the two
+//! files' sizes bound. Non-goals: messages, and the copying itself. Invariant: parts that count as equal are so but
+//! for a hash's chance; a receiver that follows a recipe compares digests in the end.
 //!
 //! `plan` chooses blocks, `blocks` numbers them, `table` finds them by their hashes, `scan` goes over the
 //! local file through a `view`, `runs` remembers what was found.

@@ -1,4 +1,4 @@
-//! How large blocks are, and where there are any.
+//! The plan of a search: the sizes of blocks, and the ranges that are cut in them.
 
 use super::blocks::{Blocks, count_in};
 use remofile_protocol::block::SIGNATURE_BYTES;
@@ -7,16 +7,16 @@ use std::ops::Range;
 const LEAST_BLOCK_BYTES: u64 = 256;
 const MOST_BLOCK_BYTES: u64 = 8 * 1024 * 1024;
 
-/// The first blocks have the root of so many times the size: 128 KiB for 1 GiB, which makes 96 KiB of
-/// signatures, and 4 MiB for 1 TiB, which makes 3 MiB. With a tenth of that many bytes more or less the
-/// sum over all levels is the same for a thousand changes; larger blocks are better for fewer of them.
+/// Factor of the first blocks: their size is the root of the file's size times this. That is 128 KiB for 1 GiB,
+/// which makes 96 KiB of signatures, and 4 MiB for 1 TiB, which makes 3 MiB. With a tenth of that many bytes more
+/// or less the sum over all levels is the same for a thousand changes; larger blocks are better for fewer of them.
 const FIRST_FACTOR: u64 = 16;
 
-/// The next blocks are at most so many times smaller. A change costs 12 bytes for each block that its
-/// gap is cut in: with 16 about 200 bytes a level, against the larger part of the block.
+/// Most times by which the next blocks are smaller. A change costs 12 bytes for each block that its gap is cut in:
+/// with 16 that is about 200 bytes a level, against the larger part of the block.
 const FINER_FACTOR: u64 = 16;
 
-/// What is left, or could be saved, must be more than that to be worth another question.
+/// Bytes that another question costs: the rest, and the bytes that it could save, must be more than that.
 const ROUND_TRIP_BYTES: u64 = 4096;
 
 /// Cheap blocks are asked for wherever nothing was found: those that the second level has, and of more than
@@ -25,8 +25,8 @@ const ROUND_TRIP_BYTES: u64 = 4096;
 const CHEAP_BLOCK_BYTES: std::ops::RangeInclusive<u64> = 1024..=4096;
 const LONG_GAP_BLOCKS: u64 = 32;
 
-/// To go over what is left of the local file takes time, too: at 1 GiB in a second or two, what is saved by it
-/// must be more than one byte of so many.
+/// Bytes of the local file of which another level must save one. To go over the gaps takes time, too: a second or
+/// two for 1 GiB.
 const GONE_OVER_BYTES: u64 = 1024;
 
 /// Blocks of a level after the first, which bounds its memory to some 40 MiB.
@@ -36,7 +36,7 @@ const MOST_BLOCKS: u64 = 1 << 20;
 /// that are nearest to each other become one.
 const MOST_RANGES: usize = 8000;
 
-/// The blocks to begin with; `None` if nothing can be saved.
+/// Returns the blocks to begin with; `None` if nothing can be saved.
 pub(super) fn first(local_bytes: u64, remote_bytes: u64) -> Option<Blocks> {
     if local_bytes.min(remote_bytes) <= ROUND_TRIP_BYTES {
         return None;
@@ -49,7 +49,7 @@ fn first_block_bytes(remote_bytes: u64) -> u64 {
     nearest_power_of_two(root).clamp(LEAST_BLOCK_BYTES, MOST_BLOCK_BYTES)
 }
 
-/// The blocks to go on with where those of this size were not found; `None` if what is left is not worth it.
+/// Returns the blocks to search the gaps for, after blocks of `coarse_bytes`; `None` if the gaps are not worth it.
 pub(super) fn finer(
     coarse_bytes: u32,
     remote_bytes: u64,
@@ -60,6 +60,7 @@ pub(super) fn finer(
     let ranges = step.worth_asking(remote_gaps);
     let blocks: u64 = ranges.iter().map(|range| count_in(range, step.block_bytes as u32)).sum();
     let asked = blocks * SIGNATURE_BYTES as u64;
+    // No more can be saved than is left of either file.
     let saved = step.expected_saving(&ranges).min(total(local_gaps)).min(total(remote_gaps));
     if saved <= asked + ROUND_TRIP_BYTES + total(local_gaps) / GONE_OVER_BYTES {
         return None;
@@ -67,7 +68,7 @@ pub(super) fn finer(
     Blocks::cut(step.block_bytes as u32, merge(ranges))
 }
 
-/// From blocks of one size to smaller ones.
+/// The step from blocks of one size to smaller ones.
 struct BlockRefinement {
     coarse_bytes: u64,
     block_bytes: u64,
@@ -75,9 +76,11 @@ struct BlockRefinement {
 }
 
 impl BlockRefinement {
-    /// For a gap with one change in it, 12 g / b bytes of signatures and about b bytes of what is found too
-    /// coarsely are least with b = √(12 g). But not in one step: see [`FINER_FACTOR`].
+    /// Chooses the size of the next blocks; `None` if none is smaller enough. For a gap with one change in it, 12 g /
+    /// b bytes of signatures and about b bytes of what is found too coarsely are least with b = √(12 g). But not in
+    /// one step: see [`FINER_FACTOR`].
     fn new(coarse_bytes: u64, remote_bytes: u64, gaps: &[Range<u64>]) -> Option<Self> {
+        // Capped, so that a few long gaps do not decide for all the others.
         let capped: u64 = gaps.iter().map(|gap| (gap.end - gap.start).min(4 * coarse_bytes)).sum();
         let mean = capped.checked_div(gaps.len() as u64)?;
         let best = nearest_power_of_two((mean * SIGNATURE_BYTES as u64).isqrt());
@@ -85,6 +88,7 @@ impl BlockRefinement {
         let cheap = (first_block_bytes(remote_bytes) / FINER_FACTOR).clamp(least_cheap, most_cheap);
         let mut block_bytes = best.max(coarse_bytes / FINER_FACTOR).max(LEAST_BLOCK_BYTES);
         let in_long: u64 = gaps.iter().map(|gap| gap.end - gap.start).filter(|gap| is_long(*gap, coarse_bytes)).sum();
+        // Most of what is left is probably new all through: smaller blocks would cost more than they find.
         if in_long > total(gaps) / 2 && cheap <= coarse_bytes / 4 {
             block_bytes = block_bytes.max(cheap);
         }
@@ -108,8 +112,9 @@ impl BlockRefinement {
         ranges
     }
 
-    /// How many bytes are expected to be found. Of a gap with one change in it, the rest of a block; and while
-    /// blocks are cheap, an eighth of a gap without end, which may as well be full of small changes.
+    /// Returns the number of bytes that are expected to be found. In a gap with one change in it, that is the rest of
+    /// a block; and while blocks are cheap, an eighth of a gap without end, which may as well be full of small
+    /// changes.
     fn expected_saving(&self, ranges: &[Range<u64>]) -> u64 {
         let lengths = ranges.iter().map(|range| range.end - range.start);
         let many_changes = |length: u64| if self.is_cheap { length / 8 } else { 0 };
@@ -127,6 +132,7 @@ fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     }
     let mut distances: Vec<_> = ranges.windows(2).map(|pair| pair[1].start - pair[0].end).collect();
     let surplus = ranges.len() - MOST_RANGES;
+    // The distance up to which enough neighbours are joined, found without sorting all.
     let (_, farthest, _) = distances.select_nth_unstable(surplus - 1);
     let farthest = *farthest;
     ranges.dedup_by(|next, range| {
@@ -148,7 +154,7 @@ fn nearest_power_of_two(number: u64) -> u64 {
     if above - number > number - above / 2 { above / 2 } else { above }
 }
 
-/// How many questions a search is expected to need.
+/// Returns the number of questions that a search is expected to need.
 pub(super) fn expected_levels(remote_bytes: u64) -> u32 {
     let smaller = first_block_bytes(remote_bytes) / LEAST_BLOCK_BYTES;
     1 + smaller.ilog(FINER_FACTOR) + 1

@@ -1,4 +1,4 @@
-//! What both files have in common, as runs of bytes.
+//! The common parts of two files, as runs of bytes.
 
 use std::ops::Range;
 
@@ -22,16 +22,16 @@ pub(super) enum Side {
 pub enum Piece {
     /// These bytes are those of the other file at `offset`.
     Copy {
-        /// Where they are in the other file.
+        /// Offset in the other file.
         offset: u64,
-        /// How many.
+        /// Number of bytes.
         length: u64,
     },
     /// These bytes must be sent.
     Literal {
-        /// Where they are in the file that is made.
+        /// Offset in the file that is made.
         offset: u64,
-        /// How many.
+        /// Number of bytes.
         length: u64,
     },
 }
@@ -50,6 +50,7 @@ impl Runs {
 
     /// Appends a run behind all others.
     pub(super) fn push(&mut self, run: Run) {
+        // Neighbours in both files become one run, which makes fewer pieces in the recipe.
         if let Some(last) = self.runs.last_mut()
             && last.local + last.length == run.local
             && last.remote + last.length == run.remote
@@ -75,7 +76,7 @@ impl Runs {
         self.runs.len()
     }
 
-    /// What is not covered, in a file of this size.
+    /// Returns the ranges that no run covers, in a file of this size.
     pub(super) fn gaps(&self, bytes: u64) -> Vec<Range<u64>> {
         let mut gaps = Vec::new();
         let mut end = 0;
@@ -91,15 +92,14 @@ impl Runs {
         gaps
     }
 
-    /// Where, in the other file, the run ends that ends at this offset, or before which of its bytes the
-    /// file begins.
+    /// Returns the end, in the other file, of the run that ends at this offset; 0 at the beginning of the file.
     pub(super) fn other_end_at(&self, offset: u64) -> Option<u64> {
         let index = self.runs.partition_point(|run| self.start(run) < offset);
         let Some(run) = index.checked_sub(1).map(|index| self.runs[index]) else { return (offset == 0).then_some(0) };
         (self.start(&run) + run.length == offset).then(|| self.other_start(&run) + run.length)
     }
 
-    /// Where, in the other file, the run starts that starts at this offset.
+    /// Returns the start, in the other file, of the run that starts at this offset.
     pub(super) fn other_start_at(&self, offset: u64) -> Option<u64> {
         let index = self.runs.binary_search_by_key(&offset, |run| self.start(run)).ok()?;
         Some(self.other_start(&self.runs[index]))

@@ -1,4 +1,4 @@
-//! Going over the local file, looking for blocks at every offset.
+//! The scan, which goes over the local file and looks for blocks at every offset.
 
 use super::blocks::Blocks;
 use super::runs::{Run, Runs, Side};
@@ -9,49 +9,50 @@ use crate::store::Extent;
 use remofile_protocol::block::{Signature, Window, strong};
 use std::ops::Range;
 
-/// Where a run breaks off, so many blocks of its continuation may be different (a change in place) before
-/// it is looked for at every offset, which takes ten times as long as a look at a block.
+/// Blocks that may be different (a change in place) where a run breaks off, before its continuation is looked for
+/// at every offset. That takes ten times as long as a look at a block.
 const MOST_LEAP: u64 = 4;
-/// Smaller blocks are few, and what is leapt over now is not looked for with smaller ones later.
+/// Smallest block with which the scan leaps. Smaller ones are few, and bytes that are leapt over now are not
+/// searched with smaller ones later.
 const LEAST_LEAP_BYTES: u64 = 4096;
 
-/// What it costs to find out that a window passes the filter by chance, in bytes gone over.
+/// Cost of a window that passes the filter by chance, in bytes gone over.
 const CHANCE_BYTES: u64 = 64;
 
-/// A level ends with so many runs, whatever else there is (96 MiB).
+/// Runs after which a level ends, whatever else there is (96 MiB).
 const MOST_RUNS: usize = 1 << 22;
 
-/// What a scan looks for.
+/// The blocks that a scan looks for.
 pub(super) struct Wanted<'a> {
     pub(super) blocks: &'a Blocks,
-    /// Of every block, in order.
+    /// Signatures of all blocks, in order.
     pub(super) signatures: &'a [Signature],
     pub(super) table: &'a Table,
     pub(super) seed: u64,
 }
 
-/// What a scan found.
+/// The findings of a scan.
 pub(super) struct Found {
     /// The parts of the local file that are blocks.
     pub(super) local: Runs,
-    /// Where each block is in the local file, if it is.
+    /// Offset of each block in the local file, if it is there.
     pub(super) places: Vec<Option<u64>>,
-    /// How many bytes the strong hash was computed of.
+    /// Bytes of which the strong hash was computed.
     pub(super) hashed: u64,
 }
 
-/// Goes over parts of the local file.
+/// A scan over parts of the local file.
 pub(super) struct Scan<'a> {
     wanted: Wanted<'a>,
     view: View<'a>,
-    /// Zeros are none of the blocks, so holes hold none.
+    /// True if no block consists of zeros, so that holes hold none.
     skips_holes: bool,
     budget: Budget,
     found: Found,
 }
 
 impl<'a> Scan<'a> {
-    /// Prepares to go over so many bytes of the file.
+    /// Prepares to go over parts of the file with `bytes` bytes in all.
     pub(super) fn new(wanted: Wanted<'a>, view: View<'a>, bytes: u64) -> Self {
         let places = vec![None; wanted.blocks.count()];
         let skips_holes = !wanted.table.has_weak(Window::of(&[]).weak());
@@ -60,7 +61,7 @@ impl<'a> Scan<'a> {
         Self { wanted, view, skips_holes, budget, found }
     }
 
-    /// The bytes that a view must be able to hold for a scan.
+    /// Returns the bytes that a view must be able to hold for a scan.
     pub(super) fn needed_bytes(block_bytes: u32) -> usize {
         block_bytes as usize * (MOST_LEAP as usize + 1)
     }
@@ -71,6 +72,7 @@ impl<'a> Scan<'a> {
         let mut at = part.start;
         let mut expected = before.and_then(|offset| self.wanted.blocks.starting_at(offset));
         while self.found.local.len() < MOST_RUNS {
+            // The block that follows in the other file is by far the most probable one, and cheap to try.
             while let Some(block) = expected {
                 (at, expected) = self.follow(at, block, part.end)?;
             }
@@ -90,8 +92,8 @@ impl<'a> Scan<'a> {
         self.wanted.blocks.block_bytes().into()
     }
 
-    /// Looks for this block at this place, or, some blocks on, for one behind it. Where to go on, and what
-    /// to expect there.
+    /// Looks for this block at this place, or, some blocks on, for one behind it. Returns the place to go on, and the
+    /// block to expect there.
     fn follow(&mut self, at: u64, block: u32, end: u64) -> Result<(u64, Option<u32>)> {
         let remote = self.wanted.blocks.place(block).start;
         let leaps = if self.block_bytes() < LEAST_LEAP_BYTES { 0 } else { MOST_LEAP };
@@ -121,7 +123,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Looks for any block from here on. Where to go on, and what to expect there: nothing, if there is
+    /// Looks for any block from here on. Returns the place to go on, and the block to expect there: none if there is
     /// less than a block left.
     fn search(&mut self, mut at: u64, end: u64) -> Result<(u64, Option<u32>)> {
         let block_bytes = self.block_bytes();
@@ -129,8 +131,10 @@ impl<'a> Scan<'a> {
         while end - at >= block_bytes {
             let has_read = self.view.need(at..at + block_bytes, end)?;
             if has_read && self.skips_holes {
+                // Asked only after a read, since each question is a system call.
                 let hole = self.hole(at)?.min(end - at);
                 if hole > block_bytes {
+                    // The first block that may be something begins within the hole and ends a byte behind it.
                     (at, rolled) = (at + hole - block_bytes + 1, None);
                     continue;
                 }
@@ -169,9 +173,10 @@ impl<'a> Scan<'a> {
         Ok(true)
     }
 
-    /// The block that is at this place, if one is; otherwise what it cost to find out.
+    /// Returns the block at this place, if there is one; otherwise the cost of finding that out.
     fn confirm(&mut self, at: u64, window: Window) -> std::result::Result<u32, u64> {
         let weak = window.weak();
+        // The filter lets some windows pass by chance: the strong hash is computed only if the weak one is there.
         if !self.wanted.table.has_weak(weak) {
             return Err(CHANCE_BYTES);
         }
@@ -181,7 +186,7 @@ impl<'a> Scan<'a> {
         nearest(self.wanted.blocks, equal, at).ok_or(self.block_bytes())
     }
 
-    /// At the end of a part, the short block that the remote file has there.
+    /// Looks at the end of a part for the short block that the remote file has there.
     fn end(&mut self, rest: Range<u64>, behind: Option<u64>) -> Result<()> {
         let Some(block) = behind.and_then(|offset| self.wanted.blocks.short_ending_at(offset)) else { return Ok(()) };
         let place = self.wanted.blocks.place(block);
@@ -192,7 +197,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// Whether this block is so many bytes ahead of a place, which stays in memory.
+    /// Reports whether this block is `ahead` bytes behind a place, which stays in memory.
     fn is_at(&mut self, from: u64, ahead: u64, block: u32, end: u64) -> Result<bool> {
         let place = self.wanted.blocks.place(block);
         let (at, length) = (from + ahead, place.end - place.start);
@@ -221,8 +226,8 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Rolls a window over the bytes that leave and come next, until it passes the filter or has come to the end
-/// of the latter. How far it went, and whether it passes. Out of line, to have all registers for itself.
+/// Rolls a window over the bytes that leave and come next, until it passes the filter or has come to the end of the
+/// latter. Returns the number of steps, and whether it passes. Out of line, to have all registers for itself.
 #[inline(never)]
 fn roll(window: &mut Window, firsts: &[u8], nexts: &[u8], filter: &Filter) -> (usize, bool) {
     // Eight bytes at once: to count them one by one would take a tenth of the time.
@@ -248,24 +253,24 @@ fn roll(window: &mut Window, firsts: &[u8], nexts: &[u8], filter: &Filter) -> (u
     (nexts.len(), filter.may_hold(window.weighted(), window.sum()))
 }
 
-/// Of blocks that are equal, the one whose place is nearest: files that are versions of each other are
-/// mostly alike in the same places.
+/// Returns the one of several equal blocks whose place is nearest: files that are versions of each other are mostly
+/// alike in the same places.
 fn nearest(blocks: &Blocks, equal: &[(Signature, u32)], at: u64) -> Option<u32> {
     let behind = equal.partition_point(|(_, block)| blocks.place(*block).start < at);
     let candidates = &equal[behind.saturating_sub(1)..equal.len().min(behind + 1)];
     candidates.iter().map(|(_, block)| *block).min_by_key(|block| blocks.place(*block).start.abs_diff(at))
 }
 
-/// Bounds what is hashed for nothing: every byte that is gone over allows for one. When that is spent, only
-/// the places are looked at that are multiples of the block's size. So the worst that the other side can make
-/// of the signatures costs no more than random ones.
+/// The bound of what is hashed for nothing: every byte that is gone over allows for one. When that is spent, only
+/// the places are looked at that are multiples of the block's size. So the worst signatures that the other side can
+/// make cost no more than random ones.
 struct Budget {
     allowed: u64,
     spent: u64,
 }
 
 impl Budget {
-    /// Spends some; whether that was all.
+    /// Spends some bytes. Returns true if none are left.
     fn spend(&mut self, bytes: u64) -> bool {
         self.spent += bytes;
         self.spent > self.allowed

@@ -1,4 +1,4 @@
-//! The client's side: what the remote file has in common with the local one.
+//! The search, on the client's side: the common parts of the remote file and the local one.
 
 use super::blocks::{Blocks, count_in};
 use super::plan;
@@ -14,7 +14,7 @@ use std::ops::Range;
 /// Ranges that are asked for at once: they travel in a header of 64 KiB.
 const MOST_RANGES: usize = 2000;
 
-/// Searches the local file for blocks of the remote one.
+/// A search of the local file for blocks of the remote one.
 ///
 /// As long as something is [`Search::wanted`], the caller has it signed and lets the search
 /// [`Search::look`]; then it takes one of the two recipes.
@@ -23,14 +23,15 @@ pub struct Search {
     local_bytes: u64,
     remote_bytes: u64,
     seed: u64,
-    /// What was found, with each byte of the local and of the remote file once.
+    /// Runs that were found, with each byte of the local file once; `remote` has them with each byte of the remote
+    /// file once.
     local: Runs,
     remote: Runs,
     level: Option<Level>,
     hashed: u64,
 }
 
-/// What the server is asked to sign.
+/// The blocks that the server is asked to sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The size of a block.
@@ -40,7 +41,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// How many bytes of signatures answer this.
+    /// Returns the number of bytes of the signatures that answer this.
     #[must_use]
     pub fn signature_bytes(&self) -> u64 {
         self.ranges.iter().map(|range| count_in(range, self.block_bytes)).sum::<u64>() * SIGNATURE_BYTES as u64
@@ -50,14 +51,14 @@ impl Wanted {
 #[derive(Debug)]
 struct Level {
     blocks: Blocks,
-    /// Of as many ranges as were asked for.
+    /// Signatures of the ranges that were asked for so far.
     signatures: Vec<Signature>,
     ranges_signed: usize,
 }
 
 impl Search {
-    /// Begins a search in a local file of this size for blocks of a remote one. The seed shall be random:
-    /// then nobody can prepare files that are mistaken for each other.
+    /// Begins a search in a local file of this size for blocks of a remote one. The seed should be random: then nobody
+    /// can prepare files that are mistaken for each other.
     #[must_use]
     pub fn new(local_bytes: u64, remote_bytes: u64, seed: u64) -> Self {
         let level = plan::first(local_bytes, remote_bytes).map(Level::new);
@@ -65,19 +66,19 @@ impl Search {
         Self { local_bytes, remote_bytes, seed, local, remote, level, hashed: 0 }
     }
 
-    /// What signatures are needed next; `None` when the search is over.
+    /// Returns the blocks whose signatures are needed next; `None` when the search is over.
     #[must_use]
     pub fn wanted(&self) -> Option<Wanted> {
         self.level.as_ref().map(Level::wanted)
     }
 
-    /// So many pieces a recipe has at most, as far as the search is.
+    /// Returns the number of pieces that a recipe has at most, as far as the search is.
     #[must_use]
     pub fn most_pieces(&self) -> usize {
         2 * self.local.len().max(self.remote.len()) + 1
     }
 
-    /// The seed of the signatures.
+    /// Returns the seed of the signatures.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
@@ -92,6 +93,7 @@ impl Search {
     /// the search then.
     pub fn look(&mut self, local: &dyn Source, signatures: &[u8], check: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         let Some(mut level) = self.level.take() else { return Err(unexpected(signatures, 0)) };
+        // The ranges of a level may need several questions.
         if !level.take(signatures)? {
             self.level = Some(level);
             return Ok(());
@@ -117,7 +119,7 @@ impl Search {
         self.remote.recipe(self.remote_bytes)
     }
 
-    /// How many bytes the strong hash was computed of.
+    /// Returns the number of bytes of which the strong hash was computed.
     #[cfg(test)]
     pub(super) fn hashed(&self) -> u64 {
         self.hashed
@@ -135,6 +137,7 @@ impl Search {
         let view = View::new(local, Scan::needed_bytes(level.blocks.block_bytes()), check);
         let mut scan = Scan::new(wanted, view, gaps.iter().map(|gap| gap.end - gap.start).sum());
         for gap in gaps {
+            // The neighbours of the gap say which blocks are the most probable at its ends.
             let is_last = gap.end == self.local_bytes;
             let behind = if is_last { Some(self.remote_bytes) } else { self.local.other_start_at(gap.end) };
             let before = self.local.other_end_at(gap.start);
@@ -146,6 +149,7 @@ impl Search {
     /// Keeps what a level has found, for both directions.
     fn keep(&mut self, blocks: &Blocks, table: &Table, found: Found) {
         let Found { local, mut places, hashed } = found;
+        // In the direction of the remote file, each of several equal blocks needs a place to be copied from.
         share(table, &mut places);
         let mut remote = Runs::new(Side::Remote);
         for (place, block) in places.iter().zip(0u32..) {
@@ -170,7 +174,7 @@ impl Level {
         Wanted { block_bytes: self.blocks.block_bytes(), ranges }
     }
 
-    /// Takes the signatures of what was wanted; whether these are all of the level.
+    /// Takes the signatures that were wanted. Returns true if these are all of the level.
     fn take(&mut self, signatures: &[u8]) -> Result<bool> {
         let wanted = self.wanted();
         if signatures.len() as u64 != wanted.signature_bytes() {
@@ -183,8 +187,8 @@ impl Level {
     }
 }
 
-/// Blocks that equal one that was found are found with it. They take turns with those that were, so that
-/// many equal blocks in a row are copied from as many in a row.
+/// Gives places to blocks that equal one that was found. They take turns with those, so that many equal blocks in a
+/// row are copied from as many in a row.
 fn share(table: &Table, places: &mut [Option<u64>]) {
     for group in table.groups() {
         let found: Vec<_> = group.iter().filter_map(|(_, block)| places[*block as usize]).collect();

@@ -14,16 +14,16 @@ const STEP_BYTES: u64 = 4 * 1024 * 1024;
 /// The largest block that is signed.
 const MOST_BLOCK_BYTES: u32 = 8 * 1024 * 1024;
 
-/// Signs ranges of a file, some MiB a step.
+/// The signer of ranges of a file, some MiB a step.
 pub struct Signer {
     source: Box<dyn Source>,
     block_bytes: usize,
     seed: u64,
-    /// What is left, in reverse.
+    /// Ranges that are left, in reverse order.
     ranges: Vec<Range<u64>>,
     digester: Option<Digester>,
     buffer: ReadBuffer,
-    /// The block that is being read, where one is larger than the buffer, and what is left of it.
+    /// Block that is being read, if blocks are larger than the buffer, with the number of its bytes that are left.
     begun: Option<(Box<BlockSigner>, usize)>,
 }
 
@@ -45,12 +45,13 @@ impl Signer {
         ranges.reverse();
         let block_bytes = block_bytes as usize;
         let longest = ranges.iter().map(|range| range.end - range.start).max().unwrap_or(0);
+        // Complete blocks at once, so that none has to be put together from two reads.
         let read_bytes = if block_bytes > READ_BYTES { READ_BYTES } else { READ_BYTES - READ_BYTES % block_bytes };
         let buffer = ReadBuffer::new(read_bytes.min(usize::try_from(longest).unwrap_or(usize::MAX)));
         Ok(Self { source, block_bytes, seed, ranges, digester: whole.then(Digester::new), buffer, begun: None })
     }
 
-    /// Signs on, a few MiB a step, and appends packed signatures; whether that was all.
+    /// Signs on, a few MiB a step, and appends packed signatures. Returns true if that was all.
     ///
     /// # Errors
     /// `source-changed` where the file is shorter than it was, `disk-failure`, ...
@@ -89,8 +90,9 @@ impl Signer {
         }
     }
 
-    /// Goes on with a block of which a part was read; so much was left of its range before.
+    /// Goes on with a block of which a part was read; `range_left` is the rest of its range before.
     fn sign_part(&mut self, count: usize, range_left: usize, out: &mut Vec<u8>) {
+        // The last block of a range may be short.
         let fresh = || (Box::new(BlockSigner::new(self.seed)), range_left.min(self.block_bytes));
         let (mut block, left) = self.begun.take().unwrap_or_else(fresh);
         block.update(&self.buffer[..count]);
@@ -101,13 +103,13 @@ impl Signer {
         }
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the signer holds, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         (self.buffer.len() + size_of::<Self>() + self.ranges.capacity() * size_of::<Range<u64>>()) as u64
     }
 
-    /// The digest of the whole file, if it was asked for and everything is signed.
+    /// Returns the digest of the whole file, if it was asked for and everything is signed.
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {
         self.digester.as_ref().filter(|_| self.ranges.is_empty()).map(Digester::finish)

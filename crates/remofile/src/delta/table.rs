@@ -5,7 +5,7 @@ use remofile_protocol::block::Signature;
 
 /// Bits of each half of the filter for each signature.
 const FILTER_BITS: usize = 128;
-/// A larger filter is in no cache.
+/// Most words of a filter: a larger one is in no cache.
 const MOST_FILTER_WORDS: usize = 1 << 19;
 
 /// Signatures of whole blocks by their hashes. However many are alike, a look costs the logarithm of
@@ -13,14 +13,14 @@ const MOST_FILTER_WORDS: usize = 1 << 19;
 pub(super) struct Table {
     /// Sorted by [`spread`] signature and number.
     entries: Vec<(Signature, u32)>,
-    /// Where the entries begin whose weak hash begins with these bits, and the number of entries.
+    /// Index of the first entry for each beginning of a weak hash, and the number of entries behind them.
     starts: Vec<u32>,
     start_shift: u32,
     filter: Filter,
 }
 
-/// Tells most windows that are not in the table, by a look at one bit: it lets one in 128 pass. Those are
-/// looked at by another bit, somewhere else.
+/// The filter of windows: a look at one bit rejects most of those that are not in the table, and lets one in 128
+/// pass. Those are looked at by another bit, somewhere else.
 pub(super) struct Filter {
     words: Vec<u64>,
     mask: usize,
@@ -41,13 +41,14 @@ impl Filter {
         filter
     }
 
-    /// Whether a window with these sums may be in the table.
+    /// Reports whether a window with these sums may be in the table.
     #[inline(always)]
     pub(super) fn may_hold(&self, weighted: u32, sum: u32) -> bool {
         self.words[self.word(weighted)] >> (sum & 63) & 1 != 0 && self.passes_second(weighted, sum)
     }
 
-    /// The lowest bits of the weighted sum are the same for rows of numbers that have more bytes than one.
+    /// Returns the index of a word. The lowest bits of the weighted sum are left out: they are the same for rows of
+    /// numbers that have more bytes than one.
     #[inline(always)]
     fn word(&self, weighted: u32) -> usize {
         (weighted >> 4) as usize & self.mask
@@ -60,14 +61,15 @@ impl Filter {
         self.second_words[word] >> bit & 1 != 0
     }
 
-    /// Only what the weak hash has of the sums may count.
+    /// Returns the word and bit of the second look. Only the bits of the sums that the weak hash has may count.
     fn second(&self, weighted: u32, sum: u32) -> (usize, u64) {
         let spread = spread_weak(u64::from(weighted) << 16 | u64::from(sum & 0xffff));
         ((spread >> 38) as usize & self.mask, spread >> 32 & 63)
     }
 }
 
-/// The weak hashes of similar blocks are near each other; so they are multiplied to be spread.
+/// Spreads a signature's weak hash by a multiplication, since the weak hashes of similar blocks are near each
+/// other.
 fn spread(signature: Signature) -> Signature {
     Signature { weak: spread_weak(signature.weak), ..signature }
 }
@@ -91,6 +93,7 @@ impl Table {
             }
         }
         entries.sort_unstable();
+        // About one start for each entry, so that a look finds its entry at once; 2^24 starts take 64 MiB.
         let start_bits = entries.len().next_power_of_two().trailing_zeros().clamp(1, 24);
         let start_shift = u64::BITS - start_bits;
         let mut starts = vec![0u32; (1 << start_bits) + 1];
@@ -108,7 +111,7 @@ impl Table {
         &self.filter
     }
 
-    /// Whether a block has this weak hash.
+    /// Reports whether a block has this weak hash.
     pub(super) fn has_weak(&self, weak: u64) -> bool {
         let weak = spread_weak(weak);
         let bucket = self.bucket(weak);
@@ -116,7 +119,7 @@ impl Table {
         bucket.get(at).is_some_and(|(other, _)| other.weak == weak)
     }
 
-    /// The blocks that have this signature, by their numbers.
+    /// Returns the blocks that have this signature, by their numbers.
     pub(super) fn equal(&self, signature: Signature) -> &[(Signature, u32)] {
         let signature = spread(signature);
         let bucket = self.bucket(signature.weak);
@@ -125,7 +128,7 @@ impl Table {
         &bucket[from..from + count]
     }
 
-    /// The blocks in groups that have the same signature.
+    /// Returns the blocks in groups that have the same signature.
     pub(super) fn groups(&self) -> impl Iterator<Item = &[(Signature, u32)]> {
         self.entries.chunk_by(|(one, _), (other, _)| one == other)
     }

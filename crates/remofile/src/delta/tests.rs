@@ -18,7 +18,7 @@ fn literals(local: &Memory, remote: &Memory) -> (u64, u64) {
     (literal_bytes(&upload), literal_bytes(&download))
 }
 
-/// The same with the new file on either side: what an upload and what a download of it must send.
+/// Searches with the new file on either side. Returns the bytes that an upload and a download of it must send.
 fn both_ways(new: Vec<u8>, old: Vec<u8>) -> (u64, u64) {
     let (new, old) = (Memory::new(new), Memory::new(old));
     (literals(&new, &old).0, literals(&old, &new).1)
@@ -115,8 +115,8 @@ fn a_hole_is_not_gone_over() {
     assert_eq!(literal_bytes(&search.local_recipe()), 64 * MIB as u64);
 }
 
-/// The bytes that rsync 3 sends for the same: seven for each block of the root of the size, and the whole blocks
-/// that are touched.
+/// Returns the bytes that rsync 3 sends for the same: seven for each block of the root of the size, and the changed
+/// blocks.
 fn of_rsync(bytes: u64, blocks_touched: u64) -> u64 {
     let block_bytes = (bytes.isqrt() & !7).clamp(700, 128 * KIB as u64);
     bytes.div_ceil(block_bytes) * 7 + blocks_touched * block_bytes

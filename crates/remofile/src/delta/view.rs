@@ -19,17 +19,18 @@ pub(super) struct View<'a> {
     source: &'a dyn Source,
     check: &'a mut dyn FnMut() -> Result<()>,
     unchecked: u64,
-    /// Where in the file the buffer begins, and how many of its bytes are read.
+    /// Offset in the file at which the buffer begins. `filled` is the number of its bytes that are read.
     start: u64,
     filled: usize,
     buffer: ReadBuffer,
 }
 
 impl<'a> View<'a> {
-    /// A view of so many bytes of a file, and some more that are read ahead. `check` is called every few
+    /// Creates a view of `most_needed` bytes of a file, and some more that are read ahead. `check` is called every few
     /// MiB.
     pub(super) fn new(source: &'a dyn Source, most_needed: usize, check: &'a mut dyn FnMut() -> Result<()>) -> Self {
         let most = usize::try_from(source.entry().size).unwrap_or(usize::MAX);
+        // One more page, since the buffer may begin before the bytes that are needed.
         let most_needed = most_needed.next_multiple_of(ALIGNMENT as usize) + ALIGNMENT as usize;
         let buffer = ReadBuffer::new((most_needed + AHEAD_BYTES).min(most));
         Self { source, check, unchecked: 0, start: 0, filled: 0, buffer }
@@ -39,11 +40,11 @@ impl<'a> View<'a> {
         self.source
     }
 
-    /// Sees to it that this range is there, and reads ahead, but not beyond `limit`. What is before the
-    /// range is forgotten. Whether something was read.
+    /// Reads so that this range is in memory, and ahead of it, but not beyond `limit`. Bytes before the range are
+    /// forgotten. Returns true if something was read.
     ///
     /// # Errors
-    /// What the check says; `source-changed` where the file is shorter than it was, ...
+    /// The error of the check; `source-changed` where the file is shorter than it was, ...
     pub(super) fn need(&mut self, range: Range<u64>, limit: u64) -> Result<bool> {
         if self.start <= range.start && range.end <= self.start + self.filled as u64 {
             return Ok(false);
@@ -65,13 +66,13 @@ impl<'a> View<'a> {
         Ok(true)
     }
 
-    /// Bytes that are there: see [`View::need`].
+    /// Returns bytes that are in memory: see [`View::need`].
     pub(super) fn bytes(&self, range: Range<u64>) -> &[u8] {
         let from = (range.start - self.start) as usize;
         &self.buffer[from..from + (range.end - range.start) as usize]
     }
 
-    /// All bytes that are there from an offset on, but not beyond `limit`.
+    /// Returns all bytes that are in memory from an offset on, but not beyond `limit`.
     pub(super) fn ahead(&self, from: u64, limit: u64) -> &[u8] {
         self.bytes(from..limit.min(self.start + self.filled as u64))
     }

@@ -1,29 +1,29 @@
-//! Whether to search for what is there already, or to send everything.
+//! The decision whether to search for common parts or to send everything.
 
 use super::plan;
 use std::time::Duration;
 
-/// How fast everything is, as far as it was measured.
+/// The speeds of line and machines, as far as they were measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Speeds {
-    /// What the line takes, in bytes of content; `None` before it was measured.
+    /// Rate of the line, in bytes of content a second; `None` before it was measured.
     pub link_bytes_per_second: Option<f64>,
-    /// From a question to its answer.
+    /// Time from a question to its answer.
     pub round_trip: Duration,
-    /// Signing on the server, reading included.
+    /// Rate of signing on the server, in bytes a second, reading included.
     pub sign_bytes_per_second: f64,
-    /// Searching on the client, reading included.
+    /// Rate of searching on the client, in bytes a second, reading included.
     pub search_bytes_per_second: f64,
 }
 
 /// The part of a file that is expected to be new.
 const EXPECTED_NEW: f64 = 0.02;
 
-/// Sending everything must be so much faster to be preferred: it also costs others their part of the line.
+/// Factor by which sending everything must be faster to be preferred: it also costs others their part of the line.
 const CLEARLY: f64 = 2.0;
 
-/// Whether to search. What one file is longer than the other must be sent in any case and decides nothing;
-/// so a small file beside a large one is searched for only if the line is slow.
+/// Reports whether a search is worth it. The bytes by which one file is longer must be sent in any case and decide
+/// nothing; so a small file beside a large one is searched for only if the line is slow.
 #[must_use]
 pub fn is_worth_it(speeds: &Speeds, local_bytes: u64, remote_bytes: u64) -> bool {
     let Some(link) = speeds.link_bytes_per_second else { return true };

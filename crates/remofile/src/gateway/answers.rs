@@ -4,7 +4,7 @@ use super::requests;
 use remofile_protocol::protocol1::Response;
 use remofile_protocol::wire::{ErrorCode, Failure};
 
-/// What a response means that is not the one that was hoped for.
+/// Returns the failure for a response that is not the one that was hoped for.
 pub(super) fn refused(response: Response<'_>) -> Failure {
     match response {
         Response::InvalidFileName => ErrorCode::InvalidName.into(),

@@ -32,11 +32,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use store::RemoteStore;
 
-/// How long a client waits at its end for the gateway to end a transfer in good order: a server of protocol 1
-/// may not notice otherwise that it is over.
+/// Time that a client waits at its end for the gateway to end a transfer in good order. A server of protocol 1 may
+/// not notice otherwise that it is over.
 const FAREWELL: Duration = Duration::from_secs(3);
 
-/// What a gateway may hold in memory for its client, in bytes: no walk comes to it, which has a limit of its own.
+/// Memory that a gateway may hold for its client, in bytes: no walk comes to it, which has a limit of its own.
 const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A session with a server of protocol 1.
@@ -47,7 +47,7 @@ pub(crate) struct Gateway {
     pub(crate) guard: Guard,
 }
 
-/// Waits, when it is dropped, until the gateway has said farewell.
+/// A guard that waits, when it is dropped, until the gateway has said farewell.
 #[derive(Debug)]
 pub(crate) struct Guard {
     ended: Receiver<()>,
@@ -56,8 +56,9 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Whether the server has ended the connection, between two calls: protocol 1 has no goodbye.
+    /// Reports whether the server has ended the connection, between two calls: protocol 1 has no goodbye.
     pub(crate) fn is_stale(&self) -> bool {
+        // Only a look: bytes that came are for the thread of the gateway.
         match self.stream.peek(&mut [0]) {
             Ok(read) => read == 0,
             Err(error) => !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
@@ -107,9 +108,11 @@ pub(crate) fn open(
     Ok(Gateway { link: link(near, [2; 32], [1; 32]), hello, guard: Guard { ended, stream: own } })
 }
 
-/// Limits are the real server's, which tells them by refusing. Nobody else needs a lease of this one, nor memory.
+/// Returns the options of the gateway's session. The limits are the real server's, which refuses requests beyond
+/// them; nobody else needs the lease or the memory of this session.
 fn options() -> ServerOptions {
     let session_memory = MEMORY_BYTES;
+    // The real server has limits of its own, and reports them.
     ServerOptions { file_size_limit: u64::MAX, max_hold: Duration::MAX, session_memory, ..ServerOptions::default() }
 }
 

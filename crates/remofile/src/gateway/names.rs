@@ -1,4 +1,4 @@
-//! What is in a remote directory, in little memory.
+//! The names in a remote directory, in little memory.
 
 use crate::store::StoreResult;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
@@ -29,9 +29,12 @@ pub(super) struct Named<'a> {
 }
 
 impl Names {
+    /// Sorts the files of a listing.
+    ///
     /// # Errors
     /// `out-of-resources` if they are more than any response holds.
     pub(super) fn new(mut files: Vec<ListedFile>) -> StoreResult<Self> {
+        // Sorted, so that names are found by bisection and walks keep the order of paths.
         files.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         let mut names = Self {
             text: String::with_capacity(files.iter().map(|file| file.name.len()).sum()),
@@ -47,7 +50,7 @@ impl Names {
         Ok(names)
     }
 
-    /// What they hold in memory, in bytes.
+    /// Returns the memory that the names hold, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         (self.text.capacity() + self.items.capacity() * size_of::<Item>()) as u64
     }
@@ -76,7 +79,7 @@ impl Named<'_> {
         if self.item.is_directory { Kind::Directory } else { Kind::File }
     }
 
-    /// The file as an entry of a directory.
+    /// Returns the file as an entry of a directory.
     ///
     /// # Errors
     /// `invalid-name` with the directory if no path has such a name.
@@ -89,7 +92,7 @@ impl Named<'_> {
     }
 }
 
-/// A time from a number of seconds. It has what a float can tell of the fraction, which is some 200 ns.
+/// Returns the time of a number of seconds, as exact as a float is, which is some 200 ns.
 fn time(seconds: f64) -> Timestamp {
     let whole = seconds.floor();
     // Beyond 64 bits a float is cut to what fits; the fraction is at least 0 and less than 1.

@@ -22,24 +22,25 @@ use zeroize::Zeroizing;
 /// Longest response, in bytes: a listing of some hundred thousand names.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 
-/// How the answer of a server of ours to a wrong token begins.
+/// Beginning of the answer of this project's server to a wrong token.
 const WRONG_TOKEN: &str = "the server does not know this token";
 
-/// What was asked for, behind what came instead.
+/// Text that names the protocol that was asked for, behind what came instead.
 const PROTOCOL_1: &str = "; protocol 1 was asked for";
 
-/// Waits until a connection can be read or written, for so long at most; whether it can. An error ends the call.
+/// A function that waits until a connection can be read or written, for a time at most, and returns whether it can.
+/// Its error ends the call.
 pub(crate) type Wait<'a> = dyn FnMut(&TcpStream, PollFlags, Duration) -> Result<bool> + 'a;
 
 /// A connection to a server of protocol 1, one request at a time.
 pub(super) struct Requests {
     link: ZmtpLink,
-    /// Why it is of no more use.
+    /// Failure after which the connection is of no more use.
     broken: Option<Failure>,
 }
 
 impl Requests {
-    /// Opens a connection; whether the token is right, only the first request shows.
+    /// Opens a connection. Only the first request shows whether the token is right.
     pub(super) fn connect(
         mut stream: TcpStream,
         token: &Token,
@@ -82,7 +83,7 @@ impl Requests {
                 Err(failure) => return Err(failure.into()),
             }
             let left = limit.saturating_duration_since(Instant::now());
-            // What comes may be no answer: the limit holds however much there is of it.
+            // Bytes that are no answer do not extend the limit, however many come.
             if left.is_zero() || !(wait(self.link.stream(), PollFlags::IN, self.pause(left))? || self.link.has_more()) {
                 return Err(Error::Unanswered);
             }
@@ -96,12 +97,13 @@ impl Requests {
         }
         let answered = self.send(request).map_err(|error| lost(&error)).and_then(|()| self.await_response());
         if let Err(failure) = &answered {
+            // An answer that came late would be taken for that of the next request.
             self.broken = Some(failure.clone());
         }
         answered
     }
 
-    /// Whether the connection has failed.
+    /// Reports whether the connection has failed.
     pub(super) fn is_broken(&self) -> bool {
         self.broken.is_some()
     }
@@ -127,12 +129,13 @@ impl Requests {
         }
     }
 
-    /// How long to wait for the socket: not at all while the link has something to look at.
+    /// Returns the time to wait for the socket: none while the link has something to look at.
     fn pause(&self, left: Duration) -> Duration {
         if self.link.has_more() { Duration::ZERO } else { left }
     }
 
     fn send(&mut self, request: &Request<'_>) -> std::result::Result<(), LinkError> {
+        // The empty frame is the delimiter that a REQ socket sends.
         self.link.push(&[Vec::new(), request.encode()]);
         self.link.flush().map(drop)
     }
@@ -152,7 +155,7 @@ impl Requests {
     }
 }
 
-/// Reads what there is of the server's handshake.
+/// Reads the bytes that have come of the server's handshake.
 fn advance(
     stream: &mut TcpStream,
     handshake: &mut ClientHandshake,
@@ -161,6 +164,7 @@ fn advance(
     let closed = || Unopened::Closed { address: address.to_owned(), asked_for: PROTOCOL_1 };
     let mut buffer = [0; 1024];
     Err(match stream.read(&mut buffer) {
+        // How far the handshake got tells why the server closed.
         Ok(0) => match handshake.stage() {
             ClientStage::Greeting => return Err(closed()),
             ClientStage::Plain => Error::Refused(Refusal::EncryptionRequired),
@@ -188,7 +192,8 @@ fn not_protocol_1(address: &str, what: &str) -> Error {
     Error::NotRemofile { address: address.to_owned(), what: format!("{what}{PROTOCOL_1}") }
 }
 
-/// What a server of ours says first to whom it cannot serve, as docs/protocol-1.md has it.
+/// Returns the error for the first answer of this project's server to a client that it cannot serve, as
+/// docs/protocol-1.md has it.
 fn refused(message: String) -> Error {
     if message.starts_with(WRONG_TOKEN) {
         return Error::Refused(Refusal::Token);
@@ -196,8 +201,9 @@ fn refused(message: String) -> Error {
     unknown(message).into()
 }
 
-/// A failure that no reason names.
+/// Returns the failure for a message of the server that no reason names.
 pub(super) fn unknown(message: String) -> Failure {
+    // Protocol 1 has no code for this, only the text of an unknown error.
     if message.starts_with(ErrorCode::Busy.sentence()) {
         return ErrorCode::Busy.into();
     }

@@ -185,9 +185,9 @@ impl Store for RemoteStore {
 struct RemoteDirectory {
     shared: SharedConnection,
     path: RemotePath,
-    /// What was in it.
+    /// Names that were in it when it was opened.
     names: Arc<Names>,
-    /// The names of the files that came since.
+    /// Names of the files that were staged since.
     staged: Mutex<HashSet<String>>,
 }
 

@@ -14,17 +14,18 @@ use std::time::{Duration, Instant};
 /// Bytes of a chunk, the larger one first: what servers accept unless they were told otherwise.
 const CHUNK_SIZES: [u32; 2] = [8192, 512];
 
-/// The one connection, for whoever has a request.
+/// The one connection, which all requests share.
 #[derive(Clone)]
 pub(super) struct SharedConnection(Arc<Mutex<Connection>>);
 
 struct Connection {
     requests: Requests,
-    /// The directory that was listed last: whoever reads many files of one asks for it again and again.
+    /// The directory that was listed last, with its files: a caller that reads many files of one directory asks for it
+    /// again and again.
     listed: Option<(RemotePath, Instant, Arc<Names>)>,
 }
 
-/// How long a listing may be used again, if this side has changed nothing.
+/// Time for which a listing may be used again, if this side has changed nothing.
 const LISTING_AGE: Duration = Duration::from_secs(2);
 
 impl SharedConnection {
@@ -40,7 +41,7 @@ impl SharedConnection {
         connection.requests.ask(request)
     }
 
-    /// The files in a directory.
+    /// Returns the files in a directory.
     pub(super) fn list(&self, directory: &RemotePath) -> StoreResult<Arc<Names>> {
         let mut connection = self.lock();
         if let Some((listed, at, files)) = &connection.listed
@@ -59,7 +60,7 @@ impl SharedConnection {
         }
     }
 
-    /// Whether nothing will be answered any more.
+    /// Reports whether nothing will be answered any more.
     pub(super) fn is_broken(&self) -> bool {
         self.lock().requests.is_broken()
     }
@@ -81,7 +82,7 @@ impl SharedConnection {
     }
 
     fn cancel(&self) {
-        // Whatever it answers: there is nothing more to be done.
+        // Its answer is ignored, since nothing more can be done.
         let _answered = self.ask(&Request::CancelTransfer);
     }
 }
@@ -98,9 +99,9 @@ pub(super) struct Reading {
 #[derive(Default)]
 struct ReadState {
     is_open: bool,
-    /// Bytes that have come, all told.
+    /// Bytes that have come so far.
     received: u64,
-    /// The last of them, not used yet.
+    /// The last of those bytes, which are not used yet.
     ahead: Vec<u8>,
 }
 
@@ -180,7 +181,7 @@ impl Source for Reading {
             self.open(state)?;
         }
         loop {
-            // What is before the offset is of no use.
+            // Bytes before the offset are of no use.
             let before = usize::try_from(offset - at(state)).unwrap_or(usize::MAX).min(state.ahead.len());
             state.ahead.drain(..before);
             if at(state) == offset && state.ahead.len() >= wanted {
@@ -200,7 +201,7 @@ impl Source for Reading {
         Ok(Extent::Data(self.entry.size.saturating_sub(offset)))
     }
 
-    /// The server sends what it has opened, and of a wrong length it would be found out.
+    /// Returns true always: the server sends the file that it has opened, and a wrong length would be noticed.
     fn is_unchanged(&self) -> StoreResult<bool> {
         Ok(true)
     }
@@ -219,7 +220,7 @@ pub(super) struct Writing {
     directory: RemotePath,
     name: FileName,
     size: u64,
-    /// Of a transfer that has begun.
+    /// Size of the chunks of a transfer that has begun.
     chunk_size: Option<usize>,
     written: u64,
     pending: Vec<u8>,
@@ -257,6 +258,7 @@ impl Writing {
 
     /// Sends whole chunks, all but the last one.
     fn send_chunks(&mut self) -> StoreResult<()> {
+        // More than the largest chunk, so that the last one always stays for the commit.
         while self.pending.len() > CHUNK_SIZES[0] as usize {
             let chunk_size = self.begin()?;
             let chunk: Vec<u8> = self.pending.drain(..chunk_size).collect();
@@ -274,11 +276,11 @@ impl Writing {
     fn is_whole(&self) -> StoreResult<()> {
         match self.written == self.size {
             true => Ok(()),
-            false => Err(Failure::new(ErrorCode::IntegrityFailure).because("its size is not what was told")),
+            false => Err(Failure::new(ErrorCode::IntegrityFailure).because("its size is not the announced one")),
         }
     }
 
-    /// Sends what is left.
+    /// Sends the rest of the file.
     fn complete(&mut self) -> StoreResult<()> {
         self.is_whole()?;
         if self.size == 0 {
@@ -330,7 +332,7 @@ impl Staged for Writing {
         self.complete()
     }
 
-    /// Protocol 1 keeps nothing.
+    /// Retains nothing: protocol 1 has no partials.
     fn retain_partial(self: Box<Self>) {}
 }
 

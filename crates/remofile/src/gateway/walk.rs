@@ -19,7 +19,7 @@ struct Levels {
     /// The current directory.
     path: RemotePath,
     levels: Vec<Level>,
-    /// What all levels take, in bytes.
+    /// Memory of all levels, in bytes.
     bytes: u64,
 }
 
@@ -64,7 +64,7 @@ impl Levels {
         Ok(())
     }
 
-    /// What comes next in the current directory; `None` at its end.
+    /// Returns the next entry of the current directory; `None` at its end.
     fn next(&mut self) -> Option<StoreResult<Entry>> {
         let level = self.levels.last_mut()?;
         let named = level.names.at(level.next)?;

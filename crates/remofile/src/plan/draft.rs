@@ -1,4 +1,4 @@
-//! What is left of two trees when all that is the same is taken away, and what becomes of it.
+//! The draft of a plan: the differences of two trees, which become a plan once contents are compared.
 
 use super::mode_changes::WritableDirectoryGuard;
 use super::node::{is_below, path_order};
@@ -21,15 +21,15 @@ pub struct Draft {
     pub(super) guards: Vec<WritableDirectoryGuard>,
     /// Files, links, touches and skips.
     pub(super) sent: Vec<Step>,
-    /// Those of `sent` that are an update unless digests are equal.
+    /// Updates in `sent` that are none if digests are equal.
     pub(super) compared: Vec<Compared>,
-    /// Those of `sent` that create a file that may be a rename.
+    /// Creations in `sent` that may be renames.
     pub(super) arrivals: Vec<Arrival>,
     /// Directories with something else at the source.
     pub(super) obstacles: Vec<Obstacle>,
-    /// What only the destination has, if that is of interest.
+    /// Entries that only the destination has, if they are of interest.
     pub(super) extraneous: Vec<Extraneous>,
-    /// What stays at the destination, with all below it.
+    /// Paths that stay at the destination, with everything below them.
     pub(super) shields: Vec<Box<str>>,
     pub(super) unchanged: Tally,
     pub(super) failures: Vec<Failure>,
@@ -39,7 +39,7 @@ pub struct Draft {
 /// A file whose contents decide: what is to be set if they are the same.
 #[derive(Debug)]
 pub(super) struct Compared {
-    /// Its place in `sent`.
+    /// Index of its step in `sent`.
     pub(super) step: usize,
     /// Its length in bytes.
     pub(super) size: u64,
@@ -50,7 +50,7 @@ pub(super) struct Compared {
 /// A file that comes to where nothing is.
 #[derive(Debug)]
 pub(super) struct Arrival {
-    /// Its place in `sent`.
+    /// Index of its step in `sent`.
     pub(super) step: usize,
     pub(super) modified: Timestamp,
     pub(super) mode: Option<u32>,
@@ -59,13 +59,13 @@ pub(super) struct Arrival {
 /// A directory that is in the way of a file or link.
 #[derive(Debug)]
 pub(super) struct Obstacle {
-    /// What it is in the way of.
+    /// Step that it is in the way of.
     pub(super) step: Step,
-    /// Whether anything was in it.
+    /// True if anything was in it.
     pub(super) is_occupied: bool,
-    /// Whether something is in it that is left out: then it stays, and so does everything in it.
+    /// True if it holds something that is left out. Then it stays with all its contents.
     pub(super) is_kept: bool,
-    /// What was in it, as places in `extraneous`.
+    /// Indices of its contents in `extraneous`.
     pub(super) contents: Range<usize>,
 }
 
@@ -77,9 +77,9 @@ pub(super) struct Extraneous {
     /// Length in bytes and time, of a file.
     pub(super) size: u64,
     pub(super) modified: Timestamp,
-    /// Whether it is a file that may not be on the disk.
+    /// True if it is a file that may not be on the disk.
     pub(super) unflushed: bool,
-    /// Whether it stays: the source has something there, or something in it is left out.
+    /// True if it stays, because the source has something there or something in it is left out.
     pub(super) is_kept: bool,
 }
 
@@ -92,8 +92,8 @@ pub struct Questions<'a> {
     pub destination: Vec<&'a str>,
 }
 
-/// The digests of files. What is missing could not be read: it is taken to be like nothing else, so that it is
-/// sent.
+/// The digests of files. A file whose digest is missing could not be read: it counts as different from all others,
+/// so that it is sent.
 #[derive(Debug, Clone, Default)]
 pub struct Answers {
     /// By their paths at the source.
@@ -120,7 +120,7 @@ impl Draft {
         }
     }
 
-    /// The number of things that are kept, and what they take in bytes but for their texts.
+    /// Returns the number of elements that are kept, and their memory in bytes without texts.
     pub(super) fn held(&self) -> (u64, u64) {
         fn of<T>(things: &[T]) -> (u64, u64) {
             (things.len() as u64, size_of_val(things) as u64)
@@ -130,9 +130,10 @@ impl Draft {
         steps.iter().chain(&others).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
-    /// Keeps the directories that something is in.
+    /// Keeps the directories that hold a path.
     pub(super) fn keep_above(&mut self, path: &str, is_in_obstacle: bool) {
         for (end, _) in path.match_indices('/') {
+            // Listings come in path order, so the list is sorted.
             let found = self.extraneous.binary_search_by(|one| path_order(&one.path, &path[..end]));
             if let Ok(at) = found {
                 self.extraneous[at].is_kept = true;
@@ -143,7 +144,8 @@ impl Draft {
         }
     }
 
-    /// Keeps what the source has, too, though it has no part in this.
+    /// Keeps the shielded paths and everything below them: the source has something there that takes no part in the
+    /// sync.
     pub(super) fn keep_shielded(&mut self) {
         for path in mem::take(&mut self.shields) {
             self.keep_above(&path, false);
@@ -156,7 +158,7 @@ impl Draft {
 
 #[cfg(test)]
 impl Draft {
-    /// Whether nothing was ever kept.
+    /// Reports whether no memory was ever taken.
     pub(super) fn holds_no_memory(&self) -> bool {
         let steps = [&self.made, &self.sent].map(Vec::capacity);
         let others = [self.guards.capacity(), self.compared.capacity(), self.arrivals.capacity()];

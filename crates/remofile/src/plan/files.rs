@@ -1,4 +1,4 @@
-//! A file that meets a file.
+//! A file of the source that meets a file at the destination.
 
 use super::draft::Compared;
 use super::node::File;
@@ -6,7 +6,7 @@ use super::planner::Planner;
 use super::step::{Action, Changed, Reason, Touch};
 use remofile_protocol::handshake::Capability;
 
-/// What sizes and times tell about contents.
+/// The conclusion from sizes and times about contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Contents {
     Same,
@@ -45,8 +45,9 @@ impl Planner {
         }
     }
 
-    /// What was stored and may not be on the disk is sent again, whatever its size, time and content say. Of another
-    /// size or time it is not what the source has, and is what it was before.
+    /// Decides about a file that was stored and may not be on the disk. It is sent again, whatever its size, time and
+    /// content tell. With another size or time it is not a copy of the source's file anyway, and is treated as any
+    /// other.
     pub(super) fn meets_unflushed(&mut self, path: Box<str>, new: File, old: File) {
         let is_same_time = self.rules.is_same_time(new.modified, old.modified);
         if new.size != old.size || (!is_same_time && (self.rules.ignore_existing || self.rules.update)) {
@@ -66,7 +67,7 @@ impl Planner {
             // Its time is that of its arrival, and tells nothing.
             () if !self.rules.capabilities.has(Capability::Times) => Contents::Unknown,
             () if !is_other_time => Contents::Same,
-            // What travels as what changed finds out by itself that nothing did.
+            // A delta finds out by itself if nothing changed.
             () if is_delta => Contents::Different,
             () => Contents::Unknown,
         }

@@ -1,4 +1,4 @@
-//! Two listings that come by different ways, one pulled and one pushed, are compared as they come.
+//! The comparison of two listings as they come, one pulled and one pushed.
 
 use super::draft::Draft;
 use super::node::{Node, TreeElement, What, is_below, path_order};
@@ -6,10 +6,10 @@ use super::planner::Planner;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::cmp::Ordering;
 
-/// What an allocation takes beside its bytes, about.
+/// Approximate memory of an allocation beside its content, in bytes.
 const ALLOCATION_BYTES: u64 = 16;
 
-/// Whose listing it is.
+/// A side of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The tree that is copied.
@@ -27,11 +27,12 @@ impl Side {
     }
 }
 
-/// Compares a listing that is pulled with one that is pushed, so that either may come over the network. Holds
-/// one node of the pulled one, and as much as [`Planner`] holds.
+/// The comparison of a listing that is pulled with one that is pushed, so that either may come over the network. It
+/// holds one node of the pulled one, and as much as [`Planner`] holds.
 ///
-/// A listing out of [`path_order`] would make what exists look extraneous, and one with something in a link would
-/// reach what the link leads to: such a node is told as a failure of its side instead, so that nothing is deleted.
+/// A listing out of [`path_order`] would make existing files look extraneous, and one with something in a link would
+/// reach what the link leads to. Such a node is reported as a failure of its side instead, so that nothing is
+/// deleted.
 #[derive(Debug)]
 pub struct Join<P> {
     planner: Planner,
@@ -44,26 +45,26 @@ pub struct Join<P> {
     pushed_bytes: u64,
 }
 
-/// How far a listing came.
+/// The last node of a listing so far, by which its order is checked.
 #[derive(Debug)]
 struct Order {
     side: Side,
     last: String,
-    /// Whether something may be below the last.
+    /// True if something may be below the last node.
     has_contents: bool,
     is_broken: bool,
 }
 
 impl<P: FnMut() -> Option<TreeElement>> Join<P> {
-    /// The comparison of a listing of `pulled_side` that `pull` tells, until it tells `None`, with one that will
-    /// be pushed.
+    /// Begins to compare the listing of `pulled_side`, which `pull` gives until it gives `None`, with one that will be
+    /// pushed.
     pub fn new(planner: Planner, pulled_side: Side, pull: P) -> Self {
         let order = |side| Order { side, last: String::new(), has_contents: true, is_broken: false };
         let (pulled, pushed) = (order(pulled_side), order(pulled_side.other()));
         Self { planner, pull, pulled, pushed, ahead: None, is_drained: false, pushed_bytes: 0 }
     }
 
-    /// Tells what is next in the listing of the other side.
+    /// Takes the next element of the pushed listing.
     pub fn push(&mut self, element: TreeElement) {
         let text = element.text_bytes() as u64;
         let Some(node) = self.counting(text, |join| join.pushed.check(element, &mut join.planner)) else { return };
@@ -80,14 +81,14 @@ impl<P: FnMut() -> Option<TreeElement>> Join<P> {
         self.counting(text, |join| join.meet(None, Some(node)));
     }
 
-    /// The memory that is held because of what was pushed, in bytes, about: the pulled listing, which may need far
-    /// more, is not in it.
+    /// Returns the approximate memory that is held because of the pushed listing, in bytes. The pulled listing, which
+    /// may need far more, is not counted.
     #[must_use]
     pub fn pushed_bytes(&self) -> u64 {
         self.pushed_bytes
     }
 
-    /// Counts what is held more when something was told that has so many bytes of text.
+    /// Runs `body`, and counts the memory that is held more after it, for an element with so many bytes of text.
     fn counting<T>(&mut self, text: u64, body: impl FnOnce(&mut Self) -> T) -> T {
         let (things, bytes) = self.planner.draft.held();
         let outcome = body(self);
@@ -97,7 +98,7 @@ impl<P: FnMut() -> Option<TreeElement>> Join<P> {
         outcome
     }
 
-    /// The pushed listing is at its end: pulls the rest of the other.
+    /// Ends the pushed listing, and pulls the rest of the other.
     #[must_use]
     pub fn finish(mut self) -> Draft {
         while let Some(ahead) = self.pull() {
@@ -125,7 +126,7 @@ impl<P: FnMut() -> Option<TreeElement>> Join<P> {
 }
 
 impl Order {
-    /// The node that is told, if it is in order; otherwise the planner hears of the failure.
+    /// Returns the node of an element, if it is in order; otherwise reports the failure to the planner.
     fn check(&mut self, element: TreeElement, planner: &mut Planner) -> Option<Node> {
         let failure = match element {
             TreeElement::Failed(failure) => failure,
@@ -163,7 +164,7 @@ impl Order {
         None
     }
 
-    /// What is wrong with a node that comes behind the last.
+    /// Returns the fault of a node that comes behind the last, if it has one.
     fn fault(&self, node: &Node) -> Option<&'static str> {
         if self.last.is_empty() {
             return None;
@@ -171,7 +172,7 @@ impl Order {
         if path_order(&self.last, &node.path) != Ordering::Less {
             return Some("the listing is not in order");
         }
-        // What is below a link would be stored where the link leads.
+        // A file below a link would be stored where the link leads.
         (!self.has_contents && is_below(&node.path, &self.last))
             .then_some("the listing has it in something that is no directory")
     }

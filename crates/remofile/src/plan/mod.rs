@@ -1,4 +1,4 @@
-//! What has to be done to make one tree what another one is.
+//! The plan that makes one tree like another one.
 //!
 //! Two listings in one order meet name by name ([`Join`], [`Planner`]); what differs is kept, what does not
 //! costs no memory. The [`Draft`] then asks for the digests of files that listings cannot tell apart, or that

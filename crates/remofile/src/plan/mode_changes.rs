@@ -4,9 +4,9 @@ use super::node::parent;
 use super::step::{Action, Step, Touch};
 use std::collections::HashSet;
 
-/// What the owner needs to change what is in a directory.
+/// Permission bits that the owner needs to change the contents of a directory.
 const CHANGE: u32 = 0o300;
-/// What the owner has while a plan is carried out.
+/// Permission bits that the owner has while a plan is carried out.
 const OWNER: u32 = 0o700;
 
 /// A directory whose permission bits differ, or keep the owner from changing what is in it.
@@ -18,13 +18,15 @@ pub(super) struct WritableDirectoryGuard {
 }
 
 impl WritableDirectoryGuard {
-    /// A directory that both have; `None` if nothing has to be done to it, whatever becomes of its contents.
+    /// Guards a directory that both sides have. Returns `None` if nothing has to be done to it, whatever becomes of
+    /// its contents.
     pub(super) fn between(path: Box<str>, from: Option<u32>, to: Option<u32>) -> Option<Self> {
         let (from, to) = (from?, to?);
         (from != to || is_closed(from)).then_some(Self { path, from, to })
     }
 
-    /// A directory that is made: the permission bits that it gets at first, and what is to be done later.
+    /// Guards a directory that is made. Returns the permission bits that it gets at first, and the guard if they have
+    /// to be changed later.
     pub(super) fn of_new(path: &str, mode: Option<u32>) -> (Option<u32>, Option<Self>) {
         let from = mode.map(|mode| if is_closed(mode) { mode | OWNER } else { mode });
         let guard = from.zip(mode).filter(|(from, to)| from != to);
@@ -41,7 +43,7 @@ pub(super) struct ModeChanges {
     pub(super) after: Vec<Step>,
 }
 
-/// Plans the changes of permission bits that `steps`, which are all that is done between, need.
+/// Plans the changes of permission bits that `steps` need; those are all steps that are done in between.
 pub(super) fn plan_mode_changes<'a>(
     guards: Vec<WritableDirectoryGuard>,
     steps: impl Iterator<Item = &'a Step>,
@@ -63,6 +65,7 @@ pub(super) fn plan_mode_changes<'a>(
             changes.after.push(touch(path, to));
         }
     }
+    // Contents before their directories, whose new bits may shut the owner out.
     changes.after.reverse();
     changes
 }
@@ -71,7 +74,7 @@ fn is_closed(mode: u32) -> bool {
     mode & CHANGE != CHANGE
 }
 
-/// The directories in which names come or go.
+/// Returns the directories in which names come or go.
 fn entered<'a>(steps: impl Iterator<Item = &'a Step>) -> HashSet<&'a str> {
     let mut entered = HashSet::new();
     for step in steps {

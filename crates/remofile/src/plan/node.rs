@@ -1,4 +1,4 @@
-//! What listings tell.
+//! The elements of listings, as the planner takes them.
 
 use super::step::Reason;
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
@@ -7,13 +7,13 @@ use std::cmp::Ordering;
 /// One thing in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// Where it is, relative to the tree's top: names with slashes between them.
+    /// Path relative to the tree's top: names with slashes between them.
     pub path: Box<str>,
-    /// What it is.
+    /// Kind and attributes.
     pub what: What,
 }
 
-/// What something in a tree is, as far as trees are compared by it.
+/// The kind of a node, with the attributes by which trees are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// A directory.
@@ -25,16 +25,17 @@ pub enum What {
     File {
         /// Length in bytes.
         size: u64,
-        /// When it was modified last.
+        /// Time of last modification.
         modified: Timestamp,
         /// Permission bits, where they are known.
         mode: Option<u32>,
-        /// Whether it may not be on the disk, whatever is read of it: at the destination it is none that is the same.
+        /// True if the file may not be on the disk, whatever is read of it. At the destination it never counts as the
+        /// same.
         unflushed: bool,
     },
     /// A symbolic link.
     Link {
-        /// Where it leads, as it is written in the link.
+        /// Target of the link, as it is written in it.
         target: String,
     },
     /// A device, socket or pipe.
@@ -44,7 +45,7 @@ pub enum What {
 }
 
 impl What {
-    /// The kind alone.
+    /// Returns the kind alone.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -56,7 +57,7 @@ impl What {
     }
 }
 
-/// What is known of a file.
+/// The attributes of a file that the planner compares.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct File {
     pub(super) size: u64,
@@ -67,20 +68,19 @@ pub(super) struct File {
 /// An element of the listing of a tree. Nodes come in [`path_order`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeElement {
-    /// There is this.
+    /// A node.
     Node(Node),
-    /// Something could not be listed; what is there, or below it, is not known.
+    /// A failure to list something: whether anything is there, or below it, is not known.
     Failed(Failure),
-    /// There is something at this path that has no part in it: at the destination, the directories that it is in
-    /// stay.
+    /// A path with something that takes no part in the sync. At the destination, the directories that hold it stay.
     LeftOut(Box<str>),
-    /// There is something at this path of the source that has no part in it: what the destination has there, or
-    /// below, stays. This may come in any order.
+    /// A path of the source with something that takes no part in the sync. What the destination has there, or below,
+    /// stays. This may come in any order.
     Withheld(Box<str>),
 }
 
 impl TreeElement {
-    /// Bytes of text in it.
+    /// Returns the number of bytes of text in it.
     pub(super) fn text_bytes(&self) -> usize {
         match self {
             Self::Node(Node { path, what: What::Link { target } }) => path.len() + target.len(),
@@ -90,13 +90,13 @@ impl TreeElement {
     }
 }
 
-/// Bytes of text in a failure.
+/// Returns the number of bytes of text in a failure.
 pub fn failure_bytes(failure: &Failure) -> usize {
     [&failure.path, &failure.detail].into_iter().flatten().map(String::len).sum()
 }
 
-/// The order of listings, which is that of remote paths: name by name, names by their bytes, so that
-/// every directory is directly followed by its contents.
+/// Compares two paths by the order of listings, which is that of remote paths: name by name, names by their bytes,
+/// so that every directory is directly followed by its contents.
 #[must_use]
 pub fn path_order(one: &str, other: &str) -> Ordering {
     let (one, other) = (one.as_bytes(), other.as_bytes());
@@ -106,17 +106,17 @@ pub fn path_order(one: &str, other: &str) -> Ordering {
     rank(one.get(same)).cmp(&rank(other.get(same)))
 }
 
-/// Whether something is in a directory, or in one below it.
+/// Reports whether a path is in a directory, or in one below it.
 pub(super) fn is_below(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// The directory that something is in; empty for the top.
+/// Returns the directory that holds a path; empty for the top.
 pub(super) fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
-/// The last name of a path.
+/// Returns the last name of a path.
 pub(super) fn name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }

@@ -1,4 +1,4 @@
-//! What becomes of names, as source and destination tell them.
+//! The planner: it decides for each name, as source and destination list it.
 
 use super::draft::{Arrival, Draft, Extraneous, Obstacle};
 use super::mode_changes::WritableDirectoryGuard;
@@ -8,7 +8,7 @@ use super::step::{Action, Changed, Reason, Step};
 use remofile_protocol::handshake::Capability;
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
 
-/// Compares two trees, name by name, and keeps what differs.
+/// A comparison of two trees, name by name, which keeps the differences.
 #[derive(Debug)]
 pub struct Planner {
     pub(super) rules: Rules,
@@ -21,19 +21,19 @@ pub struct Planner {
 #[derive(Debug)]
 struct Shadow {
     top: Box<str>,
-    /// Whether what is in it may have to make way; otherwise it is left alone.
+    /// True if the contents may have to make way; otherwise they are left alone.
     is_obstacle: bool,
 }
 
 impl Planner {
-    /// A comparison that nothing was told yet.
+    /// Begins a comparison.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self { rules, draft: Draft::new(rules), shadow: None }
     }
 
-    /// Tells what is at the next path, in [`path_order`](super::path_order): the same path for both, if both
-    /// have something there. Where everything is the same nothing is kept of it.
+    /// Takes the nodes of the next path, in [`path_order`](super::path_order): both at once if both trees have
+    /// something there. Nothing is kept of nodes that are the same.
     pub fn meet(&mut self, source: Option<Node>, destination: Option<Node>) {
         let Some(path) = source.as_ref().or(destination.as_ref()).map(|node| &node.path) else { return };
         let shadow = self.shadow.take().filter(|shadow| is_below(path, &shadow.top));
@@ -50,34 +50,35 @@ impl Planner {
         }
     }
 
-    /// Tells that something of the source could not be listed. Nothing is deleted then.
+    /// Records that something of the source could not be listed. Nothing is deleted then.
     pub fn source_failed(&mut self, failure: Failure) {
         self.draft.failures.push(failure);
     }
 
-    /// Tells that something of the destination could not be listed. Nothing is deleted then, and no directory
-    /// is taken for empty.
+    /// Records that something of the destination could not be listed. Nothing is deleted then, and no directory counts
+    /// as empty.
     pub fn destination_failed(&mut self, failure: Failure) {
         self.draft.failures.push(failure);
         self.draft.is_destination_unread = true;
     }
 
-    /// Tells that something at the destination has no part in it; what comes before it was met. The directories
-    /// that it is in stay.
+    /// Records that something at the destination takes no part in the sync; the paths before it were met. The
+    /// directories that hold it stay.
     pub fn left_out(&mut self, path: &str) {
         let is_in_obstacle =
             self.shadow.as_ref().is_some_and(|shadow| shadow.is_obstacle && is_below(path, &shadow.top));
         self.draft.keep_above(path, is_in_obstacle);
     }
 
-    /// Tells that the source has something at a path that has no part in it: what the destination has there stays.
+    /// Records that the source has something at a path that takes no part in the sync. What the destination has there
+    /// stays.
     pub fn withheld(&mut self, path: Box<str>) {
         if self.rules.delete {
             self.draft.shields.push(path);
         }
     }
 
-    /// Both trees were told in full.
+    /// Ends the comparison: both trees were listed completely.
     #[must_use]
     pub fn finish(mut self) -> Draft {
         self.draft.keep_shielded();
@@ -122,7 +123,7 @@ impl Planner {
         }
     }
 
-    /// Two things of different kinds, the source's not being special.
+    /// Decides about two nodes of different kinds. The source's is not special.
     fn kinds(&mut self, path: Box<str>, what: What, there: Kind) {
         let is_new = what.kind() == Kind::Directory || matches!(there, Kind::Directory | Kind::Special);
         match there {
@@ -142,7 +143,7 @@ impl Planner {
         self.draft.obstacles.push(Obstacle { step, is_occupied: false, is_kept: false, contents: first..first });
     }
 
-    /// Something other than a directory is replaced by something of another kind.
+    /// Replaces something other than a directory by something of another kind.
     fn replace(&mut self, path: Box<str>, what: What, there: Kind) {
         match what {
             What::Directory { mode } => {
@@ -162,7 +163,7 @@ impl Planner {
         }
     }
 
-    /// Only the source has it.
+    /// Decides about a node that only the source has.
     fn arrives(&mut self, path: Box<str>, what: What) {
         match what {
             What::Special => self.leave(path, Reason::Special),
@@ -170,6 +171,7 @@ impl Planner {
             _ if self.rules.existing => self.leave(path, Reason::NotExisting),
             What::Directory { mode } => self.make(path, mode),
             What::File { size, modified, mode, .. } => {
+                // Without deletions nothing vanishes that could be renamed, and an empty file costs nothing to send.
                 if self.rules.delete && size > 0 && self.rules.capabilities.has(Capability::Renames) {
                     let mode = self.rules.new_mode(mode);
                     self.draft.arrivals.push(Arrival { step: self.draft.sent.len(), modified, mode });
@@ -180,7 +182,7 @@ impl Planner {
         }
     }
 
-    /// Only the destination has it; perhaps in a directory that has to make way.
+    /// Keeps a node that only the destination has, perhaps in a directory that has to make way.
     fn is_extraneous(&mut self, node: Node, is_in_obstacle: bool) {
         if self.rules.delete {
             let kind = node.what.kind();
@@ -223,7 +225,7 @@ impl Planner {
     }
 }
 
-/// What makes a file or link where nothing is.
+/// Returns the action that makes a file or link where nothing is.
 fn creation(what: What) -> Option<Action> {
     match what {
         What::File { size, .. } => Some(Action::Create { size }),

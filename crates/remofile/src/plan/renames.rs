@@ -1,4 +1,5 @@
-//! Which files that the source has anew are files that only the destination has.
+//! The search for renames: files that are new at the source and have the content of files that only the destination
+//! has.
 
 use super::draft::{Answers, Draft, Extraneous};
 use super::node::name;
@@ -14,7 +15,7 @@ pub(super) struct Pair {
     pub(super) extraneous: usize,
 }
 
-/// What pairs are formed by.
+/// The attributes of a file by which pairs are formed.
 #[derive(Debug)]
 struct Candidate<'a> {
     at: usize,
@@ -24,7 +25,7 @@ struct Candidate<'a> {
     name: &'a str,
 }
 
-/// The length of a file that is sent to where nothing is.
+/// Returns the size of a file that is sent to where nothing is.
 pub(super) fn arriving_size(step: &Step) -> u64 {
     match step.action {
         Action::Create { size } => size,
@@ -32,20 +33,20 @@ pub(super) fn arriving_size(step: &Step) -> u64 {
     }
 }
 
-/// The files that only the destination has and that have one of some lengths.
+/// Returns the files that only the destination has and whose size is among `sizes`.
 pub(super) fn of_sizes<'a>(
     extraneous: &'a [Extraneous],
     sizes: &HashSet<u64>,
 ) -> impl Iterator<Item = (usize, &'a Extraneous)> {
-    // What may not be on the disk is nothing to save sending by.
+    // A file that may not be on the disk must be sent again, so it cannot save sending.
     let is_candidate =
         |file: &Extraneous| file.kind == Kind::File && !file.is_kept && !file.unflushed && sizes.contains(&file.size);
     extraneous.iter().enumerate().filter(move |(_, file)| is_candidate(file))
 }
 
 impl Draft {
-    /// Forgets what cannot be a rename: nothing is where something could not be listed, as what seems to be
-    /// gone may be there.
+    /// Forgets creations that cannot be renames. If something could not be listed none can, since a file that seems to
+    /// be gone may be there.
     pub(super) fn choose_candidates(&mut self) {
         if !self.failures.is_empty() {
             self.arrivals = Vec::new();
@@ -56,12 +57,12 @@ impl Draft {
         self.arrivals.shrink_to_fit();
     }
 
-    /// The lengths of the files that may be renames.
+    /// Returns the sizes of the files that may be renames.
     pub(super) fn arriving_sizes(&self) -> HashSet<u64> {
         self.arrivals.iter().map(|arrival| arriving_size(&self.sent[arrival.step])).collect()
     }
 
-    /// The pairs that the answers prove, in path order: preferably with one time, then with one name, then as
+    /// Returns the pairs that the answers prove, in path order: preferably with one time, then with one name, then as
     /// they come. Each file is in one pair at most.
     pub(super) fn pairs(&self, answers: &Answers) -> Vec<Pair> {
         let mut new = self.arriving(answers);
@@ -73,6 +74,7 @@ impl Draft {
                 (file.size, file.digest, by_time.then_some(file.modified.seconds()), file_name)
             };
             let mut waiting: HashMap<_, Vec<usize>> = HashMap::new();
+            // In reverse, so that `pop` takes the first of them.
             for file in old.iter().rev() {
                 waiting.entry(key(file)).or_default().push(file.at);
             }

@@ -3,8 +3,8 @@
 use super::step::{Action, Step};
 use remofile_protocol::wire::Failure;
 
-/// What has to be done, in an order in which it can be done one by one, and broken off anywhere: what is
-/// planned anew then leads to the same end.
+/// The steps that make a destination like its source. They are in an order in which they can be done one by one and
+/// broken off anywhere: a new plan then leads to the same end.
 ///
 /// 1. Directories are made, parents first; a file, link or special file that is in the way of one is cleared
 ///    directly before. Permission bits that keep the owner from changing a directory are lifted.
@@ -20,13 +20,13 @@ use remofile_protocol::wire::Failure;
 /// each other (but for a clear, which comes directly before what it makes way for), and may be done at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// What has to be done.
+    /// Steps in their order.
     pub steps: Vec<Step>,
-    /// What is left as it is since it is the same already.
+    /// Files and links that are the same already, and are left as they are.
     pub unchanged: Tally,
-    /// Why deletions that were asked for are not part of the plan.
+    /// Reason why deletions that were asked for are not part of the plan.
     pub withheld: Option<Withheld>,
-    /// What could not be listed.
+    /// Failures of what could not be listed.
     pub failures: Vec<Failure>,
 }
 
@@ -42,7 +42,7 @@ impl Plan {
     }
 }
 
-/// How much there is of something.
+/// Numbers of files and of their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Files and links.
@@ -59,24 +59,24 @@ impl Tally {
     }
 }
 
-/// Why nothing is deleted though it was asked for.
+/// The reason why nothing is deleted though it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Withheld {
     /// Not everything could be listed, so that nobody knows what is extraneous.
     Unreadable {
-        /// How many things would be deleted.
+        /// Number of files and directories that would be deleted.
         planned: u64,
     },
     /// More would be deleted than may be.
     TooMany {
-        /// How many things would be deleted.
+        /// Number of files and directories that would be deleted.
         planned: u64,
-        /// How many may be.
+        /// Number that may be deleted.
         most: u64,
     },
 }
 
-/// How many steps of each sort a plan has.
+/// The numbers of steps of each sort in a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Directories that are made.
@@ -92,11 +92,11 @@ pub struct Counts {
     pub renamed: Tally,
     /// Files and directories that get another time or other permission bits.
     pub touched: u64,
-    /// What makes way for something of another kind.
+    /// Files, links and directories that make way for something of another kind.
     pub cleared: u64,
-    /// What is deleted.
+    /// Files, links and directories that are deleted.
     pub deleted: u64,
-    /// What is left though it differs.
+    /// Files, links and directories that are left though they differ.
     pub skipped: u64,
 }
 

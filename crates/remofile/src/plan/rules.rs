@@ -1,60 +1,60 @@
-//! By which rules trees are compared, and what may be done to the destination.
+//! The rules by which trees are compared, and the permissions to change the destination.
 
 use remofile_protocol::handshake::Capabilities;
 use remofile_protocol::wire::Timestamp;
 use std::time::Duration;
 
-/// By which rules trees are compared, and what may be done to the destination. The default compares sizes
+/// The rules by which trees are compared, and the permissions to change the destination. The default compares sizes
 /// and times, creates and updates, and removes nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// What only the destination has is deleted, or renamed where that saves sending.
+    /// True if files and directories that only the destination has are deleted, or renamed where that saves sending.
     pub delete: bool,
-    /// If more than so many things would be deleted, nothing is. What is renamed is not deleted.
+    /// Most deletions. If there would be more, nothing is deleted. Renames do not count.
     pub max_delete: Option<u64>,
-    /// Files of one size are compared by their contents whatever their times are. Overrules `size_only`.
+    /// True if files of one size are compared by their contents whatever their times are. Overrules `size_only`.
     pub checksum: bool,
-    /// Files of one size are taken to have one content.
+    /// True if files of one size count as the same.
     pub size_only: bool,
-    /// Files that are newer at the destination are left.
+    /// True if files that are newer at the destination are left.
     pub update: bool,
-    /// Nothing is created that is not there in some form: no files, links or directories.
+    /// True if nothing is created that is not there in some form: no files, links or directories.
     pub existing: bool,
-    /// Files and links that are there are left as they are.
+    /// True if files and links that exist are left as they are.
     pub ignore_existing: bool,
-    /// Permission bits are compared and set.
+    /// True if permission bits are compared and set.
     pub preserve_mode: bool,
-    /// Times that differ by at most this are equal.
+    /// Largest difference of two times that count as equal.
     pub modify_window: Duration,
-    /// Files that have at least this many bytes on both sides may travel as what changed; `None` for never.
+    /// Smallest size, on both sides, of a file that may travel as a delta; `None` for never.
     pub delta_from: Option<u64>,
     /// What the destination can do: what it cannot is not planned.
     pub capabilities: Capabilities,
 }
 
 impl Rules {
-    /// Whether two times are equal as far as the destination's file system, and the window, tell.
+    /// Reports whether two times are equal as far as the destination's file system, and the window, tell.
     pub(super) fn is_same_time(&self, source: Timestamp, destination: Timestamp) -> bool {
         let is_cut = destination.nanoseconds() == 0 && source.seconds() == destination.seconds();
         is_cut || !self.is_beyond_window(source, destination)
     }
 
-    /// Whether what is at the destination is newer by more than the window.
+    /// Reports whether the destination's time is newer by more than the window.
     pub(super) fn is_newer(&self, destination: Timestamp, source: Timestamp) -> bool {
         destination > source && self.is_beyond_window(source, destination)
     }
 
-    /// The permission bits that have to be set, if any.
+    /// Returns the permission bits that have to be set, if any.
     pub(super) fn mode_to_set(&self, source: Option<u32>, destination: Option<u32>) -> Option<u32> {
         source.filter(|&mode| self.preserve_mode && destination.is_some_and(|there| there != mode))
     }
 
-    /// The permission bits of what is new.
+    /// Returns the permission bits of a new file or directory.
     pub(super) fn new_mode(&self, source: Option<u32>) -> Option<u32> {
         source.filter(|_| self.preserve_mode)
     }
 
-    /// Whether a file may travel as what changed.
+    /// Reports whether a file may travel as a delta.
     pub(super) fn is_delta(&self, size: u64, old_size: u64) -> bool {
         self.delta_from.is_some_and(|least| size >= least && old_size >= least)
     }

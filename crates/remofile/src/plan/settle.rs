@@ -17,7 +17,7 @@ struct ClearedSteps<'a> {
 }
 
 impl Draft {
-    /// The files whose digests are needed. Most trees need none: files of one size whose times differ, with
+    /// Returns the files whose digests are needed. Most trees need none: files of one size whose times differ, with
     /// `checksum` those of one size, and with `delete` files that may have been renamed.
     #[must_use]
     pub fn questions(&self) -> Questions<'_> {
@@ -31,7 +31,7 @@ impl Draft {
         }
     }
 
-    /// The plan, as the answers decide.
+    /// Makes the plan, as the answers decide.
     #[must_use]
     pub fn settle(mut self, answers: &Answers) -> Plan {
         let pairs = self.pairs(answers);
@@ -48,7 +48,7 @@ impl Draft {
         let may_delete = self.rules.delete && withheld.is_none();
         let mut steps = mem::take(&mut self.sent);
         remove(&mut steps, gone);
-        // Behind those that delete nothing.
+        // Kept apart, to come behind all steps that delete nothing.
         let mut deleting = Vec::new();
         for obstacle in mem::take(&mut self.obstacles) {
             let cleared = ClearedSteps { plain: &mut steps, deleting: &mut deleting };
@@ -56,6 +56,7 @@ impl Draft {
         }
         steps.append(&mut deleting);
         if may_delete {
+            // In reverse path order, so that a directory is empty when its turn comes.
             steps.extend(extraneous.into_iter().rev().flatten().map(deletion));
         }
 
@@ -70,7 +71,7 @@ impl Draft {
         Plan { steps, unchanged: self.unchanged, withheld, failures: self.failures }
     }
 
-    /// Turns updates into touches where contents are the same. Returns the places of those that need nothing.
+    /// Turns updates into touches where contents are the same. Returns the indices of those that need nothing.
     fn settle_compared(&mut self, answers: &Answers) -> Vec<usize> {
         let mut gone = Vec::new();
         for Compared { step: at, size, modified, mode } in mem::take(&mut self.compared) {
@@ -112,7 +113,7 @@ impl Draft {
         (planned > most).then_some(Withheld::TooMany { planned, most })
     }
 
-    /// A directory makes way, if it may: it is empty, or its contents may be deleted.
+    /// Adds the steps by which a directory makes way, if it may: it is empty, or its contents may be deleted.
     fn clear_way(
         &self,
         obstacle: Obstacle,
@@ -122,7 +123,7 @@ impl Draft {
     ) {
         let Obstacle { step, is_occupied, is_kept, contents } = obstacle;
         let contents = &mut extraneous[contents];
-        // What was in it may have been renamed meanwhile.
+        // The renames above may have taken its contents.
         let is_occupied = if self.rules.delete { contents.iter().any(Option::is_some) } else { is_occupied };
         // What takes its place comes under another name first.
         let can_make_way = may_delete && self.rules.capabilities.has(Capability::Renames);
@@ -141,7 +142,7 @@ fn deletion(file: Extraneous) -> Step {
     Step { path: file.path, action: Action::Delete { kind: file.kind, size: file.size } }
 }
 
-/// Removes what is at some places.
+/// Removes the steps with these indices.
 fn remove(steps: &mut Vec<Step>, mut places: Vec<usize>) {
     places.sort_unstable();
     let mut places = places.into_iter().peekable();

@@ -6,9 +6,9 @@ use std::fmt;
 /// One thing to do at the destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What it is done to, relative to the tree's top.
+    /// Path that the step is about, relative to the tree's top.
     pub path: Box<str>,
-    /// What is done.
+    /// Action on that path.
     pub action: Action,
 }
 
@@ -18,13 +18,13 @@ impl Step {
     }
 }
 
-/// What is done at the destination. Small, as there may be millions.
+/// An action at the destination. Small, as there may be millions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// A directory is made where nothing is.
     MakeDirectory {
-        /// Its permission bits, if they are preserved. The owner may always write into it: where the source
-        /// says otherwise, a [`Touch`] takes that back when everything is in it.
+        /// Permission bits, if they are preserved. The owner may always write into the directory: if the source does
+        /// not allow that, a [`Touch`] takes it back when everything is in it.
         mode: Option<u32>,
     },
     /// A file is sent to where nothing is.
@@ -38,38 +38,38 @@ pub enum Action {
         size: u64,
         /// Length of the file that is there; 0 for a link.
         old_size: u64,
-        /// Whether it may travel as what changed.
+        /// True if the file may travel as a delta.
         delta: bool,
-        /// What differs.
+        /// Attributes that differ.
         why: Changed,
     },
     /// A link is made.
     Link {
-        /// Where it leads.
+        /// Target of the link.
         target: Box<str>,
-        /// Whether a file or another link is there, and is replaced; otherwise nothing is there.
+        /// True if a file or another link is there, and is replaced; otherwise nothing is there.
         replaces: bool,
     },
-    /// What is elsewhere at the destination is moved to where nothing is.
+    /// A file that is elsewhere at the destination is moved to where nothing is.
     Rename(Box<Rename>),
     /// Content is right; time or permission bits are not.
     Touch(Box<Touch>),
-    /// What is there is of another kind than what comes next to the same path, and is removed first. A
-    /// directory is empty by then.
+    /// An entry of another kind than the source's is removed, before the source's comes to its path. A directory is
+    /// empty by then.
     Clear {
-        /// What is there.
+        /// Kind of the entry that is removed.
         kind: Kind,
     },
-    /// What only the destination has is removed. A directory is empty by then.
+    /// An entry that only the destination has is removed. A directory is empty by then.
     Delete {
-        /// What is there.
+        /// Kind of the entry that is removed.
         kind: Kind,
         /// Length in bytes, of a file; otherwise 0.
         size: u64,
     },
     /// Nothing is done, though source and destination differ.
     Skip {
-        /// Why.
+        /// Reason why nothing is done.
         reason: Reason,
     },
 }
@@ -77,9 +77,9 @@ pub enum Action {
 /// A file at the destination that is what the source has elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rename {
-    /// Where it is.
+    /// Present path.
     pub from: Box<str>,
-    /// Its length in bytes.
+    /// Size in bytes.
     pub size: u64,
     /// The time that it has at the source, and gets after it was moved.
     pub modified: Timestamp,
@@ -87,27 +87,27 @@ pub struct Rename {
     pub mode: Option<u32>,
 }
 
-/// What is set at a file or directory whose content is right.
+/// The attributes that are set at a file or directory whose content is right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touch {
     /// The time, if it is set.
     pub modified: Option<Timestamp>,
     /// The permission bits, if they are set.
     pub mode: Option<u32>,
-    /// Whether it is a directory; otherwise it is a file.
+    /// True for a directory, false for a file.
     pub directory: bool,
 }
 
-/// In what a file differs from the one that it replaces.
+/// The differences between a file and the one that it replaces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Changed {
-    /// Contents of one size differ, could not be compared, or may not be on the disk.
+    /// True if contents of one size differ, could not be compared, or may not be on the disk.
     pub content: bool,
-    /// The sizes differ.
+    /// True if the sizes differ.
     pub size: bool,
-    /// The times differ.
+    /// True if the times differ.
     pub time: bool,
-    /// The permission bits differ, and are preserved.
+    /// True if the permission bits differ, and are preserved.
     pub mode: bool,
 }
 
@@ -119,7 +119,7 @@ impl Changed {
     }
 }
 
-/// Why something is left as it is.
+/// The reason why something is left as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// The destination's file is newer.
@@ -128,11 +128,11 @@ pub enum Reason {
     Exists,
     /// Nothing of its kind is there, and nothing is created. A directory's contents are left out with it.
     NotExisting,
-    /// It is a device, socket or pipe at the source.
+    /// The source has a device, socket or pipe.
     Special,
-    /// It is a link at the source, and links are passed over.
+    /// The source has a link, and links are passed over.
     Link,
-    /// It is a link at the source that leads out of it, or nowhere where links are followed.
+    /// The source has a link that leads out of it, or, where links are followed, nowhere.
     LinkOut,
     /// A directory with contents is there, and they may not be deleted.
     DirectoryInTheWay,
@@ -146,7 +146,7 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Newer => "what is at the destination is newer",
+            Self::Newer => "the file at the destination is newer",
             Self::Exists => "it exists already",
             Self::NotExisting => "it does not exist at the destination",
             Self::Special => "it is a device, socket or pipe",

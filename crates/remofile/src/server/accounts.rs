@@ -1,4 +1,4 @@
-//! What a session has in memory for its operations, kept within its budget.
+//! The memory that the operations of a session take, kept within the session's budget.
 
 use crate::budget::{Budget, Exhausted, Reservation};
 use crate::transfer::{ALLOCATION_BYTES, Filter};
@@ -8,19 +8,20 @@ use remofile_protocol::wire::{OperationId, Part, Request, Selection, ToSign};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What an operation takes that has nothing to remember, in bytes.
+/// Memory of an operation that has nothing to remember, in bytes.
 const OPERATION_BYTES: usize = 4 * 1024;
 
-/// What a text takes beside its bytes.
+/// Memory of a text beside its own bytes, in bytes.
 const TEXT_BYTES: usize = size_of::<String>() + ALLOCATION_BYTES;
 
 /// The accounts of a session's operations.
 #[derive(Debug)]
 pub(super) struct Accounts {
     budget: Arc<Budget>,
-    /// What waits to be sent: it is in memory already, and bounded by taking no messages.
+    /// Reservation for messages that wait to be sent. They are in memory already, and no messages are taken while
+    /// there are too many.
     outbox: Reservation,
-    /// What the session remembers between operations.
+    /// Reservation for what the session remembers between operations.
     remembered: Reservation,
     operations: BTreeMap<OperationId, Account>,
 }
@@ -28,12 +29,12 @@ pub(super) struct Accounts {
 #[derive(Debug)]
 struct Account {
     reservation: Reservation,
-    /// What the request itself takes.
+    /// Memory of the request itself, in bytes.
     request: u64,
-    /// How far the window is wider than the initial one, where it was opened: what the client may send while items are
-    /// put by.
+    /// Bytes by which the window is wider than the initial one, if it was opened. The client may send as many while
+    /// items are put by.
     window: Option<u64>,
-    /// Whether it holds more than there was left.
+    /// True if the operation holds more than was left in the budget.
     is_overdrawn: bool,
 }
 
@@ -48,7 +49,7 @@ impl Accounts {
         &self.budget
     }
 
-    /// An operation is going to begin.
+    /// Opens the account of an operation that is about to begin, and reserves the memory of its request.
     pub(super) fn open(&mut self, id: OperationId, request: &Request) -> Result<(), Exhausted> {
         let request = request_bytes(request) as u64;
         let mut reservation = Reservation::new(&self.budget);
@@ -57,12 +58,13 @@ impl Accounts {
         Ok(())
     }
 
-    /// How far the window of an operation may be opened now, in bytes.
+    /// Opens the window of an operation as far as the budget allows now, and returns its width in bytes.
     pub(super) fn widen(&mut self, id: OperationId) -> u64 {
         let spare = self.budget.spare();
         let Some(account) = self.operations.get_mut(&id) else { return INITIAL_CREDIT_BYTES };
         let most = CREDIT_WINDOW_BYTES - INITIAL_CREDIT_BYTES;
         let before = account.window.unwrap_or(0);
+        // Only the spare part of the budget, since a window that was opened cannot be closed again.
         let window = before.saturating_add(spare).min(most);
         let held = account.reservation.bytes() - account.request;
         let is_wider = window > before && account.reservation.resize(account.request + held.max(window)).is_ok();
@@ -71,17 +73,18 @@ impl Accounts {
         INITIAL_CREDIT_BYTES + window
     }
 
-    /// Whether the window of an operation was opened, and may be opened further.
+    /// Reports whether the window of an operation was opened and may be opened further.
     pub(super) fn is_narrow(&self, id: OperationId) -> bool {
         let window = self.operations.get(&id).and_then(|account| account.window);
         window.is_some_and(|window| window < CREDIT_WINDOW_BYTES - INITIAL_CREDIT_BYTES)
     }
 
-    /// An operation holds so much, in bytes. With `waits` it will hold less without the client's help, and so may be
-    /// overdrawn until then.
+    /// Reserves the memory that an operation holds, in bytes. An operation that `waits` will hold less without the
+    /// client's help, and so may be overdrawn until then.
     pub(super) fn settle(&mut self, id: OperationId, held: u64, waits: bool) -> Result<(), Exhausted> {
         let Some(account) = self.operations.get_mut(&id) else { return Ok(()) };
         account.is_overdrawn &= waits;
+        // What the operation holds came through its window, which is reserved already: the two are not added up.
         let bytes = account.request + held.max(account.window.unwrap_or(0));
         match account.reservation.resize(bytes) {
             Err(_) if waits => {
@@ -93,7 +96,7 @@ impl Accounts {
         }
     }
 
-    /// An operation is over.
+    /// Closes the account of an operation that is over.
     pub(super) fn close(&mut self, id: OperationId) {
         self.operations.remove(&id);
     }
@@ -103,25 +106,26 @@ impl Accounts {
         self.operations = BTreeMap::new();
     }
 
-    /// So much waits to be sent, in bytes.
+    /// Sets the number of bytes that wait to be sent. It may exceed the budget.
     pub(super) fn settle_outbox(&mut self, bytes: u64) {
         if bytes != self.outbox.bytes() {
             self.outbox.resize_anyway(bytes);
         }
     }
 
-    /// The session remembers so much between operations, in bytes.
+    /// Reserves the memory that the session keeps between operations, in bytes.
     pub(super) fn settle_remembered(&mut self, bytes: u64) -> Result<(), Exhausted> {
         self.remembered.resize(bytes)
     }
 
-    /// Whether more is held than there is: nothing more is taken from the client before it is less.
+    /// Reports whether operations hold more than the budget has. Nothing more is taken from the client until they hold
+    /// less.
     pub(super) fn is_overdrawn(&self) -> bool {
         self.operations.values().any(|account| account.is_overdrawn) && self.budget.is_exceeded()
     }
 }
 
-/// What a request takes as it was decoded, and what an operation makes of it, in bytes.
+/// Returns the memory of a request as it was decoded, and of the copies that an operation makes of it, in bytes.
 fn request_bytes(request: &Request) -> usize {
     let paths: usize = request.paths().map(path_bytes).sum();
     let texts = |texts: &[String]| -> usize { texts.iter().map(|text| TEXT_BYTES + text.len()).sum() };

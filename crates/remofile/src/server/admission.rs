@@ -1,4 +1,5 @@
-//! Admission: who gets one of the server's sessions, and who has to make room.
+//! Admission: the choice of the peers that get one of the server's sessions, and of the sessions that have to make
+//! room.
 //!
 //! Nobody's session is ended while there is room. When there is none, or an address or a token has its share, a
 //! newcomer gets the place of a session that has done nothing for the idle timeout; of those, of the address that
@@ -15,7 +16,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// Whose a session is.
+/// The owner of a session: its address and its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     /// The address; of IPv6, its network of 64 bits.
@@ -45,32 +46,32 @@ struct Member<R> {
     running: R,
 }
 
-/// What a newcomer may expect.
+/// The answer to a newcomer that asks for a session.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Room {
-    /// It may begin.
+    /// A session is free: the newcomer may begin.
     Free,
-    /// It may begin when this session is over, which was asked to leave.
+    /// The newcomer may begin when this session is over. That session was asked to leave.
     After(u64),
-    /// There is none, and nobody has been idle for long enough.
+    /// No session is free, and none has been idle for long enough to be dismissed.
     None,
 }
 
-/// How a newcomer could be given room.
+/// A way to make room for a newcomer.
 enum Way {
     Free,
     InPlaceOf(u64),
     None,
 }
 
-/// Sessions that one address may have of so many: three quarters. The rest is for others, so that one client cannot
-/// take them all, and a proxy or a router in front of many clients still gets most.
+/// Returns the number of sessions that one address may have of all: three quarters. The rest is for others, so that
+/// one client cannot take them all, and a proxy or a router in front of many clients still gets most.
 fn share_of(max_sessions: usize) -> usize {
     max_sessions - max_sessions / 4
 }
 
 impl ServerOptions {
-    /// Sessions of one address at most, where there are so many in all.
+    /// Returns the most sessions of one address, if there are `max_sessions` in all.
     pub(super) fn sessions_of_an_address(&self, max_sessions: usize) -> usize {
         self.sessions_per_address.unwrap_or_else(|| share_of(max_sessions))
     }
@@ -100,7 +101,7 @@ impl Place {
 }
 
 impl<R> Admission<R> {
-    /// At most `most` sessions, whatever the options allow.
+    /// Creates an admission of at most `most` sessions, even if the options allow more.
     pub(super) fn new(options: &ServerOptions, most: usize) -> Self {
         let max_sessions = options.max_sessions.min(most);
         Self {
@@ -124,7 +125,7 @@ impl<R> Admission<R> {
                 Way::None => return Room::None,
                 Way::InPlaceOf(session) => session,
             };
-            // It may have got to work this moment: then it is no candidate any more.
+            // It may have got a request this moment, and then is no candidate any more.
             let idle_timeout = self.idle_timeout;
             if self.members.get(&session).is_some_and(|member| member.presence.dismiss(now, idle_timeout)) {
                 self.dismissed.push(session);
@@ -133,7 +134,7 @@ impl<R> Admission<R> {
         }
     }
 
-    /// Whether a newcomer that asked now would get room. Nobody is asked to leave.
+    /// Reports whether a newcomer that asked now would get room. No session is asked to leave.
     pub(super) fn has_room(&mut self, place: Place, expected: &[Place], now: Instant) -> bool {
         !matches!(self.way(place, expected, now), Way::None)
     }
@@ -187,7 +188,7 @@ impl<R> Admission<R> {
         self.dismissed.iter().filter_map(leaving).map(|member| member.place).collect()
     }
 
-    /// A session begins.
+    /// Adds a session that begins.
     pub(super) fn add(&mut self, session: u64, place: Place, presence: Presence, running: R) {
         *self.of_network.entry(place.network).or_default() += 1;
         *self.of_principal.entry(place.principal).or_default() += 1;
@@ -201,7 +202,7 @@ impl<R> Admission<R> {
         decrease(&mut self.of_principal, place.principal);
     }
 
-    /// Whether a session is still about to leave for somebody.
+    /// Reports whether a session was asked to leave for a newcomer and still intends to.
     pub(super) fn is_leaving(&self, session: u64) -> bool {
         self.members.get(&session).is_some_and(|member| member.presence.is_leaving())
     }
@@ -260,7 +261,7 @@ mod tests {
             self.began + Duration::from_secs(seconds)
         }
 
-        /// A session that begins at a second, and does nothing.
+        /// Adds a session that begins at a second, and does nothing.
         fn idle(&mut self, place: Place, seconds: u64) {
             let presence = Presence::new(self.at(seconds), None);
             self.admission.add(self.presences.len() as u64, place, presence.clone(), ());

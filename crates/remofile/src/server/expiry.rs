@@ -1,10 +1,11 @@
-//! Removing what interrupted uploads left and nobody has gone on with.
+//! The removal of partials that interrupted uploads left and no upload has resumed.
 
 use crate::store::Store;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often it is looked for: some times within its time, but no oftener and no more rarely than this.
+/// Shortest pause between two searches for expired partials. A pause is an eighth of the expiry time within these
+/// bounds.
 const OFTENEST: Duration = Duration::from_secs(60);
 const RAREST: Duration = Duration::from_secs(60 * 60);
 
@@ -24,7 +25,7 @@ impl Expiry {
         expiry
     }
 
-    /// When [`Expiry::run`] has something to do.
+    /// Returns the time at which [`Expiry::run`] has work to do.
     pub(super) fn next(&self) -> Instant {
         self.next
     }

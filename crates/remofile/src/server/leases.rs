@@ -1,8 +1,8 @@
-//! Leases: who may run operations now.
+//! Leases: the right to run an operation now.
 //!
-//! Reads share, a write has the root to itself. Operations of one session never stand in each other's
-//! way: the rule protects clients from each other, not from themselves. Who waits is served in order, and
-//! nobody who holds nothing passes those who wait.
+//! Reads share, a write has the root to itself. Operations of one session never block each other: the rule protects
+//! clients from each other, not from themselves. Requests that wait are served in order, and a session without a
+//! lease never passes them.
 
 use crate::carrier::Waker;
 use remofile_protocol::limits::MAX_HOLDERS;
@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// What an operation does to the root.
+/// The kind of access that an operation needs to the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
@@ -43,11 +43,11 @@ struct LeaseState {
     queue: VecDeque<(Claim, Waker)>,
 }
 
-/// What a claim came to.
+/// The outcome of a claim.
 #[derive(Debug)]
 pub(super) enum Answer {
     Granted,
-    /// These are in the way. With a waker given, the claim is in the queue.
+    /// These holders block the claim. If a waker was given, the claim is in the queue.
     Busy(Vec<Holder>),
 }
 
@@ -56,7 +56,8 @@ impl Leases {
     pub(super) fn claim(&self, now: Instant, claim: Claim, waker: Option<&Waker>) -> Answer {
         let mut state = self.lock();
         let blockers = state.blockers(now, &claim);
-        // Who holds nothing comes after those who wait: else a stream of reads would keep a write out.
+        // A session without a lease queues behind the requests that already wait. Otherwise a stream of reads would
+        // keep a write out for ever.
         let must_queue = !state.queue.is_empty() && !state.has_any(&claim);
         match waker {
             _ if blockers.is_empty() && !must_queue => {
@@ -71,23 +72,23 @@ impl Leases {
         }
     }
 
-    /// Whether an operation has its lease.
+    /// Reports whether an operation has its lease.
     pub(super) fn is_held(&self, session: u64, operation: OperationId) -> bool {
         self.lock().held.iter().any(|(claim, _)| claim.is(session, operation))
     }
 
-    /// Who is in the way of a claim now.
+    /// Returns the holders of the lease now, and the number of claims in the queue.
     pub(super) fn holders(&self, now: Instant) -> (Vec<Holder>, usize) {
         let state = self.lock();
         (state.holders(now), state.queue.len())
     }
 
-    /// Gives a lease, or a place in the queue, back.
+    /// Releases the lease of an operation, or its place in the queue.
     pub(super) fn release(&self, now: Instant, session: u64, operation: OperationId) {
         self.release_where(now, |claim| claim.is(session, operation));
     }
 
-    /// Gives back what one operation of a session has, or all of them.
+    /// Releases the lease of one operation of a session, or of all of them.
     pub(super) fn give_back(&self, session: u64, operation: Option<OperationId>) {
         match operation {
             Some(operation) => self.release(Instant::now(), session, operation),
@@ -95,7 +96,7 @@ impl Leases {
         }
     }
 
-    /// Gives everything back that a session has.
+    /// Releases all leases and places in the queue that a session has.
     pub(super) fn release_session(&self, now: Instant, session: u64) {
         self.release_where(now, |claim| claim.session == session);
     }
@@ -104,6 +105,7 @@ impl Leases {
         let mut state = self.lock();
         state.held.retain(|(claim, _)| !matches(claim));
         state.queue.retain(|(claim, _)| !matches(claim));
+        // Only from the front: a read behind a waiting write must not pass it.
         while let Some((claim, _)) = state.queue.front() {
             if !state.blockers(now, claim).is_empty() {
                 break;
@@ -138,8 +140,8 @@ impl LeaseState {
     }
 }
 
-/// Who has claims that are held: each session once, by what it began with. Who synchronises holds the lease, and
-/// uploads under it.
+/// Lists the holders of these claims: each session once, by the activity that it began with, since a sync holds the
+/// lease and uploads under it.
 fn told<'a>(held: impl Iterator<Item = &'a (Claim, Instant)>, now: Instant) -> Vec<Holder> {
     let mut sessions = Vec::new();
     let mut is_first = |claim: &Claim| {

@@ -1,13 +1,13 @@
-//! The time that operations may have their lease without getting on.
+//! The time that operations may hold their lease without progress.
 //!
 //! Pings prove that a peer is there, not that it does anything: a stopped process behind a running library keeps
-//! others out for as long as it answers them. What counts is files taken, messages sent, work done, and operations
-//! of the same session that begin or end, since others of it may run under the lease of one that only holds.
+//! others out for as long as it answers them. Progress is a file taken, a message sent, work done, or an operation of
+//! the same session that begins or ends, since operations may run under the lease of one that only holds it.
 
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::time::Duration;
 
-/// When a session last got on.
+/// The time of a session's last progress, and the limit after it.
 #[derive(Debug)]
 pub(super) struct MaxHold {
     most: Duration,
@@ -19,12 +19,12 @@ impl MaxHold {
         Self { most, progressed: Duration::ZERO }
     }
 
-    /// The session has got on.
+    /// Records that the session made progress.
     pub(super) fn progressed(&mut self, now: Duration) {
         self.progressed = now;
     }
 
-    /// When its time is over, unless it gets on before.
+    /// Returns the time at which the limit is reached, unless the session makes progress before.
     pub(super) fn ends_at(&self) -> Duration {
         self.progressed.saturating_add(self.most)
     }
@@ -33,7 +33,7 @@ impl MaxHold {
         self.ends_at() <= now
     }
 
-    /// What an operation ends with whose time is over.
+    /// Returns the failure of an operation that has reached the limit.
     pub(super) fn failure(&self) -> Failure {
         Failure::new(ErrorCode::LeaseExpired).because(format_args!("its '--max-hold' is {} s", self.most.as_secs()))
     }

@@ -49,7 +49,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use zeromq::ServerContext;
 
-/// How a server behaves.
+/// Options of a server: limits, policies and timeouts.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     /// Largest file accepted or sent, in bytes; at least 1.
@@ -57,27 +57,27 @@ pub struct ServerOptions {
     /// Chunk sizes that protocol 1 may negotiate, in bytes: least and most, at least 1. Protocol 2
     /// negotiates its own.
     pub chunk_size_range: (u32, u32),
-    /// The private key, to be told from impostors who know the token.
+    /// Private key, by which clients tell the server from impostors that know the token.
     pub private_key: Option<PrivateKey>,
-    /// Whether a client may ask for a session that is authenticated but not encrypted.
+    /// True if a client may ask for a session that is authenticated but not encrypted.
     pub allow_plain: bool,
-    /// Whether every session must be encrypted, those of protocol 1 included.
+    /// True if every session must be encrypted, those of protocol 1 included.
     pub require_encryption: bool,
     /// Permission bits of new files instead of those the umask leaves; never executable, always
     /// readable and writable by the user.
     pub file_mode: Option<u32>,
     /// Permission bits of new directories instead of those the umask leaves.
     pub directory_mode: Option<u32>,
-    /// Which names are admitted.
+    /// The rule for the names that are admitted.
     pub names: NameRule,
-    /// When written files must be on the disk.
+    /// The moment at which written files must be on the disk.
     pub fsync: Fsync,
-    /// Whether every change is refused.
+    /// True if every change is refused.
     pub read_only: bool,
-    /// How long what interrupted uploads left is kept.
+    /// Time for which the partials of interrupted uploads are kept.
     pub partial_expiry: Duration,
-    /// Time after which a session that does nothing is ended if somebody else needs its place, and a transfer of
-    /// protocol 1 whose client says nothing, in any case.
+    /// Time after which a session that does nothing is ended if another client needs its place. A transfer of protocol
+    /// 1 whose client says nothing for that time is ended in any case.
     pub idle_timeout: Duration,
     /// Longest time that an operation may have its lease without getting on, more than 0: nothing taken, nothing
     /// sent, and no other operation of its session begun or ended. Then it fails with `lease-expired`.
@@ -91,17 +91,17 @@ pub struct ServerOptions {
     /// Sessions of the clients with one token at most, at least 1. `None`: as many as there are, since a server has
     /// one token.
     pub sessions_per_token: Option<usize>,
-    /// What one session may hold in memory, in bytes, at least 4 MiB: a request that would need more fails with
+    /// Memory that one session may hold, in bytes, at least 4 MiB. A request that would need more fails with
     /// `out-of-resources`, or its client waits. Beside it each connection has buffers of some 3 MiB at most.
     pub session_memory: u64,
-    /// What all sessions together may hold in memory, in bytes, at least [`ServerOptions::session_memory`].
+    /// Memory that all sessions together may hold, in bytes, at least [`ServerOptions::session_memory`].
     pub server_memory: u64,
 }
 
-/// What one session may hold in memory, in bytes, unless otherwise asked for.
+/// Default of [`ServerOptions::session_memory`], in bytes.
 pub const DEFAULT_SESSION_MEMORY: u64 = 64 * 1024 * 1024;
 
-/// What all sessions together may hold in memory, in bytes, unless otherwise asked for.
+/// Default of [`ServerOptions::server_memory`], in bytes.
 pub const DEFAULT_SERVER_MEMORY: u64 = 1024 * 1024 * 1024;
 
 /// The least that a session can work with, in bytes.
@@ -197,14 +197,14 @@ struct KnownToken {
     principal: Principal,
 }
 
-/// While it lives, the server is running.
+/// The time for which the server runs: it ends when this is dropped.
 struct Lifetime {
     server: Server,
     stop: Arc<Stop>,
 }
 
 impl Server {
-    /// A server of an existing directory.
+    /// Creates a server of an existing directory.
     ///
     /// # Errors
     /// [`Error::Root`] if there is no such directory.
@@ -247,7 +247,7 @@ impl Server {
         Self { inner: Arc::new(Inner { files, token, state }) }
     }
 
-    /// The options in force.
+    /// Returns the options in force.
     #[must_use]
     pub fn options(&self) -> ServerOptions {
         self.lock().options.clone()
@@ -282,7 +282,7 @@ impl Server {
         Ok(Bound { listeners, addresses, config, lifetime })
     }
 
-    /// Serves what a ZeroMQ ROUTER socket of yours receives, without a socket of its own, until
+    /// Serves the messages that a ZeroMQ ROUTER socket of yours receives, without a socket of its own, until
     /// [`Server::terminate`].
     ///
     /// # Errors
@@ -323,8 +323,8 @@ impl Server {
         self.bind(port, address)?.serve()
     }
 
-    /// Ends [`Server::run`] and [`Bound::serve`] from any thread: operations are interrupted, what can
-    /// be resumed is kept, clients are told.
+    /// Ends [`Server::run`] and [`Bound::serve`] from any thread. Operations are interrupted, their partials are
+    /// retained, and clients get a reason.
     ///
     /// # Errors
     /// [`Error::Usage`] if the server is not running.
@@ -346,7 +346,7 @@ impl Server {
 }
 
 impl Bound {
-    /// The addresses it really listens on.
+    /// Returns the addresses that it really listens on.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses

@@ -1,4 +1,5 @@
-//! Whose an address is: who has one address of IPv6 has the 2^64 beside it, and often 2^16 networks of that size.
+//! Networks and sites: the owners of addresses. The owner of one IPv6 address has the 2^64 beside it, and often
+//! 2^16 networks of that size.
 
 use std::net::IpAddr;
 
@@ -11,18 +12,18 @@ pub(super) struct Network(IpAddr);
 pub(super) struct Site(IpAddr);
 
 impl Network {
-    /// The network of an address.
+    /// Returns the network of an address.
     pub(super) fn of(address: IpAddr) -> Self {
         Self(cut(address, 32, 64))
     }
 
-    /// The site of this network.
+    /// Returns the site of this network.
     pub(super) fn site(self) -> Site {
         Site(cut(self.0, 24, 48))
     }
 }
 
-/// Keeps so many bits of an address.
+/// Cuts an address to its first bits.
 fn cut(address: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4((address.to_bits() & (u32::MAX << (32 - v4_bits))).into()),

@@ -26,20 +26,21 @@ enum Standing {
     },
     /// Asked to leave, and has not noticed yet.
     Dismissed,
-    /// It has said goodbye.
+    /// Left: the goodbye was sent.
     Leaving,
 }
 
 impl Presence {
-    /// That of a session which begins now, with nothing to do.
+    /// Creates the presence of a session that begins now and has nothing to do.
     pub(super) fn new(now: Instant, lobby: Option<Waker>) -> Self {
         Self(Arc::new(Inner { standing: Mutex::new(Standing::Idle { since: now }), lobby }))
     }
 
-    /// The session gets to work; one that was dismissed stays.
+    /// Records that the session gets to work. A session that was dismissed then stays.
     pub(super) fn work(&self) {
         let mut standing = self.lock();
         match *standing {
+            // The goodbye is on its way. The client makes a request that crossed it again.
             Standing::Leaving => {}
             Standing::Dismissed => {
                 *standing = Standing::Busy;
@@ -49,7 +50,7 @@ impl Presence {
         }
     }
 
-    /// The session has nothing to do any more.
+    /// Records that the session has nothing to do any more.
     pub(super) fn rest(&self, now: Instant) {
         let mut standing = self.lock();
         if *standing == Standing::Busy {
@@ -57,7 +58,7 @@ impl Presence {
         }
     }
 
-    /// How long the session has done nothing; `None` while it works, and once it was dismissed.
+    /// Returns the time for which the session has done nothing; `None` while it works, and once it was dismissed.
     pub(super) fn idle_for(&self, now: Instant) -> Option<Duration> {
         match *self.lock() {
             Standing::Idle { since } => Some(now.saturating_duration_since(since)),
@@ -65,7 +66,8 @@ impl Presence {
         }
     }
 
-    /// Asks the session to leave if it has done nothing for so long; whether it was asked. Its waker is the caller's concern.
+    /// Asks the session to leave if it has done nothing for at least `least`, and returns whether it was asked. The
+    /// caller has to wake the session.
     pub(super) fn dismiss(&self, now: Instant, least: Duration) -> bool {
         let mut standing = self.lock();
         let is_due = matches!(*standing, Standing::Idle { since } if now.saturating_duration_since(since) >= least);
@@ -75,7 +77,7 @@ impl Presence {
         is_due
     }
 
-    /// Whether the session has to leave now; from then on it takes no request.
+    /// Reports whether the session has to leave now. If so, it takes no request from then on.
     pub(super) fn leave(&self) -> bool {
         let mut standing = self.lock();
         let is_dismissed = *standing == Standing::Dismissed;
@@ -85,7 +87,7 @@ impl Presence {
         is_dismissed
     }
 
-    /// Whether the session was asked to leave, and has not decided otherwise.
+    /// Reports whether the session was asked to leave and has not decided to stay.
     pub(super) fn is_leaving(&self) -> bool {
         matches!(*self.lock(), Standing::Dismissed | Standing::Leaving)
     }

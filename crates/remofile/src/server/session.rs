@@ -40,7 +40,7 @@ pub(super) struct SharedState {
     pub(super) agent: String,
     pub(super) started: Instant,
     pub(super) stopping: AtomicBool,
-    /// What all sessions together may hold in memory.
+    /// Memory that all sessions together may hold.
     pub(super) memory: Arc<Budget>,
     /// The threads for what may wait for a disk.
     pub(super) pool: Pool,
@@ -61,7 +61,7 @@ impl SharedState {
     }
 }
 
-/// Who is at the other end.
+/// The client at the other end of a session.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     pub(super) session: u64,
@@ -72,10 +72,10 @@ pub(super) struct Peer {
     pub(super) grant: Arc<Grant>,
 }
 
-/// A window that every operation gets which is told that it has begun, in bytes.
+/// Smallest window of an operation whose client is told that it has begun, in bytes.
 const LEAST_WINDOW_BYTES: u64 = INITIAL_CREDIT_BYTES + 64 * 1024;
 
-/// What one message can leave to be sent, and more, in bytes.
+/// Bytes that the answers to one message may leave to be sent, with a margin.
 const LEAST_OUTBOX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// One client's session.
@@ -90,13 +90,13 @@ pub(super) struct Session {
     /// The operation that was on another thread last.
     last_away: OperationId,
     accounts: Accounts,
-    /// Where in the history of flushes operations began that change something.
+    /// Positions in the history of flushes at which operations began that change something.
     begun: BTreeMap<OperationId, FlushMark>,
     /// Partials that a survey of this session has looked at, for the upload that follows it.
     checked: Checked,
     /// The operation that had its turn last.
     last_turn: OperationId,
-    /// What ends files in both directions.
+    /// The digest at the end of each file, in both directions.
     digest: DigestKind,
     max_hold: MaxHold,
     settling: Settling,
@@ -110,7 +110,7 @@ enum SessionState {
     Closing,
 }
 
-/// What a session wants to send.
+/// The next thing that a session has to send or do.
 pub(super) enum Turn {
     /// This header; payload, if any, is in the message.
     Message(Header),
@@ -122,6 +122,8 @@ pub(super) enum Turn {
 
 impl Session {
     pub(super) fn new(shared: Arc<SharedState>, peer: Peer, waker: Waker, digest: DigestKind) -> Self {
+        // A session without operations is idle from the beginning, so that it can be dismissed before its first
+        // request.
         peer.presence.rest(Instant::now());
         let grant = &peer.grant;
         let memory = Budget::of_session(&shared.memory, grant.principal.limits.session_memory);
@@ -144,7 +146,7 @@ impl Session {
         }
     }
 
-    /// Learns that the peer is there.
+    /// Records that the peer gave a sign of life.
     pub(super) fn heard(&mut self, now: Duration) {
         self.machine.heard(now);
     }
@@ -158,7 +160,7 @@ impl Session {
     ) -> Result<(), SessionError> {
         let payload = payload.into();
         if self.state == SessionState::Closing {
-            // What crosses a goodbye is not begun, whoever carries it here.
+            // A request that crosses a goodbye is not begun: its client makes it again.
             return Ok(());
         }
         match self.machine.receive(now, header, payload.len())? {
@@ -206,7 +208,7 @@ impl Session {
         }
     }
 
-    /// Items were used up: more may come, and, as far as the budget goes, more at once.
+    /// Grants credit for items that were used up, and opens the window further as far as the budget goes.
     fn consumed(&mut self, id: OperationId, credit: u64) {
         self.machine.consumed(id, credit);
         if self.accounts.is_narrow(id) {
@@ -214,8 +216,8 @@ impl Session {
         }
     }
 
-    /// Keeps to what the session may hold in memory: an operation that would hold more ends, unless it will hold less
-    /// by itself.
+    /// Reserves the memory that an operation holds. An operation that exceeds the budget ends, unless it will hold
+    /// less by itself.
     fn account(&mut self, now: Duration, id: OperationId) {
         let Some(operation) = self.operations.get(&id) else { return };
         let settled = self.accounts.settle(id, operation.memory_bytes(), operation.is_busy());
@@ -229,10 +231,12 @@ impl Session {
         if let Err(failure) = self.peer.grant.authorise_request(&request) {
             return self.machine.finish(now, id, Err(failure));
         }
+        // Answered whoever holds the lease: users who wait for it ask who that is.
         if matches!(request, Request::Status) {
             let status = Some(self.status());
             return self.machine.finish(now, id, Ok(Done { status, ..Done::default() }));
         }
+        // Reserved before the lease is claimed: a request holds its memory while it waits, too.
         if let Err(exhausted) = self.accounts.open(id, &request) {
             return self.machine.finish(now, id, Err(exhausted.into()));
         }
@@ -279,6 +283,7 @@ impl Session {
         self.max_hold.progressed(now);
 
         if request.is_write() {
+            // Taken before anything is stored: any flush that fails from now on may lose files of this operation.
             self.begun.insert(id, self.peer.grant.store.flush_mark());
         }
         let mut context = StartContext { grant: &self.peer.grant, checked: &mut self.checked, digest: self.digest };
@@ -319,7 +324,7 @@ impl Session {
         self.hand(now, id, |running| running.deliver(&store));
     }
 
-    /// The operation has done what was asked: it ends when that is on the disk, if it has to be.
+    /// Ends an operation that has done its work, after a flush if the server's options demand one.
     fn make_durable(&mut self, now: Duration, id: OperationId, done: Done) {
         if self.shared.options.fsync != Fsync::End {
             return self.end(now, id, Ok(done));
@@ -406,7 +411,7 @@ impl Session {
         Ok(if worked { Turn::Work } else { Turn::Nothing })
     }
 
-    /// When [`Session::handle_timeout`] wants to be called.
+    /// Returns the time at which [`Session::handle_timeout`] is to be called.
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         let waits = self.operations.values().filter_map(Running::deadline);
         let paced = self.operations.values().filter_map(Running::ready_at);
@@ -435,26 +440,26 @@ impl Session {
             self.expire(now);
         }
         if self.accounts.is_overdrawn() {
-            // Nothing is read from it now: its silence is this side's.
+            // Its messages are not read now, so its silence is this side's doing.
             self.machine.heard(now);
         }
         self.machine.handle_timeout(now)
     }
 
-    /// Whether messages are taken now.
+    /// Reports whether messages are taken now.
     pub(super) fn wants_messages(&self) -> bool {
         self.state == SessionState::Open && !self.machine.is_congested() && !self.accounts.is_overdrawn()
     }
 
-    /// Whether more is held, or waits to be sent, than there ever is for a client whose messages are only taken when they
-    /// are wanted ([`Session::wants_messages`]).
+    /// Reports whether more is held, or waits to be sent, than a client can cause whose messages are only taken when
+    /// they are wanted ([`Session::wants_messages`]).
     pub(super) fn is_overwhelmed(&self) -> bool {
         self.accounts.is_overdrawn()
             || self.machine.queued_bytes() as u64
                 > self.peer.grant.principal.limits.session_memory.max(LEAST_OUTBOX_BYTES)
     }
 
-    /// Whether the session is over, but for what is queued.
+    /// Reports whether the session is over, except for messages in the queue.
     pub(super) fn is_done(&self) -> bool {
         self.state == SessionState::Closing
     }

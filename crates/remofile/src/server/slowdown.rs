@@ -1,4 +1,4 @@
-//! Makes guessing tokens slow: refusals to one address are spaced out.
+//! The slowdown of guesses: refusals to one address are spaced out.
 //!
 //! Invariant: where [`Slowdown::is_exhausted`] is false, [`Slowdown::refuse`] at the same moment gives a time in
 //! the future. So whoever asks the first before it compares a token never has to answer a guess at once.
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 /// Queues remembered at most; each address takes one, and its site another.
 const QUEUES: usize = 8192;
 
-/// An address that behaved for so long is forgotten.
+/// Time after which the failures of an address are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(600);
 
-/// A full table is searched for those who behaved at most so often.
+/// Least time between two searches of a full table for forgotten failures.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// Longest time a refused peer is kept: it gives up after ten seconds.
@@ -26,7 +26,7 @@ const OF_ONE: Pace = Pace { first: Duration::from_millis(100), longest: Duration
 /// The delays of many together: as fast as sixteen of them at their slowest.
 const OF_MANY: Pace = Pace { first: Duration::from_millis(100), longest: Duration::from_millis(190) };
 
-/// When peers that used a wrong token are answered.
+/// The times at which peers with a wrong token are answered.
 #[derive(Debug)]
 pub(super) struct Slowdown {
     queues: HashMap<Key, Queue>,
@@ -37,7 +37,7 @@ pub(super) struct Slowdown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Network(Network),
-    /// So that many networks of one owner are no better than a few.
+    /// Of one site, so that an owner of many networks guesses no faster than one of a few.
     Site(Site),
     /// Of addresses that were never seen before, while there is no room to remember another.
     Newcomers,
@@ -45,7 +45,7 @@ enum Key {
     Nameless,
 }
 
-/// How far apart the answers of a queue are: twice as far after each, from the first delay to the longest.
+/// The delays between the answers of a queue: each twice the one before, from the first to the longest.
 struct Pace {
     first: Duration,
     longest: Duration,
@@ -54,7 +54,7 @@ struct Pace {
 #[derive(Debug, Clone, Copy)]
 struct Queue {
     failures: u32,
-    /// When the last guess so far is answered.
+    /// Time at which the last guess so far is answered.
     answered: Instant,
 }
 
@@ -63,9 +63,9 @@ impl Slowdown {
         Self { queues: HashMap::new(), swept: None }
     }
 
-    /// Counts a wrong token; gives the moment at which to answer it, or nothing if it is not worth to
-    /// keep the peer for so long. Refusals to one address come one after the other, further and further
-    /// apart, however many connections it opens.
+    /// Counts a wrong token. Returns the time at which to answer it, or `None` if that is too far away to keep the
+    /// peer for. Refusals to one address come one after the other, with growing delays, however many connections it
+    /// opens.
     pub(super) fn refuse(&mut self, now: Instant, address: Option<IpAddr>) -> Option<Instant> {
         let keys = self.keys(address);
         let slot = self.slot(now, &keys);
@@ -80,14 +80,14 @@ impl Slowdown {
         Some(slot)
     }
 
-    /// Whether so many wrong tokens came from an address that another one could not be answered slowly.
+    /// Reports whether so many wrong tokens came from an address that another one could not be answered slowly.
     pub(super) fn is_exhausted(&mut self, now: Instant, address: Option<IpAddr>) -> bool {
-        // Only here: what is found must still hold when a guess is then counted.
+        // Only here, not in `refuse`: the finding must still hold when the guess is counted.
         self.make_room(now);
         self.slot(now, &self.keys(address)) > now + LONGEST_STAY
     }
 
-    /// When all of these queues are ready to answer another guess.
+    /// Returns the time at which all of these queues are ready to answer another guess.
     fn slot(&self, now: Instant, keys: &[Option<Key>; 2]) -> Instant {
         let slots = keys.iter().flatten().map(|key| {
             let queue = self.queues.get(key).copied().unwrap_or(Queue::new(now));
@@ -106,7 +106,7 @@ impl Slowdown {
         [Some(Key::Network(network)), Some(Key::Site(network.site()))]
     }
 
-    /// Forgets who behaved, if there is no room for another address.
+    /// Forgets the queues whose failures are forgiven, if there is no room for another address.
     fn make_room(&mut self, now: Instant) {
         let is_due = self.swept.is_none_or(|at| at + SWEEP_EVERY <= now);
         if self.queues.len() + 2 > QUEUES && is_due {
@@ -130,13 +130,14 @@ impl Queue {
         Self { failures: 0, answered: now }
     }
 
-    /// How many of its failures are not forgotten.
+    /// Returns the number of failures that are not forgotten yet.
     fn failures_at(&self, now: Instant) -> u32 {
         if self.answered + FORGET_AFTER <= now { 0 } else { self.failures }
     }
 
-    /// When the next wrong token is answered.
+    /// Returns the time at which the next wrong token is answered.
     fn slot(&self, now: Instant, pace: &Pace) -> Instant {
+        // 2^5 first delays exceed the longest one of every pace, and the power cannot overflow.
         let delay = pace.first * 2u32.pow(self.failures_at(now).min(5));
         self.answered.max(now) + delay.min(pace.longest)
     }
@@ -152,7 +153,8 @@ mod tests {
         Some(text.parse().unwrap())
     }
 
-    /// Guesses that are answered at all, when so many addresses make so many rounds of one each in an instant.
+    /// Returns the number of guesses that are answered at all, when `many` addresses make `rounds` rounds of one each
+    /// in an instant.
     fn answered(
         slowdown: &mut Slowdown,
         now: Instant,

@@ -15,7 +15,7 @@ pub struct ReadBuffer {
 }
 
 impl ReadBuffer {
-    /// A buffer of so many zeros.
+    /// Creates a buffer of `length` zeros.
     #[must_use]
     pub fn new(length: usize) -> Self {
         let bytes = vec![0; length + LINE_BYTES];

@@ -19,7 +19,7 @@ pub trait DurableStore: Send + Sync {
         Ok(())
     }
 
-    /// Whether something was committed and waits for a flush, which may be due to others.
+    /// Reports whether a committed file waits for a flush, perhaps one of another operation.
     fn is_unflushed(&self) -> bool {
         false
     }
@@ -27,7 +27,7 @@ pub trait DurableStore: Send + Sync {
     /// Whether some file may be [unflushed](remofile_protocol::wire::Entry::unflushed).
     ///
     /// # Errors
-    /// What keeps it from being found out.
+    /// The reason why that cannot be found out.
     fn has_doubt(&self) -> StoreResult<bool> {
         Ok(false)
     }
@@ -37,10 +37,10 @@ pub trait DurableStore: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FlushMark(pub u64);
 
-/// When written files must be on the disk.
+/// The moment at which written files must be on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fsync {
-    /// Whenever the operating system likes.
+    /// Any time that the operating system likes.
     #[default]
     None,
     /// Before an operation's success is reported: one flush of the file system.

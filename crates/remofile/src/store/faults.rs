@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// By device and inode of a directory.
 type Flushes = HashMap<(u64, u64), Flushing>;
 
-/// What the next flushes of a directory come to.
+/// Outcomes of the next flushes of a directory.
 #[derive(Default)]
 struct Flushing {
     errors: Vec<Errno>,
@@ -27,17 +27,17 @@ fn with<T>(directory: &Path, look: impl FnOnce(&mut Flushing) -> T) -> T {
     look(flushes.get_or_insert_default().entry((metadata.dev(), metadata.ino())).or_default())
 }
 
-/// The next flush of a file system by this root, or of this directory, fails.
+/// Makes the next flush of the file system with this root, or of this directory, fail.
 pub(crate) fn fail_next_flush(directory: &Path, errno: Errno) {
     with(directory, |flushing| flushing.errors.push(errno));
 }
 
-/// Flushes of it wait as long as this is locked.
+/// Returns the gate of a directory: its flushes wait as long as the gate is locked.
 pub(crate) fn gate(directory: &Path) -> Arc<Mutex<()>> {
     with(directory, |flushing| Arc::clone(&flushing.gate))
 }
 
-/// How many flushes of it were tried since the first that was to fail, or to wait.
+/// Returns the number of flushes that were tried since the first that was to fail, or to wait.
 pub(crate) fn flushes(directory: &Path) -> usize {
     with(directory, |flushing| flushing.count)
 }

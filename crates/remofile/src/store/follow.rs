@@ -7,28 +7,28 @@ use std::sync::Arc;
 /// The symbolic links that are followed on the way to what a path names.
 #[derive(Debug, Clone, Default)]
 pub enum FollowLinks {
-    /// Those that lead to a place inside the root.
+    /// Links that lead to a place inside the root.
     #[default]
     InRoot,
-    /// Below a scope only those that lead to a place inside the same scope; above it, and at it, as
+    /// Below a scope only links that lead to a place inside the same scope; above it, and at it, as
     /// [`FollowLinks::InRoot`]. A link is made only below a scope, and only with a target inside it.
     InScope(Arc<dyn Scopes>),
     /// None.
     Never,
 }
 
-/// The parts of a tree that somebody was allowed to write, so that no link leads from one of them to the rest.
+/// The parts of a tree that a peer may write to, so that no link leads from one of them to the rest.
 pub trait Scopes: Debug + Send + Sync {
     /// Tells where a path is.
     fn scope_of(&self, path: &RemotePath) -> Scope;
 
-    /// Whether links below a scope are followed at all.
+    /// Reports whether links below a scope are followed at all.
     fn follows_below(&self) -> bool {
         true
     }
 }
 
-/// A place as to scopes.
+/// The position of a path relative to scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// The top of a scope, or a directory on the way to one.

@@ -16,7 +16,7 @@ pub struct Located {
     /// A store rooted at it, if it is a directory, so that no link leads out of what was named; or else
     /// at the directory it is in.
     pub store: Arc<dyn Store>,
-    /// Its path there.
+    /// Path of the file or directory in that store.
     pub path: RemotePath,
     /// The name the user knows it by.
     pub name: FileName,
@@ -77,7 +77,7 @@ pub fn places(directory: &Path) -> Vec<Place> {
     directory.ancestors().map_while(place).collect()
 }
 
-/// Whether a local path names anything, be it a dangling link.
+/// Reports whether a local path names anything, even a dangling link.
 #[must_use]
 pub fn exists(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()

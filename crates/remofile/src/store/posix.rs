@@ -17,8 +17,7 @@ pub trait PosixStore: Send + Sync {
         Err(unsupported("change files in place"))
     }
 
-    /// Makes a symbolic link, atomically. With `replace` it takes the place of a file or link, never of
-    /// a directory.
+    /// Makes a symbolic link, atomically. With `replace` it takes the place of a file or link, never of a directory.
     ///
     /// # Errors
     /// `outside-root` for a target that is absolute, that climbs above the root (its names counted
@@ -60,7 +59,7 @@ pub trait PosixStore: Send + Sync {
 
 /// A regular file that is changed in place, with every call at once.
 pub trait Editing: Send {
-    /// What it is now, and its version.
+    /// Returns its current entry and version.
     ///
     /// # Errors
     /// `disk-failure`, ...
@@ -93,9 +92,9 @@ pub trait Editing: Send {
     fn finish(self: Box<Self>) -> StoreResult<(Entry, Version)>;
 }
 
-/// A backup, that is a second name, that is being prepared. Dropped without a word, it is forgotten.
+/// A backup, that is a second name, that is being prepared. Nothing is left of it when it is dropped.
 pub trait PendingBackup: Send {
-    /// Whether it can be committed.
+    /// Reports whether it can be committed without copying more.
     fn is_ready(&self) -> bool;
 
     /// Copies some MiB more, where the file has to be copied.

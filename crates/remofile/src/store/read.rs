@@ -16,8 +16,8 @@ pub trait ReadStore: Send + Sync {
 
     /// Lists a directory, sorted by name (bytes); with `recursive` every directory is followed by its
     /// contents, in the order of [`RemotePath`]. Links are listed as what they are and never followed.
-    /// What cannot be listed (an unreadable directory, a name that is no UTF-8 or has control
-    /// characters) is an element of its own, at its place; the walk goes on. The store's own
+    /// An entry that cannot be listed (an unreadable directory, a name that is no UTF-8 or has control
+    /// characters) is a failure, as an element of its own, at its place; the walk goes on. The store's own
     /// staging directory is never listed. The directory itself is not an element.
     ///
     /// # Errors
@@ -30,14 +30,14 @@ pub trait ReadStore: Send + Sync {
     /// `not-a-file` for directories and special files (without blocking on a pipe), `not-found`, ...
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>>;
 
-    /// Tells what a symbolic link says; the last name is not followed.
+    /// Returns the target of a symbolic link; the last name of the path is not followed.
     ///
     /// # Errors
     /// `bad-request` if it is no link, `other` if its target is no UTF-8 or has control characters,
     /// `not-found`, ...
     fn read_link(&self, path: &RemotePath) -> StoreResult<String>;
 
-    /// A number that two paths share exactly if they lead to one file or directory, links followed.
+    /// Returns a number that two paths share exactly if they lead to one file or directory, links followed.
     ///
     /// # Errors
     /// `not-found` or `outside-root` for a link that leads nowhere or out, ...
@@ -46,13 +46,13 @@ pub trait ReadStore: Send + Sync {
 
 /// A walk over a directory.
 pub trait Walk: Send {
-    /// The next element; `None` at the end.
+    /// Returns the next element; `None` at the end.
     fn next(&mut self) -> Option<Listed>;
 
     /// Leaves out what is in the directory that came last, in a recursive walk.
     fn skip_directory(&mut self);
 
-    /// What it holds in memory, in bytes: with the names of directories that can be much.
+    /// Returns the memory that the walk holds, in bytes: with the names of directories that can be much.
     fn memory_bytes(&self) -> u64 {
         0
     }
@@ -60,7 +60,7 @@ pub trait Walk: Send {
 
 /// A regular file that is being read.
 pub trait Source: Send {
-    /// Its size and time when it was opened (permission bits included).
+    /// Returns its entry as of the moment it was opened: size, time and permission bits.
     fn entry(&self) -> &Entry;
 
     /// Fills `buffer` from `offset` as far as the file goes; short only at its end.
@@ -69,20 +69,20 @@ pub trait Source: Send {
     /// `disk-failure`, ...
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize>;
 
-    /// What begins at `offset`: bytes until the end of the extent, which is the end of the file at
-    /// most. Where the file system cannot tell, everything is data.
+    /// Returns the extent that begins at `offset`: the bytes until its end, which is the end of the file at most.
+    /// Where the file system cannot tell, everything is data.
     ///
     /// # Errors
     /// `disk-failure`, ...
     fn extent_at(&self, offset: u64) -> StoreResult<Extent>;
 
-    /// Whether size and times are still those of the moment it was opened.
+    /// Reports whether size and times are still those of the moment it was opened.
     ///
     /// # Errors
     /// `disk-failure`, ...
     fn is_unchanged(&self) -> StoreResult<bool>;
 
-    /// What tells the version that was opened from any other.
+    /// Returns the number that tells the version that was opened from any other.
     fn version(&self) -> Version {
         let entry = self.entry();
         let (seconds, nanoseconds) = (entry.modified.seconds(), entry.modified.nanoseconds());

@@ -11,6 +11,7 @@ pub fn is_directory(path: &Path) -> bool {
 /// The path without links of what exists, or could be made where it is; `None` for anything else.
 #[must_use]
 pub fn real_path_to_be(local: &Path) -> Option<PathBuf> {
+    // Only a path that exists has a canonical form: otherwise that of its parent is used.
     let beside = || {
         let parent = local.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Some(parent.canonicalize().ok()?.join(local.file_name()?))

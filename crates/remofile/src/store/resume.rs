@@ -8,27 +8,27 @@ use remofile_protocol::wire::Timestamp;
 use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
 
-/// How long what is left of interrupted transfers is kept, unless otherwise asked for: 7 days.
+/// Default time for which partials of interrupted transfers are kept: 7 days.
 pub const DEFAULT_PARTIAL_EXPIRY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The partials of a store.
 pub trait ResumeStore: Send + Sync {
-    /// What interrupted transfers left and nobody is writing to now, sorted by path; 10,000 at most.
-    /// What does not make sense is left out.
+    /// Lists the partials that interrupted transfers left and nobody is writing to now, sorted by path; 10,000 at
+    /// most. Partials that make no sense are left out.
     ///
     /// # Errors
     /// `permission-denied`, `out-of-resources`, ... if the staging directory cannot be read.
     fn partials(&self) -> StoreResult<Vec<Partial>>;
 
-    /// Opens the bytes that are kept of the file that was going to `path`. Their entry has that path,
-    /// the size of what is there, and the source's time.
+    /// Opens the partial of the file that was going to `path`. Its entry has that path, the size of the partial, and
+    /// the source's time.
     ///
     /// # Errors
     /// `not-found` where [`ResumeStore::partials`] would not tell of it.
     fn read_partial(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>>;
 
-    /// Removes what is kept of the file that was going to `path`; false where there is nothing, or
-    /// where it is being written.
+    /// Removes the partial of the file that was going to `path`. Returns false if there is none, or if it is being
+    /// written.
     ///
     /// # Errors
     /// `read-only`, `permission-denied`, ...
@@ -43,29 +43,29 @@ pub trait ResumeStore: Send + Sync {
     fn expire_partials(&self, older_than: Duration) -> StoreResult<u64>;
 }
 
-/// Where to go on with a file of which bytes are kept.
+/// The position at which a partial is resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResumeAt {
-    /// How many of the bytes that are kept stay.
+    /// Number of the partial's bytes that stay.
     pub offset: u64,
     /// The version of the [`Partial`] that was looked at.
     pub version: u128,
 }
 
-/// What is kept of a file whose transfer was interrupted.
+/// The bytes of a file whose transfer was interrupted, as a listing shows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partial {
-    /// Where the file was going.
+    /// Path of the file's destination.
     pub path: RemotePath,
     /// The size of the whole file.
     pub size: u64,
     /// The source's time of last modification, by which its version is known.
     pub modified: Timestamp,
-    /// Bytes that are there.
+    /// Size of the partial, in bytes.
     pub received: u64,
-    /// When it was last written to.
+    /// Time at which it was last written to.
     pub touched: Timestamp,
-    /// Changes whenever it is written to.
+    /// Version of the partial, which changes whenever it is written to.
     pub version: u128,
     /// Where it can be gone on with, of a store whose staged bytes cannot be read back; of others none.
     pub checkpoints: Vec<Checkpoint>,

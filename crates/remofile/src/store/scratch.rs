@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// So many bytes are kept in memory.
+/// Most bytes that are kept in memory.
 const MOST_IN_MEMORY: u64 = 1024 * 1024;
 
 /// Names tried for the private directory before it is given up.
@@ -40,7 +40,7 @@ impl Default for Scratch {
 }
 
 impl Scratch {
-    /// One that is a private file of this name from the beginning, which is a name and no path.
+    /// Creates a scratch that is a private file of this name from the beginning. The name must not be a path.
     ///
     /// # Errors
     /// `no-space`, `permission-denied`, ... of the directory for temporary files.
@@ -48,7 +48,7 @@ impl Scratch {
         Private::new(name).map(|private| Self(Kept::File(private)))
     }
 
-    /// Lets the file stay, and tells where it is.
+    /// Lets the file stay, and returns its path.
     ///
     /// # Errors
     /// As [`Scratch::named`].
@@ -58,7 +58,7 @@ impl Scratch {
         Ok(private.path.clone())
     }
 
-    /// Whether nobody put anything beside it.
+    /// Reports whether no other file was put beside it.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the directory is this store's own")]
     pub fn is_alone(&self) -> bool {
@@ -71,7 +71,7 @@ impl Scratch {
         }
     }
 
-    /// Bytes in it.
+    /// Returns its size in bytes.
     ///
     /// # Errors
     /// `disk-failure`, ...
@@ -85,7 +85,7 @@ impl Scratch {
         }
     }
 
-    /// Reads from an offset; gives how many bytes, 0 at the end.
+    /// Reads from an offset. Returns the number of bytes read, which is 0 at the end.
     ///
     /// # Errors
     /// `disk-failure`, ...
@@ -151,14 +151,14 @@ impl Scratch {
         }
     }
 
-    /// Where it can be opened by name, as a file with these permission bits.
+    /// Returns the path of a file by which it can be opened, with these permission bits.
     ///
     /// # Errors
     /// `no-space`, `permission-denied`, ... of the directory for temporary files.
     pub fn place(&mut self, mode: Option<u32>) -> StoreResult<&Path> {
         let private = self.spill()?;
         if let Some(mode) = mode {
-            // It is read by its name; written it is by the descriptor.
+            // Only reading needs the mode: it goes by the name, writing by the descriptor.
             let mode = Mode::from_raw_mode((mode & 0o777 | 0o400) as _);
             rustix::fs::fchmod(&private.file, mode).map_err(failure)?;
         }

@@ -3,7 +3,7 @@
 use super::result::StoreResult;
 use remofile_protocol::wire::{ErrorCode, Failure};
 
-/// What one system call takes, without its final NUL.
+/// Longest target that one system call takes, without its final NUL, in bytes.
 const MOST_TARGET_BYTES: usize = 4095;
 
 pub(super) fn refuse_malformed(target: &str) -> StoreResult<()> {

@@ -14,7 +14,7 @@ pub trait WriteStore: Send + Sync {
     /// file; with `update` an existing file's time is set to now.
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()>;
 
-    /// Creates a directory; tells whether one was made. With `parents`, missing parents too. With
+    /// Creates a directory, and returns whether one was made. With `parents`, creates missing parents too. With
     /// `update` an existing directory is no failure.
     ///
     /// # Errors
@@ -57,12 +57,12 @@ pub trait Directory: Send {
     fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>>;
 }
 
-/// What is known of a file before its bytes arrive.
+/// The attributes of a file that are known before its bytes arrive.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StagePlan {
-    /// Its size, where the sender knows it.
+    /// Size in bytes, if the sender knows it.
     pub size: Option<u64>,
-    /// Whether a file in the way is replaced.
+    /// True if a file in the way is replaced.
     pub replace: bool,
     /// The time of last modification it shall have.
     pub modified: Option<Timestamp>,
@@ -75,7 +75,7 @@ pub struct StagePlan {
     pub expected: Option<Version>,
 }
 
-/// A file that is not visible yet. Dropped without a word, it is forgotten.
+/// A file that is not visible yet. Its bytes are removed when it is dropped.
 pub trait Staged: Send {
     /// Appends the next bytes.
     ///
@@ -119,13 +119,13 @@ pub trait Removal: Send {
     /// before it, is.
     fn step(&mut self) -> StoreResult<RemovalProgress>;
 
-    /// What it holds in memory, in bytes: with the names of directories that can be much.
+    /// Returns the memory that the removal holds, in bytes: with the names of directories that can be much.
     fn memory_bytes(&self) -> u64 {
         0
     }
 }
 
-/// How far a removal is.
+/// The progress of a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemovalProgress {
     /// There is more to remove.

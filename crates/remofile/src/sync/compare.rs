@@ -20,7 +20,7 @@ pub(super) struct LocalTree<'a> {
     pub(super) top: &'a RemotePath,
 }
 
-/// Finds out what the draft of a plan wants to know of contents.
+/// Answers the questions of a plan's draft with the digests of files on both sides.
 pub(super) fn answer(
     syncing: &mut Syncing<'_>,
     draft: &Draft,
@@ -44,7 +44,8 @@ pub(super) fn answer(
     })
 }
 
-/// What cannot be read has none: that is told when it is to be sent.
+/// Computes the digests of local files. A file that cannot be read has none; that failure is reported when it is to
+/// be sent.
 fn local_digests(local: LocalTree<'_>, paths: &[&str], check: &dyn Fn() -> Result<()>) -> Result<Digests> {
     let mut digests = Digests::new();
     for path in paths {

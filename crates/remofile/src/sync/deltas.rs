@@ -1,4 +1,4 @@
-//! Finding out what changed in files of which both sides have a version.
+//! The search for what changed in files of which both sides have a version.
 
 use super::SyncOptions;
 use super::options::Delta;
@@ -13,17 +13,17 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Files that are looked at together, so that they share round trips: so many, with so many bytes.
+/// Files that are looked at together, so that they share round trips: their most number, and their most bytes.
 const BATCH_FILES: usize = 64;
 const BATCH_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
-/// Pieces of all files that are remembered until they are sent (100 MiB): of more, files go whole.
+/// Pieces of all files that are remembered until they are sent (100 MiB). Beyond that, files are sent completely.
 const MOST_PIECES: usize = 1 << 22;
 
-/// What this machine's speed is measured with.
+/// Bytes of a file with which this machine's speed is measured.
 const SAMPLE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What is asked for in one request, in bytes of its header.
+/// Bytes of a request's header for the files that it names.
 const REQUEST_BYTES: usize = 48 * 1024;
 
 /// A file of both sides.
@@ -35,27 +35,27 @@ pub(super) struct Candidate {
     pub(super) remote_bytes: u64,
 }
 
-/// What was found out about it.
+/// The differences that were found in a file.
 pub(super) struct Changed {
     pub(super) index: usize,
     pub(super) path: Box<str>,
-    /// How the new version is made of the old one.
+    /// Pieces by which the new version is made of the old one.
     pub(super) pieces: Vec<Piece>,
-    /// What the file was on this side.
+    /// Entry of the file on this side.
     pub(super) local: Entry,
-    /// What it was on the other, and for a download the digest of it.
+    /// Entry of the file on the other side. `digest` is its digest, for a download.
     pub(super) remote: Entry,
     pub(super) digest: Option<Digest>,
 }
 
 impl Changed {
-    /// Whether nothing changed, as far as blocks tell.
+    /// Reports whether nothing changed, as far as blocks tell.
     pub(super) fn is_same(&self) -> bool {
         let size = self.local.size;
         size == self.remote.size && self.pieces == [Piece::Copy { offset: 0, length: size }]
     }
 
-    /// How many pieces have to be sent.
+    /// Returns the number of pieces that have to be sent.
     fn literals(&self) -> usize {
         self.pieces.iter().filter(|piece| matches!(piece, Piece::Literal { .. })).count()
     }
@@ -67,7 +67,7 @@ pub(super) struct Deltas<'a> {
     pub(super) local: &'a RemotePath,
     pub(super) remote: &'a RemotePath,
     pub(super) is_upload: bool,
-    /// A file of which more parts would have to come or go is not asked for in parts.
+    /// Most parts of one file that may have to be sent. A file of more parts is sent completely.
     pub(super) most_literals: usize,
 }
 
@@ -78,7 +78,7 @@ struct Open {
     search: Search,
     seed: u64,
     signatures: Vec<u8>,
-    /// How many bytes of signatures were asked for.
+    /// Bytes of signatures that were asked for.
     asked_bytes: u64,
     remote: Option<(Entry, Option<Digest>)>,
     is_lost: bool,
@@ -97,7 +97,7 @@ impl Deltas<'_> {
         let mut batch = Vec::new();
         let mut bytes = 0u64;
         for candidate in candidates {
-            // What the other side says of its sizes may be anything.
+            // The other side may claim any size.
             bytes = candidate.local_bytes.max(candidate.remote_bytes).saturating_add(bytes);
             batch.push(candidate);
             if batch.len() == BATCH_FILES || bytes >= BATCH_BYTES {
@@ -115,6 +115,7 @@ impl Deltas<'_> {
         candidates: Vec<Candidate>,
         options: &SyncOptions,
     ) -> Result<Vec<Candidate>> {
+        // The largest file gives the longest sample, and so the best measurement.
         let Some(largest) = candidates.iter().max_by_key(|candidate| candidate.local_bytes) else {
             return Ok(candidates);
         };
@@ -151,6 +152,7 @@ impl Deltas<'_> {
                     if let Some(file) = open.get_mut(at) {
                         file.look(check)?;
                     }
+                    // After each file, so that the pieces of a batch never take much more memory than they may.
                     lose_beyond(&mut open, at, room);
                 }
                 Ok(())
@@ -163,7 +165,7 @@ impl Deltas<'_> {
 
     fn open(&self, candidate: Candidate) -> Option<Open> {
         let source = self.store.open(&self.local.join(&candidate.path).ok()?).ok()?;
-        // Nobody can prepare collisions for what they do not know.
+        // Random, so that nobody can prepare files that collide.
         let seed = RandomState::new().hash_one(candidate.index);
         let search = Search::new(source.entry().size, candidate.remote_bytes, seed);
         Some(Open {
@@ -203,7 +205,8 @@ impl Deltas<'_> {
     }
 }
 
-/// How many bytes a second this machine signs, and searches for what it has signed, as a part of a file tells.
+/// Measures the bytes a second that this machine signs, and those in which it searches for signed blocks, with a
+/// part of a file.
 fn own_speeds(open: impl Fn() -> Option<Box<dyn Source>>) -> Option<(f64, f64)> {
     let source = open()?;
     let bytes = source.entry().size.min(SAMPLE_BYTES);
@@ -221,6 +224,7 @@ fn own_speeds(open: impl Fn() -> Option<Box<dyn Source>>) -> Option<(f64, f64)> 
 
 fn ask(syncing: &mut Syncing<'_>, open: &mut [Open], files: Vec<(usize, ToSign)>) -> Result<()> {
     let (order, files): (Vec<usize>, Vec<ToSign>) = files.into_iter().unzip();
+    // The server answers in the order of the request.
     let mut order = order.into_iter();
     let mut current = order.next();
     syncing.elements(Request::Sign { files }, &mut |element| {
@@ -232,7 +236,7 @@ fn ask(syncing: &mut Syncing<'_>, open: &mut [Open], files: Vec<(usize, ToSign)>
                 current = order.next();
             }
             Element::Listed(Listed::Failed(_)) => {
-                // It is sent whole.
+                // A file that cannot be signed is sent completely.
                 file.lose();
                 current = order.next();
             }
@@ -242,7 +246,7 @@ fn ask(syncing: &mut Syncing<'_>, open: &mut [Open], files: Vec<(usize, ToSign)>
     })
 }
 
-/// Gives up the file that was just looked at if those that are open have more pieces than there is room for.
+/// Gives up the file that was just looked at if the open files have more pieces than there is room for.
 fn lose_beyond(open: &mut [Open], at: usize, room: usize) {
     let pieces: usize = open.iter().map(|file| file.search.most_pieces()).sum();
     if pieces > room
@@ -257,12 +261,12 @@ impl Open {
         if self.is_lost { None } else { self.search.wanted() }
     }
 
-    /// Gives it up: it is sent whole, and what was kept of it is of no use.
+    /// Gives the file up: it is sent completely, and its signatures and pieces are dropped.
     fn lose(&mut self) {
         (self.is_lost, self.signatures, self.search) = (true, Vec::new(), Search::new(0, 0, 0));
     }
 
-    /// More than was asked for is not kept.
+    /// Takes signatures of the file. More than were asked for are not kept.
     fn take(&mut self, signatures: &[u8]) -> Result<()> {
         const MOST_BYTES: u64 = 64 * 1024 * 1024;
         let bytes = (self.signatures.len() + signatures.len()) as u64;
@@ -282,9 +286,10 @@ impl Open {
 
     fn signed(&mut self, entry: Entry, digest: Option<Digest>) {
         match (&self.remote, digest) {
+            // The blocks were planned for the size that was listed.
             (None, digest) if entry.size == self.candidate.remote_bytes => self.remote = Some((entry, digest)),
             (Some((before, _)), _) if before.size == entry.size && before.modified == entry.modified => {}
-            // It is not what it was.
+            // The file changed between two questions: its signatures are of two versions.
             _ => self.lose(),
         }
     }
@@ -295,7 +300,7 @@ impl Open {
             return Ok(());
         }
         match self.search.look(&*self.source, &signatures, &mut || check()) {
-            // What cannot be read here is told when it is to be sent.
+            // A file that cannot be read here is reported when it is to be sent.
             Err(Error::Local(_) | Error::Protocol(_)) => self.lose(),
             other => other?,
         }

@@ -30,11 +30,11 @@ const MOST_PARTS: usize = 4000;
 
 /// Makes a local directory like a remote one. It is created if its parent exists.
 ///
-/// As [`super::synchronize_upload`] in the other direction: others may read from the server meanwhile, and
+/// This is [`super::synchronize_upload`] in the other direction. Others may read from the server meanwhile, and
 /// nobody changes anything there.
 ///
 /// # Errors
-/// The same.
+/// Those of [`super::synchronize_upload`].
 pub fn synchronize_download(
     client: &mut Client,
     source: &RemotePath,
@@ -80,7 +80,7 @@ impl<'a> Download<'a> {
         self.refuse_hiding_backup(syncing)?;
         let store = self.open()?;
         let draft = self.draft(syncing, store.as_ref())?;
-        // Names that cannot be told: nothing comes by them, and what is here of them stays.
+        // Failures so far are of names that cannot be written: nothing comes by them, and what is here of them stays.
         let harmless = syncing.failure_count();
         syncing.await_hold()?;
         let answers = match &store {
@@ -96,7 +96,7 @@ impl<'a> Download<'a> {
             Some(store) => store,
             None => self.make()?,
         };
-        // What cannot be removed now is in nobody's way.
+        // Partials that cannot be removed now do no harm.
         let _kept = store.expire_partials(self.options.partial_expiry);
         let recipes = self.prepare(syncing, &store, &mut plan)?;
         report(syncing, &plan, &self.destination.display().to_string());
@@ -116,7 +116,7 @@ impl<'a> Download<'a> {
         }
     }
 
-    /// The destination, if it exists.
+    /// Opens the destination, if it exists.
     fn open(&self) -> Result<Option<Arc<dyn Store>>> {
         // Both trees are compared with links as what they are: what is to be stored through one was not in the plan.
         let options = StoreOptions { names: NameRule::Posix, follow: FollowLinks::Never, ..StoreOptions::default() };
@@ -155,12 +155,12 @@ impl<'a> Download<'a> {
         let trees = Trees { here, there, store, local, rules, left_out };
         match trees.draft(syncing)? {
             (draft, None) => Ok(draft),
-            // A source that is not there is no empty one.
+            // A missing source must not be taken for an empty one, as everything would be deleted.
             (_, Some(failure)) => Err(Error::Remote(failure)),
         }
     }
 
-    /// What is kept here of files that are to come, and are not made of parts.
+    /// Returns the local partials of files that are to come and are not made of parts.
     fn partials(&self, plan: &Plan, store: &dyn Store, recipes: &HashMap<usize, Recipe>) -> Result<Vec<Partial>> {
         let mut partials = store.partials().map_err(|failure| self.local(failure))?;
         if !partials.is_empty() {
@@ -177,7 +177,7 @@ impl<'a> Download<'a> {
         Ok(partials)
     }
 
-    /// Looks for what changed in large files; a file in which nothing did only needs its time.
+    /// Searches large files for what changed. A file in which nothing changed only gets its time.
     fn prepare(
         &self,
         syncing: &mut Syncing<'_>,
@@ -213,7 +213,7 @@ impl<'a> Download<'a> {
     }
 }
 
-/// Carries out steps here, with files that come.
+/// The executor of a download, which carries out steps on this side with the files that come.
 struct Receiver<'a, 'b> {
     job: &'a Download<'b>,
     store: &'a Arc<dyn Store>,
@@ -254,7 +254,7 @@ impl PlanExecutor for Receiver<'_, '_> {
     }
 }
 
-/// The files to ask for, in the order of their steps.
+/// The files that are asked for, in the order of their steps.
 struct PlannedFiles {
     source: RemotePath,
     plan: Arc<Plan>,
@@ -282,7 +282,8 @@ impl Iterator for PlannedFiles {
     }
 }
 
-/// Pieces of which some come: a file of which nothing is asked for would come whole. `None` for an empty file.
+/// Makes sure that at least one byte of a file is asked for, since a file of which nothing is asked for would come
+/// completely. `None` for an empty file.
 fn some_literal(mut pieces: Vec<Piece>, size: u64) -> Option<Vec<Piece>> {
     if size == 0 {
         return None;
@@ -297,8 +298,8 @@ fn some_literal(mut pieces: Vec<Piece>, size: u64) -> Option<Vec<Piece>> {
     Some(pieces)
 }
 
-/// Where what is replaced or deleted is kept, below the destination. Links are followed, as they may lead to another
-/// place in it: that is the one to leave out.
+/// Returns the backup directory of a download, as a path below the destination. Links are followed: they may lead
+/// to another place in the destination, and that is the one to leave out.
 fn local_backup(destination: &Path, backup: &str) -> Result<RemotePath> {
     let outside = || {
         let why = "the backup directory of a download must be inside its destination: give a relative path";

@@ -1,4 +1,4 @@
-//! The steps of a plan as what an upload sends.
+//! The feed of an upload, which sends the steps of a plan.
 
 use super::items::{EncodedStep, StepEncoder};
 use crate::plan::{Action, Plan};
@@ -10,28 +10,28 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What a file was when its delta was looked for, and what came of it.
+/// The recipe of a file, with the size and time that the file had when its delta was looked for.
 pub(super) struct Prepared {
     pub(super) size: u64,
     pub(super) modified: Timestamp,
     pub(super) recipe: FileRecipe,
 }
 
-/// Sends some steps of a plan, in their order.
+/// A feed that sends some steps of a plan, in their order.
 pub(super) struct PlannedFeed {
     pub(super) store: Arc<dyn Store>,
-    /// The top of the source, and what it is for the user.
+    /// Path of the source in its store. `shown` is the source as the user knows it.
     pub(super) top: RemotePath,
     pub(super) shown: String,
     pub(super) plan: Arc<Plan>,
-    /// Which steps.
+    /// Indices of the steps.
     pub(super) steps: Range<usize>,
     pub(super) encoder: StepEncoder,
-    /// By the index of their steps.
+    /// Prepared files by the indices of their steps.
     pub(super) prepared: HashMap<usize, Prepared>,
-    /// What is kept of files at the destination, by their paths.
+    /// Partials at the destination, by the paths of their files.
     pub(super) known: HashMap<Box<str>, Known>,
-    /// Larger files are not taken.
+    /// Largest file that the server takes, in bytes.
     pub(super) file_size_limit: u64,
     pub(super) queue: VecDeque<FeedItem>,
 }
@@ -73,21 +73,22 @@ impl PlannedFeed {
     fn open(&mut self, index: usize, path: &str, shown: String) -> StoreResult<FedFile> {
         let source = self.store.open(&self.top.join(path)?)?;
         let Entry { size, modified, .. } = *source.entry();
-        // Before anything makes way for it.
+        // Checked here, before anything at the destination makes way for the file.
         if size > self.file_size_limit {
             return Err(ErrorCode::FileTooLarge.into());
         }
         let prepared = self.prepared.remove(&index);
         let known = self.known.remove(path);
         let is_same = |prepared: &Prepared| prepared.size == size && prepared.modified == modified;
-        // What was begun goes on, and is not begun anew as a delta.
+        // A file with a partial is resumed, not begun anew as a delta.
         let prepared = prepared.filter(|prepared| is_same(prepared) && known.is_none());
         let recipe = prepared.map(|prepared| prepared.recipe);
         Ok(FedFile { path: path.to_owned(), shown, source, rule: None, known, recipe })
     }
 }
 
-/// Files that travel as a delta, if they may: their steps, and their sizes at the source and destination.
+/// Returns the files that may travel as a delta: the indices of their steps, and their sizes at the source and
+/// destination.
 pub(super) fn candidates(plan: &Plan) -> Vec<(usize, u64, u64)> {
     let candidate = |(index, step): (usize, &crate::plan::Step)| match step.action {
         Action::Update { size, old_size, delta: true, .. } => Some((index, size, old_size)),

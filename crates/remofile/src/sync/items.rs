@@ -1,4 +1,4 @@
-//! The steps of a plan as items: what a destination is told to do, be it over there or here.
+//! The steps of a plan as items, which tell a destination what to do, whether it is on the server or here.
 
 use super::temporary_targets::TemporaryTargets;
 use crate::plan::{Action, Plan, Step};
@@ -9,11 +9,11 @@ use std::sync::Arc;
 /// Encodes the steps of a plan as items.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StepEncoder {
-    /// Where what is replaced or deleted is kept.
+    /// Directory in which backups of replaced and deleted files are kept.
     pub(super) backup: Option<RemotePath>,
-    /// Temporary paths of what has a directory in its way.
+    /// Temporary paths of files and links that have a directory in their way.
     pub(super) temporary_targets: Arc<TemporaryTargets>,
-    /// Whether that is what is done now, and nothing else.
+    /// True while exactly those files and links are sent, and nothing else is done.
     pub(super) is_arriving: bool,
 }
 
@@ -24,17 +24,17 @@ pub(super) enum EncodedStep {
     Changes(Vec<Item>),
     /// Content that has to come.
     Content {
-        /// Where it goes.
+        /// Path at the destination.
         place: String,
-        /// What is done directly before it comes, and not if it does not.
+        /// Items that come directly before the content, and only if the content comes.
         before: Vec<Item>,
-        /// What becomes of a file that is there, against the plan or by it.
+        /// Conflict rule for a file that is there, as planned or not.
         rule: OnConflict,
     },
 }
 
 impl StepEncoder {
-    /// Encodes a step; no items for one that is left out.
+    /// Encodes a step. A step that is left out has no items.
     pub(super) fn encode(&self, plan: &Plan, index: usize) -> EncodedStep {
         let Some(step) = plan.steps.get(index) else { return EncodedStep::Changes(Vec::new()) };
         match (self.temporary_targets.of_step(index), self.is_arriving) {
@@ -50,14 +50,14 @@ impl StepEncoder {
     fn step(&self, plan: &Plan, index: usize, step: &Step) -> EncodedStep {
         let place = || step.path.to_string();
         match &step.action {
-            // It goes when the file is there that takes its place.
+            // The directory is removed together with the file that takes its place, when that comes.
             Action::Clear { kind: Kind::Directory } if is_for_content(plan, index, &self.temporary_targets) => {
                 EncodedStep::Changes(Vec::new())
             }
             Action::Create { .. } => {
                 let is_cleared = index > 0 && is_for_content(plan, index - 1, &self.temporary_targets);
                 let before = if is_cleared { vec![Item::Remove { path: place() }] } else { Vec::new() };
-                // What has come there since it was looked is somebody's.
+                // A file that came there since the listing belongs to somebody else.
                 EncodedStep::Content { place: place(), before, rule: OnConflict::Abort }
             }
             Action::Update { .. } => {
@@ -109,14 +109,14 @@ fn at_temporary_target(step: &Step, temporary: &str) -> EncodedStep {
     }
 }
 
-/// Whether a step clears an empty directory that is in the way of a file which comes to its very place.
+/// Reports whether a step clears an empty directory for a file that comes to the same path.
 fn is_for_content(plan: &Plan, index: usize, temporary_targets: &TemporaryTargets) -> bool {
     let (Some(step), Some(next)) = (plan.steps.get(index), plan.steps.get(index + 1)) else { return false };
     let is_clear = matches!(step.action, Action::Clear { kind: Kind::Directory });
     is_clear && step.path == next.path && has_content(next) && temporary_targets.of_step(index + 1).is_none()
 }
 
-/// Whether a step has content that has to come.
+/// Reports whether a step has content that has to come.
 pub(super) fn has_content(step: &Step) -> bool {
     matches!(step.action, Action::Create { .. } | Action::Update { .. })
 }

@@ -6,7 +6,7 @@
 //! which this side merges its own items with those that come).
 //!
 //! Goals: nothing is sent that the other side has, nothing is deleted that might still be needed, and a run
-//! that breaks off leaves whole files and is gone on with by the next. Non-goals: what users see.
+//! that breaks off leaves complete files and is continued by the next. Non-goals: what users see.
 
 mod compare;
 mod deltas;
@@ -34,16 +34,16 @@ use crate::transfer::escape;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure};
 
-/// What was done to make a directory like another one.
+/// The report of a sync.
 #[derive(Debug)]
 pub struct SyncReport {
     /// The plan that was carried out; with [`SyncOptions::dry_run`], that would have been.
     pub plan: Plan,
-    /// What moved, and what could not be done.
+    /// Report of the transfer: numbers of what was moved, and failures.
     pub transfer: TransferReport,
 }
 
-/// Tells the plan, and what cannot be done by it; `destination` is that of the user.
+/// Reports the plan to the monitor, and records what it cannot do; `destination` is the user's name for it.
 fn report(syncing: &mut Syncing<'_>, plan: &Plan, destination: &str) {
     trees::outermost(plan.failures.clone()).into_iter().for_each(|failure| syncing.failed(failure));
     for step in &plan.steps {
@@ -59,7 +59,7 @@ fn report(syncing: &mut Syncing<'_>, plan: &Plan, destination: &str) {
     syncing.monitor().report(Event::Planned { plan });
 }
 
-/// Where what is replaced or deleted is kept.
+/// Returns the path of the backup directory.
 fn backup_path(destination: &RemotePath, backup: &str) -> Result<RemotePath> {
     let path = if backup.starts_with('/') { RemotePath::parse(backup) } else { destination.join(backup) };
     let path = path.map_err(|invalid| Error::Local(Failure::from(invalid).at(backup)))?;
@@ -70,13 +70,14 @@ fn backup_path(destination: &RemotePath, backup: &str) -> Result<RemotePath> {
     Ok(path)
 }
 
-/// What the source has where the backup is at the destination would be left out with it, unseen.
+/// Returns the error for a source entry with the path of the backup directory: the rule that leaves out the backup
+/// would leave it out, too, unseen.
 fn hidden_by_backup(shown: impl std::fmt::Display) -> Error {
-    let why = "the backup directory of that name leaves it out: choose another, or exclude it yourself";
+    let why = "a source entry has the same path as the backup directory; rename one, or exclude it explicitly";
     Error::Local(Failure::new(ErrorCode::AlreadyExists).at(shown).because(why))
 }
 
-/// The rule that leaves a directory below another out of it.
+/// Returns the rule that leaves out a directory below `top`.
 fn rule_against(top: &RemotePath, directory: &RemotePath) -> Option<String> {
     directory.relative_to(top).filter(|below| !below.is_empty()).map(|below| format!("/{}/", escape(below)))
 }
@@ -85,14 +86,15 @@ fn has_work(steps: &[Step]) -> bool {
     steps.iter().any(|step| !matches!(step.action, Action::Skip { .. }))
 }
 
-/// Whether a file that looks the same has to be written all the same: its contents were compared already, or what is
-/// at the destination may not be on the disk.
+/// Reports whether a file that looks the same has to be written all the same: its contents were compared already,
+/// or the file at the destination may not be on the disk.
 fn must_be_written(plan: &Plan, index: usize) -> bool {
     let action = plan.steps.get(index).map(|step| &step.action);
     matches!(action, Some(Action::Update { why, .. }) if why.content)
 }
 
-/// A file turned out to be the same: it only gets its time, and its permission bits.
+/// Turns an update into a touch: the contents turned out to be the same, so the file only gets its time and
+/// permission bits.
 fn only_touch(plan: &mut Plan, index: usize, source: &Entry, preserve_mode: bool) {
     if let Some(step) = plan.steps.get_mut(index) {
         let mode = source.mode.filter(|_| preserve_mode);

@@ -1,4 +1,4 @@
-//! What a caller may choose.
+//! Options of a sync.
 
 use crate::client::{RetryOptions, TransferOptions, require};
 use crate::error::{Error, Result};
@@ -8,10 +8,10 @@ use remofile_protocol::handshake::{Capabilities, Capability};
 use remofile_protocol::wire::{Links, OnConflict, Selection, SendOptions};
 use std::time::Duration;
 
-/// Whether files of which the destination has another version travel as what changed.
+/// The use of deltas, for files of which the destination has another version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delta {
-    /// Where that is expected to take less time, by what is measured of the line and of this machine.
+    /// Deltas where they are expected to take less time, by what is measured of the line and of this machine.
     #[default]
     Measured,
     /// Always.
@@ -20,34 +20,34 @@ pub enum Delta {
     Never,
 }
 
-/// How a directory is made like another. The default is what `remofile sync` does without options:
-/// nothing is deleted, files whose size and time are the same are left as they are, links are passed over.
+/// The options of a sync. The default is what `remofile sync` does without options: nothing is deleted, files whose
+/// size and time are the same are left as they are, links are passed over.
 #[derive(Debug, Clone)]
 pub struct SyncOptions {
-    /// Whether the plan is made and told, and nothing is changed.
+    /// True if the plan is only made and reported, and nothing is changed.
     pub dry_run: bool,
-    /// Whether what only the destination has is deleted, last of all. If something of the source could not be
-    /// read, nothing is.
+    /// True if files and directories that only the destination has are deleted, last of all. Nothing is deleted if
+    /// something of the source could not be read.
     pub delete: bool,
-    /// If more files and directories than this were to be deleted, none is.
+    /// Most files and directories that may be deleted. If there are more, none is.
     pub max_delete: Option<u64>,
-    /// Whether files of one size are compared by their contents.
+    /// True if files of one size are compared by their contents.
     pub checksum: bool,
-    /// Whether files of one size are taken for the same.
+    /// True if files of one size count as the same.
     pub size_only: bool,
-    /// Whether files that are newer at the destination are left as they are.
+    /// True if files that are newer at the destination are left as they are.
     pub update: bool,
-    /// Whether nothing is created.
+    /// True if nothing is created.
     pub existing: bool,
-    /// Whether files that exist at the destination are left as they are.
+    /// True if files that exist at the destination are left as they are.
     pub ignore_existing: bool,
-    /// Times that differ by no more than this are the same.
+    /// Largest difference of two times that count as the same.
     pub modify_window: Duration,
-    /// A directory of the destination's side where what is replaced or deleted is kept, under its path below
-    /// the destination: absolute, or relative to the destination. It is not synchronised itself. For a
+    /// Directory on the destination's side for the backups of files that are replaced or deleted, each under its path
+    /// below the destination. It is absolute, or relative to the destination, and is not synchronised itself. For a
     /// download it must be inside the destination.
     pub backup: Option<String>,
-    /// Whether large files travel as what changed.
+    /// The use of deltas for large files.
     pub delta: Delta,
     /// The choice of files: what [`Selection::rules`] leave out on both sides is neither sent nor deleted, and
     /// [`Selection::links`] says what becomes of symbolic links at the source. A synchronisation knows no sizes: with
@@ -55,9 +55,9 @@ pub struct SyncOptions {
     pub selection: Selection,
     /// The way files are sent, in either direction. A level of compression that zstd does not have is `bad-request`.
     pub send: SendOptions,
-    /// How often it is tried again when the connection is lost.
+    /// The further attempts after a lost connection.
     pub retry: RetryOptions,
-    /// How long what is left of an interrupted download is kept.
+    /// Time for which the partials of an interrupted download are kept.
     pub partial_expiry: Duration,
 }
 
@@ -83,7 +83,8 @@ impl Default for SyncOptions {
     }
 }
 
-/// Smaller files are sent whole: what it takes to find out what changed is no less than they are, in bytes.
+/// Smallest file that may travel as a delta, in bytes. To find out what changed in a smaller one costs no less than
+/// to send it.
 const LEAST_DELTA: u64 = 64 * 1024;
 
 impl SyncOptions {
@@ -129,7 +130,7 @@ impl SyncOptions {
         require(can, self.update, Capability::Times)
     }
 
-    /// What of it concerns the transfer of files that are chosen one by one.
+    /// Returns the options for the transfer of files that are chosen one by one.
     pub(super) fn transfer(&self) -> TransferOptions {
         TransferOptions {
             on_conflict: OnConflict::Replace,

@@ -1,4 +1,4 @@
-//! The steps of a plan, merged with the files of a download.
+//! The merger that puts the steps of a plan between the files of a download.
 
 use super::items::{EncodedStep, StepEncoder};
 use crate::client::ItemMerger;
@@ -16,17 +16,17 @@ use std::ops::Range;
 /// Items that are taken at once, beside those that come.
 const PORTION: usize = 512;
 
-/// How a file is made of the one that is here and of parts that come.
+/// The recipe by which a file is made of the local one and of parts that come.
 pub(super) struct Recipe {
     pub(super) pieces: Vec<Piece>,
-    /// The version that is made, and its digest.
+    /// Size, time and digest of the version that is made.
     pub(super) size: u64,
     pub(super) modified: Timestamp,
     pub(super) digest: Digest,
 }
 
 impl Recipe {
-    /// The parts that have to come.
+    /// Returns the parts that have to come.
     pub(super) fn parts(&self) -> Vec<Part> {
         let literal = |piece: &Piece| match *piece {
             Piece::Literal { offset, length } => Some(Part { offset, length }),
@@ -36,26 +36,26 @@ impl Recipe {
     }
 }
 
-/// Merges some steps of a plan with the items of a download.
+/// A merger of some steps of a plan with the items of a download.
 pub(super) struct PlanMerger<'a> {
     source: &'a RemotePath,
     plan: &'a Plan,
     steps: Range<usize>,
     encoder: StepEncoder,
-    /// By the index of their steps.
+    /// Recipes by the indices of their steps.
     recipes: HashMap<usize, Recipe>,
     current: Current,
-    /// Keys of the remote paths of files that were told not to come.
+    /// Keys of the remote paths of files for which the server has sent a failure.
     told: HashSet<u128>,
 }
 
 /// The file that is coming.
 enum Current {
-    /// None, or one that comes as it is.
+    /// No file, or one that comes as it is.
     Plain,
-    /// One that is made of pieces; these are left, in reverse order.
+    /// A file that is made of pieces. `pieces` are those that are left, in reverse order.
     Made { pieces: Vec<Piece>, digest: Digest },
-    /// One that has changed since: what comes of it is in vain.
+    /// A file that has changed since its recipe was made: what comes of it is in vain.
     Lost(String),
 }
 
@@ -97,10 +97,11 @@ impl<'a> PlanMerger<'a> {
         Self { source, plan, steps, encoder, recipes, current: Current::Plain, told: HashSet::new() }
     }
 
-    /// Some of the next steps, up to one with content.
+    /// Returns the items of some of the next steps, up to one with content.
     fn portion(&mut self) -> Vec<Item> {
         let mut out = Vec::new();
         while out.len() < PORTION {
+            // Only looked at: the step of a file is taken when its content comes.
             let Some(index) = self.steps.clone().next() else { break };
             let EncodedStep::Changes(items) = self.encoder.encode(self.plan, index) else { break };
             self.steps.next();
@@ -109,8 +110,8 @@ impl<'a> PlanMerger<'a> {
         out
     }
 
-    /// Maps what the server says of a file that does not come: it was asked for, so the server cannot have skipped it.
-    /// The path is remembered.
+    /// Maps the server's failure of a file that does not come: since it was asked for, the server cannot have skipped
+    /// it. The path is remembered.
     fn map_failure(&mut self, item: Item) -> Item {
         let missing = |failure: Failure| match failure.code {
             ErrorCode::Skipped => Failure { code: ErrorCode::SourceChanged, ..failure },
@@ -126,7 +127,7 @@ impl<'a> PlanMerger<'a> {
         }
     }
 
-    /// The content of a step did not come: if it was not told why, that is told here.
+    /// Returns a failure for a step whose content did not come, unless the server has sent one.
     fn pass_over(&mut self, index: usize) -> Option<Item> {
         let path = self.source.join(&self.plan.steps.get(index)?.path).ok()?;
         if self.told.remove(&ItemRules::key(path.as_str())) {
@@ -142,6 +143,7 @@ impl<'a> PlanMerger<'a> {
             (Current::Plain, Item::Begin { path, size, modified, mode, offset, .. }) => {
                 let (recipe, rule) = self.reach(&path, out)?;
                 let rule = Some(rule);
+                // A recipe is good only for the version that it was made for.
                 let is_same =
                     recipe.as_ref().is_none_or(|recipe| size == Some(recipe.size) && modified == Some(recipe.modified));
                 out.push(Item::Begin { path: path.clone(), size, modified, mode, rule, offset, replaces: None });
@@ -150,6 +152,7 @@ impl<'a> PlanMerger<'a> {
                     Some(_) if !is_same => self.current = Current::Lost(path),
                     Some(Recipe { mut pieces, digest, .. }) => {
                         out.push(Item::Base { path });
+                        // The next piece is the last, where it is cheap to take.
                         pieces.reverse();
                         self.current = Current::Made { pieces, digest };
                         self.copies(out);
@@ -158,6 +161,7 @@ impl<'a> PlanMerger<'a> {
             }
             (Current::Plain, Item::Directory { .. } | Item::Link { .. }) => return Err(misfit()),
             (Current::Plain, item) => out.push(item),
+            // Only parts of the new version came, so it cannot be made.
             (Current::Lost(path), Item::End { .. }) => {
                 out.push(Item::Abort { failure: Failure::new(ErrorCode::SourceChanged).at(path.as_str()) });
                 self.current = Current::Plain;
@@ -194,8 +198,8 @@ impl<'a> PlanMerger<'a> {
         Ok(())
     }
 
-    /// Does the steps before that of a file, and what its own asks for before its content. Gives how it is made, and
-    /// what becomes of a file in its way.
+    /// Adds the items of all steps before that of a file, and those that its own step needs before its content.
+    /// Returns the file's recipe, and the rule for a file in its way.
     fn reach(&mut self, path: &str, out: &mut Vec<Item>) -> Result<(Option<Recipe>, OnConflict)> {
         while let Some(index) = self.steps.next() {
             match self.encoder.encode(self.plan, index) {
@@ -210,7 +214,7 @@ impl<'a> PlanMerger<'a> {
         Err(Error::Protocol(format!("it sent {path:?} out of order")))
     }
 
-    /// What is here already comes before what comes next.
+    /// Adds the copies of local pieces that come before the next piece from the server.
     fn copies(&mut self, out: &mut Vec<Item>) {
         let Current::Made { pieces, .. } = &mut self.current else { return };
         while let Some(&Piece::Copy { offset, length }) = pieces.last() {
@@ -223,7 +227,7 @@ impl<'a> PlanMerger<'a> {
         }
     }
 
-    /// Takes so many bytes of the piece that comes.
+    /// Takes bytes of the piece that comes from the server.
     fn literal(&mut self, bytes: u64) -> Result<()> {
         let Current::Made { pieces, .. } = &mut self.current else { return Err(misfit()) };
         match pieces.pop() {

@@ -10,7 +10,7 @@ use remofile_protocol::wire::{ErrorCode, Failure};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One side of a synchronisation: has its destination take steps of a plan.
+/// An executor, which has the destination of a sync take steps of a plan.
 pub(super) trait PlanExecutor {
     /// Executes some steps.
     fn execute(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()>;
@@ -19,7 +19,8 @@ pub(super) trait PlanExecutor {
     fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()>;
 }
 
-/// Executes a plan. What was told of `harmless` failures before keeps nothing from being deleted.
+/// Executes a plan. The first `harmless` failures, which were recorded before, do not keep anything from being
+/// deleted.
 ///
 /// 1. Everything that deletes nothing.
 /// 2. If nothing of it failed: files and links for places where directories are in the way, to names of their own
@@ -54,17 +55,19 @@ pub(super) fn execute_plan(
     if from < all {
         executor.execute(syncing, from..all, encoder)?;
     }
+    // Files that did not get from their temporary names to their places are of no use to anybody.
     if syncing.failure_count() > before {
         executor.clear_away(syncing, temporary_targets.paths().cloned().collect())?;
     }
     Ok(())
 }
 
-/// Where the stages of a plan begin.
+/// The indices at which the stages of a plan begin.
 struct Stages {
-    /// The first step that deletes.
+    /// Index of the first step that deletes.
     gate: usize,
-    /// Permission bits of directories: they may keep one from deleting in them.
+    /// Index of the first step that sets permission bits of directories. They come last, since they may forbid
+    /// deletions.
     closing: usize,
 }
 
@@ -77,7 +80,7 @@ impl Stages {
     }
 }
 
-/// Whether nothing went wrong before the deletions that might make one regret them.
+/// Reports whether deletions may begin, because nothing failed before. Otherwise records that they were skipped.
 fn may_delete(syncing: &mut Syncing<'_>, harmless: u64) -> bool {
     let is_safe = syncing.failure_count() <= harmless;
     if !is_safe {

@@ -26,13 +26,13 @@ impl TemporaryTargets {
         self.0.values()
     }
 
-    /// The temporary path of a step's content; `None` if it comes to its own path at once.
+    /// Returns the temporary path of a step's content; `None` if it comes to its own path at once.
     pub(super) fn of_step(&self, index: usize) -> Option<&str> {
         self.0.get(&index).map(String::as_str)
     }
 }
 
-/// A path in the same directory that nothing else has.
+/// Returns a path in the same directory that nothing else has.
 fn beside(path: &str) -> String {
     // Its keys come from the operating system.
     let number = RandomState::new().hash_one(path);

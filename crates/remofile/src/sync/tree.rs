@@ -1,4 +1,4 @@
-//! What is in a tree, on either side, as the planner wants it.
+//! The elements of a tree, on either side, as the planner takes them.
 
 use crate::error::Result;
 use crate::plan::{Node, Reason, TreeElement, What};
@@ -8,26 +8,26 @@ use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{Element, Entry, ErrorCode, Failure, Kind, Links, Listed, Request, Selection};
 use std::sync::Arc;
 
-/// How elements of a tree become nodes.
+/// The rules by which elements of a tree become nodes.
 #[derive(Clone)]
 pub(super) struct Reading {
     /// The top of the tree.
     pub(super) top: RemotePath,
-    /// What the top is for the user.
+    /// The top as the user knows it.
     pub(super) shown: String,
-    /// What becomes of links; `None` at the destination, where they are what they are.
+    /// The treatment of links; `None` at the destination, where they are compared as links.
     pub(super) links: Option<Links>,
     /// The names that the other side can store.
     pub(super) names: NameRule,
 }
 
-/// What an element is for a plan.
+/// The meaning of an element for a plan.
 pub(super) enum Read {
     Element(TreeElement),
-    /// The directory itself, where that is told.
+    /// The directory itself, where the listing has it.
     Top,
-    /// The source has something there that has no part in it: the user has to know, and what the destination has
-    /// there, by that path, stays.
+    /// Something of the source that takes no part in the sync. The user has to know it, and what the destination has
+    /// at that path stays.
     Reported(Failure, Option<TreeElement>),
     Nothing,
 }
@@ -50,7 +50,7 @@ impl Reading {
             Some(below) => failure.at(self.show(below)),
             None => failure,
         };
-        // Of use to nobody, and of any length.
+        // Holders are of no use here, and a server may name any number.
         let failure = Failure { holders: None, ..failure };
         match failure.code {
             ErrorCode::Skipped if self.links.is_none() => {
@@ -61,7 +61,7 @@ impl Reading {
             ErrorCode::Skipped if below.as_deref() != Some("") => {
                 Read::Reported(failure, below.map(TreeElement::Withheld))
             }
-            // What has such a name at the destination has no counterpart that could be told.
+            // A file with such a name at the destination has no counterpart that the source could name.
             ErrorCode::InvalidName if self.links.is_none() => Read::Reported(failure, None),
             _ => Read::Element(TreeElement::Failed(failure)),
         }
@@ -71,12 +71,12 @@ impl Reading {
         self.links.is_some()
     }
 
-    /// Whether the directory itself is told: otherwise it is not known to be one.
+    /// Reports whether the listing has the directory itself. Only then is it known to be one.
     pub(super) fn tells_top(&self) -> bool {
         self.links == Some(Links::Follow)
     }
 
-    /// What became of a directory that was not told.
+    /// Returns the failure of a directory that its listing should have and did not.
     pub(super) fn untold(&self) -> Failure {
         Failure::new(ErrorCode::NotADirectory).at(&self.shown)
     }
@@ -90,9 +90,10 @@ impl Reading {
         let (below, is_source) = (below.to_owned(), self.links.is_some());
         if let Err(invalid) = entry.path.check(self.names) {
             return Read::Element(match is_source {
-                // It is not sent: what it was called before must not be deleted.
+                // Its name keeps it from being sent, so the destination's copy under its old name must not be deleted:
+                // no deletion runs.
                 true => TreeElement::Failed(Failure::from(invalid).at(self.show(&below))),
-                // Nobody can ask for it to be removed.
+                // No request can name it to have it removed.
                 false => TreeElement::LeftOut(below.into()),
             });
         }
@@ -111,7 +112,7 @@ impl Reading {
         Read::Element(TreeElement::Node(Node { path: below.into(), what }))
     }
 
-    /// Where links are followed: what they lead to is in their place.
+    /// Reads an element of a listing in which links are followed: it has their targets in their place.
     fn found(&self, below: &str, entry: &Entry) -> Read {
         if below.is_empty() {
             return if entry.kind == Kind::Directory { Read::Top } else { Read::Nothing };
@@ -129,7 +130,7 @@ impl Reading {
         Read::Element(TreeElement::Node(Node { path: below.into(), what }))
     }
 
-    /// The request that lists the tree.
+    /// Returns the request that lists the tree.
     pub(super) fn request(&self, rules: &[String]) -> Request {
         let (path, rules) = (self.top.clone(), rules.to_vec());
         match self.links {
@@ -146,7 +147,7 @@ impl Reading {
         }
     }
 
-    /// The elements of a local tree.
+    /// Lists the elements of a local tree.
     ///
     /// # Errors
     /// `not-found`, `not-a-directory`, ... if the top cannot be read: it never looks empty then.
@@ -173,10 +174,10 @@ pub(super) enum Elements {
 }
 
 impl Elements {
-    /// The next element; `None` at the end.
+    /// Returns the next element; `None` at the end.
     ///
     /// # Errors
-    /// What `check` says, which is asked now and then.
+    /// The error of `check`, which is called now and then.
     pub(super) fn next(&mut self, check: &dyn Fn() -> Result<()>) -> Result<Option<Element>> {
         loop {
             match self.step() {

@@ -1,4 +1,4 @@
-//! Both trees compared, while the remote one is listed.
+//! The comparison of both trees, while the remote one is listed.
 
 use super::tree::{Read, Reading};
 use crate::client::Syncing;
@@ -9,34 +9,35 @@ use crate::transfer::Filter;
 use remofile_protocol::wire::{Element, ErrorCode, Failure};
 use std::sync::Arc;
 
-/// So many elements of the local tree are looked at before it is asked whether to go on.
+/// Elements of the local tree between two questions whether to go on.
 const CHECK_EVERY: u64 = 256;
 
 /// Failures of the remote listing at most: each is kept until the end of it.
 const MOST_REPORTED: usize = 100_000;
 
-/// What a remote listing may make this side hold, in bytes: a server may list without end. A step with its path takes 110
-/// to 250, so that there is room for more than ten million.
+/// Memory that a remote listing may take on this side, in bytes: a server may list without end. A step with its
+/// path takes 110 to 250 bytes, so that there is room for more than ten million.
 const MOST_HELD_BYTES: u64 = 4 << 30;
 
-/// Two trees.
+/// The two trees of a sync.
 pub(super) struct Trees<'a> {
     pub(super) here: Reading,
     pub(super) there: Reading,
-    /// What holds the local one; `None` if that does not exist.
+    /// Store of the local tree; `None` if that does not exist.
     pub(super) store: Option<&'a Arc<dyn Store>>,
-    /// Which of the two is the local one.
+    /// Side of the local tree.
     pub(super) local: Side,
     pub(super) rules: Rules,
-    /// What is left out of both.
+    /// Rules for what is left out of both.
     pub(super) left_out: &'a [String],
 }
 
 impl Trees<'_> {
-    /// What they come to; and, where the remote one does not exist, the failure that says so.
+    /// Compares both trees. Returns the draft of the plan and, if the remote tree does not exist, the failure that
+    /// says so.
     ///
     /// # Errors
-    /// A root that cannot be read: it never looks empty. What ends the call.
+    /// The failure of a root that cannot be read, which never looks empty; whatever else ends the call.
     pub(super) fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, Option<Failure>)> {
         let filter = Filter::new(self.left_out, None, None).map_err(Error::Local)?;
         let rules = filter.clone();
@@ -65,7 +66,7 @@ impl Trees<'_> {
                 None => Ok((draft, [(has_local, ours), (true, theirs)])),
             }
         })?;
-        // The work's own failure ends the listing, which then says nothing but that.
+        // If the work failed, its error is the reason: the listing was only ended by it.
         let compared = match compared {
             Err(error) if !matches!(error, Error::Stopped) => return Err(error),
             compared => compared,
@@ -86,7 +87,7 @@ impl Trees<'_> {
     }
 }
 
-/// Compares with what the other side lists, as it comes.
+/// Compares with the listing of the other side, as it comes.
 ///
 /// # Errors
 /// `out-of-resources` if that makes this side hold more than `most_bytes`; malformed elements.
@@ -116,15 +117,15 @@ fn compare(
     Ok(join.finish())
 }
 
-/// What one side has told so far.
+/// The listing of one side so far.
 struct Listing<'a> {
     reading: &'a Reading,
-    /// What is left out of it.
+    /// Rules for what is left out of it.
     rules: &'a Filter,
     reported: Vec<Failure>,
-    /// What these take, in bytes.
+    /// Memory of these failures, in bytes.
     reported_bytes: u64,
-    /// Whether it is known to be of a directory.
+    /// True if it is known to be the listing of a directory.
     has_top: bool,
 }
 
@@ -133,10 +134,10 @@ impl<'a> Listing<'a> {
         Self { reading, rules, reported: Vec::new(), reported_bytes: 0, has_top: !reading.tells_top() }
     }
 
-    /// What an element tells for the plan.
+    /// Returns the element for the planner, if it has one.
     fn read(&mut self, element: Element) -> Option<TreeElement> {
         match self.reading.read(element) {
-            // Whoever listed a source: what was left out here must not come from there.
+            // A server that lists a source must not get files past the rules of this side.
             Read::Element(TreeElement::Node(node)) if self.reading.is_source() && !self.admits(&node) => {}
             Read::Element(element) => return Some(element),
             Read::Top => self.has_top = true,
@@ -161,7 +162,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// Without what is below something that comes before it: who knows of a directory knows of what is in it.
+/// Removes failures below a directory that has one before: a user who knows of a directory knows of its contents.
 pub(super) fn outermost(mut failures: Vec<Failure>) -> Vec<Failure> {
     let mut above: Option<String> = None;
     failures.retain(|failure| {
@@ -200,7 +201,7 @@ mod tests {
         Element::Listed(Listed::Failed(failure))
     }
 
-    /// Compares an empty local tree with a listing of so many elements, or without end; gives how many were read.
+    /// Compares an empty local tree with a listing of some elements, or without end. Returns the number that was read.
     fn compared(each: fn(u32) -> Element, count: Option<u32>, delete: bool, local: Side) -> (Result<Draft>, u64) {
         let links = (local == Side::Destination).then_some(Links::Skip);
         let top = RemotePath::parse("/top").unwrap();

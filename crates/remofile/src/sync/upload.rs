@@ -22,7 +22,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Smaller files are sent anew when their transfer broke off.
+/// Smallest file that is resumed, in bytes. Smaller ones are sent anew.
 const LEAST_PARTIAL: u64 = 1024 * 1024;
 
 /// Makes a remote directory like a local one. It is created if its parent exists.
@@ -104,7 +104,8 @@ impl<'a> Upload<'a> {
         self.options.refuse_unsupported(syncing.server()?.capabilities)?;
         syncing.refuse_upload_into_itself(self.source, self.destination, self.options.delete)?;
         let (draft, exists) = self.draft(syncing)?;
-        // Names that the server does not admit: it can never have them, and what it has of them stays.
+        // Failures so far are of names that the server does not admit: it can never have them, and what it has of them
+        // stays.
         let harmless = syncing.failure_count();
         syncing.await_hold()?;
         let answers = match exists {
@@ -121,6 +122,7 @@ impl<'a> Upload<'a> {
         if !exists {
             syncing.make_directory(self.destination)?;
         }
+        // After the destination was made, since a missing directory cannot be surveyed.
         let known = self.known(syncing, &plan)?;
         let plan = Arc::new(plan);
         let file_size_limit = syncing.server()?.file_size_limit;
@@ -130,7 +132,7 @@ impl<'a> Upload<'a> {
         Ok(Arc::unwrap_or_clone(plan))
     }
 
-    /// Compares both trees; whether the remote one exists.
+    /// Compares both trees. Returns the draft, and whether the remote tree exists.
     fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, bool)> {
         let names = syncing.server()?.names;
         let shown = self.source.display().to_string();
@@ -146,7 +148,7 @@ impl<'a> Upload<'a> {
         Ok((draft, exists))
     }
 
-    /// Looks for what changed in large files; a file in which nothing did only needs its time.
+    /// Searches large files for what changed. A file in which nothing changed only gets its time.
     fn prepare(&self, syncing: &mut Syncing<'_>, plan: &mut Plan) -> Result<HashMap<usize, Prepared>> {
         let candidate = |(index, size, old_size): (usize, u64, u64)| {
             let path = plan.steps.get(index)?.path.clone();
@@ -178,7 +180,7 @@ impl<'a> Upload<'a> {
         Ok(ours.is_ok_and(|ours| ours.is_some() && ours.as_ref() == theirs.get(&changed.path)))
     }
 
-    /// What is kept at the destination of files that are to be sent.
+    /// Returns the partials at the destination of files that are to be sent.
     fn known(&self, syncing: &mut Syncing<'_>, plan: &Plan) -> Result<HashMap<Box<str>, Known>> {
         let is_large = |action: &Action| match action {
             Action::Create { size } | Action::Update { size, .. } => *size >= LEAST_PARTIAL,
@@ -189,7 +191,7 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Has the server execute steps.
+/// The executor of an upload, which has the server take the steps.
 struct Sender<'a, 'b> {
     job: &'a Upload<'b>,
     plan: Arc<Plan>,

@@ -9,32 +9,32 @@ use remofile_protocol::wire::{Kind, Timestamp};
 pub enum Change {
     /// A file or directory gets another path; nothing is replaced.
     Move {
-        /// The path it has.
+        /// Present path.
         from: RemotePath,
-        /// The path it gets.
+        /// New path, which must be free.
         to: RemotePath,
     },
     /// A file, a link or an empty directory is removed.
     Remove {
-        /// Its path.
+        /// Path of the file, link or directory.
         path: RemotePath,
     },
     /// A file or directory gets another time or other permission bits.
     Touch {
-        /// Its path.
+        /// Path of the file or directory.
         path: RemotePath,
-        /// When it was last modified.
+        /// New time of last modification; `None` leaves it.
         modified: Option<Timestamp>,
-        /// Its permission bits.
+        /// New permission bits; `None` leaves them.
         mode: Option<u32>,
     },
 }
 
 impl Change {
-    /// Does it.
+    /// Applies the change.
     ///
     /// # Errors
-    /// Why not.
+    /// The failure of the store's call, such as `not-found` or `already-exists`.
     pub fn apply(&self, store: &dyn Store) -> StoreResult<()> {
         match self {
             Self::Move { from, to } => store.rename(from, to, false),

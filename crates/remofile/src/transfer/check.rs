@@ -15,12 +15,12 @@ enum CheckState {
 }
 
 impl Check {
-    /// Nothing has passed yet.
+    /// Begins a digest of which nothing has passed yet.
     pub(super) fn new(kind: DigestKind) -> Self {
         Self { kind, state: CheckState::Nothing }
     }
 
-    /// Goes on where this digest is.
+    /// Continues a digest of the bytes before an offset.
     pub(super) fn resumed(kind: DigestKind, running: Digester) -> Self {
         Self { kind, state: CheckState::Running(running) }
     }
@@ -33,7 +33,7 @@ impl Check {
         }
     }
 
-    /// Adds so many zeros.
+    /// Adds `count` zeros.
     pub(super) fn update_zeros(&mut self, count: u64) {
         self.running().update_zeros(count);
     }
@@ -56,7 +56,7 @@ impl Check {
         }
     }
 
-    /// The digest of everything that has passed.
+    /// Returns the digest of everything that has passed.
     pub(super) fn finish(&self) -> Digest {
         match &self.state {
             CheckState::Whole(whole) => *whole,

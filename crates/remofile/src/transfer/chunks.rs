@@ -19,10 +19,10 @@ impl Chunker {
         Self { chunk_bytes: usize::try_from(chunk_bytes.get()).unwrap_or(usize::MAX), held: Vec::new() }
     }
 
-    /// Takes bytes; calls `each` for every chunk that is complete. Bytes of an incomplete chunk are held.
+    /// Takes bytes, and calls `each` for every chunk that is complete. Bytes of an incomplete chunk are held.
     ///
     /// # Errors
-    /// What `each` ends with; nothing is held then, and the next bytes are those of another file.
+    /// The error of `each`; nothing is held then, and the next bytes are those of another file.
     pub fn push<E>(&mut self, bytes: &[u8], each: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let rest = self.complete(bytes, each)?;
         let mut chunks = rest.chunks_exact(self.chunk_bytes);
@@ -33,15 +33,15 @@ impl Chunker {
         Ok(())
     }
 
-    /// The end of the file: the rest, if any, is the last chunk. Ready for the next file.
+    /// Ends the file: the rest, if any, is its last chunk. The chunker is ready for the next file then.
     ///
     /// # Errors
-    /// What `each` ends with.
+    /// The error of `each`.
     pub fn finish<E>(&mut self, each: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         if self.held.is_empty() { Ok(()) } else { self.give_held(each) }
     }
 
-    /// Forgets what is held: the file is given up. Ready for the next one.
+    /// Forgets the bytes that are held, because the file is given up. The chunker is ready for the next file then.
     pub fn reset(&mut self) {
         self.held.clear();
     }
@@ -65,6 +65,7 @@ impl Chunker {
     }
 
     fn give_held<E>(&mut self, each: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        // Cleared even if that fails: the next bytes are those of another file then.
         let given = each(&self.held);
         self.held.clear();
         given

@@ -1,8 +1,7 @@
 //! Compression, block by block.
 //!
-//! Goal: who compresses what does not shrink (photographs, archives, films) hardly pays for it. So a
-//! small sample is tried first, and after blocks that did not shrink only every second, fourth, ...
-//! one is tried at all.
+//! Goal: compressing what does not shrink (photographs, archives, films) costs hardly anything. So a small sample is
+//! tried first, and after blocks that did not shrink only every second, fourth, ... one is tried at all.
 
 use crate::store::StoreResult;
 use remofile_protocol::limits::MAX_BLOCK_BYTES;
@@ -13,7 +12,7 @@ use zstd::bulk;
 /// A block of fewer bytes is not tried: what a frame has beside its content eats what it saves.
 const MIN_BLOCK_BYTES: usize = 64;
 
-/// What is tried of a block first, from its middle, as beginnings are often not like the rest.
+/// Bytes of a block that are tried first. They are from its middle, as beginnings are often not like the rest.
 const SAMPLE_BYTES: usize = 4 * 1024;
 
 /// Smaller blocks are tried as a whole: there is little to save by a sample.
@@ -25,21 +24,21 @@ const SAMPLE_LEVEL: i32 = 1;
 /// A block must lose this share of itself (a sixteenth), or it is sent as it is.
 const WORTHWHILE_SHARE: usize = 16;
 
-/// However little shrinks, every such block is tried: the data may have changed.
+/// Blocks of which one is tried at least, however little shrinks: the data may have changed.
 const MAX_INTERVAL: u32 = 64;
 
-/// How hard to compress: zstd's levels 1 (quick) to 19 (small).
+/// The level of compression: one of zstd's from 1 (quick) to 19 (small).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompressLevel(u8);
 
 impl CompressLevel {
-    /// A level from 1 to 19; `None` for any other number.
+    /// Returns a level from 1 to 19; `None` for any other number.
     #[must_use]
     pub fn new(level: u8) -> Option<Self> {
         (1..=19).contains(&level).then_some(Self(level))
     }
 
-    /// What a [`Compressor`] of this level takes at most, in bytes.
+    /// Returns the memory that a [`Compressor`] of this level takes at most, in bytes.
     #[must_use]
     pub fn memory_bytes(self) -> u64 {
         match self.0 {
@@ -49,7 +48,7 @@ impl CompressLevel {
         }
     }
 
-    /// The level's number.
+    /// Returns the level's number.
     #[must_use]
     pub fn get(self) -> u8 {
         self.0
@@ -120,10 +119,10 @@ fn shrinks(compressor: &mut bulk::Compressor<'static>, block: &[u8], out: &mut V
     compressor.compress_to_buffer(block, out).is_ok_and(|length| length <= most)
 }
 
-/// Which blocks are tried.
+/// The choice of the blocks that are tried.
 #[derive(Debug)]
 struct Rhythm {
-    /// Every how many blocks one is tried.
+    /// Number of blocks of which one is tried.
     interval: u32,
     /// Blocks to leave out before the next is tried.
     left_out: u32,
@@ -146,7 +145,7 @@ impl Rhythm {
     }
 }
 
-/// What a [`Decompressor`] takes at most, in bytes: zstd's own, and a block.
+/// Memory that a [`Decompressor`] takes at most, in bytes: zstd's own, and a block.
 pub(super) const DECOMPRESSOR_BYTES: u64 = (192 * 1024 + MAX_BLOCK_BYTES) as u64;
 
 /// Gives back the content of blocks. Memory: zstd's own, and the largest block so far.
@@ -156,7 +155,7 @@ pub struct Decompressor {
 }
 
 impl Decompressor {
-    /// A decompressor for blocks of any level.
+    /// Creates a decompressor for blocks of any level.
     ///
     /// # Errors
     /// `out-of-resources` if zstd cannot be set up.
@@ -165,8 +164,8 @@ impl Decompressor {
         Ok(Self { inner, content: Vec::new() })
     }
 
-    /// The content of a block: exactly `size` bytes, at most [`MAX_BLOCK_BYTES`]. Whatever the block
-    /// claims, no more memory is taken than for these.
+    /// Returns the content of a block: exactly `size` bytes, at most [`MAX_BLOCK_BYTES`]. No more memory is taken than
+    /// for these, whatever the block claims.
     ///
     /// # Errors
     /// `integrity-failure` with a detail if the size is too large, the block is no zstd frame, or its
@@ -210,7 +209,7 @@ mod tests {
         Compressor::new(CompressLevel::default()).unwrap()
     }
 
-    /// Bytes that do not shrink, the same ones for the same seed.
+    /// Returns bytes that do not shrink, the same ones for the same seed.
     fn noise(seed: u64, length: usize) -> Vec<u8> {
         let mut state = seed.wrapping_mul(2).wrapping_add(1);
         let mut next = || {
@@ -347,7 +346,8 @@ mod tests {
         assert_eq!(decompressor.decompress(&out, 1_000).unwrap(), text(1_000));
     }
 
-    /// Run by hand, in release mode: `cargo test --release -p remofile --lib measure -- --ignored --nocapture`.
+    /// Measures the costs of compression. Run by hand, in release mode: `cargo test --release -p remofile --lib
+    /// measure -- --ignored --nocapture`.
     #[test]
     #[ignore = "a measurement"]
     fn measure_what_compression_costs() {

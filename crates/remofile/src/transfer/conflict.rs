@@ -1,4 +1,4 @@
-//! What becomes of a file in the way of a new one.
+//! The conflict of a new file with one that has its name.
 
 use super::intake::UnpackerOptions;
 use super::memory::Recent;
@@ -17,16 +17,16 @@ pub(super) struct FileStamp {
     pub(super) modified: Option<Timestamp>,
 }
 
-/// Where a new file goes, and whether it may replace what is there.
+/// The path of a new file, and the permission to replace the file there.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Resolved {
     pub(super) path: RemotePath,
     pub(super) replace: bool,
 }
 
-/// Applies a rule to a new file. With `has_doubt`, the same file that was stored before and may not be on the disk is in
-/// nobody's way. What the store is not asked here, it finds out when the file is
-/// committed: no rule but `replace` and `newer` ever loses a file that came in between.
+/// Applies a rule to a new file. With `has_doubt`, a file of the same size and time that is there and may not be on
+/// the disk is replaced whatever the rule says. A file that comes in between is found by the commit: no rule but
+/// `replace` and `newer` ever loses it.
 ///
 /// # Errors
 /// `skipped` where the rule leaves the old file; `already-exists` where no name is free.
@@ -51,7 +51,7 @@ pub(super) fn resolve(
         },
         OnConflict::Newer => match store.stat(&path) {
             Ok(entry) if entry.kind == Kind::File && modified.is_some_and(|modified| modified <= entry.modified) => {
-                Err(Failure::new(ErrorCode::Skipped).because("what is there is as new"))
+                Err(Failure::new(ErrorCode::Skipped).because("the existing file is not older"))
             }
             _ => Ok(Resolved { path, replace: true }),
         },
@@ -63,8 +63,8 @@ fn exists_already() -> Failure {
     Failure::new(ErrorCode::Skipped).because("it exists already")
 }
 
-/// Makes a link by a rule; gives the path it has, which the rule may change. One that leads to the same
-/// is left as it is.
+/// Makes a link by a rule, and returns its path, which the rule may change. A link with the same target is left as
+/// it is.
 pub(super) fn make_link(
     store: &dyn Store,
     path: RemotePath,
@@ -75,7 +75,7 @@ pub(super) fn make_link(
         return Ok(path);
     }
     let resolved = match rule {
-        // A dangling link, too, is in the way.
+        // Not by `stat`, which does not see a dangling link: that is in the way, too.
         OnConflict::Skip | OnConflict::Newer => {
             return match store.make_link(&path, target, false) {
                 Err(failure) if failure.code == ErrorCode::AlreadyExists => Err(exists_already()),
@@ -99,7 +99,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// A file was stored under this path below the destination.
+    /// Adds the path below the destination under which a file was stored.
     pub(super) fn add(&mut self, options: &UnpackerOptions, path: &str) {
         if matches!(options.on_conflict, OnConflict::Abort | OnConflict::Skip) {
             return; // Nothing is ever replaced.
@@ -110,7 +110,7 @@ impl Stored {
         }
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the names take, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         self.names.memory_bytes()
     }
@@ -120,6 +120,7 @@ impl Stored {
     pub(super) fn refuse_other_case(&self, store: &dyn Store, path: &RemotePath) -> StoreResult<()> {
         let (small, own) = keys(path);
         let is_other = self.names.get(&small).is_some_and(|stored| *stored != own);
+        // The listing comes last, as it is the only look that costs more than a system call.
         if is_other && store.stat(path).is_ok() && !is_listed(store, path)? {
             return Err(Failure::new(ErrorCode::AlreadyExists).because("another file's name differs only by case"));
         }
@@ -133,7 +134,7 @@ fn keys(path: &RemotePath) -> ([u8; 5], [u8; 3]) {
     ([a, b, c, d, e], [f, g, h])
 }
 
-/// Whether a directory has exactly this name, and not only one that is taken for the same.
+/// Reports whether a directory has exactly this name, and not only one that is taken for the same.
 fn is_listed(store: &dyn Store, path: &RemotePath) -> StoreResult<bool> {
     let Some(parent) = path.parent() else { return Ok(true) };
     let mut walk = store.walk(&parent, false)?;
@@ -144,7 +145,7 @@ fn free_name(store: &dyn Store, path: RemotePath) -> StoreResult<Resolved> {
     let is_free = |path: &RemotePath| match store.stat(path) {
         Ok(_) => Ok(false),
         Err(failure) if failure.code == ErrorCode::NotFound => Ok(true),
-        // No number makes a name free where nothing can be looked at.
+        // If nothing can be looked at here, another number does not help.
         Err(failure) => Err(failure),
     };
     if is_free(&path)? {
@@ -160,7 +161,7 @@ fn free_name(store: &dyn Store, path: RemotePath) -> StoreResult<Resolved> {
     Err(ErrorCode::AlreadyExists.into())
 }
 
-/// The path that [`OnConflict::Rename`] tries as its so-manieth: `a/name (1).txt` for `a/name.txt` and 1.
+/// Returns the path that [`OnConflict::Rename`] tries with a number: `a/name (1).txt` for `a/name.txt` and 1.
 #[must_use]
 pub fn numbered_path(path: &str, number: u32) -> Option<String> {
     let (directory, name) = path.rsplit_once('/').map_or(("", path), |(directory, name)| (directory, name));
@@ -168,7 +169,7 @@ pub fn numbered_path(path: &str, number: u32) -> Option<String> {
     Some(if directory.is_empty() { name.to_string() } else { format!("{directory}/{name}") })
 }
 
-/// `name (1).txt` for `name.txt`; a leading dot begins no extension.
+/// Numbers a name: `name (1).txt` for `name.txt`. A leading dot begins no extension.
 fn numbered(name: &FileName, number: u32) -> StoreResult<FileName> {
     let text = name.as_str();
     let (stem, extension) = match text.rfind('.') {

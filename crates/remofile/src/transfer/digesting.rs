@@ -17,20 +17,20 @@ pub struct Digesting {
 }
 
 impl Digesting {
-    /// Begins with a file.
+    /// Begins the digest of a file.
     #[must_use]
     pub fn new(source: Box<dyn Source>) -> Self {
         let bytes = usize::try_from(source.entry().size).unwrap_or(usize::MAX).clamp(1, READ_BYTES);
         Self { source, digester: Digester::new(), position: 0, buffer: ReadBuffer::new(bytes) }
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the digest takes, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         (self.buffer.len() + size_of::<Self>()) as u64
     }
 
-    /// Goes on; gives the digest when it is done.
+    /// Reads on, some MiB a step. Returns the digest when it is complete.
     ///
     /// # Errors
     /// `source-changed`, `disk-failure`, ...

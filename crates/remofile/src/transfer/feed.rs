@@ -1,4 +1,4 @@
-//! Which files are to be sent, one after the other.
+//! The feed: the files that are to be sent, one after the other.
 
 use super::feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
 use super::file_recipe::FileRecipe;
@@ -16,16 +16,16 @@ use std::time::{Duration, Instant};
 /// How long a census counts before others have their turn.
 const CENSUS_TURN: Duration = Duration::from_millis(5);
 
-/// Which files below the origins are meant.
+/// The selection of files below the origins.
 #[derive(Debug, Clone)]
 pub struct FeedOptions {
-    /// Whether directories are entered; otherwise they are failures.
+    /// True if directories are entered. Otherwise they are failures.
     pub recursive: bool,
     /// Which paths may be read; others are failures.
     pub permit: Arc<dyn Permit>,
-    /// What is left out.
+    /// The filter of files and directories.
     pub filter: Filter,
-    /// What becomes of links.
+    /// The treatment of links.
     pub links: Links,
 }
 
@@ -36,15 +36,15 @@ pub struct Feed {
     judge: Option<Box<dyn Judge>>,
     /// The walk below an origin, and those below links in it that are followed.
     walks: Vec<Below>,
-    /// Half digests of the names that origins have at the destination: enough where the worst is that one is refused.
-    /// Of very many the last: who names so many one by one knows them.
+    /// Half digests of the names that origins have at the destination. A collision only refuses an origin. Of very
+    /// many names only the last are remembered: a client that names so many one by one knows them.
     names: Recent<u64, ()>,
 }
 
 /// A directory that is being walked.
 struct Below {
     store: Arc<dyn Store>,
-    /// Where the origin is: ancestors of a link are looked for from there.
+    /// Path of the origin, from which the ancestors of a link are looked for.
     top: RemotePath,
     /// Bytes of the origin's own path at the destination, and the slash behind.
     top_bytes: usize,
@@ -55,19 +55,19 @@ struct Below {
 }
 
 impl Feed {
-    /// The files of `origins`, which are looked for one after the other.
+    /// Creates a feed of the files of `origins`, which are looked for one after the other.
     #[must_use]
     pub fn new(origins: Box<dyn Origins>, options: FeedOptions) -> Self {
         Self { origins, options, judge: None, walks: Vec::new(), names: Recent::default() }
     }
 
-    /// Asks about each file and link before it is opened.
+    /// Adds a judge that is asked about each file and link before it is opened.
     #[must_use]
     pub fn judged_by(self, judge: Box<dyn Judge>) -> Self {
         Self { judge: Some(judge), ..self }
     }
 
-    /// The next thing to send.
+    /// Finds, judges and opens the next item to send.
     fn next_opened(&mut self) -> Next<FeedItem> {
         let found = match self.find() {
             Next::Item(Ok(found)) => found,
@@ -113,7 +113,7 @@ impl Feed {
         }
     }
 
-    /// The next file, directory or link, not yet opened.
+    /// Finds the next file, directory or link, without opening it.
     pub fn find(&mut self) -> Next<StoreResult<FoundItem>> {
         if let Some(below) = self.walks.last_mut() {
             return match below.walk.next() {
@@ -155,7 +155,7 @@ impl Feed {
         let filter = &self.options.filter;
         match entry.kind {
             Kind::File if own.is_empty() => return Err(ErrorCode::NotADirectory.into()),
-            // Who names it has to know.
+            // A source that was named and is left out is reported, unlike a file in a directory.
             Kind::File if !filter.admits_file(own, entry.size) => return Err(left_out()),
             Kind::Directory if !own.is_empty() && !filter.admits_directory(own) => return Err(left_out()),
             Kind::File => {}
@@ -176,7 +176,7 @@ impl Feed {
                 });
             }
             Kind::Link if self.options.links == Links::Copy => {}
-            // Who names one by name has to know that it was not sent.
+            // A link that was named is reported as an error, not as skipped: it was asked for.
             Kind::Link => return Err(Failure { code: ErrorCode::NotAFile, ..leads_astray() }),
             Kind::Special => return Err(Failure { code: ErrorCode::NotAFile, ..special() }),
         }
@@ -184,7 +184,7 @@ impl Feed {
         Ok(Some(FoundItem { path, shown, entry, store, known, parts }))
     }
 
-    /// What a walk has found; `None` for what is left out.
+    /// Judges an element of a walk. Returns `None` if it is left out.
     fn below(&mut self, listed: Listed) -> Option<StoreResult<FoundItem>> {
         let below = self.walks.last_mut()?;
         let entry = match listed {
@@ -193,6 +193,7 @@ impl Feed {
         };
         let relative = entry.path.relative_to(&below.base).unwrap_or_default();
         let (path, shown) = (join(&below.path, relative), join(&below.shown, relative));
+        // Rules are relative to the origin, even below a link that is followed.
         let own = entry.path.relative_to(&below.top).unwrap_or(relative).to_owned();
         let own = own.as_str();
         let is_meant = match entry.kind {
@@ -285,7 +286,7 @@ fn special() -> Failure {
     Failure::new(ErrorCode::Skipped).because("it is a device, socket or pipe")
 }
 
-/// Whether a link at this path, below a source, leads to something in that source.
+/// Reports whether a link at this path, below a source, leads to something in that source.
 #[must_use]
 pub fn stays_within(link: &str, target: &str) -> bool {
     if target.starts_with('/') {
@@ -307,7 +308,7 @@ fn leads_astray() -> Failure {
     Failure::new(ErrorCode::Skipped).because("it is a symbolic link that leads nowhere, or out")
 }
 
-/// Where a path leads when every link on the way is followed.
+/// Returns the path that a path leads to when every link on the way is followed.
 fn real_path(store: &dyn Store, path: &RemotePath) -> StoreResult<RemotePath> {
     const MOST_LINKS: usize = 40;
     let mut rest: Vec<String> = path.names().map(str::to_owned).collect();
@@ -337,13 +338,13 @@ fn real_path(store: &dyn Store, path: &RemotePath) -> StoreResult<RemotePath> {
 }
 
 impl Below {
-    /// What a link leads to is sent only if it is in the tree that is sent.
+    /// Refuses a link that leads out of the tree that is sent.
     fn refuse_leading_out(&self, link: &RemotePath) -> StoreResult<()> {
         let top = real_path(&*self.store, &self.top)?;
         if real_path(&*self.store, link)?.is_within(&top) { Ok(()) } else { Err(leads_astray()) }
     }
 
-    /// A link to a directory it is in would have no end.
+    /// Refuses a link to a directory that it is in: following it would have no end.
     fn refuse_loop(&self, link: &RemotePath) -> StoreResult<()> {
         let target = self.store.identity(link)?;
         let mut ancestor = link.parent();
@@ -356,7 +357,7 @@ impl Below {
         Ok(())
     }
 
-    /// Says a store's path as the user knows it.
+    /// Replaces the store's path in a failure by the path as the user knows it.
     fn rename(&self, failure: Failure) -> Failure {
         let below = failure.path.as_deref().and_then(|path| path.strip_prefix(self.base.as_str()));
         let shown = join(&self.shown, below.unwrap_or_default().trim_start_matches('/'));
@@ -387,13 +388,13 @@ impl Census {
         Self { feed, files: 0, bytes: 0 }
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the census holds, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         self.feed.memory_bytes()
     }
 
-    /// Counts on; files and bytes when it is at the end, or can go no further.
+    /// Counts on. Returns the numbers of files and bytes at the end, or where the feed waits for sources to be named.
     pub fn step(&mut self) -> Option<(u64, u64)> {
         let began = Instant::now();
         while began.elapsed() < CENSUS_TURN {

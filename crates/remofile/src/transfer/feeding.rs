@@ -1,4 +1,4 @@
-//! What is fed to a packer: files found, judged and opened.
+//! The items that are fed to a packer: files found, judged and opened.
 
 use super::file_recipe::FileRecipe;
 use super::origins::Origins;
@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 /// Something to send, not yet opened. Paths at the destination are relative to it.
 pub struct FoundItem {
-    /// Where it goes; empty for the directory that everything goes to.
+    /// Path at the destination; empty for the directory that everything goes to.
     pub path: String,
-    /// What it is for the user.
+    /// Path as the user knows it.
     pub shown: String,
-    /// What it is, and its path in the store it is in; for a link that is followed, what that leads to.
+    /// Entry with the path in its store; for a link that is followed, the entry that it leads to.
     pub entry: Entry,
     pub(super) store: Arc<dyn Store>,
     pub(super) known: Option<Known>,
@@ -20,7 +20,7 @@ pub struct FoundItem {
 }
 
 impl FoundItem {
-    /// Opens it.
+    /// Opens the file.
     ///
     /// # Errors
     /// `not-a-file`, `not-found` if it has gone meanwhile, ...
@@ -29,35 +29,34 @@ impl FoundItem {
     }
 }
 
-/// What is to be done with a file that was found.
+/// The decision about a file that was found.
 pub enum Verdict {
-    /// It is sent; `rule` is what becomes of a file in its way, if not what the request says, and `known`
-    /// what the receiver has of it.
+    /// Send the file.
     Send {
-        /// For this file alone.
+        /// Conflict rule for this file alone, if not that of the request.
         rule: Option<OnConflict>,
-        /// Places up to which it is there.
+        /// Partial of the file that the receiver has.
         known: Option<Known>,
     },
-    /// It is there already.
+    /// Leave the file out: the receiver has it already.
     Present,
-    /// It is left out, for this reason.
+    /// Leave the file out, for this reason.
     Skip(Failure),
 }
 
 /// Decides about each file before it is opened.
 pub trait Judge: Send {
-    /// What becomes of it.
+    /// Returns the decision about a file.
     fn judge(&mut self, found: &FoundItem) -> Verdict;
 }
 
-/// The next thing to send.
+/// The next item to send.
 pub enum FeedItem {
     /// A directory, before everything in it.
     Directory {
-        /// Where it goes.
+        /// Path at the destination.
         path: String,
-        /// Its permission bits.
+        /// Permission bits.
         mode: Option<u32>,
     },
     /// A regular file, opened.
@@ -66,18 +65,18 @@ pub enum FeedItem {
     Change(Item),
     /// A symbolic link that is sent as one.
     Link {
-        /// Where it goes.
+        /// Path at the destination.
         path: String,
-        /// What it leads to.
+        /// Target of the link.
         target: String,
-        /// What becomes of a file in its way.
+        /// Conflict rule for this link, if not that of the request.
         rule: Option<OnConflict>,
     },
     /// A file that the receiver has.
     Present {
-        /// Where it is.
+        /// Path at the destination.
         path: String,
-        /// Its size in bytes.
+        /// Size in bytes.
         size: u64,
     },
     /// Something that cannot be sent, or is left out (`skipped`).
@@ -86,43 +85,43 @@ pub enum FeedItem {
 
 /// A regular file, opened.
 pub struct FedFile {
-    /// Where it goes.
+    /// Path at the destination.
     pub path: String,
-    /// What it is for the user.
+    /// Path as the user knows it.
     pub shown: String,
-    /// Its content.
+    /// The opened file.
     pub source: Box<dyn Source>,
-    /// What becomes of a file in its way, if not what the request says.
+    /// Conflict rule for this file, if not that of the request.
     pub rule: Option<OnConflict>,
-    /// What the receiver has of it.
+    /// Partial of the file that the receiver has.
     pub known: Option<Known>,
-    /// How it is made, where it is not sent as it is.
+    /// Recipe of a file that is not sent from its first byte to its last.
     pub recipe: Option<FileRecipe>,
 }
 
 /// The next element, if there is one now.
 pub enum Next<T> {
-    /// There is.
+    /// The next element.
     Item(T),
     /// A piece of work was done, and more is to do.
     Working,
-    /// Nothing before more is named.
+    /// Nothing until more sources are named.
     Pending,
     /// There are no more.
     End,
 }
 
-/// What a packer takes its items from.
+/// The source of a packer's items.
 pub trait Feeding: Send {
-    /// The next thing to send.
+    /// Returns the next item to send.
     fn next_item(&mut self) -> Next<FeedItem>;
 
-    /// Where more origins are named, if they can be.
+    /// Returns the origins to which more may be added, if that is possible.
     fn origins(&mut self) -> Option<&mut dyn Origins> {
         None
     }
 
-    /// What it holds in memory, in bytes, beside what was given with the request.
+    /// Returns the memory that it holds, in bytes, without what was given with the request.
     fn memory_bytes(&self) -> u64 {
         0
     }

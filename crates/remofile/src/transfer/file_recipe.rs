@@ -10,7 +10,7 @@ pub struct FileRecipe {
     /// The file at the destination that pieces are copied from.
     pub base: Option<String>,
     pieces: std::vec::IntoIter<Piece>,
-    /// What is left of the piece that was begun.
+    /// Rest of the piece that was begun.
     begun: Option<Piece>,
 }
 
@@ -22,7 +22,7 @@ impl FileRecipe {
         Self { base: Some(base), pieces: pieces.into_iter(), begun: None }
     }
 
-    /// Sends only parts of a file; `None` if none are named.
+    /// Makes the recipe of parts of a file; `None` if none are named.
     ///
     /// # Errors
     /// `bad-request` if they do not rise, or are not in a file of so many bytes.
@@ -34,7 +34,7 @@ impl FileRecipe {
                 Some(end) if end > size => {
                     return Err(Failure::new(ErrorCode::SourceChanged).because("it became shorter"));
                 }
-                _ => return Err(Failure::new(ErrorCode::BadRequest).because("parts in no sensible order")),
+                _ => return Err(Failure::new(ErrorCode::BadRequest).because("parts in no ascending order")),
             }
         }
         let pieces: Vec<Piece> =
@@ -42,7 +42,7 @@ impl FileRecipe {
         Ok((!pieces.is_empty()).then(|| Self { base: None, pieces: pieces.into_iter(), begun: None }))
     }
 
-    /// What comes next.
+    /// Returns the rest of the current piece; `None` at the end.
     pub(super) fn current(&mut self) -> Option<Piece> {
         if self.begun.is_none() {
             self.begun = self.pieces.next();
@@ -50,7 +50,7 @@ impl FileRecipe {
         self.begun
     }
 
-    /// So many bytes of the current piece are done.
+    /// Marks bytes of the current piece as done.
     pub(super) fn advance(&mut self, bytes: u64) {
         let rest = match self.begun.take() {
             Some(Piece::Copy { offset, length }) => Piece::Copy { offset: offset + bytes, length: length - bytes },

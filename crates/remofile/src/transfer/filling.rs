@@ -19,7 +19,7 @@ pub(super) struct Filling<'a, 'b> {
     header_bytes: usize,
     /// Bytes that the receiver is to copy.
     copied: u64,
-    /// Most payload.
+    /// Most payload, in bytes.
     most: usize,
 }
 
@@ -32,6 +32,7 @@ impl<'a, 'b> Filling<'a, 'b> {
     ) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let most = chunk_bytes.map_or(usize::MAX, |bytes| bytes.get() as usize).min(limit);
+        // No item takes more credit than the reserve, so one more item may always be pushed.
         let credit = credit.saturating_sub(CREDIT_RESERVE_BYTES);
         Self { message, items: Vec::new(), credit, spent: 0, header_bytes: 0, copied: 0, most }
     }
@@ -46,7 +47,7 @@ impl<'a, 'b> Filling<'a, 'b> {
         self.items.push(item);
     }
 
-    /// Bytes that were put into the message are the next ones of the open file.
+    /// Adds the item for bytes that were put into the message: the next ones of the open file.
     pub(super) fn push_data(&mut self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         match self.items.last_mut() {
@@ -55,12 +56,12 @@ impl<'a, 'b> Filling<'a, 'b> {
         }
     }
 
-    /// Credit that is left, in bytes.
+    /// Returns the credit that is left, in bytes.
     pub(super) fn credit(&self) -> u64 {
         self.credit.saturating_sub(self.spent + self.message.payload_bytes() as u64)
     }
 
-    /// Content that may be added, in bytes.
+    /// Returns the number of bytes of content that may be added.
     pub(super) fn room(&self) -> usize {
         let room = self.message.room().min(self.most.saturating_sub(self.message.payload_bytes()));
         usize::try_from(self.credit()).unwrap_or(usize::MAX).min(room)

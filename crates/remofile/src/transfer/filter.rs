@@ -1,4 +1,4 @@
-//! Which files are left out.
+//! Filters: rules and sizes that leave files out.
 //!
 //! The rules are matched by the crate `ignore`. It reads some of them otherwise than git, or drops
 //! them: braces, escapes and classes in sets, sets that hold a slash, white space at the end, what is
@@ -15,8 +15,8 @@ use std::sync::Arc;
 /// Rules in all, at most; a line counts a byte more than it has.
 const MAX_RULES_BYTES: usize = 64 * 1024;
 
-/// What a rule takes once it is made, and each of its bytes: of one that stands for a name or path alone, and of one
-/// that stands for many, which becomes a part of an automaton.
+/// Memory of a compiled rule, and of each of its bytes. `NAME_BYTES` is of a rule that stands for one name or path,
+/// `PATTERN_BYTES` of a rule that stands for many and becomes a part of an automaton.
 const NAME_BYTES: (usize, usize) = (512, 24);
 const PATTERN_BYTES: (usize, usize) = (1024, 512);
 
@@ -64,7 +64,7 @@ impl Filter {
         Ok(Self { rules: (!rules.is_empty()).then(|| Arc::new(rules)), sizes })
     }
 
-    /// What a filter of these rules takes in memory at most, in bytes, as measured of the worst ones.
+    /// Returns the memory that a filter of these rules takes at most, in bytes, as measured of the worst ones.
     #[must_use]
     pub fn memory_bytes(rules: &[String]) -> usize {
         let bytes = |rule: &String| {
@@ -74,32 +74,32 @@ impl Filter {
         rules.iter().map(bytes).sum()
     }
 
-    /// Admits everything, and costs nothing.
+    /// Creates a filter that admits everything and costs nothing.
     #[must_use]
     pub fn none() -> Self {
         Self { rules: None, sizes: 0..=u64::MAX }
     }
 
-    /// Whether there is any rule.
+    /// Reports whether there is any rule.
     #[must_use]
     pub fn has_rules(&self) -> bool {
         self.rules.is_some()
     }
 
-    /// Whether a directory is entered. `below` is its path relative to the source directory, names
-    /// separated by slashes; its parents are taken to be admitted.
+    /// Reports whether a directory is entered. `below` is its path relative to the source directory, names separated
+    /// by slashes; its parents must be admitted.
     #[must_use]
     pub fn admits_directory(&self, below: &str) -> bool {
         self.rules_admit(below, true)
     }
 
-    /// Whether a file of `size` bytes is sent; `below` as in [`Filter::admits_directory`].
+    /// Reports whether a file of `size` bytes is sent; `below` as in [`Filter::admits_directory`].
     #[must_use]
     pub fn admits_file(&self, below: &str, size: u64) -> bool {
         self.sizes.contains(&size) && self.rules_admit(below, false)
     }
 
-    /// Whether a link is sent: the rules decide, as it has no size of its own.
+    /// Reports whether a link is sent. The rules alone decide, since it has no size of its own.
     #[must_use]
     pub fn admits_link(&self, below: &str) -> bool {
         self.rules_admit(below, false)
@@ -172,7 +172,7 @@ fn without_final_spaces(rule: &str) -> &str {
     &rule[..trimmed.len() + usize::from(is_escaped)]
 }
 
-/// `ignore` drops any white space at the end of a line; between braces it does not see it.
+/// Puts white space at the end of a line between braces: `ignore` drops it otherwise.
 fn protect_final_space(line: &mut String) {
     if let Some(space) = line.chars().next_back().filter(|last| last.is_whitespace()) {
         line.pop();
@@ -208,6 +208,7 @@ fn write_name(tokens: &[Token]) -> Result<String, &'static str> {
 }
 
 fn write_literal(name: &mut String, character: char) {
+    // Every sign is escaped, special or not: a list of the special ones could miss one.
     if character.is_ascii_punctuation() {
         name.push('\\');
     }
@@ -223,6 +224,7 @@ fn write_set(name: &mut String, set: &Set) -> Result<(), &'static str> {
     let holds = |character: &char| set.ranges.iter().any(|(low, high)| (low..=high).contains(&character));
     let plain = (' '..='~').filter(|character| !matches!(character, ']' | '-' | '!' | '^' | '/'));
     name.push_str(if set.is_negated { "[!" } else { "[" });
+    // A set reads `]` as itself only in front, and `!`, `^` and `-` only behind others.
     name.extend(Some(']').filter(holds));
     name.push(if set.is_negated { '/' } else { NEVER });
     name.extend(plain.chain(['!', '^', '-']).filter(holds));

@@ -91,8 +91,8 @@ fn parse_set(chars: &mut Chars<'_>) -> Result<Set, &'static str> {
     }
 }
 
-/// The last character of a range, from its hyphen on; `None` if what follows is no range. A hyphen in
-/// the last place is a character like others.
+/// Reads the last character of a range, from its hyphen on; `None` if what follows is no range. A hyphen in the
+/// last place is a character like others.
 fn parse_end_of_range(chars: &mut Chars<'_>) -> Result<Option<char>, &'static str> {
     let mut ahead = chars.clone();
     if ahead.next() != Some('-') {
@@ -107,13 +107,13 @@ fn parse_end_of_range(chars: &mut Chars<'_>) -> Result<Option<char>, &'static st
     Ok(Some(high))
 }
 
-/// The name of a class, and what follows, if a character and the text behind it are one: `[:name:]`.
+/// Returns the name of a class, and the text behind it, if a character and the text behind it are one: `[:name:]`.
 fn class_name(first: char, text: &str) -> Option<(&str, &str)> {
     let (name, rest) = text.strip_prefix(':').filter(|_| first == '[')?.split_once(']')?;
     Some((name.strip_suffix(':')?, rest))
 }
 
-/// The ASCII characters of a class of POSIX.
+/// Returns the ASCII characters of a class of POSIX.
 fn class(name: &str) -> Option<&'static [(char, char)]> {
     Some(match name {
         "alnum" => &[('0', '9'), ('A', 'Z'), ('a', 'z')],
@@ -132,8 +132,8 @@ fn class(name: &str) -> Option<&'static [(char, char)]> {
     })
 }
 
-/// Whether a pattern matches a name from its first character to its last. Time: at most the product of
-/// both lengths.
+/// Reports whether a pattern matches a name from its first character to its last. Time: at most the product of both
+/// lengths.
 pub(super) fn matches(tokens: &[Token], name: &str) -> bool {
     let (mut at, mut rest) = (0, name.chars());
     // The last `*`: the token behind it, and where the name goes on if it takes no more characters.
@@ -144,6 +144,8 @@ pub(super) fn matches(tokens: &[Token], name: &str) -> bool {
             (None, None) => return true,
             (Some(Token::Many), _) => {
                 at += 1;
+                // Only the last star is remembered: what an earlier one could take instead, the last one can take as
+                // well.
                 star = Some((at, rest.clone()));
             }
             (Some(token), Some(character)) if token.admits(character) => {

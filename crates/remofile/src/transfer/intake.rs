@@ -1,4 +1,4 @@
-//! How files are taken in, and who is told.
+//! Options of an unpacker, and its monitor.
 
 use super::permit::Permit;
 use super::trouble::Stop;
@@ -11,24 +11,24 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// How files are taken in.
+/// Options of an unpacker.
 #[derive(Debug, Clone)]
 pub struct UnpackerOptions {
     /// The existing directory that item paths are relative to.
     pub destination: RemotePath,
-    /// What becomes of files in the way.
+    /// The conflict policy.
     pub on_conflict: OnConflict,
     /// Largest file taken, in bytes.
     pub file_size_limit: u64,
-    /// Sizes in bytes that were asked for: files of others are passed over.
+    /// Sizes in bytes that were asked for. Files of other sizes are passed over.
     pub sizes: RangeInclusive<u64>,
     /// Which paths may be used, and for what.
     pub permit: Arc<dyn Permit>,
-    /// Whether the permission bits that the sender gives are taken.
+    /// True if the permission bits that the sender gives are taken.
     pub preserve_mode: bool,
-    /// What becomes of single files in the way, instead.
+    /// Conflict rules for single files, which go before the policy.
     pub rules: ItemRules,
-    /// Whether the sender may make files out of what is there, and change that: move, remove, touch, keep.
+    /// True if the sender may make files out of existing ones, and may change those: move, remove, touch, keep.
     pub changes: bool,
     /// The digest that ends files.
     pub digest: DigestKind,
@@ -50,18 +50,18 @@ impl UnpackerOptions {
     }
 }
 
-/// What becomes of single files in the way.
+/// The conflict rules for single files.
 #[derive(Debug, Clone, Default)]
 pub enum ItemRules {
-    /// What the sender says of each.
+    /// The rules that the sender gives with each file.
     #[default]
     Theirs,
-    /// What this side has decided, by digests of the items' paths; what the sender says is not heard.
+    /// The rules that this side has decided, by digests of the items' paths. The sender's are ignored.
     Ours(HashMap<u128, OnConflict>),
 }
 
 impl ItemRules {
-    /// The key of a path in [`ItemRules::Ours`].
+    /// Returns the key of a path in [`ItemRules::Ours`].
     #[must_use]
     pub fn key(path: &str) -> u128 {
         u128::from_be_bytes(digest(path.as_bytes()))
@@ -76,24 +76,24 @@ impl ItemRules {
     }
 }
 
-/// Told what becomes of the items.
+/// A monitor of an unpacker, which learns the outcome of each item.
 pub trait UnpackerMonitor {
-    /// A file begins; `offset` bytes of it were there.
+    /// Learns that a file begins, of which `offset` bytes were there.
     fn started(&mut self, _path: &str, _size: Option<u64>, _offset: u64) {}
-    /// Content was written.
+    /// Learns that content was written.
     fn written(&mut self, _bytes: u64) {}
-    /// A file is complete, checked and visible.
+    /// Learns that a file is complete, checked and visible.
     fn stored(&mut self, _path: &str) {}
-    /// An item was not stored. The failure's path is below the destination, as the item's was. The sender
-    /// knows it already if it said so.
+    /// Learns that an item was not stored. The failure's path is below the destination, as the item's was. The sender
+    /// knows it already if `by_sender` is true.
     fn failed(&mut self, failure: Failure, by_sender: bool);
-    /// The rest of this file is of no use: the sender may be told.
+    /// Learns that the rest of a file is not wanted: the sender may be asked to stop.
     fn unwanted(&mut self, _path: &str) {}
-    /// The size of the chunks it wants to see; `None` for none.
+    /// Returns the size of the chunks that it wants to see, in bytes; `None` for none.
     fn chunk_size(&self) -> Option<NonZeroU32> {
         None
     }
-    /// A chunk is about to be written.
+    /// Sees a chunk that is about to be written.
     ///
     /// # Errors
     /// [`Stop`], to end the transfer.
@@ -102,7 +102,7 @@ pub trait UnpackerMonitor {
     }
 }
 
-/// What was stored so far.
+/// The numbers of what was stored so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stored {
     /// Files and links.

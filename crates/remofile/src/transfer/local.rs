@@ -10,25 +10,25 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A local source: where it is, its path at the destination if that is not its own name, and how the
-/// user wrote it.
+/// A local source: its path, its path at the destination if that is not its own name, and its path as the user
+/// wrote it.
 #[derive(Debug, Clone)]
 pub struct LocalOrigin {
     /// The directory that a relative path is taken from; empty for the current one.
     pub directory: PathBuf,
-    /// Where it is.
+    /// Path of the source.
     pub path: PathBuf,
-    /// Its path at the destination; `None` for its own name.
+    /// Path at the destination; `None` for the source's own name.
     pub name: Option<String>,
-    /// How the user wrote it.
+    /// Path as the user wrote it.
     pub shown: String,
 }
 
 impl LocalOrigin {
-    /// Its path at the destination.
+    /// Returns the path at the destination.
     ///
     /// # Errors
-    /// `invalid-name`, `not-found`, ... where it has none.
+    /// `invalid-name`, `not-found`, ... if it has none.
     pub fn destination_name(&self) -> StoreResult<String> {
         match (&self.name, self.path.file_name()) {
             (Some(name), _) => Ok(name.clone()),
@@ -39,7 +39,7 @@ impl LocalOrigin {
         }
     }
 
-    /// Where it really is.
+    /// Returns the real path: relative to its directory.
     #[must_use]
     pub fn place(&self) -> PathBuf {
         self.directory.join(&self.path)
@@ -63,8 +63,9 @@ impl LocalOrigin {
         })
     }
 
-    /// What this source stands for: itself, or what it matches if it does not exist and is a pattern.
+    /// Adds what this source stands for: itself, or its matches if it does not exist and is a pattern.
     fn expand(self, found: &mut Vec<Result<Self, Failure>>) {
+        // A file whose name looks like a pattern is meant itself.
         let pattern = self
             .path
             .to_str()
@@ -86,6 +87,7 @@ impl LocalOrigin {
         let (literal, pattern) = split(text);
         let pattern = Pattern::parse(&RemotePath::parse(&format!("/{pattern}"))?)?;
         let base = directory.join(literal);
+        // The system opens no empty path.
         let base = if base.as_os_str().is_empty() { PathBuf::from(".") } else { base };
         let store = match LocalStore::open(&base, StoreOptions::default()) {
             Ok(store) => Arc::new(store),
@@ -111,7 +113,7 @@ impl LocalOrigin {
     }
 }
 
-/// Finds what local sources stand for; patterns are replaced by what they match, in its order.
+/// Replaces patterns among local sources by their matches, in the order of the sources.
 #[must_use]
 pub fn expand_local(sources: Vec<LocalOrigin>) -> Vec<Result<LocalOrigin, Failure>> {
     let mut found = Vec::with_capacity(sources.len());
@@ -123,7 +125,7 @@ pub fn expand_local(sources: Vec<LocalOrigin>) -> Vec<Result<LocalOrigin, Failur
 pub struct Local(VecDeque<Result<LocalOrigin, Failure>>);
 
 impl Local {
-    /// These, in their order.
+    /// Gives these origins, in their order.
     #[must_use]
     pub fn new(origins: Vec<Result<LocalOrigin, Failure>>) -> Self {
         Self(origins.into())
@@ -140,7 +142,7 @@ impl Origins for Local {
     }
 }
 
-/// The literal beginning of a pattern, up to and with its last slash, and the rest.
+/// Splits a pattern into its literal beginning, up to and with its last slash, and the rest.
 fn split(text: &str) -> (&str, &str) {
     let pattern = text.split_inclusive('/').take_while(|name| !is_pattern(name)).map(str::len).sum();
     text.split_at(pattern)

@@ -1,14 +1,14 @@
-//! What things take in memory, as far as peers decide how many of them there are.
+//! Estimates of memory, for things of which peers decide how many there are.
 
 use remofile_protocol::wire::Item;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::mem;
 
-/// What the memory of a text or a list takes beside its bytes, in bytes.
+/// Memory that the allocation of a text or a list takes beside its content, in bytes.
 pub const ALLOCATION_BYTES: usize = 16;
 
-/// What items take in memory as they were decoded, in bytes: most have more than they had on the wire.
+/// Returns the memory that items take as they were decoded, in bytes. Most take more than on the wire.
 #[must_use]
 pub fn items_bytes(items: &Vec<Item>) -> usize {
     let texts = items.iter().map(|item| match item.text_bytes() {
@@ -18,7 +18,7 @@ pub fn items_bytes(items: &Vec<Item>) -> usize {
     items.capacity() * size_of::<Item>() + texts.sum::<usize>() + ALLOCATION_BYTES
 }
 
-/// What a hashed set or map with room for so many entries of so many bytes takes.
+/// Returns the memory of a hashed set or map with room for `capacity` entries of `entry_bytes` bytes.
 pub(super) fn set_bytes(capacity: usize, entry_bytes: usize) -> u64 {
     // A byte a place for the hash, and an eighth of the places stay free.
     (capacity + capacity / 7) as u64 * (entry_bytes as u64 + 1)
@@ -27,7 +27,7 @@ pub(super) fn set_bytes(capacity: usize, entry_bytes: usize) -> u64 {
 /// Entries of one generation of [`Recent`]: as many as a table has room for that grows no further.
 const GENERATION: usize = if cfg!(test) { 1_000 } else { 1_800_000 };
 
-/// What was met last of what may have no end: at least [`GENERATION`] entries, and at most twice as many.
+/// The latest entries of a set that may have no end: at least [`GENERATION`] entries, and at most twice as many.
 pub(super) struct Recent<K, V> {
     now: HashMap<K, V>,
     before: HashMap<K, V>,
@@ -40,7 +40,7 @@ impl<K, V> Default for Recent<K, V> {
 }
 
 impl<K: Eq + Hash, V> Recent<K, V> {
-    /// Remembers an entry; gives whether there was none of this key.
+    /// Remembers an entry. Returns true if there was none of this key.
     pub(super) fn insert(&mut self, key: K, value: V) -> bool {
         if self.now.len() >= GENERATION {
             self.before = mem::take(&mut self.now);
@@ -53,7 +53,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.now.get(key).or_else(|| self.before.get(key))
     }
 
-    /// What it takes in memory, in bytes.
+    /// Returns the memory that the entries take, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         set_bytes(self.now.capacity() + self.before.capacity(), size_of::<(K, V)>())
     }

@@ -16,20 +16,21 @@ const GENERATION: usize = if cfg!(test) { 16 } else { 32 * 1024 };
 
 /// Permission bits that would keep files out of a directory, and so wait until its files are in.
 ///
-/// Bits that keep nothing out are given at once, and a directory that is named twice waits once. A tree comes in order,
-/// so of very many that wait those are given their bits that no item has been in for long: memory is bounded whatever
-/// the tree.
+/// Bits that keep nothing out are given at once, and a directory that is named twice waits once. A tree comes in
+/// order, so when very many wait, those are given their bits that no item has been in for long: memory is bounded
+/// whatever the tree.
 #[derive(Default)]
 pub(super) struct Modes {
     /// By path, so that what is in a directory has its bits before it.
     waiting: BTreeMap<RemotePath, u32>,
-    /// Those that have waited since more than a generation.
+    /// Directories that have waited for more than a generation.
     long_waiting: BTreeMap<RemotePath, u32>,
     bytes: usize,
 }
 
 impl Modes {
-    /// A directory was made, or found, and shall have these bits. Calls `failed` for those that cannot be given.
+    /// Gives a directory that was made, or found, these bits, now or later. Calls `failed` for directories whose bits
+    /// cannot be given.
     pub(super) fn add(
         &mut self,
         store: &dyn Store,
@@ -48,16 +49,17 @@ impl Modes {
         self.waiting.insert(path, mode);
     }
 
-    /// Gives all of them.
+    /// Gives all bits that still wait.
     pub(super) fn finish(self, store: &dyn Store, failed: &mut dyn FnMut(&RemotePath, Failure)) {
         let Self { mut waiting, long_waiting, .. } = self;
         waiting.extend(long_waiting);
+        // In reverse order, since a directory's own bits may shut out its subdirectories.
         for (path, mode) in waiting.iter().rev() {
             give(store, path, *mode, failed);
         }
     }
 
-    /// What they take in memory, in bytes.
+    /// Returns the memory that the waiting bits take, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         self.bytes as u64
     }
@@ -68,7 +70,8 @@ impl Modes {
         }
     }
 
-    /// Those that have waited long get their bits, unless the item at hand, or a directory that waits on, is in them.
+    /// Gives their bits to directories that have waited long, unless the item at hand, or a directory that waits on,
+    /// is in them.
     fn end_generation(&mut self, store: &dyn Store, at: &RemotePath, failed: &mut dyn FnMut(&RemotePath, Failure)) {
         for (path, mode) in std::mem::take(&mut self.long_waiting).into_iter().rev() {
             if at.is_within(&path) || self.holds_any_in(&path) {

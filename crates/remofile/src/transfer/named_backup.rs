@@ -4,7 +4,7 @@ use crate::store::{PendingBackup, StoreResult};
 
 /// A backup that is being prepared, with the path it is of.
 pub(super) struct NamedBackup {
-    /// As the sender wrote it.
+    /// Path as the sender wrote it.
     path: String,
     backup: Box<dyn PendingBackup>,
 }
@@ -30,7 +30,7 @@ impl NamedBackup {
         self.backup.step()
     }
 
-    /// Now it is replaced or removed.
+    /// Commits the backup, right before its file is replaced or removed.
     pub(super) fn commit(self) -> StoreResult<()> {
         self.backup.commit()
     }

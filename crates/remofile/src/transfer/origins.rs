@@ -1,4 +1,4 @@
-//! What a user named: files, directories and patterns of such, one after the other.
+//! Origins: the files, directories and patterns that a user named, one after the other.
 
 use super::memory::ALLOCATION_BYTES;
 use super::pattern::{Found, Matches, Pattern, is_pattern};
@@ -12,22 +12,22 @@ use std::sync::Arc;
 pub struct Origin {
     /// The store it is in.
     pub store: Arc<dyn Store>,
-    /// Its path there.
+    /// Path in that store.
     pub path: RemotePath,
-    /// Its path at the destination; empty for a root, whose contents go to the destination itself.
+    /// Path at the destination; empty for a root, whose contents go to the destination itself.
     pub name: String,
-    /// How its path begins for the user, to name it in failures.
+    /// Beginning of its path as the user knows it, for failures.
     pub shown: String,
-    /// What the receiver has of it.
+    /// Partial of the file that the receiver has.
     pub known: Option<Known>,
-    /// Whether it is a link that is sent as one.
+    /// True if it is a link that is sent as one.
     pub as_link: bool,
-    /// The parts of it that are wanted; none for all of it.
+    /// Parts of the file that are wanted; all of it if there are none.
     pub parts: Vec<Part>,
 }
 
 impl Origin {
-    /// What it takes in a queue, in bytes.
+    /// Returns the memory that it takes in a queue, in bytes.
     fn memory_bytes(&self) -> usize {
         let marks = self.known.as_ref().map_or(0, |known| known.marks.capacity());
         let texts = [self.path.as_str().len(), self.name.capacity(), self.shown.capacity()];
@@ -40,35 +40,35 @@ impl Origin {
 
 /// The next origin, if there is one now.
 pub enum NextOrigin {
-    /// There is.
+    /// The next origin.
     Origin(Origin),
     /// Something that could not be found.
     Failed(Failure),
     /// A piece of work was done, and more is to do.
     Working,
-    /// Nothing before more is named.
+    /// Nothing until more origins are named.
     Pending,
     /// There are no more.
     End,
 }
 
-/// Where origins come from.
+/// A source of origins.
 pub trait Origins: Send {
-    /// The next one.
+    /// Returns the next origin.
     fn next(&mut self) -> NextOrigin;
 
-    /// Names one more, where that can be done; it takes so much of its sender's credit.
+    /// Adds an origin, where that is possible; it takes `credit` bytes of its sender's credit.
     fn add(&mut self, _origin: Origin, _credit: u64) {}
 
-    /// No more will be named.
+    /// Ends the list: no more origins will be added.
     fn finish(&mut self) {}
 
-    /// The credit of those that were taken since the last call.
+    /// Returns the credit of the origins that were taken since the last call.
     fn take_released(&mut self) -> u64 {
         0
     }
 
-    /// What it holds in memory, in bytes, beside what was given with the request.
+    /// Returns the memory that it holds, in bytes, without what was given with the request.
     fn memory_bytes(&self) -> u64 {
         0
     }
@@ -130,7 +130,7 @@ pub struct Chained<A, B> {
 }
 
 impl<A: Origins, B: Origins> Chained<A, B> {
-    /// All of `first`, then `second`, to which more may be named from the beginning.
+    /// Gives all of `first`, then `second`, to which more may be added from the beginning.
     #[must_use]
     pub fn new(first: A, second: B) -> Self {
         Self { first: Some(first), second }
@@ -166,12 +166,12 @@ impl<A: Origins, B: Origins> Origins for Chained<A, B> {
     }
 }
 
-/// Origins in one store: what does not exist there, and looks like a pattern, is one.
+/// Origins in one store. A source that does not exist there and looks like a pattern is one.
 pub struct InStore {
     store: Arc<dyn Store>,
     sources: VecDeque<RemotePath>,
     patterns: bool,
-    /// Whether the sources have no name, as their contents are meant.
+    /// True if the contents of the sources are meant, which then have no name.
     is_nameless: bool,
     matching: Option<Matching>,
 }
@@ -184,13 +184,13 @@ struct Matching {
 }
 
 impl InStore {
-    /// The sources in their order; `patterns` tells whether they may be such.
+    /// Gives the sources in their order, which may be patterns if `patterns` is true.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, sources: Vec<RemotePath>, patterns: bool) -> Self {
         Self { store, sources: sources.into(), patterns, is_nameless: false, matching: None }
     }
 
-    /// The contents of the sources are meant, which have no name then.
+    /// Takes the contents of the sources, which then have no name.
     #[must_use]
     pub fn nameless(self) -> Self {
         Self { is_nameless: true, ..self }
@@ -205,6 +205,7 @@ impl InStore {
 
     fn begin(&mut self, path: RemotePath) -> NextOrigin {
         let may_match = self.patterns && is_pattern(path.as_str());
+        // A file whose name only looks like a pattern is meant itself.
         if !may_match || self.store.stat(&path).is_ok() {
             return NextOrigin::Origin(self.origin(path));
         }

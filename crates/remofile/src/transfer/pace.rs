@@ -9,10 +9,10 @@ const NANOSECONDS: i128 = 1_000_000_000;
 /// The share of a second whose bytes may be sent at once.
 const BURSTS_A_SECOND: u64 = 20;
 
-/// What may be sent at once however low the rate: a message needs some bytes to be worth its header.
+/// Bytes that may be sent at once however low the rate: a message needs some to be worth its header.
 const MIN_BURST_BYTES: u64 = 4 * 1024;
 
-/// What is waited for at most before anything is sent again: with less, a sender would be woken for
+/// Bytes that are waited for at most before anything is sent again. With fewer, a sender would be woken for
 /// messages of a few bytes.
 const MAX_PORTION_BYTES: u64 = 256 * 1024;
 
@@ -28,8 +28,8 @@ pub struct Pace {
     limit: Option<Limit>,
 }
 
-/// A bucket that fills at the rate. What is in it is counted in bytes times nanoseconds of a second,
-/// so that nothing is lost to rounding.
+/// A bucket that fills at the rate. Its level is counted in bytes times nanoseconds of a second, so that nothing is
+/// lost to rounding.
 #[derive(Debug, Clone)]
 struct Limit {
     rate: i128,
@@ -37,12 +37,12 @@ struct Limit {
     portion: i128,
     /// Below zero: more was sent than allowed.
     level: i128,
-    /// When the level was right; `None` before the first call.
+    /// Time of the last count; `None` before the first call.
     counted_at: Option<Duration>,
 }
 
 impl Pace {
-    /// As fast as it goes.
+    /// Creates a pace without a limit.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { limit: None }
@@ -54,7 +54,7 @@ impl Pace {
         send.rate().map_or_else(Self::unlimited, Self::new)
     }
 
-    /// At most this many bytes a second.
+    /// Creates a pace of at most this many bytes a second.
     #[must_use]
     pub fn new(bytes_per_second: NonZeroU64) -> Self {
         let rate = bytes_per_second.get();
@@ -65,7 +65,7 @@ impl Pace {
         Self { limit: Some(Limit { rate: i128::from(rate), burst, portion, level: burst, counted_at: None }) }
     }
 
-    /// Bytes that may be sent now; `u64::MAX` without a limit, 0 until they are worth a message.
+    /// Returns the number of bytes that may be sent now: `u64::MAX` without a limit, 0 until they are worth a message.
     pub fn allowance(&mut self, now: Duration) -> u64 {
         let Some(limit) = &mut self.limit else {
             return u64::MAX;
@@ -77,7 +77,7 @@ impl Pace {
         u64::try_from(limit.level / NANOSECONDS).unwrap_or(u64::MAX)
     }
 
-    /// Tells that bytes were sent (may be more than allowed: the debt is paid off later).
+    /// Records that bytes were sent. More than allowed may be sent: the debt is paid off later.
     pub fn spend(&mut self, now: Duration, bytes: u64) {
         if let Some(limit) = &mut self.limit {
             limit.count(now);
@@ -85,7 +85,8 @@ impl Pace {
         }
     }
 
-    /// When something may be sent again, on the clock of `now`; `None` if now, or without a limit.
+    /// Returns the time at which something may be sent again, on the clock of `now`; `None` if now, or without a
+    /// limit.
     #[must_use]
     pub fn ready_at(&self, now: Duration) -> Option<Duration> {
         let limit = self.limit.as_ref()?;
@@ -95,7 +96,7 @@ impl Pace {
         }
         // Rounded up: at that moment the allowance must not be zero.
         let wait = lacking.saturating_add(limit.rate - 1) / limit.rate;
-        // A clock that stood back stands where the level was counted.
+        // If the clock went back, time passes only once it has reached the last count again.
         let from = limit.counted_at.map_or(now, |counted_at| counted_at.max(now));
         Some(from.saturating_add(duration_of(wait)))
     }
@@ -141,8 +142,8 @@ mod tests {
         Duration::from_millis(count)
     }
 
-    /// Sends as `wishes` say (bytes wanted, microseconds until asked again) for ten seconds; whoever
-    /// may not send waits until told. Gives the bytes sent.
+    /// Sends as `wishes` say (bytes wanted, microseconds until asked again) for ten seconds. A sender that may not
+    /// send waits until it may. Returns the bytes sent.
     fn ten_seconds(rate: u64, wishes: &[(u64, u64)]) -> u64 {
         let mut pace = pace(rate);
         let (mut now, mut sent) = (Duration::from_secs(1_000), 0);

@@ -26,7 +26,7 @@ pub struct Packer {
     options: PackerOptions,
     squeeze: Option<Squeeze>,
     current: Option<Sending>,
-    /// Told before anything else.
+    /// Abort of a file, which is sent before anything else.
     aborted: Option<Item>,
 }
 
@@ -40,12 +40,12 @@ impl Packer {
         Ok(Self { feed: Box::new(feed), options, squeeze, current: None, aborted: None })
     }
 
-    /// Where more origins are named, if they can be.
+    /// Returns the origins to which more may be added, if that is possible.
     pub fn origins(&mut self) -> Option<&mut dyn Origins> {
         self.feed.origins()
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the packer holds, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         let squeeze = self.options.level.map_or(0, CompressLevel::memory_bytes);
@@ -68,6 +68,7 @@ impl Packer {
             if is_batched || filling.is_full() {
                 return filling.finish(Packed::Blocked);
             }
+            // Before the next file begins: the receiver takes the abort for the open one.
             if let Some(aborted) = self.aborted.take() {
                 filling.push(aborted);
                 continue;
@@ -138,6 +139,7 @@ impl Packer {
 
     /// Stops sending the current file if it is `path`, because the receiver does not want it.
     pub fn abort(&mut self, path: &str, failure: &Failure) {
+        // The receiver can mean only a file of which it has seen the begin.
         if self.current.take_if(|current| current.path() == path && current.is_begun()).is_some() {
             self.aborted = Some(Item::Abort { failure: failure.clone() });
         }

@@ -7,7 +7,7 @@ use remofile_protocol::digest::DigestKind;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, SendOptions, Version};
 use std::num::NonZeroU32;
 
-/// What became of an attempt to fill a message.
+/// The outcome of filling a message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Packed {
     /// These items, whose bytes are in the message.
@@ -22,27 +22,27 @@ pub enum Packed {
     Finished,
 }
 
-/// Told what is packed, as it is packed.
+/// A monitor of a packer, which learns what is packed, as it is packed.
 pub trait PackerMonitor {
-    /// A file begins; the receiver has it up to `offset`.
+    /// Learns that a file begins, which the receiver has up to `offset`.
     fn started(&mut self, _path: &str, _size: u64, _offset: u64) {}
-    /// Bytes of its content were packed.
+    /// Learns that bytes of its content were packed.
     fn packed(&mut self, _bytes: u64) {}
-    /// It was packed whole.
+    /// Learns that the file was packed completely.
     fn finished(&mut self, _path: &str, _size: u64) {}
-    /// It will not be sent.
+    /// Learns that a file will not be sent.
     fn failed(&mut self, _failure: &Failure) {}
-    /// It is at the destination already.
+    /// Learns that a file is at the destination already.
     fn present(&mut self, _path: &str, _size: u64) {}
-    /// A directory was packed.
+    /// Learns that a directory was packed.
     fn directory(&mut self) {}
-    /// A change without content was packed.
+    /// Learns that a change without content was packed.
     fn changed(&mut self, _item: &Item) {}
-    /// The size of the chunks it wants to see; `None` for none.
+    /// Returns the size of the chunks that it wants to see, in bytes; `None` for none.
     fn chunk_size(&self) -> Option<NonZeroU32> {
         None
     }
-    /// A chunk is about to be packed.
+    /// Sees a chunk that is about to be packed.
     ///
     /// # Errors
     /// [`Stop`], to end the transfer.
@@ -51,10 +51,10 @@ pub trait PackerMonitor {
     }
 }
 
-/// How files are packed.
+/// Options of a packer.
 #[derive(Debug, Clone, Copy)]
 pub struct PackerOptions {
-    /// Larger files fail, in bytes.
+    /// Largest file, in bytes. Larger files fail.
     pub file_size_limit: u64,
     /// As the receiver wants them.
     pub send: SendOptions,
@@ -62,7 +62,7 @@ pub struct PackerOptions {
     pub(super) level: Option<CompressLevel>,
     /// The digest that ends files.
     pub digest: DigestKind,
-    /// The version that a file takes the place of, where it is one file that does.
+    /// The version of the file that must be replaced, in an upload of one file in place of a certain version.
     pub replaces: Option<Version>,
 }
 

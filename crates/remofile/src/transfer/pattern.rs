@@ -10,13 +10,13 @@ use std::sync::Arc;
 /// Entries looked at in one step.
 const ENTRIES_A_STEP: usize = 256;
 
-/// Whether a text has any of `*`, `?`, `[`.
+/// Reports whether a text has any of `*`, `?`, `[`.
 #[must_use]
 pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// A text as a pattern that stands for nothing but it.
+/// Escapes a text to a pattern that stands for nothing but it.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let special = |character| matches!(character, '*' | '?' | '[' | '\\');
@@ -37,7 +37,7 @@ pub struct Pattern {
     parts: Vec<Part>,
 }
 
-/// What one name of a pattern stands for.
+/// One name of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     /// `**`
@@ -57,6 +57,7 @@ impl Pattern {
         while let Some(name) = names.next() {
             let part = Part::parse(name).map_err(|reason| malformed(&reason))?;
             let is_last = names.peek().is_none();
+            // The names before the first pattern say where the walk begins.
             match part.literal().filter(|_| pattern.parts.is_empty() && !is_last) {
                 Some(literal) => pattern.base = pattern.base.join(&literal).map_err(|invalid| malformed(&invalid))?,
                 // Any number of directories twice is any number of directories.
@@ -67,25 +68,26 @@ impl Pattern {
         Ok(pattern)
     }
 
-    /// Whether what matches may have this as its last name.
+    /// Reports whether a path that matches may have this as its last name.
     #[must_use]
     pub fn admits_name(&self, name: &str) -> bool {
         self.parts.last().is_some_and(|part| part.admits(name))
     }
 
-    /// Finds what matches, in the order of a walk (sorted), each once. What is below a directory that
-    /// matches whole is not looked at again. Directories that cannot match are not entered; the literal
-    /// beginning is not walked. Where it is not there, nothing matches.
+    /// Finds the entries that match, in the order of a walk (sorted), each once. Below a directory that matches as a
+    /// whole nothing more is looked at. Directories that cannot match are not entered; the literal beginning is not
+    /// walked. If that does not exist, nothing matches.
     #[must_use]
     pub fn find(self, store: Arc<dyn Store>) -> Matches {
         Matches { trail: vec![self.behind([0])], entered: None, pattern: self, stage: SearchStage::Begin(store) }
     }
 
-    /// The parts that come next, after some come next: `**` may also stand for no directory.
+    /// Adds the parts that may come next as well: `**` may also stand for no directory.
     fn behind(&self, next: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let mut parts = Vec::new();
         for at in next {
             parts.push(at);
+            // `**` stands for no directory, too.
             if self.parts.get(at) == Some(&Part::Directories) && at + 1 < self.parts.len() {
                 parts.push(at + 1);
             }
@@ -95,7 +97,7 @@ impl Pattern {
         parts
     }
 
-    /// What a name is, in a directory where these parts come next.
+    /// Matches a name, in a directory where these parts come next.
     fn step(&self, next: &[usize], name: &str) -> PatternMatch {
         let mut beyond = Vec::new();
         for &at in next {
@@ -119,7 +121,7 @@ impl Part {
         glob::parse(name).map(Self::Name)
     }
 
-    /// The only name that it stands for, if there is only one.
+    /// Returns the only name that it stands for, if there is only one.
     fn literal(&self) -> Option<String> {
         let Self::Name(tokens) = self else {
             return None;
@@ -139,11 +141,11 @@ impl Part {
     }
 }
 
-/// What a pattern makes of an entry.
+/// The match of a pattern and an entry.
 enum PatternMatch {
     /// The whole pattern matches.
     Whole,
-    /// What is in it may match: these parts come next there.
+    /// The entry's contents may match: these parts come next there.
     Partly(Vec<usize>),
     Nothing,
 }
@@ -160,7 +162,7 @@ pub struct Matches {
 }
 
 impl Matches {
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the search holds, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         match &self.stage {
             SearchStage::Walk(walk) => walk.memory_bytes(),
@@ -176,14 +178,14 @@ enum SearchStage {
     End,
 }
 
-/// What a step of a search found.
+/// The outcome of a step of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// This matches.
+    /// An entry that matches.
     Entry(Entry),
-    /// This may match, or hold what does, but cannot be looked at.
+    /// An entry that may match, or may hold one that does, but cannot be looked at.
     Failed(Failure),
-    /// Nothing yet, call again: so a large tree keeps nobody waiting.
+    /// Nothing yet: call again. So a search in a large tree can be interrupted by other work.
     Working,
     /// There is no more.
     End,
@@ -223,6 +225,7 @@ impl Matches {
         };
         match store.walk(&self.pattern.base, true) {
             Ok(walk) => self.stage = SearchStage::Walk(walk),
+            // Where there is nothing, nothing matches.
             Err(failure) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => {}
             Err(failure) => return Err(failure.at(&self.pattern.base)),
         }
@@ -238,14 +241,14 @@ impl Matches {
                 self.entered = Some(entry.path);
                 return None;
             }
+            // The pattern has nothing more to find below it.
             _ if is_directory => self.skip_directory(),
             _ => {}
         }
         matches!(step, PatternMatch::Whole).then_some(Found::Entry(entry))
     }
 
-    /// What the pattern makes of a path below its beginning; the trail then ends with the directory it
-    /// is in.
+    /// Matches a path below the pattern's beginning; the trail then ends with the directory it is in.
     fn step(&mut self, path: &str) -> PatternMatch {
         let base = if self.pattern.base.is_root() { "" } else { self.pattern.base.as_str() };
         let below = path.strip_prefix(base).unwrap_or(path).trim_start_matches('/');
@@ -260,12 +263,13 @@ impl Matches {
         }
     }
 
-    /// Whether a failure is about a directory that was to be entered, or about a name (as far as it can
-    /// be written) that matches.
+    /// Reports whether a failure is about a directory that was to be entered, or about a name (as far as it can be
+    /// written) that matches.
     fn may_match(&mut self, failure: &Failure) -> bool {
         let Some(path) = failure.path.as_deref() else {
             return true;
         };
+        // The names that could not be listed in it might have matched.
         if self.entered.as_ref().is_some_and(|entered| entered.as_str() == path) {
             return true;
         }

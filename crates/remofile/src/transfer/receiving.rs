@@ -12,7 +12,7 @@ use remofile_protocol::digest::{Digest, DigestKind, Digester};
 use remofile_protocol::limits::MAX_COPY_BYTES;
 use remofile_protocol::wire::{ErrorCode, Failure};
 
-/// Zeros that are shown at once to who wants to see chunks.
+/// Zeros of a hole that are shown at once to a monitor that sees chunks.
 const ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
 
 /// Bytes that are copied at once.
@@ -72,7 +72,7 @@ pub(super) struct Receiving {
     digested: u64,
     checkpoints: Option<Checkpoints>,
     base: Option<Base>,
-    /// What it replaces.
+    /// Backup of the file that it replaces.
     backup: Option<NamedBackup>,
 }
 
@@ -83,7 +83,7 @@ struct Checkpoints {
     last: u64,
 }
 
-/// What a file is made of.
+/// The existing file that a file is made of.
 struct Base {
     source: Box<dyn Source>,
     buffer: ReadBuffer,
@@ -104,12 +104,12 @@ impl Receiving {
         Self { names, staged, size, limit, received, check, chunks, shown, digested, checkpoints, base: None, backup }
     }
 
-    /// Bytes of it may be copied from another file.
+    /// Sets the file from which bytes may be copied.
     pub(super) fn make_of(&mut self, source: Box<dyn Source>) {
         self.base = Some(Base { source, buffer: ReadBuffer::new(COPY_BYTES) });
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that it holds, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         (size_of::<Self>() + self.base.as_ref().map_or(0, |base| base.buffer.len())) as u64
     }
@@ -140,7 +140,8 @@ impl Receiving {
                 self.bytes(bytes, monitor)
             }
             Written::Copy { offset, length } => {
-                let no_base = || Failure::new(ErrorCode::BadRequest).because("a copy out of no file");
+                let no_base = || Failure::new(ErrorCode::BadRequest).because("a copy without a file to copy from");
+                // Taken out while it is read, since writing borrows the rest of this file.
                 let mut base = self.base.take().ok_or_else(no_base)?;
                 let copied = self.copy(&mut base, offset, length, monitor);
                 self.base = Some(base);
@@ -164,7 +165,7 @@ impl Receiving {
             let count = usize::try_from(length - done).unwrap_or(usize::MAX).min(COPY_BYTES);
             let space = &mut base.buffer[..count];
             if base.source.read_at(space, offset + done)? < count {
-                let why = "what it is made of became shorter: try again";
+                let why = "the file that it is copied from became shorter: try again";
                 return Err(Failure::new(ErrorCode::IntegrityFailure).because(why).into());
             }
             self.bytes(space, monitor)?;
@@ -175,6 +176,7 @@ impl Receiving {
 
     fn count(&mut self, bytes: u64) -> StoreResult<()> {
         let received = self.received.saturating_add(bytes);
+        // Checked before anything is written: a sender must not fill the disk beyond what it announced.
         if received > self.size.unwrap_or(self.limit) {
             return Err(match self.size {
                 None => ErrorCode::FileTooLarge.into(),
@@ -250,7 +252,7 @@ impl Receiving {
         pushed
     }
 
-    /// The end of the file: what is left of it is its last chunk.
+    /// Ends the file: the bytes that are left are its last chunk.
     pub(super) fn last_chunk(&mut self, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         let Self { chunks: Some(chunks), staged, shown, size, names, received, .. } = self else { return Ok(()) };
         let size = size.unwrap_or(*received);
@@ -262,18 +264,20 @@ impl Receiving {
         })
     }
 
-    /// Makes it visible if it is what was sent; gives its size in bytes.
+    /// Makes the file visible if its digest and size are those that were sent. Returns its size in bytes.
     pub(super) fn commit(self, expected: Digest) -> StoreResult<u64> {
         let is_whole = self.size.is_none_or(|size| size == self.received);
         if self.check.finish() != expected || !is_whole {
             return Err(ErrorCode::IntegrityFailure.into());
         }
+        // Before the file itself: afterwards the old content would be gone. A failed check leaves the older backup.
         self.backup.map_or(Ok(()), NamedBackup::commit)?;
         self.staged.commit()?;
         Ok(self.received)
     }
 
-    /// A full disk may have room later; what failed otherwise is forgotten.
+    /// Gives the file up. After `no-space` its partial is retained, since the disk may have room later; otherwise its
+    /// bytes are removed.
     pub(super) fn give_up(mut self, failure: Failure) -> Failure {
         if failure.code == ErrorCode::NoSpace {
             self.checkpoint();
@@ -282,7 +286,7 @@ impl Receiving {
         failure.at(self.names.sent_as)
     }
 
-    /// Keeps what is there for a later attempt.
+    /// Retains the bytes as a partial for a later attempt.
     pub(super) fn retain_partial(mut self) {
         self.checkpoint();
         self.staged.retain_partial();

@@ -1,4 +1,4 @@
-//! What was kept of a file, looked at before it is made use of.
+//! Partials that are checked before they are resumed.
 
 use super::memory::ALLOCATION_BYTES;
 use crate::store::{Checkpoint, Partial, ReadBuffer, ResumeAt, Source, Store, StoreResult};
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 const READ_BYTES: usize = 1024 * 1024;
 const READS: usize = 8;
 
-/// Between marks there is at least so much, in bytes; a partial has some tens of them.
+/// Least distance between two marks, in bytes; a partial has some tens of marks.
 pub(super) const LEAST_SPACING: u64 = 8 * 1024 * 1024;
 pub(super) const MOST_MARKS: u64 = 32;
 
@@ -22,7 +22,7 @@ const WITH_MARKS: usize = 64;
 #[derive(Clone, Default)]
 pub struct Checked {
     partials: HashMap<RemotePath, CheckedPartial>,
-    /// What they take, in bytes.
+    /// Memory that the partials take, in bytes.
     bytes: usize,
 }
 
@@ -33,7 +33,8 @@ struct CheckedPartial {
 }
 
 impl Checked {
-    /// Where to go on from this offset, and the digest of what is before it.
+    /// Returns the position to resume a partial at this offset, and the digest of the bytes before it; `None` if there
+    /// is no such mark.
     #[must_use]
     pub fn resume(&self, path: &RemotePath, offset: u64) -> Option<(ResumeAt, Digester)> {
         let partial = self.partials.get(path)?;
@@ -48,25 +49,25 @@ impl Checked {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of partials.
     #[must_use]
     pub fn len(&self) -> usize {
         self.partials.len()
     }
 
-    /// Whether there are none.
+    /// Reports whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.partials.is_empty()
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the partials take, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         self.bytes as u64
     }
 
-    /// Looks at a partial whole, which may take as long as reading it.
+    /// Checks a partial from beginning to end, which takes as long as reading it.
     ///
     /// # Errors
     /// `disk-failure`, ...; `not-found` if it has gone meanwhile.
@@ -76,7 +77,7 @@ impl Checked {
         Ok(known(self.finish(checking)))
     }
 
-    /// Begins to look at a partial.
+    /// Begins to check a partial.
     ///
     /// # Errors
     /// `not-found` if it has gone meanwhile, ...
@@ -99,7 +100,7 @@ impl Checked {
         })
     }
 
-    /// Keeps what was found out about a partial.
+    /// Adds the marks of a partial that was checked, and returns its entry.
     pub fn finish(&mut self, checking: Checking) -> PartialEntry {
         let Checking { partial, marks, .. } = checking;
         let entry = PartialEntry {
@@ -128,13 +129,13 @@ fn memory_bytes(path: &RemotePath, partial: &CheckedPartial) -> usize {
     entry + path.as_str().len() + partial.marks.capacity() * size_of::<(u64, Digester)>()
 }
 
-/// What a sender has to know of a partial.
+/// Returns the part of a partial's entry that a sender has to know.
 #[must_use]
 pub fn known(partial: PartialEntry) -> Known {
     Known { size: partial.size, modified: partial.modified, marks: partial.marks }
 }
 
-/// A partial as it is listed.
+/// Returns the entry of a partial as it is listed, without marks.
 #[must_use]
 pub fn listed(partial: Partial) -> PartialEntry {
     let Partial { path, size, modified, received, touched, .. } = partial;
@@ -154,13 +155,13 @@ pub struct Checking {
 }
 
 impl Checking {
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the check holds, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         (self.buffer.len() + self.marks.capacity() * size_of::<(u64, Digester)>()) as u64
     }
 
-    /// Looks on, a few megabytes a step; whether it has seen everything.
+    /// Reads on, a few MiB a step. Returns true when the partial has been read to its end.
     ///
     /// # Errors
     /// `disk-failure`, ...
@@ -176,6 +177,7 @@ impl Checking {
             self.position += count as u64;
             let is_over = count < length || self.position == self.partial.received;
             if self.position > last && (self.position == next || is_over) {
+                // The running digest is kept, so that nothing is read twice when the transfer resumes here.
                 self.marks.push((self.position, self.digester.clone()));
             }
             if is_over {

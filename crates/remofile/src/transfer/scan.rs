@@ -1,4 +1,4 @@
-//! What is in a directory, by rules, with what its links lead to.
+//! A listing of a directory by rules, with the targets of its links.
 
 use super::feeding::Next;
 use super::filter::Filter;
@@ -20,8 +20,8 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Walks over a directory; with `is_whole` it tells what links lead to, and that something is left out:
-    /// as a failure with `skipped`.
+    /// Walks over a directory. With `is_whole` it gives the targets of links, and a failure `skipped` for each entry
+    /// that is left out.
     ///
     /// # Errors
     /// `not-found`, `not-a-directory`, ...
@@ -36,7 +36,7 @@ impl Scan {
         Ok(Self { store: Arc::clone(store), directory: directory.clone(), walk, filter, is_whole })
     }
 
-    /// The next element.
+    /// Returns the next element.
     pub fn next_element(&mut self) -> Next<Element> {
         for _ in 0..STEP {
             match self.look() {
@@ -48,13 +48,13 @@ impl Scan {
         Next::Working
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the scan holds, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         self.walk.memory_bytes()
     }
 
-    /// The next element, if it is not left out; `None` at the end.
+    /// Returns the next element, if it is not left out; `None` at the end.
     fn look(&mut self) -> Option<Option<Element>> {
         let entry = match self.walk.next()? {
             Listed::Entry(entry) => entry,
@@ -78,7 +78,7 @@ impl Scan {
         }
         Some(Some(match self.store.read_link(&entry.path) {
             Ok(target) => Element::Link(entry, target),
-            // It is one all the same.
+            // It is a link all the same, only without a target.
             Err(_) => Element::Listed(Listed::Entry(entry)),
         }))
     }

@@ -21,7 +21,7 @@ const VERIFY_READS: usize = 8;
 /// Most bytes that a copy item stands for: they are read and digested in one step.
 const COPY_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What a step came to.
+/// The outcome of a step.
 pub(super) enum SendingStep {
     /// Something was put into the message.
     Packed,
@@ -37,26 +37,26 @@ pub(super) enum SendingStep {
     End,
 }
 
-/// What is left of a file.
+/// The next part of a file that is still to be sent.
 enum Left {
     Nothing,
     /// So many bytes before something else comes.
     Content(u64),
-    /// These bytes of the receiver's.
+    /// Bytes of a file that the receiver has, to be copied there.
     Copy {
         offset: u64,
         length: u64,
     },
 }
 
-/// What compresses, and where it does.
+/// The compressor and its output.
 pub(super) struct Squeeze {
     compressor: Compressor,
     out: Vec<u8>,
 }
 
 impl Sending {
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the file holds, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         let verifying = self.verifying.as_ref().map_or(0, |verifying| verifying.buffer.len());
         (size_of::<Self>() + verifying + self.copied.as_ref().map_or(0, |buffer| buffer.len())) as u64
@@ -78,21 +78,21 @@ pub(super) struct Sending {
     sent: u64,
     check: Check,
     digest: DigestKind,
-    /// What has to be seen before it begins.
+    /// Marks of the receiver that are compared with the file before it begins.
     verifying: Option<Verifying>,
     mode: Option<u32>,
     rule: Option<OnConflict>,
     replaces: Option<Version>,
-    /// Whether holes are looked for, and how much data there is before the next.
+    /// True if holes are looked for. `data_left` is the number of bytes of data before the next one.
     sparse: bool,
     data_left: u64,
     chunks: Option<Chunks>,
     recipe: Option<FileRecipe>,
-    /// Where bytes are read that the receiver copies.
+    /// Buffer for bytes that the receiver copies, which are read here only to be digested.
     copied: Option<ReadBuffer>,
 }
 
-/// Places up to which the receiver says it has the file.
+/// Marks of the receiver's partial, as they are compared with the file.
 struct Verifying {
     marks: std::vec::IntoIter<Mark>,
     digester: Digester,
@@ -112,7 +112,7 @@ impl Sending {
     pub(super) fn new(file: FedFile, options: PackerOptions, chunk_size: Option<NonZeroU32>) -> Self {
         let FedFile { path, shown, source, rule, known, recipe } = file;
         let (size, modified, mode) = (source.entry().size, source.entry().modified, source.entry().mode);
-        // Of another version nothing is of use.
+        // A partial of another version is of no use.
         let known = known.filter(|known| known.size == size && known.modified == modified && recipe.is_none());
         Self {
             path,
@@ -126,6 +126,7 @@ impl Sending {
             mode: mode.filter(|_| options.send.preserve_mode),
             rule,
             replaces: options.replaces,
+            // A monitor that sees chunks sees the zeros of holes, so they have to be read.
             sparse: options.send.sparse && chunk_size.is_none(),
             data_left: 0,
             chunks: chunk_size.map(|size| Chunks { size: size.get() as usize, bytes: Vec::new(), taken: 0 }),
@@ -138,12 +139,12 @@ impl Sending {
         &self.path
     }
 
-    /// Whether the receiver knows of it.
+    /// Reports whether the file's beginning was sent to the receiver.
     pub(super) fn is_begun(&self) -> bool {
         self.verifying.is_none()
     }
 
-    /// Begins it, unless something has to be seen first.
+    /// Begins the file, unless marks have to be compared first.
     pub(super) fn begin(&mut self, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> SendingStep {
         if self.verifying.is_some() {
             return SendingStep::Worked;
@@ -180,6 +181,7 @@ impl Sending {
             }
             return self.begin(filling, monitor);
         }
+        // A read that fails must not leave bytes in the message: it is cut back to this length.
         let before = filling.message.payload_bytes();
         let packed = match self.left() {
             Left::Nothing => self.end(filling),
@@ -203,7 +205,7 @@ impl Sending {
         }
     }
 
-    /// What comes next.
+    /// Returns the next part that is still to be sent.
     fn left(&mut self) -> Left {
         match self.recipe.as_mut().map(FileRecipe::current) {
             None if self.sent == self.size => Left::Nothing,
@@ -211,6 +213,7 @@ impl Sending {
             Some(None) => Left::Nothing,
             Some(Some(Piece::Copy { offset, length })) => Left::Copy { offset, length },
             Some(Some(Piece::Literal { offset, length })) => {
+                // The length of data at hand was of another offset.
                 if self.sent != offset {
                     (self.sent, self.data_left) = (offset, 0);
                 }
@@ -219,7 +222,7 @@ impl Sending {
         }
     }
 
-    /// So many bytes of the file are done.
+    /// Marks bytes of the file as done.
     fn advance(&mut self, bytes: u64) {
         self.sent += bytes;
         if let Some(recipe) = &mut self.recipe {
@@ -241,6 +244,7 @@ impl Sending {
         while done < length {
             let count = usize::try_from(length - done).unwrap_or(usize::MAX).min(buffer.len());
             read_all(&*self.source, &mut buffer[..count], self.sent + done)?;
+            // The digest is of the whole file, copied parts included.
             self.check.update(&buffer[..count], false);
             done += count as u64;
         }
@@ -251,6 +255,7 @@ impl Sending {
     }
 
     fn end(&mut self, filling: &mut Filling<'_, '_>) -> Result<SendingStep, Trouble> {
+        // The digest would not notice: it is of the bytes that were read, perhaps of two versions.
         if !self.source.is_unchanged()? {
             return Err(Failure::new(ErrorCode::SourceChanged).into());
         }
@@ -258,7 +263,7 @@ impl Sending {
         Ok(SendingStep::FileOver)
     }
 
-    /// Packs at most so many of the next bytes.
+    /// Packs at most `most` of the next bytes.
     fn content(
         &mut self,
         most: u64,
@@ -266,15 +271,18 @@ impl Sending {
         squeeze: &mut Option<Squeeze>,
         monitor: &mut dyn PackerMonitor,
     ) -> Result<SendingStep, Trouble> {
+        // Asked once for each stretch of data, since each question is a system call.
         if self.sparse && self.data_left == 0 {
             match self.source.extent_at(self.sent)? {
                 Extent::Hole(length) => return Ok(self.hole(length.min(most), filling, monitor)),
+                // The file has become shorter; reading the rest finds that out.
                 Extent::Data(0) => self.data_left = self.size - self.sent,
                 Extent::Data(length) => self.data_left = length,
             }
         }
         let most = if self.sparse { self.data_left.min(most) } else { most };
         let wanted = usize::try_from(most).unwrap_or(usize::MAX).min(filling.room());
+        // The receiver decompresses a block at once.
         let wanted = if squeeze.is_some() { wanted.min(MAX_BLOCK_BYTES) } else { wanted };
         let space = filling.message.space(wanted);
         self.fill(space, monitor)?;
@@ -313,6 +321,7 @@ impl Sending {
         };
         let (mut at, mut rest) = (self.sent, space);
         while !rest.is_empty() {
+            // The monitor sees whole chunks, which may be longer than what a message still holds.
             if chunks.taken == chunks.bytes.len() {
                 let remaining = self.size - at;
                 chunks.bytes.resize(usize::try_from(remaining).unwrap_or(usize::MAX).min(chunks.size), 0);
@@ -340,6 +349,7 @@ fn read_all(source: &dyn Source, space: &mut [u8], offset: u64) -> StoreResult<(
 
 impl Verifying {
     fn new(known: Known, size: u64) -> Option<Self> {
+        // The other side may claim any marks.
         let is_rising = known.marks.windows(2).all(|pair| pair[0].offset < pair[1].offset);
         let is_within = known.marks.iter().all(|mark| (1..=size).contains(&mark.offset));
         (is_rising && is_within && !known.marks.is_empty()).then(|| Self {
@@ -351,7 +361,7 @@ impl Verifying {
         })
     }
 
-    /// Looks on; whether it has seen enough.
+    /// Compares some MiB more. Returns true when the last mark that agrees is known.
     fn step(&mut self, source: &dyn Source) -> bool {
         for _ in 0..VERIFY_READS {
             let Some(mark) = self.marks.as_slice().first() else {
@@ -360,12 +370,13 @@ impl Verifying {
             let left = usize::try_from(mark.offset - self.position).unwrap_or(usize::MAX);
             let length = left.min(self.buffer.len());
             if read_all(source, &mut self.buffer[..length], self.position).is_err() {
-                // What is wrong with it is found out, and told, when it is sent.
+                // The failure is reported when the file is sent, which reads the same bytes.
                 return true;
             }
             self.digester.update(&self.buffer[..length]);
             self.position += length as u64;
             if self.position == mark.offset {
+                // The marks behind it cover these bytes, too, so none of them fits.
                 if self.digester.finish() != mark.digest {
                     return true;
                 }

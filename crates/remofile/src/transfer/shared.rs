@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A share in a feed: each item goes to one of those that share it.
 pub struct SharedFeed {
     inner: Arc<Inner>,
-    /// What the receiver has parts of, only this one sends: its session has looked at them.
+    /// True for the share whose session has checked the partials: only this one sends the files that have one.
     is_first: bool,
 }
 
@@ -36,7 +36,7 @@ impl FeedStop {
 }
 
 impl SharedFeed {
-    /// Shares a feed among so many.
+    /// Shares a feed among `among` packers.
     #[must_use]
     pub fn share(feed: Feed, among: usize) -> (Vec<Self>, FeedStop) {
         let state = Mutex::new(SharedFeedState { feed, deferred: VecDeque::new() });

@@ -1,15 +1,15 @@
-//! Why a transfer does not go on.
+//! Reasons why a transfer does not go on.
 
 use remofile_protocol::wire::{ErrorCode, Failure};
 
-/// Whoever watches wants no more, and knows why.
+/// The monitor's wish to end the transfer. The monitor itself knows the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop;
 
-/// Something failed, or whoever watches wants no more.
+/// The end of a transfer: something failed, or the monitor wants no more.
 #[derive(Debug)]
 pub enum Trouble {
-    /// What, and why.
+    /// The failure, with its path and reason.
     Failed(Failure),
     /// See [`Stop`].
     Stopped,

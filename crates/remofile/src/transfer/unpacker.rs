@@ -42,20 +42,20 @@ pub struct Unpacker {
     put_by_bytes: usize,
     /// The credit of what was put by and is unpacked.
     released: u64,
-    /// Whether something that is there may not be on the disk.
+    /// True if some file at the destination may not be on the disk.
     has_doubt: bool,
 }
 
 enum Current {
     /// No file is open.
     Between,
-    /// This one is.
+    /// This file is open.
     Open(Box<Receiving>),
-    /// One is that is not wanted: the rest of it is passed over.
+    /// A file is open that is not wanted: the rest of it is passed over.
     Unwanted,
 }
 
-/// What is said of a file when it begins.
+/// The beginning of a file, as the sender describes it.
 struct Beginning {
     path: String,
     size: Option<u64>,
@@ -63,12 +63,12 @@ struct Beginning {
     mode: Option<u32>,
     rule: Option<OnConflict>,
     offset: u64,
-    /// The version of the file in whose place it comes, if it must be a certain one.
+    /// Version of the file that it must replace, if it must be a certain one.
     replaces: Option<Version>,
 }
 
 impl Unpacker {
-    /// Takes files into a store. `checked` are the partials that may be gone on with.
+    /// Creates an unpacker that takes files into a store. `checked` are the partials that may be resumed.
     ///
     /// # Errors
     /// `not-found` or `not-a-directory` if there is no such destination.
@@ -158,7 +158,7 @@ impl Unpacker {
             Item::Keep { path, to } => self.prepare_backup(path, &to, monitor)?,
             Item::Place { .. } => {
                 return Err(Failure::new(ErrorCode::BadRequest)
-                    .because("a place in a file that is not in place")
+                    .because("positional write outside an in-place edit")
                     .into());
             }
             Item::Move { .. } | Item::Remove { .. } | Item::Touch { .. } => self.change(item, monitor)?,
@@ -179,7 +179,7 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Does what needs no content.
+    /// Applies a change that needs no content.
     fn change(&mut self, item: Item, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
         self.refuse_changes()?;
         self.expect_between()?;
@@ -310,8 +310,8 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Stages a file; gives the path it will have below the destination, which a rule may change, and the
-    /// digest of what is there of it.
+    /// Stages a file. Returns the path that it will have below the destination, which a rule may change, and the
+    /// digest of the bytes that are there.
     fn stage(&mut self, file: &Beginning) -> StoreResult<(String, Box<dyn Staged>, Option<Digester>)> {
         if file.size.is_some_and(|size| size > self.options.file_size_limit) {
             return Err(ErrorCode::FileTooLarge.into());
@@ -331,10 +331,12 @@ impl Unpacker {
             0 => None,
             offset => Some(self.checked.resume(&resolved.path, offset).ok_or(ErrorCode::PartialChanged)?),
         };
+        // Without `replace`, the commit itself refuses a name that is taken in whatever case.
         if resolved.replace {
             self.names.refuse_other_case(&*self.store, &resolved.path)?;
         }
         let (parent, name) = resolved.path.split()?;
+        // Files of one directory come together, so it stays open for the next one.
         let held = match self.directory.take() {
             Some((path, directory)) if path == parent => directory,
             _ => self.open_or_make(&parent)?,
@@ -354,9 +356,10 @@ impl Unpacker {
         Ok((relative, staged?, digester))
     }
 
-    /// A directory below the destination that nobody has named yet is made.
+    /// Opens a directory, and makes it if it is below the destination and the sender has not named it.
     fn open_or_make(&self, directory: &RemotePath) -> StoreResult<Box<dyn Directory>> {
         match self.store.directory(directory) {
+            // The destination itself is never made again: somebody has removed it.
             Err(failure) if failure.code == ErrorCode::NotFound && *directory != self.options.destination => {
                 self.store.make_directory(directory, true, true)?;
                 self.store.directory(directory)
@@ -434,7 +437,7 @@ impl Unpacker {
         }
     }
 
-    /// What was stored so far.
+    /// Returns the numbers of what was stored so far.
     #[must_use]
     pub fn stored(&self) -> Stored {
         self.stored
@@ -449,11 +452,12 @@ impl Unpacker {
         self.work(&|| false, monitor).map_err(Failure::from)?;
         self.expect_between()?;
         self.settle_backup(monitor);
+        // Last of all: these bits may keep files out of their directories.
         self.modes.finish(&*self.store, &mut not_given(&self.options, monitor));
         Ok(self.stored)
     }
 
-    /// The stream broke off: what can be resumed is kept.
+    /// Interrupts the stream, and retains the partial of the open file.
     pub fn interrupt(self) {
         if let Current::Open(open) = self.current {
             open.retain_partial();
@@ -461,7 +465,7 @@ impl Unpacker {
     }
 }
 
-/// Tells of permission bits that a directory could not be given.
+/// Returns a function that reports permission bits that a directory could not be given.
 fn not_given(options: &UnpackerOptions, monitor: &mut dyn UnpackerMonitor) -> impl FnMut(&RemotePath, Failure) {
     move |path, failure| {
         let below = path.relative_to(&options.destination).unwrap_or_default();

@@ -160,7 +160,7 @@ fn names_below(root: &Path) -> Vec<String> {
     found
 }
 
-/// Whatever the tests before did to the server: it serves others, and nobody holds it.
+/// Checks that the server serves others and that nobody holds it, whatever the tests before did to it.
 pub fn assert_serves(fixture: &Fixture) {
     let mut client = Client::new(ClientOptions { wait: remofile::Wait::Forever, ..fixture.options() });
     client.create_file(&remote("/still-serves"), false).unwrap();

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
-/// What happens to one direction.
+/// The harm that is done to one direction.
 #[derive(Debug, Clone, Copy)]
 pub enum Harm {
     None,

@@ -196,7 +196,7 @@ impl Raw {
         }
     }
 
-    /// How an operation ends; `None` if the session ends before it.
+    /// Returns the outcome of an operation; `None` if the session ends before it.
     pub fn outcome(&mut self, operation: OperationId) -> Option<Result<Done, Failure>> {
         let ends = |header: &Header| {
             header.operation == operation
@@ -209,14 +209,14 @@ impl Raw {
         }
     }
 
-    /// Whether the server ended the session: it does not answer one more request.
+    /// Reports whether the server ended the session: it does not answer one more request.
     pub fn was_ended(&mut self) -> bool {
         let operation = OperationId(u64::MAX);
         self.send(&Header { operation, body: Body::Request(Request::Status), wait_milliseconds: 0 }, &[]);
         self.outcome(operation).is_none()
     }
 
-    /// What a client asks for first, and its operation.
+    /// Returns the first request of a client, and its operation.
     pub fn next_request(&mut self) -> Option<(OperationId, Request)> {
         match self.find(|header| matches!(header.body, Body::Request(_)))?.0 {
             Header { operation, body: Body::Request(request), .. } => Some((operation, request)),
@@ -225,7 +225,7 @@ impl Raw {
     }
 }
 
-/// Whether more came before the end.
+/// Reads on. Returns false at the end.
 fn read_more(stream: &mut TcpStream, received: &mut Vec<u8>) -> bool {
     let mut buffer = [0; 64 * 1024];
     match stream.read(&mut buffer) {

@@ -18,7 +18,7 @@ fn place(offset: u64, length: u32) -> Item {
     Item::Place { offset, length }
 }
 
-/// How the server ends a write of these items, beside a payload of three bytes.
+/// Returns the outcome of a write of these items, beside a payload of three bytes.
 fn outcome(append: bool, items: Vec<Item>) -> (Fixture, Option<Result<Done, ErrorCode>>) {
     let fixture = Fixture::new();
     fixture.write("f", "0123456789");

@@ -37,7 +37,7 @@ fn run(operations: u64, seed: u64, sizes: Sizes) {
     println!("{} files were opened, {} bytes read", pair.opened, pair.read);
 }
 
-/// How large things get.
+/// The sizes of a random test.
 #[derive(Clone, Copy)]
 struct Sizes {
     /// Files are cut when they have more bytes.
@@ -54,7 +54,7 @@ struct Pair {
     served: PathBuf,
     local: PathBuf,
     file: Option<(RemoteFile, File)>,
-    /// What a file that is rewritten had before.
+    /// Content that a file which is rewritten had before.
     before: Option<Vec<u8>>,
     opened: u64,
     read: u64,

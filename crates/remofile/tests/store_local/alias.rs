@@ -11,7 +11,7 @@ use std::path::Path;
 /// Another name of the staging directory.
 const ALIAS: &str = ".REMOFILE";
 
-/// Where the test runs again as the root of name spaces of its own.
+/// Variable with the directory in which the test runs again, as the root of name spaces of its own.
 const ROOT: &str = "REMOFILE_TEST_ALIAS_ROOT";
 
 fn open(root: &Path) -> LocalStore {

@@ -41,7 +41,7 @@ fn any_operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// What is there: the bytes of a file, or `None` for a directory.
+/// The tree as the model knows it: the bytes of each file, or `None` for a directory.
 #[derive(Default)]
 struct Model(BTreeMap<RemotePath, Option<Vec<u8>>>);
 

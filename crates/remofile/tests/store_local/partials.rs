@@ -1,4 +1,4 @@
-//! What interrupted transfers leave, and how they go on with it.
+//! Partials of interrupted transfers, and how transfers resume them.
 
 use super::support::{LARGE, Tree, code, create, modified, names_in, path, replace};
 use remofile::store::{Partial, ReadStore, ResumeAt, ResumeStore, StagePlan};

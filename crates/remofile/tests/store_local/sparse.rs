@@ -30,7 +30,7 @@ fn extents(source: &dyn Source) -> Vec<Extent> {
     found
 }
 
-/// Whether the file system saves the room of holes.
+/// Reports whether the file system saves the room of holes.
 fn knows_holes() -> bool {
     let tree = Tree::new();
     drop(sparse_file(&tree));

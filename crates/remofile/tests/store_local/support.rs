@@ -1,4 +1,4 @@
-//! What the tests of the store share.
+//! Helpers that the tests of the store share.
 
 use remofile::store::{
     Directory, LocalStore, ReadOnly, ReadStore, RemovalProgress, StagePlan, Staged, StoreOptions, StoreResult,
@@ -88,7 +88,7 @@ pub(crate) fn name(text: &str) -> FileName {
     FileName::parse(text, NameRule::Posix).expect("a valid name")
 }
 
-/// When every large file of the tests was modified: without that no partial is made.
+/// Returns the time of modification of every large file of the tests. Without one no partial is made.
 pub(crate) fn modified() -> Timestamp {
     Timestamp::new(1_700_000_000, 5)
 }

@@ -1,4 +1,4 @@
-//! What travels, and how.
+//! The contents that travel, and the way they do.
 
 use crate::common::{noise, write};
 use crate::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};

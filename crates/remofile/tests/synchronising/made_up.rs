@@ -9,7 +9,7 @@ use remofile::{
 };
 use std::path::Path;
 
-/// What a server answers to requests for anything but the lease and the listing.
+/// The answers of a server to requests for anything but the lease and the listing.
 type Answer = Box<dyn FnMut(&mut Raw, OperationId, &Request) + Send>;
 
 fn payload(elements: &[Element]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! What the options change.
+//! The effects of the options.
 
 use crate::common::write;
 use crate::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};

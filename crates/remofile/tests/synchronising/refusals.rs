@@ -1,4 +1,4 @@
-//! What is refused, and what cannot be done.
+//! Syncs that are refused, and steps that cannot be done.
 
 use crate::common::{Fixture, remote, write};
 use crate::scene::{Scene, WAYS, Way, changes, deleting, look};

@@ -1,4 +1,4 @@
-//! What must never be lost: a source that is not what it seems, and deletions after something went wrong.
+//! Safety from losses: a source that is not what it seems, and deletions after something went wrong.
 
 use crate::common::{Fixture, remote, write};
 use crate::scene::{Scene, WAYS, Way, changes, deleting, look};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-/// Which side is made like the other.
+/// The direction of a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     Up,
@@ -95,7 +95,7 @@ pub fn deleting() -> SyncOptions {
     SyncOptions { delete: true, ..SyncOptions::default() }
 }
 
-/// What a file is in a tree.
+/// An entry of a tree, as the tests see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     Directory,

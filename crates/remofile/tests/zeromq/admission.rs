@@ -1,4 +1,4 @@
-//! Who gets a session when there are no more, over ZeroMQ, and how long a lease is kept without progress.
+//! Admission over ZeroMQ when no session is free, and the time for which a lease is kept without progress.
 
 use crate::common::raw::Raw;
 use crate::common::{Fixture, remote};

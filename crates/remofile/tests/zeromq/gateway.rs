@@ -204,7 +204,7 @@ fn serve_directories(stream: TcpStream) -> Vec<bool> {
     asked
 }
 
-/// What becomes of a call to a server that lists without end; it is asked for nothing but listings.
+/// Makes a call to a server that lists without end; it is asked for nothing but listings.
 fn without_end<T>(call: impl FnOnce(&mut Client) -> T) -> T {
     let (sender, asked) = std::sync::mpsc::channel();
     let (address, server) = listen(move |stream| sender.send(serve_directories(stream)).unwrap());

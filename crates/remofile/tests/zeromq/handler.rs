@@ -51,7 +51,7 @@ impl Served {
         replies
     }
 
-    /// What is said next, when it is due.
+    /// Returns the next reply, when it is due.
     fn awaited(&mut self) -> (Vec<u8>, Vec<Vec<u8>>) {
         while self.handler.next_timeout().is_some() {
             if let Some(reply) = self.handler.next_reply() {

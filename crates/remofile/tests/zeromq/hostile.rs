@@ -1,4 +1,4 @@
-//! What strangers send to the port.
+//! Hostile messages that strangers send to the port.
 
 use crate::common::{Fixture, assert_serves};
 use crate::peer::ZeroMq;

@@ -1,4 +1,4 @@
-//! How much of each sort there is in plans.
+//! The numbers of steps of each sort in plans.
 
 use remofile::protocol::digest::digest;
 use remofile::sync::plan::{Action, Plan, Reason, Step, Tally, Withheld};
@@ -13,7 +13,7 @@ pub(crate) struct Planned {
     counted: HashSet<u64>,
 }
 
-/// How many steps of each sort there are.
+/// The number of steps of each sort.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) created: u64,
@@ -27,9 +27,9 @@ pub(crate) struct Counts {
     pub(crate) skipped: u64,
     /// Those of them that are links and special files.
     pub(crate) left_out: u64,
-    /// What the first plan left as it was: later ones find there what was done.
+    /// The files that the first plan left as they were: later plans find there what was done.
     pub(crate) unchanged: Option<Tally>,
-    /// Why deletions are no part of the last plan.
+    /// The reason deletions are no part of the last plan.
     pub(crate) withheld: Option<Withheld>,
 }
 
@@ -68,7 +68,7 @@ impl Counts {
     }
 }
 
-/// What is in the way goes before something comes to the same path.
+/// Returns the key of a step, in which a deletion differs from the step that comes to the same path.
 fn key(step: &Step) -> u64 {
     let makes_way = matches!(step.action, Action::Clear { .. } | Action::Delete { .. });
     u128::from_be_bytes(digest(step.path.as_bytes())) as u64 ^ u64::from(makes_way)

@@ -1,4 +1,4 @@
-//! What a plan is for the user: lines, objects, and how many changes there are of each sort.
+//! The output of a plan: lines, objects, and the numbers of changes of each sort.
 
 mod count;
 mod objects;

@@ -61,7 +61,7 @@ fn changed(why: Changed) -> Vec<&'static str> {
         .collect()
 }
 
-/// What was planned, in the summary.
+/// Returns the object of what was planned, in the summary.
 pub(crate) fn counts(counts: &Counts) -> Value {
     let unchanged = counts.unchanged.unwrap_or_default();
     json!({

@@ -65,7 +65,7 @@ fn end(kind: Kind) -> &'static str {
     if kind == Kind::Directory { "/" } else { "" }
 }
 
-/// What differs and is left as it is, and why.
+/// Returns the line of a file that differs and is left as it is, with the reason.
 pub(crate) fn left(step: &Step) -> Option<String> {
     match &step.action {
         Action::Skip { reason } => Some(format!("leaving {}: {}", step.path, reason_with_advice(*reason))),
@@ -73,7 +73,7 @@ pub(crate) fn left(step: &Step) -> Option<String> {
     }
 }
 
-/// How many links and special files are not copied, and how to see which.
+/// Returns the line on links and special files that are not copied, and how to see them.
 pub(crate) fn left_out(count: u64) -> String {
     match count {
         1 => "1 link or special file was left out (see which with '-vv')".to_owned(),
@@ -81,7 +81,7 @@ pub(crate) fn left_out(count: u64) -> String {
     }
 }
 
-/// Why nothing is deleted, and what to do.
+/// Returns the reason nothing is deleted, and what to do.
 pub(crate) fn withheld(withheld: Withheld) -> String {
     match withheld {
         Withheld::TooMany { planned, most } => {

@@ -23,7 +23,7 @@ pub(crate) struct Ask {
 const QUESTION: &str = "(r)eplace, (s)kip, re(n)ame, (a)bort; in capitals for all the rest? ";
 
 impl Ask {
-    /// Whether questions can be answered: somebody sees them, and can type.
+    /// Reports whether questions can be answered: somebody sees them, and can type.
     pub(crate) fn is_possible() -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
@@ -37,7 +37,7 @@ impl Ask {
         self.interrupt.is_triggered()
     }
 
-    /// What becomes of a file. Who does not answer wants nothing changed.
+    /// Asks what becomes of a file. A user who does not answer wants nothing changed.
     pub(super) fn ask(&mut self, conflict: &Conflict<'_>) -> OnConflict {
         if let Some(answer) = self.all.or_else(|| self.answers.get(conflict.path).copied()) {
             return answer;

@@ -1,4 +1,4 @@
-//! How far a transfer is.
+//! The progress of a transfer.
 
 /// Bytes of content, as the events tell them.
 #[derive(Debug, Default)]
@@ -10,7 +10,7 @@ pub(super) struct Count {
     moved: u64,
     total: Option<u64>,
     current: Option<String>,
-    /// Where the file that began last ends, if that is known: bytes of the attempt, with those before it.
+    /// The end of the file that began last, if it is known: in bytes of the attempt, with those before it.
     current_end: Option<u64>,
 }
 
@@ -40,7 +40,7 @@ impl Count {
         self.present(bytes);
     }
 
-    /// It is tried again.
+    /// Begins another attempt.
     pub(super) fn again(&mut self) {
         self.attempt = 0;
     }

@@ -17,7 +17,7 @@ const BETWEEN_PROGRESS: Duration = Duration::from_millis(100);
 /// Writes events.
 pub(super) struct Events {
     sink: Sink,
-    /// When it was told how far it is, and what was told.
+    /// The time of the last event of progress, and that event.
     progress: Option<(Instant, Value)>,
 }
 

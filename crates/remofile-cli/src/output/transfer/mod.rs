@@ -1,4 +1,4 @@
-//! What a transfer tells while it runs, and in the end: files that failed, who is waited for, and, if it was
+//! The output of a transfer while it runs, and in the end: files that failed, who is waited for, and, if it was
 //! asked for, each file, how far it is, and what was done.
 
 mod ask;
@@ -42,7 +42,7 @@ pub(crate) struct Show {
     items: Option<Sink>,
     ask: Option<Ask>,
     count: Count,
-    /// What was planned, if something was.
+    /// The plan, if there is one.
     planned: Option<Planned>,
     /// Hashes of the failures that were told as they happened.
     told: HashSet<u64>,
@@ -75,7 +75,7 @@ impl Show {
         })
     }
 
-    /// Whether the total is shown to somebody.
+    /// Reports whether the total is shown to somebody.
     pub(crate) fn wants_total(&self) -> bool {
         self.bar.is_some() || self.events.is_some()
     }
@@ -138,7 +138,7 @@ impl Show {
         }
     }
 
-    /// Who interrupts a question has not answered it.
+    /// Explains a failure after an interrupted question, which counts as not answered.
     fn explain(&self, failed: Failed) -> Failed {
         match (&failed, &self.ask) {
             (Failed::Library(Error::Conflicts(_)), Some(ask)) if ask.is_interrupted() => Error::Interrupted.into(),
@@ -233,7 +233,7 @@ impl Show {
         }
     }
 
-    /// Whether there is anything to tell besides errors, and in words.
+    /// Reports whether there is anything to tell besides errors, and in words.
     fn is_talking(&self) -> bool {
         !self.wanted.quiet && self.wanted.events.is_none()
     }
@@ -312,7 +312,7 @@ impl Monitor for Show {
     }
 }
 
-/// Why a transfer is tried again, without the advice to do what is being done.
+/// Returns the reason a transfer is tried again, without the advice to do what is being done.
 fn what_happened(error: &Error) -> String {
     match error {
         Error::ConnectionLost(source) => format!("the connection was lost ({source})"),

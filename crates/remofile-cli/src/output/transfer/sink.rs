@@ -1,10 +1,10 @@
-//! Where lines go while a transfer runs, which must not wait for who reads them.
+//! The sink of lines while a transfer runs: the transfer must not wait for their reader.
 
 use crate::failed::{Failed, Result};
 use crate::output::json::Object;
 use crate::output::{Data, stderr_line, stderr_object};
 
-/// Where events go.
+/// The destination of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventsTo {
     /// Standard output.

@@ -1,4 +1,4 @@
-//! What a transfer did, in words.
+//! The statistics of a transfer, in words.
 
 use super::Wanted;
 use crate::output::plan::Counts;

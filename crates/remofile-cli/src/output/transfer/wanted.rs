@@ -3,7 +3,7 @@
 use super::EventsTo;
 use crate::settings::Direction;
 
-/// What the user wants to be told of a transfer.
+/// The output that the user wants of a transfer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     /// Events as objects, and where they go.
@@ -12,23 +12,23 @@ pub(crate) struct Wanted {
     pub(crate) quiet: bool,
     /// Each file as it is finished.
     pub(crate) files: bool,
-    /// What is planned to be changed.
+    /// The form of the changes that are planned.
     pub(crate) changes: Changes,
-    /// What differs and is planned to be left as it is.
+    /// True if files that differ and are left as they are, are told.
     pub(crate) left: bool,
-    /// Whether nothing is done but planning.
+    /// True if nothing is done but planning.
     pub(crate) dry_run: bool,
-    /// How far it is, if standard error is a terminal.
+    /// True if progress is shown, where standard error is a terminal.
     pub(crate) progress: bool,
-    /// What was done, in the end.
+    /// True if statistics are told in the end.
     pub(crate) stats: bool,
-    /// Whether compression is something to tell about.
+    /// True if compression is something to tell about.
     pub(crate) compression: bool,
-    /// Which way files move.
+    /// The direction in which files move.
     pub(crate) direction: Direction,
 }
 
-/// How the changes of a plan are told, in words.
+/// The form of the changes of a plan, in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Changes {
     /// Not at all.

@@ -1,4 +1,4 @@
-//! What a peer may say at most, and what a side takes of it.
+//! Tests of the bounds on what a peer may say.
 
 use super::*;
 

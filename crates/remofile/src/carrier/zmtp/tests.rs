@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 const MAX_MESSAGE: usize = 100_000;
 
-/// A link, and its peer with a socket of its own.
+/// Makes a link, and its peer with a socket of its own.
 fn pair() -> (ZmtpLink, Peer, TcpStream) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

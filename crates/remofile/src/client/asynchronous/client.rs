@@ -43,7 +43,7 @@ impl AsyncClient {
                 let mut client = Client::new(options);
                 for job in receiver {
                     if catch_unwind(AssertUnwindSafe(|| job(&mut client))).is_err() {
-                        // Whatever it was in the middle of, the next call begins anew.
+                        // The session may be in the middle of anything: the next call begins with another.
                         client.disconnect();
                     }
                 }
@@ -52,8 +52,8 @@ impl AsyncClient {
         Ok(Self { jobs, interrupt })
     }
 
-    /// Makes any call of [`Client`], or several as one, and gives its result when awaited. It is made
-    /// even if nobody awaits it.
+    /// Makes any call of [`Client`], or several as one, and returns its result when awaited. The call is made even if
+    /// nothing awaits it.
     pub fn call<T: Send + 'static>(&self, body: impl FnOnce(&mut Client) -> Result<T> + Send + 'static) -> Pending<T> {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |client| {

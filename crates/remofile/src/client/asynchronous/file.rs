@@ -14,10 +14,10 @@ use std::task::{Context, Poll, ready};
 /// Bytes read or written by one call of the thread.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// A call for the thread. Once the file is closed there is none.
+/// A call for the thread. It is given `None` once the file is closed.
 type Job = Box<dyn FnOnce(&mut Option<RemoteFile>) + Send>;
 
-/// What a call came to.
+/// The outcome of a call on the thread.
 enum Came {
     Read(io::Result<Vec<u8>>),
     Sought(SeekFrom, io::Result<u64>),
@@ -28,14 +28,14 @@ enum Came {
 
 /// A [`RemoteFile`] on a thread of its own, with the traits of futures. The thread ends with it.
 ///
-/// A write takes its bytes at once: its error is that of a later call, at the latest of [`AsyncWrite::poll_close`],
-/// without which a file that is rewritten is seen by nobody.
+/// A write takes its bytes at once: its error is that of a later call, at the latest of [`AsyncWrite::poll_close`]. A
+/// file that is rewritten becomes visible only by that call.
 #[derive(Debug)]
 pub struct AsyncRemoteFile {
     jobs: Sender<Job>,
     /// The call that is on its way.
     running: Option<oneshot::Receiver<Came>>,
-    /// Bytes that were read, and how many of them were handed on.
+    /// Bytes that were read. `taken` is the number of those that were handed on.
     read: Vec<u8>,
     taken: usize,
 }
@@ -66,7 +66,7 @@ impl AsyncRemoteFile {
         Ok(Self { jobs, running: None, read: Vec::new(), taken: 0 })
     }
 
-    /// Its size in bytes, as [`RemoteFile::size`] tells it.
+    /// Returns the size of the file in bytes, as [`RemoteFile::size`] does.
     ///
     /// # Errors
     /// As [`RemoteFile::size`].
@@ -119,7 +119,7 @@ impl AsyncRemoteFile {
         let _gone = self.jobs.send(Box::new(job));
     }
 
-    /// Begins a call; none is on its way.
+    /// Begins a call. No other call may be on its way.
     fn begin(&mut self, body: impl FnOnce(&mut Option<RemoteFile>) -> Came + Send + 'static) {
         let (sender, receiver) = oneshot::channel();
         self.send(move |file| {
@@ -128,7 +128,7 @@ impl AsyncRemoteFile {
         self.running = Some(receiver);
     }
 
-    /// What the call that is on its way comes to; nothing if there is none.
+    /// Polls the call that is on its way, and returns its outcome; `None` if there is none.
     fn poll_running(&mut self, context: &mut Context<'_>) -> Poll<Option<Came>> {
         let Some(running) = &mut self.running else { return Poll::Ready(None) };
         let came = ready!(Pin::new(running).poll(context));
@@ -136,7 +136,7 @@ impl AsyncRemoteFile {
         Poll::Ready(Some(came.unwrap_or_else(|_| Came::Written(Err(Error::Interrupted.into())))))
     }
 
-    /// Takes in what a call came to that another one was waited for.
+    /// Takes in the outcome of a call for which nobody waits any more.
     fn settle(&mut self, came: Came) -> io::Result<()> {
         match came {
             Came::Read(bytes) => {
@@ -152,7 +152,7 @@ impl AsyncRemoteFile {
         Poll::Ready(ready!(self.poll_running(context)).map_or(Ok(()), |came| self.settle(came)))
     }
 
-    /// Forgets what was read and not handed on; gives the way back to where the reader is.
+    /// Forgets the bytes that were read and not handed on. Returns the seek that leads back to the reader's position.
     fn forget_read(&mut self) -> SeekFrom {
         let ahead = i64::try_from(self.read.len() - self.taken).unwrap_or(0);
         (self.read, self.taken) = (Vec::new(), 0);
@@ -229,7 +229,7 @@ impl AsyncSeek for AsyncRemoteFile {
         let this = self.get_mut();
         loop {
             match ready!(this.poll_running(context)) {
-                // Not of one that nobody waits for any more.
+                // Only the outcome of this seek: an earlier one may have been dropped before it was over.
                 Some(Came::Sought(there, result)) if there == to => return Poll::Ready(result),
                 Some(came) => this.settle(came)?,
                 None => {
@@ -255,7 +255,7 @@ fn closed() -> Error {
     Error::Usage("the file is closed")
 }
 
-/// The next bytes; none at the end.
+/// Reads the next bytes; none at the end.
 fn read_piece(file: &mut RemoteFile) -> io::Result<Vec<u8>> {
     let mut piece = vec![0; PIECE_BYTES];
     let count = file.read(&mut piece)?;

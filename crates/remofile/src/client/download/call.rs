@@ -27,13 +27,13 @@ impl Client {
     /// Downloads files and directories into an existing local directory, each under its own name or the one
     /// its source gives.
     ///
-    /// What cannot be downloaded is in the report; everything else is. No file is visible before it is
+    /// Files that cannot be downloaded are in the report; all others are downloaded. No file is visible before it is
     /// complete and checked, and nothing outside the directory is touched, whatever the server sends. If the
-    /// connection is lost, it is tried again as often as the options say, and goes on where it was; so does
+    /// connection is lost, the download is tried again as often as the options say, and resumes where it was; so does
     /// the same call made again.
     ///
     /// # Errors
-    /// What ends the whole download: no such local directory, no connection, files in the way that must not
+    /// The reason why the whole download ends: no such local directory, no connection, files in the way that must not
     /// be touched, the lease is held by others...
     pub fn download<S: Clone + Into<RemoteSource>>(
         &mut self,
@@ -49,7 +49,7 @@ impl Client {
             StoreOptions { names: NameRule::Posix, follow: plan.expected().follow(), ..StoreOptions::default() };
         let store: Arc<dyn Store> =
             Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
-        // What cannot be removed now is in nobody's way.
+        // Partials that cannot be removed now do no harm.
         let _kept = store.expire_partials(options.partial_expiry);
         let (mut recorder, before) = (ProgressRecorder::new(monitor, false), self.traffic);
         let mut stored = Stored::default();
@@ -139,9 +139,9 @@ impl Client {
             sizes: plan.options.selection.sizes(),
             permit: Arc::new(NameRule::Posix),
             preserve_mode: plan.options.send.preserve_mode,
-            // What a merger gives on has the rules that it chose.
+            // The items of a merger have the rules that it chose.
             rules: if merger.changes() { ItemRules::Theirs } else { ItemRules::Ours(part.rules) },
-            // What the server sends is checked before: it must not change anything, only this side's own items.
+            // The server's own items are checked before, and must not change anything: only those of this side may.
             changes: merger.changes(),
             digest: DigestKind::Xxh3,
         };
@@ -184,6 +184,7 @@ impl Client {
             let slice = Slice::last();
             let _stays_as_it_is = unpacker.work(&|| slice.is_over(), &mut unpacker_recorder);
         }
+        // Counted even if the call failed: these files are there.
         add(&mut stored.lock().unwrap_or_else(PoisonError::into_inner), unpacker.stored());
         match called {
             Ok(()) => {
@@ -193,7 +194,8 @@ impl Client {
                     _ => plan.local(failure),
                 })
             }
-            // Who stopped it does not want it any more; what broke the protocol is not to be trusted.
+            // No partial is retained: the caller that stopped it does not want it, and a peer that broke the protocol
+            // is not trusted.
             Err(error @ (Error::Stopped | Error::Callback(_) | Error::Protocol(_))) => Err(error),
             Err(error) => {
                 unpacker.interrupt();
@@ -202,7 +204,7 @@ impl Client {
         }
     }
 
-    /// Does what is left when everything has come, and answers the server meanwhile.
+    /// Takes the items that are left when everything has come, and answers the server meanwhile.
     fn take_rest(&mut self, handler: &mut DownloadHandler<'_, '_>, attempts: &Attempts) -> Result<()> {
         loop {
             self.copy_kept(handler, attempts)?;
@@ -218,7 +220,7 @@ impl Client {
         }
     }
 
-    /// Copies what is to be kept, and answers the server meanwhile.
+    /// Copies the backup that is being prepared, and answers the server meanwhile.
     fn copy_kept(&mut self, handler: &mut DownloadHandler<'_, '_>, attempts: &Attempts) -> Result<()> {
         self.stay(attempts)?;
         while handler.unpacking.is_busy() {
@@ -228,7 +230,7 @@ impl Client {
         Ok(())
     }
 
-    /// Answers the server, if it waits for this side, and asks whether to go on.
+    /// Answers the server under a held lease, and checks whether the call is to go on.
     fn stay(&mut self, attempts: &Attempts) -> Result<()> {
         attempts.context.check()?;
         match &mut self.session {
@@ -272,7 +274,7 @@ struct DownloadHandler<'a, 'b> {
     expected: Expected,
     selecting: Selecting,
     destination: &'a Path,
-    /// Files that the server is to be told not to go on with.
+    /// Files that the server will be asked to stop sending.
     unwanted: Vec<String>,
     merger: &'a mut dyn ItemMerger,
     backlog: Backlog,
@@ -280,7 +282,7 @@ struct DownloadHandler<'a, 'b> {
 }
 
 impl DownloadHandler<'_, '_> {
-    /// Makes directories that do not come as items, because what is in them is chosen file by file.
+    /// Makes the directories that do not come as items, because their files are chosen one by one.
     fn make_directories(&mut self, directories: Vec<(String, Option<u32>)>) -> Result<()> {
         let items = directories.into_iter().map(|(path, mode)| Item::Directory { path, mode }).collect();
         self.take(items, &[], 0).map(drop)
@@ -306,6 +308,7 @@ impl DownloadHandler<'_, '_> {
 
 impl Handler for DownloadHandler<'_, '_> {
     fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
+        // Before anything is taken: a server must not write a file that was not asked for.
         items.iter().try_for_each(|item| self.expected.check_item(item))?;
         self.selecting.received(&items);
         let credit = credit_bytes(&items, payload.len());

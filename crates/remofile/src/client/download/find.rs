@@ -27,22 +27,22 @@ pub(super) struct Wanted {
     pub(super) files: Vec<Chosen>,
     /// Directories that come before, and their permission bits.
     pub(super) directories: Vec<(String, Option<u32>)>,
-    /// What becomes of single files in the way, by their keys.
+    /// Conflict rules of single files, by their keys.
     pub(super) rules: HashMap<u128, OnConflict>,
-    /// Where files go that go beside others.
+    /// Paths of the files that go beside others, by the names of those.
     beside: HashMap<String, RemotePath>,
-    /// What may be gone on with.
+    /// Partials that may be resumed.
     pub(super) checked: Checked,
-    /// Bytes that are at the destination already, in whole files and in what was kept of others.
+    /// Bytes that are at the destination already, in complete files and in partials.
     pub(super) bytes_there: u64,
     conflicts: Vec<Failure>,
-    /// Files that the monitor decides on, and what is in their way.
+    /// Files that the monitor decides on, with the entries that are in their way.
     open: Vec<(Found, Entry)>,
     total: (u64, u64),
 }
 
 impl Client {
-    /// Finds out what there is to download, and what of it is there.
+    /// Finds out which files there are to download, and which of them are at the destination.
     ///
     /// # Errors
     /// [`Error::Conflicts`] if something is in the way that must not be touched; what ends the call.
@@ -70,6 +70,7 @@ impl Client {
         if !wanted.conflicts.is_empty() {
             return Err(Error::Conflicts(wanted.conflicts));
         }
+        // Reported once: another attempt is for the same files.
         if !attempts.is_again() {
             recorder.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
         }
@@ -82,7 +83,7 @@ impl Client {
 }
 
 impl Wanted {
-    /// Looks at what was kept of the files: that may take as long as reading it.
+    /// Checks the partials of the files, which takes as long as reading them.
     fn look_at_partials(
         &mut self,
         store: &dyn Store,
@@ -94,6 +95,7 @@ impl Wanted {
         for (file, _) in &mut self.files {
             let path = self.beside.remove(&file.name).or_else(|| RemotePath::root().join(&file.name).ok());
             let Some(partial) = path.and_then(|path| partials.remove(&path)) else { continue };
+            // A partial that cannot be read is not resumed.
             let Ok(mut checking) = self.checked.begin(store, &partial) else { continue };
             let seen = loop {
                 check()?;
@@ -164,6 +166,7 @@ impl FindHandler<'_, '_> {
         if entry.kind != Kind::Directory && !self.names.insert(ItemRules::key(&name)) {
             return Err(Error::Protocol(format!("it names {name:?} twice")));
         }
+        // The server may name files without end.
         if self.names.len() + self.wanted.directories.len() > MOST_REMEMBERED {
             return Err(too_many_files(MOST_REMEMBERED));
         }
@@ -200,7 +203,7 @@ impl FindHandler<'_, '_> {
             return self.want(name, entry);
         };
         if self.policy.must_ask(&entry, &existing) {
-            // Whoever is asked may think for long: the server is not to wait for it.
+            // A person who is asked may think for long: the server must not wait for that.
             return self.wanted.open.push((Found { name, entry }, existing));
         }
         let decision = self.policy.decide(&entry, &existing);
@@ -240,11 +243,12 @@ impl FindHandler<'_, '_> {
         self.want(name, entry);
     }
 
-    /// A file that goes beside another: an earlier attempt may have put it, or begun to put it, there.
+    /// Takes a file that goes beside another. An earlier attempt may have stored it there, or begun to.
     fn beside(&mut self, name: String, entry: Entry) {
         for candidate in (1..).map_while(|number| numbered_path(&name, number)) {
             let Ok(path) = RemotePath::root().join(&candidate) else { break };
             match self.store.stat(&path) {
+                // An earlier attempt may have received it under this name.
                 Ok(existing) if self.policy.resume && is_same(&entry, &existing) && !existing.unflushed => {
                     return self.settle(ConflictDecision::Present, candidate, entry, &existing);
                 }

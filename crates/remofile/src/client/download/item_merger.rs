@@ -4,34 +4,34 @@ use crate::error::Result;
 use remofile_protocol::wire::Item;
 use std::collections::VecDeque;
 
-/// Bytes that are copied in one go: a server must not wait for an answer too long, however slow a disk is.
+/// Most bytes that are copied in one go. A server must not wait too long for an answer, however slow a disk is.
 const COPY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Merges items of this side with those of a download.
 pub(crate) trait ItemMerger {
-    /// Whether it adds anything at all.
+    /// Reports whether it adds any items at all.
     fn changes(&self) -> bool {
         true
     }
 
-    /// The items to take in place of these, with the same payload.
+    /// Returns the items to take in place of these, with the same payload.
     ///
     /// # Errors
     /// [`crate::Error::Protocol`] if they make no sense.
     fn merge(&mut self, items: Vec<Item>) -> Result<Vec<Item>>;
 
-    /// The next items to take before anything comes, some hundred at a time; none when there are no more.
+    /// Returns the next items to take before anything comes, some hundred at a time; none when there are no more.
     fn items_before(&mut self) -> Vec<Item> {
         Vec::new()
     }
 
-    /// The same when no more come.
+    /// Returns the next items to take after everything has come, some hundred at a time; none when there are no more.
     fn items_after(&mut self) -> Vec<Item> {
         Vec::new()
     }
 }
 
-/// Adds nothing.
+/// A merger that adds nothing.
 pub(super) struct Plain;
 
 impl ItemMerger for Plain {
@@ -52,7 +52,7 @@ pub(super) struct Backlog(VecDeque<Portion>);
 type Portion = (Vec<Item>, Vec<u8>, u64);
 
 impl Backlog {
-    /// Whether items are more than should be taken in one go.
+    /// Reports whether items copy more than should be taken in one go.
     pub(super) fn is_long(items: &[Item]) -> bool {
         items.iter().map(copied).sum::<u64>() > COPY_BYTES
     }
@@ -89,7 +89,7 @@ fn copied(item: &Item) -> u64 {
     }
 }
 
-/// A copy of many bytes as some of fewer.
+/// Cuts a copy of many bytes into several of fewer.
 fn in_pieces(item: Item) -> impl Iterator<Item = Item> {
     let (whole, mut left) = match item {
         Item::Copy { offset, length } => (None, Some((offset, length))),

@@ -1,4 +1,4 @@
-//! What a download is about, and what may come of it.
+//! The plan of a download: its requests, and the files that may come.
 
 use crate::client::download::scopes::NamedScopes;
 use crate::client::download::selecting::Chosen;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Names of sources in one request, in bytes.
 const SOURCES_BYTES: usize = 48 * 1024;
 
-/// The plan of a download: what goes where, found out before anything is asked for.
+/// The plan of a download: which source goes where, found out before anything is asked for.
 pub(crate) struct DownloadPlan<'a> {
     pub(super) destination: &'a Path,
     pub(super) options: &'a TransferOptions,
@@ -31,6 +31,8 @@ pub(crate) struct DownloadPlan<'a> {
 }
 
 impl<'a> DownloadPlan<'a> {
+    /// Makes the plan of a download.
+    ///
     /// # Errors
     /// A malformed pattern; two sources of one name.
     pub(crate) fn new(sources: &[RemoteSource], destination: &'a Path, options: &'a TransferOptions) -> Result<Self> {
@@ -70,7 +72,7 @@ impl<'a> DownloadPlan<'a> {
         Ok(Self { destination, options, sources: in_request, selected, expected })
     }
 
-    /// The request for everything that is meant.
+    /// Returns the request for all files.
     pub(super) fn request(&self) -> Request {
         let selection = self.options.wire_selection(!self.expected.patterns.is_empty(), self.selected.is_some());
         Request::Download {
@@ -83,13 +85,14 @@ impl<'a> DownloadPlan<'a> {
         }
     }
 
-    /// The request that only asks what there is.
+    /// Returns the request that only asks which files there are.
     pub(super) fn find_request(&self) -> Request {
         let selection = self.options.wire_selection(!self.expected.patterns.is_empty(), self.selected.is_some());
         Request::Find { sources: self.sources.clone(), recursive: self.options.recursive, selection, digests: false }
     }
 
-    /// The request for files that are chosen one by one: what is to be left out, is.
+    /// Returns the request for files that are chosen one by one. Rules and sizes are left out, since the choice
+    /// already follows them.
     pub(crate) fn selected_request(&self) -> Request {
         let selection = Selection { links: self.options.selection.links, one_by_one: true, ..Selection::default() };
         Request::Download {
@@ -102,7 +105,7 @@ impl<'a> DownloadPlan<'a> {
         }
     }
 
-    /// The sources that are named behind a request.
+    /// Returns the sources that are named behind a request.
     pub(super) fn selecting(&self) -> Selecting {
         match &self.selected {
             None => Selecting::none(),
@@ -110,7 +113,7 @@ impl<'a> DownloadPlan<'a> {
         }
     }
 
-    /// The sources that are no patterns.
+    /// Returns the sources that are no patterns.
     pub(super) fn literal_sources(&self) -> Vec<&RemotePath> {
         let selected = self.selected.iter().flatten().map(|selected| &selected.path);
         self.sources.iter().filter(|path| !is_pattern(path.as_str())).chain(selected).collect()
@@ -120,12 +123,12 @@ impl<'a> DownloadPlan<'a> {
         &self.expected
     }
 
-    /// What was kept of earlier attempts in the destination.
+    /// Returns the partials that earlier attempts left in the destination.
     pub(super) fn partials(&self, store: &dyn Store) -> Result<Vec<Partial>> {
         store.partials().map_err(|failure| self.local(failure))
     }
 
-    /// Whether nothing can be in the way, and nothing was kept.
+    /// Reports whether no file can be in the way and there is no partial.
     pub(super) fn is_new(&self, store: &dyn Store, policy: ConflictPolicy) -> Result<bool> {
         let partials = if policy.resume { self.partials(store)? } else { Vec::new() };
         if self.expected.is_open() {
@@ -137,7 +140,7 @@ impl<'a> DownloadPlan<'a> {
             .all(|path| store.stat(&path).is_err() && !partials.iter().any(|partial| partial.path.is_within(&path))))
     }
 
-    /// A failure of the destination itself.
+    /// Makes the error for a failure of the destination itself.
     pub(super) fn local(&self, failure: Failure) -> Error {
         Error::Local(failure.at(self.destination.display()))
     }
@@ -147,30 +150,30 @@ impl<'a> DownloadPlan<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Arriving {
     Directory,
-    /// A file of so many bytes, if that decides: one that is sent may have grown since the server looked, so its size
-    /// costs it alone, not the transfer.
+    /// A file of `size` bytes, if its size decides. A file that is being sent may have grown since the server looked,
+    /// so its size fails this file alone, not the transfer.
     File {
         size: Option<u64>,
     },
     Link,
 }
 
-/// What may come: a server must not choose which files of the destination it writes.
+/// The files that may come. A server must not choose which files of the destination it writes.
 #[derive(Clone)]
 pub(crate) struct Expected {
     /// The sources' paths at the destination.
     names: HashSet<String>,
-    /// What else may be the first name of a path.
+    /// Patterns for the first name of a path.
     patterns: Vec<Pattern>,
-    /// Whether a source is the root, in which there may be anything.
+    /// True if a source is the root, in which any name may be.
     whole_root: bool,
     recursive: bool,
     links: Links,
-    /// The rules and sizes of the request: a server that does not obey them is not obeyed.
+    /// Rules and sizes of the request. Files of a server that does not obey them are refused.
     filter: Filter,
     /// Exactly these files, by their keys.
     files: Option<HashSet<u128>>,
-    /// Files that somebody else knows, and checks.
+    /// True if a merger knows the files and checks them.
     is_checked: bool,
 }
 
@@ -189,13 +192,13 @@ impl Expected {
         }
     }
 
-    /// Exactly these files, wherever they are.
+    /// Expects exactly these files, wherever they are.
     pub(super) fn files(files: &[Chosen], options: &TransferOptions) -> Self {
         let files = files.iter().map(|(file, _)| ItemRules::key(&file.name)).collect();
         Self { files: Some(files), ..Self::new(options) }
     }
 
-    /// Files that a merger knows, and nothing else.
+    /// Expects the files that a merger knows, and nothing else.
     pub(crate) fn merged() -> Self {
         Self { is_checked: true, ..Self::new(&TransferOptions::default()) }
     }
@@ -213,8 +216,9 @@ impl Expected {
         Ok(())
     }
 
-    /// The links at the destination that what comes may pass through. Whoever asks for a directory did not ask for
-    /// what a link in it leads to; nor, where rules leave something out, for a way past them by a link that came.
+    /// Returns the links at the destination that paths of a download may pass through. A request for a directory is
+    /// none for the target of a link in it. Where rules leave something out, a link that came must not lead past them,
+    /// either.
     pub(super) fn follow(&self) -> FollowLinks {
         let follows_below = self.links != Links::Copy || !self.filter.has_rules();
         if self.whole_root {
@@ -223,12 +227,12 @@ impl Expected {
         FollowLinks::InScope(Arc::new(NamedScopes::new(self.names.iter(), self.patterns.clone(), follows_below)))
     }
 
-    /// Whether names that nobody knows yet may come.
+    /// Reports whether names may come that are not known before.
     fn is_open(&self) -> bool {
         self.whole_root || !self.patterns.is_empty()
     }
 
-    /// The place of an item in the destination, if it may come.
+    /// Returns the path of an item in the destination, if it may come.
     ///
     /// # Errors
     /// [`Error::Protocol`] if it was not asked for.
@@ -254,7 +258,7 @@ impl Expected {
         Err(Error::Protocol(format!("it sent {path:?}, which the rules and sizes that it was given leave out")))
     }
 
-    /// The beginnings of a path that may be the names of sources, as lengths in bytes; 0 is the root.
+    /// Returns the beginnings of a path that may be the names of sources, as lengths in bytes; 0 is the root.
     fn tops<'a>(&'a self, path: &'a str) -> impl Iterator<Item = usize> + 'a {
         let first = path.split('/').next().unwrap_or(path);
         let is_match = self.patterns.iter().any(|pattern| pattern.admits_name(first));
@@ -263,8 +267,9 @@ impl Expected {
         open.chain(ends.filter(|end| self.names.contains(&path[..*end])))
     }
 
-    /// Whether the rules let an item come of the source whose name is the path's beginning, as the server should
-    /// have judged it: relative to the source, and the source itself by its own name.
+    /// Reports whether the rules admit an item below the source whose name is the path's first `top` bytes. They are
+    /// applied as the server should have applied them: to the path relative to the source, and to the source itself by
+    /// its own name.
     fn admits(&self, path: &str, top: usize, arriving: Arriving) -> bool {
         let own = path[..top].rsplit('/').next().unwrap_or_default();
         let is_top = top == path.len();
@@ -272,7 +277,8 @@ impl Expected {
             return match arriving {
                 Arriving::Directory => self.filter.admits_directory(own),
                 Arriving::File { size } => self.admits_file(own, size),
-                // It leads nowhere, or the server would have sent what it leads to; rules are not asked then.
+                // A source that is a link leads nowhere, or the server would have sent its target; rules do not apply
+                // to it.
                 Arriving::Link => true,
             };
         }
@@ -292,11 +298,11 @@ impl Expected {
     }
 
     fn admits_file(&self, below: &str, size: Option<u64>) -> bool {
-        // Of a file without a size its name decides, as of a link.
+        // Without a size the name alone decides, as for a link.
         size.map_or_else(|| self.filter.admits_link(below), |size| self.filter.admits_file(below, size))
     }
 
-    /// The same for an item.
+    /// Checks the path of an item, as [`Expected::check`] does.
     pub(super) fn check_item(&self, item: &Item) -> Result<()> {
         match item {
             Item::Directory { path, .. } => self.check(path, Arriving::Directory).map(drop),
@@ -319,7 +325,7 @@ impl Expected {
         }
     }
 
-    /// The same for a symbolic link.
+    /// Checks the path of a symbolic link, as [`Expected::check`] does.
     pub(super) fn check_link(&self, path: &str) -> Result<RemotePath> {
         if self.links != Links::Copy {
             return Err(Error::Protocol(format!("it sent the symbolic link {path:?}, and links were not asked for")));

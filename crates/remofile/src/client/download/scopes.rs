@@ -5,21 +5,21 @@ use crate::transfer::Pattern;
 use remofile_protocol::path::RemotePath;
 use std::collections::HashSet;
 
-/// Each source is a scope of its own: a tree that is transferred has no links that lead out of it.
+/// The scopes of a download: each source is one, so that no link in a transferred tree leads out of it.
 #[derive(Debug)]
 pub(super) struct NamedScopes {
     /// The paths of sources.
     tops: HashSet<String>,
     /// Directories on the way to them.
     above: HashSet<String>,
-    /// What else may be the first name of a path, and is a top then.
+    /// Patterns for the first name of a path, which is a top then.
     patterns: Vec<Pattern>,
-    /// Whether links below them are followed.
+    /// True if links below the tops are followed.
     follows_below: bool,
 }
 
 impl NamedScopes {
-    /// The scopes of sources that have these paths below the destination, or match these patterns.
+    /// Creates the scopes of sources that have these paths below the destination, or match these patterns.
     pub(super) fn new<'a>(
         names: impl Iterator<Item = &'a String>,
         patterns: Vec<Pattern>,
@@ -33,7 +33,7 @@ impl NamedScopes {
         Self { tops, above, patterns, follows_below }
     }
 
-    /// The beginning of a path that is the outermost top.
+    /// Returns the beginning of a path that is the outermost top.
     fn top_of<'a>(&self, path: &'a str) -> Option<&'a str> {
         let first = path.split('/').next().unwrap_or(path);
         if self.patterns.iter().any(|pattern| pattern.admits_name(first)) {

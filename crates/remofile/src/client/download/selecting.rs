@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A file that is to be downloaded, and its size in bytes.
 pub(crate) type Chosen = (Selected, u64);
 
-/// What a connection that shares its sources with others takes at once: so many bytes, and files.
+/// Bytes that a connection which shares its sources with others takes at once. `SHARE_FILES` is the same in files.
 const SHARE_BYTES: u64 = 32 * 1024 * 1024;
 const SHARE_FILES: usize = 512;
 
 /// Credit of the sources that are named in one message, unless it is that of a single one.
 const BATCH_BYTES: u64 = MAX_HEADER_BYTES as u64 / 4;
 
-/// Names the sources of an operation.
+/// The sender of the sources of an operation, which are named behind its request.
 pub(crate) struct Selecting {
     queue: Queue,
     /// Sizes of the files that were named and have not come yet; only where the queue is shared.
@@ -29,7 +29,7 @@ pub(crate) struct Selecting {
 
 enum Queue {
     Own(VecDeque<Chosen>),
-    /// They are made when they are to be named: there may be very many.
+    /// Sources that are made when they are to be named: there may be very many.
     Coming(Peekable<Coming>),
     Shared(SharedQueue),
 }
@@ -45,7 +45,7 @@ impl SharedQueue {
         Self(Arc::new(Mutex::new(files.into())))
     }
 
-    /// Gives nobody any more.
+    /// Removes all sources that were not taken yet.
     pub(super) fn clear(&self) {
         self.with(VecDeque::clear);
     }
@@ -56,7 +56,7 @@ impl SharedQueue {
 }
 
 impl Selecting {
-    /// For an operation that takes none.
+    /// Creates the selection of an operation that takes no sources.
     pub(crate) fn none() -> Self {
         Self { queue: Queue::Own(VecDeque::new()), awaited: VecDeque::new(), is_over: true }
     }
@@ -77,7 +77,7 @@ impl Selecting {
         Self { queue: Queue::Shared(files), is_over: false, ..Self::none() }
     }
 
-    /// Learns what comes.
+    /// Learns from received items which of the named files are over.
     pub(super) fn received(&mut self, items: &[Item]) {
         let is_end = |item: &&Item| {
             matches!(item, Item::End { .. } | Item::Abort { .. } | Item::Failed { .. } | Item::Link { .. })
@@ -87,7 +87,7 @@ impl Selecting {
         }
     }
 
-    /// Names the next ones, as far as there is credit.
+    /// Names the next sources, as far as there is credit.
     pub(crate) fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         if self.is_over {
             return Ok(Produced::Nothing);
@@ -98,6 +98,7 @@ impl Selecting {
             selected.map_err(|error| Error::Protocol(error.to_string()))?;
             return Ok(Produced::Work);
         }
+        // Either nothing fits in the credit now, or nothing is left.
         let is_empty = match &mut self.queue {
             Queue::Own(files) => files.is_empty(),
             Queue::Coming(files) => files.peek().is_none(),
@@ -111,8 +112,8 @@ impl Selecting {
         Ok(Produced::Work)
     }
 
-    /// The next ones, as far as they fit in so much credit. None may be none yet: it comes back as those before
-    /// are used up, and one alone always fits into what an operation begins with.
+    /// Takes the next sources, as far as they fit in the credit. If none does, the credit comes back as the sources
+    /// before are used up; one alone always fits into the credit that an operation begins with.
     fn batch(&mut self, credit: u64) -> Vec<Selected> {
         match &mut self.queue {
             Queue::Own(files) => take(files, credit, |_| true),
@@ -120,6 +121,7 @@ impl Selecting {
             Queue::Shared(files) => {
                 let awaited = &mut self.awaited;
                 let mut wants = |size| {
+                    // A connection that took more would leave the others without work while it is busy.
                     let has_room = awaited.len() < SHARE_FILES && total(awaited) < SHARE_BYTES;
                     if has_room {
                         awaited.push_back(size);
@@ -132,7 +134,7 @@ impl Selecting {
     }
 }
 
-/// Sizes are what the server says: any number.
+/// Adds up sizes without overflow: they are what the server says, so any number.
 fn total(sizes: &VecDeque<u64>) -> u64 {
     sizes.iter().fold(0, |total, size| total.saturating_add(*size))
 }
@@ -163,12 +165,13 @@ impl Line for Peekable<Coming> {
     }
 }
 
-/// Some of the first, which take so much credit at most. One with many parts travels alone.
+/// Takes the first sources, which cost `credit` at most. A source with many parts travels alone.
 fn take(files: &mut impl Line, credit: u64, mut wants: impl FnMut(u64) -> bool) -> Vec<Selected> {
     let (mut batch, mut spent) = (Vec::new(), 0);
     while let Some((file, size)) = files.front() {
         let with_it = spent + file.credit_bytes();
         let is_long = spent > 0 && with_it > BATCH_BYTES;
+        // Last of the three, since `wants` counts the file as awaited.
         if is_long || with_it > credit || !wants(*size) {
             break;
         }

@@ -14,15 +14,15 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Holder, Item, Request, SendOptions};
 use std::io::Write;
 
-/// Credit of a download into a writer, in bytes: what may wait in memory for a slow one.
+/// Credit of a download into a writer, in bytes: the content that may wait in memory for a slow writer.
 const STREAM_CREDIT_BYTES: u64 = 4 * 1024 * 1024;
 
 impl Client {
     /// Downloads one file into a writer. The writer is written on a thread of its own, so that a slow
-    /// one does not cost the connection. What was written before an error stays written.
+    /// one does not cost the connection. Bytes that were written before an error stay written.
     ///
     /// # Errors
-    /// As [`Client::download`], what keeps the file from being sent, and the writer's error.
+    /// As [`Client::download`], the reason why the file cannot be sent, and the writer's error.
     pub fn download_stream(
         &mut self,
         source: &RemotePath,
@@ -45,6 +45,7 @@ impl Client {
             total: options.total,
             credit: STREAM_CREDIT_BYTES,
             selection: None,
+            // A writer cannot leave holes.
             send_options: unless_default(SendOptions { sparse: false, ..options.send }),
         };
         let before = self.traffic;
@@ -115,6 +116,7 @@ impl StreamDownload<'_> {
 impl Handler for StreamDownload<'_> {
     fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
         let mut payload = payload;
+        // The credit for the content comes back as the writer takes it: see `produce`.
         let held = items.iter().map(content_bytes).sum();
         for item in items {
             match (&self.progress, item) {
@@ -173,7 +175,7 @@ impl Handler for StreamDownload<'_> {
     }
 }
 
-/// Content that an item brings, in bytes.
+/// Returns the bytes of content that an item brings.
 fn content_bytes(item: &Item) -> u64 {
     match item {
         Item::Data { length } => u64::from(*length),

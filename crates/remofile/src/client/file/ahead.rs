@@ -1,4 +1,4 @@
-//! Bytes that were read ahead, and how many it will be next time.
+//! Bytes that were read ahead, and the size of the next part.
 
 /// Bytes asked for at first, and most and fewest later.
 const FIRST: u64 = 64 * 1024;
@@ -19,14 +19,14 @@ impl Ahead {
         Self { start: 0, bytes: Vec::new(), window: FIRST }
     }
 
-    /// What is known from an offset on; empty if nothing is.
+    /// Returns the bytes that are known from an offset on; none if nothing is known there.
     pub(super) fn at(&self, offset: u64) -> &[u8] {
         let skipped = offset.checked_sub(self.start).and_then(|skipped| usize::try_from(skipped).ok());
         skipped.and_then(|skipped| self.bytes.get(skipped..)).unwrap_or_default()
     }
 
-    /// How many bytes to ask for at an offset where so many are wanted: more each time while it is read on from where
-    /// it ended, few where it is not.
+    /// Returns the number of bytes to ask for at an offset, if `wanted` are wanted. It doubles while reading goes on
+    /// from where it ended, and is small after a jump.
     pub(super) fn plan(&mut self, offset: u64, wanted: usize) -> u64 {
         let is_first = self.bytes.is_empty();
         let goes_on = offset == self.start + self.bytes.len() as u64;
@@ -38,12 +38,12 @@ impl Ahead {
         (wanted as u64).clamp(self.window, MOST)
     }
 
-    /// Takes a part in place of the last one, whose buffer it gives back.
+    /// Sets the part, in place of the last one.
     pub(super) fn put(&mut self, start: u64, bytes: Vec<u8>) {
         (self.start, self.bytes) = (start, bytes);
     }
 
-    /// The buffer of the part, to be filled again; the part is forgotten.
+    /// Returns the buffer of the part, to be filled again. The part is forgotten.
     pub(super) fn buffer(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.clear();
@@ -54,7 +54,7 @@ impl Ahead {
         self.bytes.clear();
     }
 
-    /// The file was changed like this.
+    /// Applies a write to the part that was read ahead.
     pub(super) fn patch(&mut self, offset: u64, bytes: &[u8]) {
         let (from, end) = (offset.max(self.start), self.start + self.bytes.len() as u64);
         let to = (offset + bytes.len() as u64).min(end);
@@ -64,7 +64,7 @@ impl Ahead {
         }
     }
 
-    /// The file ends there now, or further on.
+    /// Cuts the part at the file's new end.
     pub(super) fn cut(&mut self, end: u64) {
         let left = usize::try_from(end.saturating_sub(self.start)).unwrap_or(usize::MAX);
         self.bytes.truncate(left);

@@ -7,24 +7,25 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use remofile_protocol::wire::{ErrorCode, Failure, Version};
 
-/// Bytes of writes that wait: with what they cost beside it they fit in the credit that a write begins with.
+/// Most bytes of writes that wait. With the credit that their items cost they fit in the credit that a write begins
+/// with.
 const MOST_BUFFERED: usize = 960 * 1024;
 
-/// Pieces that wait.
+/// Most pieces that wait.
 const MOST_PIECES: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct InPlace {
     remote: Remote,
-    /// Bytes that the server has.
+    /// Size of the file on the server, in bytes.
     size: u64,
     ahead: Ahead,
-    /// Whether something was read of the version at hand, which must not be mixed with another.
+    /// True if bytes of the current version were read, which must not be mixed with those of another.
     has_read: bool,
     write_buffer: WriteBuffer,
-    /// What waits to be appended.
+    /// Bytes that wait to be appended.
     tail: Vec<u8>,
-    /// Why something that was to be appended is not, or perhaps not.
+    /// The reason why bytes that were to be appended are missing, or may be missing.
     lost: Option<Lost>,
 }
 
@@ -32,7 +33,7 @@ pub(super) struct InPlace {
 enum Lost {
     /// The server has refused it.
     Refused(Failure),
-    /// Nobody knows whether it was appended.
+    /// It may or may not have been appended: the connection was lost.
     Uncertain(String),
 }
 
@@ -47,7 +48,7 @@ impl InPlace {
     /// Opens a file to change it, perhaps after it was created.
     pub(super) fn open_to_write(remote: Remote, create: bool) -> Result<Self> {
         let mut file = Self::new(remote);
-        // Nothing is written: a server that knows no such request says so, and one that refuses it, why.
+        // An empty write: a server that does not know the request says so now, and one that refuses it tells why.
         file.size = file.remote.write(Change { create, ..Change::default() })?.entry.size;
         Ok(file)
     }
@@ -76,12 +77,12 @@ impl InPlace {
         self.remote.version()
     }
 
-    /// Bytes in the file with what waits to be written.
+    /// Returns the size of the file with the bytes that wait to be written.
     pub(super) fn size(&self) -> u64 {
         self.write_buffer.end().max(self.size.saturating_add(self.tail.len() as u64))
     }
 
-    /// Whether something waits to be written.
+    /// Reports whether bytes wait to be written.
     pub(super) fn is_dirty(&self) -> bool {
         self.write_buffer.bytes() > 0 || !self.tail.is_empty()
     }
@@ -117,12 +118,13 @@ impl InPlace {
         let buffer = self.ahead.buffer();
         let (entry, bytes) = self.remote.read(offset, length, self.has_read, buffer)?;
         self.size = entry.size;
+        // Without a byte there is nothing that could be mixed with another version.
         self.has_read |= !bytes.is_empty();
         self.ahead.put(offset, bytes);
         Ok(())
     }
 
-    /// Takes bytes to write at an offset; gives how many.
+    /// Takes bytes to write at an offset. Returns the number of bytes taken.
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<usize> {
         self.refuse_if_lost()?;
         if self.write_buffer.bytes() >= MOST_BUFFERED || self.write_buffer.count() >= MOST_PIECES {
@@ -136,7 +138,7 @@ impl InPlace {
         Ok(count)
     }
 
-    /// Takes bytes to append; gives how many.
+    /// Takes bytes to append. Returns the number of bytes taken.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<usize> {
         self.refuse_if_lost()?;
         if self.tail.len() >= MOST_BUFFERED {
@@ -147,7 +149,7 @@ impl InPlace {
         Ok(count)
     }
 
-    /// Sends what waits. What could not be sent waits on, but for what was to be appended.
+    /// Sends the bytes that wait. Bytes that could not be sent wait on, except those that were to be appended.
     pub(super) fn flush(&mut self) -> Result<()> {
         self.refuse_if_lost()?;
         if !self.tail.is_empty() {
@@ -156,12 +158,12 @@ impl InPlace {
         if self.write_buffer.bytes() > 0 { self.send(None) } else { Ok(()) }
     }
 
-    /// Cuts the file, or makes it longer by zeros, and sends what waits.
+    /// Cuts the file, or makes it longer by zeros, and sends the bytes that wait.
     pub(super) fn set_len(&mut self, length: u64) -> Result<()> {
         self.flush_appended()?;
         let before = self.write_buffer.clone();
         self.write_buffer.cut(length);
-        // A file that was not cut still ends with what was written there.
+        // If the cut fails, the file keeps its end, and the bytes written there still have to be sent.
         self.send(Some(length)).inspect_err(|_| self.write_buffer = before)
     }
 
@@ -201,7 +203,7 @@ impl InPlace {
                 self.tail.clear();
                 Ok(())
             }
-            // Nothing was begun: it may be tried again.
+            // The operation did not begin, so appending once more cannot append twice.
             Err(error @ (Error::Busy(_) | Error::Connect { .. } | Error::Resolve { .. })) => Err(error),
             Err(error) => {
                 self.lost = Some(match &error {
@@ -214,13 +216,13 @@ impl InPlace {
         }
     }
 
-    /// Whether everything that was to be appended is.
+    /// Fails if bytes that were to be appended are missing, or may be missing.
     fn refuse_if_lost(&self) -> Result<()> {
         match &self.lost {
             None => Ok(()),
             Some(Lost::Refused(failure)) => Err(Error::Remote(failure.clone())),
             Some(Lost::Uncertain(why)) => Err(Error::System {
-                what: "what was appended may be missing",
+                what: "bytes that were appended may be missing",
                 source: std::io::Error::other(why.clone()),
             }),
         }

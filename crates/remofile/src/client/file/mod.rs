@@ -70,15 +70,15 @@ impl Client {
 
 /// An open remote file.
 ///
-/// It is read ahead and written behind: a write is sent when enough of them wait, or on [`Write::flush`], and an error of
-/// it is that of a later call. [`RemoteFile::close`] tells of all; a file that is changed in place and dropped without it
-/// is flushed, and only the log tells of errors. A file that is rewritten (see [`OpenOptions`]) is seen by others when it
-/// is closed, and not at all if it is dropped.
+/// It is read ahead and written behind: a write is sent when enough of them wait, or on [`Write::flush`], and its
+/// error is reported by a later call. [`RemoteFile::close`] reports all errors. A file that is changed in place and
+/// dropped without it is flushed, and only the log reports errors. A file that is rewritten (see [`OpenOptions`]) is
+/// seen by others when it is closed, and not at all if it is dropped.
 ///
-/// What is read is of one version: if somebody else changes the file meanwhile, reading fails with `source-changed`,
-/// until this side writes to it. While somebody else uploads or changes something, reading and writing fail with
-/// [`Error::Busy`], or wait as [`crate::ClientOptions::wait`] says; what waits to be written is kept and may be flushed
-/// later.
+/// All bytes that are read are of one version: if another program changes the file meanwhile, reading fails with
+/// `source-changed`, until this side writes to it. While another client uploads or changes something, reading and
+/// writing fail with [`Error::Busy`], or wait as [`crate::ClientOptions::wait`] says; bytes that wait to be written
+/// are kept and may be flushed later.
 ///
 /// The errors of [`Read`], [`Write`] and [`Seek`] carry an [`Error`], which [`io::Error::downcast`] gives back.
 #[derive(Debug)]
@@ -94,12 +94,12 @@ pub struct RemoteFile {
 enum Inner {
     InPlace(Box<InPlace>),
     Rewriting(Box<Rewriting>),
-    /// Nothing more is to be done.
+    /// The file is closed.
     Closed,
 }
 
 impl RemoteFile {
-    /// Its path on the server.
+    /// Returns the path of the file on the server.
     #[must_use]
     pub fn path(&self) -> &str {
         match &self.inner {
@@ -109,7 +109,7 @@ impl RemoteFile {
         }
     }
 
-    /// Its size in bytes, with what was written and not sent yet.
+    /// Returns the size of the file in bytes, including bytes that were written and not sent yet.
     ///
     /// # Errors
     /// Those of the temporary file of one that is rewritten.
@@ -121,7 +121,7 @@ impl RemoteFile {
         }
     }
 
-    /// The version that was read or written last: what tells it from any other. `None` for a file that is rewritten.
+    /// Returns the version that was read or written last; `None` for a file that is rewritten.
     #[must_use]
     pub fn version(&self) -> Option<Version> {
         match &self.inner {
@@ -130,7 +130,7 @@ impl RemoteFile {
         }
     }
 
-    /// Where the next byte is read or written.
+    /// Returns the position at which the next byte is read or written.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
@@ -145,7 +145,8 @@ impl RemoteFile {
         }
     }
 
-    /// Sets who is told whom later calls of this file wait for, as [`Client::set_on_waiting`] does for a client.
+    /// Sets the function that receives the holders of the lease that later calls of this file wait for, as
+    /// [`Client::set_on_waiting`] does for a client.
     pub fn set_on_waiting(&mut self, on_waiting: OnWaiting) {
         match &mut self.inner {
             Inner::InPlace(file) => file.client().set_on_waiting(on_waiting),
@@ -167,10 +168,10 @@ impl RemoteFile {
         }
     }
 
-    /// Ends the work on the file: sends what waits, or uploads what was rewritten.
+    /// Ends the work on the file: sends the bytes that wait, or uploads the file that was rewritten.
     ///
     /// # Errors
-    /// What keeps it from that, and any error of an earlier write that was not told. `already-exists` if the file had to
+    /// The error of that, and any error of an earlier write that was not reported. `already-exists` if the file had to
     /// be new and the name was taken meanwhile.
     pub fn close(mut self) -> Result<()> {
         let closed = self.try_close();
@@ -178,8 +179,8 @@ impl RemoteFile {
         closed
     }
 
-    /// As [`RemoteFile::close`], but if it fails the file stays open: it may be tried again, or aborted. A file that is
-    /// closed already is no failure.
+    /// Closes the file as [`RemoteFile::close`] does, but leaves it open if that fails: it may be tried again, or
+    /// aborted. A file that is closed already is no failure.
     ///
     /// # Errors
     /// As [`RemoteFile::close`].
@@ -193,10 +194,10 @@ impl RemoteFile {
         Ok(())
     }
 
-    /// As [`RemoteFile::close`] for a file that is rewritten, but only in place of the version that
-    /// [`RemoteFile::version`] told of it before, when it was read. The server checks it as it puts the new file in place
-    /// of the old, so that nothing that others write meanwhile is lost. One that cannot do so (an older one) is asked
-    /// directly before.
+    /// Closes a file that is rewritten as [`RemoteFile::close`] does, but only in place of the version that
+    /// [`RemoteFile::version`] returned before, when the file was read. The server checks the version as it puts the
+    /// new file in place of the old, so that nothing that others write meanwhile is lost. An older server that cannot
+    /// do so is asked for the version directly before.
     ///
     /// # Errors
     /// `source-changed` if there is another version or nothing: then nothing was replaced. [`Error::Usage`] for a file
@@ -210,7 +211,7 @@ impl RemoteFile {
         closed
     }
 
-    /// Ends the work on the file without what waits to be sent; of a file that is rewritten nothing remains.
+    /// Ends the work on the file without sending the bytes that wait. Nothing remains of a file that is rewritten.
     pub fn abort(mut self) {
         self.inner = Inner::Closed;
     }
@@ -271,7 +272,7 @@ impl Write for RemoteFile {
         Ok(self.write_some(bytes)?)
     }
 
-    /// Sends what waits. A file that is rewritten stays on this side until it is closed.
+    /// Sends the bytes that wait. A file that is rewritten stays on this side until it is closed.
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.inner {
             Inner::InPlace(file) => Ok(file.flush()?),
@@ -292,7 +293,7 @@ impl Drop for RemoteFile {
             && file.is_dirty()
             && let Err(error) = file.flush()
         {
-            tracing::warn!("what was written to {} is lost: {error}", file.path());
+            tracing::warn!("bytes that were written to {} are lost: {error}", file.path());
         }
     }
 }

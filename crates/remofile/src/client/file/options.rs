@@ -1,8 +1,8 @@
-//! How a remote file is opened.
+//! Options to open a remote file with.
 
 use crate::error::{Error, Result};
 
-/// How a remote file is opened: as [`std::fs::OpenOptions`] does it, and [`OpenOptions::rewrite`].
+/// Options to open a remote file with: those of [`std::fs::OpenOptions`], and [`OpenOptions::rewrite`].
 ///
 /// A file that is truncated as it is opened, or created anew, is *rewritten*: what is written stays on this side until
 /// the file is closed, and then appears whole in place of the old one, or not at all. Any other file is read and
@@ -30,56 +30,56 @@ pub struct OpenOptions {
 pub(super) enum OpenMode {
     /// The file is only read.
     Read,
-    /// It is changed where it is.
+    /// The file is changed in place.
     InPlace { append: bool, create: bool },
-    /// It is replaced as a whole.
+    /// The file is replaced as a whole.
     Rewrite { create: bool, must_be_new: bool },
 }
 
 impl OpenOptions {
-    /// Nothing is chosen yet.
+    /// Creates options in which nothing is chosen yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether it is read.
+    /// Sets whether the file is read.
     #[must_use]
     pub fn read(self, read: bool) -> Self {
         Self { read, ..self }
     }
 
-    /// Whether it is written.
+    /// Sets whether the file is written.
     #[must_use]
     pub fn write(self, write: bool) -> Self {
         Self { write, ..self }
     }
 
-    /// Whether everything is written to its end, wherever that is then.
+    /// Sets whether all writes go to the end of the file, wherever that is then.
     #[must_use]
     pub fn append(self, append: bool) -> Self {
         Self { append, ..self }
     }
 
-    /// Whether it is emptied: rewritten, which others see only when it is closed.
+    /// Sets whether the file is emptied. It is then rewritten: others see the change only when it is closed.
     #[must_use]
     pub fn truncate(self, truncate: bool) -> Self {
         Self { truncate, ..self }
     }
 
-    /// Whether it is created if there is none.
+    /// Sets whether the file is created if there is none.
     #[must_use]
     pub fn create(self, create: bool) -> Self {
         Self { create, ..self }
     }
 
-    /// Whether it must be new.
+    /// Sets whether the file must be new.
     #[must_use]
     pub fn create_new(self, create_new: bool) -> Self {
         Self { create_new, ..self }
     }
 
-    /// To write, create and truncate: what `w` does in Python.
+    /// Sets the options to write, create and truncate, as `w` does in Python.
     #[must_use]
     pub fn rewrite(self) -> Self {
         self.write(true).create(true).truncate(true)
@@ -93,6 +93,8 @@ impl OpenOptions {
         self.write || self.append
     }
 
+    /// Returns the mode that these options mean.
+    ///
     /// # Errors
     /// [`Error::Usage`] if they contradict each other.
     pub(super) fn mode(self) -> Result<OpenMode> {

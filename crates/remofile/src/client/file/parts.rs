@@ -23,22 +23,22 @@ pub(super) struct Remote {
     version: Option<Version>,
 }
 
-/// What is written in one call.
+/// The change that one call makes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Change<'a> {
-    /// The length it gets first.
+    /// New length of the file, which it gets before the pieces are written.
     pub(super) length: Option<u64>,
-    /// Pieces at offsets; or one, wherever the file ends.
+    /// Pieces with their offsets; with `append` one piece for the end of the file, wherever that is.
     pub(super) pieces: &'a [(u64, &'a [u8])],
     pub(super) append: bool,
     pub(super) create: bool,
 }
 
-/// What came of it.
+/// The outcome of a change.
 #[derive(Debug)]
 pub(super) struct Changed {
     pub(super) entry: Entry,
-    /// Whether somebody else had changed the file before.
+    /// True if another program had changed the file before.
     pub(super) was_another: bool,
 }
 
@@ -81,7 +81,7 @@ impl Remote {
         Ok((entry, part.bytes))
     }
 
-    /// Changes the file, whoever changed it meanwhile.
+    /// Changes the file, even if another program changed it meanwhile.
     pub(super) fn write(&mut self, change: Change<'_>) -> Result<Changed> {
         match self.write_if(change) {
             Err(Error::Remote(failure)) if failure.code == ErrorCode::SourceChanged && self.version.is_some() => {
@@ -92,10 +92,11 @@ impl Remote {
         }
     }
 
-    /// The same, if it is the version that was read or written last.
+    /// Changes the file if it is the version that was read or written last.
     fn write_if(&mut self, change: Change<'_>) -> Result<Changed> {
         let Change { length, append, create, .. } = change;
         let request = Request::Write { path: self.path.clone(), version: self.version, length, append, create };
+        // An append that is repeated after a lost connection could append twice.
         let may_repeat = !append || change.pieces.is_empty();
         let mut told = self.told();
         let done = self.again(may_repeat, |client, context| {
@@ -128,7 +129,7 @@ impl Remote {
             Err(error) if may_repeat && is_lost(&error) => {
                 tracing::debug!("reading or writing {} again: {error}", self.path);
                 call(&mut self.client, &context.waiting_at_least(LEASE_WAIT)).map_err(|second| match second {
-                    // It was there before.
+                    // The server was there before, so this is a lost connection, not a wrong address.
                     Error::Connect { source, .. } => Error::ConnectionLost(source),
                     second => second,
                 })
@@ -139,7 +140,7 @@ impl Remote {
         result
     }
 
-    /// The connection, for calls of another kind.
+    /// Returns the client, for calls of another kind.
     pub(super) fn client(&mut self) -> &mut Client {
         &mut self.client
     }
@@ -153,7 +154,7 @@ fn is_lost(error: &Error) -> bool {
     }
 }
 
-/// A part that is read.
+/// The handler of a part that is read.
 struct Part {
     bytes: Vec<u8>,
     wanted: u64,
@@ -174,10 +175,10 @@ impl Handler for Part {
     }
 }
 
-/// Pieces that are sent.
+/// The handler of pieces that are sent.
 struct Writing<'a> {
     change: Change<'a>,
-    /// The piece at hand, and how much of it was sent.
+    /// Index of the piece at hand. `sent` is the number of its bytes that were sent.
     piece: usize,
     sent: usize,
     is_finished: bool,
@@ -185,7 +186,7 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// Fills a message; nothing if there is no room for a byte.
+    /// Fills a message. Returns no items if there is no room for a byte.
     fn fill(&mut self, message: &mut MessageWriter<'_>, mut credit: u64) -> Vec<Item> {
         let mut items = Vec::new();
         while let Some((offset, bytes)) = self.change.pieces.get(self.piece).copied()

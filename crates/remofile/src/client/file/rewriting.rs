@@ -1,4 +1,4 @@
-//! A file that is written anew: kept on this side until it is closed, then uploaded as a whole.
+//! A file that is rewritten: kept on this side until it is closed, then uploaded as a whole.
 
 use super::parts::Remote;
 use crate::client::{Client, LocalSource, OpenOptions, TransferOptions};
@@ -13,12 +13,12 @@ pub(super) struct Rewriting {
     remote: Remote,
     scratch: Scratch,
     must_be_new: bool,
-    /// The permission bits of the file in whose place it comes.
+    /// Permission bits of the file that it replaces.
     mode: Option<u32>,
 }
 
 impl Rewriting {
-    /// Looks whether there can be such a file; nothing is done on the server.
+    /// Checks whether there can be such a file. Nothing is changed on the server.
     pub(super) fn open(mut remote: Remote, create: bool, must_be_new: bool) -> Result<Self> {
         let path = remote.path().clone();
         let found = look(remote.client(), &path, create);
@@ -28,7 +28,7 @@ impl Rewriting {
             Some(_) if must_be_new => return Err(Failure::new(ErrorCode::AlreadyExists).at(&path).into()),
             Some(entry) => match entry.kind {
                 Kind::File => entry.mode,
-                // It is replaced, not followed: it leads nowhere, or out.
+                // A link that leads nowhere, or out, is replaced and not followed.
                 Kind::Link => None,
                 Kind::Directory | Kind::Special => return Err(Failure::new(ErrorCode::NotAFile).at(&path).into()),
             },
@@ -64,7 +64,7 @@ impl Rewriting {
         local(self.scratch.set_length(length))
     }
 
-    /// Uploads it: from then on others see it. With `replaces`, only in place of this version of the file.
+    /// Uploads the file: from then on others see it. With `replaces`, only in place of this version of the file.
     pub(super) fn finish(&mut self, replaces: Option<Version>) -> Result<()> {
         let path = self.remote.path().clone();
         let replaces = match replaces {
@@ -77,7 +77,7 @@ impl Rewriting {
         let options = TransferOptions {
             on_conflict: if self.must_be_new { OnConflict::Abort } else { OnConflict::Replace },
             send: SendOptions { preserve_mode: self.mode.is_some(), ..SendOptions::default() },
-            // What was written just now may well have the size and time of what is there, and be something else.
+            // The new content may have the size and time of the present file, and still be different.
             resume: false,
             ..TransferOptions::default()
         };
@@ -88,7 +88,7 @@ impl Rewriting {
         };
         self.remote.client().lend();
         match uploaded {
-            // Nobody knows the name that it has on this side.
+            // The user does not know the name of the temporary file, so the remote path is named.
             Ok(report) => report.failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.at(&path).into())),
             Err(Error::Conflicts(_)) => Err(Failure::new(ErrorCode::AlreadyExists).at(&path).into()),
             Err(Error::Remote(failure)) => Err(failure.at(&path).into()),
@@ -98,8 +98,8 @@ impl Rewriting {
 }
 
 impl Rewriting {
-    /// The version that the server has to check. One that cannot is asked what there is, now: what comes in between is
-    /// not seen.
+    /// Returns the version that the server has to check. A server that cannot check is asked now which version there
+    /// is: a change that comes after that is not seen.
     fn checked_version(&mut self, version: Version) -> Result<Option<Version>> {
         let path = self.remote.path().clone();
         let checks = self.remote.client().server().map(|server| server.checks_versions);
@@ -117,7 +117,8 @@ impl Rewriting {
     }
 }
 
-/// What is there now; if nothing, whether something can be.
+/// Returns the entry of the present file. If there is none and the file may be created, checks that its directory
+/// exists.
 fn look(client: &mut Client, path: &RemotePath, create: bool) -> Result<Option<Entry>> {
     match client.stat(path) {
         Ok(entry) => Ok(Some(entry)),

@@ -10,27 +10,27 @@ pub(super) struct WriteBuffer {
     bytes: usize,
 }
 
-/// What is at an offset.
+/// The state of the buffer at an offset.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Spot<'a> {
     /// These bytes of a piece.
     Buffered(&'a [u8]),
-    /// Nothing up to this offset, or at all.
+    /// No bytes up to this offset, or at all.
     Free(Option<u64>),
 }
 
 impl WriteBuffer {
-    /// Bytes in all pieces.
+    /// Returns the number of bytes in all pieces.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many pieces there are.
+    /// Returns the number of pieces.
     pub(super) fn count(&self) -> usize {
         self.pieces.len()
     }
 
-    /// Where the last one ends.
+    /// Returns the offset at which the last piece ends.
     pub(super) fn end(&self) -> u64 {
         self.pieces.last_key_value().map_or(0, |(start, piece)| start + piece.len() as u64)
     }
@@ -44,7 +44,7 @@ impl WriteBuffer {
         self.bytes = 0;
     }
 
-    /// Puts bytes at an offset; their end is no overflow.
+    /// Puts bytes at an offset. The caller has checked that their end does not overflow.
     pub(super) fn insert(&mut self, offset: u64, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -61,7 +61,7 @@ impl WriteBuffer {
             && let Some(behind) = self.pieces.remove(&next)
         {
             self.bytes -= behind.len();
-            // What was written later stays.
+            // The piece that was written last covers the older one.
             if let Some(rest) = behind.get((end - next) as usize..) {
                 piece.extend_from_slice(rest);
                 end = start + piece.len() as u64;
@@ -71,7 +71,7 @@ impl WriteBuffer {
         self.pieces.insert(start, piece);
     }
 
-    /// Forgets what is behind an end.
+    /// Forgets the bytes behind an end.
     pub(super) fn cut(&mut self, end: u64) {
         for (_, behind) in self.pieces.split_off(&end) {
             self.bytes -= behind.len();
@@ -107,7 +107,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Whatever is written and cut, the pieces say what a plain memory of every byte says.
+        /// Checks that the pieces hold the same bytes as a plain memory of every byte, whatever is written and cut.
         #[test]
         fn pieces_are_what_was_written(steps in prop::collection::vec((0u64..60, 0usize..12, any::<bool>()), 1..60)) {
             let (mut buffer, mut model) = (WriteBuffer::default(), vec![None; 80]);

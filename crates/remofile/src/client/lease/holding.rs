@@ -12,12 +12,12 @@ use remofile_protocol::wire::{Done, Failure, Request};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often the server is told that this side gets on, while it works and asks for nothing.
+/// Pause between two signs of progress to the server, while this side works and asks for nothing.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 impl Client {
-    /// Asks for the lease, to keep it until [`Client::release`] or until the connection is lost: no call
-    /// connects anew before. What is asked next need not wait for the answer: see [`Client::await_hold`].
+    /// Asks for the lease, to keep it until [`Client::release`] or until the connection is lost: no call connects anew
+    /// before. The next request need not wait for the answer: see [`Client::await_hold`].
     pub(super) fn hold(&mut self, write: bool, context: &CallContext) -> Result<()> {
         let wait = context.wait.milliseconds();
         self.holds = false;
@@ -36,8 +36,8 @@ impl Client {
         self.attend_until(Until::Granted, context, &[], monitor)
     }
 
-    /// Works on a thread of its own, while this one answers the server, so that the lease is kept. The work
-    /// asks from time to time whether it is to go on.
+    /// Runs `work` on a thread of its own, while this one answers the server, so that the lease is kept. The work asks
+    /// from time to time whether to go on.
     pub(super) fn attend<T: Send>(
         &mut self,
         context: &CallContext,
@@ -45,6 +45,7 @@ impl Client {
         work: impl FnOnce(&(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
     ) -> Result<T> {
         if !self.holds {
+            // Without a lease there is no connection to attend to.
             return work(&|| context.check());
         }
         let (is_done, is_over, has_worked) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
@@ -53,6 +54,7 @@ impl Client {
             let body = || {
                 let _wakes = WakesAtEnd(&is_done, &waker);
                 work(&|| {
+                    // The server is to hear only of work that gets further.
                     has_worked.store(true, Ordering::Relaxed);
                     if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { context.check() }
                 })
@@ -61,6 +63,7 @@ impl Client {
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
             let until = Until::Done { is_done: &is_done, has_worked: &has_worked };
             let attended = self.attend_until(until, context, &[&waker], monitor);
+            // The work has to end, too: this thread waits for it below.
             is_over.store(attended.is_err(), Ordering::Release);
             let worked = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             attended.and(worked)
@@ -75,6 +78,7 @@ impl Client {
         monitor: &mut dyn Monitor,
     ) -> Result<()> {
         let attended = self.session(context)?.attend(until, context, wakers, monitor);
+        // The lease ends with its connection.
         if attended.is_err() {
             (self.session, self.holds) = (None, false);
         }
@@ -87,7 +91,7 @@ impl Client {
         }
     }
 
-    /// Gives the lease back, without waiting for an answer.
+    /// Releases the lease, without waiting for an answer.
     pub(super) fn release(&mut self) {
         self.holds = false;
         let Some(session) = &mut self.session else { return };
@@ -100,7 +104,7 @@ impl Client {
     }
 }
 
-/// Tells that the work is done, even if it panics.
+/// A guard that reports that the work is done, even if it panics.
 pub(crate) struct WakesAtEnd<'a>(pub(crate) &'a AtomicBool, pub(crate) &'a Waker);
 
 impl Drop for WakesAtEnd<'_> {
@@ -110,7 +114,7 @@ impl Drop for WakesAtEnd<'_> {
     }
 }
 
-/// What is waited for.
+/// The event that is waited for.
 #[derive(Clone, Copy)]
 pub(crate) enum Until<'a> {
     /// The lease is there.
@@ -120,7 +124,7 @@ pub(crate) enum Until<'a> {
 }
 
 impl Session {
-    /// Answers the server until something has come to pass; gives how the holding ended, if it did.
+    /// Answers the server until an event has happened. Returns the outcome of the hold, if it has ended.
     fn attend(
         &mut self,
         until: Until<'_>,
@@ -159,15 +163,15 @@ struct Holding<'a> {
     context: &'a CallContext,
     monitor: &'a mut dyn Monitor,
     clock: Instant,
-    /// When the server was last told that this side gets on.
+    /// Time at which the server was last told that this side makes progress.
     told: Duration,
-    /// The server has ended the session.
+    /// Reason why the server has ended the session, if it has.
     closed: Option<Error>,
 }
 
 impl Holding<'_> {
-    /// A server ends leases under which nothing happens, and cannot know what this side does meanwhile. If the work
-    /// has got on, some request says so; work that hangs says nothing.
+    /// Tells the server that this side makes progress, by some request. A server ends leases under which nothing
+    /// happens, and cannot know what this side does meanwhile. Work that hangs sends nothing.
     fn tell_progress(&mut self, now: Duration) {
         self.told = now;
         if let Until::Done { has_worked, .. } = self.until

@@ -1,4 +1,4 @@
-//! What synchronising is made of: operations of one session under one lease.
+//! The operations of a sync, in one session under one lease.
 
 use crate::carrier::Produced;
 use crate::client::download::call::DownloadPart;
@@ -28,7 +28,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Operations that belong together.
+/// A session under one lease, with the attempts and the recorder of a sync.
 pub(crate) struct Syncing<'a> {
     client: &'a mut Client,
     attempts: Attempts,
@@ -55,7 +55,7 @@ impl<'a> Syncing<'a> {
         }
     }
 
-    /// Does it, under the lease, as often as the connection is lost and it may fare better the next time.
+    /// Runs `body` under the lease, again after a lost connection as often as the options allow.
     pub(crate) fn run<T>(
         mut self,
         write: bool,
@@ -81,27 +81,27 @@ impl<'a> Syncing<'a> {
         self.client.await_hold(&self.attempts.context, self.recorder.monitor)
     }
 
-    /// What the server said of itself.
+    /// Returns the server's hello.
     pub(crate) fn server(&mut self) -> Result<&ServerHello> {
         Ok(self.client.session(&self.attempts.context)?.hello())
     }
 
-    /// Where it tells what happens.
+    /// Returns the monitor of the sync.
     pub(crate) fn monitor(&mut self) -> &mut dyn Monitor {
         self.recorder.monitor
     }
 
-    /// Something could not be done, or was left out.
+    /// Records a failure, or a file that was left out.
     pub(crate) fn failed(&mut self, failure: Failure) {
         self.recorder.failed(failure);
     }
 
-    /// How much could not be done so far.
+    /// Returns the number of failures so far.
     pub(crate) fn failure_count(&self) -> u64 {
         self.recorder.report.failure_count()
     }
 
-    /// Works while the lease is kept.
+    /// Runs `work` while the lease is kept.
     pub(crate) fn attend<T: Send>(
         &mut self,
         work: impl FnOnce(&(dyn Fn() -> Result<()> + Sync)) -> Result<T> + Send,
@@ -109,7 +109,7 @@ impl<'a> Syncing<'a> {
         self.client.attend(&self.attempts.context, self.recorder.monitor, work)
     }
 
-    /// What is at a path; nothing, or something.
+    /// Reports whether a remote path exists.
     pub(crate) fn exists(&mut self, path: &RemotePath) -> Result<bool> {
         match self.client.stat(path) {
             Ok(_) => Ok(true),
@@ -134,7 +134,7 @@ impl<'a> Syncing<'a> {
         self.client.make_directory(path, true, false)
     }
 
-    /// What is kept on the server of files below a destination, by their paths.
+    /// Returns the partials on the server of files below a destination, by the paths of the files.
     pub(crate) fn known_partials(
         &mut self,
         destination: &RemotePath,
@@ -142,7 +142,7 @@ impl<'a> Syncing<'a> {
     ) -> Result<HashMap<Box<str>, Known>> {
         let mut asked: HashMap<RemotePath, &str> =
             paths.iter().copied().filter_map(|path| Some((destination.join(path).ok()?, path))).collect();
-        // What is kept of other files is no concern of this side's, and is not remembered.
+        // Partials of other files are not remembered: there may be any number of them.
         let mut names = Vec::new();
         self.elements(Request::Partials, &mut |element| {
             if let Element::Partial(partial) = element {
@@ -159,7 +159,7 @@ impl<'a> Syncing<'a> {
         Ok(names.iter().filter_map(known).collect())
     }
 
-    /// Refuses an upload into its own source; where what is there is deleted, also one of a source in it.
+    /// Refuses an upload into its own source. If the sync deletes, also refuses a source that lies in the destination.
     pub(crate) fn refuse_upload_into_itself(
         &mut self,
         source: &Path,
@@ -174,7 +174,8 @@ impl<'a> Syncing<'a> {
         }
     }
 
-    /// The same for a download.
+    /// Refuses a download into its own source. If the sync deletes, also refuses a source that lies in the
+    /// destination.
     pub(crate) fn refuse_download_into_itself(
         &mut self,
         source: &RemotePath,
@@ -190,7 +191,7 @@ impl<'a> Syncing<'a> {
         if deletes && holds_source { Err(places::deletes_itself(source)) } else { Ok(()) }
     }
 
-    /// How many bytes a second the line takes, but for a limit, and its round trip.
+    /// Measures the rate of the line in bytes a second, bounded by `limit`, and its round trip.
     pub(crate) fn measure_line(&mut self, limit: Option<NonZeroU64>) -> Result<(f64, Duration)> {
         let (measured, round_trip) = self.client.measure_line(&self.attempts.context)?;
         let limit = limit.map_or(f64::INFINITY, |limit| limit.get() as f64);
@@ -204,7 +205,7 @@ impl<'a> Syncing<'a> {
         self.client.call_in(waiting, request, &mut handler).map(drop)
     }
 
-    /// Asks for elements, and has them worked on beside the line.
+    /// Asks for elements, and has a thread of its own work on them.
     pub(crate) fn list_in_background<T: Send>(
         &mut self,
         request: Request,
@@ -214,7 +215,7 @@ impl<'a> Syncing<'a> {
         self.client.list_in_background(waiting, request, self.recorder.monitor, work)
     }
 
-    /// Asks for digests of files, by the names that are given with them.
+    /// Asks for the digests of files, which come with the files' names.
     pub(crate) fn digests(&mut self, files: Vec<Selected>, each: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
         let files = files.into_iter().map(|file| (file, 0)).collect();
         let mut handler = Digests { selecting: Selecting::all(files), each, monitor: self.recorder.monitor };
@@ -224,7 +225,7 @@ impl<'a> Syncing<'a> {
         self.client.call_in(waiting, request, &mut handler).map(drop)
     }
 
-    /// Sends what a feed gives.
+    /// Sends the items of a feed.
     pub(crate) fn send<F: Feeding + 'static>(
         &mut self,
         feed: F,
@@ -240,7 +241,7 @@ impl<'a> Syncing<'a> {
         Ok(())
     }
 
-    /// What is kept here of files that a download began.
+    /// Checks the local partials of files that a download began.
     pub(crate) fn partials_here(&mut self, store: &Arc<dyn Store>, partials: &[Partial]) -> Result<PartialsHere> {
         let here = self.attend(|check| {
             let mut here = PartialsHere::default();
@@ -253,7 +254,7 @@ impl<'a> Syncing<'a> {
         Ok(here)
     }
 
-    /// Fetches files, and does what the merger adds; it knows which files are to come.
+    /// Fetches files, and takes the items that the merger adds. The merger knows which files are to come.
     pub(crate) fn fetch<F: Iterator<Item = Chosen> + Send + 'static>(
         &mut self,
         destination: LocalDestination<'_>,
@@ -286,7 +287,7 @@ pub(crate) struct LocalDestination<'a> {
     pub(crate) path: &'a Path,
 }
 
-/// What is kept of files here, looked at.
+/// The local partials that were checked.
 #[derive(Default)]
 pub(crate) struct PartialsHere {
     pub(crate) checked: Checked,
@@ -297,7 +298,7 @@ pub(crate) struct PartialsHere {
 
 impl PartialsHere {
     fn look_at(&mut self, store: &dyn Store, partial: &Partial, check: &dyn Fn() -> Result<()>) -> Result<()> {
-        // What cannot be read is not gone on with.
+        // A partial that cannot be read is not resumed.
         let Ok(mut checking) = self.checked.begin(store, partial) else { return Ok(()) };
         loop {
             check()?;
@@ -314,7 +315,7 @@ impl PartialsHere {
     }
 }
 
-/// Names files, and hands on what is told of them.
+/// The handler that names files and hands on their digests.
 struct Digests<'a> {
     selecting: Selecting,
     each: &'a mut dyn FnMut(Element) -> Result<()>,

@@ -41,24 +41,25 @@ impl Arrived {
     }
 }
 
-/// What has come, for who works on it.
+/// The elements that have come, for the thread that works on them.
 pub(crate) struct Incoming<'a> {
     arrived: &'a Arrived,
     consumed: &'a AtomicU64,
     waker: &'a Waker,
-    /// What is being worked on, and how far.
+    /// Bytes that are being worked on. `position` is the end of those that were decoded.
     current: Vec<u8>,
     position: usize,
 }
 
 impl Incoming<'_> {
-    /// The next element; `None` when there are no more. Those before are done with.
+    /// Returns the next element; `None` when there are no more. The elements before it count as consumed.
     ///
     /// # Errors
     /// [`Error::Protocol`] if it is malformed.
     pub(crate) fn next(&mut self) -> Result<Option<Element>> {
         if self.position == self.current.len() {
             self.consumed.fetch_add(self.current.len() as u64, Ordering::AcqRel);
+            // The credit is given back by the calling thread: only that one uses the session.
             self.waker.wake();
             (self.current, self.position) = (self.arrived.take(), 0);
             if self.current.is_empty() {
@@ -73,10 +74,9 @@ impl Incoming<'_> {
 }
 
 impl Client {
-    /// Asks for elements, and has them worked on by a thread of its own while this one answers the server.
-    /// The work may go on when everything has come; also if there was nothing (`not-found`). If it ends before, the
-    /// server is asked to send no more. It asks from time to
-    /// time whether it is to go on. Gives how the request ended, and what the work came to.
+    /// Asks for elements, and has a thread of its own work on them while this one answers the server. The work may go
+    /// on when everything has come; also if there was nothing (`not-found`). If it ends before, the server is asked to
+    /// send no more. It asks from time to time whether to go on. Returns the outcomes of the request and of the work.
     pub(crate) fn list_in_background<T: Send>(
         &mut self,
         context: &CallContext,
@@ -126,7 +126,7 @@ impl Client {
 /// Hands elements over, and their credit back when they were worked on.
 struct BackgroundListing<'a> {
     arrived: &'a Arrived,
-    /// Whether nobody works on them any more.
+    /// True once nobody works on the elements any more.
     is_done: &'a AtomicBool,
     consumed: &'a AtomicU64,
     waker: &'a Waker,
@@ -135,6 +135,7 @@ struct BackgroundListing<'a> {
 
 impl Drop for BackgroundListing<'_> {
     fn drop(&mut self) {
+        // However the request ends, or the worker would wait for ever.
         self.arrived.change(|pending| pending.is_over = true);
     }
 }

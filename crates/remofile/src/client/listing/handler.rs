@@ -6,14 +6,14 @@ use crate::monitor::{Event, Monitor};
 use minicbor::{Decode, Decoder};
 use remofile_protocol::wire::{Holder, Listed};
 
-/// Hands elements on, one by one: those of a listing, or of any other answer by entries.
+/// The handler that hands elements on, one by one: those of a listing, or of any other answer by entries.
 pub(crate) struct ListHandler<'a, T = Listed> {
     each: &'a mut dyn FnMut(T) -> Result<()>,
     monitor: &'a mut dyn Monitor,
 }
 
 impl<'a, T> ListHandler<'a, T> {
-    /// `monitor` is told whom it waits for.
+    /// Hands elements to `each`, and the holders of a lease that the call waits for to `monitor`.
     pub(crate) fn new(each: &'a mut dyn FnMut(T) -> Result<()>, monitor: &'a mut dyn Monitor) -> Self {
         Self { each, monitor }
     }

@@ -1,4 +1,4 @@
-//! What interrupted transfers left.
+//! The partials of interrupted transfers, on the server and in local directories.
 
 use crate::client::Client;
 use crate::client::listing::handler::ListHandler;
@@ -15,16 +15,18 @@ use std::sync::Arc;
 const MOST_PARTIALS: usize = 1_000_000;
 
 impl Client {
-    /// Lists what interrupted uploads left on the server, by path.
+    /// Lists the partials that interrupted uploads left on the server, by path.
     ///
     /// # Errors
-    /// What keeps it from connecting; `permission-denied`, ...; `out-of-resources` if there are more than 1,000,000.
+    /// The reason why it cannot connect; `permission-denied`, ...; `out-of-resources` if there are more than
+    /// 1,000,000.
     pub fn partials(&mut self) -> Result<Vec<PartialEntry>> {
         let mut found = Vec::new();
         let mut each = |element| {
             if let Element::Partial(partial) = element {
                 found.push(partial);
             }
+            // The server may list partials without end.
             if found.len() > MOST_PARTIALS { Err(too_many_files(MOST_PARTIALS)) } else { Ok(()) }
         };
         let mut told = self.options.on_waiting.clone();
@@ -32,8 +34,8 @@ impl Client {
         Ok(found)
     }
 
-    /// Removes what interrupted uploads of these files left on the server, or of all where none is named;
-    /// gives how many there were. What is being uploaded stays.
+    /// Removes the partials of these files on the server, or all of them if no file is named. Returns the number
+    /// removed. Partials that are being written stay.
     ///
     /// # Errors
     /// `not-found` if nothing was kept of one of them, `read-only`, ...
@@ -42,13 +44,13 @@ impl Client {
     }
 }
 
-/// What interrupted downloads left in a local directory.
+/// The partials that interrupted downloads left in a local directory.
 pub struct LocalPartials {
     store: Arc<dyn Store>,
 }
 
 impl LocalPartials {
-    /// Those of downloads into this directory.
+    /// Opens the partials of downloads into this directory.
     ///
     /// # Errors
     /// [`Error::Local`]: `not-found`, `not-a-directory`, ...
@@ -59,7 +61,7 @@ impl LocalPartials {
         Ok(Self { store: Arc::new(store) })
     }
 
-    /// Lists them, by path.
+    /// Lists the partials, by path.
     ///
     /// # Errors
     /// [`Error::Local`]: `permission-denied`, ...
@@ -67,7 +69,7 @@ impl LocalPartials {
         Ok(self.store.partials().map_err(Error::Local)?.into_iter().map(listed).collect())
     }
 
-    /// Removes those of these files, or all where none is named; gives how many there were.
+    /// Removes the partials of these files, or all of them if no file is named. Returns the number removed.
     ///
     /// # Errors
     /// [`Error::Local`]: `not-found` if nothing was kept of one of them, ...

@@ -18,48 +18,49 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// What differs between operations. An error ends the operation, and becomes the call's.
+/// The part of a call that differs between operations. An error of a handler ends the operation, and becomes the
+/// call's.
 pub(crate) trait Handler {
-    /// Elements of a listing; gives how many bytes of the payload are held, to be consumed later.
+    /// Takes elements of a listing. Returns the number of payload bytes that are held, to be consumed later.
     fn entries(&mut self, _payload: &[u8]) -> Result<u64> {
         Err(unexpected())
     }
 
-    /// The next bytes of a part of a file.
+    /// Takes the next bytes of a part of a file.
     fn bytes(&mut self, _payload: &[u8]) -> Result<()> {
         Err(unexpected())
     }
 
-    /// Files of a download; gives how many bytes of the payload are held, to be consumed later.
+    /// Takes items of a download. Returns the number of payload bytes that are held, to be consumed later.
     fn items(&mut self, _items: Vec<Item>, _payload: &[u8]) -> Result<u64> {
         Err(unexpected())
     }
 
-    /// The server has begun the operation, and lets more come.
+    /// Learns that the server has begun the operation and grants more credit.
     fn granted(&mut self) {}
 
-    /// A file of an upload was not stored.
+    /// Learns that a file of an upload was not stored.
     fn item_failed(&mut self, _failure: Failure) -> Result<()> {
         Err(unexpected())
     }
 
-    /// What is going to be sent.
+    /// Learns the total that is going to be sent.
     fn total(&mut self, _files: u64, _bytes: u64) {}
 
-    /// The operation waits for the lease.
+    /// Learns that the operation waits for the lease.
     fn waiting(&mut self, holders: &[Holder]);
 
-    /// Queues the next message of an upload, or tells how many bytes of a download were consumed.
+    /// Queues the next message of an upload, or reports bytes of a download as consumed.
     fn produce(&mut self, _call: &mut OngoingCall<'_>) -> Result<Produced> {
         Ok(Produced::Nothing)
     }
 
-    /// When it may produce again, if it waits for that.
+    /// Returns the time at which it may produce again, if it waits for that.
     fn ready_at(&self) -> Option<Duration> {
         None
     }
 
-    /// Called when it has something to produce again.
+    /// Returns the waker that is called when it has something to produce again.
     fn waker(&self) -> Option<&Waker> {
         None
     }
@@ -74,7 +75,8 @@ pub(crate) struct OngoingCall<'a> {
 }
 
 impl OngoingCall<'_> {
-    /// Sends a message: `fill` puts the payload in place and gives the items, or nothing.
+    /// Sends a message. `fill` puts the payload in place and returns the items, or an error if there is nothing to
+    /// send.
     pub(crate) fn send<R>(
         &mut self,
         fill: impl FnOnce(&mut crate::carrier::MessageWriter<'_>, u64) -> std::result::Result<Vec<Item>, R>,
@@ -110,10 +112,11 @@ impl Handler for Plain<'_> {
     }
 }
 
-/// Messages that are taken in a row where none is waited for: a server that goes on and on is not listened to.
+/// Messages that are taken in a row while none is waited for. A server that sends more is not listened to any
+/// longer.
 const MESSAGES_BETWEEN_CALLS: usize = 1024;
 
-/// How long a server may take to end an operation that it was asked to end: one that does not is left.
+/// Time that a server may take to end an operation that it was asked to end. Then the session is given up.
 const END_AFTER: Duration = DEAD_AFTER.saturating_mul(3);
 
 /// A session with a server, between calls.
@@ -125,9 +128,9 @@ pub(crate) struct Session {
     address: SocketAddr,
     pub(crate) clock: Instant,
     pub(crate) lease_hold: Option<LeaseHold>,
-    /// Behind it there is no connection of our own: what does the talking, and its protection.
+    /// Guard of the gateway that this session talks to, and the protection of the gateway's own connection.
     gateway: Option<(Guard, &'static str)>,
-    /// Whether it is another process's: this one only closes its descriptor.
+    /// True if the session belongs to another process: this one only closes its descriptor.
     is_inherited: bool,
 }
 
@@ -136,12 +139,12 @@ pub(crate) struct Session {
 pub(crate) struct LeaseHold {
     pub(crate) operation: OperationId,
     pub(crate) is_granted: bool,
-    /// How it ended.
+    /// Outcome of the operation, once it has ended.
     pub(crate) outcome: Option<std::result::Result<Done, Failure>>,
 }
 
 impl LeaseHold {
-    /// Learns what the server says of it.
+    /// Takes note of an event that concerns this operation.
     pub(crate) fn learn(lease_hold: &mut Option<Self>, event: &ClientEvent) {
         let Some(held) = lease_hold else { return };
         match event {
@@ -166,14 +169,14 @@ impl Session {
         }
     }
 
-    /// A session with a gateway.
+    /// Turns it into a session with a gateway.
     pub(super) fn behind(self, guard: Guard, protection: &'static str) -> Self {
         let mut session = self;
         session.gateway = Some((guard, protection));
         session
     }
 
-    /// Lets go of it without a word: it belongs to the process that this one was forked from.
+    /// Lets go of the session without a goodbye: it belongs to the process that this one was forked from.
     pub(crate) fn disown(mut self) {
         self.is_inherited = true;
         // Its thread is not in this process: nobody would ever tell the guard that it is over.
@@ -188,7 +191,7 @@ impl Session {
         self.address
     }
 
-    /// Bytes sent and received over the connection, ever.
+    /// Returns the numbers of bytes sent and received over the connection so far.
     pub(crate) fn traffic(&self) -> Traffic {
         Traffic { sent_bytes: self.link.sent_bytes(), received_bytes: self.link.received_bytes() }
     }
@@ -197,7 +200,7 @@ impl Session {
         self.gateway.as_ref().map_or_else(|| self.hello.cipher.name(), |(_, protection)| protection)
     }
 
-    /// Whether the server has ended it while it was idle.
+    /// Reports whether the server has ended the session while it was idle.
     pub(crate) fn is_stale(&mut self) -> bool {
         if self.gateway.as_ref().is_some_and(|(guard, _)| guard.is_stale()) {
             return true;
@@ -210,11 +213,11 @@ impl Session {
                 Ok(event) => LeaseHold::learn(&mut self.lease_hold, &event),
             }
         }
-        // Nobody who means well says so much to a client that is idle.
+        // A well-meaning server does not send so much to an idle client.
         true
     }
 
-    /// Takes what has come, and answers what wants an answer, without waiting.
+    /// Takes the messages that have come, and answers those that want an answer, without waiting.
     pub(crate) fn answer(&mut self) -> Result<()> {
         for _ in 0..MESSAGES_BETWEEN_CALLS {
             let Some(Message { header, payload }) = self.link.receive()? else { break };
@@ -233,7 +236,7 @@ impl Session {
         Ok(())
     }
 
-    /// Runs an operation; what becomes of the session after it.
+    /// Runs an operation. Returns its outcome, and the state of the session after it.
     pub(crate) fn run<H: Handler>(
         &mut self,
         request: Request,
@@ -241,6 +244,7 @@ impl Session {
         handler: &mut H,
     ) -> (Result<Done>, After) {
         let wait_milliseconds = context.wait.milliseconds();
+        // With the longest operation number, so that the size is checked before the session is changed.
         let header =
             Header { operation: OperationId(u64::MAX), body: Body::Request(request.clone()), wait_milliseconds };
         if header.encoded_bytes() > MAX_HEADER_BYTES {
@@ -266,6 +270,7 @@ impl Session {
             (Err(error), _, failed) => (Err(failed.unwrap_or(error)), After::Lost),
             (Ok(()), CallState::Finished(_), Some(error)) => (Err(error), After::Usable),
             (Ok(()), CallState::Finished(outcome), None) => (outcome.map_err(Error::from), After::Usable),
+            // The idle session was dismissed while the request was on its way: nothing of it was done.
             (Ok(()), CallState::Closed(None), None) if is_untouched => (Err(closed(None)), After::NotBegun),
             (Ok(()), CallState::Closed(reason), failed) => (Err(failed.unwrap_or_else(|| closed(reason))), After::Lost),
             (Ok(()), CallState::Running, failed) => (Err(failed.unwrap_or_else(|| closed(None))), After::Lost),
@@ -273,7 +278,7 @@ impl Session {
     }
 }
 
-/// An orderly farewell, as far as the socket takes it at once.
+/// Says goodbye, as far as the socket takes it at once.
 impl Drop for Session {
     fn drop(&mut self) {
         if self.is_inherited {
@@ -295,9 +300,9 @@ struct Call<'a, H> {
     context: &'a CallContext,
     clock: Instant,
     state: CallState,
-    /// Whether nothing of the operation has come, and of its content nothing was sent.
+    /// True if no message of the operation has come and none of its content was sent.
     is_untouched: bool,
-    /// This side's reason to end the operation, and since when its end is awaited.
+    /// This side's reason to end the operation, and the time since which its end is awaited.
     failed: Option<(Error, Duration)>,
 }
 
@@ -309,8 +314,7 @@ enum CallState {
 }
 
 impl<H: Handler> Call<'_, H> {
-    /// This side cannot go on with the operation: the server is asked to end it, and the session stays
-    /// of use.
+    /// Asks the server to end the operation, since this side cannot go on with it. The session stays usable.
     fn fail(&mut self, error: Error) {
         if self.failed.is_none() {
             self.failed = Some((error, self.clock.elapsed()));
@@ -355,7 +359,7 @@ impl<H: Handler> Endpoint for Call<'_, H> {
         match event {
             ClientEvent::None => {}
             ClientEvent::Entries(operation) => {
-                // What has failed frees no credit: a server that is asked to end it needs none.
+                // An operation that has failed grants no more credit: the server is asked to end it and needs none.
                 if let Some(held) = self.hand(|handler| handler.entries(&payload))? {
                     self.machine.consumed(operation, payload.len() as u64 - held);
                 }
@@ -379,9 +383,10 @@ impl<H: Handler> Endpoint for Call<'_, H> {
             ClientEvent::Finished(operation, outcome) if operation == self.operation => {
                 self.state = CallState::Finished(outcome);
             }
-            // Of the one that holds the lease for this.
+            // Events of the operation that holds the lease for this one.
             ClientEvent::Granted(_) | ClientEvent::Finished(..) => {}
             ClientEvent::Closed(reason) => {
+                // An operation that has ended keeps its outcome, whatever the server says after it.
                 if matches!(self.state, CallState::Running) {
                     self.state = CallState::Closed(reason);
                 }

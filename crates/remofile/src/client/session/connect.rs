@@ -23,12 +23,12 @@ use std::time::Duration;
 /// Longest time for one address to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a server of protocol 1 is asked whether it is still in use.
+/// Pause between two attempts to connect to a server of protocol 1 that is in use.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Connects to the first address that answers and opens a session.
 pub(crate) fn connect(options: &ClientOptions, context: &CallContext) -> Result<Session> {
-    // It takes a chosen token a while, and servers have little patience with peers that say nothing.
+    // Stretching a chosen token takes a while: done before connecting, as servers soon drop peers that say nothing.
     let token = options.token.stretch();
     let addresses = resolve(&options.hostname, options.port, context)?;
     if options.protocol == Protocol::One {
@@ -41,7 +41,8 @@ pub(crate) fn connect(options: &ClientOptions, context: &CallContext) -> Result<
     })
 }
 
-/// Protocol 1 cannot wait for others: this side asks again, as long as it is to wait.
+/// Connects to a server of protocol 1. Its requests cannot wait for the lease, so this side asks again as long as
+/// the caller wants to wait.
 fn connect_gateway(options: &ClientOptions, addresses: &[SocketAddr], context: &CallContext) -> Result<Session> {
     let waited = Deadline::after(match options.wait {
         Wait::No => Some(Duration::ZERO),
@@ -79,7 +80,7 @@ fn connect_any(
     Err(Error::Connect { address, source: last.unwrap_or_else(|| io::ErrorKind::NotFound.into()) })
 }
 
-/// The outer error ends the call; the inner one only this address.
+/// Connects to one address. The outer error ends the call, the inner one only this address.
 fn connect_one(address: SocketAddr, context: &CallContext) -> Result<io::Result<TcpStream>> {
     let begin = || -> io::Result<(TcpStream, bool)> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -163,7 +164,7 @@ fn open(
     }
 }
 
-/// Whether the other side has closed the connection, as far as an error tells.
+/// Reports whether an error means that the other side has closed the connection.
 fn is_closed(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use std::time::{Duration, Instant};
 
-/// When a call has to be over.
+/// The time at which a call has to be over.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     limit: Option<(Instant, Duration)>,
@@ -14,17 +14,17 @@ impl Deadline {
         Self { limit: timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout))) }
     }
 
-    /// What is left; `None` without a limit.
+    /// Returns the time that is left; `None` without a limit.
     pub(super) fn left(&self) -> Option<Duration> {
         self.limit.map(|(at, _)| at.saturating_duration_since(Instant::now()))
     }
 
-    /// When it is over, on a clock that was started then; `None` without a limit.
+    /// Returns the deadline on a clock that was started at `clock`; `None` without a limit.
     pub(crate) fn on(&self, clock: Instant) -> Option<Duration> {
         self.limit.map(|(at, _)| at.saturating_duration_since(clock))
     }
 
-    /// [`Error::Timeout`] once it is over.
+    /// Fails with [`Error::Timeout`] once the deadline has passed.
     pub(super) fn check(&self) -> Result<()> {
         match self.limit {
             Some((at, timeout)) if at <= Instant::now() => Err(Error::Timeout(timeout)),

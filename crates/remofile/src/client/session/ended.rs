@@ -1,4 +1,4 @@
-//! How sessions and calls end that do not end by themselves.
+//! The end of sessions and calls that do not end by themselves.
 
 use crate::carrier::LinkError;
 use crate::error::Error;
@@ -7,19 +7,20 @@ use remofile_protocol::limits::DEAD_AFTER;
 use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::ErrorCode;
 
-/// What becomes of a session after a call.
+/// The state of a session after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
-    /// It is of use for others.
+    /// Usable for other calls.
     Usable,
-    /// It is of no more use.
+    /// Not usable any more.
     Lost,
-    /// It is of no more use: the server had ended it before the request came. A server that says goodbye says of each
-    /// operation before how it ended, so the request can be made again over another session.
+    /// Not usable any more: the server had ended it before the request came. A server that says goodbye first reports
+    /// how each operation ended, so the request can be made again over another session.
     NotBegun,
 }
 
-/// The server has said goodbye. One that gives no reason stops, as far as a call can tell.
+/// Returns the error of a call whose session the server has ended. A goodbye without a reason means that the server
+/// stops, as far as a call can tell.
 pub(crate) fn closed(reason: Option<ErrorCode>) -> Error {
     match reason {
         Some(ErrorCode::TooMany) => Error::Refused(Refusal::TooMany),

@@ -3,17 +3,18 @@
 use crate::client::session::call::Session;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// So many may wait; others are ended.
+/// Most connections that wait; others are ended.
 const MOST: usize = 4;
 
-/// What a client and its open files share.
+/// The idle connections that a client and its open files share.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Idle(Arc<Mutex<Vec<Session>>>);
 
 impl Idle {
-    /// One that its server has not ended meanwhile.
+    /// Takes a connection that its server has not ended meanwhile.
     pub(crate) fn take(&self) -> Option<Session> {
         loop {
+            // A statement of its own, so that the lock is free while the socket is looked at.
             let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut session = taken?;
             if !session.is_stale() {
@@ -22,12 +23,12 @@ impl Idle {
         }
     }
 
-    /// Whether there is anybody else to take one.
+    /// Reports whether another client or file shares these connections.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// After a fork, in the new process: lets go of all of them, which are the old process's.
+    /// Lets go of all connections after a fork, in the new process: they are the old process's.
     pub(crate) fn disown(&self) {
         match self.0.try_lock() {
             Ok(mut idle) => idle.drain(..).for_each(Session::disown),

@@ -1,4 +1,4 @@
-//! Ends calls from outside.
+//! Interrupts, which end calls from another thread.
 
 use crate::carrier::Waker;
 use crate::client::session::deadline::Deadline;
@@ -18,7 +18,7 @@ pub struct Interrupt {
 #[derive(Debug, Default)]
 struct Inner {
     triggered: AtomicBool,
-    /// `None` where the process had no descriptor left: calls then end at their next turn.
+    /// The waker; `None` if the process had no descriptor left: calls then end at their next turn.
     waker: std::sync::OnceLock<Option<Waker>>,
 }
 
@@ -26,19 +26,20 @@ impl Interrupt {
     /// Ends the running call of every client that has this, and every later one, with
     /// [`crate::Error::Interrupted`].
     pub fn trigger(&self) {
+        // Before the wake, since a thread that wakes looks at this.
         self.inner.triggered.store(true, Ordering::Release);
         if let Some(waker) = self.waker() {
             waker.wake();
         }
     }
 
-    /// Whether it was triggered.
+    /// Reports whether it was triggered.
     #[must_use]
     pub fn is_triggered(&self) -> bool {
         self.inner.triggered.load(Ordering::Acquire)
     }
 
-    /// Whether the call is to go on.
+    /// Fails if the call is not to go on.
     pub(crate) fn check(&self, deadline: &Deadline) -> Result<()> {
         if self.is_triggered() {
             return Err(Error::Interrupted);
@@ -46,17 +47,17 @@ impl Interrupt {
         deadline.check()
     }
 
-    /// What a connection does whose waker woke it, and was drained by that.
+    /// Fails if it was triggered. A connection calls this when its waker woke it, which drained the waker.
     pub(crate) fn woken(&self) -> Result<()> {
         if !self.is_triggered() {
             return Ok(());
         }
-        // Others that share the waker may not have been woken yet.
+        // This connection has drained the waker: calls that share it may not have seen it, and are woken again.
         self.trigger();
         Err(Error::Interrupted)
     }
 
-    /// Waits, unless the call is to end earlier.
+    /// Waits for a pause, unless the call is to end earlier.
     pub(crate) fn sleep(&self, pause: Duration, deadline: &Deadline) -> Result<()> {
         let until = Deadline::after(Some(pause));
         loop {
@@ -64,6 +65,7 @@ impl Interrupt {
             let Some(left) = until.left().filter(|left| !left.is_zero()) else {
                 return Ok(());
             };
+            // A millisecond more: a pause that is cut to whole units must not spin until it is over.
             let left = deadline.left().map_or(left, |own| own.min(left)) + Duration::from_millis(1);
             let mut descriptors: Vec<PollFd<'_>> =
                 self.waker().map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)).into_iter().collect();

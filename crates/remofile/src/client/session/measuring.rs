@@ -1,4 +1,4 @@
-//! How fast the line is.
+//! Measurements of the line: its rate and round trip.
 
 use crate::carrier::{Endpoint, Link, Message, Produced, drive};
 use crate::client::Client;
@@ -9,24 +9,26 @@ use remofile_protocol::session::{ClientEvent, ClientSession};
 use remofile_protocol::wire::{Body, Header, OperationId, Request};
 use std::time::{Duration, Instant};
 
-/// Bytes that are sent to see how long they take: more, as long as it is quick.
+/// Bytes that are sent one after the other to be measured: more, as long as they are quick.
 const PROBES: [usize; 3] = [64 * 1024, 512 * 1024, 4 * 1024 * 1024];
 
-/// Longer than this, and no more is sent: it is known well enough.
+/// Time of a probe after which no more is sent: the rate is known well enough then.
 const LONG_ENOUGH: Duration = Duration::from_millis(20);
 
-/// Less than this is not measured.
+/// Shortest time of a probe that is counted.
 const SHORTEST: Duration = Duration::from_micros(20);
 
 impl Client {
-    /// How many bytes a second the server takes, and the round trip.
+    /// Measures the rate that the server takes, in bytes a second, and the round trip.
     pub(crate) fn measure_line(&mut self, context: &CallContext) -> Result<(f64, Duration)> {
         let mut round_trip = Duration::MAX;
+        // The shortest of three, as any of them may have waited for something else.
         for _ in 0..3 {
             round_trip = round_trip.min(self.probe(context, 0)?);
         }
         let mut rate = f64::INFINITY;
         for bytes in PROBES {
+            // Less the round trip, the time is that of the bytes alone.
             let took = self.probe(context, bytes)?.saturating_sub(round_trip).max(SHORTEST);
             rate = bytes as f64 / took.as_secs_f64();
             if took > LONG_ENOUGH {
@@ -36,7 +38,7 @@ impl Client {
         Ok((rate, round_trip))
     }
 
-    /// How long so many bytes and an answer take.
+    /// Measures the time that bytes and the answer to a request behind them take.
     fn probe(&mut self, context: &CallContext, bytes: usize) -> Result<Duration> {
         let took = self.session(context)?.probe(bytes, context);
         if took.is_err() {
@@ -65,7 +67,7 @@ impl Session {
     }
 }
 
-/// Sends bytes that mean nothing, then a request whose answer tells that they have come.
+/// A probe: bytes that mean nothing, then a request whose answer tells that they have come.
 struct Probing<'a> {
     machine: &'a mut ClientSession,
     lease_hold: &'a mut Option<LeaseHold>,
@@ -106,6 +108,7 @@ impl Endpoint for Probing<'_> {
             return Ok(match self.asked {
                 Some(_) => Produced::Nothing,
                 None => {
+                    // Its answer comes only after the server has read all the bytes before it.
                     self.asked = Some(self.machine.start(now, Request::Status, 0));
                     Produced::Work
                 }

@@ -1,4 +1,4 @@
-//! From a host name to addresses.
+//! Addresses of host names.
 
 use crate::client::session::context::CallContext;
 use crate::error::{Error, Result};
@@ -9,10 +9,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// Longer than any resolver tries by default.
+/// Longest time for the resolver: longer than any resolver tries by default.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The addresses of a host, at least one.
+/// Returns the addresses of a host, at least one.
 pub(super) fn resolve(hostname: &str, port: u16, context: &CallContext) -> Result<Vec<SocketAddr>> {
     if let Ok(address) = hostname.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -26,7 +26,8 @@ pub(super) fn resolve(hostname: &str, port: u16, context: &CallContext) -> Resul
     found.map_err(|source| Error::Resolve { hostname: hostname.to_owned(), source })
 }
 
-/// Resolvers can neither be interrupted nor given a timeout: one whose caller waits no longer ends on a thread of its own.
+/// Runs a look-up within the limits of a call. A resolver can neither be interrupted nor given a timeout: a look-up
+/// that is given up ends later, on its own thread.
 fn within_limits<T: Send + 'static>(
     context: &CallContext,
     look_up: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -35,7 +36,7 @@ fn within_limits<T: Send + 'static>(
     let (ours, theirs) = UnixStream::pair().map_err(system)?;
     let (sender, receiver) = channel();
     let body = move || {
-        // Nobody listens to a look-up that was given up. The closed stream tells that the answer is there.
+        // A look-up that was given up has no receiver. The closed stream tells that the answer is there.
         let _heard = sender.send(look_up());
         drop(theirs);
     };

@@ -1,13 +1,15 @@
 //! Connecting again where a server has closed the connection without an answer.
 //!
-//! A server that is flooded closes connections before it has read from them, those of honest clients too, and so does one
-//! that stops. So it is tried a few times, within a second: whoever has a wrong port must hear of it soon.
+//! A server that is flooded closes connections before it has read from them, those of honest clients too, and so does
+//! a server that stops. So a client tries a few times, within a second: a user with a wrong port must hear of it
+//! soon.
 
 use crate::client::session::context::CallContext;
 use crate::error::{Error, Result, Unopened};
 use std::time::Duration;
 
-/// Before each further attempt. They differ, so that clients that were put out together do not come back together for long.
+/// Pauses before each further attempt. They differ, so that clients that were put out together do not come back
+/// together for long.
 const PAUSES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(280), Duration::from_millis(700)];
 
 /// Opens a session, again if the server closes the connection without an answer. No pause goes beyond the deadline.
@@ -21,7 +23,7 @@ pub(super) fn until_answered<T>(
     let has_time = |pause: &Duration| context.deadline.left().is_none_or(|left| left > *pause);
     try_again(open, |pause| match has_time(&pause) {
         true => match context.sleep(pause) {
-            // What the server did tells more.
+            // The error of the last attempt says more than that time is over.
             Err(Error::Timeout(_)) => Ok(false),
             slept => slept.map(|()| true),
         },
@@ -29,7 +31,8 @@ pub(super) fn until_answered<T>(
     })
 }
 
-/// The same; `pause` waits, and tells whether to go on.
+/// Opens a session, again if the server closes the connection without an answer. `pause` waits, and returns whether
+/// to go on.
 fn try_again<T>(
     mut open: impl FnMut() -> std::result::Result<T, Unopened>,
     mut pause: impl FnMut(Duration) -> Result<bool>,
@@ -40,7 +43,7 @@ fn try_again<T>(
         times += 1;
         match (open(), last.take()) {
             (Ok(opened), _) => return Ok(opened),
-            // It was there: that it has closed the connection tells more than that it is gone.
+            // The server was there: that it closed the connection says more than that it is gone.
             (Err(Unopened::Failed(Error::Connect { .. })), Some(closed)) => return Err(closed),
             (Err(Unopened::Failed(error)), _) => return Err(error),
             (Err(Unopened::Closed { address, asked_for }), _) => {
@@ -73,7 +76,7 @@ mod tests {
         Unopened::Closed { address: "a:1".to_owned(), asked_for: "" }
     }
 
-    /// What these outcomes of attempts come to, and the pauses between them.
+    /// Returns the result of attempts with these outcomes, and the pauses between them.
     fn tried(outcomes: Vec<std::result::Result<(), Unopened>>) -> (Result<()>, Vec<Duration>) {
         let (mut outcomes, mut pauses) = (outcomes.into_iter(), Vec::new());
         let result = try_again(

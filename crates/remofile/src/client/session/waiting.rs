@@ -1,11 +1,11 @@
-//! Who is told that a call waits, where the call has no monitor.
+//! The function that learns that a call waits, if the call has no monitor.
 
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::wire::Holder;
 use std::fmt;
 use std::sync::Arc;
 
-/// A function that is told who holds the lease that a call waits for; by default nobody is told.
+/// A function that receives the holders of the lease that a call waits for. By default there is none.
 ///
 /// # Examples
 /// ```
@@ -22,7 +22,7 @@ pub struct OnWaiting(Option<Arc<Tell>>);
 type Tell = dyn Fn(&[Holder]) + Send + Sync;
 
 impl OnWaiting {
-    /// Calls `tell` on the thread that makes the call. Keep it quick.
+    /// Creates it from a function, which is called on the thread that makes the call. Keep it quick.
     pub fn new(tell: impl Fn(&[Holder]) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(tell)))
     }

@@ -9,14 +9,14 @@ use remofile_protocol::limits::DEAD_AFTER;
 use remofile_protocol::wire::ErrorCode;
 use std::time::Duration;
 
-/// How long an attempt after the first waits for the lease: that of the lost session ends only when the
-/// server takes it for dead.
+/// Time for which an attempt after the first waits for the lease. The lease of the lost session ends only when the
+/// server takes that session for dead.
 pub(crate) const LEASE_WAIT: Duration = DEAD_AFTER.saturating_add(Duration::from_secs(5));
 
 /// Attempts of one transfer.
 pub(crate) struct Attempts {
     retry: RetryOptions,
-    /// Attempts that failed since one moved something.
+    /// Attempts that failed in a row since the last one that moved something.
     failed: u32,
     /// Attempts in all.
     pub(super) made: u32,
@@ -31,12 +31,13 @@ impl Attempts {
         Self { retry, failed: 0, made: 0, context, furthest: 0 }
     }
 
-    /// Whether the one at hand is not the first.
+    /// Reports whether the attempt at hand is not the first.
     pub(crate) fn is_again(&self) -> bool {
         self.made > 0
     }
 
-    /// So many bytes are at the destination, in whole files and in what was kept of others; more than before, and what failed was not in vain.
+    /// Records the number of bytes at the destination, in complete files and partials. If it is more than before, the
+    /// failed attempts are not counted any more.
     pub(crate) fn got_to(&mut self, bytes: u64) {
         if bytes > self.furthest {
             self.furthest = bytes;
@@ -44,14 +45,14 @@ impl Attempts {
         }
     }
 
-    /// An attempt has failed: waits before the next, if there shall be one.
+    /// Waits before the next attempt, after one has failed.
     ///
     /// # Errors
-    /// The same error if there shall be none; what ended the wait.
+    /// The same error if there is to be no other attempt; the error that ended the wait.
     pub(crate) fn again(&mut self, error: Error, recorder: &mut ProgressRecorder<'_>) -> Result<()> {
         if !self.is_worth_it(&error) || self.failed >= self.retry.times {
             return Err(match error {
-                // It was there: what helps is to try again later.
+                // The server was there before, so the address is right: it is worth trying again later.
                 Error::Connect { source, .. } if self.is_again() => Error::ConnectionLost(source),
                 error => error,
             });
@@ -65,7 +66,7 @@ impl Attempts {
         self.context.sleep(pause)
     }
 
-    /// Whether another attempt may fare better.
+    /// Reports whether another attempt may succeed.
     fn is_worth_it(&self, error: &Error) -> bool {
         match error {
             Error::ConnectionLost(_) | Error::PeerSilent(_) => true,

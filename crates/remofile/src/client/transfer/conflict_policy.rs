@@ -7,13 +7,13 @@ use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, OnConflict};
 /// The decision for a file.
 #[derive(Debug)]
 pub(crate) enum ConflictDecision {
-    /// It is sent; with this rule, if not with that of the whole transfer.
+    /// Send the file; with this rule, if not with that of the whole transfer.
     Send(Option<OnConflict>),
-    /// It is there already.
+    /// Do not send the file: it is at the destination already.
     Present,
-    /// It is left out.
+    /// Leave the file out, for this reason.
     Skip(Failure),
-    /// It must not be replaced, and nothing else be changed.
+    /// End the transfer before anything is changed: the existing file must not be replaced.
     Conflict,
 }
 
@@ -22,7 +22,7 @@ pub(crate) enum ConflictDecision {
 pub(crate) struct ConflictPolicy {
     pub(crate) on_conflict: OnConflict,
     pub(crate) ask: bool,
-    /// Whether what looks the same is the same.
+    /// True if a file of the same size and time counts as the same file.
     pub(crate) resume: bool,
 }
 
@@ -31,7 +31,7 @@ impl ConflictPolicy {
         Self { on_conflict: options.on_conflict, ask: options.ask, resume: options.resume || is_again }
     }
 
-    /// Whether what is at the destination has to be known before anything is sent.
+    /// Reports whether the files at the destination have to be known before anything is sent.
     pub(crate) fn must_look(self) -> bool {
         self.resume || self.ask || self.on_conflict == OnConflict::Abort
     }
@@ -39,7 +39,7 @@ impl ConflictPolicy {
     /// Decides on a file or link by the policy alone.
     pub(crate) fn decide(self, new: &Entry, existing: &Entry) -> ConflictDecision {
         if self.resume && is_same(new, existing) {
-            // What an earlier attempt stored and may not be on the disk is in nobody's way.
+            // An earlier attempt stored it, but it may not be on the disk: it is sent again, whatever the policy.
             return if existing.unflushed {
                 ConflictDecision::Send(Some(OnConflict::Replace))
             } else {
@@ -55,13 +55,13 @@ impl ConflictPolicy {
             OnConflict::Abort => ConflictDecision::Conflict,
             OnConflict::Skip => skipped("it exists already"),
             OnConflict::Newer if existing.kind == Kind::File && new.modified <= existing.modified => {
-                skipped("what is there is as new")
+                skipped("the existing file is not older")
             }
             OnConflict::Replace | OnConflict::Rename | OnConflict::Newer => ConflictDecision::Send(None),
         }
     }
 
-    /// Whether the monitor has to be asked.
+    /// Reports whether the monitor has to be asked.
     pub(crate) fn must_ask(self, new: &Entry, existing: &Entry) -> bool {
         let is_same = self.resume && is_same(new, existing);
         self.ask && !is_same && new.kind == Kind::File
@@ -80,10 +80,11 @@ impl ConflictPolicy {
     }
 }
 
-/// Whether a file at the destination is what would be sent: its size and time are the source's, as far as
-/// its file system keeps times.
+/// Reports whether a file at the destination is the one that would be sent: its size and time are the source's, as
+/// far as its file system keeps times.
 pub(crate) fn is_same(new: &Entry, existing: &Entry) -> bool {
     let (time, other) = (new.modified, existing.modified);
+    // File systems without fractions of a second leave zero nanoseconds.
     let is_same_time = time == other || (other.nanoseconds() == 0 && time.seconds() == other.seconds());
     new.kind == Kind::File && existing.kind == Kind::File && new.size == existing.size && is_same_time
 }

@@ -1,4 +1,4 @@
-//! Events that are told later, or by another thread.
+//! Events that are reported later, or by another thread.
 
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::wire::{Failure, Holder};
@@ -14,7 +14,7 @@ pub(super) enum OwnedEvent {
     Failed(Failure),
 }
 
-/// Events that the packer reported before the server took the upload on. It may refuse it yet, and then none of them
+/// Events that the packer reported before the server accepted the upload. If the server refuses it, none of them
 /// has happened.
 #[derive(Default)]
 pub(crate) struct DeferredEvents(Vec<OwnedEvent>);
@@ -42,10 +42,10 @@ impl Monitor for Relay {
             Event::FileFinished { path } => OwnedEvent::Finished { path: path.to_owned() },
             Event::FilePresent { path, size } => OwnedEvent::Present { path: path.to_owned(), size },
             Event::FileSkipped { failure } | Event::FileFailed { failure } => OwnedEvent::Failed(failure.clone()),
-            // What concerns all of them, who began them tells.
+            // Events of the transfer as a whole are reported by the thread that began it.
             Event::Retrying { .. } | Event::Total { .. } | Event::Planned { .. } => return,
         };
-        // Nobody listens any more when the transfer is over.
+        // The receiver is gone when the transfer is over.
         let _gone = self.0.send(owned);
     }
 }

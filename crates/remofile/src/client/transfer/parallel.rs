@@ -6,11 +6,11 @@ use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::error::{Error, Result};
 use std::sync::mpsc::sync_channel;
 
-/// Events that may be on their way to the monitor; who has more to tell waits.
+/// Events that may be on their way to the monitor. A thread with more to report waits.
 const EVENTS: usize = 4096;
 
-/// Does each part on a client and a thread of its own, the first on `client`; everything is told to `recorder`
-/// on this thread. When one fails, `stop` is to let the others end soon.
+/// Does each part on a client and a thread of its own, the first on `client`. All events are reported to `recorder`
+/// on this thread. When a part fails, `stop` has to make the others end soon.
 ///
 /// # Errors
 /// That of the first part that failed.
@@ -32,6 +32,7 @@ pub(crate) fn together<P: Send, T: Send>(
             let body = move || {
                 let mut relay = Relay(sender);
                 let result = work(client, part, &mut ProgressRecorder::new(&mut relay, is_upload));
+                // Without this part the transfer fails, so the others need not go on.
                 if result.is_err() {
                     stop();
                 }
@@ -39,6 +40,7 @@ pub(crate) fn together<P: Send, T: Send>(
             };
             threads.push(std::thread::Builder::new().name("transfer".to_owned()).spawn_scoped(scope, body));
         }
+        // The loop below ends when the last sender is gone.
         drop(sender);
         receiver.into_iter().for_each(|event| recorder.tell(event));
         let join = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, Result<T>>>| {

@@ -1,4 +1,4 @@
-//! Whether source and destination lie in each other, where client and server are on one machine.
+//! Checks whether source and destination lie in each other, where client and server are on one machine.
 
 use crate::error::{Error, Result};
 use crate::store::{exists, places, real_path_to_be};
@@ -7,10 +7,11 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::path::Path;
 
-/// The remote path of a local directory that lies in the server's root, or would if it were made.
+/// Returns the remote path of a local directory that lies in the server's root, or would if it were made.
 pub(crate) fn remote_path(theirs: &[Place], local: &Path) -> Option<RemotePath> {
     let root = theirs.first()?;
     let local = real_path_to_be(local)?;
+    // A destination need not exist yet; what is above it does.
     let missing = usize::from(!exists(&local));
     let depth = missing + places(local.ancestors().nth(missing)?).iter().position(|place| place == root)?;
     let below = local.strip_prefix(local.ancestors().nth(depth)?).ok()?.to_str()?.to_owned();
@@ -33,12 +34,12 @@ pub(crate) fn refuse_download_into_itself(theirs: &[Place], sources: &[&RemotePa
     }
 }
 
-/// Whether a local directory is the server's root, or holds it.
+/// Reports whether a local directory is the server's root, or holds it.
 pub(crate) fn holds_root(theirs: &[Place], local: &Path) -> bool {
     places(local).first().is_some_and(|place| theirs.contains(place))
 }
 
-/// The refusal of a source that lies in a destination where what is not in the source is deleted.
+/// Returns the error for a source that lies in the destination of a sync which deletes: the sync would delete it.
 pub(crate) fn deletes_itself(source: impl std::fmt::Display) -> Error {
     let why = "it is inside the destination, and would be deleted: delete nothing, or choose another";
     Error::Local(Failure::new(ErrorCode::IntoItself).at(source).because(why))

@@ -12,13 +12,13 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::path::Path;
 
-/// Failures, and files that were left out, that a report keeps of each: a server may tell of any number.
+/// Failures that a report keeps, and files left out that it keeps: a server may send any number.
 const MOST_KEPT: usize = 10_000;
 
-/// And bytes of text in them.
+/// Bytes of text that a report keeps in its failures.
 const MOST_KEPT_BYTES: usize = 8 * 1024 * 1024;
 
-/// Failures that are told once however many attempts meet them.
+/// Failures that are reported once however many attempts meet them.
 const MOST_REPORTED: usize = 100_000;
 
 /// A monitor, with a record of what was reported to it.
@@ -35,7 +35,7 @@ pub(crate) struct ProgressRecorder<'a> {
     pub(super) is_upload: bool,
     /// Text in the failures of the report, in bytes.
     kept_bytes: usize,
-    /// Whether it is of use to know which files were moved.
+    /// True if the recorder remembers which files were moved.
     remembers: bool,
 }
 
@@ -71,12 +71,13 @@ impl<'a> ProgressRecorder<'a> {
         deferred.into_events().into_iter().for_each(|event| self.tell(event));
     }
 
-    /// For who does not ask whether files are present.
+    /// Creates a recorder that does not remember which files were moved, for transfers that do not ask whether files
+    /// are present.
     pub(crate) fn forgetful(monitor: &'a mut dyn Monitor, is_upload: bool) -> Self {
         Self { remembers: false, ..Self::new(monitor, is_upload) }
     }
 
-    /// What the attempt before has met, this one meets again.
+    /// Begins an attempt. It meets the failures of the attempt before again, so those are forgotten.
     pub(crate) fn begin_attempt(&mut self) {
         self.report.failures.clear();
         self.report.skipped.clear();
@@ -86,21 +87,21 @@ impl<'a> ProgressRecorder<'a> {
         self.before = (0, 0);
     }
 
-    /// The report of a transfer whose last attempt moved this; `sent` and `received` is the traffic it
-    /// took.
+    /// Returns the report of a transfer whose last attempt moved `moved`, with the bytes sent and received by all
+    /// attempts.
     pub(crate) fn finish(self, moved: Stored, traffic: Traffic) -> TransferReport {
         let Traffic { sent_bytes, received_bytes } = traffic;
         let (files, bytes) = (moved.files + self.before.0, moved.bytes + self.before.1);
         TransferReport { files, directories: moved.directories, bytes, sent_bytes, received_bytes, ..self.report }
     }
 
-    /// Why the monitor wanted no more.
+    /// Returns the reason why the monitor wanted no more.
     pub(crate) fn stopped(&mut self) -> Error {
         self.stopped.take().unwrap_or(Error::Stopped)
     }
 
     pub(crate) fn failed(&mut self, failure: Failure) {
-        // Of very many, some may be told again by another attempt.
+        // Beyond that number, another attempt may report failures again.
         let is_new = self.reported.len() >= MOST_REPORTED || self.reported.insert(ItemRules::key(&failure.to_string()));
         let is_skipped = failure.code == ErrorCode::Skipped;
         let event = match is_skipped {
@@ -127,7 +128,7 @@ impl<'a> ProgressRecorder<'a> {
     pub(crate) fn present(&mut self, path: &str, size: u64) {
         match self.finished.contains(&ItemRules::key(path)) {
             false => self.report.present += 1,
-            // What an upload's attempts before stored, it learns only now.
+            // An upload learns only now which files its earlier attempts stored.
             true if self.is_upload => self.before = (self.before.0 + 1, self.before.1 + size),
             true => {}
         }
@@ -168,10 +169,10 @@ impl<'a> ProgressRecorder<'a> {
     }
 }
 
-/// Records what a packer reports.
+/// A packer's monitor that passes everything to the recorder.
 pub(crate) struct UploadRecorder<'a, 'b> {
     pub(crate) recorder: &'a mut ProgressRecorder<'b>,
-    /// Where events go until the server has taken the upload on.
+    /// Events that wait until the server has accepted the upload.
     pub(crate) deferred: Option<&'a mut DeferredEvents>,
     /// Files and links that were packed whole are counted here.
     pub(crate) packed_files: &'a mut u64,
@@ -223,11 +224,11 @@ impl PackerMonitor for UploadRecorder<'_, '_> {
     }
 }
 
-/// Records what an unpacker reports.
+/// An unpacker's monitor that passes everything to the recorder.
 pub(crate) struct DownloadRecorder<'a, 'b> {
     pub(crate) recorder: &'a mut ProgressRecorder<'b>,
     pub(crate) destination: &'a Path,
-    /// Files that the server need not go on with.
+    /// Files that the server need not send to their end.
     pub(crate) unwanted: &'a mut Vec<String>,
 }
 
@@ -265,14 +266,14 @@ impl UnpackerMonitor for DownloadRecorder<'_, '_> {
     }
 }
 
-/// Says the path of an item of an upload, which the server tells as it was sent, as the user knows it.
+/// Replaces the path of an item in the server's failure, which is below the destination, by the whole remote path.
 pub(crate) fn below(destination: &RemotePath, failure: Failure) -> Failure {
     let path = failure.path.as_deref().unwrap_or_default();
     let path = format!("{}/{path}", destination.as_str().trim_end_matches('/'));
     failure.at(path)
 }
 
-/// What was not sent cannot have been stored.
+/// Returns the error for an upload that the server ended early: files that were not sent cannot have been stored.
 pub(crate) fn ended_early<T>() -> Result<T> {
     Err(Error::Protocol("it ended the upload before everything was sent".to_owned()))
 }

@@ -33,13 +33,13 @@ pub(crate) struct StreamSource {
 enum SourceState {
     /// The file has not begun.
     New,
-    /// It is being sent; this much of a piece is left.
+    /// The file is being sent. `sent` bytes of the piece were.
     Sending { piece: Vec<u8>, sent: usize },
-    /// The receiver does not want it.
+    /// The receiver does not want the file.
     Abandoned,
     /// Everything was packed.
     Ended,
-    /// And the end of the upload was announced.
+    /// Everything was packed, and the end of the upload was announced.
     Announced,
 }
 
@@ -56,7 +56,7 @@ impl StreamSource {
         &self.waker
     }
 
-    /// Whether everything was packed, and the end told.
+    /// Reports whether everything was packed and the end was announced.
     pub(crate) fn is_announced(&self) -> bool {
         matches!(self.state, SourceState::Announced)
     }
@@ -68,7 +68,7 @@ impl StreamSource {
         }
     }
 
-    /// Fills a message with what was read so far.
+    /// Fills a message with the bytes that were read so far.
     pub(crate) fn pack(
         &mut self,
         message: &mut MessageWriter<'_>,
@@ -120,7 +120,7 @@ impl StreamSource {
                 Err(TryRecvError::Disconnected) => {
                     return Err(Failure::new(ErrorCode::Other)
                         .at(&self.name)
-                        .because("its reader ended without a word"));
+                        .because("its reader ended in an unexpected way"));
                 }
             }
         }
@@ -137,7 +137,8 @@ impl StreamSource {
     }
 }
 
-/// Sends what a reader gives; an empty piece is its end. A reader that panics has not ended.
+/// Sends the pieces of a reader to the session; an empty piece is the end. A reader that panics sends an error
+/// instead.
 fn read_all(mut reader: Box<dyn Read + Send>, pieces: &SyncSender<io::Result<Vec<u8>>>, waker: &Waker) {
     loop {
         let read = unpanicked(|| read_piece(&mut *reader));
@@ -164,7 +165,7 @@ fn read_piece(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
     }
 }
 
-/// A caller's reader or writer that panics on a thread of ours fails, and keeps nobody waiting.
+/// Turns a panic of a caller's reader or writer into an error, so that nobody waits for it for ever.
 fn unpanicked<T>(body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
     caught.unwrap_or_else(|_| Err(io::Error::other("it panicked")))
@@ -209,7 +210,7 @@ impl StreamSink {
         let _failed = self.pieces.send(bytes.to_vec());
     }
 
-    /// Bytes written since the last call, or the writer's error.
+    /// Returns the number of bytes written since the last call, or the writer's error.
     pub(crate) fn consumed(&self) -> io::Result<u64> {
         match self.shared.error.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(error) => Err(error),
@@ -219,6 +220,7 @@ impl StreamSink {
 
     /// Waits until everything is written.
     pub(crate) fn finish(self) -> io::Result<()> {
+        // The writer's thread ends with its channel.
         drop(self.pieces);
         let _ended = self.ended.recv();
         match self.shared.error.lock().unwrap_or_else(PoisonError::into_inner).take() {

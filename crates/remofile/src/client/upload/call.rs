@@ -28,12 +28,12 @@ impl Client {
     /// Uploads files and directories into an existing remote directory, each under its own name or the one
     /// its source gives. Relative paths are taken from the current directory.
     ///
-    /// What cannot be uploaded is in the report; everything else is. No file is visible before it is
-    /// complete and checked. If the connection is lost, it is tried again as often as the options say, and
-    /// goes on where it was; so does the same call made again.
+    /// Files that cannot be uploaded are in the report; all others are uploaded. No file is visible before it is
+    /// complete and checked. If the connection is lost, the upload is tried again as often as the options say, and
+    /// resumes where it was; so does the same call made again.
     ///
     /// # Errors
-    /// What ends the whole upload: no such destination, no connection, files in the way that must not be
+    /// The reason why the whole upload ends: no such destination, no connection, files in the way that must not be
     /// touched, a pattern that matches nothing, the lease is held by others...
     pub fn upload<S: Clone + Into<LocalSource>>(
         &mut self,
@@ -46,10 +46,10 @@ impl Client {
         self.upload_plan(&UploadPlan::new(&sources, destination, options)?, monitor)
     }
 
-    /// Uploads one file in place of a certain version of what is there, which the server checks as it commits it.
+    /// Uploads one file in place of a certain version of the present file, which the server checks as it commits it.
     ///
     /// # Errors
-    /// `source-changed`, in the report, if there is another or nothing by then.
+    /// `source-changed`, in the report, if there is another version or no file by then.
     pub(crate) fn upload_in_place_of(
         &mut self,
         version: Version,
@@ -87,10 +87,13 @@ impl Client {
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
         let policy = ConflictPolicy::of(plan.options, attempts.is_again());
+        // Mostly nothing is in the way: the upload begins without a survey, and makes one if the server reports
+        // otherwise.
         let is_blind = !attempts.is_again()
             && !must_survey_first(plan.options, recorder)
             && plan.names_fit()
             && plan.options.connections(false) == 1;
+        // Where there are rules, they may leave the destination out.
         if plan.options.recursive && plan.options.selection.rules.is_empty() && !attempts.is_again() {
             let theirs = self.session(&attempts.context)?.hello().places.clone();
             let mut sources = plan.directories();
@@ -115,7 +118,7 @@ impl Client {
         }
     }
 
-    /// Looks at the destination, and refuses what must not be touched there.
+    /// Surveys the destination, and fails if a file there must not be touched.
     fn look(
         &mut self,
         plan: &UploadPlan<'_>,
@@ -130,7 +133,7 @@ impl Client {
         Ok(Arc::new(present))
     }
 
-    /// Sends everything, over as many connections as were asked for.
+    /// Sends all files, over as many connections as the options say.
     fn send(
         &mut self,
         plan: &UploadPlan<'_>,
@@ -151,6 +154,7 @@ impl Client {
             return self.send_part(part, attempts, recorder);
         }
         let (shares, stop) = SharedFeed::share(feed, connections.into());
+        // Connections of one group share a lease.
         let group = Some(random());
         let part = |feed| UploadPart { destination, options, feed, names: None, group, replaces };
         let parts = shares.into_iter().map(part).collect();
@@ -166,7 +170,7 @@ impl Client {
         Ok(done.into_iter().fold(Done::default(), sum))
     }
 
-    /// Sends over one connection.
+    /// Sends the files of one connection.
     pub(crate) fn send_part<F: Feeding + 'static>(
         &mut self,
         part: UploadPart<'_, F>,
@@ -185,7 +189,7 @@ impl Client {
             ready_at: None,
             deferred: names.is_some().then(DeferredEvents::default),
             blind: 0,
-            // What is taken from a shared feed must not be refused.
+            // A file that is taken from a shared feed could not be given back if the upload were refused.
             awaits_grant: group.is_some(),
             finished: false,
             packed_files: 0,
@@ -198,6 +202,7 @@ impl Client {
         if !handler.finished {
             return ended_early();
         }
+        // A server that loses files silently must not look like one that stored them.
         if done.files.saturating_add(handler.failures) < handler.packed_files {
             return Err(Error::Protocol("it stored fewer files than were sent, and did not say which".to_owned()));
         }
@@ -207,7 +212,7 @@ impl Client {
         Ok(done)
     }
 
-    /// Counts files and bytes.
+    /// Counts the files of a feed and their bytes.
     fn count(&self, feed: Feed, context: &CallContext) -> Result<(u64, u64)> {
         let mut census = Census::new(feed);
         loop {
@@ -230,17 +235,17 @@ pub(crate) struct UploadPart<'a, F> {
     pub(crate) feed: F,
     pub(crate) names: Option<Vec<String>>,
     pub(crate) group: Option<u64>,
-    /// The version in whose place its one file comes, if it must be a certain one.
+    /// Version that its one file must replace, if it must be a certain one.
     pub(crate) replaces: Option<Version>,
 }
 
-/// A number that nobody else has.
+/// Returns a random number, by which the server knows the connections of one upload.
 fn random() -> u64 {
     // Its keys come from the operating system.
     RandomState::new().hash_one(std::process::id())
 }
 
-/// Content that is sent before the server has taken the upload on: it may be in vain.
+/// Content that is sent before the server has accepted the upload, in bytes: it may be in vain.
 const BLIND_BYTES: u64 = 128 * 1024;
 
 struct UploadHandler<'a, 'b> {
@@ -248,7 +253,7 @@ struct UploadHandler<'a, 'b> {
     packer: Packer,
     pace: Pace,
     ready_at: Option<Duration>,
-    /// What is told only when the server has taken the upload on.
+    /// Events that wait until the server has accepted the upload.
     deferred: Option<DeferredEvents>,
     /// Content that was sent meanwhile, in bytes.
     blind: u64,
@@ -256,7 +261,7 @@ struct UploadHandler<'a, 'b> {
     finished: bool,
     /// Files and links that were sent whole.
     packed_files: u64,
-    /// What the server could not do.
+    /// Number of items that the server did not store.
     failures: u64,
     recorder: &'a mut ProgressRecorder<'b>,
 }
@@ -270,6 +275,7 @@ impl Handler for UploadHandler<'_, '_> {
     }
 
     fn item_failed(&mut self, failure: Failure) -> Result<()> {
+        // The server judges files only after it has granted the upload.
         self.granted();
         self.failures += 1;
         if let Some(path) = &failure.path {

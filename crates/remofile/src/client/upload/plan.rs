@@ -1,4 +1,4 @@
-//! What an upload is about.
+//! The plan of an upload.
 
 use crate::client::upload::survey::NAMES_BYTES;
 use crate::client::{LocalSource, TransferOptions};
@@ -11,11 +11,11 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// So many names beside a name are looked at, for so many sources at most.
+/// Numbered names that are looked at for each source, for at most `RENAMED_NAMES` sources.
 const RENAMED_TIMES: u32 = 16;
 const RENAMED_NAMES: usize = 256;
 
-/// The plan of an upload: what goes where, found out before anything is sent.
+/// The plan of an upload: which source goes where, found out before anything is sent.
 pub(super) struct UploadPlan<'a> {
     origins: Vec<std::result::Result<LocalOrigin, Failure>>,
     pub(super) destination: &'a RemotePath,
@@ -23,11 +23,13 @@ pub(super) struct UploadPlan<'a> {
     filter: Filter,
     /// First names at the destination, each once.
     pub(super) names: Vec<String>,
-    /// The version in whose place the one file comes, if it must be a certain one.
+    /// Version that the one file must replace, if it must be a certain one.
     pub(super) replaces: Option<Version>,
 }
 
 impl<'a> UploadPlan<'a> {
+    /// Makes the plan of an upload.
+    ///
     /// # Errors
     /// A pattern that is malformed; two sources of one name.
     pub(super) fn new(
@@ -55,7 +57,7 @@ impl<'a> UploadPlan<'a> {
                 }
                 Err(_) => continue,
             };
-            // What has no name is told when it is to be sent.
+            // A source without a name is reported when it is to be sent.
             let (Ok(origin), Ok(name)) = (origin, name) else { continue };
             destination.join(&name).map_err(|invalid| Error::Local(Failure::from(invalid).at(&origin.shown)))?;
             let first = name.split('/').next().unwrap_or_default().to_owned();
@@ -80,7 +82,7 @@ impl<'a> UploadPlan<'a> {
         Ok(Feed::new(Box::new(Local::new(self.origins.clone())), options))
     }
 
-    /// Names at the destination that matter: files may also go, or have gone, beside others.
+    /// Returns the names at the destination that matter: files may also go, or have gone, beside others.
     pub(super) fn places(&self) -> Vec<String> {
         let may_rename = self.options.ask || self.options.on_conflict == OnConflict::Rename;
         let mut places = self.names.clone();
@@ -91,7 +93,8 @@ impl<'a> UploadPlan<'a> {
         places
     }
 
-    /// What is in the sources, but never sent: what downloads and servers keep there for themselves.
+    /// Returns a failure for each staging directory in the sources: those hold partials of downloads and servers, and
+    /// are never sent.
     pub(super) fn reserved(&self) -> impl Iterator<Item = Failure> {
         let reserved = |origin: &LocalOrigin| {
             let is_there = self.options.recursive && exists(&origin.place().join(STAGING_NAME));
@@ -101,12 +104,12 @@ impl<'a> UploadPlan<'a> {
         self.origins.iter().flatten().filter_map(reserved)
     }
 
-    /// Sources that are directories.
+    /// Returns the sources that are directories.
     pub(super) fn directories(&self) -> impl Iterator<Item = PathBuf> {
         self.origins.iter().flatten().map(LocalOrigin::place).filter(|path| is_directory(path))
     }
 
-    /// Whether the names find room in the request.
+    /// Reports whether the names find room in the request.
     pub(super) fn names_fit(&self) -> bool {
         self.names.iter().map(|name| name.len() + 8).sum::<usize>() <= NAMES_BYTES
     }

@@ -15,8 +15,8 @@ use std::io::Read;
 use std::time::Duration;
 
 impl Client {
-    /// Uploads what a reader gives until its end, as one file. The reader is read on a thread of its
-    /// own, so that a slow one does not cost the connection.
+    /// Uploads the bytes of a reader until its end, as one file. The reader is read on a thread of its own, so that a
+    /// slow one does not cost the connection.
     ///
     /// # Errors
     /// As [`Client::upload`]; an error of the reader ends the upload and leaves nothing behind.
@@ -62,6 +62,7 @@ struct StreamUpload<'a> {
 
 impl Handler for StreamUpload<'_> {
     fn item_failed(&mut self, failure: Failure) -> Result<()> {
+        // The server does not take the one file, so no more of it is read.
         self.source.abandon();
         self.recorder.failed(below(self.destination, failure));
         Ok(())

@@ -1,4 +1,4 @@
-//! What an upload finds at its destination.
+//! The survey of an upload's destination.
 
 use crate::client::listing::handler::ListHandler;
 use crate::client::session::context::CallContext;
@@ -23,21 +23,21 @@ const MOST_CONFLICTS: usize = 1000;
 /// Files of a server's answer that are remembered at most: that takes gigabytes.
 pub(crate) const MOST_REMEMBERED: usize = 20_000_000;
 
-/// The failure of a call that a server names more files for than are remembered.
+/// Returns the error of a call for which a server names more files than are remembered.
 pub(crate) fn too_many_files(most: usize) -> Error {
     let why = format!("the server names more than {most} files: ask for fewer at once");
     Error::Local(Failure::new(ErrorCode::OutOfResources).because(why))
 }
 
-/// What is at, below or kept of the names that an upload uses. Some 80 bytes a file.
+/// The entries and partials at and below the names that an upload uses. They take some 80 bytes a file.
 #[derive(Debug, Default)]
 pub(crate) struct Present {
     destination: Option<RemotePath>,
     entries: HashMap<u128, Existing>,
     partials: HashMap<u128, Known>,
-    /// What the monitor said of single files.
+    /// Decisions of the monitor about single files.
     decided: HashMap<u128, OnConflict>,
-    /// Bytes that need not be sent again, if they are what is to be sent.
+    /// Bytes that need not be sent again, if their files are those to be sent.
     pub(crate) bytes: u64,
 }
 
@@ -50,7 +50,7 @@ struct Existing {
 }
 
 impl Client {
-    /// Looks at the destination of an upload.
+    /// Asks the server for the entries and partials at the destination of an upload.
     pub(crate) fn survey(
         &mut self,
         destination: &RemotePath,
@@ -66,6 +66,7 @@ impl Client {
                 bytes += name.len() + 8;
                 bytes <= NAMES_BYTES
             };
+            // One name at least, so that every request gets further.
             let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
             let (batch, others) = rest.split_at(count);
             let request = Request::Survey { destination: destination.clone(), names: batch.to_vec(), unflushed: true };
@@ -89,6 +90,7 @@ impl Present {
         match element {
             Element::Listed(Listed::Entry(Entry { path, kind, size, modified, unflushed, .. })) => {
                 if let Some(relative) = relative(&path) {
+                    // A file that is not on the disk yet may have to be sent again.
                     self.bytes = self.bytes.saturating_add(if unflushed { 0 } else { size });
                     self.entries.insert(ItemRules::key(&relative), Existing { kind, size, modified, unflushed });
                 }
@@ -103,7 +105,7 @@ impl Present {
         }
     }
 
-    /// A server may list without end.
+    /// Fails if there are too many elements: a server may list without end.
     fn refuse_flood(&self) -> Result<()> {
         if self.entries.len() + self.partials.len() > MOST_REMEMBERED {
             Err(too_many_files(MOST_REMEMBERED))
@@ -112,7 +114,7 @@ impl Present {
         }
     }
 
-    /// What was kept of a file.
+    /// Returns the partial of a file.
     pub(crate) fn partial(&self, path: &str) -> Option<&Known> {
         self.partials.get(&ItemRules::key(path))
     }
@@ -123,7 +125,7 @@ impl Present {
         Some(Entry { path, kind, size, modified, mode: None, unflushed })
     }
 
-    /// Finds what is in the way of these files before anything is changed, where the policy wants that known.
+    /// Finds the conflicts of these files before anything is changed, if the policy wants to know them.
     ///
     /// # Errors
     /// [`Error::Conflicts`] if there is something that must not be touched.
@@ -142,7 +144,7 @@ impl Present {
             check()?;
             let found = match feed.find() {
                 Next::Item(Ok(found)) => found,
-                // What cannot be sent is told when it is to be sent.
+                // A source that cannot be read is reported when it is to be sent.
                 Next::Item(Err(_)) | Next::Working => continue,
                 Next::Pending | Next::End => break,
             };
@@ -162,6 +164,7 @@ impl Present {
                 }
                 ConflictDecision::Send(None) | ConflictDecision::Skip(_) | ConflictDecision::Present => {}
             }
+            // A person who chose to stop is not asked about more.
             if conflicts.len() >= MOST_CONFLICTS || (policy.ask && !conflicts.is_empty()) {
                 break;
             }
@@ -170,12 +173,12 @@ impl Present {
     }
 }
 
-/// The failure of a file that must not be replaced.
+/// Returns the failure of a file that must not be replaced.
 pub(crate) fn in_the_way(existing: &Entry) -> Failure {
     Failure::new(ErrorCode::AlreadyExists).at(&existing.path)
 }
 
-/// Decides about the files of an upload.
+/// The judge of an upload's files, which knows the survey.
 pub(super) struct UploadJudge {
     pub(super) present: Arc<Present>,
     pub(super) policy: ConflictPolicy,
@@ -195,14 +198,14 @@ impl Judge for UploadJudge {
             ConflictDecision::Skip(failure) => Verdict::Skip(failure),
             ConflictDecision::Send(rule @ Some(_)) => Verdict::Send { rule, known },
             ConflictDecision::Send(_) if policy.on_conflict == OnConflict::Rename => self.beside(found, decided),
-            // It came in between: the server refuses it.
+            // A file that came in between is refused by the server.
             ConflictDecision::Send(_) | ConflictDecision::Conflict => Verdict::Send { rule: decided, known },
         }
     }
 }
 
 impl UploadJudge {
-    /// A file that goes beside another: an earlier attempt may have put it, or begun to put it, there.
+    /// Judges a file that goes beside another. An earlier attempt may have stored it there, or begun to.
     fn beside(&self, found: &FoundItem, rule: Option<OnConflict>) -> Verdict {
         let candidates = (1..).map_while(|number| numbered_path(&found.path, number));
         for candidate in candidates {
@@ -221,7 +224,7 @@ impl UploadJudge {
     }
 }
 
-/// Whether options ask for something that must be known before the first byte is sent.
+/// Reports whether options ask for something that must be known before the first byte is sent.
 pub(super) fn must_survey_first(options: &TransferOptions, recorder: &ProgressRecorder<'_>) -> bool {
     // A callback must not see chunks that are sent in vain.
     options.ask || recorder.monitor.chunk_size().is_some()

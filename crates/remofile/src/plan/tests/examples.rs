@@ -1,4 +1,4 @@
-//! What each rule means.
+//! Examples of the meaning of each rule.
 
 use super::super::{
     Action, Changed, Node, Plan, Reason, Rename, Rules, Step, Tally, Touch, TreeElement, What, Withheld,
@@ -31,7 +31,7 @@ const CONTENT: Changed = Changed { content: true, ..NOTHING };
 const TIME: Changed = Changed { time: true, ..NOTHING };
 const CONTENT_AND_TIME: Changed = Changed { content: true, time: true, ..NOTHING };
 
-/// The plan for one file of both sides.
+/// Returns the plan for one file of both sides.
 fn one(new: Thing, old: Thing, rules: Rules) -> Plan {
     plan(&tree([("f", new)]), &tree([("f", old)]), rules)
 }
@@ -62,7 +62,7 @@ fn files_of_other_times_are_compared_by_content() {
     assert_eq!(one(file("abd", 5), file("abc", 6), PLAIN).steps, [update("f", [3, 3], false, CONTENT_AND_TIME)]);
 }
 
-/// The plan for one file of both sides, of which the destination's may not be on the disk.
+/// Returns the steps for one file of both sides, of which the destination's may not be on the disk.
 fn one_unflushed(new: &Thing, old: &Thing, rules: Rules) -> Vec<Step> {
     let told = |thing: &Thing, is_unflushed: bool| match thing.what() {
         What::File { size, modified, mode, .. } => What::File { size, modified, mode, unflushed: is_unflushed },

@@ -1,4 +1,4 @@
-//! What becomes of two things of different kinds.
+//! Pairs of nodes of different kinds.
 
 use super::super::{Action, Reason, Rules, Step, TreeElement, Withheld};
 use super::examples::{skip, step};
@@ -21,7 +21,7 @@ fn linked(path: &str, replaces: bool) -> Step {
     step(path, Action::Link { target: "t".into(), replaces })
 }
 
-/// The steps for `d`, and for what is in it.
+/// Returns the steps for `d`, and for its contents.
 fn steps(new: &Tree, old: &Tree, rules: Rules) -> Vec<Step> {
     let steps = plan(new, old, rules).steps;
     Execution { source: new, rules }.run(&mut old.clone(), &steps);

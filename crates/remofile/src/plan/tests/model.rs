@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What is at a path.
+/// An entry of a model tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Thing {
     Directory(u32),
@@ -67,7 +67,7 @@ pub(super) const PLAIN: Rules = Rules {
 
 pub(super) const DIRECTORY: Thing = Thing::Directory(0o755);
 
-/// A tree of these things, with the directories that they are in.
+/// Makes a tree of these things, with the directories that they are in.
 pub(super) fn tree<const N: usize>(things: [(&str, Thing); N]) -> Tree {
     let mut tree = Tree::default();
     for (path, thing) in things {
@@ -144,7 +144,7 @@ impl Thing {
     }
 }
 
-/// What is left of two listings.
+/// Returns the draft of two listings.
 pub(super) fn draft(source: Vec<TreeElement>, destination: Vec<TreeElement>, rules: Rules) -> Draft {
     let mut pulled = source.into_iter();
     let mut join = Join::new(Planner::new(rules), Side::Source, || pulled.next());
@@ -152,7 +152,7 @@ pub(super) fn draft(source: Vec<TreeElement>, destination: Vec<TreeElement>, rul
     join.finish()
 }
 
-/// All that is asked.
+/// Answers all questions of a draft.
 pub(super) fn answers(draft: &Draft, source: &Tree, destination: &Tree) -> Answers {
     let questions = draft.questions();
     let answer = |tree: &Tree, paths: Vec<&str>| {
@@ -162,14 +162,14 @@ pub(super) fn answers(draft: &Draft, source: &Tree, destination: &Tree) -> Answe
     Answers { source: answer(source, questions.source), destination: answer(destination, questions.destination) }
 }
 
-/// The plan that makes one tree what the other is.
+/// Returns the plan that makes one tree like the other.
 pub(super) fn plan(source: &Tree, destination: &Tree, rules: Rules) -> Plan {
     let draft = draft(source.told(), destination.told(), rules);
     let answers = answers(&draft, source, destination);
     draft.settle(&answers)
 }
 
-/// A plan where something could not be listed, at the source or the destination.
+/// Returns a plan where something could not be listed, at the source or the destination.
 pub(super) fn plan_unread(
     source: Vec<TreeElement>,
     destination: Vec<TreeElement>,
@@ -243,7 +243,7 @@ impl Execution<'_> {
         Ok(())
     }
 
-    /// A directory must let its owner in, if its permission bits are the plan's business.
+    /// Fails if a directory does not let its owner in, and its permission bits are the plan's business.
     fn enter(&self, tree: &Tree, directory: &str) -> Result<(), &'static str> {
         if directory.is_empty() {
             return Ok(());

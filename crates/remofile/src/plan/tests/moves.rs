@@ -1,4 +1,4 @@
-//! What is renamed, and what is not.
+//! Renames: the files that are renamed, and those that are not.
 
 use super::super::{Action, Answers, Reason, Rules};
 use super::examples::{skip, step};
@@ -7,7 +7,7 @@ use remofile_protocol::wire::Kind;
 
 const RULES: Rules = Rules { delete: true, ..PLAIN };
 
-/// What is renamed to what, in the order of the plan.
+/// Returns the pairs of old and new paths, in the order of the plan.
 fn renamed(source: &Tree, destination: &Tree, rules: Rules) -> Vec<(String, String)> {
     let steps = plan(source, destination, rules).steps;
     Execution { source, rules }.run(&mut destination.clone(), &steps);

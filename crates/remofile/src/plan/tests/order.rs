@@ -78,7 +78,7 @@ fn without_preserved_modes_directories_keep_theirs() {
     assert_eq!(plan(&nested(0o700, 0o755, "f"), &nested(0o755, 0o555, "f"), rules).steps, []);
 }
 
-/// The draft from one listing that is pulled, and another that is pushed.
+/// Returns the draft from one listing that is pulled, and another that is pushed.
 fn joined(pulled_side: Side, pulled: Vec<TreeElement>, pushed: Vec<TreeElement>, rules: Rules) -> Draft {
     let mut pulled = pulled.into_iter();
     let mut join = Join::new(Planner::new(rules), pulled_side, move || pulled.next());
@@ -86,7 +86,7 @@ fn joined(pulled_side: Side, pulled: Vec<TreeElement>, pushed: Vec<TreeElement>,
     join.finish()
 }
 
-/// The plans of both directions.
+/// Returns the plans of both directions.
 fn both_ways(source: &Tree, destination: &Tree, listings: [Vec<TreeElement>; 2]) -> [Plan; 2] {
     let [told, there] = listings;
     let rules = Rules { preserve_mode: false, ..MODES };

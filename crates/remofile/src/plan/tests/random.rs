@@ -1,11 +1,11 @@
-//! Whatever two trees are, a plan makes one what the other is.
+//! Random trees: a plan makes any tree like any other one.
 
 use super::super::{Action, Plan, Rules, Step, TreeElement, Withheld};
 use super::model::{Execution, Place, Thing, Tree, answers, draft, failed, plan, plan_unread};
 use proptest::prelude::*;
 use remofile_protocol::wire::{Kind, Timestamp};
 
-/// What happens to a tree.
+/// A random change of a tree.
 #[derive(Debug, Clone)]
 enum Edit {
     Put(String, Thing),
@@ -81,7 +81,7 @@ fn edited(mut tree: Tree, edits: Vec<Edit>) -> Tree {
     tree
 }
 
-/// Two trees that were one once.
+/// Makes two trees that were one once.
 pub(super) fn trees() -> impl Strategy<Value = (Tree, Tree)> {
     (edits(14), edits(8), edits(8)).prop_map(|(before, at_source, at_destination)| {
         let common = edited(Tree::default(), before);
@@ -106,7 +106,7 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
     )
 }
 
-/// Whether something is what it should be after a plan was carried out, given what was there before.
+/// Reports whether an entry is as it should be after a plan was carried out, given the entry before.
 fn is_copied(after: &Thing, source: &Thing, before: Option<&Thing>, rules: Rules) -> bool {
     let has_mode = |mode, wanted| !rules.preserve_mode || mode == wanted;
     match (after, source) {
@@ -141,12 +141,12 @@ fn deletions(plan: &Plan) -> u64 {
     plan.steps.iter().filter(|step| matches!(step.action, Action::Delete { .. })).count() as u64
 }
 
-/// What a plan takes away for good: not what it replaces.
+/// Reports whether a step takes something away for good, and does not replace it.
 fn is_removal(step: &Step) -> bool {
     matches!(step.action, Action::Delete { .. } | Action::Rename(_))
 }
 
-/// Everything that only the destination has is there still.
+/// Checks that everything that only the destination has is still there.
 fn assert_kept(after: &Tree, source: &Tree, before: &Tree) {
     for path in before.paths().filter(|path| source.get(path).is_none()) {
         assert_eq!(after.get(path), before.get(path), "{path}");

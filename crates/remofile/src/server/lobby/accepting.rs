@@ -31,7 +31,7 @@ impl Lobby {
         }
     }
 
-    /// Whether there may be more.
+    /// Accepts up to [`AT_ONCE`] connections at a listener. Returns true if there may be more.
     fn accept_some(&mut self, listener: usize) -> bool {
         for _ in 0..AT_ONCE {
             let Some(accepted) = self.listeners.get(listener).map(TcpListener::accept) else { return false };
@@ -73,6 +73,7 @@ impl Lobby {
         self.poll.registry().register(&mut SourceFd(&stream.as_raw_fd()), Token(number), Interest::READABLE)?;
         let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
         self.waiting.insert(number, Waiting { stream, address, deadline, stage: Stage::Greeting(Vec::new()) });
+        // A client sends its greeting with the connection: it has often arrived already, and then no event is needed.
         self.read(number);
         Ok(())
     }

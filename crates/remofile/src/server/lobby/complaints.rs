@@ -1,20 +1,20 @@
-//! What is logged of strangers: of a few each one, of a siege how many there were.
+//! The log of what strangers do: each refusal at first, and only their number under siege.
 
 use remofile_protocol::handshake::Refusal;
 use std::fmt::Display;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// For so long complaints are counted together.
+/// Time for which complaints are counted together.
 const PERIOD: Duration = Duration::from_secs(10);
 
-/// How often it is told that there are no more descriptors.
+/// Least time between two reports that no descriptors are left.
 const ACCEPTING_EVERY: Duration = Duration::from_secs(60);
 
-/// Complaints of one period that are told one by one.
+/// Complaints of one period that are logged one by one.
 const MOST: u32 = 20;
 
-/// Keeps a server under siege from filling the disk with its log.
+/// The count of complaints, which keeps a server under siege from filling the disk with its log.
 #[derive(Debug)]
 pub(in crate::server) struct Complaints {
     began: Instant,
@@ -22,7 +22,7 @@ pub(in crate::server) struct Complaints {
     withheld: u64,
     /// Peers that had to leave so that others could come.
     evicted: u64,
-    /// When it was last told that connections cannot be accepted.
+    /// Time of the last report that connections cannot be accepted.
     accepting: Option<Instant>,
 }
 
@@ -31,34 +31,34 @@ impl Complaints {
         Self { began: now, told: 0, withheld: 0, evicted: 0, accepting: None }
     }
 
-    /// Somebody was refused.
+    /// Logs that a peer was refused.
     pub(in crate::server) fn refused(&mut self, address: impl Display, refusal: Refusal) {
         if self.is_told(Instant::now()) {
             tracing::warn!(%address, reason = refusal.name(), "refused");
         }
     }
 
-    /// Somebody has used up their guesses of the token, and is answered no more for a while.
+    /// Logs that an address has used up its guesses of the token and is not answered for a while.
     pub(in crate::server) fn guesses_too_fast(&mut self, address: impl Display) {
         if self.is_told(Instant::now()) {
             tracing::warn!(%address, reason = "too-many-guesses", "refused");
         }
     }
 
-    /// Somebody has played a handshake back, or cannot go on after it.
+    /// Logs that a peer has replayed a handshake, or cannot continue after it.
     pub(super) fn not_genuine(&mut self, address: impl Display) {
         if self.is_told(Instant::now()) {
             tracing::warn!(%address, "a handshake was not followed by a genuine record");
         }
     }
 
-    /// Somebody had to leave before its time, as it or its neighbours took most of the room.
+    /// Counts a peer that had to leave before its time because its address or site took most of the room.
     pub(super) fn evicted(&mut self) {
         self.sum_up(Instant::now());
         self.evicted += 1;
     }
 
-    /// The operating system gives no connection.
+    /// Logs that the operating system gives no connection, once a minute at most.
     pub(super) fn cannot_accept(&mut self, error: &io::Error) {
         let now = Instant::now();
         if self.accepting.is_none_or(|at| now.saturating_duration_since(at) >= ACCEPTING_EVERY) {
@@ -67,12 +67,12 @@ impl Complaints {
         }
     }
 
-    /// When [`Complaints::sum_up`] wants to be called.
+    /// Returns the time at which [`Complaints::sum_up`] is to be called.
     pub(in crate::server) fn due(&self) -> Option<Instant> {
         (self.withheld > 0 || self.evicted > 0).then_some(self.began + PERIOD)
     }
 
-    /// At the end of a period, tells of how many nothing was told.
+    /// Logs, at the end of a period, the number of peers that were not logged one by one.
     pub(in crate::server) fn sum_up(&mut self, now: Instant) {
         if now < self.began + PERIOD {
             return;

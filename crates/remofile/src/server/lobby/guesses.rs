@@ -1,4 +1,4 @@
-//! How tokens are refused: the one way to an answer that depends on a token.
+//! Refusals of tokens: the only way to an answer that depends on a token.
 //!
 //! First [`Lobby::is_guessing`] is asked. Where it is true no token is compared, and the peer is told nothing of
 //! its own; where it is false, a wrong token is answered by [`Lobby::refuse_slowly`] and counted.
@@ -10,14 +10,15 @@ use remofile_protocol::token::Origin;
 use std::time::Instant;
 
 impl Lobby {
-    /// Whether a peer's address tries more tokens than can be answered slowly. Then not even the right one is
-    /// let in: who opens a thousand connections would only have to see which stays. Generated tokens need no such care.
+    /// Reports whether a peer's address tries more tokens than can be answered slowly. Then even a right token is
+    /// turned away: otherwise an attacker with a thousand connections would only have to see which of them stays.
+    /// Generated tokens need no such care.
     pub(super) fn is_guessing(&mut self, waiting: &Waiting) -> bool {
         let is_exhausted = self.slowdown.is_exhausted(Instant::now(), Some(waiting.address.ip()));
         is_exhausted && self.is_chosen()
     }
 
-    /// Counts a guess, and answers it when it is its turn.
+    /// Counts a guess, and answers it after the delay of its address.
     pub(super) fn refuse_slowly(&mut self, number: usize, mut waiting: Waiting, refusal: Refusal, bytes: Vec<u8>) {
         self.complaints.refused(waiting.address, refusal);
         match self.slowdown.refuse(Instant::now(), Some(waiting.address.ip())) {
@@ -26,7 +27,7 @@ impl Lobby {
                 waiting.stage = Stage::Refused(bytes);
                 self.waiting.insert(number, waiting);
             }
-            // Nobody guesses these: nobody has to be kept for it.
+            // A generated token cannot be guessed: its peer need not be kept for a delayed answer.
             None if !self.is_chosen() => waiting.say(&bytes),
             None => waiting.say(&[]),
         }

@@ -50,7 +50,8 @@ use turns::Turns;
 use waiting::{Stage, Waiting};
 use zeromq::{First, Stranger, Verdict};
 
-/// Peers in the lobby at most, descriptors permitting; beyond that one of those has to leave who take most of the room.
+/// Peers in the lobby at most, descriptors permitting. Beyond that a peer of those that take most of the room has
+/// to leave.
 const MAX_WAITING: usize = 1024;
 
 /// Descriptors that are neither for connections nor for workers: listeners, the store, logs.
@@ -102,7 +103,7 @@ pub(super) struct Lobby {
     /// `None` where nothing may be changed.
     expiry: Option<Expiry>,
     context: Arc<ServerContext>,
-    /// What ZeroMQ peers may come with.
+    /// Settings of the ZeroMQ handshake: the mechanisms that peers may use.
     zeromq: ServerSettings,
     waiting: Room<Waiting>,
     next_peer: usize,
@@ -117,9 +118,9 @@ pub(super) struct Lobby {
     descriptors: usize,
     slowdown: Slowdown,
     waker: Waker,
-    /// Listeners at which there may be connections to accept, of which nobody will tell again.
+    /// Listeners at which there may be connections to accept. The poller does not report those again.
     ready: BTreeSet<usize>,
-    /// When to accept again, after there was no descriptor left.
+    /// Time to accept again, after there was no descriptor left.
     accept_again: Option<Instant>,
     complaints: Complaints,
 }
@@ -193,6 +194,7 @@ impl Lobby {
             for event in &events {
                 match event.token() {
                     WAKE => self.waker.drain(),
+                    // Only noted here: the peers that are in the lobby already are heard before others are accepted.
                     Token(number) if number < FIRST_PEER => drop(self.ready.insert(number - FIRST_LISTENER)),
                     token => match session_of(token) {
                         Some(session) => self.wake(session),
@@ -206,7 +208,7 @@ impl Lobby {
         Ok(())
     }
 
-    /// How long there is nothing to do if nothing comes.
+    /// Returns the time that the loop may sleep if nothing comes.
     fn timeout(&self) -> Option<Duration> {
         if self.accept_again.is_none() && !self.ready.is_empty() {
             return Some(Duration::ZERO);
@@ -227,7 +229,7 @@ impl Lobby {
                 Ok(Some(received)) => match waiting.stage {
                     Stage::Answered { .. } => return self.confirm(number, waiting, &received),
                     Stage::Greeting(_) | Stage::Refused(_) => return self.greet(number, waiting, &received),
-                    // There may be more of it, which nobody would tell of again.
+                    // There may be more to read, and the poller reports each arrival only once.
                     Stage::ZeroMq(_) => self.listen(number, waiting, &received),
                 },
                 Ok(None) => {
@@ -254,7 +256,7 @@ impl Lobby {
         }
         let answered = match answer_regardless(&self.credentials, greeting) {
             Some(answered) => answered,
-            // Not even looked at, as a right one takes longer.
+            // The token is not even compared: a right one would take longer.
             None if self.is_guessing(&waiting) => return self.turn_away(waiting, &Refusal::TooMany.to_bytes()),
             None => match answer(&self.credentials, |token| Some(self.context.grant(token)?.hello.clone()), greeting) {
                 ServerAnswer::Refuse { refusal, bytes } => return self.refuse_slowly(number, waiting, refusal, bytes),
@@ -284,7 +286,7 @@ impl Lobby {
         }
     }
 
-    /// Hears what a ZeroMQ peer has said.
+    /// Passes bytes of a ZeroMQ peer to its state, and acts on the verdict.
     fn listen(&mut self, number: usize, mut waiting: Waiting, received: &[u8]) {
         let context = Arc::clone(&self.context);
         let tokens = (!self.is_guessing(&waiting)).then_some(&context.tokens);
@@ -395,7 +397,7 @@ impl Lobby {
         Presence::new(Instant::now(), Some(self.waker.clone()))
     }
 
-    /// The connection is the lobby's no more.
+    /// Takes a connection out of the lobby's poller and sets the options of a session's socket.
     fn leave(&self, waiting: &Waiting) {
         let _removed = self.poll.registry().deregister(&mut SourceFd(&waiting.stream.as_raw_fd()));
         if let Err(error) = prepare(&waiting.stream) {
@@ -403,7 +405,8 @@ impl Lobby {
         }
     }
 
-    /// Seats who was promised a place, sends delayed refusals, and away whoever has taken too long.
+    /// Does what is due: seats newcomers that were promised a place, sends delayed refusals, and drops peers whose
+    /// handshake took too long.
     fn expire(&mut self) {
         self.seat_promised();
         let now = Instant::now();

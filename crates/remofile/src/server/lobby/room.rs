@@ -1,4 +1,5 @@
-//! The places of the lobby, and who has to leave when there is none left: whoever fills the room makes room.
+//! The places of the lobby, and the choice of a guest that has to leave when none is left: one of the network or site
+//! that takes most of the room.
 //!
 //! Every change takes a time that grows with the logarithm of the number of guests, however they came.
 
@@ -23,15 +24,15 @@ pub(super) struct Room<G> {
     deadlines: BTreeSet<(Instant, usize)>,
 }
 
-/// Whoever takes a place.
+/// An occupant of a place.
 pub(super) trait Guest {
-    /// Where it is from.
+    /// Returns the network that the guest connects from.
     fn network(&self) -> Network;
-    /// When it has to leave.
+    /// Returns the time at which the guest has to leave.
     fn deadline(&self) -> Instant;
 }
 
-/// Those of one site.
+/// The guests of one site.
 #[derive(Default)]
 struct Neighbours {
     guests: usize,
@@ -48,13 +49,14 @@ struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Crowd {
     guests: usize,
-    /// Of as many guests, those have been here longest that came first.
+    /// Number of the oldest guest. Of two networks with equally many guests, the one whose oldest came first is
+    /// greater.
     oldest: Reverse<usize>,
     network: Network,
 }
 
 impl<G: Guest> Room<G> {
-    /// A room for so many guests; at least one.
+    /// Creates a room for `places` guests, at least one.
     pub(super) fn new(places: usize) -> Self {
         let limits = Limits {
             all: places.max(1),
@@ -73,6 +75,7 @@ impl<G: Guest> Room<G> {
 
     /// Takes a guest in, or back in.
     pub(super) fn insert(&mut self, number: usize, guest: G) {
+        // A guest that comes back may be listed under another deadline.
         self.remove(number);
         self.deadlines.insert((guest.deadline(), number));
         self.recount(guest.network(), |numbers| numbers.insert(number));
@@ -87,7 +90,7 @@ impl<G: Guest> Room<G> {
         Some(guest)
     }
 
-    /// Makes room for one more guest from a network; who had to leave for it.
+    /// Makes room for one more guest from a network, and returns the guest that had to leave for it.
     pub(super) fn make_room(&mut self, network: Network) -> Option<G> {
         let own = self.crowd(network).filter(|crowd| crowd.guests >= self.limits.network);
         let leaving = own.or_else(|| self.fullest_of_a_full_site(network.site()));
@@ -98,24 +101,24 @@ impl<G: Guest> Room<G> {
         }
     }
 
-    /// Lets one of those go who take most of the room.
+    /// Removes the oldest guest of the network that takes most of the room.
     pub(super) fn evict(&mut self) -> Option<G> {
         let crowd = self.crowds.last()?;
         self.remove(crowd.oldest.0)
     }
 
-    /// A guest whose time is over.
+    /// Removes and returns a guest whose time is over.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<G> {
         let &(_, number) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
         self.remove(number)
     }
 
-    /// When the time of the next guest is over.
+    /// Returns the time at which the next guest has to leave.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Lets everybody go.
+    /// Removes all guests.
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.limits.all);
     }
@@ -131,8 +134,9 @@ impl<G: Guest> Room<G> {
         neighbours.crowds.last().copied()
     }
 
-    /// Changes who is there of a network, and where it stands among the others.
+    /// Changes the guests of a network, and its rank among the other networks.
     fn recount(&mut self, network: Network, change: impl FnOnce(&mut BTreeSet<usize>) -> bool) {
+        // A crowd is ordered by its own size: it has to be taken out of the sets as it was before the change.
         let before = self.crowd(network);
         change(self.networks.entry(network).or_default());
         let after = self.crowd(network);
@@ -183,7 +187,7 @@ mod tests {
         room: Room<Somebody>,
         now: Instant,
         next: usize,
-        /// Who had to leave.
+        /// Numbers of the guests that had to leave.
         left: BTreeSet<usize>,
     }
 
@@ -192,7 +196,7 @@ mod tests {
             Self { room: Room::new(places), now: Instant::now(), next: 0, left: BTreeSet::new() }
         }
 
-        /// Somebody comes for ten seconds, as in the lobby.
+        /// Lets a guest come for ten seconds, as in the lobby.
         fn comes(&mut self, address: IpAddr) -> usize {
             let (number, network) = (self.next, Network::of(address));
             self.next += 1;

@@ -201,9 +201,11 @@ impl Lobby {
 
     /// Tells every session that the server ends, and waits until all have ended.
     pub(super) fn end_sessions(&mut self) {
+        // First of all, so that nobody connects to a server that stops.
         self.listeners.clear();
         self.waiting.clear();
         self.promised.clear();
+        // Before the wakers are called: a session that wakes looks at this flag.
         self.context.shared.stopping.store(true, Ordering::Release);
         self.admission.numbers().into_iter().for_each(|session| self.wake(session));
         let mut events = Events::with_capacity(1);

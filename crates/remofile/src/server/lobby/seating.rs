@@ -19,7 +19,7 @@ use std::time::Instant;
 
 /// A peer that has proved a token.
 pub(super) enum Newcomer {
-    /// Its first record was genuine.
+    /// A native peer whose first record was genuine.
     Native {
         waiting: Waiting,
         grant: Arc<Grant>,
@@ -32,9 +32,9 @@ pub(super) struct Speaker {
     pub(super) waiting: Waiting,
     pub(super) grant: Arc<Grant>,
     pub(super) peer: Box<zmtp::Peer>,
-    /// Whether its routing id is the token.
+    /// True if the peer's routing id is the token.
     pub(super) is_routing_id: bool,
-    /// What it said already.
+    /// The first message, or its beginning.
     pub(super) first: First,
 }
 
@@ -107,7 +107,7 @@ impl Lobby {
             Room::Free => self.start(newcomer),
             Room::After(in_place_of) => {
                 let deadline = now + HANDSHAKE_TIMEOUT;
-                // Whatever it says from now on is for its session.
+                // Its further messages are for its session, so the lobby reads no more.
                 let descriptor = newcomer.waiting().stream.as_raw_fd();
                 let _removed = self.poll.registry().deregister(&mut mio::unix::SourceFd(&descriptor));
                 self.promised.push(Promised { newcomer, place, in_place_of, deadline });
@@ -142,10 +142,11 @@ impl Lobby {
                 () if over.contains(&promised.in_place_of) => self.start(promised.newcomer),
                 () if promised.deadline <= now => promised.newcomer.turn_away(),
                 () if self.admission.is_leaving(promised.in_place_of) => self.promised.push(promised),
-                // It has got to work instead.
+                // The session that was asked to leave has got a request and stays: ask for another place.
                 () => again.push(promised.newcomer),
             }
         }
         again.into_iter().for_each(|newcomer| self.ask_for(newcomer));
+        // Last: a thread may need a moment to end, and newcomers need not wait for it.
     }
 }

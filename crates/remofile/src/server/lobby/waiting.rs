@@ -20,14 +20,14 @@ pub(super) struct Waiting {
 }
 
 pub(super) enum Stage {
-    /// Its greeting is being read.
+    /// Reading the greeting.
     Greeting(Vec<u8>),
-    /// It will be told this at its deadline, and has nothing more to say until then.
+    /// Refused: these bytes are sent at its deadline, and it may not say anything more until then.
     Refused(Vec<u8>),
-    /// It was answered, and these bytes came since. A greeting can be a recording of somebody else's: only
-    /// who can seal a record knows the token, and is worth a thread.
+    /// Answered; these bytes came since. A greeting can be a recording of somebody else's. Only a peer that can seal a
+    /// record knows the token and is worth a thread.
     Answered { session: Box<Established<ClientHello>>, grant: Arc<Grant>, received: Vec<u8> },
-    /// It speaks ZeroMQ.
+    /// Speaking ZeroMQ.
     ZeroMq(Box<Stranger>),
 }
 
@@ -42,7 +42,7 @@ impl Guest for Waiting {
 }
 
 impl Waiting {
-    /// Reads what has come. Everything so far, unless nothing new can change the picture.
+    /// Reads the bytes that have come. Returns everything so far, or `None` if nothing new can change the picture.
     pub(super) fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = [0; MAX_HANDSHAKE_BYTES];
         let mut is_new = false;
@@ -67,7 +67,7 @@ impl Waiting {
                     }
                     // Its bounds are its own, and what it said is not said again.
                     Stage::ZeroMq(_) => return Ok(Some(buffer[..count].to_vec())),
-                    // Whoever goes on talking would be read for as long as it talks.
+                    // A peer that keeps sending would keep this loop busy for as long as it sends.
                     Stage::Refused(_) => return Err(io::Error::other("it goes on after its greeting")),
                 },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -84,7 +84,7 @@ impl Waiting {
         }
     }
 
-    /// Last words: whether they arrive is the peer's concern.
+    /// Sends last words, as far as the socket takes them, and closes this side of the connection.
     pub(super) fn say(&mut self, bytes: &[u8]) {
         let _unheard = self.say_whole(bytes);
         let _closed = self.stream.shutdown(std::net::Shutdown::Write);

@@ -27,7 +27,7 @@ pub(super) struct Stranger {
 
 enum StrangerState {
     Greeting(ServerHandshake),
-    /// It has one message to say the token in, also if it has said it as its routing id.
+    /// Sending the one message in which it may prove the token. It sends one even if its routing id was the token.
     Speaking(Box<Speaking>),
     Over,
 }
@@ -35,28 +35,28 @@ enum StrangerState {
 struct Speaking {
     peer: Peer,
     input: Vec<u8>,
-    /// How much of the input was looked at.
+    /// Number of bytes of the input that were looked at.
     seen: usize,
     parts: Vec<Range<usize>>,
 }
 
-/// What is to become of a peer.
+/// The decision about a peer.
 pub(super) enum Verdict {
-    /// More has to come.
+    /// Undecided: more bytes have to come.
     More,
-    /// It knows the token, and said this already.
+    /// The peer knows the token, and has said this already.
     Known { peer: Box<Peer>, proved: Proved, first: First },
-    /// It may have said the token, and no tokens are compared.
+    /// The peer may have sent the token, but no tokens are compared now.
     Unheard,
-    /// It is told these bytes, and goes; whether it tried a token.
+    /// The peer is sent these bytes and goes. `is_guess` is true if it tried a token.
     Refused { bytes: Vec<u8>, refusal: Refusal, is_guess: bool },
-    /// It goes: its encryption and ours do not fit.
+    /// The peer goes: its encryption and ours do not fit.
     Unfit(Refusal),
-    /// It goes.
+    /// The peer goes, for the reason in this text.
     Broken(String),
 }
 
-/// What a peer that knows the token has said.
+/// The first words of a peer that knows the token.
 pub(super) enum First {
     /// One message.
     Message(Vec<Vec<u8>>),
@@ -98,7 +98,7 @@ impl Stranger {
         }
     }
 
-    /// What is to be sent now.
+    /// Returns the bytes to send now.
     pub(super) fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
     }
@@ -134,7 +134,8 @@ impl Stranger {
     }
 }
 
-/// What its user has to set otherwise, where that is why the handshake failed.
+/// Returns the refusal for a handshake that failed because of the client's encryption settings, which its user has
+/// to change.
 fn unfit(error: &HandshakeError) -> Option<Refusal> {
     match error {
         HandshakeError::Mechanism(Offered::Null) => Some(Refusal::EncryptionRequired),
@@ -145,7 +146,7 @@ fn unfit(error: &HandshakeError) -> Option<Refusal> {
 }
 
 impl Speaking {
-    /// Its first message is complete.
+    /// Judges a peer whose first message is complete.
     fn judge(mut self, tokens: Option<&TokenMatcher>) -> Verdict {
         let frames: Vec<&[u8]> = self.parts.iter().map(|part| &self.input[part.clone()]).collect();
         let first_message = FirstMessage::of(&frames);
@@ -169,7 +170,7 @@ impl Speaking {
         Verdict::Refused { bytes, refusal, is_guess }
     }
 
-    /// Its first message is more than is read here: only the routing id can let it go on.
+    /// Judges a peer whose first message is longer than the lobby reads: only its routing id can prove the token.
     fn judge_beginning(mut self, tokens: Option<&TokenMatcher>) -> Verdict {
         if !may_be_token(&self.peer.identity) {
             return Verdict::Broken("its first message is too long".to_owned());

@@ -72,7 +72,7 @@ impl Talk {
         self.hear(Header::signal(operation, signal), &[]);
     }
 
-    /// What the session says now.
+    /// Returns everything that the session says now.
     fn said(&mut self) -> Vec<(OperationId, Signal)> {
         let (mut said, mut payload) = (Vec::new(), Vec::new());
         loop {

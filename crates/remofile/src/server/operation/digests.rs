@@ -35,7 +35,7 @@ impl Elements for Digests {
             };
         }
         match self.feed.find() {
-            // What is read of it says nothing of what is on the disk: nobody is to take it for the same.
+            // The bytes that are read may not be those on the disk, so the file must not count as the same.
             Next::Item(Ok(found)) if found.entry.unflushed => Next::Working,
             Next::Item(Ok(found)) if found.entry.kind == Kind::File => match found.open() {
                 Ok(source) => {

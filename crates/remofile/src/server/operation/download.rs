@@ -14,7 +14,7 @@ pub(super) struct Download {
     packer: Box<Packer>,
     sent: Sent,
     pace: Box<Pace>,
-    /// When the pace allows more.
+    /// Time at which the pace allows more, if it does not now.
     ready_at: Option<Duration>,
 }
 
@@ -85,7 +85,7 @@ impl Operation for Download {
     }
 }
 
-/// What a download has sent.
+/// Numbers of files, directories and bytes that a download has sent.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sent {
     files: u64,

@@ -7,7 +7,7 @@ use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, Failure};
 use std::sync::Arc;
 
-/// What a thread that flushes takes, in bytes.
+/// Memory of a thread that flushes, in bytes.
 const FLUSH_BYTES: u64 = 64 * 1024;
 
 /// An operation that did what was asked, and waits until that is on the disk.

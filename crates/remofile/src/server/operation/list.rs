@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(super) struct ListOptions {
     /// Whether what links lead to is told.
     pub(super) targets: bool,
-    /// Whether the client knows of files that may not be on the disk.
+    /// True if the client knows the mark of files that may not be on the disk.
     pub(super) unflushed: bool,
 }
 
@@ -47,7 +47,8 @@ impl Elements for Directory {
     }
 }
 
-/// For clients that know files by their sizes and times alone: one that may not be on the disk is none that they have.
+/// Changes the time of a file that may not be on the disk, for clients that know files by size and time alone: so
+/// they send it again instead of taking it for the same file.
 fn nobodys_time(element: Element) -> Element {
     match element {
         Element::Listed(Listed::Entry(entry)) if entry.unflushed => {

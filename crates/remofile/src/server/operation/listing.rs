@@ -22,7 +22,7 @@ pub(super) trait Elements: Send {
     /// The next element.
     fn next(&mut self) -> Next<Element>;
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the survey holds, in bytes.
     fn memory_bytes(&self) -> u64;
 
     /// The place where more sources are named.
@@ -135,14 +135,14 @@ impl<E: Elements> Operation for Listing<E> {
 /// Encoded elements on their way into a message, none of which is split.
 #[derive(Default)]
 struct Encoded {
-    /// Those that fit in the next message.
+    /// Elements that fit in the next message.
     pending: Vec<u8>,
     /// The one behind them, which does not.
     held: Vec<u8>,
 }
 
 impl Encoded {
-    /// What they hold in memory, in bytes.
+    /// Returns the memory that the elements hold, in bytes.
     fn memory_bytes(&self) -> u64 {
         (self.pending.capacity() + self.held.capacity()) as u64
     }
@@ -161,6 +161,7 @@ impl Encoded {
             let failure = Failure::new(ErrorCode::OutOfResources).because(why);
             encode(&Element::Listed(Listed::Failed(failure)), &mut self.held);
         }
+        // No other element waits, so this one need not be held back for the next message.
         if before == 0 {
             std::mem::swap(&mut self.pending, &mut self.held);
         }
@@ -173,7 +174,7 @@ impl Encoded {
     /// Puts the elements into a message that has room for them.
     fn give(&mut self, message: &mut MessageWriter<'_>) {
         let given = message.append(&self.pending);
-        // What did not fit after all is not lost: it begins the next message.
+        // Elements that did not fit after all begin the next message.
         self.pending.drain(..given);
         self.pending.append(&mut self.held);
     }
@@ -206,7 +207,7 @@ mod tests {
         })
     }
 
-    /// The payloads that elements come in.
+    /// Returns the payloads that elements come in.
     fn payloads(elements: &[Element]) -> Vec<Vec<u8>> {
         let (mut bytes, mut sent, mut on_their_way) = (Vec::new(), Vec::new(), Encoded::default());
         let mut give = |elements: &mut Encoded| {

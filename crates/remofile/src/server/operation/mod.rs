@@ -110,7 +110,7 @@ pub(super) trait Operation: Send {
         false
     }
 
-    /// The session or the server ends: what can be resumed is kept.
+    /// Interrupts the operation because the session or the server ends. Partials are retained.
     fn interrupt(self: Box<Self>) {}
 }
 
@@ -133,9 +133,9 @@ pub(super) enum Step {
     /// The next is to be done on another thread: [`Operation::block`].
     Blocking,
     Ended(Result<Done, Failure>),
-    /// It changed something: done when that is as durable as the server was asked for.
+    /// Changed something: done when that is as durable as the server's `fsync` option demands.
     Changed(Done),
-    /// A survey is over, and found these.
+    /// A survey is over, and has looked at these partials.
     Surveyed(Checked),
 }
 

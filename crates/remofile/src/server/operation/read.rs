@@ -17,7 +17,7 @@ pub(super) struct Part {
 pub(super) struct Read {
     path: RemotePath,
     source: Box<dyn Source>,
-    /// What comes next, and where the part ends.
+    /// Position of the next byte to send. `end` is where the part ends.
     at: u64,
     end: u64,
     sent: u64,
@@ -42,7 +42,8 @@ impl Read {
         Ok(Self { path, source, at, end, sent: 0 })
     }
 
-    /// Nothing is told of a version but what was in it.
+    /// Ends the read. Fails with `source-changed` if the file changed meanwhile, so that the bytes are those of one
+    /// version.
     fn done(&self) -> Result<Done, Failure> {
         if !self.source.is_unchanged()? {
             return Err(ErrorCode::SourceChanged.into());
@@ -64,6 +65,7 @@ impl Operation for Read {
             return Ok(Step::Nothing);
         }
         let count = match self.source.read_at(message.space(wanted), self.at) {
+            // The end is within the size at opening: the file has become shorter since.
             Ok(0) => return Ok(Step::Ended(Err(Failure::new(ErrorCode::SourceChanged).at(&self.path)))),
             Ok(count) => count,
             Err(failure) => return Ok(Step::Ended(Err(failure.at(&self.path)))),

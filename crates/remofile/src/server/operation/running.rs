@@ -21,7 +21,7 @@ pub(in crate::server) struct Running {
 }
 
 enum Place {
-    /// It waits for its lease.
+    /// Waiting for its lease.
     Queued(Queued),
     /// The session has it.
     Here(Box<dyn Operation>),
@@ -42,7 +42,7 @@ struct Away {
 pub(in crate::server) enum Leave {
     /// What it has begun is forgotten.
     Cancelled,
-    /// What can be resumed is kept.
+    /// Interrupts the upload, and retains the partial of a file that can be resumed.
     Interrupted,
 }
 
@@ -92,7 +92,7 @@ impl Running {
         }
     }
 
-    /// When it may go on.
+    /// Returns the time at which the operation may continue, if its pace makes it wait.
     pub(in crate::server) fn ready_at(&self) -> Option<Duration> {
         match &self.place {
             Place::Here(operation) => operation.ready_at(),
@@ -129,7 +129,7 @@ impl Running {
         matches!(&self.place, Place::Here(operation) if !operation.is_flushing())
     }
 
-    /// What it holds in memory beside its request, in bytes.
+    /// Returns the memory that the operation holds beside its request, in bytes.
     pub(in crate::server) fn memory_bytes(&self) -> u64 {
         let operation = match &self.place {
             Place::Queued(_) => 0,
@@ -139,7 +139,7 @@ impl Running {
         operation + self.inbox.memory_bytes()
     }
 
-    /// Whether it will hold less without the client's help.
+    /// Reports whether the operation will hold less without the client's help.
     pub(in crate::server) fn is_busy(&self) -> bool {
         match &self.place {
             Place::Queued(_) => false,

@@ -31,10 +31,11 @@ impl SourceSelection {
         Self { sources, recursive, selection: selection.unwrap_or_default() }
     }
 
-    /// What is sent, and what is counted before.
+    /// Makes the feed of what is sent, and another one of the same files if they are counted before.
     pub(super) fn feeds(&self, grant: &Arc<Grant>, total: bool) -> Result<(Feed, Option<Feed>), Failure> {
+        // Sources that are named one by one are not known before they are sent.
         let counts = total && !self.selection.one_by_one;
-        // One for both: made of many rules it takes megabytes.
+        // One filter for both feeds: a filter of many rules takes megabytes.
         let filter = self.filter()?;
         let counted = counts.then(|| self.feed(grant, filter.clone())).transpose()?;
         Ok((self.feed(grant, filter)?, counted))

@@ -59,15 +59,18 @@ impl Elements for Signing {
                 Ok(is_done) => current.is_done = is_done,
                 Err(failure) => return failed(failure.at(current.path)),
             }
+            // A step reads some MiB: other operations have their turn before the next one.
             if current.signatures.len() < ELEMENT_BYTES && !current.is_done {
                 self.current = Some(current);
                 return Next::Working;
             }
         }
+        // The entry comes last, since the digest is known only after all bytes were read.
         if current.signatures.is_empty() {
             let Current { entry, signer, .. } = current;
             return Next::Item(Element::Signed { entry, digest: signer.digest() });
         }
+        // A step over small blocks makes more signatures than fit in an element.
         let rest = current.signatures.split_off(current.signatures.len().min(ELEMENT_BYTES));
         let signatures = std::mem::replace(&mut current.signatures, rest);
         self.current = Some(current);
@@ -94,6 +97,7 @@ fn begin(store: &dyn Store, file: ToSign) -> StoreResult<Current> {
         last = end;
         ranges.push(part.offset..end);
     }
+    // The signer takes no empty range.
     if whole && entry.size > 0 {
         ranges.push(0..entry.size);
     }

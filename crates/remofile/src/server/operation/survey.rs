@@ -9,13 +9,13 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, ErrorCode, Failure, Kind, Listed};
 use std::sync::Arc;
 
-/// What is at, below, or kept of some names in a directory.
+/// A search for the entries at and below some names in a directory, and for their partials.
 pub(super) struct Survey {
     store: Arc<dyn Store>,
     paths: std::vec::IntoIter<RemotePath>,
     walk: Option<Box<dyn Walk>>,
     partials: std::vec::IntoIter<Partial>,
-    /// What the partials took at first, in bytes.
+    /// Memory that the partials took at first, in bytes.
     partials_bytes: u64,
     checking: Option<Checking>,
     checked: Checked,
@@ -75,7 +75,7 @@ impl Elements for Survey {
                     self.checking = Some(checking);
                     Next::Working
                 }
-                // What cannot be read is not gone on with.
+                // A partial that cannot be read is not resumed.
                 Err(_) => Next::Working,
             };
         }
@@ -126,7 +126,7 @@ fn paths_of(destination: &RemotePath, names: &[String]) -> StoreResult<Vec<Remot
     names.iter().map(path).collect()
 }
 
-/// Whether some names are new: nothing is there, and nothing was kept of a file there.
+/// Checks that some names are new: no entry and no partial has one of them.
 ///
 /// # Errors
 /// `occupied` with the first that is not.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(super) struct WriteOptions {
     /// The length that the file gets first.
     pub(super) length: Option<u64>,
-    /// Whether pieces go behind the end; otherwise each names its place.
+    /// True if pieces are appended at the end. Otherwise each piece names its position.
     pub(super) append: bool,
     /// Whether the file is created if there is none.
     pub(super) create: bool,

@@ -1,9 +1,10 @@
-//! What failures are called in protocol 1: the one table.
+//! The table of failures and their answers in protocol 1.
 
 use remofile_protocol::protocol1::Response;
 use remofile_protocol::wire::{ErrorCode, Failure, Holder};
 
-/// What a request says of things that are missing: the documentation differs from request to request.
+/// The answers of one request about missing things. The documentation of protocol 1 differs from request to
+/// request.
 pub(super) struct Refusals {
     not_found: Response<'static>,
 }
@@ -11,14 +12,14 @@ pub(super) struct Refusals {
 impl Refusals {
     pub(super) const LISTING: Self = Self { not_found: Response::FileNotFound };
     pub(super) const CREATION: Self = Self { not_found: Response::FileNotFound };
-    /// What is missing can only be the directory.
+    /// For uploads: only the directory can be missing.
     pub(super) const UPLOAD: Self = Self { not_found: Response::NotADirectory };
-    /// The directory was looked at before.
+    /// For downloads: the directory was looked at before, so the file is missing.
     pub(super) const DOWNLOAD: Self = Self { not_found: Response::FileNotFound };
 
     pub(super) fn response(&self, failure: &Failure) -> Response<'static> {
         match failure.code {
-            // What is out of reach is as good as missing.
+            // A path out of reach counts as missing.
             ErrorCode::NotFound | ErrorCode::OutsideRoot => self.not_found.clone(),
             ErrorCode::NotADirectory => Response::NotADirectory,
             ErrorCode::NotAFile => Response::NotAFile,
@@ -53,12 +54,12 @@ impl Refusals {
     }
 }
 
-/// A failure that no reason names.
+/// Returns the answer for a failure that no other answer names.
 pub(super) fn other(failure: &Failure) -> Response<'static> {
     Response::UnknownError(failure.to_string())
 }
 
-/// Who is in the way, in a sentence.
+/// Returns an answer that names the client which holds the lease.
 pub(super) fn busy(holders: &[Holder]) -> Response<'static> {
     let sentence = ErrorCode::Busy.sentence();
     Response::UnknownError(match holders.first() {

@@ -1,6 +1,6 @@
 //! Protocol 1, the documented one: a request, a response, four states.
 //!
-//! Participants: whoever carries messages hands each request to a [`Session`] and sends its answer back. Goals:
+//! Participants: the carrier of messages hands each request to a [`Session`] and sends its answer back. Goals:
 //! clients written against the documentation work unchanged, and nothing that they do or leave undone hangs the
 //! server or others. Non-goals: speed, and everything that `docs/protocol-1.md` does not name.
 
@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use transfers::{Download, Given, Taken, Upload};
 
-/// What a file takes in the answer to a request for a listing, beside its name, in bytes.
+/// Memory of a file in the answer to a request for a listing, beside its name, in bytes.
 const ANSWER_BYTES_A_FILE: usize = 64;
 
 /// So much more is reserved at once, in bytes, that it is done rarely.
@@ -35,7 +35,7 @@ pub(super) struct Session {
     state: TransferState,
     /// Of the lease that was claimed last.
     operation: OperationId,
-    /// Where in the history of flushes that was.
+    /// Position in the history of flushes at which that lease was claimed.
     begun: FlushMark,
 }
 
@@ -82,6 +82,7 @@ impl Session {
             TransferState::Uploading { since, .. } | TransferState::Downloading { since, .. } => *since = now,
             TransferState::Idle { .. } => {}
         }
+        // A cancel may cross the last chunk of a download; any other request shows that the client has that chunk.
         let was_download = matches!(self.state, TransferState::Idle { was_download: true });
         if was_download {
             self.state = TransferState::Idle { was_download: false };
@@ -177,10 +178,11 @@ impl Session {
         let memory = Budget::of_session(&self.shared.memory, self.peer.grant.principal.limits.session_memory);
         let mut memory = Reservation::new(&memory);
         while let Some(listed) = walk.next() {
-            // What has no name that could be told is left out.
+            // A file whose name cannot be written is left out.
             let Listed::Entry(entry) = listed else { continue };
             let Some(name) = entry.path.file_name() else { continue };
             let entry = match entry.kind {
+                // Protocol 1 has no links: one is listed as the file it leads to, if that is in reach.
                 Kind::Link => self.peer.grant.store.stat(&entry.path).unwrap_or(entry),
                 _ => entry,
             };
@@ -234,6 +236,7 @@ impl Session {
         file_size: i64,
         chunk_size: i64,
     ) -> Response<'static> {
+        // Empty files are made by `CREATE_FILE`: an upload without chunks would have no last one to answer.
         let Some(size) = u64::try_from(file_size).ok().filter(|size| self.admits_size(*size) && *size > 0) else {
             return Response::IncorrectFileSize;
         };
@@ -316,6 +319,7 @@ impl Session {
     }
 
     fn commit(&mut self) -> StoreResult<()> {
+        // Whether it succeeds or fails, nothing is left of the upload afterwards.
         let state = std::mem::replace(&mut self.state, TransferState::Idle { was_download: false });
         if let TransferState::Uploading { upload, .. } = state {
             upload.commit()?;
@@ -334,6 +338,7 @@ impl Session {
             }
             Ok(Given::Last(data)) => {
                 let response = Response::TransferCompleted { data: Some(data.into()) }.encode();
+                // Its client may cancel before it has this answer.
                 self.end_transfer(true);
                 response
             }
@@ -382,7 +387,7 @@ impl Session {
         }
     }
 
-    /// When [`Session::handle_timeout`] wants to be called.
+    /// Returns the time at which [`Session::handle_timeout`] is to be called.
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         match &self.state {
             TransferState::Uploading { since, hold, .. } | TransferState::Downloading { since, hold, .. } => {
@@ -392,7 +397,7 @@ impl Session {
         }
     }
 
-    /// Whether no transfer is under way.
+    /// Reports whether no transfer is under way.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.state, TransferState::Idle { .. })
     }
@@ -413,8 +418,8 @@ impl Drop for Session {
     }
 }
 
-/// A directory as clients write it: repeated slashes and `.` mean nothing, and one that is relative
-/// is taken from the root.
+/// Reads a directory as clients write it: repeated slashes and `.` mean nothing, and a relative one is taken from
+/// the root.
 fn spelled(text: &str) -> Result<RemotePath, Misnamed> {
     if text.chars().any(char::is_control) || text.split('/').any(|name| name == "..") {
         return Err(Misnamed::Bad);
@@ -423,15 +428,15 @@ fn spelled(text: &str) -> Result<RemotePath, Misnamed> {
     RemotePath::parse(&format!("/{}", names.join("/"))).map_err(|_| Misnamed::Nowhere)
 }
 
-/// Why a text is no directory.
+/// The reason why a text is no directory.
 enum Misnamed {
-    /// Nobody may ask for it.
+    /// It must not be asked for.
     Bad,
     /// There can be no such directory.
     Nowhere,
 }
 
-/// Why a name and a directory make no path.
+/// The reason why a name and a directory make no path.
 enum Misplaced {
     Name,
     Directory(Misnamed),
@@ -440,7 +445,7 @@ enum Misplaced {
 }
 
 impl Misplaced {
-    /// `nowhere` is what is said of a missing directory.
+    /// Returns the answer; `nowhere` is that for a missing directory.
     fn or(self, nowhere: Response<'static>) -> Response<'static> {
         match self {
             Self::Name => Response::InvalidFileName,
@@ -460,7 +465,7 @@ fn described(name: &FileName, entry: &Entry) -> ListedFile {
     }
 }
 
-/// The time as Python's `st_mtime` has it, to the last bit.
+/// Returns the time as Python's `st_mtime` has it, to the last bit.
 fn float_seconds(time: Timestamp) -> f64 {
     time.seconds() as f64 + 1e-9 * f64::from(time.nanoseconds())
 }

@@ -11,12 +11,12 @@ pub(super) struct Upload {
     chunk_size: usize,
 }
 
-/// What became of a chunk.
+/// The outcome of taking a chunk.
 pub(super) enum Taken {
     More,
-    /// It was the last one.
+    /// The chunk was the last one.
     Complete,
-    /// It has not the size it must have.
+    /// The chunk does not have the size that it must have.
     Misfit,
 }
 
@@ -66,7 +66,7 @@ pub(super) enum Given {
 
 impl Download {
     pub(super) fn begin(store: &dyn Store, path: &RemotePath, chunk_size: usize) -> StoreResult<Self> {
-        // What is missing is told apart: the directory, or the file in it.
+        // Looked at first, since protocol 1 tells a missing directory from a missing file.
         let (directory, _) = path.split()?;
         if let Err(failure) = store.directory(&directory) {
             let missing = matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory);

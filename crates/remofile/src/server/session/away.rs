@@ -61,6 +61,7 @@ impl Session {
         self.checked.add_all(checked);
         let remembered = self.accounts.settle_remembered(self.checked.memory_bytes());
         if remembered.is_err() {
+            // Partials that do not fit in the memory of the session must not stay in it.
             self.checked = Checked::default();
         }
         remembered.map(|()| Done::default()).map_err(Failure::from)

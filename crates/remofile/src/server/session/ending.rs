@@ -1,4 +1,4 @@
-//! How operations end, and with them what they held: leases, memory, what is not on the disk yet.
+//! The end of operations and of what they held: leases, memory, and files that are not on the disk yet.
 
 use super::{Session, SessionState};
 use crate::blocking::Pending;
@@ -13,6 +13,7 @@ impl Session {
     pub(super) fn end(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) {
         self.operations.remove(&id);
         let is_unfinished = self.begun.remove(&id).is_some() && outcome.is_err();
+        // Before the client learns of the end: it may have another client begin at once.
         self.settling.release(Some(id), is_unfinished);
         self.tell_end(now, id, outcome);
     }
@@ -87,7 +88,7 @@ impl Session {
         self.state = SessionState::Closing;
     }
 
-    /// Ends what has had its lease for too long without getting on. What waits keeps its place.
+    /// Ends operations that have had their lease for too long without progress. Operations that wait keep their place.
     pub(super) fn expire(&mut self, now: Duration) {
         let stalled: Vec<OperationId> =
             self.operations.iter().filter(|(_, running)| running.can_expire()).map(|(id, _)| *id).collect();

@@ -1,4 +1,4 @@
-//! Leases of operations that ended in the middle, until what they made visible is flushed.
+//! Leases of operations that ended early, until the files that they made visible are flushed.
 //!
 //! One job of a session flushes for all of them, so that who begins and cancels again and again makes no more. A
 //! session that ends meanwhile ends behind them: its leases are given back by that job.
@@ -10,7 +10,7 @@ use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What gives the leases of a session back. Clones are the same one's.
+/// The releaser of a session's leases. All clones belong to the same session.
 #[derive(Clone)]
 pub(super) struct Settling {
     shared: Arc<SharedState>,
@@ -32,14 +32,14 @@ impl Settling {
         Self { shared, store, session, queue: Arc::default() }
     }
 
-    /// Gives the lease of an operation back, or all of the session. What an operation that did not come to its end made
-    /// visible is flushed before: nobody is to look for what is there until that is known.
+    /// Releases the lease of an operation, or all leases of the session. The files that an unfinished operation made
+    /// visible are flushed before: no other operation may look at them until the outcome is known.
     pub(super) fn release(&self, operation: Option<OperationId>, is_unfinished: bool) {
         let shared = &self.shared;
         let mut queue = self.lock();
         let is_unflushed = is_unfinished && shared.options.fsync == Fsync::End && self.store.is_unflushed();
         let must_flush = is_unflushed || (operation.is_none() && queue.is_flushing);
-        // A server that ends waits for it.
+        // A server that stops flushes here, since the process would not wait for the thread.
         if must_flush && shared.stopping.load(Ordering::Acquire) {
             drop(queue);
             self.flush();
@@ -74,7 +74,7 @@ impl Settling {
     fn flush(&self) {
         let store = &self.store;
         if let Err(failure) = store.sync(store.flush_mark()) {
-            tracing::error!(%failure, "what an interrupted operation stored may not be on the disk");
+            tracing::error!(%failure, "files of an interrupted operation may not be on the disk");
         }
     }
 

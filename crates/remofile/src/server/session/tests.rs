@@ -1,4 +1,4 @@
-//! What a client can make a session hold in memory.
+//! The memory that a client can make a session hold.
 
 mod disk;
 mod flushes;
@@ -79,7 +79,8 @@ fn tell(session: &mut Session, number: u64, signal: Signal) {
     session.receive(NOW, Header::signal(OperationId(number), signal), [].as_slice()).unwrap();
 }
 
-/// Everything that a session says until it has nothing to say: how operations ended, and the credit they got.
+/// Returns all that a session says until it has nothing to say: the outcomes of operations, and the credit that
+/// they got.
 fn listen(session: &mut Session) -> (BTreeMap<u64, Result<Done, Failure>>, BTreeMap<u64, u64>) {
     let (mut ended, mut granted) = (BTreeMap::new(), BTreeMap::new());
     let mut payload = Vec::new();

@@ -20,22 +20,23 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// How a peer is shown whose address is not known.
+/// Text that stands for the address of a peer that is not known.
 pub(super) const NO_ADDRESS: &str = "a ZeroMQ socket";
 
-/// Last words to peers that wait to be sent at most. Of more, nobody is told.
+/// Refusals to lost peers that wait to be sent at most. Further peers are not told.
 const MAX_STRAYS: usize = 1024;
 
-/// A peer that has no operation in flight is forgotten after so long a silence: nobody tells when it leaves.
+/// Silence after which a peer without an operation in flight is forgotten, since ZeroMQ does not report that it
+/// left.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// Work without a message that one call does at most, so that the caller's loop goes on.
 const TURN: Duration = Duration::from_millis(20);
 
-/// While there is much to say, what else is due is looked at so often.
+/// Longest time between two looks at timeouts and wakers while there is much to send.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Serves the messages that a ZeroMQ ROUTER socket of yours receives: protocol 1 and protocol 2.
+/// The server of the messages that a ZeroMQ ROUTER socket of yours receives, in protocol 1 and protocol 2.
 ///
 /// It opens no socket and starts no thread for messages. Give it what your socket receives, send what it gives
 /// back, and call [`Handler::next_reply`] again whenever its file descriptor is readable or
@@ -72,7 +73,7 @@ pub struct Handler {
     waker: Waker,
     clock: Instant,
     peers: HashMap<Identity, Talk>,
-    /// Whose turn it is to speak; those who have nothing to say are not in it.
+    /// Peers that have something to say, in the order of their turns.
     turns: VecDeque<Identity>,
     strays: VecDeque<Reply>,
     newcomers: Newcomers,
@@ -106,7 +107,7 @@ impl Hash for Identity {
 
 struct Talk {
     conversation: Conversation,
-    /// Where it was when it began, if the owner of the socket knows.
+    /// Network of the peer when it began, if the owner of the socket knows it.
     network: Option<Network>,
     heard: Duration,
     payload: Vec<u8>,
@@ -158,15 +159,16 @@ impl Handler {
         }
     }
 
-    /// Takes a message: the routing id that the ROUTER put in front, and the frames behind it. Guesses of tokens are
-    /// counted for all who come without an address together: [`Handler::handle_from`] is better.
+    /// Takes a message: the routing id that the ROUTER put in front, and the frames behind it. Guesses of tokens by
+    /// all peers without an address are counted together: [`Handler::handle_from`] is better.
     pub fn handle(&mut self, identity: &[u8], frames: &[impl AsRef<[u8]>]) {
         self.take(identity, None, frames);
     }
 
-    /// As [`Handler::handle`], from a peer at this address, which ZeroMQ tells as the property `Peer-Address` of a message.
-    /// Guesses of tokens are counted for each address, which has no more than its share of the sessions
-    /// ([`crate::ServerOptions::sessions_per_address`]), and users who have to wait for the peer are shown it.
+    /// Takes a message as [`Handler::handle`] does, from a peer at this address, which ZeroMQ gives as the property
+    /// `Peer-Address` of a message. Guesses of tokens are counted for each address, an address has no more than its
+    /// share of the sessions ([`crate::ServerOptions::sessions_per_address`]), and users who have to wait for the
+    /// peer see its address.
     pub fn handle_from(&mut self, identity: &[u8], address: IpAddr, frames: &[impl AsRef<[u8]>]) {
         self.take(identity, Some(address), frames);
     }
@@ -174,6 +176,7 @@ impl Handler {
     fn take(&mut self, identity: &[u8], address: Option<IpAddr>, frames: &[impl AsRef<[u8]>]) {
         let now = self.clock.elapsed();
         let frames: Vec<&[u8]> = frames.iter().map(AsRef::as_ref).collect();
+        // A hello with another token revokes the proof, and the peer is a newcomer again.
         if self.peers.get(identity).is_some_and(|talk| talk.conversation.is_disowned_by(&frames)) {
             self.peers.remove(identity);
         }
@@ -212,7 +215,7 @@ impl Handler {
         true
     }
 
-    /// The next message to send, if there is one now.
+    /// Returns the next message to send, if there is one now.
     pub fn next_reply(&mut self) -> Option<Reply> {
         let began = Instant::now();
         let mut has_looked = self.looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY);
@@ -229,6 +232,8 @@ impl Handler {
                         return Some(Reply { identity: identity.0.to_vec(), frames });
                     }
                 }
+                // Wakers and timeouts come without a message, so they are looked at before it says that there is
+                // nothing.
                 None if has_looked => return None,
                 None => {
                     self.look_around();
@@ -259,8 +264,8 @@ impl Handler {
         None
     }
 
-    /// How long from now [`Handler::next_reply`] need not be called, if no message comes and the file descriptor
-    /// is not readable. `None`: for ever.
+    /// Returns the time from now for which [`Handler::next_reply`] need not be called, if no message comes and the
+    /// file descriptor is not readable. `None` means for ever.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
         if !self.turns.is_empty() || !self.strays.is_empty() {
@@ -272,13 +277,13 @@ impl Handler {
         wanted.min().map(|at| at.saturating_sub(now)).into_iter().chain(refusal).min()
     }
 
-    /// Whether [`crate::Server::terminate`] was called, and everything that there was to say about that was given.
+    /// Reports whether [`crate::Server::terminate`] was called and all replies about that were given out.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.lifetime.is_stopping() && self.peers.is_empty() && self.strays.is_empty()
     }
 
-    /// Does what is due, whoever it concerns.
+    /// Does what is due for all peers: timeouts, wakers, and forgetting silent ones.
     fn look_around(&mut self) {
         self.looked = Some(Instant::now());
         let now = self.clock.elapsed();
@@ -289,6 +294,7 @@ impl Handler {
         self.waker.drain();
         let (mut awake, mut lost) = (Vec::new(), Vec::new());
         for (identity, talk) in &mut self.peers {
+            // All peers share one waker, which does not tell whose work is done.
             talk.conversation.woken(now);
             let is_due = talk.conversation.next_timeout().is_some_and(|at| at <= now);
             match if is_due { talk.conversation.handle_timeout(now) } else { Ok(()) } {
@@ -315,11 +321,12 @@ impl Handler {
         }
     }
 
-    /// The peer broke the protocol, or is gone: its session ends, and it is told so.
+    /// Ends the session of a peer that broke the protocol or is gone, and tells it so.
     fn give_up(&mut self, identity: &[u8], error: &dyn fmt::Display) {
         tracing::warn!(%error, "ZeroMQ session lost");
         self.peers.remove(identity);
         let frames = vec![ZeroMqAnswer::Refused(Refusal::Malformed).encode()];
+        // Peers that break the protocol on purpose must not fill the memory with their refusals.
         if self.strays.len() < MAX_STRAYS {
             self.strays.push_back(Reply { identity: identity.to_vec(), frames });
         }
@@ -368,6 +375,7 @@ impl Talk {
                 header.encode(&mut frame);
                 let mut frames = vec![frame];
                 if length > 0 {
+                    // The buffer itself becomes the frame, so that nothing is copied.
                     let mut payload = std::mem::take(&mut self.payload);
                     payload.truncate(length);
                     frames.push(payload);

@@ -1,8 +1,8 @@
-//! What a ZeroMQ peer says, whichever protocol that is, and how it is answered.
+//! The conversation with a ZeroMQ peer, in whichever protocol it speaks.
 //!
 //! Participants: a [`Conversation`] is one peer's; it gets messages as frames and gives messages as frames or as
-//! header and payload. It knows no socket: our own connections drive it ([`connection`]), and so does whoever
-//! has a ROUTER socket of their own ([`handler`]). Goals: protocol 1 and protocol 2 are told apart here and
+//! header and payload. It knows no socket: our own connections drive it ([`connection`]), and so does the owner of
+//! another ROUTER socket ([`handler`]). Goals: protocol 1 and protocol 2 are told apart here and
 //! nowhere else; every message that makes no sense has an answer. Non-goals: ZMTP, which is the carrier's.
 
 pub(super) mod connection;
@@ -27,10 +27,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// How a client of protocol 1, which tells no name, is shown to others.
+/// Name under which others see a client of protocol 1, which sends none.
 const UNNAMED: &str = "a client of protocol 1";
 
-/// A reply of so many bytes is there beside what the server may hold in memory, if it is the only one of its peer.
+/// Largest reply that is sent even if the server's memory is used up, in bytes, as long as it is the only one of
+/// its peer.
 const SMALL_REPLY_BYTES: u64 = 64 * 1024;
 
 /// The context of every conversation of a server.
@@ -62,8 +63,8 @@ pub(super) struct Conversation {
     is_known: bool,
     protocol: ProtocolState,
     replies: VecDeque<Frames>,
-    /// How many of them are counted, from the first on; and what these and the one before them take in memory, which
-    /// may be leaving still.
+    /// Number of replies that are counted, from the first on. `leaving` is the memory of these and of the one before
+    /// them, which may still be leaving.
     counted: usize,
     leaving: u64,
     memory: Reservation,
@@ -71,12 +72,12 @@ pub(super) struct Conversation {
 
 /// The protocol that a peer speaks, and its session.
 enum ProtocolState {
-    /// It has said nothing yet.
+    /// Not known yet: the peer has said nothing.
     Undecided,
     Protocol1(Box<protocol1::Session>),
     /// With the payload that the peer accepts.
     Protocol2(Box<Session>, u32),
-    /// It was refused.
+    /// None: the peer was refused.
     Ended,
 }
 
@@ -89,11 +90,11 @@ pub(super) enum FirstMessage {
     Hello(ZeroMqHello),
     /// A hello that cannot be read.
     Malformed,
-    /// What belongs to no session.
+    /// A message that belongs to no session.
     Stray,
 }
 
-/// What a conversation wants to send.
+/// The next thing that a conversation has to send or do.
 pub(super) enum Outgoing {
     Frames(Frames),
     /// This header; payload, if any, is in the message.
@@ -158,7 +159,7 @@ impl FirstMessage {
         Some(Proved { token, is_routing_id: routing_id == Some(token) })
     }
 
-    /// Why a peer that says this, and does not know the token, is refused.
+    /// Returns the reason to refuse a peer that sends this and does not know the token.
     pub(super) fn refusal(&self) -> Refusal {
         match self {
             Self::Request { .. } | Self::Hello(_) => Refusal::Token,
@@ -167,12 +168,12 @@ impl FirstMessage {
         }
     }
 
-    /// How it is told so; `frames` are what it said.
+    /// Returns the frames that refuse the peer; `frames` are its message.
     pub(super) fn refused(&self, frames: &[&[u8]]) -> Frames {
         self.refused_for(self.refusal(), frames)
     }
 
-    /// How a peer that said this is refused for another reason.
+    /// Returns the frames that refuse a peer with this message for another reason.
     pub(super) fn refused_for(&self, refusal: Refusal, frames: &[&[u8]]) -> Frames {
         match self {
             Self::Request { envelope } => {
@@ -183,12 +184,12 @@ impl FirstMessage {
     }
 }
 
-/// Whether a routing id can be a token: it is none if it begins with a zero byte, as those do that a ROUTER made up.
+/// Reports whether a routing id can be a token. An id that begins with a zero byte cannot: a ROUTER made it up.
 pub(super) fn may_be_token(identity: &[u8]) -> bool {
     identity.first().is_some_and(|&first| first != 0)
 }
 
-/// Nothing that protocol 2 sends begins like a pickle.
+/// Reports whether a frame begins like a pickle, as nothing does that protocol 2 sends.
 fn is_pickle(frame: &[u8]) -> bool {
     matches!(frame, [0x80, 2..=5, ..])
 }
@@ -248,21 +249,21 @@ impl Conversation {
         self.count_replies()
     }
 
-    /// Counts new replies. Over a socket of the user's own nobody waits with a peer's messages until it has taken its
-    /// answers: it may have as many as fit in the memory of a session.
+    /// Counts new replies. Over a socket of the user's own, messages of a peer are taken before it has taken its
+    /// answers: so it may have as many replies as fit in the memory of a session.
     fn count_replies(&mut self) -> Result<(), ConversationError> {
         let new: u64 = self.replies.iter().skip(self.counted).map(reply_bytes).sum();
         self.counted = self.replies.len();
         let bytes = self.memory.bytes() + new;
         if self.counted <= 1 && new <= SMALL_REPLY_BYTES {
-            // It takes its answers, which need little: what others hold is no reason to give it up.
+            // A peer that takes its small answers is not given up because others hold the memory.
             self.memory.resize_anyway(bytes);
             return Ok(());
         }
         Ok(self.memory.resize(bytes)?)
     }
 
-    /// The next reply. It counts until the one behind it is asked for: then it has left.
+    /// Returns the next reply. It is counted until the one behind it is asked for: then it has left.
     fn next_reply(&mut self) -> Option<Frames> {
         let left = std::mem::take(&mut self.leaving);
         // There is always room for less.
@@ -337,12 +338,12 @@ impl Conversation {
         }
     }
 
-    /// How long the peer has done nothing; `None` while something of it is under way.
+    /// Returns the time for which the peer has done nothing; `None` while one of its operations is under way.
     fn idle_for(&self, now: Instant) -> Option<Duration> {
         self.peer.presence.idle_for(now)
     }
 
-    /// Of protocol 1: a session of protocol 2 says so itself.
+    /// Marks a session of protocol 1 as idle if it is. A session of protocol 2 does so itself.
     fn rest_if_idle(&self) {
         if matches!(&self.protocol, ProtocolState::Protocol1(session) if session.is_idle()) {
             self.peer.presence.rest(Instant::now());
@@ -368,13 +369,13 @@ impl Conversation {
         self.protocol = ProtocolState::Protocol2(Box::new(session), hello.max_payload_bytes.min(DEFAULT_PAYLOAD_BYTES));
     }
 
-    /// Whether a message takes the proof of the token back: a new hello has another one.
+    /// Reports whether a message revokes the proof of the token: it is a hello with another token.
     pub(super) fn is_disowned_by(&self, frames: &[&[u8]]) -> bool {
         let is_hello = matches!(frames, [frame] if ZeroMqHello::is_meant(frame));
         is_hello && !self.is_proved_by(&FirstMessage::of(frames))
     }
 
-    /// Most payload that the peer accepts, in bytes.
+    /// Returns the largest payload that the peer accepts, in bytes.
     pub(super) fn max_payload(&self) -> u32 {
         match &self.protocol {
             ProtocolState::Protocol2(_, max_payload) => *max_payload,
@@ -418,7 +419,7 @@ impl Conversation {
         }
     }
 
-    /// When [`Conversation::handle_timeout`] wants to be called.
+    /// Returns the time at which [`Conversation::handle_timeout`] is to be called.
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         match &self.protocol {
             ProtocolState::Protocol1(session) => session.next_timeout(),
@@ -438,7 +439,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// Whether messages are taken now.
+    /// Reports whether messages are taken now.
     pub(super) fn wants_messages(&self) -> bool {
         match &self.protocol {
             // A peer that does not take its answers is not read either.
@@ -448,7 +449,7 @@ impl Conversation {
         }
     }
 
-    /// Whether it is over, but for what is queued.
+    /// Reports whether the conversation is over, except for messages in the queue.
     pub(super) fn is_done(&self) -> bool {
         self.replies.is_empty()
             && match &self.protocol {
@@ -459,7 +460,7 @@ impl Conversation {
     }
 }
 
-/// What a reply takes in memory, in bytes.
+/// Returns the memory that a reply takes, in bytes.
 fn reply_bytes(frames: &Frames) -> u64 {
     let frames = frames.iter().map(|frame| size_of::<Vec<u8>>() + frame.capacity());
     (size_of::<Frames>() + frames.sum::<usize>()) as u64

@@ -16,10 +16,10 @@ use std::time::Instant;
 /// Refusals that wait at most, of either kind.
 const MAX_REFUSALS: usize = 1024;
 
-/// Bytes of a refusal with its envelope at most. Nobody who means well has a longer envelope.
+/// Bytes of a refusal with its envelope at most. Well-meant envelopes are far shorter.
 const MAX_REFUSAL_BYTES: usize = 2048;
 
-/// Answers whoever is not known.
+/// The answers to peers that have not proved the token.
 pub(super) struct Newcomers {
     slowdown: Slowdown,
     complaints: Complaints,
@@ -29,10 +29,10 @@ pub(super) struct Newcomers {
     made: u64,
 }
 
-/// A message of somebody who has no session.
+/// A message of a peer that has no session.
 pub(super) struct NewcomerMessage<'a> {
     pub(super) identity: &'a [u8],
-    /// Where it is from, if the owner of the socket knows.
+    /// Address of the peer, if the owner of the socket knows it.
     pub(super) address: Option<IpAddr>,
     pub(super) frames: &'a [&'a [u8]],
 }
@@ -48,7 +48,7 @@ impl Newcomers {
         }
     }
 
-    /// Judges a message. Whoever does not prove the token is answered by and by.
+    /// Judges a message. A peer that does not prove the token is answered later.
     pub(super) fn judge(
         &mut self,
         now: Instant,
@@ -78,40 +78,40 @@ impl Newcomers {
                 self.made += 1;
                 self.delayed.insert((at, self.made), Reply { identity: identity.to_vec(), frames: refused });
             }
-            // Nobody guesses these: nobody has to wait for it.
+            // A generated token cannot be guessed: the answer need not wait.
             _ => self.due(identity, refused),
         }
         None
     }
 
-    /// The next refusal that is due.
+    /// Returns the next refusal that is due.
     pub(super) fn next_reply(&mut self, now: Instant) -> Option<Reply> {
         self.complaints.sum_up(now);
         let delayed = self.delayed.first_entry().filter(|entry| entry.key().0 <= now);
         delayed.map(|entry| entry.remove()).or_else(|| self.due.pop_front())
     }
 
-    /// When [`Newcomers::next_reply`] has something to give.
+    /// Returns the time at which [`Newcomers::next_reply`] has a reply to give.
     pub(super) fn next_due(&self, now: Instant) -> Option<Instant> {
         let delayed = self.delayed.first_key_value().map(|((at, _), _)| *at);
         if self.due.is_empty() { delayed } else { Some(now) }
     }
 
-    /// Forgets the refusals that wait: nobody is told slowly that the server stops.
+    /// Forgets the refusals that wait: the server stops, and does not wait for them.
     pub(super) fn clear(&mut self) {
         self.delayed.clear();
         self.due.clear();
     }
 
-    /// Forgets what a peer was going to be told, which has proved the token since: it would take it for an answer.
+    /// Forgets the refusals of a peer that has proved the token since: it would take them for answers.
     pub(super) fn forget(&mut self, identity: &[u8]) {
         self.delayed.retain(|_, reply| reply.identity != identity);
         self.due.retain(|reply| reply.identity != identity);
     }
 
-    /// A refusal that need not wait.
+    /// Queues a refusal that need not wait.
     pub(super) fn due(&mut self, identity: &[u8], frames: Frames) {
-        // Whoever sends so many at once can do without some of the answers.
+        // A peer that sends so many at once can do without some of the answers.
         if self.due.len() < MAX_REFUSALS && is_small(&frames) {
             self.due.push_back(Reply { identity: identity.to_vec(), frames });
         }

@@ -10,13 +10,13 @@ use rustix::fd::BorrowedFd;
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 
-/// Whether a name in the root leads to the staging directory.
+/// Reports whether a name in the root leads to the staging directory.
 pub(super) fn is_staging(root: BorrowedFd<'_>, name: &[u8]) -> bool {
     name == STAGING_NAME.as_bytes() || (may_be_alias(name) && leads_to_staging(root, name))
 }
 
-/// Whether a name in the root would lead to the staging directory if there were one. To find out it is made for a
-/// moment.
+/// Reports whether a name in the root would lead to the staging directory if there were one. To find out, the
+/// directory is made for a moment.
 pub(super) fn would_be_staging(root: BorrowedFd<'_>, name: &[u8]) -> bool {
     if is_staging(root, name) {
         return true;
@@ -26,7 +26,7 @@ pub(super) fn would_be_staging(root: BorrowedFd<'_>, name: &[u8]) -> bool {
         return false;
     }
     let is_alias = leads_to_staging(root, name);
-    // Who has begun to use it meanwhile keeps it.
+    // If another process uses it by now it is not empty, and stays.
     let _ = rustix::fs::unlinkat(root, STAGING_NAME, AtFlags::REMOVEDIR);
     is_alias
 }
@@ -39,7 +39,7 @@ fn leads_to_staging(root: BorrowedFd<'_>, name: &[u8]) -> bool {
     identity(STAGING_NAME.as_bytes()).is_ok_and(|staging| identity(name) == Ok(staging))
 }
 
-/// Whether some file system might take the name for that of the staging directory. ASCII letters are never
+/// Reports whether some file system might take the name for that of the staging directory. ASCII letters are never
 /// ignored, and are folded to nothing but each other.
 fn may_be_alias(name: &[u8]) -> bool {
     let Ok(name) = std::str::from_utf8(name) else { return true };

@@ -1,4 +1,4 @@
-//! What files and directories have beside their contents: permission bits, and an identity.
+//! Attributes of files and directories beside their contents: permission bits, times and an identity.
 
 use super::source::{self, kind_of, permissions};
 use super::{StoreContext, errors, resolve};
@@ -75,7 +75,7 @@ fn refuse_other(kind: Kind) -> StoreResult<()> {
     }
 }
 
-/// The mode to set; what a directory hands on to what is made in it stays.
+/// Returns the mode to set. The bits of a directory that it hands on to new files (setgid, sticky) stay.
 fn wanted_mode(file: &OwnedFd, mode: u32) -> StoreResult<Mode> {
     let stat = rustix::fs::fstat(file).map_err(errors::failure)?;
     let kind = kind_of(&stat);
@@ -84,7 +84,7 @@ fn wanted_mode(file: &OwnedFd, mode: u32) -> StoreResult<Mode> {
     Ok(Mode::from_raw_mode((mode & 0o777 | handed_on) as _))
 }
 
-/// By a descriptor that needs no permission to read, so that nothing can be exchanged on the way.
+/// Sets the mode by a descriptor that needs no permission to read, so that nothing can be exchanged on the way.
 #[cfg(target_os = "linux")]
 fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> StoreResult<()> {
     use std::os::fd::AsRawFd;
@@ -105,7 +105,7 @@ fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> Sto
     rustix::fs::chmodat(directory, name.as_str(), wanted, flags).map_err(errors::failure)
 }
 
-/// A number that two paths share if they lead to the same.
+/// Returns a number that two paths share if they lead to the same file.
 pub(super) fn identity(shared: &StoreContext, path: &RemotePath) -> StoreResult<u128> {
     let stat = source::stat_followed(shared.jail()?, path)?;
     Ok(number_of(&stat))

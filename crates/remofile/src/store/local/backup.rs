@@ -26,11 +26,12 @@ pub(super) struct LocalBackup {
 }
 
 enum Way {
-    /// By a hard link, which is made in the end: as long as there are both, a change of one would be one of both.
+    /// A hard link, which is made at commit: as long as there are two names, a change of one would be a change of
+    /// both.
     Link,
-    /// By a copy, where the file system has no hard links.
+    /// A copy, where the file system has no hard links.
     Copy(Box<Copying>),
-    /// By a symbolic link of the same target.
+    /// Another symbolic link with the same target.
     Again { to: RemotePath, target: String },
 }
 
@@ -46,7 +47,7 @@ impl LocalBackup {
     pub(super) fn new(store: &LocalStore, path: &RemotePath, to: &RemotePath) -> StoreResult<Self> {
         let shared = &store.shared;
         if path == to {
-            return Err(Failure::new(ErrorCode::BadRequest).because("it cannot be kept under its own name"));
+            return Err(Failure::new(ErrorCode::BadRequest).because("its backup cannot have the same path"));
         }
         let (from, old) = resolve::parent(shared.jail()?, path)?;
         let kind = kind_at(from.directory.as_fd(), &old)?;
@@ -67,6 +68,7 @@ impl LocalBackup {
         let (shared, from, place) = (Arc::clone(shared), from.directory, place.directory);
         let mut backup = Self { shared, from, old, to: place, new, way: Way::Link };
         let mut linked = Ok(());
+        // A link changes the file's time of last change, by which its doubt is known.
         backup.shared.carrying_doubt(&backup.stat()?, |_| {
             linked = backup.try_link();
             Ok(())
@@ -85,7 +87,7 @@ impl LocalBackup {
         rustix::fs::statat(&self.from, self.old.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
     }
 
-    /// Whether there can be a hard link.
+    /// Tries a hard link under a temporary name, and removes it: the error tells that there can be none.
     fn try_link(&self) -> Result<(), Errno> {
         let name = temporary_name_beside();
         self.link_as(&name)?;
@@ -104,7 +106,8 @@ impl LocalBackup {
         let name = temporary_name_beside();
         self.link_as(&name)?;
         let renamed = rustix::fs::renameat(&self.to, &name, &self.to, self.new.as_str());
-        // A rename over another name of the same file leaves both as they are.
+        // A rename over another name of the same file leaves both as they are. Ignored on purpose: the name is gone
+        // already after an ordinary rename.
         let _gone = rustix::fs::unlinkat(&self.to, &name, AtFlags::empty());
         renamed
     }
@@ -154,14 +157,14 @@ impl Copying {
     }
 }
 
-/// For file systems without hard links.
+/// Prepares a copy instead, for file systems without hard links.
 fn copy(store: &LocalStore, path: &RemotePath, to: &RemotePath, kind: Kind) -> StoreResult<Way> {
     if kind == Kind::Link {
         return Ok(Way::Again { to: to.clone(), target: store.read_link(path)? });
     }
     let source = store.open(path)?;
     let entry = source.entry();
-    // Without a size: nobody goes on with it later.
+    // Without a size no partial is kept: nobody would resume a backup.
     let plan = StagePlan { replace: true, modified: Some(entry.modified), mode: entry.mode, ..StagePlan::default() };
     let (parent, name) = to.split()?;
     let staged = store.directory(&parent)?.stage(&name, &plan)?;

@@ -95,7 +95,7 @@ impl Drop for LocalEditing {
     }
 }
 
-/// Writes until nothing is left; `write` is told how much was written.
+/// Writes until nothing is left; `write` receives the number of bytes written so far.
 fn write_all(bytes: &[u8], write: impl Fn(usize) -> Result<usize, Errno>) -> StoreResult<()> {
     let mut written = 0;
     while written < bytes.len() {
@@ -108,7 +108,7 @@ fn write_all(bytes: &[u8], write: impl Fn(usize) -> Result<usize, Errno>) -> Sto
     Ok(())
 }
 
-/// No file reaches further than a signed offset.
+/// Refuses an end that no file can have: offsets are signed.
 fn refuse_beyond(end: Option<u64>) -> StoreResult<()> {
     match end.map(i64::try_from) {
         Some(Ok(_)) => Ok(()),

@@ -1,9 +1,9 @@
-//! The one table from what the operating system says to what a peer is told.
+//! The one table from errors of the operating system to failures for peers.
 
 use remofile_protocol::wire::{ErrorCode, Failure};
 use rustix::io::Errno;
 
-/// The failure that an error of a system call amounts to.
+/// Returns the failure for an error of a system call.
 pub(super) fn failure(errno: Errno) -> Failure {
     let code = code_of(errno);
     match code {
@@ -12,7 +12,8 @@ pub(super) fn failure(errno: Errno) -> Failure {
     }
 }
 
-/// As [`failure`], for a call that makes a new name: a directory in the way is a name that is taken.
+/// Returns the failure for an error of a call that makes a new name: a directory in the way is a name that is
+/// taken.
 pub(super) fn naming_failure(errno: Errno) -> Failure {
     match errno {
         // NOTEMPTY where the directory is the one that the source is in.
@@ -22,12 +23,12 @@ pub(super) fn naming_failure(errno: Errno) -> Failure {
     }
 }
 
-/// The name is taken by a directory, which no file ever replaces.
+/// Returns the failure of a name that is taken by a directory, which no file ever replaces.
 pub(super) fn directory_in_the_way() -> Failure {
     Failure::new(ErrorCode::AlreadyExists).because("a directory is in the way")
 }
 
-/// The path is the store's own.
+/// Returns the failure of a path that is the store's own.
 pub(super) fn reserved() -> Failure {
     Failure::new(ErrorCode::InvalidName).because(format!("the name '{}' is reserved for Remofile", super::STAGING_NAME))
 }

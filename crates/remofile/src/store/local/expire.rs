@@ -1,4 +1,4 @@
-//! Removal of what unfinished transfers left long ago.
+//! The removal of files that unfinished transfers left long ago.
 
 use super::names::{Names, PartialNames};
 use super::staging::{self, is_still_named, lock};
@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// Removes the files in the staging directory that are older than that and in nobody's hands; tells
-/// how many went, companions of partials not counted.
+/// Removes the files in the staging directory that are older than `older_than` and that no process is writing.
+/// Returns the number removed, companions of partials not counted.
 pub(super) fn expire(shared: &Arc<StoreContext>, older_than: Duration) -> StoreResult<u64> {
     let Some(staging) = staging::find(shared)? else {
         return Ok(0);
@@ -55,7 +55,7 @@ fn expire_one(staging: BorrowedFd<'_>, name: &[u8], older_than: Duration) -> Sto
     Ok(true)
 }
 
-/// Opens a file that nobody writes, locked.
+/// Opens and locks a file; `None` if another process is writing it.
 fn lock_old(staging: BorrowedFd<'_>, name: &[u8]) -> StoreResult<Option<OwnedFd>> {
     let file = resolve::open_one(staging, name, OFlags::RDONLY | OFlags::NONBLOCK).map_err(errors::failure)?;
     if !lock(&file).unwrap_or(true) {

@@ -1,4 +1,4 @@
-//! The companion of a partial: which version of which file its bytes belong to.
+//! The companion of a partial, which names the file and version that its bytes belong to.
 
 use super::names::PartialNames;
 use super::resolve;
@@ -9,23 +9,23 @@ use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-/// How the companion is written; one of another kind is as good as none.
+/// Format of the companion. One of another format is treated as missing.
 const FORMAT: u8 = 1;
-/// A longer one is none of ours: the longest path has a quarter of this.
+/// Longest companion, in bytes. A longer one was not written by this store: the longest path has a quarter of this.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Which version of which file the bytes of a partial belong to.
+/// The description of a partial: the file and the version that its bytes belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Info {
     #[n(0)]
     format: u8,
-    /// Where the file goes.
+    /// Path of the destination.
     #[n(1)]
     pub(super) path: RemotePath,
     /// The size of the whole file.
     #[n(2)]
     pub(super) size: u64,
-    /// When the source was last modified.
+    /// Time at which the source was last modified.
     #[n(3)]
     pub(super) modified: Timestamp,
 }
@@ -42,8 +42,8 @@ impl Info {
     }
 }
 
-/// Replaces the information on a partial, which the caller has locked and emptied: bytes of one
-/// version are never found with the information of another.
+/// Replaces the companion of a partial, which the caller has locked and emptied: bytes of one version are never
+/// found with the companion of another.
 pub(super) fn write(staging: BorrowedFd<'_>, names: &PartialNames, info: &Info) -> Result<(), Errno> {
     match rustix::fs::unlinkat(staging, &names.info, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
@@ -69,10 +69,10 @@ fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Reads the information on a partial; `None` where there is none that makes sense.
+/// Reads the companion of a partial; `None` if there is none that makes sense.
 ///
 /// # Errors
-/// What the system says where the name is a regular file that cannot be read.
+/// The error of the system if the name is a regular file that cannot be read.
 pub(super) fn read(staging: BorrowedFd<'_>, names: &PartialNames) -> Result<Option<Info>, Errno> {
     let Some(file) = open_regular(staging, &names.info)? else {
         return Ok(None);

@@ -17,7 +17,7 @@ pub(super) struct Jail<'a> {
 /// A directory that nothing leads out of, and the rest of a path in it.
 pub(super) struct Base<'a> {
     directory: Start<'a>,
-    /// Whether it is the root, in which one name is reserved.
+    /// True if the directory is the root, in which one name is reserved.
     pub(super) is_root: bool,
     pub(super) bounds: Bounds,
     /// Names with slashes between them.
@@ -29,7 +29,7 @@ enum Start<'a> {
     Scope(OwnedFd),
 }
 
-/// How far links may lead.
+/// The area that links must not lead out of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bounds {
     Root,
@@ -47,7 +47,7 @@ impl<'a> Jail<'a> {
         self.root
     }
 
-    /// The directory that a path is resolved beneath. The top of a scope is opened first, and then is a root
+    /// Returns the directory that a path is resolved beneath. The top of a scope is opened first, and then is a root
     /// of its own: whatever becomes of the links below it, nothing leads out again.
     pub(super) fn base<'path>(&self, path: &'path RemotePath) -> StoreResult<Base<'path>>
     where
@@ -76,11 +76,11 @@ impl<'a> Jail<'a> {
         }
     }
 
-    /// Refuses to make a link where none may be.
+    /// Refuses to make a link at a path that is the top of a scope or outside of all scopes.
     pub(super) fn refuse_link(&self, path: &RemotePath) -> StoreResult<()> {
         match self.follow {
             FollowLinks::InScope(scopes) if !matches!(scopes.scope_of(path), Scope::Below(_)) => {
-                let why = "a link in the place of what was asked for leads out of it";
+                let why = "a link in the place of a requested source would lead out of it";
                 Err(Failure::new(ErrorCode::OutsideRoot).because(why))
             }
             _ => Ok(()),
@@ -89,7 +89,7 @@ impl<'a> Jail<'a> {
 }
 
 impl Base<'_> {
-    /// Whether a name in this directory is the store's own.
+    /// Reports whether a name in this directory is the store's own.
     pub(super) fn is_reserved(&self, name: &[u8]) -> bool {
         self.is_root && alias::is_staging(self.as_fd(), name)
     }
@@ -105,7 +105,7 @@ impl AsFd for Base<'_> {
 }
 
 impl Bounds {
-    /// A link leads further than it may.
+    /// Returns the failure of a link that leads out of these bounds.
     pub(super) fn left(self) -> Failure {
         let failure = Failure::new(ErrorCode::OutsideRoot);
         match self {
@@ -117,7 +117,7 @@ impl Bounds {
         }
     }
 
-    /// A link is in the way where none is followed.
+    /// Returns the failure of a path with a link on its way where none is followed.
     pub(super) fn link_in_the_way() -> Failure {
         Failure::new(ErrorCode::NotADirectory).because(
             "a symbolic link is in the way, and nothing is received through links: remove it, or give the \

@@ -1,4 +1,4 @@
-//! What was made visible and may never reach the disk.
+//! The ledger of files that became visible and may never reach the disk.
 //!
 //! With `Fsync::End` files become visible before they are flushed. As long as they are not, they are *in doubt*: they
 //! are not taken for present, whatever their size and time. A file is in doubt by the time of its last change alone, so
@@ -28,11 +28,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Instant, SystemTime};
 
-/// What this process knows of its own changes.
+/// The ledger as this process knows it, by its own changes.
 #[derive(Default)]
 pub(super) struct Ledger {
     state: RwLock<LedgerState>,
-    /// Who flushes is alone: the system tells each error once.
+    /// Lock of the one flush at a time: the system reports each error only once, so the flush that sees it has to be
+    /// alone.
     flushing: Mutex<()>,
     /// Files that became visible so far.
     changes: AtomicU64,
@@ -44,9 +45,10 @@ struct LedgerState {
     failures: u64,
     /// Made when the first file became visible since the last flush that succeeded.
     open: Option<(Record, Instant)>,
-    /// The first change in place since then. It is told as failed if that is lost, so there need be no record of it.
+    /// Time of the first change in place since then. A change in place that is lost is reported as failed, so there
+    /// need be no record of it.
     in_place: Option<(Timestamp, Instant)>,
-    /// Where there can be no record, and it is of no use to try.
+    /// True if the file system cannot have a record, so that it is of no use to try again.
     is_unsuitable: bool,
     /// Ranges that could not be written.
     unwritten: Ranges,
@@ -58,22 +60,23 @@ pub(super) struct Admitted<'a> {
 }
 
 impl Ledger {
-    /// What was written from now on is lost if a flush fails from now on.
+    /// Returns the current position in the history of flushes. Bytes written from now on are lost if a flush fails
+    /// from now on.
     pub(super) fn mark(&self) -> FlushMark {
         FlushMark(self.read().failures)
     }
 
-    /// Whether no flush failed since then.
+    /// Reports whether no flush failed since `begun`.
     pub(super) fn is_sound(&self, begun: FlushMark) -> bool {
         self.mark() == begun
     }
 
-    /// Whether something visible waits for a flush.
+    /// Reports whether a visible file waits for a flush.
     pub(super) fn is_unflushed(&self) -> bool {
         self.read().open.is_some()
     }
 
-    /// A file is changed in place; this is the time of its last change.
+    /// Records a change in place; `changed` is the time of the file's last change.
     pub(super) fn changed_in_place(&self, changed: Timestamp) {
         let mut state = self.write();
         let (first, began) = state.in_place.unwrap_or((changed, Instant::now()));
@@ -91,8 +94,8 @@ impl Ledger {
 }
 
 impl StoreContext {
-    /// A file whose writing began then is about to become visible, or to get the time of its source, and is not flushed.
-    /// `None` if it has to be flushed first.
+    /// Admits a file that is not flushed and is about to become visible, or to get the time of its source; its writing
+    /// began at `begun`. Returns `None` if the file has to be flushed first.
     ///
     /// # Errors
     /// `disk-failure` if a flush failed since then: a part of it may be lost.
@@ -130,11 +133,11 @@ impl StoreContext {
     /// Flushes everything that is visible.
     ///
     /// # Errors
-    /// What the system says; `disk-failure` if a flush failed since `mark`.
+    /// The error of the system; `disk-failure` if a flush failed since `mark`.
     pub(super) fn flush(&self, mark: FlushMark) -> StoreResult<()> {
         let _alone = self.ledger.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = {
-            // Nothing is on its way to become visible.
+            // The write lock waits for files that are becoming visible: all counted changes are complete.
             let _state = self.ledger.write();
             self.ledger.changes.load(Ordering::Acquire)
         };
@@ -144,7 +147,7 @@ impl StoreContext {
             self.flush_failed(&mut state);
             return Err(told(failure));
         }
-        // What became visible meanwhile waits for the next.
+        // Files that became visible during the flush may have missed it: the record stays for the next one.
         if self.ledger.changes.load(Ordering::Acquire) == before {
             state.in_place = None;
             if let Some((record, _)) = state.open.take() {
@@ -154,7 +157,7 @@ impl StoreContext {
         if state.failures == mark.0 { Ok(()) } else { Err(lost()) }
     }
 
-    /// Whatever was visible and not flushed is in doubt from now on.
+    /// Puts all files in doubt that were visible and not flushed.
     fn flush_failed(&self, state: &mut LedgerState) {
         state.failures += 1;
         let open = state.open.take();
@@ -163,7 +166,7 @@ impl StoreContext {
         let range = |now: Timestamp| {
             let mut ranges = Ranges::default();
             for (since, began) in &spans {
-                // Whichever way the clock was set meanwhile.
+                // The range covers the true span even if the clock was set forward or back meanwhile.
                 let elapsed = began.elapsed();
                 let (from, to) = (before(now, elapsed).min(*since), after(*since, elapsed).max(now));
                 ranges.add(Range { from, to, cause: Cause::FlushFailed });
@@ -180,7 +183,7 @@ impl StoreContext {
         // Otherwise the record stays where it is.
     }
 
-    /// Adds to what is in doubt; whether that is on the disk.
+    /// Adds ranges to those in doubt. Returns true if they are on the disk.
     fn add_ranges(&self, state: &mut LedgerState, made: impl Fn(Timestamp) -> Ranges) -> bool {
         let unwritten = state.unwritten.clone();
         let added = records::add(self, |now| {
@@ -192,13 +195,13 @@ impl StoreContext {
             Ok(()) => state.unwritten = Ranges::default(),
             Err(errno) => {
                 state.unwritten.add_all(&made(clock()));
-                tracing::error!(%errno, "what may not be on the disk could not be noted: it is known until the server ends");
+                tracing::error!(%errno, "cannot record what may not be on the disk: it is known until the server ends");
             }
         }
         added.is_ok()
     }
 
-    /// A file that is visible is in doubt: its own flush failed.
+    /// Puts one visible file in doubt, because its own flush failed.
     pub(super) fn put_in_doubt(&self, stat: &Stat) {
         let changed = changed(stat);
         let range = |_| {
@@ -209,23 +212,23 @@ impl StoreContext {
         self.add_ranges(&mut self.ledger.write(), range);
     }
 
-    /// What is in doubt.
+    /// Returns the ranges that are in doubt.
     ///
     /// # Errors
-    /// What keeps it from being found out.
+    /// The reason why they cannot be read.
     pub(super) fn doubt(&self) -> StoreResult<Ranges> {
         let mut doubt = records::doubt(self, None).map_err(errors::failure)?;
         doubt.add_all(&self.ledger.read().unwritten);
         Ok(doubt)
     }
 
-    /// Settles what processes left that are gone.
+    /// Settles the records of processes that are gone.
     pub(super) fn settle_the_past(&self) -> StoreResult<()> {
         records::adopt(self, &mut || self.flush(self.ledger.mark()).is_ok()).map_err(errors::failure)
     }
 
-    /// Changes something about a file without writing it anew, which is a change at another time: if it was in doubt, it
-    /// is after that. `change` is told whether the file waits for a flush after it in any case.
+    /// Changes something about a file without writing it anew. The change gives the file another time of change, so a
+    /// file that was in doubt is put in doubt again. `change` is told whether the file waits for a flush in any case.
     ///
     /// # Errors
     /// Those of the change; `disk-failure` if it cannot be noted.
@@ -242,7 +245,8 @@ impl StoreContext {
                 drop(state);
                 return change(false);
             }
-            // What waits for a flush of this process does so after the change, too, as none fails meanwhile.
+            // A file that waits for a flush of this process still does after the change: the lock keeps a flush from
+            // failing meanwhile.
             (false, Some(_)) => {
                 self.ledger.changes.fetch_add(1, Ordering::AcqRel);
                 return change(true);
@@ -267,16 +271,16 @@ impl StoreContext {
     }
 }
 
-/// The clock of the system, a little ahead of that of a file system.
+/// Returns the time of the system's clock, rounded up, so that it is not behind that of a file system.
 fn clock() -> Timestamp {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::new(i64::try_from(now.as_secs()).unwrap_or(i64::MAX - 1) + 1, 0)
 }
 
-/// What to do after a flush that failed.
+/// Advice after a flush that failed.
 const ADVICE: &str = "what was stored may not be on the disk: run the command again, and it is sent again";
 
-/// A failure of a flush, with what to do.
+/// Adds the advice to the failure of a flush.
 pub(super) fn told(failure: Failure) -> Failure {
     let detail = failure.detail.as_ref().map_or_else(|| ADVICE.to_owned(), |detail| format!("{detail}; {ADVICE}"));
     failure.because(detail)

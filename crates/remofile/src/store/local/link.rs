@@ -1,4 +1,4 @@
-//! Symbolic links: what they say, and new ones.
+//! Symbolic links: reading their targets, and making new ones.
 
 use super::jail::{Bounds, Jail};
 use super::remove::kind_at;
@@ -13,7 +13,7 @@ use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use std::sync::Arc;
 
-/// What a link says.
+/// Returns the target of a link.
 pub(super) fn read(shared: &StoreContext, path: &RemotePath) -> StoreResult<String> {
     let (place, name) = resolve::parent(shared.jail()?, path)?;
     let target = match rustix::fs::readlinkat(&place.directory, name.as_str(), Vec::new()) {
@@ -28,7 +28,7 @@ pub(super) fn read(shared: &StoreContext, path: &RemotePath) -> StoreResult<Stri
     }
 }
 
-/// Makes a link, at once and whole.
+/// Makes a link, atomically.
 pub(super) fn make(shared: &Arc<StoreContext>, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
     target::refuse_malformed(target)?;
     let LinkPlace { place, name, names, root, bounds } = resolve::link_place(shared.jail()?, path)?;
@@ -54,7 +54,7 @@ pub(super) fn refuse_to_lead_out_from(
     let there = resolve::link_place(jail, destination)?;
     let here = resolve::link_place(jail, source)?;
     let target = rustix::fs::readlinkat(&here.place.directory, here.name.as_str(), Vec::new());
-    // What is no text was made by nobody who came by here.
+    // A target that is no text was not made by this store.
     let Some(target) = target.ok().and_then(|target| target.into_string().ok()) else { return Ok(()) };
     let leads_out = |LinkPlace { root, bounds, names, .. }: &LinkPlace| {
         refuse_leading_out(root.as_ref().map(AsFd::as_fd), *bounds, names, &target)
@@ -62,7 +62,7 @@ pub(super) fn refuse_to_lead_out_from(
     leads_out(&there).or_else(|failure| if leads_out(&here).is_ok() { Err(failure) } else { Ok(()) })
 }
 
-/// Where the name is taken: never a directory's place, and another's only where that is wanted.
+/// Makes a link whose name is taken. It never replaces a directory, and anything else only with `replace`.
 fn take_the_place(
     shared: &Arc<StoreContext>,
     parent: &RemotePath,
@@ -77,6 +77,7 @@ fn take_the_place(
     if !replace {
         return Err(ErrorCode::AlreadyExists.into());
     }
+    // A link cannot be changed in place: a new one is made under a temporary name and renamed over it.
     let handle = LocalDirectory::open(shared, parent)?.handle;
     let made = handle.make_temporary(|directory, temporary| rustix::fs::symlinkat(target, directory, temporary));
     let (staging, temporary, ()) = made.map_err(errors::failure)?;

@@ -22,6 +22,7 @@ pub(super) fn create_file(shared: &StoreContext, path: &RemotePath, update: bool
     }
     shared.refuse_forbidden(&name)?;
     place.refuse_to_become_staging(&name)?;
+    // Never executable, and always readable and writable for the store itself.
     let exact = shared.options.file_mode.map(|mode| mode & 0o666 | 0o600);
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(exact.unwrap_or(0o666) as _);
@@ -32,6 +33,7 @@ pub(super) fn create_file(shared: &StoreContext, path: &RemotePath, update: bool
         Err(Errno::EXIST) => return Err(taken(directory, &name)),
         Err(errno) => return Err(errors::failure(errno)),
     };
+    // The umask takes bits from the mode that was asked for.
     let got = permissions(&rustix::fs::fstat(&file).map_err(errors::failure)?);
     let wanted = exact.unwrap_or(got | 0o600);
     if got != wanted {
@@ -58,6 +60,7 @@ pub(super) fn make_directory(
     if path.is_root() {
         return if update { Ok(false) } else { Err(errors::directory_in_the_way()) };
     }
+    // Mostly the parents are there, and one look finds them.
     let (place, name) = match resolve::parent(shared.jail()?, path) {
         Err(failure) if parents && failure.code == ErrorCode::NotFound => make_parents(shared, path)?,
         found => found?,
@@ -65,6 +68,7 @@ pub(super) fn make_directory(
     if make_one(shared, &place, &name)? {
         return Ok(true);
     }
+    // A link to a directory within the root is as good as one.
     if update && resolve::directory(shared.jail()?, path).is_ok() {
         return Ok(false);
     }
@@ -105,7 +109,7 @@ fn make_one(shared: &StoreContext, place: &Place, name: &FileName) -> StoreResul
     let mode = Mode::from_raw_mode(exact.unwrap_or(0o777) as _);
     let parent = place.directory.as_fd();
     if let Err(failure) = shared.refuse_forbidden(name) {
-        // What has such a name already may be passed through.
+        // A directory that has such a name already may be passed through.
         return if kind_at(parent, name).is_ok() { Ok(false) } else { Err(failure) };
     }
     place.refuse_to_become_staging(name)?;

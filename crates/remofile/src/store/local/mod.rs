@@ -52,7 +52,7 @@ use std::time::Duration;
 /// The staging directory in the root: never listed, never reached by a path.
 pub const STAGING_NAME: &str = ".remofile";
 
-/// How a local store makes its files.
+/// Options of a local store.
 #[derive(Debug, Clone, Default)]
 pub struct StoreOptions {
     /// Permission bits of new files, of which readable and writable by the user are always set and
@@ -61,11 +61,11 @@ pub struct StoreOptions {
     /// Permission bits of new directories, of which the user's are always set; `None` leaves group
     /// and public to the umask.
     pub directory_mode: Option<u32>,
-    /// When written files must be on the disk.
+    /// The moment at which written files must be on the disk.
     pub fsync: Fsync,
-    /// The rule for names of new files and directories. What exists is listed and read regardless.
+    /// The rule for names of new files and directories. Existing ones are listed and read regardless.
     pub names: NameRule,
-    /// Which links a path may pass through.
+    /// The links that a path may pass through.
     pub follow: FollowLinks,
 }
 
@@ -90,7 +90,7 @@ pub struct LocalStore {
     shared: Arc<StoreContext>,
 }
 
-/// What a store and everything that came from it have in common.
+/// The state that a store shares with everything that came from it.
 struct StoreContext {
     root: Root,
     file_system: Option<FileSystem>,
@@ -111,6 +111,7 @@ impl LocalStore {
     fn of(root: Root, options: StoreOptions) -> Self {
         let file_system = FileSystem::of(root.as_fd());
         let (staging, ledger) = (Mutex::new(Weak::new()), ledger::Ledger::default());
+        // Read now and remembered: the server confines itself later and cannot open the file any more.
         let _looked_for = records::boot();
         Self { shared: Arc::new(StoreContext { root, file_system, options, staging, ledger }) }
     }
@@ -255,7 +256,7 @@ impl Scopes for Below {
 }
 
 impl StoreContext {
-    /// Where paths are resolved.
+    /// Returns the jail in which paths are resolved.
     fn jail(&self) -> StoreResult<jail::Jail<'_>> {
         Ok(jail::Jail::new(self.root.existing()?, &self.options.follow))
     }
@@ -278,7 +279,7 @@ impl StoreContext {
         self.or_in_doubt(&stat, resolve::retry(|| rustix::fs::fsync(file)).map_err(errors::failure))
     }
 
-    /// A file that could not be flushed, or whose name could not, is in doubt.
+    /// Passes on the outcome of a flush. A file that could not be flushed, or whose name could not, is put in doubt.
     fn or_in_doubt(&self, stat: &Stat, flushed: StoreResult<()>) -> StoreResult<()> {
         flushed.map_err(|failure| {
             self.put_in_doubt(stat);
@@ -296,6 +297,7 @@ impl StoreContext {
 fn flush_names(directory: BorrowedFd<'_>) -> StoreResult<()> {
     #[cfg(test)]
     crate::store::faults::flush(directory).map_err(errors::failure)?;
+    // The descriptor at hand may be one without permission to read, which cannot be flushed.
     let readable = resolve::open_one(directory, b".", resolve::READABLE).map_err(errors::failure)?;
     resolve::retry(|| rustix::fs::fsync(&readable)).map_err(errors::failure)
 }
@@ -317,7 +319,7 @@ fn sync_file_system(_root: BorrowedFd<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Within one of these a file can be renamed. Two mounts of one device are two of them.
+/// A file system, within which a file can be renamed. Two mounts of one device are two of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileSystem {
     device: u64,

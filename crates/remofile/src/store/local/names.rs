@@ -11,15 +11,15 @@ use std::time::SystemTime;
 
 use super::errors;
 
-/// How the name of a file begins that had to be staged beside its destination.
+/// Prefix of the name of a file that had to be staged beside its destination.
 const BESIDE_PREFIX: &[u8] = b".remofile-";
-/// How names of files end that live only as long as one upload.
+/// Suffix of the names of files that live only as long as one upload.
 const TEMPORARY_SUFFIX: &str = ".temporary";
-/// How names of partials end.
+/// Suffix of the names of partials.
 const PARTIAL_SUFFIX: &str = ".partial";
-/// How names end of what tells whose a partial is.
+/// Suffix of the names of companions, which describe partials.
 const INFO_SUFFIX: &str = ".info";
-/// How names end of what tells that files wait for a flush.
+/// Suffix of the names of records, which tell that files wait for a flush.
 const RECORD_SUFFIX: &str = ".record";
 /// Hexadecimal digits in a name that the store made.
 const DIGITS: usize = 32;
@@ -54,7 +54,7 @@ impl Names {
         Ok(names)
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the names take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.bytes.capacity() + self.items.capacity() * size_of::<Item>()
     }
@@ -78,7 +78,7 @@ impl Names {
         items.sort_unstable_by(|left, right| text(bytes, *left).cmp(text(bytes, *right)));
     }
 
-    /// The name at an index, and whether it is a directory where the file system told.
+    /// Returns the name at an index, and whether it is a directory if the file system told.
     pub(super) fn at(&self, index: usize) -> Option<(&[u8], Option<bool>)> {
         let item = *self.items.get(index)?;
         Some((text(&self.bytes, item), item.is_directory))
@@ -94,7 +94,7 @@ fn text(bytes: &[u8], item: Item) -> &[u8] {
 pub(super) struct PartialNames {
     /// Of the file with the bytes.
     pub(super) bytes: String,
-    /// Of the companion that says whose bytes they are.
+    /// Of the companion that says which file the bytes belong to.
     pub(super) info: String,
 }
 
@@ -103,12 +103,12 @@ impl PartialNames {
         Self::with(&hexadecimal(path.as_str().as_bytes()))
     }
 
-    /// The names of a partial, from the first of them.
+    /// Returns the names of a partial, from that of its bytes.
     pub(super) fn from_bytes(name: &[u8]) -> Option<Self> {
         digits_before(name, PARTIAL_SUFFIX).map(Self::with)
     }
 
-    /// The names of a partial, from the second of them.
+    /// Returns the names of a partial, from that of its companion.
     pub(super) fn from_info(name: &[u8]) -> Option<Self> {
         digits_before(name, INFO_SUFFIX).map(Self::with)
     }
@@ -124,22 +124,22 @@ fn digits_before<'name>(name: &'name [u8], suffix: &str) -> Option<&'name str> {
     is_ours.then_some(digits)
 }
 
-/// A name that no other file in the staging directory has.
+/// Returns a name that no other file in the staging directory has.
 pub(super) fn temporary_name() -> String {
     format!("{}{TEMPORARY_SUFFIX}", unused_digits())
 }
 
-/// Whether a name was made by [`temporary_name`].
+/// Reports whether a name was made by [`temporary_name`].
 pub(super) fn is_temporary(name: &str) -> bool {
     digits_before(name.as_bytes(), TEMPORARY_SUFFIX).is_some()
 }
 
-/// A name that no other record of unflushed files has.
+/// Returns a name that no other record of unflushed files has.
 pub(super) fn record_name() -> String {
     format!("{}{RECORD_SUFFIX}", unused_digits())
 }
 
-/// Whether a name was made by [`record_name`].
+/// Reports whether a name was made by [`record_name`].
 pub(super) fn is_record(name: &str) -> bool {
     digits_before(name.as_bytes(), RECORD_SUFFIX).is_some()
 }
@@ -152,13 +152,13 @@ fn unused_digits() -> String {
     hexadecimal(seed.as_bytes())
 }
 
-/// A name that no other file has, for a file that cannot be staged in the staging directory.
+/// Returns a name that no other file has, for a file that cannot be staged in the staging directory.
 pub(super) fn temporary_name_beside() -> String {
     format!("{}{}", String::from_utf8_lossy(BESIDE_PREFIX), temporary_name())
 }
 
-/// Whether a file is one that was staged beside its destination, by whatever name a file system finds it that
-/// does not tell upper from lower case.
+/// Reports whether a file was staged beside its destination. Upper and lower case are the same here, since some
+/// file systems do not tell them apart.
 pub(super) fn is_temporary_beside(name: &[u8]) -> bool {
     let (prefix, suffix) = (BESIDE_PREFIX.len(), TEMPORARY_SUFFIX.len());
     name.len() == prefix + DIGITS + suffix

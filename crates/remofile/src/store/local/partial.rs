@@ -1,7 +1,7 @@
-//! Partials: what interrupted transfers left in the staging directory, to be continued.
+//! Partials in the staging directory, which interrupted transfers left to be resumed.
 //!
-//! Every destination has one at most: a file with the bytes, and a companion that says which version
-//! of which file they belong to. The lock on the file with the bytes guards both. Who only looks takes a
+//! Every destination has one at most: a file with the bytes, and a companion that names the file and version
+//! that they belong to. The lock on the file with the bytes guards both. A process that only looks takes a
 //! shared lock for a moment, and changes nothing.
 
 use super::info::{self, Info};
@@ -19,10 +19,10 @@ use rustix::fs::{AtFlags, FlockOperation, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 use std::sync::Arc;
 
-/// More are not told of at once.
+/// Partials in one listing at most.
 const MOST_LISTED: usize = 10_000;
 
-/// Begins a partial anew; `None` where somebody else is writing it.
+/// Begins a partial anew. Returns `None` if another process is writing it.
 pub(super) fn begin(staging: BorrowedFd<'_>, names: &PartialNames, info: &Info) -> Result<Option<OwnedFd>, Errno> {
     let Some(file) = staging::open_partial(staging, &names.bytes, OFlags::CREATE)? else {
         return Ok(None);
@@ -36,7 +36,8 @@ pub(super) fn begin(staging: BorrowedFd<'_>, names: &PartialNames, info: &Info) 
     Ok(Some(file))
 }
 
-/// Opens a partial to go on at an offset, and cuts off what is beyond; `None` where it is not what it was.
+/// Opens a partial to resume it at an offset, and cuts off what is beyond. Returns `None` if it is not the partial
+/// that was looked at.
 pub(super) fn reopen(
     staging: BorrowedFd<'_>,
     names: &PartialNames,
@@ -78,7 +79,7 @@ pub(super) fn list(shared: &StoreContext) -> StoreResult<Vec<Partial>> {
         let Some(names) = PartialNames::from_bytes(name) else { continue };
         match look_at(staging.as_fd(), &names) {
             Ok(Some(seen)) => partials.push(seen.told()),
-            // Not to be seen, so not to be continued either.
+            // A partial that cannot be seen cannot be resumed either.
             Ok(None) => {}
             Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(errors::failure(errno)),
             Err(_) => {}
@@ -99,7 +100,7 @@ pub(super) fn read(shared: &StoreContext, path: &RemotePath) -> StoreResult<Box<
     if shared.doubt()?.flush_failed_since(changed(&seen.stat)) {
         return Err(missing()); // What is read of it may be in memory alone, and never be written.
     }
-    // Who reads it must not be in the way of who goes on with it, maybe the same.
+    // The reader must not block the upload that resumes the partial, which may be its own.
     let _ = rustix::fs::flock(&seen.file, FlockOperation::Unlock);
     let entry = Entry {
         path: path.clone(),
@@ -112,7 +113,7 @@ pub(super) fn read(shared: &StoreContext, path: &RemotePath) -> StoreResult<Box<
     Ok(Box::new(LocalSource::of(seen.file, entry, &seen.stat)))
 }
 
-/// Removes the partial of a path; tells whether there was one that nobody writes.
+/// Removes the partial of a path. Returns true if there was one that nobody is writing.
 pub(super) fn remove(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResult<bool> {
     let Some(staging) = staging::find(shared)? else {
         return Ok(false);
@@ -127,8 +128,8 @@ pub(super) fn remove(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResu
     }
 }
 
-/// Removes a partial that is locked by the caller. The companion goes first: the next who makes the file
-/// makes a companion too, which must stay.
+/// Removes a partial that is locked by the caller. The companion goes first: another upload that makes the file
+/// anew makes a companion too, which must stay.
 pub(super) fn remove_files(staging: BorrowedFd<'_>, names: &PartialNames) -> Result<(), Errno> {
     // One that cannot be removed harms nobody: it fits no other bytes, and is replaced with them.
     let _ = rustix::fs::unlinkat(staging, &names.info, AtFlags::empty());
@@ -173,7 +174,7 @@ fn look_at(staging: BorrowedFd<'_>, names: &PartialNames) -> Result<Option<Seen>
     Ok(info.map(|info| Seen { file, stat, info }))
 }
 
-/// Whether an attempt to open a partial says that there is none.
+/// Reports whether an error of opening a partial means that there is none.
 fn is_no_partial(errno: Errno) -> bool {
     matches!(errno, Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::INVAL)
 }
@@ -182,7 +183,7 @@ fn length(stat: &Stat) -> u64 {
     u64::try_from(stat.st_size).unwrap_or(0)
 }
 
-/// Changes whenever the partial is written to.
+/// Returns the version of a partial, which changes whenever it is written to.
 fn version(stat: &Stat) -> u128 {
     let changed = changed(stat);
     let told = format!("{} {} {} {}", stat.st_ino, changed.seconds(), changed.nanoseconds(), stat.st_size);

@@ -4,29 +4,29 @@ use minicbor::{Decode, Decoder, Encode};
 use remofile_protocol::wire::Timestamp;
 use std::time::Duration;
 
-/// How ranges are written; those of another kind are not understood.
+/// Format of written ranges. Ranges of another format are not understood.
 const FORMAT: u8 = 1;
-/// More are never kept apart: the two with the least time between them become one.
+/// Most ranges that are kept apart. Beyond that, the two with the least time between them become one.
 const MOST_RANGES: usize = 64;
-/// Longer ones are none of ours.
+/// Longest file of ranges, in bytes. A longer one was not written by this store.
 pub(super) const MOST_BYTES: usize = 16 * 1024;
 
 pub(super) const EARLIEST: Timestamp = Timestamp::EARLIEST;
 pub(super) const LATEST: Timestamp = Timestamp::LATEST;
 
-/// Why files are in doubt.
+/// The reason why files are in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub(super) enum Cause {
-    /// A flush failed: what is read of them may be in memory alone.
+    /// A flush failed: the bytes that are read may be in memory alone.
     #[n(0)]
     FlushFailed,
-    /// The system went down before a flush: what is read of them is what is on the disk.
+    /// The system went down before a flush: the bytes that are read are those on the disk.
     #[n(1)]
     SystemWentDown,
 }
 
-/// Files whose last change of any kind is between two times, both included, are in doubt.
+/// A span of time, both ends included. Files whose last change of any kind lies in it are in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(super) struct Range {
@@ -52,7 +52,7 @@ struct Written {
 }
 
 impl Ranges {
-    /// All there may be: nothing that was changed until then is known to be on the disk.
+    /// Returns a range of everything until a time: no file changed until then is known to be on the disk.
     pub(super) fn everything_until(to: Timestamp) -> Self {
         Self(vec![Range { from: EARLIEST, to, cause: Cause::FlushFailed }])
     }
@@ -61,13 +61,13 @@ impl Ranges {
         self.0.is_empty()
     }
 
-    /// Whether a file that was changed then is in doubt.
+    /// Reports whether a file with this time of last change is in doubt.
     pub(super) fn cover(&self, changed: Timestamp) -> bool {
         self.0.iter().any(|range| range.from <= changed && changed <= range.to)
     }
 
-    /// Whether a flush failed after something was written that was changed last at this time: whatever is read of it
-    /// then, it may not be on the disk.
+    /// Reports whether a flush failed after this time of last change. Then the file may not be on the disk, whatever
+    /// is read of it.
     pub(super) fn flush_failed_since(&self, changed: Timestamp) -> bool {
         self.0.iter().any(|range| range.cause == Cause::FlushFailed && changed <= range.to)
     }
@@ -95,7 +95,7 @@ impl Ranges {
         others.0.iter().for_each(|range| self.add(*range));
     }
 
-    /// Of two causes the one that promises less remains.
+    /// Merges the two ranges with the least time between them. Of two causes the one that promises less remains.
     fn merge_nearest(&mut self) {
         let gap = |pair: &[Range]| nanoseconds(pair[1].from).saturating_sub(nanoseconds(pair[0].to));
         let nearest = self.0.windows(2).enumerate().min_by_key(|(_, pair)| gap(pair));
@@ -113,7 +113,7 @@ impl Ranges {
         minicbor::to_vec(&written).unwrap_or_default()
     }
 
-    /// `None` for what was not written by [`Ranges::to_bytes`].
+    /// Reads ranges. Returns `None` for bytes that were not written by [`Ranges::to_bytes`].
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut decoder = Decoder::new(bytes);
         let written: Written = decoder.decode().ok()?;
@@ -124,12 +124,12 @@ impl Ranges {
     }
 }
 
-/// A time so much before another.
+/// Returns the time that is `by` before another.
 pub(super) fn before(time: Timestamp, by: Duration) -> Timestamp {
     moved(time, -nanoseconds_of(by))
 }
 
-/// A time so much after another.
+/// Returns the time that is `by` after another.
 pub(super) fn after(time: Timestamp, by: Duration) -> Timestamp {
     moved(time, nanoseconds_of(by))
 }

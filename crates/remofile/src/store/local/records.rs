@@ -1,9 +1,9 @@
 //! The ledger of unflushed files on the disk, `.remofile/unflushed`.
 //!
-//! A *record* is there as long as its maker has made files visible that were not flushed; who writes it holds it locked
-//! (`flock`), so that one without a lock is known to be that of a process which is gone. The file `ranges` has what was
-//! found out about the past. Both say of files only when they were changed: the time of the last change of any kind
-//! (`ctime`), by the clock of the file system, which nobody can set.
+//! A *record* exists as long as its maker has made files visible that were not flushed. The writer holds it locked
+//! (`flock`), so that a record without a lock is known to be that of a process which is gone. The file `ranges` has
+//! the spans of time that were found to be in doubt. Both know files only by the time of their last change of any
+//! kind (`ctime`), by the clock of the file system, which nobody can set.
 
 use super::info::open_regular;
 use super::names::{Names, is_record, is_temporary, record_name, temporary_name};
@@ -20,14 +20,14 @@ use std::sync::LazyLock;
 
 /// The directory in the staging directory.
 const DIRECTORY: &str = "unflushed";
-/// What is known of the past.
+/// File with the ranges of time that are known to be in doubt.
 const RANGES: &str = "ranges";
-/// How records are written.
+/// Format of records.
 const FORMAT: u8 = 1;
-/// Directories may be removed by others while they are made.
+/// Attempts to make the directories, which others may remove meanwhile.
 const ATTEMPTS: usize = 16;
 
-/// What a record says.
+/// The content of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 struct Content {
@@ -35,7 +35,8 @@ struct Content {
     format: u8,
     #[n(1)]
     state: RecordState,
-    /// Which boot of the machine it was made in: in the same the system still has what was not flushed.
+    /// Identity of the boot of the machine in which the record was made. During the same boot the system still has
+    /// what was not flushed.
     #[n(2)]
     boot: String,
     /// The clock of the file system before the first file became visible.
@@ -62,7 +63,7 @@ pub(super) struct Record {
     content: Content,
 }
 
-/// Why there can be no record.
+/// The reason why there can be no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
     /// The file system keeps no times of change that nobody can set, or has no locks: there never can be one.
@@ -128,19 +129,20 @@ impl Record {
         Ok(content)
     }
 
-    /// The clock of the file system before any file became visible under it.
+    /// Returns the time, by the clock of the file system, before any file became visible under the record.
     pub(super) fn since(&self) -> Timestamp {
         self.content.since
     }
 
-    /// From now on nothing but the ranges can end it. What is written here may not reach the disk, but after the next
-    /// boot the old says the same.
+    /// Marks the record as lost: from now on only a range can settle it. This mark may not reach the disk, but after
+    /// the next boot the unmarked record means the same.
     pub(super) fn lose(&mut self) {
         self.content.state = RecordState::Lost;
         let _ = self.content.write(&self.file);
     }
 
-    /// What it stood for is on the disk, or told by the ranges. That it is gone need not be on the disk at once.
+    /// Removes the record: its files are on the disk, or the ranges cover them. The removal need not be on the disk at
+    /// once.
     pub(super) fn remove(self, shared: &StoreContext) {
         if let Ok(Some((staging, directory))) = directories(shared) {
             let _ = rustix::fs::unlinkat(&directory, &self.name, AtFlags::empty());
@@ -150,7 +152,8 @@ impl Record {
 }
 
 impl Content {
-    /// It has one length in every state, and is smaller than what a disk writes at once.
+    /// Writes the content in place. It has the same length in every state, and is smaller than what a disk writes at
+    /// once.
     fn write(&self, file: &OwnedFd) -> Result<(), Errno> {
         let bytes = minicbor::to_vec(self).map_err(|_| Errno::INVAL)?;
         match resolve::retry(|| rustix::io::pwrite(file, &bytes, 0))? {
@@ -166,7 +169,7 @@ impl Content {
         Ok(content.filter(|content| content.format == FORMAT && decoder.position() == bytes.len()))
     }
 
-    /// What a record says; of one that says nothing sensible, what it itself shows.
+    /// Reads the content of a record. One that makes no sense counts as lost, since the time of its own last change.
     fn of(file: &OwnedFd) -> Result<Self, Errno> {
         let stat = rustix::fs::fstat(file)?;
         let seen = || Self { format: FORMAT, state: RecordState::Lost, boot: String::new(), since: changed(&stat) };
@@ -178,10 +181,10 @@ impl Content {
     }
 }
 
-/// Everything that is in doubt, by what is on the disk; `except` by this record alone.
+/// Returns all ranges in doubt, by the records and ranges on the disk; the record `except` is not counted.
 ///
 /// # Errors
-/// What keeps it from being read: then nobody knows.
+/// The error of reading them: then the ranges are not known.
 pub(super) fn doubt(shared: &StoreContext, except: Option<&Record>) -> Result<Ranges, Errno> {
     let Some((_, directory)) = directories(shared)? else {
         return Ok(Ranges::default());
@@ -198,7 +201,8 @@ pub(super) fn doubt(shared: &StoreContext, except: Option<&Record>) -> Result<Ra
     Ok(ranges)
 }
 
-/// Adds to the ranges, on the disk when this returns. `made` is given the clock of the file system.
+/// Adds to the ranges, which are on the disk when this returns. `made` is given the time by the clock of the file
+/// system.
 pub(super) fn add(shared: &StoreContext, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
     let (staging, directory) = make_directories(shared)?;
     add_in(directory.as_fd(), made)?;
@@ -207,7 +211,7 @@ pub(super) fn add(shared: &StoreContext, made: impl FnOnce(Timestamp) -> Ranges)
 }
 
 fn add_in(directory: BorrowedFd<'_>, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
-    // Who reads and writes them is alone.
+    // Two processes that read, add and write at once would lose one of the additions.
     let alone = resolve::open_one(directory, b".", resolve::READABLE)?;
     resolve::retry(|| rustix::fs::flock(&alone, FlockOperation::LockExclusive))?;
     remove_temporary(directory)?;
@@ -231,7 +235,7 @@ fn add_in(directory: BorrowedFd<'_>, made: impl FnOnce(Timestamp) -> Ranges) -> 
     written
 }
 
-/// Removes what is left of an attempt to write the ranges that broke off.
+/// Removes temporary files of interrupted attempts to write the ranges.
 fn remove_temporary(directory: BorrowedFd<'_>) -> Result<(), Errno> {
     for name in names_in(directory)?.iter().filter(|name| is_temporary(name)) {
         let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
@@ -239,7 +243,8 @@ fn remove_temporary(directory: BorrowedFd<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Settles the records of processes that are gone. `flush_all` brings everything to the disk that the system still has.
+/// Settles the records of processes that are gone. `flush_all` flushes everything that the system still has, and
+/// returns whether it succeeded.
 pub(super) fn adopt(shared: &StoreContext, flush_all: &mut dyn FnMut() -> bool) -> Result<(), Errno> {
     let Some((staging, directory)) = directories(shared)? else {
         return Ok(());
@@ -255,6 +260,7 @@ fn adopt_one(directory: BorrowedFd<'_>, name: &str, flush_all: &mut dyn FnMut() 
     let Some(file) = open_regular(directory, name)? else {
         return Ok(());
     };
+    // A locked record belongs to a process that is alive and settles it itself.
     if !lock(&file).unwrap_or(false) || !is_still_named(directory, name, &rustix::fs::fstat(&file)?)? {
         return Ok(());
     }
@@ -311,7 +317,7 @@ fn read_all(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
     Ok(bytes)
 }
 
-/// The staging directory and the one in it, where there are both.
+/// Opens the staging directory and the one in it, if there are both.
 fn directories(shared: &StoreContext) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
     let open = |at: BorrowedFd<'_>, name: &str| match resolve::open_one(at, name.as_bytes(), resolve::READABLE) {
         Ok(directory) => Ok(Some(directory)),
@@ -354,7 +360,7 @@ fn remove_directories(shared: &StoreContext, staging: &OwnedFd) {
     }
 }
 
-/// The clock of the file system, by a file that is the caller's own.
+/// Returns the time by the clock of the file system, read from a file that is the caller's own.
 ///
 /// # Errors
 /// `OPNOTSUPP` where the time of the last change is not kept, or can be set.
@@ -367,7 +373,7 @@ fn time_of_change(file: &OwnedFd) -> Result<Timestamp, Errno> {
     if is_kept { Ok(now) } else { Err(Errno::OPNOTSUPP) }
 }
 
-/// exFAT has them in memory alone.
+/// Reports whether the file system is exFAT, which has times of change in memory alone.
 #[cfg(target_os = "linux")]
 fn forgets_times_of_change(file: &OwnedFd) -> bool {
     const EXFAT: i128 = 0x2011_BAB0;
@@ -383,8 +389,8 @@ fn flush(file: BorrowedFd<'_>) -> Result<(), Errno> {
     resolve::retry(|| rustix::fs::fsync(file))
 }
 
-/// Which boot of the machine this is. Empty where the system does not tell: then nothing is of this boot. Looked for
-/// early: a server that is confined later may not look any more.
+/// Returns the identity of this boot of the machine. Empty if the system does not tell: then no record is of this
+/// boot. Read early, since a server that confines itself cannot open the file later.
 pub(super) fn boot() -> &'static str {
     static BOOT: LazyLock<String> = LazyLock::new(|| {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");

@@ -25,7 +25,7 @@ pub(super) fn remove(shared: &StoreContext, path: &RemotePath) -> StoreResult<Ki
     Ok(kind)
 }
 
-/// What a name is, itself and not what it leads to.
+/// Returns the kind of a name itself, not of what it leads to.
 pub(super) fn kind_at(directory: BorrowedFd<'_>, name: &FileName) -> StoreResult<Kind> {
     let stat = rustix::fs::statat(directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)?;
     Ok(kind_of(&stat))
@@ -43,7 +43,7 @@ pub(super) struct LocalRemoval {
     name: FileName,
     path: RemotePath,
     state: RemovalState,
-    /// What the names of all levels take, in bytes.
+    /// Memory that the names of all levels take, in bytes.
     names_bytes: usize,
     files: u64,
     directories: u64,
@@ -148,7 +148,7 @@ impl LocalRemoval {
         removed
     }
 
-    /// A path below the top as text, whatever bytes its names have.
+    /// Returns a path below the top as text, whatever bytes its names have.
     fn shown(&self, trail: &Trail, name: Option<&[u8]>) -> String {
         let mut below = trail.names().to_vec();
         if let Some(name) = name {
@@ -182,7 +182,7 @@ impl Removal for LocalRemoval {
     }
 }
 
-/// Opens a directory, or removes what is none; a name that has vanished is as good as removed.
+/// Opens a directory, or removes anything else. A name that has vanished counts as removed.
 fn open_or_unlink(directory: BorrowedFd<'_>, name: &[u8], is_directory: Option<bool>) -> StoreResult<Option<OwnedFd>> {
     if is_directory == Some(false) {
         match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {

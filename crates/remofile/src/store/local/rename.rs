@@ -30,6 +30,7 @@ pub(super) fn rename(
         link::refuse_to_lead_out_from(jail, source, destination)?;
     }
     shared.carrying_doubt(&stat, |_| {
+        // A directory never replaces anything, whatever the caller asked for.
         if replace && kind_of(&stat) != Kind::Directory {
             replace_file(&from, &old, &to, &new, &stat)
         } else {
@@ -77,8 +78,8 @@ fn rename_to_free_name(from: &Place, old: &FileName, to: &Place, new: &FileName)
     })
 }
 
-/// For file systems that cannot rename without replacing: a file by a second name, which never
-/// replaces; a directory by a look first, since the worst it could replace is an empty directory.
+/// Renames on file systems that cannot do so without replacing: a file by a second name, which never replaces; a
+/// directory by a look first, since the worst it could replace is an empty directory.
 fn rename_without_help(from: &Place, old: &FileName, to: &Place, new: &FileName) -> Result<(), Errno> {
     if kind_of(&stat_of(from, old)?) == Kind::Directory {
         if stat_of(to, new).is_ok() {

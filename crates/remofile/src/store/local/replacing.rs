@@ -1,8 +1,8 @@
-//! Taking the place of a file only if that is a certain version.
+//! Replacing a file only if it is a certain version.
 //!
-//! Who looks first and renames then loses what another program writes in between. Where the file system can exchange
-//! two names, the new file and the old are exchanged, the old one is looked at where nobody else writes, and goes back
-//! if it is not what it was.
+//! A look followed by a rename loses what another program writes in between. Where the file system can exchange two
+//! names, the new file and the old are exchanged, the old one is looked at where nobody else writes, and goes back if
+//! it is not what it was.
 
 use super::source::{Version, kind_of};
 use super::{StoreContext, errors, resolve};
@@ -36,7 +36,7 @@ pub(super) fn replace_version(new: Named<'_>, place: &Place<'_>, expected: wire:
     replace_between(new, place, expected, || {})
 }
 
-/// `between` is called between the look and the exchange.
+/// Replaces a file if it is the expected version; `between` is called between the look and the exchange.
 fn replace_between(
     new: Named<'_>,
     place: &Place<'_>,
@@ -54,7 +54,7 @@ fn replace_between(
     }
     let old = new.stat().map_err(errors::failure)?;
     if is_untouched(&seen, &old) {
-        // What cannot be removed now, expires.
+        // A file that cannot be removed now expires.
         let _ = new.unlink();
         return Ok(());
     }
@@ -62,19 +62,20 @@ fn replace_between(
     Err(changed())
 }
 
-/// Where names cannot be exchanged.
+/// Replaces a file where names cannot be exchanged: by a look, then a rename.
 fn replace_seen(new: Named<'_>, place: &Place<'_>, expected: wire::Version) -> StoreResult<()> {
     place.look(expected)?;
     rustix::fs::renameat(new.directory, new.name, place.at.directory, place.at.name).map_err(errors::naming_failure)
 }
 
-/// Undoes an exchange. What others put into the place meanwhile stays there.
+/// Undoes an exchange. A file that others put into the place meanwhile stays there.
 fn put_back(new: Named<'_>, at: Named<'_>, own: &Stat, old: &Stat) -> StoreResult<()> {
     for _ in 0..2 {
         match exchange(new, at) {
             Ok(()) => {}
             Err(Errno::NOENT) => {
-                // Somebody removed what is new, and means the file of this name.
+                // Another program removed the new file, meaning the old one: that gets its name back unless the name
+                // is taken.
                 let there =
                     rustix::fs::renameat_with(new.directory, new.name, at.directory, at.name, RenameFlags::NOREPLACE);
                 return there.map_err(errors::failure);
@@ -86,7 +87,7 @@ fn put_back(new: Named<'_>, at: Named<'_>, own: &Stat, old: &Stat) -> StoreResul
             return new.unlink().map_err(errors::failure);
         }
         if is_same_file(&out, old) {
-            // Another one had taken the place of both.
+            // Another file had taken the place since the exchange, and stays there: the old one was replaced by it.
             return new.unlink().map_err(errors::failure);
         }
     }
@@ -104,7 +105,7 @@ impl Named<'_> {
 }
 
 impl Place<'_> {
-    /// What is there, if it is the expected version. A link stands for what it leads to.
+    /// Returns the state of the file at the place, if it is the expected version. A link stands for what it leads to.
     fn look(&self, expected: wire::Version) -> StoreResult<Stat> {
         let itself = match self.at.stat() {
             Ok(stat) => stat,
@@ -127,7 +128,8 @@ fn exchange(one: Named<'_>, other: Named<'_>) -> Result<(), Errno> {
     rustix::fs::renameat_with(one.directory, one.name, other.directory, other.name, RenameFlags::EXCHANGE)
 }
 
-/// Whether a file is what it was before an exchange, which is itself a change of another kind.
+/// Reports whether a file is what it was before an exchange. The exchange itself changes its time of last change,
+/// so that is not compared.
 fn is_untouched(before: &Stat, after: &Stat) -> bool {
     let of = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
     is_same_file(before, after) && of(before) == of(after)
@@ -138,7 +140,7 @@ fn is_same_file(one: &Stat, other: &Stat) -> bool {
 }
 
 fn changed() -> Failure {
-    Failure::new(ErrorCode::SourceChanged).because("somebody else changed what it was to replace")
+    Failure::new(ErrorCode::SourceChanged).because("another program changed the file that it was to replace")
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -38,12 +38,12 @@ const MOST_BYTES_A_CALL: usize = if cfg!(target_os = "linux") { 4095 } else { 10
 /// A directory that a path led to.
 pub(super) struct Place {
     pub(super) directory: OwnedFd,
-    /// Whether it is the root, in which one name is reserved.
+    /// True if the directory is the root, in which one name is reserved.
     pub(super) is_root: bool,
 }
 
-/// What a path led to in the end: a name in a real directory, or a directory without a name (the
-/// root, or the target of a link that ends with `..`).
+/// The end of a path: a name in a real directory, or a directory without a name (the root, or the target of a link
+/// that ends with `..`).
 enum Found {
     Named(Place, Vec<u8>),
     Directory(Place),
@@ -76,7 +76,7 @@ pub(super) fn parent(jail: Jail<'_>, path: &RemotePath) -> StoreResult<(Place, F
 }
 
 fn split(path: &RemotePath) -> StoreResult<(RemotePath, FileName)> {
-    path.split().map_err(|_| Failure::new(ErrorCode::BadRequest).because("the root directory itself stays as it is"))
+    path.split().map_err(|_| Failure::new(ErrorCode::BadRequest).because("the root directory itself cannot be changed"))
 }
 
 /// The directory that a link is going to be in.
@@ -90,7 +90,7 @@ pub(super) struct LinkPlace {
     pub(super) bounds: Bounds,
 }
 
-/// As [`parent`], for a link: tells where its directory really is.
+/// Opens the directory that a link is going to be in, as [`parent`] does, and finds its real place.
 pub(super) fn link_place(jail: Jail<'_>, path: &RemotePath) -> StoreResult<LinkPlace> {
     let (_, name) = split(path)?;
     jail.refuse_link(path)?;
@@ -107,7 +107,7 @@ pub(super) fn link_place(jail: Jail<'_>, path: &RemotePath) -> StoreResult<LinkP
     Ok(LinkPlace { place, name, names, root, bounds: base.bounds })
 }
 
-/// Opens what a path names, links followed.
+/// Opens the file or directory that a path names, links followed.
 pub(super) fn open(jail: Jail<'_>, path: &RemotePath, flags: OFlags) -> StoreResult<OwnedFd> {
     let base = jail.base(path)?;
     match descend(base.as_fd(), relative(&base), flags) {
@@ -128,7 +128,7 @@ pub(super) fn stat_target(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Stat
     .map_err(errors::failure)
 }
 
-/// What is opened of a base: itself where no names are left.
+/// Returns the relative path to open beneath a base: `.` if no names are left.
 fn relative<'a>(base: &Base<'a>) -> &'a [u8] {
     if base.rest.is_empty() { b"." } else { base.rest.as_bytes() }
 }
@@ -184,7 +184,7 @@ fn open_beneath(from: BorrowedFd<'_>, relative: &[u8], flags: OFlags) -> Result<
     open_by_steps(from, relative, flags)
 }
 
-/// One name at a time. A link on the way is `NOTDIR`, as a file is.
+/// Opens a path one name at a time. A link on the way is `NOTDIR`, as a file is.
 fn open_by_steps(from: BorrowedFd<'_>, relative: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let mut held: Option<OwnedFd> = None;
     let mut rest = relative;
@@ -224,7 +224,7 @@ impl Place {
     }
 }
 
-/// Whether a link may be what was in the way.
+/// Reports whether an error may mean that a link was in the way.
 fn needs_the_slow_way(errno: Errno) -> bool {
     matches!(errno, Errno::LOOP | Errno::NOTDIR | Errno::XDEV | Errno::AGAIN)
 }
@@ -235,7 +235,7 @@ struct Resolver<'a> {
     /// The directory reached so far, and its real path below the base.
     directory: OwnedFd,
     names: Vec<u8>,
-    /// What is still ahead, the nearest last.
+    /// Names that are still ahead, the nearest last.
     ahead: Vec<Vec<u8>>,
     links: usize,
 }

@@ -1,7 +1,7 @@
-//! The directory that a store is rooted at, and whether it is still there.
+//! The directory that a store is rooted at, and the check that it still exists.
 //!
-//! A removed directory that is held open looks like an empty one. Who takes it for one may delete
-//! everything that was a copy of it.
+//! A removed directory that is held open looks like an empty one. A sync that took it for one might delete everything
+//! that was a copy of it.
 
 use super::errors;
 use crate::store::StoreResult;
@@ -33,7 +33,7 @@ impl Root {
         Ok(Self { directory, is_told: AtomicBool::new(false) })
     }
 
-    /// The directory, if it has not been removed.
+    /// Returns the directory, if it has not been removed.
     pub(super) fn existing(&self) -> StoreResult<BorrowedFd<'_>> {
         if !is_removed(self.as_fd()) {
             return Ok(self.as_fd());
@@ -53,12 +53,12 @@ impl AsFd for Root {
 
 const REMOVED: &str = "the directory that is served was removed: start the server again";
 
-/// The root is not there any more.
+/// Returns the failure of a root that was removed.
 pub(super) fn removed() -> Failure {
     Failure::new(ErrorCode::Other).because(REMOVED)
 }
 
-/// Whether a directory that is held open, and may be read, was removed.
+/// Reports whether a directory that is held open, and may be read, was removed.
 pub(super) fn is_removed(directory: BorrowedFd<'_>) -> bool {
     match rustix::fs::fstat(directory).map(|stat| stat.st_nlink) {
         Ok(0) => true,
@@ -68,7 +68,8 @@ pub(super) fn is_removed(directory: BorrowedFd<'_>) -> bool {
     }
 }
 
-/// Not even `.` is in a directory that was removed. Reads nothing: there is no room for a name.
+/// Reports whether a directory has not even `.` in it, as one that was removed. Reads nothing: there is no room for
+/// a name.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_without_itself(directory: BorrowedFd<'_>) -> bool {
     let read = rustix::fs::RawDir::new(directory, &mut []).next().map(|read| read.map(drop));

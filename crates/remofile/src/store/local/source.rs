@@ -18,7 +18,7 @@ pub(super) struct LocalSource {
     version: Version,
 }
 
-/// What tells one version of a file from another.
+/// The version of a file: the attributes that tell it from others.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Version {
     size: i64,
@@ -84,7 +84,7 @@ impl Source for LocalSource {
         }
         match rustix::fs::seek(&self.file, SeekFrom::Hole(offset)) {
             Ok(hole) if hole > offset => Ok(Extent::Data(rest.min(hole - offset))),
-            // It became shorter, or changes right now; who reads it finds out.
+            // The file became shorter, or is changing right now; reading it finds that out.
             Ok(_) | Err(Errno::NXIO) => Ok(Extent::Data(rest)),
             Err(errno) => data_if_unknown(errno, rest),
         }
@@ -100,7 +100,7 @@ impl Source for LocalSource {
     }
 }
 
-/// Everything is data where the file system does not know of holes.
+/// Returns the rest as data if the error means that the file system does not know of holes.
 fn data_if_unknown(errno: Errno, rest: u64) -> StoreResult<Extent> {
     match errno {
         Errno::INVAL | Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS => Ok(Extent::Data(rest)),
@@ -109,7 +109,7 @@ fn data_if_unknown(errno: Errno, rest: u64) -> StoreResult<Extent> {
 }
 
 impl Version {
-    /// The same as peers see it.
+    /// Returns the version as peers see it.
     pub(super) fn number(&self) -> wire::Version {
         wire::Version(digest(format!("{self:?}").as_bytes()))
     }
@@ -124,12 +124,12 @@ impl Version {
     }
 }
 
-/// When a file was last written to or changed otherwise.
+/// Returns the time at which a file was last written to or changed otherwise.
 pub(super) fn changed(stat: &Stat) -> Timestamp {
     Timestamp::new(stat.st_ctime, nanoseconds(stat.st_ctime_nsec))
 }
 
-/// What a path names, links followed where they lead to something in the root.
+/// Returns the entry of a path, links followed where they lead to something in the root.
 pub(super) fn stat(jail: Jail<'_>, path: &RemotePath, doubt: &Ranges) -> StoreResult<Entry> {
     let itself = stat_itself(jail, path)?;
     if kind_of(&itself) != Kind::Link {
@@ -142,7 +142,7 @@ pub(super) fn stat(jail: Jail<'_>, path: &RemotePath, doubt: &Ranges) -> StoreRe
     }
 }
 
-/// What a path leads to, whatever links are on the way; a failure where they lead nowhere.
+/// Returns the state of what a path leads to, through all links; a failure if they lead nowhere.
 pub(super) fn stat_followed(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Stat> {
     let itself = stat_itself(jail, path)?;
     if kind_of(&itself) == Kind::Link { resolve::stat_target(jail, path) } else { Ok(itself) }
@@ -161,7 +161,7 @@ fn leads_nowhere(code: ErrorCode) -> bool {
     matches!(code, NotFound | NotADirectory | OutsideRoot | LinkLoop | InvalidName)
 }
 
-/// The entry of what `stat` describes.
+/// Returns the entry that `stat` describes.
 pub(super) fn entry_of(path: RemotePath, stat: &Stat) -> Entry {
     let kind = kind_of(stat);
     Entry {
@@ -174,13 +174,13 @@ pub(super) fn entry_of(path: RemotePath, stat: &Stat) -> Entry {
     }
 }
 
-/// The same, with what is known of whether it is on the disk.
+/// Returns the entry that `stat` describes, marked as unflushed if it is in doubt.
 pub(super) fn known_entry_of(path: RemotePath, stat: &Stat, doubt: &Ranges) -> Entry {
     let entry = entry_of(path, stat);
     Entry { unflushed: entry.kind == Kind::File && doubt.cover(changed(stat)), ..entry }
 }
 
-/// What a `stat` describes.
+/// Returns the kind that a `stat` describes.
 pub(super) fn kind_of(stat: &Stat) -> Kind {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Kind::File,
@@ -190,7 +190,7 @@ pub(super) fn kind_of(stat: &Stat) -> Kind {
     }
 }
 
-/// The permission bits of a `stat`, setuid, setgid and sticky included.
+/// Returns the permission bits of a `stat`, setuid, setgid and sticky included.
 #[cfg_attr(target_os = "linux", expect(clippy::unnecessary_cast, reason = "narrower elsewhere"))]
 pub(super) fn permissions(stat: &Stat) -> u32 {
     stat.st_mode as u32 & 0o7777

@@ -1,4 +1,4 @@
-//! Where a new file is written until it becomes visible, at once and whole.
+//! The staging of a new file: the place where it is written until it becomes visible, at once and complete.
 //!
 //! A small file has no name until it is committed: `O_TMPFILE` and `linkat`, five system calls in all.
 //! A large one whose version is known is a partial in the staging directory, which may be kept for a
@@ -32,7 +32,7 @@ pub(super) struct LocalDirectory {
     pub(super) handle: Arc<DirectoryHandle>,
 }
 
-/// The directory, and what was found out about it.
+/// The directory, with the properties that were found out about it.
 pub(super) struct DirectoryHandle {
     pub(super) shared: Arc<StoreContext>,
     place: Place,
@@ -41,7 +41,7 @@ pub(super) struct DirectoryHandle {
     refuses_unnamed: AtomicBool,
     /// The mode last asked for in the upper half, what came of it in the lower.
     pub(super) observed_mode: AtomicU64,
-    /// Keeps the staging directory from going and coming with every file.
+    /// The staging directory, held so that it is not removed and made again with every file.
     staging: Mutex<Option<Arc<Staging>>>,
 }
 
@@ -68,6 +68,7 @@ impl Directory for LocalDirectory {
         handle.shared.refuse_forbidden(name)?;
         handle.place.refuse_reserved(name)?;
         handle.place.refuse_to_become_staging(name)?;
+        // Before the file is opened, so that all its bytes are written after this mark.
         let begun = handle.shared.ledger.mark();
         let is_small = plan.size.is_some_and(|size| size < LEAST_PARTIAL_BYTES);
         let (file, whereabouts) = match plan.resume {
@@ -99,7 +100,7 @@ impl DirectoryHandle {
         self.place.directory.as_fd()
     }
 
-    /// Whether files can be renamed to here from the staging directory.
+    /// Reports whether files can be renamed to here from the staging directory.
     fn is_with_root(&self) -> bool {
         *self.is_with_root.get_or_init(|| {
             let here = FileSystem::of(self.directory());
@@ -107,8 +108,8 @@ impl DirectoryHandle {
         })
     }
 
-    /// Whether a file must be on the disk before it becomes visible. The flush at the end reaches
-    /// the root's file system only.
+    /// Reports whether a file must be on the disk before it becomes visible. The flush at the end reaches the root's
+    /// file system only.
     pub(super) fn is_durable_at_once(&self) -> bool {
         match self.shared.options.fsync {
             Fsync::Each => true,
@@ -118,7 +119,8 @@ impl DirectoryHandle {
     }
 
     fn stage_unkept(&self, plan: &StagePlan) -> StoreResult<(OwnedFd, Whereabouts)> {
-        // What is in the way is found by the commit, which is never far from here.
+        // A file in the way is found by the commit, which follows soon: a look here would cost each small file a
+        // system call.
         let mode = self.asked_mode(plan);
         match self.open_unnamed(mode) {
             Some(file) => Ok((file, Whereabouts::Unnamed)),
@@ -156,7 +158,8 @@ impl DirectoryHandle {
         }
     }
 
-    /// What tells a partial's version; `None` for a file whose version is not known, which cannot be resumed.
+    /// Returns the description of a file's partial; `None` for a file whose version is not known, which cannot be
+    /// resumed.
     fn info(&self, name: &FileName, plan: &StagePlan) -> Option<Info> {
         let size = plan.size.filter(|&size| size >= LEAST_PARTIAL_BYTES)?;
         Some(Info::new(self.path.child(name).ok()?, size, plan.modified?))
@@ -219,7 +222,8 @@ impl DirectoryHandle {
         }
     }
 
-    /// The mode the file shall have exactly, if any was asked for; its user may write until it is whole.
+    /// Returns the mode that the file must have exactly, if one was asked for. Its user may write until it is
+    /// complete.
     pub(super) fn exact_mode(&self, plan: &StagePlan) -> Option<u32> {
         let configured = self.shared.options.file_mode.map(|mode| mode & 0o666);
         plan.mode.map(|mode| mode & 0o777).or(configured).map(|mode| mode | 0o600)

@@ -16,8 +16,8 @@ use rustix::io::Errno;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// With `Fsync::Each`, a file is flushed on the way, too: one flush of a large file in the end would take
-/// longer than a peer waits for a word.
+/// Bytes between two flushes of a file with `Fsync::Each`: a single flush of a large file at its end would take
+/// longer than a peer waits for a sign of life.
 const FLUSH_EVERY_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A file that is not visible yet.
@@ -30,21 +30,21 @@ pub(super) struct StagedFile {
     pub(super) last_mode: Option<u32>,
     pub(super) file: OwnedFd,
     pub(super) whereabouts: Whereabouts,
-    /// Where the next byte goes.
+    /// Position of the next byte.
     pub(super) length: u64,
     /// Bytes written since the file was last flushed.
     pub(super) unflushed: u64,
-    /// When its writing began.
+    /// Position in the history of flushes at which its writing began.
     pub(super) begun: FlushMark,
-    /// Whether a flush of it failed: what was written so far may be in memory alone, and never be written.
+    /// True if a flush of the file failed: the bytes written so far may be in memory alone, and may never be written.
     pub(super) is_lost: bool,
     /// The version that it replaces, if it must be a certain one.
     pub(super) expected: Option<wire::Version>,
 }
 
-/// Where the bytes of a staged file are.
+/// The place of a staged file's bytes.
 pub(super) enum Whereabouts {
-    /// Nowhere that has a name.
+    /// In a file that has no name.
     Unnamed,
     /// In the staging directory, if that was held, or else beside the destination.
     Named { staging: Option<Arc<Staging>>, name: String },
@@ -55,7 +55,7 @@ pub(super) enum Whereabouts {
 }
 
 impl StagedFile {
-    /// Corrects what the umask or the directory made of the mode.
+    /// Corrects the mode if the umask or the directory changed it.
     pub(super) fn apply_mode(&self, plan: &StagePlan) -> StoreResult<()> {
         let got = self.mode_got(self.handle.asked_mode(plan))?;
         let wanted = self.handle.exact_mode(plan).unwrap_or(got & 0o666 | 0o600);
@@ -65,8 +65,8 @@ impl StagedFile {
         rustix::fs::fchmod(&self.file, Mode::from_raw_mode(wanted as _)).map_err(errors::failure)
     }
 
-    /// The mode the file came into being with. Unnamed files of one directory are made alike, so that
-    /// the first tells for those after it.
+    /// Returns the mode that the file was created with. Unnamed files of one directory are made alike, so the first
+    /// one tells for those after it.
     fn mode_got(&self, asked: u32) -> StoreResult<u32> {
         let is_fresh = matches!(self.whereabouts, Whereabouts::Unnamed);
         let observed = self.handle.observed_mode.load(Ordering::Relaxed);
@@ -126,7 +126,8 @@ impl StagedFile {
         Ok(())
     }
 
-    /// Before the bytes get another name: an information is never found without its bytes, nor with others.
+    /// Removes the companion of a partial. That comes before the bytes get another name, so that a companion is never
+    /// found without its bytes, nor with others.
     fn forget_info(&self) {
         if let Whereabouts::Partial { staging, names } = &self.whereabouts {
             // What cannot be removed now, expires.
@@ -228,8 +229,10 @@ impl Staged for StagedFile {
 
     fn commit(mut self: Box<Self>) -> StoreResult<()> {
         if let Some(mode) = self.last_mode {
+            // Only now that everything is written, since these bits may keep the user itself out.
             rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode as _)).map_err(errors::failure)?;
         }
+        // Before the flush, so that the time is on the disk together with the content.
         self.apply_time()?;
         let handle = Arc::clone(&self.handle);
         if handle.shared.options.fsync == Fsync::None {

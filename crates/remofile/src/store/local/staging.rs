@@ -1,8 +1,8 @@
 //! The staging directory, `.remofile` in the root.
 //!
-//! It is made when the first file needs it and removed when the last one is gone. Other processes may
-//! do the same in the same root: whoever finds it removed under their hands makes it again. A file in
-//! it is locked (`flock`) by who writes it, so that no two write one and none in use expires.
+//! It is made when the first file needs it and removed when the last one is gone. Other processes may do
+//! the same in the same root: a process whose directory was removed meanwhile makes it again. A file in it
+//! is locked (`flock`) by its writer, so that no two processes write one and none in use expires.
 
 use super::{STAGING_NAME, StoreContext, errors, resolve};
 use crate::store::StoreResult;
@@ -12,10 +12,10 @@ use rustix::io::Errno;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-/// How often a directory or partial that vanishes while it is opened is tried again.
+/// Attempts to open a directory or partial that vanishes meanwhile.
 const ATTEMPTS: usize = 16;
 
-/// How often a file that is locked is tried again, as its holder may be looking only.
+/// Attempts to lock a file whose lock may be that of a reader, who gives it up at once.
 const LOOKERS_AWAITED: usize = 3;
 
 /// The open staging directory; the last holder removes it if it is empty.
@@ -45,6 +45,7 @@ pub(super) fn make_in<T>(
     for _ in 0..ATTEMPTS {
         let staging = hold(shared)?;
         match make(staging.directory()) {
+            // Another process removed the directory while it was empty.
             Err(Errno::NOENT) => forget(shared, &staging),
             result => return result.map(|made| (staging, made)),
         }
@@ -52,9 +53,10 @@ pub(super) fn make_in<T>(
     Err(Errno::NOENT)
 }
 
-/// Opens the partial of a given name for writing, as it is; with `OFlags::CREATE` it is made where there
-/// is none. `None` where somebody else is writing it.
+/// Opens the partial of a given name for writing, as it is; with `OFlags::CREATE` it is made if there is none.
+/// Returns `None` if another process is writing it.
 pub(super) fn open_partial(staging: BorrowedFd<'_>, name: &str, create: OFlags) -> Result<Option<OwnedFd>, Errno> {
+    // Without waiting, so that a pipe of that name does not hold the thread.
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | create;
     for _ in 0..ATTEMPTS {
         let file = rustix::fs::openat(staging, name, flags, Mode::from_raw_mode(0o666))?;
@@ -77,7 +79,7 @@ pub(super) fn open_partial(staging: BorrowedFd<'_>, name: &str, create: OFlags) 
     Ok(None)
 }
 
-/// Whether a name still leads to a file that was opened by it.
+/// Reports whether a name still leads to a file that was opened by it.
 pub(super) fn is_still_named<P: rustix::path::Arg>(
     staging: BorrowedFd<'_>,
     name: P,
@@ -90,7 +92,7 @@ pub(super) fn is_still_named<P: rustix::path::Arg>(
     }
 }
 
-/// Creates a file that nobody has yet.
+/// Creates a file under a name that is free.
 pub(super) fn create_locked(directory: BorrowedFd<'_>, name: &str, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(mode as _))?;
@@ -104,13 +106,14 @@ pub(super) fn look(shared: &StoreContext) -> StoreResult<Option<OwnedFd>> {
     let opened = resolve::open_one(shared.root.as_fd(), STAGING_NAME.as_bytes(), resolve::READABLE);
     match opened.and_then(|directory| refuse_foreign(&directory).map(|()| directory)) {
         Ok(directory) => Ok(Some(directory)),
-        // It is no directory, or not ours alone: nothing of ours is in it.
+        // Anything that is no directory of this user alone holds no files of this store.
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::PERM) => Ok(None),
         Err(errno) => Err(errors::failure(errno)),
     }
 }
 
-/// As [`look`], to change something in it; the directory is removed if nothing is left.
+/// Opens the staging directory as [`look`] does, to change something in it. The directory is removed if nothing is
+/// left.
 pub(super) fn find(shared: &Arc<StoreContext>) -> StoreResult<Option<Arc<Staging>>> {
     let found = look(shared)?;
     Ok(found.map(|directory| Arc::new(Staging { shared: Arc::clone(shared), directory })))
@@ -130,6 +133,7 @@ fn hold(shared: &Arc<StoreContext>) -> Result<Arc<Staging>, Errno> {
             Ok(directory) => {
                 refuse_foreign(&directory)?;
                 let staging = Arc::new(Staging { shared: Arc::clone(shared), directory });
+                // Weak, so that the directory goes with the last of its users.
                 *current = Arc::downgrade(&staging);
                 return Ok(staging);
             }
@@ -140,7 +144,7 @@ fn hold(shared: &Arc<StoreContext>) -> Result<Arc<Staging>, Errno> {
     Err(Errno::NOENT)
 }
 
-/// A directory that others may write to is no place for files that are to be trusted.
+/// Refuses a directory that other users may write to: files in it could not be trusted.
 pub(super) fn refuse_foreign(directory: &OwnedFd) -> Result<(), Errno> {
     let stat = rustix::fs::fstat(directory)?;
     let is_ours = stat.st_uid == rustix::process::geteuid().as_raw();
@@ -150,12 +154,13 @@ pub(super) fn refuse_foreign(directory: &OwnedFd) -> Result<(), Errno> {
 
 fn forget(shared: &StoreContext, staging: &Arc<Staging>) {
     let mut current = shared.staging.lock().unwrap_or_else(PoisonError::into_inner);
+    // Another thread may have made the directory again already: that one is kept.
     if std::ptr::eq(current.as_ptr(), Arc::as_ptr(staging)) {
         *current = Weak::new();
     }
 }
 
-/// As [`lock`], but waits for those who only look, which takes them no time.
+/// Locks a file as [`lock`] does, but tries again while readers hold it, who need it only for a moment.
 fn lock_with_retries(file: &OwnedFd) -> Result<bool, Errno> {
     for _ in 0..LOOKERS_AWAITED {
         if lock(file)? {

@@ -26,7 +26,7 @@ pub(super) struct Trail {
 }
 
 struct Level {
-    /// Where its name begins in `names`, slash included.
+    /// Position in `names` at which its name begins, slash included.
     start: usize,
     directory: Option<OwnedFd>,
 }
@@ -43,12 +43,12 @@ impl Trail {
         }
     }
 
-    /// The names from the top down, each with a slash before it.
+    /// Returns the names from the top down, each with a slash before it.
     pub(super) fn names(&self) -> &[u8] {
         &self.names
     }
 
-    /// How many levels the current directory is below the top.
+    /// Returns the number of levels between the top and the current directory.
     pub(super) fn depth(&self) -> usize {
         self.levels.len()
     }
@@ -74,7 +74,7 @@ impl Trail {
         Some(name)
     }
 
-    /// The current directory.
+    /// Returns the current directory.
     pub(super) fn current(&mut self) -> StoreResult<BorrowedFd<'_>> {
         let Some(last) = self.levels.len().checked_sub(1) else {
             return Ok(self.top.as_fd());
@@ -117,6 +117,7 @@ impl Trail {
     /// Closes every second open descriptor.
     fn thin_out(&mut self) {
         let open = self.levels.iter_mut().filter(|level| level.directory.is_some());
+        // Every second one, so that every level stays near one that is open.
         for level in open.step_by(2) {
             level.directory = None;
             self.open -= 1;

@@ -18,14 +18,14 @@ use rustix::io::Errno;
 pub(super) struct LocalWalk {
     trail: Trail,
     levels: Vec<Level>,
-    /// What the names of all levels take, in bytes.
+    /// Memory that the names of all levels take, in bytes.
     names_bytes: usize,
     path: RemotePath,
     is_recursive: bool,
     starts_at_root: bool,
     /// The directory listed last, to be entered next.
     ahead: Option<FileName>,
-    /// What may not be on the disk.
+    /// Ranges of time in which files were changed that may not be on the disk.
     doubt: Ranges,
 }
 
@@ -126,7 +126,8 @@ impl LocalWalk {
         WalkStep::Again
     }
 
-    /// What went together with the directory itself must not look as if it had never been there.
+    /// Ends the walk. Fails if the directory itself was removed meanwhile: its entries must not look as if they had
+    /// never existed.
     fn end(&mut self) -> WalkStep {
         match self.trail.current() {
             Ok(top) if root::is_removed(top) && self.starts_at_root => WalkStep::Yield(Listed::Failed(root::removed())),
@@ -174,7 +175,7 @@ fn path_of(directory: &RemotePath, name: &[u8]) -> Result<RemotePath, Failure> {
         .map_err(|failure| failure.at(shown(directory, name)))
 }
 
-/// A path as text, whatever bytes its last name has.
+/// Returns a path as text, whatever bytes its last name has.
 fn shown(directory: &RemotePath, name: &[u8]) -> String {
     let parent = if directory.is_root() { "" } else { directory.as_str() };
     let name = std::str::from_utf8(name)

@@ -15,8 +15,8 @@ fn reason(rule: &str) -> String {
     failure.detail.unwrap()
 }
 
-/// Whether a path is sent: it and every directory above it is admitted. One that ends with a slash
-/// is a directory.
+/// Reports whether a path is sent: it and every directory above it is admitted. A path that ends with a slash is a
+/// directory.
 fn is_sent(filter: &Filter, path: &str) -> bool {
     let parents_are = path.match_indices('/').all(|(end, _)| filter.admits_directory(&path[..end]));
     parents_are && (path.ends_with('/') || filter.admits_file(path, 0))

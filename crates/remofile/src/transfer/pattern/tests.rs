@@ -23,7 +23,7 @@ const TREE: &[&str] = &[
     "/{a,b}",
 ];
 
-/// A store with these files, and the directories they are in; those that end with a slash are directories.
+/// Makes a store with these files, and the directories they are in. Paths that end with a slash are directories.
 fn store<T: AsRef<str>>(paths: &[T]) -> (TempDir, Arc<dyn Store>) {
     let root = tempfile::tempdir().unwrap();
     let options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
@@ -43,7 +43,7 @@ fn pattern(text: &str) -> Pattern {
     Pattern::parse(&text.parse().unwrap()).unwrap()
 }
 
-/// Everything a search tells, in its order.
+/// Returns all that a search finds, in its order.
 fn search(store: &Arc<dyn Store>, text: &str) -> (Vec<String>, Vec<Failure>) {
     let mut matches = pattern(text).find(Arc::clone(store));
     let (mut entries, mut failures) = (Vec::new(), Vec::new());
@@ -193,7 +193,7 @@ fn names_that_are_no_utf8_are_told_where_they_may_match() {
     assert_eq!((entries.len(), failures.len()), (1, 0));
 }
 
-/// Whether names match a pattern's names, as plainly as it can be said.
+/// Reports whether names match a pattern's names, as plainly as it can be written.
 fn names_match(pattern: &[&str], names: &[&str]) -> bool {
     match (pattern, names) {
         ([], []) => true,

@@ -9,7 +9,7 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::Failure;
 
 impl Unpacker {
-    /// Prepares a backup of what is going to be replaced or removed by what comes next.
+    /// Prepares a backup of the file or link that the next item replaces or removes.
     pub(super) fn prepare_backup(
         &mut self,
         path: String,
@@ -61,7 +61,7 @@ impl Unpacker {
         self.backup.take()
     }
 
-    /// Commits the backup of what nothing replaces or removes.
+    /// Commits a backup whose file no item replaces or removes.
     pub(super) fn settle_backup(&mut self, monitor: &mut dyn UnpackerMonitor) {
         if let Some(backup) = self.backup.take() {
             let path = backup.path().to_owned();
@@ -71,7 +71,7 @@ impl Unpacker {
         }
     }
 
-    /// Whether a path's backup failed a moment ago: the failure was told then.
+    /// Reports whether the backup of a path failed just before. The failure was reported then.
     pub(super) fn has_failed_backup(&mut self, path: &str) -> bool {
         self.failed_backup.take().is_some_and(|failed_backup| failed_backup == path)
     }

@@ -90,7 +90,7 @@ impl Unpacker {
         std::mem::take(&mut self.released)
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that the unpacker holds, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         let open = match &self.current {

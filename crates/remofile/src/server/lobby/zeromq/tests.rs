@@ -21,7 +21,7 @@ struct Met {
     client: Peer,
 }
 
-/// What can be seen of the lobby from outside: whether it goes on, and what it sends.
+/// The lobby as a peer sees it: whether the connection stays open, and the bytes that came.
 #[derive(Debug, PartialEq)]
 struct Seen {
     is_open: bool,
@@ -55,7 +55,7 @@ impl Met {
         }
     }
 
-    /// The bytes of a message.
+    /// Returns the bytes of a message.
     fn message(&mut self, frames: &[&[u8]]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (number, body) in frames.iter().enumerate() {

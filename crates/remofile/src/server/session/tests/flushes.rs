@@ -12,7 +12,7 @@ fn make_directory(name: &str) -> Request {
     Request::MakeDirectory { path: root().join(name).unwrap(), update: true, parents: false }
 }
 
-/// An upload that stores a file and is cancelled before it ends.
+/// Makes an upload that stores a file and is cancelled before it ends.
 fn break_off_an_upload(session: &mut Session, number: u64) {
     ask(session, number, upload(None));
     let begin = Item::Begin {

@@ -299,7 +299,7 @@ fn a_link_beside_the_ledger_leads_nobody_out_of_the_root() {
     assert_eq!(store.flush_mark(), FlushMark::default());
 }
 
-/// Root reads it all the same: then there is nothing to see here.
+/// Checks nothing as root, who may read the directory all the same.
 #[test]
 fn a_staging_directory_of_another_user_keeps_nobody_out_of_the_root() {
     use std::os::unix::fs::PermissionsExt;

@@ -220,6 +220,7 @@ impl InBuffer {
     pub(super) fn rest(&mut self) {
         self.bytes = self.bytes[self.start..self.end].to_vec();
         (self.start, self.end) = (0, self.bytes.len());
+        self.spares.clear();
     }
 
     /// Gives a payload away, with the buffer it is in unless that is much larger; goes on with another one.

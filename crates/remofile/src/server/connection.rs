@@ -4,7 +4,7 @@ use super::session::{Peer, Session, Turn};
 use super::zeromq::ConversationError;
 use crate::carrier::{Driven, Endpoint, Line, Link, LinkError, Message, Produced, Waker, drive_until_idle};
 use remofile_protocol::session::SessionError;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,9 @@ pub(super) trait SessionEndpoint: Endpoint<Error = ConnectionError> + Send {
 
     /// Frees what is needed for work alone.
     fn rest(&mut self);
+
+    /// Keeps its connection open, which is lost, until everything of the session is over.
+    fn keep_until_over(&mut self, socket: OwnedFd);
 }
 
 /// What a worker runs.
@@ -101,6 +104,9 @@ where
                 Served::Over
             }
             Err(error) => {
+                if let Ok(socket) = self.link.as_fd().try_clone_to_owned() {
+                    self.endpoint.keep_until_over(socket);
+                }
                 self.tell_end(Err(error));
                 Served::Over
             }
@@ -119,6 +125,10 @@ impl SessionEndpoint for Session {
 
     fn rest(&mut self) {
         Self::rest(self);
+    }
+
+    fn keep_until_over(&mut self, socket: OwnedFd) {
+        Self::keep_until_over(self, socket);
     }
 }
 

@@ -29,6 +29,7 @@ use remofile_protocol::wire::{
 };
 use settling::Settling;
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -100,6 +101,8 @@ pub(super) struct Session {
     digest: DigestKind,
     max_hold: MaxHold,
     settling: Settling,
+    /// The socket, once it is lost: closed when the leases are given back.
+    socket: Option<OwnedFd>,
     state: SessionState,
 }
 
@@ -142,6 +145,7 @@ impl Session {
             checked: Checked::default(),
             last_turn: OperationId::SESSION,
             digest,
+            socket: None,
             state: SessionState::Open,
         }
     }

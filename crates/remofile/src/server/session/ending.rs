@@ -4,6 +4,7 @@ use super::{Session, SessionState};
 use crate::blocking::Pending;
 use crate::server::operation::{Leave, Running};
 use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -67,6 +68,11 @@ impl Session {
         }
     }
 
+    /// Keeps its connection open until its leases are given back, which may be after the session is gone.
+    pub(in crate::server) fn keep_until_over(&mut self, socket: OwnedFd) {
+        self.socket = Some(socket);
+    }
+
     /// Whether nothing of it is under way.
     pub(super) fn is_idle(&self) -> bool {
         self.operations.is_empty() && self.leaving.is_empty()
@@ -114,7 +120,12 @@ impl Drop for Session {
         let is_slow = |running: &Running| running.leaves_slowly();
         let settling = self.settling.clone();
         let has_unfinished = !self.begun.is_empty();
-        let release = move || settling.release(None, has_unfinished);
+        let socket = self.socket.take();
+        let release = move || {
+            settling.release(None, has_unfinished);
+            // Its client's next session must not find its own lease in the way.
+            drop(socket);
+        };
         if self.is_stopping()
             || (leaving.iter().all(|leaving| leaving.over.is_over()) && !running.values().any(is_slow))
         {

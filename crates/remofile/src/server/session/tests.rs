@@ -124,6 +124,8 @@ fn waiting_uploads_hold_no_more_than_the_session_may() {
     assert!(ended.len() > 50 && ended.values().all(is_refused), "{ended:?}");
     // Those that had room go on when they get their lease: what they sent makes no sense.
     drop(first);
+    // The first may be on another thread still.
+    flushes::await_call(&second.waker);
     second.woken(NOW);
     let (ended, _) = listen(&mut second);
     let code = |outcome: &Result<Done, Failure>| outcome.as_ref().unwrap_err().code;

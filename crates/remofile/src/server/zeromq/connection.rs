@@ -3,6 +3,7 @@
 use super::{Conversation, Frames, Outgoing};
 use crate::carrier::{Endpoint, Frames as Received, Produced, Waker, ZmtpLink};
 use crate::server::connection::{ConnectionError, SessionEndpoint};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// A conversation as the endpoint of a connection.
@@ -25,6 +26,10 @@ impl SessionEndpoint for ConversationEndpoint {
 
     fn rest(&mut self) {
         self.conversation.rest();
+    }
+
+    fn keep_until_over(&mut self, socket: OwnedFd) {
+        self.conversation.keep_until_over(socket);
     }
 }
 

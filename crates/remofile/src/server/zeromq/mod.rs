@@ -23,6 +23,7 @@ use remofile_protocol::session::SessionError;
 use remofile_protocol::token::TokenMatcher;
 use remofile_protocol::wire::{Header, MalformedMessage};
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -327,6 +328,13 @@ impl Conversation {
         self.replies = VecDeque::new();
         if let ProtocolState::Protocol2(session, _) = &mut self.protocol {
             session.rest();
+        }
+    }
+
+    /// Keeps its connection open, which is lost, until everything of it is over.
+    pub(super) fn keep_until_over(&mut self, socket: OwnedFd) {
+        if let ProtocolState::Protocol2(session, _) = &mut self.protocol {
+            session.keep_until_over(socket);
         }
     }
 

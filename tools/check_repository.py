@@ -58,9 +58,6 @@ FILE_SYSTEM = re.compile(
     r"|\.(?:canonicalize|exists|try_exists|is_dir|is_file|is_symlink|metadata|symlink_metadata|read_dir|read_link)\(\)"
 )
 
-# Directories in which there are circles of imports still: this list only gets shorter.
-IN_CIRCLES = (f"{LIBRARY}/server/", f"{LIBRARY}/store/")
-
 # The local store where it is neither opened nor imported.
 LOCAL_STORE = re.compile(r"^(?!\s*(?:use\b|//))(?!\s{4,}\w+[\w, ]*,$).*\bLocalStore\b(?!::open\b)", re.MULTILINE)
 
@@ -164,9 +161,7 @@ def check_imports(root, files):
     """No circles of imports, and in the library no file system outside the store; what only tests use is left out."""
     sources = imports.read(root, files)
     for circle in imports.circles(imports.arrows(sources)):
-        # What is admitted stays in one directory.
-        if not any(all(file.startswith(admitted) for file in circle) for admitted in IN_CIRCLES):
-            yield f"{circle[0]}: imports itself through {', '.join(circle[1:])}"
+        yield f"{circle[0]}: imports itself through {', '.join(circle[1:])}"
     for file, code in imports.rust_code(sources, LIBRARY).items():
         if not file.startswith(f"{LIBRARY}/store/"):
             for match in FILE_SYSTEM.finditer(code):

@@ -1,7 +1,7 @@
 //! The buffers on both sides of a link: allocated once, never zeroed again.
 
 use super::error::LinkError;
-use super::payload::{KeptPayload, Spares};
+use super::kept::{KeptPayload, Spares};
 use super::socket::moved;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::transport::{LENGTH_BYTES, Opener, Sealer, TAG_BYTES};

@@ -6,9 +6,9 @@
 //! has most sessions, the one that has been idle longest. Sessions at work are never ended for others.
 
 use super::network::Network;
+use super::options::{DEFAULT_MAX_SESSIONS, ServerOptions};
 use super::presence::Presence;
 use super::principal::{Principal, PrincipalId};
-use super::{DEFAULT_MAX_SESSIONS, ServerOptions};
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};

@@ -1,6 +1,6 @@
 //! The files of a server.
 
-use super::ServerOptions;
+use super::options::ServerOptions;
 use crate::error::{Error, Result};
 use crate::store::{FollowLinks, LocalStore, Store, StoreOptions, places};
 use remofile_protocol::handshake::{MAX_PLACES, Place};

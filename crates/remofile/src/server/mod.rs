@@ -12,10 +12,12 @@ mod connection;
 mod expiry;
 mod files;
 mod leases;
+mod lifetime;
 mod lobby;
 mod max_hold;
 mod network;
 mod operation;
+mod options;
 mod presence;
 mod principal;
 mod protocol1;
@@ -24,122 +26,33 @@ mod slowdown;
 mod workers;
 mod zeromq;
 
+pub use options::{
+    DEFAULT_IDLE_TIMEOUT, DEFAULT_MAX_HOLD, DEFAULT_MAX_SESSIONS, DEFAULT_SERVER_MEMORY, DEFAULT_SESSION_MEMORY,
+    ServerOptions,
+};
 pub use zeromq::{Handler, Reply};
 
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
-use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync, ReadOnly, Store};
+use crate::store::{ReadOnly, Store};
 use connection::{Connection, Serve, Served};
 use expiry::Expiry;
 use files::Files;
+use lifetime::{Lifetime, Run, ServerState, Stop, lock};
 use lobby::Lobby;
+use options::check;
 use presence::Presence;
 use principal::{Grant, Principal, PrincipalId};
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::handshake::{Place, ServerCredentials};
-use remofile_protocol::key::PrivateKey;
-use remofile_protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
-use remofile_protocol::path::NameRule;
 use remofile_protocol::token::{Token, TokenMatcher};
 use session::{Session, SharedState};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use zeromq::ServerContext;
-
-/// Options of a server: limits, policies and timeouts.
-#[derive(Debug, Clone)]
-pub struct ServerOptions {
-    /// Largest file accepted or sent, in bytes; at least 1.
-    pub file_size_limit: u64,
-    /// Chunk sizes that protocol 1 may negotiate, in bytes: least and most, at least 1. Protocol 2
-    /// negotiates its own.
-    pub chunk_size_range: (u32, u32),
-    /// Private key, by which clients tell the server from impostors that know the token.
-    pub private_key: Option<PrivateKey>,
-    /// True if a client may ask for a session that is authenticated but not encrypted.
-    pub allow_plain: bool,
-    /// True if every session must be encrypted, those of protocol 1 included.
-    pub require_encryption: bool,
-    /// Permission bits of new files instead of those the umask leaves; never executable, always
-    /// readable and writable by the user.
-    pub file_mode: Option<u32>,
-    /// Permission bits of new directories instead of those the umask leaves.
-    pub directory_mode: Option<u32>,
-    /// The rule for the names that are admitted.
-    pub names: NameRule,
-    /// The moment at which written files must be on the disk.
-    pub fsync: Fsync,
-    /// True if every change is refused.
-    pub read_only: bool,
-    /// Time for which the partials of interrupted uploads are kept.
-    pub partial_expiry: Duration,
-    /// Time after which a session that does nothing is ended if another client needs its place. A transfer of protocol
-    /// 1 whose client says nothing for that time is ended in any case.
-    pub idle_timeout: Duration,
-    /// Longest time that an operation may have its lease without getting on, more than 0: nothing taken, nothing
-    /// sent, and no other operation of its session begun or ended. Then it fails with `lease-expired`.
-    pub max_hold: Duration,
-    /// Sessions at most, at least 1; fewer if the process may not open a third more files than that. Those that do
-    /// nothing cost no thread.
-    pub max_sessions: usize,
-    /// Sessions of one address (of IPv6, of one network of 64 bits) at most, at least 1. `None`: three quarters of
-    /// all.
-    pub sessions_per_address: Option<usize>,
-    /// Sessions of the clients with one token at most, at least 1. `None`: as many as there are, since a server has
-    /// one token.
-    pub sessions_per_token: Option<usize>,
-    /// Memory that one session may hold, in bytes, at least 4 MiB. A request that would need more fails with
-    /// `out-of-resources`, or its client waits. Beside it each connection has buffers of some 3 MiB at most.
-    pub session_memory: u64,
-    /// Memory that all sessions together may hold, in bytes, at least [`ServerOptions::session_memory`].
-    pub server_memory: u64,
-}
-
-/// Default of [`ServerOptions::session_memory`], in bytes.
-pub const DEFAULT_SESSION_MEMORY: u64 = 64 * 1024 * 1024;
-
-/// Default of [`ServerOptions::server_memory`], in bytes.
-pub const DEFAULT_SERVER_MEMORY: u64 = 1024 * 1024 * 1024;
-
-/// The least that a session can work with, in bytes.
-const LEAST_SESSION_MEMORY: u64 = 4 * 1024 * 1024;
-
-/// Time after which a session that does nothing may be ended for others, unless otherwise asked for.
-pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Longest time without progress under a lease, unless otherwise asked for.
-pub const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(3600);
-
-/// Sessions at most, unless otherwise asked for.
-pub const DEFAULT_MAX_SESSIONS: usize = 65_536;
-
-impl Default for ServerOptions {
-    fn default() -> Self {
-        Self {
-            file_size_limit: DEFAULT_FILE_SIZE_LIMIT,
-            chunk_size_range: (512, 8192),
-            private_key: None,
-            allow_plain: false,
-            require_encryption: false,
-            file_mode: None,
-            directory_mode: None,
-            names: NameRule::Portable,
-            fsync: Fsync::None,
-            read_only: false,
-            partial_expiry: DEFAULT_PARTIAL_EXPIRY,
-            idle_timeout: DEFAULT_IDLE_TIMEOUT,
-            max_hold: DEFAULT_MAX_HOLD,
-            max_sessions: DEFAULT_MAX_SESSIONS,
-            sessions_per_address: None,
-            sessions_per_token: None,
-            session_memory: DEFAULT_SESSION_MEMORY,
-            server_memory: DEFAULT_SERVER_MEMORY,
-        }
-    }
-}
 
 /// A server of one root directory. Clones are the same server.
 #[derive(Debug, Clone)]
@@ -151,27 +64,7 @@ pub struct Server {
 struct Inner {
     files: Files,
     token: Token,
-    state: Mutex<ServerState>,
-}
-
-#[derive(Debug)]
-struct ServerState {
-    options: ServerOptions,
-    run: Run,
-}
-
-#[derive(Debug)]
-enum Run {
-    Idle,
-    /// Bound or serving.
-    Running(Arc<Stop>),
-}
-
-/// Ends a running server.
-#[derive(Debug)]
-struct Stop {
-    stopping: AtomicBool,
-    waker: Waker,
+    state: Arc<Mutex<ServerState>>,
 }
 
 /// A server that listens and does not answer yet.
@@ -195,12 +88,6 @@ struct ServerConfig {
 struct KnownToken {
     token: Token,
     principal: Principal,
-}
-
-/// The time for which the server runs: it ends when this is dropped.
-struct Lifetime {
-    server: Server,
-    stop: Arc<Stop>,
 }
 
 impl Server {
@@ -243,7 +130,8 @@ impl Server {
     }
 
     fn of(files: Files, token: Token) -> Self {
-        let state = Mutex::new(ServerState { options: ServerOptions::default(), run: Run::Idle });
+        let state = ServerState { options: ServerOptions::default(), run: Run::Idle };
+        let state = Arc::new(Mutex::new(state));
         Self { inner: Arc::new(Inner { files, token, state }) }
     }
 
@@ -312,7 +200,7 @@ impl Server {
             return Err(Error::Usage("the server is running already"));
         }
         state.run = Run::Running(Arc::clone(&stop));
-        Ok(Lifetime { server: self.clone(), stop })
+        Ok(Lifetime { state: Arc::clone(&self.inner.state), stop })
     }
 
     /// Listens and serves until [`Server::terminate`].
@@ -340,8 +228,7 @@ impl Server {
     }
 
     fn lock(&self) -> MutexGuard<'_, ServerState> {
-        // No change to the state can be left half done.
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner.state)
     }
 }
 
@@ -390,12 +277,6 @@ impl ServerConfig {
     }
 }
 
-impl Lifetime {
-    fn is_stopping(&self) -> bool {
-        self.stop.stopping.load(Ordering::Acquire)
-    }
-}
-
 /// Serves one session of any store over a link until it is over.
 pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOptions, waker: &Waker) {
     let grant = Arc::new(Grant::unlimited(store, &options));
@@ -410,39 +291,4 @@ impl std::fmt::Debug for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bound").field("addresses", &self.addresses).finish_non_exhaustive()
     }
-}
-
-impl Drop for Lifetime {
-    fn drop(&mut self) {
-        self.server.lock().run = Run::Idle;
-    }
-}
-
-fn check(options: &ServerOptions) -> Result<()> {
-    let (least, most) = options.chunk_size_range;
-    if options.file_size_limit == 0 {
-        return Err(Error::Usage("the file size limit must be greater than 0"));
-    }
-    if options.session_memory < LEAST_SESSION_MEMORY {
-        return Err(Error::Usage("the memory of a session must be at least 4 MiB"));
-    }
-    if options.server_memory < options.session_memory {
-        return Err(Error::Usage("the memory of all sessions must be at least that of one"));
-    }
-    if least == 0 || most < least {
-        return Err(Error::Usage("chunk sizes must be greater than 0, and the largest at least the smallest"));
-    }
-    if options.max_hold.is_zero() {
-        return Err(Error::Usage("the longest time without progress must be greater than 0"));
-    }
-    let shares = [Some(options.max_sessions), options.sessions_per_address, options.sessions_per_token];
-    if shares.contains(&Some(0)) {
-        return Err(Error::Usage("a server has one session at least, and so have an address and a token"));
-    }
-    if options.allow_plain && (options.require_encryption || options.private_key.is_some()) {
-        return Err(Error::Usage(
-            "a server that requires encryption, or has a private key, cannot admit sessions without it",
-        ));
-    }
-    Ok(())
 }

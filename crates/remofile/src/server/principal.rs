@@ -4,7 +4,7 @@
 //! says what its holder may do, and its [`Grant`] is what every session of it is made from: the hello, the store and
 //! the checks (`authorisation`). Invariant: a session has no other way to a store than its grant.
 
-use super::ServerOptions;
+use super::options::ServerOptions;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use remofile_protocol::handshake::{Place, ServerHello};

@@ -5,22 +5,24 @@
 
 mod away;
 mod ending;
+mod leaving;
+mod peer;
 mod resting;
 mod settling;
+mod shared_state;
+
+pub(super) use peer::Peer;
+pub(super) use shared_state::SharedState;
 
 use super::accounts::Accounts;
-use super::leases::{Access, Answer, Claim, Leases};
+use super::leases::{Access, Answer, Claim};
 use super::max_hold::MaxHold;
 use super::operation::{FirstWindow, Flushed, Leave, Operation, OperationTurn, Running, StartContext, Step, start};
-use super::presence::Presence;
-use super::principal::Grant;
-use crate::blocking::Pool;
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Payload, Waker};
-use crate::server::ServerOptions;
 use crate::store::{FlushMark, Fsync};
 use crate::transfer::Checked;
-use ending::Leaving;
+use leaving::Leaving;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, INITIAL_CREDIT_BYTES};
 use remofile_protocol::session::{ServerEvent, ServerSession, SessionError};
@@ -31,47 +33,8 @@ use settling::Settling;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-/// The state that all sessions of a server share.
-pub(super) struct SharedState {
-    pub(super) leases: Leases,
-    pub(super) options: ServerOptions,
-    pub(super) agent: String,
-    pub(super) started: Instant,
-    pub(super) stopping: AtomicBool,
-    /// Memory that all sessions together may hold.
-    pub(super) memory: Arc<Budget>,
-    /// The threads for what may wait for a disk.
-    pub(super) pool: Pool,
-}
-
-impl SharedState {
-    /// The state of a server that begins now.
-    pub(super) fn new(options: ServerOptions) -> Self {
-        Self {
-            leases: Leases::default(),
-            memory: Budget::of_server(options.server_memory),
-            pool: Pool::default(),
-            options,
-            agent: crate::agent(),
-            started: Instant::now(),
-            stopping: AtomicBool::new(false),
-        }
-    }
-}
-
-/// The client at the other end of a session.
-#[derive(Debug, Clone)]
-pub(super) struct Peer {
-    pub(super) session: u64,
-    pub(super) client: String,
-    pub(super) address: String,
-    pub(super) presence: Presence,
-    /// On whose behalf, and what the session is made from.
-    pub(super) grant: Arc<Grant>,
-}
 
 /// Smallest window of an operation whose client is told that it has begun, in bytes.
 const LEAST_WINDOW_BYTES: u64 = INITIAL_CREDIT_BYTES + 64 * 1024;

@@ -26,6 +26,8 @@ mod real;
 mod result;
 mod resume;
 mod scratch;
+mod staging_name;
+mod sum;
 mod target;
 mod wrappers;
 mod write;
@@ -33,7 +35,7 @@ mod write;
 pub use buffer::ReadBuffer;
 pub use durable::{DurableStore, FlushMark, Fsync};
 pub use follow::{FollowLinks, Scope, Scopes};
-pub use local::{LocalStore, STAGING_NAME, StoreOptions};
+pub use local::{LocalStore, StoreOptions};
 pub use locate::{Located, exists, locate, make_local_directory, places};
 pub use memory::{MemoryOptions, MemoryStore};
 pub use posix::{Editing, PendingBackup, PosixStore};
@@ -43,27 +45,9 @@ pub use remofile_protocol::handshake::{Capabilities, Capability};
 pub use result::{StoreResult, unsupported};
 pub use resume::{Checkpoint, DEFAULT_PARTIAL_EXPIRY, Partial, ResumeAt, ResumeStore};
 pub use scratch::Scratch;
+pub use staging_name::STAGING_NAME;
+pub use sum::Store;
 #[cfg(test)]
 pub(crate) use wrappers::forward::{Wrapper, forward};
 pub use wrappers::{Faults, Faulty, Prefix, ReadOnly, StoreCall};
 pub use write::{Directory, Removal, RemovalProgress, StagePlan, Staged, WriteStore};
-
-use remofile_protocol::path::RemotePath;
-use std::sync::Arc;
-
-/// A tree of files with one root, however it is kept.
-pub trait Store: ReadStore + WriteStore + ResumeStore + PosixStore + DurableStore {
-    /// Tells what the store can do, as far as a caller decides by it. What it lacks, it refuses with `unsupported`.
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::ALL
-    }
-
-    /// Gives this store so that what is below a directory is reached by no link that is outside of it, nor the other way
-    /// about; paths stay what they are. `None` if it cannot tell: [`Prefix`] then looks at every link itself.
-    ///
-    /// # Errors
-    /// `out-of-resources`, ... if it cannot be opened once more.
-    fn confined(&self, _directory: &RemotePath) -> StoreResult<Option<Arc<dyn Store>>> {
-        Ok(None)
-    }
-}

@@ -1,6 +1,7 @@
 //! Messages into files.
 
 mod backup;
+mod batch;
 mod queue;
 
 use super::change::Change;
@@ -15,7 +16,7 @@ use super::receiving::{FileNames, Receiving, ReceivingSetup, Written};
 use super::resume::Checked;
 use super::trouble::Trouble;
 use crate::store::{Directory, StagePlan, Staged, Store, StoreResult};
-use queue::Batch;
+use batch::Batch;
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp, Version};

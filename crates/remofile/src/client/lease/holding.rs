@@ -1,16 +1,17 @@
 //! Holding the lease while several operations that belong together run, and while this side is at work.
 
-use crate::carrier::{Endpoint, Link, Message, Produced, Waker, drive};
+use crate::carrier::{Waker, drive};
 use crate::client::Client;
-use crate::client::session::call::{LeaseHold, Session, broken, closed};
+use crate::client::session::call::{Session, closed};
 use crate::client::session::context::CallContext;
+use crate::client::session::endpoint::{ClientEndpoint, LeaseHold, SessionUse};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ClientEvent, ClientSession};
-use remofile_protocol::wire::{Done, Failure, Request};
+use remofile_protocol::wire::{Done, Failure, OperationId, Request};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Pause between two signs of progress to the server, while this side works and asks for nothing.
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -132,16 +133,9 @@ impl Session {
         wakers: &[&Waker],
         monitor: &mut dyn Monitor,
     ) -> Result<Option<std::result::Result<Done, Failure>>> {
-        let mut holding = Holding {
-            machine: &mut self.machine,
-            lease_hold: &mut self.lease_hold,
-            until,
-            context,
-            monitor,
-            clock: self.clock,
-            told: self.clock.elapsed(),
-            closed: None,
-        };
+        let session =
+            SessionUse { machine: &mut self.machine, lease_hold: &mut self.lease_hold, context, clock: self.clock };
+        let mut holding = Holding { told: self.clock.elapsed(), session, until, monitor, closed: None };
         let wakers: Vec<&Waker> = context.interrupt.waker().into_iter().chain(wakers.iter().copied()).collect();
         drive(&mut self.link, &mut holding, &wakers, self.clock)?;
         let closed = holding.closed;
@@ -157,12 +151,9 @@ impl Session {
 }
 
 struct Holding<'a> {
-    machine: &'a mut ClientSession,
-    lease_hold: &'a mut Option<LeaseHold>,
+    session: SessionUse<'a>,
     until: Until<'a>,
-    context: &'a CallContext,
     monitor: &'a mut dyn Monitor,
-    clock: Instant,
     /// Time at which the server was last told that this side makes progress.
     told: Duration,
     /// Reason why the server has ended the session, if it has.
@@ -178,23 +169,25 @@ impl Holding<'_> {
             && has_worked.swap(false, Ordering::Relaxed)
         {
             // Its answer means nothing, and is passed over by whoever hears it.
-            self.machine.start(now, Request::Stat { path: RemotePath::root() }, 0);
+            self.session.machine.start(now, Request::Stat { path: RemotePath::root() }, 0);
         }
     }
 }
 
-impl Endpoint for Holding<'_> {
-    type Line = Link;
-    type Error = Error;
-
-    fn heard(&mut self, now: Duration) {
-        self.machine.heard(now);
+impl ClientEndpoint for Holding<'_> {
+    fn session(&self) -> &SessionUse<'_> {
+        &self.session
     }
 
-    fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
-        let Message { header, payload } = message;
-        let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
-        LeaseHold::learn(self.lease_hold, &event);
+    fn machine(&mut self) -> &mut ClientSession {
+        self.session.machine
+    }
+
+    fn lease_hold(&mut self) -> &mut Option<LeaseHold> {
+        self.session.lease_hold
+    }
+
+    fn learn(&mut self, _operation: OperationId, event: ClientEvent, _payload: &[u8]) -> Result<()> {
         match event {
             ClientEvent::Waiting(_, holders) => self.monitor.report(Event::Waiting { holders: &holders }),
             ClientEvent::Closed(reason) => self.closed = Some(closed(reason)),
@@ -203,36 +196,19 @@ impl Endpoint for Holding<'_> {
         Ok(())
     }
 
-    fn produce(&mut self, _now: Duration, link: &mut Link) -> Result<Produced> {
-        let Some(header) = self.machine.poll_header() else { return Ok(Produced::Nothing) };
-        link.push(&header);
-        Ok(Produced::Message)
+    fn due(&self) -> Option<Duration> {
+        matches!(self.until, Until::Done { .. }).then(|| self.told + TELL_EVERY)
     }
 
-    fn woken(&mut self, _now: Duration) -> Result<()> {
-        self.context.interrupt.woken()
-    }
-
-    fn next_timeout(&self) -> Option<Duration> {
-        let own = self.context.deadline.on(self.clock);
-        let tells = matches!(self.until, Until::Done { .. }).then(|| self.told + TELL_EVERY);
-        self.machine.next_timeout().into_iter().chain(own).chain(tells).min()
-    }
-
-    fn handle_timeout(&mut self, now: Duration) -> Result<()> {
-        self.context.check()?;
+    fn handle_due(&mut self, now: Duration) -> Result<()> {
         if now >= self.told + TELL_EVERY {
             self.tell_progress(now);
         }
-        self.machine.handle_timeout(now).map_err(broken)
+        Ok(())
     }
 
-    fn wants_messages(&self) -> bool {
-        !self.is_done()
-    }
-
-    fn is_done(&self) -> bool {
-        let lease_hold = self.lease_hold.as_ref();
+    fn is_over(&self) -> bool {
+        let lease_hold = self.session.lease_hold.as_ref();
         let is_there = match self.until {
             Until::Granted => lease_hold.is_none_or(|lease_hold| lease_hold.is_granted),
             Until::Done { is_done, .. } => is_done.load(Ordering::Acquire),
@@ -244,20 +220,25 @@ impl Endpoint for Holding<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::carrier::Endpoint;
     use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
     use remofile_protocol::wire::Body;
+    use std::time::Instant;
 
     #[test]
     fn work_under_a_hold_shows_the_server_that_it_gets_on_and_a_work_that_hangs_does_not() {
         let (is_done, has_worked) = (AtomicBool::new(false), AtomicBool::new(false));
         let mut machine = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
-        let mut holding = Holding {
+        let session = SessionUse {
             machine: &mut machine,
             lease_hold: &mut None,
-            until: Until::Done { is_done: &is_done, has_worked: &has_worked },
             context: &CallContext::unlimited(),
-            monitor: &mut crate::monitor::Silent,
             clock: Instant::now(),
+        };
+        let mut holding = Holding {
+            session,
+            until: Until::Done { is_done: &is_done, has_worked: &has_worked },
+            monitor: &mut crate::monitor::Silent,
             told: Duration::ZERO,
             closed: None,
         };
@@ -266,11 +247,11 @@ mod tests {
             let now = Duration::from_secs(60 * minute);
             assert_eq!(holding.next_timeout(), Some(now));
             holding.tell_progress(now);
-            let header = holding.machine.poll_header();
+            let header = holding.session.machine.poll_header();
             let is_asked = header.is_some_and(|header| matches!(header.body, Body::Request(Request::Stat { .. })));
             assert_eq!(is_asked, asks, "minute {minute}");
             // No heartbeat of an operation whose answer does not come in this test.
-            *holding.machine = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
+            *holding.session.machine = ClientSession::new(DEFAULT_PAYLOAD_BYTES);
         }
     }
 }

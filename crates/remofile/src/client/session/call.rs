@@ -2,8 +2,9 @@
 
 pub(crate) use crate::client::session::ended::{After, broken, closed};
 
-use crate::carrier::{Endpoint, Line, Link, Message, Produced, Waker, drive};
+use crate::carrier::{Line, Link, Message, Produced, Waker, drive};
 use crate::client::session::context::CallContext;
+use crate::client::session::endpoint::{ClientEndpoint, LeaseHold, SessionUse};
 use crate::client::session::traffic::Traffic;
 use crate::error::{Error, Result};
 use crate::gateway::Guard;
@@ -134,27 +135,6 @@ pub(crate) struct Session {
     is_inherited: bool,
 }
 
-/// The operation that holds the lease for others.
-#[derive(Debug)]
-pub(crate) struct LeaseHold {
-    pub(crate) operation: OperationId,
-    pub(crate) is_granted: bool,
-    /// Outcome of the operation, once it has ended.
-    pub(crate) outcome: Option<std::result::Result<Done, Failure>>,
-}
-
-impl LeaseHold {
-    /// Takes note of an event that concerns this operation.
-    pub(crate) fn learn(lease_hold: &mut Option<Self>, event: &ClientEvent) {
-        let Some(held) = lease_hold else { return };
-        match event {
-            ClientEvent::Granted(id) if *id == held.operation => held.is_granted = true,
-            ClientEvent::Finished(id, outcome) if *id == held.operation => held.outcome = Some(outcome.clone()),
-            _ => {}
-        }
-    }
-}
-
 impl Session {
     pub(super) fn new(link: Link, hello: ServerHello, address: SocketAddr) -> Self {
         Self {
@@ -253,17 +233,10 @@ impl Session {
         let operation = self.machine.start(self.clock.elapsed(), request, wait_milliseconds);
         let own_waker = handler.waker().cloned();
         let wakers: Vec<&Waker> = context.interrupt.waker().into_iter().chain(own_waker.as_ref()).collect();
-        let mut call = Call {
-            machine: &mut self.machine,
-            lease_hold: &mut self.lease_hold,
-            operation,
-            handler,
-            context,
-            clock: self.clock,
-            state: CallState::Running,
-            is_untouched: true,
-            failed: None,
-        };
+        let session =
+            SessionUse { machine: &mut self.machine, lease_hold: &mut self.lease_hold, context, clock: self.clock };
+        let mut call =
+            Call { session, operation, handler, state: CallState::Running, is_untouched: true, failed: None };
         let driven = drive(&mut self.link, &mut call, &wakers, self.clock);
         let (state, failed, is_untouched) = (call.state, call.failed.map(|(error, _)| error), call.is_untouched);
         match (driven, state, failed) {
@@ -293,12 +266,9 @@ impl Drop for Session {
 }
 
 struct Call<'a, H> {
-    machine: &'a mut ClientSession,
-    lease_hold: &'a mut Option<LeaseHold>,
+    session: SessionUse<'a>,
     operation: OperationId,
     handler: &'a mut H,
-    context: &'a CallContext,
-    clock: Instant,
     state: CallState,
     /// True if no message of the operation has come and none of its content was sent.
     is_untouched: bool,
@@ -317,13 +287,9 @@ impl<H: Handler> Call<'_, H> {
     /// Asks the server to end the operation, since this side cannot go on with it. The session stays usable.
     fn fail(&mut self, error: Error) {
         if self.failed.is_none() {
-            self.failed = Some((error, self.clock.elapsed()));
-            self.machine.cancel(self.operation);
+            self.failed = Some((error, self.session.clock.elapsed()));
+            self.session.machine.cancel(self.operation);
         }
-    }
-
-    fn check(&self) -> Result<()> {
-        self.context.check()
     }
 
     /// Hands an event to the handler, unless it has failed already.
@@ -343,35 +309,37 @@ impl<H: Handler> Call<'_, H> {
     }
 }
 
-impl<H: Handler> Endpoint for Call<'_, H> {
-    type Line = Link;
-    type Error = Error;
-
-    fn heard(&mut self, now: Duration) {
-        self.machine.heard(now);
+impl<H: Handler> ClientEndpoint for Call<'_, H> {
+    fn session(&self) -> &SessionUse<'_> {
+        &self.session
     }
 
-    fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
-        let Message { header, payload } = message;
-        self.is_untouched &= header.operation != self.operation;
-        let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
-        LeaseHold::learn(self.lease_hold, &event);
+    fn machine(&mut self) -> &mut ClientSession {
+        self.session.machine
+    }
+
+    fn lease_hold(&mut self) -> &mut Option<LeaseHold> {
+        self.session.lease_hold
+    }
+
+    fn learn(&mut self, operation: OperationId, event: ClientEvent, payload: &[u8]) -> Result<()> {
+        self.is_untouched &= operation != self.operation;
         match event {
             ClientEvent::None => {}
             ClientEvent::Entries(operation) => {
                 // An operation that has failed grants no more credit: the server is asked to end it and needs none.
-                if let Some(held) = self.hand(|handler| handler.entries(&payload))? {
-                    self.machine.consumed(operation, payload.len() as u64 - held);
+                if let Some(held) = self.hand(|handler| handler.entries(payload))? {
+                    self.session.machine.consumed(operation, payload.len() as u64 - held);
                 }
             }
             ClientEvent::Bytes(_) => {
                 // The credit for all of them came with the request.
-                self.hand(|handler| handler.bytes(&payload))?;
+                self.hand(|handler| handler.bytes(payload))?;
             }
             ClientEvent::Items(operation, items) => {
                 let credit = credit_bytes(&items, payload.len());
-                if let Some(held) = self.hand(|handler| handler.items(items, &payload))? {
-                    self.machine.consumed(operation, credit - held);
+                if let Some(held) = self.hand(|handler| handler.items(items, payload))? {
+                    self.session.machine.consumed(operation, credit - held);
                 }
             }
             ClientEvent::Granted(operation) if operation == self.operation => self.handler.granted(),
@@ -395,19 +363,15 @@ impl<H: Handler> Endpoint for Call<'_, H> {
         Ok(())
     }
 
-    fn produce(&mut self, now: Duration, link: &mut Link) -> Result<Produced> {
-        if let Some(header) = self.machine.poll_header() {
-            link.push(&header);
-            return Ok(Produced::Message);
-        }
+    fn work(&mut self, now: Duration, link: &mut Link) -> Result<Produced> {
         if self.failed.is_some() || !matches!(self.state, CallState::Running) {
             return Ok(Produced::Nothing);
         }
-        if self.check().is_err() {
+        if self.session.context.check().is_err() {
             // Seen again, and acted upon, where timeouts are.
             return Ok(Produced::Nothing);
         }
-        let mut outgoing = OngoingCall { now, machine: self.machine, operation: self.operation, link };
+        let mut outgoing = OngoingCall { now, machine: self.session.machine, operation: self.operation, link };
         match self.handler.produce(&mut outgoing) {
             Ok(produced) => {
                 self.is_untouched &= produced == Produced::Nothing;
@@ -420,29 +384,19 @@ impl<H: Handler> Endpoint for Call<'_, H> {
         }
     }
 
-    fn woken(&mut self, _now: Duration) -> Result<()> {
-        self.context.interrupt.woken()
-    }
-
-    fn next_timeout(&self) -> Option<Duration> {
-        let own = self.context.deadline.on(self.clock);
+    fn due(&self) -> Option<Duration> {
         let end = self.failed.as_ref().map(|(_, since)| *since + END_AFTER);
-        self.machine.next_timeout().into_iter().chain(own).chain(self.handler.ready_at()).chain(end).min()
+        self.handler.ready_at().into_iter().chain(end).min()
     }
 
-    fn handle_timeout(&mut self, now: Duration) -> Result<()> {
-        self.check()?;
+    fn handle_due(&mut self, now: Duration) -> Result<()> {
         if self.failed.as_ref().is_some_and(|(_, since)| now >= *since + END_AFTER) {
             return Err(Error::PeerSilent(END_AFTER));
         }
-        self.machine.handle_timeout(now).map_err(broken)
+        Ok(())
     }
 
-    fn wants_messages(&self) -> bool {
-        !self.is_done()
-    }
-
-    fn is_done(&self) -> bool {
+    fn is_over(&self) -> bool {
         !matches!(self.state, CallState::Running)
     }
 }

@@ -1,10 +1,11 @@
 //! Measurements of the line: its rate and round trip.
 
-use crate::carrier::{Endpoint, Link, Message, Produced, drive};
+use crate::carrier::{Link, Produced, drive};
 use crate::client::Client;
-use crate::client::session::call::{LeaseHold, Session, broken, closed};
+use crate::client::session::call::{Session, closed};
 use crate::client::session::context::CallContext;
-use crate::error::{Error, Result};
+use crate::client::session::endpoint::{ClientEndpoint, LeaseHold, SessionUse};
+use crate::error::Result;
 use remofile_protocol::session::{ClientEvent, ClientSession};
 use remofile_protocol::wire::{Body, Header, OperationId, Request};
 use std::time::{Duration, Instant};
@@ -51,16 +52,9 @@ impl Client {
 impl Session {
     fn probe(&mut self, bytes: usize, context: &CallContext) -> Result<Duration> {
         let began = Instant::now();
-        let mut probing = Probing {
-            machine: &mut self.machine,
-            lease_hold: &mut self.lease_hold,
-            left: bytes,
-            asked: None,
-            is_done: false,
-            is_closed: false,
-            context,
-            clock: self.clock,
-        };
+        let session =
+            SessionUse { machine: &mut self.machine, lease_hold: &mut self.lease_hold, context, clock: self.clock };
+        let mut probing = Probing { session, left: bytes, asked: None, is_done: false, is_closed: false };
         let wakers: Vec<_> = context.interrupt.waker().into_iter().collect();
         drive(&mut self.link, &mut probing, &wakers, self.clock)?;
         if probing.is_closed { Err(closed(None)) } else { Ok(began.elapsed()) }
@@ -69,28 +63,27 @@ impl Session {
 
 /// A probe: bytes that mean nothing, then a request whose answer tells that they have come.
 struct Probing<'a> {
-    machine: &'a mut ClientSession,
-    lease_hold: &'a mut Option<LeaseHold>,
+    session: SessionUse<'a>,
     left: usize,
     asked: Option<OperationId>,
     is_done: bool,
     is_closed: bool,
-    context: &'a CallContext,
-    clock: Instant,
 }
 
-impl Endpoint for Probing<'_> {
-    type Line = Link;
-    type Error = Error;
-
-    fn heard(&mut self, now: Duration) {
-        self.machine.heard(now);
+impl ClientEndpoint for Probing<'_> {
+    fn session(&self) -> &SessionUse<'_> {
+        &self.session
     }
 
-    fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
-        let Message { header, payload } = message;
-        let event = self.machine.receive(now, header, payload.len()).map_err(broken)?;
-        LeaseHold::learn(self.lease_hold, &event);
+    fn machine(&mut self) -> &mut ClientSession {
+        self.session.machine
+    }
+
+    fn lease_hold(&mut self) -> &mut Option<LeaseHold> {
+        self.session.lease_hold
+    }
+
+    fn learn(&mut self, _operation: OperationId, event: ClientEvent, _payload: &[u8]) -> Result<()> {
         match event {
             ClientEvent::Finished(id, _) if Some(id) == self.asked => self.is_done = true,
             ClientEvent::Closed(_) => self.is_closed = true,
@@ -99,17 +92,13 @@ impl Endpoint for Probing<'_> {
         Ok(())
     }
 
-    fn produce(&mut self, now: Duration, link: &mut Link) -> Result<Produced> {
-        if let Some(header) = self.machine.poll_header() {
-            link.push(&header);
-            return Ok(Produced::Message);
-        }
+    fn work(&mut self, now: Duration, link: &mut Link) -> Result<Produced> {
         if self.left == 0 {
             return Ok(match self.asked {
                 Some(_) => Produced::Nothing,
                 None => {
                     // Its answer comes only after the server has read all the bytes before it.
-                    self.asked = Some(self.machine.start(now, Request::Status, 0));
+                    self.asked = Some(self.session.machine.start(now, Request::Status, 0));
                     Produced::Work
                 }
             });
@@ -124,25 +113,7 @@ impl Endpoint for Probing<'_> {
         Ok(Produced::Message)
     }
 
-    fn woken(&mut self, _now: Duration) -> Result<()> {
-        self.context.interrupt.woken()
-    }
-
-    fn next_timeout(&self) -> Option<Duration> {
-        let own = self.context.deadline.on(self.clock);
-        self.machine.next_timeout().into_iter().chain(own).min()
-    }
-
-    fn handle_timeout(&mut self, now: Duration) -> Result<()> {
-        self.context.check()?;
-        self.machine.handle_timeout(now).map_err(broken)
-    }
-
-    fn wants_messages(&self) -> bool {
-        !self.is_done()
-    }
-
-    fn is_done(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.is_done || self.is_closed
     }
 }

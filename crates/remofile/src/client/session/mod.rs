@@ -5,6 +5,7 @@ pub(super) mod connect;
 pub(super) mod context;
 pub(super) mod deadline;
 pub(super) mod ended;
+pub(super) mod endpoint;
 pub(super) mod idle;
 pub(super) mod interrupt;
 pub(super) mod measuring;

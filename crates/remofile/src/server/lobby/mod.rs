@@ -7,6 +7,8 @@
 mod accepting;
 pub(super) mod complaints;
 mod guesses;
+mod newcomer;
+mod returns;
 mod room;
 mod running;
 mod seating;
@@ -29,6 +31,7 @@ use crate::error::{Error, Result};
 use complaints::Complaints;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use newcomer::{Newcomer, Promised, Speaker};
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::handshake::{
     Greeting, Refusal, ServerAnswer, ServerCredentials, answer, answer_regardless, recognise,
@@ -36,9 +39,8 @@ use remofile_protocol::handshake::{
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
 use remofile_protocol::transport::LENGTH_BYTES;
 use remofile_protocol::zmtp::ServerSettings;
+use returns::{Returns, Running, session_of};
 use room::Room;
-use running::{Returns, Running, session_of};
-use seating::{Newcomer, Promised, Speaker};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};

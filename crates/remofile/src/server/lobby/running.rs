@@ -1,21 +1,19 @@
 //! Running: sessions go to a worker when something comes for them, and wait in the poller until then.
 
 use super::Lobby;
+use super::returns::{Return, Returned, Running, session_token};
 use crate::carrier::Waker;
 use crate::server::admission::Place;
 use crate::server::connection::{Serve, Served};
 use crate::server::presence::Presence;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Token};
+use mio::{Events, Interest};
 use std::io;
 use std::mem;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long a session without anything to do keeps its worker: the next of many small requests is served at once.
-const LINGER: Duration = Duration::from_millis(250);
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// Descriptors there must be for each session at work: two wake its worker, and files are open.
 const DESCRIPTORS_A_WORKER: usize = 7;
@@ -25,66 +23,6 @@ const MAX_WORKERS: usize = 4096;
 
 /// Wakers that are kept for the next workers.
 const SPARE_WAKERS: usize = 16;
-
-/// The bit of a parked session's token in the poller.
-const FIRST_SESSION: usize = 1 << (usize::BITS - 1);
-
-/// How a session goes on.
-pub(super) enum Running {
-    /// It waits for a worker if it has something to do, and otherwise, parked, for bytes in the poller.
-    Waits { connection: Box<dyn Serve>, has_something_to_do: bool },
-    /// A worker has it, and is woken by this.
-    AtWork(Waker),
-}
-
-/// Sessions that workers have given back.
-pub(super) struct Returns {
-    sessions: Mutex<Vec<Returned>>,
-    /// Whether workers are rare.
-    are_rare: AtomicBool,
-    lobby: Waker,
-}
-
-struct Returned {
-    session: u64,
-    /// `None` if it is over.
-    connection: Option<Box<dyn Serve>>,
-    waker: Waker,
-}
-
-/// Gives a session back, however its worker's turn ends.
-struct Return {
-    returns: Arc<Returns>,
-    returned: Option<Returned>,
-}
-
-impl Returns {
-    pub(super) fn new(lobby: &Waker) -> Arc<Self> {
-        let (sessions, are_rare) = (Mutex::default(), AtomicBool::new(false));
-        Arc::new(Self { sessions, are_rare, lobby: lobby.clone() })
-    }
-
-    fn take(&self) -> Vec<Returned> {
-        mem::take(&mut *self.sessions.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn linger(&self) -> Duration {
-        if self.are_rare.load(Ordering::Relaxed) { Duration::ZERO } else { LINGER }
-    }
-}
-
-impl Drop for Return {
-    fn drop(&mut self) {
-        let mut sessions = self.returns.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        // The first of them wakes the lobby for all.
-        let is_first = sessions.is_empty();
-        sessions.extend(self.returned.take());
-        drop(sessions);
-        if is_first {
-            self.returns.lobby.wake();
-        }
-    }
-}
 
 impl Lobby {
     /// Begins a session.
@@ -226,14 +164,4 @@ impl Lobby {
     fn is_stopping(&self) -> bool {
         self.context.shared.stopping.load(Ordering::Acquire)
     }
-}
-
-/// What the poller calls a parked session.
-fn session_token(session: u64) -> Token {
-    Token(FIRST_SESSION | session as usize)
-}
-
-/// Which session the poller means.
-pub(super) fn session_of(Token(number): Token) -> Option<u64> {
-    (number & FIRST_SESSION != 0).then_some((number & !FIRST_SESSION) as u64)
 }

@@ -1,6 +1,6 @@
 //! A change that is one call of the store.
 
-use super::{Operation, OperationTurn, Step};
+use super::interface::{Operation, OperationTurn, Step};
 use crate::blocking::Slice;
 use crate::store::Store;
 use remofile_protocol::session::SessionError;

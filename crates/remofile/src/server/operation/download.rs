@@ -1,7 +1,7 @@
 //! A download: files that are packed and sent, perhaps counted before.
 
+use super::interface::{Operation, OperationTurn, StartContext, Step};
 use super::selection::SourceSelection;
-use super::{Operation, OperationTurn, StartContext, Step};
 use crate::transfer::{Census, Origins, Pace, Packed, Packer, PackerMonitor, PackerOptions};
 use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, SendOptions};

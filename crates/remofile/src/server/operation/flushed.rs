@@ -1,6 +1,6 @@
 //! The flush behind an operation: it ends when what it did is on the disk.
 
-use super::{Operation, OperationTurn, Step};
+use super::interface::{Operation, OperationTurn, Step};
 use crate::blocking::Slice;
 use crate::store::{FlushMark, Store};
 use remofile_protocol::session::SessionError;

@@ -1,6 +1,6 @@
 //! The lease, held for other operations of the session.
 
-use super::{FirstWindow, Operation, OperationTurn, Step};
+use super::interface::{FirstWindow, Operation, OperationTurn, Step};
 use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, Failure};
 

@@ -1,6 +1,6 @@
 //! Operations that answer with elements: how these get into messages.
 
-use super::{Operation, OperationTurn, Step};
+use super::interface::{Operation, OperationTurn, Step};
 use crate::blocking::Slice;
 use crate::carrier::MessageWriter;
 use crate::transfer::{Next, Origins};

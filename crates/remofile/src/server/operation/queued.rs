@@ -1,6 +1,7 @@
 //! What comes for an operation before it can take it: while it waits for its lease, or is on another thread.
 
-use super::{Operation, selection};
+use super::interface::Operation;
+use super::selection;
 use crate::carrier::{KeptPayload, Payload};
 use crate::store::Store;
 use crate::transfer::{ALLOCATION_BYTES, items_bytes};

@@ -1,6 +1,6 @@
 //! A read: a part of a file that is sent.
 
-use super::{Operation, OperationTurn, StartContext, Step};
+use super::interface::{Operation, OperationTurn, StartContext, Step};
 use crate::store::Source;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::SessionError;

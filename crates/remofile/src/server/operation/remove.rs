@@ -1,7 +1,7 @@
 //! Removals: of a file, a link or an empty directory, and of a tree.
 
 use super::change::Change;
-use super::{Operation, OperationTurn, Step};
+use super::interface::{Operation, OperationTurn, Step};
 use crate::blocking::Slice;
 use crate::store::{Removal, RemovalProgress, Store};
 use remofile_protocol::path::RemotePath;

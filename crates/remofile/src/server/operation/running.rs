@@ -1,7 +1,7 @@
 //! An operation of a session, wherever it is: in the queue for its lease, with the session, or on a thread of the pool.
 
+use super::interface::{FirstWindow, Operation, OperationTurn, Step};
 use super::queued::{Inbox, Queued, select};
-use super::{FirstWindow, Operation, OperationTurn, Step};
 use crate::blocking::{Cancel, Lost, Pending, Pool, promise};
 use crate::carrier::{Payload, Waker};
 use crate::store::Store;

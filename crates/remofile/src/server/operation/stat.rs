@@ -1,6 +1,6 @@
 //! The look at one path.
 
-use super::{Operation, OperationTurn, Step};
+use super::interface::{Operation, OperationTurn, Step};
 use crate::store::Store;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::SessionError;

@@ -1,6 +1,6 @@
 //! A look at the names of an upload: what is there, and what was kept of files there.
 
-use super::Step;
+use super::interface::Step;
 use super::listing::{Elements, Listing};
 use super::partials::partials_bytes;
 use crate::store::{Partial, Store, StoreResult, Walk};

@@ -1,7 +1,7 @@
 //! An upload: files and changes that the client sends, taken in by an unpacker.
 
+use super::interface::{FirstWindow, Operation, OperationTurn, StartContext, Step};
 use super::survey::refuse_occupied;
-use super::{FirstWindow, Operation, OperationTurn, StartContext, Step};
 use crate::blocking::Slice;
 use crate::carrier::{KeptPayload, Payload};
 use crate::store::Store;

@@ -1,6 +1,6 @@
 //! A write: a file that is changed in place.
 
-use super::{FirstWindow, Operation, OperationTurn, StartContext, Step};
+use super::interface::{FirstWindow, Operation, OperationTurn, StartContext, Step};
 use crate::blocking::Slice;
 use crate::carrier::{KeptPayload, Payload};
 use crate::store::{Editing, Store, StoreResult};

@@ -58,6 +58,13 @@ enum TransferState {
     },
 }
 
+/// A file as requests name it.
+#[derive(Clone, Copy)]
+struct FileNamed<'a> {
+    name: &'a str,
+    directory: &'a str,
+}
+
 impl Session {
     pub(super) fn new(shared: Arc<SharedState>, peer: Peer) -> Self {
         let begun = peer.grant.store.flush_mark();
@@ -109,10 +116,12 @@ impl Session {
             Request::MakeDirectory { name, directory } => self.create(Kind::Directory, &name, directory.as_str()),
             Request::RemoveFile { name, directory } => self.remove(&name, directory.as_str()),
             Request::UploadFile { name, directory, file_size, chunk_size } => {
-                self.begin_upload(now, (&name, directory.as_str()), file_size, chunk_size)
+                let file = FileNamed { name: &name, directory: directory.as_str() };
+                self.begin_upload(now, file, file_size, chunk_size)
             }
             Request::DownloadFile { name, directory, chunk_size } => {
-                self.begin_download(now, (&name, directory.as_str()), chunk_size)
+                let file = FileNamed { name: &name, directory: directory.as_str() };
+                self.begin_download(now, file, chunk_size)
             }
             _ => Response::BadRequest,
         }
@@ -232,7 +241,7 @@ impl Session {
     fn begin_upload(
         &mut self,
         now: Duration,
-        (name, directory): (&str, &str),
+        file: FileNamed<'_>,
         file_size: i64,
         chunk_size: i64,
     ) -> Response<'static> {
@@ -243,7 +252,7 @@ impl Session {
         let Some(chunk_size) = self.chunk_size(chunk_size) else {
             return Response::IncorrectChunkSize;
         };
-        let path = match self.place(Access::Create, name, directory) {
+        let path = match self.place(Access::Create, file.name, file.directory) {
             Ok(path) => path,
             Err(refused) => return refused.or(Response::NotADirectory),
         };
@@ -262,11 +271,11 @@ impl Session {
         }
     }
 
-    fn begin_download(&mut self, now: Duration, (name, directory): (&str, &str), chunk_size: i64) -> Response<'static> {
+    fn begin_download(&mut self, now: Duration, file: FileNamed<'_>, chunk_size: i64) -> Response<'static> {
         let Some(chunk_size) = self.chunk_size(chunk_size) else {
             return Response::IncorrectChunkSize;
         };
-        let path = match self.place(Access::Read, name, directory) {
+        let path = match self.place(Access::Read, file.name, file.directory) {
             Ok(path) => path,
             Err(refused) => return refused.or(Response::NotADirectory),
         };

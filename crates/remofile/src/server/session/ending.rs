@@ -1,7 +1,7 @@
 //! The end of operations and of what they held: leases, memory, and files that are not on the disk yet.
 
+use super::leaving::Leaving;
 use super::{Session, SessionState};
-use crate::blocking::Pending;
 use crate::server::operation::{Leave, Running};
 use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
 use std::os::fd::OwnedFd;
@@ -104,13 +104,6 @@ impl Session {
             self.break_off(now, id, Leave::Interrupted, failure.clone());
         }
     }
-}
-
-/// An operation that was ended in the middle, and is not over yet.
-pub(super) struct Leaving {
-    pub(super) operation: OperationId,
-    failure: Failure,
-    pub(super) over: Pending<()>,
 }
 
 /// However a session ends, its leases do, as soon as everything of it is over; what can be resumed is kept.

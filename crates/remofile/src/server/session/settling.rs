@@ -3,7 +3,7 @@
 //! One job of a session flushes for all of them, so that who begins and cancels again and again makes no more. A
 //! session that ends meanwhile ends behind them: its leases are given back by that job.
 
-use crate::server::session::SharedState;
+use super::shared_state::SharedState;
 use crate::store::{Fsync, Store};
 use remofile_protocol::wire::OperationId;
 use std::mem;

@@ -5,6 +5,9 @@ mod flushes;
 mod withdrawn;
 
 use super::*;
+use crate::server::options::ServerOptions;
+use crate::server::presence::Presence;
+use crate::server::principal::Grant;
 use crate::store::{Faults, Faulty, MemoryStore, Store, StoreCall};
 use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
 use remofile_protocol::path::RemotePath;

@@ -1,9 +1,10 @@
 //! Conversations over a ROUTER socket that is not ours: frames in, frames out.
 
 use super::newcomers::{NewcomerMessage, Newcomers};
+use super::reply::{NO_ADDRESS, Reply};
 use super::{Conversation, ConversationError, FirstMessage, Frames, Outgoing, ServerContext};
 use crate::carrier::{MessageWriter, Waker};
-use crate::server::Lifetime;
+use crate::server::lifetime::Lifetime;
 use crate::server::network::Network;
 use crate::server::presence::Presence;
 use crate::server::principal::Principal;
@@ -19,9 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
-
-/// Text that stands for the address of a peer that is not known.
-pub(super) const NO_ADDRESS: &str = "a ZeroMQ socket";
 
 /// Refusals to lost peers that wait to be sent at most. Further peers are not told.
 const MAX_STRAYS: usize = 1024;
@@ -112,22 +110,6 @@ struct Talk {
     heard: Duration,
     payload: Vec<u8>,
     has_turn: bool,
-}
-
-/// A message to send: to this peer, these frames.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The routing id that a ROUTER socket wants in front. It may be a token.
-    pub identity: Vec<u8>,
-    /// The frames behind it.
-    pub frames: Vec<Vec<u8>>,
-}
-
-/// The identity may be a token, and the frames hold what users send.
-impl fmt::Debug for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply").field("frames", &self.frames.len()).finish_non_exhaustive()
-    }
 }
 
 impl fmt::Debug for Handler {

@@ -8,8 +8,10 @@
 pub(super) mod connection;
 mod handler;
 mod newcomers;
+mod reply;
 
-pub use handler::{Handler, Reply};
+pub use handler::Handler;
+pub use reply::Reply;
 
 use super::principal::{Grant, Principal, PrincipalId};
 use super::protocol1;

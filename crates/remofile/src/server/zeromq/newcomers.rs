@@ -3,7 +3,8 @@
 //! Invariant: nothing is kept of them but refusals that wait to be sent, which are bounded in number and size. So
 //! however many there are, they take no room from those who have a session.
 
-use super::{FirstMessage, Frames, Proved, Reply};
+use super::reply::{NO_ADDRESS, Reply};
+use super::{FirstMessage, Frames, Proved};
 use crate::server::lobby::complaints::Complaints;
 use crate::server::slowdown::Slowdown;
 use remofile_protocol::handshake::Refusal;
@@ -123,7 +124,7 @@ fn is_small(frames: &Frames) -> bool {
 }
 
 fn shown(address: Option<IpAddr>) -> impl fmt::Display {
-    address.map_or_else(|| super::handler::NO_ADDRESS.to_owned(), |address| address.to_string())
+    address.map_or_else(|| NO_ADDRESS.to_owned(), |address| address.to_string())
 }
 
 #[cfg(test)]

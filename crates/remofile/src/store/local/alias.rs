@@ -5,7 +5,7 @@
 //! name leads to is compared with the staging directory itself. The names that can be no other are told first,
 //! without a look at the disk.
 
-use super::STAGING_NAME;
+use crate::store::STAGING_NAME;
 use rustix::fd::BorrowedFd;
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;

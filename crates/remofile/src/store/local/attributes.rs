@@ -1,7 +1,8 @@
 //! Attributes of files and directories beside their contents: permission bits, times and an identity.
 
+use super::context::StoreContext;
 use super::source::{self, kind_of, permissions};
-use super::{StoreContext, errors, resolve};
+use super::{errors, resolve};
 use crate::store::{Fsync, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, RemotePath};

@@ -1,9 +1,12 @@
 //! Backups: second names for what is about to be replaced or removed.
 
+use super::context::StoreContext;
 use super::names::temporary_name_beside;
 use super::remove::kind_at;
-use super::{LocalStore, StoreContext, errors, link, resolve};
-use crate::store::{PendingBackup, ReadBuffer, ReadStore, Source, StagePlan, Staged, StoreResult, WriteStore};
+use super::source::LocalSource;
+use super::stage::LocalDirectory;
+use super::{errors, link, make, resolve};
+use crate::store::{Directory, PendingBackup, ReadBuffer, Source, StagePlan, Staged, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
 use rustix::fd::{AsFd, OwnedFd};
@@ -44,8 +47,7 @@ struct Copying {
 }
 
 impl LocalBackup {
-    pub(super) fn new(store: &LocalStore, path: &RemotePath, to: &RemotePath) -> StoreResult<Self> {
-        let shared = &store.shared;
+    pub(super) fn new(shared: &Arc<StoreContext>, path: &RemotePath, to: &RemotePath) -> StoreResult<Self> {
         if path == to {
             return Err(Failure::new(ErrorCode::BadRequest).because("its backup cannot have the same path"));
         }
@@ -56,7 +58,7 @@ impl LocalBackup {
         }
         let (parent, new) = to.split()?;
         shared.refuse_forbidden(&new)?;
-        store.make_directory(&parent, true, true)?;
+        make::make_directory(shared, &parent, true, true)?;
         let (place, new) = resolve::parent(shared.jail()?, to)?;
         place.refuse_to_become_staging(&new)?;
         if kind == Kind::Link {
@@ -76,7 +78,7 @@ impl LocalBackup {
         match linked {
             Ok(()) => {}
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::XDEV | Errno::MLINK) => {
-                backup.way = copy(store, path, to, kind)?;
+                backup.way = copy(&backup.shared, path, to, kind)?;
             }
             Err(errno) => return Err(errors::naming_failure(errno)),
         }
@@ -158,25 +160,25 @@ impl Copying {
 }
 
 /// Prepares a copy instead, for file systems without hard links.
-fn copy(store: &LocalStore, path: &RemotePath, to: &RemotePath, kind: Kind) -> StoreResult<Way> {
+fn copy(shared: &Arc<StoreContext>, path: &RemotePath, to: &RemotePath, kind: Kind) -> StoreResult<Way> {
     if kind == Kind::Link {
-        return Ok(Way::Again { to: to.clone(), target: store.read_link(path)? });
+        return Ok(Way::Again { to: to.clone(), target: link::read(shared, path)? });
     }
-    let source = store.open(path)?;
+    let source = LocalSource::open(shared.jail()?, path)?;
     let entry = source.entry();
     // Without a size no partial is kept: nobody would resume a backup.
     let plan = StagePlan { replace: true, modified: Some(entry.modified), mode: entry.mode, ..StagePlan::default() };
     let (parent, name) = to.split()?;
-    let staged = store.directory(&parent)?.stage(&name, &plan)?;
+    let staged = LocalDirectory::open(shared, &parent)?.stage(&name, &plan)?;
     let buffer = ReadBuffer::new(COPY_BYTES);
-    Ok(Way::Copy(Box::new(Copying { source, staged, buffer, offset: 0, is_complete: false })))
+    Ok(Way::Copy(Box::new(Copying { source: Box::new(source), staged, buffer, offset: 0, is_complete: false })))
 }
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests look at the disk themselves")]
 mod tests {
     use super::*;
-    use crate::store::{PosixStore, ReadStore, StoreOptions, WriteStore};
+    use crate::store::{LocalStore, PosixStore, ReadStore, StoreOptions, WriteStore};
     use remofile_protocol::wire::Timestamp;
     use std::os::unix::fs::MetadataExt;
 
@@ -230,8 +232,8 @@ mod tests {
         std::fs::write(root.path().join("a"), "old").unwrap();
         store.set_modified(&path("/a"), Timestamp::new(-5, 7)).unwrap();
         std::fs::write(root.path().join("b"), "older").unwrap();
-        let mut backup = LocalBackup::new(&store, &path("/a"), &path("/b")).unwrap();
-        backup.way = copy(&store, &path("/a"), &path("/b"), Kind::File).unwrap();
+        let mut backup = LocalBackup::new(&store.shared, &path("/a"), &path("/b")).unwrap();
+        backup.way = copy(&store.shared, &path("/a"), &path("/b"), Kind::File).unwrap();
         while !backup.is_ready() {
             backup.step().unwrap();
             assert_eq!(std::fs::read(root.path().join("b")).unwrap(), b"older");
@@ -240,8 +242,8 @@ mod tests {
         assert_eq!(std::fs::read(root.path().join("b")).unwrap(), b"old");
         assert_eq!(store.stat(&path("/b")).unwrap().modified, Timestamp::new(-5, 7));
         std::os::unix::fs::symlink("a", root.path().join("l")).unwrap();
-        let mut backup = LocalBackup::new(&store, &path("/l"), &path("/m")).unwrap();
-        backup.way = copy(&store, &path("/l"), &path("/m"), Kind::Link).unwrap();
+        let mut backup = LocalBackup::new(&store.shared, &path("/l"), &path("/m")).unwrap();
+        backup.way = copy(&store.shared, &path("/l"), &path("/m"), Kind::Link).unwrap();
         Box::new(backup).commit().unwrap();
         back_up(&store, "/l", "/n");
         assert_eq!(store.read_link(&path("/m")).unwrap(), "a");

@@ -1,7 +1,8 @@
 //! Regular files that are changed in place.
 
+use super::context::StoreContext;
 use super::source::{Version, changed, entry_of, kind_of, stat_followed};
-use super::{StoreContext, errors, make, resolve};
+use super::{errors, make, resolve};
 use crate::store::{Editing, FlushMark, StoreResult};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, Entry, ErrorCode, Failure, Kind};

@@ -30,7 +30,8 @@ pub(super) fn directory_in_the_way() -> Failure {
 
 /// Returns the failure of a path that is the store's own.
 pub(super) fn reserved() -> Failure {
-    Failure::new(ErrorCode::InvalidName).because(format!("the name '{}' is reserved for Remofile", super::STAGING_NAME))
+    Failure::new(ErrorCode::InvalidName)
+        .because(format!("the name '{}' is reserved for Remofile", crate::store::STAGING_NAME))
 }
 
 fn code_of(errno: Errno) -> ErrorCode {

@@ -1,8 +1,9 @@
 //! The removal of files that unfinished transfers left long ago.
 
+use super::context::StoreContext;
 use super::names::{Names, PartialNames};
 use super::staging::{self, is_still_named, lock};
-use super::{StoreContext, errors, partial, resolve};
+use super::{errors, partial, resolve};
 use crate::store::StoreResult;
 use remofile_protocol::wire::ErrorCode;
 use rustix::fd::{BorrowedFd, OwnedFd};

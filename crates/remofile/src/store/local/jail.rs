@@ -1,22 +1,22 @@
 //! The directory that a path is resolved beneath: the root, or the top of a scope in it.
 
-use super::resolve::{self, Place};
+use super::names::is_temporary_beside;
 use super::{alias, errors};
 use crate::store::{FollowLinks, Scope, StoreResult};
-use remofile_protocol::path::RemotePath;
+use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The root of a store, and the links that lead on in it.
 #[derive(Clone, Copy)]
 pub(super) struct Jail<'a> {
-    root: BorrowedFd<'a>,
-    follow: &'a FollowLinks,
+    pub(super) root: BorrowedFd<'a>,
+    pub(super) follow: &'a FollowLinks,
 }
 
 /// A directory that nothing leads out of, and the rest of a path in it.
 pub(super) struct Base<'a> {
-    directory: Start<'a>,
+    pub(super) directory: Start<'a>,
     /// True if the directory is the root, in which one name is reserved.
     pub(super) is_root: bool,
     pub(super) bounds: Bounds,
@@ -24,9 +24,16 @@ pub(super) struct Base<'a> {
     pub(super) rest: &'a str,
 }
 
-enum Start<'a> {
+pub(super) enum Start<'a> {
     Root(BorrowedFd<'a>),
     Scope(OwnedFd),
+}
+
+/// A directory that a path led to.
+pub(super) struct Place {
+    pub(super) directory: OwnedFd,
+    /// True if the directory is the root, in which one name is reserved.
+    pub(super) is_root: bool,
 }
 
 /// The area that links must not lead out of.
@@ -47,35 +54,6 @@ impl<'a> Jail<'a> {
         self.root
     }
 
-    /// Returns the directory that a path is resolved beneath. The top of a scope is opened first, and then is a root
-    /// of its own: whatever becomes of the links below it, nothing leads out again.
-    pub(super) fn base<'path>(&self, path: &'path RemotePath) -> StoreResult<Base<'path>>
-    where
-        'a: 'path,
-    {
-        let whole = path.relative_to(&RemotePath::root()).unwrap_or_default();
-        let at_root = |bounds| Base { directory: Start::Root(self.root), is_root: true, bounds, rest: whole };
-        let base = match self.follow {
-            FollowLinks::InRoot => at_root(Bounds::Root),
-            FollowLinks::Never => at_root(Bounds::Nowhere),
-            FollowLinks::InScope(scopes) => match scopes.scope_of(path) {
-                Scope::Above => at_root(Bounds::Root),
-                Scope::Outside => at_root(Bounds::Nowhere),
-                Scope::Below(top) => {
-                    let rest = path.relative_to(&top).ok_or_else(|| Failure::new(ErrorCode::OutsideRoot))?;
-                    let beneath_root = Jail { root: self.root, follow: &FollowLinks::InRoot };
-                    let Place { directory, is_root } = resolve::directory(beneath_root, &top)?;
-                    let bounds = if scopes.follows_below() { Bounds::Scope } else { Bounds::Nowhere };
-                    Base { directory: Start::Scope(directory), is_root, bounds, rest }
-                }
-            },
-        };
-        match base.rest.split('/').next() {
-            Some(first) if base.is_reserved(first.as_bytes()) => Err(errors::reserved()),
-            _ => Ok(base),
-        }
-    }
-
     /// Refuses to make a link at a path that is the top of a scope or outside of all scopes.
     pub(super) fn refuse_link(&self, path: &RemotePath) -> StoreResult<()> {
         match self.follow {
@@ -92,6 +70,22 @@ impl Base<'_> {
     /// Reports whether a name in this directory is the store's own.
     pub(super) fn is_reserved(&self, name: &[u8]) -> bool {
         self.is_root && alias::is_staging(self.as_fd(), name)
+    }
+}
+
+impl Place {
+    /// Refuses the names that are the store's own: the staging directory, and files staged beside
+    /// their destination.
+    pub(super) fn refuse_reserved(&self, name: &FileName) -> StoreResult<()> {
+        let name = name.as_str().as_bytes();
+        let is_staging = self.is_root && alias::is_staging(self.directory.as_fd(), name);
+        if is_staging || is_temporary_beside(name) { Err(errors::reserved()) } else { Ok(()) }
+    }
+
+    /// Refuses a new name that the staging directory would be found by, once there is one.
+    pub(super) fn refuse_to_become_staging(&self, name: &FileName) -> StoreResult<()> {
+        let becomes = self.is_root && alias::would_be_staging(self.directory.as_fd(), name.as_str().as_bytes());
+        if becomes { Err(errors::reserved()) } else { Ok(()) }
     }
 }
 

@@ -17,81 +17,23 @@
 //! Not seen: what other programs do to a file in doubt (rename it, give it a second name or another mode), which is a
 //! change at another time.
 
+mod state;
+
+pub(super) use state::Ledger;
+
+use super::context::StoreContext;
+use super::errors;
+use super::flush::{flush_file_system, lost, told};
 use super::ranges::{Cause, Range, Ranges, after, before};
 use super::records::{self, Record, Refused};
-use super::source::changed;
-use super::{Fsync, StoreContext, errors};
-use crate::store::{FlushMark, StoreResult};
+use super::source::{changed, kind_of};
+use crate::store::{FlushMark, Fsync, StoreResult};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
 use rustix::fs::Stat;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use state::{Admitted, LedgerState};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
-
-/// The ledger as this process knows it, by its own changes.
-#[derive(Default)]
-pub(super) struct Ledger {
-    state: RwLock<LedgerState>,
-    /// Lock of the one flush at a time: the system reports each error only once, so the flush that sees it has to be
-    /// alone.
-    flushing: Mutex<()>,
-    /// Files that became visible so far.
-    changes: AtomicU64,
-}
-
-#[derive(Default)]
-struct LedgerState {
-    /// Flushes that failed.
-    failures: u64,
-    /// Made when the first file became visible since the last flush that succeeded.
-    open: Option<(Record, Instant)>,
-    /// Time of the first change in place since then. A change in place that is lost is reported as failed, so there
-    /// need be no record of it.
-    in_place: Option<(Timestamp, Instant)>,
-    /// True if the file system cannot have a record, so that it is of no use to try again.
-    is_unsuitable: bool,
-    /// Ranges that could not be written.
-    unwritten: Ranges,
-}
-
-/// Held while a file becomes visible.
-pub(super) struct Admitted<'a> {
-    _no_flush_fails_meanwhile: RwLockReadGuard<'a, LedgerState>,
-}
-
-impl Ledger {
-    /// Returns the current position in the history of flushes. Bytes written from now on are lost if a flush fails
-    /// from now on.
-    pub(super) fn mark(&self) -> FlushMark {
-        FlushMark(self.read().failures)
-    }
-
-    /// Reports whether no flush failed since `begun`.
-    pub(super) fn is_sound(&self, begun: FlushMark) -> bool {
-        self.mark() == begun
-    }
-
-    /// Reports whether a visible file waits for a flush.
-    pub(super) fn is_unflushed(&self) -> bool {
-        self.read().open.is_some()
-    }
-
-    /// Records a change in place; `changed` is the time of the file's last change.
-    pub(super) fn changed_in_place(&self, changed: Timestamp) {
-        let mut state = self.write();
-        let (first, began) = state.in_place.unwrap_or((changed, Instant::now()));
-        state.in_place = Some((first.min(changed), began));
-        self.changes.fetch_add(1, Ordering::AcqRel);
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, LedgerState> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, LedgerState> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl StoreContext {
     /// Admits a file that is not flushed and is about to become visible, or to get the time of its source; its writing
@@ -118,7 +60,7 @@ impl StoreContext {
                 return Ok(None);
             }
             if state.open.is_none() {
-                match Record::make(self) {
+                match Record::make(&self.root) {
                     Ok(record) => state.open = Some((record, Instant::now())),
                     Err(refused) => {
                         state.is_unsuitable = refused == Refused::Unsuitable;
@@ -141,7 +83,7 @@ impl StoreContext {
             let _state = self.ledger.write();
             self.ledger.changes.load(Ordering::Acquire)
         };
-        let flushed = super::flush_file_system(&self.root);
+        let flushed = flush_file_system(&self.root);
         let mut state = self.ledger.write();
         if let Err(failure) = flushed {
             self.flush_failed(&mut state);
@@ -151,7 +93,7 @@ impl StoreContext {
         if self.ledger.changes.load(Ordering::Acquire) == before {
             state.in_place = None;
             if let Some((record, _)) = state.open.take() {
-                record.remove(self);
+                record.remove(&self.root);
             }
         }
         if state.failures == mark.0 { Ok(()) } else { Err(lost()) }
@@ -178,7 +120,7 @@ impl StoreContext {
             record.lose();
         }
         if spans.is_empty() || self.add_ranges(state, range) {
-            record.into_iter().for_each(|record| record.remove(self));
+            record.into_iter().for_each(|record| record.remove(&self.root));
         }
         // Otherwise the record stays where it is.
     }
@@ -186,7 +128,7 @@ impl StoreContext {
     /// Adds ranges to those in doubt. Returns true if they are on the disk.
     fn add_ranges(&self, state: &mut LedgerState, made: impl Fn(Timestamp) -> Ranges) -> bool {
         let unwritten = state.unwritten.clone();
-        let added = records::add(self, |now| {
+        let added = records::add(&self.root, |now| {
             let mut ranges = made(now);
             ranges.add_all(&unwritten);
             ranges
@@ -217,14 +159,14 @@ impl StoreContext {
     /// # Errors
     /// The reason why they cannot be read.
     pub(super) fn doubt(&self) -> StoreResult<Ranges> {
-        let mut doubt = records::doubt(self, None).map_err(errors::failure)?;
+        let mut doubt = records::doubt(&self.root, None).map_err(errors::failure)?;
         doubt.add_all(&self.ledger.read().unwritten);
         Ok(doubt)
     }
 
     /// Settles the records of processes that are gone.
     pub(super) fn settle_the_past(&self) -> StoreResult<()> {
-        records::adopt(self, &mut || self.flush(self.ledger.mark()).is_ok()).map_err(errors::failure)
+        records::adopt(&self.root, &mut || self.flush(self.ledger.mark()).is_ok()).map_err(errors::failure)
     }
 
     /// Changes something about a file without writing it anew. The change gives the file another time of change, so a
@@ -233,12 +175,12 @@ impl StoreContext {
     /// # Errors
     /// Those of the change; `disk-failure` if it cannot be noted.
     pub(super) fn carrying_doubt<T>(&self, stat: &Stat, change: impl FnOnce(bool) -> StoreResult<T>) -> StoreResult<T> {
-        if super::source::kind_of(stat) != Kind::File {
+        if kind_of(stat) != Kind::File {
             return change(false);
         }
         let state = self.ledger.read();
         let own = state.open.as_ref().map(|(record, _)| record);
-        let mut doubt = records::doubt(self, own).map_err(errors::failure)?;
+        let mut doubt = records::doubt(&self.root, own).map_err(errors::failure)?;
         doubt.add_all(&state.unwritten);
         match (doubt.cover(changed(stat)), own) {
             (false, None) => {
@@ -255,7 +197,7 @@ impl StoreContext {
         }
         let unnoted =
             |_| Failure::new(ErrorCode::DiskFailure).because("it may not be on the disk: upload it again first");
-        let mut record = Record::make(self).map_err(unnoted)?;
+        let mut record = Record::make(&self.root).map_err(unnoted)?;
         record.lose();
         let done = change(false);
         let since = record.since();
@@ -265,7 +207,7 @@ impl StoreContext {
             ranges
         };
         if self.add_ranges(&mut self.ledger.write(), range) {
-            record.remove(self);
+            record.remove(&self.root);
         }
         done
     }
@@ -275,19 +217,6 @@ impl StoreContext {
 fn clock() -> Timestamp {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::new(i64::try_from(now.as_secs()).unwrap_or(i64::MAX - 1) + 1, 0)
-}
-
-/// Advice after a flush that failed.
-const ADVICE: &str = "what was stored may not be on the disk: run the command again, and it is sent again";
-
-/// Adds the advice to the failure of a flush.
-pub(super) fn told(failure: Failure) -> Failure {
-    let detail = failure.detail.as_ref().map_or_else(|| ADVICE.to_owned(), |detail| format!("{detail}; {ADVICE}"));
-    failure.because(detail)
-}
-
-fn lost() -> Failure {
-    Failure::new(ErrorCode::DiskFailure).because(ADVICE)
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Symbolic links: reading their targets, and making new ones.
 
+use super::context::StoreContext;
 use super::jail::{Bounds, Jail};
 use super::remove::kind_at;
 use super::resolve::{self, LinkPlace};
 use super::stage::LocalDirectory;
-use super::{StoreContext, alias, errors};
+use super::{alias, errors};
 use crate::store::{StoreResult, target};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};

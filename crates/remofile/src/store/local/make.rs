@@ -1,9 +1,11 @@
 //! New empty files and new directories.
 
+use super::context::StoreContext;
+use super::errors;
+use super::jail::Place;
 use super::remove::kind_at;
-use super::resolve::{self, Place};
+use super::resolve;
 use super::source::permissions;
-use super::{StoreContext, errors};
 use crate::store::StoreResult;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};

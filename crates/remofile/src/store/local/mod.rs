@@ -3,7 +3,8 @@
 //! Files: `root` is the directory itself; `resolve` leads from paths to descriptors and is the jail, beneath what `jail`
 //! tells; `staging` keeps the hidden directory (which `alias` knows by whatever name) of unfinished files, `stage` finds
 //! a place for them, `staged` writes and commits them;
-//! `ledger` (with `records` on the disk and `ranges` of time) knows what was committed and is not flushed;
+//! `ledger` (with `records` on the disk and `ranges` of time) knows what was committed and is not flushed, which `flush` does;
+//! `context` is the state that all of them share;
 //! `edit` changes them in place; `partial` and `info` are what is kept of them for a later attempt, and `expire` ends that; `make`,
 //! `link`, `attributes`, `rename` (with `naming` and `replacing`) and `remove` are the other changes; `walk` and `source` read; `trail` and
 //! `names` serve deep and wide trees; `errors` is the one table from the system's errors to ours.
@@ -11,9 +12,13 @@
 mod alias;
 mod attributes;
 mod backup;
+mod context;
+mod directory_handle;
 mod edit;
 mod errors;
 mod expire;
+mod file_system;
+mod flush;
 mod info;
 mod jail;
 mod ledger;
@@ -21,6 +26,7 @@ mod link;
 mod make;
 mod names;
 mod naming;
+mod options;
 mod partial;
 mod ranges;
 mod records;
@@ -36,38 +42,20 @@ mod staging;
 mod trail;
 mod walk;
 
+pub use options::StoreOptions;
+
 use super::{
     Directory, DurableStore, Editing, FlushMark, FollowLinks, Fsync, Partial, PendingBackup, PosixStore, ReadStore,
     Removal, ResumeStore, Scope, Scopes, Source, Store, StoreResult, Walk, WriteStore,
 };
-use remofile_protocol::path::{FileName, NameRule, RemotePath};
+use context::StoreContext;
+use file_system::FileSystem;
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, Kind, Timestamp};
 use root::Root;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::Stat;
-use rustix::io::Errno;
+use rustix::fd::AsFd;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
-
-/// The staging directory in the root: never listed, never reached by a path.
-pub const STAGING_NAME: &str = ".remofile";
-
-/// Options of a local store.
-#[derive(Debug, Clone, Default)]
-pub struct StoreOptions {
-    /// Permission bits of new files, of which readable and writable by the user are always set and
-    /// executable never; `None` leaves group and public to the umask.
-    pub file_mode: Option<u32>,
-    /// Permission bits of new directories, of which the user's are always set; `None` leaves group
-    /// and public to the umask.
-    pub directory_mode: Option<u32>,
-    /// The moment at which written files must be on the disk.
-    pub fsync: Fsync,
-    /// The rule for names of new files and directories. Existing ones are listed and read regardless.
-    pub names: NameRule,
-    /// The links that a path may pass through.
-    pub follow: FollowLinks,
-}
 
 /// A store on a local directory, which it holds open: renaming the directory does not disturb it. When it
 /// is removed, every operation fails, also when another gets its name.
@@ -90,15 +78,6 @@ pub struct LocalStore {
     shared: Arc<StoreContext>,
 }
 
-/// The state that a store shares with everything that came from it.
-struct StoreContext {
-    root: Root,
-    file_system: Option<FileSystem>,
-    options: StoreOptions,
-    staging: Mutex<Weak<staging::Staging>>,
-    ledger: ledger::Ledger,
-}
-
 impl LocalStore {
     /// Opens a store on an existing directory.
     ///
@@ -109,6 +88,7 @@ impl LocalStore {
     }
 
     fn of(root: Root, options: StoreOptions) -> Self {
+        let root = Arc::new(root);
         let file_system = FileSystem::of(root.as_fd());
         let (staging, ledger) = (Mutex::new(Weak::new()), ledger::Ledger::default());
         // Read now and remembered: the server confines itself later and cannot open the file any more.
@@ -205,7 +185,7 @@ impl PosixStore for LocalStore {
     }
 
     fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
-        Ok(Box::new(backup::LocalBackup::new(self, path, to)?))
+        Ok(Box::new(backup::LocalBackup::new(&self.shared, path, to)?))
     }
 }
 
@@ -253,96 +233,4 @@ impl Scopes for Below {
             _ => Scope::Outside,
         }
     }
-}
-
-impl StoreContext {
-    /// Returns the jail in which paths are resolved.
-    fn jail(&self) -> StoreResult<jail::Jail<'_>> {
-        Ok(jail::Jail::new(self.root.existing()?, &self.options.follow))
-    }
-
-    /// Refuses the name of a new file or directory that the rule does not admit.
-    fn refuse_forbidden(&self, name: &FileName) -> StoreResult<()> {
-        Ok(FileName::check(name.as_str(), self.options.names)?)
-    }
-
-    fn fsync_each(&self) -> bool {
-        self.options.fsync == Fsync::Each
-    }
-
-    /// Brings a file that is visible to the disk, where every change is to be durable at once.
-    fn flush_file(&self, file: &OwnedFd) -> StoreResult<()> {
-        if !self.fsync_each() {
-            return Ok(());
-        }
-        let stat = rustix::fs::fstat(file).map_err(errors::failure)?;
-        self.or_in_doubt(&stat, resolve::retry(|| rustix::fs::fsync(file)).map_err(errors::failure))
-    }
-
-    /// Passes on the outcome of a flush. A file that could not be flushed, or whose name could not, is put in doubt.
-    fn or_in_doubt(&self, stat: &Stat, flushed: StoreResult<()>) -> StoreResult<()> {
-        flushed.map_err(|failure| {
-            self.put_in_doubt(stat);
-            ledger::told(failure)
-        })
-    }
-
-    /// Brings a changed directory to the disk, where every change is to be durable at once.
-    fn flush_directory(&self, directory: BorrowedFd<'_>) -> StoreResult<()> {
-        if self.fsync_each() { flush_names(directory) } else { Ok(()) }
-    }
-}
-
-/// Brings the names in a directory to the disk.
-fn flush_names(directory: BorrowedFd<'_>) -> StoreResult<()> {
-    #[cfg(test)]
-    crate::store::faults::flush(directory).map_err(errors::failure)?;
-    // The descriptor at hand may be one without permission to read, which cannot be flushed.
-    let readable = resolve::open_one(directory, b".", resolve::READABLE).map_err(errors::failure)?;
-    resolve::retry(|| rustix::fs::fsync(&readable)).map_err(errors::failure)
-}
-
-fn flush_file_system(root: &Root) -> StoreResult<()> {
-    #[cfg(test)]
-    crate::store::faults::flush(root.as_fd()).map_err(errors::failure)?;
-    sync_file_system(root.as_fd()).map_err(errors::failure)
-}
-
-#[cfg(target_os = "linux")]
-fn sync_file_system(root: BorrowedFd<'_>) -> Result<(), Errno> {
-    resolve::retry(|| rustix::fs::syncfs(root))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn sync_file_system(_root: BorrowedFd<'_>) -> Result<(), Errno> {
-    rustix::fs::sync();
-    Ok(())
-}
-
-/// A file system, within which a file can be renamed. Two mounts of one device are two of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileSystem {
-    device: u64,
-    mount: u64,
-}
-
-impl FileSystem {
-    fn of(directory: BorrowedFd<'_>) -> Option<Self> {
-        let device = rustix::fs::fstat(directory).ok()?.st_dev;
-        Some(Self { device: device as u64, mount: mount_of(directory) })
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn mount_of(directory: BorrowedFd<'_>) -> u64 {
-    use rustix::fs::{AtFlags, StatxFlags};
-    rustix::fs::statx(directory, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
-        .ok()
-        .filter(|statx| statx.stx_mask & StatxFlags::MNT_ID.bits() != 0)
-        .map_or(0, |statx| statx.stx_mnt_id)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn mount_of(_directory: BorrowedFd<'_>) -> u64 {
-    0
 }

@@ -4,12 +4,13 @@
 //! that they belong to. The lock on the file with the bytes guards both. A process that only looks takes a
 //! shared lock for a moment, and changes nothing.
 
+use super::context::StoreContext;
+use super::errors;
 use super::info::{self, Info};
 use super::names::{Names, PartialNames};
 use super::ranges::Ranges;
 use super::source::{LocalSource, changed};
 use super::staging::{self, is_still_named};
-use super::{StoreContext, errors};
 use crate::store::{Partial, ResumeAt, Source, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;

@@ -8,9 +8,11 @@
 use super::info::open_regular;
 use super::names::{Names, is_record, is_temporary, record_name, temporary_name};
 use super::ranges::{Cause, LATEST, MOST_BYTES, Range, Ranges};
+use super::resolve;
+use super::root::Root;
 use super::source::changed;
-use super::staging::{self, is_still_named, lock};
-use super::{STAGING_NAME, StoreContext, resolve};
+use super::staging::{is_still_named, lock, refuse_foreign};
+use crate::store::STAGING_NAME;
 use minicbor::{Decode, Decoder, Encode};
 use remofile_protocol::wire::Timestamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -80,21 +82,21 @@ impl From<Errno> for Refused {
 
 impl Record {
     /// Makes a record that is on the disk when this returns.
-    pub(super) fn make(shared: &StoreContext) -> Result<Self, Refused> {
+    pub(super) fn make(root: &Root) -> Result<Self, Refused> {
         for _ in 0..ATTEMPTS {
-            let (staging, directory) = make_directories(shared)?;
+            let (staging, directory) = make_directories(root)?;
             match Self::make_in(directory.as_fd()) {
                 // Somebody removed the directory, which was empty.
                 Err(Errno::NOENT) => {}
                 Err(Errno::OPNOTSUPP) => return Err(Refused::Unsuitable),
                 Err(errno) => return Err(errno.into()),
                 Ok(record) => {
-                    let directories = [directory.as_fd(), staging.as_fd(), shared.root.as_fd()];
+                    let directories = [directory.as_fd(), staging.as_fd(), root.as_fd()];
                     let flushed = directories.iter().try_for_each(|directory| flush(directory.as_fd()));
                     return match flushed {
                         Ok(()) => Ok(record),
                         Err(errno) => {
-                            record.remove(shared);
+                            record.remove(root);
                             Err(errno.into())
                         }
                     };
@@ -143,10 +145,10 @@ impl Record {
 
     /// Removes the record: its files are on the disk, or the ranges cover them. The removal need not be on the disk at
     /// once.
-    pub(super) fn remove(self, shared: &StoreContext) {
-        if let Ok(Some((staging, directory))) = directories(shared) {
+    pub(super) fn remove(self, root: &Root) {
+        if let Ok(Some((staging, directory))) = directories(root) {
             let _ = rustix::fs::unlinkat(&directory, &self.name, AtFlags::empty());
-            remove_directories(shared, &staging);
+            remove_directories(root, &staging);
         }
     }
 }
@@ -185,8 +187,8 @@ impl Content {
 ///
 /// # Errors
 /// The error of reading them: then the ranges are not known.
-pub(super) fn doubt(shared: &StoreContext, except: Option<&Record>) -> Result<Ranges, Errno> {
-    let Some((_, directory)) = directories(shared)? else {
+pub(super) fn doubt(root: &Root, except: Option<&Record>) -> Result<Ranges, Errno> {
+    let Some((_, directory)) = directories(root)? else {
         return Ok(Ranges::default());
     };
     let mut ranges = read_ranges(directory.as_fd())?;
@@ -203,11 +205,11 @@ pub(super) fn doubt(shared: &StoreContext, except: Option<&Record>) -> Result<Ra
 
 /// Adds to the ranges, which are on the disk when this returns. `made` is given the time by the clock of the file
 /// system.
-pub(super) fn add(shared: &StoreContext, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
-    let (staging, directory) = make_directories(shared)?;
+pub(super) fn add(root: &Root, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
+    let (staging, directory) = make_directories(root)?;
     add_in(directory.as_fd(), made)?;
     flush(staging.as_fd())?;
-    flush(shared.root.as_fd())
+    flush(root.as_fd())
 }
 
 fn add_in(directory: BorrowedFd<'_>, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
@@ -245,14 +247,14 @@ fn remove_temporary(directory: BorrowedFd<'_>) -> Result<(), Errno> {
 
 /// Settles the records of processes that are gone. `flush_all` flushes everything that the system still has, and
 /// returns whether it succeeded.
-pub(super) fn adopt(shared: &StoreContext, flush_all: &mut dyn FnMut() -> bool) -> Result<(), Errno> {
-    let Some((staging, directory)) = directories(shared)? else {
+pub(super) fn adopt(root: &Root, flush_all: &mut dyn FnMut() -> bool) -> Result<(), Errno> {
+    let Some((staging, directory)) = directories(root)? else {
         return Ok(());
     };
     for name in record_names(directory.as_fd())? {
         adopt_one(directory.as_fd(), &name, flush_all)?;
     }
-    remove_directories(shared, &staging);
+    remove_directories(root, &staging);
     Ok(())
 }
 
@@ -318,21 +320,21 @@ fn read_all(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
 }
 
 /// Opens the staging directory and the one in it, if there are both.
-fn directories(shared: &StoreContext) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
+fn directories(root: &Root) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
     let open = |at: BorrowedFd<'_>, name: &str| match resolve::open_one(at, name.as_bytes(), resolve::READABLE) {
         Ok(directory) => Ok(Some(directory)),
         // Another user's is none of ours, as with partials: without it everything else is served all the same.
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS | Errno::PERM) => Ok(None),
         Err(errno) => Err(errno),
     };
-    let Some(staging) = open(shared.root.as_fd(), STAGING_NAME)? else { return Ok(None) };
+    let Some(staging) = open(root.as_fd(), STAGING_NAME)? else { return Ok(None) };
     Ok(open(staging.as_fd(), DIRECTORY)?.map(|directory| (staging, directory)))
 }
 
-fn make_directories(shared: &StoreContext) -> Result<(OwnedFd, OwnedFd), Errno> {
+fn make_directories(root: &Root) -> Result<(OwnedFd, OwnedFd), Errno> {
     for _ in 0..ATTEMPTS {
-        let made = make_directory(shared.root.as_fd(), STAGING_NAME).and_then(|staging| {
-            staging::refuse_foreign(&staging)?;
+        let made = make_directory(root.as_fd(), STAGING_NAME).and_then(|staging| {
+            refuse_foreign(&staging)?;
             let directory = make_directory(staging.as_fd(), DIRECTORY)?;
             Ok((staging, directory))
         });
@@ -353,10 +355,10 @@ fn make_directory(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
 }
 
 /// Removes the directories if nothing is in them.
-fn remove_directories(shared: &StoreContext, staging: &OwnedFd) {
+fn remove_directories(root: &Root, staging: &OwnedFd) {
     let removed = rustix::fs::unlinkat(staging, DIRECTORY, AtFlags::REMOVEDIR);
     if removed.is_ok() {
-        let _ = rustix::fs::unlinkat(&shared.root, STAGING_NAME, AtFlags::REMOVEDIR);
+        let _ = rustix::fs::unlinkat(root, STAGING_NAME, AtFlags::REMOVEDIR);
     }
 }
 

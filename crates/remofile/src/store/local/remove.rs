@@ -1,9 +1,10 @@
 //! Removal of files and whole trees.
 
+use super::context::StoreContext;
 use super::names::Names;
 use super::source::kind_of;
 use super::trail::Trail;
-use super::{StoreContext, errors, resolve};
+use super::{errors, resolve};
 use crate::store::{Removal, RemovalProgress, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Failure, Kind};

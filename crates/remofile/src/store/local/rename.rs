@@ -1,9 +1,11 @@
 //! Renames within the root.
 
+use super::context::StoreContext;
+use super::jail::Place;
 use super::naming::rename_without_replacing;
-use super::resolve::{self, Place};
+use super::resolve;
 use super::source::kind_of;
-use super::{StoreContext, errors, link};
+use super::{errors, link};
 use crate::store::StoreResult;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};

@@ -4,8 +4,9 @@
 //! names, the new file and the old are exchanged, the old one is looked at where nobody else writes, and goes back if
 //! it is not what it was.
 
+use super::context::StoreContext;
 use super::source::{Version, kind_of};
-use super::{StoreContext, errors, resolve};
+use super::{errors, resolve};
 use crate::store::StoreResult;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, ErrorCode, Failure, Kind};

@@ -9,10 +9,9 @@
 //!
 //! Invariant: no call here takes more than one name, unless the kernel promises to follow no link.
 
-use super::jail::{Base, Bounds, Jail};
-use super::names::is_temporary_beside;
-use super::{alias, errors};
-use crate::store::StoreResult;
+use super::errors;
+use super::jail::{Base, Bounds, Jail, Place, Start};
+use crate::store::{FollowLinks, Scope, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -35,18 +34,42 @@ const MOST_LINKS: usize = 40;
 /// Longest text given to one system call; 4096 with its final NUL on Linux, 1024 elsewhere.
 const MOST_BYTES_A_CALL: usize = if cfg!(target_os = "linux") { 4095 } else { 1000 };
 
-/// A directory that a path led to.
-pub(super) struct Place {
-    pub(super) directory: OwnedFd,
-    /// True if the directory is the root, in which one name is reserved.
-    pub(super) is_root: bool,
-}
-
 /// The end of a path: a name in a real directory, or a directory without a name (the root, or the target of a link
 /// that ends with `..`).
 enum Found {
     Named(Place, Vec<u8>),
     Directory(Place),
+}
+
+impl<'a> Jail<'a> {
+    /// Returns the directory that a path is resolved beneath. The top of a scope is opened first, and then is a root
+    /// of its own: whatever becomes of the links below it, nothing leads out again.
+    pub(super) fn base<'path>(&self, path: &'path RemotePath) -> StoreResult<Base<'path>>
+    where
+        'a: 'path,
+    {
+        let whole = path.relative_to(&RemotePath::root()).unwrap_or_default();
+        let at_root = |bounds| Base { directory: Start::Root(self.root), is_root: true, bounds, rest: whole };
+        let base = match self.follow {
+            FollowLinks::InRoot => at_root(Bounds::Root),
+            FollowLinks::Never => at_root(Bounds::Nowhere),
+            FollowLinks::InScope(scopes) => match scopes.scope_of(path) {
+                Scope::Above => at_root(Bounds::Root),
+                Scope::Outside => at_root(Bounds::Nowhere),
+                Scope::Below(top) => {
+                    let rest = path.relative_to(&top).ok_or_else(|| Failure::new(ErrorCode::OutsideRoot))?;
+                    let beneath_root = Jail { root: self.root, follow: &FollowLinks::InRoot };
+                    let Place { directory, is_root } = directory(beneath_root, &top)?;
+                    let bounds = if scopes.follows_below() { Bounds::Scope } else { Bounds::Nowhere };
+                    Base { directory: Start::Scope(directory), is_root, bounds, rest }
+                }
+            },
+        };
+        match base.rest.split('/').next() {
+            Some(first) if base.is_reserved(first.as_bytes()) => Err(errors::reserved()),
+            _ => Ok(base),
+        }
+    }
 }
 
 /// Opens a directory, links followed.
@@ -205,22 +228,6 @@ pub(super) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, 
             Err(Errno::AGAIN) if again > 0 => again -= 1,
             result => return result,
         }
-    }
-}
-
-impl Place {
-    /// Refuses the names that are the store's own: the staging directory, and files staged beside
-    /// their destination.
-    pub(super) fn refuse_reserved(&self, name: &FileName) -> StoreResult<()> {
-        let name = name.as_str().as_bytes();
-        let is_staging = self.is_root && alias::is_staging(self.directory.as_fd(), name);
-        if is_staging || is_temporary_beside(name) { Err(errors::reserved()) } else { Ok(()) }
-    }
-
-    /// Refuses a new name that the staging directory would be found by, once there is one.
-    pub(super) fn refuse_to_become_staging(&self, name: &FileName) -> StoreResult<()> {
-        let becomes = self.is_root && alias::would_be_staging(self.directory.as_fd(), name.as_str().as_bytes());
-        if becomes { Err(errors::reserved()) } else { Ok(()) }
     }
 }
 

@@ -5,17 +5,19 @@
 //! later attempt, where that is on the same file system. Where neither can be had it is a hidden
 //! temporary file beside its destination.
 
+use super::context::StoreContext;
+use super::directory_handle::{DirectoryHandle, NOTHING_OBSERVED};
 use super::info::Info;
 use super::names::{PartialNames, temporary_name, temporary_name_beside};
-use super::resolve::{self, Place};
+use super::resolve;
 use super::source::kind_of;
 use super::staged::{StagedFile, Whereabouts};
 use super::staging::{self, Staging};
-use super::{FileSystem, StoreContext, errors, partial};
-use crate::store::{Directory, Fsync, ResumeAt, StagePlan, Staged, StoreResult};
+use super::{errors, partial};
+use crate::store::{Directory, ResumeAt, StagePlan, Staged, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,25 +26,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// Files of fewer bytes are not worth keeping for a later attempt.
 const LEAST_PARTIAL_BYTES: u64 = 1024 * 1024;
 
-/// No mode was observed yet.
-pub(super) const NOTHING_OBSERVED: u64 = u64::MAX;
-
 /// A directory that files are staged in.
 pub(super) struct LocalDirectory {
     pub(super) handle: Arc<DirectoryHandle>,
-}
-
-/// The directory, with the properties that were found out about it.
-pub(super) struct DirectoryHandle {
-    pub(super) shared: Arc<StoreContext>,
-    place: Place,
-    pub(super) path: RemotePath,
-    is_with_root: OnceLock<bool>,
-    refuses_unnamed: AtomicBool,
-    /// The mode last asked for in the upper half, what came of it in the lower.
-    pub(super) observed_mode: AtomicU64,
-    /// The staging directory, held so that it is not removed and made again with every file.
-    staging: Mutex<Option<Arc<Staging>>>,
 }
 
 impl LocalDirectory {
@@ -96,28 +82,6 @@ impl Directory for LocalDirectory {
 }
 
 impl DirectoryHandle {
-    pub(super) fn directory(&self) -> BorrowedFd<'_> {
-        self.place.directory.as_fd()
-    }
-
-    /// Reports whether files can be renamed to here from the staging directory.
-    fn is_with_root(&self) -> bool {
-        *self.is_with_root.get_or_init(|| {
-            let here = FileSystem::of(self.directory());
-            here.is_some() && here == self.shared.file_system
-        })
-    }
-
-    /// Reports whether a file must be on the disk before it becomes visible. The flush at the end reaches the root's
-    /// file system only.
-    pub(super) fn is_durable_at_once(&self) -> bool {
-        match self.shared.options.fsync {
-            Fsync::Each => true,
-            Fsync::End => !self.is_with_root(),
-            Fsync::None => false,
-        }
-    }
-
     fn stage_unkept(&self, plan: &StagePlan) -> StoreResult<(OwnedFd, Whereabouts)> {
         // A file in the way is found by the commit, which follows soon: a look here would cost each small file a
         // system call.

@@ -1,10 +1,10 @@
 //! Files that are written now and become visible later.
 
+use super::directory_handle::{DirectoryHandle, NOTHING_OBSERVED};
 use super::names::PartialNames;
 use super::naming::{link_unnamed, rename_without_replacing};
 use super::replacing::{Named, Place, replace_version};
 use super::source::permissions;
-use super::stage::{DirectoryHandle, NOTHING_OBSERVED};
 use super::staging::Staging;
 use super::{errors, resolve};
 use crate::store::{FlushMark, Fsync, StagePlan, Staged, StoreResult};
@@ -246,7 +246,7 @@ impl Staged for StagedFile {
         resolve::retry(|| rustix::fs::fsync(&self.file)).map_err(errors::failure)?;
         self.settle()?;
         let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
-        handle.shared.or_in_doubt(&stat, super::flush_names(handle.directory()))
+        handle.shared.or_in_doubt(&stat, super::flush::flush_names(handle.directory()))
     }
 
     fn retain_partial(mut self: Box<Self>) {

@@ -4,38 +4,24 @@
 //! the same in the same root: a process whose directory was removed meanwhile makes it again. A file in it
 //! is locked (`flock`) by its writer, so that no two processes write one and none in use expires.
 
-use super::{STAGING_NAME, StoreContext, errors, resolve};
+mod held;
+mod locks;
+
+pub(super) use held::Staging;
+pub(super) use locks::{is_still_named, lock, refuse_foreign};
+
+use super::context::StoreContext;
+use super::{errors, resolve};
+use crate::store::STAGING_NAME;
 use crate::store::StoreResult;
+use locks::lock_with_retries;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
 
 /// Attempts to open a directory or partial that vanishes meanwhile.
 const ATTEMPTS: usize = 16;
-
-/// Attempts to lock a file whose lock may be that of a reader, who gives it up at once.
-const LOOKERS_AWAITED: usize = 3;
-
-/// The open staging directory; the last holder removes it if it is empty.
-pub(super) struct Staging {
-    shared: Arc<StoreContext>,
-    directory: OwnedFd,
-}
-
-impl Staging {
-    pub(super) fn directory(&self) -> BorrowedFd<'_> {
-        self.directory.as_fd()
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        // Not empty is no failure: somebody keeps a partial, or has just begun one.
-        let _ = rustix::fs::unlinkat(&self.shared.root, STAGING_NAME, AtFlags::REMOVEDIR);
-    }
-}
 
 /// Makes something in the staging directory.
 pub(super) fn make_in<T>(
@@ -79,19 +65,6 @@ pub(super) fn open_partial(staging: BorrowedFd<'_>, name: &str, create: OFlags) 
     Ok(None)
 }
 
-/// Reports whether a name still leads to a file that was opened by it.
-pub(super) fn is_still_named<P: rustix::path::Arg>(
-    staging: BorrowedFd<'_>,
-    name: P,
-    held: &Stat,
-) -> Result<bool, Errno> {
-    match rustix::fs::statat(staging, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(named) => Ok((named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)),
-        Err(Errno::NOENT) => Ok(false),
-        Err(errno) => Err(errno),
-    }
-}
-
 /// Creates a file under a name that is free.
 pub(super) fn create_locked(directory: BorrowedFd<'_>, name: &str, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -116,7 +89,7 @@ pub(super) fn look(shared: &StoreContext) -> StoreResult<Option<OwnedFd>> {
 /// left.
 pub(super) fn find(shared: &Arc<StoreContext>) -> StoreResult<Option<Arc<Staging>>> {
     let found = look(shared)?;
-    Ok(found.map(|directory| Arc::new(Staging { shared: Arc::clone(shared), directory })))
+    Ok(found.map(|directory| Arc::new(Staging::new(&shared.root, directory))))
 }
 
 fn hold(shared: &Arc<StoreContext>) -> Result<Arc<Staging>, Errno> {
@@ -132,7 +105,7 @@ fn hold(shared: &Arc<StoreContext>) -> Result<Arc<Staging>, Errno> {
         match resolve::open_one(shared.root.as_fd(), STAGING_NAME.as_bytes(), resolve::READABLE) {
             Ok(directory) => {
                 refuse_foreign(&directory)?;
-                let staging = Arc::new(Staging { shared: Arc::clone(shared), directory });
+                let staging = Arc::new(Staging::new(&shared.root, directory));
                 // Weak, so that the directory goes with the last of its users.
                 *current = Arc::downgrade(&staging);
                 return Ok(staging);
@@ -144,37 +117,10 @@ fn hold(shared: &Arc<StoreContext>) -> Result<Arc<Staging>, Errno> {
     Err(Errno::NOENT)
 }
 
-/// Refuses a directory that other users may write to: files in it could not be trusted.
-pub(super) fn refuse_foreign(directory: &OwnedFd) -> Result<(), Errno> {
-    let stat = rustix::fs::fstat(directory)?;
-    let is_ours = stat.st_uid == rustix::process::geteuid().as_raw();
-    let is_private = super::source::permissions(&stat) & 0o022 == 0;
-    if is_ours && is_private { Ok(()) } else { Err(Errno::PERM) }
-}
-
 fn forget(shared: &StoreContext, staging: &Arc<Staging>) {
     let mut current = shared.staging.lock().unwrap_or_else(PoisonError::into_inner);
     // Another thread may have made the directory again already: that one is kept.
     if std::ptr::eq(current.as_ptr(), Arc::as_ptr(staging)) {
         *current = Weak::new();
-    }
-}
-
-/// Locks a file as [`lock`] does, but tries again while readers hold it, who need it only for a moment.
-fn lock_with_retries(file: &OwnedFd) -> Result<bool, Errno> {
-    for _ in 0..LOOKERS_AWAITED {
-        if lock(file)? {
-            return Ok(true);
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    lock(file)
-}
-
-pub(super) fn lock(file: &OwnedFd) -> Result<bool, Errno> {
-    match resolve::retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)) {
-        Ok(()) => Ok(true),
-        Err(Errno::WOULDBLOCK) => Ok(false),
-        Err(errno) => Err(errno),
     }
 }

@@ -1,9 +1,11 @@
 //! Changes of directories and links in memory.
 
+use super::MemoryStore;
 use super::file::{Content, MemoryEditing, MemoryFile};
+use super::shared::Shared;
 use super::staged::MemoryDirectory;
-use super::tree::{Folder, Found, Link, Node, now, taken};
-use super::{MemoryStore, Shared};
+use super::stamps::now;
+use super::tree::{Folder, Found, Link, Node, taken};
 use crate::store::{
     Capability, Directory, Editing, PendingBackup, PosixStore, Removal, RemovalProgress, STAGING_NAME, StoreResult,
     WriteStore, target,

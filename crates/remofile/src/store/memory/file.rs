@@ -1,6 +1,6 @@
 //! Regular files in memory, read and changed in place.
 
-use super::tree::{identity, now};
+use super::stamps::{identity, now};
 use crate::store::{Editing, Extent, Source, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;

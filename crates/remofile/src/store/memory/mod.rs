@@ -1,25 +1,29 @@
 //! A store in memory: for tests, and to try out what a store of less than a file system does.
 //!
 //! Files: `tree` keeps directories, links and what leads through them; `file` reads and changes regular files, and counts
-//! the room they take; `staged` makes new ones and keeps partials; `walk` lists; `changes` does the rest.
+//! the room they take; `staged` makes new ones, of which `kept` has the partials; `walk` lists; `changes` does the rest.
 
 mod changes;
 mod file;
+mod kept;
+mod shared;
 mod staged;
+mod stamps;
 mod tree;
 mod walk;
 
+use super::Partial;
 use super::{
     Capabilities, Capability, DurableStore, FlushMark, ReadStore, ResumeStore, Source, Store, StoreResult, Walk,
 };
-use super::{Partial, unsupported};
 use file::{MemorySource, Room};
+use kept::{Kept, KeptSource};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure};
-use staged::{Kept, KeptSource};
+use shared::{Shared, Tree};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use tree::{Folder, Found, Node};
 
@@ -61,19 +65,6 @@ pub struct MemoryStore {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    tree: Mutex<Tree>,
-    room: Arc<Room>,
-    capabilities: Capabilities,
-    /// Whether a file was committed since the last flush.
-    is_unflushed: AtomicBool,
-}
-
-struct Tree {
-    root: Folder,
-    partials: BTreeMap<RemotePath, Kept>,
-}
-
 impl MemoryStore {
     /// An empty one that can do everything, for files of 1 GiB together.
     #[must_use]
@@ -100,26 +91,6 @@ impl MemoryStore {
 impl Default for MemoryStore {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Tree> {
-        // Each change is made in one step, so none is left half done.
-        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn has(&self, capability: Capability) -> bool {
-        self.capabilities.has(capability)
-    }
-
-    fn needs(&self, capability: Capability, what: &str) -> StoreResult<()> {
-        if self.has(capability) { Ok(()) } else { Err(unsupported(what)) }
-    }
-
-    /// An entry as it is told, without what the store does not keep.
-    fn shown(&self, entry: Entry) -> Entry {
-        Entry { mode: entry.mode.filter(|_| self.has(Capability::Modes)), ..entry }
     }
 }
 

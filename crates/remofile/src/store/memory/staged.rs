@@ -1,53 +1,18 @@
 //! Files in memory that are not visible yet, and partials.
 
 use super::file::{Content, MemoryFile};
-use super::tree::{Node, now, taken};
-use super::{Shared, Tree};
-use crate::store::{
-    Capability, Checkpoint, Directory, Extent, Partial, ResumeAt, Source, StagePlan, Staged, StoreResult, unsupported,
-};
+use super::kept::Kept;
+use super::shared::{Shared, Tree};
+use super::stamps::{identity, now};
+use super::tree::{Node, taken};
+use crate::store::{Capability, Checkpoint, Directory, ResumeAt, StagePlan, Staged, StoreResult, unsupported};
 use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::{Entry, ErrorCode, Kind, Timestamp, Version};
+use remofile_protocol::wire::ErrorCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Files of fewer bytes are not worth keeping for a later attempt.
 const LEAST_PARTIAL_BYTES: u64 = 1024 * 1024;
-
-/// The bytes that are kept of a file.
-pub(super) struct Kept {
-    pub(super) content: Arc<Content>,
-    pub(super) size: u64,
-    pub(super) modified: Timestamp,
-    pub(super) touched: Timestamp,
-    pub(super) version: u128,
-    pub(super) checkpoints: Vec<Checkpoint>,
-}
-
-impl Kept {
-    /// What is kept before an offset.
-    fn up_to(self, offset: u64) -> StoreResult<(Content, Vec<Checkpoint>)> {
-        let mut content = match Arc::try_unwrap(self.content) {
-            Ok(content) => content,
-            // Somebody reads it still.
-            Err(shared) => shared.copied()?,
-        };
-        content.set_len(offset)?;
-        Ok((content, self.checkpoints.into_iter().filter(|checkpoint| checkpoint.offset <= offset).collect()))
-    }
-
-    pub(super) fn told(&self, path: &RemotePath) -> Partial {
-        Partial {
-            path: path.clone(),
-            size: self.size,
-            modified: self.modified,
-            received: self.content.len(),
-            touched: self.touched,
-            version: self.version,
-            checkpoints: self.checkpoints.clone(),
-        }
-    }
-}
 
 /// A directory that files are staged in.
 pub(super) struct MemoryDirectory {
@@ -152,7 +117,7 @@ impl Staged for MemoryStaged {
         let is_worth_keeping = self.is_worth_keeping();
         let Self { shared, path, plan, content, checkpoints, .. } = *self;
         let (Some(size), Some(modified), true) = (plan.size, plan.modified, is_worth_keeping) else { return };
-        let (content, version) = (Arc::new(content), u128::from(super::tree::identity()));
+        let (content, version) = (Arc::new(content), u128::from(identity()));
         let kept = Kept { content, size, modified, touched: now(), version, checkpoints };
         shared.lock().partials.insert(path, kept);
     }
@@ -162,43 +127,6 @@ impl MemoryStaged {
     fn is_worth_keeping(&self) -> bool {
         let is_large = self.plan.size.is_some_and(|size| size >= LEAST_PARTIAL_BYTES && self.content.len() <= size);
         is_large && self.plan.modified.is_some() && self.shared.has(Capability::Partials)
-    }
-}
-
-/// The bytes of a partial.
-pub(super) struct KeptSource {
-    content: Arc<Content>,
-    entry: Entry,
-    version: Version,
-}
-
-impl KeptSource {
-    pub(super) fn new(kept: &Kept, path: &RemotePath) -> Self {
-        let (path, size, modified) = (path.clone(), kept.content.len(), kept.modified);
-        let entry = Entry { path, kind: Kind::File, size, modified, mode: Some(0o644), unflushed: false };
-        Self { content: Arc::clone(&kept.content), entry, version: Version(kept.version.to_be_bytes()) }
-    }
-}
-
-impl Source for KeptSource {
-    fn entry(&self) -> &Entry {
-        &self.entry
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
-        Ok(self.content.read_at(buffer, offset))
-    }
-
-    fn extent_at(&self, offset: u64) -> StoreResult<Extent> {
-        Ok(Extent::Data(self.content.len().saturating_sub(offset)))
-    }
-
-    fn is_unchanged(&self) -> StoreResult<bool> {
-        Ok(true)
-    }
-
-    fn version(&self) -> Version {
-        self.version
     }
 }
 

@@ -1,29 +1,15 @@
 //! Files, directories and links in memory.
 
 use super::file::MemoryFile;
+use super::stamps::{identity, now};
 use crate::store::{STAGING_NAME, StoreResult};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 
 /// Links that are followed on the way to one thing at most, as Linux has it.
 const MOST_LINKS: usize = 40;
-
-static LAST_IDENTITY: AtomicU64 = AtomicU64::new(0);
-
-/// The time by this machine's clock.
-pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::new(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
-}
-
-/// A number that nothing else in this process has.
-pub(super) fn identity() -> u64 {
-    LAST_IDENTITY.fetch_add(1, Ordering::Relaxed) + 1
-}
 
 /// Something that has a name.
 #[derive(Clone)]

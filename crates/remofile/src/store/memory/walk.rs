@@ -1,6 +1,6 @@
 //! Walks over directories in memory.
 
-use super::Shared;
+use super::shared::Shared;
 use super::tree::Node;
 use crate::store::{StoreResult, Walk};
 use remofile_protocol::path::{FileName, RemotePath};

@@ -2,31 +2,11 @@
 
 use super::super::compress::DECOMPRESSOR_BYTES;
 use super::super::intake::UnpackerMonitor;
-use super::super::memory::items_bytes;
 use super::super::trouble::Trouble;
+use super::batch::Batch;
 use super::{Current, Unpacker};
 use crate::carrier::KeptPayload;
 use remofile_protocol::wire::Item;
-use std::vec::IntoIter;
-
-/// The items of a message that are not unpacked yet.
-pub(super) struct Batch {
-    items: IntoIter<Item>,
-    payload: KeptPayload,
-    /// How much of the payload was unpacked.
-    taken: usize,
-    /// The credit that is free when all of it is.
-    credit: u64,
-    /// What it takes in memory.
-    bytes: usize,
-}
-
-impl Batch {
-    fn new(items: Vec<Item>, payload: KeptPayload, credit: u64) -> Self {
-        let bytes = items_bytes(&items) + payload.memory_bytes();
-        Self { items: items.into_iter(), payload, taken: 0, credit, bytes }
-    }
-}
 
 impl Unpacker {
     /// Keeps the items of a message and their bytes until [`Unpacker::work`] comes to them.

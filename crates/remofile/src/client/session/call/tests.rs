@@ -1,6 +1,7 @@
 //! Calls that cannot go on, and servers that do not let them end.
 
 use super::*;
+use crate::carrier::Endpoint;
 use remofile_protocol::wire::Signal;
 
 /// Wants none of what it has asked for.
@@ -20,13 +21,16 @@ fn a_server_that_goes_on_after_it_was_asked_to_end_gets_no_credit_and_is_left_af
     let request = Request::Partials;
     let operation = machine.start(Duration::ZERO, request, 0);
     while machine.poll_header().is_some() {}
-    let mut call = Call {
+    let session = SessionUse {
         machine: &mut machine,
         lease_hold: &mut None,
-        operation,
-        handler: &mut Unwilling,
         context: &CallContext::unlimited(),
         clock: Instant::now(),
+    };
+    let mut call = Call {
+        session,
+        operation,
+        handler: &mut Unwilling,
         state: CallState::Running,
         is_untouched: true,
         failed: None,
@@ -39,7 +43,8 @@ fn a_server_that_goes_on_after_it_was_asked_to_end_gets_no_credit_and_is_left_af
             Ok(()) => sent += payload.len() as u64,
             Err(error) => break error,
         }
-        let queued: Vec<_> = std::iter::from_fn(|| call.machine.poll_header()).map(|header| header.body).collect();
+        let queued: Vec<_> =
+            std::iter::from_fn(|| call.session.machine.poll_header()).map(|header| header.body).collect();
         let expected = if sent == payload.len() as u64 { vec![Body::Signal(Signal::Cancel)] } else { vec![] };
         assert_eq!(queued, expected, "it is asked once, and no credit is given for what comes");
     };

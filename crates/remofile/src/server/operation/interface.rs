@@ -1,0 +1,131 @@
+//! The interface of operations: what a session asks of each, and what each says of it.
+
+use crate::blocking::Slice;
+use crate::carrier::{MessageWriter, Payload};
+use crate::server::principal::Grant;
+use crate::transfer::{Checked, Origins};
+use remofile_protocol::digest::DigestKind;
+use remofile_protocol::session::{ServerSession, SessionError};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Item, OperationId};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An operation that has its lease.
+pub(in crate::server) trait Operation: Send {
+    /// Does a piece of work that takes 50 ms at most, or says that there is none now.
+    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError>;
+
+    /// Does what [`Step::Blocking`] asked for, until it is done or the slice is over. No message comes meanwhile.
+    fn block(&mut self, _slice: &Slice) {}
+
+    /// Takes items, and their credit, which is [released](Operation::take_released) when they are used up.
+    fn take_items(&mut self, _items: Vec<Item>, _payload: Payload<'_>, _credit: u64) -> Result<(), Failure> {
+        Err(Failure::new(ErrorCode::BadRequest).because("files for an operation that takes none"))
+    }
+
+    /// The place where sources are added, for operations that take them one by one.
+    fn origins(&mut self) -> Option<&mut dyn Origins> {
+        None
+    }
+
+    /// The client does not want a file.
+    fn unwanted(&mut self, _path: &str) {}
+
+    /// The client has no more items or sources.
+    fn finish(&mut self) -> Result<(), Failure> {
+        let no_end =
+            || Failure::new(ErrorCode::BadRequest).because("the end of files for an operation that takes none");
+        self.origins().ok_or_else(no_end)?.finish();
+        Ok(())
+    }
+
+    /// The credit of what was used up since the last call.
+    fn take_released(&mut self) -> u64 {
+        self.origins().map_or(0, Origins::take_released)
+    }
+
+    /// Files that were not stored since the last call.
+    fn take_failures(&mut self) -> Vec<Failure> {
+        Vec::new()
+    }
+
+    /// The credit that its client gets for that it has begun.
+    fn first_window(&self) -> FirstWindow {
+        FirstWindow::None
+    }
+
+    /// When it may go on, if it waits for a moment.
+    fn ready_at(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What it holds in memory beside its request, in bytes.
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Whether it will hold less without the client's help.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    /// Whether it is done but for the disk: it cannot be cancelled any more, and does not depend on its peer.
+    fn is_flushing(&self) -> bool {
+        false
+    }
+
+    /// Whether its end touches the disk.
+    fn ends_on_disk(&self) -> bool {
+        false
+    }
+
+    /// Interrupts the operation because the session or the server ends. Partials are retained.
+    fn interrupt(self: Box<Self>) {}
+}
+
+/// What an operation has to work with in its turn.
+pub(in crate::server) struct OperationTurn<'a, 'b> {
+    pub(in crate::server) now: Duration,
+    pub(in crate::server) id: OperationId,
+    pub(in crate::server) machine: &'a mut ServerSession,
+    pub(in crate::server) message: &'a mut MessageWriter<'b>,
+}
+
+/// The outcome of a turn.
+pub(in crate::server) enum Step {
+    /// A message is to be sent; its payload, if any, is in place.
+    Message(Header),
+    /// Something was done, and more is to do.
+    Work,
+    /// Nothing is to do before something happens.
+    Nothing,
+    /// The next is to be done on another thread: [`Operation::block`].
+    Blocking,
+    Ended(Result<Done, Failure>),
+    /// Changed something: done when that is as durable as the server's `fsync` option demands.
+    Changed(Done),
+    /// A survey is over, and has looked at these partials.
+    Surveyed(Checked),
+}
+
+/// The credit that tells a client that its operation has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum FirstWindow {
+    /// It is not told.
+    None,
+    /// It has not begun yet.
+    NotYet,
+    /// No more than there has to be.
+    Least,
+    /// As much as there is room for.
+    Full,
+}
+
+/// What an operation is begun with.
+pub(in crate::server) struct StartContext<'a> {
+    /// On whose behalf it is done, and on which store.
+    pub(in crate::server) grant: &'a Arc<Grant>,
+    /// The partials that the session has looked at.
+    pub(in crate::server) checked: &'a mut Checked,
+    pub(in crate::server) digest: DigestKind,
+}

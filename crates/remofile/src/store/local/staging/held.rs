@@ -1,0 +1,30 @@
+//! The staging directory as its users hold it.
+
+use crate::store::STAGING_NAME;
+use crate::store::local::root::Root;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::AtFlags;
+use std::sync::Arc;
+
+/// The open staging directory; the last holder removes it if it is empty.
+pub(in crate::store::local) struct Staging {
+    root: Arc<Root>,
+    directory: OwnedFd,
+}
+
+impl Staging {
+    pub(super) fn new(root: &Arc<Root>, directory: OwnedFd) -> Self {
+        Self { root: Arc::clone(root), directory }
+    }
+
+    pub(in crate::store::local) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Not empty is no failure: somebody keeps a partial, or has just begun one.
+        let _ = rustix::fs::unlinkat(&self.root, STAGING_NAME, AtFlags::REMOVEDIR);
+    }
+}

@@ -24,6 +24,9 @@ pub(super) trait SessionEndpoint: Endpoint<Error = ConnectionError> + Send {
 
     /// Frees what is needed for work alone.
     fn rest(&mut self);
+
+    /// Ends what is under way, and waits until that is over.
+    fn end(&mut self);
 }
 
 /// What a worker runs.
@@ -89,22 +92,19 @@ where
 {
     fn serve(&mut self, waker: &Waker, linger: &dyn Fn() -> Duration) -> Served {
         self.endpoint.wake_by(waker);
-        match drive_until_idle(&mut self.link, &mut self.endpoint, &[waker], self.clock, linger) {
+        let ended = match drive_until_idle(&mut self.link, &mut self.endpoint, &[waker], self.clock, linger) {
             Ok(Driven::Idle) => {
                 self.endpoint.wake_by(&self.lobby);
                 self.endpoint.rest();
                 self.link.rest();
-                Served::Idle
+                return Served::Idle;
             }
-            Ok(Driven::Done) => {
-                self.tell_end(Ok(()));
-                Served::Over
-            }
-            Err(error) => {
-                self.tell_end(Err(error));
-                Served::Over
-            }
-        }
+            Ok(Driven::Done) => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.tell_end(ended);
+        self.endpoint.end();
+        Served::Over
     }
 
     fn socket(&self) -> BorrowedFd<'_> {
@@ -119,6 +119,10 @@ impl SessionEndpoint for Session {
 
     fn rest(&mut self) {
         Self::rest(self);
+    }
+
+    fn end(&mut self) {
+        self.end_now();
     }
 }
 

@@ -11,10 +11,11 @@ mod settling;
 use super::accounts::Accounts;
 use super::leases::{Access, Answer, Claim, Leases};
 use super::max_hold::MaxHold;
+use super::network::Network;
 use super::operation::{FirstWindow, Flushed, Leave, Operation, OperationTurn, Running, StartContext, Step, start};
 use super::presence::Presence;
 use super::principal::Grant;
-use crate::blocking::Pool;
+use crate::blocking::{Owner, Pool};
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Payload, Waker};
 use crate::server::ServerOptions;
@@ -30,7 +31,7 @@ use remofile_protocol::wire::{
 use settling::Settling;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The state that all sessions of a server share.
@@ -44,6 +45,8 @@ pub(super) struct SharedState {
     pub(super) memory: Arc<Budget>,
     /// The threads for what may wait for a disk.
     pub(super) pool: Pool,
+    /// The number of the next session.
+    next_session: AtomicU64,
 }
 
 impl SharedState {
@@ -57,7 +60,13 @@ impl SharedState {
             agent: crate::agent(),
             started: Instant::now(),
             stopping: AtomicBool::new(false),
+            next_session: AtomicU64::new(1),
         }
+    }
+
+    /// A number that no session of this server had before: leases are given back by it, perhaps long after its end.
+    pub(super) fn number_session(&self) -> u64 {
+        self.next_session.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -67,6 +76,8 @@ pub(super) struct Peer {
     pub(super) session: u64,
     pub(super) client: String,
     pub(super) address: String,
+    /// The network of the address, if it is known.
+    pub(super) network: Option<Network>,
     pub(super) presence: Presence,
     /// On whose behalf, and what the session is made from.
     pub(super) grant: Arc<Grant>,
@@ -81,6 +92,8 @@ const LEAST_OUTBOX_BYTES: u64 = 32 * 1024 * 1024;
 /// One client's session.
 pub(super) struct Session {
     shared: Arc<SharedState>,
+    /// The threads for what may wait for a disk, as this peer may use them.
+    pool: Pool,
     peer: Peer,
     waker: Waker,
     machine: ServerSession,
@@ -127,9 +140,12 @@ impl Session {
         peer.presence.rest(Instant::now());
         let grant = &peer.grant;
         let memory = Budget::of_session(&shared.memory, grant.principal.limits.session_memory);
+        // Peers of whom no network is known share nothing.
+        let pool = shared.pool.of(peer.network.map_or(Owner(peer.session.into()), |network| Owner(network.number())));
         Self {
             max_hold: MaxHold::new(shared.options.max_hold),
-            settling: Settling::new(Arc::clone(&shared), Arc::clone(&grant.store), peer.session),
+            settling: Settling::new(Arc::clone(&shared), pool.clone(), Arc::clone(&grant.store), peer.session),
+            pool,
             shared,
             peer,
             waker,
@@ -408,7 +424,12 @@ impl Session {
                 return Ok(Turn::Message(header));
             }
         }
-        Ok(if worked { Turn::Work } else { Turn::Nothing })
+        // An operation may have ended when it came back.
+        Ok(match self.machine.poll_header() {
+            Some(header) => Turn::Message(header),
+            None if worked => Turn::Work,
+            None => Turn::Nothing,
+        })
     }
 
     /// Returns the time at which [`Session::handle_timeout`] is to be called.
@@ -432,7 +453,7 @@ impl Session {
             let (holders, _) = self.shared.leases.holders(Instant::now());
             self.end(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
         }
-        if self.operations.values().any(Running::is_away) {
+        if !self.leaving.is_empty() || self.operations.values().any(Running::is_away) {
             // The disk is slow, and not the client.
             self.max_hold.progressed(now);
         }

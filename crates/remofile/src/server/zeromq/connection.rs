@@ -26,6 +26,10 @@ impl SessionEndpoint for ConversationEndpoint {
     fn rest(&mut self) {
         self.conversation.rest();
     }
+
+    fn end(&mut self) {
+        self.conversation.end();
+    }
 }
 
 impl Endpoint for ConversationEndpoint {

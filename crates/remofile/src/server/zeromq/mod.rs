@@ -330,6 +330,13 @@ impl Conversation {
         }
     }
 
+    /// Ends what is under way, and waits until that is over.
+    pub(super) fn end(&mut self) {
+        if let ProtocolState::Protocol2(session, _) = &mut self.protocol {
+            session.end_now();
+        }
+    }
+
     /// Has whatever it waits for wake another thread from now on.
     pub(super) fn wake_by(&mut self, waker: &Waker) {
         self.waker = waker.clone();
@@ -362,7 +369,9 @@ impl Conversation {
         if let Some(refusal) = refusal {
             return self.replies.push_back(vec![ZeroMqAnswer::Refused(refusal).encode()]);
         }
-        let peer = Peer { client: hello.client.clone(), ..self.peer.clone() };
+        // What the one before has under way may go on for long, and gives back its own leases then.
+        let session = self.context.shared.number_session();
+        let peer = Peer { session, client: hello.client.clone(), ..self.peer.clone() };
         let session = Session::new(Arc::clone(&self.context.shared), peer, self.waker.clone(), hello.digest);
         let answer = ZeroMqAnswer::Accepted(Box::new(self.peer.grant.hello.clone()));
         self.replies.push_back(vec![answer.encode()]);

@@ -133,6 +133,7 @@ impl Client {
         loop {
             let mut message = MessageWriter::new(&mut payload, 0, DEFAULT_PAYLOAD_BYTES as usize);
             match self.session.produce(NOW, &mut message).unwrap() {
+                Turn::Nothing if self.session.await_work() => {}
                 Turn::Nothing => return (ended, failures),
                 Turn::Work => {}
                 Turn::Message(header) => match header.body {

@@ -1,12 +1,12 @@
 //! Work that may wait for a disk, on threads of its own.
 //!
 //! Participants: whoever answers a peer gives a [`Pool`] a job and goes on; the job's end calls its waker, and
-//! [`Pending`] has the result. Goals: as many threads as the pool was made for, none where nothing is to do, jobs in the
-//! order they came. Non-goals: what a job does, and when it stops: [`Slice`] tells a job that it has worked for long
+//! [`Pending`] has the result. Goals: as many threads as the pool was made for, none where nothing is to do, jobs of one
+//! owner in the order they came; owners take turns, and none has all threads. Non-goals: what a job does, and when it stops: [`Slice`] tells a job that it has worked for long
 //! enough, and whoever gave it gives it again behind those of others.
 
 use crate::carrier::Waker;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,12 @@ const LAST_SLICE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     handle: Arc<Handle>,
+    owner: Owner,
 }
+
+/// Whose a job is. The jobs of one owner, be it that all of them hang, leave threads for those of others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Owner(pub(crate) u128);
 
 /// Ends the threads when nobody can give jobs any more.
 #[derive(Debug)]
@@ -41,13 +46,21 @@ struct Core {
     /// Called when nothing is to do.
     rest: Condvar,
     most_threads: usize,
+    /// Threads that work for one owner at most.
+    most_of_owner: usize,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct PoolState {
-    jobs: VecDeque<Job>,
+    /// Jobs that wait, and the owners that have some, in the order of their turns.
+    jobs: HashMap<Owner, VecDeque<Job>>,
+    order: VecDeque<Owner>,
+    /// How many there are.
+    waiting: usize,
+    /// How many threads work for each owner.
+    running: HashMap<Owner, usize>,
     threads: usize,
     /// Threads that wait for a job.
     idle: usize,
@@ -65,7 +78,16 @@ impl Pool {
     #[must_use]
     pub(crate) fn new(most_threads: usize) -> Self {
         let (state, more, rest) = (Mutex::default(), Condvar::new(), Condvar::new());
-        Self { handle: Arc::new(Handle(Arc::new(Core { state, more, rest, most_threads }))) }
+        // A quarter is left for others.
+        let most_of_owner = most_threads - most_threads / 4;
+        let core = Core { state, more, rest, most_threads, most_of_owner };
+        Self { handle: Arc::new(Handle(Arc::new(core))), owner: Owner::default() }
+    }
+
+    /// The same pool, for the jobs of this owner.
+    #[must_use]
+    pub(crate) fn of(&self, owner: Owner) -> Self {
+        Self { handle: Arc::clone(&self.handle), owner }
     }
 
     /// Runs a job on one of the threads; `waker` is called when its result is there.
@@ -83,8 +105,8 @@ impl Pool {
     fn give(&self, job: Job) {
         let core = &self.handle.0;
         let mut state = core.lock();
-        state.jobs.push_back(job);
-        if state.jobs.len() <= state.idle || state.threads == core.most_threads {
+        state.put(self.owner, job);
+        if state.waiting <= state.idle || state.threads == core.most_threads {
             drop(state);
             return core.more.notify_one();
         }
@@ -95,20 +117,19 @@ impl Pool {
         if started.is_ok() {
             return;
         }
-        let mut state = core.lock();
-        state.threads -= 1;
-        // With a thread there is somebody who comes to it; without any it is done here rather than never.
-        let orphan = if state.threads == 0 { state.jobs.pop_back() } else { None };
-        drop(state);
-        if let Some(job) = orphan {
-            run(job);
+        // With a thread there is somebody who comes to it; without any all that waits is done here rather than never.
+        core.lock().threads -= 1;
+        while let Some((owner, job)) = core.orphan() {
+            core.run(owner, job);
         }
+        core.rest.notify_all();
     }
 
     /// Waits until everything that was given is done.
     pub(crate) fn drain(&self) {
         let core = &self.handle.0;
-        let is_busy = |state: &mut PoolState| !state.jobs.is_empty() || state.threads > state.idle;
+        let is_busy =
+            |state: &mut PoolState| state.waiting > 0 || state.threads > state.idle || !state.running.is_empty();
         drop(core.rest.wait_while(core.lock(), is_busy));
     }
 }
@@ -117,17 +138,29 @@ impl Core {
     fn serve(&self) {
         loop {
             match self.next() {
-                Some(job) => run(job),
+                Some((owner, job)) => self.run(owner, job),
                 None => return self.rest.notify_all(),
             }
         }
     }
 
+    /// A job that panics costs its result and no thread.
+    fn run(&self, owner: Owner, job: Job) {
+        let _lost = catch_unwind(AssertUnwindSafe(job));
+        self.lock().end(owner);
+    }
+
+    /// A job that no thread is there for.
+    fn orphan(&self) -> Option<(Owner, Job)> {
+        let mut state = self.lock();
+        if state.threads == 0 { state.take(usize::MAX) } else { None }
+    }
+
     /// Waits for a job; `None` when this thread is to end.
-    fn next(&self) -> Option<Job> {
+    fn next(&self) -> Option<(Owner, Job)> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.jobs.pop_front() {
+            if let Some(job) = state.take(self.most_of_owner) {
                 return Some(job);
             }
             if state.is_closed {
@@ -140,7 +173,7 @@ impl Core {
             let (after, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             state = after;
             state.idle -= 1;
-            if timeout.timed_out() && state.jobs.is_empty() {
+            if timeout.timed_out() && state.waiting == 0 {
                 state.threads -= 1;
                 return None;
             }
@@ -153,9 +186,41 @@ impl Core {
     }
 }
 
-/// A job that panics costs its result and no thread.
-fn run(job: Job) {
-    let _lost = catch_unwind(AssertUnwindSafe(job));
+impl PoolState {
+    fn put(&mut self, owner: Owner, job: Job) {
+        let jobs = self.jobs.entry(owner).or_default();
+        if jobs.is_empty() {
+            self.order.push_back(owner);
+        }
+        jobs.push_back(job);
+        self.waiting += 1;
+    }
+
+    /// Takes the next job, of an owner for which fewer threads work than this.
+    fn take(&mut self, most_of_owner: usize) -> Option<(Owner, Job)> {
+        let has_room = |owner: &Owner| self.running.get(owner).is_none_or(|running| *running < most_of_owner);
+        let turn = self.order.iter().position(has_room)?;
+        let owner = self.order.remove(turn)?;
+        let jobs = self.jobs.get_mut(&owner)?;
+        let job = jobs.pop_front()?;
+        match jobs.is_empty() {
+            true => drop(self.jobs.remove(&owner)),
+            false => self.order.push_back(owner),
+        }
+        self.waiting -= 1;
+        *self.running.entry(owner).or_default() += 1;
+        Some((owner, job))
+    }
+
+    /// A job of this owner is over.
+    fn end(&mut self, owner: Owner) {
+        if let Some(running) = self.running.get_mut(&owner) {
+            *running -= 1;
+            if *running == 0 {
+                self.running.remove(&owner);
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Core {
@@ -300,6 +365,23 @@ impl<T: Send + 'static> Pending<T> {
         drop(state);
         if let Some(result) = self.take() {
             then(result);
+        }
+    }
+}
+
+/// Does something when it is dropped, be it that a panic does that, or the last who shares it.
+pub(crate) struct AtLast<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> AtLast<F> {
+    pub(crate) fn new(body: F) -> Self {
+        Self(Some(body))
+    }
+}
+
+impl<F: FnOnce()> Drop for AtLast<F> {
+    fn drop(&mut self) {
+        if let Some(body) = self.0.take() {
+            body();
         }
     }
 }

@@ -39,7 +39,7 @@ fn more_jobs_than_threads_wait_and_are_done_in_their_order() {
 #[test]
 fn jobs_that_wait_do_not_keep_others_waiting_while_there_are_threads() {
     let pool = Pool::new(8);
-    let gated: Vec<_> = (0..7).map(|_| gated(&pool)).collect();
+    let gated: Vec<_> = (0..7).map(|owner| gated(&pool.of(Owner(owner)))).collect();
     gated.iter().for_each(|(_, begun, _)| begun.recv().unwrap());
     assert_eq!(pool.run(waker(), || 5).wait(), Ok(5));
 }
@@ -82,4 +82,42 @@ fn a_result_that_is_there_is_given_at_once_and_the_waker_called() {
     let (tell, told) = channel();
     pending.then(move |result| tell.send(result).unwrap());
     assert_eq!(told.try_recv(), Ok(Ok(9)));
+}
+
+#[test]
+fn an_owner_whose_jobs_hang_leaves_threads_for_others() {
+    let pool = Pool::new(4);
+    let (one, other) = (pool.of(Owner(1)), pool.of(Owner(2)));
+    let hanging: Vec<_> = (0..9).map(|_| gated(&one)).collect();
+    hanging[..3].iter().for_each(|(_, begun, _)| begun.recv().unwrap());
+    assert_eq!(other.run(waker(), || 5).wait(), Ok(5));
+    assert!(hanging[3].1.try_recv().is_err(), "it has its share");
+    // They go on as soon as one of them is over.
+    for (open, begun, pending) in hanging {
+        drop(open);
+        pending.wait().unwrap();
+        begun.recv().unwrap_or(());
+    }
+    pool.drain();
+    let state = pool.handle.0.lock();
+    assert!(state.jobs.is_empty() && state.order.is_empty() && state.running.is_empty() && state.waiting == 0);
+}
+
+#[test]
+fn owners_take_turns() {
+    let pool = Pool::new(1);
+    let (open, begun, first) = gated(&pool);
+    begun.recv().unwrap();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let jobs: Vec<_> = [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1)]
+        .into_iter()
+        .map(|(owner, number)| {
+            let order = Arc::clone(&order);
+            pool.of(Owner(owner)).run(waker(), move || order.lock().unwrap().push((owner, number)))
+        })
+        .collect();
+    drop(open);
+    first.wait().unwrap();
+    jobs.into_iter().for_each(|job| job.wait().unwrap());
+    assert_eq!(*order.lock().unwrap(), [(1, 0), (2, 0), (1, 1), (2, 1), (1, 2)]);
 }

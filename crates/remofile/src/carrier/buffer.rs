@@ -220,7 +220,8 @@ impl InBuffer {
     pub(super) fn rest(&mut self) {
         self.bytes = self.bytes[self.start..self.end].to_vec();
         (self.start, self.end) = (0, self.bytes.len());
-        self.spares.clear();
+        // Payloads that are free later go with those.
+        self.spares = Spares::default();
     }
 
     /// Gives a payload away, with the buffer it is in unless that is much larger; goes on with another one.
@@ -296,4 +297,23 @@ impl InBuffer {
 
 fn be_u32(bytes: &[u8]) -> usize {
     bytes.iter().take(4).fold(0, |sum, &byte| sum << 8 | usize::from(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_at_rest_keeps_none_of_the_payloads_that_were_handed_over() {
+        let mut input = InBuffer::new(1 << 20, &[7; 1 << 16]);
+        input.start = input.end;
+        let kept = input.hand_over(0..1 << 16);
+        (input.bytes, input.start, input.end) = (vec![7; 1 << 16], 0, 0);
+        let late = input.hand_over(0..1 << 16);
+        drop(kept);
+        input.rest();
+        assert_eq!(input.spares.take().capacity(), 0, "thousands of sessions rest");
+        drop(late);
+        assert_eq!(input.spares.take().capacity(), 0, "nor what comes back then");
+    }
 }

@@ -101,6 +101,12 @@ impl Accounts {
         self.operations.remove(&id);
     }
 
+    /// Takes everything that is reserved, for who outlives the session; it has no accounts then.
+    pub(super) fn take(&mut self) -> Self {
+        let none = Self::new(Arc::clone(&self.budget));
+        std::mem::replace(self, none)
+    }
+
     /// Frees the room of operations, of which there are none.
     pub(super) fn rest(&mut self) {
         self.operations = BTreeMap::new();

@@ -4,7 +4,7 @@ use super::session::{Peer, Session, Turn};
 use super::zeromq::ConversationError;
 use crate::carrier::{Driven, Endpoint, Line, Link, LinkError, Message, Produced, Waker, drive_until_idle};
 use remofile_protocol::session::SessionError;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +25,8 @@ pub(super) trait SessionEndpoint: Endpoint<Error = ConnectionError> + Send {
     /// Frees what is needed for work alone.
     fn rest(&mut self);
 
-    /// Keeps its connection open, which is lost, until everything of the session is over.
-    fn keep_until_over(&mut self, socket: OwnedFd);
+    /// Ends what is under way, and waits until that is over.
+    fn end(&mut self);
 }
 
 /// What a worker runs.
@@ -92,25 +92,19 @@ where
 {
     fn serve(&mut self, waker: &Waker, linger: &dyn Fn() -> Duration) -> Served {
         self.endpoint.wake_by(waker);
-        match drive_until_idle(&mut self.link, &mut self.endpoint, &[waker], self.clock, linger) {
+        let ended = match drive_until_idle(&mut self.link, &mut self.endpoint, &[waker], self.clock, linger) {
             Ok(Driven::Idle) => {
                 self.endpoint.wake_by(&self.lobby);
                 self.endpoint.rest();
                 self.link.rest();
-                Served::Idle
+                return Served::Idle;
             }
-            Ok(Driven::Done) => {
-                self.tell_end(Ok(()));
-                Served::Over
-            }
-            Err(error) => {
-                if let Ok(socket) = self.link.as_fd().try_clone_to_owned() {
-                    self.endpoint.keep_until_over(socket);
-                }
-                self.tell_end(Err(error));
-                Served::Over
-            }
-        }
+            Ok(Driven::Done) => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.tell_end(ended);
+        self.endpoint.end();
+        Served::Over
     }
 
     fn socket(&self) -> BorrowedFd<'_> {
@@ -127,8 +121,8 @@ impl SessionEndpoint for Session {
         Self::rest(self);
     }
 
-    fn keep_until_over(&mut self, socket: OwnedFd) {
-        Self::keep_until_over(self, socket);
+    fn end(&mut self) {
+        self.end_now();
     }
 }
 

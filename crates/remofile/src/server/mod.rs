@@ -281,7 +281,8 @@ impl ServerConfig {
 pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOptions, waker: &Waker) {
     let grant = Arc::new(Grant::unlimited(store, &options));
     let presence = Presence::new(Instant::now(), None);
-    let peer = session::Peer { session: 1, client: crate::own_name(), address: String::new(), presence, grant };
+    let peer =
+        session::Peer { session: 1, client: crate::own_name(), address: String::new(), network: None, presence, grant };
     let endpoint = Session::new(Arc::new(SharedState::new(options)), peer.clone(), waker.clone(), DigestKind::Xxh3);
     let mut connection = Connection::new(link, endpoint, "session", &peer, waker.clone());
     while connection.serve(waker, &|| Duration::MAX) == Served::Idle {}

@@ -17,6 +17,14 @@ impl Network {
         Self(cut(address, 32, 64))
     }
 
+    /// A number that only this network has.
+    pub(super) fn number(self) -> u128 {
+        match self.0 {
+            IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(address) => address.to_bits(),
+        }
+    }
+
     /// Returns the site of this network.
     pub(super) fn site(self) -> Site {
         Site(cut(self.0, 24, 48))

@@ -18,6 +18,7 @@ use super::accounts::Accounts;
 use super::leases::{Access, Answer, Claim};
 use super::max_hold::MaxHold;
 use super::operation::{FirstWindow, Flushed, Leave, Operation, OperationTurn, Running, StartContext, Step, start};
+use crate::blocking::{Owner, Pool};
 use crate::budget::Budget;
 use crate::carrier::{MessageWriter, Payload, Waker};
 use crate::store::{FlushMark, Fsync};
@@ -31,7 +32,6 @@ use remofile_protocol::wire::{
 };
 use settling::Settling;
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -45,6 +45,8 @@ const LEAST_OUTBOX_BYTES: u64 = 32 * 1024 * 1024;
 /// One client's session.
 pub(super) struct Session {
     shared: Arc<SharedState>,
+    /// The threads for what may wait for a disk, as this peer may use them.
+    pool: Pool,
     peer: Peer,
     waker: Waker,
     machine: ServerSession,
@@ -64,8 +66,6 @@ pub(super) struct Session {
     digest: DigestKind,
     max_hold: MaxHold,
     settling: Settling,
-    /// The socket, once it is lost: closed when the leases are given back.
-    socket: Option<OwnedFd>,
     state: SessionState,
 }
 
@@ -93,9 +93,12 @@ impl Session {
         peer.presence.rest(Instant::now());
         let grant = &peer.grant;
         let memory = Budget::of_session(&shared.memory, grant.principal.limits.session_memory);
+        // Peers of whom no network is known share nothing.
+        let pool = shared.pool.of(peer.network.map_or(Owner(peer.session.into()), |network| Owner(network.number())));
         Self {
             max_hold: MaxHold::new(shared.options.max_hold),
-            settling: Settling::new(Arc::clone(&shared), Arc::clone(&grant.store), peer.session),
+            settling: Settling::new(Arc::clone(&shared), pool.clone(), Arc::clone(&grant.store), peer.session),
+            pool,
             shared,
             peer,
             waker,
@@ -108,7 +111,6 @@ impl Session {
             checked: Checked::default(),
             last_turn: OperationId::SESSION,
             digest,
-            socket: None,
             state: SessionState::Open,
         }
     }
@@ -375,7 +377,12 @@ impl Session {
                 return Ok(Turn::Message(header));
             }
         }
-        Ok(if worked { Turn::Work } else { Turn::Nothing })
+        // An operation may have ended when it came back.
+        Ok(match self.machine.poll_header() {
+            Some(header) => Turn::Message(header),
+            None if worked => Turn::Work,
+            None => Turn::Nothing,
+        })
     }
 
     /// Returns the time at which [`Session::handle_timeout`] is to be called.
@@ -399,7 +406,7 @@ impl Session {
             let (holders, _) = self.shared.leases.holders(Instant::now());
             self.end(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
         }
-        if self.operations.values().any(Running::is_away) {
+        if !self.leaving.is_empty() || self.operations.values().any(Running::is_away) {
             // The disk is slow, and not the client.
             self.max_hold.progressed(now);
         }

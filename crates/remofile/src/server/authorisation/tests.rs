@@ -40,7 +40,7 @@ impl Scene {
     fn peer(&self) -> Peer {
         let presence = Presence::new(Instant::now(), None);
         let (client, address) = ("c".to_owned(), "a".to_owned());
-        Peer { session: 1, client, address, presence, grant: Arc::clone(&self.grant) }
+        Peer { session: 1, client, address, network: None, presence, grant: Arc::clone(&self.grant) }
     }
 
     #[expect(clippy::disallowed_methods, reason = "no store removes its own root")]

@@ -111,7 +111,6 @@ pub(super) struct Lobby {
     next_peer: usize,
     admission: Admission<Running>,
     promised: Vec<Promised>,
-    next_session: u64,
     turns: Turns,
     workers: Workers,
     returns: Arc<Returns>,
@@ -165,7 +164,6 @@ impl Lobby {
             expiry,
             waiting: Room::new(places),
             next_peer: FIRST_PEER,
-            next_session: 1,
             turns: Turns::new(),
             workers: Workers::new(),
             returns: Returns::new(waker),
@@ -346,13 +344,13 @@ impl Lobby {
         let Stage::Answered { session, grant, received } = waiting.stage else { return };
         let place = Place::new(waiting.address.ip(), &grant.principal);
         let peer = Peer {
-            session: self.next_session,
+            session: self.context.shared.number_session(),
             client: session.peer.client.clone(),
             address: waiting.address.to_string(),
+            network: Some(place.network()),
             presence: self.presence(),
             grant,
         };
-        self.next_session += 1;
         tracing::debug!(
             agent = session.peer.agent,
             principal = peer.grant.principal.name,
@@ -376,8 +374,8 @@ impl Lobby {
         self.leave(&waiting);
         let place = Place::new(waiting.address.ip(), &grant.principal);
         let (address, presence) = (waiting.address.to_string(), self.presence());
-        let peer = Peer { session: self.next_session, client: String::new(), address, presence, grant };
-        self.next_session += 1;
+        let (session, network) = (self.context.shared.number_session(), Some(place.network()));
+        let peer = Peer { session, client: String::new(), address, network, presence, grant };
         let mut link =
             ZmtpLink::new(waiting.stream, *zmtp, DEFAULT_PAYLOAD_BYTES, message_bytes(DEFAULT_PAYLOAD_BYTES));
         let first = match first {

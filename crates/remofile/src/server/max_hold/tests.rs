@@ -31,7 +31,7 @@ impl Scene {
     fn peer(&self, session: u64) -> Peer {
         let presence = Presence::new(Instant::now(), None);
         let (client, address) = (format!("client {session}"), "192.0.2.1:1".to_owned());
-        Peer { session, client, address, presence, grant: Arc::clone(&self.grant) }
+        Peer { session, client, address, network: None, presence, grant: Arc::clone(&self.grant) }
     }
 
     fn session(&self, number: u64) -> Talk {

@@ -2,7 +2,7 @@
 
 use super::interface::{FirstWindow, Operation, OperationTurn, Step};
 use super::queued::{Inbox, Queued, select};
-use crate::blocking::{Cancel, Lost, Pending, Pool, promise};
+use crate::blocking::{AtLast, Cancel, Lost, Pending, Pool, promise};
 use crate::carrier::{Payload, Waker};
 use crate::store::Store;
 use remofile_protocol::session::SessionError;
@@ -292,12 +292,14 @@ impl Running {
         after: impl FnOnce() + Send + 'static,
     ) -> Pending<()> {
         let (promise, pending) = promise(waker);
-        let inbox = self.inbox;
+        let (inbox, after) = (self.inbox, AtLast::new(after));
         let end = move |operation: Option<Box<dyn Operation>>| {
+            // In this order also if the end of the operation panics.
+            let (promise, after) = (promise, after);
             if let Some(operation) = operation {
                 leave.take(operation, inbox);
             }
-            after();
+            drop(after);
             promise.keep(());
         };
         match self.place {
@@ -325,3 +327,6 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,7 @@ impl Session {
                 continue;
             }
             if let Some(running) = self.operations.remove(&id) {
-                self.operations.insert(id, running.send_away(&self.shared.pool, self.waker.clone()));
+                self.operations.insert(id, running.send_away(&self.pool, self.waker.clone()));
             }
             if !is_flushing {
                 is_changing = true;

@@ -2,9 +2,9 @@
 
 use super::leaving::Leaving;
 use super::{Session, SessionState};
+use crate::blocking::AtLast;
 use crate::server::operation::{Leave, Running};
 use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ impl Session {
                 let is_unfinished = self.begun.remove(&id).is_some();
                 let settling = self.settling.clone();
                 let after = move || settling.release(Some(id), is_unfinished);
-                let over = running.leave(leave, &self.shared.pool, self.waker.clone(), after);
+                let over = running.leave(leave, &self.pool, self.waker.clone(), after);
                 self.leaving.push(Leaving { operation: id, failure, over });
             }
             running => {
@@ -68,11 +68,6 @@ impl Session {
         }
     }
 
-    /// Keeps its connection open until its leases are given back, which may be after the session is gone.
-    pub(in crate::server) fn keep_until_over(&mut self, socket: OwnedFd) {
-        self.socket = Some(socket);
-    }
-
     /// Whether nothing of it is under way.
     pub(super) fn is_idle(&self) -> bool {
         self.operations.is_empty() && self.leaving.is_empty()
@@ -94,6 +89,16 @@ impl Session {
         self.state = SessionState::Closing;
     }
 
+    /// Ends everything, and waits until that is over, for who has nothing else to do: so no connection is closed, and its
+    /// place given to others, before its leases are, and whoever comes again and again has no more under way.
+    pub(in crate::server) fn end_now(&mut self) {
+        let (running, leaving) = (std::mem::take(&mut self.operations), std::mem::take(&mut self.leaving));
+        running.into_values().for_each(|running| running.leave_now(Leave::Interrupted));
+        leaving.iter().for_each(|leaving| leaving.over.await_result());
+        let has_unfinished = !std::mem::take(&mut self.begun).is_empty();
+        self.settling.release(None, has_unfinished);
+    }
+
     /// Ends operations that have had their lease for too long without progress. Operations that wait keep their place.
     pub(super) fn expire(&mut self, now: Duration) {
         let stalled: Vec<OperationId> =
@@ -109,24 +114,20 @@ impl Session {
 /// However a session ends, its leases do, as soon as everything of it is over; what can be resumed is kept.
 impl Drop for Session {
     fn drop(&mut self) {
+        let is_slow = self.operations.values().any(Running::leaves_slowly)
+            || !self.leaving.iter().all(|leaving| leaving.over.is_over());
+        if self.is_stopping() || !is_slow {
+            return self.end_now();
+        }
         let (running, leaving) = (std::mem::take(&mut self.operations), std::mem::take(&mut self.leaving));
-        let is_slow = |running: &Running| running.leaves_slowly();
-        let settling = self.settling.clone();
+        let (settling, accounts) = (self.settling.clone(), self.accounts.take());
         let has_unfinished = !self.begun.is_empty();
-        let socket = self.socket.take();
         let release = move || {
             settling.release(None, has_unfinished);
-            // Its client's next session must not find its own lease in the way.
-            drop(socket);
+            // What they hold counts until then.
+            drop(accounts);
         };
-        if self.is_stopping()
-            || (leaving.iter().all(|leaving| leaving.over.is_over()) && !running.values().any(is_slow))
-        {
-            running.into_values().for_each(|running| running.leave_now(Leave::Interrupted));
-            leaving.iter().for_each(|leaving| leaving.over.await_result());
-            return release();
-        }
-        let last = Arc::new(AtLast(Some(release)));
+        let last = Arc::new(AtLast::new(release));
         for leaving in leaving {
             let last = Arc::clone(&last);
             leaving.over.then(move |_over| drop(last));
@@ -134,18 +135,7 @@ impl Drop for Session {
         for running in running.into_values() {
             let last = Arc::clone(&last);
             let after = move || drop(last);
-            drop(running.leave(Leave::Interrupted, &self.shared.pool, self.waker.clone(), after));
-        }
-    }
-}
-
-/// Does something when the last who knows of it has forgotten it.
-struct AtLast<F: FnOnce()>(Option<F>);
-
-impl<F: FnOnce()> Drop for AtLast<F> {
-    fn drop(&mut self) {
-        if let Some(body) = self.0.take() {
-            body();
+            drop(running.leave(Leave::Interrupted, &self.pool, self.waker.clone(), after));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! session that ends meanwhile ends behind them: its leases are given back by that job.
 
 use super::shared_state::SharedState;
+use crate::blocking::Pool;
 use crate::store::{Fsync, Store};
 use remofile_protocol::wire::OperationId;
 use std::mem;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone)]
 pub(super) struct Settling {
     shared: Arc<SharedState>,
+    pool: Pool,
     store: Arc<dyn Store>,
     session: u64,
     queue: Arc<Mutex<Queue>>,
@@ -28,8 +30,8 @@ struct Queue {
 }
 
 impl Settling {
-    pub(super) fn new(shared: Arc<SharedState>, store: Arc<dyn Store>, session: u64) -> Self {
-        Self { shared, store, session, queue: Arc::default() }
+    pub(super) fn new(shared: Arc<SharedState>, pool: Pool, store: Arc<dyn Store>, session: u64) -> Self {
+        Self { shared, pool, store, session, queue: Arc::default() }
     }
 
     /// Releases the lease of an operation, or all leases of the session. The files that an unfinished operation made
@@ -51,7 +53,7 @@ impl Settling {
             queue.is_flushing = true;
             drop(queue);
             let settling = self.clone();
-            return shared.pool.run_detached(move || settling.run());
+            return self.pool.run_detached(move || settling.run());
         }
         shared.leases.give_back(self.session, operation);
     }

@@ -3,7 +3,6 @@
 use super::{Conversation, Frames, Outgoing};
 use crate::carrier::{Endpoint, Frames as Received, Produced, Waker, ZmtpLink};
 use crate::server::connection::{ConnectionError, SessionEndpoint};
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// A conversation as the endpoint of a connection.
@@ -28,8 +27,8 @@ impl SessionEndpoint for ConversationEndpoint {
         self.conversation.rest();
     }
 
-    fn keep_until_over(&mut self, socket: OwnedFd) {
-        self.conversation.keep_until_over(socket);
+    fn end(&mut self) {
+        self.conversation.end();
     }
 }
 

@@ -9,6 +9,8 @@ use crate::server::network::Network;
 use crate::server::presence::Presence;
 use crate::server::principal::Principal;
 use crate::server::session::Peer;
+#[cfg(test)]
+use crate::server::session::SharedState;
 use remofile_protocol::handshake::{Refusal, ZeroMqAnswer};
 use std::borrow::Borrow;
 use std::collections::{HashMap, VecDeque};
@@ -75,7 +77,6 @@ pub struct Handler {
     turns: VecDeque<Identity>,
     strays: VecDeque<Reply>,
     newcomers: Newcomers,
-    next_session: u64,
     looked: Option<Instant>,
     lifetime: Lifetime,
 }
@@ -135,10 +136,15 @@ impl Handler {
             turns: VecDeque::new(),
             strays: VecDeque::new(),
             newcomers: Newcomers::new(Instant::now()),
-            next_session: 1,
             looked: None,
             lifetime,
         }
+    }
+
+    /// What all its sessions share.
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Arc<SharedState> {
+        &self.context.shared
     }
 
     /// Takes a message: the routing id that the ROUTER put in front, and the frames behind it. Guesses of tokens by
@@ -188,8 +194,8 @@ impl Handler {
         }
         let address = message.address.map_or_else(|| NO_ADDRESS.to_owned(), |address| address.to_string());
         let presence = Presence::new(Instant::now(), None);
-        let peer = Peer { session: self.next_session, client: String::new(), address, presence, grant };
-        self.next_session += 1;
+        let session = self.context.shared.number_session();
+        let peer = Peer { session, client: String::new(), address, network, presence, grant };
         let (context, waker) = (Arc::clone(&self.context), self.waker.clone());
         let conversation = Conversation::new(context, peer, waker, proved.is_routing_id);
         let talk = Talk { conversation, network, heard: now, payload: Vec::new(), has_turn: false };
@@ -333,6 +339,14 @@ impl Handler {
         let idle = self.peers.iter().filter(|(_, talk)| makes_room(talk) && is_idle(talk));
         let longest = idle.min_by_key(|(_, talk)| talk.heard).map(|(identity, _)| identity.clone());
         longest.is_some_and(|identity| self.peers.remove(&identity).is_some())
+    }
+}
+
+/// What the sessions have under way is to be whole: the process may end with the handler.
+impl Drop for Handler {
+    fn drop(&mut self) {
+        self.peers.clear();
+        self.context.shared.pool.drain();
     }
 }
 

@@ -25,7 +25,6 @@ use remofile_protocol::session::SessionError;
 use remofile_protocol::token::TokenMatcher;
 use remofile_protocol::wire::{Header, MalformedMessage};
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -333,10 +332,10 @@ impl Conversation {
         }
     }
 
-    /// Keeps its connection open, which is lost, until everything of it is over.
-    pub(super) fn keep_until_over(&mut self, socket: OwnedFd) {
+    /// Ends what is under way, and waits until that is over.
+    pub(super) fn end(&mut self) {
         if let ProtocolState::Protocol2(session, _) = &mut self.protocol {
-            session.keep_until_over(socket);
+            session.end_now();
         }
     }
 
@@ -372,7 +371,9 @@ impl Conversation {
         if let Some(refusal) = refusal {
             return self.replies.push_back(vec![ZeroMqAnswer::Refused(refusal).encode()]);
         }
-        let peer = Peer { client: hello.client.clone(), ..self.peer.clone() };
+        // What the one before has under way may go on for long, and gives back its own leases then.
+        let session = self.context.shared.number_session();
+        let peer = Peer { session, client: hello.client.clone(), ..self.peer.clone() };
         let session = Session::new(Arc::clone(&self.context.shared), peer, self.waker.clone(), hello.digest);
         let answer = ZeroMqAnswer::Accepted(Box::new(self.peer.grant.hello.clone()));
         self.replies.push_back(vec![answer.encode()]);

@@ -10,10 +10,24 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 const TOKEN: &str = "chosen";
 
+/// A handler whose changes wait for the gate of its root.
+fn handler(root: &std::path::Path) -> Handler {
+    let server = Server::new(root, Token::parse(TOKEN).unwrap()).unwrap();
+    server.set_options(ServerOptions { fsync: Fsync::Each, ..ServerOptions::default() }).unwrap();
+    server.handler().unwrap()
+}
+
 fn handle(handler: &mut Handler, peer: &str, header: &Header) {
     let mut frame = Vec::new();
     header.encode(&mut frame);
     handler.handle(peer.as_bytes(), &[frame]);
+}
+
+fn greet(handler: &mut Handler, peer: &str) {
+    let hello = ZeroMqHello::new("a", "b", Some(zeroize::Zeroizing::new(TOKEN.to_owned()))).encode();
+    handler.handle(peer.as_bytes(), &[&hello[..]]);
+    let answer = handler.next_reply().unwrap();
+    assert!(matches!(ZeroMqAnswer::decode(&answer.frames[0]), Some(ZeroMqAnswer::Accepted(_))));
 }
 
 /// What peers are told now.
@@ -33,17 +47,8 @@ fn request(number: u64, request: Request) -> Header {
 #[test]
 fn a_handler_answers_every_peer_while_one_waits_for_the_disk() {
     let root = tempfile::tempdir().unwrap();
-    let server = Server::new(root.path(), Token::parse(TOKEN).unwrap()).unwrap();
-    server.set_options(ServerOptions { fsync: Fsync::Each, ..ServerOptions::default() }).unwrap();
-    let mut handler = server.handler().unwrap();
-    let hello = ZeroMqHello::new("a", "b", Some(zeroize::Zeroizing::new(TOKEN.to_owned()))).encode();
-    for peer in ["\0one", "\0two"] {
-        handler.handle(peer.as_bytes(), &[&hello[..]]);
-        assert!(matches!(
-            ZeroMqAnswer::decode(&handler.next_reply().unwrap().frames[0]),
-            Some(ZeroMqAnswer::Accepted(_))
-        ));
-    }
+    let mut handler = handler(root.path());
+    ["\0one", "\0two"].into_iter().for_each(|peer| greet(&mut handler, peer));
     let gate = gate(root.path());
     let closed = gate.lock().unwrap();
     let (path, update, parents) = ("/d".parse().unwrap(), false, false);
@@ -65,4 +70,44 @@ fn a_handler_answers_every_peer_while_one_waits_for_the_disk() {
             return;
         }
     }
+}
+
+#[test]
+fn a_peer_that_begins_again_does_not_share_the_lease_of_what_is_under_way() {
+    let root = tempfile::tempdir().unwrap();
+    let mut handler = handler(root.path());
+    let shared = Arc::clone(handler.shared());
+    let gate = gate(root.path());
+    let closed = gate.lock().unwrap();
+    greet(&mut handler, "\0one");
+    let (path, update, parents) = ("/d".parse().unwrap(), false, false);
+    handle(&mut handler, "\0one", &request(1, Request::MakeDirectory { path, update, parents }));
+    assert!(told(&mut handler).is_empty(), "it is not on the disk");
+    greet(&mut handler, "\0one");
+    let waits = Header { wait_milliseconds: 60_000, ..request(1, Request::Hold { write: true }) };
+    handle(&mut handler, "\0one", &waits);
+    let _waiting = told(&mut handler);
+    assert_eq!(shared.leases.holders(Instant::now()).1, 1, "something is still changed");
+    drop(closed);
+    shared.pool.drain();
+    let (holders, waiting) = shared.leases.holders(Instant::now());
+    assert_eq!((holders.len(), waiting), (1, 0), "the end of the one does not give back what the other has");
+}
+
+#[test]
+fn a_handler_that_goes_waits_for_what_the_disk_has_begun() {
+    let root = tempfile::tempdir().unwrap();
+    let mut handler = handler(root.path());
+    let shared = Arc::clone(handler.shared());
+    let gate = gate(root.path());
+    let closed = gate.lock().unwrap();
+    greet(&mut handler, "\0one");
+    let (path, update, parents) = ("/d".parse().unwrap(), false, false);
+    handle(&mut handler, "\0one", &request(1, Request::MakeDirectory { path, update, parents }));
+    assert!(told(&mut handler).is_empty());
+    let gone = std::thread::spawn(move || drop(handler));
+    assert_eq!(shared.leases.holders(Instant::now()).0.len(), 1);
+    drop(closed);
+    gone.join().unwrap();
+    assert!(shared.leases.holders(Instant::now()).0.is_empty() && root.path().join("d").exists());
 }

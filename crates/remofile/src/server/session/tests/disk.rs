@@ -234,3 +234,53 @@ fn a_server_that_stops_waits_for_what_the_disk_has_begun() {
     stopped.join().unwrap();
     assert!(!scene.shared.leases.is_held(1, OperationId(1)));
 }
+
+#[test]
+fn what_does_not_fit_an_operation_that_was_away_ends_it_at_once() {
+    let scene = slow_scene();
+    let gate = gate(scene.root.path());
+    let closed = gate.lock().unwrap();
+    let mut session = scene.session(1);
+    ask(&mut session, 1, Request::Remove { path: at("tree"), recursive: true });
+    said(&mut session);
+    assert!(session.operations[&OperationId(1)].is_working_away());
+    tell(&mut session, 1, Signal::Data { items: vec![Item::Hole { length: 0 }] });
+    drop(closed);
+    session.await_work();
+    let said = said(&mut session);
+    assert!(said.iter().any(|header| matches!(header.body, Body::Signal(Signal::Failed { .. }))), "{said:?}");
+}
+
+#[test]
+fn what_a_lost_session_has_under_way_counts_until_it_is_over() {
+    let scene = slow_scene();
+    let gate = gate(scene.root.path());
+    let closed = gate.lock().unwrap();
+    let mut session = scene.session(1);
+    ask(&mut session, 1, upload(None));
+    let remove = |path: &str| Item::Remove { path: path.to_owned() };
+    tell(&mut session, 1, Signal::Data { items: vec![remove("gone"); 1000] });
+    said(&mut session);
+    drop(session);
+    assert!(scene.shared.memory.used() > 0, "who comes again and again makes the server hold ever more");
+    drop(closed);
+    scene.shared.pool.drain();
+    assert_eq!(scene.shared.memory.used(), 0);
+}
+
+#[test]
+fn no_operation_expires_while_one_that_was_cancelled_waits_for_the_disk() {
+    let scene = slow_scene();
+    let gate = gate(scene.root.path());
+    let closed = gate.lock().unwrap();
+    let mut session = scene.session(1);
+    ask(&mut session, 1, Request::Hold { write: true });
+    ask(&mut session, 2, Request::MakeDirectory { path: at("d"), update: false, parents: false });
+    said(&mut session);
+    tell(&mut session, 2, Signal::Cancel);
+    let late = scene.shared.options.max_hold + Duration::from_secs(1);
+    session.heard(late);
+    session.handle_timeout(late).unwrap();
+    assert!(session.operations.contains_key(&OperationId(1)), "the disk is slow, and not the client");
+    drop(closed);
+}

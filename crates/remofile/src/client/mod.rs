@@ -12,6 +12,7 @@ mod lease;
 mod listing;
 mod options;
 mod reports;
+mod requests;
 mod session;
 mod transfer;
 mod upload;
@@ -31,13 +32,12 @@ pub use session::waiting::OnWaiting;
 
 use crate::error::{Error, Result};
 use remofile_protocol::handshake::ServerHello;
-use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Done, Entry, ErrorCode, Failure, Listed, Request};
+use remofile_protocol::wire::{Done, Request};
 use session::call::{After, Handler, Session};
 use session::context::CallContext;
 use session::idle::Idle;
 use session::traffic::Traffic;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A client of one server.
 ///
@@ -134,85 +134,6 @@ impl Client {
     pub fn server(&mut self) -> Result<&ServerHello> {
         let context = self.context();
         Ok(self.session(&context)?.hello())
-    }
-
-    /// Lists a directory, an element at a time, sorted by name; with `recursive` every directory is
-    /// followed by its contents.
-    ///
-    /// # Errors
-    /// The callback's error, which ends the listing; `not-found`, `not-a-directory`, ...
-    pub fn list(
-        &mut self,
-        directory: &RemotePath,
-        recursive: bool,
-        each: &mut dyn FnMut(Listed) -> Result<()>,
-    ) -> Result<()> {
-        let request =
-            Request::List { path: directory.clone(), recursive, rules: Vec::new(), targets: false, unflushed: true };
-        let mut told = self.options.on_waiting.clone();
-        self.call(request, &mut listing::handler::ListHandler::new(each, &mut told)).map(drop)
-    }
-
-    /// Returns the entry that a path names. Links that stay inside the root directory are followed.
-    ///
-    /// # Errors
-    /// `not-found`, ...
-    pub fn stat(&mut self, path: &RemotePath) -> Result<Entry> {
-        let done = self.ask(Request::Stat { path: path.clone() })?;
-        done.entry.ok_or_else(|| Error::Protocol("an answer without an entry".to_owned()))
-    }
-
-    /// Creates an empty file; with `update` an existing file is no failure, and its time is set to now.
-    ///
-    /// # Errors
-    /// `already-exists`, `not-found` (no such directory), ...
-    pub fn create_file(&mut self, path: &RemotePath, update: bool) -> Result<()> {
-        self.ask(Request::CreateFile { path: path.clone(), update }).map(drop)
-    }
-
-    /// Creates a directory; with `update` an existing one is no failure, with `parents` missing parents
-    /// are created.
-    ///
-    /// # Errors
-    /// `already-exists`, `not-found`, `not-a-directory`, ...
-    pub fn make_directory(&mut self, path: &RemotePath, update: bool, parents: bool) -> Result<()> {
-        self.ask(Request::MakeDirectory { path: path.clone(), update, parents }).map(drop)
-    }
-
-    /// Removes a file, a link or a directory; one with contents only if `recursive`.
-    ///
-    /// # Errors
-    /// `not-found`, `not-empty`, ...
-    pub fn remove(&mut self, path: &RemotePath, recursive: bool) -> Result<Removed> {
-        let done = self.ask(Request::Remove { path: path.clone(), recursive })?;
-        Ok(Removed { files: done.files, directories: done.directories })
-    }
-
-    /// Renames a file or directory, atomically; with `replace` a file in the way is replaced.
-    ///
-    /// # Errors
-    /// `already-exists`, `not-found`, `into-itself`, ...
-    pub fn rename(&mut self, source: &RemotePath, destination: &RemotePath, replace: bool) -> Result<()> {
-        let (source, destination) = (source.clone(), destination.clone());
-        self.ask(Request::Move { source, destination, replace }).map(drop)
-    }
-
-    /// Asks for the server's state, which it answers whoever holds the lease.
-    ///
-    /// # Errors
-    /// The reason why it cannot connect; `unsupported` by a server of protocol 1.
-    pub fn status(&mut self) -> Result<ServerStatus> {
-        let context = self.context();
-        let session = self.session(&context)?;
-        let (address, cipher) = (session.address(), session.cipher());
-        if self.options.protocol == Protocol::One {
-            let why = "servers of protocol 1 report no status, but this one answers";
-            return Err(Failure::new(ErrorCode::Unsupported).because(why).into());
-        }
-        let asked = Instant::now();
-        let done = self.ask(Request::Status)?;
-        let report = done.status.ok_or_else(|| Error::Protocol("an answer without a status".to_owned()))?;
-        Ok(ServerStatus { report, round_trip: asked.elapsed(), address, cipher })
     }
 
     /// Makes a call that is one request and one answer.

@@ -2,4 +2,5 @@
 
 pub(super) mod background;
 pub(super) mod handler;
+mod list;
 pub(super) mod partials;

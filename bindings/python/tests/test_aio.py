@@ -22,7 +22,7 @@ def test_calls_have_the_same_names_and_errors(options, root, local):
             await client.make_directory("bar", "/")
             await client.upload_file(local / "foo", "/bar")
             assert (await client.list_files("/bar"))["foo"][:2] == (False, 7)
-            await client.download_file("/bar/foo", local, "back", timeout=5000)
+            await client.download_file("/bar/foo", local, "back", timeout=60_000)
             assert (await client.stat("/bar/foo")).st_size == 7 and await client.read_bytes("/bar/foo") == b"content"
             with pytest.raises(FileExistsError):
                 await client.create_file("foo", "/bar")

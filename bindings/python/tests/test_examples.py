@@ -24,7 +24,7 @@ def port(tmp_path, monkeypatch):
     server = DocumentedServer("my-directory", "qRkVWJcFRqi7rsNMbagaDd")
     thread = threading.Thread(target=server.run, args=(port,))
     thread.start()
-    Client("localhost", port, TOKEN).list_files("/", 5000)
+    Client("localhost", port, TOKEN).list_files("/", 60_000)
     yield port
     server.terminate()
     thread.join()

@@ -89,7 +89,7 @@ def test_it_runs_until_it_is_terminated_by_another_thread(tmp_path):
         server.terminate()
     for _ in range(2):
         thread = running(server, port)
-        Client("localhost", port, TOKEN).list_files("/", 5000)
+        Client("localhost", port, TOKEN).list_files("/", 60_000)
         server.terminate()
         thread.join(5)
         assert not thread.is_alive()
@@ -135,7 +135,7 @@ def test_it_runs_in_a_process_that_was_forked(tmp_path):
     with server:  # Running here does not keep it from running there.
         process = multiprocessing.get_context("fork").Process(target=server.run, args=(port,))
         process.start()
-    Client("localhost", port, TOKEN).create_file("foo", "/", 5000)
+    Client("localhost", port, TOKEN).create_file("foo", "/", 60_000)
     process.terminate()
     process.join()
     assert os.listdir(tmp_path).count("foo") == 1
@@ -158,7 +158,7 @@ def test_it_serves_a_zeromq_socket_of_others(tmp_path):
         thread = threading.Thread(target=server.run_on, args=(router,))
         thread.start()
         requests.setsockopt(zmq.IDENTITY, TOKEN.encode())
-        requests.setsockopt(zmq.RCVTIMEO, 5000)
+        requests.setsockopt(zmq.RCVTIMEO, 60_000)
         requests.connect(f"tcp://127.0.0.1:{port}")
         requests.send_pyobj((Request.LIST_FILES, "/"))
         answer = requests.recv_pyobj()
@@ -219,7 +219,7 @@ def test_what_a_server_in_the_background_logs_comes_to_the_logger(tmp_path):
     for _ in range(2):
         with refusals() as refused, Server(tmp_path, TOKEN) as server:
             with pytest.raises(PermissionError):
-                Client("localhost", server.port, generate_token()).list_files("/", 5000)
+                Client("localhost", server.port, generate_token()).list_files("/", 60_000)
             assert refused.wait(60)
 
 
@@ -238,7 +238,7 @@ def test_what_the_server_logs_comes_to_the_logger(tmp_path):
     with refusals() as refused:
         thread = running(server, port)
         with pytest.raises(PermissionError):
-            Client("localhost", port, generate_token()).list_files("/", 5000)
+            Client("localhost", port, generate_token()).list_files("/", 60_000)
         assert refused.wait(60)
         server.terminate()
         thread.join()

@@ -119,7 +119,7 @@ pub fn drive_until_idle<E: Endpoint>(
     let mut unread = true;
     endpoint.woken(clock.elapsed())?;
     loop {
-        let busy = send(link, endpoint, clock)?;
+        let busy = send(link, endpoint, clock, TURN)?;
         let flushed = link.is_flushed();
         if endpoint.is_done() {
             let since = *done_since.get_or_insert_with(Instant::now);
@@ -156,11 +156,12 @@ pub fn drive_until_idle<E: Endpoint>(
     }
 }
 
-/// Produces and sends until the socket is full or there is nothing to do. Returns true if there is more.
-fn send<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) -> Result<bool, E::Error> {
+/// Produces and sends until the socket is full, the turn is over or there is nothing to do. Returns true if there is
+/// more.
+fn send<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant, turn: Duration) -> Result<bool, E::Error> {
     let began = Instant::now();
     for _ in 0..IN_A_ROW {
-        if began.elapsed() > TURN {
+        if began.elapsed() > turn {
             break;
         }
         loop {
@@ -168,6 +169,8 @@ fn send<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) -> Re
                 break;
             }
             match endpoint.produce(clock.elapsed(), link)? {
+                // Small messages that come one by one would fill the room only after minutes.
+                Produced::Message if began.elapsed() > turn => break,
                 Produced::Message => {}
                 // Work may take long, so the messages that are ready go out first.
                 Produced::Work => break,
@@ -286,3 +289,6 @@ fn wait(
         woken: descriptors[1..].iter().any(|descriptor| !descriptor.revents().is_empty()),
     })
 }
+
+#[cfg(test)]
+mod tests;

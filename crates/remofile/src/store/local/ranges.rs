@@ -15,7 +15,7 @@ pub(super) const EARLIEST: Timestamp = Timestamp::EARLIEST;
 pub(super) const LATEST: Timestamp = Timestamp::LATEST;
 
 /// The reason why files are in doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(index_only)]
 pub(super) enum Cause {
     /// A flush failed: the bytes that are read may be in memory alone.
@@ -77,7 +77,22 @@ impl Ranges {
             return;
         }
         self.0.push(range);
-        self.0.sort_by_key(|range| (range.from, range.to));
+        self.merge_overlapping();
+        while self.0.len() > MOST_RANGES {
+            self.merge_nearest();
+            // A range that has another cause now may overlap one of that cause.
+            self.merge_overlapping();
+        }
+    }
+
+    pub(super) fn add_all(&mut self, others: &Self) {
+        others.0.iter().for_each(|range| self.add(*range));
+    }
+
+    /// Orders the ranges, and makes one of those that overlap and have the same cause.
+    fn merge_overlapping(&mut self) {
+        // Not by the end first, which a merge changes: the order is the same when it is made again.
+        self.0.sort_by_key(|range| (range.from, range.cause, range.to));
         let mut merged: Vec<Range> = Vec::with_capacity(self.0.len());
         for range in self.0.drain(..) {
             match merged.iter_mut().find(|other| other.cause == range.cause && range.from <= other.to) {
@@ -86,13 +101,6 @@ impl Ranges {
             }
         }
         self.0 = merged;
-        while self.0.len() > MOST_RANGES {
-            self.merge_nearest();
-        }
-    }
-
-    pub(super) fn add_all(&mut self, others: &Self) {
-        others.0.iter().for_each(|range| self.add(*range));
     }
 
     /// Merges the two ranges with the least time between them. Of two causes the one that promises less remains.
@@ -204,6 +212,31 @@ mod tests {
         assert_eq!(Ranges::parse(&[&bytes[..], b"\0"].concat()), None);
         assert_eq!(Ranges::parse(&minicbor::to_vec(Written { format: 2, ranges: Vec::new() }).unwrap()), None);
         assert_eq!(Ranges::parse(&[0; 40]), None);
+    }
+
+    fn down(from: i64, to: i64) -> Range {
+        Range { cause: Cause::SystemWentDown, ..range(from, to) }
+    }
+
+    /// Returns some ranges, which are the same after they were written and read.
+    fn written_and_read(added: impl IntoIterator<Item = Range>) -> Ranges {
+        let mut ranges = Ranges::default();
+        added.into_iter().for_each(|range| ranges.add(range));
+        assert_eq!(Ranges::parse(&ranges.to_bytes()).as_ref(), Some(&ranges));
+        ranges
+    }
+
+    #[test]
+    fn a_range_whose_cause_changes_is_merged_with_a_neighbour_of_that_cause() {
+        let others = (0..MOST_RANGES as i64 - 2).map(|number| range(100 + number * 10, 101 + number * 10));
+        let ranges = written_and_read([range(0, 12), down(10, 20), range(18, 30)].into_iter().chain(others));
+        assert_eq!(ranges.0[0], range(0, 30));
+    }
+
+    #[test]
+    fn ranges_of_two_causes_that_begin_together_keep_their_order() {
+        let ranges = written_and_read([range(0, 0), down(0, 3), range(0, 5)]);
+        assert_eq!(ranges.0, [range(0, 5), down(0, 3)]);
     }
 
     proptest! {

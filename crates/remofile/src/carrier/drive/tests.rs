@@ -1,0 +1,112 @@
+use super::*;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+
+/// A line with room for any number of messages.
+struct Roomy {
+    stream: UnixStream,
+    queued: usize,
+    flushed: Vec<usize>,
+}
+
+impl AsFd for Roomy {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Line for Roomy {
+    type Message<'a> = ();
+
+    fn receive(&mut self) -> Result<Option<()>, LinkError> {
+        Ok(None)
+    }
+
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    fn may_rest(&self) -> bool {
+        true
+    }
+
+    fn rest(&mut self) {}
+
+    fn received_bytes(&self) -> u64 {
+        0
+    }
+
+    fn sent_bytes(&self) -> u64 {
+        0
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.queued == 0
+    }
+
+    fn flush(&mut self) -> Result<bool, LinkError> {
+        self.flushed.push(std::mem::take(&mut self.queued));
+        Ok(true)
+    }
+}
+
+/// An endpoint with this many small messages to send, each of which takes it this long.
+struct Talker(usize, Duration);
+
+impl Endpoint for Talker {
+    type Line = Roomy;
+    type Error = LinkError;
+
+    fn heard(&mut self, _now: Duration) {}
+
+    fn receive(&mut self, _now: Duration, (): ()) -> Result<(), LinkError> {
+        Ok(())
+    }
+
+    fn produce(&mut self, _now: Duration, line: &mut Roomy) -> Result<Produced, LinkError> {
+        let Some(left) = self.0.checked_sub(1) else { return Ok(Produced::Nothing) };
+        self.0 = left;
+        let began = Instant::now();
+        while began.elapsed() <= self.1 {
+            std::hint::spin_loop();
+        }
+        line.queued += 1;
+        Ok(Produced::Message)
+    }
+
+    fn woken(&mut self, _now: Duration) -> Result<(), LinkError> {
+        Ok(())
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    fn handle_timeout(&mut self, _now: Duration) -> Result<(), LinkError> {
+        Ok(())
+    }
+
+    fn wants_messages(&self) -> bool {
+        true
+    }
+
+    fn is_done(&self) -> bool {
+        false
+    }
+}
+
+/// Sends a hundred messages in a turn. Returns true if there is more, and the numbers of those that went out together.
+fn sent_in(turn: Duration, each: Duration) -> (bool, Vec<usize>) {
+    let stream = UnixStream::pair().unwrap().0;
+    let mut line = Roomy { stream, queued: 0, flushed: Vec::new() };
+    let is_busy = send(&mut line, &mut Talker(100, each), Instant::now(), turn).unwrap();
+    (is_busy, line.flushed)
+}
+
+#[test]
+fn small_messages_that_take_their_time_are_sent_when_the_turn_is_over() {
+    assert_eq!(sent_in(Duration::MAX, Duration::ZERO), (false, vec![100]));
+    let turn = Duration::from_millis(1);
+    let (is_busy, flushed) = sent_in(turn, turn);
+    assert!(is_busy && flushed.iter().all(|&count| count == 1), "{flushed:?}");
+}

@@ -12,6 +12,7 @@
 //! every call is jailed, no call panics whatever the disk holds. Non-goals: leases, the network, what
 //! the user sees.
 
+mod boot;
 mod buffer;
 mod durable;
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub(crate) use wrappers::forward::{Wrapper, forward};
 pub use wrappers::{Faults, Faulty, Prefix, ReadOnly, StoreCall};
 pub use write::{Directory, Removal, RemovalProgress, StagePlan, Staged, WriteStore};
 
+use remofile_protocol::handshake::Place;
 use remofile_protocol::path::RemotePath;
 use std::sync::Arc;
 
@@ -65,5 +67,10 @@ pub trait Store: ReadStore + WriteStore + ResumeStore + PosixStore + DurableStor
     /// `out-of-resources`, ... if it cannot be opened once more.
     fn confined(&self, _directory: &RemotePath) -> StoreResult<Option<Arc<dyn Store>>> {
         Ok(None)
+    }
+
+    /// Returns the place of a directory, as [`places`] gives it. `None` if it is nowhere on this machine.
+    fn place(&self, _directory: &RemotePath) -> Option<Place> {
+        None
     }
 }

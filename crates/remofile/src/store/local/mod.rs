@@ -36,10 +36,12 @@ mod staging;
 mod trail;
 mod walk;
 
+use super::boot::boot;
 use super::{
     Directory, DurableStore, Editing, FlushMark, FollowLinks, Fsync, Partial, PendingBackup, PosixStore, ReadStore,
     Removal, ResumeStore, Scope, Scopes, Source, Store, StoreResult, Walk, WriteStore,
 };
+use remofile_protocol::handshake::Place;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, Kind, Timestamp};
 use root::Root;
@@ -112,7 +114,7 @@ impl LocalStore {
         let file_system = FileSystem::of(root.as_fd());
         let (staging, ledger) = (Mutex::new(Weak::new()), ledger::Ledger::default());
         // Read now and remembered: the server confines itself later and cannot open the file any more.
-        let _looked_for = records::boot();
+        let _looked_for = boot();
         Self { shared: Arc::new(StoreContext { root, file_system, options, staging, ledger }) }
     }
 }
@@ -238,6 +240,10 @@ impl Store for LocalStore {
         let follow = FollowLinks::InScope(Arc::new(Below(directory.clone())));
         let options = StoreOptions { follow, ..self.shared.options.clone() };
         Ok(Some(Arc::new(Self::of(self.shared.root.again()?, options))))
+    }
+
+    fn place(&self, directory: &RemotePath) -> Option<Place> {
+        attributes::place(&self.shared, directory)
     }
 }
 

@@ -7,8 +7,10 @@
 use super::*;
 use crate::server::{KnownToken, Server};
 use crate::store::{MemoryStore, StagePlan, places};
-use crate::sync::{SyncOptions, synchronize_download, synchronize_upload};
-use crate::{Client, ClientOptions, Error, OpenOptions, RetryOptions, Silent, TransferOptions, Wait};
+use crate::{
+    Client, ClientOptions, Error, OpenOptions, RetryOptions, Silent, SyncOptions, TransferOptions, Wait,
+    synchronize_download, synchronize_upload,
+};
 use remofile_protocol::path::FileName;
 use remofile_protocol::token::Token;
 use std::net::{IpAddr, Ipv4Addr};

@@ -6,8 +6,8 @@
 
 use super::options::ServerOptions;
 use crate::error::{Error, Result};
-use crate::store::Store;
-use remofile_protocol::handshake::{Place, ServerHello};
+use crate::store::{Prefix, Store};
+use remofile_protocol::handshake::{MAX_PLACES, Place, ServerHello};
 use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::transport::Cipher;
@@ -132,16 +132,17 @@ impl Principal {
 }
 
 impl Grant {
-    /// What a server makes of a principal.
+    /// Makes what the sessions of a principal are made from. `places` are those of the store's root.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the store cannot be shown to it as its root says.
+    /// [`Error::Root`] if the principal's root is no directory of the store.
     pub(super) fn new(
         principal: Principal,
         store: &Arc<dyn Store>,
         options: &ServerOptions,
         places: Vec<Place>,
     ) -> Result<Self> {
+        let places = places_seen(&**store, &principal.root, places);
         Ok(Self::of(scoped(store, &principal)?, principal, options, places))
     }
 
@@ -150,7 +151,7 @@ impl Grant {
         Self::of(store, Principal::unlimited(options), options, Vec::new())
     }
 
-    /// `store` is what the principal sees.
+    /// Makes the grant of a principal that sees all of `store`, which is at `places`.
     fn of(store: Arc<dyn Store>, principal: Principal, options: &ServerOptions, places: Vec<Place>) -> Self {
         let hello = ServerHello {
             cipher: Cipher::Unknown,
@@ -167,13 +168,24 @@ impl Grant {
     }
 }
 
-/// The store as a principal sees it. Today each sees all of it, and any other is refused here, so that nobody sees more
-/// than their directory because nothing limited it.
+/// Returns the store as a principal sees it: its root is the root directory, and nothing else exists.
 fn scoped(store: &Arc<dyn Store>, principal: &Principal) -> Result<Arc<dyn Store>> {
-    if !principal.root.is_root() {
-        return Err(Error::Usage("a token cannot be limited to a directory"));
+    if principal.root.is_root() {
+        return Ok(Arc::clone(store));
     }
-    Ok(Arc::clone(store))
+    match Prefix::new(Arc::clone(store), principal.root.clone()) {
+        Ok(inside) => Ok(Arc::new(inside)),
+        Err(failure) => Err(Error::Root { path: principal.root.to_string(), failure }),
+    }
+}
+
+/// Returns the places of a directory of the store and of those above it, the nearest first. `of_root` are those of the
+/// store's root.
+fn places_seen(store: &dyn Store, directory: &RemotePath, of_root: Vec<Place>) -> Vec<Place> {
+    let below = std::iter::successors(Some(directory.clone()), RemotePath::parent).filter(|path| !path.is_root());
+    // Without its own, the first would be taken for it: then none is told.
+    let below: Option<Vec<Place>> = below.map(|path| store.place(&path)).collect();
+    below.map_or_else(Vec::new, |below| below.into_iter().chain(of_root).take(MAX_PLACES).collect())
 }
 
 /// The store has no words of its own.

@@ -1,7 +1,7 @@
 //! From a path on this machine to a store that holds it.
 
+use super::boot::place_of;
 use super::{LocalStore, Store, StoreOptions, StoreResult};
-use remofile_protocol::digest::digest;
 use remofile_protocol::handshake::Place;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure};
@@ -68,13 +68,12 @@ pub fn make_local_directory(path: &Path) -> StoreResult<()> {
 /// does not tell.
 #[must_use]
 pub fn places(directory: &Path) -> Vec<Place> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-    let (Ok(boot), Ok(directory)) = (boot, directory.canonicalize()) else { return Vec::new() };
     let place = |directory: &Path| {
         let stat = std::fs::metadata(directory).ok()?;
-        Some(Place(digest(format!("remofile {boot} {} {}", stat.dev(), stat.ino()).as_bytes())))
+        place_of(stat.dev(), stat.ino())
     };
-    directory.ancestors().map_while(place).collect()
+    let directory = directory.canonicalize();
+    directory.iter().flat_map(|directory| directory.ancestors()).map_while(place).collect()
 }
 
 /// Reports whether a local path names anything, even a dangling link.

@@ -12,6 +12,7 @@
 //! every call is jailed, no call panics whatever the disk holds. Non-goals: leases, the network, what
 //! the user sees.
 
+mod boot;
 mod buffer;
 mod durable;
 #[cfg(test)]

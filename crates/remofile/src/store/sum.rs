@@ -7,6 +7,7 @@ use super::result::StoreResult;
 use super::resume::ResumeStore;
 use super::write::WriteStore;
 use remofile_protocol::handshake::Capabilities;
+use remofile_protocol::handshake::Place;
 use remofile_protocol::path::RemotePath;
 use std::sync::Arc;
 
@@ -24,5 +25,10 @@ pub trait Store: ReadStore + WriteStore + ResumeStore + PosixStore + DurableStor
     /// `out-of-resources`, ... if it cannot be opened once more.
     fn confined(&self, _directory: &RemotePath) -> StoreResult<Option<Arc<dyn Store>>> {
         Ok(None)
+    }
+
+    /// Returns the place of a directory, as [`places`](super::places) gives it. `None` if it is nowhere on this machine.
+    fn place(&self, _directory: &RemotePath) -> Option<Place> {
+        None
     }
 }

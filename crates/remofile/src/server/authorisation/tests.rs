@@ -4,6 +4,7 @@ mod carriers;
 mod items;
 mod protocol1;
 mod requests;
+mod scoped;
 
 use super::*;
 use crate::server::ServerOptions;
@@ -77,14 +78,6 @@ fn missing(rights: &[Right], needed: &[Right]) -> Option<Right> {
 /// The refusal for want of a right.
 fn denial(right: Right) -> String {
     format!("the token \"laptop\" has no right to {}", right.name())
-}
-
-#[test]
-fn a_principal_that_sees_less_than_the_root_is_refused_until_its_store_is_made_smaller() {
-    let scene = Scene::new(&[]);
-    let below = Principal { root: "/d".parse().unwrap(), ..principal(&[]) };
-    let refused = Grant::new(below, &scene.grant.store, &scene.shared.options, Vec::new());
-    assert!(matches!(refused, Err(crate::Error::Usage(_))));
 }
 
 #[test]

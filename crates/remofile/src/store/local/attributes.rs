@@ -3,8 +3,10 @@
 use super::context::StoreContext;
 use super::source::{self, kind_of, permissions};
 use super::{errors, resolve};
+use crate::store::boot::place_of;
 use crate::store::{Fsync, StoreResult};
 use remofile_protocol::digest::digest;
+use remofile_protocol::handshake::Place;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Kind, Timestamp};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -110,6 +112,12 @@ fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> Sto
 pub(super) fn identity(shared: &StoreContext, path: &RemotePath) -> StoreResult<u128> {
     let stat = source::stat_followed(shared.jail()?, path)?;
     Ok(number_of(&stat))
+}
+
+/// Returns the place of what a path leads to.
+pub(super) fn place(shared: &StoreContext, path: &RemotePath) -> Option<Place> {
+    let stat = source::stat_followed(shared.jail().ok()?, path).ok()?;
+    place_of(stat.st_dev as u64, stat.st_ino as u64)
 }
 
 fn number_of(stat: &Stat) -> u128 {

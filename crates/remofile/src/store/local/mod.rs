@@ -50,6 +50,7 @@ use super::{
 };
 use context::StoreContext;
 use file_system::FileSystem;
+use remofile_protocol::handshake::Place;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, Kind, Timestamp};
 use root::Root;
@@ -92,7 +93,7 @@ impl LocalStore {
         let file_system = FileSystem::of(root.as_fd());
         let (staging, ledger) = (Mutex::new(Weak::new()), ledger::Ledger::default());
         // Read now and remembered: the server confines itself later and cannot open the file any more.
-        let _looked_for = records::boot();
+        let _looked_for = super::boot::boot();
         Self { shared: Arc::new(StoreContext { root, file_system, options, staging, ledger }) }
     }
 }
@@ -218,6 +219,10 @@ impl Store for LocalStore {
         let follow = FollowLinks::InScope(Arc::new(Below(directory.clone())));
         let options = StoreOptions { follow, ..self.shared.options.clone() };
         Ok(Some(Arc::new(Self::of(self.shared.root.again()?, options))))
+    }
+
+    fn place(&self, directory: &RemotePath) -> Option<Place> {
+        attributes::place(&self.shared, directory)
     }
 }
 

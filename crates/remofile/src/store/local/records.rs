@@ -13,12 +13,12 @@ use super::root::Root;
 use super::source::changed;
 use super::staging::{is_still_named, lock, refuse_foreign};
 use crate::store::STAGING_NAME;
+use crate::store::boot::boot;
 use minicbor::{Decode, Decoder, Encode};
 use remofile_protocol::wire::Timestamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
-use std::sync::LazyLock;
 
 /// The directory in the staging directory.
 const DIRECTORY: &str = "unflushed";
@@ -389,14 +389,4 @@ fn forgets_times_of_change(_file: &OwnedFd) -> bool {
 
 fn flush(file: BorrowedFd<'_>) -> Result<(), Errno> {
     resolve::retry(|| rustix::fs::fsync(file))
-}
-
-/// Returns the identity of this boot of the machine. Empty if the system does not tell: then no record is of this
-/// boot. Read early, since a server that confines itself cannot open the file later.
-pub(super) fn boot() -> &'static str {
-    static BOOT: LazyLock<String> = LazyLock::new(|| {
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-        boot.map(|boot| boot.trim().to_owned()).unwrap_or_default()
-    });
-    &BOOT
 }

@@ -4,6 +4,7 @@ use crate::store::{
     Capabilities, Checkpoint, Directory, DurableStore, Editing, Extent, FlushMark, Partial, PendingBackup, PosixStore,
     ReadStore, Removal, RemovalProgress, ResumeStore, Source, StagePlan, Staged, Store, StoreResult, Walk, WriteStore,
 };
+use remofile_protocol::handshake::Place;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Entry, Failure, Kind, Timestamp, Version};
 use std::collections::HashMap;
@@ -285,6 +286,10 @@ impl DurableStore for Faulty {
 impl Store for Faulty {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn place(&self, directory: &RemotePath) -> Option<Place> {
+        self.inner.place(directory)
     }
 
     fn confined(&self, directory: &RemotePath) -> StoreResult<Option<Arc<dyn Store>>> {

@@ -6,6 +6,7 @@ use crate::store::{
     Capabilities, Capability, Directory, Editing, Partial, PendingBackup, PosixStore, ReadStore, Removal, ResumeStore,
     Source, Store, StoreResult, Walk, WriteStore, target,
 };
+use remofile_protocol::handshake::Place;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, Timestamp};
 use std::sync::Arc;
@@ -273,5 +274,9 @@ forward!(DurableStore for Prefix);
 impl Store for Prefix {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn place(&self, directory: &RemotePath) -> Option<Place> {
+        self.inner.place(&self.followed(directory).ok()?)
     }
 }

@@ -5,6 +5,7 @@ use crate::store::{
     Capabilities, Directory, Editing, Partial, PendingBackup, PosixStore, Removal, ResumeStore, Source, StagePlan,
     Staged, Store, StoreResult, WriteStore,
 };
+use remofile_protocol::handshake::Place;
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
 use std::sync::Arc;
@@ -105,6 +106,10 @@ impl PosixStore for ReadOnly {
 impl Store for ReadOnly {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn place(&self, directory: &RemotePath) -> Option<Place> {
+        self.inner.place(directory)
     }
 
     fn confined(&self, directory: &RemotePath) -> StoreResult<Option<Arc<dyn Store>>> {

@@ -126,8 +126,7 @@ impl SyncOptions {
     pub(super) fn refuse_unsupported(&self, can: Capabilities) -> Result<()> {
         require(can, self.selection.links == Links::Copy, Capability::Links)?;
         require(can, self.send.preserve_mode, Capability::Modes)?;
-        require(can, self.backup.is_some(), Capability::Backups)?;
-        require(can, self.update, Capability::Times)
+        require(can, self.backup.is_some(), Capability::Backups)
     }
 
     /// Returns the options for the transfer of files that are chosen one by one.

@@ -52,7 +52,6 @@ fn what_a_sync_asks_for_and_the_store_lacks_is_refused_before_anything_is_change
         (Capability::Links, SyncOptions { selection: copied_links(), ..SyncOptions::default() }),
         (Capability::Modes, SyncOptions { send: with_modes(), ..SyncOptions::default() }),
         (Capability::Backups, SyncOptions { backup: Some("/old".to_owned()), ..SyncOptions::default() }),
-        (Capability::Times, SyncOptions { update: true, ..SyncOptions::default() }),
     ] {
         let scene = Scene::without(&[lacking]);
         write(scene.source.path(), "file", "x");
@@ -92,6 +91,21 @@ fn without_times_contents_tell_what_is_the_same() {
     let changed = scene.sync(&SyncOptions::default()).unwrap();
     assert_eq!((changed.plan.unchanged.files, changed.transfer.files), (1, 1));
     assert_eq!(changed.transfer.failures, []);
+}
+
+#[test]
+fn without_times_a_sync_leaves_what_arrived_after_its_source_was_changed() {
+    let scene = Scene::without(&[Capability::Times]);
+    let update = SyncOptions { update: true, ..SyncOptions::default() };
+    let path = write(scene.source.path(), "file", "old");
+    let set = |seconds| std::fs::File::open(&path).unwrap().set_modified(seconds).unwrap();
+    set(std::time::UNIX_EPOCH);
+    assert_eq!(scene.sync(&update).unwrap().transfer.files, 1);
+    write(scene.source.path(), "file", "other");
+    set(std::time::UNIX_EPOCH);
+    assert_eq!(scene.sync(&update).unwrap().transfer.files, 0, "it is newer at the destination");
+    set(std::time::SystemTime::now() + std::time::Duration::from_secs(3600));
+    assert_eq!(scene.sync(&update).unwrap().transfer.files, 1);
 }
 
 #[test]

@@ -240,6 +240,14 @@ pub(crate) fn a_backup_stays_when_the_first_goes(scene: &Scene) {
     assert_eq!(scene.read("/kept/file"), b"new", "an older backup makes way");
     scene.directory("/taken");
     assert_eq!(code(scene.store.prepare_backup(&path("/file"), &path("/taken"))), Some(ErrorCode::AlreadyExists));
+    assert_eq!(code(scene.store.prepare_backup(&path("/file"), &path("/file"))), Some(ErrorCode::BadRequest));
+    assert_eq!(code(scene.store.prepare_backup(&path("/taken"), &path("/other"))), Some(ErrorCode::NotAFile));
+}
+
+pub(crate) fn parents_are_not_made_where_a_link_leads_nowhere(scene: &Scene) {
+    scene.link("/nowhere", "none");
+    assert!(scene.store.make_directory(&path("/nowhere/below"), true, true).is_err());
+    assert_eq!((scene.kind("/none"), scene.kind("/nowhere")), (None, Some(Kind::Link)));
 }
 
 pub(crate) fn holes_are_zeros(scene: &Scene) {

@@ -62,6 +62,14 @@ pub(crate) fn a_link_is_moved_only_where_it_does_not_lead_out(scene: &Scene) {
     assert_eq!(scene.kind("/a/b/other"), Some(Kind::Link));
 }
 
+pub(crate) fn a_link_is_kept_only_where_it_does_not_lead_out(scene: &Scene) {
+    scene.directory("/a/b");
+    scene.link("/a/b/link", "../../file");
+    let keep = |to: &str| code(scene.store.prepare_backup(&path("/a/b/link"), &path(to)));
+    assert_eq!(keep("/kept"), Some(ErrorCode::OutsideRoot));
+    assert_eq!(keep("/a/b/kept"), None);
+}
+
 pub(crate) fn two_paths_to_one_file_have_one_identity(scene: &Scene) {
     scene.directory("/a");
     scene.file("/a/file", b"");

@@ -53,6 +53,7 @@ fn nothing_outside_of_a_prefix_exists() {
                 assert!(!failure.to_string().contains("/out"), "{failure}");
             }
         }
+        assert_eq!(code(store.make_directory(&path("/up"), true, true)), Some(ErrorCode::AlreadyExists));
         assert_eq!(code(store.directory(&path("/up"))), Some(ErrorCode::OutsideRoot));
         assert_eq!(code(store.walk(&path("/up"), true)), Some(ErrorCode::OutsideRoot));
         assert_eq!(outer.read("/out/secret"), b"secret");
@@ -121,4 +122,15 @@ fn the_calls_that_are_to_fail_fail_and_no_others() {
     faults.clear();
     scene.file("/file", b"x");
     assert_eq!((faults.count(StoreCall::Write), faults.count(StoreCall::Commit)), (5, 3));
+}
+
+#[test]
+fn a_tree_in_memory_may_be_as_deep_as_paths_are_long() {
+    let scene = memory();
+    let deep = "/d".repeat(4_000);
+    scene.directory(&deep);
+    assert_eq!(code(scene.store.read_link(&path("/d"))), Some(ErrorCode::BadRequest));
+    scene.store.rename(&path("/d"), &path("/moved"), false).unwrap();
+    assert_eq!(scene.kind(&format!("/moved{}", &deep[2..])), Some(Kind::Directory));
+    assert_eq!(scene.remove_tree("/moved").unwrap(), (0, 4_000));
 }

@@ -2,10 +2,10 @@
 
 use super::MemoryStore;
 use super::file::{Content, MemoryEditing, MemoryFile};
-use super::shared::Shared;
+use super::shared::{Shared, Tree};
 use super::staged::MemoryDirectory;
 use super::stamps::now;
-use super::tree::{Folder, Found, Link, Node, taken};
+use super::tree::{Folder, Found, Link, Node, Way, taken};
 use crate::store::{
     Capability, Directory, Editing, PendingBackup, PosixStore, Removal, RemovalProgress, STAGING_NAME, StoreResult,
     WriteStore, target,
@@ -37,16 +37,11 @@ impl WriteStore for MemoryStore {
         if path.is_root() {
             return if update { Ok(false) } else { Err(directory_in_the_way()) };
         }
-        let found = self.shared.lock().root.parent(path);
-        let (parent, name) = match found {
-            Err(failure) if parents && failure.code == ErrorCode::NotFound => {
-                let (above, _) = path.split()?;
-                self.make_directory(&above, true, true)?;
-                self.shared.lock().root.parent(path)?
-            }
-            found => found?,
-        };
         let mut tree = self.shared.lock();
+        if parents {
+            make_parents(&mut tree.root, path)?;
+        }
+        let (parent, name) = tree.root.parent(path)?;
         match tree.root.at(&parent)?.entries.get(&name) {
             None => {
                 tree.root.at_mut(&parent)?.insert(&name, Node::Directory(Folder::new()));
@@ -91,27 +86,23 @@ impl WriteStore for MemoryStore {
         self.shared.needs(Capability::Renames, "rename")?;
         let mut tree = self.shared.lock();
         let moved = tree.root.look(source)?;
+        let is_directory = moved.is_directory();
         let (from, old) = tree.root.parent(source)?;
-        if source != destination && destination.is_within(source) && moved.is_directory() {
+        if source != destination && destination.is_within(source) && is_directory {
             return Err(ErrorCode::IntoItself.into());
         }
         let (to, new) = tree.root.parent(destination)?;
         let is_below = |place: &[String]| place.starts_with(&from) && place.get(from.len()) == Some(&old);
-        if moved.is_directory() && is_below(&to) {
+        if is_directory && is_below(&to) {
             return Err(ErrorCode::IntoItself.into());
         }
-        if let Node::Link(link) = &moved
-            && refuse_target(&to, &link.target).is_err()
-            && refuse_target(&from, &link.target).is_ok()
-        {
-            return refuse_target(&to, &link.target);
-        }
+        refuse_to_lead_out_from(moved, &from, &to)?;
         if let Some(there) = tree.root.at(&to)?.entries.get(&new)
-            && (there.is_directory() || moved.is_directory() || !replace)
+            && (there.is_directory() || is_directory || !replace)
         {
             return Err(taken(there));
         }
-        tree.root.at_mut(&from)?.remove(&old);
+        let moved = tree.root.at_mut(&from)?.remove(&old).ok_or(ErrorCode::NotFound)?;
         tree.root.at_mut(&to)?.insert(&new, moved);
         Ok(())
     }
@@ -166,12 +157,22 @@ impl PosixStore for MemoryStore {
 
     fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
         self.shared.needs(Capability::Backups, "keep backups")?;
-        let kept = self.shared.lock().root.look(path)?;
-        if kept.is_directory() {
-            return Err(ErrorCode::NotAFile.into());
+        if path == to {
+            return Err(Failure::new(ErrorCode::BadRequest).because("its backup cannot have the same path"));
         }
+        let second = |tree: &Tree| match tree.root.look(path)? {
+            Node::File(file) => Ok(Node::File(Arc::clone(file))),
+            Node::Link(link) => Ok(Node::Link(link.clone())),
+            Node::Directory(_) => Err(Failure::new(ErrorCode::NotAFile)),
+        };
+        let kept = second(&self.shared.lock())?;
         let (above, _) = to.split()?;
         self.make_directory(&above, true, true)?;
+        {
+            let tree = self.shared.lock();
+            let ((from, _), (to, _)) = (tree.root.parent(path)?, tree.root.parent(to)?);
+            refuse_to_lead_out_from(&kept, &from, &to)?;
+        }
         let backup = MemoryBackup { shared: Arc::clone(&self.shared), kept, to: to.clone() };
         backup.refuse_directory()?;
         Ok(Box::new(backup))
@@ -206,6 +207,29 @@ impl MemoryStore {
 fn refuse_target(directory: &[String], to: &str) -> StoreResult<()> {
     let is_staging = |name: &[u8]| name == STAGING_NAME.as_bytes();
     target::refuse_leading_out(&is_staging, false, directory.join("/").as_bytes(), to)
+}
+
+/// Refuses to give a link a place from which it leads out, unless it does that already.
+fn refuse_to_lead_out_from(node: &Node, from: &[String], to: &[String]) -> StoreResult<()> {
+    match node {
+        Node::Link(link) if refuse_target(from, &link.target).is_ok() => refuse_target(to, &link.target),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the directories that are missing on the way to a path's last name.
+fn make_parents(root: &mut Folder, path: &RemotePath) -> StoreResult<()> {
+    let (above, _) = path.split()?;
+    let Way { real, missing, is_dangling } = root.way(&above, true)?;
+    if is_dangling {
+        return Err(ErrorCode::AlreadyExists.into());
+    }
+    let mut folder = root.at_mut(&real)?;
+    for name in missing {
+        folder.insert(&name, Node::Directory(Folder::new()));
+        folder = folder.at_mut(std::slice::from_ref(&name))?;
+    }
+    Ok(())
 }
 
 fn directory_in_the_way() -> Failure {
@@ -245,7 +269,7 @@ struct MemoryBackup {
 impl MemoryBackup {
     fn refuse_directory(&self) -> StoreResult<()> {
         match self.shared.lock().root.look(&self.to) {
-            Ok(there @ Node::Directory(_)) => Err(taken(&there)),
+            Ok(there @ Node::Directory(_)) => Err(taken(there)),
             _ => Ok(()),
         }
     }

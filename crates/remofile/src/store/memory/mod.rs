@@ -122,7 +122,7 @@ impl ReadStore for MemoryStore {
 
     fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
         match self.shared.lock().root.look(path)? {
-            Node::Link(link) => Ok(link.target),
+            Node::Link(link) => Ok(link.target.clone()),
             _ => Err(Failure::new(ErrorCode::BadRequest).because("it is not a symbolic link")),
         }
     }

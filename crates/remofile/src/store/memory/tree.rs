@@ -12,15 +12,13 @@ use std::sync::Arc;
 const MOST_LINKS: usize = 40;
 
 /// Something that has a name.
-#[derive(Clone)]
 pub(super) enum Node {
     Directory(Folder),
     File(Arc<MemoryFile>),
     Link(Link),
 }
 
-/// A directory.
-#[derive(Clone)]
+/// A directory. It is never copied: a copy of a deep tree would take as much room on the stack as there are levels.
 pub(super) struct Folder {
     pub(super) entries: BTreeMap<String, Node>,
     pub(super) modified: Timestamp,
@@ -75,18 +73,36 @@ impl Folder {
 
     /// Leads from a path to the names of what it names, none of which is a link on the way; the last name need not exist.
     pub(super) fn real(&self, path: &RemotePath, follows_last: bool) -> StoreResult<Vec<String>> {
+        let Way { mut real, mut missing, .. } = self.way(path, follows_last)?;
+        match missing.len() {
+            0 | 1 => {
+                real.append(&mut missing);
+                Ok(real)
+            }
+            _ => Err(ErrorCode::NotFound.into()),
+        }
+    }
+
+    /// Leads as far along a path as there is something.
+    pub(super) fn way(&self, path: &RemotePath, follows_last: bool) -> StoreResult<Way> {
         let mut left: Vec<String> = path.names().map(str::to_owned).collect();
         left.reverse();
-        let (mut real, mut links) = (Vec::new(), 0);
+        let (mut real, mut links, mut behind_link) = (Vec::new(), 0, usize::MAX);
+        // What each of the real names is, with the root before them: looked up once, however deep it is.
+        let mut passed = vec![Some(self)];
         while let Some(name) = left.pop() {
             match name.as_str() {
                 "" | "." => continue,
                 ".." if real.pop().is_none() => return Err(ErrorCode::OutsideRoot.into()),
-                ".." => continue,
+                ".." => {
+                    passed.pop();
+                    continue;
+                }
                 STAGING_NAME if real.is_empty() => return Err(reserved()),
                 _ => {}
             }
-            match self.at(&real)?.entries.get(&name) {
+            let folder = passed.last().copied().flatten().ok_or(ErrorCode::NotADirectory)?;
+            match folder.entries.get(&name) {
                 Some(Node::Link(link)) if follows_last || !left.is_empty() => {
                     links += 1;
                     if links > MOST_LINKS {
@@ -95,14 +111,22 @@ impl Folder {
                     if link.target.starts_with('/') {
                         return Err(ErrorCode::OutsideRoot.into());
                     }
+                    behind_link = left.len();
                     left.extend(link.target.split('/').rev().map(str::to_owned));
                 }
-                Some(_) => real.push(name),
-                None if left.is_empty() => real.push(name),
-                None => return Err(ErrorCode::NotFound.into()),
+                Some(node) => {
+                    passed.push(if let Node::Directory(folder) = node { Some(folder) } else { None });
+                    real.push(name);
+                }
+                None => {
+                    let is_dangling = left.len() >= behind_link;
+                    left.push(name);
+                    left.reverse();
+                    return Ok(Way { real, missing: left, is_dangling });
+                }
             }
         }
-        Ok(real)
+        Ok(Way { real, missing: Vec::new(), is_dangling: false })
     }
 
     /// The directory that a path's last name is in, by its real names, and that name.
@@ -115,9 +139,9 @@ impl Folder {
     }
 
     /// What a path names, if it names anything; the last name is not followed.
-    pub(super) fn look(&self, path: &RemotePath) -> StoreResult<Node> {
+    pub(super) fn look(&self, path: &RemotePath) -> StoreResult<&Node> {
         let (parent, name) = self.parent(path)?;
-        self.at(&parent)?.entries.get(&name).cloned().ok_or_else(|| ErrorCode::NotFound.into())
+        self.at(&parent)?.entries.get(&name).ok_or_else(|| ErrorCode::NotFound.into())
     }
 
     /// What a path leads to.
@@ -146,6 +170,16 @@ impl Folder {
         }
         (files, directories)
     }
+}
+
+/// The way along a path.
+pub(super) struct Way {
+    /// The names of what is there, none of which is a link.
+    pub(super) real: Vec<String>,
+    /// The names behind them, the first of which is not there.
+    pub(super) missing: Vec<String>,
+    /// Whether that one is a name in the target of a link.
+    pub(super) is_dangling: bool,
 }
 
 /// What a path leads to.

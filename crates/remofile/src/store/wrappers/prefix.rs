@@ -60,12 +60,12 @@ impl Prefix {
 
     /// The place in the store of what a path names; a link that it ends with is not followed.
     fn named(&self, path: &RemotePath) -> StoreResult<RemotePath> {
-        self.place(path, false)
+        self.place(path, false, false)
     }
 
     /// The place in the store of what a path leads to.
     fn followed(&self, path: &RemotePath) -> StoreResult<RemotePath> {
-        self.place(path, true)
+        self.place(path, true, false)
     }
 
     /// As [`Prefix::named`], for what cannot be done to the root.
@@ -76,7 +76,12 @@ impl Prefix {
         self.named(path)
     }
 
-    fn place(&self, path: &RemotePath, follows_last: bool) -> StoreResult<RemotePath> {
+    /// As [`Prefix::named`], for what is made together with the directories on the way to it: not where a link leads nowhere.
+    fn to_be_made(&self, path: &RemotePath) -> StoreResult<RemotePath> {
+        self.place(path, false, true)
+    }
+
+    fn place(&self, path: &RemotePath, follows_last: bool, is_to_be_made: bool) -> StoreResult<RemotePath> {
         if !self.checks_links {
             return self.at(path.as_str());
         }
@@ -93,7 +98,11 @@ impl Prefix {
             if left.is_empty() && !follows_last {
                 break;
             }
-            if let Ok(target) = self.inner.read_link(&self.at(&real.join("/"))?) {
+            let place = self.at(&real.join("/"))?;
+            if let Ok(target) = self.inner.read_link(&place) {
+                if is_to_be_made && self.inner.stat(&place)?.kind == Kind::Link {
+                    return Err(ErrorCode::AlreadyExists.into());
+                }
                 links += 1;
                 if links > MOST_LINKS {
                     return Err(ErrorCode::LinkLoop.into());
@@ -137,6 +146,17 @@ impl Prefix {
         let names = above.relative_to(&self.top).unwrap_or_default();
         target::refuse_leading_out(&|_| false, false, names.as_bytes(), to)
     }
+
+    /// Refuses to give a link a place from which it leads out, unless it does that already.
+    fn refuse_to_lead_out_from(&self, from: &RemotePath, to: &RemotePath) -> StoreResult<()> {
+        if !self.checks_links {
+            return Ok(());
+        }
+        match self.inner.read_link(from) {
+            Ok(link) if self.refuse_target(from, &link).is_ok() => self.refuse_target(to, &link),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl ReadStore for Prefix {
@@ -174,7 +194,12 @@ impl WriteStore for Prefix {
     }
 
     fn make_directory(&self, path: &RemotePath, update: bool, parents: bool) -> StoreResult<bool> {
-        self.inner.make_directory(&self.named(path)?, update, parents)
+        let place = if parents { self.to_be_made(path)? } else { self.named(path)? };
+        if self.checks_links && update && self.inner.read_link(&place).is_ok() {
+            // What a link leads to outside of here is no directory that exists.
+            self.followed(path).map_err(|_outside| ErrorCode::AlreadyExists)?;
+        }
+        self.inner.make_directory(&place, update, parents)
     }
 
     fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
@@ -193,12 +218,7 @@ impl WriteStore for Prefix {
 
     fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
         let (from, to) = (self.below(source)?, self.below(destination)?);
-        if self.checks_links
-            && let Ok(link) = self.inner.read_link(&from)
-            && self.refuse_target(&from, &link).is_ok()
-        {
-            self.refuse_target(&to, &link)?;
-        }
+        self.refuse_to_lead_out_from(&from, &to)?;
         self.inner.rename(&from, &to, replace)
     }
 }
@@ -259,7 +279,9 @@ impl PosixStore for Prefix {
     }
 
     fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
-        self.inner.prepare_backup(&self.below(path)?, &self.below(to)?)
+        let (from, to) = (self.below(path)?, self.below(to)?);
+        self.refuse_to_lead_out_from(&from, &to)?;
+        self.inner.prepare_backup(&from, &to)
     }
 }
 

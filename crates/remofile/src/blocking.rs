@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 /// Threads of a server's pool at most: so many disk operations are under way at once.
 const MOST_THREADS: usize = 64;
 
-/// How long a thread waits for another job before it ends.
+/// The time for which a thread waits for another job before it ends.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// How long a job works before others have their turn.
+/// The time for which a job works before others have their turn.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// How long what has come before an end is worked on still.
+/// The time for which a job goes on after its end with what came before.
 const LAST_SLICE: Duration = Duration::from_secs(5);
 
 /// Threads for jobs that wait. Clones are the same pool. When the last is dropped, what was given is done still.
@@ -327,7 +327,7 @@ impl<T: Send + 'static> Pending<T> {
         }
     }
 
-    /// Whether the result is there, or was taken.
+    /// Reports whether the result is there, or was taken.
     #[must_use]
     pub(crate) fn is_over(&self) -> bool {
         matches!(*self.slot.lock(), SlotState::Filled(_) | SlotState::Taken)
@@ -417,7 +417,7 @@ impl Slice {
         Self { until: Instant::now() + LAST_SLICE, is_cancelled: Arc::default() }
     }
 
-    /// Whether the job is to end, as soon as it can go on from there.
+    /// Reports whether the job is to end, as soon as it can go on from there.
     #[must_use]
     pub(crate) fn is_over(&self) -> bool {
         self.is_cancelled.load(Ordering::Acquire) || Instant::now() >= self.until

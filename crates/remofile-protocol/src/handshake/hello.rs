@@ -60,7 +60,7 @@ pub struct ServerHello {
     #[n(8)]
     #[cbor(default, skip_if = "is_false")]
     pub checks_versions: bool,
-    /// What its store can do.
+    /// The capabilities of its store.
     #[n(9)]
     #[cbor(default, skip_if = "Capabilities::is_all")]
     pub capabilities: Capabilities,

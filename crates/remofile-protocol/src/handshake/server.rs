@@ -34,7 +34,7 @@ pub enum ServerAnswer {
     Accept {
         /// The session.
         session: Box<Established<ClientHello>>,
-        /// Who the client is: the index of its token in [`ServerCredentials::tokens`].
+        /// The index of the client's token in [`ServerCredentials::tokens`].
         token: usize,
         /// The bytes to send.
         bytes: Vec<u8>,

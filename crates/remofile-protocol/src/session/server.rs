@@ -266,7 +266,7 @@ impl ServerSession {
         self.core.queue(OperationId::SESSION, Signal::Goodbye { reason });
     }
 
-    /// Whether no operation is in flight and nothing waits to be sent: nothing is due before a message comes.
+    /// Reports whether no operation is in flight and nothing waits to be sent: nothing is due before a message comes.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.operations.is_empty() && self.core.queued() == 0

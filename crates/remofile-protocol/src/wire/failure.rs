@@ -112,7 +112,7 @@ error_codes! {
     NoMatch = 27, "no-match", "nothing matches the pattern";
     /// A pattern or a rule cannot be read.
     BadPattern = 28, "bad-pattern", "the pattern is malformed";
-    /// What is kept of an interrupted transfer is not what it was.
+    /// The partial of an interrupted transfer is not what it was.
     PartialChanged = 29, "partial-changed", "what was kept of it has changed (try again)";
     /// The operation had its lease for longer than the server allows without progress.
     LeaseExpired = 30, "lease-expired", "the server ended it because it made no progress for too long; run the command again";

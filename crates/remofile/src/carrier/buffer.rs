@@ -211,7 +211,7 @@ impl InBuffer {
         &self.bytes
     }
 
-    /// How many bytes have come of a record that is not whole.
+    /// Returns the number of bytes that have come of an incomplete record.
     pub(super) fn waiting(&self) -> usize {
         self.end - self.start
     }

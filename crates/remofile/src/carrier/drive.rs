@@ -62,7 +62,8 @@ pub trait Endpoint {
     /// Reports whether it has nothing more to send or receive. Messages in the queue are still sent.
     fn is_done(&self) -> bool;
 
-    /// How long it has had nothing to do before a message comes or one of its wakers is called; `None` while it has.
+    /// Returns the time for which nothing was to be done without a message or a call of a waker; `None` while something
+    /// is.
     fn idle_for(&self) -> Option<Duration> {
         None
     }
@@ -79,12 +80,13 @@ pub enum Produced {
     Nothing,
 }
 
-/// How driving an endpoint ended.
+/// The reason why driving an endpoint ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Driven {
-    /// It is done.
+    /// The endpoint is done.
     Done,
-    /// It has had nothing to do for long enough. It can be driven on when its socket is readable or a waker was called.
+    /// The endpoint has had nothing to do for long enough. It can be driven on when its socket is readable or a waker
+    /// was called.
     Idle,
 }
 

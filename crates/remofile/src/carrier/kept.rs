@@ -11,7 +11,7 @@ const MOST_SPARES: usize = 4;
 pub struct KeptPayload {
     buffer: Vec<u8>,
     range: Range<usize>,
-    /// Where the buffer goes afterwards.
+    /// The pool that gets the buffer back.
     spares: Option<Spares>,
 }
 
@@ -20,7 +20,7 @@ impl KeptPayload {
         Self { buffer, range, spares: Some(spares.clone()) }
     }
 
-    /// What it takes in memory, in bytes.
+    /// Returns the memory that it takes, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.buffer.capacity()

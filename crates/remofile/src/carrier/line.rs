@@ -3,7 +3,7 @@
 use super::error::LinkError;
 use std::os::fd::AsFd;
 
-/// What is kept of a message that has not come whole while a line rests, in bytes at most.
+/// The most bytes of an incomplete message that a resting line keeps.
 pub(super) const MOST_AT_REST: usize = 1024;
 
 /// A connection that takes and gives whole messages, and never waits.
@@ -29,7 +29,7 @@ pub trait Line: AsFd {
     /// Reports whether a small message may be queued behind those that wait.
     fn has_room(&self) -> bool;
 
-    /// Whether it could rest: so little of a message has come that it can be kept for long.
+    /// Reports whether it could rest: so little of a message has come that it can be kept for long.
     fn may_rest(&self) -> bool;
 
     /// Frees its buffers, but for what has come of a message. They are there again when they are needed.

@@ -10,7 +10,7 @@ pub struct Payload<'a>(Place<'a>);
 
 enum Place<'a> {
     Elsewhere(&'a [u8]),
-    /// It was kept before.
+    /// A payload that was kept before.
     Kept(KeptPayload),
     /// In the buffer of a link, here.
     Input(&'a mut InBuffer, Range<usize>),

@@ -242,7 +242,7 @@ impl Input {
         }
     }
 
-    /// How many bytes have come of a message that is not whole.
+    /// Returns the number of bytes that have come of an incomplete message.
     fn waiting(&self) -> usize {
         if self.given { self.end - self.start - self.seen } else { self.end - self.start }
     }

@@ -1,4 +1,4 @@
-//! What a server's store cannot do, found out before anything is changed.
+//! The checks of what a server's store can do, before anything is changed.
 
 use crate::error::{Error, Result};
 use remofile_protocol::handshake::{Capabilities, Capability};

@@ -138,8 +138,8 @@ impl Client {
 
     /// Makes a call that is one request and one answer.
     fn ask(&mut self, request: Request) -> Result<Done> {
-        let mut told = self.options.on_waiting.clone();
-        let result = self.call(request, &mut session::call::Plain::new(&mut told));
+        let mut on_waiting = self.options.on_waiting.clone();
+        let result = self.call(request, &mut session::call::Plain::new(&mut on_waiting));
         if self.idle.is_shared() {
             self.lend();
         }

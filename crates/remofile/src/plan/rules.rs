@@ -28,7 +28,7 @@ pub struct Rules {
     pub modify_window: Duration,
     /// Smallest size, on both sides, of a file that may travel as a delta; `None` for never.
     pub delta_from: Option<u64>,
-    /// What the destination can do: what it cannot is not planned.
+    /// The capabilities of the destination: nothing else is planned.
     pub capabilities: Capabilities,
 }
 

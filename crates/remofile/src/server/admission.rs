@@ -207,12 +207,12 @@ impl<R> Admission<R> {
         self.members.get(&session).is_some_and(|member| member.presence.is_leaving())
     }
 
-    /// How a session goes on, and whose it is.
+    /// Returns the state of a session and its place.
     pub(super) fn running_mut(&mut self, session: u64) -> Option<(Place, &mut R)> {
         self.members.get_mut(&session).map(|member| (member.place, &mut member.running))
     }
 
-    /// How many sessions there are.
+    /// Returns the number of sessions.
     pub(super) fn sessions(&self) -> usize {
         self.members.len()
     }

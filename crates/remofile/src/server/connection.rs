@@ -29,7 +29,7 @@ pub(super) trait SessionEndpoint: Endpoint<Error = ConnectionError> + Send {
     fn end(&mut self);
 }
 
-/// What a worker runs.
+/// A task of a worker.
 pub(super) trait Serve: Send {
     /// Runs the session until it is over, or has had nothing to do for as long as `linger` says.
     fn serve(&mut self, waker: &Waker, linger: &dyn Fn() -> Duration) -> Served;
@@ -38,10 +38,10 @@ pub(super) trait Serve: Send {
     fn socket(&self) -> BorrowedFd<'_>;
 }
 
-/// What is to become of a session that a worker has run.
+/// The state of a session that a worker has run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Served {
-    /// It is run again when something comes.
+    /// The session is run again when something comes.
     Idle,
     Over,
 }
@@ -57,7 +57,7 @@ pub(super) struct Connection<E: Endpoint> {
     title: &'static str,
     client: Option<String>,
     address: String,
-    /// What wakes the session while no worker has it.
+    /// The waker of the lobby, while no worker has the session.
     lobby: Waker,
 }
 

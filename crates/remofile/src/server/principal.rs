@@ -66,7 +66,7 @@ pub(super) struct Grant {
     /// The statement of the server about itself, but for the cipher of each session.
     pub(super) hello: ServerHello,
     pub(super) names: NameRule,
-    /// Whether the server lets nobody change anything.
+    /// True if the server lets nobody change anything.
     pub(super) is_read_only: bool,
 }
 
@@ -102,7 +102,7 @@ impl Rights {
         Right::ALL.into_iter().find(|right| missing & Self::of(&[*right]).0 != 0)
     }
 
-    /// Whether something may be changed with them.
+    /// Reports whether something may be changed with them.
     pub(super) fn can_change(self) -> bool {
         self.0 & !Self::of(&[Right::Read]).0 != 0
     }

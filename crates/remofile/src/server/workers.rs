@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Stack of a worker, in bytes. Nothing in it recurses.
 const STACK: usize = 1024 * 1024;
 
-/// How long a worker without a task is kept.
+/// The time for which a worker without a task is kept.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
 type Task = Box<dyn FnOnce() + Send>;

@@ -1,10 +1,10 @@
-//! What a caller needs who promises that files outlast a crash.
+//! The part of a store for callers that promise that files outlast a crash.
 
 use super::result::StoreResult;
 
 /// The durability of a store. One that keeps nothing on a disk has nothing to do for it.
 pub trait DurableStore: Send + Sync {
-    /// Where in the history of flushes an operation begins: see [`DurableStore::sync`].
+    /// Returns the place in the history of flushes at which an operation begins: see [`DurableStore::sync`].
     fn flush_mark(&self) -> FlushMark {
         FlushMark::default()
     }
@@ -24,7 +24,7 @@ pub trait DurableStore: Send + Sync {
         false
     }
 
-    /// Whether some file may be [unflushed](remofile_protocol::wire::Entry::unflushed).
+    /// Reports whether some file may be [unflushed](remofile_protocol::wire::Entry::unflushed).
     ///
     /// # Errors
     /// The reason why that cannot be found out.

@@ -1,4 +1,4 @@
-//! What only file systems can.
+//! The part of a store that only file systems have.
 
 use super::result::{StoreResult, unsupported};
 use remofile_protocol::path::RemotePath;

@@ -1,4 +1,4 @@
-//! What a caller needs who only reads.
+//! The part of a store for callers that only read.
 
 use super::result::StoreResult;
 use remofile_protocol::digest::digest;

@@ -1,4 +1,4 @@
-//! What a caller needs who goes on with an interrupted transfer.
+//! The part of a store for callers that go on with an interrupted transfer.
 
 use super::read::Source;
 use super::result::StoreResult;
@@ -67,7 +67,7 @@ pub struct Partial {
     pub touched: Timestamp,
     /// Version of the partial, which changes whenever it is written to.
     pub version: u128,
-    /// Where it can be gone on with, of a store whose staged bytes cannot be read back; of others none.
+    /// The offsets at which it can be resumed, of a store whose staged bytes cannot be read back; of others none.
     pub checkpoints: Vec<Checkpoint>,
 }
 

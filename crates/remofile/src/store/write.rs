@@ -1,4 +1,4 @@
-//! What a caller needs who makes and removes files.
+//! The part of a store for callers that make and remove files.
 
 use super::result::StoreResult;
 use super::resume::{Checkpoint, ResumeAt};

@@ -100,7 +100,7 @@ impl SyncOptions {
         }
     }
 
-    /// What of it concerns the plan; `shows_chunks` for a monitor that wants to see all content, `capabilities` are the
+    /// Returns the rules of the plan; `shows_chunks` is for a monitor that sees all content, `capabilities` are the
     /// destination's.
     pub(super) fn plan_rules(&self, shows_chunks: bool, capabilities: Capabilities) -> Rules {
         let is_delta = self.delta != Delta::Never && !shows_chunks && capabilities.has(Capability::Times);

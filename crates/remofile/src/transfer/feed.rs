@@ -13,7 +13,7 @@ use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Links, Listed};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a census counts before others have their turn.
+/// The time for which a census counts before others have their turn.
 const CENSUS_TURN: Duration = Duration::from_millis(5);
 
 /// The selection of files below the origins.
@@ -21,7 +21,7 @@ const CENSUS_TURN: Duration = Duration::from_millis(5);
 pub struct FeedOptions {
     /// True if directories are entered. Otherwise they are failures.
     pub recursive: bool,
-    /// Which paths may be read; others are failures.
+    /// The permit for each path that is read; without it, a failure is sent.
     pub permit: Arc<dyn Permit>,
     /// The filter of files and directories.
     pub filter: Filter,

@@ -22,7 +22,7 @@ pub struct UnpackerOptions {
     pub file_size_limit: u64,
     /// Sizes in bytes that were asked for. Files of other sizes are passed over.
     pub sizes: RangeInclusive<u64>,
-    /// Which paths may be used, and for what.
+    /// The permit for each use of a path.
     pub permit: Arc<dyn Permit>,
     /// True if the permission bits that the sender gives are taken.
     pub preserve_mode: bool,

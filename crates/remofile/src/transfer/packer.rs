@@ -17,7 +17,8 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// Steps without anything to send after which others have their turn.
 const IDLE_STEPS: usize = 256;
 
-/// How long one message is filled at most: on a slow disk thousands of small files take longer than a peer waits for a word.
+/// The longest time for which one message is filled: on a slow disk thousands of small files take longer than a peer
+/// waits for a word.
 const TURN: Duration = Duration::from_millis(50);
 
 /// Packs the files of a feed, in its order.

@@ -8,7 +8,7 @@ use std::fmt;
 /// A use of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// What is there is listed, or its content is read.
+    /// Lists what is there, or reads its content.
     Read,
     /// As [`Access::Read`], where the path may be a pattern, or an old name that the name rule forbids today.
     Find,
@@ -16,9 +16,9 @@ pub enum Access {
     Create,
     /// Something new gets the path, or takes the place of what is there.
     Replace,
-    /// What is there gets other content, another time or other permission bits.
+    /// Gives what is there other content, another time or other permission bits.
     Change,
-    /// What is there goes, or gets another path.
+    /// Removes what is there, or gives it another path.
     Remove,
     /// Items of an upload are going to begin with the path, for each of which a permission is asked then.
     Announce,
@@ -51,7 +51,7 @@ impl Access {
         }
     }
 
-    /// Whether the path has to keep to the name rule.
+    /// Reports whether the path has to keep to the name rule.
     #[must_use]
     pub fn is_bound_by_name_rule(self) -> bool {
         match self {

@@ -76,7 +76,7 @@ pub(super) struct Receiving {
     backup: Option<NamedBackup>,
 }
 
-/// When a store that cannot read back what it keeps is told how far a file is.
+/// The schedule by which a store that cannot read back its partials is told how far a file is.
 struct Checkpoints {
     /// Bytes from one to the next at least.
     spacing: u64,

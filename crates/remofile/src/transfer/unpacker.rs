@@ -38,7 +38,7 @@ pub struct Unpacker {
     backup: Option<NamedBackup>,
     /// The path whose backup failed, which so must not be replaced or removed.
     failed_backup: Option<String>,
-    /// What has come and is not unpacked yet.
+    /// The batches that have come and are not unpacked yet.
     put_by: VecDeque<Batch>,
     put_by_bytes: usize,
     /// The credit of what was put by and is unpacked.
@@ -134,7 +134,8 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Whether something waits to be unpacked, or a backup to be copied: then [`Unpacker::work`] is to be called.
+    /// Reports whether something waits to be unpacked, or a backup to be copied: then [`Unpacker::work`] is to be
+    /// called.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         !self.put_by.is_empty() || self.waits_for_backup()

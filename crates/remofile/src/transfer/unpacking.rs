@@ -11,7 +11,7 @@ use crate::carrier::{KeptPayload, Waker};
 use remofile_protocol::wire::{ErrorCode, Failure, Item};
 use std::time::{Duration, Instant};
 
-/// How long it works where it is, at most.
+/// The longest time for which it works where it is.
 const TURN: Duration = Duration::from_millis(50);
 
 /// An unpacker, wherever it is.
@@ -22,7 +22,7 @@ pub(crate) struct Unpacking {
     waker: Waker,
     cancel: Cancel,
     is_slow: bool,
-    /// What came while it was away.
+    /// Messages that came while it was away.
     arrived: Vec<(Vec<Item>, KeptPayload, u64)>,
     /// The credit of what it has put by and was given without.
     held: u64,
@@ -35,7 +35,7 @@ enum Place {
     Gone,
 }
 
-/// What comes back.
+/// The unpacker as it comes back, with what it did.
 struct Back {
     unpacker: Box<Unpacker>,
     events: Events,
@@ -47,7 +47,7 @@ struct Back {
 pub(crate) enum Unpacked {
     /// Something was done.
     Some,
-    /// It is at work on its own thread, and calls the waker when it is back.
+    /// The unpacker is at work on its own thread, and calls the waker when it is back.
     Away,
     /// Nothing is to do.
     Nothing,
@@ -99,7 +99,7 @@ impl Unpacking {
         }
     }
 
-    /// Whether not everything is unpacked.
+    /// Reports whether something is still to be unpacked.
     pub(crate) fn is_busy(&self) -> bool {
         match &self.place {
             Place::Here(unpacker) => unpacker.is_busy(),
@@ -194,7 +194,7 @@ fn lost() -> Trouble {
     Failure::new(ErrorCode::Other).because("unpacking it failed").into()
 }
 
-/// What an unpacker told on another thread.
+/// The events of an unpacker on another thread.
 #[derive(Default)]
 struct Events(Vec<UnpackerEvent>);
 

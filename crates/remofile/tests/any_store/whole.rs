@@ -1,4 +1,4 @@
-//! What a directory does, memory does: every operation of a client.
+//! Every operation of a client, on a store in memory.
 
 use crate::common::{noise, remote, tree, write};
 use crate::served::Served;

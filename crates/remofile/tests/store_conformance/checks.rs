@@ -1,4 +1,4 @@
-//! What holds of any store: files and directories.
+//! The promises of any store: files and directories.
 
 use super::support::{LARGE, Scene, code, modified, path};
 use remofile::store::StagePlan;

@@ -1,4 +1,4 @@
-//! What holds of any store: symbolic links.
+//! The promises of any store: symbolic links.
 
 use super::support::{Scene, code, path};
 use remofile_protocol::wire::{ErrorCode, Kind, Listed};

@@ -1,4 +1,4 @@
-//! What holds of any store: partials.
+//! The promises of any store: partials.
 
 use super::support::{LARGE, Scene, code, modified, path};
 use remofile::store::{Partial, ResumeAt, StagePlan};

@@ -1,4 +1,4 @@
-//! What the checks of any store share.
+//! Helpers of the checks of any store.
 
 use remofile::store::{RemovalProgress, StagePlan, Staged, Store, StoreResult};
 use remofile_protocol::path::RemotePath;

@@ -1,4 +1,4 @@
-//! What wrappers do beside what any store does.
+//! The promises of wrappers beside those of any store.
 
 use super::support::{Scene, code, path};
 use super::{local, memory};

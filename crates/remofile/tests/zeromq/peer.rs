@@ -86,7 +86,7 @@ impl ZeroMq {
         self.stream.write_all(&ping).unwrap();
     }
 
-    /// Whether the next thing that comes is the answer to a ping.
+    /// Reports whether the next thing that comes is the answer to a ping.
     pub fn has_pong(&mut self) -> bool {
         loop {
             let consumed = match self.peer.opener.next(&mut self.input).unwrap() {

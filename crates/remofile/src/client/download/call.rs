@@ -240,7 +240,7 @@ impl Client {
     }
 }
 
-/// Whether there may be another attempt, and nobody waits for the end of this one.
+/// Reports whether there may be another attempt, and nobody waits for the end of this one.
 fn goes_on_later(error: &Error) -> bool {
     let is_over = matches!(
         error,

@@ -33,7 +33,7 @@ pub(super) struct InPlace {
 enum Lost {
     /// The server has refused it.
     Refused(Failure),
-    /// It may or may not have been appended: the connection was lost.
+    /// The bytes may or may not have been appended: the connection was lost.
     Uncertain(String),
 }
 

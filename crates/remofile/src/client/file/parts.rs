@@ -67,7 +67,7 @@ impl Remote {
         buffer: Vec<u8>,
     ) -> Result<(Entry, Vec<u8>)> {
         let version = self.version.filter(|_| same_version);
-        let mut part = Part { bytes: buffer, wanted: length, told: self.told() };
+        let mut part = Part { bytes: buffer, wanted: length, on_waiting: self.on_waiting() };
         let request = Request::Read { path: self.path.clone(), offset, length, version, credit: length.max(1) };
         let done = self.again(true, |client, context| {
             part.bytes.clear();
@@ -98,15 +98,15 @@ impl Remote {
         let request = Request::Write { path: self.path.clone(), version: self.version, length, append, create };
         // An append that is repeated after a lost connection could append twice.
         let may_repeat = !append || change.pieces.is_empty();
-        let mut told = self.told();
+        let mut on_waiting = self.on_waiting();
         let done = self.again(may_repeat, |client, context| {
-            let mut writing = Writing { change, piece: 0, sent: 0, is_finished: false, told: &mut told };
+            let mut writing = Writing { change, piece: 0, sent: 0, is_finished: false, on_waiting: &mut on_waiting };
             client.call_in(context, request.clone(), &mut writing)
         })?;
         Ok(Changed { entry: self.learn(done)?, was_another: false })
     }
 
-    fn told(&self) -> OnWaiting {
+    fn on_waiting(&self) -> OnWaiting {
         self.client.options.on_waiting.clone()
     }
 
@@ -158,7 +158,7 @@ fn is_lost(error: &Error) -> bool {
 struct Part {
     bytes: Vec<u8>,
     wanted: u64,
-    told: OnWaiting,
+    on_waiting: OnWaiting,
 }
 
 impl Handler for Part {
@@ -171,7 +171,7 @@ impl Handler for Part {
     }
 
     fn waiting(&mut self, holders: &[Holder]) {
-        self.told.report(Event::Waiting { holders });
+        self.on_waiting.report(Event::Waiting { holders });
     }
 }
 
@@ -182,7 +182,7 @@ struct Writing<'a> {
     piece: usize,
     sent: usize,
     is_finished: bool,
-    told: &'a mut OnWaiting,
+    on_waiting: &'a mut OnWaiting,
 }
 
 impl Writing<'_> {
@@ -215,7 +215,7 @@ impl Writing<'_> {
 
 impl Handler for Writing<'_> {
     fn waiting(&mut self, holders: &[Holder]) {
-        self.told.report(Event::Waiting { holders });
+        self.on_waiting.report(Event::Waiting { holders });
     }
 
     fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {

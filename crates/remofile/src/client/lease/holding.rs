@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Pause between two signs of progress to the server, while this side works and asks for nothing.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 impl Client {
     /// Asks for the lease, to keep it until [`Client::release`] or until the connection is lost: no call connects anew
@@ -135,7 +135,7 @@ impl Session {
     ) -> Result<Option<std::result::Result<Done, Failure>>> {
         let session =
             SessionUse { machine: &mut self.machine, lease_hold: &mut self.lease_hold, context, clock: self.clock };
-        let mut holding = Holding { told: self.clock.elapsed(), session, until, monitor, closed: None };
+        let mut holding = Holding { reported_at: self.clock.elapsed(), session, until, monitor, closed: None };
         let wakers: Vec<&Waker> = context.interrupt.waker().into_iter().chain(wakers.iter().copied()).collect();
         drive(&mut self.link, &mut holding, &wakers, self.clock)?;
         let closed = holding.closed;
@@ -155,7 +155,7 @@ struct Holding<'a> {
     until: Until<'a>,
     monitor: &'a mut dyn Monitor,
     /// Time at which the server was last told that this side makes progress.
-    told: Duration,
+    reported_at: Duration,
     /// Reason why the server has ended the session, if it has.
     closed: Option<Error>,
 }
@@ -163,8 +163,8 @@ struct Holding<'a> {
 impl Holding<'_> {
     /// Tells the server that this side makes progress, by some request. A server ends leases under which nothing
     /// happens, and cannot know what this side does meanwhile. Work that hangs sends nothing.
-    fn tell_progress(&mut self, now: Duration) {
-        self.told = now;
+    fn report_progress(&mut self, now: Duration) {
+        self.reported_at = now;
         if let Until::Done { has_worked, .. } = self.until
             && has_worked.swap(false, Ordering::Relaxed)
         {
@@ -197,12 +197,12 @@ impl ClientEndpoint for Holding<'_> {
     }
 
     fn due(&self) -> Option<Duration> {
-        matches!(self.until, Until::Done { .. }).then(|| self.told + TELL_EVERY)
+        matches!(self.until, Until::Done { .. }).then(|| self.reported_at + REPORT_EVERY)
     }
 
     fn handle_due(&mut self, now: Duration) -> Result<()> {
-        if now >= self.told + TELL_EVERY {
-            self.tell_progress(now);
+        if now >= self.reported_at + REPORT_EVERY {
+            self.report_progress(now);
         }
         Ok(())
     }
@@ -239,14 +239,14 @@ mod tests {
             session,
             until: Until::Done { is_done: &is_done, has_worked: &has_worked },
             monitor: &mut crate::monitor::Silent,
-            told: Duration::ZERO,
+            reported_at: Duration::ZERO,
             closed: None,
         };
         for (minute, works, asks) in [(1, true, true), (2, false, false), (3, false, false), (4, true, true)] {
             has_worked.fetch_or(works, Ordering::Relaxed);
             let now = Duration::from_secs(60 * minute);
             assert_eq!(holding.next_timeout(), Some(now));
-            holding.tell_progress(now);
+            holding.report_progress(now);
             let header = holding.session.machine.poll_header();
             let is_asked = header.is_some_and(|header| matches!(header.body, Body::Request(Request::Stat { .. })));
             assert_eq!(is_asked, asks, "minute {minute}");

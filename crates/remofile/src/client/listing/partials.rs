@@ -29,8 +29,8 @@ impl Client {
             // The server may list partials without end.
             if found.len() > MOST_PARTIALS { Err(too_many_files(MOST_PARTIALS)) } else { Ok(()) }
         };
-        let mut told = self.options.on_waiting.clone();
-        self.call(Request::Partials, &mut ListHandler::new(&mut each, &mut told))?;
+        let mut on_waiting = self.options.on_waiting.clone();
+        self.call(Request::Partials, &mut ListHandler::new(&mut each, &mut on_waiting))?;
         Ok(found)
     }
 

@@ -18,7 +18,7 @@ const MOST: u32 = 20;
 #[derive(Debug)]
 pub(in crate::server) struct Complaints {
     began: Instant,
-    told: u32,
+    reported: u32,
     withheld: u64,
     /// Peers that had to leave so that others could come.
     evicted: u64,
@@ -28,26 +28,26 @@ pub(in crate::server) struct Complaints {
 
 impl Complaints {
     pub(in crate::server) fn new(now: Instant) -> Self {
-        Self { began: now, told: 0, withheld: 0, evicted: 0, accepting: None }
+        Self { began: now, reported: 0, withheld: 0, evicted: 0, accepting: None }
     }
 
     /// Logs that a peer was refused.
     pub(in crate::server) fn refused(&mut self, address: impl Display, refusal: Refusal) {
-        if self.is_told(Instant::now()) {
+        if self.may_report(Instant::now()) {
             tracing::warn!(%address, reason = refusal.name(), "refused");
         }
     }
 
     /// Logs that an address has used up its guesses of the token and is not answered for a while.
     pub(in crate::server) fn guesses_too_fast(&mut self, address: impl Display) {
-        if self.is_told(Instant::now()) {
+        if self.may_report(Instant::now()) {
             tracing::warn!(%address, reason = "too-many-guesses", "refused");
         }
     }
 
     /// Logs that a peer has replayed a handshake, or cannot continue after it.
     pub(super) fn not_genuine(&mut self, address: impl Display) {
-        if self.is_told(Instant::now()) {
+        if self.may_report(Instant::now()) {
             tracing::warn!(%address, "a handshake was not followed by a genuine record");
         }
     }
@@ -88,18 +88,18 @@ impl Complaints {
                 "closed before their handshake, to make room for others"
             );
         }
-        *self = Self { began: now, told: 0, withheld: 0, evicted: 0, accepting: self.accepting };
+        *self = Self { began: now, reported: 0, withheld: 0, evicted: 0, accepting: self.accepting };
     }
 
-    fn is_told(&mut self, now: Instant) -> bool {
+    fn may_report(&mut self, now: Instant) -> bool {
         self.sum_up(now);
-        let is_told = self.told < MOST;
-        if is_told {
-            self.told += 1;
+        let is_reported = self.reported < MOST;
+        if is_reported {
+            self.reported += 1;
         } else {
             self.withheld += 1;
         }
-        is_told
+        is_reported
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
     fn of_a_siege_only_the_first_are_told_one_by_one() {
         let now = Instant::now();
         let mut complaints = Complaints::new(now);
-        let told = |complaints: &mut Complaints, at| (0..1000).filter(|_| complaints.is_told(at)).count();
+        let told = |complaints: &mut Complaints, at| (0..1000).filter(|_| complaints.may_report(at)).count();
         assert_eq!(told(&mut complaints, now), MOST as usize);
         assert_eq!(complaints.withheld, 980);
         assert_eq!(complaints.due(), Some(now + PERIOD));

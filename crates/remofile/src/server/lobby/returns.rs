@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a session without anything to do keeps its worker: the next of many small requests is served at once.
+/// The time for which a session without anything to do keeps its worker: the next of many small requests is served at
+/// once.
 const LINGER: Duration = Duration::from_millis(250);
 
 /// The bit of a parked session's token in the poller.
 const FIRST_SESSION: usize = 1 << (usize::BITS - 1);
 
-/// How a session goes on.
+/// The way in which a session goes on.
 pub(super) enum Running {
-    /// It waits for a worker if it has something to do, and otherwise, parked, for bytes in the poller.
+    /// The session waits for a worker if it has something to do, and otherwise, parked, for bytes in the poller.
     Waits { connection: Box<dyn Serve>, has_something_to_do: bool },
     /// A worker has it, and is woken by this.
     AtWork(Waker),
@@ -25,7 +26,7 @@ pub(super) enum Running {
 /// Sessions that workers have given back.
 pub(super) struct Returns {
     sessions: Mutex<Vec<Returned>>,
-    /// Whether workers are rare.
+    /// True if workers are rare.
     pub(super) are_rare: AtomicBool,
     lobby: Waker,
 }
@@ -71,12 +72,12 @@ impl Drop for Return {
     }
 }
 
-/// What the poller calls a parked session.
+/// Returns the poller's token of a parked session.
 pub(super) fn session_token(session: u64) -> Token {
     Token(FIRST_SESSION | session as usize)
 }
 
-/// Which session the poller means.
+/// Returns the session of a poller's token.
 pub(super) fn session_of(Token(number): Token) -> Option<u64> {
     (number & FIRST_SESSION != 0).then_some((number & !FIRST_SESSION) as u64)
 }

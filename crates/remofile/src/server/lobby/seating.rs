@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 use std::time::Instant;
 
 impl Lobby {
-    /// Whether a peer would get a session there, if it proved its token now.
+    /// Reports whether a peer would get a session there, if it proved its token now.
     pub(super) fn has_room(&mut self, place: Place) -> bool {
         self.seat_promised();
         let (expected, now) = (self.expected(), Instant::now());

@@ -84,12 +84,12 @@ impl Turns {
         }
     }
 
-    /// Whether workers are rare, so that none is to be kept by a session that has nothing to do.
+    /// Reports whether workers are rare, so that none is to be kept by a session that has nothing to do.
     pub(super) fn are_rare(&self) -> bool {
         self.running > MANY.min(self.most / 2) || !self.order.is_empty()
     }
 
-    /// Whether a session of this network would have to wait for others that do not come to an end.
+    /// Reports whether a session of this network would have to wait for others that do not come to an end.
     pub(super) fn are_blocked(&self, network: Network, now: Instant) -> bool {
         let next = if self.has_room(network) { self.order.front().copied() } else { Some(network) };
         let longest = next.and_then(|network| self.waiting.get(&network)?.front());

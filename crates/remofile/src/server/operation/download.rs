@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Files that are sent.
 pub(super) struct Download {
-    /// What is counted first, until it is.
+    /// The census that comes first, until it is over.
     census: Option<Box<Census>>,
     packer: Box<Packer>,
     sent: Sent,

@@ -1,10 +1,10 @@
-//! What a download would send.
+//! The search for what a download would send.
 
 use super::listing::{Elements, Listing};
 use crate::transfer::{Feed, Feeding, Next, Origins};
 use remofile_protocol::wire::{Element, Found, Listed};
 
-/// What is found, in the order in which it would be sent.
+/// The entries that are found, in the order in which they would be sent.
 pub(super) struct Findings {
     feed: Box<Feed>,
 }

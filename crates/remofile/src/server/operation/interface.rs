@@ -54,27 +54,27 @@ pub(in crate::server) trait Operation: Send {
         FirstWindow::None
     }
 
-    /// When it may go on, if it waits for a moment.
+    /// Returns the time at which it may go on, if it waits for one.
     fn ready_at(&self) -> Option<Duration> {
         None
     }
 
-    /// What it holds in memory beside its request, in bytes.
+    /// Returns the memory that it holds beside its request, in bytes.
     fn memory_bytes(&self) -> u64 {
         0
     }
 
-    /// Whether it will hold less without the client's help.
+    /// Reports whether it will hold less without the client's help.
     fn is_busy(&self) -> bool {
         false
     }
 
-    /// Whether it is done but for the disk: it cannot be cancelled any more, and does not depend on its peer.
+    /// Reports whether it is done but for the disk: it cannot be cancelled any more, and does not depend on its peer.
     fn is_flushing(&self) -> bool {
         false
     }
 
-    /// Whether its end touches the disk.
+    /// Reports whether its end touches the disk.
     fn ends_on_disk(&self) -> bool {
         false
     }
@@ -83,7 +83,7 @@ pub(in crate::server) trait Operation: Send {
     fn interrupt(self: Box<Self>) {}
 }
 
-/// What an operation has to work with in its turn.
+/// The context of one turn of an operation.
 pub(in crate::server) struct OperationTurn<'a, 'b> {
     pub(in crate::server) now: Duration,
     pub(in crate::server) id: OperationId,
@@ -111,9 +111,9 @@ pub(in crate::server) enum Step {
 /// The credit that tells a client that its operation has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum FirstWindow {
-    /// It is not told.
+    /// The beginning is not told.
     None,
-    /// It has not begun yet.
+    /// The operation has not begun yet.
     NotYet,
     /// No more than there has to be.
     Least,
@@ -121,7 +121,7 @@ pub(in crate::server) enum FirstWindow {
     Full,
 }
 
-/// What an operation is begun with.
+/// The context in which an operation begins.
 pub(in crate::server) struct StartContext<'a> {
     /// On whose behalf it is done, and on which store.
     pub(in crate::server) grant: &'a Arc<Grant>,

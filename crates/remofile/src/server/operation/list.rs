@@ -7,10 +7,10 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Entry, Failure, Listed, Timestamp};
 use std::sync::Arc;
 
-/// What is told of entries.
+/// The fields of entries that are listed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ListOptions {
-    /// Whether what links lead to is told.
+    /// True if the kind of what links lead to is listed.
     pub(super) targets: bool,
     /// True if the client knows the mark of files that may not be on the disk.
     pub(super) unflushed: bool,

@@ -17,7 +17,7 @@ const LISTING_STEP: usize = 2048;
 /// For so long, too: on a slow disk each takes its time.
 const LISTING_TURN: Duration = Duration::from_millis(50);
 
-/// Where the elements of a listing come from.
+/// The source of the elements of a listing.
 pub(super) trait Elements: Send {
     /// The next element.
     fn next(&mut self) -> Next<Element>;
@@ -44,7 +44,7 @@ pub(super) struct Listing<E> {
 }
 
 enum Source<E> {
-    /// It is found out on another thread.
+    /// The elements are looked for on another thread.
     Asked(Box<dyn FnOnce() -> Result<E, Failure> + Send>),
     Failed(Failure),
     Known(E),

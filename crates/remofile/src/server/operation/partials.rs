@@ -1,4 +1,4 @@
-//! What interrupted uploads left: its listing, and its removal.
+//! The partials of interrupted uploads: their listing, and their removal.
 
 use super::change::Change;
 use super::listing::{Elements, Listing};
@@ -8,10 +8,10 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, Element, ErrorCode, Failure};
 use std::sync::Arc;
 
-/// What is kept for later attempts.
+/// The partials of a listing.
 pub(super) struct Partials {
     partials: std::vec::IntoIter<Partial>,
-    /// What they took at first, in bytes.
+    /// The memory that they took at first, in bytes.
     bytes: u64,
 }
 
@@ -33,7 +33,7 @@ impl Elements for Partials {
     }
 }
 
-/// What partials take in memory, in bytes.
+/// Returns the memory that partials take, in bytes.
 pub(super) fn partials_bytes(partials: &std::vec::IntoIter<Partial>) -> u64 {
     let texts = partials.as_slice().iter().map(|partial| partial.path.as_str().len() + ALLOCATION_BYTES);
     (size_of_val(partials.as_slice()) + texts.sum::<usize>()) as u64

@@ -1,4 +1,4 @@
-//! What comes for an operation before it can take it: while it waits for its lease, or is on another thread.
+//! The inbox of an operation: what comes for it while it waits for its lease, or is on another thread.
 
 use super::interface::Operation;
 use super::selection;
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// A request that waits for its lease.
 pub(in crate::server) struct Queued {
     pub(in crate::server) request: Request,
-    /// When it gives up.
+    /// The time at which it gives up.
     pub(in crate::server) deadline: Option<Duration>,
 }
 
@@ -42,7 +42,7 @@ impl Inbox {
         self.is_finished = true;
     }
 
-    /// What it holds in memory, in bytes.
+    /// Returns the memory that it holds, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         self.bytes as u64
     }

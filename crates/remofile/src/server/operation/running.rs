@@ -14,9 +14,9 @@ use std::time::Duration;
 pub(in crate::server) struct Running {
     place: Place,
     inbox: Inbox,
-    /// Whether its client knows that it has begun.
+    /// True if its client knows that it has begun.
     is_told: bool,
-    /// Whether it asked in its last turn to go to another thread.
+    /// True if it asked in its last turn to go to another thread.
     wants_away: bool,
 }
 
@@ -29,7 +29,7 @@ enum Place {
     Away(Away),
 }
 
-/// What is known of an operation that is on another thread.
+/// The state of an operation that is on another thread.
 struct Away {
     pending: Pending<Box<dyn Operation>>,
     cancel: Cancel,
@@ -37,10 +37,10 @@ struct Away {
     is_flushing: bool,
 }
 
-/// How an operation ends that does not come to its end.
+/// The way in which an operation is ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum Leave {
-    /// What it has begun is forgotten.
+    /// The operation forgets what it has begun.
     Cancelled,
     /// Interrupts the upload, and retains the partial of a file that can be resumed.
     Interrupted,
@@ -84,7 +84,7 @@ impl Running {
         self.place = Place::Here(operation);
     }
 
-    /// When it gives up waiting.
+    /// Returns the time at which it gives up waiting.
     pub(in crate::server) fn deadline(&self) -> Option<Duration> {
         match &self.place {
             Place::Queued(queued) => queued.deadline,
@@ -100,7 +100,7 @@ impl Running {
         }
     }
 
-    /// Whether it is done but for the disk.
+    /// Reports whether it is done but for the disk.
     pub(in crate::server) fn is_flushing(&self) -> bool {
         match &self.place {
             Place::Here(operation) => operation.is_flushing(),
@@ -109,22 +109,22 @@ impl Running {
         }
     }
 
-    /// Whether it is on another thread.
+    /// Reports whether it is on another thread.
     pub(in crate::server) fn is_away(&self) -> bool {
         matches!(self.place, Place::Away(_))
     }
 
-    /// Whether it wants to go to another thread.
+    /// Reports whether it wants to go to another thread.
     pub(in crate::server) fn wants_away(&self) -> bool {
         matches!(self.place, Place::Here(_)) && self.wants_away
     }
 
-    /// Whether it is on another thread, and changes something there.
+    /// Reports whether it is on another thread, and changes something there.
     pub(in crate::server) fn is_working_away(&self) -> bool {
         matches!(&self.place, Place::Away(away) if !away.is_flushing)
     }
 
-    /// Whether it has a lease and may have to give it up. What waits for the disk does not depend on its peer.
+    /// Reports whether it has a lease and may have to give it up. What waits for the disk does not depend on its peer.
     pub(in crate::server) fn can_expire(&self) -> bool {
         matches!(&self.place, Place::Here(operation) if !operation.is_flushing())
     }
@@ -274,7 +274,7 @@ impl Running {
         Self { place: Place::Away(Away { pending, cancel, memory_bytes, is_flushing }), wants_away: false, ..self }
     }
 
-    /// Whether its end may take its time.
+    /// Reports whether its end may take its time.
     pub(in crate::server) fn leaves_slowly(&self) -> bool {
         match &self.place {
             Place::Queued(_) => false,

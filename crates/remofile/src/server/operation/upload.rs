@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Files that are taken in.
 pub(super) struct Upload {
     state: UploadState,
-    /// What came before the destination was open.
+    /// Messages that came before the destination was open.
     early: Vec<(Vec<Item>, KeptPayload, u64)>,
     early_bytes: usize,
     failures: Vec<Failure>,
@@ -28,7 +28,7 @@ enum UploadState {
     Over(Result<Done, Failure>),
 }
 
-/// What it is to be, before anything is looked at.
+/// An upload as it was asked for, before anything is looked at.
 struct Asked {
     store: Arc<dyn Store>,
     options: UnpackerOptions,

@@ -11,14 +11,14 @@ use remofile_protocol::wire::{Done, ErrorCode, Failure, Item, Version};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What a write does beside its pieces.
+/// The options of a write.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WriteOptions {
     /// The length that the file gets first.
     pub(super) length: Option<u64>,
     /// True if pieces are appended at the end. Otherwise each piece names its position.
     pub(super) append: bool,
-    /// Whether the file is created if there is none.
+    /// True if the file is created if there is none.
     pub(super) create: bool,
 }
 
@@ -41,7 +41,7 @@ enum WriteState {
     Over(Result<Done, Failure>, Change),
 }
 
-/// Whether the file was changed.
+/// The state of the file: changed, or not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Change {
     Made,

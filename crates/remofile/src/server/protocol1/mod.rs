@@ -439,7 +439,7 @@ fn spelled(text: &str) -> Result<RemotePath, Misnamed> {
 
 /// The reason why a text is no directory.
 enum Misnamed {
-    /// It must not be asked for.
+    /// The request must not be made.
     Bad,
     /// There can be no such directory.
     Nowhere,

@@ -68,7 +68,7 @@ impl Session {
         }
     }
 
-    /// Whether nothing of it is under way.
+    /// Reports whether nothing of it is under way.
     pub(super) fn is_idle(&self) -> bool {
         self.operations.is_empty() && self.leaving.is_empty()
     }

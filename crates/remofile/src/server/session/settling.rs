@@ -25,7 +25,7 @@ pub(super) struct Settling {
 struct Queue {
     /// Operations whose leases are given back after the next flush; `None` for all of the session.
     ended: Vec<Option<OperationId>>,
-    /// Whether a job flushes.
+    /// True while a job flushes.
     is_flushing: bool,
 }
 

@@ -320,7 +320,7 @@ impl Handler {
         }
     }
 
-    /// Whether there is room for another session, perhaps after one was ended that has done nothing for the idle
+    /// Reports whether another session has room, perhaps after one was ended that has done nothing for the idle
     /// timeout: the one that was silent longest, of those from there if they have their share, and of those of its principal if that has all that it may.
     fn make_room(&mut self, network: Option<Network>, principal: &Principal) -> bool {
         let options = &self.context.shared.options;

@@ -49,7 +49,7 @@ pub(super) struct ServerContext {
 pub(super) struct Proved {
     /// Its index among those of the server.
     pub(super) token: usize,
-    /// Whether the peer's routing id is that token.
+    /// True if the peer's routing id is that token.
     pub(super) is_routing_id: bool,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Conversation {
     context: Arc<ServerContext>,
     peer: Peer,
     waker: Waker,
-    /// Whether the peer's routing id is the token of its principal.
+    /// True if the peer's routing id is the token of its principal.
     is_known: bool,
     protocol: ProtocolState,
     replies: VecDeque<Frames>,
@@ -302,7 +302,8 @@ impl Conversation {
         }
     }
 
-    /// Whether the peer still is who it was when the conversation began: by what it says, or else by its routing id.
+    /// Reports whether the peer still is who it was when the conversation began: by what it says, or else by its
+    /// routing id.
     fn is_proved_by(&self, first_message: &FirstMessage) -> bool {
         let own = self.peer.grant.principal.id;
         first_message.token(&self.context.tokens).map_or(self.is_known, |token| PrincipalId(token) == own)
@@ -313,7 +314,7 @@ impl Conversation {
         &self.peer.grant.principal
     }
 
-    /// How long it has had nothing to do, with nothing to send and no time to keep; `None` while it has.
+    /// Returns the time for which it has had nothing to do, nothing to send and no time to keep; `None` while it has.
     pub(super) fn at_rest_for(&self) -> Option<Duration> {
         match &self.protocol {
             _ if !self.replies.is_empty() => None,

@@ -30,7 +30,7 @@ fn greet(handler: &mut Handler, peer: &str) {
     assert!(matches!(ZeroMqAnswer::decode(&answer.frames[0]), Some(ZeroMqAnswer::Accepted(_))));
 }
 
-/// What peers are told now.
+/// Returns what peers are told now.
 fn told(handler: &mut Handler) -> Vec<(Vec<u8>, Signal)> {
     let replies = std::iter::from_fn(|| handler.next_reply());
     let signal = |reply: Reply| match Header::decode(&reply.frames[0]).ok()?.body {

@@ -125,7 +125,7 @@ impl Trail {
     }
 }
 
-/// How many levels are opened on the way down to one so many levels below the next open one, itself included.
+/// Returns the number of levels to open on the way down to one so many levels below the next open one, itself included.
 fn stops(distance: usize) -> usize {
     (usize::BITS - distance.leading_zeros()) as usize + 1
 }

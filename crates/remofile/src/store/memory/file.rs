@@ -30,7 +30,7 @@ pub(super) struct FileState {
     pub(super) content: Content,
     modified: Timestamp,
     mode: Option<u32>,
-    /// How often it was changed.
+    /// The number of changes since it was made.
     changes: u64,
 }
 

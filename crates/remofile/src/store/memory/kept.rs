@@ -17,7 +17,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What is kept before an offset.
+    /// Returns the part of it before an offset.
     pub(super) fn up_to(self, offset: u64) -> StoreResult<(Content, Vec<Checkpoint>)> {
         let mut content = match Arc::try_unwrap(self.content) {
             Ok(content) => content,

@@ -30,12 +30,12 @@ use tree::{Folder, Found, Node};
 /// Partials that are told of at most.
 const MOST_LISTED: usize = 10_000;
 
-/// How a store in memory behaves.
+/// The options of a store in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct MemoryOptions {
     /// Bytes that files may have together; more fails with `no-space`.
     pub capacity: u64,
-    /// What it can do: without some of it, it shows how others get on with such a store.
+    /// The capabilities that it has: without some of them, it shows how others get on with such a store.
     pub capabilities: Capabilities,
 }
 

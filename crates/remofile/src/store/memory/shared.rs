@@ -14,7 +14,7 @@ pub(super) struct Shared {
     pub(super) tree: Mutex<Tree>,
     pub(super) room: Arc<Room>,
     pub(super) capabilities: Capabilities,
-    /// Whether a file was committed since the last flush.
+    /// True if a file was committed since the last flush.
     pub(super) is_unflushed: AtomicBool,
 }
 

@@ -138,13 +138,13 @@ impl Folder {
         Ok((real, name))
     }
 
-    /// What a path names, if it names anything; the last name is not followed.
+    /// Returns what a path names, if it names anything; the last name is not followed.
     pub(super) fn look(&self, path: &RemotePath) -> StoreResult<&Node> {
         let (parent, name) = self.parent(path)?;
         self.at(&parent)?.entries.get(&name).ok_or_else(|| ErrorCode::NotFound.into())
     }
 
-    /// What a path leads to.
+    /// Returns what a path leads to.
     pub(super) fn find(&self, path: &RemotePath) -> StoreResult<Found<'_>> {
         let mut real = self.real(path, true)?;
         let Some(name) = real.pop() else { return Ok(Found::Directory(self)) };
@@ -155,7 +155,7 @@ impl Folder {
         }
     }
 
-    /// How many files and directories there are in it.
+    /// Returns the number of files and of directories in it.
     pub(super) fn count(&self) -> (u64, u64) {
         let (mut files, mut directories) = (0, 0);
         let mut left: Vec<&Node> = self.entries.values().collect();
@@ -182,7 +182,7 @@ pub(super) struct Way {
     pub(super) is_dangling: bool,
 }
 
-/// What a path leads to.
+/// The thing that a path leads to.
 pub(super) enum Found<'a> {
     Directory(&'a Folder),
     File(&'a Arc<MemoryFile>),

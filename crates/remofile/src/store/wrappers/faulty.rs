@@ -56,7 +56,7 @@ pub enum StoreCall {
     Sync,
 }
 
-/// What is to fail, and what was called.
+/// The calls that are to fail, and those that were made.
 #[derive(Debug, Default)]
 pub struct Faults {
     calls: Mutex<HashMap<StoreCall, Calls>>,
@@ -99,7 +99,7 @@ impl Faults {
         }
     }
 
-    /// How many calls of a kind there were.
+    /// Returns the number of calls of a kind.
     #[must_use]
     pub fn count(&self, call: StoreCall) -> u64 {
         self.with(call, |calls| calls.count)
@@ -145,7 +145,7 @@ impl Faulty {
         Self { inner, faults: Arc::default() }
     }
 
-    /// What is to fail.
+    /// Returns the calls that are to fail.
     #[must_use]
     pub fn faults(&self) -> &Arc<Faults> {
         &self.faults

@@ -1,4 +1,4 @@
-//! What comes from a place in a store, by the names that it has from elsewhere.
+//! Walks, sources, removals and edits of a place in a store, by the paths that it has from elsewhere.
 
 use crate::store::{Editing, Extent, Removal, RemovalProgress, Source, StoreResult, Walk};
 use remofile_protocol::path::RemotePath;

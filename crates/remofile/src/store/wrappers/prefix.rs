@@ -35,7 +35,7 @@ const MOST_LINKS: usize = 40;
 pub struct Prefix {
     inner: Arc<dyn Store>,
     top: RemotePath,
-    /// Whether links have to be looked at here.
+    /// True if links have to be looked at here.
     checks_links: bool,
 }
 

@@ -9,11 +9,11 @@ use std::vec::IntoIter;
 pub(super) struct Batch {
     pub(super) items: IntoIter<Item>,
     pub(super) payload: KeptPayload,
-    /// How much of the payload was unpacked.
+    /// The part of the payload that was unpacked, in bytes.
     pub(super) taken: usize,
     /// The credit that is free when all of it is.
     pub(super) credit: u64,
-    /// What it takes in memory.
+    /// The memory that it takes, in bytes.
     pub(super) bytes: usize,
 }
 

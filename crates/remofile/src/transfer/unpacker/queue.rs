@@ -1,4 +1,4 @@
-//! What waits to be unpacked, and what an unpacker holds in memory.
+//! The batches that wait to be unpacked, and the memory that an unpacker holds.
 
 use super::super::compress::DECOMPRESSOR_BYTES;
 use super::super::intake::UnpackerMonitor;

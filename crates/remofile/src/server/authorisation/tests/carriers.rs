@@ -27,7 +27,7 @@ struct Served {
     _root: TempDir,
 }
 
-/// What a client of a token was told in the hello, and when it asked for a new file.
+/// The answers that a client of a token got: the hello, and that to a request for a new file.
 #[derive(Debug, PartialEq)]
 struct Told {
     is_read_only: bool,
@@ -83,7 +83,7 @@ fn create_file() -> Vec<u8> {
     header
 }
 
-/// How the request ended, if this message says so.
+/// Returns the outcome of the request, if this message has it.
 fn ending(header: &[u8]) -> Option<Option<String>> {
     match Header::decode(header).unwrap().body {
         Body::Signal(Signal::Done { .. }) => Some(None),

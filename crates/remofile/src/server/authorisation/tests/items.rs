@@ -7,7 +7,7 @@ use remofile_protocol::digest::{DigestKind, digest};
 use remofile_protocol::wire::{Item, OnConflict, Version};
 use std::collections::BTreeSet;
 
-/// How many kinds of items there are.
+/// The number of kinds of items.
 const ITEMS: usize = 16;
 
 /// A number for each kind of item below [`ITEMS`]. A new one does not compile until it is here, and the test fails until

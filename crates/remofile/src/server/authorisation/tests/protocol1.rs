@@ -7,7 +7,7 @@ use remofile_protocol::protocol1::{Directory, Request as Request1, Response};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How many requests there are.
+/// The number of kinds of requests.
 const REQUESTS: usize = 9;
 
 /// A number for each request below [`REQUESTS`]. A new one does not compile until it is here, and the test fails until it

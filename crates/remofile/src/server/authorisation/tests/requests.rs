@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const NOW: Duration = Duration::ZERO;
 
-/// How many requests there are.
+/// The number of kinds of requests.
 const REQUESTS: usize = 17;
 
 /// A number for each request below [`REQUESTS`]. A new one does not compile until it is here, and the test fails until it
@@ -126,7 +126,7 @@ impl Client {
         self.session.receive(NOW, Header::signal(OperationId(1), signal), payload).unwrap();
     }
 
-    /// How the request ended, and what failed before, in what the session has to say now.
+    /// Returns the outcome of the request and the failures before it, from what the session has to say now.
     fn listen(&mut self) -> (Option<Result<Done, Failure>>, Vec<Failure>) {
         let (mut ended, mut failures) = (None, Vec::new());
         let mut payload = Vec::new();

@@ -42,7 +42,7 @@ fn at(name: &str) -> RemotePath {
     root().join(name).unwrap()
 }
 
-/// What a session says at once, without waiting for other threads.
+/// Returns what a session says at once, without waiting for other threads.
 fn said(session: &mut Session) -> Vec<Header> {
     let (mut said, mut payload) = (Vec::new(), Vec::new());
     loop {
@@ -55,7 +55,7 @@ fn said(session: &mut Session) -> Vec<Header> {
     }
 }
 
-/// Whether a session answers a ping now.
+/// Reports whether a session answers a ping now.
 fn answers(session: &mut Session) -> bool {
     tell(session, 0, Signal::Ping);
     said(session).iter().any(|header| matches!(header.body, Body::Signal(Signal::Pong)))

@@ -41,8 +41,18 @@ struct Item {
 impl Names {
     /// Reads a directory to its end. `.` and `..` are left out.
     pub(super) fn read(directory: BorrowedFd<'_>) -> StoreResult<Self> {
+        Self::read_all(Dir::read_from(directory).map_err(errors::failure)?)
+    }
+
+    /// Reads a directory that was just opened, from where its descriptor stands. It is not opened a second time, since
+    /// Landlock goes up all levels above it each time.
+    pub(super) fn read_opened(directory: BorrowedFd<'_>) -> StoreResult<Self> {
+        let same = rustix::io::fcntl_dupfd_cloexec(directory, 0).map_err(errors::failure)?;
+        Self::read_all(Dir::new(same).map_err(errors::failure)?)
+    }
+
+    fn read_all(mut reader: Dir) -> StoreResult<Self> {
         let mut names = Self::default();
-        let mut reader = Dir::read_from(directory).map_err(errors::failure)?;
         while let Some(item) = reader.read() {
             let item = item.map_err(errors::failure)?;
             let name = item.file_name().to_bytes();

@@ -92,7 +92,7 @@ impl LocalRemoval {
         let name = self.name.as_str().as_bytes();
         match open_or_unlink(self.parent.as_fd(), name, None).map_err(|failure| failure.at(&self.path))? {
             Some(directory) => {
-                let names = Names::read(directory.as_fd()).map_err(|failure| failure.at(&self.path))?;
+                let names = Names::read_opened(directory.as_fd()).map_err(|failure| failure.at(&self.path))?;
                 self.names_bytes = names.memory_bytes();
                 Ok(RemovalState::Inside(Trail::new(directory), vec![Level { names, next: 0 }]))
             }
@@ -120,7 +120,7 @@ impl LocalRemoval {
                 let Some(directory) = open_or_unlink(current, name, is_directory)? else {
                     return Ok(None);
                 };
-                Ok(Some((Names::read(directory.as_fd())?, directory)))
+                Ok(Some((Names::read_opened(directory.as_fd())?, directory)))
             });
             match opened.map_err(|failure| failure.at(self.shown(&trail, Some(name))))? {
                 Some((names, directory)) => {

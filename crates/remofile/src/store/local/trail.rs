@@ -100,7 +100,8 @@ impl Trail {
             let from = from.map_or(self.top.as_fd(), AsFd::as_fd);
             let end = self.levels.get(next + 1).map_or(self.names.len(), |level| level.start);
             let names = &self.names[self.levels[first].start + 1..end];
-            let directory = resolve::descend(from, names, resolve::READABLE).map_err(errors::failure)?;
+            // Its names were read when it was entered.
+            let directory = resolve::descend(from, names, resolve::HANDLE).map_err(errors::failure)?;
             self.levels[next].directory = Some(directory);
             self.open += 1;
             #[cfg(test)]

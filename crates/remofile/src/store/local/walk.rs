@@ -44,7 +44,7 @@ impl LocalWalk {
     pub(super) fn new(jail: Jail<'_>, path: &RemotePath, is_recursive: bool, doubt: Ranges) -> StoreResult<Self> {
         let place = resolve::directory(jail, path)?;
         let top = resolve::open_one(place.directory.as_fd(), b".", resolve::READABLE).map_err(errors::failure)?;
-        let names = Names::read(top.as_fd())?;
+        let names = Names::read_opened(top.as_fd())?;
         Ok(Self {
             trail: Trail::new(top),
             names_bytes: names.memory_bytes(),
@@ -102,7 +102,7 @@ impl LocalWalk {
             // Replaced by something else since it was listed: as good as gone.
             entered.map_err(|errno| errors::failure(if errno == Errno::NOTDIR { Errno::NOENT } else { errno }))
         });
-        let read = opened.and_then(|directory| Ok((Names::read(directory.as_fd())?, directory)));
+        let read = opened.and_then(|directory| Ok((Names::read_opened(directory.as_fd())?, directory)));
         match read {
             Ok((names, directory)) => {
                 self.trail.enter(bytes, directory);

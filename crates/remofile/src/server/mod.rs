@@ -103,7 +103,8 @@ impl Server {
     /// A server of any store: one in memory, one of another program, a local directory with something around it. What a
     /// store cannot do its clients are told before they ask ([`Store::capabilities`]). How files are made and flushed is
     /// the store's own matter: [`ServerOptions::file_mode`], [`ServerOptions::directory_mode`] and what `fsync` does
-    /// to each file are up to it, but with [`Fsync::End`] it is asked to flush before an operation's success is reported.
+    /// to each file are up to it, but with [`Fsync::End`](crate::store::Fsync::End) it is asked to flush before an
+    /// operation's success is reported.
     ///
     /// ```
     /// use remofile::protocol::token::Token;

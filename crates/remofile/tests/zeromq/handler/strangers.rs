@@ -77,8 +77,10 @@ fn a_peer_that_asks_on_and_on_and_takes_no_answer_is_given_up() {
 fn who_has_proved_the_token_is_not_told_of_guesses_before() {
     let mut served = Served::new();
     let hello = |token: &str| ZeroMqHello::new("a", "b", Some(Zeroizing::new(token.into()))).encode();
+    let guessed = Instant::now();
     served.handler.handle_from(b"peer", LOCALHOST, &[&hello("wrong")]);
-    assert!(served.handler.next_reply().is_none(), "it is answered at once");
+    let is_answered = served.handler.next_reply().is_some();
+    assert!(!is_answered || guessed.elapsed() >= Duration::from_millis(100), "it is answered at once");
     served.handler.handle_from(b"peer", LOCALHOST, &[&hello("my-custom-token")]);
     let (_, frames) = served.awaited();
     assert!(matches!(ZeroMqAnswer::decode(&frames[0]), Some(ZeroMqAnswer::Accepted(_))));

@@ -58,6 +58,9 @@ fn works(client: &mut ZeroMq, first: u64, digest: DigestKind) {
         replaces: None,
     };
     client.send_header(&Header::signal(operation, Signal::Data { items: vec![begin] }), &[]);
+    // What goes beyond the initial credit waits until the upload has begun.
+    let granted = client.next().unwrap();
+    assert!(matches!(granted, (_, Signal::Credit { .. }, _)), "{granted:?}");
     for piece in content.chunks(500_000) {
         let items = vec![Item::Data { length: piece.len() as u32 }];
         client.send_header(&Header::signal(operation, Signal::Data { items }), piece);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 impl Session {
     /// How long it has had nothing to do; `None` while it has.
     pub(in crate::server) fn idle_for(&self) -> Option<Duration> {
-        let is_idle = self.state == SessionState::Open && self.operations.is_empty() && self.machine.is_idle();
+        let is_idle = self.state == SessionState::Open && self.is_idle() && self.machine.is_idle();
         is_idle.then(|| self.peer.presence.idle_for(Instant::now())).flatten()
     }
 

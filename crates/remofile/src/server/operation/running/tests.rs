@@ -20,7 +20,7 @@ impl Operation for Breaking {
 fn what_follows_the_end_of_an_operation_is_done_though_that_panics() {
     let pool = Pool::new(1);
     let (tell, told) = std::sync::mpsc::channel();
-    let after = move || drop(tell.send(()));
+    let after = move || tell.send(()).unwrap();
     let running = Running::begun(Box::new(Breaking));
     let over = running.leave(Leave::Interrupted, &pool, Waker::new().unwrap(), after);
     over.await_result();

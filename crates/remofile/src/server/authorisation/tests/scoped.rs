@@ -141,7 +141,7 @@ fn no_call_of_a_principal_reaches_beyond_its_root_nor_tells_of_it() {
             fails(what, client.make_directory(&below, true, false));
             fails(what, client.rename(&remote("/f"), &below, true));
             fails(what, client.upload(&[into.path().join("new")], &lost, &options, &mut Silent));
-            let fetched = client.download(&[lost.clone()], into.path(), &options, &mut Silent);
+            let fetched = client.download(std::slice::from_ref(&lost), into.path(), &options, &mut Silent);
             let told = format!("{fetched:?}");
             assert!(!into.path().join("f").exists() && !told.contains("inner/"), "{what}: {told}");
         }

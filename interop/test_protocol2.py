@@ -293,6 +293,10 @@ class Frames(Protocol2Test):
     def exchange(self, socket, number, *body):
         """The first answer to a message that is no credit."""
         socket.send(cbor2.dumps({0: number, 1: list(body)}))
+        return self.receive_no_credit(socket)
+
+    def receive_no_credit(self, socket):
+        """The next header that is no credit, which may come at any time."""
         while (header := self.receive(socket)[0])[1][0] == zeromq_client.CREDIT:
             pass
         return header
@@ -337,7 +341,12 @@ class Frames(Protocol2Test):
         socket.send(cbor2.dumps({0: 1, 1: [LIST, {0: "/"}]}))
         magic, answer = self.receive(socket)[0]
         self.assertEqual((magic, answer[0]), ("remofile", NO_SESSION))
-        self.assertEqual(self.say_hello(socket)[1][0], ACCEPTED)
+        # The server has closed the connection. A hello that libzmq sends before it has noticed is lost.
+        for _ in range(DEADLINE_SECONDS):
+            socket.send(cbor2.dumps(["remofile", {0: 2, 1: 2, 2: "test", 3: "tester", 4: 65536, 5: TOKEN}]))
+            if socket.poll(1000):
+                break
+        self.assertEqual(self.receive(socket)[0][1][0], ACCEPTED)
 
     def test_a_second_hello_opens_a_new_session(self):
         socket = self.session()
@@ -375,7 +384,7 @@ class Frames(Protocol2Test):
                     header = self.exchange(socket, number, FINISH, {})
                     if digest == wrong:
                         self.assertEqual((header[1][0], header[1][1][0][0]), (ITEM_FAILED, 13))
-                        header = self.receive(socket)[0]
+                        header = self.receive_no_credit(socket)
                     self.assertEqual(header[1][0], DONE)
         self.assert_tree(self.root, "right-None", "right-0", "right-1")
 

@@ -24,6 +24,9 @@ const SLICE: Duration = Duration::from_millis(100);
 /// The time for which a job goes on after its end with what came before.
 const LAST_SLICE: Duration = Duration::from_secs(5);
 
+/// Time for a piece of work that is done at once: with what takes longer, the disk is slow.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
 /// Threads for jobs that wait. Clones are the same pool. When the last is dropped, what was given is done still.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
@@ -415,6 +418,12 @@ impl Slice {
     #[must_use]
     pub(crate) fn last() -> Self {
         Self { until: Instant::now() + LAST_SLICE, is_cancelled: Arc::default() }
+    }
+
+    /// Time for a piece of work that is done at once, while its disk is quick.
+    #[must_use]
+    pub(crate) fn at_once() -> Self {
+        Self { until: Instant::now() + AT_ONCE, is_cancelled: Arc::default() }
     }
 
     /// Reports whether the job is to end, as soon as it can go on from there.

@@ -148,6 +148,9 @@ impl Session {
                 let credit = credit_bytes(&items, payload.len());
                 let take = |running: &mut Running| running.take_items(items, payload, credit);
                 self.hand(now, id, take);
+                if self.may_change() && self.operations.get_mut(&id).is_some_and(Running::work_at_once) {
+                    self.attend(now, id);
+                }
             }
             ServerEvent::Finish(id) => self.hand(now, id, Running::finish),
             ServerEvent::Select(id, files) => {
@@ -255,7 +258,12 @@ impl Session {
             // Taken before anything is stored: any flush that fails from now on may lose files of this operation.
             self.begun.insert(id, self.peer.grant.store.flush_mark());
         }
-        let mut context = StartContext { grant: &self.peer.grant, checked: &mut self.checked, digest: self.digest };
+        let mut context = StartContext {
+            grant: &self.peer.grant,
+            checked: &mut self.checked,
+            digest: self.digest,
+            fsync: self.shared.options.fsync,
+        };
         let started = start(request, &mut context);
         // An upload has taken over what a survey found: that is less than before, or as much.
         let _less = self.accounts.settle_remembered(self.checked.memory_bytes());
@@ -345,8 +353,9 @@ impl Session {
             if !self.come_back(now, id) {
                 continue;
             }
+            let may_change = self.may_change();
             let Some(running) = self.operations.get_mut(&id) else { continue };
-            let step = running.step(&mut OperationTurn { now, id, machine: &mut self.machine, message })?;
+            let step = running.step(&mut OperationTurn { now, id, machine: &mut self.machine, message, may_change })?;
             if !matches!(step, Step::Nothing | Step::Blocking) {
                 self.max_hold.progressed(now);
             }

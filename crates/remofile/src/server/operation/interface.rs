@@ -3,6 +3,7 @@
 use crate::blocking::Slice;
 use crate::carrier::{MessageWriter, Payload};
 use crate::server::principal::Grant;
+use crate::store::Fsync;
 use crate::transfer::{Checked, Origins};
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::session::{ServerSession, SessionError};
@@ -17,6 +18,11 @@ pub(in crate::server) trait Operation: Send {
 
     /// Does what [`Step::Blocking`] asked for, until it is done or the slice is over. No message comes meanwhile.
     fn block(&mut self, _slice: &Slice) {}
+
+    /// Does what can be done at once while the disk is quick, for 50 ms; whether something was done.
+    fn work_at_once(&mut self) -> bool {
+        false
+    }
 
     /// Takes items, and their credit, which is [released](Operation::take_released) when they are used up.
     fn take_items(&mut self, _items: Vec<Item>, _payload: Payload<'_>, _credit: u64) -> Result<(), Failure> {
@@ -89,6 +95,8 @@ pub(in crate::server) struct OperationTurn<'a, 'b> {
     pub(in crate::server) id: OperationId,
     pub(in crate::server) machine: &'a mut ServerSession,
     pub(in crate::server) message: &'a mut MessageWriter<'b>,
+    /// True if nothing else of the session is being changed: what a client asks for is done in turns.
+    pub(in crate::server) may_change: bool,
 }
 
 /// The outcome of a turn.
@@ -128,4 +136,5 @@ pub(in crate::server) struct StartContext<'a> {
     /// The partials that the session has looked at.
     pub(in crate::server) checked: &'a mut Checked,
     pub(in crate::server) digest: DigestKind,
+    pub(in crate::server) fsync: Fsync,
 }

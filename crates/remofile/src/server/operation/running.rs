@@ -164,6 +164,14 @@ impl Running {
         }
     }
 
+    /// Does what can be done at once, if the session has it; whether something was done.
+    pub(in crate::server) fn work_at_once(&mut self) -> bool {
+        match &mut self.place {
+            Place::Here(operation) => operation.work_at_once(),
+            Place::Queued(_) | Place::Away(_) => false,
+        }
+    }
+
     /// Takes sources that the client names one by one.
     pub(in crate::server) fn select(&mut self, store: &Arc<dyn Store>, files: Vec<Selected>) -> Result<(), Failure> {
         match &mut self.place {

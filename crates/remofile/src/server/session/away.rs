@@ -1,6 +1,7 @@
 //! Operations that are on other threads: how they get there and back.
 
 use super::Session;
+use crate::server::operation::Running;
 use crate::transfer::Checked;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
 use std::ops::Bound;
@@ -34,11 +35,15 @@ impl Session {
         }
     }
 
+    /// Reports whether nothing of the session is being changed on another thread.
+    pub(super) fn may_change(&self) -> bool {
+        self.leaving.is_empty() && !self.operations.values().any(Running::is_working_away)
+    }
+
     /// Sends operations to other threads that want to go there: one that changes something at a time, since what a client
     /// asks for is done in turns, and however many flush.
     pub(super) fn send_away(&mut self) {
-        let mut is_changing =
-            !self.leaving.is_empty() || self.operations.values().any(|running| running.is_working_away());
+        let mut is_changing = !self.may_change();
         for id in self.behind(self.last_away) {
             let Some(running) = self.operations.get(&id).filter(|running| running.wants_away()) else { continue };
             let is_flushing = running.is_flushing();

@@ -121,6 +121,18 @@ fn pings_are_answered_and_messages_taken_while_an_upload_waits_for_the_disk() {
 }
 
 #[test]
+fn what_a_quick_disk_takes_is_stored_as_it_comes_and_not_on_another_thread() {
+    let scene = Scene::new(16 * MIB);
+    let mut session = scene.session(1);
+    ask(&mut session, 1, upload(None));
+    assert!(listen(&mut session).0.is_empty(), "it is open");
+    tell(&mut session, 1, Signal::Data { items: file_items("new") });
+    assert!(scene.has("/new") && !session.operations[&OperationId(1)].is_away());
+    tell(&mut session, 1, Signal::Finish);
+    assert_eq!(await_end(&mut session, 1).unwrap().files, 1);
+}
+
+#[test]
 fn many_deletions_are_done_in_slices_between_which_their_client_hears_of_them() {
     const FILES: usize = 3_000;
     let scene = slow_scene();

@@ -121,7 +121,8 @@ pub fn drive_until_idle<E: Endpoint>(
     let mut unread = true;
     endpoint.woken(clock.elapsed())?;
     loop {
-        let busy = send(link, endpoint, clock, TURN)?;
+        let began = Instant::now();
+        let busy = send(link, endpoint, clock, || began.elapsed() > TURN)?;
         let flushed = link.is_flushed();
         if endpoint.is_done() {
             let since = *done_since.get_or_insert_with(Instant::now);
@@ -160,10 +161,14 @@ pub fn drive_until_idle<E: Endpoint>(
 
 /// Produces and sends until the socket is full, the turn is over or there is nothing to do. Returns true if there is
 /// more.
-fn send<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant, turn: Duration) -> Result<bool, E::Error> {
-    let began = Instant::now();
+fn send<E: Endpoint>(
+    link: &mut E::Line,
+    endpoint: &mut E,
+    clock: Instant,
+    is_over: impl Fn() -> bool,
+) -> Result<bool, E::Error> {
     for _ in 0..IN_A_ROW {
-        if began.elapsed() > turn {
+        if is_over() {
             break;
         }
         loop {
@@ -172,7 +177,7 @@ fn send<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant, turn:
             }
             match endpoint.produce(clock.elapsed(), link)? {
                 // Small messages that come one by one would fill the room only after minutes.
-                Produced::Message if began.elapsed() > turn => break,
+                Produced::Message if is_over() => break,
                 Produced::Message => {}
                 // Work may take long, so the messages that are ready go out first.
                 Produced::Work => break,

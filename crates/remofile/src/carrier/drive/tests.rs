@@ -1,4 +1,5 @@
 use super::*;
+use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 
@@ -50,10 +51,13 @@ impl Line for Roomy {
     }
 }
 
-/// An endpoint with this many small messages to send, each of which takes it this long.
-struct Talker(usize, Duration);
+/// An endpoint with small messages to send.
+struct Talker<'a> {
+    left: usize,
+    produced: &'a Cell<usize>,
+}
 
-impl Endpoint for Talker {
+impl Endpoint for Talker<'_> {
     type Line = Roomy;
     type Error = LinkError;
 
@@ -64,12 +68,9 @@ impl Endpoint for Talker {
     }
 
     fn produce(&mut self, _now: Duration, line: &mut Roomy) -> Result<Produced, LinkError> {
-        let Some(left) = self.0.checked_sub(1) else { return Ok(Produced::Nothing) };
-        self.0 = left;
-        let began = Instant::now();
-        while began.elapsed() <= self.1 {
-            std::hint::spin_loop();
-        }
+        let Some(left) = self.left.checked_sub(1) else { return Ok(Produced::Nothing) };
+        self.left = left;
+        self.produced.set(self.produced.get() + 1);
         line.queued += 1;
         Ok(Produced::Message)
     }
@@ -95,18 +96,18 @@ impl Endpoint for Talker {
     }
 }
 
-/// Sends a hundred messages in a turn. Returns true if there is more, and the numbers of those that went out together.
-fn sent_in(turn: Duration, each: Duration) -> (bool, Vec<usize>) {
-    let stream = UnixStream::pair().unwrap().0;
+/// Sends a hundred messages in a turn that is over after `most` of them. Returns true if there is more, and the numbers
+/// of those that went out together.
+fn sent_in_a_turn_of(most: usize) -> (bool, Vec<usize>) {
+    let (stream, produced) = (UnixStream::pair().unwrap().0, Cell::new(0));
     let mut line = Roomy { stream, queued: 0, flushed: Vec::new() };
-    let is_busy = send(&mut line, &mut Talker(100, each), Instant::now(), turn).unwrap();
+    let mut talker = Talker { left: 100, produced: &produced };
+    let is_busy = send(&mut line, &mut talker, Instant::now(), || produced.get() >= most).unwrap();
     (is_busy, line.flushed)
 }
 
 #[test]
 fn small_messages_that_take_their_time_are_sent_when_the_turn_is_over() {
-    assert_eq!(sent_in(Duration::MAX, Duration::ZERO), (false, vec![100]));
-    let turn = Duration::from_millis(1);
-    let (is_busy, flushed) = sent_in(turn, turn);
-    assert!(is_busy && flushed.iter().all(|&count| count == 1), "{flushed:?}");
+    assert_eq!(sent_in_a_turn_of(usize::MAX), (false, vec![100]));
+    assert_eq!(sent_in_a_turn_of(3), (true, vec![3]));
 }

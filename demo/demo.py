@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Shows the main job: serves a temporary directory, moves real files through it, synchronises, compares every byte.
+"""Shows the main job: serves a temporary directory, moves real files through it, synchronises, compares every byte;
+and then a drop box, and a token that may only read.
 
 usage: demo.py [--remofile PATH] [--megabytes N]
 """
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+from people import demonstrate_people
 from harness import MIB, RELEASE_BINARY, REPOSITORY, Failed, Server, compare, end_on_signals, write_random_file
 
 TREE, FILE = "remofile-sources", "random.bin"
@@ -21,7 +23,7 @@ CHANGE = b"a few other bytes"
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--remofile", type=Path, default=RELEASE_BINARY, metavar="PATH", help="the command to run")
     parser.add_argument("--megabytes", type=int, default=256, metavar="N", help="size of the large file in MiB")
     arguments = parser.parse_args()
@@ -70,6 +72,8 @@ def demonstrate(binary, directory, file_bytes):
         say("Comparing every byte that is served with what is local now")
         compare_both(local, served)
     note("The server was told to end, and did so with exit status 0.")
+    say("Serving many people, with `remofile run --tokens FILE`; each uses the token that is printed")
+    demonstrate_people(binary, directory, show, note)
 
 
 def require_space(directory, needed):

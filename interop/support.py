@@ -110,7 +110,12 @@ class InteropTest(unittest.TestCase):
     def start_server(self, *options, **environment):
         if not BINARY.is_file():
             self.fail(f"{BINARY} is missing: build it, or set REMOFILE_BINARY")
-        server = Server(self.root, *options, **{"REMOFILE_TOKEN": TOKEN, **environment})
+        # One directory has one server.
+        earlier = getattr(self, "serving", None)
+        if earlier is not None and not earlier.killed:
+            self.assertFalse(earlier.died(), "the server before it died")
+            self.kill_server(earlier)
+        server = self.serving = Server(self.root, *options, **{"REMOFILE_TOKEN": TOKEN, **environment})
         server.killed = False
         self.addCleanup(self._end, server)
         return server

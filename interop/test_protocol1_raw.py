@@ -330,14 +330,19 @@ class States(RawTest):
         write(self.root / "source", 1200)
         self.begin_upload()
         other = self.socket(zmq.REQ, self.server.port)
-        for request in (upload_request("b", 1), (Request.CREATE_FILE, "b", "/"), (Request.MAKE_DIRECTORY, "b", "/"),
-                        LIST, (Request.DOWNLOAD_FILE, "source", "/", 512), (Request.REMOVE_FILE, "source", "/")):
+        for request in (upload_request("new", 1), (Request.CREATE_FILE, "new", "/"), (Request.MAKE_DIRECTORY, "new", "/"),
+                        (Request.REMOVE_FILE, "new", "/")):
             with self.subTest(request=request):
                 self.assert_unknown_error(self.ask(other, *request), IN_USE)
+        # At other names, and where nothing is changed, nobody is in the way.
+        self.assertEqual(list(self.ask(other, *LIST)[2]), ["source"])
+        self.assertEqual(self.ask(other, Request.MAKE_DIRECTORY, "a", "/"), (ACCEPTED, Reason.DIRECTORY_CREATED))
+        self.begin_download(other)
+        self.assertEqual(self.ask(other, Request.CANCEL_TRANSFER), CANCELLED)
         self.assertEqual(self.ask_req(Request.SEND_CHUNK, CHUNK), CHUNK_RECEIVED)
         self.assertEqual(self.ask_req(Request.CANCEL_TRANSFER), CANCELLED)
         self.assertEqual(self.ask(other, Request.CREATE_FILE, "b", "/"), (ACCEPTED, Reason.FILE_CREATED))
-        self.assert_tree(self.root, "b", "source")
+        self.assert_tree(self.root, "a", "b", "source")
 
     def test_a_second_reader_during_a_download_is_served(self):
         content = write(self.root / "source", 1200)
@@ -346,7 +351,7 @@ class States(RawTest):
         self.begin_download(other)
         self.assertEqual(list(self.ask(other, *LIST)[2]), ["source"])
         third = self.socket(zmq.REQ, self.server.port)
-        self.assert_unknown_error(self.ask(third, Request.CREATE_FILE, "new", "/"), IN_USE)
+        self.assertEqual(self.ask(third, Request.CREATE_FILE, "new", "/"), (ACCEPTED, Reason.FILE_CREATED))
         for socket in (self.req, other):
             got = b"".join(self.ask(socket, Request.RECEIVE_CHUNK)[2] for _ in range(3))
             self.assertEqual(got, content)
@@ -372,17 +377,21 @@ class Silence(RawTest):
     options = ("--idle-timeout", "1s")
 
     def test_another_client_may_upload(self):
-        write(self.root / "source", 1200)
-        for begin in (self.begin_upload, self.begin_download):
-            with self.subTest(begin.__name__):
-                begin()
-                other = self.socket(zmq.REQ, self.server.port)
-                self.eventually(lambda: self.ask(other, *upload_request("b", 10)) == TRANSFER_ACCEPTED,
-                                "the transfer of a silent client ends")
-                self.assertEqual(self.ask(other, Request.CANCEL_TRANSFER), CANCELLED)
-                self.assert_tree(self.root, "source")
-                self.assert_idle()  # The silent client is an idle one now.
+        self.begin_upload("b")
+        other = self.socket(zmq.REQ, self.server.port)
+        self.eventually(lambda: self.ask(other, *upload_request("b", 10)) == TRANSFER_ACCEPTED,
+                        "the transfer of a silent client ends")
+        self.assertEqual(self.ask(other, Request.CANCEL_TRANSFER), CANCELLED)
+        self.assert_tree(self.root)
+        self.assert_idle()  # The silent client is an idle one now.
         self.assert_served(self.server.port)
+
+    def test_a_download_keeps_nobody_out(self):
+        write(self.root / "source", 1200)
+        self.begin_download()
+        other = self.socket(zmq.REQ, self.server.port)
+        self.assertEqual(self.ask(other, *upload_request("b", 10)), TRANSFER_ACCEPTED)
+        self.assertEqual(self.ask(other, Request.CANCEL_TRANSFER), CANCELLED)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,14 @@
 - No source file has more than 500 lines.
 - The protocol crate depends on no runtime, socket or file-system crate, directly or not, and its
   sources name no sockets, files, threads or clocks.
-- In the library, rooms only name those they may (`ROOMS_NAMED_BY`), and only the store touches the file system.
+- In the library, rooms only name those they may (`ROOMS_NAMED_BY`), and only the store touches the file system. The local
+  store does so by the calls of `store/system.rs` alone.
 - Outside the store, the library names `LocalStore` only where one is opened: everything else takes any store.
 - No file imports one that imports it, through whatever others: see tools/imports.py.
 - No source has `unsafe` code but in the modules that are named here, and every crate takes the workspace's lints, which
   forbid it.
+- What differs between systems stands at the seams: see tools/platforms.py.
+- No program is started but where `STARTS_PROGRAMS` says so, so that nothing that a peer sends becomes a command.
 
 Prints one line for each violation and exits with 1 if there are any.
 """
@@ -22,9 +25,10 @@ import tomllib
 from pathlib import Path
 
 import imports
+import platforms
 
 MAX_SOURCE_LINES = 500
-SOURCE_SUFFIXES = {".rs", ".py", ".c", ".h", ".sh"}
+SOURCE_SUFFIXES = {".rs", ".py", ".c", ".cpp", ".h", ".hpp", ".js", ".ts", ".sh"}
 
 PROTOCOL = "crates/remofile-protocol"
 FORBIDDEN_DEPENDENCIES = {"tokio", "mio", "socket2", "rustix", "cap-std"}
@@ -39,19 +43,23 @@ ROOMS_NAMED_BY = {
     "identity": set(),
     "blocking": {"carrier"},
     "budget": set(),
-    "plan": set(),
+    "packed": set(),
+    "plan": {"packed"},
     "store": set(),
     "carrier": set(),
     "monitor": {"error", "plan"},
     "delta": {"error", "store"},
     "transfer": {"blocking", "carrier", "delta", "store"},
-    "server": {"blocking", "budget", "carrier", "delta", "error", "identity", "store", "transfer"},
+    "server": {"blocking", "budget", "carrier", "delta", "error", "identity", "store", "tokens", "transfer"},
+    "tokens": {"store"},
     "gateway": {"carrier", "error", "server", "store"},
-    "client": {"blocking", "carrier", "error", "gateway", "identity", "monitor", "store", "transfer"},
+    "client": {
+        "blocking", "carrier", "error", "gateway", "identity", "monitor", "packed", "plan", "store", "transfer",
+    },
     "sync": {"client", "delta", "error", "monitor", "plan", "store", "transfer"},
 }
 # The facade, which hands everything on, and tests of several rooms.
-ABOVE_ALL_ROOMS = {"lib", "unflushed"}
+ABOVE_ALL_ROOMS = {"lib", "simulation", "unflushed"}
 
 FILE_SYSTEM = re.compile(
     r"\b(?:std|rustix)::fs\b|\b(?:std|rustix)::\{[^}]*\bfs\b|\bos::unix::fs\b|\btempfile::"
@@ -61,10 +69,33 @@ FILE_SYSTEM = re.compile(
 # The local store where it is neither opened nor imported.
 LOCAL_STORE = re.compile(r"^(?!\s*(?:use\b|//))(?!\s{4,}\w+[\w, ]*,$).*\bLocalStore\b(?!::open\b)", re.MULTILINE)
 
+# System calls by their own names. A call of store/system.rs goes on after a signal, and fails when a test says so.
+SYSTEM_CALL = re.compile(r"\brustix::(?:fs|io)::(?!major|minor)[a-z_0-9]+\(|\bstd::fs::\w+\(")
+
 # Modules that may have `unsafe` code, each with `#[expect(unsafe_code, reason = "...")]`. The workspace's lint is then to be
 # "deny" instead of "forbid".
-UNSAFE_MODULES = frozenset()
+UNSAFE_MODULES = frozenset(
+    f"bindings/c/src/{module}.rs"  # functions that C calls by name, with pointers, and functions of C that are called
+    for module in [
+        "client", "file", "hashes", "listing", "monitor", "pointers", "requests", "secrets", "server", "status", "sync", "transfer", "types"
+    ]
+)
 UNSAFE = re.compile(r"\bunsafe\s*(?:\{|(?:fn|impl|trait|extern)\b)|\b(?:allow|expect|warn|deny)\s*\([^)]*\bunsafe_code\b")
+
+# What starts a program, and the only files that may: each says why there.
+PROGRAM = re.compile(r"\bprocess::Command\b|\bCommand::new\(|\bsubprocess\b|\bchild_process\b|\bos\.(?:system|popen|exec|spawn)")
+STARTS_PROGRAMS = frozenset({
+    "crates/remofile-cli/src/commands/edit.rs",  # the editor of the user, with the path as an argument of its own
+    "crates/remofile-cli/src/completion/remote.rs",  # this program once more, which nobody waits for, by the same arguments
+    "crates/remofile-cli/src/daemon/background.rs",  # this program, as a server in the background
+    "crates/remofile-cli/src/settings/keyring.rs",  # the program of the system's keyring, with the name of a profile
+    "crates/remofile-cli/src/daemon/hooks/hook.rs",  # this program, which runs the hooks of a server
+    "crates/remofile-cli/src/daemon/hooks/command.rs",  # --on-upload as the user wrote it; names come in variables
+    "crates/remofile-cli/src/settings/token_command.rs",  # the program that keeps the user's token, as the user wrote it
+    "crates/remofile-cli/src/secret.rs",  # this program, without the token in its arguments
+    "crates/remofile-cli/src/rmf.rs",  # the program beside it, which this is a shorter name of
+})
+SHIPPED = re.compile(r"^(?:crates/[^/]+/src/|bindings/c/src/|bindings/python/(?:src|python)/|bindings/node/lib/)(?!.*\btests?\b)")
 
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
@@ -90,10 +121,12 @@ def check(root, files, protocol_dependencies):
             yield from check_rooms(file, text)
             yield from check_local_store(file, text)
             yield from check_unsafe(file, text)
+            yield from check_programs(file, text)
         if path.name == "Cargo.toml":
             yield from check_lints(file, path.read_text(encoding="utf-8"))
     yield from check_named_tests(root, files)
     yield from check_imports(root, files)
+    yield from platforms.check(root, files)
     for name in sorted(FORBIDDEN_DEPENDENCIES & protocol_dependencies):
         yield f"{PROTOCOL}/Cargo.toml: depends on {name}, directly or through another crate"
 
@@ -166,6 +199,9 @@ def check_imports(root, files):
         if not file.startswith(f"{LIBRARY}/store/"):
             for match in FILE_SYSTEM.finditer(code):
                 yield f"{at(file, code, match)}: touches the file system outside the store: {match.group()}"
+        if file.startswith(f"{LIBRARY}/store/local"):
+            for match in SYSTEM_CALL.finditer(code):
+                yield f"{at(file, code, match)}: a system call that no test can make fail: use store/system.rs"
 
 
 def check_local_store(file, text):
@@ -180,6 +216,14 @@ def check_unsafe(file, text, admitted=UNSAFE_MODULES):
         return
     for match in UNSAFE.finditer(text):
         yield f"{at(file, text, match)}: unsafe code outside the modules named in tools/check_repository.py"
+
+
+def check_programs(file, text):
+    if not SHIPPED.match(file) or file in STARTS_PROGRAMS:
+        return
+    # Tests stand at the end of a file.
+    for match in PROGRAM.finditer(text.partition("#[cfg(test)]")[0]):
+        yield f"{at(file, text, match)}: starts a program: only the files in STARTS_PROGRAMS may"
 
 
 def check_lints(file, text):

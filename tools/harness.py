@@ -17,6 +17,7 @@ RELEASE_BINARY = REPOSITORY / "target" / "release" / "remofile"
 START_SECONDS = 15
 STOP_SECONDS = 15
 EXPORT = re.compile(r"\bexport\s+(REMOFILE_[A-Z_]+)=(.*)$")
+SERVING = re.compile(r"Serving .* on \S*:([0-9]+)$")
 
 
 class Failed(Exception):
@@ -35,8 +36,16 @@ def parse_export(line):
     return match.group(1), words[0] if words else ""
 
 
+def parse_serving(line):
+    """The port in the line `Serving DIRECTORY on ADDRESS:PORT`, as the variable of that name, else None."""
+    match = SERVING.match(line)
+    return match and ("REMOFILE_PORT", match.group(1))
+
+
 class Server:
-    """`remofile run DIRECTORY 0` on a free port with a generated token, ended with the `with` block."""
+    """`remofile run DIRECTORY 0` on a free port, ended with the `with` block: with a generated token, unless options say which."""
+
+    start_seconds, stop_seconds = START_SECONDS, STOP_SECONDS
 
     def __init__(self, binary, directory, *options):
         self.binary, self.directory, self.options = Path(binary), Path(directory), options
@@ -109,16 +118,18 @@ class Server:
         lines = queue.Queue()
         self._reader = threading.Thread(target=forward_lines, args=(self.process.stdout, lines), daemon=True)
         self._reader.start()
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         found = {}
-        while not {"REMOFILE_PORT", "REMOFILE_TOKEN"} <= found.keys():
+        # A server of many tokens cannot know which one a client has.
+        wanted = {"REMOFILE_PORT"} if "--tokens" in self.options else {"REMOFILE_PORT", "REMOFILE_TOKEN"}
+        while not wanted <= found.keys():
             try:
                 line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                raise Failed(f"the server did not print its port and token within {START_SECONDS} s{self._said()}") from None
+                raise Failed(f"the server did not print its port and token within {self.start_seconds} s{self._said()}") from None
             if line is None:
                 raise Failed(f"the server ended at once with status {self.process.wait()}{self._said()}")
-            name, value = parse_export(line) or (None, None)
+            name, value = parse_export(line) or parse_serving(line) or (None, None)
             if name:
                 found[name] = value
         self.environment = {**self._clean_environment(), **found, "REMOFILE_HOSTNAME": "127.0.0.1"}
@@ -130,12 +141,12 @@ class Server:
     def _stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(STOP_SECONDS)
+            return self.process.wait(self.stop_seconds)
         except BaseException as error:
             self.process.kill()
             self.process.wait()
             if isinstance(error, subprocess.TimeoutExpired):
-                raise Failed(f"the server did not end within {STOP_SECONDS} s of SIGTERM") from None
+                raise Failed(f"the server did not end within {self.stop_seconds} s of SIGTERM") from None
             raise
 
     def _said(self):

@@ -34,6 +34,18 @@ class CheckTest(unittest.TestCase):
         }
         self.assertEqual(self.violations(files), ["docs/security.md: there is no test test_what_is_not_there"])
 
+    def test_programs_are_started_where_it_is_said_and_nowhere_else(self):
+        started = 'std::process::Command::new("sh");\n'
+        files = {
+            "crates/remofile/src/server/hook.rs": started,
+            "crates/remofile-cli/src/commands/edit.rs": started,
+            "crates/remofile/src/store/a.rs": "fn open() {}\n#[cfg(test)]\nmod tests { fn a() { " + started + "} }\n",
+            "crates/remofile/tests/a.rs": started,
+            "bindings/python/python/remofile/hook.py": "import subprocess\n",
+        }
+        violations = [violation.split(":")[0] for violation in self.violations(files)]
+        self.assertEqual(violations, ["bindings/python/python/remofile/hook.py", "crates/remofile/src/server/hook.rs"])
+
     def test_long_files_are_named(self):
         self.assertEqual(len(self.violations({"a.rs": "\n" * 501, "b.rs": "\n" * 500})), 1)
 
@@ -84,6 +96,18 @@ class CheckTest(unittest.TestCase):
         }
         self.assertEqual(self.violations(inside), [])
 
+    def test_system_calls_of_the_local_store_that_no_test_can_make_fail_are_named(self):
+        files = {
+            "crates/remofile/src/lib.rs": "mod store;\n",
+            "crates/remofile/src/store/mod.rs": "mod local;\nmod system;\n",
+            "crates/remofile/src/store/system.rs": "fn f() { rustix::fs::fsync(g) }\n",
+            "crates/remofile/src/store/local/mod.rs": "fn f() { system::fsync(g); rustix::fs::major(d); }\n",
+        }
+        self.assertEqual(self.violations(files), [])
+        for code in ("rustix::fs::fsync(g)", "rustix::io::write(g, b)", "std::fs::read(p)"):
+            files["crates/remofile/src/store/local/mod.rs"] = f"fn f() {{ {code} }}\n"
+            self.assertEqual(len(self.violations(files)), 1, code)
+
     def test_circles_of_imports_are_named_in_whatever_room(self):
         for room in ("plan", "server"):
             files = {
@@ -102,11 +126,11 @@ class CheckTest(unittest.TestCase):
         harmless = "#![forbid(unsafe_code)]\n// It would be unsafe to wait.\n"
         self.assertEqual(self.violations({"crates/remofile/src/plan/a.rs": harmless}), [])
 
-    def test_manifests_that_do_not_forbid_unsafe_code_are_named(self):
-        workspace = '[workspace]\nmembers = ["a"]\n[workspace.lints.rust]\nunsafe_code = "forbid"\n'
+    def test_manifests_that_do_not_deny_unsafe_code_are_named(self):
+        workspace = '[workspace]\nmembers = ["a"]\n[workspace.lints.rust]\nunsafe_code = "deny"\n'
         good = {"Cargo.toml": workspace, "crates/a/Cargo.toml": "[lints]\nworkspace = true\n"}
         self.assertEqual(self.violations(good), [])
-        bad = {"Cargo.toml": workspace.replace("forbid", "warn"), "crates/a/Cargo.toml": "[package]\n"}
+        bad = {"Cargo.toml": workspace.replace("deny", "warn"), "crates/a/Cargo.toml": "[package]\n"}
         self.assertEqual(len(self.violations(bad)), 2)
 
 

@@ -2,7 +2,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import Failed, compare, parse_export
+from harness import Failed, compare, parse_export, parse_serving
 
 
 class ParseExportTest(unittest.TestCase):
@@ -18,6 +18,13 @@ class ParseExportTest(unittest.TestCase):
     def test_other_lines_are_none(self):
         for line in ["", "listening on 127.0.0.1:1", "export PATH=/", "export REMOFILE_TOKEN='open"]:
             self.assertIsNone(parse_export(line))
+
+
+class ParseServingTest(unittest.TestCase):
+    def test_the_port_is_that_of_the_address(self):
+        for line in ["Serving /srv/files on [::]:45495\n", "Serving /a on b:1 on 127.0.0.1:45495"]:
+            self.assertEqual(parse_serving(line), ("REMOFILE_PORT", "45495"))
+        self.assertIsNone(parse_serving("The tokens are those in /etc/tokens:1"))
 
 
 class CompareTest(unittest.TestCase):

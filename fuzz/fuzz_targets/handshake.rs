@@ -22,18 +22,29 @@ fuzz_target!(|bytes: &[u8]| {
         max_payload_bytes: 1 << 20,
         names: NameRule::Portable,
         file_size_limit: 1,
-        read_only: false, places: Vec::new(),
+        read_only: false,
+        places: Vec::new(),
         checks_versions: false,
+        stages_files: false,
+        hashes_files: false,
+        takes_lanes: false,
+        whole_copies: false,
+        has_joined: false,
         capabilities: Default::default(),
+        rights: Default::default(),
+        chunk_sizes: None,
+        attributes: false,
+        as_they_are: false,
     };
-    let credentials = ServerCredentials { tokens: vec![token()], private_key: None, allow_plain: true };
+    let credentials =
+        ServerCredentials { tokens: std::sync::Arc::new(vec![token()].into()), private_key: None, allow_plain: true };
     // The right token's name in front, so that the deeper layers are reached, too.
     let mut named = bytes.to_vec();
     if named.len() >= 28 {
         named[12..28].copy_from_slice(&token().identifier().0);
     }
     for bytes in [bytes, &named] {
-        assert!(!matches!(answer(&credentials, |_| Some(hello.clone()), bytes), ServerAnswer::Accept { .. }));
+        assert!(!matches!(answer(&credentials, |_| Ok(hello.clone()), bytes), ServerAnswer::Accept { .. }));
     }
     let offer = ClientHello::new(Cipher::offer(false), "fuzz", "fuzz");
     let (mut client, _) = ClientHandshake::start(&ClientCredentials { token: token(), server: None }, offer);

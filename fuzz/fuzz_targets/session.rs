@@ -10,10 +10,36 @@ fuzz_target!(|messages: Vec<(Vec<u8>, u32, u16)>| {
     let mut server = ServerSession::new(1 << 20);
     let mut client = ClientSession::new(1 << 20);
     let root = || "/".parse().expect("the root is a path");
-    client.start(Duration::ZERO, Request::List { path: root(), recursive: true, rules: Vec::new(), targets: false, unflushed: false }, 0);
+    client.start(
+        Duration::ZERO,
+        Request::List {
+            path: root(),
+            recursive: true,
+            rules: Vec::new(),
+            targets: false,
+            unflushed: false,
+            extras: false,
+        },
+        0,
+    );
     let sources = vec![root()];
-    client.start(Duration::ZERO, Request::Download { sources, recursive: true, total: true, credit: 1 << 20, selection: None, send_options: None }, 0);
-    client.start(Duration::ZERO, Request::Read { path: root(), offset: 0, length: 1 << 20, version: None, credit: 1 << 20 }, 0);
+    client.start(
+        Duration::ZERO,
+        Request::Download {
+            sources,
+            recursive: true,
+            total: true,
+            credit: 1 << 20,
+            selection: None,
+            send_options: None,
+        },
+        0,
+    );
+    client.start(
+        Duration::ZERO,
+        Request::Read { path: root(), offset: 0, length: 1 << 20, version: None, credit: 1 << 20, growing: None },
+        0,
+    );
     let (mut server_lives, mut client_lives, mut now) = (true, true, Duration::ZERO);
     for (bytes, payload, milliseconds) in messages {
         now += Duration::from_millis(milliseconds.into());

@@ -1,14 +1,20 @@
-//! A call: the library works on a thread of its own, the caller's thread serves Python.
+//! A call: who makes it, and where its callbacks run.
 //!
-//! So the interpreter is free while the library waits, signal handlers run within [`STEP`], and callbacks run
-//! on the thread that made the call, as Python code expects.
+//! On Python's main thread a call is made by another thread, while the main thread looks for signals every [`STEP`]
+//! and runs callbacks, as Python code expects. Any other thread makes its calls itself. The answer of a call that is
+//! awaited comes to a mailbox, and its caller's thread does something else.
 
+use crate::errors::to_python;
+use crate::limits::CallLimits;
+use crate::mailbox::{Errand, Mailbox};
+use crate::pool::{Pool, Turn, WaitingHook};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use remofile::{Interrupt, OnWaiting, describe_holder};
+use remofile::protocol::wire::Holder;
+use remofile::{Error, OnWaiting, describe_holder};
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The interval at which the main thread looks whether a signal has come.
@@ -17,55 +23,94 @@ const STEP: Duration = Duration::from_millis(50);
 thread_local! {
     /// True while a call waits for an answer of this thread.
     static IS_ASKED: Cell<bool> = const { Cell::new(false) };
-    /// The clients whose calls this thread makes: several, if callbacks make calls.
-    static CLIENTS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// The pools with which this thread makes calls: several, if callbacks make calls.
+    static POOLS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A call of a client, on the thread that makes it.
-pub(crate) struct Making;
+struct Making {
+    /// True if it is made in a callback or signal handler of another call of the client.
+    is_inner: bool,
+}
 
 impl Making {
-    /// `RuntimeError` in a callback that this very client waits for: both would wait for ever.
-    pub(crate) fn begin<T>(client: &Arc<T>) -> PyResult<Self> {
-        let client = Arc::as_ptr(client).addr();
-        if IS_ASKED.get() && CLIENTS.with_borrow(|clients| clients.contains(&client)) {
+    /// `RuntimeError` in a callback that this very client waits for, if it can make no other call: both would wait for ever.
+    fn begin(pool: &Pool) -> PyResult<Self> {
+        let is_inner = POOLS.with_borrow(|pools| pools.contains(&pool.address()));
+        if is_inner && IS_ASKED.get() && pool.makes_one_call() {
             return Err(PyRuntimeError::new_err("this client waits for the callback: use another one in it"));
         }
-        CLIENTS.with_borrow_mut(|clients| clients.push(client));
-        Ok(Self)
+        POOLS.with_borrow_mut(|pools| pools.push(pool.address()));
+        Ok(Self { is_inner })
     }
 }
 
 impl Drop for Making {
     fn drop(&mut self) {
-        CLIENTS.with_borrow_mut(Vec::pop);
+        POOLS.with_borrow_mut(Vec::pop);
     }
 }
 
-/// Something to do on the caller's thread.
-type Errand = Box<dyn FnOnce(Python<'_>) -> PyResult<()> + Send>;
-
-/// The caller's thread, as the working thread sees it.
+/// Whoever made the call, as the thread that works on it sees them.
 pub(crate) struct Caller {
-    errands: Sender<Errand>,
+    route: Route,
+    /// Set once the call has its turn.
+    hook: OnceLock<WaitingHook>,
+}
+
+/// The way to the caller's thread.
+enum Route {
+    /// It listens.
+    Listening(Sender<Errand>),
+    /// It is this thread. An error of an errand ends the call.
+    Here { limits: CallLimits, raised: Mutex<Option<PyErr>> },
+    /// It looks into its mailbox, as long as its event loop runs.
+    Mailbox { mailbox: Arc<Mailbox>, limits: CallLimits },
 }
 
 impl Caller {
-    /// Has something done on the caller's thread, some time. An error of it ends the call.
-    pub(crate) fn tell(&self, errand: impl FnOnce(Python<'_>) -> PyResult<()> + Send + 'static) {
-        // Whoever makes the call listens until the working thread has ended.
-        let _unheard = self.errands.send(Box::new(errand));
+    fn new(route: Route) -> Arc<Self> {
+        Arc::new(Self { route, hook: OnceLock::new() })
     }
 
-    /// Logs whom the call waits for. It may be kept for longer than the call.
+    /// Has something done on the caller's thread, some time. An error of it ends the call.
+    pub(crate) fn tell(&self, errand: impl FnOnce(Python<'_>) -> PyResult<()> + Send + 'static) {
+        match &self.route {
+            // Whoever makes the call listens until the working thread has ended.
+            Route::Listening(errands) => drop(errands.send(Box::new(errand))),
+            Route::Mailbox { mailbox, .. } => mailbox.put_errand(Box::new(errand)),
+            Route::Here { limits, raised } => {
+                // There is no interpreter any more when the program ends.
+                if let Some(Err(error)) = Python::try_attach(errand) {
+                    raised.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    limits.interrupt();
+                }
+            }
+        }
+    }
+
+    /// Logs an event of the call: its name, a text and two numbers.
+    pub(crate) fn log(&self, event: &'static str, text: String, first: u64, second: u64) {
+        self.tell(move |py| log(py, event, &text, first, second));
+    }
+
+    /// Logs whom the call waits for, and lets others begin meanwhile. It may be kept for longer than the call.
     pub(crate) fn on_waiting(self: &Arc<Self>) -> OnWaiting {
         let caller = Arc::downgrade(self);
-        OnWaiting::new(move |holders| {
+        OnWaiting::new(move |holders: &[Holder]| {
             if let Some(caller) = caller.upgrade() {
+                caller.note_waiting();
                 let who = holders.iter().map(describe_holder).collect::<Vec<_>>().join(", ");
-                caller.tell(move |py| log_waiting(py, &who));
+                caller.log("waiting", who, 0, 0);
             }
         })
+    }
+
+    /// Lets others begin, since the call waits.
+    pub(crate) fn note_waiting(&self) {
+        if let Some(hook) = self.hook.get() {
+            hook.note_waiting();
+        }
     }
 
     /// Has something done on the caller's thread, and waits for what comes of it; `None` if the call is to end.
@@ -82,8 +127,78 @@ impl Caller {
             let _unheard = answer.send(said);
             Ok(())
         });
-        answered.recv().ok()
+        let Route::Mailbox { limits, .. } = &self.route else { return answered.recv().ok() };
+        loop {
+            match answered.recv_timeout(STEP) {
+                // Whoever gave up the call may have ended the loop as well.
+                Err(RecvTimeoutError::Timeout) if limits.left().is_ok() => {}
+                said => return said.ok(),
+            }
+        }
     }
+}
+
+/// Makes a call of a pool's client. It is about a path, if it changes one. `body` does it, and `into` makes a value of
+/// Python of what it returns, which is what is returned here: at once `None`, if the call is awaited.
+pub(crate) fn answer<T: Send + 'static>(
+    py: Python<'_>,
+    pool: &Pool,
+    limits: CallLimits,
+    about: Option<&str>,
+    body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error> + Send + 'static,
+    into: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+) -> PyResult<Py<PyAny>> {
+    if let Some(reply) = limits.take_reply() {
+        let own = limits.clone();
+        let work = move |turn: Result<Turn, Error>| {
+            let caller = Caller::new(Route::Mailbox { mailbox: Arc::clone(reply.mailbox()), limits: own });
+            let result = turn.and_then(|turn| begin(turn, &caller, body));
+            reply.answer(result, into);
+        };
+        pool.submit(&limits, about.map(Arc::from), Box::new(work));
+        return Ok(py.None());
+    }
+    let making = Making::begin(pool)?;
+    let value = match making.is_inner || !is_main_thread(py)? {
+        true => run_made(py, pool, &limits, about, making.is_inner, body)?,
+        false => run_on_worker(py, pool, &limits, about, body)?,
+    };
+    into(py, value.map_err(|error| to_python(py, error))?)
+}
+
+fn begin<T>(
+    turn: Turn,
+    caller: &Arc<Caller>,
+    body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let _is_first = caller.hook.set(turn.waiting_hook());
+    body(turn, caller)
+}
+
+fn run_made<T: Send>(
+    py: Python<'_>,
+    pool: &Pool,
+    limits: &CallLimits,
+    about: Option<&str>,
+    is_inner: bool,
+    body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error> + Send,
+) -> PyResult<Result<T, Error>> {
+    let about = about.map(Arc::from);
+    let work = |caller: &Arc<Caller>| {
+        let turn = if is_inner { pool.turn_beside() } else { pool.turn(limits, about)? };
+        begin(turn, caller, body)
+    };
+    if !is_main_thread(py)? {
+        let caller = Caller::new(Route::Here { limits: limits.clone(), raised: Mutex::new(None) });
+        let result = py.detach(|| work(&caller));
+        return match &caller.route {
+            Route::Here { raised, .. } => {
+                raised.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(result), Err)
+            }
+            Route::Listening(_) | Route::Mailbox { .. } => Ok(result),
+        };
+    }
+    run(py, &|| limits.interrupt(), work)
 }
 
 /// Runs `body` on a thread of its own and returns what it returns. If a signal handler or an errand raises,
@@ -93,44 +208,85 @@ pub(crate) fn run<T: Send>(
     stop: &dyn Fn(),
     body: impl FnOnce(&Arc<Caller>) -> T + Send,
 ) -> PyResult<T> {
-    let handles_signals = is_main_thread(py)?;
-    let (errands, mut receiver) = channel();
+    let (errands, receiver) = channel();
     std::thread::scope(|scope| {
-        let work = move || body(&Arc::new(Caller { errands }));
+        let work = move || body(&Caller::new(Route::Listening(errands)));
         let worker = std::thread::Builder::new().name("remofile call".to_owned()).spawn_scoped(scope, work)?;
-        let mut raised = None;
-        loop {
-            let served = match wait(py, &mut receiver, handles_signals) {
-                Ok(errand) if raised.is_none() => errand(py),
-                Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(()),
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            let served = match served {
-                Ok(()) if handles_signals && raised.is_none() => py.check_signals(),
-                other => other,
-            };
-            if let Err(error) = served {
-                raised = Some(error);
-                stop();
+        let served = serve(py, receiver, &mut || (), stop);
+        let joined = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        served.map(|()| joined)
+    })
+}
+
+/// The same on Python's main thread with a thread that is used again.
+fn run_on_worker<T: Send + 'static>(
+    py: Python<'_>,
+    pool: &Pool,
+    limits: &CallLimits,
+    about: Option<&str>,
+    body: impl FnOnce(Turn, &Arc<Caller>) -> Result<T, Error> + Send + 'static,
+) -> PyResult<Result<T, Error>> {
+    let (errands, receiver) = channel();
+    let result = Arc::new(Mutex::new(None));
+    let place = Arc::clone(&result);
+    let work = move |turn: Result<Turn, Error>| {
+        // The caller listens until this is dropped.
+        let caller = Caller::new(Route::Listening(errands));
+        let made = turn.and_then(|turn| begin(turn, &caller, body));
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+    };
+    let number = pool.submit(limits, about.map(Arc::from), Box::new(work));
+    let mut withdrawn = None;
+    let mut look = || {
+        // A call that has begun ends by itself when its time is over.
+        if let Err(error) = limits.left()
+            && pool.withdraw(number)
+        {
+            withdrawn = Some(error);
+        }
+    };
+    let stop = || {
+        limits.interrupt();
+        pool.withdraw(number);
+    };
+    serve(py, receiver, &mut look, &stop)?;
+    let made = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (made, withdrawn) {
+        (Some(made), _) => Ok(made),
+        (None, Some(error)) => Ok(Err(error)),
+        (None, None) => Err(PyRuntimeError::new_err("the call panicked: this is an error of Remofile")),
+    }
+}
+
+/// Serves Python on the caller's thread until the working thread has ended. If a signal handler or an errand raises, `stop` is
+/// called to make the work end, and that exception is what comes of the call.
+fn serve(py: Python<'_>, mut receiver: Receiver<Errand>, look: &mut dyn FnMut(), stop: &dyn Fn()) -> PyResult<()> {
+    let mut raised = None;
+    loop {
+        let errands = &mut receiver;
+        let served = match py.detach(move || errands.recv_timeout(STEP)) {
+            Ok(errand) if raised.is_none() => errand(py),
+            Ok(_) => Ok(()),
+            Err(RecvTimeoutError::Timeout) => {
+                look();
+                Ok(())
             }
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        let served = match served {
+            Ok(()) if raised.is_none() => py.check_signals(),
+            other => other,
+        };
+        if let Err(error) = served {
+            raised = Some(error);
+            stop();
         }
-        match (worker.join(), raised) {
-            (Ok(_), Some(error)) => Err(error),
-            (Ok(value), None) => Ok(value),
-            (Err(panic), _) => std::panic::resume_unwind(panic),
-        }
-    })
+    }
+    raised.map_or(Ok(()), Err)
 }
 
-fn log_waiting(py: Python<'_>, who: &str) -> PyResult<()> {
-    py.import("remofile._progress")?.call_method1("log", ("waiting", who, 0, 0)).map(drop)
-}
-
-fn wait(py: Python<'_>, errands: &mut Receiver<Errand>, in_steps: bool) -> Result<Errand, RecvTimeoutError> {
-    py.detach(move || match in_steps {
-        true => errands.recv_timeout(STEP),
-        false => errands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-    })
+fn log(py: Python<'_>, event: &str, text: &str, first: u64, second: u64) -> PyResult<()> {
+    py.import("remofile._progress")?.call_method1("log", (event, text, first, second)).map(drop)
 }
 
 /// Python runs signal handlers on its main thread only.
@@ -138,25 +294,4 @@ fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
     let threading = py.import("threading")?;
     let main = threading.call_method0("main_thread")?.getattr("ident")?;
     threading.call_method0("get_ident")?.eq(main)
-}
-
-/// Ends the calls that it is given to, from any thread.
-#[pyclass(frozen, name = "Interrupt", module = "remofile._remofile")]
-pub(crate) struct PyInterrupt(pub(crate) Interrupt);
-
-#[pymethods]
-impl PyInterrupt {
-    #[new]
-    fn new() -> Self {
-        Self(Interrupt::default())
-    }
-
-    fn trigger(&self) {
-        self.0.trigger();
-    }
-
-    #[getter]
-    fn is_triggered(&self) -> bool {
-        self.0.is_triggered()
-    }
 }

@@ -1,146 +1,36 @@
 //! A client, one method for each of the library's.
 
-use crate::call::{Caller, Making, PyInterrupt, run};
-use crate::errors::{is_refused_connection, to_python};
+use crate::call::Caller;
+use crate::content::Content;
 use crate::file::{self, NativeFile};
-use crate::limits::{CallLimits, TURN};
+use crate::hashes::{disk_usage, hash, hash_algorithm, hashes};
+use crate::interrupt::PyInterrupt;
+use crate::limits::CallLimits;
+use crate::making::{NativeClient, again, twice};
+use crate::monitor::LogMonitor;
+use crate::reading::{RangeRow, part_to_python, read_ranges};
+use crate::rows::{entry, list, row, scan, told_status};
 use crate::secrets;
-use crate::transfer::{Interest, Report, Settings, remote};
+use crate::transfer::{Interest, Report, Settings, clear_partials, remote};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
-use remofile::protocol::path::RemotePath;
-use remofile::protocol::wire::{Entry, Kind, Listed, OnConflict};
+use pyo3::pybacked::PyBackedBytes;
+use remofile::protocol::wire::Timestamp;
 use remofile::sync::plan::Action;
 use remofile::{
-    Client, ClientOptions, Error, LocalSource, Protocol, RemoteSource, Silent, TransferOptions, Wait,
+    Client, ClientOptions, CopyOptions, LocalSource, Protocol, RemoteSource, TransferOptions, Wait,
     synchronize_download, synchronize_upload,
 };
-use std::io::{Cursor, Write};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// The time that a server which is not there yet is waited for, if the caller has set no timeout.
-const CONNECT_WAIT: Duration = Duration::from_secs(1);
-
-/// The interval at which it is looked for.
-const CONNECT_EVERY: Duration = Duration::from_millis(20);
-
-/// The time that a server has to notice that a call was broken off.
-const SETTLING: Duration = Duration::from_secs(5);
-
-/// Name or path, kind, size in bytes, time, permission bits, whether it is a link.
-type Row = (String, &'static str, u64, f64, Option<u32>, bool);
-
-#[pyclass(frozen, module = "remofile._remofile")]
-pub(crate) struct NativeClient {
-    options: ClientOptions,
-    client: Arc<Mutex<Client>>,
-    /// True if the last call was broken off: the server may not have noticed yet, and hold the lease for it.
-    broke_off: AtomicBool,
-}
-
-impl NativeClient {
-    /// Makes a call, and translates its error.
-    fn call<T: Send>(
-        &self,
-        py: Python<'_>,
-        limits: &CallLimits,
-        body: impl FnOnce(&mut Client, &Caller) -> Result<T, Error> + Send,
-    ) -> PyResult<T> {
-        let _making = Making::begin(&self.client)?;
-        let work = |caller: &Arc<Caller>| {
-            let mut client = self.turn(limits)?;
-            client.set_on_waiting(caller.on_waiting());
-            self.connect(&mut client, limits)?;
-            let result = body(&mut client, caller);
-            self.broke_off.store(result.as_ref().is_err_and(is_broken_off), Ordering::Relaxed);
-            result.map_err(|error| told_whole(error, limits))
-        };
-        run(py, &|| limits.interrupt.trigger(), work)?.map_err(|error| to_python(py, error))
-    }
-
-    /// The same for a call that changes nothing: it is made again if the connection turns out to be lost.
-    fn ask<T: Send>(
-        &self,
-        py: Python<'_>,
-        limits: &CallLimits,
-        body: impl Fn(&mut Client) -> Result<T, Error> + Send + Sync,
-    ) -> PyResult<T> {
-        self.call(py, limits, |client, _| match body(client) {
-            Err(Error::ConnectionLost(_)) => body(client),
-            other => other,
-        })
-    }
-
-    /// Waits until no other call is made on this client.
-    fn turn(&self, limits: &CallLimits) -> Result<MutexGuard<'_, Client>, Error> {
-        loop {
-            match self.client.try_lock() {
-                Ok(client) => return Ok(client),
-                // A call that panicked has left the client able to connect anew, as after any error.
-                Err(TryLockError::Poisoned(poisoned)) => return Ok(PoisonError::into_inner(poisoned)),
-                Err(TryLockError::WouldBlock) => {
-                    limits.left()?;
-                    std::thread::sleep(TURN);
-                }
-            }
-        }
-    }
-
-    /// Connects, and waits for a server that is only starting.
-    fn connect(&self, client: &mut Client, limits: &CallLimits) -> Result<(), Error> {
-        loop {
-            let left = limits.left()?;
-            client.set_limits(left, self.wait(), limits.interrupt.clone());
-            match client.server() {
-                Ok(_) => break,
-                Err(error) if is_refused_connection(&error) => {
-                    if limits.began.elapsed() >= limits.timeout.unwrap_or(CONNECT_WAIT) {
-                        return Err(error);
-                    }
-                    std::thread::sleep(CONNECT_EVERY.min(left.unwrap_or(CONNECT_EVERY)));
-                    if limits.timeout.is_some_and(|timeout| limits.began.elapsed() >= timeout) {
-                        return Err(error);
-                    }
-                }
-                Err(error) => return Err(told_whole(error, limits)),
-            }
-        }
-        client.set_limits(limits.left()?, self.wait(), limits.interrupt.clone());
-        Ok(())
-    }
-
-    /// Returns how to wait while others hold the lease; for an own call that was broken off a short wait does no harm.
-    fn wait(&self) -> Wait {
-        match self.options.wait {
-            Wait::No if self.broke_off.load(Ordering::Relaxed) => Wait::For(SETTLING),
-            wait => wait,
-        }
-    }
-}
-
-fn is_broken_off(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Interrupted | Error::Timeout(_) | Error::Stopped | Error::Callback(_) | Error::ConnectionLost(_)
-    )
-}
-
-/// A timeout is told as the caller has set it.
-fn told_whole(error: Error, limits: &CallLimits) -> Error {
-    match (error, limits.timeout) {
-        (Error::Timeout(_), Some(timeout)) => Error::Timeout(timeout),
-        (error, _) => error,
-    }
-}
 
 #[pymethods]
 impl NativeClient {
     #[new]
-    #[pyo3(signature = (hostname, port, token, public_key, protocol, plain, wait))]
+    #[pyo3(signature = (hostname, port, token, public_key, protocol, plain, wait, identity))]
+    #[expect(clippy::too_many_arguments, reason = "it is called by our own Python code only")]
     fn new(
         hostname: String,
         port: u16,
@@ -149,105 +39,116 @@ impl NativeClient {
         protocol: u8,
         plain: bool,
         wait: Option<f64>,
+        identity: Option<PathBuf>,
     ) -> PyResult<Self> {
         let mut options = ClientOptions::new(hostname, port, secrets::token(token)?);
         options.public_key = public_key.map(secrets::public_key).transpose()?;
         options.protocol = if protocol == 1 { Protocol::One } else { Protocol::Two };
         options.plain = plain;
         options.wait = match wait {
-            None => Wait::No,
+            None => Wait::default(),
+            Some(0.0) => Wait::No,
             Some(seconds) if seconds < 0.0 || seconds.is_nan() => {
                 return Err(PyValueError::new_err("wait must be a number of seconds, 0 or more"));
             }
             Some(seconds) => Duration::try_from_secs_f64(seconds).map_or(Wait::Forever, Wait::For),
         };
-        let client = Arc::new(Mutex::new(Client::new(options.clone())));
-        Ok(Self { options, client, broke_off: AtomicBool::new(false) })
+        Ok(Self::of(options, identity))
     }
 
-    /// The same settings in a process that was forked: the old one's session is let go of without a word.
+    /// The same settings in a process that was forked: the old one's session is let go of without a word. The identity is
+    /// another one, so that the two do not end each other's sessions.
     fn after_fork(&self) -> Self {
-        match self.client.try_lock() {
-            Ok(mut client) => client.forget_session(),
-            // A thread of the old process makes a call with it, and always will: it is never dropped.
-            Err(_) => std::mem::forget(Arc::clone(&self.client)),
-        }
-        let client = Arc::new(Mutex::new(Client::new(self.options.clone())));
-        Self { options: self.options.clone(), client, broke_off: AtomicBool::new(false) }
+        self.pool.forget();
+        Self::of(self.options.clone(), self.identity.clone())
     }
 
-    /// Ends the session, if there is one and no call goes on.
+    /// Ends the sessions that no call uses, and the others when their calls are over.
     fn disconnect(&self) {
-        if let Ok(mut client) = self.client.try_lock() {
-            client.disconnect();
-        }
+        self.pool.disconnect();
     }
 
     fn list(
         &self,
         py: Python<'_>,
-        path: &str,
+        path: String,
         recursive: bool,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<(Vec<Row>, Vec<String>)> {
-        self.ask(py, &CallLimits::new(timeout, interrupt), |client| list(client, &remote(path)?, recursive))
+    ) -> PyResult<Py<PyAny>> {
+        let limits = CallLimits::new(timeout, interrupt);
+        self.answer(py, limits, None, again(move |client| list(client, &remote(&path)?, recursive)))
     }
 
-    fn stat(&self, py: Python<'_>, path: &str, timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> PyResult<Row> {
-        self.ask(py, &CallLimits::new(timeout, interrupt), |client| Ok(row(client.stat(&remote(path)?)?, false)))
+    fn stat(
+        &self,
+        py: Python<'_>,
+        path: String,
+        timeout: Option<u64>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Py<PyAny>> {
+        let limits = CallLimits::new(timeout, interrupt);
+        self.answer(py, limits, None, again(move |client| Ok(row(client.stat(&remote(&path)?)?, false))))
     }
 
     /// Opens a file; `mode` is one of `r`, `w`, `a`, `x`, and perhaps `+`.
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by position")]
     fn open(
         &self,
         py: Python<'_>,
-        path: &str,
+        path: String,
         mode: &str,
+        strict: bool,
+        follow: bool,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<NativeFile> {
-        let (limits, options) = (CallLimits::new(timeout, interrupt), file::options(mode)?);
-        let file = self.call(py, &limits, |client, _| client.open(&remote(path)?, options))?;
-        Ok(NativeFile::new(file, limits.timeout, self.options.wait, mode.starts_with('a')))
+    ) -> PyResult<Py<PyAny>> {
+        let (limits, options) = (CallLimits::new(timeout, interrupt), file::options(mode, strict, follow)?);
+        let (timeout, wait, manner) = (limits.timeout, self.options.wait, (mode.starts_with('a'), follow));
+        let pool = Arc::clone(&self.pool);
+        let body = move |client: &mut Client, _: &Arc<Caller>| client.open(&remote(&path)?, options);
+        self.answer_as(py, limits, None, body, move |py, file| {
+            NativeFile::new(pool, file, timeout, wait, manner).into_py_any(py)
+        })
     }
 
     fn create_file(
         &self,
         py: Python<'_>,
-        path: &str,
+        path: String,
         update: bool,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<()> {
-        self.call(py, &CallLimits::new(timeout, interrupt), |client, _| client.create_file(&remote(path)?, update))
+    ) -> PyResult<Py<PyAny>> {
+        let (limits, about) = (CallLimits::new(timeout, interrupt), path.clone());
+        self.answer(py, limits, Some(&about), move |client, _| client.create_file(&remote(&path)?, update))
     }
 
     #[pyo3(signature = (path, update, parents, timeout, interrupt))]
     fn make_directory(
         &self,
         py: Python<'_>,
-        path: &str,
+        path: String,
         update: bool,
         parents: bool,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<()> {
-        self.call(py, &CallLimits::new(timeout, interrupt), |client, _| {
-            client.make_directory(&remote(path)?, update, parents)
-        })
+    ) -> PyResult<Py<PyAny>> {
+        let (limits, about) = (CallLimits::new(timeout, interrupt), path.clone());
+        self.answer(py, limits, Some(&about), move |client, _| client.make_directory(&remote(&path)?, update, parents))
     }
 
     fn remove(
         &self,
         py: Python<'_>,
-        path: &str,
+        path: String,
         recursive: bool,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<(u64, u64)> {
-        self.call(py, &CallLimits::new(timeout, interrupt), |client, _| {
-            client.remove(&remote(path)?, recursive).map(|removed| (removed.files, removed.directories))
+    ) -> PyResult<Py<PyAny>> {
+        let (limits, about) = (CallLimits::new(timeout, interrupt), path.clone());
+        self.answer(py, limits, Some(&about), move |client, _| {
+            client.remove(&remote(&path)?, recursive).map(|removed| (removed.files, removed.directories))
         })
     }
 
@@ -255,31 +156,67 @@ impl NativeClient {
     fn rename(
         &self,
         py: Python<'_>,
-        source: &str,
-        destination: &str,
+        source: String,
+        destination: String,
         replace: bool,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<()> {
-        self.call(py, &CallLimits::new(timeout, interrupt), |client, _| {
-            client.rename(&remote(source)?, &remote(destination)?, replace)
+    ) -> PyResult<Py<PyAny>> {
+        let (limits, about) = (CallLimits::new(timeout, interrupt), source.clone());
+        self.answer(py, limits, Some(&about), move |client, _| {
+            client.rename(&remote(&source)?, &remote(&destination)?, replace)
         })
     }
 
-    /// Software, milliseconds it serves, who holds the lease, how many wait, cipher, round trip in seconds.
-    fn status(
+    fn status(&self, py: Python<'_>, timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> PyResult<Py<PyAny>> {
+        self.answer_as(py, CallLimits::new(timeout, interrupt), None, again(Client::status), told_status)
+    }
+
+    /// Bytes that are used, that may be, and that are left.
+    fn usage(&self, py: Python<'_>, timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> PyResult<Py<PyAny>> {
+        let limits = CallLimits::new(timeout, interrupt);
+        self.answer(
+            py,
+            limits,
+            None,
+            again(|client| client.usage().map(|usage| (usage.used, usage.quota, usage.free()))),
+        )
+    }
+
+    /// Bytes that the disk of a path has, that are used, and that are left.
+    fn disk_usage(
         &self,
         py: Python<'_>,
+        path: String,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<(String, u64, Vec<String>, u64, String, f64)> {
-        self.ask(py, &CallLimits::new(timeout, interrupt), |client| {
-            let status = client.status()?;
-            let holders = status.report.holders.iter().map(remofile::describe_holder).collect();
-            let report = status.report;
-            let (cipher, round_trip) = (status.cipher.to_owned(), status.round_trip.as_secs_f64());
-            Ok((report.agent, report.uptime_milliseconds, holders, report.waiting, cipher, round_trip))
-        })
+    ) -> PyResult<Py<PyAny>> {
+        let limits = CallLimits::new(timeout, interrupt);
+        self.answer(py, limits, None, again(move |client| disk_usage(client, &remote(&path)?)))
+    }
+
+    fn hash(
+        &self,
+        py: Python<'_>,
+        path: String,
+        algorithm: &str,
+        timeout: Option<u64>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Py<PyAny>> {
+        let (limits, algorithm) = (CallLimits::new(timeout, interrupt), hash_algorithm(algorithm)?);
+        self.answer(py, limits, None, again(move |client| hash(client, &remote(&path)?, algorithm)))
+    }
+
+    fn hashes(
+        &self,
+        py: Python<'_>,
+        path: String,
+        algorithm: &str,
+        timeout: Option<u64>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Py<PyAny>> {
+        let (limits, algorithm) = (CallLimits::new(timeout, interrupt), hash_algorithm(algorithm)?);
+        self.answer(py, limits, None, again(move |client| hashes(client, &remote(&path)?, algorithm)))
     }
 
     #[expect(clippy::too_many_arguments, reason = "it is called by our own Python code only")]
@@ -288,20 +225,24 @@ impl NativeClient {
         &self,
         py: Python<'_>,
         sources: Vec<(PathBuf, PathBuf, Option<String>)>,
-        destination: &str,
+        destination: String,
         settings: Settings,
         interest: Interest,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<Report> {
+    ) -> PyResult<Py<PyAny>> {
         let sources: Vec<LocalSource> =
             sources.into_iter().map(|(directory, path, name)| LocalSource { directory, path, name }).collect();
         let options = settings.transfer();
-        let limits = CallLimits::new(timeout, interrupt);
-        let report = self.call(py, &limits, |client, caller| {
-            client.upload(&sources, &remote(destination)?, &options, &mut interest.monitor(caller, &limits))
-        })?;
-        Report::of(py, report, 0)
+        let limits = CallLimits::new(timeout, interrupt).unless_stalled(interest.stall_timeout());
+        let own = limits.clone();
+        let about = sources.first().filter(|_| sources.len() == 1).and_then(|source| source.name.as_ref());
+        let about = about.map(|name| format!("{}/{name}", destination.trim_end_matches('/')));
+        let body = move |client: &mut Client, caller: &Arc<Caller>| {
+            client.set_chunk_size(interest.chosen_chunk())?;
+            client.upload(&sources, &remote(&destination)?, &options, &mut interest.monitor(caller, &own))
+        };
+        self.answer_as(py, limits, about.as_deref(), body, |py, report| Report::of(py, report, 0)?.into_py_any(py))
     }
 
     #[expect(clippy::too_many_arguments, reason = "it is called by our own Python code only")]
@@ -309,27 +250,30 @@ impl NativeClient {
     fn download(
         &self,
         py: Python<'_>,
-        base: &str,
+        base: String,
         sources: Vec<(String, Option<String>)>,
         destination: PathBuf,
         settings: Settings,
         interest: Interest,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<Report> {
+    ) -> PyResult<Py<PyAny>> {
         let options = settings.transfer();
-        let limits = CallLimits::new(timeout, interrupt);
-        let report = self.call(py, &limits, |client, caller| {
-            let base = remote(base)?;
-            let find = |(path, name)| -> Result<RemoteSource, Error> {
+        let limits = CallLimits::new(timeout, interrupt).unless_stalled(interest.stall_timeout());
+        let own = limits.clone();
+        let body = move |client: &mut Client, caller: &Arc<Caller>| {
+            client.set_chunk_size(interest.chosen_chunk())?;
+            let base = remote(&base)?;
+            let find = |(path, name)| -> Result<RemoteSource, remofile::Error> {
                 let path: String = path;
-                let source = RemoteSource::within(&base, &path).map_err(|invalid| Error::Local(invalid.into()))?;
+                let source =
+                    RemoteSource::within(&base, &path).map_err(|invalid| remofile::Error::Local(invalid.into()))?;
                 Ok(RemoteSource { name, ..source })
             };
             let sources = sources.into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
-            client.download(&sources, &destination, &options, &mut interest.monitor(caller, &limits))
-        })?;
-        Report::of(py, report, 0)
+            client.download(&sources, &destination, &options, &mut interest.monitor(caller, &own))
+        };
+        self.answer_as(py, limits, None, body, |py, report| Report::of(py, report, 0)?.into_py_any(py))
     }
 
     #[pyo3(signature = (is_upload, local, path, settings, interest, timeout, interrupt))]
@@ -339,40 +283,61 @@ impl NativeClient {
         py: Python<'_>,
         is_upload: bool,
         local: PathBuf,
-        path: &str,
+        path: String,
         settings: Settings,
         interest: Interest,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<Report> {
+    ) -> PyResult<Py<PyAny>> {
         let options = settings.sync();
-        let limits = CallLimits::new(timeout, interrupt);
-        let report = self.call(py, &limits, |client, caller| {
-            let (path, mut monitor) = (remote(path)?, interest.monitor(caller, &limits));
+        let limits = CallLimits::new(timeout, interrupt).unless_stalled(interest.stall_timeout());
+        let own = limits.clone();
+        let about = path.clone();
+        let body = move |client: &mut Client, caller: &Arc<Caller>| {
+            client.set_chunk_size(interest.chosen_chunk())?;
+            let (path, mut monitor) = (remote(&path)?, interest.monitor(caller, &own));
             match is_upload {
                 true => synchronize_upload(client, &local, &path, &options, &mut monitor),
                 false => synchronize_download(client, &path, &local, &options, &mut monitor),
             }
-        })?;
-        let deleted = report.plan.steps.iter().filter(|step| matches!(step.action, Action::Delete { .. })).count();
-        Report::of(py, report.transfer, deleted as u64)
+        };
+        self.answer_as(py, limits, Some(&about), body, |py, report| {
+            let deleted = report.plan.steps.iter().filter(|step| matches!(step.action, Action::Delete { .. })).count();
+            Report::of(py, report.transfer, deleted as u64)?.into_py_any(py)
+        })
+    }
+
+    /// Parts of files, each by path, offset and length (`None` for all that follows), in their order: the bytes, or the
+    /// error.
+    fn read_ranges(
+        &self,
+        py: Python<'_>,
+        ranges: Vec<RangeRow>,
+        timeout: Option<u64>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Py<PyAny>> {
+        let body = again(move |client| read_ranges(client, &ranges));
+        self.answer_as(py, CallLimits::new(timeout, interrupt), None, body, |py, parts| {
+            parts.into_iter().map(|part| part_to_python(py, part)).collect::<Vec<_>>().into_py_any(py)
+        })
     }
 
     /// The content of a file.
-    fn read<'py>(
+    fn read(
         &self,
-        py: Python<'py>,
-        path: &str,
+        py: Python<'_>,
+        path: String,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let content = self.ask(py, &CallLimits::new(timeout, interrupt), |client| {
-            let content = Collected::default();
-            let writer = Box::new(content.clone());
-            client.download_stream(&remote(path)?, writer, &TransferOptions::default(), &mut Silent)?;
-            Ok(std::mem::take(&mut *content.0.lock().unwrap_or_else(PoisonError::into_inner)))
-        })?;
-        Ok(PyBytes::new(py, &content))
+    ) -> PyResult<Py<PyAny>> {
+        let content = Content::new(py)?;
+        let body = move |client: &mut Client, caller: &Arc<Caller>| {
+            let (writer, options) = (content.writer(caller), TransferOptions::default());
+            client.download_stream(&remote(&path)?, writer, &options, &mut LogMonitor(caller))?;
+            Ok(content.clone())
+        };
+        let limits = CallLimits::new(timeout, interrupt);
+        self.answer_as(py, limits, None, twice(body), |py, content| content.whole(py)?.into_py_any(py))
     }
 
     /// Makes a file of some content; one that is there is replaced when the new one is complete.
@@ -380,89 +345,98 @@ impl NativeClient {
     fn write(
         &self,
         py: Python<'_>,
-        path: &str,
-        content: Vec<u8>,
+        path: String,
+        content: PyBackedBytes,
         replace: bool,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<()> {
-        let on_conflict = if replace { OnConflict::Replace } else { OnConflict::Abort };
-        let options = TransferOptions { on_conflict, ..TransferOptions::default() };
-        let report = self.call(py, &CallLimits::new(timeout, interrupt), |client, _| {
-            client.upload_stream(Box::new(Cursor::new(content)), &remote(path)?, &options, &mut Silent)
-        })?;
-        Report::of(py, report, 0).map(drop)
+    ) -> PyResult<Py<PyAny>> {
+        let (limits, about) = (CallLimits::new(timeout, interrupt), path.clone());
+        self.answer(py, limits, Some(&about), move |client, _| client.write_file(&remote(&path)?, &content, replace))
     }
 
     /// Removes what the server keeps of interrupted uploads to a path, and below it.
     fn clear_partials(
         &self,
         py: Python<'_>,
-        path: &str,
+        path: String,
         timeout: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<u64> {
-        self.call(py, &CallLimits::new(timeout, interrupt), |client, _| {
-            let path = remote(path)?;
-            let paths: Vec<RemotePath> = client
-                .partials()?
-                .into_iter()
-                .map(|partial| partial.path)
-                .filter(|kept| kept.is_within(&path))
-                .collect();
-            if paths.is_empty() { Ok(0) } else { client.clear_partials(&paths) }
-        })
-    }
-}
-
-/// The bytes that were written; the holder of the other clone reads them.
-#[derive(Clone, Default)]
-struct Collected(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Collected {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
+    ) -> PyResult<Py<PyAny>> {
+        let limits = CallLimits::new(timeout, interrupt);
+        self.answer(py, limits, None, move |client, _| clear_partials(client, &remote(&path)?))
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    /// The entries of a directory as what they are, with the targets of links, and what could not be listed.
+    fn scan(
+        &self,
+        py: Python<'_>,
+        path: String,
+        recursive: bool,
+        timeout: Option<u64>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Py<PyAny>> {
+        let limits = CallLimits::new(timeout, interrupt);
+        self.answer(py, limits, None, again(move |client| scan(client, &remote(&path)?, recursive)))
     }
-}
 
-fn list(client: &mut Client, path: &RemotePath, recursive: bool) -> Result<(Vec<Row>, Vec<String>), Error> {
-    let (mut entries, mut failures) = (Vec::new(), Vec::new());
-    client.list(path, recursive, &mut |listed| {
-        match listed {
-            Listed::Entry(entry) => entries.push(entry),
-            Listed::Failed(failure) => failures.push(failure.to_string()),
-        }
-        Ok(())
-    })?;
-    let mut rows = Vec::with_capacity(entries.len());
-    for entry in entries {
-        if entry.kind != Kind::Link {
-            rows.push(row(entry, false));
-            continue;
-        }
-        // A link is shown as what it leads to, under its own name.
-        match client.stat(&entry.path) {
-            Ok(target) => rows.push(row(Entry { path: entry.path, ..target }, true)),
-            Err(Error::Remote(_)) => rows.push(row(entry, true)),
-            Err(error) => return Err(error),
-        }
+    /// The entry of a path; a link is followed, or told as what it is with its target.
+    fn entry(
+        &self,
+        py: Python<'_>,
+        path: String,
+        follow: bool,
+        timeout: Option<u64>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Py<PyAny>> {
+        let limits = CallLimits::new(timeout, interrupt);
+        self.answer(py, limits, None, again(move |client| entry(client, &remote(&path)?, follow)))
     }
-    Ok((rows, failures))
-}
 
-fn row(entry: Entry, is_link: bool) -> Row {
-    let kind = match entry.kind {
-        Kind::File => "file",
-        Kind::Directory => "directory",
-        Kind::Link => "link",
-        Kind::Special => "special",
-    };
-    // As Python computes st_mtime, to the last bit.
-    let modified = entry.modified.seconds() as f64 + 1e-9 * f64::from(entry.modified.nanoseconds());
-    (entry.path.to_string(), kind, entry.size, modified, entry.mode, is_link)
+    #[expect(clippy::too_many_arguments, reason = "it is called by our own Python code only")]
+    #[pyo3(signature = (source, destination, recursive, on_conflict, parents, timeout, interrupt))]
+    fn copy(
+        &self,
+        py: Python<'_>,
+        source: String,
+        destination: String,
+        recursive: bool,
+        on_conflict: &str,
+        parents: bool,
+        timeout: Option<u64>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Py<PyAny>> {
+        let on_conflict = crate::conflicts::on_conflict(on_conflict)?;
+        let options = CopyOptions { recursive, on_conflict, parents, ..CopyOptions::default() };
+        let (limits, about) = (CallLimits::new(timeout, interrupt), destination.clone());
+        let body =
+            move |client: &mut Client, _: &Arc<Caller>| client.copy(&remote(&source)?, &remote(&destination)?, options);
+        self.answer_as(py, limits, Some(&about), body, |py, report| Report::of(py, report, 0)?.into_py_any(py))
+    }
+
+    fn make_link(
+        &self,
+        py: Python<'_>,
+        path: String,
+        target: String,
+        timeout: Option<u64>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Py<PyAny>> {
+        let (limits, about) = (CallLimits::new(timeout, interrupt), path.clone());
+        self.answer(py, limits, Some(&about), move |client, _| client.make_link(&remote(&path)?, &target, false))
+    }
+
+    fn set_attributes(
+        &self,
+        py: Python<'_>,
+        path: String,
+        mode: Option<u32>,
+        modified: Option<(i64, u32)>,
+        timeout: Option<u64>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Py<PyAny>> {
+        let modified = modified.map(|(seconds, nanoseconds)| Timestamp::new(seconds, nanoseconds));
+        let (limits, about) = (CallLimits::new(timeout, interrupt), path.clone());
+        self.answer(py, limits, Some(&about), move |client, _| client.set_attributes(&remote(&path)?, mode, modified))
+    }
 }

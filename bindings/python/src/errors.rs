@@ -1,10 +1,11 @@
 //! The one table from the library's errors to Python's exceptions.
 
-use pyo3::exceptions::{PyInterruptedError, PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyFrozenSet;
 use remofile::Error;
-use remofile::protocol::handshake::Refusal;
-use remofile::protocol::wire::{ErrorCode, Failure};
+use remofile::protocol::handshake::{Refusal, Right};
+use remofile::protocol::wire::{ErrorCode, Failure, Holder};
 use std::io;
 
 /// The shape that an error takes in Python.
@@ -19,8 +20,6 @@ enum Shape {
     Value,
     /// `RuntimeError`.
     Runtime,
-    /// `InterruptedError`.
-    Interrupted,
     /// `MemoryError`.
     Memory,
 }
@@ -31,9 +30,10 @@ pub(crate) mod errno {
     use pyo3::prelude::*;
 
     pub(super) const PERM: i32 = 1;
-    pub(super) const NOENT: i32 = 2;
-    pub(super) const IO: i32 = 5;
-    pub(super) const ACCES: i32 = 13;
+    pub(crate) const NOENT: i32 = 2;
+    pub(super) const INTR: i32 = 4;
+    pub(crate) const IO: i32 = 5;
+    pub(crate) const ACCES: i32 = 13;
     pub(super) const BUSY: i32 = 16;
     pub(super) const EXIST: i32 = 17;
     pub(super) const XDEV: i32 = 18;
@@ -54,8 +54,9 @@ pub(crate) mod errno {
     pub(super) const CONNREFUSED: i32 = -7;
     pub(super) const AGAIN: i32 = -8;
     pub(super) const HOSTUNREACH: i32 = -9;
+    pub(super) const DQUOT: i32 = -10;
 
-    const NAMED: [&str; 9] = [
+    const NAMED: [&str; 10] = [
         "ENOTEMPTY",
         "ELOOP",
         "EOPNOTSUPP",
@@ -65,6 +66,7 @@ pub(crate) mod errno {
         "ECONNREFUSED",
         "EAGAIN",
         "EHOSTUNREACH",
+        "EDQUOT",
     ];
 
     pub(super) fn number(py: Python<'_>, errno: i32) -> PyResult<i32> {
@@ -86,14 +88,16 @@ fn shape_of_code(code: ErrorCode) -> Shape {
         ErrorCode::InvalidName => Shape::OwnOs("FileNameError", errno::INVAL),
         ErrorCode::OutsideRoot => Shape::Os(errno::PERM),
         ErrorCode::PermissionDenied => Shape::Os(errno::ACCES),
+        ErrorCode::TokenRevoked => Shape::OwnOs("AuthenticationError", errno::ACCES),
         ErrorCode::ReadOnly => Shape::Os(errno::ROFS),
         ErrorCode::NoSpace => Shape::Os(errno::NOSPC),
+        ErrorCode::QuotaExceeded => Shape::OwnOs("QuotaExceededError", errno::DQUOT),
         ErrorCode::FileTooLarge => Shape::OwnOs("FileSizeError", errno::FBIG),
         ErrorCode::SourceChanged | ErrorCode::IntegrityFailure | ErrorCode::PartialChanged => {
             Shape::OwnOs("IntegrityError", errno::IO)
         }
         ErrorCode::Busy => Shape::OwnOs("ServerBusyError", errno::BUSY),
-        ErrorCode::ShuttingDown | ErrorCode::LeaseExpired => Shape::Os(errno::CONNABORTED),
+        ErrorCode::ShuttingDown | ErrorCode::LeaseExpired | ErrorCode::SessionReplaced => Shape::Os(errno::CONNABORTED),
         ErrorCode::Unsupported => Shape::Os(errno::OPNOTSUPP),
         ErrorCode::BadRequest => Shape::Own("BadRequestError"),
         ErrorCode::TooMany => Shape::Os(errno::AGAIN),
@@ -103,36 +107,51 @@ fn shape_of_code(code: ErrorCode) -> Shape {
         ErrorCode::OutOfResources => Shape::Os(errno::MFILE),
         ErrorCode::CrossDevice => Shape::Os(errno::XDEV),
         ErrorCode::NoMatch => Shape::Own("SourceNotFound"),
-        ErrorCode::BadPattern => Shape::Value,
+        ErrorCode::BadPattern | ErrorCode::IncorrectChunkSize => Shape::Value,
+        ErrorCode::CorruptedResponse => Shape::Own("CorruptedResponse"),
         ErrorCode::Other | ErrorCode::Cancelled | ErrorCode::Skipped => Shape::Own("UnexpectedError"),
     }
+}
+
+/// Reports whether the token was the reason.
+fn missing_right(failure: &Failure) -> bool {
+    failure.code == ErrorCode::PermissionDenied && failure.rights.is_some()
 }
 
 /// The table for everything else.
 fn shape(error: &Error) -> Shape {
     match error {
+        Error::Remote(failure) if missing_right(failure) => Shape::OwnOs("MissingRightError", errno::ACCES),
         Error::Remote(failure) | Error::Local(failure) => shape_of_code(failure.code),
         Error::Busy(_) => shape_of_code(ErrorCode::Busy),
         Error::Conflicts(_) => Shape::Os(errno::EXIST),
         Error::Refused(refusal) => match refusal {
-            Refusal::Token | Refusal::EncryptionRequired | Refusal::KeyRequired | Refusal::Key | Refusal::NoKey => {
-                Shape::OwnOs("AuthenticationError", errno::ACCES)
-            }
+            Refusal::Token
+            | Refusal::Expired
+            | Refusal::EncryptionRequired
+            | Refusal::KeyRequired
+            | Refusal::Key
+            | Refusal::NoKey => Shape::OwnOs("AuthenticationError", errno::ACCES),
             Refusal::TooMany => Shape::OwnOs("ServerBusyError", errno::BUSY),
             Refusal::ShuttingDown => Shape::Os(errno::CONNABORTED),
             Refusal::Version | Refusal::Malformed | Refusal::NoSession | Refusal::Other => {
                 Shape::OwnOs("ConnectError", errno::CONNREFUSED)
             }
         },
-        Error::NotRemofile { .. } => Shape::OwnOs("ConnectError", errno::CONNREFUSED),
+        Error::NotRemofile { .. } | Error::SpeaksZeroMq { .. } => Shape::OwnOs("ConnectError", errno::CONNREFUSED),
         Error::Resolve { .. } => Shape::OwnOs("ConnectError", errno::HOSTUNREACH),
         Error::Connect { source, .. } => {
             Shape::OwnOs("ConnectError", source.raw_os_error().unwrap_or(errno::CONNREFUSED))
         }
+        Error::NoServer(_) => match error.most_telling() {
+            Error::NoServer(_) => Shape::OwnOs("ConnectError", errno::CONNREFUSED),
+            told => shape(told),
+        },
         Error::ConnectionLost(_) => Shape::Os(errno::CONNRESET),
-        Error::Unanswered | Error::PeerSilent(_) | Error::Timeout(_) => Shape::Os(errno::TIMEDOUT),
+        Error::NoAnswer { .. } => Shape::OwnOs("ConnectError", errno::TIMEDOUT),
+        Error::Unanswered | Error::PeerSilent(_) | Error::Timeout(_) | Error::Stalled(_) => Shape::Os(errno::TIMEDOUT),
         Error::Protocol(_) => Shape::Own("CorruptedResponse"),
-        Error::Interrupted | Error::Stopped => Shape::Interrupted,
+        Error::Interrupted | Error::Stopped => Shape::Os(errno::INTR),
         Error::Callback(_) => Shape::Own("UnexpectedError"),
         Error::Listen { .. } | Error::Usage(_) => Shape::Runtime,
         Error::Root { .. } => Shape::Os(errno::NOTDIR),
@@ -158,6 +177,14 @@ pub(crate) fn to_python(py: Python<'_>, error: Error) -> PyErr {
         Ok(raised)
     });
     made.unwrap_or_else(|raised| raised)
+}
+
+/// The exception for the error of a client's call: options that contradict each other are values that do not fit.
+pub(crate) fn of_call(py: Python<'_>, error: Error) -> PyErr {
+    match error {
+        Error::Usage(what) => PyValueError::new_err(what),
+        other => to_python(py, other),
+    }
 }
 
 /// The exception for what failed of an operation that went on.
@@ -188,7 +215,6 @@ fn make(py: Python<'_>, shape: Shape, message: &str, path: Option<&str>) -> PyRe
         Shape::Own(name) => PyErr::from_value(class(name)?.call1((message,))?),
         Shape::Value => PyValueError::new_err(message.to_owned()),
         Shape::Runtime => PyRuntimeError::new_err(message.to_owned()),
-        Shape::Interrupted => PyInterruptedError::new_err(message.to_owned()),
         Shape::Memory => PyMemoryError::new_err(message.to_owned()),
     })
 }
@@ -197,14 +223,33 @@ fn make(py: Python<'_>, shape: Shape, message: &str, path: Option<&str>) -> PyRe
 fn decorate(raised: &Bound<'_, PyAny>, error: &Error) -> PyResult<()> {
     raised.setattr("kind", error.kind())?;
     raised.setattr("is_remote", matches!(error, Error::Remote(_)))?;
-    if let Error::Busy(holders) = error {
-        let told: Vec<String> = holders.iter().map(remofile::describe_holder).collect();
-        raised.setattr("holders", told)?;
+    match error {
+        Error::Busy(holders) => raised.setattr("holders", told_holders(raised.py(), holders)?)?,
+        Error::Remote(Failure { rights: Some(rights), .. }) => {
+            let names = Right::ALL.into_iter().filter(|&right| rights.has(right)).map(Right::name);
+            raised.setattr("rights", PyFrozenSet::new(raised.py(), names)?)?;
+        }
+        _ => {}
     }
     Ok(())
 }
 
+/// Whoever is in the way, as Python's `Holder`.
+pub(crate) fn told_holders<'py>(py: Python<'py>, holders: &[Holder]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let class = py.import("remofile._holder")?.getattr("Holder")?;
+    let tell = |holder: &Holder| {
+        let (text, seconds) = (remofile::describe_holder(holder), holder.held_milliseconds as f64 / 1000.0);
+        let address = Some(&holder.address).filter(|address| !address.is_empty());
+        class.call1((text, &holder.client, address, &holder.activity, holder.path.as_deref(), seconds))
+    };
+    holders.iter().map(tell).collect()
+}
+
 /// Reports whether nobody listens there (yet).
 pub(crate) fn is_refused_connection(error: &Error) -> bool {
-    matches!(error, Error::Connect { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused)
+    match error {
+        Error::Connect { source, .. } => source.kind() == io::ErrorKind::ConnectionRefused,
+        Error::NoServer(tried) => tried.iter().all(|tried| is_refused_connection(&tried.error)),
+        _ => false,
+    }
 }

@@ -1,36 +1,141 @@
 //! An open remote file.
 
-use crate::call::{Caller, PyInterrupt, run};
+use crate::call::{Caller, answer};
 use crate::errors::{errno, to_python};
-use crate::limits::TURN;
+use crate::interrupt::PyInterrupt;
+use crate::limits::CallLimits;
+use crate::pool::{Pool, Turn};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use remofile::{Error, Interrupt, OpenOptions, RemoteFile, Wait};
+use remofile::{Error, OpenOptions, RemoteFile, Wait};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// One file; `None` once it is closed.
+/// The interval at which a call that waits for another one of its file looks whether it is to end.
+const STEP: Duration = Duration::from_millis(50);
+
 #[pyclass(frozen, module = "remofile._remofile")]
 pub(crate) struct NativeFile {
-    file: Mutex<Option<RemoteFile>>,
+    place: Arc<Place>,
+    pool: Arc<Pool>,
     timeout: Option<Duration>,
     wait: Wait,
     appends: bool,
+    /// True if reading waits at its end.
+    follows: bool,
     /// The process that opened it: a forked one has its connections only seemingly.
     process: u32,
+}
+
+/// The place of one file, of which one call at a time has it.
+struct Place {
+    state: Mutex<State>,
+    is_left: Condvar,
+}
+
+enum State {
+    Free(Box<RemoteFile>),
+    InUse,
+    /// It is to be aborted when the call that uses it is over.
+    Aborted,
+    Closed,
+}
+
+/// A file in use. It goes back to its place.
+struct InUse<'a> {
+    place: &'a Place,
+    file: Option<Box<RemoteFile>>,
+}
+
+impl Place {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no other call uses the file, as long as `check` does not fail.
+    fn take(&self, check: impl Fn() -> Result<(), Error>) -> Result<InUse<'_>, Error> {
+        let mut state = self.lock();
+        loop {
+            match std::mem::replace(&mut *state, State::InUse) {
+                State::Free(file) => return Ok(InUse { place: self, file: Some(file) }),
+                State::InUse => {}
+                closed @ (State::Closed | State::Aborted) => {
+                    *state = closed;
+                    return Err(CLOSED);
+                }
+            }
+            check()?;
+            state = self.is_left.wait_timeout(state, STEP).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Place {
+    /// What was read ahead, if that is enough and nobody uses the file.
+    fn read_here(&self, wanted: usize, most: usize) -> Option<Result<Vec<u8>, Error>> {
+        match &mut *self.state.try_lock().ok()? {
+            State::Free(file) if file.buffered() >= wanted.max(1) => Some(file.read_ahead(wanted, most)),
+            _ => None,
+        }
+    }
+
+    fn abort(&self) {
+        let mut state = self.lock();
+        match std::mem::replace(&mut *state, State::Closed) {
+            State::Free(file) => {
+                drop(state);
+                file.abort();
+            }
+            State::InUse | State::Aborted => *state = State::Aborted,
+            State::Closed => {}
+        }
+    }
+}
+
+impl InUse<'_> {
+    fn file(&mut self) -> Result<&mut RemoteFile, Error> {
+        self.file.as_deref_mut().ok_or(CLOSED)
+    }
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        let mut state = self.place.lock();
+        let file = self.file.take();
+        let aborted = match (&*state, file) {
+            (State::Aborted, file) => {
+                *state = State::Closed;
+                file
+            }
+            (_, Some(file)) => {
+                *state = State::Free(file);
+                None
+            }
+            (_, None) => {
+                *state = State::Closed;
+                None
+            }
+        };
+        drop(state);
+        self.place.is_left.notify_all();
+        if let Some(file) = aborted {
+            file.abort();
+        }
+    }
 }
 
 const CLOSED: Error = Error::Usage("I/O operation on closed file");
 
 /// Reads the mode of `open`: one of `r`, `w`, `a`, `x`, and perhaps `+`.
-pub(crate) fn options(mode: &str) -> PyResult<OpenOptions> {
+pub(crate) fn options(mode: &str, strict: bool, follow: bool) -> PyResult<OpenOptions> {
     let (kind, is_both) = match mode.strip_suffix('+') {
         Some(kind) => (kind, true),
         None => (mode, false),
     };
-    let options = OpenOptions::new();
+    let options = OpenOptions::new().strict(strict).follow(follow);
     Ok(match kind {
         "r" => options.read(true).write(is_both),
         "w" => options.rewrite().read(is_both),
@@ -41,8 +146,15 @@ pub(crate) fn options(mode: &str) -> PyResult<OpenOptions> {
 }
 
 impl NativeFile {
-    pub(crate) fn new(file: RemoteFile, timeout: Option<Duration>, wait: Wait, appends: bool) -> Self {
-        Self { file: Mutex::new(Some(file)), timeout, wait, appends, process: std::process::id() }
+    pub(crate) fn new(
+        pool: Arc<Pool>,
+        file: RemoteFile,
+        timeout: Option<Duration>,
+        wait: Wait,
+        (appends, follows): (bool, bool),
+    ) -> Self {
+        let place = Place { state: Mutex::new(State::Free(Box::new(file))), is_left: Condvar::new() };
+        Self { place: Arc::new(place), pool, timeout, wait, appends, follows, process: std::process::id() }
     }
 
     fn is_inherited(&self) -> bool {
@@ -55,76 +167,76 @@ impl NativeFile {
         if self.is_inherited() { Err(PyValueError::new_err(why)) } else { Ok(()) }
     }
 
-    fn call<T: Send>(
+    /// Makes a call: its answer is returned, or comes to a mailbox.
+    fn answer<T: Send + 'static>(
         &self,
         py: Python<'_>,
         interrupt: Option<&PyInterrupt>,
-        body: impl FnOnce(&mut RemoteFile) -> Result<T, Error> + Send,
-    ) -> PyResult<T> {
+        body: impl FnOnce(&mut RemoteFile) -> Result<T, Error> + Send + 'static,
+        into: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> PyResult<Py<PyAny>> {
         self.refuse_inherited()?;
-        let interrupt = interrupt.map(|interrupt| interrupt.0.clone()).unwrap_or_default();
-        let work = |caller: &Arc<Caller>| {
-            let mut file = self.turn(&interrupt)?;
-            let file = file.as_mut().ok_or(CLOSED)?;
-            file.set_limits(self.timeout, self.wait, interrupt.clone());
-            file.set_on_waiting(caller.on_waiting());
-            body(file)
-        };
-        run(py, &|| interrupt.trigger(), work)?.map_err(|error| match error {
-            // A size or position that no file has.
-            Error::Usage(what) => PyOSError::new_err((errno::FBIG, what)),
-            error => to_python(py, error),
-        })
-    }
-
-    /// Waits until no other thread makes a call of this file.
-    fn turn(&self, interrupt: &Interrupt) -> Result<MutexGuard<'_, Option<RemoteFile>>, Error> {
-        loop {
-            match self.file.try_lock() {
-                Ok(file) => return Ok(file),
-                Err(TryLockError::Poisoned(poisoned)) => return Ok(PoisonError::into_inner(poisoned)),
-                Err(TryLockError::WouldBlock) if interrupt.is_triggered() => return Err(Error::Interrupted),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(TURN),
+        let limits = CallLimits::anew(self.timeout, interrupt);
+        let (place, wait, own, follows) = (Arc::clone(&self.place), self.wait, limits.clone(), self.follows);
+        let work = move |_turn: Turn, caller: &Arc<Caller>| {
+            if follows {
+                // For whoever writes to it: that takes nobody's turn.
+                caller.note_waiting();
             }
-        }
+            let mut file = place.take(|| own.left().map(drop))?;
+            let file = file.file()?;
+            file.set_limits(own.left()?, wait, own.interrupt.clone());
+            file.set_on_waiting(caller.on_waiting());
+            body(file).map_err(|error| match error {
+                // A size or position that no file has.
+                Error::Usage(what) if !is_closed(what) => {
+                    let source = std::io::Error::from_raw_os_error(errno::FBIG);
+                    Error::System { what, source }
+                }
+                error => error,
+            })
+        };
+        answer(py, &self.pool, limits, None, work, into)
     }
 
     /// For what is done without the server.
     fn locally<T>(&self, body: impl FnOnce(&mut RemoteFile) -> Result<T, Error>) -> Result<T, Error> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        body(file.as_mut().ok_or(CLOSED)?)
+        body(self.place.take(|| Ok(()))?.file()?)
     }
 
-    /// A call that moves the position, but only if the caller hears of it: who makes it again means the same bytes.
-    fn moving<T: Send>(
+    /// A call that begins at a position, if one is given, and moves it, but only if the caller hears of it: who makes it
+    /// again means the same bytes.
+    fn moving<T: Send + 'static>(
         &self,
         py: Python<'_>,
+        position: Option<u64>,
         interrupt: Option<&PyInterrupt>,
-        body: impl FnOnce(&mut RemoteFile) -> Result<T, Error> + Send,
-    ) -> PyResult<T> {
-        let mut before = None;
-        let result = self.call(py, interrupt, |file| {
+        body: impl FnOnce(&mut RemoteFile) -> Result<T, Error> + Send + 'static,
+        into: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> PyResult<Py<PyAny>> {
+        let moved_from = Arc::new(Mutex::new(None));
+        let before = Arc::clone(&moved_from);
+        let whole = move |file: &mut RemoteFile| {
+            if let Some(position) = position {
+                file.seek(SeekFrom::Start(position)).map_err(own)?;
+            }
             let start = SeekFrom::Start(file.position());
             match body(file) {
                 Ok(value) => {
-                    before = Some(start);
+                    *before.lock().unwrap_or_else(PoisonError::into_inner) = Some(start);
                     Ok(value)
                 }
                 Err(error) => file.seek(start).map_err(own).and(Err(error)),
             }
-        });
+        };
+        let result = self.answer(py, interrupt, whole, into);
         // A signal came when it was done. Who else has the file by now moves it anyway.
-        if let (Err(_), Some(before)) = (&result, before)
-            && let Ok(mut file) = self.file.try_lock()
-            && let Some(file) = &mut *file
+        if result.is_err()
+            && let Some(before) = moved_from.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
-            file.seek(before).map_err(|error| to_python(py, own(error)))?;
+            self.locally(|file| file.seek(before).map_err(own)).map_err(|error| to_python(py, error))?;
         }
         result
-    }
-
-    fn take(&self) -> Option<RemoteFile> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -132,9 +244,13 @@ impl Drop for NativeFile {
     fn drop(&mut self) {
         if self.is_inherited() {
             // To drop it would end the other process's connections and remove its temporary file.
-            std::mem::forget(self.file.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+            std::mem::forget(Arc::clone(&self.place));
         }
     }
+}
+
+fn is_closed(what: &str) -> bool {
+    matches!(CLOSED, Error::Usage(closed) if closed == what)
 }
 
 /// The library's own error, which its traits carry.
@@ -162,14 +278,16 @@ fn append(file: &mut RemoteFile, data: &[u8]) -> Result<usize, Error> {
 
 #[pymethods]
 impl NativeFile {
-    /// At most `size` bytes from the position; fewer only at the end of the file.
-    fn read<'py>(
+    /// At most `size` bytes from the position, or from the offset; fewer only at the end of the file.
+    #[pyo3(signature = (size, interrupt, offset = None))]
+    fn read(
         &self,
-        py: Python<'py>,
+        py: Python<'_>,
         size: usize,
         interrupt: Option<&PyInterrupt>,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = self.moving(py, interrupt, |file| {
+        offset: Option<u64>,
+    ) -> PyResult<Py<PyAny>> {
+        let body = move |file: &mut RemoteFile| {
             let left = file.size()?.saturating_sub(file.position());
             let mut bytes = Vec::new();
             // Its size is what the server says.
@@ -177,16 +295,62 @@ impl NativeFile {
             room.map_err(|_| own(ErrorKind::OutOfMemory.into()))?;
             file.take(size as u64).read_to_end(&mut bytes).map_err(own)?;
             Ok(bytes)
-        })?;
-        Ok(PyBytes::new(py, &bytes))
+        };
+        self.moving(py, offset, interrupt, body, |py, bytes| PyBytes::new(py, &bytes).into_py_any(py))
+    }
+
+    /// Gives at least the bytes that are wanted, unless the file ends before, and further ones up to `most` that are here:
+    /// from the position, or from the offset.
+    #[pyo3(signature = (wanted, most, interrupt, offset = None))]
+    fn read_some(
+        &self,
+        py: Python<'_>,
+        wanted: usize,
+        most: usize,
+        interrupt: Option<&PyInterrupt>,
+        offset: Option<u64>,
+    ) -> PyResult<Py<PyAny>> {
+        self.refuse_inherited()?;
+        // What is here costs no thread.
+        if offset.is_none()
+            && let Some(bytes) = self.place.read_here(wanted, most)
+        {
+            return PyBytes::new(py, &bytes.map_err(|error| to_python(py, error))?).into_py_any(py);
+        }
+        let body = move |file: &mut RemoteFile| file.read_ahead(wanted, most);
+        self.moving(py, offset, interrupt, body, |py, bytes| PyBytes::new(py, &bytes).into_py_any(py))
+    }
+
+    /// Gives parts of the file, each by its offset and length; the position stays.
+    fn read_ranges(
+        &self,
+        py: Python<'_>,
+        ranges: Vec<(u64, u64)>,
+        interrupt: Option<&PyInterrupt>,
+    ) -> PyResult<Py<PyAny>> {
+        let range = |(offset, length): (u64, u64)| offset..offset.saturating_add(length);
+        let ranges: Vec<_> = ranges.into_iter().map(range).collect();
+        let body = move |file: &mut RemoteFile| file.read_ranges(&ranges);
+        self.answer(py, interrupt, body, |py, parts| {
+            parts.iter().map(|bytes| PyBytes::new(py, bytes)).collect::<Vec<_>>().into_py_any(py)
+        })
     }
 
     /// Gives how many bytes were taken: all of them, or fewer of what is appended.
-    fn write(&self, py: Python<'_>, data: &[u8], interrupt: Option<&PyInterrupt>) -> PyResult<usize> {
-        self.moving(py, interrupt, |file| match self.appends {
-            true => append(file, data),
-            false => file.write_all(data).map(|()| data.len()).map_err(own),
-        })
+    #[pyo3(signature = (data, interrupt, offset = None))]
+    fn write(
+        &self,
+        py: Python<'_>,
+        data: Vec<u8>,
+        interrupt: Option<&PyInterrupt>,
+        offset: Option<u64>,
+    ) -> PyResult<Py<PyAny>> {
+        let appends = self.appends;
+        let body = move |file: &mut RemoteFile| match appends {
+            true => append(file, &data),
+            false => file.write_all(&data).map(|()| data.len()).map_err(own),
+        };
+        self.moving(py, offset, interrupt, body, |py, count| count.into_py_any(py))
     }
 
     fn seek(&self, py: Python<'_>, offset: i64, whence: u8) -> PyResult<u64> {
@@ -204,10 +368,15 @@ impl NativeFile {
         })
     }
 
-    /// In bytes, with what was written and not sent yet.
-    fn size(&self, py: Python<'_>) -> PyResult<u64> {
+    /// In bytes, with what was written and not sent yet. With an interrupt it is a call like others.
+    #[pyo3(signature = (interrupt = None))]
+    fn size(&self, py: Python<'_>, interrupt: Option<&PyInterrupt>) -> PyResult<Py<PyAny>> {
+        if interrupt.is_some() {
+            return self.answer(py, interrupt, |file| file.size(), |py, size| size.into_py_any(py));
+        }
         self.refuse_inherited()?;
-        py.detach(|| self.locally(|file| file.size())).map_err(|error| to_python(py, error))
+        let size = py.detach(|| self.locally(|file| file.size())).map_err(|error| to_python(py, error))?;
+        size.into_py_any(py)
     }
 
     fn tell(&self, py: Python<'_>) -> PyResult<u64> {
@@ -215,28 +384,24 @@ impl NativeFile {
         py.detach(|| self.locally(|file| Ok(file.position()))).map_err(|error| to_python(py, error))
     }
 
-    fn truncate(&self, py: Python<'_>, size: i64, interrupt: Option<&PyInterrupt>) -> PyResult<()> {
+    fn truncate(&self, py: Python<'_>, size: i64, interrupt: Option<&PyInterrupt>) -> PyResult<Py<PyAny>> {
         let size = u64::try_from(size).map_err(|_| invalid())?;
-        self.call(py, interrupt, |file| file.set_len(size))
+        self.answer(py, interrupt, move |file| file.set_len(size), |py, ()| Ok(py.None()))
     }
 
-    fn flush(&self, py: Python<'_>, interrupt: Option<&PyInterrupt>) -> PyResult<()> {
-        self.call(py, interrupt, |file| file.flush().map_err(own))
+    fn flush(&self, py: Python<'_>, interrupt: Option<&PyInterrupt>) -> PyResult<Py<PyAny>> {
+        self.answer(py, interrupt, |file| file.flush().map_err(own), |py, ()| Ok(py.None()))
     }
 
     /// Ends the work on it; what was rewritten becomes visible.
-    fn close(&self, py: Python<'_>, interrupt: Option<&PyInterrupt>) -> PyResult<()> {
-        self.call(py, interrupt, RemoteFile::try_close)?;
-        drop(self.take());
-        Ok(())
+    fn close(&self, py: Python<'_>, interrupt: Option<&PyInterrupt>) -> PyResult<Py<PyAny>> {
+        self.answer(py, interrupt, RemoteFile::try_close, |py, ()| Ok(py.None()))
     }
 
-    /// Ends the work on it without what was not sent yet.
+    /// Ends the work on it without what was not sent yet: when a call that uses it is over, if there is one.
     fn abort(&self, py: Python<'_>) {
-        if !self.is_inherited()
-            && let Some(file) = py.detach(|| self.take())
-        {
-            file.abort();
+        if !self.is_inherited() {
+            py.detach(|| self.place.abort());
         }
     }
 }

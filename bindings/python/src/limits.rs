@@ -1,24 +1,61 @@
 //! The limits of calls.
 
-use crate::call::PyInterrupt;
+use crate::interrupt::{Parked, PyInterrupt};
+use crate::mailbox::Reply;
 use remofile::{Error, Interrupt};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// The interval at which a call looks whether another one on the same client is over.
-pub(crate) const TURN: Duration = Duration::from_millis(1);
 
 /// The limits of one call.
 #[derive(Clone)]
 pub(crate) struct CallLimits {
     pub(crate) began: Instant,
     pub(crate) timeout: Option<Duration>,
+    /// The time that it may go without progress.
+    pub(crate) stall_timeout: Option<Duration>,
     pub(crate) interrupt: Interrupt,
+    parked: Arc<Parked>,
+    reply: Arc<Mutex<Option<Reply>>>,
 }
 
+/// Notes that a thread waits, as long as it is there.
+pub(crate) struct Parking<'a>(&'a Parked);
+
 impl CallLimits {
+    /// The limits of a call that begins now, or began when its interrupt was made.
     pub(crate) fn new(timeout: Option<u64>, interrupt: Option<&PyInterrupt>) -> Self {
-        let interrupt = interrupt.map(|interrupt| interrupt.0.clone()).unwrap_or_default();
-        Self { began: Instant::now(), timeout: timeout.map(Duration::from_millis), interrupt }
+        Self::within(timeout.map(Duration::from_millis), interrupt)
+    }
+
+    /// The limits of a call that begins now, whenever its interrupt was made.
+    pub(crate) fn anew(timeout: Option<Duration>, interrupt: Option<&PyInterrupt>) -> Self {
+        Self { began: Instant::now(), ..Self::within(timeout, interrupt) }
+    }
+
+    fn within(timeout: Option<Duration>, interrupt: Option<&PyInterrupt>) -> Self {
+        match interrupt {
+            Some(PyInterrupt(interrupt, origin)) => Self {
+                began: origin.began,
+                timeout,
+                stall_timeout: None,
+                interrupt: interrupt.clone(),
+                parked: Arc::clone(&origin.parked),
+                reply: Arc::clone(&origin.reply),
+            },
+            None => Self {
+                began: Instant::now(),
+                timeout,
+                stall_timeout: None,
+                interrupt: Interrupt::default(),
+                parked: Arc::default(),
+                reply: Arc::default(),
+            },
+        }
+    }
+
+    /// The same with a limit to the time without progress, in milliseconds.
+    pub(crate) fn unless_stalled(self, timeout: Option<u64>) -> Self {
+        Self { stall_timeout: timeout.map(Duration::from_millis), ..self }
     }
 
     /// Returns the rest of the timeout.
@@ -33,5 +70,28 @@ impl CallLimits {
                 None => Err(Error::Timeout(timeout)),
             },
         }
+    }
+
+    /// Takes the address for the answer of a call that is awaited; `None` for one that its thread waits for.
+    pub(crate) fn take_reply(&self) -> Option<Reply> {
+        self.reply.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Ends the call, from any thread.
+    pub(crate) fn interrupt(&self) {
+        self.interrupt.trigger();
+        self.parked.wake();
+    }
+
+    /// Has this thread woken when the call is interrupted.
+    pub(crate) fn park_here(&self) -> Parking<'_> {
+        self.parked.set(Some(std::thread::current()));
+        Parking(&self.parked)
+    }
+}
+
+impl Drop for Parking<'_> {
+    fn drop(&mut self) {
+        self.0.set(None);
     }
 }

@@ -1,10 +1,13 @@
 //! Tells Python code what a transfer does, and asks it about chunks.
 
 use crate::call::Caller;
+use crate::conflicts::on_conflict;
+use crate::entries::{kind_name, seconds_of};
 use crate::limits::CallLimits;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use remofile::{Chunk, Event, Monitor, describe_holder};
+use remofile::protocol::wire::{Entry, OnConflict};
+use remofile::{Chunk, Conflict, Event, Monitor, describe_holder};
 use std::error::Error;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -29,6 +32,8 @@ pub(crate) struct PythonMonitor<'a> {
     /// True if it wants to know more than that the call waits.
     detailed: bool,
     chunks: Option<ChunkCallback>,
+    /// Called with each file in the way, to decide.
+    resolve: Option<Arc<Py<PyAny>>>,
     moved: u64,
     told: Instant,
 }
@@ -41,7 +46,13 @@ impl<'a> PythonMonitor<'a> {
         detailed: bool,
         chunks: Option<ChunkCallback>,
     ) -> Self {
-        Self { caller, limits, observer, detailed, chunks, moved: 0, told: Instant::now() }
+        Self { caller, limits, observer, detailed, chunks, resolve: None, moved: 0, told: Instant::now() }
+    }
+
+    /// The same that asks this function about files in the way.
+    pub(crate) fn asking(mut self, resolve: Option<Arc<Py<PyAny>>>) -> Self {
+        self.resolve = resolve;
+        self
     }
 
     fn tell(&self, name: &'static str, text: String, first: u64, second: u64) {
@@ -63,6 +74,7 @@ impl Monitor for PythonMonitor<'_> {
     fn report(&mut self, event: Event<'_>) {
         match event {
             Event::Waiting { holders } => {
+                self.caller.note_waiting();
                 let who: Vec<String> = holders.iter().map(describe_holder).collect();
                 self.tell("waiting", who.join(", "), 0, 0);
             }
@@ -96,6 +108,25 @@ impl Monitor for PythonMonitor<'_> {
         }
     }
 
+    fn resolve(&mut self, conflict: &Conflict<'_>) -> OnConflict {
+        let Some(resolve) = &self.resolve else { return OnConflict::Abort };
+        let (resolve, path) = (Arc::clone(resolve), conflict.path.to_owned());
+        let (existing, new) = (Found::of(conflict.existing), Found::of(conflict.new));
+        let answer = self.caller.ask(move |py| {
+            let told = |found: Found| (found.kind, found.size, found.modified, found.mode);
+            on_conflict(&resolve.call1(py, (path, told(existing), told(new)))?.extract::<String>(py)?)
+        });
+        match answer {
+            Some(Ok(decision)) => decision,
+            Some(Err(raised)) => {
+                // It ends the call, and is what comes of it.
+                self.caller.tell(move |_| Err(raised));
+                OnConflict::Abort
+            }
+            None => OnConflict::Abort,
+        }
+    }
+
     fn chunk_size(&self) -> Option<NonZeroU32> {
         self.chunks.as_ref().map(|chunks| chunks.chunk_bytes)
     }
@@ -116,6 +147,40 @@ impl Monitor for PythonMonitor<'_> {
             Some(Err(raised)) => Err(Box::new(raised)),
             None => Ok(false),
         }
+    }
+}
+
+/// Logs what a call waits for and tries again, and nothing else.
+pub(crate) struct LogMonitor<'a>(pub(crate) &'a Caller);
+
+impl Monitor for LogMonitor<'_> {
+    fn report(&mut self, event: Event<'_>) {
+        match event {
+            Event::Waiting { holders } => {
+                self.0.note_waiting();
+                let who: Vec<String> = holders.iter().map(describe_holder).collect();
+                self.0.log("waiting", who.join(", "), 0, 0);
+            }
+            Event::Retrying { error, attempt, of, .. } => {
+                self.0.log("retrying", error.to_string(), attempt.into(), of.into());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A file that is in the way or is to take its place.
+struct Found {
+    kind: &'static str,
+    size: u64,
+    modified: f64,
+    mode: Option<u32>,
+}
+
+impl Found {
+    fn of(entry: &Entry) -> Self {
+        let (kind, modified) = (kind_name(entry.kind), seconds_of(entry.modified));
+        Self { kind, size: entry.size, modified, mode: entry.mode }
     }
 }
 

@@ -1,16 +1,21 @@
 //! A server.
 
 use crate::call::{Caller, run};
-use crate::errors::to_python;
+use crate::errors::{errno, to_python};
 use crate::handler::NativeHandler;
+use crate::tokens::{NativeTokens, Place, of_file};
 use crate::{logging, secrets};
-use pyo3::exceptions::{PyNotADirectoryError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyNotADirectoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use remofile::{Bound, Error, Server};
+use remofile::protocol::path::NameRule;
+use remofile::server::AuditLog;
+use remofile::tokens::{TokensFollower, TokensWatch};
+use remofile::{Bound, Error, Server, ServerOptions};
+use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,20 +25,57 @@ const LOG_EVERY: Duration = Duration::from_millis(100);
 #[pyclass(frozen, module = "remofile._remofile")]
 pub(crate) struct NativeServer {
     server: Server,
+    tokens: Mutex<Following>,
+    audit: Option<(PathBuf, AuditLog)>,
     background: Mutex<Option<JoinHandle<Result<(), Error>>>>,
+}
+
+/// Options that came later, as a dictionary.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct MoreOptions {
+    allow_plain: bool,
+    file_mode: Option<u32>,
+    directory_mode: Option<u32>,
+    names: String,
+    partial_expiry: f64,
+}
+
+impl MoreOptions {
+    fn set(self, options: &mut ServerOptions) -> PyResult<()> {
+        options.allow_plain = self.allow_plain;
+        options.file_mode = self.file_mode;
+        options.directory_mode = self.directory_mode;
+        options.names = match self.names.as_str() {
+            "portable" => NameRule::Portable,
+            "posix" => NameRule::Posix,
+            _ => return Err(PyValueError::new_err("names must be portable or posix")),
+        };
+        options.partial_expiry = crate::transfer::seconds("partial_expiry", self.partial_expiry)?;
+        Ok(())
+    }
+}
+
+/// The following of a tokens file.
+enum Following {
+    Nothing,
+    /// The file was read, and is followed as soon as the server listens.
+    Ready(Box<TokensFollower>),
+    Under(TokensWatch),
 }
 
 #[pymethods]
 impl NativeServer {
     #[new]
     #[pyo3(signature = (
-        root, token, private_key, file_size_limit, chunk_size_range, read_only, require_encryption, idle_timeout,
-        max_hold, max_sessions, session_memory, server_memory
+        root, token, tokens, private_key, file_size_limit, chunk_size_range, read_only, require_encryption, idle_timeout,
+        max_hold, max_sessions, session_memory, server_memory, audit_log, exclusive, fsync, more
     ))]
     #[expect(clippy::too_many_arguments, reason = "it is called by our own Python code only")]
     fn new(
         root: PathBuf,
-        token: &str,
+        token: Option<&str>,
+        tokens: Option<&NativeTokens>,
         private_key: Option<&str>,
         file_size_limit: u64,
         chunk_size_range: (u32, u32),
@@ -44,9 +86,16 @@ impl NativeServer {
         max_sessions: usize,
         session_memory: Option<u64>,
         server_memory: Option<u64>,
+        audit_log: Option<PathBuf>,
+        exclusive: bool,
+        fsync: &str,
+        more: MoreOptions,
     ) -> PyResult<Self> {
-        let server = Server::new(&root, secrets::token(token)?)
-            .map_err(|error| PyNotADirectoryError::new_err(error.to_string()))?;
+        let (server, following) = server_of(&root, token, tokens)?;
+        let open = |path: PathBuf| {
+            AuditLog::open(&path).map(|log| (path.clone(), log)).map_err(|error| cannot_open(&error, &path))
+        };
+        let audit = audit_log.map(open).transpose()?;
         let mut options = server.options();
         options.private_key = private_key.map(secrets::private_key).transpose()?;
         options.file_size_limit = file_size_limit;
@@ -58,8 +107,12 @@ impl NativeServer {
         options.max_sessions = max_sessions;
         options.session_memory = session_memory.unwrap_or(options.session_memory);
         options.server_memory = server_memory.unwrap_or(options.server_memory);
+        options.audit = audit.as_ref().map(|(_, log)| log.clone());
+        options.exclusive = exclusive;
+        options.fsync = crate::transfer::fsync(fsync)?;
+        more.set(&mut options)?;
         server.set_options(options).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok(Self { server, background: Mutex::new(None) })
+        Ok(Self { server, tokens: Mutex::new(following), audit, background: Mutex::new(None) })
     }
 
     /// Listens, calls `listening` with the ports, and serves until it is terminated; calls `logged` whenever
@@ -127,8 +180,31 @@ impl NativeServer {
         self.server.terminate().map_err(|error| to_python(py, error))
     }
 
+    /// Takes the tokens file as it is now, and opens the audit log by its path again.
+    fn reload(&self) -> PyResult<()> {
+        if let Following::Under(watch) = &*self.following() {
+            watch.reload();
+        }
+        match &self.audit {
+            Some((path, log)) => log.reopen().map_err(|error| cannot_open(&error, path)),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends what goes on beside the server: called when it has ended.
+    fn end(&self, py: Python<'_>) {
+        let following = std::mem::replace(&mut *self.following(), Following::Nothing);
+        py.detach(|| {
+            drop(following);
+            if let Some((_, log)) = &self.audit {
+                log.flush();
+            }
+        });
+    }
+
     /// Returns the handler that serves a ZeroMQ socket.
     fn handler(&self, py: Python<'_>) -> PyResult<NativeHandler> {
+        self.follow()?;
         let handler = self.server.handler().map_err(|error| to_python(py, error))?;
         logging::listen();
         Ok(NativeHandler::new(handler))
@@ -142,8 +218,45 @@ impl NativeServer {
             other => PyRuntimeError::new_err(other.to_string()),
         };
         let address = address.map(|address| resolve(py, address)).transpose()?;
-        self.server.bind(port, address).map_err(failed)
+        let bound = self.server.bind(port, address).map_err(failed)?;
+        self.follow()?;
+        Ok(bound)
     }
+
+    /// Begins to follow the tokens file, if there is one.
+    fn follow(&self) -> PyResult<()> {
+        let mut following = self.following();
+        if let Following::Ready(follower) = std::mem::replace(&mut *following, Following::Nothing) {
+            *following = Following::Under(TokensWatch::begin(*follower)?);
+        }
+        Ok(())
+    }
+
+    fn following(&self) -> MutexGuard<'_, Following> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes the server of the one token, or of many.
+fn server_of(root: &Path, token: Option<&str>, tokens: Option<&NativeTokens>) -> PyResult<(Server, Following)> {
+    let (made, following) = match (token, tokens.map(NativeTokens::place)) {
+        (Some(token), None) => (Server::new(root, secrets::token(token)?), Following::Nothing),
+        (None, Some(Place::Memory(tokens))) => (Server::with_tokens(root, tokens.clone()), Following::Nothing),
+        (None, Some(Place::File(file))) => {
+            let follower = TokensFollower::begin(file.clone()).map_err(of_file)?;
+            let made = Server::with_tokens(root, follower.tokens().clone());
+            (made, Following::Ready(Box::new(follower)))
+        }
+        _ => return Err(PyValueError::new_err("a server has a token or tokens, one of the two")),
+    };
+    let server = made.map_err(|error| PyNotADirectoryError::new_err(error.to_string()))?;
+    Ok((server, following))
+}
+
+/// The exception for an audit log that cannot be opened.
+fn cannot_open(error: &io::Error, path: &Path) -> PyErr {
+    let path = path.to_string_lossy().into_owned();
+    PyOSError::new_err((error.raw_os_error().unwrap_or(errno::IO), format!("cannot open the audit log: {error}"), path))
 }
 
 fn resolve(py: Python<'_>, address: &str) -> PyResult<IpAddr> {

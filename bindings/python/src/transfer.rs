@@ -1,6 +1,7 @@
 //! The options of a transfer, and its report.
 
 use crate::call::Caller;
+use crate::conflicts::on_conflict;
 use crate::errors::to_python;
 use crate::limits::CallLimits;
 use crate::monitor::{ChunkCallback, PythonMonitor};
@@ -8,12 +9,17 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use remofile::protocol::path::RemotePath;
-use remofile::protocol::wire::{Failure, OnConflict};
+use remofile::protocol::wire::{Failure, Links};
+use remofile::store::Fsync;
 use remofile::transfer::CompressLevel;
-use remofile::{Error, LocalPartials, SyncOptions, TransferOptions, TransferReport};
+use remofile::{
+    AttributeSet, Client, Delta, Error, ListedPaths, LocalPartials, RetryOptions, SyncOptions, TransferOptions,
+    TransferReport,
+};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The options of a transfer or synchronisation, of a dictionary of keywords.
 #[derive(Default)]
@@ -31,18 +37,34 @@ pub(crate) struct Interest {
     detailed: bool,
     process_chunk: Option<Py<PyAny>>,
     chunk_size: u32,
+    /// True if the caller has chosen that size, and so servers are to take it.
+    chosen: bool,
     name: Option<String>,
+    /// Called with each file in the way, to decide.
+    resolve: Option<Py<PyAny>>,
+    /// Milliseconds that the call may go without progress.
+    stall_timeout: Option<u64>,
 }
 
 impl Interest {
     pub(crate) fn monitor<'a>(self, caller: &'a Caller, limits: &'a CallLimits) -> PythonMonitor<'a> {
-        let Self { observer, detailed, process_chunk, chunk_size, name } = self;
+        let Self { observer, detailed, process_chunk, chunk_size, name, resolve, .. } = self;
         let chunks = process_chunk.zip(NonZeroU32::new(chunk_size)).map(|(function, chunk_bytes)| ChunkCallback {
             function: Arc::new(function),
             chunk_bytes,
             name,
         });
-        PythonMonitor::new(caller, limits, observer.map(Arc::new), detailed, chunks)
+        let monitor = PythonMonitor::new(caller, limits, observer.map(Arc::new), detailed, chunks);
+        monitor.asking(resolve.map(Arc::new))
+    }
+
+    pub(crate) fn stall_timeout(&self) -> Option<u64> {
+        self.stall_timeout
+    }
+
+    /// The size of chunks that servers are to take; `None` for any.
+    pub(crate) fn chosen_chunk(&self) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.chunk_size).filter(|_| self.chosen)
     }
 }
 
@@ -53,15 +75,46 @@ impl Settings {
         match keyword {
             "recursive" => transfer.recursive = value.extract()?,
             "on_conflict" => transfer.on_conflict = on_conflict(&value.extract::<String>()?)?,
+            "ask" => transfer.ask = value.extract()?,
             "resume" => transfer.resume = value.extract()?,
             "total" => transfer.total = value.extract()?,
             "exclude" => transfer.selection.rules = value.extract()?,
+            "min_size" => transfer.selection.min_size = value.extract()?,
+            "max_size" => transfer.selection.max_size = value.extract()?,
+            "links" => transfer.selection.links = links(&value.extract::<String>()?)?,
+            "sparse" => transfer.send.sparse = value.extract()?,
+            "message_size" => transfer.send.chunk_bytes = value.extract()?,
+            "transfers" => transfer.transfers = transfers(value.extract()?)?,
+            "strict" => transfer.send.strict = value.extract()?,
+            "retries" => transfer.retry = retries(value.extract()?),
+            "partial_expiry" => transfer.receive.partial_expiry = seconds("partial_expiry", value.extract()?)?,
             "compress" => transfer.send.compress_level = compress_level(value.extract()?)?,
             "preserve_mode" => transfer.send.preserve_mode = value.extract()?,
+            "archive" => archive(transfer, value.extract()?),
+            "owner" => attributes(transfer, AttributeSet::OWNER, value.extract()?),
+            "xattrs" => attributes(transfer, AttributeSet::EXTENDED, value.extract()?),
+            "numeric_ids" => attributes(transfer, AttributeSet::NUMERIC, value.extract()?),
+            "hard_links" => transfer.send.hard_links = value.extract()?,
+            "devices" => transfer.selection.devices = value.extract()?,
+            "encode_names" => transfer.encode_names = value.extract()?,
+            "link_dest" => transfer.link_dest = value.extract::<Option<String>>()?.map(directory).transpose()?,
+            "fsync" => transfer.receive.fsync = fsync(&value.extract::<String>()?)?,
             "bytes_per_second" => transfer.send.bytes_per_second = value.extract()?,
-            "dry_run" => sync.dry_run = value.extract()?,
+            "dry_run" => {
+                transfer.dry_run = value.extract()?;
+                sync.dry_run = transfer.dry_run;
+            }
             "delete" => sync.delete = value.extract()?,
             "checksum" => sync.checksum = value.extract()?,
+            "max_delete" => sync.max_delete = value.extract()?,
+            "size_only" => sync.size_only = value.extract()?,
+            "update" => sync.update = value.extract()?,
+            "existing" => sync.existing = value.extract()?,
+            "ignore_existing" => sync.ignore_existing = value.extract()?,
+            "modify_window" => sync.modify_window = seconds("modify_window", value.extract()?)?,
+            "backup" => sync.backup = value.extract()?,
+            "whole_file" => sync.delta = delta(value.extract()?),
+            "listed" => sync.listed = Some(listed(value.extract()?)?),
             _ => return Err(PyTypeError::new_err(format!("unexpected keyword argument '{keyword}'"))),
         }
         Ok(())
@@ -72,8 +125,26 @@ impl Settings {
     }
 
     pub(crate) fn sync(self) -> SyncOptions {
-        let TransferOptions { selection, send, .. } = self.transfer;
-        SyncOptions { selection, send, ..self.sync }
+        let TransferOptions { selection, send, receive, retry, transfers, resume, encode_names, link_dest, .. } =
+            self.transfer;
+        SyncOptions { selection, send, receive, retry, transfers, resume, encode_names, link_dest, ..self.sync }
+    }
+}
+
+/// Keeps some attributes, or not.
+fn attributes(transfer: &mut TransferOptions, some: AttributeSet, are_kept: bool) {
+    let set = &mut transfer.send.attributes;
+    *set = if are_kept { set.and(some) } else { set.without(some) };
+}
+
+/// Keeps what an archive keeps: all permission bits, times of directories and links, links, holes and names.
+fn archive(transfer: &mut TransferOptions, is_archive: bool) {
+    attributes(transfer, AttributeSet::TIMES_AND_MODES, is_archive);
+    if is_archive {
+        (transfer.send.preserve_mode, transfer.send.sparse, transfer.encode_names) = (true, true, true);
+        if transfer.selection.links == Links::Skip {
+            transfer.selection.links = Links::Keep;
+        }
     }
 }
 
@@ -89,6 +160,51 @@ impl<'py> FromPyObject<'_, 'py> for Settings {
     }
 }
 
+fn directory(path: String) -> PyResult<RemotePath> {
+    RemotePath::parse(&path).map_err(|invalid| PyValueError::new_err(format!("link_dest {path:?}: {invalid}")))
+}
+
+fn links(text: &str) -> PyResult<Links> {
+    Ok(match text {
+        "skip" => Links::Skip,
+        "follow" => Links::Follow,
+        "copy" => Links::Copy,
+        "keep" => Links::Keep,
+        _ => return Err(PyValueError::new_err("links must be skip, follow, copy or keep")),
+    })
+}
+
+fn transfers(count: u8) -> PyResult<u8> {
+    match count {
+        1..=16 => Ok(count),
+        _ => Err(PyValueError::new_err("transfers must be a number from 1 to 16")),
+    }
+}
+
+fn listed(paths: Vec<String>) -> PyResult<ListedPaths> {
+    ListedPaths::new(paths).map_err(|failure| PyValueError::new_err(failure.to_string()))
+}
+
+fn retries(times: u32) -> RetryOptions {
+    match times {
+        0 => RetryOptions::NEVER,
+        times => RetryOptions { times, ..RetryOptions::default() },
+    }
+}
+
+fn delta(whole_file: Option<bool>) -> Delta {
+    match whole_file {
+        None => Delta::Measured,
+        Some(true) => Delta::Never,
+        Some(false) => Delta::Always,
+    }
+}
+
+pub(crate) fn seconds(name: &str, seconds: f64) -> PyResult<Duration> {
+    let wrong = |_| PyValueError::new_err(format!("{name} must be a number of seconds, 0 or more"));
+    Duration::try_from_secs_f64(seconds).map_err(wrong)
+}
+
 fn compress_level(level: Option<u8>) -> PyResult<Option<u8>> {
     match level {
         Some(level) if CompressLevel::new(level).is_none() => {
@@ -98,14 +214,12 @@ fn compress_level(level: Option<u8>) -> PyResult<Option<u8>> {
     }
 }
 
-fn on_conflict(text: &str) -> PyResult<OnConflict> {
+pub(crate) fn fsync(text: &str) -> PyResult<Fsync> {
     Ok(match text {
-        "abort" => OnConflict::Abort,
-        "replace" => OnConflict::Replace,
-        "skip" => OnConflict::Skip,
-        "rename" => OnConflict::Rename,
-        "newer" => OnConflict::Newer,
-        _ => return Err(PyValueError::new_err("on_conflict must be abort, replace, skip, rename or newer")),
+        "none" => Fsync::None,
+        "end" => Fsync::End,
+        "each" => Fsync::Each,
+        _ => return Err(PyValueError::new_err("fsync must be none, end or each")),
     })
 }
 
@@ -163,6 +277,13 @@ pub(crate) fn clear_local_partials(py: Python<'_>, directory: PathBuf, path: &st
         if paths.is_empty() { Ok(0) } else { partials.clear(&paths) }
     };
     py.detach(clear).map_err(|error| to_python(py, error))
+}
+
+/// Removes what the server keeps of interrupted uploads to a path, and below it.
+pub(crate) fn clear_partials(client: &mut Client, path: &RemotePath) -> Result<u64, Error> {
+    let kept = client.partials()?.into_iter().map(|partial| partial.path);
+    let paths: Vec<RemotePath> = kept.filter(|kept| kept.is_within(path)).collect();
+    if paths.is_empty() { Ok(0) } else { client.clear_partials(&paths) }
 }
 
 /// A path at the server.

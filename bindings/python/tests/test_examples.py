@@ -1,12 +1,19 @@
 """The examples of the documentation, as they stand there but for host, port and paths."""
 
+import base64
+import contextlib
+import json
 import os
+import pathlib
+import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 
 import pytest
 
-from remofile import Client, Server, synchronize_download, synchronize_upload
+from remofile import AuthenticationError, Client, MissingRightError, Server, synchronize_download, synchronize_upload
 
 TOKEN = "qRkVWJcFRqi7rsNMbagaDd"
 
@@ -135,3 +142,54 @@ def test_the_listing_of_the_reference(port):
     client.make_directory("bar", "/")
     for is_directory, size, time in client.list_files("/").values():
         assert size == 0 and time > 1e9 and isinstance(is_directory, bool)
+
+
+EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
+
+
+@contextlib.contextmanager
+def running(name, *arguments):
+    """An example that runs, and the lines that it prints."""
+    command = [sys.executable, EXAMPLES / name, *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process.stdout
+        finally:
+            process.terminate()
+
+
+def test_the_web_application_hands_out_tokens_for_an_hour(tmp_path):
+    with running("web_tokens.py", tmp_path, 0) as lines:
+        url = lines.readline().strip()
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            urllib.request.urlopen(url)
+        assert raised.value.code == 401
+        told = [ask_for_token(url, user) for user in ("alice:wonderland", "bob:builder")]
+        alice, bob = (Client("127.0.0.1", each["port"], each["token"]) for each in told)
+        alice.write_bytes("/diary", b"dear diary")
+        assert list(alice.list_files("/")) == ["diary"] and bob.list_files("/") == {}
+        assert (tmp_path / "alice" / "diary").read_bytes() == b"dear diary"
+        again = ask_for_token(url, "alice:wonderland")
+        with pytest.raises(AuthenticationError):
+            alice.list_files("/")
+        assert Client("127.0.0.1", again["port"], again["token"]).exists("/diary")
+
+
+def ask_for_token(url, user):
+    proof = base64.b64encode(user.encode()).decode()
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": f"Basic {proof}"})) as answer:
+        return json.load(answer)
+
+
+def test_the_drop_box_takes_files_and_shows_them_to_its_keeper_alone(tmp_path):
+    with Server(tmp_path, TOKEN) as probe:
+        port = probe.port
+    with running("drop_box.py", tmp_path, port) as lines:
+        putting, fetching = (lines.readline().split()[-1] for _ in range(2))
+        somebody, keeper = (Client("127.0.0.1", port, token, timeout=60_000) for token in (putting, fetching))
+        somebody.write_bytes("/letter", b"dear keeper", replace=False)
+        for call in (lambda: somebody.list_files("/"), lambda: somebody.read_bytes("/letter")):
+            with pytest.raises(MissingRightError):
+                call()
+        assert keeper.read_bytes("/letter") == b"dear keeper"
+        keeper.delete_file("/letter")

@@ -1,6 +1,7 @@
 """How the package behaves as a guest of a Python program."""
 
 import contextlib
+import math
 import os
 import pickle
 import signal
@@ -16,10 +17,14 @@ from remofile import (
     AsyncClient,
     Client,
     RemofilePath,
+    Server,
     ServerBusyError,
+    Tokens,
     generate_token,
     synchronize_upload,
 )
+from remofile._remofile import Interrupt
+from remofile._settings import INTERRUPT, seconds_of, wait_of
 
 IMPORT = """
 import sys
@@ -94,12 +99,12 @@ def uploading(client, local):
     """An upload that goes on for two seconds, on a thread of its own."""
     began = threading.Event()
     (local / "big").write_bytes(bytes(30_000_000))
-    options = {"bytes_per_second": 5_000_000, "timeout": 2000, "progress": lambda *_: began.set()}
+    options = {"bytes_per_second": 5_000_000, "deadline": 2000, "progress": lambda *_: began.set()}
     thread = threading.Thread(target=lambda: pytest.raises(TimeoutError, synchronize_upload, client, local, "/c", **options))
     thread.start()
     try:
         assert began.wait(60)
-        yield
+        yield thread
     finally:
         thread.join()
 
@@ -123,9 +128,42 @@ def test_a_client_is_for_many_threads(client, root):
     assert not failed and len(os.listdir(root)) >= 80
 
 
-def test_ctrl_c_ends_a_call_that_waits_for_its_turn(client, local):
-    with uploading(client, local), interrupted_after(0.2):
-        client.list_files("/")
+def test_ctrl_c_ends_a_call_that_waits_for_its_turn(silent_port):
+    client = Client("127.0.0.1", silent_port, generate_token(), timeout=1500)
+    # More than a client makes at a time: none of them is answered.
+    others = [threading.Thread(target=lambda: pytest.raises(TimeoutError, client.list_files, "/")) for _ in range(40)]
+    for thread in others:
+        thread.start()
+    with interrupted_after(0.3):
+        client.list_files("/", timeout=60_000)
+    for thread in others:
+        thread.join()
+
+
+def test_the_time_of_a_call_that_waits_for_its_turn_goes_by(silent_port):
+    client = Client("127.0.0.1", silent_port, generate_token(), timeout=20_000)
+    interrupts, late = [], []
+
+    def work():
+        interrupts.append(Interrupt())
+        INTERRUPT.set(interrupts[-1])
+        with pytest.raises(InterruptedError):
+            client.list_files("/")
+
+    others = [threading.Thread(target=work) for _ in range(40)]
+    for thread in others:
+        thread.start()
+    thread = threading.Thread(target=lambda: late.append(pytest.raises(TimeoutError, client.list_files, "/", 100)))
+    thread.start()
+    thread.join()
+    with pytest.raises(TimeoutError):
+        client.list_files("/", 100)
+    assert late and all(other.is_alive() for other in others)
+    # Those that wait and those at work: each is ended at once.
+    for interrupt in interrupts:
+        interrupt.trigger()
+    for other in others:
+        other.join()
 
 
 @pytest.mark.parametrize("wait", [-1, float("-inf"), float("nan")])
@@ -193,23 +231,66 @@ def test_a_call_after_the_server_was_restarted_connects_again(tmp_path):
 
 
 def test_a_busy_server_names_who_uses_it(client, server, local):
-    with uploading(client, local), server.client() as other, pytest.raises(ServerBusyError) as raised:
-        other.create_file("foo", "/")
+    with uploading(client, local), server.client(wait=False) as other, pytest.raises(ServerBusyError) as raised:
+        other.create_file("foo", "/c")
     assert raised.value.errno and raised.value.holders and "--" not in str(raised.value)
     with server.client(wait=60) as other:
-        other.create_file("foo", "/")
+        other.create_file("foo", "/c")
 
 
-def test_a_callback_that_uses_the_client_that_waits_for_it_is_told_so(client, server, root, local):
+def test_a_callback_may_use_the_client_that_waits_for_it(client, root, local):
     (root / "foo").write_bytes(b"content")
-    with pytest.raises(RuntimeError, match="use another one"):
-        client.download_file("/foo", local, process_chunk=lambda *_: client.exists("/foo"))
-    with server.client() as other:
-        other.exists("/foo")
-        client.download_file("/foo", local, process_chunk=lambda *_: other.exists("/foo"))
     told = []
-    client.download_file("/foo", local, "bar", progress=lambda *_: told.append(client.exists("/foo")))
-    assert told and all(told) and (local / "foo").read_bytes() == (local / "bar").read_bytes() == b"content"
+
+    def work(name):
+        client.download_file("/foo", local, name + "1", process_chunk=lambda *_: client.exists("/foo"))
+        client.download_file("/foo", local, name + "2", progress=lambda *_: told.append(client.exists("/foo")))
+
+    work("main")
+    # More threads at once than the client has turns: the calls of callbacks need none.
+    threads = [threading.Thread(target=work, args=(str(number),)) for number in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told and all(told) and len(list(local.iterdir())) == 50
+    assert {path.read_bytes() for path in local.iterdir()} == {b"content"}
+
+
+def test_a_callback_that_uses_a_client_of_protocol_1_that_waits_for_it_is_told_so(server, root, local):
+    (root / "foo").write_bytes(b"content")
+    with Client("127.0.0.1", server.port, server._token, protocol=1) as client, server.client() as other:
+        with pytest.raises(RuntimeError, match="use another one"):
+            client.download_file("/foo", local, process_chunk=lambda *_: client.exists("/foo"))
+        client.download_file("/foo", local, process_chunk=lambda *_: other.exists("/foo"))
+    assert (local / "foo").read_bytes() == b"content"
+
+
+def test_calls_of_several_threads_are_made_beside_each_other(client, local):
+    with uploading(client, local) as upload:
+        client.create_file("foo", "/")
+        assert upload.is_alive()
+
+
+def test_a_token_with_fewer_sessions_than_threads_is_enough(tmp_path):
+    tokens = Tokens()
+    secret = tokens.add("alice", sessions=2)
+    with Server(tmp_path, tokens=tokens) as server, server.client(secret) as client:
+        failed = []
+
+        def work(number):
+            try:
+                for turn in range(5):
+                    client.write_bytes(f"/{number}-{turn}", b"content")
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failed and len(client.list_files("/")) == 60
 
 
 def test_progress_is_told_to_bars_and_functions(client, local):
@@ -244,3 +325,17 @@ def test_every_file_is_logged(client, server, caplog):
     with caplog.at_level(logging.DEBUG, "remofile"):
         client.upload_file(__file__, "/")
     assert any("test_manners.py" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    ("wait", "seconds"), [(None, None), (0, 0.0), (False, 0.0), (True, math.inf), (2.5, 2.5), (7, 7.0)]
+)
+def test_a_wait_is_a_number_of_seconds_or_whether_to_wait(wait, seconds):
+    assert seconds_of(wait) == seconds
+
+
+def test_the_wait_of_the_environment_is_that_of_the_command():
+    assert [wait_of(text) for text in (None, "", "0", "90", "90s", "5m", "forever")] == [None, None, 0, 90, 90, 300, True]
+    for text in ("soon", "-1", "1.5", "s"):
+        with pytest.raises(ValueError, match="REMOFILE_WAIT"):
+            wait_of(text)

@@ -44,7 +44,8 @@ def test_looking_for_files(top):
     assert texts(top.glob("*.txt")) == ["/a/one.txt"]
     assert texts(top.glob("*/*.txt")) == ["/a/b/two.txt"]
     assert texts(top.rglob("*.txt")) == ["/a/b/two.txt", "/a/one.txt"]
-    assert texts(top.glob("**")) == ["/a", "/a/b"]
+    assert texts(top.glob("**/")) == ["/a", "/a/b"]
+    assert texts(top.glob("**")) == ["/a", "/a/b", "/a/b/three.bin", "/a/b/two.txt", "/a/one.txt"]
     assert texts(top.rglob("t*")) == ["/a/b/three.bin", "/a/b/two.txt"]
 
 

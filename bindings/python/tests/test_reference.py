@@ -1,7 +1,9 @@
 """The API reference: every call, default, order of parameters and exception that it tells of."""
 
+import errno
 import inspect
 import os
+import pickle
 import time
 
 import pytest
@@ -79,6 +81,8 @@ def test_exceptions_have_their_bases_and_attributes():
     assert issubclass(FileNameError, OSError) and not issubclass(SourceNotFound, OSError)
     assert issubclass(AuthenticationError, PermissionError) and issubclass(ServerBusyError, OSError)
     assert issubclass(IntegrityError, OSError)
+    missing = pickle.loads(pickle.dumps(SourceNotFound("there is none", "/a")))
+    assert (str(missing), missing.errno, missing.filename) == ("there is none", errno.ENOENT, "/a")
     error = CorruptedResponse("message", "error")
     assert (error.message, error.error, str(error)) == ("message", "error", "message")
     assert UnexpectedError("message").message == "message"
@@ -274,10 +278,17 @@ def test_what_a_callback_ends_leaves_nothing(client, root, local, kind, directio
     call(*arguments)
 
 
-def test_timeouts_are_milliseconds(client, local):
+def test_deadlines_are_milliseconds_for_the_whole_call(client, local):
     (local / "foo").write_bytes(bytes(100_000))
+    began = time.monotonic()
+
+    def process_chunk(*_):
+        while time.monotonic() - began < 0.01:
+            pass
+        return True
+
     with pytest.raises(TimeoutError):
-        client.upload_file(local / "foo", "/", None, 512, lambda *_: time.sleep(0.05) or True, 300)
+        client.upload_file(local / "foo", "/", None, 512, process_chunk, deadline=5)
 
 
 def test_a_server_that_is_not_there_is_a_timeout():

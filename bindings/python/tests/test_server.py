@@ -34,7 +34,7 @@ def running(server, port, **options):
 def test_properties_are_checked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path.parent)
     server = Server(tmp_path.name, TOKEN)
-    assert server.root_directory == tmp_path and server.file_size_limit == 4294967296
+    assert server.root_directory == tmp_path and server.file_size_limit == 2**63 - 1
     assert server.chunk_size_range == (512, 8192)
     (tmp_path / "file").touch()
     for wrong in (tmp_path / "missing", tmp_path / "file"):
@@ -132,9 +132,17 @@ def test_ctrl_c_ends_it_as_documented(tmp_path):
 
 def test_it_runs_in_a_process_that_was_forked(tmp_path):
     server, port = Server(tmp_path, TOKEN), free_port()
-    with server:  # Running here does not keep it from running there.
-        process = multiprocessing.get_context("fork").Process(target=server.run, args=(port,))
+    context = multiprocessing.get_context("fork")
+    has_ended = context.Event()
+
+    def run():
+        has_ended.wait(60)
+        server.run(port)
+
+    with server:  # Running here, when the process was forked, does not keep it from running there.
+        process = context.Process(target=run)
         process.start()
+    has_ended.set()
     Client("localhost", port, TOKEN).create_file("foo", "/", 60_000)
     process.terminate()
     process.join()

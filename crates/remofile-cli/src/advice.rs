@@ -7,9 +7,13 @@ use remofile::sync::plan::Reason;
 
 /// The error and the options that help.
 pub(crate) fn with_advice(error: &Error) -> String {
-    let advice = match error {
-        Error::Busy(_) => Some("wait for it with '--wait'"),
+    let advice = match error.most_telling() {
+        Error::Busy(_) => Some("run the command again when that is over"),
         Error::Conflicts(_) => Some(ON_CONFLICT),
+        Error::SpeaksZeroMq { .. } => Some("try it with '--protocol 1'"),
+        Error::Timeout(_) => {
+            Some("allow it more with '--timeout', or see with 'remofile status' whether the server answers")
+        }
         Error::Refused(Refusal::EncryptionRequired) => Some("leave '--no-encryption' out"),
         Error::Remote(failure) | Error::Local(failure) => return failure_with_advice(failure),
         _ => None,
@@ -24,6 +28,8 @@ pub(crate) const ON_CONFLICT: &str = "choose with '--on-conflict replace|skip|re
 pub(crate) fn failure_with_advice(failure: &Failure) -> String {
     let advice = match failure.code {
         ErrorCode::NotEmpty => Some("remove it with its contents: '-r'"),
+        ErrorCode::NotAFile if is_directory(failure) => Some("add '-r'"),
+        ErrorCode::ReadOnly => Some("it was started with '--read-only', or its disk is mounted so"),
         _ => None,
     };
     join(failure, advice)
@@ -40,9 +46,17 @@ pub(crate) fn reason_with_advice(reason: Reason) -> String {
     join(&reason, advice)
 }
 
-fn join(what: &impl std::fmt::Display, advice: Option<&str>) -> String {
-    match advice {
-        Some(advice) => format!("{what} ({advice})"),
-        None => what.to_string(),
+/// Reports whether a transfer has left out a directory because it was not asked for with its contents.
+fn is_directory(failure: &Failure) -> bool {
+    failure.detail.as_ref().is_some_and(|detail| detail.contains("was not asked for"))
+}
+
+/// Adds an advice to a sentence, in the parentheses that it ends with, if it does.
+pub(crate) fn join(what: &impl std::fmt::Display, advice: Option<&str>) -> String {
+    let what = what.to_string();
+    match (advice, what.strip_suffix(')')) {
+        (None, _) => what,
+        (Some(advice), Some(beginning)) => format!("{beginning}; {advice})"),
+        (Some(advice), None) => format!("{what} ({advice})"),
     }
 }

@@ -1,9 +1,9 @@
 //! The one table of exit statuses.
 
-use remofile::Error;
 use remofile::protocol::handshake::Refusal;
 use remofile::protocol::wire::{ErrorCode, Failure};
 use remofile::sync::plan::Withheld;
+use remofile::{Error, TransferReport};
 use std::process::ExitCode;
 
 /// The exit statuses of the command.
@@ -15,7 +15,7 @@ pub(crate) enum Exit {
     Failure = 1,
     /// The command line makes no sense.
     Usage = 2,
-    /// The server refused the token, the key or the encryption.
+    /// The server refused the token, the key or the encryption, or the token does not give a right.
     Refused = 3,
     /// Somebody else holds the lease.
     InUse = 4,
@@ -60,9 +60,14 @@ impl Exit {
             Error::Busy(_) => Self::InUse,
             Error::Refused(refusal) => Self::of_refusal(*refusal),
             Error::Usage(_) => Self::Usage,
-            Error::Timeout(_) | Error::PeerSilent(_) => Self::Timeout,
+            Error::Timeout(_) | Error::Stalled(_) | Error::PeerSilent(_) | Error::NoAnswer { .. } => Self::Timeout,
             Error::Interrupted => Self::Interrupted,
+            Error::NoServer(_) => match error.most_telling() {
+                Error::NoServer(_) => Self::Failure,
+                told => Self::of(told),
+            },
             Error::NotRemofile { .. }
+            | Error::SpeaksZeroMq { .. }
             | Error::Resolve { .. }
             | Error::Connect { .. }
             | Error::ConnectionLost(_)
@@ -82,9 +87,35 @@ impl Exit {
         let has = |code| failures.iter().any(|failure| failure.code == code);
         match failures {
             [] => Self::Success,
-            _ if has(ErrorCode::BadPattern) => Self::Usage,
-            _ if has(ErrorCode::NoMatch) => Self::Failure,
+            _ if has(ErrorCode::BadPattern) || has(ErrorCode::IncorrectChunkSize) => Self::Usage,
+            // Nothing of it was done: a server of protocol 1 lets no file wait.
+            _ if failures.iter().all(|failure| failure.code == ErrorCode::Busy) => Self::InUse,
+            // The token allows nothing of it.
+            _ if failures.iter().all(|failure| failure.rights.is_some()) => Self::Refused,
             _ => Self::SomeFailed,
+        }
+    }
+
+    /// Returns the status of a command of several parts: whether any was done, and whether all were.
+    pub(crate) fn of_parts(any_done: bool, all_done: bool) -> Self {
+        match (any_done, all_done) {
+            (_, true) => Self::Success,
+            (true, false) => Self::SomeFailed,
+            (false, false) => Self::Failure,
+        }
+    }
+
+    /// Returns the status of an upload or a download: one of which nothing came has failed, whatever the reason.
+    pub(crate) fn of_transfer(report: &TransferReport) -> Self {
+        Self::of_foretold(report.files + report.directories, report)
+    }
+
+    /// Returns the status of a transfer that does, or would do, so many things.
+    pub(crate) fn of_foretold(changes: u64, report: &TransferReport) -> Self {
+        let nothing = changes + report.present == 0 && report.skipped.is_empty();
+        match Self::of_failures(&report.failures) {
+            Self::SomeFailed if nothing => Self::Failure,
+            exit => exit,
         }
     }
 
@@ -106,7 +137,9 @@ impl Exit {
         match failure.code {
             ErrorCode::Busy => Self::InUse,
             ErrorCode::Cancelled => Self::Interrupted,
-            ErrorCode::BadPattern => Self::Usage,
+            ErrorCode::TokenRevoked => Self::of_refusal(Refusal::Token),
+            ErrorCode::PermissionDenied if failure.rights.is_some() => Self::Refused,
+            ErrorCode::BadPattern | ErrorCode::IncorrectChunkSize => Self::Usage,
             ErrorCode::Other
             | ErrorCode::NotFound
             | ErrorCode::AlreadyExists
@@ -118,6 +151,7 @@ impl Exit {
             | ErrorCode::PermissionDenied
             | ErrorCode::ReadOnly
             | ErrorCode::NoSpace
+            | ErrorCode::QuotaExceeded
             | ErrorCode::FileTooLarge
             | ErrorCode::SourceChanged
             | ErrorCode::IntegrityFailure
@@ -134,13 +168,16 @@ impl Exit {
             | ErrorCode::Occupied
             | ErrorCode::NoMatch
             | ErrorCode::PartialChanged
-            | ErrorCode::LeaseExpired => Self::Failure,
+            | ErrorCode::LeaseExpired
+            | ErrorCode::SessionReplaced
+            | ErrorCode::CorruptedResponse => Self::Failure,
         }
     }
 
     fn of_refusal(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Token
+            | Refusal::Expired
             | Refusal::EncryptionRequired
             | Refusal::KeyRequired
             | Refusal::Key
@@ -162,6 +199,8 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use remofile::TriedServer;
+    use remofile::protocol::handshake::Rights;
     use std::io;
     use std::time::Duration;
 
@@ -181,6 +220,7 @@ mod tests {
     fn every_error_of_the_library_has_its_status() {
         let io = || io::Error::other("x");
         let not_found = || Failure::new(ErrorCode::NotFound);
+        let tried = |error| TriedServer { server: String::new(), error };
         let table = [
             (Error::Remote(not_found()), 1),
             (Error::Local(not_found()), 1),
@@ -193,12 +233,18 @@ mod tests {
             (Error::Conflicts(vec![not_found()]), 1),
             (Error::Busy(Vec::new()), 4),
             (Error::NotRemofile { address: String::new(), what: String::new() }, 1),
+            (Error::SpeaksZeroMq { address: String::new() }, 1),
+            (Error::NoAnswer { address: String::new(), waited: Duration::from_secs(10) }, 30),
             (Error::Resolve { hostname: String::new(), source: io() }, 1),
             (Error::Connect { address: String::new(), source: io() }, 1),
+            (Error::NoServer(Vec::new()), 1),
+            (Error::NoServer(vec![tried(Error::Connect { address: String::new(), source: io() })]), 1),
+            (Error::NoServer(vec![tried(Error::Stopped), tried(Error::Refused(Refusal::Token))]), 3),
             (Error::ConnectionLost(io()), 1),
             (Error::PeerSilent(Duration::from_secs(10)), 30),
             (Error::Protocol(String::new()), 1),
             (Error::Timeout(Duration::from_millis(5)), 30),
+            (Error::Stalled(Duration::from_millis(5)), 30),
             (Error::Interrupted, 130),
             (Error::Listen { address: String::new(), source: io() }, 1),
             (Error::Root { path: String::new(), failure: not_found() }, 1),
@@ -211,16 +257,34 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_without_a_match_is_more_than_a_file_that_failed() {
+    fn files_that_failed_are_some_unless_all_failed_for_the_same_reason() {
         let failures = |codes: &[ErrorCode]| codes.iter().copied().map(Failure::new).collect::<Vec<_>>();
         for (codes, status) in [
             (&[][..], 0),
             (&[ErrorCode::NotFound], 23),
-            (&[ErrorCode::NotFound, ErrorCode::NoMatch], 1),
+            (&[ErrorCode::Busy, ErrorCode::Busy], 4),
+            (&[ErrorCode::Busy, ErrorCode::NotFound], 23),
+            (&[ErrorCode::NotFound, ErrorCode::NoMatch], 23),
             (&[ErrorCode::NoMatch, ErrorCode::BadPattern], 2),
         ] {
             assert_eq!(Exit::of_failures(&failures(codes)).status(), status, "{codes:?}");
+            let denied = Failure { rights: Some(Rights::of(&[])), ..ErrorCode::PermissionDenied.into() };
+            assert_eq!(Exit::of_failures(std::slice::from_ref(&denied)), Exit::Refused);
+            let both = [denied, ErrorCode::PermissionDenied.into()];
+            assert_eq!(Exit::of_failures(&both), Exit::SomeFailed, "the disk has refused one");
         }
+    }
+
+    #[test]
+    fn a_command_of_which_nothing_was_done_has_failed() {
+        let report = |files, code| TransferReport { files, failures: vec![Failure::new(code)], ..Default::default() };
+        for code in [ErrorCode::NotFound, ErrorCode::NoMatch, ErrorCode::AlreadyExists, ErrorCode::NotAFile] {
+            assert_eq!(Exit::of_transfer(&report(0, code)), Exit::Failure, "{code:?}");
+            assert_eq!(Exit::of_transfer(&report(1, code)), Exit::SomeFailed, "{code:?}");
+        }
+        assert_eq!(Exit::of_transfer(&report(0, ErrorCode::Busy)), Exit::InUse);
+        assert_eq!(Exit::of_transfer(&TransferReport::default()), Exit::Success);
+        assert_eq!(Exit::of_parts(false, true), Exit::Success, "there was nothing to do");
     }
 
     #[test]
@@ -242,6 +306,9 @@ mod tests {
             .filter(|&&refusal| Exit::of(&Error::Refused(refusal)) == Exit::Refused)
             .map(|refusal| refusal.name())
             .collect();
-        assert_eq!(refused, ["wrong-token", "encryption-required", "key-required", "wrong-key", "no-key", "refused"]);
+        assert_eq!(
+            refused,
+            ["wrong-token", "encryption-required", "key-required", "wrong-key", "no-key", "expired-token", "refused"]
+        );
     }
 }

@@ -1,8 +1,11 @@
 //! The failure of a command.
 
 use crate::advice;
+use crate::args::ServerName;
 use crate::exit::Exit;
+use crate::unconfigured::Unconfigured;
 use remofile::Error;
+use remofile::tokens::{TokensError, TokensFileError};
 use std::io;
 use std::path::Path;
 
@@ -13,13 +16,20 @@ pub(crate) type Result<T> = std::result::Result<T, Failed>;
 #[derive(Debug)]
 pub(crate) enum Failed {
     /// Hostname or token, or both, are configured nowhere.
-    Unconfigured,
+    Unconfigured(Box<Unconfigured>),
     /// The arguments contradict each other or cannot be read.
     Usage(String),
     /// The environment, the configuration file or a file with a secret cannot be used.
     Configuration(String),
     /// The library failed.
     Library(Error),
+    /// The library failed, in a command that talks to several servers.
+    AtServer {
+        /// The server, as it was named.
+        server: String,
+        /// What happened.
+        failed: Box<Failed>,
+    },
     /// A file of this command itself (a pidfile, a manual page) failed.
     File {
         /// The path of the file.
@@ -27,6 +37,8 @@ pub(crate) enum Failed {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// The tokens file, or what was to be changed in it.
+    Tokens(TokensFileError),
     /// The pidfile says that the command cannot do what it was asked for.
     Daemon {
         /// A stable name for scripts.
@@ -60,6 +72,23 @@ impl Failed {
         Self::File { path: path.display().to_string(), source: source.into() }
     }
 
+    /// The same failure, in a command that talks to several servers.
+    pub(crate) fn at_server(self, server: &ServerName) -> Self {
+        match self {
+            // The path tells which one.
+            Self::Library(Error::Remote(failure))
+                if failure.path.as_deref().is_some_and(|path| path.starts_with('/')) =>
+            {
+                let path = format!("{}{}", server.label(), failure.path.as_deref().unwrap_or_default());
+                Self::Library(Error::Remote(failure.at(path)))
+            }
+            failed => {
+                let server = server.to_string().trim_end_matches(':').to_owned();
+                Self::AtServer { server, failed: Box::new(failed) }
+            }
+        }
+    }
+
     /// For `map_err`: a failure of the operating system.
     pub(crate) fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::System { what, source: source.into() }
@@ -70,11 +99,15 @@ impl Failed {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Library(error) => Exit::of(error),
+            Self::AtServer { failed, .. } => failed.exit(),
             Self::Daemon { exit, .. } => *exit,
             Self::Output(error) if is_broken_pipe(error) => Exit::Success,
-            Self::Unconfigured | Self::Configuration(_) | Self::File { .. } | Self::System { .. } | Self::Output(_) => {
-                Exit::Failure
-            }
+            Self::Unconfigured(_)
+            | Self::Configuration(_)
+            | Self::Tokens(_)
+            | Self::File { .. }
+            | Self::System { .. }
+            | Self::Output(_) => Exit::Failure,
         }
     }
 
@@ -86,10 +119,12 @@ impl Failed {
     /// A stable name for scripts, in kebab case.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Unconfigured => "not-configured",
+            Self::Unconfigured(_) => "not-configured",
             Self::Usage(_) => "usage",
             Self::Configuration(_) => "configuration",
             Self::Library(error) => error.kind(),
+            Self::AtServer { failed, .. } => failed.kind(),
+            Self::Tokens(error) => tokens_kind(error),
             Self::File { .. } => "file",
             Self::Daemon { kind, .. } => kind,
             Self::System { .. } => "system",
@@ -101,6 +136,7 @@ impl Failed {
     pub(crate) fn path(&self) -> Option<&str> {
         match self {
             Self::Library(error) => error.path(),
+            Self::AtServer { failed, .. } => failed.path(),
             Self::File { path, .. } | Self::Daemon { path, .. } => Some(path),
             _ => None,
         }
@@ -109,13 +145,37 @@ impl Failed {
     /// Returns what went wrong and what to do, in a sentence.
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Unconfigured => UNCONFIGURED.to_owned(),
+            Self::Unconfigured(unconfigured) => unconfigured.message(),
             Self::Usage(message) | Self::Configuration(message) | Self::Daemon { message, .. } => message.clone(),
+            Self::Library(
+                error @ (Error::Connect { .. } | Error::NoServer(_) | Error::Resolve { .. } | Error::ConnectionLost(_)),
+            ) => without_number(&advice::with_advice(error)),
             Self::Library(error) => advice::with_advice(error),
-            Self::File { path, source } => format!("{path}: {source}"),
-            Self::System { what, source } => format!("{what}: {source}"),
-            Self::Output(error) => format!("cannot write to standard output: {error}"),
+            Self::AtServer { server, failed } => format!("{server}: {}", failed.message()),
+            Self::Tokens(error) => error.to_string(),
+            Self::File { path, source } => format!("{path}: {}", without_number(&source.to_string())),
+            Self::System { what, source } => format!("{what}: {}", without_number(&source.to_string())),
+            Self::Output(error) => format!("cannot write to standard output: {}", without_number(&error.to_string())),
         }
+    }
+}
+
+impl From<TokensFileError> for Failed {
+    fn from(error: TokensFileError) -> Self {
+        Self::Tokens(error)
+    }
+}
+
+fn tokens_kind(error: &TokensFileError) -> &'static str {
+    match error {
+        TokensFileError::Change(TokensError::NameTaken(_) | TokensError::KeyTaken(_)) => "already-exists",
+        TokensFileError::Change(TokensError::Unknown(_)) => "not-found",
+        TokensFileError::Change(TokensError::TooMany | TokensError::TooManyChosen) => "too-many",
+        TokensFileError::Missing(_)
+        | TokensFileError::Empty(_)
+        | TokensFileError::BrokenOff { .. }
+        | TokensFileError::File { .. }
+        | TokensFileError::Format { .. } => "tokens-file",
     }
 }
 
@@ -125,20 +185,20 @@ impl From<Error> for Failed {
     }
 }
 
+/// Takes the numbers of the system's errors out of a sentence, of which the words say what they are.
+pub(crate) fn without_number(text: &str) -> String {
+    let found = text.split_once(" (os error ").and_then(|(before, rest)| Some((before, rest.split_once(')')?)));
+    match found {
+        Some((before, (number, after))) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("{before}{}", without_number(after))
+        }
+        _ => text.to_owned(),
+    }
+}
+
 fn is_broken_pipe(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
 }
-
-/// The text for a user who has configured nothing yet.
-pub(crate) const UNCONFIGURED: &str = "\
-The environment must tell where the server is and how to authenticate; these variables are used.
-
-REMOFILE_HOSTNAME   - The name or address of the server ('localhost', an IP address or a domain name)
-REMOFILE_PORT       - The port of the server (optional, 6768 by default)
-REMOFILE_TOKEN      - The token the server was started with
-REMOFILE_PUBLIC_KEY - The public key of the server (only if it was started with a private key)
-
-Configure your environment and try again.";
 
 #[cfg(test)]
 mod tests {
@@ -153,11 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn the_unconfigured_message_names_every_variable_and_ends_as_documented() {
-        for name in ["REMOFILE_HOSTNAME", "REMOFILE_PORT", "REMOFILE_TOKEN", "REMOFILE_PUBLIC_KEY"] {
-            assert!(UNCONFIGURED.contains(name), "{name}");
-        }
-        assert!(UNCONFIGURED.ends_with("Configure your environment and try again."));
-        assert_eq!(Failed::Unconfigured.exit(), Exit::Failure);
+    fn the_words_of_the_system_are_told_without_its_number() {
+        assert_eq!(without_number("refused (os error 111) (is it running?)"), "refused (is it running?)");
+        assert_eq!(without_number("x (os error y)"), "x (os error y)");
+    }
+
+    #[test]
+    fn what_is_not_configured_is_a_failure() {
+        assert_eq!(Failed::Unconfigured(Box::default()).exit(), Exit::Failure);
     }
 }

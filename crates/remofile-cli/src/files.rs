@@ -1,9 +1,9 @@
 //! The few files that the command itself reads: secrets, the configuration, rules and lists.
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, open, openat};
+use rustix::fs::{Dir, DirEntry, FileType, Mode, OFlags, fstat, open, openat};
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -54,12 +54,38 @@ pub(crate) fn read_list(path: &Path) -> io::Result<Vec<u8>> {
     if length as u64 > MAX_LIST_BYTES { Err(too_large()) } else { Ok(bytes) }
 }
 
+/// Reports whether a directory has so few entries at most, and no directory among them.
+pub(crate) fn are_few(directory: &Path, most: usize) -> bool {
+    let opened = open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let Ok(mut entries) = opened.and_then(Dir::new) else { return false };
+    let is_own = |name: &CStr| matches!(name.to_bytes(), b"." | b"..");
+    let is_file = |entry: &DirEntry| matches!(entry.file_type(), FileType::RegularFile | FileType::Symlink);
+    let others = entries.by_ref().filter_map(Result::ok).filter(|entry| !is_own(entry.file_name()));
+    let (mut count, mut is_plain) = (0, true);
+    for entry in others.take(most + 1) {
+        (count, is_plain) = (count + 1, is_plain && is_file(&entry));
+    }
+    is_plain && count <= most
+}
+
 /// Opens a file to read it.
 pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     Ok(File::from(open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?))
 }
 
+/// Opens a file that is there, to write to it.
+pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
+    Ok(File::from(open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?))
+}
+
+/// Writes a file that anybody may read, in place of what has its path.
+pub(crate) fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    File::from(open(path, flags, Mode::from_raw_mode(0o666))?).write_all(text.as_bytes())
+}
+
 /// Opens a file in a directory that is open, to read it.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "directories of /proc are read so"))]
 pub(crate) fn open_to_read_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<File> {
     Ok(File::from(openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?))
 }

@@ -6,18 +6,22 @@
 mod advice;
 mod args;
 mod commands;
+mod completion;
 mod daemon;
+mod descriptors;
 mod exit;
 mod failed;
 mod files;
 mod landlock;
 mod logging;
 mod output;
+mod own_process;
 mod secret;
 mod settings;
 mod signals;
+mod unconfigured;
+mod usage;
 
-use clap::Parser;
 use exit::Exit;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -26,12 +30,11 @@ use std::process::ExitCode;
 #[must_use]
 pub fn main() -> ExitCode {
     let raw: Vec<OsString> = std::env::args_os().collect();
-    let arguments = match args::Arguments::try_parse_from(&raw) {
-        Ok(arguments) => arguments,
-        Err(error) => return usage(&error).into(),
-    };
-    let presentation = output::Presentation { json: arguments.command.wants_json() };
-    match secret::hide_token(&raw, &arguments).and_then(|()| commands::run(arguments)) {
+    if let Some(exit) = daemon::run_hooks_if_asked(&raw).or_else(|| completion::answer(&raw)) {
+        return exit.into();
+    }
+    let presentation = output::Presentation { json: usage::wants_json(&raw) };
+    match run(raw) {
         Ok(exit) => exit.into(),
         Err(failed) => {
             presentation.show(&failed);
@@ -40,11 +43,27 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Help and version are answers; everything else that clap says is a usage error.
-fn usage(error: &clap::Error) -> Exit {
-    let told = error.print();
-    if error.use_stderr() || told.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
-        return Exit::Usage;
+fn run(raw: Vec<OsString>) -> failed::Result<Exit> {
+    let is_profile = settings::is_profile_in(&raw);
+    let raw = args::in_order(raw, &is_profile)?;
+    let complete = settings::complete(raw.clone())?;
+    match args::parse(&complete.raw) {
+        Ok(arguments) => secret::hide_token(&raw, &arguments)
+            .and_then(|()| commands::run(arguments, complete.token))
+            .map_err(|failed| usage::with_hint(&raw, failed)),
+        Err(error) if usage::is_answer(&error) => answer(&error),
+        Err(error) if usage::is_help(&error) && !usage::wants_json(&raw) => {
+            let _ = error.print();
+            Ok(Exit::Usage)
+        }
+        Err(error) => Err(usage::explain(&raw, &error)),
     }
-    Exit::Success
+}
+
+/// Prints help or version. A reader that has seen enough is no failure.
+fn answer(error: &clap::Error) -> failed::Result<Exit> {
+    match error.print() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed::Failed::Output(error)),
+        _ => Ok(Exit::Success),
+    }
 }

@@ -4,17 +4,14 @@
 //! starts itself again, without it and with a pipe to read it from. Nothing can be done about the
 //! shell's history, therefore the documentation advises a file.
 
-use crate::args::Arguments;
+use crate::args::{self, Arguments};
 use crate::failed::{Failed, Result};
 use crate::files;
 use crate::output;
-use clap::Parser;
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::token::Token;
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::pipe::{PipeFlags, pipe_with};
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -56,7 +53,8 @@ fn without_token(raw: &[OsString], token: &str) -> Option<Vec<OsString>> {
     (0..arguments.len()).rev().find_map(|at| {
         let rest = without_token_at(arguments, at, token)?;
         let program = OsString::from("remofile");
-        let parsed = Arguments::try_parse_from(std::iter::once(&program).chain(&rest)).ok()?;
+        let line: Vec<OsString> = std::iter::once(program).chain(rest.iter().cloned()).collect();
+        let parsed = args::parse(&line).ok()?;
         parsed.command.token().is_none().then_some(rest)
     })
 }
@@ -77,16 +75,18 @@ fn without_token_at(arguments: &[OsString], at: usize, token: &str) -> Option<Ve
 /// A pipe with the token in it, to be inherited by the next program.
 pub(crate) fn pipe_with_token(token: &Token) -> Result<OwnedFd> {
     let what = "cannot make a pipe for the token";
-    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(Failed::system(what))?;
+    let (reader, mut writer) = std::io::pipe().map_err(Failed::system(what))?;
     fcntl_setfd(&reader, FdFlags::empty()).map_err(Failed::system(what))?;
     // A token fits into any pipe's buffer: 1024 bytes at most.
-    File::from(writer).write_all(token.reveal().as_bytes()).map_err(Failed::system(what))?;
-    Ok(reader)
+    writer.write_all(token.reveal().as_bytes()).map_err(Failed::system(what))?;
+    Ok(reader.into())
 }
 
 /// The token that the process which started this one has put into a pipe.
 pub(crate) fn token_of_descriptor(descriptor: u32) -> Result<Token> {
-    let path = PathBuf::from(format!("/proc/self/fd/{descriptor}"));
+    // Linux has both, but the second only where somebody has made it.
+    let descriptors = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    let path = PathBuf::from(format!("{descriptors}/{descriptor}"));
     let file = files::read(&path).map_err(Failed::system("cannot read the token that this command gave itself"))?;
     Token::parse(&file.text).map_err(|error| Failed::usage(error.to_string()))
 }

@@ -29,7 +29,13 @@ fn assert_harmless(text: &str) {
 }
 
 fn hostile_holder() -> Holder {
-    Holder { client: HOSTILE.into(), address: HOSTILE.into(), activity: HOSTILE.into(), held_milliseconds: 1 }
+    Holder {
+        client: HOSTILE.into(),
+        address: HOSTILE.into(),
+        activity: HOSTILE.into(),
+        held_milliseconds: 1,
+        path: Some(HOSTILE.into()),
+    }
 }
 
 /// Returns the output of a command whose server answers its first request like this.
@@ -54,9 +60,16 @@ fn told_by(answer: impl FnOnce(&mut Raw, OperationId, Request) + Send + 'static,
 }
 
 fn hostile_status(raw: &mut Raw, operation: OperationId, _: Request) {
-    let status =
-        StatusReport { agent: HOSTILE.into(), uptime_milliseconds: 1, holders: vec![hostile_holder()], waiting: 0 };
-    raw.signal(operation, Signal::Done { done: Done { status: Some(status), ..Done::default() } });
+    let status = StatusReport {
+        agent: HOSTILE.into(),
+        uptime_milliseconds: 1,
+        holders: vec![hostile_holder()],
+        waiting: 0,
+        token: Some(HOSTILE.into()),
+        used: None,
+        quota: None,
+    };
+    raw.signal(operation, Signal::Done { done: Done { status: Some(Box::new(status)), ..Done::default() } });
 }
 
 fn busy(raw: &mut Raw, operation: OperationId, _: Request) {
@@ -119,7 +132,7 @@ fn a_hostile_name_of_a_client_is_harmless_to_the_server_and_to_other_clients() {
     let token = Token::parse(TOKEN).expect("it is a token");
     let mut eve = Raw::connect_as(([127, 0, 0, 1], server.port).into(), &token, HOSTILE);
     eve.hold_write();
-    for line in ["status", "status --json", "remove /file", "remove /file --json"] {
+    for line in ["status", "status --json", "remove /file --wait=0", "remove /file --wait=0 --json"] {
         let CommandOutput { stdout, stderr, .. } = server.run(line);
         assert_harmless(&stdout);
         assert_harmless(&stderr);

@@ -42,6 +42,30 @@ fn cat_prints_every_byte_of_a_large_file() {
     assert!(output.status.success() && output.stdout == content);
 }
 
+#[test]
+fn cat_follows_a_file_through_its_rotation() {
+    use std::io::{BufRead, BufReader, Write};
+    let pair = Pair::new();
+    let log = pair.remote("log");
+    write(&log, "skipped\nfirst\n");
+    let mut child = pair.command("cat --follow --tail 6 log").stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert_eq!(next(), "first");
+    support::open_to_append(&log).write_all(b"second\n").unwrap();
+    assert_eq!(next(), "second");
+    support::rename(&log, pair.remote("log.1"));
+    write(&log, "third\n");
+    assert_eq!(next(), "third");
+    support::signal(child.id(), "INT");
+    let ended = child.wait().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(2), "{ended}");
+    assert_eq!(pair.run("cat -f log --length 5").ok(), "third");
+    pair.run("cat -f log --offset 6 --timeout 300").fails(30);
+    pair.run("cat -f log log.1").fails(2);
+    pair.run("cat -f --strict log").fails(2);
+}
+
 /// The server's second wall lets files be changed in place, too.
 #[test]
 fn a_program_changes_a_file_in_place_on_the_commands_server() {

@@ -76,7 +76,9 @@ fn a_wrong_missing_or_needless_key_is_refused() {
     assert_eq!(list(other).error_object(3)["kind"], "wrong-key");
     assert_eq!(server.run("list --json").error_object(3)["kind"], "key-required");
 
-    let keyless = Server::start(root.path(), &[]);
+    // One directory has one server.
+    let other_root = directory();
+    let keyless = Server::start(other_root.path(), &[]);
     let error = say(keyless.client().args(["list", "--json", &format!("--public-key={public}")])).error_object(3);
     assert_eq!(error["kind"], "no-key");
 }
@@ -86,7 +88,8 @@ fn plain_sessions_need_both_sides() {
     let root = directory();
     let strict = Server::start(root.path(), &[]);
     assert_eq!(strict.run("list --no-encryption --json").error_object(3)["kind"], "encryption-required");
-    let lenient = Server::start(root.path(), &["--no-encryption"]);
+    let other_root = directory();
+    let lenient = Server::start(other_root.path(), &["--no-encryption"]);
     lenient.run("list --no-encryption").ok();
     lenient.run("list").ok();
     assert!(lenient.announcement[1].contains("plain"));

@@ -4,7 +4,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::{Server, TOKEN, directory, mkdir, port_of, read, remofile, run, say, write};
+use support::{Server, TOKEN, directory, mkdir, open_to_write, port_of, read, remofile, run, say, write};
 
 /// Returns what `ps` would show of a process.
 fn command_line(process: u32) -> String {
@@ -37,18 +37,18 @@ fn a_token_given_as_an_argument_is_not_seen_by_ps() {
 }
 
 #[test]
-fn a_chosen_token_gets_a_warning() {
+fn a_token_that_can_be_guessed_gets_a_warning() {
     let root = directory();
     let mut command = remofile();
-    command.arg("run").arg(root.path()).args(["0", "my-custom-token"]).stderr(Stdio::piped());
+    command.arg("run").arg(root.path()).args(["0", "open-sesame"]).stderr(Stdio::piped());
     let mut server = Server::ready(command, root.path());
-    server.token = "my-custom-token".into();
+    server.token = "open-sesame".into();
     server.run("list").ok();
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));
     let mut stderr = String::new();
     std::io::Read::read_to_string(&mut server.child.stderr.take().unwrap(), &mut stderr).unwrap();
-    assert!(stderr.contains("generate-token") && !stderr.contains("my-custom-token"), "{stderr}");
+    assert!(stderr.contains("generate-token") && !stderr.contains("open-sesame"), "{stderr}");
 }
 
 #[test]
@@ -63,7 +63,8 @@ fn both_signals_end_a_server_cleanly() {
 
 #[test]
 fn a_server_that_cannot_start_says_why() {
-    assert!(run(&["run", "/nonexistent", "0"]).fails(1).contains("/nonexistent"));
+    // Not the home directory of these commands, which one run by root makes.
+    assert!(run(&["run", "/nonexistent/root", "0"]).fails(1).contains("/nonexistent/root"));
     let root = directory();
     let server = Server::start(root.path(), &[]);
     let again = say(remofile().args(["run", "--address", "127.0.0.1"]).arg(root.path()).arg(server.port.to_string()));
@@ -198,6 +199,19 @@ fn a_background_server_prints_the_token_it_generates() {
     let said = say(&mut background.command(&["start", "root", "0", "--pidfile", "daemon.pid"])).ok();
     assert!(said.contains("export REMOFILE_TOKEN="), "{said}");
     assert!(!said.contains('\0'));
+}
+
+/// The disk of a log is full, or whoever reads it has gone: the server serves on.
+#[test]
+fn a_server_whose_log_cannot_be_written_serves_on() {
+    let root = directory();
+    let mut command = remofile();
+    command.args(["run", "-v", "--address", "127.0.0.1"]).arg(root.path()).args(["0", TOKEN]);
+    command.stderr(open_to_write("/dev/full"));
+    let server = Server::ready(command, root.path());
+    let stranger = say(server.client().arg("list").env("REMOFILE_TOKEN", "e9NUu9DRuDtUa5mSvc3VC7"));
+    assert_eq!(stranger.status, Some(3), "{stranger:?}");
+    server.run("list").ok();
 }
 
 /// The kernel refuses the server everything but its directory, the system's configuration included; what it does

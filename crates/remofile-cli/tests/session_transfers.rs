@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 use support::{Server, directory, feed, mkdir, read, say, write};
 
@@ -83,14 +83,19 @@ fn a_missing_source_is_named_and_the_others_are_sent() {
 }
 
 #[test]
-fn a_destination_must_be_an_existing_directory() {
+fn the_destination_of_several_files_or_with_a_slash_must_be_an_existing_directory() {
     let (_root, local, server) = pair();
     write(local.path().join("a"), "x");
-    let upload = say(server.client().current_dir(local.path()).args(["upload", "a", "/missing"]));
-    assert!(upload.fails(1).contains("/missing"));
-    say(server.client().current_dir(local.path()).args(["upload", "a"])).ok();
-    let download = say(server.client().current_dir(local.path()).args(["download", "/a", "missing"]));
-    assert!(download.fails(1).contains("missing"));
+    write(local.path().join("b"), "x");
+    for sources in [&["a", "b", "/missing"][..], &["a", "/missing/"], &["a", "/missing/a"]] {
+        let upload = say(server.client().current_dir(local.path()).arg("upload").args(sources));
+        assert!(upload.fails(1).contains("/missing"), "{sources:?}");
+    }
+    say(server.client().current_dir(local.path()).args(["upload", "a", "b", "/"])).ok();
+    for sources in [&["/a", "/b", "missing"][..], &["/a", "missing/"], &["/a", "missing/a"]] {
+        let download = say(server.client().current_dir(local.path()).arg("download").args(sources));
+        assert!(download.fails(1).contains("missing"), "{sources:?}");
+    }
 }
 
 #[test]
@@ -163,20 +168,41 @@ fn an_interrupted_upload_ends_with_status_130_and_leaves_no_file() {
 fn a_server_in_use_is_reported_with_who_uses_it_or_waited_for() {
     let (root, local, server) = pair();
     write(local.path().join("a"), "x");
-    let mut holder = server.client().args(["upload", "-", "--name", "slow"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut holder = server.client().args(["upload", "-", "--name", "a"]).stdin(Stdio::piped()).spawn().unwrap();
     while !server.run("status").ok().contains("upload") {}
-    let upload = |flags: &[&str]| say(server.client().current_dir(local.path()).args(["upload", "a"]).args(flags));
-    assert!(upload(&[]).fails(4).contains("upload for"));
-    assert_eq!(upload(&["--json"]).error_object(4)["kind"], "busy");
-    assert_eq!(upload(&["--wait=1"]).status, Some(4));
+    let replace = ["upload", "a", "--on-conflict", "replace"];
+    let upload = |flags: &[&str]| say(server.client().current_dir(local.path()).args(replace).args(flags));
+    let refused = upload(&["--wait=0"]).fails(4);
+    assert!(
+        refused.contains("upload at /a for") && !refused.contains("--wait") && !refused.contains("waiting for"),
+        "{refused}"
+    );
+    let refused = upload(&["--wait=0", "--json"]).error_object(4);
+    assert_eq!((&refused["kind"], &refused["holders"][0]["activity"]), (&"busy".into(), &"upload".into()));
+    let set = |wait: &str| say(server.client().env("REMOFILE_WAIT", wait).current_dir(local.path()).args(replace));
+    assert!(!set("0").fails(4).contains("waiting for"));
+    assert!(set("soon").fails(1).contains("REMOFILE_WAIT"));
+    let waited = upload(&["--wait=1s"]).fails(4);
+    assert!(waited.contains("remofile: waiting for ") && !waited.contains("--wait"), "{waited}");
     assert_eq!(upload(&["--wait", "-t", "300"]).status, Some(30));
-    let list = |flags: &[&str]| say(server.client().args(["list", "/", "--wait=1"]).args(flags));
-    assert!(list(&[]).fails(4).contains("remofile: waiting for ") && list(&[]).stderr.contains("upload for"));
-    let told = list(&["--json"]).stderr;
+    let remove = |flags: &[&str]| say(server.client().args(["remove", "/a", "--wait=1"]).args(flags));
+    assert!(remove(&[]).fails(4).contains("remofile: waiting for ") && remove(&[]).stderr.contains("upload at /a for"));
+    let told = remove(&["--json"]).stderr;
     let waiting: Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
     assert_eq!((&waiting["event"], &waiting["holders"][0]["activity"]), (&"waiting".into(), &"upload".into()));
+    assert_eq!(waiting["holders"][0]["path"], "/a");
+    // Whoever looks, or works somewhere else, waits for nobody.
+    assert_eq!(server.run("list /").ok(), "");
+    server.run("file /b").ok();
+    // Without a word about it a command waits, and tells for whom at once.
+    let mut patient = server.client();
+    patient.current_dir(local.path()).args(replace).stderr(Stdio::piped());
+    let mut patient = patient.spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(patient.stderr.as_mut().unwrap()).read_line(&mut told).unwrap();
+    assert!(told.contains("waiting for "), "{told}");
     drop(holder.stdin.take());
-    upload(&["--wait"]).ok();
+    assert!(patient.wait().unwrap().success());
     assert!(holder.wait().unwrap().success());
-    assert!(root.path().join("slow").exists() && root.path().join("a").exists());
+    assert_eq!(root.path().join("a").metadata().unwrap().len(), 1);
 }

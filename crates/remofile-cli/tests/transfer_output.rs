@@ -7,7 +7,7 @@ mod support;
 
 use serde_json::Value;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use support::{Pair, mkdir, objects, plant, read, write};
+use support::{Pair, files_below, mkdir, objects, plant, read, write};
 
 /// The keys of each event, as documented.
 const SCHEMA: &[(&str, &[&str])] = &[
@@ -23,8 +23,11 @@ const SCHEMA: &[(&str, &[&str])] = &[
     (
         "summary",
         &[
+            "attributes",
             "bytes",
             "directories",
+            "failed",
+            "failed_by_kind",
             "failures",
             "failures_left_out",
             "files",
@@ -133,8 +136,9 @@ fn quiet_is_silent_but_for_errors() {
     }
     let said = pair.run("upload -q missing");
     assert_eq!(said.stderr.lines().count(), 1);
-    assert!(said.fails(23).contains("missing"));
-    assert_eq!(pair.run("upload -q --json missing").error_object(23)["kind"], "not-found");
+    assert!(said.fails(1).contains("missing"));
+    let said = pair.run("upload -q --json missing");
+    assert_eq!((said.status, objects(&said.stderr)[0]["error"]["kind"].as_str()), (Some(1), Some("not-found")));
 }
 
 #[test]
@@ -216,7 +220,7 @@ fn permissions_are_kept_if_they_are_to_be() {
 
 #[test]
 fn small_chunks_and_holes_make_no_difference_to_content() {
-    let pair = Pair::new();
+    let pair = Pair::serving(&["--max-chunk-size", "64K"]);
     let file = std::fs::File::create(pair.local("holes")).unwrap();
     file.set_len(5 << 20).unwrap();
     std::os::unix::fs::FileExt::write_at(&file, b"data", 3 << 20).unwrap();
@@ -224,4 +228,23 @@ fn small_chunks_and_holes_make_no_difference_to_content() {
     mkdir(pair.local("back"));
     pair.run("download --sparse --chunk-size 64K holes back").ok();
     assert!(read(pair.local("holes")) == read(pair.local("back/holes")));
+}
+
+#[test]
+fn a_chunk_that_the_server_does_not_take_is_a_usage_error_and_nothing_is_transferred() {
+    let pair = Pair::serving(&["--min-chunk-size", "1K", "--max-chunk-size", "4K"]);
+    write(pair.local("file"), "content");
+    write(pair.local("other"), "content");
+    mkdir(pair.local("back"));
+    pair.run("upload file").ok();
+    for protocol in ["2", "1"] {
+        for (line, size) in [("upload other", 512), ("upload other", 8192), ("download file back", 512)] {
+            let said = pair.run(&format!("{line} --chunk-size {size} --protocol {protocol}")).fails(2);
+            assert!(said.contains("chunks of that size"), "{said}");
+        }
+        assert_eq!(files_below(pair.root.path()), ["file"]);
+        assert!(files_below(&pair.local("back")).is_empty());
+    }
+    pair.run("upload --chunk-size 4K --on-conflict replace file").ok();
+    pair.run("download --chunk-size 1K --protocol 1 file back").ok();
 }

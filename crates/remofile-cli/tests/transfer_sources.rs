@@ -152,14 +152,26 @@ fn a_name_that_looks_like_a_pattern_is_a_name_if_it_exists() {
 }
 
 #[test]
-fn a_pattern_that_matches_nothing_is_named_and_ends_with_status_1() {
+fn a_pattern_that_matches_nothing_is_named_and_ends_as_any_missing_source_does() {
     let pair = Pair::new();
     plant(pair.local.path(), &["a.txt"]);
     plant(pair.root.path(), &["b.txt"]);
-    for line in ["upload *.png", "upload a.txt *.png /", "download /*.png", "download /b.txt /*.png ."] {
+    for (line, status) in [
+        ("upload *.png", 1),
+        ("upload missing.png", 1),
+        ("upload a.txt *.png /", 23),
+        ("upload --on-conflict skip a.txt missing.png /", 23),
+        ("download /*.png", 1),
+        ("download /missing.png", 1),
+        ("download /b.txt /*.png .", 23),
+        ("download --on-conflict skip /b.txt /missing.png .", 23),
+    ] {
         let said = pair.run(line);
-        assert!(said.stderr.contains("*.png: nothing matches"), "{line}: {said:?}");
-        said.fails(1);
+        assert!(
+            said.stderr.contains(".png: nothing matches") || said.stderr.contains(".png: there is no"),
+            "{line}: {said:?}"
+        );
+        said.fails(status);
     }
 }
 
@@ -226,4 +238,11 @@ fn a_directory_is_not_sent_into_itself() {
     let said = pair.run(&format!("download -r /tree {}", tree.join("sub").display()));
     assert_eq!(said.status, Some(1), "{said:?}");
     assert_eq!(files_below(pair.root.path()), ["tree/a", "tree/sub/b"]);
+}
+
+#[test]
+fn a_source_that_is_missing_is_told_before_a_destination_that_is_missing_too() {
+    let pair = Pair::new();
+    let said = pair.run("upload nothing /new").fails(1);
+    assert!(said.starts_with("remofile: nothing: there is no such file"), "{said}");
 }

@@ -5,7 +5,10 @@
 //! kept out by the authenticated records below it (see [`crate::transport`]). A client over ZeroMQ may ask for
 //! SHA-256 in its place, which every language has.
 
+mod resumable;
+
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use resumable::ResumableXxh3;
 use ring::digest::{Context, SHA256};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -49,6 +52,7 @@ pub struct Digester(HashState);
 #[derive(Clone)]
 enum HashState {
     Xxh3(Box<Xxh3>),
+    Resumable(Box<ResumableXxh3>),
     Sha256(Box<Context>),
 }
 
@@ -74,17 +78,42 @@ impl Digester {
         })
     }
 
+    /// Starts an empty digest that can be [written down](Self::save), if there is such a one of the kind.
+    #[must_use]
+    pub fn resumable(kind: DigestKind) -> Self {
+        match kind {
+            DigestKind::Xxh3 => Self(HashState::Resumable(Box::new(ResumableXxh3::new()))),
+            DigestKind::Sha256 => Self::of(kind),
+        }
+    }
+
+    /// Writes the digest of what has passed down, so that it can go on elsewhere; `None` of one that is not resumable.
+    #[must_use]
+    pub fn save(&self) -> Option<Vec<u8>> {
+        match &self.0 {
+            HashState::Resumable(state) => Some(state.save()),
+            HashState::Xxh3(_) | HashState::Sha256(_) => None,
+        }
+    }
+
+    /// Goes on with a digest that was written down; `None` if that is none.
+    #[must_use]
+    pub fn restore(saved: &[u8]) -> Option<Self> {
+        ResumableXxh3::restore(saved).map(|state| Self(HashState::Resumable(Box::new(state))))
+    }
+
     /// Adds the next bytes of the file.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
             HashState::Xxh3(state) => state.update(bytes),
+            HashState::Resumable(state) => state.update(bytes),
             HashState::Sha256(state) => state.update(bytes),
         }
     }
 
     /// Adds so many bytes that are zero.
     pub fn update_zeros(&mut self, mut count: u64) {
-        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
         while count > 0 {
             let zeros = usize::try_from(count).ok().and_then(|count| ZEROS.get(..count)).unwrap_or(&ZEROS);
             self.update(zeros);
@@ -97,6 +126,7 @@ impl Digester {
     pub fn finish(&self) -> Digest {
         match &self.0 {
             HashState::Xxh3(state) => state.digest128().to_be_bytes(),
+            HashState::Resumable(state) => state.finish(),
             HashState::Sha256(state) => shortened(Context::clone(state).finish().as_ref()),
         }
     }

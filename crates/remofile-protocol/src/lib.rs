@@ -26,6 +26,7 @@
 pub mod block;
 pub mod digest;
 pub mod handshake;
+pub mod hash;
 pub mod key;
 pub mod limits;
 pub mod path;

@@ -38,6 +38,25 @@ pub const INITIAL_CREDIT_BYTES: u64 = 1024 * 1024;
 /// Credit window that our receivers keep open, in bytes.
 pub const CREDIT_WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Credit window that our receivers keep open over so many connections, in bytes: where one has lost something, what comes over
+/// the others meanwhile has to wait for it, on a long line for some round trips.
+#[must_use]
+pub const fn credit_window_bytes(connections: usize) -> u64 {
+    let more = if connections > 1 { connections as u64 } else { 0 };
+    let bytes = CREDIT_WINDOW_BYTES + more * (CREDIT_WINDOW_BYTES / 8);
+    if bytes < MOST_CREDIT_WINDOW_BYTES { bytes } else { MOST_CREDIT_WINDOW_BYTES }
+}
+
+/// Widest credit window that our receivers keep open, in bytes.
+pub const MOST_CREDIT_WINDOW_BYTES: u64 = 48 * 1024 * 1024;
+
+/// Connections that one session may have.
+pub const MAX_LANES: usize = 16;
+
+/// Credit window that our receivers keep open while items come with little content, in bytes. In memory an item takes several
+/// times its credit, so the full window would hold a hundred thousand of them.
+pub const ITEMS_WINDOW_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Credit that an item takes beside its texts and its bytes, in bytes: what it costs to hold it.
 pub const ITEM_CREDIT_BYTES: u64 = 32;
 
@@ -85,8 +104,13 @@ pub const PING_AFTER: Duration = Duration::from_secs(3);
 /// Silence after which a side with operations in flight takes its peer for dead.
 pub const DEAD_AFTER: Duration = Duration::from_secs(10);
 
-/// Largest file a server accepts or serves when it is not told otherwise, in bytes (4 GiB).
-pub const DEFAULT_FILE_SIZE_LIMIT: u64 = 4_294_967_296;
+/// Largest file a server stores when it is not told otherwise, in bytes: the largest that any system can hold, and so none is
+/// too large.
+pub const DEFAULT_FILE_SIZE_LIMIT: u64 = 9_223_372_036_854_775_807;
 
 /// Records sealed with one key before both sides replace it (64 GiB of full records).
 pub const RECORDS_PER_KEY: u64 = 65_536;
+
+/// Most bytes of names and values of the extended attributes of one file or directory. Those of one that has more are
+/// not transferred.
+pub const MAX_EXTENDED_BYTES: usize = 64 * 1024;

@@ -8,9 +8,9 @@
 use remofile_protocol::digest::digest;
 use remofile_protocol::transport::{Cipher, LENGTH_BYTES, Opener, Sealer, TAG_BYTES};
 use remofile_protocol::wire::{
-    Body, Done, Element, Entry, ErrorCode, Failure, Found, Header, Holder, Item, Kind, Known, Links, Listed, Mark,
-    OnConflict, OperationId, Part, PartialEntry, Request, Selected, Selection, SendOptions, Signal, StatusReport,
-    Timestamp, ToSign, Version, WAIT_FOREVER,
+    AttributeSet, Body, Done, Element, Entry, ErrorCode, Failure, Found, Header, Holder, Item, Kind, Known, Links,
+    Listed, Mark, OnConflict, OperationId, Part, PartialEntry, Request, Selected, Selection, SendOptions, Signal,
+    StatusReport, Timestamp, ToSign, Version, WAIT_FOREVER,
 };
 
 const HEADERS: &str = include_str!("../../../testdata/headers.txt");
@@ -43,6 +43,7 @@ fn holder() -> Holder {
         address: "192.0.2.7:51234".into(),
         activity: "upload".into(),
         held_milliseconds: 42_000,
+        path: None,
     }
 }
 
@@ -72,14 +73,27 @@ fn requests() -> Vec<(&'static str, Header)> {
         selection: None,
         send_options: None,
     };
-    let upload = Request::Upload { destination: path(), on_conflict: OnConflict::Replace, names: None, group: None };
+    let upload = Request::Upload {
+        destination: path(),
+        on_conflict: OnConflict::Replace,
+        names: None,
+        group: None,
+        claims: None,
+    };
     let rename = Request::Move { source: path(), destination: root(), replace: true };
     vec![
         (
             "list",
             request(
                 1,
-                Request::List { path: path(), recursive: true, rules: Vec::new(), targets: false, unflushed: false },
+                Request::List {
+                    path: path(),
+                    recursive: true,
+                    rules: Vec::new(),
+                    targets: false,
+                    unflushed: false,
+                    extras: false,
+                },
                 0,
             ),
         ),
@@ -108,9 +122,27 @@ fn items() -> Vec<Item> {
 }
 
 fn signals() -> Vec<(&'static str, Header)> {
-    let status =
-        StatusReport { agent: "remofile/1".into(), uptime_milliseconds: 7, holders: vec![holder()], waiting: 2 };
-    let done = Done { files: 1, directories: 2, bytes: 3, entry: Some(entry()), status: Some(status), version: None };
+    let status = StatusReport {
+        agent: "remofile/1".into(),
+        uptime_milliseconds: 7,
+        holders: vec![holder()],
+        waiting: 2,
+        token: None,
+        used: None,
+        quota: None,
+    };
+    let done = Done {
+        files: 1,
+        directories: 2,
+        bytes: 3,
+        entry: Some(entry()),
+        status: Some(Box::new(status)),
+        version: None,
+        target: None,
+        space: None,
+        identity: None,
+        attributes: 0,
+    };
     vec![
         ("data", signal(5, Signal::Data { items: items() })),
         ("credit", signal(5, Signal::Credit { bytes: 15 << 20 })),
@@ -142,6 +174,7 @@ fn selection(one_by_one: bool) -> Selection {
         links: Links::Copy,
         one_by_one,
         contents: false,
+        devices: false,
     }
 }
 
@@ -155,6 +188,9 @@ fn transfers() -> Vec<(&'static str, Header)> {
         compress_level: Some(3),
         bytes_per_second: Some(1 << 20),
         chunk_bytes: Some(512),
+        strict: false,
+        attributes: AttributeSet::NONE,
+        hard_links: false,
     };
     let download = Request::Download {
         sources: Vec::new(),
@@ -169,12 +205,14 @@ fn transfers() -> Vec<(&'static str, Header)> {
         recursive: true,
         selection: Some(selection(false)),
         digests: false,
+        attributes: AttributeSet::NONE,
     };
     let upload = Request::Upload {
         destination: path(),
         on_conflict: OnConflict::Abort,
         names: Some(vec!["x".into(), "y".into()]),
         group: Some(7),
+        claims: None,
     };
     let known = Some(Known { size: 9 << 20, modified, marks: vec![mark()] });
     let files = vec![
@@ -213,9 +251,16 @@ fn syncs() -> Vec<(&'static str, Header)> {
     let path = || "/a/b".parse().unwrap();
     let modified = Some(Timestamp::new(-1, 5));
     let parts = || vec![Part { offset: 0, length: 4096 }, Part { offset: 1 << 33, length: 7 }];
-    let list =
-        Request::List { path: path(), recursive: true, rules: vec!["*.o".into()], targets: true, unflushed: false };
-    let find = Request::Find { sources: vec![path()], recursive: false, selection: None, digests: true };
+    let list = Request::List {
+        path: path(),
+        recursive: true,
+        rules: vec!["*.o".into()],
+        targets: true,
+        unflushed: false,
+        extras: false,
+    };
+    let attributes = AttributeSet::NONE;
+    let find = Request::Find { sources: vec![path()], recursive: false, selection: None, digests: true, attributes };
     let files = vec![
         ToSign { path: path(), block_bytes: 65_536, seed: u64::MAX, parts: Vec::new(), undigested: false },
         ToSign { path: path(), block_bytes: 4096, seed: 7, parts: parts(), undigested: false },
@@ -234,7 +279,7 @@ fn syncs() -> Vec<(&'static str, Header)> {
     vec![
         ("list by rules", request(16, list, 0)),
         ("find digests", request(17, find, 0)),
-        ("hold", request(18, Request::Hold { write: true }, 0)),
+        ("hold", request(18, Request::Hold { write: true, paths: Vec::new() }, 0)),
         ("sign", request(19, Request::Sign { files }, 0)),
         ("select parts", signal(11, Signal::Select { files: selected })),
         ("data of changes", signal(10, Signal::Data { items })),
@@ -245,8 +290,8 @@ fn syncs() -> Vec<(&'static str, Header)> {
 fn files() -> Vec<(&'static str, Header)> {
     let path = || "/a/b".parse().unwrap();
     let version = Some(Version(digest(b"abc")));
-    let read = Request::Read { path: path(), offset: 1 << 33, length: 65_536, version, credit: 65_536 };
-    let first = Request::Read { path: path(), offset: 0, length: 65_536, version: None, credit: 65_536 };
+    let read = Request::Read { path: path(), offset: 1 << 33, length: 65_536, version, credit: 65_536, growing: None };
+    let first = Request::Read { path: path(), offset: 0, length: 65_536, version: None, credit: 65_536, growing: None };
     let write = Request::Write { path: path(), version, length: Some(7), append: false, create: true };
     let append = Request::Write { path: path(), version: None, length: None, append: true, create: false };
     let items = vec![Item::Place { offset: 1 << 33, length: 3 }, Item::Place { offset: 0, length: 4 }];

@@ -5,27 +5,23 @@
 //! owner in the order they came; owners take turns, and none has all threads. Non-goals: what a job does, and when it stops: [`Slice`] tells a job that it has worked for long
 //! enough, and whoever gave it gives it again behind those of others.
 
+mod pending;
+mod slice;
+
+pub(crate) use pending::{Lost, Pending, promise};
+pub(crate) use slice::{Cancel, Slice};
+
 use crate::carrier::Waker;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Threads of a server's pool at most: so many disk operations are under way at once.
 const MOST_THREADS: usize = 64;
 
 /// The time for which a thread waits for another job before it ends.
 const IDLE: Duration = Duration::from_secs(10);
-
-/// The time for which a job works before others have their turn.
-const SLICE: Duration = Duration::from_millis(100);
-
-/// The time for which a job goes on after its end with what came before.
-const LAST_SLICE: Duration = Duration::from_secs(5);
-
-/// Time for a piece of work that is done at once: with what takes longer, the disk is slow.
-const AT_ONCE: Duration = Duration::from_millis(50);
 
 /// Threads for jobs that wait. Clones are the same pool. When the last is dropped, what was given is done still.
 #[derive(Debug, Clone)]
@@ -51,6 +47,16 @@ struct Core {
     most_threads: usize,
     /// Threads that work for one owner at most.
     most_of_owner: usize,
+}
+
+/// The load of a pool at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolLoad {
+    pub(crate) threads: usize,
+    /// Threads that have a job.
+    pub(crate) busy: usize,
+    /// Jobs that wait for a thread.
+    pub(crate) waiting: usize,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -126,6 +132,13 @@ impl Pool {
             core.run(owner, job);
         }
         core.rest.notify_all();
+    }
+
+    /// Returns what there is to do, and who does it.
+    pub(crate) fn load(&self) -> PoolLoad {
+        let state = self.handle.0.lock();
+        let busy = state.threads.saturating_sub(state.idle);
+        PoolLoad { threads: state.threads, busy, waiting: state.waiting }
     }
 
     /// Waits until everything that was given is done.
@@ -239,139 +252,6 @@ impl Drop for Handle {
     }
 }
 
-/// A job that panicked: there is no result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lost;
-
-/// The result of a job, once it is there. Dropped, the job goes on, and its result is forgotten.
-pub(crate) struct Pending<T> {
-    slot: Arc<Slot<T>>,
-}
-
-struct Slot<T> {
-    state: Mutex<SlotState<T>>,
-    filled: Condvar,
-}
-
-enum SlotState<T> {
-    Empty,
-    /// Somebody else takes the result on the job's own thread.
-    Then(Box<dyn FnOnce(Result<T, Lost>) + Send>),
-    Filled(Result<T, Lost>),
-    Taken,
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Self { state: Mutex::new(SlotState::Empty), filled: Condvar::new() }
-    }
-}
-
-impl<T> Slot<T> {
-    fn fill(&self, result: Result<T, Lost>) {
-        let mut state = self.lock();
-        match std::mem::replace(&mut *state, SlotState::Taken) {
-            SlotState::Then(then) => {
-                drop(state);
-                then(result);
-            }
-            _ => {
-                *state = SlotState::Filled(result);
-                self.filled.notify_all();
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, SlotState<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Gives a [`Pending`] its result. Dropped before, it is [`Lost`].
-pub(crate) struct Promise<T> {
-    slot: Arc<Slot<T>>,
-    waker: Waker,
-}
-
-/// A result that somebody will give, and the one who gives it; `waker` is called then.
-#[must_use]
-pub(crate) fn promise<T>(waker: Waker) -> (Promise<T>, Pending<T>) {
-    let slot = Arc::new(Slot::default());
-    (Promise { slot: Arc::clone(&slot), waker }, Pending { slot })
-}
-
-impl<T> Promise<T> {
-    /// Gives the result.
-    pub(crate) fn keep(self, result: T) {
-        self.slot.fill(Ok(result));
-    }
-}
-
-impl<T> Drop for Promise<T> {
-    fn drop(&mut self) {
-        let is_empty = matches!(*self.slot.lock(), SlotState::Empty | SlotState::Then(_));
-        if is_empty {
-            self.slot.fill(Err(Lost));
-        }
-        self.waker.wake();
-    }
-}
-
-impl<T: Send + 'static> Pending<T> {
-    /// The result, if it is there and was not taken before.
-    pub(crate) fn take(&self) -> Option<Result<T, Lost>> {
-        let mut state = self.slot.lock();
-        if !matches!(*state, SlotState::Filled(_)) {
-            return None;
-        }
-        match std::mem::replace(&mut *state, SlotState::Taken) {
-            SlotState::Filled(result) => Some(result),
-            _ => None,
-        }
-    }
-
-    /// Reports whether the result is there, or was taken.
-    #[must_use]
-    pub(crate) fn is_over(&self) -> bool {
-        matches!(*self.slot.lock(), SlotState::Filled(_) | SlotState::Taken)
-    }
-
-    /// Waits for the result; [`Lost`] if it was taken before.
-    ///
-    /// # Errors
-    /// [`Lost`] if the job panicked.
-    pub(crate) fn wait(self) -> Result<T, Lost> {
-        let is_empty = |state: &mut SlotState<T>| matches!(state, SlotState::Empty);
-        drop(self.slot.filled.wait_while(self.slot.lock(), is_empty));
-        self.take().unwrap_or(Err(Lost))
-    }
-
-    /// Waits for the result, no longer than this.
-    pub(crate) fn wait_for(&self, most: Duration) {
-        let is_empty = |state: &mut SlotState<T>| matches!(state, SlotState::Empty);
-        drop(self.slot.filled.wait_timeout_while(self.slot.lock(), most, is_empty));
-    }
-
-    /// Waits until the result is there.
-    pub(crate) fn await_result(&self) {
-        let is_empty = |state: &mut SlotState<T>| matches!(state, SlotState::Empty);
-        drop(self.slot.filled.wait_while(self.slot.lock(), is_empty));
-    }
-
-    /// Has `then` take the result when it is there, on the job's thread, or now.
-    pub(crate) fn then(self, then: impl FnOnce(Result<T, Lost>) + Send + 'static) {
-        let mut state = self.slot.lock();
-        if matches!(*state, SlotState::Empty) {
-            *state = SlotState::Then(Box::new(then));
-            return;
-        }
-        drop(state);
-        if let Some(result) = self.take() {
-            then(result);
-        }
-    }
-}
-
 /// Does something when it is dropped, be it that a panic does that, or the last who shares it.
 pub(crate) struct AtLast<F: FnOnce()>(Option<F>);
 
@@ -389,49 +269,7 @@ impl<F: FnOnce()> Drop for AtLast<F> {
     }
 }
 
-/// The time that a job has.
-#[derive(Debug)]
-pub(crate) struct Slice {
-    until: Instant,
-    is_cancelled: Arc<AtomicBool>,
-}
-
-/// Ends a job early.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Tells the job that nobody wants more of it.
-    pub(crate) fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// The time of a job that begins now and can be ended by this.
-    #[must_use]
-    pub(crate) fn slice(&self) -> Slice {
-        Slice { until: Instant::now() + SLICE, is_cancelled: Arc::clone(&self.0) }
-    }
-}
-
-impl Slice {
-    /// Time for what has come and is to be kept, before an end.
-    #[must_use]
-    pub(crate) fn last() -> Self {
-        Self { until: Instant::now() + LAST_SLICE, is_cancelled: Arc::default() }
-    }
-
-    /// Time for a piece of work that is done at once, while its disk is quick.
-    #[must_use]
-    pub(crate) fn at_once() -> Self {
-        Self { until: Instant::now() + AT_ONCE, is_cancelled: Arc::default() }
-    }
-
-    /// Reports whether the job is to end, as soon as it can go on from there.
-    #[must_use]
-    pub(crate) fn is_over(&self) -> bool {
-        self.is_cancelled.load(Ordering::Acquire) || Instant::now() >= self.until
-    }
-}
-
+#[cfg(test)]
+pub(crate) mod manual;
 #[cfg(test)]
 mod tests;

@@ -48,7 +48,6 @@ impl Budget {
     }
 
     /// Returns the bytes in use now.
-    #[cfg(test)]
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }

@@ -33,6 +33,26 @@ pub enum Error {
         /// Description of the service, and advice.
         what: String,
     },
+    /// The service on that port speaks ZeroMQ, as servers of protocol 1 do, and was asked for protocol 2.
+    #[error(
+        "{address} speaks ZeroMQ, as a Remofile server of the older protocol 1 does, which this client speaks if it is told to"
+    )]
+    SpeaksZeroMq {
+        /// Address that answers.
+        address: String,
+    },
+    /// Something accepts connections there, and says nothing.
+    #[error(
+        "{address} accepts connections, but has not answered for {} s (the server is stuck or overloaded, or the line or a \
+         firewall loses what is sent: try again; if it never answers, another service may have that port)",
+        .waited.as_secs()
+    )]
+    NoAnswer {
+        /// Address that was connected to.
+        address: String,
+        /// Time that it had to answer.
+        waited: Duration,
+    },
     /// The host name could not be resolved.
     #[error("the host name {hostname:?} cannot be resolved: {source} (check the spelling and REMOFILE_HOSTNAME)")]
     Resolve {
@@ -49,6 +69,9 @@ pub enum Error {
         /// Error of the operating system.
         source: io::Error,
     },
+    /// None of several servers, or of the addresses of one, can be used.
+    #[error("none of the {} servers can be used: {}", .0.len(), describe_tried(.0))]
+    NoServer(Vec<TriedServer>),
     /// The connection broke.
     #[error("the connection to the server was lost: {0} (try again)")]
     ConnectionLost(io::Error),
@@ -67,6 +90,9 @@ pub enum Error {
     /// The caller's timeout is over.
     #[error("timed out after {} ms", .0.as_millis())]
     Timeout(Duration),
+    /// Nothing has moved for as long as the caller allows.
+    #[error("nothing has moved for {} ms (the line or the server is down, or too slow; try again)", .0.as_millis())]
+    Stalled(Duration),
     /// The caller's callback wanted no more.
     #[error("stopped by the caller")]
     Stopped,
@@ -108,6 +134,15 @@ pub enum Error {
     },
 }
 
+/// A server that was tried, and why it cannot be used.
+#[derive(Debug)]
+pub struct TriedServer {
+    /// Its name and port, as they were given, or its address where a name has several.
+    pub server: String,
+    /// The reason.
+    pub error: Error,
+}
+
 /// The reason why a connection became no session.
 #[derive(Debug)]
 pub(crate) enum Unopened {
@@ -118,6 +153,11 @@ pub(crate) enum Unopened {
         /// Text about the protocol that was asked for, if it is not the default one.
         asked_for: &'static str,
     },
+    /// The reason that the bytes tell which came, or with which the other side ended it. They may have been changed on the
+    /// way, as may have been what the other side refused: the reason holds once a second connection tells the same.
+    Doubtful(Error),
+    /// The reasons of several servers, of which one at least closed the connection without an answer.
+    Unsure(Error),
     /// Anything else.
     Failed(Error),
 }
@@ -136,14 +176,17 @@ impl Error {
             Self::Remote(failure) | Self::Local(failure) => failure.code.name(),
             Self::Busy(_) => ErrorCode::Busy.name(),
             Self::Refused(refusal) => refusal.name(),
-            Self::NotRemofile { .. } => "not-remofile",
+            Self::NotRemofile { .. } | Self::SpeaksZeroMq { .. } => "not-remofile",
+            Self::NoAnswer { .. } => "no-answer",
             Self::Resolve { .. } => "host-not-found",
             Self::Connect { .. } => "cannot-connect",
+            Self::NoServer(tried) => most_telling(tried).map_or("cannot-connect", Self::kind),
             Self::ConnectionLost(_) => "connection-lost",
             Self::Unanswered => "unanswered",
             Self::PeerSilent(_) => "peer-silent",
             Self::Protocol(_) => "protocol",
             Self::Timeout(_) => "timeout",
+            Self::Stalled(_) => "stalled",
             Self::Stopped => "stopped",
             Self::Callback(_) => "callback",
             Self::Conflicts(_) => "conflicts",
@@ -152,6 +195,16 @@ impl Error {
             Self::Root { .. } => "cannot-serve",
             Self::Usage(_) => "usage",
             Self::System { .. } => "system",
+        }
+    }
+
+    /// Returns the error itself, or of several servers that were tried the error that says most: that a server refuses the
+    /// token says more than that another one is not there.
+    #[must_use]
+    pub fn most_telling(&self) -> &Self {
+        match self {
+            Self::NoServer(tried) => most_telling(tried).unwrap_or(self),
+            error => error,
         }
     }
 
@@ -185,9 +238,12 @@ fn io_kind(error: &Error) -> io::ErrorKind {
         Error::Refused(_) => Io::PermissionDenied,
         Error::ConnectionLost(_) => Io::ConnectionReset,
         Error::Connect { source, .. } if source.kind() != Io::Interrupted => source.kind(),
-        Error::PeerSilent(_) | Error::Timeout(_) | Error::Unanswered => Io::TimedOut,
+        Error::NoServer(tried) => most_telling(tried).map_or(Io::Other, io_kind),
+        Error::PeerSilent(_) | Error::NoAnswer { .. } | Error::Timeout(_) | Error::Stalled(_) | Error::Unanswered => {
+            Io::TimedOut
+        }
         Error::Usage(_) => Io::InvalidInput,
-        Error::Protocol(_) | Error::NotRemofile { .. } => Io::InvalidData,
+        Error::Protocol(_) | Error::NotRemofile { .. } | Error::SpeaksZeroMq { .. } => Io::InvalidData,
         _ => Io::Other,
     }
 }
@@ -197,9 +253,10 @@ fn io_kind_of(code: ErrorCode) -> io::ErrorKind {
     match code {
         ErrorCode::NotFound => Io::NotFound,
         ErrorCode::AlreadyExists => Io::AlreadyExists,
-        ErrorCode::PermissionDenied | ErrorCode::OutsideRoot => Io::PermissionDenied,
+        ErrorCode::PermissionDenied | ErrorCode::OutsideRoot | ErrorCode::TokenRevoked => Io::PermissionDenied,
         ErrorCode::ReadOnly => Io::ReadOnlyFilesystem,
         ErrorCode::NoSpace => Io::StorageFull,
+        ErrorCode::QuotaExceeded => Io::QuotaExceeded,
         ErrorCode::FileTooLarge => Io::FileTooLarge,
         ErrorCode::NotADirectory => Io::NotADirectory,
         ErrorCode::NotEmpty => Io::DirectoryNotEmpty,
@@ -222,7 +279,10 @@ fn io_kind_of(code: ErrorCode) -> io::ErrorKind {
         | ErrorCode::NoMatch
         | ErrorCode::BadPattern
         | ErrorCode::PartialChanged
-        | ErrorCode::LeaseExpired => Io::Other,
+        | ErrorCode::LeaseExpired
+        | ErrorCode::SessionReplaced => Io::Other,
+        ErrorCode::IncorrectChunkSize => Io::InvalidInput,
+        ErrorCode::CorruptedResponse => Io::InvalidData,
     }
 }
 
@@ -234,6 +294,34 @@ impl From<Failure> for Error {
             _ => Self::Remote(failure),
         }
     }
+}
+
+/// Returns the error that says most; of those that say as much the first.
+fn most_telling(tried: &[TriedServer]) -> Option<&Error> {
+    let says = |error: &Error| match error {
+        Error::Refused(Refusal::TooMany | Refusal::ShuttingDown) => 2,
+        Error::Refused(_) => 5,
+        Error::Busy(_) => 4,
+        Error::Connect { .. } => 1,
+        Error::Resolve { .. } => 0,
+        _ => 3,
+    };
+    tried.iter().map(|tried| &tried.error).rev().max_by_key(|error| says(error))
+}
+
+fn describe_tried(tried: &[TriedServer]) -> String {
+    let reason = |error: &Error| match error {
+        Error::Connect { source, .. } => source.to_string(),
+        Error::Resolve { source, .. } => format!("the name cannot be resolved: {source}"),
+        Error::NotRemofile { what, .. } => format!("it is not a Remofile server: {}", Harmless(what)),
+        Error::NoAnswer { waited, .. } => {
+            format!("it accepts connections, but has not answered for {} s", waited.as_secs())
+        }
+        error => error.to_string(),
+    };
+    let told: Vec<String> =
+        tried.iter().map(|TriedServer { server, error }| format!("{}: {}", harmless(server), reason(error))).collect();
+    told.join("; ")
 }
 
 fn describe_conflicts(conflicts: &[Failure]) -> String {
@@ -261,6 +349,12 @@ fn describe_busy(holders: &[Holder]) -> String {
 #[must_use]
 pub fn describe_holder(holder: &Holder) -> String {
     let seconds = holder.held_milliseconds / 1000;
-    let (client, address, activity) = (Harmless(&holder.client), Harmless(&holder.address), Harmless(&holder.activity));
-    format!("{client} ({address}): {activity} for {seconds} s")
+    let (client, activity) = (Harmless(&holder.client), Harmless(&holder.activity));
+    // Of some clients others must not know where they are.
+    let address = match holder.address.as_str() {
+        "" => String::new(),
+        address => format!(" ({})", Harmless(address)),
+    };
+    let place = holder.path.as_deref().map_or_else(String::new, |path| format!(" at {}", Harmless(path)));
+    format!("{client}{address}: {activity}{place} for {seconds} s")
 }

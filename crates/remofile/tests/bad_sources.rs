@@ -13,7 +13,7 @@ mod common;
 
 use common::{AtFirst, Fixture, noise, remote, tree, visible, write};
 use remofile::protocol::wire::{ErrorCode, OnConflict};
-use remofile::{Error, LocalSource, RemoteSource, Selection, Silent, TransferOptions, TransferReport};
+use remofile::{Error, LocalSource, RemoteSource, Selection, SendOptions, Silent, TransferOptions, TransferReport};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs::OpenOptions;
 use std::io::{Cursor, Read, Write};
@@ -47,13 +47,24 @@ fn fifo(path: &Path) {
 
 type Change = fn(&Path);
 
-/// Changes that a file may undergo while it is sent.
-const CHANGES: [(&str, Change); 4] = [
+/// Changes that a file may undergo while it is sent, so that what was sent is not in it any more.
+const CHANGES: [(&str, Change); 3] = [
     ("truncated", |path| writable(path).set_len(MIB / 2).unwrap()),
     ("emptied", |path| writable(path).set_len(0).unwrap()),
-    ("grown", |path| writable(path).write_all_at(b"more", 80 * MIB).unwrap()),
     ("written", |path| {
-        writable(path).write_all_at(b"else", 70 * MIB).unwrap();
+        writable(path).write_all_at(b"else", 80 * MIB).unwrap();
+        writable(path).write_all_at(b"else", 5).unwrap();
+    }),
+];
+
+/// Changes that leave what was sent in it.
+const GROWTHS: [(&str, Change); 4] = [
+    ("grown", |path| writable(path).write_all_at(b"more", 80 * MIB).unwrap()),
+    ("written further on", |path| writable(path).write_all_at(&[0; 4], 70 * MIB).unwrap()),
+    ("touched", |path| writable(path).set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap()),
+    ("touched and grown", |path| {
+        writable(path).set_len(90 * MIB).unwrap();
+        writable(path).set_modified(std::time::SystemTime::now()).unwrap();
     }),
 ];
 
@@ -102,6 +113,67 @@ fn a_served_file_that_changes_while_it_is_downloaded_fails_alone() {
         let mut monitor = AtFirst::transferred(|| change(&path));
         let streamed = fixture.client().download_stream(&remote("/a"), Box::new(std::io::sink()), &INTO, &mut monitor);
         assert_eq!(streamed.unwrap_err().kind(), "source-changed", "{what}");
+    }
+}
+
+/// Checks what has come of an 80 MiB file of zeros: all of it, with the time that it had when it was opened.
+fn is_whole(path: &Path, time: std::time::SystemTime, what: &str) {
+    let there = std::fs::metadata(path).unwrap();
+    assert_eq!((there.len(), there.modified().unwrap()), (80 * MIB, time), "{what}");
+}
+
+#[test]
+fn a_source_that_grows_while_it_is_uploaded_arrives_as_it_was() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    let path = local.path().join("a");
+    for (what, change) in GROWTHS {
+        hollow(&path, 80 * MIB);
+        let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+        for sparse in [false, true] {
+            let options = TransferOptions { send: SendOptions { sparse, ..SendOptions::default() }, ..REPLACE.clone() };
+            hollow(&path, 80 * MIB);
+            writable(&path).set_modified(time).unwrap();
+            let mut monitor = AtFirst::transferred(|| change(&path));
+            let sources = std::slice::from_ref(&path);
+            let report = fixture.client().upload(sources, &remote("/"), &options, &mut monitor).unwrap();
+            assert_eq!((report.files, &report.failures[..]), (1, &[][..]), "{what}");
+            is_whole(&fixture.path("a"), time, what);
+        }
+    }
+}
+
+#[test]
+fn a_served_file_that_grows_while_it_is_downloaded_arrives_as_it_was() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    let path = fixture.path("a");
+    for (what, change) in GROWTHS {
+        hollow(&path, 80 * MIB);
+        let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+        let mut monitor = AtFirst::transferred(|| change(&path));
+        let report = fixture.client().download(&[remote("/a")], local.path(), &INTO, &mut monitor).unwrap();
+        assert_eq!((report.files, &report.failures[..]), (1, &[][..]), "{what}");
+        is_whole(&local.path().join("a"), time, what);
+        hollow(&path, 80 * MIB);
+        let mut monitor = AtFirst::transferred(|| change(&path));
+        let streamed = fixture.client().download_stream(&remote("/a"), Box::new(std::io::sink()), &INTO, &mut monitor);
+        assert_eq!(streamed.unwrap().bytes, 80 * MIB, "{what}");
+    }
+}
+
+#[test]
+fn a_strict_transfer_sends_no_file_that_is_written_to_meanwhile() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    let strict = TransferOptions { send: SendOptions { strict: true, ..SendOptions::default() }, ..REPLACE.clone() };
+    let path = local.path().join("a");
+    for (what, change) in GROWTHS {
+        hollow(&path, 80 * MIB);
+        let mut monitor = AtFirst::transferred(|| change(&path));
+        let report = fixture.client().upload(std::slice::from_ref(&path), &remote("/"), &strict, &mut monitor).unwrap();
+        assert_eq!(report.failures[0].code, ErrorCode::SourceChanged, "{what}");
+        hollow(&fixture.path("a"), 80 * MIB);
+        let mut monitor = AtFirst::transferred(|| change(&fixture.path("a")));
+        let report = fixture.client().download(&[remote("/a")], local.path(), &strict, &mut monitor).unwrap();
+        assert_eq!(report.failures[0].code, ErrorCode::SourceChanged, "{what}");
     }
 }
 

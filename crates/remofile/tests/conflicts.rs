@@ -333,7 +333,8 @@ fn what_others_write_while_a_file_is_on_its_way_is_not_replaced_by_it() {
             let content = noise(size);
             let mut raw = Raw::connect(&fixture);
             let on_conflict = OnConflict::Abort;
-            let request = Request::Upload { destination: remote("/"), on_conflict, names: None, group: None };
+            let request =
+                Request::Upload { destination: remote("/"), on_conflict, names: None, group: None, claims: None };
             let operation = raw.request(request);
             raw.until(|header| matches!(header.body, Body::Signal(Signal::Credit { .. })));
             let begin = Item::Begin {

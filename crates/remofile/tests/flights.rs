@@ -70,7 +70,8 @@ fn store(root: &Path) -> Arc<LocalStore> {
 fn packer(root: &Path) -> Packer {
     let origins = InStore::new(store(root) as Arc<dyn Store>, vec![RemotePath::root()], false);
     let permit = Arc::new(NameRule::Posix);
-    let options = FeedOptions { recursive: true, permit, filter: Filter::none(), links: Links::Skip };
+    let (filter, links) = (Filter::none(), Links::Skip);
+    let options = FeedOptions { recursive: true, permit, filter, links, devices: false, hard_links: false };
     let packing = PackerOptions::of(SendOptions::default(), u64::MAX, DigestKind::Xxh3).unwrap();
     Packer::new(Feed::new(Box::new(origins), options), packing).unwrap()
 }
@@ -112,8 +113,13 @@ fn upload(source: &Path, destination: &Path) -> u128 {
     let (mut client, mut server) = machines();
     let (mut up, mut down) = (Line::default(), Line::default());
     let (mut packer, mut unpacker) = (packer(source), Some(unpacker(destination)));
-    let request =
-        Request::Upload { destination: RemotePath::root(), on_conflict: OnConflict::Abort, names: None, group: None };
+    let request = Request::Upload {
+        destination: RemotePath::root(),
+        on_conflict: OnConflict::Abort,
+        names: None,
+        group: None,
+        claims: None,
+    };
     let id = client.start(Duration::ZERO, request, 0);
     let (mut now, mut finished) = (Duration::ZERO, false);
     loop {

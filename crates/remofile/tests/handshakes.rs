@@ -20,6 +20,7 @@ use remofile::protocol::transport::Cipher;
 use remofile::{Client, ClientOptions, Error, RetryOptions, Silent, TransferOptions, Wait};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -270,27 +271,43 @@ fn a_chosen_token_is_not_even_let_in_from_where_tokens_are_guessed_too_fast() {
     assert!(besieged(&mut chosen, |fixture| (0..100).any(|_| is_turned_away(fixture))));
 }
 
-/// Returns the error of a client that connects to a server with this behaviour.
-fn meets(script: impl FnOnce(TcpStream) + Send + 'static) -> Error {
-    let (address, server) = listen(script);
+/// Returns the error of a client that connects to a server with this behaviour, and the number of its connections.
+fn meets(script: impl Fn(TcpStream) + Send + 'static) -> (Error, u32) {
+    let listener = TcpListener::bind((LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let ended = Arc::new(AtomicBool::new(false));
+    let own = Arc::clone(&ended);
+    let server = std::thread::spawn(move || {
+        let mut connections = 0;
+        loop {
+            let (stream, _) = listener.accept().unwrap();
+            if own.load(Ordering::SeqCst) {
+                return connections;
+            }
+            connections += 1;
+            script(stream);
+        }
+    });
     let options = ClientOptions::new("127.0.0.1", address.port(), Token::generate());
     let error = Client::connect(options).unwrap_err();
-    server.join().unwrap();
-    error
+    ended.store(true, Ordering::SeqCst);
+    let _woken = TcpStream::connect(address);
+    (error, server.join().unwrap())
 }
 
 fn answers(bytes: &'static [u8]) -> Error {
-    meets(move |mut stream| {
+    let (error, _) = meets(move |mut stream| {
         let _greeting = stream.read(&mut [0; 1024]);
         let _gone = stream.write_all(bytes);
         let _closed = stream.shutdown(Shutdown::Write);
         let _end = stream.read(&mut [0; 1024]);
-    })
+    });
+    error
 }
 
 #[test]
 fn a_client_says_what_answers_in_place_of_a_server() {
-    assert!(matches!(meets(drop), Error::NotRemofile { .. }));
+    assert!(matches!(meets(drop), (Error::NotRemofile { .. }, 4)));
     for bytes in [
         &b""[..],
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
@@ -308,7 +325,7 @@ fn a_client_says_what_answers_in_place_of_a_server() {
         assert!(matches!(error, Error::NotRemofile { .. }), "{bytes:?}: {error:?}");
     }
     let zeromq = answers(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL");
-    assert!(matches!(&zeromq, Error::NotRemofile { what, .. } if what.contains("ZeroMQ")), "{zeromq:?}");
+    assert!(matches!(&zeromq, Error::SpeaksZeroMq { .. }), "{zeromq:?}");
     for refusal in Refusal::ALL {
         let bytes: &'static [u8] = refusal.to_bytes().leak();
         assert!(matches!(answers(bytes), Error::Refused(told) if told == *refusal));

@@ -103,6 +103,7 @@ const BREACHES: &[(&str, Script)] = &[
             rules: Vec::new(),
             targets: false,
             unflushed: false,
+            extras: false,
         });
         let operation = raw.request_waiting(upload_to("/missing"), 0);
         raw.request(upload_to("/"));
@@ -173,7 +174,7 @@ fn a_breach_of_the_protocol_ends_the_session_and_nothing_else() {
 fn what_a_later_version_may_say_is_answered_or_skipped() {
     let fixture = Fixture::new();
     let mut raw = Raw::connect(&fixture);
-    raw.header_bytes(b"\xa2\x00\x01\x01\x82\x18\x3f\xa0", &[]);
+    raw.header_bytes(b"\xa2\x00\x01\x01\x82\x18\x3d\xa0", &[]);
     assert_eq!(raw.outcome(FIRST).unwrap().unwrap_err().code, ErrorCode::Unsupported);
     raw.header_bytes(b"\xa2\x00\x02\x01\x82\x18\x80\xa0", &noise(1000));
     raw.header_bytes(b"\xa3\x00\x02\x01\x82\x09\xa1\x18\x63\x80\x18\x64\xf6", &[]);
@@ -432,6 +433,7 @@ fn a_client_that_leaves_at_any_stage_of_an_upload_leaves_nothing_behind() {
                     on_conflict: OnConflict::Replace,
                     names: None,
                     group: None,
+                    claims: None,
                 });
             }
             let messages = [

@@ -157,6 +157,7 @@ fn flood_with_holders(raw: &mut Raw, operation: OperationId) {
         address: "z".to_owned(),
         activity: "upload".to_owned(),
         held_milliseconds: u64::MAX,
+        path: None,
     };
     for _ in 0..50 {
         raw.signal(operation, Signal::Waiting { holders: vec![holder.clone(); 1000] });

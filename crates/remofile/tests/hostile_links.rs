@@ -309,7 +309,7 @@ fn links_that_lead_out_are_neither_read_nor_followed_by_a_server() {
     // Named one by one, as signatures, and by a read.
     let mut raw = Raw::connect(&fixture);
     let path = remote("/out/secret");
-    let read = Request::Read { path: path.clone(), offset: 0, length: 6, version: None, credit: 100 };
+    let read = Request::Read { path: path.clone(), offset: 0, length: 6, version: None, credit: 100, growing: None };
     let operation = raw.request(read);
     assert_eq!(raw.outcome(operation).unwrap().unwrap_err().code, ErrorCode::OutsideRoot);
     let operation = raw.request(Request::Download {

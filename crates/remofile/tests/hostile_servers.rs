@@ -248,12 +248,6 @@ fn answers_that_do_not_belong_to_a_call_end_it_at_once() {
         ("noise", |raw, _| {
             raw.header_bytes(&noise(100), &[]);
         }),
-        ("an unsealed record", |raw, _| {
-            raw.bytes(&[&[0, 0, 0, 100][..], &noise(100)].concat());
-        }),
-        ("a huge record", |raw, _| {
-            raw.bytes(&[0xff; 100]);
-        }),
         ("an answer without its entry", |raw, operation| {
             raw.signal(operation, Signal::Done { done: Done::default() });
         }),
@@ -265,6 +259,22 @@ fn answers_that_do_not_belong_to_a_call_end_it_at_once() {
         });
         let result = client.stat(&remote("/file"));
         assert!(is_protocol(&result), "{what}: {result:?}");
+        drop(client);
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn a_record_that_was_changed_on_the_way_is_a_lost_connection() {
+    let records =
+        [("an unsealed record", [&[0, 0, 0, 100][..], &noise(100)].concat()), ("a huge record", vec![0xff; 100])];
+    for (what, record) in records {
+        let (mut client, server) = lied_to(move |raw, _| {
+            raw.bytes(&record);
+            until_left(raw);
+        });
+        let result = client.stat(&remote("/file"));
+        assert!(matches!(result, Err(Error::ConnectionLost(_))), "{what}: {result:?}");
         drop(client);
         server.join().unwrap();
     }
@@ -365,7 +375,7 @@ fn failures_of_items_that_were_never_sent_do_no_harm() {
     let file = write(local.path(), "file", noise(900_000));
     let (mut client, server) = lied_to(|raw, operation| {
         for path in [None, Some(""), Some("/"), Some("file"), Some("/../x"), Some("/else"), Some("\0")] {
-            let failure = Failure { path: path.map(str::to_owned), ..ErrorCode::NoSpace.into() };
+            let failure = Failure { path: path.map(str::to_owned), ..ErrorCode::PermissionDenied.into() };
             raw.signal(operation, Signal::ItemFailed { failure });
         }
         raw.until(|header| matches!(header.body, Body::Signal(Signal::Finish)));

@@ -443,6 +443,7 @@ fn a_survey_does_not_leave_its_directory() {
                 on_conflict: OnConflict::Replace,
                 names: Some(vec![name.to_owned()]),
                 group: None,
+                claims: None,
             };
             let operation = raw.request(request);
             raw.signal(operation, Signal::Finish);

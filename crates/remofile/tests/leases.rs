@@ -1,4 +1,4 @@
-//! Leases: one writer, or any number of readers, and nobody hangs on the others.
+//! Leases: writers of different paths beside each other, one writer of a path, and nobody hangs on the others.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,7 +16,7 @@ use remofile::protocol::wire::{Body, ErrorCode, Holder, OperationId, Request, Si
 use remofile::{
     Client, ClientOptions, Error, Event, Interrupt, Monitor, OnWaiting, OpenOptions, Silent, TransferOptions, Wait,
 };
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -29,6 +29,10 @@ fn holders(error: Error) -> Vec<Holder> {
         Error::Busy(holders) => holders,
         other => panic!("{other:?}"),
     }
+}
+
+fn recursive() -> TransferOptions {
+    TransferOptions { recursive: true, ..TransferOptions::default() }
 }
 
 /// Returns when so many operations wait for a lease.
@@ -45,17 +49,15 @@ fn a_refusal_names_who_is_in_the_way_what_they_do_and_since_when() {
     fixture.write("file", "old");
     let mut other = Raw::connect(&fixture);
     other.hold_write();
-    let mut client = fixture.client();
+    let (mut client, local) = (fixture.client(), tempfile::tempdir().unwrap());
     for refused in [
         client.create_file(&remote("/new"), false),
         client.make_directory(&remote("/new"), false, false),
         client.remove(&remote("/file"), true).map(drop),
         client.rename(&remote("/file"), &remote("/new"), false),
-        client.stat(&remote("/file")).map(drop),
-        client.list(&remote("/"), true, &mut |_| Ok(())),
         client.upload(&[fixture.path("file")], &remote("/"), &TransferOptions::default(), &mut Silent).map(drop),
         client.upload_stream(Box::new(&b"x"[..]), &remote("/new"), &TransferOptions::default(), &mut Silent).map(drop),
-        client.download(&[remote("/file")], fixture.root(), &Default::default(), &mut Silent).map(drop),
+        client.download(&[remote("/file")], local.path(), &recursive(), &mut Silent).map(drop),
     ] {
         let error = refused.unwrap_err();
         assert!(error.to_string().contains("raw@test"), "{error}");
@@ -64,6 +66,7 @@ fn a_refusal_names_who_is_in_the_way_what_they_do_and_since_when() {
         assert_eq!(holders.len(), 1);
         assert_eq!((holders[0].client.as_str(), holders[0].activity.as_str()), ("raw@test", "upload"));
         assert_eq!(holders[0].address, other.stream.local_addr().unwrap().to_string());
+        assert_eq!(holders[0].path.as_deref(), Some("/"));
     }
     assert_eq!(visible(fixture.root()), ["file"]);
 }
@@ -94,7 +97,9 @@ fn readers_share_and_keep_writers_out() {
     let mut client = fixture.client();
     assert_eq!(client.stat(&remote("/file")).unwrap().size, 7);
     assert!(client.list(&remote("/"), true, &mut |_| Ok(())).is_ok());
-    let holders = holders(client.create_file(&remote("/new"), false).unwrap_err());
+    client.create_file(&remote("/new"), false).unwrap();
+    let holders = holders(client.create_file(&remote("/file"), true).unwrap_err());
+    assert_eq!(holders[0].path.as_deref(), Some("/file"));
     let who: Vec<&str> = holders.iter().map(|holder| holder.activity.as_str()).collect();
     assert_eq!(who, ["download", "download"]);
     drop((one, two));
@@ -182,15 +187,7 @@ impl Monitor for Watch {
 #[test]
 fn small_calls_and_open_files_tell_whom_they_wait_for() {
     let calls: &[fn(&mut Client)] = &[
-        |client| client.list(&remote("/"), false, &mut |_| Ok(())).unwrap(),
-        |client| drop(client.stat(&remote("/file")).unwrap()),
         |client| client.create_file(&remote("/file"), true).unwrap(),
-        |client| drop(client.partials().unwrap()),
-        |client| {
-            let mut text = String::new();
-            client.open(&remote("/file"), OpenOptions::new().read(true)).unwrap().read_to_string(&mut text).unwrap();
-            assert_eq!(text, "content");
-        },
         |client| {
             let mut file = client.open(&remote("/file"), OpenOptions::new().append(true)).unwrap();
             file.write_all(b"more").unwrap();
@@ -253,8 +250,9 @@ fn a_holder_that_is_gone_holds_nothing() {
             fixture.write("file", "content");
             other.hold_read("/file", 0);
         }
+        let taken = remote(if write { "/new" } else { "/file" });
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| client(&fixture, Wait::Forever).create_file(&remote("/new"), true));
+            let waiting = scope.spawn(|| client(&fixture, Wait::Forever).create_file(&taken, true));
             until_waiting(&fixture, 1);
             drop(other);
             waiting.join().unwrap().unwrap();
@@ -319,22 +317,20 @@ fn one_interrupt_ends_the_waits_of_all_clients_that_share_it() {
 fn a_session_that_holds_the_lease_works_under_it_and_keeps_others_out_until_it_gives_it_back() {
     let fixture = Fixture::new();
     fixture.write("file", "content");
-    for (write, reads, writes) in [(true, false, false), (false, true, false)] {
+    for write in [true, false] {
         let mut holder = Raw::connect(&fixture);
-        let held = holder.request(Request::Hold { write });
+        let held = holder.request(Request::Hold { write, paths: vec![remote("/file")] });
         holder.until(|header| matches!(header.body, Body::Signal(Signal::Credit { .. })));
         let own = holder.request(Request::Stat { path: remote("/file") });
         assert!(holder.outcome(own).unwrap().is_ok());
         let mut other = client(&fixture, Wait::No);
-        assert_eq!(other.stat(&remote("/file")).is_ok(), reads);
-        assert_eq!(other.create_file(&remote("/new"), false).is_ok(), writes);
-        if write {
-            let holders = holders(other.stat(&remote("/file")).unwrap_err());
-            assert_eq!(holders[0].activity, "sync");
-        }
+        other.stat(&remote("/file")).unwrap();
+        other.create_file(&remote("/new"), true).unwrap();
+        let holders = holders(other.create_file(&remote("/file"), true).unwrap_err());
+        assert_eq!((holders[0].activity.as_str(), holders[0].path.as_deref()), ("sync", Some("/file")));
         holder.signal(held, Signal::Finish);
         assert!(holder.outcome(held).unwrap().is_ok());
-        other.create_file(&remote("/new"), true).unwrap();
+        other.create_file(&remote("/file"), true).unwrap();
     }
     assert_serves(&fixture);
 }

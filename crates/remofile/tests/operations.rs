@@ -270,7 +270,7 @@ fn a_file_comes_down_into_a_writer() {
 }
 
 #[test]
-fn a_file_beyond_the_limit_fails_in_either_direction_and_the_rest_goes_on() {
+fn a_file_beyond_the_limit_is_not_stored_and_the_rest_goes_on() {
     let (fixture, local) = (Fixture::with(|options| options.file_size_limit = 100), tempfile::tempdir().unwrap());
     let (small, large) = (write(local.path(), "small", noise(100)), write(local.path(), "large", noise(101)));
     let report = upload(&fixture, &[large, small], &TransferOptions::default());
@@ -282,17 +282,7 @@ fn a_file_beyond_the_limit_fails_in_either_direction_and_the_rest_goes_on() {
         &mut Silent,
     );
     assert_eq!(stream.unwrap().failures[0].code, ErrorCode::FileTooLarge);
-    fixture.write("big", noise(101));
-    let back = tempfile::tempdir().unwrap();
-    let report = fixture.client().download(
-        &[remote("/big"), remote("/small")],
-        back.path(),
-        &TransferOptions::default(),
-        &mut Silent,
-    );
-    let report = report.unwrap();
-    assert_eq!((report.files, report.failures[0].code), (1, ErrorCode::FileTooLarge));
-    assert_eq!(names(&fixture, "/", true), ["/big", "/small"]);
+    assert_eq!(names(&fixture, "/", true), ["/small"]);
 }
 
 #[test]
@@ -343,9 +333,30 @@ fn the_names_rule_of_the_server_decides() {
     let report = upload(&portable, std::slice::from_ref(&file), &TransferOptions::default());
     assert_eq!(report.failures[0].code, ErrorCode::InvalidName);
     assert!(report.failures[0].to_string().contains("--names posix"), "{}", report.failures[0]);
-    assert_eq!(code(&portable.client().stat(&remote("/a:b")).unwrap_err()), ErrorCode::InvalidName);
+    let mut client = portable.client();
+    assert_eq!(code(&client.create_file(&remote("/a:b"), false).unwrap_err()), ErrorCode::InvalidName);
+    assert_eq!(code(&client.stat(&remote("/a:b")).unwrap_err()), ErrorCode::NotFound);
     let posix = Fixture::with(|options| options.names = remofile::protocol::path::NameRule::Posix);
     assert_eq!(upload(&posix, &[file], &TransferOptions::default()).files, 1);
+}
+
+#[test]
+fn what_others_named_against_the_rule_is_read_moved_and_removed() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    for name in ["d/a:b", "d/e:f/g", "d/fine"] {
+        fixture.write(name, name);
+    }
+    let mut client = fixture.client();
+    assert_eq!(client.stat(&remote("/d/a:b")).unwrap().size, 5);
+    assert_eq!(names(&fixture, "/d/e:f", false), ["/d/e:f/g"]);
+    let report = client.download(&[remote("/d")], local.path(), &RECURSIVE, &mut Silent).unwrap();
+    assert_eq!((report.files, report.failures.len()), (3, 0));
+    assert_eq!(std::fs::read(local.path().join("d/e:f/g")).unwrap(), b"d/e:f/g");
+    let taken = client.rename(&remote("/d/fine"), &remote("/d/a:c"), false);
+    assert_eq!(code(&taken.unwrap_err()), ErrorCode::InvalidName, "nothing gets such a name");
+    client.rename(&remote("/d/a:b"), &remote("/d/ab"), false).unwrap();
+    client.remove(&remote("/d/e:f"), true).unwrap();
+    assert_eq!(names(&fixture, "/d", true), ["/d/ab", "/d/fine"]);
 }
 
 #[test]

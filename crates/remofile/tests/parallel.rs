@@ -110,7 +110,8 @@ fn an_interrupt_ends_all_connections_and_the_same_call_again_completes_it() {
     assert!(matches!(result, Err(Error::Interrupted)), "{result:?}");
     drop(client);
     assert_serves(&fixture);
-    fixture.client().upload(&[local.path().join("tree")], &remote("/"), &at_once(4), &mut Silent).unwrap();
+    let mut client = Client::new(ClientOptions { wait: Wait::Forever, ..fixture.options() });
+    client.upload(&[local.path().join("tree")], &remote("/"), &at_once(4), &mut Silent).unwrap();
     assert!(tree(local.path()) == tree(fixture.root()));
 }
 

@@ -356,7 +356,8 @@ fn a_file_that_goes_beside_another_goes_on_too_and_arrives_once() {
         let mut client = patiently(&fixture, line.address.port());
         assert!(way.run(&mut client, local.path(), "file", &once).is_err());
         let report = way.run(&mut client, local.path(), "file", &once).unwrap();
-        assert!(report.files == 1 && report.resumed_bytes > 2 * MIB as u64, "{way:?} {report:?}");
+        // Up to a socket's buffer of what was sent is lost with the line, if its reader was held up.
+        assert!(report.files == 1 && report.resumed_bytes > MIB as u64, "{way:?} {report:?}");
         assert_eq!(way.run(&mut client, local.path(), "file", &once).unwrap().present, 1, "{way:?}");
         drop(client);
         line.end();

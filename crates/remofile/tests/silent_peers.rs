@@ -18,7 +18,7 @@ use remofile::{Client, ClientOptions, Wait};
 
 fn waits_and_creates(fixture: &Fixture) {
     let mut client = Client::new(ClientOptions { wait: Wait::Forever, ..fixture.options() });
-    client.create_file(&remote("/new"), false).unwrap();
+    client.create_file(&remote("/large"), true).unwrap();
     assert!(client.status().unwrap().report.holders.is_empty());
 }
 
@@ -39,7 +39,7 @@ fn a_holder_that_stops_reading_loses_its_lease() {
     let sources = vec![remote("/large")];
     deaf.request(Request::Download {
         sources,
-        recursive: false,
+        recursive: true,
         total: false,
         credit: u64::MAX,
         selection: None,

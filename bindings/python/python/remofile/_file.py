@@ -1,7 +1,7 @@
 """Open files at a server.
 
-What is read is read ahead, and what is written is written behind. A file that is rewritten (``w``, ``x``) is kept on
-this side, and becomes visible, whole, when it is closed; if its ``with`` block raises, it is forgotten. Others
+What is read is read ahead, and what is written is written behind. A file that is rewritten (``w``, ``x``) is sent while it is
+written, and becomes visible, whole, when it is closed; if its ``with`` block raises, it is forgotten. Others
 (``r+``, ``a``) are changed in place.
 """
 
@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 
 from remofile._paths import content_of
 from remofile._settings import INTERRUPT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import IO, Any, Optional, Type
 
     from remofile._connection import Connection
 
 __all__ = ["RemoteFile", "open_remote"]
+
+#: Bytes of a buffer by default: of a file that is only read, and of any other.
+READ_BYTES = 64 * 1024
+WRITE_BYTES = 1024 * 1024
+#: Bytes that are fetched after a jump if nobody says how many are wanted.
+JUMP_BYTES = 4096
+#: Bytes that are read at once by who reads everything.
+_PIECE = 4 * 1024 * 1024
 
 
 def open_remote(
@@ -33,18 +40,21 @@ def open_remote(
     encoding: Optional[str] = None,
     errors: Optional[str] = None,
     newline: Optional[str] = None,
+    strict: bool = False,
+    follow: bool = False,
 ) -> IO[Any]:
     """What the function ``open`` gives, for a file at a server."""
     is_binary = "b" in mode
     if is_binary and (encoding is not None or errors is not None or newline is not None):
         raise ValueError("binary mode takes no encoding, errors and newline")
-    raw = RemoteFile(client, path, mode.replace("b", "").replace("t", ""))
+    raw = RemoteFile(client, path, mode.replace("b", "").replace("t", ""), strict=strict, follow=follow)
     if buffering == 0:
         if not is_binary:
             raw.discard()
             raise ValueError("can't have unbuffered text I/O")
         return raw  # type: ignore[return-value]
-    size = buffering if buffering > 1 else 1024 * 1024
+    size = buffering if buffering > 1 else WRITE_BYTES if raw.writable() else READ_BYTES
+    raw.is_buffered = True
     buffered: Any
     if raw.readable() and raw.writable():
         buffered = _Random(raw, size)
@@ -54,7 +64,7 @@ def open_remote(
         buffered = _Reader(raw, size)
     if is_binary:
         return buffered  # type: ignore[no-any-return]
-    return Text(buffered, encoding, errors, newline, line_buffering=buffering == 1)
+    return Text(buffered, encoding, errors, newline, line_buffering=buffering == 1).told_mode(mode)
 
 
 class RemoteFile(io.RawIOBase):
@@ -65,17 +75,28 @@ class RemoteFile(io.RawIOBase):
     :raises FileNotFoundError: With ``r``, if there is no such file, and always if there is no such directory.
     """
 
-    def __init__(self, client: Connection, path: str, mode: str) -> None:
+    def __init__(
+        self, client: Connection, path: str, mode: str, *, strict: bool = False, follow: bool = False
+    ) -> None:
         super().__init__()
         self.name = path
-        self.mode = mode
+        #: As files of this machine tell it.
+        self.mode = f"{mode[0]}b{mode[1:]}"
+        self._client = client
         self._reads = "r" in mode or "+" in mode
         self._writes = "r" not in mode or "+" in mode
         self._is_rewritten = "w" in mode or "x" in mode
         self._is_discarded = False
         #: Whether closing it leaves it to :meth:`commit` to make it visible.
         self.is_deferred = False
-        self._native = client._native.open(path, mode, *client._limits(None))
+        #: Whether a buffer is filled with what is read: it takes less than it has room for.
+        self.is_buffered = False
+        #: How many bytes the next read is for; ``None`` for as many as there is room for.
+        self.wanted: Optional[int] = None
+        self._is_followed = follow
+        if follow and (self._writes or strict):
+            raise ValueError("a file that is followed is only read, and never strictly")
+        self._native = client._native.open(path, mode, strict, follow, *client._limits(None))
         if "a" in mode:
             self._native.seek(0, os.SEEK_END)
 
@@ -97,13 +118,44 @@ class RemoteFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         self._check(self._reads, "not readable")
         view = memoryview(buffer).cast("B")
-        data = self._native.read(len(view), INTERRUPT.get())
+        most, wanted, self.wanted = len(view), self.wanted, None
+        if most == 0:
+            return 0
+        data = self._native.read_some(most if wanted is None else min(wanted, most), most, INTERRUPT.get())
+        if wanted is not None and len(data) < wanted:
+            # A buffer asks for the rest of a large read by itself.
+            self.wanted = wanted - len(data)
         view[: len(data)] = data
         return len(data)
 
     def readall(self) -> bytes:
         self._check(self._reads, "not readable")
-        return self._native.read(sys.maxsize, INTERRUPT.get())
+        if self._is_followed:
+            raise io.UnsupportedOperation("a file that is followed has no end: read lines, or so many bytes")
+        piece = self._native.read(_PIECE, INTERRUPT.get())
+        if len(piece) < _PIECE:
+            return piece
+        start = self._native.tell() - len(piece)
+        # A buffer that grows where it is, and is given away: the content is in memory once.
+        content = io.BytesIO()
+        try:
+            # What does not fit is told now, not when everything before has come: nothing touches this memory.
+            bytes(max(self._native.size() - start, 0))
+            while piece:
+                content.write(piece)
+                piece = self._native.read(_PIECE, INTERRUPT.get())
+        except BaseException:
+            self._native.seek(start, os.SEEK_SET)
+            raise
+        return content.getvalue()
+
+    def readv(self, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Read parts of the file in one flight, whatever the position, which stays.
+
+        :param ranges: offset and length of each part; a part ends with the file.
+        """
+        self._check(self._reads, "not readable")
+        return self._native.read_ranges([(offset, length) for offset, length in ranges], INTERRUPT.get())
 
     def write(self, data: Any) -> int:
         self._check(self._writes, "not writable")
@@ -112,6 +164,9 @@ class RemoteFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         self._check(True)
+        if self.is_buffered and whence != os.SEEK_CUR:
+            # A jump: nobody knows yet how much is read from there.
+            self.wanted = JUMP_BYTES
         # A buffer that is closed asks for its position, even that of a file that was discarded.
         return 0 if self._is_discarded else self._native.seek(offset, whence)
 
@@ -175,11 +230,54 @@ class RemoteFile(io.RawIOBase):
         self.close()
 
 
-class _Reader(io.BufferedReader):
+class _Wanting:
+    """What tells a file how many bytes a read of its buffer is for, so that no more are fetched after a jump."""
+
+    raw: RemoteFile
+
+    def read(self, size: Optional[int] = -1) -> bytes:
+        if size is not None and size >= 0:
+            self.raw.wanted = size
+        return super().read(size)  # type: ignore[misc, no-any-return]
+
+    def read1(self, size: int = -1) -> bytes:
+        if size >= 0:
+            self.raw.wanted = size
+        return super().read1(size)  # type: ignore[misc, no-any-return]
+
+    def readinto(self, buffer: Any) -> int:
+        self.raw.wanted = memoryview(buffer).nbytes
+        return super().readinto(buffer)  # type: ignore[misc, no-any-return]
+
+    def readv(self, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Read parts of the file in one flight: see :meth:`RemoteFile.readv`."""
+        self.flush()  # type: ignore[attr-defined]
+        return self.raw.readv(ranges)
+
+
+def _reopened(client: Connection, path: str, size: int, position: int) -> IO[bytes]:
+    file = _Reader(RemoteFile(client, path, "r"), size)
+    file.seek(position)
+    return file
+
+
+class _Reader(_Wanting, io.BufferedReader):  # type: ignore[misc]
+    def __init__(self, raw: RemoteFile, size: int) -> None:
+        super().__init__(raw, size)
+        self._buffer_size = size
+
+    def __reduce__(self) -> Any:
+        """A pickle, which opens the file anew, at the same position: it holds the token in clear, as that of a client."""
+        raw: Any = self.raw
+        return _reopened, (raw._client, raw.name, self._buffer_size, self.tell())
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__reduce__()
+
     @property
     def size(self) -> int:
         """What fsspec asks of an open file."""
-        return self.raw.size  # type: ignore[attr-defined, no-any-return]
+        return self.raw.size
 
 
 class _Writer(io.BufferedWriter):
@@ -193,10 +291,10 @@ class _Writer(io.BufferedWriter):
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        _leave(self, self.raw, kind)
+        leave(self, self.raw, kind)
 
 
-class _Random(io.BufferedRandom):
+class _Random(_Wanting, io.BufferedRandom):  # type: ignore[misc]
     def flush(self) -> None:
         super().flush()
         self.raw.flush()
@@ -207,17 +305,22 @@ class _Random(io.BufferedRandom):
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        _leave(self, self.raw, kind)
+        leave(self, self.raw, kind)
 
 
 class Text(io.TextIOWrapper):
+    def told_mode(self, mode: str) -> Text:
+        """The same file, with the mode that it was opened with, as ``open`` leaves it."""
+        self.mode = mode  # type: ignore[misc]
+        return self
+
     def close(self) -> None:
         _close(self, self.buffer.raw, super().close)  # type: ignore[attr-defined]
 
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        _leave(self, self.buffer.raw, kind)  # type: ignore[attr-defined]
+        leave(self, self.buffer.raw, kind)  # type: ignore[attr-defined]
 
 
 def _close(file: Any, raw: Any, close: Callable[[], None]) -> None:
@@ -235,7 +338,7 @@ def _close(file: Any, raw: Any, close: Callable[[], None]) -> None:
         close()
 
 
-def _leave(file: Any, raw: Any, kind: Optional[Type[BaseException]]) -> None:
+def leave(file: Any, raw: Any, kind: Optional[Type[BaseException]]) -> None:
     """Closes a file at the end of its block; if the block has raised, without what a buffer still holds."""
     if kind is not None and not file.closed:
         raw.discard()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 
 from remofile._remofile import check_file_name
 from remofile.exceptions import FileNameError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Protocol, Union
 
     class HasRemotePath(Protocol):
@@ -69,6 +71,17 @@ def checked_name(name: str) -> str:
     if problem is not None:
         raise FileNameError(EINVAL, problem, name)
     return name
+
+
+@contextmanager
+def two_paths(source: str, destination: str) -> Iterator[None]:
+    """Name both paths in what a call raises that is about both, as :func:`os.rename` does."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            error.filename, error.filename2 = source, destination
+        raise
 
 
 def base_name(path: str) -> str:

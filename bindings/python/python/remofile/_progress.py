@@ -88,6 +88,8 @@ def log(event: str, text: str, first: int, second: int) -> None:
         logger.info("waiting for %s", text)
     elif event == "retrying":
         logger.warning("%s; attempt %d of %d", text, first, second)
+    elif event == "connecting":
+        logger.info("%s; trying again", text)
     elif event in ("failed", "skipped"):
         logger.info("%s: %s", event, text)
     else:

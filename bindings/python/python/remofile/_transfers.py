@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
+from remofile._options import DOWNLOAD, UPLOAD, settings_of
 from remofile._paths import base_name, child, remote
 from remofile._remofile import clear_local_partials
-from remofile._settings import check_chunk_size, interest
+from remofile._settings import check_chunk_size, interest, is_chosen
 from remofile.exceptions import DestinationNotFound, SourceNotFound
 
 TYPE_CHECKING = False
@@ -23,80 +24,115 @@ if TYPE_CHECKING:
     ProcessChunk = Callable[[bytes, int, int, str], Any]
 
 
-def upload(
-    client: Connection,
-    is_directory: bool,
-    source: LocalPath,
-    destination: RemotePath,
-    name: Optional[str],
-    chunk_size: int,
-    process_chunk: Optional[ProcessChunk],
-    timeout: Optional[int],
-    progress: Optional[Progress],
-) -> None:
+class Transfer:
+    """What a transfer is told besides its source and destination."""
+
+    def __init__(
+        self,
+        name: Optional[str],
+        chunk_size: int,
+        process_chunk: Optional[ProcessChunk],
+        timeout: Optional[int],
+        deadline: Optional[int],
+        progress: Optional[Progress],
+        options: dict[str, Any],
+    ) -> None:
+        check_chunk_size(chunk_size)
+        self.name = name
+        self.chunk_size = chunk_size
+        self.process_chunk = process_chunk
+        self.timeout = timeout
+        self.deadline = deadline
+        self.progress = progress
+        self.options = options
+
+    def settle(self, function: str, known: frozenset[str], recursive: bool) -> None:
+        """Check the options before anything is asked for."""
+        settings, self.resolve = settle_conflicts(self.options)
+        settings.update(settings_of(function, self.options, known))
+        self.stays = settings.get("on_conflict") == "abort"
+        settings.update(recursive=recursive, total=self.progress is not None)
+        self.settings = settings
+
+    def interest(self, watched: Optional[ProcessChunk], name: Optional[str], stall_timeout: Optional[int]) -> Any:
+        """Who wants to know of it."""
+        return interest(
+            watched,
+            self.chunk_size,
+            self.progress,
+            name,
+            chosen=is_chosen(self.chunk_size),
+            resolve=self.resolve,
+            stall_timeout=stall_timeout,
+        )
+
+
+def settle_conflicts(options: dict[str, Any]) -> tuple[dict[str, Any], Optional[Callable[..., str]]]:
+    """Take the options about files in the way, and give the settings and the function that decides."""
+    overwrite = options.pop("overwrite", False)
+    rule = options.pop("on_conflict", "replace" if overwrite else "abort")
+    from remofile.conflicts import rule_of
+
+    settings, resolve = rule_of(rule)
+    if overwrite and settings.get("on_conflict") != "replace":
+        raise ValueError("overwrite is on_conflict='replace': give one of the two")
+    return dict(settings), resolve
+
+
+def upload(client: Connection, is_directory: bool, source: LocalPath, destination: RemotePath, how: Transfer) -> None:
     """Upload one file or directory: see `Client.upload_file`."""
     local = os.path.abspath(source)
     what = "directory" if is_directory else "file"
+    how.settle(f"upload_{what}", UPLOAD, is_directory)
     if not (os.path.isdir(local) if is_directory else os.path.isfile(local)):
-        raise SourceNotFound(f"Source {what} could not be found: {os.fspath(source)}")
+        raise SourceNotFound(f"Source {what} could not be found: {os.fspath(source)}", os.fspath(source))
     directory = remote(destination, "Destination")
     own_name = os.path.basename(local)
-    path = child(directory, name or own_name)
-    check_chunk_size(chunk_size)
-    limits = client._limits(timeout)
-    if client._kind(path, timeout) is not None:
+    path = child(directory, how.name or own_name)
+    stall_timeout, limits = client._transfer_limits(how.timeout, how.deadline)
+    was_there = client._kind(path, how.timeout, how.deadline) is not None
+    if was_there and how.stays:
         _raise_exists(path)
-    watched = Watched(process_chunk) if process_chunk is not None else None
-    told = interest(watched, chunk_size, progress, None if is_directory else own_name)
-    options = dict(recursive=is_directory, total=progress is not None)
+    watched = Watched(how.process_chunk) if how.process_chunk is not None else None
+    told = how.interest(watched, None if is_directory else own_name, stall_timeout)
 
     def clean_up() -> None:
         client._native.clear_partials(path, *limits)
-        if is_directory and client._kind(path, None) is not None:
+        if is_directory and not was_there and client._kind(path, None) is not None:
             client._native.remove(path, True, *limits)
 
     with destination_at_server(), cancellation(watched, clean_up):
-        client._native.upload([("", local, base_name(path))], directory, options, told, *limits)
+        client._native.upload([("", local, base_name(path))], directory, how.settings, told, *limits)
 
 
-def download(
-    client: Connection,
-    is_directory: bool,
-    source: RemotePath,
-    destination: LocalPath,
-    name: Optional[str],
-    chunk_size: int,
-    process_chunk: Optional[ProcessChunk],
-    timeout: Optional[int],
-    progress: Optional[Progress],
-) -> None:
+def download(client: Connection, is_directory: bool, source: RemotePath, destination: LocalPath, how: Transfer) -> None:
     """Download one file or directory: see `Client.download_file`."""
     path = remote(source, "Source")
     what = "directory" if is_directory else "file"
-    limits = client._limits(timeout)
-    if client._kind(path, timeout) != what:
-        raise SourceNotFound(f"Source {what} could not be found: {path}")
+    how.settle(f"download_{what}", DOWNLOAD, is_directory)
+    stall_timeout, limits = client._transfer_limits(how.timeout, how.deadline)
+    if client._kind(path, how.timeout, how.deadline) != what:
+        raise SourceNotFound(f"Source {what} could not be found: {path}", path)
     directory = os.path.abspath(destination)
     if not os.path.isdir(directory):
-        raise DestinationNotFound(f"Destination directory could not be found: {os.fspath(destination)}")
+        raise DestinationNotFound(f"Destination directory could not be found: {os.fspath(destination)}", os.fspath(destination))
     own_name = base_name(path)
-    target = child(directory, name or own_name)
-    check_chunk_size(chunk_size)
-    if os.path.lexists(target):
+    target = child(directory, how.name or own_name)
+    was_there = os.path.lexists(target)
+    if was_there and how.stays:
         _raise_exists(target)
-    watched = Watched(process_chunk) if process_chunk is not None else None
-    told = interest(watched, chunk_size, progress, None if is_directory else own_name)
-    options = dict(recursive=is_directory, total=progress is not None)
+    watched = Watched(how.process_chunk) if how.process_chunk is not None else None
+    told = how.interest(watched, None if is_directory else own_name, stall_timeout)
 
     def clean_up() -> None:
         clear_local_partials(directory, "/" + base_name(target))
-        if is_directory:
+        if is_directory and not was_there:
             import shutil
 
             shutil.rmtree(target, ignore_errors=True)
 
     with cancellation(watched, clean_up):
-        client._native.download("/", [(path, base_name(target))], directory, options, told, *limits)
+        client._native.download("/", [(path, base_name(target))], directory, how.settings, told, *limits)
 
 
 def _raise_exists(path: str) -> NoReturn:
@@ -106,14 +142,16 @@ def _raise_exists(path: str) -> NoReturn:
 
 
 @contextmanager
-def destination_at_server() -> Iterator[None]:
-    """What is missing at the server is the destination: the source was there."""
+def destination_at_server(source: Optional[str] = None) -> Iterator[None]:
+    """What is missing at the server is the destination: the source was there, but perhaps not all that is listed below it."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
+        if source is not None and str(error.filename).startswith(source.rstrip("/") + "/"):
+            raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
         if getattr(error, "is_remote", False):
-            raise DestinationNotFound(f"Destination directory could not be found: {error.filename}") from error
-        raise SourceNotFound(f"Source could not be found: {error.filename}") from error
+            raise DestinationNotFound(f"Destination directory could not be found: {error.filename}", error.filename) from error
+        raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
 
 
 class Watched:

@@ -2,172 +2,111 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import functools
-from concurrent.futures import ThreadPoolExecutor
-
-from remofile import algorithm
-from remofile._remofile import Interrupt
-from remofile._settings import INTERRUPT
+from remofile._aio_transfers import AsyncTransfers
 from remofile.client import Client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
     from types import TracebackType
-    from typing import Any, Optional, TypeVar
+    from typing import Optional, Union
 
-    from remofile._aio_file import AsyncFile
-    from remofile._paths import LocalPath, RemotePath
-    from remofile._remofile import Report
-
-    T = TypeVar("T")
+    from remofile._paths import LocalPath
 
 __all__ = ["AsyncClient"]
 
-#: Calls of one client that wait for their turn at the same time.
-_THREADS = 8
 
-
-class AsyncClient:
+class AsyncClient(AsyncTransfers):
     """A :class:`remofile.Client` whose calls are awaited.
 
-    It is made of the same arguments, and its methods have the same names, parameters and errors. A call that is
-    cancelled is ended: what an interrupted transfer has moved is kept for the next one. Callbacks run on a thread
-    that is not the loop's. As an asynchronous context manager it ends its session at the end.
+    It is made of the same arguments, and its methods have the same names, parameters and errors. There may be
+    thousands of calls at a time: some are at work, over as many connections, and the others have their turn one after
+    the other; one that waits for other programs takes nobody's turn. Timeouts and
+    deadlines count from the call on.
+
+    A task that is cancelled goes on at once; what the server still does for it ends behind it. What an interrupted
+    transfer has moved is kept for the next one. Callbacks run on threads that are not the loop's.
+
+    It may be used in several event loops of :mod:`asyncio`, one after the other. As an asynchronous context manager it
+    ends its session at the end::
+
+        async with AsyncClient("localhost", 6768, token) as client:
+            await asyncio.gather(*(client.upload_file(path, "/photos") for path in paths))
+
+    :param str hostname: host name or address of the server.
+    :param int port: its port.
+    :param str token: its token; by default that of the environment, ``REMOFILE_TOKEN``.
+    :param public_key: its public key, if it has one: 40 characters, as text or bytes.
+    :param int protocol: 2, or 1 for a server of the original.
+    :param bool encryption: whether the session is to be encrypted; the server must agree to one that is not.
+    :param int timeout: the timeout of calls that are not given one, in milliseconds.
+    :param int deadline: the deadline of calls that are not given one, in milliseconds.
+    :param wait: how many seconds to wait for a path that others use, as for :class:`remofile.Client`.
+    :param identity: a directory in which an identity is kept, as for :class:`remofile.Client`.
+    :raises ValueError: if token, key or port are not valid, or there is no token.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        #: The client that makes the calls.
-        self.client = Client(*arguments, **options)
-        self._executor: Optional[ThreadPoolExecutor] = None
+    def __init__(
+        self,
+        hostname: str,
+        port: int,
+        token: Optional[str] = None,
+        *,
+        public_key: Union[str, bytes, None] = None,
+        protocol: int = 2,
+        encryption: bool = True,
+        timeout: Optional[int] = None,
+        wait: Union[float, bool, None] = None,
+        identity: Optional[LocalPath] = None,
+        deadline: Optional[int] = None,
+    ) -> None:
+        client = Client(
+            hostname,
+            port,
+            token,
+            public_key=public_key,
+            protocol=protocol,
+            encryption=encryption,
+            timeout=timeout,
+            wait=wait,
+            identity=identity,
+            deadline=deadline,
+        )
+        super().__init__(client)
 
     @classmethod
-    def from_environment(cls, **options: Any) -> AsyncClient:
-        """A client of the server that the environment names: see :meth:`remofile.Client.from_environment`."""
+    def from_environment(
+        cls,
+        *,
+        timeout: Optional[int] = None,
+        wait: Union[float, bool, None] = None,
+        deadline: Optional[int] = None,
+    ) -> AsyncClient:
+        """A client of the server that the environment names: see :meth:`remofile.Client.from_environment`.
+
+        :raises ValueError: if hostname or token are missing, or something is not valid.
+        """
+        return cls._of(Client.from_environment(timeout=timeout, wait=wait, deadline=deadline))
+
+    @classmethod
+    def _of(cls, client: Client) -> AsyncClient:
         made = cls.__new__(cls)
-        made.client = Client.from_environment(**options)
-        made._executor = None
+        AsyncTransfers.__init__(made, client)
         return made
 
-    async def list_files(self, directory: RemotePath, timeout: Optional[int] = None) -> dict[str, tuple[bool, int, float]]:
-        """See :meth:`remofile.Client.list_files`."""
-        return await self._call(self.client.list_files, directory, timeout)
+    @property
+    def hostname(self) -> str:
+        """Host name or address of the server."""
+        return self.client.hostname
 
-    async def create_file(self, name: str, directory: RemotePath, timeout: Optional[int] = None) -> None:
-        """See :meth:`remofile.Client.create_file`."""
-        await self._call(self.client.create_file, name, directory, timeout)
-
-    async def make_directory(self, name: str, directory: RemotePath, timeout: Optional[int] = None) -> None:
-        """See :meth:`remofile.Client.make_directory`."""
-        await self._call(self.client.make_directory, name, directory, timeout)
-
-    async def make_directories(self, path: RemotePath, timeout: Optional[int] = None) -> None:
-        """See :meth:`remofile.Client.make_directories`."""
-        await self._call(self.client.make_directories, path, timeout)
-
-    async def delete_file(
-        self,
-        path: RemotePath,
-        directory: Optional[RemotePath] = None,
-        timeout: Optional[int] = None,
-        *,
-        recursive: bool = False,
-    ) -> None:
-        """See :meth:`remofile.Client.delete_file`."""
-        await self._call(self.client.delete_file, path, directory, timeout, recursive=recursive)
-
-    async def rename(
-        self, source: RemotePath, destination: RemotePath, timeout: Optional[int] = None, *, replace: bool = False
-    ) -> None:
-        """See :meth:`remofile.Client.rename`."""
-        await self._call(self.client.rename, source, destination, timeout, replace=replace)
-
-    async def stat(self, path: RemotePath, timeout: Optional[int] = None) -> os.stat_result:
-        """See :meth:`remofile.Client.stat`."""
-        return await self._call(self.client.stat, path, timeout)
-
-    async def exists(self, path: RemotePath, timeout: Optional[int] = None) -> bool:
-        """See :meth:`remofile.Client.exists`."""
-        return await self._call(self.client.exists, path, timeout)
-
-    async def read_bytes(self, path: RemotePath, timeout: Optional[int] = None) -> bytes:
-        """See :meth:`remofile.Client.read_bytes`."""
-        return await self._call(self.client.read_bytes, path, timeout)
-
-    async def write_bytes(
-        self, path: RemotePath, content: bytes, timeout: Optional[int] = None, *, replace: bool = True
-    ) -> None:
-        """See :meth:`remofile.Client.write_bytes`."""
-        await self._call(self.client.write_bytes, path, content, timeout, replace=replace)
-
-    def open(
-        self,
-        path: RemotePath,
-        mode: str = "r",
-        buffering: int = -1,
-        encoding: Optional[str] = None,
-        errors: Optional[str] = None,
-        newline: Optional[str] = None,
-    ) -> AsyncFile:
-        """See :meth:`remofile.Client.open`; the file is awaited, or entered with ``async with``."""
-        from remofile._aio_file import AsyncFile
-
-        arguments = (path, mode, buffering, encoding, errors, newline)
-        return AsyncFile(self._call, functools.partial(self.client.open, *arguments))
-
-    async def status(self, timeout: Optional[int] = None) -> dict[str, Any]:
-        """See :meth:`remofile.Client.status`."""
-        return await self._call(self.client.status, timeout)
-
-    async def upload_file(self, source: LocalPath, destination: RemotePath, *arguments: Any, **options: Any) -> None:
-        """See :meth:`remofile.Client.upload_file`."""
-        await self._call(self.client.upload_file, source, destination, *arguments, **options)
-
-    async def upload_directory(
-        self, source: LocalPath, destination: RemotePath, *arguments: Any, **options: Any
-    ) -> None:
-        """See :meth:`remofile.Client.upload_directory`."""
-        await self._call(self.client.upload_directory, source, destination, *arguments, **options)
-
-    async def download_file(self, source: RemotePath, destination: LocalPath, *arguments: Any, **options: Any) -> None:
-        """See :meth:`remofile.Client.download_file`."""
-        await self._call(self.client.download_file, source, destination, *arguments, **options)
-
-    async def download_directory(
-        self, source: RemotePath, destination: LocalPath, *arguments: Any, **options: Any
-    ) -> None:
-        """See :meth:`remofile.Client.download_directory`."""
-        await self._call(self.client.download_directory, source, destination, *arguments, **options)
-
-    async def upload_files(
-        self, source: LocalPath, destination: RemotePath, *arguments: Any, **options: Any
-    ) -> Optional[Report]:
-        """See :func:`remofile.upload_files`."""
-        return await self._call(algorithm.upload_files, self.client, source, destination, *arguments, **options)
-
-    async def download_files(
-        self, source: RemotePath, destination: LocalPath, *arguments: Any, **options: Any
-    ) -> Optional[Report]:
-        """See :func:`remofile.download_files`."""
-        return await self._call(algorithm.download_files, self.client, source, destination, *arguments, **options)
-
-    async def synchronize_upload(self, source: LocalPath, destination: RemotePath, **options: Any) -> Report:
-        """See :func:`remofile.synchronize_upload`."""
-        return await self._call(algorithm.synchronize_upload, self.client, source, destination, **options)
-
-    async def synchronize_download(self, source: RemotePath, destination: LocalPath, **options: Any) -> Report:
-        """See :func:`remofile.synchronize_download`."""
-        return await self._call(algorithm.synchronize_download, self.client, source, destination, **options)
+    @property
+    def port(self) -> int:
+        """The port of the server."""
+        return self.client.port
 
     async def close(self) -> None:
-        """End the session, if there is one."""
-        await self._call(self.client.close)
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=False)
+        """End the sessions, if there are some: those of calls that still end, behind them. A later call opens another."""
+        self.client.close()
+        self._threads.close()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -181,26 +120,4 @@ class AsyncClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<remofile.AsyncClient of {self.client.hostname}:{self.client.port}>"
-
-    async def _call(self, function: Callable[..., T], /, *arguments: Any, **options: Any) -> T:
-        """Makes a call on a thread; if it is cancelled, ends it and waits for its end."""
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="remofile")
-        interrupt = Interrupt()
-        context = contextvars.copy_context()
-        context.run(INTERRUPT.set, interrupt)
-        body = functools.partial(context.run, function, *arguments, **options)
-        future = asyncio.get_running_loop().run_in_executor(self._executor, body)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            interrupt.trigger()
-            while not future.done():
-                try:
-                    await asyncio.wait([future])
-                except asyncio.CancelledError:
-                    continue
-            if not future.cancelled():
-                future.exception()  # It was heard of: the call was interrupted.
-            raise
+        return f"<remofile.AsyncClient of {self.hostname}:{self.port}>"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
+from remofile._connection import is_same_server, live_servers
+from remofile._options import DOWNLOAD, SYNC_DOWNLOAD, SYNC_UPLOAD, UPLOAD, settings_of
 from remofile._paths import remote, text_of
-from remofile._settings import check_chunk_size, interest
-from remofile._transfers import cancellation, destination_at_server
+from remofile._settings import CHUNK_SIZE, check_chunk_size, interest, is_chosen
+from remofile._transfers import Transfer, cancellation, destination_at_server
 from remofile.client import Client
 from remofile.exceptions import DestinationNotFound, SourceNotFound
 
@@ -16,10 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Optional, Union, overload
 
+    from typing_extensions import Unpack
+
+    from remofile._options import FilesDownloadOptions, FilesUploadOptions, SyncDownloadOptions, SyncOptions
     from remofile._paths import LocalPath, RemotePath
     from remofile._progress import Progress
     from remofile._remofile import Report
     from remofile._transfers import ProcessChunk
+    from remofile.conflicts import ConflictRule
 else:
 
     def overload(function):
@@ -38,11 +44,13 @@ def upload_files(
     *,
     recursive: bool = False,
     exclude_files: Iterable[Union[str, os.PathLike[str]]] = (),
-    on_conflict: str = "abort",
-    chunk_size: int = 512,
+    on_conflict: ConflictRule = "abort",
+    chunk_size: int = CHUNK_SIZE,
     process_chunk: Optional[ProcessChunk] = None,
     timeout: Optional[int] = None,
     progress: Optional[Progress] = None,
+    deadline: Optional[int] = None,
+    **options: Unpack[FilesUploadOptions],
 ) -> Optional[Report]:
     """Upload a file, a directory, or what matches a shell pattern.
 
@@ -52,18 +60,24 @@ def upload_files(
     :param relative_directory: the absolute path of the local directory that the source is in; by default the
         current one.
     :param bool recursive: whether directories are uploaded, with their contents.
-    :param exclude_files: relative paths and patterns of what is left out, in the notation of gitignore.
-    :param str on_conflict: what becomes of names that are taken: ``abort`` (nothing is changed at all), ``replace``,
-        ``skip``, ``rename`` or ``newer``.
-    :param int chunk_size: how many bytes ``process_chunk`` sees at once, 512 to 8192.
+    :param exclude_files: relative paths and patterns of what is left out, in the notation of gitignore. They count from
+        the relative directory.
+    :param on_conflict: what becomes of names that are taken: ``abort`` (nothing is changed at all), ``replace``,
+        ``skip``, ``rename`` or ``newer``; or a function that is given a :class:`remofile.Conflict` and returns one of them.
+    :param int chunk_size: how many bytes ``process_chunk`` sees at once: as for :meth:`Client.upload_file`.
     :param process_chunk: as for :meth:`Client.upload_file`.
-    :param int timeout: milliseconds for the whole call.
+    :param int timeout: milliseconds that it may go without progress, the time for each chunk.
+    :param int deadline: milliseconds for the whole call.
     :param progress: a progress bar like tqdm's, or a function of bytes done and bytes in all.
+
+    The other options are those of :meth:`Client.upload_file`.
+
     :return: what was done; ``None`` if the callback cancelled it.
     :raises ValueError: if the source is absolute, or one of the directories is not.
     :raises SourceNotFound: if the source does not exist, or nothing matches it.
     :raises DestinationNotFound: if there is no such directory at the server.
     :raises FileExistsError: if a name is taken, and ``on_conflict`` is ``abort``.
+    :raises TimeoutError: if nothing moves for the timeout, or it takes longer than the deadline.
     """
     path = os.fspath(source)
     if os.path.isabs(path):
@@ -72,20 +86,20 @@ def upload_files(
     if not os.path.isabs(base):
         raise ValueError("Relative directory must be an absolute path")
     target = remote(destination, "Destination")
-    check_chunk_size(chunk_size)
+    how = _how("upload_files", UPLOAD, recursive, on_conflict, chunk_size, process_chunk, timeout, deadline, progress, options)
     if not os.path.isdir(base):
-        raise SourceNotFound(f"Relative directory could not be found: {base}")
+        raise SourceNotFound(f"Relative directory could not be found: {base}", base)
     if not _is_pattern(path):
         found = os.path.join(base, path)
         if not os.path.exists(found):
-            raise SourceNotFound(f"Source could not be found: {path}")
+            raise SourceNotFound(f"Source could not be found: {path}", path)
         _check_recursive(recursive, os.path.isdir(found), path)
-    options = dict(
-        recursive=recursive, on_conflict=on_conflict, exclude=_rules(exclude_files), total=progress is not None
-    )
-    told = interest(process_chunk, chunk_size, progress)
+    sources = _excluding(exclude_files, path, how, base)
+    stall_timeout, limits = client._transfer_limits(timeout, deadline)
+    told = how.interest(process_chunk, None, stall_timeout)
     with destination_at_server(), cancellation():
-        return client._native.upload([(base, path, None)], target, options, told, *client._limits(timeout))
+        named = [(base, path, name) for path, name in sources]
+        return client._native.upload(named, target, how.settings, told, *limits)
     return None
 
 
@@ -97,11 +111,13 @@ def download_files(
     *,
     recursive: bool = False,
     exclude_files: Iterable[Union[str, os.PathLike[str]]] = (),
-    on_conflict: str = "abort",
-    chunk_size: int = 512,
+    on_conflict: ConflictRule = "abort",
+    chunk_size: int = CHUNK_SIZE,
     process_chunk: Optional[ProcessChunk] = None,
     timeout: Optional[int] = None,
     progress: Optional[Progress] = None,
+    deadline: Optional[int] = None,
+    **options: Unpack[FilesDownloadOptions],
 ) -> Optional[Report]:
     """Download a file, a directory, or what matches a shell pattern.
 
@@ -109,8 +125,9 @@ def download_files(
     :param destination: the absolute path of an existing local directory.
     :param relative_directory: the absolute path of the directory at the server that the source is in; by default
         the root.
+    :param str fsync: when files are on the disk: as for :meth:`Client.download_file`.
 
-    The other parameters and the errors are those of :func:`upload_files`, with the sides exchanged.
+    The other parameters, options and errors are those of :func:`upload_files`, with the sides exchanged.
     """
     path = text_of(source)
     if path.startswith("/"):
@@ -119,76 +136,157 @@ def download_files(
     target = os.fspath(destination)
     if not os.path.isabs(target):
         raise ValueError("Destination must be an absolute path")
-    check_chunk_size(chunk_size)
+    how = _how(
+        "download_files", DOWNLOAD, recursive, on_conflict, chunk_size, process_chunk, timeout, deadline, progress, options
+    )
     if not os.path.isdir(target):
-        raise DestinationNotFound(f"Destination directory could not be found: {target}")
+        raise DestinationNotFound(f"Destination directory could not be found: {target}", target)
     path = "/".join(part for part in path.split("/") if part not in ("", "."))
     if not _is_pattern(path):
-        kind = client._kind(f"{base.rstrip('/')}/{path}", timeout)
+        kind = client._kind(f"{base.rstrip('/')}/{path}", timeout, deadline)
         if kind is None:
-            raise SourceNotFound(f"Source could not be found: {path}")
+            raise SourceNotFound(f"Source could not be found: {path}", path)
         _check_recursive(recursive, kind == "directory", path)
-    options = dict(
-        recursive=recursive, on_conflict=on_conflict, exclude=_rules(exclude_files), total=progress is not None
-    )
-    told = interest(process_chunk, chunk_size, progress)
+    with _source_at_server():
+        sources = _excluding(exclude_files, path, how, base, client)
+    stall_timeout, limits = client._transfer_limits(timeout, deadline)
+    told = how.interest(process_chunk, None, stall_timeout)
     with _source_at_server(), cancellation():
-        return client._native.download(base, [(path, None)], target, options, told, *client._limits(timeout))
+        return client._native.download(base, sources, target, how.settings, told, *limits)
     return None
 
 
-@overload
-def synchronize_upload(client: Client, source: LocalPath, destination: RemotePath, **options: Any) -> Report: ...
+def _how(
+    function: str,
+    known: frozenset[str],
+    recursive: bool,
+    on_conflict: ConflictRule,
+    chunk_size: int,
+    process_chunk: Optional[ProcessChunk],
+    timeout: Optional[int],
+    deadline: Optional[int],
+    progress: Optional[Progress],
+    options: Any,
+) -> Transfer:
+    given = dict(options)
+    if not (given.get("overwrite") and on_conflict == "abort"):
+        given["on_conflict"] = on_conflict
+    how = Transfer(None, chunk_size, process_chunk, timeout, deadline, progress, given)
+    how.settle(function, known, recursive)
+    return how
+
+
+def _excluding(
+    exclude_files: Iterable[Union[str, os.PathLike[str]]],
+    path: str,
+    how: Transfer,
+    base: str,
+    client: Optional[Client] = None,
+) -> list[tuple[str, Optional[str]]]:
+    """The sources, with their names at the destination, that are left when some files are excluded; at a server with a client."""
+    if isinstance(exclude_files, (str, bytes)):
+        raise TypeError("exclude_files is a sequence of paths and patterns, not a single one")
+    rules = [os.fspath(rule) for rule in exclude_files]
+    if not rules:
+        return [(path, None)]
+    from remofile._exclusions import Exclusions, LocalTree, RemoteTree
+
+    exclusions = Exclusions(rules)
+    others = how.settings.get("exclude", [])
+    is_above = not _is_pattern(path) and not exclusions.admits(path, False)
+    if (exclusions.are_of_names and not is_above) or path in ("", "."):
+        # The native side takes such rules from the source, which comes to the same.
+        how.settings["exclude"] = [*rules, *others]
+        return [(path, None)]
+    tree = LocalTree(base) if client is None else RemoteTree(client, base, how.timeout, how.deadline)
+    sources, rules = exclusions.left_of(path, tree)
+    how.settings["exclude"] = [*rules, *others]
+    return sources
 
 
 @overload
-def synchronize_upload(source: LocalPath, destination: RemotePath, /, **options: Any) -> Report: ...
+def synchronize_upload(
+    client: Client, source: LocalPath, destination: RemotePath, **options: Unpack[SyncOptions]
+) -> Report: ...
+
+
+@overload
+def synchronize_upload(source: LocalPath, destination: RemotePath, /, **options: Unpack[SyncOptions]) -> Report: ...
 
 
 def synchronize_upload(*arguments: Any, **options: Any) -> Report:
     """Make a directory at the server like a local one.
 
     ``synchronize_upload(client, source, destination)``, or without a client for the server that the environment
-    names (:meth:`Client.from_environment`). Files of the same size and time are left as they are; of large files
+    names (:meth:`Client.from_environment`), which is logged; if the program has clients, and none is of that server, it is
+    refused. Files of the same size and time are left as they are; of large files
     that changed only what changed is sent. What only the destination has stays, unless ``delete`` is given.
 
     :param source: a local directory.
     :param destination: a directory at the server, which is created if its parent exists. A relative path is taken
         from the root.
-    :param bool delete: whether what only the destination has is deleted, last of all.
+    :param bool delete: whether what only the destination has is deleted, last of all; ``max_delete`` is how much at most.
     :param bool dry_run: whether nothing is changed at all.
     :param bool checksum: whether files of one size are compared by their contents.
-    :param exclude: patterns of what is left out on both sides, in the notation of gitignore.
+    :param bool size_only: whether files of one size count as the same; ``modify_window`` is by how many seconds times may
+        differ.
+    :param bool update: whether files that are newer at the destination stay; ``existing`` creates nothing, and
+        ``ignore_existing`` changes no file that is there.
+    :param str backup_dir: a directory of the destination's side that keeps what is replaced or deleted.
+    :param bool whole_file: whether changed files are sent whole, always or never; by default as is faster.
+    :param exclude: patterns of what is left out on both sides, in the notation of gitignore; ``include`` takes back, and
+        ``exclude_from`` is a file of such lines.
+    :param str links: what becomes of symbolic links in the source: ``skip``, ``follow``, ``copy`` or ``keep``.
+    :param int min_size: the smallest file of the source that takes part, in bytes; ``max_size`` the largest. What is in the places
+        of others stays as it is.
+    :param files_from: relative paths in the source that alone take part, with all below them, or a file of such lines. What the
+        destination has elsewhere stays.
     :param bool preserve_mode: whether permission bits are kept.
-    :param int compress: a level of compression, 1 to 19.
+    :param bool sparse: whether holes in files stay holes.
+    :param int transfers: how many connections are used, 1 to 16; by default as many as help.
+    :param bool resume: whether a file that an earlier call began is gone on with.
+    :param bool archive: whether all permission bits, times of directories and links, links and holes are kept;
+        ``owner`` keeps owner and group, by number with ``numeric_ids``, ``xattrs`` extended attributes, ``hard_links`` second names, ``devices``
+        special files, ``encode_names`` names of any bytes; ``link_dest`` is an earlier backup to share files with.
+    :param compress: whether to compress, or the level of it, 1 to 19.
     :param int bytes_per_second: how fast to be at most.
-    :param int timeout: milliseconds for the whole call.
+    :param int retries: how often in a row it is tried again after a lost connection, 5 by default.
+    :param bool strict: whether a file that is written to while it is sent is an error, even if it only grows.
+    :param int timeout: milliseconds that it may go without progress.
+    :param int deadline: milliseconds for the whole call.
     :param progress: a progress bar like tqdm's, or a function of bytes done and bytes in all.
     :return: what was done.
+    :raises ValueError: without a client, if there is no server in the environment, or all clients are of others.
     :raises SourceNotFound: if there is no such local directory.
     :raises DestinationNotFound: if the destination cannot be made a directory.
     """
     client, source, destination = _settle("synchronize_upload", arguments, options)
     if not os.path.isdir(source):
-        raise SourceNotFound(f"Source directory could not be found: {os.fspath(source)}")
-    with destination_at_server():
+        raise SourceNotFound(f"Source directory could not be found: {os.fspath(source)}", os.fspath(source))
+    with destination_at_server(os.fspath(source) if isinstance(os.fspath(source), str) else None):
         return _synchronize(client, True, source, destination, options)
     raise AssertionError
 
 
 @overload
-def synchronize_download(client: Client, source: RemotePath, destination: LocalPath, **options: Any) -> Report: ...
+def synchronize_download(
+    client: Client, source: RemotePath, destination: LocalPath, **options: Unpack[SyncDownloadOptions]
+) -> Report: ...
 
 
 @overload
-def synchronize_download(source: RemotePath, destination: LocalPath, /, **options: Any) -> Report: ...
+def synchronize_download(
+    source: RemotePath, destination: LocalPath, /, **options: Unpack[SyncDownloadOptions]
+) -> Report: ...
 
 
 def synchronize_download(*arguments: Any, **options: Any) -> Report:
     """Make a local directory like one at the server.
 
     ``synchronize_download(client, source, destination)``, or without a client. Options are those of
-    :func:`synchronize_upload`, with the sides exchanged.
+    :func:`synchronize_upload`, with the sides exchanged, and one more:
+
+    :param str fsync: when files are on the disk: as for :meth:`Client.download_file`.
 
     :raises SourceNotFound: if there is no such directory at the server.
     :raises DestinationNotFound: if the destination cannot be made a directory.
@@ -199,7 +297,7 @@ def synchronize_download(*arguments: Any, **options: Any) -> Report:
     else:
         is_there = os.path.isdir(os.path.dirname(os.path.abspath(destination)))
     if not is_there:
-        raise DestinationNotFound(f"Destination directory could not be found: {os.fspath(destination)}")
+        raise DestinationNotFound(f"Destination directory could not be found: {os.fspath(destination)}", os.fspath(destination))
     with _source_at_server():
         return _synchronize(client, False, destination, source, options)
     raise AssertionError
@@ -216,21 +314,40 @@ def _settle(function: str, arguments: tuple[Any, ...], options: dict[str, Any]) 
     if len(given) != 3:
         raise TypeError(f"{function}() takes a client, a source and a destination")
     client, source, destination = given
-    return (Client.from_environment() if client is None else client, source, destination)
+    return (_of_environment(function) if client is None else client, source, destination)
+
+
+def _of_environment(function: str) -> Client:
+    """The client of the server that the environment names, as long as no other can be meant."""
+    import logging
+
+    others = live_servers()
+    client = Client.from_environment()
+    own = (client.hostname, client.port)
+    shown = f"{client.hostname}:{client.port}"
+    if others and not any(is_same_server(other, own) for other in others):
+        has = ", ".join(f"{hostname}:{port}" for hostname, port in others)
+        raise ValueError(
+            f"{function}() was given no client, and the environment names the server {shown}, but this program has clients of "
+            f"{has}: pass the client that you mean"
+        )
+    level = logging.WARNING if len(others) > 1 else logging.INFO
+    logging.getLogger("remofile").log(level, "%s: no client was given, so it is the server of the environment: %s", function, shown)
+    return client
 
 
 def _synchronize(
     client: Client, is_upload: bool, local: LocalPath, path: RemotePath, options: dict[str, Any]
 ) -> Report:
-    progress, timeout = options.pop("progress", None), options.pop("timeout", None)
-    chunk_size, process_chunk = options.pop("chunk_size", 512), options.pop("process_chunk", None)
+    progress, timeout, deadline = (options.pop(name, None) for name in ("progress", "timeout", "deadline"))
+    chunk_size, process_chunk = options.pop("chunk_size", CHUNK_SIZE), options.pop("process_chunk", None)
     check_chunk_size(chunk_size)
-    told = interest(process_chunk, chunk_size, progress)
-    options["exclude"] = _rules(options.get("exclude", ()))
+    function, known = ("synchronize_upload", SYNC_UPLOAD) if is_upload else ("synchronize_download", SYNC_DOWNLOAD)
+    settings = settings_of(function, options, known)
+    stall_timeout, limits = client._transfer_limits(timeout, deadline)
+    told = interest(process_chunk, chunk_size, progress, chosen=is_chosen(chunk_size), stall_timeout=stall_timeout)
     whole = remote("/" + text_of(path))
-    return client._native.synchronize(
-        is_upload, os.path.abspath(local), whole, options, told, *client._limits(timeout)
-    )
+    return client._native.synchronize(is_upload, os.path.abspath(local), whole, settings, told, *limits)
 
 
 def _is_pattern(path: str) -> bool:
@@ -244,10 +361,6 @@ def _check_recursive(recursive: bool, is_directory: bool, path: str) -> None:
         raise IsADirectoryError(EISDIR, "it is a directory, and recursive is not set", path)
 
 
-def _rules(patterns: Iterable[Union[str, os.PathLike[str]]]) -> list[str]:
-    return [os.fspath(pattern) for pattern in patterns]
-
-
 @contextmanager
 def _source_at_server() -> Iterator[None]:
     """What is missing at the server is the source: the destination was there."""
@@ -255,5 +368,5 @@ def _source_at_server() -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         if getattr(error, "is_remote", False):
-            raise SourceNotFound(f"Source could not be found: {error.filename}") from error
-        raise DestinationNotFound(f"Destination directory could not be found: {error.filename}") from error
+            raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
+        raise DestinationNotFound(f"Destination directory could not be found: {error.filename}", error.filename) from error

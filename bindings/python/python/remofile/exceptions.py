@@ -5,6 +5,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, Optional
+
+    from remofile._holder import Holder
 
 __all__ = [
     "AuthenticationError",
@@ -15,10 +18,13 @@ __all__ = [
     "FileNameError",
     "FileSizeError",
     "IntegrityError",
+    "MissingRightError",
+    "QuotaExceededError",
     "RemofileException",
     "ServerBusyError",
     "SourceNotFound",
     "UnexpectedError",
+    "UnlistedWarning",
 ]
 
 
@@ -30,19 +36,39 @@ class RemofileException(Exception):
     """
 
 
-class SourceNotFound(RemofileException):
-    """The source of a transfer does not exist, or is of another kind than the call is for."""
+class _NotFound(RemofileException):
+    """Something that a transfer names is not there.
+
+    :ivar int errno: ``ENOENT``.
+    :ivar str filename: its path, where it is known.
+    """
+
+    errno = 2
+
+    def __init__(self, message: str = "", filename: Optional[Any] = None) -> None:
+        super().__init__(message)
+        self.filename = filename
 
 
-class DestinationNotFound(RemofileException):
-    """The destination of a transfer does not exist, or is not a directory."""
+class SourceNotFound(_NotFound):
+    """The source of a transfer does not exist, or is of another kind than the call is for.
+
+    It has ``errno`` and ``filename``, as an ``OSError`` has, which it is not.
+    """
+
+
+class DestinationNotFound(_NotFound):
+    """The destination of a transfer does not exist, or is not a directory.
+
+    It has ``errno`` and ``filename``, as an ``OSError`` has, which it is not.
+    """
 
 
 class BadRequestError(RemofileException):
-    """The server could make no sense of a request."""
+    """The server could make no sense of a request, or not at that time."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, message: str = "the server can make no sense of the request") -> None:
+        super().__init__(message)
 
 
 class CorruptedResponse(RemofileException):
@@ -84,21 +110,49 @@ class IntegrityError(RemofileException, OSError):
     """What arrived is not what was sent, or the source changed meanwhile. Nothing was replaced."""
 
 
+class QuotaExceededError(RemofileException, OSError):
+    """What the token may keep at the server is used up, with ``EDQUOT``: :meth:`remofile.Client.usage` tells how much it is.
+
+    Nothing is to be seen of the file; what has arrived of it is kept for the next attempt, and counts.
+    """
+
+
 class AuthenticationError(RemofileException, PermissionError):
-    """The server does not take the token or the key, or this client does not take the server's."""
+    """The server does not take the token or the key, or this client does not take the server's.
+
+    The attribute ``kind`` tells more: ``wrong-token``, ``expired-token``, or ``token-revoked`` if the token was taken back or
+    changed while it was in use.
+    """
+
+
+class MissingRightError(RemofileException, PermissionError):
+    """The token does not give the right that a call needs: the message names both.
+
+    :ivar frozenset rights: the rights that it gives: of ``read``, ``create``, ``replace`` and ``remove``.
+    """
+
+    rights: frozenset[str] = frozenset()
 
 
 class ServerBusyError(RemofileException, OSError):
-    """Others use the server, and the client was not told to wait (``Client(..., wait=seconds)``).
+    """Others use a path, and it has not come free in time (``Client(..., wait=seconds)``).
 
-    :ivar list holders: who, doing what, for how long, as texts.
+    :ivar list holders: who, doing what, where, for how long: a :class:`remofile.Holder` each.
     """
 
-    holders: Sequence[str] = ()
+    holders: Sequence[Holder] = ()
 
 
 class ConnectError(RemofileException, ConnectionError, TimeoutError):
     """There is no Remofile server at that address.
 
     It is a ``TimeoutError``, too: a server that cannot be reached is one that does not answer in time.
+    """
+
+
+class UnlistedWarning(UserWarning):
+    """Something in a directory could not be listed: its name is no UTF-8, has control characters, or it may not be read.
+
+    The message has the names, as far as they can be written. It may be made an error, or silenced, as any warning:
+    ``warnings.simplefilter("error", remofile.UnlistedWarning)``.
     """

@@ -2,195 +2,67 @@
 
 from __future__ import annotations
 
-import os
+import datetime
 from typing import Any, Optional
 
-from fsspec.spec import AbstractFileSystem
-from fsspec.utils import infer_storage_options
-
-from remofile._file import RemoteFile, Text
-from remofile._settings import interest
-from remofile.client import Client
+from remofile._file import Text
+from remofile._fs_blocking import blocking
+from remofile._fs_file import RangedFile
+from remofile._fs_bulk import Bulk
+from remofile._fs_compressed import Compressed
 
 __all__ = ["RemofileFileSystem"]
 
 
-class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
+class RemofileFileSystem(Bulk):
     """A server's directory as a file system of fsspec.
 
+    Its methods block. Those that begin with ``_``, and ``open_async``, are awaited, on any loop and any number of them at
+    once: this is fsspec's asynchronous interface, which ``asynchronous=True`` announces to programs that look for it.
+
     Its pickle, ``to_json()`` and ``to_dict()`` hold the token in clear, as those of every fsspec file system hold what
-    it was made with. Without ``token`` each process takes that of its own ``REMOFILE_TOKEN``, and nothing holds it.
+    it was made with. Without ``token`` each process takes that of its own ``REMOFILE_TOKEN``, and nothing holds it;
+    ``to_json(include_password=False)`` leaves it out. URLs that the file system gives never hold it.
+
+    In a transaction (``with fs.transaction:``) what is written, copied, moved or removed is done at the end, in order, or
+    not at all; until then everybody, this file system too, sees what was there before. What is appended to or changed in
+    place is so at once.
 
     :param str host: host name or address; by default ``REMOFILE_HOSTNAME``, or this machine.
     :param int port: the port; by default ``REMOFILE_PORT``, or 6768.
     :param str token: the token; by default ``REMOFILE_TOKEN``.
     :param public_key: the server's public key, if it has one; by default ``REMOFILE_PUBLIC_KEY``.
     :param int timeout: the timeout of each call, in milliseconds.
-    :param float wait: how many seconds to wait while others use the server.
-    :param client: a client to use in place of all that.
+    :param float wait: how many seconds to wait while others use the server; by default ``REMOFILE_WAIT``.
+    :param client: a client to use in place of all that: a :class:`remofile.Client` or :class:`remofile.AsyncClient`.
+    :param int protocol_version: 2, or 1 for a server of the original; by default ``REMOFILE_PROTOCOL``.
+    :param bool encryption: whether the session is to be encrypted.
+    :param identity: a directory in which the identity is kept: see :class:`remofile.Client`.
+    :param bool asynchronous: whether the program awaits.
+    :param bool use_listings_cache: whether listings are kept, with ``listings_expiry_time`` seconds and ``max_paths``. By
+        default they are not, as others may change what is there; what this file system changes is forgotten at once.
     """
 
-    protocol = "remofile"
-    root_marker = "/"
-    cachable = True
-
-    def __init__(
-        self,
-        host: Optional[str] = None,
-        port: Optional[int] = None,
-        token: Optional[str] = None,
-        public_key: Optional[str] = None,
-        timeout: Optional[int] = None,
-        wait: Optional[float] = None,
-        client: Optional[Client] = None,
-        **storage_options: Any,
-    ) -> None:
-        super().__init__(**storage_options)
-        self.client = client or Client(
-            host or os.environ.get("REMOFILE_HOSTNAME") or "localhost",
-            int(port or os.environ.get("REMOFILE_PORT") or 6768),
-            token,
-            public_key=public_key or os.environ.get("REMOFILE_PUBLIC_KEY") or None,
-            timeout=timeout,
-            wait=wait,
-        )
-
-    @classmethod
-    def _strip_protocol(cls, path: Any) -> Any:
-        if isinstance(path, list):
-            return [cls._strip_protocol(one) for one in path]
-        text = str(path) if not isinstance(path, os.PathLike) else os.fspath(path)
-        if text.startswith("remofile://"):
-            text = infer_storage_options(text)["path"]
-        return "/" + "/".join(part for part in text.split("/") if part)
-
-    @staticmethod
-    def _get_kwargs_from_urls(path: str) -> dict[str, Any]:
-        found = infer_storage_options(path)
-        options = {"host": found.get("host"), "port": found.get("port"), "token": found.get("username")}
-        return {name: value for name, value in options.items() if value}
-
-    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
-        path = self._strip_protocol(path)
-        try:
-            rows, _ = self.client._native.list(path, False, *self._limits())
-        except NotADirectoryError:
-            found = [self.info(path)]
-        else:
-            found = [_info(row) for row in rows]
-        return found if detail else [entry["name"] for entry in found]
-
-    def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
-        path = self._strip_protocol(path)
-        try:
-            return {**_info(self.client._native.stat(path, *self._limits())), "name": path}
-        except NotADirectoryError as error:
-            raise FileNotFoundError(*error.args) from error
-
-    def mkdir(self, path: str, create_parents: bool = True, **kwargs: Any) -> None:
-        self.client._native.make_directory(self._strip_protocol(path), False, create_parents, *self._limits())
-
-    def makedirs(self, path: str, exist_ok: bool = False) -> None:
-        path = self._strip_protocol(path)
-        if path == "/" and exist_ok:
-            return
-        self.client._native.make_directory(path, exist_ok, True, *self._limits())
-
-    def rmdir(self, path: str) -> None:
-        path = self._strip_protocol(path)
-        if self.info(path)["type"] != "directory":
-            raise NotADirectoryError(path)
-        self.client.delete_file(path)
-
-    def rm_file(self, path: str) -> None:
-        self.client.delete_file(self._strip_protocol(path))
-
-    def _rm(self, path: str) -> None:
-        self.rm_file(path)
-
-    def rm(self, path: Any, recursive: bool = False, maxdepth: Optional[int] = None) -> None:
-        paths = path if isinstance(path, list) else [path]
-        for one in self.expand_path(paths, recursive=False):
-            self.client.delete_file(one, recursive=recursive)
-
-    def mv(self, path1: str, path2: str, recursive: bool = False, maxdepth: Optional[int] = None, **kwargs: Any) -> None:
-        self.client.rename(self._strip_protocol(path1), self._strip_protocol(path2), replace=True)
-
-    def cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
-        path1, path2 = self._strip_protocol(path1), self._strip_protocol(path2)
-        if self.isdir(path1):
-            self.makedirs(path2, exist_ok=True)
-            return
-        self.makedirs(self._parent(path2), exist_ok=True)
-        with RemoteFile(self.client, path1, "r") as source, RemoteFile(self.client, path2, "w") as destination:
-            while content := source.read(1024 * 1024):
-                destination.write(content)
-
-    def put_file(self, lpath: str, rpath: str, callback: Any = None, mode: str = "overwrite", **kwargs: Any) -> None:
-        rpath = self._strip_protocol(rpath)
-        if os.path.isdir(lpath):
-            self.makedirs(rpath, exist_ok=True)
-            return
-        if mode == "create" and self.exists(rpath):
-            raise FileExistsError(rpath)
-        self.makedirs(self._parent(rpath), exist_ok=True)
-        parent, _, name = rpath.rpartition("/")
-        told = interest(None, 512, _progress(callback))
-        options = dict(on_conflict="replace", total=callback is not None)
-        source = ("", os.path.abspath(lpath), name)
-        self.client._native.upload([source], parent or "/", options, told, *self._limits())
-
-    def get_file(self, rpath: str, lpath: Any, callback: Any = None, outfile: Any = None, **kwargs: Any) -> None:
-        rpath = self._strip_protocol(rpath)
-        if outfile is not None or hasattr(lpath, "write"):
-            with RemoteFile(self.client, rpath, "r") as source:
-                while content := source.read(1024 * 1024):
-                    (outfile or lpath).write(content)
-            return
-        local = os.path.abspath(lpath)
-        if self.isdir(rpath):
-            os.makedirs(local, exist_ok=True)
-            return
-        self.info(rpath)
-        os.makedirs(os.path.dirname(local), exist_ok=True)
-        told = interest(None, 512, _progress(callback))
-        options = dict(on_conflict="replace", total=callback is not None)
-        directory, name = os.path.split(local)
-        self.client._native.download("/", [(rpath, name)], directory, options, told, *self._limits())
-
-    def cat_file(self, path: str, start: Optional[int] = None, end: Optional[int] = None, **kwargs: Any) -> bytes:
-        path = self._strip_protocol(path)
-        if start is None and end is None:
-            return self.client.read_bytes(path)
-        with RemoteFile(self.client, path, "r") as file:
-            start, end, _ = slice(start, end).indices(file.seek(0, os.SEEK_END))
-            file.seek(start)
-            return file.read(max(end - start, 0))
-
-    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **kwargs: Any) -> None:
-        path = self._strip_protocol(path)
-        self.makedirs(self._parent(path), exist_ok=True)
-        self.client.write_bytes(path, value, replace=mode != "create")
-
-    def touch(self, path: str, truncate: bool = True, **kwargs: Any) -> None:
-        path = self._strip_protocol(path)
-        self.makedirs(self._parent(path), exist_ok=True)
-        if truncate:
-            self.client.write_bytes(path, b"")
-        else:
-            self.client._native.create_file(path, True, *self._limits())
-
-    def created(self, path: str) -> Any:
+    def created(self, path: str) -> datetime.datetime:
+        """The time of the last change: when a file was created is not known."""
         return self.modified(path)
 
-    def modified(self, path: str) -> Any:
-        import datetime
-
+    def modified(self, path: str) -> datetime.datetime:
+        """The time of the last change."""
         return datetime.datetime.fromtimestamp(self.info(path)["mtime"], tz=datetime.timezone.utc)
 
     def ukey(self, path: str) -> str:
+        """A text that is another one when the file was changed."""
         found = self.info(path)
         return f"{found['name']}:{found['size']}:{found['mtime']!r}"
+
+    def checksum(self, path: str) -> int:
+        """A number that is another one when the content is another one: the server hashes the file, and sends nothing of it."""
+        return int(self.hash(path), 16)
+
+    def hash(self, path: str, algorithm: str = "xxh3") -> str:
+        """Have the server hash a file, without fetching it: see :meth:`remofile.Client.hash`."""
+        return self.client.hash(self._strip_protocol(path), algorithm)
 
     def open(
         self,
@@ -201,11 +73,28 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         compression: Optional[str] = None,
         **kwargs: Any,
     ) -> Any:
-        if "b" in mode or compression is not None:
+        """Open a file, as :meth:`remofile.Client.open` does; missing directories are made.
+
+        :param int block_size: bytes of the buffer on this side.
+        :param str cache_type: one of fsspec's caches (``"blockcache"``, ``"readahead"``...) to read it through.
+        """
+        if "b" in mode and compression is not None:
+            from fsspec.compression import compr
+            from fsspec.core import get_compression
+
+            # The file itself is what a transaction commits, not what compresses into it, as older versions of fsspec have it.
+            opened = self.open(path, mode, block_size, cache_options, **kwargs)
+            kind = get_compression(path, compression)
+            if kind is None:
+                return opened
+            other = compr[kind](opened, mode=mode[0])
+            return other if "r" in mode else Compressed(other, opened)
+        if "b" in mode or (compression is not None and "r" in mode):
             return super().open(path, mode, block_size, cache_options, compression, **kwargs)
         # The base class would wrap it in a file that, where its block raises, makes half of a text visible.
         text = {name: kwargs.pop(name, None) for name in ("encoding", "errors", "newline")}
-        return Text(super().open(path, mode.replace("t", "") + "b", block_size, cache_options, **kwargs), **text)
+        binary = mode.replace("t", "") + "b"
+        return Text(self.open(path, binary, block_size, cache_options, compression, **kwargs), **text).told_mode(mode)
 
     def _open(
         self,
@@ -217,38 +106,52 @@ class RemofileFileSystem(AbstractFileSystem):  # type: ignore[misc]
         **kwargs: Any,
     ) -> Any:
         path = self._strip_protocol(path)
-        if "r" not in mode and "+" not in mode:
-            self.makedirs(self._parent(path), exist_ok=True)
-        file = self.client.open(path, mode, buffering=block_size or -1)
-        if autocommit or "r" in mode:
-            return file
-        return _transacted(file)
+        if mode == "rb" and kwargs.get("cache_type") is not None:
+            size = kwargs.pop("size", None)
+            cache = kwargs.pop("cache_type")
+            return RangedFile(self, path, mode, block_size or "default", cache_type=cache, cache_options=cache_options, size=size)
+        file = self._opened(path, mode, block_size or -1)
+        if self.dircache.use_listings_cache and mode != "rb":
+            self._forget_when_closed(file, path)
+        if not autocommit and "r" not in mode:
+            # What is appended becomes visible at once.
+            raw = file.raw
+            raw.is_deferred = raw._is_rewritten
 
-    def _limits(self) -> Any:
-        return self.client._limits(None)
+            def commit() -> None:
+                file.close()  # Whoever compressed into it may have left that to the end.
+                raw.commit()
 
+            file.commit, file.discard = commit, raw.discard
+        return file
 
-def _transacted(file: Any) -> Any:
-    """A file that becomes visible at the end of a transaction; what is appended does so at once."""
-    raw = file.raw
-    raw.is_deferred = raw._is_rewritten
-    file.commit, file.discard = raw.commit, raw.discard
-    return file
+    def _forget_when_closed(self, file: Any, path: str) -> None:
+        close = file.close
 
+        def closed() -> None:
+            try:
+                close()
+            finally:
+                self._forget(path)
 
-def _info(row: tuple[str, str, int, float, Optional[int], bool]) -> dict[str, Any]:
-    path, kind, size, time, mode, is_link = row
-    found = {"name": path, "size": size, "type": kind, "mtime": time, "mode": mode, "islink": is_link}
-    return {**found, "type": kind if kind in ("file", "directory") else "other"}
+        file.close = closed
 
+    async def _opening(self, path: str, mode: str, buffering: int) -> Any:
+        async def opened() -> Any:
+            return await self._engine.work(self.client.open, path, mode, buffering)
 
-def _progress(callback: Any) -> Any:
-    """A callback of fsspec as a function of bytes done and bytes in all."""
-    if callback is None:
-        return None
+        return await (opened() if "r" in mode else self._with_parents(path, opened))
 
-    def tell(done: int, total: int) -> None:
-        callback.set_size(total)
-        callback.absolute_update(done)
+    async def open_async(self, path: str, mode: str = "rb", block_size: Optional[int] = None, **kwargs: Any) -> Any:
+        """Open a file whose calls are awaited, as :meth:`remofile.AsyncClient.open` does."""
+        if kwargs.get("compression"):
+            raise ValueError("a file whose calls are awaited cannot be compressed: compress what is written")
+        path = self._strip_protocol(path)
+        text = {name: kwargs[name] for name in ("encoding", "errors", "newline") if name in kwargs}
 
-    return tell
+        async def opened() -> Any:
+            return await self._engine.awaited.open(path, mode, block_size or -1, **text)
+
+        return await (opened() if "r" in mode else self._with_parents(path, opened))
+
+    _opened = blocking(_opening)

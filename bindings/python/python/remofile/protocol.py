@@ -18,6 +18,7 @@ __all__ = [
     "Reason",
     "Request",
     "Response",
+    "State",
     "make_bad_request_error",
     "make_cancel_transfer_request",
     "make_chunk_received_response",
@@ -69,7 +70,7 @@ class Response(IntEnum):
 
 
 class Reason(IntEnum):
-    """Why it answers so."""
+    """Why it answers so. Some have a second name, which the documentation of the original uses as well."""
 
     FILES_LISTED = 1
     FILE_CREATED = 2
@@ -88,6 +89,26 @@ class Reason(IntEnum):
     TRANSFER_CANCELLED = 15
     BAD_REQUEST = 16
     UNKNOWN_ERROR = 17
+
+    FILE_LISTED = FILES_LISTED
+    CHUNK_ACCEPTED = CHUNK_RECEIVED
+    INVALID_FILE_SIZE = INCORRECT_FILE_SIZE
+    INVALID_CHUNK_SIZE = INCORRECT_CHUNK_SIZE
+    NOT_A_DIRECTORY_ERROR = NOT_A_DIRECTORY
+    FILE_EXISTS_ERROR = FILE_ALREADY_EXISTS
+    INCORRECT_STATE = BAD_REQUEST
+
+
+class State(IntEnum):
+    """What a server is at. No message tells it: a client knows it from what it has asked."""
+
+    IDLE = 1
+    UPLOAD = 2
+    DOWNLOAD = 3
+    DELETE = 4
+
+    UPLOADING = UPLOAD
+    DOWNLOADING = DOWNLOAD
 
 
 def make_list_files_request(directory: object) -> Message:

@@ -12,23 +12,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
-    from typing import Any, Optional, Union
+    from typing import Any, Optional, TypeVar, Union
 
+    from typing_extensions import Unpack
+
+    from remofile._option_types import ClientOptions
     from remofile._paths import LocalPath
     from remofile._remofile import NativeHandler
     from remofile.client import Client
+    from remofile.tokens import Tokens
 
     #: The routing id that a ZeroMQ ROUTER socket puts in front, and the frames behind it.
     Message = tuple[bytes, list[bytes]]
+    _Text = TypeVar("_Text", str, Union[str, bytes, None], Optional[str])
 
 __all__ = ["Server"]
 
-FILE_SIZE_LIMIT = 4294967296
+#: No limit: no file is larger.
+FILE_SIZE_LIMIT = 2**63 - 1
 MINIMUM_CHUNK_SIZE = 512
 MAXIMUM_CHUNK_SIZE = 8192
 IDLE_TIMEOUT = 30.0
 MAX_HOLD = 3600.0
 MAX_SESSIONS = 65_536
+PARTIAL_EXPIRY = 7 * 24 * 3600.0
 
 #: How long a ZeroMQ socket is waited for before signals are looked at, in milliseconds.
 _STEP = 50
@@ -47,10 +54,18 @@ class Server:
     ``repr`` and logs never show them.
 
     :param root_directory: the directory to expose.
-    :param str token: the token that clients must have.
+    :param str token: the token that clients must have. It may do everything.
+    :param tokens: instead of that, tokens for many users: :class:`remofile.Tokens`, or the path of a tokens file.
     :param private_key: the private key, to be told from impostors: 40 characters, as text or bytes.
-    :param int file_size_limit: the largest file, in bytes.
-    :param chunk_size_range: the smallest and the largest chunk that clients of protocol 1 may choose, in bytes.
+    :param int file_size_limit: the largest file that is stored, in bytes; without it there is no limit.
+    :param chunk_size_range: the smallest and the largest chunk that clients may choose, in bytes.
+    :param token_file: instead of the token a file whose first line it is; ``private_key_file`` is the same for the key.
+    :param int min_chunk_size: the first of the range, ``max_chunk_size`` the second, as the command has them.
+    :param bool no_encryption: whether clients may ask for sessions that are authenticated but not encrypted.
+    :param int file_mode: permissions of new files, such as ``0o640``; by default what the umask leaves. ``directory_mode`` is
+        the same for directories.
+    :param str names: ``"portable"`` for names that every system can hold, or ``"posix"`` for all that this one can.
+    :param float partial_expiry: seconds for which what is left of interrupted uploads is kept.
     :param bool read_only: whether every change is refused.
     :param bool require_encryption: whether clients of protocol 1 without encryption are refused.
     :param float idle_timeout: seconds after which a session that does nothing is ended if somebody else needs its
@@ -59,12 +74,44 @@ class Server:
     :param int max_sessions: how many sessions there may be; one address may have three quarters of them.
     :param int session_memory: the memory that one session may use, in bytes, at least 4 MiB; 64 MiB if not given.
     :param int server_memory: the memory that all sessions together may use, in bytes; 1 GiB if not given.
+    :param audit_log: a file to which a line is written for each thing that a client does: see :meth:`reload`.
+    :param bool exclusive: whether one client that changes something has the whole directory for itself.
+    :param str fsync: when what clients store is on the disk: ``"end"`` when a client is told that it is stored, ``"each"``
+        before each file is visible, ``"none"`` when the system likes: what is told as stored may be lost if the power
+        fails.
     :raises NotADirectoryError: if there is no such directory.
     :raises ValueError: if token, key or options are not valid.
+    :raises OSError: if the tokens file or the audit log cannot be used.
     """
 
     def __init__(
-        self, root_directory: LocalPath, token: str, private_key: Union[str, bytes, None] = None, **kwargs: Any
+        self,
+        root_directory: LocalPath,
+        token: Optional[str] = None,
+        private_key: Union[str, bytes, None] = None,
+        *,
+        tokens: Union[Tokens, LocalPath, None] = None,
+        token_file: Optional[LocalPath] = None,
+        private_key_file: Optional[LocalPath] = None,
+        file_size_limit: int = FILE_SIZE_LIMIT,
+        chunk_size_range: Optional[tuple[int, int]] = None,
+        min_chunk_size: int = MINIMUM_CHUNK_SIZE,
+        max_chunk_size: int = MAXIMUM_CHUNK_SIZE,
+        no_encryption: bool = False,
+        require_encryption: bool = False,
+        file_mode: Optional[int] = None,
+        directory_mode: Optional[int] = None,
+        names: str = "portable",
+        fsync: str = "end",
+        read_only: bool = False,
+        partial_expiry: float = PARTIAL_EXPIRY,
+        session_memory: Optional[int] = None,
+        server_memory: Optional[int] = None,
+        idle_timeout: float = IDLE_TIMEOUT,
+        max_hold: float = MAX_HOLD,
+        exclusive: bool = False,
+        max_sessions: int = MAX_SESSIONS,
+        audit_log: Optional[LocalPath] = None,
     ) -> None:
         self._native: Optional[NativeServer] = None
         self._handler: Optional[NativeHandler] = None
@@ -72,24 +119,30 @@ class Server:
         self._was_interrupted = False
         self._ports: list[int] = []
         self.root_directory = root_directory
-        if not isinstance(token, str):
-            raise ValueError("the token is not valid: it must be a text")
-        check_token(token)
-        self._token = Secret(token)
-        key = private_key.decode("ascii") if isinstance(private_key, bytes) else private_key
+        self._token, self._tokens = _users(_one("token", token, token_file), tokens)
+        key = _one("private_key", private_key, private_key_file)
+        key = key.decode("ascii") if isinstance(key, bytes) else key
         self._key = None if key is None else Secret(key)
-        self.file_size_limit = kwargs.pop("file_size_limit", FILE_SIZE_LIMIT)
-        self.chunk_size_range = kwargs.pop("chunk_size_range", (MINIMUM_CHUNK_SIZE, MAXIMUM_CHUNK_SIZE))
-        self._read_only = bool(kwargs.pop("read_only", False))
-        self._require_encryption = bool(kwargs.pop("require_encryption", False))
-        self._idle_timeout = float(kwargs.pop("idle_timeout", IDLE_TIMEOUT))
-        self._max_hold = float(kwargs.pop("max_hold", MAX_HOLD))
-        self._max_sessions = kwargs.pop("max_sessions", MAX_SESSIONS)
+        self.file_size_limit = file_size_limit
+        self.chunk_size_range = (min_chunk_size, max_chunk_size) if chunk_size_range is None else chunk_size_range
+        self._read_only = bool(read_only)
+        self._require_encryption = bool(require_encryption)
+        self._idle_timeout = float(idle_timeout)
+        self._max_hold = float(max_hold)
+        self._max_sessions = max_sessions
         if self._max_sessions < 1:
             raise ValueError("max_sessions must be 1 or more")
-        self._memory = (kwargs.pop("session_memory", None), kwargs.pop("server_memory", None))
-        if kwargs:
-            raise TypeError(f"unexpected option: {', '.join(sorted(kwargs))}")
+        self._memory = (session_memory, server_memory)
+        self._audit_log = None if audit_log is None else os.path.abspath(audit_log)
+        self._exclusive = bool(exclusive)
+        self._fsync = fsync
+        self._more = {
+            "allow_plain": bool(no_encryption),
+            "file_mode": _mode("file_mode", file_mode, 0o600, 0o666),
+            "directory_mode": _mode("directory_mode", directory_mode, 0o700, 0o777),
+            "names": names,
+            "partial_expiry": float(partial_expiry),
+        }
         self._make()  # Tells at once what is not valid.
 
     @property
@@ -129,7 +182,7 @@ class Server:
 
     @property
     def chunk_size_range(self) -> tuple[int, int]:
-        """The smallest and the largest chunk that clients of protocol 1 may choose, in bytes.
+        """The smallest and the largest chunk that clients may choose, in bytes.
 
         :raises ValueError: if the smallest is less than 1, or the largest less than that.
         :raises RuntimeError: if it is set while the server is running.
@@ -225,11 +278,33 @@ class Server:
                 self._end(native)
                 _logging.end()
 
-    def client(self, **options: Any) -> Client:
-        """A client of this server, while it is running: its options are those of :class:`remofile.Client`."""
+    def client(self, token: Optional[str] = None, **options: Unpack[ClientOptions]) -> Client:
+        """A client of this server, while it is running: its options are those of :class:`remofile.Client`.
+
+        :param str token: the token; it must be given if the server has many.
+        """
         from remofile.client import Client
 
-        return Client("127.0.0.1", self.port, self._token, **options)
+        if token is None and self._token is None:
+            raise ValueError("the server has many tokens: say which one is the client's")
+        return Client("127.0.0.1", self.port, self._token if token is None else token, **options)
+
+    def reload(self) -> None:
+        """Take the tokens file as it is now, without waiting for the next look at it, and open the audit log by its path again.
+
+        After a rotation of logs, or as the command does it::
+
+            signal.signal(signal.SIGHUP, lambda *_: server.reload())
+
+        What is wrong with the tokens file is logged, and the tokens that it had stay in force.
+
+        :raises RuntimeError: if the server is not running.
+        :raises OSError: if the audit log cannot be opened: it is written to as before.
+        """
+        native = self._native if self.is_running else None
+        if native is None:
+            raise RuntimeError("the server is not running")
+        native.reload()
 
     # Over a ZeroMQ socket that belongs to somebody else.
 
@@ -316,6 +391,7 @@ class Server:
         return NativeServer(
             self._root_directory,
             self._token,
+            None if self._tokens is None else self._tokens._native,
             self._key,
             self._file_size_limit,
             self._chunk_size_range,
@@ -325,6 +401,10 @@ class Server:
             self._max_hold,
             self._max_sessions,
             *self._memory,
+            self._audit_log,
+            self._exclusive,
+            self._fsync,
+            self._more,
         )
 
     def _begin(self) -> NativeServer:
@@ -339,6 +419,7 @@ class Server:
         if self._native is native:
             self._native = self._handler = None
             self._ports = []
+        native.end()
         self._log()
 
     def _listens(self, ports: list[int]) -> None:
@@ -356,6 +437,43 @@ class Server:
         from remofile._logging import pass_on
 
         pass_on()
+
+
+def _users(token: Optional[str], tokens: Union[Tokens, LocalPath, None]) -> tuple[Optional[Secret], Optional[Tokens]]:
+    """The one token, or those of many users."""
+    if tokens is None:
+        if not isinstance(token, str):
+            raise ValueError("the token is not valid: it must be a text")
+        check_token(token)
+        return Secret(token), None
+    if token is not None:
+        raise ValueError("a server has a token or tokens, one of the two")
+    from remofile.tokens import Tokens
+
+    return None, tokens if isinstance(tokens, Tokens) else Tokens(tokens)
+
+
+def _one(what: str, value: _Text, path: Optional[LocalPath]) -> _Text:
+    """A secret, or that of a file; not both."""
+    if path is None:
+        return value
+    if value is not None:
+        raise ValueError(f"a server has a {what} or a {what}_file, one of the two")
+    with open(path, encoding="utf-8") as file:
+        lines = [line.strip() for line in file]
+    # As the command prints a pair of keys.
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("private key:")]
+    found = (named if what == "private_key" and named else lines)[:1]
+    if not found or not found[0]:
+        raise ValueError(f"the first line of {os.fspath(path)} is empty: it must be the {what.replace('_', ' ')}")
+    return found[0]
+
+
+def _mode(what: str, mode: Optional[int], least: int, most: int) -> Optional[int]:
+    """Permissions that leave the user in, and make no file executable."""
+    if mode is not None and (mode & least != least or mode & ~most):
+        raise ValueError(f"{what} must have the bits of {least:#o}, and none beyond {most:#o}")
+    return mode
 
 
 def _peer_address(frame: Any) -> Optional[str]:

@@ -33,6 +33,10 @@ pub(crate) struct Line {
     /// Retry this many times in a row when the connection is lost
     #[arg(long, value_name = "NUM", default_value_t = 5)]
     pub(crate) retries: u32,
+
+    /// Fail with a file that is written to while it is sent, even if it only grows
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 impl Line {
@@ -45,6 +49,7 @@ impl Line {
         SendOptions {
             compress_level: self.compress_level.or(self.compress.then(|| CompressLevel::default().get())),
             bytes_per_second: limit.map(NonZeroU64::get),
+            strict: self.strict,
             ..SendOptions::default()
         }
     }

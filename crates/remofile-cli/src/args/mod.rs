@@ -1,30 +1,60 @@
 //! The command line as it is written: what clap checks and what `--help` tells.
 
+mod attributes;
 mod client;
+mod copy;
+mod examples;
+mod fidelity;
+mod fingers;
+mod foreign;
+mod hash;
 mod line;
+mod look;
+mod operand;
+mod operations;
+mod order;
+mod port_and_token;
+mod receive;
 mod rules;
 mod server;
 mod sync;
+mod sync_files;
+mod token;
 mod transfer;
 pub(crate) mod values;
+mod words;
 
 pub(crate) use client::{
-    Cat, Connection, Directory, Download, Edit, File, List, Move, Partials, Remove, Status, Upload,
+    Cat, Connection, Directory, Download, Edit, File, List, Login, Move, Partials, Remove, SortBy, Status, Upload,
 };
+pub(crate) use copy::Copy;
+pub(crate) use fidelity::Fidelity;
+pub(crate) use foreign::{hint, is_token, server as looks_like_server};
+pub(crate) use hash::{Df, Hash};
 pub(crate) use line::{Direction, Line};
+pub(crate) use look::{Du, Find, KindOf, Stat, Tree};
+pub(crate) use operand::{RemoteOperand, ServerAddress, ServerName, is_remote};
+pub(crate) use operations::LogFormat;
+pub(crate) use order::{in_order, operands_before_last};
+pub(crate) use receive::Receive;
 pub(crate) use rules::{Rule, Rules};
-pub(crate) use server::{Run, Start, Stop};
+pub(crate) use server::{Fsync, Run, ServerConfig, Start, Stop};
 pub(crate) use sync::{Sync, SyncLocal, SyncRemote, Synchronize, Which};
-pub(crate) use transfer::{OnConflict, Transfer};
+pub(crate) use sync_files::{OnDifference, SyncFiles};
+pub(crate) use token::{Token, TokenAdd, TokenCommand, TokenList, TokenRemove, TokenRotate};
+pub(crate) use transfer::{OnConflict, ReportArgs, Transfer};
+pub(crate) use values::wait;
+pub(crate) use words::positionals;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// A quick, easy and safe alternative to FTP: serve a directory, and list, create, upload, download
 /// and remove files in it from anywhere.
 #[derive(Debug, Parser)]
-#[command(name = "remofile", version, arg_required_else_help = true, after_help = EXIT_STATUSES)]
+#[command(name = "remofile", version, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -43,6 +73,32 @@ pub(crate) struct Arguments {
     pub(crate) background: bool,
 }
 
+/// Returns the definition of the command line, with examples.
+pub(crate) fn command() -> clap::Command {
+    examples::with_examples(with_repetitions(Arguments::command()), EXIT_STATUSES)
+}
+
+/// Admits options without a value twice: fingers write `-aXA` and `-r --recursive`.
+fn with_repetitions(command: clap::Command) -> clap::Command {
+    let admit = |arg: clap::Arg| match arg.get_action() {
+        ArgAction::SetTrue => {
+            let id = arg.get_id().clone();
+            arg.overrides_with(id)
+        }
+        _ => arg,
+    };
+    command.mut_args(admit).mut_subcommands(with_repetitions)
+}
+
+/// Reads the arguments of a process, its name first.
+///
+/// # Errors
+/// Those of clap: wrong usage, and help and version, which were asked for.
+pub(crate) fn parse(raw: &[OsString]) -> Result<Arguments, clap::Error> {
+    let matches = command().try_get_matches_from(raw)?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))
+}
+
 const EXIT_STATUSES: &str = "\
 Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 refused (token, key, encryption), 4 the server is in \
 use, 23 some files failed, 25 more than --max-delete to delete, 30 timeout, 130 interrupted.";
@@ -50,22 +106,39 @@ use, 23 some files failed, 25 more than --max-delete to delete, 30 timeout, 130 
 /// The command to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(visible_alias = "ls")]
     List(List),
+    #[command(visible_alias = "touch")]
     File(File),
-    #[command(visible_alias = "folder")]
+    #[command(visible_aliases = ["folder", "mkdir"])]
     Directory(Directory),
+    #[command(visible_alias = "put")]
     Upload(Upload),
+    #[command(visible_alias = "get")]
     Download(Download),
     Sync(Sync),
+    #[command(visible_alias = "rm")]
     Remove(Remove),
+    #[command(visible_alias = "cp")]
+    Copy(Copy),
+    #[command(visible_alias = "mv")]
     Move(Move),
     Cat(Cat),
+    Stat(Stat),
+    Find(Find),
+    Tree(Tree),
+    Du(Du),
+    Hash(Hash),
+    Df(Df),
     Edit(Edit),
+    Login(Login),
     Partials(Partials),
     Status(Status),
     Run(Run),
     Start(Start),
     Stop(Stop),
+    ServerConfig(ServerConfig),
+    Token(Token),
     /// Generate a token that cannot be guessed
     GenerateToken,
     /// Generate a pair of keys: a public one for the clients, a private one for the server
@@ -75,22 +148,18 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Reports whether errors are to be shown as objects.
-    pub(crate) fn wants_json(&self) -> bool {
-        self.connection().is_some_and(|connection| connection.json)
-    }
-
     /// The token that was given as an argument.
     pub(crate) fn token(&self) -> Option<&str> {
         match self {
             Self::Run(run) => run.token.as_deref(),
             Self::Start(start) => start.run.token.as_deref(),
-            Self::List(list) => list.positional_token.as_deref().or(list.connection.token.as_deref()),
+            Self::List(list) => list.port_and_token().1.or(list.connection.token.as_deref()),
             _ => self.connection().and_then(|connection| connection.token.as_deref()),
         }
     }
 
-    fn connection(&self) -> Option<&Connection> {
+    /// The options by which it finds its server, if it asks one.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
         match self {
             Self::List(List { connection, .. })
             | Self::File(File { connection, .. })
@@ -98,11 +167,19 @@ impl Command {
             | Self::Upload(Upload { connection, .. })
             | Self::Download(Download { connection, .. })
             | Self::Remove(Remove { connection, .. })
+            | Self::Copy(Copy { connection, .. })
             | Self::Move(Move { connection, .. })
             | Self::Cat(Cat { connection, .. })
+            | Self::Stat(Stat { connection, .. })
+            | Self::Find(Find { connection, .. })
+            | Self::Tree(Tree { connection, .. })
+            | Self::Du(Du { connection, .. })
+            | Self::Hash(Hash { connection, .. })
+            | Self::Df(Df { connection, .. })
             | Self::Edit(Edit { connection, .. })
+            | Self::Login(Login { connection, .. })
             | Self::Partials(Partials { connection, .. })
-            | Self::Status(Status { connection })
+            | Self::Status(Status { connection, .. })
             | Self::Sync(Sync { which: Which::Local(SyncLocal { connection, .. }) })
             | Self::Sync(Sync { which: Which::Remote(SyncRemote { connection, .. }) }) => Some(connection),
             _ => None,
@@ -110,7 +187,7 @@ impl Command {
     }
 }
 
-/// Print a completion script for a shell
+/// Print the script by which a shell completes commands, options, remote paths, profiles and tokens
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell
@@ -128,7 +205,8 @@ pub(crate) struct Man {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+    use remofile::Wait;
+    use std::time::Duration;
 
     fn parse(line: &str) -> Command {
         Arguments::try_parse_from(line.split(' ')).unwrap().command
@@ -145,6 +223,14 @@ mod tests {
             "remofile list /",
             "remofile list / -l -r",
             "remofile list / -a",
+            "remofile ls -la /a /b -R --sort size -h -1",
+            "remofile rm -rf /a /b",
+            "remofile mv -f /a /b",
+            "remofile mv /a /b /c",
+            "remofile mkdir -p /a/b",
+            "remofile put -aPf a /",
+            "remofile get --overwrite /a .",
+            "remofile sync local -ra a /b",
             "remofile file bar /foo",
             "remofile directory foo /",
             "remofile folder foo /",
@@ -160,7 +246,7 @@ mod tests {
             "remofile sync local foo bar",
             "remofile sync remote bar foo",
             "remofile sync local -nciv --delete --max-delete 0 --exclude *.o --modify-window 1 -W -zp --stats foo /bar",
-            "remofile sync remote -uq --existing --ignore-existing --backup-dir old --partial-expiry 1d /bar foo",
+            "remofile sync remote -uq --existing --ignore-existing --backup-dir old --partial-expiry 1d --fsync none /bar foo",
             "remofile partials",
             "remofile partials /a --clear",
             "remofile partials -l --local .",
@@ -168,7 +254,15 @@ mod tests {
             "remofile run my-directory/ 6768 qRkVWJcFRqi7rsNMbagaDd",
             "remofile start my-directory/ 6768 my-custom-token --pidfile x.pid",
             "remofile stop",
+            "remofile server-config server.toml --check-config",
+            "remofile run --config server.toml --log-format json --log-file remofile.log",
             "remofile generate-keys",
+            "remofile token add alice",
+            "remofile token add bob@example.org --rights upload --below /inbox --expires 30d --quota 5G --file-size-limit 1G \
+             --bwlimit 10M --sessions 4 --tokens tokens.toml --json",
+            "remofile token list",
+            "remofile token remove alice",
+            "remofile token rotate alice --grace 1d",
         ] {
             let parsed = Arguments::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
@@ -193,26 +287,57 @@ mod tests {
     #[test]
     fn waiting_takes_seconds_only_after_an_equals_sign() {
         let Command::List(list) = parse("remofile list --wait /a") else { panic!("not a list") };
-        assert_eq!((list.connection.wait, list.directory.as_str()), (Some(None), "/a"));
+        assert_eq!((list.connection.wait, list.listed()), (Some(None), &["/a".to_owned()][..]));
         let Command::List(list) = parse("remofile list --wait=5") else { panic!("not a list") };
-        assert_eq!(list.connection.wait, Some(Some(5)));
+        assert_eq!(list.connection.wait, Some(Some(Wait::For(Duration::from_secs(5)))));
+    }
+
+    #[test]
+    fn a_listing_takes_a_port_and_a_token_behind_its_directory_and_other_paths_too() {
+        let told = |line: &str| {
+            let Command::List(list) = parse(line) else { panic!("not a list") };
+            (list.listed().to_vec(), list.port().map_err(|failed| failed.message()))
+        };
+        let (one, two) = (vec!["/".to_owned()], vec!["/a".to_owned(), "/b".to_owned()]);
+        assert_eq!(told("remofile list / 6768 secret"), (one.clone(), Ok(Some(6768))));
+        assert_eq!(told("remofile list / 6768"), (one, Ok(Some(6768))));
+        assert_eq!(told("remofile list /a /b"), (two, Ok(None)));
+        assert_eq!(told("remofile list"), (Vec::new(), Ok(None)));
+        for (line, part) in [
+            ("remofile list / 6768 --port 6769", "two ports"),
+            ("remofile list / 6768 one --token other", "two tokens"),
+            ("remofile list / 0", "no port"),
+            ("remofile list / 99999", "'/99999'"),
+        ] {
+            let message = told(line).1.unwrap_err();
+            assert!(message.contains(part), "{line}: {message}");
+        }
     }
 
     #[test]
     fn contradictions_are_refused() {
         for line in [
-            "remofile list / 6768 --port 6769",
-            "remofile list / 6768 one --token other",
             "remofile list --token one --token-file two",
             "remofile list -t 0",
-            "remofile list / 0",
             "remofile run d --no-encryption --require-encryption",
             "remofile run d 6768 token --token-file f",
             "remofile run d 70000",
+            "remofile run d 6768 token --tokens f",
+            "remofile run d --tokens f --token-file g",
+            "remofile token add",
+            "remofile token add a/b",
+            "remofile token add a --rights write,read",
+            "remofile token add a --below inbox",
+            "remofile token add a --expires 30",
+            "remofile token add a --quota 0",
+            "remofile token add a --sessions 0",
+            "remofile token rotate a --grace 0s",
             "remofile run d --partial-expiry 7",
             "remofile upload",
             "remofile upload a -q -p",
             "remofile upload a --partial-expiry 7d",
+            "remofile upload a --fsync each",
+            "remofile download a --fsync always",
             "remofile upload a -0",
             "remofile upload a --bwlimit fast",
             "remofile upload a --chunk-size 511",
@@ -233,7 +358,6 @@ mod tests {
             "remofile sync local a /b --partial-expiry 7d",
             "remofile sync local a /b -qi",
             "remofile sync local a /b -qp",
-            "remofile sync local a /b -r",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

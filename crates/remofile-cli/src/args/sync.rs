@@ -1,8 +1,9 @@
 //! Making a directory like another one.
 
+use super::attributes::Attributes;
 use super::transfer::{HOW, Links, REPORT, ReportArgs, WHICH};
-use super::values::{count, duration, seconds};
-use super::{Connection, Direction, Line, Rules};
+use super::values::{count, seconds};
+use super::{Connection, Direction, Fidelity, Line, Receive, Rules, SyncFiles};
 use clap::{Args, Subcommand, ValueHint};
 use remofile::SendOptions;
 use std::path::PathBuf;
@@ -62,9 +63,8 @@ pub(crate) struct SyncRemote {
     #[command(flatten)]
     pub(crate) synchronize: Synchronize,
 
-    /// Keep the partials of interrupted downloads this long (90s, 15m, 12h, 7d)
-    #[arg(long, value_name = "TIME", default_value = "7d", help_heading = HOW, value_parser = duration)]
-    pub(crate) partial_expiry: Duration,
+    #[command(flatten, next_help_heading = HOW)]
+    pub(crate) receive: Receive,
 
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -76,6 +76,15 @@ pub(crate) struct Synchronize {
     /// Change nothing, and print what would be done, a line a change
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
+
+    /// A sync is always of directories with their contents
+    #[arg(short = 'r', long, short_alias = 'R', hide = true)]
+    pub(crate) recursive: bool,
+
+    /// Keep all permission bits, times of directories and links, links, holes and names: '--preserve-mode --links keep
+    /// --sparse --encode-names', and more
+    #[arg(short, long)]
+    pub(crate) archive: bool,
 
     /// Delete what only the destination has, last of all
     #[arg(long)]
@@ -89,6 +98,13 @@ pub(crate) struct Synchronize {
     /// to the destination
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) backup_dir: Option<String>,
+
+    /// Make the directories above DESTINATION that are missing
+    #[arg(long, alias = "mkpath")]
+    pub(crate) parents: bool,
+
+    #[command(flatten)]
+    pub(crate) files: SyncFiles,
 
     #[command(flatten, next_help_heading = WHICH)]
     pub(crate) rules: Rules,
@@ -121,9 +137,15 @@ pub(crate) struct Synchronize {
     #[arg(long, value_name = "SECONDS", default_value = "0", help_heading = SAME, allow_hyphen_values = true, value_parser = seconds)]
     pub(crate) modify_window: Duration,
 
-    /// Keep permissions (but for setuid, setgid and sticky bits)
+    /// Keep permissions (setuid, setgid and sticky bits only with --archive)
     #[arg(long, help_heading = HOW)]
     pub(crate) preserve_mode: bool,
+
+    #[command(flatten, next_help_heading = HOW)]
+    pub(crate) attributes: Attributes,
+
+    #[command(flatten)]
+    pub(crate) fidelity: Fidelity,
 
     /// Send changed files whole
     #[arg(short = 'W', long, help_heading = HOW, conflicts_with = "no_whole_file")]
@@ -145,9 +167,27 @@ pub(crate) struct Synchronize {
 }
 
 impl Synchronize {
+    /// The treatment of links in the source.
+    pub(crate) fn link_rule(&self) -> Links {
+        if self.archive && self.links == Links::Skip { Links::Keep } else { self.links }
+    }
+
+    /// Reports whether names that the other side does not admit are encoded.
+    pub(crate) fn encodes_names(&self) -> bool {
+        self.fidelity.encode_names || self.archive
+    }
+
     /// The options for sending files that way.
     pub(crate) fn send_options(&self, direction: Direction) -> SendOptions {
-        SendOptions { preserve_mode: self.preserve_mode, ..self.line.send_options(direction) }
+        let attributes = self.attributes.set(self.archive);
+        SendOptions {
+            preserve_mode: self.preserve_mode || self.archive,
+            sparse: self.files.sparse || self.archive,
+            chunk_bytes: self.files.chunk_size,
+            attributes,
+            hard_links: self.fidelity.hard_links,
+            ..self.line.send_options(direction)
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Values with a notation of their own: sizes, rates, times and permissions.
 
+use remofile::Wait;
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -14,18 +16,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 
 /// A size that may be 0.
 pub(crate) fn size_or_none(text: &str) -> Result<u64, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| "a size is a number of bytes, such as 8192, 64K or 4G".to_owned())?;
-    let power = match unit.to_ascii_uppercase().as_str() {
-        "" | "B" => 0,
-        "K" | "KB" | "KIB" => 1,
-        "M" | "MB" | "MIB" => 2,
-        "G" | "GB" | "GIB" => 3,
-        "T" | "TB" | "TIB" => 4,
-        _ => return Err(format!("{unit:?} is no unit: use K, M, G or T")),
-    };
-    number.checked_mul(1 << (10 * power)).ok_or_else(|| "the size is too large".to_owned())
+    remofile::tokens::parse_size(text)
 }
 
 /// A size that fits into 32 bits.
@@ -48,21 +39,44 @@ const CHUNK_BYTES: RangeInclusive<u32> = 512..=4 * 1024 * 1024;
 pub(crate) struct Rates {
     pub(crate) up: Option<NonZeroU64>,
     pub(crate) down: Option<NonZeroU64>,
+    /// True if a number had no unit: rsync would take it for KiB.
+    pub(crate) is_bare: bool,
 }
 
 /// `RATE`, for both directions, or `UP:DOWN`; 0 for no limit.
 pub(crate) fn rates(text: &str) -> Result<Rates, String> {
     let (up, down) = text.split_once(':').unwrap_or((text, text));
+    let is_bare = [up, down].into_iter().any(|rate| digits(rate).is_some_and(|rate| rate > 0));
     let rate = |text| size_or_none(text).map(NonZeroU64::new);
     match (rate(up), rate(down)) {
-        (Ok(up), Ok(down)) => Ok(Rates { up, down }),
-        _ => Err("a rate is a number of bytes a second, such as 500K or 2M; two are UP:DOWN, and 0 is no limit".into()),
+        (Ok(up), Ok(down)) => Ok(Rates { up, down, is_bare }),
+        _ => Err("a rate is a number of bytes a second, perhaps with K, M, G or T (times 1024; KiB is the same), such as 500K or \
+                  2M; two are UP:DOWN, and 0 is no limit"
+            .into()),
     }
 }
 
-/// A time: digits, then s, m, h or d.
+/// An address to listen on: `HOST:PORT` with an IP address, or `PORT` of this machine alone.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let local = |port: &str| port.parse().map(|port| SocketAddr::from(([127, 0, 0, 1], port))).ok();
+    let address = match text.strip_prefix("localhost:") {
+        Some(port) => local(port),
+        None => text.parse().ok().or_else(|| local(text)),
+    };
+    address.ok_or_else(|| {
+        "it is an IP address with a port, such as 127.0.0.1:9168 or [::1]:9168, or a port alone".to_owned()
+    })
+}
+
+/// The notation of a time, in words.
+const TIME: &str = "a time with its unit (ms, s, m, h or d), such as 500ms, 90s, 15m, 12h or 7d";
+
+/// A time: digits, then ms, s, m, h or d.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let what = || "a time is a number and its unit, such as 90s, 15m, 12h or 7d".to_owned();
+    let what = || format!("it is {TIME}");
+    if let Some(number) = text.strip_suffix("ms") {
+        return digits(number).map(Duration::from_millis).ok_or_else(what);
+    }
     let unit = text.chars().next_back().ok_or_else(what)?;
     let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| what())?;
     let seconds = match unit.to_ascii_lowercase() {
@@ -73,6 +87,38 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(what()),
     };
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "the time is too long".to_owned())
+}
+
+/// A time of at least a millisecond: a number of milliseconds, or a time with its unit.
+pub(crate) fn milliseconds(text: &str) -> Result<Duration, String> {
+    let time = match digits(text) {
+        Some(milliseconds) => Duration::from_millis(milliseconds),
+        None => duration(text).map_err(|_| format!("it is a number of milliseconds, or {TIME}"))?,
+    };
+    if time.is_zero() { Err("it must be a millisecond at least".to_owned()) } else { Ok(time) }
+}
+
+/// A time: a number of seconds, or a time with its unit.
+pub(crate) fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let what = |_| format!("it is a number of seconds, or {TIME}");
+    digits(text).map_or_else(|| duration(text).map_err(what), |seconds| Ok(Duration::from_secs(seconds)))
+}
+
+/// Reads a number that has no sign.
+fn digits(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// A wait for others: seconds, or a time with its unit; 0 for none, `forever` for as long as it takes.
+pub(crate) fn wait(text: &str) -> Result<Wait, String> {
+    let what = || format!("it is a number of seconds, {TIME}, or forever");
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let time = match text {
+        "forever" => return Ok(Wait::Forever),
+        seconds if is_number => Duration::from_secs(seconds.parse().map_err(|_| "the time is too long".to_owned())?),
+        time => duration(time).map_err(|_| what())?,
+    };
+    Ok(if time.is_zero() { Wait::No } else { Wait::For(time) })
 }
 
 /// A time that is more than none.
@@ -95,9 +141,12 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
     text.parse().ok().filter(|_| is_decimal).ok_or_else(what)
 }
 
-/// A time in seconds, perhaps with a fraction; at most a day.
+/// A time in seconds, perhaps with a fraction, or with its unit; at most a day.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let what = || "a time is a number of seconds, such as 1 or 0.5, at most 86400".to_owned();
+    let what = || format!("a time is a number of seconds, such as 1 or 0.5, or {TIME}; at most 86400 seconds");
+    if let Ok(time) = duration(text) {
+        return Some(time).filter(|time| time.as_secs_f64() <= MAX_SECONDS).ok_or_else(what);
+    }
     let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let seconds = text.parse().ok().filter(|seconds| is_decimal && *seconds <= MAX_SECONDS).ok_or_else(what)?;
     Duration::try_from_secs_f64(seconds).map_err(|_| what())
@@ -140,6 +189,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_wait_is_in_seconds_or_in_a_unit_or_none_or_for_ever() {
+        let seconds = |seconds| Ok(Wait::For(Duration::from_secs(seconds)));
+        assert_eq!((wait("0"), wait("0m"), wait("forever")), (Ok(Wait::No), Ok(Wait::No), Ok(Wait::Forever)));
+        assert_eq!((wait("90"), wait("90s"), wait("5m")), (seconds(90), seconds(90), seconds(300)));
+        for wrong in ["", "s", "-1", "+5", "1.5", "soon", "99999999999999999999"] {
+            assert!(wait(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn sizes_take_binary_suffixes() {
         for (text, bytes) in
             [("1", 1), ("512", 512), ("8k", 8192), ("4G", 1 << 32), ("2MiB", 2 << 20), ("1TB", 1 << 40)]
@@ -165,9 +224,9 @@ mod tests {
     #[test]
     fn rates_are_for_both_directions_or_each() {
         let rate = NonZeroU64::new;
-        assert_eq!(rates("2K"), Ok(Rates { up: rate(2048), down: rate(2048) }));
-        assert_eq!(rates("1M:0"), Ok(Rates { up: rate(1 << 20), down: None }));
-        assert_eq!(rates("0:7"), Ok(Rates { up: None, down: rate(7) }));
+        assert_eq!(rates("2K"), Ok(Rates { up: rate(2048), down: rate(2048), is_bare: false }));
+        assert_eq!(rates("1M:0"), Ok(Rates { up: rate(1 << 20), down: None, is_bare: false }));
+        assert_eq!(rates("0:7"), Ok(Rates { up: None, down: rate(7), is_bare: true }));
         for text in ["", ":", "1M:", ":1M", "1:2:3", "-1", "1X"] {
             assert!(rates(text).is_err(), "{text}");
         }
@@ -175,8 +234,18 @@ mod tests {
 
     #[test]
     fn times_have_a_unit() {
+        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
+        assert_eq!(milliseconds("300"), Ok(Duration::from_millis(300)));
+        assert_eq!(milliseconds("30s"), Ok(Duration::from_secs(30)));
+        for text in ["0", "0s", "-1", "+1", "soon", "", "1.5"] {
+            assert!(milliseconds(text).is_err(), "{text}");
+        }
         for (text, seconds) in [("0s", 0), ("90s", 90), ("15m", 900), ("12H", 43_200), ("7d", 604_800)] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!((whole_seconds("30"), whole_seconds("5m")), (duration("30s"), duration("300s")));
+        for parse in [duration, milliseconds, whole_seconds, seconds] {
+            assert!(parse("7w").unwrap_err().contains("(ms, s, m, h or d)"));
         }
         for text in ["", "7", "d", "7w", "-1d", "1.5h", "7 d", "7é", "99999999999999999d"] {
             assert!(duration(text).is_err(), "{text}");
@@ -193,10 +262,12 @@ mod tests {
 
     #[test]
     fn seconds_take_fractions_and_end_with_a_day() {
-        for (text, milliseconds) in [("0", 0), ("1", 1000), ("0.5", 500), (".25", 250), ("86400", 86_400_000)] {
+        for (text, milliseconds) in
+            [("0", 0), ("1", 1000), ("0.5", 500), (".25", 250), ("86400", 86_400_000), ("2s", 2000), ("5ms", 5)]
+        {
             assert_eq!(seconds(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
-        for text in ["", ".", "-1", "+1", "1e3", "inf", "nan", "1s", "86400.1", "1,5"] {
+        for text in ["", ".", "-1", "+1", "1e3", "inf", "nan", "2d", "86400.1", "1,5"] {
             assert!(seconds(text).is_err(), "{text}");
         }
     }

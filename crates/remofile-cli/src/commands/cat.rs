@@ -17,25 +17,33 @@ pub(super) fn run(cat: &Cat, context: Context) -> Result<Exit> {
     let presentation = Presentation { json: cat.connection.json };
     let mut client = context.connect(&cat.connection, None)?;
     let mut data = Data::lock();
-    let mut exit = Exit::Success;
+    let (mut printed_files, mut is_complete) = (0, true);
+    if cat.follow && paths.len() > 1 {
+        return Err(Failed::Usage("one file can be followed at a time: name one path with --follow".to_owned()));
+    }
     for path in &paths {
         let printed = print(&mut client, path, cat, &mut data);
         data.flush()?;
         match printed {
-            Ok(()) => {}
+            Ok(()) => printed_files += 1,
             Err(Failed::Library(Error::Remote(failure))) if paths.len() > 1 => {
                 presentation.show_file(&failure);
-                exit = Exit::SomeFailed;
+                is_complete = false;
             }
             Err(failed) => return Err(failed),
         }
     }
-    Ok(exit)
+    Ok(Exit::of_parts(printed_files > 0, is_complete))
 }
 
 fn print(client: &mut Client, path: &RemotePath, cat: &Cat, data: &mut Data) -> Result<()> {
-    let mut file = client.open(path, OpenOptions::new().read(true))?;
-    file.seek(SeekFrom::Start(cat.offset)).map_err(failed)?;
+    let options = OpenOptions::new().read(true).strict(cat.strict).follow(cat.follow);
+    let mut file = client.open(path, options)?;
+    let offset = match cat.tail {
+        Some(bytes) => file.size()?.saturating_sub(bytes),
+        None => cat.offset,
+    };
+    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
     let mut left = cat.length.unwrap_or(u64::MAX);
     let mut piece = vec![0; PIECE_BYTES];
     while left > 0 {
@@ -45,6 +53,10 @@ fn print(client: &mut Client, path: &RemotePath, cat: &Cat, data: &mut Data) -> 
             break;
         }
         data.bytes(&piece[..count])?;
+        if cat.follow {
+            // Whoever follows wants to see it now.
+            data.flush()?;
+        }
         left -= count as u64;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::args::Connection;
 use crate::failed::Result;
-use crate::{logging, settings};
+use crate::{logging, settings, signals};
 use remofile::protocol::token::Token;
 use remofile::{Client, ClientOptions};
 
@@ -23,6 +23,16 @@ impl Context {
         Self { verbose, ..self }
     }
 
+    /// The same once more, for another server.
+    pub(super) fn duplicate(&self) -> Self {
+        Self { token: self.token.clone(), ..*self }
+    }
+
+    /// The same for a server that the token of the command line is not about.
+    pub(super) fn without_token(&self) -> Self {
+        Self { token: None, ..*self }
+    }
+
     /// Returns the options by which the server is reached.
     pub(super) fn options(self, connection: &Connection, port: Option<u16>) -> Result<ClientOptions> {
         if logging::is_wanted(self.verbose) {
@@ -39,5 +49,12 @@ impl Context {
     /// A session with the server.
     pub(super) fn connect(self, connection: &Connection, port: Option<u16>) -> Result<Client> {
         Ok(Client::connect(self.telling_options(connection, port)?)?)
+    }
+
+    /// The same, of which the first Ctrl-C ends the calls.
+    pub(super) fn connect_interruptible(self, connection: &Connection, port: Option<u16>) -> Result<Client> {
+        let options = self.telling_options(connection, port)?;
+        signals::interrupt_calls(options.interrupt.clone())?;
+        Ok(Client::connect(options)?)
     }
 }

@@ -1,5 +1,6 @@
 //! `remofile directory`
 
+use super::making::{Making, foretell};
 use super::{Context, paths};
 use crate::args::Directory;
 use crate::exit::Exit;
@@ -7,6 +8,11 @@ use crate::failed::Result;
 
 pub(super) fn run(directory: &Directory, context: Context) -> Result<Exit> {
     let path = paths::new_path(&directory.name, directory.directory.as_deref())?;
-    context.connect(&directory.connection, None)?.make_directory(&path, directory.update, directory.parents)?;
+    let (update, parents) = (directory.update || directory.as_mkdir, directory.parents || directory.as_mkdir);
+    let mut client = context.connect(&directory.connection, None)?;
+    match directory.dry_run {
+        true => foretell(&mut client, &path, Making::Directory { parents }, update, directory.connection.json)?,
+        false => client.make_directory(&path, update, parents)?,
+    }
     Ok(Exit::Success)
 }

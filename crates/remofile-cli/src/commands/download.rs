@@ -1,39 +1,62 @@
 //! `remofile download`
 
+use super::begun::BegunCopy;
+use super::file_list::{ListedFile, Source};
 use super::sources::Arguments;
 use super::transfer::{self, TransferSetup};
-use super::{Context, paths};
+use super::{Context, parents, paths};
 use crate::args::Download;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
+use crate::output::screen::Hold;
 use crate::output::transfer::EventsTo;
-use crate::settings::Direction;
+use crate::settings::{Direction, receive_settings};
 use remofile::protocol::path::RemotePath;
-use remofile::{RemoteSource, TransferOptions};
+use remofile::transfer::is_pattern;
+use remofile::{Client, RemoteSource, TransferOptions};
+use rustix::fs::FileType;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
     let options = TransferOptions {
-        partial_expiry: download.partial_expiry,
+        receive: receive_settings(&download.receive, &download.connection)?,
         ..transfer::options(&download.transfer, Direction::Down)?
     };
-    let arguments = Arguments::of(download.paths, &download.transfer)?;
-    let what = What::of(arguments, download.transfer.relative_directory.as_deref())?;
+    let base = base(download.transfer.relative_directory.as_deref())?;
+    let (arguments, refused) = Arguments::of(download.paths, &download.transfer, || Ok(Source::Remote(base.clone())))?;
+    let what = What::of(arguments, &base)?;
     let events = match what {
         What::Files { .. } => EventsTo::Stdout,
         What::Stdout { .. } => EventsTo::Stderr,
     };
-    let setup = TransferSetup { direction: Direction::Down, events };
-    transfer::transfer(&download.transfer, &download.connection, context, &setup, options, |client, options, show| {
+    let setup = TransferSetup { direction: Direction::Down, events, refused, is_large: true };
+    let (makes_parents, dry_run) = (download.transfer.parents, download.transfer.dry_run);
+    transfer::transfer(&download.transfer, &download.connection, context, setup, options, |client, options, show| {
         match what {
-            What::Files { sources, directory } => Ok(client.download(&sources, &directory, options, show)?),
+            What::Files { sources, directory } => {
+                let begun = begun(client, &sources, &directory, options);
+                let is_unfinished = begun.as_ref().is_some_and(BegunCopy::is_unfinished);
+                let path = directory.clone();
+                let (sources, directory) = named(sources, directory, is_unfinished);
+                let options = &TransferOptions { missing_is_empty: makes_parents, ..options.clone() };
+                if makes_parents && !dry_run {
+                    parents::make_local(&directory)?;
+                }
+                let begun = begun.filter(|_| !dry_run && sources.iter().any(|source| source.name.is_some()));
+                begun.iter().for_each(BegunCopy::begin);
+                let downloaded = client.download(&sources, &directory, options, show);
+                begun.iter().for_each(|begun| begun.settle(&downloaded, |_| rustix::fs::lstat(&path).is_err()));
+                let is_it = |path: &str| Path::new(path) == directory;
+                Ok(downloaded.map_err(|error| parents::explain(error, is_it))?)
+            }
             What::Stdout { source } => {
                 let (sink, reader) = StdoutSink::open()?;
+                show.begins_anew();
+                let _no_bar = io::stdout().is_terminal().then(Hold::begin);
                 let streamed = client.download_stream(&source, Box::new(sink), options, show);
                 streamed.map_err(|error| reader.explain(error))
             }
@@ -51,10 +74,10 @@ enum What {
 }
 
 impl What {
-    fn of(arguments: Arguments, base: Option<&Path>) -> Result<Self> {
+    fn of(arguments: Arguments, base: &RemotePath) -> Result<Self> {
         let Arguments { sources, listed, destination } = arguments;
         let directory = destination.unwrap_or_else(|| PathBuf::from("."));
-        let sources = remote(&sources, listed, base)?;
+        let sources = remote_sources(&sources, listed, base)?;
         match (directory == Path::new("-"), &sources[..]) {
             (false, _) => Ok(Self::Files { sources, directory }),
             (true, [RemoteSource { path, .. }]) => Ok(Self::Stdout { source: path.clone() }),
@@ -63,18 +86,55 @@ impl What {
     }
 }
 
-/// Sources below a directory, or the root; those that are listed keep their own directories.
-fn remote(sources: &[PathBuf], listed: Vec<String>, base: Option<&Path>) -> Result<Vec<RemoteSource>> {
-    let base = match base {
-        Some(base) => paths::absolute_directory(paths::text(base)?)?,
-        None => RemotePath::root(),
-    };
+/// Returns the copy that the download of a single directory may be, under the name of its destination.
+fn begun(
+    client: &Client,
+    sources: &[RemoteSource],
+    destination: &Path,
+    options: &TransferOptions,
+) -> Option<BegunCopy> {
+    let [source] = sources else { return None };
+    let destination = std::path::absolute(destination).ok()?;
+    let ends = [source.path.as_str().as_ref(), destination.as_os_str()];
+    (options.recursive && source.name.is_none()).then(|| BegunCopy::of("download", client, ends))
+}
+
+/// Gives a single source the name of a destination that is no directory, or one that an earlier run of the same command has
+/// made, and returns the directory for it.
+fn named(mut sources: Vec<RemoteSource>, destination: PathBuf, is_unfinished: bool) -> (Vec<RemoteSource>, PathBuf) {
+    let is_there = || rustix::fs::stat(&destination).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir());
+    let is_directory = destination.as_os_str().as_encoded_bytes().ends_with(b"/") || (!is_unfinished && is_there());
+    let name = destination.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    match (&mut sources[..], name, destination.parent()) {
+        ([source], Some(name), Some(parent))
+            if !is_directory && source.name.is_none() && !is_pattern(source.path.as_str()) =>
+        {
+            source.name = Some(name);
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            let parent = parent.to_owned();
+            (sources, parent)
+        }
+        _ => (sources, destination),
+    }
+}
+
+/// The directory that relative sources are taken from.
+pub(super) fn base(directory: Option<&Path>) -> Result<RemotePath> {
+    directory.map_or_else(|| Ok(RemotePath::root()), |base| paths::absolute_directory(paths::text(base)?))
+}
+
+/// Sources below a directory; those that are listed keep their own directories.
+pub(super) fn remote_sources(
+    sources: &[PathBuf],
+    listed: Vec<ListedFile>,
+    base: &RemotePath,
+) -> Result<Vec<RemoteSource>> {
     let mut found = Vec::with_capacity(sources.len() + listed.len());
     for path in sources {
-        found.push(paths::source(&base, paths::text(path)?)?);
+        found.push(paths::source(base, paths::text(path)?)?);
     }
-    for path in listed {
-        found.push(RemoteSource { path: paths::from_directory(&base, &path)?, name: Some(path) });
+    for ListedFile { name, .. } in listed {
+        found.push(RemoteSource { path: paths::from_directory(base, &name)?, name: Some(name) });
     }
     Ok(found)
 }
@@ -82,27 +142,28 @@ fn remote(sources: &[PathBuf], listed: Vec<String>, base: Option<&Path>) -> Resu
 /// Standard output without a buffer of its own.
 struct StdoutSink {
     file: File,
-    reader_left: Arc<AtomicBool>,
+    failed: Arc<Mutex<Option<io::Error>>>,
 }
 
-/// The reader of standard output, which may have gone.
+/// The reader of standard output, which may have gone or take nothing more.
 struct Reader {
-    left: Arc<AtomicBool>,
+    failed: Arc<Mutex<Option<io::Error>>>,
 }
 
 impl StdoutSink {
     fn open() -> Result<(Self, Reader)> {
         let file = io::stdout().as_fd().try_clone_to_owned().map(File::from).map_err(Failed::Output)?;
-        let left = Arc::new(AtomicBool::new(false));
-        Ok((Self { file, reader_left: Arc::clone(&left) }, Reader { left }))
+        let failed = Arc::default();
+        Ok((Self { file, failed: Arc::clone(&failed) }, Reader { failed }))
     }
 }
 
 impl Write for StdoutSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes).inspect_err(|error| {
-            if error.kind() == io::ErrorKind::BrokenPipe {
-                self.reader_left.store(true, Ordering::Relaxed);
+            if !matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) {
+                let again = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(again);
             }
         })
     }
@@ -113,9 +174,10 @@ impl Write for StdoutSink {
 }
 
 impl Reader {
-    /// A reader that has seen enough ends the download, and that is no error.
+    /// What standard output does not take ends the download; that a reader has seen enough is no error.
     fn explain(&self, error: remofile::Error) -> Failed {
-        if self.left.load(Ordering::Relaxed) { Failed::Output(io::ErrorKind::BrokenPipe.into()) } else { error.into() }
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failed.map_or_else(|| error.into(), Failed::Output)
     }
 }
 
@@ -126,7 +188,8 @@ mod tests {
     fn what(arguments: &[&str], base: Option<&str>) -> Result<What> {
         let mut paths: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
         let destination = if paths.len() > 1 { paths.pop() } else { None };
-        What::of(Arguments { sources: paths, listed: Vec::new(), destination }, base.map(Path::new))
+        let base = super::base(base.map(Path::new))?;
+        What::of(Arguments { sources: paths, listed: Vec::new(), destination }, &base)
     }
 
     fn files(paths: &[&str], directory: &str) -> What {
@@ -149,8 +212,9 @@ mod tests {
 
     #[test]
     fn listed_paths_keep_their_directories() {
-        let arguments = Arguments { sources: Vec::new(), listed: vec!["b/c".to_owned()], destination: None };
-        let What::Files { sources, directory } = What::of(arguments, Some(Path::new("/d"))).unwrap() else {
+        let listed = vec![ListedFile { name: "b/c".to_owned(), is_from_root: false }];
+        let arguments = Arguments { sources: Vec::new(), listed, destination: None };
+        let What::Files { sources, directory } = What::of(arguments, &"/d".parse().unwrap()).unwrap() else {
             panic!("not files")
         };
         assert_eq!(sources, [RemoteSource { path: "/d/b/c".parse().unwrap(), name: Some("b/c".to_owned()) }]);

@@ -1,20 +1,97 @@
 //! `remofile move`
 
-use super::{Context, paths};
+use super::making::refuse_without;
+use super::{Context, expand, paths};
 use crate::args::Move;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
+use crate::output::{self, Presentation, json, summary};
+use remofile::protocol::handshake::{Capability, Right};
 use remofile::protocol::path::RemotePath;
-use remofile::protocol::wire::{ErrorCode, Kind};
+use remofile::protocol::wire::{ErrorCode, Failure, Kind};
 use remofile::{Client, Error};
 
 pub(super) fn run(arguments: &Move, context: Context) -> Result<Exit> {
-    let source = paths::from_root(&arguments.source)?;
-    let destination = paths::from_root(&arguments.destination)?;
+    let deed = |paths: &[String]| match paths {
+        [sources @ .., destination] => format!("move {} to {destination}", sources.join(" and ")),
+        [] => String::new(),
+    };
+    let confirmed = paths::confirmed(&arguments.paths, arguments.connection.json, deed)?;
+    let mut paths = confirmed.iter().map(|path| paths::absolute(path)).collect::<Result<Vec<_>>>()?;
+    let destination = paths.pop().ok_or_else(|| Failed::usage("there is no destination"))?;
+    let presentation = Presentation { json: arguments.connection.json };
+    let tells = context.verbose > 0 && !presentation.json && !arguments.dry_run;
     let mut client = context.connect(&arguments.connection, None)?;
-    let destination = new_path(&mut client, &source, destination)?;
-    client.rename(&source, &destination, arguments.replace)?;
-    Ok(Exit::Success)
+    let sources = expand::expand(&mut client, paths)?;
+    if sources.len() > 1 && client.stat(&destination)?.kind != Kind::Directory {
+        return Err(Failed::usage(format!("{destination} is no directory: several files go into an existing one")));
+    }
+    let (mut moved, mut failures) = (Vec::new(), Vec::new());
+    for source in &sources {
+        match move_one(&mut client, source, &destination, arguments) {
+            Ok(path) => {
+                if tells {
+                    output::note(&format!("moved {source} -> {path}"));
+                }
+                moved.push((source.clone(), path));
+            }
+            Err(Failed::Library(Error::Remote(failure))) if sources.len() > 1 => {
+                presentation.show_file(&failure);
+                failures.push(failure);
+            }
+            Err(failed) => return Err(failed),
+        }
+    }
+    if presentation.json {
+        output::data(&format!("{}\n", json::moved(&moved, &failures, arguments.dry_run)))?;
+    } else {
+        summary::of_paths(&failures, moved.len() as u64).iter().for_each(|line| output::note(line));
+    }
+    Ok(Exit::of_parts(!moved.is_empty(), failures.is_empty()))
+}
+
+/// Moves a source, or prints what would be moved where. Returns the new path.
+fn move_one(
+    client: &mut Client,
+    source: &RemotePath,
+    destination: &RemotePath,
+    arguments: &Move,
+) -> Result<RemotePath> {
+    let path = new_path(client, source, destination.clone())?;
+    if !arguments.dry_run {
+        client.rename(source, &path, arguments.replace)?;
+        return Ok(path);
+    }
+    refuse_early(client, source, &path, arguments.replace)?;
+    if !arguments.connection.json {
+        output::data(&format!("{source} -> {path}\n"))?;
+    }
+    Ok(path)
+}
+
+/// Refuses what the server would refuse, as far as that can be seen.
+fn refuse_early(client: &mut Client, source: &RemotePath, path: &RemotePath, replace: bool) -> Result<()> {
+    let refuse = |code: ErrorCode, path: &RemotePath| Err(Error::Remote(Failure::new(code).at(path)).into());
+    refuse_without(client, Right::Remove, source)?;
+    if !client.server()?.capabilities.has(Capability::Renames) {
+        return refuse(ErrorCode::Unsupported, source);
+    }
+    let moved = client.lstat(source)?.entry;
+    if path.is_within(source) && path != source {
+        return refuse(ErrorCode::IntoItself, path);
+    }
+    match client.lstat(path) {
+        Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => match path.parent() {
+            Some(parent) => client.stat(&parent).map(drop).map_err(Failed::from),
+            None => Ok(()),
+        },
+        Err(error) => Err(error.into()),
+        Ok(_) if source == path => Ok(()),
+        Ok(there) if !replace || (there.entry.kind == Kind::Directory) != (moved.kind == Kind::Directory) => {
+            refuse(ErrorCode::AlreadyExists, path)
+        }
+        Ok(_) => Ok(()),
+    }
 }
 
 /// Returns the new path of the source: in the destination, if that is a directory.
@@ -22,7 +99,8 @@ fn new_path(client: &mut Client, source: &RemotePath, destination: RemotePath) -
     let (_, name) = source.split().map_err(|error| Failed::usage(error.to_string()))?;
     let is_directory = match client.stat(&destination) {
         Ok(entry) => entry.kind == Kind::Directory,
-        Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => false,
+        // Which of the two paths is to blame, the server says.
+        Err(Error::Remote(failure)) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => false,
         Err(error) => return Err(error.into()),
     };
     if !is_directory {

@@ -19,8 +19,12 @@ pub(super) fn run(partials: &Partials, context: Context) -> Result<Exit> {
         None => Place::Server(Box::new(context.connect(&partials.connection, None)?)),
     };
     let found = select(place.list()?, &paths)?;
-    let shown = match (partials.clear, partials.connection.json) {
-        (false, _) => list(&found, partials, &place),
+    let shown = match (partials.clear && !partials.dry_run, partials.connection.json) {
+        (false, is_json) => {
+            let told = serde_json::json!({"cleared": found.len(), "dry_run": true});
+            let end = if partials.clear && is_json { format!("{told}\n") } else { String::new() };
+            list(&found, partials, &place) + &end
+        }
         (true, is_json) => {
             let cleared = place.clear(&found, paths.is_empty())?;
             if is_json { format!("{}\n", serde_json::json!({"cleared": cleared})) } else { String::new() }

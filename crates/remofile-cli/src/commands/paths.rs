@@ -1,8 +1,12 @@
 //! Remote paths as they are written on a command line.
 
+use crate::args::hint;
 use crate::failed::{Failed, Result};
+use crate::output::prompt;
+use crate::output::text::harmless;
 use remofile::RemoteSource;
 use remofile::protocol::path::{InvalidPath, RemotePath};
+use std::borrow::Cow;
 use std::path::Path;
 
 /// A remote path; one that does not begin with a slash is taken from the root directory.
@@ -10,16 +14,36 @@ pub(super) fn from_root(text: &str) -> Result<RemotePath> {
     from_directory(&RemotePath::root(), text)
 }
 
+/// Remote paths, taken from the root directory if need be; the root directory if there are none.
+pub(super) fn all_from_root(texts: &[String]) -> Result<Vec<RemotePath>> {
+    match texts {
+        [] => Ok(vec![RemotePath::root()]),
+        texts => texts.iter().map(|text| from_root(text)).collect(),
+    }
+}
+
 /// A remote path; one that does not begin with a slash is taken from a directory.
 pub(super) fn from_directory(directory: &RemotePath, text: &str) -> Result<RemotePath> {
     let parsed = match text.strip_prefix('/') {
-        Some(_) => RemotePath::parse(text),
-        None => RemotePath::parse(&format!("{}/{text}", directory.as_str().trim_end_matches('/'))),
+        Some(_) => RemotePath::parse(&plain(text)),
+        None => RemotePath::parse(&plain(&format!("{directory}/{text}"))),
     };
     if text.is_empty() {
         return Err(Failed::usage("a remote path is empty (the root directory is '/')"));
     }
     parsed.map_err(|error| unusable(text, &error))
+}
+
+/// The path with one slash where several are, and without names that stand for the directory itself, as shells make them.
+fn plain(text: &str) -> Cow<'_, str> {
+    let is_plain = !text.contains("//") && !text.contains("/./") && !text.ends_with("/.") && !text.starts_with("./");
+    if is_plain {
+        return Cow::Borrowed(text);
+    }
+    let names: Vec<&str> = text.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
+    let (start, end) =
+        (if text.starts_with('/') { "/" } else { "" }, if text.ends_with('/') && !names.is_empty() { "/" } else { "" });
+    Cow::Owned(format!("{start}{}{end}", names.join("/")))
 }
 
 /// A remote source, or a pattern of such; a relative one is taken from a directory, which is no part of the
@@ -28,12 +52,40 @@ pub(super) fn source(directory: &RemotePath, text: &str) -> Result<RemoteSource>
     if text.is_empty() {
         return Err(Failed::usage("a remote path is empty (the root directory is '/')"));
     }
-    RemoteSource::within(directory, text).map_err(|error| unusable(text, &error))
+    RemoteSource::within(directory, &plain(text)).map_err(|error| unusable(text, &error))
+}
+
+/// A remote path that something is to be done to which cannot be undone: it must be absolute.
+pub(super) fn absolute(text: &str) -> Result<RemotePath> {
+    if text.starts_with('/') || text.is_empty() {
+        return from_root(text);
+    }
+    let meant = from_root(text)?;
+    let write = hint(text).unwrap_or_else(|| format!("write '{meant}' if that is meant"));
+    Err(Failed::usage(format!("the remote path {text:?} is not absolute: {write}")))
+}
+
+/// The paths of something that cannot be undone, of which those that are not absolute are made so if the user of a terminal says
+/// that they are meant. `deed` is what is to be done to all.
+pub(super) fn confirmed(texts: &[String], json: bool, deed: impl FnOnce(&[String]) -> String) -> Result<Vec<String>> {
+    let absolute = |text: &String| match text.starts_with('/') || text.is_empty() || hint(text).is_some() {
+        true => text.clone(),
+        false => from_root(text).map_or_else(|_| text.clone(), |path| path.to_string()),
+    };
+    let meant: Vec<String> = texts.iter().map(absolute).collect();
+    if json || meant == texts {
+        return Ok(texts.to_vec());
+    }
+    let relative: Vec<&str> =
+        texts.iter().zip(&meant).filter(|(text, meant)| text != meant).map(|(text, _)| text.as_str()).collect();
+    let are_not = if relative.len() == 1 { "is not absolute" } else { "are not absolute" };
+    let question = format!("{} {are_not}: {}? [y/N] ", relative.join(" and "), deed(&meant));
+    Ok(if prompt::confirms(&harmless(&question))? { meant } else { texts.to_vec() })
 }
 
 /// A remote directory, which must be absolute.
 pub(super) fn absolute_directory(text: &str) -> Result<RemotePath> {
-    match RemotePath::parse(text) {
+    match RemotePath::parse(&plain(text)) {
         Ok(path) => Ok(path),
         Err(InvalidPath::NotAbsolute(_)) => Err(Failed::usage(format!(
             "the remote directory {text:?} is not absolute: write '/{}'",
@@ -51,7 +103,8 @@ pub(super) fn new_path(name: &str, directory: Option<&str>) -> Result<RemotePath
             return Err(Failed::usage(format!("{name:?} is absolute: leave out the directory {directory:?}")));
         }
         Some(directory) => {
-            let relative = name.strip_suffix('/').unwrap_or(name);
+            let relative = plain(name);
+            let relative = relative.strip_suffix('/').unwrap_or(&relative);
             absolute_directory(directory)?.join(relative).map_err(|error| unusable(name, &error))?
         }
     };
@@ -73,10 +126,20 @@ mod tests {
 
     #[test]
     fn relative_paths_are_taken_from_the_root() {
-        for (text, path) in [("/", "/"), ("a", "/a"), ("a/b/", "/a/b"), ("/a", "/a")] {
+        for (text, path) in [
+            ("/", "/"),
+            ("a", "/a"),
+            ("a/b/", "/a/b"),
+            ("/a", "/a"),
+            ("//m///", "/m"),
+            ("/a//b", "/a/b"),
+            ("./a/./b", "/a/b"),
+            ("//", "/"),
+            (".", "/"),
+        ] {
             assert_eq!(from_root(text).unwrap().as_str(), path);
         }
-        for text in ["", "..", "../x", "/..", "/a/../../b", "a\nb", ".", "//"] {
+        for text in ["", "..", "../x", "/..", "/a/../../b", "a\nb"] {
             assert!(matches!(from_root(text), Err(Failed::Usage(_))), "{text:?}");
         }
     }

@@ -1,46 +1,85 @@
 //! `remofile remove`
 
-use super::{Context, paths};
+use super::counting::Counting;
+use super::foretell_removal::foretell_removal;
+use super::{Context, expand, paths};
 use crate::args::Remove;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
-use crate::output::{self, Presentation, json};
+use crate::output::{self, Presentation, Working, json, summary};
 use remofile::protocol::path::RemotePath;
+use remofile::protocol::wire::{ErrorCode, Failure};
 use remofile::{Error, Removed};
 
 pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
-    let paths = paths_of(&remove.paths)?;
+    let json = remove.connection.json;
+    let arguments = match paths_are_older_form(&remove.paths) {
+        true => remove.paths.clone(),
+        false => paths::confirmed(&remove.paths, json, |paths| format!("remove {}", paths.join(" and ")))?,
+    };
+    let paths = paths_of(&arguments)?;
     let presentation = Presentation { json: remove.connection.json };
-    let mut client = context.connect(&remove.connection, None)?;
+    let tells = context.verbose > 0 && !json;
+    let mut client = context.connect_interruptible(&remove.connection, None)?;
+    let mut are_many = paths.len() > 1;
+    let (mut failures, mut done) = (Vec::new(), 0);
+    let mut fail = |failure: Failure, are_many: bool| match failure.code {
+        ErrorCode::NotFound | ErrorCode::NoMatch if remove.force => Ok(()),
+        _ if are_many => {
+            presentation.show_file(&failure);
+            failures.push(failure);
+            Ok(())
+        }
+        _ => Err(Failed::from(Error::Remote(failure))),
+    };
+    let paths = expand::expand_each(&mut client, paths, &mut |failure| fail(failure, are_many))?;
+    if remove.dry_run {
+        return foretell_removal(&mut client, &paths, remove, failures);
+    }
+    are_many |= paths.len() > 1;
     let mut total = Removed::default();
-    let mut failures = Vec::new();
+    let working = Working::begin(json, &removing(&paths));
+    let _counting = remove.recursive.then(|| Counting::of_removal(&client, &working, &paths));
     for path in &paths {
         match client.remove(path, remove.recursive) {
             Ok(removed) => {
                 total.files += removed.files;
                 total.directories += removed.directories;
+                done += 1;
+                if tells {
+                    output::note(&format!("removed {path}"));
+                }
             }
-            Err(Error::Remote(failure)) if paths.len() > 1 => {
-                presentation.show_file(&failure);
-                failures.push(failure);
-            }
+            Err(Error::Remote(failure)) => fail(failure, are_many)?,
             Err(error) => return Err(error.into()),
         }
     }
     if remove.connection.json {
         output::data(&format!("{}\n", json::removed(total, &failures)))?;
+    } else {
+        summary::of_paths(&failures, done).iter().for_each(|line| output::note(line));
     }
-    Ok(if failures.is_empty() { Exit::Success } else { Exit::SomeFailed })
+    Ok(Exit::of_parts(done > 0, failures.is_empty()))
+}
+
+fn removing(paths: &[RemotePath]) -> String {
+    match paths {
+        [path] => format!("removing {path}"),
+        _ => format!("removing {} paths", paths.len()),
+    }
+}
+
+/// Reports whether the arguments are a name in a directory.
+fn paths_are_older_form(arguments: &[String]) -> bool {
+    matches!(arguments, [name, directory] if !name.starts_with('/') && directory.starts_with('/'))
 }
 
 /// The paths to remove. Two arguments, the first relative and the second absolute, are the older form:
 /// a name in a directory.
 fn paths_of(arguments: &[String]) -> Result<Vec<RemotePath>> {
     let paths = match arguments {
-        [name, directory] if !name.starts_with('/') && directory.starts_with('/') => {
-            vec![paths::new_path(name, Some(directory))?]
-        }
-        _ => arguments.iter().map(|path| paths::from_root(path)).collect::<Result<_>>()?,
+        [name, directory] if paths_are_older_form(arguments) => vec![paths::new_path(name, Some(directory))?],
+        _ => arguments.iter().map(|path| paths::absolute(path)).collect::<Result<_>>()?,
     };
     if paths.iter().any(RemotePath::is_root) {
         return Err(Failed::usage("the root directory itself cannot be removed: name what is in it"));
@@ -63,8 +102,16 @@ mod tests {
         assert_eq!(texts(&["bar", "/"]), ["/bar"]);
         assert_eq!(texts(&["/foo/bar"]), ["/foo/bar"]);
         assert_eq!(texts(&["/foo", "/bar"]), ["/foo", "/bar"]);
-        assert_eq!(texts(&["foo", "bar"]), ["/foo", "/bar"]);
-        assert_eq!(texts(&["foo", "/bar", "/baz"]), ["/foo", "/bar", "/baz"]);
+        assert_eq!(texts(&["/foo", "/bar", "/baz"]), ["/foo", "/bar", "/baz"]);
+    }
+
+    #[test]
+    fn a_relative_path_is_refused_and_the_absolute_one_named() {
+        for arguments in [&["foo"][..], &["foo", "bar"], &["foo", "/bar", "/baz"]] {
+            let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+            let message = paths_of(&arguments).unwrap_err().message();
+            assert!(message.contains("write '/foo'"), "{message}");
+        }
     }
 
     #[test]

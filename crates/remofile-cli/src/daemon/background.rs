@@ -6,12 +6,12 @@
 
 use super::logfile::open_log;
 use super::pidfile::Pidfile;
-use super::serve::serve;
+use super::serve::{Process, serve};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use crate::output::{self, text};
 use crate::secret::{self, TOKEN_DESCRIPTOR};
-use crate::settings::ServerSettings;
+use crate::settings::{Reload, ServerSettings};
 use remofile::protocol::token::Token;
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 use std::ffi::OsString;
@@ -86,15 +86,23 @@ fn exit_of(mut child: Child) -> Result<Exit> {
 }
 
 /// Serves in the process that [`launch`] has started.
-pub(crate) fn serve_in_background(settings: ServerSettings, pidfile: &Path, log_file: Option<&Path>) -> Result<()> {
+pub(crate) fn serve_in_background(
+    settings: ServerSettings,
+    reload: Reload,
+    pidfile: &Path,
+    log_file: Option<&Path>,
+) -> Result<()> {
     // It fails only for the leader of a session, which is detached already.
     let _ = rustix::process::setsid();
     let pidfile = Pidfile::claim(pidfile)?;
     let null = open_log(Path::new("/dev/null"))?;
     let log = log_file.map(open_log).transpose()?;
+    let log_file = log_file.map(std::path::absolute).transpose().map_err(Failed::system("cannot find the log file"))?;
     std::env::set_current_dir("/").map_err(Failed::system("cannot leave the current directory"))?;
-    serve(settings, pidfile.path().parent(), |announcement| {
-        let process = background_line(&pidfile);
+    let process = Process { removable: pidfile.path().parent(), log_file, reload };
+    let is_quiet = settings.quiet;
+    serve(settings, process, |announcement| {
+        let process = if is_quiet { String::new() } else { background_line(&pidfile) };
         output::data(&format!("{announcement}{process}{READY}"))?;
         detach(&null, log.as_ref().unwrap_or(&null))
     })
@@ -104,6 +112,19 @@ fn background_line(pidfile: &Pidfile) -> String {
     let path = pidfile.path().to_string_lossy();
     let (process, word) = (std::process::id(), text::shell_word(&path));
     format!("\n# Process {process} serves in the background. To end it: remofile stop --pidfile {word}\n")
+}
+
+/// Serves in this process, on its terminal if it has one. `log_file` is where its messages go once it is ready.
+pub(crate) fn serve_in_foreground(settings: ServerSettings, reload: Reload, log_file: Option<&Path>) -> Result<()> {
+    let log = log_file.map(open_log).transpose()?;
+    let log_file = log_file.map(std::path::absolute).transpose().map_err(Failed::system("cannot find the log file"))?;
+    serve(settings, Process { removable: None, log_file, reload }, |announcement| {
+        output::data(announcement)?;
+        match &log {
+            Some(log) => dup2_stderr(log).map_err(Failed::system("cannot write to the log file")),
+            None => Ok(()),
+        }
+    })
 }
 
 /// Lets go of the user's terminal, and of the pipe to the process that waits for us.

@@ -3,7 +3,7 @@
 
 use super::complaints::{missing, not_ours, untrusted};
 use crate::failed::{Failed, Result};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, open, openat, statat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode, Stat, fstat, open, openat, statat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::ffi::OsString;
@@ -13,6 +13,12 @@ use std::path::{Path, PathBuf};
 
 /// Never follows a link, and never waits for the other end of a named pipe.
 const CAREFULLY: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// A directory is held without the right to list it, where there is such a thing.
+#[cfg(target_os = "linux")]
+const HELD: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const HELD: OFlags = OFlags::RDONLY;
 
 /// The permissions of a new pidfile: everybody may read which process serves, nobody but the owner may write.
 pub(super) const MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP).union(Mode::ROTH);
@@ -35,7 +41,7 @@ impl Place {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(not_ours(&path, "a directory"));
         };
-        let how = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let how = HELD | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = match open(parent, how, Mode::empty()) {
             Ok(directory) => directory,
             Err(Errno::NOENT) if access == Access::Look => return Err(missing(&path)),
@@ -146,7 +152,7 @@ fn distrust(file: &Stat, access: Access, caller: u32) -> Option<String> {
 
 /// In such a directory everybody may put one file in the place of another. (Where members of a group may, they are
 /// taken for trusted.)
-fn is_open_to_everybody(mode: u32) -> bool {
+fn is_open_to_everybody(mode: RawMode) -> bool {
     let is_sticky = mode & 0o1000 != 0;
     mode & 0o002 != 0 && !is_sticky
 }

@@ -10,7 +10,7 @@ use crate::files::open_to_read_at;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Stat, openat, readlinkat, statat};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::ffi::{CStr, OsStr};
 use std::fmt;
 use std::io::{self, Read};
@@ -80,6 +80,11 @@ pub(super) fn server(process: u32, pidfile: &Stat) -> Result<OwnedFd, Doubt> {
     check_lock(about.as_fd(), pidfile)?;
     // As long as it lives its number is no other's, so all of this was about it.
     if has_ended(&descriptor)? { Err(Doubt::Ended) } else { Ok(descriptor) }
+}
+
+/// Asks the process to end.
+pub(super) fn terminate(process: &OwnedFd) -> Result<(), Errno> {
+    pidfd_send_signal(process, Signal::TERM)
 }
 
 /// Its four user ids: a program that changes its user might be what somebody else has started.

@@ -1,11 +1,11 @@
 //! The end of a server in the background.
 
 use super::pidfile::Running;
+use super::proof;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Signal, pidfd_send_signal};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// If no server runs, none was proven to be the one of this pidfile, or it has not ended in time.
 pub(crate) fn stop(pidfile: &Path, timeout: Duration) -> Result<u32> {
     let Running { process, descriptor } = Running::find(pidfile)?;
-    match pidfd_send_signal(&descriptor, Signal::TERM) {
+    match proof::terminate(&descriptor) {
         Ok(()) | Err(Errno::SRCH) => {}
         Err(error) => {
             return Err(Failed::System { what: "cannot signal the server", source: error.into() });
@@ -25,10 +25,18 @@ pub(crate) fn stop(pidfile: &Path, timeout: Duration) -> Result<u32> {
     if has_ended(&descriptor, timeout)? { Ok(process) } else { Err(still_running(pidfile, process, timeout)) }
 }
 
+/// Returns the process that [`stop`] would end.
+///
+/// # Errors
+/// If no server runs, or none was proven to be the one of this pidfile.
+pub(crate) fn running(pidfile: &Path) -> Result<u32> {
+    Running::find(pidfile).map(|running| running.process)
+}
+
 fn has_ended(descriptor: &OwnedFd, timeout: Duration) -> Result<bool> {
-    let deadline = Instant::now() + timeout;
+    let begin = Instant::now();
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = timeout.saturating_sub(begin.elapsed());
         let left =
             Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
         match poll(&mut [PollFd::new(descriptor, PollFlags::IN)], Some(&left)) {

@@ -1,7 +1,8 @@
 //! Standard output for data that comes over a session: its reader may pause for as long as it likes
 //! (`remofile list -r / | less`), and the session must not wait with it.
 
-use std::io::{self, Write};
+use super::screen;
+use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
@@ -36,8 +37,12 @@ impl Background {
 
 fn write_all(pieces: &Receiver<Vec<u8>>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
+    let is_terminal = stdout.is_terminal();
     for piece in pieces {
-        stdout.write_all(&piece)?;
+        match is_terminal {
+            true => screen::above(|| stdout.write_all(&piece))?,
+            false => stdout.write_all(&piece)?,
+        }
     }
     stdout.flush()
 }

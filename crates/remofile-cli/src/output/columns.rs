@@ -1,6 +1,6 @@
 //! The long listing: kind, size, time and name in aligned columns.
 
-use super::text::harmless;
+use super::text::human_size;
 use super::time::Clock;
 use remofile::protocol::wire::{Entry, Kind};
 use std::fmt::Write;
@@ -12,6 +12,8 @@ const BATCH_ENTRIES: usize = 512;
 /// with the listing nor the first line waits for the last.
 pub(crate) struct Columns {
     clock: Clock,
+    /// True if sizes are rounded.
+    is_human: bool,
     rows: Vec<Row>,
     size_width: usize,
     time_width: usize,
@@ -26,17 +28,17 @@ struct Row {
 
 impl Columns {
     /// Columns without rows.
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, rows: Vec::new(), size_width: 0, time_width: 0 }
+    pub(crate) fn new(clock: Clock, is_human: bool) -> Self {
+        Self { clock, is_human, rows: Vec::new(), size_width: 0, time_width: 0 }
     }
 
-    /// Adds an entry under the name it is shown by; gives a batch when one is complete.
-    pub(crate) fn push(&mut self, entry: &Entry, name: &str) -> Option<String> {
+    /// Adds an entry under the name it is shown by, which must be harmless; gives a batch when one is complete.
+    pub(crate) fn push(&mut self, entry: &Entry, name: String) -> Option<String> {
         let row = Row {
             kind: entry.kind,
-            size: entry.size.to_string(),
+            size: if self.is_human { human_size(entry.size) } else { entry.size.to_string() },
             time: self.clock.show(entry.modified),
-            name: harmless(name).into_owned(),
+            name,
         };
         self.size_width = self.size_width.max(row.size.len());
         self.time_width = self.time_width.max(row.time.len());
@@ -76,10 +78,10 @@ mod tests {
 
     #[test]
     fn sizes_end_and_names_begin_in_one_column() {
-        let mut columns = Columns::new(Clock::utc());
-        assert_eq!(columns.push(&entry("/dir", Kind::Directory, 0), "dir"), None);
-        columns.push(&entry("/file", Kind::File, 12_345), "file");
-        columns.push(&entry("/link", Kind::Link, 0), "link");
+        let mut columns = Columns::new(Clock::utc(), false);
+        assert_eq!(columns.push(&entry("/dir", Kind::Directory, 0), "dir".into()), None);
+        columns.push(&entry("/file", Kind::File, 12_345), "file".into());
+        columns.push(&entry("/link", Kind::Link, 0), "link".into());
         assert_eq!(
             columns.take(),
             "[D]      0  1970-01-01 00:00:00  dir\n\
@@ -91,11 +93,11 @@ mod tests {
 
     #[test]
     fn batches_come_when_they_are_full_and_keep_their_width() {
-        let mut columns = Columns::new(Clock::utc());
+        let mut columns = Columns::new(Clock::utc(), false);
         let mut batches = Vec::new();
         for number in 0..=BATCH_ENTRIES {
             let size = if number == 0 { 1_000_000 } else { 1 };
-            batches.extend(columns.push(&entry("/f", Kind::File, size), "f"));
+            batches.extend(columns.push(&entry("/f", Kind::File, size), "f".into()));
         }
         batches.push(columns.take());
         assert_eq!(batches.len(), 2);

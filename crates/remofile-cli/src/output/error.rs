@@ -22,7 +22,7 @@ impl Presentation {
         }
         match failed {
             _ if self.json => stderr_object(&json::error(failed)),
-            Failed::Unconfigured => stderr_line(&failed.message()),
+            Failed::Unconfigured(_) => stderr_line(&failed.message()),
             Failed::Library(Error::Conflicts(conflicts)) => self.show_conflicts(conflicts),
             _ => stderr_line(&line(failed)),
         }

@@ -1,5 +1,6 @@
 //! No way of showing something lets a harmful character through: each way that there is, with each such character.
 
+use super::colors::{Colors, When};
 use super::columns::Columns;
 use super::json::{self, Object};
 use super::time::Clock;
@@ -20,7 +21,13 @@ fn hostile_texts() -> Vec<String> {
 }
 
 fn holder(text: &str) -> Holder {
-    Holder { client: text.into(), address: text.into(), activity: text.into(), held_milliseconds: 1 }
+    Holder {
+        client: text.into(),
+        address: text.into(),
+        activity: text.into(),
+        held_milliseconds: 1,
+        path: Some(text.into()),
+    }
 }
 
 fn failure(text: &str) -> Failure {
@@ -61,9 +68,9 @@ fn step(text: &str) -> [Step; 3] {
 fn no_line_for_people_lets_a_harmful_character_through() {
     for text in hostile_texts() {
         let words = Presentation { json: false };
-        let mut columns = Columns::new(Clock::utc());
+        let mut columns = Columns::new(Clock::utc(), false);
         if let Some(entry) = entry(&text) {
-            columns.push(&entry, &text);
+            columns.push(&entry, Colors::new(When::Never).paint(&entry, &text));
         }
         let mut lines = vec![
             note_line(&text),
@@ -83,8 +90,15 @@ fn no_line_for_people_lets_a_harmful_character_through() {
 #[test]
 fn every_object_is_free_of_harmful_characters_and_exact() {
     for text in hostile_texts() {
-        let report =
-            StatusReport { agent: text.clone(), uptime_milliseconds: 1, holders: vec![holder(&text)], waiting: 0 };
+        let report = StatusReport {
+            agent: text.clone(),
+            uptime_milliseconds: 1,
+            holders: vec![holder(&text)],
+            waiting: 0,
+            token: Some(text.clone()),
+            used: None,
+            quota: None,
+        };
         let status = ServerStatus {
             report,
             round_trip: Duration::ZERO,

@@ -1,14 +1,19 @@
 //! Objects for scripts: one a line. `docs/commands.md` describes them.
 
+use super::summary;
 use super::time::seconds_since_1970;
 use crate::advice::failure_with_advice;
 use crate::exit::Exit;
 use crate::failed::Failed;
+use remofile::protocol::path::RemotePath;
 use remofile::protocol::printable::harmless_json;
+use remofile::protocol::token::Origin;
 use remofile::protocol::wire::{Entry, Failure, Holder, Kind, PartialEntry};
-use remofile::{Error, Removed, ServerStatus, TransferReport};
+use remofile::tokens::TokenUsage;
+use remofile::{Error, Removed, ServerStatus, TokenEntry, TransferReport};
 use serde_json::{Value, json};
 use std::fmt;
+use std::time::SystemTime;
 
 /// An object as it is printed: on one line, in which nothing is left that a terminal or a log would obey instead of
 /// showing it. Nothing else is printed with `--json`.
@@ -65,8 +70,15 @@ pub(super) fn octal(mode: Option<u32>) -> Value {
 /// An error that ended a command.
 pub(crate) fn error(failed: &Failed) -> Object {
     let mut object = error_object(failed.kind(), failed.path(), &failed.message(), failed.exit());
+    let failed = match failed {
+        Failed::AtServer { failed, .. } => failed,
+        failed => failed,
+    };
     if let Failed::Library(Error::Conflicts(conflicts)) = failed {
         object["error"]["conflicts"] = failures(conflicts).into();
+    }
+    if let Failed::Library(Error::Busy(holders)) = failed {
+        object["error"]["holders"] = holders.iter().map(holder).collect::<Vec<_>>().into();
     }
     Object::from(&object)
 }
@@ -98,10 +110,13 @@ pub(crate) fn transfer(report: &TransferReport) -> Value {
         "sent_bytes": report.sent_bytes,
         "received_bytes": report.received_bytes,
         "retries": report.retries,
+        "failed": report.failure_count(),
+        "failed_by_kind": summary::kinds(&report.failures),
         "failures": failures(&report.failures),
         "failures_left_out": report.failures_left_out,
         "skipped": failures(&report.skipped),
         "skipped_left_out": report.skipped_left_out,
+        "attributes": report.attributes,
     })
 }
 
@@ -115,10 +130,99 @@ pub(crate) fn partial(partial: &PartialEntry, path: &str) -> Object {
     ))
 }
 
+/// Returns the object of a token of a server, as it is listed.
+pub(crate) fn token(entry: &TokenEntry, usage: &TokenUsage) -> Object {
+    let mut object = token_fields(entry);
+    object["last_used"] = seconds(usage.last_used);
+    object["used"] = usage.used.into();
+    Object::from(&object)
+}
+
+/// Returns the object of a token that was made now; without the token itself if its holder has chosen it.
+pub(crate) fn new_token(entry: &TokenEntry, token: Option<&str>) -> Object {
+    let mut object = token_fields(entry);
+    object["token"] = token.into();
+    Object::from(&object)
+}
+
+fn token_fields(entry: &TokenEntry) -> Value {
+    json!({
+        "name": entry.name.as_str(),
+        "rights": entry.rights.name(),
+        "below": entry.below.as_str(),
+        "expires": seconds(entry.expires),
+        "quota": entry.quota,
+        "file_size_limit": entry.file_size_limit,
+        "bwlimit": entry.bwlimit,
+        "sessions": entry.sessions,
+        "chosen": entry.origin == Origin::Chosen,
+        "previous_expires": seconds(entry.superseded.as_ref().map(|former| former.expires)),
+    })
+}
+
+/// Returns a time in whole seconds since 1970.
+fn seconds(time: Option<SystemTime>) -> Value {
+    time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).map(|since| since.as_secs()).into()
+}
+
 /// Returns the object of what was removed, and what could not be.
 pub(crate) fn removed(removed: Removed, failed: &[Failure]) -> Object {
     let object = json!({"files": removed.files, "directories": removed.directories, "failures": failures(failed)});
     Object::from(&object)
+}
+
+/// Returns the object of what would be removed: one entry.
+pub(crate) fn would_remove(entry: &Entry) -> Object {
+    let (path, size) = (entry.path.as_str(), entry.size);
+    Object::from(&json!({"path": path, "type": kind(entry.kind), "size": size, "dry_run": true}))
+}
+
+/// Returns the object of what would be removed in all.
+pub(crate) fn would_remove_all(removed: Removed, bytes: u64, failed: &[Failure]) -> Object {
+    let Removed { files, directories } = removed;
+    let failures = failures(failed);
+    Object::from(
+        &json!({"files": files, "directories": directories, "bytes": bytes, "failures": failures, "dry_run": true}),
+    )
+}
+
+/// Returns the object of what was moved, or would be, and what could not be.
+pub(crate) fn moved(moved: &[(RemotePath, RemotePath)], failed: &[Failure], is_dry_run: bool) -> Object {
+    let pair = |(source, path): &(RemotePath, RemotePath)| json!({"source": source.as_str(), "path": path.as_str()});
+    let moved: Vec<Value> = moved.iter().map(pair).collect();
+    Object::from(&json!({"moved": moved, "failures": failures(failed), "dry_run": is_dry_run}))
+}
+
+/// Returns the object of something that would be made.
+pub(crate) fn would_make(action: &str, path: &RemotePath) -> Object {
+    Object::from(&json!({"action": action, "path": path.as_str(), "dry_run": true}))
+}
+
+/// Returns the object of a profile that was written, or would be.
+pub(crate) fn logged_in(name: &str, file: &str, dry_run: bool) -> Object {
+    Object::from(&json!({"profile": name, "file": file, "dry_run": dry_run}))
+}
+
+/// Returns the object of what was copied to a path, and what could not be.
+pub(crate) fn copied(path: &RemotePath, report: &TransferReport) -> Object {
+    let object = json!({
+        "path": path.as_str(),
+        "files": report.files,
+        "directories": report.directories,
+        "bytes": report.bytes,
+        "failed": report.failure_count(),
+        "failed_by_kind": summary::kinds(&report.failures),
+        "failures": failures(&report.failures),
+        "failures_left_out": report.failures_left_out,
+        "skipped": failures(&report.skipped),
+        "skipped_left_out": report.skipped_left_out,
+    });
+    Object::from(&object)
+}
+
+/// Returns the object of a copy that would be made.
+pub(crate) fn copy_plan(source: &str, path: &str) -> Object {
+    Object::from(&json!({"source": source, "path": path, "dry_run": true}))
 }
 
 fn failures(failures: &[Failure]) -> Vec<Value> {
@@ -140,6 +244,9 @@ pub(crate) fn status(status: &ServerStatus) -> Object {
         "uptime_ms": status.report.uptime_milliseconds,
         "holders": status.report.holders.iter().map(holder).collect::<Vec<_>>(),
         "waiting": status.report.waiting,
+        "token": status.report.token,
+        "used": status.report.used,
+        "quota": status.report.quota,
     }))
 }
 
@@ -155,6 +262,7 @@ pub(crate) fn holder(holder: &Holder) -> Value {
         "address": holder.address,
         "activity": holder.activity,
         "held_ms": holder.held_milliseconds,
+        "path": holder.path,
     })
 }
 

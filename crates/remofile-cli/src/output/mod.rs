@@ -1,6 +1,8 @@
 //! Everything that the user sees: data on standard output, the rest on standard error.
 
+pub(crate) mod animation;
 mod background;
+pub(crate) mod colors;
 pub(crate) mod columns;
 mod error;
 #[cfg(test)]
@@ -8,11 +10,18 @@ mod hostile;
 pub(crate) mod json;
 pub(crate) mod partials;
 pub(crate) mod plan;
+pub(crate) mod prompt;
+pub(crate) mod screen;
+pub(crate) mod summary;
 pub(crate) mod text;
 pub(crate) mod time;
+pub(crate) mod tokens;
 pub(crate) mod transfer;
+pub(crate) mod width;
+mod working;
 
 pub(crate) use error::Presentation;
+pub(crate) use working::{AFTER as WORKING_AFTER, SoFar, Working};
 
 use crate::failed::{Failed, Result};
 use background::Background;
@@ -20,6 +29,7 @@ use json::Object;
 use remofile::protocol::wire::Holder;
 use remofile::{OnWaiting, describe_holder};
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes that are gathered before standard output is written.
 const BUFFER_BYTES: usize = 32 * 1024;
@@ -95,6 +105,7 @@ impl Data {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
+            Self::Direct(stdout) if stdout.is_terminal() => screen::above(|| stdout.write(bytes)),
             Self::Direct(stdout) => stdout.write(bytes),
             Self::Background(background) => background.write(bytes),
         }
@@ -140,7 +151,18 @@ fn note_line(text: &str) -> String {
 
 /// Warns the user.
 pub(crate) fn warn(text: &str) {
-    note(&format!("warning: {text}"));
+    match ARE_WARNINGS_LOGGED.load(Ordering::Relaxed) {
+        true => tracing::warn!("{text}"),
+        false => note(&format!("warning: {text}")),
+    }
+}
+
+/// True if standard error is a log of objects, in which a line of text would be wrong.
+static ARE_WARNINGS_LOGGED: AtomicBool = AtomicBool::new(false);
+
+/// Has warnings logged from now on.
+pub(crate) fn log_warnings() {
+    ARE_WARNINGS_LOGGED.store(true, Ordering::Relaxed);
 }
 
 /// A line on standard error in one write. Nobody can be told if that fails.
@@ -153,7 +175,7 @@ pub(crate) fn stderr_object(object: &Object) {
     stderr_line(&object.to_string());
 }
 
-/// Everything that goes to standard error, but the bar, goes this way.
+/// Everything that goes to standard error and stays there goes this way.
 fn stderr_text(text: &str) {
-    let _ = io::stderr().lock().write_all(text::harmless_lines(text).as_bytes());
+    screen::write(text::harmless_lines(text).as_bytes());
 }

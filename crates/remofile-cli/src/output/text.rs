@@ -26,9 +26,38 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// "512", "1.5K", "12K", "3.4G": bytes in powers of 1024, as ls -h shows them.
+pub(crate) fn human_size(bytes: u64) -> String {
+    let (mut tenths, mut unit) = (u128::from(bytes) * 10, 0);
+    while tenths > 10_230 {
+        (tenths, unit) = (tenths.div_ceil(1024), unit + 1);
+    }
+    match b"BKMGTPE".get(unit).map(|unit| char::from(*unit)) {
+        Some('B') | None => bytes.to_string(),
+        Some(unit) if tenths < 100 => format!("{}.{}{unit}", tenths / 10, tenths % 10),
+        Some(unit) => format!("{}{unit}", tenths.div_ceil(10)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_rounded_up_to_two_or_three_digits() {
+        for (bytes, text) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (1025, "1.1K"),
+            (10 << 10, "10K"),
+            (1 << 20, "1.0M"),
+            ((5 << 30) + 1, "5.1G"),
+        ] {
+            assert_eq!(human_size(bytes), text, "{bytes}");
+        }
+        assert!(human_size(u64::MAX).ends_with('E'));
+    }
 
     #[test]
     fn shell_words_are_quoted_where_they_must_be() {

@@ -1,15 +1,29 @@
 //! The settings of a client.
 
 use super::Environment;
-use super::config::{self, Profile};
-use crate::args::Connection;
-use crate::failed::{Failed, Result};
+use super::config::{self, ConfigFile, Profile, ProfileWait};
+use super::keyring;
+use super::token_command::token_of_command;
+use crate::args::{Connection, ServerName, wait};
+use crate::failed::{Failed, Result, without_number};
 use crate::secret;
+use crate::unconfigured::Unconfigured;
 use remofile::protocol::key::PublicKey;
 use remofile::protocol::limits::DEFAULT_PORT;
 use remofile::protocol::token::Token;
-use remofile::{ClientOptions, Protocol, Wait};
-use std::time::Duration;
+use remofile::{ClientOptions, Identity, KeptKeys, KeptServers, Protocol, ServerAddress, Wait};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The place of the identities of clients, below the directory of what is kept between runs.
+const IDENTITIES: &str = "remofile/clients";
+
+/// The place of the note of which of several servers was good last.
+const SERVERS: &str = "remofile/servers";
+
+/// The place of what chosen tokens are stretched to, below the directory of what is kept until the user logs out, or else
+/// between runs.
+const KEYS: &str = "remofile/keys";
 
 /// Settles how to reach the server. `port` and `token` are those that came as arguments.
 ///
@@ -20,9 +34,63 @@ pub(crate) fn client_options(
     port: Option<u16>,
     token: Option<Token>,
 ) -> Result<ClientOptions> {
-    let environment = Environment::of_process();
-    let profile = config::profile(environment.config_home.as_deref(), connection.profile.as_deref())?;
-    resolve(connection, port, token, &environment, &profile)
+    let environment = Environment::of_process().with_url()?;
+    let profile = chosen_profile(connection, &environment, config::profile)?;
+    resolve(connection, port, token, &environment, &profile).map_err(|failed| match failed {
+        Failed::Unconfigured(unconfigured) => {
+            let profiles = config::profile_names(&ConfigFile::of(connection.config.as_deref(), &environment));
+            Failed::Unconfigured(Box::new(Unconfigured { profiles, ..*unconfigured }))
+        }
+        failed => failed,
+    })
+}
+
+/// Returns the names of the profiles in the file that an option names, or else the usual one.
+pub(crate) fn profile_names(file: Option<&Path>) -> Vec<String> {
+    config::profile_names(&ConfigFile::of(file, &Environment::of_process()))
+}
+
+/// Reports whether there is a profile of this name.
+pub(crate) fn is_profile(name: &str) -> bool {
+    profile_names(None).iter().any(|known| known == name)
+}
+
+/// Returns what tells of a name whether a profile has it, in the configuration file that a command line names, or else in the usual one.
+pub(crate) fn is_profile_in(raw: &[OsString]) -> impl Fn(&str) -> bool + use<> {
+    let value = |at: usize, word: &OsString| match word.to_str()?.strip_prefix("--config")? {
+        "" => raw.get(at + 1).map(PathBuf::from),
+        value => value.strip_prefix('=').map(PathBuf::from),
+    };
+    let file = raw.iter().enumerate().find_map(|(at, word)| value(at, word));
+    move |name| profile_names(file.as_deref()).iter().any(|known| known == name)
+}
+
+/// Reads the profile that the command line names, or else the environment, or the default one.
+pub(super) fn chosen_profile(
+    connection: &Connection,
+    environment: &Environment,
+    read: impl Fn(&ConfigFile, Option<&str>) -> Result<Profile>,
+) -> Result<Profile> {
+    let file = ConfigFile::of(connection.config.as_deref(), environment);
+    read(&file, named_profile(connection).or(environment.profile.as_deref()))
+}
+
+/// The profile that the command line names.
+fn named_profile(connection: &Connection) -> Option<&str> {
+    let of_operand = match connection.server.get() {
+        Some(ServerName::Profile(name)) => Some(name),
+        Some(ServerName::Address(address)) => address.profile.as_ref(),
+        Some(ServerName::Default) | None => None,
+    };
+    of_operand.or(connection.profile.as_ref()).map(String::as_str)
+}
+
+/// Settles how to reach a server that the command line names, which no profile is about yet.
+///
+/// # Errors
+/// As [`client_options`].
+pub(crate) fn options_of_new_server(connection: &Connection, token: Token) -> Result<ClientOptions> {
+    resolve(connection, None, Some(token), &Environment::of_process(), &Profile::default())
 }
 
 fn resolve(
@@ -32,42 +100,111 @@ fn resolve(
     environment: &Environment,
     profile: &Profile,
 ) -> Result<ClientOptions> {
-    let hostname = connection.hostname.as_ref().or(environment.hostname.as_ref()).or(profile.hostname.as_ref());
+    let address = match connection.server.get() {
+        Some(ServerName::Address(address)) => Some(address),
+        _ => None,
+    };
+    // The environment's server is another one than that which the command line names.
+    let is_other = address.is_some() || (named_profile(connection).is_some() && profile.hostname.is_some());
+    let of_server = if is_other { &environment.without_server() } else { environment };
+    // The default profile's server is another one than that of an address: only the token may be of use there.
+    let is_by_address_alone = address.is_some() && named_profile(connection).is_none();
+    let profile_of_server = if is_by_address_alone { &Profile::default() } else { profile };
+    let hostname = connection.hostname.as_ref().or(address.map(|address| &address.hostname));
+    let hostname = hostname.or(of_server.hostname.as_ref()).or(profile.hostname.as_ref());
     let token = match token {
         Some(token) => Some(token),
         None => find_token(connection, environment, profile)?,
     };
-    let (Some(hostname), Some(token)) = (hostname, token) else {
-        return Err(Failed::Unconfigured);
+    let (hostname, token) = match (hostname, token) {
+        (Some(hostname), Some(token)) => (hostname, token),
+        (hostname, token) => {
+            let (hostname, has_token) = (hostname.cloned(), token.is_some());
+            let unconfigured = Unconfigured { hostname, has_token, ..Unconfigured::default() };
+            return Err(Failed::Unconfigured(Box::new(unconfigured)));
+        }
     };
-    let port = match port.or(connection.port) {
-        Some(port) => port,
-        None => port_of(environment, profile)?,
+    let port = match (port.or(connection.port), address) {
+        (Some(port), _) => port,
+        (None, Some(address)) => address.port.unwrap_or(DEFAULT_PORT),
+        (None, None) => port_of(of_server, profile)?,
     };
     let mut options = ClientOptions::new(hostname.as_str(), port, token);
-    options.public_key = public_key(connection, environment, profile)?;
-    options.protocol = protocol(connection, environment, profile)?;
+    ServerAddress::parse_list(hostname, port).map_err(|why| {
+        let whence = if connection.hostname.is_some() { "--hostname" } else { "the host name" };
+        wrong_setting(whence, format!("{whence} is {hostname:?}: {why}"))
+    })?;
+    options.public_key = public_key(connection, of_server, profile_of_server)?;
+    options.protocol = protocol(connection, of_server, profile_of_server)?;
     options.plain = connection.no_encryption;
-    options.timeout = connection.timeout.map(Duration::from_millis);
-    options.wait = match connection.wait {
-        None => Wait::No,
-        Some(None) => Wait::Forever,
-        Some(Some(seconds)) => Wait::For(Duration::from_secs(seconds)),
-    };
+    options.timeout = connection.timeout;
+    options.wait = wait_of(connection, environment, profile)?.unwrap_or_default();
+    if let Some(state_home) = &environment.state_home {
+        options.identity = Identity::kept_in(state_home.join(IDENTITIES));
+        options.kept_servers = KeptServers::in_directory(state_home.join(SERVERS));
+    }
+    if let Some(home) = environment.runtime_home.as_ref().or(environment.state_home.as_ref()) {
+        options.kept_keys = KeptKeys::in_directory(home.join(KEYS));
+    }
     Ok(options)
+}
+
+fn wait_of(connection: &Connection, environment: &Environment, profile: &Profile) -> Result<Option<Wait>> {
+    if let Some(wait) = connection.wait {
+        return Ok(Some(wait.unwrap_or(Wait::Forever)));
+    }
+    let of_profile = profile.wait.as_ref().map(ProfileWait::text);
+    let sources = [(&environment.wait, "REMOFILE_WAIT"), (&of_profile, "wait in the profile")];
+    let Some((Some(text), whence)) = sources.into_iter().find(|(text, _)| text.is_some()) else { return Ok(None) };
+    wait(text).map(Some).map_err(|why| Failed::Configuration(format!("{whence} is {text:?}: {why}")))
 }
 
 fn find_token(connection: &Connection, environment: &Environment, profile: &Profile) -> Result<Option<Token>> {
     if let Some(path) = &connection.token_file {
         return secret::token_of_file(path).map(Some);
     }
-    if let Some(text) = &environment.token {
-        return parse_token(text, "REMOFILE_TOKEN").map(Some);
+    let of_environment = || token_of_environment(environment);
+    let of_profile = || match (&profile.token, &profile.token_file, &profile.token_command) {
+        (Some(text), _, _) => parse_token(text, "the profile").map(Some),
+        (None, Some(path), _) => {
+            secret::token_of_file(path).map(Some).map_err(|failed| of_profile_named(failed, profile))
+        }
+        (None, None, Some(command)) => token_of_command(command, "token-command in the profile").map(Some),
+        (None, None, None) if profile.token_keyring => keyring::token_of(&profile.name).map(Some),
+        (None, None, None) => Ok(None),
+    };
+    // A profile that the command line names wins, since the environment may be about another server.
+    let of_first = if named_profile(connection).is_some() { of_profile()? } else { None };
+    match of_first.map_or_else(of_environment, |token| Ok(Some(token)))? {
+        Some(token) => Ok(Some(token)),
+        None => of_profile(),
     }
-    if let Some(text) = &profile.token {
-        return parse_token(text, "the profile").map(Some);
+}
+
+/// Tells which profile a file is of.
+fn of_profile_named(failed: Failed, Profile { name, .. }: &Profile) -> Failed {
+    match failed {
+        Failed::File { path, source } => {
+            let told = format!(
+                "{} (it is the token-file of the profile {name:?}: 'remofile login {name} HOST' makes one with the token in it)",
+                without_number(&source.to_string())
+            );
+            Failed::File { path, source: std::io::Error::new(source.kind(), told) }
+        }
+        failed => failed,
     }
-    profile.token_file.as_deref().map(secret::token_of_file).transpose()
+}
+
+/// Returns the token that the environment has, or tells how to get.
+///
+/// # Errors
+/// [`Failed::Configuration`] if it is none.
+pub(crate) fn token_of_environment(environment: &Environment) -> Result<Option<Token>> {
+    match (&environment.token, &environment.token_command) {
+        (Some(text), _) => parse_token(text, "REMOFILE_TOKEN").map(Some),
+        (None, Some(command)) => token_of_command(command, "REMOFILE_TOKEN_COMMAND").map(Some),
+        (None, None) => Ok(None),
+    }
 }
 
 fn parse_token(text: &str, whence: &str) -> Result<Token> {
@@ -92,11 +229,16 @@ fn public_key(connection: &Connection, environment: &Environment, profile: &Prof
     ];
     for (text, whence) in sources {
         if let Some(text) = text {
-            let key = PublicKey::parse(text).map_err(|error| Failed::Configuration(format!("{whence}: {error}")))?;
+            let key = PublicKey::parse(text).map_err(|error| wrong_setting(whence, format!("{whence}: {error}")))?;
             return Ok(Some(key));
         }
     }
     Ok(None)
+}
+
+/// Returns the error of a setting that makes no sense: one of the command line is wrong usage.
+fn wrong_setting(whence: &str, message: String) -> Failed {
+    if whence.starts_with("--") { Failed::Usage(message) } else { Failed::Configuration(message) }
 }
 
 fn protocol(connection: &Connection, environment: &Environment, profile: &Profile) -> Result<Protocol> {
@@ -111,7 +253,7 @@ fn protocol(connection: &Connection, environment: &Environment, profile: &Profil
             None => {}
             Some("1") => return Ok(Protocol::One),
             Some("2") => return Ok(Protocol::Two),
-            Some(other) => return Err(Failed::Configuration(format!("{whence} is {other:?}: it must be 1 or 2"))),
+            Some(other) => return Err(wrong_setting(whence, format!("{whence} is {other:?}: it must be 1 or 2"))),
         }
     }
     Ok(Protocol::Two)
@@ -120,8 +262,9 @@ fn protocol(connection: &Connection, environment: &Environment, profile: &Profil
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{Arguments, Command};
+    use crate::args::{self, Arguments, Command};
     use clap::Parser;
+    use std::time::Duration;
     use zeroize::Zeroizing;
 
     const KEY: &str = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5";
@@ -151,8 +294,13 @@ mod tests {
             port: Some(3),
             token: Some(Zeroizing::new("profile-token".into())),
             token_file: None,
+            token_command: None,
+            token_keyring: false,
+            name: "profile".into(),
             public_key: Some(OTHER_KEY.into()),
             protocol: Some(1),
+            wait: Some(ProfileWait::Text("5m".into())),
+            fsync: None,
         }
     }
 
@@ -198,7 +346,7 @@ mod tests {
             Environment { token: Some(Zeroizing::new("t".into())), ..Environment::default() },
         ] {
             let result = resolve(&connection(&[]), None, None, &environment, &Profile::default());
-            assert!(matches!(result, Err(Failed::Unconfigured)));
+            assert!(matches!(result, Err(Failed::Unconfigured(_))));
         }
     }
 
@@ -213,6 +361,52 @@ mod tests {
         assert!(wrong(&|e| e.public_key = Some("x".into())).contains("REMOFILE_PUBLIC_KEY"));
         assert!(wrong(&|e| e.protocol = Some("3".into())).contains("REMOFILE_PROTOCOL"));
         assert!(wrong(&|e| e.token = Some(Zeroizing::new("a\nb".into()))).contains("REMOFILE_TOKEN"));
+    }
+
+    #[test]
+    fn the_wait_is_that_of_the_flag_the_variable_or_the_profile_and_a_minute_otherwise() {
+        let environment = |wait: Option<&str>| Environment { wait: wait.map(str::to_owned), ..environment() };
+        let settled = |flags: &[&str], variable, profile: &Profile| {
+            resolve(&connection(flags), None, None, &environment(variable), profile).map(|options| options.wait)
+        };
+        let seconds = |seconds| Wait::For(Duration::from_secs(seconds));
+        assert_eq!(settled(&["--wait=0"], Some("7"), &profile()).unwrap(), Wait::No);
+        assert_eq!(settled(&["--wait"], Some("7"), &profile()).unwrap(), Wait::Forever);
+        assert_eq!(settled(&["--wait=2h"], None, &profile()).unwrap(), seconds(7200));
+        assert_eq!(settled(&[], Some("7"), &profile()).unwrap(), seconds(7));
+        assert_eq!(settled(&[], None, &profile()).unwrap(), seconds(300));
+        let of_number = Profile { wait: Some(ProfileWait::Seconds(0)), ..Profile::default() };
+        assert_eq!(settled(&[], None, &of_number).unwrap(), Wait::No);
+        assert_eq!(settled(&[], None, &Profile::default()).unwrap(), seconds(60));
+        let wrong = settled(&[], Some("soon"), &profile()).unwrap_err().message();
+        assert!(wrong.contains("REMOFILE_WAIT") && wrong.contains("soon"), "{wrong}");
+    }
+
+    #[test]
+    fn an_address_has_neither_key_nor_protocol_of_the_default_profile() {
+        let address = args::ServerAddress { profile: None, hostname: "other".into(), port: None };
+        let options = resolve(&connection(&[]).to(address.clone()), None, None, &Environment::default(), &profile());
+        let options = options.unwrap();
+        assert_eq!((told(&options), options.protocol), (("other", 6768, "profile-token"), Protocol::Two));
+        assert!(options.public_key.is_none());
+        let named = args::ServerAddress { profile: Some("x".into()), ..address };
+        let options = resolve(&connection(&[]).to(named), None, None, &Environment::default(), &profile()).unwrap();
+        assert_eq!(options.public_key.unwrap().to_string(), OTHER_KEY);
+    }
+
+    #[test]
+    fn a_command_prints_the_token_where_nothing_has_it() {
+        let printing = |token: &str| Some(Zeroizing::new(format!("echo {token}")));
+        let of_profile = Profile { token: None, token_command: printing("of-profile"), ..profile() };
+        let token = |environment: &Environment, flags: &[&str], profile: &Profile| {
+            resolve(&connection(flags), None, None, environment, profile).unwrap().token.reveal().to_owned()
+        };
+        let mut environment = Environment { token_command: printing("of-environment"), ..environment() };
+        assert_eq!(token(&environment, &[], &of_profile), "environment-token");
+        environment.token = None;
+        assert_eq!(token(&environment, &[], &of_profile), "of-environment");
+        assert_eq!(token(&environment, &["--profile", "x"], &of_profile), "of-profile");
+        assert_eq!(token(&Environment::default(), &[], &of_profile), "of-profile");
     }
 
     #[test]

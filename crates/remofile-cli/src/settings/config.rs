@@ -1,5 +1,6 @@
 //! The configuration file: profiles, one of which may be the default.
 
+use super::Environment;
 use crate::failed::{Failed, Result};
 use crate::{files, secret};
 use serde::Deserialize;
@@ -32,43 +33,139 @@ pub(crate) struct Profile {
     pub(crate) token: Option<Zeroizing<String>>,
     /// The file with its token; relative to the configuration file.
     pub(crate) token_file: Option<PathBuf>,
+    /// The command that prints its token.
+    #[serde(default, deserialize_with = "wiped")]
+    pub(crate) token_command: Option<Zeroizing<String>>,
+    /// True if its token is in the keyring of the system.
+    #[serde(default)]
+    pub(crate) token_keyring: bool,
+    /// Its name, by which the keyring knows its token.
+    #[serde(skip)]
+    pub(crate) name: String,
     /// Its public key.
     pub(crate) public_key: Option<String>,
     /// The protocol it speaks, 1 or 2.
     pub(crate) protocol: Option<u8>,
+    /// The wait for others, as '--wait' takes it: a number of seconds, or a text.
+    pub(crate) wait: Option<ProfileWait>,
+    /// The moment at which downloaded files are flushed, as '--fsync' takes it.
+    pub(crate) fsync: Option<String>,
+}
+
+/// A wait in a profile.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum ProfileWait {
+    Seconds(u64),
+    Text(String),
+}
+
+impl ProfileWait {
+    /// The wait as '--wait' takes it.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Seconds(seconds) => seconds.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
 }
 
 fn wiped<'d, D: serde::Deserializer<'d>>(deserializer: D) -> std::result::Result<Option<Zeroizing<String>>, D::Error> {
     String::deserialize(deserializer).map(|text| Some(Zeroizing::new(text)))
 }
 
+/// The place of the configuration file, and whether the user has named it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ConfigFile {
+    path: Option<PathBuf>,
+    is_named: bool,
+}
+
+impl ConfigFile {
+    /// The file that the user has named, by an option or else by the environment, or the one of the user's home.
+    pub(crate) fn of(option: Option<&Path>, environment: &Environment) -> Self {
+        let named = option.map(Path::to_owned).or_else(|| environment.config.clone());
+        let is_named = named.is_some();
+        Self { path: named.or_else(|| environment.config_home.as_ref().map(|home| home.join(PLACE))), is_named }
+    }
+
+    /// Its path; `None` if there is no home directory.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+}
+
 /// Reads the profile that was asked for, or the default one; an empty one if there is neither.
-pub(crate) fn profile(config_home: Option<&Path>, name: Option<&str>) -> Result<Profile> {
-    let Some(path) = config_home.map(|home| home.join(PLACE)) else {
-        return no_file(name, "there is no home directory to look for a configuration file in");
-    };
-    let file = match files::read(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound || error.kind() == ErrorKind::NotADirectory => {
-            return no_file(name, &format!("there is no {}", path.display()));
-        }
-        Err(error) => return Err(Failed::file(&path, error)),
-    };
-    let mut profile = choose(&path, &file.text, name)?;
-    if file.open_to_others && profile.token.is_some() {
+pub(crate) fn profile(file: &ConfigFile, name: Option<&str>) -> Result<Profile> {
+    let found = find(file, name)?;
+    if let Some(path) = found.open_to_others.filter(|_| found.profile.token.is_some()) {
         secret::warn_of_others(&path);
     }
+    Ok(found.profile)
+}
+
+/// Reads the same profile for a setting that is no secret: nobody is warned twice.
+pub(crate) fn quiet_profile(file: &ConfigFile, name: Option<&str>) -> Result<Profile> {
+    Ok(find(file, name)?.profile)
+}
+
+/// Returns the names of the profiles that there are; none if the file cannot be read.
+pub(crate) fn profile_names(file: &ConfigFile) -> Vec<String> {
+    let Some(path) = file.path() else { return Vec::new() };
+    let config = files::read(path).ok().and_then(|file| parse(path, &file.text).ok());
+    config.map(|config| config.profile.into_keys().collect()).unwrap_or_default()
+}
+
+/// Reports whether a profile may be called so: an operand can have the name before its colon.
+pub(crate) fn is_profile_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_plain) && !name.starts_with(['-', '.'])
+}
+
+/// Reports whether a configuration has neither a profile nor a default one.
+///
+/// # Errors
+/// [`Failed::Configuration`] if it is none.
+pub(super) fn is_without_profiles(path: &Path, text: &str) -> Result<bool> {
+    let config = parse(path, text)?;
+    Ok(config.default_profile.is_none() && config.profile.is_empty())
+}
+
+/// A profile, with the file that it is in if others can read that.
+struct FoundProfile {
+    profile: Profile,
+    open_to_others: Option<PathBuf>,
+}
+
+fn find(config: &ConfigFile, name: Option<&str>) -> Result<FoundProfile> {
+    let Some(path) = config.path() else {
+        return no_file(name, "there is no home directory to look for a configuration file in");
+    };
+    let is_missing = |error: &std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+    let file = match files::read(path) {
+        Ok(file) => file,
+        Err(error) if is_missing(&error) && !config.is_named => {
+            return no_file(name, &format!("there is no {}", path.display()));
+        }
+        Err(error) => return Err(Failed::file(path, error)),
+    };
+    let mut profile = choose(path, &file.text, name)?;
     if let (Some(token_file), Some(directory)) = (&mut profile.token_file, path.parent()) {
         *token_file = directory.join(&*token_file);
     }
-    Ok(profile)
+    Ok(FoundProfile { profile, open_to_others: file.open_to_others.then(|| path.to_owned()) })
 }
 
-fn no_file(name: Option<&str>, why: &str) -> Result<Profile> {
+fn no_file(name: Option<&str>, why: &str) -> Result<FoundProfile> {
     match name {
-        None => Ok(Profile::default()),
-        Some(name) => Err(Failed::Configuration(format!("there is no profile {name:?}: {why}"))),
+        None => Ok(FoundProfile { profile: Profile::default(), open_to_others: None }),
+        Some(name) => Err(Failed::Configuration(format!("there is no profile {name:?}: {why} ({})", making(name)))),
     }
+}
+
+/// Tells what to do about a profile that there is not, the name of which may be that of a host.
+fn making(name: &str) -> String {
+    format!("'remofile login {name} HOST' makes it, and a path at a host of this name is 'remofile://{name}/PATH'")
 }
 
 fn choose(path: &Path, text: &str, name: Option<&str>) -> Result<Profile> {
@@ -76,20 +173,27 @@ fn choose(path: &Path, text: &str, name: Option<&str>) -> Result<Profile> {
     let Some(name) = name.map(str::to_owned).or(config.default_profile) else {
         return Ok(Profile::default());
     };
-    let Some(profile) = config.profile.remove(&name) else {
+    let Some(mut profile) = config.profile.remove(&name) else {
         let known: Vec<&str> = config.profile.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "no profile".to_owned() } else { known.join(", ") };
         return Err(Failed::Configuration(format!(
-            "{}: there is no profile {name:?} (there is {known})",
-            path.display()
+            "{}: there is no profile {name:?} (there is {known}; {})",
+            path.display(),
+            making(&name)
         )));
     };
-    if profile.token.is_some() && profile.token_file.is_some() {
+    let sources = [
+        ("'token'", profile.token.is_some()),
+        ("'token-file'", profile.token_file.is_some()),
+        ("'token-command'", profile.token_command.is_some()),
+        ("'token-keyring'", profile.token_keyring),
+    ];
+    let mut given = sources.iter().filter(|(_, is_given)| *is_given);
+    if let (Some((one, _)), Some((other, _))) = (given.next(), given.next()) {
         let path = path.display();
-        return Err(Failed::Configuration(format!(
-            "{path}: profile {name:?} has both 'token' and 'token-file': keep one"
-        )));
+        return Err(Failed::Configuration(format!("{path}: profile {name:?} has both {one} and {other}: keep one")));
     }
+    profile.name = name;
     Ok(profile)
 }
 
@@ -138,8 +242,12 @@ public-key = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5"
     #[test]
     fn a_missing_profile_names_those_there_are() {
         assert!(message(CONFIG, Some("x")).contains("there is home, work"));
-        assert!(profile(None, Some("x")).is_err());
-        assert!(profile(Some(Path::new("/nonexistent")), None).is_ok());
+        let nowhere = ConfigFile::default();
+        assert!(profile(&nowhere, Some("x")).is_err());
+        let missing = ConfigFile { path: Some("/nonexistent/x".into()), is_named: false };
+        assert!(profile(&missing, None).is_ok());
+        assert!(profile(&missing, Some("x")).err().unwrap().message().contains("remofile login x HOST"));
+        assert!(profile(&ConfigFile { is_named: true, ..missing }, None).is_err(), "who names a file means it");
     }
 
     #[test]
@@ -152,8 +260,14 @@ public-key = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5"
 
     #[test]
     fn two_sources_of_one_token_are_refused() {
-        let message = message("[profile.x]\ntoken = 'a'\ntoken-file = 'b'", Some("x"));
-        assert!(message.contains("keep one"), "{message}");
+        for (keys, told) in [
+            ("token = 'a'\ntoken-file = 'b'", "'token' and 'token-file': keep one"),
+            ("token-command = 'a'\ntoken-keyring = true", "'token-command' and 'token-keyring': keep one"),
+            ("token-command = 'a'\ntoken-file = 'b'", "'token-file' and 'token-command': keep one"),
+        ] {
+            let message = message(&format!("[profile.x]\n{keys}"), Some("x"));
+            assert!(message.contains(told), "{message}");
+        }
     }
 
     #[test]
@@ -164,7 +278,10 @@ public-key = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5"
         let mut file =
             tempfile::Builder::new().prefix("config").suffix(".toml").rand_bytes(0).tempfile_in(&directory).unwrap();
         std::io::Write::write_all(&mut file, CONFIG.as_bytes()).unwrap();
-        let profile = profile(Some(home.path()), None).unwrap();
+        let environment = Environment { config_home: Some(home.path().to_owned()), ..Environment::default() };
+        let file = ConfigFile::of(None, &environment);
+        assert_eq!(profile_names(&file), ["home", "work"]);
+        let profile = profile(&file, None).unwrap();
         assert_eq!(profile.token_file, Some(directory.join("home.token")));
     }
 }

@@ -1,5 +1,7 @@
 //! The environment variables that the command heeds.
 
+use crate::args::{RemoteOperand, ServerAddress, ServerName};
+use crate::failed::{Failed, Result};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -13,12 +15,30 @@ pub(crate) struct Environment {
     pub(crate) port: Option<String>,
     /// `REMOFILE_TOKEN`
     pub(crate) token: Option<Zeroizing<String>>,
+    /// `REMOFILE_TOKEN_COMMAND`
+    pub(crate) token_command: Option<Zeroizing<String>>,
+    /// `REMOFILE_TOKENS`
+    pub(crate) tokens: Option<PathBuf>,
     /// `REMOFILE_PUBLIC_KEY`
     pub(crate) public_key: Option<String>,
     /// `REMOFILE_PROTOCOL`
     pub(crate) protocol: Option<String>,
     /// `REMOFILE_PRIVATE_KEY`
     pub(crate) private_key: Option<Zeroizing<String>>,
+    /// `REMOFILE_WAIT`
+    pub(crate) wait: Option<String>,
+    /// `REMOFILE_FSYNC`
+    pub(crate) fsync: Option<String>,
+    /// `REMOFILE_URL`
+    pub(crate) url: Option<String>,
+    /// `REMOFILE_PROFILE`
+    pub(crate) profile: Option<String>,
+    /// `REMOFILE_CONFIG`
+    pub(crate) config: Option<PathBuf>,
+    /// The directory of what is kept between runs: `XDG_STATE_HOME`, or `.local/state` in `HOME`.
+    pub(crate) state_home: Option<PathBuf>,
+    /// The directory of what is kept until the user logs out: `XDG_RUNTIME_DIR`.
+    pub(crate) runtime_home: Option<PathBuf>,
     /// The directory of configuration files: `XDG_CONFIG_HOME`, or `.config` in `HOME`.
     pub(crate) config_home: Option<PathBuf>,
 }
@@ -37,19 +57,65 @@ impl Environment {
             hostname: text("REMOFILE_HOSTNAME"),
             port: text("REMOFILE_PORT"),
             token: text("REMOFILE_TOKEN").map(Zeroizing::new),
+            token_command: text("REMOFILE_TOKEN_COMMAND").map(Zeroizing::new),
+            tokens: present("REMOFILE_TOKENS").map(PathBuf::from),
             public_key: text("REMOFILE_PUBLIC_KEY"),
             protocol: text("REMOFILE_PROTOCOL"),
             private_key: text("REMOFILE_PRIVATE_KEY").map(Zeroizing::new),
-            config_home: config_home(present("XDG_CONFIG_HOME"), present("HOME")),
+            wait: text("REMOFILE_WAIT"),
+            fsync: text("REMOFILE_FSYNC"),
+            url: text("REMOFILE_URL"),
+            profile: text("REMOFILE_PROFILE"),
+            config: present("REMOFILE_CONFIG").map(PathBuf::from),
+            state_home: xdg_home(present("XDG_STATE_HOME"), present("HOME"), ".local/state"),
+            runtime_home: xdg_home(present("XDG_RUNTIME_DIR"), None, ""),
+            config_home: xdg_home(present("XDG_CONFIG_HOME"), present("HOME"), ".config"),
+        }
+    }
+}
+
+impl Environment {
+    /// Takes what `REMOFILE_URL` says for what no other variable says.
+    ///
+    /// # Errors
+    /// [`Failed::Configuration`] if it is no URL of a server.
+    pub(crate) fn with_url(mut self) -> Result<Self> {
+        let Some(url) = &self.url else { return Ok(self) };
+        let wrong = |why: &str| Failed::Configuration(format!("REMOFILE_URL: {why}"));
+        let form = "it must be like remofile://HOST:PORT or remofile://NAME@HOST";
+        let parsed = RemoteOperand::parse(url, &|_| false).map_err(|why| wrong(&why))?;
+        let Some(RemoteOperand { server: ServerName::Address(address), path }) = parsed else {
+            return Err(wrong(form));
+        };
+        if path != "/" {
+            return Err(wrong(&format!("a path ({path}) belongs to the operands of a command: leave it out")));
+        }
+        let ServerAddress { profile, hostname, port } = address;
+        self.profile = self.profile.or(profile);
+        if self.hostname.is_none() {
+            self.hostname = Some(hostname);
+            self.port = port.map(|port| port.to_string()).or(self.port);
+        }
+        Ok(self)
+    }
+
+    /// The environment without what is about its server alone. The token stays: several servers may have it.
+    pub(crate) fn without_server(&self) -> Self {
+        Self {
+            wait: self.wait.clone(),
+            fsync: self.fsync.clone(),
+            token: self.token.clone(),
+            token_command: self.token_command.clone(),
+            ..Self::default()
         }
     }
 }
 
 /// The XDG rule: a path that is not absolute is ignored.
-fn config_home(xdg: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+fn xdg_home(xdg: Option<OsString>, home: Option<OsString>, below_home: &str) -> Option<PathBuf> {
     xdg.map(PathBuf::from)
         .filter(|path| path.is_absolute())
-        .or_else(|| home.map(|home| PathBuf::from(home).join(".config")))
+        .or_else(|| home.map(|home| PathBuf::from(home).join(below_home)))
 }
 
 #[cfg(test)]
@@ -63,8 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn configuration_is_where_xdg_says() {
+    fn configuration_and_state_are_where_xdg_says() {
         let some = |text: &str| Some(OsString::from(text));
+        let config_home = |xdg, home| xdg_home(xdg, home, ".config");
+        assert_eq!(xdg_home(None, some("/home/a"), ".local/state"), Some("/home/a/.local/state".into()));
         assert_eq!(config_home(some("/x"), some("/home/a")), Some("/x".into()));
         assert_eq!(config_home(some("x"), some("/home/a")), Some("/home/a/.config".into()));
         assert_eq!(config_home(None, None), None);

@@ -3,13 +3,32 @@
 mod client;
 mod config;
 mod environment;
+mod keyring;
+mod new_profile;
+mod receive;
+mod reload;
 mod server;
+mod server_config;
 mod sync;
+mod token_command;
+mod tokens;
 mod transfer;
 
 pub(crate) use crate::args::Direction;
-pub(crate) use client::client_options;
+pub(crate) use client::{
+    client_options, is_profile, is_profile_in, options_of_new_server, profile_names, token_of_environment,
+};
+pub(crate) use config::{ConfigFile, is_profile_name};
 pub(crate) use environment::Environment;
-pub(crate) use server::{ServerSettings, TokenSource, server_settings};
+pub(crate) use keyring::keep_token;
+pub(crate) use new_profile::{NewProfile, NewToken, foretell_profile, save_profile};
+pub(crate) use receive::receive_settings;
+pub(crate) use reload::{Reload, Reloaded};
+pub(crate) use server::{
+    BucketRoot, HookSettings, ServerSettings, ServerTokens, TokenSource, is_address, server_settings,
+};
+pub(crate) use server_config::complete;
 pub(crate) use sync::sync_settings;
-pub(crate) use transfer::transfer_settings;
+pub(crate) use token_command::token_of_command;
+pub(crate) use tokens::{TokensPlace, token_names, tokens_place};
+pub(crate) use transfer::{earlier, transfer_settings};

@@ -4,26 +4,81 @@ use super::Environment;
 use crate::args::Run;
 use crate::failed::{Failed, Result};
 use crate::secret;
-use remofile::ServerOptions;
 use remofile::protocol::key::PrivateKey;
+use remofile::protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
 use remofile::protocol::token::Token;
-use std::net::IpAddr;
-use std::path::PathBuf;
+use remofile::store::real_path;
+use remofile::{ServerOptions, TokensFile};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The settings of a server.
 pub(crate) struct ServerSettings {
-    /// The root directory, absolute.
+    /// The root directory, absolute, or the address of a bucket.
     pub(crate) root: PathBuf,
+    /// The bucket to serve, if it is no directory.
+    pub(crate) bucket: Option<BucketRoot>,
     /// The port; 0 for a free one.
     pub(crate) port: u16,
     /// The address; `None` for all.
     pub(crate) address: Option<IpAddr>,
-    /// The token.
-    pub(crate) token: Token,
-    /// The source of the token.
-    pub(crate) token_source: TokenSource,
+    /// The token, or those of many users.
+    pub(crate) tokens: ServerTokens,
     /// The options of the server.
     pub(crate) options: ServerOptions,
+    /// The absolute path of the audit log, if one is kept.
+    pub(crate) audit_log: Option<PathBuf>,
+    /// The address at which the server tells how it is doing.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// What is done when a file was stored.
+    pub(crate) hooks: HookSettings,
+    /// The address of the coordinator, if several servers have the directory.
+    pub(crate) coordinator: Option<String>,
+    /// True if nothing is announced that the user knows.
+    pub(crate) quiet: bool,
+}
+
+impl ServerSettings {
+    /// Returns the name by which several servers of one bucket know that it is the same. Each may ask another node of the service, so
+    /// that its endpoint says nothing.
+    pub(crate) fn shared_name(&self) -> Option<String> {
+        self.bucket.as_ref().map(|bucket| bucket.address.clone())
+    }
+}
+
+/// A bucket that is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BucketRoot {
+    /// Its address, as it was given.
+    pub(crate) address: String,
+    /// The address of the service, if it was given.
+    pub(crate) endpoint: Option<String>,
+}
+
+/// The hooks of a server.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HookSettings {
+    /// The command of the shell that is run.
+    pub(crate) on_upload: Option<String>,
+    /// The address that is called.
+    pub(crate) webhook: Option<String>,
+    /// Time for one attempt.
+    pub(crate) timeout: Duration,
+}
+
+/// The tokens of a server.
+#[derive(Debug)]
+pub(crate) enum ServerTokens {
+    /// One, with which everything may be done.
+    One {
+        /// The token.
+        token: Token,
+        /// Its source.
+        source: TokenSource,
+    },
+    /// Those of a file.
+    Many(TokensFile),
 }
 
 /// The source of a server's token.
@@ -37,29 +92,117 @@ pub(crate) enum TokenSource {
     Generated,
 }
 
-/// Settles how to serve. `token` is the one that came as an argument.
+/// Settles how to serve. `token` is the one that came as an argument, or from a variable or the file of options.
 pub(crate) fn server_settings(run: &Run, token: Option<Token>, environment: &Environment) -> Result<ServerSettings> {
-    let options = options(run, environment)?;
-    let (token, token_source) = find_token(run, token, environment)?;
-    let root = std::path::absolute(&run.directory).map_err(|error| Failed::file(&run.directory, error))?;
-    Ok(ServerSettings { root, port: run.port, address: run.address, token, token_source, options })
+    settle(run, token, environment).map_err(|failed| match (failed, &run.operations.config) {
+        // Most of the options are there.
+        (Failed::Usage(what), Some(file)) => Failed::Configuration(format!("{}: {what}", file.display())),
+        (failed, _) => failed,
+    })
 }
 
-fn find_token(run: &Run, token: Option<Token>, environment: &Environment) -> Result<(Token, TokenSource)> {
-    if let Some(token) = token {
-        return Ok((token, TokenSource::Given));
+fn settle(run: &Run, token: Option<Token>, environment: &Environment) -> Result<ServerSettings> {
+    let options = options(run, environment)?;
+    let Some(directory) = &run.directory else {
+        return Err(Failed::Configuration(
+            "there is no directory to serve: write directory = \"PATH\" into the file, or name it on the command line"
+                .to_owned(),
+        ));
+    };
+    let bucket = bucket_root(directory, run.endpoint.clone())?;
+    let root = match &bucket {
+        Some(bucket) => PathBuf::from(&bucket.address),
+        None => std::path::absolute(directory).map_err(|error| Failed::file(directory, error))?,
+    };
+    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|error| Failed::file(path, error));
+    let audit_log = run.audit_log.as_ref().map(absolute).transpose()?;
+    let tokens = find_tokens(run, token, environment)?;
+    if let (ServerTokens::Many(file), None) = (&tokens, &bucket) {
+        refuse_within(&root, file.path(), "tokens file")?;
     }
-    if let Some(path) = &run.token_file {
-        return Ok((secret::token_of_file(path)?, TokenSource::Given));
+    if let (Some(path), None) = (&audit_log, &bucket) {
+        refuse_within(&root, path, "audit log")?;
+    }
+    let operations = &run.operations;
+    let hooks = HookSettings {
+        on_upload: operations.on_upload.clone(),
+        webhook: operations.webhook.clone(),
+        timeout: operations.hook_timeout,
+    };
+    Ok(ServerSettings {
+        root,
+        bucket,
+        port: run.port,
+        address: run.address,
+        tokens,
+        options,
+        audit_log,
+        metrics: operations.metrics,
+        hooks,
+        coordinator: operations.coordinator.clone(),
+        quiet: run.quiet,
+    })
+}
+
+/// Reports whether the place to serve is the address of a bucket, or one of that kind, and no directory.
+pub(crate) fn is_address(root: &Path) -> bool {
+    let scheme = root.to_str().and_then(|root| root.split_once("://")).map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+fn bucket_root(root: &Path, endpoint: Option<String>) -> Result<Option<BucketRoot>> {
+    match root.to_str().filter(|_| is_address(root)) {
+        Some(address) => Ok(Some(BucketRoot { address: address.to_owned(), endpoint })),
+        None if endpoint.is_some() => Err(Failed::usage(
+            "'--endpoint' is for buckets: name one to serve, as 's3://BUCKET/PREFIX', or leave it out",
+        )),
+        None => Ok(None),
+    }
+}
+
+/// Of two variables the one that only servers have is meant: clients on the same machine have a token, too.
+fn find_tokens(run: &Run, token: Option<Token>, environment: &Environment) -> Result<ServerTokens> {
+    let one = |token, source| Ok(ServerTokens::One { token, source });
+    if let Some(token) = token {
+        return one(token, TokenSource::Given);
+    }
+    if let Some(token) = token_in_files(run) {
+        return one(token?, TokenSource::Given);
+    }
+    if let Some(path) = run.tokens.as_ref().or(environment.tokens.as_ref()) {
+        return Ok(ServerTokens::Many(TokensFile::open(path)?));
     }
     if let Some(text) = &environment.token {
         let token = Token::parse(text).map_err(|error| Failed::Configuration(format!("REMOFILE_TOKEN: {error}")))?;
-        return Ok((token, TokenSource::Environment));
+        return one(token, TokenSource::Environment);
     }
-    Ok((Token::generate(), TokenSource::Generated))
+    one(Token::generate(), TokenSource::Generated)
+}
+
+/// Reads the token in the file of `--token-file`.
+pub(super) fn token_in_files(run: &Run) -> Option<Result<Token>> {
+    run.token_file.as_deref().map(secret::token_of_file)
+}
+
+/// Refuses to hand out a file of the server itself, or the link that leads to it.
+fn refuse_within(root: &Path, path: &Path, what: &str) -> Result<()> {
+    let real = |path: &Path| real_path(path).unwrap_or_else(|| path.to_owned());
+    let (root, parent) = (real(root), path.parent().map(real));
+    if real(path).starts_with(&root) || parent.is_some_and(|parent| parent.starts_with(&root)) {
+        let path = path.display();
+        return Err(Failed::Configuration(format!(
+            "the {what} {path} is in the served directory, where clients could read or replace it: move it elsewhere"
+        )));
+    }
+    Ok(())
 }
 
 fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
+    options_with(run, private_key(run, environment)?)
+}
+
+/// Settles the options of a server that has this key, or none.
+pub(super) fn options_with(run: &Run, private_key: Option<PrivateKey>) -> Result<ServerOptions> {
     if run.min_chunk_size > run.max_chunk_size {
         return Err(Failed::usage("'--max-chunk-size' must not be smaller than '--min-chunk-size'"));
     }
@@ -69,14 +212,13 @@ fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
     if run.server_memory < run.session_memory {
         return Err(Failed::usage("'--server-memory' must not be smaller than '--session-memory'"));
     }
-    let private_key = private_key(run, environment)?;
     if private_key.is_some() && run.no_encryption {
         return Err(Failed::usage(
             "a server with a private key accepts only encrypted sessions: leave out '--no-encryption', or the key",
         ));
     }
     Ok(ServerOptions {
-        file_size_limit: run.file_size_limit,
+        file_size_limit: run.file_size_limit.unwrap_or(DEFAULT_FILE_SIZE_LIMIT),
         chunk_size_range: (run.min_chunk_size, run.max_chunk_size),
         private_key,
         allow_plain: run.no_encryption,
@@ -89,6 +231,7 @@ fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
         partial_expiry: run.partial_expiry,
         idle_timeout: run.idle_timeout,
         max_hold: run.max_hold,
+        exclusive: run.exclusive,
         max_sessions: run.max_sessions,
         session_memory: run.session_memory,
         server_memory: run.server_memory,
@@ -113,7 +256,6 @@ mod tests {
     use clap::Parser;
     use remofile::protocol::path::NameRule;
     use remofile::store::Fsync;
-    use std::time::Duration;
     use zeroize::Zeroizing;
 
     const KEY: &str = "<rvFXu4cUY>el=w?{S%Yd1z8*rxPpRn7H*^sXWJk";
@@ -126,17 +268,35 @@ mod tests {
         }
     }
 
-    fn settle(flags: &[&str], environment: &Environment) -> Result<ServerSettings> {
+    fn settled(flags: &[&str], environment: &Environment) -> Result<ServerSettings> {
         server_settings(&run(flags), None, environment)
     }
 
     #[test]
+    fn a_bucket_is_served_in_the_place_of_a_directory() {
+        let settled = |line: &[&str]| {
+            let line = ["remofile", "run"].iter().chain(line);
+            match Arguments::try_parse_from(line).unwrap().command {
+                Command::Run(run) => server_settings(&run, None, &Environment::default()),
+                other => panic!("{other:?}"),
+            }
+        };
+        let settings = settled(&["s3://bucket/prefix", "--endpoint", "https://s3.example"]).unwrap();
+        let endpoint = Some("https://s3.example".to_owned());
+        assert_eq!(settings.bucket, Some(BucketRoot { address: "s3://bucket/prefix".to_owned(), endpoint }));
+        assert_eq!(settings.root, Path::new("s3://bucket/prefix"));
+        assert!(settled(&["./s3"]).unwrap().bucket.is_none());
+        let refused = settled(&["directory", "--endpoint", "https://s3.example"]).err().unwrap();
+        assert!(refused.message().contains("--endpoint"), "{}", refused.message());
+    }
+
+    #[test]
     fn the_defaults_are_the_documented_ones() {
-        let settings = settle(&[], &Environment::default()).unwrap();
+        let settings = settled(&[], &Environment::default()).unwrap();
         assert!(settings.root.is_absolute());
         assert_eq!((settings.port, settings.address), (6768, None));
-        assert_eq!(settings.token_source, TokenSource::Generated);
-        assert_eq!(settings.options.file_size_limit, 4_294_967_296);
+        assert!(matches!(settings.tokens, ServerTokens::One { source: TokenSource::Generated, .. }));
+        assert_eq!(settings.options.file_size_limit, i64::MAX as u64, "no limit: no file is larger");
         assert_eq!(settings.options.chunk_size_range, (512, 8192));
         assert_eq!((settings.options.session_memory, settings.options.server_memory), (64 << 20, 1 << 30));
         assert_eq!(settings.options.partial_expiry, Duration::from_secs(7 * 24 * 3600));
@@ -148,16 +308,18 @@ mod tests {
         );
         assert_eq!((settings.options.max_sessions, defaults.max_sessions), (65_536, 65_536));
         assert!(!settings.options.allow_plain && !settings.options.require_encryption && !settings.options.read_only);
+        assert!(!settings.options.exclusive && !defaults.exclusive);
     }
 
     #[test]
     fn every_option_arrives() {
         let flags = "0 --address ::1 --file-size-limit 8G --min-chunk-size 1K --max-chunk-size 1M \
                      --require-encryption --file-mode 640 --directory-mode 750 --names posix --fsync each --read-only \
-                     --partial-expiry 36h --idle-timeout 5m --max-hold 2d --max-sessions 7 --session-memory 128M \
-                     --server-memory 2G";
+                     --exclusive --partial-expiry 36h --idle-timeout 5m --max-hold 2d --max-sessions 7 --session-memory 128M \
+                     --server-memory 2G --audit-log /var/log/audit.jsonl";
         let flags: Vec<&str> = flags.split_whitespace().collect();
-        let settings = settle(&flags, &Environment::default()).unwrap();
+        let settings = settled(&flags, &Environment::default()).unwrap();
+        assert_eq!(settings.audit_log, Some("/var/log/audit.jsonl".into()));
         let options = settings.options;
         assert_eq!((settings.port, settings.address), (0, Some("::1".parse().unwrap())));
         assert_eq!((options.file_size_limit, options.chunk_size_range), (8 << 30, (1024, 1 << 20)));
@@ -170,7 +332,7 @@ mod tests {
             (Duration::from_secs(300), Duration::from_secs(48 * 3600))
         );
         assert_eq!((options.max_sessions, options.sessions_per_address), (7, None));
-        assert!(options.require_encryption && options.read_only && !options.allow_plain);
+        assert!(options.require_encryption && options.read_only && options.exclusive && !options.allow_plain);
     }
 
     #[test]
@@ -180,22 +342,66 @@ mod tests {
             private_key: Some(Zeroizing::new(KEY.into())),
             ..Environment::default()
         };
-        let settings = settle(&[], &environment).unwrap();
-        assert_eq!((settings.token.reveal(), settings.token_source), ("from-environment", TokenSource::Environment));
+        let settings = settled(&[], &environment).unwrap();
+        assert_eq!(one(&settings), ("from-environment", TokenSource::Environment));
         assert!(settings.options.private_key.is_some());
         let given = Token::parse("given").unwrap();
         let settings = server_settings(&run(&[]), Some(given), &environment).unwrap();
-        assert_eq!((settings.token.reveal(), settings.token_source), ("given", TokenSource::Given));
+        assert_eq!(one(&settings), ("given", TokenSource::Given));
+    }
+
+    fn one(settings: &ServerSettings) -> (&str, TokenSource) {
+        match &settings.tokens {
+            ServerTokens::One { token, source } => (token.reveal(), *source),
+            ServerTokens::Many(file) => panic!("{file:?}"),
+        }
+    }
+
+    #[test]
+    fn a_tokens_file_is_named_by_flag_or_variable_and_a_given_token_comes_before_the_variable() {
+        let token = Some(Zeroizing::new("for-clients".into()));
+        let environment = Environment { token, tokens: Some("/e".into()), ..Environment::default() };
+        let path = |flags: &[&str]| match settled(flags, &environment).unwrap().tokens {
+            ServerTokens::Many(file) => file.path().to_owned(),
+            ServerTokens::One { .. } => panic!("one"),
+        };
+        assert_eq!((path(&[]), path(&["--tokens", "/f"])), ("/e".into(), "/f".into()));
+        let given = Token::parse("given").unwrap();
+        assert_eq!(one(&server_settings(&run(&[]), Some(given), &environment).unwrap()), ("given", TokenSource::Given));
+    }
+
+    #[test]
+    fn an_audit_log_in_the_served_directory_is_refused() {
+        let Err(failed) = settled(&["--audit-log", "dir/log"], &Environment::default()) else { panic!("taken") };
+        assert!(failed.message().contains("audit log"), "{}", failed.message());
+    }
+
+    #[test]
+    fn a_tokens_file_behind_a_link_in_the_served_directory_is_refused() {
+        let (served, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let link = served.path().join("link");
+        std::os::unix::fs::symlink(own.path().join("tokens.toml"), &link).unwrap();
+        assert!(refuse_within(served.path(), &link, "tokens file").is_err());
+        assert!(refuse_within(served.path(), &own.path().join("tokens.toml"), "tokens file").is_ok());
+    }
+
+    #[test]
+    fn a_tokens_file_in_the_served_directory_is_refused() {
+        for path in ["dir/tokens.toml", "dir/a/b"] {
+            let Err(failed) = settled(&["--tokens", path], &Environment::default()) else { panic!("{path}") };
+            assert!(failed.message().contains("in the served directory"), "{}", failed.message());
+        }
+        assert!(settled(&["--tokens", "dir.toml"], &Environment::default()).is_ok());
     }
 
     #[test]
     fn contradictions_are_usage_errors() {
         let keyed = Environment { private_key: Some(Zeroizing::new(KEY.into())), ..Environment::default() };
-        assert!(matches!(settle(&["--no-encryption"], &keyed), Err(Failed::Usage(_))));
-        let chunks = settle(&["--min-chunk-size", "2", "--max-chunk-size", "1"], &Environment::default());
+        assert!(matches!(settled(&["--no-encryption"], &keyed), Err(Failed::Usage(_))));
+        let chunks = settled(&["--min-chunk-size", "2", "--max-chunk-size", "1"], &Environment::default());
         assert!(matches!(chunks, Err(Failed::Usage(_))));
         for flags in [["--session-memory", "1M"], ["--server-memory", "32M"]] {
-            assert!(matches!(settle(&flags, &Environment::default()), Err(Failed::Usage(_))));
+            assert!(matches!(settled(&flags, &Environment::default()), Err(Failed::Usage(_))));
         }
     }
 }

@@ -1,33 +1,67 @@
 //! The settings of an upload or download.
 
-use crate::args::{Direction, OnConflict, Rule, Rules, Transfer};
+use crate::args::{Direction, Fidelity, OnConflict, Rule, Rules, Transfer};
 use crate::failed::{Failed, Result};
 use crate::files;
+use remofile::protocol::path::RemotePath;
 use remofile::{Selection, TransferOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Settles how files are transferred. Reads the files with rules.
 pub(crate) fn transfer_settings(transfer: &Transfer, direction: Direction) -> Result<TransferOptions> {
-    let (min_size, max_size) = (transfer.min_size, transfer.max_size);
-    if let (Some(min), Some(max)) = (min_size, max_size)
-        && min > max
-    {
-        return Err(Failed::usage("no file is as large as '--min-size' and as small as '--max-size'"));
-    }
-    if transfer.rules.take_stdin() && transfer.files_from.as_deref() == Some(Path::new("-")) {
-        return Err(Failed::usage("only one of '--files-from' and '--exclude-from' can read standard input"));
-    }
+    check_sizes(transfer.min_size, transfer.max_size)?;
+    check_stdin(&transfer.rules, transfer.files_from.as_deref())?;
     Ok(TransferOptions {
-        recursive: transfer.recursive,
-        on_conflict: transfer.on_conflict.into(),
+        recursive: transfer.is_recursive(),
+        on_conflict: transfer.conflict_rule().into(),
         ask: transfer.on_conflict == OnConflict::Ask,
         selection: Selection { rules: rules(&transfer.rules)?, ..transfer.selection() },
         send: transfer.send_options(direction),
         retry: transfer.line.retry_options(),
         resume: !transfer.no_resume,
-        transfers: transfer.transfers,
+        transfers: transfer.transfers.unwrap_or(0),
+        encode_names: transfer.encodes_names(),
+        link_dest: earlier(&transfer.fidelity, direction)?,
+        link_dest_here: earlier_here(&transfer.fidelity, direction),
+        dry_run: transfer.dry_run,
         ..TransferOptions::default()
     })
+}
+
+/// Settles the local directory of an earlier download.
+pub(super) fn earlier_here(fidelity: &Fidelity, direction: Direction) -> Option<PathBuf> {
+    fidelity.link_dest.clone().filter(|_| matches!(direction, Direction::Down))
+}
+
+/// Settles the remote directory of an earlier upload.
+pub(crate) fn earlier(fidelity: &Fidelity, direction: Direction) -> Result<Option<RemotePath>> {
+    let Some(path) = fidelity.link_dest.as_ref().filter(|_| matches!(direction, Direction::Up)) else {
+        return Ok(None);
+    };
+    let text = path.to_str().unwrap_or_default();
+    // As other remote paths may be written.
+    let path = RemotePath::parse(text.strip_prefix(':').unwrap_or(text));
+    path.map(Some).map_err(|invalid| {
+        Failed::usage(format!("'--link-dest' names no remote directory: {invalid}: write it as '/backup/monday'"))
+    })
+}
+
+/// Refuses sizes that no file has.
+pub(super) fn check_sizes(min_size: Option<u64>, max_size: Option<u64>) -> Result<()> {
+    match (min_size, max_size) {
+        (Some(min), Some(max)) if min > max => {
+            Err(Failed::usage("no file is as large as '--min-size' and as small as '--max-size'"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses that two options read standard input.
+pub(super) fn check_stdin(rules: &Rules, files_from: Option<&Path>) -> Result<()> {
+    match rules.take_stdin() && files_from == Some(Path::new("-")) {
+        true => Err(Failed::usage("only one of '--files-from' and '--exclude-from' can read standard input")),
+        false => Ok(()),
+    }
 }
 
 /// Lines in the notation of gitignore.

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(dead_code, unreachable_pub, reason = "each test binary has this as a module and uses a part")]
 
+pub mod scene;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -29,7 +31,9 @@ fn command(program: &str) -> Command {
             command.env_remove(name);
         }
     }
-    command.env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null());
+    // Without a home every command has an identity of its own.
+    command.env_remove("XDG_RUNTIME_DIR");
+    command.env("XDG_CONFIG_HOME", "/nonexistent").env("XDG_STATE_HOME", "/dev/null/none").stdin(Stdio::null());
     command
 }
 
@@ -207,6 +211,14 @@ pub fn open_to_write(path: impl AsRef<Path>) -> std::fs::File {
     std::fs::OpenOptions::new().write(true).open(path).unwrap()
 }
 
+pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    std::fs::rename(from, to).unwrap();
+}
+
+pub fn open_to_append(path: impl AsRef<Path>) -> std::fs::File {
+    std::fs::OpenOptions::new().append(true).open(path).unwrap()
+}
+
 /// A served directory and a local one to transfer from and to.
 pub struct Pair {
     pub root: tempfile::TempDir,
@@ -216,8 +228,13 @@ pub struct Pair {
 
 impl Pair {
     pub fn new() -> Self {
+        Self::serving(&[])
+    }
+
+    /// A pair whose server has these options.
+    pub fn serving(options: &[&str]) -> Self {
         let (root, local) = (directory(), directory());
-        let server = Server::start(root.path(), &[]);
+        let server = Server::start(root.path(), options);
         Self { root, local, server }
     }
 

@@ -31,6 +31,8 @@ pub enum Capability {
     Partials = 7,
     /// Reads back what is left of them; otherwise they can only be gone on with at some places.
     ReadablePartials = 8,
+    /// Copies files within itself.
+    Copies = 9,
 }
 
 impl Capabilities {
@@ -62,7 +64,7 @@ impl Capabilities {
 
 impl Capability {
     /// Every one there is.
-    pub const EVERY: [Self; 9] = [
+    pub const EVERY: [Self; 10] = [
         Self::Links,
         Self::Modes,
         Self::Times,
@@ -72,6 +74,7 @@ impl Capability {
         Self::Replacing,
         Self::Partials,
         Self::ReadablePartials,
+        Self::Copies,
     ];
 }
 

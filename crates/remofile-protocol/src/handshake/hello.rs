@@ -1,6 +1,8 @@
 //! The hellos: what both sides tell each other inside the handshake.
 
 use super::capabilities::Capabilities;
+use super::client_identity::ClientIdentity;
+use super::rights::Rights;
 use crate::limits::{DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use crate::path::NameRule;
 use crate::printable::is_harmful;
@@ -26,6 +28,18 @@ pub struct ClientHello {
     /// Largest payload of a message it accepts, in bytes.
     #[n(3)]
     pub max_payload_bytes: u32,
+    /// Its identity, by which the server knows its former sessions.
+    #[n(4)]
+    pub identity: Option<ClientIdentity>,
+    /// Numbers of connections of the same run ([`ClientIdentity::connection`]) that are over on its side, though the server
+    /// may not have noticed. It ends what it still has of them.
+    #[n(5)]
+    #[cbor(default, skip_if = "Vec::is_empty")]
+    pub left: Vec<u64>,
+    /// Number of the session of the same run ([`ClientIdentity::connection`]) that this is a further connection of; `None`
+    /// for a session of its own. Of meaning where the server's hello says that it takes such connections.
+    #[n(18)]
+    pub joins: Option<u64>,
 }
 
 /// A server's hello.
@@ -44,7 +58,7 @@ pub struct ServerHello {
     /// The rule for names that the server admits.
     #[n(3)]
     pub names: NameRule,
-    /// Largest file it accepts and sends, in bytes.
+    /// Largest file it stores, in bytes.
     #[n(4)]
     pub file_size_limit: u64,
     /// True if it refuses every change.
@@ -64,6 +78,64 @@ pub struct ServerHello {
     #[n(9)]
     #[cbor(default, skip_if = "Capabilities::is_all")]
     pub capabilities: Capabilities,
+    /// The rights that the token gives.
+    #[n(10)]
+    #[cbor(default, skip_if = "Rights::is_all")]
+    pub rights: Rights,
+    /// True if it knows [`crate::wire::Request::Stage`].
+    #[n(14)]
+    #[cbor(default, skip_if = "is_false")]
+    pub stages_files: bool,
+    /// The sizes of chunks that its clients may choose; `None` if it does not tell.
+    #[n(12)]
+    pub chunk_sizes: Option<ChunkSizes>,
+    /// True if it keeps [`crate::wire::Attributes`], and tells them.
+    #[n(15)]
+    #[cbor(default, skip_if = "is_false")]
+    pub attributes: bool,
+    /// True if it keeps files as they are: it takes and sends [`crate::wire::Item::KeptLink`],
+    /// [`crate::wire::Item::HardLink`] and [`crate::wire::Item::Special`].
+    #[n(16)]
+    #[cbor(default, skip_if = "is_false")]
+    pub as_they_are: bool,
+    /// True if it knows [`crate::wire::Request::Hash`] and [`crate::wire::Request::Space`].
+    #[n(17)]
+    #[cbor(default, skip_if = "is_false")]
+    pub hashes_files: bool,
+    /// True if its sessions may have several connections: see [`ClientHello::joins`].
+    #[n(18)]
+    #[cbor(default, skip_if = "is_false")]
+    pub takes_lanes: bool,
+    /// True if its copies are whole: what it holds for a file it holds for the copy, and [`crate::wire::Request::Copy`] keeps the
+    /// attributes, links and names that it is asked to keep.
+    #[n(20)]
+    #[cbor(default, skip_if = "is_false")]
+    pub whole_copies: bool,
+    /// True if this connection has its place in the session that it joins: the client may send over it at once, behind the
+    /// message that proves its handshake.
+    #[n(23)]
+    #[cbor(default, skip_if = "is_false")]
+    pub has_joined: bool,
+}
+
+/// The least and the largest chunk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ChunkSizes {
+    /// The least.
+    #[n(0)]
+    pub least: u64,
+    /// The largest.
+    #[n(1)]
+    pub most: u64,
+}
+
+impl ChunkSizes {
+    /// Reports whether a chunk may have this size.
+    #[must_use]
+    pub fn admit(self, bytes: u64) -> bool {
+        (self.least..=self.most).contains(&bytes)
+    }
 }
 
 fn is_false(value: &bool) -> bool {
@@ -78,17 +150,29 @@ pub struct Place(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
 /// Places that a server tells at most, its root included: a hello has to be small.
 pub const MAX_PLACES: usize = 24;
 
+/// Connections that a client tells at most as [`ClientHello::left`]: a hello has to be small.
+pub const MAX_LEFT: usize = 32;
+
 impl ClientHello {
     /// A hello with this side's usual limits; long texts are cut.
     #[must_use]
     pub fn new(ciphers: Vec<Cipher>, agent: &str, client: &str) -> Self {
-        Self { ciphers, agent: cut(agent), client: cut(client), max_payload_bytes: DEFAULT_PAYLOAD_BYTES }
+        Self {
+            ciphers,
+            agent: cut(agent),
+            client: cut(client),
+            max_payload_bytes: DEFAULT_PAYLOAD_BYTES,
+            identity: None,
+            left: Vec::new(),
+            joins: None,
+        }
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut hello: Self = Decoder::new(bytes).decode().ok()?;
         hello.agent = printable(&hello.agent);
         hello.client = printable(&hello.client);
+        hello.left.truncate(MAX_LEFT);
         is_payload_limit(hello.max_payload_bytes).then_some(hello)
     }
 }
@@ -156,7 +240,24 @@ mod tests {
             places: Vec::new(),
             checks_versions: false,
             capabilities: Capabilities::ALL,
+            rights: Rights::ALL,
+            stages_files: false,
+            chunk_sizes: None,
+            attributes: false,
+            as_they_are: false,
+            hashes_files: false,
+            takes_lanes: false,
+            whole_copies: false,
+            has_joined: false,
         }
+    }
+
+    #[test]
+    fn a_server_tells_its_sizes_of_chunks_and_one_that_does_not_is_read() {
+        let chunk_sizes = Some(ChunkSizes { least: 512, most: 8192 });
+        let told = ServerHello { chunk_sizes, ..hello() };
+        assert_eq!(ServerHello::read(&write(&told)).unwrap().chunk_sizes, chunk_sizes);
+        assert_eq!(ServerHello::read(&write(&hello())).unwrap().chunk_sizes, None);
     }
 
     #[test]
@@ -175,5 +276,35 @@ mod tests {
     fn a_client_takes_notice_of_no_more_places_than_may_be_told() {
         let hello = ServerHello { places: vec![Place([7; 16]); MAX_PLACES + 1], ..hello() };
         assert_eq!(ServerHello::read(&write(&hello)).unwrap().places.len(), MAX_PLACES);
+    }
+
+    #[test]
+    fn connections_that_a_client_has_left_are_told_by_a_key_of_their_own_and_no_more_than_may_be() {
+        let hello = ClientHello::new(vec![Cipher::ChaCha20Poly1305], "a", "b");
+        let without = write(&hello);
+        let bytes = write(&ClientHello { left: vec![0, 7, 300], ..hello.clone() });
+        assert_eq!(bytes.first().map(|map| map - 1), without.first().copied(), "one key more");
+        assert_eq!(bytes[1..], [&without[1..], &[0x05, 0x83, 0x00, 0x07, 0x19, 0x01, 0x2c]].concat());
+        assert_eq!(ClientHello::read(&bytes).unwrap().left, [0, 7, 300]);
+        assert!(ClientHello::read(&without).unwrap().left.is_empty());
+        let many = ClientHello { left: (0..100).collect(), ..hello };
+        assert_eq!(ClientHello::read(&write(&many)).unwrap().left.len(), MAX_LEFT);
+    }
+
+    #[test]
+    fn further_connections_are_told_by_a_key_of_their_own_that_other_hellos_do_not_have() {
+        let hello_of_client = ClientHello::new(vec![Cipher::ChaCha20Poly1305], "a", "b");
+        let without = write(&hello_of_client);
+        let bytes = write(&ClientHello { joins: Some(3), ..hello_of_client });
+        assert_eq!(bytes[1..], [&without[1..], &[0x12, 0x03]].concat());
+        assert_eq!(ClientHello::read(&bytes).unwrap().joins, Some(3));
+        assert_eq!(ClientHello::read(&without).unwrap().joins, None);
+        let without = write(&hello());
+        let bytes = write(&ServerHello { takes_lanes: true, ..hello() });
+        assert_eq!(bytes[1..], [&without[1..], &[0x12, 0xf5]].concat());
+        assert!(ServerHello::read(&bytes).unwrap().takes_lanes && !ServerHello::read(&without).unwrap().takes_lanes);
+        let bytes = write(&ServerHello { has_joined: true, ..hello() });
+        assert_eq!(bytes[1..], [&without[1..], &[0x17, 0xf5]].concat());
+        assert!(ServerHello::read(&bytes).unwrap().has_joined && !ServerHello::read(&without).unwrap().has_joined);
     }
 }

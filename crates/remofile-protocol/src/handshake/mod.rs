@@ -11,9 +11,11 @@
 
 mod capabilities;
 mod client;
+mod client_identity;
 mod hello;
 mod preface;
 mod refusal;
+mod rights;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -21,10 +23,12 @@ mod zeromq;
 
 pub use capabilities::{Capabilities, Capability};
 pub use client::{ClientCredentials, ClientHandshake, HandshakeError};
-pub use hello::{ClientHello, MAX_PLACES, Place, ServerHello};
+pub use client_identity::{CLIENT_SECRET_BYTES, ClientIdentity, ClientSecret};
+pub use hello::{ChunkSizes, ClientHello, MAX_LEFT, MAX_PLACES, Place, ServerHello};
 pub use preface::{Greeting, MAGIC, recognise};
 pub use refusal::Refusal;
-pub use server::{ServerAnswer, ServerCredentials, answer, answer_regardless};
+pub use rights::{Right, Rights};
+pub use server::{ServerAnswer, ServerCredentials, answer, answer_regardless, answer_to};
 pub use zeromq::{SentToken, ZeroMqAnswer, ZeroMqHello};
 
 use crate::transport::{Cipher, Opener, Sealer};

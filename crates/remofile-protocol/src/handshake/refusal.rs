@@ -42,7 +42,7 @@ macro_rules! refusals {
 
 refusals! {
     /// The server does not know the token.
-    Token = 1, "wrong-token", "the server does not know this token (check REMOFILE_TOKEN; the token is the one the server was started with)";
+    Token = 1, "wrong-token", "the server does not know this token (check REMOFILE_TOKEN: it is the one the server was started with, or one that was made for you and is not removed)";
     /// No version that both sides speak.
     Version = 2, "unsupported-version", "the server does not speak this version of the protocol (update the older side)";
     /// A plain session was asked for, and the server wants encryption.
@@ -54,13 +54,15 @@ refusals! {
     /// The client used a public key, and the server has no private key.
     NoKey = 6, "no-key", "the server has no private key to match the public key (unset REMOFILE_PUBLIC_KEY, or start the server with its private key)";
     /// The server has as many sessions as it takes.
-    TooMany = 7, "too-many-sessions", "the server has too many connections (try again later)";
+    TooMany = 7, "too-many-sessions", "the server has too many connections, or as many as the token allows (try again later)";
     /// The server is stopping.
     ShuttingDown = 8, "shutting-down", "the server is shutting down";
     /// The preface or the hello made no sense.
     Malformed = 9, "malformed-handshake", "the server could not read the handshake (is the other side, or something between, of another kind?)";
     /// A message came over ZeroMQ that belongs to no session.
     NoSession = 10, "no-session", "the server has no session with this socket (say hello first, or again)";
+    /// The time of the token is over. Only who has proved the token is told.
+    Expired = 11, "expired-token", "this token has expired (ask for a new one)";
     /// A reason that this version does not know.
     Other = 255, "refused", "the server refused the session for a reason that this version does not know (update it)";
 }

@@ -4,14 +4,15 @@ use super::preface::{self, Parsed, Pattern, Preface};
 use super::{ClientHello, Established, Refusal, ServerHello, hello, noise_parameters};
 use crate::key::PrivateKey;
 use crate::limits::{MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
-use crate::token::TokenKey;
+use crate::token::{TokenKey, TokenTable};
 use crate::transport::{Cipher, Opener, Sealer};
+use std::sync::Arc;
 
 /// The secrets of a server, and its demands on a client.
 #[derive(Debug)]
 pub struct ServerCredentials {
-    /// The stretched tokens it serves.
-    pub tokens: Vec<TokenKey>,
+    /// The tokens that it takes.
+    pub tokens: Arc<TokenTable>,
     /// Its private key; with one, clients must use the public key and encrypt.
     pub private_key: Option<PrivateKey>,
     /// True if a client may ask for an authenticated session that is not encrypted.
@@ -53,11 +54,21 @@ pub fn answer_regardless(credentials: &ServerCredentials, received: &[u8]) -> Op
 }
 
 /// Answers the bytes that a client has sent so far. `hello` gives what the server says of itself to whoever has the token
-/// with this index, and its cipher is set here; without one the token is refused as an unknown one is.
+/// with this index, and its cipher is set here; or the reason for which this token is refused, of which only they learn.
 #[must_use]
 pub fn answer(
     credentials: &ServerCredentials,
-    hello: impl FnOnce(usize) -> Option<ServerHello>,
+    hello: impl FnOnce(usize) -> Result<ServerHello, Refusal>,
+    received: &[u8],
+) -> ServerAnswer {
+    answer_to(credentials, |token, _| hello(token), received)
+}
+
+/// As [`answer`], where what the server says depends on what the client has said.
+#[must_use]
+pub fn answer_to(
+    credentials: &ServerCredentials,
+    hello: impl FnOnce(usize, &ClientHello) -> Result<ServerHello, Refusal>,
     received: &[u8],
 ) -> ServerAnswer {
     match read(credentials, received) {
@@ -120,21 +131,24 @@ fn read<'a>(credentials: &'a ServerCredentials, received: &'a [u8]) -> Read<'a> 
 
 fn accept(
     credentials: &ServerCredentials,
-    hello: impl FnOnce(usize) -> Option<ServerHello>,
+    hello: impl FnOnce(usize, &ClientHello) -> Result<ServerHello, Refusal>,
     preface: &Preface<'_>,
     keys: Keys<'_>,
 ) -> Result<ServerAnswer, Refusal> {
-    let (token, key) = find_token(&credentials.tokens, preface)?;
-    let mut noise = responder(key, preface, keys);
+    let token = credentials.tokens.named(preface.token);
+    // Tried also where there is no such token, so that the time does not tell which there are.
+    let mut noise = responder(credentials.tokens.key(token), preface, keys);
     let mut payload = [0u8; MAX_HANDSHAKE_BYTES];
-    let length = noise.read_message(preface.noise, &mut payload).map_err(|_| match keys {
+    let read = noise.read_message(preface.noise, &mut payload);
+    let token = token.ok_or(Refusal::Token)?;
+    let length = read.map_err(|_| match keys {
         Keys::None => Refusal::Token,
         Keys::Private(_) => Refusal::Key,
     })?;
     let peer = payload.get(..length).and_then(ClientHello::read).ok_or(Refusal::Malformed)?;
     let cipher = Cipher::choose(&peer.ciphers, credentials.allow_plain && credentials.private_key.is_none())
         .ok_or(Refusal::EncryptionRequired)?;
-    let hello = ServerHello { cipher, ..hello(token).ok_or(Refusal::Token)? };
+    let hello = ServerHello { cipher, ..hello(token, &peer)? };
     let mut message = vec![0u8; MAX_HANDSHAKE_BYTES];
     #[expect(clippy::expect_used, reason = "what is written does not come from a peer")]
     let length =
@@ -144,17 +158,6 @@ fn accept(
     let session =
         Established { sealer: Sealer::new(cipher, to_client), opener: Opener::new(cipher, to_server), cipher, peer };
     Ok(ServerAnswer::Accept { session: Box::new(session), token, bytes: preface::write_answer(0, &message) })
-}
-
-/// Finds the token that a client names, and its index. All are compared, so that the time does not tell which it is.
-fn find_token<'a>(tokens: &'a [TokenKey], preface: &Preface<'_>) -> Result<(usize, &'a TokenKey), Refusal> {
-    let mut found = None;
-    for (index, token) in tokens.iter().enumerate() {
-        if token.identifier() == preface.token {
-            found = found.or(Some((index, token)));
-        }
-    }
-    found.ok_or(Refusal::Token)
 }
 
 fn responder(token: &TokenKey, preface: &Preface<'_>, keys: Keys<'_>) -> snow::HandshakeState {

@@ -22,12 +22,21 @@ fn hello() -> ServerHello {
         read_only: false,
         places: Vec::new(),
         checks_versions: false,
+        stages_files: false,
+        hashes_files: false,
+        takes_lanes: false,
+        whole_copies: false,
+        has_joined: false,
         capabilities: Default::default(),
+        rights: Default::default(),
+        chunk_sizes: None,
+        attributes: false,
+        as_they_are: false,
     }
 }
 
 fn server(private_key: Option<PrivateKey>, allow_plain: bool) -> ServerCredentials {
-    ServerCredentials { tokens: vec![other_token(), token()], private_key, allow_plain }
+    ServerCredentials { tokens: std::sync::Arc::new(vec![other_token(), token()].into()), private_key, allow_plain }
 }
 
 fn offer(plain: bool) -> ClientHello {
@@ -45,7 +54,7 @@ fn run(
     server: &ServerCredentials,
 ) -> Result<(Established<ServerHello>, Box<Established<ClientHello>>), HandshakeError> {
     let (mut handshake, bytes) = ClientHandshake::start(client, offer(plain));
-    match answer(server, |_| Some(hello()), &bytes) {
+    match answer(server, |_| Ok(hello()), &bytes) {
         ServerAnswer::Incomplete => panic!("the first flight is complete"),
         ServerAnswer::Refuse { bytes, .. } => Err(handshake.receive(&bytes).unwrap_err()),
         ServerAnswer::Accept { session, bytes, .. } => {
@@ -139,7 +148,7 @@ fn what_is_answered_regardless_of_the_token_does_not_depend_on_it() {
             if let Some((at, byte)) = change {
                 first[at] = byte;
             }
-            (answer_regardless(&server, &first), answer(&server, |_| Some(hello()), &first))
+            (answer_regardless(&server, &first), answer(&server, |_| Ok(hello()), &first))
         });
         match (right.0, wrong.0) {
             (None, None) => {
@@ -156,13 +165,17 @@ fn a_server_that_does_not_know_the_token_cannot_pose_as_one_that_does() {
     let (mut handshake, bytes) = ClientHandshake::start(&client(None), offer(false));
     let mut relabelled = bytes;
     relabelled[12..28].copy_from_slice(&other_token().identifier().0);
-    let impostor = ServerCredentials { tokens: vec![other_token()], private_key: None, allow_plain: true };
+    let impostor = ServerCredentials {
+        tokens: std::sync::Arc::new(vec![other_token()].into()),
+        private_key: None,
+        allow_plain: true,
+    };
     assert!(matches!(
-        answer(&impostor, |_| Some(hello()), &relabelled),
+        answer(&impostor, |_| Ok(hello()), &relabelled),
         ServerAnswer::Refuse { refusal: Refusal::Token, .. }
     ));
     let (_, foreign) = ClientHandshake::start(&ClientCredentials { token: other_token(), server: None }, offer(false));
-    let ServerAnswer::Accept { bytes, .. } = answer(&impostor, |_| Some(hello()), &foreign) else {
+    let ServerAnswer::Accept { bytes, .. } = answer(&impostor, |_| Ok(hello()), &foreign) else {
         panic!("refused its own")
     };
     assert_eq!(handshake.receive(&bytes).unwrap_err(), HandshakeError::NotProved);
@@ -175,11 +188,11 @@ fn every_flipped_bit_of_either_flight_ends_the_handshake() {
     for bit in 0..first.len() * 8 {
         let mut changed = first.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
-        let accepted = matches!(answer(&credentials, |_| Some(hello()), &changed), ServerAnswer::Accept { .. });
+        let accepted = matches!(answer(&credentials, |_| Ok(hello()), &changed), ServerAnswer::Accept { .. });
         assert!(!accepted, "bit {bit}");
     }
     let (_, first) = ClientHandshake::start(&client(None), offer(false));
-    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, |_| Some(hello()), &first) else { panic!() };
+    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, |_| Ok(hello()), &first) else { panic!() };
     for bit in 0..second.len() * 8 {
         let mut changed = second.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
@@ -193,9 +206,9 @@ fn a_flight_cut_at_any_byte_waits_for_more() {
     let credentials = server(None, true);
     let (mut handshake, first) = ClientHandshake::start(&client(None), offer(false));
     for end in 0..first.len() {
-        assert!(matches!(answer(&credentials, |_| Some(hello()), &first[..end]), ServerAnswer::Incomplete), "{end}");
+        assert!(matches!(answer(&credentials, |_| Ok(hello()), &first[..end]), ServerAnswer::Incomplete), "{end}");
     }
-    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, |_| Some(hello()), &first) else { panic!() };
+    let ServerAnswer::Accept { bytes: second, .. } = answer(&credentials, |_| Ok(hello()), &first) else { panic!() };
     for end in 0..second.len() {
         assert!(matches!(handshake.receive(&second[..end]), Ok(None)), "{end}");
     }
@@ -218,7 +231,7 @@ fn other_protocols_are_told_apart() {
 fn another_version_is_refused_by_name() {
     let (_, mut bytes) = ClientHandshake::start(&client(None), offer(false));
     (bytes[8], bytes[9]) = (3, 9);
-    let answer = answer(&server(None, true), |_| Some(hello()), &bytes);
+    let answer = answer(&server(None, true), |_| Ok(hello()), &bytes);
     assert!(matches!(answer, ServerAnswer::Refuse { refusal: Refusal::Version, .. }));
 }
 
@@ -228,11 +241,26 @@ fn the_answer_tells_which_token_a_client_has_and_says_hello_to_that_one() {
     for (index, token) in [other_token(), token()].into_iter().enumerate() {
         let credentials = ClientCredentials { token, server: None };
         let (mut client, first) = ClientHandshake::start(&credentials, offer(false));
-        let hello_of = |token: usize| Some(ServerHello { file_size_limit: token as u64, ..hello() });
+        let hello_of = |token: usize| Ok(ServerHello { file_size_limit: token as u64, ..hello() });
         let ServerAnswer::Accept { token, bytes, .. } = answer(&server, hello_of, &first) else { panic!("refused") };
         let (established, _) = client.receive(&bytes).unwrap().unwrap();
         assert_eq!((token, established.peer.file_size_limit), (index, index as u64));
-        let ServerAnswer::Refuse { refusal, .. } = answer(&server, |_| None, &first) else { panic!("accepted") };
-        assert_eq!(refusal, Refusal::Token);
+        let ServerAnswer::Refuse { refusal, .. } = answer(&server, |_| Err(Refusal::Expired), &first) else {
+            panic!("accepted")
+        };
+        assert_eq!(refusal, Refusal::Expired);
+    }
+}
+
+/// Who knows the identifier of a token from a recording has not proved it, and learns nothing of it.
+#[test]
+fn only_who_has_proved_an_expired_token_learns_that_it_has_expired() {
+    let mut bytes = token().to_bytes();
+    bytes[0] ^= 1;
+    let forged = ClientCredentials { token: TokenKey::from_bytes(&bytes), server: None };
+    for credentials in [forged, ClientCredentials { token: Token::generate().stretch(), server: None }] {
+        let (_, first) = ClientHandshake::start(&credentials, offer(false));
+        let answered = answer(&server(None, true), |_| Err(Refusal::Expired), &first);
+        assert!(matches!(answered, ServerAnswer::Refuse { refusal: Refusal::Token, .. }), "{answered:?}");
     }
 }

@@ -4,7 +4,7 @@
 //! in clear with NULL, inside the encryption with CURVE.
 
 use super::hello::{cut, is_payload_limit, printable};
-use super::{Refusal, ServerHello};
+use super::{ClientIdentity, Refusal, ServerHello};
 use crate::digest::DigestKind;
 use crate::limits::{DEFAULT_PAYLOAD_BYTES, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -28,6 +28,8 @@ pub struct ZeroMqHello {
     pub token: Option<SentToken>,
     /// The digest that ends files in both directions.
     pub digest: DigestKind,
+    /// Its identity, by which the server knows its former sessions.
+    pub identity: Option<ClientIdentity>,
 }
 
 /// A token as it was sent: wiped when dropped, never shown.
@@ -67,6 +69,8 @@ struct HelloMap {
     #[n(6)]
     #[cbor(default)]
     digest: DigestKind,
+    #[n(7)]
+    identity: Option<ClientIdentity>,
 }
 
 #[derive(Encode, Decode)]
@@ -105,6 +109,7 @@ impl ZeroMqHello {
             max_payload_bytes: DEFAULT_PAYLOAD_BYTES,
             token: token.map(SentToken),
             digest: DigestKind::default(),
+            identity: None,
         }
     }
 
@@ -126,6 +131,7 @@ impl ZeroMqHello {
             max_payload_bytes: map.max_payload_bytes,
             token: map.token.map(|token| SentToken(token.0)),
             digest: map.digest,
+            identity: map.identity,
         })
     }
 
@@ -141,6 +147,7 @@ impl ZeroMqHello {
             max_payload_bytes: self.max_payload_bytes,
             token,
             digest: self.digest,
+            identity: self.identity,
         }))
     }
 
@@ -220,7 +227,16 @@ mod tests {
             read_only: true,
             places: Vec::new(),
             checks_versions: false,
+            stages_files: false,
+            hashes_files: false,
+            takes_lanes: false,
+            whole_copies: false,
+            has_joined: false,
             capabilities: Default::default(),
+            rights: Default::default(),
+            chunk_sizes: None,
+            attributes: false,
+            as_they_are: false,
         };
         for answer in [ZeroMqAnswer::Accepted(Box::new(server)), ZeroMqAnswer::Refused(Refusal::Token)] {
             assert_eq!(ZeroMqAnswer::decode(&answer.encode()), Some(answer));

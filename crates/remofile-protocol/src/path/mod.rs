@@ -3,9 +3,15 @@
 //! A text from a user, a peer or a disk becomes a [`RemotePath`] or a [`FileName`] once, at the edge;
 //! behind the edge nothing checks again, because an invalid one cannot be built.
 
+mod encoded_name;
+mod encoding;
 mod name;
+mod rule;
 
-pub use name::{FileName, InvalidName, NameRule};
+pub use encoded_name::{decode_name, to_encoded_name};
+pub use encoding::{decode, encode_name, encode_pattern, encode_target};
+pub use name::{FileName, InvalidName};
+pub use rule::NameRule;
 
 use crate::limits::MAX_PATH_BYTES;
 use std::fmt;
@@ -82,8 +88,13 @@ impl RemotePath {
         if length > MAX_PATH_BYTES {
             return Err(InvalidPath::TooLong(length));
         }
-        let parent = if self.is_root() { "" } else { &self.0 };
-        Ok(Self(format!("{parent}/{name}")))
+        let mut path = String::with_capacity(length);
+        if !self.is_root() {
+            path.push_str(&self.0);
+        }
+        path.push('/');
+        path.push_str(name.as_str());
+        Ok(Self(path))
     }
 
     /// Reports whether this is the root directory.

@@ -1,17 +1,9 @@
-//! File names, and the two rules for them.
+//! File names.
 
+use super::encoding::encode_name;
+use super::rule::{NameRule, is_forbidden};
 use crate::limits::MAX_NAME_BYTES;
 use std::fmt;
-
-/// The rule for names that a server admits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum NameRule {
-    /// Names that every file system can hold: none of `< > : " / \ | ? *`. The default.
-    #[default]
-    Portable,
-    /// Everything but `/`, control characters, `.` and `..`.
-    Posix,
-}
 
 /// A valid name of a file or directory: one to 255 bytes of UTF-8, not `.` or `..`, without slashes
 /// and control characters.
@@ -28,11 +20,13 @@ pub enum InvalidName {
     #[error("{0:?} is no file name: paths are taken as they are, without '.' and '..'")]
     Dots(String),
     /// The text holds a control character (NUL, line feed, escape and their like).
-    #[error("the name {0:?} holds a control character")]
+    #[error("the name {0:?} holds a control character ('--archive' transfers it as {encoded:?})", encoded = encode_name(.0.as_bytes(), NameRule::Posix))]
     Control(String),
     /// The text holds a character that the rule forbids.
     #[error(
-        "the name {name:?} holds {character:?}, which portable names must not (a server started with '--names posix' admits it)"
+        "{character:?} is in no portable name: call it {:?}, start the server with '--names posix', which admits it, or transfer it with '--archive', which writes {encoded:?}",
+        portable(.name),
+        encoded = encode_name(name.as_bytes(), NameRule::Portable)
     )]
     Forbidden {
         /// The whole name.
@@ -44,8 +38,21 @@ pub enum InvalidName {
     #[error("a name has {0} bytes, more than {MAX_NAME_BYTES}")]
     TooLong(usize),
     /// The bytes are no UTF-8; the text shows them escaped.
-    #[error("the name '{0}' is not UTF-8")]
+    #[error("the name '{0}' is not UTF-8 ('--archive' transfers it, encoded)")]
     NotUtf8(String),
+    /// The name would be too long with what it cannot hold encoded; the text shows its bytes escaped.
+    #[error("the name '{name}' has {bytes} bytes when it is encoded, more than {MAX_NAME_BYTES}: shorten it")]
+    EncodedTooLong {
+        /// The whole name.
+        name: String,
+        /// Bytes of its encoding.
+        bytes: usize,
+    },
+    /// The text holds the quote character of encoded names, and no name encodes to it.
+    #[error(
+        "the name {0:?} holds the quote character '‛' of encoded names, and is none: rename it, or transfer it without '--archive'"
+    )]
+    NotEncoded(String),
 }
 
 impl FileName {
@@ -83,6 +90,10 @@ impl FileName {
         if text.len() > MAX_NAME_BYTES {
             return Err(InvalidName::TooLong(text.len()));
         }
+        // Most names are: a listing has millions of them.
+        if text.bytes().all(is_plain) {
+            return Ok(());
+        }
         if text.chars().any(char::is_control) {
             return Err(InvalidName::Control(text.to_owned()));
         }
@@ -104,11 +115,14 @@ impl FileName {
     }
 }
 
-fn is_forbidden(character: char, rule: NameRule) -> bool {
-    match rule {
-        NameRule::Posix => character == '/',
-        NameRule::Portable => matches!(character, '<' | '>' | ':' | '"' | '/' | '\\' | '|' | '?' | '*'),
-    }
+/// Reports whether a byte is a character that every rule admits.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'<' | b'>' | b':' | b'"' | b'/' | b'\\' | b'|' | b'?' | b'*')
+}
+
+/// Returns the portable name that is next to one which is none.
+fn portable(name: &str) -> String {
+    name.chars().map(|character| if is_forbidden(character, NameRule::Portable) { '_' } else { character }).collect()
 }
 
 impl fmt::Display for FileName {
@@ -138,6 +152,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_plain_is_admitted_by_every_rule_and_nothing_else_in_ascii_is() {
+        for byte in 0..=127_u8 {
+            let character = char::from(byte);
+            let is_refused = character.is_control() || is_forbidden(character, NameRule::Portable);
+            assert_eq!(is_plain(byte), !is_refused, "{character:?}");
+        }
+        assert!(!(128..=255).any(is_plain));
+    }
+
+    #[test]
     fn names_have_255_bytes_at_most() {
         assert!(FileName::parse(&"é".repeat(127), NameRule::Portable).is_ok());
         assert_eq!(FileName::parse(&"é".repeat(128), NameRule::Portable), Err(InvalidName::TooLong(256)));
@@ -146,6 +170,6 @@ mod tests {
     #[test]
     fn bytes_that_are_no_utf8_are_shown_escaped() {
         let error = FileName::from_bytes(b"caf\xe9").unwrap_err();
-        assert_eq!(error.to_string(), r"the name 'caf\xe9' is not UTF-8");
+        assert_eq!(error.to_string(), r"the name 'caf\xe9' is not UTF-8 ('--archive' transfers it, encoded)");
     }
 }

@@ -25,6 +25,6 @@ mod tests;
 
 pub use error::PickleError;
 pub use names::Enumeration;
-pub use read::read;
+pub use read::{beginning, read};
 pub use value::{MAX_DEPTH, Value};
 pub use write::write;

@@ -16,14 +16,18 @@ const REPEATED_BYTES: usize = 64 * 1024;
 /// # Errors
 /// [`PickleError`] if it is no such pickle, or holds more than `max_values`.
 pub fn read(bytes: &[u8], max_values: usize) -> Result<Value<'_>, PickleError> {
-    let mut machine = Machine {
-        input: Input(bytes),
-        stack: Vec::new(),
-        marks: Vec::new(),
-        memo: Vec::new(),
-        budget: Budget { values: max_values, repeated_bytes: bytes.len().saturating_add(REPEATED_BYTES) },
-    };
-    machine.run()
+    Machine::new(bytes, max_values).run()
+}
+
+/// Reads a pickle as far as it can be read, and returns the first value in it: of a tuple that holds something else than what is
+/// read, its first element. `max_values` is as for [`read`].
+#[must_use]
+pub fn beginning(bytes: &[u8], max_values: usize) -> Option<Value<'_>> {
+    let mut machine = Machine::new(bytes, max_values);
+    match machine.run() {
+        Ok(_) => None,
+        Err(_) => machine.stack.into_iter().next(),
+    }
 }
 
 struct Machine<'a> {
@@ -37,6 +41,17 @@ struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
+    fn new(bytes: &'a [u8], max_values: usize) -> Self {
+        let repeated_bytes = bytes.len().saturating_add(REPEATED_BYTES);
+        Self {
+            input: Input(bytes),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: Vec::new(),
+            budget: Budget { values: max_values, repeated_bytes },
+        }
+    }
+
     fn run(&mut self) -> Result<Value<'a>, PickleError> {
         if self.input.byte()? != op::PROTO || !(2..=5).contains(&self.input.byte()?) {
             return Err(PickleError::UnknownProtocol);

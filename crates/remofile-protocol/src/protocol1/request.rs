@@ -9,6 +9,9 @@ use std::borrow::Cow;
 /// which takes a place on the stack and one in the memo.
 const MAX_VALUES: usize = MAX_PATH_BYTES + 64;
 
+/// The number of the request that carries a chunk.
+const SEND_CHUNK: u8 = 5;
+
 /// A request of protocol 1. Names, directories and sizes are as the client sent them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request<'a> {
@@ -98,7 +101,7 @@ impl<'a> Request<'a> {
                 file_size: integer(file_size)?,
                 chunk_size: integer(chunk_size)?,
             }),
-            (5, [data]) => Ok(Self::SendChunk { data: data.to_bytes().ok_or(BadMessage::Shape)? }),
+            (SEND_CHUNK, [data]) => Ok(Self::SendChunk { data: data.to_bytes().ok_or(BadMessage::Shape)? }),
             (6, [name, directory, chunk_size]) => Ok(Self::DownloadFile {
                 name: text(name)?,
                 directory: Directory::read(directory)?,
@@ -110,6 +113,16 @@ impl<'a> Request<'a> {
                 Ok(Self::RemoveFile { name: text(name)?, directory: Directory::read(directory)? })
             }
             _ => Err(BadMessage::Shape),
+        }
+    }
+
+    /// Reports whether bytes that are no request were to be the next chunk of an upload: a tuple that begins as one does.
+    #[must_use]
+    pub fn means_chunk(bytes: &[u8]) -> bool {
+        let is_chunk = |kind: &Value<'_>| member(kind, Enumeration::Request) == Ok(SEND_CHUNK);
+        match pickle::read(bytes, MAX_VALUES) {
+            Ok(message) => elements(&message).is_ok_and(|(kind, _)| is_chunk(kind)),
+            Err(_) => pickle::beginning(bytes, MAX_VALUES).as_ref().is_some_and(is_chunk),
         }
     }
 
@@ -141,7 +154,7 @@ impl<'a> Request<'a> {
             Self::CreateFile { .. } => 2,
             Self::MakeDirectory { .. } => 3,
             Self::UploadFile { .. } => 4,
-            Self::SendChunk { .. } => 5,
+            Self::SendChunk { .. } => SEND_CHUNK,
             Self::DownloadFile { .. } => 6,
             Self::ReceiveChunk => 7,
             Self::CancelTransfer => 8,

@@ -154,3 +154,13 @@ proptest! {
         prop_assert_eq!(Response::decode(&bytes), Ok(response));
     }
 }
+
+#[test]
+fn what_was_to_be_a_chunk_is_told_from_other_bytes() {
+    let meant = |elements: Vec<Value<'_>>| Request::means_chunk(&write(&Value::tuple(elements)));
+    assert!(meant(vec![asked(5)]) && meant(vec![Value::Int(5), NAME]) && meant(vec![asked(5), asked(1)]));
+    assert!(!meant(vec![asked(7)]) && !meant(vec![]) && !Request::means_chunk(b"no pickle"));
+    // As Python writes (5, [1]) and (7, [1]): lists are not read, but what stands before them is.
+    assert!(Request::means_chunk(b"\x80\x04\x95\x0a\0\0\0\0\0\0\0K\x05]\x94K\x01a\x86\x94."));
+    assert!(!Request::means_chunk(b"\x80\x04\x95\x0a\0\0\0\0\0\0\0K\x07]\x94K\x01a\x86\x94."));
+}

@@ -114,9 +114,20 @@ impl ClientSession {
         self.core.queue(operation, Signal::Finish);
     }
 
+    /// Asks the server whether it hears. One question at a time waits to be sent.
+    pub fn ping(&mut self) {
+        self.core.queue_ping();
+    }
+
     /// Tells the server that this session ends.
     pub fn goodbye(&mut self) {
         self.core.queue(OperationId::SESSION, Signal::Goodbye { reason: None });
+    }
+
+    /// Reports whether no operation is in flight.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.operations.is_empty()
     }
 
     /// Returns the credit that an operation has now, in bytes; 0 for one that is over.
@@ -139,6 +150,15 @@ impl ClientSession {
         let state = self.operations.get_mut(&operation).ok_or(SessionError::Unexpected(operation))?;
         state.credit.take(operation, cost(&signal, payload_bytes))?;
         Ok(Header::signal(operation, signal))
+    }
+
+    /// Keeps the credit window of a download open to so many bytes from now on.
+    pub fn resize_window(&mut self, operation: OperationId, bytes: u64) {
+        if let Some(state) = self.operations.get_mut(&operation) {
+            state.window.narrow_to(bytes);
+            let grant = state.window.open_to(bytes);
+            self.core.grant(operation, grant);
+        }
     }
 
     /// Tells that credit was consumed (see [`crate::wire::credit_bytes`]), so that more may come.

@@ -57,6 +57,13 @@ impl Core {
         }
     }
 
+    pub(super) fn queue_ping(&mut self) {
+        let ping = Header::signal(OperationId::SESSION, Signal::Ping);
+        if !self.outbox.contains(&ping) {
+            self.queue_header(ping);
+        }
+    }
+
     pub(super) fn poll_header(&mut self) -> Option<Header> {
         let header = self.outbox.pop_front()?;
         self.outbox_bytes -= memory_bytes(&header);

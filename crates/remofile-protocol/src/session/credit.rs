@@ -66,6 +66,11 @@ impl ReceiveWindow {
         self.refill(1)
     }
 
+    /// Keeps the window open no further than to a size from now on. What was granted before may still come.
+    pub(super) fn narrow_to(&mut self, size: u64) {
+        self.size = size.min(self.size);
+    }
+
     pub(super) fn receive(&mut self, operation: OperationId, bytes: u64) -> Result<(), SessionError> {
         match self.allowed.checked_sub(bytes) {
             None => Err(SessionError::BeyondCredit { operation, excess: bytes - self.allowed }),
@@ -104,6 +109,17 @@ mod tests {
         assert!(window.receive(OperationId(1), 10).is_ok());
         let error = window.receive(OperationId(1), 1).unwrap_err();
         assert_eq!(error, SessionError::BeyondCredit { operation: OperationId(1), excess: 1 });
+    }
+
+    #[test]
+    fn a_window_that_is_narrowed_is_filled_again_when_less_is_under_way() {
+        let mut window = ReceiveWindow::granted(100);
+        window.receive(OperationId(1), 60).unwrap();
+        window.narrow_to(40);
+        assert_eq!(window.consume(60), 0, "as much as fills it may still come");
+        window.receive(OperationId(1), 40).unwrap();
+        assert_eq!(window.consume(40), 40);
+        assert_eq!(window.open_to(100), 60);
     }
 
     proptest! {

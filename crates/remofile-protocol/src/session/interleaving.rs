@@ -98,7 +98,13 @@ impl World {
                 let path = "/".parse().expect("the root is a path");
                 let (request, known) = if upload {
                     (
-                        Request::Upload { destination: path, on_conflict: OnConflict::Abort, names: None, group: None },
+                        Request::Upload {
+                            destination: path,
+                            on_conflict: OnConflict::Abort,
+                            names: None,
+                            group: None,
+                            claims: None,
+                        },
                         Known::Upload,
                     )
                 } else {

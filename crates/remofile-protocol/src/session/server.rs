@@ -177,6 +177,13 @@ impl ServerSession {
         }
     }
 
+    /// Keeps the credit window of an upload open no further than to so many bytes from now on.
+    pub fn narrow_window_to(&mut self, operation: OperationId, bytes: u64) {
+        if let Some(state) = self.operations.get_mut(&operation) {
+            state.window.narrow_to(bytes);
+        }
+    }
+
     /// Tells that credit was consumed (see [`crate::wire::credit_bytes`]), so that more may come.
     pub fn consumed(&mut self, operation: OperationId, bytes: u64) {
         if let Some(state) = self.operations.get_mut(&operation) {

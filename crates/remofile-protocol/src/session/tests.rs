@@ -94,7 +94,14 @@ impl Pair {
 }
 
 fn list() -> Request {
-    Request::List { path: "/".parse().unwrap(), recursive: true, rules: Vec::new(), targets: false, unflushed: false }
+    Request::List {
+        path: "/".parse().unwrap(),
+        recursive: true,
+        rules: Vec::new(),
+        targets: false,
+        unflushed: false,
+        extras: false,
+    }
 }
 
 fn upload() -> Request {
@@ -103,6 +110,7 @@ fn upload() -> Request {
         on_conflict: crate::wire::OnConflict::Abort,
         names: None,
         group: None,
+        claims: None,
     }
 }
 
@@ -357,13 +365,26 @@ fn the_first_answer_comes_after_three_round_trips() {
         read_only: false,
         places: Vec::new(),
         checks_versions: false,
+        stages_files: false,
+        hashes_files: false,
+        takes_lanes: false,
+        whole_copies: false,
+        has_joined: false,
         capabilities: Default::default(),
+        rights: Default::default(),
+        chunk_sizes: None,
+        attributes: false,
+        as_they_are: false,
     };
-    let credentials = ServerCredentials { tokens: vec![token.clone()], private_key: None, allow_plain: false };
+    let credentials = ServerCredentials {
+        tokens: std::sync::Arc::new(vec![token.clone()].into()),
+        private_key: None,
+        allow_plain: false,
+    };
     let offer = ClientHello::new(Cipher::offer(false), "test", "test");
     let (mut handshake, first) = ClientHandshake::start(&ClientCredentials { token, server: None }, offer);
     flights += 1;
-    let ServerAnswer::Accept { bytes, .. } = answer(&credentials, |_| Some(hello), &first) else { panic!("refused") };
+    let ServerAnswer::Accept { bytes, .. } = answer(&credentials, |_| Ok(hello), &first) else { panic!("refused") };
     flights += 1;
     assert!(handshake.receive(&bytes).unwrap().is_some(), "the handshake takes another flight");
     let mut pair = Pair::new();
@@ -378,9 +399,13 @@ fn the_first_answer_comes_after_three_round_trips() {
 #[test]
 fn who_holds_the_lease_learns_that_it_has_it_and_gives_it_back() {
     let mut pair = Pair::new();
-    let id = pair.client.start(pair.now, Request::Hold { write: true }, 0);
+    let id = pair.client.start(pair.now, Request::Hold { write: true, paths: Vec::new() }, 0);
     let (events, _) = pair.deliver();
-    let request = ServerEvent::Request { operation: id, request: Request::Hold { write: true }, wait_milliseconds: 0 };
+    let request = ServerEvent::Request {
+        operation: id,
+        request: Request::Hold { write: true, paths: Vec::new() },
+        wait_milliseconds: 0,
+    };
     assert_eq!(events, [request]);
     pair.server.open_window(id);
     let (_, events) = pair.deliver();
@@ -402,7 +427,14 @@ fn who_holds_the_lease_learns_that_it_has_it_and_gives_it_back() {
 fn a_part_of_a_file_comes_within_the_credit_of_its_request() {
     let (mut client, mut server) =
         (ClientSession::new(DEFAULT_PAYLOAD_BYTES), ServerSession::new(DEFAULT_PAYLOAD_BYTES));
-    let read = Request::Read { path: "/f".parse().unwrap(), offset: 7, length: 100, version: None, credit: 100 };
+    let read = Request::Read {
+        path: "/f".parse().unwrap(),
+        offset: 7,
+        length: 100,
+        version: None,
+        credit: 100,
+        growing: None,
+    };
     let id = client.start(Duration::ZERO, read, 0);
     let request = client.poll_header().unwrap();
     server.receive(Duration::ZERO, request, 0).unwrap();

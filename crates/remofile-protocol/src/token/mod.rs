@@ -1,13 +1,17 @@
 //! The token: the one secret of a server and its clients.
 
 mod alphabet;
-mod matcher;
 mod origin;
+mod recogniser;
+mod sealed;
 mod stretch;
+mod table;
 
-pub use matcher::TokenMatcher;
 pub use origin::Origin;
-pub use stretch::{TokenIdentifier, TokenKey};
+pub use recogniser::{Recognised, TokenRecogniser};
+pub use sealed::{MAX_SEALED_BYTES, SealedKeys};
+pub use stretch::{TOKEN_KEY_BYTES, TokenIdentifier, TokenKey};
+pub use table::{KnownToken, TokenTable};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
@@ -24,6 +28,9 @@ pub struct Token {
     text: Zeroizing<String>,
     origin: Origin,
 }
+
+/// Letters of a chosen token that nobody guesses: what NIST SP 800-63B asks of a password that is the only factor.
+pub const UNGUESSED_LETTERS: usize = 15;
 
 /// The reason a text is no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +91,16 @@ impl Token {
         self.origin
     }
 
+    /// Reports whether who records a session has a chance to guess the token: it was chosen, and has few letters or few
+    /// different ones. One with [`UNGUESSED_LETTERS`] of them, such as those that the original makes, takes longer to guess
+    /// than anybody waits, as each try costs 64 MiB of memory and a tenth of a second.
+    #[must_use]
+    pub fn is_guessable(&self) -> bool {
+        let letters: std::collections::HashSet<char> = self.text.chars().collect();
+        let is_long = self.text.chars().count() >= UNGUESSED_LETTERS && letters.len() >= UNGUESSED_LETTERS / 2;
+        self.origin == Origin::Chosen && !is_long
+    }
+
     /// The secret itself, to hand it to the user who asked for it. Do not log it.
     #[must_use]
     pub fn reveal(&self) -> &str {
@@ -139,6 +156,20 @@ mod tests {
             text[at] = if text[at] == b'2' { b'3' } else { b'2' };
             let text = String::from_utf8(text).unwrap();
             assert_eq!(Token::parse(&text).unwrap().origin(), Origin::Chosen, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_short_token_may_be_guessed_and_those_of_the_original_and_its_documentation_may_not() {
+        for (text, expected) in [
+            ("secret", true),
+            ("correct horse", true),
+            ("aaaaaaaaaaaaaaaaaaaaaa", true),
+            ("my-custom-token", false),
+            ("qRkVWJcFRqi7rsNMbagaDd", false),
+            ("22222222222222222222Ci", false),
+        ] {
+            assert_eq!(Token::parse(text).unwrap().is_guessable(), expected, "{text}");
         }
     }
 

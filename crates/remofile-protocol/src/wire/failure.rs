@@ -1,5 +1,6 @@
 //! Errors as they cross the wire: the one table of codes.
 
+use crate::handshake::Rights;
 use crate::path::{InvalidName, InvalidPath};
 use crate::printable::Harmless;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -74,15 +75,15 @@ error_codes! {
     PermissionDenied = 8, "permission-denied", "permission denied";
     /// The server or its file system is read-only.
     ReadOnly = 9, "read-only", "it is read-only";
-    /// The disk or the quota is full.
+    /// The disk, or what its user may have on it, is full.
     NoSpace = 10, "no-space", "no space is left on the disk (free some, then try again)";
     /// The file exceeds the server's limit.
-    FileTooLarge = 11, "file-too-large", "the file is larger than the server allows (its '--file-size-limit')";
+    FileTooLarge = 11, "file-too-large", "the file is larger than the server allows";
     /// The source changed while it was sent, or is not the version that was asked for.
     SourceChanged = 12, "source-changed", "it changed while it was being sent (nothing was replaced; try again)";
     /// The bytes that arrived are not those that were sent.
     IntegrityFailure = 13, "integrity-failure", "what arrived differs from what was sent (nothing was replaced; try again)";
-    /// Somebody else holds the lease.
+    /// Somebody else has a path, or waits for it.
     Busy = 14, "busy", "the server is in use";
     /// The client asked for it.
     Cancelled = 15, "cancelled", "cancelled";
@@ -116,6 +117,16 @@ error_codes! {
     PartialChanged = 29, "partial-changed", "what was kept of it has changed (try again)";
     /// The operation had its lease for longer than the server allows without progress.
     LeaseExpired = 30, "lease-expired", "the server ended it because it made no progress for too long; run the command again";
+    /// What the token may keep below its directory is used up.
+    QuotaExceeded = 31, "quota-exceeded", "the quota of the token is used up (remove something, or ask for a larger quota)";
+    /// The token was removed, has expired, or gives other rights now: the server has ended its sessions.
+    TokenRevoked = 32, "token-revoked", "the token was removed or changed, or has expired, while it was in use";
+    /// The same client has begun another session, so the server has ended this one.
+    SessionReplaced = 33, "session-replaced", "the same client has connected anew, so the server has ended this session";
+    /// The server takes no chunks of the size that was asked for.
+    IncorrectChunkSize = 40, "incorrect-chunk-size", "the server takes no chunks of that size";
+    /// An answer came that the protocol does not have.
+    CorruptedResponse = 41, "corrupted-response", "the server gave an answer that the protocol does not have";
 }
 
 impl<C> Encode<C> for ErrorCode {
@@ -146,13 +157,23 @@ pub struct Failure {
     /// With [`ErrorCode::Busy`]: who is in the way.
     #[n(3)]
     pub holders: Option<Vec<Holder>>,
+    /// With [`ErrorCode::PermissionDenied`], if the token was the reason: the rights that it gives.
+    #[n(4)]
+    pub rights: Option<Rights>,
 }
 
 impl Failure {
     /// A failure that is known by its code alone.
     #[must_use]
     pub fn new(code: ErrorCode) -> Self {
-        Self { code, path: None, detail: None, holders: None }
+        Self { code, path: None, detail: None, holders: None, rights: None }
+    }
+
+    /// A file that is larger than a limit of the server.
+    #[must_use]
+    pub fn larger_than(limit: u64) -> Self {
+        Self::new(ErrorCode::FileTooLarge)
+            .because(format_args!("{limit} bytes at most: the '--file-size-limit' of the server, or that of the token"))
     }
 
     /// Adds the path it is about.
@@ -223,6 +244,9 @@ pub struct Holder {
     /// For how many milliseconds.
     #[n(3)]
     pub held_milliseconds: u64,
+    /// The path at which it is in the way, as the client that is told sees it.
+    #[n(4)]
+    pub path: Option<String>,
 }
 
 #[cfg(test)]

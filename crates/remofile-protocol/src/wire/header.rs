@@ -56,6 +56,7 @@ pub enum Signal {
     Data {
         /// The items in order.
         #[n(0)]
+        #[cbor(decode_with = "decode_items")]
         items: Vec<Item>,
     },
     /// Receiver of payload: this many bytes more may be sent in this operation.
@@ -219,6 +220,20 @@ impl Header {
     }
 }
 
+/// Bytes of the shortest item.
+const LEAST_ITEM_BYTES: usize = 3;
+
+/// Decodes items into a list that has room for these and no more: thousands wait in memory for their turn.
+fn decode_items<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<Item>, decode::Error> {
+    let most = (d.input().len() - d.position()) / LEAST_ITEM_BYTES;
+    let count = d.probe().array()?.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX));
+    let mut items = Vec::with_capacity(count.min(most));
+    for item in d.array_iter_with(ctx)? {
+        items.push(item?);
+    }
+    Ok(items)
+}
+
 fn definite(length: Option<u64>) -> Result<u64, MalformedMessage> {
     length.ok_or_else(|| MalformedMessage("indefinite lengths are not used".to_owned()))
 }
@@ -278,6 +293,7 @@ mod tests {
                 rules: Vec::new(),
                 targets: false,
                 unflushed: false,
+                extras: false,
             }),
             wait_milliseconds: 0,
         };
@@ -306,7 +322,8 @@ mod tests {
                 recursive: false,
                 rules: Vec::new(),
                 targets: false,
-                unflushed: false
+                unflushed: false,
+                extras: false
             })
         );
     }
@@ -320,7 +337,7 @@ mod tests {
 
     #[test]
     fn an_unknown_request_is_refused_and_a_high_kind_skipped() {
-        let bytes = b"\xa2\x00\x07\x01\x82\x18\x3f\xa0";
+        let bytes = b"\xa2\x00\x07\x01\x82\x18\x3d\xa0";
         assert_eq!(Header::decode(bytes).unwrap().body, Body::Refused(ErrorCode::Unsupported.into()));
         let bytes = b"\xa2\x00\x07\x01\x82\x18\x80\xa0";
         assert_eq!(Header::decode(bytes).unwrap().body, Body::Ignorable);

@@ -5,7 +5,7 @@
 //! [`Item::End`]; a hundred small files are a hundred such triples in one message. So nothing is
 //! answered per file or per chunk, in either direction.
 
-use super::{Failure, OnConflict, Timestamp, Version};
+use super::{Attributes, Failure, OnConflict, Special, Timestamp, Version};
 use crate::digest::Digest;
 use crate::limits::{COPY_BYTES_A_CREDIT, HOLE_BYTES_A_CREDIT, ITEM_CREDIT_BYTES};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -127,6 +127,45 @@ pub enum Item {
         /// Bytes of payload.
         length: u32,
     },
+    /// Client: what is at a path gets these attributes, if it is what they are of.
+    Attributes {
+        /// Its path; empty for the destination itself.
+        path: String,
+        /// The attributes.
+        attributes: Box<Attributes>,
+    },
+    /// There is a symbolic link, which is kept as it is, whatever it leads to.
+    KeptLink {
+        /// Its path, names separated by slashes.
+        path: String,
+        /// The target, as it is written in it.
+        target: String,
+        /// The rule for a file in its way; `None` for the rule of the request.
+        rule: Option<OnConflict>,
+    },
+    /// A file that is there is also at another path.
+    HardLink {
+        /// The path that it gets, names separated by slashes.
+        path: String,
+        /// The path that it has: of an item before, relative as that; or, from a client, from the root directory on,
+        /// with a slash before it.
+        of: String,
+        /// The rule for a file in its way; `None` for the rule of the request.
+        rule: Option<OnConflict>,
+    },
+    /// There is a special file.
+    Special {
+        /// Its path, names separated by slashes.
+        path: String,
+        /// The kind of it.
+        special: Special,
+        /// The time of its last modification.
+        modified: Option<Timestamp>,
+        /// Its permission bits, if they are to be kept.
+        mode: Option<u32>,
+        /// The rule for a file in its way; `None` for the rule of the request.
+        rule: Option<OnConflict>,
+    },
 }
 
 impl Item {
@@ -145,9 +184,14 @@ impl Item {
         match self {
             Self::Directory { path, .. } | Self::Begin { path, .. } => path.len(),
             Self::Link { path, target: other, .. }
+            | Self::KeptLink { path, target: other, .. }
+            | Self::HardLink { path, of: other, .. }
             | Self::Move { path, from: other }
             | Self::Keep { path, to: other } => path.len() + other.len(),
-            Self::Base { path } | Self::Remove { path } | Self::Touch { path, .. } => path.len(),
+            Self::Base { path } | Self::Remove { path } | Self::Touch { path, .. } | Self::Special { path, .. } => {
+                path.len()
+            }
+            Self::Attributes { path, attributes } => path.len() + attributes.text_bytes(),
             Self::Abort { failure } | Self::Failed { failure } => {
                 failure.path.as_ref().map_or(0, String::len) + failure.detail.as_ref().map_or(0, String::len)
             }
@@ -222,6 +266,15 @@ impl<C> Encode<C> for Item {
             }
             Self::Keep { path, to } => e.array(3)?.u8(14)?.str(path)?.str(to)?,
             Self::Place { offset, length } => e.array(3)?.u8(15)?.u64(*offset)?.u32(*length)?,
+            Self::Attributes { path, attributes } => e.array(3)?.u8(16)?.str(path)?.encode_with(attributes, ctx)?,
+            Self::KeptLink { path, target, rule } => {
+                e.array(4)?.u8(32)?.str(path)?.str(target)?.encode_with(rule, ctx)?
+            }
+            Self::HardLink { path, of, rule } => e.array(4)?.u8(33)?.str(path)?.str(of)?.encode_with(rule, ctx)?,
+            Self::Special { path, special, modified, mode, rule } => {
+                e.array(6)?.u8(34)?.str(path)?.encode_with(special, ctx)?;
+                e.encode_with(modified, ctx)?.encode_with(mode, ctx)?.encode_with(rule, ctx)?
+            }
         };
         Ok(())
     }
@@ -263,6 +316,20 @@ impl<'b, C> Decode<'b, C> for Item {
             }
             14 => (Self::Keep { path: d.str()?.to_owned(), to: d.str()?.to_owned() }, 3),
             15 => (Self::Place { offset: d.u64()?, length: d.u32()? }, 3),
+            16 => (Self::Attributes { path: d.str()?.to_owned(), attributes: Box::new(d.decode_with(ctx)?) }, 3),
+            32 => {
+                let (path, target) = (d.str()?.to_owned(), d.str()?.to_owned());
+                (Self::KeptLink { path, target, rule: d.decode_with(ctx)? }, 4)
+            }
+            33 => {
+                let (path, of) = (d.str()?.to_owned(), d.str()?.to_owned());
+                (Self::HardLink { path, of, rule: d.decode_with(ctx)? }, 4)
+            }
+            34 => {
+                let (path, special) = (d.str()?.to_owned(), d.decode_with(ctx)?);
+                let (modified, mode) = (d.decode_with(ctx)?, d.decode_with(ctx)?);
+                (Self::Special { path, special, modified, mode, rule: d.decode_with(ctx)? }, 6)
+            }
             _ => return Err(decode::Error::message("unknown item")),
         };
         for _ in known..length {

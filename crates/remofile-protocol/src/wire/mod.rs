@@ -4,23 +4,35 @@
 //! have integer keys; unknown keys are skipped, absent ones have the value that the specification
 //! names. `docs/protocol.md` holds the CDDL.
 
+mod attributes;
 mod element;
 mod entry;
 mod failure;
 mod flag;
+mod flow;
 mod header;
 mod item;
+mod numbered;
 mod reply;
 mod request;
 mod selection;
+mod space;
+mod special;
+mod staged;
 mod version;
 
-pub use element::{Element, Listed};
+pub use attributes::{Account, AttributeSet, Attributes, ExtendedAttribute, extended_bytes};
+pub use element::{Element, Extra, Listed};
 pub use entry::{Entry, Kind, Timestamp};
 pub use failure::{ErrorCode, Failure, Holder};
+pub use flow::Flow;
 pub use header::{Body, Header, MalformedMessage, OperationId, Signal, WAIT_FOREVER};
 pub use item::{Item, credit_bytes};
+pub use numbered::{split_number, write_number};
 pub use reply::{Done, StatusReport};
-pub use request::{Flow, OnConflict, Request};
+pub use request::{OnConflict, Request};
 pub use selection::{Found, Known, Links, Mark, Part, PartialEntry, Selected, Selection, SendOptions, ToSign};
-pub use version::Version;
+pub use space::DiskSpace;
+pub use special::{Device, Special};
+pub use staged::StagedFileId;
+pub use version::{Growing, Version};

@@ -1,7 +1,8 @@
 //! The requests of a client.
 
 use super::flag::is_false;
-use super::{Selection, SendOptions, ToSign, Version};
+use super::{AttributeSet, Growing, Selection, SendOptions, StagedFileId, Timestamp, ToSign, Version};
+use crate::hash::HashAlgorithm;
 use crate::path::RemotePath;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
@@ -80,6 +81,11 @@ pub enum Request {
         #[n(4)]
         #[cbor(default, skip_if = "is_false")]
         unflushed: bool,
+        /// True if links are told with their targets whatever they lead to, and files that have several names, and special
+        /// files, by [`super::Element::Extra`]. Of meaning where the server's hello says that it keeps files as they are.
+        #[n(24)]
+        #[cbor(default, skip_if = "is_false")]
+        extras: bool,
     },
     /// Tell what a path names. Answered by done with an entry.
     #[n(2)]
@@ -132,6 +138,11 @@ pub enum Request {
         /// not stand in each other's way. Chosen at random.
         #[n(3)]
         group: Option<u64>,
+        /// Names in the destination that the items' paths begin with, new or not, so that only those are kept from
+        /// others. Without them they are [`Request::Upload::names`], and without these all that is in the
+        /// destination.
+        #[n(4)]
+        claims: Option<Vec<String>>,
     },
     /// Send files: answered by data messages, then done.
     #[n(6)]
@@ -202,6 +213,10 @@ pub enum Request {
         #[n(3)]
         #[cbor(default, skip_if = "is_false")]
         digests: bool,
+        /// The attributes that are told in place of what files are, if any are.
+        #[n(16)]
+        #[cbor(default, skip_if = "AttributeSet::is_none")]
+        attributes: AttributeSet,
     },
     /// Tell what is at, below or kept of some names, for an upload to go on. Answered by entries, then
     /// done.
@@ -228,13 +243,17 @@ pub enum Request {
         #[n(0)]
         paths: Vec<RemotePath>,
     },
-    /// Hold the lease until finish, for operations of this session that belong together.
+    /// Hold leases until finish, for operations of this session that belong together.
     #[n(14)]
     Hold {
         /// True if they change anything.
         #[n(0)]
         #[cbor(default)]
         write: bool,
+        /// The directories and files that they are about, with all below. Empty: the root directory.
+        #[n(1)]
+        #[cbor(default, skip_if = "Vec::is_empty")]
+        paths: Vec<RemotePath>,
     },
     /// Sign blocks of files, so that what the client has of them can be found out. Answered by entries, then
     /// done.
@@ -262,6 +281,10 @@ pub enum Request {
         /// Credit the client grants with the request, in bytes.
         #[n(4)]
         credit: u64,
+        /// The file as the client knows it, if it may be written to while it is read; otherwise any change is
+        /// `source-changed`.
+        #[n(5)]
+        growing: Option<Growing>,
     },
     /// Change a file in place: data messages follow, then finish. Answered by done with its entry and version.
     #[n(49)]
@@ -284,102 +307,154 @@ pub enum Request {
         #[cbor(default, skip_if = "is_false")]
         create: bool,
     },
-}
-
-impl Request {
-    /// The paths in the request, but for sources, which may be patterns, and files to sign.
-    pub fn paths(&self) -> impl Iterator<Item = &RemotePath> {
-        let (one, other, many): (Option<&RemotePath>, Option<&RemotePath>, &[RemotePath]) = match self {
-            Self::List { path, .. }
-            | Self::Stat { path }
-            | Self::CreateFile { path, .. }
-            | Self::MakeDirectory { path, .. }
-            | Self::Upload { destination: path, .. }
-            | Self::Remove { path, .. }
-            | Self::Survey { destination: path, .. }
-            | Self::Read { path, .. }
-            | Self::Write { path, .. } => (Some(path), None, &[]),
-            Self::Move { source, destination, .. } => (Some(source), Some(destination), &[]),
-            // A source may be a pattern.
-            Self::Download { .. } | Self::Find { .. } | Self::Sign { .. } => (None, None, &[]),
-            Self::ClearPartials { paths } => (None, None, paths),
-            Self::Status | Self::Partials | Self::Hold { .. } => (None, None, &[]),
-        };
-        one.into_iter().chain(other).chain(many)
-    }
-
-    /// The uploads it shares the lease with.
-    #[must_use]
-    pub fn group(&self) -> Option<u64> {
-        match self {
-            Self::Upload { group, .. } => *group,
-            _ => None,
-        }
-    }
-
-    /// The traffic between the request and the end of its operation.
-    #[must_use]
-    pub fn flow(&self) -> Flow {
-        self.nature().flow
-    }
-
-    /// Reports whether the request changes the root directory.
-    #[must_use]
-    pub fn is_write(&self) -> bool {
-        self.nature().is_write
-    }
-
-    /// A word for what the request does, shown to others who have to wait for it.
-    #[must_use]
-    pub fn activity(&self) -> &'static str {
-        self.nature().activity
-    }
-
-    /// The one table of what sessions and leases must know of a request, whatever it does.
-    fn nature(&self) -> Nature {
-        let of = |activity, is_write, flow| Nature { activity, is_write, flow };
-        match self {
-            Self::List { .. } => of("list", false, Flow::Entries),
-            Self::Stat { .. } => of("stat", false, Flow::Nothing),
-            Self::CreateFile { .. } => of("create-file", true, Flow::Nothing),
-            Self::MakeDirectory { .. } => of("make-directory", true, Flow::Nothing),
-            Self::Upload { .. } => of("upload", true, Flow::Data),
-            Self::Download { credit, .. } => of("download", false, Flow::Content { credit: *credit }),
-            Self::Remove { .. } => of("remove", true, Flow::Nothing),
-            Self::Move { .. } => of("move", true, Flow::Nothing),
-            Self::Status => of("status", false, Flow::Nothing),
-            Self::Find { .. } => of("find", false, Flow::Entries),
-            Self::Survey { .. } => of("survey", false, Flow::Entries),
-            Self::Partials => of("list-partials", false, Flow::Entries),
-            Self::ClearPartials { .. } => of("clear-partials", true, Flow::Nothing),
-            Self::Hold { write } => of("sync", *write, Flow::Hold),
-            Self::Sign { .. } => of("sign", false, Flow::Entries),
-            Self::Read { credit, .. } => of("read", false, Flow::Content { credit: *credit }),
-            Self::Write { .. } => of("write", true, Flow::Data),
-        }
-    }
-}
-
-/// The traffic between a request and the end of its operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// Nothing.
-    Nothing,
-    /// Entries, to the client.
-    Entries,
-    /// Files or a part of one, to the client.
-    Content {
+    /// Copy a file, or a directory with what is in it, to another path. Answered by done with the numbers of what was
+    /// made; what could not be copied is told as items that failed.
+    #[n(52)]
+    Copy {
+        /// The file or directory.
+        #[n(0)]
+        source: RemotePath,
+        /// The path of the copy; its directory must exist.
+        #[n(1)]
+        destination: RemotePath,
+        /// True if a directory is copied with what is in it; otherwise it is `not-a-file`.
+        #[n(2)]
+        #[cbor(default, skip_if = "is_false")]
+        recursive: bool,
+        /// The rule for files in the way. With [`OnConflict::Abort`] a copied directory must be new, too.
+        #[n(3)]
+        #[cbor(default)]
+        on_conflict: OnConflict,
+        /// True if missing parents of the destination are created.
+        #[n(4)]
+        #[cbor(default, skip_if = "is_false")]
+        parents: bool,
+        /// The attributes that the copy has of its source as well. Of meaning, as what follows, where the server's hello says that
+        /// its copies are whole.
+        #[n(5)]
+        #[cbor(default, skip_if = "AttributeSet::is_none")]
+        attributes: AttributeSet,
+        /// True if links are copied whatever they lead to, and the names of one file are names of one copy.
+        #[n(6)]
+        #[cbor(default, skip_if = "is_false")]
+        as_they_are: bool,
+        /// True if special files are copied, too.
+        #[n(7)]
+        #[cbor(default, skip_if = "is_false")]
+        devices: bool,
+    },
+    /// Make a symbolic link.
+    #[n(53)]
+    MakeLink {
+        /// The path of the link; its directory must exist.
+        #[n(0)]
+        path: RemotePath,
+        /// What it leads to, seen from its directory.
+        #[n(1)]
+        target: String,
+        /// True if a file or link in the way is replaced.
+        #[n(2)]
+        #[cbor(default, skip_if = "is_false")]
+        replace: bool,
+    },
+    /// Set permission bits and time of a file or directory; links are followed.
+    #[n(54)]
+    SetAttributes {
+        /// The path.
+        #[n(0)]
+        path: RemotePath,
+        /// Permission bits, 0 to 0o777, if they are set.
+        #[n(1)]
+        mode: Option<u32>,
+        /// The time of last modification, if it is set.
+        #[n(2)]
+        modified: Option<Timestamp>,
+    },
+    /// Tell what a path names, a link as what it is. Answered by done with an entry, and the target of a link.
+    #[n(55)]
+    Look {
+        /// The path.
+        #[n(0)]
+        path: RemotePath,
+    },
+    /// Write to a staged file, which nobody sees before it is committed: data messages follow, then finish. Answered by
+    /// done.
+    #[n(56)]
+    Stage {
+        /// The path that it is for.
+        #[n(0)]
+        path: RemotePath,
+        /// The name of the staged file.
+        #[n(1)]
+        file: StagedFileId,
+        /// True if it begins with this request. One that has begun is begun no other time.
+        #[n(2)]
+        #[cbor(default, skip_if = "is_false")]
+        begin: bool,
+        /// True if it takes the place of a file that is there.
+        #[n(3)]
+        #[cbor(default, skip_if = "is_false")]
+        replace: bool,
+        /// True if there need not be a file whose place it takes.
+        #[n(4)]
+        #[cbor(default, skip_if = "is_false")]
+        create: bool,
+        /// The length it gets before anything is written.
+        #[n(5)]
+        length: Option<u64>,
+        /// The size it must have in the end, if it becomes visible then.
+        #[n(6)]
+        commit: Option<u64>,
+        /// The version of the file whose place it takes; with any other there, or none, nothing becomes visible.
+        #[n(7)]
+        version: Option<Version>,
+        /// True if nothing is to be left of it.
+        #[n(8)]
+        #[cbor(default, skip_if = "is_false")]
+        discard: bool,
+    },
+    /// Send a part of a staged file: answered by bytes, then done.
+    #[n(57)]
+    ReadStaged {
+        /// The path that it is for.
+        #[n(0)]
+        path: RemotePath,
+        /// The name of the staged file.
+        #[n(1)]
+        file: StagedFileId,
+        /// Bytes before the part.
+        #[n(2)]
+        offset: u64,
+        /// Bytes of the part; it ends with the file if that is shorter.
+        #[n(3)]
+        length: u64,
         /// Credit the client grants with the request, in bytes.
+        #[n(4)]
         credit: u64,
     },
-    /// Data, to the server.
-    Data,
-    /// Other operations, until finish.
-    Hold,
-}
-
-struct Nature {
-    activity: &'static str,
-    is_write: bool,
-    flow: Flow,
+    /// Hash files. Answered by entries, then done.
+    #[n(62)]
+    Hash {
+        /// As in a download.
+        #[n(0)]
+        sources: Vec<RemotePath>,
+        /// True if directories are hashed with what is in them; otherwise they fail one by one.
+        #[n(1)]
+        #[cbor(default)]
+        recursive: bool,
+        /// As in a download.
+        #[n(2)]
+        selection: Option<Selection>,
+        /// The algorithm.
+        #[n(3)]
+        #[cbor(default)]
+        algorithm: HashAlgorithm,
+    },
+    /// Tell the room of the disk that a path is on. Answered by done with it.
+    #[n(63)]
+    Space {
+        /// The path.
+        #[n(0)]
+        path: RemotePath,
+    },
 }

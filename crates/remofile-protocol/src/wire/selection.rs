@@ -1,7 +1,7 @@
 //! The selection of the files of a transfer, the options of sending them, and the partials of those that were begun
 //! before.
 
-use super::{Entry, Timestamp};
+use super::{AttributeSet, Entry, Timestamp};
 use crate::digest::Digest;
 use crate::limits::ITEM_CREDIT_BYTES;
 use crate::path::RemotePath;
@@ -19,6 +19,8 @@ pub enum Links {
     Follow,
     /// They are sent as links, if what they lead to is, or would be, in the tree that is sent.
     Copy,
+    /// They are sent as links, whatever they lead to, and kept as they are.
+    Keep,
 }
 
 impl<C> Encode<C> for Links {
@@ -27,6 +29,7 @@ impl<C> Encode<C> for Links {
             Self::Skip => 0,
             Self::Follow => 1,
             Self::Copy => 2,
+            Self::Keep => 3,
         })?
         .ok()
     }
@@ -38,6 +41,7 @@ impl<'b, C> Decode<'b, C> for Links {
             0 => Ok(Self::Skip),
             1 => Ok(Self::Follow),
             2 => Ok(Self::Copy),
+            3 => Ok(Self::Keep),
             _ => Err(decode::Error::message("unknown rule for links")),
         }
     }
@@ -74,6 +78,10 @@ pub struct Selection {
     #[n(6)]
     #[cbor(default, skip_if = "super::flag::is_false")]
     pub contents: bool,
+    /// True if special files are sent. Of meaning where the server's hello says that it keeps files as they are.
+    #[n(24)]
+    #[cbor(default, skip_if = "super::flag::is_false")]
+    pub devices: bool,
 }
 
 /// Options for sending files.
@@ -97,6 +105,20 @@ pub struct SendOptions {
     /// At most so many bytes of content in a message; `None` for as much as a message takes.
     #[n(4)]
     pub chunk_bytes: Option<u32>,
+    /// True if a file that is written to while it is sent is not sent. Otherwise it is sent as far as it went when it was
+    /// opened, if what was sent is still in it.
+    #[n(5)]
+    #[cbor(default, skip_if = "super::flag::is_false")]
+    pub strict: bool,
+    /// The attributes that are kept as well, once everything has come. A sender of files does not need to know them.
+    #[n(16)]
+    #[cbor(default, skip_if = "AttributeSet::is_none")]
+    pub attributes: AttributeSet,
+    /// True if a file that has several names is sent once, and is at each of them. Of meaning where the server's hello says
+    /// that it keeps files as they are.
+    #[n(24)]
+    #[cbor(default, skip_if = "super::flag::is_false")]
+    pub hard_links: bool,
 }
 
 impl Selection {
@@ -108,6 +130,12 @@ impl Selection {
 }
 
 impl SendOptions {
+    /// Reports whether files get the permission bits of their sources, with their content or after it.
+    #[must_use]
+    pub fn sets_modes(&self) -> bool {
+        self.preserve_mode || self.attributes.has(AttributeSet::TIMES_AND_MODES)
+    }
+
     /// The rate to keep to, in bytes a second; `None` for no limit, as 0 is.
     #[must_use]
     pub fn rate(&self) -> Option<NonZeroU64> {

@@ -4,8 +4,8 @@ use super::error::LinkError;
 use super::kept::{KeptPayload, Spares};
 use super::socket::moved;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
-use remofile_protocol::transport::{LENGTH_BYTES, Opener, Sealer, TAG_BYTES};
-use remofile_protocol::wire::Header;
+use remofile_protocol::transport::{LENGTH_BYTES, Opener, Sealer, TAG_BYTES, Tampered};
+use remofile_protocol::wire::{Header, write_number};
 use socket2::Socket;
 use std::io::{self, Read, Write};
 use std::ops::Range;
@@ -14,7 +14,10 @@ use std::ops::Range;
 const HEADER_LENGTH_BYTES: usize = 4;
 
 /// Most bytes of a record beside its payload.
-const OVERHEAD: usize = LENGTH_BYTES + MAX_HEADER_BYTES + HEADER_LENGTH_BYTES + TAG_BYTES;
+const OVERHEAD: usize = LENGTH_BYTES + NUMBER_BYTES + MAX_HEADER_BYTES + HEADER_LENGTH_BYTES + TAG_BYTES;
+
+/// Most bytes of a message's number.
+const NUMBER_BYTES: usize = 9;
 
 /// Bytes that processors move at once.
 const CACHE_LINE_BYTES: usize = 64;
@@ -35,6 +38,8 @@ pub struct OutBuffer {
     sent: usize,
     end: usize,
     max_payload: usize,
+    /// Most bytes of payload that can be cut.
+    content: usize,
     header: Vec<u8>,
     /// Bytes sent so far.
     total: u64,
@@ -44,7 +49,7 @@ impl OutBuffer {
     /// Creates a buffer for messages with payloads of at most `max_payload` bytes.
     #[must_use]
     pub fn new(max_payload: usize) -> Self {
-        Self { bytes: Vec::new(), sent: 0, end: 0, max_payload, header: Vec::new(), total: 0 }
+        Self { bytes: Vec::new(), sent: 0, end: 0, max_payload, content: max_payload, header: Vec::new(), total: 0 }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -61,6 +66,11 @@ impl OutBuffer {
         self.is_empty() || self.end <= READ_AHEAD
     }
 
+    /// Has later messages carry no more than this, but for what cannot be cut.
+    pub(super) fn limit_content(&mut self, bytes: usize) {
+        self.content = self.content.min(bytes);
+    }
+
     /// Frees the memory; everything was sent.
     pub(super) fn rest(&mut self) {
         debug_assert!(self.is_empty());
@@ -73,13 +83,18 @@ impl OutBuffer {
             let start = aligned_start(&self.bytes);
             (self.sent, self.end) = (start, start);
         }
-        MessageWriter::new(&mut self.bytes, self.end + LENGTH_BYTES, self.max_payload)
+        let whole = MessageWriter::new(&mut self.bytes, self.end + LENGTH_BYTES, self.max_payload);
+        MessageWriter { content: self.content, ..whole }
     }
 
-    /// Ends the message that was begun last: `payload` bytes of it were written. Adds its header, and seals it.
-    pub fn finish(&mut self, header: &Header, payload: usize, sealer: &mut Sealer) {
+    /// Ends the message that was begun last: `payload` bytes of it were written. Adds its header, behind its number if it
+    /// has one, and seals it.
+    pub fn finish(&mut self, number: Option<u64>, header: &Header, payload: usize, sealer: &mut Sealer) {
         let start = self.end;
         self.header.clear();
+        if let Some(number) = number {
+            write_number(number, &mut self.header);
+        }
         header.encode(&mut self.header);
         let header_bytes = self.header.len();
         // Behind the payload, which is in its place before the header is known.
@@ -115,13 +130,14 @@ pub struct MessageWriter<'a> {
     start: usize,
     payload: usize,
     max_payload: usize,
+    content: usize,
 }
 
 impl<'a> MessageWriter<'a> {
     /// Writes a payload of at most `max_payload` bytes, which is put into `bytes` from `start`.
     #[must_use]
     pub fn new(bytes: &'a mut Vec<u8>, start: usize, max_payload: usize) -> Self {
-        Self { bytes, start, payload: 0, max_payload }
+        Self { bytes, start, payload: 0, max_payload, content: max_payload }
     }
 
     /// Returns the number of payload bytes written so far.
@@ -130,15 +146,21 @@ impl<'a> MessageWriter<'a> {
         self.payload
     }
 
-    /// Returns the number of payload bytes that still fit.
+    /// Returns the number of payload bytes that still fit, of what can be cut: over several connections messages are kept short.
     #[must_use]
     pub fn room(&self) -> usize {
+        self.content.saturating_sub(self.payload)
+    }
+
+    /// Returns the number of payload bytes that still fit, of what cannot be cut.
+    #[must_use]
+    pub fn whole_room(&self) -> usize {
         self.max_payload - self.payload
     }
 
-    /// Returns the space for the next `length` bytes of payload, at most [`MessageWriter::room`].
+    /// Returns the space for the next `length` bytes of payload, at most [`MessageWriter::whole_room`].
     pub fn space(&mut self, length: usize) -> &mut [u8] {
-        let length = length.min(self.room());
+        let length = length.min(self.whole_room());
         let at = self.start + self.payload;
         ensure(self.bytes, at + length);
         &mut self.bytes[at..at + length]
@@ -146,7 +168,7 @@ impl<'a> MessageWriter<'a> {
 
     /// Counts bytes that were put into [`MessageWriter::space`].
     pub fn advance(&mut self, length: usize) {
-        debug_assert!(length <= self.room());
+        debug_assert!(length <= self.whole_room());
         self.payload += length;
     }
 
@@ -263,9 +285,9 @@ impl InBuffer {
             return Ok(None);
         }
         let total = LENGTH_BYTES + be_u32(received);
-        // Checked before there is memory for it.
+        // Checked before there is memory for it. No peer sends one that long: its length was changed on the way.
         if total > self.max_record {
-            return Err(LinkError::Malformed);
+            return Err(Tampered.into());
         }
         Ok(Some(total))
     }

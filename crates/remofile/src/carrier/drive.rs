@@ -18,6 +18,10 @@ const TURN: Duration = Duration::from_millis(50);
 /// Time that a finished endpoint's last messages have to leave.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// Bytes of an incomplete message that are a sign of life. Where the length of a message was changed on the way, the pings and
+/// answers that come behind it are taken for its content, and stay below this for as long as a peer may be silent.
+const SIGN_OF_LIFE_BYTES: u64 = 1024;
+
 /// A side of a conversation over a line. Times are since the start of [`drive`]'s clock.
 pub trait Endpoint {
     /// The kind of line.
@@ -29,11 +33,17 @@ pub trait Endpoint {
     /// Learns that bytes have come, whether they are a complete message or not.
     fn heard(&mut self, now: Duration);
 
+    /// Learns that the line, which was full, took more: the peer's side gets on.
+    fn sent(&mut self, _now: Duration) {}
+
     /// Takes a message.
     ///
     /// # Errors
     /// The peer broke the protocol, or this side cannot go on.
     fn receive(&mut self, now: Duration, message: <Self::Line as Line>::Message<'_>) -> Result<(), Self::Error>;
+
+    /// Looks after the line, whether it has room or not. Called in each turn.
+    fn tend(&mut self, _now: Duration, _line: &mut Self::Line) {}
 
     /// Queues at most one message on the line, which has room for it.
     ///
@@ -119,10 +129,15 @@ pub fn drive_until_idle<E: Endpoint>(
     let mut done_since: Option<Instant> = None;
     // The handshake may have read ahead, and bytes in the link's buffer make no socket readable.
     let mut unread = true;
+    let mut heard = link.received_bytes();
     endpoint.woken(clock.elapsed())?;
     loop {
         let began = Instant::now();
-        let busy = send(link, endpoint, clock, || began.elapsed() > TURN)?;
+        endpoint.tend(clock.elapsed(), link);
+        let busy = match send(link, endpoint, clock, || began.elapsed() > TURN) {
+            Ok(busy) => busy,
+            Err(error) => return last_words(link, endpoint, clock, error, &mut heard),
+        };
         let flushed = link.is_flushed();
         if endpoint.is_done() {
             let since = *done_since.get_or_insert_with(Instant::now);
@@ -130,7 +145,9 @@ pub fn drive_until_idle<E: Endpoint>(
                 return Ok(Driven::Done);
             }
         }
-        stall.look(link);
+        if stall.look(link) {
+            endpoint.sent(clock.elapsed());
+        }
         let may_rest = flushed && !busy && !unread && done_since.is_none() && link.may_rest();
         let rests_in = may_rest.then(|| endpoint.idle_for()).flatten().map(|idle| linger().saturating_sub(idle));
         if rests_in == Some(Duration::ZERO) {
@@ -138,20 +155,25 @@ pub fn drive_until_idle<E: Endpoint>(
         }
         let timeout = match busy || (unread && endpoint.wants_messages()) {
             true => Some(Duration::ZERO),
-            false => next_timeout(endpoint, clock, &stall, done_since).into_iter().chain(rests_in).min(),
+            false => {
+                let timeout = next_timeout(endpoint, clock, &stall, done_since);
+                timeout.into_iter().chain(rests_in).chain(link.due_in()).min()
+            }
         };
-        let ready = wait(link, endpoint.wants_messages(), !flushed, wakers, timeout)?;
+        let ready = wait(link, endpoint.wants_messages(), wakers, timeout)?;
         // Room that came this moment ends the stall.
         if !ready.writable && stall.is_too_long() {
             return Err(LinkError::Lost(std::io::ErrorKind::TimedOut.into()).into());
         }
         if ready.woken {
             // Drained before the endpoint looks: a wake that comes during its look is seen in the next round.
-            wakers.iter().for_each(|waker| waker.drain());
+            for waker in wakers {
+                waker.drain();
+            }
             endpoint.woken(clock.elapsed())?;
         }
         if ready.readable || unread {
-            unread = receive(link, endpoint, clock)?;
+            unread = receive(link, endpoint, clock, &mut heard)?;
         }
         if endpoint.next_timeout().is_some_and(|at| at <= clock.elapsed()) {
             endpoint.handle_timeout(clock.elapsed())?;
@@ -194,21 +216,43 @@ fn send<E: Endpoint>(
     Ok(true)
 }
 
+/// Takes what the peer of a line has said before nothing could be sent to it any more: why it closed the connection, perhaps.
+fn last_words<E: Endpoint>(
+    link: &mut E::Line,
+    endpoint: &mut E,
+    clock: Instant,
+    error: E::Error,
+    heard: &mut u64,
+) -> Result<Driven, E::Error> {
+    // What is wrong with them is no better reason than the one there is.
+    while receive(link, endpoint, clock, heard).unwrap_or(false) && endpoint.wants_messages() {}
+    if endpoint.is_done() { Ok(Driven::Done) } else { Err(error) }
+}
+
 /// Takes messages that have arrived. Returns true if some may still be in the link's buffer, where `poll` does not
-/// see them.
-fn receive<E: Endpoint>(link: &mut E::Line, endpoint: &mut E, clock: Instant) -> Result<bool, E::Error> {
+/// see them. `heard` is the number of bytes up to the last sign of life.
+fn receive<E: Endpoint>(
+    link: &mut E::Line,
+    endpoint: &mut E,
+    clock: Instant,
+    heard: &mut u64,
+) -> Result<bool, E::Error> {
     let began = Instant::now();
     for _ in 0..IN_A_ROW {
         if !endpoint.wants_messages() || began.elapsed() > TURN {
             return Ok(true);
         }
-        let before = link.received_bytes();
-        if let Some(message) = link.receive()? {
-            endpoint.receive(clock.elapsed(), message)?;
+        let has_message = match link.receive()? {
+            Some(message) => endpoint.receive(clock.elapsed(), message).map(|()| true)?,
+            None => false,
+        };
+        if has_message {
+            *heard = link.received_bytes();
             continue;
         }
         // A part of a large message is a sign of life, too.
-        if link.received_bytes() != before {
+        if link.received_bytes().saturating_sub(*heard) >= SIGN_OF_LIFE_BYTES {
+            *heard = link.received_bytes();
             endpoint.heard(clock.elapsed());
         }
         return Ok(link.has_more());
@@ -227,13 +271,16 @@ struct Stall {
 impl Stall {
     const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-    fn look(&mut self, link: &impl Line) {
+    /// Returns true if something could be sent again.
+    fn look(&mut self, link: &impl Line) -> bool {
+        let was_full = self.since.is_some();
         let is_moving = std::mem::replace(&mut self.sent, link.sent_bytes()) != link.sent_bytes();
         self.since = match self.since {
             _ if link.is_flushed() => None,
             Some(since) if !is_moving => Some(since),
             _ => Some(Instant::now()),
         };
+        was_full && is_moving
     }
 
     fn is_too_long(&self) -> bool {
@@ -262,19 +309,15 @@ fn next_timeout<E: Endpoint>(
     endpoint.into_iter().chain(stall.timeout()).chain(farewell).min()
 }
 
-fn wait(
-    link: &impl Line,
-    read: bool,
-    write: bool,
-    wakers: &[&Waker],
-    timeout: Option<Duration>,
-) -> Result<Ready, LinkError> {
-    let mut interest = PollFlags::empty();
-    interest.set(PollFlags::IN, read);
-    interest.set(PollFlags::OUT, write);
+fn wait(link: &impl Line, read: bool, wakers: &[&Waker], timeout: Option<Duration>) -> Result<Ready, LinkError> {
     let mut descriptors = Vec::with_capacity(1 + wakers.len());
-    descriptors.push(PollFd::from_borrowed_fd(link.as_fd(), interest));
     descriptors.extend(wakers.iter().map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)));
+    link.sockets(&mut |socket, may_read, write| {
+        let mut interest = PollFlags::empty();
+        interest.set(PollFlags::IN, read && may_read);
+        interest.set(PollFlags::OUT, write);
+        descriptors.push(PollFd::from_borrowed_fd(socket, interest));
+    });
     // A millisecond more: a timeout that is cut to whole units must not spin until it is due.
     let timeout = timeout
         .map(|timeout| if timeout.is_zero() { timeout } else { timeout.saturating_add(Duration::from_millis(1)) });
@@ -285,15 +328,16 @@ fn wait(
         Err(error) => return Err(LinkError::Lost(error.into())),
     }
     let broken = PollFlags::ERR | PollFlags::HUP;
-    let socket = descriptors[0].revents();
+    let (wakers, sockets) = descriptors.split_at(wakers.len());
+    let has = |flags| sockets.iter().any(|socket| socket.revents().intersects(flags));
     // With reading, the messages before the end are taken first, and the read itself tells why it ended.
-    if !read && socket.intersects(broken) {
+    if !read && has(broken) {
         return Err(LinkError::Closed);
     }
     Ok(Ready {
-        readable: socket.intersects(PollFlags::IN | broken),
-        writable: socket.intersects(PollFlags::OUT | broken),
-        woken: descriptors[1..].iter().any(|descriptor| !descriptor.revents().is_empty()),
+        readable: has(PollFlags::IN | broken),
+        writable: has(PollFlags::OUT | broken),
+        woken: wakers.iter().any(|descriptor| !descriptor.revents().is_empty()),
     })
 }
 

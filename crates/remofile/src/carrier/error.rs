@@ -16,7 +16,7 @@ pub enum LinkError {
     /// A record was changed on the way.
     #[error(transparent)]
     Tampered(#[from] Tampered),
-    /// A record that is too long or has no header.
+    /// A record without a header, or a frame that makes no sense.
     #[error("a record makes no sense")]
     Malformed,
     /// A header that makes no sense.

@@ -1,7 +1,8 @@
 //! The interface of all connections, whatever their messages look like.
 
 use super::error::LinkError;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 /// The most bytes of an incomplete message that a resting line keeps.
 pub(super) const MOST_AT_REST: usize = 1024;
@@ -44,7 +45,17 @@ pub trait Line: AsFd {
     /// Reports whether everything was sent.
     fn is_flushed(&self) -> bool;
 
-    /// Sends as much as the socket takes. Returns true if that was everything.
+    /// Gives each socket there is to wait for: whether it may be read, and whether it has something to send.
+    fn sockets<'a>(&'a self, each: &mut dyn FnMut(BorrowedFd<'a>, bool, bool)) {
+        each(self.as_fd(), true, !self.is_flushed());
+    }
+
+    /// Returns the time after which [`Line::flush`] is to be called although nothing has happened; `None` if there is none.
+    fn due_in(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Sends as much as the socket takes. Returns true if that was everything, or more may be queued all the same.
     ///
     /// # Errors
     /// [`LinkError::Lost`].

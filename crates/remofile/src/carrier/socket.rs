@@ -1,10 +1,10 @@
 //! The options of a session's socket.
 
 use super::error::LinkError;
-use remofile_protocol::limits::DEAD_AFTER;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{SockRef, Socket, TcpKeepalive};
 use std::io;
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
@@ -24,8 +24,30 @@ pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
     // Otherwise the kernel repeats unanswered data for a quarter of an hour before it gives up.
-    socket.set_tcp_user_timeout(Some(DEAD_AFTER))?;
+    socket.set_tcp_user_timeout(Some(remofile_protocol::limits::DEAD_AFTER))?;
     Ok(())
+}
+
+/// Round trip from which on a line is long: there the kernel has to wait for what was lost, and several connections are
+/// faster than one.
+pub const LONG_ROUND_TRIP: Duration = Duration::from_millis(15);
+
+/// Bytes that a connection of several takes before they can leave: more would be stuck in it while others have room.
+const UNSENT_BYTES: u32 = 64 * 1024;
+
+/// Has the kernel send as it is best on a long line, as far as it can: BBR does not take each loss for congestion.
+pub(super) fn pace_long_line(stream: &impl AsFd) {
+    #[cfg(target_os = "linux")]
+    let _where_there_is_none = rustix::net::sockopt::set_tcp_congestion(stream, "bbr");
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
+}
+
+/// Makes a socket fit for a session of several connections on a long line.
+pub(super) fn suit_long_line(stream: &Socket) {
+    pace_long_line(stream);
+    #[cfg(target_os = "linux")]
+    let _where_it_cannot_be = stream.set_tcp_notsent_lowat(UNSENT_BYTES);
 }
 
 /// Makes a call on a socket that never blocks. Returns the number of bytes moved; `None` if it would have had to

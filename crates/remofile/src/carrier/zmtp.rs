@@ -5,8 +5,9 @@ use super::error::LinkError;
 use super::line::{Line, MOST_AT_REST};
 use super::socket::moved;
 use remofile_protocol::limits::MAX_HEADER_BYTES;
+use remofile_protocol::transport::Tampered;
 use remofile_protocol::wire::Header;
-use remofile_protocol::zmtp::{Command, FrameOpener, FrameSealer, OpenedFrame, Peer};
+use remofile_protocol::zmtp::{Command, FrameError, FrameOpener, FrameSealer, OpenedFrame, Peer};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -193,7 +194,7 @@ impl ZmtpLink {
                 return Err(LinkError::Malformed);
             }
             let at = input.start + input.seen;
-            match self.opener.next(&mut input.bytes[at..input.end]).map_err(|_| LinkError::Malformed)? {
+            match self.opener.next(&mut input.bytes[at..input.end]).map_err(unfit)? {
                 OpenedFrame::Incomplete { needed } => return Ok(Looked::Needs(input.seen + needed)),
                 OpenedFrame::Frame { consumed, body, more } => {
                     input.parts.push(input.seen + body.start..input.seen + body.end);
@@ -222,6 +223,13 @@ impl ZmtpLink {
                 }
             }
         }
+    }
+}
+
+fn unfit(error: FrameError) -> LinkError {
+    match error {
+        FrameError::Tampered | FrameError::Unprotected => Tampered.into(),
+        FrameError::Flags | FrameError::TooLong | FrameError::Command => LinkError::Malformed,
     }
 }
 

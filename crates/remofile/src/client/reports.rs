@@ -32,6 +32,8 @@ pub struct TransferReport {
     pub skipped: Vec<Failure>,
     /// Number of files left out beyond those.
     pub skipped_left_out: u64,
+    /// Files, directories and links that were given attributes they did not have, of those that the options ask for.
+    pub attributes: u64,
 }
 
 impl TransferReport {
@@ -55,6 +57,24 @@ pub struct Removed {
     pub files: u64,
     /// Directories.
     pub directories: u64,
+}
+
+/// The bytes of file content below the root directory: of files, under each of their names, and of partials, whoever wrote
+/// them. An upload whose size is announced counts from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Bytes that are used; `None` if the server does not count them, or has not done so yet.
+    pub used: Option<u64>,
+    /// Bytes that may be used; `None` without a quota.
+    pub quota: Option<u64>,
+}
+
+impl Usage {
+    /// Returns the bytes that are left of the quota, if there is one. The disk may have room for less.
+    #[must_use]
+    pub fn free(self) -> Option<u64> {
+        Some(self.quota?.saturating_sub(self.used?))
+    }
 }
 
 /// A server's answer to a status request.

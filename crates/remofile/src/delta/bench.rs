@@ -1,5 +1,5 @@
 //! Measurements in memory, run by hand:
-//! `cargo test --release -p remofile --lib delta::bench -- --ignored --nocapture`.
+//! `cargo test --release -p remofile-core --lib delta::bench -- --ignored --nocapture`.
 
 use super::memory::{Memory, Searched, all, edit, literal_bytes, random, search};
 use super::{Search, Signer, runs::Side};

@@ -2,6 +2,7 @@
 
 use super::{Piece, Search, Signer};
 use crate::store::{Extent, Source, StoreResult};
+use remofile_protocol::block::SIGNATURE_BYTES;
 use remofile_protocol::wire::{Entry, Kind, Timestamp};
 use std::ops::Range;
 use std::sync::Arc;
@@ -59,6 +60,11 @@ pub(super) struct Searched {
 }
 
 pub(super) fn search(local: &Memory, remote: &Memory) -> Searched {
+    search_ahead(local, remote, usize::MAX)
+}
+
+/// As [`search`], with a look ahead whenever so many signatures have come.
+pub(super) fn search_ahead(local: &Memory, remote: &Memory, at_once: usize) -> Searched {
     let mut search = Search::new(local.size(), remote.size(), 7);
     let (mut questions, mut wire_bytes) = (0, 0);
     while let Some(wanted) = search.wanted() {
@@ -70,6 +76,11 @@ pub(super) fn search(local: &Memory, remote: &Memory) -> Searched {
         let source = Box::new(remote.clone());
         let mut signer = Signer::new(source, wanted.block_bytes, wanted.ranges, search.seed(), false).unwrap();
         while !signer.step(&mut signatures).unwrap() {}
+        let mut come = at_once.saturating_mul(SIGNATURE_BYTES);
+        while come < signatures.len() {
+            search.look_ahead(local, &signatures[..come], &mut || Ok(())).unwrap();
+            come += at_once * SIGNATURE_BYTES;
+        }
         search.look(local, &signatures, &mut || Ok(())).unwrap();
     }
     Searched { search, questions, wire_bytes }

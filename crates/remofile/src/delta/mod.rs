@@ -10,9 +10,10 @@
 //! files' sizes bound. Non-goals: messages, and the copying itself. Invariant: parts that count as equal are so but
 //! for a hash's chance; a receiver that follows a recipe compares digests in the end.
 //!
-//! `plan` chooses blocks, `blocks` numbers them, `table` finds them by their hashes, `scan` goes over the
-//! local file through a `view`, `runs` remembers what was found.
+//! `plan` chooses blocks, `blocks` numbers them, `table` finds them by their hashes, `ahead` follows them while they are
+//! being signed, `scan` goes over the rest of the local file through a `view`, `runs` remembers what was found.
 
+mod ahead;
 mod blocks;
 mod plan;
 mod runs;

@@ -16,8 +16,8 @@ const FIRST_FACTOR: u64 = 16;
 /// with 16 that is about 200 bytes a level, against the larger part of the block.
 const FINER_FACTOR: u64 = 16;
 
-/// Bytes that another question costs: the rest, and the bytes that it could save, must be more than that.
-const ROUND_TRIP_BYTES: u64 = 4096;
+/// Bytes that another question costs at least: the rest, and the bytes that it could save, must be more than that.
+pub(super) const ROUND_TRIP_BYTES: u64 = 4096;
 
 /// Cheap blocks are asked for wherever nothing was found: those that the second level has, and of more than
 /// 4 KiB all. That is 0.3 % of a large file, and 1.2 % of a small one. Others cost more, and a gap of many
@@ -49,10 +49,12 @@ fn first_block_bytes(remote_bytes: u64) -> u64 {
     nearest_power_of_two(root).clamp(LEAST_BLOCK_BYTES, MOST_BLOCK_BYTES)
 }
 
-/// Returns the blocks to search the gaps for, after blocks of `coarse_bytes`; `None` if the gaps are not worth it.
+/// Returns the blocks to search the gaps for, after blocks of `coarse_bytes`; `None` if the gaps are not worth a question, in
+/// whose time the line carries `round_trip_bytes`.
 pub(super) fn finer(
     coarse_bytes: u32,
     remote_bytes: u64,
+    round_trip_bytes: u64,
     local_gaps: &[Range<u64>],
     remote_gaps: &[Range<u64>],
 ) -> Option<Blocks> {
@@ -62,7 +64,7 @@ pub(super) fn finer(
     let asked = blocks * SIGNATURE_BYTES as u64;
     // No more can be saved than is left of either file.
     let saved = step.expected_saving(&ranges).min(total(local_gaps)).min(total(remote_gaps));
-    if saved <= asked + ROUND_TRIP_BYTES + total(local_gaps) / GONE_OVER_BYTES {
+    if saved <= asked + round_trip_bytes + total(local_gaps) / GONE_OVER_BYTES {
         return None;
     }
     Blocks::cut(step.block_bytes as u32, merge(ranges))
@@ -182,22 +184,22 @@ mod tests {
     #[test]
     fn what_is_left_of_blocks_is_asked_for_and_nothing_small() {
         let gap = one(MIB..MIB + 128 * 1024);
-        let blocks = finer(128 * 1024, GIB, &gap, &gap).unwrap();
+        let blocks = finer(128 * 1024, GIB, ROUND_TRIP_BYTES, &gap, &gap).unwrap();
         assert_eq!((blocks.block_bytes(), blocks.count()), (8192, 16));
-        assert!(finer(128 * 1024, GIB, &one(0..1), &gap).is_none(), "one byte can be saved");
-        assert!(finer(128 * 1024, GIB, &gap, &one(0..4000)).is_none());
-        assert!(finer(512, GIB, &gap, &gap).is_none(), "smaller blocks cost too much");
+        assert!(finer(128 * 1024, GIB, ROUND_TRIP_BYTES, &one(0..1), &gap).is_none(), "one byte can be saved");
+        assert!(finer(128 * 1024, GIB, ROUND_TRIP_BYTES, &gap, &one(0..4000)).is_none());
+        assert!(finer(512, GIB, ROUND_TRIP_BYTES, &gap, &gap).is_none(), "smaller blocks cost too much");
     }
 
     #[test]
     fn where_everything_is_new_only_cheap_blocks_are_asked_for() {
         let all = one(0..GIB);
-        let blocks = finer(128 * 1024, GIB, &all, &all).unwrap();
+        let blocks = finer(128 * 1024, GIB, ROUND_TRIP_BYTES, &all, &all).unwrap();
         assert_eq!((blocks.block_bytes(), blocks.count()), (8192, 1 << 17));
-        assert!(finer(8192, GIB, &all, &all).is_none());
+        assert!(finer(8192, GIB, ROUND_TRIP_BYTES, &all, &all).is_none());
         let all = one(0..4 * MIB);
-        assert_eq!(finer(8192, 4 * MIB, &all, &all).unwrap().block_bytes(), 1024);
-        assert!(finer(1024, 4 * MIB, &all, &all).is_none());
+        assert_eq!(finer(8192, 4 * MIB, ROUND_TRIP_BYTES, &all, &all).unwrap().block_bytes(), 1024);
+        assert!(finer(1024, 4 * MIB, ROUND_TRIP_BYTES, &all, &all).is_none());
     }
 
     #[test]

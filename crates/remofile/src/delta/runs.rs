@@ -76,6 +76,10 @@ impl Runs {
         self.runs.len()
     }
 
+    pub(super) fn first(&self) -> Option<&Run> {
+        self.runs.first()
+    }
+
     /// Returns the ranges that no run covers, in a file of this size.
     pub(super) fn gaps(&self, bytes: u64) -> Vec<Range<u64>> {
         let mut gaps = Vec::new();

@@ -1,7 +1,7 @@
 //! The scan, which goes over the local file and looks for blocks at every offset.
 
 use super::blocks::Blocks;
-use super::runs::{Run, Runs, Side};
+use super::runs::{Run, Runs};
 use super::table::{Filter, Table};
 use super::view::View;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// Blocks that may be different (a change in place) where a run breaks off, before its continuation is looked for
 /// at every offset. That takes ten times as long as a look at a block.
-const MOST_LEAP: u64 = 4;
+pub(super) const MOST_LEAP: u64 = 4;
 /// Smallest block with which the scan leaps. Smaller ones are few, and bytes that are leapt over now are not
 /// searched with smaller ones later.
 const LEAST_LEAP_BYTES: u64 = 4096;
@@ -32,6 +32,7 @@ pub(super) struct Wanted<'a> {
 }
 
 /// The findings of a scan.
+#[derive(Debug)]
 pub(super) struct Found {
     /// The parts of the local file that are blocks.
     pub(super) local: Runs,
@@ -42,23 +43,20 @@ pub(super) struct Found {
 }
 
 /// A scan over parts of the local file.
-pub(super) struct Scan<'a> {
+pub(super) struct Scan<'a, 'v> {
     wanted: Wanted<'a>,
-    view: View<'a>,
+    view: &'a mut View<'v>,
     /// True if no block consists of zeros, so that holes hold none.
     skips_holes: bool,
     budget: Budget,
     found: Found,
 }
 
-impl<'a> Scan<'a> {
-    /// Prepares to go over parts of the file with `bytes` bytes in all.
-    pub(super) fn new(wanted: Wanted<'a>, view: View<'a>, bytes: u64) -> Self {
-        let places = vec![None; wanted.blocks.count()];
+impl<'a, 'v> Scan<'a, 'v> {
+    /// Prepares to go over parts of the file with `bytes` bytes in all. `found` is added to.
+    pub(super) fn new(wanted: Wanted<'a>, view: &'a mut View<'v>, found: Found, bytes: u64) -> Self {
         let skips_holes = !wanted.table.has_weak(Window::of(&[]).weak());
-        let found = Found { local: Runs::new(Side::Local), places, hashed: 0 };
-        let budget = Budget { allowed: bytes / 4, spent: 0 };
-        Self { wanted, view, skips_holes, budget, found }
+        Self { wanted, view, skips_holes, budget: Budget::of(bytes / 4), found }
     }
 
     /// Returns the bytes that a view must be able to hold for a scan.
@@ -108,6 +106,14 @@ impl<'a> Scan<'a> {
         Ok((at, None))
     }
 
+    /// As [`Scan::part`], of a part that the look ahead has leapt over: its blocks were changed in place.
+    pub(super) fn leapt(&mut self, part: Range<u64>) -> Result<()> {
+        // Nothing is read ahead: what comes behind it is known.
+        self.view.need(part.clone(), part.end)?;
+        self.leap_over(part);
+        Ok(())
+    }
+
     /// Looks for any block in the places of those that are leapt over, as whole blocks are often copied.
     fn leap_over(&mut self, over: Range<u64>) {
         for at in over.step_by(self.wanted.blocks.block_bytes() as usize) {
@@ -125,7 +131,7 @@ impl<'a> Scan<'a> {
 
     /// Looks for any block from here on. Returns the place to go on, and the block to expect there: none if there is
     /// less than a block left.
-    fn search(&mut self, mut at: u64, end: u64) -> Result<(u64, Option<u32>)> {
+    pub(super) fn search(&mut self, mut at: u64, end: u64) -> Result<(u64, Option<u32>)> {
         let block_bytes = self.block_bytes();
         let mut rolled = None;
         while end - at >= block_bytes {
@@ -264,14 +270,19 @@ fn nearest(blocks: &Blocks, equal: &[(Signature, u32)], at: u64) -> Option<u32> 
 /// The bound of what is hashed for nothing: every byte that is gone over allows for one. When that is spent, only
 /// the places are looked at that are multiples of the block's size. So the worst signatures that the other side can
 /// make cost no more than random ones.
-struct Budget {
+#[derive(Debug)]
+pub(super) struct Budget {
     allowed: u64,
     spent: u64,
 }
 
 impl Budget {
+    pub(super) fn of(allowed: u64) -> Self {
+        Self { allowed, spent: 0 }
+    }
+
     /// Spends some bytes. Returns true if none are left.
-    fn spend(&mut self, bytes: u64) -> bool {
+    pub(super) fn spend(&mut self, bytes: u64) -> bool {
         self.spent += bytes;
         self.spent > self.allowed
     }

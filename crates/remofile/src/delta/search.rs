@@ -1,5 +1,6 @@
 //! The search, on the client's side: the common parts of the remote file and the local one.
 
+use super::ahead::{Ahead, Signed};
 use super::blocks::{Blocks, count_in};
 use super::plan;
 use super::runs::{Piece, Run, Runs, Side};
@@ -29,6 +30,8 @@ pub struct Search {
     remote: Runs,
     level: Option<Level>,
     hashed: u64,
+    /// Bytes that the line carries in the time of a question.
+    round_trip_bytes: u64,
 }
 
 /// The blocks that the server is asked to sign.
@@ -54,6 +57,8 @@ struct Level {
     /// Signatures of the ranges that were asked for so far.
     signatures: Vec<Signature>,
     ranges_signed: usize,
+    /// Of the first level, which is of one range.
+    ahead: Option<Ahead>,
 }
 
 impl Search {
@@ -61,9 +66,18 @@ impl Search {
     /// can prepare files that are mistaken for each other.
     #[must_use]
     pub fn new(local_bytes: u64, remote_bytes: u64, seed: u64) -> Self {
-        let level = plan::first(local_bytes, remote_bytes).map(Level::new);
+        let level = plan::first(local_bytes, remote_bytes).map(|blocks| Level::first(blocks, local_bytes));
         let (local, remote) = (Runs::new(Side::Local), Runs::new(Side::Remote));
-        Self { local_bytes, remote_bytes, seed, local, remote, level, hashed: 0 }
+        let round_trip_bytes = plan::ROUND_TRIP_BYTES;
+        Self { local_bytes, remote_bytes, seed, local, remote, level, hashed: 0, round_trip_bytes }
+    }
+
+    /// Has it ask no question that takes longer than sending what it could save, over a line that carries so many bytes in
+    /// a round trip.
+    #[must_use]
+    pub fn over_line(mut self, round_trip_bytes: u64) -> Self {
+        self.round_trip_bytes = round_trip_bytes.max(plan::ROUND_TRIP_BYTES);
+        self
     }
 
     /// Returns the blocks whose signatures are needed next; `None` when the search is over.
@@ -84,6 +98,25 @@ impl Search {
         self.seed
     }
 
+    /// Searches the local file with those signatures of what is wanted that have come so far: all from the first one on,
+    /// packed. Nothing depends on it but when the work is done: [`Search::look`] is given all of them again.
+    ///
+    /// # Errors
+    /// As [`Search::look`].
+    pub fn look_ahead(
+        &mut self,
+        local: &dyn Source,
+        signatures: &[u8],
+        check: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<()> {
+        let Some(level) = &mut self.level else { return Ok(()) };
+        let Some(ahead) = &mut level.ahead else { return Ok(()) };
+        let packed = signatures.as_chunks::<SIGNATURE_BYTES>().0;
+        let fresh = packed.get(level.signatures.len()..level.blocks.count().min(packed.len())).unwrap_or_default();
+        level.signatures.extend(fresh.iter().map(|packed| Signature::from_bytes(*packed)));
+        ahead.look(Signed { blocks: &level.blocks, signatures: &level.signatures, seed: self.seed }, local, check)
+    }
+
     /// Takes the signatures of what was wanted, packed and in order, and searches the local file. `check` is
     /// called every few MiB, and its error ends the search.
     ///
@@ -99,11 +132,16 @@ impl Search {
             return Ok(());
         }
         let table = Table::of(&level.blocks, &level.signatures);
-        let found = self.scan(&level, &table, local, check)?;
+        let nothing = || (Found::nothing(&level.blocks), Vec::new());
+        let (mut found, leapt) = level.ahead.take().map_or_else(nothing, Ahead::finish);
+        // The runs that were found ahead are as those of a level before.
+        self.local.add(std::mem::replace(&mut found.local, Runs::new(Side::Local)));
+        let found = self.scan(&level, &table, Known { found, leapt }, local, check)?;
         self.keep(&level.blocks, &table, found);
         let (local_gaps, remote_gaps) = (self.local.gaps(self.local_bytes), self.remote.gaps(self.remote_bytes));
         let coarse_bytes = level.blocks.block_bytes();
-        self.level = plan::finer(coarse_bytes, self.remote_bytes, &local_gaps, &remote_gaps).map(Level::new);
+        self.level = plan::finer(coarse_bytes, self.remote_bytes, self.round_trip_bytes, &local_gaps, &remote_gaps)
+            .map(Level::new);
         Ok(())
     }
 
@@ -129,14 +167,22 @@ impl Search {
         &self,
         level: &Level,
         table: &Table,
+        known: Known,
         local: &dyn Source,
         check: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Found> {
         let wanted = scan::Wanted { blocks: &level.blocks, signatures: &level.signatures, table, seed: self.seed };
         let gaps = self.local.gaps(self.local_bytes);
-        let view = View::new(local, Scan::needed_bytes(level.blocks.block_bytes()), check);
-        let mut scan = Scan::new(wanted, view, gaps.iter().map(|gap| gap.end - gap.start).sum());
+        let mut view = View::new(local, Scan::needed_bytes(level.blocks.block_bytes()), check);
+        let bytes = gaps.iter().map(|gap| gap.end - gap.start).sum();
+        let mut scan = Scan::new(wanted, &mut view, known.found, bytes);
+        let mut leapt = known.leapt.into_iter().peekable();
         for gap in gaps {
+            // Each of these is a whole gap, since it lies between two runs.
+            if let Some(part) = leapt.next_if_eq(&gap) {
+                scan.leapt(part)?;
+                continue;
+            }
             // The neighbours of the gap say which blocks are the most probable at its ends.
             let is_last = gap.end == self.local_bytes;
             let behind = if is_last { Some(self.remote_bytes) } else { self.local.other_start_at(gap.end) };
@@ -164,9 +210,21 @@ impl Search {
     }
 }
 
+/// What is known of a level before it is scanned.
+struct Known {
+    found: Found,
+    /// Gaps that need no more than a look at the places of their blocks.
+    leapt: Vec<Range<u64>>,
+}
+
 impl Level {
     fn new(blocks: Blocks) -> Self {
-        Self { blocks, signatures: Vec::new(), ranges_signed: 0 }
+        Self { blocks, signatures: Vec::new(), ranges_signed: 0, ahead: None }
+    }
+
+    fn first(blocks: Blocks, local_bytes: u64) -> Self {
+        let ahead = Some(Ahead::new(&blocks, local_bytes));
+        Self { ahead, ..Self::new(blocks) }
     }
 
     fn wanted(&self) -> Wanted {
@@ -181,6 +239,10 @@ impl Level {
             return Err(unexpected(signatures, wanted.signature_bytes()));
         }
         let (packed, _) = signatures.as_chunks::<SIGNATURE_BYTES>();
+        if self.ahead.is_some() {
+            // Those that have come ahead are among them.
+            self.signatures.clear();
+        }
         self.signatures.extend(packed.iter().map(|packed| Signature::from_bytes(*packed)));
         self.ranges_signed += wanted.ranges.len();
         Ok(self.ranges_signed == self.blocks.ranges().len())

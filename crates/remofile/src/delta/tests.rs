@@ -1,6 +1,6 @@
 //! Searches as a whole: what they find, what they cost, and what nobody can make of them.
 
-use super::memory::{Memory, Searched, all, edit, literal_bytes, makes, random, search};
+use super::memory::{Memory, Searched, all, edit, literal_bytes, makes, random, search, search_ahead};
 use super::{Piece, Search, Signer};
 use crate::error::Error;
 use proptest::prelude::*;
@@ -9,9 +9,16 @@ use remofile_protocol::digest::digest;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// Searches, and checks both recipes; how many bytes of the local and of the remote file must be sent.
+/// Searches, at once and while signatures still come, and checks the recipes; how many bytes of the local and of the
+/// remote file must be sent: the more of both ways.
 fn literals(local: &Memory, remote: &Memory) -> (u64, u64) {
-    let (upload, download) = (search(local, remote).search, search(local, remote).search);
+    let (at_once, ahead) = (literals_of(local, remote, usize::MAX), literals_of(local, remote, 13));
+    (at_once.0.max(ahead.0), at_once.1.max(ahead.1))
+}
+
+fn literals_of(local: &Memory, remote: &Memory, at_once: usize) -> (u64, u64) {
+    let search = || search_ahead(local, remote, at_once).search;
+    let (upload, download) = (search(), search());
     let (upload, download) = (upload.local_recipe(), download.remote_recipe());
     assert!(makes(&upload, &local.bytes, &remote.bytes), "the local file out of the remote one");
     assert!(makes(&download, &remote.bytes, &local.bytes), "the remote file out of the local one");
@@ -49,6 +56,32 @@ fn edits_in_place_cost_little_more_than_themselves() {
     let (upload, download) = both_ways(new, old);
     let most = 100 * (KIB as u64 + 2 * 256);
     assert!(upload <= most && download <= most, "{upload}, {download}");
+}
+
+#[test]
+fn what_was_found_ahead_is_not_looked_for_again() {
+    let old = random(16 * MIB, 1);
+    let mut new = [&[1], &old[..]].concat();
+    edit(&mut new, 20, KIB);
+    let (new, old) = (Memory::new(new), Memory::new(old));
+    let hashed = |at_once| search_ahead(&new, &old, at_once).search.hashed();
+    let (ahead, at_once) = (hashed(100), hashed(usize::MAX));
+    assert!(ahead < at_once + at_once / 8, "{ahead} bytes were hashed instead of {at_once}");
+    let mut search = Search::new(new.size(), old.size(), 7);
+    let wanted = search.wanted().unwrap();
+    let mut signatures = Vec::new();
+    let mut signer = Signer::new(Box::new(old.clone()), wanted.block_bytes, wanted.ranges, 7, false).unwrap();
+    while !signer.step(&mut signatures).unwrap() {}
+    for come in [signatures.len() / 2 / 12 * 12, signatures.len()] {
+        search.look_ahead(&new, &signatures[..come], &mut || Ok(())).unwrap();
+    }
+    let mut checks = 0;
+    let mut check = || {
+        checks += 1;
+        Ok(())
+    };
+    search.look(&new, &signatures, &mut check).unwrap();
+    assert_eq!(checks, 0, "no more than a few MiB of the file are read again");
 }
 
 #[test]

@@ -19,11 +19,10 @@ pub struct Speeds {
 /// The part of a file that is expected to be new.
 const EXPECTED_NEW: f64 = 0.02;
 
-/// Factor by which sending everything must be faster to be preferred: it also costs others their part of the line.
-const CLEARLY: f64 = 2.0;
-
-/// Reports whether a search is worth it. The bytes by which one file is longer must be sent in any case and decide
-/// nothing; so a small file beside a large one is searched for only if the line is slow.
+/// Reports whether a search is worth it: whether it takes less time than the line needs for what both files may have in
+/// common. To make the new file takes as long in either case, whether its bytes come or are copied. The bytes by which
+/// one file is longer must be sent in any case and decide nothing; so a small file beside a large one is searched for only
+/// if the line is slow.
 #[must_use]
 pub fn is_worth_it(speeds: &Speeds, local_bytes: u64, remote_bytes: u64) -> bool {
     let Some(link) = speeds.link_bytes_per_second else { return true };
@@ -32,7 +31,8 @@ pub fn is_worth_it(speeds: &Speeds, local_bytes: u64, remote_bytes: u64) -> bool
     let signed = remote_bytes as f64 / speeds.sign_bytes_per_second;
     let searched = local_bytes as f64 / speeds.search_bytes_per_second;
     let asked = speeds.round_trip.as_secs_f64() * f64::from(levels);
-    signed + searched + asked + sent * EXPECTED_NEW <= sent * CLEARLY
+    // One side searches while the other signs.
+    signed.max(searched) + asked + sent * EXPECTED_NEW <= sent
 }
 
 #[cfg(test)]
@@ -62,6 +62,15 @@ mod tests {
         assert!(is_worth_it(&speeds(100.0, 50), GIB, GIB));
         assert!(is_worth_it(&speeds(10_000.0, 1), GIB, GIB));
         assert!(!is_worth_it(&speeds(40_000.0, 1), GIB, GIB));
+    }
+
+    #[test]
+    fn what_would_take_longer_than_to_send_is_not_begun() {
+        let at = |gigabytes: f64| Speeds { link_bytes_per_second: Some(gigabytes * 1e9), ..speeds(1.0, 0) };
+        assert!(is_worth_it(&at(1.9), GIB, GIB));
+        assert!(!is_worth_it(&at(2.0), GIB, GIB), "the search goes over 2 GB a second");
+        let slow_server = Speeds { sign_bytes_per_second: 1e8, ..at(0.2) };
+        assert!(!is_worth_it(&slow_server, GIB, GIB));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(super) fn refused(response: Response<'_>) -> Failure {
         Response::NotAFile => ErrorCode::NotAFile.into(),
         Response::NotADirectory => ErrorCode::NotADirectory.into(),
         Response::IncorrectFileSize => ErrorCode::FileTooLarge.into(),
+        Response::IncorrectChunkSize => ErrorCode::IncorrectChunkSize.into(),
         Response::BadRequest => ErrorCode::BadRequest.into(),
         Response::UnknownError(message) => requests::unknown(message),
         _ => unexpected(),
@@ -20,5 +21,5 @@ pub(super) fn refused(response: Response<'_>) -> Failure {
 }
 
 pub(super) fn unexpected() -> Failure {
-    Failure::new(ErrorCode::Other).because("the server gave an answer that does not belong to the request")
+    Failure::new(ErrorCode::CorruptedResponse).because("it does not belong to the request")
 }

@@ -1,21 +1,24 @@
 //! A request, a response: protocol 1 as its client sees it.
 
 use crate::carrier::{Line, LinkError, ZmtpLink};
-use crate::error::{Error, Result, Unopened};
+use crate::error::{Error, Result, Unopened, describe_holder};
 use crate::store::StoreResult;
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::key::PublicKey;
 use remofile_protocol::limits::{DEAD_AFTER, HANDSHAKE_TIMEOUT};
 use remofile_protocol::protocol1::{Directory, Request, Response};
 use remofile_protocol::token::Token;
-use remofile_protocol::wire::{ErrorCode, Failure};
+use remofile_protocol::wire::{ErrorCode, Failure, Holder};
 use remofile_protocol::zmtp::{
     ClientHandshake, ClientSettings, ClientStage, HandshakeError, MAX_IDENTITY_BYTES, Offered, Peer, SocketType,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -37,6 +40,10 @@ pub(super) struct Requests {
     link: ZmtpLink,
     /// Failure after which the connection is of no more use.
     broken: Option<Failure>,
+    /// The gateway's connection to its client, which ends with this one: the client then goes on over another.
+    client: Option<UnixStream>,
+    /// Counts the answers.
+    answers: Arc<AtomicU64>,
 }
 
 impl Requests {
@@ -58,34 +65,50 @@ impl Requests {
         let peer = loop {
             stream.write_all(&handshake.take_output()).map_err(Error::ConnectionLost)?;
             if !wait(&stream, PollFlags::IN, limit.saturating_duration_since(Instant::now()))? {
-                return Err(not_protocol_1(&address, "it does not answer").into());
+                return Err(Error::NoAnswer { address, waited: HANDSHAKE_TIMEOUT }.into());
             }
             if let Some(peer) = advance(&mut stream, &mut handshake, &address)? {
                 break peer;
             }
         };
         stream.write_all(&handshake.take_output()).map_err(Error::ConnectionLost)?;
-        Ok(Self { link: ZmtpLink::new(stream, peer, 0, MAX_RESPONSE_BYTES), broken: None })
+        Ok(Self {
+            link: ZmtpLink::new(stream, peer, 0, MAX_RESPONSE_BYTES),
+            broken: None,
+            client: None,
+            answers: Arc::default(),
+        })
+    }
+
+    /// Sets the connection to the client that ends when the one to the server fails.
+    pub(super) fn end_with(&mut self, client: UnixStream) {
+        self.client = Some(client);
+    }
+
+    /// Returns the count of the answers that have come.
+    pub(super) fn answers(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.answers)
     }
 
     /// Makes a first request: servers of protocol 1 say nothing at all to a wrong token.
-    pub(super) fn greet(&mut self, wait: &mut Wait<'_>) -> Result<()> {
-        self.send(&Request::ListFiles { directory: Directory::new("/") })?;
+    pub(super) fn greet(&mut self, wait: &mut Wait<'_>) -> std::result::Result<(), Unopened> {
+        let torn = |error: LinkError| Unopened::Doubtful(error.into());
+        self.send(&Request::ListFiles { directory: Directory::new("/") }).map_err(torn)?;
         let limit = Instant::now() + HANDSHAKE_TIMEOUT;
         loop {
-            self.link.flush()?;
+            self.link.flush().map_err(torn)?;
             match self.received() {
                 Ok(Some(Response::UnknownError(message))) => return Err(refused(message)),
                 // The original knows only its client of the moment, and a listing of the root makes sense to everybody.
-                Ok(Some(Response::BadRequest)) => return Err(Error::Busy(Vec::new())),
+                Ok(Some(Response::BadRequest)) => return Err(Error::Busy(Vec::new()).into()),
                 Ok(Some(_)) => return Ok(()),
                 Ok(None) => {}
-                Err(failure) => return Err(failure.into()),
+                Err(failure) => return Err(Unopened::Doubtful(failure.into())),
             }
             let left = limit.saturating_duration_since(Instant::now());
             // Bytes that are no answer do not extend the limit, however many come.
             if left.is_zero() || !(wait(self.link.stream(), PollFlags::IN, self.pause(left))? || self.link.has_more()) {
-                return Err(Error::Unanswered);
+                return Err(Error::Unanswered.into());
             }
         }
     }
@@ -99,6 +122,13 @@ impl Requests {
         if let Err(failure) = &answered {
             // An answer that came late would be taken for that of the next request.
             self.broken = Some(failure.clone());
+            if failure.code == ErrorCode::CorruptedResponse {
+                // The client hears of it, and does not try again what would come to the same; its next call connects anew.
+                let _closed = self.link.stream().shutdown(Shutdown::Both);
+            } else {
+                // Nobody is there to hear it if it has ended already.
+                let _ended = self.client.as_ref().map(|client| client.shutdown(Shutdown::Both));
+            }
         }
         answered
     }
@@ -113,6 +143,7 @@ impl Requests {
         loop {
             let flushed = self.link.flush().map_err(|error| lost(&error))?;
             if let Some(response) = self.received()? {
+                self.answers.fetch_add(1, Ordering::Relaxed);
                 return Ok(response);
             }
             let left = limit.saturating_duration_since(Instant::now());
@@ -146,10 +177,10 @@ impl Requests {
         };
         let frames: Vec<&[u8]> = frames.iter().collect();
         let [delimiter, body] = frames[..] else {
-            return Err(corrupted("the server's answer has other frames than a response"));
+            return Err(corrupted("it has other frames than a response"));
         };
         if !delimiter.is_empty() {
-            return Err(corrupted("the server's answer has no delimiter"));
+            return Err(corrupted("it has no delimiter"));
         }
         Response::decode(body).map(|response| Some(response.into_owned())).map_err(corrupted)
     }
@@ -163,7 +194,7 @@ fn advance(
 ) -> std::result::Result<Option<Peer>, Unopened> {
     let closed = || Unopened::Closed { address: address.to_owned(), asked_for: PROTOCOL_1 };
     let mut buffer = [0; 1024];
-    Err(match stream.read(&mut buffer) {
+    Err(Unopened::Doubtful(match stream.read(&mut buffer) {
         // How far the handshake got tells why the server closed.
         Ok(0) => match handshake.stage() {
             ClientStage::Greeting => return Err(closed()),
@@ -184,8 +215,7 @@ fn advance(
             _ => not_protocol_1(address, "it reset the connection (is the port right?)"),
         },
         Err(error) => Error::ConnectionLost(error),
-    }
-    .into())
+    }))
 }
 
 fn not_protocol_1(address: &str, what: &str) -> Error {
@@ -194,20 +224,58 @@ fn not_protocol_1(address: &str, what: &str) -> Error {
 
 /// Returns the error for the first answer of this project's server to a client that it cannot serve, as
 /// docs/protocol-1.md has it.
-fn refused(message: String) -> Error {
+fn refused(message: String) -> Unopened {
     if message.starts_with(WRONG_TOKEN) {
-        return Error::Refused(Refusal::Token);
+        return Unopened::Doubtful(Error::Refused(Refusal::Token));
     }
-    unknown(message).into()
+    Error::from(unknown(message)).into()
+}
+
+/// Failures of the disk that this project's server tells by their texts, and that end a transfer or are told apart.
+const OF_THE_DISK: [ErrorCode; 3] = [ErrorCode::NoSpace, ErrorCode::QuotaExceeded, ErrorCode::DiskFailure];
+
+/// Returns the failure that a text names, if it is one of this kind.
+fn named_by(code: ErrorCode, message: &str) -> Option<Failure> {
+    let rest = message.strip_prefix(code.sentence())?;
+    if rest.is_empty() {
+        return Some(code.into());
+    }
+    let detail = rest.strip_prefix(" (")?.strip_suffix(')')?;
+    Some(Failure::new(code).because(detail))
 }
 
 /// Returns the failure for a message of the server that no reason names.
 pub(super) fn unknown(message: String) -> Failure {
     // Protocol 1 has no code for this, only the text of an unknown error.
-    if message.starts_with(ErrorCode::Busy.sentence()) {
-        return ErrorCode::Busy.into();
+    if let Some(failure) = OF_THE_DISK.into_iter().find_map(|code| named_by(code, &message)) {
+        return failure;
     }
-    Failure::new(ErrorCode::Other).because(message)
+    let Some(rest) = message.strip_prefix(ErrorCode::Busy.sentence()) else {
+        return Failure::new(ErrorCode::Other).because(message);
+    };
+    match holder(rest) {
+        None => ErrorCode::Busy.into(),
+        Some(holder) => {
+            let failure = Failure::new(ErrorCode::Busy).because(describe_holder(&holder));
+            Failure { holders: Some(vec![holder]), ..failure }
+        }
+    }
+}
+
+/// Returns the holder that this project's server names in the text of its refusal.
+fn holder(told: &str) -> Option<Holder> {
+    let told = told.strip_prefix(": ")?.strip_suffix(" s (try again later)")?;
+    let (told, seconds) = told.rsplit_once(" for ")?;
+    let (who, what) = told.split_once(" has been busy with ")?;
+    let (client, address) = who.rsplit_once(" at ").unwrap_or((who, ""));
+    let (activity, path) = what.split_once(" at ").map_or((what, None), |(activity, path)| (activity, Some(path)));
+    Some(Holder {
+        client: client.to_owned(),
+        address: address.to_owned(),
+        activity: activity.to_owned(),
+        held_milliseconds: seconds.parse::<u64>().ok()?.saturating_mul(1000),
+        path: path.map(str::to_owned),
+    })
 }
 
 fn lost(error: &LinkError) -> Failure {
@@ -215,5 +283,22 @@ fn lost(error: &LinkError) -> Failure {
 }
 
 fn corrupted(what: impl std::fmt::Display) -> Failure {
-    Failure::new(ErrorCode::Other).because(what)
+    Failure::new(ErrorCode::CorruptedResponse).because(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        for code in OF_THE_DISK {
+            for failure in [code.into(), Failure::new(code).because("2.0 MiB of 20.0 MiB are free")] {
+                assert_eq!(unknown(failure.to_string()), failure);
+            }
+        }
+        for other in ["no space", "the disk failed us"] {
+            assert_eq!(unknown(other.to_owned()).code, ErrorCode::Other);
+        }
+    }
 }

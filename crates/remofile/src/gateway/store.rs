@@ -3,7 +3,7 @@
 use super::answers::refused;
 use super::names::Names;
 use super::requests::Requests;
-use super::transfers::{Reading, SharedConnection, Writing};
+use super::transfers::{ChosenChunk, Reading, SharedConnection, Writing};
 use super::walk::{RemoteRemoval, RemoteWalk};
 use crate::store::Directory as StoreDirectory;
 use crate::store::{
@@ -22,8 +22,8 @@ use std::time::Duration;
 pub(super) struct RemoteStore(SharedConnection);
 
 impl RemoteStore {
-    pub(super) fn new(requests: Requests) -> Self {
-        Self(SharedConnection::new(requests))
+    pub(super) fn new(requests: Requests, chosen: ChosenChunk) -> Self {
+        Self(SharedConnection::new(requests, chosen))
     }
 }
 
@@ -61,6 +61,9 @@ impl SharedConnection {
 
 impl ReadStore for RemoteStore {
     fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
+        if path.is_root() {
+            self.0.prove_chunk()?;
+        }
         self.0.stat(path)
     }
 

@@ -8,29 +8,65 @@ use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::protocol1::{Directory, Request, Response};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure};
 use std::borrow::Cow;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Bytes of a chunk, the larger one first: what servers accept unless they were told otherwise.
-const CHUNK_SIZES: [u32; 2] = [8192, 512];
+/// Bytes of a chunk, if the client has not chosen: first what servers accept unless they were told otherwise, then what others
+/// may accept.
+const CHUNK_SIZES: [u32; 14] =
+    [8192, 512, 65_536, 16_384, 32_768, 4096, 2048, 1024, 131_072, 262_144, 524_288, 256, 128, 64];
 
 /// The one connection, which all requests share.
 #[derive(Clone)]
-pub(super) struct SharedConnection(Arc<Mutex<Connection>>);
+pub(super) struct SharedConnection(Arc<Mutex<Connection>>, ChosenChunk);
+
+/// The size of chunks that the client has chosen, in bytes; 0 for any. Clones are the same choice.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ChosenChunk(Arc<Choice>);
+
+#[derive(Debug, Default)]
+struct Choice {
+    bytes: AtomicU32,
+    /// True until it is known whether the server takes it.
+    is_unproved: AtomicBool,
+}
+
+impl ChosenChunk {
+    /// Chooses a size; `None` for any that the server takes. The next look at the root tells whether it does.
+    pub(crate) fn choose(&self, bytes: Option<NonZeroU32>) {
+        self.0.bytes.store(bytes.map_or(0, NonZeroU32::get), Ordering::Relaxed);
+        self.0.is_unproved.store(bytes.is_some(), Ordering::Release);
+    }
+
+    fn get(&self) -> Option<u32> {
+        Some(self.0.bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+    }
+
+    fn take_unproved(&self) -> Option<u32> {
+        self.get().filter(|_| self.0.is_unproved.swap(false, Ordering::AcqRel))
+    }
+}
+
+/// A name that no file has: a server refuses the size of chunks before it looks for one.
+const NO_NAME: &str = "?";
 
 struct Connection {
     requests: Requests,
     /// The directory that was listed last, with its files: a caller that reads many files of one directory asks for it
     /// again and again.
     listed: Option<(RemotePath, Instant, Arc<Names>)>,
+    /// The size of chunks that the server took last, if the client had not chosen.
+    taken: Option<u32>,
 }
 
 /// Time for which a listing may be used again, if this side has changed nothing.
 const LISTING_AGE: Duration = Duration::from_secs(2);
 
 impl SharedConnection {
-    pub(super) fn new(requests: Requests) -> Self {
-        Self(Arc::new(Mutex::new(Connection { requests, listed: None })))
+    pub(super) fn new(requests: Requests, chosen: ChosenChunk) -> Self {
+        Self(Arc::new(Mutex::new(Connection { requests, listed: None, taken: None })), chosen)
     }
 
     pub(super) fn ask(&self, request: &Request<'_>) -> StoreResult<Response<'static>> {
@@ -70,15 +106,49 @@ impl SharedConnection {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a transfer with the largest chunks that the server accepts.
+    /// Returns the size of chunks to begin with, as far as it is known.
+    fn likely_chunk(&self) -> u32 {
+        self.1.get().or(self.lock().taken).unwrap_or(CHUNK_SIZES[0])
+    }
+
+    /// Asks whether the server takes chunks of the size that the client has chosen, if that is not known.
+    pub(super) fn prove_chunk(&self) -> StoreResult<()> {
+        let Some(chosen) = self.1.take_unproved() else { return Ok(()) };
+        let (name, directory) = (NO_NAME.to_owned(), Directory::new("/"));
+        match self.ask(&Request::DownloadFile { name, directory, chunk_size: chosen.into() })? {
+            Response::IncorrectChunkSize => {
+                self.1.choose(None);
+                Err(Failure::new(ErrorCode::IncorrectChunkSize).because(format!("{chosen} bytes")))
+            }
+            Response::TransferAccepted { .. } => {
+                self.cancel();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins a transfer with chunks as the client has chosen them, or of a size that the server accepts.
     fn begin(&self, request: impl Fn(u32) -> Request<'static>) -> StoreResult<(usize, Response<'static>)> {
-        for chunk_size in CHUNK_SIZES {
+        let chosen = self.1.get();
+        let (first, others) = match chosen {
+            Some(chosen) => (chosen, &[][..]),
+            None => (self.likely_chunk(), &CHUNK_SIZES[..]),
+        };
+        for chunk_size in std::iter::once(first).chain(others.iter().copied().filter(|&other| other != first)) {
             match self.ask(&request(chunk_size))? {
                 Response::IncorrectChunkSize => {}
-                response => return Ok((chunk_size as usize, response)),
+                response => {
+                    self.lock().taken = chosen.is_none().then_some(chunk_size);
+                    return Ok((chunk_size as usize, response));
+                }
             }
         }
-        Err(Failure::new(ErrorCode::Unsupported).because("the server accepts no chunks of 512 or 8,192 bytes"))
+        let what = match chosen {
+            Some(chosen) => format!("{chosen} bytes"),
+            None => "none of the usual sizes: choose one that it takes".to_owned(),
+        };
+        Err(Failure::new(ErrorCode::IncorrectChunkSize).because(what))
     }
 
     fn cancel(&self) {
@@ -124,7 +194,8 @@ impl Reading {
             chunk_size: chunk_size.into(),
         })?;
         match response {
-            Response::TransferAccepted { file_size } if file_size.unwrap_or(0) == self.entry.size => {
+            // It may have grown since it was looked at.
+            Response::TransferAccepted { file_size } if file_size.unwrap_or(0) >= self.entry.size => {
                 state.is_open = true;
                 Ok(())
             }
@@ -258,9 +329,12 @@ impl Writing {
 
     /// Sends whole chunks, all but the last one.
     fn send_chunks(&mut self) -> StoreResult<()> {
-        // More than the largest chunk, so that the last one always stays for the commit.
-        while self.pending.len() > CHUNK_SIZES[0] as usize {
+        // More than a chunk, so that the last one always stays for the commit.
+        while self.pending.len() > self.chunk_size.unwrap_or(self.shared.likely_chunk() as usize) {
             let chunk_size = self.begin()?;
+            if self.pending.len() <= chunk_size {
+                break;
+            }
             let chunk: Vec<u8> = self.pending.drain(..chunk_size).collect();
             match self.shared.ask(&Request::SendChunk { data: Cow::Owned(chunk) })? {
                 Response::ChunkReceived => {}

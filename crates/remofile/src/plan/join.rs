@@ -19,7 +19,9 @@ pub enum Side {
 }
 
 impl Side {
-    fn other(self) -> Self {
+    /// Returns the other one.
+    #[must_use]
+    pub fn other(self) -> Self {
         match self {
             Self::Source => Self::Destination,
             Self::Destination => Self::Source,
@@ -139,6 +141,12 @@ impl Order {
             TreeElement::Withheld(path) => {
                 if self.side == Side::Source {
                     planner.withheld(path);
+                }
+                return None;
+            }
+            TreeElement::Unsendable(directory) => {
+                if self.side == Side::Source {
+                    planner.unsendable(directory);
                 }
                 return None;
             }

@@ -5,25 +5,34 @@
 //! may have been renamed, and becomes a [`Plan`] with the answers. Nothing here touches a file, a clock or the
 //! network: the same listings and answers always make the same plan.
 
+mod attribute_change;
+mod attribute_steps;
 mod draft;
 mod files;
 mod join;
+mod marks;
 mod mode_changes;
 mod node;
+mod packing;
 mod planner;
 mod renames;
 mod result;
 mod rules;
 mod settle;
 mod step;
+mod steps;
 
+pub use attribute_change::{AttributeChange, AttributesThere, differences};
+pub use attribute_steps::AttributeSteps;
 pub use draft::{Answers, Draft, Questions};
 pub use join::{Join, Side};
 pub use node::{Node, TreeElement, What, failure_bytes, path_order};
 pub use planner::Planner;
 pub use result::{Counts, Plan, Tally, Withheld};
 pub use rules::Rules;
-pub use step::{Action, Changed, Reason, Rename, Step, Touch};
+pub use step::{Action, Changed, Reason, Rename, SpecialFile, Step, Touch};
+pub(crate) use steps::StepCursor;
+pub use steps::{IntoSteps, StepIter, Steps};
 
 #[cfg(test)]
 mod tests;

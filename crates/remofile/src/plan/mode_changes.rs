@@ -44,10 +44,7 @@ pub(super) struct ModeChanges {
 }
 
 /// Plans the changes of permission bits that `steps` need; those are all steps that are done in between.
-pub(super) fn plan_mode_changes<'a>(
-    guards: Vec<WritableDirectoryGuard>,
-    steps: impl Iterator<Item = &'a Step>,
-) -> ModeChanges {
+pub(super) fn plan_mode_changes(guards: Vec<WritableDirectoryGuard>, steps: impl Iterator<Item = Step>) -> ModeChanges {
     let mut changes = ModeChanges::default();
     if guards.is_empty() {
         return changes;
@@ -75,15 +72,20 @@ fn is_closed(mode: u32) -> bool {
 }
 
 /// Returns the directories in which names come or go.
-fn entered<'a>(steps: impl Iterator<Item = &'a Step>) -> HashSet<&'a str> {
-    let mut entered = HashSet::new();
+fn entered(steps: impl Iterator<Item = Step>) -> HashSet<Box<str>> {
+    let mut entered: HashSet<Box<str>> = HashSet::new();
+    let mut enter = |directory: &str| {
+        if !entered.contains(directory) {
+            entered.insert(directory.into());
+        }
+    };
     for step in steps {
         match &step.action {
-            Action::Touch(_) | Action::Skip { .. } => continue,
-            Action::Rename(rename) => entered.insert(parent(&rename.from)),
-            _ => false,
-        };
-        entered.insert(parent(&step.path));
+            Action::Touch(_) | Action::Attributes(_) | Action::Skip { .. } => continue,
+            Action::Rename(rename) => enter(parent(&rename.from)),
+            _ => {}
+        }
+        enter(parent(&step.path));
     }
     entered
 }

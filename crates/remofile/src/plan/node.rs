@@ -1,6 +1,6 @@
 //! The elements of listings, as the planner takes them.
 
-use super::step::Reason;
+use super::step::{Reason, SpecialFile};
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
 use std::cmp::Ordering;
 
@@ -40,6 +40,8 @@ pub enum What {
     },
     /// A device, socket or pipe.
     Special,
+    /// A device, socket or pipe that takes part, with the attributes by which it is compared.
+    SpecialFile(Box<SpecialFile>),
     /// A link at the source that is passed over, and why.
     Passed(Reason),
 }
@@ -52,7 +54,7 @@ impl What {
             Self::Directory { .. } => Kind::Directory,
             Self::File { .. } => Kind::File,
             Self::Link { .. } | Self::Passed(_) => Kind::Link,
-            Self::Special => Kind::Special,
+            Self::Special | Self::SpecialFile(_) => Kind::Special,
         }
     }
 }
@@ -77,6 +79,9 @@ pub enum TreeElement {
     /// A path of the source with something that takes no part in the sync. What the destination has there, or below,
     /// stays. This may come in any order.
     Withheld(Box<str>),
+    /// A directory of the source with something in it that cannot be sent for its name. What only the destination has in
+    /// that directory stays: it may be the same under the name that it had before. This may come in any order.
+    Unsendable(Box<str>),
 }
 
 impl TreeElement {
@@ -84,7 +89,9 @@ impl TreeElement {
     pub(super) fn text_bytes(&self) -> usize {
         match self {
             Self::Node(Node { path, what: What::Link { target } }) => path.len() + target.len(),
-            Self::Node(Node { path, .. }) | Self::LeftOut(path) | Self::Withheld(path) => path.len(),
+            Self::Node(Node { path, .. }) | Self::LeftOut(path) | Self::Withheld(path) | Self::Unsendable(path) => {
+                path.len()
+            }
             Self::Failed(failure) => failure_bytes(failure),
         }
     }

@@ -4,7 +4,7 @@ use super::draft::{Arrival, Draft, Extraneous, Obstacle};
 use super::mode_changes::WritableDirectoryGuard;
 use super::node::{File, Node, What, is_below};
 use super::rules::Rules;
-use super::step::{Action, Changed, Reason, Step};
+use super::step::{Action, Changed, Reason, SpecialFile, Step};
 use remofile_protocol::handshake::Capability;
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
 
@@ -78,16 +78,26 @@ impl Planner {
         }
     }
 
+    /// Records that a directory of the source has something in it that cannot be sent for its name. What only the
+    /// destination has in that directory stays.
+    pub fn unsendable(&mut self, directory: Box<str>) {
+        if self.rules.delete && self.draft.unsendable.last() != Some(&directory) {
+            self.draft.unsendable.push(directory);
+        }
+    }
+
     /// Ends the comparison: both trees were listed completely.
     #[must_use]
     pub fn finish(mut self) -> Draft {
         self.draft.keep_shielded();
+        self.draft.keep_beside_unsendable();
         self.draft.choose_candidates();
         self.draft
     }
 
     fn both(&mut self, path: Box<str>, what: What, there: What) {
         match (what, there) {
+            (what, _) if self.rules.leaves_out(&what) => self.leave(path, Reason::Size),
             (What::Special, _) => self.leave(path, Reason::Special),
             (What::Passed(reason), _) => self.leave(path, reason),
             (What::Directory { mode }, What::Directory { mode: old_mode }) => self.directories(path, mode, old_mode),
@@ -100,6 +110,7 @@ impl Planner {
                 if unflushed { self.meets_unflushed(path, new, old) } else { self.files(path, new, old) }
             }
             (What::Link { target }, What::Link { target: old_target }) => self.links(path, target, &old_target),
+            (What::SpecialFile(new), What::SpecialFile(old)) => self.special_files(path, new, &old),
             (what, there) => self.kinds(path, what, there.kind()),
         }
     }
@@ -120,6 +131,17 @@ impl Planner {
             self.skip(path, Reason::Exists);
         } else {
             self.send(path, Action::Link { target: target.into(), replaces: true });
+        }
+    }
+
+    fn special_files(&mut self, path: Box<str>, new: Box<SpecialFile>, old: &SpecialFile) {
+        let is_same_mode = !self.rules.preserve_mode || new.mode == old.mode;
+        if new.special == old.special && new.modified == old.modified && is_same_mode {
+            self.draft.unchanged.add(0);
+        } else if self.rules.ignore_existing {
+            self.skip(path, Reason::Exists);
+        } else {
+            self.send(path, Action::Special { file: new, replaces: true });
         }
     }
 
@@ -159,6 +181,7 @@ impl Planner {
                 self.send(path, Action::Update { size, old_size: 0, delta: false, why: Changed::ALL });
             }
             What::Link { target } => self.send(path, Action::Link { target: target.into(), replaces: true }),
+            What::SpecialFile(file) => self.send(path, Action::Special { file, replaces: true }),
             What::Special | What::Passed(_) => {}
         }
     }
@@ -166,6 +189,7 @@ impl Planner {
     /// Decides about a node that only the source has.
     fn arrives(&mut self, path: Box<str>, what: What) {
         match what {
+            what if self.rules.leaves_out(&what) => self.leave(path, Reason::Size),
             What::Special => self.leave(path, Reason::Special),
             What::Passed(reason) => self.leave(path, reason),
             _ if self.rules.existing => self.leave(path, Reason::NotExisting),
@@ -174,11 +198,12 @@ impl Planner {
                 // Without deletions nothing vanishes that could be renamed, and an empty file costs nothing to send.
                 if self.rules.delete && size > 0 && self.rules.capabilities.has(Capability::Renames) {
                     let mode = self.rules.new_mode(mode);
-                    self.draft.arrivals.push(Arrival { step: self.draft.sent.len(), modified, mode });
+                    self.draft.arrivals.push(Arrival { step: self.draft.sent.len(), size, modified, mode });
                 }
                 self.send(path, Action::Create { size });
             }
             What::Link { target } => self.send(path, Action::Link { target: target.into(), replaces: false }),
+            What::SpecialFile(file) => self.send(path, Action::Special { file, replaces: false }),
         }
     }
 
@@ -190,8 +215,7 @@ impl Planner {
                 What::File { size, modified, unflushed, .. } => (size, modified, unflushed),
                 _ => (0, Timestamp::new(0, 0), false),
             };
-            let (path, is_kept) = (node.path, false);
-            self.draft.extraneous.push(Extraneous { path, kind, size, modified, unflushed, is_kept });
+            self.draft.extraneous.push(Extraneous { path: node.path, kind, size, modified, unflushed });
         }
         if let Some(obstacle) = self.draft.obstacles.last_mut().filter(|_| is_in_obstacle) {
             obstacle.is_occupied = true;
@@ -206,7 +230,10 @@ impl Planner {
     }
 
     pub(super) fn send(&mut self, path: Box<str>, action: Action) {
-        let replaces = matches!(action, Action::Update { .. } | Action::Link { replaces: true, .. });
+        let replaces = matches!(
+            action,
+            Action::Update { .. } | Action::Link { replaces: true, .. } | Action::Special { replaces: true, .. }
+        );
         let action = match replaces && !self.rules.capabilities.has(Capability::Replacing) {
             true => Action::Skip { reason: Reason::CannotReplace },
             false => action,
@@ -230,6 +257,7 @@ fn creation(what: What) -> Option<Action> {
     match what {
         What::File { size, .. } => Some(Action::Create { size }),
         What::Link { target } => Some(Action::Link { target: target.into(), replaces: false }),
+        What::SpecialFile(file) => Some(Action::Special { file, replaces: false }),
         What::Directory { .. } | What::Special | What::Passed(_) => None,
     }
 }

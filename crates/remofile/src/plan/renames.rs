@@ -1,9 +1,9 @@
 //! The search for renames: files that are new at the source and have the content of files that only the destination
 //! has.
 
-use super::draft::{Answers, Draft, Extraneous};
+use super::draft::{Answers, Arrival, Draft, Extraneous};
 use super::node::name;
-use super::step::{Action, Step};
+use super::steps::StepCursor;
 use remofile_protocol::digest::Digest;
 use remofile_protocol::wire::{Kind, Timestamp};
 use std::collections::{HashMap, HashSet};
@@ -17,60 +17,60 @@ pub(super) struct Pair {
 
 /// The attributes of a file by which pairs are formed.
 #[derive(Debug)]
-struct Candidate<'a> {
+struct Candidate {
     at: usize,
     size: u64,
     digest: Digest,
     modified: Timestamp,
-    name: &'a str,
+    name: Box<str>,
 }
 
-/// Returns the size of a file that is sent to where nothing is.
-pub(super) fn arriving_size(step: &Step) -> u64 {
-    match step.action {
-        Action::Create { size } => size,
-        _ => 0,
-    }
-}
-
-/// Returns the files that only the destination has and whose size is among `sizes`.
-pub(super) fn of_sizes<'a>(
-    extraneous: &'a [Extraneous],
-    sizes: &HashSet<u64>,
-) -> impl Iterator<Item = (usize, &'a Extraneous)> {
-    // A file that may not be on the disk must be sent again, so it cannot save sending.
-    let is_candidate =
-        |file: &Extraneous| file.kind == Kind::File && !file.is_kept && !file.unflushed && sizes.contains(&file.size);
-    extraneous.iter().enumerate().filter(move |(_, file)| is_candidate(file))
+/// Reports whether what only the destination has may be what the source has elsewhere. A file that may not be on the disk must
+/// be sent again, so it cannot save sending.
+fn may_move(file: &Extraneous) -> bool {
+    file.kind == Kind::File && !file.unflushed
 }
 
 impl Draft {
     /// Forgets creations that cannot be renames. If something could not be listed none can, since a file that seems to
     /// be gone may be there.
     pub(super) fn choose_candidates(&mut self) {
-        if !self.failures.is_empty() {
-            self.arrivals = Vec::new();
+        let arrivals = std::mem::take(&mut self.arrivals);
+        if !self.failures.is_empty() || arrivals.is_empty() {
+            return;
         }
-        let may_move = |file: &&Extraneous| file.kind == Kind::File && !file.is_kept && !file.unflushed;
-        let sizes: HashSet<u64> = self.extraneous.iter().filter(may_move).map(|file| file.size).collect();
-        self.arrivals.retain(|arrival| sizes.contains(&arriving_size(&self.sent[arrival.step])));
-        self.arrivals.shrink_to_fit();
+        let sizes: HashSet<u64> = self.movable().map(|(_, file)| file.size).collect();
+        self.arrivals = arrivals.into_iter().filter(|arrival| sizes.contains(&arrival.size)).collect();
+    }
+
+    /// Returns the files that only the destination has and that do not stay, with their indices.
+    fn movable(&self) -> impl Iterator<Item = (usize, Extraneous)> {
+        let files = self.extraneous.iter().enumerate();
+        files.filter(|(at, file)| may_move(file) && !self.kept.has(*at))
+    }
+
+    /// Returns the files that only the destination has and whose size is among these.
+    pub(super) fn of_sizes(&self, sizes: &HashSet<u64>) -> impl Iterator<Item = (usize, Extraneous)> {
+        self.movable().filter(|(_, file)| sizes.contains(&file.size))
     }
 
     /// Returns the sizes of the files that may be renames.
     pub(super) fn arriving_sizes(&self) -> HashSet<u64> {
-        self.arrivals.iter().map(|arrival| arriving_size(&self.sent[arrival.step])).collect()
+        self.arrivals.iter().map(|arrival| arrival.size).collect()
     }
 
     /// Returns the pairs that the answers prove, in path order: preferably with one time, then with one name, then as
     /// they come. Each file is in one pair at most.
     pub(super) fn pairs(&self, answers: &Answers) -> Vec<Pair> {
+        if self.arrivals.is_empty() {
+            return Vec::new();
+        }
         let mut new = self.arriving(answers);
         let mut old = self.vanishing(answers);
         let mut pairs = Vec::new();
         for (by_time, by_name) in [(true, true), (true, false), (false, true), (false, false)] {
-            let key = |file: &Candidate<'_>| {
-                let file_name = by_name.then(|| file.name.to_owned());
+            let key = |file: &Candidate| {
+                let file_name = by_name.then(|| file.name.clone());
                 (file.size, file.digest, by_time.then_some(file.modified.seconds()), file_name)
             };
             let mut waiting: HashMap<_, Vec<usize>> = HashMap::new();
@@ -91,21 +91,22 @@ impl Draft {
         pairs
     }
 
-    fn arriving<'a>(&'a self, answers: &Answers) -> Vec<Candidate<'a>> {
-        let candidate = |(at, arrival): (usize, &super::draft::Arrival)| {
-            let step = &self.sent[arrival.step];
+    fn arriving(&self, answers: &Answers) -> Vec<Candidate> {
+        let mut steps = StepCursor::default();
+        let candidate = |(at, arrival): (usize, Arrival)| {
+            let step = steps.get(&self.sent, arrival.step)?;
             let digest = *answers.source.get(&step.path)?;
-            let size = arriving_size(step);
-            Some(Candidate { at, size, digest, modified: arrival.modified, name: name(&step.path) })
+            let Arrival { size, modified, .. } = arrival;
+            Some(Candidate { at, size, digest, modified, name: name(&step.path).into() })
         };
         self.arrivals.iter().enumerate().filter_map(candidate).collect()
     }
 
-    fn vanishing<'a>(&'a self, answers: &Answers) -> Vec<Candidate<'a>> {
-        let candidate = |(at, file): (usize, &'a Extraneous)| {
+    fn vanishing(&self, answers: &Answers) -> Vec<Candidate> {
+        let candidate = |(at, file): (usize, Extraneous)| {
             let digest = *answers.destination.get(&file.path)?;
-            Some(Candidate { at, size: file.size, digest, modified: file.modified, name: name(&file.path) })
+            Some(Candidate { at, size: file.size, digest, modified: file.modified, name: name(&file.path).into() })
         };
-        of_sizes(&self.extraneous, &self.arriving_sizes()).filter_map(candidate).collect()
+        self.of_sizes(&self.arriving_sizes()).filter_map(candidate).collect()
     }
 }

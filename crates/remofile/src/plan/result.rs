@@ -1,6 +1,7 @@
 //! A finished plan.
 
-use super::step::{Action, Step};
+use super::step::Action;
+use super::steps::Steps;
 use remofile_protocol::wire::Failure;
 
 /// The steps that make a destination like its source. They are in an order in which they can be done one by one and
@@ -21,7 +22,7 @@ use remofile_protocol::wire::Failure;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Steps in their order.
-    pub steps: Vec<Step>,
+    pub steps: Steps,
     /// Files and links that are the same already, and are left as they are.
     pub unchanged: Tally,
     /// Reason why deletions that were asked for are not part of the plan.
@@ -86,11 +87,11 @@ pub struct Counts {
     /// Files that are sent to where a file or link was, and their bytes (of the whole files, also if they
     /// may travel as what changed).
     pub updated: Tally,
-    /// Links that are made.
+    /// Links, second names and special files that are made.
     pub links: u64,
     /// Files that are renamed, and their bytes.
     pub renamed: Tally,
-    /// Files and directories that get another time or other permission bits.
+    /// Files and directories that get another time, other permission bits or, where that is told, other attributes.
     pub touched: u64,
     /// Files, links and directories that make way for something of another kind.
     pub cleared: u64,
@@ -106,9 +107,9 @@ impl Counts {
             Action::MakeDirectory { .. } => self.directories += 1,
             Action::Create { size } => self.created.add(*size),
             Action::Update { size, .. } => self.updated.add(*size),
-            Action::Link { .. } => self.links += 1,
+            Action::Link { .. } | Action::HardLink { .. } | Action::Special { .. } => self.links += 1,
             Action::Rename(rename) => self.renamed.add(rename.size),
-            Action::Touch(_) => self.touched += 1,
+            Action::Touch(_) | Action::Attributes(_) => self.touched += 1,
             Action::Clear { .. } => self.cleared += 1,
             Action::Delete { .. } => self.deleted += 1,
             Action::Skip { .. } => self.skipped += 1,

@@ -1,5 +1,6 @@
 //! The rules by which trees are compared, and the permissions to change the destination.
 
+use super::node::What;
 use remofile_protocol::handshake::Capabilities;
 use remofile_protocol::wire::Timestamp;
 use std::time::Duration;
@@ -26,6 +27,10 @@ pub struct Rules {
     pub preserve_mode: bool,
     /// Largest difference of two times that count as equal.
     pub modify_window: Duration,
+    /// Smallest file of the source that takes part, in bytes; `None` for any. One that is smaller is left as it is on both sides.
+    pub min_size: Option<u64>,
+    /// Largest file of the source that takes part, in bytes; `None` for any.
+    pub max_size: Option<u64>,
     /// Smallest size, on both sides, of a file that may travel as a delta; `None` for never.
     pub delta_from: Option<u64>,
     /// The capabilities of the destination: nothing else is planned.
@@ -57,6 +62,12 @@ impl Rules {
     /// Reports whether a file may travel as a delta.
     pub(super) fn is_delta(&self, size: u64, old_size: u64) -> bool {
         self.delta_from.is_some_and(|least| size >= least && old_size >= least)
+    }
+
+    /// Reports whether something of the source is a file that its size leaves out.
+    pub(super) fn leaves_out(&self, what: &What) -> bool {
+        let What::File { size, .. } = *what else { return false };
+        self.min_size.is_some_and(|least| size < least) || self.max_size.is_some_and(|most| size > most)
     }
 
     fn is_beyond_window(&self, one: Timestamp, other: Timestamp) -> bool {
@@ -119,6 +130,15 @@ mod tests {
         let rules = Rules { delta_from: Some(10), ..Rules::default() };
         assert!(rules.is_delta(10, 10) && !rules.is_delta(9, 10) && !rules.is_delta(10, 9));
         assert!(!Rules::default().is_delta(u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn files_take_part_by_their_sizes_with_both_bounds_included() {
+        let file = |size| What::File { size, modified: at(0, 0), mode: None, unflushed: false };
+        let rules = Rules { min_size: Some(2), max_size: Some(4), ..Rules::default() };
+        let out: Vec<u64> = (0..7).filter(|size| rules.leaves_out(&file(*size))).collect();
+        assert_eq!(out, [0, 1, 5, 6]);
+        assert!(!rules.leaves_out(&What::Special) && !Rules::default().leaves_out(&file(u64::MAX)));
     }
 
     #[test]

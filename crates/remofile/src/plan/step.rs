@@ -1,6 +1,7 @@
 //! One step of a plan.
 
-use remofile_protocol::wire::{Kind, Timestamp};
+use super::AttributeChange;
+use remofile_protocol::wire::{Kind, Special, Timestamp};
 use std::fmt;
 
 /// One thing to do at the destination.
@@ -50,10 +51,27 @@ pub enum Action {
         /// True if a file or another link is there, and is replaced; otherwise nothing is there.
         replaces: bool,
     },
+    /// A file gets another name.
+    HardLink {
+        /// Path that it has.
+        of: Box<str>,
+        /// True if a file is there, and is replaced; otherwise nothing is there.
+        replaces: bool,
+    },
+    /// A special file is made.
+    Special {
+        /// Attributes of it.
+        file: Box<SpecialFile>,
+        /// True if a file or link is there, and is replaced; otherwise nothing is there.
+        replaces: bool,
+    },
     /// A file that is elsewhere at the destination is moved to where nothing is.
     Rename(Box<Rename>),
     /// Content is right; time or permission bits are not.
     Touch(Box<Touch>),
+    /// Attributes differ beside content, and are set when everything is there. A plan has such steps only where they are to be
+    /// told; nobody needs them to carry it out.
+    Attributes(AttributeChange),
     /// An entry of another kind than the source's is removed, before the source's comes to its path. A directory is
     /// empty by then.
     Clear {
@@ -72,6 +90,17 @@ pub enum Action {
         /// Reason why nothing is done.
         reason: Reason,
     },
+}
+
+/// A special file that takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpecialFile {
+    /// Kind of it.
+    pub special: Special,
+    /// Time of last modification.
+    pub modified: Timestamp,
+    /// Permission bits, where they are known.
+    pub mode: Option<u32>,
 }
 
 /// A file at the destination that is what the source has elsewhere.
@@ -141,6 +170,24 @@ pub enum Reason {
     SpecialInTheWay,
     /// A file or link is there, and the destination replaces none.
     CannotReplace,
+    /// The source has a file that is smaller or larger than those that take part.
+    Size,
+}
+
+impl Reason {
+    /// All of them.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Newer,
+        Self::Exists,
+        Self::NotExisting,
+        Self::Special,
+        Self::Link,
+        Self::LinkOut,
+        Self::DirectoryInTheWay,
+        Self::SpecialInTheWay,
+        Self::CannotReplace,
+        Self::Size,
+    ];
 }
 
 impl fmt::Display for Reason {
@@ -155,6 +202,7 @@ impl fmt::Display for Reason {
             Self::DirectoryInTheWay => "a directory that is not empty is in the way",
             Self::SpecialInTheWay => "a device, socket or pipe is in the way",
             Self::CannotReplace => "the server replaces no files: remove it first",
+            Self::Size => "its size leaves it out",
         })
     }
 }
@@ -171,10 +219,20 @@ mod tests {
     #[test]
     fn every_reason_is_a_sentence_of_its_own() {
         use Reason::{
-            CannotReplace, DirectoryInTheWay, Exists, Link, LinkOut, Newer, NotExisting, Special, SpecialInTheWay,
+            CannotReplace, DirectoryInTheWay, Exists, Link, LinkOut, Newer, NotExisting, Size, Special, SpecialInTheWay,
         };
-        let all =
-            [Newer, Exists, NotExisting, Special, Link, LinkOut, DirectoryInTheWay, SpecialInTheWay, CannotReplace];
+        let all = [
+            Newer,
+            Exists,
+            NotExisting,
+            Special,
+            Link,
+            LinkOut,
+            DirectoryInTheWay,
+            SpecialInTheWay,
+            CannotReplace,
+            Size,
+        ];
         let sentences: std::collections::HashSet<_> = all.iter().map(Reason::to_string).collect();
         assert_eq!(sentences.len(), all.len());
     }

@@ -5,18 +5,23 @@
 //! newcomer gets the place of a session that has done nothing for the idle timeout; of those, of the address that
 //! has most sessions, the one that has been idle longest. Sessions at work are never ended for others.
 
+use super::clients::ClientId;
+use super::limits::Limits;
 use super::network::Network;
-use super::options::{DEFAULT_MAX_SESSIONS, ServerOptions};
+use super::options::DEFAULT_MAX_SESSIONS;
 use super::presence::Presence;
 use super::principal::{Principal, PrincipalId};
+use super::roster::Pass;
+use remofile_protocol::handshake::ClientIdentity;
+use remofile_protocol::wire::ErrorCode;
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// The owner of a session: its address and its token.
+/// The owner of a session: its address, its token and its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     /// The address; of IPv6, its network of 64 bits.
@@ -24,6 +29,8 @@ pub(super) struct Place {
     principal: PrincipalId,
     /// Sessions of that principal at most.
     principal_limit: usize,
+    /// The identity of the client, if it tells one.
+    client: Option<ClientIdentity>,
 }
 
 /// The sessions there are. `R` is how one goes on.
@@ -34,14 +41,16 @@ pub(super) struct Admission<R> {
     members: BTreeMap<u64, Member<R>>,
     of_network: HashMap<Network, usize>,
     of_principal: HashMap<PrincipalId, usize>,
+    of_client: HashMap<ClientId, Vec<u64>>,
     /// Sessions that were asked to leave.
-    dismissed: Vec<u64>,
+    dismissed: BTreeSet<u64>,
     /// Nobody will have been idle for long enough before that.
     nobody_before: Option<Instant>,
 }
 
 struct Member<R> {
     place: Place,
+    pass: Option<Pass>,
     presence: Presence,
     running: R,
 }
@@ -61,6 +70,8 @@ pub(super) enum Room {
 enum Way {
     Free,
     InPlaceOf(u64),
+    /// In place of one that is of the same client, and ends anyway.
+    AfterOwn(u64),
     None,
 }
 
@@ -70,7 +81,7 @@ fn share_of(max_sessions: usize) -> usize {
     max_sessions - max_sessions / 4
 }
 
-impl ServerOptions {
+impl Limits {
     /// Returns the most sessions of one address, if there are `max_sessions` in all.
     pub(super) fn sessions_of_an_address(&self, max_sessions: usize) -> usize {
         self.sessions_per_address.unwrap_or_else(|| share_of(max_sessions))
@@ -92,7 +103,32 @@ impl ServerOptions {
 impl Place {
     pub(super) fn new(address: IpAddr, principal: &Principal) -> Self {
         let principal_limit = principal.limits.sessions.unwrap_or(usize::MAX);
-        Self { network: Network::of(address), principal: principal.id, principal_limit }
+        Self { network: Network::of(address), principal: principal.id, principal_limit, client: None }
+    }
+
+    /// The same, of a client with this identity.
+    pub(super) fn of_client(self, client: Option<ClientIdentity>) -> Self {
+        Self { client, ..self }
+    }
+
+    /// Reports whether a session of this owner ends one of another.
+    fn replaces(&self, former: &Self) -> bool {
+        let is_replaced = |former: ClientIdentity| self.client.is_some_and(|own| own.replaces(&former));
+        self.principal == former.principal && former.client.is_some_and(is_replaced)
+    }
+
+    /// Reports whether another session is one that the client of this one has left.
+    fn has_left(&self, other: &Self, left: &[u64]) -> bool {
+        let is_left = |other: ClientIdentity| self.client.is_some_and(|own| own.has_left(&other, left));
+        self.principal == other.principal && other.client.is_some_and(is_left)
+    }
+
+    fn client_id(&self) -> Option<ClientId> {
+        self.client.map(|identity| ClientId::new(self.principal, identity))
+    }
+
+    fn is_of_client_of(&self, other: &Self) -> bool {
+        self.client.is_some() && self.client_id() == other.client_id()
     }
 
     pub(super) fn network(&self) -> Network {
@@ -102,47 +138,61 @@ impl Place {
 
 impl<R> Admission<R> {
     /// Creates an admission of at most `most` sessions, even if the options allow more.
-    pub(super) fn new(options: &ServerOptions, most: usize) -> Self {
-        let max_sessions = options.max_sessions.min(most);
+    pub(super) fn new(limits: Limits, most: usize) -> Self {
+        let max_sessions = limits.max_sessions.min(most);
         Self {
             max_sessions,
-            per_address: options.sessions_of_an_address(max_sessions),
-            idle_timeout: options.idle_timeout,
+            per_address: limits.sessions_of_an_address(max_sessions),
+            idle_timeout: limits.idle_timeout,
             members: BTreeMap::new(),
             of_network: HashMap::new(),
             of_principal: HashMap::new(),
-            dismissed: Vec::new(),
+            of_client: HashMap::new(),
+            dismissed: BTreeSet::new(),
             nobody_before: None,
         }
     }
 
+    /// Takes other limits. Sessions that there are beyond them stay until they end, or are idle and others need room.
+    pub(super) fn change(&mut self, limits: Limits, most: usize) {
+        self.max_sessions = limits.max_sessions.min(most);
+        self.per_address = limits.sessions_of_an_address(self.max_sessions);
+        self.idle_timeout = limits.idle_timeout;
+        self.nobody_before = None;
+    }
+
     /// A newcomer asks for room; `expected` are those that wait for a place they were promised. Whoever makes room for
     /// it, as [`Room::After`] tells, has to be woken.
-    pub(super) fn ask(&mut self, place: Place, expected: &[Place], now: Instant) -> Room {
+    pub(super) fn ask(&mut self, place: Place, left: &[u64], expected: &[Place], now: Instant) -> Room {
         loop {
-            let session = match self.way(place, expected, now) {
+            let session = match self.way(place, left, expected, now) {
                 Way::Free => return Room::Free,
                 Way::None => return Room::None,
+                Way::AfterOwn(session) => return Room::After(session),
                 Way::InPlaceOf(session) => session,
             };
             // It may have got a request this moment, and then is no candidate any more.
             let idle_timeout = self.idle_timeout;
             if self.members.get(&session).is_some_and(|member| member.presence.dismiss(now, idle_timeout)) {
-                self.dismissed.push(session);
+                self.dismissed.insert(session);
                 return Room::After(session);
             }
         }
     }
 
     /// Reports whether a newcomer that asked now would get room. No session is asked to leave.
-    pub(super) fn has_room(&mut self, place: Place, expected: &[Place], now: Instant) -> bool {
-        !matches!(self.way(place, expected, now), Way::None)
+    pub(super) fn has_room(&mut self, place: Place, left: &[u64], expected: &[Place], now: Instant) -> bool {
+        !matches!(self.way(place, left, expected, now), Way::None)
     }
 
-    fn way(&mut self, place: Place, expected: &[Place], now: Instant) -> Way {
+    fn way(&mut self, place: Place, left: &[u64], expected: &[Place], now: Instant) -> Way {
         let same_address = |other: &Place| other.network == place.network;
         let same_principal = |other: &Place| other.principal == place.principal;
-        let leaving = self.leaving();
+        let mut leaving = self.leaving();
+        let own = self.replaced_by(&place, left);
+        // Those of its own client end when it begins.
+        leaving.extend(own.iter().filter(|(_, member)| !member.presence.is_leaving()).map(|(_, member)| member.place));
+        let own: Vec<u64> = own.into_iter().map(|(session, _)| session).collect();
         // Sessions that stay or are promised. One that leaves makes room for one that is promised.
         let count = |all: Option<&usize>, is_same: &dyn Fn(&Place) -> bool| {
             let expected = expected.iter().filter(|place| is_same(place)).count();
@@ -154,6 +204,13 @@ impl<R> Admission<R> {
         let principal_is_full = count(principals, &same_principal) >= place.principal_limit;
         if !address_is_full && !principal_is_full && self.members.len() < self.max_sessions {
             return Way::Free;
+        }
+        let promised = expected.iter().filter(|other| other.is_of_client_of(&place)).count();
+        if let Some(session) = own.get(promised)
+            && !address_is_full
+            && !principal_is_full
+        {
+            return Way::AfterOwn(*session);
         }
         let makes_room =
             |other: &Place| (!address_is_full || same_address(other)) && (!principal_is_full || same_principal(other));
@@ -180,6 +237,31 @@ impl<R> Admission<R> {
         longest.map(|(.., Reverse(session))| session)
     }
 
+    /// The sessions that end as soon as one begins there, since they are left of the same client. Of those of the same run
+    /// the client tells which ones it has `left`.
+    fn replaced_by(&self, place: &Place, left: &[u64]) -> Vec<(u64, &Member<R>)> {
+        let own = place.client_id().and_then(|client| self.of_client.get(&client)).into_iter().flatten();
+        let members = own.filter_map(|session| Some((*session, self.members.get(session)?)));
+        let is_over = |former: &Place| place.replaces(former) || place.has_left(former, left);
+        members.filter(|(_, member)| is_over(&member.place)).collect()
+    }
+
+    /// Ends the sessions that are left of the client of one that begins there, and returns them. They have to be woken.
+    pub(super) fn end_replaced(&mut self, place: &Place, left: &[u64]) -> Vec<u64> {
+        let ended = ended(self.replaced_by(place, left), ErrorCode::SessionReplaced);
+        self.dismissed.extend(&ended);
+        ended
+    }
+
+    /// Ends the sessions whose passes are not admitted any more, and returns them. They have to be woken.
+    pub(super) fn end_not_admitted(&mut self, is_admitted: impl Fn(&Pass) -> bool) -> Vec<u64> {
+        let is_over = |member: &Member<R>| member.pass.as_ref().is_some_and(|pass| !is_admitted(pass));
+        let members = self.members.iter().filter(|(_, member)| is_over(member));
+        let ended = ended(members.map(|(session, member)| (*session, member)), ErrorCode::TokenRevoked);
+        self.dismissed.extend(&ended);
+        ended
+    }
+
     /// The places of sessions that were asked to leave, and have not decided otherwise.
     fn leaving(&mut self) -> Vec<Place> {
         let members = &self.members;
@@ -189,10 +271,13 @@ impl<R> Admission<R> {
     }
 
     /// Adds a session that begins.
-    pub(super) fn add(&mut self, session: u64, place: Place, presence: Presence, running: R) {
+    pub(super) fn add(&mut self, session: u64, place: Place, pass: Option<Pass>, presence: Presence, running: R) {
         *self.of_network.entry(place.network).or_default() += 1;
         *self.of_principal.entry(place.principal).or_default() += 1;
-        self.members.insert(session, Member { place, presence, running });
+        if let Some(client) = place.client_id() {
+            self.of_client.entry(client).or_default().push(session);
+        }
+        self.members.insert(session, Member { place, pass, presence, running });
     }
 
     /// A session is over.
@@ -200,6 +285,13 @@ impl<R> Admission<R> {
         let Some(Member { place, .. }) = self.members.remove(&session) else { return };
         decrease(&mut self.of_network, place.network);
         decrease(&mut self.of_principal, place.principal);
+        let Some(Entry::Occupied(mut sessions)) = place.client_id().map(|client| self.of_client.entry(client)) else {
+            return;
+        };
+        sessions.get_mut().retain(|other| *other != session);
+        if sessions.get().is_empty() {
+            sessions.remove();
+        }
     }
 
     /// Reports whether a session was asked to leave for a newcomer and still intends to.
@@ -217,10 +309,16 @@ impl<R> Admission<R> {
         self.members.len()
     }
 
-    /// The numbers of the sessions.
+    /// Their numbers.
     pub(super) fn numbers(&self) -> Vec<u64> {
         self.members.keys().copied().collect()
     }
+}
+
+/// Ends sessions for a reason, and returns those that do not leave already.
+fn ended<'a, R: 'a>(members: impl IntoIterator<Item = (u64, &'a Member<R>)>, reason: ErrorCode) -> Vec<u64> {
+    let members = members.into_iter().filter(|(_, member)| member.presence.end(reason));
+    members.map(|(session, _)| session).collect()
 }
 
 fn decrease<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
@@ -233,129 +331,4 @@ fn decrease<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Sessions by their numbers, on a clock of the test's.
-    struct Scene {
-        admission: Admission<()>,
-        presences: Vec<Presence>,
-        began: Instant,
-    }
-
-    fn options(max_sessions: usize) -> ServerOptions {
-        ServerOptions { max_sessions, sessions_per_address: Some(max_sessions), ..ServerOptions::default() }
-    }
-
-    fn from(address: &str) -> Place {
-        let network = Network::of(address.parse().unwrap());
-        Place { network, principal: PrincipalId(0), principal_limit: usize::MAX }
-    }
-
-    impl Scene {
-        fn new(options: &ServerOptions) -> Self {
-            Self { admission: Admission::new(options, usize::MAX), presences: Vec::new(), began: Instant::now() }
-        }
-
-        fn at(&self, seconds: u64) -> Instant {
-            self.began + Duration::from_secs(seconds)
-        }
-
-        /// Adds a session that begins at a second, and does nothing.
-        fn idle(&mut self, place: Place, seconds: u64) {
-            let presence = Presence::new(self.at(seconds), None);
-            self.admission.add(self.presences.len() as u64, place, presence.clone(), ());
-            self.presences.push(presence);
-        }
-
-        fn busy(&mut self, place: Place) {
-            self.idle(place, 0);
-            self.presences.last().unwrap().work();
-        }
-
-        fn ask(&mut self, address: &str, seconds: u64) -> Room {
-            let now = self.at(seconds);
-            self.admission.ask(from(address), &[], now)
-        }
-    }
-
-    #[test]
-    fn nobody_has_to_go_while_there_is_room() {
-        let mut scene = Scene::new(&options(2));
-        scene.idle(from("192.0.2.1"), 0);
-        assert_eq!(scene.ask("192.0.2.2", 1_000_000), Room::Free);
-        assert!(!scene.presences[0].leave());
-    }
-
-    #[test]
-    fn who_has_been_idle_longest_makes_room_and_who_works_never() {
-        let mut scene = Scene::new(&options(3));
-        scene.busy(from("192.0.2.1"));
-        scene.idle(from("192.0.2.2"), 5);
-        scene.idle(from("192.0.2.3"), 2);
-        assert_eq!(scene.ask("192.0.2.4", 31), Room::None, "nobody has been idle for 30 s");
-        assert_eq!(scene.ask("192.0.2.4", 32), Room::After(2));
-        assert_eq!(scene.ask("192.0.2.5", 35), Room::After(1));
-        assert_eq!(scene.ask("192.0.2.6", 1_000_000), Room::None, "one is at work, two make room for others");
-    }
-
-    #[test]
-    fn the_address_with_most_sessions_makes_room_before_others_that_are_idle_for_longer() {
-        let mut scene = Scene::new(&options(4));
-        scene.idle(from("192.0.2.1"), 0);
-        // One network of IPv6 is one address, whatever the rest.
-        for (number, address) in ["2001:db8::1", "2001:db8::2:1", "2001:db8::3:4:5:6"].into_iter().enumerate() {
-            scene.idle(from(address), 10 - number as u64);
-        }
-        assert_eq!(scene.ask("192.0.2.9", 100), Room::After(3));
-    }
-
-    #[test]
-    fn an_address_that_has_its_share_makes_room_itself_and_leaves_the_rest_to_others() {
-        let mut scene = Scene::new(&ServerOptions { max_sessions: 4, ..ServerOptions::default() });
-        scene.idle(from("192.0.2.9"), 0);
-        for _ in 0..3 {
-            scene.busy(from("192.0.2.1"));
-        }
-        assert_eq!(scene.ask("192.0.2.1", 100), Room::None, "it has three quarters, all at work");
-        scene.presences[2].rest(scene.at(100));
-        assert_eq!(scene.ask("192.0.2.1", 130), Room::After(2), "not another's, which has been idle for longer");
-        assert_eq!(scene.ask("192.0.2.2", 130), Room::After(0));
-    }
-
-    #[test]
-    fn the_clients_of_one_token_share_what_one_token_has() {
-        let mut scene = Scene::new(&options(8));
-        let two_at_most = |address| Place { principal_limit: 2, ..from(address) };
-        let other = Place { principal: PrincipalId(1), ..from("192.0.2.1") };
-        scene.idle(other, 0);
-        scene.busy(two_at_most("192.0.2.2"));
-        scene.busy(two_at_most("192.0.2.3"));
-        let newcomer = two_at_most("192.0.2.4");
-        assert_eq!(scene.admission.ask(newcomer, &[], scene.began + Duration::from_secs(100)), Room::None);
-        assert_eq!(scene.admission.ask(other, &[], scene.began + Duration::from_secs(100)), Room::Free);
-        scene.presences[1].rest(scene.at(100));
-        assert_eq!(scene.admission.ask(newcomer, &[], scene.began + Duration::from_secs(130)), Room::After(1));
-    }
-
-    #[test]
-    fn what_is_promised_counts_until_it_is_taken() {
-        let mut scene = Scene::new(&ServerOptions { sessions_per_address: Some(1), ..options(2) });
-        scene.idle(from("192.0.2.1"), 0);
-        scene.idle(from("192.0.2.2"), 0);
-        let newcomer = from("192.0.2.3");
-        let now = scene.at(30);
-        let room = scene.admission.ask(newcomer, &[], now);
-        let Room::After(leaving) = room else { panic!("{room:?}") };
-        assert!(scene.admission.is_leaving(leaving));
-        assert!(!scene.admission.has_room(newcomer, &[newcomer], now), "its address has its share");
-        scene.admission.remove(leaving);
-        assert!(!scene.admission.is_leaving(leaving));
-        assert_eq!(scene.admission.ask(newcomer, &[], now), Room::Free);
-    }
-
-    #[test]
-    fn one_address_has_three_quarters_and_at_least_one() {
-        assert_eq!([1, 2, 3, 4, 8, 512].map(share_of), [1, 2, 3, 3, 6, 384]);
-    }
-}
+mod tests;

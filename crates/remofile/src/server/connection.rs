@@ -67,7 +67,8 @@ impl<E: SessionEndpoint> Connection<E> {
         let client = (!peer.client.is_empty()).then(|| peer.client.clone());
         let connection =
             Self { link, endpoint, clock: Instant::now(), title, client, address: peer.address.clone(), lobby };
-        tracing::info!(client = connection.client(), address = %connection.address, "{title} opened");
+        let token = &*peer.grant.principal.name;
+        tracing::info!(client = connection.client(), address = %connection.address, token, "{title} opened");
         connection
     }
 
@@ -136,6 +137,10 @@ impl Endpoint for Session {
 
     fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<(), ConnectionError> {
         Ok(Self::receive(self, now, message.header, message.payload)?)
+    }
+
+    fn tend(&mut self, now: Duration, link: &mut Link) {
+        Self::tend(self, now, link);
     }
 
     fn produce(&mut self, now: Duration, link: &mut Link) -> Result<Produced, ConnectionError> {

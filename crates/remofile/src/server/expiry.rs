@@ -1,5 +1,6 @@
-//! The removal of partials that interrupted uploads left and no upload has resumed.
+//! The removal of partials that interrupted uploads left and no upload has resumed, and of staged files without writers.
 
+use super::staged_files::StagedFiles;
 use crate::store::Store;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,16 +14,23 @@ const RAREST: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Expiry {
     store: Arc<dyn Store>,
     after: Duration,
+    staged_files: Arc<StagedFiles>,
     next: Instant,
 }
 
 impl Expiry {
     /// Removes what has expired now, and what will have later.
-    pub(super) fn begin(store: Arc<dyn Store>, after: Duration) -> Self {
+    pub(super) fn begin(store: Arc<dyn Store>, after: Duration, staged_files: Arc<StagedFiles>) -> Self {
         expire(&*store, after);
-        let mut expiry = Self { store, after, next: Instant::now() };
+        let mut expiry = Self { store, after, staged_files, next: Instant::now() };
         expiry.plan(Instant::now());
         expiry
+    }
+
+    /// Keeps partials for another time from now on.
+    pub(super) fn change(&mut self, after: Duration) {
+        self.after = after;
+        self.plan(Instant::now());
     }
 
     /// Returns the time at which [`Expiry::run`] has work to do.
@@ -36,9 +44,12 @@ impl Expiry {
             return;
         }
         self.plan(now);
-        let (store, after) = (Arc::clone(&self.store), self.after);
+        let (store, after, staged_files) = (Arc::clone(&self.store), self.after, Arc::clone(&self.staged_files));
         // Without a thread now, there may be one next time.
-        let _spawned = std::thread::Builder::new().name("expiry".to_owned()).spawn(move || expire(&*store, after));
+        let _spawned = std::thread::Builder::new().name("expiry".to_owned()).spawn(move || {
+            staged_files.sweep(Instant::now());
+            expire(&*store, after);
+        });
     }
 
     fn plan(&mut self, now: Instant) {
@@ -64,7 +75,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap());
         for (after, pause) in [(1, 60), (8 * 600, 600), (7 * 24 * 3600, 3600)] {
-            let mut expiry = Expiry::begin(Arc::clone(&store), Duration::from_secs(after));
+            let mut expiry = Expiry::begin(Arc::clone(&store), Duration::from_secs(after), Arc::default());
             let first = expiry.next();
             expiry.run(first - Duration::from_secs(1));
             assert_eq!(expiry.next(), first);

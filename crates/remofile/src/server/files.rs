@@ -2,7 +2,7 @@
 
 use super::options::ServerOptions;
 use crate::error::{Error, Result};
-use crate::store::{FollowLinks, LocalStore, Store, StoreOptions, places};
+use crate::store::{FollowLinks, LocalStore, ServedDirectory, Store, StoreOptions, places};
 use remofile_protocol::handshake::{MAX_PLACES, Place};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +25,26 @@ impl Files {
         Ok(Self::Directory(root))
     }
 
+    /// Claims the directory for a server that changes it; `None` for what no other server can find.
+    ///
+    /// # Errors
+    /// [`Error::Root`] if another server has it.
+    pub(super) fn claim(&self, options: &ServerOptions) -> Result<Option<ServedDirectory>> {
+        if options.read_only {
+            return Ok(None);
+        }
+        if options.coordinator.is_some() {
+            let Self::Directory(root) = self else { return Ok(None) };
+            let failed = |failure| Error::Root { path: root.display().to_string(), failure };
+            return ServedDirectory::share(root).map(Some).map_err(failed);
+        }
+        let (claimed, path) = match self {
+            Self::Directory(root) => (ServedDirectory::claim(root).map(Some), root.display().to_string()),
+            Self::Store(store) => (store.claim_directory(), "the store's directory".to_owned()),
+        };
+        claimed.map_err(|failure| Error::Root { path, failure })
+    }
+
     /// Gives the store, and where it is on this machine, if it is anywhere.
     pub(super) fn open(&self, options: &ServerOptions) -> Result<(Arc<dyn Store>, Vec<Place>)> {
         let root = match self {
@@ -36,7 +56,9 @@ impl Files {
             directory_mode: options.directory_mode,
             fsync: options.fsync,
             names: options.names,
+            encoding: None,
             follow: FollowLinks::InRoot,
+            holds_attributes: true,
         };
         Ok((open_root(root, options)?, places(root).into_iter().take(MAX_PLACES).collect()))
     }

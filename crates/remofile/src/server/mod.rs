@@ -7,51 +7,79 @@
 
 mod accounts;
 mod admission;
+mod audit;
 mod authorisation;
+mod bandwidth;
+mod claims;
+mod clients;
 mod connection;
+mod control;
+pub mod coordination;
 mod expiry;
 mod files;
+mod lanes;
+mod leased;
 mod leases;
 mod lifetime;
+mod limits;
 mod lobby;
 mod max_hold;
 mod network;
+mod observer;
+mod open_files;
 mod operation;
 mod options;
 mod presence;
 mod principal;
 mod protocol1;
+mod pulse;
+mod roster;
 mod session;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod slowdown;
+mod staged_files;
+mod statistics;
+mod stretching;
+mod token_source;
 mod workers;
 mod zeromq;
 
+pub use audit::AuditLog;
+pub use coordination::{Coordinated, Coordinator, MemoryCoordinator, Standing};
+pub use observer::{Observer, ServerEvent, ServerObserver, StoredFile};
 pub use options::{
     DEFAULT_IDLE_TIMEOUT, DEFAULT_MAX_HOLD, DEFAULT_MAX_SESSIONS, DEFAULT_SERVER_MEMORY, DEFAULT_SESSION_MEMORY,
     ServerOptions,
 };
+pub use statistics::ServerStatistics;
 pub use zeromq::{Handler, Reply};
 
 use crate::carrier::{Link, Waker};
 use crate::error::{Error, Result};
-use crate::store::{ReadOnly, Store};
+use crate::store::{Fenced, Metered, Meters, ReadOnly, Store};
+use crate::tokens::LiveTokens;
 use connection::{Connection, Serve, Served};
+use coordination::{Coordination, Registration};
 use expiry::Expiry;
 use files::Files;
-use lifetime::{Lifetime, Run, ServerState, Stop, lock};
+use lifetime::{Control, Lifetime, Run, ServerState, Stop, lock};
 use lobby::Lobby;
 use options::check;
 use presence::Presence;
-use principal::{Grant, Principal, PrincipalId};
+use principal::Grant;
 use remofile_protocol::digest::DigestKind;
-use remofile_protocol::handshake::{Place, ServerCredentials};
-use remofile_protocol::token::{Token, TokenMatcher};
+use remofile_protocol::handshake::Place;
+use remofile_protocol::token::Token;
+use roster::{RosterMaker, Rosters};
 use session::{Session, SharedState};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+use stretching::Stretching;
+use token_source::{Roll, TokenSource, TokenWatch};
 use zeromq::ServerContext;
 
 /// A server of one root directory. Clones are the same server.
@@ -63,7 +91,7 @@ pub struct Server {
 #[derive(Debug)]
 struct Inner {
     files: Files,
-    token: Token,
+    tokens: TokenSource,
     state: Arc<Mutex<ServerState>>,
 }
 
@@ -77,17 +105,21 @@ pub struct Bound {
 
 /// The configuration of a running server.
 struct ServerConfig {
-    tokens: Vec<KnownToken>,
+    tokens: TokenSource,
     store: Arc<dyn Store>,
     options: ServerOptions,
     /// Found out early: a server that is confined later may not look any more.
     places: Vec<Place>,
 }
 
-/// A token that the server knows, and its holder.
-struct KnownToken {
-    token: Token,
-    principal: Principal,
+/// A server that is about to answer.
+struct Prepared {
+    context: ServerContext,
+    /// The store with whatever counts its changes.
+    store: Arc<dyn Store>,
+    /// Has changes of the tokens taken, for as long as it is kept.
+    watch: Option<TokenWatch>,
+    control: Control,
 }
 
 impl Server {
@@ -97,14 +129,39 @@ impl Server {
     /// [`Error::Root`] if there is no such directory.
     pub fn new(root: impl AsRef<Path>, token: Token) -> Result<Self> {
         let root = root.as_ref().to_owned();
-        Ok(Self::of(Files::in_directory(root)?, token))
+        Ok(Self::of(Files::in_directory(root)?, TokenSource::One(token)))
+    }
+
+    /// Creates a server of an existing directory for many users, each with a token, rights and limits of their own. Changes of
+    /// the tokens are in force at once while it runs: whoever has none any more, or may do less than before, is cut off, in the
+    /// middle of transfers, too.
+    ///
+    /// ```
+    /// use remofile::protocol::token::Token;
+    /// use remofile::{LiveTokens, Server, TokenEntry, TokenRights};
+    ///
+    /// let tokens = LiveTokens::default();
+    /// let server = Server::with_tokens(std::env::temp_dir(), tokens.clone())?;
+    /// let token = Token::generate();
+    /// let reader = TokenEntry { rights: TokenRights::Read, ..TokenEntry::new("alice".parse()?, &token) };
+    /// tokens.change(|tokens| tokens.add(reader))?;
+    /// # drop(server);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Root`] if there is no such directory.
+    pub fn with_tokens(root: impl AsRef<Path>, tokens: LiveTokens) -> Result<Self> {
+        let root = root.as_ref().to_owned();
+        Ok(Self::of(Files::in_directory(root)?, TokenSource::Live(tokens)))
     }
 
     /// A server of any store: one in memory, one of another program, a local directory with something around it. What a
     /// store cannot do its clients are told before they ask ([`Store::capabilities`]). How files are made and flushed is
     /// the store's own matter: [`ServerOptions::file_mode`], [`ServerOptions::directory_mode`] and what `fsync` does
     /// to each file are up to it, but with [`Fsync::End`](crate::store::Fsync::End) it is asked to flush before an
-    /// operation's success is reported.
+    /// operation's success is reported. A directory that another server has is refused as by [`Server::new`], if the store
+    /// tells of it ([`Store::claim_directory`]).
     ///
     /// ```
     /// use remofile::protocol::token::Token;
@@ -127,13 +184,19 @@ impl Server {
     /// ```
     #[must_use]
     pub fn with_store(store: Arc<dyn Store>, token: Token) -> Self {
-        Self::of(Files::Store(store), token)
+        Self::of(Files::Store(store), TokenSource::One(token))
     }
 
-    fn of(files: Files, token: Token) -> Self {
+    /// A server of any store for many users: [`Server::with_store`] and [`Server::with_tokens`] in one.
+    #[must_use]
+    pub fn with_store_and_tokens(store: Arc<dyn Store>, tokens: LiveTokens) -> Self {
+        Self::of(Files::Store(store), TokenSource::Live(tokens))
+    }
+
+    fn of(files: Files, tokens: TokenSource) -> Self {
         let state = ServerState { options: ServerOptions::default(), run: Run::Idle };
         let state = Arc::new(Mutex::new(state));
-        Self { inner: Arc::new(Inner { files, token, state }) }
+        Self { inner: Arc::new(Inner { files, tokens, state }) }
     }
 
     /// Returns the options in force.
@@ -162,7 +225,8 @@ impl Server {
     /// from now on, and answered by [`Bound::serve`].
     ///
     /// # Errors
-    /// [`Error::Listen`], [`Error::Root`], and [`Error::Usage`] if the server is running already.
+    /// [`Error::Listen`], [`Error::Root`], also if another server serves the directory and either may change it, and
+    /// [`Error::Usage`] if the server is running already.
     pub fn bind(&self, port: u16, address: Option<IpAddr>) -> Result<Bound> {
         let config = self.config()?;
         let listeners = lobby::listen(port, address)?;
@@ -180,28 +244,62 @@ impl Server {
         let config = self.config()?;
         let lifetime = self.begin()?;
         let waker = lifetime.stop.waker.clone();
-        Ok(Handler::new(config.context()?, waker, lifetime))
+        let Prepared { context, store: _, watch, control: _ } =
+            config.prepare(&waker, lifetime.coordination.as_ref())?;
+        let keeper = lifetime.keep(&context.shared)?;
+        Ok(Handler::new(context, waker, lifetime, watch, keeper))
+    }
+
+    /// Serves on sockets that listen already: those that whoever started the process has opened, as systemd does. Connections
+    /// are answered by [`Bound::serve`].
+    ///
+    /// # Errors
+    /// [`Error::Listen`] if one cannot be used, and [`Server::bind`]'s.
+    pub fn bind_to(&self, listeners: Vec<TcpListener>) -> Result<Bound> {
+        if listeners.is_empty() || listeners.len() > lobby::MAX_LISTENERS {
+            return Err(Error::Usage("a server listens on one socket at least, and on 15 at most"));
+        }
+        let config = self.config()?;
+        for listener in &listeners {
+            listener
+                .set_nonblocking(true)
+                .map_err(|source| Error::Listen { address: "the socket that was passed on".to_owned(), source })?;
+        }
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let lifetime = self.begin()?;
+        Ok(Bound { listeners, addresses, config, lifetime })
     }
 
     fn config(&self) -> Result<ServerConfig> {
         let options = self.options();
         let (mut store, places) = self.inner.files.open(&options)?;
+        if let Some(coordinated) = &options.coordinator {
+            store = Arc::new(Fenced::new(store, coordinated.fence()));
+        }
         if options.read_only {
             store = Arc::new(ReadOnly::new(store));
         }
-        let only = KnownToken { token: self.inner.token.clone(), principal: Principal::unlimited(&options) };
-        Ok(ServerConfig { tokens: vec![only], store, options, places })
+        Ok(ServerConfig { tokens: self.inner.tokens.clone(), store, options, places })
     }
 
     fn begin(&self) -> Result<Lifetime> {
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot start the server", source })?;
-        let stop = Arc::new(Stop { stopping: AtomicBool::new(false), waker });
+        let stop = Arc::new(Stop::new(waker));
         let mut state = self.lock();
         if let Run::Running(_) = state.run {
             return Err(Error::Usage("the server is running already"));
         }
+        let directory = self.inner.files.claim(&state.options)?.map(Arc::new);
+        let coordination = match state.options.coordinator.clone() {
+            None => None,
+            Some(coordinated) => {
+                let (token, store) = (self.inner.tokens.told_to_servers(), coordinated.store());
+                let registration = Registration::new(&state.options, token, store, directory.clone());
+                Some(Coordination::begin(coordinated, registration, self.inner.tokens.live())?)
+            }
+        };
         state.run = Run::Running(Arc::clone(&stop));
-        Ok(Lifetime { state: Arc::clone(&self.inner.state), stop })
+        Ok(Lifetime { state: Arc::clone(&self.inner.state), stop, directory, coordination })
     }
 
     /// Listens and serves until [`Server::terminate`].
@@ -247,34 +345,42 @@ impl Bound {
     pub fn serve(self) -> Result<()> {
         let Self { listeners, config, lifetime, .. } = self;
         let options = &config.options;
-        let expiry = (!options.read_only).then(|| Expiry::begin(Arc::clone(&config.store), options.partial_expiry));
-        let credentials = ServerCredentials {
-            tokens: config.tokens.iter().map(|known| known.token.stretch()).collect(),
-            private_key: options.private_key.clone(),
-            allow_plain: options.allow_plain && !options.require_encryption,
-        };
-        let context = Arc::new(config.context()?);
-        let pool = context.shared.pool.clone();
-        let served = Lobby::new(listeners, credentials, context, expiry, &lifetime.stop.waker)
-            .and_then(|lobby| lobby.run(&lifetime.stop.stopping))
+        let (read_only, partial_expiry) = (options.read_only, options.partial_expiry);
+        let Prepared { context, store, watch, control } =
+            config.prepare(&lifetime.stop.waker, lifetime.coordination.as_ref())?;
+        let keeper = lifetime.keep(&context.shared)?;
+        let _first = lifetime.stop.control.set(control);
+        let context = Arc::new(context);
+        let expiry =
+            (!read_only).then(|| Expiry::begin(store, partial_expiry, Arc::clone(&context.shared.staged_files)));
+        let (pool, reporter) = (context.shared.pool.clone(), context.shared.reporter.clone());
+        let served = Lobby::new(listeners, context, expiry, &lifetime.stop.waker)
+            .and_then(|lobby| lobby.run(&lifetime.stop))
             .map_err(|source| Error::System { what: "the server cannot go on", source });
+        drop(watch);
         // What sessions that are gone had under way is to be whole.
         pool.drain();
+        drop(keeper);
+        reporter.flush();
         served
     }
 }
 
 impl ServerConfig {
-    fn context(self) -> Result<ServerContext> {
+    /// Makes what the server needs to answer; `waker` is called when its tokens have changed.
+    fn prepare(self, waker: &Waker, coordination: Option<&Arc<Coordination>>) -> Result<Prepared> {
         let Self { tokens, store, options, places } = self;
-        let matcher = TokenMatcher::new(tokens.iter().map(|known| &known.token));
-        let mut grants = Vec::with_capacity(tokens.len());
-        // In the order of the tokens: the handshakes tell the index of the one that was proved.
-        for (index, known) in tokens.into_iter().enumerate() {
-            let principal = Principal { id: PrincipalId(index), ..known.principal };
-            grants.push(Arc::new(Grant::new(principal, &store, &options, places.clone())?));
-        }
-        Ok(ServerContext { shared: Arc::new(SharedState::new(options)), tokens: matcher, grants })
+        // A quota may come at any time. Until then nothing is counted.
+        let meters = tokens.may_change().then(|| Meters::new(Arc::clone(&store)));
+        let counted = meters.clone().map(|meters| Arc::new(Metered::new(meters, None)) as Arc<dyn Store>);
+        let mut maker = RosterMaker::new(Arc::clone(&store), meters, options.clone(), places);
+        let rosters = Arc::new(Rosters::new(tokens.first_roster(&mut maker)));
+        let roll = Arc::new(Roll::new(tokens, maker, &rosters, waker));
+        let watch = TokenWatch::begin(&roll)?;
+        let (shared, stretching) = (Arc::new(SharedState::coordinated(options, coordination)), Stretching::default());
+        let control = Control { shared: Arc::downgrade(&shared), roll };
+        let context = ServerContext { shared, rosters, stretching };
+        Ok(Prepared { context, store: counted.unwrap_or(store), watch, control })
     }
 }
 
@@ -282,8 +388,15 @@ impl ServerConfig {
 pub(crate) fn serve_store(link: Link, store: Arc<dyn Store>, options: ServerOptions, waker: &Waker) {
     let grant = Arc::new(Grant::unlimited(store, &options));
     let presence = Presence::new(Instant::now(), None);
-    let peer =
-        session::Peer { session: 1, client: crate::own_name(), address: String::new(), network: None, presence, grant };
+    let peer = session::Peer {
+        session: 1,
+        client: crate::own_name(),
+        address: String::new(),
+        network: None,
+        identity: None,
+        presence,
+        grant,
+    };
     let endpoint = Session::new(Arc::new(SharedState::new(options)), peer.clone(), waker.clone(), DigestKind::Xxh3);
     let mut connection = Connection::new(link, endpoint, "session", &peer, waker.clone());
     while connection.serve(waker, &|| Duration::MAX) == Served::Idle {}

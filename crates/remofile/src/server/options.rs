@@ -1,5 +1,8 @@
 //! Options of a server.
 
+use super::audit::AuditLog;
+use super::coordination::coordinated::Coordinated;
+use super::observer::Observer;
 use crate::error::{Error, Result};
 use crate::store::{DEFAULT_PARTIAL_EXPIRY, Fsync};
 use remofile_protocol::key::PrivateKey;
@@ -10,10 +13,11 @@ use std::time::Duration;
 /// Options of a server: limits, policies and timeouts.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// Largest file accepted or sent, in bytes; at least 1.
+    /// Largest file that is stored, in bytes; at least 1, and without a limit by default. What is there already is sent whatever its size, but not over
+    /// protocol 1.
     pub file_size_limit: u64,
-    /// Chunk sizes that protocol 1 may negotiate, in bytes: least and most, at least 1. Protocol 2
-    /// negotiates its own.
+    /// Sizes of chunks that clients may choose, in bytes: least and most, at least 1. What they do not choose is no
+    /// matter of it: protocol 2 negotiates the size of messages by itself.
     pub chunk_size_range: (u32, u32),
     /// Private key, by which clients tell the server from impostors that know the token.
     pub private_key: Option<PrivateKey>,
@@ -40,20 +44,29 @@ pub struct ServerOptions {
     /// Longest time that an operation may have its lease without getting on, more than 0: nothing taken, nothing
     /// sent, and no other operation of its session begun or ended. Then it fails with `lease-expired`.
     pub max_hold: Duration,
+    /// True if who changes anything has the whole root for itself, and who reads shares it with others who read. Otherwise
+    /// operations are in each other's way only where their paths meet.
+    pub exclusive: bool,
     /// Sessions at most, at least 1; fewer if the process may not open a third more files than that. Those that do
     /// nothing cost no thread.
     pub max_sessions: usize,
     /// Sessions of one address (of IPv6, of one network of 64 bits) at most, at least 1. `None`: three quarters of
     /// all.
     pub sessions_per_address: Option<usize>,
-    /// Sessions of the clients with one token at most, at least 1. `None`: as many as there are, since a server has
-    /// one token.
+    /// Sessions of the clients with one token at most, at least 1, unless the token has a limit of its own. `None`: as
+    /// many as there are.
     pub sessions_per_token: Option<usize>,
     /// Memory that one session may hold, in bytes, at least 4 MiB. A request that would need more fails with
     /// `out-of-resources`, or its client waits. Beside it each connection has buffers of some 3 MiB at most.
     pub session_memory: u64,
     /// Memory that all sessions together may hold, in bytes, at least [`ServerOptions::session_memory`].
     pub server_memory: u64,
+    /// The log of what each client does. `None`: none is kept.
+    pub audit: Option<AuditLog>,
+    /// The observer that is told of what clients do. `None`: nobody is.
+    pub observer: Option<Observer>,
+    /// The coordinator of several servers of one store. `None`: this server is the only one that changes it.
+    pub coordinator: Option<Coordinated>,
 }
 
 /// Default of [`ServerOptions::session_memory`], in bytes.
@@ -85,16 +98,20 @@ impl Default for ServerOptions {
             file_mode: None,
             directory_mode: None,
             names: NameRule::Portable,
-            fsync: Fsync::None,
+            fsync: Fsync::End,
             read_only: false,
             partial_expiry: DEFAULT_PARTIAL_EXPIRY,
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
             max_hold: DEFAULT_MAX_HOLD,
+            exclusive: false,
             max_sessions: DEFAULT_MAX_SESSIONS,
             sessions_per_address: None,
             sessions_per_token: None,
             session_memory: DEFAULT_SESSION_MEMORY,
             server_memory: DEFAULT_SERVER_MEMORY,
+            audit: None,
+            observer: None,
+            coordinator: None,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Presence: whether a session has anything to do, as its worker and the lobby both see it.
 //!
 //! A session says when it gets to work and when it rests; the lobby may dismiss one that has rested for long. The
-//! two can cross: a request that comes before the session has noticed revokes the dismissal, and the lobby is told.
+//! two can cross: a request that comes before the session has noticed revokes the dismissal, and the lobby is told. The
+//! end of a session, which its client or its principal is the reason for, is final, whatever it does.
 
 use crate::carrier::Waker;
+use remofile_protocol::wire::ErrorCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,8 +28,19 @@ enum Standing {
     },
     /// Asked to leave, and has not noticed yet.
     Dismissed,
+    /// Ended for this reason, and has not noticed yet.
+    Ended(ErrorCode),
     /// Left: the goodbye was sent.
     Leaving,
+}
+
+/// The reason why a session has to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// It has done nothing for long, and others need its place.
+    Idle,
+    /// It was ended, whatever it does.
+    Ended(ErrorCode),
 }
 
 impl Presence {
@@ -41,7 +54,7 @@ impl Presence {
         let mut standing = self.lock();
         match *standing {
             // The goodbye is on its way. The client makes a request that crossed it again.
-            Standing::Leaving => {}
+            Standing::Leaving | Standing::Ended(_) => {}
             Standing::Dismissed => {
                 *standing = Standing::Busy;
                 self.tell_lobby();
@@ -62,7 +75,7 @@ impl Presence {
     pub(super) fn idle_for(&self, now: Instant) -> Option<Duration> {
         match *self.lock() {
             Standing::Idle { since } => Some(now.saturating_duration_since(since)),
-            Standing::Busy | Standing::Dismissed | Standing::Leaving => None,
+            Standing::Busy | Standing::Dismissed | Standing::Ended(_) | Standing::Leaving => None,
         }
     }
 
@@ -77,19 +90,32 @@ impl Presence {
         is_due
     }
 
-    /// Reports whether the session has to leave now. If so, it takes no request from then on.
-    pub(super) fn leave(&self) -> bool {
+    /// Ends the session, even in the middle of an operation: its client is told the reason. Returns false if it leaves
+    /// already. The caller has to wake the session.
+    pub(super) fn end(&self, reason: ErrorCode) -> bool {
         let mut standing = self.lock();
-        let is_dismissed = *standing == Standing::Dismissed;
-        if is_dismissed {
-            *standing = Standing::Leaving;
+        let stays = !matches!(*standing, Standing::Ended(_) | Standing::Leaving);
+        if stays {
+            *standing = Standing::Ended(reason);
         }
-        is_dismissed
+        stays
+    }
+
+    /// Returns the reason why the session has to leave now, if it has to. It takes no request from then on.
+    pub(super) fn leave(&self) -> Option<Departure> {
+        let mut standing = self.lock();
+        let departure = match *standing {
+            Standing::Dismissed => Departure::Idle,
+            Standing::Ended(reason) => Departure::Ended(reason),
+            Standing::Busy | Standing::Idle { .. } | Standing::Leaving => return None,
+        };
+        *standing = Standing::Leaving;
+        Some(departure)
     }
 
     /// Reports whether the session was asked to leave and has not decided to stay.
     pub(super) fn is_leaving(&self) -> bool {
-        matches!(*self.lock(), Standing::Dismissed | Standing::Leaving)
+        matches!(*self.lock(), Standing::Dismissed | Standing::Ended(_) | Standing::Leaving)
     }
 
     fn tell_lobby(&self) {
@@ -115,12 +141,29 @@ mod tests {
         let began = Instant::now();
         let presence = Presence::new(began, None);
         assert!(!presence.dismiss(began + LEAST - Duration::from_millis(1), LEAST));
-        assert!(!presence.leave());
+        assert_eq!(presence.leave(), None);
         assert!(presence.dismiss(began + LEAST, LEAST));
         assert!(presence.is_leaving() && presence.idle_for(began + LEAST).is_none());
-        assert!(presence.leave() && !presence.leave());
+        assert_eq!((presence.leave(), presence.leave()), (Some(Departure::Idle), None));
         presence.work();
         assert!(presence.is_leaving(), "what comes after the goodbye is not done");
+    }
+
+    #[test]
+    fn a_session_that_was_ended_leaves_with_the_first_reason_whatever_it_does() {
+        for is_at_work in [false, true] {
+            let presence = Presence::new(Instant::now(), None);
+            if is_at_work {
+                presence.work();
+            }
+            assert!(presence.end(ErrorCode::SessionReplaced) && !presence.end(ErrorCode::TokenRevoked));
+            presence.work();
+            presence.rest(Instant::now());
+            assert!(presence.is_leaving() && presence.idle_for(Instant::now()).is_none());
+            assert_eq!(presence.leave(), Some(Departure::Ended(ErrorCode::SessionReplaced)));
+            assert!(presence.is_leaving() && !presence.end(ErrorCode::TokenRevoked));
+            assert_eq!(presence.leave(), None);
+        }
     }
 
     #[test]
@@ -129,7 +172,7 @@ mod tests {
         let presence = Presence::new(began, Some(lobby.clone()));
         assert!(presence.dismiss(began + LEAST, LEAST));
         presence.work();
-        assert!(!presence.leave() && !presence.is_leaving());
+        assert!(presence.leave().is_none() && !presence.is_leaving());
         assert!(!presence.dismiss(began + 9 * LEAST, LEAST), "it is at work");
         presence.rest(began + 9 * LEAST);
         assert_eq!(presence.idle_for(began + 10 * LEAST), Some(LEAST), "it began to rest when the work was done");

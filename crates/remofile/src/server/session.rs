@@ -4,25 +4,39 @@
 //! [`Session::produce`], so that every carrier can bring them.
 
 mod away;
+mod claiming;
 mod ending;
+mod former;
+mod further_lanes;
+mod insisting;
 mod leaving;
+mod pacing;
 mod peer;
 mod resting;
 mod settling;
+mod several;
 mod shared_state;
+mod turns;
 
 pub(super) use peer::Peer;
 pub(super) use shared_state::SharedState;
 
 use super::accounts::Accounts;
-use super::leases::{Access, Answer, Claim};
+use super::audit::SessionAudit;
+use super::bandwidth::Direction;
+use super::clients::ClientSession;
+use super::leases::{self, Answer, Claimant, Told};
 use super::max_hold::MaxHold;
-use super::operation::{FirstWindow, Flushed, Leave, Operation, OperationTurn, Running, StartContext, Step, start};
+use super::operation::{FormerWait, Leave, Running, StartContext, start};
+use super::principal::Usage;
+use super::staged_files::SessionMark;
 use crate::blocking::{Owner, Pool};
 use crate::budget::Budget;
-use crate::carrier::{MessageWriter, Payload, Waker};
-use crate::store::{FlushMark, Fsync};
-use crate::transfer::Checked;
+use crate::carrier::{Payload, Waker};
+use crate::store::FlushMark;
+use crate::transfer::{Checked, content_bytes};
+use further_lanes::FurtherLanes;
+use insisting::Insisting;
 use leaving::Leaving;
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::limits::{DEFAULT_PAYLOAD_BYTES, INITIAL_CREDIT_BYTES};
@@ -39,6 +53,9 @@ use std::time::{Duration, Instant};
 /// Smallest window of an operation whose client is told that it has begun, in bytes.
 const LEAST_WINDOW_BYTES: u64 = INITIAL_CREDIT_BYTES + 64 * 1024;
 
+/// Time between two looks at whether an operation whose time to wait is over still waits for its own client alone.
+const WAIT_FOR_OWN: Duration = Duration::from_secs(1);
+
 /// Bytes that the answers to one message may leave to be sent, with a margin.
 const LEAST_OUTBOX_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -48,6 +65,9 @@ pub(super) struct Session {
     /// The threads for what may wait for a disk, as this peer may use them.
     pool: Pool,
     peer: Peer,
+    /// Its place among the sessions of its client, if that told who it is.
+    known: Option<ClientSession>,
+    lanes: FurtherLanes,
     waker: Waker,
     machine: ServerSession,
     operations: BTreeMap<OperationId, Running>,
@@ -64,8 +84,14 @@ pub(super) struct Session {
     last_turn: OperationId,
     /// The digest at the end of each file, in both directions.
     digest: DigestKind,
+    /// Time at which its uploads go on, after its principal has received more than it may.
+    paced_until: Option<Duration>,
     max_hold: MaxHold,
+    insisting: Insisting,
     settling: Settling,
+    /// The mark of this session in the files that it stages.
+    mark: SessionMark,
+    audit: SessionAudit,
     state: SessionState,
 }
 
@@ -96,9 +122,13 @@ impl Session {
         // Peers of whom no network is known share nothing.
         let pool = shared.pool.of(peer.network.map_or(Owner(peer.session.into()), |network| Owner(network.number())));
         Self {
-            max_hold: MaxHold::new(shared.options.max_hold),
+            max_hold: MaxHold::new(shared.limits.current().max_hold),
+            insisting: Insisting::default(),
             settling: Settling::new(Arc::clone(&shared), pool.clone(), Arc::clone(&grant.store), peer.session),
+            audit: SessionAudit::begin(&shared.reporter, &peer.audited()),
             pool,
+            known: shared.know(&peer),
+            lanes: FurtherLanes::new(shared.open_lanes(&peer)),
             shared,
             peer,
             waker,
@@ -111,6 +141,8 @@ impl Session {
             checked: Checked::default(),
             last_turn: OperationId::SESSION,
             digest,
+            paced_until: None,
+            mark: SessionMark::default(),
             state: SessionState::Open,
         }
     }
@@ -145,10 +177,16 @@ impl Session {
             ServerEvent::Cancel(id) => self.break_off(now, id, Leave::Cancelled, ErrorCode::Cancelled.into()),
             ServerEvent::Items(id, items) => {
                 self.max_hold.progressed(now);
+                self.audit.received(id, payload.len());
+                self.peer.grant.bandwidth.spend(Direction::Received, payload.len() as u64);
                 let credit = credit_bytes(&items, payload.len());
+                self.accounts.heard(id, content_bytes(&items, payload.len()), credit);
                 let take = |running: &mut Running| running.take_items(items, payload, credit);
                 self.hand(now, id, take);
-                if self.may_change() && self.operations.get_mut(&id).is_some_and(Running::work_at_once) {
+                if self.may_change()
+                    && !self.is_paced(now)
+                    && self.operations.get_mut(&id).is_some_and(Running::work_at_once)
+                {
                     self.attend(now, id);
                 }
             }
@@ -180,89 +218,96 @@ impl Session {
         }
     }
 
-    /// Grants credit for items that were used up, and opens the window further as far as the budget goes.
-    fn consumed(&mut self, id: OperationId, credit: u64) {
-        self.machine.consumed(id, credit);
-        if self.accounts.is_narrow(id) {
-            self.machine.open_window_to(id, self.accounts.widen(id));
-        }
-    }
-
-    /// Reserves the memory that an operation holds. An operation that exceeds the budget ends, unless it will hold
-    /// less by itself.
-    fn account(&mut self, now: Duration, id: OperationId) {
-        let Some(operation) = self.operations.get(&id) else { return };
-        let settled = self.accounts.settle(id, operation.memory_bytes(), operation.is_busy());
-        if let Err(exhausted) = settled {
-            self.break_off(now, id, Leave::Cancelled, exhausted.into());
-        }
-    }
-
     fn begin(&mut self, now: Duration, id: OperationId, request: Request, wait_milliseconds: u64) {
+        self.audit.asked(id, &request);
         // What is refused whoever holds the lease does not wait for it.
-        if let Err(failure) = self.peer.grant.authorise_request(&request) {
-            return self.machine.finish(now, id, Err(failure));
+        let authorised = self.peer.grant.authorise_request(&request);
+        if let Err(failure) = authorised.and_then(|()| self.peer.grant.refuse_without_root()) {
+            return self.finish(now, id, Err(failure));
         }
         // Answered whoever holds the lease: users who wait for it ask who that is.
         if matches!(request, Request::Status) {
-            let status = Some(self.status());
-            return self.machine.finish(now, id, Ok(Done { status, ..Done::default() }));
+            let status = Some(Box::new(self.status()));
+            return self.finish(now, id, Ok(Done { status, ..Done::default() }));
         }
+        let claims = self.claims(&request);
         // Reserved before the lease is claimed: a request holds its memory while it waits, too.
-        if let Err(exhausted) = self.accounts.open(id, &request) {
-            return self.machine.finish(now, id, Err(exhausted.into()));
+        if let Err(exhausted) = self.accounts.open(id, &request, leases::memory_bytes(&claims)) {
+            return self.finish(now, id, Err(exhausted.into()));
         }
-        let claim = Claim {
-            session: self.peer.session,
-            operation: id,
-            group: request.group(),
-            access: if request.is_write() { Access::Write } else { Access::Read },
-            client: self.peer.client.clone(),
-            address: self.peer.address.clone(),
-            activity: request.activity(),
-        };
-        let waker = (wait_milliseconds > 0).then_some(&self.waker);
-        match self.shared.leases.claim(Instant::now(), claim, waker) {
+        if claims.is_empty() && !self.awaits_hold() {
+            return self.start(now, id, request);
+        }
+        // Before the claim: what ends in between is not in the way of it any more.
+        let has_former = self.has_former();
+        let waits = wait_milliseconds > 0 || has_former;
+        let claimant = Claimant { waits, ..self.claimant(id, &request) };
+        match self.shared.leases.claim(Instant::now(), claimant, claims, Some(&self.waker)) {
             Answer::Granted => self.start(now, id, request),
-            Answer::Busy(holders) if wait_milliseconds == 0 => {
-                self.accounts.close(id);
-                self.machine.finish(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
-            }
-            Answer::Busy(holders) => {
-                self.machine.waiting(id, holders);
-                let deadline = match wait_milliseconds {
-                    WAIT_FOREVER => None,
-                    wait => Some(now.saturating_add(Duration::from_millis(wait))),
-                };
+            Answer::Entering => {
+                let deadline = if waits { deadline(now, wait_milliseconds) } else { None };
                 self.operations.insert(id, Running::queued(request, deadline));
+            }
+            Answer::Waiting(_) if has_former => {
+                self.audit.waits(id);
+                let wait = FormerWait::new(now, wait_milliseconds);
+                self.operations.insert(id, Running::behind_former(request, wait));
+            }
+            Answer::Refused(holders) => {
+                self.accounts.close(id);
+                self.finish(now, id, Err(leases::busy(holders)));
+            }
+            Answer::Waiting(holders) => {
+                self.insisting.begin(now);
+                self.audit.waits(id);
+                // Who waits for itself need not know.
+                if !holders.is_empty() {
+                    self.machine.waiting(id, self.peer.grant.told_of(holders));
+                }
+                self.operations.insert(id, Running::queued(request, deadline(now, wait_milliseconds)));
             }
         }
     }
 
     fn status(&self) -> StatusReport {
-        let (holders, waiting) = self.shared.leases.holders(Instant::now());
+        let Told { holders, waiting } = match self.peer.grant.principal.sees_others {
+            true => self.shared.leases.told(Instant::now(), &self.peer.grant.principal.root),
+            false => Told::default(),
+        };
         let uptime = self.shared.started.elapsed().as_millis();
+        let Usage { used, quota } = self.peer.grant.usage();
+        // Who may see nothing of what is there is not told how much it is, but for a quota of its own.
+        let used = used.filter(|_| quota.is_some() || self.peer.grant.principal.sees_names());
         StatusReport {
             agent: self.shared.agent.clone(),
             uptime_milliseconds: u64::try_from(uptime).unwrap_or(u64::MAX),
             holders,
             waiting: waiting as u64,
+            token: Some(self.peer.grant.principal.name.clone()),
+            used,
+            quota,
         }
     }
 
     /// The operation has its lease: it begins, with everything that came for it while it waited.
     fn start(&mut self, now: Duration, id: OperationId, request: Request) {
         self.max_hold.progressed(now);
-
+        self.audit.begins(id);
         if request.is_write() {
             // Taken before anything is stored: any flush that fails from now on may lose files of this operation.
             self.begun.insert(id, self.peer.grant.store.flush_mark());
         }
+        let permit = self.permit(id, &request);
         let mut context = StartContext {
             grant: &self.peer.grant,
+            permit,
             checked: &mut self.checked,
+            open_files: &self.shared.open_files,
             digest: self.digest,
             fsync: self.shared.options.fsync,
+            entries: self.audit.entries(id, request.activity()),
+            staged_files: &self.shared.staged_files,
+            session: &self.mark,
         };
         let started = start(request, &mut context);
         // An upload has taken over what a survey found: that is less than before, or as much.
@@ -273,138 +318,47 @@ impl Session {
         }
     }
 
-    fn go_on_as(&mut self, now: Duration, id: OperationId, operation: Box<dyn Operation>) {
-        match self.operations.get_mut(&id) {
-            Some(running) => running.becomes(operation),
-            None => drop(self.operations.insert(id, Running::begun(operation))),
-        }
-        self.attend(now, id);
-    }
-
-    /// Does what is due with an operation that the session has: tells its client that it has begun and what failed, gives it
-    /// what came meanwhile.
-    fn attend(&mut self, now: Duration, id: OperationId) {
-        let Some(running) = self.operations.get_mut(&id) else { return };
-        let first_window = running.take_first_window();
-        running.take_failures().into_iter().for_each(|failure| self.machine.item_failed(id, failure));
-        let released = running.take_released();
-        // Where there is no room for more than the initial window, it still learns that it has begun.
-        match first_window {
-            FirstWindow::None | FirstWindow::NotYet => {}
-            FirstWindow::Least => self.machine.open_window_to(id, LEAST_WINDOW_BYTES),
-            FirstWindow::Full => self.machine.open_window_to(id, self.accounts.widen(id).max(LEAST_WINDOW_BYTES)),
-        }
-        if released > 0 {
-            self.consumed(id, released);
-        }
-        let store = Arc::clone(&self.peer.grant.store);
-        self.hand(now, id, |running| running.deliver(&store));
-    }
-
-    /// Ends an operation that has done its work, after a flush if the server's options demand one.
-    fn make_durable(&mut self, now: Duration, id: OperationId, done: Done) {
-        if self.shared.options.fsync != Fsync::End {
-            return self.end(now, id, Ok(done));
-        }
-        let since = self.begun.get(&id).copied().unwrap_or_default();
-        self.go_on_as(now, id, Box::new(Flushed::new(done, &self.peer.grant.store, since)));
-    }
-
     /// Starts waiting operations that have got their lease; ends everything if the server stops, and the session if
-    /// others need its place.
+    /// it has to leave.
     pub(super) fn woken(&mut self, now: Duration) {
         if self.shared.stopping.load(Ordering::Acquire) && self.state == SessionState::Open {
             return self.stop(now);
         }
-        if self.state == SessionState::Open && self.peer.presence.leave() {
-            tracing::info!(client = self.peer.client, address = self.peer.address, "idle, and others need the session");
-            self.machine.goodbye(None);
-            self.state = SessionState::Closing;
-            return;
+        if self.state == SessionState::Open
+            && let Some(departure) = self.peer.presence.leave()
+        {
+            return self.depart(now, departure);
         }
-        let is_held = |id: &OperationId| self.shared.leases.is_held(self.peer.session, *id);
+        self.look_at_other_servers(now);
+        let waits = |id: &OperationId| self.shared.leases.waits(self.peer.session, *id);
         let ready: Vec<(OperationId, Request)> = self
             .operations
             .iter()
             .filter_map(|(id, running)| Some((*id, running.queued_request()?)))
-            .filter(|(id, _)| is_held(id))
+            .filter(|(id, _)| !waits(id))
             .map(|(id, request)| (id, request.clone()))
             .collect();
         for (id, request) in ready {
-            self.start(now, id, request);
+            self.wait_no_more(now, id, request);
         }
-    }
-
-    /// Gives the next message to send; its payload is put into `message`.
-    pub(super) fn produce(&mut self, now: Duration, message: &mut MessageWriter<'_>) -> Result<Turn, SessionError> {
-        self.see_off(now);
-        if let Some(header) = self.machine.poll_header() {
-            self.accounts.settle_outbox(self.machine.queued_bytes() as u64);
-            return Ok(Turn::Message(header));
-        }
-        let turn = self.give_turns(now, message)?;
-        self.send_away();
-        Ok(turn)
-    }
-
-    fn give_turns(&mut self, now: Duration, message: &mut MessageWriter<'_>) -> Result<Turn, SessionError> {
-        let mut worked = false;
-        for id in self.behind(self.last_turn) {
-            if !self.come_back(now, id) {
-                continue;
-            }
-            let may_change = self.may_change();
-            let Some(running) = self.operations.get_mut(&id) else { continue };
-            let step = running.step(&mut OperationTurn { now, id, machine: &mut self.machine, message, may_change })?;
-            if !matches!(step, Step::Nothing | Step::Blocking) {
-                self.max_hold.progressed(now);
-            }
-            match step {
-                Step::Message(header) => {
-                    self.last_turn = id;
-                    self.attend(now, id);
-                    return Ok(Turn::Message(header));
-                }
-                Step::Nothing => self.attend(now, id),
-                Step::Work => {
-                    worked = true;
-                    self.attend(now, id);
-                }
-                // Its turn for that comes below.
-                Step::Blocking => self.account(now, id),
-                Step::Changed(done) => {
-                    worked = true;
-                    self.make_durable(now, id, done);
-                }
-                Step::Surveyed(checked) => {
-                    let outcome = self.remember(id, checked);
-                    self.end(now, id, outcome);
-                }
-                Step::Ended(outcome) => self.end(now, id, outcome),
-            }
-            if let Some(header) = self.machine.poll_header() {
-                return Ok(Turn::Message(header));
-            }
-        }
-        // An operation may have ended when it came back.
-        Ok(match self.machine.poll_header() {
-            Some(header) => Turn::Message(header),
-            None if worked => Turn::Work,
-            None => Turn::Nothing,
-        })
     }
 
     /// Returns the time at which [`Session::handle_timeout`] is to be called.
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         let waits = self.operations.values().filter_map(Running::deadline);
-        let paced = self.operations.values().filter_map(Running::ready_at);
+        let paced = self.operations.values().filter_map(Running::ready_at).chain(self.receives_at());
         let can_expire = self.operations.values().any(Running::can_expire);
         let expires = can_expire.then(|| self.max_hold.ends_at());
-        self.machine.next_timeout().into_iter().chain(waits).chain(paced).chain(expires).min()
+        let looks = self.operations.values().filter_map(|running| Some(running.former_wait()?.next_look));
+        let looks = looks.chain(self.insisting.next()).chain(self.useless_until());
+        self.machine.next_timeout().into_iter().chain(waits).chain(looks).chain(paced).chain(expires).min()
     }
 
     /// Does what is due.
     pub(super) fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
+        self.look_at_former(now);
+        self.insist(now);
+        self.end_if_useless(now);
         let late: Vec<OperationId> = self
             .operations
             .iter()
@@ -412,11 +366,17 @@ impl Session {
             .map(|(id, _)| *id)
             .collect();
         for id in late {
-            let (holders, _) = self.shared.leases.holders(Instant::now());
-            self.end(now, id, Err(Failure { holders: Some(holders), ..ErrorCode::Busy.into() }));
+            match self.shared.leases.give_up(Instant::now(), self.peer.session, id) {
+                Some(holders) => self.end(now, id, Err(leases::busy(holders))),
+                // If it has its lease just now, it is about to be woken. Otherwise it waits for its own client.
+                None => self.wait_on(id, now + WAIT_FOR_OWN),
+            }
         }
         if !self.leaving.is_empty() || self.operations.values().any(Running::is_away) {
             // The disk is slow, and not the client.
+            self.max_hold.progressed(now);
+        }
+        if self.paced_until.is_some() {
             self.max_hold.progressed(now);
         }
         if self.max_hold.is_over(now) {
@@ -445,6 +405,14 @@ impl Session {
     /// Reports whether the session is over, except for messages in the queue.
     pub(super) fn is_done(&self) -> bool {
         self.state == SessionState::Closing
+    }
+}
+
+/// Returns the time at which a wait that begins now is over.
+fn deadline(now: Duration, wait_milliseconds: u64) -> Option<Duration> {
+    match wait_milliseconds {
+        WAIT_FOREVER => None,
+        wait => Some(now.saturating_add(Duration::from_millis(wait))),
     }
 }
 

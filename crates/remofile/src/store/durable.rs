@@ -19,6 +19,20 @@ pub trait DurableStore: Send + Sync {
         Ok(())
     }
 
+    /// Brings the content of files to the disk whose [writing has ended](super::Staged::end_writing), all at once.
+    ///
+    /// # Errors
+    /// As [`DurableStore::sync`]; then none of them is to be committed.
+    fn flush_staged(&self) -> StoreResult<()> {
+        Ok(())
+    }
+
+    /// Returns the bytes of content that files may have which wait for a flush together: while they wait, what they
+    /// replace takes room as well.
+    fn waiting_bytes_limit(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Reports whether a committed file waits for a flush, perhaps one of another operation.
     fn is_unflushed(&self) -> bool {
         false
@@ -43,7 +57,8 @@ pub enum Fsync {
     /// Any time that the operating system likes.
     #[default]
     None,
-    /// Before an operation's success is reported: one flush of the file system.
+    /// The content of a file before it becomes visible, and everything before an operation's success is reported. Many
+    /// files share a flush.
     End,
     /// Each file before it becomes visible, and its directory after.
     Each,

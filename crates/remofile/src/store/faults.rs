@@ -3,33 +3,60 @@
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use std::collections::HashMap;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-/// By device and inode of a directory.
-type Flushes = HashMap<(u64, u64), Flushing>;
+type Flushes = HashMap<DirectoryKey, Flushing>;
+
+/// A directory, told from one that had its inode before: tests of one process remove theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct DirectoryKey {
+    device: u64,
+    inode: u64,
+    /// Time of birth, where the file system has it.
+    born: Option<SystemTime>,
+}
+
+impl DirectoryKey {
+    fn of(directory: &Metadata) -> Self {
+        Self { device: directory.dev(), inode: directory.ino(), born: directory.created().ok() }
+    }
+}
 
 /// Outcomes of the next flushes of a directory.
 #[derive(Default)]
 struct Flushing {
-    errors: Vec<Errno>,
+    errors: Vec<PlannedFault>,
     count: usize,
     /// Locked as long as they are to wait.
     gate: Arc<Mutex<()>>,
 }
 
+struct PlannedFault {
+    errno: Errno,
+    /// True if it is kept for a flush of something that is visible.
+    needs_visible: bool,
+}
+
 static FLUSHES: Mutex<Option<Flushes>> = Mutex::new(None);
 
 fn with<T>(directory: &Path, look: impl FnOnce(&mut Flushing) -> T) -> T {
-    let metadata = directory.metadata().unwrap();
+    let key = DirectoryKey::of(&directory.metadata().unwrap());
     let mut flushes = FLUSHES.lock().unwrap_or_else(PoisonError::into_inner);
-    look(flushes.get_or_insert_default().entry((metadata.dev(), metadata.ino())).or_default())
+    look(flushes.get_or_insert_default().entry(key).or_default())
 }
 
-/// Makes the next flush of the file system with this root, or of this directory, fail.
+/// Makes the next flush fail that something visible waits for: of the file system with this root, or of this directory.
 pub(crate) fn fail_next_flush(directory: &Path, errno: Errno) {
-    with(directory, |flushing| flushing.errors.push(errno));
+    with(directory, |flushing| flushing.errors.push(PlannedFault { errno, needs_visible: true }));
+}
+
+/// Makes the next flush fail, also one of content that is not visible yet.
+pub(crate) fn fail_next_flush_of_content(directory: &Path, errno: Errno) {
+    with(directory, |flushing| flushing.errors.push(PlannedFault { errno, needs_visible: false }));
 }
 
 /// Returns the gate of a directory: its flushes wait as long as the gate is locked.
@@ -42,14 +69,14 @@ pub(crate) fn flushes(directory: &Path) -> usize {
     with(directory, |flushing| flushing.count)
 }
 
-pub(super) fn flush(directory: BorrowedFd<'_>) -> Result<(), Errno> {
-    let Ok(stat) = rustix::fs::fstat(directory) else { return Ok(()) };
+pub(super) fn flush(directory: BorrowedFd<'_>, is_visible: bool) -> Result<(), Errno> {
+    let metadata = directory.try_clone_to_owned().and_then(|directory| File::from(directory).metadata());
+    let Ok(key) = metadata.map(|metadata| DirectoryKey::of(&metadata)) else { return Ok(()) };
     let mut flushes = FLUSHES.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(flushing) = flushes.get_or_insert_default().get_mut(&(stat.st_dev, stat.st_ino)) else {
-        return Ok(());
-    };
+    let Some(flushing) = flushes.get_or_insert_default().get_mut(&key) else { return Ok(()) };
     flushing.count += 1;
-    let result = if flushing.errors.is_empty() { Ok(()) } else { Err(flushing.errors.remove(0)) };
+    let planned = flushing.errors.iter().position(|fault| is_visible || !fault.needs_visible);
+    let result = planned.map_or(Ok(()), |at| Err(flushing.errors.remove(at).errno));
     let gate = Arc::clone(&flushing.gate);
     drop(flushes);
     drop(gate.lock().unwrap_or_else(PoisonError::into_inner));

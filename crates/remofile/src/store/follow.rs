@@ -26,6 +26,11 @@ pub trait Scopes: Debug + Send + Sync {
     fn follows_below(&self) -> bool {
         true
     }
+
+    /// Reports whether the peer takes a scope for the root, so that it is told of leaving that.
+    fn is_root(&self) -> bool {
+        false
+    }
 }
 
 /// The position of a path relative to scopes.

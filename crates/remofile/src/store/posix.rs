@@ -1,8 +1,10 @@
 //! The part of a store that only file systems have.
 
+use super::given::Given;
+use super::named_file::NamedFile;
 use super::result::{StoreResult, unsupported};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, Timestamp, Version};
+use remofile_protocol::wire::{AttributeSet, Attributes, Entry, Special, Timestamp, Version};
 
 /// The parts of a store that only file systems have: changes in place, links, permissions, times, second names.
 /// A store that lacks one of them leaves the method out, which then fails with `unsupported`, and tells of it by
@@ -28,6 +30,51 @@ pub trait PosixStore: Send + Sync {
         Err(unsupported("make links"))
     }
 
+    /// Makes a symbolic link as [`PosixStore::make_link`] does, whatever it leads to: who reads or writes through it is
+    /// refused where it leads out of the root.
+    ///
+    /// # Errors
+    /// As [`PosixStore::make_link`], without `outside-root` for its target.
+    fn keep_link(&self, _path: &RemotePath, _target: &str, _replace: bool) -> StoreResult<()> {
+        Err(unsupported("keep links that lead anywhere"))
+    }
+
+    /// Gives a regular file another name. With `replace` it takes the place of a file or link, never of a directory. What is
+    /// written to the file later is at both names; a file that replaces it at one of them is at that one alone. Returns
+    /// false if the name leads to the file already.
+    ///
+    /// # Errors
+    /// `not-a-file`, `already-exists`, `not-found`, `cross-device`, `permission-denied` where the system admits no second
+    /// name, ...
+    fn add_name(&self, _of: &RemotePath, _path: &RemotePath, _replace: bool) -> StoreResult<bool> {
+        Err(unsupported("give a file a second name"))
+    }
+
+    /// Returns a file such that another store can give it a name of its own. The last name is not followed.
+    ///
+    /// # Errors
+    /// `unsupported` by a store that is no directory of this machine, `not-found`, ...
+    fn named_file(&self, _path: &RemotePath) -> StoreResult<NamedFile> {
+        Err(unsupported("give files of it names elsewhere"))
+    }
+
+    /// Gives a file of another store of this machine a name in this one, as [`PosixStore::add_name`] does.
+    ///
+    /// # Errors
+    /// As [`PosixStore::add_name`]; `cross-device` if it is on another file system.
+    fn add_name_of(&self, _file: &NamedFile, _path: &RemotePath, _replace: bool) -> StoreResult<bool> {
+        Err(unsupported("give files of other directories names"))
+    }
+
+    /// Makes a special file. With `replace` it takes the place of a file or link, never of a directory. Returns false if
+    /// there is the same one.
+    ///
+    /// # Errors
+    /// `permission-denied` for devices where only a privileged user may make them, `already-exists`, ...
+    fn make_special(&self, _path: &RemotePath, _new: &NewSpecial, _replace: bool) -> StoreResult<bool> {
+        Err(unsupported("make special files"))
+    }
+
     /// Sets the permission bits (0o777) of a file or directory, whatever they shut out. The last name is
     /// not followed; what a directory hands on to new files (setgid, sticky) stays as it is.
     ///
@@ -45,6 +92,40 @@ pub trait PosixStore: Send + Sync {
         Err(unsupported("change times"))
     }
 
+    /// Returns attributes of a file, directory, link or special file; the last name is not followed. Of a set-user-ID or
+    /// set-group-ID file owner and group are told as well.
+    ///
+    /// # Errors
+    /// `not-found`, `permission-denied`, ...
+    fn attributes(&self, _path: &RemotePath, _wanted: AttributeSet) -> StoreResult<Attributes> {
+        Err(unsupported("tell attributes"))
+    }
+
+    /// Gives attributes to what they are of: to something of that kind, and if it is a file, of that size and time.
+    /// Nothing else is changed. The last name is not followed. Of what is given only what is `wanted` is set, so that an
+    /// owner may also only tell what set-user-ID is worth.
+    ///
+    /// # Errors
+    /// `not-found`, `permission-denied`, `disk-failure`, ... What could not be given though others could, as owner or an
+    /// extended attribute, is told by the outcome.
+    fn give_attributes(
+        &self,
+        _path: &RemotePath,
+        _attributes: &Attributes,
+        _wanted: AttributeSet,
+    ) -> StoreResult<Given> {
+        Err(unsupported("keep attributes"))
+    }
+
+    /// Has a directory hold the attributes that are only held for another one, which it is a copy of. A store that holds none
+    /// does nothing. Neither last name is followed.
+    ///
+    /// # Errors
+    /// `not-a-directory`, `not-found`, `no-space`, `disk-failure`, ...
+    fn hold_as(&self, _from: &RemotePath, _to: &RemotePath) -> StoreResult<()> {
+        Ok(())
+    }
+
     /// Prepares a backup of a file or link: a second name, which stays when the first gets other content or goes: a
     /// hard link, or a copy where the file system has none. Missing directories are made; a file or link that
     /// has the name makes way in the end, when the second name is committed.
@@ -55,6 +136,17 @@ pub trait PosixStore: Send + Sync {
     fn prepare_backup(&self, _path: &RemotePath, _to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
         Err(unsupported("keep backups"))
     }
+}
+
+/// A special file that is to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSpecial {
+    /// Kind of it.
+    pub special: Special,
+    /// Permission bits; `None` leaves those that the umask does.
+    pub mode: Option<u32>,
+    /// Time of last modification; `None` leaves the present.
+    pub modified: Option<Timestamp>,
 }
 
 /// A regular file that is changed in place, with every call at once.

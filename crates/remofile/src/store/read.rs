@@ -1,9 +1,11 @@
 //! The part of a store for callers that only read.
 
-use super::result::StoreResult;
+use super::result::{StoreResult, unsupported};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, Listed, Version};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, Special, Version};
+use std::any::Any;
+use std::os::fd::BorrowedFd;
 
 /// The files and directories of a store, for those who read them.
 pub trait ReadStore: Send + Sync {
@@ -37,6 +39,47 @@ pub trait ReadStore: Send + Sync {
     /// `not-found`, ...
     fn read_link(&self, path: &RemotePath) -> StoreResult<String>;
 
+    /// Returns the target of a symbolic link as [`ReadStore::read_link`] does, also where that leads out.
+    ///
+    /// # Errors
+    /// As [`ReadStore::read_link`].
+    fn kept_target(&self, path: &RemotePath) -> StoreResult<String> {
+        self.read_link(path)
+    }
+
+    /// Tells what a path names itself: the last name is not followed, and a link is
+    /// [`Kind::Link`](remofile_protocol::wire::Kind::Link).
+    ///
+    /// # Errors
+    /// As [`ReadStore::stat`].
+    fn look(&self, path: &RemotePath) -> StoreResult<Entry> {
+        let (true, Some(parent)) = (self.read_link(path).is_ok(), path.parent()) else { return self.stat(path) };
+        // A store without a look of its own lists links as what they are.
+        let mut walk = self.walk(&parent, false)?;
+        let found = std::iter::from_fn(|| walk.next()).find_map(|listed| match listed {
+            Listed::Entry(entry) if entry.path == *path => Some(entry),
+            Listed::Entry(_) | Listed::Failed(_) => None,
+        });
+        found.ok_or_else(|| ErrorCode::NotFound.into())
+    }
+
+    /// Returns a number that the names of one file share, if a regular file has several; `None` if it has one. The last
+    /// name of the path is not followed.
+    ///
+    /// # Errors
+    /// `not-found`, ...
+    fn shared_identity(&self, _path: &RemotePath) -> StoreResult<Option<u128>> {
+        Ok(None)
+    }
+
+    /// Returns the kind of a special file, which is not opened.
+    ///
+    /// # Errors
+    /// `not-a-file` if it is none, `unsupported` by a store that has none, `not-found`, ...
+    fn special(&self, _path: &RemotePath) -> StoreResult<Special> {
+        Err(unsupported("tell special files apart"))
+    }
+
     /// Returns a number that two paths share exactly if they lead to one file or directory, links followed.
     ///
     /// # Errors
@@ -52,14 +95,49 @@ pub trait Walk: Send {
     /// Leaves out what is in the directory that came last, in a recursive walk.
     fn skip_directory(&mut self);
 
+    /// Has what was removed between the reading of its name and the look at it told as a failure `not-found`. Otherwise
+    /// it is left out, as if it had been removed before.
+    fn tell_removed(&mut self) {}
+
+    /// Has the files opened that come next, by a store that is slow to open one and quick to open many: whoever calls it
+    /// opens most of them.
+    fn open_ahead(&mut self) {}
+
+    /// Takes the file that the last element is, if it was opened ahead.
+    fn take_opened(&mut self) -> Option<Box<dyn Source>> {
+        None
+    }
+
+    /// Returns what is known of the entry that could not be listed, if that was the last element: rules apply to it as
+    /// to any other.
+    fn unlisted(&self) -> Option<&Unlisted> {
+        None
+    }
+
     /// Returns the memory that the walk holds, in bytes: with the names of directories that can be much.
     fn memory_bytes(&self) -> u64 {
         0
     }
 }
 
+/// An entry that a walk cannot give, for its name or for what the system says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unlisted {
+    /// Path below the directory that is walked, as it is on the disk, whatever bytes that has.
+    pub below: Vec<u8>,
+    /// Kind of the entry, if it is known.
+    pub kind: Option<Kind>,
+    /// Size of a regular file, if it is known.
+    pub size: Option<u64>,
+}
+
+/// Returns the failure of something that was listed and is not there any more.
+pub fn removed_since() -> Failure {
+    Failure::new(ErrorCode::NotFound).because("it was removed, or got another name, after it was listed")
+}
+
 /// A regular file that is being read.
-pub trait Source: Send {
+pub trait Source: Send + Sync {
     /// Returns its entry as of the moment it was opened: size, time and permission bits.
     fn entry(&self) -> &Entry;
 
@@ -76,11 +154,53 @@ pub trait Source: Send {
     /// `disk-failure`, ...
     fn extent_at(&self, offset: u64) -> StoreResult<Extent>;
 
-    /// Reports whether size and times are still those of the moment it was opened.
+    /// Reports whether its content is still that of the moment it was opened, also if another file has taken its place.
     ///
     /// # Errors
     /// `disk-failure`, ...
     fn is_unchanged(&self) -> StoreResult<bool>;
+
+    /// Returns what has become of it since it was opened, also if another file has taken its place.
+    ///
+    /// # Errors
+    /// `disk-failure`, ...
+    fn state(&self) -> StoreResult<SourceState> {
+        Ok(if self.is_unchanged()? { SourceState::Unchanged } else { SourceState::Lost })
+    }
+
+    /// Returns its size now, which may be another than when it was opened.
+    ///
+    /// # Errors
+    /// `disk-failure`, ...
+    fn size_now(&self) -> StoreResult<u64> {
+        Ok(self.entry().size)
+    }
+
+    /// Reports whether its path leads to something else now: it was moved, removed, or replaced as a whole.
+    ///
+    /// # Errors
+    /// `disk-failure`, ...
+    fn has_left(&self) -> StoreResult<bool> {
+        Ok(false)
+    }
+
+    /// Returns a number that tells the file from others, whatever is written to it; `None` of one that is not to be kept
+    /// open beyond a request, or that cannot be told from others.
+    fn identity(&self) -> Option<u64> {
+        None
+    }
+
+    /// Returns the open file itself, if it is one of the local file system: what is staged there can be made of it
+    /// without reading it.
+    fn local_file(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Returns the source itself, for a store that can copy what is in it without reading it; `None` of one that is of no
+    /// use for that.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 
     /// Returns the number that tells the version that was opened from any other.
     fn version(&self) -> Version {
@@ -88,6 +208,18 @@ pub trait Source: Send {
         let (seconds, nanoseconds) = (entry.modified.seconds(), entry.modified.nanoseconds());
         Version(digest(format!("{} {seconds} {nanoseconds}", entry.size).as_bytes()))
     }
+}
+
+/// The state of a file that is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceState {
+    /// Its content is that of the moment it was opened.
+    Unchanged,
+    /// It was written to, or got other times, and is not shorter than it was. The version is that of now. Only its content
+    /// tells whether what it had when it was opened is still there.
+    Written(Version),
+    /// Its content is lost: it is shorter, or another.
+    Lost,
 }
 
 /// A part of a file that is of one kind, by its length; never empty but at the end of the file.

@@ -8,6 +8,12 @@ pub fn is_directory(path: &Path) -> bool {
     path.is_dir()
 }
 
+/// Tells whether a local path leads to a file of so many bytes at least.
+#[must_use]
+pub fn is_file_of(path: &Path, least_bytes: u64) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() >= least_bytes)
+}
+
 /// The path without links of what exists, or could be made where it is; `None` for anything else.
 #[must_use]
 pub fn real_path_to_be(local: &Path) -> Option<PathBuf> {

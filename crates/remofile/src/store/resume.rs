@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Default time for which partials of interrupted transfers are kept: 7 days.
 pub const DEFAULT_PARTIAL_EXPIRY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// Files of fewer bytes are not worth keeping for a later attempt: no store here does.
+pub(super) const LEAST_PARTIAL_BYTES: u64 = 1024 * 1024;
+
 /// The partials of a store.
 pub trait ResumeStore: Send + Sync {
     /// Lists the partials that interrupted transfers left and nobody is writing to now, sorted by path; 10,000 at
@@ -79,6 +82,20 @@ pub struct Checkpoint {
     pub offset: u64,
     /// Their digest, which goes on from here.
     pub(crate) digester: Digester,
+}
+
+impl Checkpoint {
+    /// Writes it down, for a store whose partials outlast the process; `None` if that cannot be done.
+    #[must_use]
+    pub fn save(&self) -> Option<Vec<u8>> {
+        self.digester.save()
+    }
+
+    /// Reads one that was written down, of a place; `None` if that is none.
+    #[must_use]
+    pub fn restore(offset: u64, saved: &[u8]) -> Option<Self> {
+        Digester::restore(saved).map(|digester| Self { offset, digester })
+    }
 }
 
 impl Debug for Checkpoint {

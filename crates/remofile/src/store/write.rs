@@ -1,9 +1,11 @@
 //! The part of a store for callers that make and remove files.
 
-use super::result::StoreResult;
+use super::buffer::ReadBuffer;
+use super::read::Source;
+use super::result::{StoreResult, unsupported};
 use super::resume::{Checkpoint, ResumeAt};
 use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::{Kind, Timestamp, Version};
+use remofile_protocol::wire::{Entry, Kind, Timestamp, Version};
 
 /// The files and directories of a store, for those who make and remove them.
 pub trait WriteStore: Send + Sync {
@@ -46,7 +48,7 @@ pub trait WriteStore: Send + Sync {
     fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()>;
 }
 
-/// A directory that files are staged in. Keeps the directory open.
+/// A directory that files are staged in, and removed from. Keeps the directory open.
 pub trait Directory: Send {
     /// Stages a new file for `name`; nothing is visible until [`Staged::commit`].
     ///
@@ -55,6 +57,24 @@ pub trait Directory: Send {
     /// `partial-changed` where it is to be resumed and what is kept is not what it was, which then stays
     /// as it is; `permission-denied`, `no-space`, ...
     fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>>;
+
+    /// Removes what has a name in it as [`WriteStore::remove`] does, without a way to it. Returns `None` where only that can
+    /// remove it.
+    ///
+    /// # Errors
+    /// As [`WriteStore::remove`].
+    fn remove(&self, _name: &FileName) -> Option<StoreResult<()>> {
+        None
+    }
+
+    /// Returns the entry of a name in it, as [`ReadStore::stat`](super::ReadStore::stat) does; its path need not be that of the
+    /// store. `None` where only that can tell, as it may follow a link.
+    ///
+    /// # Errors
+    /// As [`ReadStore::stat`](super::ReadStore::stat).
+    fn look(&self, _name: &FileName) -> Option<StoreResult<Entry>> {
+        None
+    }
 }
 
 /// The attributes of a file that are known before its bytes arrive.
@@ -66,13 +86,17 @@ pub struct StagePlan {
     pub replace: bool,
     /// The time of last modification it shall have.
     pub modified: Option<Timestamp>,
-    /// Permission bits to keep instead of the configured ones; setuid, setgid and sticky are dropped.
+    /// Permission bits to keep; setuid, setgid and sticky are dropped. Without them a file that is replaced hands on its
+    /// own, and a new one has the configured ones.
     pub mode: Option<u32>,
     /// The bytes before this offset are already in the partial of this file: go on there.
     pub resume: Option<ResumeAt>,
     /// The version of the file that it replaces, as [`Source::version`](super::Source::version) told it; with any other there, or none, the
     /// commit fails.
     pub expected: Option<Version>,
+    /// True if a link that has the name is written through, to what it leads to inside the root. Otherwise, and in a store
+    /// that cannot do so, the file takes the place of the link itself.
+    pub through_link: bool,
 }
 
 /// A file that is not visible yet. Its bytes are removed when it is dropped.
@@ -89,6 +113,58 @@ pub trait Staged: Send {
     /// As [`Staged::write`]; `file-too-large` beyond what any file can hold.
     fn write_hole(&mut self, bytes: u64) -> StoreResult<()>;
 
+    /// Writes bytes at an offset; what is between the end and them is zero. Whoever calls it calls [`Staged::write`] no more.
+    ///
+    /// # Errors
+    /// As [`Staged::write`]; `file-too-large` beyond what any file can hold; `unsupported` by a store that writes files only
+    /// from their beginning to their end.
+    fn write_at(&mut self, _bytes: &[u8], _offset: u64) -> StoreResult<()> {
+        Err(unsupported("write a file that is not visible yet at any place"))
+    }
+
+    /// Reads what was written, from an offset as far as it goes. Returns the number of bytes read.
+    ///
+    /// # Errors
+    /// As [`Staged::write_at`].
+    fn read_at(&self, _buffer: &mut [u8], _offset: u64) -> StoreResult<usize> {
+        Err(unsupported("read a file that is not visible yet"))
+    }
+
+    /// Cuts what was written, or makes it longer by zeros.
+    ///
+    /// # Errors
+    /// As [`Staged::write_at`].
+    fn set_length(&mut self, _length: u64) -> StoreResult<()> {
+        Err(unsupported("cut a file that is not visible yet"))
+    }
+
+    /// Makes an empty staged file the same as another one at once, so that they share their room on the disk until one of
+    /// them is changed. Returns its length, or `None` if that cannot be done: then nothing is written.
+    ///
+    /// # Errors
+    /// As [`Staged::write`].
+    fn share(&mut self, _source: &dyn Source) -> StoreResult<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Appends bytes of another file, without moving them through memory where the system can. Returns their number,
+    /// which may be smaller than `length`; 0 at the end of that file.
+    ///
+    /// # Errors
+    /// As [`Staged::write`], and those of reading.
+    fn copy(&mut self, source: &dyn Source, offset: u64, length: u64) -> StoreResult<u64> {
+        copy_through_memory(self, source, offset, length)
+    }
+
+    /// Has it hold the attributes that are only held for a file that it is a copy of, before its writing is ended. A store that
+    /// holds none does nothing.
+    ///
+    /// # Errors
+    /// `no-space`, `disk-failure`, ...
+    fn hold_as(&mut self, _source: &dyn Source) -> StoreResult<()> {
+        Ok(())
+    }
+
     /// Tells whether what is retained of it can be gone on with only where there was a checkpoint.
     fn wants_checkpoints(&self) -> bool {
         false
@@ -97,7 +173,27 @@ pub trait Staged: Send {
     /// Notes that everything before a place was written, for [`Partial::checkpoints`](super::Partial::checkpoints).
     fn checkpoint(&mut self, _checkpoint: Checkpoint) {}
 
-    /// Gives the file its time and mode and makes it visible under its name, atomically.
+    /// Ends the writing: gives the file its time and mode. Returns true if its commit is cheaper after
+    /// [`DurableStore::flush_staged`](super::DurableStore::flush_staged), which many files share; without, the commit
+    /// brings it to the disk alone, if the store was asked to be durable.
+    ///
+    /// # Errors
+    /// `permission-denied`, `disk-failure`, ...
+    fn end_writing(&mut self) -> StoreResult<bool> {
+        Ok(false)
+    }
+
+    /// Begins the commit of a file whose writing has ended, where many go on at once: whoever calls it calls [`Staged::commit`]
+    /// in any case, which waits for the outcome. A store that gains nothing by it does nothing.
+    fn begin_commit(&mut self) {}
+
+    /// Returns the room of the disk that the bytes are on, if it is known.
+    fn room(&self) -> Option<Room> {
+        None
+    }
+
+    /// Gives the file its time and mode, if its writing was not ended before, and makes it visible under its name,
+    /// atomically. In a store that was asked to be durable its content is on the disk then, in place of the old.
     ///
     /// # Errors
     /// `already-exists` if the name was taken meanwhile; `source-changed` if something else is there than the version that
@@ -105,9 +201,34 @@ pub trait Staged: Send {
     /// [unflushed](remofile_protocol::wire::Entry::unflushed).
     fn commit(self: Box<Self>) -> StoreResult<()>;
 
+    /// As [`Staged::commit`], but what was written stays if it fails, for another attempt.
+    ///
+    /// # Errors
+    /// As [`Staged::commit`]; `unsupported` by a store that writes files only from their beginning to their end.
+    fn try_commit(&mut self) -> StoreResult<()> {
+        Err(unsupported("try to make a file visible"))
+    }
+
+    /// Has the commit fail with any other version there than this, as [`StagePlan::expected`] does.
+    ///
+    /// # Errors
+    /// `unsupported` by a store that writes files only from their beginning to their end.
+    fn expect_version(&mut self, _version: Version) -> StoreResult<()> {
+        Err(unsupported("check the version of a file that it replaces"))
+    }
+
     /// Retains the bytes as a partial for a later attempt, as far as this file can be kept: the transfer was
     /// interrupted, not refused.
     fn retain_partial(self: Box<Self>);
+}
+
+/// The room of a disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that may still be written.
+    pub free: u64,
+    /// Bytes that the whole disk has.
+    pub all: u64,
 }
 
 /// A removal that is under way.
@@ -123,6 +244,15 @@ pub trait Removal: Send {
     fn memory_bytes(&self) -> u64 {
         0
     }
+
+    /// Counts the content of what is removed from now on, where that has to be looked at for it.
+    fn count_bytes(&mut self) {}
+
+    /// Returns the bytes of content of the files that were removed since [`Removal::count_bytes`], failed steps included;
+    /// `None` if they are not counted.
+    fn removed_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The progress of a removal.
@@ -137,4 +267,21 @@ pub enum RemovalProgress {
         /// Directories removed.
         directories: u64,
     },
+}
+
+/// Bytes that are copied through memory at once.
+const COPY_BYTES: usize = 512 * 1024;
+
+/// Copies by reading and writing.
+pub(super) fn copy_through_memory<S: Staged + ?Sized>(
+    staged: &mut S,
+    source: &dyn Source,
+    offset: u64,
+    length: u64,
+) -> StoreResult<u64> {
+    let most = usize::try_from(length).unwrap_or(usize::MAX).min(COPY_BYTES);
+    let mut buffer = ReadBuffer::new(most);
+    let count = source.read_at(&mut buffer, offset)?;
+    staged.write(&buffer[..count])?;
+    Ok(count as u64)
 }

@@ -29,9 +29,12 @@ pub(super) fn answer(
     is_upload: bool,
 ) -> Result<Answers> {
     let questions = draft.questions();
+    fn of(paths: &[Box<str>]) -> Vec<&str> {
+        paths.iter().map(|path| &**path).collect()
+    }
     let (ours, theirs) = match is_upload {
-        true => (questions.source, questions.destination),
-        false => (questions.destination, questions.source),
+        true => (of(&questions.source), of(&questions.destination)),
+        false => (of(&questions.destination), of(&questions.source)),
     };
     if ours.is_empty() && theirs.is_empty() {
         return Ok(Answers::default());

@@ -2,7 +2,7 @@
 
 use super::SyncOptions;
 use super::options::Delta;
-use crate::client::Syncing;
+use crate::client::{LineSpeed, Syncing};
 use crate::delta::{Piece, Search, Signer, Speeds, Wanted, is_worth_it};
 use crate::error::{Error, Result};
 use crate::store::{Source, Store};
@@ -22,6 +22,12 @@ const MOST_PIECES: usize = 1 << 22;
 
 /// Bytes of a file with which this machine's speed is measured.
 const SAMPLE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Factor by which a first measurement of the line may be wrong.
+const DOUBT: f64 = 4.0;
+
+/// Bytes that a line is taken to carry in a round trip where it is long, and was not measured for that.
+const UNMEASURED_BYTES: u64 = 128 * 1024;
 
 /// Bytes of a request's header for the files that it names.
 const REQUEST_BYTES: usize = 48 * 1024;
@@ -92,7 +98,7 @@ impl Deltas<'_> {
         candidates: Vec<Candidate>,
         options: &SyncOptions,
     ) -> Result<Vec<Changed>> {
-        let candidates = self.worthwhile(syncing, candidates, options)?;
+        let (candidates, round_trip_bytes) = self.worthwhile(syncing, candidates, options)?;
         let mut found = Vec::new();
         let mut batch = Vec::new();
         let mut bytes = 0u64;
@@ -101,73 +107,85 @@ impl Deltas<'_> {
             bytes = candidate.local_bytes.max(candidate.remote_bytes).saturating_add(bytes);
             batch.push(candidate);
             if batch.len() == BATCH_FILES || bytes >= BATCH_BYTES {
-                self.look_at(syncing, std::mem::take(&mut batch), &mut found)?;
+                self.look_at(syncing, std::mem::take(&mut batch), round_trip_bytes, &mut found)?;
                 bytes = 0;
             }
         }
-        self.look_at(syncing, batch, &mut found)?;
+        self.look_at(syncing, batch, round_trip_bytes, &mut found)?;
         Ok(found)
     }
 
+    /// Chooses the files for which a search is worth it. Returns with them the bytes that the line carries in a round trip, 0
+    /// if that was not measured.
     fn worthwhile(
         &self,
         syncing: &mut Syncing<'_>,
         candidates: Vec<Candidate>,
         options: &SyncOptions,
-    ) -> Result<Vec<Candidate>> {
+    ) -> Result<(Vec<Candidate>, u64)> {
         // The largest file gives the longest sample, and so the best measurement.
         let Some(largest) = candidates.iter().max_by_key(|candidate| candidate.local_bytes) else {
-            return Ok(candidates);
+            return Ok((candidates, 0));
         };
         if options.delta != Delta::Measured {
-            return Ok(candidates);
+            return Ok((candidates, 0));
         }
-        let Ok(path) = self.local.join(&largest.path) else { return Ok(candidates) };
-        let (link, round_trip) = syncing.measure_line(options.send.rate())?;
-        let Some((sign, search)) = own_speeds(|| self.store.open(&path).ok()) else { return Ok(candidates) };
-        let speeds = Speeds {
-            link_bytes_per_second: Some(link),
-            round_trip,
+        let Ok(path) = self.local.join(&largest.path) else { return Ok((candidates, 0)) };
+        let Some((sign, search)) = own_speeds(|| self.store.open(&path).ok()) else { return Ok((candidates, 0)) };
+        let speeds_of = |line: LineSpeed| Speeds {
+            link_bytes_per_second: Some(line.bytes_per_second),
+            round_trip: line.round_trip,
             // The other side is taken to be as fast.
             sign_bytes_per_second: sign,
             search_bytes_per_second: search,
         };
-        let is_worth_it = |candidate: &Candidate| is_worth_it(&speeds, candidate.local_bytes, candidate.remote_bytes);
-        Ok(candidates.into_iter().filter(is_worth_it).collect())
+        let is_worth_it =
+            |line, candidate: &Candidate| is_worth_it(&speeds_of(line), candidate.local_bytes, candidate.remote_bytes);
+        // On a long line it need not be measured, which would take as long as a question.
+        if let Some(round_trip) = syncing.long_round_trip()? {
+            let at_best = |candidate: &Candidate| {
+                LineSpeed::at_best(candidate.local_bytes.min(candidate.remote_bytes), round_trip)
+            };
+            if candidates.iter().all(|candidate| is_worth_it(at_best(candidate), candidate)) {
+                return Ok((candidates, UNMEASURED_BYTES));
+            }
+        }
+        // Measured no longer than it may change a decision: on a long line each probe takes as long as a question.
+        let is_settled = |line: LineSpeed| is_slow_for(&candidates, &speeds_of(line.by(DOUBT)));
+        let line = syncing.measure_line(options.send.rate(), &is_settled)?;
+        let round_trip_bytes = line.bytes_per_second * line.round_trip.as_secs_f64();
+        let worthwhile = candidates.into_iter().filter(|candidate| is_worth_it(line, candidate)).collect();
+        Ok((worthwhile, round_trip_bytes as u64))
     }
 
-    fn look_at(&self, syncing: &mut Syncing<'_>, candidates: Vec<Candidate>, found: &mut Vec<Changed>) -> Result<()> {
+    fn look_at(
+        &self,
+        syncing: &mut Syncing<'_>,
+        candidates: Vec<Candidate>,
+        round_trip_bytes: u64,
+        found: &mut Vec<Changed>,
+    ) -> Result<()> {
         let room = MOST_PIECES.saturating_sub(found.iter().map(|changed| changed.pieces.len()).sum());
-        let mut open: Vec<Open> = candidates.into_iter().filter_map(|candidate| self.open(candidate)).collect();
+        let mut open: Vec<Open> =
+            candidates.into_iter().filter_map(|candidate| self.open(candidate, round_trip_bytes)).collect();
         loop {
             let wanted: Vec<(usize, Wanted)> =
                 open.iter().enumerate().filter_map(|(at, file)| Some((at, file.wanted()?))).collect();
             if wanted.is_empty() {
                 break;
             }
-            let asked: Vec<usize> = wanted.iter().map(|(at, _)| *at).collect();
-            self.sign(syncing, &mut open, wanted)?;
-            syncing.attend(|check| {
-                for &at in &asked {
-                    if let Some(file) = open.get_mut(at) {
-                        file.look(check)?;
-                    }
-                    // After each file, so that the pieces of a batch never take much more memory than they may.
-                    lose_beyond(&mut open, at, room);
-                }
-                Ok(())
-            })?;
+            self.look_for(syncing, &mut open, wanted, room)?;
         }
         let closed = open.into_iter().filter_map(|file| file.close(self.is_upload));
         found.extend(closed.filter(|changed| changed.literals() <= self.most_literals));
         Ok(())
     }
 
-    fn open(&self, candidate: Candidate) -> Option<Open> {
+    fn open(&self, candidate: Candidate, round_trip_bytes: u64) -> Option<Open> {
         let source = self.store.open(&self.local.join(&candidate.path).ok()?).ok()?;
         // Random, so that nobody can prepare files that collide.
         let seed = RandomState::new().hash_one(candidate.index);
-        let search = Search::new(source.entry().size, candidate.remote_bytes, seed);
+        let search = Search::new(source.entry().size, candidate.remote_bytes, seed).over_line(round_trip_bytes);
         Some(Open {
             candidate,
             source,
@@ -180,8 +198,14 @@ impl Deltas<'_> {
         })
     }
 
-    /// Asks for signatures, as many at once as fit in a request.
-    fn sign(&self, syncing: &mut Syncing<'_>, open: &mut [Open], wanted: Vec<(usize, Wanted)>) -> Result<()> {
+    /// Asks for signatures, as many at once as fit in a request, and looks for their blocks.
+    fn look_for(
+        &self,
+        syncing: &mut Syncing<'_>,
+        open: &mut [Open],
+        wanted: Vec<(usize, Wanted)>,
+        room: usize,
+    ) -> Result<()> {
         let (mut files, mut bytes) = (Vec::new(), 0);
         for (at, wanted) in wanted {
             let Some(file) = open.get_mut(at) else { continue };
@@ -195,13 +219,13 @@ impl Deltas<'_> {
             let to_sign =
                 ToSign { path, block_bytes: wanted.block_bytes, seed: file.seed, parts, undigested: self.is_upload };
             if bytes + cost > REQUEST_BYTES && !files.is_empty() {
-                ask(syncing, open, std::mem::take(&mut files))?;
+                ask(syncing, open, std::mem::take(&mut files), room)?;
                 bytes = 0;
             }
             bytes += cost;
             files.push((at, to_sign));
         }
-        if files.is_empty() { Ok(()) } else { ask(syncing, open, files) }
+        if files.is_empty() { Ok(()) } else { ask(syncing, open, files, room) }
     }
 }
 
@@ -222,28 +246,46 @@ fn own_speeds(open: impl Fn() -> Option<Box<dyn Source>>) -> Option<(f64, f64)> 
     Some((rate(signed), rate(began.elapsed())))
 }
 
-fn ask(syncing: &mut Syncing<'_>, open: &mut [Open], files: Vec<(usize, ToSign)>) -> Result<()> {
+/// Asks for signatures of files, and looks for their blocks while the server signs the next ones.
+fn ask(syncing: &mut Syncing<'_>, open: &mut [Open], files: Vec<(usize, ToSign)>, room: usize) -> Result<()> {
     let (order, files): (Vec<usize>, Vec<ToSign>) = files.into_iter().unzip();
-    // The server answers in the order of the request.
-    let mut order = order.into_iter();
-    let mut current = order.next();
-    syncing.elements(Request::Sign { files }, &mut |element| {
-        let Some(file) = current.and_then(|at| open.get_mut(at)) else { return Ok(()) };
-        match element {
-            Element::Signatures(signatures) => file.take(&signatures)?,
-            Element::Signed { entry, digest } => {
-                file.signed(entry, digest);
-                current = order.next();
+    let (called, looked) = syncing.list_in_background(Request::Sign { files }, |incoming, check| {
+        // The server answers in the order of the request.
+        let mut order = order.into_iter();
+        let mut current = order.next();
+        while let Some(element) = incoming.next()? {
+            let Some((at, file)) = current.and_then(|at| Some((at, open.get_mut(at)?))) else { continue };
+            match element {
+                Element::Signatures(signatures) => file.take(&signatures, check)?,
+                Element::Signed { entry, digest } => {
+                    file.signed(entry, digest);
+                    file.look(check)?;
+                    // After each file, so that the pieces of a batch never take much more memory than they may.
+                    lose_beyond(open, at, room);
+                    current = order.next();
+                }
+                Element::Listed(Listed::Failed(_)) => {
+                    // A file that cannot be signed is sent completely.
+                    file.lose();
+                    current = order.next();
+                }
+                _ => {}
             }
-            Element::Listed(Listed::Failed(_)) => {
-                // A file that cannot be signed is sent completely.
+        }
+        // Nor can one of which the server has not told anything.
+        for at in current.into_iter().chain(order) {
+            if let Some(file) = open.get_mut(at) {
                 file.lose();
-                current = order.next();
             }
-            _ => {}
         }
         Ok(())
-    })
+    })?;
+    match looked {
+        // What ended the work is told by the request.
+        Err(Error::Stopped) => called.and(Err(Error::Stopped)),
+        Err(error) => Err(error),
+        Ok(()) => called,
+    }
 }
 
 /// Gives up the file that was just looked at if the open files have more pieces than there is room for.
@@ -266,8 +308,8 @@ impl Open {
         (self.is_lost, self.signatures, self.search) = (true, Vec::new(), Search::new(0, 0, 0));
     }
 
-    /// Takes signatures of the file. More than were asked for are not kept.
-    fn take(&mut self, signatures: &[u8]) -> Result<()> {
+    /// Takes signatures of the file, and looks for what they tell already. More than were asked for are not kept.
+    fn take(&mut self, signatures: &[u8], check: &(dyn Fn() -> Result<()> + Sync)) -> Result<()> {
         const MOST_BYTES: u64 = 64 * 1024 * 1024;
         let bytes = (self.signatures.len() + signatures.len()) as u64;
         if self.is_lost {
@@ -275,6 +317,8 @@ impl Open {
         }
         if bytes <= self.asked_bytes.min(MOST_BYTES) {
             self.signatures.extend_from_slice(signatures);
+            let ahead = self.search.look_ahead(&*self.source, &self.signatures, &mut || check());
+            self.keep_on(ahead)?;
         } else if bytes > self.asked_bytes && self.remote.is_some() {
             return Err(Error::Protocol("it signed more of a file than was asked for".to_owned()));
         } else {
@@ -299,7 +343,13 @@ impl Open {
         if self.is_lost {
             return Ok(());
         }
-        match self.search.look(&*self.source, &signatures, &mut || check()) {
+        let looked = self.search.look(&*self.source, &signatures, &mut || check());
+        self.keep_on(looked)
+    }
+
+    /// Gives the file up if it cannot be searched.
+    fn keep_on(&mut self, looked: Result<()>) -> Result<()> {
+        match looked {
             // A file that cannot be read here is reported when it is to be sent.
             Err(Error::Local(_) | Error::Protocol(_)) => self.lose(),
             other => other?,
@@ -315,6 +365,12 @@ impl Open {
     }
 }
 
+/// Reports whether a line is so slow that a search is worth it for each file, so that it need not be measured any further. A line
+/// that seems fast is measured to the end: a short probe may come all at once, however slow the line is.
+fn is_slow_for(candidates: &[Candidate], speeds: &Speeds) -> bool {
+    candidates.iter().all(|candidate| is_worth_it(speeds, candidate.local_bytes, candidate.remote_bytes))
+}
+
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests write to the disk themselves")]
 mod tests {
@@ -328,7 +384,7 @@ mod tests {
         let top = RemotePath::root();
         let deltas = Deltas { store, local: &top, remote: &top, is_upload: false, most_literals: 1 };
         let size = bytes as u64;
-        deltas.open(Candidate { index: 0, path: "f".into(), local_bytes: size, remote_bytes: size }).unwrap()
+        deltas.open(Candidate { index: 0, path: "f".into(), local_bytes: size, remote_bytes: size }, 0).unwrap()
     }
 
     #[test]
@@ -345,11 +401,11 @@ mod tests {
         let mut file = open(100_000);
         file.asked_bytes = file.wanted().unwrap().signature_bytes();
         let asked = vec![7; file.asked_bytes as usize];
-        file.take(&asked).unwrap();
+        file.take(&asked, &|| Ok(())).unwrap();
         assert_eq!(file.signatures, asked);
-        file.take(&[7; 12]).unwrap();
+        file.take(&[7; 12], &|| Ok(())).unwrap();
         assert!(file.is_lost && file.signatures.capacity() == 0 && file.wanted().is_none());
-        file.take(&[7; 12]).unwrap();
+        file.take(&[7; 12], &|| Ok(())).unwrap();
         assert_eq!(file.signatures.capacity(), 0);
     }
 
@@ -358,7 +414,7 @@ mod tests {
         let mut file = open(100_000);
         file.signed(file.source.entry().clone(), None);
         file.asked_bytes = 24;
-        file.take(&[7; 24]).unwrap();
-        assert!(matches!(file.take(&[7; 12]), Err(Error::Protocol(_))));
+        file.take(&[7; 24], &|| Ok(())).unwrap();
+        assert!(matches!(file.take(&[7; 12], &|| Ok(())), Err(Error::Protocol(_))));
     }
 }

@@ -3,17 +3,21 @@
 use super::compare::{LocalTree, answer, digest};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::candidates;
+use super::foretold_attributes::{Sides, report_with_attributes};
+use super::hard_links::link_names;
 use super::items::{EncodedStep, StepEncoder, has_content};
+use super::links_to_earlier::LinksToEarlier;
 use super::plan_merger::{PlanMerger, Recipe};
+use super::sections::Sections;
 use super::stages::{PlanExecutor, execute_plan};
 use super::tree::Reading;
-use super::trees::Trees;
-use super::{SyncOptions, SyncReport, report};
-use crate::client::{Client, LocalDestination, PartialsHere, Syncing};
+use super::trees::{Drafted, Trees};
+use super::{SyncOptions, SyncReport};
+use crate::client::{Client, EarlierHere, FetchPart, LocalDestination, LocalFlush, PartialsHere, Syncing};
 use crate::delta::Piece;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
-use crate::plan::{Action, Answers, Draft, Plan, Side, Step};
+use crate::plan::{Action, Answers, Plan, Side, Step, StepCursor};
 use crate::store::{FollowLinks, LocalStore, Partial, Store, StoreOptions, make_local_directory, real_path};
 use crate::transfer::Filter;
 use remofile_protocol::handshake::Capabilities;
@@ -42,9 +46,12 @@ pub fn synchronize_download(
     options: &SyncOptions,
     monitor: &mut dyn Monitor,
 ) -> Result<SyncReport> {
-    let job = Download::new(source, destination, options, monitor.chunk_size().is_some())?;
+    let mut adapted = options.clone();
+    let encoding = client.adapt(&mut adapted.selection, options.send, options.encode_names, false)?;
+    let options = &adapted;
+    let job = Download::new(source, destination, options, encoding, monitor.chunk_size().is_some())?;
     let syncing = Syncing::new(client, options.retry, monitor, false);
-    let (plan, transfer) = syncing.run(false, |syncing| job.once(syncing))?;
+    let (plan, transfer) = syncing.run(false, std::slice::from_ref(source), |syncing| job.once(syncing))?;
     Ok(SyncReport { plan, transfer })
 }
 
@@ -52,6 +59,8 @@ struct Download<'a> {
     source: &'a RemotePath,
     destination: &'a Path,
     options: &'a SyncOptions,
+    /// The rule that names are encoded for, if they are.
+    encoding: Option<NameRule>,
     shows_chunks: bool,
     top: RemotePath,
     /// The rules, and the one that leaves the backup out.
@@ -64,22 +73,27 @@ impl<'a> Download<'a> {
         source: &'a RemotePath,
         destination: &'a Path,
         options: &'a SyncOptions,
+        encoding: Option<NameRule>,
         shows_chunks: bool,
     ) -> Result<Self> {
-        options.check()?;
         let top = RemotePath::root();
         let backup = options.backup.as_ref().map(|backup| local_backup(destination, backup)).transpose()?;
         let mut rules = options.selection.rules.clone();
         rules.extend(backup.as_ref().and_then(|backup| super::rule_against(&top, backup)));
         Filter::new(&rules, None, None).map_err(Error::Local)?;
-        Ok(Self { source, destination, options, shows_chunks, top, rules, backup })
+        Ok(Self { source, destination, options, encoding, shows_chunks, top, rules, backup })
     }
 
     fn once(&self, syncing: &mut Syncing<'_>) -> Result<Plan> {
         syncing.refuse_download_into_itself(self.source, self.destination, self.options.delete)?;
         self.refuse_hiding_backup(syncing)?;
+        if !self.options.dry_run {
+            // Before anything is compared: what a killed call left in doubt is flushed now, and not fetched again.
+            self.options.receive.tidy_up(self.destination);
+        }
         let store = self.open()?;
-        let draft = self.draft(syncing, store.as_ref())?;
+        let earlier = self.earlier(syncing);
+        let Drafted { draft, names, in_earlier, .. } = self.draft(syncing, store.as_ref(), earlier.as_ref())?;
         // Failures so far are of names that cannot be written: nothing comes by them, and what is here of them stays.
         let harmless = syncing.failure_count();
         syncing.await_hold()?;
@@ -88,23 +102,41 @@ impl<'a> Download<'a> {
             None => Answers::default(),
         };
         let mut plan = draft.settle(&answers);
+        link_names(&mut plan, &names, !self.options.ignore_existing);
+        let shown = self.destination.display().to_string();
+        let (remote, left_out) = (self.source, self.rules.as_slice());
+        let links = LinksToEarlier { files: in_earlier, keeps_replaced: self.backup.is_some() };
         if self.options.dry_run {
-            report(syncing, &plan, &self.destination.display().to_string());
-            return Ok(plan);
+            links.foretell(&mut plan);
+            let sides = Sides { store: store.as_ref(), remote, left_out, shown: &shown };
+            let told = report_with_attributes(syncing, &plan, &sides, self.options, false)?;
+            return Ok(told.unwrap_or(plan));
         }
         let store = match store {
             Some(store) => store,
             None => self.make()?,
         };
-        // Partials that cannot be removed now do no harm.
-        let _kept = store.expire_partials(self.options.partial_expiry);
+        if let Some(earlier) = &earlier {
+            links.make(syncing, earlier, &*store, self.destination, &mut plan)?;
+        }
         let recipes = self.prepare(syncing, &store, &mut plan)?;
-        report(syncing, &plan, &self.destination.display().to_string());
+        let sides = Sides { store: Some(&store), remote, left_out, shown: &shown };
+        report_with_attributes(syncing, &plan, &sides, self.options, false)?;
         let plan = Arc::new(plan);
         let mut receiver = Receiver { job: self, store: &store, plan: Arc::clone(&plan), recipes };
-        execute_plan(syncing, &plan, self.backup.clone(), harmless, &mut receiver)?;
+        execute_plan(syncing, &plan, StepEncoder::of_sync(self.options, self.backup.clone()), harmless, &mut receiver)?;
         drop(receiver);
+        let here = LocalDestination { store: &store, path: self.destination };
+        super::attributes::take(syncing, self.source, here, &self.rules, self.options)?;
         Ok(Arc::unwrap_or_clone(plan))
+    }
+
+    /// Opens the earlier copy that files may be linked to, if one is named and there.
+    fn earlier(&self, syncing: &mut Syncing<'_>) -> Option<EarlierHere> {
+        let directory = self.options.link_dest_here.as_ref()?;
+        let compares_modes = self.options.send.sets_modes();
+        let opened = EarlierHere::open(directory, self.destination, self.encoding, compares_modes);
+        opened.map_err(|failure| syncing.failed(failure)).ok()
     }
 
     fn refuse_hiding_backup(&self, syncing: &mut Syncing<'_>) -> Result<()> {
@@ -119,10 +151,14 @@ impl<'a> Download<'a> {
     /// Opens the destination, if it exists.
     fn open(&self) -> Result<Option<Arc<dyn Store>>> {
         // Both trees are compared with links as what they are: what is to be stored through one was not in the plan.
-        let options = StoreOptions { names: NameRule::Posix, follow: FollowLinks::Never, ..StoreOptions::default() };
+        let options = self.options.receive.store_options(FollowLinks::Never);
+        let options = StoreOptions { encoding: self.encoding, ..options };
         match LocalStore::open(self.destination, options) {
             Ok(store) => Ok(Some(Arc::new(store))),
             Err(failure) if failure.code == ErrorCode::NotFound => {
+                if self.options.dry_run && self.options.missing_is_empty {
+                    return Ok(None);
+                }
                 let parent = match self.destination.parent() {
                     Some(parent) if !parent.as_os_str().is_empty() => parent,
                     _ => Path::new("."),
@@ -144,36 +180,53 @@ impl<'a> Download<'a> {
     }
 
     /// Compares both trees.
-    fn draft(&self, syncing: &mut Syncing<'_>, store: Option<&Arc<dyn Store>>) -> Result<Draft> {
+    fn draft(
+        &self,
+        syncing: &mut Syncing<'_>,
+        store: Option<&Arc<dyn Store>>,
+        earlier: Option<&EarlierHere>,
+    ) -> Result<Drafted> {
         let (shown, names) = (self.source.to_string(), NameRule::Posix);
-        let there = Reading { top: self.source.clone(), shown, links: Some(self.options.selection.links), names };
-        let shown = self.destination.display().to_string();
-        let here = Reading { top: self.top.clone(), shown, links: None, names };
+        let attributes_follow = super::attributes::follow(syncing, self.options, false)?;
+        let there = Reading::of_source(self.options, names, self.source.clone(), shown);
+        let there = Reading { attributes_follow, encoding: self.encoding, ..there };
+        let (top, shown) = (self.top.clone(), self.destination.display().to_string());
+        let here = Reading { top, shown, links: None, encoding: None, ..there };
         let can = store.map_or(Capabilities::ALL, |store| store.capabilities());
         let rules = self.options.plan_rules(self.shows_chunks, can);
         let (local, left_out) = (Side::Destination, &self.rules);
-        let trees = Trees { here, there, store, local, rules, left_out };
+        let listed = self.options.listed.as_ref();
+        let trees = Trees { here, there, store, local, rules, left_out, listed, earlier };
         match trees.draft(syncing)? {
-            (draft, None) => Ok(draft),
             // A missing source must not be taken for an empty one, as everything would be deleted.
-            (_, Some(failure)) => Err(Error::Remote(failure)),
+            Drafted { missing: Some(failure), .. } => Err(Error::Remote(failure)),
+            drafted => Ok(drafted),
         }
     }
 
     /// Returns the local partials of files that are to come and are not made of parts.
-    fn partials(&self, plan: &Plan, store: &dyn Store, recipes: &HashMap<usize, Recipe>) -> Result<Vec<Partial>> {
-        let mut partials = store.partials().map_err(|failure| self.local(failure))?;
-        if !partials.is_empty() {
-            let is_coming = |(index, step): (usize, &Step)| has_content(step) && !recipes.contains_key(&index);
-            let coming: HashSet<&str> = plan
-                .steps
-                .iter()
-                .enumerate()
-                .filter(|(index, step)| is_coming((*index, step)))
-                .map(|(_, step)| &*step.path)
-                .collect();
-            partials.retain(|partial| partial.path.relative_to(&self.top).is_some_and(|path| coming.contains(path)));
+    fn partials(
+        &self,
+        syncing: &Syncing<'_>,
+        plan: &Plan,
+        store: &dyn Store,
+        recipes: &HashMap<usize, Recipe>,
+    ) -> Result<Vec<Partial>> {
+        if !self.options.resume && !syncing.is_again() {
+            return Ok(Vec::new());
         }
+        let mut partials = store.partials().map_err(|failure| self.local(failure))?;
+        if partials.is_empty() {
+            return Ok(partials);
+        }
+        let there = partials.iter().filter_map(|partial| partial.path.relative_to(&self.top));
+        let there: HashSet<Box<str>> = there.map(Box::from).collect();
+        let is_coming = |(index, step): &(usize, Step)| {
+            there.contains(&step.path) && has_content(step) && !recipes.contains_key(index)
+        };
+        let coming = plan.steps.iter().enumerate().filter(is_coming).map(|(_, step)| step.path);
+        let coming: HashSet<Box<str>> = coming.collect();
+        partials.retain(|partial| partial.path.relative_to(&self.top).is_some_and(|path| coming.contains(path)));
         Ok(partials)
     }
 
@@ -185,7 +238,7 @@ impl<'a> Download<'a> {
         plan: &mut Plan,
     ) -> Result<HashMap<usize, Recipe>> {
         let candidate = |(index, size, old_size): (usize, u64, u64)| {
-            let path = plan.steps.get(index)?.path.clone();
+            let path = plan.steps.get(index)?.path;
             Some(Candidate { index, path, local_bytes: old_size, remote_bytes: size })
         };
         let candidates: Vec<Candidate> = candidates(plan).into_iter().filter_map(candidate).collect();
@@ -221,25 +274,75 @@ struct Receiver<'a, 'b> {
     recipes: HashMap<usize, Recipe>,
 }
 
+impl Receiver<'_, '_> {
+    /// Fetches what some steps need, and takes the steps: one range over the connection with the lease, several over one
+    /// each.
+    fn fetch(&mut self, syncing: &mut Syncing<'_>, ranges: Vec<Range<usize>>, encoder: &StepEncoder) -> Result<()> {
+        let (job, store, plan) = (self.job, self.store, Arc::clone(&self.plan));
+        let options = job.options.transfer();
+        let has_files = |steps: &Range<usize>| {
+            let mut cursor = StepCursor::default();
+            let mut is_file = |index| matches!(encoder.encode(&plan, &mut cursor, index), EncodedStep::Content { .. });
+            steps.clone().any(&mut is_file)
+        };
+        let kept = match ranges.iter().any(has_files) {
+            true => job.partials(syncing, &plan, &**store, &self.recipes)?,
+            false => Vec::new(),
+        };
+        let is_one = ranges.len() == 1;
+        let (mut parts, mut kept) = (Vec::new(), kept);
+        for steps in ranges {
+            let own = if is_one { mem::take(&mut kept) } else { take_own(&mut kept, &job.top, &plan, steps.clone()) };
+            let PartialsHere { checked, known, .. } = syncing.partials_here(store, &own)?;
+            let recipes: HashMap<usize, Recipe> =
+                self.recipes.extract_if(|index, _| is_one || steps.contains(index)).collect();
+            let files = PlannedFiles {
+                source: job.source.clone(),
+                plan: Arc::clone(&plan),
+                cursor: StepCursor::default(),
+                steps: steps.clone(),
+                encoder: encoder.clone(),
+                parts: recipes.iter().map(|(index, recipe)| (*index, recipe.parts())).collect(),
+                known,
+            };
+            let files: Option<Box<dyn Iterator<Item = _> + Send>> =
+                if has_files(&steps) { Some(Box::new(files)) } else { None };
+            let merger = Box::new(PlanMerger::new(job.source, &self.plan, steps, encoder.clone(), recipes));
+            parts.push(FetchPart { files, checked, merger });
+        }
+        let destination = LocalDestination { store, path: job.destination };
+        match <[FetchPart<'_>; 1]>::try_from(parts) {
+            Ok([FetchPart { files, checked, mut merger }]) => {
+                syncing.fetch(destination, files, checked, &options, &mut *merger)
+            }
+            Err(parts) => syncing.fetch_together(destination, parts, &options),
+        }
+    }
+}
+
 impl PlanExecutor for Receiver<'_, '_> {
     fn execute(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()> {
-        let (job, store, plan) = (self.job, self.store, Arc::clone(&self.plan));
-        let recipes = mem::take(&mut self.recipes);
-        let has_files = steps.clone().any(|index| matches!(encoder.encode(&plan, index), EncodedStep::Content { .. }));
-        let kept = if has_files { job.partials(&plan, &**store, &recipes)? } else { Vec::new() };
-        let PartialsHere { checked, known, .. } = syncing.partials_here(store, &kept)?;
-        let files = PlannedFiles {
-            source: job.source.clone(),
-            plan: Arc::clone(&plan),
-            steps: steps.clone(),
-            encoder: encoder.clone(),
-            parts: recipes.iter().map(|(index, recipe)| (*index, recipe.parts())).collect(),
-            known,
+        let store = self.store;
+        let flush = LocalFlush::begin(&**store);
+        let fetched = match Sections::of(&self.plan, steps.clone(), self.job.options.connections(self.job.shows_chunks))
+        {
+            Some(Sections { first, parts }) => {
+                let made = if first.is_empty() { Ok(()) } else { self.fetch(syncing, vec![first], &encoder) };
+                made.and_then(|()| self.fetch(syncing, parts, &encoder))
+            }
+            None => self.fetch(syncing, vec![steps], &encoder),
         };
-        let mut merger = PlanMerger::new(job.source, &plan, steps, encoder, recipes);
-        let options = job.options.transfer();
-        let destination = LocalDestination { store, path: job.destination };
-        syncing.fetch(destination, has_files.then_some(files), checked, &options, &mut merger)
+        // Before the next steps: nothing is deleted before what takes its place is on the disk.
+        let flushed = match &fetched {
+            Ok(()) => syncing.attend(|_| Ok(flush.force(&**store, self.job.destination)))?,
+            // The call has no more time: what was stored stays in doubt until the next one flushes it.
+            Err(Error::Timeout(_) | Error::Stalled(_)) => Ok(()),
+            Err(_) => flush.force(&**store, self.job.destination),
+        };
+        if let Err(failure) = flushed {
+            syncing.failed(failure);
+        }
+        fetched
     }
 
     fn clear_away(&mut self, syncing: &mut Syncing<'_>, places: Vec<String>) -> Result<()> {
@@ -255,14 +358,15 @@ impl PlanExecutor for Receiver<'_, '_> {
 }
 
 /// The files that are asked for, in the order of their steps.
-struct PlannedFiles {
-    source: RemotePath,
-    plan: Arc<Plan>,
-    steps: Range<usize>,
-    encoder: StepEncoder,
+pub(super) struct PlannedFiles {
+    pub(super) source: RemotePath,
+    pub(super) plan: Arc<Plan>,
+    pub(super) cursor: StepCursor,
+    pub(super) steps: Range<usize>,
+    pub(super) encoder: StepEncoder,
     /// The parts that are wanted of some, by the index of their steps.
-    parts: HashMap<usize, Vec<Part>>,
-    known: HashMap<RemotePath, Known>,
+    pub(super) parts: HashMap<usize, Vec<Part>>,
+    pub(super) known: HashMap<RemotePath, Known>,
 }
 
 impl Iterator for PlannedFiles {
@@ -271,15 +375,26 @@ impl Iterator for PlannedFiles {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let index = self.steps.next()?;
-            let Step { path: below, action } = self.plan.steps.get(index)?;
-            let (Action::Create { size } | Action::Update { size, .. }) = *action else { continue };
-            let EncodedStep::Content { place: name, .. } = self.encoder.encode(&self.plan, index) else { continue };
-            let (Ok(path), Ok(place)) = (self.source.join(below), RemotePath::root().join(&name)) else { continue };
+            let Step { path: below, action } = self.cursor.get(&self.plan.steps, index)?;
+            let (Action::Create { size } | Action::Update { size, .. }) = action else { continue };
+            let encoded = self.encoder.encode(&self.plan, &mut self.cursor, index);
+            let EncodedStep::Content { place: name, .. } = encoded else { continue };
+            let (Ok(path), Ok(place)) = (self.source.join(&below), RemotePath::root().join(&name)) else { continue };
             let parts = self.parts.remove(&index).unwrap_or_default();
             let known = self.known.remove(&place);
             return Some((Selected { path, name, known, as_link: false, parts }, size));
         }
     }
+}
+
+/// Takes the partials of the files of some steps.
+fn take_own(partials: &mut Vec<Partial>, top: &RemotePath, plan: &Plan, steps: Range<usize>) -> Vec<Partial> {
+    if partials.is_empty() {
+        return Vec::new();
+    }
+    let paths: HashSet<Box<str>> = plan.steps.range(steps).map(|step| step.path).collect();
+    let is_own = |partial: &mut Partial| partial.path.relative_to(top).is_some_and(|path| paths.contains(path));
+    partials.extract_if(.., is_own).collect()
 }
 
 /// Makes sure that at least one byte of a file is asked for, since a file of which nothing is asked for would come

@@ -1,9 +1,10 @@
 //! The steps of a plan as items, which tell a destination what to do, whether it is on the server or here.
 
+use super::SyncOptions;
 use super::temporary_targets::TemporaryTargets;
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Plan, SpecialFile, Step, StepCursor};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Item, Kind, OnConflict};
+use remofile_protocol::wire::{Item, Kind, Links, OnConflict};
 use std::sync::Arc;
 
 /// Encodes the steps of a plan as items.
@@ -13,6 +14,8 @@ pub(super) struct StepEncoder {
     pub(super) backup: Option<RemotePath>,
     /// Temporary paths of files and links that have a directory in their way.
     pub(super) temporary_targets: Arc<TemporaryTargets>,
+    /// True if links are kept whatever they lead to.
+    pub(super) keeps_links: bool,
     /// True while exactly those files and links are sent, and nothing else is done.
     pub(super) is_arriving: bool,
 }
@@ -34,37 +37,40 @@ pub(super) enum EncodedStep {
 }
 
 impl StepEncoder {
-    /// Encodes a step. A step that is left out has no items.
-    pub(super) fn encode(&self, plan: &Plan, index: usize) -> EncodedStep {
-        let Some(step) = plan.steps.get(index) else { return EncodedStep::Changes(Vec::new()) };
+    /// Returns the encoder of a sync's steps, for their first stage.
+    pub(super) fn of_sync(options: &SyncOptions, backup: Option<RemotePath>) -> Self {
+        Self { backup, keeps_links: options.selection.links == Links::Keep, ..Self::default() }
+    }
+
+    /// Encodes a step, which the cursor may have at hand. A step that is left out has no items.
+    pub(super) fn encode(&self, plan: &Plan, cursor: &mut StepCursor, index: usize) -> EncodedStep {
+        let Some(step) = cursor.get(&plan.steps, index) else { return EncodedStep::Changes(Vec::new()) };
         match (self.temporary_targets.of_step(index), self.is_arriving) {
             (None, true) => EncodedStep::Changes(Vec::new()),
-            (Some(target), true) => at_temporary_target(step, target),
+            (Some(target), true) => self.at_temporary_target(&step, target),
             (Some(target), false) => {
-                EncodedStep::Changes(vec![Item::Move { from: target.to_owned(), path: step.path.to_string() }])
+                EncodedStep::Changes(vec![Item::Move { from: target.to_owned(), path: step.path.into() }])
             }
-            (None, false) => self.step(plan, index, step),
+            (None, false) => self.step(plan, cursor, index, step),
         }
     }
 
-    fn step(&self, plan: &Plan, index: usize, step: &Step) -> EncodedStep {
-        let place = || step.path.to_string();
+    fn step(&self, plan: &Plan, cursor: &mut StepCursor, index: usize, step: Step) -> EncodedStep {
+        let mut is_for_content = |index| is_for_content(plan, cursor, index, &self.temporary_targets);
         match &step.action {
             // The directory is removed together with the file that takes its place, when that comes.
-            Action::Clear { kind: Kind::Directory } if is_for_content(plan, index, &self.temporary_targets) => {
-                EncodedStep::Changes(Vec::new())
-            }
+            Action::Clear { kind: Kind::Directory } if is_for_content(index) => EncodedStep::Changes(Vec::new()),
             Action::Create { .. } => {
-                let is_cleared = index > 0 && is_for_content(plan, index - 1, &self.temporary_targets);
-                let before = if is_cleared { vec![Item::Remove { path: place() }] } else { Vec::new() };
+                let is_cleared = index > 0 && is_for_content(index - 1);
+                let before = if is_cleared { vec![Item::Remove { path: step.path.to_string() }] } else { Vec::new() };
                 // A file that came there since the listing belongs to somebody else.
-                EncodedStep::Content { place: place(), before, rule: OnConflict::Abort }
+                EncodedStep::Content { place: step.path.into(), before, rule: OnConflict::Abort }
             }
             Action::Update { .. } => {
-                let before = self.backup_item(step).into_iter().collect();
-                EncodedStep::Content { place: place(), before, rule: OnConflict::Replace }
+                let before = self.backup_item(&step).into_iter().collect();
+                EncodedStep::Content { place: step.path.into(), before, rule: OnConflict::Replace }
             }
-            _ => EncodedStep::Changes(self.whole(step)),
+            _ => EncodedStep::Changes(self.whole(&step)),
         }
     }
 
@@ -76,8 +82,17 @@ impl StepEncoder {
             Action::Link { target, replaces } => {
                 let kept = self.backup_item(step).filter(|_| *replaces);
                 let rule = Some(if *replaces { OnConflict::Replace } else { OnConflict::Abort });
-                let link = Item::Link { path: path(), target: target.to_string(), rule };
+                let link = self.link_item(path(), target, rule);
                 kept.into_iter().chain([link]).collect()
+            }
+            Action::HardLink { of, replaces } => {
+                let kept = self.backup_item(step).filter(|_| *replaces);
+                let rule = Some(rule_of(*replaces));
+                kept.into_iter().chain([Item::HardLink { path: path(), of: of.to_string(), rule }]).collect()
+            }
+            Action::Special { file, replaces } => {
+                let kept = self.backup_item(step).filter(|_| *replaces);
+                kept.into_iter().chain([special_item(path(), file, rule_of(*replaces))]).collect()
             }
             Action::Rename(rename) => {
                 let moved = Item::Move { from: rename.from.to_string(), path: path() };
@@ -88,7 +103,28 @@ impl StepEncoder {
                 let kept = self.backup_item(step).filter(|_| matches!(kind, Kind::File | Kind::Link));
                 kept.into_iter().chain([Item::Remove { path: path() }]).collect()
             }
-            Action::Create { .. } | Action::Update { .. } | Action::Skip { .. } => Vec::new(),
+            Action::Create { .. } | Action::Update { .. } | Action::Attributes(_) | Action::Skip { .. } => Vec::new(),
+        }
+    }
+
+    fn link_item(&self, path: String, target: &str, rule: Option<OnConflict>) -> Item {
+        let target = target.to_owned();
+        match self.keeps_links {
+            true => Item::KeptLink { path, target, rule },
+            false => Item::Link { path, target, rule },
+        }
+    }
+
+    /// Encodes a step whose path is taken by a directory: its content comes beside that.
+    fn at_temporary_target(&self, step: &Step, temporary: &str) -> EncodedStep {
+        let (place, rule) = (temporary.to_owned(), OnConflict::Abort);
+        match &step.action {
+            Action::Link { target, .. } => EncodedStep::Changes(vec![self.link_item(place, target, Some(rule))]),
+            Action::HardLink { of, .. } => {
+                EncodedStep::Changes(vec![Item::HardLink { path: place, of: of.to_string(), rule: Some(rule) }])
+            }
+            Action::Special { file, .. } => EncodedStep::Changes(vec![special_item(place, file, rule)]),
+            _ => EncodedStep::Content { place, before: Vec::new(), rule },
         }
     }
 
@@ -98,22 +134,21 @@ impl StepEncoder {
     }
 }
 
-/// Encodes a step whose path is taken by a directory: its content comes beside that.
-fn at_temporary_target(step: &Step, temporary: &str) -> EncodedStep {
-    let (place, rule) = (temporary.to_owned(), OnConflict::Abort);
-    match &step.action {
-        Action::Link { target, .. } => {
-            EncodedStep::Changes(vec![Item::Link { path: place, target: target.to_string(), rule: Some(rule) }])
-        }
-        _ => EncodedStep::Content { place, before: Vec::new(), rule },
-    }
+fn rule_of(replaces: bool) -> OnConflict {
+    if replaces { OnConflict::Replace } else { OnConflict::Abort }
+}
+
+fn special_item(path: String, file: &SpecialFile, rule: OnConflict) -> Item {
+    let SpecialFile { special, modified, mode } = *file;
+    Item::Special { path, special, modified: Some(modified), mode, rule: Some(rule) }
 }
 
 /// Reports whether a step clears an empty directory for a file that comes to the same path.
-fn is_for_content(plan: &Plan, index: usize, temporary_targets: &TemporaryTargets) -> bool {
-    let (Some(step), Some(next)) = (plan.steps.get(index), plan.steps.get(index + 1)) else { return false };
-    let is_clear = matches!(step.action, Action::Clear { kind: Kind::Directory });
-    is_clear && step.path == next.path && has_content(next) && temporary_targets.of_step(index + 1).is_none()
+fn is_for_content(plan: &Plan, cursor: &mut StepCursor, index: usize, temporary_targets: &TemporaryTargets) -> bool {
+    let is_clear = |step: &Step| matches!(step.action, Action::Clear { kind: Kind::Directory });
+    let Some(step) = cursor.get(&plan.steps, index).filter(is_clear) else { return false };
+    let Some(next) = cursor.get(&plan.steps, index + 1) else { return false };
+    step.path == next.path && has_content(&next) && temporary_targets.of_step(index + 1).is_none()
 }
 
 /// Reports whether a step has content that has to come.

@@ -8,13 +8,20 @@
 //! Goals: nothing is sent that the other side has, nothing is deleted that might still be needed, and a run
 //! that breaks off leaves complete files and is continued by the next. Non-goals: what users see.
 
+mod attributes;
 mod compare;
 mod deltas;
 mod download;
 mod feed;
+mod foretold_attributes;
+mod hard_links;
 mod items;
+mod links_to_earlier;
 mod options;
 mod plan_merger;
+mod sections;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod stages;
 mod temporary_targets;
 mod tree;
@@ -29,7 +36,7 @@ pub use upload::synchronize_upload;
 use crate::client::{Syncing, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::Event;
-use crate::plan::{Action, Reason, Step, Touch};
+use crate::plan::{Action, Reason, StepIter, Touch};
 use crate::transfer::escape;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Failure};
@@ -82,23 +89,21 @@ fn rule_against(top: &RemotePath, directory: &RemotePath) -> Option<String> {
     directory.relative_to(top).filter(|below| !below.is_empty()).map(|below| format!("/{}/", escape(below)))
 }
 
-fn has_work(steps: &[Step]) -> bool {
-    steps.iter().any(|step| !matches!(step.action, Action::Skip { .. }))
+fn has_work(mut steps: StepIter<'_>) -> bool {
+    steps.any(|step| !matches!(step.action, Action::Skip { .. }))
 }
 
 /// Reports whether a file that looks the same has to be written all the same: its contents were compared already,
 /// or the file at the destination may not be on the disk.
 fn must_be_written(plan: &Plan, index: usize) -> bool {
-    let action = plan.steps.get(index).map(|step| &step.action);
+    let action = plan.steps.get(index).map(|step| step.action);
     matches!(action, Some(Action::Update { why, .. }) if why.content)
 }
 
 /// Turns an update into a touch: the contents turned out to be the same, so the file only gets its time and
 /// permission bits.
 fn only_touch(plan: &mut Plan, index: usize, source: &Entry, preserve_mode: bool) {
-    if let Some(step) = plan.steps.get_mut(index) {
-        let mode = source.mode.filter(|_| preserve_mode);
-        let touch = Touch { modified: Some(source.modified), mode, directory: false };
-        step.action = Action::Touch(Box::new(touch));
-    }
+    let mode = source.mode.filter(|_| preserve_mode);
+    let touch = Touch { modified: Some(source.modified), mode, directory: false };
+    plan.steps.set_action(index, Action::Touch(Box::new(touch)));
 }

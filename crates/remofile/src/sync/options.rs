@@ -1,11 +1,13 @@
 //! Options of a sync.
 
-use crate::client::{RetryOptions, TransferOptions, require};
-use crate::error::{Error, Result};
+use crate::client::{ReceiveOptions, RetryOptions, TransferOptions, require};
+use crate::error::Result;
 use crate::plan::Rules;
-use crate::store::DEFAULT_PARTIAL_EXPIRY;
+use crate::transfer::ListedPaths;
 use remofile_protocol::handshake::{Capabilities, Capability};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Links, OnConflict, Selection, SendOptions};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The use of deltas, for files of which the destination has another version.
@@ -26,6 +28,9 @@ pub enum Delta {
 pub struct SyncOptions {
     /// True if the plan is only made and reported, and nothing is changed.
     pub dry_run: bool,
+    /// True if a dry run takes a destination that is missing for an empty directory: for those who make it before the call that is
+    /// none.
+    pub missing_is_empty: bool,
     /// True if files and directories that only the destination has are deleted, last of all. Nothing is deleted if
     /// something of the source could not be read.
     pub delete: bool,
@@ -50,21 +55,40 @@ pub struct SyncOptions {
     /// The use of deltas for large files.
     pub delta: Delta,
     /// The choice of files: what [`Selection::rules`] leave out on both sides is neither sent nor deleted, and
-    /// [`Selection::links`] says what becomes of symbolic links at the source. A synchronisation knows no sizes: with
-    /// [`Selection::min_size`] or [`Selection::max_size`] it fails at once. It sets the rest itself.
+    /// [`Selection::links`] says what becomes of symbolic links at the source. Files of the source that
+    /// [`Selection::min_size`] or [`Selection::max_size`] leave out are not sent, and what the destination has in their
+    /// places stays as it is. The sync sets the rest itself.
     pub selection: Selection,
+    /// The paths below the source that alone take part, each with all that is below it; `None` for all. What the destination
+    /// has elsewhere stays. A path that the source does not have is a failure, and then nothing is deleted.
+    pub listed: Option<ListedPaths>,
+    /// Number of connections over which files are moved at once: see [`TransferOptions::transfers`]. With a rate, a monitor that
+    /// wants to see chunks, or a backup outside of the destination, files come one after the other, over all connections.
+    pub transfers: u8,
+    /// True if the plan tells which attributes are given at the end, as that of a dry run does: to compare them takes another look
+    /// at both trees.
+    pub tells_attributes: bool,
+    /// True to go on with a file that an earlier run began, where it broke off.
+    pub resume: bool,
     /// The way files are sent, in either direction. A level of compression that zstd does not have is `bad-request`.
     pub send: SendOptions,
     /// The further attempts after a lost connection.
     pub retry: RetryOptions,
-    /// Time for which the partials of an interrupted download are kept.
-    pub partial_expiry: Duration,
+    /// The way a download is stored.
+    pub receive: ReceiveOptions,
+    /// True if names are encoded: see [`TransferOptions::encode_names`].
+    pub encode_names: bool,
+    /// Remote directory of an earlier backup: see [`TransferOptions::link_dest`].
+    pub link_dest: Option<RemotePath>,
+    /// Local directory of an earlier copy: see [`TransferOptions::link_dest_here`].
+    pub link_dest_here: Option<PathBuf>,
 }
 
 impl Default for SyncOptions {
     fn default() -> Self {
         Self {
             dry_run: false,
+            missing_is_empty: false,
             delete: false,
             max_delete: None,
             checksum: false,
@@ -76,9 +100,16 @@ impl Default for SyncOptions {
             backup: None,
             delta: Delta::Measured,
             selection: Selection::default(),
+            listed: None,
+            transfers: 0,
+            tells_attributes: false,
+            resume: true,
             send: SendOptions::default(),
             retry: RetryOptions::default(),
-            partial_expiry: DEFAULT_PARTIAL_EXPIRY,
+            receive: ReceiveOptions::default(),
+            encode_names: false,
+            link_dest: None,
+            link_dest_here: None,
         }
     }
 }
@@ -88,16 +119,10 @@ impl Default for SyncOptions {
 const LEAST_DELTA: u64 = 64 * 1024;
 
 impl SyncOptions {
-    /// Refuses what a synchronisation does not know.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if files are chosen by their sizes: those that are too small or too large at the source would
-    /// look deleted.
-    pub(super) fn check(&self) -> Result<()> {
-        match (self.selection.min_size, self.selection.max_size) {
-            (None, None) => Ok(()),
-            _ => Err(Error::Usage("a synchronisation cannot choose files by their sizes")),
-        }
+    /// Returns the number of connections, for a monitor that wants to see chunks or not.
+    pub(super) fn connections(&self, shows_chunks: bool) -> usize {
+        let is_one = shows_chunks || self.send.rate().is_some();
+        if is_one { 1 } else { usize::from(self.transfers.max(1)) }
     }
 
     /// Returns the rules of the plan; `shows_chunks` is for a monitor that sees all content, `capabilities` are the
@@ -114,6 +139,8 @@ impl SyncOptions {
             ignore_existing: self.ignore_existing,
             preserve_mode: self.send.preserve_mode,
             modify_window: self.modify_window,
+            min_size: self.selection.min_size,
+            max_size: self.selection.max_size,
             delta_from: is_delta.then_some(LEAST_DELTA),
             capabilities,
         }
@@ -124,9 +151,14 @@ impl SyncOptions {
     /// # Errors
     /// [`Error::Remote`](crate::Error::Remote): `unsupported`.
     pub(super) fn refuse_unsupported(&self, can: Capabilities) -> Result<()> {
-        require(can, self.selection.links == Links::Copy, Capability::Links)?;
+        require(can, matches!(self.selection.links, Links::Copy | Links::Keep), Capability::Links)?;
         require(can, self.send.preserve_mode, Capability::Modes)?;
         require(can, self.backup.is_some(), Capability::Backups)
+    }
+
+    /// Reports whether listings have to tell what keeps files as they are.
+    pub(super) fn asks_for_extras(&self) -> bool {
+        self.selection.links == Links::Keep || self.selection.devices || self.send.hard_links
     }
 
     /// Returns the options for the transfer of files that are chosen one by one.
@@ -136,7 +168,8 @@ impl SyncOptions {
             selection: Selection { links: Links::Follow, ..Selection::default() },
             send: self.send,
             retry: self.retry,
-            partial_expiry: self.partial_expiry,
+            receive: self.receive,
+            transfers: self.transfers,
             ..TransferOptions::default()
         }
     }

@@ -4,7 +4,7 @@ use super::items::{EncodedStep, StepEncoder};
 use crate::client::ItemMerger;
 use crate::delta::Piece;
 use crate::error::{Error, Result};
-use crate::plan::Plan;
+use crate::plan::{Plan, StepCursor};
 use crate::transfer::ItemRules;
 use remofile_protocol::digest::Digest;
 use remofile_protocol::limits::MAX_COPY_BYTES;
@@ -12,6 +12,7 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Part, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Items that are taken at once, beside those that come.
 const PORTION: usize = 512;
@@ -37,9 +38,10 @@ impl Recipe {
 }
 
 /// A merger of some steps of a plan with the items of a download.
-pub(super) struct PlanMerger<'a> {
-    source: &'a RemotePath,
-    plan: &'a Plan,
+pub(super) struct PlanMerger {
+    source: RemotePath,
+    plan: Arc<Plan>,
+    cursor: StepCursor,
     steps: Range<usize>,
     encoder: StepEncoder,
     /// Recipes by the indices of their steps.
@@ -59,7 +61,7 @@ enum Current {
     Lost(String),
 }
 
-impl ItemMerger for PlanMerger<'_> {
+impl ItemMerger for PlanMerger {
     fn merge(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
         let mut out = Vec::with_capacity(items.len());
         for item in items {
@@ -86,15 +88,17 @@ impl ItemMerger for PlanMerger<'_> {
     }
 }
 
-impl<'a> PlanMerger<'a> {
+impl PlanMerger {
     pub(super) fn new(
-        source: &'a RemotePath,
-        plan: &'a Plan,
+        source: &RemotePath,
+        plan: &Arc<Plan>,
         steps: Range<usize>,
         encoder: StepEncoder,
         recipes: HashMap<usize, Recipe>,
     ) -> Self {
-        Self { source, plan, steps, encoder, recipes, current: Current::Plain, told: HashSet::new() }
+        let (source, plan) = (source.clone(), Arc::clone(plan));
+        let (cursor, current, told) = (StepCursor::default(), Current::Plain, HashSet::new());
+        Self { source, plan, cursor, steps, encoder, recipes, current, told }
     }
 
     /// Returns the items of some of the next steps, up to one with content.
@@ -103,7 +107,7 @@ impl<'a> PlanMerger<'a> {
         while out.len() < PORTION {
             // Only looked at: the step of a file is taken when its content comes.
             let Some(index) = self.steps.clone().next() else { break };
-            let EncodedStep::Changes(items) = self.encoder.encode(self.plan, index) else { break };
+            let EncodedStep::Changes(items) = self.encoder.encode(&self.plan, &mut self.cursor, index) else { break };
             self.steps.next();
             out.extend(items);
         }
@@ -129,7 +133,7 @@ impl<'a> PlanMerger<'a> {
 
     /// Returns a failure for a step whose content did not come, unless the server has sent one.
     fn pass_over(&mut self, index: usize) -> Option<Item> {
-        let path = self.source.join(&self.plan.steps.get(index)?.path).ok()?;
+        let path = self.source.join(&self.cursor.get(&self.plan.steps, index)?.path).ok()?;
         if self.told.remove(&ItemRules::key(path.as_str())) {
             return None;
         }
@@ -143,13 +147,15 @@ impl<'a> PlanMerger<'a> {
             (Current::Plain, Item::Begin { path, size, modified, mode, offset, .. }) => {
                 let (recipe, rule) = self.reach(&path, out)?;
                 let rule = Some(rule);
-                // A recipe is good only for the version that it was made for.
-                let is_same =
-                    recipe.as_ref().is_none_or(|recipe| size == Some(recipe.size) && modified == Some(recipe.modified));
+                // A recipe makes the version that it was made for. A file that has grown since still begins with it, which
+                // the digest at its end proves.
+                let is_there = recipe.as_ref().is_none_or(|recipe| size >= Some(recipe.size));
+                let made = recipe.as_ref().filter(|_| is_there);
+                let (size, modified) = made.map_or((size, modified), |made| (Some(made.size), Some(made.modified)));
                 out.push(Item::Begin { path: path.clone(), size, modified, mode, rule, offset, replaces: None });
                 match recipe {
                     None => {}
-                    Some(_) if !is_same => self.current = Current::Lost(path),
+                    Some(_) if !is_there => self.current = Current::Lost(path),
                     Some(Recipe { mut pieces, digest, .. }) => {
                         out.push(Item::Base { path });
                         // The next piece is the last, where it is cheap to take.
@@ -159,7 +165,14 @@ impl<'a> PlanMerger<'a> {
                     }
                 }
             }
-            (Current::Plain, Item::Directory { .. } | Item::Link { .. }) => return Err(misfit()),
+            (
+                Current::Plain,
+                Item::Directory { .. }
+                | Item::Link { .. }
+                | Item::KeptLink { .. }
+                | Item::HardLink { .. }
+                | Item::Special { .. },
+            ) => return Err(misfit()),
             (Current::Plain, item) => out.push(item),
             // Only parts of the new version came, so it cannot be made.
             (Current::Lost(path), Item::End { .. }) => {
@@ -202,7 +215,7 @@ impl<'a> PlanMerger<'a> {
     /// Returns the file's recipe, and the rule for a file in its way.
     fn reach(&mut self, path: &str, out: &mut Vec<Item>) -> Result<(Option<Recipe>, OnConflict)> {
         while let Some(index) = self.steps.next() {
-            match self.encoder.encode(self.plan, index) {
+            match self.encoder.encode(&self.plan, &mut self.cursor, index) {
                 EncodedStep::Changes(items) => out.extend(items),
                 EncodedStep::Content { place, before, rule } if place == path => {
                     out.extend(before);

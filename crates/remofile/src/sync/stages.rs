@@ -5,7 +5,6 @@ use super::temporary_targets::TemporaryTargets;
 use crate::client::Syncing;
 use crate::error::Result;
 use crate::plan::{Action, Plan, Step};
-use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,14 +30,13 @@ pub(super) trait PlanExecutor {
 pub(super) fn execute_plan(
     syncing: &mut Syncing<'_>,
     plan: &Plan,
-    backup: Option<RemotePath>,
+    plain: StepEncoder,
     harmless: u64,
     executor: &mut dyn PlanExecutor,
 ) -> Result<()> {
     let Stages { gate, closing } = Stages::of(plan);
     let all = plan.steps.len();
-    let plain = StepEncoder { backup, ..StepEncoder::default() };
-    if super::has_work(&plan.steps[..gate]) {
+    if super::has_work(plan.steps.range(0..gate)) {
         executor.execute(syncing, 0..gate, plain.clone())?;
     }
     if gate == closing || !may_delete(syncing, harmless) {
@@ -63,20 +61,20 @@ pub(super) fn execute_plan(
 }
 
 /// The indices at which the stages of a plan begin.
-struct Stages {
+pub(super) struct Stages {
     /// Index of the first step that deletes.
-    gate: usize,
+    pub(super) gate: usize,
     /// Index of the first step that sets permission bits of directories. They come last, since they may forbid
     /// deletions.
-    closing: usize,
+    pub(super) closing: usize,
 }
 
 impl Stages {
-    fn of(plan: &Plan) -> Self {
-        let is_touch = |step: &&Step| matches!(&step.action, Action::Touch(touch) if touch.directory);
-        let is_deletion = |step: &Step| matches!(step.action, Action::Delete { .. });
+    pub(super) fn of(plan: &Plan) -> Self {
+        let is_touch = |step: &Step| matches!(&step.action, Action::Touch(touch) if touch.directory);
+        let is_deletion = |step: Step| matches!(step.action, Action::Delete { .. });
         let closing = plan.steps.len() - plan.steps.iter().rev().take_while(is_touch).count();
-        Self { gate: plan.steps[..closing].iter().position(is_deletion).unwrap_or(closing), closing }
+        Self { gate: plan.steps.range(0..closing).position(is_deletion).unwrap_or(closing), closing }
     }
 }
 

@@ -13,8 +13,10 @@ pub(super) struct TemporaryTargets(HashMap<usize, String>);
 impl TemporaryTargets {
     pub(super) fn of(plan: &Plan, steps: Range<usize>) -> Self {
         let is_clear = |step: &Step| matches!(step.action, Action::Clear { kind: Kind::Directory });
-        let cleared = steps.filter(|&index| plan.steps.get(index).is_some_and(is_clear)).map(|index| index + 1);
-        Self(cleared.filter_map(|index| Some((index, beside(&plan.steps.get(index)?.path)))).collect())
+        let first = steps.start;
+        let cleared = plan.steps.range(steps).enumerate().filter(|(_, step)| is_clear(step));
+        let cleared: Vec<usize> = cleared.map(|(at, _)| first + at + 1).collect();
+        Self(cleared.into_iter().filter_map(|index| Some((index, beside(&plan.steps.get(index)?.path)))).collect())
     }
 
     pub(super) fn is_empty(&self) -> bool {

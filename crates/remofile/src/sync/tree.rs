@@ -1,11 +1,14 @@
 //! The elements of a tree, on either side, as the planner takes them.
 
+use super::SyncOptions;
 use crate::error::Result;
-use crate::plan::{Node, Reason, TreeElement, What};
+use crate::plan::{Node, Reason, SpecialFile, TreeElement, What};
 use crate::store::{Store, StoreResult};
-use crate::transfer::{Feed, FeedOptions, Filter, InStore, Next, Origins, Scan, stays_within};
-use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{Element, Entry, ErrorCode, Failure, Kind, Links, Listed, Request, Selection};
+use crate::transfer::{Feed, FeedOptions, Filter, InStore, Next, Origins, Scan, ScanDepth, stays_within};
+use remofile_protocol::path::{InvalidName, NameRule, RemotePath, decode, encode_name};
+use remofile_protocol::wire::{
+    AttributeSet, Element, Entry, ErrorCode, Extra, Failure, Kind, Links, Listed, Request, Selection, Special,
+};
 use std::sync::Arc;
 
 /// The rules by which elements of a tree become nodes.
@@ -19,6 +22,18 @@ pub(super) struct Reading {
     pub(super) links: Option<Links>,
     /// The names that the other side can store.
     pub(super) names: NameRule,
+    /// True if all attributes follow when the plan is carried out. What a server may do itself, with what it serves, makes no
+    /// difference then.
+    pub(super) attributes_follow: bool,
+    /// True if the listing tells what keeps files as they are: targets of links whatever they lead to, second names,
+    /// kinds of special files.
+    pub(super) extras: bool,
+    /// True if files that are one at the source become one at the destination.
+    pub(super) hard_links: bool,
+    /// True if special files take part.
+    pub(super) takes_special: bool,
+    /// The rule that names are encoded for, of a remote tree whose names are taken for encoded ones.
+    pub(super) encoding: Option<NameRule>,
 }
 
 /// The meaning of an element for a plan.
@@ -33,10 +48,27 @@ pub(super) enum Read {
 }
 
 impl Reading {
+    /// Returns the rules for the source of a sync; `names` are those that the destination can store.
+    pub(super) fn of_source(options: &SyncOptions, names: NameRule, top: RemotePath, shown: String) -> Self {
+        Self {
+            top,
+            shown,
+            links: Some(options.selection.links),
+            names,
+            attributes_follow: false,
+            extras: options.asks_for_extras(),
+            hard_links: options.send.hard_links,
+            takes_special: options.selection.devices,
+            encoding: None,
+        }
+    }
+
     pub(super) fn read(&self, element: Element) -> Read {
         match element {
             Element::Listed(Listed::Entry(entry)) => self.entry(&entry, None),
             Element::Link(entry, target) => self.entry(&entry, Some(target)),
+            Element::Extra(entry, Extra::Special(special)) if self.takes_special => self.special(&entry, special),
+            Element::Extra(entry, _) => self.entry(&entry, None),
             Element::Found(found) => self.found(&found.name, &found.entry),
             Element::Listed(Listed::Failed(failure)) => self.failed(failure),
             _ => Read::Nothing,
@@ -44,6 +76,7 @@ impl Reading {
     }
 
     fn failed(&self, failure: Failure) -> Read {
+        let directory = failure.path.as_deref().and_then(|path| self.directory_of(path)).map(Box::from);
         let path = failure.path.as_deref().and_then(|path| RemotePath::parse(path).ok());
         let below: Option<Box<str>> = path.and_then(|path| path.relative_to(&self.top).map(Into::into));
         let failure = match &below {
@@ -56,14 +89,31 @@ impl Reading {
             ErrorCode::Skipped if self.links.is_none() => {
                 Read::Element(TreeElement::LeftOut(below.unwrap_or_default()))
             }
-            ErrorCode::Skipped if self.links == Some(Links::Copy) => Read::Nothing,
+            ErrorCode::Skipped if matches!(self.links, Some(Links::Copy | Links::Keep)) => Read::Nothing,
             // The top itself can be nothing of the kind.
             ErrorCode::Skipped if below.as_deref() != Some("") => {
                 Read::Reported(failure, below.map(TreeElement::Withheld))
             }
-            // A file with such a name at the destination has no counterpart that the source could name.
-            ErrorCode::InvalidName if self.links.is_none() => Read::Reported(failure, None),
+            // Nobody can ask for it, so the directories that hold it stay.
+            ErrorCode::InvalidName if self.links.is_none() => Read::Reported(failure, below.map(TreeElement::LeftOut)),
+            ErrorCode::InvalidName if directory.is_some() => {
+                Read::Reported(failure, directory.map(TreeElement::Unsendable))
+            }
             _ => Read::Element(TreeElement::Failed(failure)),
+        }
+    }
+
+    /// Returns the path of an element relative to the top, as far as it has one.
+    pub(super) fn below<'a>(&self, element: &'a Element) -> Option<&'a str> {
+        match element {
+            Element::Listed(Listed::Entry(entry)) | Element::Link(entry, _) => entry.path.relative_to(&self.top),
+            Element::Found(found) => Some(&found.name),
+            Element::Listed(Listed::Failed(failure)) => {
+                let path = failure.path.as_deref()?;
+                let below = path.strip_prefix(self.top.as_str().trim_end_matches('/'))?;
+                below.strip_prefix('/')
+            }
+            _ => None,
         }
     }
 
@@ -81,29 +131,47 @@ impl Reading {
         Failure::new(ErrorCode::NotADirectory).at(&self.shown)
     }
 
-    fn show(&self, below: &str) -> String {
+    pub(super) fn show(&self, below: &str) -> String {
         format!("{}/{below}", self.shown.trim_end_matches('/'))
+    }
+
+    /// Reports something of the source whose name the other side does not take.
+    fn unsendable(&self, below: &str, invalid: impl Into<Failure>) -> Read {
+        let failure = invalid.into().at(self.show(below));
+        let directory = below.rsplit_once('/').map_or("", |(directory, _)| directory);
+        Read::Reported(failure, Some(TreeElement::Unsendable(directory.into())))
+    }
+
+    /// Returns the directory of a path in the tree, relative to the top. The path itself may be none that can be parsed.
+    fn directory_of<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let below = path.strip_prefix(self.top.as_str().trim_end_matches('/'))?.strip_prefix('/')?;
+        Some(below.rsplit_once('/').map_or("", |(directory, _)| directory))
     }
 
     fn entry(&self, entry: &Entry, target: Option<String>) -> Read {
         let Some(below) = entry.path.relative_to(&self.top) else { return Read::Nothing };
         let (below, is_source) = (below.to_owned(), self.links.is_some());
-        if let Err(invalid) = entry.path.check(self.names) {
-            return Read::Element(match is_source {
-                // Its name keeps it from being sent, so the destination's copy under its old name must not be deleted:
-                // no deletion runs.
-                true => TreeElement::Failed(Failure::from(invalid).at(self.show(&below))),
+        if let Err(invalid) = self.check(&entry.path) {
+            return match is_source {
+                true => self.unsendable(&below, invalid),
                 // No request can name it to have it removed.
-                false => TreeElement::LeftOut(below.into()),
-            });
+                false => Read::Element(TreeElement::LeftOut(below.into())),
+            };
+        }
+        if entry.kind == Kind::Special && self.links == Some(Links::Keep) && !self.takes_special {
+            // Who keeps links as they are means to keep everything.
+            let why = "it is a device, socket or pipe: '--devices' transfers it";
+            let failure = Failure::new(ErrorCode::NotAFile).at(self.show(&below)).because(why);
+            return Read::Reported(failure, Some(TreeElement::Withheld(below.into())));
         }
         let what = match (entry.kind, target) {
-            (Kind::Directory, _) => What::Directory { mode: entry.mode },
-            (Kind::File, _) => file(entry),
+            (Kind::Directory, _) => What::Directory { mode: self.mode(entry) },
+            (Kind::File, _) => self.file(entry),
             (Kind::Link, Some(target)) if !is_source => What::Link { target },
             (Kind::Link, Some(target)) if self.links == Some(Links::Copy) && stays_within(&below, &target) => {
                 What::Link { target }
             }
+            (Kind::Link, Some(target)) if self.links == Some(Links::Keep) => What::Link { target },
             (Kind::Link, None) if !is_source => What::Link { target: String::new() },
             (Kind::Link, _) if self.links == Some(Links::Skip) => What::Passed(Reason::Link),
             (Kind::Link, _) => What::Passed(Reason::LinkOut),
@@ -112,22 +180,59 @@ impl Reading {
         Read::Element(TreeElement::Node(Node { path: below.into(), what }))
     }
 
+    fn check(&self, path: &RemotePath) -> std::result::Result<(), Failure> {
+        path.check(self.names)?;
+        self.check_encoded(path)
+    }
+
+    /// Checks that each name is what its local one encodes to: any other would be met by one of another name there.
+    fn check_encoded(&self, path: &RemotePath) -> std::result::Result<(), Failure> {
+        let Some(rule) = self.encoding else { return Ok(()) };
+        let encoded = |name: &str, rule| encode_name(&decode(name), rule).into_owned();
+        match path.names().find(|name| encoded(name, rule) != *name) {
+            None => Ok(()),
+            Some(name) if encoded(name, NameRule::Posix) != name => Err(InvalidName::NotEncoded(name.to_owned()).into()),
+            Some(name) => Err(Failure::new(ErrorCode::InvalidName).because(format!(
+                "the server's rule for names does not admit {name:?}, which came there by other means, and a sync with '--archive' \
+                 looks for {:?}: rename it there, serve it with '--names posix', or fetch it by 'remofile download --archive'",
+                encoded(name, rule)
+            ))),
+        }
+    }
+
+    fn special(&self, entry: &Entry, special: Special) -> Read {
+        let read = self.entry(entry, None);
+        let Read::Element(TreeElement::Node(Node { path, what: What::Special })) = read else { return read };
+        let file = SpecialFile { special, modified: entry.modified, mode: entry.mode };
+        Read::Element(TreeElement::Node(Node { path, what: What::SpecialFile(Box::new(file)) }))
+    }
+
     /// Reads an element of a listing in which links are followed: it has their targets in their place.
     fn found(&self, below: &str, entry: &Entry) -> Read {
         if below.is_empty() {
             return if entry.kind == Kind::Directory { Read::Top } else { Read::Nothing };
         }
-        let path = RemotePath::root().join(below).and_then(|path| Ok(path.check(self.names)?));
-        if let Err(invalid) = path {
-            return Read::Element(TreeElement::Failed(Failure::from(invalid).at(self.show(below))));
+        let checked = RemotePath::root().join(below).map_err(Failure::from).and_then(|path| self.check(&path));
+        if let Err(invalid) = checked {
+            return self.unsendable(below, invalid);
         }
         let what = match entry.kind {
-            Kind::Directory => What::Directory { mode: entry.mode },
-            Kind::File => file(entry),
+            Kind::Directory => What::Directory { mode: self.mode(entry) },
+            Kind::File => self.file(entry),
             Kind::Link => What::Passed(Reason::LinkOut),
             Kind::Special => What::Special,
         };
         Read::Element(TreeElement::Node(Node { path: below.into(), what }))
+    }
+
+    fn file(&self, entry: &Entry) -> What {
+        let &Entry { size, modified, unflushed, .. } = entry;
+        What::File { size, modified, mode: self.mode(entry), unflushed }
+    }
+
+    fn mode(&self, entry: &Entry) -> Option<u32> {
+        let needed = if entry.kind == Kind::Directory { 0o700 } else { 0o600 };
+        entry.mode.map(|mode| if self.attributes_follow { mode | needed } else { mode })
     }
 
     /// Returns the request that lists the tree.
@@ -139,10 +244,11 @@ impl Reading {
                 recursive: true,
                 selection: Some(Selection { rules, links: Links::Follow, contents: true, ..Selection::default() }),
                 digests: false,
+                attributes: AttributeSet::NONE,
             },
             _ => {
                 let targets = self.links != Some(Links::Skip);
-                Request::List { path, recursive: true, rules, targets, unflushed: true }
+                Request::List { path, recursive: true, rules, targets, unflushed: true, extras: self.extras }
             }
         }
     }
@@ -153,18 +259,25 @@ impl Reading {
     /// `not-found`, `not-a-directory`, ... if the top cannot be read: it never looks empty then.
     pub(super) fn walk(&self, store: &Arc<dyn Store>, filter: Filter) -> StoreResult<Elements> {
         if self.links != Some(Links::Follow) {
-            return Ok(Elements::Scan(Scan::new(store, &self.top, true, filter, self.links != Some(Links::Skip))?));
+            let depth = match (self.extras, self.links) {
+                (true, _) => ScanDepth::Extras,
+                (false, Some(Links::Skip)) => ScanDepth::Entries,
+                (false, _) => ScanDepth::Targets,
+            };
+            return Ok(Elements::Scan(Scan::new(store, &self.top, true, filter, depth)?));
         }
         store.walk(&self.top, false)?;
         let origins: Box<dyn Origins> = Box::new(InStore::new(Arc::clone(store), vec![self.top.clone()], false));
-        let options = FeedOptions { recursive: true, permit: Arc::new(NameRule::Posix), filter, links: Links::Follow };
+        let options = FeedOptions {
+            recursive: true,
+            permit: Arc::new(NameRule::Posix),
+            filter,
+            links: Links::Follow,
+            devices: false,
+            hard_links: false,
+        };
         Ok(Elements::Feed(Box::new(Feed::new(origins, options))))
     }
-}
-
-fn file(entry: &Entry) -> What {
-    let &Entry { size, modified, mode, unflushed, .. } = entry;
-    What::File { size, modified, mode, unflushed }
 }
 
 /// The elements of a local tree, in order.

@@ -1,12 +1,14 @@
 //! The comparison of both trees, while the remote one is listed.
 
+use super::hard_links::{NamesOfBoth, SharedNames};
 use super::tree::{Read, Reading};
-use crate::client::Syncing;
+use crate::client::{EarlierHere, Syncing, Version};
 use crate::error::{Error, Result};
 use crate::plan::{Draft, Join, Node, Planner, Rules, Side, TreeElement, What, failure_bytes};
 use crate::store::Store;
-use crate::transfer::Filter;
-use remofile_protocol::wire::{Element, ErrorCode, Failure};
+use crate::transfer::{Filter, ListedPaths};
+use remofile_protocol::wire::{Element, ErrorCode, Extra, Failure};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Elements of the local tree between two questions whether to go on.
@@ -15,8 +17,8 @@ const CHECK_EVERY: u64 = 256;
 /// Failures of the remote listing at most: each is kept until the end of it.
 const MOST_REPORTED: usize = 100_000;
 
-/// Memory that a remote listing may take on this side, in bytes: a server may list without end. A step with its
-/// path takes 110 to 250 bytes, so that there is room for more than ten million.
+/// Memory that a remote listing may take on this side, in bytes: a server may list without end. A step takes
+/// some 20 bytes, so that there is room for more than a hundred million.
 const MOST_HELD_BYTES: u64 = 4 << 30;
 
 /// The two trees of a sync.
@@ -30,22 +32,41 @@ pub(super) struct Trees<'a> {
     pub(super) rules: Rules,
     /// Rules for what is left out of both.
     pub(super) left_out: &'a [String],
+    /// The paths that alone take part, if not all do.
+    pub(super) listed: Option<&'a ListedPaths>,
+    /// An earlier copy of the source, on this side.
+    pub(super) earlier: Option<&'a EarlierHere>,
+}
+
+/// The comparison of two trees.
+pub(super) struct Drafted {
+    /// Draft of the plan.
+    pub(super) draft: Draft,
+    /// Failure that says that the remote tree does not exist, if it does not.
+    pub(super) missing: Option<Failure>,
+    /// Files that have several names, if they are asked for.
+    pub(super) names: NamesOfBoth,
+    /// Files of the source that an earlier copy has.
+    pub(super) in_earlier: HashSet<Box<str>>,
 }
 
 impl Trees<'_> {
-    /// Compares both trees. Returns the draft of the plan and, if the remote tree does not exist, the failure that
-    /// says so.
+    /// Compares both trees.
     ///
     /// # Errors
     /// The failure of a root that cannot be read, which never looks empty; whatever else ends the call.
-    pub(super) fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, Option<Failure>)> {
-        let filter = Filter::new(self.left_out, None, None).map_err(Error::Local)?;
-        let rules = filter.clone();
+    pub(super) fn draft(&self, syncing: &mut Syncing<'_>) -> Result<Drafted> {
+        let filter = |side| {
+            let filter = Filter::new(self.left_out, None, None).map_err(Error::Local)?;
+            Ok::<_, Error>(filter.within(self.listed, side == Side::Destination))
+        };
+        let [local, remote] = [self.local, self.local.other()];
+        let (filter, ours, theirs) = (filter(local)?, filter(local)?, filter(remote)?);
         let shown = |failure: Failure| Error::Local(failure.at(&self.here.shown));
         let mut elements = self.store.map(|store| self.here.walk(store, filter)).transpose().map_err(shown)?;
         let (listed, compared) = syncing.list_in_background(self.there.request(self.left_out), |incoming, check| {
             let (mut ours, mut theirs, mut broken) =
-                (Listing::of(&self.here, &rules), Listing::of(&self.there, &rules), None);
+                (Listing::of(&self.here, &ours, None), Listing::of(&self.there, &theirs, self.earlier), None);
             let mut pulled = 0_u64;
             let pull = || loop {
                 pulled += 1;
@@ -76,14 +97,27 @@ impl Trees<'_> {
             Err(Error::Remote(failure)) if failure.code == ErrorCode::NotFound => Some(failure),
             Err(error) => return Err(error),
         };
-        let (draft, listings) = compared?;
+        let (mut draft, listings) = compared?;
+        let (mut names, mut in_earlier) = (NamesOfBoth::default(), HashSet::new());
         for (exists, listing) in listings {
             if exists && missing.is_none() && !listing.has_top {
                 return Err(Error::Local(listing.reading.untold()));
             }
-            outermost(listing.reported).into_iter().for_each(|failure| syncing.failed(failure));
+            let is_source = listing.reading.is_source();
+            for failure in listing.missing() {
+                match failure.code {
+                    ErrorCode::Skipped => syncing.failed(failure),
+                    _ => draft.source_failed(failure),
+                }
+            }
+            in_earlier.extend(listing.in_earlier);
+            *(if is_source { &mut names.source } else { &mut names.destination }) = listing.shared;
+            for failure in outermost(listing.reported) {
+                let keeps = self.rules.delete && is_source && failure.code == ErrorCode::InvalidName;
+                syncing.failed(if keeps { keeping(failure) } else { failure });
+            }
         }
-        Ok((draft, missing))
+        Ok(Drafted { draft, missing, names, in_earlier })
     }
 }
 
@@ -125,25 +159,77 @@ struct Listing<'a> {
     reported: Vec<Failure>,
     /// Memory of these failures, in bytes.
     reported_bytes: u64,
+    /// Files that have several names.
+    shared: SharedNames,
     /// True if it is known to be the listing of a directory.
     has_top: bool,
+    /// The listed paths of the source that were not met yet.
+    awaited: HashSet<&'a str>,
+    earlier: Option<&'a EarlierHere>,
+    /// Files that the earlier copy has.
+    in_earlier: HashSet<Box<str>>,
 }
 
 impl<'a> Listing<'a> {
-    fn of(reading: &'a Reading, rules: &'a Filter) -> Self {
-        Self { reading, rules, reported: Vec::new(), reported_bytes: 0, has_top: !reading.tells_top() }
+    fn of(reading: &'a Reading, rules: &'a Filter, earlier: Option<&'a EarlierHere>) -> Self {
+        let awaited = if reading.is_source() { rules.listed().collect() } else { HashSet::new() };
+        let (shared, has_top) = (SharedNames::default(), !reading.tells_top());
+        let in_earlier = HashSet::new();
+        Self { reading, rules, reported: Vec::new(), reported_bytes: 0, shared, has_top, awaited, earlier, in_earlier }
+    }
+
+    /// Returns a failure for each listed path that was not met, in their order.
+    fn missing(&self) -> Vec<Failure> {
+        let mut missing: Vec<&str> = self.awaited.iter().copied().collect();
+        missing.sort_unstable();
+        let failure = |path: &str| {
+            let failure = match self.rules.admits_by_rules(path) {
+                true => Failure::new(ErrorCode::NotFound),
+                false => Failure::new(ErrorCode::Skipped).because("a rule leaves it out"),
+            };
+            failure.at(self.reading.show(path))
+        };
+        missing.into_iter().map(failure).collect()
     }
 
     /// Returns the element for the planner, if it has one.
     fn read(&mut self, element: Element) -> Option<TreeElement> {
+        let number = match element {
+            Element::Extra(_, Extra::Shared(number)) if self.reading.hard_links => Some(number),
+            _ => None,
+        };
+        if let Some(below) = self.reading.below(&element) {
+            if !self.awaited.is_empty() {
+                self.awaited.remove(below);
+            }
+            if !below.is_empty() && !self.rules.may_list(below) {
+                return (!self.reading.is_source()).then(|| TreeElement::LeftOut(below.into()));
+            }
+        }
         match self.reading.read(element) {
             // A server that lists a source must not get files past the rules of this side.
             Read::Element(TreeElement::Node(node)) if self.reading.is_source() && !self.admits(&node) => {}
-            Read::Element(element) => return Some(element),
+            Read::Element(element) => {
+                if let (Some(number), TreeElement::Node(node)) = (number, &element) {
+                    self.shared.add(&node.path, number);
+                }
+                if let TreeElement::Node(Node { path, what: What::File { size, modified, mode, .. } }) = &element
+                    && self.earlier.is_some_and(|earlier| {
+                        earlier.has(path, Version { size: *size, modified: *modified, mode: *mode })
+                    })
+                {
+                    self.in_earlier.insert(path.clone());
+                }
+                return Some(element);
+            }
             Read::Top => self.has_top = true,
             Read::Reported(failure, element) => {
-                self.reported_bytes += (size_of::<Failure>() + failure_bytes(&failure)) as u64;
-                self.reported.push(failure);
+                // What is in a directory of such a name needs no word of its own.
+                let above = self.reported.last().and_then(|failure| failure.path.as_deref());
+                if !is_below(failure.path.as_deref(), above) {
+                    self.reported_bytes += (size_of::<Failure>() + failure_bytes(&failure)) as u64;
+                    self.reported.push(failure);
+                }
                 return element;
             }
             Read::Nothing => {}
@@ -152,12 +238,17 @@ impl<'a> Listing<'a> {
     }
 
     fn admits(&self, Node { path, what }: &Node) -> bool {
+        if self.rules.admits_all() {
+            return true;
+        }
         let is_entered = path.match_indices('/').all(|(end, _)| self.rules.admits_directory(&path[..end]));
         is_entered
             && match what {
                 What::Directory { .. } => self.rules.admits_directory(path),
                 What::File { size, .. } => self.rules.admits_file(path, *size),
-                What::Link { .. } | What::Special | What::Passed(_) => self.rules.admits_link(path),
+                What::Link { .. } | What::Special | What::SpecialFile(_) | What::Passed(_) => {
+                    self.rules.admits_link(path)
+                }
             }
     }
 }
@@ -167,16 +258,23 @@ pub(super) fn outermost(mut failures: Vec<Failure>) -> Vec<Failure> {
     let mut above: Option<String> = None;
     failures.retain(|failure| {
         let Some(path) = &failure.path else { return true };
-        let is_below = above
-            .as_ref()
-            .and_then(|above| path.strip_prefix(above.as_str()))
-            .is_some_and(|rest| rest.starts_with('/'));
-        if !is_below {
+        let is_told = is_below(Some(path), above.as_deref());
+        if !is_told {
             above = Some(path.clone());
         }
-        !is_below
+        !is_told
     });
     failures
+}
+
+/// Adds to a failure about a name what comes of it for deletions.
+fn keeping(failure: Failure) -> Failure {
+    let why = failure.detail.clone().unwrap_or_default();
+    failure.because(format!("{why}; nothing in its directory is deleted: rename it, or exclude it"))
+}
+
+fn is_below(path: Option<&str>, above: Option<&str>) -> bool {
+    path.zip(above).and_then(|(path, above)| path.strip_prefix(above)).is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -205,7 +303,17 @@ mod tests {
     fn compared(each: fn(u32) -> Element, count: Option<u32>, delete: bool, local: Side) -> (Result<Draft>, u64) {
         let links = (local == Side::Destination).then_some(Links::Skip);
         let top = RemotePath::parse("/top").unwrap();
-        let reading = Reading { top, shown: "/top".to_owned(), links, names: NameRule::Posix };
+        let reading = Reading {
+            top,
+            shown: "/top".to_owned(),
+            links,
+            names: NameRule::Posix,
+            attributes_follow: false,
+            extras: false,
+            takes_special: false,
+            hard_links: false,
+            encoding: None,
+        };
         let filter = Filter::none();
         let join = Join::new(Planner::new(Rules { delete, ..Rules::default() }), local, || None);
         let (mut numbers, mut read) = (0.., 0);
@@ -213,7 +321,7 @@ mod tests {
             read += 1;
             Ok(numbers.next().filter(|number| count.is_none_or(|count| *number < count)).map(each))
         };
-        let draft = compare(join, &mut Listing::of(&reading, &filter), &mut next, 1 << 20);
+        let draft = compare(join, &mut Listing::of(&reading, &filter, None), &mut next, 1 << 20);
         (draft, read)
     }
 
@@ -231,7 +339,7 @@ mod tests {
             let Err(Error::Local(failure)) = draft else { panic!("{draft:?}") };
             assert_eq!(failure.code, ErrorCode::OutOfResources);
             assert!(failure.to_string().contains("would take more than 1 MiB of memory to compare"), "{failure}");
-            assert!((2_000..20_000).contains(&read), "{read} elements of 50 to 500 bytes each");
+            assert!((2_000..200_000).contains(&read), "{read} elements of 5 to 500 bytes each");
         }
     }
 

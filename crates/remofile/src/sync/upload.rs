@@ -3,19 +3,22 @@
 use super::compare::{LocalTree, answer, digest, remote_digests};
 use super::deltas::{Candidate, Changed, Deltas};
 use super::feed::{PlannedFeed, Prepared, candidates};
+use super::foretold_attributes::{Sides, report_with_attributes};
+use super::hard_links::link_names;
 use super::items::StepEncoder;
+use super::sections::Sections;
 use super::stages::{PlanExecutor, execute_plan};
 use super::tree::Reading;
-use super::trees::Trees;
-use super::{SyncOptions, SyncReport, report};
-use crate::client::{Client, Syncing};
+use super::trees::{Drafted, Trees};
+use super::{SyncOptions, SyncReport};
+use crate::client::{Client, Earlier, FeedPart, Syncing, missing};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
-use crate::plan::{Action, Answers, Draft, Plan, Side};
+use crate::plan::{Action, Answers, Plan, Side, StepCursor};
 use crate::store::{LocalStore, ReadStore, Store, StoreOptions};
 use crate::transfer::{FeedItem, FileRecipe, Filter};
-use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Element, Failure, Item, Known, Listed, Request};
+use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::wire::{Element, ErrorCode, Failure, Item, Known, Listed, Request};
 use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::ops::Range;
@@ -57,9 +60,13 @@ pub fn synchronize_upload(
     options: &SyncOptions,
     monitor: &mut dyn Monitor,
 ) -> Result<SyncReport> {
-    let job = Upload::new(source, destination, options, monitor.chunk_size().is_some())?;
+    let mut adapted = options.clone();
+    let encoding =
+        client.adapt(&mut adapted.selection, options.send, options.encode_names, options.link_dest.is_some())?;
+    let options = &adapted;
+    let job = Upload::new(source, destination, options, encoding, monitor.chunk_size().is_some())?;
     let syncing = Syncing::new(client, options.retry, monitor, true);
-    let (plan, transfer) = syncing.run(!options.dry_run, |syncing| job.once(syncing))?;
+    let (plan, transfer) = syncing.run(!options.dry_run, &job.paths(), |syncing| job.once(syncing))?;
     Ok(SyncReport { plan, transfer })
 }
 
@@ -67,6 +74,8 @@ struct Upload<'a> {
     source: &'a Path,
     destination: &'a RemotePath,
     options: &'a SyncOptions,
+    /// The rule that names are encoded for, if they are.
+    encoding: Option<NameRule>,
     shows_chunks: bool,
     store: Arc<dyn Store>,
     top: RemotePath,
@@ -80,11 +89,11 @@ impl<'a> Upload<'a> {
         source: &'a Path,
         destination: &'a RemotePath,
         options: &'a SyncOptions,
+        encoding: Option<NameRule>,
         shows_chunks: bool,
     ) -> Result<Self> {
-        options.check()?;
         let local = |failure: Failure| Error::Local(failure.at(source.display()));
-        let store = LocalStore::open(source, StoreOptions::default()).map_err(local)?;
+        let store = LocalStore::open(source, StoreOptions { encoding, ..StoreOptions::default() }).map_err(local)?;
         let backup = options.backup.as_ref().map(|backup| super::backup_path(destination, backup)).transpose()?;
         let mut rules = options.selection.rules.clone();
         if let Some(below) = backup.as_ref().and_then(|backup| backup.relative_to(destination))
@@ -97,13 +106,30 @@ impl<'a> Upload<'a> {
         rules.extend(backup.as_ref().and_then(|backup| super::rule_against(destination, backup)));
         Filter::new(&rules, None, None).map_err(Error::Local)?;
         let top = RemotePath::root();
-        Ok(Self { source, destination, options, shows_chunks, store: Arc::new(store), top, rules, backup })
+        let store = Arc::new(store);
+        Ok(Self { source, destination, options, encoding, shows_chunks, store, top, rules, backup })
+    }
+
+    /// The paths that nobody else may change meanwhile.
+    fn paths(&self) -> Vec<RemotePath> {
+        std::iter::once(self.destination).chain(self.backup_outside()).cloned().collect()
+    }
+
+    fn backup_outside(&self) -> Option<&RemotePath> {
+        self.backup.as_ref().filter(|backup| backup.relative_to(self.destination).is_none())
+    }
+
+    /// Returns the number of connections that files are sent over at once. Only the one with the lease may change something
+    /// outside of the destination.
+    fn connections(&self) -> usize {
+        if self.backup_outside().is_some() { 1 } else { self.options.connections(self.shows_chunks) }
     }
 
     fn once(&self, syncing: &mut Syncing<'_>) -> Result<Plan> {
         self.options.refuse_unsupported(syncing.server()?.capabilities)?;
         syncing.refuse_upload_into_itself(self.source, self.destination, self.options.delete)?;
-        let (draft, exists) = self.draft(syncing)?;
+        let Drafted { draft, missing, names, .. } = self.draft(syncing)?;
+        let exists = missing.is_none();
         // Failures so far are of names that the server does not admit: it can never have them, and what it has of them
         // stays.
         let harmless = syncing.failure_count();
@@ -113,45 +139,77 @@ impl<'a> Upload<'a> {
             false => Answers::default(),
         };
         let mut plan = draft.settle(&answers);
+        link_names(&mut plan, &names, !self.options.ignore_existing);
+        // A destination that is missing has nothing yet that could get other attributes.
+        let (store, remote, shown) =
+            (Some(&self.store).filter(|_| exists), self.destination, self.destination.as_str());
+        let sides = Sides { store, remote, left_out: &self.rules, shown };
         if self.options.dry_run {
-            report(syncing, &plan, self.destination.as_str());
-            return Ok(plan);
+            let told = report_with_attributes(syncing, &plan, &sides, self.options, true)?;
+            return Ok(told.unwrap_or(plan));
         }
         let prepared = self.prepare(syncing, &mut plan)?;
-        report(syncing, &plan, self.destination.as_str());
+        report_with_attributes(syncing, &plan, &sides, self.options, true)?;
         if !exists {
             syncing.make_directory(self.destination)?;
         }
         // After the destination was made, since a missing directory cannot be surveyed.
-        let known = self.known(syncing, &plan)?;
+        let known = self.known(syncing, &plan, &prepared)?;
         let plan = Arc::new(plan);
         let file_size_limit = syncing.server()?.file_size_limit;
-        let mut sender = Sender { job: self, plan: Arc::clone(&plan), prepared, known, file_size_limit };
-        execute_plan(syncing, &plan, self.backup.clone(), harmless, &mut sender)?;
+        let earlier = self.earlier(syncing)?;
+        let mut sender = Sender { job: self, plan: Arc::clone(&plan), prepared, known, file_size_limit, earlier };
+        execute_plan(syncing, &plan, StepEncoder::of_sync(self.options, self.backup.clone()), harmless, &mut sender)?;
         drop(sender);
+        super::attributes::give(syncing, &self.store, self.destination, &self.rules, self.options)?;
         Ok(Arc::unwrap_or_clone(plan))
     }
 
-    /// Compares both trees. Returns the draft, and whether the remote tree exists.
-    fn draft(&self, syncing: &mut Syncing<'_>) -> Result<(Draft, bool)> {
+    /// Compares both trees.
+    fn draft(&self, syncing: &mut Syncing<'_>) -> Result<Drafted> {
         let names = syncing.server()?.names;
         let shown = self.source.display().to_string();
-        let here = Reading { top: self.top.clone(), shown, links: Some(self.options.selection.links), names };
-        let shown = self.destination.to_string();
-        let there = Reading { top: self.destination.clone(), shown, links: None, names };
+        let attributes_follow = super::attributes::follow(syncing, self.options, true)?;
+        let here = Reading::of_source(self.options, names, self.top.clone(), shown);
+        let here = Reading { attributes_follow, ..here };
+        let (top, shown) = (self.destination.clone(), self.destination.to_string());
+        let there = Reading { top, shown, links: None, encoding: self.encoding, ..here };
         let rules = self.options.plan_rules(self.shows_chunks, syncing.server()?.capabilities);
         let left_out = &self.rules;
-        let trees = Trees { here, there, store: Some(&self.store), local: Side::Source, rules, left_out };
-        let (draft, missing) = trees.draft(syncing)?;
-        let exists = missing.is_none();
+        let trees = Trees {
+            here,
+            there,
+            store: Some(&self.store),
+            local: Side::Source,
+            rules,
+            left_out,
+            listed: self.options.listed.as_ref(),
+            earlier: None,
+        };
+        let drafted = trees.draft(syncing)?;
+        let missing = drafted.missing.clone().filter(|_| !(self.options.dry_run && self.options.missing_is_empty));
         missing.map_or(Ok(()), |failure| syncing.refuse_orphan(self.destination, failure))?;
-        Ok((draft, exists))
+        Ok(drafted)
+    }
+
+    /// Lists the earlier backup that files may be linked to, if one is named and there.
+    fn earlier(&self, syncing: &mut Syncing<'_>) -> Result<Option<Arc<Earlier>>> {
+        let Some(directory) = &self.options.link_dest else { return Ok(None) };
+        let mut earlier = Earlier::new(directory.clone(), self.options.send.sets_modes());
+        match syncing.elements(earlier.request(), &mut |element| earlier.add(element)) {
+            Ok(()) => Ok(Some(Arc::new(earlier))),
+            Err(Error::Remote(failure)) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => {
+                syncing.failed(missing(directory, failure));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Searches large files for what changed. A file in which nothing changed only gets its time.
     fn prepare(&self, syncing: &mut Syncing<'_>, plan: &mut Plan) -> Result<HashMap<usize, Prepared>> {
         let candidate = |(index, size, old_size): (usize, u64, u64)| {
-            let path = plan.steps.get(index)?.path.clone();
+            let path = plan.steps.get(index)?.path;
             Some(Candidate { index, path, local_bytes: size, remote_bytes: old_size })
         };
         let candidates: Vec<Candidate> = candidates(plan).into_iter().filter_map(candidate).collect();
@@ -181,12 +239,24 @@ impl<'a> Upload<'a> {
     }
 
     /// Returns the partials at the destination of files that are to be sent.
-    fn known(&self, syncing: &mut Syncing<'_>, plan: &Plan) -> Result<HashMap<Box<str>, Known>> {
+    fn known(
+        &self,
+        syncing: &mut Syncing<'_>,
+        plan: &Plan,
+        prepared: &HashMap<usize, Prepared>,
+    ) -> Result<HashMap<Box<str>, Known>> {
+        if !self.options.resume && !syncing.is_again() {
+            return Ok(HashMap::new());
+        }
         let is_large = |action: &Action| match action {
             Action::Create { size } | Action::Update { size, .. } => *size >= LEAST_PARTIAL,
             _ => false,
         };
-        let sent: Vec<&str> = plan.steps.iter().filter(|step| is_large(&step.action)).map(|step| &*step.path).collect();
+        // What is made of a file that is there goes on with no partial.
+        let is_sent = |index: usize, action: &Action| is_large(action) && !prepared.contains_key(&index);
+        let steps = plan.steps.iter().enumerate().filter(|(index, step)| is_sent(*index, &step.action));
+        let sent: Vec<_> = steps.map(|(_, step)| step.path).collect();
+        let sent: Vec<&str> = sent.iter().map(|path| &**path).collect();
         if sent.is_empty() { Ok(HashMap::new()) } else { syncing.known_partials(self.destination, &sent) }
     }
 }
@@ -198,20 +268,41 @@ struct Sender<'a, 'b> {
     prepared: HashMap<usize, Prepared>,
     known: HashMap<Box<str>, Known>,
     file_size_limit: u64,
+    earlier: Option<Arc<Earlier>>,
 }
 
 impl Sender<'_, '_> {
+    /// Sends steps over several connections, each of which has its own part of what was prepared.
+    fn spread(&mut self, syncing: &mut Syncing<'_>, parts: Vec<Range<usize>>, encoder: &StepEncoder) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let part = |steps: Range<usize>| {
+            let paths = plan.steps.range(steps.clone()).map(|step| step.path);
+            let partials = match self.known.is_empty() {
+                true => Vec::new(),
+                false => paths.filter(|path| self.known.remove(path).is_some()).map(String::from).collect(),
+            };
+            let prepared = self.prepared.extract_if(|index, _| steps.contains(index)).collect();
+            let feed = PlannedFeed { prepared, ..self.feed(steps, encoder.clone()) };
+            FeedPart { feed, partials }
+        };
+        let parts = parts.into_iter().map(part).collect();
+        let adopt = |feed: &mut PlannedFeed, known| feed.known = known;
+        syncing.send_together(parts, self.job.destination, &self.job.options.transfer(), adopt)
+    }
+
     fn feed(&mut self, steps: Range<usize>, encoder: StepEncoder) -> PlannedFeed {
         PlannedFeed {
             store: Arc::clone(&self.job.store),
             top: self.job.top.clone(),
             shown: self.job.source.display().to_string(),
             plan: Arc::clone(&self.plan),
+            cursor: StepCursor::default(),
             steps,
             encoder,
             prepared: mem::take(&mut self.prepared),
             known: mem::take(&mut self.known),
             file_size_limit: self.file_size_limit,
+            earlier: self.earlier.clone(),
             queue: VecDeque::new(),
         }
     }
@@ -219,6 +310,12 @@ impl Sender<'_, '_> {
 
 impl PlanExecutor for Sender<'_, '_> {
     fn execute(&mut self, syncing: &mut Syncing<'_>, steps: Range<usize>, encoder: StepEncoder) -> Result<()> {
+        if let Some(Sections { first, parts }) = Sections::of(&self.plan, steps.clone(), self.job.connections()) {
+            if super::has_work(self.plan.steps.range(first.clone())) {
+                self.execute(syncing, first, encoder.clone())?;
+            }
+            return self.spread(syncing, parts, &encoder);
+        }
         let feed = self.feed(steps, encoder);
         syncing.send(feed, self.job.destination, &self.job.options.transfer())
     }

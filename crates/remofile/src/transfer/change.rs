@@ -1,5 +1,6 @@
 //! Changes to a tree that need no content.
 
+use super::intake::Effect;
 use crate::store::{Store, StoreResult};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Kind, Timestamp};
@@ -31,6 +32,17 @@ pub enum Change {
 }
 
 impl Change {
+    /// Tells the change as an effect; `path` is its path below the destination.
+    pub(super) fn effect<'a>(&'a self, path: &'a str, destination: &RemotePath) -> Effect<'a> {
+        match self {
+            Self::Move { from, to: _ } => {
+                Effect::Moved { from: from.relative_to(destination).unwrap_or(from.as_str()), path }
+            }
+            Self::Remove { path: _ } => Effect::Removed { path },
+            Self::Touch { path: _, modified: _, mode: _ } => Effect::Touched { path },
+        }
+    }
+
     /// Applies the change.
     ///
     /// # Errors

@@ -20,6 +20,11 @@ impl Check {
         Self { kind, state: CheckState::Nothing }
     }
 
+    /// As [`Check::new`], of a file that may be gone on with after this process is gone.
+    pub(super) fn resumable(kind: DigestKind) -> Self {
+        Self { kind, state: CheckState::Running(Digester::resumable(kind)) }
+    }
+
     /// Continues a digest of the bytes before an offset.
     pub(super) fn resumed(kind: DigestKind, running: Digester) -> Self {
         Self { kind, state: CheckState::Running(running) }

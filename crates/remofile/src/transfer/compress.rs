@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(decompressor.decompress(&out, 1_000).unwrap(), text(1_000));
     }
 
-    /// Measures the costs of compression. Run by hand, in release mode: `cargo test --release -p remofile --lib
+    /// Measures the costs of compression. Run by hand, in release mode: `cargo test --release -p remofile-core --lib
     /// measure -- --ignored --nocapture`.
     #[test]
     #[ignore = "a measurement"]

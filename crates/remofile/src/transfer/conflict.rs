@@ -2,7 +2,7 @@
 
 use super::intake::UnpackerOptions;
 use super::memory::Recent;
-use crate::store::{Store, StoreResult};
+use crate::store::{NewSpecial, Store, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
 use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, OnConflict, Timestamp};
@@ -86,6 +86,62 @@ pub(super) fn make_link(
     };
     store.make_link(&resolved.path, target, resolved.replace)?;
     Ok(resolved.path)
+}
+
+/// Keeps a link by a rule as [`make_link`] makes one, whatever it leads to.
+pub(super) fn keep_link(
+    store: &dyn Store,
+    path: RemotePath,
+    target: &str,
+    rule: OnConflict,
+) -> StoreResult<RemotePath> {
+    if store.kept_target(&path).is_ok_and(|existing| existing == target) {
+        return Ok(path);
+    }
+    by_rule(store, path, rule, |path, replace| store.keep_link(path, target, replace).map(drop))
+}
+
+/// Gives a file another name by a rule, and returns the name, which the rule may change.
+pub(super) fn add_name(
+    store: &dyn Store,
+    of: &RemotePath,
+    path: RemotePath,
+    rule: OnConflict,
+) -> StoreResult<RemotePath> {
+    by_rule(store, path, rule, |path, replace| store.add_name(of, path, replace).map(drop))
+}
+
+/// Makes a special file by a rule, and returns its path, which the rule may change.
+pub(super) fn make_special(
+    store: &dyn Store,
+    path: RemotePath,
+    new: &NewSpecial,
+    rule: OnConflict,
+) -> StoreResult<RemotePath> {
+    by_rule(store, path, rule, |path, replace| store.make_special(path, new, replace).map(drop))
+}
+
+/// Makes something without content by a rule. What is there may be the same already: `make` finds out.
+fn by_rule(
+    store: &dyn Store,
+    path: RemotePath,
+    rule: OnConflict,
+    make: impl Fn(&RemotePath, bool) -> StoreResult<()>,
+) -> StoreResult<RemotePath> {
+    let first = match rule {
+        OnConflict::Replace => return make(&path, true).map(|()| path),
+        OnConflict::Abort | OnConflict::Skip | OnConflict::Newer | OnConflict::Rename => make(&path, false),
+    };
+    match (first, rule) {
+        (Err(failure), OnConflict::Skip | OnConflict::Newer) if failure.code == ErrorCode::AlreadyExists => {
+            Err(exists_already())
+        }
+        (Err(failure), OnConflict::Rename) if failure.code == ErrorCode::AlreadyExists => {
+            let free = free_name(store, path)?.path;
+            make(&free, false).map(|()| free)
+        }
+        (made, _) => made.map(|()| path),
+    }
 }
 
 /// The names of files that were stored: on a file system that tells `a` and `A` apart no better than its

@@ -6,15 +6,14 @@ use super::filter::Filter;
 use super::memory::Recent;
 use super::origins::{NextOrigin, Origin, Origins};
 use super::permit::{Access, Permit};
-use crate::store::{Store, StoreResult, Walk};
+use super::roll::{Called, Roll, RollCall};
+use crate::store::{Store, StoreResult, Walk, removed_since};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Links, Listed};
+use remofile_protocol::wire::{self, ErrorCode, Failure, Kind, Links, Listed, OnConflict};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// The time for which a census counts before others have their turn.
-const CENSUS_TURN: Duration = Duration::from_millis(5);
 
 /// The selection of files below the origins.
 #[derive(Debug, Clone)]
@@ -27,6 +26,10 @@ pub struct FeedOptions {
     pub filter: Filter,
     /// The treatment of links.
     pub links: Links,
+    /// True if special files are sent; otherwise they are failures.
+    pub devices: bool,
+    /// True if a file that has several names is sent once.
+    pub hard_links: bool,
 }
 
 /// Finds the files of some origins, in the order they were named and sorted below each.
@@ -39,6 +42,16 @@ pub struct Feed {
     /// Half digests of the names that origins have at the destination. A collision only refuses an origin. Of very
     /// many names only the last are remembered: a client that names so many one by one knows them.
     names: Recent<u64, ()>,
+    /// True if what was listed and removed before it could be sent is told.
+    tells_removed: bool,
+    /// Paths at the destination of files that have several names, by the numbers that these share.
+    linked: HashMap<u128, String>,
+    /// The files that were counted.
+    roll: Option<RollCall>,
+    /// What was found last and comes when those before it are settled.
+    held: Option<StoreResult<FoundItem>>,
+    /// Path and top of the entry that the last failure is about; `None` of a source.
+    failed: Option<(String, usize)>,
 }
 
 /// A directory that is being walked.
@@ -58,7 +71,24 @@ impl Feed {
     /// Creates a feed of the files of `origins`, which are looked for one after the other.
     #[must_use]
     pub fn new(origins: Box<dyn Origins>, options: FeedOptions) -> Self {
-        Self { origins, options, judge: None, walks: Vec::new(), names: Recent::default() }
+        Self {
+            origins,
+            options,
+            judge: None,
+            walks: Vec::new(),
+            names: Recent::default(),
+            tells_removed: false,
+            linked: HashMap::new(),
+            roll: None,
+            held: None,
+            failed: None,
+        }
+    }
+
+    /// Tells what was listed and removed before it could be sent. A feed that only looks leaves it out.
+    #[must_use]
+    pub fn telling_removed(self) -> Self {
+        Self { tells_removed: true, ..self }
     }
 
     /// Adds a judge that is asked about each file and link before it is opened.
@@ -69,20 +99,48 @@ impl Feed {
 
     /// Finds, judges and opens the next item to send.
     fn next_opened(&mut self) -> Next<FeedItem> {
-        let found = match self.find() {
-            Next::Item(Ok(found)) => found,
-            Next::Item(Err(failure)) => return Next::Item(FeedItem::Failed(failure)),
-            Next::Working => return Next::Working,
-            Next::Pending => return Next::Pending,
-            Next::End => return Next::End,
+        let found = match self.held.take() {
+            Some(found) => found,
+            None => match self.find() {
+                Next::Item(found) => found,
+                Next::Working => return Next::Working,
+                Next::Pending => return Next::Pending,
+                Next::End => {
+                    let missing = self.roll.as_mut().and_then(RollCall::rest);
+                    return missing.map_or(Next::End, |failure| Next::Item(FeedItem::Failed(failure)));
+                }
+            },
         };
-        match self.open(found) {
+        if let Called::Missing(failure) = self.call_roll(&found) {
+            self.held = Some(found);
+            return Next::Item(FeedItem::Failed(failure));
+        }
+        match found.and_then(|found| self.open(found)) {
             // The root itself has no name: its contents go to the destination.
             Ok(FeedItem::Directory { path, .. }) if path.is_empty() => Next::Working,
             Ok(item) => Next::Item(item),
-            // Gone between its listing and now: the tree is as if it had never been there.
-            Err(failure) if failure.code == ErrorCode::NotFound && !self.walks.is_empty() => Next::Working,
+            // Removed between its listing and now.
+            Err(Failure { code: ErrorCode::NotFound, path, detail: None, .. }) if !self.walks.is_empty() => {
+                Next::Item(FeedItem::Failed(Failure { path, ..removed_since() }))
+            }
             Err(failure) => Next::Item(FeedItem::Failed(failure)),
+        }
+    }
+
+    /// Calls something that is about to be sent, or to fail, on the roll of what was counted.
+    fn call_roll(&mut self, found: &StoreResult<FoundItem>) -> Called {
+        let Some(roll) = &mut self.roll else { return Called::Settled };
+        match (found, &self.failed) {
+            (Ok(found), _) if found.entry.kind == Kind::File => {
+                let (source, below) = found.places();
+                roll.call(source, below)
+            }
+            (Ok(_), _) => Called::Settled,
+            (Err(_), Some((path, top))) => {
+                let (source, below) = path.split_at_checked(*top).unwrap_or((path, ""));
+                roll.call(source, below.trim_start_matches('/'))
+            }
+            (Err(failure), None) => roll.call_source(failure.path.as_deref().unwrap_or_default()),
         }
     }
 
@@ -94,27 +152,70 @@ impl Feed {
             Some(judge) => judge.judge(&found),
             None => Verdict::Send { rule: None, known: None },
         };
-        let FoundItem { path, shown, entry, store, known: named, parts } = found;
+        if let Some(second) = self.second_name(&found, &verdict) {
+            return Ok(second);
+        }
+        let FoundItem { path, top: _, shown, entry, store, known: named, parts } = found;
         let (rule, known) = match verdict {
             Verdict::Send { rule, known } => (rule, known.or(named)),
-            Verdict::Present => return Ok(FeedItem::Present { path, size: entry.size }),
+            Verdict::Present { mode } => return Ok(FeedItem::Present { path, size: entry.size, mode }),
+            Verdict::Link { of, rule } => return Ok(FeedItem::HardLink { path, of: of.to_string(), rule }),
             Verdict::Skip(failure) => return Ok(FeedItem::Failed(failure.at(shown))),
         };
         if entry.kind == Kind::Link {
-            let target = store.read_link(&entry.path).map_err(|failure| failure.at(&shown))?;
-            return Ok(FeedItem::Link { path, target, rule });
+            let kept = self.options.links == Links::Keep;
+            let target = if kept { store.kept_target(&entry.path) } else { store.read_link(&entry.path) };
+            return Ok(FeedItem::Link { path, target: target.map_err(|failure| failure.at(&shown))?, kept, rule });
         }
-        match store.open(&entry.path) {
+        if entry.kind == Kind::Special {
+            let special = store.special(&entry.path).map_err(|failure| failure.at(&shown))?;
+            return Ok(FeedItem::Special { path, special, modified: entry.modified, mode: entry.mode, rule });
+        }
+        let ahead = self.walks.last_mut().and_then(|below| below.walk.take_opened());
+        let opened = match ahead.filter(|source| source.entry().path == entry.path) {
+            Some(source) => Ok(source),
+            None => store.open(&entry.path),
+        };
+        match opened {
             Ok(source) => {
                 let recipe = FileRecipe::of_parts(&parts, source.entry().size).map_err(|failure| failure.at(&shown))?;
                 Ok(FeedItem::File(Box::new(FedFile { path, shown, source, rule, known, recipe })))
             }
-            Err(failure) => Err(failure.at(shown)),
+            Err(failure) => {
+                // Another name of it is not that of something that was sent.
+                self.linked.retain(|_, first| *first != path);
+                Err(failure.at(shown))
+            }
+        }
+    }
+
+    /// Returns the item of a file that came before by another name; remembers one that has several.
+    fn second_name(&mut self, found: &FoundItem, verdict: &Verdict) -> Option<FeedItem> {
+        if !self.options.hard_links || found.entry.kind != Kind::File || !found.parts.is_empty() {
+            return None;
+        }
+        let rule = match verdict {
+            Verdict::Send { rule, .. } | Verdict::Link { rule, .. } => *rule,
+            // The same content may be there without being the same file.
+            Verdict::Present { .. } => Some(OnConflict::Replace),
+            Verdict::Skip(_) => return None,
+        };
+        // What cannot be looked at fails when it is opened.
+        let number = found.store.shared_identity(&found.entry.path).ok().flatten()?;
+        match self.linked.entry(number) {
+            Entry::Occupied(first) => {
+                Some(FeedItem::HardLink { path: found.path.clone(), of: first.get().clone(), rule })
+            }
+            Entry::Vacant(first) => {
+                first.insert(found.path.clone());
+                None
+            }
         }
     }
 
     /// Finds the next file, directory or link, without opening it.
     pub fn find(&mut self) -> Next<StoreResult<FoundItem>> {
+        self.failed = None;
         if let Some(below) = self.walks.last_mut() {
             return match below.walk.next() {
                 None => {
@@ -140,9 +241,10 @@ impl Feed {
         }
     }
 
-    fn begin(&mut self, origin: Origin) -> StoreResult<Option<FoundItem>> {
+    fn begin(&mut self, mut origin: Origin) -> StoreResult<Option<FoundItem>> {
         self.options.permit.permit(Access::Find, &origin.path)?;
-        let mut entry = origin.store.stat(&origin.path)?;
+        let known = origin.entry.take();
+        let mut entry = known.map_or_else(|| origin.store.stat(&origin.path), Ok)?;
         if origin.as_link {
             entry.kind = Kind::Link;
         }
@@ -160,10 +262,19 @@ impl Feed {
             Kind::Directory if !own.is_empty() && !filter.admits_directory(own) => return Err(left_out()),
             Kind::File => {}
             Kind::Directory if !self.options.recursive => {
-                return Err(Failure::new(ErrorCode::NotAFile).because("it is a directory: it is sent only recursively"));
+                return Err(
+                    Failure::new(ErrorCode::NotAFile).because("it is a directory: what is in it was not asked for")
+                );
             }
             Kind::Directory => {
-                let walk = origin.store.walk(&origin.path, true)?;
+                let mut walk = origin.store.walk(&origin.path, true)?;
+                if self.tells_removed {
+                    walk.tell_removed();
+                    // A judge may leave out most of them.
+                    if self.judge.is_none() {
+                        walk.open_ahead();
+                    }
+                }
                 let separator = usize::from(!origin.name.is_empty());
                 self.walks.push(Below {
                     store: Arc::clone(&origin.store),
@@ -175,13 +286,14 @@ impl Feed {
                     walk,
                 });
             }
-            Kind::Link if self.options.links == Links::Copy => {}
+            Kind::Link if matches!(self.options.links, Links::Copy | Links::Keep) => {}
+            Kind::Special if self.options.devices => {}
             // A link that was named is reported as an error, not as skipped: it was asked for.
             Kind::Link => return Err(Failure { code: ErrorCode::NotAFile, ..leads_astray() }),
             Kind::Special => return Err(Failure { code: ErrorCode::NotAFile, ..special() }),
         }
         let Origin { store, name: path, shown, known, parts, .. } = origin;
-        Ok(Some(FoundItem { path, shown, entry, store, known, parts }))
+        Ok(Some(FoundItem { top: path.len(), path, shown, entry, store, known, parts }))
     }
 
     /// Judges an element of a walk. Returns `None` if it is left out.
@@ -189,10 +301,21 @@ impl Feed {
         let below = self.walks.last_mut()?;
         let entry = match listed {
             Listed::Entry(entry) => entry,
-            Listed::Failed(failure) => return Some(Err(below.rename(failure))),
+            Listed::Failed(failure) => {
+                if !below.unlisted_is_meant(&self.options.filter) {
+                    return None;
+                }
+                let failure = below.rename(failure);
+                let relative = failure.path.as_deref().and_then(|path| path.strip_prefix(below.shown.as_str()));
+                let relative = relative.unwrap_or_default().trim_start_matches('/');
+                self.failed = Some((join(&below.path, relative), below.top_bytes.saturating_sub(1)));
+                return Some(Err(failure));
+            }
         };
         let relative = entry.path.relative_to(&below.base).unwrap_or_default();
         let (path, shown) = (join(&below.path, relative), join(&below.shown, relative));
+        let top = below.top_bytes.saturating_sub(1);
+        self.failed = Some((path.clone(), top));
         // Rules are relative to the origin, even below a link that is followed.
         let own = entry.path.relative_to(&below.top).unwrap_or(relative).to_owned();
         let own = own.as_str();
@@ -215,30 +338,35 @@ impl Feed {
         }
         let store = Arc::clone(&below.store);
         match (entry.kind, self.options.links) {
-            (Kind::Special, _) => Some(Err(special().at(shown))),
+            // Who keeps links as they are means to keep everything.
+            (Kind::Special, Links::Keep) if !self.options.devices => {
+                Some(Err(Failure { code: ErrorCode::NotAFile, ..special() }.at(shown)))
+            }
+            (Kind::Special, _) if !self.options.devices => Some(Err(special().at(shown))),
             (Kind::Link, Links::Skip) => {
                 Some(Err(Failure::new(ErrorCode::Skipped).because("it is a symbolic link").at(shown)))
             }
             (Kind::Link, Links::Follow) => {
                 let followed = self.follow(&entry.path, &path, &shown).map_err(|failure| failure.at(&shown));
-                let found = |entry| FoundItem { path, shown, entry, store, known: None, parts: Vec::new() };
+                let found = |entry| FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new() };
                 followed.map(|entry| entry.map(found)).transpose()
             }
             (Kind::Link, Links::Copy) => match store.read_link(&entry.path) {
                 Ok(target) if stays_within(own, &target) => {
-                    Some(Ok(FoundItem { path, shown, entry, store, known: None, parts: Vec::new() }))
+                    Some(Ok(FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new() }))
                 }
                 Ok(_) => Some(Err(leads_astray().at(shown))),
+                Err(failure) if failure.code == ErrorCode::OutsideRoot => Some(Err(leads_astray().at(shown))),
                 Err(failure) => Some(Err(failure.at(shown))),
             },
-            (Kind::File | Kind::Directory, _) => {
-                Some(Ok(FoundItem { path, shown, entry, store, known: None, parts: Vec::new() }))
+            (Kind::File | Kind::Directory | Kind::Special, _) | (Kind::Link, Links::Keep) => {
+                Some(Ok(FoundItem { path, top, shown, entry, store, known: None, parts: Vec::new() }))
             }
         }
     }
 
     /// Follows a link; a directory it leads to is walked next, unless the link is in that directory.
-    fn follow(&mut self, link: &RemotePath, path: &str, shown: &str) -> StoreResult<Option<Entry>> {
+    fn follow(&mut self, link: &RemotePath, path: &str, shown: &str) -> StoreResult<Option<wire::Entry>> {
         let Some(below) = self.walks.last() else { return Ok(None) };
         let entry = below.store.stat(link)?;
         if matches!(entry.kind, Kind::File | Kind::Directory) {
@@ -253,7 +381,10 @@ impl Feed {
             Kind::Special => Err(special()),
             Kind::Directory => {
                 below.refuse_loop(link)?;
-                let walk = below.store.walk(link, true)?;
+                let mut walk = below.store.walk(link, true)?;
+                if self.tells_removed {
+                    walk.tell_removed();
+                }
                 let (store, top, top_bytes) = (Arc::clone(&below.store), below.top.clone(), below.top_bytes);
                 let (path, shown) = (path.to_owned(), shown.to_owned());
                 self.walks.push(Below { store, top, top_bytes, base: link.clone(), path, shown, walk });
@@ -272,9 +403,15 @@ impl Feeding for Feed {
         Some(&mut *self.origins)
     }
 
+    fn expect(&mut self, roll: &Arc<Roll>) {
+        self.roll = Some(RollCall::new(roll));
+    }
+
     fn memory_bytes(&self) -> u64 {
         let walks = self.walks.iter().map(|below| size_of::<Below>() as u64 + below.walk.memory_bytes());
-        walks.sum::<u64>() + self.origins.memory_bytes() + self.names.memory_bytes()
+        let roll = self.roll.as_ref().map_or(0, RollCall::memory_bytes);
+        let linked: usize = self.linked.values().map(|path| path.len() + size_of::<(u128, String)>() * 2).sum();
+        walks.sum::<u64>() + linked as u64 + self.origins.memory_bytes() + self.names.memory_bytes() + roll
     }
 }
 
@@ -283,7 +420,7 @@ fn left_out() -> Failure {
 }
 
 fn special() -> Failure {
-    Failure::new(ErrorCode::Skipped).because("it is a device, socket or pipe")
+    Failure::new(ErrorCode::Skipped).because("it is a device, socket or pipe: '--devices' transfers it")
 }
 
 /// Reports whether a link at this path, below a source, leads to something in that source.
@@ -310,31 +447,10 @@ fn leads_astray() -> Failure {
 
 /// Returns the path that a path leads to when every link on the way is followed.
 fn real_path(store: &dyn Store, path: &RemotePath) -> StoreResult<RemotePath> {
-    const MOST_LINKS: usize = 40;
-    let mut rest: Vec<String> = path.names().map(str::to_owned).collect();
-    rest.reverse();
-    let (mut at, mut links) = (RemotePath::root(), 0);
-    while let Some(name) = rest.pop() {
-        match name.as_str() {
-            "" | "." => continue,
-            ".." => {
-                at = at.parent().ok_or_else(leads_astray)?;
-                continue;
-            }
-            _ => {}
-        }
-        let next = at.join(&name)?;
-        match store.read_link(&next) {
-            Ok(target) if links == MOST_LINKS || target.starts_with('/') => return Err(leads_astray()),
-            Ok(target) => {
-                links += 1;
-                rest.extend(target.split('/').rev().map(str::to_owned));
-            }
-            Err(failure) if failure.code == ErrorCode::BadRequest => at = next,
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(at)
+    super::real_path::real_path(store, path).map_err(|failure| match failure.code {
+        ErrorCode::OutsideRoot | ErrorCode::LinkLoop => leads_astray(),
+        _ => failure,
+    })
 }
 
 impl Below {
@@ -357,6 +473,12 @@ impl Below {
         Ok(())
     }
 
+    /// Reports whether rules admit the entry that the last failure is about: they apply to its name as it is on the disk.
+    fn unlisted_is_meant(&self, filter: &Filter) -> bool {
+        let above = self.base.relative_to(&self.top).unwrap_or_default();
+        self.walk.unlisted().is_none_or(|unlisted| filter.admits_unlisted(above, unlisted))
+    }
+
     /// Replaces the store's path in a failure by the path as the user knows it.
     fn rename(&self, failure: Failure) -> Failure {
         let below = failure.path.as_deref().and_then(|path| path.strip_prefix(self.base.as_str()));
@@ -371,42 +493,5 @@ fn join(base: &str, below: &str) -> String {
         (_, "") => base.to_owned(),
         _ if base.ends_with('/') => format!("{base}{below}"),
         _ => format!("{base}/{below}"),
-    }
-}
-
-/// Counts what a feed will give, some hundred entries a step.
-pub struct Census {
-    feed: Feed,
-    files: u64,
-    bytes: u64,
-}
-
-impl Census {
-    /// Counts this feed, which is then used up.
-    #[must_use]
-    pub fn new(feed: Feed) -> Self {
-        Self { feed, files: 0, bytes: 0 }
-    }
-
-    /// Returns the memory that the census holds, in bytes.
-    #[must_use]
-    pub fn memory_bytes(&self) -> u64 {
-        self.feed.memory_bytes()
-    }
-
-    /// Counts on. Returns the numbers of files and bytes at the end, or where the feed waits for sources to be named.
-    pub fn step(&mut self) -> Option<(u64, u64)> {
-        let began = Instant::now();
-        while began.elapsed() < CENSUS_TURN {
-            match self.feed.find() {
-                Next::End | Next::Pending => return Some((self.files, self.bytes)),
-                Next::Item(Ok(found)) if found.entry.kind == Kind::File => {
-                    self.files += 1;
-                    self.bytes = self.bytes.saturating_add(found.entry.size);
-                }
-                Next::Item(_) | Next::Working => {}
-            }
-        }
-        None
     }
 }

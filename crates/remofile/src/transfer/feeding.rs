@@ -2,14 +2,18 @@
 
 use super::file_recipe::FileRecipe;
 use super::origins::Origins;
+use super::roll::Roll;
 use crate::store::{Source, Store, StoreResult};
-use remofile_protocol::wire::{Entry, Failure, Item, Known, OnConflict, Part};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{Entry, Failure, Item, Known, Links, OnConflict, Part, Special, Timestamp};
 use std::sync::Arc;
 
 /// Something to send, not yet opened. Paths at the destination are relative to it.
 pub struct FoundItem {
     /// Path at the destination; empty for the directory that everything goes to.
     pub path: String,
+    /// Bytes of the path that name its source; all of them for a source itself.
+    pub(super) top: usize,
     /// Path as the user knows it.
     pub shown: String,
     /// Entry with the path in its store; for a link that is followed, the entry that it leads to.
@@ -20,6 +24,28 @@ pub struct FoundItem {
 }
 
 impl FoundItem {
+    /// Returns the path of its source, and its own path below that; both at the destination.
+    pub(super) fn places(&self) -> (&str, &str) {
+        let (source, below) = self.path.split_at_checked(self.top).unwrap_or((&self.path, ""));
+        (source, below.trim_start_matches('/'))
+    }
+
+    /// Returns its own path below its source; empty for a source itself.
+    #[must_use]
+    pub fn below(&self) -> &str {
+        self.places().1
+    }
+
+    /// Returns the target of a link, as links are sent.
+    ///
+    /// # Errors
+    /// `not-found` if it has gone meanwhile, ...
+    pub fn target(&self, links: Links) -> StoreResult<String> {
+        let path = &self.entry.path;
+        let target = if links == Links::Keep { self.store.kept_target(path) } else { self.store.read_link(path) };
+        target.map_err(|failure| failure.at(&self.shown))
+    }
+
     /// Opens the file.
     ///
     /// # Errors
@@ -38,8 +64,18 @@ pub enum Verdict {
         /// Partial of the file that the receiver has.
         known: Option<Known>,
     },
-    /// Leave the file out: the receiver has it already.
-    Present,
+    /// Leave the file out: the receiver has it already, and gives it these permission bits if they are others.
+    Present {
+        /// Permission bits that it does not have yet.
+        mode: Option<u32>,
+    },
+    /// Make the file another name of one that the receiver has elsewhere.
+    Link {
+        /// Path of that one, from the root directory on.
+        of: RemotePath,
+        /// Conflict rule for this file alone, if not that of the request.
+        rule: Option<OnConflict>,
+    },
     /// Leave the file out, for this reason.
     Skip(Failure),
 }
@@ -69,7 +105,31 @@ pub enum FeedItem {
         path: String,
         /// Target of the link.
         target: String,
+        /// True if it is kept as it is, whatever it leads to.
+        kept: bool,
         /// Conflict rule for this link, if not that of the request.
+        rule: Option<OnConflict>,
+    },
+    /// Another name of a file that came before.
+    HardLink {
+        /// Path at the destination.
+        path: String,
+        /// Path of the other name at the destination.
+        of: String,
+        /// Conflict rule for this name, if not that of the request.
+        rule: Option<OnConflict>,
+    },
+    /// A special file.
+    Special {
+        /// Path at the destination.
+        path: String,
+        /// Kind of it.
+        special: Special,
+        /// Time of last modification.
+        modified: Timestamp,
+        /// Permission bits.
+        mode: Option<u32>,
+        /// Conflict rule for this file, if not that of the request.
         rule: Option<OnConflict>,
     },
     /// A file that the receiver has.
@@ -78,6 +138,8 @@ pub enum FeedItem {
         path: String,
         /// Size in bytes.
         size: u64,
+        /// Permission bits that it gets.
+        mode: Option<u32>,
     },
     /// Something that cannot be sent, or is left out (`skipped`).
     Failed(Failure),
@@ -120,6 +182,9 @@ pub trait Feeding: Send {
     fn origins(&mut self) -> Option<&mut dyn Origins> {
         None
     }
+
+    /// Expects the files that were counted: those that are not found any more are failures.
+    fn expect(&mut self, _roll: &Arc<Roll>) {}
 
     /// Returns the memory that it holds, in bytes, without what was given with the request.
     fn memory_bytes(&self) -> u64 {

@@ -3,6 +3,7 @@
 use crate::delta::Piece;
 use crate::store::StoreResult;
 use remofile_protocol::wire::{ErrorCode, Failure, Part};
+use std::ops::Range;
 
 /// The pieces of a file that is not sent from its first byte to its last.
 #[derive(Debug)]
@@ -10,6 +11,8 @@ pub struct FileRecipe {
     /// The file at the destination that pieces are copied from.
     pub base: Option<String>,
     pieces: std::vec::IntoIter<Piece>,
+    /// The parts of the file that are wanted; none if the pieces are all of it.
+    parts: Vec<Part>,
     /// Rest of the piece that was begun.
     begun: Option<Piece>,
 }
@@ -19,7 +22,7 @@ impl FileRecipe {
     /// all of it.
     #[must_use]
     pub fn new(base: String, pieces: Vec<Piece>) -> Self {
-        Self { base: Some(base), pieces: pieces.into_iter(), begun: None }
+        Self { base: Some(base), pieces: pieces.into_iter(), parts: Vec::new(), begun: None }
     }
 
     /// Makes the recipe of parts of a file; `None` if none are named.
@@ -39,7 +42,14 @@ impl FileRecipe {
         }
         let pieces: Vec<Piece> =
             parts.iter().map(|&Part { offset, length }| Piece::Literal { offset, length }).collect();
-        Ok((!pieces.is_empty()).then(|| Self { base: None, pieces: pieces.into_iter(), begun: None }))
+        let parts = parts.to_vec();
+        Ok((!pieces.is_empty()).then(|| Self { base: None, pieces: pieces.into_iter(), parts, begun: None }))
+    }
+
+    /// Returns the ranges of the file that it sends or copies; `None` for all of it.
+    pub(super) fn ranges(&self) -> Option<Vec<Range<u64>>> {
+        let range = |part: &Part| part.offset..part.offset + part.length;
+        (!self.parts.is_empty()).then(|| self.parts.iter().map(range).collect())
     }
 
     /// Returns the rest of the current piece; `None` at the end.

@@ -5,11 +5,15 @@
 //! malformed. So a line is read here, and written anew in the part of the notation where both agree.
 
 use super::glob::{self, Set, Token};
+use super::listed_paths::ListedPaths;
 use super::pattern::is_pattern;
-use crate::store::StoreResult;
+use crate::store::{StoreResult, Unlisted};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use remofile_protocol::wire::{ErrorCode, Failure, Selection};
+use remofile_protocol::wire::{ErrorCode, Failure, Kind, Selection};
+use std::ffi::OsStr;
 use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Rules in all, at most; a line counts a byte more than it has.
@@ -32,6 +36,8 @@ const NEVER: char = '\u{1}';
 pub struct Filter {
     rules: Option<Arc<Gitignore>>,
     sizes: RangeInclusive<u64>,
+    /// The paths that alone are meant, and whether nothing but directories is meant above them.
+    listed: Option<(ListedPaths, bool)>,
 }
 
 impl Filter {
@@ -61,7 +67,7 @@ impl Filter {
         }
         let rules = builder.build().map_err(malformed)?;
         let sizes = min_size.unwrap_or(0)..=max_size.unwrap_or(u64::MAX);
-        Ok(Self { rules: (!rules.is_empty()).then(|| Arc::new(rules)), sizes })
+        Ok(Self { rules: (!rules.is_empty()).then(|| Arc::new(rules)), sizes, listed: None })
     }
 
     /// Returns the memory that a filter of these rules takes at most, in bytes, as measured of the worst ones.
@@ -77,7 +83,35 @@ impl Filter {
     /// Creates a filter that admits everything and costs nothing.
     #[must_use]
     pub fn none() -> Self {
-        Self { rules: None, sizes: 0..=u64::MAX }
+        Self { rules: None, sizes: 0..=u64::MAX, listed: None }
+    }
+
+    /// Admits of what it admits only what is listed, and the directories above that; with `anything_above` whatever is in
+    /// their places.
+    #[must_use]
+    pub fn within(self, listed: Option<&ListedPaths>, anything_above: bool) -> Self {
+        Self { listed: listed.map(|listed| (listed.clone(), anything_above)), ..self }
+    }
+
+    /// Reports whether a path takes part as far as the list decides: it is on the list, below what is, or above.
+    #[must_use]
+    pub fn may_list(&self, below: &str) -> bool {
+        self.listed.as_ref().is_none_or(|(listed, _)| listed.has(below) || listed.leads_to_some(below))
+    }
+
+    /// Reports whether no rule leaves out a file, or a directory above it.
+    pub(crate) fn admits_by_rules(&self, below: &str) -> bool {
+        self.rules_admit(below, false) && below.match_indices('/').all(|(end, _)| self.rules_admit(&below[..end], true))
+    }
+
+    /// Returns the paths that are listed themselves, in no order.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = &str> {
+        self.listed.iter().flat_map(|(listed, _)| listed.named().iter().map(|path| &**path))
+    }
+
+    /// Reports whether it leaves nothing out.
+    pub(crate) fn admits_all(&self) -> bool {
+        self.rules.is_none() && self.listed.is_none() && self.sizes == (0..=u64::MAX)
     }
 
     /// Reports whether there is any rule.
@@ -90,22 +124,40 @@ impl Filter {
     /// by slashes; its parents must be admitted.
     #[must_use]
     pub fn admits_directory(&self, below: &str) -> bool {
-        self.rules_admit(below, true)
+        self.may_list(below) && self.rules_admit(below, true)
     }
 
     /// Reports whether a file of `size` bytes is sent; `below` as in [`Filter::admits_directory`].
     #[must_use]
     pub fn admits_file(&self, below: &str, size: u64) -> bool {
-        self.sizes.contains(&size) && self.rules_admit(below, false)
+        self.sizes.contains(&size) && self.admits_link(below)
     }
 
     /// Reports whether a link is sent. The rules alone decide, since it has no size of its own.
     #[must_use]
     pub fn admits_link(&self, below: &str) -> bool {
-        self.rules_admit(below, false)
+        self.lists(below) && self.rules_admit(below, false)
     }
 
-    fn rules_admit(&self, below: &str, is_directory: bool) -> bool {
+    /// Reports whether an entry is meant that cannot be listed. The rules are applied to its name as it is on the disk;
+    /// `above` is the path of the walk relative to the source directory.
+    #[must_use]
+    pub fn admits_unlisted(&self, above: &str, unlisted: &Unlisted) -> bool {
+        let below = Path::new(above).join(OsStr::from_bytes(&unlisted.below));
+        let is_sized = unlisted.size.is_none_or(|size| self.sizes.contains(&size));
+        is_sized
+            && self.lists(&below.to_string_lossy())
+            && self.rules_admit(below, unlisted.kind == Some(Kind::Directory))
+    }
+
+    fn lists(&self, below: &str) -> bool {
+        let is_meant = |(listed, anything_above): &(ListedPaths, bool)| {
+            listed.has(below) || (*anything_above && listed.leads_to_some(below))
+        };
+        self.listed.as_ref().is_none_or(is_meant)
+    }
+
+    fn rules_admit(&self, below: impl AsRef<Path>, is_directory: bool) -> bool {
         self.rules.as_ref().is_none_or(|rules| !rules.matched(below, is_directory).is_ignore())
     }
 }

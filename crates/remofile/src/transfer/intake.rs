@@ -76,6 +76,52 @@ impl ItemRules {
     }
 }
 
+/// A change of the unpacker's store. Paths are below the destination, unless they are whole ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect<'a> {
+    /// A file is complete and visible, perhaps in place of another.
+    Stored {
+        /// Its path.
+        path: &'a str,
+        /// Its size in bytes.
+        bytes: u64,
+    },
+    /// A link was made.
+    Linked {
+        /// Its path.
+        path: &'a str,
+    },
+    /// A directory is there, made or found.
+    Directory {
+        /// Its path.
+        path: &'a str,
+    },
+    /// A file or directory has another path.
+    Moved {
+        /// The one before.
+        from: &'a str,
+        /// Its path.
+        path: &'a str,
+    },
+    /// A file, a link or a directory was removed.
+    Removed {
+        /// Its path.
+        path: &'a str,
+    },
+    /// A file or directory was given another time or other permission bits.
+    Touched {
+        /// Its path.
+        path: &'a str,
+    },
+    /// A file or link that is about to be replaced or removed is kept under another path.
+    BackedUp {
+        /// Its path.
+        path: &'a str,
+        /// The path of the backup in the store.
+        to: &'a RemotePath,
+    },
+}
+
 /// A monitor of an unpacker, which learns the outcome of each item.
 pub trait UnpackerMonitor {
     /// Learns that a file begins, of which `offset` bytes were there.
@@ -84,6 +130,8 @@ pub trait UnpackerMonitor {
     fn written(&mut self, _bytes: u64) {}
     /// Learns that a file is complete, checked and visible.
     fn stored(&mut self, _path: &str) {}
+    /// Learns of a change of the store, when it is done.
+    fn changed(&mut self, _effect: Effect<'_>) {}
     /// Learns that an item was not stored. The failure's path is below the destination, as the item's was. The sender
     /// knows it already if `by_sender` is true.
     fn failed(&mut self, failure: Failure, by_sender: bool);
@@ -109,6 +157,10 @@ pub struct Stored {
     pub files: u64,
     /// Directories that exist now, made or found.
     pub directories: u64,
+    /// Directories among them that were made.
+    pub made: u64,
     /// Bytes of content in those files.
     pub bytes: u64,
+    /// Files, directories and links that were given attributes they did not have.
+    pub attributes: u64,
 }

@@ -2,10 +2,11 @@
 
 use super::origins::{NextOrigin, Origin, Origins};
 use super::pattern::{Found, Pattern, is_pattern};
-use crate::store::{LocalStore, StoreOptions, StoreResult, exists, locate};
-use remofile_protocol::path::{FileName, RemotePath};
+use crate::store::{LocalStore, Locator, StoreOptions, StoreResult, exists, locate_encoded};
+use remofile_protocol::path::{FileName, NameRule, RemotePath, decode, encode_pattern, to_encoded_name};
 use remofile_protocol::wire::{ErrorCode, Failure};
-use std::collections::VecDeque;
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct LocalOrigin {
     pub name: Option<String>,
     /// Path as the user wrote it.
     pub shown: String,
+    /// The rule that names are encoded for; `None` leaves them as they are.
+    pub encoding: Option<NameRule>,
 }
 
 impl LocalOrigin {
@@ -33,9 +36,15 @@ impl LocalOrigin {
         match (&self.name, self.path.file_name()) {
             (Some(name), _) => Ok(name.clone()),
             (None, Some(name)) => {
-                Ok(FileName::from_bytes(name.as_bytes()).map_err(|error| self.at(error.into()))?.to_string())
+                let name = match self.encoding {
+                    Some(rule) => to_encoded_name(name.as_bytes(), rule),
+                    None => FileName::from_bytes(name.as_bytes()),
+                };
+                Ok(name.map_err(|error| self.at(error.into()))?.to_string())
             }
-            (None, None) => Ok(locate(&self.place()).map_err(|failure| self.at(failure))?.name.to_string()),
+            (None, None) => {
+                Ok(locate_encoded(&self.place(), self.encoding).map_err(|failure| self.at(failure))?.name.to_string())
+            }
         }
     }
 
@@ -49,14 +58,15 @@ impl LocalOrigin {
         failure.at(&self.shown)
     }
 
-    fn open(&self) -> StoreResult<Origin> {
-        let located = locate(&self.place()).map_err(|failure| self.at(failure))?;
+    fn open(&self, locator: &mut Locator) -> StoreResult<Origin> {
+        let located = locator.locate(&self.place(), self.encoding).map_err(|failure| self.at(failure))?;
         let name = self.name.clone().unwrap_or_else(|| located.name.to_string());
         Ok(Origin {
             store: located.store,
             path: located.path,
             name,
             shown: self.shown.clone(),
+            entry: located.entry,
             known: None,
             as_link: false,
             parts: Vec::new(),
@@ -75,21 +85,27 @@ impl LocalOrigin {
             return found.push(Ok(self));
         };
         let before = found.len();
-        match Self::expand_pattern(&self.directory, &pattern, found) {
+        match Self::expand_pattern(&self.directory, &pattern, self.encoding, found) {
             Err(failure) => found.push(Err(self.at(failure))),
             Ok(()) if found.len() == before => found.push(Err(self.at(ErrorCode::NoMatch.into()))),
             Ok(()) => {}
         }
     }
 
-    fn expand_pattern(directory: &Path, text: &str, found: &mut Vec<Result<Self, Failure>>) -> StoreResult<()> {
+    fn expand_pattern(
+        directory: &Path,
+        text: &str,
+        encoding: Option<NameRule>,
+        found: &mut Vec<Result<Self, Failure>>,
+    ) -> StoreResult<()> {
         // Read first: a malformed pattern is one wherever it points.
         let (literal, pattern) = split(text);
-        let pattern = Pattern::parse(&RemotePath::parse(&format!("/{pattern}"))?)?;
+        let encoded = encoding.map(|rule| encode_pattern(pattern, rule));
+        let pattern = Pattern::parse(&RemotePath::parse(&format!("/{}", encoded.as_deref().unwrap_or(pattern)))?)?;
         let base = directory.join(literal);
         // The system opens no empty path.
         let base = if base.as_os_str().is_empty() { PathBuf::from(".") } else { base };
-        let store = match LocalStore::open(&base, StoreOptions::default()) {
+        let store = match LocalStore::open(&base, StoreOptions { encoding, ..StoreOptions::default() }) {
             Ok(store) => Arc::new(store),
             Err(failure) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => return Ok(()),
             Err(failure) => return Err(failure),
@@ -106,7 +122,9 @@ impl LocalOrigin {
                 Found::Entry(entry) => {
                     let below = entry.path.as_relative();
                     let shown = format!("{literal}{below}");
-                    found.push(Ok(Self { directory: PathBuf::new(), path: base.join(below), name: None, shown }));
+                    let on_disk = if encoding.is_some() { decode(below) } else { Cow::Borrowed(below.as_bytes()) };
+                    let path = base.join(OsStr::from_bytes(&on_disk));
+                    found.push(Ok(Self { directory: PathBuf::new(), path, name: None, shown, encoding }));
                 }
             }
         }
@@ -122,19 +140,26 @@ pub fn expand_local(sources: Vec<LocalOrigin>) -> Vec<Result<LocalOrigin, Failur
 }
 
 /// Local origins, each opened when its turn comes.
-pub struct Local(VecDeque<Result<LocalOrigin, Failure>>);
+pub struct Local {
+    origins: Arc<[Result<LocalOrigin, Failure>]>,
+    /// Index of the next one.
+    next: usize,
+    locator: Locator,
+}
 
 impl Local {
     /// Gives these origins, in their order.
     #[must_use]
-    pub fn new(origins: Vec<Result<LocalOrigin, Failure>>) -> Self {
-        Self(origins.into())
+    pub fn new(origins: Arc<[Result<LocalOrigin, Failure>]>) -> Self {
+        Self { origins, next: 0, locator: Locator::default() }
     }
 }
 
 impl Origins for Local {
     fn next(&mut self) -> NextOrigin {
-        match self.0.pop_front().map(|origin| origin.and_then(|origin| origin.open())) {
+        let origin = self.origins.get(self.next).map(|origin| origin.as_ref().map_err(Failure::clone));
+        self.next += 1;
+        match origin.map(|origin| origin.and_then(|origin| origin.open(&mut self.locator))) {
             Some(Ok(origin)) => NextOrigin::Origin(origin),
             Some(Err(failure)) => NextOrigin::Failed(failure),
             None => NextOrigin::End,
@@ -175,8 +200,13 @@ mod tests {
         }
         let expand = |name: &str| {
             let path = root.path().join(name);
-            let found =
-                expand_local(vec![LocalOrigin { directory: PathBuf::new(), path, name: None, shown: name.to_owned() }]);
+            let found = expand_local(vec![LocalOrigin {
+                directory: PathBuf::new(),
+                path,
+                name: None,
+                shown: name.to_owned(),
+                encoding: None,
+            }]);
             let shown = |origin: LocalOrigin| origin.path.strip_prefix(root.path()).unwrap().display().to_string();
             found.into_iter().map(|found| found.map(shown).map_err(|failure| failure.code)).collect::<Vec<_>>()
         };

@@ -1,6 +1,6 @@
 //! Estimates of memory, for things of which peers decide how many there are.
 
-use remofile_protocol::wire::Item;
+use remofile_protocol::wire::{ExtendedAttribute, Item};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::mem;
@@ -15,7 +15,25 @@ pub fn items_bytes(items: &Vec<Item>) -> usize {
         0 => 0,
         bytes => bytes + 2 * ALLOCATION_BYTES,
     });
-    items.capacity() * size_of::<Item>() + texts.sum::<usize>() + ALLOCATION_BYTES
+    let attributes = items.iter().map(attributes_bytes);
+    items.capacity() * size_of::<Item>() + texts.sum::<usize>() + attributes.sum::<usize>() + ALLOCATION_BYTES
+}
+
+/// Returns the content that items bring or announce, in bytes, as far as it is known.
+#[must_use]
+pub fn content_bytes(items: &[Item], payload_bytes: usize) -> u64 {
+    let announced = items.iter().map(|item| match item {
+        Item::Begin { size, .. } => size.unwrap_or(0),
+        _ => 0,
+    });
+    announced.fold(0, u64::saturating_add).max(payload_bytes as u64)
+}
+
+/// Returns the memory that the attributes of an item take beside their texts and values.
+fn attributes_bytes(item: &Item) -> usize {
+    let Item::Attributes { attributes, .. } = item else { return 0 };
+    let one = size_of::<ExtendedAttribute>() + 2 * ALLOCATION_BYTES;
+    size_of_val(&**attributes) + attributes.extended.as_ref().map_or(0, Vec::capacity) * one
 }
 
 /// Returns the memory of a hashed set or map with room for `capacity` entries of `entry_bytes` bytes.

@@ -6,23 +6,28 @@
 //! before it is visible. Non-goals: credit and the course of the operation belong to the session.
 //!
 //! On the way out: `origins` and `local` are what a user named, `pattern` and `filter` what that stands
-//! for, `feed` finds and opens it (`feeding` has the words for that), `packer` fills messages, `sending` with one file. On the way in:
+//! for, `feed` finds and opens it (`feeding` has the words for that), `census` counts it before and `roll` knows later what is missing, `packer` fills messages, `sending` with one file. On the way in:
 //! `unpacker` takes messages apart (`intake` says how), `receiving` one file of them, `named_backup` has what it replaces, `conflict` knows what becomes of what is
-//! in the way, `resume` what was kept of earlier attempts. `permit` is asked about each path, `pace` and `chunks` measure, `compress` shrinks.
+//! in the way, `resume` what was kept of earlier attempts. `copying` copies within one store, `forwarding` passes on what comes from another server. `attributes` come when all content is there. `permit` is asked about each path, `pace` and `chunks` measure, `compress` shrinks.
 
+mod attributes;
+mod census;
 mod change;
 mod check;
 mod chunks;
 mod compress;
 mod conflict;
+mod copying;
 mod digesting;
 mod feed;
 mod feeding;
 mod file_recipe;
 mod filling;
 mod filter;
+mod forwarding;
 mod glob;
 mod intake;
+mod listed_paths;
 mod local;
 mod memory;
 mod modes;
@@ -33,8 +38,11 @@ mod packer;
 mod packing;
 mod pattern;
 mod permit;
+mod real_path;
 mod receiving;
+mod rereading;
 mod resume;
+mod roll;
 mod scan;
 mod sending;
 mod shared;
@@ -42,27 +50,34 @@ mod trouble;
 mod unpacker;
 mod unpacking;
 
+pub use attributes::{AttributesFeed, GivenAttributes};
+pub use census::{Census, Counted};
 pub use change::Change;
 pub use chunks::Chunker;
 pub use compress::{CompressLevel, Compressor, Decompressor};
 pub use conflict::numbered_path;
-pub use digesting::Digesting;
-pub use feed::{Census, Feed, FeedOptions, stays_within};
+pub use copying::{Copied, CopyEffect, CopyOptions, Copying};
+pub use digesting::{ChosenHash, ContentHash, Digesting};
+pub use feed::{Feed, FeedOptions, stays_within};
 pub use feeding::{FedFile, FeedItem, Feeding, FoundItem, Judge, Next, Verdict};
 pub use file_recipe::FileRecipe;
 pub use filter::Filter;
-pub use intake::{ItemRules, Stored, UnpackerMonitor, UnpackerOptions};
+pub use forwarding::{Forwarder, Portion};
+pub use intake::{Effect, ItemRules, Stored, UnpackerMonitor, UnpackerOptions};
+pub use listed_paths::ListedPaths;
 pub use local::{Local, LocalOrigin, expand_local};
-pub use memory::{ALLOCATION_BYTES, items_bytes};
+pub use memory::{ALLOCATION_BYTES, content_bytes, items_bytes};
 pub use origins::{Chained, InStore, NamedOneByOne, NoOrigins, Origin, Origins};
 pub use pace::Pace;
 pub use packer::Packer;
 pub use packing::{Packed, PackerMonitor, PackerOptions};
 pub use pattern::{Found, Matches, Pattern, escape, is_pattern};
-pub use permit::{Access, Permit};
+pub use permit::{Access, Permit, target_of};
+pub use real_path::real_path;
 pub use resume::{Checked, Checking, known, listed};
-pub use scan::Scan;
+pub use roll::Roll;
+pub use scan::{Scan, ScanDepth};
 pub use shared::{FeedStop, SharedFeed};
 pub use trouble::{Stop, Trouble};
-pub use unpacker::Unpacker;
+pub use unpacker::{LONGEST_WAIT, Unpacker};
 pub(crate) use unpacking::{Unpacked, Unpacking};

@@ -42,11 +42,16 @@ impl Modes {
         if mode & OWNER_MAY_ALL == OWNER_MAY_ALL {
             return give(store, &path, mode, failed);
         }
-        if self.waiting.len() >= GENERATION {
+        if self.is_full() {
             self.end_generation(store, &path, failed);
         }
         self.bytes += entry_bytes(&path);
         self.waiting.insert(path, mode);
+    }
+
+    /// Reports whether the next directory may have others given the bits that they wait for.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= GENERATION
     }
 
     /// Gives all bits that still wait.

@@ -1,17 +1,20 @@
 //! The backup of a file or link that is replaced or removed.
 
+use super::intake::{Effect, UnpackerMonitor};
 use crate::store::{PendingBackup, StoreResult};
+use remofile_protocol::path::RemotePath;
 
 /// A backup that is being prepared, with the path it is of.
 pub(super) struct NamedBackup {
     /// Path as the sender wrote it.
     path: String,
+    to: RemotePath,
     backup: Box<dyn PendingBackup>,
 }
 
 impl NamedBackup {
-    pub(super) fn new(path: String, backup: Box<dyn PendingBackup>) -> Self {
-        Self { path, backup }
+    pub(super) fn new(path: String, to: RemotePath, backup: Box<dyn PendingBackup>) -> Self {
+        Self { path, to, backup }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -31,19 +34,21 @@ impl NamedBackup {
     }
 
     /// Commits the backup, right before its file is replaced or removed.
-    pub(super) fn commit(self) -> StoreResult<()> {
-        self.backup.commit()
+    pub(super) fn commit(self, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
+        self.backup.commit()?;
+        monitor.changed(Effect::BackedUp { path: &self.path, to: &self.to });
+        Ok(())
     }
 }
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests look at the disk themselves")]
 mod tests {
-    use super::super::{Checked, ItemRules, Unpacker, UnpackerMonitor, UnpackerOptions};
+    use super::super::{Checked, ItemRules, Unpacker, UnpackerOptions};
     use super::*;
     use crate::store::{LocalStore, PosixStore, Store, StoreOptions, Wrapper, forward};
     use remofile_protocol::digest::DigestKind;
-    use remofile_protocol::path::{NameRule, RemotePath};
+    use remofile_protocol::path::NameRule;
     use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict};
     use std::sync::Arc;
 

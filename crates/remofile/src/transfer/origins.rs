@@ -4,7 +4,7 @@ use super::memory::ALLOCATION_BYTES;
 use super::pattern::{Found, Matches, Pattern, is_pattern};
 use crate::store::Store;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, Known, Mark, Part};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Known, Mark, Part};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub struct Origin {
     pub name: String,
     /// Beginning of its path as the user knows it, for failures.
     pub shown: String,
+    /// Its entry, where that is known already.
+    pub entry: Option<Entry>,
     /// Partial of the file that the receiver has.
     pub known: Option<Known>,
     /// True if it is a link that is sent as one.
@@ -200,7 +202,8 @@ impl InStore {
         let name = path.file_name().filter(|_| !self.is_nameless);
         let name = name.map(|name| name.to_string()).unwrap_or_default();
         let shown = path.to_string();
-        Origin { store: Arc::clone(&self.store), path, name, shown, known: None, as_link: false, parts: Vec::new() }
+        let (store, parts) = (Arc::clone(&self.store), Vec::new());
+        Origin { store, path, name, shown, entry: None, known: None, as_link: false, parts }
     }
 
     fn begin(&mut self, path: RemotePath) -> NextOrigin {

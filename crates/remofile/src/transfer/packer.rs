@@ -5,11 +5,13 @@ use super::feeding::{FedFile, FeedItem, Feeding, Next};
 use super::filling::Filling;
 use super::origins::Origins;
 use super::packing::{Packed, PackerMonitor, PackerOptions};
+use super::roll::Roll;
 use super::sending::{Sending, SendingStep, Squeeze};
-use crate::carrier::MessageWriter;
+use crate::carrier::{MessageWriter, clock};
 use crate::store::StoreResult;
-use remofile_protocol::wire::{ErrorCode, Failure, Item};
-use std::time::{Duration, Instant};
+use remofile_protocol::wire::{AttributeSet, ErrorCode, Failure, Item};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Payload after which a message of several files is sent, so that the receiver can begin with them.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -29,6 +31,10 @@ pub struct Packer {
     current: Option<Sending>,
     /// Abort of a file, which is sent before anything else.
     aborted: Option<Item>,
+    /// True if nothing more is to be sent.
+    is_stopped: bool,
+    /// True if there was more to send then.
+    has_more: bool,
 }
 
 impl Packer {
@@ -38,12 +44,25 @@ impl Packer {
     /// `out-of-resources` if there is no memory to compress with.
     pub fn new(feed: impl Feeding + 'static, options: PackerOptions) -> StoreResult<Self> {
         let squeeze = options.level.map(Squeeze::new).transpose()?;
-        Ok(Self { feed: Box::new(feed), options, squeeze, current: None, aborted: None })
+        Ok(Self {
+            feed: Box::new(feed),
+            options,
+            squeeze,
+            current: None,
+            aborted: None,
+            is_stopped: false,
+            has_more: false,
+        })
     }
 
     /// Returns the origins to which more may be added, if that is possible.
     pub fn origins(&mut self) -> Option<&mut dyn Origins> {
         self.feed.origins()
+    }
+
+    /// Expects the files that were counted.
+    pub fn expect(&mut self, roll: &Arc<Roll>) {
+        self.feed.expect(roll);
     }
 
     /// Returns the memory that the packer holds, in bytes.
@@ -63,7 +82,7 @@ impl Packer {
         monitor: &mut dyn PackerMonitor,
     ) -> Packed {
         let mut filling = Filling::new(message, credit, limit, self.options.send.chunk());
-        let (mut idle, began) = (0, Instant::now());
+        let (mut idle, began) = (0, clock::now());
         loop {
             let is_batched = filling.message.payload_bytes() >= BATCH_BYTES && self.current.is_none();
             if is_batched || filling.is_full() {
@@ -75,6 +94,7 @@ impl Packer {
                 continue;
             }
             let step = match &mut self.current {
+                _ if self.is_stopped => self.look_for_more(&mut filling, monitor),
                 Some(current) => current.pack(&mut filling, &mut self.squeeze, monitor),
                 None => self.begin_next(&mut filling, monitor),
             };
@@ -87,7 +107,7 @@ impl Packer {
                 SendingStep::Pending => return filling.finish(Packed::Blocked),
                 SendingStep::End => return filling.finish(Packed::Finished),
             }
-            if began.elapsed() >= TURN {
+            if clock::now() - began >= TURN {
                 return filling.finish(Packed::Working);
             }
         }
@@ -104,25 +124,45 @@ impl Packer {
         match item {
             FeedItem::Directory { path, mode } => {
                 monitor.directory();
-                filling.push(Item::Directory { path, mode: mode.filter(|_| self.options.send.preserve_mode) });
+                filling.push(Item::Directory { path, mode: self.directory_mode(mode) });
             }
-            FeedItem::Link { path, target, rule } => {
-                monitor.started(&path, 0, 0);
-                monitor.finished(&path, 0);
-                filling.push(Item::Link { path, target, rule });
+            FeedItem::Link { path, target, kept, rule } => {
+                sent_at_once(&path, monitor);
+                filling.push(match kept {
+                    true => Item::KeptLink { path, target, rule },
+                    false => Item::Link { path, target, rule },
+                });
+            }
+            FeedItem::HardLink { path, of, rule } => {
+                sent_at_once(&path, monitor);
+                filling.push(Item::HardLink { path, of, rule });
+            }
+            FeedItem::Special { path, special, modified, mode, rule } => {
+                sent_at_once(&path, monitor);
+                let (modified, mode) = (Some(modified), mode.filter(|_| self.options.send.preserve_mode));
+                filling.push(Item::Special { path, special, modified, mode, rule });
             }
             FeedItem::Change(item) => {
                 monitor.changed(&item);
                 filling.push(item);
             }
-            FeedItem::Present { path, size } => {
+            FeedItem::Present { path, size, mode } => {
                 monitor.present(&path, size);
-                return SendingStep::Worked;
+                if mode.is_none() {
+                    return SendingStep::Worked;
+                }
+                filling.push(Item::Touch { path, modified: None, mode });
             }
             FeedItem::Failed(failure) => return failed(failure, filling, monitor),
             FeedItem::File(file) => return self.begin_file(*file, filling, monitor),
         }
         SendingStep::Packed
+    }
+
+    /// Returns the mode that a directory is made with. Where all attributes follow, nothing is kept out of it before.
+    fn directory_mode(&self, mode: Option<u32>) -> Option<u32> {
+        let follows = self.options.send.attributes.has(AttributeSet::TIMES_AND_MODES);
+        mode.filter(|_| self.options.send.preserve_mode).map(|mode| if follows { mode | 0o700 } else { mode })
     }
 
     fn begin_file(
@@ -132,19 +172,72 @@ impl Packer {
         monitor: &mut dyn PackerMonitor,
     ) -> SendingStep {
         if file.source.entry().size > self.options.file_size_limit {
-            return failed(Failure::new(ErrorCode::FileTooLarge).at(file.shown), filling, monitor);
+            let limit = self.options.file_size_limit;
+            return failed(Failure::larger_than(limit).at(file.shown), filling, monitor);
         }
         let current = self.current.insert(Sending::new(file, self.options, monitor.chunk_size()));
         current.begin(filling, monitor)
     }
 
-    /// Stops sending the current file if it is `path`, because the receiver does not want it.
-    pub fn abort(&mut self, path: &str, failure: &Failure) {
+    /// Stops sending the current file if it is `path`, because the receiver does not want it. Returns whether it was.
+    pub fn abort(&mut self, path: &str, failure: &Failure) -> bool {
         // The receiver can mean only a file of which it has seen the begin.
-        if self.current.take_if(|current| current.path() == path && current.is_begun()).is_some() {
+        let is_current = self.current.take_if(|current| current.path() == path && current.is_begun()).is_some();
+        if is_current {
             self.aborted = Some(Item::Abort { failure: failure.clone() });
         }
+        is_current
     }
+
+    /// Sends nothing more, for this reason: the file at hand is given up, and no other begins.
+    pub fn stop(&mut self, code: ErrorCode) {
+        self.is_stopped = true;
+        if let Some(current) = self.current.take() {
+            self.has_more = true;
+            self.aborted = current.is_begun().then(|| Item::Abort { failure: code.into() });
+        }
+    }
+
+    /// Reports whether there was more to send when it was stopped. It is known when everything is packed.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// Looks whether there is more to send, which is not sent.
+    fn look_for_more(&mut self, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> SendingStep {
+        if self.has_more {
+            return SendingStep::End;
+        }
+        match self.feed.next_item() {
+            Next::End => SendingStep::End,
+            Next::Working => SendingStep::Worked,
+            Next::Item(FeedItem::Present { path, size, mode: _ }) => {
+                monitor.present(&path, size);
+                SendingStep::Worked
+            }
+            Next::Item(FeedItem::Failed(failure)) => failed(failure, filling, monitor),
+            // A directory alone is no loss, and made by the next attempt.
+            Next::Item(FeedItem::Directory { .. }) => SendingStep::Worked,
+            Next::Item(
+                FeedItem::File(_)
+                | FeedItem::Link { .. }
+                | FeedItem::HardLink { .. }
+                | FeedItem::Special { .. }
+                | FeedItem::Change(_),
+            )
+            | Next::Pending => {
+                self.has_more = true;
+                SendingStep::End
+            }
+        }
+    }
+}
+
+/// Tells of something without content.
+fn sent_at_once(path: &str, monitor: &mut dyn PackerMonitor) {
+    monitor.started(path, 0, 0);
+    monitor.finished(path, 0);
 }
 
 fn failed(failure: Failure, filling: &mut Filling<'_, '_>, monitor: &mut dyn PackerMonitor) -> SendingStep {

@@ -4,6 +4,7 @@ use super::compress::CompressLevel;
 use super::trouble::Stop;
 use crate::store::StoreResult;
 use remofile_protocol::digest::DigestKind;
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, SendOptions, Version};
 use std::num::NonZeroU32;
 
@@ -26,6 +27,8 @@ pub enum Packed {
 pub trait PackerMonitor {
     /// Learns that a file begins, which the receiver has up to `offset`.
     fn started(&mut self, _path: &str, _size: u64, _offset: u64) {}
+    /// Learns the path in its store of a file whose content is packed from now on.
+    fn opened(&mut self, _path: &RemotePath) {}
     /// Learns that bytes of its content were packed.
     fn packed(&mut self, _bytes: u64) {}
     /// Learns that the file was packed completely.

@@ -10,7 +10,7 @@ use std::fmt;
 pub enum Access {
     /// Lists what is there, or reads its content.
     Read,
-    /// As [`Access::Read`], where the path may be a pattern, or an old name that the name rule forbids today.
+    /// As [`Access::Read`], where the path may be a pattern.
     Find,
     /// Something new gets the path.
     Create,
@@ -24,6 +24,8 @@ pub enum Access {
     Announce,
     /// A link that is made leads to the path.
     Lead,
+    /// Looks for what is left of uploads to the path.
+    Resume,
 }
 
 /// The decision on uses of paths.
@@ -33,6 +35,12 @@ pub trait Permit: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why it is not permitted: `invalid-name`, `read-only` or `permission-denied`.
     fn permit(&self, access: Access, path: &RemotePath) -> StoreResult<()>;
+
+    /// Reports whether the sender may not look at what is there, so that after an interruption it sends again what was stored: a
+    /// file of the same size and time then counts as stored.
+    fn is_blind(&self) -> bool {
+        false
+    }
 }
 
 impl Access {
@@ -51,12 +59,13 @@ impl Access {
         }
     }
 
-    /// Reports whether the path has to keep to the name rule.
+    /// Reports whether the path has to keep to the name rule: something new may get it. What is there may have a name that
+    /// others gave it, or that the rule admitted once, and is read, changed, moved and removed by it.
     #[must_use]
     pub fn is_bound_by_name_rule(self) -> bool {
         match self {
-            Self::Read | Self::Create | Self::Replace | Self::Change | Self::Remove => true,
-            Self::Find | Self::Announce | Self::Lead => false,
+            Self::Create | Self::Replace => true,
+            Self::Read | Self::Find | Self::Change | Self::Remove | Self::Announce | Self::Lead | Self::Resume => false,
         }
     }
 }
@@ -70,7 +79,8 @@ impl Permit for NameRule {
 
 /// The path that a link leads to, counted by its names alone. `None` for a target that no store takes: it is absolute,
 /// leads out of the root directory or is no path.
-pub(super) fn target_of(link: &RemotePath, target: &str) -> Option<RemotePath> {
+#[must_use]
+pub fn target_of(link: &RemotePath, target: &str) -> Option<RemotePath> {
     if target.starts_with('/') {
         return None;
     }
@@ -108,10 +118,12 @@ mod tests {
     }
 
     #[test]
-    fn the_name_rule_is_asked_about_names_and_not_about_patterns() {
+    fn the_name_rule_is_asked_about_names_of_something_new_alone() {
         let path = "/a*?".parse().unwrap();
         assert!(NameRule::Portable.permit(Access::Create, &path).is_err());
-        assert!(NameRule::Portable.permit(Access::Find, &path).is_ok());
+        for access in [Access::Find, Access::Read, Access::Change, Access::Remove] {
+            assert!(NameRule::Portable.permit(access, &path).is_ok(), "{access:?}");
+        }
         assert!(NameRule::Posix.permit(Access::Create, &path).is_ok());
     }
 }

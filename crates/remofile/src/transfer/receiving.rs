@@ -7,7 +7,7 @@ use super::intake::UnpackerMonitor;
 use super::named_backup::NamedBackup;
 use super::resume::{LEAST_SPACING, MOST_MARKS};
 use super::trouble::Trouble;
-use crate::store::{Checkpoint, ReadBuffer, Source, Staged, StoreResult};
+use crate::store::{Checkpoint, ReadBuffer, Room, Size, Source, Staged, StoreResult};
 use remofile_protocol::digest::{Digest, DigestKind, Digester};
 use remofile_protocol::limits::MAX_COPY_BYTES;
 use remofile_protocol::wire::{ErrorCode, Failure};
@@ -93,6 +93,7 @@ impl Receiving {
     pub(super) fn new(setup: ReceivingSetup) -> Self {
         let ReceivingSetup { names, staged, size, limit, digest, resumed, chunks, backup } = setup;
         let (received, check) = match resumed {
+            None if staged.wants_checkpoints() => (0, Check::resumable(digest)),
             None => (0, Check::new(digest)),
             Some((offset, digester)) => (offset, Check::resumed(digest, digester)),
         };
@@ -116,10 +117,6 @@ impl Receiving {
 
     pub(super) fn path(&self) -> &str {
         &self.names.sent_as
-    }
-
-    pub(super) fn names(&self) -> FileNames {
-        self.names.clone()
     }
 
     pub(super) fn write(
@@ -179,7 +176,7 @@ impl Receiving {
         // Checked before anything is written: a sender must not fill the disk beyond what it announced.
         if received > self.size.unwrap_or(self.limit) {
             return Err(match self.size {
-                None => ErrorCode::FileTooLarge.into(),
+                None => Failure::larger_than(self.limit),
                 Some(_) => Failure::new(ErrorCode::IntegrityFailure).because("more bytes than announced"),
             });
         }
@@ -264,25 +261,31 @@ impl Receiving {
         })
     }
 
-    /// Makes the file visible if its digest and size are those that were sent. Returns its size in bytes.
-    pub(super) fn commit(self, expected: Digest) -> StoreResult<u64> {
+    /// Returns the complete file if its digest and size are those that were sent.
+    pub(super) fn complete(self, expected: Digest) -> StoreResult<CompleteFile> {
         let is_whole = self.size.is_none_or(|size| size == self.received);
         if self.check.finish() != expected || !is_whole {
             return Err(ErrorCode::IntegrityFailure.into());
         }
-        // Before the file itself: afterwards the old content would be gone. A failed check leaves the older backup.
-        self.backup.map_or(Ok(()), NamedBackup::commit)?;
-        self.staged.commit()?;
-        Ok(self.received)
+        Ok(CompleteFile { names: self.names, staged: self.staged, backup: self.backup, bytes: self.received })
     }
 
-    /// Gives the file up. After `no-space` its partial is retained, since the disk may have room later; otherwise its
-    /// bytes are removed.
+    /// Gives the file up. After `no-space` and `quota-exceeded` its partial is retained, since there may be room later,
+    /// unless it would be in the last tenth of the disk; otherwise its bytes are removed.
     pub(super) fn give_up(mut self, failure: Failure) -> Failure {
-        if failure.code == ErrorCode::NoSpace {
-            self.checkpoint();
-            self.staged.retain_partial();
-        }
+        let room = self.staged.room();
+        let failure = match failure.code {
+            ErrorCode::NoSpace | ErrorCode::QuotaExceeded if room.is_none_or(|room| room.free >= room.all / 10) => {
+                self.checkpoint();
+                self.staged.retain_partial();
+                with_room(failure, room, "what came of it is kept: run the command again to go on with it, or")
+            }
+            ErrorCode::NoSpace | ErrorCode::QuotaExceeded => {
+                let room = room.map(|room| Room { free: room.all.min(room.free + self.received), ..room });
+                with_room(failure, room, "nothing of it was kept, and")
+            }
+            _ => failure,
+        };
         failure.at(self.names.sent_as)
     }
 
@@ -291,4 +294,56 @@ impl Receiving {
         self.checkpoint();
         self.staged.retain_partial();
     }
+}
+
+/// A file that has come, is checked, and is not visible yet.
+pub(super) struct CompleteFile {
+    names: FileNames,
+    staged: Box<dyn Staged>,
+    backup: Option<NamedBackup>,
+    bytes: u64,
+}
+
+impl CompleteFile {
+    pub(super) fn names(&self) -> &FileNames {
+        &self.names
+    }
+
+    /// Returns its path as the sender wrote it.
+    pub(super) fn into_path(self) -> String {
+        self.names.sent_as
+    }
+
+    /// Returns its size in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Ends its writing. Returns true if it is better committed after a flush that many files share.
+    pub(super) fn end_writing(&mut self) -> StoreResult<bool> {
+        self.staged.end_writing()
+    }
+
+    /// Begins to make it visible, if nothing has to come before that.
+    pub(super) fn begin_commit(&mut self) {
+        if self.backup.is_none() {
+            self.staged.begin_commit();
+        }
+    }
+
+    /// Makes it visible, and returns its size in bytes.
+    pub(super) fn commit(self, monitor: &mut dyn UnpackerMonitor) -> StoreResult<u64> {
+        // Before the file itself: afterwards the old content would be gone.
+        self.backup.map_or(Ok(()), |backup| backup.commit(monitor))?;
+        self.staged.commit()?;
+        Ok(self.bytes)
+    }
+}
+
+/// Adds to a failure for want of room how much there is, and how more can be had.
+fn with_room(failure: Failure, room: Option<Room>, kept: &str) -> Failure {
+    let (Some(room), ErrorCode::NoSpace) = (room, failure.code) else { return failure };
+    let (free, all) = (Size(room.free), Size(room.all));
+    let clear = "'remofile partials --clear' removes what interrupted transfers left";
+    failure.because(format!("{free} of {all} are free; {kept} {clear}"))
 }

@@ -4,7 +4,7 @@ use super::feeding::Next;
 use super::filter::Filter;
 use crate::store::{Store, StoreResult, Walk};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Element, ErrorCode, Failure, Kind, Listed};
+use remofile_protocol::wire::{Element, Entry, ErrorCode, Extra, Failure, Kind, Listed};
 use std::sync::Arc;
 
 /// Elements that are passed over at once.
@@ -16,12 +16,23 @@ pub struct Scan {
     directory: RemotePath,
     walk: Box<dyn Walk>,
     filter: Filter,
-    is_whole: bool,
+    depth: ScanDepth,
+}
+
+/// The attributes that a scan looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub enum ScanDepth {
+    /// Those of the walk.
+    Entries,
+    /// The targets of links as well; and a failure `skipped` tells of each entry that is left out.
+    Targets,
+    /// All that keeps files as they are as well: targets whatever they lead to, numbers of files that have several names,
+    /// kinds of special files.
+    Extras,
 }
 
 impl Scan {
-    /// Walks over a directory. With `is_whole` it gives the targets of links, and a failure `skipped` for each entry
-    /// that is left out.
+    /// Walks over a directory.
     ///
     /// # Errors
     /// `not-found`, `not-a-directory`, ...
@@ -30,10 +41,10 @@ impl Scan {
         directory: &RemotePath,
         recursive: bool,
         filter: Filter,
-        is_whole: bool,
+        depth: ScanDepth,
     ) -> StoreResult<Self> {
         let walk = store.walk(directory, recursive)?;
-        Ok(Self { store: Arc::clone(store), directory: directory.clone(), walk, filter, is_whole })
+        Ok(Self { store: Arc::clone(store), directory: directory.clone(), walk, filter, depth })
     }
 
     /// Returns the next element.
@@ -48,6 +59,10 @@ impl Scan {
         Next::Working
     }
 
+    fn is_whole(&self) -> bool {
+        self.depth >= ScanDepth::Targets
+    }
+
     /// Returns the memory that the scan holds, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
@@ -58,7 +73,12 @@ impl Scan {
     fn look(&mut self) -> Option<Option<Element>> {
         let entry = match self.walk.next()? {
             Listed::Entry(entry) => entry,
-            failed @ Listed::Failed(_) => return Some(Some(Element::Listed(failed))),
+            Listed::Failed(failure) => {
+                let is_meant = self.walk.unlisted().is_none_or(|unlisted| self.filter.admits_unlisted("", unlisted));
+                let left_out = Failure { path: failure.path.clone(), ..Failure::new(ErrorCode::Skipped) };
+                let failure = if is_meant { failure } else { left_out };
+                return Some((is_meant || self.is_whole()).then_some(Element::Listed(Listed::Failed(failure))));
+            }
         };
         let below = entry.path.relative_to(&self.directory).unwrap_or_default();
         let is_meant = match entry.kind {
@@ -71,15 +91,35 @@ impl Scan {
                 self.walk.skip_directory();
             }
             let left_out = || Element::Listed(Listed::Failed(Failure::new(ErrorCode::Skipped).at(&entry.path)));
-            return Some(self.is_whole.then(left_out));
+            return Some(self.is_whole().then(left_out));
         }
-        if entry.kind != Kind::Link || !self.is_whole {
+        if self.depth == ScanDepth::Extras
+            && let Some(extra) = extra_of(&*self.store, &entry)
+        {
+            return Some(Some(Element::Extra(entry, extra)));
+        }
+        if entry.kind != Kind::Link || !self.is_whole() {
             return Some(Some(Element::Listed(Listed::Entry(entry))));
         }
-        Some(Some(match self.store.read_link(&entry.path) {
+        let target = match self.depth {
+            ScanDepth::Extras => self.store.kept_target(&entry.path),
+            ScanDepth::Entries | ScanDepth::Targets => self.store.read_link(&entry.path),
+        };
+        Some(Some(match target {
             Ok(target) => Element::Link(entry, target),
             // It is a link all the same, only without a target.
             Err(_) => Element::Listed(Listed::Entry(entry)),
         }))
+    }
+}
+
+/// Returns what is told of an entry only if it is asked for, if there is anything.
+fn extra_of(store: &dyn Store, entry: &Entry) -> Option<Extra> {
+    match entry.kind {
+        Kind::File => {
+            store.shared_identity(&entry.path).ok().flatten().map(|number| Extra::Shared(number.to_be_bytes()))
+        }
+        Kind::Special => store.special(&entry.path).ok().map(Extra::Special),
+        Kind::Directory | Kind::Link => None,
     }
 }

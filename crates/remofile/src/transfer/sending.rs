@@ -6,12 +6,14 @@ use super::feeding::FedFile;
 use super::file_recipe::FileRecipe;
 use super::filling::Filling;
 use super::packing::{PackerMonitor, PackerOptions};
+use super::rereading::Rereading;
 use super::trouble::Trouble;
 use crate::delta::Piece;
-use crate::store::{Extent, ReadBuffer, Source, StoreResult};
+use crate::store::{Extent, ReadBuffer, Source, SourceState, StoreResult};
 use remofile_protocol::digest::{DigestKind, Digester};
 use remofile_protocol::limits::{COPY_BYTES_A_CREDIT, HOLE_BYTES_A_CREDIT, MAX_BLOCK_BYTES, MAX_HOLE_BYTES};
 use remofile_protocol::wire::{ErrorCode, Failure, Item, Known, Mark, OnConflict, Version};
+use std::iter::once;
 use std::num::NonZeroU32;
 
 /// Bytes that are read at once to see whether the receiver has them, and how often in a step.
@@ -59,7 +61,8 @@ impl Sending {
     /// Returns the memory that the file holds, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         let verifying = self.verifying.as_ref().map_or(0, |verifying| verifying.buffer.len());
-        (size_of::<Self>() + verifying + self.copied.as_ref().map_or(0, |buffer| buffer.len())) as u64
+        let rereading = self.rereading.as_ref().map_or(0, Rereading::memory_bytes);
+        (size_of::<Self>() + verifying + self.copied.as_ref().map_or(0, |buffer| buffer.len())) as u64 + rereading
     }
 }
 
@@ -88,6 +91,10 @@ pub(super) struct Sending {
     data_left: u64,
     chunks: Option<Chunks>,
     recipe: Option<FileRecipe>,
+    /// The second look at a file that was written to while it was sent.
+    rereading: Option<Rereading>,
+    /// True if a file that is written to meanwhile fails, whatever is written.
+    strict: bool,
     /// Buffer for bytes that the receiver copies, which are read here only to be digested.
     copied: Option<ReadBuffer>,
 }
@@ -131,6 +138,8 @@ impl Sending {
             data_left: 0,
             chunks: chunk_size.map(|size| Chunks { size: size.get() as usize, bytes: Vec::new(), taken: 0 }),
             recipe,
+            rereading: None,
+            strict: options.send.strict,
             copied: None,
         }
     }
@@ -150,6 +159,7 @@ impl Sending {
             return SendingStep::Worked;
         }
         monitor.started(&self.path, self.size, self.sent);
+        monitor.opened(&self.source.entry().path);
         filling.push(Item::Begin {
             path: self.path.clone(),
             size: Some(self.size),
@@ -255,12 +265,31 @@ impl Sending {
     }
 
     fn end(&mut self, filling: &mut Filling<'_, '_>) -> Result<SendingStep, Trouble> {
-        // The digest would not notice: it is of the bytes that were read, perhaps of two versions.
-        if !self.source.is_unchanged()? {
-            return Err(Failure::new(ErrorCode::SourceChanged).into());
+        let is_whole = match &mut self.rereading {
+            Some(rereading) => rereading.step(&*self.source)?,
+            // The digest would not notice: it is of the bytes that were read, perhaps of two versions.
+            None => match self.source.state()? {
+                SourceState::Unchanged => Some(true),
+                SourceState::Written(_) if !self.strict => {
+                    let ranges = self
+                        .recipe
+                        .as_ref()
+                        .and_then(FileRecipe::ranges)
+                        .unwrap_or_else(|| once(0..self.size).collect());
+                    self.rereading = Some(Rereading::new(self.digest, ranges, self.check.finish()));
+                    None
+                }
+                SourceState::Written(_) | SourceState::Lost => Some(false),
+            },
+        };
+        match is_whole {
+            None => Ok(SendingStep::Worked),
+            Some(false) => Err(Failure::new(ErrorCode::SourceChanged).into()),
+            Some(true) => {
+                filling.push(Item::End { digest: self.check.finish() });
+                Ok(SendingStep::FileOver)
+            }
         }
-        filling.push(Item::End { digest: self.check.finish() });
-        Ok(SendingStep::FileOver)
     }
 
     /// Packs at most `most` of the next bytes.

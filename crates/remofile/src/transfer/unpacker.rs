@@ -1,27 +1,39 @@
 //! Messages into files.
 
+mod as_they_are;
+mod attributes;
 mod backup;
 mod batch;
+#[cfg(test)]
+mod call_counts;
+mod entries;
+mod flushing;
 mod queue;
+mod sent_again;
+mod waiting;
+mod waiting_files;
 
-use super::change::Change;
+use super::attributes::GivenAttributes;
 use super::chunks::Chunker;
 use super::compress::Decompressor;
-use super::conflict::{self, FileStamp, Resolved, Stored as StoredNames};
+use super::conflict::{FileStamp, Resolved, Stored as StoredNames};
 use super::intake::{Stored, UnpackerMonitor, UnpackerOptions};
 use super::modes::Modes;
 use super::named_backup::NamedBackup;
-use super::permit::{Access, target_of};
+use super::permit::Access;
 use super::receiving::{FileNames, Receiving, ReceivingSetup, Written};
 use super::resume::Checked;
 use super::trouble::Trouble;
-use crate::store::{Directory, StagePlan, Staged, Store, StoreResult};
+use crate::store::{Directory, NewSpecial, StagePlan, Staged, Store, StoreResult};
 use batch::Batch;
+use flushing::Flushing;
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp, Version};
 use std::collections::VecDeque;
 use std::sync::Arc;
+pub use waiting_files::LONGEST_WAIT;
+use waiting_files::WaitingFiles;
 
 /// Takes items in, in their order.
 pub struct Unpacker {
@@ -34,6 +46,8 @@ pub struct Unpacker {
     stored: Stored,
     names: StoredNames,
     modes: Modes,
+    /// The attributes that were given.
+    attributes: GivenAttributes,
     /// The backup of what is replaced or removed next.
     backup: Option<NamedBackup>,
     /// The path whose backup failed, which so must not be replaced or removed.
@@ -45,6 +59,10 @@ pub struct Unpacker {
     released: u64,
     /// True if some file at the destination may not be on the disk.
     has_doubt: bool,
+    /// The complete files that wait for a flush.
+    waiting: WaitingFiles,
+    /// Those whose flush goes on.
+    flushing: Option<Flushing>,
 }
 
 enum Current {
@@ -86,12 +104,15 @@ impl Unpacker {
             stored: Stored::default(),
             names: StoredNames::default(),
             modes: Modes::default(),
+            attributes: GivenAttributes::default(),
             backup: None,
             failed_backup: None,
             put_by: VecDeque::new(),
             put_by_bytes: 0,
             released: 0,
             has_doubt,
+            waiting: WaitingFiles::default(),
+            flushing: None,
         })
     }
 
@@ -121,12 +142,17 @@ impl Unpacker {
         }
         let mut payload = payload;
         let mut items = items.into_iter();
-        while let Some(item) = items.next() {
+        while let Some(item) = items.as_slice().first() {
+            if self.needs_flush_before(item) {
+                self.put_back(items.collect(), payload);
+                break;
+            }
+            let Some(item) = items.next() else { break };
             let bytes = payload.split_at_checked(item.payload_bytes() as usize);
             let (bytes, rest) = bytes.ok_or_else(without_bytes)?;
             payload = rest;
             self.take_item(item, bytes, monitor)?;
-            if self.waits_for_backup() || (items.len() > 0 && is_over()) {
+            if self.waits_for_backup() || (items.len() > 0 && (self.is_flush_due() || is_over())) {
                 self.put_back(items.collect(), payload);
                 break;
             }
@@ -134,11 +160,11 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Reports whether something waits to be unpacked, or a backup to be copied: then [`Unpacker::work`] is to be
-    /// called.
+    /// Reports whether something waits to be unpacked, a backup to be copied, or a flush is due: then
+    /// [`Unpacker::work`] is to be called.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        !self.put_by.is_empty() || self.waits_for_backup()
+        !self.put_by.is_empty() || self.waits_for_backup() || self.is_flush_due()
     }
 
     fn take_item(&mut self, item: Item, bytes: &[u8], monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
@@ -155,8 +181,14 @@ impl Unpacker {
             Item::Abort { failure } => self.abort(failure, monitor)?,
             Item::Failed { failure } => monitor.failed(failure, true),
             Item::Link { path, target, rule } => self.take_link(path, &target, rule, monitor)?,
+            Item::KeptLink { path, target, rule } => self.take_kept_link(path, &target, rule, monitor)?,
+            Item::HardLink { path, of, rule } => self.take_hard_link(path, &of, rule, monitor)?,
+            Item::Special { path, special, modified, mode, rule } => {
+                self.take_special(path, &NewSpecial { special, mode, modified }, rule, monitor)?;
+            }
             Item::Base { path } => self.base(&path, monitor)?,
             Item::Copy { offset, length } => self.write(Written::Copy { offset, length }, monitor)?,
+            Item::Attributes { path, attributes } => self.take_attributes(&path, &attributes, monitor)?,
             Item::Keep { path, to } => self.prepare_backup(path, &to, monitor)?,
             Item::Place { .. } => {
                 return Err(Failure::new(ErrorCode::BadRequest)
@@ -168,117 +200,6 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Opens the file that the open one is made of.
-    fn base(&mut self, path: &str, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
-        self.refuse_changes()?;
-        let base = self.locate(path, Access::Read).and_then(|path| self.store.open(&path));
-        match (&mut self.current, base) {
-            (Current::Between, _) => return Err(out_of_order()),
-            (Current::Unwanted, _) => {}
-            (Current::Open(open), Ok(base)) => open.make_of(base),
-            (Current::Open(_), Err(failure)) => self.give_up(failure, monitor),
-        }
-        Ok(())
-    }
-
-    /// Applies a change that needs no content.
-    fn change(&mut self, item: Item, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
-        self.refuse_changes()?;
-        self.expect_between()?;
-        let (path, change) = match item {
-            Item::Move { from, path } => {
-                let ends = self.locate(&from, Access::Remove).and_then(|from| {
-                    let to = self.locate(&path, Access::Create)?;
-                    Ok(Change::Move { from, to })
-                });
-                (path, ends)
-            }
-            Item::Remove { path } => {
-                let change = self.locate(&path, Access::Remove).map(|path| Change::Remove { path });
-                (path, change)
-            }
-            Item::Touch { path, modified, mode } => {
-                let change = self.locate(&path, Access::Change).map(|path| Change::Touch { path, modified, mode });
-                (path, change)
-            }
-            _ => return Err(out_of_order()),
-        };
-        if self.has_failed_backup(&path) {
-            return Ok(());
-        }
-        let backup = self.backup_of(&path, monitor);
-        let done = change.and_then(|change| {
-            backup.map_or(Ok(()), NamedBackup::commit)?;
-            change.apply(&*self.store)
-        });
-        if let Err(failure) = done {
-            monitor.failed(failure.at(path), false);
-        }
-        Ok(())
-    }
-
-    fn refuse_changes(&self) -> StoreResult<()> {
-        if self.options.changes { Ok(()) } else { Err(out_of_order()) }
-    }
-
-    fn take_directory(
-        &mut self,
-        path: String,
-        mode: Option<u32>,
-        monitor: &mut dyn UnpackerMonitor,
-    ) -> StoreResult<()> {
-        self.expect_between()?;
-        let mode = mode.filter(|_| self.options.preserve_mode);
-        let access = Access::putting(mode.is_some());
-        let made = self.locate(&path, access).and_then(|at| {
-            match self.store.make_directory(&at, true, false) {
-                // Below directories that nobody has named.
-                Err(failure) if failure.code == ErrorCode::NotFound => drop(self.open_or_make(&at)?),
-                made => drop(made?),
-            }
-            Ok(at)
-        });
-        match (made, mode) {
-            (Ok(at), Some(mode)) => {
-                self.stored.directories += 1;
-                self.modes.add(&*self.store, at, mode, &mut not_given(&self.options, monitor));
-            }
-            (Ok(_), None) => self.stored.directories += 1,
-            (Err(failure), _) => monitor.failed(failure.at(path), false),
-        }
-        Ok(())
-    }
-
-    fn take_link(
-        &mut self,
-        path: String,
-        target: &str,
-        rule: Option<OnConflict>,
-        monitor: &mut dyn UnpackerMonitor,
-    ) -> StoreResult<()> {
-        self.expect_between()?;
-        if self.has_failed_backup(&path) {
-            return Ok(());
-        }
-        let backup = self.backup_of(&path, monitor);
-        monitor.started(&path, None, 0);
-        let rule = self.options.rules.rule(&path, rule).unwrap_or(self.options.on_conflict);
-        let made = self.locate(&path, Access::by_rule(rule)).and_then(|at| {
-            target_of(&at, target).map_or(Ok(()), |target| self.options.permit.permit(Access::Lead, &target))?;
-            drop(self.open_or_make(&at.split()?.0)?);
-            backup.map_or(Ok(()), NamedBackup::commit)?;
-            conflict::make_link(&*self.store, at, target, rule)
-        });
-        match made {
-            Ok(at) => {
-                self.stored.files += 1;
-                monitor.stored(at.relative_to(&self.options.destination).unwrap_or(&path));
-            }
-            Err(failure) => monitor.failed(failure.at(path), false),
-        }
-        Ok(())
-    }
-
     fn begin(&mut self, file: Beginning, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
         self.expect_between()?;
         if self.has_failed_backup(&file.path) {
@@ -286,8 +207,14 @@ impl Unpacker {
             self.current = Current::Unwanted;
             return Ok(());
         }
+        if self.is_sent_again(&file) {
+            monitor.unwanted(&file.path);
+            self.stored.files += 1;
+            self.current = Current::Unwanted;
+            return Ok(());
+        }
         let backup = self.backup_of(&file.path, monitor);
-        self.current = match self.stage(&file) {
+        self.current = match self.stage_with_room(&file, monitor) {
             Ok((stored_as, staged, digester)) => {
                 monitor.started(&file.path, file.size, file.offset);
                 let chunks = monitor.chunk_size().map(Chunker::new);
@@ -312,11 +239,29 @@ impl Unpacker {
         Ok(())
     }
 
+    /// Stages a file. Where there is no room, the files that wait are flushed, since what they replace takes room as well.
+    fn stage_with_room(
+        &mut self,
+        file: &Beginning,
+        monitor: &mut dyn UnpackerMonitor,
+    ) -> StoreResult<(String, Box<dyn Staged>, Option<Digester>)> {
+        let staged = self.stage(file, monitor);
+        if file.offset == 0 && self.has_waiting() && staged.as_ref().err().is_some_and(is_full) {
+            self.flush_waiting(monitor);
+            return self.stage(file, monitor);
+        }
+        staged
+    }
+
     /// Stages a file. Returns the path that it will have below the destination, which a rule may change, and the
     /// digest of the bytes that are there.
-    fn stage(&mut self, file: &Beginning) -> StoreResult<(String, Box<dyn Staged>, Option<Digester>)> {
+    fn stage(
+        &mut self,
+        file: &Beginning,
+        monitor: &mut dyn UnpackerMonitor,
+    ) -> StoreResult<(String, Box<dyn Staged>, Option<Digester>)> {
         if file.size.is_some_and(|size| size > self.options.file_size_limit) {
-            return Err(ErrorCode::FileTooLarge.into());
+            return Err(Failure::larger_than(self.options.file_size_limit));
         }
         self.options.admit_size(file.size)?;
         let rule = self.options.rules.rule(&file.path, file.rule).unwrap_or(self.options.on_conflict);
@@ -326,9 +271,13 @@ impl Unpacker {
             Some(_) => self.refuse_changes().map(|()| Resolved { path, replace: true })?,
             None => {
                 let stamp = FileStamp { size: file.size, modified: file.modified };
-                conflict::resolve(&*self.store, path, stamp, rule, self.has_doubt)?
+                self.resolve(path, stamp, rule, monitor)?
             }
         };
+        if resolved.replace && access == Access::Create {
+            // One that may not be on the disk, of the same size and time: be it somebody else's.
+            self.options.permit.permit(Access::Replace, &resolved.path)?;
+        }
         let resumed = match file.offset {
             0 => None,
             offset => Some(self.checked.resume(&resolved.path, offset).ok_or(ErrorCode::PartialChanged)?),
@@ -351,6 +300,7 @@ impl Unpacker {
             mode: file.mode,
             resume,
             expected: file.replaces,
+            through_link: false,
         };
         let staged = held.stage(&name, &plan);
         self.directory = Some((parent, held));
@@ -363,8 +313,11 @@ impl Unpacker {
         match self.store.directory(directory) {
             // The destination itself is never made again: somebody has removed it.
             Err(failure) if failure.code == ErrorCode::NotFound && *directory != self.options.destination => {
-                self.store.make_directory(directory, true, true)?;
-                self.store.directory(directory)
+                match self.store.make_directory(directory, true, true) {
+                    // A link that leads nowhere is no directory, as a file in its place is none.
+                    Err(failure) if failure.code == ErrorCode::AlreadyExists => Err(ErrorCode::NotADirectory.into()),
+                    made => made.and_then(|_| self.store.directory(directory)),
+                }
             }
             opened => opened,
         }
@@ -383,8 +336,14 @@ impl Unpacker {
             Current::Unwanted => return Ok(()),
             Current::Between => return Err(out_of_order().into()),
         };
+        // A large file may take minutes.
+        self.waiting.look_at_clock();
         match open.write(written, &mut self.decompressor, monitor) {
             Err(Trouble::Failed(failure)) => {
+                if is_full(&failure) {
+                    // What they replace is gone then: there may be room for what comes next, and to keep this one's part.
+                    self.flush_waiting(monitor);
+                }
                 self.give_up(failure, monitor);
                 Ok(())
             }
@@ -404,17 +363,11 @@ impl Unpacker {
             Current::Between => Err(out_of_order().into()),
             Current::Unwanted => Ok(()),
             Current::Open(mut open) => {
-                let FileNames { sent_as: path, stored_as } = open.names();
-                let outcome = open.last_chunk(monitor).and_then(|()| Ok(open.commit(digest)?));
-                match outcome {
+                let path = open.path().to_owned();
+                match open.last_chunk(monitor).and_then(|()| Ok(open.complete(digest)?)) {
                     Err(Trouble::Stopped) => return Err(Trouble::Stopped),
                     Err(Trouble::Failed(failure)) => monitor.failed(failure.at(path), false),
-                    Ok(bytes) => {
-                        self.stored.files += 1;
-                        self.stored.bytes += bytes;
-                        self.names.add(&self.options, &stored_as);
-                        monitor.stored(&stored_as);
-                    }
+                    Ok(file) => self.take_complete(file, monitor),
                 }
                 Ok(())
             }
@@ -452,15 +405,26 @@ impl Unpacker {
     /// `bad-request` if a file is still open.
     pub fn finish(mut self, monitor: &mut dyn UnpackerMonitor) -> StoreResult<Stored> {
         self.work(&|| false, monitor).map_err(Failure::from)?;
+        self.flush_waiting(monitor);
         self.expect_between()?;
         self.settle_backup(monitor);
         // Last of all: these bits may keep files out of their directories.
-        self.modes.finish(&*self.store, &mut not_given(&self.options, monitor));
+        std::mem::take(&mut self.modes).finish(&*self.store, &mut not_given(&self.options, monitor));
+        self.finish_attributes(monitor);
         Ok(self.stored)
     }
 
-    /// Interrupts the stream, and retains the partial of the open file.
-    pub fn interrupt(self) {
+    /// Ends the stream for want of room. The partial of the open file is retained as after a failure of its own.
+    pub fn give_up_for_want_of_room(self) {
+        if let Current::Open(open) = self.current {
+            let _known = open.give_up(ErrorCode::NoSpace.into());
+        }
+    }
+
+    /// Interrupts the stream, and retains the partial of the open file. Files that wait for a flush are made visible
+    /// before.
+    pub fn interrupt(mut self, monitor: &mut dyn UnpackerMonitor) {
+        self.flush_waiting(monitor);
         if let Current::Open(open) = self.current {
             open.retain_partial();
         }
@@ -473,6 +437,10 @@ fn not_given(options: &UnpackerOptions, monitor: &mut dyn UnpackerMonitor) -> im
         let below = path.relative_to(&options.destination).unwrap_or_default();
         monitor.failed(failure.at(below), false);
     }
+}
+
+fn is_full(failure: &Failure) -> bool {
+    matches!(failure.code, ErrorCode::NoSpace | ErrorCode::QuotaExceeded)
 }
 
 fn without_bytes() -> Failure {

@@ -99,6 +99,13 @@ impl Unpacking {
         }
     }
 
+    /// Makes a flush due, if it is here and files wait for one.
+    pub(crate) fn want_flush(&mut self) {
+        if let Place::Here(unpacker) = &mut self.place {
+            unpacker.want_flush();
+        }
+    }
+
     /// Reports whether something is still to be unpacked.
     pub(crate) fn is_busy(&self) -> bool {
         match &self.place {
@@ -135,7 +142,7 @@ impl Unpacking {
 
     fn work(&mut self, mut unpacker: Box<Unpacker>, monitor: &mut dyn UnpackerMonitor) -> Result<Unpacked, Trouble> {
         match &self.pool {
-            Some(pool) if self.is_slow => {
+            Some(pool) if self.is_slow || unpacker.is_flush_due() => {
                 let slice = self.cancel.slice();
                 let job = move || {
                     let mut events = Events::default();

@@ -9,6 +9,8 @@
     reason = "every test binary uses a part of this, and fails by panicking"
 )]
 
+pub mod archive;
+pub mod audited;
 pub mod liar;
 pub mod proxy;
 pub mod raw;
@@ -24,6 +26,11 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 
 pub const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Reports whether tests take the sizes of `make soak`, which cost minutes.
+pub fn soaks() -> bool {
+    std::env::var_os("REMOFILE_SOAK").is_some()
+}
 
 /// A running server; it ends, and its directory with it, when this is dropped.
 pub struct Fixture {
@@ -49,6 +56,15 @@ impl Fixture {
         let outer = tempfile::tempdir().unwrap();
         let root = outer.path().join("root");
         std::fs::create_dir(&root).unwrap();
+        Self::at(outer, root, token, change)
+    }
+
+    /// Another server of the same directory, which must end before this one.
+    pub fn beside(&self, change: impl FnOnce(&mut ServerOptions)) -> Self {
+        Self::at(tempfile::tempdir().unwrap(), self.root.clone(), self.token.clone(), change)
+    }
+
+    fn at(outer: TempDir, root: PathBuf, token: Token, change: impl FnOnce(&mut ServerOptions)) -> Self {
         let server = Arc::new(Server::new(root.join(""), token.clone()).unwrap());
         let mut options = server.options();
         change(&mut options);
@@ -67,6 +83,8 @@ impl Fixture {
     pub fn options(&self) -> ClientOptions {
         ClientOptions {
             interrupt: Interrupt::default(),
+            // A test whose clients are in each other's way by mistake fails at once.
+            wait: remofile::Wait::No,
             ..ClientOptions::new("127.0.0.1", self.address.port(), self.token.clone())
         }
     }

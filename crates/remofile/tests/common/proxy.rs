@@ -12,6 +12,8 @@ pub enum Harm {
     Cut(u64),
     /// The lowest bit of this byte arrives flipped.
     Flip(u64),
+    /// Nothing passes after so many bytes, and the connection stays.
+    Stall(u64),
 }
 
 /// Forwards the next connection to a server. The thread ends with the connection, and tells how many
@@ -45,6 +47,11 @@ fn pump(mut from: &TcpStream, mut to: &TcpStream, harm: Harm) -> u64 {
         let room = match harm {
             Harm::Cut(at) => usize::try_from(at - passed).unwrap().min(buffer.len()),
             Harm::None | Harm::Flip(_) => buffer.len(),
+            Harm::Stall(at) if at == passed => {
+                while from.read(&mut buffer).is_ok_and(|count| count > 0) {}
+                0
+            }
+            Harm::Stall(at) => usize::try_from(at - passed).unwrap().min(buffer.len()),
         };
         let count = match room {
             0 => 0,
@@ -109,4 +116,31 @@ impl CuttingLine {
         let _woken = TcpStream::connect(self.address);
         self.thread.join().unwrap()
     }
+}
+
+/// Forwards connections for as long as the process runs. When a client goes, or the first has sent so many bytes, the
+/// client's side ends and the server's stays open: the server sees nothing of it.
+pub fn haunted(server: SocketAddr, most: u64) -> SocketAddr {
+    let listener = TcpListener::bind((super::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut most = most;
+        for client in listener.incoming().map(Result::unwrap) {
+            let server = TcpStream::connect(server).unwrap();
+            for stream in [&client, &server] {
+                stream.set_nodelay(true).unwrap();
+            }
+            let most = std::mem::replace(&mut most, u64::MAX);
+            std::thread::spawn(move || {
+                std::thread::scope(|scope| {
+                    scope.spawn(|| std::io::copy(&mut &server, &mut &client));
+                    let _passed = std::io::copy(&mut (&client).take(most), &mut &server);
+                    let _closed = client.shutdown(Shutdown::Both);
+                });
+                // Until the server itself ends it.
+                let _ended = (&server).read_to_end(&mut Vec::new());
+            });
+        }
+    });
+    address
 }

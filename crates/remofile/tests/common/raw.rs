@@ -2,7 +2,8 @@
 
 use super::Fixture;
 use remofile::protocol::handshake::{
-    ClientCredentials, ClientHandshake, ClientHello, ServerAnswer, ServerCredentials, ServerHello, answer,
+    ClientCredentials, ClientHandshake, ClientHello, ClientIdentity, ServerAnswer, ServerCredentials, ServerHello,
+    answer,
 };
 use remofile::protocol::path::NameRule;
 use remofile::protocol::token::Token;
@@ -23,6 +24,8 @@ pub struct Raw {
     opener: Opener,
     received: Vec<u8>,
     started: u64,
+    /// True if the server has said that this connection has its place in the session that it joins.
+    pub has_joined: bool,
 }
 
 impl Raw {
@@ -37,18 +40,35 @@ impl Raw {
 
     /// A client by a name of its own.
     pub fn connect_as(address: SocketAddr, token: &Token, name: &str) -> Self {
+        Self::connect_with(address, token, ClientHello::new(Cipher::offer(false), "raw/1", name))
+    }
+
+    /// A client that tells who it is.
+    pub fn connect_identified(address: SocketAddr, token: &Token, identity: ClientIdentity) -> Self {
+        Self::connect_with(address, token, identified(identity))
+    }
+
+    /// A client with any hello.
+    pub fn connect_with(address: SocketAddr, token: &Token, hello: ClientHello) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
         let credentials = ClientCredentials { token: token.stretch(), server: None };
-        let hello = ClientHello::new(Cipher::offer(false), "raw/1", name);
         let (mut handshake, first) = ClientHandshake::start(&credentials, hello);
         stream.write_all(&first).unwrap();
         let mut received = Vec::new();
         loop {
             if let Some((session, consumed)) = handshake.receive(&received).unwrap() {
                 received.drain(..consumed);
-                return Self { stream, sealer: session.sealer, opener: session.opener, received, started: 0 };
+                let has_joined = session.peer.has_joined;
+                return Self {
+                    stream,
+                    sealer: session.sealer,
+                    opener: session.opener,
+                    received,
+                    started: 0,
+                    has_joined,
+                };
             }
             assert!(read_more(&mut stream, &mut received), "the server closed the connection");
         }
@@ -58,7 +78,11 @@ impl Raw {
     pub fn accept(mut stream: TcpStream, token: &Token) -> Self {
         stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let credentials = ServerCredentials { tokens: vec![token.stretch()], private_key: None, allow_plain: true };
+        let credentials = ServerCredentials {
+            tokens: std::sync::Arc::new(vec![token.stretch()].into()),
+            private_key: None,
+            allow_plain: true,
+        };
         let hello = ServerHello {
             cipher: Cipher::Unknown,
             agent: "raw/1".to_owned(),
@@ -68,11 +92,20 @@ impl Raw {
             read_only: false,
             places: Vec::new(),
             checks_versions: false,
+            stages_files: false,
+            hashes_files: false,
+            takes_lanes: false,
+            whole_copies: false,
+            has_joined: false,
             capabilities: Default::default(),
+            rights: Default::default(),
+            chunk_sizes: None,
+            attributes: false,
+            as_they_are: true,
         };
         let mut received = Vec::new();
         loop {
-            match answer(&credentials, |_| Some(hello.clone()), &received) {
+            match answer(&credentials, |_| Ok(hello.clone()), &received) {
                 ServerAnswer::Incomplete => assert!(read_more(&mut stream, &mut received), "the client left"),
                 ServerAnswer::Refuse { refusal, .. } => panic!("{refusal}"),
                 ServerAnswer::Accept { session, bytes, .. } => {
@@ -83,6 +116,7 @@ impl Raw {
                         opener: session.opener,
                         received: Vec::new(),
                         started: 0,
+                        has_joined: false,
                     };
                 }
             }
@@ -216,6 +250,12 @@ impl Raw {
         self.outcome(operation).is_none()
     }
 
+    /// Reports whether the other side answers a ping.
+    pub fn pings(&mut self) -> bool {
+        self.signal(OperationId::SESSION, Signal::Ping);
+        self.find(|header| header.body == Body::Signal(Signal::Pong)).is_some()
+    }
+
     /// Returns the first request of a client, and its operation.
     pub fn next_request(&mut self) -> Option<(OperationId, Request)> {
         match self.find(|header| matches!(header.body, Body::Request(_)))?.0 {
@@ -223,6 +263,11 @@ impl Raw {
             _ => None,
         }
     }
+}
+
+/// The hello of a client that tells who it is.
+pub fn identified(identity: ClientIdentity) -> ClientHello {
+    ClientHello { identity: Some(identity), ..ClientHello::new(Cipher::offer(false), "raw/1", "raw@test") }
 }
 
 /// Reads on. Returns false at the end.
@@ -245,6 +290,7 @@ pub fn upload_to(destination: &str) -> Request {
         on_conflict: OnConflict::Replace,
         names: None,
         group: None,
+        claims: None,
     }
 }
 

@@ -58,7 +58,7 @@ fn items_that_name_other_bytes_than_there_are_end_the_session() {
 
 #[test]
 fn places_that_no_file_has_are_refused() {
-    for offset in [u64::MAX, u64::MAX - 2, i64::MAX as u64, 1 << 40] {
+    for offset in [u64::MAX, u64::MAX - 2, i64::MAX as u64] {
         let (fixture, outcome) = outcome(false, vec![place(offset, 3)]);
         assert_eq!(outcome, Some(Err(ErrorCode::FileTooLarge)), "{offset}");
         assert_eq!(std::fs::read(fixture.path("f")).unwrap(), b"0123456789");
@@ -97,12 +97,14 @@ fn any_part_of_a_file_can_be_asked_for() {
     fixture.write("f", "0123456789");
     let mut raw = Raw::connect(&fixture);
     for (offset, length, bytes) in [(0, u64::MAX, 10), (4, 3, 3), (10, 1, 0), (u64::MAX, u64::MAX, 0), (0, 0, 0)] {
-        let request = Request::Read { path: remote("/f"), offset, length, version: None, credit: u64::MAX };
+        let request =
+            Request::Read { path: remote("/f"), offset, length, version: None, credit: u64::MAX, growing: None };
         let operation = raw.request(request);
         assert_eq!(raw.outcome(operation).unwrap().unwrap().bytes, bytes, "{offset} {length}");
     }
     let version = Some(Version([7; 16]));
-    let operation = raw.request(Request::Read { path: remote("/f"), offset: 0, length: 1, version, credit: 1 });
+    let operation =
+        raw.request(Request::Read { path: remote("/f"), offset: 0, length: 1, version, credit: 1, growing: None });
     assert_eq!(raw.outcome(operation).unwrap().unwrap_err().code, ErrorCode::SourceChanged);
     let request = Request::Write { path: remote("/f"), version, length: Some(0), append: false, create: false };
     let operation = raw.request(request);
@@ -115,7 +117,8 @@ fn a_read_without_credit_holds_only_what_reads_hold() {
     let fixture = Fixture::new();
     fixture.write("f", "0123456789");
     let mut raw = Raw::connect(&fixture);
-    let read = |credit| Request::Read { path: remote("/f"), offset: 0, length: 10, version: None, credit };
+    let read =
+        |credit| Request::Read { path: remote("/f"), offset: 0, length: 10, version: None, credit, growing: None };
     let starved = raw.request(read(0));
     assert_eq!(fixture.client().stat(&remote("/f")).unwrap().size, 10);
     raw.data(starved, vec![piece(1)], b"x");

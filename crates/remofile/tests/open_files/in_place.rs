@@ -3,9 +3,9 @@
 use crate::common::raw::Raw;
 use crate::common::{Fixture, noise, remote, visible};
 use crate::{code, io_code, reading, updating};
-use remofile::protocol::wire::{ErrorCode, Signal};
+use remofile::protocol::wire::{ErrorCode, OnConflict, Signal};
 use remofile::store::Fsync;
-use remofile::{Client, ClientOptions, Error, OpenOptions, RemoteFile};
+use remofile::{Client, ClientOptions, Error, OpenOptions, RemoteFile, TransferOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 
@@ -175,10 +175,10 @@ fn an_open_file_may_go_to_another_thread() {
 }
 
 #[test]
-fn a_file_that_was_replaced_is_another_one() {
+fn a_strict_reader_takes_a_file_that_was_replaced_for_another_one() {
     let fixture = Fixture::new();
     fixture.write("f", vec![b'a'; 200_000]);
-    let mut file = open(&fixture, "/f", reading()).unwrap();
+    let mut file = open(&fixture, "/f", reading().strict(true)).unwrap();
     fixture.write("g", vec![b'b'; 200_000]);
     std::fs::rename(fixture.path("g"), fixture.path("f")).unwrap();
     assert_eq!(io_code(file.read_to_end(&mut Vec::new())), ErrorCode::SourceChanged);
@@ -266,7 +266,8 @@ fn a_write_waits_for_others_only_if_it_was_told_to() {
     let done = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
         // It is read, and so is the lease held, until the writer below goes on.
-        holder.upload_stream(Box::new(Slow(done.1)), &remote("/slow"), &Default::default(), &mut remofile::Silent)
+        let options = TransferOptions { on_conflict: OnConflict::Replace, ..TransferOptions::default() };
+        holder.upload_stream(Box::new(Slow(done.1)), &remote("/f"), &options, &mut remofile::Silent)
     });
     while fixture.client().status().unwrap().report.holders.is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(1));

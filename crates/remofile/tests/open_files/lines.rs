@@ -1,6 +1,6 @@
 //! Connections that are lost, and how often a file crosses the line.
 
-use crate::common::proxy::{CuttingLine, Harm};
+use crate::common::proxy::{CuttingLine, Harm, proxy};
 use crate::common::{Fixture, noise, remote};
 use crate::{reading, updating};
 use remofile::{Client, ClientOptions, Error, OpenOptions};
@@ -38,17 +38,33 @@ fn a_lost_connection_costs_a_writer_in_place_nothing() {
 }
 
 #[test]
-fn an_append_whose_answer_was_lost_is_told_and_not_repeated() {
+fn an_append_that_broke_off_is_completed_and_not_repeated() {
     let fixture = Fixture::new();
-    fixture.write("f", "");
+    let path = fixture.write("f", "first");
+    let content = noise(500_000);
     let line = CuttingLine::new(fixture.address, vec![(Harm::Cut(300_000), Harm::None), (Harm::None, Harm::None)]);
     let mut file = Client::new(through(&fixture, &line)).open(&remote("/f"), OpenOptions::new().append(true)).unwrap();
+    file.write_all(&content).unwrap();
+    file.flush().unwrap();
+    file.write_all(b"last").unwrap();
+    file.close().unwrap();
+    assert!(std::fs::read(path).unwrap() == [b"first", &content[..], b"last"].concat());
+    line.end();
+}
+
+#[test]
+fn an_append_of_which_nobody_knows_whether_it_was_done_is_told_and_not_repeated() {
+    let fixture = Fixture::new();
+    fixture.write("f", "");
+    // Behind this connection there is nobody any more.
+    let (address, _) = proxy(fixture.address, Harm::Cut(300_000), Harm::None);
+    let options = ClientOptions { port: address.port(), ..fixture.options() };
+    let mut file = Client::new(options).open(&remote("/f"), OpenOptions::new().append(true)).unwrap();
     file.write_all(&noise(500_000)).unwrap();
     let error = file.flush().unwrap_err();
     assert!(matches!(error.downcast::<Error>(), Ok(Error::ConnectionLost(_))));
     assert!(file.write(b"more").is_err());
     assert!(file.close().unwrap_err().to_string().contains("may be missing"));
-    line.end();
 }
 
 #[test]

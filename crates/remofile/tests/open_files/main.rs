@@ -11,11 +11,13 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod growing;
 mod hostile;
 mod in_place;
 mod lines;
 mod model;
 mod rewriting;
+mod streaming;
 
 use remofile::protocol::wire::ErrorCode;
 use remofile::{Error, OpenOptions};

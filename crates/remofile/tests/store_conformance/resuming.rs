@@ -1,7 +1,8 @@
 //! The promises of any store: partials.
 
 use super::support::{LARGE, Scene, code, modified, path};
-use remofile::store::{Partial, ResumeAt, StagePlan};
+use remofile::store::{Capability, Checkpoint, Partial, ResumeAt, StagePlan};
+use remofile_protocol::digest::{DigestKind, Digester};
 use remofile_protocol::wire::{ErrorCode, Timestamp};
 use std::time::Duration;
 
@@ -12,6 +13,12 @@ fn large() -> StagePlan {
 fn interrupt(scene: &Scene, text: &str, bytes: &[u8]) {
     let mut staged = scene.stage(text, &large()).unwrap();
     staged.write(bytes).unwrap();
+    if staged.wants_checkpoints() {
+        let mut digester = Digester::resumable(DigestKind::Xxh3);
+        digester.update(bytes);
+        let saved = digester.save().unwrap();
+        staged.checkpoint(Checkpoint::restore(bytes.len() as u64, &saved).unwrap());
+    }
     assert_eq!(scene.store.partials().unwrap(), [], "what is being written is told of to nobody");
     staged.retain_partial();
 }
@@ -29,18 +36,40 @@ pub(crate) fn an_interrupted_file_goes_on_where_it_was(scene: &Scene) {
     assert_eq!((partial.path, partial.size, partial.received), (path("/a/file"), LARGE, 1000));
     assert_eq!(partial.modified, modified());
     assert_eq!(scene.list("/"), ["/a"]);
-    let source = scene.store.read_partial(&path("/a/file")).unwrap();
-    let mut bytes = [0; 2000];
-    assert_eq!(source.read_at(&mut bytes, 0).unwrap(), 1000);
-    assert_eq!((source.entry().size, bytes[999], &source.entry().path), (1000, 1, &path("/a/file")));
-    drop(source);
-    let resume = Some(ResumeAt { offset: 600, version: partial.version });
+    // Where it can be gone on with: anywhere, or at the place that was noted.
+    let is_readable = scene.store.capabilities().has(Capability::ReadablePartials);
+    let offset = if is_readable { 600 } else { 1000 };
+    if is_readable {
+        let source = scene.store.read_partial(&path("/a/file")).unwrap();
+        let mut bytes = [0; 2000];
+        assert_eq!(source.read_at(&mut bytes, 0).unwrap(), 1000);
+        assert_eq!((source.entry().size, bytes[999], &source.entry().path), (1000, 1, &path("/a/file")));
+    } else {
+        assert_eq!(partial.checkpoints.iter().map(|place| place.offset).collect::<Vec<_>>(), [1000]);
+        assert_eq!(code(scene.store.read_partial(&path("/a/file"))), Some(ErrorCode::Unsupported));
+    }
+    let resume = Some(ResumeAt { offset: offset as u64, version: partial.version });
     let mut staged = scene.stage("/a/file", &StagePlan { resume, ..large() }).unwrap();
-    staged.write(&vec![2; LARGE as usize - 600]).unwrap();
+    staged.write(&vec![2; LARGE as usize - offset]).unwrap();
     staged.commit().unwrap();
     let bytes = scene.read("/a/file");
-    assert_eq!((bytes.len() as u64, bytes[599], bytes[600]), (LARGE, 1, 2));
+    assert_eq!((bytes.len() as u64, bytes[offset - 1], bytes[offset]), (LARGE, 1, 2));
     assert_eq!(scene.store.partials().unwrap(), []);
+}
+
+pub(crate) fn nothing_is_left_of_a_partial_whose_file_began_anew(scene: &Scene) {
+    for is_committed in [false, true] {
+        interrupt(scene, "/file", &[1; 1000]);
+        let mut staged = scene.stage("/file", &StagePlan { replace: true, ..large() }).unwrap();
+        assert_eq!(scene.store.partials().unwrap(), []);
+        staged.write(&vec![2; LARGE as usize]).unwrap();
+        if is_committed {
+            staged.commit().unwrap();
+        } else {
+            drop(staged);
+        }
+        assert_eq!(scene.store.partials().unwrap(), []);
+    }
 }
 
 pub(crate) fn what_is_dropped_or_small_leaves_nothing(scene: &Scene) {

@@ -9,6 +9,8 @@ use std::sync::Arc;
 pub(crate) struct Scene {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) _root: Option<tempfile::TempDir>,
+    /// True if it only holds attributes that are rights.
+    pub(crate) holds: bool,
 }
 
 /// A size from which on unfinished files are worth keeping.

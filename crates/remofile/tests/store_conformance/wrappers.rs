@@ -2,8 +2,8 @@
 
 use super::support::{Scene, code, path};
 use super::{local, memory};
-use remofile::store::{Faulty, Prefix, ReadOnly, Store, StoreCall};
-use remofile_protocol::wire::{ErrorCode, Failure, Kind, Listed};
+use remofile::store::{Faulty, PosixStore, Prefix, ReadOnly, Store, StoreCall};
+use remofile_protocol::wire::{AttributeSet, Attributes, ErrorCode, Failure, Kind, Listed};
 use std::sync::Arc;
 
 /// A directory with a neighbour, and links that somebody with more rights has made.
@@ -24,7 +24,7 @@ fn neighbours(scene: Scene) -> (Arc<dyn Store>, Scene) {
 fn nothing_outside_of_a_prefix_exists() {
     for scene in [local(), memory()] {
         let (store, outer) = neighbours(scene);
-        let inside = Scene { store: Arc::clone(&store), _root: None };
+        let inside = Scene { store: Arc::clone(&store), _root: None, holds: false };
         assert_eq!(inside.read("/own"), b"mine");
         for link in ["/up", "/deep/file"] {
             assert_eq!(inside.kind(link), Some(Kind::Link), "{link}");
@@ -82,7 +82,7 @@ fn a_walk_of_a_prefix_names_what_is_inside_only() {
 fn what_is_behind_glass_is_seen_and_not_changed() {
     let (store, outer) = neighbours(memory());
     let glass: Arc<dyn Store> = Arc::new(ReadOnly::new(store));
-    let seen = Scene { store: Arc::clone(&glass), _root: None };
+    let seen = Scene { store: Arc::clone(&glass), _root: None, holds: false };
     assert_eq!(seen.read("/file"), b"mine");
     let refused = [
         glass.create_file(&path("/file"), true).err(),
@@ -109,7 +109,7 @@ fn what_is_behind_glass_is_seen_and_not_changed() {
 fn the_calls_that_are_to_fail_fail_and_no_others() {
     let faulty = Faulty::new(memory().store);
     let faults = Arc::clone(faulty.faults());
-    let scene = Scene { store: Arc::new(faulty), _root: None };
+    let scene = Scene { store: Arc::new(faulty), _root: None, holds: false };
     faults.fail_after(StoreCall::Write, 1, ErrorCode::NoSpace.into());
     let mut staged = scene.stage("/file", &Default::default()).unwrap();
     staged.write(b"a").unwrap();
@@ -133,4 +133,26 @@ fn a_tree_in_memory_may_be_as_deep_as_paths_are_long() {
     scene.store.rename(&path("/d"), &path("/moved"), false).unwrap();
     assert_eq!(scene.kind(&format!("/moved{}", &deep[2..])), Some(Kind::Directory));
     assert_eq!(scene.remove_tree("/moved").unwrap(), (0, 4_000));
+}
+
+#[test]
+fn wrappers_keep_the_attributes_that_their_stores_keep() {
+    let attributes = Attributes { mode: Some(0o4751), ..Attributes::of(Kind::File) };
+    for wrapped in [super::inside(local()), super::faulty(local()), super::metered(local())] {
+        let (store, file) = (&wrapped.store, path("/f"));
+        wrapped.file("/f", b"content");
+        assert!(store.keeps_attributes());
+        let own = store.attributes(&file, AttributeSet::OWNER.and(AttributeSet::NUMERIC)).unwrap();
+        let attributes = Attributes { owner: own.owner, group: own.group, ..attributes.clone() };
+        assert!(store.give_attributes(&file, &attributes, AttributeSet::ALL).unwrap().is_changed);
+        assert_eq!(store.attributes(&file, AttributeSet::ALL).unwrap().mode, Some(0o4751));
+        let behind_glass = ReadOnly::new(Arc::clone(store));
+        assert_eq!(behind_glass.attributes(&file, AttributeSet::ALL).unwrap().mode, Some(0o4751));
+        let refused = behind_glass.give_attributes(&file, &attributes, AttributeSet::ALL);
+        assert_eq!(code(refused), Some(ErrorCode::ReadOnly));
+    }
+    let memory = memory().store;
+    assert!(!memory.keeps_attributes());
+    assert_eq!(code(memory.attributes(&path("/f"), AttributeSet::ALL)), Some(ErrorCode::Unsupported));
+    assert_eq!(code(memory.give_attributes(&path("/f"), &attributes, AttributeSet::ALL)), Some(ErrorCode::Unsupported));
 }

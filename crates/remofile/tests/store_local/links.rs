@@ -1,7 +1,7 @@
 //! Symbolic links, permission bits and identities.
 
 use super::support::{Tree, code, create, names_in, path};
-use remofile::store::{PosixStore, ReadStore, StoreOptions};
+use remofile::store::{PosixStore, ReadStore, StagePlan, StoreOptions};
 use remofile_protocol::path::NameRule;
 use remofile_protocol::wire::{ErrorCode, Kind};
 use std::ffi::OsStr;
@@ -163,4 +163,47 @@ fn paths_to_one_thing_share_an_identity() {
     ] {
         assert_eq!(code(tree.store.identity(&path(at))), Some(wanted), "{at}");
     }
+}
+
+#[test]
+fn a_file_is_staged_through_a_link_to_where_it_leads_in_the_root() {
+    let tree = tree_with_a_directory();
+    let through = StagePlan { replace: true, through_link: true, ..StagePlan::default() };
+    for (link, target) in
+        [("a/to-file", "file"), ("a/b/up", "../to-file"), ("a/b/new", "../none"), ("absolute", "/a/file")]
+    {
+        symlink(target, tree.local(link)).unwrap();
+    }
+    std::fs::set_permissions(tree.local("a/file"), PermissionsExt::from_mode(0o600)).unwrap();
+    for link in ["/a/to-file", "/a/b/up"] {
+        tree.write(link, link.as_bytes(), through).unwrap();
+        assert_eq!(std::fs::read(tree.local("a/file")).unwrap(), link.as_bytes());
+        assert_eq!(tree.local("a/file").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    tree.write("/a/b/new", b"made", through).unwrap();
+    assert_eq!(std::fs::read(tree.local("a/none")).unwrap(), b"made");
+    assert_eq!(code(tree.write("/absolute", b"out", through)), Some(ErrorCode::OutsideRoot));
+    for link in ["a/to-file", "a/b/up", "a/b/new", "absolute"] {
+        assert!(tree.local(link).symlink_metadata().unwrap().is_symlink(), "{link}");
+    }
+    // Whoever does not ask for that replaces the link itself.
+    tree.write("/a/b/up", b"itself", StagePlan { through_link: false, ..through }).unwrap();
+    assert!(tree.local("a/b/up").symlink_metadata().unwrap().is_file());
+}
+
+#[test]
+fn a_file_that_is_not_visible_yet_is_written_and_read_at_any_place() {
+    let tree = Tree::new();
+    let mut staged = tree.stage("/f", StagePlan { replace: true, ..StagePlan::default() }).unwrap();
+    staged.write_at(b"middle", 4).unwrap();
+    staged.write_at(b"end", 10).unwrap();
+    staged.set_length(12).unwrap();
+    staged.write_at(b"top", 0).unwrap();
+    let mut there = [9; 16];
+    assert_eq!(staged.read_at(&mut there, 1).unwrap(), 11);
+    assert_eq!(&there[..11], b"op\0middleen");
+    assert_eq!(code(staged.write_at(b"x", u64::MAX)), Some(ErrorCode::FileTooLarge));
+    assert_eq!(tree.list("/"), [""; 0]);
+    staged.try_commit().unwrap();
+    assert_eq!(tree.read("/f").unwrap(), b"top\0middleen");
 }

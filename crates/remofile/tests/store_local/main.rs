@@ -4,12 +4,15 @@
 
 mod alias;
 mod deep;
+mod deep_removal;
 mod edit;
 mod full;
+mod giving;
 mod jail;
 mod links;
 mod model;
 mod partials;
+mod races;
 mod removed;
 mod sparse;
 mod stage;

@@ -146,8 +146,45 @@ fn a_source_knows_whether_it_changed() {
     std::fs::write(tree.local("file"), "one").unwrap();
     let source = tree.store.open(&path("/file")).unwrap();
     assert!(source.is_unchanged().unwrap());
+    // What takes its place, or the last of its names, leaves it as it was.
+    std::fs::rename(tree.local("file"), tree.local("other")).unwrap();
+    std::fs::hard_link(tree.local("other"), tree.local("file")).unwrap();
+    assert!(source.is_unchanged().unwrap());
+    std::fs::remove_file(tree.local("other")).unwrap();
     std::fs::write(tree.local("file"), "longer").unwrap();
     assert!(!source.is_unchanged().unwrap());
+    std::fs::remove_file(tree.local("file")).unwrap();
+    assert!(!source.is_unchanged().unwrap());
+}
+
+#[test]
+fn a_source_that_is_replaced_is_read_to_its_end_as_it_was() {
+    let tree = Tree::new();
+    std::fs::write(tree.local("file"), "one").unwrap();
+    let source = tree.store.open(&path("/file")).unwrap();
+    std::fs::write(tree.local("new"), "two").unwrap();
+    std::fs::rename(tree.local("new"), tree.local("file")).unwrap();
+    let mut bytes = [0; 3];
+    assert_eq!((source.read_at(&mut bytes, 0).unwrap(), &bytes), (3, b"one"));
+    assert!(source.is_unchanged().unwrap());
+}
+
+#[test]
+fn a_source_that_is_moved_or_kept_as_a_backup_is_read_to_its_end_as_it_was() {
+    let tree = Tree::new();
+    std::fs::write(tree.local("file"), "one").unwrap();
+    let source = tree.store.open(&path("/file")).unwrap();
+    std::fs::hard_link(tree.local("file"), tree.local("backup")).unwrap();
+    std::fs::write(tree.local("new"), "two").unwrap();
+    std::fs::rename(tree.local("new"), tree.local("file")).unwrap();
+    let mut bytes = [0; 3];
+    assert_eq!((source.read_at(&mut bytes, 0).unwrap(), &bytes), (3, b"one"));
+    assert!(source.is_unchanged().unwrap(), "it has as many names as before");
+    let replaced = tree.store.open(&path("/file")).unwrap();
+    std::fs::rename(tree.local("file"), tree.local("moved")).unwrap();
+    assert!(replaced.is_unchanged().unwrap());
+    std::fs::write(tree.local("moved"), "longer").unwrap();
+    assert!(!replaced.is_unchanged().unwrap());
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn what_is_excluded_is_not_overwritten_whatever_is_listed() {
         ..deleting()
     };
     let report = fetch(&mut client, &local, &options).unwrap();
-    assert_eq!(report.plan.steps, []);
+    assert_eq!(report.plan.steps, vec![]);
     assert_eq!(std::fs::read(local.path().join("keep/secret")).unwrap(), b"mine");
     assert_eq!(std::fs::read(local.path().join("backup/old")).unwrap(), b"yesterday");
 }

@@ -12,13 +12,17 @@
 mod common;
 
 mod broken;
+mod choosing;
 mod content;
+mod growing;
 mod histories;
 mod hostile;
 mod links;
+mod listed;
 mod made_up;
 mod options;
 mod refusals;
 mod safety;
 mod scene;
+mod spreading;
 mod ways;

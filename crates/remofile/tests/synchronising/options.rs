@@ -3,7 +3,7 @@
 use crate::common::write;
 use crate::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
 use remofile::sync::plan::Withheld;
-use remofile::{Error, Selection, SendOptions, SyncOptions};
+use remofile::{Selection, SendOptions, SyncOptions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -212,17 +212,4 @@ fn a_backup_that_is_reached_through_a_link_stays() {
     std::fs::remove_file(scene.destination().join("link")).unwrap();
     std::os::unix::fs::symlink("/", scene.destination().join("link")).unwrap();
     assert!(scene.try_sync(&options).is_err());
-}
-
-#[test]
-fn files_cannot_be_chosen_by_their_sizes() {
-    // Those that are left out for their sizes would look deleted.
-    for (way, sizes) in WAYS.into_iter().zip([(Some(1), None), (None, Some(1))]) {
-        let (min_size, max_size) = sizes;
-        let mut scene = Scene::new(way);
-        write(&scene.destination(), "a", "a");
-        let options = SyncOptions { selection: Selection { min_size, max_size, ..Selection::default() }, ..deleting() };
-        assert!(matches!(scene.try_sync(&options), Err(Error::Usage(_))), "{options:?}");
-        assert_eq!(read(&scene, "a"), "a");
-    }
 }

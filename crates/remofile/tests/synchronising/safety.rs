@@ -4,6 +4,8 @@ use crate::common::{Fixture, remote, write};
 use crate::scene::{Scene, WAYS, Way, changes, deleting, look};
 use remofile::protocol::wire::{ErrorCode, Links};
 use remofile::{Error, Selection, Silent, SyncOptions, synchronize_download, synchronize_upload};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
 fn following() -> SyncOptions {
@@ -60,23 +62,93 @@ fn a_link_that_cannot_be_followed_keeps_what_has_its_name() {
 }
 
 #[test]
-fn nothing_is_deleted_when_something_has_a_name_that_cannot_be_sent() {
+fn beside_a_name_that_cannot_be_sent_nothing_is_deleted_and_elsewhere_it_is() {
     let mut scene = Scene::new(Way::Up);
-    write(&scene.source(), "notes: new", "x");
-    write(&scene.destination(), "notes", "the only copy");
+    for name in ["d/notes: new", "d/sub/a"] {
+        write(&scene.source(), name, "x");
+    }
+    let kept = ["d/notes", "d/old/x", "d/old/y/z"];
+    let gone = ["d/make-way/x", "d/sub/old", "extra", "z/x"];
+    write(&scene.source(), "d/make-way", "x");
+    kept.iter().chain(&gone).for_each(|name| drop(write(&scene.destination(), name, "the only copy")));
     for options in [deleting(), following()] {
         let report = scene.sync(&options);
-        assert_eq!(report.transfer.failures[0].code, ErrorCode::InvalidName);
-        assert!(report.plan.withheld.is_some());
-        assert_eq!(names(&scene), ["notes"]);
+        let failure = &report.transfer.failures[0];
+        assert_eq!(failure.code, ErrorCode::InvalidName);
+        assert!(failure.to_string().contains("nothing in its directory is deleted: rename it, or exclude it"));
+        assert!(report.plan.withheld.is_none());
+        let left = names(&scene);
+        assert!(kept.iter().all(|name| left.iter().any(|one| one == name)), "{left:?}");
+        assert!(gone.iter().all(|name| left.iter().all(|one| one != name)), "{left:?}");
+        assert!(left.contains(&"d/sub/a".to_owned()));
     }
-    // Of a server that lists it and does not send it.
+    // An excluded name is no reason to keep anything, and needs no word.
+    let rules = vec!["*: new".to_owned()];
+    for options in [deleting(), following()] {
+        let selection = Selection { rules: rules.clone(), ..options.selection.clone() };
+        let report = scene.sync(&SyncOptions { selection, ..options });
+        assert_eq!(report.transfer.failures, []);
+        assert_eq!(names(&scene), ["d", "d/make-way", "d/sub", "d/sub/a"]);
+    }
+    // A server sends what it would not take.
     let mut scene = Scene::new(Way::Down);
     write(&scene.source(), "a:b", "x");
-    write(&scene.destination(), "a:b", "mine");
-    let report = scene.sync(&following());
-    assert_eq!(report.transfer.failures[0].code, ErrorCode::InvalidName);
+    write(&scene.destination(), "extra", "x");
+    let report = scene.sync(&deleting());
+    assert_eq!(report.transfer.failures, []);
     assert_eq!(names(&scene), ["a:b"]);
+}
+
+/// Names that no file on the other side can have.
+const RAW: [&[u8]; 3] = [b"bad\xff", b"bad\nline", b"bad\x1b[0m"];
+
+#[test]
+fn raw_names_withhold_deletions_in_their_directory_alone() {
+    for way in WAYS {
+        for options in [deleting(), following()] {
+            let mut scene = Scene::new(way);
+            for name in RAW {
+                write(&scene.source(), "d/good", "x");
+                std::fs::write(scene.source().join("d").join(OsStr::from_bytes(name)), "x").unwrap();
+            }
+            for name in ["d/old", "extra", "e/extra"] {
+                write(&scene.destination(), name, "x");
+            }
+            let report = scene.sync(&options);
+            let codes: Vec<ErrorCode> = report.transfer.failures.iter().map(|failure| failure.code).collect();
+            assert_eq!(codes, [ErrorCode::InvalidName; 3], "{way:?} {:?}", report.transfer.failures);
+            assert_eq!(
+                (names(&scene), report.plan.withheld),
+                (["d", "d/good", "d/old"].map(str::to_owned).into(), None)
+            );
+            let rules = vec!["bad*".to_owned()];
+            let report = scene.sync(&SyncOptions { selection: Selection { rules, ..options.selection }, ..options });
+            assert_eq!(report.transfer.failures, [], "{way:?}");
+            assert_eq!(names(&scene), ["d", "d/good"], "{way:?}");
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_holds_a_raw_name_stays_and_the_others_are_deleted() {
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        write(&scene.source(), "a", "x");
+        for name in ["old/x", "extra/x"] {
+            write(&scene.destination(), name, "x");
+        }
+        std::fs::write(scene.destination().join("old").join(OsStr::from_bytes(RAW[0])), "x").unwrap();
+        let report = scene.sync(&deleting());
+        assert_eq!(report.transfer.failures.len(), 1, "{way:?} {:?}", report.transfer.failures);
+        assert_eq!(report.transfer.failures[0].code, ErrorCode::InvalidName);
+        assert!(scene.destination().join("old").is_dir());
+        assert!(!scene.destination().join("old/x").exists() && !scene.destination().join("extra").exists());
+        // A rule that leaves it out leaves it where it is.
+        let selection = Selection { rules: vec!["bad*".to_owned()], ..deleting().selection };
+        let report = scene.sync(&SyncOptions { selection, ..deleting() });
+        assert_eq!(report.transfer.failures, [], "{way:?}");
+        assert!(scene.destination().join("old").is_dir());
+    }
 }
 
 #[test]
@@ -105,15 +177,13 @@ fn nothing_makes_way_for_a_file_that_is_too_large_and_nothing_else_is_deleted() 
     let report = synchronize_upload(&mut client, here.path(), &remote("/there"), &deleting(), &mut Silent).unwrap();
     assert_eq!(report.transfer.failures[0].code, ErrorCode::FileTooLarge);
     assert_eq!(look(&fixture.path("there")).len(), 3);
-    // And the other way round.
+    // What is on the server may be larger than what it would store.
     fixture.write("from/big", "x".repeat(1001));
     let here = tempfile::tempdir().unwrap();
-    for name in ["big/precious", "extra"] {
-        write(here.path(), name, "x");
-    }
+    write(here.path(), "extra", "x");
     let report = synchronize_download(&mut client, &remote("/from"), here.path(), &deleting(), &mut Silent).unwrap();
-    assert_eq!(report.transfer.failures[0].code, ErrorCode::FileTooLarge);
-    assert_eq!(look(here.path()).len(), 3);
+    assert_eq!(report.transfer.failures, []);
+    assert_eq!(look(here.path()).into_keys().collect::<Vec<_>>(), ["big"]);
 }
 
 #[test]

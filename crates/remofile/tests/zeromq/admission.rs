@@ -8,6 +8,7 @@ use remofile::protocol::protocol1::{Directory, Request as Request1, Response};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Body, ErrorCode, Header, OperationId, Request, Signal};
 use remofile::{Client, Error, Handler, Server, ServerOptions};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::time::Duration;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -37,14 +38,21 @@ impl Served {
     /// A request of protocol 1 by whoever has the token as routing id.
     fn ask(&mut self, request: &Request1<'_>) -> Response<'static> {
         self.handler.handle(b"my-custom-token", &[Vec::new(), request.encode()]);
-        Response::decode(&self.replies(b"my-custom-token")[0][1]).unwrap().into_owned()
+        let mut replies = self.replies(b"my-custom-token");
+        while replies.is_empty() {
+            // The disk is waited for by another thread.
+            let soon = Timespec { tv_sec: 30, tv_nsec: 0 };
+            assert_eq!(poll(&mut [PollFd::new(&self.handler, PollFlags::IN)], Some(&soon)), Ok(1), "nobody called");
+            replies = self.replies(b"my-custom-token");
+        }
+        Response::decode(&replies[0][1]).unwrap().into_owned()
     }
 }
 
 fn few(change: impl FnOnce(&mut ServerOptions)) -> Fixture {
     Fixture::serving(Token::parse("my-custom-token").unwrap(), |options| {
         options.max_sessions = 1;
-        options.idle_timeout = Duration::from_nanos(1);
+        options.idle_timeout = Duration::ZERO;
         change(options);
     })
 }
@@ -111,7 +119,7 @@ fn a_hold_without_progress_ends_over_zeromq_and_who_waits_is_served() {
     });
     let (mut holder, answer) = greet(&fixture);
     assert!(answer.unwrap().is_ok());
-    holder.send_header(&request(1, Request::Hold { write: true }), &[]);
+    holder.send_header(&request(1, Request::Hold { write: true, paths: Vec::new() }), &[]);
     loop {
         match holder.next().unwrap() {
             (OperationId(1), Signal::Credit { .. }, _) => {}
@@ -149,13 +157,12 @@ fn a_full_table_forgets_strangers_and_the_idle_and_nobody_at_work() {
     assert_eq!(served.ask(&chunk), Response::ChunkReceived);
 
     let mut served = Served::with(|options| {
-        (options.max_sessions, options.idle_timeout, options.max_hold) =
-            (2, Duration::from_nanos(1), Duration::from_secs(3600));
+        (options.max_sessions, options.idle_timeout, options.max_hold) = (2, Duration::ZERO, Duration::from_secs(3600));
     });
     served.handler.handle(b"holder", &[hello("my-custom-token")]);
     assert_eq!(refused(served.replies(b"holder")), None);
     let mut hold = Vec::new();
-    let request = Body::Request(Request::Hold { write: true });
+    let request = Body::Request(Request::Hold { write: true, paths: Vec::new() });
     Header { operation: OperationId(1), body: request, wait_milliseconds: 0 }.encode(&mut hold);
     served.handler.handle(b"holder", &[&hold]);
     assert_eq!(served.replies(b"holder").len(), 1);

@@ -9,7 +9,8 @@ use remofile::protocol::protocol1::{ListedFile, Request, Response};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{ErrorCode, Failure, Listed};
 use remofile::{
-    Client, ClientOptions, Error, LocalSource, OpenOptions, Protocol, RemoteSource, Silent, TransferOptions, Wait,
+    Client, ClientOptions, Error, LocalSource, OnWaiting, OpenOptions, Protocol, RemoteSource, Silent, TransferOptions,
+    Wait,
 };
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -106,7 +107,8 @@ fn a_wrong_token_is_a_refusal_as_over_protocol_2() {
 
 #[test]
 fn a_server_in_use_is_busy_and_can_be_waited_for() {
-    let fixture = Fixture::new();
+    // Otherwise whoever lists waits for nobody.
+    let fixture = Fixture::with(|options| options.exclusive = true);
     let mut holder = Raw::connect(&fixture);
     holder.hold_write();
     let connect =
@@ -116,6 +118,33 @@ fn a_server_in_use_is_busy_and_can_be_waited_for() {
     }
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| connect(Wait::Forever));
+        drop(holder);
+        waiting.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn who_is_in_the_way_is_named_before_the_wait_and_after_it() {
+    let fixture = Fixture::new();
+    let mut holder = Raw::connect(&fixture);
+    holder.hold_write();
+    let (told, waited) = std::sync::mpsc::channel();
+    let on_waiting = OnWaiting::new(move |holders| told.send(holders.to_vec()).unwrap());
+    let options = ClientOptions { protocol: Protocol::One, on_waiting, ..fixture.options() };
+    let mut hasty = Client::connect(ClientOptions { wait: Wait::No, ..options.clone() }).unwrap();
+    let Err(Error::Busy(holders)) = hasty.make_directory(&remote("/d"), false, false) else { panic!("not busy") };
+    assert_eq!((holders[0].activity.as_str(), holders[0].path.as_deref()), ("upload", Some("/")));
+    assert!(holders[0].address.starts_with("127.0.0.1:"), "{holders:?}");
+    let source = tempfile::tempdir().unwrap();
+    write(source.path(), "f", "content");
+    let up = [LocalSource::from(source.path().join("f"))];
+    let report = hasty.upload(&up, &remote("/"), &TransferOptions::default(), &mut Silent).unwrap();
+    let failure = report.failures.first().unwrap().to_string();
+    assert!(failure.contains("in use") && failure.contains("upload at / for "), "{failure}");
+    std::thread::scope(|scope| {
+        let patient = ClientOptions { wait: Wait::Forever, ..options };
+        let waiting = scope.spawn(|| Client::connect(patient).unwrap().make_directory(&remote("/d"), false, false));
+        assert_eq!(waited.recv().unwrap()[0].client, holders[0].client);
         drop(holder);
         waiting.join().unwrap().unwrap();
     });

@@ -12,8 +12,10 @@
 mod common;
 
 mod admission;
+mod audit;
 mod gateway;
 mod gateway_sync;
+mod ghosts;
 mod handler;
 mod hostile;
 mod peer;

@@ -28,7 +28,7 @@ fn request(number: u64, request: Request) -> Header {
 }
 
 fn upload() -> Request {
-    Request::Upload { destination: remote("/"), on_conflict: OnConflict::Abort, names: None, group: None }
+    Request::Upload { destination: remote("/"), on_conflict: OnConflict::Abort, names: None, group: None, claims: None }
 }
 
 fn download(path: &str) -> Request {
@@ -161,7 +161,7 @@ fn a_second_hello_ends_the_session_and_its_leases() {
     let fixture = Fixture::new();
     let mut client = ZeroMq::dealer(fixture.address, fixture.token.reveal());
     greet(&mut client, &hello(None, DigestKind::Xxh3)).unwrap();
-    client.send_header(&request(1, Request::Hold { write: true }), &[]);
+    client.send_header(&request(1, Request::Hold { write: true, paths: Vec::new() }), &[]);
     client.next().unwrap();
     let mut other = fixture.client();
     let busy = other.make_directory(&remote("/d"), false, false).unwrap_err();

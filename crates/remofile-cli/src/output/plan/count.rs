@@ -2,15 +2,14 @@
 
 use remofile::protocol::digest::digest;
 use remofile::sync::plan::{Action, Plan, Reason, Step, Tally, Withheld};
-use std::collections::HashSet;
 
 /// Plans, as they come: a synchronisation that is tried again is planned again, and what is still to be done
 /// then counts no second time.
 #[derive(Debug, Default)]
 pub(crate) struct Planned {
     pub(crate) counts: Counts,
-    /// Digests of the steps that were counted: there may be a million.
-    counted: HashSet<u64>,
+    /// Digests of the steps that were counted, in order: there may be a million.
+    counted: Vec<u64>,
 }
 
 /// The number of steps of each sort.
@@ -33,18 +32,31 @@ pub(crate) struct Counts {
     pub(crate) withheld: Option<Withheld>,
 }
 
+impl Counts {
+    /// Returns the number of changes.
+    pub(crate) fn changes(&self) -> u64 {
+        let Self { created, updated, renamed, touched, linked, directories, cleared, deleted, .. } = self;
+        created + updated + renamed + touched + linked + directories + cleared + deleted
+    }
+}
+
 impl Planned {
-    /// Counts a plan, and gives the steps that are new.
-    pub(crate) fn add<'a>(&mut self, plan: &'a Plan) -> Vec<&'a Step> {
+    /// Counts a plan, and gives the steps that are new, one after the other.
+    pub(crate) fn add(&mut self, plan: &Plan, each: &mut dyn FnMut(&Step)) {
         self.counts.unchanged.get_or_insert(plan.unchanged);
         self.counts.withheld = plan.withheld;
-        let new: Vec<&Step> = plan.steps.iter().filter(|step| !self.counted.contains(&key(step))).collect();
-        for step in &new {
-            *self.counts.of(&step.action) += 1;
-            self.counts.left_out += u64::from(is_left_out(&step.action));
+        let mut counted = Vec::with_capacity(plan.steps.len());
+        for step in &plan.steps {
+            let key = key(&step);
+            if self.counted.binary_search(&key).is_err() {
+                *self.counts.of(&step.action) += 1;
+                self.counts.left_out += u64::from(is_left_out(&step.action));
+                each(&step);
+                counted.push(key);
+            }
         }
-        self.counted.extend(new.iter().map(|step| key(step)));
-        new
+        self.counted.append(&mut counted);
+        self.counted.sort_unstable();
     }
 }
 
@@ -58,9 +70,9 @@ impl Counts {
             Action::MakeDirectory { .. } => &mut self.directories,
             Action::Create { .. } => &mut self.created,
             Action::Update { .. } => &mut self.updated,
-            Action::Link { .. } => &mut self.linked,
+            Action::Link { .. } | Action::HardLink { .. } | Action::Special { .. } => &mut self.linked,
             Action::Rename(_) => &mut self.renamed,
-            Action::Touch(_) => &mut self.touched,
+            Action::Touch(_) | Action::Attributes(_) => &mut self.touched,
             Action::Clear { .. } => &mut self.cleared,
             Action::Delete { .. } => &mut self.deleted,
             Action::Skip { .. } => &mut self.skipped,
@@ -76,7 +88,7 @@ fn key(step: &Step) -> u64 {
 
 /// The files whose content is sent, and their bytes.
 pub(crate) fn to_send(plan: &Plan) -> Tally {
-    let size = |step: &Step| match step.action {
+    let size = |step: Step| match step.action {
         Action::Create { size } | Action::Update { size, .. } => Some(size),
         _ => None,
     };
@@ -113,9 +125,12 @@ mod tests {
             ],
             1,
         );
-        assert_eq!(planned.add(&first).len(), 5);
+        let mut new = Vec::new();
+        planned.add(&first, &mut |step| new.push(step.path.to_string()));
+        assert_eq!(new, ["d", "d", "way", "way", "gone"]);
+        new.clear();
         let again = plan(vec![("way", Action::Create { size: 5 }), ("late", Action::Create { size: 6 })], 3);
-        let new: Vec<&str> = planned.add(&again).iter().map(|step| &*step.path).collect();
+        planned.add(&again, &mut |step| new.push(step.path.to_string()));
         assert_eq!(new, ["late"]);
         let Counts { created, directories, cleared, deleted, unchanged, .. } = planned.counts;
         assert_eq!((created, directories, cleared, deleted), (2, 1, 1, 1));

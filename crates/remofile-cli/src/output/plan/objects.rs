@@ -4,7 +4,7 @@ use super::Counts;
 use crate::advice::reason_with_advice;
 use crate::output::json::{Object, kind, octal};
 use crate::output::time::seconds_since_1970;
-use remofile::sync::plan::{Action, Changed, Step, Withheld};
+use remofile::sync::plan::{Action, AttributeChange, Changed, Step, Withheld};
 use serde_json::{Map, Value, json};
 
 /// One step, as a line: the fields that apply to it.
@@ -37,12 +37,19 @@ fn fields(action: &Action) -> Map<String, Value> {
             json!({"action": "update", "size": size, "old_size": old_size, "delta": delta, "changed": changed})
         }
         Action::Link { target, replaces } => json!({"action": "link", "target": target, "replaces": replaces}),
+        Action::HardLink { of, replaces } => json!({"action": "hardlink", "of": of, "replaces": replaces}),
+        Action::Special { file, replaces } => {
+            json!({"action": "special", "mode": octal(file.mode), "replaces": replaces})
+        }
         Action::Rename(rename) => {
             json!({"action": "rename", "from": rename.from, "size": rename.size, "mode": octal(rename.mode)})
         }
         Action::Touch(touch) => {
             let kind = if touch.directory { "directory" } else { "file" };
             json!({"action": "touch", "type": kind, "mode": octal(touch.mode)})
+        }
+        Action::Attributes(change) => {
+            json!({"action": "touch", "type": kind(change.kind), "changed": given(*change)})
         }
         Action::Clear { kind: what } => json!({"action": "clear", "type": kind(*what)}),
         Action::Delete { kind: what, size } => json!({"action": "delete", "type": kind(*what), "size": size}),
@@ -59,6 +66,12 @@ fn changed(why: Changed) -> Vec<&'static str> {
         .into_iter()
         .filter_map(|(differs, name)| differs.then_some(name))
         .collect()
+}
+
+fn given(change: AttributeChange) -> Vec<&'static str> {
+    let AttributeChange { kind: _, time, mode, owner, group, acl, extended } = change;
+    let all = [(time, "mtime"), (mode, "mode"), (owner, "owner"), (group, "group"), (acl, "acl"), (extended, "xattrs")];
+    all.into_iter().filter_map(|(differs, name)| differs.then_some(name)).collect()
 }
 
 /// Returns the object of what was planned, in the summary.
@@ -120,6 +133,18 @@ mod tests {
             (
                 Action::Touch(Box::new(Touch { modified: None, mode: Some(0o644), directory: false })),
                 r#"{"action":"touch","type":"file","mode":"0644"}"#,
+            ),
+            (
+                Action::Attributes(AttributeChange {
+                    kind: Kind::Directory,
+                    time: true,
+                    mode: false,
+                    owner: true,
+                    group: false,
+                    acl: true,
+                    extended: true,
+                }),
+                r#"{"action":"touch","type":"directory","changed":["mtime","owner","acl","xattrs"]}"#,
             ),
             (Action::Clear { kind: Kind::Link }, r#"{"action":"clear","type":"link"}"#),
             (Action::Delete { kind: Kind::File, size: 3 }, r#"{"action":"delete","type":"file","size":3}"#),

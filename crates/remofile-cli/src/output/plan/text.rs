@@ -2,8 +2,8 @@
 
 use crate::advice::reason_with_advice;
 use crate::settings::Direction;
-use remofile::protocol::wire::Kind;
-use remofile::sync::plan::{Action, Changed, Step, Withheld};
+use remofile::protocol::wire::{Kind, Special};
+use remofile::sync::plan::{Action, AttributeChange, Changed, Step, Withheld};
 
 /// A change, written as rsync's `--itemize-changes` writes it: eleven characters that scripts know, a space
 /// and the path. Nothing for what is left as it is.
@@ -22,12 +22,23 @@ pub(crate) fn itemized(step: &Step, direction: Direction) -> Option<String> {
             let why = Changed { content: true, size: false, time: false, mode: false };
             format!("cL{} {path} -> {target}", attributes(why))
         }
+        Action::HardLink { of, .. } => format!("hf{NEW} {path} => {of}"),
+        Action::Special { file, .. } => format!("c{}{NEW} {path}", letter(file.special)),
         Action::Rename(rename) => format!("{:<11} {} -> {path}", "*moving", rename.from),
         Action::Touch(touch) => {
             let (time, mode) = (touch.modified.is_some(), touch.mode.is_some());
             let why = Changed { content: false, size: false, time, mode };
             let (letter, end) = if touch.directory { ('d', "/") } else { ('f', "") };
             format!(".{letter}{} {path}{end}", attributes(why))
+        }
+        Action::Attributes(change) => {
+            let letter = match change.kind {
+                Kind::File => 'f',
+                Kind::Directory => 'd',
+                Kind::Link => 'L',
+                Kind::Special => 'S',
+            };
+            format!(".{letter}{} {path}{}", given(*change), end(change.kind))
         }
         Action::Clear { kind } | Action::Delete { kind, .. } => {
             format!("{:<11} {path}{}", "*deleting", end(*kind))
@@ -39,7 +50,16 @@ pub(crate) fn itemized(step: &Step, direction: Direction) -> Option<String> {
 /// In place of the attributes of what is new.
 const NEW: &str = "+++++++++";
 
-/// The attributes `cstpoguax`: content, size, time and permissions, and five that are never changed.
+/// The attributes `cstpoguax` of what has its content already.
+fn given(change: AttributeChange) -> String {
+    let AttributeChange { kind: _, time, mode, owner, group, acl, extended } = change;
+    let told = |(differs, letter)| if differs { letter } else { '.' };
+    let [time, mode, owner, group, acl, extended] =
+        [(time, 't'), (mode, 'p'), (owner, 'o'), (group, 'g'), (acl, 'a'), (extended, 'x')].map(told);
+    format!("..{time}{mode}{owner}{group}.{acl}{extended}")
+}
+
+/// The attributes `cstpoguax`: content, size, time and permissions, and five that come later.
 fn attributes(why: Changed) -> String {
     let [content, size, time, mode] = [(why.content, 'c'), (why.size, 's'), (why.time, 't'), (why.mode, 'p')]
         .map(|(differs, letter)| if differs { letter } else { '.' });
@@ -52,12 +72,23 @@ pub(crate) fn named(step: &Step) -> Option<String> {
     Some(match &step.action {
         Action::MakeDirectory { .. } => format!("{path}/"),
         Action::Touch(touch) if touch.directory => format!("{path}/"),
+        Action::Attributes(change) => format!("{path}{}", end(change.kind)),
         Action::Create { .. } | Action::Update { .. } | Action::Touch(_) => path.to_string(),
         Action::Link { target, .. } => format!("{path} -> {target}"),
+        Action::HardLink { of, .. } => format!("{path} => {of}"),
+        Action::Special { .. } => path.to_string(),
         Action::Rename(rename) => format!("{} -> {path}", rename.from),
         Action::Clear { kind } | Action::Delete { kind, .. } => format!("deleting {path}{}", end(*kind)),
         Action::Skip { .. } => return None,
     })
+}
+
+/// The letter of a special file: devices have one, and pipes and sockets another.
+fn letter(special: Special) -> char {
+    match special {
+        Special::Character(_) | Special::Block(_) => 'D',
+        Special::Pipe | Special::Socket => 'S',
+    }
 }
 
 /// Directories are known by their last character.
@@ -111,6 +142,19 @@ mod tests {
         Action::Update { size: 2, old_size: 1, delta: false, why }
     }
 
+    fn given(letters: &str, kind: Kind) -> AttributeChange {
+        let has = |letter| letters.contains(letter);
+        AttributeChange {
+            kind,
+            time: has('t'),
+            mode: has('p'),
+            owner: has('o'),
+            group: has('g'),
+            acl: has('a'),
+            extended: has('x'),
+        }
+    }
+
     /// A step of each sort, its itemized line without the path's direction, and its name.
     fn table() -> Vec<(Step, &'static str, &'static str)> {
         let modified = Some(Timestamp::new(1, 0));
@@ -145,6 +189,9 @@ mod tests {
                 "*moving     old -> new",
                 "old -> new",
             ),
+            (step("given", Action::Attributes(given("pogax", Kind::File))), ".f...pog.ax given", "given"),
+            (step("given", Action::Attributes(given("t", Kind::Directory))), ".d..t...... given/", "given/"),
+            (step("given", Action::Attributes(given("to", Kind::Link))), ".L..t.o.... given", "given"),
             (step("old", Action::Delete { kind: Kind::File, size: 1 }), "*deleting   old", "deleting old"),
             (step("old", Action::Delete { kind: Kind::Directory, size: 0 }), "*deleting   old/", "deleting old/"),
             (step("way", Action::Clear { kind: Kind::Link }), "*deleting   way", "deleting way"),

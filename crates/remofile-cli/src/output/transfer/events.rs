@@ -67,9 +67,13 @@ impl Events {
         self.write(&object);
     }
 
-    /// Tells the steps of a plan.
-    pub(super) fn steps(&mut self, steps: &[&Step]) {
-        steps.iter().for_each(|step| self.sink.object(&plan::step(step)));
+    /// Tells a step of a plan.
+    pub(super) fn step(&mut self, step: &Step) {
+        self.sink.object(&plan::step(step));
+    }
+
+    /// Tells what was told so far.
+    pub(super) fn flush(&mut self) {
         self.sink.flush();
     }
 

@@ -5,7 +5,9 @@ mod ask;
 mod bar;
 mod count;
 mod events;
+mod file_count;
 mod sink;
+mod so_far;
 mod stats;
 mod wanted;
 
@@ -14,19 +16,18 @@ pub(crate) use sink::EventsTo;
 pub(crate) use wanted::{Changes, Wanted};
 
 use super::plan::{self, Planned};
-use super::{Presentation, json, note_line, stderr_line, text::harmless, waiting_for};
+use super::{Presentation, json, note_line, screen, stderr_line, summary, text::harmless, waiting_for};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use bar::Bar;
 use count::Count;
 use events::Events;
-use remofile::protocol::wire::{ErrorCode, Failure, OnConflict};
+use remofile::protocol::wire::{ErrorCode, Failure, Holder, OnConflict};
 use remofile::sync::plan::{Plan, Step, Tally, Withheld};
 use remofile::{Conflict, Error, Event, Monitor, TransferReport};
 use sink::Sink;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 /// Failures that are told once, however often they are met.
@@ -48,6 +49,10 @@ pub(crate) struct Show {
     told: HashSet<u64>,
     hashes: RandomState,
     started: Instant,
+    /// True if the same command goes on where this one was interrupted.
+    goes_on: bool,
+    /// Those who were waited for last.
+    waited_for: Vec<Holder>,
 }
 
 impl Show {
@@ -57,13 +62,16 @@ impl Show {
     /// [`Failed::Output`]
     pub(crate) fn new(wanted: Wanted, ask: Option<Ask>) -> Result<Self> {
         let json = wanted.events.is_some();
-        let bar = wanted.progress && !json && stderr().is_terminal();
+        let bar = wanted.progress && !json;
         let events = wanted.events.filter(|_| !wanted.quiet).map(Events::new).transpose()?;
-        let items = (wanted.changes == Changes::Itemized && !json).then(|| Sink::new(EventsTo::Stdout)).transpose()?;
+        let items = match wanted.changes {
+            Changes::Itemized(to) if !json => Some(Sink::new(to)?),
+            _ => None,
+        };
         Ok(Self {
             wanted,
             presentation: Presentation { json },
-            bar: bar.then(Bar::new),
+            bar: bar.then(Bar::begin),
             events,
             items,
             ask,
@@ -72,6 +80,8 @@ impl Show {
             told: HashSet::new(),
             hashes: RandomState::new(),
             started: Instant::now(),
+            goes_on: true,
+            waited_for: Vec::new(),
         })
     }
 
@@ -80,17 +90,24 @@ impl Show {
         self.bar.is_some() || self.events.is_some()
     }
 
+    /// What is interrupted begins anew when it is run again: it resumes nothing, or is about a stream.
+    pub(crate) fn begins_anew(&mut self) {
+        self.goes_on = false;
+    }
+
     /// The transfer has ended: tells what was not told yet, and how the process ends.
     ///
     /// # Errors
     /// Those of the transfer, and [`Failed::Output`].
     pub(crate) fn conclude(mut self, result: Result<TransferReport>) -> Result<Exit> {
-        let bar = self.bar.take().map(Bar::finish).is_some();
+        let bar = self.bar.take().is_some_and(Bar::finish);
         let report = match result {
             Ok(report) => report,
             Err(failed) => {
                 self.finish_output(None)?;
-                return Err(self.explain(failed));
+                let failed = self.explain(failed);
+                self.tell_so_far(&failed);
+                return Err(failed);
             }
         };
         for failure in &report.failures {
@@ -101,10 +118,15 @@ impl Show {
             self.tell_withheld(withheld);
         }
         self.tell_left_out();
+        self.tell_summary(&report);
         let elapsed = self.started.elapsed();
         self.finish_output(Some((&report, elapsed)))?;
         self.tell_statistics(&report, elapsed, bar);
-        Ok(Exit::of_withheld(withheld, &report.failures))
+        Ok(match &self.planned {
+            Some(planned) if !self.wanted.is_sync => Exit::of_foretold(planned.counts.changes(), &report),
+            Some(_) => Exit::of_withheld(withheld, &report.failures),
+            None => Exit::of_transfer(&report),
+        })
     }
 
     fn finish_output(&mut self, done: Option<(&TransferReport, Duration)>) -> Result<()> {
@@ -135,6 +157,16 @@ impl Show {
             stderr_line(stats::table(report, counts, moved, elapsed, self.wanted).trim_end());
         } else if had_bar && !self.wanted.dry_run {
             stderr_line(&stats::sentence(report, moved, elapsed));
+        }
+    }
+
+    fn tell_so_far(&self, failed: &Failed) {
+        if let Failed::Library(error) = failed
+            && self.goes_on
+            && self.is_talking()
+            && let Some(text) = so_far::so_far(error, &self.count)
+        {
+            self.note(&text);
         }
     }
 
@@ -177,19 +209,30 @@ impl Show {
         }
     }
 
+    /// Tells how much failed or was left out: single lines scroll by.
+    fn tell_summary(&self, report: &TransferReport) {
+        if self.is_talking() {
+            let unchanged = self.planned.as_ref().and_then(|planned| planned.counts.unchanged);
+            let lines = summary::of_transfer(report, unchanged.map_or(0, |unchanged| unchanged.files));
+            lines.iter().for_each(|line| self.note(line));
+        }
+    }
+
     /// Tells a plan before it is carried out.
     fn planned(&mut self, plan: &Plan) {
-        let steps = self.planned.get_or_insert_default().add(plan);
-        match &mut self.events {
-            Some(events) => events.steps(&steps),
-            None => steps.iter().for_each(|step| self.tell_step(step)),
-        }
+        let mut planned = self.planned.take().unwrap_or_default();
+        planned.add(plan, &mut |step| match &mut self.events {
+            Some(events) => events.step(step),
+            None => self.tell_step(step),
+        });
+        self.planned = Some(planned);
+        self.events.iter_mut().for_each(Events::flush);
         if let Some(items) = &mut self.items {
             items.flush();
         }
         if !self.wanted.dry_run {
             let Tally { files, bytes } = plan::to_send(plan);
-            self.count.set_rest(bytes);
+            self.count.set_rest(files, bytes);
             if let Some(events) = &mut self.events {
                 events.event(&Event::Total { files, bytes });
             }
@@ -219,12 +262,24 @@ impl Show {
 
     fn retrying(&mut self, error: &Error, (attempt, of): (u32, u32), pause: Duration) {
         self.count.again();
+        if let Some(bar) = &self.bar {
+            bar.pause(self.started.elapsed(), pause);
+        }
         if let Some(events) = &mut self.events {
             events.retrying(error, (attempt, of), pause);
         } else if self.is_talking() {
             let (what, pause) = (what_happened(error), pause.as_secs_f64());
             self.note(&format!("{what}; trying again in {pause} s ({attempt} of {of})"));
         }
+    }
+
+    /// Tells whom it waits for, unless that was told last: several requests may meet the same holder.
+    fn tell_waiting(&mut self, holders: &[Holder]) {
+        let who = holders.iter().map(|holder| Holder { held_milliseconds: 0, ..holder.clone() }).collect();
+        if self.waited_for != who && self.is_talking() {
+            self.note(&waiting_for(holders));
+        }
+        self.waited_for = who;
     }
 
     fn finished(&mut self, path: &str, remark: &str) {
@@ -243,17 +298,19 @@ impl Show {
     }
 
     fn line(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| stderr_line(line)),
-            None => stderr_line(line),
+        stderr_line(line);
+    }
+
+    /// Shows how far it is to who looks at it.
+    fn show_bar(&self) {
+        if let Some(bar) = &self.bar {
+            bar.update(&self.count, self.started.elapsed());
         }
     }
 
     /// Shows how far it is.
     fn moved(&mut self) {
-        if let Some(bar) = &mut self.bar {
-            bar.update(&self.count, self.started.elapsed());
-        }
+        self.show_bar();
         if let Some(events) = &mut self.events {
             events.progress(&self.count);
         }
@@ -267,17 +324,18 @@ impl Monitor for Show {
         }
         match event {
             Event::Waiting { holders } => {
-                if self.is_talking() {
-                    self.note(&waiting_for(holders));
+                if let Some(bar) = &self.bar {
+                    bar.wait(self.started.elapsed());
                 }
+                self.tell_waiting(holders);
             }
             Event::Retrying { error, attempt, of, pause } => self.retrying(error, (attempt, of), pause),
-            Event::Total { bytes, .. } => {
-                self.count.set_total(bytes);
+            Event::Total { files, bytes } => {
+                self.count.set_total(files, bytes);
                 self.moved();
             }
             Event::FilePresent { path, size } => {
-                self.count.present(size);
+                self.count.file_present(size);
                 self.finished(path, " (there already)");
                 self.moved();
             }
@@ -290,11 +348,14 @@ impl Monitor for Show {
                 self.moved();
             }
             Event::FileFinished { path } => {
+                self.count.finished(path);
                 self.finished(path, "");
-                // What a plan sends may be made of what is there. (Transfers without one may send several at once.)
+                // What a plan sends may be made of what is there.
                 if self.planned.is_some() {
-                    self.count.completed();
+                    self.count.completed(path);
                     self.moved();
+                } else {
+                    self.show_bar();
                 }
             }
             Event::FileSkipped { failure } => self.skipped(failure),
@@ -304,11 +365,9 @@ impl Monitor for Show {
     }
 
     fn resolve(&mut self, conflict: &Conflict<'_>) -> OnConflict {
-        match (&mut self.ask, &self.bar) {
-            (Some(ask), Some(bar)) => bar.suspend(|| ask.ask(conflict)),
-            (Some(ask), None) => ask.ask(conflict),
-            (None, _) => OnConflict::Abort,
-        }
+        let Some(ask) = &mut self.ask else { return OnConflict::Abort };
+        let _no_bar = screen::Hold::begin();
+        ask.ask(conflict)
     }
 }
 
@@ -328,6 +387,7 @@ mod tests {
     use crate::settings::Direction;
 
     const WANTED: Wanted = Wanted {
+        is_sync: false,
         events: None,
         quiet: false,
         files: false,
@@ -359,7 +419,7 @@ mod tests {
         let mut show = Show::new(WANTED, None).unwrap();
         let failures = vec![Failure::new(ErrorCode::NotFound).at("/a")];
         show.report(Event::FileFailed { failure: &failures[0] });
-        let report = TransferReport { failures, ..TransferReport::default() };
+        let report = TransferReport { files: 1, failures, ..TransferReport::default() };
         assert_eq!(show.conclude(Ok(report)).unwrap(), Exit::SomeFailed);
     }
 }

@@ -28,6 +28,9 @@ pub(super) fn table(
             ("skipped", report.skipped_count().to_string()),
         ],
     };
+    if report.attributes > 0 {
+        rows.push(("attributes", report.attributes.to_string()));
+    }
     rows.extend([
         ("failed", report.failure_count().to_string()),
         ("sent", bytes(report.sent_bytes)),
@@ -72,9 +75,12 @@ pub(super) fn sentence(report: &TransferReport, moved: u64, elapsed: Duration) -
     let files = if report.files == 1 { "1 file".to_owned() } else { format!("{} files", report.files) };
     let rate = HumanBytes(rate(moved, elapsed));
     let mut text = format!("{files}, {} in {} ({rate}/s)", HumanBytes(report.bytes), time(elapsed));
-    for (count, what) in
-        [(report.present, "there already"), (report.skipped_count(), "skipped"), (report.failure_count(), "failed")]
-    {
+    for (count, what) in [
+        (report.present, "there already"),
+        (report.attributes, "given attributes"),
+        (report.skipped_count(), "skipped"),
+        (report.failure_count(), "failed"),
+    ] {
         if count > 0 {
             let _ = write!(text, ", {count} {what}");
         }
@@ -116,6 +122,7 @@ mod tests {
     #[test]
     fn the_table_has_a_row_for_each_number() {
         let wanted = Wanted {
+            is_sync: false,
             events: None,
             quiet: false,
             files: false,

@@ -16,6 +16,8 @@ pub(crate) struct Wanted {
     pub(crate) changes: Changes,
     /// True if files that differ and are left as they are, are told.
     pub(crate) left: bool,
+    /// True if a directory is made like another one.
+    pub(crate) is_sync: bool,
     /// True if nothing is done but planning.
     pub(crate) dry_run: bool,
     /// True if progress is shown, where standard error is a terminal.
@@ -35,6 +37,6 @@ pub(crate) enum Changes {
     Untold,
     /// By their paths, on standard error.
     Named,
-    /// As data, on standard output.
-    Itemized,
+    /// As data, which goes there.
+    Itemized(EventsTo),
 }

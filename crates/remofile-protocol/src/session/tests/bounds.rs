@@ -42,8 +42,13 @@ fn a_hole_copy_or_block_of_more_content_than_an_item_may_have_ends_the_session_o
 #[test]
 fn a_client_takes_notice_of_no_more_holders_than_may_be_named() {
     use crate::limits::MAX_HOLDERS;
-    let holder =
-        Holder { client: String::new(), address: String::new(), activity: String::new(), held_milliseconds: 0 };
+    let holder = Holder {
+        client: String::new(),
+        address: String::new(),
+        activity: String::new(),
+        held_milliseconds: 0,
+        path: None,
+    };
     let many = vec![holder; MAX_HOLDERS + 1];
     let mut pair = Pair::new();
     let id = pair.client.start(pair.now, list(), 0);

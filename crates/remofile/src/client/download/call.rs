@@ -2,10 +2,16 @@
 
 use crate::blocking::Slice;
 use crate::carrier::{Produced, Waker};
+use crate::client::abilities::kept_attributes;
+use crate::client::download::earlier::{EarlierHere, Linking};
+use crate::client::download::flush::LocalFlush;
 use crate::client::download::item_merger::{Backlog, ItemMerger, Plain};
+use crate::client::download::linking::link;
 use crate::client::download::plan::{DownloadPlan, Expected};
-use crate::client::download::selecting::{Selecting, SharedQueue};
+use crate::client::download::selecting::{Chosen, Selecting, SharedQueue, is_sent_at_once};
+use crate::client::download::window::Window;
 use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::lane_choice::LaneChoice;
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::transfer::parallel::together;
@@ -14,11 +20,13 @@ use crate::client::transfer::progress_recorder::{DownloadRecorder, ProgressRecor
 use crate::client::{Client, RemoteSource, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
-use crate::store::{LocalStore, Store, StoreOptions};
-use crate::transfer::{Checked, ItemRules, Stored, Trouble, Unpacked, Unpacker, UnpackerOptions, Unpacking};
+use crate::store::{LocalStore, MemoryStore, Store, StoreOptions};
+use crate::transfer::{
+    Checked, ItemRules, Stored, Trouble, Unpacked, Unpacker, UnpackerOptions, Unpacking, content_bytes,
+};
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::path::{NameRule, RemotePath};
-use remofile_protocol::wire::{Done, ErrorCode, Holder, Item, OnConflict, Request, credit_bytes};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Item, OnConflict, Request, credit_bytes};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,20 +50,63 @@ impl Client {
         options: &TransferOptions,
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
-        let mut attempts = Attempts::new(options.retry, self.context());
+        let mut adapted = options.clone();
+        let encoding = self.adapt(&mut adapted.selection, options.send, options.encode_names, false)?;
+        let options = &adapted;
+        let attempts = Attempts::new(options.retry, self.context());
         let sources: Vec<RemoteSource> = sources.iter().cloned().map(Into::into).collect();
         let plan = DownloadPlan::new(&sources, destination, options)?;
-        let store_options =
-            StoreOptions { names: NameRule::Posix, follow: plan.expected().follow(), ..StoreOptions::default() };
-        let store: Arc<dyn Store> =
-            Arc::new(LocalStore::open(destination, store_options).map_err(|failure| plan.local(failure))?);
-        // Partials that cannot be removed now do no harm.
-        let _kept = store.expire_partials(options.partial_expiry);
-        let (mut recorder, before) = (ProgressRecorder::new(monitor, false), self.traffic);
+        let store_options = StoreOptions { encoding, ..plan.store_options() };
+        let store: Arc<dyn Store> = match LocalStore::open(destination, store_options) {
+            Ok(store) => Arc::new(store),
+            Err(failure) if options.dry_run && options.missing_is_empty && failure.code == ErrorCode::NotFound => {
+                Arc::new(MemoryStore::new())
+            }
+            Err(failure) => return Err(plan.local(failure)),
+        };
+        if options.dry_run {
+            return self.foretell_download(&plan, &*store, monitor);
+        }
+        options.receive.tidy_up(destination);
+        let earlier = options.link_dest_here.as_ref().map(|directory| {
+            let compares_modes = options.send.sets_modes();
+            EarlierHere::open(directory, destination, encoding, compares_modes)
+        });
+        let (earlier, missing) = match earlier {
+            Some(Ok(earlier)) => (Some(earlier), None),
+            Some(Err(failure)) => (None, Some(failure)),
+            None => (None, None),
+        };
+        let here = Destination { store: &store, earlier: earlier.as_ref() };
+        let recorder = ProgressRecorder::new(monitor, false);
+        self.expected = options.lanes();
+        let report = self.download_attempts(&plan, here, missing.as_ref(), attempts, recorder);
+        self.end_lanes();
+        report
+    }
+
+    /// Downloads as often as it takes. `missing` is told in each attempt: the directory of an earlier download that is not there.
+    fn download_attempts(
+        &mut self,
+        plan: &DownloadPlan<'_>,
+        here: Destination<'_>,
+        missing: Option<&Failure>,
+        mut attempts: Attempts,
+        mut recorder: ProgressRecorder<'_>,
+    ) -> Result<TransferReport> {
+        let (before, destination, store) = (self.traffic, plan.destination, here.store);
         let mut stored = Stored::default();
         loop {
             recorder.begin_attempt();
-            let result = self.download_once(&plan, &store, &mut attempts, &mut recorder, &mut stored);
+            missing.into_iter().for_each(|failure| recorder.failed(failure.clone()));
+            let flush = LocalFlush::begin(&**store);
+            let result = self.download_once(plan, here, &mut attempts, &mut recorder, &mut stored);
+            // Also what an attempt stored that broke off: the next one is to find it present.
+            if flushes(&result)
+                && let Err(failure) = flush.end(&**store, stored, destination)
+            {
+                recorder.failed(failure);
+            }
             match result {
                 Ok(()) => return Ok(recorder.finish(stored, self.traffic - before)),
                 Err(error) => attempts.again(error, &mut recorder)?,
@@ -66,22 +117,23 @@ impl Client {
     fn download_once(
         &mut self,
         plan: &DownloadPlan<'_>,
-        store: &Arc<dyn Store>,
+        here: Destination<'_>,
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
         stored: &mut Stored,
     ) -> Result<()> {
-        let policy = ConflictPolicy::of(plan.options, attempts.is_again());
-        let theirs = self.session(&attempts.context)?.hello().places.clone();
-        let is_inside = plan.options.recursive && remote_path(&theirs, plan.destination).is_some();
-        if is_inside && plan.options.selection.rules.is_empty() {
-            refuse_download_into_itself(&theirs, &plan.literal_sources(), plan.destination)?;
-        }
-        let connections = plan.options.connections(recorder.monitor.chunk_size().is_some());
+        let Destination { store, earlier } = here;
+        let mut policy = ConflictPolicy::of(plan.options, attempts.is_again());
+        // Refused now, not when everything is here.
+        let wanted = plan.options.send.attributes;
+        let kept = kept_attributes(self.session(&attempts.context)?.hello(), wanted, false)?;
+        policy.preserve_mode &= !kept.sets_modes(wanted);
+        let is_inside = self.refuse_download_early(plan, attempts)?;
+        let mut connections = plan.options.connections(recorder.monitor.chunk_size().is_some());
         // Files can be shared among connections when they are known.
         let must_look =
             // A look that ends before anything is written has an end.
-            connections > 1 || is_inside || (policy.must_look() && (attempts.is_again() || !plan.is_new(&**store, policy)?));
+            connections > 1 || is_inside || earlier.is_some() || (policy.must_look() && (attempts.is_again() || !plan.is_new(&**store, policy)?));
         if !must_look {
             let part = DownloadPart {
                 plan,
@@ -92,11 +144,21 @@ impl Client {
                 directories: Vec::new(),
                 rules: HashMap::new(),
                 checked: Checked::default(),
+                lanes: plan.options.lanes(),
             };
-            return self.receive_part(part, &mut Plain, attempts, recorder, &Mutex::new(stored));
+            self.receive_part(part, &mut Plain, attempts, recorder, &Mutex::new(stored))?;
+            return self.take_attributes(plan, &**store, attempts, recorder);
         }
-        let wanted = self.find(plan, &**store, policy, attempts, recorder)?;
+        let mut wanted = self.find(plan, &**store, earlier, policy, attempts, recorder)?;
+        if let Some(earlier) = earlier {
+            let check = || attempts.context.check_at_work();
+            let linking = Linking::new(earlier, &**store);
+            link(linking, plan, policy, &mut wanted, recorder, stored, &check)?;
+        }
         attempts.got_to(wanted.bytes_there);
+        if is_uneven(&wanted.files, connections) {
+            connections = 1;
+        }
         let expected = Expected::files(&wanted.files, plan.options);
         let (rules, checked, mut directories) = (wanted.rules, wanted.checked, wanted.directories);
         let mut part = |selecting| DownloadPart {
@@ -108,18 +170,31 @@ impl Client {
             directories: std::mem::take(&mut directories),
             rules: rules.clone(),
             checked: checked.clone(),
+            lanes: if connections == 1 { plan.options.lanes() } else { LaneChoice::One },
         };
         let stored = Mutex::new(stored);
         if connections == 1 {
             let part = part(Selecting::all(wanted.files));
-            return self.receive_part(part, &mut Plain, attempts, recorder, &stored);
+            self.receive_part(part, &mut Plain, attempts, recorder, &stored)?;
+            return self.take_attributes(plan, &**store, attempts, recorder);
         }
         let queue = SharedQueue::new(wanted.files);
         let parts = (0..connections).map(|_| part(Selecting::some(queue.clone()))).collect();
         let work = |client: &mut Self, part, recorder: &mut ProgressRecorder<'_>| {
             client.receive_part(part, &mut Plain, attempts, recorder, &stored)
         };
-        together(self, recorder, parts, work, || queue.clear()).map(drop)
+        together(self, recorder, parts, work, || queue.clear())?;
+        self.take_attributes(plan, &**store, attempts, recorder)
+    }
+
+    /// Refuses a download into its own source. Returns whether the destination is in the directory that is served.
+    pub(super) fn refuse_download_early(&mut self, plan: &DownloadPlan<'_>, attempts: &Attempts) -> Result<bool> {
+        let theirs = self.session(&attempts.context)?.hello().places.clone();
+        let is_inside = plan.options.recursive && remote_path(&theirs, plan.destination).is_some();
+        if is_inside && plan.options.selection.rules.is_empty() {
+            refuse_download_into_itself(&theirs, &plan.literal_sources(), plan.destination)?;
+        }
+        Ok(is_inside)
     }
 
     /// Receives over one connection.
@@ -158,6 +233,8 @@ impl Client {
             merger,
             backlog: Backlog::default(),
             recorder,
+            is_cut: false,
+            window: Window::default(),
         };
         handler.make_directories(part.directories)?;
         loop {
@@ -169,10 +246,15 @@ impl Client {
             self.copy_kept(&mut handler, attempts)?;
         }
         let called = match part.request {
-            Some(request) => self.call_in(&attempts.context, request, &mut handler),
+            Some(request) => self.call_over(part.lanes, &attempts.context, request, &mut handler),
             None => Ok(Done::default()),
         };
         let called = called.and_then(|_| self.take_rest(&mut handler, attempts));
+        // The local disk is full: what did not come is told in the end.
+        let (is_cut, called) = match called {
+            Err(Error::Local(_)) if handler.is_cut => (true, Ok(())),
+            called => (false, called),
+        };
         let DownloadHandler { unpacking, recorder, mut unwanted, .. } = handler;
         let mut unpacker_recorder =
             DownloadRecorder { recorder, destination: plan.destination, unwanted: &mut unwanted };
@@ -184,9 +266,16 @@ impl Client {
             let slice = Slice::last();
             let _stays_as_it_is = unpacker.work(&|| slice.is_over(), &mut unpacker_recorder);
         }
+        if called.is_err() || is_cut {
+            unpacker.flush_waiting(&mut unpacker_recorder);
+        }
         // Counted even if the call failed: these files are there.
         add(&mut stored.lock().unwrap_or_else(PoisonError::into_inner), unpacker.stored());
         match called {
+            Ok(()) if is_cut => {
+                unpacker.give_up_for_want_of_room();
+                Ok(())
+            }
             Ok(()) => {
                 let finished = unpacker.finish(&mut unpacker_recorder);
                 finished.map(drop).map_err(|failure| match failure.code {
@@ -198,7 +287,7 @@ impl Client {
             // is not trusted.
             Err(error @ (Error::Stopped | Error::Callback(_) | Error::Protocol(_))) => Err(error),
             Err(error) => {
-                unpacker.interrupt();
+                unpacker.interrupt(&mut unpacker_recorder);
                 Err(error)
             }
         }
@@ -214,13 +303,14 @@ impl Client {
             }
             let items = handler.merger.items_after();
             if items.is_empty() {
-                return Ok(());
+                handler.unpacking.want_flush();
+                return self.copy_kept(handler, attempts);
             }
             handler.backlog.push(items, &[], 0);
         }
     }
 
-    /// Copies the backup that is being prepared, and answers the server meanwhile.
+    /// Copies the backup that is being prepared, flushes what is due, and answers the server meanwhile.
     fn copy_kept(&mut self, handler: &mut DownloadHandler<'_, '_>, attempts: &Attempts) -> Result<()> {
         self.stay(attempts)?;
         while handler.unpacking.is_busy() {
@@ -233,6 +323,8 @@ impl Client {
     /// Answers the server under a held lease, and checks whether the call is to go on.
     fn stay(&mut self, attempts: &Attempts) -> Result<()> {
         attempts.context.check()?;
+        // What is done here on this side is progress as well.
+        attempts.context.progressed();
         match &mut self.session {
             Some(session) if self.holds => session.answer(),
             _ => Ok(()),
@@ -240,18 +332,44 @@ impl Client {
     }
 }
 
+/// The destination of a download.
+#[derive(Clone, Copy)]
+struct Destination<'a> {
+    store: &'a Arc<dyn Store>,
+    earlier: Option<&'a EarlierHere>,
+}
+
+/// Reports whether what an attempt stored is flushed when it ends. Whoever gave a call some time does not wait longer:
+/// what was stored stays in doubt until the next call flushes it.
+fn flushes(result: &Result<()>) -> bool {
+    !matches!(result, Err(Error::Timeout(_) | Error::Stalled(_)))
+}
+
 /// Reports whether there may be another attempt, and nobody waits for the end of this one.
 fn goes_on_later(error: &Error) -> bool {
     let is_over = matches!(
         error,
-        Error::Stopped | Error::Callback(_) | Error::Protocol(_) | Error::Interrupted | Error::Timeout(_)
+        Error::Stopped
+            | Error::Callback(_)
+            | Error::Protocol(_)
+            | Error::Interrupted
+            | Error::Timeout(_)
+            | Error::Stalled(_)
     );
     !is_over
+}
+
+/// Reports whether one of the files has more than the part of all bytes that a connection would have: then a session that has
+/// all connections moves them faster than sessions with one each.
+fn is_uneven(files: &[Chosen], connections: u8) -> bool {
+    let total = files.iter().fold(0, |sum: u128, (_, size)| sum + u128::from(*size));
+    files.iter().any(|(_, size)| u128::from(*size) * u128::from(connections) > total)
 }
 
 fn add(sum: &mut Stored, now: Stored) {
     sum.files += now.files;
     sum.bytes += now.bytes;
+    sum.made += now.made;
     // Every attempt finds those that the one before has made.
     sum.directories = sum.directories.max(now.directories);
 }
@@ -267,6 +385,8 @@ pub(crate) struct DownloadPart<'a> {
     pub(crate) directories: Vec<(String, Option<u32>)>,
     pub(crate) rules: HashMap<u128, OnConflict>,
     pub(crate) checked: Checked,
+    /// The connections that its session has.
+    pub(crate) lanes: LaneChoice,
 }
 
 struct DownloadHandler<'a, 'b> {
@@ -279,6 +399,9 @@ struct DownloadHandler<'a, 'b> {
     merger: &'a mut dyn ItemMerger,
     backlog: Backlog,
     recorder: &'a mut ProgressRecorder<'b>,
+    /// True if the server was asked to end, since there is no room here.
+    is_cut: bool,
+    window: Window,
 }
 
 impl DownloadHandler<'_, '_> {
@@ -286,6 +409,14 @@ impl DownloadHandler<'_, '_> {
     fn make_directories(&mut self, directories: Vec<(String, Option<u32>)>) -> Result<()> {
         let items = directories.into_iter().map(|(path, mode)| Item::Directory { path, mode }).collect();
         self.take(items, &[], 0).map(drop)
+    }
+
+    /// Ends the operation if there is no room for the files that are still to come.
+    fn refuse_more(&mut self) -> Result<()> {
+        let Some(code) = self.recorder.no_room() else { return Ok(()) };
+        self.is_cut = true;
+        self.recorder.leave_more();
+        Err(Error::Local(code.into()))
     }
 
     fn take(&mut self, items: Vec<Item>, payload: &[u8], credit: u64) -> Result<u64> {
@@ -310,8 +441,12 @@ impl Handler for DownloadHandler<'_, '_> {
     fn items(&mut self, items: Vec<Item>, payload: &[u8]) -> Result<u64> {
         // Before anything is taken: a server must not write a file that was not asked for.
         items.iter().try_for_each(|item| self.expected.check_item(item))?;
+        if items.iter().any(|item| matches!(item, Item::Begin { .. }) || is_sent_at_once(item)) {
+            self.refuse_more()?;
+        }
         self.selecting.received(&items);
         let credit = credit_bytes(&items, payload.len());
+        self.window.heard(content_bytes(&items, payload.len()), credit);
         let merged = self.merger.merge(items)?;
         if self.backlog.is_empty() && !Backlog::is_long(&merged) {
             return self.take(merged, payload, credit);
@@ -321,7 +456,7 @@ impl Handler for DownloadHandler<'_, '_> {
     }
 
     fn total(&mut self, files: u64, bytes: u64) {
-        self.recorder.monitor.report(Event::Total { files, bytes });
+        self.recorder.total(files, bytes);
     }
 
     fn waiting(&mut self, holders: &[Holder]) {
@@ -329,9 +464,15 @@ impl Handler for DownloadHandler<'_, '_> {
     }
 
     fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
+        if self.selecting.has_more() {
+            self.refuse_more()?;
+        }
         if let Some(path) = self.unwanted.pop() {
             call.machine.unwanted(call.operation, path);
             return Ok(Produced::Work);
+        }
+        if let Some(width) = self.window.take_width(call.connections()) {
+            call.machine.resize_window(call.operation, width);
         }
         let unpacked = self.unpack(|unpacking, recorder| unpacking.step(recorder))?;
         match self.unpacking.take_released() {

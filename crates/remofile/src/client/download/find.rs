@@ -2,7 +2,8 @@
 
 use crate::carrier::Produced;
 use crate::client::Client;
-use crate::client::download::plan::{Arriving, DownloadPlan};
+use crate::client::download::earlier::{EarlierHere, Version};
+use crate::client::download::plan::{Arriving, DownloadPlan, Expected};
 use crate::client::download::selecting::{Chosen, Selecting};
 use crate::client::listing::handler::decode;
 use crate::client::session::call::{Handler, OngoingCall};
@@ -12,11 +13,14 @@ use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::client::upload::survey::{MOST_REMEMBERED, in_the_way, too_many_files};
 use crate::error::{Error, Result};
 use crate::monitor::Event;
-use crate::store::{Partial, Store};
+use crate::store::{Partial, Seen, StatSequence, Store};
 use crate::transfer::{Checked, ItemRules, numbered_path};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Element, Entry, Failure, Found, Holder, Kind, Known, Listed, OnConflict, Selected};
-use std::collections::{HashMap, HashSet};
+use remofile_protocol::wire::{
+    AttributeSet, Element, Entry, Failure, Found, Holder, Kind, Known, Listed, OnConflict, Selected, Timestamp,
+};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 
 /// Conflicts that are named at most.
 const MOST_CONFLICTS: usize = 1000;
@@ -35,6 +39,12 @@ pub(super) struct Wanted {
     pub(super) checked: Checked,
     /// Bytes that are at the destination already, in complete files and in partials.
     pub(super) bytes_there: u64,
+    /// Files that are at an earlier download, and become other names of what is there, at these paths.
+    pub(super) linked: Vec<(Chosen, RemotePath)>,
+    /// Permission bits of files that are there already, and have others.
+    pub(super) modes: Vec<(RemotePath, u32)>,
+    /// Times of files by their keys, where the plan is only told.
+    pub(super) times: HashMap<u128, Timestamp>,
     conflicts: Vec<Failure>,
     /// Files that the monitor decides on, with the entries that are in their way.
     open: Vec<(Found, Entry)>,
@@ -50,6 +60,7 @@ impl Client {
         &mut self,
         plan: &DownloadPlan<'_>,
         store: &dyn Store,
+        earlier: Option<&EarlierHere>,
         policy: ConflictPolicy,
         attempts: &Attempts,
         recorder: &mut ProgressRecorder<'_>,
@@ -57,25 +68,36 @@ impl Client {
         let mut handler = FindHandler {
             plan,
             store,
+            earlier,
             policy,
-            names: HashSet::new(),
+            names: SeenNames::default(),
+            looks: StatSequence::default(),
             wanted: Wanted::default(),
             selecting: plan.selecting(),
             recorder,
         };
-        let request = plan.find_request();
+        let request = plan.find_request(AttributeSet::NONE);
         self.call_in(&attempts.context, request, &mut handler)?;
         handler.ask();
         let mut wanted = handler.wanted;
         if !wanted.conflicts.is_empty() {
             return Err(Error::Conflicts(wanted.conflicts));
         }
+        if plan.options.dry_run {
+            return Ok(wanted);
+        }
         // Reported once: another attempt is for the same files.
         if !attempts.is_again() {
-            recorder.monitor.report(Event::Total { files: wanted.total.0, bytes: wanted.total.1 });
+            recorder.total(wanted.total.0, wanted.total.1);
+        }
+        for (path, mode) in std::mem::take(&mut wanted.modes) {
+            attempts.context.check_at_work()?;
+            if let Err(failure) = store.set_mode(&path, mode) {
+                recorder.failed(failure.at(plan.destination.join(path.as_relative()).display()));
+            }
         }
         if policy.resume {
-            let check = || attempts.context.check();
+            let check = || attempts.context.check_at_work();
             wanted.look_at_partials(store, plan.partials(store)?, &check)?;
         }
         Ok(wanted)
@@ -118,8 +140,10 @@ impl Wanted {
 struct FindHandler<'a, 'b> {
     plan: &'a DownloadPlan<'a>,
     store: &'a dyn Store,
+    earlier: Option<&'a EarlierHere>,
     policy: ConflictPolicy,
-    names: HashSet<u128>,
+    names: SeenNames,
+    looks: StatSequence,
     wanted: Wanted,
     selecting: Selecting,
     recorder: &'a mut ProgressRecorder<'b>,
@@ -137,6 +161,42 @@ impl Handler for FindHandler<'_, '_> {
     fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         self.selecting.produce(call)
     }
+}
+
+/// The names of files that a server has found, as hashes: there may be millions. Nobody can prepare names of one hash, as the
+/// keys are this process's.
+#[derive(Debug, Default)]
+pub(crate) struct SeenNames {
+    seen: BTreeSet<u64>,
+    keys: RandomState,
+}
+
+impl SeenNames {
+    /// Adds a name. Returns true if it is new.
+    fn add(&mut self, name: &str) -> bool {
+        self.seen.insert(self.keys.hash_one(name))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.seen.len()
+    }
+}
+
+/// Returns the path of something that a server has found, if it may come and was not named before.
+///
+/// # Errors
+/// [`Error::Protocol`]
+pub(crate) fn admit(expected: &Expected, names: &mut SeenNames, name: &str, entry: &Entry) -> Result<RemotePath> {
+    let path = match entry.kind {
+        Kind::Directory => expected.check(name, Arriving::Directory)?,
+        Kind::File => expected.check(name, Arriving::File { size: Some(entry.size) })?,
+        Kind::Special => expected.check(name, Arriving::Link)?,
+        Kind::Link => expected.check_link(name)?,
+    };
+    if entry.kind != Kind::Directory && !names.add(name) {
+        return Err(Error::Protocol(format!("it names {name:?} twice")));
+    }
+    Ok(path)
 }
 
 impl FindHandler<'_, '_> {
@@ -157,34 +217,28 @@ impl FindHandler<'_, '_> {
         if entry.kind == Kind::Directory && name.is_empty() {
             return Ok(()); // The root itself.
         }
-        let expected = self.plan.expected();
-        let path = match entry.kind {
-            Kind::Directory => expected.check(&name, Arriving::Directory)?,
-            Kind::File | Kind::Special => expected.check(&name, Arriving::File { size: Some(entry.size) })?,
-            Kind::Link => expected.check_link(&name)?,
-        };
-        if entry.kind != Kind::Directory && !self.names.insert(ItemRules::key(&name)) {
-            return Err(Error::Protocol(format!("it names {name:?} twice")));
-        }
+        let path = admit(self.plan.expected(), &mut self.names, &name, &entry)?;
         // The server may name files without end.
         if self.names.len() + self.wanted.directories.len() > MOST_REMEMBERED {
             return Err(too_many_files(MOST_REMEMBERED));
         }
-        let existing = self.store.stat(&path).ok();
+        let (existing, is_link) = match self.looks.stat(self.store, &path) {
+            Ok(Seen { entry, is_link }) => (Some(entry), is_link),
+            Err(_) => (None, false),
+        };
         match entry.kind {
             Kind::Directory => self.take_directory(name, &entry, existing),
-            Kind::File | Kind::Link => {
+            Kind::Special if !self.plan.options.selection.devices => {}
+            Kind::File | Kind::Link | Kind::Special => {
                 if entry.kind == Kind::File {
                     self.wanted.total.0 += 1;
                     self.wanted.total.1 = self.wanted.total.1.saturating_add(entry.size);
                 }
                 // A link is in the way itself, wherever it leads.
-                let is_link = existing.is_some() && self.store.read_link(&path).is_ok();
                 let existing = existing
                     .map(|existing| Entry { kind: if is_link { Kind::Link } else { existing.kind }, ..existing });
                 self.take_file(name, entry, existing);
             }
-            Kind::Special => {}
         }
         Ok(())
     }
@@ -194,7 +248,11 @@ impl FindHandler<'_, '_> {
             Some(existing) if existing.kind != Kind::Directory && self.policy.on_conflict == OnConflict::Abort => {
                 self.conflict(&existing);
             }
-            _ => self.wanted.directories.push((name, entry.mode.filter(|_| self.plan.options.send.preserve_mode))),
+            existing => {
+                // One that is there gets its mode with its other attributes.
+                let is_set = self.policy.preserve_mode || (existing.is_none() && self.plan.options.send.preserve_mode);
+                self.wanted.directories.push((name, entry.mode.filter(|_| is_set)));
+            }
         }
     }
 
@@ -225,6 +283,9 @@ impl FindHandler<'_, '_> {
         match decision {
             ConflictDecision::Present => {
                 self.wanted.bytes_there += entry.size;
+                if let Some(mode) = self.policy.mode_to_set(&entry, existing) {
+                    self.wanted.modes.push((existing.path.clone(), mode));
+                }
                 return self.recorder.present(&name, entry.size);
             }
             ConflictDecision::Skip(failure) => {
@@ -264,8 +325,18 @@ impl FindHandler<'_, '_> {
 
     fn want(&mut self, name: String, entry: Entry) {
         let as_link = entry.kind == Kind::Link;
-        let size = entry.size;
-        self.wanted.files.push((Selected { path: entry.path, name, known: None, as_link, parts: Vec::new() }, size));
+        if self.plan.options.dry_run {
+            self.wanted.times.insert(ItemRules::key(&name), entry.modified);
+        }
+        let Entry { path, kind, size, modified, mode, .. } = entry;
+        let may_be_linked = kind == Kind::File && !self.wanted.beside.contains_key(&name);
+        let (version, is_alone) = (Version { size, modified, mode }, self.plan.has_one_source());
+        let of = self.earlier.filter(|_| may_be_linked).and_then(|earlier| earlier.find(&name, version, is_alone));
+        let file = (Selected { path, name, known: None, as_link, parts: Vec::new() }, size);
+        match of {
+            Some(of) => self.wanted.linked.push((file, of)),
+            None => self.wanted.files.push(file),
+        }
     }
 
     fn conflict(&mut self, existing: &Entry) {

@@ -7,17 +7,20 @@ use crate::client::options::unless_default;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::{RemoteSource, TransferOptions};
 use crate::error::{Error, Result};
-use crate::store::{FollowLinks, Partial, Store};
+use crate::store::{FollowLinks, Fsync, Partial, Store, StoreOptions};
 use crate::transfer::{Filter, ItemRules, Pattern, is_pattern};
-use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
+use remofile_protocol::limits::{CREDIT_WINDOW_BYTES, ITEMS_WINDOW_BYTES};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{ErrorCode, Failure, Item, Links, Request, Selected, Selection};
+use remofile_protocol::wire::{AttributeSet, ErrorCode, Failure, Item, Links, Request, Selected, Selection};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Names of sources in one request, in bytes.
 const SOURCES_BYTES: usize = 48 * 1024;
+
+/// Files of one download that are flushed one by one rather than all at once.
+const MOST_ALONE: usize = 4;
 
 /// The plan of a download: which source goes where, found out before anything is asked for.
 pub(crate) struct DownloadPlan<'a> {
@@ -79,34 +82,42 @@ impl<'a> DownloadPlan<'a> {
             sources: self.sources.clone(),
             recursive: self.options.recursive,
             total: self.options.total,
-            credit: CREDIT_WINDOW_BYTES,
+            credit: self.first_window(),
             selection,
             send_options: unless_default(self.options.send),
         }
     }
 
-    /// Returns the request that only asks which files there are.
-    pub(super) fn find_request(&self) -> Request {
+    /// Returns the credit window that a download begins with, in bytes. It is opened further as soon as content comes.
+    fn first_window(&self) -> u64 {
+        if self.options.recursive { ITEMS_WINDOW_BYTES } else { CREDIT_WINDOW_BYTES }
+    }
+
+    /// Returns the request that only asks which files there are, or only for these attributes of them.
+    pub(crate) fn find_request(&self, attributes: AttributeSet) -> Request {
         let selection = self.options.wire_selection(!self.expected.patterns.is_empty(), self.selected.is_some());
-        Request::Find { sources: self.sources.clone(), recursive: self.options.recursive, selection, digests: false }
+        let (sources, recursive) = (self.sources.clone(), self.options.recursive);
+        Request::Find { sources, recursive, selection, digests: false, attributes }
     }
 
     /// Returns the request for files that are chosen one by one. Rules and sizes are left out, since the choice
     /// already follows them.
     pub(crate) fn selected_request(&self) -> Request {
-        let selection = Selection { links: self.options.selection.links, one_by_one: true, ..Selection::default() };
+        let Selection { links, devices, .. } = self.options.selection;
+        let selection = Selection { links, devices, one_by_one: true, ..Selection::default() };
         Request::Download {
             sources: Vec::new(),
             recursive: false,
             total: false,
-            credit: CREDIT_WINDOW_BYTES,
+            // The window is opened further as soon as content comes.
+            credit: ITEMS_WINDOW_BYTES,
             selection: Some(selection),
             send_options: unless_default(self.options.send),
         }
     }
 
     /// Returns the sources that are named behind a request.
-    pub(super) fn selecting(&self) -> Selecting {
+    pub(crate) fn selecting(&self) -> Selecting {
         match &self.selected {
             None => Selecting::none(),
             Some(files) => Selecting::all(files.iter().map(|file| (file.clone(), 0)).collect()),
@@ -114,12 +125,22 @@ impl<'a> DownloadPlan<'a> {
     }
 
     /// Returns the sources that are no patterns.
-    pub(super) fn literal_sources(&self) -> Vec<&RemotePath> {
+    pub(crate) fn literal_sources(&self) -> Vec<&RemotePath> {
         let selected = self.selected.iter().flatten().map(|selected| &selected.path);
         self.sources.iter().filter(|path| !is_pattern(path.as_str())).chain(selected).collect()
     }
 
-    pub(super) fn expected(&self) -> &Expected {
+    /// Reports whether there is a single source, which is no pattern: its copy may have another name than an earlier one.
+    pub(crate) fn has_one_source(&self) -> bool {
+        self.literal_sources().len() == 1 && self.expected.patterns.is_empty()
+    }
+
+    /// Reports whether special files are asked for.
+    pub(crate) fn takes_devices(&self) -> bool {
+        self.options.selection.devices
+    }
+
+    pub(crate) fn expected(&self) -> &Expected {
         &self.expected
     }
 
@@ -138,6 +159,17 @@ impl<'a> DownloadPlan<'a> {
         let mut paths = self.expected.names.iter().filter_map(|name| RemotePath::root().join(name).ok());
         Ok(paths
             .all(|path| store.stat(&path).is_err() && !partials.iter().any(|partial| partial.path.is_within(&path))))
+    }
+
+    /// Returns the options of the destination's store.
+    pub(super) fn store_options(&self) -> StoreOptions {
+        let mut options = self.options.receive.store_options(self.expected.follow());
+        let is_few = !self.options.recursive && !self.expected.is_open() && self.expected.names.len() <= MOST_ALONE;
+        // A flush that files share is one of all that other programs wrote as well, which can take longer than the files.
+        if options.fsync == Fsync::End && is_few {
+            options.fsync = Fsync::Each;
+        }
+        options
     }
 
     /// Makes the error for a failure of the destination itself.
@@ -169,6 +201,10 @@ pub(crate) struct Expected {
     whole_root: bool,
     recursive: bool,
     links: Links,
+    /// True if special files may come.
+    devices: bool,
+    /// True if second names of what came may come.
+    hard_links: bool,
     /// Rules and sizes of the request. Files of a server that does not obey them are refused.
     filter: Filter,
     /// Exactly these files, by their keys.
@@ -180,12 +216,15 @@ pub(crate) struct Expected {
 impl Expected {
     fn new(options: &TransferOptions) -> Self {
         let (recursive, links) = (options.recursive, options.selection.links);
+        let (devices, hard_links) = (options.selection.devices, options.send.hard_links);
         Self {
             names: HashSet::new(),
             patterns: Vec::new(),
             whole_root: false,
             recursive,
             links,
+            devices,
+            hard_links,
             filter: Filter::none(),
             files: None,
             is_checked: false,
@@ -193,7 +232,7 @@ impl Expected {
     }
 
     /// Expects exactly these files, wherever they are.
-    pub(super) fn files(files: &[Chosen], options: &TransferOptions) -> Self {
+    pub(crate) fn files(files: &[Chosen], options: &TransferOptions) -> Self {
         let files = files.iter().map(|(file, _)| ItemRules::key(&file.name)).collect();
         Self { files: Some(files), ..Self::new(options) }
     }
@@ -220,11 +259,21 @@ impl Expected {
     /// none for the target of a link in it. Where rules leave something out, a link that came must not lead past them,
     /// either.
     pub(super) fn follow(&self) -> FollowLinks {
-        let follows_below = self.links != Links::Copy || !self.filter.has_rules();
+        let follows_below = match self.links {
+            // Those that come lead anywhere, and those that are there may have come before.
+            Links::Keep => false,
+            Links::Copy => !self.filter.has_rules(),
+            Links::Skip | Links::Follow => true,
+        };
         if self.whole_root {
             return if follows_below { FollowLinks::InRoot } else { FollowLinks::Never };
         }
         FollowLinks::InScope(Arc::new(NamedScopes::new(self.names.iter(), self.patterns.clone(), follows_below)))
+    }
+
+    /// Reports whether the root itself is a source, whose contents come.
+    pub(super) fn is_whole_root(&self) -> bool {
+        self.whole_root
     }
 
     /// Reports whether names may come that are not known before.
@@ -303,17 +352,27 @@ impl Expected {
     }
 
     /// Checks the path of an item, as [`Expected::check`] does.
-    pub(super) fn check_item(&self, item: &Item) -> Result<()> {
+    pub(crate) fn check_item(&self, item: &Item) -> Result<()> {
         match item {
             Item::Directory { path, .. } => self.check(path, Arriving::Directory).map(drop),
             Item::Begin { path, .. } => self.check(path, Arriving::File { size: None }).map(drop),
-            Item::Link { path, .. } => self.check_link(path).map(drop),
+            Item::Link { path, .. } | Item::KeptLink { path, .. } => self.check_link(path).map(drop),
+            Item::HardLink { path, of, .. } if self.hard_links && !of.starts_with('/') => {
+                self.check(of, Arriving::File { size: None })?;
+                self.check(path, Arriving::File { size: None }).map(drop)
+            }
+            Item::HardLink { .. } => Err(Error::Protocol("it sent a second name that was not asked for".to_owned())),
+            Item::Special { path, .. } if self.devices => self.check(path, Arriving::Link).map(drop),
+            Item::Special { path, .. } => {
+                Err(Error::Protocol(format!("it sent the special file {path:?}, and none was asked for")))
+            }
             // Only this side changes what is here.
             Item::Base { .. }
             | Item::Copy { .. }
             | Item::Move { .. }
             | Item::Remove { .. }
             | Item::Touch { .. }
+            | Item::Attributes { .. }
             | Item::Keep { .. }
             | Item::Place { .. } => Err(Error::Protocol("it sent changes, and only files were asked for".to_owned())),
             Item::Data { .. }
@@ -327,7 +386,7 @@ impl Expected {
 
     /// Checks the path of a symbolic link, as [`Expected::check`] does.
     pub(super) fn check_link(&self, path: &str) -> Result<RemotePath> {
-        if self.links != Links::Copy {
+        if !matches!(self.links, Links::Copy | Links::Keep) {
             return Err(Error::Protocol(format!("it sent the symbolic link {path:?}, and links were not asked for")));
         }
         self.check(path, Arriving::Link)

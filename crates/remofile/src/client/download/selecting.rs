@@ -38,21 +38,26 @@ type Coming = Box<dyn Iterator<Item = Chosen> + Send>;
 
 /// Sources that several connections share.
 #[derive(Clone)]
-pub(super) struct SharedQueue(Arc<Mutex<VecDeque<Chosen>>>);
+pub(crate) struct SharedQueue(Arc<Mutex<VecDeque<Chosen>>>);
 
 impl SharedQueue {
-    pub(super) fn new(files: Vec<Chosen>) -> Self {
+    pub(crate) fn new(files: Vec<Chosen>) -> Self {
         Self(Arc::new(Mutex::new(files.into())))
     }
 
     /// Removes all sources that were not taken yet.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.with(VecDeque::clear);
     }
 
     fn with<T>(&self, body: impl FnOnce(&mut VecDeque<Chosen>) -> T) -> T {
         body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Reports whether an item is all that comes of something that was asked for.
+pub(crate) fn is_sent_at_once(item: &Item) -> bool {
+    matches!(item, Item::Link { .. } | Item::KeptLink { .. } | Item::HardLink { .. } | Item::Special { .. })
 }
 
 impl Selecting {
@@ -73,14 +78,24 @@ impl Selecting {
     }
 
     /// Names some of these, as fast as they come.
-    pub(super) fn some(files: SharedQueue) -> Self {
+    pub(crate) fn some(files: SharedQueue) -> Self {
         Self { queue: Queue::Shared(files), is_over: false, ..Self::none() }
     }
 
+    /// Reports whether sources are left that were not named yet.
+    pub(crate) fn has_more(&mut self) -> bool {
+        let is_empty = match &mut self.queue {
+            Queue::Own(files) => files.is_empty(),
+            Queue::Coming(files) => files.peek().is_none(),
+            Queue::Shared(files) => files.with(|files| files.is_empty()),
+        };
+        !self.is_over && !is_empty
+    }
+
     /// Learns from received items which of the named files are over.
-    pub(super) fn received(&mut self, items: &[Item]) {
+    pub(crate) fn received(&mut self, items: &[Item]) {
         let is_end = |item: &&Item| {
-            matches!(item, Item::End { .. } | Item::Abort { .. } | Item::Failed { .. } | Item::Link { .. })
+            matches!(item, Item::End { .. } | Item::Abort { .. } | Item::Failed { .. }) || is_sent_at_once(item)
         };
         for _ in items.iter().filter(is_end) {
             self.awaited.pop_front();
@@ -99,12 +114,7 @@ impl Selecting {
             return Ok(Produced::Work);
         }
         // Either nothing fits in the credit now, or nothing is left.
-        let is_empty = match &mut self.queue {
-            Queue::Own(files) => files.is_empty(),
-            Queue::Coming(files) => files.peek().is_none(),
-            Queue::Shared(files) => files.with(|files| files.is_empty()),
-        };
-        if !is_empty {
+        if self.has_more() {
             return Ok(Produced::Nothing);
         }
         self.is_over = true;

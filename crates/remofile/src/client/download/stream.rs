@@ -30,6 +30,9 @@ impl Client {
         options: &TransferOptions,
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
+        if options.dry_run {
+            return self.foretell_download_stream(source, monitor);
+        }
         let sink = StreamSink::spawn(destination)?;
         let mut handler = StreamDownload {
             sink,
@@ -49,7 +52,8 @@ impl Client {
             send_options: unless_default(SendOptions { sparse: false, ..options.send }),
         };
         let before = self.traffic;
-        let called = self.call(request, &mut handler);
+        let called = self.call_over(options.lanes(), &self.context(), request, &mut handler);
+        self.end_lanes();
         let StreamDownload { sink, report, progress, monitor, .. } = handler;
         called?;
         sink.finish().map_err(|error| write_failed(&error))?;

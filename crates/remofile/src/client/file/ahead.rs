@@ -1,22 +1,25 @@
 //! Bytes that were read ahead, and the size of the next part.
 
-/// Bytes asked for at first, and most and fewest later.
+/// Bytes asked for at first, and most later.
 const FIRST: u64 = 64 * 1024;
 const MOST: u64 = 4 * 1024 * 1024;
-const LEAST: u64 = 16 * 1024;
+/// What is asked for after a jump is rounded up to a multiple of this.
+const PAGE: u64 = 4096;
 
 /// A part of the file as the server has it.
 #[derive(Debug)]
 pub(super) struct Ahead {
     start: u64,
     bytes: Vec<u8>,
-    /// Bytes of the next part.
+    /// Bytes of the next part, if reading goes on in a row.
     window: u64,
+    /// True if the part was read after a jump: nothing shows yet that reading goes on behind it.
+    has_jumped: bool,
 }
 
 impl Ahead {
     pub(super) fn new() -> Self {
-        Self { start: 0, bytes: Vec::new(), window: FIRST }
+        Self { start: 0, bytes: Vec::new(), window: FIRST, has_jumped: false }
     }
 
     /// Returns the bytes that are known from an offset on; none if nothing is known there.
@@ -26,16 +29,30 @@ impl Ahead {
     }
 
     /// Returns the number of bytes to ask for at an offset, if `wanted` are wanted. It doubles while reading goes on
-    /// from where it ended, and is small after a jump.
+    /// from where it ended. After a jump it is what is wanted, once more when reading goes on from there.
     pub(super) fn plan(&mut self, offset: u64, wanted: usize) -> u64 {
-        let is_first = self.bytes.is_empty();
+        let wanted = wanted as u64;
         let goes_on = offset == self.start + self.bytes.len() as u64;
-        self.window = match (is_first, goes_on) {
-            (true, _) => self.window,
-            (false, true) => (self.window * 2).clamp(FIRST, MOST),
-            (false, false) => LEAST,
-        };
-        (wanted as u64).clamp(self.window, MOST)
+        let exact = wanted.clamp(1, MOST).next_multiple_of(PAGE);
+        if self.bytes.is_empty() {
+            // The beginning of the file, or a part that was forgotten.
+            return exact.max(self.window).min(MOST);
+        }
+        let was_jump = std::mem::replace(&mut self.has_jumped, !goes_on);
+        match (goes_on, was_jump) {
+            (false, _) => {
+                self.window = exact;
+                exact
+            }
+            (true, true) => {
+                self.window = self.window.max(exact);
+                exact
+            }
+            (true, false) => {
+                self.window = (self.window * 2).clamp(FIRST, MOST);
+                exact.max(self.window)
+            }
+        }
     }
 
     /// Sets the part, in place of the last one.
@@ -86,8 +103,23 @@ mod tests {
             asked.push(length / 1024);
         }
         assert_eq!(asked, [64, 128, 256, 512, 1024, 2048]);
-        assert_eq!(ahead.plan(7, 1), LEAST);
+        assert_eq!(ahead.plan(7, 1), PAGE);
         assert_eq!(ahead.plan(7, usize::MAX), MOST);
+    }
+
+    #[test]
+    fn after_a_jump_what_is_wanted_is_asked_for_and_more_when_reading_goes_on() {
+        let mut ahead = Ahead::new();
+        ahead.put(0, vec![0; FIRST as usize]);
+        let mut offset = 1 << 30;
+        let mut asked = Vec::new();
+        for _ in 0..5 {
+            let length = ahead.plan(offset, 10_000);
+            ahead.put(offset, vec![0; length as usize]);
+            offset += length;
+            asked.push(length / 1024);
+        }
+        assert_eq!(asked, [12, 12, 64, 128, 256]);
     }
 
     #[test]

@@ -16,12 +16,12 @@ const MOST_PIECES: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct InPlace {
-    remote: Remote,
+    pub(super) remote: Remote,
     /// Size of the file on the server, in bytes.
-    size: u64,
-    ahead: Ahead,
+    pub(super) size: u64,
+    pub(super) ahead: Ahead,
     /// True if bytes of the current version were read, which must not be mixed with those of another.
-    has_read: bool,
+    pub(super) has_read: bool,
     write_buffer: WriteBuffer,
     /// Bytes that wait to be appended.
     tail: Vec<u8>,
@@ -85,6 +85,12 @@ impl InPlace {
     /// Reports whether bytes wait to be written.
     pub(super) fn is_dirty(&self) -> bool {
         self.write_buffer.bytes() > 0 || !self.tail.is_empty()
+    }
+
+    /// Returns the number of bytes from an offset on that are on this side and in the file.
+    pub(super) fn buffered(&self, offset: u64) -> usize {
+        let in_file = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        if self.is_dirty() { 0 } else { self.ahead.at(offset).len().min(in_file) }
     }
 
     pub(super) fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -192,8 +198,7 @@ impl InPlace {
     }
 
     fn flush_tail(&mut self) -> Result<()> {
-        let change = Change { pieces: &[(0, &self.tail)], append: true, ..Change::default() };
-        match self.remote.write(change) {
+        match self.remote.append(&self.tail) {
             Ok(Changed { entry, was_another }) => {
                 self.size = entry.size;
                 if was_another {
@@ -204,7 +209,9 @@ impl InPlace {
                 Ok(())
             }
             // The operation did not begin, so appending once more cannot append twice.
-            Err(error @ (Error::Busy(_) | Error::Connect { .. } | Error::Resolve { .. })) => Err(error),
+            Err(error @ (Error::Busy(_) | Error::Connect { .. } | Error::Resolve { .. } | Error::NoServer(_))) => {
+                Err(error)
+            }
             Err(error) => {
                 self.lost = Some(match &error {
                     Error::Remote(failure) => Lost::Refused(failure.clone()),
@@ -229,7 +236,7 @@ impl InPlace {
     }
 }
 
-fn copy(from: &[u8], buffer: &mut [u8]) -> usize {
+pub(super) fn copy(from: &[u8], buffer: &mut [u8]) -> usize {
     let count = from.len().min(buffer.len());
     buffer[..count].copy_from_slice(&from[..count]);
     count

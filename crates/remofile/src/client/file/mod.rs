@@ -1,13 +1,21 @@
 //! Remote files as files.
 
 mod ahead;
+mod appending;
+mod following;
 mod in_place;
 mod options;
 mod parts;
+mod ranges;
 mod rewriting;
+mod sending;
+mod staged;
+mod streaming;
+mod whole;
 mod write_buffer;
 
 pub use options::OpenOptions;
+pub use ranges::FileRange;
 
 use crate::client::{Client, Interrupt, OnWaiting, Wait};
 use crate::error::{Error, Result};
@@ -18,14 +26,16 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::Version;
 use rewriting::Rewriting;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::time::Duration;
+use streaming::{Opened, Streaming};
 
 impl Client {
     /// Opens a remote file as a file. It borrows nothing: several may be open, and this client goes on making calls; what
-    /// they do at once goes over connections of their own. An open file holds nothing on the server between calls, no lease
-    /// and no descriptor, and outlives lost connections.
+    /// they do at once goes over connections of their own. An open file holds no lease on the server between calls, and
+    /// outlives lost connections; one that is rewritten is lost with its server.
     ///
-    /// Links are followed inside the root directory, but a file that is rewritten takes the place of the link itself.
+    /// Links are followed inside the root directory; one that leads out is neither followed nor replaced.
     ///
     /// # Errors
     /// [`Error::Usage`] for options that contradict each other; `not-found`, `not-a-file`, `already-exists`,
@@ -53,18 +63,17 @@ impl Client {
     pub fn open(&mut self, path: &RemotePath, options: OpenOptions) -> Result<RemoteFile> {
         let mode = options.mode()?;
         self.lend();
-        let remote = Remote::new(self.sibling(), path.clone());
+        let remote = Remote::new(self.sibling(), path.clone(), options.is_strict());
         let (inner, append) = match mode {
             OpenMode::Read => (Inner::InPlace(Box::new(InPlace::open_to_read(remote)?)), false),
             OpenMode::InPlace { append, create } => {
                 (Inner::InPlace(Box::new(InPlace::open_to_write(remote, create)?)), append)
             }
-            OpenMode::Rewrite { create, must_be_new } => {
-                (Inner::Rewriting(Box::new(Rewriting::open(remote, create, must_be_new)?)), false)
-            }
+            OpenMode::Rewrite { create, must_be_new } => (open_to_rewrite(remote, create, must_be_new)?, false),
         };
         let (is_read, is_written) = (options.is_read(), options.is_written());
-        Ok(RemoteFile { inner, position: 0, is_read, is_written, append })
+        let is_followed = options.is_followed();
+        Ok(RemoteFile { inner, position: 0, is_read, is_written, append, is_followed })
     }
 }
 
@@ -75,8 +84,10 @@ impl Client {
 /// dropped without it is flushed, and only the log reports errors. A file that is rewritten (see [`OpenOptions`]) is
 /// seen by others when it is closed, and not at all if it is dropped.
 ///
-/// All bytes that are read are of one version: if another program changes the file meanwhile, reading fails with
-/// `source-changed`, until this side writes to it. While another client uploads or changes something, reading and
+/// All bytes that are read are of the version that was opened, up to the size that it had: one that is replaced meanwhile
+/// is read to its end as long as the server keeps it open, and one that grows, or gets another time, is read on. If what
+/// was read is not in the file any more, reading fails with `source-changed` as soon as the server knows (at the end, of
+/// a file that is read from one end to the other), until this side writes to it. See [`OpenOptions::strict`]. While another client uploads or changes something, reading and
 /// writing fail with [`Error::Busy`], or wait as [`crate::ClientOptions::wait`] says; bytes that wait to be written
 /// are kept and may be flushed later.
 ///
@@ -88,11 +99,15 @@ pub struct RemoteFile {
     is_read: bool,
     is_written: bool,
     append: bool,
+    is_followed: bool,
 }
 
 #[derive(Debug)]
 enum Inner {
     InPlace(Box<InPlace>),
+    /// Written anew at the server.
+    Streaming(Box<Streaming>),
+    /// Written anew on this side, since the server knows no better.
     Rewriting(Box<Rewriting>),
     /// The file is closed.
     Closed,
@@ -104,6 +119,7 @@ impl RemoteFile {
     pub fn path(&self) -> &str {
         match &self.inner {
             Inner::InPlace(file) => file.path(),
+            Inner::Streaming(file) => file.path(),
             Inner::Rewriting(file) => file.path(),
             Inner::Closed => "",
         }
@@ -116,6 +132,7 @@ impl RemoteFile {
     pub fn size(&self) -> Result<u64> {
         match &self.inner {
             Inner::InPlace(file) => Ok(file.size()),
+            Inner::Streaming(file) => Ok(file.size()),
             Inner::Rewriting(file) => file.size(),
             Inner::Closed => Err(closed()),
         }
@@ -126,7 +143,7 @@ impl RemoteFile {
     pub fn version(&self) -> Option<Version> {
         match &self.inner {
             Inner::InPlace(file) => file.version(),
-            Inner::Rewriting(_) | Inner::Closed => None,
+            Inner::Streaming(_) | Inner::Rewriting(_) | Inner::Closed => None,
         }
     }
 
@@ -140,6 +157,7 @@ impl RemoteFile {
     pub fn set_limits(&mut self, timeout: Option<Duration>, wait: Wait, interrupt: Interrupt) {
         match &mut self.inner {
             Inner::InPlace(file) => file.client().set_limits(timeout, wait, interrupt),
+            Inner::Streaming(file) => file.client().set_limits(timeout, wait, interrupt),
             Inner::Rewriting(file) => file.client().set_limits(timeout, wait, interrupt),
             Inner::Closed => {}
         }
@@ -150,6 +168,7 @@ impl RemoteFile {
     pub fn set_on_waiting(&mut self, on_waiting: OnWaiting) {
         match &mut self.inner {
             Inner::InPlace(file) => file.client().set_on_waiting(on_waiting),
+            Inner::Streaming(file) => file.client().set_on_waiting(on_waiting),
             Inner::Rewriting(file) => file.client().set_on_waiting(on_waiting),
             Inner::Closed => {}
         }
@@ -163,6 +182,7 @@ impl RemoteFile {
         self.must_be_written()?;
         match &mut self.inner {
             Inner::InPlace(file) => file.set_len(length),
+            Inner::Streaming(file) => file.set_len(length),
             Inner::Rewriting(file) => file.set_len(length),
             Inner::Closed => Err(closed()),
         }
@@ -187,6 +207,7 @@ impl RemoteFile {
     pub fn try_close(&mut self) -> Result<()> {
         match &mut self.inner {
             Inner::InPlace(file) => file.flush()?,
+            Inner::Streaming(file) => file.finish(None)?,
             Inner::Rewriting(file) => file.finish(None)?,
             Inner::Closed => {}
         }
@@ -204,11 +225,69 @@ impl RemoteFile {
     /// that is not rewritten. Otherwise as [`RemoteFile::close`].
     pub fn close_in_place_of(mut self, version: Version) -> Result<()> {
         let closed = match &mut self.inner {
+            Inner::Streaming(file) => file.finish(Some(version)),
             Inner::Rewriting(file) => file.finish(Some(version)),
             Inner::InPlace(_) | Inner::Closed => Err(Error::Usage("only a file that is rewritten replaces a version")),
         };
         self.inner = Inner::Closed;
         closed
+    }
+
+    /// Returns the number of bytes at the position that are on this side already.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        match &self.inner {
+            Inner::InPlace(file) => file.buffered(self.position),
+            Inner::Streaming(_) | Inner::Rewriting(_) | Inner::Closed => 0,
+        }
+    }
+
+    /// Reads at least as many bytes as are wanted, unless the file ends before, and further ones up to `most` that are on
+    /// this side then. So a buffer of a caller is filled with what costs nothing. A file that is followed gives what there
+    /// is, and waits only if that is nothing.
+    ///
+    /// # Errors
+    /// As [`Read::read`].
+    pub fn read_ahead(&mut self, wanted: usize, most: usize) -> Result<Vec<u8>> {
+        let (wanted, mut bytes) = (wanted.clamp(1, most.max(1)), Vec::new());
+        loop {
+            let known = self.buffered().min(most - bytes.len());
+            let missing = if known == 0 { wanted.saturating_sub(bytes.len()).min(most) } else { known };
+            if missing == 0 || (self.is_followed && known == 0 && !bytes.is_empty()) {
+                return Ok(bytes);
+            }
+            let before = bytes.len();
+            let room = bytes.try_reserve(missing);
+            room.map_err(|_| own(io::ErrorKind::OutOfMemory.into()))?;
+            bytes.resize(before + missing, 0);
+            let count = self.read_some(&mut bytes[before..])?;
+            bytes.truncate(before + count);
+            if count == 0 {
+                return Ok(bytes);
+            }
+        }
+    }
+
+    /// Reads parts of the file in one flight, whatever the position, which stays. A part ends with the file.
+    ///
+    /// # Errors
+    /// As [`Read::read`]: of the first part that has one.
+    pub fn read_ranges(&mut self, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>> {
+        if !self.is_read {
+            return Err(Error::Usage("the file is not open to be read"));
+        }
+        if let Inner::InPlace(file) = &mut self.inner {
+            return file.read_ranges(ranges);
+        }
+        let position = self.position;
+        let parts = ranges.iter().map(|range| {
+            let (mut bytes, length) = (Vec::new(), range.end.saturating_sub(range.start));
+            self.position = range.start;
+            Read::by_ref(self).take(length).read_to_end(&mut bytes).map(|_| bytes).map_err(own)
+        });
+        let parts = parts.collect::<Result<_>>();
+        self.position = position;
+        parts
     }
 
     /// Ends the work on the file without sending the bytes that wait. Nothing remains of a file that is rewritten.
@@ -225,7 +304,9 @@ impl RemoteFile {
             return Err(Error::Usage("the file is not open to be read"));
         }
         let count = match &mut self.inner {
+            Inner::InPlace(file) if self.is_followed => return file.follow(&mut self.position, buffer),
             Inner::InPlace(file) => file.read(self.position, buffer)?,
+            Inner::Streaming(file) => file.read(self.position, buffer)?,
             Inner::Rewriting(file) => file.read(self.position, buffer)?,
             Inner::Closed => return Err(closed()),
         };
@@ -242,6 +323,7 @@ impl RemoteFile {
                 return Ok(count);
             }
             Inner::InPlace(file) => file.write(self.position, bytes)?,
+            Inner::Streaming(file) => file.write(self.position, bytes)?,
             Inner::Rewriting(file) => file.write(self.position, bytes)?,
             Inner::Closed => return Err(closed()),
         };
@@ -272,10 +354,11 @@ impl Write for RemoteFile {
         Ok(self.write_some(bytes)?)
     }
 
-    /// Sends the bytes that wait. A file that is rewritten stays on this side until it is closed.
+    /// Sends the bytes that wait. Nobody sees those of a file that is rewritten before it is closed.
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.inner {
             Inner::InPlace(file) => Ok(file.flush()?),
+            Inner::Streaming(file) => Ok(file.flush()?),
             Inner::Rewriting(_) | Inner::Closed => Ok(()),
         }
     }
@@ -296,6 +379,19 @@ impl Drop for RemoteFile {
             tracing::warn!("bytes that were written to {} are lost: {error}", file.path());
         }
     }
+}
+
+/// Returns the library's own error, which its traits carry.
+fn own(error: io::Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(|source| Error::System { what: "the file cannot be read", source })
+}
+
+/// Opens a file that is written anew: at the server, or on this side if the server is an old one, or can have no more open.
+fn open_to_rewrite(remote: Remote, create: bool, must_be_new: bool) -> Result<Inner> {
+    Ok(match Streaming::open(remote, create, must_be_new)? {
+        Opened::Streaming(file) => Inner::Streaming(file),
+        Opened::Unsupported(remote) => Inner::Rewriting(Box::new(Rewriting::open(*remote, create, must_be_new)?)),
+    })
 }
 
 fn closed() -> Error {

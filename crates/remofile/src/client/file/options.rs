@@ -4,9 +4,9 @@ use crate::error::{Error, Result};
 
 /// Options to open a remote file with: those of [`std::fs::OpenOptions`], and [`OpenOptions::rewrite`].
 ///
-/// A file that is truncated as it is opened, or created anew, is *rewritten*: what is written stays on this side until
-/// the file is closed, and then appears whole in place of the old one, or not at all. Any other file is read and
-/// changed in place.
+/// A file that is truncated as it is opened, or created anew, is *rewritten*: what is written goes to the server, where nobody
+/// sees it until the file is closed; then it appears whole in place of the old one, whose permission bits it has, or not at all. Any
+/// other file is read and changed in place.
 ///
 /// | | options | in Python |
 /// |---|---|---|
@@ -23,6 +23,8 @@ pub struct OpenOptions {
     truncate: bool,
     create: bool,
     create_new: bool,
+    strict: bool,
+    follow: bool,
 }
 
 /// The mode that a file is opened in.
@@ -85,6 +87,29 @@ impl OpenOptions {
         self.write(true).create(true).truncate(true)
     }
 
+    /// Sets whether reading fails with `source-changed` as soon as the file is written to or replaced, or gets another
+    /// time. Otherwise the version that was opened is read to its end, up to the size that it had, as long as what was
+    /// read is still in it.
+    #[must_use]
+    pub fn strict(self, strict: bool) -> Self {
+        Self { strict, ..self }
+    }
+
+    /// Sets whether reading waits for more at the end of the file, as `tail -F` does: it goes on with the beginning of a
+    /// file that was emptied, and of one that has taken its place. Timeout and interrupt end it.
+    #[must_use]
+    pub fn follow(self, follow: bool) -> Self {
+        Self { follow, ..self }
+    }
+
+    pub(super) fn is_strict(self) -> bool {
+        self.strict
+    }
+
+    pub(super) fn is_followed(self) -> bool {
+        self.follow
+    }
+
     pub(super) fn is_read(self) -> bool {
         self.read
     }
@@ -99,6 +124,9 @@ impl OpenOptions {
     /// [`Error::Usage`] if they contradict each other.
     pub(super) fn mode(self) -> Result<OpenMode> {
         let Self { append, create, create_new, truncate, .. } = self;
+        if self.follow && (self.is_written() || self.strict) {
+            return Err(Error::Usage("a file that is followed is only read, and never strictly"));
+        }
         if !self.is_written() {
             return match (self.read, create || create_new || truncate) {
                 (_, true) => Err(Error::Usage("a file that is created or truncated must be written")),

@@ -1,15 +1,15 @@
 //! The calls behind an open file: each names the file anew, and the version it must be.
 
 use crate::carrier::{MessageWriter, Produced};
+use crate::client::servers::repeated::Repeated;
 use crate::client::session::call::{Handler, OngoingCall};
 use crate::client::session::context::CallContext;
-use crate::client::transfer::attempts::LEASE_WAIT;
 use crate::client::{Client, OnWaiting};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
 use remofile_protocol::limits::ITEM_CREDIT_BYTES;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Done, Entry, ErrorCode, Holder, Item, Request, Version};
+use remofile_protocol::wire::{Done, Entry, ErrorCode, Growing, Holder, Item, Request, Version};
 
 /// Most items in a message: a header has room for more.
 const MOST_ITEMS: usize = 4096;
@@ -17,10 +17,15 @@ const MOST_ITEMS: usize = 4096;
 /// A file on the server, as this side knows it.
 #[derive(Debug)]
 pub(super) struct Remote {
-    client: Client,
+    pub(super) client: Client,
     path: RemotePath,
-    /// The version that was read or written last.
-    version: Option<Version>,
+    /// The version that was read or written last, and the size that it had.
+    pub(super) version: Option<Version>,
+    pub(super) size: u64,
+    /// The number that tells the file from others, if the server has told it.
+    identity: Option<u64>,
+    /// True if a file that is written to while it is read fails.
+    strict: bool,
 }
 
 /// The change that one call makes.
@@ -34,6 +39,13 @@ pub(super) struct Change<'a> {
     pub(super) create: bool,
 }
 
+/// The version that a request has to meet, and what it says of a file that may be written to meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownFile {
+    pub(super) version: Option<Version>,
+    pub(super) growing: Option<Growing>,
+}
+
 /// The outcome of a change.
 #[derive(Debug)]
 pub(super) struct Changed {
@@ -43,8 +55,8 @@ pub(super) struct Changed {
 }
 
 impl Remote {
-    pub(super) fn new(client: Client, path: RemotePath) -> Self {
-        Self { client, path, version: None }
+    pub(super) fn new(client: Client, path: RemotePath, strict: bool) -> Self {
+        Self { client, path, version: None, size: 0, identity: None, strict }
     }
 
     pub(super) fn version(&self) -> Option<Version> {
@@ -53,6 +65,18 @@ impl Remote {
 
     pub(super) fn path(&self) -> &RemotePath {
         &self.path
+    }
+
+    pub(super) fn identity(&self) -> Option<u64> {
+        self.identity
+    }
+
+    /// Returns what a request has to say of the version that was read or written last, if it has to be that one.
+    pub(super) fn known(&self, same_version: bool) -> KnownFile {
+        let version = self.version.filter(|_| same_version);
+        let size = if version.is_some() { self.size } else { 0 };
+        let growing = Growing { size, identity: self.identity, follow: false };
+        KnownFile { version, growing: (!self.strict).then_some(growing) }
     }
 
     /// Reads into an empty buffer as far as the file goes.
@@ -66,10 +90,31 @@ impl Remote {
         same_version: bool,
         buffer: Vec<u8>,
     ) -> Result<(Entry, Vec<u8>)> {
-        let version = self.version.filter(|_| same_version);
-        let mut part = Part { bytes: buffer, wanted: length, on_waiting: self.on_waiting() };
-        let request = Request::Read { path: self.path.clone(), offset, length, version, credit: length.max(1) };
-        let done = self.again(true, |client, context| {
+        self.read_known(offset, length, self.known(same_version), buffer)
+    }
+
+    /// Reads what there is behind an offset now, of the file that was opened.
+    ///
+    /// # Errors
+    /// `source-changed` if another file has taken its place, and it has no more bytes.
+    pub(super) fn read_on(&mut self, offset: u64, length: u64, buffer: Vec<u8>) -> Result<(Entry, Vec<u8>)> {
+        let KnownFile { version, growing } = self.known(true);
+        let growing = growing.map(|growing| Growing { follow: true, ..growing });
+        self.read_known(offset, length, KnownFile { version, growing }, buffer)
+    }
+
+    pub(super) fn read_known(
+        &mut self,
+        offset: u64,
+        length: u64,
+        known: KnownFile,
+        buffer: Vec<u8>,
+    ) -> Result<(Entry, Vec<u8>)> {
+        let KnownFile { version, growing } = known;
+        let mut part = Part::new(buffer, length, self.on_waiting());
+        let (path, credit) = (self.path.clone(), length.max(1));
+        let request = Request::Read { path, offset, length, version, credit, growing };
+        let done = self.again(|client, context| {
             part.bytes.clear();
             client.call_in(context, request.clone(), &mut part)
         })?;
@@ -94,50 +139,42 @@ impl Remote {
 
     /// Changes the file if it is the version that was read or written last.
     fn write_if(&mut self, change: Change<'_>) -> Result<Changed> {
-        let Change { length, append, create, .. } = change;
-        let request = Request::Write { path: self.path.clone(), version: self.version, length, append, create };
-        // An append that is repeated after a lost connection could append twice.
-        let may_repeat = !append || change.pieces.is_empty();
+        let request = self.write_request(change);
         let mut on_waiting = self.on_waiting();
-        let done = self.again(may_repeat, |client, context| {
-            let mut writing = Writing { change, piece: 0, sent: 0, is_finished: false, on_waiting: &mut on_waiting };
-            client.call_in(context, request.clone(), &mut writing)
+        let done = self.again(|client, context| {
+            client.call_in(context, request.clone(), &mut Writing::new(change, &mut on_waiting))
         })?;
         Ok(Changed { entry: self.learn(done)?, was_another: false })
     }
 
-    fn on_waiting(&self) -> OnWaiting {
+    pub(super) fn write_request(&self, change: Change<'_>) -> Request {
+        let Change { length, append, create, .. } = change;
+        Request::Write { path: self.path.clone(), version: self.version, length, append, create }
+    }
+
+    pub(super) fn on_waiting(&self) -> OnWaiting {
         self.client.options.on_waiting.clone()
     }
 
-    fn learn(&mut self, done: Done) -> Result<Entry> {
+    pub(super) fn learn(&mut self, done: Done) -> Result<Entry> {
         let (Some(entry), Some(version)) = (done.entry, done.version) else {
             return Err(Error::Protocol("an answer without an entry and a version".to_owned()));
         };
-        self.version = Some(version);
+        (self.version, self.size) = (Some(version), entry.size);
+        self.identity = done.identity.or(self.identity);
         Ok(entry)
     }
 
-    /// Makes a call, and once more after a lost connection.
-    fn again(
-        &mut self,
-        may_repeat: bool,
-        mut call: impl FnMut(&mut Client, &CallContext) -> Result<Done>,
-    ) -> Result<Done> {
+    /// Makes a call that may be repeated, again after a lost connection.
+    fn again(&mut self, call: impl FnMut(&mut Client, &CallContext) -> Result<Done>) -> Result<Done> {
         let context = self.client.context();
-        let result = match call(&mut self.client, &context) {
-            Err(error) if may_repeat && is_lost(&error) => {
-                tracing::debug!("reading or writing {} again: {error}", self.path);
-                call(&mut self.client, &context.waiting_at_least(LEASE_WAIT)).map_err(|second| match second {
-                    // The server was there before, so this is a lost connection, not a wrong address.
-                    Error::Connect { source, .. } => Error::ConnectionLost(source),
-                    second => second,
-                })
-            }
-            result => result,
-        };
+        let result = self.client.again(Repeated::Same, &context, call);
         self.client.lend();
         result
+    }
+
+    pub(super) fn into_client(self) -> Client {
+        self.client
     }
 
     /// Returns the client, for calls of another kind.
@@ -146,19 +183,18 @@ impl Remote {
     }
 }
 
-fn is_lost(error: &Error) -> bool {
-    match error {
-        Error::ConnectionLost(_) | Error::PeerSilent(_) => true,
-        Error::Remote(failure) => failure.code == ErrorCode::ShuttingDown,
-        _ => false,
-    }
-}
-
 /// The handler of a part that is read.
-struct Part {
-    bytes: Vec<u8>,
+pub(super) struct Part {
+    pub(super) bytes: Vec<u8>,
     wanted: u64,
     on_waiting: OnWaiting,
+}
+
+impl Part {
+    /// Takes at most so many bytes into an empty buffer.
+    pub(super) fn new(bytes: Vec<u8>, wanted: u64, on_waiting: OnWaiting) -> Self {
+        Self { bytes, wanted, on_waiting }
+    }
 }
 
 impl Handler for Part {
@@ -176,7 +212,7 @@ impl Handler for Part {
 }
 
 /// The handler of pieces that are sent.
-struct Writing<'a> {
+pub(super) struct Writing<'a> {
     change: Change<'a>,
     /// Index of the piece at hand. `sent` is the number of its bytes that were sent.
     piece: usize,
@@ -185,7 +221,11 @@ struct Writing<'a> {
     on_waiting: &'a mut OnWaiting,
 }
 
-impl Writing<'_> {
+impl<'a> Writing<'a> {
+    pub(super) fn new(change: Change<'a>, on_waiting: &'a mut OnWaiting) -> Self {
+        Self { change, piece: 0, sent: 0, is_finished: false, on_waiting }
+    }
+
     /// Fills a message. Returns no items if there is no room for a byte.
     fn fill(&mut self, message: &mut MessageWriter<'_>, mut credit: u64) -> Vec<Item> {
         let mut items = Vec::new();

@@ -8,6 +8,8 @@ use std::ops::Bound::{Excluded, Unbounded};
 pub(super) struct WriteBuffer {
     pieces: BTreeMap<u64, Vec<u8>>,
     bytes: usize,
+    /// The memory of a piece that was cleared, for the next one.
+    spare: Vec<u8>,
 }
 
 /// The state of the buffer at an offset.
@@ -40,6 +42,10 @@ impl WriteBuffer {
     }
 
     pub(super) fn clear(&mut self) {
+        if let Some((_, mut piece)) = self.pieces.pop_first() {
+            piece.clear();
+            self.spare = piece;
+        }
         self.pieces.clear();
         self.bytes = 0;
     }
@@ -52,7 +58,7 @@ impl WriteBuffer {
         let touching = self.pieces.range(..=offset).next_back();
         let touching = touching.filter(|(start, piece)| *start + piece.len() as u64 >= offset);
         let start = touching.map_or(offset, |(start, _)| *start);
-        let mut piece = self.pieces.remove(&start).unwrap_or_default();
+        let mut piece = self.pieces.remove(&start).unwrap_or_else(|| std::mem::take(&mut self.spare));
         self.bytes -= piece.len();
         overwrite(&mut piece, (offset - start) as usize, bytes);
         let mut end = start + piece.len() as u64;

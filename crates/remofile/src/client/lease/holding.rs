@@ -17,13 +17,14 @@ use std::time::Duration;
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 impl Client {
-    /// Asks for the lease, to keep it until [`Client::release`] or until the connection is lost: no call connects anew
-    /// before. The next request need not wait for the answer: see [`Client::await_hold`].
-    pub(super) fn hold(&mut self, write: bool, context: &CallContext) -> Result<()> {
+    /// Asks for the lease of these paths, to keep it until [`Client::release`] or until the connection is lost: no call
+    /// connects anew before. The next request need not wait for the answer: see [`Client::await_hold`].
+    pub(super) fn hold(&mut self, write: bool, paths: &[RemotePath], context: &CallContext) -> Result<()> {
         let wait = context.wait.milliseconds();
         self.holds = false;
         let session = self.session(context)?;
-        let operation = session.machine.start(session.clock.elapsed(), Request::Hold { write }, wait);
+        let operation =
+            session.machine.start(session.clock.elapsed(), Request::Hold { write, paths: paths.to_vec() }, wait);
         session.lease_hold = Some(LeaseHold { operation, is_granted: false, outcome: None });
         self.holds = true;
         Ok(())
@@ -47,7 +48,7 @@ impl Client {
     ) -> Result<T> {
         if !self.holds {
             // Without a lease there is no connection to attend to.
-            return work(&|| context.check());
+            return work(&|| context.check_at_work());
         }
         let (is_done, is_over, has_worked) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot wait", source })?;
@@ -57,7 +58,7 @@ impl Client {
                 work(&|| {
                     // The server is to hear only of work that gets further.
                     has_worked.store(true, Ordering::Relaxed);
-                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { context.check() }
+                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { context.check_at_work() }
                 })
             };
             let thread = std::thread::Builder::new().name("sync".to_owned()).spawn_scoped(scope, body);
@@ -133,8 +134,9 @@ impl Session {
         wakers: &[&Waker],
         monitor: &mut dyn Monitor,
     ) -> Result<Option<std::result::Result<Done, Failure>>> {
-        let session =
-            SessionUse { machine: &mut self.machine, lease_hold: &mut self.lease_hold, context, clock: self.clock };
+        let watch = self.stall_watch();
+        let (machine, lease_hold, clock) = (&mut self.machine, &mut self.lease_hold, self.clock);
+        let session = SessionUse { machine, lease_hold, context, clock, watch };
         let mut holding = Holding { reported_at: self.clock.elapsed(), session, until, monitor, closed: None };
         let wakers: Vec<&Waker> = context.interrupt.waker().into_iter().chain(wakers.iter().copied()).collect();
         drive(&mut self.link, &mut holding, &wakers, self.clock)?;
@@ -187,6 +189,14 @@ impl ClientEndpoint for Holding<'_> {
         self.session.lease_hold
     }
 
+    fn is_kept_waiting(&self) -> bool {
+        matches!(self.until, Until::Granted)
+    }
+
+    fn watch(&mut self, now: Duration) {
+        self.session.watch.look(now, self.session.context, self.session.machine);
+    }
+
     fn learn(&mut self, _operation: OperationId, event: ClientEvent, _payload: &[u8]) -> Result<()> {
         match event {
             ClientEvent::Waiting(_, holders) => self.monitor.report(Event::Waiting { holders: &holders }),
@@ -221,6 +231,7 @@ impl ClientEndpoint for Holding<'_> {
 mod tests {
     use super::*;
     use crate::carrier::Endpoint;
+    use crate::client::session::stall_watch::StallWatch;
     use remofile_protocol::limits::DEFAULT_PAYLOAD_BYTES;
     use remofile_protocol::wire::Body;
     use std::time::Instant;
@@ -234,6 +245,7 @@ mod tests {
             lease_hold: &mut None,
             context: &CallContext::unlimited(),
             clock: Instant::now(),
+            watch: StallWatch::default(),
         };
         let mut holding = Holding {
             session,

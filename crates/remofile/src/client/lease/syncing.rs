@@ -1,6 +1,8 @@
 //! The operations of a sync, in one session under one lease.
 
-use crate::carrier::Produced;
+use crate::carrier::{LONG_ROUND_TRIP, Produced};
+use crate::client::abilities::{KeptAttributes, kept_attributes};
+use crate::client::download::attributes::TakingAttributes;
 use crate::client::download::call::DownloadPart;
 use crate::client::download::item_merger::ItemMerger;
 use crate::client::download::plan::{DownloadPlan, Expected};
@@ -9,6 +11,7 @@ use crate::client::download::selecting::Selecting;
 use crate::client::listing::background::Incoming;
 use crate::client::listing::handler::{ListHandler, decode};
 use crate::client::session::call::{Handler, OngoingCall};
+use crate::client::session::measuring::LineSpeed;
 use crate::client::session::traffic::Traffic;
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::places;
@@ -21,7 +24,9 @@ use crate::store::{Partial, Store};
 use crate::transfer::{Checked, Feeding, Stored, known};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Element, ErrorCode, Failure, Holder, Kind, Known, Request, Selected, Selection};
+use remofile_protocol::wire::{
+    AttributeSet, Element, ErrorCode, Failure, Holder, Kind, Known, Request, Selected, Selection,
+};
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -55,25 +60,37 @@ impl<'a> Syncing<'a> {
         }
     }
 
-    /// Runs `body` under the lease, again after a lost connection as often as the options allow.
+    /// Runs `body` under a lease of `paths`, with all that is below them, again after a lost connection as often as the options allow.
     pub(crate) fn run<T>(
         mut self,
         write: bool,
+        paths: &[RemotePath],
         mut body: impl FnMut(&mut Self) -> Result<T>,
     ) -> Result<(T, TransferReport)> {
         loop {
             self.recorder.begin_attempt();
-            let held = self.client.hold(write, &self.attempts.context);
+            let held = self.client.hold(write, paths, &self.attempts.context);
             let result = held.and_then(|()| body(&mut self));
             self.client.release();
             match result {
                 Ok(result) => {
                     let traffic = self.client.traffic - self.traffic;
+                    self.client.end_lanes();
                     return Ok((result, self.recorder.finish(self.stored, traffic)));
                 }
-                Err(error) => self.attempts.again(error, &mut self.recorder)?,
+                Err(error) => {
+                    if let Err(error) = self.attempts.again(error, &mut self.recorder) {
+                        self.client.end_lanes();
+                        return Err(error);
+                    }
+                }
             }
         }
+    }
+
+    /// Reports whether the attempt at hand is not the first.
+    pub(crate) fn is_again(&self) -> bool {
+        self.attempts.is_again()
     }
 
     /// Waits until the lease is there.
@@ -191,11 +208,21 @@ impl<'a> Syncing<'a> {
         if deletes && holds_source { Err(places::deletes_itself(source)) } else { Ok(()) }
     }
 
-    /// Measures the rate of the line in bytes a second, bounded by `limit`, and its round trip.
-    pub(crate) fn measure_line(&mut self, limit: Option<NonZeroU64>) -> Result<(f64, Duration)> {
-        let (measured, round_trip) = self.client.measure_line(&self.attempts.context)?;
+    /// Returns the round trip to the server, as its first answer told it, if the line is long.
+    pub(crate) fn long_round_trip(&mut self) -> Result<Option<Duration>> {
+        let answered = self.client.session(&self.attempts.context)?.answered();
+        Ok(Some(answered).filter(|answered| *answered >= LONG_ROUND_TRIP))
+    }
+
+    /// Measures the line, whose rate is bounded by `limit`, until the speed is `settled` well enough.
+    pub(crate) fn measure_line(
+        &mut self,
+        limit: Option<NonZeroU64>,
+        is_settled: &dyn Fn(LineSpeed) -> bool,
+    ) -> Result<LineSpeed> {
         let limit = limit.map_or(f64::INFINITY, |limit| limit.get() as f64);
-        Ok((measured.min(limit), round_trip))
+        let bounded = |line: LineSpeed| LineSpeed { bytes_per_second: line.bytes_per_second.min(limit), ..line };
+        self.client.measure_line(&self.attempts.context, &|line| is_settled(bounded(line))).map(bounded)
     }
 
     /// Asks for elements.
@@ -220,7 +247,8 @@ impl<'a> Syncing<'a> {
         let files = files.into_iter().map(|file| (file, 0)).collect();
         let mut handler = Digests { selecting: Selecting::all(files), each, monitor: self.recorder.monitor };
         let selection = Some(Selection { one_by_one: true, ..Selection::default() });
-        let request = Request::Find { sources: Vec::new(), recursive: false, selection, digests: true };
+        let attributes = AttributeSet::NONE;
+        let request = Request::Find { sources: Vec::new(), recursive: false, selection, digests: true, attributes };
         let waiting = &self.attempts.context;
         self.client.call_in(waiting, request, &mut handler).map(drop)
     }
@@ -232,12 +260,52 @@ impl<'a> Syncing<'a> {
         destination: &RemotePath,
         options: &TransferOptions,
     ) -> Result<()> {
-        let part = UploadPart { destination, options, feed, names: None, group: None, replaces: None };
+        let part = UploadPart { destination, options, feed, names: None, group: None, claims: None, replaces: None };
         let done = self.client.send_part(part, &self.attempts, &mut self.recorder)?;
-        let moved = moved(&done);
+        self.add_stored(moved(&done));
+        Ok(())
+    }
+
+    pub(super) fn add_stored(&mut self, moved: Stored) {
         self.stored.files += moved.files;
         self.stored.directories += moved.directories;
         self.stored.bytes += moved.bytes;
+    }
+
+    /// Returns what parts need of it.
+    pub(super) fn split(&mut self) -> (&mut Client, &Attempts, &mut ProgressRecorder<'a>) {
+        (self.client, &self.attempts, &mut self.recorder)
+    }
+
+    /// Reports whether the server keeps the attributes that are wanted; if not, that is told of `destination`.
+    pub(crate) fn keeps_attributes(
+        &mut self,
+        wanted: AttributeSet,
+        is_upload: bool,
+        destination: impl std::fmt::Display,
+    ) -> Result<bool> {
+        match kept_attributes(self.server()?, wanted, is_upload)? {
+            KeptAttributes::All => Ok(true),
+            KeptAttributes::None => Ok(false),
+            KeptAttributes::Told(failure) => {
+                self.failed(failure.at(destination));
+                Ok(false)
+            }
+        }
+    }
+
+    /// Asks for attributes, and has `each` give them to what is in a local directory.
+    pub(crate) fn take_attributes(
+        &mut self,
+        request: Request,
+        destination: LocalDestination<'_>,
+        wanted: AttributeSet,
+        each: impl Fn(Element, &mut TakingAttributes<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let LocalDestination { store, path } = destination;
+        let mut taking = TakingAttributes::new(&**store, path, wanted);
+        self.elements(request, &mut |element| each(element, &mut taking))?;
+        taking.finish(&mut self.recorder);
         Ok(())
     }
 
@@ -274,6 +342,7 @@ impl<'a> Syncing<'a> {
             directories: Vec::new(),
             rules: HashMap::new(),
             checked,
+            lanes: options.lanes(),
         };
         let stored = Mutex::new(&mut self.stored);
         self.client.receive_part(part, merger, &self.attempts, &mut self.recorder, &stored)

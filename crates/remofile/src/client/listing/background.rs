@@ -93,7 +93,7 @@ impl Client {
                 let _wakes = WakesAtEnd(&is_done, &waker);
                 let check = || {
                     has_worked.store(true, Ordering::Relaxed);
-                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { context.check() }
+                    if is_over.load(Ordering::Acquire) { Err(Error::Stopped) } else { context.check_at_work() }
                 };
                 let (current, position) = (Vec::new(), 0);
                 let (arrived, consumed, waker) = (&arrived, &consumed, &waker);

@@ -2,5 +2,7 @@
 
 pub(super) mod background;
 pub(super) mod handler;
+pub(super) mod hash;
 mod list;
 pub(super) mod partials;
+mod resumed;

@@ -2,14 +2,16 @@
 
 use crate::client::Client;
 use crate::client::listing::handler::ListHandler;
+use crate::client::servers::repeated::Repeated;
 use crate::client::upload::survey::too_many_files;
 use crate::error::{Error, Result};
-use crate::store::{LocalStore, Store, StoreOptions};
+use crate::store::{LocalStore, ResumeStore, Store, StoreOptions};
 use crate::transfer::listed;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{Element, ErrorCode, Failure, PartialEntry, Request};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Partials in a server's answer at most.
 const MOST_PARTIALS: usize = 1_000_000;
@@ -21,17 +23,20 @@ impl Client {
     /// The reason why it cannot connect; `permission-denied`, ...; `out-of-resources` if there are more than
     /// 1,000,000.
     pub fn partials(&mut self) -> Result<Vec<PartialEntry>> {
-        let mut found = Vec::new();
-        let mut each = |element| {
-            if let Element::Partial(partial) = element {
-                found.push(partial);
-            }
-            // The server may list partials without end.
-            if found.len() > MOST_PARTIALS { Err(too_many_files(MOST_PARTIALS)) } else { Ok(()) }
-        };
         let mut on_waiting = self.options.on_waiting.clone();
-        self.call(Request::Partials, &mut ListHandler::new(&mut each, &mut on_waiting))?;
-        Ok(found)
+        let context = self.context();
+        self.again(Repeated::Same, &context, |client, context| {
+            let mut found = Vec::new();
+            let mut each = |element| {
+                if let Element::Partial(partial) = element {
+                    found.push(partial);
+                }
+                // The server may list partials without end.
+                if found.len() > MOST_PARTIALS { Err(too_many_files(MOST_PARTIALS)) } else { Ok(()) }
+            };
+            client.call_in(context, Request::Partials, &mut ListHandler::new(&mut each, &mut on_waiting))?;
+            Ok(found)
+        })
     }
 
     /// Removes the partials of these files on the server, or all of them if no file is named. Returns the number
@@ -40,7 +45,7 @@ impl Client {
     /// # Errors
     /// `not-found` if nothing was kept of one of them, `read-only`, ...
     pub fn clear_partials(&mut self, paths: &[RemotePath]) -> Result<u64> {
-        Ok(self.ask(Request::ClearPartials { paths: paths.to_vec() })?.files)
+        Ok(self.ask(&Request::ClearPartials { paths: paths.to_vec() })?.files)
     }
 }
 
@@ -50,7 +55,8 @@ pub struct LocalPartials {
 }
 
 impl LocalPartials {
-    /// Opens the partials of downloads into this directory.
+    /// Opens the partials of downloads into this directory. Removes what is left there of downloads whose process is gone
+    /// and that nobody can go on with.
     ///
     /// # Errors
     /// [`Error::Local`]: `not-found`, `not-a-directory`, ...
@@ -58,6 +64,8 @@ impl LocalPartials {
         let options = StoreOptions { names: NameRule::Posix, ..StoreOptions::default() };
         let store = LocalStore::open(directory, options);
         let store = store.map_err(|failure| Error::Local(failure.at(directory.display())))?;
+        // What nobody can go on with is not listed. If it cannot be removed, the listing is worth something all the same.
+        let _removed = store.expire_partials(Duration::MAX);
         Ok(Self { store: Arc::new(store) })
     }
 

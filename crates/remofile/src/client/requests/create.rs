@@ -11,6 +11,6 @@ impl Client {
     /// # Errors
     /// `already-exists`, `not-found` (no such directory), ...
     pub fn create_file(&mut self, path: &RemotePath, update: bool) -> Result<()> {
-        self.ask(Request::CreateFile { path: path.clone(), update }).map(drop)
+        self.ask(&Request::CreateFile { path: path.clone(), update }).map(drop)
     }
 }

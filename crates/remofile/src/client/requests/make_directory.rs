@@ -12,6 +12,6 @@ impl Client {
     /// # Errors
     /// `already-exists`, `not-found`, `not-a-directory`, ...
     pub fn make_directory(&mut self, path: &RemotePath, update: bool, parents: bool) -> Result<()> {
-        self.ask(Request::MakeDirectory { path: path.clone(), update, parents }).map(drop)
+        self.ask(&Request::MakeDirectory { path: path.clone(), update, parents }).map(drop)
     }
 }

@@ -1,9 +1,15 @@
-//! The requests that have one answer, each in a file of its own. All but the status have an operation in a file of the
+//! The requests that have one answer, each in a file of its own. All but the status and the usage, which is a part of it, have an operation in a file of the
 //! same name in `server/operation/`.
 
+mod attributes;
+pub(crate) mod copy;
 mod create;
+pub(crate) mod look;
 mod make_directory;
+mod make_link;
 mod remove;
 mod rename;
+mod space;
 mod stat;
 mod status;
+mod usage;

@@ -12,7 +12,7 @@ impl Client {
     /// # Errors
     /// `not-found`, `not-empty`, ...
     pub fn remove(&mut self, path: &RemotePath, recursive: bool) -> Result<Removed> {
-        let done = self.ask(Request::Remove { path: path.clone(), recursive })?;
+        let done = self.ask(&Request::Remove { path: path.clone(), recursive })?;
         Ok(Removed { files: done.files, directories: done.directories })
     }
 }

@@ -12,6 +12,6 @@ impl Client {
     /// `already-exists`, `not-found`, `into-itself`, ...
     pub fn rename(&mut self, source: &RemotePath, destination: &RemotePath, replace: bool) -> Result<()> {
         let (source, destination) = (source.clone(), destination.clone());
-        self.ask(Request::Move { source, destination, replace }).map(drop)
+        self.ask(&Request::Move { source, destination, replace }).map(drop)
     }
 }

@@ -11,7 +11,7 @@ impl Client {
     /// # Errors
     /// `not-found`, ...
     pub fn stat(&mut self, path: &RemotePath) -> Result<Entry> {
-        let done = self.ask(Request::Stat { path: path.clone() })?;
+        let done = self.ask(&Request::Stat { path: path.clone() })?;
         done.entry.ok_or_else(|| Error::Protocol("an answer without an entry".to_owned()))
     }
 }

@@ -21,8 +21,8 @@ impl Client {
             return Err(Failure::new(ErrorCode::Unsupported).because(why).into());
         }
         let asked = Instant::now();
-        let done = self.ask(Request::Status)?;
-        let report = done.status.ok_or_else(|| Error::Protocol("an answer without a status".to_owned()))?;
+        let done = self.ask(&Request::Status)?;
+        let report = *done.status.ok_or_else(|| Error::Protocol("an answer without a status".to_owned()))?;
         Ok(ServerStatus { report, round_trip: asked.elapsed(), address, cipher })
     }
 }

@@ -2,9 +2,13 @@
 
 pub(crate) use crate::client::session::ended::{After, broken, closed};
 
-use crate::carrier::{Line, Link, Message, Produced, Waker, drive};
+use crate::carrier::{Line, Link, Produced, Waker, drive};
+use crate::client::identity::Connection;
+use crate::client::servers::kept::ServerPlace;
 use crate::client::session::context::CallContext;
 use crate::client::session::endpoint::{ClientEndpoint, LeaseHold, SessionUse};
+use crate::client::session::lanes::Lanes;
+use crate::client::session::stall_watch::StallWatch;
 use crate::client::session::traffic::Traffic;
 use crate::error::{Error, Result};
 use crate::gateway::Guard;
@@ -16,11 +20,13 @@ use remofile_protocol::wire::{
     Body, Done, ErrorCode, Failure, Header, Holder, Item, OperationId, Request, credit_bytes,
 };
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The part of a call that differs between operations. An error of a handler ends the operation, and becomes the
-/// call's.
+/// call's. A lost connection ends the session: so its server keeps the partial of the open file.
 pub(crate) trait Handler {
     /// Takes elements of a listing. Returns the number of payload bytes that are held, to be consumed later.
     fn entries(&mut self, _payload: &[u8]) -> Result<u64> {
@@ -72,10 +78,18 @@ pub(crate) struct OngoingCall<'a> {
     pub(crate) now: Duration,
     pub(crate) machine: &'a mut ClientSession,
     pub(crate) operation: OperationId,
+    /// Most bytes of content that a message should have.
+    pub(crate) message_bytes: u64,
     pub(super) link: &'a mut Link,
+    pub(super) lanes: Option<&'a mut Lanes>,
 }
 
 impl OngoingCall<'_> {
+    /// Returns the number of connections that the session has.
+    pub(crate) fn connections(&self) -> usize {
+        self.link.lanes()
+    }
+
     /// Sends a message. `fill` puts the payload in place and returns the items, or an error if there is nothing to
     /// send.
     pub(crate) fn send<R>(
@@ -88,6 +102,9 @@ impl OngoingCall<'_> {
             Err(nothing) => Ok(Err(nothing)),
             Ok(items) => {
                 let payload = message.payload_bytes();
+                if let Some(lanes) = &mut self.lanes {
+                    lanes.learn(&items);
+                }
                 let header = self.machine.data(self.operation, items, payload).map_err(broken)?;
                 self.link.finish(&header, payload);
                 Ok(Ok(()))
@@ -113,10 +130,6 @@ impl Handler for Plain<'_> {
     }
 }
 
-/// Messages that are taken in a row while none is waited for. A server that sends more is not listened to any
-/// longer.
-const MESSAGES_BETWEEN_CALLS: usize = 1024;
-
 /// Time that a server may take to end an operation that it was asked to end. Then the session is given up.
 const END_AFTER: Duration = DEAD_AFTER.saturating_mul(3);
 
@@ -125,27 +138,46 @@ const END_AFTER: Duration = DEAD_AFTER.saturating_mul(3);
 pub(crate) struct Session {
     pub(crate) link: Link,
     pub(crate) machine: ClientSession,
-    hello: ServerHello,
-    address: SocketAddr,
+    pub(super) hello: ServerHello,
+    /// The place of its server.
+    pub(crate) place: ServerPlace,
     pub(crate) clock: Instant,
     pub(crate) lease_hold: Option<LeaseHold>,
     /// Guard of the gateway that this session talks to, and the protection of the gateway's own connection.
-    gateway: Option<(Guard, &'static str)>,
+    pub(super) gateway: Option<(Guard, &'static str)>,
+    /// Identity by which the server knows it, if it does.
+    pub(super) connection: Option<Connection>,
+    /// Held as long as it is there by those who share it.
+    pub(super) mark: Option<Arc<()>>,
+    /// True if the server has ended it for another session of the same client.
+    pub(super) is_replaced: bool,
     /// True if the session belongs to another process: this one only closes its descriptor.
     is_inherited: bool,
+    /// Shortest time that the server took to answer.
+    pub(super) round_trip: Duration,
+    /// Time that the server took to answer the hello.
+    pub(super) answered: Duration,
+    /// Its further connections, if it is to have some.
+    pub(super) lanes: Option<Lanes>,
 }
 
 impl Session {
-    pub(super) fn new(link: Link, hello: ServerHello, address: SocketAddr) -> Self {
+    pub(super) fn new(link: Link, hello: ServerHello, place: ServerPlace) -> Self {
         Self {
             link,
             machine: ClientSession::new(DEFAULT_PAYLOAD_BYTES),
             hello,
-            address,
+            place,
             clock: Instant::now(),
             lease_hold: None,
             gateway: None,
+            connection: None,
+            mark: None,
+            is_replaced: false,
             is_inherited: false,
+            round_trip: Duration::ZERO,
+            answered: Duration::ZERO,
+            lanes: None,
         }
     }
 
@@ -156,11 +188,40 @@ impl Session {
         session
     }
 
+    /// Sets the identity that the server was told.
+    pub(super) fn known_by(self, mut connection: Connection) -> Self {
+        let mut session = self;
+        connection.opened();
+        session.connection = Some(connection);
+        session
+    }
+
+    /// Chooses the size of chunks for a server of protocol 1; `None` for any that it takes. Returns true if a look at the root
+    /// is to tell whether it takes them.
+    pub(crate) fn choose_chunk(&self, bytes: Option<NonZeroU32>) -> bool {
+        let Some((guard, _)) = &self.gateway else { return false };
+        guard.choose_chunk(bytes);
+        bytes.is_some()
+    }
+
+    pub(crate) fn stall_watch(&self) -> StallWatch {
+        StallWatch::behind(self.gateway.as_ref().map(|(guard, _)| guard.answers()))
+    }
+
+    /// Reports whether the server has ended it, while it was idle, for another session of the same client.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.is_replaced
+    }
+
     /// Lets go of the session without a goodbye: it belongs to the process that this one was forked from.
     pub(crate) fn disown(mut self) {
         self.is_inherited = true;
         // Its thread is not in this process: nobody would ever tell the guard that it is over.
         std::mem::forget(self.gateway.take());
+        std::mem::forget(self.lanes.take());
+        if let Some(connection) = self.connection.take() {
+            connection.disown();
+        }
     }
 
     pub(crate) fn hello(&self) -> &ServerHello {
@@ -168,7 +229,7 @@ impl Session {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.place.address
     }
 
     /// Returns the numbers of bytes sent and received over the connection so far.
@@ -178,42 +239,6 @@ impl Session {
 
     pub(crate) fn cipher(&self) -> &'static str {
         self.gateway.as_ref().map_or_else(|| self.hello.cipher.name(), |(_, protection)| protection)
-    }
-
-    /// Reports whether the server has ended the session while it was idle.
-    pub(crate) fn is_stale(&mut self) -> bool {
-        if self.gateway.as_ref().is_some_and(|(guard, _)| guard.is_stale()) {
-            return true;
-        }
-        for _ in 0..MESSAGES_BETWEEN_CALLS {
-            let Ok(received) = self.link.receive() else { return true };
-            let Some(Message { header, payload }) = received else { return false };
-            match self.machine.receive(self.clock.elapsed(), header, payload.len()) {
-                Ok(ClientEvent::Closed(_)) | Err(_) => return true,
-                Ok(event) => LeaseHold::learn(&mut self.lease_hold, &event),
-            }
-        }
-        // A well-meaning server does not send so much to an idle client.
-        true
-    }
-
-    /// Takes the messages that have come, and answers those that want an answer, without waiting.
-    pub(crate) fn answer(&mut self) -> Result<()> {
-        for _ in 0..MESSAGES_BETWEEN_CALLS {
-            let Some(Message { header, payload }) = self.link.receive()? else { break };
-            let event = self.machine.receive(self.clock.elapsed(), header, payload.len()).map_err(broken)?;
-            LeaseHold::learn(&mut self.lease_hold, &event);
-            if let ClientEvent::Closed(reason) = event {
-                return Err(closed(reason));
-            }
-        }
-        while self.link.has_room()
-            && let Some(header) = self.machine.poll_header()
-        {
-            self.link.push(&header);
-        }
-        self.link.flush()?;
-        Ok(())
     }
 
     /// Runs an operation. Returns its outcome, and the state of the session after it.
@@ -233,12 +258,29 @@ impl Session {
         let operation = self.machine.start(self.clock.elapsed(), request, wait_milliseconds);
         let own_waker = handler.waker().cloned();
         let wakers: Vec<&Waker> = context.interrupt.waker().into_iter().chain(own_waker.as_ref()).collect();
-        let session =
-            SessionUse { machine: &mut self.machine, lease_hold: &mut self.lease_hold, context, clock: self.clock };
-        let mut call =
-            Call { session, operation, handler, state: CallState::Running, is_untouched: true, failed: None };
+        let watch = self.stall_watch();
+        let (machine, lease_hold, clock) = (&mut self.machine, &mut self.lease_hold, self.clock);
+        let session = SessionUse { machine, lease_hold, context, clock, watch };
+        let mut call = Call {
+            session,
+            lanes: &mut self.lanes,
+            operation,
+            handler,
+            state: CallState::Running,
+            is_untouched: true,
+            is_waiting: false,
+            failed: None,
+        };
         let driven = drive(&mut self.link, &mut call, &wakers, self.clock);
+        match (&driven, &self.gateway) {
+            (Err(Error::Stalled(_)), Some((guard, _))) => guard.abandon(),
+            (Err(Error::Timeout(_) | Error::Interrupted), Some((guard, _))) => guard.hurry(),
+            _ => {}
+        }
+        let is_refused = matches!(call.state, CallState::Closed(Some(ErrorCode::TooMany)));
         let (state, failed, is_untouched) = (call.state, call.failed.map(|(error, _)| error), call.is_untouched);
+        // A server that has no room for a session has nothing of it.
+        self.connection.iter_mut().for_each(|connection| connection.is_settled |= is_refused);
         match (driven, state, failed) {
             (Err(error), _, failed) => (Err(failed.unwrap_or(error)), After::Lost),
             (Ok(()), CallState::Finished(_), Some(error)) => (Err(error), After::Usable),
@@ -257,6 +299,9 @@ impl Drop for Session {
         if self.is_inherited {
             return;
         }
+        if let Some(connection) = &mut self.connection {
+            connection.is_settled |= self.machine.is_idle();
+        }
         self.machine.goodbye();
         while let Some(header) = self.machine.poll_header() {
             self.link.push(&header);
@@ -267,11 +312,14 @@ impl Drop for Session {
 
 struct Call<'a, H> {
     session: SessionUse<'a>,
+    lanes: &'a mut Option<Lanes>,
     operation: OperationId,
     handler: &'a mut H,
     state: CallState,
     /// True if no message of the operation has come and none of its content was sent.
     is_untouched: bool,
+    /// True while others are in the way.
+    is_waiting: bool,
     /// This side's reason to end the operation, and the time since which its end is awaited.
     failed: Option<(Error, Duration)>,
 }
@@ -322,8 +370,22 @@ impl<H: Handler> ClientEndpoint for Call<'_, H> {
         self.session.lease_hold
     }
 
+    fn is_kept_waiting(&self) -> bool {
+        self.is_waiting
+    }
+
+    fn watch(&mut self, now: Duration) {
+        self.session.watch.look(now, self.session.context, self.session.machine);
+    }
+
     fn learn(&mut self, operation: OperationId, event: ClientEvent, payload: &[u8]) -> Result<()> {
         self.is_untouched &= operation != self.operation;
+        match event {
+            // A word about the session tells nothing of the operation.
+            ClientEvent::None => {}
+            ClientEvent::Waiting(..) => self.is_waiting = true,
+            _ => self.is_waiting = false,
+        }
         match event {
             ClientEvent::None => {}
             ClientEvent::Entries(operation) => {
@@ -337,6 +399,9 @@ impl<H: Handler> ClientEndpoint for Call<'_, H> {
                 self.hand(|handler| handler.bytes(payload))?;
             }
             ClientEvent::Items(operation, items) => {
+                if let Some(lanes) = self.lanes {
+                    lanes.learn(&items);
+                }
                 let credit = credit_bytes(&items, payload.len());
                 if let Some(held) = self.hand(|handler| handler.items(items, payload))? {
                     self.session.machine.consumed(operation, credit - held);
@@ -371,12 +436,21 @@ impl<H: Handler> ClientEndpoint for Call<'_, H> {
             // Seen again, and acted upon, where timeouts are.
             return Ok(Produced::Nothing);
         }
-        let mut outgoing = OngoingCall { now, machine: self.session.machine, operation: self.operation, link };
-        match self.handler.produce(&mut outgoing) {
+        let (machine, operation, message_bytes) =
+            (&mut *self.session.machine, self.operation, self.session.context.message_bytes());
+        let lanes = self.lanes.as_mut();
+        let mut outgoing = OngoingCall { now, machine, operation, message_bytes, link, lanes };
+        let produced = self.handler.produce(&mut outgoing);
+        // Behind what was queued, which may tell how much is to come.
+        if let Some(lanes) = self.lanes {
+            lanes.open_in_time(link);
+        }
+        match produced {
             Ok(produced) => {
                 self.is_untouched &= produced == Produced::Nothing;
                 Ok(produced)
             }
+            Err(error @ Error::ConnectionLost(_)) => Err(error),
             Err(error) => {
                 self.fail(error);
                 Ok(Produced::Work)

@@ -6,6 +6,7 @@ use remofile_protocol::handshake::Refusal;
 use remofile_protocol::limits::DEAD_AFTER;
 use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::ErrorCode;
+use std::io;
 
 /// The state of a session after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +39,11 @@ pub(crate) fn broken(error: SessionError) -> Error {
 impl From<LinkError> for Error {
     fn from(error: LinkError) -> Self {
         match error {
-            LinkError::Closed => Self::ConnectionLost(std::io::ErrorKind::UnexpectedEof.into()),
-            LinkError::Lost(error) if error.kind() == std::io::ErrorKind::TimedOut => Self::PeerSilent(DEAD_AFTER),
+            LinkError::Closed => Self::ConnectionLost(io::ErrorKind::UnexpectedEof.into()),
+            LinkError::Lost(error) if error.kind() == io::ErrorKind::TimedOut => Self::PeerSilent(DEAD_AFTER),
             LinkError::Lost(error) => Self::ConnectionLost(error),
+            // The line does harm: another connection may come through, as after one that broke.
+            LinkError::Tampered(changed) => Self::ConnectionLost(io::Error::new(io::ErrorKind::InvalidData, changed)),
             other => Self::Protocol(other.to_string()),
         }
     }

@@ -3,6 +3,7 @@
 use crate::carrier::{Endpoint, Link, Message, Produced};
 use crate::client::session::context::CallContext;
 use crate::client::session::ended::broken;
+use crate::client::session::stall_watch::StallWatch;
 use crate::error::{Error, Result};
 use remofile_protocol::session::{ClientEvent, ClientSession};
 use remofile_protocol::wire::{Done, Failure, OperationId};
@@ -36,12 +37,18 @@ pub(crate) struct SessionUse<'a> {
     pub(crate) context: &'a CallContext,
     /// Times are counted from here.
     pub(crate) clock: Instant,
+    pub(crate) watch: StallWatch,
 }
 
 /// A use of a session. Each is an [`Endpoint`] that keeps up the session, its deadline and its interrupt.
 pub(crate) trait ClientEndpoint {
     /// The session that is used.
     fn session(&self) -> &SessionUse<'_>;
+
+    /// Reports whether the server has said that others are in the way: then its words are no progress.
+    fn is_kept_waiting(&self) -> bool {
+        false
+    }
 
     /// The machine of the session.
     fn machine(&mut self) -> &mut ClientSession;
@@ -62,6 +69,9 @@ pub(crate) trait ClientEndpoint {
     fn work(&mut self, _now: Duration, _link: &mut Link) -> Result<Produced> {
         Ok(Produced::Nothing)
     }
+
+    /// Looks whether the use gets on.
+    fn watch(&mut self, now: Duration);
 
     /// Returns the time at which it wants [`ClientEndpoint::handle_due`].
     fn due(&self) -> Option<Duration> {
@@ -86,6 +96,13 @@ impl<E: ClientEndpoint> Endpoint for E {
 
     fn heard(&mut self, now: Duration) {
         self.machine().heard(now);
+        if self.session().watch.hears_server() && !self.is_kept_waiting() {
+            self.session().context.progressed();
+        }
+    }
+
+    fn sent(&mut self, _now: Duration) {
+        self.session().context.progressed();
     }
 
     fn receive(&mut self, now: Duration, message: Message<'_>) -> Result<()> {
@@ -93,7 +110,12 @@ impl<E: ClientEndpoint> Endpoint for E {
         let operation = header.operation;
         let event = self.machine().receive(now, header, payload.len()).map_err(broken)?;
         LeaseHold::learn(self.lease_hold(), &event);
-        self.learn(operation, event, &payload)
+        self.learn(operation, event, &payload)?;
+        let is_told = operation != OperationId::SESSION || self.session().watch.hears_server();
+        if is_told && !self.is_kept_waiting() {
+            self.session().context.progressed();
+        }
+        Ok(())
     }
 
     fn produce(&mut self, now: Duration, link: &mut Link) -> Result<Produced> {
@@ -101,7 +123,15 @@ impl<E: ClientEndpoint> Endpoint for E {
             link.push(&header);
             return Ok(Produced::Message);
         }
-        self.work(now, link)
+        let worked = self.work(now, link)?;
+        if worked != Produced::Nothing {
+            let context = self.session().context;
+            context.progressed();
+            if worked == Produced::Message && context.ping_every().is_some() {
+                self.machine().ping();
+            }
+        }
+        Ok(worked)
     }
 
     fn woken(&mut self, _now: Duration) -> Result<()> {
@@ -111,10 +141,12 @@ impl<E: ClientEndpoint> Endpoint for E {
     fn next_timeout(&self) -> Option<Duration> {
         let session = self.session();
         let deadline = session.context.deadline.on(session.clock);
-        session.machine.next_timeout().into_iter().chain(deadline).chain(self.due()).min()
+        let ping = session.watch.next_ping(session.context);
+        session.machine.next_timeout().into_iter().chain(deadline).chain(ping).chain(self.due()).min()
     }
 
     fn handle_timeout(&mut self, now: Duration) -> Result<()> {
+        self.watch(now);
         self.session().context.check()?;
         self.handle_due(now)?;
         self.machine().handle_timeout(now).map_err(broken)

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::Duration;
 
 /// Ends calls from another thread. Clones end the same calls.
@@ -28,7 +28,9 @@ impl Interrupt {
     pub fn trigger(&self) {
         // Before the wake, since a thread that wakes looks at this.
         self.inner.triggered.store(true, Ordering::Release);
-        if let Some(waker) = self.waker() {
+        // Either this sees the waker of a call, or the call sees that it is triggered: one that nothing waits for makes none.
+        fence(Ordering::SeqCst);
+        if let Some(Some(waker)) = self.inner.waker.get() {
             waker.wake();
         }
     }
@@ -77,6 +79,14 @@ impl Interrupt {
     }
 
     pub(crate) fn waker(&self) -> Option<&Waker> {
-        self.inner.waker.get_or_init(|| Waker::new().ok()).as_ref()
+        if let Some(waker) = self.inner.waker.get() {
+            return waker.as_ref();
+        }
+        let waker = self.inner.waker.get_or_init(|| Waker::new().ok()).as_ref();
+        fence(Ordering::SeqCst);
+        if let Some(waker) = waker.filter(|_| self.is_triggered()) {
+            waker.wake();
+        }
+        waker
     }
 }

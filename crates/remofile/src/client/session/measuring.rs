@@ -19,28 +19,57 @@ const LONG_ENOUGH: Duration = Duration::from_millis(20);
 /// Shortest time of a probe that is counted.
 const SHORTEST: Duration = Duration::from_micros(20);
 
+/// The speed of a line, as it was measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LineSpeed {
+    pub(crate) bytes_per_second: f64,
+    pub(crate) round_trip: Duration,
+}
+
+/// Bytes that the connections of a session carry together in their first round trip, whatever the line could carry: ten segments
+/// each.
+const FIRST_FLIGHT: f64 = 16.0 * 10.0 * 1460.0;
+
+impl LineSpeed {
+    /// The rate at which so many bytes are sent over a line with this round trip, however fast it is: connections begin slowly,
+    /// and send at most twice as much in each round trip as in the one before.
+    pub(crate) fn at_best(bytes: u64, round_trip: Duration) -> Self {
+        let round_trips = (bytes as f64 / FIRST_FLIGHT).max(1.0).log2().max(1.0);
+        let took = round_trip.max(SHORTEST).as_secs_f64() * round_trips;
+        Self { bytes_per_second: bytes as f64 / took, round_trip }
+    }
+
+    /// The same line with so many times the rate.
+    pub(crate) fn by(self, factor: f64) -> Self {
+        Self { bytes_per_second: self.bytes_per_second * factor, ..self }
+    }
+}
+
 impl Client {
-    /// Measures the rate that the server takes, in bytes a second, and the round trip.
-    pub(crate) fn measure_line(&mut self, context: &CallContext) -> Result<(f64, Duration)> {
-        let mut round_trip = Duration::MAX;
-        // The shortest of three, as any of them may have waited for something else.
-        for _ in 0..3 {
-            round_trip = round_trip.min(self.probe(context, 0)?);
-        }
-        let mut rate = f64::INFINITY;
+    /// Measures the rate that the server takes, and the round trip, until they are `settled` well enough.
+    pub(crate) fn measure_line(
+        &mut self,
+        context: &CallContext,
+        is_settled: &dyn Fn(LineSpeed) -> bool,
+    ) -> Result<LineSpeed> {
+        let mut line = LineSpeed { bytes_per_second: f64::INFINITY, round_trip: Duration::MAX };
         for bytes in PROBES {
-            // Less the round trip, the time is that of the bytes alone.
-            let took = self.probe(context, bytes)?.saturating_sub(round_trip).max(SHORTEST);
-            rate = bytes as f64 / took.as_secs_f64();
-            if took > LONG_ENOUGH {
+            let Probed { answered, took } = self.probe(context, bytes)?;
+            // The shortest, as any of them may have waited for something else.
+            let took = took.max(SHORTEST);
+            line = LineSpeed {
+                bytes_per_second: bytes as f64 / took.as_secs_f64(),
+                round_trip: line.round_trip.min(answered),
+            };
+            if took > LONG_ENOUGH || is_settled(line) {
                 break;
             }
         }
-        Ok((rate, round_trip))
+        Ok(line)
     }
 
-    /// Measures the time that bytes and the answer to a request behind them take.
-    fn probe(&mut self, context: &CallContext, bytes: usize) -> Result<Duration> {
+    /// Measures the time that bytes take.
+    fn probe(&mut self, context: &CallContext, bytes: usize) -> Result<Probed> {
         let took = self.session(context)?.probe(bytes, context);
         if took.is_err() {
             (self.session, self.holds) = (None, false);
@@ -49,24 +78,39 @@ impl Client {
     }
 }
 
+/// The outcome of a probe.
+struct Probed {
+    /// Time from a question to its answer.
+    answered: Duration,
+    /// Time from that answer to the one behind the bytes.
+    took: Duration,
+}
+
 impl Session {
-    fn probe(&mut self, bytes: usize, context: &CallContext) -> Result<Duration> {
+    fn probe(&mut self, bytes: usize, context: &CallContext) -> Result<Probed> {
         let began = Instant::now();
-        let session =
-            SessionUse { machine: &mut self.machine, lease_hold: &mut self.lease_hold, context, clock: self.clock };
-        let mut probing = Probing { session, left: bytes, asked: None, is_done: false, is_closed: false };
+        let watch = self.stall_watch();
+        let (machine, lease_hold, clock) = (&mut self.machine, &mut self.lease_hold, self.clock);
+        let session = SessionUse { machine, lease_hold, context, clock, watch };
+        let mut probing =
+            Probing { session, left: bytes, asked: Vec::with_capacity(2), answered: Vec::new(), is_closed: false };
         let wakers: Vec<_> = context.interrupt.waker().into_iter().collect();
         drive(&mut self.link, &mut probing, &wakers, self.clock)?;
-        if probing.is_closed { Err(closed(None)) } else { Ok(began.elapsed()) }
+        match *probing.answered {
+            [first, last] => Ok(Probed { answered: first - began, took: last - first }),
+            _ => Err(closed(None)),
+        }
     }
 }
 
-/// A probe: bytes that mean nothing, then a request whose answer tells that they have come.
+/// A probe: a question, bytes that mean nothing, and a question whose answer tells that they have come. All of it is on its way
+/// at once, so it takes one round trip.
 struct Probing<'a> {
     session: SessionUse<'a>,
     left: usize,
-    asked: Option<OperationId>,
-    is_done: bool,
+    asked: Vec<OperationId>,
+    /// The times of the answers.
+    answered: Vec<Instant>,
     is_closed: bool,
 }
 
@@ -83,9 +127,13 @@ impl ClientEndpoint for Probing<'_> {
         self.session.lease_hold
     }
 
+    fn watch(&mut self, now: Duration) {
+        self.session.watch.look(now, self.session.context, self.session.machine);
+    }
+
     fn learn(&mut self, _operation: OperationId, event: ClientEvent, _payload: &[u8]) -> Result<()> {
         match event {
-            ClientEvent::Finished(id, _) if Some(id) == self.asked => self.is_done = true,
+            ClientEvent::Finished(id, _) if self.asked.contains(&id) => self.answered.push(Instant::now()),
             ClientEvent::Closed(_) => self.is_closed = true,
             _ => {}
         }
@@ -93,15 +141,13 @@ impl ClientEndpoint for Probing<'_> {
     }
 
     fn work(&mut self, now: Duration, link: &mut Link) -> Result<Produced> {
+        // One question before all bytes, and one behind them: the server answers in their order.
+        if self.asked.is_empty() || (self.left == 0 && self.asked.len() == 1) {
+            self.asked.push(self.session.machine.start(now, Request::Status, 0));
+            return Ok(Produced::Work);
+        }
         if self.left == 0 {
-            return Ok(match self.asked {
-                Some(_) => Produced::Nothing,
-                None => {
-                    // Its answer comes only after the server has read all the bytes before it.
-                    self.asked = Some(self.session.machine.start(now, Request::Status, 0));
-                    Produced::Work
-                }
-            });
+            return Ok(Produced::Nothing);
         }
         let mut message = link.message();
         let length = self.left.min(message.room());
@@ -114,6 +160,25 @@ impl ClientEndpoint for Probing<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.is_done || self.is_closed
+        self.answered.len() == 2 || self.is_closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The milliseconds in which so many bytes are sent at best over a line of 100 ms.
+    fn at_best(bytes: u64) -> f64 {
+        let line = LineSpeed::at_best(bytes, Duration::from_millis(100));
+        assert_eq!(line.round_trip, Duration::from_millis(100));
+        (bytes as f64 / line.bytes_per_second * 1000.0).round()
+    }
+
+    #[test]
+    fn however_fast_a_line_is_its_connections_begin_slowly() {
+        assert_eq!(at_best(1), 100.0);
+        assert_eq!(at_best(233_600), 100.0);
+        assert_eq!(at_best(233_600 * 256), 800.0);
     }
 }

@@ -1,17 +1,13 @@
 //! Trying again after a lost connection.
 
 use crate::client::RetryOptions;
+use crate::client::servers::repeated::{LEASE_WAIT, is_lost, is_out_of_reach};
 use crate::client::session::context::CallContext;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::error::{Error, Result};
 use crate::monitor::Event;
-use remofile_protocol::limits::DEAD_AFTER;
-use remofile_protocol::wire::ErrorCode;
-use std::time::Duration;
-
-/// Time for which an attempt after the first waits for the lease. The lease of the lost session ends only when the
-/// server takes that session for dead.
-pub(crate) const LEASE_WAIT: Duration = DEAD_AFTER.saturating_add(Duration::from_secs(5));
+use std::io;
+use std::time::{Duration, Instant};
 
 /// Attempts of one transfer.
 pub(crate) struct Attempts {
@@ -20,6 +16,8 @@ pub(crate) struct Attempts {
     failed: u32,
     /// Attempts in all.
     pub(super) made: u32,
+    /// The time at which the first attempt of those that failed in a row ended.
+    failing_since: Option<Instant>,
     /// The context of the attempt at hand.
     pub(crate) context: CallContext,
     /// Most bytes that were seen at the destination.
@@ -28,7 +26,7 @@ pub(crate) struct Attempts {
 
 impl Attempts {
     pub(crate) fn new(retry: RetryOptions, context: CallContext) -> Self {
-        Self { retry, failed: 0, made: 0, context, furthest: 0 }
+        Self { retry, failed: 0, made: 0, failing_since: None, context, furthest: 0 }
     }
 
     /// Reports whether the attempt at hand is not the first.
@@ -41,7 +39,7 @@ impl Attempts {
     pub(crate) fn got_to(&mut self, bytes: u64) {
         if bytes > self.furthest {
             self.furthest = bytes;
-            self.failed = 0;
+            (self.failed, self.failing_since) = (0, None);
         }
     }
 
@@ -53,10 +51,13 @@ impl Attempts {
         if !self.is_worth_it(&error) || self.failed >= self.retry.times {
             return Err(match error {
                 // The server was there before, so the address is right: it is worth trying again later.
-                Error::Connect { source, .. } if self.is_again() => Error::ConnectionLost(source),
+                Error::Connect { source, .. } | Error::ConnectionLost(source) if self.is_again() => {
+                    Error::ConnectionLost(self.told(&source))
+                }
                 error => error,
             });
         }
+        self.failing_since.get_or_insert_with(Instant::now);
         self.failed += 1;
         self.made += 1;
         self.context = self.context.waiting_at_least(LEASE_WAIT);
@@ -66,14 +67,16 @@ impl Attempts {
         self.context.sleep(pause)
     }
 
+    /// Tells with the last error what was tried.
+    fn told(&self, error: &io::Error) -> io::Error {
+        let since = self.failing_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let times = if self.failed == 1 { "once".to_owned() } else { format!("{} times", self.failed) };
+        io::Error::new(error.kind(), format!("{error}; tried {times} more within {} s", since.as_secs_f64().ceil()))
+    }
+
     /// Reports whether another attempt may succeed.
     fn is_worth_it(&self, error: &Error) -> bool {
-        match error {
-            Error::ConnectionLost(_) | Error::PeerSilent(_) => true,
-            Error::Remote(failure) => failure.code == ErrorCode::ShuttingDown,
-            // The first attempt may be at the wrong address; a later one was there already.
-            Error::Connect { .. } | Error::NotRemofile { .. } | Error::Busy(_) => self.is_again(),
-            _ => false,
-        }
+        // The first attempt may be at the wrong address; a later one was there already.
+        is_lost(error) || self.is_again() && (is_out_of_reach(error) || matches!(error, Error::Busy(_)))
     }
 }

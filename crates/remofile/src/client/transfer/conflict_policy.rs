@@ -24,11 +24,20 @@ pub(crate) struct ConflictPolicy {
     pub(crate) ask: bool,
     /// True if a file of the same size and time counts as the same file.
     pub(crate) resume: bool,
+    /// True if a file that is there already gets the permission bits of its source.
+    pub(crate) preserve_mode: bool,
 }
 
 impl ConflictPolicy {
     pub(crate) fn of(options: &TransferOptions, is_again: bool) -> Self {
-        Self { on_conflict: options.on_conflict, ask: options.ask, resume: options.resume || is_again }
+        let TransferOptions { on_conflict, ask, resume, .. } = *options;
+        Self { on_conflict, ask, resume: resume || is_again, preserve_mode: options.send.preserve_mode }
+    }
+
+    /// Returns the permission bits that a file which is there already does not have yet, if it is to have them.
+    pub(crate) fn mode_to_set(self, new: &Entry, existing: &Entry) -> Option<u32> {
+        let mode = new.mode.filter(|_| self.preserve_mode)? & 0o777;
+        existing.mode.is_some_and(|existing| existing & 0o777 != mode).then_some(mode)
     }
 
     /// Reports whether the files at the destination have to be known before anything is sent.
@@ -46,8 +55,8 @@ impl ConflictPolicy {
                 ConflictDecision::Present
             };
         }
-        if new.kind == Kind::Link && existing.kind == Kind::Link {
-            // The receiver sees whether they lead to the same.
+        if new.kind == existing.kind && matches!(new.kind, Kind::Link | Kind::Special) {
+            // The receiver sees whether they are the same.
             return ConflictDecision::Send(None);
         }
         let skipped = |why| ConflictDecision::Skip(Failure::new(ErrorCode::Skipped).because(why));
@@ -116,12 +125,12 @@ mod tests {
         use OnConflict::{Abort, Newer, Rename, Replace, Skip};
         for on_conflict in [Abort, Replace, Skip, Rename, Newer] {
             for ask in [false, true] {
-                let policy = ConflictPolicy { on_conflict, ask, resume: true };
+                let policy = ConflictPolicy { on_conflict, ask, resume: true, preserve_mode: false };
                 assert!(matches!(policy.decide(&new, &unflushed(&new)), ConflictDecision::Send(Some(Replace))));
                 assert!(!policy.must_ask(&new, &unflushed(&new)));
             }
         }
-        let policy = ConflictPolicy { on_conflict: Abort, ask: false, resume: true };
+        let policy = ConflictPolicy { on_conflict: Abort, ask: false, resume: true, preserve_mode: false };
         assert!(
             matches!(policy.decide(&new, &unflushed(&other)), ConflictDecision::Conflict),
             "of another version it is somebody's"
@@ -129,8 +138,24 @@ mod tests {
     }
 
     #[test]
+    fn permission_bits_that_differ_are_set_if_they_are_to_be_preserved() {
+        let policy =
+            |preserve_mode| ConflictPolicy { on_conflict: OnConflict::Abort, ask: false, resume: true, preserve_mode };
+        let with = |mode| Entry { mode, ..file(1, 5, 7) };
+        for (new, existing, set) in [
+            (Some(0o750), Some(0o640), Some(0o750)),
+            (Some(0o640), Some(0o640), None),
+            (Some(0o640), None, None),
+            (None, Some(0o640), None),
+        ] {
+            assert_eq!(policy(true).mode_to_set(&with(new), &with(existing)), set);
+            assert_eq!(policy(false).mode_to_set(&with(new), &with(existing)), None);
+        }
+    }
+
+    #[test]
     fn only_with_resume_are_they_taken_for_the_same() {
-        let policy = |resume, on_conflict| ConflictPolicy { on_conflict, ask: false, resume };
+        let policy = |resume, on_conflict| ConflictPolicy { on_conflict, ask: false, resume, preserve_mode: false };
         let (new, other) = (file(1, 5, 7), file(1, 4, 0));
         assert!(matches!(policy(true, OnConflict::Abort).decide(&new, &new), ConflictDecision::Present));
         assert!(matches!(policy(false, OnConflict::Abort).decide(&new, &new), ConflictDecision::Conflict));

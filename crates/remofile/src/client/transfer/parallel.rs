@@ -21,17 +21,30 @@ pub(crate) fn together<P: Send, T: Send>(
     work: impl Fn(&mut Client, P, &mut ProgressRecorder<'_>) -> Result<T> + Sync,
     stop: impl Fn() + Sync,
 ) -> Result<Vec<T>> {
+    together_noticing(client, recorder, parts, work, stop, || {})
+}
+
+/// The same, which calls `notice` whenever a part has got on.
+pub(crate) fn together_noticing<P: Send, T: Send>(
+    client: &mut Client,
+    recorder: &mut ProgressRecorder<'_>,
+    parts: Vec<P>,
+    work: impl Fn(&mut Client, P, &mut ProgressRecorder<'_>) -> Result<T> + Sync,
+    stop: impl Fn() + Sync,
+    notice: impl Fn(),
+) -> Result<Vec<T>> {
     let (sender, receiver) = sync_channel(EVENTS);
-    let is_upload = recorder.is_upload;
+    let (is_upload, full_disk) = (recorder.is_upload, recorder.full_disk());
     let mut others: Vec<Client> = parts.iter().skip(1).map(|_| Client::new(client.options.clone())).collect();
     let results: Vec<Result<T>> = std::thread::scope(|scope| {
         let clients = std::iter::once(&mut *client).chain(&mut others);
         let mut threads = Vec::new();
         for (client, part) in clients.zip(parts) {
-            let (sender, work, stop) = (sender.clone(), &work, &stop);
+            let (sender, work, stop, full_disk) = (sender.clone(), &work, &stop, full_disk.clone());
             let body = move || {
                 let mut relay = Relay(sender);
-                let result = work(client, part, &mut ProgressRecorder::new(&mut relay, is_upload));
+                let mut recorder = ProgressRecorder::of_part(&mut relay, is_upload, full_disk);
+                let result = work(client, part, &mut recorder);
                 // Without this part the transfer fails, so the others need not go on.
                 if result.is_err() {
                     stop();
@@ -42,7 +55,10 @@ pub(crate) fn together<P: Send, T: Send>(
         }
         // The loop below ends when the last sender is gone.
         drop(sender);
-        receiver.into_iter().for_each(|event| recorder.tell(event));
+        for event in receiver {
+            recorder.tell(event);
+            notice();
+        }
         let join = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, Result<T>>>| {
             let thread = thread.map_err(|source| Error::System { what: "cannot start a thread", source })?;
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

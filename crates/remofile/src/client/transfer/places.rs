@@ -1,5 +1,6 @@
 //! Checks whether source and destination lie in each other, where client and server are on one machine.
 
+use crate::client::RemoteSource;
 use crate::error::{Error, Result};
 use crate::store::{exists, places, real_path_to_be};
 use remofile_protocol::handshake::Place;
@@ -32,6 +33,22 @@ pub(crate) fn refuse_download_into_itself(theirs: &[Place], sources: &[&RemotePa
         Some(source) => Err(into_itself(source, &destination.display())),
         None => Ok(()),
     }
+}
+
+/// Refuses to copy a file onto itself or, with `is_whole`, a directory to a place in it, where both are of one root.
+pub(crate) fn refuse_relay_into_itself(sources: &[RemoteSource], directory: &RemotePath, is_whole: bool) -> Result<()> {
+    for RemoteSource { path, name } in sources {
+        let own = || path.file_name().map(|name| name.to_string());
+        let copy = name.clone().or_else(own).and_then(|name| directory.join(&name).ok());
+        if copy.as_ref() == Some(path) {
+            let why = "source and destination are the same file";
+            return Err(Error::Local(Failure::new(ErrorCode::IntoItself).at(path).because(why)));
+        }
+        if is_whole && directory.is_within(path) {
+            return Err(into_itself(path, directory));
+        }
+    }
+    Ok(())
 }
 
 /// Reports whether a local directory is the server's root, or holds it.

@@ -3,12 +3,13 @@
 use crate::client::TransferReport;
 use crate::client::session::traffic::Traffic;
 use crate::client::transfer::deferred_event::{DeferredEvents, OwnedEvent};
+use crate::client::transfer::full_disk::FullDisk;
 use crate::error::{Error, Result};
 use crate::monitor::{Chunk, Event, Monitor};
 use crate::transfer::{ItemRules, PackerMonitor, Stop, Stored, UnpackerMonitor};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroU32;
 use std::path::Path;
 
@@ -26,8 +27,9 @@ pub(crate) struct ProgressRecorder<'a> {
     pub(crate) report: TransferReport,
     pub(crate) monitor: &'a mut dyn Monitor,
     stopped: Option<Error>,
-    /// Digests of the paths of files that were moved in whatever attempt.
-    finished: HashSet<u128>,
+    /// Halves of the keys of files that were moved in whatever attempt. A tree, as a table doubles its room when it is full,
+    /// and a byte of it for each of a million files is a megabyte.
+    finished: BTreeSet<u64>,
     /// Digests of the failures that were told: another attempt meets them again.
     reported: HashSet<u128>,
     /// Files, and bytes in them, that an attempt before this one moved.
@@ -37,6 +39,9 @@ pub(crate) struct ProgressRecorder<'a> {
     kept_bytes: usize,
     /// True if the recorder remembers which files were moved.
     remembers: bool,
+    /// Files of the whole transfer, if they were counted.
+    total: Option<u64>,
+    full_disk: FullDisk,
 }
 
 impl<'a> ProgressRecorder<'a> {
@@ -45,12 +50,50 @@ impl<'a> ProgressRecorder<'a> {
             report: TransferReport::default(),
             monitor,
             stopped: None,
-            finished: HashSet::new(),
+            finished: BTreeSet::new(),
             reported: HashSet::new(),
             before: (0, 0),
             is_upload,
             kept_bytes: 0,
             remembers: true,
+            total: None,
+            full_disk: FullDisk::default(),
+        }
+    }
+
+    /// Creates a recorder of a part of this transfer.
+    pub(super) fn of_part<'b>(
+        monitor: &'b mut dyn Monitor,
+        is_upload: bool,
+        full_disk: FullDisk,
+    ) -> ProgressRecorder<'b> {
+        ProgressRecorder { full_disk, ..ProgressRecorder::new(monitor, is_upload) }
+    }
+
+    pub(super) fn full_disk(&self) -> FullDisk {
+        self.full_disk.clone()
+    }
+
+    /// Reports the total of the transfer.
+    pub(crate) fn total(&mut self, files: u64, bytes: u64) {
+        self.total = Some(files);
+        self.monitor.report(Event::Total { files, bytes });
+    }
+
+    /// Returns the reason why nothing more is moved, if the destination has no room left.
+    pub(crate) fn no_room(&self) -> Option<ErrorCode> {
+        self.full_disk.reason()
+    }
+
+    /// Notes that there are files that are not tried for want of room.
+    pub(crate) fn leave_more(&self) {
+        self.full_disk.leave_more();
+    }
+
+    /// Records the failure of a file that was not stored; for want of room only the first.
+    pub(crate) fn not_stored(&mut self, failure: Failure) {
+        if !self.full_disk.note(&failure) {
+            self.failed(failure);
         }
     }
 
@@ -85,13 +128,25 @@ impl<'a> ProgressRecorder<'a> {
         self.report.present = 0;
         self.report.resumed_bytes = 0;
         self.before = (0, 0);
+        self.full_disk.clear();
+    }
+
+    /// Records the files that were not moved and not told, since the destination has no room left.
+    fn not_tried(&mut self, moved: u64) {
+        let told = moved + self.report.present + self.report.failure_count() + self.report.skipped_count();
+        let left = self.total.map(|total| total.saturating_sub(told));
+        if let Some((failure, count)) = self.full_disk.rest(left) {
+            self.failed(failure);
+            self.report.failures_left_out += count - 1;
+        }
     }
 
     /// Returns the report of a transfer whose last attempt moved `moved`, with the bytes sent and received by all
     /// attempts.
-    pub(crate) fn finish(self, moved: Stored, traffic: Traffic) -> TransferReport {
+    pub(crate) fn finish(mut self, moved: Stored, traffic: Traffic) -> TransferReport {
         let Traffic { sent_bytes, received_bytes } = traffic;
         let (files, bytes) = (moved.files + self.before.0, moved.bytes + self.before.1);
+        self.not_tried(files);
         TransferReport { files, directories: moved.directories, bytes, sent_bytes, received_bytes, ..self.report }
     }
 
@@ -118,7 +173,8 @@ impl<'a> ProgressRecorder<'a> {
         };
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         self.kept_bytes += text(&failure.path) + text(&failure.detail);
-        if list.len() < MOST_KEPT && self.kept_bytes <= MOST_KEPT_BYTES {
+        // The first is kept however many texts there are: it is what a call ends with.
+        if list.is_empty() || (list.len() < MOST_KEPT && self.kept_bytes <= MOST_KEPT_BYTES) {
             list.push(Failure { holders: None, ..failure });
         } else {
             *left_out += 1;
@@ -126,7 +182,7 @@ impl<'a> ProgressRecorder<'a> {
     }
 
     pub(crate) fn present(&mut self, path: &str, size: u64) {
-        match self.finished.contains(&ItemRules::key(path)) {
+        match self.finished.contains(&half_key(path)) {
             false => self.report.present += 1,
             // An upload learns only now which files its earlier attempts stored.
             true if self.is_upload => self.before = (self.before.0 + 1, self.before.1 + size),
@@ -135,14 +191,14 @@ impl<'a> ProgressRecorder<'a> {
         self.monitor.report(Event::FilePresent { path, size });
     }
 
-    pub(super) fn started(&mut self, path: &str, size: Option<u64>, offset: u64) {
+    pub(crate) fn started(&mut self, path: &str, size: Option<u64>, offset: u64) {
         self.report.resumed_bytes += offset;
         self.monitor.report(Event::FileStarted { path, size, offset });
     }
 
-    pub(super) fn finished(&mut self, path: &str) {
+    pub(crate) fn finished(&mut self, path: &str) {
         if self.remembers {
-            self.finished.insert(ItemRules::key(path));
+            self.finished.insert(half_key(path));
         }
         self.monitor.report(Event::FileFinished { path });
     }
@@ -167,6 +223,12 @@ impl<'a> ProgressRecorder<'a> {
         self.stopped = Some(why);
         Err(Stop)
     }
+}
+
+/// Returns half of the key of a file: 64 bits, of which two files among millions share all with a chance of one in millions,
+/// and then the report takes one for the other.
+fn half_key(path: &str) -> u64 {
+    ItemRules::key(path) as u64
 }
 
 /// A packer's monitor that passes everything to the recorder.
@@ -250,7 +312,7 @@ impl UnpackerMonitor for DownloadRecorder<'_, '_> {
             return self.recorder.failed(failure);
         }
         let path = self.destination.join(failure.path.as_deref().unwrap_or_default());
-        self.recorder.failed(failure.at(path.display()));
+        self.recorder.not_stored(failure.at(path.display()));
     }
 
     fn unwanted(&mut self, path: &str) {

@@ -1,25 +1,27 @@
 //! The calls that upload.
 
 use crate::carrier::Produced;
-use crate::client::abilities::require;
+use crate::client::abilities::{kept_attributes, require};
 use crate::client::session::call::{Handler, OngoingCall};
 use crate::client::session::context::CallContext;
+use crate::client::session::lane_choice::LaneChoice;
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::transfer::deferred_event::DeferredEvents;
 use crate::client::transfer::parallel::together;
 use crate::client::transfer::places::refuse_upload_into_itself;
 use crate::client::transfer::progress_recorder::{ProgressRecorder, UploadRecorder, below, ended_early};
+use crate::client::upload::link_dest::{Earlier, LinkingJudge};
 use crate::client::upload::plan::UploadPlan;
 use crate::client::upload::survey::{Present, UploadJudge, must_survey_first};
 use crate::client::{Client, LocalSource, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor, Silent};
-use crate::transfer::{Census, Feed, Feeding, Pace, Packed, Packer, PackerOptions, SharedFeed, Stored};
+use crate::transfer::{Census, Counted, Feed, Feeding, Pace, Packed, Packer, PackerOptions, SharedFeed, Stored};
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::handshake::Capability;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Done, ErrorCode, Failure, Holder, Links, Request, Version};
+use remofile_protocol::wire::{AttributeSet, Done, ErrorCode, Failure, Holder, Links, Request, Version};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +45,12 @@ impl Client {
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
         let sources: Vec<LocalSource> = sources.iter().cloned().map(Into::into).collect();
-        self.upload_plan(&UploadPlan::new(&sources, destination, options)?, monitor)
+        let mut adapted = options.clone();
+        let encoding =
+            self.adapt(&mut adapted.selection, options.send, options.encode_names, options.link_dest.is_some())?;
+        let options = &adapted;
+        let mut plan = UploadPlan::new(&sources, destination, options, encoding)?;
+        if options.dry_run { self.foretell_upload(&plan, monitor) } else { self.upload_plan(&mut plan, monitor) }
     }
 
     /// Uploads one file in place of a certain version of the present file, which the server checks as it commits it.
@@ -57,19 +64,30 @@ impl Client {
         destination: &RemotePath,
         options: &TransferOptions,
     ) -> Result<TransferReport> {
-        let mut plan = UploadPlan::new(std::slice::from_ref(source), destination, options)?;
+        let mut plan = UploadPlan::new(std::slice::from_ref(source), destination, options, None)?;
         plan.replaces = Some(version);
-        self.upload_plan(&plan, &mut Silent)
+        self.upload_plan(&mut plan, &mut Silent)
     }
 
-    fn upload_plan(&mut self, plan: &UploadPlan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
+    fn upload_plan(&mut self, plan: &mut UploadPlan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
+        if plan.is_large_file() {
+            self.expected = plan.options.lanes();
+        }
+        let report = self.upload_attempts(plan, monitor);
+        self.end_lanes();
+        report
+    }
+
+    fn upload_attempts(&mut self, plan: &mut UploadPlan<'_>, monitor: &mut dyn Monitor) -> Result<TransferReport> {
         let options = plan.options;
         let mut attempts = Attempts::new(options.retry, self.context());
+        let mut recorder = ProgressRecorder::new(monitor, true);
         if options.total {
-            let (files, bytes) = self.count(plan.feed()?, &attempts.context)?;
-            monitor.report(Event::Total { files, bytes });
+            let Counted { files, bytes, roll } = self.count(plan.feed()?, &attempts.context)?;
+            plan.roll = Some(roll);
+            recorder.total(files, bytes);
         }
-        let (mut recorder, before) = (ProgressRecorder::new(monitor, true), self.traffic);
+        let before = self.traffic;
         loop {
             recorder.begin_attempt();
             plan.reserved().for_each(|failure| recorder.failed(failure));
@@ -86,24 +104,18 @@ impl Client {
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
-        let policy = ConflictPolicy::of(plan.options, attempts.is_again());
+        let mut policy = ConflictPolicy::of(plan.options, attempts.is_again());
         // Mostly nothing is in the way: the upload begins without a survey, and makes one if the server reports
         // otherwise.
         let is_blind = !attempts.is_again()
             && !must_survey_first(plan.options, recorder)
             && plan.names_fit()
-            && plan.options.connections(false) == 1;
-        // Where there are rules, they may leave the destination out.
-        if plan.options.recursive && plan.options.selection.rules.is_empty() && !attempts.is_again() {
-            let theirs = self.session(&attempts.context)?.hello().places.clone();
-            let mut sources = plan.directories();
-            sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
-        }
-        if plan.options.send.preserve_mode || plan.options.selection.links == Links::Copy {
-            let can = self.session(&attempts.context)?.hello().capabilities;
-            require(can, plan.options.send.preserve_mode, Capability::Modes)?;
-            require(can, plan.options.selection.links == Links::Copy, Capability::Links)?;
-        }
+            && plan.connections(false) == 1;
+        self.refuse_early(plan, attempts)?;
+        // Refused now, not when everything is there.
+        let wanted = plan.options.send.attributes;
+        let kept = kept_attributes(self.session(&attempts.context)?.hello(), wanted, true)?;
+        policy.preserve_mode &= !kept.sets_modes(wanted);
         let mut present = None;
         if policy.must_look() && !is_blind {
             present = Some(self.look(plan, policy, attempts, recorder)?);
@@ -113,9 +125,30 @@ impl Client {
                 Err(Error::Remote(failure)) if failure.code == ErrorCode::Occupied && present.is_none() => {
                     present = Some(self.look(plan, policy, attempts, recorder)?);
                 }
+                Ok(done) => {
+                    self.give_attributes(plan, attempts, recorder)?;
+                    return Ok(done);
+                }
                 result => return result,
             }
         }
+    }
+
+    /// Refuses what can be seen to be in vain before anything is sent.
+    pub(super) fn refuse_early(&mut self, plan: &UploadPlan<'_>, attempts: &Attempts) -> Result<()> {
+        // Where there are rules, they may leave the destination out.
+        if plan.options.recursive && plan.options.selection.rules.is_empty() && !attempts.is_again() {
+            let theirs = self.session(&attempts.context)?.hello().places.clone();
+            let mut sources = plan.directories();
+            sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
+        }
+        let makes_links = matches!(plan.options.selection.links, Links::Copy | Links::Keep);
+        if plan.options.send.preserve_mode || makes_links {
+            let can = self.session(&attempts.context)?.hello().capabilities;
+            require(can, plan.options.send.preserve_mode, Capability::Modes)?;
+            require(can, makes_links, Capability::Links)?;
+        }
+        Ok(())
     }
 
     /// Surveys the destination, and fails if a file there must not be touched.
@@ -128,7 +161,7 @@ impl Client {
     ) -> Result<Arc<Present>> {
         let mut present = self.survey(plan.destination, &plan.places(), &attempts.context, recorder)?;
         attempts.got_to(present.bytes);
-        let check = || attempts.context.check();
+        let check = || attempts.context.check_at_work();
         present.refuse_conflicts(plan.feed()?, policy, recorder, check)?;
         Ok(Arc::new(present))
     }
@@ -143,20 +176,28 @@ impl Client {
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
         let names = (present.is_none() && policy.must_look()).then(|| plan.names.clone());
-        let feed = match present {
-            Some(present) => plan.feed()?.judged_by(Box::new(UploadJudge { present, policy })),
-            None => plan.feed()?,
+        let judge = present.map(|present| UploadJudge { present, policy });
+        let feed = match (self.earlier_upload(plan, attempts, recorder)?, judge) {
+            (Some(earlier), judge) => {
+                let is_alone = plan.names.len() == 1;
+                plan.sending_feed()?.judged_by(Box::new(LinkingJudge { judge, earlier, is_alone }))
+            }
+            (None, Some(judge)) => plan.sending_feed()?.judged_by(Box::new(judge)),
+            (None, None) => plan.sending_feed()?,
         };
-        let connections = plan.options.connections(recorder.monitor.chunk_size().is_some());
+        let connections = plan.connections(recorder.monitor.chunk_size().is_some());
         let UploadPlan { destination, options, replaces, .. } = *plan;
         if connections == 1 {
-            let part = UploadPart { destination, options, feed, names, group: None, replaces };
+            // New names are claimed anyway.
+            let claims = if names.is_some() { None } else { plan.claims() };
+            let part = UploadPart { destination, options, feed, names, group: None, claims, replaces };
             return self.send_part(part, attempts, recorder);
         }
         let (shares, stop) = SharedFeed::share(feed, connections.into());
         // Connections of one group share a lease.
         let group = Some(random());
-        let part = |feed| UploadPart { destination, options, feed, names: None, group, replaces };
+        let part =
+            |feed| UploadPart { destination, options, feed, names: None, group, claims: plan.claims(), replaces };
         let parts = shares.into_iter().map(part).collect();
         let work =
             |client: &mut Self, part, recorder: &mut ProgressRecorder<'_>| client.send_part(part, attempts, recorder);
@@ -170,6 +211,17 @@ impl Client {
         Ok(done.into_iter().fold(Done::default(), sum))
     }
 
+    /// Returns the earlier upload that files may be linked to, if one is named and there.
+    fn earlier_upload(
+        &mut self,
+        plan: &UploadPlan<'_>,
+        attempts: &Attempts,
+        recorder: &mut ProgressRecorder<'_>,
+    ) -> Result<Option<Arc<Earlier>>> {
+        let Some(directory) = &plan.options.link_dest else { return Ok(None) };
+        self.earlier(directory, plan.options.send.sets_modes(), &attempts.context, recorder)
+    }
+
     /// Sends the files of one connection.
     pub(crate) fn send_part<F: Feeding + 'static>(
         &mut self,
@@ -177,11 +229,16 @@ impl Client {
         attempts: &Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Done> {
-        let UploadPart { destination, options, feed, names, group, replaces } = part;
+        let UploadPart { destination, options, feed, names, group, claims, replaces } = part;
         let context = &attempts.context;
         let file_size_limit = self.session(context)?.hello().file_size_limit;
         let mut packing = PackerOptions::of(options.send, file_size_limit, DigestKind::Xxh3).map_err(Error::Local)?;
         packing.replaces = replaces;
+        if !kept_attributes(self.session(context)?.hello(), options.send.attributes, true)?
+            .sets_modes(options.send.attributes)
+        {
+            packing.send.attributes = AttributeSet::NONE;
+        }
         let mut handler = UploadHandler {
             destination,
             packer: Packer::new(feed, packing).map_err(Error::Local)?,
@@ -196,12 +253,18 @@ impl Client {
             failures: 0,
             recorder,
         };
-        let request =
-            Request::Upload { destination: destination.clone(), on_conflict: options.on_conflict, names, group };
-        let done = self.call_in(context, request, &mut handler)?;
+        let (destination, on_conflict) = (destination.clone(), options.on_conflict);
+        let request = Request::Upload { destination, on_conflict, names, group, claims };
+        // Sessions of one group have a connection each.
+        let lanes = if group.is_some() { LaneChoice::One } else { options.lanes() };
+        let done = self.call_over(lanes, context, request, &mut handler)?;
         if !handler.finished {
             return ended_early();
         }
+        if handler.packer.has_more() {
+            handler.recorder.leave_more();
+        }
+        handler.recorder.report.attributes += u64::from(done.attributes);
         // A server that loses files silently must not look like one that stored them.
         if done.files.saturating_add(handler.failures) < handler.packed_files {
             return Err(Error::Protocol("it stored fewer files than were sent, and did not say which".to_owned()));
@@ -213,19 +276,19 @@ impl Client {
     }
 
     /// Counts the files of a feed and their bytes.
-    fn count(&self, feed: Feed, context: &CallContext) -> Result<(u64, u64)> {
+    fn count(&self, feed: Feed, context: &CallContext) -> Result<Counted> {
         let mut census = Census::new(feed);
         loop {
-            context.check()?;
-            if let Some(total) = census.step() {
-                return Ok(total);
+            context.check_at_work()?;
+            if let Some(counted) = census.step() {
+                return Ok(counted);
             }
         }
     }
 }
 
 pub(crate) fn moved(done: &Done) -> Stored {
-    Stored { files: done.files, directories: done.directories, bytes: done.bytes }
+    Stored { files: done.files, directories: done.directories, bytes: done.bytes, ..Stored::default() }
 }
 
 /// The part of an upload that one connection sends.
@@ -235,12 +298,14 @@ pub(crate) struct UploadPart<'a, F> {
     pub(crate) feed: F,
     pub(crate) names: Option<Vec<String>>,
     pub(crate) group: Option<u64>,
+    /// Names in the destination that are kept from others meanwhile. Without them all of it is.
+    pub(crate) claims: Option<Vec<String>>,
     /// Version that its one file must replace, if it must be a certain one.
     pub(crate) replaces: Option<Version>,
 }
 
 /// Returns a random number, by which the server knows the connections of one upload.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     // Its keys come from the operating system.
     RandomState::new().hash_one(std::process::id())
 }
@@ -281,7 +346,7 @@ impl Handler for UploadHandler<'_, '_> {
         if let Some(path) = &failure.path {
             self.packer.abort(path, &failure);
         }
-        self.recorder.failed(below(self.destination, failure));
+        self.recorder.not_stored(below(self.destination, failure));
         Ok(())
     }
 
@@ -291,10 +356,15 @@ impl Handler for UploadHandler<'_, '_> {
 
     fn produce(&mut self, call: &mut OngoingCall<'_>) -> Result<Produced> {
         self.ready_at = self.pace.ready_at(call.now);
-        if self.finished || self.awaits_grant || self.ready_at.is_some() {
+        if let Some(code) = self.recorder.no_room().filter(|_| !self.finished) {
+            self.packer.stop(code);
+        } else if self.awaits_grant || self.ready_at.is_some() {
             return Ok(Produced::Nothing);
         }
-        let mut limit = self.pace.allowance(call.now);
+        if self.finished {
+            return Ok(Produced::Nothing);
+        }
+        let mut limit = self.pace.allowance(call.now).min(call.message_bytes);
         if self.deferred.is_some() {
             limit = limit.min(BLIND_BYTES.saturating_sub(self.blind));
         }

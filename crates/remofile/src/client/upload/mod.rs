@@ -1,6 +1,10 @@
 //! Uploads of files, directories and streams.
 
+mod attributes;
 pub(super) mod call;
+mod existing;
+pub(super) mod foretell;
+pub(super) mod link_dest;
 pub(super) mod plan;
 pub(super) mod stream;
 pub(super) mod survey;

@@ -1,10 +1,11 @@
 //! The plan of an upload.
 
+use crate::client::session::lane_choice::LARGE_FILE;
 use crate::client::upload::survey::NAMES_BYTES;
 use crate::client::{LocalSource, TransferOptions};
 use crate::error::{Error, Result};
-use crate::store::{STAGING_NAME, exists, is_directory};
-use crate::transfer::{Feed, FeedOptions, Filter, Local, LocalOrigin, expand_local, numbered_path};
+use crate::store::{STAGING_NAME, exists, is_directory, is_file_of};
+use crate::transfer::{Feed, FeedOptions, Feeding, Filter, Local, LocalOrigin, Roll, expand_local, numbered_path};
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Failure, OnConflict, Version};
 use std::collections::{HashMap, HashSet};
@@ -17,7 +18,7 @@ const RENAMED_NAMES: usize = 256;
 
 /// The plan of an upload: which source goes where, found out before anything is sent.
 pub(super) struct UploadPlan<'a> {
-    origins: Vec<std::result::Result<LocalOrigin, Failure>>,
+    origins: Arc<[std::result::Result<LocalOrigin, Failure>]>,
     pub(super) destination: &'a RemotePath,
     pub(super) options: &'a TransferOptions,
     filter: Filter,
@@ -25,10 +26,12 @@ pub(super) struct UploadPlan<'a> {
     pub(super) names: Vec<String>,
     /// Version that the one file must replace, if it must be a certain one.
     pub(super) replaces: Option<Version>,
+    /// The files that were counted, if they were.
+    pub(super) roll: Option<Arc<Roll>>,
 }
 
 impl<'a> UploadPlan<'a> {
-    /// Makes the plan of an upload.
+    /// Makes the plan of an upload. Names are encoded for a rule, if one is given.
     ///
     /// # Errors
     /// A pattern that is malformed; two sources of one name.
@@ -36,12 +39,14 @@ impl<'a> UploadPlan<'a> {
         sources: &[LocalSource],
         destination: &'a RemotePath,
         options: &'a TransferOptions,
+        encoding: Option<NameRule>,
     ) -> Result<Self> {
         let origin = |source: &LocalSource| LocalOrigin {
             directory: source.directory.clone(),
             path: source.path.clone(),
             name: source.name.clone(),
             shown: source.path.display().to_string(),
+            encoding,
         };
         let mut origins = expand_local(sources.iter().map(origin).collect());
         if options.recursive {
@@ -69,7 +74,7 @@ impl<'a> UploadPlan<'a> {
         }
         names.sort_unstable();
         names.dedup();
-        Ok(Self { origins, destination, options, filter, names, replaces: None })
+        Ok(Self { origins: origins.into(), destination, options, filter, names, replaces: None, roll: None })
     }
 
     pub(super) fn feed(&self) -> Result<Feed> {
@@ -78,19 +83,22 @@ impl<'a> UploadPlan<'a> {
             permit: Arc::new(NameRule::Posix),
             filter: self.filter.clone(),
             links: self.options.selection.links,
+            devices: self.options.selection.devices,
+            hard_links: self.options.send.hard_links,
         };
-        Ok(Feed::new(Box::new(Local::new(self.origins.clone())), options))
+        Ok(Feed::new(Box::new(Local::new(Arc::clone(&self.origins))), options))
+    }
+
+    /// Returns the feed of what is sent, which tells of what it does not find any more.
+    pub(super) fn sending_feed(&self) -> Result<Feed> {
+        let mut feed = self.feed()?.telling_removed();
+        self.roll.iter().for_each(|roll| feed.expect(roll));
+        Ok(feed)
     }
 
     /// Returns the names at the destination that matter: files may also go, or have gone, beside others.
     pub(super) fn places(&self) -> Vec<String> {
-        let may_rename = self.options.ask || self.options.on_conflict == OnConflict::Rename;
-        let mut places = self.names.clone();
-        if may_rename && self.names.len() <= RENAMED_NAMES {
-            let beside = |name: &String| (1..=RENAMED_TIMES).map_while(|number| numbered_path(name, number)).collect();
-            places.extend(self.names.iter().flat_map(|name| -> Vec<String> { beside(name) }));
-        }
-        places
+        places_of(&self.names, self.options)
     }
 
     /// Returns a failure for each staging directory in the sources: those hold partials of downloads and servers, and
@@ -109,10 +117,49 @@ impl<'a> UploadPlan<'a> {
         self.origins.iter().flatten().map(LocalOrigin::place).filter(|path| is_directory(path))
     }
 
+    /// Returns the number of sessions at once, for a monitor that wants to see chunks or not. One file has one, with all
+    /// connections.
+    pub(super) fn connections(&self, shows_chunks: bool) -> u8 {
+        let is_one = self.origins.len() == 1 && self.directories().next().is_none();
+        if is_one { 1 } else { self.options.connections(shows_chunks) }
+    }
+
+    /// Reports whether it is about one large file.
+    pub(super) fn is_large_file(&self) -> bool {
+        let is_large = |origin: &LocalOrigin| is_file_of(&origin.place(), LARGE_FILE);
+        matches!(&*self.origins, [Ok(origin)] if is_large(origin))
+    }
+
     /// Reports whether the names find room in the request.
     pub(super) fn names_fit(&self) -> bool {
-        self.names.iter().map(|name| name.len() + 8).sum::<usize>() <= NAMES_BYTES
+        fit(&self.names)
     }
+
+    /// Returns the names that nobody else may use meanwhile, if the files go nowhere else and there is room to say so.
+    pub(super) fn claims(&self) -> Option<Vec<String>> {
+        if self.options.ask { None } else { claims_of(&self.names, self.options.on_conflict) }
+    }
+}
+
+/// Returns the names at the destination that matter to files of these first names.
+pub(crate) fn places_of(names: &[String], options: &TransferOptions) -> Vec<String> {
+    let may_rename = options.ask || options.on_conflict == OnConflict::Rename;
+    let mut places = names.to_vec();
+    if may_rename && names.len() <= RENAMED_NAMES {
+        let beside = |name: &String| (1..=RENAMED_TIMES).map_while(|number| numbered_path(name, number)).collect();
+        places.extend(names.iter().flat_map(|name| -> Vec<String> { beside(name) }));
+    }
+    places
+}
+
+/// Returns the names that an upload claims; `None` if its files may get others.
+pub(crate) fn claims_of(names: &[String], on_conflict: OnConflict) -> Option<Vec<String>> {
+    let is_known = on_conflict != OnConflict::Rename && !names.is_empty() && fit(names);
+    is_known.then(|| names.to_vec())
+}
+
+fn fit(names: &[String]) -> bool {
+    names.iter().map(|name| name.len() + 8).sum::<usize>() <= NAMES_BYTES
 }
 
 /// Drops sources that a directory among the sources brings anyway, to the same place: lists of files name

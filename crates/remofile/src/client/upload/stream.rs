@@ -5,6 +5,7 @@ use crate::client::session::call::{Handler, OngoingCall};
 use crate::client::transfer::progress_recorder::{ProgressRecorder, below, ended_early};
 use crate::client::transfer::stream::StreamSource;
 use crate::client::upload::call::moved;
+use crate::client::upload::plan::claims_of;
 use crate::client::{Client, TransferOptions, TransferReport};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
@@ -29,6 +30,9 @@ impl Client {
     ) -> Result<TransferReport> {
         let (directory, name) =
             destination.split().map_err(|invalid: InvalidPath| Failure::from(invalid).at(destination))?;
+        if options.dry_run {
+            return self.foretell_stream(&directory, name.as_str(), options, monitor);
+        }
         monitor.report(Event::FileStarted { path: name.as_str(), size: None, offset: 0 });
         let source = StreamSource::spawn(source, name.to_string())?;
         let mut handler = StreamUpload {
@@ -39,8 +43,11 @@ impl Client {
             recorder: ProgressRecorder::new(monitor, true),
         };
         let (on_conflict, before) = (options.on_conflict, self.traffic);
-        let request = Request::Upload { destination: directory.clone(), on_conflict, names: None, group: None };
-        let done = self.call(request, &mut handler)?;
+        let claims = claims_of(&[name.to_string()], on_conflict);
+        let request = Request::Upload { destination: directory.clone(), on_conflict, names: None, group: None, claims };
+        let done = self.call_over(options.lanes(), &self.context(), request, &mut handler);
+        self.end_lanes();
+        let done = done?;
         if !handler.source.is_announced() {
             return ended_early();
         }

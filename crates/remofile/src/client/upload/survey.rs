@@ -4,13 +4,12 @@ use crate::client::listing::handler::ListHandler;
 use crate::client::session::context::CallContext;
 use crate::client::transfer::conflict_policy::{ConflictDecision, ConflictPolicy, is_same};
 use crate::client::transfer::progress_recorder::ProgressRecorder;
+use crate::client::upload::existing::{Existing, ExistingEntries};
 use crate::client::{Client, TransferOptions};
 use crate::error::{Error, Result};
 use crate::transfer::{Feed, FoundItem, ItemRules, Judge, Next, Verdict, known, numbered_path};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{
-    Element, Entry, ErrorCode, Failure, Kind, Known, Listed, OnConflict, Request, Timestamp,
-};
+use remofile_protocol::wire::{Element, Entry, ErrorCode, Failure, Kind, Known, Listed, OnConflict, Request};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -29,24 +28,16 @@ pub(crate) fn too_many_files(most: usize) -> Error {
     Error::Local(Failure::new(ErrorCode::OutOfResources).because(why))
 }
 
-/// The entries and partials at and below the names that an upload uses. They take some 80 bytes a file.
+/// The entries and partials at and below the names that an upload uses. They take some 30 bytes a file.
 #[derive(Debug, Default)]
 pub(crate) struct Present {
     destination: Option<RemotePath>,
-    entries: HashMap<u128, Existing>,
+    entries: ExistingEntries,
     partials: HashMap<u128, Known>,
     /// Decisions of the monitor about single files.
     decided: HashMap<u128, OnConflict>,
     /// Bytes that need not be sent again, if their files are those to be sent.
     pub(crate) bytes: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Existing {
-    kind: Kind,
-    size: u64,
-    modified: Timestamp,
-    unflushed: bool,
 }
 
 impl Client {
@@ -58,7 +49,7 @@ impl Client {
         context: &CallContext,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Result<Present> {
-        let mut present = Present { destination: Some(destination.clone()), ..Present::default() };
+        let mut present = Present::at(destination);
         let mut rest = names;
         loop {
             let mut bytes = 0;
@@ -85,14 +76,21 @@ impl Client {
 }
 
 impl Present {
-    fn add(&mut self, element: Element) {
+    /// What is at the destination of an upload, before anything of it was told.
+    pub(crate) fn at(destination: &RemotePath) -> Self {
+        Self { destination: Some(destination.clone()), ..Self::default() }
+    }
+
+    /// Takes an element of the server's answer.
+    pub(crate) fn add(&mut self, element: Element) {
         let relative = |path: &RemotePath| Some(path.relative_to(self.destination.as_ref()?)?.to_owned());
         match element {
-            Element::Listed(Listed::Entry(Entry { path, kind, size, modified, unflushed, .. })) => {
+            Element::Listed(Listed::Entry(Entry { path, kind, size, modified, mode, unflushed })) => {
                 if let Some(relative) = relative(&path) {
                     // A file that is not on the disk yet may have to be sent again.
                     self.bytes = self.bytes.saturating_add(if unflushed { 0 } else { size });
-                    self.entries.insert(ItemRules::key(&relative), Existing { kind, size, modified, unflushed });
+                    let existing = Existing { kind, size, modified, mode, unflushed };
+                    self.entries.add(relative, existing);
                 }
             }
             Element::Partial(partial) => {
@@ -119,10 +117,10 @@ impl Present {
         self.partials.get(&ItemRules::key(path))
     }
 
-    fn existing(&self, path: &str) -> Option<Entry> {
-        let Existing { kind, size, modified, unflushed } = *self.entries.get(&ItemRules::key(path))?;
+    pub(super) fn existing(&self, path: &str) -> Option<Entry> {
+        let Existing { kind, size, modified, mode, unflushed } = self.entries.get(path)?;
         let path = self.destination.as_ref()?.join(path).ok()?;
-        Some(Entry { path, kind, size, modified, mode: None, unflushed })
+        Some(Entry { path, kind, size, modified, mode, unflushed })
     }
 
     /// Finds the conflicts of these files before anything is changed, if the policy wants to know them.
@@ -148,28 +146,63 @@ impl Present {
                 Next::Item(Err(_)) | Next::Working => continue,
                 Next::Pending | Next::End => break,
             };
-            let Some(existing) = self.existing(&found.path) else { continue };
-            if found.entry.kind == Kind::Directory {
-                if existing.kind != Kind::Directory && policy.on_conflict == OnConflict::Abort {
-                    conflicts.push(in_the_way(&existing));
-                }
-                continue;
-            }
-            match policy.ask(&found.path, &found.entry, &existing, recorder.monitor) {
-                ConflictDecision::Conflict => conflicts.push(in_the_way(&existing)),
-                ConflictDecision::Send(Some(_)) if existing.unflushed && is_same(&found.entry, &existing) => {}
-                ConflictDecision::Send(Some(rule)) => drop(self.decided.insert(ItemRules::key(&found.path), rule)),
-                ConflictDecision::Skip(_) if policy.ask => {
-                    self.decided.insert(ItemRules::key(&found.path), OnConflict::Skip);
-                }
-                ConflictDecision::Send(None) | ConflictDecision::Skip(_) | ConflictDecision::Present => {}
-            }
+            self.meet(&found.path, &found.entry, policy, recorder, &mut conflicts);
             // A person who chose to stop is not asked about more.
             if conflicts.len() >= MOST_CONFLICTS || (policy.ask && !conflicts.is_empty()) {
                 break;
             }
         }
         if conflicts.is_empty() { Ok(()) } else { Err(Error::Conflicts(conflicts)) }
+    }
+
+    /// Does the same for files that are known already.
+    ///
+    /// # Errors
+    /// [`Error::Conflicts`] if there is something that must not be touched.
+    pub(crate) fn refuse_conflicts_of<'a>(
+        &mut self,
+        files: impl Iterator<Item = (&'a str, &'a Entry)>,
+        policy: ConflictPolicy,
+        recorder: &mut ProgressRecorder<'_>,
+    ) -> Result<()> {
+        let mut conflicts = Vec::new();
+        if self.entries.is_empty() || !(policy.ask || policy.on_conflict == OnConflict::Abort) {
+            return Ok(());
+        }
+        for (path, entry) in files {
+            self.meet(path, entry, policy, recorder, &mut conflicts);
+            if conflicts.len() >= MOST_CONFLICTS || (policy.ask && !conflicts.is_empty()) {
+                break;
+            }
+        }
+        if conflicts.is_empty() { Ok(()) } else { Err(Error::Conflicts(conflicts)) }
+    }
+
+    /// Decides on something that meets what is at its path: notes the decision, or the conflict.
+    fn meet(
+        &mut self,
+        path: &str,
+        entry: &Entry,
+        policy: ConflictPolicy,
+        recorder: &mut ProgressRecorder<'_>,
+        conflicts: &mut Vec<Failure>,
+    ) {
+        let Some(existing) = self.existing(path) else { return };
+        if entry.kind == Kind::Directory {
+            if existing.kind != Kind::Directory && policy.on_conflict == OnConflict::Abort {
+                conflicts.push(in_the_way(&existing));
+            }
+            return;
+        }
+        match policy.ask(path, entry, &existing, recorder.monitor) {
+            ConflictDecision::Conflict => conflicts.push(in_the_way(&existing)),
+            ConflictDecision::Send(Some(_)) if existing.unflushed && is_same(entry, &existing) => {}
+            ConflictDecision::Send(Some(rule)) => drop(self.decided.insert(ItemRules::key(path), rule)),
+            ConflictDecision::Skip(_) if policy.ask => {
+                self.decided.insert(ItemRules::key(path), OnConflict::Skip);
+            }
+            ConflictDecision::Send(None) | ConflictDecision::Skip(_) | ConflictDecision::Present => {}
+        }
     }
 }
 
@@ -179,39 +212,45 @@ pub(crate) fn in_the_way(existing: &Entry) -> Failure {
 }
 
 /// The judge of an upload's files, which knows the survey.
-pub(super) struct UploadJudge {
-    pub(super) present: Arc<Present>,
-    pub(super) policy: ConflictPolicy,
+pub(crate) struct UploadJudge {
+    pub(crate) present: Arc<Present>,
+    pub(crate) policy: ConflictPolicy,
 }
 
 impl Judge for UploadJudge {
     fn judge(&mut self, found: &FoundItem) -> Verdict {
-        let key = ItemRules::key(&found.path);
-        let known = self.present.partials.get(&key).filter(|_| self.policy.resume).cloned();
-        let Some(existing) = self.present.existing(&found.path) else {
-            return Verdict::Send { rule: None, known };
-        };
-        let decided = self.present.decided.get(&key).copied();
-        let policy = ConflictPolicy { on_conflict: decided.unwrap_or(self.policy.on_conflict), ..self.policy };
-        match policy.decide(&found.entry, &existing) {
-            ConflictDecision::Present => Verdict::Present,
-            ConflictDecision::Skip(failure) => Verdict::Skip(failure),
-            ConflictDecision::Send(rule @ Some(_)) => Verdict::Send { rule, known },
-            ConflictDecision::Send(_) if policy.on_conflict == OnConflict::Rename => self.beside(found, decided),
-            // A file that came in between is refused by the server.
-            ConflictDecision::Send(_) | ConflictDecision::Conflict => Verdict::Send { rule: decided, known },
-        }
+        self.judge_entry(&found.path, &found.entry)
     }
 }
 
 impl UploadJudge {
+    /// Judges a file or link by its path at the destination and its entry.
+    pub(crate) fn judge_entry(&self, path: &str, entry: &Entry) -> Verdict {
+        let key = ItemRules::key(path);
+        let known = self.present.partials.get(&key).filter(|_| self.policy.resume).cloned();
+        let Some(existing) = self.present.existing(path) else {
+            return Verdict::Send { rule: None, known };
+        };
+        let decided = self.present.decided.get(&key).copied();
+        let policy = ConflictPolicy { on_conflict: decided.unwrap_or(self.policy.on_conflict), ..self.policy };
+        match policy.decide(entry, &existing) {
+            ConflictDecision::Present => Verdict::Present { mode: self.policy.mode_to_set(entry, &existing) },
+            ConflictDecision::Skip(failure) => Verdict::Skip(failure),
+            ConflictDecision::Send(rule @ Some(_)) => Verdict::Send { rule, known },
+            ConflictDecision::Send(_) if policy.on_conflict == OnConflict::Rename => self.beside(path, entry, decided),
+            // A file that came in between is refused by the server.
+            ConflictDecision::Send(_) | ConflictDecision::Conflict => Verdict::Send { rule: decided, known },
+        }
+    }
+
     /// Judges a file that goes beside another. An earlier attempt may have stored it there, or begun to.
-    fn beside(&self, found: &FoundItem, rule: Option<OnConflict>) -> Verdict {
-        let candidates = (1..).map_while(|number| numbered_path(&found.path, number));
+    fn beside(&self, path: &str, entry: &Entry, rule: Option<OnConflict>) -> Verdict {
+        let candidates = (1..).map_while(|number| numbered_path(path, number));
         for candidate in candidates {
             match self.present.existing(&candidate) {
-                Some(existing) if self.policy.resume && is_same(&found.entry, &existing) && !existing.unflushed => {
-                    return Verdict::Present;
+                Some(existing) if self.policy.resume && is_same(entry, &existing) && !existing.unflushed => {
+                    // It is not the file of this name.
+                    return Verdict::Present { mode: None };
                 }
                 Some(_) => {}
                 None => {

@@ -16,7 +16,7 @@ proptest! {
         lacking in prop::sample::select(vec![Capability::Renames, Capability::Times, Capability::Replacing]),
     ) {
         let rules = Rules { capabilities: Capabilities::ALL.without(lacking), ..rules };
-        let steps = plan(&source, &destination, rules).steps;
+        let steps = plan(&source, &destination, rules).steps.to_vec();
         for step in &steps {
             let is_possible = match (&step.action, lacking) {
                 (Action::Rename(_), Capability::Renames) => false,

@@ -62,6 +62,8 @@ pub(super) const PLAIN: Rules = Rules {
     ignore_existing: false,
     preserve_mode: false,
     modify_window: Duration::ZERO,
+    min_size: None,
+    max_size: None,
     delta_from: None,
 };
 
@@ -155,8 +157,11 @@ pub(super) fn draft(source: Vec<TreeElement>, destination: Vec<TreeElement>, rul
 /// Answers all questions of a draft.
 pub(super) fn answers(draft: &Draft, source: &Tree, destination: &Tree) -> Answers {
     let questions = draft.questions();
-    let answer = |tree: &Tree, paths: Vec<&str>| {
-        let of = |path: &str| (Box::from(path), digest(tree.content(path).expect("questions are of files")));
+    let answer = |tree: &Tree, paths: Vec<Box<str>>| {
+        let of = |path: Box<str>| {
+            let digest = digest(tree.content(&path).expect("questions are of files"));
+            (path, digest)
+        };
         paths.into_iter().map(of).collect()
     };
     Answers { source: answer(source, questions.source), destination: answer(destination, questions.destination) }
@@ -203,7 +208,7 @@ impl Execution<'_> {
         let there = tree.get(path).cloned();
         match &step.action {
             Action::Touch(touch) => return touched(tree, path, touch),
-            Action::Skip { .. } => return Ok(()),
+            Action::Attributes(_) | Action::Skip { .. } => return Ok(()),
             _ => self.enter(tree, parent(path))?,
         }
         let kind = there.as_ref().map(|there| there.what().kind());
@@ -218,6 +223,9 @@ impl Execution<'_> {
             Action::Link { target, replaces: false } => ensure(kind.is_none(), link(target))?,
             Action::Link { target, .. } => {
                 ensure(matches!(kind, Some(Kind::File | Kind::Link)), Thing::Link(target.to_string()))?
+            }
+            Action::HardLink { .. } | Action::Special { .. } => {
+                unreachable!("no tree here has such")
             }
             Action::Rename(rename) => {
                 self.enter(tree, parent(&rename.from))?;
@@ -237,7 +245,7 @@ impl Execution<'_> {
                 tree.remove(path);
                 return Ok(());
             }
-            Action::Touch(_) | Action::Skip { .. } => return Ok(()),
+            Action::Touch(_) | Action::Attributes(_) | Action::Skip { .. } => return Ok(()),
         };
         tree.0.insert(Place(path.to_owned()), thing);
         Ok(())

@@ -9,7 +9,7 @@ const RULES: Rules = Rules { delete: true, ..PLAIN };
 
 /// Returns the pairs of old and new paths, in the order of the plan.
 fn renamed(source: &Tree, destination: &Tree, rules: Rules) -> Vec<(String, String)> {
-    let steps = plan(source, destination, rules).steps;
+    let steps = plan(source, destination, rules).steps.to_vec();
     Execution { source, rules }.run(&mut destination.clone(), &steps);
     let pair = |step: super::super::Step| match step.action {
         Action::Rename(rename) => Some((rename.from.to_string(), step.path.to_string())),
@@ -47,9 +47,9 @@ fn only_files_of_one_size_are_asked_for() {
     let destination = tree([("x", file("2", 5)), ("y", file("4444", 5)), ("z", file("", 5)), ("zz", file("333", 5))]);
     let draft = draft(source.told(), destination.told(), RULES);
     let questions = draft.questions();
-    assert_eq!((questions.source, questions.destination), (vec!["a", "d"], vec!["x", "zz"]));
+    assert_eq!((questions.source, questions.destination), (paths(&["a", "d"]), paths(&["x", "zz"])));
     let answers = answers(&draft, &source, &destination);
-    let steps = draft.settle(&answers).steps;
+    let steps = draft.settle(&answers).steps.to_vec();
     let renames = steps.iter().filter(|step| matches!(step.action, Action::Rename(_))).count();
     assert_eq!(renames, 1, "contents prove it");
 }
@@ -57,7 +57,7 @@ fn only_files_of_one_size_are_asked_for() {
 #[test]
 fn what_could_not_be_read_is_sent_and_deleted() {
     let (source, destination) = (tree([("new", file("1", 5))]), tree([("old", file("1", 5))]));
-    let steps = draft(source.told(), destination.told(), RULES).settle(&Answers::default()).steps;
+    let steps = draft(source.told(), destination.told(), RULES).settle(&Answers::default()).steps.to_vec();
     let expected = [step("new", Action::Create { size: 1 }), step("old", Action::Delete { kind: Kind::File, size: 1 })];
     assert_eq!(steps, expected);
 }
@@ -92,7 +92,7 @@ fn a_file_gets_the_time_and_mode_of_the_source_when_it_is_renamed() {
     let thing = |seconds, mode| Thing::File { content: "1".to_owned(), modified: at(seconds), mode };
     let (source, destination) = (tree([("new", thing(5, 0o600))]), tree([("old", thing(6, 0o644))]));
     for (preserve_mode, mode) in [(false, None), (true, Some(0o600))] {
-        let steps = plan(&source, &destination, Rules { preserve_mode, ..RULES }).steps;
+        let steps = plan(&source, &destination, Rules { preserve_mode, ..RULES }).steps.to_vec();
         let [super::super::Step { action: Action::Rename(rename), .. }] = &steps[..] else { panic!("{steps:?}") };
         assert_eq!((rename.modified, rename.mode), (at(5), mode));
     }
@@ -147,5 +147,9 @@ fn what_is_in_a_directory_that_is_left_is_not_taken_out_of_it() {
     let source = tree([("d", Thing::Special), ("new", file("1", 5))]);
     let destination = tree([("d/old", file("1", 5))]);
     assert_eq!(renamed(&source, &destination, RULES), []);
-    assert_eq!(plan(&source, &destination, RULES).steps[0], skip("d", Reason::Special));
+    assert_eq!(plan(&source, &destination, RULES).steps.to_vec()[0], skip("d", Reason::Special));
+}
+
+fn paths(paths: &[&str]) -> Vec<Box<str>> {
+    paths.iter().map(|path| (*path).into()).collect()
 }

@@ -138,7 +138,7 @@ fn assert_copied(after: &Tree, source: &Tree, before: &Tree, rules: Rules) {
 }
 
 fn deletions(plan: &Plan) -> u64 {
-    plan.steps.iter().filter(|step| matches!(step.action, Action::Delete { .. })).count() as u64
+    plan.steps.to_vec().iter().filter(|step| matches!(step.action, Action::Delete { .. })).count() as u64
 }
 
 /// Reports whether a step takes something away for good, and does not replace it.
@@ -161,20 +161,20 @@ proptest! {
         let source = without_special(source);
         let mut after = before.clone();
         let first = plan(&source, &before, rules);
-        Execution { source: &source, rules }.run(&mut after, &first.steps);
+        Execution { source: &source, rules }.run(&mut after, &first.steps.to_vec());
         assert_copied(&after, &source, &before, rules);
-        prop_assert_eq!(plan(&source, &after, rules).steps, []);
+        prop_assert_eq!(plan(&source, &after, rules).steps.to_vec(), []);
         prop_assert_eq!(first.withheld, None);
     }
 
     #[test]
     fn special_files_of_the_source_stay_what_they_are_at_the_destination((source, before) in trees(), rules in rules()) {
         let mut after = before.clone();
-        Execution { source: &source, rules }.run(&mut after, &plan(&source, &before, rules).steps);
+        Execution { source: &source, rules }.run(&mut after, &plan(&source, &before, rules).steps.to_vec());
         for path in source.paths().filter(|path| source.get(path) == Some(&Thing::Special)) {
             prop_assert_eq!(after.get(path), before.get(path));
         }
-        let again = plan(&source, &after, rules).steps;
+        let again = plan(&source, &after, rules).steps.to_vec();
         prop_assert!(again.iter().all(|step| matches!(step.action, Action::Skip { .. })), "{again:?}");
     }
 
@@ -186,10 +186,10 @@ proptest! {
         let execution = Execution { source: &source, rules };
         let mut after = before.clone();
         for end in ends {
-            let steps = plan(&source, &after, rules).steps;
+            let steps = plan(&source, &after, rules).steps.to_vec();
             execution.run(&mut after, &steps[..end.index(steps.len() + 1)]);
         }
-        let steps = plan(&source, &after, rules).steps;
+        let steps = plan(&source, &after, rules).steps.to_vec();
         execution.run(&mut after, &steps);
         assert_copied(&after, &source, &before, rules);
     }
@@ -203,7 +203,7 @@ proptest! {
         answers.source.retain(|path, _| keep(path));
         answers.destination.retain(|path, _| keep(path));
         let mut after = before.clone();
-        Execution { source: &source, rules }.run(&mut after, &draft.settle(&answers).steps);
+        Execution { source: &source, rules }.run(&mut after, &draft.settle(&answers).steps.to_vec());
         assert_copied(&after, &source, &before, rules);
     }
 
@@ -212,11 +212,11 @@ proptest! {
         let rules = Rules { delete: false, ..rules };
         let mut after = before.clone();
         let plan = plan(&source, &before, rules);
-        prop_assert!(!plan.steps.iter().any(is_removal));
+        prop_assert!(!plan.steps.to_vec().iter().any(is_removal));
         prop_assert_eq!(plan.withheld, None);
-        Execution { source: &source, rules }.run(&mut after, &plan.steps);
+        Execution { source: &source, rules }.run(&mut after, &plan.steps.to_vec());
         assert_kept(&after, &source, &before);
-        for step in plan.steps {
+        for step in plan.steps.to_vec() {
             if !matches!(step.action, Action::Skip { .. }) {
                 let (now, wanted) = (after.get(&step.path).unwrap(), source.get(&step.path).unwrap());
                 prop_assert!(is_copied(now, wanted, before.get(&step.path), rules));
@@ -232,7 +232,7 @@ proptest! {
         let rules = Rules { update, existing, ignore_existing, size_only, delete, max_delete: Some(most), ..rules };
         let execution = Execution { source: &source, rules };
         let mut after = before.clone();
-        execution.run(&mut after, &plan(&source, &before, rules).steps);
+        execution.run(&mut after, &plan(&source, &before, rules).steps.to_vec());
         if existing {
             prop_assert!(after.paths().all(|path| before.get(path).is_some()));
         }
@@ -242,9 +242,9 @@ proptest! {
             }
         }
         let again = plan(&source, &after, rules);
-        execution.run(&mut after, &again.steps);
-        let done = again.steps.iter().filter(|step| !matches!(step.action, Action::Skip { .. })).count();
-        prop_assert!(done == 0 || again.counts().deleted > 0, "{:?}", again.steps);
+        execution.run(&mut after, &again.steps.to_vec());
+        let done = again.steps.to_vec().iter().filter(|step| !matches!(step.action, Action::Skip { .. })).count();
+        prop_assert!(done == 0 || again.counts().deleted > 0, "{:?}", again.steps.to_vec());
     }
 
     #[test]
@@ -280,10 +280,10 @@ proptest! {
             }
         }
         let plan = plan_unread(told, before.told(), [&full, &before], rules);
-        prop_assert!(!plan.steps.iter().any(is_removal));
+        prop_assert!(!plan.steps.to_vec().iter().any(is_removal));
         prop_assert_eq!(plan.failures.len(), 1);
         let mut after = before.clone();
-        Execution { source: &source, rules }.run(&mut after, &plan.steps);
+        Execution { source: &source, rules }.run(&mut after, &plan.steps.to_vec());
         assert_kept(&after, &source, &before);
     }
 
@@ -296,9 +296,9 @@ proptest! {
         told.push(failed("somewhere"));
         let plan = plan_unread(source.told(), told, [&source, &before], Rules { delete, ..rules });
         let loses = |step: &Step| is_removal(step) || step.action == Action::Clear { kind: Kind::Directory };
-        prop_assert!(!plan.steps.iter().any(loses));
+        prop_assert!(!plan.steps.to_vec().iter().any(loses));
         let mut after = before.clone();
-        Execution { source: &source, rules }.run(&mut after, &plan.steps);
+        Execution { source: &source, rules }.run(&mut after, &plan.steps.to_vec());
         assert_kept(&after, &source, &before);
     }
 }

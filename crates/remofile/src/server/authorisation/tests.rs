@@ -3,6 +3,7 @@
 mod carriers;
 mod items;
 mod protocol1;
+mod quotas;
 mod requests;
 mod scoped;
 
@@ -34,14 +35,14 @@ impl Scene {
         let (root, options) = (tempfile::tempdir().unwrap(), ServerOptions::default());
         std::fs::write(root.path().join("f"), "old").unwrap();
         let store = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap()) as Arc<dyn Store>;
-        let grant = Grant::new(principal(rights), &store, &options, Vec::new()).unwrap();
+        let grant = Grant::new(principal(rights), &store, &options, Vec::new(), Arc::default());
         Self { root, grant: Arc::new(grant), shared: Arc::new(SharedState::new(options)) }
     }
 
     fn peer(&self) -> Peer {
         let presence = Presence::new(Instant::now(), None);
         let (client, address) = ("c".to_owned(), "a".to_owned());
-        Peer { session: 1, client, address, network: None, presence, grant: Arc::clone(&self.grant) }
+        Peer { session: 1, client, address, network: None, identity: None, presence, grant: Arc::clone(&self.grant) }
     }
 
     #[expect(clippy::disallowed_methods, reason = "no store removes its own root")]

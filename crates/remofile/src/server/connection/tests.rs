@@ -31,7 +31,15 @@ fn session(root: &std::path::Path, waker: &Waker, shared: &Arc<SharedState>) -> 
     let store = Arc::new(LocalStore::open(root, store_options).unwrap());
     let grant = Arc::new(Grant::unlimited(store, options));
     let presence = Presence::new(Instant::now(), None);
-    let peer = Peer { session: 1, client: "c".to_owned(), address: "a".to_owned(), network: None, presence, grant };
+    let peer = Peer {
+        session: 1,
+        client: "c".to_owned(),
+        address: "a".to_owned(),
+        network: None,
+        identity: None,
+        presence,
+        grant,
+    };
     (Session::new(Arc::clone(shared), peer.clone(), waker.clone(), DigestKind::Xxh3), peer)
 }
 

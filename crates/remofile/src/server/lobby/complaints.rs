@@ -1,5 +1,6 @@
 //! The log of what strangers do: each refusal at first, and only their number under siege.
 
+use crate::server::audit::Reporter;
 use remofile_protocol::handshake::Refusal;
 use std::fmt::Display;
 use std::io;
@@ -24,17 +25,20 @@ pub(in crate::server) struct Complaints {
     evicted: u64,
     /// Time of the last report that connections cannot be accepted.
     accepting: Option<Instant>,
+    reporter: Reporter,
 }
 
 impl Complaints {
-    pub(in crate::server) fn new(now: Instant) -> Self {
-        Self { began: now, reported: 0, withheld: 0, evicted: 0, accepting: None }
+    /// Counts from now on, and tells of refusals elsewhere, too.
+    pub(in crate::server) fn new(now: Instant, reporter: Reporter) -> Self {
+        Self { began: now, reported: 0, withheld: 0, evicted: 0, accepting: None, reporter }
     }
 
     /// Logs that a peer was refused.
     pub(in crate::server) fn refused(&mut self, address: impl Display, refusal: Refusal) {
         if self.may_report(Instant::now()) {
             tracing::warn!(%address, reason = refusal.name(), "refused");
+            self.reporter.refused(&address.to_string(), refusal.name());
         }
     }
 
@@ -42,6 +46,7 @@ impl Complaints {
     pub(in crate::server) fn guesses_too_fast(&mut self, address: impl Display) {
         if self.may_report(Instant::now()) {
             tracing::warn!(%address, reason = "too-many-guesses", "refused");
+            self.reporter.refused(&address.to_string(), "too-many-guesses");
         }
     }
 
@@ -49,6 +54,7 @@ impl Complaints {
     pub(super) fn not_genuine(&mut self, address: impl Display) {
         if self.may_report(Instant::now()) {
             tracing::warn!(%address, "a handshake was not followed by a genuine record");
+            self.reporter.refused(&address.to_string(), "not-genuine");
         }
     }
 
@@ -79,6 +85,7 @@ impl Complaints {
         }
         if self.withheld > 0 {
             tracing::warn!(connections = self.withheld, seconds = PERIOD.as_secs(), "more were refused");
+            self.reporter.more_refused(self.withheld);
         }
         if self.evicted > 0 {
             let seconds = PERIOD.as_secs();
@@ -88,7 +95,7 @@ impl Complaints {
                 "closed before their handshake, to make room for others"
             );
         }
-        *self = Self { began: now, reported: 0, withheld: 0, evicted: 0, accepting: self.accepting };
+        (self.began, self.reported, self.withheld, self.evicted) = (now, 0, 0, 0);
     }
 
     fn may_report(&mut self, now: Instant) -> bool {
@@ -110,7 +117,7 @@ mod tests {
     #[test]
     fn of_a_siege_only_the_first_are_told_one_by_one() {
         let now = Instant::now();
-        let mut complaints = Complaints::new(now);
+        let mut complaints = Complaints::new(now, Reporter::default());
         let told = |complaints: &mut Complaints, at| (0..1000).filter(|_| complaints.may_report(at)).count();
         assert_eq!(told(&mut complaints, now), MOST as usize);
         assert_eq!(complaints.withheld, 980);

@@ -40,6 +40,6 @@ impl Lobby {
     }
 
     fn is_chosen(&self) -> bool {
-        self.context.tokens.origin() == Origin::Chosen
+        self.roster.origin() == Origin::Chosen
     }
 }

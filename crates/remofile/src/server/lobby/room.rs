@@ -82,6 +82,11 @@ impl<G: Guest> Room<G> {
         self.guests.insert(number, guest);
     }
 
+    /// Reports whether a guest is still there.
+    pub(super) fn contains(&self, number: usize) -> bool {
+        self.guests.contains_key(&number)
+    }
+
     /// Lets a guest go.
     pub(super) fn remove(&mut self, number: usize) -> Option<G> {
         let guest = self.guests.remove(&number)?;

@@ -6,14 +6,16 @@ use crate::carrier::Waker;
 use crate::server::admission::Place;
 use crate::server::connection::{Serve, Served};
 use crate::server::presence::Presence;
+use crate::server::roster::Pass;
 use mio::unix::SourceFd;
 use mio::{Events, Interest};
+use remofile_protocol::wire::ErrorCode;
 use std::io;
 use std::mem;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// Descriptors there must be for each session at work: two wake its worker, and files are open.
 const DESCRIPTORS_A_WORKER: usize = 7;
@@ -30,11 +32,23 @@ impl Lobby {
         &mut self,
         session: u64,
         place: Place,
+        pass: Pass,
         presence: Presence,
         connection: impl Serve + 'static,
     ) {
-        let connection = Box::new(connection);
-        self.admission.add(session, place, presence, Running::Waits { connection, has_something_to_do: true });
+        let (connection, now) = (Box::new(connection), SystemTime::now());
+        self.roster.note_use(&pass, now);
+        if !self.roster.admits(&pass, now) {
+            // Its token was taken back while it waited for its place.
+            presence.end(ErrorCode::TokenRevoked);
+        }
+        self.admission.add(
+            session,
+            place,
+            Some(pass),
+            presence,
+            Running::Waits { connection, has_something_to_do: true },
+        );
         self.allot_workers();
         self.turns.wait(session, place.network(), Instant::now());
         self.give_turns();
@@ -42,9 +56,9 @@ impl Lobby {
 
     /// Workers are as many as there are descriptors for, which sessions take, too.
     fn allot_workers(&mut self) {
-        let free = self.descriptors.saturating_sub(self.admission.sessions());
+        let free = self.descriptors.saturating_sub(self.admission.sessions() + self.context.shared.lanes.taken());
         let most = (free / DESCRIPTORS_A_WORKER).min(MAX_WORKERS);
-        self.turns.set_most(most, self.context.shared.options.workers_of_an_address(most));
+        self.turns.set_most(most, self.context.shared.limits.current().workers_of_an_address(most));
     }
 
     /// Has a session look at what is there for it: bytes, the end of the server, its dismissal.
@@ -66,6 +80,8 @@ impl Lobby {
     pub(super) fn take_returns(&mut self) -> Vec<u64> {
         let mut over = Vec::new();
         for Returned { session, connection, waker } in self.returns.take() {
+            // Drained here, where it is called: what was told since the worker looked last must not be forgotten.
+            let was_called = waker.drain();
             if self.spare_wakers.len() < SPARE_WAKERS {
                 self.spare_wakers.push(waker);
             }
@@ -83,7 +99,7 @@ impl Lobby {
             if !is_parked {
                 self.admission.remove(session);
                 over.push(session);
-            } else if self.is_stopping() || self.admission.is_leaving(session) {
+            } else if was_called || self.is_stopping() || self.admission.is_leaving(session) {
                 // It was asked for while nobody could wake it.
                 self.wake(session);
             }
@@ -128,7 +144,6 @@ impl Lobby {
             // Declared first, so that its leases are given back before its place is.
             let (mut gives_back, mut connection) = (gives_back, connection);
             let served = connection.serve(&waker, &|| gives_back.returns.linger());
-            waker.drain();
             if served == Served::Idle
                 && let Some(returned) = &mut gives_back.returned
             {
@@ -156,8 +171,9 @@ impl Lobby {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                     return tracing::error!(%error, "cannot wait for sessions to end");
                 }
-                _ => self.waker.drain(),
+                _ => {}
             }
+            self.waker.drain();
         }
     }
 
@@ -165,3 +181,6 @@ impl Lobby {
         self.context.shared.stopping.load(Ordering::Acquire)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,15 +11,22 @@ use std::time::Instant;
 
 impl Lobby {
     /// Reports whether a peer would get a session there, if it proved its token now.
-    pub(super) fn has_room(&mut self, place: Place) -> bool {
+    pub(super) fn has_room(&mut self, place: Place, left: &[u64]) -> bool {
         self.seat_promised();
         let (expected, now) = (self.expected(), Instant::now());
-        !self.turns.are_blocked(place.network(), now) && self.admission.has_room(place, &expected, now)
+        !self.turns.are_blocked(place.network(), now) && self.admission.has_room(place, left, &expected, now)
     }
 
     /// Gives a newcomer a session, or the promise of one, or turns it away.
     pub(super) fn seat(&mut self, newcomer: Newcomer) {
+        if newcomer.joins().is_some() {
+            return self.join(newcomer);
+        }
         self.seat_promised();
+        // Only now: a recording of a handshake gets this far no more.
+        for session in self.admission.end_replaced(&newcomer.place(), newcomer.left()) {
+            self.wake(session);
+        }
         self.ask_for(newcomer);
     }
 
@@ -27,7 +34,7 @@ impl Lobby {
         let (now, place) = (Instant::now(), newcomer.place());
         let room = match self.turns.are_blocked(place.network(), now) {
             true => Room::None,
-            false => self.admission.ask(place, &self.expected(), now),
+            false => self.admission.ask(place, newcomer.left(), &self.expected(), now),
         };
         match room {
             Room::Free => self.start(newcomer),
@@ -51,9 +58,10 @@ impl Lobby {
     }
 
     fn start(&mut self, newcomer: Newcomer) {
+        let place = newcomer.place();
         match newcomer {
             Newcomer::Native { waiting, .. } => self.begin(waiting),
-            Newcomer::ZeroMq(speaker) => self.converse(speaker),
+            Newcomer::ZeroMq(speaker) => self.converse(place, speaker),
         }
     }
 

@@ -2,13 +2,15 @@
 
 use super::room::Guest;
 use super::zeromq::Stranger;
+use crate::carrier::LONG_ROUND_TRIP;
+use crate::server::lanes::Seat;
 use crate::server::network::Network;
-use crate::server::principal::Grant;
+use crate::server::roster::Pass;
+use crate::server::stretching::Ticket;
 use remofile_protocol::handshake::{ClientHello, Established};
 use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::time::Instant;
 
 /// A peer that has not proved itself.
@@ -26,9 +28,27 @@ pub(super) enum Stage {
     Refused(Vec<u8>),
     /// Answered; these bytes came since. A greeting can be a recording of somebody else's. Only a peer that can seal a
     /// record knows the token and is worth a thread.
-    Answered { session: Box<Established<ClientHello>>, grant: Arc<Grant>, received: Vec<u8> },
+    Answered {
+        session: Box<Established<ClientHello>>,
+        pass: Pass,
+        since: Instant,
+        received: Vec<u8>,
+        /// Its place in the session that it joins, if that was there as it was answered.
+        seat: Option<Seat>,
+    },
     /// Speaking ZeroMQ.
     ZeroMq(Box<Stranger>),
+}
+
+/// A peer whose token is being stretched.
+pub(super) struct Unsettled {
+    pub(super) number: usize,
+    pub(super) ticket: Ticket,
+}
+
+/// Reports whether the line to a peer is long: its first record came late behind the answer to its hello.
+pub(super) fn is_long(answered: Instant, peer: SocketAddr) -> bool {
+    !peer.ip().to_canonical().is_loopback() && answered.elapsed() >= LONG_ROUND_TRIP
 }
 
 impl Guest for Waiting {
@@ -42,6 +62,11 @@ impl Guest for Waiting {
 }
 
 impl Waiting {
+    /// Reports whether nothing is read from it now: it waits until its token is stretched.
+    pub(super) fn is_unsettled(&self) -> bool {
+        matches!(&self.stage, Stage::ZeroMq(stranger) if stranger.is_unsettled())
+    }
+
     /// Reads the bytes that have come. Returns everything so far, or `None` if nothing new can change the picture.
     pub(super) fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = [0; MAX_HANDSHAKE_BYTES];
@@ -91,6 +116,11 @@ impl Waiting {
     }
 
     pub(super) fn say_whole(&mut self, bytes: &[u8]) -> bool {
-        matches!(self.stream.write(bytes), Ok(count) if count == bytes.len())
+        loop {
+            match self.stream.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                written => return matches!(written, Ok(count) if count == bytes.len()),
+            }
+        }
     }
 }

@@ -4,10 +4,11 @@
 //! depends on the token, not even on whether the routing id is it. From then on there is one verdict.
 
 use crate::carrier::Begun;
-use crate::server::zeromq::{FirstMessage, Proved, may_be_token};
+use crate::server::roster::Roster;
+use crate::server::zeromq::{FirstMessage, Proof, Proved, may_be_token, recognise_routing_id};
 use remofile_protocol::handshake::Refusal;
 use remofile_protocol::limits::MAX_HANDSHAKE_BYTES;
-use remofile_protocol::token::TokenMatcher;
+use remofile_protocol::token::{Recognised, Token};
 use remofile_protocol::zmtp::{
     Command, FrameError, FrameSealer, HandshakeError, Offered, OpenedFrame, Peer, ServerHandshake, ServerSettings,
 };
@@ -29,6 +30,11 @@ enum StrangerState {
     Greeting(ServerHandshake),
     /// Sending the one message in which it may prove the token. It sends one even if its routing id was the token.
     Speaking(Box<Speaking>),
+    /// Waiting until the tokens that it may have sent are stretched. Nothing is read meanwhile.
+    Unsettled {
+        speaking: Box<Speaking>,
+        is_complete: bool,
+    },
     Over,
 }
 
@@ -48,6 +54,8 @@ pub(super) enum Verdict {
     Known { peer: Box<Peer>, proved: Proved, first: First },
     /// The peer may have sent the token, but no tokens are compared now.
     Unheard,
+    /// The peer may have sent a token: these have to be stretched, and then [`Stranger::settle`] tells.
+    Unsettled(Vec<Token>),
     /// The peer is sent these bytes and goes. `is_guess` is true if it tried a token.
     Refused { bytes: Vec<u8>, refusal: Refusal, is_guess: bool },
     /// The peer goes: its encryption and ours do not fit.
@@ -70,7 +78,7 @@ impl Stranger {
     }
 
     /// Takes bytes as they come. Without tokens none is compared.
-    pub(super) fn receive(&mut self, bytes: &[u8], tokens: Option<&TokenMatcher>) -> Verdict {
+    pub(super) fn receive(&mut self, bytes: &[u8], tokens: Option<&Roster>) -> Verdict {
         match std::mem::replace(&mut self.state, StrangerState::Over) {
             StrangerState::Greeting(mut handshake) => {
                 let outcome = handshake.receive(bytes);
@@ -94,7 +102,21 @@ impl Stranger {
                 speaking.input.extend_from_slice(bytes);
                 self.listen(speaking, tokens)
             }
-            StrangerState::Over => Verdict::Broken("it goes on".to_owned()),
+            StrangerState::Unsettled { .. } | StrangerState::Over => Verdict::Broken("it goes on".to_owned()),
+        }
+    }
+
+    /// Reports whether it waits to be settled.
+    pub(super) fn is_unsettled(&self) -> bool {
+        matches!(self.state, StrangerState::Unsettled { .. })
+    }
+
+    /// Judges a peer whose tokens have been stretched. Without tokens none is compared.
+    pub(super) fn settle(&mut self, tokens: Option<&Roster>) -> Verdict {
+        match std::mem::replace(&mut self.state, StrangerState::Over) {
+            StrangerState::Unsettled { speaking, is_complete: true } => self.judge(speaking, tokens, true),
+            StrangerState::Unsettled { speaking, is_complete: false } => self.judge_beginning(speaking, tokens, true),
+            _ => Verdict::Broken("it was not waited for".to_owned()),
         }
     }
 
@@ -103,14 +125,14 @@ impl Stranger {
         std::mem::take(&mut self.output)
     }
 
-    fn listen(&mut self, mut speaking: Box<Speaking>, tokens: Option<&TokenMatcher>) -> Verdict {
+    fn listen(&mut self, mut speaking: Box<Speaking>, tokens: Option<&Roster>) -> Verdict {
         loop {
             if speaking.seen > MAX_FIRST_MESSAGE_BYTES || speaking.parts.len() > MAX_FIRST_FRAMES {
-                return speaking.judge_beginning(tokens);
+                return self.judge_beginning(speaking, tokens, false);
             }
             let Speaking { peer, input, seen, parts } = &mut *speaking;
             match peer.opener.next(&mut input[*seen..]) {
-                Err(FrameError::TooLong) => return speaking.judge_beginning(tokens),
+                Err(FrameError::TooLong) => return self.judge_beginning(speaking, tokens, false),
                 Err(error) => return Verdict::Broken(error.to_string()),
                 Ok(OpenedFrame::Incomplete { .. }) => {
                     self.state = StrangerState::Speaking(speaking);
@@ -126,7 +148,7 @@ impl Stranger {
                     parts.push(*seen + body.start..*seen + body.end);
                     *seen += consumed;
                     if !more {
-                        return speaking.judge(tokens);
+                        return self.judge(speaking, tokens, false);
                     }
                 }
             }
@@ -145,44 +167,68 @@ fn unfit(error: &HandshakeError) -> Option<Refusal> {
     }
 }
 
-impl Speaking {
+impl Stranger {
     /// Judges a peer whose first message is complete.
-    fn judge(mut self, tokens: Option<&TokenMatcher>) -> Verdict {
-        let frames: Vec<&[u8]> = self.parts.iter().map(|part| &self.input[part.clone()]).collect();
+    fn judge(&mut self, mut speaking: Box<Speaking>, tokens: Option<&Roster>, is_settled: bool) -> Verdict {
+        let Speaking { peer, input, seen, parts } = &mut *speaking;
+        let frames: Vec<&[u8]> = parts.iter().map(|part| &input[part.clone()]).collect();
         let first_message = FirstMessage::of(&frames);
         let refusal = first_message.refusal();
-        let is_guess = refusal == Refusal::Token || may_be_token(&self.peer.identity);
+        let is_guess = refusal == Refusal::Token || may_be_token(&peer.identity);
         if is_guess && tokens.is_none() {
             return Verdict::Unheard;
         }
-        if let Some(proved) = tokens.and_then(|tokens| first_message.prove(&self.peer.identity, tokens)) {
-            let first = First::Message(frames.iter().map(|frame| frame.to_vec()).collect());
-            self.peer.rest = self.input[self.seen..].to_vec();
-            return Verdict::Known { peer: Box::new(self.peer), proved, first };
+        match tokens.map_or(Proof::None, |tokens| first_message.prove(&peer.identity, tokens, is_settled)) {
+            Proof::Proved(proved) => {
+                let first = First::Message(frames.iter().map(|frame| frame.to_vec()).collect());
+                peer.rest = input[*seen..].to_vec();
+                Verdict::Known { peer: Box::new(speaking.peer), proved, first }
+            }
+            Proof::Unsettled(texts) => {
+                self.state = StrangerState::Unsettled { speaking, is_complete: true };
+                Verdict::Unsettled(texts)
+            }
+            Proof::None => {
+                let bytes = sealed(peer, &first_message.refused(&frames));
+                Verdict::Refused { bytes, refusal, is_guess }
+            }
         }
-        let mut bytes = Vec::new();
-        let reply = first_message.refused(&frames);
-        for (number, body) in reply.iter().enumerate() {
-            let mut frame = [&[0; FrameSealer::PREFIX_BYTES], &body[..]].concat();
-            let start = self.peer.sealer.seal(&mut frame, number + 1 < reply.len());
-            bytes.extend_from_slice(&frame[start..]);
-        }
-        Verdict::Refused { bytes, refusal, is_guess }
     }
 
     /// Judges a peer whose first message is longer than the lobby reads: only its routing id can prove the token.
-    fn judge_beginning(mut self, tokens: Option<&TokenMatcher>) -> Verdict {
-        if !may_be_token(&self.peer.identity) {
+    fn judge_beginning(&mut self, speaking: Box<Speaking>, tokens: Option<&Roster>, is_settled: bool) -> Verdict {
+        if !may_be_token(&speaking.peer.identity) {
             return Verdict::Broken("its first message is too long".to_owned());
         }
         let Some(tokens) = tokens else { return Verdict::Unheard };
-        let Some(token) = tokens.find(&self.peer.identity) else {
-            return Verdict::Refused { bytes: Vec::new(), refusal: Refusal::Token, is_guess: true };
-        };
-        let begun = Begun { bytes: std::mem::take(&mut self.input), seen: self.seen, parts: self.parts };
-        let proved = Proved { token, is_routing_id: true };
-        Verdict::Known { peer: Box::new(self.peer), proved, first: First::Beginning(begun) }
+        match recognise_routing_id(&speaking.peer.identity, tokens) {
+            Recognised::Known(token) => {
+                let Speaking { peer, input, seen, parts } = *speaking;
+                let proved = Proved { token, is_routing_id: true };
+                Verdict::Known {
+                    peer: Box::new(peer),
+                    proved,
+                    first: First::Beginning(Begun { bytes: input, seen, parts }),
+                }
+            }
+            Recognised::Unsettled(text) if !is_settled => {
+                self.state = StrangerState::Unsettled { speaking, is_complete: false };
+                Verdict::Unsettled(vec![text])
+            }
+            _ => Verdict::Refused { bytes: Vec::new(), refusal: Refusal::Token, is_guess: true },
+        }
     }
+}
+
+/// Seals a message for a peer.
+fn sealed(peer: &mut Peer, frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (number, body) in frames.iter().enumerate() {
+        let mut frame = [&[0; FrameSealer::PREFIX_BYTES], &body[..]].concat();
+        let start = peer.sealer.seal(&mut frame, number + 1 < frames.len());
+        bytes.extend_from_slice(&frame[start..]);
+    }
+    bytes
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use super::super::principal::Grant;
 use super::super::session::{Peer, Session, SharedState, Turn};
 use super::super::{ServerOptions, protocol1};
 use crate::carrier::{MessageWriter, Waker};
-use crate::store::MemoryStore;
+use crate::store::{Fsync, MemoryStore};
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::protocol1::{Directory, Request as Request1, Response};
 use remofile_protocol::wire::{
@@ -23,7 +23,8 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let options = ServerOptions { max_hold: Duration::from_secs(HOUR), ..ServerOptions::default() };
+        let (max_hold, fsync) = (Duration::from_secs(HOUR), Fsync::None);
+        let options = ServerOptions { max_hold, fsync, ..ServerOptions::default() };
         let grant = Arc::new(Grant::unlimited(Arc::new(MemoryStore::new()), &options));
         Self { shared: Arc::new(SharedState::new(options)), grant, waker: Waker::new().unwrap() }
     }
@@ -31,7 +32,7 @@ impl Scene {
     fn peer(&self, session: u64) -> Peer {
         let presence = Presence::new(Instant::now(), None);
         let (client, address) = (format!("client {session}"), "192.0.2.1:1".to_owned());
-        Peer { session, client, address, network: None, presence, grant: Arc::clone(&self.grant) }
+        Peer { session, client, address, network: None, identity: None, presence, grant: Arc::clone(&self.grant) }
     }
 
     fn session(&self, number: u64) -> Talk {
@@ -41,7 +42,13 @@ impl Scene {
     }
 
     fn holders(&self) -> Vec<String> {
-        self.shared.leases.holders(Instant::now()).0.into_iter().map(|holder| holder.client).collect()
+        self.shared
+            .leases
+            .told(Instant::now(), &remofile_protocol::path::RemotePath::root())
+            .holders
+            .into_iter()
+            .map(|holder| holder.client)
+            .collect()
     }
 }
 
@@ -120,8 +127,8 @@ fn expired(failed: &[(OperationId, Failure)]) -> Vec<OperationId> {
 fn a_hold_that_only_answers_pings_loses_the_lease_and_who_waits_gets_it() {
     let scene = Scene::new();
     let (mut idler, mut other) = (scene.session(1), scene.session(2));
-    let hold = idler.request(Request::Hold { write: true });
-    other.request(Request::Hold { write: true });
+    let hold = idler.request(Request::Hold { write: true, paths: Vec::new() });
+    other.request(Request::Hold { write: true, paths: Vec::new() });
     assert!(idler.pass(HOUR - 1).is_empty());
     assert!(other.pass(HOUR - 1).is_empty());
     assert_eq!(scene.holders(), ["client 1"]);
@@ -143,7 +150,7 @@ fn a_hold_that_only_answers_pings_loses_the_lease_and_who_waits_gets_it() {
 fn a_hold_under_which_other_operations_run_keeps_the_lease() {
     let scene = Scene::new();
     let mut busy = scene.session(1);
-    let hold = busy.request(Request::Hold { write: true });
+    let hold = busy.request(Request::Hold { write: true, paths: Vec::new() });
     for number in 0..5 {
         assert!(busy.pass(HOUR - 1).is_empty());
         busy.request(Request::CreateFile { path: format!("/{number}").parse().unwrap(), update: false });
@@ -159,8 +166,13 @@ fn an_upload_that_stands_still_ends_and_what_can_be_resumed_is_kept() {
     let scene = Scene::new();
     let mut stalled = scene.session(1);
     let destination = "/".parse().unwrap();
-    let upload =
-        stalled.request(Request::Upload { destination, on_conflict: OnConflict::Abort, names: None, group: None });
+    let upload = stalled.request(Request::Upload {
+        destination,
+        on_conflict: OnConflict::Abort,
+        names: None,
+        group: None,
+        claims: None,
+    });
     let modified = Some(Timestamp::new(1_700_000_000, 5));
     let begin = Item::Begin {
         path: "f".into(),

@@ -2,9 +2,13 @@
 
 use super::interface::{Operation, OperationTurn, StartContext, Step};
 use super::selection::SourceSelection;
-use crate::transfer::{Census, Origins, Pace, Packed, Packer, PackerMonitor, PackerOptions};
+use crate::server::audit::SentOut;
+use crate::server::bandwidth::{Bandwidth, Direction};
+use crate::transfer::{Census, Counted, Origins, Pace, Packed, Packer, PackerMonitor, PackerOptions};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, SendOptions};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Files that are sent.
@@ -14,6 +18,8 @@ pub(super) struct Download {
     packer: Box<Packer>,
     sent: Sent,
     pace: Box<Pace>,
+    /// What the principal may send.
+    bandwidth: Arc<Bandwidth>,
     /// Time at which the pace allows more, if it does not now.
     ready_at: Option<Duration>,
 }
@@ -25,14 +31,15 @@ impl Download {
         total: bool,
         send_options: Option<SendOptions>,
     ) -> Result<Self, Failure> {
-        let file_size_limit = context.grant.principal.limits.file_size;
-        let packing = PackerOptions::of(send_options.unwrap_or_default(), file_size_limit, context.digest)?;
+        // The limit is for what is stored.
+        let packing = PackerOptions::of(send_options.unwrap_or_default(), u64::MAX, context.digest)?;
         let (feed, counted) = selected.feeds(context.grant, total)?;
         Ok(Self {
             census: counted.map(|feed| Box::new(Census::new(feed))),
             packer: Box::new(Packer::new(feed, packing)?),
-            sent: Sent::default(),
+            sent: Sent { files: 0, directories: 0, bytes: 0, sent_out: SentOut::new(context.entries.clone()) },
             pace: Box::new(Pace::of(&packing.send)),
+            bandwidth: Arc::clone(&context.grant.bandwidth),
             ready_at: None,
         })
     }
@@ -41,28 +48,32 @@ impl Download {
 impl Operation for Download {
     fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
         if let Some(census) = &mut self.census {
-            if let Some((files, bytes)) = census.step() {
+            if let Some(Counted { files, bytes, roll }) = census.step() {
                 turn.machine.total(turn.id, files, bytes);
+                self.packer.expect(&roll);
                 self.census = None;
             }
             return Ok(Step::Work);
         }
-        self.ready_at = self.pace.ready_at(turn.now);
+        let shared = self.bandwidth.wait(Direction::Sent).map(|wait| turn.now + wait);
+        self.ready_at = self.pace.ready_at(turn.now).max(shared);
         if self.ready_at.is_some() {
             return Ok(Step::Nothing);
         }
-        let (credit, allowance) = (turn.machine.credit(turn.id), self.pace.allowance(turn.now));
+        let credit = turn.machine.credit(turn.id);
+        let allowance = self.pace.allowance(turn.now).min(self.bandwidth.allowance(Direction::Sent));
         match self.packer.pack(turn.message, credit, allowance, &mut self.sent) {
             Packed::Items(items) => {
                 let bytes = turn.message.payload_bytes();
                 self.pace.spend(turn.now, bytes as u64);
+                self.bandwidth.spend(Direction::Sent, bytes as u64);
                 Ok(Step::Message(turn.machine.data(turn.id, items, bytes)?))
             }
             Packed::Working => Ok(Step::Work),
             Packed::Blocked => Ok(Step::Nothing),
             Packed::Stopped => Ok(Step::Ended(Err(ErrorCode::Cancelled.into()))),
             Packed::Finished => {
-                let Sent { files, directories, bytes } = self.sent;
+                let Sent { files, directories, bytes, .. } = self.sent;
                 Ok(Step::Ended(Ok(Done { files, directories, bytes, ..Done::default() })))
             }
         }
@@ -73,7 +84,9 @@ impl Operation for Download {
     }
 
     fn unwanted(&mut self, path: &str) {
-        self.packer.abort(path, &ErrorCode::Cancelled.into());
+        if self.packer.abort(path, &ErrorCode::Cancelled.into()) {
+            self.sent.sent_out.give_up(ErrorCode::Cancelled.name());
+        }
     }
 
     fn ready_at(&self) -> Option<Duration> {
@@ -86,20 +99,30 @@ impl Operation for Download {
 }
 
 /// Numbers of files, directories and bytes that a download has sent.
-#[derive(Debug, Clone, Copy, Default)]
 struct Sent {
     files: u64,
     directories: u64,
     bytes: u64,
+    sent_out: SentOut,
 }
 
 impl PackerMonitor for Sent {
     fn packed(&mut self, bytes: u64) {
         self.bytes += bytes;
+        self.sent_out.packed(bytes);
+    }
+
+    fn opened(&mut self, path: &RemotePath) {
+        self.sent_out.opened(path);
     }
 
     fn finished(&mut self, _path: &str, _size: u64) {
         self.files += 1;
+        self.sent_out.finished();
+    }
+
+    fn failed(&mut self, failure: &Failure) {
+        self.sent_out.failed(failure);
     }
 
     fn directory(&mut self) {

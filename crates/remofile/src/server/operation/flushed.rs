@@ -2,10 +2,12 @@
 
 use super::interface::{Operation, OperationTurn, Step};
 use crate::blocking::Slice;
+use crate::server::audit::Reporter;
 use crate::store::{FlushMark, Store};
 use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, Failure};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Memory of a thread that flushes, in bytes.
 const FLUSH_BYTES: u64 = 64 * 1024;
@@ -16,11 +18,12 @@ pub(in crate::server) struct Flushed {
     store: Arc<dyn Store>,
     since: FlushMark,
     flushed: Option<Result<(), Failure>>,
+    reporter: Reporter,
 }
 
 impl Flushed {
-    pub(in crate::server) fn new(done: Done, store: &Arc<dyn Store>, since: FlushMark) -> Self {
-        Self { done, store: Arc::clone(store), since, flushed: None }
+    pub(in crate::server) fn new(done: Done, store: &Arc<dyn Store>, since: FlushMark, reporter: Reporter) -> Self {
+        Self { done, store: Arc::clone(store), since, flushed: None, reporter }
     }
 }
 
@@ -33,7 +36,10 @@ impl Operation for Flushed {
     }
 
     fn block(&mut self, _slice: &Slice) {
-        self.flushed = Some(self.store.sync(self.since));
+        let began = Instant::now();
+        let flushed = self.store.sync(self.since);
+        self.reporter.flushed(flushed.is_ok(), began.elapsed());
+        self.flushed = Some(flushed);
     }
 
     fn memory_bytes(&self) -> u64 {

@@ -2,9 +2,12 @@
 
 use crate::blocking::Slice;
 use crate::carrier::{MessageWriter, Payload};
+use crate::server::audit::EntryLog;
+use crate::server::open_files::OpenFiles;
 use crate::server::principal::Grant;
+use crate::server::staged_files::{SessionMark, StagedFiles};
 use crate::store::Fsync;
-use crate::transfer::{Checked, Origins};
+use crate::transfer::{Checked, Origins, Permit};
 use remofile_protocol::digest::DigestKind;
 use remofile_protocol::session::{ServerSession, SessionError};
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Item, OperationId};
@@ -43,6 +46,11 @@ pub(in crate::server) trait Operation: Send {
             || Failure::new(ErrorCode::BadRequest).because("the end of files for an operation that takes none");
         self.origins().ok_or_else(no_end)?.finish();
         Ok(())
+    }
+
+    /// Reports whether content comes for it: while its principal has received more than it may, it is not given turns.
+    fn takes_content(&self) -> bool {
+        false
     }
 
     /// The credit of what was used up since the last call.
@@ -87,6 +95,9 @@ pub(in crate::server) trait Operation: Send {
 
     /// Interrupts the operation because the session or the server ends. Partials are retained.
     fn interrupt(self: Box<Self>) {}
+
+    /// Cancels the operation: it forgets what it has begun.
+    fn cancel(self: Box<Self>) {}
 }
 
 /// The context of one turn of an operation.
@@ -133,8 +144,17 @@ pub(in crate::server) enum FirstWindow {
 pub(in crate::server) struct StartContext<'a> {
     /// On whose behalf it is done, and on which store.
     pub(in crate::server) grant: &'a Arc<Grant>,
+    /// The permit for each path that is changed.
+    pub(in crate::server) permit: Arc<dyn Permit>,
     /// The partials that the session has looked at.
     pub(in crate::server) checked: &'a mut Checked,
     pub(in crate::server) digest: DigestKind,
     pub(in crate::server) fsync: Fsync,
+    /// The files that stay open between reads.
+    pub(in crate::server) open_files: &'a OpenFiles,
+    /// The log of what it does to single files.
+    pub(in crate::server) entries: EntryLog,
+    /// The files that clients write and nobody sees yet, and the mark of this session in them.
+    pub(in crate::server) staged_files: &'a Arc<StagedFiles>,
+    pub(in crate::server) session: &'a SessionMark,
 }

@@ -2,7 +2,7 @@
 
 use super::listing::{Elements, Listing};
 use crate::store::Store;
-use crate::transfer::{Filter, Next, Scan};
+use crate::transfer::{Filter, Next, Scan, ScanDepth};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Entry, Failure, Listed, Timestamp};
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 /// The fields of entries that are listed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ListOptions {
-    /// True if the kind of what links lead to is listed.
-    pub(super) targets: bool,
+    /// The attributes that are looked for.
+    pub(super) depth: ScanDepth,
     /// True if the client knows the mark of files that may not be on the disk.
     pub(super) unflushed: bool,
 }
@@ -30,7 +30,7 @@ pub(super) fn list(
     options: ListOptions,
 ) -> Result<Listing<Directory>, Failure> {
     let filter = Filter::new(rules, None, None)?;
-    let scan = Scan::new(store, path, recursive, filter, options.targets).map_err(|failure| failure.at(path))?;
+    let scan = Scan::new(store, path, recursive, filter, options.depth).map_err(|failure| failure.at(path))?;
     Ok(Listing::new(Directory { scan, options }))
 }
 

@@ -2,7 +2,7 @@
 
 use super::interface::{Operation, OperationTurn, Step};
 use crate::blocking::Slice;
-use crate::carrier::MessageWriter;
+use crate::carrier::{MessageWriter, clock};
 use crate::transfer::{Next, Origins};
 use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, Element, ErrorCode, Failure, Listed};
@@ -30,6 +30,11 @@ pub(super) trait Elements: Send {
         None
     }
 
+    /// The time for which elements wait for more of them to share a message with.
+    fn patience(&self) -> Duration {
+        LISTING_TURN
+    }
+
     /// The end of the operation, when there are no more.
     fn end(&mut self) -> Step {
         Step::Ended(Ok(Done::default()))
@@ -41,6 +46,8 @@ pub(super) struct Listing<E> {
     source: Source<E>,
     encoded: Encoded,
     ended: bool,
+    /// The time since which elements wait for a message.
+    waiting_since: Option<Instant>,
 }
 
 enum Source<E> {
@@ -61,7 +68,7 @@ impl<E: Elements> Listing<E> {
     }
 
     fn of(source: Source<E>) -> Self {
-        Self { source, encoded: Encoded::default(), ended: false }
+        Self { source, encoded: Encoded::default(), ended: false, waiting_since: None }
     }
 
     fn elements(&mut self) -> Option<&mut E> {
@@ -79,7 +86,7 @@ impl<E: Elements> Operation for Listing<E> {
             Source::Failed(failure) => return Ok(Step::Ended(Err(failure.clone()))),
             Source::Known(elements) => elements,
         };
-        let began = Instant::now();
+        let began = clock::now();
         let (mut may_go_on, mut is_late) = (true, false);
         for _ in 0..LISTING_STEP {
             if self.ended || is_late || self.encoded.are_enough() {
@@ -87,19 +94,22 @@ impl<E: Elements> Operation for Listing<E> {
             }
             match elements.next() {
                 Next::End => self.ended = true,
-                Next::Item(element) => self.encoded.add(&element, turn.message.room()),
+                Next::Item(element) => self.encoded.add(&element, turn.message.whole_room()),
                 Next::Working => break,
                 Next::Pending => {
                     may_go_on = false;
                     break;
                 }
             }
-            is_late = began.elapsed() >= LISTING_TURN;
+            is_late = clock::now() - began >= LISTING_TURN;
         }
         let count = self.encoded.pending.len();
         if count == 0 && self.ended {
             return Ok(elements.end());
         }
+        // What is slow to come, as a hash of a large file is, keeps nothing back that was found before it.
+        let waits = *self.waiting_since.get_or_insert(began);
+        let is_late = is_late || clock::now() - waits >= elements.patience();
         let is_worth_it = self.ended || is_late || !may_go_on || self.encoded.are_enough();
         if count == 0 || !is_worth_it {
             return Ok(if may_go_on { Step::Work } else { Step::Nothing });
@@ -108,6 +118,7 @@ impl<E: Elements> Operation for Listing<E> {
             return Ok(Step::Nothing);
         }
         self.encoded.give(turn.message);
+        self.waiting_since = None;
         Ok(Step::Message(turn.machine.entries(turn.id, turn.message.payload_bytes())?))
     }
 

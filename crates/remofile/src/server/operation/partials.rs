@@ -7,6 +7,7 @@ use crate::transfer::{ALLOCATION_BYTES, Next, listed};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, Element, ErrorCode, Failure};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The partials of a listing.
 pub(super) struct Partials {
@@ -50,6 +51,8 @@ fn clear_partials(store: &dyn Store, paths: Vec<RemotePath>) -> Result<Done, Fai
         for partial in store.partials()? {
             files += u64::from(named(partial.path)?);
         }
+        // What nobody can go on with is not listed, but is kept all the same until it is removed.
+        files += store.expire_partials(Duration::MAX)?;
     }
     for path in paths {
         if !named(path.clone())? {

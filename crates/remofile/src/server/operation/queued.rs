@@ -1,5 +1,6 @@
 //! The inbox of an operation: what comes for it while it waits for its lease, or is on another thread.
 
+use super::former_wait::FormerWait;
 use super::interface::Operation;
 use super::selection;
 use crate::carrier::{KeptPayload, Payload};
@@ -15,6 +16,8 @@ pub(in crate::server) struct Queued {
     pub(in crate::server) request: Request,
     /// The time at which it gives up.
     pub(in crate::server) deadline: Option<Duration>,
+    /// Its wait for what is left of former sessions of its client, before that for others.
+    pub(in crate::server) former: Option<FormerWait>,
 }
 
 /// Messages that wait for their operation: no more than it gave credit for, and than the session may hold.

@@ -1,5 +1,6 @@
 //! An operation of a session, wherever it is: in the queue for its lease, with the session, or on a thread of the pool.
 
+use super::former_wait::FormerWait;
 use super::interface::{FirstWindow, Operation, OperationTurn, Step};
 use super::queued::{Inbox, Queued, select};
 use crate::blocking::{AtLast, Cancel, Lost, Pending, Pool, promise};
@@ -49,7 +50,7 @@ pub(in crate::server) enum Leave {
 impl Leave {
     fn take(self, mut operation: Box<dyn Operation>, inbox: Inbox) {
         match self {
-            Self::Cancelled => drop(operation),
+            Self::Cancelled => operation.cancel(),
             Self::Interrupted => {
                 inbox.deliver_items(&mut *operation);
                 operation.interrupt();
@@ -60,7 +61,33 @@ impl Leave {
 
 impl Running {
     pub(in crate::server) fn queued(request: Request, deadline: Option<Duration>) -> Self {
-        Self::at(Place::Queued(Queued { request, deadline }))
+        Self::at(Place::Queued(Queued { request, deadline, former: None }))
+    }
+
+    /// A request that waits for what is left of former sessions of its client.
+    pub(in crate::server) fn behind_former(request: Request, wait: FormerWait) -> Self {
+        Self::at(Place::Queued(Queued { request, deadline: None, former: Some(wait) }))
+    }
+
+    /// The wait for former sessions of its client, if that is what it waits for.
+    pub(in crate::server) fn former_wait(&self) -> Option<FormerWait> {
+        match &self.place {
+            Place::Queued(queued) => queued.former,
+            Place::Here(_) | Place::Away(_) => None,
+        }
+    }
+
+    pub(in crate::server) fn wait_for_former(&mut self, wait: FormerWait) {
+        if let Place::Queued(queued) = &mut self.place {
+            queued.former = Some(wait);
+        }
+    }
+
+    /// Has it wait for others, until it gives up.
+    pub(in crate::server) fn wait_for_others(&mut self, deadline: Option<Duration>) {
+        if let Place::Queued(queued) = &mut self.place {
+            (queued.former, queued.deadline) = (None, deadline);
+        }
     }
 
     pub(in crate::server) fn begun(operation: Box<dyn Operation>) -> Self {
@@ -98,6 +125,11 @@ impl Running {
             Place::Here(operation) => operation.ready_at(),
             Place::Queued(_) | Place::Away(_) => None,
         }
+    }
+
+    /// Reports whether the session has it, and content comes for it.
+    pub(in crate::server) fn takes_content(&self) -> bool {
+        matches!(&self.place, Place::Here(operation) if operation.takes_content())
     }
 
     /// Reports whether it is done but for the disk.

@@ -4,7 +4,7 @@ use crate::server::principal::Grant;
 use crate::store::Store;
 use crate::transfer::{Chained, Feed, FeedOptions, Filter, InStore, NamedOneByOne, Origin, Origins, Permit};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Failure, Selected, Selection};
+use remofile_protocol::wire::{Failure, Selected, Selection, SendOptions};
 use std::sync::Arc;
 
 /// Adds sources that the client names one by one.
@@ -14,7 +14,8 @@ pub(super) fn add(origins: &mut dyn Origins, store: &Arc<dyn Store>, files: Vec<
         let Selected { path, name, known, as_link, parts } = file;
         RemotePath::root().join(&name).map_err(|invalid| Failure::from(invalid).at(&name))?;
         let shown = path.to_string();
-        origins.add(Origin { store: Arc::clone(store), path, name, shown, known, as_link, parts }, credit);
+        let store = Arc::clone(store);
+        origins.add(Origin { store, path, name, shown, entry: None, known, as_link, parts }, credit);
     }
     Ok(())
 }
@@ -24,11 +25,18 @@ pub(super) struct SourceSelection {
     sources: Vec<RemotePath>,
     recursive: bool,
     selection: Selection,
+    /// True if a file that has several names is sent once.
+    hard_links: bool,
 }
 
 impl SourceSelection {
     pub(super) fn new(sources: Vec<RemotePath>, recursive: bool, selection: Option<Selection>) -> Self {
-        Self { sources, recursive, selection: selection.unwrap_or_default() }
+        Self { sources, recursive, selection: selection.unwrap_or_default(), hard_links: false }
+    }
+
+    /// Has a file that has several names sent once, if the options say so.
+    pub(super) fn sent_as(self, options: Option<&SendOptions>) -> Self {
+        Self { hard_links: options.is_some_and(|options| options.hard_links), ..self }
     }
 
     /// Makes the feed of what is sent, and another one of the same files if they are counted before.
@@ -38,7 +46,7 @@ impl SourceSelection {
         // One filter for both feeds: a filter of many rules takes megabytes.
         let filter = self.filter()?;
         let counted = counts.then(|| self.feed(grant, filter.clone())).transpose()?;
-        Ok((self.feed(grant, filter)?, counted))
+        Ok((self.feed(grant, filter)?.telling_removed(), counted))
     }
 
     pub(super) fn filter(&self) -> Result<Filter, Failure> {
@@ -57,8 +65,8 @@ impl SourceSelection {
             true => Box::new(Chained::new(named, NamedOneByOne::default())),
             false => Box::new(named),
         };
-        let (recursive, links) = (self.recursive, selection.links);
+        let (recursive, links, devices) = (self.recursive, selection.links, selection.devices);
         let permit = Arc::clone(grant) as Arc<dyn Permit>;
-        Ok(Feed::new(origins, FeedOptions { recursive, permit, filter, links }))
+        Ok(Feed::new(origins, FeedOptions { recursive, permit, filter, links, devices, hard_links: self.hard_links }))
     }
 }

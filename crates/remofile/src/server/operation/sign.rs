@@ -8,9 +8,16 @@ use remofile_protocol::limits::{MAX_SIGNED_BLOCK_BYTES, MIN_SIGNED_BLOCK_BYTES};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, Entry, ErrorCode, Failure, ToSign};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Signatures in one element, in bytes.
+/// Signatures in one element at most, in bytes.
 const ELEMENT_BYTES: usize = 24 * 1024;
+
+/// Steps after which signatures are told, some MiB each: the client searches meanwhile for what they are of.
+const ELEMENT_STEPS: u32 = 4;
+
+/// Time for which signatures wait for more of them.
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Signatures of files, one after the other.
 pub(super) struct Signing {
@@ -24,6 +31,8 @@ struct Current {
     entry: Entry,
     signer: Signer,
     signatures: Vec<u8>,
+    /// Steps of which the signatures are.
+    steps: u32,
     is_done: bool,
 }
 
@@ -31,7 +40,18 @@ pub(super) fn sign(store: &Arc<dyn Store>, files: Vec<ToSign>) -> Listing<Signin
     Listing::new(Signing { store: Arc::clone(store), files: files.into_iter(), current: None })
 }
 
+impl Current {
+    /// Reports whether its signatures are worth an element.
+    fn has_enough(&self) -> bool {
+        self.signatures.len() >= ELEMENT_BYTES || self.steps >= ELEMENT_STEPS && !self.signatures.is_empty()
+    }
+}
+
 impl Elements for Signing {
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
     /// Beside the files that were named.
     fn memory_bytes(&self) -> u64 {
         let current = |current: &Current| current.signer.memory_bytes() + current.signatures.capacity() as u64;
@@ -54,17 +74,19 @@ impl Elements for Signing {
                 }
             };
         };
-        while !current.is_done && current.signatures.len() < ELEMENT_BYTES {
+        while !current.is_done && !current.has_enough() {
             match current.signer.step(&mut current.signatures) {
                 Ok(is_done) => current.is_done = is_done,
                 Err(failure) => return failed(failure.at(current.path)),
             }
+            current.steps += 1;
             // A step reads some MiB: other operations have their turn before the next one.
-            if current.signatures.len() < ELEMENT_BYTES && !current.is_done {
+            if !current.has_enough() && !current.is_done {
                 self.current = Some(current);
                 return Next::Working;
             }
         }
+        current.steps = 0;
         // The entry comes last, since the digest is known only after all bytes were read.
         if current.signatures.is_empty() {
             let Current { entry, signer, .. } = current;
@@ -102,5 +124,33 @@ fn begin(store: &dyn Store, file: ToSign) -> StoreResult<Current> {
         ranges.push(0..entry.size);
     }
     let signer = Signer::new(source, block_bytes, ranges, seed, whole && !undigested)?;
-    Ok(Current { path, entry, signer, signatures: Vec::new(), is_done: false })
+    Ok(Current { path, entry, signer, signatures: Vec::new(), steps: 0, is_done: false })
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test makes a file itself")]
+mod tests {
+    use super::*;
+    use crate::store::{LocalStore, StoreOptions};
+
+    #[test]
+    fn the_signatures_of_a_large_file_come_while_it_is_signed() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::File::create(root.path().join("f")).unwrap().set_len(50 << 20).unwrap();
+        let store: Arc<dyn Store> = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap());
+        let path = "/f".parse().unwrap();
+        let file = ToSign { path, block_bytes: 128 * 1024, seed: 7, parts: Vec::new(), undigested: true };
+        let mut signing = Signing { store, files: vec![file].into_iter(), current: None };
+        let mut come = Vec::new();
+        loop {
+            match signing.next() {
+                Next::Item(Element::Signatures(signatures)) => come.push(signatures.len() / 12),
+                Next::Item(_) => break,
+                Next::Working => {}
+                Next::End | Next::Pending => panic!("the file has a size"),
+            }
+        }
+        assert_eq!(come.iter().sum::<usize>(), 400);
+        assert!(come.len() > 2 && come.iter().all(|count| *count <= 128), "{come:?}");
+    }
 }

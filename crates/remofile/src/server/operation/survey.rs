@@ -3,7 +3,7 @@
 use super::interface::Step;
 use super::listing::{Elements, Listing};
 use super::partials::partials_bytes;
-use crate::store::{Partial, Store, StoreResult, Walk};
+use crate::store::{Partial, Seen, StatSequence, Store, StoreResult, Walk};
 use crate::transfer::{Checked, Checking, Next};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Element, ErrorCode, Failure, Kind, Listed};
@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub(super) struct Survey {
     store: Arc<dyn Store>,
     paths: std::vec::IntoIter<RemotePath>,
+    looks: StatSequence,
     walk: Option<Box<dyn Walk>>,
     partials: std::vec::IntoIter<Partial>,
     /// Memory that the partials took at first, in bytes.
@@ -22,30 +23,39 @@ pub(super) struct Survey {
     knows_unflushed: bool,
 }
 
+/// What a client is told of the names of its upload.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sees {
+    /// What is left of its own uploads, and nothing of what is there.
+    PartialsAlone,
+    /// What is there, too. `knows_unflushed`: whether it understands that a file may not be on the disk.
+    Entries { knows_unflushed: bool },
+}
+
 pub(super) fn survey(
     store: &Arc<dyn Store>,
     destination: RemotePath,
     names: Vec<String>,
-    knows_unflushed: bool,
+    sees: Sees,
 ) -> Listing<Survey> {
     let store = Arc::clone(store);
-    Listing::begun_by(move || begin(store, &destination, &names, knows_unflushed))
+    Listing::begun_by(move || begin(store, &destination, &names, sees))
 }
 
-fn begin(
-    store: Arc<dyn Store>,
-    destination: &RemotePath,
-    names: &[String],
-    knows_unflushed: bool,
-) -> StoreResult<Survey> {
+fn begin(store: Arc<dyn Store>, destination: &RemotePath, names: &[String], sees: Sees) -> StoreResult<Survey> {
     let paths = paths_of(destination, names)?;
     store.directory(destination).map_err(|failure| failure.at(destination))?;
     let mut partials = store.partials()?;
     partials.retain(|partial| paths.iter().any(|path| partial.path.is_within(path)));
     let partials = partials.into_iter();
+    let (paths, knows_unflushed) = match sees {
+        Sees::PartialsAlone => (Vec::new(), false),
+        Sees::Entries { knows_unflushed } => (paths, knows_unflushed),
+    };
     Ok(Survey {
         store,
         paths: paths.into_iter(),
+        looks: StatSequence::default(),
         walk: None,
         partials_bytes: partials_bytes(&partials),
         partials,
@@ -101,11 +111,11 @@ impl Elements for Survey {
 
 impl Survey {
     fn look_at(&mut self, path: &RemotePath) -> Next<Element> {
-        match self.store.stat(path) {
+        match self.looks.stat(&*self.store, path) {
             Err(failure) if failure.code == ErrorCode::NotFound => Next::Working,
             Err(failure) => Next::Item(Element::Listed(Listed::Failed(failure.at(path)))),
-            Ok(mut entry) => {
-                if entry.kind == Kind::File && self.store.read_link(path).is_ok() {
+            Ok(Seen { mut entry, is_link }) => {
+                if entry.kind == Kind::File && is_link {
                     // As in a directory that is walked: a link is in the way itself, wherever it leads.
                     entry.kind = Kind::Link;
                 }
@@ -130,9 +140,16 @@ fn paths_of(destination: &RemotePath, names: &[String]) -> StoreResult<Vec<Remot
 ///
 /// # Errors
 /// `occupied` with the first that is not.
-pub(super) fn refuse_occupied(store: &dyn Store, destination: &RemotePath, names: &[String]) -> StoreResult<()> {
+pub(super) fn refuse_occupied(
+    store: &dyn Store,
+    destination: &RemotePath,
+    names: &[String],
+    is_blind: bool,
+) -> StoreResult<()> {
     let paths = paths_of(destination, names)?;
-    let taken = paths.iter().find(|path| store.stat(path).is_ok());
+    // Whoever may not look learns of its own partials alone.
+    let mut looks = StatSequence::default();
+    let taken = paths.iter().find(|path| !is_blind && looks.stat(store, path).is_ok());
     if let Some(path) = taken {
         return Err(Failure::new(ErrorCode::Occupied).at(path));
     }

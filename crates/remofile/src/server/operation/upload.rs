@@ -4,12 +4,17 @@ use super::interface::{FirstWindow, Operation, OperationTurn, StartContext, Step
 use super::survey::refuse_occupied;
 use crate::blocking::Slice;
 use crate::carrier::{KeptPayload, Payload};
-use crate::store::{Fsync, Store};
-use crate::transfer::{Checked, ItemRules, Permit, Unpacker, UnpackerMonitor, UnpackerOptions, items_bytes};
+use crate::server::audit::TakenIn;
+use crate::server::principal::Grant;
+use crate::store::Fsync;
+use crate::transfer::{
+    Checked, Effect, ItemRules, LONGEST_WAIT, Stored, Unpacker, UnpackerMonitor, UnpackerOptions, items_bytes,
+};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Item, OnConflict};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Files that are taken in.
 pub(super) struct Upload {
@@ -18,10 +23,13 @@ pub(super) struct Upload {
     early: Vec<(Vec<Item>, KeptPayload, u64)>,
     early_bytes: usize,
     failures: Vec<Failure>,
+    taken_in: TakenIn,
     has_begun: bool,
     is_finished: bool,
     /// True if the disk has kept it waiting, or is asked for each file to be on it.
     is_slow: bool,
+    /// The time at which files that wait for a flush are flushed though no others come.
+    flush_at: Option<Duration>,
 }
 
 enum UploadState {
@@ -32,7 +40,7 @@ enum UploadState {
 
 /// An upload as it was asked for, before anything is looked at.
 struct Asked {
-    store: Arc<dyn Store>,
+    grant: Arc<Grant>,
     options: UnpackerOptions,
     names: Vec<String>,
     checked: Checked,
@@ -40,11 +48,11 @@ struct Asked {
 
 impl Asked {
     fn open(self) -> Result<Unpacker, Failure> {
-        let Self { store, options, names, checked } = self;
-        let destination = options.destination.clone();
+        let Self { grant, options, names, checked } = self;
+        let (store, destination, is_blind) = (&grant.store, options.destination.clone(), options.permit.is_blind());
         let unpacker =
-            Unpacker::new(Arc::clone(&store), options, checked).map_err(|failure| failure.at(&destination))?;
-        refuse_occupied(&*store, &destination, &names)?;
+            Unpacker::new(Arc::clone(store), options, checked).map_err(|failure| failure.at(&destination))?;
+        refuse_occupied(&**store, &destination, &names, is_blind)?;
         Ok(unpacker)
     }
 }
@@ -56,26 +64,29 @@ impl Upload {
         on_conflict: OnConflict,
         names: Vec<String>,
     ) -> Self {
+        let taken_in = TakenIn::new(context.entries.clone(), destination.clone());
         let options = UnpackerOptions {
             destination,
             on_conflict,
             file_size_limit: context.grant.principal.limits.file_size,
             sizes: 0..=u64::MAX,
-            permit: Arc::clone(context.grant) as Arc<dyn Permit>,
+            permit: Arc::clone(&context.permit),
             preserve_mode: true,
             rules: ItemRules::Theirs,
             changes: true,
             digest: context.digest,
         };
-        let (store, checked) = (Arc::clone(&context.grant.store), std::mem::take(context.checked));
+        let (grant, checked) = (Arc::clone(context.grant), std::mem::take(context.checked));
         Self {
-            state: UploadState::Asked(Box::new(Asked { store, options, names, checked })),
+            state: UploadState::Asked(Box::new(Asked { grant, options, names, checked })),
             early: Vec::new(),
             early_bytes: 0,
             failures: Vec::new(),
+            taken_in,
             has_begun: false,
             is_finished: false,
             is_slow: context.fsync == Fsync::Each,
+            flush_at: None,
         }
     }
 
@@ -83,13 +94,14 @@ impl Upload {
         std::mem::replace(&mut self.state, UploadState::Over(Err(ErrorCode::Other.into())))
     }
 
-    fn work(&mut self, slice: &Slice) {
+    fn work(&mut self, slice: &Slice, may_flush: bool) {
         let state = self.take_state();
-        self.state = self.advance(state, slice).unwrap_or_else(|failure| UploadState::Over(Err(failure)));
+        self.state = self.advance(state, slice, may_flush).unwrap_or_else(|failure| UploadState::Over(Err(failure)));
     }
 
-    fn advance(&mut self, state: UploadState, slice: &Slice) -> Result<UploadState, Failure> {
+    fn advance(&mut self, state: UploadState, slice: &Slice, may_flush: bool) -> Result<UploadState, Failure> {
         let mut unpacker = match state {
+            UploadState::Asked(asked) if !asked.grant.await_count(slice) => return Ok(UploadState::Asked(asked)),
             UploadState::Asked(asked) => {
                 let mut unpacker = Box::new(asked.open()?);
                 self.has_begun = true;
@@ -100,14 +112,40 @@ impl Upload {
             UploadState::Open(unpacker) => unpacker,
             over @ UploadState::Over(_) => return Ok(over),
         };
-        let mut failures = ItemFailures(&mut self.failures);
-        unpacker.work(&|| slice.is_over(), &mut failures)?;
+        let mut monitor = ItemMonitor { failures: &mut self.failures, taken_in: &self.taken_in };
+        let worked = match may_flush {
+            true => unpacker.work(&|| slice.is_over(), &mut monitor),
+            false => unpacker.work_until_flush(&|| slice.is_over(), &mut monitor),
+        };
+        if let Err(trouble) = worked {
+            // Complete files stay, as those do that are visible already.
+            unpacker.flush_waiting(&mut monitor);
+            return Err(trouble.into());
+        }
         if unpacker.is_busy() || !self.is_finished {
             return Ok(UploadState::Open(unpacker));
         }
-        let stored = unpacker.finish(&mut failures)?;
-        let (files, directories, bytes) = (stored.files, stored.directories, stored.bytes);
-        Ok(UploadState::Over(Ok(Done { files, directories, bytes, ..Done::default() })))
+        let stored = unpacker.finish(&mut monitor)?;
+        let Stored { files, directories, bytes, attributes, .. } = stored;
+        let attributes = u32::try_from(attributes).unwrap_or(u32::MAX);
+        Ok(UploadState::Over(Ok(Done { files, directories, bytes, attributes, ..Done::default() })))
+    }
+}
+
+impl Upload {
+    /// Has files flushed that wait for others which do not come.
+    fn await_flush(&mut self, now: Duration) -> Step {
+        let UploadState::Open(unpacker) = &mut self.state else { return Step::Nothing };
+        if !unpacker.has_waiting() {
+            self.flush_at = None;
+            return Step::Nothing;
+        }
+        if now < *self.flush_at.get_or_insert(now + LONGEST_WAIT) {
+            return Step::Nothing;
+        }
+        self.flush_at = None;
+        unpacker.want_flush();
+        Step::Blocking
     }
 }
 
@@ -119,7 +157,7 @@ impl Operation for Upload {
         match &self.state {
             UploadState::Asked(_) => return Ok(Step::Blocking),
             UploadState::Open(unpacker) if unpacker.is_busy() || self.is_finished => return Ok(Step::Blocking),
-            UploadState::Open(_) => return Ok(Step::Nothing),
+            UploadState::Open(_) => return Ok(self.await_flush(turn.now)),
             UploadState::Over(_) => {}
         }
         Ok(match self.take_state() {
@@ -131,19 +169,19 @@ impl Operation for Upload {
 
     fn work_at_once(&mut self) -> bool {
         // What was just received is in the caches of this processor: on another one it took a sixth longer.
-        let is_quick = matches!(&self.state, UploadState::Open(unpacker) if unpacker.is_busy())
+        let is_quick = matches!(&self.state, UploadState::Open(unpacker) if unpacker.is_busy() && !unpacker.is_flush_due())
             && !self.is_slow
             && !self.is_finished;
         if is_quick {
             let slice = Slice::at_once();
-            self.work(&slice);
+            self.work(&slice, false);
             self.is_slow = slice.is_over();
         }
         is_quick
     }
 
     fn block(&mut self, slice: &Slice) {
-        self.work(slice);
+        self.work(slice, true);
     }
 
     fn take_items(&mut self, items: Vec<Item>, payload: Payload<'_>, credit: u64) -> Result<(), Failure> {
@@ -165,11 +203,19 @@ impl Operation for Upload {
         Ok(())
     }
 
+    fn takes_content(&self) -> bool {
+        true
+    }
+
     fn take_released(&mut self) -> u64 {
         match &mut self.state {
             UploadState::Open(unpacker) => unpacker.take_released(),
             UploadState::Asked(_) | UploadState::Over(_) => 0,
         }
+    }
+
+    fn ready_at(&self) -> Option<Duration> {
+        self.flush_at
     }
 
     fn take_failures(&mut self) -> Vec<Failure> {
@@ -204,19 +250,34 @@ impl Operation for Upload {
     fn interrupt(mut self: Box<Self>) {
         // What has come is stored: the next attempt goes on behind it.
         let state = self.take_state();
-        if let Ok(UploadState::Open(unpacker)) = self.advance(state, &Slice::last()) {
-            unpacker.interrupt();
+        if let Ok(UploadState::Open(unpacker)) = self.advance(state, &Slice::last(), true) {
+            unpacker.interrupt(&mut ItemMonitor { failures: &mut self.failures, taken_in: &self.taken_in });
+        }
+    }
+
+    fn cancel(mut self: Box<Self>) {
+        // Complete files stay, as those do that are visible already.
+        if let UploadState::Open(mut unpacker) = self.take_state() {
+            unpacker.flush_waiting(&mut ItemMonitor { failures: &mut self.failures, taken_in: &self.taken_in });
         }
     }
 }
 
 /// Collects the files that were not stored, of which the client is told; of the others it learns by the end.
-struct ItemFailures<'a>(&'a mut Vec<Failure>);
+struct ItemMonitor<'a> {
+    failures: &'a mut Vec<Failure>,
+    taken_in: &'a TakenIn,
+}
 
-impl UnpackerMonitor for ItemFailures<'_> {
+impl UnpackerMonitor for ItemMonitor<'_> {
+    fn changed(&mut self, effect: Effect<'_>) {
+        self.taken_in.changed(effect);
+    }
+
     fn failed(&mut self, failure: Failure, by_sender: bool) {
         if !by_sender {
-            self.0.push(failure);
+            self.taken_in.failed(&failure);
+            self.failures.push(failure);
         }
     }
 }

@@ -1,14 +1,14 @@
 //! A write: a file that is changed in place.
 
 use super::interface::{FirstWindow, Operation, OperationTurn, StartContext, Step};
+use super::pieces::{Piece, Pieces};
 use crate::blocking::Slice;
-use crate::carrier::{KeptPayload, Payload};
+use crate::carrier::Payload;
+use crate::server::principal::Grant;
 use crate::store::{Editing, Store, StoreResult};
-use crate::transfer::items_bytes;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Item, Version};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The options of a write.
@@ -28,15 +28,12 @@ pub(super) struct Write {
     options: WriteOptions,
     file_size_limit: u64,
     state: WriteState,
-    pieces: VecDeque<(Vec<Item>, KeptPayload, u64)>,
-    pieces_bytes: usize,
-    released: u64,
+    pieces: Pieces,
     has_begun: bool,
-    is_finished: bool,
 }
 
 enum WriteState {
-    Asked(Arc<dyn Store>, Option<Version>),
+    Asked(Arc<Grant>, Option<Version>),
     Open(InPlace),
     Over(Result<Done, Failure>, Change),
 }
@@ -65,19 +62,16 @@ impl Write {
             path,
             options,
             file_size_limit: context.grant.principal.limits.file_size,
-            state: WriteState::Asked(Arc::clone(&context.grant.store), version),
-            pieces: VecDeque::new(),
-            pieces_bytes: 0,
-            released: 0,
+            state: WriteState::Asked(Arc::clone(context.grant), version),
+            pieces: Pieces::default(),
             has_begun: false,
-            is_finished: false,
         }
     }
 
     fn open(&self, store: &dyn Store, version: Option<Version>) -> StoreResult<InPlace> {
         let WriteOptions { length, create, .. } = self.options;
         if length.is_some_and(|length| length > self.file_size_limit) {
-            return Err(ErrorCode::FileTooLarge.into());
+            return Err(Failure::larger_than(self.file_size_limit));
         }
         let mut file = store.edit(&self.path, create)?;
         let (_, now) = file.look()?;
@@ -94,23 +88,25 @@ impl Write {
 
     fn advance(&mut self, state: WriteState, slice: &Slice) -> Result<WriteState, Failure> {
         let mut open = match state {
-            WriteState::Asked(store, version) => {
-                let open = self.open(&*store, version).map_err(|failure| failure.at(&self.path))?;
+            WriteState::Asked(grant, version) if !grant.await_count(slice) => {
+                return Ok(WriteState::Asked(grant, version));
+            }
+            WriteState::Asked(grant, version) => {
+                let open = self.open(&*grant.store, version).map_err(|failure| failure.at(&self.path))?;
                 self.has_begun = true;
                 open
             }
             WriteState::Open(open) => open,
             over @ WriteState::Over(..) => return Ok(over),
         };
-        while let Some((items, payload, credit)) = self.pieces.pop_front() {
-            self.pieces_bytes -= items_bytes(&items) + payload.memory_bytes();
-            self.write_items(&mut open, items, &payload)?;
-            self.released += credit;
+        while let Some(piece) = self.pieces.pop() {
+            let credit = self.write_items(&mut open, piece)?;
+            self.pieces.release(credit);
             if slice.is_over() && !self.pieces.is_empty() {
                 return Ok(WriteState::Open(open));
             }
         }
-        if !self.is_finished {
+        if !self.pieces.is_finished() {
             return Ok(WriteState::Open(open));
         }
         let InPlace { file, written, change } = open;
@@ -119,20 +115,15 @@ impl Write {
         Ok(WriteState::Over(Ok(done), change))
     }
 
-    fn write_items(&self, open: &mut InPlace, items: Vec<Item>, mut payload: &[u8]) -> StoreResult<()> {
-        for item in items {
-            let Some((bytes, rest)) = payload.split_at_checked(item.payload_bytes() as usize) else {
-                return Err(Failure::new(ErrorCode::BadRequest).because("items without their bytes"));
-            };
-            payload = rest;
+    fn write_items(&self, open: &mut InPlace, piece: Piece) -> StoreResult<u64> {
+        piece.write(|item, bytes| {
             let place = match (item, self.options.append) {
                 (Item::Place { offset, .. }, false) => Some(offset),
                 (Item::Data { .. }, true) => None,
                 _ => return Err(Failure::new(ErrorCode::BadRequest).because("items that are no part of a write")),
             };
-            self.write_piece(open, bytes, place).map_err(|failure| failure.at(&self.path))?;
-        }
-        Ok(())
+            self.write_piece(open, bytes, place).map_err(|failure| failure.at(&self.path))
+        })
     }
 
     fn write_piece(&self, open: &mut InPlace, bytes: &[u8], place: Option<u64>) -> StoreResult<()> {
@@ -141,7 +132,7 @@ impl Write {
             None => open.file.look()?.0.size,
         };
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.file_size_limit);
-        end.ok_or_else(|| Failure::new(ErrorCode::FileTooLarge))?;
+        end.ok_or_else(|| Failure::larger_than(self.file_size_limit))?;
         open.change = Change::Made;
         match place {
             Some(offset) => open.file.write_at(bytes, offset)?,
@@ -160,7 +151,7 @@ impl Operation for Write {
     fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
         match &self.state {
             WriteState::Asked(..) => return Ok(Step::Blocking),
-            WriteState::Open(_) if self.is_finished || !self.pieces.is_empty() => return Ok(Step::Blocking),
+            WriteState::Open(_) if self.pieces.has_work() => return Ok(Step::Blocking),
             WriteState::Open(_) => return Ok(Step::Nothing),
             WriteState::Over(..) => {}
         }
@@ -177,19 +168,21 @@ impl Operation for Write {
     }
 
     fn take_items(&mut self, items: Vec<Item>, payload: Payload<'_>, credit: u64) -> Result<(), Failure> {
-        let payload = payload.keep();
-        self.pieces_bytes += items_bytes(&items) + payload.memory_bytes();
-        self.pieces.push_back((items, payload, credit));
+        self.pieces.push(items, payload, credit);
         Ok(())
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        self.is_finished = true;
+        self.pieces.finish();
         Ok(())
     }
 
+    fn takes_content(&self) -> bool {
+        true
+    }
+
     fn take_released(&mut self) -> u64 {
-        std::mem::take(&mut self.released)
+        self.pieces.take_released()
     }
 
     fn first_window(&self) -> FirstWindow {
@@ -197,7 +190,7 @@ impl Operation for Write {
     }
 
     fn memory_bytes(&self) -> u64 {
-        self.pieces_bytes as u64
+        self.pieces.memory_bytes()
     }
 
     fn is_busy(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The table of failures and their answers in protocol 1.
+//! The table of failures and their answers in protocol 1, and how a listing describes files.
 
 use remofile_protocol::protocol1::Response;
 use remofile_protocol::wire::{ErrorCode, Failure, Holder};
@@ -31,6 +31,7 @@ impl Refusals {
             | ErrorCode::PermissionDenied
             | ErrorCode::ReadOnly
             | ErrorCode::NoSpace
+            | ErrorCode::QuotaExceeded
             | ErrorCode::SourceChanged
             | ErrorCode::IntegrityFailure
             | ErrorCode::Busy
@@ -49,7 +50,11 @@ impl Refusals {
             | ErrorCode::NoMatch
             | ErrorCode::BadPattern
             | ErrorCode::PartialChanged
-            | ErrorCode::LeaseExpired => other(failure),
+            | ErrorCode::LeaseExpired
+            | ErrorCode::TokenRevoked
+            | ErrorCode::SessionReplaced
+            | ErrorCode::IncorrectChunkSize
+            | ErrorCode::CorruptedResponse => other(failure),
         }
     }
 }
@@ -64,9 +69,14 @@ pub(super) fn busy(holders: &[Holder]) -> Response<'static> {
     let sentence = ErrorCode::Busy.sentence();
     Response::UnknownError(match holders.first() {
         None => format!("{sentence} (try again later)"),
-        Some(Holder { client, address, activity, held_milliseconds }) => {
+        Some(Holder { client, address, activity, held_milliseconds, path }) => {
             let seconds = held_milliseconds / 1000;
-            format!("{sentence}: {client} at {address} has been busy with {activity} for {seconds} s (try again later)")
+            // Of some clients others must not know where they are.
+            let address = if address.is_empty() { String::new() } else { format!(" at {address}") };
+            let place = path.as_ref().map_or_else(String::new, |path| format!(" at {path}"));
+            format!(
+                "{sentence}: {client}{address} has been busy with {activity}{place} for {seconds} s (try again later)"
+            )
         }
     })
 }

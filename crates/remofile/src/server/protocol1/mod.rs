@@ -5,22 +5,33 @@
 //! server or others. Non-goals: speed, and everything that `docs/protocol-1.md` does not name.
 
 mod answers;
+mod audited;
+mod exchange;
+mod moving;
+mod naming;
 mod transfers;
 
-use super::leases::{self, Answer, Claim};
+pub(super) use exchange::{Enveloped, Exchange};
+
+use super::audit::INTERRUPTED;
+use super::claims::Claims;
+use super::coordination;
+use super::leases::{Answer, Claim, Claimant, Reach};
 use super::max_hold::MaxHold;
 use super::session::{Peer, SharedState};
 use crate::budget::{Budget, Reservation};
 use crate::store::{FlushMark, Fsync, StoreResult};
 use crate::transfer::Access;
 use answers::{Refusals, busy};
+use audited::Audit;
+use naming::{Misnamed, Misplaced, described, spelled};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::protocol1::{ListedFile, Request, Response};
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, OperationId, Timestamp};
+use remofile_protocol::wire::{ErrorCode, Kind, Listed, OperationId};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use transfers::{Download, Given, Taken, Upload};
+use transfers::{Download, Upload};
 
 /// Memory of a file in the answer to a request for a listing, beside its name, in bytes.
 const ANSWER_BYTES_A_FILE: usize = 64;
@@ -37,6 +48,9 @@ pub(super) struct Session {
     operation: OperationId,
     /// Position in the history of flushes at which that lease was claimed.
     begun: FlushMark,
+    audit: Audit,
+    /// True once the disk has kept the upload at hand waiting.
+    is_slow: bool,
 }
 
 /// The documented states; removals are over before they are answered.
@@ -69,17 +83,24 @@ impl Session {
     pub(super) fn new(shared: Arc<SharedState>, peer: Peer) -> Self {
         let begun = peer.grant.store.flush_mark();
         Self {
+            audit: Audit::begin(&shared, &peer),
             shared,
             peer,
             state: TransferState::Idle { was_download: false },
             operation: OperationId::SESSION,
             begun,
+            is_slow: false,
         }
     }
 
     /// Answers a request.
-    pub(super) fn answer(&mut self, now: Duration, request: &[u8]) -> Vec<u8> {
-        let Ok(request) = Request::decode(request) else {
+    pub(super) fn answer(&mut self, now: Duration, bytes: &[u8]) -> Vec<u8> {
+        self.leave_if_lost();
+        let Ok(request) = Request::decode(bytes) else {
+            // As a chunk of the wrong length does, one that is no bytes ends the upload.
+            if self.is_uploading() && Request::means_chunk(bytes) {
+                self.end_transfer(false, ErrorCode::BadRequest.name());
+            }
             return Response::BadRequest.encode();
         };
         if self.shared.stopping.load(Ordering::Acquire) {
@@ -94,19 +115,26 @@ impl Session {
         if was_download {
             self.state = TransferState::Idle { was_download: false };
         }
+        let asked = self.audit.asked(&request);
         match (request, &self.state) {
-            (Request::ListFiles { directory }, _) => self.list(directory.as_str()).encode(),
+            (Request::ListFiles { directory }, _) => {
+                let response = self.list(directory.as_str());
+                self.audit.answered(&asked, &response)
+            }
             (Request::SendChunk { data }, TransferState::Uploading { .. }) => self.take_chunk(now, &data).encode(),
             (Request::ReceiveChunk, TransferState::Downloading { .. }) => self.give_chunk(now),
             (Request::CancelTransfer, TransferState::Uploading { .. } | TransferState::Downloading { .. }) => {
-                self.end_transfer(false);
+                self.end_transfer(false, ErrorCode::Cancelled.name());
                 Response::TransferCancelled.encode()
             }
             (Request::CancelTransfer, TransferState::Idle { .. }) if was_download => {
                 Response::TransferCancelled.encode()
             }
-            (request, TransferState::Idle { .. }) => self.begin(now, request).encode(),
-            _ => Response::BadRequest.encode(),
+            (request, TransferState::Idle { .. }) => {
+                let response = self.begin(now, request);
+                self.audit.answered(&asked, &response)
+            }
+            _ => self.audit.answered(&asked, &Response::BadRequest),
         }
     }
 
@@ -130,11 +158,11 @@ impl Session {
     /// Runs something that needs the lease for as long as it takes.
     fn with_lease(
         &mut self,
-        access: leases::Access,
+        claims: Vec<Claim>,
         activity: &'static str,
         run: impl FnOnce(&Self) -> Response<'static>,
     ) -> Response<'static> {
-        if let Err(busy) = self.claim(access, activity) {
+        if let Err(busy) = self.claim(claims, activity) {
             return busy;
         }
         let response = run(self);
@@ -142,26 +170,66 @@ impl Session {
         response
     }
 
-    fn claim(&mut self, access: leases::Access, activity: &'static str) -> Result<(), Response<'static>> {
+    fn claim(&mut self, claims: Vec<Claim>, activity: &'static str) -> Result<(), Response<'static>> {
         self.operation = OperationId(self.operation.0 + 1);
         self.begun = self.peer.grant.store.flush_mark();
-        let claim = Claim {
+        let claimant = Claimant {
             session: self.peer.session,
             operation: self.operation,
-            access,
+            client: self.peer.client_key(),
             group: None,
-            client: self.peer.client.clone(),
+            is_hold: false,
+            is_brief: false,
+            waits: false,
+            root: self.peer.grant.principal.root.clone(),
+            sees_names: self.peer.grant.principal.sees_names(),
+            name: self.peer.client.clone(),
             address: self.peer.address.clone(),
             activity,
+            token: self.peer.grant.principal.name.clone(),
+            identity: None,
         };
-        match self.shared.leases.claim(Instant::now(), claim, None) {
+        match self.shared.leases.claim(Instant::now(), claimant, claims, None) {
             Answer::Granted => Ok(()),
-            Answer::Busy(holders) => Err(busy(&holders)),
+            Answer::Entering => self.await_entered(),
+            Answer::Waiting(holders) | Answer::Refused(holders) => {
+                self.audit.denied(ErrorCode::Busy);
+                Err(busy(&self.peer.grant.told_of(holders)))
+            }
         }
     }
 
+    /// Waits until it is known whether somebody at another server is in the way: this protocol has no word for that.
+    fn await_entered(&mut self) -> Result<(), Response<'static>> {
+        let coordination = self.shared.coordination();
+        coordination
+            .inspect(|shared| shared.await_settled(|| !self.shared.leases.waits(self.peer.session, self.operation)));
+        if self.shared.leases.is_held(self.peer.session, self.operation) {
+            return Ok(());
+        }
+        let refused = self.shared.leases.take_refusal(self.peer.session, self.operation);
+        self.release();
+        let failure = refused.unwrap_or_else(coordination::unreachable);
+        self.audit.denied(failure.code);
+        match failure.holders {
+            Some(holders) => Err(busy(&self.peer.grant.told_of(holders))),
+            None => Err(answers::other(&failure)),
+        }
+    }
+
+    /// Ends a transfer that has lost its lease.
+    fn leave_if_lost(&mut self) {
+        if self.shared.leases.are_shared() && !self.shared.leases.lost(self.peer.session).is_empty() {
+            self.end_transfer(false, ErrorCode::OutOfResources.name());
+        }
+    }
+
+    fn claims(&self) -> Claims<'_> {
+        Claims { root: &self.peer.grant.principal.root, is_exclusive: self.shared.options.exclusive }
+    }
+
     fn release(&self) {
-        self.shared.leases.release_session(Instant::now(), self.peer.session);
+        self.shared.leases.release(Instant::now(), self.peer.session, None);
     }
 
     fn list(&mut self, directory: &str) -> Response<'static> {
@@ -177,7 +245,7 @@ impl Session {
         match self.state {
             // It has its lease, which a listing must not end.
             TransferState::Uploading { .. } | TransferState::Downloading { .. } => list(self),
-            TransferState::Idle { .. } => self.with_lease(leases::Access::Read, "list", list),
+            TransferState::Idle { .. } => self.with_lease(self.claims().of_look(), "list", list),
         }
     }
 
@@ -210,7 +278,7 @@ impl Session {
             Ok(path) => path,
             Err(refused) => return refused.or(Response::FileNotFound),
         };
-        self.with_lease(leases::Access::Write, "create", |session| {
+        self.with_lease(self.claims().of_path(&path, Reach::Entry), "create", |session| {
             let store = &session.peer.grant.store;
             let created = match kind {
                 Kind::Directory => store.make_directory(&path, false, false).map(drop),
@@ -219,7 +287,7 @@ impl Session {
             match created.and_then(|()| session.make_durable()) {
                 Ok(()) if kind == Kind::Directory => Response::DirectoryCreated,
                 Ok(()) => Response::FileCreated,
-                Err(failure) => Refusals::CREATION.response(&failure),
+                Err(failure) => Refusals::CREATION.response(&session.peer.grant.told(failure)),
             }
         })
     }
@@ -229,148 +297,13 @@ impl Session {
             Ok(path) => path,
             Err(refused) => return refused.or(Response::FileNotFound),
         };
-        self.with_lease(leases::Access::Write, "remove", |session| {
+        self.with_lease(self.claims().of_path(&path, Reach::Subtree), "remove", |session| {
             let removed = session.peer.grant.store.remove(&path);
             match removed.and_then(|_| session.make_durable()) {
                 Ok(()) => Response::FileRemoved,
-                Err(failure) => Refusals::CREATION.response(&failure),
+                Err(failure) => Refusals::CREATION.response(&session.peer.grant.told(failure)),
             }
         })
-    }
-
-    fn begin_upload(
-        &mut self,
-        now: Duration,
-        file: FileNamed<'_>,
-        file_size: i64,
-        chunk_size: i64,
-    ) -> Response<'static> {
-        // Empty files are made by `CREATE_FILE`: an upload without chunks would have no last one to answer.
-        let Some(size) = u64::try_from(file_size).ok().filter(|size| self.admits_size(*size) && *size > 0) else {
-            return Response::IncorrectFileSize;
-        };
-        let Some(chunk_size) = self.chunk_size(chunk_size) else {
-            return Response::IncorrectChunkSize;
-        };
-        let path = match self.place(Access::Create, file.name, file.directory) {
-            Ok(path) => path,
-            Err(refused) => return refused.or(Response::NotADirectory),
-        };
-        if let Err(busy) = self.claim(leases::Access::Write, "upload") {
-            return busy;
-        }
-        match Upload::begin(&*self.peer.grant.store, &path, size, chunk_size) {
-            Ok(upload) => {
-                self.state = TransferState::Uploading { upload, since: now, hold: self.hold(now) };
-                Response::TransferAccepted { file_size: None }
-            }
-            Err(failure) => {
-                self.release();
-                Refusals::UPLOAD.response(&failure)
-            }
-        }
-    }
-
-    fn begin_download(&mut self, now: Duration, file: FileNamed<'_>, chunk_size: i64) -> Response<'static> {
-        let Some(chunk_size) = self.chunk_size(chunk_size) else {
-            return Response::IncorrectChunkSize;
-        };
-        let path = match self.place(Access::Read, file.name, file.directory) {
-            Ok(path) => path,
-            Err(refused) => return refused.or(Response::NotADirectory),
-        };
-        if let Err(busy) = self.claim(leases::Access::Read, "download") {
-            return busy;
-        }
-        match Download::begin(&*self.peer.grant.store, &path, chunk_size) {
-            Ok(download) if self.admits_size(download.size()) => {
-                let size = download.size();
-                self.state = TransferState::Downloading { download, since: now, hold: self.hold(now) };
-                Response::TransferAccepted { file_size: Some(size) }
-            }
-            refused => {
-                self.release();
-                match refused {
-                    Ok(_too_large) => Response::IncorrectFileSize,
-                    Err(failure) => Refusals::DOWNLOAD.response(&failure),
-                }
-            }
-        }
-    }
-
-    fn hold(&self, now: Duration) -> MaxHold {
-        let mut hold = MaxHold::new(self.shared.options.max_hold);
-        hold.progressed(now);
-        hold
-    }
-
-    fn take_chunk(&mut self, now: Duration, chunk: &[u8]) -> Response<'static> {
-        let TransferState::Uploading { upload, hold, .. } = &mut self.state else {
-            return Response::BadRequest;
-        };
-        let (response, is_over) = match upload.take(chunk) {
-            Ok(Taken::More) => {
-                hold.progressed(now);
-                return Response::ChunkReceived;
-            }
-            Ok(Taken::Misfit) => (Response::BadRequest, true),
-            Err(failure) => (answers::other(&failure), true),
-            Ok(Taken::Complete) => match self.commit() {
-                Ok(()) => (Response::TransferCompleted { data: None }, true),
-                // Taken by somebody else meanwhile, among others.
-                Err(failure) => (answers::other(&failure), true),
-            },
-        };
-        if is_over {
-            self.end_transfer(false);
-        }
-        response
-    }
-
-    fn commit(&mut self) -> StoreResult<()> {
-        // Whether it succeeds or fails, nothing is left of the upload afterwards.
-        let state = std::mem::replace(&mut self.state, TransferState::Idle { was_download: false });
-        if let TransferState::Uploading { upload, .. } = state {
-            upload.commit()?;
-        }
-        self.make_durable()
-    }
-
-    fn give_chunk(&mut self, now: Duration) -> Vec<u8> {
-        let TransferState::Downloading { download, hold, .. } = &mut self.state else {
-            return Response::BadRequest.encode();
-        };
-        match download.give() {
-            Ok(Given::Part(data)) => {
-                hold.progressed(now);
-                Response::ChunkSent(data.into()).encode()
-            }
-            Ok(Given::Last(data)) => {
-                let response = Response::TransferCompleted { data: Some(data.into()) }.encode();
-                // Its client may cancel before it has this answer.
-                self.end_transfer(true);
-                response
-            }
-            Err(failure) => {
-                self.end_transfer(false);
-                answers::other(&failure).encode()
-            }
-        }
-    }
-
-    fn end_transfer(&mut self, was_download: bool) {
-        self.state = TransferState::Idle { was_download };
-        self.release();
-    }
-
-    fn admits_size(&self, size: u64) -> bool {
-        size <= self.peer.grant.principal.limits.file_size
-    }
-
-    fn chunk_size(&self, size: i64) -> Option<usize> {
-        let (least, most) = self.shared.options.chunk_size_range;
-        let size = u32::try_from(size).ok()?;
-        (least..=most).contains(&size).then_some(size as usize)
     }
 
     fn make_durable(&self) -> StoreResult<()> {
@@ -392,7 +325,10 @@ impl Session {
         match self.peer.grant.authorise(access, &path) {
             Ok(()) => Ok(path),
             Err(failure) if failure.code == ErrorCode::InvalidName => Err(Misplaced::Directory(Misnamed::Nowhere)),
-            Err(failure) => Err(Misplaced::Refused(failure)),
+            Err(failure) => {
+                self.audit.denied(failure.code);
+                Err(Misplaced::Refused(failure))
+            }
         }
     }
 
@@ -400,7 +336,7 @@ impl Session {
     pub(super) fn next_timeout(&self) -> Option<Duration> {
         match &self.state {
             TransferState::Uploading { since, hold, .. } | TransferState::Downloading { since, hold, .. } => {
-                Some(since.saturating_add(self.shared.options.idle_timeout).min(hold.ends_at()))
+                Some(since.saturating_add(self.shared.limits.current().idle_timeout).min(hold.ends_at()))
             }
             TransferState::Idle { .. } => None,
         }
@@ -411,11 +347,32 @@ impl Session {
         matches!(self.state, TransferState::Idle { .. })
     }
 
+    fn is_uploading(&self) -> bool {
+        matches!(self.state, TransferState::Uploading { .. })
+    }
+
+    /// Learns that the disk takes its time.
+    fn notice_slow_disk(&mut self) {
+        self.is_slow = true;
+    }
+
+    /// Reports whether so many bytes may have to wait for the disk. While it is quick, what is not flushed does not.
+    fn may_wait_for_chunk(&self, bytes: usize) -> bool {
+        let TransferState::Uploading { upload, .. } = &self.state else { return false };
+        self.is_slow
+            || match self.shared.options.fsync {
+                Fsync::Each => true,
+                Fsync::End => upload.is_completed_by(bytes),
+                Fsync::None => false,
+            }
+    }
+
     /// Ends a transfer that its client has abandoned, or does not get on with.
     pub(super) fn handle_timeout(&mut self, now: Duration) {
+        self.leave_if_lost();
         if self.next_timeout().is_some_and(|at| at <= now) {
             tracing::info!(client = self.peer.client, address = self.peer.address, "an abandoned transfer was ended");
-            self.end_transfer(false);
+            self.end_transfer(false, INTERRUPTED);
         }
     }
 }
@@ -425,56 +382,4 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.release();
     }
-}
-
-/// Reads a directory as clients write it: repeated slashes and `.` mean nothing, and a relative one is taken from
-/// the root.
-fn spelled(text: &str) -> Result<RemotePath, Misnamed> {
-    if text.chars().any(char::is_control) || text.split('/').any(|name| name == "..") {
-        return Err(Misnamed::Bad);
-    }
-    let names: Vec<&str> = text.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
-    RemotePath::parse(&format!("/{}", names.join("/"))).map_err(|_| Misnamed::Nowhere)
-}
-
-/// The reason why a text is no directory.
-enum Misnamed {
-    /// The request must not be made.
-    Bad,
-    /// There can be no such directory.
-    Nowhere,
-}
-
-/// The reason why a name and a directory make no path.
-enum Misplaced {
-    Name,
-    Directory(Misnamed),
-    /// There may be such a path, and it may not be used so.
-    Refused(Failure),
-}
-
-impl Misplaced {
-    /// Returns the answer; `nowhere` is that for a missing directory.
-    fn or(self, nowhere: Response<'static>) -> Response<'static> {
-        match self {
-            Self::Name => Response::InvalidFileName,
-            Self::Directory(Misnamed::Bad) => Response::BadRequest,
-            Self::Directory(Misnamed::Nowhere) => nowhere,
-            Self::Refused(failure) => answers::other(&failure),
-        }
-    }
-}
-
-fn described(name: &FileName, entry: &Entry) -> ListedFile {
-    ListedFile {
-        name: name.as_str().to_owned(),
-        is_directory: entry.kind == Kind::Directory,
-        size: entry.size,
-        modified: float_seconds(entry.modified),
-    }
-}
-
-/// Returns the time as Python's `st_mtime` has it, to the last bit.
-fn float_seconds(time: Timestamp) -> f64 {
-    time.seconds() as f64 + 1e-9 * f64::from(time.nanoseconds())
 }

@@ -1,6 +1,7 @@
 //! The two kinds of transfers of protocol 1: chunk by chunk, one answer each.
 
-use crate::store::{Source, StagePlan, Staged, Store, StoreResult};
+use crate::store::{Source, SourceState, StagePlan, Staged, Store, StoreResult};
+use remofile_protocol::digest::Digester;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure};
 
@@ -44,11 +45,20 @@ impl Upload {
         Ok(if self.left == 0 { Taken::Complete } else { Taken::More })
     }
 
+    /// Reports whether nothing is missing behind so many bytes more.
+    pub(super) fn is_completed_by(&self, bytes: usize) -> bool {
+        self.left <= bytes as u64
+    }
+
     /// Makes the file visible.
     pub(super) fn commit(self) -> StoreResult<()> {
         self.staged.commit()
     }
 }
+
+/// The largest file that is read once more before its last chunk, if it was written to meanwhile: the chunk waits for
+/// that.
+const MOST_REREAD_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A file that is being sent.
 pub(super) struct Download {
@@ -56,6 +66,7 @@ pub(super) struct Download {
     size: u64,
     sent: u64,
     chunk_size: usize,
+    digester: Digester,
 }
 
 /// The next bytes.
@@ -74,7 +85,7 @@ impl Download {
         }
         let source = store.open(path)?;
         let size = source.entry().size;
-        Ok(Self { source, size, sent: 0, chunk_size })
+        Ok(Self { source, size, sent: 0, chunk_size, digester: Digester::new() })
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -88,11 +99,35 @@ impl Download {
             return Err(changed());
         }
         self.sent += chunk.len() as u64;
+        self.digester.update(&chunk);
         if self.sent < self.size {
             return Ok(Given::Part(chunk));
         }
         // Chunks of two versions must not pass for one file.
-        if self.source.is_unchanged()? { Ok(Given::Last(chunk)) } else { Err(changed()) }
+        if self.is_whole()? { Ok(Given::Last(chunk)) } else { Err(changed()) }
+    }
+
+    /// Reports whether what was sent is what the file had when it was opened. Of a large file that was written to, that
+    /// is believed if it has grown.
+    fn is_whole(&self) -> StoreResult<bool> {
+        match self.source.state()? {
+            SourceState::Unchanged => Ok(true),
+            SourceState::Lost => Ok(false),
+            SourceState::Written(_) if self.size > MOST_REREAD_BYTES => Ok(self.source.size_now()? > self.size),
+            SourceState::Written(_) => {
+                let (mut again, mut at) = (Digester::new(), 0);
+                let mut buffer = vec![0; 256 * 1024];
+                while at < self.size {
+                    let wanted = usize::try_from(self.size - at).unwrap_or(usize::MAX).min(buffer.len());
+                    if self.source.read_at(&mut buffer[..wanted], at)? < wanted {
+                        return Ok(false);
+                    }
+                    again.update(&buffer[..wanted]);
+                    at += wanted as u64;
+                }
+                Ok(again.finish() == self.digester.finish())
+            }
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The end of operations and of what they held: leases, memory, and files that are not on the disk yet.
 
 use super::leaving::Leaving;
-use super::{Session, SessionState};
+use super::{Peer, Session, SessionState};
 use crate::blocking::AtLast;
 use crate::server::operation::{Leave, Running};
+use crate::server::presence::Departure;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -51,15 +52,25 @@ impl Session {
             std::mem::take(&mut self.leaving).into_iter().partition(|leaving| leaving.over.is_over());
         self.leaving = leaving;
         for Leaving { operation, failure, .. } in over {
-            self.tell_end(now, operation, Err(failure));
+            match self.state {
+                SessionState::Open => self.tell_end(now, operation, Err(failure)),
+                // The goodbye, behind which nothing comes, has told it.
+                SessionState::Closing => self.accounts.close(operation),
+            }
         }
     }
 
     fn tell_end(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) {
         self.accounts.close(id);
-        self.machine.finish(now, id, outcome);
+        self.finish(now, id, outcome);
         self.max_hold.progressed(now);
         self.rest_if_idle();
+    }
+
+    /// Answers a request for the last time: every operation that its client learns the end of ends here.
+    pub(super) fn finish(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) {
+        self.audit.ended(id, &outcome);
+        self.machine.finish(now, id, outcome.map_err(|failure| self.peer.grant.told(failure)));
     }
 
     pub(super) fn rest_if_idle(&self) {
@@ -85,7 +96,30 @@ impl Session {
         for id in ids {
             self.break_off(now, id, Leave::Interrupted, ErrorCode::ShuttingDown.into());
         }
+        self.audit.ends_for(ErrorCode::ShuttingDown.name());
         self.machine.goodbye(Some(ErrorCode::ShuttingDown));
+        self.state = SessionState::Closing;
+    }
+
+    /// Ends the session, without waiting for what it has under way: that is interrupted, and what can be resumed is kept.
+    pub(super) fn depart(&mut self, now: Duration, departure: Departure) {
+        let Peer { client, address, grant, .. } = &self.peer;
+        let reason = match departure {
+            Departure::Idle => {
+                tracing::info!(client, address, "idle, and others need the session");
+                self.audit.ends_for("idle");
+                None
+            }
+            Departure::Ended(reason) => {
+                let token = &grant.principal.name;
+                tracing::warn!(client, address, token, reason = reason.name(), "a session was ended");
+                self.audit.ends_for(reason.name());
+                let ids: Vec<OperationId> = self.operations.keys().copied().collect();
+                ids.into_iter().for_each(|id| self.break_off(now, id, Leave::Interrupted, reason.into()));
+                Some(reason)
+            }
+        };
+        self.machine.goodbye(reason);
         self.state = SessionState::Closing;
     }
 
@@ -121,11 +155,14 @@ impl Drop for Session {
         }
         let (running, leaving) = (std::mem::take(&mut self.operations), std::mem::take(&mut self.leaving));
         let (settling, accounts) = (self.settling.clone(), self.accounts.take());
+        let audit = std::mem::take(&mut self.audit);
         let has_unfinished = !self.begun.is_empty();
         let release = move || {
             settling.release(None, has_unfinished);
             // What they hold counts until then.
             drop(accounts);
+            // So are operations told as interrupted, behind what they have stored.
+            drop(audit);
         };
         let last = Arc::new(AtLast::new(release));
         for leaving in leaving {

@@ -10,6 +10,7 @@ use remofile_protocol::wire::OperationId;
 use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// The releaser of a session's leases. All clones belong to the same session.
 #[derive(Clone)]
@@ -47,6 +48,7 @@ impl Settling {
             self.flush();
         } else if must_flush {
             queue.ended.push(operation);
+            shared.leases.settle(self.session, operation);
             if queue.is_flushing {
                 return;
             }
@@ -55,7 +57,7 @@ impl Settling {
             let settling = self.clone();
             return self.pool.run_detached(move || settling.run());
         }
-        shared.leases.give_back(self.session, operation);
+        shared.leases.release(Instant::now(), self.session, operation);
     }
 
     /// Flushes until nothing waits for it.
@@ -69,7 +71,7 @@ impl Settling {
                 return;
             }
             self.flush();
-            ended.into_iter().for_each(|operation| self.shared.leases.give_back(self.session, operation));
+            ended.into_iter().for_each(|operation| self.shared.leases.release(Instant::now(), self.session, operation));
         }
     }
 

@@ -2,20 +2,28 @@
 
 mod disk;
 mod flushes;
+mod former;
+mod given_up;
 mod withdrawn;
 
 use super::*;
+use crate::carrier::MessageWriter;
 use crate::server::options::ServerOptions;
 use crate::server::presence::Presence;
 use crate::server::principal::Grant;
-use crate::store::{Faults, Faulty, MemoryStore, Store, StoreCall};
-use remofile_protocol::limits::CREDIT_WINDOW_BYTES;
+use crate::store::{Faults, Faulty, Fsync, MemoryStore, Store, StoreCall};
+use remofile_protocol::limits::{CREDIT_WINDOW_BYTES, ITEMS_WINDOW_BYTES};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Body, Item, OnConflict, Selected, Selection, SendOptions, Signal};
+use remofile_protocol::wire::{AttributeSet, Body, Item, OnConflict, Selected, Selection, SendOptions, Signal};
 use std::collections::BTreeMap;
 
 const MIB: u64 = 1024 * 1024;
 const NOW: Duration = Duration::ZERO;
+
+/// Options of a server that flushes nothing, so that operations end without another thread.
+fn unflushed() -> ServerOptions {
+    ServerOptions { fsync: Fsync::None, ..ServerOptions::default() }
+}
 
 struct Scene {
     faults: Arc<Faults>,
@@ -25,7 +33,7 @@ struct Scene {
 
 impl Scene {
     fn new(session_memory: u64) -> Self {
-        Self::with(ServerOptions { session_memory, ..ServerOptions::default() })
+        Self::with(ServerOptions { session_memory, ..unflushed() })
     }
 
     fn with(options: ServerOptions) -> Self {
@@ -46,8 +54,15 @@ impl Scene {
     fn session(&self, number: u64) -> Session {
         let presence = Presence::new(Instant::now(), None);
         let grant = Arc::clone(&self.grant);
-        let peer =
-            Peer { session: number, client: "c".to_owned(), address: "a".to_owned(), network: None, presence, grant };
+        let peer = Peer {
+            session: number,
+            client: "c".to_owned(),
+            address: "a".to_owned(),
+            network: None,
+            identity: None,
+            presence,
+            grant,
+        };
         Session::new(Arc::clone(&self.shared), peer, Waker::new().unwrap(), DigestKind::Xxh3)
     }
 }
@@ -67,7 +82,7 @@ fn root() -> RemotePath {
 }
 
 fn upload(group: Option<u64>) -> Request {
-    Request::Upload { destination: root(), on_conflict: OnConflict::Replace, names: None, group }
+    Request::Upload { destination: root(), on_conflict: OnConflict::Replace, names: None, group, claims: None }
 }
 
 fn download(send_options: Option<SendOptions>, selection: Option<Selection>) -> Request {
@@ -175,13 +190,26 @@ fn rules_count_as_what_is_made_of_them() {
     ask(
         &mut session,
         1,
-        Request::List { path: root(), recursive: true, rules: rules.clone(), targets: false, unflushed: false },
+        Request::List {
+            path: root(),
+            recursive: true,
+            rules: rules.clone(),
+            targets: false,
+            unflushed: false,
+            extras: false,
+        },
     );
     let selection = Selection { rules, ..Selection::default() };
     ask(
         &mut session,
         2,
-        Request::Find { sources: vec![root()], recursive: true, selection: Some(selection), digests: false },
+        Request::Find {
+            sources: vec![root()],
+            recursive: true,
+            selection: Some(selection),
+            digests: false,
+            attributes: AttributeSet::NONE,
+        },
     );
     let (ended, _) = listen(&mut session);
     assert!(ended.len() == 2 && ended.values().all(is_refused), "{ended:?}");
@@ -197,7 +225,8 @@ fn windows_are_as_wide_as_the_budget_allows() {
     }
     let (ended, granted) = listen(&mut session);
     assert_eq!((ended.len(), granted.len()), (0, 64), "all have begun");
-    assert_eq!(granted[&1], CREDIT_WINDOW_BYTES - INITIAL_CREDIT_BYTES, "the first has all");
+    let narrow = ITEMS_WINDOW_BYTES - INITIAL_CREDIT_BYTES;
+    assert_eq!(granted[&1], narrow, "the first has all that it gets before content comes");
     let total: u64 = granted.values().sum();
     assert!(total <= 48 * MIB + 64 * (LEAST_WINDOW_BYTES - INITIAL_CREDIT_BYTES), "{total}");
     assert!(session.accounts.budget().most() <= 48 * MIB);
@@ -207,6 +236,25 @@ fn windows_are_as_wide_as_the_budget_allows() {
     tell(&mut session, 64, Signal::Data { items: vec![Item::Directory { path: "d".to_owned(), mode: None }] });
     assert!(listen(&mut session).1[&64] > MIB);
     assert!(scene.has("/d"));
+}
+
+#[test]
+fn a_window_is_wide_once_content_comes() {
+    let scene = Scene::new(48 * MIB);
+    let mut session = scene.session(1);
+    ask(&mut session, 1, upload(Some(7)));
+    assert_eq!(listen(&mut session).1[&1], ITEMS_WINDOW_BYTES - INITIAL_CREDIT_BYTES);
+    let begin = Item::Begin {
+        path: "f".to_owned(),
+        size: Some(4 * MIB),
+        modified: None,
+        mode: None,
+        rule: None,
+        offset: 0,
+        replaces: None,
+    };
+    tell(&mut session, 1, Signal::Data { items: vec![begin] });
+    assert!(listen(&mut session).1[&1] >= CREDIT_WINDOW_BYTES - ITEMS_WINDOW_BYTES);
 }
 
 #[test]

@@ -1,16 +1,23 @@
 //! Conversations over a ROUTER socket that is not ours: frames in, frames out.
 
+mod tokens;
+
 use super::newcomers::{NewcomerMessage, Newcomers};
 use super::reply::{NO_ADDRESS, Reply};
-use super::{Conversation, ConversationError, FirstMessage, Frames, Outgoing, ServerContext};
+use super::unsettled::UnsettledPeers;
+use super::{Conversation, ConversationError, FirstMessage, Frames, Outgoing, Proof, ServerContext};
 use crate::carrier::{MessageWriter, Waker};
+use crate::server::coordination::Keeper;
 use crate::server::lifetime::Lifetime;
+use crate::server::limits::Limits;
 use crate::server::network::Network;
 use crate::server::presence::Presence;
-use crate::server::principal::Principal;
+use crate::server::principal::{Principal, PrincipalId};
+use crate::server::roster::{Pass, Roster};
 use crate::server::session::Peer;
 #[cfg(test)]
 use crate::server::session::SharedState;
+use crate::server::token_source::TokenWatch;
 use remofile_protocol::handshake::{Refusal, ZeroMqAnswer};
 use std::borrow::Borrow;
 use std::collections::{HashMap, VecDeque};
@@ -20,7 +27,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use zeroize::Zeroizing;
 
 /// Refusals to lost peers that wait to be sent at most. Further peers are not told.
@@ -29,6 +36,9 @@ const MAX_STRAYS: usize = 1024;
 /// Silence after which a peer without an operation in flight is forgotten, since ZeroMQ does not report that it
 /// left.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// Time between two looks at tokens that end by themselves.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
 
 /// Work without a message that one call does at most, so that the caller's loop goes on.
 const TURN: Duration = Duration::from_millis(20);
@@ -77,8 +87,14 @@ pub struct Handler {
     turns: VecDeque<Identity>,
     strays: VecDeque<Reply>,
     newcomers: Newcomers,
+    unsettled: UnsettledPeers,
+    /// The roster by which its peers were looked at last, and when.
+    roster: Arc<Roster>,
+    checked: Instant,
     looked: Option<Instant>,
+    _keeper: Option<Keeper>,
     lifetime: Lifetime,
+    _watch: Option<TokenWatch>,
 }
 
 /// The routing id of a peer, which may be a token.
@@ -106,6 +122,7 @@ impl Hash for Identity {
 
 struct Talk {
     conversation: Conversation,
+    pass: Pass,
     /// Network of the peer when it began, if the owner of the socket knows it.
     network: Option<Network>,
     heard: Duration,
@@ -127,17 +144,29 @@ impl AsFd for Handler {
 }
 
 impl Handler {
-    pub(in crate::server) fn new(context: ServerContext, waker: Waker, lifetime: Lifetime) -> Self {
+    pub(in crate::server) fn new(
+        context: ServerContext,
+        waker: Waker,
+        lifetime: Lifetime,
+        watch: Option<TokenWatch>,
+        keeper: Option<Keeper>,
+    ) -> Self {
+        let reporter = context.shared.reporter.clone();
         Self {
+            roster: context.rosters.current(),
+            checked: Instant::now(),
+            unsettled: UnsettledPeers::default(),
             context: Arc::new(context),
             waker,
             clock: Instant::now(),
             peers: HashMap::new(),
             turns: VecDeque::new(),
             strays: VecDeque::new(),
-            newcomers: Newcomers::new(Instant::now()),
+            newcomers: Newcomers::new(Instant::now(), reporter),
             looked: None,
+            _keeper: keeper,
             lifetime,
+            _watch: watch,
         }
     }
 
@@ -164,43 +193,83 @@ impl Handler {
     fn take(&mut self, identity: &[u8], address: Option<IpAddr>, frames: &[impl AsRef<[u8]>]) {
         let now = self.clock.elapsed();
         let frames: Vec<&[u8]> = frames.iter().map(AsRef::as_ref).collect();
+        if self.unsettled.take(identity, &frames) {
+            return;
+        }
         // A hello with another token revokes the proof, and the peer is a newcomer again.
         if self.peers.get(identity).is_some_and(|talk| talk.conversation.is_disowned_by(&frames)) {
             self.peers.remove(identity);
         }
         if !self.peers.contains_key(identity)
-            && !self.admit(now, &NewcomerMessage { identity, address, frames: &frames })
+            && !self.admit(now, &NewcomerMessage { identity, address, frames: &frames }, false)
         {
             return;
         }
+        self.hand(now, identity, &frames);
+    }
+
+    /// Gives a message to the conversation that its peer has.
+    fn hand(&mut self, now: Duration, identity: &[u8], frames: &[&[u8]]) {
+        if let Some(own) = self.peers.get(identity).map(|talk| talk.conversation.principal().id) {
+            self.end_former(now, identity, own, frames);
+        }
         let Some(talk) = self.peers.get_mut(identity) else { return };
         talk.heard = now;
-        if let Err(error) = talk.conversation.receive(now, &frames) {
+        if let Err(error) = talk.conversation.receive(now, frames) {
             self.give_up(identity, &error);
         }
         self.take_turn(identity);
     }
 
     /// Begins a conversation with a peer that has none, if it proves the token.
-    fn admit(&mut self, now: Duration, message: &NewcomerMessage<'_>) -> bool {
-        let Some(proved) = self.newcomers.judge(Instant::now(), message, &self.context.tokens) else { return false };
-        let Some(grant) = self.context.grant(proved.token) else { return false };
+    fn admit(&mut self, now: Duration, message: &NewcomerMessage<'_>, is_settled: bool) -> bool {
+        let roster = self.context.rosters.current();
+        let proved = match self.newcomers.judge(Instant::now(), message, &roster, is_settled) {
+            Proof::Proved(proved) => proved,
+            Proof::None => return false,
+            Proof::Unsettled(texts) => {
+                self.await_settling(message, texts, &roster);
+                return false;
+            }
+        };
+        let pass = match roster.pass(proved.token, SystemTime::now()) {
+            Ok(pass) => pass,
+            Err(refusal) => {
+                self.newcomers.refuse(message, refusal);
+                return false;
+            }
+        };
+        let grant = Arc::clone(&pass.grant);
         self.newcomers.forget(message.identity);
         let network = message.address.map(Network::of);
+        self.end_former(now, message.identity, grant.principal.id, message.frames);
         if !self.make_room(network, &grant.principal) {
-            let frames = FirstMessage::of(message.frames).refused_for(Refusal::TooMany, message.frames);
-            self.newcomers.due(message.identity, frames);
+            self.newcomers.refuse(message, Refusal::TooMany);
             return false;
         }
+        roster.note_use(&pass, SystemTime::now());
         let address = message.address.map_or_else(|| NO_ADDRESS.to_owned(), |address| address.to_string());
         let presence = Presence::new(Instant::now(), None);
         let session = self.context.shared.number_session();
-        let peer = Peer { session, client: String::new(), address, network, presence, grant };
+        let peer = Peer { session, client: String::new(), address, network, identity: None, presence, grant };
         let (context, waker) = (Arc::clone(&self.context), self.waker.clone());
         let conversation = Conversation::new(context, peer, waker, proved.is_routing_id);
-        let talk = Talk { conversation, network, heard: now, payload: Vec::new(), has_turn: false };
+        let talk = Talk { conversation, pass, network, heard: now, payload: Vec::new(), has_turn: false };
         self.peers.insert(Identity::new(message.identity), talk);
         true
+    }
+
+    /// Ends what is left of the client that says hello, but for its own conversation.
+    fn end_former(&mut self, now: Duration, identity: &[u8], principal: PrincipalId, frames: &[&[u8]]) {
+        let Some(client) = FirstMessage::of(frames).identity() else { return };
+        let mut ended = Vec::new();
+        for (other, talk) in &mut self.peers {
+            if *other.0 != *identity && talk.conversation.end_if_replaced(principal, &client) {
+                talk.conversation.woken(now);
+                ended.push(other.clone());
+            }
+        }
+        ended.iter().for_each(|other| self.take_turn(&other.0));
     }
 
     /// Returns the next message to send, if there is one now.
@@ -262,7 +331,9 @@ impl Handler {
         let now = self.clock.elapsed();
         let wanted = self.peers.values().filter_map(|talk| talk.conversation.next_timeout());
         let refusal = self.newcomers.next_due(Instant::now()).map(|at| at.saturating_duration_since(Instant::now()));
-        wanted.min().map(|at| at.saturating_sub(now)).into_iter().chain(refusal).min()
+        let may_end = self.roster.has_expiries() && !self.peers.is_empty();
+        let check = may_end.then(|| CHECK_EVERY.saturating_sub(self.checked.elapsed()));
+        wanted.min().map(|at| at.saturating_sub(now)).into_iter().chain(refusal).chain(check).min()
     }
 
     /// Reports whether [`crate::Server::terminate`] was called and all replies about that were given out.
@@ -278,8 +349,11 @@ impl Handler {
         if self.lifetime.is_stopping() {
             self.context.shared.stopping.store(true, Ordering::Release);
             self.newcomers.clear();
+            self.unsettled.clear();
         }
         self.waker.drain();
+        self.look_at_tokens();
+        self.settle(now);
         let (mut awake, mut lost) = (Vec::new(), Vec::new());
         for (identity, talk) in &mut self.peers {
             // All peers share one waker, which does not tell whose work is done.
@@ -324,13 +398,14 @@ impl Handler {
     /// timeout: the one that was silent longest, of those from there if they have their share, and of those of its principal if that has all that it may.
     fn make_room(&mut self, network: Option<Network>, principal: &Principal) -> bool {
         let options = &self.context.shared.options;
+        let stays = |talk: &&Talk| !talk.conversation.is_leaving();
         let is_from_there = |talk: &Talk| network.is_some() && talk.network == network;
-        let neighbours = self.peers.values().filter(|talk| is_from_there(talk)).count();
-        let has_share = neighbours >= options.sessions_of_an_address(options.max_sessions);
+        let neighbours = self.peers.values().filter(stays).filter(|talk| is_from_there(talk)).count();
+        let has_share = neighbours >= Limits::of(options).sessions_of_an_address(options.max_sessions);
         let is_its_own = |talk: &Talk| talk.conversation.principal().id == principal.id;
-        let own = self.peers.values().filter(|talk| is_its_own(talk)).count();
+        let own = self.peers.values().filter(stays).filter(|talk| is_its_own(talk)).count();
         let has_all = own >= principal.limits.sessions.unwrap_or(usize::MAX);
-        if self.peers.len() < options.max_sessions && !has_share && !has_all {
+        if self.peers.values().filter(stays).count() < options.max_sessions && !has_share && !has_all {
             return true;
         }
         let (now, least) = (Instant::now(), options.idle_timeout);
@@ -347,6 +422,7 @@ impl Drop for Handler {
     fn drop(&mut self) {
         self.peers.clear();
         self.context.shared.pool.drain();
+        self.context.shared.reporter.flush();
     }
 }
 

@@ -4,11 +4,13 @@
 //! however many there are, they take no room from those who have a session.
 
 use super::reply::{NO_ADDRESS, Reply};
-use super::{FirstMessage, Frames, Proved};
+use super::{FirstMessage, Frames, Proof};
+use crate::server::audit::Reporter;
 use crate::server::lobby::complaints::Complaints;
+use crate::server::roster::Roster;
 use crate::server::slowdown::Slowdown;
 use remofile_protocol::handshake::Refusal;
-use remofile_protocol::token::{Origin, TokenMatcher};
+use remofile_protocol::token::Origin;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
@@ -39,10 +41,10 @@ pub(super) struct NewcomerMessage<'a> {
 }
 
 impl Newcomers {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant, reporter: Reporter) -> Self {
         Self {
             slowdown: Slowdown::new(),
-            complaints: Complaints::new(now),
+            complaints: Complaints::new(now, reporter),
             delayed: BTreeMap::new(),
             due: VecDeque::new(),
             made: 0,
@@ -54,23 +56,25 @@ impl Newcomers {
         &mut self,
         now: Instant,
         message: &NewcomerMessage<'_>,
-        tokens: &TokenMatcher,
-    ) -> Option<Proved> {
+        roster: &Roster,
+        is_settled: bool,
+    ) -> Proof {
         let NewcomerMessage { identity, address, frames } = *message;
         let first_message = FirstMessage::of(frames);
         if first_message.refusal() != Refusal::Token {
             // The same for everybody: it opens no session, and the token is not looked at.
             self.due(identity, first_message.refused(frames));
-            return None;
+            return Proof::None;
         }
         let is_exhausted = self.slowdown.is_exhausted(now, address) || self.delayed.len() >= MAX_REFUSALS;
-        if is_exhausted && tokens.origin() == Origin::Chosen {
+        if is_exhausted && roster.origin() == Origin::Chosen {
             self.complaints.guesses_too_fast(shown(address));
             self.due(identity, first_message.refused_for(Refusal::TooMany, frames));
-            return None;
+            return Proof::None;
         }
-        if let Some(proved) = first_message.prove(identity, tokens) {
-            return Some(proved);
+        match first_message.prove(identity, roster, is_settled) {
+            Proof::None => {}
+            other => return other,
         }
         self.complaints.refused(shown(address), Refusal::Token);
         let refused = first_message.refused(frames);
@@ -82,7 +86,18 @@ impl Newcomers {
             // A generated token cannot be guessed: the answer need not wait.
             _ => self.due(identity, refused),
         }
-        None
+        Proof::None
+    }
+
+    /// Refuses a peer before its token is known to be right or wrong: too many others wait for that.
+    pub(super) fn turn_away(&mut self, message: &NewcomerMessage<'_>) {
+        self.complaints.guesses_too_fast(shown(message.address));
+        self.refuse(message, Refusal::TooMany);
+    }
+
+    /// Refuses a peer for a reason that tells nothing of tokens.
+    pub(super) fn refuse(&mut self, message: &NewcomerMessage<'_>, refusal: Refusal) {
+        self.due(message.identity, FirstMessage::of(message.frames).refused_for(refusal, message.frames));
     }
 
     /// Returns the next refusal that is due.
@@ -137,14 +152,14 @@ mod tests {
 
     struct Handled {
         newcomers: Newcomers,
-        token: TokenMatcher,
+        roster: Roster,
         now: Instant,
     }
 
     impl Handled {
         fn with(token: &Token) -> Self {
             let now = Instant::now();
-            Self { newcomers: Newcomers::new(now), token: TokenMatcher::new([token]), now }
+            Self { newcomers: Newcomers::new(now, Reporter::default()), roster: Roster::of_one(token), now }
         }
 
         fn chosen() -> Self {
@@ -154,7 +169,7 @@ mod tests {
         fn says(&mut self, identity: &[u8], address: Option<&str>, frame: &[u8]) -> bool {
             let address = address.map(|address| address.parse().unwrap());
             let message = NewcomerMessage { identity, address, frames: &[frame] };
-            self.newcomers.judge(self.now, &message, &self.token).is_some()
+            matches!(self.newcomers.judge(self.now, &message, &self.roster, false), Proof::Proved(_))
         }
 
         fn refusals(&mut self) -> Vec<Refusal> {
@@ -232,7 +247,7 @@ mod tests {
         let long = vec![7; 100_000];
         let message = NewcomerMessage { identity: b"wrong", address: None, frames: &[&long, b"", b"request"] };
         for _ in 0..100 {
-            assert!(handled.newcomers.judge(handled.now, &message, &handled.token).is_none());
+            assert_eq!(handled.newcomers.judge(handled.now, &message, &handled.roster, false), Proof::None);
         }
         assert!(handled.newcomers.delayed.is_empty() && handled.newcomers.due.is_empty());
         assert!(handled.newcomers.slowdown.is_exhausted(handled.now, None), "they are guesses all the same");

@@ -1,12 +1,15 @@
 //! A handler whose disk takes its time.
 
 use super::*;
+use crate::server::leases::Told;
 use crate::server::{Server, ServerOptions};
 use crate::store::Fsync;
 use crate::store::faults::gate;
 use remofile_protocol::token::Token;
 use remofile_protocol::wire::{Body, OperationId, Request, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+mod protocol1;
 
 const TOKEN: &str = "chosen";
 
@@ -21,6 +24,11 @@ fn handle(handler: &mut Handler, peer: &str, header: &Header) {
     let mut frame = Vec::new();
     header.encode(&mut frame);
     handler.handle(peer.as_bytes(), &[frame]);
+}
+
+/// What the leases of the server are told to be.
+fn told_of(shared: &SharedState) -> Told {
+    shared.leases.told(Instant::now(), &remofile_protocol::path::RemotePath::root())
 }
 
 fn greet(handler: &mut Handler, peer: &str) {
@@ -84,13 +92,13 @@ fn a_peer_that_begins_again_does_not_share_the_lease_of_what_is_under_way() {
     handle(&mut handler, "\0one", &request(1, Request::MakeDirectory { path, update, parents }));
     assert!(told(&mut handler).is_empty(), "it is not on the disk");
     greet(&mut handler, "\0one");
-    let waits = Header { wait_milliseconds: 60_000, ..request(1, Request::Hold { write: true }) };
+    let waits = Header { wait_milliseconds: 60_000, ..request(1, Request::Hold { write: true, paths: Vec::new() }) };
     handle(&mut handler, "\0one", &waits);
     let _waiting = told(&mut handler);
-    assert_eq!(shared.leases.holders(Instant::now()).1, 1, "something is still changed");
+    assert_eq!(told_of(&shared).waiting, 1, "something is still changed");
     drop(closed);
     shared.pool.drain();
-    let (holders, waiting) = shared.leases.holders(Instant::now());
+    let Told { holders, waiting } = told_of(&shared);
     assert_eq!((holders.len(), waiting), (1, 0), "the end of the one does not give back what the other has");
 }
 
@@ -106,8 +114,8 @@ fn a_handler_that_goes_waits_for_what_the_disk_has_begun() {
     handle(&mut handler, "\0one", &request(1, Request::MakeDirectory { path, update, parents }));
     assert!(told(&mut handler).is_empty());
     let gone = std::thread::spawn(move || drop(handler));
-    assert_eq!(shared.leases.holders(Instant::now()).0.len(), 1);
+    assert_eq!(told_of(&shared).holders.len(), 1);
     drop(closed);
     gone.join().unwrap();
-    assert!(shared.leases.holders(Instant::now()).0.is_empty() && root.path().join("d").exists());
+    assert!(told_of(&shared).holders.is_empty() && root.path().join("d").exists());
 }

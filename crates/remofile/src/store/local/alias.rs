@@ -5,7 +5,9 @@
 //! name leads to is compared with the staging directory itself. The names that can be no other are told first,
 //! without a look at the disk.
 
+use super::discard::discard_staging;
 use crate::store::STAGING_NAME;
+use crate::store::system;
 use rustix::fd::BorrowedFd;
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
@@ -21,19 +23,19 @@ pub(super) fn would_be_staging(root: BorrowedFd<'_>, name: &[u8]) -> bool {
     if is_staging(root, name) {
         return true;
     }
-    if !may_be_alias(name) || rustix::fs::mkdirat(root, STAGING_NAME, Mode::RWXU).is_err() {
+    if !may_be_alias(name) || system::mkdirat(root, STAGING_NAME, Mode::RWXU).is_err() {
         // If there is one already the name was compared; if there can be none there is nothing to protect.
         return false;
     }
     let is_alias = leads_to_staging(root, name);
     // If another process uses it by now it is not empty, and stays.
-    let _ = rustix::fs::unlinkat(root, STAGING_NAME, AtFlags::REMOVEDIR);
+    discard_staging(root);
     is_alias
 }
 
 fn leads_to_staging(root: BorrowedFd<'_>, name: &[u8]) -> bool {
     let identity = |name: &[u8]| -> Result<_, Errno> {
-        let stat = rustix::fs::statat(root, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let stat = system::statat(root, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok((stat.st_dev, stat.st_ino))
     };
     identity(STAGING_NAME.as_bytes()).is_ok_and(|staging| identity(name) == Ok(staging))

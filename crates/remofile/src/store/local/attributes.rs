@@ -1,13 +1,15 @@
 //! Attributes of files and directories beside their contents: permission bits, times and an identity.
 
 use super::context::StoreContext;
+use super::disk_name::DiskName;
 use super::source::{self, kind_of, permissions};
 use super::{errors, resolve};
 use crate::store::boot::place_of;
+use crate::store::system;
 use crate::store::{Fsync, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::handshake::Place;
-use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Kind, Timestamp};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
@@ -21,17 +23,18 @@ pub(super) fn set_mode(shared: &StoreContext, path: &RemotePath, mode: u32) -> S
     let kind = super::remove::kind_at(directory, &name)?;
     refuse_other(kind)?;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    match resolve::open_one(directory, name.as_str().as_bytes(), flags) {
+    match resolve::open_one(directory, name.bytes(), flags) {
         Ok(file) => {
             let wanted = wanted_mode(&file, mode)?;
-            let stat = rustix::fs::fstat(&file).map_err(errors::failure)?;
-            shared.carrying_doubt(&stat, |_| rustix::fs::fchmod(&file, wanted).map_err(errors::failure))?;
+            let stat = system::fstat(&file).map_err(errors::failure)?;
+            shared.carrying_doubt(&stat, |_| system::fchmod(&file, wanted).map_err(errors::failure))?;
             shared.flush_file(&file)
         }
         // Its owner may change what nobody may read.
         Err(Errno::ACCESS) => {
             let stat = stat_of(directory, &name)?;
-            shared.carrying_doubt(&stat, |_| set_mode_unread(directory, &name, mode))
+            shared.carrying_doubt(&stat, |_| set_mode_unread(directory, name.bytes(), mode))?;
+            shared.flush_named(directory, &name)
         }
         Err(errno) => Err(errors::failure(errno)),
     }
@@ -46,29 +49,28 @@ pub(super) fn set_modified(shared: &StoreContext, path: &RemotePath, modified: T
         last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
         last_modification: Timespec { tv_sec: modified.seconds(), tv_nsec: modified.nanoseconds().into() },
     };
-    let set =
-        || rustix::fs::utimensat(directory, name.as_str(), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure);
+    let set = || system::utimensat(directory, name.bytes(), &times, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure);
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let open = || resolve::open_one(directory, name.as_str().as_bytes(), flags).map_err(errors::failure);
-    shared.carrying_doubt(&stat_of(directory, &name)?, |waits_for_flush| {
-        // With the time of its source it is taken for the same, so that its content must not be lost any more.
-        if waits_for_flush {
-            return set();
-        }
-        if let Some(_admitted) = shared.admit(shared.ledger.mark())? {
-            return set();
-        }
-        if shared.options.fsync == Fsync::End {
-            let file = open()?;
-            resolve::retry(|| rustix::fs::fsync(&file)).map_err(errors::failure)?;
+    let stat = stat_of(directory, &name)?;
+    let is_content = kind_of(&stat) == Kind::File && shared.options.fsync == Fsync::End;
+    // With the time of its source it is taken for the same, so that its content must not be lost any more. What is on the
+    // disk needs no record, which would put what is moved meanwhile in doubt.
+    let is_unflushed = is_content && !shared.flush_if_changed_since(source::changed(&stat))?;
+    if is_unflushed {
+        shared.expect_doubt();
+    }
+    shared.carrying_doubt(&stat, |is_recorded| {
+        if is_unflushed && !is_recorded {
+            let file = resolve::open_one(directory, name.bytes(), flags).map_err(errors::failure)?;
+            system::fsync(&file).map_err(errors::failure)?;
         }
         set()
     })?;
-    if shared.fsync_each() { shared.flush_file(&open()?) } else { Ok(()) }
+    shared.flush_named(directory, &name)
 }
 
-fn stat_of(directory: BorrowedFd<'_>, name: &FileName) -> StoreResult<Stat> {
-    rustix::fs::statat(directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
+fn stat_of(directory: BorrowedFd<'_>, name: &DiskName) -> StoreResult<Stat> {
+    system::statat(directory, name.bytes(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
 }
 
 fn refuse_other(kind: Kind) -> StoreResult<()> {
@@ -80,7 +82,7 @@ fn refuse_other(kind: Kind) -> StoreResult<()> {
 
 /// Returns the mode to set. The bits of a directory that it hands on to new files (setgid, sticky) stay.
 fn wanted_mode(file: &OwnedFd, mode: u32) -> StoreResult<Mode> {
-    let stat = rustix::fs::fstat(file).map_err(errors::failure)?;
+    let stat = system::fstat(file).map_err(errors::failure)?;
     let kind = kind_of(&stat);
     refuse_other(kind)?;
     let handed_on = if kind == Kind::Directory { permissions(&stat) & 0o7000 } else { 0 };
@@ -89,12 +91,12 @@ fn wanted_mode(file: &OwnedFd, mode: u32) -> StoreResult<Mode> {
 
 /// Sets the mode by a descriptor that needs no permission to read, so that nothing can be exchanged on the way.
 #[cfg(target_os = "linux")]
-fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> StoreResult<()> {
+pub(super) fn set_mode_unread(directory: BorrowedFd<'_>, name: &[u8], mode: u32) -> StoreResult<()> {
     use std::os::fd::AsRawFd;
-    let file = resolve::open_one(directory, name.as_str().as_bytes(), OFlags::PATH).map_err(errors::failure)?;
+    let file = resolve::open_one(directory, name, OFlags::PATH).map_err(errors::failure)?;
     let wanted = wanted_mode(&file, mode)?;
     let own = format!("/proc/self/fd/{}", file.as_raw_fd());
-    rustix::fs::chmodat(rustix::fs::CWD, own, wanted, AtFlags::empty()).map_err(|errno| match errno {
+    system::chmodat(rustix::fs::CWD, &own, wanted, AtFlags::empty()).map_err(|errno| match errno {
         // No such descriptor: it is `/proc` that is missing here, not the file.
         Errno::NOENT => ErrorCode::PermissionDenied.into(),
         _ => errors::failure(errno),
@@ -102,10 +104,10 @@ fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> Sto
 }
 
 #[cfg(not(target_os = "linux"))]
-fn set_mode_unread(directory: BorrowedFd<'_>, name: &FileName, mode: u32) -> StoreResult<()> {
+pub(super) fn set_mode_unread(directory: BorrowedFd<'_>, name: &[u8], mode: u32) -> StoreResult<()> {
     let wanted = Mode::from_raw_mode((mode & 0o777) as _);
     let flags = AtFlags::SYMLINK_NOFOLLOW;
-    rustix::fs::chmodat(directory, name.as_str(), wanted, flags).map_err(errors::failure)
+    system::chmodat(directory, name, wanted, flags).map_err(errors::failure)
 }
 
 /// Returns a number that two paths share if they lead to the same file.
@@ -133,13 +135,12 @@ mod tests {
     #[test]
     fn what_cannot_be_read_gets_its_mode_all_the_same() {
         let root = tempfile::tempdir().unwrap();
-        let directory = rustix::fs::openat(CWD, root.path(), resolve::READABLE, Mode::empty()).unwrap();
-        rustix::fs::mkdirat(&directory, "below", Mode::RWXU).unwrap();
+        let directory = system::openat(CWD, root.path(), resolve::READABLE, Mode::empty()).unwrap();
+        system::mkdirat(&directory, "below", Mode::RWXU).unwrap();
         rustix::fs::symlinkat("below", &directory, "link").unwrap();
-        let name = |text| FileName::parse(text, Default::default()).unwrap();
-        set_mode_unread(directory.as_fd(), &name("below"), 0o7751).unwrap();
+        set_mode_unread(directory.as_fd(), b"below", 0o7751).unwrap();
         assert_eq!(root.path().join("below").metadata().unwrap().permissions().mode() & 0o7777, 0o751);
-        let refused = set_mode_unread(directory.as_fd(), &name("link"), 0o777).unwrap_err();
+        let refused = set_mode_unread(directory.as_fd(), b"link", 0o777).unwrap_err();
         assert_eq!(refused.code, ErrorCode::NotAFile);
     }
 }

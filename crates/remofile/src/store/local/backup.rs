@@ -1,17 +1,21 @@
 //! Backups: second names for what is about to be replaced or removed.
 
 use super::context::StoreContext;
-use super::names::temporary_name_beside;
+use super::directory_handle::DirectoryHandle;
+use super::discard::discard;
+use super::disk_name::DiskName;
 use super::remove::kind_at;
 use super::source::LocalSource;
 use super::stage::LocalDirectory;
 use super::{errors, link, make, resolve};
+use crate::store::system;
 use crate::store::{Directory, PendingBackup, ReadBuffer, Source, StagePlan, Staged, StoreResult};
-use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Stat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 use std::sync::Arc;
 
 /// Bytes that are copied at once, and how often in a step.
@@ -22,9 +26,9 @@ const COPIES: usize = 16;
 pub(super) struct LocalBackup {
     shared: Arc<StoreContext>,
     from: OwnedFd,
-    old: FileName,
-    to: OwnedFd,
-    new: FileName,
+    old: DiskName,
+    to: Arc<DirectoryHandle>,
+    new: DiskName,
     way: Way,
 }
 
@@ -57,7 +61,7 @@ impl LocalBackup {
             return Err(ErrorCode::NotAFile.into());
         }
         let (parent, new) = to.split()?;
-        shared.refuse_forbidden(&new)?;
+        shared.refuse_forbidden(&DiskName::of(new, shared.options.encoding)?)?;
         make::make_directory(shared, &parent, true, true)?;
         let (place, new) = resolve::parent(shared.jail()?, to)?;
         place.refuse_to_become_staging(&new)?;
@@ -67,8 +71,9 @@ impl LocalBackup {
         if kind_at(place.directory.as_fd(), &new).is_ok_and(|kind| kind == Kind::Directory) {
             return Err(errors::directory_in_the_way());
         }
-        let (shared, from, place) = (Arc::clone(shared), from.directory, place.directory);
-        let mut backup = Self { shared, from, old, to: place, new, way: Way::Link };
+        let to_directory = LocalDirectory::open(shared, &parent)?.handle;
+        let (shared, from) = (Arc::clone(shared), from.directory);
+        let mut backup = Self { shared, from, old, to: to_directory, new, way: Way::Link };
         let mut linked = Ok(());
         // A link changes the file's time of last change, by which its doubt is known.
         backup.shared.carrying_doubt(&backup.stat()?, |_| {
@@ -86,31 +91,31 @@ impl LocalBackup {
     }
 
     fn stat(&self) -> StoreResult<Stat> {
-        rustix::fs::statat(&self.from, self.old.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
+        system::statat(&self.from, self.old.bytes(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
     }
 
     /// Tries a hard link under a temporary name, and removes it: the error tells that there can be none.
     fn try_link(&self) -> Result<(), Errno> {
-        let name = temporary_name_beside();
-        self.link_as(&name)?;
-        rustix::fs::unlinkat(&self.to, &name, AtFlags::empty())
+        let made = self.to.make_guarded(|directory, name| self.link_as(directory, name))?;
+        discard(made.directory(&self.to), &made.name);
+        Ok(())
     }
 
-    fn link_as(&self, name: &str) -> Result<(), Errno> {
-        rustix::fs::linkat(&self.from, self.old.as_str(), &self.to, name, AtFlags::empty())
+    fn link_as(&self, directory: BorrowedFd<'_>, name: impl Arg + Copy) -> Result<(), Errno> {
+        system::linkat(&self.from, self.old.bytes(), directory, name, AtFlags::empty())
     }
 
     fn link(&self) -> Result<(), Errno> {
-        match self.link_as(self.new.as_str()) {
+        match self.link_as(self.to.directory(), self.new.bytes()) {
             Err(Errno::EXIST) => {}
             result => return result,
         }
-        let name = temporary_name_beside();
-        self.link_as(&name)?;
-        let renamed = rustix::fs::renameat(&self.to, &name, &self.to, self.new.as_str());
-        // A rename over another name of the same file leaves both as they are. Ignored on purpose: the name is gone
-        // already after an ordinary rename.
-        let _gone = rustix::fs::unlinkat(&self.to, &name, AtFlags::empty());
+        let made = self.to.make_guarded(|directory, name| self.link_as(directory, name))?;
+        let temporaries = made.directory(&self.to);
+        let renamed = system::renameat(temporaries, &made.name, self.to.directory(), self.new.bytes());
+        // A rename over another name of the same file leaves both as they are. After an ordinary rename the name is gone
+        // already.
+        discard(temporaries, &made.name);
         renamed
     }
 }
@@ -136,11 +141,14 @@ impl PendingBackup for LocalBackup {
         }
         match self.way {
             Way::Copy(copying) => return copying.staged.commit(),
-            Way::Again { to, target } => return link::make(&self.shared, &to, &target, true),
+            Way::Again { to, target } => {
+                // Whether it may lead where it does was asked before.
+                return link::make(&self.shared, &to, &target, true, true);
+            }
             Way::Link => {}
         }
         self.shared.carrying_doubt(&self.stat()?, |_| self.link().map_err(errors::naming_failure))?;
-        self.shared.flush_directory(self.to.as_fd())
+        self.shared.flush_directory(self.to.directory())
     }
 }
 
@@ -164,12 +172,13 @@ fn copy(shared: &Arc<StoreContext>, path: &RemotePath, to: &RemotePath, kind: Ki
     if kind == Kind::Link {
         return Ok(Way::Again { to: to.clone(), target: link::read(shared, path)? });
     }
-    let source = LocalSource::open(shared.jail()?, path)?;
+    let source = LocalSource::open(&shared.root, &shared.options, path)?;
     let entry = source.entry();
     // Without a size no partial is kept: nobody would resume a backup.
     let plan = StagePlan { replace: true, modified: Some(entry.modified), mode: entry.mode, ..StagePlan::default() };
     let (parent, name) = to.split()?;
-    let staged = LocalDirectory::open(shared, &parent)?.stage(&name, &plan)?;
+    let mut staged = LocalDirectory::open(shared, &parent)?.stage(&name, &plan)?;
+    staged.hold_as(&source)?;
     let buffer = ReadBuffer::new(COPY_BYTES);
     Ok(Way::Copy(Box::new(Copying { source: Box::new(source), staged, buffer, offset: 0, is_complete: false })))
 }

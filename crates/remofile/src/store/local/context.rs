@@ -1,5 +1,6 @@
 //! The state that a store shares with everything that came from it.
 
+use super::disk_name::DiskName;
 use super::file_system::FileSystem;
 use super::flush::{self, flush_names};
 use super::jail::Jail;
@@ -8,10 +9,14 @@ use super::options::StoreOptions;
 use super::root::Root;
 use super::staging::Staging;
 use super::{errors, resolve};
+use crate::store::system;
 use crate::store::{Fsync, StoreResult};
 use remofile_protocol::path::FileName;
+#[cfg(test)]
+use rustix::fd::AsFd;
 use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::Stat;
+use rustix::fs::{OFlags, Stat};
+use rustix::io::Errno;
 use std::sync::{Arc, Mutex, Weak};
 
 /// The state that a store shares with everything that came from it.
@@ -19,19 +24,35 @@ pub(super) struct StoreContext {
     pub(super) root: Arc<Root>,
     pub(super) file_system: Option<FileSystem>,
     pub(super) options: StoreOptions,
-    pub(super) staging: Mutex<Weak<Staging>>,
-    pub(super) ledger: Ledger,
+    /// The owner of partials: those of others are not there. `None`: all of them are.
+    pub(super) owner: Option<String>,
+    /// Shared with the stores of directories below, as the ledger is: what is in doubt for one is in doubt for all.
+    pub(super) staging: Arc<Mutex<Weak<Staging>>>,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 impl StoreContext {
+    /// The same once more, for a store of the same files that differs in something.
+    pub(super) fn again(&self) -> Self {
+        let Self { root, file_system, options, owner, staging, ledger } = self;
+        Self {
+            root: Arc::clone(root),
+            file_system: *file_system,
+            options: options.clone(),
+            owner: owner.clone(),
+            staging: Arc::clone(staging),
+            ledger: Arc::clone(ledger),
+        }
+    }
+
     /// Returns the jail in which paths are resolved.
     pub(super) fn jail(&self) -> StoreResult<Jail<'_>> {
-        Ok(Jail::new(self.root.existing()?, &self.options.follow))
+        Ok(Jail::new(self.root.existing()?, &self.options.follow, self.options.encoding))
     }
 
     /// Refuses the name of a new file or directory that the rule does not admit.
-    pub(super) fn refuse_forbidden(&self, name: &FileName) -> StoreResult<()> {
-        Ok(FileName::check(name.as_str(), self.options.names)?)
+    pub(super) fn refuse_forbidden(&self, name: &DiskName) -> StoreResult<()> {
+        Ok(FileName::check(name.in_paths().as_str(), self.options.names)?)
     }
 
     pub(super) fn fsync_each(&self) -> bool {
@@ -43,8 +64,30 @@ impl StoreContext {
         if !self.fsync_each() {
             return Ok(());
         }
-        let stat = rustix::fs::fstat(file).map_err(errors::failure)?;
-        self.or_in_doubt(&stat, resolve::retry(|| rustix::fs::fsync(file)).map_err(errors::failure))
+        let stat = system::fstat(file).map_err(errors::failure)?;
+        #[cfg(test)]
+        self.or_in_doubt(&stat, crate::store::faults::flush(file.as_fd(), true).map_err(errors::failure))?;
+        self.or_in_doubt(&stat, system::fsync(file).map_err(errors::failure))
+    }
+
+    /// Brings a file to the disk that is not open, where every change is to be durable at once.
+    pub(super) fn flush_named(&self, directory: BorrowedFd<'_>, name: &DiskName) -> StoreResult<()> {
+        if !self.fsync_each() {
+            return Ok(());
+        }
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let bytes = name.bytes();
+        let opened = match resolve::open_one(directory, bytes, OFlags::RDONLY | flags) {
+            // It may be written and not read.
+            Err(Errno::ACCESS) => resolve::open_one(directory, bytes, OFlags::WRONLY | flags),
+            opened => opened,
+        };
+        match opened {
+            Ok(file) => self.flush_file(&file),
+            // Its owner may change what nobody may open: only a flush of everything reaches it.
+            Err(Errno::ACCESS) => flush::flush_file_system(&self.root).map_err(flush::told),
+            Err(errno) => Err(errors::failure(errno)),
+        }
     }
 
     /// Passes on the outcome of a flush. A file that could not be flushed, or whose name could not, is put in doubt.

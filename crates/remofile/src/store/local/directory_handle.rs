@@ -3,8 +3,9 @@
 use super::context::StoreContext;
 use super::file_system::FileSystem;
 use super::jail::Place;
+use super::resolve;
 use super::staging::Staging;
-use crate::store::Fsync;
+use crate::store::{Fsync, StoreResult};
 use remofile_protocol::path::RemotePath;
 use rustix::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -19,6 +20,7 @@ pub(super) struct DirectoryHandle {
     pub(super) place: Place,
     pub(super) path: RemotePath,
     pub(super) is_with_root: OnceLock<bool>,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "unnamed files are Linux's"))]
     pub(super) refuses_unnamed: AtomicBool,
     /// The mode last asked for in the upper half, what came of it in the lower.
     pub(super) observed_mode: AtomicU64,
@@ -27,6 +29,24 @@ pub(super) struct DirectoryHandle {
 }
 
 impl DirectoryHandle {
+    /// Opens the directory of a path, links followed.
+    pub(super) fn open(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResult<Arc<Self>> {
+        Ok(Self::at(shared, resolve::directory(shared.jail()?, path)?, path))
+    }
+
+    /// Holds a directory that a path led to.
+    pub(super) fn at(shared: &Arc<StoreContext>, place: Place, path: &RemotePath) -> Arc<Self> {
+        Arc::new(Self {
+            shared: Arc::clone(shared),
+            place,
+            path: path.clone(),
+            is_with_root: OnceLock::new(),
+            refuses_unnamed: AtomicBool::new(false),
+            observed_mode: AtomicU64::new(NOTHING_OBSERVED),
+            staging: Mutex::new(None),
+        })
+    }
+
     pub(super) fn directory(&self) -> BorrowedFd<'_> {
         self.place.directory.as_fd()
     }

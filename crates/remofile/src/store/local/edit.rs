@@ -3,6 +3,7 @@
 use super::context::StoreContext;
 use super::source::{Version, changed, entry_of, kind_of, stat_followed};
 use super::{errors, make, resolve};
+use crate::store::system;
 use crate::store::{Editing, FlushMark, StoreResult};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, Entry, ErrorCode, Failure, Kind};
@@ -42,7 +43,7 @@ impl LocalEditing {
             return Err(ErrorCode::NotAFile.into());
         }
         let file = resolve::open(jail, path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
-        if kind_of(&rustix::fs::fstat(&file).map_err(errors::failure)?) != Kind::File {
+        if kind_of(&system::fstat(&file).map_err(errors::failure)?) != Kind::File {
             return Err(ErrorCode::NotAFile.into());
         }
         let (shared, begun) = (Arc::clone(shared), shared.ledger.mark());
@@ -52,34 +53,34 @@ impl LocalEditing {
 
 impl Editing for LocalEditing {
     fn look(&self) -> StoreResult<(Entry, wire::Version)> {
-        let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
+        let stat = system::fstat(&self.file).map_err(errors::failure)?;
         Ok((entry_of(self.path.clone(), &stat), Version::of(&stat).number()))
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
         refuse_beyond(offset.checked_add(bytes.len() as u64))?;
         self.has_changed = true;
-        write_all(bytes, |written| rustix::io::pwrite(&self.file, &bytes[written..], offset + written as u64))
+        write_all(bytes, |written| system::pwrite(&self.file, &bytes[written..], offset + written as u64))
     }
 
     fn append(&mut self, bytes: &[u8]) -> StoreResult<()> {
         // The system finds the end: other programs may append to the same file.
-        let flags = rustix::fs::fcntl_getfl(&self.file).map_err(errors::failure)?;
-        rustix::fs::fcntl_setfl(&self.file, flags | OFlags::APPEND).map_err(errors::failure)?;
+        let flags = system::fcntl_getfl(&self.file).map_err(errors::failure)?;
+        system::fcntl_setfl(&self.file, flags | OFlags::APPEND).map_err(errors::failure)?;
         self.has_changed = true;
-        write_all(bytes, |written| rustix::io::write(&self.file, &bytes[written..]))
+        write_all(bytes, |written| system::write(&self.file, &bytes[written..]))
     }
 
     fn set_length(&mut self, length: u64) -> StoreResult<()> {
         refuse_beyond(Some(length))?;
         self.has_changed = true;
-        resolve::retry(|| rustix::fs::ftruncate(&self.file, length)).map_err(errors::failure)
+        system::ftruncate(&self.file, length).map_err(errors::failure)
     }
 
     fn finish(self: Box<Self>) -> StoreResult<(Entry, wire::Version)> {
         self.shared.flush_file(&self.file)?;
         if self.has_changed && !self.shared.ledger.is_sound(self.begun) {
-            let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
+            let stat = system::fstat(&self.file).map_err(errors::failure)?;
             self.shared.or_in_doubt(&stat, Err(ErrorCode::DiskFailure.into()))?;
         }
         self.look()
@@ -89,7 +90,7 @@ impl Editing for LocalEditing {
 impl Drop for LocalEditing {
     fn drop(&mut self) {
         if self.has_changed
-            && let Ok(stat) = rustix::fs::fstat(&self.file)
+            && let Ok(stat) = system::fstat(&self.file)
         {
             self.shared.ledger.changed_in_place(changed(&stat));
         }
@@ -97,10 +98,10 @@ impl Drop for LocalEditing {
 }
 
 /// Writes until nothing is left; `write` receives the number of bytes written so far.
-fn write_all(bytes: &[u8], write: impl Fn(usize) -> Result<usize, Errno>) -> StoreResult<()> {
+pub(super) fn write_all(bytes: &[u8], write: impl Fn(usize) -> Result<usize, Errno>) -> StoreResult<()> {
     let mut written = 0;
     while written < bytes.len() {
-        match resolve::retry(|| write(written)) {
+        match write(written) {
             Ok(0) => return Err(errors::failure(Errno::IO)),
             Ok(count) => written += count,
             Err(errno) => return Err(errors::failure(errno)),
@@ -110,7 +111,7 @@ fn write_all(bytes: &[u8], write: impl Fn(usize) -> Result<usize, Errno>) -> Sto
 }
 
 /// Refuses an end that no file can have: offsets are signed.
-fn refuse_beyond(end: Option<u64>) -> StoreResult<()> {
+pub(super) fn refuse_beyond(end: Option<u64>) -> StoreResult<()> {
     match end.map(i64::try_from) {
         Some(Ok(_)) => Ok(()),
         _ => Err(Failure::new(ErrorCode::FileTooLarge)),

@@ -1,5 +1,6 @@
 //! The file system that a directory is on.
 
+use crate::store::system;
 use rustix::fd::BorrowedFd;
 
 /// A file system, within which a file can be renamed. Two mounts of one device are two of them.
@@ -11,7 +12,7 @@ pub(super) struct FileSystem {
 
 impl FileSystem {
     pub(super) fn of(directory: BorrowedFd<'_>) -> Option<Self> {
-        let device = rustix::fs::fstat(directory).ok()?.st_dev;
+        let device = system::fstat(directory).ok()?.st_dev;
         Some(Self { device: device as u64, mount: mount_of(directory) })
     }
 }
@@ -19,7 +20,7 @@ impl FileSystem {
 #[cfg(target_os = "linux")]
 fn mount_of(directory: BorrowedFd<'_>) -> u64 {
     use rustix::fs::{AtFlags, StatxFlags};
-    rustix::fs::statx(directory, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
+    system::statx(directory, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
         .ok()
         .filter(|statx| statx.stx_mask & StatxFlags::MNT_ID.bits() != 0)
         .map_or(0, |statx| statx.stx_mnt_id)
@@ -28,4 +29,23 @@ fn mount_of(directory: BorrowedFd<'_>) -> u64 {
 #[cfg(not(target_os = "linux"))]
 fn mount_of(_directory: BorrowedFd<'_>) -> u64 {
     0
+}
+
+/// Reports whether other machines may have files of a directory locked that look unlocked here: file systems that leave
+/// locks to each machine, or may be mounted so.
+#[cfg(target_os = "linux")]
+pub(super) fn may_hide_locks(directory: BorrowedFd<'_>) -> bool {
+    const FUSE: u32 = 0x6573_5546;
+    const PLAN_9: u32 = 0x0102_1997;
+    const NFS: u32 = 0x6969;
+    const CIFS: u32 = 0xFF53_4D42;
+    const SMB_2: u32 = 0xFE53_4D42;
+    const CEPH: u32 = 0x00C3_6400;
+    let hide = [FUSE, PLAN_9, NFS, CIFS, SMB_2, CEPH];
+    system::fstatfs(directory).is_ok_and(|stat| hide.contains(&(stat.f_type as u32)))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn may_hide_locks(_directory: BorrowedFd<'_>) -> bool {
+    false
 }

@@ -3,6 +3,7 @@
 use super::root::Root;
 use super::{errors, resolve};
 use crate::store::StoreResult;
+use crate::store::system;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
@@ -10,27 +11,30 @@ use rustix::io::Errno;
 /// Brings the names in a directory to the disk.
 pub(super) fn flush_names(directory: BorrowedFd<'_>) -> StoreResult<()> {
     #[cfg(test)]
-    crate::store::faults::flush(directory).map_err(errors::failure)?;
+    crate::store::faults::flush(directory, true).map_err(errors::failure)?;
     // The descriptor at hand may be one without permission to read, which cannot be flushed.
     let readable = resolve::open_one(directory, b".", resolve::READABLE).map_err(errors::failure)?;
-    resolve::retry(|| rustix::fs::fsync(&readable)).map_err(errors::failure)
+    system::fsync(&readable).map_err(errors::failure)
 }
 
 pub(super) fn flush_file_system(root: &Root) -> StoreResult<()> {
-    #[cfg(test)]
-    crate::store::faults::flush(root.as_fd()).map_err(errors::failure)?;
     sync_file_system(root.as_fd()).map_err(errors::failure)
 }
 
 #[cfg(target_os = "linux")]
 fn sync_file_system(root: BorrowedFd<'_>) -> Result<(), Errno> {
-    resolve::retry(|| rustix::fs::syncfs(root))
+    system::syncfs(root)
 }
 
 #[cfg(not(target_os = "linux"))]
 fn sync_file_system(_root: BorrowedFd<'_>) -> Result<(), Errno> {
-    rustix::fs::sync();
+    system::sync();
     Ok(())
+}
+
+/// Returns the bytes that are free on the file system; as many as there can be, if that cannot be told.
+pub(super) fn free_bytes(root: &Root) -> u64 {
+    system::fstatvfs(root).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// Advice after a flush that failed.

@@ -1,7 +1,9 @@
 //! The companion of a partial, which names the file and version that its bytes belong to.
 
+use super::discard::discard;
 use super::names::PartialNames;
 use super::resolve;
+use crate::store::system;
 use minicbor::{Decode, Decoder, Encode};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::Timestamp;
@@ -28,11 +30,19 @@ pub(super) struct Info {
     /// Time at which the source was last modified.
     #[n(3)]
     pub(super) modified: Timestamp,
+    /// The owner, to whom alone it is shown; `None` for those who see all.
+    #[n(4)]
+    pub(super) owner: Option<String>,
 }
 
 impl Info {
-    pub(super) fn new(path: RemotePath, size: u64, modified: Timestamp) -> Self {
-        Self { format: FORMAT, path, size, modified }
+    pub(super) fn new(path: RemotePath, size: u64, modified: Timestamp, owner: Option<&str>) -> Self {
+        Self { format: FORMAT, path, size, modified, owner: owner.map(str::to_owned) }
+    }
+
+    /// Returns the names of the partial.
+    pub(super) fn names(&self) -> PartialNames {
+        PartialNames::of(&self.path, self.owner.as_deref())
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
@@ -45,23 +55,23 @@ impl Info {
 /// Replaces the companion of a partial, which the caller has locked and emptied: bytes of one version are never
 /// found with the companion of another.
 pub(super) fn write(staging: BorrowedFd<'_>, names: &PartialNames, info: &Info) -> Result<(), Errno> {
-    match rustix::fs::unlinkat(staging, &names.info, AtFlags::empty()) {
+    match system::unlinkat(staging, &names.info, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(errno) => return Err(errno),
     }
     let bytes = minicbor::to_vec(info).map_err(|_| Errno::INVAL)?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(staging, &names.info, flags, Mode::RUSR | Mode::WUSR)?;
+    let file = system::openat(staging, &names.info, flags, Mode::RUSR | Mode::WUSR)?;
     let written = write_all(&file, &bytes);
     if written.is_err() {
-        let _ = rustix::fs::unlinkat(staging, &names.info, AtFlags::empty());
+        discard(staging, &names.info);
     }
     written
 }
 
 fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
-        match resolve::retry(|| rustix::io::write(file, bytes))? {
+        match system::write(file, bytes)? {
             0 => return Err(Errno::IO),
             count => bytes = &bytes[count..],
         }
@@ -80,27 +90,30 @@ pub(super) fn read(staging: BorrowedFd<'_>, names: &PartialNames) -> Result<Opti
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {
-        match resolve::retry(|| rustix::io::read(&file, &mut buffer))? {
+        match system::read(&file, &mut buffer)? {
             0 => break,
             count if bytes.len() + count > MOST_BYTES => return Ok(None),
             count => bytes.extend_from_slice(&buffer[..count]),
         }
     }
     // Another file's information under this name would have its bytes end up in the wrong place.
-    Ok(Info::parse(&bytes).filter(|info| PartialNames::of(&info.path).info == names.info))
+    Ok(Info::parse(&bytes).filter(|info| info.names().info == names.info))
 }
 
 /// Opens a regular file for reading, and nothing that only looks like one; changes nothing about it.
 pub(super) fn open_regular(staging: BorrowedFd<'_>, name: &str) -> Result<Option<OwnedFd>, Errno> {
     let is_regular = |mode| FileType::from_raw_mode(mode) == FileType::RegularFile;
     // Looked at first: opening a device may do something.
-    match rustix::fs::statat(staging, name, AtFlags::SYMLINK_NOFOLLOW) {
+    match system::statat(staging, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) if is_regular(stat.st_mode) => {}
         Ok(_) | Err(Errno::NOENT) => return Ok(None),
         Err(errno) => return Err(errno),
     }
     match resolve::open_one(staging, name.as_bytes(), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY) {
-        Ok(file) => Ok(Some(file).filter(|file| rustix::fs::fstat(file).is_ok_and(|stat| is_regular(stat.st_mode)))),
+        Ok(file) => {
+            let stat = system::fstat(&file)?;
+            Ok(Some(file).filter(|_| is_regular(stat.st_mode)))
+        }
         Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Ok(None),
         Err(errno) => Err(errno),
     }
@@ -112,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_anything_else_is_nothing() {
-        let info = Info::new(RemotePath::parse("/a/b").unwrap(), 5, Timestamp::new(-1, 7));
+        let info = Info::new(RemotePath::parse("/a/b").unwrap(), 5, Timestamp::new(-1, 7), None);
         let bytes = minicbor::to_vec(&info).unwrap();
         assert_eq!(Info::parse(&bytes), Some(info.clone()));
         for cut in 0..bytes.len() {

@@ -1,17 +1,20 @@
 //! The directory that a path is resolved beneath: the root, or the top of a scope in it.
 
+use super::disk_name::{DiskName, Encoding};
 use super::names::is_temporary_beside;
 use super::{alias, errors};
 use crate::store::{FollowLinks, Scope, StoreResult};
-use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::borrow::Cow;
 
 /// The root of a store, and the links that lead on in it.
 #[derive(Clone, Copy)]
 pub(super) struct Jail<'a> {
     pub(super) root: BorrowedFd<'a>,
     pub(super) follow: &'a FollowLinks,
+    pub(super) encoding: Encoding,
 }
 
 /// A directory that nothing leads out of, and the rest of a path in it.
@@ -20,8 +23,8 @@ pub(super) struct Base<'a> {
     /// True if the directory is the root, in which one name is reserved.
     pub(super) is_root: bool,
     pub(super) bounds: Bounds,
-    /// Names with slashes between them.
-    pub(super) rest: &'a str,
+    /// Names as the disk has them, with slashes between them.
+    pub(super) rest: Cow<'a, [u8]>,
 }
 
 pub(super) enum Start<'a> {
@@ -46,8 +49,8 @@ pub(super) enum Bounds {
 }
 
 impl<'a> Jail<'a> {
-    pub(super) fn new(root: BorrowedFd<'a>, follow: &'a FollowLinks) -> Self {
-        Self { root, follow }
+    pub(super) fn new(root: BorrowedFd<'a>, follow: &'a FollowLinks, encoding: Encoding) -> Self {
+        Self { root, follow, encoding }
     }
 
     pub(super) fn root(&self) -> BorrowedFd<'a> {
@@ -76,15 +79,15 @@ impl Base<'_> {
 impl Place {
     /// Refuses the names that are the store's own: the staging directory, and files staged beside
     /// their destination.
-    pub(super) fn refuse_reserved(&self, name: &FileName) -> StoreResult<()> {
-        let name = name.as_str().as_bytes();
+    pub(super) fn refuse_reserved(&self, name: &DiskName) -> StoreResult<()> {
+        let name = name.bytes();
         let is_staging = self.is_root && alias::is_staging(self.directory.as_fd(), name);
         if is_staging || is_temporary_beside(name) { Err(errors::reserved()) } else { Ok(()) }
     }
 
     /// Refuses a new name that the staging directory would be found by, once there is one.
-    pub(super) fn refuse_to_become_staging(&self, name: &FileName) -> StoreResult<()> {
-        let becomes = self.is_root && alias::would_be_staging(self.directory.as_fd(), name.as_str().as_bytes());
+    pub(super) fn refuse_to_become_staging(&self, name: &DiskName) -> StoreResult<()> {
+        let becomes = self.is_root && alias::would_be_staging(self.directory.as_fd(), name.bytes());
         if becomes { Err(errors::reserved()) } else { Ok(()) }
     }
 }

@@ -2,23 +2,34 @@
 //!
 //! Files: `root` is the directory itself; `resolve` leads from paths to descriptors and is the jail, beneath what `jail`
 //! tells; `staging` keeps the hidden directory (which `alias` knows by whatever name) of unfinished files, `stage` finds
-//! a place for them, `staged` writes and commits them;
+//! a place for them, `staged` writes and commits them, `copy` fills them with what other files have;
 //! `ledger` (with `records` on the disk and `ranges` of time) knows what was committed and is not flushed, which `flush` does;
-//! `context` is the state that all of them share;
-//! `edit` changes them in place; `partial` and `info` are what is kept of them for a later attempt, and `expire` ends that; `make`,
-//! `link`, `attributes`, `rename` (with `naming` and `replacing`) and `remove` are the other changes; `walk` and `source` read; `trail` and
+//! `context` is the state that all of them share; `disk_name` is what names of paths are on the disk;
+//! `edit` changes them in place; `discard` removes what a transfer needs no more; `partial` and `info` are what is kept of them for a later attempt, and `expire` ends that; `make`,
+//! `link`, `hard_link`, `special`, `attributes` and `give` (with `attributed`, `extended` and `held`), `rename` (with `naming` and `replacing`) and `remove` are the other changes; `walk`, `source` and `space` read; `trail` and
 //! `names` serve deep and wide trees; `errors` is the one table from the system's errors to ours.
 
 mod alias;
+mod attributed;
 mod attributes;
 mod backup;
 mod context;
+mod copy;
+mod descent;
 mod directory_handle;
+mod discard;
+mod disk_name;
 mod edit;
 mod errors;
 mod expire;
+mod extended;
+#[cfg(test)]
+mod fault_campaign;
 mod file_system;
 mod flush;
+mod give;
+mod hard_link;
+mod held;
 mod info;
 mod jail;
 mod ledger;
@@ -36,6 +47,8 @@ mod replacing;
 mod resolve;
 mod root;
 mod source;
+mod space;
+mod special;
 mod stage;
 mod staged;
 mod staging;
@@ -45,14 +58,15 @@ mod walk;
 pub use options::StoreOptions;
 
 use super::{
-    Directory, DurableStore, Editing, FlushMark, FollowLinks, Fsync, Partial, PendingBackup, PosixStore, ReadStore,
-    Removal, ResumeStore, Scope, Scopes, Source, Store, StoreResult, Walk, WriteStore,
+    Directory, DurableStore, Editing, FlushMark, FollowLinks, Fsync, Given, NamedFile, NewSpecial, Partial,
+    PendingBackup, PosixStore, ReadStore, Removal, ResumeStore, Scope, Scopes, ServedDirectory, Source, Store,
+    StoreResult, Walk, WriteStore,
 };
 use context::StoreContext;
 use file_system::FileSystem;
 use remofile_protocol::handshake::Place;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, Kind, Timestamp};
+use remofile_protocol::wire::{AttributeSet, Attributes, DiskSpace, Entry, Kind, Special, Timestamp};
 use root::Root;
 use rustix::fd::AsFd;
 use std::sync::{Arc, Mutex, Weak};
@@ -91,10 +105,10 @@ impl LocalStore {
     fn of(root: Root, options: StoreOptions) -> Self {
         let root = Arc::new(root);
         let file_system = FileSystem::of(root.as_fd());
-        let (staging, ledger) = (Mutex::new(Weak::new()), ledger::Ledger::default());
+        let (staging, ledger) = (Arc::new(Mutex::new(Weak::new())), Arc::default());
         // Read now and remembered: the server confines itself later and cannot open the file any more.
-        let _looked_for = super::boot::boot();
-        Self { shared: Arc::new(StoreContext { root, file_system, options, staging, ledger }) }
+        let _looked_for = (super::boot::boot(), super::accounts::accounts());
+        Self { shared: Arc::new(StoreContext { root, file_system, options, owner: None, staging, ledger }) }
     }
 }
 
@@ -108,11 +122,24 @@ impl ReadStore for LocalStore {
     }
 
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
-        Ok(Box::new(source::LocalSource::open(self.shared.jail()?, path)?))
+        let StoreContext { root, options, .. } = &*self.shared;
+        Ok(Box::new(source::LocalSource::open(root, options, path)?))
     }
 
     fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
         link::read(&self.shared, path)
+    }
+
+    fn shared_identity(&self, path: &RemotePath) -> StoreResult<Option<u128>> {
+        hard_link::shared_identity(&self.shared, path)
+    }
+
+    fn special(&self, path: &RemotePath) -> StoreResult<Special> {
+        special::look(&self.shared, path)
+    }
+
+    fn look(&self, path: &RemotePath) -> StoreResult<Entry> {
+        source::look(self.shared.jail()?, path, &self.shared.doubt()?)
     }
 
     fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
@@ -174,7 +201,28 @@ impl PosixStore for LocalStore {
     }
 
     fn make_link(&self, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
-        link::make(&self.shared, path, target, replace)
+        link::make(&self.shared, path, target, false, replace)
+    }
+
+    fn keep_link(&self, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
+        link::make(&self.shared, path, target, true, replace)
+    }
+
+    fn add_name(&self, of: &RemotePath, path: &RemotePath, replace: bool) -> StoreResult<bool> {
+        hard_link::add(&self.shared, of, path, replace)
+    }
+
+    fn named_file(&self, path: &RemotePath) -> StoreResult<NamedFile> {
+        let (place, name) = resolve::parent(self.shared.jail()?, path)?;
+        Ok(NamedFile { directory: place.directory, name: name.bytes().to_vec() })
+    }
+
+    fn add_name_of(&self, file: &NamedFile, path: &RemotePath, replace: bool) -> StoreResult<bool> {
+        hard_link::add_of(&self.shared, file, path, replace)
+    }
+
+    fn make_special(&self, path: &RemotePath, new: &NewSpecial, replace: bool) -> StoreResult<bool> {
+        special::make(&self.shared, path, new, replace)
     }
 
     fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
@@ -183,6 +231,18 @@ impl PosixStore for LocalStore {
 
     fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
         attributes::set_modified(&self.shared, path, modified)
+    }
+
+    fn attributes(&self, path: &RemotePath, wanted: AttributeSet) -> StoreResult<Attributes> {
+        give::attributes(&self.shared, path, wanted)
+    }
+
+    fn give_attributes(&self, path: &RemotePath, attributes: &Attributes, wanted: AttributeSet) -> StoreResult<Given> {
+        give::give(&self.shared, path, attributes, wanted)
+    }
+
+    fn hold_as(&self, from: &RemotePath, to: &RemotePath) -> StoreResult<()> {
+        if self.shared.options.holds_attributes { held::copy_directory(&self.shared, from, to) } else { Ok(()) }
     }
 
     fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
@@ -202,6 +262,17 @@ impl DurableStore for LocalStore {
         }
     }
 
+    fn flush_staged(&self) -> StoreResult<()> {
+        match self.shared.options.fsync {
+            Fsync::End => self.shared.flush(self.shared.ledger.mark()),
+            Fsync::None | Fsync::Each => Ok(()),
+        }
+    }
+
+    fn waiting_bytes_limit(&self) -> u64 {
+        flush::free_bytes(&self.shared.root) / 4
+    }
+
     fn is_unflushed(&self) -> bool {
         self.shared.ledger.is_unflushed()
     }
@@ -212,17 +283,34 @@ impl DurableStore for LocalStore {
 }
 
 impl Store for LocalStore {
-    fn confined(&self, directory: &RemotePath) -> StoreResult<Option<Arc<dyn Store>>> {
+    fn keeps_attributes(&self) -> bool {
+        true
+    }
+
+    fn confined(&self, directory: &RemotePath) -> Option<Arc<dyn Store>> {
         if !matches!(self.shared.options.follow, FollowLinks::InRoot) {
-            return Ok(None);
+            return None;
         }
         let follow = FollowLinks::InScope(Arc::new(Below(directory.clone())));
         let options = StoreOptions { follow, ..self.shared.options.clone() };
-        Ok(Some(Arc::new(Self::of(self.shared.root.again()?, options))))
+        Some(Arc::new(Self { shared: Arc::new(StoreContext { options, ..self.shared.again() }) }))
+    }
+
+    fn owned_by(&self, owner: &str) -> Option<Arc<dyn Store>> {
+        let owner = Some(owner.to_owned());
+        Some(Arc::new(Self { shared: Arc::new(StoreContext { owner, ..self.shared.again() }) }))
     }
 
     fn place(&self, directory: &RemotePath) -> Option<Place> {
         attributes::place(&self.shared, directory)
+    }
+
+    fn space(&self, path: &RemotePath) -> StoreResult<DiskSpace> {
+        space::space(&self.shared, path)
+    }
+
+    fn claim_directory(&self) -> StoreResult<Option<ServedDirectory>> {
+        ServedDirectory::claim_open(self.shared.root.existing()?).map(Some)
     }
 }
 
@@ -237,5 +325,9 @@ impl Scopes for Below {
             top if path.is_within(top) => Scope::Below(top.clone()),
             _ => Scope::Outside,
         }
+    }
+
+    fn is_root(&self) -> bool {
+        true
     }
 }

@@ -1,11 +1,13 @@
 //! The names in a directory, kept compactly, and the names that are the store's own.
 
-use crate::store::StoreResult;
+use crate::store::{StoreResult, system};
 use remofile_protocol::digest::digest;
-use remofile_protocol::path::RemotePath;
+use remofile_protocol::path::{NameRule, RemotePath, encode_name};
 use remofile_protocol::wire::{ErrorCode, Failure};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{Dir, FileType};
+use rustix::io::Errno;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
@@ -21,6 +23,8 @@ const PARTIAL_SUFFIX: &str = ".partial";
 const INFO_SUFFIX: &str = ".info";
 /// Suffix of the names of records, which tell that files wait for a flush.
 const RECORD_SUFFIX: &str = ".record";
+/// Prefix of the names that directories have while the tree they are in is removed.
+const LIFTED_PREFIX: &str = "remofile-removal-";
 /// Hexadecimal digits in a name that the store made.
 const DIGITS: usize = 32;
 
@@ -41,23 +45,32 @@ struct Item {
 impl Names {
     /// Reads a directory to its end. `.` and `..` are left out.
     pub(super) fn read(directory: BorrowedFd<'_>) -> StoreResult<Self> {
-        Self::read_all(Dir::read_from(directory).map_err(errors::failure)?)
+        Self::read_all(system::open_names(directory).map_err(errors::failure)?)
     }
 
     /// Reads a directory that was just opened, from where its descriptor stands. It is not opened a second time, since
     /// Landlock goes up all levels above it each time.
     pub(super) fn read_opened(directory: BorrowedFd<'_>) -> StoreResult<Self> {
-        let same = rustix::io::fcntl_dupfd_cloexec(directory, 0).map_err(errors::failure)?;
+        let same = system::duplicate(directory).map_err(errors::failure)?;
         Self::read_all(Dir::new(same).map_err(errors::failure)?)
     }
 
     fn read_all(mut reader: Dir) -> StoreResult<Self> {
         let mut names = Self::default();
-        while let Some(item) = reader.read() {
-            let item = item.map_err(errors::failure)?;
-            let name = item.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                names.push(name, item.file_type())?;
+        loop {
+            match system::next_name(&mut reader) {
+                Ok(Some(item)) => {
+                    let name = item.file_name().to_bytes();
+                    if name != b"." && name != b".." {
+                        names.push(name, item.file_type())?;
+                    }
+                }
+                Ok(None) => break,
+                Err(Errno::INTR) => {
+                    reader.rewind();
+                    names = Self::default();
+                }
+                Err(errno) => return Err(errors::failure(errno)),
             }
         }
         names.sort();
@@ -88,6 +101,20 @@ impl Names {
         items.sort_unstable_by(|left, right| text(bytes, *left).cmp(text(bytes, *right)));
     }
 
+    /// Sorts them by what they encode to, as paths are sorted.
+    pub(super) fn sort_encoded(&mut self, rule: NameRule) {
+        let Self { bytes, items } = self;
+        let is_other = |item: &Item| matches!(encode_name(text(bytes, *item), rule), Cow::Owned(_));
+        if items.iter().any(is_other) {
+            items.sort_by_cached_key(|item| encode_name(text(bytes, *item), rule).into_owned());
+        }
+    }
+
+    /// Reports whether a directory may be among them.
+    pub(super) fn may_have_directories(&self) -> bool {
+        self.items.iter().any(|item| item.is_directory != Some(false))
+    }
+
     /// Returns the name at an index, and whether it is a directory if the file system told.
     pub(super) fn at(&self, index: usize) -> Option<(&[u8], Option<bool>)> {
         let item = *self.items.get(index)?;
@@ -100,7 +127,7 @@ fn text(bytes: &[u8], item: Item) -> &[u8] {
     &bytes[start..start + usize::from(item.length)]
 }
 
-/// The names of a partial in the staging directory: every destination has one.
+/// The names of a partial in the staging directory: every destination has one of each owner.
 pub(super) struct PartialNames {
     /// Of the file with the bytes.
     pub(super) bytes: String,
@@ -109,8 +136,13 @@ pub(super) struct PartialNames {
 }
 
 impl PartialNames {
-    pub(super) fn of(path: &RemotePath) -> Self {
-        Self::with(&hexadecimal(path.as_str().as_bytes()))
+    /// Those of the partial of a path, of an owner if it has one.
+    pub(super) fn of(path: &RemotePath, owner: Option<&str>) -> Self {
+        match owner {
+            None => Self::with(&hexadecimal(path.as_str().as_bytes())),
+            // No path has a zero byte in it.
+            Some(owner) => Self::with(&hexadecimal(format!("{path}\0{owner}").as_bytes())),
+        }
     }
 
     /// Returns the names of a partial, from that of its bytes.
@@ -167,6 +199,12 @@ pub(super) fn temporary_name_beside() -> String {
     format!("{}{}", String::from_utf8_lossy(BESIDE_PREFIX), temporary_name())
 }
 
+/// Returns a name that nothing else has, for a directory that is moved while the tree it is in is removed. Users see
+/// it if the removal does not come to its end, and can remove it as they do theirs.
+pub(super) fn lifted_name() -> String {
+    format!("{LIFTED_PREFIX}{}", unused_digits())
+}
+
 /// Reports whether a file was staged beside its destination. Upper and lower case are the same here, since some
 /// file systems do not tell them apart.
 pub(super) fn is_temporary_beside(name: &[u8]) -> bool {
@@ -192,11 +230,13 @@ mod tests {
         assert!(is_temporary_beside(first.as_bytes()));
         assert!(is_temporary_beside(first.to_uppercase().as_bytes()));
         assert!(!is_temporary_beside(b".remofile-notes.temporary"));
+        assert_ne!(lifted_name(), lifted_name());
+        assert!(!is_temporary_beside(lifted_name().as_bytes()), "users could neither see nor remove it");
     }
 
     #[test]
     fn the_names_of_a_partial_are_known_again() {
-        let names = PartialNames::of(&RemotePath::root());
+        let names = PartialNames::of(&RemotePath::root(), None);
         assert_eq!(names.bytes.len(), "0123456789abcdef0123456789abcdef.partial".len());
         for found in [PartialNames::from_bytes(names.bytes.as_bytes()), PartialNames::from_info(names.info.as_bytes())]
         {

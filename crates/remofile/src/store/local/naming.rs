@@ -1,17 +1,21 @@
 //! New names for files: a first one for a file that has none, another one where it is not taken.
 
+use crate::store::system;
 use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, RenameFlags};
+#[cfg(target_os = "linux")]
+use rustix::fs::AtFlags;
+use rustix::fs::RenameFlags;
 use rustix::io::Errno;
+use rustix::path::Arg;
 #[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Gives an unnamed file a name that is not taken.
 #[cfg(target_os = "linux")]
-pub(super) fn link_unnamed(file: &OwnedFd, directory: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+pub(super) fn link_unnamed(file: &OwnedFd, directory: BorrowedFd<'_>, name: impl Arg + Copy) -> Result<(), Errno> {
     static NEEDS_PROC: AtomicBool = AtomicBool::new(false);
     if !NEEDS_PROC.load(Ordering::Relaxed) {
-        match rustix::fs::linkat(file, "", directory, name, AtFlags::EMPTY_PATH) {
+        match system::linkat(file, "", directory, name, AtFlags::EMPTY_PATH) {
             // Without a capability older kernels say so, but also where the directory is gone.
             Err(Errno::NOENT | Errno::PERM) => {}
             result => return result,
@@ -23,25 +27,25 @@ pub(super) fn link_unnamed(file: &OwnedFd, directory: BorrowedFd<'_>, name: &str
 }
 
 #[cfg(target_os = "linux")]
-fn link_by_proc(file: &OwnedFd, directory: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+fn link_by_proc(file: &OwnedFd, directory: BorrowedFd<'_>, name: impl Arg + Copy) -> Result<(), Errno> {
     use std::os::fd::AsRawFd;
     let own = format!("/proc/self/fd/{}", file.as_raw_fd());
-    rustix::fs::linkat(rustix::fs::CWD, own, directory, name, AtFlags::SYMLINK_FOLLOW)
+    system::linkat(rustix::fs::CWD, &own, directory, name, AtFlags::SYMLINK_FOLLOW)
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn link_unnamed(_file: &OwnedFd, _directory: BorrowedFd<'_>, _name: &str) -> Result<(), Errno> {
+pub(super) fn link_unnamed(_file: &OwnedFd, _directory: BorrowedFd<'_>, _name: impl Arg + Copy) -> Result<(), Errno> {
     Err(Errno::OPNOTSUPP)
 }
 
 /// Renames, unless the new name is taken (`EXIST`).
 pub(super) fn rename_without_replacing(
     from: BorrowedFd<'_>,
-    old: &str,
+    old: impl Arg + Copy,
     to: BorrowedFd<'_>,
-    new: &str,
+    new: impl Arg + Copy,
 ) -> Result<(), Errno> {
-    rustix::fs::renameat_with(from, old, to, new, RenameFlags::NOREPLACE)
+    system::renameat_with(from, old, to, new, RenameFlags::NOREPLACE)
 }
 
 #[cfg(all(test, target_os = "linux"))]

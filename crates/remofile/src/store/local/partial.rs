@@ -5,12 +5,14 @@
 //! shared lock for a moment, and changes nothing.
 
 use super::context::StoreContext;
+use super::discard::discard;
 use super::errors;
 use super::info::{self, Info};
 use super::names::{Names, PartialNames};
 use super::ranges::Ranges;
 use super::source::{LocalSource, changed};
 use super::staging::{self, is_still_named};
+use crate::store::system;
 use crate::store::{Partial, ResumeAt, Source, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
@@ -29,7 +31,7 @@ pub(super) fn begin(staging: BorrowedFd<'_>, names: &PartialNames, info: &Info) 
         return Ok(None);
     };
     // Emptied first: whatever happens next, no byte is left that could be taken for one of another version.
-    let begun = rustix::fs::ftruncate(&file, 0).and_then(|()| info::write(staging, names, info));
+    let begun = system::ftruncate(&file, 0).and_then(|()| info::write(staging, names, info));
     if let Err(errno) = begun {
         let _ = remove_files(staging, names);
         return Err(errno);
@@ -52,7 +54,7 @@ pub(super) fn reopen(
         Err(errno) if is_no_partial(errno) => return Ok(None),
         Err(errno) => return Err(errno),
     };
-    let stat = rustix::fs::fstat(&file)?;
+    let stat = system::fstat(&file)?;
     let is_same = version(&stat) == at.version
         && length(&stat) >= at.offset
         && at.offset <= info.size
@@ -62,9 +64,9 @@ pub(super) fn reopen(
         return Ok(None);
     }
     if length(&stat) != at.offset {
-        rustix::fs::ftruncate(&file, at.offset)?;
+        system::ftruncate(&file, at.offset)?;
     }
-    rustix::fs::seek(&file, SeekFrom::Start(at.offset))?;
+    system::seek(&file, SeekFrom::Start(at.offset))?;
     Ok(Some(file))
 }
 
@@ -78,12 +80,14 @@ pub(super) fn list(shared: &StoreContext) -> StoreResult<Vec<Partial>> {
     for index in 0.. {
         let Some((name, _)) = names.at(index) else { break };
         let Some(names) = PartialNames::from_bytes(name) else { continue };
-        match look_at(staging.as_fd(), &names) {
-            Ok(Some(seen)) => partials.push(seen.told()),
+        let look = || look_at(staging.as_fd(), &names);
+        match look().or_else(|_| look()) {
+            Ok(Some(seen)) if shared.owner.is_none() || seen.info.owner == shared.owner => partials.push(seen.told()),
+            Ok(Some(_)) => {}
             // A partial that cannot be seen cannot be resumed either.
             Ok(None) => {}
             Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(errors::failure(errno)),
-            Err(_) => {}
+            Err(errno) => tracing::warn!(name = names.bytes, %errno, "a partial cannot be looked at"),
         }
         if partials.len() == MOST_LISTED {
             break;
@@ -97,12 +101,13 @@ pub(super) fn list(shared: &StoreContext) -> StoreResult<Vec<Partial>> {
 pub(super) fn read(shared: &StoreContext, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
     let missing = || Failure::new(ErrorCode::NotFound);
     let staging = staging::look(shared)?.ok_or_else(missing)?;
-    let seen = look_at(staging.as_fd(), &PartialNames::of(path)).map_err(errors::failure)?.ok_or_else(missing)?;
+    let names = PartialNames::of(path, shared.owner.as_deref());
+    let seen = look_at(staging.as_fd(), &names).map_err(errors::failure)?.ok_or_else(missing)?;
     if shared.doubt()?.flush_failed_since(changed(&seen.stat)) {
         return Err(missing()); // What is read of it may be in memory alone, and never be written.
     }
     // The reader must not block the upload that resumes the partial, which may be its own.
-    let _ = rustix::fs::flock(&seen.file, FlockOperation::Unlock);
+    let _ = system::flock(&seen.file, FlockOperation::Unlock);
     let entry = Entry {
         path: path.clone(),
         kind: Kind::File,
@@ -119,10 +124,26 @@ pub(super) fn remove(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResu
     let Some(staging) = staging::find(shared)? else {
         return Ok(false);
     };
-    let names = PartialNames::of(path);
-    match staging::open_partial(staging.directory(), &names.bytes, OFlags::empty()) {
+    let is_own = remove_named(staging.directory(), &PartialNames::of(path, shared.owner.as_deref()))?;
+    if shared.owner.is_some() {
+        return Ok(is_own);
+    }
+    // Who sees all removes those of every owner.
+    let (listed, mut is_removed) = (Names::read(staging.directory())?, is_own);
+    for names in (0..).map_while(|index| listed.at(index)).filter_map(|(name, _)| PartialNames::from_info(name)) {
+        let info = info::read(staging.directory(), &names).ok().flatten();
+        if info.is_some_and(|info| info.path == *path && info.owner.is_some()) {
+            is_removed |= remove_named(staging.directory(), &names)?;
+        }
+    }
+    Ok(is_removed)
+}
+
+/// Removes a partial. Returns false if there is none, or if it is being written.
+fn remove_named(staging: BorrowedFd<'_>, names: &PartialNames) -> StoreResult<bool> {
+    match staging::open_partial(staging, &names.bytes, OFlags::empty()) {
         // Locked until it is gone.
-        Ok(Some(_file)) => remove_files(staging.directory(), &names).map_err(errors::failure).map(|()| true),
+        Ok(Some(_file)) => remove_files(staging, names).map_err(errors::failure).map(|()| true),
         Ok(None) => Ok(false),
         Err(errno) if is_no_partial(errno) => Ok(false),
         Err(errno) => Err(errors::failure(errno)),
@@ -133,8 +154,12 @@ pub(super) fn remove(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResu
 /// anew makes a companion too, which must stay.
 pub(super) fn remove_files(staging: BorrowedFd<'_>, names: &PartialNames) -> Result<(), Errno> {
     // One that cannot be removed harms nobody: it fits no other bytes, and is replaced with them.
-    let _ = rustix::fs::unlinkat(staging, &names.info, AtFlags::empty());
-    rustix::fs::unlinkat(staging, &names.bytes, AtFlags::empty())
+    discard(staging, &names.info);
+    let remove = || system::unlinkat(staging, &names.bytes, AtFlags::empty());
+    remove().or_else(|_| match remove() {
+        Err(Errno::NOENT) => Ok(()),
+        removed => removed,
+    })
 }
 
 /// A partial that was looked at, under a shared lock.
@@ -163,10 +188,10 @@ fn look_at(staging: BorrowedFd<'_>, names: &PartialNames) -> Result<Option<Seen>
         return Ok(None);
     };
     // Any other answer: there are no locks here, so nobody makes partials.
-    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK) {
+    if system::flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK) {
         return Ok(None);
     }
-    let stat = rustix::fs::fstat(&file)?;
+    let stat = system::fstat(&file)?;
     let is_ours = stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1;
     if !is_ours || !is_still_named(staging, &names.bytes, &stat)? {
         return Ok(None);

@@ -66,6 +66,13 @@ impl Ranges {
         self.0.iter().any(|range| range.from <= changed && changed <= range.to)
     }
 
+    /// Returns the reason why a file with this time of last change is in doubt, if it is; of two that which promises
+    /// less.
+    pub(super) fn cause(&self, changed: Timestamp) -> Option<Cause> {
+        let is_covering = |range: &&Range| range.from <= changed && changed <= range.to;
+        self.0.iter().filter(is_covering).map(|range| range.cause).min()
+    }
+
     /// Reports whether a flush failed after this time of last change. Then the file may not be on the disk, whatever
     /// is read of it.
     pub(super) fn flush_failed_since(&self, changed: Timestamp) -> bool {

@@ -5,6 +5,7 @@
 //! the spans of time that were found to be in doubt. Both know files only by the time of their last change of any
 //! kind (`ctime`), by the clock of the file system, which nobody can set.
 
+use super::discard::{discard, discard_directory, discard_staging};
 use super::info::open_regular;
 use super::names::{Names, is_record, is_temporary, record_name, temporary_name};
 use super::ranges::{Cause, LATEST, MOST_BYTES, Range, Ranges};
@@ -14,6 +15,7 @@ use super::source::changed;
 use super::staging::{is_still_named, lock, refuse_foreign};
 use crate::store::STAGING_NAME;
 use crate::store::boot::boot;
+use crate::store::system;
 use minicbor::{Decode, Decoder, Encode};
 use remofile_protocol::wire::Timestamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -88,8 +90,11 @@ impl Record {
             match Self::make_in(directory.as_fd()) {
                 // Somebody removed the directory, which was empty.
                 Err(Errno::NOENT) => {}
-                Err(Errno::OPNOTSUPP) => return Err(Refused::Unsuitable),
-                Err(errno) => return Err(errno.into()),
+                Err(errno) => {
+                    remove_directories(root, &staging);
+                    let is_unsuitable = errno == Errno::OPNOTSUPP;
+                    return Err(if is_unsuitable { Refused::Unsuitable } else { Refused::Failed });
+                }
                 Ok(record) => {
                     let directories = [directory.as_fd(), staging.as_fd(), root.as_fd()];
                     let flushed = directories.iter().try_for_each(|directory| flush(directory.as_fd()));
@@ -109,10 +114,10 @@ impl Record {
     fn make_in(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
         let name = record_name();
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = resolve::retry(|| rustix::fs::openat(directory, &name, flags, Mode::RUSR | Mode::WUSR))?;
+        let file = system::openat(directory, &name, flags, Mode::RUSR | Mode::WUSR)?;
         let begun = Self::begin(directory, &name, &file);
         if begun.is_err() {
-            let _ = rustix::fs::unlinkat(directory, &name, AtFlags::empty());
+            discard(directory, &name);
         }
         Ok(Self { content: begun?, name, file })
     }
@@ -121,7 +126,7 @@ impl Record {
         // Others who find it without a lock take it for that of a process which is gone.
         let is_ours = lock(file).map_err(|_| Errno::OPNOTSUPP)?;
         let since = time_of_change(file)?;
-        let stat = rustix::fs::fstat(file)?;
+        let stat = system::fstat(file)?;
         if !is_ours || !is_still_named(directory, name, &stat)? {
             return Err(Errno::AGAIN);
         }
@@ -143,12 +148,31 @@ impl Record {
         let _ = self.content.write(&self.file);
     }
 
+    /// Marks the record as one whose files are in doubt for a cause already: no flush of this boot settles it.
+    pub(super) fn lose_for(&mut self, cause: Cause) {
+        match cause {
+            Cause::FlushFailed => self.lose(),
+            Cause::SystemWentDown => {
+                // Of the same length, as the content is written in place.
+                self.content.boot = "-".repeat(self.content.boot.len());
+                let _ = self.content.write(&self.file);
+            }
+        }
+    }
+
     /// Removes the record: its files are on the disk, or the ranges cover them. The removal need not be on the disk at
     /// once.
     pub(super) fn remove(self, root: &Root) {
-        if let Ok(Some((staging, directory))) = directories(root) {
-            let _ = rustix::fs::unlinkat(&directory, &self.name, AtFlags::empty());
-            remove_directories(root, &staging);
+        let Self { name, file, content: _ } = self;
+        match directories(root).or_else(|_| directories(root)) {
+            Ok(Some((staging, directory))) => {
+                discard(directory.as_fd(), &name);
+                // Network file systems and those in user space keep a removed file in its directory for as long as it is open.
+                drop(file);
+                remove_directories(root, &staging);
+            }
+            Ok(None) => {}
+            Err(errno) => tracing::warn!(%errno, "cannot remove the record of unflushed files: they are sent again"),
         }
     }
 }
@@ -158,7 +182,7 @@ impl Content {
     /// once.
     fn write(&self, file: &OwnedFd) -> Result<(), Errno> {
         let bytes = minicbor::to_vec(self).map_err(|_| Errno::INVAL)?;
-        match resolve::retry(|| rustix::io::pwrite(file, &bytes, 0))? {
+        match system::pwrite(file, &bytes, 0)? {
             count if count == bytes.len() => Ok(()),
             _ => Err(Errno::IO),
         }
@@ -173,7 +197,7 @@ impl Content {
 
     /// Reads the content of a record. One that makes no sense counts as lost, since the time of its own last change.
     fn of(file: &OwnedFd) -> Result<Self, Errno> {
-        let stat = rustix::fs::fstat(file)?;
+        let stat = system::fstat(file)?;
         let seen = || Self { format: FORMAT, state: RecordState::Lost, boot: String::new(), since: changed(&stat) };
         Ok(Self::read(file)?.unwrap_or_else(seen))
     }
@@ -215,24 +239,24 @@ pub(super) fn add(root: &Root, made: impl FnOnce(Timestamp) -> Ranges) -> Result
 fn add_in(directory: BorrowedFd<'_>, made: impl FnOnce(Timestamp) -> Ranges) -> Result<(), Errno> {
     // Two processes that read, add and write at once would lose one of the additions.
     let alone = resolve::open_one(directory, b".", resolve::READABLE)?;
-    resolve::retry(|| rustix::fs::flock(&alone, FlockOperation::LockExclusive))?;
+    system::flock(&alone, FlockOperation::LockExclusive)?;
     remove_temporary(directory)?;
     let mut ranges = read_ranges(directory)?;
     let (name, flags) = (temporary_name(), OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC);
-    let file = rustix::fs::openat(directory, &name, flags, Mode::RUSR | Mode::WUSR)?;
+    let file = system::openat(directory, &name, flags, Mode::RUSR | Mode::WUSR)?;
     let written = time_of_change(&file).and_then(|now| {
         ranges.add_all(&made(now));
         let bytes = ranges.to_bytes();
-        let count = resolve::retry(|| rustix::io::pwrite(&file, &bytes, 0))?;
+        let count = system::pwrite(&file, &bytes, 0)?;
         if count < bytes.len() {
             return Err(Errno::IO);
         }
         flush(file.as_fd())?;
-        rustix::fs::renameat(directory, &name, directory, RANGES)?;
+        system::renameat(directory, &name, directory, RANGES)?;
         flush(directory)
     });
     if written.is_err() {
-        let _ = rustix::fs::unlinkat(directory, &name, AtFlags::empty());
+        discard(directory, &name);
     }
     written
 }
@@ -240,7 +264,7 @@ fn add_in(directory: BorrowedFd<'_>, made: impl FnOnce(Timestamp) -> Ranges) -> 
 /// Removes temporary files of interrupted attempts to write the ranges.
 fn remove_temporary(directory: BorrowedFd<'_>) -> Result<(), Errno> {
     for name in names_in(directory)?.iter().filter(|name| is_temporary(name)) {
-        let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+        discard(directory, name);
     }
     Ok(())
 }
@@ -263,7 +287,7 @@ fn adopt_one(directory: BorrowedFd<'_>, name: &str, flush_all: &mut dyn FnMut() 
         return Ok(());
     };
     // A locked record belongs to a process that is alive and settles it itself.
-    if !lock(&file).unwrap_or(false) || !is_still_named(directory, name, &rustix::fs::fstat(&file)?)? {
+    if !lock(&file).unwrap_or(false) || !is_still_named(directory, name, &system::fstat(&file)?)? {
         return Ok(());
     }
     let content = Content::of(&file)?;
@@ -285,7 +309,7 @@ fn adopt_one(directory: BorrowedFd<'_>, name: &str, flush_all: &mut dyn FnMut() 
             return Ok(());
         }
     }
-    rustix::fs::unlinkat(directory, name, AtFlags::empty())
+    system::unlinkat(directory, name, AtFlags::empty())
 }
 
 fn record_names(directory: BorrowedFd<'_>) -> Result<Vec<String>, Errno> {
@@ -302,7 +326,7 @@ fn read_ranges(directory: BorrowedFd<'_>) -> Result<Ranges, Errno> {
     let Some(file) = open_regular(directory, RANGES)? else {
         return Ok(Ranges::default());
     };
-    let until = changed(&rustix::fs::fstat(&file)?);
+    let until = changed(&system::fstat(&file)?);
     Ok(Ranges::parse(&read_all(&file)?).unwrap_or_else(|| Ranges::everything_until(until)))
 }
 
@@ -310,7 +334,7 @@ fn read_all(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
     let mut bytes = vec![0; MOST_BYTES];
     let mut length = 0;
     while length < bytes.len() {
-        match resolve::retry(|| rustix::io::pread(file, &mut bytes[length..], length as u64))? {
+        match system::pread(file, &mut bytes[length..], length as u64)? {
             0 => break,
             count => length += count,
         }
@@ -334,9 +358,12 @@ fn directories(root: &Root) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
 fn make_directories(root: &Root) -> Result<(OwnedFd, OwnedFd), Errno> {
     for _ in 0..ATTEMPTS {
         let made = make_directory(root.as_fd(), STAGING_NAME).and_then(|staging| {
-            refuse_foreign(&staging)?;
-            let directory = make_directory(staging.as_fd(), DIRECTORY)?;
-            Ok((staging, directory))
+            let made = refuse_foreign(&staging).and_then(|()| make_directory(staging.as_fd(), DIRECTORY));
+            // Another user's stays.
+            if made.as_ref().is_err_and(|errno| *errno != Errno::PERM) {
+                discard_staging(root);
+            }
+            Ok((staging, made?))
         });
         match made {
             // Somebody removed it, as it was empty.
@@ -348,18 +375,36 @@ fn make_directories(root: &Root) -> Result<(OwnedFd, OwnedFd), Errno> {
 }
 
 fn make_directory(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
-    match rustix::fs::mkdirat(at, name, Mode::RWXU) {
-        Ok(()) | Err(Errno::EXIST) => resolve::open_one(at, name.as_bytes(), resolve::READABLE),
-        Err(errno) => Err(errno),
+    match system::mkdirat(at, name, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(errno),
     }
+    let opened = resolve::open_one(at, name.as_bytes(), resolve::READABLE);
+    if opened.is_err() {
+        discard_directory(at, name);
+    }
+    opened
 }
 
 /// Removes the directories if nothing is in them.
 fn remove_directories(root: &Root, staging: &OwnedFd) {
-    let removed = rustix::fs::unlinkat(staging, DIRECTORY, AtFlags::REMOVEDIR);
-    if removed.is_ok() {
-        let _ = rustix::fs::unlinkat(root, STAGING_NAME, AtFlags::REMOVEDIR);
+    if discard_directory(staging.as_fd(), DIRECTORY) {
+        discard_staging(root);
     }
+}
+
+/// Returns the time by the clock of the file system, where it is that of this machine: there a file can be had that has
+/// no name.
+#[cfg(target_os = "linux")]
+pub(super) fn clock_of(root: &Root) -> Option<Timestamp> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = system::openat(root, ".", flags, Mode::RUSR | Mode::WUSR).ok()?;
+    time_of_change(&file).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn clock_of(_root: &Root) -> Option<Timestamp> {
+    None
 }
 
 /// Returns the time by the clock of the file system, read from a file that is the caller's own.
@@ -369,8 +414,8 @@ fn remove_directories(root: &Root, staging: &OwnedFd) {
 fn time_of_change(file: &OwnedFd) -> Result<Timestamp, Errno> {
     let long_ago = Timespec { tv_sec: 86_400, tv_nsec: 0 };
     let times = Timestamps { last_access: long_ago, last_modification: long_ago };
-    rustix::fs::futimens(file, &times)?;
-    let now = changed(&rustix::fs::fstat(file)?);
+    system::futimens(file, &times)?;
+    let now = changed(&system::fstat(file)?);
     let is_kept = now.seconds() > 2 * 86_400 && !forgets_times_of_change(file);
     if is_kept { Ok(now) } else { Err(Errno::OPNOTSUPP) }
 }
@@ -379,7 +424,7 @@ fn time_of_change(file: &OwnedFd) -> Result<Timestamp, Errno> {
 #[cfg(target_os = "linux")]
 fn forgets_times_of_change(file: &OwnedFd) -> bool {
     const EXFAT: i128 = 0x2011_BAB0;
-    rustix::fs::fstatfs(file).is_ok_and(|stat| i128::from(stat.f_type) == EXFAT)
+    system::fstatfs(file).is_ok_and(|stat| i128::from(stat.f_type) == EXFAT)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -388,5 +433,5 @@ fn forgets_times_of_change(_file: &OwnedFd) -> bool {
 }
 
 fn flush(file: BorrowedFd<'_>) -> Result<(), Errno> {
-    resolve::retry(|| rustix::fs::fsync(file))
+    system::fsync(file)
 }

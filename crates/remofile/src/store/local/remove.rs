@@ -1,12 +1,15 @@
 //! Removal of files and whole trees.
 
 use super::context::StoreContext;
+use super::descent::Descent;
+use super::disk_name::DiskName;
+use super::jail::Place;
 use super::names::Names;
 use super::source::kind_of;
-use super::trail::Trail;
 use super::{errors, resolve};
+use crate::store::system;
 use crate::store::{Removal, RemovalProgress, StoreResult};
-use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Failure, Kind};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::AtFlags;
@@ -21,14 +24,28 @@ pub(super) fn remove(shared: &StoreContext, path: &RemotePath) -> StoreResult<Ki
     let (place, name) = resolve::parent(shared.jail()?, path)?;
     let kind = kind_at(place.directory.as_fd(), &name)?;
     let flags = if kind == Kind::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
-    rustix::fs::unlinkat(&place.directory, name.as_str(), flags).map_err(removal_failure)?;
+    system::unlinkat(&place.directory, name.bytes(), flags).map_err(removal_failure)?;
     shared.flush_directory(place.directory.as_fd())?;
     Ok(kind)
 }
 
+/// Removes a file, a link or an empty directory from a directory that is held: mostly with a single system call.
+pub(super) fn remove_in(shared: &StoreContext, place: &Place, name: &DiskName) -> StoreResult<()> {
+    place.refuse_reserved(name)?;
+    match system::unlinkat(&place.directory, name.bytes(), AtFlags::empty()) {
+        // POSIX has `EPERM` for a directory, which may have other reasons as well.
+        Err(Errno::ISDIR | Errno::PERM) if kind_at(place.directory.as_fd(), name)? == Kind::Directory => {
+            system::unlinkat(&place.directory, name.bytes(), AtFlags::REMOVEDIR)
+        }
+        removed => removed,
+    }
+    .map_err(removal_failure)?;
+    shared.flush_directory(place.directory.as_fd())
+}
+
 /// Returns the kind of a name itself, not of what it leads to.
-pub(super) fn kind_at(directory: BorrowedFd<'_>, name: &FileName) -> StoreResult<Kind> {
-    let stat = rustix::fs::statat(directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)?;
+pub(super) fn kind_at(directory: BorrowedFd<'_>, name: &DiskName) -> StoreResult<Kind> {
+    let stat = system::statat(directory, name.bytes(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)?;
     Ok(kind_of(&stat))
 }
 
@@ -41,18 +58,20 @@ fn removal_failure(errno: Errno) -> Failure {
 pub(super) struct LocalRemoval {
     shared: Arc<StoreContext>,
     parent: OwnedFd,
-    name: FileName,
+    name: DiskName,
     path: RemotePath,
     state: RemovalState,
     /// Memory that the names of all levels take, in bytes.
     names_bytes: usize,
     files: u64,
     directories: u64,
+    /// Bytes of content of the removed files, if they are counted.
+    bytes: Option<u64>,
 }
 
 enum RemovalState {
     Fresh,
-    Inside(Trail, Vec<Level>),
+    Inside(Descent, Vec<Level>),
     Gone,
     Failed(Failure),
 }
@@ -75,13 +94,14 @@ impl LocalRemoval {
             names_bytes: 0,
             files: 0,
             directories: 0,
+            bytes: None,
         })
     }
 
     fn advance(&mut self) -> StoreResult<RemovalState> {
         match std::mem::replace(&mut self.state, RemovalState::Gone) {
             RemovalState::Fresh => self.begin(),
-            RemovalState::Inside(trail, levels) => self.remove_some(trail, levels),
+            RemovalState::Inside(descent, levels) => self.remove_some(descent, levels),
             RemovalState::Gone => Ok(RemovalState::Gone),
             RemovalState::Failed(failure) => Err(failure),
         }
@@ -89,12 +109,14 @@ impl LocalRemoval {
 
     /// Removes the top where it is no directory, else opens it.
     fn begin(&mut self) -> StoreResult<RemovalState> {
-        let name = self.name.as_str().as_bytes();
-        match open_or_unlink(self.parent.as_fd(), name, None).map_err(|failure| failure.at(&self.path))? {
+        let name = self.name.bytes();
+        match open_or_unlink(self.parent.as_fd(), name, None, &mut self.bytes)
+            .map_err(|failure| failure.at(&self.path))?
+        {
             Some(directory) => {
                 let names = Names::read_opened(directory.as_fd()).map_err(|failure| failure.at(&self.path))?;
                 self.names_bytes = names.memory_bytes();
-                Ok(RemovalState::Inside(Trail::new(directory), vec![Level { names, next: 0 }]))
+                Ok(RemovalState::Inside(Descent::new(directory), vec![Level { names, next: 0 }]))
             }
             None => {
                 self.files += 1;
@@ -104,59 +126,70 @@ impl LocalRemoval {
         }
     }
 
-    fn remove_some(&mut self, mut trail: Trail, mut levels: Vec<Level>) -> StoreResult<RemovalState> {
+    fn remove_some(&mut self, mut descent: Descent, mut levels: Vec<Level>) -> StoreResult<RemovalState> {
         for _ in 0..ENTRIES_A_STEP {
-            let Some(level) = levels.last_mut() else {
+            if levels.is_empty() {
                 return Ok(RemovalState::Gone);
-            };
-            let Some((name, is_directory)) = level.names.at(level.next) else {
-                self.names_bytes -= level.names.memory_bytes();
-                levels.pop();
-                self.leave(&mut trail)?;
-                continue;
-            };
-            level.next += 1;
-            let opened = trail.current().and_then(|current| {
-                let Some(directory) = open_or_unlink(current, name, is_directory)? else {
-                    return Ok(None);
-                };
-                Ok(Some((Names::read_opened(directory.as_fd())?, directory)))
-            });
-            match opened.map_err(|failure| failure.at(self.shown(&trail, Some(name))))? {
-                Some((names, directory)) => {
-                    self.names_bytes += names.memory_bytes();
-                    trail.enter(name, directory);
-                    levels.push(Level { names, next: 0 });
-                }
-                None => self.files += 1,
+            }
+            if let Err(failure) = self.remove_one(&mut descent, &mut levels) {
+                return Err(match descent.put_back() {
+                    Ok(()) => failure,
+                    Err(name) => {
+                        let said = failure.detail.as_ref().map(|detail| format!("{detail}; ")).unwrap_or_default();
+                        failure.because(format!("{said}the rest of it is in {}/{name} now", self.path))
+                    }
+                });
             }
         }
-        Ok(RemovalState::Inside(trail, levels))
+        Ok(RemovalState::Inside(descent, levels))
+    }
+
+    /// Removes the next entry, or enters it, or leaves the directory that is empty now.
+    fn remove_one(&mut self, descent: &mut Descent, levels: &mut Vec<Level>) -> StoreResult<()> {
+        let Some(level) = levels.last_mut() else { return Ok(()) };
+        let Some((name, is_directory)) = level.names.at(level.next) else {
+            self.names_bytes -= level.names.memory_bytes();
+            levels.pop();
+            return self.leave(descent);
+        };
+        level.next += 1;
+        let opened = descent.current().and_then(|current| {
+            let Some(directory) = open_or_unlink(current, name, is_directory, &mut self.bytes)? else {
+                return Ok(None);
+            };
+            Ok(Some((Names::read_opened(directory.as_fd())?, directory)))
+        });
+        match opened.map_err(|failure| failure.at(self.shown(&descent.names_to(name))))? {
+            Some((names, directory)) => {
+                self.names_bytes += names.memory_bytes();
+                if names.may_have_directories() {
+                    descent.enter_for_more(name, directory);
+                } else {
+                    descent.enter(name, directory);
+                }
+                levels.push(Level { names, next: 0 });
+            }
+            None => self.files += 1,
+        }
+        Ok(())
     }
 
     /// Removes the current directory, which is empty now, from the one above it.
-    fn leave(&mut self, trail: &mut Trail) -> StoreResult<()> {
-        let removed = match trail.leave() {
-            Some(name) => {
-                let removed = trail.current().and_then(|parent| remove_directory(parent, &name));
-                removed.map_err(|failure| failure.at(self.shown(trail, Some(&name))))
-            }
-            None => remove_directory(self.parent.as_fd(), self.name.as_str().as_bytes())
+    fn leave(&mut self, descent: &mut Descent) -> StoreResult<()> {
+        if descent.is_at_top() {
+            remove_directory(self.parent.as_fd(), self.name.bytes())
                 .and_then(|()| self.shared.flush_directory(self.parent.as_fd()))
-                .map_err(|failure| failure.at(&self.path)),
-        };
-        self.directories += u64::from(removed.is_ok());
-        removed
+                .map_err(|failure| failure.at(&self.path))?;
+        } else {
+            descent.leave(remove_directory, |below| self.shown(below))?;
+        }
+        self.directories += 1;
+        Ok(())
     }
 
     /// Returns a path below the top as text, whatever bytes its names have.
-    fn shown(&self, trail: &Trail, name: Option<&[u8]>) -> String {
-        let mut below = trail.names().to_vec();
-        if let Some(name) = name {
-            below.push(b'/');
-            below.extend_from_slice(name);
-        }
-        match std::str::from_utf8(&below) {
+    fn shown(&self, below: &[u8]) -> String {
+        match std::str::from_utf8(below) {
             Ok(text) if !text.chars().any(char::is_control) => format!("{}{text}", self.path),
             _ => format!("{}{}", self.path, below.escape_ascii()),
         }
@@ -166,6 +199,14 @@ impl LocalRemoval {
 impl Removal for LocalRemoval {
     fn memory_bytes(&self) -> u64 {
         self.names_bytes as u64
+    }
+
+    fn count_bytes(&mut self) {
+        self.bytes = Some(0);
+    }
+
+    fn removed_bytes(&self) -> Option<u64> {
+        self.bytes
     }
 
     fn step(&mut self) -> StoreResult<RemovalProgress> {
@@ -184,9 +225,14 @@ impl Removal for LocalRemoval {
 }
 
 /// Opens a directory, or removes anything else. A name that has vanished counts as removed.
-fn open_or_unlink(directory: BorrowedFd<'_>, name: &[u8], is_directory: Option<bool>) -> StoreResult<Option<OwnedFd>> {
+fn open_or_unlink(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    is_directory: Option<bool>,
+    bytes: &mut Option<u64>,
+) -> StoreResult<Option<OwnedFd>> {
     if is_directory == Some(false) {
-        match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+        match unlink(directory, name, bytes) {
             Ok(()) | Err(Errno::NOENT) => return Ok(None),
             Err(Errno::ISDIR | Errno::PERM) => {}
             Err(errno) => return Err(errors::failure(errno)),
@@ -195,7 +241,7 @@ fn open_or_unlink(directory: BorrowedFd<'_>, name: &[u8], is_directory: Option<b
     match resolve::open_one(directory, name, resolve::READABLE) {
         Ok(opened) => Ok(Some(opened)),
         Err(Errno::NOENT) => Ok(None),
-        Err(Errno::NOTDIR | Errno::LOOP) => match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+        Err(Errno::NOTDIR | Errno::LOOP) => match unlink(directory, name, bytes) {
             Ok(()) | Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errors::failure(errno)),
         },
@@ -203,9 +249,25 @@ fn open_or_unlink(directory: BorrowedFd<'_>, name: &[u8], is_directory: Option<b
     }
 }
 
+/// Removes what is no directory. Its size is added to `bytes` if those are counted.
+fn unlink(directory: BorrowedFd<'_>, name: &[u8], bytes: &mut Option<u64>) -> Result<(), Errno> {
+    let Some(bytes) = bytes else {
+        return system::unlinkat(directory, name, AtFlags::empty());
+    };
+    let stat = system::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    system::unlinkat(directory, name, AtFlags::empty())?;
+    if kind_of(&stat) == Kind::File {
+        *bytes = bytes.saturating_add(u64::try_from(stat.st_size).unwrap_or(0));
+    }
+    Ok(())
+}
+
 fn remove_directory(parent: BorrowedFd<'_>, name: &[u8]) -> StoreResult<()> {
-    match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+    match system::unlinkat(parent, name, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(removal_failure(errno)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,15 @@
 //! Renames within the root.
 
 use super::context::StoreContext;
+use super::disk_name::DiskName;
 use super::jail::Place;
 use super::naming::rename_without_replacing;
 use super::resolve;
 use super::source::kind_of;
 use super::{errors, link};
 use crate::store::StoreResult;
-use remofile_protocol::path::{FileName, RemotePath};
+use crate::store::system;
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Kind};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Stat};
@@ -39,36 +41,37 @@ pub(super) fn rename(
             rename_to_free_name(&from, &old, &to, &new)
         }
     })?;
-    shared.flush_directory(from.directory.as_fd())?;
-    shared.flush_directory(to.directory.as_fd())
+    // The new name first: a crash in between leaves two names rather than none.
+    shared.flush_directory(to.directory.as_fd())?;
+    shared.flush_directory(from.directory.as_fd())
 }
 
-fn stat_of(place: &Place, name: &FileName) -> Result<Stat, Errno> {
-    rustix::fs::statat(&place.directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW)
+fn stat_of(place: &Place, name: &DiskName) -> Result<Stat, Errno> {
+    system::statat(&place.directory, name.bytes(), AtFlags::SYMLINK_NOFOLLOW)
 }
 
 /// Renames what is no directory; the system lets it replace anything but a directory.
-fn replace_file(from: &Place, old: &FileName, to: &Place, new: &FileName, stat: &Stat) -> StoreResult<()> {
+fn replace_file(from: &Place, old: &DiskName, to: &Place, new: &DiskName, stat: &Stat) -> StoreResult<()> {
     let is_second_name = stat.st_nlink > 1
         && stat_of(to, new).is_ok_and(|other| (other.st_dev, other.st_ino) == (stat.st_dev, stat.st_ino))
         && !is_same_name(from, old, to, new)?;
     if is_second_name {
         // Two names of one file: a rename would leave both.
-        return rustix::fs::unlinkat(&from.directory, old.as_str(), AtFlags::empty()).map_err(errors::failure);
+        return system::unlinkat(&from.directory, old.bytes(), AtFlags::empty()).map_err(errors::failure);
     }
-    rustix::fs::renameat(&from.directory, old.as_str(), &to.directory, new.as_str()).map_err(errors::naming_failure)
+    system::renameat(&from.directory, old.bytes(), &to.directory, new.bytes()).map_err(errors::naming_failure)
 }
 
-fn is_same_name(from: &Place, old: &FileName, to: &Place, new: &FileName) -> StoreResult<bool> {
+fn is_same_name(from: &Place, old: &DiskName, to: &Place, new: &DiskName) -> StoreResult<bool> {
     let identity = |directory: BorrowedFd<'_>| {
-        rustix::fs::fstat(directory).map(|stat| (stat.st_dev, stat.st_ino)).map_err(errors::failure)
+        system::fstat(directory).map(|stat| (stat.st_dev, stat.st_ino)).map_err(errors::failure)
     };
     Ok(old == new && identity(from.directory.as_fd())? == identity(to.directory.as_fd())?)
 }
 
-fn rename_to_free_name(from: &Place, old: &FileName, to: &Place, new: &FileName) -> StoreResult<()> {
+fn rename_to_free_name(from: &Place, old: &DiskName, to: &Place, new: &DiskName) -> StoreResult<()> {
     let (old_directory, new_directory) = (from.directory.as_fd(), to.directory.as_fd());
-    match rename_without_replacing(old_directory, old.as_str(), new_directory, new.as_str()) {
+    match rename_without_replacing(old_directory, old.bytes(), new_directory, new.bytes()) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => rename_without_help(from, old, to, new),
         result => result,
     }
@@ -82,13 +85,13 @@ fn rename_to_free_name(from: &Place, old: &FileName, to: &Place, new: &FileName)
 
 /// Renames on file systems that cannot do so without replacing: a file by a second name, which never replaces; a
 /// directory by a look first, since the worst it could replace is an empty directory.
-fn rename_without_help(from: &Place, old: &FileName, to: &Place, new: &FileName) -> Result<(), Errno> {
+fn rename_without_help(from: &Place, old: &DiskName, to: &Place, new: &DiskName) -> Result<(), Errno> {
     if kind_of(&stat_of(from, old)?) == Kind::Directory {
         if stat_of(to, new).is_ok() {
             return Err(Errno::EXIST);
         }
-        return rustix::fs::renameat(&from.directory, old.as_str(), &to.directory, new.as_str());
+        return system::renameat(&from.directory, old.bytes(), &to.directory, new.bytes());
     }
-    rustix::fs::linkat(&from.directory, old.as_str(), &to.directory, new.as_str(), AtFlags::empty())?;
-    rustix::fs::unlinkat(&from.directory, old.as_str(), AtFlags::empty())
+    system::linkat(&from.directory, old.bytes(), &to.directory, new.bytes(), AtFlags::empty())?;
+    system::unlinkat(&from.directory, old.bytes(), AtFlags::empty())
 }

@@ -5,9 +5,11 @@
 //! it is not what it was.
 
 use super::context::StoreContext;
+use super::discard::discard;
 use super::source::{Version, kind_of};
 use super::{errors, resolve};
 use crate::store::StoreResult;
+use crate::store::system;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, ErrorCode, Failure, Kind};
 use rustix::fd::BorrowedFd;
@@ -18,7 +20,7 @@ use rustix::io::Errno;
 #[derive(Clone, Copy)]
 pub(super) struct Named<'a> {
     pub(super) directory: BorrowedFd<'a>,
-    pub(super) name: &'a str,
+    pub(super) name: &'a [u8],
 }
 
 /// A place that a file takes.
@@ -55,8 +57,7 @@ fn replace_between(
     }
     let old = new.stat().map_err(errors::failure)?;
     if is_untouched(&seen, &old) {
-        // A file that cannot be removed now expires.
-        let _ = new.unlink();
+        discard(new.directory, new.name);
         return Ok(());
     }
     put_back(new, place.at, &own, &old)?;
@@ -66,7 +67,7 @@ fn replace_between(
 /// Replaces a file where names cannot be exchanged: by a look, then a rename.
 fn replace_seen(new: Named<'_>, place: &Place<'_>, expected: wire::Version) -> StoreResult<()> {
     place.look(expected)?;
-    rustix::fs::renameat(new.directory, new.name, place.at.directory, place.at.name).map_err(errors::naming_failure)
+    system::renameat(new.directory, new.name, place.at.directory, place.at.name).map_err(errors::naming_failure)
 }
 
 /// Undoes an exchange. A file that others put into the place meanwhile stays there.
@@ -78,7 +79,7 @@ fn put_back(new: Named<'_>, at: Named<'_>, own: &Stat, old: &Stat) -> StoreResul
                 // Another program removed the new file, meaning the old one: that gets its name back unless the name
                 // is taken.
                 let there =
-                    rustix::fs::renameat_with(new.directory, new.name, at.directory, at.name, RenameFlags::NOREPLACE);
+                    system::renameat_with(new.directory, new.name, at.directory, at.name, RenameFlags::NOREPLACE);
                 return there.map_err(errors::failure);
             }
             Err(errno) => return Err(errors::failure(errno)),
@@ -97,11 +98,11 @@ fn put_back(new: Named<'_>, at: Named<'_>, own: &Stat, old: &Stat) -> StoreResul
 
 impl Named<'_> {
     fn stat(&self) -> Result<Stat, Errno> {
-        rustix::fs::statat(self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW)
+        system::statat(self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
     fn unlink(&self) -> Result<(), Errno> {
-        rustix::fs::unlinkat(self.directory, self.name, AtFlags::empty())
+        system::unlinkat(self.directory, self.name, AtFlags::empty())
     }
 }
 
@@ -126,7 +127,7 @@ impl Place<'_> {
 }
 
 fn exchange(one: Named<'_>, other: Named<'_>) -> Result<(), Errno> {
-    rustix::fs::renameat_with(one.directory, one.name, other.directory, other.name, RenameFlags::EXCHANGE)
+    system::renameat_with(one.directory, one.name, other.directory, other.name, RenameFlags::EXCHANGE)
 }
 
 /// Reports whether a file is what it was before an exchange. The exchange itself changes its time of last change,
@@ -160,7 +161,7 @@ mod tests {
         let directory = rustix::fs::openat(CWD, root, OFlags::DIRECTORY, Mode::empty()).unwrap();
         let path = RemotePath::parse("/f").unwrap();
         let version = store.open(&path).unwrap().version();
-        let at = |name| Named { directory: directory.as_fd(), name };
+        let at = |name: &'static str| Named { directory: directory.as_fd(), name: name.as_bytes() };
         let place = Place { shared: &store.shared, at: at("f"), path: &path };
         replace_between(at("new"), &place, version, between).err().map(|failure| failure.code)
     }

@@ -9,14 +9,17 @@
 //!
 //! Invariant: no call here takes more than one name, unless the kernel promises to follow no link.
 
+use super::disk_name::{DiskName, disk_path};
 use super::errors;
 use super::jail::{Base, Bounds, Jail, Place, Start};
+use crate::store::system;
 use crate::store::{FollowLinks, Scope, StoreResult};
-use remofile_protocol::path::{FileName, RemotePath};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use std::borrow::Cow;
 
 /// A directory that is only passed through or worked in by name; needs no permission to read it.
 #[cfg(target_os = "linux")]
@@ -49,24 +52,32 @@ impl<'a> Jail<'a> {
         'a: 'path,
     {
         let whole = path.relative_to(&RemotePath::root()).unwrap_or_default();
+        let whole = disk_path(whole, self.encoding)?;
         let at_root = |bounds| Base { directory: Start::Root(self.root), is_root: true, bounds, rest: whole };
         let base = match self.follow {
             FollowLinks::InRoot => at_root(Bounds::Root),
             FollowLinks::Never => at_root(Bounds::Nowhere),
             FollowLinks::InScope(scopes) => match scopes.scope_of(path) {
+                Scope::Above if scopes.is_root() => at_root(Bounds::Nowhere),
                 Scope::Above => at_root(Bounds::Root),
                 Scope::Outside => at_root(Bounds::Nowhere),
                 Scope::Below(top) => {
                     let rest = path.relative_to(&top).ok_or_else(|| Failure::new(ErrorCode::OutsideRoot))?;
-                    let beneath_root = Jail { root: self.root, follow: &FollowLinks::InRoot };
+                    // Whoever may write above the top could put a link there, or one that leads out of what is his own.
+                    let to_top = if scopes.is_root() { &FollowLinks::Never } else { &FollowLinks::InRoot };
+                    let beneath_root = Jail { follow: to_top, ..*self };
                     let Place { directory, is_root } = directory(beneath_root, &top)?;
-                    let bounds = if scopes.follows_below() { Bounds::Scope } else { Bounds::Nowhere };
-                    Base { directory: Start::Scope(directory), is_root, bounds, rest }
+                    let bounds = match scopes.follows_below() {
+                        true if scopes.is_root() => Bounds::Root,
+                        true => Bounds::Scope,
+                        false => Bounds::Nowhere,
+                    };
+                    Base { directory: Start::Scope(directory), is_root, bounds, rest: disk_path(rest, self.encoding)? }
                 }
             },
         };
-        match base.rest.split('/').next() {
-            Some(first) if base.is_reserved(first.as_bytes()) => Err(errors::reserved()),
+        match base.rest.split(|&byte| byte == b'/').next() {
+            Some(first) if base.is_reserved(first) => Err(errors::reserved()),
             _ => Ok(base),
         }
     }
@@ -91,21 +102,23 @@ pub(super) fn directory(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Place>
 
 /// Opens the directory that holds the last name of a path, links followed, and tells the name; that
 /// name itself is not looked at.
-pub(super) fn parent(jail: Jail<'_>, path: &RemotePath) -> StoreResult<(Place, FileName)> {
-    let (parent, name) = split(path)?;
+pub(super) fn parent(jail: Jail<'_>, path: &RemotePath) -> StoreResult<(Place, DiskName)> {
+    let (parent, name) = split(jail, path)?;
     let place = directory(jail, &parent)?;
     place.refuse_reserved(&name)?;
     Ok((place, name))
 }
 
-fn split(path: &RemotePath) -> StoreResult<(RemotePath, FileName)> {
-    path.split().map_err(|_| Failure::new(ErrorCode::BadRequest).because("the root directory itself cannot be changed"))
+fn split(jail: Jail<'_>, path: &RemotePath) -> StoreResult<(RemotePath, DiskName)> {
+    let root = |_| Failure::new(ErrorCode::BadRequest).because("the root directory itself cannot be changed");
+    let (parent, name) = path.split().map_err(root)?;
+    Ok((parent, DiskName::of(name, jail.encoding)?))
 }
 
 /// The directory that a link is going to be in.
 pub(super) struct LinkPlace {
     pub(super) place: Place,
-    pub(super) name: FileName,
+    pub(super) name: DiskName,
     /// The names down to it, itself no link anywhere on the way, from the directory that the link must not lead out of.
     pub(super) names: Vec<u8>,
     /// That directory, if it is the root.
@@ -115,10 +128,14 @@ pub(super) struct LinkPlace {
 
 /// Opens the directory that a link is going to be in, as [`parent`] does, and finds its real place.
 pub(super) fn link_place(jail: Jail<'_>, path: &RemotePath) -> StoreResult<LinkPlace> {
-    let (_, name) = split(path)?;
+    let (_, name) = split(jail, path)?;
     jail.refuse_link(path)?;
     let mut base = jail.base(path)?;
-    base.rest = base.rest.rsplit_once('/').map_or("", |(above, _)| above);
+    let above = base.rest.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+    base.rest = match base.rest {
+        Cow::Borrowed(rest) => Cow::Borrowed(&rest[..above]),
+        Cow::Owned(rest) => Cow::Owned(rest[..above].to_vec()),
+    };
     let mut resolver = Resolver::new(&base)?;
     if resolver.advance()?.is_some() {
         return Err(Failure::new(ErrorCode::NotADirectory));
@@ -145,15 +162,26 @@ pub(super) fn open(jail: Jail<'_>, path: &RemotePath, flags: OFlags) -> StoreRes
 /// Tells what a path leads to in the end, links followed.
 pub(super) fn stat_target(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Stat> {
     match Resolver::new(&jail.base(path)?)?.run()? {
-        Found::Directory(place) => rustix::fs::fstat(&place.directory),
-        Found::Named(place, name) => rustix::fs::statat(&place.directory, &name[..], AtFlags::SYMLINK_NOFOLLOW),
+        Found::Directory(place) => system::fstat(&place.directory),
+        Found::Named(place, name) => system::statat(&place.directory, &name[..], AtFlags::SYMLINK_NOFOLLOW),
     }
     .map_err(errors::failure)
 }
 
+/// Opens the directory of what a path leads to in the end, links followed, and tells the name that it has there. There need
+/// not be anything of that name.
+pub(super) fn target(jail: Jail<'_>, path: &RemotePath) -> StoreResult<(Place, Vec<u8>)> {
+    let base = jail.base(path)?;
+    let resolver = Resolver { last_may_miss: true, ..Resolver::new(&base)? };
+    match resolver.run()? {
+        Found::Named(place, name) => Ok((place, name)),
+        Found::Directory(_) => Err(errors::directory_in_the_way()),
+    }
+}
+
 /// Returns the relative path to open beneath a base: `.` if no names are left.
-fn relative<'a>(base: &Base<'a>) -> &'a [u8] {
-    if base.rest.is_empty() { b"." } else { base.rest.as_bytes() }
+fn relative<'a>(base: &'a Base<'_>) -> &'a [u8] {
+    if base.rest.is_empty() { b"." } else { &base.rest }
 }
 
 /// Opens the name that a path led to in the end: a link only where none is followed.
@@ -167,14 +195,14 @@ fn open_found(base: &Base<'_>, place: &Place, name: &[u8], flags: OFlags) -> Sto
 }
 
 fn is_link(place: &Place, name: &[u8]) -> bool {
-    rustix::fs::readlinkat(&place.directory, name, Vec::new()).is_ok()
+    system::readlinkat(&place.directory, name).is_ok()
 }
 
 /// Opens one name in a directory, without following it.
 pub(super) fn open_one(directory: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     debug_assert!(!name.contains(&b'/'));
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    retry(|| rustix::fs::openat(directory, name, flags, Mode::empty()))
+    system::openat(directory, name, flags, Mode::empty())
 }
 
 /// Opens what lies beneath a directory, following no link at all. A link on the way is `LOOP` or `NOTDIR`.
@@ -195,7 +223,7 @@ fn open_beneath(from: BorrowedFd<'_>, relative: &[u8], flags: OFlags) -> Result<
     use rustix::fs::ResolveFlags;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match retry(|| rustix::fs::openat2(from, relative, flags, Mode::empty(), resolve)) {
+    match retry(|| system::openat2(from, relative, flags, Mode::empty(), resolve)) {
         // An old kernel, or a container that has not heard of the call.
         Err(Errno::NOSYS | Errno::PERM) => open_by_steps(from, relative, flags),
         result => result,
@@ -219,12 +247,12 @@ fn open_by_steps(from: BorrowedFd<'_>, relative: &[u8], flags: OFlags) -> Result
     open_one(held.as_ref().map_or(from, AsFd::as_fd), rest, flags)
 }
 
-/// Calls again what a signal or a rename elsewhere interrupted.
-pub(super) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+/// Calls again what a rename elsewhere interrupted.
+#[cfg(target_os = "linux")]
+fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     let mut again = 64;
     loop {
         match call() {
-            Err(Errno::INTR) => {}
             Err(Errno::AGAIN) if again > 0 => again -= 1,
             result => return result,
         }
@@ -245,13 +273,15 @@ struct Resolver<'a> {
     /// Names that are still ahead, the nearest last.
     ahead: Vec<Vec<u8>>,
     links: usize,
+    /// True if the last name may be that of nothing.
+    last_may_miss: bool,
 }
 
 impl<'a> Resolver<'a> {
     fn new(base: &'a Base<'a>) -> StoreResult<Self> {
         let directory = open_one(base.as_fd(), b".", HANDLE).map_err(errors::failure)?;
-        let ahead = base.rest.split('/').rev().map(|name| name.as_bytes().to_vec()).collect();
-        Ok(Self { base, directory, names: Vec::new(), ahead, links: 0 })
+        let ahead = base.rest.split(|&byte| byte == b'/').rev().map(<[u8]>::to_vec).collect();
+        Ok(Self { base, directory, names: Vec::new(), ahead, links: 0, last_may_miss: false })
     }
 
     fn run(mut self) -> StoreResult<Found> {
@@ -277,6 +307,7 @@ impl<'a> Resolver<'a> {
                             return self.end_at(name);
                         }
                     }
+                    Err(Errno::NOENT) if self.last_may_miss && self.ahead.is_empty() => return Ok(Some(name)),
                     Err(errno) => return Err(errors::failure(errno)),
                 },
             }
@@ -310,7 +341,7 @@ impl<'a> Resolver<'a> {
 
     /// Puts the target of a link ahead; tells whether the name is one.
     fn follow(&mut self, name: &[u8]) -> StoreResult<bool> {
-        let target = match rustix::fs::readlinkat(&self.directory, name, Vec::new()) {
+        let target = match system::readlinkat(&self.directory, name) {
             Ok(target) => target.into_bytes(),
             Err(Errno::INVAL) => return Ok(false),
             Err(errno) => return Err(errors::failure(errno)),

@@ -5,9 +5,11 @@
 
 use super::errors;
 use crate::store::StoreResult;
+use crate::store::system;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,22 +22,16 @@ pub(super) struct Root {
 impl Root {
     pub(super) fn open(path: &Path) -> StoreResult<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(errors::failure)?;
-        if is_removed(directory.as_fd()) {
+        let directory = system::openat(CWD, path, flags, Mode::empty()).map_err(errors::failure)?;
+        if is_removed(directory.as_fd()).map_err(errors::failure)? {
             return Err(Failure::new(ErrorCode::Other).because("the directory was removed"));
         }
         Ok(Self { directory, is_told: AtomicBool::new(false) })
     }
 
-    /// The same directory, held open once more.
-    pub(super) fn again(&self) -> StoreResult<Self> {
-        let directory = self.directory.try_clone().map_err(|_| ErrorCode::OutOfResources)?;
-        Ok(Self { directory, is_told: AtomicBool::new(false) })
-    }
-
     /// Returns the directory, if it has not been removed.
     pub(super) fn existing(&self) -> StoreResult<BorrowedFd<'_>> {
-        if !is_removed(self.as_fd()) {
+        if !is_removed(self.as_fd()).map_err(errors::failure)? {
             return Ok(self.as_fd());
         }
         if !self.is_told.swap(true, Ordering::Relaxed) {
@@ -59,13 +55,16 @@ pub(super) fn removed() -> Failure {
 }
 
 /// Reports whether a directory that is held open, and may be read, was removed.
-pub(super) fn is_removed(directory: BorrowedFd<'_>) -> bool {
-    match rustix::fs::fstat(directory).map(|stat| stat.st_nlink) {
-        Ok(0) => true,
+///
+/// # Errors
+/// The reason why nobody knows: to take it for there might be to take it for empty.
+pub(super) fn is_removed(directory: BorrowedFd<'_>) -> Result<bool, Errno> {
+    Ok(match system::fstat(directory)?.st_nlink {
+        0 => true,
         // There are file systems that do not count, and tell 1 of what is there and of what is not: overlayfs.
-        Ok(1) => is_without_itself(directory),
+        1 => is_without_itself(directory),
         _ => false,
-    }
+    })
 }
 
 /// Reports whether a directory has not even `.` in it, as one that was removed. Reads nothing: there is no room for
@@ -73,7 +72,7 @@ pub(super) fn is_removed(directory: BorrowedFd<'_>) -> bool {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_without_itself(directory: BorrowedFd<'_>) -> bool {
     let read = rustix::fs::RawDir::new(directory, &mut []).next().map(|read| read.map(drop));
-    read == Some(Err(rustix::io::Errno::NOENT))
+    read == Some(Err(Errno::NOENT))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -93,11 +92,11 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         std::fs::write(path.join("a"), "").unwrap();
         let root = Root::open(&path).unwrap();
-        assert!(!is_removed(root.as_fd()) && !is_without_itself(root.as_fd()));
+        assert!(is_removed(root.as_fd()) == Ok(false) && !is_without_itself(root.as_fd()));
         std::fs::remove_file(path.join("a")).unwrap();
-        assert!(!is_removed(root.as_fd()) && !is_without_itself(root.as_fd()), "empty is not removed");
+        assert!(is_removed(root.as_fd()) == Ok(false) && !is_without_itself(root.as_fd()), "empty is not removed");
         std::fs::remove_dir(&path).unwrap();
-        assert!(is_removed(root.as_fd()) && is_without_itself(root.as_fd()));
+        assert!(is_removed(root.as_fd()) == Ok(true) && is_without_itself(root.as_fd()));
         std::fs::create_dir(&path).unwrap();
         assert!(root.existing().is_err(), "another of its name is not the same");
     }

@@ -1,21 +1,31 @@
 //! Regular files that are read.
 
+use super::disk_name::Encoding;
 use super::jail::Jail;
+use super::options::StoreOptions;
 use super::ranges::Ranges;
+use super::root::Root;
 use super::{errors, resolve};
-use crate::store::{Extent, Source, StoreResult};
+use crate::store::system;
+use crate::store::{Extent, FollowLinks, Source, SourceState, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{self, Entry, ErrorCode, Failure, Kind, Timestamp};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
+use std::sync::Arc;
 
 /// An open regular file.
 pub(super) struct LocalSource {
     file: OwnedFd,
     entry: Entry,
     version: Version,
+    device: u64,
+    /// Number of the names that the file had when it was opened.
+    names: u64,
+    /// The root in which its path led to it, the links that were followed and the encoding of names; `None` of a file without a path.
+    origin: Option<(Arc<Root>, FollowLinks, Encoding)>,
 }
 
 /// The version of a file: the attributes that tell it from others.
@@ -28,19 +38,52 @@ pub(super) struct Version {
 }
 
 impl LocalSource {
-    pub(super) fn open(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Self> {
+    pub(super) fn open(root: &Arc<Root>, options: &StoreOptions, path: &RemotePath) -> StoreResult<Self> {
+        let StoreOptions { follow, encoding, .. } = options;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = resolve::open(jail, path, flags)?;
-        let stat = rustix::fs::fstat(&file).map_err(errors::failure)?;
+        let file = resolve::open(Jail::new(root.existing()?, follow, *encoding), path, flags)?;
+        let stat = system::fstat(&file).map_err(errors::failure)?;
         let entry = entry_of(path.clone(), &stat);
         if entry.kind != Kind::File {
             return Err(Failure::new(ErrorCode::NotAFile));
         }
-        Ok(Self::of(file, entry, &stat))
+        Ok(Self { origin: Some((Arc::clone(root), follow.clone(), *encoding)), ..Self::of(file, entry, &stat) })
     }
 
     pub(super) fn of(file: OwnedFd, entry: Entry, stat: &Stat) -> Self {
-        Self { file, entry, version: Version::of(stat) }
+        Self {
+            file,
+            entry,
+            version: Version::of(stat),
+            device: device(stat),
+            names: count(stat.st_nlink),
+            origin: None,
+        }
+    }
+
+    /// Reports whether its content is that of the moment it was opened, as far as its attributes tell.
+    fn is_as_opened(&self, stat: &Stat) -> StoreResult<bool> {
+        let now = Version::of(stat);
+        if self.version == now {
+            return Ok(true);
+        }
+        if self.version != (Version { changed: self.version.changed, ..now }) {
+            return Ok(false);
+        }
+        // A file that got or lost a name has another time of change for that alone. What has taken the place of an open
+        // file, or removed it, leaves its content as it was. If it got a name as a backup and lost its own, it has as many
+        // as before.
+        Ok(self.names != count(stat.st_nlink) || self.is_elsewhere(stat)?)
+    }
+
+    /// Reports whether its path leads to something else than this file.
+    fn is_elsewhere(&self, file: &Stat) -> StoreResult<bool> {
+        let Some((root, follow, encoding)) = &self.origin else { return Ok(false) };
+        match stat_followed(Jail::new(root.existing()?, follow, *encoding), &self.entry.path) {
+            Ok(there) => Ok((there.st_dev, there.st_ino) != (file.st_dev, file.st_ino)),
+            Err(failure) if leads_nowhere(failure.code) => Ok(true),
+            Err(failure) => Err(failure),
+        }
     }
 }
 
@@ -56,7 +99,7 @@ impl Source for LocalSource {
             if i64::try_from(at).is_err() {
                 break;
             }
-            match resolve::retry(|| rustix::io::pread(&self.file, &mut buffer[filled..], at)) {
+            match system::pread(&self.file, &mut buffer[filled..], at) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(errno) => return Err(errors::failure(errno)),
@@ -73,7 +116,7 @@ impl Source for LocalSource {
         if rest == 0 {
             return Ok(Extent::Data(0));
         }
-        let data = match rustix::fs::seek(&self.file, SeekFrom::Data(offset)) {
+        let data = match system::seek(&self.file, SeekFrom::Data(offset)) {
             Ok(data) => data,
             // No data from here on.
             Err(Errno::NXIO) => return Ok(Extent::Hole(rest)),
@@ -82,7 +125,7 @@ impl Source for LocalSource {
         if data > offset {
             return Ok(Extent::Hole(rest.min(data - offset)));
         }
-        match rustix::fs::seek(&self.file, SeekFrom::Hole(offset)) {
+        match system::seek(&self.file, SeekFrom::Hole(offset)) {
             Ok(hole) if hole > offset => Ok(Extent::Data(rest.min(hole - offset))),
             // The file became shorter, or is changing right now; reading it finds that out.
             Ok(_) | Err(Errno::NXIO) => Ok(Extent::Data(rest)),
@@ -91,8 +134,37 @@ impl Source for LocalSource {
     }
 
     fn is_unchanged(&self) -> StoreResult<bool> {
-        let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
-        Ok(self.version == Version::of(&stat))
+        self.is_as_opened(&system::fstat(&self.file).map_err(errors::failure)?)
+    }
+
+    fn state(&self) -> StoreResult<SourceState> {
+        let stat = system::fstat(&self.file).map_err(errors::failure)?;
+        Ok(match self.is_as_opened(&stat)? {
+            true => SourceState::Unchanged,
+            false if stat.st_size < self.version.size => SourceState::Lost,
+            false => SourceState::Written(Version::of(&stat).number()),
+        })
+    }
+
+    fn size_now(&self) -> StoreResult<u64> {
+        let stat = system::fstat(&self.file).map_err(errors::failure)?;
+        Ok(u64::try_from(stat.st_size).unwrap_or(0))
+    }
+
+    fn has_left(&self) -> StoreResult<bool> {
+        self.is_elsewhere(&system::fstat(&self.file).map_err(errors::failure)?)
+    }
+
+    fn identity(&self) -> Option<u64> {
+        self.origin.as_ref()?;
+        let born = born(&self.file);
+        let digest = digest(format!("{} {} {born:?}", self.device, self.version.inode).as_bytes());
+        let (half, _) = digest.split_first_chunk()?;
+        Some(u64::from_be_bytes(*half))
+    }
+
+    fn local_file(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.file.as_fd())
     }
 
     fn version(&self) -> wire::Version {
@@ -142,18 +214,23 @@ pub(super) fn stat(jail: Jail<'_>, path: &RemotePath, doubt: &Ranges) -> StoreRe
     }
 }
 
+/// Returns the entry of what a path names itself.
+pub(super) fn look(jail: Jail<'_>, path: &RemotePath, doubt: &Ranges) -> StoreResult<Entry> {
+    Ok(known_entry_of(path.clone(), &stat_itself(jail, path)?, doubt))
+}
+
 /// Returns the state of what a path leads to, through all links; a failure if they lead nowhere.
 pub(super) fn stat_followed(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Stat> {
     let itself = stat_itself(jail, path)?;
     if kind_of(&itself) == Kind::Link { resolve::stat_target(jail, path) } else { Ok(itself) }
 }
 
-fn stat_itself(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Stat> {
+pub(super) fn stat_itself(jail: Jail<'_>, path: &RemotePath) -> StoreResult<Stat> {
     if path.is_root() {
-        return rustix::fs::fstat(jail.root()).map_err(errors::failure);
+        return system::fstat(jail.root()).map_err(errors::failure);
     }
     let (place, name) = resolve::parent(jail, path)?;
-    rustix::fs::statat(&place.directory, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
+    system::statat(&place.directory, name.bytes(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
 }
 
 fn leads_nowhere(code: ErrorCode) -> bool {
@@ -194,6 +271,31 @@ pub(super) fn kind_of(stat: &Stat) -> Kind {
 #[cfg_attr(target_os = "linux", expect(clippy::unnecessary_cast, reason = "narrower elsewhere"))]
 pub(super) fn permissions(stat: &Stat) -> u32 {
     stat.st_mode as u32 & 0o7777
+}
+
+/// Returns a number whose type differs from platform to platform.
+fn count(number: impl Into<u64>) -> u64 {
+    number.into()
+}
+
+/// Returns the time at which a file was made, if that is known: its inode may have been another file's before.
+#[cfg(target_os = "linux")]
+fn born(file: &OwnedFd) -> Option<(i64, u32)> {
+    use rustix::fs::StatxFlags;
+    let found = system::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME).ok()?;
+    let is_known = found.stx_mask & StatxFlags::BTIME.bits() != 0;
+    is_known.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn born(_file: &OwnedFd) -> Option<(i64, u32)> {
+    None
+}
+
+/// Returns the number of the device that a file is on.
+#[cfg_attr(target_os = "linux", expect(clippy::unnecessary_cast, reason = "signed elsewhere"))]
+fn device(stat: &Stat) -> u64 {
+    stat.st_dev as u64
 }
 
 fn nanoseconds(count: impl TryInto<u32>) -> u32 {

@@ -6,50 +6,106 @@
 //! temporary file beside its destination.
 
 use super::context::StoreContext;
-use super::directory_handle::{DirectoryHandle, NOTHING_OBSERVED};
+use super::directory_handle::DirectoryHandle;
+use super::disk_name::DiskName;
 use super::info::Info;
-use super::names::{PartialNames, temporary_name, temporary_name_beside};
+use super::names::{is_temporary, temporary_name, temporary_name_beside};
+use super::ranges::Ranges;
 use super::resolve;
-use super::source::kind_of;
+use super::source::{kind_of, known_entry_of};
 use super::staged::{StagedFile, Whereabouts};
-use super::staging::{self, Staging};
-use super::{errors, partial};
+use super::staging::{self, Guard, Staging};
+use super::{errors, partial, remove};
+use crate::store::resume::LEAST_PARTIAL_BYTES;
+use crate::store::system;
 use crate::store::{Directory, ResumeAt, StagePlan, Staged, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, Kind};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind};
 use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::AtFlags;
+#[cfg(target_os = "linux")]
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-/// Files of fewer bytes are not worth keeping for a later attempt.
-const LEAST_PARTIAL_BYTES: u64 = 1024 * 1024;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, PoisonError};
 
 /// A directory that files are staged in.
 pub(super) struct LocalDirectory {
     pub(super) handle: Arc<DirectoryHandle>,
+    /// The ranges in doubt, once an entry was looked at: as a walk does, it tells what was known when that began.
+    doubt: OnceLock<Ranges>,
 }
 
 impl LocalDirectory {
     pub(super) fn open(shared: &Arc<StoreContext>, path: &RemotePath) -> StoreResult<Self> {
-        let place = resolve::directory(shared.jail()?, path)?;
-        Ok(Self {
-            handle: Arc::new(DirectoryHandle {
-                shared: Arc::clone(shared),
-                place,
-                path: path.clone(),
-                is_with_root: OnceLock::new(),
-                refuses_unnamed: AtomicBool::new(false),
-                observed_mode: AtomicU64::new(NOTHING_OBSERVED),
-                staging: Mutex::new(None),
-            }),
-        })
+        DirectoryHandle::open(shared, path).map(Self::of)
+    }
+
+    fn of(handle: Arc<DirectoryHandle>) -> Self {
+        Self { handle, doubt: OnceLock::new() }
+    }
+
+    fn doubt(&self) -> StoreResult<&Ranges> {
+        if let Some(doubt) = self.doubt.get() {
+            return Ok(doubt);
+        }
+        let doubt = self.handle.shared.doubt()?;
+        Ok(self.doubt.get_or_init(|| doubt))
+    }
+
+    fn look_at(&self, name: &FileName) -> StoreResult<Option<Entry>> {
+        let DirectoryHandle { shared, place, path, .. } = &*self.handle;
+        let (path, name) = (path.child(name)?, DiskName::of(name.clone(), shared.options.encoding)?);
+        place.refuse_reserved(&name)?;
+        let stat =
+            system::statat(&place.directory, name.bytes(), AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)?;
+        match kind_of(&stat) {
+            Kind::Link => Ok(None),
+            _ => Ok(Some(known_entry_of(path, &stat, self.doubt()?))),
+        }
+    }
+
+    /// Returns the directory and the name that a link of this name leads to, if it is one. Nothing that becomes of links
+    /// later leads elsewhere: the file is made in that directory, by a rename, which follows none.
+    fn target_of(&self, name: &DiskName) -> StoreResult<Option<(Self, DiskName)>> {
+        let handle = &self.handle;
+        match system::readlinkat(&handle.place.directory, name.bytes()) {
+            Ok(_) => {}
+            Err(Errno::INVAL | Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(errors::failure(errno)),
+        }
+        let path = handle.path.child(name.in_paths())?;
+        let (place, target) = resolve::target(handle.shared.jail()?, &path)?;
+        let target = DiskName::read(&target, handle.shared.options.encoding)?;
+        handle.shared.refuse_forbidden(&target)?;
+        Ok(Some((Self::of(DirectoryHandle::at(&handle.shared, place, &handle.path)), target)))
     }
 }
 
 impl Directory for LocalDirectory {
     fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
+        self.stage_named(&DiskName::of(name.clone(), self.handle.shared.options.encoding)?, plan)
+    }
+
+    fn remove(&self, name: &FileName) -> Option<StoreResult<()>> {
+        let DirectoryHandle { shared, place, .. } = &*self.handle;
+        let name = DiskName::of(name.clone(), shared.options.encoding);
+        Some(name.and_then(|name| remove::remove_in(shared, place, &name)))
+    }
+
+    fn look(&self, name: &FileName) -> Option<StoreResult<Entry>> {
+        self.look_at(name).transpose()
+    }
+}
+
+impl LocalDirectory {
+    fn stage_named(&self, name: &DiskName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
+        if plan.through_link
+            && let Some((directory, target)) = self.target_of(name)?
+        {
+            return directory.stage_named(&target, &StagePlan { through_link: false, ..*plan });
+        }
         let handle = &self.handle;
         handle.shared.refuse_forbidden(name)?;
         handle.place.refuse_reserved(name)?;
@@ -68,16 +124,33 @@ impl Directory for LocalDirectory {
             replace: plan.replace,
             modified: plan.modified,
             last_mode: plan.mode.map(|mode| mode & 0o777).filter(|mode| mode & 0o600 != 0o600),
+            is_handed_mode: plan.mode.is_none() && (plan.replace || plan.expected.is_some()),
             file,
             whereabouts,
             length: plan.resume.map_or(0, |at| at.offset),
             unflushed: 0,
             begun,
+            ended: None,
             is_lost: false,
             expected: plan.expected,
+            may_move: plan.through_link,
         };
         staged.apply_mode(plan)?;
         Ok(Box::new(staged))
+    }
+}
+
+/// Something under a temporary name that has no lock of its own.
+pub(super) struct Guarded {
+    staging: Option<Arc<Staging>>,
+    pub(super) name: String,
+    _guard: Option<Guard>,
+}
+
+impl Guarded {
+    /// Returns the directory that it is in, made by a handle of its destination.
+    pub(super) fn directory<'a>(&'a self, destination: &'a DirectoryHandle) -> BorrowedFd<'a> {
+        self.staging.as_ref().map_or(destination.directory(), |staging| staging.directory())
     }
 }
 
@@ -92,7 +165,7 @@ impl DirectoryHandle {
         }
     }
 
-    fn stage_large(&self, name: &FileName, plan: &StagePlan) -> StoreResult<(OwnedFd, Whereabouts)> {
+    fn stage_large(&self, name: &DiskName, plan: &StagePlan) -> StoreResult<(OwnedFd, Whereabouts)> {
         self.refuse_taken(name, plan.replace)?;
         if !self.is_with_root() {
             return self.stage_unkept(plan);
@@ -100,7 +173,7 @@ impl DirectoryHandle {
         let Some(info) = self.info(name, plan) else {
             return self.stage_unkept(plan);
         };
-        let names = PartialNames::of(&info.path);
+        let names = info.names();
         match staging::make_in(&self.shared, |staging| partial::begin(staging, &names, &info)) {
             Ok((staging, Some(file))) => Ok((file, Whereabouts::Partial { staging, names })),
             // Somebody else is at the same file, or there can be no staging directory: what comes
@@ -109,11 +182,11 @@ impl DirectoryHandle {
         }
     }
 
-    fn stage_resumed(&self, name: &FileName, plan: &StagePlan, at: ResumeAt) -> StoreResult<(OwnedFd, Whereabouts)> {
+    fn stage_resumed(&self, name: &DiskName, plan: &StagePlan, at: ResumeAt) -> StoreResult<(OwnedFd, Whereabouts)> {
         self.refuse_taken(name, plan.replace)?;
         let changed = || Failure::new(ErrorCode::PartialChanged);
         let info = self.info(name, plan).filter(|_| self.is_with_root()).ok_or_else(changed)?;
-        let names = PartialNames::of(&info.path);
+        let names = info.names();
         let staging = staging::find(&self.shared)?.ok_or_else(changed)?;
         match partial::reopen(staging.directory(), &names, &info, at, &self.shared.doubt()?) {
             Ok(Some(file)) => Ok((file, Whereabouts::Partial { staging, names })),
@@ -124,9 +197,10 @@ impl DirectoryHandle {
 
     /// Returns the description of a file's partial; `None` for a file whose version is not known, which cannot be
     /// resumed.
-    fn info(&self, name: &FileName, plan: &StagePlan) -> Option<Info> {
+    fn info(&self, name: &DiskName, plan: &StagePlan) -> Option<Info> {
         let size = plan.size.filter(|&size| size >= LEAST_PARTIAL_BYTES)?;
-        Some(Info::new(self.path.child(name).ok()?, size, plan.modified?))
+        let owner = self.shared.owner.as_deref();
+        Some(Info::new(self.path.child(name.in_paths()).ok()?, size, plan.modified?, owner))
     }
 
     /// Stages in a file that has a name, but one that no later attempt will find.
@@ -134,6 +208,20 @@ impl DirectoryHandle {
         let made = self.make_temporary(|directory, name| staging::create_locked(directory, name, mode));
         let (staging, name, file) = made.map_err(errors::failure)?;
         Ok((file, Whereabouts::Named { staging, name }))
+    }
+
+    /// Makes something that cannot be locked under a new name, as [`Self::make_temporary`] does. In the staging directory
+    /// it is guarded until the guard is dropped.
+    pub(super) fn make_guarded(
+        &self,
+        make: impl Fn(BorrowedFd<'_>, &str) -> Result<(), Errno>,
+    ) -> Result<Guarded, Errno> {
+        let (staging, name, guard) = self.make_temporary(|directory, name| {
+            // No other directory is locked for it: a server has its root locked for as long as it serves it.
+            let guard = if is_temporary(name) { Guard::shared(directory) } else { None };
+            make(directory, name).map(|()| guard)
+        })?;
+        Ok(Guarded { staging, name, _guard: guard })
     }
 
     /// Makes something under a new name: in the staging directory, or else beside the destination.
@@ -159,10 +247,10 @@ impl DirectoryHandle {
         if self.refuses_unnamed.load(Ordering::Relaxed) {
             return None;
         }
-        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         // The file system's answers to a flag it does not know differ; whatever is really wrong the
         // attempt with a named file finds again.
-        match rustix::fs::openat(self.directory(), ".", flags, Mode::from_raw_mode(mode)) {
+        match system::openat(self.directory(), ".", flags, Mode::from_raw_mode(mode)) {
             Ok(file) => Some(file),
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                 self.refuses_unnamed.store(true, Ordering::Relaxed);
@@ -177,8 +265,8 @@ impl DirectoryHandle {
         None
     }
 
-    pub(super) fn refuse_taken(&self, name: &FileName, replace: bool) -> StoreResult<()> {
-        match rustix::fs::statat(self.directory(), name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+    pub(super) fn refuse_taken(&self, name: &DiskName, replace: bool) -> StoreResult<()> {
+        match system::statat(self.directory(), name.bytes(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if kind_of(&stat) == Kind::Directory => Err(errors::directory_in_the_way()),
             Ok(_) if !replace => Err(Failure::new(ErrorCode::AlreadyExists)),
             Ok(_) | Err(Errno::NOENT) => Ok(()),

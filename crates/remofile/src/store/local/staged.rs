@@ -1,33 +1,45 @@
 //! Files that are written now and become visible later.
 
+use super::copy;
 use super::directory_handle::{DirectoryHandle, NOTHING_OBSERVED};
+use super::discard::discard;
+use super::disk_name::DiskName;
+use super::edit::{refuse_beyond, write_all};
+use super::ledger::Ticket;
 use super::names::PartialNames;
 use super::naming::{link_unnamed, rename_without_replacing};
 use super::replacing::{Named, Place, replace_version};
-use super::source::permissions;
-use super::staging::Staging;
-use super::{errors, resolve};
-use crate::store::{FlushMark, Fsync, StagePlan, Staged, StoreResult};
-use remofile_protocol::path::FileName;
-use remofile_protocol::wire::{self, ErrorCode, Failure, Timestamp};
+use super::source::{kind_of, permissions};
+use super::staging::{Guard, Staging, lock};
+use super::{errors, held};
+use crate::store::system;
+use crate::store::write::copy_through_memory;
+use crate::store::{FlushMark, Fsync, Room, Source, StagePlan, Staged, StoreResult};
+use remofile_protocol::wire::{self, ErrorCode, Failure, Kind, Timestamp};
 use rustix::fd::{BorrowedFd, OwnedFd};
+#[cfg(target_os = "linux")]
+use rustix::fs::Advice;
 use rustix::fs::{AtFlags, Mode, SeekFrom, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
+#[cfg(target_os = "linux")]
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Bytes between two flushes of a file with `Fsync::Each`: a single flush of a large file at its end would take
-/// longer than a peer waits for a sign of life.
+/// Bytes between two flushes of a file with `Fsync::Each`, or after which the system is asked to begin writing with
+/// `Fsync::End`: a single flush of a large file at its end would take longer than a peer waits for a sign of life.
 const FLUSH_EVERY_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A file that is not visible yet.
 pub(super) struct StagedFile {
     pub(super) handle: Arc<DirectoryHandle>,
-    pub(super) name: FileName,
+    pub(super) name: DiskName,
     pub(super) replace: bool,
     pub(super) modified: Option<Timestamp>,
     /// Permission bits that would keep its user out while it is being written.
     pub(super) last_mode: Option<u32>,
+    /// True if it has the permission bits of the file that it replaces.
+    pub(super) is_handed_mode: bool,
     pub(super) file: OwnedFd,
     pub(super) whereabouts: Whereabouts,
     /// Position of the next byte.
@@ -36,10 +48,14 @@ pub(super) struct StagedFile {
     pub(super) unflushed: u64,
     /// Position in the history of flushes at which its writing began.
     pub(super) begun: FlushMark,
+    /// The flush that brings all of it to the disk, once its writing has ended.
+    pub(super) ended: Option<Ticket>,
     /// True if a flush of the file failed: the bytes written so far may be in memory alone, and may never be written.
     pub(super) is_lost: bool,
     /// The version that it replaces, if it must be a certain one.
     pub(super) expected: Option<wire::Version>,
+    /// True if it comes into another directory of the same path where its own is gone.
+    pub(super) may_move: bool,
 }
 
 /// The place of a staged file's bytes.
@@ -62,7 +78,7 @@ impl StagedFile {
         if got == wanted {
             return Ok(());
         }
-        rustix::fs::fchmod(&self.file, Mode::from_raw_mode(wanted as _)).map_err(errors::failure)
+        system::fchmod(&self.file, Mode::from_raw_mode(wanted as _)).map_err(errors::failure)
     }
 
     /// Returns the mode that the file was created with. Unnamed files of one directory are made alike, so the first
@@ -73,11 +89,23 @@ impl StagedFile {
         if is_fresh && observed != NOTHING_OBSERVED && observed >> 32 == u64::from(asked) {
             return Ok(observed as u32);
         }
-        let got = permissions(&rustix::fs::fstat(&self.file).map_err(errors::failure)?);
+        let got = permissions(&system::fstat(&self.file).map_err(errors::failure)?);
         if is_fresh {
             self.handle.observed_mode.store(u64::from(asked) << 32 | u64::from(got), Ordering::Relaxed);
         }
         Ok(got)
+    }
+
+    /// Returns the permission bits of the file that it replaces, if it has them.
+    fn handed_mode(&self) -> StoreResult<Option<u32>> {
+        if !self.is_handed_mode {
+            return Ok(None);
+        }
+        match system::statat(self.handle.directory(), self.name.bytes(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if kind_of(&stat) == Kind::File => Ok(Some(permissions(&stat) & 0o777)),
+            Ok(_) | Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errors::failure(errno)),
+        }
     }
 
     fn apply_time(&self) -> StoreResult<()> {
@@ -88,17 +116,28 @@ impl StagedFile {
             last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
             last_modification: Timespec { tv_sec: modified.seconds(), tv_nsec: modified.nanoseconds().into() },
         };
-        rustix::fs::futimens(&self.file, &times).map_err(errors::failure)
+        system::futimens(&self.file, &times).map_err(errors::failure)
     }
 
-    /// Gives the file its name; whatever happens, no other name of it is left.
+    /// Gives the file its name; whatever happens, no other name of it is left. If its directory is gone, and there is
+    /// another one in its place, that is where it comes.
     fn settle(&mut self) -> StoreResult<()> {
         self.forget_info();
+        match self.settle_here() {
+            Err(failure) if failure.code == ErrorCode::NotFound && self.may_move => {
+                self.handle = DirectoryHandle::open(&self.handle.shared, &self.handle.path)?;
+                self.settle_here()
+            }
+            settled => settled,
+        }
+    }
+
+    fn settle_here(&mut self) -> StoreResult<()> {
         if let Some(expected) = self.expected {
             return self.replace_version(expected);
         }
         if let Whereabouts::Unnamed = self.whereabouts {
-            match link_unnamed(&self.file, self.handle.directory(), self.name.as_str()) {
+            match link_unnamed(&self.file, self.handle.directory(), self.name.bytes()) {
                 Err(Errno::EXIST) if self.replace => self.name_temporarily()?,
                 Err(errno) => return Err(self.naming_failure(errno)),
                 Ok(()) => {
@@ -117,10 +156,12 @@ impl StagedFile {
             self.name_temporarily()?;
         }
         if let Some((directory, name)) = self.named() {
-            let path = self.handle.path.child(&self.name)?;
-            let at = Named { directory: self.handle.directory(), name: self.name.as_str() };
+            let path = self.handle.path.child(self.name.in_paths())?;
+            let at = Named { directory: self.handle.directory(), name: self.name.bytes() };
             let place = Place { shared: &self.handle.shared, at, path: &path };
-            replace_version(Named { directory, name }, &place, expected)?;
+            // The old file, which is there for a moment, has no lock.
+            let _guard = self.staging().and_then(|staging| Guard::shared(staging.directory()));
+            replace_version(Named { directory, name: name.as_bytes() }, &place, expected)?;
         }
         self.whereabouts = Whereabouts::Settled;
         Ok(())
@@ -130,12 +171,13 @@ impl StagedFile {
     /// found without its bytes, nor with others.
     fn forget_info(&self) {
         if let Whereabouts::Partial { staging, names } = &self.whereabouts {
-            // What cannot be removed now, expires.
-            let _ = rustix::fs::unlinkat(staging.directory(), &names.info, AtFlags::empty());
+            discard(staging.directory(), &names.info);
         }
     }
 
     fn name_temporarily(&mut self) -> StoreResult<()> {
+        // Before it has a name: what has one and no lock is taken for what a dead process left.
+        let _without_locks_too = lock(&self.file);
         let made = self.handle.make_temporary(|directory, name| link_unnamed(&self.file, directory, name));
         let (staging, name, ()) = made.map_err(errors::failure)?;
         self.whereabouts = Whereabouts::Named { staging, name };
@@ -146,16 +188,24 @@ impl StagedFile {
         let Some((from, temporary)) = self.named() else {
             return Ok(());
         };
-        let (to, name) = (self.handle.directory(), self.name.as_str());
+        let (to, name) = (self.handle.directory(), self.name.bytes());
         if self.replace {
-            return rustix::fs::renameat(from, temporary, to, name);
+            return system::renameat(from, temporary, to, name);
         }
         match rename_without_replacing(from, temporary, to, name) {
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                rustix::fs::linkat(from, temporary, to, name, AtFlags::empty())?;
-                rustix::fs::unlinkat(from, temporary, AtFlags::empty())
+                system::linkat(from, temporary, to, name, AtFlags::empty())?;
+                system::unlinkat(from, temporary, AtFlags::empty())
             }
             result => result,
+        }
+    }
+
+    fn staging(&self) -> Option<&Staging> {
+        match &self.whereabouts {
+            Whereabouts::Named { staging, .. } => staging.as_deref(),
+            Whereabouts::Partial { staging, .. } => Some(staging),
+            Whereabouts::Unnamed | Whereabouts::Settled => None,
         }
     }
 
@@ -166,6 +216,33 @@ impl StagedFile {
             Whereabouts::Partial { staging, names } => Some((staging.directory(), &names.bytes)),
             Whereabouts::Unnamed | Whereabouts::Settled => None,
         }
+    }
+
+    fn flush_alone(&self) -> StoreResult<()> {
+        #[cfg(test)]
+        crate::store::faults::flush(self.handle.directory(), false).map_err(errors::failure)?;
+        system::fsync(&self.file).map_err(errors::failure)
+    }
+
+    /// Flushes what was written where each file is durable at once. Where many share a flush, only has the system begin
+    /// to write, so that the flush finds little left to do.
+    fn flush_part(&mut self) -> StoreResult<()> {
+        let bytes = std::mem::take(&mut self.unflushed);
+        if self.handle.is_durable_at_once() {
+            let flushed = system::fdatasync(&self.file);
+            self.is_lost |= flushed.is_err();
+            return flushed.map_err(errors::failure);
+        }
+        if self.handle.shared.options.fsync == Fsync::End {
+            begin_writing(&self.file, self.length.saturating_sub(bytes), bytes);
+        }
+        Ok(())
+    }
+
+    /// Counts bytes that were written, and flushes when there are many.
+    fn flush_after(&mut self, bytes: u64) -> StoreResult<()> {
+        self.unflushed += bytes;
+        if self.unflushed >= FLUSH_EVERY_BYTES { self.flush_part() } else { Ok(()) }
     }
 
     fn write_zeros(&mut self, mut bytes: u64) -> StoreResult<()> {
@@ -190,11 +267,22 @@ impl StagedFile {
     }
 }
 
+/// Has the system begin to write a part of a file to the disk, without waiting for it.
+#[cfg(target_os = "linux")]
+fn begin_writing(file: &OwnedFd, offset: u64, length: u64) {
+    // To give up what is cached of dirty pages begins to write them, and leaves them where they are. A failure is that
+    // of advice: the flush writes everything all the same.
+    let _ = system::fadvise(file, offset, NonZeroU64::new(length), Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn begin_writing(_file: &OwnedFd, _offset: u64, _length: u64) {}
+
 impl Staged for StagedFile {
     fn write(&mut self, mut bytes: &[u8]) -> StoreResult<()> {
-        self.unflushed += bytes.len() as u64;
+        let all = bytes.len() as u64;
         while !bytes.is_empty() {
-            match resolve::retry(|| rustix::io::write(&self.file, bytes)) {
+            match system::write(&self.file, bytes) {
                 Ok(0) => return Err(Failure::new(ErrorCode::DiskFailure).because("nothing more could be written")),
                 Ok(count) => {
                     self.length += count as u64;
@@ -203,50 +291,131 @@ impl Staged for StagedFile {
                 Err(errno) => return Err(errors::failure(errno)),
             }
         }
-        if self.unflushed >= FLUSH_EVERY_BYTES && self.handle.is_durable_at_once() {
-            self.unflushed = 0;
-            let flushed = resolve::retry(|| rustix::fs::fdatasync(&self.file));
-            self.is_lost |= flushed.is_err();
-            flushed.map_err(errors::failure)?;
-        }
-        Ok(())
+        self.flush_after(all)
     }
 
     fn write_hole(&mut self, bytes: u64) -> StoreResult<()> {
         let end = self.length.checked_add(bytes).filter(|&end| i64::try_from(end).is_ok());
         let end = end.ok_or_else(|| Failure::new(ErrorCode::FileTooLarge))?;
         // The length is right at once: an interruption after a hole keeps it.
-        match resolve::retry(|| rustix::fs::ftruncate(&self.file, end)) {
+        match system::ftruncate(&self.file, end) {
             Ok(()) => {}
             // A file system that cannot lengthen a file so.
             Err(Errno::PERM | Errno::OPNOTSUPP) => return self.write_zeros(bytes),
             Err(errno) => return Err(errors::failure(errno)),
         }
-        rustix::fs::seek(&self.file, SeekFrom::Start(end)).map_err(errors::failure)?;
+        system::seek(&self.file, SeekFrom::Start(end)).map_err(errors::failure)?;
         self.length = end;
         Ok(())
     }
 
-    fn commit(mut self: Box<Self>) -> StoreResult<()> {
-        if let Some(mode) = self.last_mode {
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
+        let end = offset.checked_add(bytes.len() as u64);
+        refuse_beyond(end)?;
+        write_all(bytes, |written| system::pwrite(&self.file, &bytes[written..], offset + written as u64))?;
+        self.length = self.length.max(end.unwrap_or(0));
+        self.unflushed += bytes.len() as u64;
+        if self.unflushed >= FLUSH_EVERY_BYTES {
+            self.flush_part()?;
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
+        let mut read = 0;
+        while read < buffer.len() && i64::try_from(offset.saturating_add(read as u64)).is_ok() {
+            match system::pread(&self.file, &mut buffer[read..], offset + read as u64).map_err(errors::failure)? {
+                0 => break,
+                count => read += count,
+            }
+        }
+        Ok(read)
+    }
+
+    fn set_length(&mut self, length: u64) -> StoreResult<()> {
+        refuse_beyond(Some(length))?;
+        system::ftruncate(&self.file, length).map_err(errors::failure)?;
+        self.length = length;
+        Ok(())
+    }
+
+    fn share(&mut self, source: &dyn Source) -> StoreResult<Option<u64>> {
+        let shared = if self.length == 0 { copy::share(&self.file, source)? } else { None };
+        if let Some(length) = shared {
+            self.length = length;
+            self.flush_after(length)?;
+        }
+        Ok(shared)
+    }
+
+    fn copy(&mut self, source: &dyn Source, offset: u64, length: u64) -> StoreResult<u64> {
+        let Some(count) = copy::copy(&self.file, source, offset, length)? else {
+            return copy_through_memory(self, source, offset, length);
+        };
+        self.length += count;
+        self.flush_after(count)?;
+        Ok(count)
+    }
+
+    fn hold_as(&mut self, source: &dyn Source) -> StoreResult<()> {
+        match source.local_file() {
+            Some(other) if self.handle.shared.options.holds_attributes => {
+                held::copy(other, &self.file).map_err(errors::failure)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn end_writing(&mut self) -> StoreResult<bool> {
+        if let Some(mode) = self.last_mode.take().or(self.handed_mode()?) {
             // Only now that everything is written, since these bits may keep the user itself out.
-            rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode as _)).map_err(errors::failure)?;
+            system::fchmod(&self.file, Mode::from_raw_mode(mode as _)).map_err(errors::failure)?;
         }
         // Before the flush, so that the time is on the disk together with the content.
         self.apply_time()?;
+        self.ended = Some(self.handle.shared.ledger.ticket());
+        Ok(self.handle.shared.options.fsync == Fsync::End && !self.handle.is_durable_at_once())
+    }
+
+    fn commit(mut self: Box<Self>) -> StoreResult<()> {
+        self.try_commit()
+    }
+
+    fn try_commit(&mut self) -> StoreResult<()> {
+        let ended = match self.ended {
+            Some(ended) => ended,
+            None => {
+                self.end_writing()?;
+                self.handle.shared.ledger.ticket()
+            }
+        };
         let handle = Arc::clone(&self.handle);
-        if handle.shared.options.fsync == Fsync::None {
+        let shared = &handle.shared;
+        if shared.options.fsync == Fsync::None {
             return self.settle();
         }
-        if !handle.is_durable_at_once()
-            && let Some(_admitted) = handle.shared.admit(self.begun)?
-        {
+        let is_at_once = handle.is_durable_at_once();
+        if is_at_once || !shared.ledger.has_flushed(ended) {
+            self.flush_alone()?;
+        }
+        if !is_at_once {
+            let _admitted = shared.admit_name(self.begun, &self.file)?;
             return self.settle();
         }
-        resolve::retry(|| rustix::fs::fsync(&self.file)).map_err(errors::failure)?;
         self.settle()?;
-        let stat = rustix::fs::fstat(&self.file).map_err(errors::failure)?;
-        handle.shared.or_in_doubt(&stat, super::flush::flush_names(handle.directory()))
+        let stat = system::fstat(&self.file).map_err(errors::failure)?;
+        shared.or_in_doubt(&stat, super::flush::flush_names(handle.directory()))
+    }
+
+    fn room(&self) -> Option<Room> {
+        let told = system::fstatvfs(&self.file).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(told.f_frsize);
+        Some(Room { free: bytes(told.f_bavail), all: bytes(told.f_blocks) })
+    }
+
+    fn expect_version(&mut self, version: wire::Version) -> StoreResult<()> {
+        self.expected = Some(version);
+        Ok(())
     }
 
     fn retain_partial(mut self: Box<Self>) {
@@ -263,8 +432,7 @@ impl Drop for StagedFile {
     fn drop(&mut self) {
         self.forget_info();
         if let Some((directory, name)) = self.named() {
-            // What cannot be removed now, expires.
-            let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+            discard(directory, name);
         }
     }
 }

@@ -31,6 +31,24 @@ struct Level {
     directory: Option<OwnedFd>,
 }
 
+/// A way down from the top of a trail.
+pub(super) struct Way {
+    levels: Vec<Level>,
+    names: Vec<u8>,
+}
+
+impl Way {
+    /// Returns the names from the top down, each with a slash before it.
+    pub(super) fn names(&self) -> &[u8] {
+        &self.names
+    }
+
+    /// Closes the descriptor that is left.
+    pub(super) fn close(&mut self) {
+        self.levels.iter_mut().for_each(|level| level.directory = None);
+    }
+}
+
 impl Trail {
     pub(super) fn new(top: OwnedFd) -> Self {
         Self {
@@ -41,6 +59,11 @@ impl Trail {
             #[cfg(test)]
             passed: 0,
         }
+    }
+
+    /// Returns the directory that it began in.
+    pub(super) fn top(&self) -> BorrowedFd<'_> {
+        self.top.as_fd()
     }
 
     /// Returns the names from the top down, each with a slash before it.
@@ -72,6 +95,21 @@ impl Trail {
         let name = self.names[level.start + 1..].to_vec();
         self.names.truncate(level.start);
         Some(name)
+    }
+
+    /// Goes back to the top, and gives the way from there to the current directory.
+    pub(super) fn set_aside(&mut self) -> Way {
+        let last = self.levels.len().saturating_sub(1);
+        // Who goes on there later needs the last one first.
+        self.levels.iter_mut().take(last).for_each(|level| level.directory = None);
+        self.open = 0;
+        Way { levels: std::mem::take(&mut self.levels), names: std::mem::take(&mut self.names) }
+    }
+
+    /// Goes on where a way led to.
+    pub(super) fn rejoin(&mut self, way: Way) {
+        self.open = way.levels.iter().filter(|level| level.directory.is_some()).count();
+        (self.levels, self.names) = (way.levels, way.names);
     }
 
     /// Returns the current directory.

@@ -1,15 +1,17 @@
 //! Listings.
 
+use super::disk_name::{DiskName, Encoding};
 use super::jail::Jail;
 use super::names::{Names, is_temporary_beside};
 use super::ranges::Ranges;
-use super::source::known_entry_of;
+use super::source::{entry_of, known_entry_of};
 use super::trail::Trail;
 use super::{alias, errors, resolve, root};
-use crate::store::{StoreResult, Walk};
-use remofile_protocol::path::{FileName, RemotePath};
+use crate::store::system;
+use crate::store::{StoreResult, Unlisted, Walk, removed_since};
+use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Kind, Listed};
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
@@ -20,11 +22,17 @@ pub(super) struct LocalWalk {
     levels: Vec<Level>,
     /// Memory that the names of all levels take, in bytes.
     names_bytes: usize,
+    top: RemotePath,
     path: RemotePath,
     is_recursive: bool,
     starts_at_root: bool,
+    /// True if what was removed meanwhile is told.
+    tells_removed: bool,
+    /// The entry that the last element could not be.
+    unlisted: Option<Unlisted>,
     /// The directory listed last, to be entered next.
-    ahead: Option<FileName>,
+    ahead: Option<DiskName>,
+    encoding: Encoding,
     /// Ranges of time in which files were changed that may not be on the disk.
     doubt: Ranges,
 }
@@ -44,15 +52,19 @@ impl LocalWalk {
     pub(super) fn new(jail: Jail<'_>, path: &RemotePath, is_recursive: bool, doubt: Ranges) -> StoreResult<Self> {
         let place = resolve::directory(jail, path)?;
         let top = resolve::open_one(place.directory.as_fd(), b".", resolve::READABLE).map_err(errors::failure)?;
-        let names = Names::read_opened(top.as_fd())?;
+        let names = read_names(top.as_fd(), jail.encoding)?;
         Ok(Self {
             trail: Trail::new(top),
             names_bytes: names.memory_bytes(),
             levels: vec![Level { names, next: 0 }],
+            top: path.clone(),
             path: path.clone(),
             is_recursive,
             starts_at_root: place.is_root,
+            tells_removed: false,
+            unlisted: None,
             ahead: None,
+            encoding: jail.encoding,
             doubt,
         })
     }
@@ -65,7 +77,7 @@ impl LocalWalk {
         let Some(level) = self.levels.last_mut() else {
             return WalkStep::End;
         };
-        let Some((name, _)) = level.names.at(level.next) else {
+        let Some((name, is_directory)) = level.names.at(level.next) else {
             return self.leave();
         };
         level.next += 1;
@@ -73,36 +85,45 @@ impl LocalWalk {
         if is_temporary_beside(name) || (is_at_root && is_staging(name)) {
             return WalkStep::Again;
         }
-        let path = match path_of(&self.path, name) {
-            Ok(path) => path,
-            Err(failure) => return WalkStep::Yield(Listed::Failed(failure)),
-        };
-        let stat = self.trail.current().and_then(|directory| {
-            rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure)
-        });
-        match stat {
-            Ok(stat) => {
+        let stat = self
+            .trail
+            .current()
+            .and_then(|directory| system::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(errors::failure));
+        match (path_of(&self.path, name, self.encoding), stat) {
+            (Ok((path, name)), Ok(stat)) => {
                 let entry = known_entry_of(path, &stat, &self.doubt);
                 if self.is_recursive && entry.kind == Kind::Directory {
-                    self.ahead = entry.path.file_name();
+                    self.ahead = Some(name);
                 }
                 WalkStep::Yield(Listed::Entry(entry))
             }
-            Err(failure) => unless_vanished(failure, &path),
+            (path, Err(failure)) => {
+                let shown = path.map_or_else(|failure| failure.path.unwrap_or_default(), |(path, _)| path.to_string());
+                let kind = is_directory.filter(|is_directory| *is_directory).map(|_| Kind::Directory);
+                self.unlisted = Some(Unlisted { below: below(&self.path, &self.top, name), kind, size: None });
+                unless_removed(failure.at(shown), self.tells_removed)
+            }
+            (Err(failure), Ok(stat)) => {
+                let entry = entry_of(self.top.clone(), &stat);
+                let size = (entry.kind == Kind::File).then_some(entry.size);
+                self.unlisted =
+                    Some(Unlisted { below: below(&self.path, &self.top, name), kind: Some(entry.kind), size });
+                WalkStep::Yield(Listed::Failed(failure))
+            }
         }
     }
 
-    fn enter(&mut self, name: &FileName) -> WalkStep {
-        let Ok(path) = self.path.child(name) else {
+    fn enter(&mut self, name: &DiskName) -> WalkStep {
+        let Ok(path) = self.path.child(name.in_paths()) else {
             return WalkStep::Again;
         };
-        let bytes = name.as_str().as_bytes();
+        let bytes = name.bytes();
         let opened = self.trail.current().and_then(|directory| {
             let entered = resolve::open_one(directory, bytes, resolve::READABLE);
-            // Replaced by something else since it was listed: as good as gone.
+            // Replaced by something else since it was listed: as good as removed.
             entered.map_err(|errno| errors::failure(if errno == Errno::NOTDIR { Errno::NOENT } else { errno }))
         });
-        let read = opened.and_then(|directory| Ok((Names::read_opened(directory.as_fd())?, directory)));
+        let read = opened.and_then(|directory| Ok((read_names(directory.as_fd(), self.encoding)?, directory)));
         match read {
             Ok((names, directory)) => {
                 self.trail.enter(bytes, directory);
@@ -111,7 +132,7 @@ impl LocalWalk {
                 self.path = path;
                 WalkStep::Again
             }
-            Err(failure) => unless_vanished(failure, &path),
+            Err(failure) => unless_removed(failure.at(path), self.tells_removed),
         }
     }
 
@@ -129,17 +150,21 @@ impl LocalWalk {
     /// Ends the walk. Fails if the directory itself was removed meanwhile: its entries must not look as if they had
     /// never existed.
     fn end(&mut self) -> WalkStep {
-        match self.trail.current() {
-            Ok(top) if root::is_removed(top) && self.starts_at_root => WalkStep::Yield(Listed::Failed(root::removed())),
-            Ok(top) if root::is_removed(top) => WalkStep::Yield(Listed::Failed(vanished(&self.path))),
-            _ => WalkStep::Again,
-        }
+        let Ok(top) = self.trail.current() else { return WalkStep::Again };
+        let failure = match root::is_removed(top) {
+            Ok(false) => return WalkStep::Again,
+            Ok(true) if self.starts_at_root => root::removed(),
+            Ok(true) => vanished(&self.path),
+            Err(errno) => errors::failure(errno).at(&self.path),
+        };
+        WalkStep::Yield(Listed::Failed(failure))
     }
 }
 
 impl Walk for LocalWalk {
     fn next(&mut self) -> Option<Listed> {
         loop {
+            self.unlisted = None;
             match self.step() {
                 WalkStep::Yield(listed) => return Some(listed),
                 WalkStep::Again => {}
@@ -152,26 +177,52 @@ impl Walk for LocalWalk {
         self.ahead = None;
     }
 
+    fn tell_removed(&mut self) {
+        self.tells_removed = true;
+    }
+
+    fn unlisted(&self) -> Option<&Unlisted> {
+        self.unlisted.as_ref()
+    }
+
     fn memory_bytes(&self) -> u64 {
         self.names_bytes as u64
     }
+}
+
+/// Reads the names in a directory, in the order of the paths that they make.
+fn read_names(directory: BorrowedFd<'_>, encoding: Encoding) -> StoreResult<Names> {
+    let mut names = Names::read_opened(directory)?;
+    if let Some(rule) = encoding {
+        names.sort_encoded(rule);
+    }
+    Ok(names)
 }
 
 fn vanished(directory: &RemotePath) -> Failure {
     Failure::new(ErrorCode::Other).at(directory).because("the directory was removed while it was listed")
 }
 
-fn unless_vanished(failure: Failure, path: &RemotePath) -> WalkStep {
+/// Yields a failure, unless it is that something was removed and this is not told.
+fn unless_removed(failure: Failure, tells_removed: bool) -> WalkStep {
     match failure.code {
-        ErrorCode::NotFound => WalkStep::Again,
-        _ => WalkStep::Yield(Listed::Failed(failure.at(path))),
+        ErrorCode::NotFound if !tells_removed => WalkStep::Again,
+        ErrorCode::NotFound => WalkStep::Yield(Listed::Failed(Failure { path: failure.path, ..removed_since() })),
+        _ => WalkStep::Yield(Listed::Failed(failure)),
     }
 }
 
-fn path_of(directory: &RemotePath, name: &[u8]) -> Result<RemotePath, Failure> {
-    FileName::from_bytes(name)
-        .map_err(Failure::from)
-        .and_then(|name| directory.child(&name).map_err(Failure::from))
+/// Returns the path of a name in a directory, below the top of the walk.
+fn below(directory: &RemotePath, top: &RemotePath, name: &[u8]) -> Vec<u8> {
+    match directory.relative_to(top).unwrap_or_default() {
+        "" => name.to_owned(),
+        directory => [directory.as_bytes(), b"/", name].concat(),
+    }
+}
+
+fn path_of(directory: &RemotePath, name: &[u8], encoding: Encoding) -> Result<(RemotePath, DiskName), Failure> {
+    DiskName::read(name, encoding)
+        .and_then(|name| Ok((directory.child(name.in_paths())?, name)))
         .map_err(|failure| failure.at(shown(directory, name)))
 }
 

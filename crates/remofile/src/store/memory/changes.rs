@@ -5,7 +5,7 @@ use super::file::{Content, MemoryEditing, MemoryFile};
 use super::shared::{Shared, Tree};
 use super::staged::MemoryDirectory;
 use super::stamps::now;
-use super::tree::{Folder, Found, Link, Node, Way, taken};
+use super::tree::{Folder, FolderSum, Found, Link, Node, Way, taken};
 use crate::store::{
     Capability, Directory, Editing, PendingBackup, PosixStore, Removal, RemovalProgress, STAGING_NAME, StoreResult,
     WriteStore, target,
@@ -79,7 +79,7 @@ impl WriteStore for MemoryStore {
 
     fn remove_tree(&self, path: &RemotePath) -> StoreResult<Box<dyn Removal>> {
         self.shared.lock().root.look(path)?;
-        Ok(Box::new(MemoryRemoval { shared: Arc::clone(&self.shared), path: path.clone() }))
+        Ok(Box::new(MemoryRemoval { shared: Arc::clone(&self.shared), path: path.clone(), bytes: 0 }))
     }
 
     fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
@@ -132,9 +132,15 @@ impl PosixStore for MemoryStore {
     fn make_link(&self, path: &RemotePath, to: &str, replace: bool) -> StoreResult<()> {
         self.shared.needs(Capability::Links, "make links")?;
         target::refuse_malformed(to)?;
+        refuse_target(&self.shared.lock().root.parent(path)?.0, to)?;
+        self.keep_link(path, to, replace)
+    }
+
+    fn keep_link(&self, path: &RemotePath, to: &str, replace: bool) -> StoreResult<()> {
+        self.shared.needs(Capability::Links, "make links")?;
+        target::refuse_malformed(to)?;
         let mut tree = self.shared.lock();
         let (parent, name) = tree.root.parent(path)?;
-        refuse_target(&parent, to)?;
         let folder = tree.root.at_mut(&parent)?;
         if let Some(there) = folder.entries.get(&name)
             && (there.is_directory() || !replace)
@@ -143,6 +149,22 @@ impl PosixStore for MemoryStore {
         }
         folder.insert(&name, Node::Link(Link::new(to)));
         Ok(())
+    }
+
+    fn add_name(&self, of: &RemotePath, path: &RemotePath, replace: bool) -> StoreResult<bool> {
+        self.shared.needs(Capability::Backups, "give a file a second name")?;
+        let mut tree = self.shared.lock();
+        let Node::File(file) = tree.root.look(of)? else { return Err(ErrorCode::NotAFile.into()) };
+        let file = Arc::clone(file);
+        let (parent, name) = tree.root.parent(path)?;
+        let folder = tree.root.at_mut(&parent)?;
+        match folder.entries.get(&name) {
+            Some(Node::File(there)) if Arc::ptr_eq(there, &file) => return Ok(false),
+            Some(there) if there.is_directory() || !replace => return Err(taken(there)),
+            Some(_) | None => {}
+        }
+        folder.insert(&name, Node::File(file));
+        Ok(true)
     }
 
     fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
@@ -239,6 +261,8 @@ fn directory_in_the_way() -> Failure {
 struct MemoryRemoval {
     shared: Arc<Shared>,
     path: RemotePath,
+    /// Bytes of content that were removed.
+    bytes: u64,
 }
 
 impl Removal for MemoryRemoval {
@@ -248,15 +272,21 @@ impl Removal for MemoryRemoval {
             let (parent, name) = tree.root.parent(&self.path)?;
             tree.root.at_mut(&parent)?.remove(&name)
         };
-        let (files, directories) = match removed {
+        let FolderSum { files, directories, bytes } = match removed {
             None => return Err(Failure::new(ErrorCode::NotFound).at(&self.path)),
             Some(Node::Directory(folder)) => {
-                let (files, directories) = folder.count();
-                (files, directories + 1)
+                let sum = folder.count();
+                FolderSum { directories: sum.directories + 1, ..sum }
             }
-            Some(Node::File(_) | Node::Link(_)) => (1, 0),
+            Some(Node::File(file)) => FolderSum { files: 1, bytes: file.size(), ..FolderSum::default() },
+            Some(Node::Link(_)) => FolderSum { files: 1, ..FolderSum::default() },
         };
+        self.bytes = bytes;
         Ok(RemovalProgress::Done { files, directories })
+    }
+
+    fn removed_bytes(&self) -> Option<u64> {
+        Some(self.bytes)
     }
 }
 

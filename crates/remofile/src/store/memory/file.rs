@@ -1,7 +1,7 @@
 //! Regular files in memory, read and changed in place.
 
 use super::stamps::{identity, now};
-use crate::store::{Editing, Extent, Source, StoreResult};
+use crate::store::{Editing, Extent, Source, SourceState, StoreResult};
 use remofile_protocol::digest::digest;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, ErrorCode, Kind, Timestamp, Version};
@@ -115,12 +115,20 @@ impl MemoryFile {
         self.identity
     }
 
+    pub(super) fn size(&self) -> u64 {
+        self.lock().content.len()
+    }
+
     pub(super) fn entry(&self, path: RemotePath) -> Entry {
         self.lock().entry(path)
     }
 
     pub(super) fn version(&self) -> Version {
         self.lock().version(self.identity)
+    }
+
+    pub(super) fn mode(&self) -> Option<u32> {
+        self.lock().mode
     }
 
     pub(super) fn set_modified(&self, modified: Timestamp) {
@@ -184,6 +192,23 @@ impl Source for MemorySource {
 
     fn is_unchanged(&self) -> StoreResult<bool> {
         Ok(self.file.version() == self.version)
+    }
+
+    fn state(&self) -> StoreResult<SourceState> {
+        let now = self.file.version();
+        Ok(match self.file.size() < self.entry.size {
+            _ if now == self.version => SourceState::Unchanged,
+            true => SourceState::Lost,
+            false => SourceState::Written(now),
+        })
+    }
+
+    fn size_now(&self) -> StoreResult<u64> {
+        Ok(self.file.size())
+    }
+
+    fn identity(&self) -> Option<u64> {
+        Some(self.file.identity)
     }
 
     fn version(&self) -> Version {

@@ -5,14 +5,12 @@ use super::kept::Kept;
 use super::shared::{Shared, Tree};
 use super::stamps::{identity, now};
 use super::tree::{Node, taken};
+use crate::store::resume::LEAST_PARTIAL_BYTES;
 use crate::store::{Capability, Checkpoint, Directory, ResumeAt, StagePlan, Staged, StoreResult, unsupported};
 use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::ErrorCode;
+use remofile_protocol::wire::{ErrorCode, Version};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// Files of fewer bytes are not worth keeping for a later attempt.
-const LEAST_PARTIAL_BYTES: u64 = 1024 * 1024;
 
 /// A directory that files are staged in.
 pub(super) struct MemoryDirectory {
@@ -31,7 +29,13 @@ impl Directory for MemoryDirectory {
             self.shared.refuse_in_the_way(there, plan.replace)?;
         }
         let kept = match plan.resume {
-            None => None,
+            None => {
+                // Begun anew: nothing is left that could be taken for a part of it.
+                if is_worth_keeping(plan) {
+                    tree.partials.remove(&path);
+                }
+                None
+            }
             Some(at) => Some(take_partial(&mut tree, &path, plan, at)?),
         };
         let (content, checkpoints) = match (kept, plan.resume) {
@@ -84,6 +88,18 @@ impl Staged for MemoryStaged {
         self.content.set_len(end.ok_or(ErrorCode::FileTooLarge)?)
     }
 
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
+        self.content.write_at(bytes, offset)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
+        Ok(self.content.read_at(buffer, offset))
+    }
+
+    fn set_length(&mut self, length: u64) -> StoreResult<()> {
+        self.content.set_len(length)
+    }
+
     fn wants_checkpoints(&self) -> bool {
         !self.shared.has(Capability::ReadablePartials) && self.is_worth_keeping()
     }
@@ -92,13 +108,16 @@ impl Staged for MemoryStaged {
         self.checkpoints.push(checkpoint);
     }
 
-    fn commit(self: Box<Self>) -> StoreResult<()> {
-        let Self { shared, real, name, plan, content, .. } = *self;
+    fn commit(mut self: Box<Self>) -> StoreResult<()> {
+        self.try_commit()
+    }
+
+    fn try_commit(&mut self) -> StoreResult<()> {
+        let Self { shared, real, name, plan, content, .. } = self;
         let modified = plan.modified.filter(|_| shared.has(Capability::Times));
-        let mode = plan.mode.map_or(0o644, |mode| mode & 0o777);
         let mut tree = shared.lock();
-        let folder = tree.root.at_mut(&real)?;
-        let there = folder.entries.get(&name);
+        let folder = tree.root.at_mut(real)?;
+        let there = folder.entries.get(name.as_str());
         if let Some(there) = there {
             shared.refuse_in_the_way(there, plan.replace || plan.expected.is_some())?;
         }
@@ -108,8 +127,19 @@ impl Staged for MemoryStaged {
                 _ => return Err(ErrorCode::SourceChanged.into()),
             }
         }
-        folder.insert(&name, Node::File(MemoryFile::new(content, modified, Some(mode))));
+        let handed_on = match there {
+            Some(Node::File(file)) => file.mode(),
+            Some(_) | None => None,
+        };
+        let mode = plan.mode.or(handed_on).map_or(0o644, |mode| mode & 0o777);
+        let content = std::mem::replace(content, Content::new(&shared.room));
+        folder.insert(name, Node::File(MemoryFile::new(content, modified, Some(mode))));
         shared.is_unflushed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn expect_version(&mut self, version: Version) -> StoreResult<()> {
+        self.plan.expected = Some(version);
         Ok(())
     }
 
@@ -125,9 +155,14 @@ impl Staged for MemoryStaged {
 
 impl MemoryStaged {
     fn is_worth_keeping(&self) -> bool {
-        let is_large = self.plan.size.is_some_and(|size| size >= LEAST_PARTIAL_BYTES && self.content.len() <= size);
-        is_large && self.plan.modified.is_some() && self.shared.has(Capability::Partials)
+        let is_whole_or_less = self.plan.size.is_some_and(|size| self.content.len() <= size);
+        is_whole_or_less && is_worth_keeping(&self.plan) && self.shared.has(Capability::Partials)
     }
+}
+
+/// Reports whether a file is large enough for its partial to be kept, and its version known.
+fn is_worth_keeping(plan: &StagePlan) -> bool {
+    plan.size.is_some_and(|size| size >= LEAST_PARTIAL_BYTES) && plan.modified.is_some()
 }
 
 impl Shared {

@@ -155,21 +155,33 @@ impl Folder {
         }
     }
 
-    /// Returns the number of files and of directories in it.
-    pub(super) fn count(&self) -> (u64, u64) {
-        let (mut files, mut directories) = (0, 0);
+    /// Returns the number of files and of directories in it, and the bytes of those files.
+    pub(super) fn count(&self) -> FolderSum {
+        let mut sum = FolderSum::default();
         let mut left: Vec<&Node> = self.entries.values().collect();
         while let Some(node) = left.pop() {
             match node {
                 Node::Directory(folder) => {
-                    directories += 1;
+                    sum.directories += 1;
                     left.extend(folder.entries.values());
                 }
-                Node::File(_) | Node::Link(_) => files += 1,
+                Node::File(file) => {
+                    sum.files += 1;
+                    sum.bytes += file.size();
+                }
+                Node::Link(_) => sum.files += 1,
             }
         }
-        (files, directories)
+        sum
     }
+}
+
+/// The sum of what is in a directory.
+#[derive(Default)]
+pub(super) struct FolderSum {
+    pub(super) files: u64,
+    pub(super) directories: u64,
+    pub(super) bytes: u64,
 }
 
 /// The way along a path.

@@ -1,60 +1,17 @@
 //! A store that fails when a test says so.
 
+use super::store_call::StoreCall;
 use crate::store::{
-    Capabilities, Checkpoint, Directory, DurableStore, Editing, Extent, FlushMark, Partial, PendingBackup, PosixStore,
-    ReadStore, Removal, RemovalProgress, ResumeStore, Source, StagePlan, Staged, Store, StoreResult, Walk, WriteStore,
+    Capabilities, Checkpoint, Directory, DurableStore, Editing, Extent, FlushMark, Given, NewSpecial, Partial,
+    PendingBackup, PosixStore, ReadStore, Removal, RemovalProgress, ResumeStore, Room, ServedDirectory, Source,
+    SourceState, StagePlan, Staged, Store, StoreResult, Walk, WriteStore,
 };
 use remofile_protocol::handshake::Place;
 use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::{Entry, Failure, Kind, Timestamp, Version};
+use remofile_protocol::wire::{AttributeSet, Attributes, DiskSpace, Entry, Failure, Kind, Special, Timestamp, Version};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// Something that a store is asked to do, and may fail at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StoreCall {
-    /// [`ReadStore::stat`].
-    Stat,
-    /// [`ReadStore::walk`].
-    Walk,
-    /// [`ReadStore::open`].
-    Open,
-    /// [`Source::read_at`], of files and partials.
-    Read,
-    /// [`ReadStore::read_link`].
-    ReadLink,
-    /// [`WriteStore::create_file`].
-    CreateFile,
-    /// [`WriteStore::make_directory`].
-    MakeDirectory,
-    /// [`WriteStore::directory`].
-    Directory,
-    /// [`Directory::stage`].
-    Stage,
-    /// [`Staged::write`] and [`Staged::write_hole`].
-    Write,
-    /// [`Staged::commit`].
-    Commit,
-    /// [`WriteStore::remove`], and each step of a removal of a tree.
-    Remove,
-    /// [`WriteStore::rename`].
-    Rename,
-    /// [`ResumeStore::partials`] and [`ResumeStore::read_partial`].
-    Partials,
-    /// [`ResumeStore::remove_partial`] and [`ResumeStore::expire_partials`].
-    RemovePartial,
-    /// [`PosixStore::edit`].
-    Edit,
-    /// [`PosixStore::make_link`].
-    MakeLink,
-    /// [`PosixStore::set_mode`] and [`PosixStore::set_modified`].
-    SetAttributes,
-    /// [`PosixStore::prepare_backup`].
-    Backup,
-    /// [`DurableStore::sync`].
-    Sync,
-}
 
 /// The calls that are to fail, and those that were made.
 #[derive(Debug, Default)]
@@ -177,6 +134,26 @@ impl ReadStore for Faulty {
         self.inner.read_link(path)
     }
 
+    fn look(&self, path: &RemotePath) -> StoreResult<Entry> {
+        self.faults.pass(StoreCall::Stat)?;
+        self.inner.look(path)
+    }
+
+    fn kept_target(&self, path: &RemotePath) -> StoreResult<String> {
+        self.faults.pass(StoreCall::ReadLink)?;
+        self.inner.kept_target(path)
+    }
+
+    fn shared_identity(&self, path: &RemotePath) -> StoreResult<Option<u128>> {
+        self.faults.pass(StoreCall::Stat)?;
+        self.inner.shared_identity(path)
+    }
+
+    fn special(&self, path: &RemotePath) -> StoreResult<Special> {
+        self.faults.pass(StoreCall::Stat)?;
+        self.inner.special(path)
+    }
+
     fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
         self.inner.identity(path)
     }
@@ -248,6 +225,21 @@ impl PosixStore for Faulty {
         self.inner.make_link(path, target, replace)
     }
 
+    fn keep_link(&self, path: &RemotePath, target: &str, replace: bool) -> StoreResult<()> {
+        self.faults.pass(StoreCall::MakeLink)?;
+        self.inner.keep_link(path, target, replace)
+    }
+
+    fn add_name(&self, of: &RemotePath, path: &RemotePath, replace: bool) -> StoreResult<bool> {
+        self.faults.pass(StoreCall::MakeLink)?;
+        self.inner.add_name(of, path, replace)
+    }
+
+    fn make_special(&self, path: &RemotePath, new: &NewSpecial, replace: bool) -> StoreResult<bool> {
+        self.faults.pass(StoreCall::CreateFile)?;
+        self.inner.make_special(path, new, replace)
+    }
+
     fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
         self.faults.pass(StoreCall::SetAttributes)?;
         self.inner.set_mode(path, mode)
@@ -256,6 +248,20 @@ impl PosixStore for Faulty {
     fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
         self.faults.pass(StoreCall::SetAttributes)?;
         self.inner.set_modified(path, modified)
+    }
+
+    fn attributes(&self, path: &RemotePath, wanted: AttributeSet) -> StoreResult<Attributes> {
+        self.inner.attributes(path, wanted)
+    }
+
+    fn give_attributes(&self, path: &RemotePath, attributes: &Attributes, wanted: AttributeSet) -> StoreResult<Given> {
+        self.faults.pass(StoreCall::SetAttributes)?;
+        self.inner.give_attributes(path, attributes, wanted)
+    }
+
+    fn hold_as(&self, from: &RemotePath, to: &RemotePath) -> StoreResult<()> {
+        self.faults.pass(StoreCall::SetAttributes)?;
+        self.inner.hold_as(from, to)
     }
 
     fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
@@ -274,6 +280,15 @@ impl DurableStore for Faulty {
         self.inner.sync(since)
     }
 
+    fn flush_staged(&self) -> StoreResult<()> {
+        self.faults.pass(StoreCall::Sync)?;
+        self.inner.flush_staged()
+    }
+
+    fn waiting_bytes_limit(&self) -> u64 {
+        self.inner.waiting_bytes_limit()
+    }
+
     fn is_unflushed(&self) -> bool {
         self.inner.is_unflushed()
     }
@@ -288,13 +303,30 @@ impl Store for Faulty {
         self.inner.capabilities()
     }
 
+    fn keeps_attributes(&self) -> bool {
+        self.inner.keeps_attributes()
+    }
+
+    fn space(&self, path: &RemotePath) -> StoreResult<DiskSpace> {
+        self.inner.space(path)
+    }
+
     fn place(&self, directory: &RemotePath) -> Option<Place> {
         self.inner.place(directory)
     }
 
-    fn confined(&self, directory: &RemotePath) -> StoreResult<Option<Arc<dyn Store>>> {
+    fn claim_directory(&self) -> StoreResult<Option<ServedDirectory>> {
+        self.inner.claim_directory()
+    }
+
+    fn owned_by(&self, owner: &str) -> Option<Arc<dyn Store>> {
         let faults = Arc::clone(&self.faults);
-        Ok(self.inner.confined(directory)?.map(|inner| Arc::new(Self { inner, faults }) as Arc<dyn Store>))
+        self.inner.owned_by(owner).map(|inner| Arc::new(Self { inner, faults }) as Arc<dyn Store>)
+    }
+
+    fn confined(&self, directory: &RemotePath) -> Option<Arc<dyn Store>> {
+        let faults = Arc::clone(&self.faults);
+        self.inner.confined(directory).map(|inner| Arc::new(Self { inner, faults }) as Arc<dyn Store>)
     }
 }
 
@@ -319,6 +351,26 @@ impl Source for FaultySource {
 
     fn is_unchanged(&self) -> StoreResult<bool> {
         self.inner.is_unchanged()
+    }
+
+    fn state(&self) -> StoreResult<SourceState> {
+        self.inner.state()
+    }
+
+    fn size_now(&self) -> StoreResult<u64> {
+        self.inner.size_now()
+    }
+
+    fn has_left(&self) -> StoreResult<bool> {
+        self.inner.has_left()
+    }
+
+    fn identity(&self) -> Option<u64> {
+        self.inner.identity()
+    }
+
+    fn as_any(&self) -> Option<&dyn std::any::Any> {
+        self.inner.as_any()
     }
 
     fn version(&self) -> Version {
@@ -354,6 +406,35 @@ impl Staged for FaultyStaged {
         self.inner.write_hole(bytes)
     }
 
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
+        self.faults.pass(StoreCall::Write)?;
+        self.inner.write_at(bytes, offset)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
+        self.faults.pass(StoreCall::Read)?;
+        self.inner.read_at(buffer, offset)
+    }
+
+    fn set_length(&mut self, length: u64) -> StoreResult<()> {
+        self.faults.pass(StoreCall::Write)?;
+        self.inner.set_length(length)
+    }
+
+    fn share(&mut self, source: &dyn Source) -> StoreResult<Option<u64>> {
+        self.faults.pass(StoreCall::Write)?;
+        self.inner.share(source)
+    }
+
+    fn copy(&mut self, source: &dyn Source, offset: u64, length: u64) -> StoreResult<u64> {
+        self.faults.pass(StoreCall::Write)?;
+        self.inner.copy(source, offset, length)
+    }
+
+    fn hold_as(&mut self, source: &dyn Source) -> StoreResult<()> {
+        self.inner.hold_as(source)
+    }
+
     fn wants_checkpoints(&self) -> bool {
         self.inner.wants_checkpoints()
     }
@@ -362,9 +443,26 @@ impl Staged for FaultyStaged {
         self.inner.checkpoint(checkpoint);
     }
 
+    fn end_writing(&mut self) -> StoreResult<bool> {
+        self.inner.end_writing()
+    }
+
+    fn room(&self) -> Option<Room> {
+        self.inner.room()
+    }
+
     fn commit(self: Box<Self>) -> StoreResult<()> {
         self.faults.pass(StoreCall::Commit)?;
         self.inner.commit()
+    }
+
+    fn try_commit(&mut self) -> StoreResult<()> {
+        self.faults.pass(StoreCall::Commit)?;
+        self.inner.try_commit()
+    }
+
+    fn expect_version(&mut self, version: Version) -> StoreResult<()> {
+        self.inner.expect_version(version)
     }
 
     fn retain_partial(self: Box<Self>) {
@@ -386,5 +484,13 @@ impl Removal for FaultyRemoval {
 
     fn memory_bytes(&self) -> u64 {
         self.inner.memory_bytes()
+    }
+
+    fn count_bytes(&mut self) {
+        self.inner.count_bytes();
+    }
+
+    fn removed_bytes(&self) -> Option<u64> {
+        self.inner.removed_bytes()
     }
 }

@@ -32,6 +32,22 @@ macro_rules! forward {
                 self.inner().read_link(path)
             }
 
+            fn look(&self, path: &RemotePath) -> $crate::store::StoreResult<remofile_protocol::wire::Entry> {
+                self.inner().look(path)
+            }
+
+            fn kept_target(&self, path: &RemotePath) -> $crate::store::StoreResult<String> {
+                self.inner().kept_target(path)
+            }
+
+            fn shared_identity(&self, path: &RemotePath) -> $crate::store::StoreResult<Option<u128>> {
+                self.inner().shared_identity(path)
+            }
+
+            fn special(&self, path: &RemotePath) -> $crate::store::StoreResult<remofile_protocol::wire::Special> {
+                self.inner().special(path)
+            }
+
             fn identity(&self, path: &RemotePath) -> $crate::store::StoreResult<u128> {
                 self.inner().identity(path)
             }
@@ -93,6 +109,79 @@ macro_rules! forward {
             }
         }
     };
+    (PosixStore for $wrapper:ty) => {
+        impl $crate::store::PosixStore for $wrapper {
+            fn edit(
+                &self,
+                path: &RemotePath,
+                create: bool,
+            ) -> $crate::store::StoreResult<Box<dyn $crate::store::Editing>> {
+                self.inner().edit(path, create)
+            }
+
+            fn make_link(&self, path: &RemotePath, target: &str, replace: bool) -> $crate::store::StoreResult<()> {
+                self.inner().make_link(path, target, replace)
+            }
+
+            fn keep_link(&self, path: &RemotePath, target: &str, replace: bool) -> $crate::store::StoreResult<()> {
+                self.inner().keep_link(path, target, replace)
+            }
+
+            fn add_name(&self, of: &RemotePath, path: &RemotePath, replace: bool) -> $crate::store::StoreResult<bool> {
+                self.inner().add_name(of, path, replace)
+            }
+
+            fn make_special(
+                &self,
+                path: &RemotePath,
+                new: &$crate::store::NewSpecial,
+                replace: bool,
+            ) -> $crate::store::StoreResult<bool> {
+                self.inner().make_special(path, new, replace)
+            }
+
+            fn set_mode(&self, path: &RemotePath, mode: u32) -> $crate::store::StoreResult<()> {
+                self.inner().set_mode(path, mode)
+            }
+
+            fn set_modified(
+                &self,
+                path: &RemotePath,
+                modified: remofile_protocol::wire::Timestamp,
+            ) -> $crate::store::StoreResult<()> {
+                self.inner().set_modified(path, modified)
+            }
+
+            fn attributes(
+                &self,
+                path: &RemotePath,
+                wanted: remofile_protocol::wire::AttributeSet,
+            ) -> $crate::store::StoreResult<remofile_protocol::wire::Attributes> {
+                self.inner().attributes(path, wanted)
+            }
+
+            fn give_attributes(
+                &self,
+                path: &RemotePath,
+                attributes: &remofile_protocol::wire::Attributes,
+                wanted: remofile_protocol::wire::AttributeSet,
+            ) -> $crate::store::StoreResult<$crate::store::Given> {
+                self.inner().give_attributes(path, attributes, wanted)
+            }
+
+            fn hold_as(&self, from: &RemotePath, to: &RemotePath) -> $crate::store::StoreResult<()> {
+                self.inner().hold_as(from, to)
+            }
+
+            fn prepare_backup(
+                &self,
+                path: &RemotePath,
+                to: &RemotePath,
+            ) -> $crate::store::StoreResult<Box<dyn $crate::store::PendingBackup>> {
+                self.inner().prepare_backup(path, to)
+            }
+        }
+    };
     (DurableStore for $wrapper:ty) => {
         impl $crate::store::DurableStore for $wrapper {
             fn flush_mark(&self) -> $crate::store::FlushMark {
@@ -101,6 +190,14 @@ macro_rules! forward {
 
             fn sync(&self, since: $crate::store::FlushMark) -> $crate::store::StoreResult<()> {
                 self.inner().sync(since)
+            }
+
+            fn flush_staged(&self) -> $crate::store::StoreResult<()> {
+                self.inner().flush_staged()
+            }
+
+            fn waiting_bytes_limit(&self) -> u64 {
+                self.inner().waiting_bytes_limit()
             }
 
             fn is_unflushed(&self) -> bool {

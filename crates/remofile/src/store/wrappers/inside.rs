@@ -1,8 +1,9 @@
 //! Walks, sources, removals and edits of a place in a store, by the paths that it has from elsewhere.
 
-use crate::store::{Editing, Extent, Removal, RemovalProgress, Source, StoreResult, Walk};
+use crate::store::{Editing, Extent, Removal, RemovalProgress, Source, SourceState, StoreResult, Unlisted, Walk};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, Failure, Listed, Version};
+use std::os::fd::BorrowedFd;
 
 /// A place in a store, and the path by which its caller knows it.
 pub(super) struct Inside {
@@ -52,6 +53,14 @@ impl Walk for InsideWalk {
         self.walk.skip_directory();
     }
 
+    fn tell_removed(&mut self) {
+        self.walk.tell_removed();
+    }
+
+    fn unlisted(&self) -> Option<&Unlisted> {
+        self.walk.unlisted()
+    }
+
     fn memory_bytes(&self) -> u64 {
         self.walk.memory_bytes()
     }
@@ -69,6 +78,14 @@ impl Removal for InsideRemoval {
 
     fn memory_bytes(&self) -> u64 {
         self.removal.memory_bytes()
+    }
+
+    fn count_bytes(&mut self) {
+        self.removal.count_bytes();
+    }
+
+    fn removed_bytes(&self) -> Option<u64> {
+        self.removal.removed_bytes()
     }
 }
 
@@ -99,6 +116,30 @@ impl Source for InsideSource {
 
     fn is_unchanged(&self) -> StoreResult<bool> {
         self.source.is_unchanged()
+    }
+
+    fn state(&self) -> StoreResult<SourceState> {
+        self.source.state()
+    }
+
+    fn size_now(&self) -> StoreResult<u64> {
+        self.source.size_now()
+    }
+
+    fn has_left(&self) -> StoreResult<bool> {
+        self.source.has_left()
+    }
+
+    fn identity(&self) -> Option<u64> {
+        self.source.identity()
+    }
+
+    fn local_file(&self) -> Option<BorrowedFd<'_>> {
+        self.source.local_file()
+    }
+
+    fn as_any(&self) -> Option<&dyn std::any::Any> {
+        self.source.as_any()
     }
 
     fn version(&self) -> Version {

@@ -3,12 +3,14 @@
 use super::forward::{Wrapper, forward};
 use super::inside::{Inside, InsideEditing, InsideRemoval, InsideSource, InsideWalk};
 use crate::store::{
-    Capabilities, Capability, Directory, Editing, Partial, PendingBackup, PosixStore, ReadStore, Removal, ResumeStore,
-    Source, Store, StoreResult, Walk, WriteStore, target,
+    Capabilities, Capability, Directory, Editing, Given, NewSpecial, Partial, PendingBackup, PosixStore, ReadStore,
+    Removal, ResumeStore, Source, Store, StoreResult, Walk, WriteStore, target,
 };
 use remofile_protocol::handshake::Place;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed, Timestamp};
+use remofile_protocol::wire::{
+    AttributeSet, Attributes, DiskSpace, Entry, ErrorCode, Failure, Kind, Special, Timestamp,
+};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -48,14 +50,19 @@ impl Prefix {
         if store.stat(&directory)?.kind != Kind::Directory {
             return Err(ErrorCode::NotADirectory.into());
         }
-        let confined = if directory.is_root() { Some(Arc::clone(&store)) } else { store.confined(&directory)? };
-        Ok(match confined {
+        Ok(Self::of_absent(store, directory))
+    }
+
+    /// The same of a directory that need not exist yet. Until it does, nothing is in the store.
+    pub(crate) fn of_absent(store: Arc<dyn Store>, directory: RemotePath) -> Self {
+        let confined = if directory.is_root() { Some(Arc::clone(&store)) } else { store.confined(&directory) };
+        match confined {
             Some(inner) => Self { inner, top: directory, checks_links: false },
             None => {
                 let checks_links = store.capabilities().has(Capability::Links);
                 Self { inner: store, top: directory, checks_links }
             }
-        })
+        }
     }
 
     /// The place in the store of what a path names; a link that it ends with is not followed.
@@ -85,6 +92,11 @@ impl Prefix {
         if !self.checks_links {
             return self.at(path.as_str());
         }
+        self.resolved(path, follows_last, is_to_be_made)
+    }
+
+    /// As [`Prefix::place`], with every link on the way looked at here.
+    fn resolved(&self, path: &RemotePath, follows_last: bool, is_to_be_made: bool) -> StoreResult<RemotePath> {
         let mut left: Vec<String> = path.names().map(str::to_owned).collect();
         left.reverse();
         let (mut real, mut links) = (Vec::new(), 0);
@@ -129,15 +141,28 @@ impl Prefix {
         Inside { place, path: path.clone() }
     }
 
-    /// A link that leads nowhere, as its directory lists it.
-    fn dangling(&self, path: &RemotePath) -> Option<Entry> {
-        let place = self.named(path).ok()?;
-        self.inner.read_link(&place).ok()?;
-        let mut walk = self.inner.walk(&place.parent()?, false).ok()?;
-        std::iter::from_fn(|| walk.next()).find_map(|listed| match listed {
-            Listed::Entry(entry) if entry.path == place => Some(Entry { path: path.clone(), ..entry }),
-            _ => None,
-        })
+    /// Refuses to tell the target of a link that leads out of here, which names what is there.
+    fn refuse_to_tell(&self, link: &RemotePath, target: &str) -> StoreResult<()> {
+        let outside = || Err(ErrorCode::OutsideRoot.into());
+        if target.starts_with('/') {
+            return outside();
+        }
+        if target.split('/').all(|name| name != "..") {
+            return Ok(());
+        }
+        // The directory that it is in may have been reached by a link, and be further up or down than its path says.
+        let directory = self.resolved(&link.parent().unwrap_or_else(RemotePath::root), true, false)?;
+        let names = directory.relative_to(&self.top).unwrap_or_default();
+        let mut depth = names.split('/').filter(|name| !name.is_empty()).count();
+        for name in target.split('/') {
+            match name {
+                "" | "." => {}
+                ".." if depth == 0 => return outside(),
+                ".." => depth -= 1,
+                _ => depth += 1,
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a target that leads out of here from where a link is to be.
@@ -164,7 +189,9 @@ impl ReadStore for Prefix {
         let found = self.followed(path).and_then(|place| self.inner.stat(&place));
         match found {
             Ok(entry) => Ok(Entry { path: path.clone(), ..entry }),
-            Err(failure) if self.checks_links => self.dangling(path).ok_or(failure),
+            Err(failure) if self.checks_links => {
+                self.look(path).ok().filter(|entry| entry.kind == Kind::Link).ok_or(failure)
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -180,7 +207,25 @@ impl ReadStore for Prefix {
     }
 
     fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
-        self.inner.read_link(&self.below(path)?)
+        let target = self.inner.read_link(&self.below(path)?)?;
+        self.refuse_to_tell(path, &target)?;
+        Ok(target)
+    }
+
+    fn look(&self, path: &RemotePath) -> StoreResult<Entry> {
+        Ok(Entry { path: path.clone(), ..self.inner.look(&self.named(path)?)? })
+    }
+
+    fn kept_target(&self, path: &RemotePath) -> StoreResult<String> {
+        self.inner.kept_target(&self.below(path)?)
+    }
+
+    fn shared_identity(&self, path: &RemotePath) -> StoreResult<Option<u128>> {
+        self.inner.shared_identity(&self.named(path)?)
+    }
+
+    fn special(&self, path: &RemotePath) -> StoreResult<Special> {
+        self.inner.special(&self.named(path)?)
     }
 
     fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
@@ -270,12 +315,38 @@ impl PosixStore for Prefix {
         self.inner.make_link(&place, to, replace)
     }
 
+    fn keep_link(&self, path: &RemotePath, to: &str, replace: bool) -> StoreResult<()> {
+        self.inner.keep_link(&self.below(path)?, to, replace)
+    }
+
+    fn add_name(&self, of: &RemotePath, path: &RemotePath, replace: bool) -> StoreResult<bool> {
+        self.inner.add_name(&self.below(of)?, &self.below(path)?, replace)
+    }
+
+    fn make_special(&self, path: &RemotePath, new: &NewSpecial, replace: bool) -> StoreResult<bool> {
+        self.inner.make_special(&self.below(path)?, new, replace)
+    }
+
     fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
         self.inner.set_mode(&self.below(path)?, mode)
     }
 
     fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
         self.inner.set_modified(&self.below(path)?, modified)
+    }
+
+    fn attributes(&self, path: &RemotePath, wanted: AttributeSet) -> StoreResult<Attributes> {
+        self.inner.attributes(&self.below(path)?, wanted)
+    }
+
+    fn give_attributes(&self, path: &RemotePath, attributes: &Attributes, wanted: AttributeSet) -> StoreResult<Given> {
+        // Whoever works below a directory does not change who may enter it.
+        let own = path.is_root().then(|| Attributes { mode: None, ..attributes.clone() });
+        self.inner.give_attributes(&self.below(path)?, own.as_ref().unwrap_or(attributes), wanted)
+    }
+
+    fn hold_as(&self, from: &RemotePath, to: &RemotePath) -> StoreResult<()> {
+        self.inner.hold_as(&self.below(from)?, &self.below(to)?)
     }
 
     fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
@@ -296,6 +367,14 @@ forward!(DurableStore for Prefix);
 impl Store for Prefix {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn keeps_attributes(&self) -> bool {
+        self.inner.keeps_attributes()
+    }
+
+    fn space(&self, path: &RemotePath) -> StoreResult<DiskSpace> {
+        self.inner.space(&self.followed(path)?)
     }
 
     fn place(&self, directory: &RemotePath) -> Option<Place> {

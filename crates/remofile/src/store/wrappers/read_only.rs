@@ -2,12 +2,12 @@
 
 use super::forward::{Wrapper, forward};
 use crate::store::{
-    Capabilities, Directory, Editing, Partial, PendingBackup, PosixStore, Removal, ResumeStore, Source, StagePlan,
-    Staged, Store, StoreResult, WriteStore,
+    Capabilities, Directory, Editing, Given, NewSpecial, Partial, PendingBackup, PosixStore, Removal, ResumeStore,
+    Source, StagePlan, Staged, Store, StoreResult, WriteStore,
 };
 use remofile_protocol::handshake::Place;
 use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
+use remofile_protocol::wire::{AttributeSet, Attributes, DiskSpace, ErrorCode, Failure, Kind, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,11 +90,35 @@ impl PosixStore for ReadOnly {
         refused()
     }
 
+    fn keep_link(&self, _: &RemotePath, _: &str, _: bool) -> StoreResult<()> {
+        refused()
+    }
+
+    fn add_name(&self, _: &RemotePath, _: &RemotePath, _: bool) -> StoreResult<bool> {
+        refused()
+    }
+
+    fn make_special(&self, _: &RemotePath, _: &NewSpecial, _: bool) -> StoreResult<bool> {
+        refused()
+    }
+
     fn set_mode(&self, _: &RemotePath, _: u32) -> StoreResult<()> {
         refused()
     }
 
     fn set_modified(&self, _: &RemotePath, _: Timestamp) -> StoreResult<()> {
+        refused()
+    }
+
+    fn attributes(&self, path: &RemotePath, wanted: AttributeSet) -> StoreResult<Attributes> {
+        self.inner.attributes(path, wanted)
+    }
+
+    fn give_attributes(&self, _: &RemotePath, _: &Attributes, _: AttributeSet) -> StoreResult<Given> {
+        refused()
+    }
+
+    fn hold_as(&self, _: &RemotePath, _: &RemotePath) -> StoreResult<()> {
         refused()
     }
 
@@ -108,12 +132,24 @@ impl Store for ReadOnly {
         self.inner.capabilities()
     }
 
+    fn keeps_attributes(&self) -> bool {
+        self.inner.keeps_attributes()
+    }
+
+    fn space(&self, path: &RemotePath) -> StoreResult<DiskSpace> {
+        self.inner.space(path)
+    }
+
     fn place(&self, directory: &RemotePath) -> Option<Place> {
         self.inner.place(directory)
     }
 
-    fn confined(&self, directory: &RemotePath) -> StoreResult<Option<Arc<dyn Store>>> {
-        Ok(self.inner.confined(directory)?.map(|inner| Arc::new(Self { inner }) as Arc<dyn Store>))
+    fn owned_by(&self, owner: &str) -> Option<Arc<dyn Store>> {
+        self.inner.owned_by(owner).map(|inner| Arc::new(Self { inner }) as Arc<dyn Store>)
+    }
+
+    fn confined(&self, directory: &RemotePath) -> Option<Arc<dyn Store>> {
+        self.inner.confined(directory).map(|inner| Arc::new(Self { inner }) as Arc<dyn Store>)
     }
 }
 

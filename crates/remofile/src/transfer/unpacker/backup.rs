@@ -24,14 +24,29 @@ impl Unpacker {
             self.options.permit.permit(Access::Replace, &to)?;
             Ok(to)
         });
-        match self.locate(&path, Access::Read).and_then(|at| self.store.prepare_backup(&at, &to?)) {
-            Ok(backup) => self.backup = Some(NamedBackup::new(path, backup)),
+        let prepared = self.locate(&path, Access::Read).and_then(|at| {
+            let to = to?;
+            if self.was_backed_up(&at, &to) {
+                return Ok(None);
+            }
+            let backup = self.store.prepare_backup(&at, &to)?;
+            Ok(Some(NamedBackup::new(path.clone(), to, backup)))
+        });
+        match prepared {
+            Ok(backup) => self.backup = backup,
             Err(failure) => {
                 monitor.failed(failure.at(&path), false);
                 self.failed_backup = Some(path);
             }
         }
         Ok(())
+    }
+
+    /// Reports whether a backup is that of an earlier run whose flush failed: it has the last version that is whole, and
+    /// must not give way to a file that may not be.
+    fn was_backed_up(&self, path: &RemotePath, to: &RemotePath) -> bool {
+        let is_in_doubt = |path| self.store.stat(path).is_ok_and(|entry| entry.unflushed);
+        self.has_doubt && is_in_doubt(path) && is_in_doubt(to)
     }
 
     pub(super) fn waits_for_backup(&self) -> bool {
@@ -65,7 +80,7 @@ impl Unpacker {
     pub(super) fn settle_backup(&mut self, monitor: &mut dyn UnpackerMonitor) {
         if let Some(backup) = self.backup.take() {
             let path = backup.path().to_owned();
-            if let Err(failure) = backup.commit() {
+            if let Err(failure) = backup.commit(monitor) {
                 monitor.failed(failure.at(path), false);
             }
         }

@@ -22,12 +22,35 @@ impl Unpacker {
         self.put_by.push_front(batch);
     }
 
-    /// Unpacks what was put by, until that is done or `is_over` says so, which is asked behind each item.
+    /// Unpacks what was put by, and flushes what is due, until that is done or `is_over` says so, which is asked behind
+    /// each item.
     ///
     /// # Errors
     /// As [`Unpacker::take`].
     pub fn work(&mut self, is_over: &dyn Fn() -> bool, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         while self.is_busy() {
+            if self.is_flush_due() {
+                self.flush_due(monitor);
+            } else {
+                self.work_until_flush(is_over, monitor)?;
+            }
+            if is_over() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Unpacker::work`], until a flush is due: it does not wait for the disk.
+    ///
+    /// # Errors
+    /// As [`Unpacker::take`].
+    pub fn work_until_flush(
+        &mut self,
+        is_over: &dyn Fn() -> bool,
+        monitor: &mut dyn UnpackerMonitor,
+    ) -> Result<(), Trouble> {
+        while self.is_busy() && !self.is_flush_due() {
             if !self.copy_backup(monitor)
                 && let Some(mut batch) = self.put_by.pop_front()
             {
@@ -53,12 +76,16 @@ impl Unpacker {
         is_over: &dyn Fn() -> bool,
         monitor: &mut dyn UnpackerMonitor,
     ) -> Result<bool, Trouble> {
-        for item in batch.items.by_ref() {
+        while let Some(item) = batch.items.as_slice().first() {
+            if self.needs_flush_before(item) {
+                break;
+            }
+            let Some(item) = batch.items.next() else { break };
             let end = batch.taken + item.payload_bytes() as usize;
             let bytes = batch.payload.get(batch.taken..end).ok_or_else(super::without_bytes)?;
             self.take_item(item, bytes, monitor)?;
             batch.taken = end;
-            if self.waits_for_backup() || is_over() {
+            if self.waits_for_backup() || self.is_flush_due() || is_over() {
                 break;
             }
         }
@@ -79,6 +106,11 @@ impl Unpacker {
         };
         let decompressor = self.decompressor.as_ref().map_or(0, |_| DECOMPRESSOR_BYTES);
         let remembered = self.checked.memory_bytes() + self.names.memory_bytes() + self.modes.memory_bytes();
-        size_of::<Self>() as u64 + self.put_by_bytes as u64 + open + decompressor + remembered
+        size_of::<Self>() as u64
+            + self.put_by_bytes as u64
+            + self.waiting_bytes() as u64
+            + open
+            + decompressor
+            + remembered
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::carrier::Endpoint;
+use crate::carrier::Message;
 use remofile_protocol::wire::Signal;
 
 /// Wants none of what it has asked for.
@@ -26,13 +27,16 @@ fn a_server_that_goes_on_after_it_was_asked_to_end_gets_no_credit_and_is_left_af
         lease_hold: &mut None,
         context: &CallContext::unlimited(),
         clock: Instant::now(),
+        watch: StallWatch::default(),
     };
     let mut call = Call {
+        lanes: &mut None,
         session,
         operation,
         handler: &mut Unwilling,
         state: CallState::Running,
         is_untouched: true,
+        is_waiting: false,
         failed: None,
     };
     let payload = vec![0; DEFAULT_PAYLOAD_BYTES as usize];

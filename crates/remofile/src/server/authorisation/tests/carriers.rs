@@ -1,7 +1,8 @@
 //! Two tokens of one server, over each carrier.
 
 use super::*;
-use crate::server::{Handler, KnownToken, Server};
+use crate::server::{Handler, Server};
+use crate::tokens::{LiveTokens, TokenEntry, TokenRights};
 use remofile_protocol::handshake::{
     ClientCredentials, ClientHandshake, ClientHello, ServerHello, ZeroMqAnswer, ZeroMqHello,
 };
@@ -10,6 +11,7 @@ use remofile_protocol::token::Token;
 use remofile_protocol::transport::{Cipher, LENGTH_BYTES, TAG_BYTES};
 use remofile_protocol::wire::{Body, Header, OperationId, Signal};
 use remofile_protocol::zmtp::{self, ClientSettings, FrameSealer, OpenedFrame, Peer as ZmtpPeer, SocketType};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
@@ -46,28 +48,25 @@ impl Told {
 
 impl Served {
     fn new() -> Self {
-        let (root, owner) = (tempfile::tempdir().unwrap(), Token::generate());
-        let server = Server::new(root.path(), owner.clone()).unwrap();
-        Self { server, owner, reader: Token::generate(), _root: root }
-    }
-
-    fn known_reader(&self) -> KnownToken {
-        KnownToken { token: self.reader.clone(), principal: principal(&[Right::Read]) }
+        let (root, owner, reader) = (tempfile::tempdir().unwrap(), Token::generate(), Token::generate());
+        let tokens = LiveTokens::default();
+        tokens.change(|tokens| {
+            tokens.add(TokenEntry::new("owner".parse().unwrap(), &owner)).unwrap();
+            let known = TokenEntry::new("laptop".parse().unwrap(), &reader);
+            tokens.add(TokenEntry { rights: TokenRights::Read, ..known }).unwrap();
+        });
+        let server = Server::with_tokens(root.path(), tokens).unwrap();
+        Self { server, owner, reader, _root: root }
     }
 
     /// Serves at a port.
     fn start(&self) -> (SocketAddr, JoinHandle<crate::Result<()>>) {
-        let mut bound = self.server.bind(0, Some(IpAddr::V4(Ipv4Addr::LOCALHOST))).unwrap();
-        bound.config.tokens.push(self.known_reader());
+        let bound = self.server.bind(0, Some(IpAddr::V4(Ipv4Addr::LOCALHOST))).unwrap();
         (bound.addresses()[0], std::thread::spawn(move || bound.serve()))
     }
 
     fn handler(&self) -> Handler {
-        let mut config = self.server.config().unwrap();
-        config.tokens.push(self.known_reader());
-        let lifetime = self.server.begin().unwrap();
-        let waker = lifetime.stop.waker.clone();
-        Handler::new(config.context().unwrap(), waker, lifetime)
+        self.server.handler().unwrap()
     }
 
     fn stop(&self, thread: JoinHandle<crate::Result<()>>) {
@@ -274,7 +273,13 @@ fn a_client_of_protocol_1_has_the_rights_of_the_token_that_is_its_routing_id() {
     let request = Request1::CreateFile { name: "h".to_owned(), directory: Directory::new("/") }.encode();
     for (token, denied) in [(&served.owner, None), (&served.reader, Some(denial(Right::Create)))] {
         handler.handle(token.reveal().as_bytes(), &[&b""[..], &request]);
-        let reply = handler.next_reply().unwrap();
+        let reply = loop {
+            if let Some(reply) = handler.next_reply() {
+                break reply;
+            }
+            let soon = Timespec { tv_sec: 30, tv_nsec: 0 };
+            assert_eq!(poll(&mut [PollFd::new(&handler, PollFlags::IN)], Some(&soon)), Ok(1), "nobody called");
+        };
         match (Response::decode(&reply.frames[1]).unwrap(), denied) {
             (Response::FileCreated, None) => {}
             (Response::UnknownError(message), Some(denied)) => assert!(message.contains(&denied), "{message}"),

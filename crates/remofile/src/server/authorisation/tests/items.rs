@@ -4,11 +4,11 @@ use super::*;
 use crate::transfer::{Checked, ItemRules, Unpacker, UnpackerMonitor, UnpackerOptions};
 use Right::{Create, Read, Remove, Replace};
 use remofile_protocol::digest::{DigestKind, digest};
-use remofile_protocol::wire::{Item, OnConflict, Version};
+use remofile_protocol::wire::{Attributes, Item, Kind, OnConflict, Special, Version};
 use std::collections::BTreeSet;
 
 /// The number of kinds of items.
-const ITEMS: usize = 16;
+const ITEMS: usize = 20;
 
 /// A number for each kind of item below [`ITEMS`]. A new one does not compile until it is here, and the test fails until
 /// it is in [`cases`].
@@ -30,6 +30,10 @@ fn number(item: &Item) -> usize {
         Item::Touch { .. } => 13,
         Item::Keep { .. } => 14,
         Item::Place { .. } => 15,
+        Item::KeptLink { .. } => 16,
+        Item::HardLink { .. } => 17,
+        Item::Special { .. } => 18,
+        Item::Attributes { .. } => 19,
     }
 }
 
@@ -56,6 +60,18 @@ fn file(path: &str, rule: Option<OnConflict>) -> Vec<Item> {
 
 fn link(rule: Option<OnConflict>) -> Vec<Item> {
     vec![Item::Link { path: "l".to_owned(), target: "f".to_owned(), rule }]
+}
+
+fn kept_link(rule: Option<OnConflict>) -> Vec<Item> {
+    vec![Item::KeptLink { path: "l".to_owned(), target: "/elsewhere".to_owned(), rule }]
+}
+
+fn hard_link(rule: Option<OnConflict>) -> Vec<Item> {
+    vec![Item::HardLink { path: "h".to_owned(), of: "f".to_owned(), rule }]
+}
+
+fn special(rule: Option<OnConflict>) -> Vec<Item> {
+    vec![Item::Special { path: "p".to_owned(), special: Special::Pipe, modified: None, mode: Some(0o600), rule }]
 }
 
 /// Every kind of item, in all ways that matter. `f` is there.
@@ -93,17 +109,29 @@ fn cases() -> Vec<Case> {
         case(vec![Item::Move { from: named("f"), path: named("g") }], b"", &[Remove, Create]),
         case(vec![Item::Remove { path: named("f") }], b"", &[Remove]),
         case(vec![Item::Touch { path: named("f"), modified: None, mode: Some(0o600) }], b"", &[Replace]),
+        case(vec![Item::Attributes { path: named("f"), attributes: mode_of_file() }], b"", &[Replace]),
+        case(vec![Item::Attributes { path: String::new(), attributes: mode_of_file() }], b"", &[Replace]),
         case(vec![Item::Keep { path: named("f"), to: named("/kept/f") }], b"", &[Read, Create, Replace]),
     ];
     for rule in [None, Some(OnConflict::Abort), Some(OnConflict::Skip), Some(OnConflict::Rename)] {
         cases.push(case(file("f", rule), b"new", creating));
         cases.push(case(link(rule), b"", creating));
+        cases.push(case(kept_link(rule), b"", creating));
+        cases.push(case(hard_link(rule), b"", &[Read, Create]));
+        cases.push(case(special(rule), b"", creating));
     }
     for rule in [OnConflict::Replace, OnConflict::Newer] {
         cases.push(case(file("f", Some(rule)), b"new", replacing));
         cases.push(case(link(Some(rule)), b"", replacing));
+        cases.push(case(kept_link(Some(rule)), b"", replacing));
+        cases.push(case(hard_link(Some(rule)), b"", &[Read, Create, Replace]));
+        cases.push(case(special(Some(rule)), b"", replacing));
     }
     cases
+}
+
+fn mode_of_file() -> Box<Attributes> {
+    Box::new(Attributes { mode: Some(0o4600), ..Attributes::of(Kind::File) })
 }
 
 #[derive(Default)]

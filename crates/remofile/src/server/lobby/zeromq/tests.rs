@@ -3,6 +3,7 @@ use remofile_protocol::handshake::ZeroMqHello;
 use remofile_protocol::key::PrivateKey;
 use remofile_protocol::token::Token;
 use remofile_protocol::zmtp::{ClientHandshake, ClientSettings, SocketType};
+use std::sync::LazyLock;
 use zeroize::Zeroizing;
 
 const RIGHT: &str = "my-custom-token";
@@ -11,8 +12,10 @@ const WRONG: &str = "my-custom-tokem";
 const BY_ROUTING_ID: Proved = Proved { token: 0, is_routing_id: true };
 const BY_MESSAGE: Proved = Proved { token: 0, is_routing_id: false };
 
-fn matcher() -> TokenMatcher {
-    TokenMatcher::new([&Token::parse(RIGHT).unwrap()])
+/// Made once: the token is stretched for it.
+fn matcher() -> &'static Roster {
+    static ROSTER: LazyLock<Roster> = LazyLock::new(|| Roster::of_one(&Token::parse(RIGHT).unwrap()));
+    &ROSTER
 }
 
 /// A client beside the stranger that it is to the lobby.
@@ -28,7 +31,7 @@ struct Seen {
     sent: Vec<u8>,
 }
 
-fn look(stranger: &mut Stranger, bytes: &[u8], token: Option<&TokenMatcher>) -> (Verdict, Seen) {
+fn look(stranger: &mut Stranger, bytes: &[u8], token: Option<&Roster>) -> (Verdict, Seen) {
     let verdict = stranger.receive(bytes, token);
     let seen = Seen { is_open: matches!(verdict, Verdict::More), sent: stranger.take_output() };
     (verdict, seen)
@@ -46,7 +49,7 @@ impl Met {
         });
         let mut lengths = Vec::new();
         loop {
-            let (verdict, seen) = look(&mut stranger, &client.take_output(), Some(&matcher()));
+            let (verdict, seen) = look(&mut stranger, &client.take_output(), Some(matcher()));
             assert!(matches!(verdict, Verdict::More), "{identity}: it waits for the first message");
             lengths.push(seen.sent.len());
             if let Some(client) = client.receive(&seen.sent).unwrap() {
@@ -95,15 +98,15 @@ fn a_right_routing_id_looks_like_a_wrong_one_until_the_first_message_is_there() 
             let said = [&mut right, &mut wrong].map(|met| [ping(met), met.message(frames)].concat());
             let (last, others) = said[0].len().checked_sub(1).map(|last| (last, 0..last)).unwrap();
             for at in others {
-                let (_, seen) = look(&mut right.stranger, &said[0][at..=at], Some(&matcher()));
-                let (_, other) = look(&mut wrong.stranger, &said[1][at..=at], Some(&matcher()));
+                let (_, seen) = look(&mut right.stranger, &said[0][at..=at], Some(matcher()));
+                let (_, other) = look(&mut wrong.stranger, &said[1][at..=at], Some(matcher()));
                 assert!(seen.is_open && other.is_open, "{at} of {last}");
                 assert_eq!(seen.sent.len(), other.sent.len());
                 assert!(key.is_some() || seen == other, "{at}");
             }
-            let verdict = right.stranger.receive(&said[0][last..], Some(&matcher()));
+            let verdict = right.stranger.receive(&said[0][last..], Some(matcher()));
             assert!(matches!(verdict, Verdict::Known { proved: BY_ROUTING_ID, first: First::Message(_), .. }));
-            let verdict = wrong.stranger.receive(&said[1][last..], Some(&matcher()));
+            let verdict = wrong.stranger.receive(&said[1][last..], Some(matcher()));
             assert!(matches!(verdict, Verdict::Refused { is_guess: true, .. }), "it is a guess, whatever was said");
         }
     }
@@ -122,7 +125,7 @@ fn a_first_message_that_is_too_long_is_a_guess_and_goes_on_with_the_right_routin
             let (right_said, wrong_said) = (right.message(frames), wrong.message(frames));
             let judged = |stranger: &mut Stranger, said: &[u8]| {
                 let mut bytes = said.iter().enumerate();
-                bytes.find_map(|(at, byte)| match stranger.receive(&[*byte], Some(&matcher())) {
+                bytes.find_map(|(at, byte)| match stranger.receive(&[*byte], Some(matcher())) {
                     Verdict::More => None,
                     verdict => Some((at, verdict)),
                 })
@@ -174,7 +177,7 @@ fn the_token_may_be_said_in_the_first_message_and_a_peer_without_a_routing_id_gu
     for key in keys() {
         let (mut met, _) = Met::new("", key.as_ref());
         let said = met.message(&[&hello(Some(RIGHT))]);
-        let verdict = met.stranger.receive(&said, Some(&matcher()));
+        let verdict = met.stranger.receive(&said, Some(matcher()));
         assert!(matches!(verdict, Verdict::Known { proved: BY_MESSAGE, .. }));
         let (mut met, _) = Met::new("", key.as_ref());
         let said = met.message(&[b"\xa2\0\x01\x01\x82\x09\xa0"]);

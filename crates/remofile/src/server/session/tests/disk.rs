@@ -6,6 +6,7 @@ use super::flushes::await_end;
 use super::*;
 use crate::store::faults::gate;
 use crate::store::{LocalStore, StoreOptions};
+use crate::transfer::LONGEST_WAIT;
 use std::ops::Deref;
 use tempfile::TempDir;
 
@@ -28,7 +29,7 @@ fn slow_scene() -> SlowScene {
     let root = tempfile::tempdir().unwrap();
     let fsync = Fsync::Each;
     let store = LocalStore::open(root.path(), StoreOptions { fsync, ..StoreOptions::default() }).unwrap();
-    let scene = Scene::over(Arc::new(store), ServerOptions { fsync, ..ServerOptions::default() });
+    let scene = Scene::over(Arc::new(store), ServerOptions { fsync, ..unflushed() });
     let scene = SlowScene { scene, root };
     for name in ["tree/a", "tree/b", "gone", "edited"] {
         let path = scene.root.path().join(name);
@@ -172,7 +173,7 @@ fn what_is_cancelled_while_it_waits_for_the_disk_keeps_its_lease_and_is_told_whe
         tell(&mut session, 1, Signal::Data { items: vec![remove("gone"), remove("edited")] });
         said(&mut session);
         let mut other = scene.session(2);
-        ask(&mut other, 1, Request::Hold { write: true });
+        ask(&mut other, 1, Request::Hold { write: true, paths: Vec::new() });
         let mut cancelled = None;
         if is_dropped {
             drop(session);
@@ -286,7 +287,7 @@ fn no_operation_expires_while_one_that_was_cancelled_waits_for_the_disk() {
     let gate = gate(scene.root.path());
     let closed = gate.lock().unwrap();
     let mut session = scene.session(1);
-    ask(&mut session, 1, Request::Hold { write: true });
+    ask(&mut session, 1, Request::Hold { write: true, paths: Vec::new() });
     ask(&mut session, 2, Request::MakeDirectory { path: at("d"), update: false, parents: false });
     said(&mut session);
     tell(&mut session, 2, Signal::Cancel);
@@ -295,4 +296,34 @@ fn no_operation_expires_while_one_that_was_cancelled_waits_for_the_disk() {
     session.handle_timeout(late).unwrap();
     assert!(session.operations.contains_key(&OperationId(1)), "the disk is slow, and not the client");
     drop(closed);
+}
+
+#[test]
+fn a_complete_file_does_not_wait_long_for_others_and_stays_though_its_upload_is_cancelled() {
+    let root = tempfile::tempdir().unwrap();
+    let fsync = Fsync::End;
+    let store = LocalStore::open(root.path(), StoreOptions { fsync, ..StoreOptions::default() }).unwrap();
+    let scene = Scene::over(Arc::new(store), ServerOptions { fsync, ..unflushed() });
+    let mut session = scene.session(1);
+    ask(&mut session, 1, upload(None));
+    tell(&mut session, 1, Signal::Data { items: file_items("one") });
+    listen(&mut session);
+    assert!(!scene.has("/one"), "it waits for a flush that others share");
+    let due = session.next_timeout().unwrap();
+    assert!(due <= LONGEST_WAIT);
+    let mut payload = Vec::new();
+    loop {
+        let mut message = MessageWriter::new(&mut payload, 0, DEFAULT_PAYLOAD_BYTES as usize);
+        let turn = session.produce(NOW + LONGEST_WAIT, &mut message).unwrap();
+        if matches!(turn, Turn::Nothing) && !session.await_work() {
+            break;
+        }
+    }
+    assert!(scene.has("/one"));
+    tell(&mut session, 1, Signal::Data { items: file_items("two") });
+    listen(&mut session);
+    assert!(!scene.has("/two"));
+    tell(&mut session, 1, Signal::Cancel);
+    listen(&mut session);
+    assert!(scene.has("/two"));
 }

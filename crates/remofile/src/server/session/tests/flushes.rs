@@ -5,7 +5,7 @@ use remofile_protocol::digest::Digester;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 fn flushing_scene() -> Scene {
-    Scene::with(ServerOptions { fsync: Fsync::End, ..ServerOptions::default() })
+    Scene::with(ServerOptions { fsync: Fsync::End, ..unflushed() })
 }
 
 fn make_directory(name: &str) -> Request {
@@ -77,7 +77,7 @@ fn who_begins_and_breaks_off_again_and_again_makes_one_thread() {
     let mut session = scene.session(1);
     (1..=50).for_each(|number| break_off_an_upload(&mut session, number));
     let mut second = scene.session(2);
-    ask(&mut second, 1, Request::Hold { write: true });
+    ask(&mut second, 1, Request::Hold { write: true, paths: Vec::new() });
     drop(closed);
     await_call(&second.waker);
     second.woken(NOW);

@@ -7,7 +7,7 @@ use crate::server::principal::{Principal, Rights};
 fn sources_that_are_named_one_by_one_are_decided_about_when_they_come_also_before_the_operation_begins() {
     let scene = Scene::new(16 * MIB);
     let nothing = Principal { rights: Rights::of(&[]), ..Principal::unlimited(&scene.shared.options) };
-    let nothing = Grant::new(nothing, &scene.grant.store, &scene.shared.options, Vec::new()).unwrap();
+    let nothing = Grant::new(nothing, &scene.grant.store, &scene.shared.options, Vec::new(), Arc::default());
     let nothing = Arc::new(nothing);
     for waits in [false, true] {
         let (mut holder, mut session) = (scene.session(1), scene.session(2));

@@ -1,6 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at the disk themselves")]
 
-use crate::store::faults::fail_next_flush;
+use crate::store::faults::{fail_next_flush, fail_next_flush_of_content, flushes, gate};
 use crate::store::{
     DurableStore, FlushMark, Fsync, LocalStore, PosixStore, ReadStore, ResumeAt, ResumeStore, StagePlan, Staged,
     StoreOptions, StoreResult, WriteStore,
@@ -11,6 +11,10 @@ use rustix::io::Errno;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
+
+mod carried;
+#[cfg(target_os = "linux")]
+mod removed;
 
 const LARGE: u64 = 1 << 20;
 
@@ -41,6 +45,27 @@ fn stage(store: &LocalStore, text: &str, plan: &StagePlan) -> StoreResult<Box<dy
 
 fn write(store: &LocalStore, text: &str) -> StoreResult<()> {
     stage(store, text, &plan(1))?.commit()
+}
+
+/// Gives a file that another program wrote the time of its source, before it is flushed, as a store does that cannot tell
+/// the clock of its file system.
+fn touch(root: &Path, store: &LocalStore, text: &str) {
+    std::fs::write(root.join(&text[1..]), "x").unwrap();
+    store.shared.expect_doubt();
+    let stat = rustix::fs::stat(root.join(&text[1..])).unwrap();
+    let set = |is_recorded: bool| {
+        let file = std::fs::File::options().write(true).open(root.join(&text[1..])).unwrap();
+        if !is_recorded {
+            file.sync_all().unwrap();
+        }
+        file.set_modified(std::time::UNIX_EPOCH + Duration::new(5, 7)).unwrap();
+        Ok(())
+    };
+    store.shared.carrying_doubt(&stat, set).unwrap();
+}
+
+fn read(root: &Path, name: &str) -> String {
+    std::fs::read_to_string(root.join(name)).unwrap()
 }
 
 fn is_unflushed(store: &LocalStore, text: &str) -> bool {
@@ -76,14 +101,98 @@ fn tick(root: &Path) {
 }
 
 #[test]
-fn a_file_is_unflushed_until_a_flush_succeeds_and_nothing_is_left_then() {
+fn a_file_that_got_only_its_time_is_unflushed_until_a_flush_succeeds_and_nothing_is_left_then() {
     let (root, store) = new();
-    write(&store, "/a").unwrap();
+    touch(root.path(), &store, "/a");
     assert!(is_unflushed(&store, "/a") && store.is_unflushed());
     assert!(is_unflushed(&open(root.path(), Fsync::None), "/a"), "to other processes, too");
     store.sync(store.flush_mark()).unwrap();
     assert!(!is_unflushed(&store, "/a") && !store.is_unflushed());
     assert!(!root.path().join(".remofile").exists());
+}
+
+#[test]
+fn what_is_written_is_on_the_disk_before_it_is_visible_and_only_its_name_waits_for_the_end() {
+    let (root, store) = new();
+    write(&store, "/a").unwrap();
+    assert!(!is_unflushed(&store, "/a") && !is_unflushed(&open(root.path(), Fsync::None), "/a"));
+    assert!(store.is_unflushed(), "its name is to be flushed still");
+    assert!(!root.path().join(".remofile").exists());
+    store.sync(store.flush_mark()).unwrap();
+    assert!(!store.is_unflushed());
+}
+
+#[test]
+fn a_file_whose_content_does_not_reach_the_disk_replaces_nothing() {
+    for count in [1, 3] {
+        let (root, store) = new();
+        let names: Vec<_> = (0..count).map(|number| format!("/f{number}")).collect();
+        for name in &names {
+            std::fs::write(root.path().join(&name[1..]), "old").unwrap();
+        }
+        let mut staged: Vec<_> = names.iter().map(|name| stage(&store, name, &plan(1)).unwrap()).collect();
+        assert!(staged.iter_mut().all(|staged| staged.end_writing().unwrap()), "they may share a flush");
+        fail_next_flush_of_content(root.path(), Errno::IO);
+        if count > 1 {
+            assert_eq!(code(store.flush_staged()), Some(ErrorCode::DiskFailure));
+        }
+        for staged in staged {
+            assert_eq!(code(staged.commit()), Some(ErrorCode::DiskFailure));
+        }
+        for name in &names {
+            assert_eq!(read(root.path(), &name[1..]), "old");
+        }
+    }
+}
+
+#[test]
+fn files_that_share_a_flush_need_no_other_before_they_are_visible() {
+    let (root, store) = new();
+    drop(gate(root.path()));
+    let mut first: Vec<_> = (0..3).map(|number| stage(&store, &format!("/f{number}"), &plan(1)).unwrap()).collect();
+    first.iter_mut().for_each(|staged| assert!(staged.end_writing().unwrap()));
+    let late = stage(&store, "/late", &plan(1)).unwrap();
+    store.flush_staged().unwrap();
+    first.into_iter().for_each(|staged| staged.commit().unwrap());
+    assert_eq!(flushes(root.path()), 1);
+    late.commit().unwrap();
+    assert_eq!(flushes(root.path()), 2, "what was written on after the flush began needs one of its own");
+    assert!(!open(root.path(), Fsync::None).stat(&path("/f0")).unwrap().unflushed);
+    let mut each = stage(&open(root.path(), Fsync::Each), "/each", &plan(1)).unwrap();
+    assert!(!each.end_writing().unwrap(), "each file is flushed alone if that was asked for");
+}
+
+#[test]
+fn those_who_ask_during_a_flush_share_the_next() {
+    let (root, store) = new();
+    let gate = gate(root.path());
+    let held = gate.lock().unwrap();
+    std::thread::scope(|scope| {
+        let flush = || store.sync(store.flush_mark()).unwrap();
+        scope.spawn(flush);
+        while flushes(root.path()) < 1 {
+            std::thread::yield_now();
+        }
+        let tickets = store.shared.ledger.ticket();
+        (0..8).for_each(|_| drop(scope.spawn(flush)));
+        drop(held);
+        while !store.shared.ledger.has_flushed(tickets) {
+            std::thread::yield_now();
+        }
+    });
+    assert!(flushes(root.path()) <= 9);
+}
+
+#[test]
+fn a_store_begins_with_a_flush_since_a_process_that_was_killed_may_have_left_names() {
+    let roots = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for (root, (fsync, expected)) in roots.iter().zip([(Fsync::End, 1), (Fsync::Each, 1), (Fsync::None, 0)]) {
+        drop(gate(root.path()));
+        let store = open(root.path(), fsync);
+        store.expire_partials(Duration::from_secs(60)).unwrap();
+        store.expire_partials(Duration::from_secs(60)).unwrap();
+        assert_eq!(flushes(root.path()), expected, "{fsync:?}");
+    }
 }
 
 #[test]
@@ -141,12 +250,11 @@ fn what_is_changed_otherwise_before_its_flush_is_in_doubt_only_if_that_fails() {
         let (root, store) = new();
         write(&store, "/old").unwrap();
         store.sync(store.flush_mark()).unwrap();
-        for name in ["/mode", "/time", "/name", "/kept"] {
+        for name in ["/mode", "/name", "/kept"] {
             write(&store, name).unwrap();
         }
         tick(root.path());
         store.set_mode(&path("/mode"), 0o600).unwrap();
-        store.set_modified(&path("/time"), Timestamp::new(9, 0)).unwrap();
         store.rename(&path("/name"), &path("/other"), false).unwrap();
         for name in ["/kept", "/old"] {
             store.prepare_backup(&path(name), &path(&format!("/before{name}"))).unwrap().commit().unwrap();
@@ -157,7 +265,7 @@ fn what_is_changed_otherwise_before_its_flush_is_in_doubt_only_if_that_fails() {
             fail_next_flush(root.path(), Errno::IO);
         }
         assert_eq!(store.sync(store.flush_mark()).is_err(), fails);
-        for name in ["/mode", "/time", "/other", "/kept", "/old", "/before/kept", "/before/old"] {
+        for name in ["/mode", "/other", "/kept", "/old", "/before/kept", "/before/old"] {
             // That another name of it is gone is a change, too.
             assert_eq!(is_unflushed(&store, name), fails, "{name}");
         }
@@ -207,17 +315,12 @@ fn what_was_kept_of_a_file_before_a_flush_failed_is_not_gone_on_with() {
 fn what_a_process_left_that_is_gone_is_flushed_in_the_same_boot_and_in_doubt_after_another() {
     for is_of_this_boot in [true, false] {
         let (root, store) = new();
-        write(&store, "/a").unwrap();
+        touch(root.path(), &store, "/a");
         drop(store);
         let records = || std::fs::read_dir(ledger(root.path())).map_or(0, Iterator::count);
         assert_eq!(records(), 1);
-        let name = std::fs::read_dir(ledger(root.path())).unwrap().next().unwrap().unwrap().path();
         if !is_of_this_boot {
-            let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-            let content = std::fs::read(&name).unwrap();
-            let at = content.windows(boot.trim().len()).position(|part| part == boot.trim().as_bytes()).unwrap();
-            let file = std::fs::File::options().write(true).open(&name).unwrap();
-            std::os::unix::fs::FileExt::write_at(&file, b"!", at as u64).unwrap();
+            carried::forget_boot(root.path());
         }
         let store = open(root.path(), Fsync::None);
         assert!(is_unflushed(&store, "/a"));
@@ -233,10 +336,10 @@ fn what_a_process_left_that_is_gone_is_flushed_in_the_same_boot_and_in_doubt_aft
 #[test]
 fn a_flush_that_fails_for_what_a_process_left_puts_it_in_doubt() {
     let (root, store) = new();
-    write(&store, "/a").unwrap();
+    touch(root.path(), &store, "/a");
     drop(store);
     let store = open(root.path(), Fsync::End);
-    fail_next_flush(root.path(), Errno::IO);
+    fail_next_flush_of_content(root.path(), Errno::IO);
     store.expire_partials(Duration::from_secs(60)).unwrap();
     assert!(is_unflushed(&store, "/a"));
     store.expire_partials(Duration::from_secs(60)).unwrap();
@@ -269,18 +372,18 @@ fn of_a_ledger_that_makes_no_sense_everything_until_then_is_in_doubt() {
 }
 
 #[test]
-fn where_there_can_be_no_record_files_are_flushed_before_they_are_visible() {
+fn where_there_can_be_no_record_files_are_flushed_before_they_get_their_time() {
     use std::os::unix::fs::PermissionsExt;
     let (root, store) = new();
     // Others might write to it.
     std::fs::create_dir(root.path().join(".remofile")).unwrap();
     std::fs::set_permissions(root.path().join(".remofile"), std::fs::Permissions::from_mode(0o777)).unwrap();
-    write(&store, "/a").unwrap();
+    touch(root.path(), &store, "/a");
     assert!(!is_unflushed(&store, "/a") && !store.is_unflushed());
     assert_eq!(std::fs::read_dir(root.path().join(".remofile")).unwrap().count(), 0);
-    fail_next_flush(root.path(), Errno::IO);
-    assert_eq!(code(write(&store, "/b")), Some(ErrorCode::DiskFailure), "of its name");
-    assert!(is_unflushed(&store, "/b") && !is_unflushed(&store, "/a"));
+    fail_next_flush_of_content(root.path(), Errno::IO);
+    assert_eq!(code(write(&store, "/b")), Some(ErrorCode::DiskFailure));
+    assert!(store.stat(&path("/b")).is_err() && !is_unflushed(&store, "/a"));
 }
 
 #[test]
@@ -319,5 +422,40 @@ fn a_staging_directory_of_another_user_keeps_nobody_out_of_the_root() {
             store.sync(store.flush_mark()).unwrap();
         }
         std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+}
+
+#[test]
+fn every_change_of_a_single_file_is_on_the_disk_at_once_under_each_and_told_if_it_is_not() {
+    let root = tempfile::tempdir().unwrap();
+    let store = open(root.path(), Fsync::Each);
+    write(&store, "/f").unwrap();
+    let edit = || {
+        let mut edited = store.edit(&path("/f"), false)?;
+        edited.write_at(b"y", 0)?;
+        edited.finish().map(drop)
+    };
+    let changes: [(&str, &dyn Fn() -> StoreResult<()>); 4] = [
+        ("file -u", &|| store.create_file(&path("/f"), true)),
+        ("touch", &|| store.set_modified(&path("/f"), Timestamp::new(9, 0))),
+        ("mode", &|| store.set_mode(&path("/f"), 0o640)),
+        ("edit", &edit),
+    ];
+    for (what, change) in changes {
+        fail_next_flush(&root.path().join("f"), Errno::IO);
+        assert_eq!(code(change()), Some(ErrorCode::DiskFailure), "{what}");
+        assert!(is_unflushed(&store, "/f"), "{what}");
+        write(&store, "/f").unwrap();
+        assert_eq!(code(change()), None, "{what}");
+    }
+    let changes: [(&str, &dyn Fn() -> StoreResult<()>); 4] = [
+        ("file", &|| store.create_file(&path("/g"), false)),
+        ("directory", &|| store.make_directory(&path("/d"), false, false).map(drop)),
+        ("move", &|| store.rename(&path("/g"), &path("/h"), false)),
+        ("remove", &|| store.remove(&path("/h")).map(drop)),
+    ];
+    for (what, change) in changes {
+        fail_next_flush(root.path(), Errno::IO);
+        assert_eq!(code(change()), Some(ErrorCode::DiskFailure), "{what}");
     }
 }

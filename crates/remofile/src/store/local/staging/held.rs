@@ -1,9 +1,8 @@
 //! The staging directory as its users hold it.
 
-use crate::store::STAGING_NAME;
+use crate::store::local::discard::discard_staging;
 use crate::store::local::root::Root;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::AtFlags;
 use std::sync::Arc;
 
 /// The open staging directory; the last holder removes it if it is empty.
@@ -24,7 +23,6 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // Not empty is no failure: somebody keeps a partial, or has just begun one.
-        let _ = rustix::fs::unlinkat(&self.root, STAGING_NAME, AtFlags::REMOVEDIR);
+        discard_staging(&self.root);
     }
 }

@@ -1,6 +1,7 @@
 //! The locks of files in the staging directory, and which directories are ours to have files in.
 
-use crate::store::local::{resolve, source};
+use crate::store::local::source;
+use crate::store::system;
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Stat};
 use rustix::io::Errno;
@@ -10,12 +11,12 @@ use std::time::Duration;
 const LOOKERS_AWAITED: usize = 3;
 
 /// Reports whether a name still leads to a file that was opened by it.
-pub(in crate::store::local) fn is_still_named<P: rustix::path::Arg>(
+pub(in crate::store::local) fn is_still_named<P: rustix::path::Arg + Copy>(
     staging: BorrowedFd<'_>,
     name: P,
     held: &Stat,
 ) -> Result<bool, Errno> {
-    match rustix::fs::statat(staging, name, AtFlags::SYMLINK_NOFOLLOW) {
+    match system::statat(staging, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(named) => Ok((named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)),
         Err(Errno::NOENT) => Ok(false),
         Err(errno) => Err(errno),
@@ -24,7 +25,7 @@ pub(in crate::store::local) fn is_still_named<P: rustix::path::Arg>(
 
 /// Refuses a directory that other users may write to: files in it could not be trusted.
 pub(in crate::store::local) fn refuse_foreign(directory: &OwnedFd) -> Result<(), Errno> {
-    let stat = rustix::fs::fstat(directory)?;
+    let stat = system::fstat(directory)?;
     let is_ours = stat.st_uid == rustix::process::geteuid().as_raw();
     let is_private = source::permissions(&stat) & 0o022 == 0;
     if is_ours && is_private { Ok(()) } else { Err(Errno::PERM) }
@@ -42,7 +43,7 @@ pub(super) fn lock_with_retries(file: &OwnedFd) -> Result<bool, Errno> {
 }
 
 pub(in crate::store::local) fn lock(file: &OwnedFd) -> Result<bool, Errno> {
-    match resolve::retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)) {
+    match system::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(true),
         Err(Errno::WOULDBLOCK) => Ok(false),
         Err(errno) => Err(errno),

@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Lets many clients use one server at once, and measures what they cost each other.
+
+First a hundred clients upload a hundred files of 64 KiB each: into directories of their own, then all into one directory under
+names of their own. None may be told that the server is in use. The same work is done by one client with
+`--transfers 4`, and by a hundred rsync clients to its daemon, if there is one. Then readers and writers use the
+same names, while a large upload and a `sync` of many files run: no reader may see a mixture of two versions.
+Without --quick it takes some ten minutes and 25 GiB.
+
+usage: people.py [--quick] [--rounds N] [--remofile PATH] [--people PATH]
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+from harness import MIB, RELEASE_BINARY, Failed, Server, end_on_signals
+
+RELEASE_EXAMPLE = RELEASE_BINARY.parent / "examples" / "people"
+CLIENTS = 100
+FILES_OF_EACH = 100
+FILE_BYTES = 64 * 1024
+P99_ALLOWED_MILLISECONDS = 50.0
+RSYNC_BEGINS_SECONDS = 10
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="20 s of readers and writers, small background work")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of the hundred clients (default 3)")
+    parser.add_argument("--remofile", type=Path, default=RELEASE_BINARY, metavar="PATH", help="the command to run")
+    parser.add_argument("--people", type=Path, default=RELEASE_EXAMPLE, metavar="PATH", help="the example `people`")
+    parser.add_argument("--skip-clients", action="store_true", help="readers and writers only")
+    arguments = parser.parse_args()
+    end_on_signals()
+    try:
+        with tempfile.TemporaryDirectory(prefix="remofile-people-") as directory:
+            if not arguments.skip_clients:
+                measure_clients(arguments, Path(directory))
+            return measure_readers_and_writers(arguments, Path(directory))
+    except Failed as failure:
+        print(f"The measurement failed: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def measure_clients(arguments, scratch):
+    sources = [make_files(scratch / f"client-{number}", number) for number in range(CLIENTS)]
+    all_files = scratch / "all"
+    all_files.mkdir()
+    for source in sources:
+        for file in source.iterdir():
+            os.link(file, all_files / file.name)
+    ways = {
+        "one client, --transfers 4": lambda: upload_alone(arguments, all_files),
+        "100 clients, a directory each": lambda: upload_together(arguments, sources, lambda number: f"/{number}"),
+        "100 clients, one directory": lambda: upload_together(arguments, sources, lambda number: "/together"),
+    }
+    if shutil.which("rsync"):
+        ways["100 rsync clients, a directory each"] = lambda: rsync_together(sources)
+    seconds = {name: [] for name in ways}
+    for _ in range(arguments.rounds):
+        for name, way in ways.items():
+            seconds[name].append(way())
+    alone = statistics.median(seconds["one client, --transfers 4"])
+    print(f"{'10,000 files of 64 KiB':36} {'seconds':>8} {'ratio':>6}")
+    for name, taken in seconds.items():
+        print(f"{name:36} {statistics.median(taken):8.2f} {statistics.median(taken) / alone:6.2f}")
+
+
+def make_files(directory, number):
+    directory.mkdir()
+    for index in range(FILES_OF_EACH):
+        (directory / f"{number}-{index}").write_bytes(os.urandom(FILE_BYTES))
+    return directory
+
+
+def upload_alone(arguments, directory):
+    with tempfile.TemporaryDirectory(prefix="remofile-root-") as root, Server(arguments.remofile.resolve(), root) as server:
+        seconds = server.timed("upload", "-r", "--transfers", "4", "--quiet", directory, "/")
+        check(Path(root), CLIENTS * FILES_OF_EACH)
+        return seconds
+
+
+def upload_together(arguments, sources, destination):
+    with tempfile.TemporaryDirectory(prefix="remofile-root-") as root, Server(arguments.remofile.resolve(), root) as server:
+        for number in range(CLIENTS):
+            Path(root, destination(number)[1:]).mkdir(exist_ok=True)
+        start = time.perf_counter()
+        clients = [
+            server.start_client("upload", "--quiet", *sorted(source.iterdir()), destination(number))
+            for number, source in enumerate(sources)
+        ]
+        outcomes = [(client.communicate()[1], client.returncode) for client in clients]
+        seconds = time.perf_counter() - start
+        failed = [f"status {status}: {errors.strip()}" for errors, status in outcomes if status != 0]
+        if failed:
+            raise Failed(f"{len(failed)} of {CLIENTS} clients failed, the first with {failed[0]}")
+        told = [errors.strip() for errors, _ in outcomes if errors.strip()]
+        if told:
+            raise Failed(f"{len(told)} of {CLIENTS} clients were told something, the first: {told[0]}")
+        check(Path(root), CLIENTS * FILES_OF_EACH)
+        return seconds
+
+
+def rsync_together(sources):
+    with tempfile.TemporaryDirectory(prefix="remofile-rsync-") as place:
+        root, configuration = Path(place, "root"), Path(place, "rsyncd.conf")
+        root.mkdir()
+        port = free_port()
+        user = "uid = root\ngid = root\n" if os.geteuid() == 0 else ""
+        configuration.write_text(
+            f"address = 127.0.0.1\nport = {port}\n{user}use chroot = no\nmax connections = 0\n"
+            f"[m]\npath = {root}\nread only = no\n"
+        )
+        daemon = subprocess.Popen(["rsync", "--daemon", "--no-detach", f"--config={configuration}"])
+        try:
+            await_port(port)
+            start = time.perf_counter()
+            clients = [
+                subprocess.Popen(["rsync", "-a", f"{source}/", f"rsync://127.0.0.1:{port}/m/{number}/"])
+                for number, source in enumerate(sources)
+            ]
+            statuses = [client.wait() for client in clients]
+            seconds = time.perf_counter() - start
+        finally:
+            daemon.terminate()
+            daemon.wait()
+        if any(statuses):
+            raise Failed("an rsync client failed")
+        check(root, CLIENTS * FILES_OF_EACH)
+        return seconds
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def await_port(port):
+    deadline = time.monotonic() + RSYNC_BEGINS_SECONDS
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise Failed("rsync's daemon does not begin") from None
+            time.sleep(0.05)
+
+
+def check(root, expected):
+    found = sum(1 for path in root.rglob("*") if path.is_file())
+    if found != expected:
+        raise Failed(f"{found} files arrived instead of {expected}")
+
+
+def measure_readers_and_writers(arguments, scratch):
+    seconds, large_bytes, many = (20, 512 * MIB, 2_000) if arguments.quick else (300, 10 * 1024 * MIB, 100_000)
+    large, tree = scratch / "large", scratch / "tree"
+    write_large(large, large_bytes)
+    tree.mkdir()
+    for number in range(many):
+        directory = tree / str(number // 1000)
+        directory.mkdir(exist_ok=True)
+        (directory / str(number)).write_bytes(number.to_bytes(8, "big") * 64)
+    root = scratch / "root"
+    (root / "people").mkdir(parents=True)
+    (root / "tree").mkdir()
+    with Server(arguments.remofile.resolve(), root) as server:
+        token = server.environment["REMOFILE_TOKEN"]
+        command = [arguments.people.resolve(), server.port, token, "64", "16", str(seconds)]
+        people = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        background = [
+            server.start_client("upload", "--quiet", large, "/"),
+            server.start_client("sync", "local", "--quiet", tree, "/tree"),
+        ]
+        output, errors = people.communicate()
+        for process in background:
+            said = process.communicate()[1]
+            if process.returncode != 0:
+                raise Failed(f"work in the background failed with status {process.returncode}: {said.strip()}")
+    if people.returncode != 0:
+        raise Failed(f"a reader or writer failed: {errors.strip()}")
+    print(f"64 readers and 16 writers for {seconds} s: {output.strip()}")
+    words = output.split()
+    p99 = float(words[words.index("p99-ms") + 1])
+    if p99 >= P99_ALLOWED_MILLISECONDS and not arguments.quick:
+        print(f"p99 of a small upload is {p99} ms, not under {P99_ALLOWED_MILLISECONDS} ms.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def write_large(path, size):
+    block = os.urandom(MIB)
+    with open(path, "wb") as file:
+        for _ in range(size // MIB):
+            file.write(block)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""rclone and the AWS command line over the same bucket: what other tools see, and how fast they are."""
+
+import os
+import time
+
+from garage import BUCKET, REGION
+from processes import find_program, run
+
+COPY_SECONDS = 600
+# What a server keeps for itself in a bucket.
+STAGING = "/.remofile/**"
+
+
+class Rclone:
+    """rclone at a node of Garage."""
+
+    def __init__(self, garage, node=0):
+        self.binary = find_program("rclone")
+        prefix = "RCLONE_CONFIG_STORE_"
+        settings = {
+            "TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": garage.endpoints[node], "REGION": REGION, "FORCE_PATH_STYLE": "true",
+            "ACCESS_KEY_ID": garage.access_key, "SECRET_ACCESS_KEY": garage.secret_key,
+        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RCLONE_", "AWS_"))}
+        self.environment = {
+            **kept, **{prefix + name: value for name, value in settings.items()}, "RCLONE_CONFIG": "/nonexistent/rclone.conf",
+        }
+
+    @staticmethod
+    def place(path):
+        """What rclone calls a path in the bucket."""
+        return f"store:{BUCKET}/{path}"
+
+    def run(self, *arguments, seconds=COPY_SECONDS):
+        return run([self.binary, *arguments], self.environment, seconds)
+
+    def changes(self, *arguments):
+        """The lines about what a dry run would do."""
+        said = run([self.binary, *arguments, "--dry-run", "--exclude", STAGING], self.environment, COPY_SECONDS, log=True)
+        return [line for line in said.splitlines() if "Skipped" in line]
+
+    def timed(self, *arguments):
+        start = time.perf_counter()
+        self.run(*arguments)
+        return time.perf_counter() - start
+
+    def tree(self, place):
+        """The files below a place: a dictionary of their sizes and times by their paths."""
+        found = {}
+        for line in self.run("lsf", "-R", "--exclude", STAGING, "--files-only", "--format", "pst", "--separator", "\t", place).splitlines():
+            path, size, modified = line.rsplit("\t", 2)
+            found[path] = (int(size), modified)
+        return found
+
+    def check(self, one, other):
+        """Fails unless two places have the same files with the same content."""
+        self.run("check", "--download", "--exclude", STAGING, one, other)

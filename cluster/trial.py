@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Tries Remofile on real engines: a cluster of Garage and an etcd, started here, with servers and clients beside rclone.
+
+Cases: suite (the conformance suite of stores), trees (rclone and Remofile see the same), commands (every kind of command at a
+bucket), speed (beside rclone), growth (one server and three), history (kills and a partition under 16 clients). With
+`--scale full`, as `make cluster-test` runs it, all of it takes at most 20 minutes.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from processes import Failed  # First: it says where the modules of reliability/ are.
+from commands import every_command
+from common import REPOSITORY, run
+from etcd import Etcd
+from garage import BUCKET, Garage
+from history import run_history
+from throughput import SMALL_FILES, measure, measure_growth
+from trees import odd_keys_do_no_harm, ours_is_seen_by_rclone, theirs_is_seen_by_us
+
+SUITE_SECONDS = 600
+
+
+def suite(campaign, garage, _etcd, directory):
+    """Runs the conformance suite of stores against the bucket."""
+    environment = {**os.environ, **garage.environment(), "REMOFILE_TEST_BUCKET": f"s3://{BUCKET}/suite"}
+    command = [os.environ.get("CARGO", "cargo"), "test", "--locked", "--package", "remofile-object-store"]
+    log = directory / "suite.log"
+    with log.open("w") as output:
+        done = subprocess.run(
+            command, env=environment, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False,
+            timeout=SUITE_SECONDS,
+        )
+    if done.returncode != 0:
+        raise Failed(f"the suite ended with status {done.returncode}: {' | '.join(log.read_text().splitlines()[-20:])}")
+
+
+def trees(campaign, garage, _etcd, directory):
+    for function in (ours_is_seen_by_rclone, theirs_is_seen_by_us, odd_keys_do_no_harm):
+        place = directory / function.__name__
+        place.mkdir()
+        campaign.check(f"trees: {function.__name__.replace('_', ' ')}", function, campaign, garage, place)
+
+
+def commands(campaign, garage, etcd, directory):
+    every_command(campaign, garage, etcd, directory)
+
+
+def speed(campaign, garage, _etcd, directory):
+    measured = measure(
+        campaign, garage, directory, campaign.scaled(1024, 64), campaign.scaled(SMALL_FILES, 1000), campaign.scaled(2, 1)
+    )
+    for line in measured.lines():
+        campaign.say(f"  {line}")
+        note(campaign, line)
+
+
+def growth(campaign, garage, etcd, directory):
+    told = measure_growth(campaign, garage, etcd, directory)
+    note(campaign, f"{told[1]:.0f} MiB/s of several clients at one server, {told[3]:.0f} at three")
+
+
+def history(campaign, garage, etcd, directory):
+    note(campaign, run_history(campaign, garage, etcd, directory, campaign.scaled(600, 60)))
+
+
+def note(campaign, sentence):
+    campaign.measured = f"{campaign.measured}; {sentence}" if campaign.measured else sentence
+
+
+CASES = (suite, trees, commands, speed, growth, history)
+
+
+def body(campaign):
+    nodes = campaign.arguments.nodes
+    with campaign.place() as place:
+        place = Path(place)
+        with Garage(place / "garage", nodes, campaign.arguments.replication) as garage, Etcd(place / "etcd") as etcd:
+            campaign.say(f"{nodes} nodes of Garage at {', '.join(garage.endpoints)}, etcd at {etcd.address}")
+            # What a case checks has names of its own.
+            wanted, campaign.only = campaign.only, set()
+            for case in CASES:
+                if wanted and case.__name__ not in wanted:
+                    continue
+                campaign.say(f"--- {case.__name__}")
+                directory = place / case.__name__
+                directory.mkdir()
+                campaign.check(case.__name__, case, campaign, garage, etcd, directory)
+
+
+def more(parser):
+    parser.add_argument("--nodes", type=int, default=3, metavar="N", help="storage nodes (default 3)")
+    parser.add_argument("--replication", type=int, default=3, metavar="N", help="copies of each object (default 3)")
+
+
+if __name__ == "__main__":
+    sys.exit(run("cluster", __doc__, body, more))

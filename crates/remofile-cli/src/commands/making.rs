@@ -1,0 +1,79 @@
+//! What would be made of a new path, told and not done.
+
+use crate::failed::Result;
+use crate::output::{self, json};
+use remofile::protocol::handshake::Right;
+use remofile::protocol::path::RemotePath;
+use remofile::protocol::wire::{ErrorCode, Failure, Kind};
+use remofile::{Client, Error};
+
+/// What is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Making {
+    File,
+    Directory { parents: bool },
+}
+
+/// Prints what would be made, a path a line, or fails as the server would; `update` admits what is there.
+pub(super) fn foretell(
+    client: &mut Client,
+    path: &RemotePath,
+    making: Making,
+    update: bool,
+    is_json: bool,
+) -> Result<()> {
+    let refuse = |failure: Failure| Err(Error::Remote(failure).into());
+    refuse_without(client, Right::Create, path)?;
+    let names = client.server()?.names;
+    if let Err(invalid) = path.check(names) {
+        return refuse(Failure::from(invalid).at(path));
+    }
+    let wanted = if making == Making::File { Kind::File } else { Kind::Directory };
+    let mut lines = Vec::new();
+    match kind(client, path)? {
+        Some(kind) if !update || kind != wanted => return refuse(Failure::new(ErrorCode::AlreadyExists).at(path)),
+        Some(_) if making == Making::File => lines.push(("touch", path.clone())),
+        Some(_) => {}
+        None => {
+            let action = if making == Making::File { "create" } else { "mkdir" };
+            lines.push((action, path.clone()));
+            let mut above = path.parent();
+            while let Some(parent) = above {
+                match (kind(client, &parent)?, making) {
+                    (Some(Kind::Directory), _) => break,
+                    (Some(_), _) => return refuse(Failure::new(ErrorCode::NotADirectory).at(parent)),
+                    (None, Making::Directory { parents: true }) => lines.push(("mkdir", parent.clone())),
+                    (None, _) => return refuse(Failure::new(ErrorCode::NotFound).at(parent)),
+                }
+                above = parent.parent();
+            }
+        }
+    }
+    let line = |(action, path): &(&str, RemotePath)| match is_json {
+        true => format!("{}\n", json::would_make(action, path)),
+        false => format!("{path}{}\n", if *action == "mkdir" { "/" } else { "" }),
+    };
+    output::data(&lines.iter().rev().map(line).collect::<String>())
+}
+
+/// Refuses what the server would refuse to whoever has no right to it.
+pub(super) fn refuse_without(client: &mut Client, right: Right, path: &RemotePath) -> Result<()> {
+    let hello = client.server()?;
+    let (rights, denied) = (hello.rights, Failure::new(ErrorCode::PermissionDenied).at(path));
+    match (hello.read_only, rights.has(right)) {
+        (true, _) => Err(Error::Remote(Failure::new(ErrorCode::ReadOnly).at(path)).into()),
+        (false, false) => Err(Error::Remote(Failure { rights: Some(rights), ..denied }).into()),
+        (false, true) => Ok(()),
+    }
+}
+
+/// Returns the kind of what a path leads to, if there is something.
+fn kind(client: &mut Client, path: &RemotePath) -> Result<Option<Kind>> {
+    match client.stat(path) {
+        Ok(entry) => Ok(Some(entry.kind)),
+        Err(Error::Remote(failure)) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,257 @@
+//! A real etcd, where the machine has one: what the seam promises, and two servers of one directory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests start a program, say that they were skipped, and fail by panicking"
+)]
+
+use remofile::protocol::token::Token;
+use remofile::server::coordination::{Change, Condition, CoordinatorError, Event, Watch};
+use remofile::server::{Coordinated, Coordinator, Standing};
+use remofile::{Client, ClientOptions, Error, Server, Silent, TransferOptions, Wait};
+use remofile_etcd::{Etcd, EtcdOptions};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// An etcd of one member.
+struct Member {
+    process: Child,
+    port: u16,
+    peers: u16,
+    data: TempDir,
+}
+
+impl Member {
+    /// Starts one; `None` if the machine has no etcd.
+    fn start() -> Option<Self> {
+        let free = || TcpListener::bind((LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let (port, peers, data) = (free(), free(), tempfile::tempdir().unwrap());
+        match run(data.path(), port, peers) {
+            Ok(process) => Some(Self { process, port, peers, data }.answering()),
+            Err(_) => {
+                eprintln!("skipped: there is no etcd here (apt-get install etcd-server)");
+                None
+            }
+        }
+    }
+
+    fn answering(self) -> Self {
+        while !answers(self.port) {
+            std::thread::yield_now();
+        }
+        self
+    }
+
+    fn stop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    fn start_again(&mut self) {
+        self.process = run(self.data.path(), self.port, self.peers).unwrap();
+        while !answers(self.port) {
+            std::thread::yield_now();
+        }
+    }
+
+    fn etcd(&self) -> Etcd {
+        let address = format!("etcd://127.0.0.1:{}/tests", self.port).parse().unwrap();
+        Etcd::new(&address, EtcdOptions::default()).unwrap()
+    }
+
+    /// Forgets changes before a revision, as etcd does after a while.
+    fn compact(&self, revision: u64) {
+        let body = format!(r#"{{"revision":"{revision}"}}"#);
+        let mut stream = TcpStream::connect((LOCALHOST, self.port)).unwrap();
+        let request = format!(
+            "POST /v3/kv/compaction HTTP/1.1\r\nHost: etcd\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("200 OK"), "{answer}");
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _ended = self.process.wait();
+    }
+}
+
+fn run(data: &Path, port: u16, peers: u16) -> std::io::Result<Child> {
+    let (clients, peers) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{peers}"));
+    let cluster = format!("default={peers}");
+    let mut command = Command::new("etcd");
+    command.arg("--data-dir").arg(data);
+    for (option, value) in [
+        ("--listen-client-urls", &clients),
+        ("--advertise-client-urls", &clients),
+        ("--listen-peer-urls", &peers),
+        ("--initial-advertise-peer-urls", &peers),
+        ("--initial-cluster", &cluster),
+    ] {
+        command.args([option, value]);
+    }
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+}
+
+fn answers(port: u16) -> bool {
+    let address = format!("etcd://127.0.0.1:{port}").parse().unwrap();
+    Etcd::new(&address, EtcdOptions::default()).unwrap().read("").is_ok()
+}
+
+fn put(key: &str, value: &[u8]) -> Change {
+    Change::Put { key: key.to_owned(), value: value.to_vec(), term: None }
+}
+
+fn next(watch: &mut dyn Watch) -> Vec<Event> {
+    loop {
+        let events = watch.next().unwrap();
+        if !events.is_empty() {
+            return events;
+        }
+    }
+}
+
+#[test]
+fn etcd_keeps_what_the_seam_promises() {
+    let Some(member) = Member::start() else { return };
+    let etcd = member.etcd();
+    let before = etcd.read("").unwrap();
+    let mut watch = etcd.watch(before.revision + 1).unwrap();
+    let term = etcd.begin_term(Duration::from_secs(60)).unwrap();
+    let of_term = Change::Put { key: "b".to_owned(), value: vec![0, 1, 255], term: Some(term) };
+    let first = etcd.write(&[], &[put("a", b"1"), of_term]).unwrap().unwrap();
+    let seen = next(&mut *watch);
+    assert_eq!(seen.iter().map(Event::revision).collect::<Vec<_>>(), [first, first], "one write is seen as one");
+    let absent = [Condition { key: "a".to_owned(), revision: 0 }];
+    assert_eq!(etcd.write(&absent, &[put("a", b"2")]).unwrap(), None);
+    let there = [Condition { key: "a".to_owned(), revision: first }];
+    let second = etcd.write(&there, &[put("a", b"2")]).unwrap().unwrap();
+    let snapshot = etcd.read("").unwrap();
+    let values: Vec<_> =
+        snapshot.values.iter().map(|value| (&*value.key, &*value.value, value.created, value.modified)).collect();
+    assert_eq!(values, [("a", &b"2"[..], first, second), ("b", &[0, 1, 255][..], first, first)]);
+    etcd.keep_term(term).unwrap();
+    etcd.end_term(term).unwrap();
+    assert_eq!(etcd.keep_term(term), Err(CoordinatorError::TermOver));
+    let late = Change::Put { key: "c".to_owned(), value: Vec::new(), term: Some(term) };
+    assert_eq!(etcd.write(&[], &[late]), Err(CoordinatorError::TermOver));
+    assert!(matches!(&next(&mut *watch)[..], [Event::Put(value)] if value.value == b"2"));
+    assert!(matches!(&next(&mut *watch)[..], [Event::Delete { key, .. }] if key == "b"));
+    // More than one page.
+    for page in 0..12_u32 {
+        let many: Vec<Change> = (0..100).map(|n| put(&format!("many/{page:02}/{n:02}"), b"x")).collect();
+        etcd.write(&[], &many).unwrap().unwrap();
+    }
+    assert_eq!((etcd.read("many/").unwrap().values.len(), etcd.read("").unwrap().values.len()), (1200, 1201));
+    member.compact(second + 1);
+    let mut late = etcd.watch(first).unwrap();
+    let forgotten = loop {
+        match late.next() {
+            Ok(events) if events.is_empty() => {}
+            other => break other,
+        }
+    };
+    assert_eq!(forgotten, Err(CoordinatorError::Forgotten));
+}
+
+struct Served {
+    server: Arc<Server>,
+    coordinated: Coordinated,
+    port: u16,
+    thread: Option<JoinHandle<remofile::Result<()>>>,
+}
+
+impl Served {
+    fn new(root: &Path, token: &Token, etcd: Etcd) -> Self {
+        let server = Arc::new(Server::new(root, token.clone()).unwrap());
+        let coordinated = Coordinated::new(etcd);
+        let mut options = server.options();
+        options.coordinator = Some(coordinated.clone());
+        server.set_options(options).unwrap();
+        let bound = server.bind(0, Some(LOCALHOST)).unwrap();
+        let port = bound.addresses()[0].port();
+        Self { server, coordinated, port, thread: Some(std::thread::spawn(move || bound.serve())) }
+    }
+
+    fn client(&self, token: &Token, wait: Wait) -> Client {
+        Client::new(ClientOptions { wait, ..ClientOptions::new("127.0.0.1", self.port, token.clone()) })
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.server.terminate().unwrap();
+        self.thread.take().unwrap().join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn two_servers_agree_by_etcd_and_change_nothing_while_it_is_away() {
+    let Some(mut member) = Member::start() else { return };
+    let (root, token) = (tempfile::tempdir().unwrap(), Token::generate());
+    let servers = [(); 2].map(|()| Served::new(root.path(), &token, member.etcd()));
+    let [mut one, mut two] = servers.each_ref().map(|server| server.client(&token, Wait::No));
+    let (finish, gate) = channel();
+    let uploads = std::thread::spawn(move || {
+        let path = "/a".parse().unwrap();
+        one.upload_stream(Box::new(Gate(gate)), &path, &TransferOptions::default(), &mut Silent).map(drop)
+    });
+    while servers[1].client(&token, Wait::No).status().unwrap().report.holders.is_empty() {
+        std::thread::yield_now();
+    }
+    let refused = two.remove(&"/a".parse().unwrap(), false).unwrap_err();
+    assert!(matches!(&refused, Error::Busy(holders) if holders[0].path.as_deref() == Some("/a")), "{refused}");
+    two.create_file(&"/b".parse().unwrap(), false).unwrap();
+    let mut patient = servers[1].client(&token, Wait::Forever);
+    let waits = std::thread::spawn(move || patient.remove(&"/a".parse().unwrap(), false));
+    while one_waiting(&mut two) != 1 {
+        std::thread::yield_now();
+    }
+    finish.send(()).unwrap();
+    uploads.join().unwrap().unwrap();
+    waits.join().unwrap().unwrap();
+    member.stop();
+    let is_lost = |server: &Served| matches!(server.coordinated.standing(), Standing::Lost(_));
+    while !servers.iter().all(is_lost) {
+        std::thread::yield_now();
+    }
+    let refused = two.create_file(&"/c".parse().unwrap(), false).unwrap_err().to_string();
+    assert!(refused.contains("coordinator"), "{refused}");
+    assert!(two.stat(&"/b".parse().unwrap()).is_ok());
+    member.start_again();
+    while servers.iter().any(is_lost) {
+        std::thread::yield_now();
+    }
+    two.create_file(&"/c".parse().unwrap(), false).unwrap();
+}
+
+/// A source that says nothing before it ends.
+struct Gate(Receiver<()>);
+
+impl Read for Gate {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        let _told = self.0.recv();
+        Ok(0)
+    }
+}
+
+fn one_waiting(client: &mut Client) -> u64 {
+    client.status().unwrap().report.waiting
+}

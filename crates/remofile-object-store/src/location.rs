@@ -1,0 +1,112 @@
+//! The place of a store: a bucket and a prefix in it.
+
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
+
+/// A bucket of a service, and the part of it that is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// What all keys begin with: empty, or ends with a slash.
+    pub prefix: String,
+}
+
+/// A text that is no place of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidLocation(String);
+
+impl Location {
+    /// Reports whether a text is meant as the place of a store, and not as that of a directory.
+    #[must_use]
+    pub fn is_meant_by(text: &str) -> bool {
+        text.split_once("://").is_some_and(|(scheme, _)| {
+            scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+                && scheme.chars().all(|character| character.is_ascii_alphanumeric() || character == '+')
+        })
+    }
+}
+
+impl FromStr for Location {
+    type Err = InvalidLocation;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLocation> {
+        let invalid = |why: &str| Err(InvalidLocation(format!("'{text}' {why}")));
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return invalid("is no place of a bucket: write s3://BUCKET/PREFIX");
+        };
+        match scheme {
+            "s3" => {}
+            "az" | "azure" | "abfs" | "gs" | "gcs" => {
+                return invalid(
+                    "is on a service that is not supported: use its interface for S3 clients, as \
+                     's3://BUCKET/PREFIX --endpoint URL'",
+                );
+            }
+            _ => return invalid("is no place that can be served: name a directory, or s3://BUCKET/PREFIX"),
+        }
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.is_empty() {
+            return invalid("names no bucket: write s3://BUCKET/PREFIX");
+        }
+        if !bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) {
+            return invalid("has a bucket whose name is not valid: it has letters, digits, dots and hyphens");
+        }
+        let prefix = prefix.trim_end_matches('/');
+        let is_name = |name: &str| !matches!(name, "" | "." | "..") && !name.chars().any(char::is_control);
+        if !prefix.is_empty() && !prefix.split('/').all(is_name) {
+            return invalid("has a prefix that is no path: leave out empty names, '.', '..' and control characters");
+        }
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Ok(Self { bucket: bucket.to_owned(), prefix })
+    }
+}
+
+impl Display for Location {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.prefix)
+    }
+}
+
+impl Display for InvalidLocation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidLocation {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_bucket_and_what_its_keys_begin_with() {
+        let place = |text: &str| text.parse::<Location>().map(|place| (place.bucket, place.prefix));
+        let of = |bucket: &str, prefix: &str| Ok((bucket.to_owned(), prefix.to_owned()));
+        assert_eq!(place("s3://bucket"), of("bucket", ""));
+        assert_eq!(place("s3://bucket/"), of("bucket", ""));
+        assert_eq!(place("s3://my-bucket.1/a/b"), of("my-bucket.1", "a/b/"));
+        assert_eq!(place("s3://bucket/a/b//"), of("bucket", "a/b/"));
+        assert_eq!("s3://bucket/a".parse::<Location>().unwrap().to_string(), "s3://bucket/a/");
+    }
+
+    #[test]
+    fn what_is_no_place_is_told() {
+        for (text, why) in [
+            ("s3://", "names no bucket"),
+            ("s3:///a", "names no bucket"),
+            ("s3://a b/", "not valid"),
+            ("s3://b/a//c", "no path"),
+            ("s3://b/../c", "no path"),
+            ("gs://b/c", "not supported"),
+            ("az://b/c", "not supported"),
+            ("http://b/c", "no place that can be served"),
+            ("/srv", "no place of a bucket"),
+        ] {
+            let told = text.parse::<Location>().unwrap_err().to_string();
+            assert!(told.contains(why), "{told}");
+        }
+        assert!(Location::is_meant_by("s3://x") && !Location::is_meant_by("./s3://x") && !Location::is_meant_by("a/b"));
+    }
+}

@@ -1,0 +1,195 @@
+//! The store for those who go on with interrupted transfers.
+
+use super::client::{Client, Query};
+use super::errors::wrong;
+use super::list::{Item, ListRequest, time_of};
+use super::record::{Part, Record, TAIL};
+use super::store::{Bucket, BucketStore};
+use futures_util::StreamExt;
+use remofile::protocol::path::RemotePath;
+use remofile::protocol::wire::{ErrorCode, Timestamp};
+use remofile::store::{Partial, ResumeStore, Source, StoreResult, unsupported};
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
+
+/// Partials that are told of at most.
+const MOST_LISTED: usize = 10_000;
+
+/// Uploads without a record are of a server that was gone before it wrote one, or of another tool, which has so long for them.
+const LEAST_ORPHAN_AGE: Duration = Duration::from_secs(24 * 3600);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parts {
+    #[serde(default, rename = "Part")]
+    parts: Vec<ListedPart>,
+    #[serde(default)]
+    is_truncated: bool,
+    #[serde(default)]
+    next_part_number_marker: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedPart {
+    #[serde(rename = "ETag")]
+    e_tag: String,
+    size: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Uploads {
+    #[serde(default, rename = "Upload")]
+    uploads: Vec<ListedUpload>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedUpload {
+    key: String,
+    upload_id: String,
+    initiated: String,
+}
+
+impl Client {
+    /// Returns the parts that the service has of an upload; none of one that it does not know.
+    pub(crate) async fn parts(&self, key: &str, upload: &str) -> StoreResult<HashSet<Part>> {
+        let mut parts = HashSet::new();
+        let mut after: Option<String> = None;
+        loop {
+            let mut query: Query = vec![("uploadId", upload.to_owned())];
+            query.extend(after.take().map(|after| ("part-number-marker", after)));
+            let answer = match self.ask("GET", Some(key), query, &[]).await {
+                Err(failure) if matches!(failure.code, ErrorCode::NotFound | ErrorCode::PartialChanged) => break,
+                answer => answer?,
+            };
+            let page: Parts =
+                quick_xml::de::from_reader(&*answer).map_err(|_| wrong("a list of parts that is none"))?;
+            parts.extend(page.parts.into_iter().map(|part| Part { etag: part.e_tag, bytes: part.size }));
+            after = page.next_part_number_marker.filter(|_| page.is_truncated);
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Returns some uploads that were begun below the prefix.
+    async fn uploads(&self) -> StoreResult<Vec<ListedUpload>> {
+        let prefix = self.keys.directory(&RemotePath::root());
+        let answer = self.ask("GET", None, vec![("uploads", String::new()), ("prefix", prefix)], &[]).await?;
+        let page: Uploads =
+            quick_xml::de::from_reader(&*answer).map_err(|_| wrong("a list of uploads that is none"))?;
+        Ok(page.uploads)
+    }
+}
+
+impl Bucket {
+    /// Returns the records there are, by name, with the time at which they were written.
+    async fn records(&self) -> StoreResult<Vec<(String, Timestamp)>> {
+        let prefix = self.record_key("");
+        let request = ListRequest { prefix: prefix.clone(), is_flat: true, ..ListRequest::default() };
+        let (mut records, mut token) = (Vec::new(), None);
+        loop {
+            let page = self.client.list(&request, token.as_deref()).await?;
+            for Item { key, object } in page.items {
+                let name = key.strip_prefix(&prefix).filter(|name| !name.is_empty());
+                records.extend(name.zip(object).map(|(name, object)| (name.to_owned(), object.stored)));
+            }
+            token = page.next;
+            if token.is_none() {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// Reads the partials that records tell of.
+    async fn listed_partials(&self) -> StoreResult<Vec<Partial>> {
+        let records = self.records().await?;
+        let active = self.lock_active().clone();
+        let names = records.into_iter().filter(|(name, _)| !name.ends_with(TAIL) && !active.contains(name));
+        let read = names.take(MOST_LISTED).map(|(name, stored)| async move {
+            let read = self.client.read(&self.record_key(&name)).await?;
+            let read = read.filter(|_| !self.lock_active().contains(&name));
+            StoreResult::Ok(read.and_then(|(bytes, _)| Record::read(&bytes)?.partial(&bytes, stored)))
+        });
+        let mut read = futures_util::stream::iter(read).buffered(32);
+        let mut partials = Vec::new();
+        while let Some(partial) = read.next().await {
+            partials.extend(partial?);
+        }
+        partials.sort_by(|one: &Partial, other| one.path.cmp(&other.path));
+        Ok(partials)
+    }
+
+    /// Removes what is left of an upload; returns false if nothing is.
+    pub(crate) async fn abandon(&self, name: &str) -> StoreResult<bool> {
+        if self.lock_active().contains(name) {
+            return Ok(false);
+        }
+        let Some((bytes, _)) = self.client.read(&self.record_key(name)).await? else { return Ok(false) };
+        if let Some(record) = Record::read(&bytes)
+            && let Some(upload) = &record.upload
+        {
+            self.client.abort_upload(&record.key, upload).await?;
+        }
+        self.clear_record(name).await?;
+        Ok(true)
+    }
+
+    async fn expire(&self, older_than: Duration) -> StoreResult<u64> {
+        let now = SystemTime::now();
+        let age = |time: Timestamp| {
+            let time = time.to_system_time();
+            time.and_then(|time| now.duration_since(time).ok()).unwrap_or_default()
+        };
+        let (mut removed, mut known) = (0, HashSet::new());
+        for (name, stored) in self.records().await? {
+            if name.ends_with(TAIL) {
+                continue;
+            }
+            if age(stored) >= older_than && self.abandon(&name).await? {
+                removed += 1;
+                continue;
+            }
+            let record = self.client.read(&self.record_key(&name)).await?;
+            known.extend(record.and_then(|(bytes, _)| Record::read(&bytes)?.upload));
+        }
+        for ListedUpload { key, upload_id, initiated } in self.client.uploads().await? {
+            let begun = time_of(&initiated).map(age).unwrap_or_default();
+            if !known.contains(&upload_id) && begun >= older_than.max(LEAST_ORPHAN_AGE) {
+                self.client.abort_upload(&key, &upload_id).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+impl ResumeStore for BucketStore {
+    fn partials(&self) -> StoreResult<Vec<Partial>> {
+        self.bucket.client.wait(self.bucket.listed_partials())
+    }
+
+    fn read_partial(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+        let name = Record::name(path);
+        let is_there = self.bucket.client.wait(async {
+            let read = self.bucket.client.read(&self.bucket.record_key(&name)).await?;
+            Ok(read.is_some_and(|(bytes, _)| Record::read(&bytes).is_some()))
+        })?;
+        match is_there && !self.bucket.lock_active().contains(&name) {
+            true => Err(unsupported("read what it keeps of unfinished files")),
+            false => Err(ErrorCode::NotFound.into()),
+        }
+    }
+
+    fn remove_partial(&self, path: &RemotePath) -> StoreResult<bool> {
+        self.bucket.client.wait(self.bucket.abandon(&Record::name(path)))
+    }
+
+    fn expire_partials(&self, older_than: Duration) -> StoreResult<u64> {
+        self.bucket.client.wait(self.bucket.expire(older_than))
+    }
+}

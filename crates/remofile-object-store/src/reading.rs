@@ -1,0 +1,75 @@
+//! The store for those who read.
+
+use super::cache::Remembered;
+use super::keys::refuse_own;
+use super::source::BucketSource;
+use super::store::{BucketStore, directory_entry, entry_of};
+use super::walk::BucketWalk;
+use remofile::protocol::digest::digest;
+use remofile::protocol::path::RemotePath;
+use remofile::protocol::wire::{Entry, ErrorCode, Failure};
+use remofile::store::{ReadStore, Source, StoreResult, Walk};
+
+impl ReadStore for BucketStore {
+    fn stat(&self, path: &RemotePath) -> StoreResult<Entry> {
+        refuse_own(path)?;
+        let bucket = &self.bucket;
+        bucket.client.wait(async {
+            if !path.is_root()
+                && let Some(head) = bucket.client.head(&bucket.client.keys.file(path)).await?
+            {
+                return Ok(entry_of(path.clone(), &head));
+            }
+            let marker = bucket.client.keys.directory(path);
+            let (is_there, head) = futures_util::future::join(bucket.is_directory(path), async {
+                if marker.is_empty() { Ok(None) } else { bucket.client.head(&marker).await }
+            })
+            .await;
+            if !is_there? {
+                return Err(bucket.missing(path).await);
+            }
+            let head = head?;
+            let none = Remembered { modified: None, mode: None };
+            let remembered = head.as_ref().map_or(none, |head| Remembered::from(&head.metadata));
+            Ok(directory_entry(path.clone(), remembered, head.map(|head| head.stored)))
+        })
+    }
+
+    fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
+        refuse_own(directory)?;
+        Ok(Box::new(BucketWalk::begin(&self.bucket, directory, recursive)?))
+    }
+
+    fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
+        refuse_own(path)?;
+        if path.is_root() {
+            return Err(ErrorCode::NotAFile.into());
+        }
+        let bucket = &self.bucket;
+        let opened = bucket.client.wait(BucketSource::open(bucket, path));
+        match opened {
+            Err(failure) if failure.code == ErrorCode::NotFound => Err(bucket.client.wait(async {
+                Ok(match bucket.is_directory(path).await {
+                    Ok(true) => ErrorCode::NotAFile.into(),
+                    Ok(false) => bucket.missing(path).await,
+                    Err(failure) => failure,
+                })
+            })?),
+            opened => Ok(Box::new(opened?)),
+        }
+    }
+
+    fn read_link(&self, path: &RemotePath) -> StoreResult<String> {
+        self.stat(path)?;
+        Err(Failure::new(ErrorCode::BadRequest).because("it is not a symbolic link"))
+    }
+
+    fn look(&self, path: &RemotePath) -> StoreResult<Entry> {
+        self.stat(path)
+    }
+
+    fn identity(&self, path: &RemotePath) -> StoreResult<u128> {
+        self.stat(path)?;
+        Ok(u128::from_be_bytes(digest(path.as_str().as_bytes())))
+    }
+}

@@ -1,0 +1,150 @@
+//! Removals of trees.
+
+use super::client::Client;
+use super::keys::{object_path, shown};
+use super::list::{Item, ListRequest};
+use super::store::Bucket;
+use futures_util::StreamExt;
+use remofile::protocol::path::RemotePath;
+use remofile::protocol::wire::{ErrorCode, Failure};
+use remofile::store::{Removal, RemovalProgress, StoreResult};
+use std::sync::Arc;
+
+/// A removal of a file, or of a directory and what is in it: a page of keys a step.
+pub(crate) struct BucketRemoval {
+    bucket: Arc<Bucket>,
+    path: RemotePath,
+    is_directory: bool,
+    files: u64,
+    directories: u64,
+    bytes: u64,
+    /// Directory that the last key was in, with a slash.
+    directory: String,
+    /// Keys up to here are gone, or stay.
+    after: Option<String>,
+    /// The first key that cannot be removed.
+    left: Option<String>,
+}
+
+impl BucketRemoval {
+    pub(crate) fn begin(bucket: &Arc<Bucket>, path: &RemotePath) -> StoreResult<Self> {
+        let is_directory = bucket.client.wait(async {
+            if bucket.is_directory(path).await? {
+                return Ok(true);
+            }
+            match bucket.client.head(&bucket.client.keys.file(path)).await? {
+                Some(_) => Ok(false),
+                None => Err(bucket.missing(path).await),
+            }
+        })?;
+        Ok(Self {
+            bucket: Arc::clone(bucket),
+            path: path.clone(),
+            is_directory,
+            files: 0,
+            directories: u64::from(is_directory),
+            bytes: 0,
+            directory: bucket.client.keys.directory(path),
+            after: None,
+            left: None,
+        })
+    }
+
+    async fn remove_file(&mut self) -> StoreResult<RemovalProgress> {
+        let key = self.bucket.client.keys.file(&self.path);
+        let head =
+            self.bucket.client.head(&key).await?.ok_or_else(|| Failure::new(ErrorCode::NotFound).at(&self.path))?;
+        self.bucket.remove_file(&self.path).await?;
+        self.bytes += head.size;
+        Ok(RemovalProgress::Done { files: self.files + 1, directories: self.directories })
+    }
+
+    /// Removes a page of keys.
+    async fn remove_page(&mut self) -> StoreResult<RemovalProgress> {
+        let prefix = self.bucket.client.keys.directory(&self.path);
+        let request = ListRequest { prefix: prefix.clone(), after: self.after.clone(), ..ListRequest::default() };
+        let page = self.bucket.client.list(&request, None).await?;
+        let mut keys = Vec::new();
+        for item in page.items {
+            self.after = Some(item.key.clone());
+            // The marker of the directory itself goes last, so that what breaks off can be gone on with.
+            if item.key == prefix {
+                continue;
+            }
+            if object_path(&item.key).is_err() {
+                self.left.get_or_insert(item.key);
+                continue;
+            }
+            self.count(&item, prefix.len());
+            keys.push(item.key);
+        }
+        remove_all(&self.bucket.client, &keys).await?;
+        for key in &keys {
+            self.bucket.cache.forget(key);
+            self.bucket.set_marked(key, false);
+        }
+        if page.next.is_some() {
+            return Ok(RemovalProgress::More);
+        }
+        if let Some(left) = &self.left {
+            let below = self.bucket.client.keys.below(left).unwrap_or(left);
+            let why = "an object of the bucket has a key that is no path: remove it with the tool that made it";
+            return Err(Failure::new(ErrorCode::InvalidName).because(why).at(shown(below)));
+        }
+        self.bucket.remove_marker(&self.path).await?;
+        Ok(RemovalProgress::Done { files: self.files, directories: self.directories })
+    }
+
+    fn count(&mut self, item: &Item, from: usize) {
+        let mut end = from;
+        while let Some(length) = item.key.get(end..).and_then(|rest| rest.find('/')) {
+            end += length + 1;
+            let directory = item.key.get(..end).unwrap_or(&item.key);
+            if !self.directory.starts_with(directory) {
+                self.directories += 1;
+                self.directory = directory.to_owned();
+            }
+        }
+        if !item.key.ends_with('/') {
+            self.files += 1;
+            self.bytes += item.object.as_ref().map_or(0, |object| object.size);
+            let parent = item.key.rfind('/').and_then(|at| item.key.get(..=at)).unwrap_or_default();
+            self.directory = parent.to_owned();
+        }
+    }
+}
+
+/// Removes many keys, as many in one request as the service takes.
+pub(crate) async fn remove_all(client: &Client, keys: &[String]) -> StoreResult<()> {
+    let paths: Vec<_> = keys.iter().map(|key| object_path(key)).collect::<StoreResult<_>>()?;
+    let removals = async {
+        let mut removed = object_store::ObjectStore::delete_stream(
+            &client.s3,
+            futures_util::stream::iter(paths.into_iter().map(Ok)).boxed(),
+        );
+        while let Some(outcome) = removed.next().await {
+            match outcome.map_err(|error| super::errors::failure(&error)) {
+                Err(failure) if failure.code != ErrorCode::NotFound => return Err(failure),
+                _ => {}
+            }
+        }
+        Ok(())
+    };
+    client.fenced(removals).await
+}
+
+impl Removal for BucketRemoval {
+    fn step(&mut self) -> StoreResult<RemovalProgress> {
+        let client = Arc::clone(&self.bucket.client);
+        let path = self.path.clone();
+        let outcome = match self.is_directory {
+            true => client.wait(self.remove_page()),
+            false => client.wait(self.remove_file()),
+        };
+        outcome.map_err(|failure| if failure.path.is_some() { failure } else { failure.at(path) })
+    }
+
+    fn removed_bytes(&self) -> Option<u64> {
+        Some(self.bytes)
+    }
+}

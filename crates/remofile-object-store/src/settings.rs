@@ -1,0 +1,240 @@
+//! The address of the service and the credentials for it, from the variables and files that all tools read.
+
+use super::location::Location;
+use super::options::{BucketOptions, FIRST_PAUSE, LONGEST_PAUSE, OpenError};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::{BackoffConfig, Certificate, ClientOptions, RetryConfig};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The region that services have which are not Amazon's, unless told another one.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// A service that does not take a connection, or says nothing in the middle of an answer, for so long is asked again.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Everything that requests need.
+pub(crate) struct Settings {
+    pub(crate) builder: AmazonS3Builder,
+    pub(crate) connection: ClientOptions,
+    pub(crate) location: Location,
+}
+
+/// Returns a variable of the environment that is not empty.
+pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Settings {
+    /// Reads variables and profiles.
+    pub(crate) fn read(
+        location: &Location,
+        options: &BucketOptions,
+        variables: Variables<'_>,
+    ) -> Result<Self, OpenError> {
+        let mut builder = AmazonS3Builder::new().with_bucket_name(&location.bucket);
+        for key in [
+            AmazonS3ConfigKey::AccessKeyId,
+            AmazonS3ConfigKey::SecretAccessKey,
+            AmazonS3ConfigKey::Token,
+            AmazonS3ConfigKey::Region,
+            AmazonS3ConfigKey::DefaultRegion,
+            AmazonS3ConfigKey::SkipSignature,
+            AmazonS3ConfigKey::VirtualHostedStyleRequest,
+            AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
+            AmazonS3ConfigKey::ContainerCredentialsFullUri,
+            AmazonS3ConfigKey::ContainerAuthorizationTokenFile,
+            AmazonS3ConfigKey::WebIdentityTokenFile,
+            AmazonS3ConfigKey::RoleArn,
+            AmazonS3ConfigKey::RoleSessionName,
+        ] {
+            if let Some(value) = variables(&key.as_ref().to_ascii_uppercase()) {
+                builder = builder.with_config(key, value);
+            }
+        }
+        let profile = Profile::read(variables)?;
+        // Credentials of the environment win as a whole: half of each would be of nobody.
+        if variables("AWS_ACCESS_KEY_ID").is_none()
+            && let (Some(id), Some(secret)) = (profile.get("aws_access_key_id"), profile.get("aws_secret_access_key"))
+        {
+            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+            if let Some(token) = profile.get("aws_session_token") {
+                builder = builder.with_token(token);
+            }
+        }
+        if builder.get_config_value(&AmazonS3ConfigKey::Region).is_none() {
+            builder = builder.with_region(profile.get("region").unwrap_or(DEFAULT_REGION));
+        }
+        let endpoint = options.endpoint.clone();
+        let endpoint = endpoint.or_else(|| variables("AWS_ENDPOINT_URL_S3")).or_else(|| variables("AWS_ENDPOINT_URL"));
+        let endpoint =
+            endpoint.or_else(|| variables("AWS_ENDPOINT")).or_else(|| profile.get("endpoint_url").map(str::to_owned));
+        if let Some(endpoint) = &endpoint {
+            let is_address = endpoint.starts_with("http://") || endpoint.starts_with("https://");
+            if !is_address || endpoint.chars().any(|character| character.is_control() || character == ' ') {
+                return Err(OpenError::new(format!(
+                    "the address '{endpoint}' of the service begins with neither http:// nor https://: correct '--endpoint'"
+                )));
+            }
+            builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
+        }
+        let mut connection = ClientOptions::new()
+            // Who gives such an address means it; credentials are never sent, but sign.
+            .with_allow_http(true)
+            .with_http1_only()
+            .with_connect_timeout(CONNECT_TIMEOUT)
+            .with_read_timeout(READ_TIMEOUT)
+            .with_timeout_disabled();
+        if let Some(path) = variables("AWS_CA_BUNDLE") {
+            let cannot = |why: String| {
+                OpenError::new(format!("the certificates in {path} (AWS_CA_BUNDLE) cannot be used: {why}"))
+            };
+            let bundle = std::fs::read_to_string(&path).map_err(|error| cannot(error.to_string()))?;
+            let certificates =
+                Certificate::from_pem_bundle(bundle.as_bytes()).map_err(|error| cannot(error.to_string()))?;
+            connection = certificates.into_iter().fold(connection, ClientOptions::with_root_certificate);
+        }
+        let backoff = BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 2.0 };
+        let retry = RetryConfig { backoff, max_retries: 1000, retry_timeout: options.patience };
+        let builder = builder.with_client_options(connection.clone()).with_retry(retry);
+        Ok(Self { builder, connection, location: location.clone() })
+    }
+}
+
+/// Returns the address of a bucket, the region, and whether requests are signed.
+pub(crate) fn bucket_url(builder: &AmazonS3Builder, bucket: &str) -> (String, String, bool) {
+    let value = |key: AmazonS3ConfigKey| builder.get_config_value(&key);
+    let is = |key: AmazonS3ConfigKey| value(key).is_some_and(|value| value == "true" || value == "1");
+    let region = value(AmazonS3ConfigKey::Region).unwrap_or_else(|| DEFAULT_REGION.to_owned());
+    let url = match (value(AmazonS3ConfigKey::Endpoint), is(AmazonS3ConfigKey::VirtualHostedStyleRequest)) {
+        (Some(endpoint), true) => endpoint,
+        (Some(endpoint), false) => format!("{endpoint}/{bucket}"),
+        (None, true) => format!("https://{bucket}.s3.{region}.amazonaws.com"),
+        (None, false) => format!("https://s3.{region}.amazonaws.com/{bucket}"),
+    };
+    (url, region, !is(AmazonS3ConfigKey::SkipSignature))
+}
+
+/// What the files of credentials and of configuration say of one profile.
+struct Profile(HashMap<String, String>);
+
+impl Profile {
+    fn read(variables: Variables<'_>) -> Result<Self, OpenError> {
+        let home = variables("HOME").map(PathBuf::from);
+        let file = |variable: &str, name: &str| {
+            variables(variable).map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".aws").join(name)))
+        };
+        let asked = variables("AWS_PROFILE").or_else(|| variables("AWS_DEFAULT_PROFILE"));
+        let name = asked.clone().unwrap_or_else(|| "default".to_owned());
+        let mut all = HashMap::new();
+        let mut is_found = false;
+        // The file of credentials comes last, and wins.
+        for (path, heads) in [
+            (file("AWS_CONFIG_FILE", "config"), [format!("profile {name}"), name.clone()]),
+            (file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), [name.clone(), name]),
+        ] {
+            let text = path.map(|path| read(&path)).transpose()?.flatten().unwrap_or_default();
+            if let Some(values) = section(&text, &heads) {
+                is_found = true;
+                all.extend(values);
+            }
+        }
+        match asked {
+            Some(asked) if !is_found => Err(OpenError::new(format!(
+                "there is no profile '{asked}' in ~/.aws/credentials or ~/.aws/config: correct AWS_PROFILE"
+            ))),
+            _ => Ok(Self(all)),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// Reads a file that need not exist.
+fn read(path: &Path) -> Result<Option<String>, OpenError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(OpenError::new(format!("{} cannot be read: {error}", path.display()))),
+    }
+}
+
+/// Returns the values of a section, if it is there.
+fn section(text: &str, heads: &[String]) -> Option<HashMap<String, String>> {
+    let mut values: Option<HashMap<String, String>> = None;
+    let mut is_in = false;
+    for line in text.lines() {
+        // What belongs to a value above, as 's3 =' has it, is indented.
+        let is_nested = line.starts_with([' ', '\t']);
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(head) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
+            let head = head.split_whitespace().collect::<Vec<_>>().join(" ");
+            is_in = heads.contains(&head);
+            if is_in {
+                values.get_or_insert_default();
+            }
+        } else if is_in
+            && !is_nested
+            && let (Some((name, value)), Some(values)) = (line.split_once('='), values.as_mut())
+        {
+            values.insert(name.trim().to_ascii_lowercase(), value.trim().to_owned());
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_with(pairs: &[(&str, &str)]) -> Result<AmazonS3Builder, OpenError> {
+        let variables = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let location = "s3://bucket/a".parse().unwrap();
+        Settings::read(&location, &BucketOptions::default(), &variables).map(|settings| settings.builder)
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "tests make files")]
+    fn credentials_come_from_variables_and_then_from_the_profile() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".aws")).unwrap();
+        let credentials = "[default]\naws_access_key_id = one\naws_secret_access_key=s1\n[other]\naws_access_key_id=two\n\
+                           aws_secret_access_key=s2\naws_session_token=t2\n";
+        std::fs::write(home.path().join(".aws/credentials"), credentials).unwrap();
+        let config = "[default]\nregion = eu-1\n[profile other]\nregion=eu-2\nendpoint_url = https://o.example\ns3 =\n  region=no\n";
+        std::fs::write(home.path().join(".aws/config"), config).unwrap();
+        let home = home.path().to_str().unwrap();
+        let all = |pairs: &[(&str, &str)]| {
+            let builder = read_with(&[&[("HOME", home)], pairs].concat()).unwrap();
+            use AmazonS3ConfigKey as Key;
+            [Key::AccessKeyId, Key::SecretAccessKey, Key::Token, Key::Region, Key::Endpoint]
+                .map(|key| builder.get_config_value(&key).unwrap_or_default())
+        };
+        assert_eq!(all(&[]), ["one", "s1", "", "eu-1", ""]);
+        assert_eq!(all(&[("AWS_PROFILE", "other")]), ["two", "s2", "t2", "eu-2", "https://o.example"]);
+        let variables = [("AWS_ACCESS_KEY_ID", "three"), ("AWS_SECRET_ACCESS_KEY", "s3"), ("AWS_REGION", "garage")];
+        let variables = [&variables[..], &[("AWS_ENDPOINT_URL", "http://localhost:3900/")]].concat();
+        assert_eq!(all(&variables), ["three", "s3", "", "garage", "http://localhost:3900"]);
+        let missing = read_with(&[("HOME", home), ("AWS_PROFILE", "none")]).unwrap_err().to_string();
+        assert!(missing.contains("AWS_PROFILE"), "{missing}");
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_bucket() {
+        let url = |pairs: &[(&str, &str)]| bucket_url(&read_with(pairs).unwrap(), "bucket");
+        assert_eq!(url(&[]).0, "https://s3.us-east-1.amazonaws.com/bucket");
+        assert_eq!(url(&[("AWS_ENDPOINT_URL", "http://[::1]:9")]).0, "http://[::1]:9/bucket");
+        assert!(!url(&[("AWS_SKIP_SIGNATURE", "true")]).2);
+        let missing = read_with(&[("AWS_CA_BUNDLE", "/none")]).unwrap_err().to_string();
+        assert!(missing.contains("AWS_CA_BUNDLE"), "{missing}");
+        let wrong = read_with(&[("AWS_ENDPOINT_URL", "localhost:9")]).unwrap_err().to_string();
+        assert!(wrong.contains("--endpoint"), "{wrong}");
+    }
+}

@@ -1,0 +1,205 @@
+//! The store, and what all parts of it share.
+
+use super::cache::{Cache, Remembered};
+use super::client::{Client, Head};
+use super::list::Object;
+use super::location::Location;
+use super::options::{BucketOptions, OpenError};
+use super::owner::Owner;
+use super::settings::Settings;
+use remofile::protocol::path::RemotePath;
+use remofile::protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
+use remofile::store::{Capabilities, Capability, DurableStore, ServedDirectory, Store, StoreResult};
+use std::collections::HashSet;
+use std::fmt::{self, Debug, Formatter};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Directories of which it is remembered that they have a marker.
+const MOST_MARKED: usize = 100_000;
+
+/// A store in a bucket of an S3 service.
+///
+/// ```no_run
+/// use remofile::Server;
+/// use remofile::protocol::token::Token;
+/// use remofile_object_store::{BucketOptions, BucketStore};
+/// use std::sync::Arc;
+///
+/// let store = BucketStore::open(&"s3://bucket/prefix".parse()?, BucketOptions::default())?;
+/// let server = Server::with_store(Arc::new(store), Token::generate());
+/// server.bind(6768, None)?.serve()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct BucketStore {
+    pub(crate) bucket: Arc<Bucket>,
+}
+
+/// The part of a store that everything which came from it shares.
+pub(crate) struct Bucket {
+    pub(crate) client: Arc<Client>,
+    pub(crate) cache: Cache,
+    /// Bounds the small requests that are under way at once.
+    requests: Semaphore,
+    /// Bounds the parts of files that are under way at once.
+    pub(crate) parts: Arc<Semaphore>,
+    /// Directories that are known to have a marker, by its key.
+    marked: Mutex<HashSet<String>>,
+    /// Records of the uploads that are under way here.
+    pub(crate) active: Mutex<HashSet<String>>,
+    /// Present while a server changes it.
+    owner: Mutex<Option<Owner>>,
+}
+
+impl BucketStore {
+    /// Opens a store with the credentials that the variables of the environment and the files of profiles give.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the settings make no sense, or the service does not let the bucket be listed.
+    pub fn open(location: &Location, options: BucketOptions) -> Result<Self, OpenError> {
+        let variables = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self::open_with(location, options, &variables)
+    }
+
+    /// As [`BucketStore::open`], with other variables than those of the environment.
+    ///
+    /// # Errors
+    /// As [`BucketStore::open`].
+    pub fn open_with(
+        location: &Location,
+        options: BucketOptions,
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, OpenError> {
+        let settings = Settings::read(location, &options, variables)?;
+        let client = Arc::new(Client::new(settings, options)?);
+        let listed = client.wait(client.has_below(&client.keys.directory(&RemotePath::root())));
+        listed.map_err(|failure| {
+            let why = failure.detail.unwrap_or_else(|| failure.code.sentence().to_owned());
+            OpenError::new(format!("{location}: {why}"))
+        })?;
+        let (requests, parts) = (client.options.parallel_requests, client.options.all_parts);
+        let bucket = Bucket {
+            cache: Cache::new(client.options.remembered),
+            requests: Semaphore::new(requests.max(1)),
+            parts: Arc::new(Semaphore::new(parts.max(1))),
+            marked: Mutex::default(),
+            active: Mutex::default(),
+            owner: Mutex::default(),
+            client,
+        };
+        Ok(Self { bucket: Arc::new(bucket) })
+    }
+}
+
+impl Debug for BucketStore {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BucketStore").field("bucket", &self.bucket.client.bucket).finish_non_exhaustive()
+    }
+}
+
+impl Bucket {
+    /// Looks at an object, and remembers its metadata; `None` if there is none.
+    pub(crate) async fn remember(&self, key: &str) -> StoreResult<Option<Remembered>> {
+        let _turn = self.requests.acquire().await;
+        let Some(head) = self.client.head(key).await? else { return Ok(None) };
+        let remembered = Remembered::from(&head.metadata);
+        self.cache.put(key, Object { size: head.size, stored: head.stored, etag: head.etag }, remembered);
+        Ok(Some(remembered))
+    }
+
+    /// Waits for a turn among the small requests.
+    pub(crate) async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.requests.acquire().await.ok()
+    }
+
+    /// Reports whether there is such a directory.
+    pub(crate) async fn is_directory(&self, path: &RemotePath) -> StoreResult<bool> {
+        Ok(path.is_root() || self.client.has_below(&self.client.keys.directory(path)).await?)
+    }
+
+    /// Returns why there is nothing at a path: it is below a file, or not there.
+    pub(crate) async fn missing(&self, path: &RemotePath) -> Failure {
+        let mut above = path.parent();
+        while let Some(path) = above.filter(|path| !path.is_root()) {
+            match self.is_directory(&path).await {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(failure) => return failure,
+            }
+            match self.client.head(&self.client.keys.file(&path)).await {
+                Ok(Some(_)) => return ErrorCode::NotADirectory.into(),
+                Ok(None) => {}
+                Err(failure) => return failure,
+            }
+            above = path.parent();
+        }
+        ErrorCode::NotFound.into()
+    }
+
+    /// Returns why there is no directory at a path: it is a file, is below one, or is not there.
+    pub(crate) async fn missing_directory(&self, path: &RemotePath) -> Failure {
+        match self.client.head(&self.client.keys.file(path)).await {
+            Ok(Some(_)) => ErrorCode::NotADirectory.into(),
+            Ok(None) => self.missing(path).await,
+            Err(failure) => failure,
+        }
+    }
+
+    pub(crate) fn is_marked(&self, key: &str) -> bool {
+        self.lock_marked().contains(key)
+    }
+
+    pub(crate) fn set_marked(&self, key: &str, is_marked: bool) {
+        let mut marked = self.lock_marked();
+        if !is_marked {
+            marked.remove(key);
+        } else if marked.len() < MOST_MARKED || marked.contains(key) {
+            marked.insert(key.to_owned());
+        } else {
+            marked.clear();
+        }
+    }
+
+    fn lock_marked(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.marked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn lock_active(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the entry of a file.
+pub(crate) fn file_entry(path: RemotePath, remembered: Remembered, size: u64, stored: Timestamp) -> Entry {
+    let modified = remembered.modified.unwrap_or(stored);
+    Entry { path, kind: Kind::File, size, modified, mode: remembered.mode, unflushed: false }
+}
+
+/// As [`file_entry`], of an object that was looked at.
+pub(crate) fn entry_of(path: RemotePath, head: &Head) -> Entry {
+    file_entry(path, Remembered::from(&head.metadata), head.size, head.stored)
+}
+
+/// Returns the entry of a directory, which has the time of its marker, if it has one.
+pub(crate) fn directory_entry(path: RemotePath, remembered: Remembered, stored: Option<Timestamp>) -> Entry {
+    let modified = remembered.modified.or(stored).unwrap_or(Timestamp::new(0, 0));
+    Entry { path, kind: Kind::Directory, size: 0, modified, mode: remembered.mode, unflushed: false }
+}
+
+impl DurableStore for BucketStore {}
+
+impl Store for BucketStore {
+    fn capabilities(&self) -> Capabilities {
+        let lacking = [Capability::Links, Capability::Edits, Capability::ReadablePartials];
+        lacking.into_iter().fold(Capabilities::ALL, Capabilities::without)
+    }
+
+    fn claim_directory(&self) -> StoreResult<Option<ServedDirectory>> {
+        let mut owner = self.bucket.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        if owner.is_none() && self.bucket.client.options.fence.is_none() {
+            *owner = Some(Owner::claim(&self.bucket.client)?);
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,370 @@
+//! The store for those who make, move and remove.
+
+use super::client::{Condition, Head};
+use super::keys::{compare, object_path, refuse_own};
+use super::list::ListRequest;
+use super::metadata::Metadata;
+use super::removal::{BucketRemoval, remove_all};
+use super::staged::{BucketDirectory, directory_in_the_way};
+use super::store::{Bucket, BucketStore};
+use futures_util::{StreamExt, TryStreamExt};
+use remofile::protocol::path::RemotePath;
+use remofile::protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
+use remofile::store::{Directory, PendingBackup, PosixStore, Removal, StoreResult, WriteStore};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Copies of a moved directory that are under way at once.
+const COPIES: usize = 32;
+
+/// Bytes of keys that a move of a directory may hold.
+const MOST_KEY_BYTES: usize = 64 * 1024 * 1024;
+
+impl WriteStore for BucketStore {
+    fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
+        refuse_own(path)?;
+        let bucket = &self.bucket;
+        bucket.client.wait(async {
+            if bucket.is_directory(path).await? {
+                return Err(directory_in_the_way());
+            }
+            let key = bucket.client.keys.file(path);
+            match bucket.client.head(&key).await? {
+                Some(head) if update => bucket.touch(&key, &head, |metadata| metadata.modified = Some(now())).await,
+                Some(_) => Err(ErrorCode::AlreadyExists.into()),
+                None => {
+                    bucket.need_parent(path).await?;
+                    let metadata = Metadata { mode: bucket.client.options.file_mode, ..Metadata::default() };
+                    let has = bucket.client.has_conditions().await?;
+                    let condition = if has { Condition::Absent } else { Condition::None };
+                    bucket.client.put(&key, Vec::new().into(), &metadata, condition).await.map(drop)
+                }
+            }
+        })
+    }
+
+    fn make_directory(&self, path: &RemotePath, update: bool, parents: bool) -> StoreResult<bool> {
+        refuse_own(path)?;
+        let bucket = &self.bucket;
+        bucket.client.wait(async {
+            if path.is_root() || bucket.is_directory(path).await? {
+                return if update { Ok(false) } else { Err(directory_in_the_way()) };
+            }
+            if bucket.client.head(&bucket.client.keys.file(path)).await?.is_some() {
+                return Err(ErrorCode::AlreadyExists.into());
+            }
+            let mut missing = vec![path.clone()];
+            let mut above = path.parent();
+            while let Some(directory) = above.filter(|directory| !directory.is_root()) {
+                if bucket.is_directory(&directory).await? {
+                    break;
+                }
+                if bucket.client.head(&bucket.client.keys.file(&directory)).await?.is_some() {
+                    return Err(ErrorCode::NotADirectory.into());
+                }
+                if !parents {
+                    return Err(bucket.missing(path).await);
+                }
+                above = directory.parent();
+                missing.push(directory);
+            }
+            for directory in missing.iter().rev() {
+                bucket.put_marker(directory).await?;
+            }
+            Ok(true)
+        })
+    }
+
+    fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
+        refuse_own(path)?;
+        let bucket = &self.bucket;
+        bucket.client.wait(async {
+            match bucket.is_directory(path).await? {
+                true => Ok(()),
+                false => Err(bucket.missing_directory(path).await),
+            }
+        })?;
+        Ok(Box::new(BucketDirectory::new(bucket, path)))
+    }
+
+    fn remove(&self, path: &RemotePath) -> StoreResult<Kind> {
+        refuse_root(path)?;
+        let bucket = &self.bucket;
+        bucket.client.wait(async {
+            let prefix = bucket.client.keys.directory(path);
+            let request = ListRequest { prefix: prefix.clone(), most: Some(2), ..ListRequest::default() };
+            let below = bucket.client.list(&request, None).await?.items;
+            if below.iter().any(|item| item.key != prefix) {
+                return Err(ErrorCode::NotEmpty.into());
+            }
+            if !below.is_empty() {
+                bucket.remove_marker(path).await?;
+                return Ok(Kind::Directory);
+            }
+            if bucket.client.head(&bucket.client.keys.file(path)).await?.is_none() {
+                return Err(bucket.missing(path).await);
+            }
+            bucket.remove_file(path).await?;
+            Ok(Kind::File)
+        })
+    }
+
+    fn remove_tree(&self, path: &RemotePath) -> StoreResult<Box<dyn Removal>> {
+        refuse_root(path)?;
+        Ok(Box::new(BucketRemoval::begin(&self.bucket, path)?))
+    }
+
+    fn rename(&self, source: &RemotePath, destination: &RemotePath, replace: bool) -> StoreResult<()> {
+        refuse_root(source)?;
+        refuse_root(destination)?;
+        let bucket = &self.bucket;
+        bucket.client.wait(async {
+            let is_directory = bucket.is_directory(source).await?;
+            let key = bucket.client.keys.file(source);
+            let head = if is_directory { None } else { bucket.client.head(&key).await? };
+            if !is_directory && head.is_none() {
+                return Err(bucket.missing(source).await);
+            }
+            if is_directory && source != destination && destination.is_within(source) {
+                return Err(ErrorCode::IntoItself.into());
+            }
+            bucket.need_parent(destination).await?;
+            let target = bucket.client.keys.file(destination);
+            if bucket.is_directory(destination).await? {
+                return Err(directory_in_the_way());
+            }
+            let there = bucket.client.head(&target).await?;
+            if there.is_some() && (is_directory || !replace) {
+                return Err(ErrorCode::AlreadyExists.into());
+            }
+            match head {
+                Some(_) if source == destination => Ok(()),
+                Some(head) => {
+                    bucket.client.copy(&key, &head, &target, &head.metadata).await?;
+                    bucket.cache.forget(&target);
+                    bucket.remove_file(source).await
+                }
+                None => bucket.move_directory(source, destination).await,
+            }
+        })
+    }
+}
+
+impl PosixStore for BucketStore {
+    fn set_mode(&self, path: &RemotePath, mode: u32) -> StoreResult<()> {
+        self.bucket.change(path, |metadata| metadata.mode = Some(mode & 0o777))
+    }
+
+    fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
+        self.bucket.change(path, |metadata| metadata.modified = Some(modified))
+    }
+
+    fn prepare_backup(&self, path: &RemotePath, to: &RemotePath) -> StoreResult<Box<dyn PendingBackup>> {
+        refuse_own(path)?;
+        refuse_root(to)?;
+        if path == to {
+            return Err(Failure::new(ErrorCode::BadRequest).because("its backup cannot have the same path"));
+        }
+        let bucket = &self.bucket;
+        let head = bucket.client.wait(async {
+            if bucket.is_directory(path).await? {
+                return Err(ErrorCode::NotAFile.into());
+            }
+            let head = bucket.client.head(&bucket.client.keys.file(path)).await?;
+            let Some(head) = head else { return Err(bucket.missing(path).await) };
+            if bucket.is_directory(to).await? {
+                return Err(directory_in_the_way());
+            }
+            Ok(head)
+        })?;
+        let (above, _) = to.split()?;
+        self.make_directory(&above, true, true)?;
+        let (bucket, from) = (Arc::clone(bucket), bucket.client.keys.file(path));
+        Ok(Box::new(BucketBackup { bucket, from, head, to: to.clone() }))
+    }
+}
+
+/// A copy that the service makes when it is committed.
+struct BucketBackup {
+    bucket: Arc<Bucket>,
+    from: String,
+    head: Head,
+    to: RemotePath,
+}
+
+impl PendingBackup for BucketBackup {
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn step(&mut self) -> StoreResult<()> {
+        Ok(())
+    }
+
+    fn commit(self: Box<Self>) -> StoreResult<()> {
+        let Self { bucket, from, head, to } = *self;
+        bucket.client.wait(async {
+            if bucket.is_directory(&to).await? {
+                return Err(directory_in_the_way());
+            }
+            let key = bucket.client.keys.file(&to);
+            bucket.client.copy(&from, &head, &key, &head.metadata).await?;
+            bucket.cache.forget(&key);
+            Ok(())
+        })
+    }
+}
+
+impl Bucket {
+    /// Refuses a path whose directory is not there.
+    async fn need_parent(&self, path: &RemotePath) -> StoreResult<()> {
+        let Some(parent) = path.parent() else { return Ok(()) };
+        match self.is_directory(&parent).await? {
+            true => Ok(()),
+            false => Err(self.missing_directory(&parent).await),
+        }
+    }
+
+    async fn put_marker(&self, directory: &RemotePath) -> StoreResult<()> {
+        let key = self.client.keys.directory(directory);
+        let metadata = Metadata { mode: self.client.options.directory_mode, ..Metadata::default() };
+        self.client.put(&key, Vec::new().into(), &metadata, Condition::None).await?;
+        self.set_marked(&key, true);
+        Ok(())
+    }
+
+    /// Sees to it that a directory stays when the last thing in it goes.
+    async fn mark(&self, directory: Option<RemotePath>) -> StoreResult<()> {
+        let Some(directory) = directory.filter(|directory| !directory.is_root()) else { return Ok(()) };
+        let key = self.client.keys.directory(&directory);
+        if self.is_marked(&key) {
+            return Ok(());
+        }
+        match self.client.head(&key).await? {
+            Some(_) => {
+                self.set_marked(&key, true);
+                Ok(())
+            }
+            None => self.put_marker(&directory).await,
+        }
+    }
+
+    /// Removes a file; its directory stays.
+    pub(crate) async fn remove_file(&self, path: &RemotePath) -> StoreResult<()> {
+        self.mark(path.parent()).await?;
+        let key = self.client.keys.file(path);
+        let removed = self.client.delete(&key).await;
+        self.cache.forget(&key);
+        removed
+    }
+
+    /// Removes a directory that has nothing but its marker.
+    pub(crate) async fn remove_marker(&self, path: &RemotePath) -> StoreResult<()> {
+        self.mark(path.parent()).await?;
+        let key = self.client.keys.directory(path);
+        let removed = self.client.delete(&key).await;
+        self.set_marked(&key, false);
+        self.cache.forget(&key);
+        removed
+    }
+
+    /// Gives an object other metadata, which is a copy of it onto itself.
+    async fn touch(&self, key: &str, head: &Head, change: impl FnOnce(&mut Metadata)) -> StoreResult<()> {
+        let mut metadata = head.metadata.clone();
+        change(&mut metadata);
+        let changed = self.client.copy(key, head, key, &metadata).await;
+        self.cache.forget(key);
+        changed
+    }
+
+    /// Changes the metadata of a file or directory.
+    fn change(&self, path: &RemotePath, change: impl FnOnce(&mut Metadata)) -> StoreResult<()> {
+        refuse_root(path)?;
+        self.client.wait(async {
+            let key = self.client.keys.file(path);
+            if let Some(head) = self.client.head(&key).await? {
+                return self.touch(&key, &head, change).await;
+            }
+            if !self.is_directory(path).await? {
+                return Err(self.missing(path).await);
+            }
+            let key = self.client.keys.directory(path);
+            let mut metadata = self.client.head(&key).await?.map(|head| head.metadata).unwrap_or_default();
+            change(&mut metadata);
+            self.client.put(&key, Vec::new().into(), &metadata, Condition::None).await?;
+            self.set_marked(&key, true);
+            self.cache.forget(&key);
+            Ok(())
+        })
+    }
+
+    /// Moves a directory: everything in it is copied, and then removed. What breaks off leaves the directory as it was.
+    async fn move_directory(&self, source: &RemotePath, destination: &RemotePath) -> StoreResult<()> {
+        let (from, to) = (self.client.keys.directory(source), self.client.keys.directory(destination));
+        let keys = self.keys_below(&from).await?;
+        if let Some(odd) = keys.iter().find(|key| object_path(key).is_err()) {
+            let below = self.client.keys.below(odd).unwrap_or(odd);
+            let why = "an object of the bucket has a key that is no path: rename it with the tool that made it";
+            return Err(Failure::new(ErrorCode::InvalidName).because(why).at(super::keys::shown(below)));
+        }
+        let target = |key: &String| format!("{to}{}", key.strip_prefix(&from).unwrap_or(key));
+        let copies = keys.iter().map(|key| async move {
+            let head = self.client.head(key).await?;
+            // Removed meanwhile: then it is not there to be moved.
+            let Some(head) = head else { return Ok(()) };
+            self.client.copy(key, &head, &target(key), &head.metadata).await
+        });
+        let copied = futures_util::stream::iter(copies).buffer_unordered(COPIES).try_collect::<()>().await;
+        if let Err(failure) = copied {
+            let targets: Vec<String> = keys.iter().map(target).collect();
+            remove_all(&self.client, &targets).await?;
+            return Err(failure);
+        }
+        if !keys.contains(&from) {
+            self.put_marker(destination).await?;
+        }
+        self.mark(source.parent()).await?;
+        remove_all(&self.client, &keys).await?;
+        for key in &keys {
+            self.cache.forget(key);
+            self.set_marked(key, false);
+        }
+        Ok(())
+    }
+
+    /// Returns all keys below a prefix.
+    async fn keys_below(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        let request = ListRequest { prefix: prefix.to_owned(), ..ListRequest::default() };
+        let (mut keys, mut bytes, mut token) = (Vec::new(), 0, None);
+        loop {
+            let page = self.client.list(&request, token.as_deref()).await?;
+            for item in page.items {
+                bytes += item.key.len() + size_of::<String>();
+                keys.push(item.key);
+            }
+            if bytes > MOST_KEY_BYTES {
+                let why =
+                    "the directory has too many files to be moved in a bucket at once: move what is in it bit by bit";
+                return Err(Failure::new(ErrorCode::OutOfResources).because(why));
+            }
+            token = page.next;
+            if token.is_none() {
+                keys.sort_by(|one, other| compare(one, other));
+                return Ok(keys);
+            }
+        }
+    }
+}
+
+fn refuse_root(path: &RemotePath) -> StoreResult<()> {
+    if path.is_root() {
+        return Err(Failure::new(ErrorCode::BadRequest).because("the root directory itself stays as it is"));
+    }
+    refuse_own(path)
+}
+
+/// The time by this machine's clock.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::new(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
+}

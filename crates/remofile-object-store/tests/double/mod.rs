@@ -1,0 +1,190 @@
+//! An S3 service in this process, as far as a store asks for it, which can be told to fail.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "tests use what they need, and fail by panicking")]
+
+mod answer;
+mod http;
+
+use http::{Answer, Request};
+use remofile_object_store::{BucketOptions, BucketStore, OpenError};
+use std::collections::BTreeMap;
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+/// Bytes of a part: much fewer than real services take, so that tests need no large files.
+pub(crate) const PART_BYTES: usize = 512 * 1024;
+
+/// A service. It ends with the process.
+pub(crate) struct Double {
+    pub(crate) address: String,
+    pub(crate) state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) objects: BTreeMap<String, Stored>,
+    pub(crate) uploads: BTreeMap<String, Unfinished>,
+    pub(crate) faults: Faults,
+    /// Requests that were made: methods and addresses.
+    pub(crate) requests: Vec<String>,
+    /// The fewest bytes that it takes of a part which is not the last.
+    pub(crate) least_part: usize,
+    /// Seconds that its clock is ahead.
+    pub(crate) ahead: u64,
+    count: u64,
+}
+
+#[derive(Clone)]
+pub(crate) struct Stored {
+    pub(crate) content: Arc<Vec<u8>>,
+    pub(crate) etag: String,
+    pub(crate) stored: SystemTime,
+    /// Headers that come back with it.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+pub(crate) struct Unfinished {
+    pub(crate) key: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) parts: BTreeMap<u32, Stored>,
+    pub(crate) begun: SystemTime,
+}
+
+#[derive(Default)]
+pub(crate) struct Faults {
+    /// Answers so many requests with 503.
+    pub(crate) busy: u32,
+    /// Answers all requests with this status and code.
+    pub(crate) refuses: Option<(u16, &'static str)>,
+    /// As `refuses`, for requests that change something.
+    pub(crate) refuses_changes: Option<(u16, &'static str)>,
+    /// Ends so many bodies in their middle.
+    pub(crate) cuts: u32,
+    /// Says that objects are longer by so many bytes than they are, in listings and answers alike.
+    pub(crate) exaggerates: u64,
+    /// Forgets the conditions of requests.
+    pub(crate) has_no_conditions: bool,
+    /// Closes so many connections without an answer, after it has done what was asked.
+    pub(crate) loses_answers: u32,
+    /// Keys in a page of a listing at most.
+    pub(crate) page: Option<usize>,
+}
+
+impl Double {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State { least_part: PART_BYTES, ..State::default() }));
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let state = Arc::clone(&shared);
+                std::thread::spawn(move || serve(connection, &state));
+            }
+        });
+        Self { address, state }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn options(&self) -> BucketOptions {
+        BucketOptions {
+            endpoint: Some(self.address.clone()),
+            patience: Duration::from_secs(5),
+            part_bytes: PART_BYTES,
+            ..BucketOptions::default()
+        }
+    }
+
+    pub(crate) fn open(&self) -> BucketStore {
+        self.open_with(self.options()).unwrap()
+    }
+
+    pub(crate) fn open_with(&self, options: BucketOptions) -> Result<BucketStore, OpenError> {
+        BucketStore::open_with(&"s3://bucket/pre/fix".parse().unwrap(), options, &|name| {
+            let value = match name {
+                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        })
+    }
+
+    /// Puts an object there as another tool would.
+    pub(crate) fn put(&self, key: &str, content: &[u8], headers: &[(&str, &str)]) {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut state = self.lock();
+        let stored = state.stored(content.to_vec(), headers);
+        state.objects.insert(format!("pre/fix/{key}"), stored);
+    }
+
+    /// The keys below the prefix that are not the store's own.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let state = self.lock();
+        let below = state.objects.keys().filter_map(|key| key.strip_prefix("pre/fix/"));
+        below.filter(|key| !key.starts_with(".remofile/")).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn content(&self, key: &str) -> Vec<u8> {
+        self.lock().objects[&format!("pre/fix/{key}")].content.to_vec()
+    }
+
+    pub(crate) fn headers(&self, key: &str) -> Vec<(String, String)> {
+        self.lock().objects[&format!("pre/fix/{key}")].headers.clone()
+    }
+}
+
+impl State {
+    pub(crate) fn stored(&mut self, content: Vec<u8>, headers: Vec<(String, String)>) -> Stored {
+        self.count += 1;
+        let etag = format!("\"{:016x}-{}\"", content.len(), self.count);
+        let stored = SystemTime::now() + Duration::from_secs(self.ahead);
+        Stored { content: Arc::new(content), etag, stored, headers }
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
+}
+
+fn serve(mut connection: TcpStream, state: &Mutex<State>) {
+    connection.set_nodelay(true).unwrap();
+    while let Some(request) = Request::read(&mut connection) {
+        let answered = {
+            let mut state = state.lock().unwrap();
+            state.requests.push(format!("{} {}", request.method, request.target));
+            answer_with_faults(&mut state, &request)
+        };
+        let Some((answer, cut)) = answered else { return };
+        if !answer.write(&mut connection, request.method == "HEAD", cut) {
+            return;
+        }
+    }
+}
+
+/// Answers as the faults have it; `None` closes the connection.
+fn answer_with_faults(state: &mut State, request: &Request) -> Option<(Answer, bool)> {
+    let is_change = request.method != "GET" && request.method != "HEAD";
+    let refuses = state.faults.refuses.or(state.faults.refuses_changes.filter(|_| is_change));
+    if state.faults.busy > 0 {
+        state.faults.busy -= 1;
+        return Some((Answer::error(503, "SlowDown"), false));
+    }
+    if let Some((status, code)) = refuses {
+        return Some((Answer::error(status, code), false));
+    }
+    let answer = answer::answer(state, request);
+    if is_change && state.faults.loses_answers > 0 {
+        state.faults.loses_answers -= 1;
+        return None;
+    }
+    let cuts = state.faults.cuts > 0 && request.method == "GET" && answer.body.len() > 100;
+    if cuts {
+        state.faults.cuts -= 1;
+    }
+    Some((answer, cuts))
+}

@@ -1,0 +1,98 @@
+//! A server of a bucket and its clients, over the loopback.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail by panicking")]
+
+mod double;
+
+use double::Double;
+use remofile::protocol::path::RemotePath;
+use remofile::protocol::token::Token;
+use remofile::{Client, ClientOptions, Server, Silent, TransferOptions};
+use remofile_object_store::BucketStore;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// A server that ends with it.
+struct Served {
+    server: Server,
+    port: u16,
+    token: Token,
+    serving: Option<JoinHandle<()>>,
+}
+
+impl Served {
+    fn of(store: BucketStore) -> Self {
+        let token = Token::generate();
+        let server = Server::with_store(Arc::new(store), token.clone());
+        let bound = server.bind(0, Some([127, 0, 0, 1].into())).unwrap();
+        let port = bound.addresses()[0].port();
+        let serving = std::thread::spawn(move || bound.serve().unwrap());
+        Self { server, port, token, serving: Some(serving) }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(ClientOptions::new("127.0.0.1", self.port, self.token.clone()))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.server.terminate().unwrap();
+        self.serving.take().unwrap().join().unwrap();
+    }
+}
+
+fn remote(text: &str) -> RemotePath {
+    text.parse().unwrap()
+}
+
+fn make_tree(root: &Path) {
+    for number in 0..300 {
+        let directory = root.join(format!("d{}", number % 7));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join(format!("f-{number}.txt")), format!("content {number}")).unwrap();
+    }
+    std::fs::create_dir(root.join("empty")).unwrap();
+    let large: Vec<u8> = (0..6_000_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 11) as u8).collect();
+    std::fs::write(root.join("large"), large).unwrap();
+}
+
+fn assert_same(one: &Path, other: &Path) {
+    let status = std::process::Command::new("diff").arg("-r").arg(one).arg(other).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn a_tree_goes_up_and_comes_down_as_it_was() {
+    let double = Double::start();
+    let served = Served::of(double.open());
+    let local = tempfile::tempdir().unwrap();
+    let (up, down) = (local.path().join("tree"), local.path().join("down"));
+    std::fs::create_dir(&up).unwrap();
+    std::fs::create_dir(&down).unwrap();
+    make_tree(&up);
+    let mut client = served.client();
+    let options = TransferOptions { recursive: true, ..TransferOptions::default() };
+    let requests = || std::mem::take(&mut double.lock().requests).len();
+    let before = requests();
+    let report = client.upload(std::slice::from_ref(&up), &remote("/"), &options, &mut Silent).unwrap();
+    let upwards = requests();
+    assert_eq!(report.files, 301, "{report:?}");
+    assert_eq!(double.keys().iter().filter(|key| !key.ends_with('/')).count(), 301);
+    assert!(double.keys().contains(&"tree/empty/".to_owned()));
+    client.download(&[remote("/tree")], &down, &options, &mut Silent).unwrap();
+    let first = requests();
+    let again = local.path().join("again");
+    std::fs::create_dir(&again).unwrap();
+    client.download(&[remote("/tree")], &again, &options, &mut Silent).unwrap();
+    let second = requests();
+    // One each for small files, some for each directory, and one for each part of the large file. Before the first download
+    // files are counted, and looked at for it.
+    let told = format!("{before} before, {upwards} up, {first} and {second} down");
+    assert!(before < 20 && upwards < 480 && first < 700 && second < 400, "{told}");
+    assert_same(&up, &down.join("tree"));
+    let state = double.lock();
+    assert!(state.uploads.is_empty());
+    assert!(state.objects.keys().all(|key| !key.contains("/uploads/")), "nothing is left of the uploads");
+}

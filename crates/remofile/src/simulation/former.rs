@@ -1,0 +1,315 @@
+//! A simulated client of protocol 1: one request, one answer, and a user who does not give up.
+//!
+//! Protocol 1 replaces nothing: what is in the way of an upload is removed before. It knows no identity, so after a lost line
+//! its client is a stranger to what it has left.
+
+use super::chance::Chance;
+use super::client::{Link, Moment};
+use super::model::{Change, Version};
+use super::sending::content;
+use remofile_protocol::digest::digest;
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::protocol1::{Directory, Reason, Request, Response};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+const CHUNK_BYTES: usize = 8192;
+
+/// The time for which an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// A command of its user.
+#[derive(Debug, Clone)]
+pub(super) enum FormerTask {
+    Upload { path: RemotePath, bytes: usize, is_cancelled: bool },
+    Download(RemotePath),
+    Remove(RemotePath),
+    List(RemotePath),
+}
+
+pub(super) struct FormerClient {
+    pub(super) connection: Option<u64>,
+    pub(super) wakes_at: Duration,
+    chance: Chance,
+    tasks: VecDeque<FormerTask>,
+    work: Option<Work>,
+    /// The time until which an answer is waited for, if one is.
+    until: Option<Duration>,
+}
+
+/// A task that is under way.
+#[derive(Debug)]
+struct Work {
+    task: FormerTask,
+    /// The change that the model has of it, and that of the removal of what is in its way.
+    change: Change,
+    removal: Option<Change>,
+    content: Vec<u8>,
+    /// Bytes that were sent, or have come.
+    at: usize,
+    asked: Asked,
+    began: u64,
+}
+
+/// The request whose answer is waited for, or that comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Begin,
+    Chunk,
+    Removal,
+    Cancel,
+}
+
+type Checked<T> = Result<T, String>;
+
+impl FormerTask {
+    /// A task at random.
+    pub(super) fn any(chance: &mut Chance, directory: &RemotePath, largest: usize) -> Self {
+        let path = directory.join(chance.pick::<&str>(&["a", "b", "c", "d"])).unwrap();
+        match chance.below(8) {
+            0 => Self::Remove(path),
+            1 => Self::List(directory.clone()),
+            2 | 3 => Self::Download(path),
+            _ => {
+                let bytes = 1 + if chance.one_in(4) { chance.below(largest) } else { chance.below(2000) };
+                Self::Upload { path, bytes, is_cancelled: chance.one_in(10) }
+            }
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Upload { .. } => "upload by protocol 1",
+            Self::Download(_) => "download by protocol 1",
+            Self::Remove(_) => "remove by protocol 1",
+            Self::List(_) => "list by protocol 1",
+        }
+    }
+
+    fn path(&self) -> &RemotePath {
+        match self {
+            Self::Upload { path, .. } | Self::Download(path) | Self::Remove(path) | Self::List(path) => path,
+        }
+    }
+}
+
+impl FormerClient {
+    pub(super) fn new(chance: Chance, tasks: VecDeque<FormerTask>) -> Self {
+        Self { connection: None, wakes_at: Duration::ZERO, chance, tasks, work: None, until: None }
+    }
+
+    pub(super) fn is_content(&self) -> bool {
+        self.work.is_none() && self.tasks.is_empty()
+    }
+
+    /// Reports whether it waits for nothing.
+    pub(super) fn has_time(&self) -> bool {
+        self.until.is_none()
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
+        self.until
+    }
+
+    /// What it is about, for people.
+    pub(super) fn told(&self) -> String {
+        let work = self.work.as_ref().map(|work| (&work.task, work.asked, work.at));
+        format!("a client of protocol 1 on connection {:?} at {work:?}", self.connection)
+    }
+
+    pub(super) fn connected(&mut self, connection: u64) {
+        self.connection = Some(connection);
+    }
+
+    /// Its connection is gone: what was under way begins again.
+    pub(super) fn lost(&mut self, now: Duration) {
+        (self.connection, self.until) = (None, None);
+        self.pause(now);
+    }
+
+    fn pause(&mut self, now: Duration) {
+        self.wakes_at = now + self.chance.time(Duration::from_secs(2));
+        if let Some(work) = &mut self.work {
+            (work.asked, work.at) = (Asked::Begin, 0);
+        }
+    }
+
+    /// Returns the next request.
+    pub(super) fn ask(&mut self, moment: &mut Moment<'_>) -> Option<Vec<u8>> {
+        if self.work.is_none() {
+            self.work = Some(Work::begin(self.tasks.pop_front()?, moment));
+        }
+        let work = self.work.as_mut()?;
+        self.until = Some(moment.now + PATIENCE);
+        Some(work.request(moment).encode())
+    }
+
+    /// Takes an answer.
+    pub(super) fn answered(&mut self, moment: &mut Moment<'_>, answer: &[u8]) -> Checked<Link> {
+        self.until = None;
+        let Some(work) = &mut self.work else { return Err("an answer that nobody asked for".to_owned()) };
+        let response = Response::decode(answer).map_err(|error| error.to_string())?;
+        match work.learn(response, moment)? {
+            Next::Request => {}
+            Next::Pause => self.pause(moment.now),
+            Next::Task => {
+                moment.model.task_done(work.task.kind());
+                self.work = None;
+            }
+        }
+        Ok(Link::Kept)
+    }
+}
+
+/// What follows an answer.
+enum Next {
+    Request,
+    Pause,
+    Task,
+}
+
+impl Work {
+    fn begin(task: FormerTask, moment: &mut Moment<'_>) -> Self {
+        let mut work = Self {
+            task,
+            change: 0,
+            removal: None,
+            content: Vec::new(),
+            at: 0,
+            asked: Asked::Begin,
+            began: moment.step,
+        };
+        work.begin_change(moment);
+        work
+    }
+
+    /// Has the model know what may happen from now on.
+    fn begin_change(&mut self, moment: &mut Moment<'_>) {
+        self.change = moment.model.number();
+        let version = match &self.task {
+            FormerTask::Upload { path, bytes, .. } => {
+                self.content = content(self.change, path.as_str(), *bytes);
+                Version::Content(digest(&self.content))
+            }
+            FormerTask::Remove(_) => Version::Absent,
+            FormerTask::Download(_) | FormerTask::List(_) => return,
+        };
+        moment.model.begin(self.change, self.task.path(), version, moment.step);
+    }
+
+    fn request(&mut self, moment: &mut Moment<'_>) -> Request<'_> {
+        let path = self.task.path();
+        let directory = path.parent().map(|parent| Directory::new(parent.as_str()));
+        let (directory, name) = (directory.unwrap(), path.file_name().unwrap().to_string());
+        if self.asked == Asked::Begin {
+            self.began = moment.step;
+        }
+        match (self.asked, &self.task) {
+            (Asked::Removal, _) => Request::RemoveFile { name, directory },
+            (Asked::Cancel, _) => Request::CancelTransfer,
+            (Asked::Begin, FormerTask::Upload { bytes, .. }) => {
+                let (file_size, chunk_size) = (*bytes as i64, CHUNK_BYTES as i64);
+                Request::UploadFile { name, directory, file_size, chunk_size }
+            }
+            (Asked::Begin, FormerTask::Download(_)) => {
+                Request::DownloadFile { name, directory, chunk_size: CHUNK_BYTES as i64 }
+            }
+            (Asked::Begin, FormerTask::Remove(_)) => Request::RemoveFile { name, directory },
+            (Asked::Begin, FormerTask::List(path)) => Request::ListFiles { directory: Directory::new(path.as_str()) },
+            (Asked::Chunk, FormerTask::Upload { .. }) => {
+                let end = self.content.len().min(self.at + CHUNK_BYTES);
+                let data = self.content[self.at..end].into();
+                self.at = end;
+                Request::SendChunk { data }
+            }
+            (Asked::Chunk, _) => Request::ReceiveChunk,
+        }
+    }
+
+    fn learn(&mut self, response: Response<'_>, moment: &mut Moment<'_>) -> Checked<Next> {
+        let is_upload = matches!(self.task, FormerTask::Upload { .. });
+        match (self.asked, response) {
+            // Somebody else is in the way, or the disk failed.
+            (_, Response::UnknownError(_)) => Ok(Next::Pause),
+            (Asked::Begin, Response::TransferAccepted { .. }) => {
+                (self.asked, self.at) = (Asked::Chunk, 0);
+                if !is_upload {
+                    self.content.clear();
+                }
+                Ok(Next::Request)
+            }
+            (Asked::Begin, Response::FileAlreadyExists) if is_upload => {
+                let removal = moment.model.number();
+                moment.model.begin(removal, self.task.path(), Version::Absent, moment.step);
+                (self.removal, self.asked) = (Some(removal), Asked::Removal);
+                Ok(Next::Request)
+            }
+            (Asked::Removal, Response::FileRemoved | Response::FileNotFound) => {
+                let Some(removal) = self.removal.take() else { return Err("a removal of nothing".to_owned()) };
+                // Whatever an earlier attempt had left to do is over: this one had the lease.
+                moment.model.end(self.change, moment.step);
+                moment.model.acknowledge(removal, self.task.path(), moment.step);
+                moment.model.end(removal, moment.step);
+                self.begin_change(moment);
+                self.asked = Asked::Begin;
+                Ok(Next::Request)
+            }
+            (Asked::Chunk, Response::ChunkReceived) if is_upload => {
+                if matches!(self.task, FormerTask::Upload { is_cancelled: true, .. }) {
+                    self.asked = Asked::Cancel;
+                }
+                Ok(Next::Request)
+            }
+            (Asked::Chunk, Response::TransferCompleted { data: None }) if is_upload => {
+                if self.at < self.content.len() {
+                    return Err(format!("{} is complete before all of it was sent", self.task.path()));
+                }
+                Ok(self.is_done(moment))
+            }
+            (Asked::Chunk, Response::ChunkSent(data)) if !is_upload => {
+                self.content.extend_from_slice(&data);
+                Ok(Next::Request)
+            }
+            (Asked::Chunk, Response::TransferCompleted { data }) if !is_upload => {
+                self.content.extend_from_slice(&data.unwrap_or_default());
+                self.check(moment)?;
+                Ok(Next::Task)
+            }
+            (Asked::Cancel, Response::TransferCancelled) => {
+                moment.model.end(self.change, moment.step);
+                Ok(Next::Task)
+            }
+            (Asked::Begin, Response::FileRemoved | Response::FileNotFound)
+                if matches!(self.task, FormerTask::Remove(_)) =>
+            {
+                Ok(self.is_done(moment))
+            }
+            (Asked::Begin, Response::FileNotFound | Response::FilesListed(_)) if !is_upload => Ok(Next::Task),
+            // The directory is gone with a fall of the disk, or was never there.
+            (Asked::Begin, Response::NotADirectory) => {
+                moment.model.end(self.change, moment.step);
+                Ok(Next::Task)
+            }
+            (asked, response) => {
+                Err(format!("{:?} at {asked:?} was answered with {:?}", self.task, response.reason().map(Reason::kind)))
+            }
+        }
+    }
+
+    /// The change is acknowledged.
+    fn is_done(&self, moment: &mut Moment<'_>) -> Next {
+        moment.model.acknowledge(self.change, self.task.path(), moment.step);
+        moment.model.end(self.change, moment.step);
+        Next::Task
+    }
+
+    /// Looks at what was downloaded.
+    fn check(&self, moment: &Moment<'_>) -> Checked<()> {
+        let path = self.task.path();
+        if moment.model.allows(path, Some(&self.content), self.began) || (moment.is_damaged)(&self.content) {
+            return Ok(());
+        }
+        let (bytes, told) = (self.content.len(), moment.model.told(path));
+        Err(format!("{path} was read by protocol 1 with {bytes} bytes of no version: {told}"))
+    }
+}

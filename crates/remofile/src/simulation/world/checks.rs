@@ -1,0 +1,77 @@
+//! The promises, looked at after each step and in the end.
+
+use super::World;
+use crate::server::simulated::{SimulatedServer, SimulatedSession};
+
+impl World {
+    /// Looks at all promises that hold at every moment.
+    pub(super) fn check(&mut self) -> Result<(), String> {
+        if self.is_calm() {
+            self.disk.lock().failing = 0;
+        }
+        if let Some(broken) = self.server.as_mut().and_then(SimulatedServer::broken_promise) {
+            return Err(broken);
+        }
+        let mut sessions = self.lines.values().filter_map(|line| line.session.as_ref());
+        if let Some(broken) = sessions.find_map(SimulatedSession::broken_promise) {
+            return Err(broken);
+        }
+        let touched = std::mem::take(&mut self.disk.lock().touched);
+        let mut state = self.disk.lock();
+        for path in touched {
+            let content = state.visible(&path);
+            if content.is_none() && self.model.is_deleted_early(&path, self.step, &|path| state.visible(path)) {
+                return Err(format!("{path} is deleted before what was to be sent is there"));
+            }
+            let is_allowed = self.model.allows(&path, content.as_deref(), self.step);
+            let is_told = state.is_in_doubt(&path) && self.model.is_unsettled(&path, self.step);
+            if !is_allowed && !is_told && path.parent().is_some_and(|parent| !parent.is_root()) {
+                let bytes = content.map(|content| content.len());
+                let told = self.model.told(&path);
+                return Err(format!("{path} has {bytes:?} bytes, and none of its versions: {told}"));
+            }
+        }
+        let broken = state.broken.take();
+        drop(state);
+        broken.map_or(Ok(()), Err)?;
+        self.check_copies()
+    }
+
+    /// Looks at what users have on their disks: whole versions, whichever.
+    fn check_copies(&self) -> Result<(), String> {
+        for client in &self.clients {
+            let mut state = client.disk().lock();
+            if self.is_calm() {
+                state.failing = 0;
+            }
+            for path in std::mem::take(&mut state.touched) {
+                let Some(content) = state.visible(&path) else { continue };
+                let is_told = state.is_in_doubt(&path) && state.is_damaged(&content);
+                let is_damaged = self.disk.lock().is_damaged(&content);
+                if !is_told && !is_damaged && !self.model.was_ever(&path, &content) {
+                    let (bytes, user) = (content.len(), client.user);
+                    return Err(format!("user {user} has {path} with {bytes} bytes of no version"));
+                }
+            }
+            state.broken.take().map_or(Ok(()), Err)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at what has to hold when everything is over.
+    pub(super) fn check_end(&mut self) -> Result<(), String> {
+        while self.server.as_ref().is_some_and(|server| server.run_job(0)) {}
+        self.check()?;
+        if let Some(left) = self.server.as_ref().and_then(SimulatedServer::remainder) {
+            return Err(left);
+        }
+        let state = self.disk.lock();
+        for path in self.model.paths() {
+            let content = state.visible(path);
+            if !self.model.allows(path, content.as_deref(), u64::MAX) {
+                return Err(format!("in the end {path} has none of its versions: {}", self.model.told(path)));
+            }
+        }
+        state.remainder().map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,149 @@
+//! A file that lines are appended to, for years and beside programs that rotate it.
+
+use super::system;
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// A file that is only appended to. It may be renamed or emptied by others meanwhile: what is appended goes to the end of
+/// whatever it has then.
+#[derive(Debug)]
+pub struct AppendFile {
+    path: PathBuf,
+    file: OwnedFd,
+}
+
+impl AppendFile {
+    /// Opens a file to append to it. A missing one is created, with mode 600.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or if it is something that others may have put there: a symbolic link, a file of another
+    /// user's (root's are fine), a file with a second name. Only regular files and devices are taken, since a pipe may
+    /// keep its writer waiting for ever.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        Ok(Self { file: open_checked(&path)?, path })
+    }
+
+    /// Returns the absolute path that it was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reports whether it is a regular file, which can be rotated.
+    #[must_use]
+    pub fn is_regular(&self) -> bool {
+        fstat(&self.file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+    }
+
+    /// Opens the path again: what has its name now is appended to from now on.
+    ///
+    /// # Errors
+    /// As [`AppendFile::open`]. The file that is open stays open then.
+    pub fn reopen(&mut self) -> io::Result<()> {
+        self.file = open_checked(&self.path)?;
+        Ok(())
+    }
+
+    /// Appends bytes, and returns how many of them: as with any file that may be all.
+    ///
+    /// # Errors
+    /// Whatever the file system says, such as that the disk is full.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(system::write(&self.file, bytes)?)
+    }
+}
+
+fn open_checked(path: &Path) -> io::Result<OwnedFd> {
+    // Without NONBLOCK a named pipe without a reader would hold us up.
+    let how = OFlags::WRONLY
+        | OFlags::APPEND
+        | OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::CLOEXEC
+        | OFlags::NOCTTY;
+    let file = system::openat(CWD, path, how, Mode::RUSR | Mode::WUSR).map_err(|error| match error {
+        Errno::LOOP => io::Error::other("it is a symbolic link: name the file itself"),
+        Errno::NXIO => io::Error::other("it is a pipe or a socket: name a regular file"),
+        error => error.into(),
+    })?;
+    let stat = fstat(&file)?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile if stat.st_nlink > 1 => {
+            return Err(io::Error::other("the file has a second name, a hard link: name another file"));
+        }
+        FileType::RegularFile | FileType::CharacterDevice => {}
+        _ => return Err(io::Error::other("it is a pipe, a socket or a disk: name a regular file")),
+    }
+    if stat.st_uid != 0 && stat.st_uid != geteuid().as_raw() {
+        let owner = stat.st_uid;
+        return Err(io::Error::other(format!("the file belongs to another user (id {owner}): name another file")));
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at the disk themselves")]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, mkfifoat};
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn what_is_appended_goes_to_the_end_of_what_is_there_whoever_renames_or_empties_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, old) = (directory.path().join("log"), directory.path().join("log.1"));
+        fs::write(&path, "before\n").unwrap();
+        let mut file = AppendFile::open(&path).unwrap();
+        assert_eq!(file.append(b"one\n").unwrap(), 4);
+        fs::rename(&path, &old).unwrap();
+        file.append(b"two\n").unwrap();
+        file.reopen().unwrap();
+        file.append(b"three\n").unwrap();
+        assert_eq!(fs::read_to_string(&old).unwrap(), "before\none\ntwo\n");
+        fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        file.append(b"four\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "four\n");
+    }
+
+    #[test]
+    fn a_new_file_is_for_its_owner_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        assert!(AppendFile::open(&path).unwrap().is_regular());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn links_second_names_pipes_and_directories_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("file"), "").unwrap();
+        symlink(at("file"), at("link")).unwrap();
+        assert!(AppendFile::open(&at("link")).unwrap_err().to_string().contains("symbolic link"));
+        fs::hard_link(at("file"), at("second")).unwrap();
+        assert!(AppendFile::open(&at("second")).unwrap_err().to_string().contains("second name"));
+        mkfifoat(CWD, at("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
+        assert!(AppendFile::open(&at("pipe")).unwrap_err().to_string().contains("pipe"));
+        assert!(AppendFile::open(directory.path()).is_err());
+        assert!(!AppendFile::open(Path::new("/dev/null")).unwrap().is_regular());
+    }
+
+    #[test]
+    fn what_cannot_be_opened_again_leaves_the_file_open_that_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, old) = (directory.path().join("log"), directory.path().join("log.1"));
+        let mut file = AppendFile::open(&path).unwrap();
+        fs::rename(&path, &old).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(file.reopen().is_err());
+        file.append(b"still\n").unwrap();
+        assert_eq!(fs::read_to_string(&old).unwrap(), "still\n");
+    }
+}

@@ -1,0 +1,188 @@
+//! The directory that a server serves: no two servers change one at the same time, since neither knows the leases of the
+//! other.
+
+use super::StoreResult;
+use super::shared_directory::SharedDirectory;
+use super::system;
+use remofile_protocol::wire::{ErrorCode, Failure};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, Stat, flock, fstat, major, minor};
+use rustix::io::Errno;
+use std::path::Path;
+use std::time::Duration;
+
+/// Attempts to share a directory that a server has for itself, and the pause between them.
+const SHARE_ATTEMPTS: u32 = 20;
+const SHARE_PAUSE: Duration = Duration::from_millis(50);
+
+/// The kernel's list of locks.
+const LOCKS: &str = "/proc/locks";
+
+/// A directory that no other server serves at the same time. The lock is on the directory itself, so that it is the same
+/// by every path that leads there, and nothing of it is left when the process ends, however that is.
+#[derive(Debug)]
+pub struct ServedDirectory {
+    /// `None` where the file system has no locks.
+    directory: Option<OwnedFd>,
+    /// What is known of it, if several servers of one coordinator share it.
+    shared: Option<SharedDirectory>,
+}
+
+impl ServedDirectory {
+    /// Claims a directory for a server that changes it.
+    ///
+    /// # Errors
+    /// If another server has it, or it cannot be opened.
+    pub fn claim(path: &Path) -> StoreResult<Self> {
+        let claimed = Self::claim_at(CWD, path)?;
+        if claimed.directory.is_some() {
+            warn_of_servers_above(path);
+        }
+        Ok(claimed)
+    }
+
+    /// Claims a directory for one of several servers that agree by a coordinator. Others, and servers without one, are
+    /// refused meanwhile.
+    ///
+    /// # Errors
+    /// If a server without a coordinator has it, or it cannot be opened.
+    pub fn share(path: &Path) -> StoreResult<Self> {
+        let failed = |errno: Errno| Failure::new(ErrorCode::Other).because(std::io::Error::from(errno));
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = system::openat(CWD, path, flags, Mode::empty()).map_err(failed)?;
+        // Another server that begins has it alone for a moment.
+        for _ in 0..SHARE_ATTEMPTS {
+            match system::flock(&directory, FlockOperation::NonBlockingLockShared) {
+                Err(Errno::WOULDBLOCK) => std::thread::sleep(SHARE_PAUSE),
+                locked => {
+                    if let Err(errno) = locked {
+                        let error = std::io::Error::from(errno);
+                        tracing::warn!(%error, "no lock on the directory: see to it that no server without the coordinator serves it");
+                    }
+                    let shared = Some(SharedDirectory::open(&directory)?);
+                    return Ok(Self { directory: Some(directory), shared });
+                }
+            }
+        }
+        Err(taken(&fstat(&directory).map_err(failed)?))
+    }
+
+    /// Returns the number of a shared directory, which is the same on each machine; `None` if it is not shared.
+    #[must_use]
+    pub fn identity(&self) -> Option<&str> {
+        self.shared.as_ref().map(|shared| shared.identity.as_str())
+    }
+
+    /// Joins those servers of a shared directory that have a coordinator with this number.
+    ///
+    /// # Errors
+    /// If there are servers with another one.
+    pub fn join(&self, cluster: &str) -> StoreResult<()> {
+        match (&self.shared, &self.directory) {
+            (Some(shared), Some(directory)) => shared.join(directory, cluster),
+            _ => Ok(()),
+        }
+    }
+
+    /// Claims a directory that is open.
+    ///
+    /// # Errors
+    /// If another server has it.
+    pub(super) fn claim_open(directory: BorrowedFd<'_>) -> StoreResult<Self> {
+        // Opened once more: a lock is one of the whole descriptor, and this one may have copies.
+        Self::claim_at(directory, Path::new("."))
+    }
+
+    fn claim_at(above: BorrowedFd<'_>, path: &Path) -> StoreResult<Self> {
+        let failed = |errno: Errno| Failure::new(ErrorCode::Other).because(std::io::Error::from(errno));
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = system::openat(above, path, flags, Mode::empty()).map_err(failed)?;
+        match system::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { directory: Some(directory), shared: None }),
+            Err(Errno::WOULDBLOCK) => Err(taken(&fstat(&directory).map_err(failed)?)),
+            Err(errno) => {
+                let error = std::io::Error::from(errno);
+                tracing::warn!(%error, "no lock on the directory: see to it that no other server serves it");
+                Ok(Self { directory: None, shared: None })
+            }
+        }
+    }
+}
+
+/// At once, also if a process that was forked has a copy of the descriptor.
+impl Drop for ServedDirectory {
+    fn drop(&mut self) {
+        if let Some(directory) = &self.directory {
+            let _unlocked = flock(directory, FlockOperation::Unlock);
+        }
+    }
+}
+
+fn taken(directory: &Stat) -> Failure {
+    let process = holder_of(directory).map_or_else(String::new, |process| format!(" (process {process})"));
+    Failure::new(ErrorCode::Other).because(format!(
+        "another server{process} serves this directory: stop it first, or give both a directory of their own; servers with \
+         '--read-only' may be many"
+    ))
+}
+
+/// A server of a directory above, or one of this process, knows nothing of the leases of this one.
+fn warn_of_servers_above(path: &Path) {
+    let Ok(real) = path.canonicalize() else { return };
+    for above in real.ancestors().skip(1) {
+        let holder = rustix::fs::stat(above).ok().and_then(|stat| holder_of(&stat));
+        if let Some(process) = holder {
+            let above = above.display();
+            tracing::warn!(%above, process, "another server serves a directory above: the two do not know of each other's clients");
+        }
+    }
+}
+
+/// The process that has a directory locked, as far as the kernel tells.
+fn holder_of(directory: &Stat) -> Option<u32> {
+    let locks = std::fs::read_to_string(LOCKS).ok()?;
+    let place = format!("{:02x}:{:02x}:{}", major(directory.st_dev), minor(directory.st_dev), directory.st_ino);
+    // 0 stands for a process of another container.
+    holder_in(&locks, &place).filter(|process| *process > 0)
+}
+
+fn holder_in(locks: &str, place: &str) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let is_exclusive = words.next() == Some("FLOCK") && words.nth(1) == Some("WRITE");
+        let process = words.next()?;
+        (is_exclusive && words.next() == Some(place)).then(|| process.parse().ok()).flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_one_server_by_whatever_path_until_that_is_gone() {
+        let outer = tempfile::tempdir().unwrap();
+        let (root, link) = (outer.path().join("root"), outer.path().join("link"));
+        rustix::fs::mkdir(&root, Mode::RWXU).unwrap();
+        rustix::fs::symlink(&root, &link).unwrap();
+        let first = ServedDirectory::claim(&root).unwrap();
+        for path in [&root, &link, &root.join(".")] {
+            let refused = ServedDirectory::claim(path).unwrap_err().to_string();
+            assert!(refused.contains("another server") && refused.contains("stop it first"), "{refused}");
+        }
+        ServedDirectory::claim(outer.path()).unwrap();
+        drop(first);
+        ServedDirectory::claim(&link).unwrap();
+    }
+
+    #[test]
+    fn the_holder_is_in_the_list_of_the_kernel() {
+        let locks = "1: FLOCK  ADVISORY  WRITE 1234 fe:01:77 0 EOF\n2: POSIX  ADVISORY  WRITE 9 fe:01:78 0 EOF\n\
+                     3: FLOCK  ADVISORY  READ 8 fe:01:79 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 7 fe:01:80 0 EOF\n";
+        let holder = |place: &str| holder_in(locks, place);
+        assert_eq!(holder("fe:01:77"), Some(1234));
+        for place in ["fe:01:7", "fe:01:78", "fe:01:79", "fe:01:80"] {
+            assert_eq!(holder(place), None, "{place}");
+        }
+    }
+}

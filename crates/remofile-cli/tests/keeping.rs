@@ -130,9 +130,15 @@ fn completion_has_a_chosen_token_stretched_behind_it_and_then_knows_it() {
     // Nobody can stretch it within a millisecond; another process does it meanwhile.
     assert_eq!(complete("1ms"), "");
     let sealed = home.path().join("remofile/keys/sealed");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let mut again = std::time::Instant::now() + std::time::Duration::from_secs(15);
+    let deadline = again + std::time::Duration::from_secs(60);
     while std::fs::metadata(&sealed).is_err() {
         assert!(std::time::Instant::now() < deadline, "nothing was kept");
+        // A machine with other work may not have stretched it in the time that the other process has.
+        if std::time::Instant::now() > again {
+            assert_eq!(complete("1ms"), "");
+            again += std::time::Duration::from_secs(15);
+        }
         std::thread::yield_now();
     }
     let before = read(&sealed);

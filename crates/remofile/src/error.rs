@@ -235,6 +235,7 @@ fn io_kind(error: &Error) -> io::ErrorKind {
         Error::Remote(failure) | Error::Local(failure) => io_kind_of(failure.code),
         Error::Conflicts(_) => Io::AlreadyExists,
         Error::Busy(_) => Io::ResourceBusy,
+        Error::Refused(Refusal::ShuttingDown) => Io::ConnectionReset,
         Error::Refused(_) => Io::PermissionDenied,
         Error::ConnectionLost(_) => Io::ConnectionReset,
         Error::Connect { source, .. } if source.kind() != Io::Interrupted => source.kind(),

@@ -27,7 +27,7 @@ const LIMIT_VARIABLE: &str = "REMOFILE_COMPLETION_TIMEOUT";
 const BEHIND_VARIABLE: &str = "_REMOFILE_BEHIND";
 
 /// The limit of such a process.
-const LIMIT_BEHIND: &str = "3s";
+const LIMIT_BEHIND: &str = "10s";
 
 /// A name in a remote directory.
 pub(super) struct Name {
@@ -42,16 +42,17 @@ pub(super) fn list(connection: Connection, server: Option<ServerName>, directory
     let directory = directory.clone();
     // Some shells give the line as arguments, which others see for as long as a process lives.
     let shows_token = connection.token.is_some() && std::env::var_os(LINE).is_none();
-    let is_stretching = Arc::new(AtomicBool::new(false));
-    let stretches = is_stretching.clone();
+    let is_stretched = Arc::new(AtomicBool::new(false));
+    let was_stretched = is_stretched.clone();
     // Names of hosts are resolved by the system, in its own time: so the thread is left behind.
     thread::spawn(move || {
-        let _ = sender.send(listed(&connection, server, &directory, limit, &stretches));
+        let _ = sender.send(listed(&connection, server, &directory, limit, &was_stretched));
     });
     receiver
         .recv_timeout(limit)
         .unwrap_or_else(|_| {
-            if is_stretching.load(Ordering::Relaxed) && !shows_token {
+            // The thread may not even have come to look: then nobody knows, and it is done behind.
+            if !is_stretched.load(Ordering::Relaxed) && !shows_token {
                 go_on_behind();
             }
             None
@@ -77,7 +78,7 @@ fn listed(
     server: Option<ServerName>,
     directory: &RemotePath,
     limit: Duration,
-    is_stretching: &AtomicBool,
+    is_stretched: &AtomicBool,
 ) -> Option<Vec<Name>> {
     if let Some(server) = server {
         let _once = connection.server.set(server);
@@ -95,7 +96,7 @@ fn listed(
     if refusals.has(&server) {
         return None;
     }
-    is_stretching.store(options.kept_keys.find(&options.token).is_none(), Ordering::Relaxed);
+    is_stretched.store(options.kept_keys.find(&options.token).is_some(), Ordering::Relaxed);
     let mut names = Vec::new();
     let each = &mut |listed| {
         if let Listed::Entry(entry) = listed

@@ -22,6 +22,7 @@ use crate::failed::{Failed, Result};
 use bar::Bar;
 use count::Count;
 use events::Events;
+use remofile::protocol::handshake::Refusal;
 use remofile::protocol::wire::{ErrorCode, Failure, Holder, OnConflict};
 use remofile::sync::plan::{Plan, Step, Tally, Withheld};
 use remofile::{Conflict, Error, Event, Monitor, TransferReport};
@@ -377,6 +378,7 @@ fn what_happened(error: &Error) -> String {
         Error::ConnectionLost(source) => format!("the connection was lost ({source})"),
         Error::PeerSilent(silence) => format!("the server has not answered for {} s", silence.as_secs()),
         Error::Remote(failure) if failure.code == ErrorCode::ShuttingDown => "the server is shutting down".to_owned(),
+        Error::Refused(refusal @ Refusal::ShuttingDown) => refusal.to_string(),
         other => other.to_string(),
     }
 }

@@ -60,7 +60,7 @@ impl Repeated {
 /// Reports whether an error means that the server of a session was lost.
 pub(crate) fn is_lost(error: &Error) -> bool {
     match error {
-        Error::ConnectionLost(_) | Error::PeerSilent(_) => true,
+        Error::ConnectionLost(_) | Error::PeerSilent(_) | Error::Refused(Refusal::ShuttingDown) => true,
         Error::Remote(failure) => failure.code == ErrorCode::ShuttingDown,
         _ => false,
     }

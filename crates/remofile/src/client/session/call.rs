@@ -1,6 +1,6 @@
 //! One call: an operation from its request to its end, on the caller's thread.
 
-pub(crate) use crate::client::session::ended::{After, broken, closed};
+pub(crate) use crate::client::session::ended::{After, broken, closed, not_begun};
 
 use crate::carrier::{Line, Link, Produced, Waker, drive};
 use crate::client::identity::Connection;
@@ -286,7 +286,10 @@ impl Session {
             (Ok(()), CallState::Finished(_), Some(error)) => (Err(error), After::Usable),
             (Ok(()), CallState::Finished(outcome), None) => (outcome.map_err(Error::from), After::Usable),
             // The idle session was dismissed while the request was on its way: nothing of it was done.
-            (Ok(()), CallState::Closed(None), None) if is_untouched => (Err(closed(None)), After::NotBegun),
+            (Ok(()), CallState::Closed(None), None) if is_untouched => (Err(not_begun()), After::NotBegun),
+            (Ok(()), CallState::Closed(Some(ErrorCode::ShuttingDown)), None) if is_untouched => {
+                (Err(not_begun()), After::Lost)
+            }
             (Ok(()), CallState::Closed(reason), failed) => (Err(failed.unwrap_or_else(|| closed(reason))), After::Lost),
             (Ok(()), CallState::Running, failed) => (Err(failed.unwrap_or_else(|| closed(None))), After::Lost),
         }

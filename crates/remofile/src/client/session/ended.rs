@@ -29,6 +29,12 @@ pub(crate) fn closed(reason: Option<ErrorCode>) -> Error {
     }
 }
 
+/// Returns the error of a call of which the server, which tells how every operation ended before it says goodbye, told nothing:
+/// it has not begun it.
+pub(crate) fn not_begun() -> Error {
+    Error::Refused(Refusal::ShuttingDown)
+}
+
 pub(crate) fn broken(error: SessionError) -> Error {
     match error {
         SessionError::PeerSilent(silence) => Error::PeerSilent(silence),

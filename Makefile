@@ -11,6 +11,8 @@ CUTS ?= --cuts 200
 DENY ?=
 SIEGE ?= --connections 10000
 IDLE ?= --sessions 10000
+# Whether Python's tests that fail beside other suites are run once more by themselves, as in .ci/run.
+TRY_AGAIN ?=
 # Arguments for the campaigns of `make soak`: RELIABILITY="--seed 2 --campaign network"
 RELIABILITY ?=
 # Arguments for `make cluster-test`: CLUSTER="--only history --nodes 3 --replication 2"
@@ -187,7 +189,8 @@ python-wheel: $(PYTHON_ENV)/installed
 	$(PYTHON_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)/*.whl
 
 python-test: python-wheel ## Build the Python package and run its tests
-	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/pytest
+	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/python -m pytest \
+		$(if $(TRY_AGAIN),|| $(abspath $(PYTHON_ENV))/bin/python -m pytest --last-failed)
 
 python-types: python-wheel ## Build the Python package and check its types
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/mypy --strict
@@ -197,7 +200,8 @@ python-types: python-wheel ## Build the Python package and check its types
 ifneq ($(PYTHON_LOWEST),)
 python-test-lowest: python-wheel $(LOWEST_ENV)/installed ## Build the Python package and run its tests with Python 3.9
 	$(LOWEST_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)/*.whl
-	cd bindings/python && $(abspath $(LOWEST_ENV))/bin/python -m pytest
+	cd bindings/python && $(abspath $(LOWEST_ENV))/bin/python -m pytest -o cache_dir=.pytest_cache/lowest \
+		$(if $(TRY_AGAIN),|| $(abspath $(LOWEST_ENV))/bin/python -m pytest -o cache_dir=.pytest_cache/lowest --last-failed)
 else
 python-test-lowest:
 	@echo "Python 3.9 is not on this machine (PYTHON_LOWEST=...): the package is tested with $$($(PYTHON) --version) alone"

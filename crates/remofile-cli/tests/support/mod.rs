@@ -183,7 +183,10 @@ fn line(reader: &mut impl BufRead) -> String {
 /// Runs a command with a text on its standard input.
 pub fn feed(command: &mut Command, input: &[u8]) -> CommandOutput {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
+    // A command that does not read it may have ended before.
+    if let Err(error) = child.stdin.take().unwrap().write_all(input) {
+        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+    }
     child.wait_with_output().unwrap().into()
 }
 

@@ -42,6 +42,14 @@ fn done(raw: &mut Raw, operation: OperationId) {
     raw.signal(operation, Signal::Done { done: Done::default() });
 }
 
+/// Waits for the next credit of an operation, in bytes.
+fn granted(raw: &mut Raw, operation: OperationId) -> u64 {
+    let is_credit =
+        |header: &Header| header.operation == operation && matches!(header.body, Body::Signal(Signal::Credit { .. }));
+    let Body::Signal(Signal::Credit { bytes }) = raw.until(is_credit).0.body else { panic!("no credit") };
+    bytes
+}
+
 /// Synchronises an empty directory with one that a server lists as these bytes; it ends the listing only when it is
 /// asked to. Gives the result, and whether the next call went over the same session.
 fn synchronize(listing: Vec<Vec<u8>>) -> (remofile::Result<SyncReport>, bool) {
@@ -135,9 +143,15 @@ fn of_failures_without_end_a_client_keeps_so_many_and_tells_how_many_there_were(
 
 #[test]
 fn of_failures_with_long_texts_without_end_a_client_keeps_so_many_bytes() {
-    let (mut client, server) = lied_to(|raw, operation, _| {
+    let (mut client, server) = lied_to(|raw, operation, request| {
         let failure = Failure::new(ErrorCode::NotFound).at("x".repeat(100_000));
+        let Request::Download { mut credit, .. } = request else { panic!("{request:?}") };
         for _ in 0..120 {
+            // More than one costs. Who goes beyond the credit is no flood, but an error.
+            while credit < 110_000 {
+                credit += granted(raw, operation);
+            }
+            credit -= 110_000;
             raw.data(operation, vec![Item::Failed { failure: failure.clone() }], &[]);
         }
         done(raw, operation);

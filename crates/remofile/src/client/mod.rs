@@ -96,6 +96,8 @@ pub struct Client {
     holds: bool,
     /// Bytes sent and received by all calls so far.
     traffic: Traffic,
+    /// Number of requests that were sent so far, but for those that their server had no session for any more.
+    asked: u64,
     /// The connections that its session may have.
     lanes: LaneChoice,
     /// The connections that a transfer may have that comes next, and is large.
@@ -108,7 +110,7 @@ impl Client {
     pub fn new(options: ClientOptions) -> Self {
         let (idle, traffic) = (Idle::default(), Traffic::default());
         let (lanes, expected) = (LaneChoice::One, LaneChoice::One);
-        Self { options, session: None, idle, holds: false, traffic, lanes, expected }
+        Self { options, session: None, idle, holds: false, traffic, asked: 0, lanes, expected }
     }
 
     /// Creates another client of the same server with the same identity, which shares idle connections with this one: for
@@ -261,6 +263,7 @@ impl Client {
             let (result, then) = session.run(request, context, handler);
             let after = session.traffic();
             client.traffic = client.traffic + (after - before);
+            client.asked += u64::from(then != After::NotBegun);
             if then != After::Usable
                 && let Some(session) = client.session.take()
                 && then == After::Lost

@@ -256,6 +256,7 @@ impl Client {
         let mut run = |client: &mut Self, request| -> Result<(Result<Done>, After)> {
             let lanes = (client.lanes != LaneChoice::One).then(|| (client.lanes, client.options.clone()));
             let session = client.session(context)?;
+            session.opens_lanes = lanes.is_some();
             if let Some((choice, options)) = lanes {
                 session.plan_lanes(choice, options);
             }

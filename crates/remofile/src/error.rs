@@ -70,7 +70,7 @@ pub enum Error {
         source: io::Error,
     },
     /// None of several servers, or of the addresses of one, can be used.
-    #[error("none of the {} servers can be used: {}", .0.len(), describe_tried(.0))]
+    #[error("none of the {} servers can be used: {}{}", .0.len(), describe_tried(.0), next_step(.0))]
     NoServer(Vec<TriedServer>),
     /// The connection broke.
     #[error("the connection to the server was lost: {}", describe_lost(.0))]
@@ -341,6 +341,18 @@ fn describe_tried(tried: &[TriedServer]) -> String {
     let told: Vec<String> =
         tried.iter().map(|TriedServer { server, error }| format!("{}: {}", harmless(server), reason(error))).collect();
     told.join("; ")
+}
+
+/// The advice where the reasons give none.
+fn next_step(tried: &[TriedServer]) -> &'static str {
+    match most_telling(tried) {
+        Some(Error::Connect { .. }) => " (is one of them running, and are the ports right?)",
+        Some(Error::Resolve { .. }) => " (check the spelling and REMOFILE_HOSTNAME)",
+        Some(Error::NoAnswer { .. }) => {
+            " (they are stuck or overloaded, or the line or a firewall loses what is sent: try again)"
+        }
+        _ => "",
+    }
 }
 
 fn describe_conflicts(conflicts: &[Failure]) -> String {

@@ -12,8 +12,8 @@ use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Body, Request, Signal};
 use remofile::store::MemoryStore;
 use remofile::{
-    Client, ClientOptions, Error, KeptServers, OnWaiting, OpenOptions, RemoteSource, RetryOptions, Server, Silent,
-    SyncOptions, TransferOptions, TransferReport, Wait, synchronize_upload,
+    Client, ClientOptions, Error, HashOptions, KeptServers, OnWaiting, OpenOptions, RemoteSource, RetryOptions, Server,
+    Silent, SyncOptions, TransferOptions, TransferReport, Wait, synchronize_upload,
 };
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -107,6 +107,35 @@ fn a_listing_that_breaks_off_tells_each_name_once() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 3007);
+}
+
+#[test]
+fn hashes_that_break_off_come_once_each() {
+    let fixture = Fixture::new();
+    for number in 0..900 {
+        fixture.write(&format!("d{}/file{number}", number % 7), number.to_string());
+    }
+    let mut sources: Vec<_> = ["/d3", "/d1/file1", "/missing"].map(remote).into();
+    sources.extend((0..7).map(|number| remote(&format!("/d{number}"))));
+    let hash = |client: &mut Client| {
+        let (mut hashes, mut failures) = (Vec::new(), 0);
+        let options = HashOptions { recursive: true, ..HashOptions::default() };
+        client
+            .hash(sources.clone(), options, &mut |hashed| {
+                match hashed {
+                    Ok(file) => hashes.push((file.source, file.below, file.hash)),
+                    Err(_) => failures += 1,
+                }
+                Ok(())
+            })
+            .unwrap();
+        (hashes, failures)
+    };
+    let expected = hash(&mut fixture.client());
+    assert_eq!((expected.0.len(), expected.1), (900 + 129 + 1, 1));
+    for cut in [20_000, 60_000] {
+        assert!(hash(&mut losing(&fixture, Harm::None, Harm::Cut(cut))) == expected, "{cut}");
+    }
 }
 
 /// Reports whether an error says that nobody knows whether the change was done, and does not advise to do it again all the same.
@@ -264,6 +293,7 @@ fn a_client_goes_on_when_its_server_stops_between_two_calls_and_comes_back_when_
     for server in [one, two] {
         assert!(text.contains(&format!("{server}: ")), "{text}");
     }
+    assert!(text.ends_with(" (is one of them running, and are the ports right?)"), "{text}");
     assert_eq!(told.kind(), "cannot-connect");
 }
 

@@ -28,6 +28,7 @@ use remofile::sync::plan::{Plan, Step, Tally, Withheld};
 use remofile::{Conflict, Error, Event, Monitor, TransferReport};
 use sink::Sink;
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
@@ -202,6 +203,13 @@ impl Show {
         }
     }
 
+    /// The destination is not the directory that holds the copy, as it would be otherwise, but the copy.
+    pub(crate) fn goes_on_with(&self, path: impl Display) {
+        if self.is_talking() {
+            self.note(&going_on_with(path));
+        }
+    }
+
     /// Nobody who copies a tree should miss what is in it and was not copied.
     fn tell_left_out(&self) {
         let left_out = self.planned.as_ref().map_or(0, |planned| planned.counts.left_out);
@@ -370,6 +378,11 @@ impl Monitor for Show {
         let _no_bar = screen::Hold::begin();
         ask.ask(conflict)
     }
+}
+
+/// Tells that a copy which an earlier run of the same command has begun is gone on with.
+pub(crate) fn going_on_with(path: impl Display) -> String {
+    format!("going on with {path}, which an earlier run has begun")
 }
 
 /// Returns the reason a transfer is tried again, without the advice to do what is being done.

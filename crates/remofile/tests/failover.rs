@@ -12,8 +12,8 @@ use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Body, Request, Signal};
 use remofile::store::MemoryStore;
 use remofile::{
-    Client, ClientOptions, Error, HashOptions, KeptServers, OnWaiting, OpenOptions, RemoteSource, RetryOptions, Server,
-    Silent, SyncOptions, TransferOptions, TransferReport, Wait, synchronize_upload,
+    Client, ClientOptions, CopyOptions, Error, HashOptions, KeptServers, OnWaiting, OpenOptions, RemoteSource,
+    RetryOptions, Server, Silent, SyncOptions, TransferOptions, TransferReport, Wait, synchronize_upload,
 };
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -216,7 +216,8 @@ fn the_error_of_a_callback_is_no_lost_connection_of_the_listing() {
 #[test]
 fn a_change_whose_answer_is_lost_is_never_done_twice() {
     let fixture = Fixture::new();
-    let (mut unknown, mut done) = (0, 0);
+    fixture.write("source", "content");
+    let (mut unknown, mut done, copying) = (0, 0, CopyOptions::default());
     for (number, harm) in cuts().enumerate() {
         let path = remote(&format!("/new{number}"));
         match losing(&fixture, Harm::None, harm).create_file(&path, false) {
@@ -230,6 +231,10 @@ fn a_change_whose_answer_is_lost_is_never_done_twice() {
                 assert!(is_uncertain(&error.to_string()), "{error}");
             }
             Err(error) => panic!("{harm:?}: {error}"),
+        }
+        match losing(&fixture, Harm::None, harm).copy(&remote("/source"), &remote(&format!("/copy{number}")), copying) {
+            Ok(report) => assert_eq!(report.files, 1),
+            Err(error) => assert!(is_uncertain(&error.to_string()), "{harm:?}: {error}"),
         }
         // What comes to the same when it is done twice needs no look.
         losing(&fixture, Harm::None, harm).create_file(&path, true).unwrap();

@@ -61,7 +61,7 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Request};
 use servers::repeated::{Repeated, is_lost};
 use session::asking_again::while_busy;
-use session::call::{After, Handler, Session, closed};
+use session::call::{After, Handler, Session, closed, gone};
 use session::context::CallContext;
 use session::idle::Idle;
 use session::lane_choice::LaneChoice;
@@ -360,7 +360,7 @@ impl Client {
         match &mut self.session {
             Some(session) => Ok(session),
             // Another session would not hold what this one held.
-            None if self.holds => Err(Error::ConnectionLost(std::io::ErrorKind::UnexpectedEof.into())),
+            None if self.holds => Err(gone()),
             none => match self.idle.take(&self.options) {
                 Some(session) => Ok(none.insert(session)),
                 None => {

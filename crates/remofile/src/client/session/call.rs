@@ -1,6 +1,6 @@
 //! One call: an operation from its request to its end, on the caller's thread.
 
-pub(crate) use crate::client::session::ended::{After, broken, closed, not_begun};
+pub(crate) use crate::client::session::ended::{After, broken, closed, gone, not_begun};
 
 use crate::carrier::{Line, Link, Produced, Waker, drive};
 use crate::client::identity::Connection;

@@ -245,13 +245,7 @@ impl Client {
         result
     }
 
-    /// Runs one operation; connects first if there is no connection. A session whose operation broke
-    /// off is not used again.
-    fn call<H: Handler>(&mut self, request: Request, handler: &mut H) -> Result<Done> {
-        self.call_in(&self.context(), request, handler)
-    }
-
-    /// The same in the context of other calls.
+    /// Runs one operation; connects first if there is no connection. A session whose operation broke off is not used again.
     fn call_in<H: Handler>(&mut self, context: &CallContext, request: Request, handler: &mut H) -> Result<Done> {
         let mut run = |client: &mut Self, request| -> Result<(Result<Done>, After)> {
             let lanes = (client.lanes != LaneChoice::One).then(|| (client.lanes, client.options.clone()));

@@ -49,6 +49,13 @@ fn make_tree(directory: &Path) {
     }
 }
 
+/// The command says what it goes on with: it would be the directory that holds the copy for who has made it since.
+fn assert_goes_on(output: CommandOutput, path: &str) {
+    let told = format!("remofile: going on with {path}, which an earlier run has begun\n");
+    assert!(output.stderr.contains(&told), "{}", output.stderr);
+    output.ok();
+}
+
 #[test]
 fn an_upload_that_was_killed_goes_on_in_the_directory_that_it_has_made() {
     let scene = Scene::new();
@@ -56,9 +63,11 @@ fn an_upload_that_was_killed_goes_on_in_the_directory_that_it_has_made() {
     make_tree(&tree);
     scene.cut("upload -r --bwlimit 500K tree /copy", &copy);
     assert!(files_below(&copy).len() < 40);
-    scene.run("upload -r tree /copy").ok();
+    assert_goes_on(scene.run("upload -r tree /copy"), "/copy");
     assert_eq!(files_below(&copy), files_below(&tree));
-    scene.run("upload -r tree /copy").ok();
+    let next = scene.run("upload -r tree /copy");
+    assert!(!next.stderr.contains("going on"), "{}", next.stderr);
+    next.ok();
     assert_eq!(files_below(&copy.join("tree")), files_below(&tree), "what is complete holds the next copy");
 }
 
@@ -69,7 +78,7 @@ fn a_download_that_was_killed_goes_on_in_the_directory_that_it_has_made() {
     make_tree(&tree);
     scene.cut("download -r --bwlimit 500K --fsync none /tree copy", &copy);
     assert!(files_below(&copy).len() < 40);
-    scene.run("download -r /tree copy").ok();
+    assert_goes_on(scene.run("download -r /tree copy"), "copy");
     assert_eq!(files_below(&copy), files_below(&tree));
     scene.run("download -r /tree copy").ok();
     assert_eq!(files_below(&copy.join("tree")), files_below(&tree));
@@ -91,7 +100,8 @@ fn a_copy_that_was_not_complete_goes_on_and_replaces_nothing() {
     assert!(refused.contains("/copy/b: it exists already"), "{refused}");
     assert_eq!((read(copy.join("a")), read(copy.join("b"))), (b"a".to_vec(), b"of somebody else".to_vec()));
     support::unlink(copy.join("b"));
-    assert_eq!(scene.run("copy -r /tree /copy").ok(), "", "what is there already is in nobody's way");
+    // What is there already is in nobody's way.
+    assert_goes_on(scene.run("copy -r /tree /copy"), "/copy");
     assert_eq!(files_below(&copy), files_below(&tree));
     scene.run("copy -r /tree /copy").ok();
     assert_eq!(files_below(&copy.join("tree")), files_below(&tree));

@@ -70,10 +70,10 @@ pub enum Error {
         source: io::Error,
     },
     /// None of several servers, or of the addresses of one, can be used.
-    #[error("none of the {} servers can be used: {}", .0.len(), describe_tried(.0))]
+    #[error("none of the {} servers can be used: {}{}", .0.len(), describe_tried(.0), next_step(.0))]
     NoServer(Vec<TriedServer>),
     /// The connection broke.
-    #[error("the connection to the server was lost: {0} (try again)")]
+    #[error("the connection to the server was lost: {}", describe_lost(.0))]
     ConnectionLost(io::Error),
     /// A server of protocol 1 has not answered the first request.
     #[error(
@@ -134,6 +134,11 @@ pub enum Error {
     },
 }
 
+/// The loss of a connection after which nobody knows whether a change was done: the source of an [`Error::ConnectionLost`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct OutcomeUnknown(String);
+
 /// A server that was tried, and why it cannot be used.
 #[derive(Debug)]
 pub struct TriedServer {
@@ -169,6 +174,12 @@ impl From<Error> for Unopened {
 }
 
 impl Error {
+    /// A change of which nobody knows whether it was done, since the connection was lost: who asks again without a look may do it
+    /// twice.
+    pub(crate) fn outcome_unknown(kind: io::ErrorKind, why: String) -> Self {
+        Self::ConnectionLost(io::Error::new(kind, OutcomeUnknown(why)))
+    }
+
     /// Returns a stable name for scripts, in kebab case.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -310,6 +321,13 @@ fn most_telling(tried: &[TriedServer]) -> Option<&Error> {
     tried.iter().map(|tried| &tried.error).rev().max_by_key(|error| says(error))
 }
 
+/// To try again at once is no good advice where the change may have been done.
+fn describe_lost(source: &io::Error) -> String {
+    let is_unknown = source.get_ref().is_some_and(|inner| inner.is::<OutcomeUnknown>());
+    let advice = if is_unknown { "it may have been done: look before you try again" } else { "try again" };
+    format!("{source} ({advice})")
+}
+
 fn describe_tried(tried: &[TriedServer]) -> String {
     let reason = |error: &Error| match error {
         Error::Connect { source, .. } => source.to_string(),
@@ -323,6 +341,18 @@ fn describe_tried(tried: &[TriedServer]) -> String {
     let told: Vec<String> =
         tried.iter().map(|TriedServer { server, error }| format!("{}: {}", harmless(server), reason(error))).collect();
     told.join("; ")
+}
+
+/// The advice where the reasons give none.
+fn next_step(tried: &[TriedServer]) -> &'static str {
+    match most_telling(tried) {
+        Some(Error::Connect { .. }) => " (is one of them running, and are the ports right?)",
+        Some(Error::Resolve { .. }) => " (check the spelling and REMOFILE_HOSTNAME)",
+        Some(Error::NoAnswer { .. }) => {
+            " (they are stuck or overloaded, or the line or a firewall loses what is sent: try again)"
+        }
+        _ => "",
+    }
 }
 
 fn describe_conflicts(conflicts: &[Failure]) -> String {

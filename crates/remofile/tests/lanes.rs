@@ -134,6 +134,23 @@ fn one_connection_is_one_and_on_a_fast_line_one_is_what_helps() {
 }
 
 #[test]
+fn what_a_transfer_did_not_need_is_not_opened_for_a_listing_after_it() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    for number in 0..2000 {
+        fixture.write(&format!("d/a name that is long enough {number}"), "");
+    }
+    let source = write(local.path(), "small", "content");
+    let line = Line::new(fixture.address, None);
+    let mut client = Client::new(line.options(&fixture));
+    client.upload(&[&source], &remote("/"), &over(4), &mut Silent).unwrap();
+    client.list(&remote("/d"), false, &mut |_| Ok(())).unwrap();
+    // Whatever was begun would be there before the answer.
+    client.status().unwrap();
+    let carried = line.carried();
+    assert!(carried.len() == 1 && carried[0] > 64 * 1024, "{carried:?}");
+}
+
+#[test]
 fn a_connection_that_is_cut_costs_an_attempt_and_nothing_else() {
     // Which connection carries how much is not said before: until one has carried enough to be cut.
     const TIMES: usize = 40;

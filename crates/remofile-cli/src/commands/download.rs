@@ -46,6 +46,9 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
                 if makes_parents && !dry_run {
                     parents::make_local(&directory)?;
                 }
+                if is_unfinished && path != directory && rustix::fs::lstat(&path).is_ok() {
+                    show.goes_on_with(path.display());
+                }
                 let begun = begun.filter(|_| !dry_run && sources.iter().any(|source| source.name.is_some()));
                 begun.iter().for_each(BegunCopy::begin);
                 let downloaded = client.download(&sources, &directory, options, show);

@@ -48,7 +48,12 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
                 let named = if may_name { named(&sources, &directory) } else { None };
                 let named = named.map(|(source, parent)| Named::of(client, source, parent, &directory));
                 match named {
-                    Some(named) if named.is_unfinished() => (named.parent.clone(), named.upload(client, options, show)),
+                    Some(named) if named.is_unfinished() => {
+                        if client.stat(&directory).is_ok() {
+                            show.goes_on_with(&directory);
+                        }
+                        (named.parent.clone(), named.upload(client, options, show))
+                    }
                     named => match client.upload(&sources, &directory, options, show) {
                         Err(error) if may_name && is_no_directory(&error, &directory) => match named {
                             Some(named) => (named.parent.clone(), named.upload(client, options, show)),

@@ -93,7 +93,8 @@ fn listed(
         ..settings::client_options(connection, None, token).ok()?
     };
     let (refusals, server) = (Refusals::of(connection), format!("{}:{}", options.hostname, options.port));
-    if refusals.has(&server) {
+    let token = options.token.clone();
+    if refusals.has(&server, &token) {
         return None;
     }
     is_stretched.store(options.kept_keys.find(&options.token).is_some(), Ordering::Relaxed);
@@ -111,7 +112,7 @@ fn listed(
         Err(error) => {
             let has_room = |why: &Refusal| !matches!(why, Refusal::TooMany | Refusal::ShuttingDown);
             if matches!(error.most_telling(), Error::Refused(why) if has_room(why)) {
-                refusals.note(&server);
+                refusals.note(&server, &token);
             }
             None
         }

@@ -61,7 +61,7 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Request};
 use servers::repeated::{Repeated, is_lost};
 use session::asking_again::while_busy;
-use session::call::{After, Handler, Session, closed};
+use session::call::{After, Handler, Session, closed, gone};
 use session::context::CallContext;
 use session::idle::Idle;
 use session::lane_choice::LaneChoice;
@@ -96,6 +96,8 @@ pub struct Client {
     holds: bool,
     /// Bytes sent and received by all calls so far.
     traffic: Traffic,
+    /// Number of requests that were sent so far, but for those that their server had no session for any more.
+    asked: u64,
     /// The connections that its session may have.
     lanes: LaneChoice,
     /// The connections that a transfer may have that comes next, and is large.
@@ -108,7 +110,7 @@ impl Client {
     pub fn new(options: ClientOptions) -> Self {
         let (idle, traffic) = (Idle::default(), Traffic::default());
         let (lanes, expected) = (LaneChoice::One, LaneChoice::One);
-        Self { options, session: None, idle, holds: false, traffic, lanes, expected }
+        Self { options, session: None, idle, holds: false, traffic, asked: 0, lanes, expected }
     }
 
     /// Creates another client of the same server with the same identity, which shares idle connections with this one: for
@@ -243,17 +245,12 @@ impl Client {
         result
     }
 
-    /// Runs one operation; connects first if there is no connection. A session whose operation broke
-    /// off is not used again.
-    fn call<H: Handler>(&mut self, request: Request, handler: &mut H) -> Result<Done> {
-        self.call_in(&self.context(), request, handler)
-    }
-
-    /// The same in the context of other calls.
+    /// Runs one operation; connects first if there is no connection. A session whose operation broke off is not used again.
     fn call_in<H: Handler>(&mut self, context: &CallContext, request: Request, handler: &mut H) -> Result<Done> {
         let mut run = |client: &mut Self, request| -> Result<(Result<Done>, After)> {
             let lanes = (client.lanes != LaneChoice::One).then(|| (client.lanes, client.options.clone()));
             let session = client.session(context)?;
+            session.opens_lanes = lanes.is_some();
             if let Some((choice, options)) = lanes {
                 session.plan_lanes(choice, options);
             }
@@ -261,6 +258,7 @@ impl Client {
             let (result, then) = session.run(request, context, handler);
             let after = session.traffic();
             client.traffic = client.traffic + (after - before);
+            client.asked += u64::from(then != After::NotBegun);
             if then != After::Usable
                 && let Some(session) = client.session.take()
                 && then == After::Lost
@@ -356,7 +354,7 @@ impl Client {
         match &mut self.session {
             Some(session) => Ok(session),
             // Another session would not hold what this one held.
-            None if self.holds => Err(Error::ConnectionLost(std::io::ErrorKind::UnexpectedEof.into())),
+            None if self.holds => Err(gone()),
             none => match self.idle.take(&self.options) {
                 Some(session) => Ok(none.insert(session)),
                 None => {

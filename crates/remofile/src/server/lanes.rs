@@ -30,7 +30,8 @@ type SessionKey = (PrincipalId, ClientIdentity);
 struct Joinable {
     session: u64,
     waiting: Arc<Newcomers>,
-    lanes: Arc<AtomicUsize>,
+    /// The numbers of its connections. A client gives each another one.
+    lanes: Arc<Mutex<Vec<u64>>>,
 }
 
 /// The connections that wait for their session to take them.
@@ -56,14 +57,17 @@ pub(super) struct Seat {
     table: Arc<LaneTable>,
     key: SessionKey,
     session: u64,
-    lanes: Arc<AtomicUsize>,
+    /// The number of its own connection.
+    connection: u64,
+    lanes: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Lanes {
     /// Lets a session be joined that begins.
     pub(super) fn open(&self, principal: PrincipalId, identity: ClientIdentity, session: u64) -> Joining {
         let (key, waiting) = ((principal, identity), Arc::default());
-        let joinable = Joinable { session, waiting: Arc::clone(&waiting), lanes: Arc::new(AtomicUsize::new(1)) };
+        let joinable =
+            Joinable { session, waiting: Arc::clone(&waiting), lanes: Arc::new(Mutex::new(vec![identity.connection])) };
         lock(&self.0.sessions).insert(key, joinable);
         Joining { table: Arc::clone(&self.0), key, session, waiting }
     }
@@ -74,18 +78,21 @@ impl Lanes {
     }
 
     /// Keeps a place for a connection in the session of the same client that it is for; `most` is the number of further
-    /// connections that there may be. Returns `None` if there is no such session yet, or no room.
+    /// connections that there may be. Returns `None` if there is no such session yet, or no room, or if that connection has a place
+    /// already: then this is a recording of its hello, which proves nothing.
     pub(super) fn reserve(&self, principal: PrincipalId, own: ClientIdentity, joins: u64, most: usize) -> Option<Seat> {
         let key = (principal, ClientIdentity { connection: joins, ..own });
         // Locked until it is counted.
         let sessions = lock(&self.0.sessions);
         let Joinable { session, lanes, .. } = sessions.get(&key)?;
-        if lanes.load(Ordering::Relaxed) >= MAX_LANES || self.taken() >= most {
+        let mut connections = lock(lanes);
+        if connections.len() >= MAX_LANES || connections.contains(&own.connection) || self.taken() >= most {
             return None;
         }
-        lanes.fetch_add(1, Ordering::Relaxed);
+        connections.push(own.connection);
         self.0.taken.fetch_add(1, Ordering::Relaxed);
-        Some(Seat { table: Arc::clone(&self.0), key, session: *session, lanes: Arc::clone(lanes) })
+        let (table, lanes) = (Arc::clone(&self.0), Arc::clone(lanes));
+        Some(Seat { table, key, session: *session, connection: own.connection, lanes })
     }
 }
 
@@ -141,7 +148,7 @@ impl Drop for Joining {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.table.taken.fetch_sub(1, Ordering::Relaxed);
-        self.lanes.fetch_sub(1, Ordering::Relaxed);
+        lock(&self.lanes).retain(|connection| *connection != self.connection);
     }
 }
 
@@ -161,7 +168,7 @@ mod tests {
         let reserve = |most| lanes.reserve(principal, own(9), 0, most);
         assert!(reserve(99).is_none(), "there is no session yet");
         let joining = lanes.open(principal, own(0), 5);
-        let seats: Vec<Seat> = std::iter::from_fn(|| reserve(99)).collect();
+        let seats: Vec<Seat> = (1..).map_while(|number| lanes.reserve(principal, own(number), 0, 99)).collect();
         assert_eq!((seats.len(), lanes.taken()), (MAX_LANES - 1, MAX_LANES - 1));
         drop(seats);
         assert_eq!(lanes.taken(), 0);
@@ -169,5 +176,16 @@ mod tests {
         assert!(reserve(1).is_some());
         drop(joining);
         assert!(reserve(99).is_none(), "the session is over");
+    }
+
+    #[test]
+    fn a_recorded_hello_takes_no_place_beside_the_connection_that_has_sent_it() {
+        let (lanes, principal) = (Lanes::default(), PrincipalId(1));
+        let own = |connection| ClientIdentity { client: [1; 16], incarnation: 7, connection };
+        let _joining = lanes.open(principal, own(0), 5);
+        let seat = lanes.reserve(principal, own(1), 0, 99);
+        assert!(seat.is_some() && lanes.reserve(principal, own(1), 0, 99).is_none());
+        assert!(lanes.reserve(principal, own(2), 0, 99).is_some(), "another one has room");
+        assert_eq!(lanes.taken(), 1);
     }
 }

@@ -110,6 +110,12 @@ pub(super) fn run(
     let path = target.name.as_deref().and_then(|name| target.directory.join(name).ok());
     let sources = named(sources, target.name);
     let mut show = Show::new(wanted, ask)?;
+    if destination.is_named
+        && let Some(path) = &path
+        && kind(&mut clients.to, path).is_ok_and(|kind| kind.is_some())
+    {
+        show.goes_on_with(path);
+    }
     refused.iter().for_each(|failure| show.report(Event::FileFailed { failure }));
     let options = TransferOptions { total: show.wants_total(), ..options };
     let from = RelayEnd { client: &mut clients.from, label: source.name.label() };

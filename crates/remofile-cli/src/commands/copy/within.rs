@@ -8,6 +8,7 @@ use crate::commands::{expand, paths};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use crate::output::text::harmless;
+use crate::output::transfer::going_on_with;
 use crate::output::{self, Presentation, Working, json};
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure, Kind, Links, OnConflict};
@@ -48,6 +49,9 @@ pub(super) fn run(copy: &Copy, mut operands: Vec<PathBuf>, mut client: Client) -
             refuse_early(&mut client, source, &path, options)?;
             tell(copy, source, &path)?;
             continue;
+        }
+        if is_unfinished && kind(&mut client, &path)?.is_some() {
+            tell_going_on(copy, &path);
         }
         let copied = copy_one(copy, &mut client, source, &path, options, is_kept);
         if let Some(begun) = &begun {
@@ -99,6 +103,12 @@ fn copy_one(
         report.failures.extend(refused);
     }
     Ok(report)
+}
+
+fn tell_going_on(copy: &Copy, path: &RemotePath) {
+    if !copy.transfer.report.quiet && !copy.connection.json {
+        output::note(&going_on_with(path));
+    }
 }
 
 /// Tells what came of a copy.

@@ -18,7 +18,7 @@ pub(crate) use wanted::{Changes, Wanted};
 use super::plan::{self, Planned};
 use super::{Presentation, json, note_line, screen, stderr_line, summary, text::harmless, waiting_for};
 use crate::exit::Exit;
-use crate::failed::{Failed, Result};
+use crate::failed::{Failed, Result, without_number};
 use bar::Bar;
 use count::Count;
 use events::Events;
@@ -28,6 +28,7 @@ use remofile::sync::plan::{Plan, Step, Tally, Withheld};
 use remofile::{Conflict, Error, Event, Monitor, TransferReport};
 use sink::Sink;
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
@@ -202,6 +203,13 @@ impl Show {
         }
     }
 
+    /// The destination is not the directory that holds the copy, as it would be otherwise, but the copy.
+    pub(crate) fn goes_on_with(&self, path: impl Display) {
+        if self.is_talking() {
+            self.note(&going_on_with(path));
+        }
+    }
+
     /// Nobody who copies a tree should miss what is in it and was not copied.
     fn tell_left_out(&self) {
         let left_out = self.planned.as_ref().map_or(0, |planned| planned.counts.left_out);
@@ -372,10 +380,17 @@ impl Monitor for Show {
     }
 }
 
+/// Tells that a copy which an earlier run of the same command has begun is gone on with.
+pub(crate) fn going_on_with(path: impl Display) -> String {
+    format!("going on with {path}, which an earlier run has begun")
+}
+
 /// Returns the reason a transfer is tried again, without the advice to do what is being done.
 fn what_happened(error: &Error) -> String {
     match error {
-        Error::ConnectionLost(source) => format!("the connection was lost ({source})"),
+        Error::ConnectionLost(source) => {
+            format!("the connection was lost ({})", without_number(&source.to_string()))
+        }
         Error::PeerSilent(silence) => format!("the server has not answered for {} s", silence.as_secs()),
         Error::Remote(failure) if failure.code == ErrorCode::ShuttingDown => "the server is shutting down".to_owned(),
         Error::Refused(refusal @ Refusal::ShuttingDown) => refusal.to_string(),
@@ -414,6 +429,8 @@ mod tests {
     fn a_lost_connection_is_told_without_advice() {
         let lost = Error::ConnectionLost(std::io::Error::other("broken pipe"));
         assert_eq!(what_happened(&lost), "the connection was lost (broken pipe)");
+        let reset = Error::ConnectionLost(std::io::Error::from(rustix::io::Errno::CONNRESET));
+        assert_eq!(what_happened(&reset), "the connection was lost (Connection reset by peer)");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! another version, and what stands at its former end tells whose bytes came there.
 
 use super::parts::{Change, Changed, KnownFile, Remote, Writing};
-use crate::client::servers::repeated::Repeated;
+use crate::client::servers::again::uncertain;
+use crate::client::servers::repeated::{Repeated, is_lost, is_not_begun};
 use crate::error::{Error, Result};
 use remofile_protocol::wire::{Entry, ErrorCode};
 use std::io;
@@ -31,10 +32,8 @@ impl Remote {
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<Changed> {
         let mut may_be_there = false;
         self.append_noting(bytes, &mut may_be_there).map_err(|error| match error {
-            // Whoever buffers the bytes takes these for one that nothing was begun with.
-            Error::Busy(_) | Error::Connect { .. } | Error::Resolve { .. } | Error::NoServer(_) if may_be_there => {
-                unknown(&error.to_string())
-            }
+            // An attempt before was lost, though nothing was begun with the last one.
+            error if may_be_there && (is_not_begun(&error) || is_lost(&error)) => uncertain(error),
             error => error,
         })
     }
@@ -44,21 +43,21 @@ impl Remote {
         let (mut rest, mut was_another) = (bytes, false);
         for _ in 0..MOST_TIMES {
             let (before, identity) = (self.size, self.identity());
-            let (result, attempts) = self.append_if(rest);
-            *may_be_there |= attempts > 1;
+            let (result, is_unsure) = self.append_if(rest);
+            *may_be_there |= is_unsure;
             match result {
                 Ok(entry) => return Ok(Changed { entry, was_another }),
                 Err(Error::Remote(failure)) if failure.code == ErrorCode::SourceChanged => {
-                    // The first answer was the one of the server, so nothing was done, and what was sent is not there to be found.
-                    let sought = if attempts == 1 { &[] } else { rest };
+                    // No answer was lost, so nothing was done, and what was sent is not there to be found.
+                    let sought = if is_unsure { rest } else { &[] };
                     let (entry, found) = self.look_at_end(before, identity, sought)?;
-                    match if attempts == 1 { Found::Ours(0) } else { found } {
+                    match if is_unsure { found } else { Found::Ours(0) } {
                         Found::Ours(count) if count == rest.len() => {
                             was_another |= entry.size != before + count as u64;
                             return Ok(Changed { entry, was_another });
                         }
                         Found::Ours(count) => {
-                            was_another |= attempts == 1;
+                            was_another |= !is_unsure;
                             rest = &rest[count..];
                         }
                         Found::Others => was_another = true,
@@ -70,23 +69,25 @@ impl Remote {
         }
         // Others append all the time. Now it is done whatever version there is, and not again.
         self.version = None;
-        let (result, attempts) = self.append_if(rest);
-        *may_be_there |= attempts > 1;
+        let (result, is_unsure) = self.append_if(rest);
+        *may_be_there |= is_unsure;
         result.map(|entry| Changed { entry, was_another: true })
     }
 
-    /// Appends to the version that is known. Returns the number of attempts as well.
-    fn append_if(&mut self, bytes: &[u8]) -> (Result<Entry>, u32) {
+    /// Appends to the version that is known. Returns as well whether the answer of an attempt was lost.
+    fn append_if(&mut self, bytes: &[u8]) -> (Result<Entry>, bool) {
         let change = Change { pieces: &[(0, bytes)], append: true, ..Change::default() };
-        let (request, mut on_waiting, mut attempts) = (self.write_request(change), self.on_waiting(), 0);
+        let (request, mut on_waiting, mut is_unsure) = (self.write_request(change), self.on_waiting(), false);
         let repeated = if self.version.is_some() { Repeated::Same } else { Repeated::Different };
         let context = self.client.context();
         let done = self.client.again(repeated, &context, |client, context| {
-            attempts += 1;
-            client.call_in(context, request.clone(), &mut Writing::new(change, &mut on_waiting))
+            let asked = client.asked;
+            let result = client.call_in(context, request.clone(), &mut Writing::new(change, &mut on_waiting));
+            is_unsure |= result.as_ref().is_err_and(|error| client.may_be_done(asked, error));
+            result
         });
         self.client.lend();
-        (done.and_then(|done| self.learn(done)), attempts)
+        (done.and_then(|done| self.learn(done)), is_unsure)
     }
 
     /// Looks at what stands behind the former end of the file, and takes over its version.
@@ -123,7 +124,7 @@ fn compare(there: &[u8], ours: &[u8]) -> Found {
 }
 
 fn unknown(why: &str) -> Error {
-    Error::ConnectionLost(io::Error::other(format!("{why}; whether bytes were appended is not known: look first")))
+    Error::outcome_unknown(io::ErrorKind::Other, why.to_owned())
 }
 
 #[cfg(test)]

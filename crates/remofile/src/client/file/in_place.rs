@@ -4,6 +4,7 @@ use super::ahead::Ahead;
 use super::parts::{Change, Changed, Remote};
 use super::write_buffer::{Spot, WriteBuffer};
 use crate::client::Client;
+use crate::client::servers::repeated::is_not_begun;
 use crate::error::{Error, Result};
 use remofile_protocol::wire::{ErrorCode, Failure, Version};
 
@@ -209,9 +210,7 @@ impl InPlace {
                 Ok(())
             }
             // The operation did not begin, so appending once more cannot append twice.
-            Err(error @ (Error::Busy(_) | Error::Connect { .. } | Error::Resolve { .. } | Error::NoServer(_))) => {
-                Err(error)
-            }
+            Err(error) if is_not_begun(&error) => Err(error),
             Err(error) => {
                 self.lost = Some(match &error {
                     Error::Remote(failure) => Lost::Refused(failure.clone()),

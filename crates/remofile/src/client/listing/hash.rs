@@ -2,8 +2,10 @@
 
 use crate::carrier::Produced;
 use crate::client::Client;
-use crate::client::download::selecting::Selecting;
+use crate::client::download::selecting::{Chosen, Selecting};
 use crate::client::listing::handler::decode;
+use crate::client::listing::resumed::Told;
+use crate::client::servers::repeated::Repeated;
 use crate::client::session::call::{Handler, OngoingCall};
 use crate::error::{Error, Result};
 use crate::monitor::{Event, Monitor};
@@ -12,6 +14,7 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{
     Element, Entry, ErrorCode, Failure, Holder, Links, Listed, Request, Selected, Selection,
 };
+use std::sync::Arc;
 
 /// The options of [`Client::hash`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,7 +39,7 @@ pub struct HashedFile {
 }
 
 impl Client {
-    /// Has the server hash files: no content is sent. The files come in the order of their sources, those of a directory sorted
+    /// Has the server hash files: no content is sent. After a lost connection it goes on behind the last one. The files come in the order of their sources, those of a directory sorted
     /// as in a listing; links in a directory are left out. What cannot be hashed is a failure, and the others go on.
     ///
     /// # Errors
@@ -51,16 +54,45 @@ impl Client {
             let why = "the server's version does not hash files: download them to compare";
             return Err(Error::Remote(Failure::new(ErrorCode::Unsupported).because(why)));
         }
-        // Each is named by its number, so that it is known again, whatever its path is.
-        let chosen = sources.into_iter().enumerate().map(|(number, path)| {
-            let name = number.to_string();
-            (Selected { path, name, known: None, as_link: false, parts: Vec::new() }, 0)
-        });
-        let mut told = self.options.on_waiting.clone();
-        let mut handler = Hashes { selecting: Selecting::coming(chosen), each, monitor: &mut told };
+        let sources: Arc<[RemotePath]> = sources.into();
         let selection = Some(Selection { one_by_one: true, links: Links::Skip, ..Selection::default() });
         let HashOptions { algorithm, recursive } = options;
-        self.call(Request::Hash { sources: Vec::new(), recursive, selection, algorithm }, &mut handler).map(drop)
+        let request = Request::Hash { sources: Vec::new(), recursive, selection, algorithm };
+        let (mut on_waiting, context) = (self.options.on_waiting.clone(), self.context());
+        let (mut first, mut told) = (0, Told::default());
+        let done = self.again(Repeated::Same, &context, |client, context| {
+            told.begin_again();
+            let selecting = Selecting::coming(chosen(Arc::clone(&sources), first));
+            let mut is_stopped = false;
+            let mut hand = |hashed: std::result::Result<HashedFile, Failure>| {
+                let place = hashed.as_ref().ok().map(HashedFile::place);
+                first = hashed.as_ref().map_or(first, |file| file.source);
+                match told.is_new(place.as_deref()) {
+                    true => each(hashed).inspect_err(|_| is_stopped = true),
+                    false => Ok(()),
+                }
+            };
+            let mut handler = Hashes { selecting, each: &mut hand, monitor: &mut on_waiting };
+            let result = client.call_in(context, request.clone(), &mut handler);
+            // The error of a caller is none of this call's connection, whatever it says.
+            if is_stopped { Ok(result) } else { result.map(Ok) }
+        });
+        done?.map(drop)
+    }
+}
+
+/// Names sources from this one on, each by its number, so that it is known again, whatever its path is.
+fn chosen(sources: Arc<[RemotePath]>, first: usize) -> impl Iterator<Item = Chosen> + Send + 'static {
+    (first..sources.len()).map(move |number| {
+        let (path, name) = (sources[number].clone(), number.to_string());
+        (Selected { path, name, known: None, as_link: false, parts: Vec::new() }, 0)
+    })
+}
+
+impl HashedFile {
+    /// Its place among all that are hashed, in the order of a listing.
+    fn place(&self) -> String {
+        format!("{:020}/{}", self.source, self.below)
     }
 }
 

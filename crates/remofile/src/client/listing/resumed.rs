@@ -36,7 +36,7 @@ impl HasPlace for Element {
 
 /// The elements that were told, by the last of them.
 #[derive(Default)]
-struct Told {
+pub(super) struct Told {
     last: Option<String>,
     /// True while those come that were told before.
     repeats: bool,
@@ -44,12 +44,12 @@ struct Told {
 
 impl Told {
     /// Begins again from the first element.
-    fn begin_again(&mut self) {
+    pub(super) fn begin_again(&mut self) {
         self.repeats = self.last.is_some();
     }
 
     /// Reports whether an element is new. A failure behind the last one may be told twice: better than never.
-    fn is_new(&mut self, place: Option<&str>) -> bool {
+    pub(super) fn is_new(&mut self, place: Option<&str>) -> bool {
         let Some(place) = place else { return !self.repeats };
         if self.repeats {
             let order = self.last.as_deref().map_or(Ordering::Greater, |last| path_order(place, last));

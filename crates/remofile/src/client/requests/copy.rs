@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::client::abilities::require;
 use crate::client::reports::TransferReport;
+use crate::client::servers::repeated::Repeated;
 use crate::client::session::call::Handler;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
 use crate::error::{Error, Result};
@@ -68,7 +69,9 @@ impl Client {
         let mut on_waiting = self.options.on_waiting.clone();
         let mut handler = CopyHandler(ProgressRecorder::forgetful(&mut on_waiting, true));
         let (context, before) = (self.context(), self.traffic);
-        let copied = self.call_in(&context, request, &mut handler);
+        let copied = self.again(Repeated::of(&request), &context, |client, context| {
+            client.call_in(context, request.clone(), &mut handler)
+        });
         if self.idle.is_shared() {
             self.lend();
         }

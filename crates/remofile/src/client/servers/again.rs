@@ -4,7 +4,6 @@ use crate::client::servers::repeated::{LEASE_WAIT, Repeated, is_lost, is_out_of_
 use crate::client::session::context::CallContext;
 use crate::client::{Client, Protocol, RetryOptions};
 use crate::error::{Error, Result};
-use remofile_protocol::wire::{ErrorCode, Failure};
 use std::io;
 
 impl Client {
@@ -12,7 +11,7 @@ impl Client {
     /// tried again by default.
     ///
     /// # Errors
-    /// That of the last call; of one with [`Repeated::Different`] a lost connection, which tells that nobody knows.
+    /// That of the last call; of one with [`Repeated::Different`] that may have been done, a lost connection which says so.
     pub(crate) fn again<T>(
         &mut self,
         repeated: Repeated,
@@ -26,15 +25,15 @@ impl Client {
         let (mut context, mut first, mut attempt) = (context.clone(), None, 0);
         loop {
             attempt += 1;
+            let asked = self.asked;
             let error = match call(self, &context) {
-                Err(error) if may_repeat && (is_lost(&error) || first.is_some() && is_out_of_reach(&error)) => error,
+                Err(error) if is_lost(&error) || first.is_some() && is_out_of_reach(&error) => error,
                 result => return result,
             };
-            // A server that shuts down says so of what it has done, too.
-            if repeated == Repeated::Different && !is_out_of_reach(&error) {
+            if repeated == Repeated::Different && self.may_be_done(asked, &error) {
                 return Err(uncertain(error));
             }
-            if attempt > most {
+            if !may_repeat || attempt > most {
                 // The server was there before, so what was lost says more than that it is not there now.
                 return Err(first.filter(|_| most == 1).unwrap_or(error));
             }
@@ -47,25 +46,69 @@ impl Client {
         }
     }
 
+    /// Reports whether a request may have been done though its call ended with this error; `asked` is the number of requests
+    /// before it. A session that could not be opened was asked for nothing.
+    pub(crate) fn may_be_done(&self, asked: u64, error: &Error) -> bool {
+        // A server that shuts down says so of what it has done, too, unless it has refused it.
+        self.asked != asked && is_lost(error) && !is_out_of_reach(error)
+    }
+
     pub(crate) fn has_several_servers(&self) -> bool {
         self.options.servers().is_ok_and(|servers| servers.len() > 1)
     }
 }
 
-fn uncertain(error: Error) -> Error {
+/// Returns the error of a change whose answer was lost.
+pub(crate) fn uncertain(error: Error) -> Error {
     match error {
-        Error::ConnectionLost(source) => {
-            let told = format!("{source}; whether what was asked for is done is not known: look first");
-            Error::ConnectionLost(io::Error::new(source.kind(), told))
+        Error::ConnectionLost(source) => Error::outcome_unknown(source.kind(), source.to_string()),
+        Error::PeerSilent(silence) => {
+            let why = format!("the server has not answered for {} s", silence.as_secs());
+            Error::outcome_unknown(io::ErrorKind::TimedOut, why)
         }
-        Error::PeerSilent(_) => {
-            let told = format!("{error}; whether what was asked for is done is not known: look first");
-            Error::ConnectionLost(io::Error::new(io::ErrorKind::TimedOut, told))
+        error => Error::outcome_unknown(io::ErrorKind::Other, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::ClientOptions;
+    use remofile_protocol::token::Token;
+
+    /// Makes a change whose attempts end in this way: after so many requests, with this error.
+    fn told(attempts: &[(u64, fn() -> Error)]) -> (usize, Error) {
+        let mut client = Client::new(ClientOptions::new("localhost", 1, Token::generate()));
+        let mut made = 0;
+        let result = client.again(Repeated::Different, &CallContext::unlimited(), |client, _| {
+            let (requests, error) = attempts[made];
+            made += 1;
+            client.asked += requests;
+            Err::<(), _>(error())
+        });
+        (made, result.unwrap_err())
+    }
+
+    #[test]
+    fn a_change_is_told_as_uncertain_only_if_it_was_asked_for_and_has_no_answer() {
+        let lost = || Error::ConnectionLost(io::ErrorKind::ConnectionReset.into());
+        let refused = || Error::Refused(remofile_protocol::handshake::Refusal::ShuttingDown);
+        let silent = || Error::PeerSilent(std::time::Duration::from_secs(30));
+        for (attempts, is_uncertain) in [
+            (&[(1, lost as fn() -> Error)][..], true),
+            (&[(1, silent)], true),
+            (&[(1, refused), (1, lost)], true),
+            (&[(0, lost), (1, lost)], true),
+            // Nothing was asked for yet, or the server has not begun it.
+            (&[(0, lost), (0, lost)], false),
+            (&[(1, refused), (0, lost)], false),
+            (&[(1, refused), (1, refused)], false),
+        ] {
+            let (made, error) = told(attempts);
+            assert_eq!(made, attempts.len(), "{error}");
+            let told = error.to_string();
+            assert_eq!(told.contains("it may have been done: look before you try again"), is_uncertain, "{told}");
+            assert!(!is_uncertain || !told.contains("(try again)") && !told.contains("; try again"), "{told}");
         }
-        Error::Remote(Failure { code: ErrorCode::ShuttingDown, .. }) => {
-            let told = "the server is shutting down; whether what was asked for is done is not known: look first";
-            Error::ConnectionLost(io::Error::other(told))
-        }
-        error => error,
     }
 }

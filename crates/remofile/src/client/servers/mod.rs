@@ -1,6 +1,6 @@
 //! The servers of a client: one, or several that serve the same files, of which each will do.
 
-mod again;
+pub(crate) mod again;
 pub(crate) mod kept;
 pub(crate) mod repeated;
 

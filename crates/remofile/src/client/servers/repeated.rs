@@ -1,7 +1,8 @@
 //! What a call comes to that is made twice, and what its error tells of whether it was made once.
 //!
 //! A request that only looks is made again, and so is one that comes to the same however often it is done. Of any other the
-//! answer may have been lost after it was done: it is made again only if its server has told that it was not.
+//! answer may have been lost after it was done: it is made again only if its server has told that it has not begun it, or if
+//! nothing was sent.
 
 use crate::error::Error;
 use remofile_protocol::handshake::Refusal;
@@ -62,6 +63,21 @@ pub(crate) fn is_lost(error: &Error) -> bool {
     match error {
         Error::ConnectionLost(_) | Error::PeerSilent(_) | Error::Refused(Refusal::ShuttingDown) => true,
         Error::Remote(failure) => failure.code == ErrorCode::ShuttingDown,
+        _ => false,
+    }
+}
+
+/// Reports whether an error means that the server has not begun what it was asked for last.
+pub(crate) fn is_not_begun(error: &Error) -> bool {
+    match error {
+        Error::Busy(_)
+        | Error::Connect { .. }
+        | Error::Resolve { .. }
+        | Error::NoServer(_)
+        | Error::NoAnswer { .. }
+        | Error::NotRemofile { .. }
+        | Error::SpeaksZeroMq { .. }
+        | Error::Refused(_) => true,
         _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! One call: an operation from its request to its end, on the caller's thread.
 
-pub(crate) use crate::client::session::ended::{After, broken, closed, not_begun};
+pub(crate) use crate::client::session::ended::{After, broken, closed, gone, not_begun};
 
 use crate::carrier::{Line, Link, Produced, Waker, drive};
 use crate::client::identity::Connection;
@@ -159,6 +159,8 @@ pub(crate) struct Session {
     pub(super) answered: Duration,
     /// Its further connections, if it is to have some.
     pub(super) lanes: Option<Lanes>,
+    /// True if the next call may open them.
+    pub(crate) opens_lanes: bool,
 }
 
 impl Session {
@@ -178,6 +180,7 @@ impl Session {
             round_trip: Duration::ZERO,
             answered: Duration::ZERO,
             lanes: None,
+            opens_lanes: false,
         }
     }
 
@@ -263,7 +266,7 @@ impl Session {
         let session = SessionUse { machine, lease_hold, context, clock, watch };
         let mut call = Call {
             session,
-            lanes: &mut self.lanes,
+            lanes: self.lanes.as_mut().filter(|_| self.opens_lanes),
             operation,
             handler,
             state: CallState::Running,
@@ -315,7 +318,7 @@ impl Drop for Session {
 
 struct Call<'a, H> {
     session: SessionUse<'a>,
-    lanes: &'a mut Option<Lanes>,
+    lanes: Option<&'a mut Lanes>,
     operation: OperationId,
     handler: &'a mut H,
     state: CallState,
@@ -402,7 +405,7 @@ impl<H: Handler> ClientEndpoint for Call<'_, H> {
                 self.hand(|handler| handler.bytes(payload))?;
             }
             ClientEvent::Items(operation, items) => {
-                if let Some(lanes) = self.lanes {
+                if let Some(lanes) = &mut self.lanes {
                     lanes.learn(&items);
                 }
                 let credit = credit_bytes(&items, payload.len());
@@ -441,11 +444,11 @@ impl<H: Handler> ClientEndpoint for Call<'_, H> {
         }
         let (machine, operation, message_bytes) =
             (&mut *self.session.machine, self.operation, self.session.context.message_bytes());
-        let lanes = self.lanes.as_mut();
+        let lanes = self.lanes.as_deref_mut();
         let mut outgoing = OngoingCall { now, machine, operation, message_bytes, link, lanes };
         let produced = self.handler.produce(&mut outgoing);
         // Behind what was queued, which may tell how much is to come.
-        if let Some(lanes) = self.lanes {
+        if let Some(lanes) = &mut self.lanes {
             lanes.open_in_time(link);
         }
         match produced {

@@ -54,9 +54,10 @@ fn connect_native(
         }
     })?;
     let Won { opened: Opened { link, hello, answered }, connection, place, connected, lanes } = won;
-    // Either may have waited for something else.
+    // Either may have waited for something else, as for a first packet that was lost: those begun ahead knew only one of them.
     let round_trip = connected.min(answered);
     let lanes = lanes.filter(|_| hello.takes_lanes && round_trip >= LONG_ROUND_TRIP);
+    let lanes = lanes.and_then(|lanes| lanes.at_most(expected, round_trip));
     let mut session = Session::new(link, hello, place).over(round_trip).known_by(connection);
     (session.lanes, session.answered) = (lanes, answered);
     Ok(session)

@@ -35,6 +35,11 @@ pub(crate) fn not_begun() -> Error {
     Error::Refused(Refusal::ShuttingDown)
 }
 
+/// Returns the error of a connection that has ended without a word. The system's words for it would be about a file.
+pub(crate) fn gone() -> Error {
+    Error::ConnectionLost(io::Error::new(io::ErrorKind::UnexpectedEof, "the other side has closed it"))
+}
+
 pub(crate) fn broken(error: SessionError) -> Error {
     match error {
         SessionError::PeerSilent(silence) => Error::PeerSilent(silence),
@@ -45,7 +50,8 @@ pub(crate) fn broken(error: SessionError) -> Error {
 impl From<LinkError> for Error {
     fn from(error: LinkError) -> Self {
         match error {
-            LinkError::Closed => Self::ConnectionLost(io::ErrorKind::UnexpectedEof.into()),
+            LinkError::Closed => gone(),
+            LinkError::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => gone(),
             LinkError::Lost(error) if error.kind() == io::ErrorKind::TimedOut => Self::PeerSilent(DEAD_AFTER),
             LinkError::Lost(error) => Self::ConnectionLost(error),
             // The line does harm: another connection may come through, as after one that broke.

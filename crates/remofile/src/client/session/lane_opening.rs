@@ -22,8 +22,16 @@ use std::time::{Duration, Instant};
 /// The time for which a connection is good that has said nothing: a server soon drops it.
 const FRESH: Duration = Duration::from_secs(HANDSHAKE_TIMEOUT.as_secs() / 2);
 
-/// The place at which threads learn of the session that they wait for: its inbox, or that there is none any more.
-type Gate = Arc<OnceLock<Option<LaneInbox<Link>>>>;
+/// The place at which threads learn of the session that they wait for, or that there is none any more.
+type Gate = Arc<OnceLock<Option<Joined>>>;
+
+/// The session that there is.
+#[derive(Debug)]
+struct Joined {
+    inbox: LaneInbox<Link>,
+    /// Number of connections that it takes: perhaps fewer than were begun.
+    count: usize,
+}
 
 /// What it takes to open a further connection.
 #[derive(Debug)]
@@ -50,23 +58,27 @@ impl LaneOpener {
         let (gate, interrupt) = (Gate::default(), Interrupt::default());
         let opening = LaneOpening { gate: Arc::clone(&gate), interrupt: interrupt.clone() };
         let body = move || {
-            let open = || self.open(&gate, &interrupt);
-            let lacking = thread::scope(|scope| {
-                let spawn = || thread::Builder::new().name("lane".to_owned()).spawn_scoped(scope, open);
-                let lacking = (1..count).filter(|_| spawn().is_err()).count();
-                open();
+            let open = |number| self.open(number, &gate, &interrupt);
+            let lacking: Vec<usize> = thread::scope(|scope| {
+                let lane = || thread::Builder::new().name("lane".to_owned());
+                let is_lacking = |number: &usize| {
+                    let number = *number;
+                    lane().spawn_scoped(scope, move || open(number)).is_err()
+                };
+                let lacking = (1..count).filter(is_lacking).collect();
+                open(0);
                 lacking
             });
-            if let Some(Some(inbox)) = gate.get() {
-                (0..lacking).for_each(|_| inbox.put(None));
+            if let Some(Some(Joined { inbox, count })) = gate.get() {
+                lacking.iter().filter(|number| *number < count).for_each(|_| inbox.put(None));
             }
         };
         thread::Builder::new().name("lanes".to_owned()).spawn(body).map(|_| opening)
     }
 
-    fn open(&self, gate: &Gate, interrupt: &Interrupt) {
+    fn open(&self, number: usize, gate: &Gate, interrupt: &Interrupt) {
         let (connected, since) = (self.connect(interrupt), Instant::now());
-        let Some(inbox) = gate.wait() else { return };
+        let Some(Joined { inbox, .. }) = gate.wait().as_ref().filter(|joined| number < joined.count) else { return };
         let fresh = if since.elapsed() < FRESH { connected } else { self.connect(interrupt) };
         let link = fresh.map_err(Unopened::from).and_then(|(stream, _)| self.prove(stream, interrupt));
         inbox.put(link.inspect_err(|error| tracing::debug!(?error, "no further connection")).ok());
@@ -89,9 +101,9 @@ fn context(interrupt: &Interrupt) -> CallContext {
 }
 
 impl LaneOpening {
-    /// Has the connections join their session, which is there now and takes them from the inbox.
-    pub(super) fn join(&self, inbox: LaneInbox<Link>) {
-        let _only_once = self.gate.set(Some(inbox));
+    /// Has so many of the connections join their session, which is there now and takes them from the inbox. Others are given up.
+    pub(super) fn join(&self, inbox: LaneInbox<Link>, count: usize) {
+        let _only_once = self.gate.set(Some(Joined { inbox, count }));
     }
 }
 

@@ -47,16 +47,20 @@ fn helpful(round_trip: Duration) -> usize {
     usize::try_from(lanes).unwrap_or(MAX_LANES).clamp(2, MAX_LANES)
 }
 
+/// Returns the number of connections beside the first.
+fn further(choice: LaneChoice, round_trip: Duration) -> usize {
+    match choice {
+        LaneChoice::One => 0,
+        LaneChoice::Helpful if round_trip < LONG_ROUND_TRIP => 0,
+        LaneChoice::Helpful => helpful(round_trip) - 1,
+        LaneChoice::Exactly(lanes) => usize::from(lanes.get()).min(MAX_LANES) - 1,
+    }
+}
+
 impl Lanes {
     /// Plans the further connections of a session over a line with this round trip; `None` if there are none.
     pub(super) fn plan(choice: LaneChoice, round_trip: Duration, opener: impl FnOnce() -> LaneOpener) -> Option<Self> {
-        let lanes = match choice {
-            LaneChoice::One => 1,
-            LaneChoice::Helpful if round_trip < LONG_ROUND_TRIP => 1,
-            LaneChoice::Helpful => helpful(round_trip),
-            LaneChoice::Exactly(lanes) => usize::from(lanes.get()).min(MAX_LANES),
-        };
-        let count = lanes - 1;
+        let count = further(choice, round_trip);
         let opener = (count > 0).then(opener).filter(|opener| opener.options.protocol == Protocol::Two)?;
         Some(Self { count, expects_much: false, stage: Stage::Planned(Box::new(opener)) })
     }
@@ -68,6 +72,12 @@ impl Lanes {
             self.stage = opener.begin(self.count).map_or_else(|error| none(&error), Stage::Ahead);
         }
         self
+    }
+
+    /// Has fewer, now that the round trip is known better; `None` if it is too short for any.
+    pub(super) fn at_most(mut self, choice: LaneChoice, round_trip: Duration) -> Option<Self> {
+        self.count = self.count.min(further(choice, round_trip));
+        (self.count > 0).then_some(self)
     }
 
     /// Opens them, if it is time.
@@ -84,7 +94,7 @@ impl Lanes {
         let joined = opening.and_then(|opening| {
             let inbox = LaneInbox::new(self.count)?;
             link.await_lanes(inbox.clone());
-            opening.join(inbox);
+            opening.join(inbox, self.count);
             Ok(Stage::Opened { _opening: opening })
         });
         self.stage = joined.unwrap_or_else(|error| none(&error));
@@ -121,12 +131,16 @@ mod tests {
     use remofile_protocol::token::Token;
     use std::num::NonZeroU8;
 
-    fn planned(choice: LaneChoice, milliseconds: u64) -> Option<usize> {
+    fn plan(choice: LaneChoice, milliseconds: u64) -> Option<Lanes> {
         let options = ClientOptions::new("localhost", 1, Token::generate());
         let server = ServerAddress { hostname: "localhost".to_owned(), port: 1 };
         let place = ServerPlace { server, address: ([127, 0, 0, 1], 1).into() };
         let opener = || LaneOpener { options, place, joins: 0 };
-        Lanes::plan(choice, Duration::from_millis(milliseconds), opener).map(|lanes| 1 + lanes.count)
+        Lanes::plan(choice, Duration::from_millis(milliseconds), opener)
+    }
+
+    fn planned(choice: LaneChoice, milliseconds: u64) -> Option<usize> {
+        plan(choice, milliseconds).map(|lanes| 1 + lanes.count)
     }
 
     #[test]
@@ -137,5 +151,17 @@ mod tests {
         let exactly = |lanes| LaneChoice::Exactly(NonZeroU8::new(lanes).unwrap());
         assert_eq!((planned(exactly(4), 0), planned(exactly(1), 500)), (Some(4), None));
         assert_eq!(planned(LaneChoice::One, 500), None);
+    }
+
+    #[test]
+    fn a_first_packet_that_was_lost_makes_no_line_long() {
+        let known_better = |choice, milliseconds| {
+            let lanes = plan(choice, 1020)?.at_most(choice, Duration::from_millis(milliseconds));
+            lanes.map(|lanes| 1 + lanes.count)
+        };
+        assert_eq!(known_better(LaneChoice::Helpful, 20), Some(2));
+        assert_eq!(known_better(LaneChoice::Helpful, 2000), Some(16));
+        assert_eq!(known_better(LaneChoice::Helpful, 1), None);
+        assert_eq!(known_better(LaneChoice::Exactly(NonZeroU8::new(4).unwrap()), 20), Some(4));
     }
 }

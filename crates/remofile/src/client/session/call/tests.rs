@@ -30,7 +30,7 @@ fn a_server_that_goes_on_after_it_was_asked_to_end_gets_no_credit_and_is_left_af
         watch: StallWatch::default(),
     };
     let mut call = Call {
-        lanes: &mut None,
+        lanes: None,
         session,
         operation,
         handler: &mut Unwilling,

@@ -158,7 +158,7 @@ impl Machine {
         self.next += 1;
         let shared = SharedClaim::new(claimant, claims, wall);
         let key = ClaimId { server: self.server, number }.key();
-        self.changes.push(Change::Put { key, value: shared.bytes(), term: Some(term) });
+        self.changes.push(Change::Put { key, value: shared.bytes().into(), term: Some(term) });
         let own = Own {
             ticket,
             client: claimant.client,
@@ -264,7 +264,7 @@ impl Machine {
         self.next += 1;
         if let Some(queued) = self.queue.get(id) {
             let key = ClaimId { number, ..id }.key();
-            self.changes.push(Change::Put { key, value: queued.claim.bytes(), term: Some(term) });
+            self.changes.push(Change::Put { key, value: queued.claim.bytes().into(), term: Some(term) });
         }
         self.tickets.extend(own.held_by.iter().map(|ticket| (*ticket, number)));
         self.own.insert(number, own);

@@ -80,7 +80,7 @@ impl Registration {
         let mut value = Vec::new();
         // A vector takes whatever is written.
         let _written = minicbor::encode(&self.record, &mut value);
-        coordinator.write(&[], &[Change::Put { key: self.key(), value, term: Some(term) }]).map(drop)
+        coordinator.write(&[], &[Change::Put { key: self.key(), value: value.into(), term: Some(term) }]).map(drop)
     }
 
     /// Checks whether the server fits to those that were there before it, and to what its directory knows. Returns true if
@@ -130,13 +130,13 @@ impl Record {
 fn cluster(coordinator: &dyn Coordinator, snapshot: &Snapshot) -> CoordinatorResult<String> {
     let there = |snapshot: &Snapshot| {
         let value = snapshot.values.iter().find(|value| value.key == CLUSTER)?;
-        String::from_utf8(value.value.clone()).ok()
+        String::from_utf8(value.value.to_vec()).ok()
     };
     if let Some(cluster) = there(snapshot) {
         return Ok(cluster);
     }
     let made = format!("{:016x}", random_number());
-    let put = Change::Put { key: CLUSTER.to_owned(), value: made.clone().into_bytes(), term: None };
+    let put = Change::Put { key: CLUSTER.to_owned(), value: made.clone().into_bytes().into(), term: None };
     if coordinator.write(&[Condition { key: CLUSTER.to_owned(), revision: 0 }], &[put])?.is_some() {
         return Ok(made);
     }

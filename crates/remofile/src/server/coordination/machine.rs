@@ -32,6 +32,8 @@ pub(super) struct Machine {
     term: Option<Term>,
     next: u64,
     revision: u64,
+    /// The revision of the last snapshot: whatever came before is in that.
+    snapshot: u64,
     /// The time of the last change that was seen, or at which the last watch began.
     seen: Duration,
     /// The reason for which nothing is granted while there is no term.
@@ -85,6 +87,7 @@ impl Machine {
             term: None,
             next: 1,
             revision: 0,
+            snapshot: 0,
             seen: Duration::ZERO,
             why,
         }
@@ -112,6 +115,7 @@ impl Machine {
         }
         // Not the greatest so far: a coordinator that has lost everything begins anew.
         self.revision = snapshot.revision;
+        self.snapshot = snapshot.revision;
         self.seen = now;
     }
 
@@ -192,10 +196,12 @@ impl Machine {
         }
     }
 
-    /// Takes changes that were seen. Those that are no matter of the queue are left to others.
+    /// Takes changes that were seen. Those that are no matter of the queue are left to others, and those that the last snapshot
+    /// knows already are none: what they put there may have gone since.
     pub(super) fn take(&mut self, events: &[Event], now: Duration) {
         self.seen = now;
-        for event in events {
+        let snapshot = self.snapshot;
+        for event in events.iter().filter(|event| event.revision() > snapshot) {
             self.revision = self.revision.max(event.revision());
             match event {
                 Event::Put(value) => {

@@ -22,6 +22,9 @@ const SILENT: Duration = Duration::from_secs(20);
 /// Bytes of an answer at most.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The call that gives a token.
+const AUTHENTICATE: &str = "auth/authenticate";
+
 /// The codes of what is not done.
 mod code {
     pub(super) const INVALID: i32 = 3;
@@ -126,12 +129,16 @@ impl Connection {
         let called = self.call_once(agent, method, request);
         match (called, &self.credentials) {
             (Err(Failed::Unauthenticated(_)), Some(credentials)) => {
+                *self.token() = None;
                 let body = authenticate(&credentials.user, &credentials.password).text();
-                let mut response = self.send(&self.agent, "auth/authenticate", &body).map_err(Failed::error)?;
+                let mut response = self.send(&self.agent, AUTHENTICATE, &body).map_err(Failed::error)?;
                 let text = self.text(&mut response)?;
                 let answer: AuthAnswer = serde_json::from_slice(&text).map_err(|_| nonsense())?;
                 *self.token() = Some(answer.token());
                 self.call_once(agent, method, request).map_err(Failed::error)
+            }
+            (Err(Failed::Unauthenticated(why)), None) => {
+                Err(CoordinatorError::Denied(format!("etcd refuses: {why} (set ETCDCTL_USER to USER:PASSWORD)")))
             }
             (called, _) => called.map_err(Failed::error),
         }
@@ -145,10 +152,15 @@ impl Connection {
         let unreachable = |why: String| Failed::Other(CoordinatorError::Unreachable(why));
         let member = &self.members[self.current.load(Ordering::Relaxed) % self.members.len()];
         let mut request = agent.post(format!("{member}/v3/{method}")).content_type("application/json");
-        if let Some(token) = self.token().as_ref() {
+        // With a token that etcd has forgotten it lets nobody in, with the right password neither.
+        if let Some(token) = self.token().as_ref().filter(|_| method != AUTHENTICATE) {
             request = request.header("Authorization", token.as_str());
         }
-        let mut response = request.send(body).map_err(|error| unreachable(format!("{member}: {error}")))?;
+        let mut response = request.send(body).map_err(|error| {
+            // An etcd that has lost everything does not answer to a token of before, as it waits to hear of that.
+            *self.token() = None;
+            unreachable(format!("{member}: {error}"))
+        })?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -200,9 +212,7 @@ enum Failed {
 impl Failed {
     fn error(self) -> CoordinatorError {
         match self {
-            Self::Unauthenticated(why) => {
-                CoordinatorError::Denied(format!("etcd refuses: {why} (set ETCDCTL_USER to USER:PASSWORD)"))
-            }
+            Self::Unauthenticated(why) => CoordinatorError::Denied(format!("etcd refuses: {why}")),
             Self::Other(error) => error,
         }
     }

@@ -84,25 +84,45 @@ impl Member {
         self.call("kv/compaction", &format!(r#"{{"revision":"{revision}"}}"#));
     }
 
-    /// Asks for a password from now on, and returns it.
+    /// Asks for passwords from now on, and returns those of a user.
     fn protect(&self) -> Credentials {
-        self.call("auth/role/add", r#"{"name":"root"}"#);
-        self.call("auth/user/add", r#"{"name":"root","password":"a\"b"}"#);
-        self.call("auth/user/grant", r#"{"user":"root","role":"root"}"#);
+        for name in ["root", "user"] {
+            self.call("auth/user/add", &format!(r#"{{"name":"{name}","password":"a\"b"}}"#));
+            self.call("auth/role/add", &format!(r#"{{"name":"{name}"}}"#));
+            self.call("auth/user/grant", &format!(r#"{{"user":"{name}","role":"{name}"}}"#));
+        }
+        // All keys.
+        self.call(
+            "auth/role/grant",
+            r#"{"name":"user","perm":{"permType":"READWRITE","key":"AA==","range_end":"AA=="}}"#,
+        );
         self.call("auth/enable", "{}");
-        Credentials { user: "root".to_owned(), password: "a\"b".to_owned().into() }
+        Credentials { user: "user".to_owned(), password: "a\"b".to_owned().into() }
     }
 
-    fn call(&self, method: &str, body: &str) {
+    /// Has it forget whom it has let in.
+    fn forget_tokens(&self) {
+        let answer = self.call("auth/authenticate", r#"{"name":"root","password":"a\"b"}"#);
+        let token = answer.split(r#""token":""#).nth(1).unwrap().split('"').next().unwrap();
+        self.call_with(token, "auth/user/changepw", r#"{"name":"user","password":"a\"b"}"#);
+    }
+
+    fn call(&self, method: &str, body: &str) -> String {
+        self.call_with("", method, body)
+    }
+
+    fn call_with(&self, token: &str, method: &str, body: &str) -> String {
         let mut stream = TcpStream::connect((LOCALHOST, self.port)).unwrap();
+        let known = if token.is_empty() { String::new() } else { format!("Authorization: {token}\r\n") };
         let request = format!(
-            "POST /v3/{method} HTTP/1.1\r\nHost: etcd\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST /v3/{method} HTTP/1.1\r\nHost: etcd\r\nConnection: close\r\n{known}Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.contains("200 OK"), "{answer}");
+        answer
     }
 }
 
@@ -194,8 +214,8 @@ fn etcd_keeps_what_the_seam_promises() {
 
 #[test]
 fn a_watch_shows_its_credentials_again_when_etcd_has_forgotten_them() {
-    let Some(mut member) = Member::start() else { return };
-    let wrong = Credentials { user: "root".to_owned(), password: "wrong".to_owned().into() };
+    let Some(member) = Member::start() else { return };
+    let wrong = Credentials { user: "user".to_owned(), password: "wrong".to_owned().into() };
     let credentials = member.protect();
     let etcd = |credentials| member.etcd_as(EtcdOptions { credentials, ..EtcdOptions::default() });
     let (etcd, stranger, nobody) = (etcd(Some(credentials)), etcd(Some(wrong)), etcd(None));
@@ -204,12 +224,27 @@ fn a_watch_shows_its_credentials_again_when_etcd_has_forgotten_them() {
         assert!(matches!(&refused, Some(CoordinatorError::Denied(why)) if why.contains("etcd refuses")), "{refused:?}");
     }
     let before = etcd.read("").unwrap();
-    // It knows nobody any more whom it let in before.
-    member.stop();
-    member.start_again();
+    member.forget_tokens();
     let mut watch = etcd.watch(before.revision + 1).unwrap();
     etcd.write(&[], &[put("a", b"1")]).unwrap().unwrap();
     assert!(matches!(&next(&mut *watch)[..], [Event::Put(value)] if value.key == "a"));
+}
+
+#[test]
+fn an_etcd_that_has_lost_everything_is_spoken_to_anew() {
+    let Some(mut member) = Member::start() else { return };
+    let credentials = Some(member.protect());
+    let etcd = || member.etcd_as(EtcdOptions { credentials: credentials.clone(), ..EtcdOptions::default() });
+    let (former, etcd) = (etcd(), etcd());
+    // Tokens know how much had happened when they were given.
+    (0..50).for_each(|_| drop(former.write(&[], &[put("a", b"1")]).unwrap()));
+    assert_eq!(etcd.read("").unwrap().values.len(), 1);
+    member.stop();
+    std::fs::remove_dir_all(member.data.path()).unwrap();
+    member.start_again();
+    member.protect();
+    let _the_token_of_before = etcd.read("");
+    assert_eq!(etcd.read("").unwrap().values, []);
 }
 
 struct Served {

@@ -13,7 +13,7 @@ use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::store::Fence;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -159,8 +159,13 @@ impl Coordination {
         if machine.term() != Some(term) {
             return;
         }
-        self.coordinated.inner.fence.fall();
         machine.lose();
+        self.interrupt(machine, why);
+    }
+
+    /// Lets the fence fall behind a machine that has lost everything, and says why.
+    fn interrupt(&self, machine: MutexGuard<'_, Machine>, why: &str) {
+        self.coordinated.inner.fence.fall();
         drop(machine);
         self.coordinated.note(Standing::Lost(why.to_owned()));
         tracing::error!(coordinator = self.coordinated.address(), "changes are interrupted: {why}");
@@ -280,16 +285,33 @@ impl Coordination {
         self.watches.load(Ordering::Acquire) == number && !self.is_stopping()
     }
 
+    /// Takes changes that a watch has seen.
     pub(super) fn take_events(&self, number: u64, events: &[Event]) {
+        let values = events.iter().filter_map(|event| if let Event::Put(value) = event { Some(value) } else { None });
+        self.take(number, values, |machine| machine.take(events, clock::now()));
+    }
+
+    /// Takes everything as it is, since a watch has missed changes.
+    pub(super) fn take_snapshot(&self, number: u64, snapshot: &Snapshot) {
+        let resync = |machine: &mut Machine| machine.resync(snapshot, clock::now(), clock::wall());
+        self.take(number, snapshot.values.iter(), resync);
+    }
+
+    fn take<'a>(&self, number: u64, values: impl Iterator<Item = &'a SharedValue>, change: impl FnOnce(&mut Machine)) {
         let mut machine = self.lock();
-        if self.is_watched_by(number) {
-            machine.take(events, clock::now());
-            drop(machine);
-            let values =
-                events.iter().filter_map(|event| if let Event::Put(value) = event { Some(value) } else { None });
-            self.note_tokens(values);
-            self.changed.notify_all();
+        // A server that has not joined reads everything when it does.
+        if !self.is_watched_by(number) || machine.term().is_none() {
+            return;
         }
+        change(&mut machine);
+        if machine.term().is_none() {
+            // Others may be granted already what own operations had.
+            self.interrupt(machine, "somebody has deleted what this server had claimed");
+        } else {
+            drop(machine);
+        }
+        self.note_tokens(values);
+        self.changed.notify_all();
     }
 
     fn note_tokens<'a>(&self, mut values: impl Iterator<Item = &'a SharedValue>) {
@@ -298,16 +320,6 @@ impl Coordination {
         }
         // A thread that is about to wait has looked before.
         drop(self.lock());
-    }
-
-    pub(super) fn take_snapshot(&self, number: u64, snapshot: &Snapshot) {
-        let mut machine = self.lock();
-        if self.is_watched_by(number) && machine.term().is_some() {
-            machine.resync(snapshot, clock::now(), clock::wall());
-            drop(machine);
-            self.note_tokens(snapshot.values.iter());
-            self.changed.notify_all();
-        }
     }
 
     /// Waits before something is tried again. Returns false if the server stops, at once.

@@ -2,7 +2,7 @@
 
 use super::super::member::Coordination;
 use super::super::registration::Registration;
-use super::super::{Coordinated, MemoryCoordinator};
+use super::super::{Coordinated, MemoryCoordinator, Standing};
 use super::*;
 use crate::server::ServerOptions;
 use std::sync::atomic::Ordering;
@@ -171,11 +171,31 @@ fn what_a_snapshot_knows_does_not_come_back_with_changes_from_before_it() {
     assert_eq!(second.take_outcomes(), [settled(2, Settled::Granted)], "it waits for a ghost");
 }
 
+fn coordination() -> Arc<Coordination> {
+    let registration = Registration::new(&ServerOptions::default(), "token".to_owned(), Some("store".to_owned()), None);
+    Coordination::begin(Coordinated::new(MemoryCoordinator::new()), registration, None).unwrap()
+}
+
+#[test]
+fn no_change_is_made_behind_the_deletion_of_a_lease_by_somebody_else() {
+    let coordination = coordination();
+    coordination.lock().enter(1, &claimant(1), &write("/a"), 0);
+    let put = coordination.lock().take_changes(1, 1 << 20).remove(0);
+    let Change::Put { key, value, .. } = put else { panic!("nothing was asked for") };
+    let (watch, first) = (coordination.watches.load(Ordering::Acquire), coordination.lock().revision() + 1);
+    let seen = SharedValue { key: key.clone(), value, created: first, modified: first };
+    coordination.take_events(watch, &[Event::Put(seen)]);
+    let fence = coordination.coordinated.fence();
+    assert!(fence.remaining().is_some());
+    coordination.take_events(watch, &[Event::Delete { key, revision: first + 1 }]);
+    assert_eq!(fence.remaining(), None);
+    let Standing::Lost(why) = coordination.coordinated.standing() else { panic!("nothing is lost") };
+    assert!(why.contains("somebody has deleted"), "{why}");
+}
+
 #[test]
 fn a_watch_from_before_a_server_joined_again_tells_it_nothing_any_more() {
-    let registration = Registration::new(&ServerOptions::default(), "token".to_owned(), Some("store".to_owned()), None);
-    let coordinated = Coordinated::new(MemoryCoordinator::new());
-    let coordination = Coordination::begin(coordinated, registration, None).unwrap();
+    let coordination = coordination();
     let former = coordination.watches.load(Ordering::Acquire);
     coordination.lock().lose();
     coordination.join().unwrap();

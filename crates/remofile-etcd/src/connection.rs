@@ -22,9 +22,6 @@ const SILENT: Duration = Duration::from_secs(20);
 /// Bytes of an answer at most.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The call that gives a token.
-const AUTHENTICATE: &str = "auth/authenticate";
-
 /// The codes of what is not done.
 mod code {
     pub(super) const INVALID: i32 = 3;
@@ -126,41 +123,50 @@ impl Connection {
     }
 
     fn authenticated(&self, agent: &Agent, method: &str, request: &Request) -> CoordinatorResult<Response<Body>> {
-        let called = self.call_once(agent, method, request);
-        match (called, &self.credentials) {
+        let (body, known) = (request.text(), self.token().clone());
+        match (self.send(agent, method, &body, known.as_ref()), &self.credentials) {
             (Err(Failed::Unauthenticated(_)), Some(credentials)) => {
-                *self.token() = None;
-                let body = authenticate(&credentials.user, &credentials.password).text();
-                let mut response = self.send(&self.agent, AUTHENTICATE, &body).map_err(Failed::error)?;
-                let text = self.text(&mut response)?;
-                let answer: AuthAnswer = serde_json::from_slice(&text).map_err(|_| nonsense())?;
-                *self.token() = Some(answer.token());
-                self.call_once(agent, method, request).map_err(Failed::error)
+                let token = self.authenticate(credentials)?;
+                let again = self.send(agent, method, &body, Some(&token));
+                *self.token() = Some(token);
+                again.map_err(Failed::error)
             }
             (Err(Failed::Unauthenticated(why)), None) => {
                 Err(CoordinatorError::Denied(format!("etcd refuses: {why} (set ETCDCTL_USER to USER:PASSWORD)")))
+            }
+            (Err(Failed::Other(error @ CoordinatorError::Unreachable(_))), _) => {
+                // An etcd that has lost everything does not answer to a token of before, as it waits to hear of that.
+                *self.token() = None;
+                Err(error)
             }
             (called, _) => called.map_err(Failed::error),
         }
     }
 
-    fn call_once(&self, agent: &Agent, method: &str, request: &Request) -> Result<Response<Body>, Failed> {
-        self.send(agent, method, &request.text())
+    /// Shows the credentials, without the token of before: with one that etcd has forgotten it lets nobody in.
+    fn authenticate(&self, credentials: &Credentials) -> CoordinatorResult<Zeroizing<String>> {
+        *self.token() = None;
+        let body = authenticate(&credentials.user, &credentials.password).text();
+        let mut response = self.send(&self.agent, "auth/authenticate", &body, None).map_err(Failed::error)?;
+        let text = self.text(&mut response)?;
+        let answer: AuthAnswer = serde_json::from_slice(&text).map_err(|_| nonsense())?;
+        Ok(answer.token())
     }
 
-    fn send(&self, agent: &Agent, method: &str, body: &[u8]) -> Result<Response<Body>, Failed> {
+    fn send(
+        &self,
+        agent: &Agent,
+        method: &str,
+        body: &[u8],
+        token: Option<&Zeroizing<String>>,
+    ) -> Result<Response<Body>, Failed> {
         let unreachable = |why: String| Failed::Other(CoordinatorError::Unreachable(why));
         let member = &self.members[self.current.load(Ordering::Relaxed) % self.members.len()];
         let mut request = agent.post(format!("{member}/v3/{method}")).content_type("application/json");
-        // With a token that etcd has forgotten it lets nobody in, with the right password neither.
-        if let Some(token) = self.token().as_ref().filter(|_| method != AUTHENTICATE) {
+        if let Some(token) = token {
             request = request.header("Authorization", token.as_str());
         }
-        let mut response = request.send(body).map_err(|error| {
-            // An etcd that has lost everything does not answer to a token of before, as it waits to hear of that.
-            *self.token() = None;
-            unreachable(format!("{member}: {error}"))
-        })?;
+        let mut response = request.send(body).map_err(|error| unreachable(format!("{member}: {error}")))?;
         if response.status().is_success() {
             return Ok(response);
         }

@@ -237,7 +237,9 @@ fn an_etcd_that_has_lost_everything_is_spoken_to_anew() {
     let etcd = || member.etcd_as(EtcdOptions { credentials: credentials.clone(), ..EtcdOptions::default() });
     let (former, etcd) = (etcd(), etcd());
     // Tokens know how much had happened when they were given.
-    (0..50).for_each(|_| drop(former.write(&[], &[put("a", b"1")]).unwrap()));
+    for _ in 0..50 {
+        former.write(&[], &[put("a", b"1")]).unwrap();
+    }
     assert_eq!(etcd.read("").unwrap().values.len(), 1);
     member.stop();
     std::fs::remove_dir_all(member.data.path()).unwrap();

@@ -1,10 +1,9 @@
 //! Calls of the members of a cluster: the one that answered last, and the others if it does not.
 
 use crate::address::EtcdAddress;
-use crate::wire::{AuthAnswer, Refusal, authenticate, nonsense};
+use crate::wire::{AuthAnswer, Refusal, Request, WipedBytes, authenticate, nonsense};
 use remofile::server::coordination::{CoordinatorError, CoordinatorResult};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::fmt;
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,6 +68,8 @@ impl Connection {
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .timeout_connect(Some(WITHIN))
+                // That of the web has nothing to do with it, and is to see no password.
+                .proxy(None)
                 .user_agent(concat!("remofile/", env!("CARGO_PKG_VERSION")))
         };
         let (once, streaming) = (config().timeout_global(Some(WITHIN)), config().timeout_recv_response(Some(WITHIN)));
@@ -96,20 +97,19 @@ impl Connection {
     }
 
     /// Calls a member, and reads the answer.
-    pub(crate) fn call<T: DeserializeOwned>(&self, method: &str, request: &Value) -> CoordinatorResult<T> {
+    pub(crate) fn call<T: DeserializeOwned>(&self, method: &str, request: &Request) -> CoordinatorResult<T> {
         let mut response = self.at_some_member(&self.agent, method, request)?;
-        let text =
-            response.body_mut().with_config().limit(MOST_BYTES).read_to_vec().map_err(|error| self.gone(&error))?;
+        let text = self.text(&mut response)?;
         serde_json::from_slice(&text).map_err(|_| nonsense())
     }
 
     /// Calls a member whose answer goes on.
-    pub(crate) fn stream(&self, method: &str, request: &Value) -> CoordinatorResult<Box<dyn Read + Send>> {
+    pub(crate) fn stream(&self, method: &str, request: &Request) -> CoordinatorResult<Box<dyn Read + Send>> {
         let response = self.at_some_member(&self.streaming, method, request)?;
         Ok(Box::new(response.into_body().into_reader()))
     }
 
-    fn at_some_member(&self, agent: &Agent, method: &str, request: &Value) -> CoordinatorResult<Response<Body>> {
+    fn at_some_member(&self, agent: &Agent, method: &str, request: &Request) -> CoordinatorResult<Response<Body>> {
         let mut last = CoordinatorError::Unreachable("it has no members".to_owned());
         for _ in &self.members {
             match self.authenticated(agent, method, request) {
@@ -122,31 +122,48 @@ impl Connection {
         Err(last)
     }
 
-    fn authenticated(&self, agent: &Agent, method: &str, request: &Value) -> CoordinatorResult<Response<Body>> {
-        let called = self.call_once(agent, method, request);
-        match (called, &self.credentials) {
+    fn authenticated(&self, agent: &Agent, method: &str, request: &Request) -> CoordinatorResult<Response<Body>> {
+        let (body, known) = (request.text(), self.token().clone());
+        match (self.send(agent, method, &body, known.as_ref()), &self.credentials) {
             (Err(Failed::Unauthenticated(_)), Some(credentials)) => {
-                let authenticate = authenticate(&credentials.user, &credentials.password);
-                let body = Zeroizing::new(authenticate.to_string());
-                let mut response = self.send(&self.agent, "auth/authenticate", &body).map_err(Failed::error)?;
-                let text = response.body_mut().read_to_vec().map(Zeroizing::new).map_err(|error| self.gone(&error))?;
-                let answer: AuthAnswer = serde_json::from_slice(&text).map_err(|_| nonsense())?;
-                *self.token() = Some(Zeroizing::new(answer.token));
-                self.call_once(agent, method, request).map_err(Failed::error)
+                let token = self.authenticate(credentials)?;
+                let again = self.send(agent, method, &body, Some(&token));
+                *self.token() = Some(token);
+                again.map_err(Failed::error)
+            }
+            (Err(Failed::Unauthenticated(why)), None) => {
+                Err(CoordinatorError::Denied(format!("etcd refuses: {why} (set ETCDCTL_USER to USER:PASSWORD)")))
+            }
+            (Err(Failed::Other(error @ CoordinatorError::Unreachable(_))), _) => {
+                // An etcd that has lost everything does not answer to a token of before, as it waits to hear of that.
+                *self.token() = None;
+                Err(error)
             }
             (called, _) => called.map_err(Failed::error),
         }
     }
 
-    fn call_once(&self, agent: &Agent, method: &str, request: &Value) -> Result<Response<Body>, Failed> {
-        self.send(agent, method, &request.to_string())
+    /// Shows the credentials, without the token of before: with one that etcd has forgotten it lets nobody in.
+    fn authenticate(&self, credentials: &Credentials) -> CoordinatorResult<Zeroizing<String>> {
+        *self.token() = None;
+        let body = authenticate(&credentials.user, &credentials.password).text();
+        let mut response = self.send(&self.agent, "auth/authenticate", &body, None).map_err(Failed::error)?;
+        let text = self.text(&mut response)?;
+        let answer: AuthAnswer = serde_json::from_slice(&text).map_err(|_| nonsense())?;
+        Ok(answer.token())
     }
 
-    fn send(&self, agent: &Agent, method: &str, body: &str) -> Result<Response<Body>, Failed> {
+    fn send(
+        &self,
+        agent: &Agent,
+        method: &str,
+        body: &[u8],
+        token: Option<&Zeroizing<String>>,
+    ) -> Result<Response<Body>, Failed> {
         let unreachable = |why: String| Failed::Other(CoordinatorError::Unreachable(why));
         let member = &self.members[self.current.load(Ordering::Relaxed) % self.members.len()];
         let mut request = agent.post(format!("{member}/v3/{method}")).content_type("application/json");
-        if let Some(token) = self.token().as_ref() {
+        if let Some(token) = token {
             request = request.header("Authorization", token.as_str());
         }
         let mut response = request.send(body).map_err(|error| unreachable(format!("{member}: {error}")))?;
@@ -173,7 +190,15 @@ impl Connection {
         })
     }
 
-    fn gone(&self, error: &ureq::Error) -> CoordinatorError {
+    /// Reads all of an answer, which may have secrets in it.
+    fn text(&self, response: &mut Response<Body>) -> CoordinatorResult<Zeroizing<Vec<u8>>> {
+        let mut text = WipedBytes::default();
+        let mut reader = response.body_mut().with_config().limit(MOST_BYTES).reader();
+        std::io::copy(&mut reader, &mut text).map_err(|error| self.gone(&error))?;
+        Ok(text.0)
+    }
+
+    fn gone(&self, error: &std::io::Error) -> CoordinatorError {
         self.current.fetch_add(1, Ordering::Relaxed);
         CoordinatorError::Unreachable(error.to_string())
     }
@@ -193,9 +218,7 @@ enum Failed {
 impl Failed {
     fn error(self) -> CoordinatorError {
         match self {
-            Self::Unauthenticated(why) => {
-                CoordinatorError::Denied(format!("etcd refuses: {why} (set ETCDCTL_USER to USER:PASSWORD)"))
-            }
+            Self::Unauthenticated(why) => CoordinatorError::Denied(format!("etcd refuses: {why}")),
             Self::Other(error) => error,
         }
     }

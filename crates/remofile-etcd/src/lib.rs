@@ -80,7 +80,7 @@ impl Coordinator for Etcd {
                 snapshot.revision = answer.header.as_ref().map(|header| header.revision.0).ok_or_else(nonsense)?;
             }
             if let Some(last) = answer.kvs.last() {
-                first = last.key.0.clone();
+                first = last.key.0.to_vec();
                 first.push(0);
             }
             let has_more = answer.more && !answer.kvs.is_empty();
@@ -98,6 +98,11 @@ impl Coordinator for Etcd {
     }
 
     fn watch(&self, from: u64) -> CoordinatorResult<Box<dyn Watch>> {
+        // A watch that is not let is told no better than one that has ended, and no call but this may find out for long that the
+        // credentials are to be shown again.
+        let _answer: RangeAnswer = self
+            .connection
+            .call("kv/range", &wire::range(self.prefix.as_bytes(), &wire::end_of(&self.prefix), 1, 0))?;
         let stream = self.connection.stream("watch", &wire::watch(&self.prefix, from))?;
         Ok(Box::new(watch::EtcdWatch::new(stream, self.prefix.clone())))
     }

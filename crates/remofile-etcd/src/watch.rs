@@ -3,6 +3,7 @@
 use crate::wire::{Streamed, WatchAnswer};
 use remofile::server::coordination::{CoordinatorError, CoordinatorResult, Event, Watch};
 use std::io::{BufRead, BufReader, Read};
+use zeroize::Zeroizing;
 
 /// Bytes of one line at most: all changes of one revision are in it.
 const MOST_LINE_BYTES: u64 = 64 * 1024 * 1024;
@@ -17,9 +18,9 @@ impl EtcdWatch {
         Self { lines: BufReader::new(stream), prefix }
     }
 
-    fn line(&mut self) -> CoordinatorResult<Vec<u8>> {
+    fn line(&mut self) -> CoordinatorResult<Zeroizing<Vec<u8>>> {
         let ended = |why: String| CoordinatorError::Unreachable(why);
-        let mut line = Vec::new();
+        let mut line = Zeroizing::new(Vec::new());
         let mut limited = self.lines.by_ref().take(MOST_LINE_BYTES);
         limited.read_until(b'\n', &mut line).map_err(|error| ended(error.to_string()))?;
         if line.last() == Some(&b'\n') { Ok(line) } else { Err(ended("the watch has ended".to_owned())) }

@@ -6,7 +6,9 @@ use remofile::server::coordination::{Change, Condition, CoordinatorError, Event,
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
+use std::io::Write;
 use std::time::Duration;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A number of 64 bits, which etcd writes as a text; older ones write some as numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,14 +22,14 @@ impl<'de, T: std::str::FromStr> Deserialize<'de> for Number<T> {
     }
 }
 
-/// Bytes in base64.
+/// Bytes in base64, which may be secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Bytes(pub(crate) Vec<u8>);
+pub(crate) struct Bytes(pub(crate) Zeroizing<Vec<u8>>);
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        STANDARD.decode(&text).map(Self).map_err(|_| D::Error::custom("no base64"))
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        STANDARD.decode(&*text).map(Zeroizing::new).map(Self).map_err(|_| D::Error::custom("no base64"))
     }
 }
 
@@ -62,9 +64,15 @@ pub(crate) struct TxnAnswer {
     pub(crate) succeeded: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct AuthAnswer {
-    pub(crate) token: String,
+    token: String,
+}
+
+impl AuthAnswer {
+    pub(crate) fn token(self) -> Zeroizing<String> {
+        Zeroizing::new(self.token)
+    }
 }
 
 /// One answer of many.
@@ -123,7 +131,7 @@ pub(crate) struct Refusal {
 impl KeyValue {
     /// The value without the prefix of its key; `None` if that is no text of ours.
     pub(crate) fn shared(self, prefix: &str) -> Option<SharedValue> {
-        let key = String::from_utf8(self.key.0).ok()?.strip_prefix(prefix)?.to_owned();
+        let key = std::str::from_utf8(&self.key.0).ok()?.strip_prefix(prefix)?.to_owned();
         Some(SharedValue { key, value: self.value.0, created: self.create_revision.0, modified: self.mod_revision.0 })
     }
 }
@@ -157,33 +165,82 @@ pub(crate) fn end_of(prefix: &str) -> Vec<u8> {
     end
 }
 
-pub(crate) fn grant(time: Duration) -> Value {
-    json!({ "TTL": time.as_millis().div_ceil(1000).max(1).to_string() })
+/// A request. Its texts may be secrets, and are wiped when it is dropped.
+pub(crate) struct Request(Value);
+
+impl Request {
+    /// Returns its text.
+    pub(crate) fn text(&self) -> Zeroizing<Vec<u8>> {
+        let mut text = WipedBytes::default();
+        // All of it can be written, and that takes whatever is written.
+        let _written = serde_json::to_writer(&mut text, &self.0);
+        text.0
+    }
 }
 
-pub(crate) fn lease(term: Term) -> Value {
-    json!({ "ID": term.0.to_string() })
+impl Drop for Request {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
 }
 
-pub(crate) fn range(first: &[u8], end: &[u8], limit: u64, revision: u64) -> Value {
-    json!({
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(values) => values.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Bytes that leave nothing behind as they grow.
+#[derive(Default)]
+pub(crate) struct WipedBytes(pub(crate) Zeroizing<Vec<u8>>);
+
+impl Write for WipedBytes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let length = self.0.len() + bytes.len();
+        if length > self.0.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(length.max(2 * self.0.capacity()).max(512)));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) fn grant(time: Duration) -> Request {
+    Request(json!({ "TTL": time.as_millis().div_ceil(1000).max(1).to_string() }))
+}
+
+pub(crate) fn lease(term: Term) -> Request {
+    Request(json!({ "ID": term.0.to_string() }))
+}
+
+pub(crate) fn range(first: &[u8], end: &[u8], limit: u64, revision: u64) -> Request {
+    Request(json!({
         "key": base64(first),
         "range_end": base64(end),
         "limit": limit.to_string(),
         "revision": revision.to_string(),
-    })
+    }))
 }
 
-pub(crate) fn watch(prefix: &str, from: u64) -> Value {
+pub(crate) fn watch(prefix: &str, from: u64) -> Request {
     let (key, range_end) = (base64(prefix), base64(end_of(prefix)));
-    json!({ "create_request": { "key": key, "range_end": range_end, "start_revision": from.to_string() } })
+    Request(json!({ "create_request": { "key": key, "range_end": range_end, "start_revision": from.to_string() } }))
 }
 
-pub(crate) fn authenticate(name: &str, password: &str) -> Value {
-    json!({ "name": name, "password": password })
+pub(crate) fn authenticate(name: &str, password: &str) -> Request {
+    Request(json!({ "name": name, "password": password }))
 }
 
-pub(crate) fn txn(prefix: &str, conditions: &[Condition], changes: &[Change]) -> Value {
+pub(crate) fn txn(prefix: &str, conditions: &[Condition], changes: &[Change]) -> Request {
     let key = |key: &str| base64(format!("{prefix}{key}"));
     let compare = conditions.iter().map(|condition| {
         json!({
@@ -202,7 +259,7 @@ pub(crate) fn txn(prefix: &str, conditions: &[Condition], changes: &[Change]) ->
         }
         Change::Delete { key: name } => json!({ "request_delete_range": { "key": key(name) } }),
     });
-    json!({ "compare": compare.collect::<Vec<_>>(), "success": success.collect::<Vec<_>>() })
+    Request(json!({ "compare": compare.collect::<Vec<_>>(), "success": success.collect::<Vec<_>>() }))
 }
 
 #[cfg(test)]
@@ -211,7 +268,7 @@ mod tests {
 
     #[test]
     fn requests_have_these_bytes() {
-        let put = Change::Put { key: "claims/1".to_owned(), value: vec![0, 255], term: Some(Term(77)) };
+        let put = Change::Put { key: "claims/1".to_owned(), value: vec![0, 255].into(), term: Some(Term(77)) };
         let delete = Change::Delete { key: "claims/2".to_owned() };
         let condition = Condition { key: "cluster".to_owned(), revision: 0 };
         for (request, bytes) in [
@@ -230,8 +287,19 @@ mod tests {
                 r#"{"compare":[{"key":"ci9jbHVzdGVy","mod_revision":"0","result":"EQUAL","target":"MOD"}],"success":[{"request_put":{"key":"ci9jbGFpbXMvMQ==","lease":"77","value":"AP8="}},{"request_delete_range":{"key":"ci9jbGFpbXMvMg=="}}]}"#,
             ),
         ] {
-            assert_eq!(request.to_string(), bytes);
+            assert_eq!(std::str::from_utf8(&request.text()), Ok(bytes));
         }
+    }
+
+    #[test]
+    fn the_texts_of_a_request_are_wiped() {
+        let mut request = txn("r/", &[], &[Change::Put { key: "k".to_owned(), value: vec![7; 9].into(), term: None }]);
+        assert!(request.0.to_string().contains(&base64(vec![7; 9])));
+        wipe(&mut request.0);
+        assert!(!request.0.to_string().contains(&base64(vec![7; 9])));
+        let mut bytes = WipedBytes::default();
+        (0..2000_u32).for_each(|number| bytes.write_all(&number.to_be_bytes()).unwrap());
+        assert_eq!(*bytes.0, (0..2000_u32).flat_map(u32::to_be_bytes).collect::<Vec<u8>>());
     }
 
     #[test]
@@ -243,7 +311,7 @@ mod tests {
         let answer: RangeAnswer = serde_json::from_str(&text).unwrap();
         assert_eq!(answer.header.unwrap().revision, Number(3));
         let value = answer.kvs.into_iter().next().unwrap().shared("a/").unwrap();
-        assert_eq!(value, SharedValue { key: "1".to_owned(), value: b"x".to_vec(), created: 2, modified: 3 });
+        assert_eq!(value, SharedValue { key: "1".to_owned(), value: b"x".to_vec().into(), created: 2, modified: 3 });
         let text = format!(
             r#"{{"result":{{{header},"events":[{{"kv":{{"key":"YS8x","create_revision":"2","mod_revision":"2","version":"1","value":"eA=="}}}},{{"type":"DELETE","kv":{{"key":"YS8y","mod_revision":"4"}}}}]}}}}"#
         );

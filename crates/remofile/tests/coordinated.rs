@@ -14,8 +14,11 @@ use common::{Fixture, LOCALHOST, remote, visible};
 use remofile::protocol::handshake::ClientIdentity;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Body, ErrorCode, Signal};
+use remofile::server::coordination::{Change, Condition, Coordinator, CoordinatorResult, Event, Snapshot, Term, Watch};
 use remofile::server::{Coordinated, MemoryCoordinator, Standing};
 use remofile::{Client, ClientOptions, Error, Server, ServerOptions, Wait};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Shorter than in earnest, so that tests need not wait for long.
@@ -200,4 +203,63 @@ fn servers_that_do_not_fit_together_are_refused_and_told_why() {
     let told = refused(first.root(), &first.token, &|options| options.coordinator = None);
     assert!(told.contains("another server"), "{told}");
     drop(first.beside(coordinated(&coordinator.link())));
+}
+
+/// A coordinator whose watch says nothing, and tells when it is waited for.
+struct Mute {
+    inner: MemoryCoordinator,
+    /// Whoever has its other end lets the watches go.
+    gate: Arc<Mutex<Receiver<()>>>,
+    watched: Sender<()>,
+}
+
+impl Coordinator for Mute {
+    fn address(&self) -> String {
+        self.inner.address()
+    }
+
+    fn begin_term(&self, time: Duration) -> CoordinatorResult<Term> {
+        self.inner.begin_term(time)
+    }
+
+    fn keep_term(&self, term: Term) -> CoordinatorResult<()> {
+        self.inner.keep_term(term)
+    }
+
+    fn end_term(&self, term: Term) -> CoordinatorResult<()> {
+        self.inner.end_term(term)
+    }
+
+    fn read(&self, prefix: &str) -> CoordinatorResult<Snapshot> {
+        self.inner.read(prefix)
+    }
+
+    fn write(&self, conditions: &[Condition], changes: &[Change]) -> CoordinatorResult<Option<u64>> {
+        self.inner.write(conditions, changes)
+    }
+
+    fn watch(&self, _: u64) -> CoordinatorResult<Box<dyn Watch>> {
+        let _test_is_over = self.watched.send(());
+        Ok(Box::new(MuteWatch(Arc::clone(&self.gate))))
+    }
+}
+
+struct MuteWatch(Arc<Mutex<Receiver<()>>>);
+
+impl Watch for MuteWatch {
+    fn next(&mut self) -> CoordinatorResult<Vec<Event>> {
+        let _let_go = self.0.lock().unwrap().recv();
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_server_that_has_ended_leaves_its_directory_though_the_coordinator_says_nothing() {
+    let ((_gate, waits), (watched, is_watched)) = (channel(), channel());
+    let mute = Mute { inner: MemoryCoordinator::new(), gate: Arc::new(Mutex::new(waits)), watched };
+    let mut fixture = Fixture::with(|options| options.coordinator = Some(Coordinated::new(mute).with_term(TERM)));
+    is_watched.recv().unwrap();
+    fixture.stop().unwrap();
+    let next = Server::new(fixture.root(), Token::generate()).unwrap();
+    drop(next.bind(0, Some(LOCALHOST)).unwrap());
 }

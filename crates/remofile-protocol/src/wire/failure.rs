@@ -200,10 +200,11 @@ impl fmt::Display for Failure {
         if let Some(path) = &self.path {
             write!(f, "{}: ", Harmless(path))?;
         }
-        f.write_str(self.code.sentence())?;
         match &self.detail {
-            Some(detail) => write!(f, " ({})", Harmless(detail)),
-            None => Ok(()),
+            // So many things can be short, or away for a moment, that what the code means in general would mislead.
+            Some(detail) if self.code == ErrorCode::OutOfResources => write!(f, "{}", Harmless(detail)),
+            Some(detail) => write!(f, "{} ({})", self.code.sentence(), Harmless(detail)),
+            None => f.write_str(self.code.sentence()),
         }
     }
 }
@@ -269,5 +270,13 @@ mod tests {
         assert_eq!(failure.to_string(), "/a: there is no such file or directory (os error 2)");
         let hostile = Failure::new(ErrorCode::NotFound).at("/a\u{9b}2J").because("\u{202e}\n");
         assert_eq!(hostile.to_string(), r"/a\u{9b}2J: there is no such file or directory (\u{202e}\u{a})");
+    }
+
+    #[test]
+    fn what_is_short_is_told_in_place_of_the_general_sentence() {
+        let bare = Failure::new(ErrorCode::OutOfResources);
+        assert_eq!(bare.to_string(), "there is not enough memory, or there are too few file descriptors");
+        let told = bare.at("/a").because("the server's coordinator cannot be reached").to_string();
+        assert_eq!(told, "/a: the server's coordinator cannot be reached");
     }
 }

@@ -294,7 +294,7 @@ impl Server {
             None => None,
             Some(coordinated) => {
                 let (token, store) = (self.inner.tokens.told_to_servers(), coordinated.store());
-                let registration = Registration::new(&state.options, token, store, directory.clone());
+                let registration = Registration::new(&state.options, token, store, directory.as_ref());
                 Some(Coordination::begin(coordinated, registration, self.inner.tokens.live())?)
             }
         };

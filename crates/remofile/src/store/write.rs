@@ -187,6 +187,15 @@ pub trait Staged: Send {
     /// in any case, which waits for the outcome. A store that gains nothing by it does nothing.
     fn begin_commit(&mut self) {}
 
+    /// Does what a commit may wait for a disk with before the file becomes visible, such as bringing its content there, if its
+    /// writing has ended or is to end now; [`Staged::commit`] makes it visible without that wait then. Nothing is visible yet.
+    ///
+    /// # Errors
+    /// As [`Staged::commit`], which need not be tried after them.
+    fn prepare_commit(&mut self) -> StoreResult<()> {
+        Ok(())
+    }
+
     /// Returns the room of the disk that the bytes are on, if it is known.
     fn room(&self) -> Option<Room> {
         None

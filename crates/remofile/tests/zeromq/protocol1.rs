@@ -6,6 +6,8 @@ use remofile::protocol::key::PrivateKey;
 use remofile::protocol::protocol1::{Directory, Request, Response};
 use remofile::protocol::token::Token;
 use remofile::protocol::zmtp::SocketType;
+use remofile::server::{Coordinated, MemoryCoordinator, Standing};
+use std::time::Duration;
 
 fn fixture() -> Fixture {
     Fixture::serving(Token::parse("my-custom-token").unwrap(), |_| {})
@@ -106,4 +108,29 @@ fn a_stopping_server_ends_its_zeromq_sessions() {
     fixture.stop().unwrap();
     assert_eq!(client.ask_raw(&Request::CancelTransfer.encode()), None);
     assert!(crate::common::tree(fixture.root()).is_empty());
+}
+
+#[test]
+fn a_client_that_says_nothing_does_not_keep_its_server_from_the_coordinator() {
+    let link = MemoryCoordinator::new();
+    let coordinated = Coordinated::new(link.clone()).with_term(Duration::from_millis(3600));
+    let standing = coordinated.clone();
+    let fixture = Fixture::serving(Token::parse("my-custom-token").unwrap(), |options| {
+        (options.coordinator, options.idle_timeout) = (Some(coordinated), Duration::from_secs(24 * 60 * 60));
+    });
+    let mut client = ZeroMq::req(fixture.address, "my-custom-token");
+    assert_eq!(client.ask(&upload(600)), Response::TransferAccepted { file_size: None });
+    assert_eq!(client.ask(&Request::SendChunk { data: vec![1; 512].into() }), Response::ChunkReceived);
+    let is_lost = || matches!(standing.standing(), Standing::Lost(_));
+    link.cut(true);
+    while !is_lost() {
+        std::thread::yield_now();
+    }
+    link.cut(false);
+    while is_lost() {
+        std::thread::yield_now();
+    }
+    // Its transfer ended with what it claimed.
+    assert_eq!(client.ask(&Request::SendChunk { data: vec![1; 88].into() }), Response::BadRequest);
+    assert_eq!(client.ask(&upload(5)), Response::TransferAccepted { file_size: None });
 }

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// A small store of values that several servers see in one order, as etcd is. Its keys are texts; those of one cluster of
 /// servers are all that it shows. Each call returns within a few seconds, but [`Watch::next`].
@@ -84,7 +85,7 @@ pub enum Change {
         /// Its key.
         key: String,
         /// Its bytes.
-        value: Vec<u8>,
+        value: Zeroizing<Vec<u8>>,
         /// The term that it belongs to, if it is not to stay.
         term: Option<Term>,
     },
@@ -110,7 +111,7 @@ pub struct SharedValue {
     /// Its key.
     pub key: String,
     /// Its bytes.
-    pub value: Vec<u8>,
+    pub value: Zeroizing<Vec<u8>>,
     /// The revision at which it came to be there.
     pub created: u64,
     /// The revision of its last change.

@@ -5,14 +5,15 @@
 
 use super::clock;
 use super::coordinated::{PARTS, Standing};
-use super::coordinator::{Change, CoordinatorError, Event, SharedValue, Term, Watch};
+use super::coordinator::{Change, CoordinatorError, Event, SharedValue, Snapshot, Term};
 use super::machine::{Machine, Outcome};
 use super::member::{Coordination, JoinError, Served};
 use super::shared_tokens::SharedTokens;
+use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::store::Fence;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -80,7 +81,11 @@ impl Coordination {
 
     /// Keeps the term, and begins another one when it is over and nothing is left of it.
     fn keep(self: &Arc<Self>) {
-        let mut told = String::new();
+        // Of a server that begins without, the reason was told as it began.
+        let mut told = match self.coordinated.standing() {
+            Standing::Lost(why) => why,
+            Standing::Joined | Standing::Silent(_) => String::new(),
+        };
         while !self.is_stopping() {
             let term = self.lock().term();
             match term {
@@ -154,8 +159,13 @@ impl Coordination {
         if machine.term() != Some(term) {
             return;
         }
-        self.coordinated.inner.fence.fall();
         machine.lose();
+        self.interrupt(machine, why);
+    }
+
+    /// Lets the fence fall behind a machine that has lost everything, and says why.
+    fn interrupt(&self, machine: MutexGuard<'_, Machine>, why: &str) {
+        self.coordinated.inner.fence.fall();
         drop(machine);
         self.coordinated.note(Standing::Lost(why.to_owned()));
         tracing::error!(coordinator = self.coordinated.address(), "changes are interrupted: {why}");
@@ -222,7 +232,7 @@ impl Coordination {
                 && let Err(error) = tokens.sync(&*self.coordinated.inner.coordinator)
             {
                 tracing::warn!("the tokens could not be told to other servers, which is tried again: {error}");
-                std::thread::sleep(PAUSE);
+                self.pause();
             }
         }
     }
@@ -236,9 +246,9 @@ impl Coordination {
                     return self.lose(term, "the coordinator has ended the term of this server");
                 }
                 Err(CoordinatorError::Denied(why)) => return self.lose(term, &why),
-                Err(_) if self.is_stopping() => return,
                 // Whoever keeps the term says so.
-                Err(_) => std::thread::sleep(PAUSE),
+                Err(_) if self.pause() => {}
+                Err(_) => return,
             }
         }
     }
@@ -257,59 +267,51 @@ impl Coordination {
     fn watch_anew(self: &Arc<Self>) {
         let number = self.watches.fetch_add(1, Ordering::AcqRel) + 1;
         self.lock().begin_watch(clock::now());
-        let own = Arc::downgrade(self);
-        let watch = move || {
-            while let Some(coordination) = own.upgrade().filter(|own| own.is_watched_by(number)) {
-                coordination.watch_some(number);
-            }
-        };
+        let mut watcher = Watcher::new(self, number);
+        let watch = move || while watcher.watch_some() {};
         let spawned = std::thread::Builder::new().name("coordinator in".to_owned()).spawn(watch);
         if let Err(error) = spawned {
             tracing::error!("cannot watch the coordinator: {error}");
         }
     }
 
-    fn is_watched_by(&self, number: u64) -> bool {
+    /// Returns the revision from which on changes are to be seen; `None` while the server has not joined.
+    pub(super) fn watched_from(&self) -> Option<u64> {
+        let machine = self.lock();
+        machine.term().map(|_| machine.revision() + 1)
+    }
+
+    pub(super) fn is_watched_by(&self, number: u64) -> bool {
         self.watches.load(Ordering::Acquire) == number && !self.is_stopping()
     }
 
-    /// Watches until the connection ends.
-    fn watch_some(&self, number: u64) {
-        let (term, from) = {
-            let machine = self.lock();
-            (machine.term(), machine.revision() + 1)
-        };
-        let ended = match term {
-            None => Err(CoordinatorError::Unreachable("not joined".to_owned())),
-            Some(_) => self.coordinated.inner.coordinator.watch(from).and_then(|watch| self.follow(number, watch)),
-        };
-        match ended {
-            Ok(()) => {}
-            Err(CoordinatorError::Forgotten) => self.read_again(number),
-            Err(_) => std::thread::sleep(PAUSE),
-        }
+    /// Takes changes that a watch has seen.
+    pub(super) fn take_events(&self, number: u64, events: &[Event]) {
+        let values = events.iter().filter_map(|event| if let Event::Put(value) = event { Some(value) } else { None });
+        self.take(number, values, |machine| machine.take(events, clock::now()));
     }
 
-    fn follow(&self, number: u64, mut watch: Box<dyn Watch>) -> std::result::Result<(), CoordinatorError> {
-        while self.is_watched_by(number) {
-            let events = watch.next()?;
-            if !events.is_empty() {
-                self.take_events(number, &events);
-            }
-        }
-        Ok(())
+    /// Takes everything as it is, since a watch has missed changes.
+    pub(super) fn take_snapshot(&self, number: u64, snapshot: &Snapshot) {
+        let resync = |machine: &mut Machine| machine.resync(snapshot, clock::now(), clock::wall());
+        self.take(number, snapshot.values.iter(), resync);
     }
 
-    fn take_events(&self, number: u64, events: &[Event]) {
+    fn take<'a>(&self, number: u64, values: impl Iterator<Item = &'a SharedValue>, change: impl FnOnce(&mut Machine)) {
         let mut machine = self.lock();
-        if self.is_watched_by(number) {
-            machine.take(events, clock::now());
-            drop(machine);
-            let values =
-                events.iter().filter_map(|event| if let Event::Put(value) = event { Some(value) } else { None });
-            self.note_tokens(values);
-            self.changed.notify_all();
+        // A server that has not joined reads everything when it does.
+        if !self.is_watched_by(number) || machine.term().is_none() {
+            return;
         }
+        change(&mut machine);
+        if machine.term().is_none() {
+            // Others may be granted already what own operations had.
+            self.interrupt(machine, "somebody has deleted what this server had claimed");
+        } else {
+            drop(machine);
+        }
+        self.note_tokens(values);
+        self.changed.notify_all();
     }
 
     fn note_tokens<'a>(&self, mut values: impl Iterator<Item = &'a SharedValue>) {
@@ -320,19 +322,11 @@ impl Coordination {
         drop(self.lock());
     }
 
-    fn read_again(&self, number: u64) {
-        match self.coordinated.inner.coordinator.read("") {
-            Ok(snapshot) => {
-                let mut machine = self.lock();
-                if self.is_watched_by(number) && machine.term().is_some() {
-                    machine.resync(&snapshot, clock::now(), clock::wall());
-                    drop(machine);
-                    self.note_tokens(snapshot.values.iter());
-                    self.changed.notify_all();
-                }
-            }
-            Err(_) => std::thread::sleep(PAUSE),
-        }
+    /// Waits before something is tried again. Returns false if the server stops, at once.
+    pub(super) fn pause(&self) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), PAUSE, |_| !self.is_stopping());
+        drop(waited);
+        !self.is_stopping()
     }
 
     /// Ends the term, so that others need not wait until it is over by itself.

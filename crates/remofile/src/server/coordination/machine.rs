@@ -32,6 +32,8 @@ pub(super) struct Machine {
     term: Option<Term>,
     next: u64,
     revision: u64,
+    /// The revision of the last snapshot: whatever came before is in that.
+    snapshot: u64,
     /// The time of the last change that was seen, or at which the last watch began.
     seen: Duration,
     /// The reason for which nothing is granted while there is no term.
@@ -85,6 +87,7 @@ impl Machine {
             term: None,
             next: 1,
             revision: 0,
+            snapshot: 0,
             seen: Duration::ZERO,
             why,
         }
@@ -112,6 +115,7 @@ impl Machine {
         }
         // Not the greatest so far: a coordinator that has lost everything begins anew.
         self.revision = snapshot.revision;
+        self.snapshot = snapshot.revision;
         self.seen = now;
     }
 
@@ -158,7 +162,7 @@ impl Machine {
         self.next += 1;
         let shared = SharedClaim::new(claimant, claims, wall);
         let key = ClaimId { server: self.server, number }.key();
-        self.changes.push(Change::Put { key, value: shared.bytes(), term: Some(term) });
+        self.changes.push(Change::Put { key, value: shared.bytes().into(), term: Some(term) });
         let own = Own {
             ticket,
             client: claimant.client,
@@ -192,10 +196,12 @@ impl Machine {
         }
     }
 
-    /// Takes changes that were seen. Those that are no matter of the queue are left to others.
+    /// Takes changes that were seen. Those that are no matter of the queue are left to others, and those that the last snapshot
+    /// knows already are none: what they put there may have gone since.
     pub(super) fn take(&mut self, events: &[Event], now: Duration) {
         self.seen = now;
-        for event in events {
+        let snapshot = self.snapshot;
+        for event in events.iter().filter(|event| event.revision() > snapshot) {
             self.revision = self.revision.max(event.revision());
             match event {
                 Event::Put(value) => {
@@ -264,7 +270,7 @@ impl Machine {
         self.next += 1;
         if let Some(queued) = self.queue.get(id) {
             let key = ClaimId { number, ..id }.key();
-            self.changes.push(Change::Put { key, value: queued.claim.bytes(), term: Some(term) });
+            self.changes.push(Change::Put { key, value: queued.claim.bytes().into(), term: Some(term) });
         }
         self.tickets.extend(own.held_by.iter().map(|ticket| (*ticket, number)));
         self.own.insert(number, own);

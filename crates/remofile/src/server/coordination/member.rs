@@ -13,7 +13,7 @@ use remofile_protocol::handshake::ClientIdentity;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Holder};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -98,6 +98,7 @@ impl Coordination {
         match coordination.join() {
             Ok(()) => Ok(coordination),
             Err(JoinError::Unreachable(why)) => {
+                coordination.coordinated.note(Standing::Lost(why.clone()));
                 let address = coordination.coordinated.address();
                 tracing::warn!(
                     coordinator = address,
@@ -140,6 +141,8 @@ impl Coordination {
             tokens.join(&*inner.coordinator, &snapshot, is_first)?;
         }
         let mut machine = self.lock();
+        // What watches by now goes on with changes of before: it takes no more of them.
+        self.watches.fetch_add(1, Ordering::AcqRel);
         machine.join(term, &snapshot, clock::now(), clock::wall());
         inner.fence.put_off(self.until(sent));
         drop(machine);

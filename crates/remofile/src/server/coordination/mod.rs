@@ -25,6 +25,7 @@ mod shared_claim;
 mod shared_tokens;
 #[cfg(test)]
 mod tests;
+mod watcher;
 
 pub use coordinated::{Coordinated, Standing};
 pub use coordinator::{

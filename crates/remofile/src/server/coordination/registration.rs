@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 use remofile_protocol::path::NameRule;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// The way in which servers of now tell each other what they do. Others are refused.
 const FORMAT: u32 = 1;
@@ -36,7 +36,8 @@ struct Record {
 pub(in crate::server) struct Registration {
     server: u64,
     record: Record,
-    directory: Option<Arc<ServedDirectory>>,
+    /// The directory, which is its server's: it is free as soon as that has ended, whoever still has this.
+    directory: Option<Weak<ServedDirectory>>,
 }
 
 /// The reason a server may not be one of those of its coordinator.
@@ -51,9 +52,9 @@ impl Registration {
         options: &ServerOptions,
         token: String,
         store: Option<String>,
-        directory: Option<Arc<ServedDirectory>>,
+        directory: Option<&Arc<ServedDirectory>>,
     ) -> Self {
-        let root = store.or_else(|| Some(format!("directory {}", directory.as_ref()?.identity()?)));
+        let root = store.or_else(|| Some(format!("directory {}", directory?.identity()?)));
         let names = if options.names == NameRule::Portable { "portable" } else { "posix" };
         let settings = [
             ("directory or bucket", root.unwrap_or_default()),
@@ -63,7 +64,7 @@ impl Registration {
         ];
         let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let record = Record { format: FORMAT, name: crate::own_name(), settings };
-        Self { server: random_number(), record, directory }
+        Self { server: random_number(), record, directory: directory.map(Arc::downgrade) }
     }
 
     /// Returns the number of the server, which no other one has.
@@ -80,7 +81,7 @@ impl Registration {
         let mut value = Vec::new();
         // A vector takes whatever is written.
         let _written = minicbor::encode(&self.record, &mut value);
-        coordinator.write(&[], &[Change::Put { key: self.key(), value, term: Some(term) }]).map(drop)
+        coordinator.write(&[], &[Change::Put { key: self.key(), value: value.into(), term: Some(term) }]).map(drop)
     }
 
     /// Checks whether the server fits to those that were there before it, and to what its directory knows. Returns true if
@@ -97,7 +98,7 @@ impl Registration {
             let other: Record = minicbor::decode(&other.value).map_err(|_| Unfit::Settings(NOT_OURS.to_owned()))?;
             self.record.compare(&other)?;
         }
-        let Some(directory) = &self.directory else { return Ok(is_first) };
+        let Some(directory) = self.directory.as_ref().and_then(Weak::upgrade) else { return Ok(is_first) };
         let cluster = cluster(coordinator, snapshot).map_err(Unfit::Coordinator)?;
         directory.join(&cluster).map_err(|failure| Unfit::Settings(failure.detail.unwrap_or_default()))?;
         Ok(is_first)
@@ -130,13 +131,13 @@ impl Record {
 fn cluster(coordinator: &dyn Coordinator, snapshot: &Snapshot) -> CoordinatorResult<String> {
     let there = |snapshot: &Snapshot| {
         let value = snapshot.values.iter().find(|value| value.key == CLUSTER)?;
-        String::from_utf8(value.value.clone()).ok()
+        String::from_utf8(value.value.to_vec()).ok()
     };
     if let Some(cluster) = there(snapshot) {
         return Ok(cluster);
     }
     let made = format!("{:016x}", random_number());
-    let put = Change::Put { key: CLUSTER.to_owned(), value: made.clone().into_bytes(), term: None };
+    let put = Change::Put { key: CLUSTER.to_owned(), value: made.clone().into_bytes().into(), term: None };
     if coordinator.write(&[Condition { key: CLUSTER.to_owned(), revision: 0 }], &[put])?.is_some() {
         return Ok(made);
     }

@@ -206,10 +206,11 @@ impl Seen {
         let mut former = self.former.clone();
         former.extend(mark(&self.tokens));
         let former = former.split_off(former.len().saturating_sub(MOST_FORMER));
-        let mut value = Vec::new();
+        // With room for all of it: what a vector leaves as it grows is not wiped.
+        let mut value = Zeroizing::new(Vec::with_capacity(text.len() + 9 * former.len() + 32));
         let record = Record { text: text.to_string(), former: former.clone() };
         // A vector takes whatever is written.
-        let _written = minicbor::encode(&record, &mut value);
+        let _written = minicbor::encode(&record, &mut *value);
         drop(Zeroizing::new(record.text));
         let condition = Condition { key: KEY.to_owned(), revision: self.revision };
         let put = Change::Put { key: KEY.to_owned(), value, term: None };

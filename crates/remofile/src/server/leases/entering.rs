@@ -121,6 +121,18 @@ impl<W: Wake, L: Lock<Table<W>>> Leases<W, L> {
         self.changed(|table, bells| table.lose(bells));
     }
 
+    /// Has somebody called when an operation that has its lease loses it: who does not wait is called for nothing else.
+    pub(in crate::server) fn call_when_lost(&self, session: u64, operation: OperationId, bell: &W) {
+        self.changed(|table, bells| {
+            for ticket in table.tickets(session, Some(operation)) {
+                let Some(entry) = table.entries.get_mut(&ticket) else { continue };
+                entry.bell = Some(bell.clone());
+                // It may be lost already.
+                bells.extend(entry.is_lost.then(|| bell.clone()));
+            }
+        });
+    }
+
     /// Reports whether anything is left of what was lost.
     pub(in crate::server) fn has_lost(&self) -> bool {
         self.table.with(|table| table.entries.values().any(|entry| entry.is_lost))

@@ -59,7 +59,8 @@ impl Exchange {
         let memory = Budget::of_session(&shared.memory, peer.grant.principal.limits.session_memory);
         // As in protocol 2: peers of whom no network is known share nothing.
         let pool = shared.pool.of(peer.network.map_or(Owner(peer.session.into()), |network| Owner(network.number())));
-        let session = Box::new(Session::new(Arc::clone(&shared), peer));
+        let mut session = Box::new(Session::new(Arc::clone(&shared), peer));
+        session.wake_by(&waker);
         Self {
             shared,
             pool,
@@ -105,9 +106,11 @@ impl Exchange {
             let answered = work.take()?;
             let Place::Away { envelope, .. } = std::mem::replace(&mut self.place, Place::Lost) else { return None };
             self.settle_memory();
-            let Ok(Answered { session, answer }) = answered else {
+            let Ok(Answered { mut session, answer }) = answered else {
                 return Some(Enveloped { envelope, answer: lost() });
             };
+            // While it was away nobody could tell it.
+            session.leave_if_lost();
             self.place = Place::Here(session);
             if self.waiting.front().is_some_and(|next| self.may_wait(&next.body)) {
                 self.send_away(now);
@@ -157,6 +160,16 @@ impl Exchange {
 
     pub(in crate::server) fn wake_by(&mut self, waker: &Waker) {
         self.waker = waker.clone();
+        if let Place::Here(session) = &mut self.place {
+            session.wake_by(waker);
+        }
+    }
+
+    /// Ends a transfer that has lost its lease, which nobody may ask anything about for long.
+    pub(in crate::server) fn woken(&mut self) {
+        if let Place::Here(session) = &mut self.place {
+            session.leave_if_lost();
+        }
     }
 
     /// Reports whether nothing is under way, neither a transfer nor a request.

@@ -20,6 +20,7 @@ use super::leases::{Answer, Claim, Claimant, Reach};
 use super::max_hold::MaxHold;
 use super::session::{Peer, SharedState};
 use crate::budget::{Budget, Reservation};
+use crate::carrier::Waker;
 use crate::store::{FlushMark, Fsync, StoreResult};
 use crate::transfer::Access;
 use answers::{Refusals, busy};
@@ -51,6 +52,8 @@ pub(super) struct Session {
     audit: Audit,
     /// True once the disk has kept the upload at hand waiting.
     is_slow: bool,
+    /// Called when its lease is lost, if anybody listens.
+    bell: Option<Waker>,
 }
 
 /// The documented states; removals are over before they are answered.
@@ -90,7 +93,13 @@ impl Session {
             operation: OperationId::SESSION,
             begun,
             is_slow: false,
+            bell: None,
         }
+    }
+
+    /// Has somebody called when there is something to do without a request: [`Session::leave_if_lost`].
+    fn wake_by(&mut self, waker: &Waker) {
+        self.bell = Some(waker.clone());
     }
 
     /// Answers a request.
@@ -191,7 +200,7 @@ impl Session {
         };
         match self.shared.leases.claim(Instant::now(), claimant, claims, None) {
             Answer::Granted => Ok(()),
-            Answer::Entering => self.await_entered(),
+            Answer::Entering => self.await_entered().inspect(|()| self.listen()),
             Answer::Waiting(holders) | Answer::Refused(holders) => {
                 self.audit.denied(ErrorCode::Busy);
                 Err(busy(&self.peer.grant.told_of(holders)))
@@ -214,6 +223,14 @@ impl Session {
         match failure.holders {
             Some(holders) => Err(busy(&self.peer.grant.told_of(holders))),
             None => Err(answers::other(&failure)),
+        }
+    }
+
+    /// Has its bell rung when the lease that it has now is lost: its client may say nothing for long, and what others wait for is
+    /// to end.
+    fn listen(&self) {
+        if let Some(bell) = &self.bell {
+            self.shared.leases.call_when_lost(self.peer.session, self.operation, bell);
         }
     }
 

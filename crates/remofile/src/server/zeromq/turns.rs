@@ -65,7 +65,11 @@ impl Conversation {
             ProtocolState::Undecided | ProtocolState::Protocol1(_) if self.peer.presence.leave().is_some() => {
                 self.protocol = ProtocolState::Ended;
             }
-            _ => {}
+            ProtocolState::Protocol1(exchange) => {
+                exchange.woken();
+                self.rest_if_idle();
+            }
+            ProtocolState::Undecided | ProtocolState::Ended => {}
         }
     }
 

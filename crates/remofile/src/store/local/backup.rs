@@ -158,7 +158,7 @@ impl Copying {
             let count = self.source.read_at(&mut self.buffer, self.offset)?;
             if count == 0 {
                 self.is_complete = true;
-                break;
+                return self.staged.prepare_commit();
             }
             self.staged.write(&self.buffer[..count])?;
             self.offset += count as u64;

@@ -131,6 +131,7 @@ impl LocalDirectory {
             unflushed: 0,
             begun,
             ended: None,
+            is_prepared: false,
             is_lost: false,
             expected: plan.expected,
             may_move: plan.through_link,

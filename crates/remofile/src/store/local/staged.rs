@@ -50,6 +50,8 @@ pub(super) struct StagedFile {
     pub(super) begun: FlushMark,
     /// The flush that brings all of it to the disk, once its writing has ended.
     pub(super) ended: Option<Ticket>,
+    /// True if nothing stands between it and its name any more but that.
+    pub(super) is_prepared: bool,
     /// True if a flush of the file failed: the bytes written so far may be in memory alone, and may never be written.
     pub(super) is_lost: bool,
     /// The version that it replaces, if it must be a certain one.
@@ -239,6 +241,11 @@ impl StagedFile {
         Ok(())
     }
 
+    /// Notes that more is written: what was done about its end is to be done again.
+    fn reopen(&mut self) {
+        (self.ended, self.is_prepared) = (None, false);
+    }
+
     /// Counts bytes that were written, and flushes when there are many.
     fn flush_after(&mut self, bytes: u64) -> StoreResult<()> {
         self.unflushed += bytes;
@@ -280,6 +287,7 @@ fn begin_writing(_file: &OwnedFd, _offset: u64, _length: u64) {}
 
 impl Staged for StagedFile {
     fn write(&mut self, mut bytes: &[u8]) -> StoreResult<()> {
+        self.reopen();
         let all = bytes.len() as u64;
         while !bytes.is_empty() {
             match system::write(&self.file, bytes) {
@@ -297,6 +305,7 @@ impl Staged for StagedFile {
     fn write_hole(&mut self, bytes: u64) -> StoreResult<()> {
         let end = self.length.checked_add(bytes).filter(|&end| i64::try_from(end).is_ok());
         let end = end.ok_or_else(|| Failure::new(ErrorCode::FileTooLarge))?;
+        self.reopen();
         // The length is right at once: an interruption after a hole keeps it.
         match system::ftruncate(&self.file, end) {
             Ok(()) => {}
@@ -312,6 +321,7 @@ impl Staged for StagedFile {
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
         let end = offset.checked_add(bytes.len() as u64);
         refuse_beyond(end)?;
+        self.reopen();
         write_all(bytes, |written| system::pwrite(&self.file, &bytes[written..], offset + written as u64))?;
         self.length = self.length.max(end.unwrap_or(0));
         self.unflushed += bytes.len() as u64;
@@ -334,12 +344,14 @@ impl Staged for StagedFile {
 
     fn set_length(&mut self, length: u64) -> StoreResult<()> {
         refuse_beyond(Some(length))?;
+        self.reopen();
         system::ftruncate(&self.file, length).map_err(errors::failure)?;
         self.length = length;
         Ok(())
     }
 
     fn share(&mut self, source: &dyn Source) -> StoreResult<Option<u64>> {
+        self.reopen();
         let shared = if self.length == 0 { copy::share(&self.file, source)? } else { None };
         if let Some(length) = shared {
             self.length = length;
@@ -349,6 +361,7 @@ impl Staged for StagedFile {
     }
 
     fn copy(&mut self, source: &dyn Source, offset: u64, length: u64) -> StoreResult<u64> {
+        self.reopen();
         let Some(count) = copy::copy(&self.file, source, offset, length)? else {
             return copy_through_memory(self, source, offset, length);
         };
@@ -381,7 +394,10 @@ impl Staged for StagedFile {
         self.try_commit()
     }
 
-    fn try_commit(&mut self) -> StoreResult<()> {
+    fn prepare_commit(&mut self) -> StoreResult<()> {
+        if self.is_prepared {
+            return Ok(());
+        }
         let ended = match self.ended {
             Some(ended) => ended,
             None => {
@@ -389,16 +405,26 @@ impl Staged for StagedFile {
                 self.handle.shared.ledger.ticket()
             }
         };
+        let shared = &self.handle.shared;
+        if shared.options.fsync == Fsync::None {
+            return Ok(());
+        }
+        let is_at_once = self.handle.is_durable_at_once();
+        if is_at_once || !shared.ledger.has_flushed(ended) {
+            self.flush_alone()?;
+        }
+        self.is_prepared = true;
+        Ok(())
+    }
+
+    fn try_commit(&mut self) -> StoreResult<()> {
+        self.prepare_commit()?;
         let handle = Arc::clone(&self.handle);
         let shared = &handle.shared;
         if shared.options.fsync == Fsync::None {
             return self.settle();
         }
-        let is_at_once = handle.is_durable_at_once();
-        if is_at_once || !shared.ledger.has_flushed(ended) {
-            self.flush_alone()?;
-        }
-        if !is_at_once {
+        if !handle.is_durable_at_once() {
             let _admitted = shared.admit_name(self.begun, &self.file)?;
             return self.settle();
         }

@@ -451,6 +451,10 @@ impl Staged for FaultyStaged {
         self.inner.room()
     }
 
+    fn prepare_commit(&mut self) -> StoreResult<()> {
+        self.inner.prepare_commit()
+    }
+
     fn commit(self: Box<Self>) -> StoreResult<()> {
         self.faults.pass(StoreCall::Commit)?;
         self.inner.commit()

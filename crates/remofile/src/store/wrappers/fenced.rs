@@ -99,7 +99,8 @@ impl ResumeStore for Fenced {
     }
 
     fn expire_partials(&self, older_than: Duration) -> StoreResult<u64> {
-        // They are looked at again before long.
+        // They are looked at again before long. One look will do: what is removed is old, and no operation claims it, whoever
+        // may go on with it here or elsewhere.
         pass(&self.fence).map_or(Ok(0), |()| self.inner.expire_partials(older_than))
     }
 }
@@ -276,7 +277,15 @@ impl Staged for FencedStaged {
         }
     }
 
-    fn commit(self: Box<Self>) -> StoreResult<()> {
+    fn prepare_commit(&mut self) -> StoreResult<()> {
+        self.inner.prepare_commit()
+    }
+
+    fn commit(mut self: Box<Self>) -> StoreResult<()> {
+        // A disk may take long for that, so the look that counts comes after it, right before the file becomes visible.
+        if pass(&self.fence).is_ok() {
+            self.inner.prepare_commit()?;
+        }
         match pass(&self.fence) {
             Ok(()) => self.inner.commit(),
             Err(failure) => {
@@ -288,6 +297,8 @@ impl Staged for FencedStaged {
     }
 
     fn try_commit(&mut self) -> StoreResult<()> {
+        pass(&self.fence)?;
+        self.inner.prepare_commit()?;
         pass(&self.fence)?;
         self.inner.try_commit()
     }
@@ -369,8 +380,15 @@ impl PendingBackup for FencedBackup {
         self.inner.step()
     }
 
-    fn commit(self: Box<Self>) -> StoreResult<()> {
+    fn commit(mut self: Box<Self>) -> StoreResult<()> {
+        while !self.inner.is_ready() {
+            pass(&self.fence)?;
+            self.inner.step()?;
+        }
         pass(&self.fence)?;
         self.inner.commit()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,11 @@
 //! The rules by examples.
 
+use super::super::member::Coordination;
+use super::super::registration::Registration;
+use super::super::{Coordinated, MemoryCoordinator, Standing};
 use super::*;
+use crate::server::ServerOptions;
+use std::sync::atomic::Ordering;
 
 #[test]
 fn who_came_first_is_granted_and_the_other_is_told_whom_it_waits_for_until_that_has_left() {
@@ -146,6 +151,57 @@ fn a_lease_that_somebody_else_deletes_is_lost_with_all_others() {
     log.write(&[Change::Delete { key }]);
     settle(&mut log, &mut [&mut first]);
     assert_eq!(first.take_outcomes(), [Outcome::Lost]);
+}
+
+#[test]
+fn what_a_snapshot_knows_does_not_come_back_with_changes_from_before_it() {
+    let mut log = Log::default();
+    let (mut first, mut second) = (machine(1, &log), machine(2, &log));
+    first.enter(1, &claimant(1), &write("/a"), 0);
+    settle(&mut log, &mut [&mut first]);
+    first.leave(1);
+    settle(&mut log, &mut [&mut first]);
+    let late = log.between(0, log.revision - 1);
+    second.lose();
+    second.join(Term(12), &log.snapshot(), Duration::ZERO, 0);
+    second.take(&late, Duration::ZERO);
+    second.take_outcomes();
+    second.enter(2, &claimant(2), &write("/a"), 0);
+    settle(&mut log, &mut [&mut second]);
+    assert_eq!(second.take_outcomes(), [settled(2, Settled::Granted)], "it waits for a ghost");
+}
+
+fn coordination() -> Arc<Coordination> {
+    let registration = Registration::new(&ServerOptions::default(), "token".to_owned(), Some("store".to_owned()), None);
+    Coordination::begin(Coordinated::new(MemoryCoordinator::new()), registration, None).unwrap()
+}
+
+#[test]
+fn no_change_is_made_behind_the_deletion_of_a_lease_by_somebody_else() {
+    let coordination = coordination();
+    coordination.lock().enter(1, &claimant(1), &write("/a"), 0);
+    let put = coordination.lock().take_changes(1, 1 << 20).remove(0);
+    let Change::Put { key, value, .. } = put else { panic!("nothing was asked for") };
+    let (watch, first) = (coordination.watches.load(Ordering::Acquire), coordination.lock().revision() + 1);
+    let seen = SharedValue { key: key.clone(), value, created: first, modified: first };
+    coordination.take_events(watch, &[Event::Put(seen)]);
+    let fence = coordination.coordinated.fence();
+    assert!(fence.remaining().is_some());
+    coordination.take_events(watch, &[Event::Delete { key, revision: first + 1 }]);
+    assert_eq!(fence.remaining(), None);
+    let Standing::Lost(why) = coordination.coordinated.standing() else { panic!("nothing is lost") };
+    assert!(why.contains("somebody has deleted"), "{why}");
+}
+
+#[test]
+fn a_watch_from_before_a_server_joined_again_tells_it_nothing_any_more() {
+    let coordination = coordination();
+    let former = coordination.watches.load(Ordering::Acquire);
+    coordination.lock().lose();
+    coordination.join().unwrap();
+    // As of a coordinator that has lost everything, and counts anew.
+    coordination.take_events(former, &[Event::Delete { key: "servers/1".to_owned(), revision: 1_000_000 }]);
+    assert!(coordination.lock().revision() < 1_000_000, "nothing is seen before that revision comes");
 }
 
 #[test]

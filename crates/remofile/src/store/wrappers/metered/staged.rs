@@ -176,6 +176,10 @@ impl Staged for MeteredStaged {
         self.inner.room()
     }
 
+    fn prepare_commit(&mut self) -> StoreResult<()> {
+        self.inner.prepare_commit()
+    }
+
     fn commit(self: Box<Self>) -> StoreResult<()> {
         let Self { inner, context, path, place, replaces, length, has_failed, reservation } = *self;
         let moment = context.meters.begin_moment(&[&place]);

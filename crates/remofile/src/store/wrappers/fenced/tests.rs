@@ -1,0 +1,69 @@
+//! A fence that falls while a disk takes its time.
+
+use super::*;
+use crate::store::{Fsync, LocalStore, StoreOptions, faults};
+use remofile_protocol::path::NameRule;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[derive(Default)]
+struct Falling(AtomicBool);
+
+impl Fence for Falling {
+    fn remaining(&self) -> Option<Duration> {
+        (!self.0.load(Ordering::Acquire)).then_some(Duration::from_secs(1))
+    }
+}
+
+fn staged(root: &Path, fence: &Arc<Falling>) -> Box<dyn Staged> {
+    let options = StoreOptions { fsync: Fsync::Each, ..StoreOptions::default() };
+    let local = Arc::new(LocalStore::open(root, options).unwrap());
+    let store = Fenced::new(local, Arc::clone(fence) as Arc<dyn Fence>);
+    let directory = store.directory(&RemotePath::root()).unwrap();
+    let plan = StagePlan { replace: true, ..StagePlan::default() };
+    let mut staged = directory.stage(&FileName::parse("file", NameRule::Posix).unwrap(), &plan).unwrap();
+    staged.write(b"late").unwrap();
+    staged
+}
+
+/// Commits a file, and has the fence fall while its content is on the way to the disk.
+fn commit_behind_the_fence(commit: impl FnOnce(Box<dyn Staged>) -> StoreResult<()> + Send + 'static) {
+    let (root, fence) = (tempfile::tempdir().unwrap(), Arc::new(Falling::default()));
+    let staged = staged(root.path(), &fence);
+    let gate = faults::gate(root.path());
+    let slow = gate.lock().unwrap();
+    let before = faults::flushes(root.path());
+    let commits = std::thread::spawn(move || commit(staged));
+    while faults::flushes(root.path()) == before {
+        std::thread::yield_now();
+    }
+    fence.0.store(true, Ordering::Release);
+    drop(slow);
+    let refused = commits.join().unwrap().unwrap_err();
+    assert_eq!(refused.code, ErrorCode::OutOfResources, "{refused}");
+    assert!(!root.path().join("file").exists(), "it became visible behind the fence");
+}
+
+#[test]
+fn a_file_whose_flush_outlasts_the_fence_does_not_become_visible() {
+    commit_behind_the_fence(|staged| staged.commit());
+    commit_behind_the_fence(|mut staged| staged.try_commit());
+}
+
+#[test]
+fn a_file_is_flushed_once_for_its_commit_and_again_if_more_was_written() {
+    for writes_more in [false, true] {
+        let (root, fence) = (tempfile::tempdir().unwrap(), Arc::new(Falling::default()));
+        let mut staged = staged(root.path(), &fence);
+        assert_eq!(faults::flushes(root.path()), 0);
+        staged.prepare_commit().unwrap();
+        staged.prepare_commit().unwrap();
+        assert_eq!(faults::flushes(root.path()), 1);
+        if writes_more {
+            staged.write(b"r").unwrap();
+        }
+        staged.commit().unwrap();
+        // The last one is that of its name.
+        assert_eq!(faults::flushes(root.path()), if writes_more { 3 } else { 2 });
+    }
+}

@@ -5,7 +5,7 @@ use super::hex::hex;
 use super::keys::{Keys, object_path};
 use super::metadata::Metadata;
 use super::options::{BucketOptions, FIRST_PAUSE, LONGEST_PAUSE, OpenError};
-use super::own_fence::OwnFence;
+use super::own_fence::{FOR_EVER, OwnFence};
 use super::settings::{Settings, bucket_url};
 use bytes::Bytes;
 use object_store::aws::{AmazonS3, AwsAuthorizer};
@@ -26,9 +26,6 @@ use tokio::sync::OnceCell;
 /// The names and values behind the question mark of an address.
 pub(crate) type Query = Vec<(&'static str, String)>;
 
-/// No metadata.
-static EMPTY: Metadata = Metadata { modified: None, mode: None, others: Vec::new(), headers: Vec::new() };
-
 /// A service, as one store asks it.
 pub(crate) struct Client {
     pub(crate) s3: AmazonS3,
@@ -42,7 +39,7 @@ pub(crate) struct Client {
     pub(crate) options: BucketOptions,
     /// True if the service heeds the condition of a PUT, once that is known.
     has_conditions: OnceCell<bool>,
-    /// The fence of a server that has the bucket alone.
+    /// The fence of a server that owns the bucket.
     pub(crate) own_fence: OwnFence,
     runtime: Background,
 }
@@ -131,10 +128,10 @@ impl Client {
         let tried = self.has_conditions.get_or_try_init(|| async {
             let mark = digest(format!("{} {:?}", std::process::id(), SystemTime::now()).as_bytes());
             let key = self.keys.own(&format!("condition-{}", hex(&mark)));
-            let put = || self.put(&key, PutPayload::new(), &EMPTY, Condition::Absent);
+            let put = || self.put_unfenced(&key, PutPayload::new(), Condition::Absent);
             put().await?;
             let outcome = put().await;
-            self.delete(&key).await?;
+            self.delete_unfenced(&key).await?;
             match outcome {
                 Ok(_) => {
                     tracing::info!(
@@ -218,13 +215,16 @@ impl Client {
 
     /// Removes an object. One that is not there is removed.
     pub(crate) async fn delete(&self, key: &str) -> StoreResult<()> {
+        self.fenced(self.delete_unfenced(key)).await
+    }
+
+    /// Removes an object of the store's own, whatever the server may change.
+    pub(crate) async fn delete_unfenced(&self, key: &str) -> StoreResult<()> {
         let path = object_path(key)?;
         let mut removed = self.s3.delete_stream(Box::pin(futures_util::stream::once(async { Ok(path) })));
-        let outcome = async {
-            let removed = futures_util::StreamExt::next(&mut removed).await;
-            removed.map_or(Ok(()), |removed| removed.map(drop).map_err(|error| failure(&error)))
-        };
-        absent_is_none(self.fenced(outcome).await).map(drop)
+        let removed = futures_util::StreamExt::next(&mut removed).await;
+        let outcome = removed.map_or(Ok(()), |removed| removed.map(drop).map_err(|error| failure(&error)));
+        absent_is_none(outcome).map(drop)
     }
 
     /// Makes a change if the server may make it still, and waits for it for as long as that is so.
@@ -236,10 +236,8 @@ impl Client {
         };
         let mut change = std::pin::pin!(change);
         loop {
-            let remaining = match &self.options.fence {
-                Some(fence) => fence.remaining(),
-                None => self.own_fence.remaining(),
-            };
+            let given = self.options.fence.as_ref().map_or(Some(FOR_EVER), |fence| fence.remaining());
+            let remaining = given.zip(self.own_fence.remaining()).map(|(given, own)| given.min(own));
             // It may have been put off meanwhile.
             if let Ok(outcome) = tokio::time::timeout(remaining.ok_or_else(lost)?, &mut change).await {
                 return outcome;

@@ -8,11 +8,13 @@
 //! listings and `copy` the copies, and `errors` says in our words what failed. `keys` leads from paths to keys and back,
 //! `order` from the service's order to ours; `metadata` is what is kept beside content, `cache` remembers it. On those stand
 //! `reading`, `walk`, `source`, `writing`, `staged`, `upload`, `partials` and `owner`, one for each thing that a store does.
+//! `claim` is what an owner stores.
 //!
 //! Goals: a file is seen whole or not at all, nothing that is in the bucket is lost or hidden without a word, memory is
 //! bounded whatever the size of files. Non-goals: links, permissions that anybody enforces, changes in place.
 
 mod cache;
+mod claim;
 mod client;
 mod copy;
 mod errors;

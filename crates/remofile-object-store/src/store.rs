@@ -48,7 +48,7 @@ pub(crate) struct Bucket {
     marked: Mutex<HashSet<String>>,
     /// Records of the uploads that are under way here.
     pub(crate) active: Mutex<HashSet<String>>,
-    /// Present while a server changes it.
+    /// Present while a server may change it.
     owner: Mutex<Option<Owner>>,
 }
 
@@ -198,8 +198,19 @@ impl Store for BucketStore {
     fn claim_directory(&self) -> StoreResult<Option<ServedDirectory>> {
         let mut owner = self.bucket.owner.lock().unwrap_or_else(PoisonError::into_inner);
         if owner.is_none() && self.bucket.client.options.fence.is_none() {
-            *owner = Some(Owner::claim(&self.bucket.client)?);
+            *owner = Some(Owner::claim(&self.bucket.client, None)?);
         }
         Ok(None)
+    }
+
+    fn join_servers(&self, cluster: &str) -> StoreResult<()> {
+        let mut owner = self.bucket.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        if owner.as_ref().is_some_and(|owner| owner.is_shared_by(cluster)) {
+            return Ok(());
+        }
+        // What it was before ends before it may be something else.
+        drop(owner.take());
+        *owner = Some(Owner::claim(&self.bucket.client, Some(cluster))?);
+        Ok(())
     }
 }

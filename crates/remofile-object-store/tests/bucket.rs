@@ -9,10 +9,9 @@ use remofile::protocol::digest::{DigestKind, Digester};
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Kind, Listed, Timestamp};
 use remofile::store::{
-    Checkpoint, Fence, ReadStore, ResumeAt, ResumeStore, StagePlan, Staged, Store, StoreResult, WriteStore,
+    Checkpoint, ReadStore, ResumeAt, ResumeStore, StagePlan, Staged, Store, StoreResult, WriteStore,
 };
 use remofile_object_store::{BucketOptions, BucketStore};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 /// A unit of content: parts have eight of them.
@@ -401,57 +400,6 @@ fn an_upload_that_is_given_up_leaves_nothing() {
     drop(staged);
     let state = double.lock();
     assert!(state.uploads.is_empty() && state.objects.is_empty());
-}
-
-#[test]
-fn one_server_owns_a_bucket_until_it_ends_or_is_gone() {
-    let double = Double::start();
-    let (first, second) = (double.open(), double.open());
-    first.claim_directory().unwrap();
-    let refused = second.claim_directory().unwrap_err().to_string();
-    assert!(refused.contains("another server") && refused.contains("--coordinator"), "{refused}");
-    drop(first);
-    second.claim_directory().unwrap();
-    // It is gone without a word: its claim gets old by the clock of the service.
-    double.lock().ahead = 100;
-    let third = double.open();
-    third.claim_directory().unwrap();
-}
-
-#[test]
-fn one_server_owns_a_bucket_of_a_service_that_forgets_conditions() {
-    let double = Double::start();
-    double.lock().faults.has_no_conditions = true;
-    let (first, second) = (double.open(), double.open());
-    first.claim_directory().unwrap();
-    assert!(second.claim_directory().is_err());
-}
-
-struct Lease(Mutex<Option<Duration>>);
-
-impl Fence for Lease {
-    fn remaining(&self) -> Option<Duration> {
-        *self.0.lock().unwrap()
-    }
-}
-
-#[test]
-fn nothing_is_changed_by_a_server_that_has_lost_its_lease() {
-    let double = Double::start();
-    let lease = Arc::new(Lease(Mutex::new(Some(Duration::from_secs(10)))));
-    let fence = Some(Arc::clone(&lease) as Arc<dyn Fence>);
-    let store = double.open_with(BucketOptions { fence, ..double.options() }).unwrap();
-    write(&store, "/file", b"content", &StagePlan::default()).unwrap();
-    let mut large = stage(&store, "/large", &StagePlan::default()).unwrap();
-    large.write(&noise(20 * UNIT)).unwrap();
-    let small = stage(&store, "/small", &StagePlan::default()).unwrap();
-    *lease.0.lock().unwrap() = None;
-    assert_eq!(code(large.commit()), Some(ErrorCode::OutOfResources));
-    assert_eq!(code(small.commit()), Some(ErrorCode::OutOfResources));
-    assert_eq!(code(store.remove(&path("/file"))), Some(ErrorCode::OutOfResources));
-    assert_eq!(code(store.make_directory(&path("/d"), false, false)), Some(ErrorCode::OutOfResources));
-    assert_eq!(code(store.rename(&path("/file"), &path("/other"), false)), Some(ErrorCode::OutOfResources));
-    assert_eq!(double.keys(), ["file"]);
 }
 
 #[test]

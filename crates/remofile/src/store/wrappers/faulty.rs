@@ -319,6 +319,10 @@ impl Store for Faulty {
         self.inner.claim_directory()
     }
 
+    fn join_servers(&self, cluster: &str) -> StoreResult<()> {
+        self.inner.join_servers(cluster)
+    }
+
     fn owned_by(&self, owner: &str) -> Option<Arc<dyn Store>> {
         let faults = Arc::clone(&self.faults);
         self.inner.owned_by(owner).map(|inner| Arc::new(Self { inner, faults }) as Arc<dyn Store>)

@@ -8,9 +8,7 @@ use double::Double;
 use remofile::protocol::digest::{DigestKind, Digester};
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Kind, Listed, Timestamp};
-use remofile::store::{
-    Checkpoint, ReadStore, ResumeAt, ResumeStore, StagePlan, Staged, Store, StoreResult, WriteStore,
-};
+use remofile::store::{Checkpoint, ReadStore, ResumeAt, ResumeStore, StagePlan, Staged, StoreResult, WriteStore};
 use remofile_object_store::{BucketOptions, BucketStore};
 use std::time::{Duration, SystemTime};
 
@@ -353,6 +351,67 @@ fn an_upload_goes_on_by_another_server_at_any_checkpoint() {
         assert!(state.uploads.is_empty());
         assert_eq!(state.objects.keys().filter(|key| key.contains(".remofile")).count(), 0);
     }
+}
+
+/// Goes on with what is kept of a file, and returns the place it goes on from.
+fn resume(store: &BucketStore, plan: &StagePlan) -> (Box<dyn Staged>, usize) {
+    let partial = store.partials().unwrap().remove(0);
+    let resume = Some(ResumeAt { offset: partial.received, version: partial.version });
+    let staged = stage(store, "/file", &StagePlan { resume, ..*plan }).unwrap();
+    (staged, usize::try_from(partial.received).unwrap())
+}
+
+#[test]
+fn an_upload_that_a_slow_service_does_not_end_is_kept() {
+    let content = noise(40 * UNIT);
+    let plan = plan_of(&content);
+    for is_end in [true, false] {
+        let double = Double::start();
+        let impatient = BucketOptions { patience: Duration::from_millis(200), ..double.options() };
+        let store = double.open_with(impatient).unwrap();
+        let mut staged = stage(&store, "/file", &plan).unwrap();
+        let mut sent = 0;
+        for piece in content.chunks(9 * UNIT) {
+            staged.write(piece).unwrap();
+            sent += piece.len();
+            staged.checkpoint(checkpoint(&content[..sent]));
+        }
+        let slow = Some((503, "SlowDown"));
+        // Either just the end of it, or everything.
+        if is_end {
+            double.lock().faults.refuses_ends = slow;
+        } else {
+            double.lock().faults.refuses_changes = slow;
+        }
+        assert_eq!(code(staged.commit()), Some(ErrorCode::OutOfResources));
+        double.lock().faults = double::Faults::default();
+        assert_eq!(double.keys(), [""; 0]);
+        let (mut staged, from) = resume(&store, &plan);
+        assert!(from >= 27 * UNIT, "{from}");
+        staged.write(&content[from..]).unwrap();
+        staged.commit().unwrap();
+        assert!(double.content("file") == content);
+    }
+}
+
+#[test]
+fn a_second_interruption_loses_nothing_of_what_the_first_kept() {
+    let content = noise(30 * UNIT);
+    let (double, plan) = (Double::start(), plan_of(&content));
+    break_off(&double.open(), &content[..20 * UNIT], &plan);
+    for _ in 0..3 {
+        let store = double.open();
+        let (staged, from) = resume(&store, &plan);
+        assert_eq!(from, 20 * UNIT);
+        staged.retain_partial();
+        let offsets: Vec<u64> = store.partials().unwrap()[0].checkpoints.iter().map(|place| place.offset).collect();
+        assert_eq!(offsets, [9, 18, 20].map(|units| units * UNIT as u64));
+    }
+    let store = double.open();
+    let (mut staged, from) = resume(&store, &plan);
+    staged.write(&content[from..]).unwrap();
+    staged.commit().unwrap();
+    assert!(double.content("file") == content);
 }
 
 #[test]

@@ -59,6 +59,8 @@ pub(crate) struct Faults {
     pub(crate) refuses: Option<(u16, &'static str)>,
     /// As `refuses`, for requests that change something.
     pub(crate) refuses_changes: Option<(u16, &'static str)>,
+    /// As `refuses`, for requests that make an object of parts.
+    pub(crate) refuses_ends: Option<(u16, &'static str)>,
     /// Ends so many bodies in their middle.
     pub(crate) cuts: u32,
     /// Says that objects are longer by so many bytes than they are, in listings and answers alike.
@@ -169,7 +171,9 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
 /// Answers as the faults have it; `None` closes the connection.
 fn answer_with_faults(state: &mut State, request: &Request) -> Option<(Answer, bool)> {
     let is_change = request.method != "GET" && request.method != "HEAD";
+    let is_end = request.method == "POST" && request.query.contains_key("uploadId");
     let refuses = state.faults.refuses.or(state.faults.refuses_changes.filter(|_| is_change));
+    let refuses = refuses.or(state.faults.refuses_ends.filter(|_| is_end));
     if state.faults.busy > 0 {
         state.faults.busy -= 1;
         return Some((Answer::error(503, "SlowDown"), false));

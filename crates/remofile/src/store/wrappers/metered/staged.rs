@@ -184,6 +184,10 @@ impl Staged for MeteredStaged {
         let after = match &committed {
             Ok(()) if !has_failed => length,
             Err(failure) if !replaces && failure.code == ErrorCode::AlreadyExists => 0,
+            // A store that is far away keeps what it has of it.
+            Err(failure) if failure.code == ErrorCode::OutOfResources => {
+                context.size_of(&path).saturating_add(context.partial_size(&path))
+            }
             Ok(()) | Err(_) => context.size_of(&path),
         };
         context.settle(&place, reservation, i128::from(after) - i128::from(before));

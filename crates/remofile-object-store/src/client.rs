@@ -19,6 +19,7 @@ use remofile::protocol::wire::{ErrorCode, Failure, Timestamp};
 use remofile::store::StoreResult;
 use std::future::Future;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -39,6 +40,8 @@ pub(crate) struct Client {
     pub(crate) options: BucketOptions,
     /// True if the service heeds the condition of a PUT, once that is known.
     has_conditions: OnceCell<bool>,
+    /// The time by the clock of the service in its last answer, and the moment at which that came.
+    clock: Mutex<Option<(i64, Instant)>>,
     /// The fence of a server that owns the bucket.
     pub(crate) own_fence: OwnFence,
     runtime: Background,
@@ -101,6 +104,7 @@ impl Client {
             keys: Keys::new(&location.prefix),
             options,
             has_conditions: OnceCell::new(),
+            clock: Mutex::default(),
             own_fence: OwnFence::default(),
             runtime: Background(Some(runtime)),
         })
@@ -144,6 +148,19 @@ impl Client {
             }
         });
         tried.await.copied()
+    }
+
+    /// Returns a time that the clock of the service has passed; `None` if it never told one.
+    pub(crate) fn service_seconds(&self) -> Option<i64> {
+        let (told, at) = (*self.clock.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Some(told.saturating_add(i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX)))
+    }
+
+    fn note_clock(&self, date: Option<&str>) {
+        let told = date.and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
+        if let Some(told) = told {
+            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((told.as_second(), Instant::now()));
+        }
     }
 
     /// Tells what a key has; `None` if that is nothing.
@@ -318,6 +335,7 @@ impl Client {
             tracing::warn!(%error, "the object store did not answer");
             Unanswered::Passing(silent())
         })?;
+        self.note_clock(answer.headers().get("date").and_then(|date| date.to_str().ok()));
         let status = answer.status().as_u16();
         let body = answer.into_body().bytes().await.map_err(|error| {
             tracing::warn!(%error, "an answer of the object store broke off");
@@ -396,6 +414,11 @@ impl<T> Drop for Task<T> {
 }
 
 impl Head {
+    /// Reports whether it is still the same object.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.size, self.stored, &self.etag, &self.metadata) == (other.size, other.stored, &other.etag, &other.metadata)
+    }
+
     pub(crate) fn of(result: &GetResult) -> Self {
         let stored = result.meta.last_modified;
         Self {

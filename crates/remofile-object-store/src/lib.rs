@@ -7,7 +7,7 @@
 //! Files: `location` and `settings` say where the bucket is and who asks; `client` makes requests, of which `list` has the
 //! listings and `copy` the copies, and `errors` says in our words what failed. `keys` leads from paths to keys and back,
 //! `order` from the service's order to ours; `metadata` is what is kept beside content, `cache` remembers it. On those stand
-//! `reading`, `walk`, `source`, `writing`, `staged`, `upload`, `partials` and `owner`, one for each thing that a store does.
+//! `reading`, `walk`, `source`, `writing`, `moving`, `staged`, `upload`, `partials` and `owner`, one for each thing that a store does.
 //! `claim` is what an owner stores.
 //!
 //! Goals: a file is seen whole or not at all, nothing that is in the bucket is lost or hidden without a word, memory is
@@ -23,6 +23,7 @@ mod keys;
 mod list;
 mod location;
 mod metadata;
+mod moving;
 mod options;
 mod order;
 mod own_fence;

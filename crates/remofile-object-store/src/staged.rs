@@ -190,7 +190,7 @@ async fn resume(
 ) -> StoreResult<Resumed> {
     let changed = || Failure::new(ErrorCode::PartialChanged);
     let name = Record::name(path);
-    if bucket.lock_active().contains(&name) {
+    if bucket.is_active(&name) {
         return Err(changed());
     }
     let (bytes, _) = bucket.client.read(&bucket.record_key(&name)).await?.ok_or_else(changed)?;

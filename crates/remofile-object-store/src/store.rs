@@ -10,10 +10,14 @@ use super::settings::Settings;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use remofile::store::{Capabilities, Capability, DurableStore, ServedDirectory, Store, StoreResult};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Debug, Formatter};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
+
+/// The age from which on nothing can be stored any more that has the same time in a listing: those times are whole seconds, and
+/// the clocks of a service's machines differ.
+const SETTLING_SECONDS: i64 = 5;
 
 /// Directories of which it is remembered that they have a marker.
 const MOST_MARKED: usize = 100_000;
@@ -46,8 +50,8 @@ pub(crate) struct Bucket {
     pub(crate) parts: Arc<Semaphore>,
     /// Directories that are known to have a marker, by its key.
     marked: Mutex<HashSet<String>>,
-    /// Records of the uploads that are under way here.
-    pub(crate) active: Mutex<HashSet<String>>,
+    /// The uploads that are under way here, by the names of their records, and how many to each path.
+    active: Mutex<HashMap<String, u32>>,
     /// Present while a server may change it.
     owner: Mutex<Option<Owner>>,
 }
@@ -104,7 +108,11 @@ impl Bucket {
         let _turn = self.requests.acquire().await;
         let Some(head) = self.client.head(key).await? else { return Ok(None) };
         let remembered = Remembered::from(&head.metadata);
-        self.cache.put(key, Object { size: head.size, stored: head.stored, etag: head.etag }, remembered);
+        // What was stored just now may be replaced by what looks the same to a listing, with other times.
+        let settled = head.stored.seconds().saturating_add(SETTLING_SECONDS);
+        if self.client.service_seconds().is_some_and(|now| now >= settled) {
+            self.cache.put(key, Object { size: head.size, stored: head.stored, etag: head.etag }, remembered);
+        }
         Ok(Some(remembered))
     }
 
@@ -165,7 +173,28 @@ impl Bucket {
         self.marked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn lock_active(&self) -> MutexGuard<'_, HashSet<String>> {
+    /// Notes that an upload begins.
+    pub(crate) fn begin_active(&self, name: &str) {
+        *self.lock_active().entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Notes that an upload has ended. Another one to the same path goes on.
+    pub(crate) fn end_active(&self, name: &str) {
+        let mut active = self.lock_active();
+        if let Some(count) = active.get_mut(name) {
+            *count -= 1;
+            if *count == 0 {
+                active.remove(name);
+            }
+        }
+    }
+
+    /// Reports whether an upload goes on.
+    pub(crate) fn is_active(&self, name: &str) -> bool {
+        self.lock_active().contains_key(name)
+    }
+
+    fn lock_active(&self) -> MutexGuard<'_, HashMap<String, u32>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

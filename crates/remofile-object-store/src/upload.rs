@@ -60,7 +60,7 @@ impl Upload {
 
     fn of(bucket: &Arc<Bucket>, name: String, record: Record, is_recorded: bool) -> Self {
         let (bucket, sent) = (Arc::clone(bucket), record.in_parts());
-        bucket.lock_active().insert(name.clone());
+        bucket.begin_active(&name);
         Self {
             bucket,
             name,
@@ -228,7 +228,7 @@ impl Upload {
         if let Err(failure) = self.settle_saving() {
             tracing::debug!(%failure, "the record of a file is not the last one");
         }
-        self.bucket.lock_active().remove(&self.name);
+        self.bucket.end_active(&self.name);
         self.record.upload = None;
         self.name.clear();
     }
@@ -258,7 +258,7 @@ impl Upload {
         }
         self.coming.clear();
         if !self.is_recorded {
-            self.bucket.lock_active().remove(&self.name);
+            self.bucket.end_active(&self.name);
             return;
         }
         let saving = self.saving.take();
@@ -278,7 +278,7 @@ impl Upload {
         if let Err(failure) = cleared {
             tracing::debug!(%failure, "what is left of an upload is cleared when it is old");
         }
-        bucket.lock_active().remove(&name);
+        bucket.end_active(&name);
     }
 }
 

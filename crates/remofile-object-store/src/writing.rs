@@ -1,24 +1,17 @@
 //! The store for those who make, move and remove.
 
 use super::client::{Condition, Head};
-use super::keys::{compare, object_path, refuse_own};
+use super::keys::refuse_own;
 use super::list::ListRequest;
 use super::metadata::Metadata;
-use super::removal::{BucketRemoval, remove_all};
+use super::removal::BucketRemoval;
 use super::staged::{BucketDirectory, directory_in_the_way};
 use super::store::{Bucket, BucketStore};
-use futures_util::{StreamExt, TryStreamExt};
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
 use remofile::store::{Directory, PendingBackup, PosixStore, Removal, StoreResult, WriteStore};
 use std::sync::Arc;
 use std::time::SystemTime;
-
-/// Copies of a moved directory that are under way at once.
-const COPIES: usize = 32;
-
-/// Bytes of keys that a move of a directory may hold.
-const MOST_KEY_BYTES: usize = 64 * 1024 * 1024;
 
 impl WriteStore for BucketStore {
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
@@ -93,11 +86,12 @@ impl WriteStore for BucketStore {
         bucket.client.wait(async {
             let prefix = bucket.client.keys.directory(path);
             let request = ListRequest { prefix: prefix.clone(), most: Some(2), ..ListRequest::default() };
-            let below = bucket.client.list(&request, None).await?.items;
-            if below.iter().any(|item| item.key != prefix) {
+            let page = bucket.client.list(&request, None).await?;
+            // A service may give fewer keys than there are, and tell that there are more.
+            if page.next.is_some() || page.items.iter().any(|item| item.key != prefix) {
                 return Err(ErrorCode::NotEmpty.into());
             }
-            if !below.is_empty() {
+            if !page.items.is_empty() {
                 bucket.remove_marker(path).await?;
                 return Ok(Kind::Directory);
             }
@@ -139,11 +133,7 @@ impl WriteStore for BucketStore {
             }
             match head {
                 Some(_) if source == destination => Ok(()),
-                Some(head) => {
-                    bucket.client.copy(&key, &head, &target, &head.metadata).await?;
-                    bucket.cache.forget(&target);
-                    bucket.remove_file(source).await
-                }
+                Some(head) => bucket.move_file(source, destination, head).await,
                 None => bucket.move_directory(source, destination).await,
             }
         })
@@ -225,7 +215,7 @@ impl Bucket {
         }
     }
 
-    async fn put_marker(&self, directory: &RemotePath) -> StoreResult<()> {
+    pub(crate) async fn put_marker(&self, directory: &RemotePath) -> StoreResult<()> {
         let key = self.client.keys.directory(directory);
         let metadata = Metadata { mode: self.client.options.directory_mode, ..Metadata::default() };
         self.client.put(&key, Vec::new().into(), &metadata, Condition::None).await?;
@@ -234,7 +224,7 @@ impl Bucket {
     }
 
     /// Sees to it that a directory stays when the last thing in it goes.
-    async fn mark(&self, directory: Option<RemotePath>) -> StoreResult<()> {
+    pub(crate) async fn mark(&self, directory: Option<RemotePath>) -> StoreResult<()> {
         let Some(directory) = directory.filter(|directory| !directory.is_root()) else { return Ok(()) };
         let key = self.client.keys.directory(&directory);
         if self.is_marked(&key) {
@@ -296,63 +286,6 @@ impl Bucket {
             self.cache.forget(&key);
             Ok(())
         })
-    }
-
-    /// Moves a directory: everything in it is copied, and then removed. What breaks off leaves the directory as it was.
-    async fn move_directory(&self, source: &RemotePath, destination: &RemotePath) -> StoreResult<()> {
-        let (from, to) = (self.client.keys.directory(source), self.client.keys.directory(destination));
-        let keys = self.keys_below(&from).await?;
-        if let Some(odd) = keys.iter().find(|key| object_path(key).is_err()) {
-            let below = self.client.keys.below(odd).unwrap_or(odd);
-            let why = "an object of the bucket has a key that is no path: rename it with the tool that made it";
-            return Err(Failure::new(ErrorCode::InvalidName).because(why).at(super::keys::shown(below)));
-        }
-        let target = |key: &String| format!("{to}{}", key.strip_prefix(&from).unwrap_or(key));
-        let copies = keys.iter().map(|key| async move {
-            let head = self.client.head(key).await?;
-            // Removed meanwhile: then it is not there to be moved.
-            let Some(head) = head else { return Ok(()) };
-            self.client.copy(key, &head, &target(key), &head.metadata).await
-        });
-        let copied = futures_util::stream::iter(copies).buffer_unordered(COPIES).try_collect::<()>().await;
-        if let Err(failure) = copied {
-            let targets: Vec<String> = keys.iter().map(target).collect();
-            remove_all(&self.client, &targets).await?;
-            return Err(failure);
-        }
-        if !keys.contains(&from) {
-            self.put_marker(destination).await?;
-        }
-        self.mark(source.parent()).await?;
-        remove_all(&self.client, &keys).await?;
-        for key in &keys {
-            self.cache.forget(key);
-            self.set_marked(key, false);
-        }
-        Ok(())
-    }
-
-    /// Returns all keys below a prefix.
-    async fn keys_below(&self, prefix: &str) -> StoreResult<Vec<String>> {
-        let request = ListRequest { prefix: prefix.to_owned(), ..ListRequest::default() };
-        let (mut keys, mut bytes, mut token) = (Vec::new(), 0, None);
-        loop {
-            let page = self.client.list(&request, token.as_deref()).await?;
-            for item in page.items {
-                bytes += item.key.len() + size_of::<String>();
-                keys.push(item.key);
-            }
-            if bytes > MOST_KEY_BYTES {
-                let why =
-                    "the directory has too many files to be moved in a bucket at once: move what is in it bit by bit";
-                return Err(Failure::new(ErrorCode::OutOfResources).because(why));
-            }
-            token = page.next;
-            if token.is_none() {
-                keys.sort_by(|one, other| compare(one, other));
-                return Ok(keys);
-            }
-        }
     }
 }
 

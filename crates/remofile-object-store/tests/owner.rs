@@ -2,37 +2,25 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod content;
 mod double;
 
+use content::{code, path, stage};
 use double::Double;
-use remofile::protocol::path::RemotePath;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::ErrorCode;
 use remofile::server::{Coordinated, MemoryCoordinator};
-use remofile::store::{Fence, StagePlan, Staged, Store, StoreResult, WriteStore};
+use remofile::store::{Fence, StagePlan, Store, StoreResult, WriteStore};
 use remofile::{Server, ServerOptions};
-use remofile_object_store::{BucketOptions, BucketStore};
+use remofile_object_store::BucketOptions;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// More than a small file, which is sent in parts.
 const LARGE: usize = 3 * double::PART_BYTES;
 
-fn path(text: &str) -> RemotePath {
-    text.parse().unwrap()
-}
-
-fn code<T>(result: StoreResult<T>) -> Option<ErrorCode> {
-    result.err().map(|failure| failure.code)
-}
-
 fn why<T>(result: StoreResult<T>) -> String {
     result.err().unwrap().to_string()
-}
-
-fn stage(store: &BucketStore, text: &str) -> StoreResult<Box<dyn Staged>> {
-    let (directory, name) = path(text).split()?;
-    store.directory(&directory)?.stage(&name, &StagePlan::default())
 }
 
 #[test]
@@ -73,10 +61,10 @@ fn nothing_is_changed_by_a_server_that_has_lost_its_lease() {
     let lease = Arc::new(Lease(Mutex::new(Some(Duration::from_secs(10)))));
     let fence = Some(Arc::clone(&lease) as Arc<dyn Fence>);
     let store = double.open_with(BucketOptions { fence, ..double.options() }).unwrap();
-    stage(&store, "/file").unwrap().commit().unwrap();
-    let mut large = stage(&store, "/large").unwrap();
+    stage(&store, "/file", &StagePlan::default()).unwrap().commit().unwrap();
+    let mut large = stage(&store, "/large", &StagePlan::default()).unwrap();
     large.write(&vec![1; LARGE]).unwrap();
-    let small = stage(&store, "/small").unwrap();
+    let small = stage(&store, "/small", &StagePlan::default()).unwrap();
     *lease.0.lock().unwrap() = None;
     assert_eq!(code(large.commit()), Some(ErrorCode::OutOfResources));
     assert_eq!(code(small.commit()), Some(ErrorCode::OutOfResources));

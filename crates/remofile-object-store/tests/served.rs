@@ -81,6 +81,7 @@ fn a_tree_goes_up_and_comes_down_as_it_was() {
     assert_eq!(report.files, 301, "{report:?}");
     assert_eq!(double.keys().iter().filter(|key| !key.ends_with('/')).count(), 301);
     assert!(double.keys().contains(&"tree/empty/".to_owned()));
+    double.age();
     client.download(&[remote("/tree")], &down, &options, &mut Silent).unwrap();
     let first = requests();
     let again = local.path().join("again");

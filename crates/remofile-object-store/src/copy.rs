@@ -1,6 +1,7 @@
 //! Copies that the service makes by itself: of files, and of files onto themselves with other metadata.
 
-use super::client::{Client, Head, Query, encode};
+use super::asking::{Query, encode};
+use super::client::{Client, Head};
 use super::errors::wrong;
 use super::list::Object;
 use super::metadata::Metadata;

@@ -1,6 +1,7 @@
 //! The store for those who go on with interrupted transfers.
 
-use super::client::{Client, Query};
+use super::asking::Query;
+use super::client::Client;
 use super::errors::wrong;
 use super::keys::path_of;
 use super::list::{Item, ListRequest, time_of};

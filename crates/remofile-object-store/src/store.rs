@@ -77,11 +77,11 @@ impl BucketStore {
     ) -> Result<Self, OpenError> {
         let settings = Settings::read(location, &options, variables)?;
         let client = Arc::new(Client::new(settings, options)?);
-        let listed = client.wait(client.has_below(&client.keys.directory(&RemotePath::root())));
-        listed.map_err(|failure| {
-            let why = failure.detail.unwrap_or_else(|| failure.code.sentence().to_owned());
-            OpenError::new(format!("{location}: {why}"))
-        })?;
+        let listed = client.wait(async {
+            client.need_credentials().await?;
+            client.has_below(&client.keys.directory(&RemotePath::root())).await
+        });
+        listed.map_err(|failure| OpenError::new(format!("{location}: {}", why_not_opened(&client, failure))))?;
         let (requests, parts) = (client.options.parallel_requests, client.options.all_parts);
         let bucket = Bucket {
             cache: Cache::new(client.options.remembered),
@@ -93,6 +93,23 @@ impl BucketStore {
             client,
         };
         Ok(Self { bucket: Arc::new(bucket) })
+    }
+}
+
+/// Returns what the operator of a server is told whose bucket cannot be listed.
+fn why_not_opened(client: &Client, failure: Failure) -> String {
+    let address = &client.bucket_url;
+    if let Some(cause) = client.answers.trouble() {
+        return format!(
+            "the object store at {address} does not answer ({cause}): correct '--endpoint' or AWS_ENDPOINT_URL, or see whether it runs \
+             and can be reached, and start the server again"
+        );
+    }
+    match failure.code {
+        ErrorCode::NotFound | ErrorCode::DiskFailure => format!(
+            "what answers at {address} is no S3 service: correct '--endpoint' or AWS_ENDPOINT_URL, and start the server again"
+        ),
+        code => failure.detail.unwrap_or_else(|| code.sentence().to_owned()),
     }
 }
 
@@ -110,7 +127,7 @@ impl Bucket {
         let remembered = Remembered::from(&head.metadata);
         // What was stored just now may be replaced by what looks the same to a listing, with other times.
         let settled = head.stored.seconds().saturating_add(SETTLING_SECONDS);
-        if self.client.service_seconds().is_some_and(|now| now >= settled) {
+        if self.client.answers.service_seconds().is_some_and(|now| now >= settled) {
             self.cache.put(key, Object { size: head.size, stored: head.stored, etag: head.etag }, remembered);
         }
         Ok(Some(remembered))

@@ -194,6 +194,24 @@ fn what_the_service_refuses_is_told_with_what_to_do() {
 }
 
 #[test]
+fn a_service_that_is_not_there_or_none_is_told_with_its_address() {
+    let gone = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let double = Double::start();
+    let options = BucketOptions { patience: Duration::from_millis(200), ..double.options() };
+    let absent = BucketOptions { endpoint: Some(gone.clone()), ..options.clone() };
+    let refused = double.open_with(absent).unwrap_err().to_string();
+    for part in [&format!("{gone}/bucket does not answer"), "refused", "correct '--endpoint'"] {
+        assert!(refused.contains(part), "{part} in {refused}");
+    }
+    double.lock().faults.refuses = Some((404, "Not an answer of such a service"));
+    let refused = double.open_with(options).unwrap_err().to_string();
+    assert!(refused.contains("no S3 service") && refused.contains(&double.address), "{refused}");
+}
+
+#[test]
 fn a_body_that_breaks_off_is_never_taken_for_the_end_of_a_file() {
     let double = Double::start();
     let content = noise(160 * UNIT);

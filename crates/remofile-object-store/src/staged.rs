@@ -58,6 +58,11 @@ impl BucketDirectory {
         Self { bucket: Arc::clone(bucket), path: path.clone(), names: Mutex::new(Names::Unknown(0)) }
     }
 
+    /// A directory that was made just now, in which nothing is.
+    pub(crate) fn made(bucket: &Arc<Bucket>, path: &RemotePath) -> Self {
+        Self { names: Mutex::new(Names::Known(HashSet::new())), ..Self::new(bucket, path) }
+    }
+
     /// Reports whether nothing has a name, as far as that is known without a request of its own. The commit has the last
     /// word about files, and directories that were made since are known to be marked.
     fn is_free(&self, name: &FileName, marker: &str) -> StoreResult<bool> {

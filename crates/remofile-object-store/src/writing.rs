@@ -7,6 +7,7 @@ use super::metadata::Metadata;
 use super::removal::BucketRemoval;
 use super::staged::{BucketDirectory, directory_in_the_way};
 use super::store::{Bucket, BucketStore};
+use futures_util::future::join;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
 use remofile::store::{Directory, PendingBackup, PosixStore, Removal, StoreResult, WriteStore};
@@ -43,27 +44,17 @@ impl WriteStore for BucketStore {
             if path.is_root() || bucket.is_directory(path).await? {
                 return if update { Ok(false) } else { Err(directory_in_the_way()) };
             }
-            if bucket.client.head(&bucket.client.keys.file(path)).await?.is_some() {
+            let (file, missing) =
+                join(bucket.client.head(&bucket.client.keys.file(path)), bucket.missing_above(path, parents)).await;
+            if file?.is_some() {
                 return Err(ErrorCode::AlreadyExists.into());
             }
-            let mut missing = vec![path.clone()];
-            let mut above = path.parent();
-            while let Some(directory) = above.filter(|directory| !directory.is_root()) {
-                if bucket.is_directory(&directory).await? {
-                    break;
-                }
-                if bucket.client.head(&bucket.client.keys.file(&directory)).await?.is_some() {
-                    return Err(ErrorCode::NotADirectory.into());
-                }
-                if !parents {
-                    return Err(bucket.missing(path).await);
-                }
-                above = directory.parent();
-                missing.push(directory);
-            }
+            let mut missing = missing?;
+            missing.insert(0, path.clone());
             for directory in missing.iter().rev() {
                 bucket.put_marker(directory).await?;
             }
+            bucket.note_made(&bucket.client.keys.directory(path));
             Ok(true)
         })
     }
@@ -71,6 +62,9 @@ impl WriteStore for BucketStore {
     fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
         refuse_own(path)?;
         let bucket = &self.bucket;
+        if bucket.take_made(&bucket.client.keys.directory(path)) {
+            return Ok(Box::new(BucketDirectory::made(bucket, path)));
+        }
         bucket.client.wait(async {
             match bucket.is_directory(path).await? {
                 true => Ok(()),
@@ -213,6 +207,25 @@ impl Bucket {
             true => Ok(()),
             false => Err(self.missing_directory(&parent).await),
         }
+    }
+
+    /// Returns the directories above a path that are to be made with it, the nearest first.
+    async fn missing_above(&self, path: &RemotePath, parents: bool) -> StoreResult<Vec<RemotePath>> {
+        let (mut missing, mut above) = (Vec::new(), path.parent());
+        while let Some(directory) = above.filter(|directory| !directory.is_root()) {
+            if self.is_directory(&directory).await? {
+                break;
+            }
+            if self.client.head(&self.client.keys.file(&directory)).await?.is_some() {
+                return Err(ErrorCode::NotADirectory.into());
+            }
+            if !parents {
+                return Err(self.missing(path).await);
+            }
+            above = directory.parent();
+            missing.push(directory);
+        }
+        Ok(missing)
     }
 
     pub(crate) async fn put_marker(&self, directory: &RemotePath) -> StoreResult<()> {

@@ -201,6 +201,22 @@ fn what_came_of_a_file_is_kept_when_it_fails_for_something_that_passes() {
 }
 
 #[test]
+fn the_commit_of_a_complete_file_begins_while_others_come() {
+    let mut faults = None;
+    let mut scene = Scene::of(OnConflict::Abort, |store| {
+        let faulty = Faulty::new(store);
+        faults = Some(Arc::clone(faulty.faults()));
+        Arc::new(faulty)
+    });
+    scene.put("a", "content");
+    scene.work();
+    assert_eq!(faults.unwrap().count(StoreCall::Commit), 1);
+    assert_eq!(scene.read("a"), None, "a local store waits for the flush all the same");
+    scene.unpacker.flush_waiting(&mut scene.noted);
+    assert_eq!(scene.read("a").as_deref(), Some("content"));
+}
+
+#[test]
 fn files_whose_flush_fails_are_told_and_what_they_replace_stays() {
     let mut scene = Scene::new(OnConflict::Replace);
     for name in ["a", "b"] {

@@ -20,7 +20,8 @@ impl From<&Metadata> for Remembered {
 }
 
 /// The metadata of objects, each known by its tag, its size and the time at which it was stored: what is there now is what
-/// was looked at. Two generations: when the younger is full, the older is forgotten.
+/// was looked at. That holds for objects that are some seconds old: one with the same content and other metadata has the same tag,
+/// and the time is in whole seconds. Two generations: when the younger is full, the older is forgotten.
 pub(crate) struct Cache {
     half: usize,
     generations: Mutex<Generations>,

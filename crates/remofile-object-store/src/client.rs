@@ -1,15 +1,16 @@
 //! Requests to the service.
 
-use super::errors::{failure, refused, silent, wrong};
+use super::asking::Answers;
+use super::errors::{failure, wrong};
 use super::hex::hex;
 use super::keys::{Keys, object_path};
 use super::metadata::Metadata;
-use super::options::{BucketOptions, FIRST_PAUSE, LONGEST_PAUSE, OpenError};
-use super::own_fence::OwnFence;
+use super::options::{BucketOptions, OpenError};
+use super::own_fence::{FOR_EVER, OwnFence};
 use super::settings::{Settings, bucket_url};
 use bytes::Bytes;
-use object_store::aws::{AmazonS3, AwsAuthorizer};
-use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
+use object_store::aws::AmazonS3;
+use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::{
     GetOptions, GetRange, GetResult, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, UpdateVersion,
@@ -19,30 +20,25 @@ use remofile::protocol::wire::{ErrorCode, Failure, Timestamp};
 use remofile::store::StoreResult;
 use std::future::Future;
 use std::ops::Range;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
-
-/// The names and values behind the question mark of an address.
-pub(crate) type Query = Vec<(&'static str, String)>;
-
-/// No metadata.
-static EMPTY: Metadata = Metadata { modified: None, mode: None, others: Vec::new(), headers: Vec::new() };
 
 /// A service, as one store asks it.
 pub(crate) struct Client {
     pub(crate) s3: AmazonS3,
-    http: HttpClient,
+    pub(crate) http: HttpClient,
     /// Address of the bucket, without a slash at its end.
-    bucket_url: String,
-    region: String,
-    is_signed: bool,
+    pub(crate) bucket_url: String,
+    pub(crate) region: String,
+    pub(crate) is_signed: bool,
     pub(crate) bucket: String,
     pub(crate) keys: Keys,
     pub(crate) options: BucketOptions,
     /// True if the service heeds the condition of a PUT, once that is known.
     has_conditions: OnceCell<bool>,
-    /// The fence of a server that has the bucket alone.
+    pub(crate) answers: Answers,
+    /// The fence of a server that owns the bucket.
     pub(crate) own_fence: OwnFence,
     runtime: Background,
 }
@@ -104,6 +100,7 @@ impl Client {
             keys: Keys::new(&location.prefix),
             options,
             has_conditions: OnceCell::new(),
+            answers: Answers::default(),
             own_fence: OwnFence::default(),
             runtime: Background(Some(runtime)),
         })
@@ -131,10 +128,10 @@ impl Client {
         let tried = self.has_conditions.get_or_try_init(|| async {
             let mark = digest(format!("{} {:?}", std::process::id(), SystemTime::now()).as_bytes());
             let key = self.keys.own(&format!("condition-{}", hex(&mark)));
-            let put = || self.put(&key, PutPayload::new(), &EMPTY, Condition::Absent);
+            let put = || self.put_unfenced(&key, PutPayload::new(), Condition::Absent);
             put().await?;
             let outcome = put().await;
-            self.delete(&key).await?;
+            self.delete_unfenced(&key).await?;
             match outcome {
                 Ok(_) => {
                     tracing::info!(
@@ -218,13 +215,16 @@ impl Client {
 
     /// Removes an object. One that is not there is removed.
     pub(crate) async fn delete(&self, key: &str) -> StoreResult<()> {
+        self.fenced(self.delete_unfenced(key)).await
+    }
+
+    /// Removes an object of the store's own, whatever the server may change.
+    pub(crate) async fn delete_unfenced(&self, key: &str) -> StoreResult<()> {
         let path = object_path(key)?;
         let mut removed = self.s3.delete_stream(Box::pin(futures_util::stream::once(async { Ok(path) })));
-        let outcome = async {
-            let removed = futures_util::StreamExt::next(&mut removed).await;
-            removed.map_or(Ok(()), |removed| removed.map(drop).map_err(|error| failure(&error)))
-        };
-        absent_is_none(self.fenced(outcome).await).map(drop)
+        let removed = futures_util::StreamExt::next(&mut removed).await;
+        let outcome = removed.map_or(Ok(()), |removed| removed.map(drop).map_err(|error| failure(&error)));
+        absent_is_none(outcome).map(drop)
     }
 
     /// Makes a change if the server may make it still, and waits for it for as long as that is so.
@@ -236,10 +236,8 @@ impl Client {
         };
         let mut change = std::pin::pin!(change);
         loop {
-            let remaining = match &self.options.fence {
-                Some(fence) => fence.remaining(),
-                None => self.own_fence.remaining(),
-            };
+            let given = self.options.fence.as_ref().map_or(Some(FOR_EVER), |fence| fence.remaining());
+            let remaining = given.zip(self.own_fence.remaining()).map(|(given, own)| given.min(own));
             // It may have been put off meanwhile.
             if let Ok(outcome) = tokio::time::timeout(remaining.ok_or_else(lost)?, &mut change).await {
                 return outcome;
@@ -280,98 +278,6 @@ impl Client {
             aborted => aborted,
         }
     }
-
-    /// Makes a request that the crate of object stores does not have, as often as it takes within the patience of the
-    /// store. It has to be one that may be made twice.
-    pub(crate) async fn ask(
-        &self,
-        method: &str,
-        key: Option<&str>,
-        query: Query,
-        headers: &[(String, String)],
-    ) -> StoreResult<Bytes> {
-        let mut address = self.bucket_url.clone();
-        if let Some(key) = key {
-            address.push('/');
-            encode(key, true, &mut address);
-        }
-        for (number, (name, value)) in query.iter().enumerate() {
-            address.push(if number == 0 { '?' } else { '&' });
-            address.push_str(name);
-            address.push('=');
-            encode(value, false, &mut address);
-        }
-        let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
-        loop {
-            let outcome = self.ask_once(method, &address, headers).await;
-            let (Err(Unanswered::Passing(failure)), true) = (&outcome, begun.elapsed() + pause < self.options.patience)
-            else {
-                return outcome.map_err(Unanswered::into_failure);
-            };
-            tracing::debug!(%failure, "the object store is asked again");
-            tokio::time::sleep(pause).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
-        }
-    }
-
-    async fn ask_once(&self, method: &str, address: &str, headers: &[(String, String)]) -> Result<Bytes, Unanswered> {
-        let request = self.request(method, address, headers).await.map_err(Unanswered::Final)?;
-        let answer = self.http.execute(request).await.map_err(|error| {
-            tracing::warn!(%error, "the object store did not answer");
-            Unanswered::Passing(silent())
-        })?;
-        let status = answer.status().as_u16();
-        let body = answer.into_body().bytes().await.map_err(|error| {
-            tracing::warn!(%error, "an answer of the object store broke off");
-            Unanswered::Passing(silent())
-        })?;
-        // A copy may fail behind the status that it began with.
-        let is_error = body.windows(6).take(512).any(|bytes| bytes == b"<Error");
-        match status {
-            200..=299 if is_error => Err(Unanswered::Passing(refused(500, &body))),
-            200..=299 => Ok(body),
-            429 | 500..=599 => Err(Unanswered::Passing(refused(status, &body))),
-            _ => Err(Unanswered::Final(refused(status, &body))),
-        }
-    }
-
-    async fn request(&self, method: &str, address: &str, headers: &[(String, String)]) -> StoreResult<HttpRequest> {
-        let malformed = || Failure::new(ErrorCode::BadRequest).because("the object store cannot be asked for that");
-        let mut request = HttpRequest::new(HttpRequestBody::empty());
-        *request.method_mut() = method.parse().map_err(|_| malformed())?;
-        *request.uri_mut() = address.parse().map_err(|_| malformed())?;
-        for (name, value) in headers {
-            let (name, value) = (name.parse::<HeaderName>(), value.parse());
-            let (Ok(name), Ok(value)) = (name, value) else { return Err(malformed()) };
-            request.headers_mut().insert(name, value);
-        }
-        if method == "PUT" {
-            request.headers_mut().insert("content-length", 0.into());
-        }
-        if self.is_signed {
-            let credential = self.s3.credentials().get_credential().await.map_err(|error| failure(&error))?;
-            let authorizer = AwsAuthorizer::new(&credential, "s3", &self.region);
-            authorizer.try_authorize(&mut request, None).map_err(|error| failure(&error))?;
-        }
-        Ok(request)
-    }
-}
-
-type HeaderName = reqwest::header::HeaderName;
-
-/// The failure of a request that was made once.
-enum Unanswered {
-    /// Another attempt may be answered.
-    Passing(Failure),
-    Final(Failure),
-}
-
-impl Unanswered {
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Passing(failure) | Self::Final(failure) => failure,
-        }
-    }
 }
 
 /// Requests that go on by themselves, and end when this is dropped.
@@ -398,6 +304,11 @@ impl<T> Drop for Task<T> {
 }
 
 impl Head {
+    /// Reports whether it is still the same object.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.size, self.stored, &self.etag, &self.metadata) == (other.size, other.stored, &other.etag, &other.metadata)
+    }
+
     pub(crate) fn of(result: &GetResult) -> Self {
         let stored = result.meta.last_modified;
         Self {
@@ -414,16 +325,5 @@ fn absent_is_none<T>(outcome: StoreResult<T>) -> StoreResult<Option<T>> {
         Ok(value) => Ok(Some(value)),
         Err(failure) if failure.code == ErrorCode::NotFound => Ok(None),
         Err(failure) => Err(failure),
-    }
-}
-
-/// Writes a text as it is in addresses that are signed.
-pub(crate) fn encode(text: &str, keeps_slashes: bool, address: &mut String) {
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => address.push(byte.into()),
-            b'/' if keeps_slashes => address.push('/'),
-            byte => address.push_str(&format!("%{byte:02X}")),
-        }
     }
 }

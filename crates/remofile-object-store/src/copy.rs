@@ -1,8 +1,11 @@
 //! Copies that the service makes by itself: of files, and of files onto themselves with other metadata.
 
-use super::client::{Client, Head, Query, encode};
+use super::asking::{Query, encode};
+use super::client::{Client, Head};
 use super::errors::wrong;
+use super::list::Object;
 use super::metadata::Metadata;
+use remofile::protocol::wire::ErrorCode;
 use remofile::store::StoreResult;
 use serde::Deserialize;
 
@@ -17,14 +20,30 @@ struct PartCopied {
 }
 
 impl Client {
-    /// Copies an object, which has to be the one that was looked at.
-    pub(crate) async fn copy(&self, from: &str, head: &Head, to: &str, metadata: &Metadata) -> StoreResult<()> {
+    /// Copies an object with all that is kept beside it, which has to be the one that was listed.
+    pub(crate) async fn copy_as_it_is(&self, from: &str, object: &Object, to: &str) -> StoreResult<()> {
+        if object.size > MOST_BYTES {
+            // A copy in parts is a new object, which is told what the old one has beside it.
+            let head = self.head(from).await?.ok_or(ErrorCode::NotFound)?;
+            return self.copy(from, &head, to, &head.metadata).await;
+        }
+        let headers = self.copy_headers(from, &object.etag);
+        self.fenced(self.ask("PUT", Some(to), Query::new(), &headers)).await.map(drop)
+    }
+
+    fn copy_headers(&self, from: &str, etag: &str) -> Vec<(String, String)> {
         let mut source = format!("/{}/", self.bucket);
         encode(from, true, &mut source);
         let mut headers = vec![("x-amz-copy-source".to_owned(), source)];
-        if !head.etag.is_empty() {
-            headers.push(("x-amz-copy-source-if-match".to_owned(), head.etag.clone()));
+        if !etag.is_empty() {
+            headers.push(("x-amz-copy-source-if-match".to_owned(), etag.to_owned()));
         }
+        headers
+    }
+
+    /// Copies an object, which has to be the one that was looked at.
+    pub(crate) async fn copy(&self, from: &str, head: &Head, to: &str, metadata: &Metadata) -> StoreResult<()> {
+        let mut headers = self.copy_headers(from, &head.etag);
         if head.size > MOST_BYTES {
             return self.copy_parts(headers, head.size, to, metadata).await;
         }

@@ -6,12 +6,18 @@ use remofile::protocol::wire::{ErrorCode, Failure};
 /// Returns the failure that an error of the service is.
 pub(crate) fn failure(error: &Error) -> Failure {
     let failure = told(error);
-    match failure.code {
-        // Ordinary answers, which callers ask for.
-        ErrorCode::NotFound | ErrorCode::AlreadyExists | ErrorCode::SourceChanged | ErrorCode::BadRequest => {}
-        _ => tracing::warn!(error = said(&words(error)), "the object store refused a request"),
+    if !is_ordinary(&failure) {
+        tracing::warn!(error = said(&words(error)), "the object store refused a request");
     }
     failure
+}
+
+/// Reports whether it is an ordinary answer, which callers ask for.
+pub(crate) fn is_ordinary(failure: &Failure) -> bool {
+    matches!(
+        failure.code,
+        ErrorCode::NotFound | ErrorCode::AlreadyExists | ErrorCode::SourceChanged | ErrorCode::BadRequest
+    )
 }
 
 /// Returns the failure of a service that did what no service does.
@@ -26,10 +32,17 @@ pub(crate) fn silent() -> Failure {
         .because("the object store does not answer: see whether it runs and can be reached, then try again")
 }
 
-/// Returns the failure of an answer with a status that is no success.
-pub(crate) fn refused(status: u16, body: &[u8]) -> Failure {
+/// Returns the failure of a server that has nothing to sign its requests with.
+pub(crate) fn no_credentials() -> Failure {
+    Failure::new(ErrorCode::PermissionDenied).because(NO_CREDENTIALS)
+}
+
+pub(crate) const NO_CREDENTIALS: &str = "there are no credentials for the object store: set AWS_ACCESS_KEY_ID and \
+     AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile of ~/.aws/credentials that has them";
+
+/// Returns the failure of an answer with a status that is no success, and the words to be logged.
+pub(crate) fn refused(status: u16, body: &[u8]) -> (Failure, String) {
     let words = format!("{status} : {}", String::from_utf8_lossy(body.get(..body.len().min(4096)).unwrap_or(body)));
-    tracing::warn!(error = said(&words), "the object store refused a request");
     let by_status = match status {
         404 => ErrorCode::NotFound.into(),
         409 | 412 => ErrorCode::SourceChanged.into(),
@@ -37,7 +50,7 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> Failure {
         507 => Failure::new(ErrorCode::NoSpace).because("the object store has no room left"),
         _ => by_words(&words),
     };
-    by_code(service_code(&words), &words).unwrap_or(by_status)
+    (by_code(service_code(&words), &words).unwrap_or(by_status), said(&words))
 }
 
 fn told(error: &Error) -> Failure {
@@ -78,6 +91,10 @@ fn by_code(code: Option<&str>, words: &str) -> Option<Failure> {
         "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "AuthorizationHeaderMalformed" => {
             Some(unknown())
         }
+        "PermanentRedirect" | "TemporaryRedirect" | "IllegalLocationConstraintException" => failure(
+            ErrorCode::PermissionDenied,
+            "the bucket is in another region, or at another address: correct AWS_REGION, or the endpoint, and start the server again",
+        ),
         "ExpiredToken" | "TokenRefreshRequired" => failure(
             ErrorCode::PermissionDenied,
             "the server's credentials for the object store have expired: renew them, and start the server again",
@@ -158,7 +175,7 @@ fn busy() -> Failure {
 }
 
 /// Returns what an error and its causes say.
-fn words(error: &dyn std::error::Error) -> String {
+pub(crate) fn words(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -205,6 +222,7 @@ mod tests {
             ("<Code>NoSuchBucket</Code>", ErrorCode::PermissionDenied, "create it"),
             ("<Code>AccessDenied</Code>", ErrorCode::PermissionDenied, "the right to"),
             ("<Code>SignatureDoesNotMatch</Code>", ErrorCode::PermissionDenied, "correct AWS_ACCESS_KEY_ID"),
+            ("<Code>PermanentRedirect</Code>", ErrorCode::PermissionDenied, "AWS_REGION"),
             ("<Code>RequestTimeTooSkewed</Code>", ErrorCode::PermissionDenied, "set the server's clock"),
             ("<Code>SlowDown</Code>", ErrorCode::OutOfResources, "try again later"),
             ("<Code>QuotaExceeded</Code>", ErrorCode::NoSpace, "quota"),

@@ -4,15 +4,18 @@
 //! path, its content is the object's, and its time and permissions are where rclone puts them. So other tools see the same
 //! tree.
 //!
-//! Files: `location` and `settings` say where the bucket is and who asks; `client` makes requests, of which `list` has the
+//! Files: `location` and `settings` say where the bucket is and who asks; `client` and `asking` make requests, of which `list` has the
 //! listings and `copy` the copies, and `errors` says in our words what failed. `keys` leads from paths to keys and back,
 //! `order` from the service's order to ours; `metadata` is what is kept beside content, `cache` remembers it. On those stand
-//! `reading`, `walk`, `source`, `writing`, `staged`, `upload`, `partials` and `owner`, one for each thing that a store does.
+//! `reading`, `walk`, `source`, `writing`, `moving`, `staged`, `upload`, `partials` and `owner`, one for each thing that a store does.
+//! `claim` is what an owner stores.
 //!
 //! Goals: a file is seen whole or not at all, nothing that is in the bucket is lost or hidden without a word, memory is
 //! bounded whatever the size of files. Non-goals: links, permissions that anybody enforces, changes in place.
 
+mod asking;
 mod cache;
+mod claim;
 mod client;
 mod copy;
 mod errors;
@@ -21,6 +24,7 @@ mod keys;
 mod list;
 mod location;
 mod metadata;
+mod moving;
 mod options;
 mod order;
 mod own_fence;

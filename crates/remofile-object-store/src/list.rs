@@ -3,7 +3,8 @@
 //! They are asked for here and not by the crate of object stores, which gives up at the first key that is no path (`a//b`,
 //! `../x`) and takes the marker `a/` of a directory for an object `a`.
 
-use super::client::{Client, Query};
+use super::asking::Query;
+use super::client::Client;
 use super::errors::wrong;
 use jiff::Timestamp as Instant;
 use remofile::protocol::wire::Timestamp;

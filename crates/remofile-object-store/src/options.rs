@@ -34,6 +34,9 @@ pub struct BucketOptions {
     pub waiting_keys: usize,
     /// Threads for requests.
     pub threads: usize,
+    /// The pause before a server stores anew that it owns the bucket: some seconds, as it changes nothing from 40 s after it did so
+    /// last.
+    pub renewal: Duration,
     /// The permission of the server to change what it shares with others; `None` where one server has the bucket.
     pub fence: Option<Arc<dyn Fence>>,
 }
@@ -52,6 +55,7 @@ impl Default for BucketOptions {
             remembered: 200_000,
             waiting_keys: 10_000,
             threads: 2,
+            renewal: Duration::from_secs(10),
             fence: None,
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Ordered {
     client: Arc<Client>,
     request: ListRequest,
     page: VecDeque<Item>,
+    /// Memory of the page as it came, in bytes.
+    page_bytes: usize,
     next: NextPage,
     /// The last key that came from the service.
     last: Option<String>,
@@ -71,6 +73,7 @@ impl Ordered {
             client: Arc::clone(client),
             request,
             page: VecDeque::new(),
+            page_bytes: 0,
             next: NextPage::At(None),
             last: None,
             waiting: BTreeSet::new(),
@@ -82,8 +85,14 @@ impl Ordered {
 
     /// Returns the memory of the keys that wait, in bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let items = self.page.iter().chain(self.waiting.iter().map(|ranked| &ranked.0));
-        items.map(|item| item.key.len() + 2 * size_of::<Item>()).sum()
+        let of = |item: &Item| {
+            item.key.len() + item.object.as_ref().map_or(0, |object| object.etag.len()) + 2 * size_of::<Item>()
+        };
+        let held: usize = self.page.iter().chain(self.waiting.iter().map(|ranked| &ranked.0)).map(of).sum();
+        // The page that comes meanwhile is as large as this one was.
+        let coming = if matches!(self.next, NextPage::Coming(_)) { self.page_bytes } else { 0 };
+        let settled: usize = self.settled.iter().map(|stem| stem.len() + 2 * size_of::<String>()).sum();
+        held + coming + settled + self.inner.as_ref().map_or(0, |inner| inner.memory_bytes())
     }
 
     /// Returns the next key.
@@ -209,6 +218,7 @@ impl Ordered {
                 task.map_or(NextPage::At(at), NextPage::Coming)
             }
         };
+        self.page_bytes = page.items.iter().map(|item| item.key.len() + 2 * size_of::<Item>()).sum();
         self.page = page.items.into();
         Ok(true)
     }

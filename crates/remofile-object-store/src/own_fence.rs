@@ -1,11 +1,11 @@
-//! The fence of a server that has a bucket alone.
+//! The fence of a server that owns a bucket, alone or with others.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The longest time that a change may take where nothing ends it.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The end of a claim.
 #[derive(Default)]
@@ -18,7 +18,7 @@ pub(crate) struct OwnFence {
 impl OwnFence {
     /// Returns the time for which changes may be made.
     pub(crate) fn remaining(&self) -> Option<Duration> {
-        if self.is_lost.load(Ordering::Relaxed) {
+        if self.is_lost() {
             return None;
         }
         match *self.until.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -35,5 +35,9 @@ impl OwnFence {
     /// Ends it for good: another server has the bucket.
     pub(crate) fn lose(&self) {
         self.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
     }
 }

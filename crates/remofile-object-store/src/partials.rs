@@ -1,7 +1,9 @@
 //! The store for those who go on with interrupted transfers.
 
-use super::client::{Client, Query};
+use super::asking::Query;
+use super::client::Client;
 use super::errors::wrong;
+use super::keys::path_of;
 use super::list::{Item, ListRequest, time_of};
 use super::record::{Part, Record, TAIL};
 use super::store::{Bucket, BucketStore};
@@ -15,6 +17,9 @@ use std::time::{Duration, SystemTime};
 
 /// Partials that are told of at most.
 const MOST_LISTED: usize = 10_000;
+
+/// Records that are cleared at once.
+const ABANDONED_AT_ONCE: usize = 16;
 
 /// Uploads without a record are of a server that was gone before it wrote one, or of another tool, which has so long for them.
 const LEAST_ORPHAN_AGE: Duration = Duration::from_secs(24 * 3600);
@@ -108,11 +113,10 @@ impl Bucket {
     /// Reads the partials that records tell of.
     async fn listed_partials(&self) -> StoreResult<Vec<Partial>> {
         let records = self.records().await?;
-        let active = self.lock_active().clone();
-        let names = records.into_iter().filter(|(name, _)| !name.ends_with(TAIL) && !active.contains(name));
+        let names = records.into_iter().filter(|(name, _)| !name.ends_with(TAIL) && !self.is_active(name));
         let read = names.take(MOST_LISTED).map(|(name, stored)| async move {
             let read = self.client.read(&self.record_key(&name)).await?;
-            let read = read.filter(|_| !self.lock_active().contains(&name));
+            let read = read.filter(|_| !self.is_active(&name));
             StoreResult::Ok(read.and_then(|(bytes, _)| Record::read(&bytes)?.partial(&bytes, stored)))
         });
         let mut read = futures_util::stream::iter(read).buffered(32);
@@ -126,7 +130,7 @@ impl Bucket {
 
     /// Removes what is left of an upload; returns false if nothing is.
     pub(crate) async fn abandon(&self, name: &str) -> StoreResult<bool> {
-        if self.lock_active().contains(name) {
+        if self.is_active(name) {
             return Ok(false);
         }
         let Some((bytes, _)) = self.client.read(&self.record_key(name)).await? else { return Ok(false) };
@@ -145,26 +149,39 @@ impl Bucket {
             let time = time.to_system_time();
             time.and_then(|time| now.duration_since(time).ok()).unwrap_or_default()
         };
-        let (mut removed, mut known) = (0, HashSet::new());
-        for (name, stored) in self.records().await? {
-            if name.ends_with(TAIL) {
-                continue;
+        let least = older_than.max(LEAST_ORPHAN_AGE);
+        let records = self.records().await?;
+        let names: HashSet<&str> = records.iter().map(|(name, _)| name.as_str()).collect();
+        let old = records.iter().filter(|(_, stored)| age(*stored) >= older_than).map(async |(name, stored)| {
+            match name.strip_suffix(TAIL) {
+                None => self.abandon(name).await,
+                // Of a server that was gone before it stored the record that belongs to it.
+                Some(of) if !names.contains(of) && !self.is_active(of) && age(*stored) >= least => {
+                    self.client.delete(&self.record_key(name)).await.map(|()| true)
+                }
+                Some(_) => Ok(false),
             }
-            if age(stored) >= older_than && self.abandon(&name).await? {
-                removed += 1;
-                continue;
-            }
-            let record = self.client.read(&self.record_key(&name)).await?;
-            known.extend(record.and_then(|(bytes, _)| Record::read(&bytes)?.upload));
+        });
+        let mut abandoned = futures_util::stream::iter(old).buffer_unordered(ABANDONED_AT_ONCE);
+        let mut removed = 0;
+        while let Some(is_removed) = abandoned.next().await {
+            removed += u64::from(is_removed?);
         }
         for ListedUpload { key, upload_id, initiated } in self.client.uploads().await? {
             let begun = time_of(&initiated).map(age).unwrap_or_default();
-            if !known.contains(&upload_id) && begun >= older_than.max(LEAST_ORPHAN_AGE) {
+            if begun >= least && !self.is_recorded(&key, &upload_id).await? {
                 self.client.abort_upload(&key, &upload_id).await?;
                 removed += 1;
             }
         }
         Ok(removed)
+    }
+
+    /// Reports whether a record tells of an upload.
+    async fn is_recorded(&self, key: &str, upload: &str) -> StoreResult<bool> {
+        let Some(path) = self.client.keys.below(key).and_then(|below| path_of(below).ok()) else { return Ok(false) };
+        let record = self.client.read(&self.record_key(&Record::name(&path))).await?;
+        Ok(record.and_then(|(bytes, _)| Record::read(&bytes)?.upload).is_some_and(|recorded| recorded == upload))
     }
 }
 
@@ -179,7 +196,7 @@ impl ResumeStore for BucketStore {
             let read = self.bucket.client.read(&self.bucket.record_key(&name)).await?;
             Ok(read.is_some_and(|(bytes, _)| Record::read(&bytes).is_some()))
         })?;
-        match is_there && !self.bucket.lock_active().contains(&name) {
+        match is_there && !self.bucket.is_active(&name) {
             true => Err(unsupported("read what it keeps of unfinished files")),
             false => Err(ErrorCode::NotFound.into()),
         }

@@ -1,5 +1,6 @@
 //! The address of the service and the credentials for it, from the variables and files that all tools read.
 
+use super::errors::NO_CREDENTIALS;
 use super::location::Location;
 use super::options::{BucketOptions, FIRST_PAUSE, LONGEST_PAUSE, OpenError};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -78,6 +79,12 @@ impl Settings {
             }
             builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
         }
+        refuse_half_of_credentials(variables)?;
+        let is_amazon = endpoint.as_ref().is_none_or(|endpoint| endpoint.contains("amazonaws.com"));
+        // Only Amazon's machines may have a role that gives some.
+        if !is_amazon && !has_credentials(&builder) {
+            return Err(OpenError::new(NO_CREDENTIALS));
+        }
         let mut connection = ClientOptions::new()
             // Who gives such an address means it; credentials are never sent, but sign.
             .with_allow_http(true)
@@ -99,6 +106,31 @@ impl Settings {
         let builder = builder.with_client_options(connection.clone()).with_retry(retry);
         Ok(Self { builder, connection, location: location.clone() })
     }
+}
+
+fn refuse_half_of_credentials(variables: Variables<'_>) -> Result<(), OpenError> {
+    let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let (there, missing) = match (variables(id), variables(secret)) {
+        (Some(_), None) => (id, secret),
+        (None, Some(_)) => (secret, id),
+        _ => return Ok(()),
+    };
+    Err(OpenError::new(format!(
+        "{there} is set, and {missing} is not: set both, or neither to have those of a profile"
+    )))
+}
+
+/// Reports whether there is anything to sign requests with, or they are not signed.
+fn has_credentials(builder: &AmazonS3Builder) -> bool {
+    [
+        AmazonS3ConfigKey::AccessKeyId,
+        AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
+        AmazonS3ConfigKey::ContainerCredentialsFullUri,
+        AmazonS3ConfigKey::WebIdentityTokenFile,
+        AmazonS3ConfigKey::SkipSignature,
+    ]
+    .iter()
+    .any(|key| builder.get_config_value(key).is_some_and(|value| !value.is_empty() && value != "false"))
 }
 
 /// Returns the address of a bucket, the region, and whether requests are signed.
@@ -230,11 +262,33 @@ mod tests {
     fn addresses_are_those_of_the_bucket() {
         let url = |pairs: &[(&str, &str)]| bucket_url(&read_with(pairs).unwrap(), "bucket");
         assert_eq!(url(&[]).0, "https://s3.us-east-1.amazonaws.com/bucket");
-        assert_eq!(url(&[("AWS_ENDPOINT_URL", "http://[::1]:9")]).0, "http://[::1]:9/bucket");
+        let credentials = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+        let here = [&credentials[..], &[("AWS_ENDPOINT_URL", "http://[::1]:9")]].concat();
+        assert_eq!(url(&here).0, "http://[::1]:9/bucket");
         assert!(!url(&[("AWS_SKIP_SIGNATURE", "true")]).2);
         let missing = read_with(&[("AWS_CA_BUNDLE", "/none")]).unwrap_err().to_string();
         assert!(missing.contains("AWS_CA_BUNDLE"), "{missing}");
         let wrong = read_with(&[("AWS_ENDPOINT_URL", "localhost:9")]).unwrap_err().to_string();
         assert!(wrong.contains("--endpoint"), "{wrong}");
+    }
+
+    #[test]
+    fn credentials_that_are_missing_or_half_there_are_told() {
+        let here = ("AWS_ENDPOINT_URL", "http://localhost:9");
+        let told = |pairs: &[(&str, &str)]| read_with(pairs).err().map(|error| error.to_string()).unwrap_or_default();
+        let missing = told(&[here]);
+        assert!(missing.contains("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"), "{missing}");
+        let half = told(&[here, ("AWS_ACCESS_KEY_ID", "id")]);
+        assert!(half.contains("AWS_SECRET_ACCESS_KEY is not"), "{half}");
+        let other_half = told(&[("AWS_SECRET_ACCESS_KEY", "secret")]);
+        assert!(other_half.contains("AWS_ACCESS_KEY_ID is not"), "{other_half}");
+        // A machine of Amazon's may have a role, and some buckets take requests of anybody.
+        for pairs in [
+            &[][..],
+            &[("AWS_ENDPOINT_URL", "https://vpce-1.s3.eu-1.vpce.amazonaws.com")],
+            &[here, ("AWS_SKIP_SIGNATURE", "true")],
+        ] {
+            assert_eq!(told(pairs), "");
+        }
     }
 }

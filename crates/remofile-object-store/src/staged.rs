@@ -58,6 +58,11 @@ impl BucketDirectory {
         Self { bucket: Arc::clone(bucket), path: path.clone(), names: Mutex::new(Names::Unknown(0)) }
     }
 
+    /// A directory that was made just now, in which nothing is.
+    pub(crate) fn made(bucket: &Arc<Bucket>, path: &RemotePath) -> Self {
+        Self { names: Mutex::new(Names::Known(HashSet::new())), ..Self::new(bucket, path) }
+    }
+
     /// Reports whether nothing has a name, as far as that is known without a request of its own. The commit has the last
     /// word about files, and directories that were made since are known to be marked.
     fn is_free(&self, name: &FileName, marker: &str) -> StoreResult<bool> {
@@ -124,14 +129,14 @@ impl Directory for BucketDirectory {
         let worth = is_worth_keeping(plan);
         let version =
             plan.size.zip(plan.modified).filter(|_| worth).map(|(size, modified)| SourceVersion::new(size, modified));
-        let (upload, buffer) = match plan.resume {
+        let Resumed { upload, buffer, last } = match plan.resume {
             Some(at) => bucket.client.wait(resume(bucket, &path, version, at))?,
             None => {
                 // Begun anew: nothing is left that could be taken for a part of it.
                 if worth {
                     bucket.client.wait(bucket.abandon(&Record::name(&path)))?;
                 }
-                (Upload::new(bucket, &path, version), Vec::new())
+                Resumed { upload: Upload::new(bucket, &path, version), buffer: Vec::new(), last: None }
             }
         };
         let mode = plan.mode.map(|mode| mode & 0o777).or(there.as_ref().and_then(|there| there.metadata.mode));
@@ -145,7 +150,7 @@ impl Directory for BucketDirectory {
             metadata,
             buffer,
             upload: Some(upload),
-            last: None,
+            last,
             copied: None,
             committing: None,
         }))
@@ -172,23 +177,32 @@ impl Directory for BucketDirectory {
     }
 }
 
-/// Goes on with what is kept of a file, if it still is what it was; returns it and the bytes behind the last whole part.
+/// What a file is gone on with.
+struct Resumed {
+    upload: Upload,
+    /// The bytes behind the last whole part.
+    buffer: Vec<u8>,
+    /// The checkpoint behind them, so that they are kept again if nothing comes.
+    last: Option<Checkpoint>,
+}
+
+/// Goes on with what is kept of a file, if it still is what it was.
 async fn resume(
     bucket: &Arc<Bucket>,
     path: &RemotePath,
     version: Option<SourceVersion>,
     at: ResumeAt,
-) -> StoreResult<(Upload, Vec<u8>)> {
+) -> StoreResult<Resumed> {
     let changed = || Failure::new(ErrorCode::PartialChanged);
     let name = Record::name(path);
-    if bucket.lock_active().contains(&name) {
+    if bucket.is_active(&name) {
         return Err(changed());
     }
     let (bytes, _) = bucket.client.read(&bucket.record_key(&name)).await?.ok_or_else(changed)?;
     let record = Record::read(&bytes).filter(|record| record.path == path.as_str()).ok_or_else(changed)?;
     let is_same = Record::version(&bytes) == at.version && version.is_some() && record.version == version;
-    let is_place = at.offset == 0 || record.resumable().iter().any(|checkpoint| checkpoint.offset == at.offset);
-    if !is_same || !is_place {
+    let last = record.resumable().into_iter().find(|checkpoint| checkpoint.offset == at.offset);
+    if !is_same || (at.offset > 0 && last.is_none()) {
         return Err(changed());
     }
     // Not trusted: the service tells which parts it has.
@@ -206,11 +220,12 @@ async fn resume(
             .as_ref()
             .is_some_and(|kept| kept.bytes == tail.len() as u64 && kept.digest == hex(&digest(&tail)));
         if !is_same {
-            return Err(wrong("other bytes than were kept of a file"));
+            // The record that belongs to them was not stored any more.
+            return Err(changed());
         }
         buffer.extend_from_slice(&tail);
     }
-    Ok((Upload::resumed(bucket, name, record, at.offset), buffer))
+    Ok(Resumed { upload: Upload::resumed(bucket, name, record, at.offset), buffer, last })
 }
 
 struct BucketStaged {
@@ -387,15 +402,17 @@ impl Staged for BucketStaged {
     }
 
     fn commit(mut self: Box<Self>) -> StoreResult<()> {
-        self.begin()?;
-        match &mut self.committing {
-            Some(committing) => self.bucket.client.wait(committing.outcome())?,
-            None => self.end_parts()?,
+        let committed = self.begin().and_then(|()| match &mut self.committing {
+            Some(committing) => self.bucket.client.wait(committing.outcome()),
+            None => self.end_parts(),
+        });
+        match &committed {
+            Ok(()) => self.upload.take().into_iter().for_each(Upload::completed),
+            // The service is slow or away: nothing is wrong with what it has.
+            Err(failure) if failure.code == ErrorCode::OutOfResources => self.retain_partial(),
+            Err(_) => {}
         }
-        if let Some(upload) = self.upload.take() {
-            upload.completed();
-        }
-        Ok(())
+        committed
     }
 
     fn retain_partial(mut self: Box<Self>) {

@@ -10,10 +10,19 @@ use super::settings::Settings;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{Entry, ErrorCode, Failure, Kind, Timestamp};
 use remofile::store::{Capabilities, Capability, DurableStore, ServedDirectory, Store, StoreResult};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Debug, Formatter};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
+
+/// Directories that are remembered as just made, and for how long.
+const MOST_MADE: usize = 1000;
+const NEW: Duration = Duration::from_secs(10);
+
+/// The age from which on nothing can be stored any more that has the same time in a listing: those times are whole seconds, and
+/// the clocks of a service's machines differ.
+const SETTLING_SECONDS: i64 = 5;
 
 /// Directories of which it is remembered that they have a marker.
 const MOST_MARKED: usize = 100_000;
@@ -46,9 +55,11 @@ pub(crate) struct Bucket {
     pub(crate) parts: Arc<Semaphore>,
     /// Directories that are known to have a marker, by its key.
     marked: Mutex<HashSet<String>>,
-    /// Records of the uploads that are under way here.
-    pub(crate) active: Mutex<HashSet<String>>,
-    /// Present while a server changes it.
+    /// Directories that were made just now, where nothing was, by the keys of their markers.
+    made: Mutex<HashMap<String, Instant>>,
+    /// The uploads that are under way here, by the names of their records, and how many to each path.
+    active: Mutex<HashMap<String, u32>>,
+    /// Present while a server may change it.
     owner: Mutex<Option<Owner>>,
 }
 
@@ -73,22 +84,40 @@ impl BucketStore {
     ) -> Result<Self, OpenError> {
         let settings = Settings::read(location, &options, variables)?;
         let client = Arc::new(Client::new(settings, options)?);
-        let listed = client.wait(client.has_below(&client.keys.directory(&RemotePath::root())));
-        listed.map_err(|failure| {
-            let why = failure.detail.unwrap_or_else(|| failure.code.sentence().to_owned());
-            OpenError::new(format!("{location}: {why}"))
-        })?;
+        let listed = client.wait(async {
+            client.need_credentials().await?;
+            client.has_below(&client.keys.directory(&RemotePath::root())).await
+        });
+        listed.map_err(|failure| OpenError::new(format!("{location}: {}", why_not_opened(&client, failure))))?;
         let (requests, parts) = (client.options.parallel_requests, client.options.all_parts);
         let bucket = Bucket {
             cache: Cache::new(client.options.remembered),
             requests: Semaphore::new(requests.max(1)),
             parts: Arc::new(Semaphore::new(parts.max(1))),
             marked: Mutex::default(),
+            made: Mutex::default(),
             active: Mutex::default(),
             owner: Mutex::default(),
             client,
         };
         Ok(Self { bucket: Arc::new(bucket) })
+    }
+}
+
+/// Returns what the operator of a server is told whose bucket cannot be listed.
+fn why_not_opened(client: &Client, failure: Failure) -> String {
+    let address = &client.bucket_url;
+    if let Some(cause) = client.answers.trouble() {
+        return format!(
+            "the object store at {address} does not answer ({cause}): correct '--endpoint' or AWS_ENDPOINT_URL, or see whether it runs \
+             and can be reached, and start the server again"
+        );
+    }
+    match failure.code {
+        ErrorCode::NotFound | ErrorCode::DiskFailure => format!(
+            "what answers at {address} is no S3 service: correct '--endpoint' or AWS_ENDPOINT_URL, and start the server again"
+        ),
+        code => failure.detail.unwrap_or_else(|| code.sentence().to_owned()),
     }
 }
 
@@ -104,7 +133,11 @@ impl Bucket {
         let _turn = self.requests.acquire().await;
         let Some(head) = self.client.head(key).await? else { return Ok(None) };
         let remembered = Remembered::from(&head.metadata);
-        self.cache.put(key, Object { size: head.size, stored: head.stored, etag: head.etag }, remembered);
+        // What was stored just now may be replaced by what looks the same to a listing, with other times.
+        let settled = head.stored.seconds().saturating_add(SETTLING_SECONDS);
+        if self.client.answers.service_seconds().is_some_and(|now| now >= settled) {
+            self.cache.put(key, Object { size: head.size, stored: head.stored, etag: head.etag }, remembered);
+        }
         Ok(Some(remembered))
     }
 
@@ -150,7 +183,24 @@ impl Bucket {
         self.lock_marked().contains(key)
     }
 
+    /// Notes that a directory was made where nothing was.
+    pub(crate) fn note_made(&self, key: &str) {
+        let mut made = self.lock_made();
+        if made.len() >= MOST_MADE {
+            made.clear();
+        }
+        made.insert(key.to_owned(), Instant::now());
+    }
+
+    /// Reports whether a directory was made just now, and nobody has asked this before: then it is there, and has nothing.
+    pub(crate) fn take_made(&self, key: &str) -> bool {
+        self.lock_made().remove(key).is_some_and(|at| at.elapsed() < NEW)
+    }
+
     pub(crate) fn set_marked(&self, key: &str, is_marked: bool) {
+        if !is_marked {
+            self.lock_made().remove(key);
+        }
         let mut marked = self.lock_marked();
         if !is_marked {
             marked.remove(key);
@@ -161,11 +211,36 @@ impl Bucket {
         }
     }
 
+    fn lock_made(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock_marked(&self) -> MutexGuard<'_, HashSet<String>> {
         self.marked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn lock_active(&self) -> MutexGuard<'_, HashSet<String>> {
+    /// Notes that an upload begins.
+    pub(crate) fn begin_active(&self, name: &str) {
+        *self.lock_active().entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Notes that an upload has ended. Another one to the same path goes on.
+    pub(crate) fn end_active(&self, name: &str) {
+        let mut active = self.lock_active();
+        if let Some(count) = active.get_mut(name) {
+            *count -= 1;
+            if *count == 0 {
+                active.remove(name);
+            }
+        }
+    }
+
+    /// Reports whether an upload goes on.
+    pub(crate) fn is_active(&self, name: &str) -> bool {
+        self.lock_active().contains_key(name)
+    }
+
+    fn lock_active(&self) -> MutexGuard<'_, HashMap<String, u32>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -198,8 +273,19 @@ impl Store for BucketStore {
     fn claim_directory(&self) -> StoreResult<Option<ServedDirectory>> {
         let mut owner = self.bucket.owner.lock().unwrap_or_else(PoisonError::into_inner);
         if owner.is_none() && self.bucket.client.options.fence.is_none() {
-            *owner = Some(Owner::claim(&self.bucket.client)?);
+            *owner = Some(Owner::claim(&self.bucket.client, None)?);
         }
         Ok(None)
+    }
+
+    fn join_servers(&self, cluster: &str) -> StoreResult<()> {
+        let mut owner = self.bucket.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        if owner.as_ref().is_some_and(|owner| owner.is_shared_by(cluster)) {
+            return Ok(());
+        }
+        // What it was before ends before it may be something else.
+        drop(owner.take());
+        *owner = Some(Owner::claim(&self.bucket.client, Some(cluster))?);
+        Ok(())
     }
 }

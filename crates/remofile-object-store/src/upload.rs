@@ -60,7 +60,7 @@ impl Upload {
 
     fn of(bucket: &Arc<Bucket>, name: String, record: Record, is_recorded: bool) -> Self {
         let (bucket, sent) = (Arc::clone(bucket), record.in_parts());
-        bucket.lock_active().insert(name.clone());
+        bucket.begin_active(&name);
         Self {
             bucket,
             name,
@@ -213,33 +213,42 @@ impl Upload {
         self.clear();
     }
 
-    /// Keeps what was sent, and the bytes behind it, for a later attempt.
+    /// Keeps what was sent, and the bytes behind it, for a later attempt. Of what cannot be kept, the record that is there already
+    /// tells up to which part a later attempt has it.
     pub(crate) fn retain(mut self, tail: &[u8], last: Option<&Checkpoint>) {
-        let kept = self.finish().and_then(|_| {
-            let end = self.sent + tail.len() as u64;
-            let last = last.and_then(saved).filter(|saved| saved.offset == end && !tail.is_empty());
-            let client = Arc::clone(&self.bucket.client);
-            if let Some(last) = last {
-                let content = Bytes::copy_from_slice(tail);
-                let key = self.bucket.tail_key(&self.name);
-                let metadata = Metadata::default();
-                client.wait(client.put(&key, content.into(), &metadata, super::client::Condition::None))?;
-                self.record.tail = Some(Tail { bytes: tail.len() as u64, digest: hex(&digest(tail)) });
+        let is_whole = self.finish().map(drop);
+        let has_kept = !self.record.checkpoints.is_empty();
+        if let Err(failure) = is_whole.and_then(|()| self.keep(tail, last)) {
+            tracing::debug!(%failure, "not all that came of a file could be kept");
+            if !has_kept {
+                return;
+            }
+        }
+        self.coming.clear();
+        if let Err(failure) = self.settle_saving() {
+            tracing::debug!(%failure, "the record of a file is not the last one");
+        }
+        self.bucket.end_active(&self.name);
+        self.record.upload = None;
+        self.name.clear();
+    }
+
+    /// Stores the bytes behind the last part, if there was a checkpoint at their end, and the record.
+    fn keep(&mut self, tail: &[u8], last: Option<&Checkpoint>) -> StoreResult<()> {
+        let end = self.sent + tail.len() as u64;
+        let last = last.and_then(saved).filter(|saved| saved.offset == end && !tail.is_empty());
+        let (client, condition) = (Arc::clone(&self.bucket.client), super::client::Condition::None);
+        if let Some(last) = last {
+            let (content, key) = (Bytes::copy_from_slice(tail), self.bucket.tail_key(&self.name));
+            client.wait(client.put(&key, content.into(), &Metadata::default(), condition.clone()))?;
+            self.record.tail = Some(Tail { bytes: tail.len() as u64, digest: hex(&digest(tail)) });
+            if self.record.checkpoints.last() != Some(&last) {
                 self.record.checkpoints.push(last);
             }
-            self.is_recorded = true;
-            let record = self.record.bytes();
-            let key = self.bucket.record_key(&self.name);
-            client.wait(client.put(&key, record.into(), &Metadata::default(), super::client::Condition::None)).map(drop)
-        });
-        match kept {
-            Ok(()) => {
-                self.bucket.lock_active().remove(&self.name);
-                self.record.upload = None;
-                self.name.clear();
-            }
-            Err(failure) => tracing::debug!(%failure, "what came of a file could not be kept"),
         }
+        self.is_recorded = true;
+        let (key, record) = (self.bucket.record_key(&self.name), self.record.bytes());
+        client.wait(client.put(&key, record.into(), &Metadata::default(), condition)).map(drop)
     }
 
     /// Removes everything that is left of it.
@@ -249,7 +258,7 @@ impl Upload {
         }
         self.coming.clear();
         if !self.is_recorded {
-            self.bucket.lock_active().remove(&self.name);
+            self.bucket.end_active(&self.name);
             return;
         }
         let saving = self.saving.take();
@@ -269,7 +278,7 @@ impl Upload {
         if let Err(failure) = cleared {
             tracing::debug!(%failure, "what is left of an upload is cleared when it is old");
         }
-        bucket.lock_active().remove(&name);
+        bucket.end_active(&name);
     }
 }
 

@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// Entries that are looked at ahead.
 const AHEAD: usize = 256;
 
+/// Memory of the request for an element, in bytes.
+const ELEMENT_BYTES: usize = 1024;
+
 /// Bytes of content that come ahead.
 const AHEAD_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -344,7 +347,12 @@ impl Walk for BucketWalk {
     }
 
     fn memory_bytes(&self) -> u64 {
-        let ahead = self.ahead.len() * (size_of::<Ahead>() + 512);
-        (self.ordered.memory_bytes() + ahead) as u64
+        let of = |ahead: &Ahead| match ahead {
+            Ahead::File { path, object, .. } => 2 * path.as_str().len() + object.etag.len(),
+            Ahead::Directory { path, .. } => path.as_str().len(),
+            Ahead::Failed { failure, unlisted } => failure.path.as_ref().map_or(0, String::len) + unlisted.below.len(),
+        };
+        let ahead: usize = self.ahead.iter().map(|ahead| size_of::<Ahead>() + ELEMENT_BYTES + of(ahead)).sum();
+        (self.ordered.memory_bytes() + ahead) as u64 + self.ahead_bytes
     }
 }

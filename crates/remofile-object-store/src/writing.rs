@@ -1,24 +1,18 @@
 //! The store for those who make, move and remove.
 
 use super::client::{Condition, Head};
-use super::keys::{compare, object_path, refuse_own};
+use super::keys::refuse_own;
 use super::list::ListRequest;
 use super::metadata::Metadata;
-use super::removal::{BucketRemoval, remove_all};
+use super::removal::BucketRemoval;
 use super::staged::{BucketDirectory, directory_in_the_way};
 use super::store::{Bucket, BucketStore};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::future::join;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
 use remofile::store::{Directory, PendingBackup, PosixStore, Removal, StoreResult, WriteStore};
 use std::sync::Arc;
 use std::time::SystemTime;
-
-/// Copies of a moved directory that are under way at once.
-const COPIES: usize = 32;
-
-/// Bytes of keys that a move of a directory may hold.
-const MOST_KEY_BYTES: usize = 64 * 1024 * 1024;
 
 impl WriteStore for BucketStore {
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
@@ -50,27 +44,17 @@ impl WriteStore for BucketStore {
             if path.is_root() || bucket.is_directory(path).await? {
                 return if update { Ok(false) } else { Err(directory_in_the_way()) };
             }
-            if bucket.client.head(&bucket.client.keys.file(path)).await?.is_some() {
+            let (file, missing) =
+                join(bucket.client.head(&bucket.client.keys.file(path)), bucket.missing_above(path, parents)).await;
+            if file?.is_some() {
                 return Err(ErrorCode::AlreadyExists.into());
             }
-            let mut missing = vec![path.clone()];
-            let mut above = path.parent();
-            while let Some(directory) = above.filter(|directory| !directory.is_root()) {
-                if bucket.is_directory(&directory).await? {
-                    break;
-                }
-                if bucket.client.head(&bucket.client.keys.file(&directory)).await?.is_some() {
-                    return Err(ErrorCode::NotADirectory.into());
-                }
-                if !parents {
-                    return Err(bucket.missing(path).await);
-                }
-                above = directory.parent();
-                missing.push(directory);
-            }
+            let mut missing = missing?;
+            missing.insert(0, path.clone());
             for directory in missing.iter().rev() {
                 bucket.put_marker(directory).await?;
             }
+            bucket.note_made(&bucket.client.keys.directory(path));
             Ok(true)
         })
     }
@@ -78,6 +62,9 @@ impl WriteStore for BucketStore {
     fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
         refuse_own(path)?;
         let bucket = &self.bucket;
+        if bucket.take_made(&bucket.client.keys.directory(path)) {
+            return Ok(Box::new(BucketDirectory::made(bucket, path)));
+        }
         bucket.client.wait(async {
             match bucket.is_directory(path).await? {
                 true => Ok(()),
@@ -93,11 +80,12 @@ impl WriteStore for BucketStore {
         bucket.client.wait(async {
             let prefix = bucket.client.keys.directory(path);
             let request = ListRequest { prefix: prefix.clone(), most: Some(2), ..ListRequest::default() };
-            let below = bucket.client.list(&request, None).await?.items;
-            if below.iter().any(|item| item.key != prefix) {
+            let page = bucket.client.list(&request, None).await?;
+            // A service may give fewer keys than there are, and tell that there are more.
+            if page.next.is_some() || page.items.iter().any(|item| item.key != prefix) {
                 return Err(ErrorCode::NotEmpty.into());
             }
-            if !below.is_empty() {
+            if !page.items.is_empty() {
                 bucket.remove_marker(path).await?;
                 return Ok(Kind::Directory);
             }
@@ -139,11 +127,7 @@ impl WriteStore for BucketStore {
             }
             match head {
                 Some(_) if source == destination => Ok(()),
-                Some(head) => {
-                    bucket.client.copy(&key, &head, &target, &head.metadata).await?;
-                    bucket.cache.forget(&target);
-                    bucket.remove_file(source).await
-                }
+                Some(head) => bucket.move_file(source, destination, head).await,
                 None => bucket.move_directory(source, destination).await,
             }
         })
@@ -225,7 +209,26 @@ impl Bucket {
         }
     }
 
-    async fn put_marker(&self, directory: &RemotePath) -> StoreResult<()> {
+    /// Returns the directories above a path that are to be made with it, the nearest first.
+    async fn missing_above(&self, path: &RemotePath, parents: bool) -> StoreResult<Vec<RemotePath>> {
+        let (mut missing, mut above) = (Vec::new(), path.parent());
+        while let Some(directory) = above.filter(|directory| !directory.is_root()) {
+            if self.is_directory(&directory).await? {
+                break;
+            }
+            if self.client.head(&self.client.keys.file(&directory)).await?.is_some() {
+                return Err(ErrorCode::NotADirectory.into());
+            }
+            if !parents {
+                return Err(self.missing(path).await);
+            }
+            above = directory.parent();
+            missing.push(directory);
+        }
+        Ok(missing)
+    }
+
+    pub(crate) async fn put_marker(&self, directory: &RemotePath) -> StoreResult<()> {
         let key = self.client.keys.directory(directory);
         let metadata = Metadata { mode: self.client.options.directory_mode, ..Metadata::default() };
         self.client.put(&key, Vec::new().into(), &metadata, Condition::None).await?;
@@ -234,7 +237,7 @@ impl Bucket {
     }
 
     /// Sees to it that a directory stays when the last thing in it goes.
-    async fn mark(&self, directory: Option<RemotePath>) -> StoreResult<()> {
+    pub(crate) async fn mark(&self, directory: Option<RemotePath>) -> StoreResult<()> {
         let Some(directory) = directory.filter(|directory| !directory.is_root()) else { return Ok(()) };
         let key = self.client.keys.directory(&directory);
         if self.is_marked(&key) {
@@ -296,63 +299,6 @@ impl Bucket {
             self.cache.forget(&key);
             Ok(())
         })
-    }
-
-    /// Moves a directory: everything in it is copied, and then removed. What breaks off leaves the directory as it was.
-    async fn move_directory(&self, source: &RemotePath, destination: &RemotePath) -> StoreResult<()> {
-        let (from, to) = (self.client.keys.directory(source), self.client.keys.directory(destination));
-        let keys = self.keys_below(&from).await?;
-        if let Some(odd) = keys.iter().find(|key| object_path(key).is_err()) {
-            let below = self.client.keys.below(odd).unwrap_or(odd);
-            let why = "an object of the bucket has a key that is no path: rename it with the tool that made it";
-            return Err(Failure::new(ErrorCode::InvalidName).because(why).at(super::keys::shown(below)));
-        }
-        let target = |key: &String| format!("{to}{}", key.strip_prefix(&from).unwrap_or(key));
-        let copies = keys.iter().map(|key| async move {
-            let head = self.client.head(key).await?;
-            // Removed meanwhile: then it is not there to be moved.
-            let Some(head) = head else { return Ok(()) };
-            self.client.copy(key, &head, &target(key), &head.metadata).await
-        });
-        let copied = futures_util::stream::iter(copies).buffer_unordered(COPIES).try_collect::<()>().await;
-        if let Err(failure) = copied {
-            let targets: Vec<String> = keys.iter().map(target).collect();
-            remove_all(&self.client, &targets).await?;
-            return Err(failure);
-        }
-        if !keys.contains(&from) {
-            self.put_marker(destination).await?;
-        }
-        self.mark(source.parent()).await?;
-        remove_all(&self.client, &keys).await?;
-        for key in &keys {
-            self.cache.forget(key);
-            self.set_marked(key, false);
-        }
-        Ok(())
-    }
-
-    /// Returns all keys below a prefix.
-    async fn keys_below(&self, prefix: &str) -> StoreResult<Vec<String>> {
-        let request = ListRequest { prefix: prefix.to_owned(), ..ListRequest::default() };
-        let (mut keys, mut bytes, mut token) = (Vec::new(), 0, None);
-        loop {
-            let page = self.client.list(&request, token.as_deref()).await?;
-            for item in page.items {
-                bytes += item.key.len() + size_of::<String>();
-                keys.push(item.key);
-            }
-            if bytes > MOST_KEY_BYTES {
-                let why =
-                    "the directory has too many files to be moved in a bucket at once: move what is in it bit by bit";
-                return Err(Failure::new(ErrorCode::OutOfResources).because(why));
-            }
-            token = page.next;
-            if token.is_none() {
-                keys.sort_by(|one, other| compare(one, other));
-                return Ok(keys);
-            }
-        }
     }
 }
 

@@ -1,79 +1,17 @@
-//! What a bucket has that no other store has: keys of others, metadata, parts, an owner, and a service that fails.
+//! What a bucket has that no other store has: keys of others, metadata, and a service that fails.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod content;
 mod double;
 
+use content::{UNIT, code, list, noise, path, read, write};
 use double::Double;
-use remofile::protocol::digest::{DigestKind, Digester};
 use remofile::protocol::path::RemotePath;
-use remofile::protocol::wire::{ErrorCode, Kind, Listed, Timestamp};
-use remofile::store::{
-    Checkpoint, Fence, ReadStore, ResumeAt, ResumeStore, StagePlan, Staged, Store, StoreResult, WriteStore,
-};
+use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
+use remofile::store::{ReadStore, StagePlan, WriteStore};
 use remofile_object_store::{BucketOptions, BucketStore};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
-
-/// A unit of content: parts have eight of them.
-const UNIT: usize = double::PART_BYTES / 8;
-
-fn path(text: &str) -> RemotePath {
-    text.parse().unwrap()
-}
-
-fn code<T>(result: StoreResult<T>) -> Option<ErrorCode> {
-    result.err().map(|failure| failure.code)
-}
-
-fn stage(store: &BucketStore, text: &str, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
-    let (directory, name) = path(text).split()?;
-    store.directory(&directory)?.stage(&name, plan)
-}
-
-fn write(store: &BucketStore, text: &str, content: &[u8], plan: &StagePlan) -> StoreResult<()> {
-    let mut staged = stage(store, text, plan)?;
-    for piece in content.chunks(UNIT) {
-        staged.write(piece)?;
-    }
-    staged.commit()
-}
-
-fn read(store: &BucketStore, text: &str) -> StoreResult<Vec<u8>> {
-    let source = store.open(&path(text))?;
-    let mut content = vec![0; usize::try_from(source.entry().size).unwrap() + 1];
-    let (mut place, mut piece) = (0, vec![0; UNIT]);
-    loop {
-        let count = source.read_at(&mut piece, place as u64)?;
-        if count == 0 {
-            content.truncate(place);
-            return Ok(content);
-        }
-        content[place..place + count].copy_from_slice(&piece[..count]);
-        place += count;
-    }
-}
-
-/// The paths of a listing, and those that failed with an exclamation mark.
-fn list(store: &BucketStore, text: &str, recursive: bool) -> Vec<String> {
-    let mut walk = store.walk(&path(text), recursive).unwrap();
-    std::iter::from_fn(|| walk.next())
-        .map(|listed| match listed {
-            Listed::Entry(entry) if entry.kind == Kind::Directory => format!("{}/", entry.path),
-            Listed::Entry(entry) => entry.path.to_string(),
-            Listed::Failed(failure) => format!("!{}", failure.path.unwrap()),
-        })
-        .collect()
-}
-
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 1_u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as u8
-    };
-    (0..length).map(|_| next()).collect()
-}
+use std::time::Duration;
 
 #[test]
 fn keys_that_are_no_paths_are_told_and_stay() {
@@ -172,6 +110,7 @@ fn times_that_are_known_cost_no_request() {
     for number in 0..500 {
         double.put(&format!("d/{number:04}"), b"", &[("x-amz-meta-mtime", "5.0")]);
     }
+    double.age();
     let store = double.open();
     let heads = || double.lock().requests.iter().filter(|request| request.starts_with("HEAD")).count();
     assert_eq!(list(&store, "/d", false).len(), 500);
@@ -185,14 +124,21 @@ fn times_that_are_known_cost_no_request() {
 }
 
 #[test]
-fn a_directory_stays_when_the_last_file_in_it_goes() {
+fn times_that_are_changed_within_one_second_are_told() {
     let double = Double::start();
-    double.put("theirs/file", b"", &[]);
+    double.put("file", b"content", &[("x-amz-meta-mtime", "5.0")]);
     let store = double.open();
-    store.remove(&path("/theirs/file")).unwrap();
-    assert_eq!(list(&store, "/", true), ["/theirs/"]);
-    assert_eq!(store.remove(&path("/theirs")).unwrap(), Kind::Directory);
-    assert_eq!(double.keys(), [""; 0]);
+    let modified = || {
+        let mut walk = store.walk(&path("/"), false).unwrap();
+        let Some(Listed::Entry(entry)) = walk.next() else { panic!("no entry") };
+        entry.modified.seconds()
+    };
+    assert_eq!(modified(), 5);
+    // Another tool gives it another time: the content, so the tag, and the second stay what they were.
+    for stored in double.lock().objects.values_mut() {
+        stored.headers = vec![("x-amz-meta-mtime".to_owned(), "6.0".to_owned())];
+    }
+    assert_eq!(modified(), 6);
 }
 
 #[test]
@@ -248,6 +194,24 @@ fn what_the_service_refuses_is_told_with_what_to_do() {
 }
 
 #[test]
+fn a_service_that_is_not_there_or_none_is_told_with_its_address() {
+    let gone = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let double = Double::start();
+    let options = BucketOptions { patience: Duration::from_millis(200), ..double.options() };
+    let absent = BucketOptions { endpoint: Some(gone.clone()), ..options.clone() };
+    let refused = double.open_with(absent).unwrap_err().to_string();
+    for part in [&format!("{gone}/bucket does not answer"), "refused", "correct '--endpoint'"] {
+        assert!(refused.contains(part), "{part} in {refused}");
+    }
+    double.lock().faults.refuses = Some((404, "Not an answer of such a service"));
+    let refused = double.open_with(options).unwrap_err().to_string();
+    assert!(refused.contains("no S3 service") && refused.contains(&double.address), "{refused}");
+}
+
+#[test]
 fn a_body_that_breaks_off_is_never_taken_for_the_end_of_a_file() {
     let double = Double::start();
     let content = noise(160 * UNIT);
@@ -281,210 +245,4 @@ fn a_file_that_is_replaced_while_it_is_read_is_told() {
     assert!(!source.is_unchanged().unwrap());
     let mut buffer = vec![0; UNIT];
     assert_eq!(code(source.read_at(&mut buffer, 75 * UNIT as u64)), Some(ErrorCode::SourceChanged));
-}
-
-fn checkpoint(content: &[u8]) -> Checkpoint {
-    let mut digester = Digester::resumable(DigestKind::Xxh3);
-    digester.update(content);
-    Checkpoint::restore(content.len() as u64, &digester.save().unwrap()).unwrap()
-}
-
-/// Uploads the first bytes of a file with a checkpoint behind each nine units and one at their end, and breaks off.
-fn break_off(store: &BucketStore, content: &[u8], plan: &StagePlan) {
-    let mut staged = stage(store, "/file", plan).unwrap();
-    let mut sent = 0;
-    for piece in content.chunks(9 * UNIT) {
-        staged.write(piece).unwrap();
-        sent += piece.len();
-        staged.checkpoint(checkpoint(&content[..sent]));
-    }
-    staged.retain_partial();
-}
-
-fn plan_of(content: &[u8]) -> StagePlan {
-    StagePlan { size: Some(content.len() as u64), modified: Some(Timestamp::new(5, 0)), ..StagePlan::default() }
-}
-
-#[test]
-fn a_file_whose_part_was_lost_is_never_stored_without_it() {
-    let content = noise(40 * UNIT);
-    for at in [9 * UNIT, 18 * UNIT] {
-        let double = Double::start();
-        let options = BucketOptions { patience: Duration::from_millis(200), ..double.options() };
-        let store = double.open_with(options).unwrap();
-        let mut staged = stage(&store, "/file", &plan_of(&content)).unwrap();
-        let mut written = 0;
-        for piece in content.chunks(9 * UNIT) {
-            written += piece.len();
-            // Every change is refused for the length of one checkpoint.
-            double.lock().faults.refuses_changes = (written == at).then_some((403, "AccessDenied"));
-            if staged.write(piece).is_err() {
-                break;
-            }
-            staged.checkpoint(checkpoint(&content[..written]));
-        }
-        double.lock().faults.refuses_changes = None;
-        let committed = staged.commit();
-        assert!(committed.is_err() || double.content("file") == content, "at {at}");
-        assert_eq!(committed.is_err(), !double.keys().contains(&"file".to_owned()), "at {at}");
-    }
-}
-
-#[test]
-fn an_upload_goes_on_by_another_server_at_any_checkpoint() {
-    let content = noise(40 * UNIT);
-    let plan = plan_of(&content);
-    for number in 0..4 {
-        let double = Double::start();
-        break_off(&double.open(), &content[..28 * UNIT], &plan);
-        assert_eq!(double.keys(), [""; 0], "nobody sees half a file");
-        let store = double.open();
-        let partial = store.partials().unwrap().remove(0);
-        let offsets: Vec<u64> = partial.checkpoints.iter().map(|checkpoint| checkpoint.offset).collect();
-        assert_eq!(offsets, [9, 18, 27, 28].map(|units| units * UNIT as u64));
-        let offset = offsets[number];
-        let resume = Some(ResumeAt { offset, version: partial.version });
-        let mut staged = stage(&store, "/file", &StagePlan { resume, ..plan }).unwrap();
-        for piece in content[usize::try_from(offset).unwrap()..].chunks(UNIT) {
-            staged.write(piece).unwrap();
-        }
-        staged.commit().unwrap();
-        assert!(double.content("file") == content, "from {offset}");
-        let state = double.lock();
-        assert!(state.uploads.is_empty());
-        assert_eq!(state.objects.keys().filter(|key| key.contains(".remofile")).count(), 0);
-    }
-}
-
-#[test]
-fn parts_that_are_not_what_the_record_says_are_not_gone_on_with() {
-    let content = noise(30 * UNIT);
-    let (double, plan) = (Double::start(), plan_of(&content));
-    break_off(&double.open(), &content[..20 * UNIT], &plan);
-    let store = double.open();
-    let partial = store.partials().unwrap().remove(0);
-    let resume = Some(ResumeAt { offset: 18 * UNIT as u64, version: partial.version });
-    for upload in double.lock().uploads.values_mut() {
-        upload.parts.remove(&1);
-    }
-    assert_eq!(code(stage(&store, "/file", &StagePlan { resume, ..plan })), Some(ErrorCode::PartialChanged));
-    double.lock().uploads.clear();
-    assert_eq!(code(stage(&store, "/file", &StagePlan { resume, ..plan })), Some(ErrorCode::PartialChanged));
-}
-
-#[test]
-fn what_is_abandoned_is_cleared_when_it_is_old() {
-    let content = noise(30 * UNIT);
-    let (double, plan) = (Double::start(), plan_of(&content));
-    break_off(&double.open(), &content[..20 * UNIT], &plan);
-    let store = double.open();
-    assert_eq!(store.expire_partials(Duration::from_secs(3600)).unwrap(), 0);
-    assert_eq!(double.lock().uploads.len(), 1);
-    assert_eq!(store.expire_partials(Duration::ZERO).unwrap(), 1);
-    assert!(double.lock().uploads.is_empty() && double.lock().objects.is_empty());
-    // One of which a server left no record, being killed in between.
-    break_off(&store, &content[..20 * UNIT], &plan);
-    double.lock().objects.clear();
-    assert_eq!(store.expire_partials(Duration::ZERO).unwrap(), 0, "it may be another tool's");
-    let old = SystemTime::now() - Duration::from_secs(30 * 24 * 3600);
-    double.lock().uploads.values_mut().for_each(|upload| upload.begun = old);
-    assert_eq!(store.expire_partials(Duration::ZERO).unwrap(), 1);
-    assert!(double.lock().uploads.is_empty());
-}
-
-#[test]
-fn an_upload_that_is_given_up_leaves_nothing() {
-    let (double, content) = (Double::start(), noise(40 * UNIT));
-    let store = double.open();
-    let mut staged = stage(&store, "/file", &StagePlan::default()).unwrap();
-    staged.write(&content).unwrap();
-    drop(staged);
-    let state = double.lock();
-    assert!(state.uploads.is_empty() && state.objects.is_empty());
-}
-
-#[test]
-fn one_server_owns_a_bucket_until_it_ends_or_is_gone() {
-    let double = Double::start();
-    let (first, second) = (double.open(), double.open());
-    first.claim_directory().unwrap();
-    let refused = second.claim_directory().unwrap_err().to_string();
-    assert!(refused.contains("another server") && refused.contains("--coordinator"), "{refused}");
-    drop(first);
-    second.claim_directory().unwrap();
-    // It is gone without a word: its claim gets old by the clock of the service.
-    double.lock().ahead = 100;
-    let third = double.open();
-    third.claim_directory().unwrap();
-}
-
-#[test]
-fn one_server_owns_a_bucket_of_a_service_that_forgets_conditions() {
-    let double = Double::start();
-    double.lock().faults.has_no_conditions = true;
-    let (first, second) = (double.open(), double.open());
-    first.claim_directory().unwrap();
-    assert!(second.claim_directory().is_err());
-}
-
-struct Lease(Mutex<Option<Duration>>);
-
-impl Fence for Lease {
-    fn remaining(&self) -> Option<Duration> {
-        *self.0.lock().unwrap()
-    }
-}
-
-#[test]
-fn nothing_is_changed_by_a_server_that_has_lost_its_lease() {
-    let double = Double::start();
-    let lease = Arc::new(Lease(Mutex::new(Some(Duration::from_secs(10)))));
-    let fence = Some(Arc::clone(&lease) as Arc<dyn Fence>);
-    let store = double.open_with(BucketOptions { fence, ..double.options() }).unwrap();
-    write(&store, "/file", b"content", &StagePlan::default()).unwrap();
-    let mut large = stage(&store, "/large", &StagePlan::default()).unwrap();
-    large.write(&noise(20 * UNIT)).unwrap();
-    let small = stage(&store, "/small", &StagePlan::default()).unwrap();
-    *lease.0.lock().unwrap() = None;
-    assert_eq!(code(large.commit()), Some(ErrorCode::OutOfResources));
-    assert_eq!(code(small.commit()), Some(ErrorCode::OutOfResources));
-    assert_eq!(code(store.remove(&path("/file"))), Some(ErrorCode::OutOfResources));
-    assert_eq!(code(store.make_directory(&path("/d"), false, false)), Some(ErrorCode::OutOfResources));
-    assert_eq!(code(store.rename(&path("/file"), &path("/other"), false)), Some(ErrorCode::OutOfResources));
-    assert_eq!(double.keys(), ["file"]);
-}
-
-#[test]
-fn a_create_never_replaces_what_another_tool_put_there_meanwhile() {
-    for has_no_conditions in [false, true] {
-        let double = Double::start();
-        double.lock().faults.has_no_conditions = has_no_conditions;
-        let store = double.open();
-        for content in [vec![1; 10], noise(20 * UNIT)] {
-            let mut staged = stage(&store, "/file", &StagePlan::default()).unwrap();
-            staged.write(&content).unwrap();
-            double.put("file", b"theirs", &[]);
-            assert_eq!(code(staged.commit()), Some(ErrorCode::AlreadyExists));
-            assert_eq!(double.content("file"), b"theirs");
-            double.lock().objects.remove("pre/fix/file");
-        }
-    }
-}
-
-#[test]
-fn files_and_directories_are_moved_by_the_service_itself() {
-    let double = Double::start();
-    let store = double.open();
-    for number in 0..50 {
-        double.put(
-            &format!("old/{}/{number}", number % 3),
-            format!("{number}").as_bytes(),
-            &[("x-amz-meta-mtime", "7.0")],
-        );
-    }
-    store.rename(&path("/old"), &path("/new"), false).unwrap();
-    assert_eq!(double.keys().iter().filter(|key| key.starts_with("new/") && !key.ends_with('/')).count(), 50);
-    assert!(!double.keys().iter().any(|key| key.starts_with("old/")));
-    assert_eq!(read(&store, "/new/1/4").unwrap(), b"4");
-    assert_eq!(store.stat(&path("/new/1/4")).unwrap().modified, Timestamp::new(7, 0));
 }

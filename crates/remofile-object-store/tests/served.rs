@@ -7,6 +7,8 @@ mod double;
 use double::Double;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::token::Token;
+use remofile::protocol::wire::ErrorCode;
+use remofile::store::{StagePlan, WriteStore};
 use remofile::{Client, ClientOptions, Server, Silent, TransferOptions};
 use remofile_object_store::BucketStore;
 use std::path::Path;
@@ -81,6 +83,7 @@ fn a_tree_goes_up_and_comes_down_as_it_was() {
     assert_eq!(report.files, 301, "{report:?}");
     assert_eq!(double.keys().iter().filter(|key| !key.ends_with('/')).count(), 301);
     assert!(double.keys().contains(&"tree/empty/".to_owned()));
+    double.age();
     client.download(&[remote("/tree")], &down, &options, &mut Silent).unwrap();
     let first = requests();
     let again = local.path().join("again");
@@ -95,4 +98,45 @@ fn a_tree_goes_up_and_comes_down_as_it_was() {
     let state = double.lock();
     assert!(state.uploads.is_empty());
     assert!(state.objects.keys().all(|key| !key.contains("/uploads/")), "nothing is left of the uploads");
+}
+
+#[test]
+fn small_files_cost_a_request_each_and_new_directories_three_looks() {
+    let double = Double::start();
+    let served = Served::of(double.open());
+    let local = tempfile::tempdir().unwrap();
+    let up = local.path().join("tree");
+    for number in 0..200 {
+        let directory = up.join(format!("d{}", number % 20));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join(format!("f-{number}")), "content").unwrap();
+    }
+    let mut client = served.client();
+    client.status().unwrap();
+    double.lock().requests.clear();
+    let options = TransferOptions { recursive: true, ..TransferOptions::default() };
+    client.upload(&[up], &remote("/"), &options, &mut Silent).unwrap();
+    let requests = std::mem::take(&mut double.lock().requests);
+    let stored = requests.iter().filter(|request| request.starts_with("PUT")).count();
+    // Each file and directory, with one for the conditions of the service.
+    assert!((221..225).contains(&stored), "{stored}");
+    let looks = requests.len() - stored;
+    assert!(looks < 3 * 20 + 20, "{looks}");
+}
+
+#[test]
+fn what_was_put_into_a_new_directory_meanwhile_is_not_replaced() {
+    let double = Double::start();
+    let store = double.open();
+    let directory: RemotePath = remote("/new");
+    store.make_directory(&directory, false, false).unwrap();
+    double.put("new/file", b"theirs", &[]);
+    let (parent, name) = remote("/new/file").split().unwrap();
+    let staged = store.directory(&parent).unwrap().stage(&name, &StagePlan::default()).unwrap();
+    assert_eq!(staged.commit().unwrap_err().code, ErrorCode::AlreadyExists);
+    assert_eq!(double.content("new/file"), b"theirs");
+    // One that was removed is not taken for the one that was made.
+    store.make_directory(&remote("/gone"), false, false).unwrap();
+    store.remove(&remote("/gone")).unwrap();
+    assert_eq!(store.directory(&remote("/gone")).err().map(|failure| failure.code), Some(ErrorCode::NotFound));
 }

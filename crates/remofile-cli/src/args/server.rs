@@ -1,7 +1,9 @@
 //! The commands that serve a directory.
 
 use super::operations::Operations;
-use super::values::{directory_mode, duration, file_mode, sessions, size, size_u32, some_duration, whole_seconds};
+use super::values::{
+    directory_mode, duration, endpoint, file_mode, sessions, size, size_u32, some_duration, whole_seconds,
+};
 use clap::{Args, ValueEnum, ValueHint};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -38,7 +40,7 @@ pub(crate) struct Run {
     pub(crate) private_key_file: Option<PathBuf>,
 
     /// Address of the S3 service that has the bucket to serve [default: AWS_ENDPOINT_URL, or Amazon's]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
     pub(crate) endpoint: Option<String>,
 
     /// Address to listen on [default: all, IPv4 and IPv6]

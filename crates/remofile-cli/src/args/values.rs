@@ -68,6 +68,15 @@ pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// The address of an S3 service.
+pub(crate) fn endpoint(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match host.is_some_and(|host| !host.is_empty() && !host.starts_with('/')) {
+        true => Ok(text.to_owned()),
+        false => Err("it is an address such as https://s3.example.org or http://localhost:3900".to_owned()),
+    }
+}
+
 /// The notation of a time, in words.
 const TIME: &str = "a time with its unit (ms, s, m, h or d), such as 500ms, 90s, 15m, 12h or 7d";
 
@@ -282,6 +291,16 @@ mod tests {
         }
         for text in ["650", "1777"] {
             assert!(directory_mode(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_service_is_one_of_the_web() {
+        for address in ["https://s3.example.org", "http://localhost:3900", "http://[::1]:9/"] {
+            assert_eq!(endpoint(address).as_deref(), Ok(address));
+        }
+        for address in ["ftp://q", "localhost:3900", "http://", "https:///bucket", ""] {
+            assert!(endpoint(address).is_err(), "{address}");
         }
     }
 }

@@ -242,6 +242,10 @@ fn copy(state: &mut State, request: &Request) -> Answer {
     let stored = state.stored(source.content.to_vec(), headers);
     let etag = stored.etag.replace('"', "&quot;");
     state.objects.insert(request.key.clone(), stored);
+    if let Some((key, content)) = state.written_beside.pop_front() {
+        let written = state.stored(content, Vec::new());
+        state.objects.insert(format!("pre/fix/{key}"), written);
+    }
     Answer::of(200, format!("<CopyObjectResult><ETag>{etag}</ETag></CopyObjectResult>"))
 }
 
@@ -268,6 +272,6 @@ fn iso(time: SystemTime) -> String {
     jiff::Timestamp::from_second(seconds(time)).unwrap().strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }
 
-fn http_date(time: SystemTime) -> String {
+pub(super) fn http_date(time: SystemTime) -> String {
     jiff::Timestamp::from_second(seconds(time)).unwrap().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

@@ -7,7 +7,7 @@ mod http;
 
 use http::{Answer, Request};
 use remofile_object_store::{BucketOptions, BucketStore, OpenError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) least_part: usize,
     /// Seconds that its clock is ahead.
     pub(crate) ahead: u64,
+    /// What another tool writes: keys and contents, one behind each copy that is made.
+    pub(crate) written_beside: VecDeque<(String, Vec<u8>)>,
     count: u64,
 }
 
@@ -59,6 +61,8 @@ pub(crate) struct Faults {
     pub(crate) refuses: Option<(u16, &'static str)>,
     /// As `refuses`, for requests that change something.
     pub(crate) refuses_changes: Option<(u16, &'static str)>,
+    /// As `refuses`, for requests that make an object of parts.
+    pub(crate) refuses_ends: Option<(u16, &'static str)>,
     /// Ends so many bodies in their middle.
     pub(crate) cuts: u32,
     /// Says that objects are longer by so many bytes than they are, in listings and answers alike.
@@ -121,6 +125,11 @@ impl Double {
         state.objects.insert(format!("pre/fix/{key}"), stored);
     }
 
+    /// Has all objects be stored an hour before they were.
+    pub(crate) fn age(&self) {
+        self.lock().objects.values_mut().for_each(|stored| stored.stored -= Duration::from_secs(3600));
+    }
+
     /// The keys below the prefix that are not the store's own.
     pub(crate) fn keys(&self) -> Vec<String> {
         let state = self.lock();
@@ -160,6 +169,8 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
             answer_with_faults(&mut state, &request)
         };
         let Some((answer, cut)) = answered else { return };
+        let now = SystemTime::now() + Duration::from_secs(state.lock().unwrap().ahead);
+        let answer = answer.with("date", answer::http_date(now));
         if !answer.write(&mut connection, request.method == "HEAD", cut) {
             return;
         }
@@ -169,7 +180,9 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
 /// Answers as the faults have it; `None` closes the connection.
 fn answer_with_faults(state: &mut State, request: &Request) -> Option<(Answer, bool)> {
     let is_change = request.method != "GET" && request.method != "HEAD";
+    let is_end = request.method == "POST" && request.query.contains_key("uploadId");
     let refuses = state.faults.refuses.or(state.faults.refuses_changes.filter(|_| is_change));
+    let refuses = refuses.or(state.faults.refuses_ends.filter(|_| is_end));
     if state.faults.busy > 0 {
         state.faults.busy -= 1;
         return Some((Answer::error(503, "SlowDown"), false));

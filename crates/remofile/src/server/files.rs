@@ -45,6 +45,14 @@ impl Files {
         claimed.map_err(|failure| Error::Root { path, failure })
     }
 
+    /// Returns the store that the servers of a coordinator claim together; `None` if this one changes nothing in it.
+    pub(super) fn shared_store(&self, options: &ServerOptions) -> Option<Arc<dyn Store>> {
+        match self {
+            Self::Store(store) if !options.read_only => Some(Arc::clone(store)),
+            Self::Store(_) | Self::Directory(_) => None,
+        }
+    }
+
     /// Gives the store, and where it is on this machine, if it is anywhere.
     pub(super) fn open(&self, options: &ServerOptions) -> Result<(Arc<dyn Store>, Vec<Place>)> {
         let root = match self {

@@ -60,7 +60,7 @@ use crate::error::{Error, Result};
 use crate::store::{Fenced, Metered, Meters, ReadOnly, Store};
 use crate::tokens::LiveTokens;
 use connection::{Connection, Serve, Served};
-use coordination::{Coordination, Registration};
+use coordination::{Coordination, Registration, SharedRoot};
 use expiry::Expiry;
 use files::Files;
 use lifetime::{Control, Lifetime, Run, ServerState, Stop, lock};
@@ -294,7 +294,12 @@ impl Server {
             None => None,
             Some(coordinated) => {
                 let (token, store) = (self.inner.tokens.told_to_servers(), coordinated.store());
-                let registration = Registration::new(&state.options, token, store, directory.as_ref());
+                let root = SharedRoot {
+                    name: store,
+                    directory: directory.as_ref().map(Arc::downgrade),
+                    store: self.inner.files.shared_store(&state.options),
+                };
+                let registration = Registration::new(&state.options, token, root);
                 Some(Coordination::begin(coordinated, registration, self.inner.tokens.live())?)
             }
         };

@@ -60,4 +60,14 @@ pub trait Store: ReadStore + WriteStore + ResumeStore + PosixStore + DurableStor
     fn claim_directory(&self) -> StoreResult<Option<ServedDirectory>> {
         Ok(None)
     }
+
+    /// Claims what the store has for the servers of a coordinator that has a number: they share it, and no others change it.
+    /// It is called before a server changes anything, and again whenever it has found the coordinator again. A store that no other
+    /// server can find does nothing. A store around all of another one hands this on.
+    ///
+    /// # Errors
+    /// If a server without a coordinator, or one with another, has it.
+    fn join_servers(&self, _cluster: &str) -> StoreResult<()> {
+        Ok(())
+    }
 }

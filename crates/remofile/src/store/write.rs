@@ -184,7 +184,8 @@ pub trait Staged: Send {
     }
 
     /// Begins the commit of a file whose writing has ended, where many go on at once: whoever calls it calls [`Staged::commit`]
-    /// in any case, which waits for the outcome. A store that gains nothing by it does nothing.
+    /// in any case, which waits for the outcome. A store that gains nothing by it does nothing, as does one whose files wait for
+    /// [`DurableStore::flush_staged`](super::DurableStore::flush_staged): it may be called before that.
     fn begin_commit(&mut self) {}
 
     /// Does what a commit may wait for a disk with before the file becomes visible, such as bringing its content there, if its

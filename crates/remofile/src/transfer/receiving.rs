@@ -271,7 +271,7 @@ impl Receiving {
     }
 
     /// Gives the file up. After `no-space` and `quota-exceeded` its partial is retained, since there may be room later,
-    /// unless it would be in the last tenth of the disk; otherwise its bytes are removed.
+    /// unless it would be in the last tenth of the disk, and after `out-of-resources`, which passes; otherwise its bytes are removed.
     pub(super) fn give_up(mut self, failure: Failure) -> Failure {
         let room = self.staged.room();
         let failure = match failure.code {
@@ -283,6 +283,11 @@ impl Receiving {
             ErrorCode::NoSpace | ErrorCode::QuotaExceeded => {
                 let room = room.map(|room| Room { free: room.all.min(room.free + self.received), ..room });
                 with_room(failure, room, "nothing of it was kept, and")
+            }
+            ErrorCode::OutOfResources => {
+                self.checkpoint();
+                self.staged.retain_partial();
+                failure
             }
             _ => failure,
         };

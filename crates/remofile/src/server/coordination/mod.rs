@@ -34,4 +34,4 @@ pub use coordinator::{
 pub(super) use keeper::Keeper;
 pub(super) use member::{Coordination, Served, unreachable};
 pub use memory::MemoryCoordinator;
-pub(super) use registration::Registration;
+pub(super) use registration::{Registration, SharedRoot};

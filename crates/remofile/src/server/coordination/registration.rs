@@ -2,7 +2,7 @@
 
 use super::coordinator::{Change, Condition, Coordinator, CoordinatorError, CoordinatorResult, Snapshot, Term};
 use crate::server::options::ServerOptions;
-use crate::store::ServedDirectory;
+use crate::store::{ServedDirectory, Store};
 use minicbor::{Decode, Encode};
 use remofile_protocol::path::NameRule;
 use std::collections::hash_map::RandomState;
@@ -36,8 +36,17 @@ struct Record {
 pub(in crate::server) struct Registration {
     server: u64,
     record: Record,
-    /// The directory, which is its server's: it is free as soon as that has ended, whoever still has this.
-    directory: Option<Weak<ServedDirectory>>,
+    root: SharedRoot,
+}
+
+/// What a server shares with others: a local directory, or a store.
+pub(in crate::server) struct SharedRoot {
+    /// The name of a store.
+    pub(in crate::server) name: Option<String>,
+    /// The directory, if the server may change it. It is its server's, and free as soon as that has ended, whoever still has this.
+    pub(in crate::server) directory: Option<Weak<ServedDirectory>>,
+    /// The store, if the server may change it.
+    pub(in crate::server) store: Option<Arc<dyn Store>>,
 }
 
 /// The reason a server may not be one of those of its coordinator.
@@ -47,24 +56,20 @@ pub(super) enum Unfit {
 }
 
 impl Registration {
-    /// The registration of a server of a store, or of a local directory that it shares.
-    pub(in crate::server) fn new(
-        options: &ServerOptions,
-        token: String,
-        store: Option<String>,
-        directory: Option<&Arc<ServedDirectory>>,
-    ) -> Self {
-        let root = store.or_else(|| Some(format!("directory {}", directory?.identity()?)));
+    /// The registration of a server.
+    pub(in crate::server) fn new(options: &ServerOptions, token: String, root: SharedRoot) -> Self {
+        let directory = || Some(format!("directory {}", root.directory.as_ref()?.upgrade()?.identity()?));
+        let name = root.name.clone().or_else(directory);
         let names = if options.names == NameRule::Portable { "portable" } else { "posix" };
         let settings = [
-            ("directory or bucket", root.unwrap_or_default()),
+            ("directory or bucket", name.unwrap_or_default()),
             ("token", token),
             ("--names", names.to_owned()),
             ("--exclusive", options.exclusive.to_string()),
         ];
         let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let record = Record { format: FORMAT, name: crate::own_name(), settings };
-        Self { server: random_number(), record, directory: directory.map(Arc::downgrade) }
+        Self { server: random_number(), record, root }
     }
 
     /// Returns the number of the server, which no other one has.
@@ -98,9 +103,16 @@ impl Registration {
             let other: Record = minicbor::decode(&other.value).map_err(|_| Unfit::Settings(NOT_OURS.to_owned()))?;
             self.record.compare(&other)?;
         }
-        let Some(directory) = self.directory.as_ref().and_then(Weak::upgrade) else { return Ok(is_first) };
+        let SharedRoot { directory, store, .. } = &self.root;
+        let directory = directory.as_ref().and_then(Weak::upgrade);
+        if directory.is_none() && store.is_none() {
+            return Ok(is_first);
+        }
         let cluster = cluster(coordinator, snapshot).map_err(Unfit::Coordinator)?;
-        directory.join(&cluster).map_err(|failure| Unfit::Settings(failure.detail.unwrap_or_default()))?;
+        let joined = directory.as_ref().map_or(Ok(()), |directory| directory.join(&cluster));
+        let joined = joined.and_then(|()| store.as_ref().map_or(Ok(()), |store| store.join_servers(&cluster)));
+        joined
+            .map_err(|failure| Unfit::Settings(failure.detail.unwrap_or_else(|| failure.code.sentence().to_owned())))?;
         Ok(is_first)
     }
 }

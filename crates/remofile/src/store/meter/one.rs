@@ -98,6 +98,11 @@ impl Meter {
         state.change(change);
     }
 
+    /// Returns the number of counts so far.
+    pub(super) fn counts(&self) -> u64 {
+        self.lock().counts
+    }
+
     /// Notes that something of a size went from one place below the directory to another.
     pub(in crate::store) fn has_moved(&self, bytes: u64) {
         self.lock().moved += u128::from(bytes);

@@ -123,6 +123,11 @@ impl Meters {
         directories.filter_map(|directory| table.get(&directory).cloned()).collect()
     }
 
+    /// Returns a number that is another one once a directory above a place was counted.
+    pub(in crate::store) fn counts_above(&self, place: &RemotePath) -> u64 {
+        self.above(place).iter().map(|meter| meter.counts()).sum()
+    }
+
     /// Notes that directories below a place came or went: their meters are counted anew.
     pub(in crate::store) fn has_changed_below(self: &Arc<Self>, place: &RemotePath) {
         let below: Vec<_> = {

@@ -1,80 +1,20 @@
 //! A store that fails when a test says so.
 
+mod faults;
+mod parts;
+
 use super::store_call::StoreCall;
 use crate::store::{
-    Capabilities, Checkpoint, Directory, DurableStore, Editing, Extent, FlushMark, Given, NewSpecial, Partial,
-    PendingBackup, PosixStore, ReadStore, Removal, RemovalProgress, ResumeStore, Room, ServedDirectory, Source,
-    SourceState, StagePlan, Staged, Store, StoreResult, Walk, WriteStore,
+    Capabilities, Directory, DurableStore, Editing, FlushMark, Given, NewSpecial, Partial, PendingBackup, PosixStore,
+    ReadStore, Removal, ResumeStore, ServedDirectory, Source, Store, StoreResult, Walk, WriteStore,
 };
+pub use faults::Faults;
+use parts::{FaultyDirectory, FaultyRemoval, FaultySource, FaultyWalk};
 use remofile_protocol::handshake::Place;
-use remofile_protocol::path::{FileName, RemotePath};
-use remofile_protocol::wire::{AttributeSet, Attributes, DiskSpace, Entry, Failure, Kind, Special, Timestamp, Version};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use remofile_protocol::path::RemotePath;
+use remofile_protocol::wire::{AttributeSet, Attributes, DiskSpace, Entry, Kind, Special, Timestamp};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// The calls that are to fail, and those that were made.
-#[derive(Debug, Default)]
-pub struct Faults {
-    calls: Mutex<HashMap<StoreCall, Calls>>,
-}
-
-#[derive(Debug, Default)]
-struct Calls {
-    count: u64,
-    /// By the number of the call, from 1.
-    failures: HashMap<u64, Failure>,
-    /// Of every call from now on.
-    always: Option<Failure>,
-    /// Locked as long as calls are to wait.
-    gate: Arc<Mutex<()>>,
-}
-
-impl Faults {
-    /// The call after `passing` more of its kind fails, and does nothing. Those behind it do not.
-    pub fn fail_after(&self, call: StoreCall, passing: u64, failure: Failure) {
-        self.with(call, |calls| calls.failures.insert(calls.count + passing + 1, failure));
-    }
-
-    /// All calls of a kind fail from now on.
-    pub fn fail_always(&self, call: StoreCall, failure: Failure) {
-        self.with(call, |calls| calls.always = Some(failure));
-    }
-
-    /// Gives a lock: calls of a kind wait as long as it is held, on whatever thread they are made.
-    #[must_use]
-    pub fn gate(&self, call: StoreCall) -> Arc<Mutex<()>> {
-        self.with(call, |calls| Arc::clone(&calls.gate))
-    }
-
-    /// Nothing is to fail any more.
-    pub fn clear(&self) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        for calls in calls.values_mut() {
-            calls.failures.clear();
-            calls.always = None;
-        }
-    }
-
-    /// Returns the number of calls of a kind.
-    #[must_use]
-    pub fn count(&self, call: StoreCall) -> u64 {
-        self.with(call, |calls| calls.count)
-    }
-
-    fn with<T>(&self, call: StoreCall, look: impl FnOnce(&mut Calls) -> T) -> T {
-        look(self.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(call).or_default())
-    }
-
-    fn pass(&self, call: StoreCall) -> StoreResult<()> {
-        let (failure, gate) = self.with(call, |calls| {
-            calls.count += 1;
-            (calls.failures.remove(&calls.count).or_else(|| calls.always.clone()), Arc::clone(&calls.gate))
-        });
-        drop(gate.lock().unwrap_or_else(PoisonError::into_inner));
-        failure.map_or(Ok(()), Err)
-    }
-}
 
 /// A store around another one, for tests: it fails where [`Faults`] say so, and counts what it is asked to do.
 ///
@@ -121,7 +61,8 @@ impl ReadStore for Faulty {
 
     fn walk(&self, directory: &RemotePath, recursive: bool) -> StoreResult<Box<dyn Walk>> {
         self.faults.pass(StoreCall::Walk)?;
-        self.inner.walk(directory, recursive)
+        let (inner, faults) = (self.inner.walk(directory, recursive)?, Arc::clone(&self.faults));
+        Ok(Box::new(FaultyWalk { inner, faults }))
     }
 
     fn open(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
@@ -319,6 +260,10 @@ impl Store for Faulty {
         self.inner.claim_directory()
     }
 
+    fn join_servers(&self, cluster: &str) -> StoreResult<()> {
+        self.inner.join_servers(cluster)
+    }
+
     fn owned_by(&self, owner: &str) -> Option<Arc<dyn Store>> {
         let faults = Arc::clone(&self.faults);
         self.inner.owned_by(owner).map(|inner| Arc::new(Self { inner, faults }) as Arc<dyn Store>)
@@ -327,174 +272,5 @@ impl Store for Faulty {
     fn confined(&self, directory: &RemotePath) -> Option<Arc<dyn Store>> {
         let faults = Arc::clone(&self.faults);
         self.inner.confined(directory).map(|inner| Arc::new(Self { inner, faults }) as Arc<dyn Store>)
-    }
-}
-
-struct FaultySource {
-    inner: Box<dyn Source>,
-    faults: Arc<Faults>,
-}
-
-impl Source for FaultySource {
-    fn entry(&self) -> &Entry {
-        self.inner.entry()
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
-        self.faults.pass(StoreCall::Read)?;
-        self.inner.read_at(buffer, offset)
-    }
-
-    fn extent_at(&self, offset: u64) -> StoreResult<Extent> {
-        self.inner.extent_at(offset)
-    }
-
-    fn is_unchanged(&self) -> StoreResult<bool> {
-        self.inner.is_unchanged()
-    }
-
-    fn state(&self) -> StoreResult<SourceState> {
-        self.inner.state()
-    }
-
-    fn size_now(&self) -> StoreResult<u64> {
-        self.inner.size_now()
-    }
-
-    fn has_left(&self) -> StoreResult<bool> {
-        self.inner.has_left()
-    }
-
-    fn identity(&self) -> Option<u64> {
-        self.inner.identity()
-    }
-
-    fn as_any(&self) -> Option<&dyn std::any::Any> {
-        self.inner.as_any()
-    }
-
-    fn version(&self) -> Version {
-        self.inner.version()
-    }
-}
-
-struct FaultyDirectory {
-    inner: Box<dyn Directory>,
-    faults: Arc<Faults>,
-}
-
-impl Directory for FaultyDirectory {
-    fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
-        self.faults.pass(StoreCall::Stage)?;
-        Ok(Box::new(FaultyStaged { inner: self.inner.stage(name, plan)?, faults: Arc::clone(&self.faults) }))
-    }
-}
-
-struct FaultyStaged {
-    inner: Box<dyn Staged>,
-    faults: Arc<Faults>,
-}
-
-impl Staged for FaultyStaged {
-    fn write(&mut self, bytes: &[u8]) -> StoreResult<()> {
-        self.faults.pass(StoreCall::Write)?;
-        self.inner.write(bytes)
-    }
-
-    fn write_hole(&mut self, bytes: u64) -> StoreResult<()> {
-        self.faults.pass(StoreCall::Write)?;
-        self.inner.write_hole(bytes)
-    }
-
-    fn write_at(&mut self, bytes: &[u8], offset: u64) -> StoreResult<()> {
-        self.faults.pass(StoreCall::Write)?;
-        self.inner.write_at(bytes, offset)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> StoreResult<usize> {
-        self.faults.pass(StoreCall::Read)?;
-        self.inner.read_at(buffer, offset)
-    }
-
-    fn set_length(&mut self, length: u64) -> StoreResult<()> {
-        self.faults.pass(StoreCall::Write)?;
-        self.inner.set_length(length)
-    }
-
-    fn share(&mut self, source: &dyn Source) -> StoreResult<Option<u64>> {
-        self.faults.pass(StoreCall::Write)?;
-        self.inner.share(source)
-    }
-
-    fn copy(&mut self, source: &dyn Source, offset: u64, length: u64) -> StoreResult<u64> {
-        self.faults.pass(StoreCall::Write)?;
-        self.inner.copy(source, offset, length)
-    }
-
-    fn hold_as(&mut self, source: &dyn Source) -> StoreResult<()> {
-        self.inner.hold_as(source)
-    }
-
-    fn wants_checkpoints(&self) -> bool {
-        self.inner.wants_checkpoints()
-    }
-
-    fn checkpoint(&mut self, checkpoint: Checkpoint) {
-        self.inner.checkpoint(checkpoint);
-    }
-
-    fn end_writing(&mut self) -> StoreResult<bool> {
-        self.inner.end_writing()
-    }
-
-    fn room(&self) -> Option<Room> {
-        self.inner.room()
-    }
-
-    fn prepare_commit(&mut self) -> StoreResult<()> {
-        self.inner.prepare_commit()
-    }
-
-    fn commit(self: Box<Self>) -> StoreResult<()> {
-        self.faults.pass(StoreCall::Commit)?;
-        self.inner.commit()
-    }
-
-    fn try_commit(&mut self) -> StoreResult<()> {
-        self.faults.pass(StoreCall::Commit)?;
-        self.inner.try_commit()
-    }
-
-    fn expect_version(&mut self, version: Version) -> StoreResult<()> {
-        self.inner.expect_version(version)
-    }
-
-    fn retain_partial(self: Box<Self>) {
-        self.inner.retain_partial();
-    }
-}
-
-struct FaultyRemoval {
-    inner: Box<dyn Removal>,
-    faults: Arc<Faults>,
-    path: RemotePath,
-}
-
-impl Removal for FaultyRemoval {
-    fn step(&mut self) -> StoreResult<RemovalProgress> {
-        self.faults.pass(StoreCall::Remove).map_err(|failure| failure.at(&self.path))?;
-        self.inner.step()
-    }
-
-    fn memory_bytes(&self) -> u64 {
-        self.inner.memory_bytes()
-    }
-
-    fn count_bytes(&mut self) {
-        self.inner.count_bytes();
-    }
-
-    fn removed_bytes(&self) -> Option<u64> {
-        self.inner.removed_bytes()
     }
 }

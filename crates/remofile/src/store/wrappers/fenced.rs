@@ -184,6 +184,10 @@ impl Store for Fenced {
         self.inner.claim_directory()
     }
 
+    fn join_servers(&self, cluster: &str) -> StoreResult<()> {
+        self.inner.join_servers(cluster)
+    }
+
     fn owned_by(&self, owner: &str) -> Option<Arc<dyn Store>> {
         self.inner.owned_by(owner).map(|inner| self.again(inner))
     }

@@ -57,6 +57,16 @@ impl Walk for InsideWalk {
         self.walk.tell_removed();
     }
 
+    fn open_ahead(&mut self) {
+        self.walk.open_ahead();
+    }
+
+    fn take_opened(&mut self) -> Option<Box<dyn Source>> {
+        let source = self.walk.take_opened()?;
+        let path = self.inside.path_of(&source.entry().path)?;
+        Some(Box::new(InsideSource::new(source, &path)))
+    }
+
     fn unlisted(&self) -> Option<&Unlisted> {
         self.walk.unlisted()
     }

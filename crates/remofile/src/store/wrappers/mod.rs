@@ -9,6 +9,8 @@ mod metered;
 mod prefix;
 mod read_only;
 mod store_call;
+#[cfg(test)]
+mod tests;
 mod unshared;
 
 pub use faulty::{Faults, Faulty};

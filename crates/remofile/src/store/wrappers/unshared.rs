@@ -74,4 +74,8 @@ impl Store for Unshared {
     fn claim_directory(&self) -> StoreResult<Option<ServedDirectory>> {
         self.inner.claim_directory()
     }
+
+    fn join_servers(&self, cluster: &str) -> StoreResult<()> {
+        self.inner.join_servers(cluster)
+    }
 }

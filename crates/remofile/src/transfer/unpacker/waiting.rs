@@ -19,6 +19,8 @@ impl Unpacker {
     pub(super) fn take_complete(&mut self, mut file: CompleteFile, monitor: &mut dyn UnpackerMonitor) {
         match file.end_writing() {
             Ok(true) => {
+                // A store that is far away stores it while others come, instead of all at the end.
+                file.begin_commit();
                 let store = &self.store;
                 self.waiting.push(file, || store.waiting_bytes_limit());
                 if self.waiting.are_many() {
@@ -113,11 +115,7 @@ impl Unpacker {
         self.commit_all(batch, &flushed, monitor);
     }
 
-    fn commit_all(&mut self, mut batch: WaitingFiles, flushed: &StoreResult<()>, monitor: &mut dyn UnpackerMonitor) {
-        if flushed.is_ok() && batch.files.len() > 1 {
-            // A store that is far away makes all of them visible at once, and is not waited for one by one.
-            batch.files.iter_mut().for_each(|(file, _)| file.begin_commit());
-        }
+    fn commit_all(&mut self, batch: WaitingFiles, flushed: &StoreResult<()>, monitor: &mut dyn UnpackerMonitor) {
         for (file, _in_process) in batch.files {
             match flushed {
                 Ok(()) => self.commit(file, monitor),

@@ -233,6 +233,10 @@ impl Store for Metered {
         self.context.inner.claim_directory()
     }
 
+    fn join_servers(&self, cluster: &str) -> StoreResult<()> {
+        self.context.inner.join_servers(cluster)
+    }
+
     fn owned_by(&self, owner: &str) -> Option<Arc<dyn Store>> {
         let owned = self.context.inner.owned_by(owner);
         owned.map(|inner| Arc::new(Self { context: Arc::new(self.context.around(inner)) }) as Arc<dyn Store>)

@@ -72,6 +72,7 @@ impl Directory for MeteredDirectory {
             replaces: plan.replace || plan.expected.is_some(),
             length: offset,
             has_failed: false,
+            begun: None,
             reservation,
         };
         Ok(Box::new(staged))
@@ -88,7 +89,16 @@ struct MeteredStaged {
     length: u64,
     /// True if some write failed, so that the length is not known.
     has_failed: bool,
+    begun: Option<BegunCommit>,
     reservation: Reservation,
+}
+
+/// A commit that was begun, so that the file may be visible before its change is noted.
+struct BegunCommit {
+    /// Size of the file that it replaces.
+    before: u64,
+    /// The number of counts until then.
+    counts: u64,
 }
 
 impl MeteredStaged {
@@ -180,19 +190,37 @@ impl Staged for MeteredStaged {
         self.inner.prepare_commit()
     }
 
+    fn begin_commit(&mut self) {
+        if self.begun.is_none() {
+            let before = if self.replaces { self.context.size_of(&self.path) } else { 0 };
+            self.begun = Some(BegunCommit { before, counts: self.context.meters.counts_above(&self.place) });
+        }
+        self.inner.begin_commit();
+    }
+
     fn commit(self: Box<Self>) -> StoreResult<()> {
-        let Self { inner, context, path, place, replaces, length, has_failed, reservation } = *self;
+        let Self { inner, context, path, place, replaces, length, has_failed, begun, reservation } = *self;
         let moment = context.meters.begin_moment(&[&place]);
-        let before = if replaces { context.size_of(&path) } else { 0 };
+        let before = match &begun {
+            Some(begun) => begun.before,
+            None if replaces => context.size_of(&path),
+            None => 0,
+        };
         let committed = inner.commit();
         let after = match &committed {
             Ok(()) if !has_failed => length,
             Err(failure) if !replaces && failure.code == ErrorCode::AlreadyExists => 0,
+            // A store that is far away keeps what it has of it.
+            Err(failure) if failure.code == ErrorCode::OutOfResources => {
+                context.size_of(&path).saturating_add(context.partial_size(&path))
+            }
             Ok(()) | Err(_) => context.size_of(&path),
         };
         context.settle(&place, reservation, i128::from(after) - i128::from(before));
+        // A count since its beginning may have seen it, and now it is there twice.
+        let is_doubtful = begun.is_some_and(|begun| begun.counts != context.meters.counts_above(&place));
         drop(moment);
-        if committed.is_err() && after > 0 && !replaces {
+        if is_doubtful || (committed.is_err() && after > 0 && !replaces) {
             // It may have been there before.
             context.meters.has_changed_unseen(&context.meters.above(&place));
         }
@@ -200,7 +228,7 @@ impl Staged for MeteredStaged {
     }
 
     fn try_commit(&mut self) -> StoreResult<()> {
-        let Self { inner, context, path, place, replaces, length, has_failed, reservation } = self;
+        let Self { inner, context, path, place, replaces, length, has_failed, reservation, .. } = self;
         let _moment = context.meters.begin_moment(&[place]);
         let before = if *replaces { context.size_of(path) } else { 0 };
         inner.try_commit()?;

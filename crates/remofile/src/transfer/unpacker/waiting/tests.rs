@@ -171,6 +171,52 @@ fn when_the_disk_is_full_in_the_middle_of_a_file_those_that_wait_replace_what_ta
 }
 
 #[test]
+fn what_came_of_a_file_is_kept_when_it_fails_for_something_that_passes() {
+    for (code, is_kept) in [(ErrorCode::OutOfResources, true), (ErrorCode::DiskFailure, false)] {
+        let mut scene = Scene::of(OnConflict::Replace, |store| {
+            let faulty = Faulty::new(store);
+            faulty.faults().fail_after(StoreCall::Write, 1, code.into());
+            Arc::new(faulty)
+        });
+        let half = "x".repeat(1024 * 1024);
+        let begin = Item::Begin {
+            path: "large".to_owned(),
+            size: Some(2 * half.len() as u64),
+            modified: Some(Timestamp::new(7, 0)),
+            mode: None,
+            rule: None,
+            offset: 0,
+            replaces: None,
+        };
+        let data = || Item::Data { length: half.len() as u32 };
+        scene.take(vec![begin, data()], &half);
+        scene.work();
+        scene.take(vec![data()], &half);
+        scene.work();
+        assert_eq!(scene.noted.failures[0].code, code);
+        let partials = scene.store.partials().unwrap();
+        let kept: Vec<u64> = partials.iter().map(|partial| partial.received).collect();
+        assert_eq!(kept, vec![half.len() as u64; usize::from(is_kept)]);
+    }
+}
+
+#[test]
+fn the_commit_of_a_complete_file_begins_while_others_come() {
+    let mut faults = None;
+    let mut scene = Scene::of(OnConflict::Abort, |store| {
+        let faulty = Faulty::new(store);
+        faults = Some(Arc::clone(faulty.faults()));
+        Arc::new(faulty)
+    });
+    scene.put("a", "content");
+    scene.work();
+    assert_eq!(faults.unwrap().count(StoreCall::Commit), 1);
+    assert_eq!(scene.read("a"), None, "a local store waits for the flush all the same");
+    scene.unpacker.flush_waiting(&mut scene.noted);
+    assert_eq!(scene.read("a").as_deref(), Some("content"));
+}
+
+#[test]
 fn files_whose_flush_fails_are_told_and_what_they_replace_stays() {
     let mut scene = Scene::new(OnConflict::Replace);
     for name in ["a", "b"] {

@@ -1,0 +1,106 @@
+//! Moves and removals in a bucket.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod content;
+mod double;
+
+use content::{code, list, path, read};
+use double::Double;
+use remofile::protocol::wire::{ErrorCode, Kind, Timestamp};
+use remofile::store::{ReadStore, RemovalProgress, WriteStore};
+
+#[test]
+fn a_directory_is_empty_only_if_the_service_has_no_more_of_it() {
+    let double = Double::start();
+    let store = double.open();
+    store.make_directory(&path("/d"), false, false).unwrap();
+    double.put("d/file", b"content", &[]);
+    double.lock().faults.page = Some(1);
+    assert_eq!(code(store.remove(&path("/d"))), Some(ErrorCode::NotEmpty));
+    assert_eq!(double.keys(), ["d/", "d/file"]);
+}
+
+#[test]
+fn a_tree_of_many_pages_is_removed_as_a_whole() {
+    for page in [1, 2, 7] {
+        let double = Double::start();
+        for number in 0..20 {
+            double.put(&format!("d/{}/{number}", number % 3), b"12345", &[]);
+        }
+        double.put("d-stays", b"", &[]);
+        double.lock().faults.page = Some(page);
+        let store = double.open();
+        let mut removal = store.remove_tree(&path("/d")).unwrap();
+        let done = std::iter::repeat_with(|| removal.step().unwrap()).find(|step| *step != RemovalProgress::More);
+        assert_eq!(done, Some(RemovalProgress::Done { files: 20, directories: 4 }));
+        assert_eq!((double.keys(), removal.removed_bytes()), (vec!["d-stays".to_owned()], Some(100)));
+    }
+}
+
+#[test]
+fn a_directory_stays_when_the_last_file_in_it_goes() {
+    let double = Double::start();
+    double.put("theirs/file", b"", &[]);
+    let store = double.open();
+    store.remove(&path("/theirs/file")).unwrap();
+    assert_eq!(list(&store, "/", true), ["/theirs/"]);
+    assert_eq!(store.remove(&path("/theirs")).unwrap(), Kind::Directory);
+    assert_eq!(double.keys(), [""; 0]);
+}
+
+#[test]
+fn files_and_directories_are_moved_by_the_service_itself() {
+    let double = Double::start();
+    let store = double.open();
+    for number in 0..50 {
+        double.put(
+            &format!("old/{}/{number}", number % 3),
+            format!("{number}").as_bytes(),
+            &[("x-amz-meta-mtime", "7.0")],
+        );
+    }
+    double.lock().requests.clear();
+    store.rename(&path("/old"), &path("/new"), false).unwrap();
+    let looks = double.lock().requests.iter().filter(|request| request.starts_with("HEAD")).count();
+    assert!(looks < 5, "{looks} looks at 50 files");
+    assert_eq!(double.keys().iter().filter(|key| key.starts_with("new/") && !key.ends_with('/')).count(), 50);
+    assert!(!double.keys().iter().any(|key| key.starts_with("old/")));
+    assert_eq!(read(&store, "/new/1/4").unwrap(), b"4");
+    assert_eq!(store.stat(&path("/new/1/4")).unwrap().modified, Timestamp::new(7, 0));
+}
+
+#[test]
+fn what_others_write_to_what_is_moved_is_moved_as_well() {
+    let double = Double::start();
+    let store = double.open();
+    for name in ["old/a", "old/b/c", "old/b/d", "file"] {
+        double.put(name, b"first", &[]);
+    }
+    let beside = ["old/a", "old/b/new", "old/b/d"].map(|key| (key.to_owned(), b"second".to_vec()));
+    double.lock().written_beside = beside.into();
+    store.rename(&path("/old"), &path("/new"), false).unwrap();
+    assert_eq!(double.keys(), ["file", "new/", "new/a", "new/b/c", "new/b/d", "new/b/new"]);
+    for (name, content) in [("new/a", "second"), ("new/b/c", "first"), ("new/b/d", "second"), ("new/b/new", "second")] {
+        assert_eq!(double.content(name), content.as_bytes(), "{name}");
+    }
+    double.lock().written_beside = [("file".to_owned(), b"second".to_vec())].into();
+    store.rename(&path("/file"), &path("/moved"), false).unwrap();
+    assert_eq!(double.content("moved"), b"second");
+    assert!(!double.keys().contains(&"file".to_owned()));
+}
+
+#[test]
+fn what_others_write_to_without_end_is_left_where_it_is() {
+    let double = Double::start();
+    let store = double.open();
+    for name in ["old/a", "file"] {
+        double.put(name, b"first", &[]);
+        let last = name.as_bytes().to_vec();
+        double.lock().written_beside = vec![(name.to_owned(), last.clone()); 100].into();
+        let top = path(&format!("/{}", name.split('/').next().unwrap()));
+        assert_eq!(code(store.rename(&top, &path("/new"), true)), Some(ErrorCode::SourceChanged));
+        assert_eq!(double.content(name), last);
+        store.remove_tree(&path("/new")).unwrap().step().unwrap();
+    }
+}

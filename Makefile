@@ -116,7 +116,7 @@ node-test: c-build
 		echo "npm's registry cannot be reached: the Node.js package is not tested"; \
 	else set -ex; test -d target/node/node_modules/remofile; \
 		NODE_PATH=$(abspath target/node/node_modules) REMOFILE_LIBRARY=$(abspath $(C_BUILT)/libremofile_c.so) \
-			node --test bindings/node/test/client.test.js bindings/node/test/guide.test.js; \
+			node --test --test-timeout=300000 bindings/node/test/client.test.js bindings/node/test/guide.test.js; \
 		target/node/node_modules/.bin/tsc --project bindings/node/test/tsconfig.json; fi
 
 c-bench: ## Measure reads through open files from C

@@ -76,7 +76,8 @@ test('hashes, room and who is in the way', async () => {
   await assert.rejects(client.diskSpace('/missing'), fails('not-found'));
   assert.deepEqual(await client.holders(), []);
   const ended = new AbortController();
-  fs.writeFileSync(path.join(local, 'slow'), 'slow');
+  // More than could arrive before anybody looks, on a machine that is busy.
+  fs.writeFileSync(path.join(local, 'slow'), Buffer.alloc(1000000));
   const slow = client.upload(path.join(local, 'slow'), '/h', { bytesPerSecond: 1, signal: ended.signal });
   let holders = [];
   while (holders.length === 0) holders = await client.holders();

@@ -14,6 +14,7 @@ pub(crate) fn with_advice(error: &Error) -> String {
         Error::Timeout(_) => {
             Some("allow it more with '--timeout', or see with 'remofile status' whether the server answers")
         }
+        Error::Refused(Refusal::ShuttingDown) => Some(ON_SHUTTING_DOWN),
         Error::Refused(Refusal::EncryptionRequired) => Some("leave '--no-encryption' out"),
         Error::Remote(failure) | Error::Local(failure) => return failure_with_advice(failure),
         _ => None,
@@ -24,11 +25,14 @@ pub(crate) fn with_advice(error: &Error) -> String {
 /// The advice where files are in the way.
 pub(crate) const ON_CONFLICT: &str = "choose with '--on-conflict replace|skip|rename|newer'";
 
+const ON_SHUTTING_DOWN: &str = "run the command again when it is back";
+
 /// Returns the failure of one file, with the options that help.
 pub(crate) fn failure_with_advice(failure: &Failure) -> String {
     let advice = match failure.code {
         ErrorCode::NotEmpty => Some("remove it with its contents: '-r'"),
         ErrorCode::NotAFile if is_directory(failure) => Some("add '-r'"),
+        ErrorCode::ShuttingDown => Some(ON_SHUTTING_DOWN),
         ErrorCode::ReadOnly => Some("it was started with '--read-only', or its disk is mounted so"),
         _ => None,
     };
@@ -58,5 +62,19 @@ pub(crate) fn join(what: &impl std::fmt::Display, advice: Option<&str>) -> Strin
         (None, _) => what,
         (Some(advice), Some(beginning)) => format!("{beginning}; {advice})"),
         (Some(advice), None) => format!("{what} ({advice})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_stops_is_told_with_what_to_do() {
+        let told = "the server is shutting down (run the command again when it is back)";
+        let failure = Failure::new(ErrorCode::ShuttingDown);
+        for error in [Error::Refused(Refusal::ShuttingDown), Error::Remote(failure)] {
+            assert_eq!(with_advice(&error), told);
+        }
     }
 }

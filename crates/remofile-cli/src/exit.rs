@@ -4,6 +4,7 @@ use remofile::protocol::handshake::Refusal;
 use remofile::protocol::wire::{ErrorCode, Failure};
 use remofile::sync::plan::Withheld;
 use remofile::{Error, TransferReport};
+use std::io;
 use std::process::ExitCode;
 
 /// The exit statuses of the command.
@@ -62,6 +63,8 @@ impl Exit {
             Error::Usage(_) => Self::Usage,
             Error::Timeout(_) | Error::Stalled(_) | Error::PeerSilent(_) | Error::NoAnswer { .. } => Self::Timeout,
             Error::Interrupted => Self::Interrupted,
+            // A server that fell silent while a change was asked for.
+            Error::ConnectionLost(source) if source.kind() == io::ErrorKind::TimedOut => Self::Timeout,
             Error::NoServer(_) => match error.most_telling() {
                 Error::NoServer(_) => Self::Failure,
                 told => Self::of(told),
@@ -241,6 +244,7 @@ mod tests {
             (Error::NoServer(vec![tried(Error::Connect { address: String::new(), source: io() })]), 1),
             (Error::NoServer(vec![tried(Error::Stopped), tried(Error::Refused(Refusal::Token))]), 3),
             (Error::ConnectionLost(io()), 1),
+            (Error::ConnectionLost(io::ErrorKind::TimedOut.into()), 30),
             (Error::PeerSilent(Duration::from_secs(10)), 30),
             (Error::Protocol(String::new()), 1),
             (Error::Timeout(Duration::from_millis(5)), 30),

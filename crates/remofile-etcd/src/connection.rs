@@ -166,7 +166,7 @@ impl Connection {
         if let Some(token) = token {
             request = request.header("Authorization", token.as_str());
         }
-        let mut response = request.send(body).map_err(|error| unreachable(format!("{member}: {error}")))?;
+        let mut response = request.send(body).map_err(|error| unreachable(format!("{member}: {}", said(&error))))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -206,6 +206,15 @@ impl Connection {
     fn token(&self) -> std::sync::MutexGuard<'_, Option<Zeroizing<String>>> {
         // It is replaced as a whole.
         self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says what became of a call, for people.
+fn said(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Timeout(_) => format!("no answer within {} s", WITHIN.as_secs_f64()),
+        ureq::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -268,5 +277,21 @@ impl fmt::Debug for EtcdOptions {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("members", &self.members).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Etcd;
+    use remofile::server::Coordinator;
+
+    #[test]
+    fn a_member_that_says_nothing_is_told_in_plain_words() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let member = silent.local_addr().unwrap();
+        let etcd = Etcd::new(&format!("etcd://{member}").parse().unwrap(), EtcdOptions::default()).unwrap();
+        let told = format!("http://{member}: no answer within 1.5 s");
+        assert_eq!(etcd.read(""), Err(CoordinatorError::Unreachable(told)));
     }
 }

@@ -205,6 +205,20 @@ fn servers_that_do_not_fit_together_are_refused_and_told_why() {
     drop(first.beside(coordinated(&coordinator.link())));
 }
 
+#[test]
+fn a_coordinator_that_has_lost_everything_is_followed_once_all_servers_were_stopped() {
+    let mut two = Two::new();
+    let server = Server::new(two.first.root(), two.first.token.clone()).unwrap();
+    let mut options = server.options();
+    coordinated(&MemoryCoordinator::new())(&mut options);
+    server.set_options(options).unwrap();
+    two.first.stop().unwrap();
+    let told = server.bind(0, Some(LOCALHOST)).unwrap_err().to_string();
+    assert!(told.contains("stop all of them"), "{told}");
+    two.second.stop().unwrap();
+    drop(server.bind(0, Some(LOCALHOST)).unwrap());
+}
+
 /// A coordinator whose watch says nothing, and tells when it is waited for.
 struct Mute {
     inner: MemoryCoordinator,

@@ -51,7 +51,8 @@ impl SharedDirectory {
             return Ok(());
         }
         Err(Failure::new(ErrorCode::Other).because(
-            "servers with another coordinator, or with another prefix there, serve this directory: give all of its servers the same",
+            "servers with another coordinator, or with another prefix there, serve this directory: give all of its servers the same \
+             (if the coordinator has lost everything, stop all of them, then start them again)",
         ))
     }
 }

@@ -1,7 +1,7 @@
 //! The rules by examples.
 
 use super::super::member::Coordination;
-use super::super::registration::Registration;
+use super::super::registration::{Registration, SharedRoot};
 use super::super::{Coordinated, MemoryCoordinator, Standing};
 use super::*;
 use crate::server::ServerOptions;
@@ -172,7 +172,8 @@ fn what_a_snapshot_knows_does_not_come_back_with_changes_from_before_it() {
 }
 
 fn coordination() -> Arc<Coordination> {
-    let registration = Registration::new(&ServerOptions::default(), "token".to_owned(), Some("store".to_owned()), None);
+    let root = SharedRoot { name: Some("store".to_owned()), directory: None, store: None };
+    let registration = Registration::new(&ServerOptions::default(), "token".to_owned(), root);
     Coordination::begin(Coordinated::new(MemoryCoordinator::new()), registration, None).unwrap()
 }
 

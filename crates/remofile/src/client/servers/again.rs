@@ -74,14 +74,23 @@ pub(crate) fn uncertain(error: Error) -> Error {
 mod tests {
     use super::*;
     use crate::client::ClientOptions;
+    use remofile_protocol::handshake::Refusal;
     use remofile_protocol::token::Token;
+    use std::time::Duration;
 
-    /// Makes a change whose attempts end in this way: after so many requests, with this error.
-    fn told(attempts: &[(u64, fn() -> Error)]) -> (usize, Error) {
+    /// The end of an attempt, after so many requests.
+    #[derive(Clone, Copy)]
+    struct Attempt {
+        requests: u64,
+        error: fn() -> Error,
+    }
+
+    /// Makes a change whose attempts end in these ways. Returns how many were made, and the error.
+    fn told(attempts: &[Attempt]) -> (usize, Error) {
         let mut client = Client::new(ClientOptions::new("localhost", 1, Token::generate()));
         let mut made = 0;
         let result = client.again(Repeated::Different, &CallContext::unlimited(), |client, _| {
-            let (requests, error) = attempts[made];
+            let Attempt { requests, error } = attempts[made];
             made += 1;
             client.asked += requests;
             Err::<(), _>(error())
@@ -91,18 +100,19 @@ mod tests {
 
     #[test]
     fn a_change_is_told_as_uncertain_only_if_it_was_asked_for_and_has_no_answer() {
-        let lost = || Error::ConnectionLost(io::ErrorKind::ConnectionReset.into());
-        let refused = || Error::Refused(remofile_protocol::handshake::Refusal::ShuttingDown);
-        let silent = || Error::PeerSilent(std::time::Duration::from_secs(30));
+        let lost =
+            |requests| Attempt { requests, error: || Error::ConnectionLost(io::ErrorKind::ConnectionReset.into()) };
+        let refused = Attempt { requests: 1, error: || Error::Refused(Refusal::ShuttingDown) };
+        let silent = Attempt { requests: 1, error: || Error::PeerSilent(Duration::from_secs(30)) };
         for (attempts, is_uncertain) in [
-            (&[(1, lost as fn() -> Error)][..], true),
-            (&[(1, silent)], true),
-            (&[(1, refused), (1, lost)], true),
-            (&[(0, lost), (1, lost)], true),
+            (&[lost(1)][..], true),
+            (&[silent], true),
+            (&[refused, lost(1)], true),
+            (&[lost(0), lost(1)], true),
             // Nothing was asked for yet, or the server has not begun it.
-            (&[(0, lost), (0, lost)], false),
-            (&[(1, refused), (0, lost)], false),
-            (&[(1, refused), (1, refused)], false),
+            (&[lost(0), lost(0)], false),
+            (&[refused, lost(0)], false),
+            (&[refused, refused], false),
         ] {
             let (made, error) = told(attempts);
             assert_eq!(made, attempts.len(), "{error}");

@@ -69,17 +69,17 @@ pub(crate) fn is_lost(error: &Error) -> bool {
 
 /// Reports whether an error means that the server has not begun what it was asked for last.
 pub(crate) fn is_not_begun(error: &Error) -> bool {
-    match error {
+    matches!(
+        error,
         Error::Busy(_)
-        | Error::Connect { .. }
-        | Error::Resolve { .. }
-        | Error::NoServer(_)
-        | Error::NoAnswer { .. }
-        | Error::NotRemofile { .. }
-        | Error::SpeaksZeroMq { .. }
-        | Error::Refused(_) => true,
-        _ => false,
-    }
+            | Error::Connect { .. }
+            | Error::Resolve { .. }
+            | Error::NoServer(_)
+            | Error::NoAnswer { .. }
+            | Error::NotRemofile { .. }
+            | Error::SpeaksZeroMq { .. }
+            | Error::Refused(_)
+    )
 }
 
 /// Reports whether an error means that no session could be opened now: later one may, where there was one before.

@@ -482,12 +482,8 @@ struct FaultyRemoval {
 
 impl Removal for FaultyRemoval {
     fn step(&mut self) -> StoreResult<RemovalProgress> {
-        self.step_while(&|| true)
-    }
-
-    fn step_while(&mut self, may_go_on: &dyn Fn() -> bool) -> StoreResult<RemovalProgress> {
         self.faults.pass(StoreCall::Remove).map_err(|failure| failure.at(&self.path))?;
-        self.inner.step_while(may_go_on)
+        self.inner.step()
     }
 
     fn memory_bytes(&self) -> u64 {

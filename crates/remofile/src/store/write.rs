@@ -243,12 +243,21 @@ pub struct Room {
 
 /// A removal that is under way.
 pub trait Removal: Send {
-    /// Removes some hundred entries more; `Done` carries how many files and directories went in all.
+    /// Removes some entries more; `Done` carries how many files and directories went in all.
     ///
     /// # Errors
     /// `permission-denied` and others, with the path that could not be removed; what could be removed
     /// before it, is.
     fn step(&mut self) -> StoreResult<RemovalProgress>;
+
+    /// As [`Removal::step`], but ends the step early once nothing more may be removed. A store that asks by itself, or whose steps
+    /// are short, need not.
+    ///
+    /// # Errors
+    /// As [`Removal::step`].
+    fn step_while(&mut self, _may_go_on: &dyn Fn() -> bool) -> StoreResult<RemovalProgress> {
+        self.step()
+    }
 
     /// Returns the memory that the removal holds, in bytes: with the names of directories that can be much.
     fn memory_bytes(&self) -> u64 {

@@ -98,10 +98,10 @@ impl LocalRemoval {
         })
     }
 
-    fn advance(&mut self) -> StoreResult<RemovalState> {
+    fn advance(&mut self, may_go_on: &dyn Fn() -> bool) -> StoreResult<RemovalState> {
         match std::mem::replace(&mut self.state, RemovalState::Gone) {
             RemovalState::Fresh => self.begin(),
-            RemovalState::Inside(descent, levels) => self.remove_some(descent, levels),
+            RemovalState::Inside(descent, levels) => self.remove_some(descent, levels, may_go_on),
             RemovalState::Gone => Ok(RemovalState::Gone),
             RemovalState::Failed(failure) => Err(failure),
         }
@@ -126,10 +126,18 @@ impl LocalRemoval {
         }
     }
 
-    fn remove_some(&mut self, mut descent: Descent, mut levels: Vec<Level>) -> StoreResult<RemovalState> {
+    fn remove_some(
+        &mut self,
+        mut descent: Descent,
+        mut levels: Vec<Level>,
+        may_go_on: &dyn Fn() -> bool,
+    ) -> StoreResult<RemovalState> {
         for _ in 0..ENTRIES_A_STEP {
             if levels.is_empty() {
                 return Ok(RemovalState::Gone);
+            }
+            if !may_go_on() {
+                break;
             }
             if let Err(failure) = self.remove_one(&mut descent, &mut levels) {
                 return Err(match descent.put_back() {
@@ -210,7 +218,11 @@ impl Removal for LocalRemoval {
     }
 
     fn step(&mut self) -> StoreResult<RemovalProgress> {
-        match self.advance() {
+        self.step_while(&|| true)
+    }
+
+    fn step_while(&mut self, may_go_on: &dyn Fn() -> bool) -> StoreResult<RemovalProgress> {
+        match self.advance(may_go_on) {
             Ok(RemovalState::Gone) => Ok(RemovalProgress::Done { files: self.files, directories: self.directories }),
             Ok(state) => {
                 self.state = state;

@@ -324,7 +324,8 @@ struct FencedRemoval {
 impl Removal for FencedRemoval {
     fn step(&mut self) -> StoreResult<RemovalProgress> {
         pass(&self.fence)?;
-        self.inner.step()
+        // A disk may take long for each entry. The next step tells why this one has ended.
+        self.inner.step_while(&|| self.fence.remaining().is_some())
     }
 
     fn memory_bytes(&self) -> u64 {

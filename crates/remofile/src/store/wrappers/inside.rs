@@ -86,6 +86,10 @@ impl Removal for InsideRemoval {
         self.removal.step().map_err(|failure| self.inside.failure(failure))
     }
 
+    fn step_while(&mut self, may_go_on: &dyn Fn() -> bool) -> StoreResult<RemovalProgress> {
+        self.removal.step_while(may_go_on).map_err(|failure| self.inside.failure(failure))
+    }
+
     fn memory_bytes(&self) -> u64 {
         self.removal.memory_bytes()
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::store::{Fsync, LocalStore, StoreOptions, faults};
 use remofile_protocol::path::NameRule;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 #[derive(Default)]
 struct Falling(AtomicBool);
@@ -66,4 +66,31 @@ fn a_file_is_flushed_once_for_its_commit_and_again_if_more_was_written() {
         // The last one is that of its name.
         assert_eq!(faults::flushes(root.path()), if writes_more { 3 } else { 2 });
     }
+}
+
+/// A fence that falls after some looks.
+struct Looks(AtomicUsize);
+
+impl Fence for Looks {
+    fn remaining(&self) -> Option<Duration> {
+        let left = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+        left.ok().map(|_| Duration::from_secs(1))
+    }
+}
+
+#[test]
+fn a_removal_looks_at_the_fence_before_each_entry() {
+    let root = tempfile::tempdir().unwrap();
+    let local = Arc::new(LocalStore::open(root.path(), StoreOptions::default()).unwrap());
+    let directory = RemotePath::parse("/d").unwrap();
+    local.make_directory(&directory, false, false).unwrap();
+    for number in 0..10 {
+        local.create_file(&RemotePath::parse(&format!("/d/{number}")).unwrap(), false).unwrap();
+    }
+    let store = Fenced::new(local, Arc::new(Looks(AtomicUsize::new(6))));
+    let mut removal = store.remove_tree(&directory).unwrap();
+    let refused = std::iter::repeat_with(|| removal.step()).find_map(Result::err).unwrap();
+    assert_eq!(refused.code, ErrorCode::OutOfResources, "{refused}");
+    // One look was for the beginning, and two for steps.
+    assert_eq!(root.path().join("d").read_dir().unwrap().count(), 7);
 }

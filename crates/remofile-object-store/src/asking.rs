@@ -8,8 +8,6 @@ use object_store::aws::AwsAuthorizer;
 use object_store::client::{HttpRequest, HttpRequestBody};
 use remofile::protocol::wire::{ErrorCode, Failure};
 use remofile::store::StoreResult;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The names and values behind the question mark of an address.
@@ -18,16 +16,6 @@ pub(crate) type Query = Vec<(&'static str, String)>;
 /// The patience with a service that has never answered: it may be that its address is wrong.
 const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is known of the answers of a service.
-#[derive(Default)]
-pub(crate) struct Answers {
-    has_answered: AtomicBool,
-    /// The time by its clock in its last answer, and the moment at which that came.
-    clock: Mutex<Option<(i64, Instant)>>,
-    /// The reason why it does not answer, from when that was told until it answers again.
-    trouble: Mutex<Option<String>>,
-}
-
 /// The failure of a request that was made once.
 enum Unanswered {
     /// There was no answer: another attempt may have one.
@@ -35,30 +23,6 @@ enum Unanswered {
     /// Another attempt may be answered otherwise. With the words to be logged.
     Passing(Failure, String),
     Final(Failure, String),
-}
-
-impl Answers {
-    /// Returns a time that the clock of the service has passed; `None` if it never told one.
-    pub(crate) fn service_seconds(&self) -> Option<i64> {
-        let (told, at) = (*self.clock.lock().unwrap_or_else(PoisonError::into_inner))?;
-        Some(told.saturating_add(i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX)))
-    }
-
-    /// Returns why the service does not answer.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.lock_trouble().clone()
-    }
-
-    fn note_clock(&self, date: Option<&str>) {
-        let told = date.and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
-        if let Some(told) = told {
-            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((told.as_second(), Instant::now()));
-        }
-    }
-
-    fn lock_trouble(&self) -> MutexGuard<'_, Option<String>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Client {
@@ -83,7 +47,7 @@ impl Client {
             encode(value, false, &mut address);
         }
         let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
-        let has_answered = self.answers.has_answered.load(Ordering::Relaxed);
+        let has_answered = self.answers.has_answered();
         let patience = if has_answered { self.options.patience } else { FIRST_PATIENCE.min(self.options.patience) };
         loop {
             let unanswered = match self.ask_once(method, &address, headers).await {
@@ -96,7 +60,7 @@ impl Client {
                 Unanswered::Passing(failure, said) if is_over => return Err(self.refused(failure, &said)),
                 Unanswered::Passing(_, error) => tracing::debug!(error, "the object store is asked again"),
                 Unanswered::Silent(error) => {
-                    self.note_trouble(error, patience);
+                    self.answers.note_trouble(&self.bucket_url, error, patience);
                     if is_over {
                         return Err(silent());
                     }
@@ -105,26 +69,6 @@ impl Client {
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
-    }
-
-    fn note_answer(&self, status: u16) {
-        if !is_passing(status) {
-            self.answers.has_answered.store(true, Ordering::Relaxed);
-        }
-        if self.answers.lock_trouble().take().is_some() {
-            tracing::info!(address = self.bucket_url, "the object store answers again");
-        }
-    }
-
-    /// Tells once that the service does not answer, however many requests wait for it.
-    fn note_trouble(&self, error: String, patience: Duration) {
-        let mut trouble = self.answers.lock_trouble();
-        if trouble.is_none() {
-            let seconds = patience.as_secs();
-            let address = &self.bucket_url;
-            tracing::warn!(address, error, "the object store does not answer: it is asked again for {seconds} s");
-        }
-        *trouble = Some(error);
     }
 
     fn refused(&self, failure: Failure, error: &str) -> Failure {
@@ -141,7 +85,7 @@ impl Client {
         self.answers.note_clock(answer.headers().get("date").and_then(|date| date.to_str().ok()));
         let status = answer.status().as_u16();
         let body = answer.into_body().bytes().await.map_err(|error| Unanswered::Silent(words(&error)))?;
-        self.note_answer(status);
+        self.answers.note_answer(&self.bucket_url, !is_passing(status));
         // A copy may fail behind the status that it began with.
         let is_error = (200..=299).contains(&status) && body.windows(6).take(512).any(|bytes| bytes == b"<Error");
         let (failure, said) = match status {

@@ -1,6 +1,6 @@
 //! Requests to the service.
 
-use super::asking::Answers;
+use super::answers::Answers;
 use super::errors::{failure, wrong};
 use super::hex::hex;
 use super::keys::{Keys, object_path};

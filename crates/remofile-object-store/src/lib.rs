@@ -13,6 +13,7 @@
 //! Goals: a file is seen whole or not at all, nothing that is in the bucket is lost or hidden without a word, memory is
 //! bounded whatever the size of files. Non-goals: links, permissions that anybody enforces, changes in place.
 
+mod answers;
 mod asking;
 mod cache;
 mod claim;

@@ -181,6 +181,14 @@ class Trials(unittest.TestCase):
             with self.assertRaisesRegex(try_packages.Failed, "make packages"):
                 place.package("remofile_*.deb")
 
+    def test_a_command_that_is_as_large_as_its_limit_is_a_failure(self):
+        with tempfile.TemporaryDirectory() as directory:
+            command = Path(directory) / "remofile"
+            command.write_bytes(bytes(99))
+            try_packages.check_size(command, 100)
+            with self.assertRaisesRegex(try_packages.Failed, "remofile has 0.0 MB"):
+                try_packages.check_size(command, 99)
+
     def test_a_package_that_was_changed_is_not_that_of_the_list(self):
         with tempfile.TemporaryDirectory() as directory:
             output = Path(directory)

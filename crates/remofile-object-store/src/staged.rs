@@ -331,15 +331,16 @@ impl Staged for BucketStaged {
     }
 
     fn write_hole(&mut self, bytes: u64) -> StoreResult<()> {
-        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         if bytes > MOST_OBJECT_BYTES {
             return Err(ErrorCode::FileTooLarge.into());
         }
+        // Zeros in the program itself would make it larger by as many bytes.
+        let zeros = vec![0; 64 * 1024];
         let mut left = bytes;
         while left > 0 {
-            let zeros = usize::try_from(left).ok().and_then(|left| ZEROS.get(..left)).unwrap_or(&ZEROS);
-            self.write(zeros)?;
-            left -= zeros.len() as u64;
+            let piece = usize::try_from(left).ok().and_then(|left| zeros.get(..left)).unwrap_or(&zeros);
+            self.write(piece)?;
+            left -= piece.len() as u64;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 //! Files: `location` and `settings` say where the bucket is and who asks; `client` and `asking` make requests, of which `list` has the
 //! listings and `copy` the copies, and `errors` says in our words what failed. `keys` leads from paths to keys and back,
 //! `order` from the service's order to ours; `metadata` is what is kept beside content, `cache` remembers it. On those stand
-//! `reading`, `walk`, `source`, `writing`, `moving`, `staged`, `upload`, `partials` and `owner`, one for each thing that a store does.
+//! `reading`, `walk`, `source`, `writing`, `moving`, `directory`, `staged`, `upload`, `partials` and `owner`, one for each thing that a store does.
 //! `claim` is what an owner stores.
 //!
 //! Goals: a file is seen whole or not at all, nothing that is in the bucket is lost or hidden without a word, memory is
@@ -19,6 +19,7 @@ mod cache;
 mod claim;
 mod client;
 mod copy;
+mod directory;
 mod errors;
 mod hex;
 mod keys;

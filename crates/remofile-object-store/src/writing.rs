@@ -1,11 +1,12 @@
 //! The store for those who make, move and remove.
 
 use super::client::{Condition, Head};
+use super::directory::BucketDirectory;
 use super::keys::refuse_own;
 use super::list::ListRequest;
 use super::metadata::Metadata;
 use super::removal::BucketRemoval;
-use super::staged::{BucketDirectory, directory_in_the_way};
+use super::staged::directory_in_the_way;
 use super::store::{Bucket, BucketStore};
 use futures_util::future::join;
 use remofile::protocol::path::RemotePath;

@@ -1,0 +1,216 @@
+//! Directories that files are staged in: what is known of their names, and where a file is gone on with.
+
+use super::cache::Remembered;
+use super::hex::hex;
+use super::keys::refuse_own;
+use super::list::ListRequest;
+use super::metadata::Metadata;
+use super::record::{Record, SourceVersion};
+use super::staged::{BucketStaged, MOST_OBJECT_BYTES, directory_in_the_way, is_worth_keeping};
+use super::store::{Bucket, directory_entry, entry_of};
+use super::upload::Upload;
+use remofile::protocol::digest::digest;
+use remofile::protocol::path::{FileName, RemotePath};
+use remofile::protocol::wire::{Entry, ErrorCode, Failure};
+use remofile::store::{Checkpoint, Directory, ResumeAt, StagePlan, Staged, StoreResult};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A directory that files are staged in.
+pub(crate) struct BucketDirectory {
+    bucket: Arc<Bucket>,
+    path: RemotePath,
+    /// The names in it, from when it is known that many files are staged.
+    names: Mutex<Names>,
+}
+
+/// The names in a directory, as far as they are known.
+enum Names {
+    /// So many files were staged, one look for each.
+    Unknown(u32),
+    /// All names there were.
+    Known(HashSet<String>),
+    /// There are too many.
+    TooMany,
+}
+
+/// Files that are staged one by one in a directory before it is listed.
+const FEW: u32 = 3;
+
+/// Names that are remembered of a directory at most.
+const MOST_NAMES: usize = 20_000;
+
+impl BucketDirectory {
+    pub(crate) fn new(bucket: &Arc<Bucket>, path: &RemotePath) -> Self {
+        Self { bucket: Arc::clone(bucket), path: path.clone(), names: Mutex::new(Names::Unknown(0)) }
+    }
+
+    /// A directory that was made just now, in which nothing is.
+    pub(crate) fn made(bucket: &Arc<Bucket>, path: &RemotePath) -> Self {
+        Self { names: Mutex::new(Names::Known(HashSet::new())), ..Self::new(bucket, path) }
+    }
+
+    /// Reports whether nothing has a name, as far as that is known without a request of its own. The commit has the last
+    /// word about files, and directories that were made since are known to be marked.
+    fn is_free(&self, name: &FileName, marker: &str) -> StoreResult<bool> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *names {
+            Names::TooMany => return Ok(false),
+            Names::Known(_) => {}
+            Names::Unknown(looks) if *looks < FEW => {
+                *looks += 1;
+                return Ok(false);
+            }
+            Names::Unknown(_) => *names = self.bucket.client.wait(self.read_names())?,
+        }
+        match &*names {
+            Names::Known(names) => Ok(!names.contains(name.as_str()) && !self.bucket.is_marked(marker)),
+            Names::Unknown(_) | Names::TooMany => Ok(false),
+        }
+    }
+
+    async fn read_names(&self) -> StoreResult<Names> {
+        let prefix = self.bucket.client.keys.directory(&self.path);
+        let request = ListRequest { prefix: prefix.clone(), is_flat: true, ..ListRequest::default() };
+        let (mut names, mut token) = (HashSet::new(), None);
+        loop {
+            let page = self.bucket.client.list(&request, token.as_deref()).await?;
+            for item in page.items {
+                let name = item.key.strip_prefix(&prefix).unwrap_or_default();
+                names.insert(name.trim_end_matches('/').to_owned());
+            }
+            token = page.next;
+            if token.is_none() {
+                return Ok(Names::Known(names));
+            }
+            if names.len() > MOST_NAMES {
+                return Ok(Names::TooMany);
+            }
+        }
+    }
+}
+
+impl Directory for BucketDirectory {
+    fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
+        let path = self.path.child(name)?;
+        refuse_own(&path)?;
+        // Parts, which are held in memory, grow with the size.
+        if plan.size.is_some_and(|size| size > MOST_OBJECT_BYTES) {
+            return Err(ErrorCode::FileTooLarge.into());
+        }
+        let (bucket, key) = (&self.bucket, self.bucket.client.keys.file(&path));
+        let is_free = self.is_free(name, &bucket.client.keys.directory(&path))?;
+        let look = async {
+            if is_free {
+                return Ok(None);
+            }
+            let (there, is_directory) =
+                futures_util::future::join(bucket.client.head(&key), bucket.is_directory(&path)).await;
+            match (there?, is_directory?) {
+                (_, true) => Err(directory_in_the_way()),
+                (Some(_), false) if !plan.replace && plan.expected.is_none() => Err(ErrorCode::AlreadyExists.into()),
+                (there, false) => Ok(there),
+            }
+        };
+        let there = bucket.client.wait(look)?;
+        let worth = is_worth_keeping(plan);
+        let version =
+            plan.size.zip(plan.modified).filter(|_| worth).map(|(size, modified)| SourceVersion::new(size, modified));
+        let Resumed { upload, buffer, last } = match plan.resume {
+            Some(at) => bucket.client.wait(resume(bucket, &path, version, at))?,
+            None => {
+                // Begun anew: nothing is left that could be taken for a part of it.
+                if worth {
+                    bucket.client.wait(bucket.abandon(&Record::name(&path)))?;
+                }
+                Resumed { upload: Upload::new(bucket, &path, version), buffer: Vec::new(), last: None }
+            }
+        };
+        let mode = plan.mode.map(|mode| mode & 0o777).or(there.as_ref().and_then(|there| there.metadata.mode));
+        let mode = mode.or(bucket.client.options.file_mode);
+        let metadata = Metadata { modified: plan.modified, mode, ..Metadata::default() };
+        let (bucket, plan) = (Arc::clone(bucket), *plan);
+        Ok(Box::new(BucketStaged {
+            bucket,
+            key,
+            plan,
+            metadata,
+            buffer,
+            upload: Some(upload),
+            last,
+            copied: None,
+            committing: None,
+        }))
+    }
+
+    fn look(&self, name: &FileName) -> Option<StoreResult<Entry>> {
+        let looked = self.path.child(name).map_err(Into::into).and_then(|path| {
+            refuse_own(&path)?;
+            let bucket = &self.bucket;
+            bucket.client.wait(async {
+                if let Some(head) = bucket.client.head(&bucket.client.keys.file(&path)).await? {
+                    return Ok(entry_of(path, &head));
+                }
+                if !bucket.is_directory(&path).await? {
+                    return Err(ErrorCode::NotFound.into());
+                }
+                let head = bucket.client.head(&bucket.client.keys.directory(&path)).await?;
+                let none = Remembered { modified: None, mode: None };
+                let remembered = head.as_ref().map_or(none, |head| Remembered::from(&head.metadata));
+                Ok(directory_entry(path, remembered, head.map(|head| head.stored)))
+            })
+        });
+        Some(looked)
+    }
+}
+
+/// What a file is gone on with.
+struct Resumed {
+    upload: Upload,
+    /// The bytes behind the last whole part.
+    buffer: Vec<u8>,
+    /// The checkpoint behind them, so that they are kept again if nothing comes.
+    last: Option<Checkpoint>,
+}
+
+/// Goes on with what is kept of a file, if it still is what it was.
+async fn resume(
+    bucket: &Arc<Bucket>,
+    path: &RemotePath,
+    version: Option<SourceVersion>,
+    at: ResumeAt,
+) -> StoreResult<Resumed> {
+    let changed = || Failure::new(ErrorCode::PartialChanged);
+    let name = Record::name(path);
+    if bucket.is_active(&name) {
+        return Err(changed());
+    }
+    let (bytes, _) = bucket.client.read(&bucket.record_key(&name)).await?.ok_or_else(changed)?;
+    let record = Record::read(&bytes).filter(|record| record.path == path.as_str()).ok_or_else(changed)?;
+    let is_same = Record::version(&bytes) == at.version && version.is_some() && record.version == version;
+    let last = record.resumable().into_iter().find(|checkpoint| checkpoint.offset == at.offset);
+    if !is_same || (at.offset > 0 && last.is_none()) {
+        return Err(changed());
+    }
+    // Not trusted: the service tells which parts it has.
+    if let Some(upload) = &record.upload {
+        let there = bucket.client.parts(&record.key, upload).await?;
+        if record.parts.iter().any(|part| !there.contains(part)) {
+            return Err(changed());
+        }
+    }
+    let mut buffer = Vec::new();
+    if at.offset > record.in_parts() {
+        let (tail, _) = bucket.client.read(&bucket.tail_key(&name)).await?.ok_or_else(changed)?;
+        let is_same = record
+            .tail
+            .as_ref()
+            .is_some_and(|kept| kept.bytes == tail.len() as u64 && kept.digest == hex(&digest(&tail)));
+        if !is_same {
+            // The record that belongs to them was not stored any more.
+            return Err(changed());
+        }
+        buffer.extend_from_slice(&tail);
+    }
+    Ok(Resumed { upload: Upload::resumed(bucket, name, record, at.offset), buffer, last })
+}

@@ -81,7 +81,9 @@ impl Client {
     async fn ask_once(&self, method: &str, address: &str, headers: &[(String, String)]) -> Result<Bytes, Unanswered> {
         let request = self.request(method, address, headers).await;
         let request = request.map_err(|failure| Unanswered::Final(failure, String::new()))?;
-        let answer = self.http.execute(request).await.map_err(|error| Unanswered::Silent(words(&error)))?;
+        let is_copy = headers.iter().any(|(name, _)| name == "x-amz-copy-source");
+        let http = if is_copy { &self.content_http } else { &self.http };
+        let answer = http.execute(request).await.map_err(|error| Unanswered::Silent(words(&error)))?;
         self.answers.note_clock(answer.headers().get("date").and_then(|date| date.to_str().ok()));
         let status = answer.status().as_u16();
         let body = answer.into_body().bytes().await.map_err(|error| Unanswered::Silent(words(&error)))?;

@@ -24,10 +24,17 @@ use std::time::SystemTime;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
+/// Content that is on its way at once over any line, in bytes.
+const LITTLE_BYTES: usize = 64 * 1024;
+
 /// A service, as one store asks it.
 pub(crate) struct Client {
     pub(crate) s3: AmazonS3,
     pub(crate) http: HttpClient,
+    /// For requests that carry content: it is waited for longer until they are answered.
+    content_s3: AmazonS3,
+    /// For requests that have the service copy content.
+    pub(crate) content_http: HttpClient,
     /// Address of the bucket, without a slash at its end.
     pub(crate) bucket_url: String,
     pub(crate) region: String,
@@ -83,16 +90,20 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|error| OpenError::new(format!("no thread for the object store: {error}")))?;
-        let Settings { builder, connection, location } = settings;
+        let Settings { builder, connection, content_connection, location } = settings;
         let (bucket_url, region, is_signed) = bucket_url(&builder, &location.bucket);
         let opened = |error: object_store::Error| OpenError::new(error.to_string());
         let entered = runtime.enter();
-        let s3 = builder.build().map_err(opened)?;
+        let s3 = builder.clone().build().map_err(opened)?;
         let http = ReqwestConnector::default().connect(&connection).map_err(opened)?;
+        let content_s3 = builder.with_client_options(content_connection.clone()).build().map_err(opened)?;
+        let content_http = ReqwestConnector::default().connect(&content_connection).map_err(opened)?;
         drop(entered);
         Ok(Self {
             s3,
             http,
+            content_s3,
+            content_http,
             bucket_url,
             region,
             is_signed,
@@ -209,7 +220,8 @@ impl Client {
         };
         let attributes = metadata.attributes(key.ends_with('/'));
         let options = PutOptions { mode, attributes, ..PutOptions::default() };
-        let stored = self.s3.put_opts(&object_path(key)?, content, options).await;
+        let s3 = if content.content_length() > LITTLE_BYTES { &self.content_s3 } else { &self.s3 };
+        let stored = s3.put_opts(&object_path(key)?, content, options).await;
         Ok(stored.map_err(|error| failure(&error))?.e_tag.unwrap_or_default())
     }
 
@@ -258,7 +270,7 @@ impl Client {
         index: usize,
         content: PutPayload,
     ) -> StoreResult<String> {
-        let part = self.s3.put_part(&object_path(key)?, &upload.to_owned(), index, content).await;
+        let part = self.content_s3.put_part(&object_path(key)?, &upload.to_owned(), index, content).await;
         Ok(part.map_err(|error| failure(&error))?.content_id)
     }
 
@@ -266,7 +278,7 @@ impl Client {
     pub(crate) async fn end_upload(&self, key: &str, upload: &str, parts: Vec<String>) -> StoreResult<()> {
         let parts = parts.into_iter().map(|content_id| PartId { content_id }).collect();
         let (path, upload) = (object_path(key)?, upload.to_owned());
-        let ended = self.s3.complete_multipart(&path, &upload, parts);
+        let ended = self.content_s3.complete_multipart(&path, &upload, parts);
         self.fenced(async { ended.await.map(drop).map_err(|error| failure(&error)) }).await
     }
 

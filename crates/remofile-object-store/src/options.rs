@@ -20,6 +20,11 @@ pub struct BucketOptions {
     pub directory_mode: Option<u32>,
     /// The longest time for which a request is made again and again while the service is silent or busy.
     pub patience: Duration,
+    /// The longest silence of a service, before it begins to answer or within an answer, after which it is asked again.
+    pub answer_timeout: Duration,
+    /// The same for requests that carry content, or have the service copy it. The time begins with the request, so it covers
+    /// the way of a part over a slow line that others share.
+    pub content_timeout: Duration,
     /// Bytes of a part of a large file, at least.
     pub part_bytes: usize,
     /// Parts of one file that are under way at once.
@@ -48,6 +53,8 @@ impl Default for BucketOptions {
             file_mode: None,
             directory_mode: None,
             patience: Duration::from_secs(90),
+            answer_timeout: Duration::from_secs(30),
+            content_timeout: Duration::from_secs(600),
             part_bytes: 8 * 1024 * 1024,
             parallel_parts: 4,
             all_parts: 32,

@@ -12,14 +12,15 @@ use std::time::Duration;
 /// The region that services have which are not Amazon's, unless told another one.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// A service that does not take a connection, or says nothing in the middle of an answer, for so long is asked again.
+/// A service that does not take a connection for so long is asked again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Everything that requests need.
 pub(crate) struct Settings {
     pub(crate) builder: AmazonS3Builder,
     pub(crate) connection: ClientOptions,
+    /// The connection of requests that carry content, or have the service copy it.
+    pub(crate) content_connection: ClientOptions,
     pub(crate) location: Location,
 }
 
@@ -90,7 +91,7 @@ impl Settings {
             .with_allow_http(true)
             .with_http1_only()
             .with_connect_timeout(CONNECT_TIMEOUT)
-            .with_read_timeout(READ_TIMEOUT)
+            .with_read_timeout(options.answer_timeout)
             .with_timeout_disabled();
         if let Some(path) = variables("AWS_CA_BUNDLE") {
             let cannot = |why: String| {
@@ -104,7 +105,8 @@ impl Settings {
         let backoff = BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 2.0 };
         let retry = RetryConfig { backoff, max_retries: 1000, retry_timeout: options.patience };
         let builder = builder.with_client_options(connection.clone()).with_retry(retry);
-        Ok(Self { builder, connection, location: location.clone() })
+        let content_connection = connection.clone().with_read_timeout(options.content_timeout);
+        Ok(Self { builder, connection, content_connection, location: location.clone() })
     }
 }
 

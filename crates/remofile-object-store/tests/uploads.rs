@@ -8,8 +8,9 @@ mod double;
 use content::{UNIT, code, noise, stage};
 use double::Double;
 use remofile::protocol::digest::{DigestKind, Digester};
+use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Timestamp};
-use remofile::store::{Checkpoint, ResumeAt, ResumeStore, StagePlan, Staged};
+use remofile::store::{Checkpoint, ReadStore, ResumeAt, ResumeStore, StagePlan, Staged};
 use remofile_object_store::{BucketOptions, BucketStore};
 use std::time::{Duration, SystemTime};
 
@@ -258,4 +259,23 @@ fn a_create_never_replaces_what_another_tool_put_there_meanwhile() {
             double.lock().objects.remove("pre/fix/file");
         }
     }
+}
+
+#[test]
+fn a_part_takes_as_long_as_a_slow_line_needs_and_is_sent_once() {
+    let double = Double::start();
+    let options = BucketOptions { answer_timeout: Duration::from_millis(100), ..double.options() };
+    let store = double.open_with(options).unwrap();
+    let content = noise(20 * UNIT);
+    let mut staged = stage(&store, "/file", &plan_of(&content)).unwrap();
+    double.lock().faults.mute_key = Some("silent");
+    std::thread::scope(|scope| {
+        // The service says nothing to it, three times for as long as it may when it was asked for little.
+        scope.spawn(|| store.stat(&RemotePath::parse("/silent").unwrap()));
+        staged.write(&content).unwrap();
+        staged.commit().unwrap();
+    });
+    assert_eq!(double.content("file"), content);
+    let parts = double.lock().requests.iter().filter(|request| request.contains("partNumber=1&")).count();
+    assert_eq!(parts, 1);
 }

@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) requests: Vec<String>,
     /// The fewest bytes that it takes of a part which is not the last.
     pub(crate) least_part: usize,
+    /// Requests for the mute key that were given up.
+    pub(crate) given_up: u32,
     /// Seconds that its clock is ahead.
     pub(crate) ahead: u64,
     /// What another tool writes: keys and contents, one behind each copy that is made.
@@ -73,6 +75,8 @@ pub(crate) struct Faults {
     pub(crate) loses_answers: u32,
     /// Keys in a page of a listing at most.
     pub(crate) page: Option<usize>,
+    /// Says nothing to those who read this key, and nothing to parts until three of them have given up.
+    pub(crate) mute_key: Option<&'static str>,
 }
 
 impl Double {
@@ -163,6 +167,9 @@ impl State {
 fn serve(mut connection: TcpStream, state: &Mutex<State>) {
     connection.set_nodelay(true).unwrap();
     while let Some(request) = Request::read(&mut connection) {
+        if !wait(&mut connection, state, &request) {
+            return;
+        }
         let answered = {
             let mut state = state.lock().unwrap();
             state.requests.push(format!("{} {}", request.method, request.target));
@@ -175,6 +182,20 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
             return;
         }
     }
+}
+
+/// Waits as the faults have it, and returns false for who has given up.
+fn wait(connection: &mut TcpStream, state: &Mutex<State>, request: &Request) -> bool {
+    let Some(mute_key) = state.lock().unwrap().faults.mute_key else { return true };
+    if request.method != "PUT" && request.target.contains(mute_key) {
+        let _closed = std::io::Read::read(connection, &mut [0]);
+        state.lock().unwrap().given_up += 1;
+        return false;
+    }
+    while request.query.contains_key("partNumber") && state.lock().unwrap().given_up < 3 {
+        std::thread::yield_now();
+    }
+    true
 }
 
 /// Answers as the faults have it; `None` closes the connection.

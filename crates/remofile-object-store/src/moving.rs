@@ -152,10 +152,12 @@ impl DirectoryMove<'_> {
     async fn remove_copied(&mut self) -> StoreResult<bool> {
         let bucket = self.bucket;
         let mut request = ListRequest { prefix: self.from.clone(), ..ListRequest::default() };
-        let mut is_over = true;
+        let (mut is_over, mut token) = (true, None);
         loop {
-            let page = bucket.client.list(&request, None).await?;
-            request.after = page.items.last().map(|item| item.key.clone());
+            let page = bucket.client.list(&request, token.as_deref()).await?;
+            // Behind a page without keys only the service knows how to go on.
+            token = page.next.clone().filter(|_| page.items.is_empty());
+            request.after = page.items.last().map(|item| item.key.clone()).or(request.after);
             let (mut same, mut others) = (Vec::new(), Vec::new());
             for (key, object) in page.items.into_iter().filter_map(|item| Some((item.key, item.object?))) {
                 match self.copied.get(&key) {

@@ -189,3 +189,36 @@ fn a_goodbye_with_a_reason_is_not_asked_again() {
     assert_eq!(refusal(client.create_file(&remote("/f"), false).unwrap_err()), Refusal::ShuttingDown);
     server.join().unwrap();
 }
+
+#[test]
+fn the_first_of_siblings_waits_for_another_when_that_was_quicker_and_the_server_has_room_for_one() {
+    let listener = TcpListener::bind((common::LOCALHOST, 0)).unwrap();
+    let token = Token::generate();
+    let options = ClientOptions::new("127.0.0.1", listener.local_addr().unwrap().port(), token.clone());
+    let (has_begun, begins) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        let done = |raw: &mut Raw| {
+            let Some((operation, _)) = raw.next_request() else { return false };
+            raw.signal(operation, Signal::Done { done: Done::default() })
+        };
+        let first = listener.accept().unwrap().0;
+        has_begun.send(()).unwrap();
+        // The second asks whether there is room for it, and makes its call.
+        let mut quicker = Raw::accept(listener.accept().unwrap().0, &token);
+        assert!(done(&mut quicker) && done(&mut quicker));
+        let mut first = Raw::accept(first, &token);
+        first.next_request().unwrap();
+        first.signal(OperationId::SESSION, Signal::Goodbye { reason: Some(ErrorCode::TooMany) });
+        while done(&mut quicker) {}
+    });
+    let client = Client::new(options);
+    std::thread::scope(|scope| {
+        let (mut one, mut other) = (client.sibling(), client.sibling());
+        let first = scope.spawn(move || one.create_file(&remote("/first"), false));
+        begins.recv().unwrap();
+        other.create_file(&remote("/second"), false).unwrap();
+        first.join().unwrap().unwrap();
+    });
+    drop(client);
+    server.join().unwrap();
+}

@@ -15,7 +15,8 @@ use common::{Fixture, remote, write};
 use remofile::protocol::path::NameRule;
 use remofile::protocol::wire::{ErrorCode, Links, OnConflict, SendOptions};
 use remofile::{
-    Selection, Silent, SyncOptions, TransferOptions, TransferReport, synchronize_download, synchronize_upload,
+    Client, ClientOptions, Selection, Silent, SyncOptions, TransferOptions, TransferReport, Wait, synchronize_download,
+    synchronize_upload,
 };
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -55,9 +56,14 @@ fn failures(report: &TransferReport) -> Vec<(String, ErrorCode)> {
     report.failures.iter().chain(&report.skipped).map(of).collect()
 }
 
+/// A client that waits: the lease of a sync ends a moment after it.
+fn client(fixture: &Fixture) -> Client {
+    Client::connect(ClientOptions { wait: Wait::Forever, ..fixture.options() }).unwrap()
+}
+
 /// Uploads `tree`, a directory in `local`, to `/tree`. Returns what failed and the number of changes of a sync.
 fn up(fixture: &Fixture, local: &Path, way: Way) -> (Vec<(String, ErrorCode)>, u64) {
-    let (mut client, source) = (fixture.client(), local.join("tree"));
+    let (mut client, source) = (client(fixture), local.join("tree"));
     match way {
         Way::Transfer => {
             let report = client.upload(&[&source], &remote("/"), &transfer(), &mut Silent).unwrap();
@@ -73,7 +79,7 @@ fn up(fixture: &Fixture, local: &Path, way: Way) -> (Vec<(String, ErrorCode)>, u
 
 /// Fetches `/tree` into `local`.
 fn down(fixture: &Fixture, local: &Path, way: Way) -> (Vec<(String, ErrorCode)>, u64) {
-    let mut client = fixture.client();
+    let mut client = client(fixture);
     match way {
         Way::Transfer => {
             let report = client.download(&[remote("/tree")], local, &transfer(), &mut Silent).unwrap();

@@ -51,6 +51,8 @@ pub(crate) fn open(
     let is_beside = idle.count() > 1;
     let head_start = if is_beside { HEAD_START_BESIDE } else { HEAD_START };
     let session = connect::connect(options, expected, head_start, context)?;
+    // The place of the first may have gone to one that began after it, and was quicker.
+    let is_beside = is_beside || idle.count() > 1;
     let mut session = if is_beside { checked(session, context)? } else { session };
     session.mark = Some(mark);
     Ok(session)

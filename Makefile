@@ -11,9 +11,6 @@ CUTS ?= --cuts 200
 DENY ?=
 SIEGE ?= --connections 10000
 IDLE ?= --sessions 10000
-# Whether a suite in Python that fails beside others is run once more, as in .ci/run; that is told.
-TRY_AGAIN ?=
-twice = $(1) $(if $(TRY_AGAIN),|| { echo "this failed: once more" >&2; $(or $(2),$(1)); })
 # Arguments for the campaigns of `make soak`: RELIABILITY="--seed 2 --campaign network"
 RELIABILITY ?=
 # Arguments for `make cluster-test`: CLUSTER="--only history --nodes 3 --replication 2"
@@ -106,7 +103,7 @@ install-c: c-build ## Install the library for C and C++, its headers and its pkg
 
 # With the command that the crates' own tests have built.
 c-test: ## Build the library for C and run programs in C and C++ with it, under sanitizers and valgrind as well
-	$(call twice,$(PYTHON) -m unittest discover --start-directory bindings/c/tests)
+	$(PYTHON) -m unittest discover --start-directory bindings/c/tests
 
 # The Node.js package, installed as users install it. What comes from npm is kept, the package itself is new each time.
 # Of npm's registry come koffi and the compiler of types: where neither it nor npm's cache has them, there is nothing to test with.
@@ -152,11 +149,11 @@ test-tools:
 
 # With the command that the crates' own tests have built.
 test-interop: $(INTEROP)/installed
-	$(call twice,$(INTEROP)/bin/python -m unittest discover --start-directory interop)
+	$(INTEROP)/bin/python -m unittest discover --start-directory interop
 
 # With the command and the examples that the crates' own tests have built.
 test-bench: ## Run the measurements at the smallest scale, and count what operations cost
-	$(call twice,$(PYTHON) -m unittest discover --start-directory bench)
+	$(PYTHON) -m unittest discover --start-directory bench
 
 # With the command that the crates' own tests have built.
 test-reliability: ## Run a tenth of the campaigns of reliability/, with the command that the tests have built
@@ -165,7 +162,7 @@ test-reliability: ## Run a tenth of the campaigns of reliability/, with the comm
 
 # One node of Garage, where that is on this machine.
 test-cluster: ## Run the tests of cluster/: what its trials check with, and one node, where its program is there
-	$(call twice,$(PYTHON) -m unittest discover --start-directory cluster)
+	$(PYTHON) -m unittest discover --start-directory cluster
 
 # What is not there comes from crates.io, the packages of the system and PyPI.
 cluster-setup: ## Install what `make cluster-test` needs: Garage, etcd, rclone, botocore
@@ -190,19 +187,17 @@ python-wheel: $(PYTHON_ENV)/installed
 	$(PYTHON_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)/*.whl
 
 python-test: python-wheel ## Build the Python package and run its tests
-	cd bindings/python && $(call twice,$(abspath $(PYTHON_ENV))/bin/python -m pytest,$(abspath $(PYTHON_ENV))/bin/python -m pytest --last-failed)
+	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/pytest
 
 python-types: python-wheel ## Build the Python package and check its types
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/mypy --strict
 	cd bindings/python && $(abspath $(PYTHON_ENV))/bin/stubtest remofile --mypy-config-file pyproject.toml \
 		--allowlist tests/stubtest-allowlist.txt
 
-LOWEST_PYTEST = $(abspath $(LOWEST_ENV))/bin/python -m pytest -o cache_dir=.pytest_cache/lowest
-
 ifneq ($(PYTHON_LOWEST),)
 python-test-lowest: python-wheel $(LOWEST_ENV)/installed ## Build the Python package and run its tests with Python 3.9
 	$(LOWEST_ENV)/bin/pip install $(PIP) --no-deps --force-reinstall $(WHEEL)/*.whl
-	cd bindings/python && $(call twice,$(LOWEST_PYTEST),$(LOWEST_PYTEST) --last-failed)
+	cd bindings/python && $(abspath $(LOWEST_ENV))/bin/python -m pytest
 else
 python-test-lowest:
 	@echo "Python 3.9 is not on this machine (PYTHON_LOWEST=...): the package is tested with $$($(PYTHON) --version) alone"

@@ -264,7 +264,7 @@ fn without_them_being_asked_for_all_are_told_and_nothing_else_is_lost() {
     symlink("/etc", tree.join("out")).unwrap();
     std::fs::write(named(&tree, b"bad\xff"), "").unwrap();
     let options = TransferOptions { recursive: true, ..TransferOptions::default() };
-    let report = fixture.client().upload(&[&tree], &remote("/"), &options, &mut Silent).unwrap();
+    let report = client(&fixture).upload(&[&tree], &remote("/"), &options, &mut Silent).unwrap();
     assert_eq!((report.failures.len(), report.skipped.len()), (1, 3), "{:?}", failures(&report));
     assert!(fixture.path("tree/good").exists());
 }
@@ -274,7 +274,7 @@ fn a_name_that_the_server_has_and_does_not_admit_is_told_with_what_fetches_it() 
     let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
     fixture.write("tree/a:b", "content");
     let report = synchronize_download(
-        &mut fixture.client(),
+        &mut client(&fixture),
         &remote("/tree"),
         &local.path().join("sync"),
         &synchronize(),
@@ -285,16 +285,16 @@ fn a_name_that_the_server_has_and_does_not_admit_is_told_with_what_fetches_it() 
         assert!(failure.contains(part), "{failure}");
     }
     assert!(!failure.contains("quote character"), "{failure}");
-    fixture.client().download(&[remote("/tree")], local.path(), &transfer(), &mut Silent).unwrap();
+    client(&fixture).download(&[remote("/tree")], local.path(), &transfer(), &mut Silent).unwrap();
     assert_eq!(std::fs::read(local.path().join("tree/a:b")).unwrap(), b"content");
     let without = |rule: &str| Selection { rules: vec![rule.to_owned()], ..selection() };
     let leaving_out = TransferOptions { selection: without("a:*"), ..transfer() };
     let elsewhere = local.path().join("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
-    fixture.client().download(&[remote("/tree")], &elsewhere, &leaving_out, &mut Silent).unwrap();
+    client(&fixture).download(&[remote("/tree")], &elsewhere, &leaving_out, &mut Silent).unwrap();
     assert_eq!(std::fs::read_dir(elsewhere.join("tree")).unwrap().count(), 0, "it was excluded");
     let leaving_out = SyncOptions { selection: without("a:b"), ..synchronize() };
-    let report = synchronize_download(&mut fixture.client(), &remote("/tree"), &elsewhere, &leaving_out, &mut Silent);
+    let report = synchronize_download(&mut client(&fixture), &remote("/tree"), &elsewhere, &leaving_out, &mut Silent);
     assert_eq!(report.unwrap().transfer.failure_count(), 0);
 }
 
@@ -306,7 +306,7 @@ fn rules_mean_names_as_they_are_on_the_disk() {
     }
     let rules = vec!["*::Bar".to_owned()];
     let options = TransferOptions { selection: Selection { rules, ..selection() }, ..transfer() };
-    fixture.client().upload(&[local.path().join("tree")], &remote("/"), &options, &mut Silent).unwrap();
+    client(&fixture).upload(&[local.path().join("tree")], &remote("/"), &options, &mut Silent).unwrap();
     let names: Vec<PathBuf> = everything(&fixture.path("tree")).into_keys().collect();
     assert_eq!(names, [PathBuf::from("Foo‛3A‛3ABaz"), PathBuf::from("plain")]);
 }
@@ -321,7 +321,7 @@ fn a_link_that_was_kept_is_never_written_through() {
         assert_eq!(up(&fixture, local.path(), way).0, []);
     }
     // Neither by the server...
-    let mut client = fixture.client();
+    let mut client = client(&fixture);
     let file = write(local.path(), "file", "x");
     let report = client.upload(&[file], &remote("/tree/way"), &TransferOptions::default(), &mut Silent);
     assert!(report.is_err(), "{report:?}");
@@ -357,7 +357,7 @@ fn a_file_that_is_replaced_at_one_name_stays_what_it_was_at_the_other() {
     for way in WAYS {
         assert_eq!(up(&fixture, local.path(), way).0, []);
         let one = write(local.path(), "one", "other");
-        fixture.client().upload(&[one], &remote("/tree"), &transfer(), &mut Silent).unwrap();
+        client(&fixture).upload(&[one], &remote("/tree"), &transfer(), &mut Silent).unwrap();
         assert_eq!(std::fs::read_to_string(fixture.path("tree/two")).unwrap(), "first", "{way:?}");
         assert_eq!(std::fs::read_to_string(fixture.path("tree/one")).unwrap(), "other", "{way:?}");
     }
@@ -373,7 +373,7 @@ fn what_did_not_change_since_an_earlier_upload_becomes_another_name_of_it() {
     for day in ["monday", "tuesday", "wednesday", "sync"] {
         std::fs::create_dir(fixture.path(day)).unwrap();
     }
-    let mut client = fixture.client();
+    let mut client = client(&fixture);
     client.upload(&[&tree], &remote("/monday"), &transfer(), &mut Silent).unwrap();
     write(&tree, "changed", "changed since");
     let inode = |path: &str| fixture.path(path).metadata().unwrap().ino();

@@ -104,15 +104,7 @@ impl Coordination {
         let sent = clock::now();
         match inner.coordinator.keep_term(term) {
             Ok(()) => {
-                let machine = self.lock();
-                // An answer that comes too late keeps nothing: others may have been granted something.
-                if machine.term() == Some(term) && inner.fence.remaining().is_some() {
-                    inner.fence.put_off(self.until(sent));
-                    drop(machine);
-                    if self.coordinated.note(Standing::Joined) {
-                        tracing::info!(coordinator = self.coordinated.address(), "the coordinator answers again");
-                    }
-                }
+                self.put_off_fence(term, sent);
                 self.doubt_watch();
             }
             Err(CoordinatorError::TermOver) => self.lose(term, "the coordinator has ended the term of this server"),
@@ -128,6 +120,20 @@ impl Coordination {
                 }
                 self.watch_anew();
             }
+        }
+    }
+
+    fn put_off_fence(&self, term: Term, sent: Duration) {
+        let fence = &self.coordinated.inner.fence;
+        let machine = self.lock();
+        // An answer that comes too late keeps nothing: others may have been granted something.
+        if machine.term() != Some(term) || fence.remaining().is_none() {
+            return;
+        }
+        fence.put_off(self.until(sent));
+        drop(machine);
+        if self.coordinated.note(Standing::Joined) {
+            tracing::info!(coordinator = self.coordinated.address(), "the coordinator answers again");
         }
     }
 

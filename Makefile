@@ -206,7 +206,7 @@ endif
 wheels: $(WHEELS_ENV)/installed ## Build the wheels for Linux, each for every C library since glibc 2.17, into target/wheels
 	for target in $(WHEEL_TARGETS); do \
 		PATH="$(abspath $(WHEELS_ENV))/bin:$$PATH" $(WHEELS_ENV)/bin/pip wheel $(PIP) --no-deps --no-build-isolation --wheel-dir target/wheels \
-			--config-settings glibc=2.17 --config-settings target=$$target bindings/python || exit 1; \
+			--config-settings profile=dist --config-settings glibc=2.17 --config-settings target=$$target bindings/python || exit 1; \
 	done
 
 sdist: $(WHEELS_ENV)/installed ## Make the source distribution of the Python package in target/wheels: it builds outside of this repository
@@ -281,10 +281,10 @@ soak: build ## Everything that takes hours, with a table at the end: the campaig
 	$(CARGO) build --release --locked -p remofile-core --example idle
 	$(PYTHON) reliability/soak.py --binary target/release/remofile --scale full \
 		--before 'a million operations' \
-			'REMOFILE_MODEL_OPERATIONS=1000000 $(CARGO) test --release --locked -p remofile-core --test open_files model' \
-		--before 'all sizes' 'REMOFILE_SOAK=1 $(CARGO) test --release --locked -p remofile-core --test names --test content \
-			--test callbacks -- a_tree_of_thousands_of_levels a_hole_larger_than_any_message chunks_have_the_size' \
-		--before '64 clients' 'REMOFILE_HISTORY_OPERATIONS=300 $(CARGO) test --release --locked -p remofile-core --test history' \
+			'REMOFILE_MODEL_OPERATIONS=1000000 $(CARGO) test --release --locked -p remofile-core --test integration open_files::model' \
+		--before 'all sizes' 'REMOFILE_SOAK=1 $(CARGO) test --release --locked -p remofile-core --test integration -- \
+			a_tree_of_thousands_of_levels a_hole_larger_than_any_message chunks_have_the_size' \
+		--before '64 clients' 'REMOFILE_HISTORY_OPERATIONS=300 $(CARGO) test --release --locked -p remofile-core --test integration history::' \
 		--before 'leases' \
 			'REMOFILE_PREEMPTIONS=3 PROPTEST_CASES=20000 $(CARGO) test --release --locked -p remofile-core --lib leases::' \
 		--before 'memory' '$(PYTHON) bench/soak.py $(SOAK)' \

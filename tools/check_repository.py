@@ -13,6 +13,7 @@
 - No source has `unsafe` code but in the modules that are named here, and every crate takes the workspace's lints, which
   forbid it.
 - What differs between systems stands at the seams: see tools/platforms.py.
+- No file of tests is left out: where a crate lists its test programs, each file is one of them, or a module of one.
 - No program is started but where `STARTS_PROGRAMS` says so, so that nothing that a peer sends becomes a command.
 
 Prints one line for each violation and exits with 1 if there are any.
@@ -105,6 +106,7 @@ INLINE_CODE = re.compile(r"`[^`\n]*`")
 # Where promises name the tests that show them, and what the name of a test looks like there.
 SECURITY = "docs/security.md"
 NAMED_TEST = re.compile(r"`((?:[a-z0-9]+_){3,}[a-z0-9]+)`")
+MODULE = re.compile(r"^(?:pub(?:\(crate\))? )?mod (\w+);", re.MULTILINE)
 DEFINED_TEST = re.compile(r"\b(?:fn|def) (\w+)")
 
 
@@ -123,7 +125,9 @@ def check(root, files, protocol_dependencies):
             yield from check_unsafe(file, text)
             yield from check_programs(file, text)
         if path.name == "Cargo.toml":
-            yield from check_lints(file, path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            yield from check_lints(file, text)
+            yield from check_tests_are_run(root, file, text, files)
     yield from check_named_tests(root, files)
     yield from check_imports(root, files)
     yield from platforms.check(root, files)
@@ -152,6 +156,22 @@ def check_named_tests(root, files):
     for name in NAMED_TEST.findall((root / SECURITY).read_text(encoding="utf-8")):
         if name not in defined:
             yield f"{SECURITY}: there is no test {name}"
+
+
+def check_tests_are_run(root, manifest, text, files):
+    """Cargo finds the files in tests/ by itself, unless a manifest lists programs that have several of them as modules."""
+    read = tomllib.loads(text)
+    if read.get("package", {}).get("autotests", True):
+        return
+    tests = Path(manifest).parent / "tests"
+    programs = [Path(manifest).parent / test["path"] for test in read.get("test", [])]
+    modules = {tests / place for program in programs if program.parent == tests
+               for name in MODULE.findall((root / program).read_text(encoding="utf-8"))
+               for place in (f"{name}.rs", f"{name}/mod.rs")}
+    for file in map(Path, files):
+        in_tests = file.suffix == ".rs" and (file.parent == tests or file.parent.parent == tests and file.stem in ("main", "mod"))
+        if in_tests and file not in modules and file not in programs:
+            yield f"{file}: no program of {manifest} has it as a module, so its tests are never run"
 
 
 def anchors(path):

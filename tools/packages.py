@@ -41,6 +41,8 @@ COMPLETIONS = {
     "zsh": ("share/zsh/site-functions", "_remofile", None),
     "fish": ("share/fish/vendor_completions.d", "remofile.fish", "rmf.fish"),
 }
+# Cargo's profile for what is handed out.
+PROFILE = "dist"
 # The licences of what the commands are made of.
 NOTICES = "THIRD-PARTY"
 DOCUMENTS = ("README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE")
@@ -62,9 +64,9 @@ class Release:
         """The directory with everything below its prefix, as it is installed; made once."""
         if not self._staged:
             if not self.built:
-                run(*self.command, "--release", "--locked", "--package", "remofile", "--bins", *self.own_target)
+                run(*self.command, "--profile", PROFILE, "--locked", "--package", "remofile", "--bins", *self.own_target)
             shutil.rmtree(self.tree, ignore_errors=True)
-            stage_commands(self.built or target_directory() / (self.target if self.own_target else "") / "release", self.tree)
+            stage_commands(self.built or target_directory() / (self.target if self.own_target else "") / PROFILE, self.tree)
             stage_texts(self.tree)
             notice = notices(target=self.target)
             (self.tree / "share/doc/remofile" / NOTICES).write_text(notice, encoding="utf-8")
@@ -176,7 +178,8 @@ def build_wheel(release):
     run("make", environment.relative_to(ROOT) / "installed")
     place = release.output / "wheel"
     shutil.rmtree(place, ignore_errors=True)
-    run(environment / "bin/pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", place, "bindings/python",
+    run(environment / "bin/pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--config-settings", f"profile={PROFILE}",
+        "--wheel-dir", place, "bindings/python",
         env={"PATH": f"{environment / 'bin'}:{os.environ['PATH']}"})
     for wheel in place.glob("*.whl"):
         yield wheel.rename(release.output / wheel.name)

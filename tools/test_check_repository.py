@@ -34,6 +34,23 @@ class CheckTest(unittest.TestCase):
         }
         self.assertEqual(self.violations(files), ["docs/security.md: there is no test test_what_is_not_there"])
 
+    def test_files_of_tests_that_no_program_has_are_named(self):
+        files = {
+            "crates/a/Cargo.toml": '[package]\nautotests = false\n[lints]\nworkspace = true\n[[test]]\npath = "tests/main.rs"\n'
+                '[[test]]\npath = "tests/own/main.rs"\n',
+            "crates/a/tests/main.rs": "mod b;\nmod c;\n",
+            "crates/a/tests/b.rs": "",
+            "crates/a/tests/c/mod.rs": "",
+            "crates/a/tests/c/d.rs": "",
+            "crates/a/tests/own/main.rs": "",
+            "crates/a/tests/left.rs": "",
+            "crates/a/tests/lost/main.rs": "",
+            "crates/b/Cargo.toml": "[package]\n[lints]\nworkspace = true\n",
+            "crates/b/tests/found.rs": "",
+        }
+        violations = [violation.split(":")[0] for violation in self.violations(files)]
+        self.assertEqual(violations, ["crates/a/tests/left.rs", "crates/a/tests/lost/main.rs"])
+
     def test_programs_are_started_where_it_is_said_and_nowhere_else(self):
         started = 'std::process::Command::new("sh");\n'
         files = {

@@ -1,6 +1,6 @@
 //! Questions before what cannot be undone.
 
-mod support;
+use crate::support;
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,6 +1,6 @@
 //! Tests of what the command does without a server.
 
-mod support;
+use crate::support;
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Copies within the server.
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 use support::{Server, directory, mkdir, read, write};

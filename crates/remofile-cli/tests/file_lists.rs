@@ -1,6 +1,6 @@
 //! Lists of files for uploads and downloads.
 
-mod support;
+use crate::support;
 
 use support::{Pair, directory, feed, files_below, objects, plant, write};
 

@@ -1,11 +1,11 @@
 //! Command lines as fingers type them that practised on rsync, scp, sftp, rclone, lftp, curl and croc, and what they are told: frozen
 //! in `snapshots`.
 //!
-//! `INSTA_UPDATE=always cargo nextest run -p remofile-cli --test finger_lines` writes the snapshots anew.
+//! `INSTA_UPDATE=always cargo nextest run -p remofile finger_lines::` writes the snapshots anew.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::os::unix::fs::PermissionsExt;
 use support::scene::Scene;

@@ -1,6 +1,6 @@
 //! The commands that ask about content and room: hash and df.
 
-mod support;
+use crate::support;
 
 use support::{Pair, Server, directory, feed, mkdir, objects, remofile, run, say, write};
 

@@ -2,8 +2,9 @@
 //! obeyed by the terminal or changes a line of the log, and what scripts read is exact.
 
 #[path = "../../remofile/tests/common/mod.rs"]
+#[expect(dead_code, reason = "the tests of the library use all of it")]
 mod common;
-mod support;
+use crate::support;
 
 use common::raw::{Raw, listen};
 use remofile::protocol::printable::is_harmful;

@@ -6,7 +6,7 @@
     reason = "a test fails by panicking, and looks at files directly"
 )]
 
-mod support;
+use crate::support;
 
 use support::{Pair, directory, mkdir, read, remofile, say, write};
 

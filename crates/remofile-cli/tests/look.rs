@@ -1,6 +1,6 @@
 //! The commands that look at what is there: du, tree, find, stat.
 
-mod support;
+use crate::support;
 
 use support::{Pair, mkdir, objects, write};
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::os::unix::fs::PermissionsExt;
 use support::{Pair, mkdir, read, say, write};

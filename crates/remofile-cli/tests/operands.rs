@@ -6,7 +6,7 @@
     reason = "a test fails by panicking, and looks at the disk itself"
 )]
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 use std::process::Command;

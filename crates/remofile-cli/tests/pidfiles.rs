@@ -1,7 +1,7 @@
 //! Stale and planted pidfiles: `stop` ends the server of the pidfile and no other process, and `start` touches
 //! nothing that is not its own.
 
-mod support;
+use crate::support;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 use std::fs::{File, Permissions};

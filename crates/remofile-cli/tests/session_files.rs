@@ -1,6 +1,6 @@
 //! Listing, creating, removing and moving on a real server.
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};

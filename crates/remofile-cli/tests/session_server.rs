@@ -1,6 +1,6 @@
 //! Servers: how they start, what they say, how they end.
 
-mod support;
+use crate::support;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

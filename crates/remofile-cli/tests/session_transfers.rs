@@ -1,6 +1,6 @@
 //! Uploads and downloads with a real server.
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};

@@ -1,6 +1,6 @@
 //! The options of uploads and downloads that a sync takes as well.
 
-mod support;
+use crate::support;
 
 use std::os::unix::fs::MetadataExt;
 use support::{Pair, feed, files_below, open_to_write, plant, read, write};

@@ -1,6 +1,6 @@
 //! `remofile run --tokens FILE`: a server of many users, whose tokens are changed while it runs.
 
-mod support;
+use crate::support;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 use support::{Pair, files_below, mkdir, objects, plant, read, write};

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Tests of which files a transfer moves.
 
-mod support;
+use crate::support;
 
 use std::os::unix::fs::symlink;
 use support::{Pair, feed, files_below, mkdir, plant, read, write};

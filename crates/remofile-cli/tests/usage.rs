@@ -1,6 +1,6 @@
 //! What the command makes of its words: ports and tokens behind operands, logins that fail, how it ends, and what it tells scripts.
 
-mod support;
+use crate::support;
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;

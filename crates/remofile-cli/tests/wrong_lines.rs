@@ -1,10 +1,10 @@
 //! Command lines that newcomers type, and what they are told: frozen in `snapshots`, so that a change of words is seen.
 //!
-//! `INSTA_UPDATE=always cargo nextest run -p remofile --test wrong_lines` writes the snapshots anew.
+//! `INSTA_UPDATE=always cargo nextest run -p remofile wrong_lines::` writes the snapshots anew.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+use crate::support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener};

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail by panicking")]
 
-mod common;
+use crate::common;
 
 use common::audited::{Audited, number, text};
 use common::raw::Raw;

@@ -9,7 +9,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::proxy::{Harm, proxy};
 use common::{AtFirst, Fixture, assert_serves, noise, remote, visible, write};

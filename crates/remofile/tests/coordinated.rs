@@ -7,7 +7,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::raw::{self, Raw};
 use common::{Fixture, LOCALHOST, remote, visible};
@@ -219,12 +219,31 @@ fn a_coordinator_that_has_lost_everything_is_followed_once_all_servers_were_stop
     drop(server.bind(0, Some(LOCALHOST)).unwrap());
 }
 
-/// A coordinator whose watch says nothing, and tells when it is waited for.
+/// A coordinator that says nothing to some questions until it is let go, and tells when it has been asked.
 struct Mute {
     inner: MemoryCoordinator,
-    /// Whoever has its other end lets the watches go.
+    says_nothing_to: Question,
+    /// Whoever has its other end lets go.
     gate: Arc<Mutex<Receiver<()>>>,
-    watched: Sender<()>,
+    asked: Sender<()>,
+}
+
+#[derive(PartialEq)]
+enum Question {
+    Watch,
+    KeepTerm,
+}
+
+impl Mute {
+    /// Makes one; who drops the sender lets it go.
+    fn new(says_nothing_to: Question) -> (Self, Sender<()>, Receiver<()>) {
+        let ((gate, waits), (asked, is_asked)) = (channel(), channel());
+        (
+            Self { inner: MemoryCoordinator::new(), says_nothing_to, gate: Arc::new(Mutex::new(waits)), asked },
+            gate,
+            is_asked,
+        )
+    }
 }
 
 impl Coordinator for Mute {
@@ -237,7 +256,12 @@ impl Coordinator for Mute {
     }
 
     fn keep_term(&self, term: Term) -> CoordinatorResult<()> {
-        self.inner.keep_term(term)
+        let answer = self.inner.keep_term(term);
+        if self.says_nothing_to == Question::KeepTerm {
+            let _test_is_over = self.asked.send(());
+            let _let_go = self.gate.lock().unwrap().recv();
+        }
+        answer
     }
 
     fn end_term(&self, term: Term) -> CoordinatorResult<()> {
@@ -252,8 +276,11 @@ impl Coordinator for Mute {
         self.inner.write(conditions, changes)
     }
 
-    fn watch(&self, _: u64) -> CoordinatorResult<Box<dyn Watch>> {
-        let _test_is_over = self.watched.send(());
+    fn watch(&self, from: u64) -> CoordinatorResult<Box<dyn Watch>> {
+        if self.says_nothing_to != Question::Watch {
+            return self.inner.watch(from);
+        }
+        let _test_is_over = self.asked.send(());
         Ok(Box::new(MuteWatch(Arc::clone(&self.gate))))
     }
 }
@@ -269,11 +296,22 @@ impl Watch for MuteWatch {
 
 #[test]
 fn a_server_that_has_ended_leaves_its_directory_though_the_coordinator_says_nothing() {
-    let ((_gate, waits), (watched, is_watched)) = (channel(), channel());
-    let mute = Mute { inner: MemoryCoordinator::new(), gate: Arc::new(Mutex::new(waits)), watched };
+    let (mute, _gate, is_watched) = Mute::new(Question::Watch);
     let mut fixture = Fixture::with(|options| options.coordinator = Some(Coordinated::new(mute).with_term(TERM)));
     is_watched.recv().unwrap();
     fixture.stop().unwrap();
     let next = Server::new(fixture.root(), Token::generate()).unwrap();
     drop(next.bind(0, Some(LOCALHOST)).unwrap());
+}
+
+#[test]
+fn a_server_that_hears_from_its_coordinator_when_it_is_too_late_joins_again() {
+    let (mute, gate, is_asked) = Mute::new(Question::KeepTerm);
+    let fixture = Fixture::with(|options| options.coordinator = Some(Coordinated::new(mute).with_term(TERM)));
+    is_asked.recv().unwrap();
+    until(|| is_lost(&fixture));
+    drop(gate);
+    until(|| !is_lost(&fixture));
+    waiting(&fixture, Wait::Forever).create_file(&remote("/new"), false).unwrap();
+    assert_eq!(visible(fixture.root()), ["new"]);
 }

@@ -8,7 +8,7 @@
     reason = "tests say what went wrong by panicking, and look at the disk directly"
 )]
 
-mod common;
+use crate::common;
 
 use common::audited::Audited;
 use common::raw::Raw;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests fail by panicking")]
 
-mod common;
+use crate::common;
 
 use common::proxy::{Harm, proxy};
 use common::raw::Raw;

@@ -9,7 +9,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::archive::{OWN, make_tree, set_extended, set_mode, set_time};
 use common::{Fixture, remote};

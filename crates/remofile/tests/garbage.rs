@@ -8,7 +8,7 @@
     reason = "tests look at the system themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::{Fixture, noise, remote, tree};
 use remofile::protocol::key::PrivateKey;

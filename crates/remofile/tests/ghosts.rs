@@ -7,7 +7,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::proxy::haunted;
 use common::raw::{Raw, identified};

@@ -8,7 +8,7 @@
     reason = "tests say what went wrong by panicking, and look at the disk directly"
 )]
 
-mod common;
+use crate::common;
 
 use common::{Fixture, noise, remote};
 use remofile::protocol::hash::{HashAlgorithm, Hasher};

@@ -11,7 +11,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::raw::{self, Raw};
 use common::{Fixture, remote};

@@ -8,7 +8,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::raw::{self, Raw, listen};
 use common::{remote, write};

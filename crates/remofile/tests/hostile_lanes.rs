@@ -8,7 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::raw::{Raw, identified};
 use common::{Fixture, assert_serves};

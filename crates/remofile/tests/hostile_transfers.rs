@@ -9,7 +9,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::raw::{self, Raw, begin, end, listen, piece, upload_to};
 use common::{Fixture, assert_serves, noise, remote, visible, write};

@@ -9,7 +9,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::archive::{OWN, make_tree, set_time, tree};
 use common::{Fixture, remote, write};

@@ -8,7 +8,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::raw::{Raw, identified};
 use common::{Fixture, LOCALHOST, assert_serves, noise, remote, tree, write};

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail by panicking")]
 
-mod common;
+use crate::common;
 
 use common::{Fixture, LOCALHOST, noise, remote, write};
 use remofile::protocol::token::Token;

@@ -7,7 +7,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::{AtFirst, Fixture, noise, remote, tree, visible};
 use remofile::protocol::wire::OnConflict;

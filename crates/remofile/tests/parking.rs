@@ -10,9 +10,8 @@
     reason = "tests look at the disk and at their threads themselves, and fail by panicking"
 )]
 
-mod common;
-#[path = "zeromq/peer.rs"]
-mod peer;
+use crate::common;
+use crate::zeromq::peer;
 
 use common::Fixture;
 use common::raw::Raw;

@@ -9,7 +9,7 @@
 )]
 #![cfg(unix)]
 
-mod common;
+use crate::common;
 
 use common::raw::{Raw, listen, upload_to};
 use common::{AtFirst, Fixture, LOCALHOST, noise, remote, visible, write};

@@ -7,7 +7,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::{LOCALHOST, remote};
 use remofile::protocol::token::Token;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-mod common;
+use crate::common;
 
 use common::{Fixture, noise, remote, visible, write};
 use remofile::{Client, ClientOptions, Event, Monitor, TransferOptions, Wait};

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-mod common;
+use crate::common;
 
 use common::{Fixture, LOCALHOST, remote};
 use remofile::protocol::token::Token;

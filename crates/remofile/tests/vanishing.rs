@@ -9,7 +9,7 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-mod common;
+use crate::common;
 
 use common::{Fixture, noise, remote, write};
 use remofile::protocol::wire::{ErrorCode, Links, Selection};

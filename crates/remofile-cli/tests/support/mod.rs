@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-#![expect(dead_code, unreachable_pub, reason = "each test binary has this as a module and uses a part")]
+#![expect(unreachable_pub, reason = "a module of the tests, seen by all others")]
 
 pub mod scene;
 

@@ -1,8 +1,8 @@
 //! An upload goes on where it was in a store that cannot read back what it keeps of it.
 
+use crate::any_store::served::Served;
 use crate::common::proxy::{CuttingLine, Harm};
 use crate::common::{noise, remote, write};
-use crate::served::Served;
 use remofile::store::{Capabilities, Capability, MemoryOptions, MemoryStore, ReadStore, ResumeStore};
 use remofile::{Client, ClientOptions, Error, RetryOptions, Silent, TransferOptions, TransferReport};
 use std::path::Path;

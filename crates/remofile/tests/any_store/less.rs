@@ -1,7 +1,7 @@
 //! Stores that can do less than a file system: it is known before anything is changed.
 
+use crate::any_store::served::Served;
 use crate::common::{remote, write};
-use crate::served::Served;
 use remofile::protocol::wire::{ErrorCode, Links, Selection, SendOptions};
 use remofile::store::{Capabilities, Capability, MemoryOptions, MemoryStore, PosixStore, ReadStore, WriteStore};
 use remofile::{Error, OpenOptions, Result, Silent, SyncOptions, SyncReport, TransferOptions, synchronize_upload};

@@ -1,7 +1,7 @@
 //! Every operation of a client, on a store in memory.
 
+use crate::any_store::served::Served;
 use crate::common::{noise, remote, tree, write};
-use crate::served::Served;
 use remofile::protocol::wire::{ErrorCode, Kind};
 use remofile::store::{Faulty, MemoryStore, PosixStore, Prefix, ReadStore, StoreCall, WriteStore};
 use remofile::{

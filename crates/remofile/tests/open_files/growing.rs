@@ -1,7 +1,7 @@
 //! Files that are written to, replaced or moved while they are read.
 
 use crate::common::{Fixture, noise, remote};
-use crate::{code, io_code, reading, updating};
+use crate::open_files::{code, io_code, reading, updating};
 use remofile::protocol::wire::ErrorCode;
 use remofile::{Error, FileRange, RemoteFile, Wait};
 use std::fs::File;

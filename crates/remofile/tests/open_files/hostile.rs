@@ -2,7 +2,7 @@
 
 use crate::common::raw::{Raw, begin, listen, piece};
 use crate::common::{Fixture, assert_serves, remote, visible};
-use crate::{code, reading};
+use crate::open_files::{code, reading};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{
     Body, Done, Entry, ErrorCode, Header, Item, Kind, OperationId, Request, Signal, Timestamp, Version,

@@ -2,7 +2,7 @@
 
 use crate::common::raw::Raw;
 use crate::common::{Fixture, noise, remote, visible};
-use crate::{code, io_code, reading, updating};
+use crate::open_files::{code, io_code, reading, updating};
 use remofile::protocol::wire::{ErrorCode, OnConflict, Signal};
 use remofile::store::Fsync;
 use remofile::{Client, ClientOptions, Error, OpenOptions, RemoteFile, TransferOptions};

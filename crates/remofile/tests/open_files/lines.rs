@@ -2,7 +2,7 @@
 
 use crate::common::proxy::{CuttingLine, Harm, proxy};
 use crate::common::{Fixture, noise, remote};
-use crate::{reading, updating};
+use crate::open_files::{reading, updating};
 use remofile::{Client, ClientOptions, Error, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 

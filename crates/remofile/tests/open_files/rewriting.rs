@@ -1,7 +1,7 @@
 //! Files that are written anew: visible whole when they are closed, or not at all.
 
-use crate::code;
 use crate::common::{Fixture, noise, remote, visible};
+use crate::open_files::code;
 use remofile::OpenOptions;
 use remofile::protocol::wire::ErrorCode;
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -2,7 +2,7 @@
 
 use crate::common::proxy::{CuttingLine, Harm};
 use crate::common::{Fixture, noise, remote, visible};
-use crate::{code, io_code};
+use crate::open_files::{code, io_code};
 use remofile::protocol::wire::ErrorCode;
 use remofile::{Client, ClientOptions, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};

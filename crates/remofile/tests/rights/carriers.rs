@@ -1,9 +1,9 @@
 //! One request and its answer, over each carrier of protocol 2.
 
-use crate::cases::Case;
 use crate::common::raw::Raw;
-use crate::peer::ZeroMq;
-use crate::world::World;
+use crate::rights::cases::Case;
+use crate::rights::world::World;
+use crate::zeromq::peer::ZeroMq;
 use remofile::Handler;
 use remofile::protocol::handshake::{ZeroMqAnswer, ZeroMqHello};
 use remofile::protocol::token::Token;

@@ -1,10 +1,10 @@
 //! Clients that use a token for what no client of ours does.
 
-use crate::carriers::{Answer, Carrier};
-use crate::cases::Case;
 use crate::common::raw::{Raw, begin, end, piece};
 use crate::common::{noise, remote};
-use crate::world::{BOX, DEEPER, OUTER, World};
+use crate::rights::carriers::{Answer, Carrier};
+use crate::rights::cases::Case;
+use crate::rights::world::{BOX, DEEPER, OUTER, World};
 use remofile::protocol::handshake::{ClientHello, ClientIdentity, Right};
 use remofile::protocol::transport::Cipher;
 use remofile::protocol::wire::{

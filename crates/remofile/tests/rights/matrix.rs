@@ -4,10 +4,10 @@
 //! changes; with all of them it ends as it does for whoever may do everything with a server of the same directory alone.
 //! Nothing depends on what is around the directory, and nothing of that is told or changes.
 
-use crate::carriers::{Answer, Carrier, behind_a_socket, native, zeromq};
-use crate::cases::{Case, ITEMS, REQUESTS, cases, number_of_item, number_of_request};
 use crate::common::{remote, soaks};
-use crate::world::{KINDS, State, World};
+use crate::rights::carriers::{Answer, Carrier, behind_a_socket, native, zeromq};
+use crate::rights::cases::{Case, ITEMS, REQUESTS, cases, number_of_item, number_of_request};
+use crate::rights::world::{KINDS, State, World};
 use remofile::TokenRights;
 use remofile::protocol::handshake::Right;
 use remofile::protocol::token::Token;

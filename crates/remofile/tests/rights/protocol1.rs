@@ -1,8 +1,8 @@
 //! Protocol 1: the same for its requests, behind a socket of somebody's own and over connections.
 
-use crate::matrix::PLACES;
-use crate::peer::ZeroMq;
-use crate::world::{KINDS, World};
+use crate::rights::matrix::PLACES;
+use crate::rights::world::{KINDS, World};
+use crate::zeromq::peer::ZeroMq;
 use Right::{Create, Read, Remove};
 use remofile::TokenRights;
 use remofile::protocol::handshake::Right;

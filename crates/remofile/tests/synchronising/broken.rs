@@ -2,7 +2,7 @@
 
 use crate::common::proxy::{CuttingLine, Harm};
 use crate::common::{noise, write};
-use crate::scene::{Scene, WAYS, Way, deleting, look, set_time};
+use crate::synchronising::scene::{Scene, WAYS, Way, deleting, look, set_time};
 use remofile::{
     Client, ClientOptions, Delta, RetryOptions, Silent, SyncOptions, synchronize_download, synchronize_upload,
 };

@@ -1,7 +1,7 @@
 //! Files that take part by their sizes.
 
 use crate::common::write;
-use crate::scene::{Scene, WAYS, changes, deleting, look};
+use crate::synchronising::scene::{Scene, WAYS, changes, deleting, look};
 use remofile::sync::plan::{Action, Reason};
 use remofile::{Selection, SyncOptions};
 

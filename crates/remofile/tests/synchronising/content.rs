@@ -1,7 +1,7 @@
 //! The contents that travel, and the way they do.
 
 use crate::common::{noise, write};
-use crate::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
+use crate::synchronising::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
 use remofile::sync::plan::Action;
 use remofile::{Delta, Selection, SendOptions, SyncOptions};
 use std::os::unix::fs::MetadataExt;

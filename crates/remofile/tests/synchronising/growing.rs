@@ -1,7 +1,7 @@
 //! Files that grow while they are synchronised.
 
 use crate::common::{noise, remote, write};
-use crate::scene::{Scene, WAYS, Way, set_time};
+use crate::synchronising::scene::{Scene, WAYS, Way, set_time};
 use remofile::{Delta, Event, Monitor, SyncOptions, synchronize_download, synchronize_upload};
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Random trees with random histories: after a run both sides are equal, and a second finds nothing to do.
 
-use crate::scene::{Scene, Way, deleting, look};
+use crate::synchronising::scene::{Scene, Way, deleting, look};
 use proptest::prelude::*;
 use remofile::{Delta, SyncOptions};
 use std::fs;
@@ -64,7 +64,7 @@ fn apply(root: &Path, edit: &Edit) {
         Edit::Touch(at, time) => {
             let path = place(*at);
             if path.is_file() {
-                crate::scene::set_time(&path, i64::from(*time), 5);
+                crate::synchronising::scene::set_time(&path, i64::from(*time), 5);
             }
             Ok(())
         }
@@ -95,6 +95,6 @@ proptest! {
         prop_assert_eq!(&report.transfer.failures, &[]);
         prop_assert_eq!(look(&scene.destination()), look(&scene.source()));
         let again = scene.sync(&options);
-        prop_assert!(crate::scene::changes(&again.plan).is_empty());
+        prop_assert!(crate::synchronising::scene::changes(&again.plan).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::common::raw::{Raw, file, listen};
 use crate::common::{remote, write};
-use crate::scene::{deleting, look};
+use crate::synchronising::scene::{deleting, look};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{
     Body, Done, Element, Entry, ErrorCode, Failure, Header, Item, Kind, Links, Listed, OperationId, Request, Signal,

@@ -1,7 +1,7 @@
 //! Sources whose links are followed: what cannot be read of them never looks as if it were not there.
 
 use crate::common::{Fixture, remote, write};
-use crate::scene::{Scene, WAYS, Way, deleting, look};
+use crate::synchronising::scene::{Scene, WAYS, Way, deleting, look};
 use remofile::protocol::path::NameRule;
 use remofile::protocol::wire::{ErrorCode, Links};
 use remofile::{Error, Selection, Silent, SyncOptions, synchronize_download};

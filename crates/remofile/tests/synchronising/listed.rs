@@ -1,7 +1,7 @@
 //! Synchronisations of listed paths alone.
 
 use crate::common::write;
-use crate::scene::{Scene, WAYS, changes, deleting, look};
+use crate::synchronising::scene::{Scene, WAYS, changes, deleting, look};
 use remofile::protocol::wire::{ErrorCode, Links};
 use remofile::{ListedPaths, Selection, SyncOptions};
 use std::os::unix::fs::symlink;

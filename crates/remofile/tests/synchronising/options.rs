@@ -1,7 +1,7 @@
 //! The effects of the options.
 
 use crate::common::write;
-use crate::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
+use crate::synchronising::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
 use remofile::sync::plan::Withheld;
 use remofile::{Selection, SendOptions, SyncOptions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,7 @@
 //! Syncs that are refused, and steps that cannot be done.
 
 use crate::common::{Fixture, remote, write};
-use crate::scene::{Scene, WAYS, Way, changes, deleting, look};
+use crate::synchronising::scene::{Scene, WAYS, Way, changes, deleting, look};
 use remofile::protocol::wire::ErrorCode;
 use remofile::sync::plan::Withheld;
 use remofile::{Error, Silent, SyncOptions, synchronize_download, synchronize_upload};

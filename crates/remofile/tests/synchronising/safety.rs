@@ -1,7 +1,7 @@
 //! Safety from losses: a source that is not what it seems, and deletions after something went wrong.
 
 use crate::common::{Fixture, remote, write};
-use crate::scene::{Scene, WAYS, Way, changes, deleting, look};
+use crate::synchronising::scene::{Scene, WAYS, Way, changes, deleting, look};
 use remofile::protocol::wire::{ErrorCode, Links};
 use remofile::{Error, Selection, Silent, SyncOptions, synchronize_download, synchronize_upload};
 use std::ffi::OsStr;

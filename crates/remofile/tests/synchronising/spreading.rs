@@ -1,7 +1,7 @@
 //! Synchronisations over several connections at once.
 
 use crate::common::{noise, remote, write};
-use crate::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
+use crate::synchronising::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
 use remofile::protocol::wire::Links;
 use remofile::{
     Client, ClientOptions, Delta, RetryOptions, Selection, SendOptions, Silent, SyncOptions, synchronize_download,

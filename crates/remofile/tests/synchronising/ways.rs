@@ -2,7 +2,7 @@
 
 use crate::common::proxy::{CuttingLine, Harm};
 use crate::common::{Fixture, noise, remote, write};
-use crate::scene::{Scene, WAYS, Way, deleting, look};
+use crate::synchronising::scene::{Scene, WAYS, Way, deleting, look};
 use remofile::protocol::wire::ErrorCode;
 use remofile::{
     Client, ClientOptions, Event, Monitor, RetryOptions, Selection, SyncOptions, synchronize_download,

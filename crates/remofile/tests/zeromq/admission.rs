@@ -2,7 +2,7 @@
 
 use crate::common::raw::Raw;
 use crate::common::{Fixture, remote};
-use crate::peer::ZeroMq;
+use crate::zeromq::peer::ZeroMq;
 use remofile::protocol::handshake::{Refusal, ServerHello, ZeroMqAnswer, ZeroMqHello};
 use remofile::protocol::protocol1::{Directory, Request as Request1, Response};
 use remofile::protocol::token::Token;

@@ -2,7 +2,7 @@
 
 use crate::common::audited::{Audited, number, text};
 use crate::common::{Fixture, remote};
-use crate::peer::ZeroMq;
+use crate::zeromq::peer::ZeroMq;
 use remofile::protocol::handshake::ZeroMqHello;
 use remofile::protocol::protocol1::{Directory, Request, Response};
 use remofile::protocol::token::Token;

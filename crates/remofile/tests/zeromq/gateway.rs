@@ -2,7 +2,7 @@
 
 use crate::common::raw::{Raw, listen};
 use crate::common::{Fixture, noise, remote, tree, write};
-use crate::peer::ZeroMq;
+use crate::zeromq::peer::ZeroMq;
 use remofile::protocol::handshake::Refusal;
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::protocol1::{ListedFile, Request, Response};

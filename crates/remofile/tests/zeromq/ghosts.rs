@@ -1,7 +1,7 @@
 //! What is left of a client over ZeroMQ ends as its next session begins.
 
 use crate::common::{Fixture, remote};
-use crate::peer::ZeroMq;
+use crate::zeromq::peer::ZeroMq;
 use remofile::protocol::handshake::{ClientIdentity, ZeroMqAnswer, ZeroMqHello};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Body, ErrorCode, Header, OnConflict, OperationId, Request, Signal};

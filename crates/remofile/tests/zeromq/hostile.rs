@@ -1,7 +1,7 @@
 //! Hostile messages that strangers send to the port.
 
 use crate::common::{Fixture, assert_serves};
-use crate::peer::ZeroMq;
+use crate::zeromq::peer::ZeroMq;
 use remofile::protocol::handshake::{Refusal, ZeroMqAnswer, ZeroMqHello};
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::protocol1::{Directory, Request, Response};

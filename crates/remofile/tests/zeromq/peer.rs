@@ -1,7 +1,5 @@
 //! A ZeroMQ peer that does what a test tells it, over a real connection.
 
-#![allow(dead_code, reason = "each test binary with it uses a part")]
-
 use remofile::protocol::key::PublicKey;
 use remofile::protocol::protocol1::{Request, Response};
 use remofile::protocol::wire::{Body, Header, OperationId, Signal};

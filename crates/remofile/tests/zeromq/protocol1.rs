@@ -1,7 +1,7 @@
 //! Protocol 1 over connections: what only shows there. The rest is in `handler`.
 
 use crate::common::{Fixture, assert_serves};
-use crate::peer::ZeroMq;
+use crate::zeromq::peer::ZeroMq;
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::protocol1::{Directory, Request, Response};
 use remofile::protocol::token::Token;

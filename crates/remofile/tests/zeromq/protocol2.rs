@@ -1,7 +1,7 @@
 //! Protocol 2 over DEALER sockets.
 
 use crate::common::{Fixture, assert_serves, noise, remote};
-use crate::peer::ZeroMq;
+use crate::zeromq::peer::ZeroMq;
 use remofile::protocol::digest::DigestKind;
 use remofile::protocol::handshake::{Refusal, ServerHello, ZeroMqAnswer, ZeroMqHello};
 use remofile::protocol::key::PrivateKey;

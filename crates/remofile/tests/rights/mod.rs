@@ -11,11 +11,7 @@
 
 mod carriers;
 mod cases;
-#[path = "../common/mod.rs"]
-mod common;
 mod hostile;
 mod matrix;
-#[path = "../zeromq/peer.rs"]
-mod peer;
 mod protocol1;
 mod world;

@@ -6,6 +6,3 @@ mod checkpoints;
 mod less;
 mod served;
 mod whole;
-
-#[path = "../common/mod.rs"]
-mod common;

@@ -8,9 +8,6 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod broken;
 mod choosing;
 mod content;

@@ -9,8 +9,6 @@
     reason = "tests say what went wrong by panicking, and look at the disk directly"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod growing;
 mod hostile;
 mod in_place;

@@ -8,9 +8,6 @@
     reason = "tests look at the disk themselves, and fail by panicking"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod admission;
 mod audit;
 mod gateway;
@@ -18,6 +15,6 @@ mod gateway_sync;
 mod ghosts;
 mod handler;
 mod hostile;
-mod peer;
+pub(crate) mod peer;
 mod protocol1;
 mod protocol2;

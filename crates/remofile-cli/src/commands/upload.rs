@@ -21,8 +21,8 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
     let options = transfer::options(&upload.transfer, Direction::Up)?;
     let base = upload.transfer.relative_directory.clone();
     let source = || {
-        let is_chosen = base.is_some();
-        Ok(Source::Local { directory: base.unwrap_or_else(|| PathBuf::from(".")), is_chosen })
+        let (is_chosen, encodes) = (base.is_some(), upload.transfer.encodes_names());
+        Ok(Source::Local { directory: base.unwrap_or_else(|| PathBuf::from(".")), is_chosen, encodes })
     };
     let (arguments, refused) = Arguments::of(upload.paths, &upload.transfer, source)?;
     refuse_foreign(&arguments.sources)?;
@@ -230,8 +230,8 @@ fn named(sources: &[LocalSource], destination: &RemotePath) -> Option<(LocalSour
 fn local(sources: &[PathBuf], listed: Vec<ListedFile>, base: Option<&Path>) -> Vec<LocalSource> {
     let within = |path: &Path| LocalSource::within(base.unwrap_or(Path::new("")), path);
     let written = sources.iter().map(|path| within(path));
-    let listed = listed.into_iter().map(|ListedFile { name, is_from_root }| {
-        let source = if is_from_root { within(&Path::new("/").join(&name)) } else { within(Path::new(&name)) };
+    let listed = listed.into_iter().map(|ListedFile { path, name, is_from_root }| {
+        let source = if is_from_root { within(&Path::new("/").join(path)) } else { within(&path) };
         LocalSource { name: Some(name), ..source }
     });
     written.chain(listed).collect()
@@ -275,7 +275,7 @@ mod tests {
     fn sources_are_taken_from_the_relative_directory_and_listed_ones_keep_their_own() {
         let arguments = |destination: Option<&str>| Arguments {
             sources: vec!["x".into(), "/y".into()],
-            listed: vec![ListedFile { name: "b/c".to_owned(), is_from_root: false }],
+            listed: vec![ListedFile { path: "b/c".into(), name: "b/c".to_owned(), is_from_root: false }],
             destination: destination.map(PathBuf::from),
         };
         let from = |directory: &str| {

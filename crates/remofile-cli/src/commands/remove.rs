@@ -2,7 +2,7 @@
 
 use super::counting::Counting;
 use super::foretell_removal::foretell_removal;
-use super::{Context, expand, paths};
+use super::{Context, begun, expand, paths};
 use crate::args::Remove;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
@@ -43,6 +43,7 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
     for path in &paths {
         match client.remove(path, remove.recursive) {
             Ok(removed) => {
+                begun::forget_at(&client, path);
                 total.files += removed.files;
                 total.directories += removed.directories;
                 done += 1;

@@ -62,7 +62,7 @@ fn with_archive_a_list_may_have_any_name_that_the_disk_has() {
     ] {
         pair.run(command).ok();
         assert_eq!(files_below(&pair.remote("up")), encoded, "{command}");
-        std::fs::remove_dir_all(pair.remote("up")).unwrap();
+        pair.run("remove -r /up").ok();
     }
 }
 

@@ -218,7 +218,7 @@ export class Client {
     destination: string,
     options?: { recursive?: boolean; parents?: boolean; onConflict?: ConflictRule } & Abortable,
   ): Promise<Report>;
-  readFile(path: string, options: { encoding: BufferEncoding } & Abortable): Promise<string>;
+  readFile(path: string, options: BufferEncoding | ({ encoding: BufferEncoding } & Abortable)): Promise<string>;
   readFile(path: string, options?: Abortable): Promise<Buffer>;
   writeFile(path: string, content: Content, options?: { replace?: boolean } & Abortable): Promise<void>;
   upload(sources: string | readonly string[], destination: string, options?: TransferOptions): Promise<Report>;

@@ -25,6 +25,7 @@ function done() {
 
 /** Makes a call on another thread: resolves when it has succeeded. */
 async function call(name, ...parameters) {
+  native.check(name, parameters);
   await turn();
   try {
     const error = native.struct('error');

@@ -207,12 +207,13 @@ class Client {
   /** Makes a file of a string or of bytes. */
   async writeFile(path, content, options = {}) {
     const flags = flagsOf(options, 'replace');
-    const data = typeof content === 'string' ? Buffer.from(content) : content;
+    const data = native.bytesOf(content);
     await this.#with(options.signal, (handle) => call('write_file', handle, path, data, data.byteLength, flags));
   }
 
   /** The content of a file: bytes, or a string with an encoding. */
-  async readFile(path, { encoding, signal } = {}) {
+  async readFile(path, options = {}) {
+    const { encoding, signal } = typeof options === 'string' ? { encoding: options } : options;
     const file = await this.open(path, 'r', { signal });
     try {
       const content = await file.read((await file.size()) || 1, { signal });

@@ -1,5 +1,6 @@
 'use strict';
 
+const native = require('./native');
 const { call, callHere, callNow, abortable } = require('./call');
 
 const READ = 1 << 22;
@@ -57,7 +58,7 @@ class RemoteFile {
 
   /** Writes a string or bytes at the position, or at one that is given. */
   async write(content, { position, signal } = {}) {
-    const data = typeof content === 'string' ? Buffer.from(content) : content;
+    const data = native.bytesOf(content);
     const count = [0];
     await this.#next(signal, () =>
       position === undefined

@@ -165,6 +165,40 @@ for (const [name, parameters] of Object.entries(functions)) {
   calls[name] = library.func(`int remofile_${name}(${parameters}, ${ERROR})`);
 }
 
+/** Refuses what would not be the text at the other side that it is here: koffi takes a number for an address, and C ends at a NUL. */
+function checkText(name, value) {
+  // Whether it may be left out the library tells.
+  if (value === null || value === undefined) return;
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string`);
+  if (value.includes('\0')) throw new TypeError(`${name} must not have a NUL character in it`);
+  if (/\p{Surrogate}/u.test(value)) throw new TypeError(`${name} must not have half a surrogate pair in it`);
+}
+
+/** The checks of what a function is given, by the place of its parameter. */
+const checks = {};
+for (const [name, parameters] of Object.entries(functions)) {
+  checks[name] = parameters.split(', ').map((parameter) => {
+    const [, type, called] = parameter.match(/^(.*[ *])(\w+)$/);
+    if (type === 'const char *') return (value) => checkText(called, value);
+    if (type === 'const char **') return (values) => values.forEach((value) => checkText(called, value ?? 0));
+    const fields = structs[type.match(/^remofile_(\w+_options) \*$/)?.[1]];
+    const texts = Object.keys(fields ?? {}).filter((field) => fields[field] === 'const char *');
+    return (value) => texts.forEach((field) => checkText(field, value[field]));
+  });
+}
+
+/** Refuses parameters that are no texts where texts are wanted. */
+function check(name, parameters) {
+  checks[name].forEach((each, index) => each(parameters[index]));
+}
+
+/** What content is as bytes, of which a call gets the address. */
+function bytesOf(content) {
+  if (typeof content === 'string') return Buffer.from(content);
+  if (ArrayBuffer.isView(content) || content instanceof ArrayBuffer) return content;
+  throw new TypeError('content must be a string or bytes');
+}
+
 /** A struct with its size and some fields. */
 function struct(name, fields = {}) {
   return { ...blank(name), ...fields };
@@ -189,6 +223,8 @@ function register(name, body) {
 
 module.exports = {
   calls,
+  check,
+  bytesOf,
   struct,
   register,
   unregister: (callback) => koffi.unregister(callback),

@@ -35,6 +35,23 @@ test('structs have the size that the headers give them', () => {
   for (const [name, size] of Object.entries(native.sizes())) assert.ok(listed.includes(`${name} ${size}\n`), name);
 });
 
+test('what is no text or no bytes is refused before the library sees it', async () => {
+  for (const wrong of [5, {}, ['/a'], '/a\0b', '/\ud800']) {
+    await assert.rejects(client.list(wrong), TypeError);
+    await assert.rejects(client.remove(wrong), TypeError);
+    await assert.rejects(client.move('/a', wrong), TypeError);
+    await assert.rejects(Client.connect({ hostname: wrong, token: server.token }), TypeError);
+  }
+  await assert.rejects(client.upload(['a\0b'], '/'), TypeError);
+  await assert.rejects(client.upload(['a'], '/', { exclude: ['a\0b'] }), TypeError);
+  for (const wrong of [5, undefined, { byteLength: 8 }]) await assert.rejects(client.writeFile('/a', wrong), /content must be/);
+  const file = await client.open('/written', 'w');
+  await assert.rejects(file.write(5), /content must be/);
+  await file.write('text');
+  await file.close();
+  assert.equal(await client.readFile('/written', 'utf8'), 'text');
+});
+
 test('directories, files and links', async () => {
   await client.makeDirectory('/d/e', { parents: true });
   await assert.rejects(client.makeDirectory('/d'), fails('already-exists'));

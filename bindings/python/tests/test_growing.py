@@ -250,6 +250,8 @@ def test_parts_come_in_one_flight(server, client, root, content):
     assert client.read_ranges(wanted) == [content[100:200], b"3456789", b"89"]
     with pytest.raises(FileNotFoundError):
         client.read_ranges([("/g", 0, 1), ("/none", 0, 1)])
+    with pytest.raises(ValueError, match="0 or later"):
+        client.read_ranges([("/g", -1, None)])
 
     async def main():
         async with AsyncClient("127.0.0.1", server.port, server._token) as client:

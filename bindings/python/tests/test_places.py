@@ -6,8 +6,18 @@ import stat
 import warnings
 
 import pytest
-from remofile import AsyncClient, Client, DirEntry, UnlistedWarning
+from remofile import AsyncClient, Client, DirEntry, FileNameError, UnlistedWarning
 from remofile.fs import RemofileFileSystem
+
+
+def test_a_name_that_is_no_utf8_is_told_as_such_and_its_file_goes_under_another(client, root, tmp_path):
+    source = tmp_path / os.fsdecode(b"bad\xff")
+    source.write_bytes(b"content")
+    for call in (lambda: client.upload_file(source, "/"), lambda: client.list_files("/" + source.name)):
+        with pytest.raises(FileNameError, match="not UTF-8"):
+            call()
+    client.upload_file(source, "/", name="good")
+    assert (root / "good").read_bytes() == b"content"
 
 
 def test_an_upload_replaces_a_link_and_what_is_opened_is_written_through_it(client, root, tmp_path):

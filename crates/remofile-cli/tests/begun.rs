@@ -57,6 +57,23 @@ fn assert_goes_on(output: CommandOutput, path: &str) {
 }
 
 #[test]
+fn an_upload_whose_directory_was_removed_and_made_anew_goes_into_it() {
+    let scene = Scene::new();
+    let (tree, copy) = (scene.pair.local("tree"), scene.pair.remote("copy"));
+    make_tree(&tree);
+    for line in ["remove -r /copy", "move /copy /elsewhere"] {
+        scene.cut("upload -r --bwlimit 500K tree /copy", &copy);
+        scene.run(line).ok();
+        mkdir(&copy);
+        let next = scene.run("upload -r tree /copy");
+        assert!(!next.stderr.contains("going on"), "{}", next.stderr);
+        next.ok();
+        assert_eq!(files_below(&copy.join("tree")), files_below(&tree), "{line}");
+        scene.run("remove -r /copy").ok();
+    }
+}
+
+#[test]
 fn an_upload_that_was_killed_goes_on_in_the_directory_that_it_has_made() {
     let scene = Scene::new();
     let (tree, copy) = (scene.pair.local("tree"), scene.pair.remote("copy"));

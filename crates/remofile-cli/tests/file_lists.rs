@@ -45,6 +45,28 @@ fn a_line_of_a_list_that_is_no_path_fails_alone_and_is_told_by_its_number() {
 }
 
 #[test]
+fn with_archive_a_list_may_have_any_name_that_the_disk_has() {
+    use std::os::unix::ffi::OsStrExt;
+    let pair = Pair::new();
+    let names: [&[u8]; 4] = [b"d/caf\xe9", b"d/new\nline", b"a:b", b"plain"];
+    for name in names {
+        let path = pair.local.path().join("tree").join(std::ffi::OsStr::from_bytes(name));
+        support::mkdir(path.parent().unwrap());
+        write(path, name);
+    }
+    write(pair.local("list"), [names.join(&0), b"d".to_vec()].join(&0));
+    let encoded = ["a\u{201b}3Ab", "d/caf\u{201b}E9", "d/new\u{201b}0Aline", "plain"];
+    for command in [
+        "upload -a -0 --relative-directory tree --files-from list --parents /up/",
+        "sync -a -0 --delete --files-from list local tree /up",
+    ] {
+        pair.run(command).ok();
+        assert_eq!(files_below(&pair.remote("up")), encoded, "{command}");
+        pair.run("remove -r /up").ok();
+    }
+}
+
+#[test]
 fn a_list_of_bad_names_alone_is_no_wrong_usage() {
     let pair = Pair::new();
     write(pair.local("list"), "..\n");

@@ -205,3 +205,16 @@ fn an_editor_that_fails_changes_nothing() {
     let said = say(command.env("VISUAL", "/no/such/editor").env("TMPDIR", pair.local("tmp")));
     assert!(said.fails(1).contains("/no/such/editor"));
 }
+
+#[test]
+fn nobody_edits_in_vain_what_may_not_be_replaced() {
+    let pair = Pair::serving(&["--read-only"]);
+    write(pair.remote("f"), "old");
+    for path in ["/f", "/new"] {
+        assert!(
+            edit(&pair, path, r#"echo edited >> "$1"; touch "$(dirname "$0")/ran""#).fails(1).contains("read-only"),
+            "{path}"
+        );
+        assert!(!pair.local("ran").exists() && left(&pair).is_empty(), "{path}");
+    }
+}

@@ -299,6 +299,27 @@ fn a_name_that_the_server_has_and_does_not_admit_is_told_with_what_fetches_it() 
 }
 
 #[test]
+fn what_only_the_destination_has_may_have_any_name_unless_it_is_to_be_deleted() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    fixture.write("tree/plain", "");
+    fixture.write("tree/a:b", "");
+    write(local.path(), "tree/plain", "");
+    std::fs::write(named(&local.path().join("tree"), b"bad\xff"), "").unwrap();
+    let below = local.path().join("tree");
+    for delete in [false, true] {
+        let options = SyncOptions { delete, selection: Selection::default(), ..SyncOptions::default() };
+        let mut client = client(&fixture);
+        let empty = local.path().join("empty");
+        std::fs::create_dir_all(&empty).unwrap();
+        let up = synchronize_upload(&mut client, &empty, &remote("/tree"), &options, &mut Silent).unwrap();
+        let down = synchronize_download(&mut client, &remote("/"), &below, &options, &mut Silent).unwrap();
+        let failed = [up, down].map(|report| report.transfer.failure_count() > 0);
+        assert_eq!(failed, [false, delete]);
+    }
+    assert!(named(&below, b"bad\xff").exists());
+}
+
+#[test]
 fn rules_mean_names_as_they_are_on_the_disk() {
     let (local, fixture) = (tempfile::tempdir().unwrap(), Fixture::new());
     for name in ["Foo::Bar", "Foo::Baz", "plain"] {

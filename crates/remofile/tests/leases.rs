@@ -14,7 +14,8 @@ use common::raw::{self, Raw};
 use common::{Fixture, assert_serves, noise, remote, tree, visible, write};
 use remofile::protocol::wire::{Body, ErrorCode, Holder, OperationId, Request, Signal};
 use remofile::{
-    Client, ClientOptions, Error, Event, Interrupt, Monitor, OnWaiting, OpenOptions, Silent, TransferOptions, Wait,
+    Client, ClientOptions, Error, Event, Interrupt, Monitor, OnWaiting, OpenOptions, Silent, SyncOptions,
+    TransferOptions, Wait, synchronize_upload,
 };
 use std::io::Write;
 use std::sync::mpsc::{Sender, channel};
@@ -333,4 +334,20 @@ fn a_session_that_holds_the_lease_works_under_it_and_keeps_others_out_until_it_g
         other.create_file(&remote("/file"), true).unwrap();
     }
     assert_serves(&fixture);
+}
+
+#[test]
+fn a_sync_that_has_returned_is_in_nobodys_way() {
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    let (mut own, mut other) = (fixture.client(), client(&fixture, Wait::No));
+    other.status().unwrap();
+    let options = SyncOptions::default();
+    // Over and over: what is wrong would show only where the other one is quicker than the server.
+    for round in 0..100 {
+        if round % 2 == 0 {
+            write(local.path(), "file", noise(round));
+        }
+        synchronize_upload(&mut own, local.path(), &remote("/tree"), &options, &mut Silent).unwrap();
+        other.create_file(&remote("/tree/other"), true).unwrap();
+    }
 }

@@ -53,6 +53,20 @@ fn sound(root: &Path) -> (usize, Vec<u8>) {
 }
 
 #[test]
+fn a_file_whose_name_no_server_takes_goes_under_another() {
+    use std::os::unix::ffi::OsStrExt;
+    let (fixture, local) = (Fixture::new(), tempfile::tempdir().unwrap());
+    for name in [&b"bad\xff"[..], b"new\nline"] {
+        let path = local.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::write(&path, name).unwrap();
+        let source = LocalSource { name: Some("good".to_owned()), ..LocalSource::from(&path) };
+        let options = TransferOptions { on_conflict: OnConflict::Replace, ..TransferOptions::default() };
+        fixture.client().upload(&[source], &remote("/"), &options, &mut Silent).unwrap();
+        assert_eq!(std::fs::read(fixture.path("good")).unwrap(), name);
+    }
+}
+
+#[test]
 fn a_tree_of_thousands_of_levels_arrives_in_both_directions() {
     // More than a path that the system takes has room for; each item tells its whole path, so more levels cost their square.
     let depth = if common::soaks() { 4500 } else { 2500 };

@@ -14,10 +14,10 @@ use common::proxy::{CuttingLine, Harm};
 use common::{LOCALHOST, noise, remote, write};
 use remofile::protocol::handshake::Refusal;
 use remofile::protocol::token::Token;
-use remofile::protocol::wire::{ErrorCode, OnConflict};
+use remofile::protocol::wire::{AttributeSet, ErrorCode, OnConflict};
 use remofile::{
-    Client, ClientOptions, Error, Event, LiveTokens, Monitor, Result, RetryOptions, Server, Silent, TokenEntry,
-    TokenRights, TransferOptions, TransferReport,
+    Client, ClientOptions, Error, Event, LiveTokens, Monitor, Result, RetryOptions, SendOptions, Server, Silent,
+    TokenEntry, TokenRights, TransferOptions, TransferReport,
 };
 use std::net::SocketAddr;
 use std::path::Path;
@@ -279,6 +279,31 @@ fn a_drop_box_takes_new_names_and_tells_nothing_else() {
     denied(client.remove(&remote("/new"), false).map(drop));
     denied(client.rename(&remote("/new"), &remote("/newer"), false).map(drop));
     denied(client.download(&[remote("/new")], local.path(), &once(), &mut Silent).map(drop));
+}
+
+#[test]
+fn a_drop_box_takes_directories_with_what_is_kept_of_their_files() {
+    let served = Served::new();
+    let token = served.add("box", |entry| entry.rights = TokenRights::Upload);
+    let (mut client, local) = (served.client(&token), tempfile::tempdir().unwrap());
+    write(&local.path().join("tree/a"), "b", "deep");
+    std::fs::create_dir(local.path().join("tree/empty")).unwrap();
+    for (name, attributes) in [("kept", AttributeSet::NONE), ("archive", AttributeSet::TIMES_AND_MODES)] {
+        let tree = local.path().join(name);
+        std::fs::rename(local.path().join("tree"), &tree).unwrap();
+        let send_options = SendOptions { preserve_mode: true, attributes, ..SendOptions::default() };
+        let options = TransferOptions { send: send_options, ..once() };
+        let report = send(&mut client, &tree, &options).unwrap();
+        assert_eq!(report.failures, []);
+        let skipped: Vec<String> = report.skipped.iter().map(ToString::to_string).collect();
+        assert!(
+            matches!(&skipped[..], [told] if told.contains("no right to replace") && told.contains("permissions")),
+            "{skipped:?}"
+        );
+        assert_eq!(served.visible(&format!("{name}/a/b")).unwrap(), b"deep");
+        assert!(served.root.path().join(name).join("empty").is_dir());
+        std::fs::rename(&tree, local.path().join("tree")).unwrap();
+    }
 }
 
 #[test]

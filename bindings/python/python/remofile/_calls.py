@@ -468,7 +468,13 @@ class Calls(Relaying):
 
 
 def wanted_parts(ranges: Iterable[tuple[RemotePath, int, Optional[int]]]) -> list[tuple[str, int, Optional[int]]]:
-    """Parts of files by their lengths."""
+    """Parts of files by their lengths.
+
+    :raises ValueError: for one that begins before its file.
+    """
+    ranges = list(ranges)
+    if any(start < 0 for _path, start, _end in ranges):
+        raise ValueError("a part of a file begins at 0 or later")
     return [(remote(path), start, None if end is None else max(end - start, 0)) for path, start, end in ranges]
 
 

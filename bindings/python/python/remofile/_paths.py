@@ -29,10 +29,15 @@ def remote(path: RemotePath, what: str = "Path") -> str:
     """An absolute path at the server, in its one form.
 
     :raises ValueError: if it is not absolute.
+    :raises FileNameError: if it is no UTF-8.
     """
     text = text_of(path)
     if not text.startswith("/"):
         raise ValueError(f"{what} must be an absolute path")
+    if not is_utf8(text):
+        from errno import EINVAL
+
+        raise FileNameError(EINVAL, "the name is not UTF-8", text)
     return "/" + "/".join(part for part in text.split("/") if part not in ("", "."))
 
 
@@ -45,6 +50,15 @@ def text_of(path: RemotePath) -> str:
     if not isinstance(text, str):
         raise TypeError("paths at the server are texts")
     return text
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a name has no bytes that are no UTF-8, which Python has as halves of surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def content_of(data: Any) -> bytes:
@@ -64,10 +78,7 @@ def checked_name(name: str) -> str:
     """The name itself, if it is one."""
     from errno import EINVAL
 
-    try:
-        problem = check_file_name(name)
-    except UnicodeEncodeError as error:
-        problem = str(error)
+    problem = check_file_name(name) if is_utf8(name) else "the name is not UTF-8"
     if problem is not None:
         raise FileNameError(EINVAL, problem, name)
     return name

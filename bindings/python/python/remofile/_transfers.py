@@ -94,7 +94,9 @@ def upload(client: Connection, is_directory: bool, source: LocalPath, destinatio
     if was_there and how.stays:
         _raise_exists(path)
     watched = Watched(how.process_chunk) if how.process_chunk is not None else None
-    told = how.interest(watched, None if is_directory else own_name, stall_timeout)
+    # The name on the disk may be no UTF-8.
+    shown_name = None if is_directory else os.fsencode(own_name).decode(errors="replace")
+    told = how.interest(watched, shown_name, stall_timeout)
 
     def clean_up() -> None:
         client._native.clear_partials(path, *limits)

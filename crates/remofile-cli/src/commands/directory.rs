@@ -1,7 +1,7 @@
 //! `remofile directory`
 
 use super::making::{Making, foretell};
-use super::{Context, paths};
+use super::{Context, begun, paths};
 use crate::args::Directory;
 use crate::exit::Exit;
 use crate::failed::Result;
@@ -12,7 +12,13 @@ pub(super) fn run(directory: &Directory, context: Context) -> Result<Exit> {
     let mut client = context.connect(&directory.connection, None)?;
     match directory.dry_run {
         true => foretell(&mut client, &path, Making::Directory { parents }, update, directory.connection.json)?,
-        false => client.make_directory(&path, update, parents)?,
+        false => {
+            client.make_directory(&path, update, parents)?;
+            // With an update it may have been there.
+            if !update {
+                begun::forget_at(&client, &path);
+            }
+        }
     }
     Ok(Exit::Success)
 }

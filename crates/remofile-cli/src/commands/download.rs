@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn listed_paths_keep_their_directories() {
-        let listed = vec![ListedFile { name: "b/c".to_owned(), is_from_root: false }];
+        let listed = vec![ListedFile { path: "b/c".into(), name: "b/c".to_owned(), is_from_root: false }];
         let arguments = Arguments { sources: Vec::new(), listed, destination: None };
         let What::Files { sources, directory } = What::of(arguments, &"/d".parse().unwrap()).unwrap() else {
             panic!("not files")

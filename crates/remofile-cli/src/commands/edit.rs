@@ -39,6 +39,10 @@ pub(super) fn run(edit: &Edit, context: Context) -> Result<Exit> {
     let fetching = Working::begin(edit.connection.json, &format!("fetching {path}"));
     let before = fetch(&mut client, &path, &mut copy, &fetching.so_far())?;
     drop(fetching);
+    if before.version.is_some() {
+        // Now, not when everything is written.
+        refuse_to_replace(&mut client, &path)?;
+    }
     let place = copy.place(None).map_err(Error::Local)?.to_owned();
     let edited = run_editor(&place).and_then(|()| signals::interrupt_calls(interrupt));
     let digest = digest_of(&place).map_err(|source| Failed::file(&place, source));
@@ -71,8 +75,7 @@ fn foretell(client: &mut Client, path: &RemotePath, is_json: bool) -> Result<Exi
     match client.stat(path) {
         Ok(entry) if entry.kind != Kind::File => Err(Error::Remote(Failure::new(ErrorCode::NotAFile).at(path)).into()),
         Ok(_) => {
-            refuse_without(client, Right::Create, path)?;
-            refuse_without(client, Right::Remove, path)?;
+            refuse_to_replace(client, path)?;
             output::data(&match is_json {
                 true => format!("{}\n", json::would_make("edit", path)),
                 false => format!("{path}\n"),
@@ -84,6 +87,12 @@ fn foretell(client: &mut Client, path: &RemotePath, is_json: bool) -> Result<Exi
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Refuses whoever has no right to replace a file.
+fn refuse_to_replace(client: &mut Client, path: &RemotePath) -> Result<()> {
+    refuse_without(client, Right::Create, path)?;
+    refuse_without(client, Right::Remove, path)
 }
 
 /// The file as it was before it was edited.

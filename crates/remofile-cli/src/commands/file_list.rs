@@ -2,10 +2,13 @@
 
 use crate::failed::{Failed, Result};
 use crate::files;
-use remofile::protocol::path::RemotePath;
+use remofile::protocol::path::{NameRule, RemotePath, encode_name};
 use remofile::protocol::wire::{ErrorCode, Failure};
 use rustix::fs::stat;
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The lines of a list.
@@ -20,7 +23,9 @@ pub(super) struct FileList {
 /// A file or directory on a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ListedFile {
-    /// Path that it has below the source, and below the destination: relative, without dots.
+    /// Path that it has below the source: relative, without dots.
+    pub(super) path: PathBuf,
+    /// The same as text, encoded if names are, which it has below the destination.
     pub(super) name: String,
     /// True if it is below the root directory, whatever the source is.
     pub(super) is_from_root: bool,
@@ -29,7 +34,8 @@ pub(super) struct ListedFile {
 /// The directory that the paths of a list are in.
 pub(super) enum Source {
     /// A local directory. One that nobody has chosen does not keep absolute paths from leading elsewhere.
-    Local { directory: PathBuf, is_chosen: bool },
+    /// With `encodes` its names may be any, and are encoded.
+    Local { directory: PathBuf, is_chosen: bool, encodes: bool },
     /// A remote directory.
     Remote(RemotePath),
 }
@@ -75,17 +81,20 @@ impl FileList {
 
 impl Source {
     fn take(&self, line: &[u8]) -> std::result::Result<ListedFile, String> {
-        let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
-        let name = relative(text)?;
-        if !text.starts_with('/') {
-            return Ok(ListedFile { name, is_from_root: false });
+        let encodes = matches!(self, Self::Local { encodes: true, .. });
+        let relative = relative(line);
+        // Before it is looked for.
+        let name = name_of(&relative, encodes)?;
+        if !line.starts_with(b"/") {
+            return Ok(ListedFile { path: relative, name, is_from_root: false });
         }
-        let absolute = format!("/{name}");
-        match self.below(&absolute) {
-            Some(below) if below.is_empty() => Err("it is the directory that the paths are taken from".to_owned()),
-            Some(below) => Ok(ListedFile { name: below, is_from_root: false }),
+        match self.below(&Path::new("/").join(&relative)) {
+            Some(below) if below.as_os_str().is_empty() => {
+                Err("it is the directory that the paths are taken from".to_owned())
+            }
+            Some(below) => Ok(ListedFile { name: name_of(&below, encodes)?, path: below, is_from_root: false }),
             None if self.is_bound() => Err(format!("it is not below {self}")),
-            None => Ok(ListedFile { name, is_from_root: true }),
+            None => Ok(ListedFile { path: relative, name, is_from_root: true }),
         }
     }
 
@@ -94,19 +103,19 @@ impl Source {
     }
 
     /// Returns the part of an absolute path that is below the source, if it is there.
-    fn below(&self, absolute: &str) -> Option<String> {
+    fn below(&self, absolute: &Path) -> Option<PathBuf> {
         match self {
-            Self::Remote(top) => RemotePath::parse(absolute).ok()?.relative_to(top).map(str::to_owned),
+            Self::Remote(top) => RemotePath::parse(absolute.to_str()?).ok()?.relative_to(top).map(PathBuf::from),
             Self::Local { directory, .. } => {
                 let top = std::path::absolute(directory).ok()?;
-                if let Ok(below) = Path::new(absolute).strip_prefix(&top) {
-                    return below.to_str().map(str::to_owned);
+                if let Ok(below) = absolute.strip_prefix(&top) {
+                    return Some(below.to_owned());
                 }
                 // The same directory by another path, such as one through a link.
                 let identity = |path: &Path| stat(path).ok().map(|stat| (stat.st_dev, stat.st_ino));
                 let own = identity(&top)?;
-                let above = Path::new(absolute).ancestors().find(|above| identity(above) == Some(own))?;
-                Path::new(absolute).strip_prefix(above).ok()?.to_str().map(str::to_owned)
+                let above = absolute.ancestors().find(|above| identity(above) == Some(own))?;
+                absolute.strip_prefix(above).ok().map(Path::to_owned)
             }
         }
     }
@@ -122,14 +131,23 @@ impl std::fmt::Display for Source {
 }
 
 /// A path below a directory, as `find . -type f` prints it.
-fn relative(text: &str) -> std::result::Result<String, String> {
-    let names: Vec<&str> = text.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
-    if names.is_empty() {
-        return Err("it names nothing".to_owned());
+fn relative(line: &[u8]) -> PathBuf {
+    let names = line.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+    names.map(OsStr::from_bytes).collect()
+}
+
+/// Returns a relative path as text, encoded or as it is.
+fn name_of(path: &Path, encodes: bool) -> std::result::Result<String, String> {
+    let names = path.iter().map(|name| match encodes {
+        // For the rule of every server; one that admits fewer names gets these encoded further.
+        true => Ok(encode_name(name.as_bytes(), NameRule::Posix)),
+        false => name.to_str().map(Cow::Borrowed).ok_or("it is not UTF-8"),
+    });
+    let name = names.collect::<std::result::Result<Vec<_>, _>>()?.join("/");
+    match name.is_empty() {
+        true => Err("it names nothing".to_owned()),
+        false => RemotePath::root().join(&name).map(|_| name).map_err(|error| error.to_string()),
     }
-    let path = names.join("/");
-    RemotePath::root().join(&path).map_err(|error| error.to_string())?;
-    Ok(path)
 }
 
 #[cfg(test)]
@@ -137,7 +155,7 @@ mod tests {
     use super::*;
 
     fn here(is_chosen: bool) -> Source {
-        Source::Local { directory: PathBuf::new().join("."), is_chosen }
+        Source::Local { directory: PathBuf::new().join("."), is_chosen, encodes: false }
     }
 
     fn parse(bytes: &[u8], from_nul: bool, source: &Source) -> FileList {
@@ -178,6 +196,19 @@ mod tests {
     }
 
     #[test]
+    fn names_that_are_encoded_may_be_any_but_those_of_paths() {
+        let source = Source::Local { directory: ".".into(), is_chosen: false, encodes: true };
+        let list = parse(b"d/caf\xe9\0new\nline\0a*b\0..\0", true, &source);
+        let files: Vec<(&[u8], &str)> =
+            list.files.iter().map(|file| (file.path.as_os_str().as_bytes(), &*file.name)).collect();
+        assert_eq!(
+            files,
+            [(&b"d/caf\xe9"[..], "d/caf\u{201b}E9"), (b"new\nline", "new\u{201b}0Aline"), (b"a*b", "a*b"),]
+        );
+        assert_eq!(list.failures.len(), 1);
+    }
+
+    #[test]
     fn an_absolute_path_is_taken_from_the_source_it_is_below() {
         let working = std::env::current_dir().unwrap();
         for is_chosen in [false, true] {
@@ -189,7 +220,7 @@ mod tests {
         assert!(why("/etc/passwd", &remote("/d")).contains("it is not below /d"));
         assert!(why("/nonexistent/x", &here(true)).contains("it is not below ."));
         let elsewhere = parse(b"/nonexistent/x", false, &here(false));
-        let file = ListedFile { name: "nonexistent/x".to_owned(), is_from_root: true };
+        let file = ListedFile { path: "nonexistent/x".into(), name: "nonexistent/x".to_owned(), is_from_root: true };
         assert_eq!(elsewhere.files, [file]);
     }
 
@@ -199,7 +230,7 @@ mod tests {
         let (real, link) = (directory.path().join("real"), directory.path().join("link"));
         rustix::fs::mkdir(&real, rustix::fs::Mode::RWXU).unwrap();
         rustix::fs::symlink(&real, &link).unwrap();
-        let source = Source::Local { directory: real, is_chosen: true };
+        let source = Source::Local { directory: real, is_chosen: true, encodes: false };
         assert_eq!(names(&format!("{}/a\n", link.display()), &source), ["a"]);
     }
 }

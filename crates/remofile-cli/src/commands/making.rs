@@ -59,11 +59,16 @@ pub(super) fn foretell(
 /// Refuses what the server would refuse to whoever has no right to it.
 pub(super) fn refuse_without(client: &mut Client, right: Right, path: &RemotePath) -> Result<()> {
     let hello = client.server()?;
-    let (rights, denied) = (hello.rights, Failure::new(ErrorCode::PermissionDenied).at(path));
-    match (hello.read_only, rights.has(right)) {
-        (true, _) => Err(Error::Remote(Failure::new(ErrorCode::ReadOnly).at(path)).into()),
-        (false, false) => Err(Error::Remote(Failure { rights: Some(rights), ..denied }).into()),
-        (false, true) => Ok(()),
+    let rights = hello.rights;
+    match (rights.has(right), hello.read_only) {
+        // To who may change nothing at all a server looks read-only, too.
+        (false, _) => {
+            let denied = Failure::new(ErrorCode::PermissionDenied).at(path);
+            let denied = denied.because(format_args!("the token has no right to {}", right.name()));
+            Err(Error::Remote(Failure { rights: Some(rights), ..denied }).into())
+        }
+        (true, true) => Err(Error::Remote(Failure::new(ErrorCode::ReadOnly).at(path)).into()),
+        (true, false) => Ok(()),
     }
 }
 

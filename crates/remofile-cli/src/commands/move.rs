@@ -1,7 +1,7 @@
 //! `remofile move`
 
 use super::making::refuse_without;
-use super::{Context, expand, paths};
+use super::{Context, begun, expand, paths};
 use crate::args::Move;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
@@ -60,6 +60,8 @@ fn move_one(
     let path = new_path(client, source, destination.clone())?;
     if !arguments.dry_run {
         client.rename(source, &path, arguments.replace)?;
+        // Whatever was begun at either path is another thing now.
+        [source, &path].into_iter().for_each(|path| begun::forget_at(client, path));
         return Ok(path);
     }
     refuse_early(client, source, &path, arguments.replace)?;

@@ -100,7 +100,9 @@ pub(super) fn new_path(name: &str, directory: Option<&str>) -> Result<RemotePath
     let path = match directory {
         None => from_root(name)?,
         Some(directory) if name.starts_with('/') => {
-            return Err(Failed::usage(format!("{name:?} is absolute: leave out the directory {directory:?}")));
+            return Err(Failed::usage(format!(
+                "{name:?} is absolute: leave out {directory:?}, which would be its directory; several are made one after the other"
+            )));
         }
         Some(directory) => {
             let relative = plain(name);

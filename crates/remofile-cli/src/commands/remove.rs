@@ -2,7 +2,7 @@
 
 use super::counting::Counting;
 use super::foretell_removal::foretell_removal;
-use super::{Context, expand, paths};
+use super::{Context, begun, expand, paths};
 use crate::args::Remove;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
@@ -22,7 +22,7 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
     let tells = context.verbose > 0 && !json;
     let mut client = context.connect_interruptible(&remove.connection, None)?;
     let mut are_many = paths.len() > 1;
-    let (mut failures, mut done) = (Vec::new(), 0);
+    let (mut failures, mut done, mut some_done) = (Vec::new(), 0, false);
     let mut fail = |failure: Failure, are_many: bool| match failure.code {
         ErrorCode::NotFound | ErrorCode::NoMatch if remove.force => Ok(()),
         _ if are_many => {
@@ -43,6 +43,7 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
     for path in &paths {
         match client.remove(path, remove.recursive) {
             Ok(removed) => {
+                begun::forget_at(&client, path);
                 total.files += removed.files;
                 total.directories += removed.directories;
                 done += 1;
@@ -50,7 +51,11 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
                     output::note(&format!("removed {path}"));
                 }
             }
-            Err(Error::Remote(failure)) => fail(failure, are_many)?,
+            Err(Error::Remote(failure)) => {
+                let is_partly_done = remove.recursive && may_be_partly_done(&failure, path);
+                some_done |= is_partly_done;
+                fail(failure, are_many || is_partly_done)?;
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -59,7 +64,14 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
     } else {
         summary::of_paths(&failures, done).iter().for_each(|line| output::note(line));
     }
-    Ok(Exit::of_parts(done > 0, failures.is_empty()))
+    Ok(Exit::of_parts(some_done || done > 0, failures.is_empty()))
+}
+
+/// Reports whether some of a tree may be gone whose removal failed: what failed is below its top, or the server has more to say
+/// of it than the reason.
+fn may_be_partly_done(failure: &Failure, tree: &RemotePath) -> bool {
+    let below = failure.path.as_deref().and_then(|path| path.strip_prefix(tree.as_str()));
+    below.is_some_and(|below| below.starts_with('/')) || (failure.detail.is_some() && failure.rights.is_none())
 }
 
 fn removing(paths: &[RemotePath]) -> String {
@@ -118,5 +130,16 @@ mod tests {
     fn the_root_directory_cannot_be_removed() {
         assert!(matches!(paths_of(&["/".into()]), Err(Failed::Usage(_))));
         assert!(matches!(paths_of(&["/a".into(), "/".into()]), Err(Failed::Usage(_))));
+    }
+
+    #[test]
+    fn a_tree_may_be_partly_removed_unless_it_failed_at_its_beginning() {
+        let tree = RemotePath::parse("/a/b").unwrap();
+        let failure = |path: &str| Failure::new(ErrorCode::PermissionDenied).at(path);
+        assert!(may_be_partly_done(&failure("/a/b/c"), &tree));
+        assert!(may_be_partly_done(&failure("/a/b").because("1 files and 0 directories of /a/b are gone"), &tree));
+        for whole in [failure("/a/b"), failure("/a/bc"), failure("/a")] {
+            assert!(!may_be_partly_done(&whole, &tree), "{whole:?}");
+        }
     }
 }

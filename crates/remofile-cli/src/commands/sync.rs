@@ -25,8 +25,11 @@ fn to_server(local: &SyncLocal, context: Context) -> Result<Exit> {
     let base = synchronize.files.relative_directory.as_deref().unwrap_or(Path::new(""));
     let source = base.join(&local.source);
     let settings = sync_settings(synchronize, Direction::Up)?;
-    let (options, refused) =
-        with_list(settings, synchronize, &Source::Local { directory: source.clone(), is_chosen: true })?;
+    let (options, refused) = with_list(
+        settings,
+        synchronize,
+        &Source::Local { directory: source.clone(), is_chosen: true, encodes: synchronize.encodes_names() },
+    )?;
     let destination = paths::from_root(paths::text(&local.destination)?)?;
     let wanted = wanted(synchronize, Direction::Up, local.connection.json, context.verbose);
     transfer::warn_of_rate(&synchronize.line, &synchronize.report);

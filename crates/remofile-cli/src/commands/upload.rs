@@ -21,8 +21,8 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
     let options = transfer::options(&upload.transfer, Direction::Up)?;
     let base = upload.transfer.relative_directory.clone();
     let source = || {
-        let is_chosen = base.is_some();
-        Ok(Source::Local { directory: base.unwrap_or_else(|| PathBuf::from(".")), is_chosen })
+        let (is_chosen, encodes) = (base.is_some(), upload.transfer.encodes_names());
+        Ok(Source::Local { directory: base.unwrap_or_else(|| PathBuf::from(".")), is_chosen, encodes })
     };
     let (arguments, refused) = Arguments::of(upload.paths, &upload.transfer, source)?;
     refuse_foreign(&arguments.sources)?;
@@ -123,20 +123,28 @@ fn refuse_foreign(sources: &[PathBuf]) -> Result<()> {
     found.map_or(Ok(()), |(text, hint)| Err(Failed::usage(format!("there is no file {text}: {hint}"))))
 }
 
-/// Refuses standard input by the path that other tools have for it, where that is no file.
+/// Refuses standard input by the path that other tools have for it, and what a shell writes for `<(COMMAND)`, where that is no
+/// file.
 fn refuse_stdin_by_path(sources: &[PathBuf]) -> Result<()> {
     let is_stdin =
         |path: &&PathBuf| ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].iter().any(|name| path == &Path::new(name));
-    let is_file = |path: &PathBuf| {
-        rustix::fs::stat(path.as_path()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
+    let is_pipe = |path: &&PathBuf| {
+        ["/dev/fd", "/proc/self/fd"].iter().any(|fds| path.starts_with(fds)) && type_of(path) == Some(FileType::Fifo)
     };
-    match sources.iter().find(is_stdin).filter(|path| !is_file(path)) {
-        Some(path) => Err(Failed::usage(format!(
-            "{} is written '-' here, with '--name NAME' for the remote file",
+    let stdin = sources.iter().find(is_stdin).filter(|path| type_of(path) != Some(FileType::RegularFile));
+    let why = match (stdin, sources.iter().find(is_pipe)) {
+        (Some(path), _) => format!("{} is written '-' here, with '--name NAME' for the remote file", path.display()),
+        (None, Some(path)) => format!(
+            "{} is a pipe: 'COMMAND | remofile upload - --name NAME DIRECTORY' sends what a command prints",
             path.display()
-        ))),
-        None => Ok(()),
-    }
+        ),
+        (None, None) => return Ok(()),
+    };
+    Err(Failed::usage(why))
+}
+
+fn type_of(path: &Path) -> Option<FileType> {
+    rustix::fs::stat(path).ok().map(|stat| FileType::from_raw_mode(stat.st_mode))
 }
 
 /// The sources of an upload, and their destination.
@@ -230,8 +238,8 @@ fn named(sources: &[LocalSource], destination: &RemotePath) -> Option<(LocalSour
 fn local(sources: &[PathBuf], listed: Vec<ListedFile>, base: Option<&Path>) -> Vec<LocalSource> {
     let within = |path: &Path| LocalSource::within(base.unwrap_or(Path::new("")), path);
     let written = sources.iter().map(|path| within(path));
-    let listed = listed.into_iter().map(|ListedFile { name, is_from_root }| {
-        let source = if is_from_root { within(&Path::new("/").join(&name)) } else { within(Path::new(&name)) };
+    let listed = listed.into_iter().map(|ListedFile { path, name, is_from_root }| {
+        let source = if is_from_root { within(&Path::new("/").join(path)) } else { within(&path) };
         LocalSource { name: Some(name), ..source }
     });
     written.chain(listed).collect()
@@ -272,10 +280,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_shell_writes_for_the_output_of_a_command_is_told_as_a_pipe() {
+        let (reading, _writing) = std::io::pipe().unwrap();
+        let path = PathBuf::from(format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reading)));
+        let told = refuse_stdin_by_path(&[path]).unwrap_err().message();
+        assert!(told.contains("is a pipe"), "{told}");
+        assert!(refuse_stdin_by_path(&["/dev/null".into(), "/dev/fd".into()]).is_ok());
+    }
+
+    #[test]
     fn sources_are_taken_from_the_relative_directory_and_listed_ones_keep_their_own() {
         let arguments = |destination: Option<&str>| Arguments {
             sources: vec!["x".into(), "/y".into()],
-            listed: vec![ListedFile { name: "b/c".to_owned(), is_from_root: false }],
+            listed: vec![ListedFile { path: "b/c".into(), name: "b/c".to_owned(), is_from_root: false }],
             destination: destination.map(PathBuf::from),
         };
         let from = |directory: &str| {

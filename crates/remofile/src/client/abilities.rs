@@ -63,6 +63,15 @@ pub(crate) fn kept_attributes(hello: &ServerHello, wanted: AttributeSet, is_uplo
         let why = format!("{why}: transfer without owners and extended attributes");
         return Err(Error::Remote(Failure::new(ErrorCode::Unsupported).because(why)));
     }
-    let why = format!("{why}; times of directories and links, and set-user-ID bits, are left out");
-    Ok(KeptAttributes::Told(Failure::new(ErrorCode::Skipped).because(why)))
+    let lost = match sets_directory_modes(hello) || !is_upload {
+        true => "times of directories and links, and set-user-ID bits, are left out",
+        false => "times of directories and links, permissions of directories, and set-user-ID bits, are left out",
+    };
+    Ok(KeptAttributes::Told(Failure::new(ErrorCode::Skipped).because(format!("{why}; {lost}"))))
+}
+
+/// Reports whether an upload may give directories their permissions. A directory that is named with permissions may be there
+/// already, so that takes the right to replace; without them it takes the right to create alone.
+pub(crate) fn sets_directory_modes(hello: &ServerHello) -> bool {
+    hello.rights.has(Right::Replace)
 }

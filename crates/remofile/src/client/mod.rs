@@ -29,6 +29,7 @@ pub(crate) use lease::spreading::{FeedPart, FetchPart};
 pub(crate) use lease::syncing::{LocalDestination, PartialsHere, Syncing};
 pub(crate) use options::encoded_rules;
 pub(crate) use session::measuring::LineSpeed;
+pub(crate) use transfer::as_they_are::encoded_again;
 pub(crate) use upload::link_dest::{Earlier, missing};
 #[cfg(test)]
 pub(crate) use {

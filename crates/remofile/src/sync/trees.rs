@@ -113,6 +113,10 @@ impl Trees<'_> {
             in_earlier.extend(listing.in_earlier);
             *(if is_source { &mut names.source } else { &mut names.destination }) = listing.shared;
             for failure in outermost(listing.reported) {
+                // What only the destination has stays, whatever it is called.
+                if !is_source && !self.rules.delete && failure.code == ErrorCode::InvalidName {
+                    continue;
+                }
                 let keeps = self.rules.delete && is_source && failure.code == ErrorCode::InvalidName;
                 syncing.failed(if keeps { keeping(failure) } else { failure });
             }

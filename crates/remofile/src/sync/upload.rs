@@ -11,7 +11,7 @@ use super::stages::{PlanExecutor, execute_plan};
 use super::tree::Reading;
 use super::trees::{Drafted, Trees};
 use super::{SyncOptions, SyncReport};
-use crate::client::{Client, Earlier, FeedPart, Syncing, missing};
+use crate::client::{Client, Earlier, FeedPart, Syncing, encoded_again, missing};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::plan::{Action, Answers, Plan, Side, StepCursor};
@@ -63,6 +63,9 @@ pub fn synchronize_upload(
     let mut adapted = options.clone();
     let encoding =
         client.adapt(&mut adapted.selection, options.send, options.encode_names, options.link_dest.is_some())?;
+    if let (Some(listed), Some(rule)) = (&adapted.listed, encoding) {
+        adapted.listed = Some(listed.map(|path| encoded_again(path, rule)).map_err(Error::Local)?);
+    }
     let options = &adapted;
     let job = Upload::new(source, destination, options, encoding, monitor.chunk_size().is_some())?;
     let syncing = Syncing::new(client, options.retry, monitor, true);

@@ -39,6 +39,14 @@ impl ListedPaths {
         Ok(Self(Arc::new(lists)))
     }
 
+    /// Returns the list with other names for its paths.
+    ///
+    /// # Errors
+    /// `invalid-name` with the path that is none.
+    pub(crate) fn map(&self, rename: impl Fn(&str) -> String) -> StoreResult<Self> {
+        Self::new(self.0.named.iter().map(|path| rename(path)))
+    }
+
     /// Reports whether a path is named, or is below one that is.
     #[must_use]
     pub fn has(&self, path: &str) -> bool {

@@ -162,7 +162,8 @@ impl Packer {
     /// Returns the mode that a directory is made with. Where all attributes follow, nothing is kept out of it before.
     fn directory_mode(&self, mode: Option<u32>) -> Option<u32> {
         let follows = self.options.send.attributes.has(AttributeSet::TIMES_AND_MODES);
-        mode.filter(|_| self.options.send.preserve_mode).map(|mode| if follows { mode | 0o700 } else { mode })
+        let is_sent = self.options.send.preserve_mode && self.options.directory_modes;
+        mode.filter(|_| is_sent).map(|mode| if follows { mode | 0o700 } else { mode })
     }
 
     fn begin_file(

@@ -63,6 +63,8 @@ pub struct PackerOptions {
     pub send: SendOptions,
     /// Its level of compression, which zstd has.
     pub(super) level: Option<CompressLevel>,
+    /// Whether directories are sent with their permissions, if permissions are kept.
+    pub directory_modes: bool,
     /// The digest that ends files.
     pub digest: DigestKind,
     /// The version of the file that must be replaced, in an upload of one file in place of a certain version.
@@ -80,6 +82,6 @@ impl PackerOptions {
             CompressLevel::new(level).ok_or_else(unknown)
         };
         let level = send.compress_level.map(level).transpose()?;
-        Ok(Self { file_size_limit, send, level, digest, replaces: None })
+        Ok(Self { file_size_limit, send, level, directory_modes: true, digest, replaces: None })
     }
 }

@@ -122,11 +122,11 @@ fn tell_outcome(copy: &Copy, path: &RemotePath, report: &TransferReport) -> Resu
     Ok(())
 }
 
-/// Adds what to do to the error of a directory that is copied without what is in it.
+/// Adds what to do to the error of what is no file: a directory without what is in it, or a special file.
 fn explain(error: Error) -> Error {
     match error {
         Error::Remote(failure) if failure.code == ErrorCode::NotAFile && failure.detail.is_none() => {
-            Error::Remote(failure.because("it is a directory: '-r' copies it with its contents"))
+            Error::Remote(failure.because("files are copied, and with '-r' directories with their contents"))
         }
         error => error,
     }

@@ -6,7 +6,7 @@ use crate::client::session::call::{Session, closed};
 use crate::client::session::context::CallContext;
 use crate::client::session::endpoint::{ClientEndpoint, LeaseHold, SessionUse};
 use crate::error::{Error, Result};
-use crate::monitor::{Event, Monitor};
+use crate::monitor::{Event, Monitor, Silent};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::session::{ClientEvent, ClientSession};
 use remofile_protocol::wire::{Done, Failure, OperationId, Request};
@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// Pause between two signs of progress to the server, while this side works and asks for nothing.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
+
+/// Longest wait for a lease to be free that was given back: everything was done by then.
+const RELEASE_WAIT: Duration = Duration::from_secs(3);
 
 impl Client {
     /// Asks for the lease of these paths, to keep it until [`Client::release`] or until the connection is lost: no call
@@ -93,15 +96,28 @@ impl Client {
         }
     }
 
-    /// Releases the lease, without waiting for an answer.
-    pub(super) fn release(&mut self) {
+    /// Releases the lease. On a short line this waits until the lease is free, so that whoever comes next is not refused.
+    /// On a long one it does not: that would take a round trip, and whoever connects then comes behind this message.
+    pub(super) fn release(&mut self, context: &CallContext) {
         self.holds = false;
         let Some(session) = &mut self.session else { return };
-        if let Some(lease_hold) = session.lease_hold.take().filter(|lease_hold| lease_hold.outcome.is_none()) {
-            session.machine.finish(lease_hold.operation);
-            if session.answer().is_err() {
-                self.session = None;
+        let Some(lease_hold) = session.lease_hold.as_ref().filter(|lease_hold| lease_hold.outcome.is_none()) else {
+            session.lease_hold = None;
+            return;
+        };
+        session.machine.finish(lease_hold.operation);
+        // One that is not granted yet would have to be waited for.
+        let waits = lease_hold.is_granted && !session.is_line_long() && context.check().is_ok();
+        let released = match waits {
+            true => {
+                let by = session.clock.elapsed() + RELEASE_WAIT;
+                session.attend(Until::Released { by }, context, &[], &mut Silent).map(drop)
             }
+            false => session.answer(),
+        };
+        session.lease_hold = None;
+        if released.is_err() {
+            self.session = None;
         }
     }
 }
@@ -121,6 +137,8 @@ impl Drop for WakesAtEnd<'_> {
 pub(crate) enum Until<'a> {
     /// The lease is there.
     Granted,
+    /// The lease is free, or it is so late by the clock of the session.
+    Released { by: Duration },
     /// Some work is done; the work sets `has_worked` whenever it gets on.
     Done { is_done: &'a AtomicBool, has_worked: &'a AtomicBool },
 }
@@ -207,7 +225,11 @@ impl ClientEndpoint for Holding<'_> {
     }
 
     fn due(&self) -> Option<Duration> {
-        matches!(self.until, Until::Done { .. }).then(|| self.reported_at + REPORT_EVERY)
+        match self.until {
+            Until::Granted => None,
+            Until::Released { by } => Some(by),
+            Until::Done { .. } => Some(self.reported_at + REPORT_EVERY),
+        }
     }
 
     fn handle_due(&mut self, now: Duration) -> Result<()> {
@@ -221,6 +243,8 @@ impl ClientEndpoint for Holding<'_> {
         let lease_hold = self.session.lease_hold.as_ref();
         let is_there = match self.until {
             Until::Granted => lease_hold.is_none_or(|lease_hold| lease_hold.is_granted),
+            // Its outcome is looked for below.
+            Until::Released { by } => self.session.clock.elapsed() >= by,
             Until::Done { is_done, .. } => is_done.load(Ordering::Acquire),
         };
         is_there || lease_hold.is_some_and(|lease_hold| lease_hold.outcome.is_some()) || self.closed.is_some()
@@ -250,7 +274,7 @@ mod tests {
         let mut holding = Holding {
             session,
             until: Until::Done { is_done: &is_done, has_worked: &has_worked },
-            monitor: &mut crate::monitor::Silent,
+            monitor: &mut Silent,
             reported_at: Duration::ZERO,
             closed: None,
         };

@@ -71,7 +71,7 @@ impl<'a> Syncing<'a> {
             self.recorder.begin_attempt();
             let held = self.client.hold(write, paths, &self.attempts.context);
             let result = held.and_then(|()| body(&mut self));
-            self.client.release();
+            self.client.release(&self.attempts.context);
             match result {
                 Ok(result) => {
                     let traffic = self.client.traffic - self.traffic;

@@ -3,7 +3,8 @@
 use super::end::{OfSide, RelayEnd, RelaySide};
 use super::passing::Relayed;
 use crate::client::TransferOptions;
-use remofile_protocol::path::{NameRule, decode, encode_name};
+use crate::client::transfer::as_they_are::encoded_again;
+use remofile_protocol::path::NameRule;
 use std::borrow::Cow;
 
 /// The names that files of one server get at another.
@@ -20,20 +21,8 @@ impl Names {
     pub(super) fn path(self, name: &str) -> Cow<'_, str> {
         match self {
             Self::AsTheyAre => Cow::Borrowed(name),
-            Self::EncodedFor(rule) => {
-                let names: Vec<_> = name.split('/').map(|name| encode_again(name, rule)).collect();
-                Cow::Owned(names.join("/"))
-            }
+            Self::EncodedFor(rule) => Cow::Owned(encoded_again(name, rule)),
         }
-    }
-}
-
-/// Encodes what a name stands for. One that stands for nothing that a name may be stays as it is.
-fn encode_again(name: &str, rule: NameRule) -> Cow<'_, str> {
-    let bytes = decode(name);
-    match bytes.iter().any(|byte| matches!(byte, b'/' | 0)) || matches!(&*bytes, b"" | b"." | b"..") {
-        true => Cow::Borrowed(name),
-        false => Cow::Owned(encode_name(&bytes, rule).into_owned()),
     }
 }
 
@@ -68,6 +57,7 @@ pub(super) fn adapted(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use remofile_protocol::path::encode_name;
 
     #[test]
     fn names_are_encoded_for_the_server_that_gets_them_and_stand_for_the_same() {

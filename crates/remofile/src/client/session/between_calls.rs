@@ -1,6 +1,6 @@
 //! A session between two calls: what comes then, and the connections that later calls have.
 
-use crate::carrier::{Line, Message};
+use crate::carrier::{LONG_ROUND_TRIP, Line, Message};
 use crate::client::ClientOptions;
 use crate::client::session::call::{Session, broken, closed};
 use crate::client::session::endpoint::LeaseHold;
@@ -27,6 +27,11 @@ impl Session {
     /// Returns the time that the server took to answer, at the other end of whatever is between.
     pub(crate) fn answered(&self) -> Duration {
         self.answered
+    }
+
+    /// Reports whether one more round trip is felt: never on the same machine, which may only be busy.
+    pub(crate) fn is_line_long(&self) -> bool {
+        !self.place.address.ip().to_canonical().is_loopback() && self.round_trip >= LONG_ROUND_TRIP
     }
 
     /// Has calls from now on open further connections, if the server takes them and the session has none.

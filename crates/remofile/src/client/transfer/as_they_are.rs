@@ -2,8 +2,9 @@
 
 use crate::client::{Client, encoded_rules};
 use crate::error::{Error, Result};
-use remofile_protocol::path::NameRule;
+use remofile_protocol::path::{NameRule, decode, encode_name};
 use remofile_protocol::wire::{ErrorCode, Failure, Links, Selection, SendOptions};
+use std::borrow::Cow;
 
 impl Client {
     /// Makes options ones that the server knows, and rules those of encoded names if names are encoded. Returns the rule that
@@ -35,6 +36,21 @@ impl Client {
         let encoding = encodes_names.then_some(names);
         selection.rules = encoded_rules(&selection.rules, encoding);
         Ok(encoding)
+    }
+}
+
+/// Returns a path whose names are encoded for a rule, whatever they were encoded for.
+pub(crate) fn encoded_again(path: &str, rule: NameRule) -> String {
+    let names: Vec<_> = path.split('/').map(|name| name_again(name, rule)).collect();
+    names.join("/")
+}
+
+/// Encodes what a name stands for. One that stands for nothing that a name may be stays as it is.
+fn name_again(name: &str, rule: NameRule) -> Cow<'_, str> {
+    let bytes = decode(name);
+    match bytes.iter().any(|byte| matches!(byte, b'/' | 0)) || matches!(&*bytes, b"" | b"." | b"..") {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(encode_name(&bytes, rule).into_owned()),
     }
 }
 

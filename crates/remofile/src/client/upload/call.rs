@@ -1,7 +1,7 @@
 //! The calls that upload.
 
 use crate::carrier::Produced;
-use crate::client::abilities::{kept_attributes, require};
+use crate::client::abilities::{kept_attributes, require, sets_directory_modes};
 use crate::client::session::call::{Handler, OngoingCall};
 use crate::client::session::context::CallContext;
 use crate::client::session::lane_choice::LaneChoice;
@@ -234,6 +234,7 @@ impl Client {
         let file_size_limit = self.session(context)?.hello().file_size_limit;
         let mut packing = PackerOptions::of(options.send, file_size_limit, DigestKind::Xxh3).map_err(Error::Local)?;
         packing.replaces = replaces;
+        packing.directory_modes = sets_directory_modes(self.session(context)?.hello());
         if !kept_attributes(self.session(context)?.hello(), options.send.attributes, true)?
             .sets_modes(options.send.attributes)
         {

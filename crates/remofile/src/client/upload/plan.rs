@@ -1,15 +1,18 @@
 //! The plan of an upload.
 
 use crate::client::session::lane_choice::LARGE_FILE;
+use crate::client::transfer::as_they_are::encoded_again;
 use crate::client::upload::survey::NAMES_BYTES;
 use crate::client::{LocalSource, TransferOptions};
 use crate::error::{Error, Result};
 use crate::store::{STAGING_NAME, exists, is_directory, is_file_of};
 use crate::transfer::{Feed, FeedOptions, Feeding, Filter, Local, LocalOrigin, Roll, expand_local, numbered_path};
-use remofile_protocol::path::{NameRule, RemotePath};
+use remofile_protocol::path::{FileName, NameRule, RemotePath, decode, encode_name};
 use remofile_protocol::wire::{ErrorCode, Failure, OnConflict, Version};
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Numbered names that are looked at for each source, for at most `RENAMED_NAMES` sources.
@@ -44,9 +47,12 @@ impl<'a> UploadPlan<'a> {
         let origin = |source: &LocalSource| LocalOrigin {
             directory: source.directory.clone(),
             path: source.path.clone(),
-            name: source.name.clone(),
+            name: source.name.as_ref().map(|name| match encoding {
+                Some(rule) if is_own_path(name, &source.path) => encoded_again(name, rule),
+                _ => name.clone(),
+            }),
             shown: source.path.display().to_string(),
-            encoding,
+            encoding: encoding.or_else(|| is_renamed_file(source).then_some(NameRule::Posix)),
         };
         let mut origins = expand_local(sources.iter().map(origin).collect());
         if options.recursive {
@@ -162,14 +168,37 @@ fn fit(names: &[String]) -> bool {
     names.iter().map(|name| name.len() + 8).sum::<usize>() <= NAMES_BYTES
 }
 
+/// Reports whether a source is a file whose own name is none of the protocol, and that gets another name.
+fn is_renamed_file(source: &LocalSource) -> bool {
+    let is_no_name = |name: &OsStr| FileName::from_bytes(name.as_bytes()).is_err();
+    source.name.is_some()
+        && source.path.file_name().is_some_and(is_no_name)
+        && is_file_of(&source.directory.join(&source.path), 0)
+}
+
+/// Reports whether the name that a source is given is the path that it has, encoded as far as text and paths need it: what is
+/// listed keeps its directories.
+fn is_own_path(name: &str, path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    let own = bytes.strip_prefix(b"/").unwrap_or(bytes).split(|byte| *byte == b'/');
+    own.map(|own| encode_name(own, NameRule::Posix)).eq(name.split('/'))
+}
+
 /// Drops sources that a directory among the sources brings anyway, to the same place: lists of files name
 /// both.
 fn drop_covered(origins: &mut Vec<std::result::Result<LocalOrigin, Failure>>) {
     let named = |origin: &LocalOrigin| Some((origin.name.clone()?, origin.path.clone()));
+    let on_disk = |name: &str, encoding: Option<NameRule>| match encoding {
+        Some(_) => OsString::from_vec(decode(name).into_owned()),
+        None => name.into(),
+    };
     let places: HashMap<String, PathBuf> = origins.iter().flatten().filter_map(named).collect();
     origins.retain(|origin| {
-        let Ok(LocalOrigin { name: Some(name), path, .. }) = origin else { return true };
-        let brings = |at: usize| places.get(&name[..at]).is_some_and(|above| above.join(&name[at + 1..]) == *path);
+        let Ok(LocalOrigin { name: Some(name), path, encoding, .. }) = origin else { return true };
+        let brings = |at: usize| {
+            let above = places.get(&name[..at]);
+            above.is_some_and(|above| above.join(on_disk(&name[at + 1..], *encoding)) == *path)
+        };
         !name.match_indices('/').any(|(at, _)| brings(at))
     });
 }

@@ -140,16 +140,21 @@ impl LocalRemoval {
                 break;
             }
             if let Err(failure) = self.remove_one(&mut descent, &mut levels) {
-                return Err(match descent.put_back() {
-                    Ok(()) => failure,
-                    Err(name) => {
-                        let said = failure.detail.as_ref().map(|detail| format!("{detail}; ")).unwrap_or_default();
-                        failure.because(format!("{said}the rest of it is in {}/{name} now", self.path))
-                    }
-                });
+                let mut said = Vec::from_iter(failure.detail.clone());
+                said.extend(self.told_gone());
+                if let Err(name) = descent.put_back() {
+                    said.push(format!("the rest of it is in {}/{name} now", self.path));
+                }
+                return Err(if said.is_empty() { failure } else { failure.because(said.join("; ")) });
             }
         }
         Ok(RemovalState::Inside(descent, levels))
+    }
+
+    /// Says how much of the tree is gone, if anything is: who hears of a failure may take the tree for whole.
+    fn told_gone(&self) -> Option<String> {
+        let Self { files, directories, path, .. } = self;
+        (files + directories > 0).then(|| format!("{files} files and {directories} directories of {path} are gone"))
     }
 
     /// Removes the next entry, or enters it, or leaves the directory that is empty now.

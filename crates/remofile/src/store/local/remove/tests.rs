@@ -3,6 +3,7 @@
 use super::*;
 use crate::store::WriteStore;
 use crate::store::local::{LocalStore, StoreOptions};
+use crate::store::system_faults::{self, Fault};
 use rustix::fs::{CWD, Mode};
 use std::path::Path;
 
@@ -46,4 +47,31 @@ fn what_cannot_be_moved_is_entered_where_it_is() {
     }
     assert_eq!(descent.depth(), LEVELS);
     assert_eq!(descent.names(), b"/d".repeat(LEVELS));
+}
+
+#[test]
+fn a_removal_that_fails_tells_how_much_is_gone() {
+    let remove = |fails_at: Option<usize>| {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
+        for name in ["1", "2", "3"] {
+            store.make_directory(&RemotePath::parse(&format!("/d/{name}")).unwrap(), false, true).unwrap();
+        }
+        let run = || {
+            let mut removal = LocalRemoval::new(&store.shared, &RemotePath::parse("/d").unwrap())?;
+            while let RemovalProgress::More = removal.step()? {}
+            Ok::<(), Failure>(())
+        };
+        match fails_at {
+            Some(number) => system_faults::fail(number, Fault::Error(Errno::ACCESS), run),
+            None => system_faults::count(run),
+        }
+    };
+    let (_, calls) = remove(None);
+    let removals: Vec<usize> = (0..calls.len()).filter(|call| calls[*call].name == "unlinkat").collect();
+    let told = |call: usize| remove(Some(removals[call])).0.unwrap_err().detail;
+    assert_eq!(told(0), None);
+    assert_eq!(told(2).as_deref(), Some("0 files and 2 directories of /d are gone"));
+    // The tree itself cannot be removed from the directory that it is in, and is empty by then.
+    assert_eq!(told(3).as_deref(), Some("0 files and 3 directories of /d are gone"));
 }

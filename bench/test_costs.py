@@ -22,10 +22,11 @@ MOST_SYSTEM_CALLS = {
 
 # Instructions of the client in a build for tests, about twice what they are: how often it looks for what has come depends on the machine.
 MOST_INSTRUCTIONS = {
-    "a small file up": 400_000,
-    "a MiB up": 25_000_000,
-    "a small file down": 450_000,
-    "a MiB down": 55_000_000,
+    "one stat, the whole command": 20_000_000,
+    "a small file up": 230_000,
+    "a MiB up": 20_000_000,
+    "a small file down": 320_000,
+    "a MiB down": 23_000_000,
 }
 
 

@@ -11,9 +11,9 @@ DEBUG_BINARY = REPOSITORY / "target" / "debug" / "remofile"
 # System calls of the client and of the server, each with some slack: whatever waits for a peer waits now and then once more.
 MOST_SYSTEM_CALLS = {
     "one stat, the whole command": (100, 45),
-    "one upload of 4 KiB, the whole command": (170, 75),
-    "a small file up": (7.6, 5.9),
-    "a small file down": (5.6, 7.6),
+    "one upload of 4 KiB, the whole command": (155, 75),
+    "a small file up": (6.6, 5.9),
+    "a small file down": (5.6, 6.6),
     "a file that is unchanged": (1.2, 1.2),
     "a MiB up": (8, 8),
     "a MiB down": (8, 8),
@@ -22,10 +22,11 @@ MOST_SYSTEM_CALLS = {
 
 # Instructions of the client in a build for tests, about twice what they are: how often it looks for what has come depends on the machine.
 MOST_INSTRUCTIONS = {
-    "a small file up": 400_000,
-    "a MiB up": 25_000_000,
-    "a small file down": 450_000,
-    "a MiB down": 55_000_000,
+    "one stat, the whole command": 20_000_000,
+    "a small file up": 230_000,
+    "a MiB up": 20_000_000,
+    "a small file down": 320_000,
+    "a MiB down": 23_000_000,
 }
 
 

@@ -245,6 +245,9 @@ fn below(command: Command, names: &str) -> Command {
 }
 
 #[cfg(test)]
+pub(super) use tests::lines;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::args::{command, in_order, parse};
@@ -264,6 +267,11 @@ mod tests {
         command.build();
         collect(&command, "", &mut found);
         found
+    }
+
+    /// The words of every example.
+    pub(in crate::args) fn lines() -> Vec<Vec<OsString>> {
+        EXAMPLES.iter().flat_map(|(_, examples)| examples.lines()).map(words).collect()
     }
 
     #[test]

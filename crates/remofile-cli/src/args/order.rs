@@ -3,6 +3,7 @@
 use super::Arguments;
 use super::fingers::in_own_words;
 use super::foreign;
+use super::one_command;
 use super::operand::{RemoteOperand, is_at_server, is_remote};
 use super::port_and_token;
 use super::words::positionals;
@@ -30,7 +31,7 @@ fn command_first(raw: Vec<OsString>, is_profile: &dyn Fn(&str) -> bool) -> Resul
         return Ok(raw);
     };
     let mut ordered = vec![program.clone()];
-    let command = Arguments::command();
+    let command = words.first().and_then(|word| one_command::definition(word)).unwrap_or_else(Arguments::command);
     ordered.extend(below(&[&command], words, is_profile)?);
     Ok(ordered)
 }

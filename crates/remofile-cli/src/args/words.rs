@@ -4,7 +4,7 @@ use clap::Arg;
 use std::ffi::OsString;
 
 /// The name of the program, whatever it is called as.
-const PROGRAM: &str = "remofile";
+pub(super) const PROGRAM: &str = "remofile";
 
 /// Returns the places of the words that are neither options of these commands, or of those below them, nor their values.
 /// `None` if there is an option that they do not have.

@@ -57,9 +57,9 @@ pub(crate) fn run(mut arguments: Arguments, token: Option<Token>) -> Result<Exit
     let is_profile = |name: &str| settings::profile_names(file.as_deref()).iter().any(|known| known == name);
     operands::take_servers(&mut arguments.command, &is_profile)?;
     let context = Context {
-        token: arguments.token_fd.map(secret::token_of_descriptor).transpose()?.or(token),
-        verbose: arguments.verbose,
-        background: arguments.background,
+        token: arguments.global.token_fd.map(secret::token_of_descriptor).transpose()?.or(token),
+        verbose: arguments.global.verbose,
+        background: arguments.global.background,
     };
     match arguments.command {
         Command::List(list) => list::run(&list, context),

@@ -125,7 +125,7 @@ mod tests {
         let line = ["remofile", "sync", "local", "a", "/b"].into_iter().chain(line.split_whitespace());
         let arguments = Arguments::try_parse_from(line).unwrap();
         let Command::Sync(Sync { which: Which::Local(local) }) = arguments.command else { panic!("not to the server") };
-        wanted(&local.synchronize, Direction::Up, false, arguments.verbose).changes
+        wanted(&local.synchronize, Direction::Up, false, arguments.global.verbose).changes
     }
 
     #[test]

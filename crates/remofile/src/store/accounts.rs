@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 /// Files that are longer have no names of users: they are not read to their end.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
+/// What is read at once: most machines have less, and it takes a read instead of eight that double.
+const READ_BYTES: usize = 8 * 1024;
+
 /// The users and the groups of this machine.
 pub(super) struct Accounts {
     pub(super) users: Names,
@@ -29,7 +32,7 @@ impl Names {
     #[expect(clippy::disallowed_methods, reason = "two files of the machine, read before a server confines itself")]
     fn read(path: &str) -> Self {
         use std::io::Read;
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(READ_BYTES);
         let file = std::fs::File::open(path);
         // Without names there are the numbers.
         let _read = file.and_then(|file| file.take(MOST_BYTES).read_to_end(&mut text));

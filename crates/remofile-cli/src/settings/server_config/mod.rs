@@ -49,6 +49,11 @@ fn complete_with(
     variables: &mut dyn Iterator<Item = (OsString, OsString)>,
 ) -> Result<Completed> {
     let unchanged = |raw| Ok(Completed { raw, token: None });
+    // To define all commands is most of what a short command computes, so those that do not serve are parsed but once.
+    let serves = |word: &OsString| [RUN, START, SERVER_CONFIG].iter().any(|name| word == name);
+    if !raw.iter().skip(1).any(serves) {
+        return unchanged(raw);
+    }
     let Ok(matches) = definitions::lenient(args::command()).try_get_matches_from(&raw) else { return unchanged(raw) };
     let Some((name, line)) = matches.subcommand() else { return unchanged(raw) };
     let (command, base) = match name {

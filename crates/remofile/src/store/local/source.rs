@@ -41,7 +41,9 @@ impl LocalSource {
     pub(super) fn open(root: &Arc<Root>, options: &StoreOptions, path: &RemotePath) -> StoreResult<Self> {
         let StoreOptions { follow, encoding, .. } = options;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = resolve::open(Jail::new(root.existing()?, follow, *encoding), path, flags)?;
+        let opened = resolve::open(Jail::new(root.as_fd(), follow, *encoding), path, flags);
+        // There is nothing in a root that was removed, so that it need not be looked at for each file that is opened.
+        let file = opened.map_err(|failure| root.existing().err().unwrap_or(failure))?;
         let stat = system::fstat(&file).map_err(errors::failure)?;
         let entry = entry_of(path.clone(), &stat);
         if entry.kind != Kind::File {

@@ -17,10 +17,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-/// The failure of a change while the coordinator is lost.
+/// The failure of a change that was not begun, since the coordinator is lost: another server may make it. Clients of before read
+/// `other`, and show the detail.
 pub(in crate::server) fn unreachable() -> Failure {
-    Failure::new(ErrorCode::OutOfResources).because(
+    Failure::new(ErrorCode::CoordinatorLost).because(
         "the server's coordinator cannot be reached, so that nothing is changed until it can: try again in a moment",
+    )
+}
+
+/// The failure of a change in the middle of which the coordinator was lost.
+pub(in crate::server) fn interrupted() -> Failure {
+    Failure::new(ErrorCode::OutOfResources).because(
+        "the server lost its coordinator in the middle of it, and a part of it may have been done: look before you try again",
     )
 }
 

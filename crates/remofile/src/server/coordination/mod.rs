@@ -32,6 +32,6 @@ pub use coordinator::{
     Change, Condition, Coordinator, CoordinatorError, CoordinatorResult, Event, SharedValue, Snapshot, Term, Watch,
 };
 pub(super) use keeper::Keeper;
-pub(super) use member::{Coordination, Served, unreachable};
+pub(super) use member::{Coordination, Served, interrupted, unreachable};
 pub use memory::MemoryCoordinator;
 pub(super) use registration::{Registration, SharedRoot};

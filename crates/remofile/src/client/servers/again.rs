@@ -1,8 +1,6 @@
 //! Calls that are made again after their connection was lost, so that nothing is done twice.
 
-use crate::client::servers::repeated::{
-    LEASE_WAIT, Repeated, changes_nothing, is_lost, is_not_begun, is_out_of_reach,
-};
+use crate::client::servers::repeated::{LEASE_WAIT, Repeated, changes_nothing, is_lost, is_not_begun, is_out_of_reach};
 use crate::client::session::context::CallContext;
 use crate::client::{Client, Protocol, RetryOptions};
 use crate::error::{Error, Result};

@@ -5,6 +5,7 @@ use super::coordinated::{Coordinated, PARTS, Standing};
 use super::coordinator::{CoordinatorError, Term};
 use super::machine::Machine;
 use super::registration::{Registration, Unfit};
+use super::shared_quotas::SharedQuotas;
 use super::shared_tokens::SharedTokens;
 use crate::error::{Error, Result};
 use crate::server::leases::{Claim, Claimant, OtherServers, Settled, View};
@@ -65,6 +66,7 @@ pub(in crate::server) struct Coordination {
     registration: Registration,
     /// The tokens, if they are those of many users.
     pub(super) tokens: Option<SharedTokens>,
+    pub(super) quotas: SharedQuotas,
     machine: Mutex<Machine>,
     /// Called when there is something to do for a thread of the keeper.
     pub(super) changed: Condvar,
@@ -93,6 +95,7 @@ impl Coordination {
         };
         let coordination = Arc::new_cyclic(|own| Self {
             tokens: tokens.map(|live| shared(own, live)),
+            quotas: SharedQuotas::default(),
             machine: Mutex::new(Machine::new(registration.server(), unreachable())),
             coordinated,
             registration,
@@ -152,6 +155,8 @@ impl Coordination {
         // What watches by now goes on with changes of before: it takes no more of them.
         self.watches.fetch_add(1, Ordering::AcqRel);
         machine.join(term, &snapshot, clock::now(), clock::wall());
+        // Before anything is written: others may have shared out anew what this server had.
+        self.quotas.distrust_shares();
         inner.fence.put_off(self.until(sent));
         drop(machine);
         self.coordinated.note(Standing::Joined);
@@ -177,6 +182,11 @@ impl Coordination {
             let waited = self.settled.wait_timeout(rounds, left);
             rounds = waited.map_or_else(|poisoned| poisoned.into_inner().0, |waited| waited.0);
         }
+    }
+
+    /// Returns the number of this server among all.
+    pub(super) fn server(&self) -> u64 {
+        self.registration.server()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Machine> {

@@ -7,6 +7,8 @@
 //! has stopped changing anything before another may be granted it. Non-goals: to choose between operations of one server, which is
 //! the matter of its `leases`; and to agree on anything without a coordinator.
 //!
+//! Quotas: what is used is told and shared out by the `store`'s meters; `shared_quotas` has their records in the coordinator.
+//!
 //! Time: a term lasts `TERM` after it was kept last, as the coordinator counts. This server counts from before it asked, and
 //! takes two ninths less. From that moment on no change is begun; what is under way is interrupted, and given back when it has ended. Until
 //! then the server does not join again, so that nothing from before the loss is done behind it.
@@ -22,6 +24,7 @@ mod memory;
 mod queue;
 mod registration;
 mod shared_claim;
+mod shared_quotas;
 mod shared_tokens;
 #[cfg(test)]
 mod tests;

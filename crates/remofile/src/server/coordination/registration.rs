@@ -10,10 +10,10 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Weak};
 
 /// The way in which servers of now tell each other what they do. Others are refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The beginning of the keys of servers.
-const SERVERS: &str = "servers/";
+pub(super) const SERVERS: &str = "servers/";
 
 /// The key of the number by which a directory knows its coordinator.
 const CLUSTER: &str = "cluster";
@@ -137,6 +137,11 @@ impl Record {
              same, or this one another prefix (etcd://HOST:PORT/PREFIX)"
         )))
     }
+}
+
+/// Returns the number of the server that a key is of.
+pub(super) fn server_of_key(key: &str) -> Option<u64> {
+    u64::from_str_radix(key.strip_prefix(SERVERS)?, 16).ok()
 }
 
 /// Returns the number by which directories know the coordinator, and makes it if there is none.

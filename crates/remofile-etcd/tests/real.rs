@@ -315,7 +315,7 @@ fn two_servers_agree_by_etcd_and_change_nothing_while_it_is_away() {
     while !servers.iter().all(is_lost) {
         std::thread::yield_now();
     }
-    let options = ClientOptions::new("127.0.0.1", servers[1].port, token.clone());
+    let options = ClientOptions::new("127.0.0.1", servers[1].port, token);
     let mut hasty = Client::new(ClientOptions { timeout: Some(Duration::from_secs(1)), ..options });
     assert!(hasty.create_file(&"/c".parse().unwrap(), false).is_err());
     assert!(two.stat(&"/b".parse().unwrap()).is_ok());

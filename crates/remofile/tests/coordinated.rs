@@ -216,6 +216,29 @@ fn servers_that_do_not_fit_together_are_refused_and_told_why() {
 }
 
 #[test]
+fn a_server_that_changes_nothing_is_among_those_that_do_whoever_comes_first() {
+    let coordinator = MemoryCoordinator::new();
+    let reading = |options: &mut ServerOptions| {
+        coordinated(&coordinator.link())(options);
+        options.read_only = true;
+    };
+    let first = Fixture::with(reading);
+    let second = first.beside(coordinated(&coordinator.link()));
+    let third = first.beside(reading);
+    let mut working = Raw::connect(&second);
+    working.hold_write();
+    for reader in [&first, &third] {
+        until(|| reader.client().status().unwrap().report.holders.len() == 1);
+        let mut raw = Raw::connect(reader);
+        let sources = vec![remote("/")];
+        let (credit, selection, send_options) = (1 << 20, None, None);
+        let tree = Request::Download { sources, recursive: true, total: false, credit, selection, send_options };
+        let operation = raw.request(tree);
+        assert_eq!(raw.outcome(operation).unwrap().unwrap_err().code, ErrorCode::Busy);
+    }
+}
+
+#[test]
 fn a_coordinator_that_has_lost_everything_is_followed_once_all_servers_were_stopped() {
     let mut two = Two::new();
     let server = Server::new(two.first.root(), two.first.token.clone()).unwrap();

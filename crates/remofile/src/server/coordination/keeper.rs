@@ -111,7 +111,8 @@ impl Coordination {
                     inner.fence.put_off(self.until(sent));
                     drop(machine);
                     if self.coordinated.note(Standing::Joined) {
-                        tracing::info!(coordinator = self.coordinated.address(), "the coordinator answers again");
+                        // As loud as what it takes back, which would stand as the last word otherwise.
+                        tracing::warn!(coordinator = self.coordinated.address(), "the coordinator answers again");
                     }
                 }
                 self.doubt_watch();
@@ -140,7 +141,7 @@ impl Coordination {
         let coordinator = self.coordinated.address();
         match self.join() {
             Ok(()) => {
-                tracing::info!(coordinator, "the coordinator was reached: changes are made again");
+                tracing::warn!(coordinator, "the coordinator was reached: changes are made again");
                 told.clear();
                 self.watch_anew();
             }

@@ -33,9 +33,6 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Pause between two looks for answers.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Longest time for which answers are waited for: longer than the term of a server that is gone.
-const PATIENCE: Duration = Duration::from_secs(12);
-
 /// The meters of a server among others.
 #[derive(Default)]
 pub(super) struct SharedQuotas {
@@ -132,13 +129,13 @@ impl Coordination {
         }
     }
 
-    fn await_answers(&self, servers: &HashSet<u64>) -> StoreResult<()> {
+    fn await_answers(&self, servers: &HashSet<u64>, longest: Duration) -> StoreResult<()> {
         if servers.is_empty() {
             return Ok(());
         }
         let question = Change::Put { key: QUESTION.to_owned(), value: Vec::new().into(), term: None };
         let asked = self.patiently(|coordinator| coordinator.write(&[], std::slice::from_ref(&question)))?.unwrap_or(0);
-        let deadline = clock::now() + PATIENCE;
+        let deadline = clock::now() + longest;
         loop {
             let answers = self.patiently(|coordinator| coordinator.read(ANSWERS))?.values;
             let answers: HashMap<u64, u64> = answers.iter().filter_map(answer_in).collect();
@@ -217,8 +214,8 @@ impl SharedUsage for UsageLink {
         self.server_of()?.patiently(|coordinator| coordinator.write(&condition, &put))
     }
 
-    fn await_told(&self, servers: &HashSet<u64>) -> StoreResult<()> {
-        self.server_of()?.await_answers(servers)
+    fn await_told(&self, servers: &HashSet<u64>, longest: Duration) -> StoreResult<()> {
+        self.server_of()?.await_answers(servers, longest)
     }
 }
 

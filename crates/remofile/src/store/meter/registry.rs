@@ -120,7 +120,7 @@ impl Meters {
 
     /// Has other servers give back the room below a directory that they do not use.
     pub(in crate::store) fn gather_room(&self, meter: &Meter) -> StoreResult<()> {
-        self.usage.as_ref().map_or(Ok(()), |usage| usage.await_told(&meter.other_servers()))
+        self.usage.as_ref().map_or(Ok(()), |usage| meter.gather_room(&**usage))
     }
 
     /// Lets the next count of a directory be made at once if a server is gone that had a share of it.

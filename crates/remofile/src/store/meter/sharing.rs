@@ -12,9 +12,16 @@ use remofile_protocol::wire::{ErrorCode, Failure};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 /// Bytes that are asked for beyond what is needed.
 const STEP_BYTES: i128 = 64 * 1024 * 1024;
+
+/// Longest time for which a count waits for other servers: longer than it takes until one that hangs is taken for dead.
+const FOR_COUNT: Duration = Duration::from_secs(12);
+
+/// Longest time for which somebody waits who is refused otherwise: not as long as a client takes to hold this server for dead.
+const FOR_ROOM: Duration = Duration::from_secs(3);
 
 /// Attempts to write a record that others write as well.
 const ATTEMPTS: usize = 100;
@@ -252,7 +259,7 @@ impl Meter {
     pub(super) fn begin_shared_count(&self, usage: &dyn SharedUsage) -> StoreResult<RecordBefore> {
         self.tell(usage, None, true)?;
         // What is told only later may have been done before, and would leave the more in doubt.
-        usage.await_told(&self.other_servers())?;
+        usage.await_told(&self.other_servers(), FOR_COUNT)?;
         self.look(usage)?;
         let servers = usage.servers()?;
         let state = self.lock();
@@ -271,7 +278,7 @@ impl Meter {
         is_last: bool,
     ) -> StoreResult<bool> {
         self.tell(usage, None, true)?;
-        usage.await_told(&self.other_servers())?;
+        usage.await_told(&self.other_servers(), FOR_COUNT)?;
         let _one_at_once = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..ATTEMPTS {
             self.look(usage)?;
@@ -286,8 +293,13 @@ impl Meter {
         Err(contended())
     }
 
+    /// Has other servers give back the room that they do not use.
+    pub(super) fn gather_room(&self, usage: &dyn SharedUsage) -> StoreResult<()> {
+        usage.await_told(&self.other_servers(), FOR_ROOM)
+    }
+
     /// Returns the servers that have a share, but for this one.
-    pub(super) fn other_servers(&self) -> HashSet<u64> {
+    fn other_servers(&self) -> HashSet<u64> {
         let state = self.lock();
         let seen = state.sharing.as_ref().and_then(|sharing| Some((sharing.id, &sharing.seen.as_ref()?.0)));
         let others = seen.map(|(id, record)| record.others(id).map(|share| share.of.server).collect::<HashSet<u64>>());

@@ -4,6 +4,7 @@ use crate::store::StoreResult;
 use minicbor::{Decode, Encode};
 use remofile_protocol::path::RemotePath;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// The record of one directory, the same for all servers. Whoever changes it changes the whole of it, if nobody else has meanwhile.
 ///
@@ -86,11 +87,11 @@ pub trait SharedUsage: Send + Sync {
     fn replace(&self, directory: &RemotePath, record: &UsageRecord, revision: u64) -> StoreResult<Option<u64>>;
 
     /// Has other servers tell what they have not told yet, and give back what they do not need. Waits until those of these
-    /// numbers have, or are gone.
+    /// numbers have, or are gone, but not for longer than this.
     ///
     /// # Errors
     /// `out-of-resources` if one does not.
-    fn await_told(&self, servers: &HashSet<u64>) -> StoreResult<()>;
+    fn await_told(&self, servers: &HashSet<u64>, longest: Duration) -> StoreResult<()>;
 }
 
 impl UsageRecord {

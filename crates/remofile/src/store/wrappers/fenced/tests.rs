@@ -74,7 +74,7 @@ fn a_time_whose_file_is_flushed_first_is_not_set_behind_the_fence() {
     let options = StoreOptions { fsync: Fsync::End, ..StoreOptions::default() };
     let local = Arc::new(LocalStore::open(root.path(), options).unwrap());
     let path = RemotePath::parse("/file").unwrap();
-    std::fs::write(root.path().join("file"), b"unflushed").unwrap();
+    local.create_file(&path, false).unwrap();
     let modified = || root.path().join("file").metadata().unwrap().modified().unwrap();
     let before = modified();
     let store = Fenced::new(local, Arc::clone(&fence) as Arc<dyn Fence>);

@@ -62,7 +62,7 @@ impl SharedUsage for Link {
         if fate.is_some() { lost() } else { Ok(Some(written)) }
     }
 
-    fn await_told(&self, servers: &HashSet<u64>) -> StoreResult<()> {
+    fn await_told(&self, servers: &HashSet<u64>, _: Duration) -> StoreResult<()> {
         let there: Vec<_> = self.board.servers.lock().unwrap().clone().into_iter().collect();
         let meant = there.into_iter().filter(|(server, _)| servers.contains(server));
         meant.filter_map(|(_, meters)| meters.upgrade()).try_for_each(|meters| meters.tell(true))

@@ -28,6 +28,7 @@ mod shared_quotas;
 mod shared_tokens;
 #[cfg(test)]
 mod tests;
+mod usage_link;
 mod watcher;
 
 pub use coordinated::{Coordinated, Standing};

@@ -10,7 +10,7 @@
 //! disk, directories, links and attributes.
 //!
 //! Several servers of one store have a record of each directory together ([`SharedUsage`]). A meter of theirs knows only what its server
-//! has not told yet; that and what it has reserved stay within its share of the room, which it asks for in steps (`sharing`). So
+//! has not told yet; that and what it has reserved stay within its share of the room, which it asks for in steps (`telling`). So
 //! reservations at all servers never exceed a quota together, and most of them cost no word with the others.
 //!
 //! Tolerance: what others change while a directory is counted is told from the store's own changes only as far as it is
@@ -23,6 +23,7 @@ mod quota;
 mod registry;
 mod reservation;
 mod sharing;
+mod telling;
 mod usage;
 
 pub use quota::Quota;
@@ -31,4 +32,4 @@ pub use usage::{SharedUsage, UsageRecord};
 
 pub(in crate::store) use one::{Exceeded, Meter};
 pub(in crate::store) use reservation::{Limit, Reservation};
-pub(in crate::store) use sharing::NoRoom;
+pub(in crate::store) use telling::NoRoom;

@@ -4,7 +4,7 @@ use super::count::{count, followed, place_of, visible_bytes};
 use super::moment::{Moment, Moments};
 use super::one::{Counted, Meter, Pauses};
 use super::reservation::{Limit, Reservation};
-use super::sharing::{Ask, NoRoom};
+use super::telling::{Ask, NoRoom};
 use super::usage::{SharedUsage, UsageRecord};
 use crate::store::{Store, StoreResult};
 use remofile_protocol::path::RemotePath;

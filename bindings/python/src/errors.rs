@@ -97,7 +97,9 @@ fn shape_of_code(code: ErrorCode) -> Shape {
             Shape::OwnOs("IntegrityError", errno::IO)
         }
         ErrorCode::Busy => Shape::OwnOs("ServerBusyError", errno::BUSY),
-        ErrorCode::ShuttingDown | ErrorCode::LeaseExpired | ErrorCode::SessionReplaced => Shape::Os(errno::CONNABORTED),
+        ErrorCode::ShuttingDown | ErrorCode::LeaseExpired | ErrorCode::SessionReplaced | ErrorCode::CoordinatorLost => {
+            Shape::Os(errno::CONNABORTED)
+        }
         ErrorCode::Unsupported => Shape::Os(errno::OPNOTSUPP),
         ErrorCode::BadRequest => Shape::Own("BadRequestError"),
         ErrorCode::TooMany => Shape::Os(errno::AGAIN),

@@ -159,6 +159,7 @@ impl Exit {
             | ErrorCode::SourceChanged
             | ErrorCode::IntegrityFailure
             | ErrorCode::ShuttingDown
+            | ErrorCode::CoordinatorLost
             | ErrorCode::Unsupported
             | ErrorCode::BadRequest
             | ErrorCode::TooMany

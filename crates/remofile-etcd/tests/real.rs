@@ -8,9 +8,10 @@
 )]
 
 use remofile::protocol::token::Token;
+use remofile::protocol::wire::ErrorCode;
 use remofile::server::coordination::{Change, Condition, CoordinatorError, Event, Watch};
 use remofile::server::{Coordinated, Coordinator, Standing};
-use remofile::{Client, ClientOptions, Error, Server, Silent, TransferOptions, Wait};
+use remofile::{Client, ClientOptions, Error, LiveTokens, Server, Silent, TokenEntry, Tokens, TransferOptions, Wait};
 use remofile_etcd::{Credentials, Etcd, EtcdOptions};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
@@ -258,7 +259,11 @@ struct Served {
 
 impl Served {
     fn new(root: &Path, token: &Token, etcd: Etcd) -> Self {
-        let server = Arc::new(Server::new(root, token.clone()).unwrap());
+        Self::of(Server::new(root, token.clone()).unwrap(), etcd)
+    }
+
+    fn of(server: Server, etcd: Etcd) -> Self {
+        let server = Arc::new(server);
         let coordinated = Coordinated::new(etcd);
         let mut options = server.options();
         options.coordinator = Some(coordinated.clone());
@@ -310,14 +315,50 @@ fn two_servers_agree_by_etcd_and_change_nothing_while_it_is_away() {
     while !servers.iter().all(is_lost) {
         std::thread::yield_now();
     }
-    let refused = two.create_file(&"/c".parse().unwrap(), false).unwrap_err().to_string();
-    assert!(refused.contains("coordinator"), "{refused}");
+    let options = ClientOptions::new("127.0.0.1", servers[1].port, token);
+    let mut hasty = Client::new(ClientOptions { timeout: Some(Duration::from_secs(1)), ..options });
+    assert!(hasty.create_file(&"/c".parse().unwrap(), false).is_err());
     assert!(two.stat(&"/b".parse().unwrap()).is_ok());
     member.start_again();
     while servers.iter().any(is_lost) {
         std::thread::yield_now();
     }
     two.create_file(&"/c".parse().unwrap(), false).unwrap();
+}
+
+/// Stores files at a server until the quota has no room for another one, and returns how many.
+fn fill(server: &Served, token: &Token, number: usize) -> usize {
+    let mut client = server.client(token, Wait::Forever);
+    let mut stored = 0;
+    loop {
+        match client.write_file(&format!("/{number}-{stored}").parse().unwrap(), &[0; 5000], false) {
+            Ok(()) => stored += 1,
+            Err(Error::Remote(failure)) if failure.code == ErrorCode::QuotaExceeded => return stored,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn three_servers_keep_one_quota_by_etcd_to_the_last_file() {
+    let Some(member) = Member::start() else { return };
+    let (root, token) = (tempfile::tempdir().unwrap(), Token::generate());
+    let mut tokens = Tokens::new();
+    let alice = TokenEntry::new("alice".parse().unwrap(), &token);
+    tokens.add(TokenEntry { quota: Some(203_000), ..alice }).unwrap();
+    let server = || Server::with_tokens(root.path(), LiveTokens::new(tokens.clone())).unwrap();
+    let servers = [(); 3].map(|()| Served::of(server(), member.etcd()));
+    let stored: usize = std::thread::scope(|scope| {
+        let (each, token) = (servers.iter().enumerate(), &token);
+        let threads: Vec<_> = each.map(|(number, server)| scope.spawn(move || fill(server, token, number))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(stored, 40);
+    for server in &servers {
+        while server.client(&token, Wait::No).usage().unwrap().used != Some(200_000) {
+            std::thread::yield_now();
+        }
+    }
 }
 
 /// A source that says nothing before it ends.

@@ -276,7 +276,7 @@ fn io_kind_of(code: ErrorCode) -> io::ErrorKind {
         ErrorCode::Unsupported => Io::Unsupported,
         ErrorCode::SourceChanged => Io::StaleNetworkFileHandle,
         ErrorCode::Busy => Io::ResourceBusy,
-        ErrorCode::ShuttingDown => Io::ConnectionReset,
+        ErrorCode::ShuttingDown | ErrorCode::CoordinatorLost => Io::ConnectionReset,
         ErrorCode::OutOfResources => Io::OutOfMemory,
         ErrorCode::CrossDevice => Io::CrossesDevices,
         ErrorCode::Other

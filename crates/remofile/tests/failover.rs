@@ -10,6 +10,7 @@ use common::{Fixture, LOCALHOST, noise, remote};
 use remofile::protocol::handshake::Refusal;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{Body, Request, Signal};
+use remofile::server::{Coordinated, MemoryCoordinator, Standing};
 use remofile::store::MemoryStore;
 use remofile::{
     Client, ClientOptions, CopyOptions, Error, HashOptions, KeptServers, OnWaiting, OpenOptions, RemoteSource,
@@ -74,6 +75,33 @@ fn transfers_go_on_with_the_next_server_where_they_broke_off() {
     let wanted = [RemoteSource::from(remote("/file"))];
     assert_resumed(&client.download(&wanted, &back, &soon(), &mut Silent).unwrap());
     assert_eq!(std::fs::read(back.join("file")).unwrap(), content);
+}
+
+#[test]
+fn a_server_that_has_lost_its_coordinator_is_left_for_the_next_one_though_its_sessions_go_on() {
+    let (coordinator, here) = (MemoryCoordinator::new(), tempfile::tempdir().unwrap());
+    let link = coordinator.link();
+    let coordinated = |link| Coordinated::new(link).with_term(Duration::from_millis(3600));
+    let (of_first, of_second) = (coordinated(link.clone()), coordinated(coordinator.link()));
+    let standing = of_first.clone();
+    let first = Fixture::with(|options| options.coordinator = Some(of_first));
+    let second = first.beside(|options| options.coordinator = Some(of_second));
+    let client = || Client::new(options(beside(&first), &[first.address, second.address], &first.token));
+    let (mut changing, mut sending) = (client(), client());
+    for client in [&mut changing, &mut sending] {
+        client.create_file(&remote("/there"), true).unwrap();
+    }
+    link.cut(true);
+    while !matches!(standing.standing(), Standing::Lost(_)) {
+        std::thread::yield_now();
+    }
+    // Each of these would fail if it were done twice.
+    changing.create_file(&remote("/new"), false).unwrap();
+    changing.rename(&remote("/there"), &remote("/moved"), false).unwrap();
+    let source = common::write(here.path(), "sent", noise(1 << 20));
+    let report = sending.upload(&[&source], &remote("/"), &soon(), &mut Silent).unwrap();
+    assert_eq!((report.failures.len(), report.retries), (0, 1));
+    assert_eq!(common::visible(first.root()), ["moved", "new", "sent"]);
 }
 
 #[test]

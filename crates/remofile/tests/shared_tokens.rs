@@ -1,4 +1,5 @@
-//! Tokens that several servers share: what one changes is in force at the others, and in their files.
+//! Tokens that several servers share: what one changes is in force at the others, and in their files, and their quotas are on what
+//! is stored at all servers.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,8 +12,11 @@ use crate::common;
 
 use common::{LOCALHOST, remote};
 use remofile::protocol::token::Token;
+use remofile::protocol::wire::ErrorCode;
 use remofile::server::{Coordinated, MemoryCoordinator};
-use remofile::{Client, ClientOptions, LiveTokens, Server, TokenEntry, Tokens, TokensFile, TokensFollower};
+use remofile::{
+    Client, ClientOptions, Error, LiveTokens, Server, TokenEntry, Tokens, TokensFile, TokensFollower, Usage,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -99,6 +103,47 @@ fn a_change_of_the_tokens_at_one_server_is_in_force_at_the_others_and_nothing_re
     // The first of all brings its own.
     let alone = Served::new(root.path(), of(&[&alice, &dave]), &coordinator);
     assert_eq!(names(&alone.tokens.snapshot()), ["alice", "dave"]);
+}
+
+/// Stores files of one size at each server, as many as the quota lets, and returns their bytes.
+fn fill(servers: &[Served], token: &Token, round: &str) -> u64 {
+    const SIZE: usize = 5000;
+    let store = |port: u16, number: usize| {
+        let mut client = Client::new(ClientOptions::new("127.0.0.1", port, token.clone()));
+        let mut stored = 0;
+        loop {
+            let path = remote(&format!("/{round}-{number}-{stored}"));
+            match client.write_file(&path, &[b'x'; SIZE], false) {
+                Ok(()) => stored += 1,
+                Err(Error::Remote(failure)) if failure.code == ErrorCode::QuotaExceeded => return stored * SIZE as u64,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let each = servers.iter().enumerate().map(|(number, server)| (server.port, number));
+        let threads: Vec<_> = each.map(|(port, number)| scope.spawn(move || store(port, number))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    })
+}
+
+#[test]
+fn a_quota_is_on_what_is_stored_at_all_servers_and_each_tells_what_is_used() {
+    const QUOTA: u64 = 203_000;
+    let (root, coordinator, token) = (tempfile::tempdir().unwrap(), MemoryCoordinator::new(), Token::generate());
+    let alice = TokenEntry { quota: Some(QUOTA), ..entry("alice", &token) };
+    let mut servers = Vec::from([(); 3].map(|()| Served::new(root.path(), of(&[&alice]), &coordinator)));
+    // To the last file that there is room for.
+    assert_eq!(fill(&servers, &token, "first"), 200_000);
+    let usage =
+        |server: &Served| Client::new(ClientOptions::new("127.0.0.1", server.port, token.clone())).usage().unwrap();
+    until(|| servers.iter().all(|server| usage(server) == Usage { used: Some(200_000), quota: Some(QUOTA) }));
+    // One that comes later knows it, and one that ends takes nothing with it.
+    drop(servers.remove(0));
+    std::fs::write(root.path().join("behind"), [0; 1000]).unwrap();
+    servers.push(Served::new(root.path(), of(&[&alice]), &coordinator));
+    until(|| servers.iter().all(|server| usage(server).used == Some(201_000)));
+    assert_eq!(fill(&servers, &token, "later"), 0);
 }
 
 #[test]

@@ -74,6 +74,8 @@ enum remofile_code {
   REMOFILE_TOKEN_REVOKED = 1032,
   /* The same client has begun another session, so the server has ended this one. */
   REMOFILE_SESSION_REPLACED = 1033,
+  /* The server cannot reach its coordinator, and changes nothing meanwhile. Nothing was done; of an upload, nothing that was not told. */
+  REMOFILE_COORDINATOR_LOST = 1034,
   /* The server takes no chunks of the size that was asked for. */
   REMOFILE_INCORRECT_CHUNK_SIZE = 1040,
   /* An answer came that the protocol does not have. */

@@ -25,6 +25,7 @@ use signal_hook::iterator::backend::Handle;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// The files of the process that serves, beside those that it serves.
 pub(crate) struct Process<'a> {
@@ -128,7 +129,14 @@ impl Serving {
     }
 }
 
+/// Time for which threads that are about to end are waited for: one that has looked up the name of a coordinator, for example.
+const ENDING: Duration = Duration::from_secs(1);
+
 fn confine(root: &Path, beyond: &Beyond<'_>) {
+    let deadline = Instant::now() + ENDING;
+    while has_other_threads() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(5));
+    }
     if has_other_threads() {
         tracing::warn!("a thread of the server began before Landlock, and is not confined");
     }

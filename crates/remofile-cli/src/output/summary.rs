@@ -65,7 +65,10 @@ fn is_of_disk(failure: &Failure) -> bool {
 
 /// Returns the reason of a failure, without its path, and without what to do.
 fn reason(failure: &Failure) -> String {
-    let tells_alone = matches!(failure.code, ErrorCode::Skipped | ErrorCode::Other | ErrorCode::OutOfResources);
+    let tells_alone = matches!(
+        failure.code,
+        ErrorCode::Skipped | ErrorCode::Other | ErrorCode::OutOfResources | ErrorCode::CoordinatorLost
+    );
     let detail = failure.detail.as_deref().filter(|_| tells_alone);
     match detail {
         Some(detail) => harmless(detail).into_owned(),

@@ -123,6 +123,8 @@ error_codes! {
     TokenRevoked = 32, "token-revoked", "the token was removed or changed, or has expired, while it was in use";
     /// The same client has begun another session, so the server has ended this one.
     SessionReplaced = 33, "session-replaced", "the same client has connected anew, so the server has ended this session";
+    /// The server cannot reach its coordinator, and changes nothing meanwhile. Nothing was done; of an upload, nothing that was not told.
+    CoordinatorLost = 34, "coordinator-lost", "the server has lost its coordinator, and changes nothing until that is back (try again in a moment)";
     /// The server takes no chunks of the size that was asked for.
     IncorrectChunkSize = 40, "incorrect-chunk-size", "the server takes no chunks of that size";
     /// An answer came that the protocol does not have.
@@ -202,7 +204,9 @@ impl fmt::Display for Failure {
         }
         match &self.detail {
             // So many things can be short, or away for a moment, that what the code means in general would mislead.
-            Some(detail) if self.code == ErrorCode::OutOfResources => write!(f, "{}", Harmless(detail)),
+            Some(detail) if matches!(self.code, ErrorCode::OutOfResources | ErrorCode::CoordinatorLost) => {
+                write!(f, "{}", Harmless(detail))
+            }
             Some(detail) => write!(f, "{} ({})", self.code.sentence(), Harmless(detail)),
             None => f.write_str(self.code.sentence()),
         }

@@ -60,7 +60,7 @@ use crate::error::{Error, Result};
 use remofile_protocol::handshake::ServerHello;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Request};
-use servers::repeated::{Repeated, is_lost};
+use servers::repeated::{Repeated, changes_nothing, is_lost};
 use session::asking_again::while_busy;
 use session::call::{After, Handler, Session, closed, gone};
 use session::context::CallContext;
@@ -265,6 +265,9 @@ impl Client {
                 && then == After::Lost
                 && result.as_ref().is_err_and(is_lost)
             {
+                client.options.kept_servers.lost(&session.place);
+            }
+            if let Some(session) = client.session.as_ref().filter(|_| result.as_ref().is_err_and(changes_nothing)) {
                 client.options.kept_servers.lost(&session.place);
             }
             Ok((result, then))

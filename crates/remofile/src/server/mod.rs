@@ -376,7 +376,10 @@ impl ServerConfig {
     fn prepare(self, waker: &Waker, coordination: Option<&Arc<Coordination>>) -> Result<Prepared> {
         let Self { tokens, store, options, places } = self;
         // A quota may come at any time. Until then nothing is counted.
-        let meters = tokens.may_change().then(|| Meters::new(Arc::clone(&store)));
+        let meters = tokens.may_change().then(|| match coordination {
+            Some(coordination) => coordination.meters(Arc::clone(&store)),
+            None => Meters::new(Arc::clone(&store)),
+        });
         let counted = meters.clone().map(|meters| Arc::new(Metered::new(meters, None)) as Arc<dyn Store>);
         let mut maker = RosterMaker::new(Arc::clone(&store), meters, options.clone(), places);
         let rosters = Arc::new(Rosters::new(tokens.first_roster(&mut maker)));

@@ -57,7 +57,7 @@ pub use given::{Given, Refused};
 pub use local::{LocalStore, StoreOptions};
 pub use locate::{Located, Locator, exists, locate, locate_encoded, make_local_directory, places};
 pub use memory::{MemoryOptions, MemoryStore};
-pub use meter::{Meters, Quota};
+pub use meter::{Meters, Quota, SharedUsage, UsageRecord};
 pub use named_file::NamedFile;
 pub use posix::{Editing, NewSpecial, PendingBackup, PosixStore};
 pub use private_file::{FileStamp, LockedPrivateFile, OpenPrivateFile, PrivateFile, PrivateFileError, StampedContent};

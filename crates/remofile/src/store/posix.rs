@@ -92,6 +92,21 @@ pub trait PosixStore: Send + Sync {
         Err(unsupported("change times"))
     }
 
+    /// As [`PosixStore::set_modified`], if `may_change` allows it. It is asked last, behind whatever the change waits for, such as a
+    /// disk that takes the content first.
+    ///
+    /// # Errors
+    /// As above, and what `may_change` fails with: then nothing was changed.
+    fn set_modified_if(
+        &self,
+        path: &RemotePath,
+        modified: Timestamp,
+        may_change: &dyn Fn() -> StoreResult<()>,
+    ) -> StoreResult<()> {
+        may_change()?;
+        self.set_modified(path, modified)
+    }
+
     /// Returns attributes of a file, directory, link or special file; the last name is not followed. Of a set-user-ID or
     /// set-group-ID file owner and group are told as well.
     ///

@@ -393,6 +393,9 @@ fn what_happened(error: &Error) -> String {
         }
         Error::PeerSilent(silence) => format!("the server has not answered for {} s", silence.as_secs()),
         Error::Remote(failure) if failure.code == ErrorCode::ShuttingDown => "the server is shutting down".to_owned(),
+        Error::Remote(failure) if failure.code == ErrorCode::CoordinatorLost => {
+            "the server has lost its coordinator".to_owned()
+        }
         Error::Refused(refusal @ Refusal::ShuttingDown) => refusal.to_string(),
         other => other.to_string(),
     }

@@ -113,6 +113,11 @@ impl KeptServers {
         known.good.take_if(|good| good == place);
     }
 
+    /// Reports whether a place was lost lately, and not found to be good since.
+    pub(crate) fn was_lost(&self, place: &ServerPlace) -> bool {
+        self.lock().suspects(|suspect| suspect == place)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         // Every change is complete before it can panic.
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)

@@ -58,13 +58,18 @@ impl Repeated {
     }
 }
 
-/// Reports whether an error means that the server of a session was lost.
+/// Reports whether an error means that the server of a session was lost, be it only for changes.
 pub(crate) fn is_lost(error: &Error) -> bool {
     match error {
         Error::ConnectionLost(_) | Error::PeerSilent(_) | Error::Refused(Refusal::ShuttingDown) => true,
-        Error::Remote(failure) => failure.code == ErrorCode::ShuttingDown,
+        Error::Remote(failure) => failure.code == ErrorCode::ShuttingDown || changes_nothing(error),
         _ => false,
     }
+}
+
+/// Reports whether an error means that the server changes nothing now, and that another one may.
+pub(crate) fn changes_nothing(error: &Error) -> bool {
+    matches!(error, Error::Remote(failure) if failure.code == ErrorCode::CoordinatorLost)
 }
 
 /// Reports whether an error means that the server has not begun what it was asked for last.
@@ -79,7 +84,7 @@ pub(crate) fn is_not_begun(error: &Error) -> bool {
             | Error::NotRemofile { .. }
             | Error::SpeaksZeroMq { .. }
             | Error::Refused(_)
-    )
+    ) || changes_nothing(error)
 }
 
 /// Reports whether an error means that no session could be opened now: later one may, where there was one before.

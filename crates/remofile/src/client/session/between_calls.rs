@@ -47,6 +47,10 @@ impl Session {
     /// Reports whether it is with the server that a new one would be with: all sessions of a client are, so that each sees what
     /// another one has done, whatever their servers share.
     pub(crate) fn is_current(&self, options: &ClientOptions) -> bool {
+        // A server that is lost for changes may well go on with its sessions.
+        if options.kept_servers.was_lost(&self.place) {
+            return false;
+        }
         let Some(current) = options.kept_servers.current().filter(|current| *current != self.place) else {
             return true;
         };

@@ -43,6 +43,7 @@ impl Keeper {
             ("coordinator", Coordination::keep as fn(&Arc<Coordination>)),
             ("coordinator out", Coordination::write_changes),
             ("coordination", Coordination::tell_outcomes),
+            ("quotas", Coordination::tell_usage),
         ] {
             let own = Arc::clone(coordination);
             let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(&own));
@@ -71,7 +72,7 @@ impl Drop for Keeper {
 }
 
 impl Coordination {
-    fn is_stopping(&self) -> bool {
+    pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 
@@ -133,7 +134,8 @@ impl Coordination {
         fence.put_off(self.until(sent));
         drop(machine);
         if self.coordinated.note(Standing::Joined) {
-            tracing::info!(coordinator = self.coordinated.address(), "the coordinator answers again");
+            // As loud as what it takes back, which would stand as the last word otherwise.
+            tracing::warn!(coordinator = self.coordinated.address(), "the coordinator answers again");
         }
     }
 
@@ -145,7 +147,7 @@ impl Coordination {
         let coordinator = self.coordinated.address();
         match self.join() {
             Ok(()) => {
-                tracing::info!(coordinator, "the coordinator was reached: changes are made again");
+                tracing::warn!(coordinator, "the coordinator was reached: changes are made again");
                 told.clear();
                 self.watch_anew();
             }
@@ -316,13 +318,16 @@ impl Coordination {
         } else {
             drop(machine);
         }
-        self.note_tokens(values);
+        self.note_values(values);
         self.changed.notify_all();
     }
 
-    fn note_tokens<'a>(&self, mut values: impl Iterator<Item = &'a SharedValue>) {
-        if let Some(tokens) = &self.tokens {
-            values.find(|value| tokens.note(value));
+    fn note_values<'a>(&self, values: impl Iterator<Item = &'a SharedValue>) {
+        for value in values {
+            let is_of_tokens = self.tokens.as_ref().is_some_and(|tokens| tokens.note(value));
+            if !is_of_tokens {
+                self.quotas.note(value);
+            }
         }
         // A thread that is about to wait has looked before.
         drop(self.lock());

@@ -5,6 +5,7 @@ use super::coordinated::{Coordinated, PARTS, Standing};
 use super::coordinator::{CoordinatorError, Term};
 use super::machine::Machine;
 use super::registration::{Registration, Unfit};
+use super::shared_quotas::SharedQuotas;
 use super::shared_tokens::SharedTokens;
 use crate::error::{Error, Result};
 use crate::server::leases::{Claim, Claimant, OtherServers, Settled, View};
@@ -17,10 +18,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-/// The failure of a change while the coordinator is lost.
+/// The failure of a change that was not begun, since the coordinator is lost: another server may make it. Clients of before read
+/// `other`, and show the detail.
 pub(in crate::server) fn unreachable() -> Failure {
-    Failure::new(ErrorCode::OutOfResources).because(
+    Failure::new(ErrorCode::CoordinatorLost).because(
         "the server's coordinator cannot be reached, so that nothing is changed until it can: try again in a moment",
+    )
+}
+
+/// The failure of a change in the middle of which the coordinator was lost.
+pub(in crate::server) fn interrupted() -> Failure {
+    Failure::new(ErrorCode::OutOfResources).because(
+        "the server lost its coordinator in the middle of it, and a part of it may have been done: look before you try again",
     )
 }
 
@@ -57,6 +66,7 @@ pub(in crate::server) struct Coordination {
     registration: Registration,
     /// The tokens, if they are those of many users.
     pub(super) tokens: Option<SharedTokens>,
+    pub(super) quotas: SharedQuotas,
     machine: Mutex<Machine>,
     /// Called when there is something to do for a thread of the keeper.
     pub(super) changed: Condvar,
@@ -85,6 +95,7 @@ impl Coordination {
         };
         let coordination = Arc::new_cyclic(|own| Self {
             tokens: tokens.map(|live| shared(own, live)),
+            quotas: SharedQuotas::default(),
             machine: Mutex::new(Machine::new(registration.server(), unreachable())),
             coordinated,
             registration,
@@ -144,6 +155,8 @@ impl Coordination {
         // What watches by now goes on with changes of before: it takes no more of them.
         self.watches.fetch_add(1, Ordering::AcqRel);
         machine.join(term, &snapshot, clock::now(), clock::wall());
+        // Before anything is written: others may have shared out anew what this server had.
+        self.quotas.distrust_shares();
         inner.fence.put_off(self.until(sent));
         drop(machine);
         self.coordinated.note(Standing::Joined);
@@ -169,6 +182,11 @@ impl Coordination {
             let waited = self.settled.wait_timeout(rounds, left);
             rounds = waited.map_or_else(|poisoned| poisoned.into_inner().0, |waited| waited.0);
         }
+    }
+
+    /// Returns the number of this server among all.
+    pub(super) fn server(&self) -> u64 {
+        self.registration.server()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Machine> {

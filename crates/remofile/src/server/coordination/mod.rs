@@ -7,6 +7,8 @@
 //! has stopped changing anything before another may be granted it. Non-goals: to choose between operations of one server, which is
 //! the matter of its `leases`; and to agree on anything without a coordinator.
 //!
+//! Quotas: what is used is told and shared out by the `store`'s meters; `shared_quotas` has their records in the coordinator.
+//!
 //! Time: a term lasts `TERM` after it was kept last, as the coordinator counts. This server counts from before it asked, and
 //! takes two ninths less. From that moment on no change is begun; what is under way is interrupted, and given back when it has ended. Until
 //! then the server does not join again, so that nothing from before the loss is done behind it.
@@ -22,9 +24,11 @@ mod memory;
 mod queue;
 mod registration;
 mod shared_claim;
+mod shared_quotas;
 mod shared_tokens;
 #[cfg(test)]
 mod tests;
+mod usage_link;
 mod watcher;
 
 pub use coordinated::{Coordinated, Standing};
@@ -32,6 +36,6 @@ pub use coordinator::{
     Change, Condition, Coordinator, CoordinatorError, CoordinatorResult, Event, SharedValue, Snapshot, Term, Watch,
 };
 pub(super) use keeper::Keeper;
-pub(super) use member::{Coordination, Served, unreachable};
+pub(super) use member::{Coordination, Served, interrupted, unreachable};
 pub use memory::MemoryCoordinator;
 pub(super) use registration::{Registration, SharedRoot};

@@ -10,10 +10,13 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Weak};
 
 /// The way in which servers of now tell each other what they do. Others are refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// The setting that tells what is served; it is empty of a directory in which its server changes nothing.
+const STORE: &str = "directory or bucket";
 
 /// The beginning of the keys of servers.
-const SERVERS: &str = "servers/";
+pub(super) const SERVERS: &str = "servers/";
 
 /// The key of the number by which a directory knows its coordinator.
 const CLUSTER: &str = "cluster";
@@ -62,7 +65,7 @@ impl Registration {
         let name = root.name.clone().or_else(directory);
         let names = if options.names == NameRule::Portable { "portable" } else { "posix" };
         let settings = [
-            ("directory or bucket", name.unwrap_or_default()),
+            (STORE, name.unwrap_or_default()),
             ("token", token),
             ("--names", names.to_owned()),
             ("--exclusive", options.exclusive.to_string()),
@@ -125,7 +128,12 @@ impl Record {
         if self.format != other.format {
             return Err(Unfit::Settings(NOT_OURS.to_owned()));
         }
-        let is_same = |setting: &&(String, String)| other.settings.contains(setting);
+        let is_nameless = |setting: &&(String, String)| setting.0 == STORE && setting.1.is_empty();
+        // A directory in which a server changes nothing has no mark of it, so that server does not know which one it is.
+        let is_same = |setting: &&(String, String)| {
+            let is_unknown = setting.0 == STORE && other.settings.iter().any(|theirs| is_nameless(&theirs));
+            other.settings.contains(setting) || is_nameless(setting) || is_unknown
+        };
         let differing: Vec<&str> =
             self.settings.iter().filter(|setting| !is_same(setting)).map(|(name, _)| name.as_str()).collect();
         if differing.is_empty() {
@@ -137,6 +145,11 @@ impl Record {
              same, or this one another prefix (etcd://HOST:PORT/PREFIX)"
         )))
     }
+}
+
+/// Returns the number of the server that a key is of.
+pub(super) fn server_of_key(key: &str) -> Option<u64> {
+    u64::from_str_radix(key.strip_prefix(SERVERS)?, 16).ok()
 }
 
 /// Returns the number by which directories know the coordinator, and makes it if there is none.

@@ -53,6 +53,11 @@ pub(in crate::server) trait Operation: Send {
         false
     }
 
+    /// Reports whether its client goes on with it, here or at another server, from what was done of it.
+    fn goes_on_elsewhere(&self) -> bool {
+        false
+    }
+
     /// The credit of what was used up since the last call.
     fn take_released(&mut self) -> u64 {
         self.origins().map_or(0, Origins::take_released)

@@ -36,6 +36,7 @@ struct Away {
     cancel: Cancel,
     memory_bytes: u64,
     is_flushing: bool,
+    goes_on_elsewhere: bool,
 }
 
 /// The way in which an operation is ended early.
@@ -130,6 +131,15 @@ impl Running {
     /// Reports whether the session has it, and content comes for it.
     pub(in crate::server) fn takes_content(&self) -> bool {
         matches!(&self.place, Place::Here(operation) if operation.takes_content())
+    }
+
+    /// Reports whether its client goes on with it, here or at another server, whatever was done of it.
+    pub(in crate::server) fn goes_on_elsewhere(&self) -> bool {
+        match &self.place {
+            Place::Queued(_) => true,
+            Place::Here(operation) => operation.goes_on_elsewhere(),
+            Place::Away(away) => away.goes_on_elsewhere,
+        }
     }
 
     /// Reports whether it is done but for the disk.
@@ -306,12 +316,14 @@ impl Running {
         let Place::Here(mut operation) = self.place else { return self };
         let (cancel, memory_bytes, is_flushing) =
             (Cancel::default(), operation.memory_bytes(), operation.is_flushing());
+        let goes_on_elsewhere = operation.goes_on_elsewhere();
         let own = cancel.clone();
         let pending = pool.run(waker, move || {
             operation.block(&own.slice());
             operation
         });
-        Self { place: Place::Away(Away { pending, cancel, memory_bytes, is_flushing }), wants_away: false, ..self }
+        let away = Away { pending, cancel, memory_bytes, is_flushing, goes_on_elsewhere };
+        Self { place: Place::Away(away), wants_away: false, ..self }
     }
 
     /// Reports whether its end may take its time.

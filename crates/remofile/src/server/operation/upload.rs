@@ -203,6 +203,10 @@ impl Operation for Upload {
         Ok(())
     }
 
+    fn goes_on_elsewhere(&self) -> bool {
+        true
+    }
+
     fn takes_content(&self) -> bool {
         true
     }

@@ -37,6 +37,7 @@ impl Refusals {
             | ErrorCode::Busy
             | ErrorCode::Cancelled
             | ErrorCode::ShuttingDown
+            | ErrorCode::CoordinatorLost
             | ErrorCode::Unsupported
             | ErrorCode::BadRequest
             | ErrorCode::TooMany

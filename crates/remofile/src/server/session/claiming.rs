@@ -79,10 +79,12 @@ impl Session {
             }
         }
         for id in leases.lost(self.peer.session) {
-            if self.operations.contains_key(&id) {
+            if let Some(running) = self.operations.get(&id) {
+                let goes_on_elsewhere = running.goes_on_elsewhere();
+                let failure = if goes_on_elsewhere { coordination::unreachable() } else { coordination::interrupted() };
                 let (client, address) = (&self.peer.client, &self.peer.address);
                 tracing::warn!(client, address, "an operation was interrupted: the coordinator cannot be reached");
-                self.break_off(now, id, Leave::Interrupted, coordination::unreachable());
+                self.break_off(now, id, Leave::Interrupted, failure);
             }
         }
     }

@@ -307,6 +307,7 @@ fn is_final(outcome: &Result<Done, Failure>) -> bool {
     let again = [
         ErrorCode::Busy,
         ErrorCode::Cancelled,
+        ErrorCode::CoordinatorLost,
         ErrorCode::DiskFailure,
         ErrorCode::NoSpace,
         ErrorCode::OutOfResources,

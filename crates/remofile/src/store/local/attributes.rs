@@ -40,8 +40,13 @@ pub(super) fn set_mode(shared: &StoreContext, path: &RemotePath, mode: u32) -> S
     }
 }
 
-/// Sets the time of a file or directory, never of what a link leads to.
-pub(super) fn set_modified(shared: &StoreContext, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
+/// Sets the time of a file or directory, never of what a link leads to. `may_change` is asked right before.
+pub(super) fn set_modified(
+    shared: &StoreContext,
+    path: &RemotePath,
+    modified: Timestamp,
+    may_change: &dyn Fn() -> StoreResult<()>,
+) -> StoreResult<()> {
     let (place, name) = resolve::parent(shared.jail()?, path)?;
     let directory = place.directory.as_fd();
     refuse_other(super::remove::kind_at(directory, &name)?)?;
@@ -64,6 +69,7 @@ pub(super) fn set_modified(shared: &StoreContext, path: &RemotePath, modified: T
             let file = resolve::open_one(directory, name.bytes(), flags).map_err(errors::failure)?;
             system::fsync(&file).map_err(errors::failure)?;
         }
+        may_change()?;
         set()
     })?;
     shared.flush_named(directory, &name)

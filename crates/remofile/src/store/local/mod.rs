@@ -230,7 +230,16 @@ impl PosixStore for LocalStore {
     }
 
     fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
-        attributes::set_modified(&self.shared, path, modified)
+        attributes::set_modified(&self.shared, path, modified, &|| Ok(()))
+    }
+
+    fn set_modified_if(
+        &self,
+        path: &RemotePath,
+        modified: Timestamp,
+        may_change: &dyn Fn() -> StoreResult<()>,
+    ) -> StoreResult<()> {
+        attributes::set_modified(&self.shared, path, modified, may_change)
     }
 
     fn attributes(&self, path: &RemotePath, wanted: AttributeSet) -> StoreResult<Attributes> {

@@ -9,6 +9,10 @@
 //! moment never exceed a quota together; a count that goes on beside changes loses none of them. Non-goals: blocks on the
 //! disk, directories, links and attributes.
 //!
+//! Several servers of one store have a record of each directory together ([`SharedUsage`]). A meter of theirs knows only what its server
+//! has not told yet; that and what it has reserved stay within its share of the room, which it asks for in steps (`telling`). So
+//! reservations at all servers never exceed a quota together, and most of them cost no word with the others.
+//!
 //! Tolerance: what others change while a directory is counted is told from the store's own changes only as far as it is
 //! more than those. The rest is found by a later count.
 
@@ -18,9 +22,14 @@ mod one;
 mod quota;
 mod registry;
 mod reservation;
+mod sharing;
+mod telling;
+mod usage;
 
 pub use quota::Quota;
 pub use registry::Meters;
+pub use usage::{SharedUsage, UsageRecord};
 
 pub(in crate::store) use one::{Exceeded, Meter};
 pub(in crate::store) use reservation::{Limit, Reservation};
+pub(in crate::store) use telling::NoRoom;

@@ -1,5 +1,6 @@
 //! The meter of one directory.
 
+use super::sharing::Sharing;
 use remofile_protocol::path::RemotePath;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,28 +9,33 @@ use std::time::{Duration, Instant};
 pub(in crate::store) struct Meter {
     directory: RemotePath,
     state: Mutex<MeterState>,
+    /// Locked by whoever tells other servers.
+    pub(super) telling: Mutex<()>,
     /// Called at the end of each count.
     counted: Condvar,
 }
 
 #[derive(Default)]
-struct MeterState {
-    /// Bytes of visible files, and of partials that nobody writes. Before the first count it is what they have become more.
-    settled: i128,
+pub(super) struct MeterState {
+    /// Bytes of visible files, and of partials that nobody writes. Before the first count it is what they have become more; of
+    /// several servers, what they have become more since this one told it last, and so are the two sums of changes.
+    pub(super) settled: i128,
     /// Bytes reserved for what is being written.
-    reserved: u128,
+    pub(super) reserved: u128,
     /// The sum of all changes of `settled`, whatever their direction.
-    moved: u128,
+    pub(super) moved: u128,
     /// The number of changes that a walk beside them may see twice, or not at all.
-    unseen: u64,
+    pub(super) unseen: u64,
     is_counted: bool,
     /// True if a count is under way, or will be.
     is_asked: bool,
     /// True if changes of unknown size were made since the last count.
-    is_doubtful: bool,
+    pub(super) is_doubtful: bool,
     /// The number of counts so far, and the time of the last.
     counts: u64,
     last_count: Option<Instant>,
+    /// What other servers know as well, if there are several.
+    pub(super) sharing: Option<Sharing>,
 }
 
 /// The pauses between two counts.
@@ -63,7 +69,13 @@ pub(in crate::store) struct Exceeded;
 
 impl Meter {
     pub(super) fn new(directory: RemotePath) -> Self {
-        Self { directory, state: Mutex::default(), counted: Condvar::new() }
+        Self { directory, state: Mutex::default(), telling: Mutex::default(), counted: Condvar::new() }
+    }
+
+    /// The meter of one of several servers.
+    pub(super) fn shared(directory: RemotePath, server: u64) -> Self {
+        let state = MeterState { sharing: Some(Sharing::new(server)), ..MeterState::default() };
+        Self { state: Mutex::new(state), ..Self::new(directory) }
     }
 
     pub(in crate::store) fn directory(&self) -> &RemotePath {
@@ -80,6 +92,9 @@ impl Meter {
     /// is within it; before the first count there is no room.
     pub(super) fn reserve(&self, bytes: u64, freed: u64, quota: Option<u64>) -> Result<(), Exceeded> {
         let mut state = self.lock();
+        if state.sharing.is_some() {
+            return state.reserve_of_share(bytes, freed, quota.is_some());
+        }
         let after = (state.settled - i128::from(freed)).max(0).saturating_add_unsigned(state.reserved);
         let after = after.saturating_add(i128::from(bytes));
         // What only becomes less is never refused, however full it is.
@@ -89,6 +104,11 @@ impl Meter {
         state.reserved += u128::from(bytes);
         state.change(-i128::from(freed));
         Ok(())
+    }
+
+    /// Takes back what was just reserved.
+    pub(super) fn take_back(&self, bytes: u64, freed: u64) {
+        self.settle(bytes, freed.into());
     }
 
     /// Ends a reservation; `change` is what has become of it, and of what it has replaced.
@@ -184,7 +204,25 @@ impl Meter {
         Counted::Done
     }
 
-    fn lock(&self) -> MutexGuard<'_, MeterState> {
+    /// Ends a count whose outcome all servers know; `None` if it could not be made.
+    pub(super) fn end_shared_count(&self, is_doubtful: Option<bool>) {
+        let mut state = self.lock();
+        state.is_counted |= is_doubtful.is_some();
+        state.is_asked = false;
+        state.is_doubtful = is_doubtful.unwrap_or(true);
+        state.counts += 1;
+        state.last_count = Some(Instant::now());
+        drop(state);
+        self.counted.notify_all();
+    }
+
+    /// Has the next who needs it count again, however lately that was done.
+    pub(super) fn doubt_count(&self) {
+        let mut state = self.lock();
+        (state.last_count, state.is_doubtful) = (None, true);
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, MeterState> {
         // Every change is complete before it can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -192,8 +230,22 @@ impl Meter {
 
 impl MeterState {
     fn used(&self) -> u64 {
-        let used = self.settled.max(0).saturating_add_unsigned(self.reserved);
+        let elsewhere = self.sharing.as_ref().map_or(0, Sharing::used);
+        let used = (self.settled + elsewhere).max(0).saturating_add_unsigned(self.reserved);
         u64::try_from(used).unwrap_or(u64::MAX)
+    }
+
+    /// Reserves what the share of this server has room for; with a quota, only where what is used was counted.
+    fn reserve_of_share(&mut self, bytes: u64, freed: u64, is_limited: bool) -> Result<(), Exceeded> {
+        let after = (self.settled - i128::from(freed)).saturating_add_unsigned(self.reserved) + i128::from(bytes);
+        let has_room = self.sharing.as_ref().is_none_or(|sharing| after <= i128::from(sharing.share()));
+        // What nobody has counted yet is in no record that could be exceeded.
+        if bytes > freed && if self.is_counted { !has_room } else { is_limited } {
+            return Err(Exceeded);
+        }
+        self.reserved += u128::from(bytes);
+        self.change(-i128::from(freed));
+        Ok(())
     }
 
     fn change(&mut self, change: i128) {

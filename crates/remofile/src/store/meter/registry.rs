@@ -4,6 +4,8 @@ use super::count::{count, followed, place_of, visible_bytes};
 use super::moment::{Moment, Moments};
 use super::one::{Counted, Meter, Pauses};
 use super::reservation::{Limit, Reservation};
+use super::telling::{Ask, NoRoom};
+use super::usage::{SharedUsage, UsageRecord};
 use crate::store::{Store, StoreResult};
 use remofile_protocol::path::RemotePath;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -25,6 +27,8 @@ pub struct Meters {
     moments: Moments,
     counting: Mutex<Counting>,
     pauses: Pauses,
+    /// What the other servers of the store know as well, if there are some.
+    usage: Option<Arc<dyn SharedUsage>>,
 }
 
 /// The meters that wait to be counted.
@@ -38,18 +42,97 @@ impl Meters {
     /// The meters of a store: none yet.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Arc<Self> {
-        Self::with(store, PAUSES)
+        Self::with(store, PAUSES, None)
+    }
+
+    /// The meters of one of several servers of a store: quotas hold for all of them together. Somebody has to call [`Meters::tell`]
+    /// every second.
+    #[must_use]
+    pub fn shared(store: Arc<dyn Store>, usage: Arc<dyn SharedUsage>) -> Arc<Self> {
+        Self::with(store, PAUSES, Some(usage))
     }
 
     /// Meters that are counted again whenever somebody needs it.
     #[cfg(test)]
     pub(crate) fn eager(store: Arc<dyn Store>) -> Arc<Self> {
-        Self::with(store, Pauses { needed: Duration::ZERO, ..PAUSES })
+        Self::with(store, Pauses { needed: Duration::ZERO, ..PAUSES }, None)
     }
 
-    fn with(store: Arc<dyn Store>, pauses: Pauses) -> Arc<Self> {
+    /// As [`Meters::eager`], of one of several servers.
+    #[cfg(test)]
+    pub(crate) fn eager_shared(store: Arc<dyn Store>, usage: Arc<dyn SharedUsage>) -> Arc<Self> {
+        Self::with(store, Pauses { needed: Duration::ZERO, ..PAUSES }, Some(usage))
+    }
+
+    fn with(store: Arc<dyn Store>, pauses: Pauses, usage: Option<Arc<dyn SharedUsage>>) -> Arc<Self> {
         let (table, moments, counting) = (RwLock::default(), Moments::default(), Mutex::default());
-        Arc::new(Self { store, table, moments, counting, pauses })
+        Arc::new(Self { store, table, moments, counting, pauses, usage })
+    }
+
+    /// Tells other servers what has changed here. With `everything` they are told whatever was made until now, and this one keeps no
+    /// room that it does not use.
+    ///
+    /// # Errors
+    /// Those of [`SharedUsage`]: it is to be told again.
+    pub fn tell(&self, everything: bool) -> StoreResult<()> {
+        let Some(usage) = &self.usage else { return Ok(()) };
+        if everything {
+            // What was made is noted in the same moment.
+            drop(self.moments.pause());
+        }
+        self.meters().iter().try_for_each(|meter| meter.tell_changes(&**usage, !everything))
+    }
+
+    /// Takes note of a record that another server has written.
+    pub fn see(&self, directory: &RemotePath, record: UsageRecord, revision: u64) {
+        let meter = self.table.read().unwrap_or_else(PoisonError::into_inner).get(directory).cloned();
+        if let Some(meter) = meter {
+            meter.see(record, revision);
+        }
+    }
+
+    /// Has this server ask anew before it uses room, and count again: others may have taken it for dead.
+    pub fn distrust_shares(&self) {
+        for meter in self.meters() {
+            meter.distrust_share();
+            meter.doubt_count();
+        }
+    }
+
+    /// Asks other servers for room below the directories above a place, for whoever has this limit.
+    pub(in crate::store) fn ask_for_room(
+        &self,
+        place: &RemotePath,
+        limit: Option<&Limit>,
+        bytes: u64,
+        freed: u64,
+    ) -> Result<(), NoRoom> {
+        let Some(usage) = &self.usage else { return Ok(()) };
+        self.above(place).iter().try_for_each(|meter| {
+            let quota = limit.filter(|limit| Arc::ptr_eq(&limit.meter, meter)).map(|limit| limit.bytes);
+            meter.ask_for_room(&**usage, Ask { bytes, freed, quota })
+        })
+    }
+
+    pub(in crate::store) fn are_shared(&self) -> bool {
+        self.usage.is_some()
+    }
+
+    /// Has other servers give back the room below a directory that they do not use.
+    pub(in crate::store) fn gather_room(&self, meter: &Meter) -> StoreResult<()> {
+        self.usage.as_ref().map_or(Ok(()), |usage| meter.gather_room(&**usage))
+    }
+
+    /// Lets the next count of a directory be made at once if a server is gone that had a share of it.
+    pub(in crate::store) fn look_for_left_shares(&self, meter: &Meter) {
+        let has_some = self.usage.as_ref().is_some_and(|usage| meter.has_left_shares(&**usage).unwrap_or(false));
+        if has_some {
+            meter.doubt_count();
+        }
+    }
+
+    fn meters(&self) -> Vec<Arc<Meter>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Begins to count what is below a directory, on a thread, if that has not begun. No link may be on the way to it:
@@ -100,7 +183,12 @@ impl Meters {
     pub(in crate::store) fn meter(self: &Arc<Self>, directory: &RemotePath) -> Arc<Meter> {
         let meter = {
             let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-            let new = || Arc::new(Meter::new(directory.clone()));
+            let new = || {
+                Arc::new(match &self.usage {
+                    Some(usage) => Meter::shared(directory.clone(), usage.server()),
+                    None => Meter::new(directory.clone()),
+                })
+            };
             Arc::clone(table.entry(directory.clone()).or_insert_with(new))
         };
         if meter.used().is_none() {
@@ -208,7 +296,30 @@ impl Meters {
         }
     }
 
+    /// Counts, and corrects by that what all servers know.
+    fn count_with_others(&self, meter: &Meter, usage: &dyn SharedUsage) -> StoreResult<bool> {
+        for attempt in 1..=ATTEMPTS {
+            let before = meter.begin_shared_count(usage)?;
+            let found = count(&*self.store, meter.directory())?;
+            drop(self.moments.pause());
+            match meter.correct_record(usage, &before, found, attempt == ATTEMPTS) {
+                Ok(true) => return Ok(attempt == ATTEMPTS),
+                // A server that hangs is soon taken for dead.
+                Err(failure) if attempt == ATTEMPTS => return Err(failure),
+                Ok(false) | Err(_) => {}
+            }
+        }
+        Ok(true)
+    }
+
     fn count(&self, meter: &Meter) {
+        if let Some(usage) = &self.usage {
+            let counted = self.count_with_others(meter, &**usage);
+            if let Err(failure) = &counted {
+                tracing::warn!(directory = %meter.directory(), %failure, "what is used could not be counted");
+            }
+            return meter.end_shared_count(counted.ok());
+        }
         for attempt in 1..=ATTEMPTS {
             let before = meter.begin_count();
             let found = count(&*self.store, meter.directory());

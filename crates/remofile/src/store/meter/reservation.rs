@@ -42,8 +42,14 @@ impl Reservation {
         if let Some(limit) = &self.limit {
             limit.meter.reserve(bytes, freed, Some(limit.bytes))?;
         }
-        for meter in self.meters.iter().filter(|meter| !self.is_of_limit(meter)) {
-            meter.reserve(bytes, freed, None)?;
+        let others = || self.meters.iter().filter(|meter| !self.is_of_limit(meter));
+        for (reserved, meter) in others().enumerate() {
+            if let Err(exceeded) = meter.reserve(bytes, freed, None) {
+                // One of several servers has to ask for room there first.
+                let limit = self.limit.iter().map(|limit| &limit.meter);
+                limit.chain(others().take(reserved)).for_each(|meter| meter.take_back(bytes, freed));
+                return Err(exceeded);
+            }
         }
         self.bytes = self.bytes.saturating_add(bytes);
         Ok(())

@@ -191,6 +191,16 @@ impl PosixStore for Faulty {
         self.inner.set_modified(path, modified)
     }
 
+    fn set_modified_if(
+        &self,
+        path: &RemotePath,
+        modified: Timestamp,
+        may_change: &dyn Fn() -> StoreResult<()>,
+    ) -> StoreResult<()> {
+        self.faults.pass(StoreCall::SetAttributes)?;
+        self.inner.set_modified_if(path, modified, may_change)
+    }
+
     fn attributes(&self, path: &RemotePath, wanted: AttributeSet) -> StoreResult<Attributes> {
         self.inner.attributes(path, wanted)
     }

@@ -138,8 +138,19 @@ impl PosixStore for Fenced {
     }
 
     fn set_modified(&self, path: &RemotePath, modified: Timestamp) -> StoreResult<()> {
+        // With the time of its source a file counts as complete, so its content may go to the disk first: the look that counts
+        // comes after that.
+        self.set_modified_if(path, modified, &|| Ok(()))
+    }
+
+    fn set_modified_if(
+        &self,
+        path: &RemotePath,
+        modified: Timestamp,
+        may_change: &dyn Fn() -> StoreResult<()>,
+    ) -> StoreResult<()> {
         pass(&self.fence)?;
-        self.inner.set_modified(path, modified)
+        self.inner.set_modified_if(path, modified, &|| pass(&self.fence).and_then(|()| may_change()))
     }
 
     fn attributes(&self, path: &RemotePath, wanted: AttributeSet) -> StoreResult<Attributes> {

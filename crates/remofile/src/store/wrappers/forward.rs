@@ -152,6 +152,15 @@ macro_rules! forward {
                 self.inner().set_modified(path, modified)
             }
 
+            fn set_modified_if(
+                &self,
+                path: &RemotePath,
+                modified: remofile_protocol::wire::Timestamp,
+                may_change: &dyn Fn() -> $crate::store::StoreResult<()>,
+            ) -> $crate::store::StoreResult<()> {
+                self.inner().set_modified_if(path, modified, may_change)
+            }
+
             fn attributes(
                 &self,
                 path: &RemotePath,

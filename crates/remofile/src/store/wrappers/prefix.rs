@@ -335,6 +335,15 @@ impl PosixStore for Prefix {
         self.inner.set_modified(&self.below(path)?, modified)
     }
 
+    fn set_modified_if(
+        &self,
+        path: &RemotePath,
+        modified: Timestamp,
+        may_change: &dyn Fn() -> StoreResult<()>,
+    ) -> StoreResult<()> {
+        self.inner.set_modified_if(&self.below(path)?, modified, may_change)
+    }
+
     fn attributes(&self, path: &RemotePath, wanted: AttributeSet) -> StoreResult<Attributes> {
         self.inner.attributes(&self.below(path)?, wanted)
     }

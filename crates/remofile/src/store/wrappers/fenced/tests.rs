@@ -68,6 +68,29 @@ fn a_file_is_flushed_once_for_its_commit_and_again_if_more_was_written() {
     }
 }
 
+#[test]
+fn a_time_whose_file_is_flushed_first_is_not_set_behind_the_fence() {
+    let (root, fence) = (tempfile::tempdir().unwrap(), Arc::new(Falling::default()));
+    let options = StoreOptions { fsync: Fsync::End, ..StoreOptions::default() };
+    let local = Arc::new(LocalStore::open(root.path(), options).unwrap());
+    let path = RemotePath::parse("/file").unwrap();
+    local.create_file(&path, false).unwrap();
+    let modified = || root.path().join("file").metadata().unwrap().modified().unwrap();
+    let before = modified();
+    let store = Fenced::new(local, Arc::clone(&fence) as Arc<dyn Fence>);
+    let gate = faults::gate(root.path());
+    let slow = gate.lock().unwrap();
+    let sets = std::thread::spawn(move || store.set_modified(&path, Timestamp::new(1_000_000_000, 0)));
+    while faults::flushes(root.path()) == 0 {
+        std::thread::yield_now();
+    }
+    fence.0.store(true, Ordering::Release);
+    drop(slow);
+    let refused = sets.join().unwrap().unwrap_err();
+    assert_eq!(refused.code, ErrorCode::OutOfResources, "{refused}");
+    assert_eq!(modified(), before, "it was set behind the fence");
+}
+
 /// A fence that falls after some looks.
 struct Looks(AtomicUsize);
 

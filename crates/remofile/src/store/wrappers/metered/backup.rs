@@ -19,7 +19,7 @@ impl MeteredBackup {
     pub(super) fn prepare(context: &Arc<Context>, path: &RemotePath, to: &RemotePath) -> StoreResult<Self> {
         let place = context.meters.place_of(to);
         let mut reservation = context.reservation(&place);
-        context.grow(&mut reservation, Need { bytes: context.size_of(path), freed: 0 })?;
+        context.grow(&place, &mut reservation, Need { bytes: context.size_of(path), freed: 0 })?;
         let inner = context.inner.prepare_backup(path, to)?;
         Ok(Self { inner, context: Arc::clone(context), to: to.clone(), place, reservation })
     }
@@ -29,7 +29,7 @@ impl MeteredBackup {
 pub(super) fn add_name(context: &Arc<Context>, of: &RemotePath, path: &RemotePath, replace: bool) -> StoreResult<bool> {
     let place = context.meters.place_of(path);
     let mut reservation = context.reservation(&place);
-    context.grow(&mut reservation, Need { bytes: context.size_of(of), freed: 0 })?;
+    context.grow(&place, &mut reservation, Need { bytes: context.size_of(of), freed: 0 })?;
     let _moment = context.meters.begin_moment(&[&place]);
     let before = context.size_of(path);
     let added = context.inner.add_name(of, path, replace);

@@ -1,6 +1,6 @@
 //! The state that all changes of a metered store share, and the changes that two meters may see differently.
 
-use crate::store::meter::{Exceeded, Limit, Meter, Reservation};
+use crate::store::meter::{Exceeded, Limit, Meter, NoRoom, Reservation};
 use crate::store::size_text::Size;
 use crate::store::{Capability, Meters, Quota, Store, StoreResult};
 use remofile_protocol::path::RemotePath;
@@ -10,6 +10,9 @@ use std::time::Duration;
 
 /// Longest time for which a refusal waits for a count that may find more room.
 const LONGEST_COUNT: Duration = Duration::from_secs(1);
+
+/// Times that room is asked for, where others take it before it is used.
+const ROUNDS: usize = 8;
 
 pub(super) struct Context {
     pub(super) inner: Arc<dyn Store>,
@@ -69,26 +72,73 @@ impl Context {
     ///
     /// # Errors
     /// `quota-exceeded`.
-    pub(super) fn grow(&self, reservation: &mut Reservation, need: Need) -> StoreResult<()> {
-        self.try_twice(need, || reservation.grow(need.bytes, need.freed))?;
+    pub(super) fn grow(&self, place: &RemotePath, reservation: &mut Reservation, need: Need) -> StoreResult<()> {
+        self.try_twice(place, need, || reservation.grow(need.bytes, need.freed))?;
         Ok(())
     }
 
-    /// Does something that needs room: again after a count if there is none, since others may have removed something.
-    /// Not to be called in the moment of a change.
+    /// Does something that needs room at a place: again after a count if there is none, since others may have removed something.
+    /// One of several servers asks them for room before. Not to be called in the moment of a change.
     ///
     /// # Errors
     /// `quota-exceeded`.
-    pub(super) fn try_twice<T>(&self, need: Need, mut attempt: impl FnMut() -> Result<T, Exceeded>) -> StoreResult<T> {
+    pub(super) fn try_twice<T>(
+        &self,
+        place: &RemotePath,
+        need: Need,
+        mut attempt: impl FnMut() -> Result<T, Exceeded>,
+    ) -> StoreResult<T> {
         if let Ok(done) = attempt() {
             return Ok(done);
         }
+        if self.meters.are_shared()
+            && let Ok(done) = self.try_with_room(place, need, &mut attempt)?
+        {
+            return Ok(done);
+        }
         if let Some(limit) = &self.limit {
+            self.meters.look_for_left_shares(&limit.meter);
             limit.meter.await_first_count(LONGEST_COUNT);
             self.meters.recount(&limit.meter);
             limit.meter.await_count(LONGEST_COUNT);
         }
-        attempt().map_err(|Exceeded| self.exceeded(need))
+        let attempted = match self.meters.are_shared() {
+            true => self.try_with_room(place, need, &mut attempt)?,
+            false => attempt(),
+        };
+        attempted.map_err(|Exceeded| self.exceeded(need))
+    }
+
+    /// Attempts something once other servers have given room for it.
+    fn try_with_room<T>(
+        &self,
+        place: &RemotePath,
+        need: Need,
+        attempt: &mut impl FnMut() -> Result<T, Exceeded>,
+    ) -> StoreResult<Result<T, Exceeded>> {
+        let mut freed = need.freed;
+        if self.limit.as_ref().is_some_and(|limit| limit.meter.used().is_none()) {
+            return Ok(Err(Exceeded));
+        }
+        for _ in 0..ROUNDS {
+            match self.meters.ask_for_room(place, self.limit.as_ref(), need.bytes, freed) {
+                Ok(()) => {}
+                Err(NoRoom::Exceeded { others_may_have_some: false }) => return Ok(Err(Exceeded)),
+                Err(NoRoom::Exceeded { .. }) => {
+                    if let Some(limit) = &self.limit {
+                        self.meters.gather_room(&limit.meter)?;
+                    }
+                    continue;
+                }
+                Err(NoRoom::Failed(failure)) => return Err(failure),
+            }
+            if let Ok(done) = attempt() {
+                return Ok(Ok(done));
+            }
+            // Somebody else has taken the room, or less was made free than was expected.
+            freed = 0;
+        }
+        Ok(Err(Exceeded))
     }
 
     pub(super) fn exceeded(&self, need: Need) -> Failure {
@@ -168,7 +218,7 @@ impl Context {
         };
         let mut reservation = self.meters.reservation(&to, self.limit.as_ref().filter(|limit| ends.is_new_to(limit)));
         if reservation.is_limited() {
-            self.grow(&mut reservation, Need { bytes: moved, freed: 0 })?;
+            self.grow(&to, &mut reservation, Need { bytes: moved, freed: 0 })?;
         }
         let moment = self.meters.begin_moment(&[&from, &to]);
         let replaced = if replace { self.size_of(destination) } else { 0 };

@@ -63,7 +63,7 @@ impl MeteredEditing {
         let after = |before: u64| length(before).ok_or(ErrorCode::FileTooLarge);
         let size = self.inner.look()?.0.size;
         let need = Need { bytes: after(size)?.saturating_sub(size), freed: 0 };
-        context.try_twice(need, || {
+        context.try_twice(&self.place.clone(), need, || {
             let moment = context.meters.begin_moment(&[&self.place]);
             let Ok((entry, _)) = self.inner.look() else { return Ok(change(&mut *self.inner)) };
             let before = entry.size;

@@ -191,6 +191,15 @@ impl PosixStore for Metered {
         self.context.inner.set_modified(path, modified)
     }
 
+    fn set_modified_if(
+        &self,
+        path: &RemotePath,
+        modified: Timestamp,
+        may_change: &dyn Fn() -> StoreResult<()>,
+    ) -> StoreResult<()> {
+        self.context.inner.set_modified_if(path, modified, may_change)
+    }
+
     fn attributes(&self, path: &RemotePath, wanted: AttributeSet) -> StoreResult<Attributes> {
         self.context.inner.attributes(path, wanted)
     }

@@ -47,7 +47,7 @@ impl Directory for MeteredDirectory {
         let is_limited = context.reservation(&place).is_limited();
         let announced = plan.size.filter(|_| is_limited).unwrap_or(0).max(offset);
         let need = Need { bytes: announced, freed: offset };
-        let (inner, reservation) = context.try_twice(need, || {
+        let (inner, reservation) = context.try_twice(&place, need, || {
             let moment = context.meters.begin_moment(&[&place]);
             let mut reservation = context.reservation(&place);
             let taken_over = if is_kept { context.partial_size(&path) } else { 0 };
@@ -112,7 +112,7 @@ impl MeteredStaged {
 
     fn make_room_until(&mut self, end: u64) -> StoreResult<()> {
         let bytes = end.saturating_sub(self.reservation.bytes());
-        self.context.grow(&mut self.reservation, Need { bytes, freed: 0 })
+        self.context.grow(&self.place, &mut self.reservation, Need { bytes, freed: 0 })
     }
 }
 

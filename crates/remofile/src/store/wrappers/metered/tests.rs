@@ -4,6 +4,7 @@ mod places;
 mod random;
 mod recounts;
 mod refusals;
+mod several;
 
 use super::*;
 use crate::store::{LocalStore, MemoryStore, RemovalProgress, ResumeAt, StagePlan, Staged, StoreOptions};

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Installs what the trials of this directory need and this machine lacks: Garage, etcd, rclone and botocore."""
+"""Installs what the trials of this directory need and this machine lacks: Garage, etcd, rclone, FUSE and botocore."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from processes import Failed
 
 GARAGE_VERSION = "2.5.0"
 LOCK_SECONDS = 120
-PACKAGES = {"etcd": "etcd-server", "rclone": "rclone"}
+PACKAGES = {"etcd": "etcd-server", "rclone": "rclone", "fusermount": "fuse3"}
 
 
 def has_garage():

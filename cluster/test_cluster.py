@@ -29,7 +29,7 @@ class SetupTest(unittest.TestCase):
         with unittest.mock.patch("shutil.which", return_value=None):
             packages = next(commands())
         self.assertIn("DPkg::Lock::Timeout=120", packages)
-        self.assertEqual(packages[-2:], ["etcd-server", "rclone"])
+        self.assertEqual(packages[-3:], ["etcd-server", "rclone", "fuse3"])
 
 
 class ChecksTest(unittest.TestCase):

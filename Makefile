@@ -165,7 +165,7 @@ test-cluster: ## Run the tests of cluster/: what its trials check with, and one 
 	$(PYTHON) -m unittest discover --start-directory cluster
 
 # What is not there comes from crates.io, the packages of the system and PyPI.
-cluster-setup: ## Install what `make cluster-test` needs: Garage, etcd, rclone, botocore
+cluster-setup: ## Install what `make cluster-test` needs: Garage, etcd, rclone, FUSE, botocore
 	$(PYTHON) cluster/setup.py
 
 cluster-test: cluster-setup build ## Try Remofile at a cluster of Garage nodes with etcd, beside rclone, for at most 20 minutes: CLUSTER="--only history"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Installs what the trials of this directory need and this machine lacks: Garage, etcd, rclone and botocore."""
+"""Installs what the trials of this directory need and this machine lacks: Garage, etcd, rclone, FUSE and botocore."""
 
 import os
 import shutil
@@ -10,7 +10,8 @@ from garage import garage_binary
 from processes import Failed
 
 GARAGE_VERSION = "2.5.0"
-PACKAGES = {"etcd": "etcd-server", "rclone": "rclone"}
+LOCK_SECONDS = 120
+PACKAGES = {"etcd": "etcd-server", "rclone": "rclone", "fusermount": "fuse3"}
 
 
 def has_garage():
@@ -34,7 +35,9 @@ def commands():
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if missing:
         sudo = [] if os.geteuid() == 0 else ["sudo"]
-        yield [*sudo, "apt-get", "install", "--yes", "--no-install-recommends", *missing]
+        # Machines update themselves, so another program may hold the lock.
+        wait = ["-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}"]
+        yield [*sudo, "apt-get", *wait, "install", "--yes", "--no-install-recommends", *missing]
     if not has_botocore():
         yield [sys.executable, "-m", "pip", "install", "--quiet", "botocore"]
     if not has_garage():

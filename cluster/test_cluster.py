@@ -3,6 +3,7 @@
 import tempfile
 import types
 import unittest
+import unittest.mock
 from pathlib import Path
 
 from processes import Failed, Process, find_program, free_ports, run
@@ -10,6 +11,7 @@ from garage import BUCKET, Garage, garage_binary
 from history import Tried, without_unread
 from linearizable import NEVER, READ, WRITE, Event
 from rclone import Rclone
+from setup import commands
 from throughput import Measured
 from trees import expect_same, local_tree, sizes_of_listing
 
@@ -20,6 +22,14 @@ def is_there(find):
     except Failed:
         return False
     return True
+
+
+class SetupTest(unittest.TestCase):
+    def test_packages_are_installed_when_another_program_has_ended_that_installs(self):
+        with unittest.mock.patch("shutil.which", return_value=None):
+            packages = next(commands())
+        self.assertIn("DPkg::Lock::Timeout=120", packages)
+        self.assertEqual(packages[-3:], ["etcd-server", "rclone", "fuse3"])
 
 
 class ChecksTest(unittest.TestCase):

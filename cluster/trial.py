@@ -2,8 +2,9 @@
 """Tries Remofile on real engines: a cluster of Garage and an etcd, started here, with servers and clients beside rclone.
 
 Cases: suite (the conformance suite of stores), trees (rclone and Remofile see the same), commands (every kind of command at a
-bucket), speed (beside rclone), growth (one server and three), history (kills and a partition under 16 clients). With
-`--scale full`, as `make cluster-test` runs it, all of it takes at most 20 minutes.
+bucket), speed (beside rclone), growth (one server and three), history (kills and a partition under 16 clients), and, only when it is
+asked for, cli (the tests of the command line with a root in a bucket). With `--scale full`, as `make cluster-test` runs it, all of it
+takes at most 20 minutes.
 """
 
 import os
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 from processes import Failed  # First: it says where the modules of reliability/ are.
+from cli import command_line
 from commands import every_command
 from common import REPOSITORY, run
 from etcd import Etcd
@@ -48,6 +50,10 @@ def commands(campaign, garage, etcd, directory):
     every_command(campaign, garage, etcd, directory)
 
 
+def cli(campaign, garage, _etcd, directory):
+    command_line(campaign, garage, directory)
+
+
 def speed(campaign, garage, _etcd, directory):
     measured = measure(
         campaign, garage, directory, campaign.scaled(1024, 64), campaign.scaled(SMALL_FILES, 1000), campaign.scaled(2, 1)
@@ -70,7 +76,9 @@ def note(campaign, sentence):
     campaign.measured = f"{campaign.measured}; {sentence}" if campaign.measured else sentence
 
 
-CASES = (suite, trees, commands, speed, growth, history)
+CASES = (suite, trees, commands, speed, growth, history, cli)
+# It takes as long as all others together.
+WHEN_ASKED_FOR = {"cli"}
 
 
 def body(campaign):
@@ -82,7 +90,8 @@ def body(campaign):
             # What a case checks has names of its own.
             wanted, campaign.only = campaign.only, set()
             for case in CASES:
-                if wanted and case.__name__ not in wanted:
+                name = case.__name__
+                if name not in wanted if wanted else name in WHEN_ASKED_FOR:
                     continue
                 campaign.say(f"--- {case.__name__}")
                 directory = place / case.__name__

@@ -9,12 +9,11 @@ use serde_json::{Value, json};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
-use support::{Pair, files_below, mkdir, objects, open_to_write, plant, read, write};
+use support::{Pair, files_below, mkdir, objects, plant, read, set_modified, write};
 
 /// Gives a file a time, so that times differ where a test means them to.
 fn set_time(path: impl AsRef<Path>, seconds: u64) {
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    open_to_write(path).set_modified(time).unwrap();
+    set_modified(path, SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
 }
 
 fn time(path: impl AsRef<Path>) -> u64 {

@@ -3,7 +3,7 @@
 use crate::support;
 
 use std::os::unix::fs::MetadataExt;
-use support::{Pair, feed, files_below, open_to_write, plant, read, write};
+use support::{Pair, feed, files_below, open_to_write, plant, read, set_modified, write};
 
 /// The two directions, as a command line begins and ends.
 const WAYS: [(&str, &str); 2] = [("sync local", "tree /tree"), ("sync remote", "/tree tree")];
@@ -119,7 +119,7 @@ fn rules_for_files_in_the_way_are_those_of_a_sync() {
         plant(&pair.remote("tree"), &["a"]);
         write(pair.remote("tree/a"), "older");
         let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
-        open_to_write(pair.remote("tree/a")).set_modified(old).unwrap();
+        set_modified(pair.remote("tree/a"), old);
         pair.run(&format!("sync local --on-conflict {rule} tree /tree")).ok();
         assert_eq!(read(pair.remote("tree/a")), content.as_bytes(), "{rule}");
     }

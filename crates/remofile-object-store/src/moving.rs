@@ -9,9 +9,11 @@ use super::list::{ListRequest, Object};
 use super::removal::remove_all;
 use super::store::Bucket;
 use futures_util::StreamExt;
+use futures_util::future::ready;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure};
 use remofile::store::StoreResult;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// Copies of a moved directory that are under way at once.
@@ -72,8 +74,7 @@ impl Bucket {
             key_bytes: 0,
         };
         if let Err(failure) = moving.copy_all().await {
-            let targets: Vec<String> = moving.copied.keys().map(|key| moving.target(key)).collect();
-            remove_all(&self.client, &targets).await?;
+            moving.remove_copies().await;
             return Err(failure);
         }
         if !moving.copied.contains_key(&moving.from) {
@@ -127,25 +128,42 @@ impl DirectoryMove<'_> {
         Ok(())
     }
 
-    /// Copies objects. One that is another by now, or gone, is not among those that were copied.
+    /// Copies objects. One that is another by now, or gone, is not among those that were copied. After a failure no copy begins,
+    /// and those that were begun are waited for, so that none comes behind what is done then.
     async fn copy(&mut self, objects: Vec<(String, Object)>) -> StoreResult<()> {
         let bucket = self.bucket;
         let pairs: Vec<_> = objects.into_iter().map(|(key, object)| (self.target(&key), key, object)).collect();
-        self.copied.extend(pairs.iter().map(|(_, key, _)| (key.clone(), None)));
         let copies = pairs.into_iter().map(|(target, key, object)| async move {
             let copied = bucket.client.copy_as_it_is(&key, &object, &target).await;
             bucket.cache.forget(&target);
             (key, object, copied)
         });
-        let mut copies = futures_util::stream::iter(copies).buffer_unordered(COPIES);
-        while let Some((key, object, copied)) = copies.next().await {
-            match copied {
-                Ok(()) => drop(self.copied.insert(key, Some(object))),
-                Err(failure) if matches!(failure.code, ErrorCode::SourceChanged | ErrorCode::NotFound) => {}
-                Err(failure) => return Err(failure),
-            }
+        let failed = Cell::new(false);
+        let begun = futures_util::stream::iter(copies).take_while(|_| ready(!failed.get()));
+        let mut begun = begun.buffer_unordered(COPIES);
+        let mut outcome = Ok(());
+        while let Some((key, object, copied)) = begun.next().await {
+            let object = match copied {
+                Ok(()) => Some(object),
+                Err(failure) if matches!(failure.code, ErrorCode::SourceChanged | ErrorCode::NotFound) => None,
+                Err(failure) => {
+                    failed.set(true);
+                    outcome = outcome.and(Err(failure));
+                    None
+                }
+            };
+            self.copied.insert(key, object);
         }
-        Ok(())
+        outcome
+    }
+
+    /// Removes the copies that were begun, if the server may still change the bucket: with the fence its lease of the
+    /// destination is gone, and what is there may be another's.
+    async fn remove_copies(&self) {
+        let targets: Vec<String> = self.copied.keys().map(|key| self.target(key)).collect();
+        if let Err(failure) = remove_all(&self.bucket.client, &targets).await {
+            tracing::warn!(%failure, directory = self.to, "copies of a move that broke off are left in the bucket");
+        }
     }
 
     /// Removes what is still what was copied, a page of keys at once, and copies the rest. Returns true if there was none.

@@ -8,7 +8,11 @@ mod double;
 use content::{code, list, path, read};
 use double::Double;
 use remofile::protocol::wire::{ErrorCode, Kind, Timestamp};
-use remofile::store::{ReadStore, RemovalProgress, WriteStore};
+use remofile::store::{Fence, ReadStore, RemovalProgress, WriteStore};
+use remofile_object_store::BucketOptions;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 #[test]
 fn a_directory_is_empty_only_if_the_service_has_no_more_of_it() {
@@ -102,5 +106,49 @@ fn what_others_write_to_without_end_is_left_where_it_is() {
         assert_eq!(code(store.rename(&top, &path("/new"), true)), Some(ErrorCode::SourceChanged));
         assert_eq!(double.content(name), last);
         store.remove_tree(&path("/new")).unwrap().step().unwrap();
+    }
+}
+
+#[test]
+fn a_move_that_breaks_off_removes_what_it_copied_and_nothing_else() {
+    let double = Double::start();
+    let store = double.open();
+    let old: Vec<String> = (0..100).map(|number| format!("old/{number:02}")).collect();
+    for key in &old {
+        double.put(key, b"ours", &[]);
+    }
+    double.lock().faults.refuses_copy = Some("old/00");
+    // Where no copy has come to yet another tool writes meanwhile.
+    double.lock().written_beside = [("new/99".to_owned(), b"theirs".to_vec())].into();
+    assert_eq!(code(store.rename(&path("/old"), &path("/new"), false)), Some(ErrorCode::PermissionDenied));
+    let left: Vec<String> = double.keys().into_iter().filter(|key| !old.contains(key)).collect();
+    assert_eq!((left, double.content("new/99")), (vec!["new/99".to_owned()], b"theirs".to_vec()));
+    assert!(old.iter().all(|key| double.content(key) == b"ours"));
+}
+
+/// A lease that is lost after so many questions.
+struct ShortLease(AtomicU32);
+
+impl Fence for ShortLease {
+    fn remaining(&self) -> Option<Duration> {
+        let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        left.ok().map(|_| Duration::from_secs(3600))
+    }
+}
+
+#[test]
+fn a_move_that_loses_its_lease_removes_nothing_any_more() {
+    for changes in [0, 1, 7] {
+        let double = Double::start();
+        for number in 0..20 {
+            double.put(&format!("old/{number}"), b"ours", &[]);
+        }
+        let fence = Some(Arc::new(ShortLease(AtomicU32::new(changes))) as Arc<dyn Fence>);
+        let store = double.open_with(BucketOptions { fence, ..double.options() }).unwrap();
+        assert_eq!(code(store.rename(&path("/old"), &path("/new"), false)), Some(ErrorCode::OutOfResources));
+        let requests = std::mem::take(&mut double.lock().requests);
+        assert!(!requests.iter().any(|request| request.contains("delete") || request.starts_with("DELETE")));
+        assert_eq!(double.keys().iter().filter(|key| key.starts_with("old/")).count(), 20);
+        assert_eq!(double.keys().iter().filter(|key| key.starts_with("new/")).count(), changes as usize);
     }
 }

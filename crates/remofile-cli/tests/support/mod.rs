@@ -5,8 +5,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(unreachable_pub, reason = "a module of the tests, seen by all others")]
 
+mod bucket;
 pub mod scene;
 
+use bucket::Mounted;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -99,14 +101,19 @@ pub struct Server {
     pub root: PathBuf,
     pub token: String,
     stdout: BufReader<ChildStdout>,
+    /// The root in a bucket, in place of the directory.
+    mounted: Option<Mounted>,
 }
 
 impl Server {
     /// A server of a directory with a generated token and options.
     pub fn start(root: &Path, options: &[&str]) -> Self {
-        let mut command = remofile();
-        command.args(["run", "--address", "127.0.0.1"]).args(options).arg(root).args(["0", TOKEN]);
-        Self::ready(command, root)
+        let (mut command, mounted) = (remofile(), Mounted::in_place_of(root));
+        let served = mounted.as_ref().map_or(root.as_os_str(), |mounted| mounted.address.as_ref());
+        command.args(["run", "--address", "127.0.0.1"]).args(options).arg(served).args(["0", TOKEN]);
+        let mut server = Self::ready(command, root);
+        server.mounted = mounted;
+        server
     }
 
     /// The server that a command starts, when it has announced itself.
@@ -115,7 +122,7 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let announcement: Vec<String> = (0..2).map(|_| line(&mut stdout)).collect();
         let port = port_of(&announcement[0]);
-        Self { child, announcement, port, root: root.to_owned(), token: TOKEN.to_owned(), stdout }
+        Self { child, announcement, port, root: root.to_owned(), token: TOKEN.to_owned(), stdout, mounted: None }
     }
 
     /// Reads on until a line begins with a text; gives the rest of that line.
@@ -212,6 +219,11 @@ pub fn mkdir(path: impl AsRef<Path>) {
 
 pub fn open_to_write(path: impl AsRef<Path>) -> std::fs::File {
     std::fs::OpenOptions::new().write(true).open(path).unwrap()
+}
+
+/// Gives a file another time. Through a mount that has an effect only on one that nobody writes.
+pub fn set_modified(path: impl AsRef<Path>, time: std::time::SystemTime) {
+    std::fs::File::open(path).unwrap().set_modified(time).unwrap();
 }
 
 pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) {

@@ -42,15 +42,17 @@ fn list(state: &State, request: &Request) -> Answer {
     let (prefix, is_flat) = (value("prefix"), value("delimiter") == "/");
     let after = [value("continuation-token"), value("start-after")].into_iter().find(|after| !after.is_empty());
     let most = value("max-keys").parse().unwrap_or(1000).min(state.faults.page.unwrap_or(1000));
+    // As services do, for those who ask for it.
+    let shown = |key: &str| if value("encoding-type") == "url" { encoded(key) } else { key.replace('&', "&amp;") };
     let (mut contents, mut directories, mut last) = (String::new(), BTreeSet::new(), None);
     let (mut count, mut is_cut) = (0, false);
     for (key, stored) in state.objects.iter().filter(|(key, _)| key.starts_with(prefix)) {
         let rest = &key[prefix.len()..];
-        let shown = match rest.find('/').filter(|_| is_flat) {
+        let top = match rest.find('/').filter(|_| is_flat) {
             Some(at) => &key[..prefix.len() + at + 1],
             None => key,
         };
-        if after.is_some_and(|after| shown <= after) || directories.contains(shown) {
+        if after.is_some_and(|after| top <= after) || directories.contains(top) {
             continue;
         }
         if count == most {
@@ -58,14 +60,14 @@ fn list(state: &State, request: &Request) -> Answer {
             break;
         }
         count += 1;
-        last = Some(shown.to_owned());
-        if shown != key || (is_flat && rest.ends_with('/')) {
-            directories.insert(shown.to_owned());
+        last = Some(top.to_owned());
+        if top != key || (is_flat && rest.ends_with('/')) {
+            directories.insert(top.to_owned());
             continue;
         }
         contents.push_str(&format!(
             "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>",
-            encoded(key),
+            shown(key),
             iso(stored.stored),
             stored.etag.replace('"', "&quot;"),
             stored.content.len() as u64 + state.faults.exaggerates,
@@ -73,7 +75,7 @@ fn list(state: &State, request: &Request) -> Answer {
     }
     let directories: String = directories
         .iter()
-        .map(|key| format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", encoded(key)))
+        .map(|key| format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", shown(key)))
         .collect();
     let next = last.filter(|_| is_cut).map_or(String::new(), |last| {
         format!("<NextContinuationToken>{}</NextContinuationToken>", last.replace('&', "&amp;").replace('<', "&lt;"))
@@ -161,7 +163,7 @@ fn end_upload(state: &mut State, request: &Request) -> Answer {
     let Some(upload) = state.uploads.remove(&request.query["uploadId"]) else {
         return Answer::error(404, "NoSuchUpload");
     };
-    let body = String::from_utf8(request.body.clone()).unwrap().replace("&quot;", "\"");
+    let body = String::from_utf8(request.body.clone()).unwrap().replace("&quot;", "\"").replace("&#34;", "\"");
     let named = body.matches("<PartNumber>").count();
     let is_named = |part: &Stored| body.contains(&part.etag);
     let parts: Vec<&Stored> = upload.parts.values().take(named).collect();
@@ -252,7 +254,7 @@ fn copy(state: &mut State, request: &Request) -> Answer {
 fn source_of(state: &State, source: &str) -> Option<Stored> {
     state
         .objects
-        .get(plain(source).strip_prefix("/bucket/")?)
+        .get(plain(source).trim_start_matches('/').strip_prefix("bucket/")?)
         .cloned()
         .map(|stored| Stored { content: Arc::clone(&stored.content), ..stored })
 }

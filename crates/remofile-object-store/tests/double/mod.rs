@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) least_part: usize,
     /// Requests for the mute key that were given up.
     pub(crate) given_up: u32,
+    /// True once a copy was refused.
+    pub(crate) has_refused_copy: bool,
     /// Seconds that its clock is ahead.
     pub(crate) ahead: u64,
     /// What another tool writes: keys and contents, one behind each copy that is made.
@@ -65,6 +67,8 @@ pub(crate) struct Faults {
     pub(crate) refuses_changes: Option<(u16, &'static str)>,
     /// As `refuses`, for requests that make an object of parts.
     pub(crate) refuses_ends: Option<(u16, &'static str)>,
+    /// Refuses to copy this key, and begins no other copy before.
+    pub(crate) refuses_copy: Option<&'static str>,
     /// Ends so many bodies in their middle.
     pub(crate) cuts: u32,
     /// Says that objects are longer by so many bytes than they are, in listings and answers alike.
@@ -186,6 +190,13 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
 
 /// Waits as the faults have it, and returns false for who has given up.
 fn wait(connection: &mut TcpStream, state: &Mutex<State>, request: &Request) -> bool {
+    let waits = |state: &State| {
+        let is_other_copy = |key| request.header("x-amz-copy-source").is_some_and(|source| !source.ends_with(key));
+        !state.has_refused_copy && state.faults.refuses_copy.is_some_and(is_other_copy)
+    };
+    while waits(&state.lock().unwrap()) {
+        std::thread::yield_now();
+    }
     let Some(mute_key) = state.lock().unwrap().faults.mute_key else { return true };
     if request.method != "PUT" && request.target.contains(mute_key) {
         let _closed = std::io::Read::read(connection, &mut [0]);
@@ -210,6 +221,11 @@ fn answer_with_faults(state: &mut State, request: &Request) -> Option<(Answer, b
     }
     if let Some((status, code)) = refuses {
         return Some((Answer::error(status, code), false));
+    }
+    let is_refused = |key| request.header("x-amz-copy-source").is_some_and(|source| source.ends_with(key));
+    if state.faults.refuses_copy.is_some_and(is_refused) {
+        state.has_refused_copy = true;
+        return Some((Answer::error(403, "AccessDenied"), false));
     }
     let answer = answer::answer(state, request);
     if is_change && state.faults.loses_answers > 0 {

@@ -102,26 +102,30 @@ fn a_tree_goes_up_and_comes_down_as_it_was() {
 
 #[test]
 fn small_files_cost_a_request_each_and_new_directories_three_looks() {
-    let double = Double::start();
-    let served = Served::of(double.open());
-    let local = tempfile::tempdir().unwrap();
-    let up = local.path().join("tree");
-    for number in 0..200 {
-        let directory = up.join(format!("d{}", number % 20));
-        std::fs::create_dir_all(&directory).unwrap();
-        std::fs::write(directory.join(format!("f-{number}")), "content").unwrap();
+    // Where the service forgets conditions, each new file is looked for.
+    for (has_no_conditions, looks_a_file) in [(false, 0), (true, 1)] {
+        let double = Double::start();
+        double.lock().faults.has_no_conditions = has_no_conditions;
+        let served = Served::of(double.open());
+        let local = tempfile::tempdir().unwrap();
+        let up = local.path().join("tree");
+        for number in 0..200 {
+            let directory = up.join(format!("d{}", number % 20));
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join(format!("f-{number}")), "content").unwrap();
+        }
+        let mut client = served.client();
+        client.status().unwrap();
+        double.lock().requests.clear();
+        let options = TransferOptions { recursive: true, ..TransferOptions::default() };
+        client.upload(&[up], &remote("/"), &options, &mut Silent).unwrap();
+        let requests = std::mem::take(&mut double.lock().requests);
+        let stored = requests.iter().filter(|request| request.starts_with("PUT")).count();
+        // Each file and directory, with one for the conditions of the service.
+        assert!((221..225).contains(&stored), "{stored}");
+        let looks = requests.len() - stored;
+        assert!(looks < 3 * 20 + 20 + 200 * looks_a_file, "{looks}");
     }
-    let mut client = served.client();
-    client.status().unwrap();
-    double.lock().requests.clear();
-    let options = TransferOptions { recursive: true, ..TransferOptions::default() };
-    client.upload(&[up], &remote("/"), &options, &mut Silent).unwrap();
-    let requests = std::mem::take(&mut double.lock().requests);
-    let stored = requests.iter().filter(|request| request.starts_with("PUT")).count();
-    // Each file and directory, with one for the conditions of the service.
-    assert!((221..225).contains(&stored), "{stored}");
-    let looks = requests.len() - stored;
-    assert!(looks < 3 * 20 + 20, "{looks}");
 }
 
 #[test]

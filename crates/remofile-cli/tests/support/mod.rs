@@ -201,8 +201,12 @@ pub fn directory() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// Writes a file. Where rclone has mounted its directory, it takes nothing more for it once another test starts a program, which
+/// closes its copy of the descriptor: then again.
 pub fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
-    std::fs::write(path, content).unwrap();
+    while let Err(error) = std::fs::write(&path, &content) {
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::BADF.raw_os_error()), "{error}");
+    }
 }
 
 pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
@@ -221,8 +225,11 @@ pub fn open_to_write(path: impl AsRef<Path>) -> std::fs::File {
     std::fs::OpenOptions::new().write(true).open(path).unwrap()
 }
 
-/// Gives a file another time. Through a mount that has an effect only on one that nobody writes.
+/// Gives a file another time. Through a mount that has an effect only on one that nobody writes, and at Garage only on one that was
+/// listed: of what rclone has just written it copies that version, and Garage finds no version by its name.
 pub fn set_modified(path: impl AsRef<Path>, time: std::time::SystemTime) {
+    let path = path.as_ref();
+    path.parent().unwrap().read_dir().unwrap().for_each(drop);
     std::fs::File::open(path).unwrap().set_modified(time).unwrap();
 }
 

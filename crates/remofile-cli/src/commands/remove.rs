@@ -137,7 +137,7 @@ mod tests {
         let tree = RemotePath::parse("/a/b").unwrap();
         let failure = |path: &str| Failure::new(ErrorCode::PermissionDenied).at(path);
         assert!(may_be_partly_done(&failure("/a/b/c"), &tree));
-        assert!(may_be_partly_done(&failure("/a/b").because("1 files and 0 directories of /a/b are gone"), &tree));
+        assert!(may_be_partly_done(&failure("/a/b").because("of /a/b, 1 file and 0 directories are gone"), &tree));
         for whole in [failure("/a/b"), failure("/a/bc"), failure("/a")] {
             assert!(!may_be_partly_done(&whole, &tree), "{whole:?}");
         }

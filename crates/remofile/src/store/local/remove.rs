@@ -154,7 +154,10 @@ impl LocalRemoval {
     /// Says how much of the tree is gone, if anything is: who hears of a failure may take the tree for whole.
     fn told_gone(&self) -> Option<String> {
         let Self { files, directories, path, .. } = self;
-        (files + directories > 0).then(|| format!("{files} files and {directories} directories of {path} are gone"))
+        let files_are = if *files == 1 { "file" } else { "files" };
+        let directories_are = if *directories == 1 { "directory" } else { "directories" };
+        (files + directories > 0)
+            .then(|| format!("of {path}, {files} {files_are} and {directories} {directories_are} are gone"))
     }
 
     /// Removes the next entry, or enters it, or leaves the directory that is empty now.

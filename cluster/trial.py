@@ -28,7 +28,8 @@ SUITE_SECONDS = 600
 def suite(_campaign, _garage, _etcd, directory):
     """Runs the conformance suite of stores against a bucket of one node.
 
-    With several copies a listing of Garage may for a moment still show what was removed, and tests that remove and list at once fail.
+    With several copies a listing of Garage may for a moment still show what was removed (docs/cluster.md says why), and tests that
+    remove and list at once fail.
     """
     with Garage(directory / "garage", 1, 1) as garage:
         run_suite(garage, directory)

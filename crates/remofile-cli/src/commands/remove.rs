@@ -68,8 +68,11 @@ pub(super) fn run(remove: &Remove, context: Context) -> Result<Exit> {
 }
 
 /// Reports whether some of a tree may be gone whose removal failed: what failed is below its top, or the server has more to say
-/// of it than the reason.
+/// of it than the reason. A server that has lost its coordinator says that nothing was done.
 fn may_be_partly_done(failure: &Failure, tree: &RemotePath) -> bool {
+    if failure.code == ErrorCode::CoordinatorLost {
+        return false;
+    }
     let below = failure.path.as_deref().and_then(|path| path.strip_prefix(tree.as_str()));
     below.is_some_and(|below| below.starts_with('/')) || (failure.detail.is_some() && failure.rights.is_none())
 }
@@ -138,7 +141,8 @@ mod tests {
         let failure = |path: &str| Failure::new(ErrorCode::PermissionDenied).at(path);
         assert!(may_be_partly_done(&failure("/a/b/c"), &tree));
         assert!(may_be_partly_done(&failure("/a/b").because("of /a/b, 1 file and 0 directories are gone"), &tree));
-        for whole in [failure("/a/b"), failure("/a/bc"), failure("/a")] {
+        let not_begun = Failure::new(ErrorCode::CoordinatorLost).at("/a/b").because("it cannot be reached");
+        for whole in [failure("/a/b"), failure("/a/bc"), failure("/a"), not_begun] {
             assert!(!may_be_partly_done(&whole, &tree), "{whole:?}");
         }
     }

@@ -8,11 +8,10 @@ from harness import REPOSITORY
 
 DEBUG_BINARY = REPOSITORY / "target" / "debug" / "remofile"
 
-# System calls of the client and of the server, each with some slack: whatever waits for a peer waits now and then once more,
-# and a server that is not done with one thing as the next one comes begins a thread more, which takes nine.
+# System calls of the client and of the server, each with some slack: whatever waits for a peer waits now and then once more.
 MOST_SYSTEM_CALLS = {
     "one stat, the whole command": (100, 45),
-    "one upload of 4 KiB, the whole command": (155, 85),
+    "one upload of 4 KiB, the whole command": (155, 75),
     "a small file up": (6.6, 5.9),
     "a small file down": (5.6, 6.6),
     "a file that is unchanged": (1.2, 1.2),

@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-mod content;
-mod double;
-
-use content::{UNIT, code, list, noise, path, read, write};
-use double::Double;
+use crate::content::{UNIT, code, list, noise, path, read, write};
+use crate::double::Double;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
 use remofile::store::{ReadStore, StagePlan, WriteStore};

@@ -10,7 +10,6 @@
 mod checks;
 #[path = "../../remofile/tests/store_conformance/copies.rs"]
 mod copies;
-mod double;
 #[path = "../../remofile/tests/store_conformance/kept.rs"]
 mod kept;
 #[path = "../../remofile/tests/store_conformance/links.rs"]
@@ -23,7 +22,7 @@ mod suite;
 #[path = "../../remofile/tests/store_conformance/support.rs"]
 mod support;
 
-use double::Double;
+use crate::double::Double;
 use remofile::protocol::path::RemotePath;
 use remofile::store::{Capability, MemoryStore, Metered, Meters, Prefix, Quota, Store};
 use remofile_object_store::{BucketOptions, BucketStore, Location};

@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-mod content;
-mod double;
-
-use content::{code, list, path, read};
-use double::Double;
+use crate::content::{code, list, path, read};
+use crate::double::Double;
 use remofile::protocol::wire::{ErrorCode, Kind, Timestamp};
 use remofile::store::{Fence, ReadStore, RemovalProgress, WriteStore};
 use remofile_object_store::BucketOptions;

@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-mod content;
-mod double;
-
-use content::{code, path, stage};
-use double::Double;
+use crate::content::{code, path, stage};
+use crate::double::{Double, PART_BYTES};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::ErrorCode;
 use remofile::server::{Coordinated, MemoryCoordinator};
@@ -17,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// More than a small file, which is sent in parts.
-const LARGE: usize = 3 * double::PART_BYTES;
+const LARGE: usize = 3 * PART_BYTES;
 
 fn why<T>(result: StoreResult<T>) -> String {
     result.err().unwrap().to_string()

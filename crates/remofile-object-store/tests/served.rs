@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail by panicking")]
 
-mod double;
-
-use double::Double;
+use crate::double::Double;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::ErrorCode;

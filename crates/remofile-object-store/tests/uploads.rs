@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-mod content;
-mod double;
-
-use content::{UNIT, code, noise, stage};
-use double::Double;
+use crate::content::{UNIT, code, noise, stage};
+use crate::double::{Double, Faults};
 use remofile::protocol::digest::{DigestKind, Digester};
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Timestamp};
@@ -118,7 +115,7 @@ fn an_upload_that_a_slow_service_does_not_end_is_kept() {
             double.lock().faults.refuses_changes = slow;
         }
         assert_eq!(code(staged.commit()), Some(ErrorCode::OutOfResources));
-        double.lock().faults = double::Faults::default();
+        double.lock().faults = Faults::default();
         assert_eq!(double.keys(), [""; 0]);
         let (mut staged, from) = resume(&store, &plan);
         assert!(from >= 27 * UNIT, "{from}");

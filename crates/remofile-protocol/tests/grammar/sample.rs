@@ -1,6 +1,6 @@
 //! Values that a grammar admits, in CBOR.
 
-use crate::cddl::{Element, Field, Grammar, Type};
+use super::cddl::{Element, Field, Grammar, Type};
 use minicbor::Encoder;
 
 /// A value in CBOR.

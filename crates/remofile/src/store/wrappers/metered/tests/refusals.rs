@@ -123,7 +123,8 @@ fn what_grows_under_another_name_counts_at_no_moment_less_than_it_is() {
         let mut file = store.edit(&path("/a/f"), true).unwrap();
         store.rename(&path("/a"), &path("/b/a"), false).unwrap();
         file.set_length(900).unwrap();
-        assert_eq!(scene.used("/"), 900);
+        // A count beside it may find what is reserved as well.
+        assert!(scene.used("/") >= 900);
         file.finish().unwrap();
         assert!(scene.used("/") >= 900);
         assert_eq!(code(write(&store, "/more", 101)), Some(ErrorCode::QuotaExceeded));

@@ -5,7 +5,7 @@ from __future__ import annotations
 from remofile._aio_places import AsyncPlaces
 from remofile._calls import wanted_parts, whole_parts
 from remofile._entries import warn_of_unlisted
-from remofile._paths import base_name, child, content_of, remote, text_of, two_paths
+from remofile._paths import base_name, child, content_of, is_nothing, remote, text_of, two_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class AsyncCalls(AsyncPlaces):
             await self._ask(method, old, new, replace, timeout=timeout, deadline=deadline)
 
     async def exists(self, path: RemotePath, timeout: Optional[int] = None, *, deadline: Optional[int] = None) -> bool:
-        """Tell whether there is such a file or directory; a link that leads nowhere is none.
+        """Tell whether there is such a file or directory; a link that leads nowhere is none, nor is a name that no file can have.
 
         :param path: its absolute path.
         :param int timeout: milliseconds for the whole call, from now on; by default the client's. ``deadline`` is the same.
@@ -153,7 +153,9 @@ class AsyncCalls(AsyncPlaces):
         """
         try:
             row = await self._ask(self.client._native.stat, remote(path), timeout=timeout, deadline=deadline)
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as error:
+            if not is_nothing(error):
+                raise
             return False
         return row[1] != "link"
 

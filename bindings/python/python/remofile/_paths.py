@@ -103,6 +103,18 @@ def checked_name(name: str) -> str:
     return name
 
 
+def below_root(path: str) -> str:
+    """A path that is removed or renamed: not the root directory.
+
+    :raises FileNameError: if it is.
+    """
+    if path == "/":
+        from errno import EINVAL
+
+        raise FileNameError(EINVAL, "it is the root directory: name what is in it", path)
+    return path
+
+
 @contextmanager
 def two_paths(source: str, destination: str) -> Iterator[None]:
     """Name both paths in what a call raises that is about both, as :func:`os.rename` does."""

@@ -94,6 +94,8 @@ fn a_file_on_another_disk_is_replaced_only_if_asked_for() {
     assert_eq!(code(client.rename(&from, &remote("/disk/d"), true)), ErrorCode::AlreadyExists);
     assert_eq!(code(client.rename(&from, &remote("/disk/none/f"), true)), ErrorCode::NotFound);
     assert_eq!(std::fs::read(fixture.path("f")).unwrap(), b"new");
+    let told = client.rename(&remote("/disk"), &remote("/other"), false).unwrap_err().to_string();
+    assert!(told.contains("something is mounted there"), "{told}");
     client.rename(&from, &to, true).unwrap();
     assert_eq!((std::fs::read(fixture.path("disk/f")).unwrap(), fixture.path("f").exists()), (b"new".to_vec(), false));
 }

@@ -195,7 +195,8 @@ fn is_copy(source: &Entry, copy: &Entry) -> bool {
 
 /// Reports whether a file system that was given a time keeps it so: some keep 100 nanoseconds, or two seconds, as one.
 fn is_kept_time(given: Timestamp, kept: Timestamp) -> bool {
-    let is_cut = kept.nanoseconds() % 100 == 0 && kept <= given && kept.seconds().saturating_add(2) > given.seconds();
+    let is_cut =
+        kept.nanoseconds().is_multiple_of(100) && kept <= given && kept.seconds().saturating_add(2) > given.seconds();
     kept == given || is_cut
 }
 

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from remofile import AsyncClient, Client
+from remofile import AsyncClient, Client, download_files, synchronize_download, synchronize_upload, upload_files
 
 
 @pytest.fixture
@@ -78,6 +78,19 @@ def test_a_file_whose_opening_is_cancelled_is_as_if_it_never_was(options, root, 
     asyncio.run(work())
     gc.collect()
     assert (root / "foo").read_bytes() == b"old"
+
+
+def test_functions_that_block_say_what_awaits_in_their_place(options, local):
+    client = AsyncClient(*options)
+    for function, arguments in (
+        (upload_files, ("*", "/", local)),
+        (download_files, ("*", local)),
+        (synchronize_upload, (local, "/")),
+        (synchronize_download, ("/", local)),
+    ):
+        with pytest.raises(TypeError, match=f"await client.{function.__name__}"):
+            function(client, *arguments)
+        assert callable(getattr(client, function.__name__))
 
 
 def test_cancelling_ends_the_transfer(options, root, local):

@@ -91,6 +91,13 @@ def test_polars_reads_and_writes_open_files(url, fs):
         assert polars.read_parquet(file).equals(table)
     with fs.open("/new/table.parquet") as file:
         assert polars.scan_parquet(file).filter(polars.col("a") < 10).collect().height == 10
+    with fs.open("/new/table.csv", "wb") as file:
+        table.lazy().sink_csv(file)
+    assert polars.read_csv(fs.open("/new/table.csv")).equals(table)
+    with fs.open("/other/table.parquet", "wb") as file:
+        table.lazy().sink_parquet(file)
+    assert polars.scan_parquet([fs.open("/other/table.parquet") for _ in range(2)]).collect().height == 200
+    fs.rm("/new/table.csv")
     dataset = pytest.importorskip("pyarrow.dataset")
     lazy = polars.scan_pyarrow_dataset(dataset.dataset("/new", filesystem=fs))
     assert lazy.filter(polars.col("a") < 10).collect().height == 10

@@ -1,8 +1,10 @@
 """The file system for fsspec: trees, links, patterns, and what is removed and moved."""
 
+import errno
 import os
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from remofile import FileNameError
 from remofile.fs import RemofileFileSystem
@@ -73,6 +75,23 @@ def test_a_link_that_leads_nowhere_is_no_file(fs, client, linked):
     assert fs.exists("/a/self") and fs.isdir("/a/self") and not fs.exists("/a\0")
     fs.rm("/broken")
     assert not fs.lexists("/broken")
+
+
+def test_what_no_file_can_have_or_has_none_is_as_for_local_files(fs, root):
+    (root / "file").write_text("content")
+    os.symlink("loop", root / "loop")
+    local = LocalFileSystem()
+    for name in ("none", "file/below", "loop", "loop/below", "n" * 300):
+        there, here = f"/{name}", f"{root}/{name}"
+        for ask in ("exists", "isfile", "isdir", "lexists", "find", "du"):
+            assert getattr(fs, ask)(there) == getattr(local, ask)(here), (ask, name)
+        assert list(fs.walk(there)) == list(local.walk(here)) == []
+    with pytest.raises(FileNotFoundError) as raised:
+        fs.info("/file/below")
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOENT, "/file/below")
+    for ask in (fs.info, fs.ls, fs.cat, fs.open, fs.rm, fs.mkdir):
+        with pytest.raises(FileNameError):
+            ask("/a\udcff")
 
 
 def test_one_that_is_not_reached_is_not_told_as_missing(client):

@@ -1,6 +1,7 @@
 """Paths like pathlib's, and open files."""
 
 import io
+import itertools
 
 import pytest
 
@@ -109,6 +110,35 @@ def test_open_files(top, client, root):
         client.open("/a")
     with pytest.raises(ValueError):
         client.open("/a/file", "q")
+
+
+def test_a_mode_is_what_it_is_for_open(client, root):
+    (root / "file").write_text("content")
+    for letters in itertools.chain.from_iterable(itertools.permutations("rwax+btU", count) for count in range(4)):
+        mode = "".join(letters)
+        (root / "file").touch()
+        if "x" in mode:
+            (root / "file").unlink()
+        try:
+            open(root / "file", mode).close()
+        except ValueError:
+            with pytest.raises(ValueError):
+                client.open("/file", mode)
+            continue
+        if "x" in mode:
+            (root / "file").unlink()
+        with client.open("/file", mode) as file:
+            assert file.mode == mode if "b" not in mode else file.readable() == ("r" in mode or "+" in mode)
+    with pytest.raises(ValueError):
+        client.open("/file", "rr")
+
+
+def test_a_text_file_without_its_buffer_is_as_any_other(client, root):
+    (root / "file").write_text("content")
+    file = client.open("/file")
+    assert file.detach().read() == b"content"
+    with pytest.raises(ValueError, match="detached"):
+        file.close()
 
 
 def test_clients_take_such_paths(top, client, local):

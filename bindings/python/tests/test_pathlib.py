@@ -1,5 +1,6 @@
 """Paths at a server beside those of pathlib: the same operations on the same directory, and the same results."""
 
+import asyncio
 import os
 import pathlib
 import pickle
@@ -8,7 +9,7 @@ import sys
 
 import pytest
 
-from remofile import Client, RemofilePath, Server, generate_token
+from remofile import AsyncClient, Client, FileNameError, RemofilePath, Server, generate_token
 
 NAMES = ("a", "b", "ab.txt", "c.tar.gz", ".hidden", "A")
 PATTERN_PARTS = ("*", "**", "a", "a*", "?", "[ab]*", "*.txt", "b", ".*")
@@ -184,6 +185,45 @@ def test_what_is_there_is_what_pathlib_says(client, tree):
                 for question in (path.stat, path.info.stat):
                     with pytest.raises((FileNotFoundError, NotADirectoryError)):
                         question()
+
+
+#: Paths that no file at a server can have, and those that this machine may have.
+NO_FILES = ("nul\0", "x" * 256, "a/../A", "..", "\ud800", "no-utf8\udcff", "line\nfeed", "d/" * 40_000 + "x")
+
+
+def test_a_path_that_no_file_can_have_is_not_there(client, tree):
+    async def asked(name):
+        async with AsyncClient(*client._settings[:3]) as awaited:
+            return await awaited.exists(f"/{name}")
+
+    for name in NO_FILES:
+        path = client.path("/") / name
+        for question in QUESTIONS:
+            assert getattr(path, question)() is False, (question, name[:20])
+        assert not path.exists(follow_symlinks=False) and not client.exists(path) and not asyncio.run(asked(name))
+        info = path.info
+        assert not (info.exists() or info.exists(follow_symlinks=False) or info.is_dir() or info.is_file() or info.is_symlink())
+        for call in (path.stat, path.lstat, path.read_bytes, path.mkdir, path.touch, path.unlink, lambda: list(path.iterdir())):
+            with pytest.raises(FileNameError):
+                call()
+
+
+def test_a_path_behind_links_that_form_a_loop_is_not_there(client, root):
+    (root / "loop").symlink_to("loop")
+    for name in ("loop", "loop/x"):
+        path = client.path("/") / name
+        for question in QUESTIONS:
+            assert getattr(path, question)() == getattr(root / name, question)(), (question, name)
+        assert not client.exists(path) and list(path.glob("*")) == list(path.rglob("*")) == []
+    assert client.path("/loop").exists(follow_symlinks=False)
+
+
+def test_a_touch_goes_through_a_link_to_a_file(client, tree):
+    os.utime(tree / "b" / "c.tar.gz", (0, 0))
+    client.path("/to-file").touch()
+    assert (tree / "b" / "c.tar.gz").stat().st_mtime > 0 and (tree / "to-file").is_symlink()
+    with pytest.raises(FileExistsError):
+        client.path("/to-file").touch(exist_ok=False)
 
 
 def test_a_listing_answers_each_question_once_and_the_server_after_that(client, root, monkeypatch):

@@ -20,6 +20,28 @@ def test_a_name_that_is_no_utf8_is_told_as_such_and_its_file_goes_under_another(
     assert (root / "good").read_bytes() == b"content"
 
 
+def test_what_cannot_be_the_root_directory_is_told_so(client, root, local):
+    (root / "file").write_text("content")
+    for call in (
+        lambda: client.delete_file("/", recursive=True),
+        lambda: client.path("/").rmtree(),
+        lambda: client.rename("/", "/other"),
+        lambda: client.download_directory("/", local),
+    ):
+        with pytest.raises(FileNameError, match="root directory"):
+            call()
+    client.download_directory("/", local, name="all")
+    assert (local / "all" / "file").read_text() == (root / "file").read_text() == "content"
+
+
+def test_a_link_that_leads_nowhere_has_no_content(client, root):
+    (root / "link").symlink_to("nowhere")
+    for read in (lambda: client.read_bytes("/link"), lambda: client.open("/link"), client.path("/link").read_text):
+        with pytest.raises(FileNotFoundError) as raised:
+            read()
+        assert raised.value.filename == "/link"
+
+
 def test_an_upload_replaces_a_link_and_what_is_opened_is_written_through_it(client, root, tmp_path):
     (root / "target").write_text("old")
     (root / "link").symlink_to("target")

@@ -50,9 +50,11 @@ pub(crate) fn reason_with_advice(reason: Reason) -> String {
     join(&reason, advice)
 }
 
-/// Reports whether a transfer has left out a directory because it was not asked for with its contents.
+/// Reports whether a transfer, or a copy within the server, has left out a directory because it was not asked for with its
+/// contents.
 fn is_directory(failure: &Failure) -> bool {
-    failure.detail.as_ref().is_some_and(|detail| detail.contains("was not asked for"))
+    let says = |part| failure.detail.as_ref().is_some_and(|detail| detail.contains(part));
+    says("was not asked for") || says("make the copy recursive")
 }
 
 /// Adds an advice to a sentence, in the parentheses that it ends with, if it does.

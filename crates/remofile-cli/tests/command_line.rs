@@ -223,6 +223,7 @@ fn the_manual_can_be_written_into_a_directory() {
         assert!(!read(directory.path().join(page)).is_empty(), "{page}");
     }
     assert!(run(&["man", "/nonexistent/x"]).fails(1).contains("/nonexistent/x"));
+    assert!(run(&["man", "ls"]).fails(1).contains("'remofile help ls'"));
 }
 
 #[test]

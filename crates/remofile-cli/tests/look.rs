@@ -33,7 +33,7 @@ fn a_tree_is_drawn() {
     write(pair.remote("z"), "");
     let near = "├── a.txt\n├── d\n│   ├── b.txt\n│   └── e\n└── z\n\n2 directories, 3 files\n";
     assert_eq!(pair.run("tree -L 2 /").ok(), near);
-    assert_eq!(pair.run("tree -d /d").ok(), "└── e\n\n1 directories, 0 files\n");
+    assert_eq!(pair.run("tree -d /d").ok(), "└── e\n\n1 directory, 0 files\n");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of the library: each file is a module of this one program.
 
+mod across_disks;
 mod admission;
 mod any_store;
 mod archives;

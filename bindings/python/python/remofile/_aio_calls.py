@@ -5,7 +5,7 @@ from __future__ import annotations
 from remofile._aio_places import AsyncPlaces
 from remofile._calls import wanted_parts, whole_parts
 from remofile._entries import warn_of_unlisted
-from remofile._paths import base_name, child, content_of, remote, text_of, two_paths
+from remofile._paths import base_name, below_root, child, content_of, is_nothing, remote, text_of, two_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class AsyncCalls(AsyncPlaces):
         :raises TimeoutError: if it takes longer than the timeout.
         """
         if directory is None:
-            whole = remote(path)
+            whole = below_root(remote(path))
         else:
             whole = child(remote(directory, "Directory"), text_of(path))
         await self._ask(self.client._native.remove, whole, recursive, timeout=timeout, deadline=deadline)
@@ -139,12 +139,12 @@ class AsyncCalls(AsyncPlaces):
         :raises TimeoutError: if it takes longer than the timeout.
         """
         method = self.client._native.rename
-        old, new = remote(source), remote(destination)
+        old, new = below_root(remote(source)), remote(destination)
         with two_paths(old, new):
             await self._ask(method, old, new, replace, timeout=timeout, deadline=deadline)
 
     async def exists(self, path: RemotePath, timeout: Optional[int] = None, *, deadline: Optional[int] = None) -> bool:
-        """Tell whether there is such a file or directory; a link that leads nowhere is none.
+        """Tell whether there is such a file or directory; a link that leads nowhere is none, nor is a name that no file can have.
 
         :param path: its absolute path.
         :param int timeout: milliseconds for the whole call, from now on; by default the client's. ``deadline`` is the same.
@@ -153,7 +153,9 @@ class AsyncCalls(AsyncPlaces):
         """
         try:
             row = await self._ask(self.client._native.stat, remote(path), timeout=timeout, deadline=deadline)
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as error:
+            if not is_nothing(error):
+                raise
             return False
         return row[1] != "link"
 

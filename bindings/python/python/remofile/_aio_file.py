@@ -8,6 +8,7 @@ import io
 
 from remofile._aio_read import Decoder, Reader
 from remofile._aio_write import Encoder, Writer
+from remofile._file import parted_mode
 from remofile._loop import ask
 from remofile._settings import sooner
 
@@ -65,9 +66,9 @@ class AsyncFile:
     async def _open(self) -> AsyncFile:
         if self._stream is None:
             buffering, encoding, errors, newline = self._arguments
-            kind = self.mode.replace("b", "").replace("t", "")
+            kind, is_binary = parted_mode(self.mode)
             text = None
-            if "b" not in self.mode:
+            if not is_binary:
                 if buffering == 0:
                     raise ValueError("can't have unbuffered text I/O")
                 # It checks what is given, and knows what is not.

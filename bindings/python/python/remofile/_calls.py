@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from remofile._entries import warn_of_unlisted
 from remofile._relaying import Relaying
-from remofile._paths import base_name, child, content_of, remote, text_of, two_paths
+from remofile._paths import base_name, below_root, child, content_of, is_nothing, remote, text_of, two_paths
 from remofile._settings import CHUNK_SIZE
 from remofile._transfers import Transfer, download, upload
 
@@ -122,7 +122,7 @@ class Calls(Relaying):
         :raises TimeoutError: if it takes longer than the timeout.
         """
         if directory is None:
-            whole = remote(path)
+            whole = below_root(remote(path))
         else:
             whole = child(remote(directory, "Directory"), text_of(path))
         self._native.remove(whole, recursive, *self._limits(timeout, deadline))
@@ -142,13 +142,23 @@ class Calls(Relaying):
         :raises FileNotFoundError: if there is no such file.
         :raises FileExistsError: if the new name is taken.
         """
-        old, new = remote(source), remote(destination)
+        old, new = below_root(remote(source)), remote(destination)
         with two_paths(old, new):
             self._native.rename(old, new, replace, *self._limits(timeout, deadline))
 
     def exists(self, path: RemotePath, timeout: Optional[int] = None, *, deadline: Optional[int] = None) -> bool:
-        """Tell whether there is such a file or directory; a link that leads nowhere is none."""
-        return self._kind(remote(path), timeout, deadline) not in (None, "link")
+        """Tell whether there is such a file or directory; a link that leads nowhere is none.
+
+        A name that no file can have is none, either.
+
+        :raises ValueError: if the path is not absolute.
+        """
+        try:
+            return self._kind(remote(path), timeout, deadline) not in (None, "link")
+        except OSError as error:
+            if not is_nothing(error):
+                raise
+            return False
 
     def read_bytes(self, path: RemotePath, timeout: Optional[int] = None, *, deadline: Optional[int] = None) -> bytes:
         """Read a whole file into memory.

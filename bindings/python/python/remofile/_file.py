@@ -44,10 +44,10 @@ def open_remote(
     follow: bool = False,
 ) -> IO[Any]:
     """What the function ``open`` gives, for a file at a server."""
-    is_binary = "b" in mode
+    kind, is_binary = parted_mode(mode)
     if is_binary and (encoding is not None or errors is not None or newline is not None):
         raise ValueError("binary mode takes no encoding, errors and newline")
-    raw = RemoteFile(client, path, mode.replace("b", "").replace("t", ""), strict=strict, follow=follow)
+    raw = RemoteFile(client, path, kind, strict=strict, follow=follow)
     if buffering == 0:
         if not is_binary:
             raw.discard()
@@ -65,6 +65,17 @@ def open_remote(
     if is_binary:
         return buffered  # type: ignore[no-any-return]
     return Text(buffered, encoding, errors, newline, line_buffering=buffering == 1).told_mode(mode)
+
+
+def parted_mode(mode: str) -> tuple[str, bool]:
+    """What a mode says: one of ``r``, ``w``, ``a`` and ``x``, perhaps with ``+``, and whether it is of bytes.
+
+    :raises ValueError: if it is none, as by the function ``open``.
+    """
+    kinds = [letter for letter in mode if letter in "rwax"]
+    if len(set(mode)) < len(mode) or len(kinds) != 1 or set(mode) - set("rwax+bt") or {"b", "t"} <= set(mode):
+        raise ValueError(f"invalid mode: {mode!r}")
+    return kinds[0] + ("+" if "+" in mode else ""), "b" in mode
 
 
 class RemoteFile(io.RawIOBase):
@@ -314,13 +325,19 @@ class Text(io.TextIOWrapper):
         self.mode = mode  # type: ignore[misc]
         return self
 
+    @property
+    def _raw(self) -> Any:
+        if self.buffer is None:
+            raise ValueError("underlying buffer has been detached")
+        return self.buffer.raw  # type: ignore[attr-defined]
+
     def close(self) -> None:
-        _close(self, self.buffer.raw, super().close)  # type: ignore[attr-defined]
+        _close(self, self._raw, super().close)
 
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        leave(self, self.buffer.raw, kind)  # type: ignore[attr-defined]
+        leave(self, self._raw, kind)
 
 
 def _close(file: Any, raw: Any, close: Callable[[], None]) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+from errno import ENOENT
 from typing import Any, Optional, Union
 
 from fsspec.asyn import AsyncFileSystem, get_loop
 
 from remofile._fs_blocking import Engine, blocking
 from remofile._fs_urls import options_of, path_of, url_of
+from remofile._paths import is_nothing
 from remofile._settings import wait_of
 from remofile.aio import AsyncClient
 from remofile.client import Client
-from remofile.exceptions import FileNameError
 
 _log = logging.getLogger("remofile")
 
@@ -159,7 +160,7 @@ class Base(AsyncFileSystem):  # type: ignore[misc]
         try:
             _, *row = await self._engine.stat(path)
         except NotADirectoryError as error:
-            raise FileNotFoundError(*error.args) from error
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path) from error
         return _info(path, *row[:4], row[0] == "link")
 
     async def _exists(self, path: str, **kwargs: Any) -> bool:
@@ -183,7 +184,11 @@ class Base(AsyncFileSystem):  # type: ignore[misc]
         """What a path names; ``None`` for nothing, and for a name that no file can have."""
         try:
             return await self._info(path)
-        except (FileNotFoundError, FileNameError, ValueError):
+        except ValueError:
+            return None
+        except OSError as error:
+            if not is_nothing(error):
+                raise
             return None
 
     ls = blocking(_ls)

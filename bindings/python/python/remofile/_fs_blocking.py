@@ -12,6 +12,7 @@ import functools
 import os
 import threading
 
+from remofile._paths import remote
 from remofile.aio import AsyncClient
 
 TYPE_CHECKING = False
@@ -86,7 +87,9 @@ class Engine:
         return await getattr(self.awaited, name)(*arguments, **options)
 
     async def ask(self, name: str, *arguments: Any) -> Any:
-        """Make a native call."""
+        """Make a native call; one about a path has that first."""
+        if arguments and isinstance(arguments[0], str):
+            arguments = (remote(arguments[0]), *arguments[1:])
         method = getattr(self.client._native, name)
         if _manner.is_blocking:
             return method(*arguments, *self.client._limits(None))

@@ -14,8 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-#: Bytes that are copied at once.
-
 
 def _is_below(path: str, directory: str) -> bool:
     return path != directory and path.startswith(directory.rstrip("/") + "/")

@@ -11,6 +11,7 @@ from fsspec.utils import glob_translate
 
 from remofile._fs_base import Base
 from remofile._fs_blocking import blocking, blocking_iterator
+from remofile._paths import is_nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,9 +74,13 @@ class Tree(Base):
         """The contents of each directory of a tree, in one listing; ``None`` if there is no such tree."""
         try:
             entries, failures = await self._listed(root, True)
-        except NotADirectoryError:
-            return {root: [await self._info(root)]}
-        except FileNotFoundError as error:
+        except OSError as error:
+            # A file is a tree of its own. What is not there, or can be nowhere, has none.
+            file = await self._found(root) if isinstance(error, NotADirectoryError) else None
+            if file is not None:
+                return {root: [file]}
+            if not is_nothing(error):
+                raise
             _tell(on_error, error)
             return None
         for failure in failures:
@@ -94,9 +99,10 @@ class Tree(Base):
         """The contents of a directory on a walk; ``None`` if it cannot be read and that is no error."""
         try:
             return await self._ls(path)
-        except (FileNotFoundError, PermissionError) as error:
+        except OSError as error:
             # That nothing at all may be read must not look like an empty directory.
-            if depth == 1 and isinstance(error, PermissionError):
+            is_unread = depth > 1 and isinstance(error, PermissionError)
+            if not (is_unread or is_nothing(error)):
                 raise
             _tell(on_error, error)
             return None
@@ -270,5 +276,5 @@ def _tell(on_error: Any, error: OSError) -> None:
         raise error
     if callable(on_error):
         on_error(error)
-    elif not isinstance(error, FileNotFoundError):
+    elif not is_nothing(error):
         _log.warning("left out: %s", error)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import stat as modes
+from errno import ELOOP
 
 from remofile import _patterns
 from remofile._entries import scan
-from remofile._paths import base_name
+from remofile._paths import base_name, is_nothing, remote
 from remofile.exceptions import RemofileException
 
 TYPE_CHECKING = False
@@ -104,14 +105,16 @@ def list_entries(client: Calls, path: str, recursive: bool = False) -> list[Entr
 
     What cannot be listed is told by a warning.
     """
-    return [_entry(client, row) for row in scan(client, path, recursive, None)]
+    return [_entry(client, row) for row in scan(client, remote(path), recursive, None)]
 
 
 def lookup(client: Calls, path: str) -> Optional[Entry]:
-    """What a path names, with links followed; ``None`` for nothing."""
+    """What a path names, with links followed; ``None`` for nothing, and for a path that no file can have."""
     try:
-        return _entry(client, client._native.entry(path, True, *client._limits(None)), is_followed=True)
-    except (FileNotFoundError, NotADirectoryError):
+        return _entry(client, client._native.entry(remote(path), True, *client._limits(None)), is_followed=True)
+    except OSError as error:
+        if not is_nothing(error):
+            raise
         return None
 
 
@@ -126,7 +129,9 @@ def is_link(client: Calls, path: str) -> bool:
     """Tell whether a path is a link."""
     try:
         return modes.S_ISLNK(client.lstat(path).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if not is_nothing(error):
+            raise
         return False
 
 
@@ -180,9 +185,10 @@ class Listings:
     def _list(self, directory: str, recursive: bool = False) -> list[Entry]:
         try:
             return list_entries(self._client, directory, recursive)
-        except PASSED_OVER as error:
+        except OSError as error:
             # A directory that may not be read is no error, as with pathlib; a token that does not allow it is one.
-            if isinstance(error, RemofileException):
+            is_passed_over = isinstance(error, PASSED_OVER) or error.errno == ELOOP
+            if isinstance(error, RemofileException) or not is_passed_over:
                 raise
             return []
 

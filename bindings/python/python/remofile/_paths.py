@@ -25,19 +25,38 @@ if TYPE_CHECKING:
     RemotePath = Union[str, "os.PathLike[str]", HasRemotePath]
 
 
+def is_nothing(error: OSError) -> bool:
+    """Whether there is nothing at the path that an error is about.
+
+    That goes for one that no file can have, with a NUL or ``..`` in it for example, and for one behind links that form a loop.
+    """
+    from errno import ELOOP
+
+    return isinstance(error, (FileNotFoundError, NotADirectoryError, FileNameError)) or error.errno == ELOOP
+
+
 def remote(path: RemotePath, what: str = "Path") -> str:
     """An absolute path at the server, in its one form.
 
     :raises ValueError: if it is not absolute.
     :raises FileNameError: if it is no UTF-8.
     """
-    text = text_of(path)
-    if not text.startswith("/"):
-        raise ValueError(f"{what} must be an absolute path")
+    text = absolute(path, what)
     if not is_utf8(text):
         from errno import EINVAL
 
         raise FileNameError(EINVAL, "the name is not UTF-8", text)
+    return text
+
+
+def absolute(path: RemotePath, what: str = "Path") -> str:
+    """An absolute path in its one form, be it one that no server can have.
+
+    :raises ValueError: if it is not absolute.
+    """
+    text = text_of(path)
+    if not text.startswith("/"):
+        raise ValueError(f"{what} must be an absolute path")
     return "/" + "/".join(part for part in text.split("/") if part not in ("", "."))
 
 
@@ -82,6 +101,18 @@ def checked_name(name: str) -> str:
     if problem is not None:
         raise FileNameError(EINVAL, problem, name)
     return name
+
+
+def below_root(path: str) -> str:
+    """A path that is removed or renamed: not the root directory.
+
+    :raises FileNameError: if it is.
+    """
+    if path == "/":
+        from errno import EINVAL
+
+        raise FileNameError(EINVAL, "it is the root directory: name what is in it", path)
+    return path
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import posixpath
 from pathlib import PurePosixPath
 
 from remofile import _patterns
-from remofile._paths import remote, text_of
+from remofile._paths import absolute, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class PurePath:
     def __init__(self, client: Calls, path: RemotePath = "/") -> None:
         #: The client that it is reached through.
         self.client = client
-        self._text = remote(path)
+        # Whether a server can have it is seen when one is asked, as pathlib has it.
+        self._text = absolute(path)
         self._parsed: Optional[PurePosixPath] = None
 
     def with_segments(self, *segments: Segment) -> Self:
@@ -168,7 +169,7 @@ class PurePath:
         :param bool walk_up: whether they may begin with ``..``.
         :raises ValueError: if it is not below the other path, and ``walk_up`` is not set.
         """
-        base = PurePosixPath(remote(other))
+        base = PurePosixPath(absolute(other))
         if not walk_up:
             return self._path.relative_to(base)
         for steps, above in enumerate([base, *base.parents]):
@@ -180,7 +181,7 @@ class PurePath:
 
     def is_relative_to(self, other: RemotePath) -> bool:
         """Tell whether it is the ``other`` path, or below it."""
-        return self._path.is_relative_to(remote(other))
+        return self._path.is_relative_to(absolute(other))
 
     def match(self, pattern: Segment, *, case_sensitive: Optional[bool] = None) -> bool:
         """Tell whether a shell pattern matches it: a relative one the last names, an absolute one all. ``**`` is as ``*``.

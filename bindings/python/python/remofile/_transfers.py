@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from errno import EINVAL
 from contextlib import contextmanager
 
 from remofile._options import DOWNLOAD, UPLOAD, settings_of
 from remofile._paths import base_name, child, remote
 from remofile._remofile import clear_local_partials
 from remofile._settings import check_chunk_size, interest, is_chosen
-from remofile.exceptions import DestinationNotFound, SourceNotFound
+from remofile.exceptions import DestinationNotFound, FileNameError, SourceNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def download(client: Connection, is_directory: bool, source: RemotePath, destina
     if not os.path.isdir(directory):
         raise DestinationNotFound(f"Destination directory could not be found: {os.fspath(destination)}", os.fspath(destination))
     own_name = base_name(path)
+    if not (how.name or own_name):
+        raise FileNameError(EINVAL, "the root directory has no name: give its copy one, by 'name'", path)
     target = child(directory, how.name or own_name)
     was_there = os.path.lexists(target)
     if was_there and how.stays:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
-from remofile._connection import is_same_server, live_servers
+from remofile._connection import Connection, is_same_server, live_servers
 from remofile._options import DOWNLOAD, SYNC_DOWNLOAD, SYNC_UPLOAD, UPLOAD, settings_of
 from remofile._paths import remote, text_of
 from remofile._settings import CHUNK_SIZE, check_chunk_size, interest, is_chosen
@@ -79,6 +79,7 @@ def upload_files(
     :raises FileExistsError: if a name is taken, and ``on_conflict`` is ``abort``.
     :raises TimeoutError: if nothing moves for the timeout, or it takes longer than the deadline.
     """
+    _refuse_awaited("upload_files", client)
     path = os.fspath(source)
     if os.path.isabs(path):
         raise ValueError("Source must be a relative path")
@@ -129,6 +130,7 @@ def download_files(
 
     The other parameters, options and errors are those of :func:`upload_files`, with the sides exchanged.
     """
+    _refuse_awaited("download_files", client)
     path = text_of(source)
     if path.startswith("/"):
         raise ValueError("Source must be a relative path")
@@ -314,7 +316,15 @@ def _settle(function: str, arguments: tuple[Any, ...], options: dict[str, Any]) 
     if len(given) != 3:
         raise TypeError(f"{function}() takes a client, a source and a destination")
     client, source, destination = given
+    if client is not None:
+        _refuse_awaited(function, client)
     return (_of_environment(function) if client is None else client, source, destination)
+
+
+def _refuse_awaited(function: str, client: Client) -> None:
+    """Raise what tells those who pass a client whose calls are awaited what they mean."""
+    if not isinstance(client, Connection):
+        raise TypeError(f"{function}() takes a Client, not {type(client).__name__}: an AsyncClient has it as 'await client.{function}(...)'")
 
 
 def _of_environment(function: str) -> Client:

@@ -50,7 +50,8 @@ class RemofilePath(LookingPath):
 
     :param client: the client of the server.
     :param path: an absolute path.
-    :raises ValueError: if the path is not absolute.
+    :raises ValueError: if the path is not absolute. That no file can have it is seen when the server is asked: a
+        :class:`remofile.FileNameError`.
     """
 
     __slots__ = ()
@@ -90,7 +91,7 @@ class RemofilePath(LookingPath):
         """
         self._forget()
         try:
-            self.client._native.make_directory(str(self), False, parents, *self.client._limits(None))
+            self.client._native.make_directory(remote(self), False, parents, *self.client._limits(None))
         except FileExistsError:
             if not exist_ok or not self.is_dir():
                 raise
@@ -99,7 +100,7 @@ class RemofilePath(LookingPath):
                 self.chmod(mode)
 
     def touch(self, mode: int = 0o666, exist_ok: bool = True) -> None:
-        """Create an empty file, or set the time of one to now.
+        """Create an empty file, or set the time of one, or of what a link leads to, to now.
 
         :param int mode: the permissions of a new one; by default as the server has it.
         :param bool exist_ok: whether a file that is there is no error.
@@ -108,9 +109,9 @@ class RemofilePath(LookingPath):
         self._forget()
         is_new = mode != 0o666 and not self.exists()
         try:
-            self.client._native.create_file(str(self), exist_ok, *self.client._limits(None))
+            self.client._native.create_file(remote(self), exist_ok, *self.client._limits(None))
         except FileExistsError:
-            if not exist_ok or not self.is_dir():
+            if not exist_ok or not self.exists():
                 raise
             asked_of(self.client, "utime")(self)
         if is_new:

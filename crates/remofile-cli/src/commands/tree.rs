@@ -96,6 +96,9 @@ impl<'a> Drawing<'a> {
         if !self.held.is_empty() {
             self.draw(data, true)?;
         }
-        data.text(&format!("\n{} directories, {} files\n", self.directories, self.files))
+        let (directories, files) = (self.directories, self.files);
+        let directories_are = if directories == 1 { "directory" } else { "directories" };
+        let files_are = if files == 1 { "file" } else { "files" };
+        data.text(&format!("\n{directories} {directories_are}, {files} {files_are}\n"))
     }
 }

@@ -6,7 +6,7 @@ use crate::advice::join;
 use crate::args::{Arguments, hint, looks_like_server};
 use crate::failed::{Failed, without_number};
 use crate::settings::is_profile;
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use remofile::Error;
 use remofile::protocol::wire::{ErrorCode, Failure};
 use std::ffi::OsString;
@@ -36,15 +36,22 @@ pub(crate) fn with_hint(raw: &[OsString], failed: Failed) -> Failed {
             let told = format!("{source}; '{hostname}:/path' is a path at the server of the profile of this name");
             Failed::Library(Error::Resolve { hostname, source: io::Error::new(source.kind(), told) })
         }
-        Failed::File { path, source } => match option_of(&line, &path) {
-            Some(option) => {
-                let told = join(&without_number(&source.to_string()), Some(&format!("it is the FILE of '{option}'")));
+        Failed::File { path, source } => match of_file(&line, &program, &path) {
+            Some(advice) => {
+                let told = join(&without_number(&source.to_string()), Some(&advice));
                 Failed::File { path, source: io::Error::new(source.kind(), told) }
             }
             None => Failed::File { path, source },
         },
         failed => failed,
     }
+}
+
+/// Tells which part of the line names a file.
+fn of_file(line: &Line<'_>, program: &Command, path: &str) -> Option<String> {
+    let is_page = || line.names.first() == Some(&"man") && program.find_subcommand(path).is_some();
+    let page = || format!("it is the directory to write pages into; 'remofile help {path}' tells of the command");
+    option_of(line, path).map(|option| format!("it is the FILE of '{option}'")).or_else(|| is_page().then(page))
 }
 
 fn operands<'a>(line: &Line<'a>) -> impl Iterator<Item = &'a str> {
@@ -77,6 +84,7 @@ fn of_failure(line: &Line<'_>, failure: &Failure) -> Option<String> {
         ("directory", ErrorCode::AlreadyExists) => Some("'-p' takes it as it is".to_owned()),
         ("file", ErrorCode::AlreadyExists) => Some("'-u' gives it the time of now".to_owned()),
         ("move", ErrorCode::AlreadyExists) => Some("'-f' replaces a file".to_owned()),
+        ("copy", ErrorCode::AlreadyExists) => Some("'-f' replaces files".to_owned()),
         // A file that is missing would be made.
         ("edit", ErrorCode::NotFound) if !is_operand => Some(making(path)),
         ("edit", ErrorCode::NotFound) => path.rsplit_once('/').map(|(parent, _)| making(parent)),

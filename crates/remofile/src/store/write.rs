@@ -67,6 +67,14 @@ pub trait Directory: Send {
         None
     }
 
+    /// Brings everything on the file system of the directory to the disk, whatever else the store was asked for.
+    ///
+    /// # Errors
+    /// `disk-failure` or `no-space` if something did not get there.
+    fn flush_file_system(&self) -> StoreResult<()> {
+        Ok(())
+    }
+
     /// Returns the entry of a name in it, as [`ReadStore::stat`](super::ReadStore::stat) does; its path need not be that of the
     /// store. `None` where only that can tell, as it may follow a link.
     ///

@@ -289,7 +289,7 @@ impl Feed {
             Kind::Link if matches!(self.options.links, Links::Copy | Links::Keep) => {}
             Kind::Special if self.options.devices => {}
             // A link that was named is reported as an error, not as skipped: it was asked for.
-            Kind::Link => return Err(Failure { code: ErrorCode::NotAFile, ..leads_astray() }),
+            Kind::Link => return Err(Failure { code: ErrorCode::NotFound, ..leads_astray() }),
             Kind::Special => return Err(Failure { code: ErrorCode::NotAFile, ..special() }),
         }
         let Origin { store, name: path, shown, known, parts, .. } = origin;

@@ -8,7 +8,7 @@
 //! On the way out: `origins` and `local` are what a user named, `pattern` and `filter` what that stands
 //! for, `feed` finds and opens it (`feeding` has the words for that), `census` counts it before and `roll` knows later what is missing, `packer` fills messages, `sending` with one file. On the way in:
 //! `unpacker` takes messages apart (`intake` says how), `receiving` one file of them, `named_backup` has what it replaces, `conflict` knows what becomes of what is
-//! in the way, `resume` what was kept of earlier attempts. `copying` copies within one store, `forwarding` passes on what comes from another server. `attributes` come when all content is there. `permit` is asked about each path, `pace` and `chunks` measure, `compress` shrinks.
+//! in the way, `resume` what was kept of earlier attempts. `copying` copies within one store, `moving` moves what cannot be renamed there, `forwarding` passes on what comes from another server. `attributes` come when all content is there. `permit` is asked about each path, `pace` and `chunks` measure, `compress` shrinks.
 
 mod attributes;
 mod census;
@@ -31,6 +31,7 @@ mod listed_paths;
 mod local;
 mod memory;
 mod modes;
+mod moving;
 mod named_backup;
 mod origins;
 mod pace;
@@ -67,6 +68,7 @@ pub use intake::{Effect, ItemRules, Stored, UnpackerMonitor, UnpackerOptions};
 pub use listed_paths::ListedPaths;
 pub use local::{Local, LocalOrigin, expand_local};
 pub use memory::{ALLOCATION_BYTES, content_bytes, items_bytes};
+pub use moving::{MoveOptions, Moving};
 pub use origins::{Chained, InStore, NamedOneByOne, NoOrigins, Origin, Origins};
 pub use pace::Pace;
 pub use packer::Packer;

@@ -1,11 +1,13 @@
 //! Messages into files.
 
+mod across;
 mod as_they_are;
 mod attributes;
 mod backup;
 mod batch;
 #[cfg(test)]
 mod call_counts;
+mod crossing;
 mod entries;
 mod flushing;
 mod queue;
@@ -25,6 +27,7 @@ use super::receiving::{FileNames, Receiving, ReceivingSetup, Written};
 use super::resume::Checked;
 use super::trouble::Trouble;
 use crate::store::{Directory, NewSpecial, StagePlan, Staged, Store, StoreResult};
+use across::Across;
 use batch::Batch;
 use flushing::Flushing;
 use remofile_protocol::digest::{Digest, Digester};
@@ -63,6 +66,8 @@ pub struct Unpacker {
     waiting: WaitingFiles,
     /// Those whose flush goes on.
     flushing: Option<Flushing>,
+    /// The copy that is under way in place of a rename or a second name.
+    across: Option<Across>,
 }
 
 enum Current {
@@ -113,6 +118,7 @@ impl Unpacker {
             has_doubt,
             waiting: WaitingFiles::default(),
             flushing: None,
+            across: None,
         })
     }
 

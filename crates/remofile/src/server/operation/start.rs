@@ -6,7 +6,7 @@ use super::{
     attributes, copy, create, digests, download, find, find_attributes, hash, hold, list, look, make_directory,
     make_link, partials, read, read_staged, remove, rename, selection, sign, space, stage, stat, survey, upload, write,
 };
-use crate::transfer::{CopyOptions, Permit, ScanDepth};
+use crate::transfer::{CopyOptions, MoveOptions, Permit, ScanDepth};
 use remofile_protocol::wire::{ErrorCode, Failure, Request};
 use std::sync::Arc;
 
@@ -62,7 +62,9 @@ pub(in crate::server) fn start(
             Box::new(make_directory::make_directory(store, blame, path, update, parents))
         }
         Request::Move { source, destination, replace } => {
-            Box::new(rename::rename(store, blame, source, destination, replace))
+            let permit = Arc::clone(&context.permit);
+            let options = MoveOptions { source, destination, replace, permit };
+            Box::new(rename::Rename::new(context.grant, options))
         }
         Request::Read { path, offset, length, version, growing, .. } => {
             Box::new(read::Read::new(context, path, read::Part { offset, length }, version, growing)?)
@@ -90,6 +92,7 @@ pub(in crate::server) fn start(
                 grant,
                 CopyOptions {
                     source,
+                    follow: true,
                     destination,
                     recursive,
                     on_conflict,

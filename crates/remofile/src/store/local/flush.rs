@@ -17,6 +17,14 @@ pub(super) fn flush_names(directory: BorrowedFd<'_>) -> StoreResult<()> {
     system::fsync(&readable).map_err(errors::failure)
 }
 
+/// Brings everything on the file system of a directory to the disk.
+pub(super) fn flush_around(directory: BorrowedFd<'_>) -> StoreResult<()> {
+    #[cfg(test)]
+    crate::store::faults::flush(directory, true).map_err(errors::failure)?;
+    let readable = resolve::open_one(directory, b".", resolve::READABLE).map_err(errors::failure)?;
+    sync_file_system(readable.as_fd()).map_err(errors::failure)
+}
+
 pub(super) fn flush_file_system(root: &Root) -> StoreResult<()> {
     sync_file_system(root.as_fd()).map_err(errors::failure)
 }

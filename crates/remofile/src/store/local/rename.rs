@@ -59,7 +59,16 @@ fn replace_file(from: &Place, old: &DiskName, to: &Place, new: &DiskName, stat: 
         // Two names of one file: a rename would leave both.
         return system::unlinkat(&from.directory, old.bytes(), AtFlags::empty()).map_err(errors::failure);
     }
-    system::renameat(&from.directory, old.bytes(), &to.directory, new.bytes()).map_err(errors::naming_failure)
+    system::renameat(&from.directory, old.bytes(), &to.directory, new.bytes()).map_err(renaming_failure)
+}
+
+fn renaming_failure(errno: Errno) -> Failure {
+    match errno {
+        Errno::BUSY => {
+            Failure::new(ErrorCode::Other).because("something is mounted there, or the system needs it there")
+        }
+        _ => errors::naming_failure(errno),
+    }
 }
 
 fn is_same_name(from: &Place, old: &DiskName, to: &Place, new: &DiskName) -> StoreResult<bool> {
@@ -79,7 +88,7 @@ fn rename_to_free_name(from: &Place, old: &DiskName, to: &Place, new: &DiskName)
         Errno::EXIST if stat_of(to, new).is_ok_and(|stat| kind_of(&stat) == Kind::Directory) => {
             errors::directory_in_the_way()
         }
-        _ => errors::naming_failure(errno),
+        _ => renaming_failure(errno),
     })
 }
 

@@ -15,7 +15,7 @@ use super::resolve;
 use super::source::{kind_of, known_entry_of};
 use super::staged::{StagedFile, Whereabouts};
 use super::staging::{self, Guard, Staging};
-use super::{errors, partial, remove};
+use super::{errors, flush, partial, remove};
 use crate::store::resume::LEAST_PARTIAL_BYTES;
 use crate::store::system;
 use crate::store::{Directory, ResumeAt, StagePlan, Staged, StoreResult};
@@ -92,6 +92,10 @@ impl Directory for LocalDirectory {
         let DirectoryHandle { shared, place, .. } = &*self.handle;
         let name = DiskName::of(name.clone(), shared.options.encoding);
         Some(name.and_then(|name| remove::remove_in(shared, place, &name)))
+    }
+
+    fn flush_file_system(&self) -> StoreResult<()> {
+        flush::flush_around(self.handle.directory())
     }
 
     fn look(&self, name: &FileName) -> Option<StoreResult<Entry>> {

@@ -226,6 +226,10 @@ impl Directory for FencedDirectory {
         }
     }
 
+    fn flush_file_system(&self) -> StoreResult<()> {
+        self.inner.flush_file_system()
+    }
+
     fn look(&self, name: &FileName) -> Option<StoreResult<Entry>> {
         self.inner.look(name)
     }

@@ -44,6 +44,6 @@ pub enum StoreCall {
     SetAttributes,
     /// [`PosixStore::prepare_backup`].
     Backup,
-    /// [`DurableStore::sync`].
+    /// [`DurableStore::sync`] and [`Directory::flush_file_system`].
     Sync,
 }

@@ -166,7 +166,7 @@ impl CopyContext {
 
     /// Returns the path of what is copied: the source itself may be a link, which is followed.
     pub(super) fn followed(&self, from: &RemotePath) -> RemotePath {
-        let is_source = *from == self.options.source;
+        let is_source = self.options.follow && *from == self.options.source;
         let real = is_source.then(|| real_path(&*self.store, from).ok()).flatten();
         real.unwrap_or_else(|| from.clone())
     }

@@ -113,11 +113,16 @@ impl Copying {
 
 fn begin(context: &mut CopyContext, failed: &mut dyn FnMut(Failure)) -> StoreResult<CopyState> {
     let (store, options) = (Arc::clone(&context.store), context.options.clone());
-    let CopyOptions { source, destination, recursive, parents, .. } = &options;
+    let CopyOptions { source, destination, recursive, parents, follow, .. } = &options;
     if !store.capabilities().has(Capability::Copies) {
         return Err(unsupported("copy files").at(source));
     }
-    let entry = store.stat(source).map_err(|failure| failure.at(source))?;
+    let entry = if *follow { store.stat(source) } else { store.look(source) };
+    let entry = entry.map_err(|failure| failure.at(source))?;
+    if !follow && matches!(entry.kind, Kind::Link | Kind::Special) {
+        copy_itself(context, &entry, failed)?;
+        return Ok(CopyState::Over);
+    }
     refuse_other(&*store, &entry, *recursive).map_err(|failure| failure.at(source))?;
     if destination.is_root() {
         let in_the_way = Failure::new(ErrorCode::AlreadyExists).because("a directory is in the way");
@@ -142,6 +147,18 @@ fn begin(context: &mut CopyContext, failed: &mut dyn FnMut(Failure)) -> StoreRes
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// Copies a link or a special file as what it is.
+fn copy_itself(context: &mut CopyContext, entry: &Entry, failed: &mut dyn FnMut(Failure)) -> StoreResult<()> {
+    let destination = context.options.destination.clone();
+    let made = match entry.kind {
+        Kind::Link => context.copy_link(&entry.path, &destination)?,
+        Kind::File | Kind::Directory | Kind::Special => context.copy_special(entry, &destination)?,
+    };
+    context.give_attributes(&entry.path, &made, failed)?;
+    context.tell_refused(failed);
+    Ok(())
 }
 
 /// Refuses what is neither a file nor a directory that is wanted with what is in it.

@@ -8,8 +8,10 @@ use std::sync::Arc;
 /// The ends and rules of a copy.
 #[derive(Debug, Clone)]
 pub struct CopyOptions {
-    /// The file or directory that is copied; a link is followed.
+    /// The file or directory that is copied.
     pub source: RemotePath,
+    /// True if a source that is a link is followed, and false to copy it, or a special file, as what it is.
+    pub follow: bool,
     /// The path of the copy.
     pub destination: RemotePath,
     /// True if a directory is copied with what is in it.

@@ -21,6 +21,7 @@ fn copied_while(change: impl FnOnce(&Path)) -> (tempfile::TempDir, Result<(), Er
     let store: Arc<dyn Store> = Arc::new(LocalStore::open(directory.path(), StoreOptions::default()).unwrap());
     let options = CopyOptions {
         source: "/source".parse().unwrap(),
+        follow: true,
         destination: "/copy".parse().unwrap(),
         recursive: false,
         parents: false,

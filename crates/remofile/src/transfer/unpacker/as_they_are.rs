@@ -1,6 +1,7 @@
 //! Items that keep files as they are: links whatever they lead to, second names, special files.
 
 use super::Unpacker;
+use super::across::cannot_link;
 use crate::store::{NewSpecial, StoreResult};
 use crate::transfer::conflict;
 use crate::transfer::intake::{Effect, UnpackerMonitor};
@@ -40,22 +41,26 @@ impl Unpacker {
         rule: Option<OnConflict>,
         monitor: &mut dyn UnpackerMonitor,
     ) -> StoreResult<()> {
-        if of.starts_with('/') {
+        let is_earlier = of.starts_with('/');
+        if is_earlier {
             self.refuse_changes()?;
         }
-        let of = match of.starts_with('/') {
+        let of = match is_earlier {
             true => RemotePath::parse(of),
             false => self.options.destination.join(of),
         };
         let of = of.map_err(Failure::from);
         let permitted = of.clone().and_then(|of| self.options.permit.permit(Access::Read, &of));
-        self.arrive(
-            path,
+        let mut instead = None;
+        let arrived = self.try_arrive(
+            &path,
             rule,
             |_| permitted,
             monitor,
             |unpacker, Arrival { at, rule }| {
                 let of = of?;
+                // Of an earlier upload, which need not be on the same file system.
+                instead = is_earlier.then(|| (of.clone(), at.clone(), rule));
                 let lost = |failure: Failure| match failure {
                     Failure { code: ErrorCode::NotFound, detail: None, .. } => {
                         failure.because(format!("as another name of {:?}, which was to come before it", of.as_str()))
@@ -64,7 +69,14 @@ impl Unpacker {
                 };
                 conflict::add_name(&*unpacker.store, &of, at, rule).map_err(lost)
             },
-        )
+        )?;
+        match (arrived, instead) {
+            (Some(Err(failure)), Some((of, at, rule))) if cannot_link(&failure) => {
+                self.copy_instead(path, of, at, rule);
+            }
+            (arrived, _) => self.tell_arrival(path, arrived, monitor),
+        }
+        Ok(())
     }
 
     /// Makes a special file.
@@ -94,29 +106,51 @@ impl Unpacker {
         monitor: &mut dyn UnpackerMonitor,
         make: impl FnOnce(&Self, Arrival) -> StoreResult<RemotePath>,
     ) -> StoreResult<()> {
+        let arrived = self.try_arrive(&path, rule, permit, monitor, make)?;
+        self.tell_arrival(path, arrived, monitor);
+        Ok(())
+    }
+
+    /// As [`Unpacker::arrive`], but what comes of it is not told yet. Returns `None` if that was told before.
+    fn try_arrive(
+        &mut self,
+        path: &str,
+        rule: Option<OnConflict>,
+        permit: impl FnOnce(&RemotePath) -> StoreResult<()>,
+        monitor: &mut dyn UnpackerMonitor,
+        make: impl FnOnce(&Self, Arrival) -> StoreResult<RemotePath>,
+    ) -> StoreResult<Option<StoreResult<RemotePath>>> {
         self.expect_between()?;
-        if self.has_failed_backup(&path) {
-            return Ok(());
+        if self.has_failed_backup(path) {
+            return Ok(None);
         }
-        let backup = self.backup_of(&path, monitor);
-        monitor.started(&path, None, 0);
-        let rule = self.options.rules.rule(&path, rule).unwrap_or(self.options.on_conflict);
-        let made = self.locate(&path, Access::by_rule(rule)).and_then(|at| {
+        let backup = self.backup_of(path, monitor);
+        monitor.started(path, None, 0);
+        let rule = self.options.rules.rule(path, rule).unwrap_or(self.options.on_conflict);
+        Ok(Some(self.locate(path, Access::by_rule(rule)).and_then(|at| {
             // Before anything is made on the way to it.
             permit(&at)?;
             drop(self.open_or_make(&at.split()?.0)?);
             backup.map_or(Ok(()), |backup| backup.commit(monitor))?;
             make(self, Arrival { at, rule })
-        });
-        match made {
-            Ok(at) => {
+        })))
+    }
+
+    fn tell_arrival(
+        &mut self,
+        path: String,
+        arrived: Option<StoreResult<RemotePath>>,
+        monitor: &mut dyn UnpackerMonitor,
+    ) {
+        match arrived {
+            None => {}
+            Some(Ok(at)) => {
                 self.stored.files += 1;
                 let path = at.relative_to(&self.options.destination).unwrap_or(&path);
                 monitor.changed(Effect::Linked { path });
                 monitor.stored(path);
             }
-            Err(failure) => monitor.failed(failure.at(path), false),
+            Some(Err(failure)) => monitor.failed(failure.at(path), false),
         }
-        Ok(())
     }
 }

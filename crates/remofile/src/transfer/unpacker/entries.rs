@@ -57,12 +57,20 @@ impl Unpacker {
             backup.map_or(Ok(()), |backup| backup.commit(monitor))?;
             match &change {
                 Change::Remove { path } => self.remove(path)?,
-                Change::Move { .. } | Change::Touch { .. } => change.apply(&*self.store)?,
+                Change::Move { from, to } => match change.apply(&*self.store) {
+                    Err(failure) if failure.code == ErrorCode::CrossDevice => {
+                        self.move_instead(path.clone(), from.clone(), to.clone())?;
+                        return Ok(None);
+                    }
+                    moved => moved?,
+                },
+                Change::Touch { .. } => change.apply(&*self.store)?,
             }
-            Ok(change)
+            Ok(Some(change))
         });
         match done {
-            Ok(change) => monitor.changed(change.effect(&path, &self.options.destination)),
+            Ok(None) => {}
+            Ok(Some(change)) => monitor.changed(change.effect(&path, &self.options.destination)),
             Err(failure) => monitor.failed(failure.at(path), false),
         }
         Ok(())

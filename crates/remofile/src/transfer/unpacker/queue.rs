@@ -3,6 +3,7 @@
 use super::super::compress::DECOMPRESSOR_BYTES;
 use super::super::intake::UnpackerMonitor;
 use super::super::trouble::Trouble;
+use super::across::Across;
 use super::batch::Batch;
 use super::{Current, Unpacker};
 use crate::carrier::KeptPayload;
@@ -22,14 +23,16 @@ impl Unpacker {
         self.put_by.push_front(batch);
     }
 
-    /// Unpacks what was put by, and flushes what is due, until that is done or `is_over` says so, which is asked behind
+    /// Unpacks what was put by, copies what has to be, and flushes what is due, until that is done or `is_over` says so, which is asked behind
     /// each item.
     ///
     /// # Errors
     /// As [`Unpacker::take`].
     pub fn work(&mut self, is_over: &dyn Fn() -> bool, monitor: &mut dyn UnpackerMonitor) -> Result<(), Trouble> {
         while self.is_busy() {
-            if self.is_flush_due() {
+            if self.go_across(is_over, monitor) {
+                // What is behind it waits.
+            } else if self.is_flush_due() {
                 self.flush_due(monitor);
             } else {
                 self.work_until_flush(is_over, monitor)?;
@@ -112,5 +115,6 @@ impl Unpacker {
             + open
             + decompressor
             + remembered
+            + self.across.as_ref().map_or(0, Across::memory_bytes)
     }
 }

@@ -130,10 +130,10 @@ impl Unpacker {
         !self.waiting.files.is_empty() || self.flushing.is_some()
     }
 
-    /// Reports whether a flush is due, which may take its time.
+    /// Reports whether a flush is due, or a copy under way: both may take their time.
     #[must_use]
     pub fn is_flush_due(&self) -> bool {
-        self.waiting.is_due
+        self.waiting.is_due || self.across.is_some()
     }
 
     /// Makes a flush due, if files wait for one.

@@ -113,6 +113,11 @@ impl Directory for FaultyDirectory {
         }
     }
 
+    fn flush_file_system(&self) -> StoreResult<()> {
+        self.faults.pass(StoreCall::Sync)?;
+        self.inner.flush_file_system()
+    }
+
     fn look(&self, name: &FileName) -> Option<StoreResult<Entry>> {
         match self.faults.pass(StoreCall::Stat) {
             Ok(()) => self.inner.look(name),

@@ -77,6 +77,10 @@ impl Directory for MeteredDirectory {
         };
         Ok(Box::new(staged))
     }
+
+    fn flush_file_system(&self) -> StoreResult<()> {
+        self.inner.flush_file_system()
+    }
 }
 
 struct MeteredStaged {

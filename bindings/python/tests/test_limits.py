@@ -182,10 +182,11 @@ def test_time_in_a_callback_is_no_stall(client, local):
 
     def process_chunk(*arguments):
         calls.append(arguments)
-        threading.Event().wait(0.3)
+        if len(calls) == 1:
+            threading.Event().wait(1.5 * TIMEOUT / 1000)
         return True
 
-    client.upload_file(local / "up", "/", process_chunk=process_chunk, timeout=100)
+    client.upload_file(local / "up", "/", process_chunk=process_chunk, timeout=TIMEOUT)
     assert len(calls) == 4
 
 

@@ -55,7 +55,6 @@ impl WriteStore for BucketStore {
             for directory in missing.iter().rev() {
                 bucket.put_marker(directory).await?;
             }
-            bucket.note_made(&bucket.client.keys.directory(path));
             Ok(true)
         })
     }
@@ -63,9 +62,6 @@ impl WriteStore for BucketStore {
     fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
         refuse_own(path)?;
         let bucket = &self.bucket;
-        if bucket.take_made(&bucket.client.keys.directory(path)) {
-            return Ok(Box::new(BucketDirectory::made(bucket, path)));
-        }
         bucket.client.wait(async {
             match bucket.is_directory(path).await? {
                 true => Ok(()),
@@ -289,11 +285,12 @@ impl Bucket {
             if let Some(head) = self.client.head(&key).await? {
                 return self.touch(&key, &head, change).await;
             }
-            if !self.is_directory(path).await? {
+            let key = self.client.keys.directory(path);
+            let marker = self.client.head(&key).await?;
+            if marker.is_none() && !self.is_directory(path).await? {
                 return Err(self.missing(path).await);
             }
-            let key = self.client.keys.directory(path);
-            let mut metadata = self.client.head(&key).await?.map(|head| head.metadata).unwrap_or_default();
+            let mut metadata = marker.map(|marker| marker.metadata).unwrap_or_default();
             change(&mut metadata);
             self.client.put(&key, Vec::new().into(), &metadata, Condition::None).await?;
             self.set_marked(&key, true);

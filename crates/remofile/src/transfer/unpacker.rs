@@ -8,6 +8,7 @@ mod batch;
 mod call_counts;
 mod entries;
 mod flushing;
+mod open_directories;
 mod queue;
 mod sent_again;
 mod waiting;
@@ -27,6 +28,7 @@ use super::trouble::Trouble;
 use crate::store::{Directory, NewSpecial, StagePlan, Staged, Store, StoreResult};
 use batch::Batch;
 use flushing::Flushing;
+use open_directories::{OpenDirectories, OpenDirectory};
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp, Version};
@@ -39,7 +41,7 @@ use waiting_files::WaitingFiles;
 pub struct Unpacker {
     store: Arc<dyn Store>,
     options: UnpackerOptions,
-    directory: Option<(RemotePath, Box<dyn Directory>)>,
+    open: OpenDirectories,
     current: Current,
     decompressor: Option<Decompressor>,
     checked: Checked,
@@ -93,11 +95,12 @@ impl Unpacker {
     /// `not-found` or `not-a-directory` if there is no such destination.
     pub fn new(store: Arc<dyn Store>, options: UnpackerOptions, checked: Checked) -> StoreResult<Self> {
         let (directory, has_doubt) = (store.directory(&options.destination)?, store.has_doubt()?);
-        let directory = Some((options.destination.clone(), directory));
+        let mut open = OpenDirectories::default();
+        open.put(options.destination.clone(), OpenDirectory::new(directory));
         Ok(Self {
             store,
             options,
-            directory,
+            open,
             current: Current::Between,
             decompressor: None,
             checked,
@@ -288,9 +291,9 @@ impl Unpacker {
         }
         let (parent, name) = resolved.path.split()?;
         // Files of one directory come together, so it stays open for the next one.
-        let held = match self.directory.take() {
-            Some((path, directory)) if path == parent => directory,
-            _ => self.open_or_make(&parent)?,
+        let held = match self.open.take(&parent) {
+            Some(open) => open,
+            None => OpenDirectory::new(self.open_or_make(&parent)?),
         };
         let (resume, digester) = resumed.unzip();
         let plan = StagePlan {
@@ -302,8 +305,8 @@ impl Unpacker {
             expected: file.replaces,
             through_link: false,
         };
-        let staged = held.stage(&name, &plan);
-        self.directory = Some((parent, held));
+        let staged = held.directory.stage(&name, &plan);
+        self.open.put(parent, held);
         let relative = resolved.path.relative_to(&self.options.destination).unwrap_or_default().to_owned();
         Ok((relative, staged?, digester))
     }

@@ -25,17 +25,8 @@ from trees import odd_keys_do_no_harm, ours_is_seen_by_rclone, theirs_is_seen_by
 SUITE_SECONDS = 600
 
 
-def suite(_campaign, _garage, _etcd, directory):
-    """Runs the conformance suite of stores against a bucket of one node.
-
-    With several copies a listing of Garage may for a moment still show what was removed (docs/cluster.md says why), and tests that
-    remove and list at once fail.
-    """
-    with Garage(directory / "garage", 1, 1) as garage:
-        run_suite(garage, directory)
-
-
-def run_suite(garage, directory):
+def suite(_campaign, garage, _etcd, directory):
+    """Runs the conformance suite of stores against a bucket."""
     environment = {**os.environ, **garage.environment(), "REMOFILE_TEST_BUCKET": f"s3://{BUCKET}/suite"}
     command = [os.environ.get("CARGO", "cargo"), "test", "--locked", "--package", "remofile-object-store"]
     log = directory / "suite.log"

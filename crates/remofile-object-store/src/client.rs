@@ -20,6 +20,7 @@ use remofile::protocol::wire::{ErrorCode, Failure, Timestamp};
 use remofile::store::StoreResult;
 use std::future::Future;
 use std::ops::Range;
+use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -45,6 +46,8 @@ pub(crate) struct Client {
     /// True if the service heeds the condition of a PUT, once that is known.
     has_conditions: OnceCell<bool>,
     pub(crate) answers: Answers,
+    /// The names of directories that are remembered.
+    pub(crate) names: AtomicUsize,
     /// The fence of a server that owns the bucket.
     pub(crate) own_fence: OwnFence,
     runtime: Background,
@@ -112,6 +115,7 @@ impl Client {
             options,
             has_conditions: OnceCell::new(),
             answers: Answers::default(),
+            names: AtomicUsize::new(0),
             own_fence: OwnFence::default(),
             runtime: Background(Some(runtime)),
         })

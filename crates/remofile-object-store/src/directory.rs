@@ -3,8 +3,8 @@
 use super::cache::Remembered;
 use super::hex::hex;
 use super::keys::refuse_own;
-use super::list::ListRequest;
 use super::metadata::Metadata;
+use super::names::Names;
 use super::record::{Record, SourceVersion};
 use super::staged::{BucketStaged, MOST_OBJECT_BYTES, directory_in_the_way, is_worth_keeping};
 use super::store::{Bucket, directory_entry, entry_of};
@@ -12,81 +12,78 @@ use super::upload::Upload;
 use remofile::protocol::digest::digest;
 use remofile::protocol::path::{FileName, RemotePath};
 use remofile::protocol::wire::{Entry, ErrorCode, Failure};
-use remofile::store::{Checkpoint, Directory, ResumeAt, StagePlan, Staged, StoreResult};
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use remofile::store::{Checkpoint, Directory, ResumeAt, StagePlan, Staged, StagedDirectory, StoreResult};
+use std::sync::Arc;
+use std::time::Instant;
 
 /// A directory that files are staged in.
 pub(crate) struct BucketDirectory {
     bucket: Arc<Bucket>,
     path: RemotePath,
-    /// The names in it, from when it is known that many files are staged.
-    names: Mutex<Names>,
+    names: Arc<Names>,
 }
-
-/// The names in a directory, as far as they are known.
-enum Names {
-    /// So many files were staged, one look for each.
-    Unknown(u32),
-    /// All names there were.
-    Known(HashSet<String>),
-    /// There are too many.
-    TooMany,
-}
-
-/// Files that are staged one by one in a directory before it is listed.
-const FEW: u32 = 3;
-
-/// Names that are remembered of a directory at most.
-const MOST_NAMES: usize = 20_000;
 
 impl BucketDirectory {
     pub(crate) fn new(bucket: &Arc<Bucket>, path: &RemotePath) -> Self {
-        Self { bucket: Arc::clone(bucket), path: path.clone(), names: Mutex::new(Names::Unknown(0)) }
+        let names = Names::unknown(&bucket.client, bucket.client.keys.directory(path));
+        Self { bucket: Arc::clone(bucket), path: path.clone(), names: Arc::new(names) }
     }
 
-    /// A directory that was made just now, in which nothing is.
-    pub(crate) fn made(bucket: &Arc<Bucket>, path: &RemotePath) -> Self {
-        Self { names: Mutex::new(Names::Known(HashSet::new())), ..Self::new(bucket, path) }
+    /// A directory in which nothing was at a time.
+    pub(crate) fn empty_at(bucket: &Arc<Bucket>, path: &RemotePath, at: Instant) -> Self {
+        let names = Names::none_at(&bucket.client, bucket.client.keys.directory(path), at);
+        Self { bucket: Arc::clone(bucket), path: path.clone(), names: Arc::new(names) }
     }
 
     /// Reports whether nothing has a name, as far as that is known without a request of its own. The commit has the last
     /// word about files, and directories that were made since are known to be marked.
-    fn is_free(&self, name: &FileName, marker: &str) -> StoreResult<bool> {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *names {
-            Names::TooMany => return Ok(false),
-            Names::Known(_) => {}
-            Names::Unknown(looks) if *looks < FEW => {
-                *looks += 1;
-                return Ok(false);
-            }
-            Names::Unknown(_) => *names = self.bucket.client.wait(self.read_names())?,
-        }
-        match &*names {
-            Names::Known(names) => Ok(!names.contains(name.as_str()) && !self.bucket.is_marked(marker)),
-            Names::Unknown(_) | Names::TooMany => Ok(false),
-        }
+    fn was_free(&self, name: &FileName, marker: &str) -> StoreResult<bool> {
+        let was_free = self.bucket.client.wait(self.names.was_free(name.as_str()))?;
+        Ok(was_free && !self.bucket.is_marked(marker))
     }
 
-    async fn read_names(&self) -> StoreResult<Names> {
-        let prefix = self.bucket.client.keys.directory(&self.path);
-        let request = ListRequest { prefix: prefix.clone(), is_flat: true, ..ListRequest::default() };
-        let (mut names, mut token) = (HashSet::new(), None);
-        loop {
-            let page = self.bucket.client.list(&request, token.as_deref()).await?;
-            for item in page.items {
-                let name = item.key.strip_prefix(&prefix).unwrap_or_default();
-                names.insert(name.trim_end_matches('/').to_owned());
+    /// Returns the time at which nothing had the name of a directory that is to be made; `None` if it is there.
+    fn absent_since(&self, path: &RemotePath, name: &FileName) -> StoreResult<Option<Instant>> {
+        let bucket = &self.bucket;
+        let (key, marker) = (bucket.client.keys.file(path), bucket.client.keys.directory(path));
+        let was_free = self.names.give(name.as_str()) && self.was_free(name, &marker)?;
+        bucket.client.wait(async {
+            if was_free && let Some(at) = self.names.free_since(&key).await? {
+                return Ok(Some(at));
             }
-            token = page.next;
-            if token.is_none() {
-                return Ok(Names::Known(names));
+            let at = Instant::now();
+            if bucket.is_directory(path).await? {
+                return Ok(None);
             }
-            if names.len() > MOST_NAMES {
-                return Ok(Names::TooMany);
+            match bucket.client.head(&key).await? {
+                Some(_) => Err(ErrorCode::AlreadyExists.into()),
+                None => Ok(Some(at)),
             }
-        }
+        })
+    }
+
+    fn stage_marker(&self, name: &FileName, mode: Option<u32>) -> StoreResult<StagedDirectory> {
+        let path = self.path.child(name)?;
+        refuse_own(&path)?;
+        let bucket = &self.bucket;
+        let Some(at) = self.absent_since(&path, name)? else {
+            return Ok(StagedDirectory { directory: Box::new(Self::new(bucket, &path)), staged: None });
+        };
+        let mode = mode.map(|mode| mode & 0o777).or(bucket.client.options.directory_mode);
+        let staged = BucketStaged {
+            bucket: Arc::clone(bucket),
+            key: bucket.client.keys.directory(&path),
+            plan: StagePlan { replace: true, ..StagePlan::default() },
+            metadata: Metadata { mode, ..Metadata::default() },
+            buffer: Vec::new(),
+            upload: Some(Upload::new(bucket, &path, None)),
+            last: None,
+            copied: None,
+            names: None,
+            committing: None,
+        };
+        let directory = Box::new(Self::empty_at(bucket, &path, at));
+        Ok(StagedDirectory { directory, staged: Some(Box::new(staged)) })
     }
 }
 
@@ -99,9 +96,10 @@ impl Directory for BucketDirectory {
             return Err(ErrorCode::FileTooLarge.into());
         }
         let (bucket, key) = (&self.bucket, self.bucket.client.keys.file(&path));
-        let is_free = self.is_free(name, &bucket.client.keys.directory(&path))?;
+        let is_first = self.names.give(name.as_str());
+        let was_free = is_first && self.was_free(name, &bucket.client.keys.directory(&path))?;
         let look = async {
-            if is_free {
+            if was_free {
                 return Ok(None);
             }
             let (there, is_directory) =
@@ -139,8 +137,13 @@ impl Directory for BucketDirectory {
             upload: Some(upload),
             last,
             copied: None,
+            names: is_first.then(|| Arc::clone(&self.names)),
             committing: None,
         }))
+    }
+
+    fn stage_directory(&self, name: &FileName, mode: Option<u32>) -> Option<StoreResult<StagedDirectory>> {
+        Some(self.stage_marker(name, mode))
     }
 
     fn look(&self, name: &FileName) -> Option<StoreResult<Entry>> {

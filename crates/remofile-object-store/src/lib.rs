@@ -27,6 +27,7 @@ mod list;
 mod location;
 mod metadata;
 mod moving;
+mod names;
 mod options;
 mod order;
 mod own_fence;

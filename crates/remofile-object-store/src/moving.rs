@@ -161,7 +161,7 @@ impl DirectoryMove<'_> {
     /// destination is gone, and what is there may be another's.
     async fn remove_copies(&self) {
         let targets: Vec<String> = self.copied.keys().map(|key| self.target(key)).collect();
-        if let Err(failure) = remove_all(&self.bucket.client, &targets).await {
+        if let Err(failure) = remove_all(self.bucket, targets.iter(), |_| {}).await {
             tracing::warn!(%failure, directory = self.to, "copies of a move that broke off are left in the bucket");
         }
     }
@@ -183,11 +183,7 @@ impl DirectoryMove<'_> {
                     _ => others.push((key, object)),
                 }
             }
-            remove_all(&bucket.client, &same).await?;
-            for key in &same {
-                bucket.cache.forget(key);
-                bucket.set_marked(key, false);
-            }
+            remove_all(bucket, same.iter(), |_| {}).await?;
             for (key, _) in &others {
                 self.admit(key)?;
             }

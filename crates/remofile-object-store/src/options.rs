@@ -35,6 +35,9 @@ pub struct BucketOptions {
     pub parallel_requests: usize,
     /// Objects whose times and permissions are remembered.
     pub remembered: usize,
+    /// The age up to which a listing of a directory is as good as a look for each of the new files in it. Where a service forgets
+    /// conditions, what another tool stores meanwhile is replaced.
+    pub names_age: Duration,
     /// Keys that wait for their place in a listing before the service is asked whether it has what belongs before them.
     pub waiting_keys: usize,
     /// Threads for requests.
@@ -60,6 +63,7 @@ impl Default for BucketOptions {
             all_parts: 32,
             parallel_requests: 64,
             remembered: 200_000,
+            names_age: Duration::from_secs(1),
             waiting_keys: 10_000,
             threads: 2,
             renewal: Duration::from_secs(10),

@@ -1,6 +1,5 @@
 //! Removals of trees.
 
-use super::client::Client;
 use super::keys::{object_path, shown};
 use super::list::{Item, ListRequest};
 use super::store::Bucket;
@@ -64,7 +63,7 @@ impl BucketRemoval {
         let prefix = self.bucket.client.keys.directory(&self.path);
         let request = ListRequest { prefix: prefix.clone(), after: self.after.clone(), ..ListRequest::default() };
         let page = self.bucket.client.list(&request, None).await?;
-        let mut keys = Vec::new();
+        let mut items = Vec::new();
         for item in page.items {
             self.after = Some(item.key.clone());
             // The marker of the directory itself goes last, so that what breaks off can be gone on with.
@@ -75,14 +74,13 @@ impl BucketRemoval {
                 self.left.get_or_insert(item.key);
                 continue;
             }
-            self.count(&item, prefix.len());
-            keys.push(item.key);
+            items.push(item);
         }
-        remove_all(&self.bucket.client, &keys).await?;
-        for key in &keys {
-            self.bucket.cache.forget(key);
-            self.bucket.set_marked(key, false);
-        }
+        let bucket = Arc::clone(&self.bucket);
+        let removed = remove_all(&bucket, items.iter().map(|item| &item.key), |number| {
+            items.get(number).into_iter().for_each(|item| self.count(item, prefix.len()));
+        });
+        removed.await?;
         if page.next.is_some() {
             return Ok(RemovalProgress::More);
         }
@@ -114,23 +112,35 @@ impl BucketRemoval {
     }
 }
 
-/// Removes many keys, as many in one request as the service takes.
-pub(crate) async fn remove_all(client: &Client, keys: &[String]) -> StoreResult<()> {
-    let paths: Vec<_> = keys.iter().map(|key| object_path(key)).collect::<StoreResult<_>>()?;
+/// Removes many keys, as many in one request as the service takes. Calls `gone` with the number of each that is gone, those behind
+/// one that is not among them.
+pub(crate) async fn remove_all<'k>(
+    bucket: &Bucket,
+    keys: impl Iterator<Item = &'k String> + Clone,
+    mut gone: impl FnMut(usize),
+) -> StoreResult<()> {
+    let paths: Vec<_> = keys.clone().map(|key| object_path(key)).collect::<StoreResult<_>>()?;
     let removals = async {
         let mut removed = object_store::ObjectStore::delete_stream(
-            &client.s3,
+            &bucket.client.s3,
             futures_util::stream::iter(paths.into_iter().map(Ok)).boxed(),
         );
+        let (mut number, mut failed) = (0, Ok(()));
         while let Some(outcome) = removed.next().await {
             match outcome.map_err(|error| super::errors::failure(&error)) {
-                Err(failure) if failure.code != ErrorCode::NotFound => return Err(failure),
-                _ => {}
+                Err(failure) if failure.code != ErrorCode::NotFound => failed = failed.and(Err(failure)),
+                _ => gone(number),
             }
+            number += 1;
         }
-        Ok(())
+        failed
     };
-    client.fenced(removals).await
+    let removed = bucket.client.fenced(removals).await;
+    for key in keys {
+        bucket.cache.forget(key);
+        bucket.set_marked(key, false);
+    }
+    removed
 }
 
 impl Removal for BucketRemoval {
@@ -141,7 +151,17 @@ impl Removal for BucketRemoval {
             true => client.wait(self.remove_page()),
             false => client.wait(self.remove_file()),
         };
-        outcome.map_err(|failure| if failure.path.is_some() { failure } else { failure.at(path) })
+        outcome.map_err(|failure| {
+            let failure = if failure.path.is_some() { failure } else { failure.at(&path) };
+            if self.files == 0 {
+                return failure;
+            }
+            // Who hears of a failure may take the tree for whole.
+            let are = if self.files == 1 { "file is" } else { "files are" };
+            let gone = format!("of {path}, {} {are} gone", self.files);
+            let said = failure.detail.as_ref().map_or_else(|| gone.clone(), |detail| format!("{detail}; {gone}"));
+            failure.because(said)
+        })
     }
 
     fn removed_bytes(&self) -> Option<u64> {

@@ -4,6 +4,7 @@
 use super::client::{Condition, Head, Task};
 use super::errors::wrong;
 use super::metadata::Metadata;
+use super::names::Names;
 use super::source::BucketSource;
 use super::store::Bucket;
 use super::upload::Upload;
@@ -35,6 +36,8 @@ pub(crate) struct BucketStaged {
     pub(crate) last: Option<Checkpoint>,
     /// An object that all of it is the same as.
     pub(crate) copied: Option<(String, Head)>,
+    /// The names in its directory, unless they cannot tell whether its own is free.
+    pub(crate) names: Option<Arc<Names>>,
     /// The commit, if it was begun.
     pub(crate) committing: Option<Task<()>>,
 }
@@ -94,10 +97,10 @@ impl BucketStaged {
         let (bucket, key, plan, metadata) =
             (Arc::clone(&self.bucket), self.key.clone(), self.plan, self.metadata.clone());
         let content = Bytes::from(std::mem::take(&mut self.buffer));
-        let copied = self.copied.take();
+        let (copied, names) = (self.copied.take(), self.names.take());
         let task = self.bucket.client.spawn(async move {
             let _turn = bucket.turn().await;
-            let condition = bucket.condition(&key, &plan).await?;
+            let condition = bucket.condition(&key, &plan, names.as_deref()).await?;
             let outcome = match copied {
                 Some((from, head)) => {
                     bucket.refuse_taken(&key, &condition).await?;
@@ -106,6 +109,9 @@ impl BucketStaged {
                 None => bucket.client.put(&key, content.into(), &metadata, condition).await.map(drop),
             };
             bucket.cache.forget(&key);
+            if key.ends_with('/') && outcome.is_ok() {
+                bucket.set_marked(&key, true);
+            }
             outcome
         });
         self.committing = Some(task.ok_or(ErrorCode::ShuttingDown)?);
@@ -121,7 +127,7 @@ impl BucketStaged {
         let Some((number, parts)) = upload.finish()? else { return Ok(()) };
         let (bucket, key, plan) = (&self.bucket, &self.key, &self.plan);
         bucket.client.wait(async {
-            let condition = bucket.condition(key, plan).await?;
+            let condition = bucket.condition(key, plan, None).await?;
             // Not every service has a condition for this; between the look and the end only this server writes.
             bucket.refuse_taken(key, &condition).await?;
             let ended = bucket.client.end_upload(key, &number, parts).await;
@@ -228,13 +234,19 @@ pub(crate) fn directory_in_the_way() -> Failure {
 }
 
 impl Bucket {
-    /// Returns the condition of the commit of a file.
-    async fn condition(&self, key: &str, plan: &StagePlan) -> StoreResult<Condition> {
+    /// Returns the condition of the commit of a file. The names in its directory spare it a look of its own.
+    async fn condition(&self, key: &str, plan: &StagePlan, names: Option<&Names>) -> StoreResult<Condition> {
         let expected: Version = match plan.expected {
             Some(expected) => expected,
             None if plan.replace => return Ok(Condition::None),
             None if self.client.has_conditions().await? => return Ok(Condition::Absent),
-            None => return self.absent(key).await,
+            None => {
+                let is_free = match names {
+                    Some(names) => names.free_since(key).await?.is_some(),
+                    None => false,
+                };
+                return if is_free { Ok(Condition::None) } else { self.absent(key).await };
+            }
         };
         match self.client.head(key).await? {
             Some(there) if BucketSource::version_of(&there) == expected => {

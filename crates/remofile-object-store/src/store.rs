@@ -13,12 +13,7 @@ use remofile::store::{Capabilities, Capability, DurableStore, ServedDirectory, S
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Debug, Formatter};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
-
-/// Directories that are remembered as just made, and for how long.
-const MOST_MADE: usize = 1000;
-const NEW: Duration = Duration::from_secs(10);
 
 /// The age from which on nothing can be stored any more that has the same time in a listing: those times are whole seconds, and
 /// the clocks of a service's machines differ.
@@ -55,8 +50,6 @@ pub(crate) struct Bucket {
     pub(crate) parts: Arc<Semaphore>,
     /// Directories that are known to have a marker, by its key.
     marked: Mutex<HashSet<String>>,
-    /// Directories that were made just now, where nothing was, by the keys of their markers.
-    made: Mutex<HashMap<String, Instant>>,
     /// The uploads that are under way here, by the names of their records, and how many to each path.
     active: Mutex<HashMap<String, u32>>,
     /// Present while a server may change it.
@@ -95,7 +88,6 @@ impl BucketStore {
             requests: Semaphore::new(requests.max(1)),
             parts: Arc::new(Semaphore::new(parts.max(1))),
             marked: Mutex::default(),
-            made: Mutex::default(),
             active: Mutex::default(),
             owner: Mutex::default(),
             client,
@@ -183,24 +175,7 @@ impl Bucket {
         self.lock_marked().contains(key)
     }
 
-    /// Notes that a directory was made where nothing was.
-    pub(crate) fn note_made(&self, key: &str) {
-        let mut made = self.lock_made();
-        if made.len() >= MOST_MADE {
-            made.clear();
-        }
-        made.insert(key.to_owned(), Instant::now());
-    }
-
-    /// Reports whether a directory was made just now, and nobody has asked this before: then it is there, and has nothing.
-    pub(crate) fn take_made(&self, key: &str) -> bool {
-        self.lock_made().remove(key).is_some_and(|at| at.elapsed() < NEW)
-    }
-
     pub(crate) fn set_marked(&self, key: &str, is_marked: bool) {
-        if !is_marked {
-            self.lock_made().remove(key);
-        }
         let mut marked = self.lock_marked();
         if !is_marked {
             marked.remove(key);
@@ -209,10 +184,6 @@ impl Bucket {
         } else {
             marked.clear();
         }
-    }
-
-    fn lock_made(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_marked(&self) -> MutexGuard<'_, HashSet<String>> {

@@ -2,18 +2,23 @@
 
 use super::client::{Condition, Head};
 use super::directory::BucketDirectory;
-use super::keys::refuse_own;
+use super::keys::{object_path, refuse_own};
 use super::list::ListRequest;
 use super::metadata::Metadata;
 use super::removal::BucketRemoval;
 use super::staged::directory_in_the_way;
 use super::store::{Bucket, BucketStore};
+use futures_util::StreamExt;
 use futures_util::future::join;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure, Kind, Timestamp};
 use remofile::store::{Directory, PendingBackup, PosixStore, Removal, StoreResult, WriteStore};
 use std::sync::Arc;
 use std::time::SystemTime;
+
+/// Keys that a listing may show though they were just removed, and those that are looked at at once.
+const MOST_REMOVED: usize = 64;
+const LOOKS: usize = 8;
 
 impl WriteStore for BucketStore {
     fn create_file(&self, path: &RemotePath, update: bool) -> StoreResult<()> {
@@ -55,7 +60,6 @@ impl WriteStore for BucketStore {
             for directory in missing.iter().rev() {
                 bucket.put_marker(directory).await?;
             }
-            bucket.note_made(&bucket.client.keys.directory(path));
             Ok(true)
         })
     }
@@ -63,9 +67,6 @@ impl WriteStore for BucketStore {
     fn directory(&self, path: &RemotePath) -> StoreResult<Box<dyn Directory>> {
         refuse_own(path)?;
         let bucket = &self.bucket;
-        if bucket.take_made(&bucket.client.keys.directory(path)) {
-            return Ok(Box::new(BucketDirectory::made(bucket, path)));
-        }
         bucket.client.wait(async {
             match bucket.is_directory(path).await? {
                 true => Ok(()),
@@ -80,13 +81,16 @@ impl WriteStore for BucketStore {
         let bucket = &self.bucket;
         bucket.client.wait(async {
             let prefix = bucket.client.keys.directory(path);
-            let request = ListRequest { prefix: prefix.clone(), most: Some(2), ..ListRequest::default() };
+            let request =
+                ListRequest { prefix: prefix.clone(), most: Some(MOST_REMOVED + 2), ..ListRequest::default() };
             let page = bucket.client.list(&request, None).await?;
+            let (marker, others): (Vec<_>, Vec<_>) =
+                page.items.into_iter().map(|item| item.key).partition(|key| *key == prefix);
             // A service may give fewer keys than there are, and tell that there are more.
-            if page.next.is_some() || page.items.iter().any(|item| item.key != prefix) {
+            if page.next.is_some() || bucket.has_any(others).await? {
                 return Err(ErrorCode::NotEmpty.into());
             }
-            if !page.items.is_empty() {
+            if !marker.is_empty() && (bucket.is_marked(&prefix) || bucket.has_any(marker).await?) {
                 bucket.remove_marker(path).await?;
                 return Ok(Kind::Directory);
             }
@@ -201,6 +205,25 @@ impl PendingBackup for BucketBackup {
 }
 
 impl Bucket {
+    /// Reports whether any of these keys, which a listing has shown, is still there: some services show for a moment what was
+    /// removed. So many that they cannot all be that are not looked at.
+    async fn has_any(&self, keys: Vec<String>) -> StoreResult<bool> {
+        if keys.len() > MOST_REMOVED {
+            return Ok(true);
+        }
+        let look = async |key: String| -> StoreResult<bool> {
+            // One that is no path is another tool's, and cannot be asked for.
+            Ok(object_path(&key).is_err() || self.client.head(&key).await?.is_some())
+        };
+        let mut looks = futures_util::stream::iter(keys).map(look).buffered(LOOKS);
+        while let Some(is_there) = looks.next().await {
+            if is_there? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Refuses a path whose directory is not there.
     async fn need_parent(&self, path: &RemotePath) -> StoreResult<()> {
         let Some(parent) = path.parent() else { return Ok(()) };
@@ -289,11 +312,12 @@ impl Bucket {
             if let Some(head) = self.client.head(&key).await? {
                 return self.touch(&key, &head, change).await;
             }
-            if !self.is_directory(path).await? {
+            let key = self.client.keys.directory(path);
+            let marker = self.client.head(&key).await?;
+            if marker.is_none() && !self.is_directory(path).await? {
                 return Err(self.missing(path).await);
             }
-            let key = self.client.keys.directory(path);
-            let mut metadata = self.client.head(&key).await?.map(|head| head.metadata).unwrap_or_default();
+            let mut metadata = marker.map(|marker| marker.metadata).unwrap_or_default();
             change(&mut metadata);
             self.client.put(&key, Vec::new().into(), &metadata, Condition::None).await?;
             self.set_marked(&key, true);

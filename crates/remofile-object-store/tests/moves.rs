@@ -23,6 +23,26 @@ fn a_directory_is_empty_only_if_the_service_has_no_more_of_it() {
 }
 
 #[test]
+fn a_directory_is_empty_although_a_listing_still_shows_what_was_in_it() {
+    let double = Double::start();
+    let store = double.open();
+    store.make_directory(&path("/d/in"), false, true).unwrap();
+    for name in ["d/a", "d/b", "d/c", "d/in/x"] {
+        double.put(name, b"content", &[]);
+    }
+    double.lock().faults.shows_removed = true;
+    for name in ["/d/a", "/d/b", "/d/in/x"] {
+        store.remove(&path(name)).unwrap();
+    }
+    assert_eq!(store.remove(&path("/d/in")), Ok(Kind::Directory));
+    assert_eq!(code(store.remove(&path("/d/in"))), Some(ErrorCode::NotFound));
+    assert_eq!(code(store.remove(&path("/d"))), Some(ErrorCode::NotEmpty));
+    store.remove(&path("/d/c")).unwrap();
+    assert_eq!(store.remove(&path("/d")), Ok(Kind::Directory));
+    assert_eq!(double.keys(), [""; 0]);
+}
+
+#[test]
 fn a_tree_of_many_pages_is_removed_as_a_whole() {
     for page in [1, 2, 7] {
         let double = Double::start();
@@ -37,6 +57,23 @@ fn a_tree_of_many_pages_is_removed_as_a_whole() {
         assert_eq!(done, Some(RemovalProgress::Done { files: 20, directories: 4 }));
         assert_eq!((double.keys(), removal.removed_bytes()), (vec!["d-stays".to_owned()], Some(100)));
     }
+}
+
+#[test]
+fn a_removal_that_fails_tells_how_much_is_gone() {
+    let double = Double::start();
+    for number in 0..9 {
+        double.put(&format!("d/{number}"), b"", &[]);
+    }
+    double.lock().faults.page = Some(4);
+    let store = double.open();
+    let mut removal = store.remove_tree(&path("/d")).unwrap();
+    assert_eq!(removal.step(), Ok(RemovalProgress::More));
+    double.lock().faults.refuses_changes = Some((403, "AccessDenied"));
+    let failure = removal.step().unwrap_err();
+    assert_eq!(failure.code, ErrorCode::PermissionDenied);
+    assert!(failure.detail.as_ref().is_some_and(|said| said.ends_with("of /d, 4 files are gone")), "{failure}");
+    assert_eq!(double.keys().len(), 5);
 }
 
 #[test]

@@ -3,15 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail by panicking")]
 
 use crate::double::Double;
-use remofile::protocol::path::RemotePath;
+use remofile::protocol::path::{FileName, NameRule, RemotePath};
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::ErrorCode;
-use remofile::store::{StagePlan, WriteStore};
+use remofile::store::{StagePlan, StagedDirectory, WriteStore};
 use remofile::{Client, ClientOptions, Server, Silent, TransferOptions};
-use remofile_object_store::BucketStore;
+use remofile_object_store::{BucketOptions, BucketStore};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A server that ends with it.
 struct Served {
@@ -98,46 +99,118 @@ fn a_tree_goes_up_and_comes_down_as_it_was() {
     assert!(state.objects.keys().all(|key| !key.contains("/uploads/")), "nothing is left of the uploads");
 }
 
+/// Uploads a tree of 20 directories with 10 files each, and returns the requests that it took.
+fn upload_small_files(served: &Served, double: &Double) -> Vec<String> {
+    let local = tempfile::tempdir().unwrap();
+    let up = local.path().join("tree");
+    for number in 0..200 {
+        let directory = up.join(format!("d{}", number % 20));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join(format!("f-{number}")), "content").unwrap();
+    }
+    let mut client = served.client();
+    client.status().unwrap();
+    double.lock().requests.clear();
+    let options = TransferOptions { recursive: true, ..TransferOptions::default() };
+    let report = client.upload(&[up], &remote("/"), &options, &mut Silent).unwrap();
+    assert_eq!((report.files, report.failures.len()), (200, 0), "{report:?}");
+    std::mem::take(&mut double.lock().requests)
+}
+
 #[test]
-fn small_files_cost_a_request_each_and_new_directories_three_looks() {
-    // Where the service forgets conditions, each new file is looked for.
-    for (has_no_conditions, looks_a_file) in [(false, 0), (true, 1)] {
+fn small_files_and_new_directories_cost_a_request_each() {
+    for has_no_conditions in [false, true] {
         let double = Double::start();
         double.lock().faults.has_no_conditions = has_no_conditions;
-        let served = Served::of(double.open());
-        let local = tempfile::tempdir().unwrap();
-        let up = local.path().join("tree");
-        for number in 0..200 {
-            let directory = up.join(format!("d{}", number % 20));
-            std::fs::create_dir_all(&directory).unwrap();
-            std::fs::write(directory.join(format!("f-{number}")), "content").unwrap();
-        }
-        let mut client = served.client();
-        client.status().unwrap();
-        double.lock().requests.clear();
-        let options = TransferOptions { recursive: true, ..TransferOptions::default() };
-        client.upload(&[up], &remote("/"), &options, &mut Silent).unwrap();
-        let requests = std::mem::take(&mut double.lock().requests);
+        let options = BucketOptions { names_age: Duration::MAX, ..double.options() };
+        let served = Served::of(double.open_with(options).unwrap());
+        let requests = upload_small_files(&served, &double);
         let stored = requests.iter().filter(|request| request.starts_with("PUT")).count();
-        // Each file and directory, with one for the conditions of the service.
+        // Each file and directory, with two for the conditions of the service.
         assert!((221..225).contains(&stored), "{stored}");
+        // The names in the destination, and the directory of the tree.
         let looks = requests.len() - stored;
-        assert!(looks < 3 * 20 + 20 + 200 * looks_a_file, "{looks}");
+        assert!(looks < 10, "{looks} looks: {requests:?}");
     }
 }
 
 #[test]
+fn a_look_that_is_old_is_made_again() {
+    let double = Double::start();
+    double.lock().faults.has_no_conditions = true;
+    let options = BucketOptions { names_age: Duration::ZERO, ..double.options() };
+    let served = Served::of(double.open_with(options).unwrap());
+    let requests = upload_small_files(&served, &double);
+    let stored = requests.iter().filter(|request| request.starts_with("PUT")).count();
+    assert!((221..225).contains(&stored), "{stored}");
+    // Each file is looked for behind a listing at most.
+    let looks = requests.len() - stored;
+    assert!((200..=2 * 200 + 4 * 21).contains(&looks), "{looks}");
+}
+
+#[test]
+fn new_directories_are_made_side_by_side() {
+    let double = Double::start();
+    let served = Served::of(double.open());
+    // That of the tree, and of those in it.
+    double.lock().faults.markers_together = 21;
+    upload_small_files(&served, &double);
+    assert_eq!(double.lock().markers, 21);
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_told() {
+    let double = Double::start();
+    let served = Served::of(double.open());
+    let local = tempfile::tempdir().unwrap();
+    for directory in ["tree/empty", "tree/full"] {
+        std::fs::create_dir_all(local.path().join(directory)).unwrap();
+    }
+    std::fs::write(local.path().join("tree/full/file"), "content").unwrap();
+    double.lock().faults.refuses_put = Some("/empty/");
+    let options = TransferOptions { recursive: true, ..TransferOptions::default() };
+    let up = local.path().join("tree");
+    let report = served.client().upload(&[up], &remote("/"), &options, &mut Silent).unwrap();
+    let failed: Vec<_> = report.failures.iter().map(|failure| (failure.code, failure.path.as_deref())).collect();
+    assert_eq!(failed, [(ErrorCode::PermissionDenied, Some("/tree/empty"))]);
+    assert_eq!(double.keys(), ["tree/", "tree/full/", "tree/full/file"]);
+}
+
+#[test]
 fn what_was_put_into_a_new_directory_meanwhile_is_not_replaced() {
+    for (has_no_conditions, names_age) in [(false, Duration::MAX), (true, Duration::ZERO), (true, Duration::MAX)] {
+        let double = Double::start();
+        double.lock().faults.has_no_conditions = has_no_conditions;
+        let store = double.open_with(BucketOptions { names_age, ..double.options() }).unwrap();
+        let name = |name| FileName::parse(name, NameRule::Portable).unwrap();
+        let root = store.directory(&RemotePath::root()).unwrap();
+        let StagedDirectory { directory, staged } = root.stage_directory(&name("new"), Some(0o750)).unwrap().unwrap();
+        staged.unwrap().commit().unwrap();
+        assert_eq!(double.headers("new/"), [("x-amz-meta-mode".to_owned(), "40750".to_owned())]);
+        let stage = |text| directory.stage(&name(text), &StagePlan::default());
+        if !has_no_conditions || names_age.is_zero() {
+            let staged = stage("file").unwrap();
+            double.put("new/file", b"theirs", &[]);
+            assert_eq!(staged.commit().unwrap_err().code, ErrorCode::AlreadyExists);
+            assert_eq!(double.content("new/file"), b"theirs");
+        }
+        // Nor is what came by the same way, however young the listing is.
+        let (first, second) = (stage("ours").unwrap(), stage("ours").unwrap());
+        first.commit().unwrap();
+        assert_eq!(second.commit().unwrap_err().code, ErrorCode::AlreadyExists);
+        assert_eq!(stage("ours").err().map(|failure| failure.code), Some(ErrorCode::AlreadyExists));
+        // What is there stays as it is.
+        assert!(root.stage_directory(&name("new"), None).unwrap().unwrap().staged.is_none());
+        double.put("taken", b"theirs", &[]);
+        let taken = root.stage_directory(&name("taken"), None).unwrap();
+        assert_eq!(taken.err().map(|failure| failure.code), Some(ErrorCode::AlreadyExists));
+    }
+}
+
+#[test]
+fn a_directory_that_was_removed_is_not_there() {
     let double = Double::start();
     let store = double.open();
-    let directory: RemotePath = remote("/new");
-    store.make_directory(&directory, false, false).unwrap();
-    double.put("new/file", b"theirs", &[]);
-    let (parent, name) = remote("/new/file").split().unwrap();
-    let staged = store.directory(&parent).unwrap().stage(&name, &StagePlan::default()).unwrap();
-    assert_eq!(staged.commit().unwrap_err().code, ErrorCode::AlreadyExists);
-    assert_eq!(double.content("new/file"), b"theirs");
-    // One that was removed is not taken for the one that was made.
     store.make_directory(&remote("/gone"), false, false).unwrap();
     store.remove(&remote("/gone")).unwrap();
     assert_eq!(store.directory(&remote("/gone")).err().map(|failure| failure.code), Some(ErrorCode::NotFound));

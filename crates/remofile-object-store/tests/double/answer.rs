@@ -30,7 +30,7 @@ pub(crate) fn answer(state: &mut State, request: &Request) -> Answer {
         ("PUT", false) if request.header("x-amz-copy-source").is_some() => copy(state, request),
         ("PUT", false) => put(state, request),
         ("DELETE", false) => {
-            state.objects.remove(&request.key);
+            state.remove(&request.key);
             Answer::of(204, "")
         }
         _ => Answer::error(400, "NotImplemented"),
@@ -43,10 +43,16 @@ fn list(state: &State, request: &Request) -> Answer {
     let after = [value("continuation-token"), value("start-after")].into_iter().find(|after| !after.is_empty());
     let most = value("max-keys").parse().unwrap_or(1000).min(state.faults.page.unwrap_or(1000));
     // As services do, for those who ask for it.
-    let shown = |key: &str| if value("encoding-type") == "url" { encoded(key) } else { key.replace('&', "&amp;") };
+    let written = |key: &str| if value("encoding-type") == "url" { encoded(key) } else { key.replace('&', "&amp;") };
     let (mut contents, mut directories, mut last) = (String::new(), BTreeSet::new(), None);
     let (mut count, mut is_cut) = (0, false);
-    for (key, stored) in state.objects.iter().filter(|(key, _)| key.starts_with(prefix)) {
+    let mut shown: BTreeMap<_, _> = state.objects.iter().collect();
+    if state.faults.shows_removed {
+        for (key, stored) in &state.removed {
+            shown.entry(key).or_insert(stored);
+        }
+    }
+    for (key, stored) in shown.into_iter().filter(|(key, _)| key.starts_with(prefix)) {
         let rest = &key[prefix.len()..];
         let top = match rest.find('/').filter(|_| is_flat) {
             Some(at) => &key[..prefix.len() + at + 1],
@@ -67,7 +73,7 @@ fn list(state: &State, request: &Request) -> Answer {
         }
         contents.push_str(&format!(
             "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>",
-            shown(key),
+            written(key),
             iso(stored.stored),
             stored.etag.replace('"', "&quot;"),
             stored.content.len() as u64 + state.faults.exaggerates,
@@ -75,7 +81,7 @@ fn list(state: &State, request: &Request) -> Answer {
     }
     let directories: String = directories
         .iter()
-        .map(|key| format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", shown(key)))
+        .map(|key| format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", written(key)))
         .collect();
     let next = last.filter(|_| is_cut).map_or(String::new(), |last| {
         format!("<NextContinuationToken>{}</NextContinuationToken>", last.replace('&', "&amp;").replace('<', "&lt;"))
@@ -118,7 +124,7 @@ fn delete_many(state: &mut State, request: &Request) -> Answer {
             .replace("&quot;", "\"")
             .replace("&apos;", "'")
             .replace("&amp;", "&");
-        state.objects.remove(&key);
+        state.remove(&key);
         answer.push_str(&format!("<Deleted><Key>{}</Key></Deleted>", key.replace('&', "&amp;").replace('<', "&lt;")));
     }
     Answer::of(200, answer + "</DeleteResult>")

@@ -24,12 +24,16 @@ pub(crate) struct Double {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) objects: BTreeMap<String, Stored>,
+    /// What was removed.
+    pub(crate) removed: BTreeMap<String, Stored>,
     pub(crate) uploads: BTreeMap<String, Unfinished>,
     pub(crate) faults: Faults,
     /// Requests that were made: methods and addresses.
     pub(crate) requests: Vec<String>,
     /// The fewest bytes that it takes of a part which is not the last.
     pub(crate) least_part: usize,
+    /// Requests to store the marker of a directory that have come.
+    pub(crate) markers: usize,
     /// Requests for the mute key that were given up.
     pub(crate) given_up: u32,
     /// True once a copy was refused.
@@ -79,6 +83,12 @@ pub(crate) struct Faults {
     pub(crate) loses_answers: u32,
     /// Keys in a page of a listing at most.
     pub(crate) page: Option<usize>,
+    /// Lists what was removed as well.
+    pub(crate) shows_removed: bool,
+    /// Refuses to store this key.
+    pub(crate) refuses_put: Option<&'static str>,
+    /// Stores no marker of a directory before it was asked to store so many.
+    pub(crate) markers_together: usize,
     /// Says nothing to those who read this key, and nothing to parts until three of them have given up.
     pub(crate) mute_key: Option<&'static str>,
 }
@@ -162,6 +172,10 @@ impl State {
         Stored { content: Arc::new(content), etag, stored, headers }
     }
 
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.removed.extend(self.objects.remove_entry(key));
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.count += 1;
         self.count
@@ -197,6 +211,13 @@ fn wait(connection: &mut TcpStream, state: &Mutex<State>, request: &Request) -> 
     while waits(&state.lock().unwrap()) {
         std::thread::yield_now();
     }
+    if request.method == "PUT" && request.key.ends_with('/') {
+        state.lock().unwrap().markers += 1;
+        let waits = |state: &State| state.markers < state.faults.markers_together;
+        while waits(&state.lock().unwrap()) {
+            std::thread::yield_now();
+        }
+    }
     let Some(mute_key) = state.lock().unwrap().faults.mute_key else { return true };
     if request.method != "PUT" && request.target.contains(mute_key) {
         let _closed = std::io::Read::read(connection, &mut [0]);
@@ -221,6 +242,9 @@ fn answer_with_faults(state: &mut State, request: &Request) -> Option<(Answer, b
     }
     if let Some((status, code)) = refuses {
         return Some((Answer::error(status, code), false));
+    }
+    if state.faults.refuses_put.is_some_and(|key| request.method == "PUT" && request.key.ends_with(key)) {
+        return Some((Answer::error(403, "AccessDenied"), false));
     }
     let is_refused = |key| request.header("x-amz-copy-source").is_some_and(|source| source.ends_with(key));
     if state.faults.refuses_copy.is_some_and(is_refused) {

@@ -4,6 +4,13 @@ use crate::error::{Error, Result};
 use remofile_protocol::handshake::{Capabilities, Capability, Right, ServerHello};
 use remofile_protocol::wire::{AttributeSet, ErrorCode, Failure};
 
+const NO_LINKS: &str = "the server keeps no symbolic links: follow them, or leave them out";
+
+/// Returns the failure of a link at a server that keeps none. Who keeps links as they are is told of each, and gets the rest.
+pub(crate) fn no_links() -> Failure {
+    Failure::new(ErrorCode::Unsupported).because(NO_LINKS)
+}
+
 /// Refuses what is wanted and cannot be had.
 ///
 /// # Errors
@@ -13,7 +20,7 @@ pub(crate) fn require(can: Capabilities, is_wanted: bool, capability: Capability
         return Ok(());
     }
     let why = match capability {
-        Capability::Links => "the server keeps no symbolic links: follow them, or leave them out",
+        Capability::Links => NO_LINKS,
         Capability::Modes => "the server keeps no permission bits: transfer without them",
         Capability::Times => "the server keeps no times: compare sizes or contents",
         Capability::Renames => "the server cannot rename",

@@ -21,7 +21,7 @@ mod session;
 mod transfer;
 mod upload;
 
-pub(crate) use abilities::{KeptAttributes, kept_attributes, require};
+pub(crate) use abilities::{KeptAttributes, kept_attributes, no_links, require};
 pub(crate) use download::earlier::{EarlierHere, Linking, Version};
 pub(crate) use download::flush::LocalFlush;
 pub(crate) use download::item_merger::ItemMerger;

@@ -76,4 +76,4 @@ pub use sum::Store;
 #[cfg(test)]
 pub(crate) use wrappers::forward::{Wrapper, forward};
 pub use wrappers::{Faults, Faulty, Fenced, Metered, Prefix, ReadOnly, StoreCall, Unshared};
-pub use write::{Directory, Removal, RemovalProgress, Room, StagePlan, Staged, WriteStore};
+pub use write::{Directory, Removal, RemovalProgress, Room, StagePlan, Staged, StagedDirectory, WriteStore};

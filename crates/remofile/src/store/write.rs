@@ -58,6 +58,15 @@ pub trait Directory: Send {
     /// as it is; `permission-denied`, `no-space`, ...
     fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>>;
 
+    /// Stages a directory, in which files can be staged before it is there itself. Without permission bits it gets the configured
+    /// ones. `None` where [`WriteStore::make_directory`] is as good.
+    ///
+    /// # Errors
+    /// As [`WriteStore::make_directory`] with `update`.
+    fn stage_directory(&self, _name: &FileName, _mode: Option<u32>) -> Option<StoreResult<StagedDirectory>> {
+        None
+    }
+
     /// Removes what has a name in it as [`WriteStore::remove`] does, without a way to it. Returns `None` where only that can
     /// remove it.
     ///
@@ -83,6 +92,14 @@ pub trait Directory: Send {
     fn look(&self, _name: &FileName) -> Option<StoreResult<Entry>> {
         None
     }
+}
+
+/// A directory that is to be made.
+pub struct StagedDirectory {
+    /// The directory, for what is staged in it.
+    pub directory: Box<dyn Directory>,
+    /// The making of it, which its commit ends; `None` if it is there already.
+    pub staged: Option<Box<dyn Staged>>,
 }
 
 /// The attributes of a file that are known before its bytes arrive.

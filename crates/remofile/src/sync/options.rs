@@ -151,7 +151,7 @@ impl SyncOptions {
     /// # Errors
     /// [`Error::Remote`](crate::Error::Remote): `unsupported`.
     pub(super) fn refuse_unsupported(&self, can: Capabilities) -> Result<()> {
-        require(can, matches!(self.selection.links, Links::Copy | Links::Keep), Capability::Links)?;
+        require(can, self.selection.links == Links::Copy, Capability::Links)?;
         require(can, self.send.preserve_mode, Capability::Modes)?;
         require(can, self.backup.is_some(), Capability::Backups)
     }

@@ -55,6 +55,7 @@ impl SimulatedSync {
             attributes_follow: false,
             extras: false,
             takes_special: false,
+            takes_links: true,
             hard_links: false,
             encoding: None,
         }

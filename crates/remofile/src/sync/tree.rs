@@ -1,6 +1,7 @@
 //! The elements of a tree, on either side, as the planner takes them.
 
 use super::SyncOptions;
+use crate::client::no_links;
 use crate::error::Result;
 use crate::plan::{Node, Reason, SpecialFile, TreeElement, What};
 use crate::store::{Store, StoreResult};
@@ -32,6 +33,8 @@ pub(super) struct Reading {
     pub(super) hard_links: bool,
     /// True if special files take part.
     pub(super) takes_special: bool,
+    /// True if the other side can store links.
+    pub(super) takes_links: bool,
     /// The rule that names are encoded for, of a remote tree whose names are taken for encoded ones.
     pub(super) encoding: Option<NameRule>,
 }
@@ -59,6 +62,7 @@ impl Reading {
             extras: options.asks_for_extras(),
             hard_links: options.send.hard_links,
             takes_special: options.selection.devices,
+            takes_links: true,
             encoding: None,
         }
     }
@@ -162,6 +166,10 @@ impl Reading {
             // Who keeps links as they are means to keep everything.
             let why = "it is a device, socket or pipe: '--devices' transfers it";
             let failure = Failure::new(ErrorCode::NotAFile).at(self.show(&below)).because(why);
+            return Read::Reported(failure, Some(TreeElement::Withheld(below.into())));
+        }
+        if entry.kind == Kind::Link && self.links == Some(Links::Keep) && !self.takes_links {
+            let failure = no_links().at(self.show(&below));
             return Read::Reported(failure, Some(TreeElement::Withheld(below.into())));
         }
         let what = match (entry.kind, target) {

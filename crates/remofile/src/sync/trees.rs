@@ -315,6 +315,7 @@ mod tests {
             attributes_follow: false,
             extras: false,
             takes_special: false,
+            takes_links: true,
             hard_links: false,
             encoding: None,
         };

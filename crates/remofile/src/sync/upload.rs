@@ -17,6 +17,7 @@ use crate::monitor::Monitor;
 use crate::plan::{Action, Answers, Plan, Side, StepCursor};
 use crate::store::{LocalStore, ReadStore, Store, StoreOptions};
 use crate::transfer::{FeedItem, FileRecipe, Filter};
+use remofile_protocol::handshake::Capability;
 use remofile_protocol::path::{NameRule, RemotePath};
 use remofile_protocol::wire::{Element, ErrorCode, Failure, Item, Known, Listed, Request};
 use std::collections::{HashMap, VecDeque};
@@ -174,7 +175,8 @@ impl<'a> Upload<'a> {
         let shown = self.source.display().to_string();
         let attributes_follow = super::attributes::follow(syncing, self.options, true)?;
         let here = Reading::of_source(self.options, names, self.top.clone(), shown);
-        let here = Reading { attributes_follow, ..here };
+        let takes_links = syncing.server()?.capabilities.has(Capability::Links);
+        let here = Reading { attributes_follow, takes_links, ..here };
         let (top, shown) = (self.destination.clone(), self.destination.to_string());
         let there = Reading { top, shown, links: None, encoding: self.encoding, ..here };
         let rules = self.options.plan_rules(self.shows_chunks, syncing.server()?.capabilities);

@@ -267,7 +267,8 @@ impl Receiving {
         if self.check.finish() != expected || !is_whole {
             return Err(ErrorCode::IntegrityFailure.into());
         }
-        Ok(CompleteFile { names: self.names, staged: self.staged, backup: self.backup, bytes: self.received })
+        let Self { names, staged, backup, received, .. } = self;
+        Ok(CompleteFile { names, is_directory: false, staged, backup, bytes: received })
     }
 
     /// Gives the file up. After `no-space` and `quota-exceeded` its partial is retained, since there may be room later,
@@ -301,15 +302,26 @@ impl Receiving {
     }
 }
 
-/// A file that has come, is checked, and is not visible yet.
+/// A file that has come, is checked, and is not visible yet; or a directory that is to be made.
 pub(super) struct CompleteFile {
     names: FileNames,
+    is_directory: bool,
     staged: Box<dyn Staged>,
     backup: Option<NamedBackup>,
     bytes: u64,
 }
 
 impl CompleteFile {
+    /// What makes a directory.
+    pub(super) fn directory(path: String, staged: Box<dyn Staged>) -> Self {
+        let names = FileNames { stored_as: path.clone(), sent_as: path };
+        Self { names, is_directory: true, staged, backup: None, bytes: 0 }
+    }
+
+    pub(super) fn is_directory(&self) -> bool {
+        self.is_directory
+    }
+
     pub(super) fn names(&self) -> &FileNames {
         &self.names
     }

@@ -10,6 +10,7 @@ mod call_counts;
 mod crossing;
 mod entries;
 mod flushing;
+mod open_directories;
 mod queue;
 mod sent_again;
 mod waiting;
@@ -30,6 +31,7 @@ use crate::store::{Directory, NewSpecial, StagePlan, Staged, Store, StoreResult}
 use across::Across;
 use batch::Batch;
 use flushing::Flushing;
+use open_directories::{OpenDirectories, OpenDirectory};
 use remofile_protocol::digest::{Digest, Digester};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure, Item, OnConflict, Timestamp, Version};
@@ -42,7 +44,7 @@ use waiting_files::WaitingFiles;
 pub struct Unpacker {
     store: Arc<dyn Store>,
     options: UnpackerOptions,
-    directory: Option<(RemotePath, Box<dyn Directory>)>,
+    open: OpenDirectories,
     current: Current,
     decompressor: Option<Decompressor>,
     checked: Checked,
@@ -98,11 +100,12 @@ impl Unpacker {
     /// `not-found` or `not-a-directory` if there is no such destination.
     pub fn new(store: Arc<dyn Store>, options: UnpackerOptions, checked: Checked) -> StoreResult<Self> {
         let (directory, has_doubt) = (store.directory(&options.destination)?, store.has_doubt()?);
-        let directory = Some((options.destination.clone(), directory));
+        let mut open = OpenDirectories::default();
+        open.put(options.destination.clone(), OpenDirectory::new(directory));
         Ok(Self {
             store,
             options,
-            directory,
+            open,
             current: Current::Between,
             decompressor: None,
             checked,
@@ -294,9 +297,9 @@ impl Unpacker {
         }
         let (parent, name) = resolved.path.split()?;
         // Files of one directory come together, so it stays open for the next one.
-        let held = match self.directory.take() {
-            Some((path, directory)) if path == parent => directory,
-            _ => self.open_or_make(&parent)?,
+        let held = match self.open.take(&parent) {
+            Some(open) => open,
+            None => OpenDirectory::new(self.open_or_make(&parent)?),
         };
         let (resume, digester) = resumed.unzip();
         let plan = StagePlan {
@@ -308,8 +311,8 @@ impl Unpacker {
             expected: file.replaces,
             through_link: false,
         };
-        let staged = held.stage(&name, &plan);
-        self.directory = Some((parent, held));
+        let staged = held.directory.stage(&name, &plan);
+        self.open.put(parent, held);
         let relative = resolved.path.relative_to(&self.options.destination).unwrap_or_default().to_owned();
         Ok((relative, staged?, digester))
     }

@@ -2,7 +2,7 @@
 
 use crate::any_store::served::Served;
 use crate::common::{remote, write};
-use remofile::protocol::wire::{ErrorCode, Links, Selection, SendOptions};
+use remofile::protocol::wire::{ErrorCode, Failure, Links, Selection, SendOptions};
 use remofile::store::{Capabilities, Capability, MemoryOptions, MemoryStore, PosixStore, ReadStore, WriteStore};
 use remofile::{Error, OpenOptions, Result, Silent, SyncOptions, SyncReport, TransferOptions, synchronize_upload};
 use std::sync::Arc;
@@ -77,6 +77,34 @@ fn what_an_upload_asks_for_and_the_store_lacks_is_refused_before_anything_is_cha
         assert!(is_unsupported(uploaded), "{lacking:?}");
         assert!(scene.is_empty());
     }
+}
+
+#[test]
+fn links_that_cannot_be_kept_are_told_one_by_one_and_the_rest_is_done() {
+    let kept = || Selection { links: Links::Keep, ..Selection::default() };
+    let scene = Scene::without(&[Capability::Links]);
+    let tree = scene.source.path().join("tree");
+    write(&tree, "in/file", "x");
+    std::os::unix::fs::symlink("file", tree.join("in/link")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", tree.join("out")).unwrap();
+    let failed = |failures: &[Failure]| -> Vec<_> {
+        let name = |path: &String| path.rsplit('/').next().unwrap().to_owned();
+        failures.iter().map(|failure| (failure.code, failure.path.as_ref().map(name))).collect()
+    };
+    let links = ["link", "out"].map(|name| (ErrorCode::Unsupported, Some(name.to_owned())));
+    let upload = |dry_run| {
+        let options = TransferOptions { recursive: true, selection: kept(), dry_run, ..TransferOptions::default() };
+        scene.served.client().upload(std::slice::from_ref(&tree), &remote("/"), &options, &mut Silent).unwrap()
+    };
+    assert_eq!(failed(&upload(true).failures), links);
+    assert!(scene.is_empty());
+    let report = upload(false);
+    assert_eq!((report.files, failed(&report.failures)), (1, links.to_vec()));
+    write(&tree, "new", "x");
+    scene.store.create_file(&remote("/tree/stale"), false).unwrap();
+    let report = scene.sync(&SyncOptions { selection: kept(), delete: true, ..SyncOptions::default() }).unwrap();
+    assert_eq!((report.transfer.files, failed(&report.transfer.failures)), (1, links.to_vec()));
+    assert!(scene.store.stat(&remote("/tree/new")).is_ok() && scene.store.stat(&remote("/tree/stale")).is_err());
 }
 
 #[test]

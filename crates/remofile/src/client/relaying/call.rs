@@ -225,7 +225,7 @@ impl Relaying<'_> {
         let RelayEnd { client, label } = &mut self.destination;
         let session = client.session(context).of(RelaySide::Destination, label)?;
         let (places, can) = (session.hello().places.clone(), session.hello().capabilities);
-        let links = matches!(self.options.selection.links, Links::Copy | Links::Keep);
+        let links = self.options.selection.links == Links::Copy;
         let modes = self.options.send.preserve_mode;
         require(can, modes, Capability::Modes).of(RelaySide::Destination, label)?;
         require(can, links, Capability::Links).of(RelaySide::Destination, label)?;

@@ -142,7 +142,7 @@ impl Client {
             let mut sources = plan.directories();
             sources.try_for_each(|source| refuse_upload_into_itself(&theirs, &source, plan.destination))?;
         }
-        let makes_links = matches!(plan.options.selection.links, Links::Copy | Links::Keep);
+        let makes_links = plan.options.selection.links == Links::Copy;
         if plan.options.send.preserve_mode || makes_links {
             let can = self.session(&attempts.context)?.hello().capabilities;
             require(can, plan.options.send.preserve_mode, Capability::Modes)?;

@@ -1,6 +1,6 @@
 //! Uploads that only tell what they would do.
 
-use crate::client::abilities::kept_attributes;
+use crate::client::abilities::{kept_attributes, no_links};
 use crate::client::transfer::attempts::Attempts;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::transfer::foretelling::{Foretelling, refuse_changes, refuse_file};
@@ -195,6 +195,9 @@ impl Teller<'_> {
         let beside = is_beside.then(|| beside(&self.present, &found.path));
         let path = beside.as_deref().unwrap_or(&found.path);
         let existing = existing.filter(|_| !is_beside);
+        if found.entry.kind == Kind::Link && !self.hello.capabilities.has(Capability::Links) {
+            return Some(below(self.plan.destination, no_links().at(path)));
+        }
         if existing.is_some() && !self.hello.capabilities.has(Capability::Replacing) {
             let why = "the server replaces no files: remove it first";
             return Some(below(self.plan.destination, Failure::new(ErrorCode::Unsupported).at(path).because(why)));

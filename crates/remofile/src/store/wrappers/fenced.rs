@@ -3,8 +3,8 @@
 use super::forward::{Wrapper, forward};
 use crate::store::{
     Capabilities, Checkpoint, Directory, Editing, Fence, Given, NewSpecial, Partial, PendingBackup, PosixStore,
-    Removal, RemovalProgress, ResumeStore, Room, ServedDirectory, Source, StagePlan, Staged, Store, StoreResult,
-    WriteStore,
+    Removal, RemovalProgress, ResumeStore, Room, ServedDirectory, Source, StagePlan, Staged, StagedDirectory, Store,
+    StoreResult, WriteStore,
 };
 use remofile_protocol::handshake::Place;
 use remofile_protocol::path::{FileName, RemotePath};
@@ -217,6 +217,18 @@ impl Directory for FencedDirectory {
     fn stage(&self, name: &FileName, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
         pass(&self.fence)?;
         Ok(Box::new(FencedStaged { inner: self.inner.stage(name, plan)?, fence: Arc::clone(&self.fence) }))
+    }
+
+    fn stage_directory(&self, name: &FileName, mode: Option<u32>) -> Option<StoreResult<StagedDirectory>> {
+        if let Err(failure) = pass(&self.fence) {
+            return Some(Err(failure));
+        }
+        let fence = || Arc::clone(&self.fence);
+        let fenced = |StagedDirectory { directory, staged }| StagedDirectory {
+            directory: Box::new(Self { inner: directory, fence: fence() }),
+            staged: staged.map(|inner| Box::new(FencedStaged { inner, fence: fence() }) as Box<dyn Staged>),
+        };
+        self.inner.stage_directory(name, mode).map(|staged| staged.map(fenced))
     }
 
     fn remove(&self, name: &FileName) -> Option<StoreResult<()>> {

@@ -18,7 +18,7 @@ pub enum StoreCall {
     ReadLink,
     /// [`WriteStore::create_file`] and [`PosixStore::make_special`].
     CreateFile,
-    /// [`WriteStore::make_directory`].
+    /// [`WriteStore::make_directory`] and [`Directory::stage_directory`].
     MakeDirectory,
     /// [`WriteStore::directory`].
     Directory,

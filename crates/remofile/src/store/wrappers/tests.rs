@@ -4,8 +4,8 @@
 use super::forward::{Wrapper, forward};
 use crate::store::{
     Checkpoint, Directory, Extent, Faulty, Fence, Fenced, MemoryStore, Metered, Meters, Prefix, ReadOnly, ReadStore,
-    Removal, RemovalProgress, Room, Source, StagePlan, Staged, Store, StoreResult, Unlisted, Unshared, Walk,
-    WriteStore,
+    Removal, RemovalProgress, Room, Source, StagePlan, Staged, StagedDirectory, Store, StoreResult, Unlisted, Unshared,
+    Walk, WriteStore,
 };
 use remofile_protocol::digest::Digester;
 use remofile_protocol::path::{FileName, NameRule, RemotePath};
@@ -124,6 +124,12 @@ impl Removal for NotingParts {
 impl Directory for NotingParts {
     fn stage(&self, _: &FileName, _: &StagePlan) -> StoreResult<Box<dyn Staged>> {
         Ok(Box::new(Self(Arc::clone(&self.0))))
+    }
+
+    fn stage_directory(&self, _: &FileName, _: Option<u32>) -> Option<StoreResult<StagedDirectory>> {
+        self.note("stage_directory");
+        let part = || Box::new(Self(Arc::clone(&self.0)));
+        Some(Ok(StagedDirectory { directory: part(), staged: Some(part()) }))
     }
 
     fn flush_file_system(&self) -> StoreResult<()> {
@@ -336,6 +342,10 @@ fn stage_all(store: &dyn Store) {
     staged.begin_commit();
     staged.commit().unwrap();
     stage().retain_partial();
+    let root = store.directory(&RemotePath::root()).unwrap();
+    let StagedDirectory { directory, staged } = root.stage_directory(&name, None).unwrap().unwrap();
+    directory.stage_directory(&name, None).unwrap().unwrap().staged.unwrap().commit().unwrap();
+    staged.unwrap().commit().unwrap();
 }
 
 struct Open;

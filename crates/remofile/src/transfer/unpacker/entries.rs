@@ -1,12 +1,14 @@
 //! Items that bring no content: directories, links, changes of what is there, and the base of a file.
 
 use super::as_they_are::Arrival;
+use super::open_directories::OpenDirectory;
 use super::{Current, Unpacker, not_given, out_of_order};
-use crate::store::StoreResult;
+use crate::store::{Staged, StoreResult};
 use crate::transfer::change::Change;
 use crate::transfer::conflict;
 use crate::transfer::intake::{Effect, UnpackerMonitor};
 use crate::transfer::permit::{Access, target_of};
+use crate::transfer::receiving::CompleteFile;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Item, OnConflict};
 use std::sync::Arc;
@@ -32,7 +34,7 @@ impl Unpacker {
         let (path, change) = match item {
             Item::Move { from, path } => {
                 // It may be the directory that is open, or one above it, and another one may get its path.
-                self.directory = None;
+                self.open.close();
                 let ends = self.locate(&from, Access::Remove).and_then(|from| {
                     let to = self.locate(&path, Access::Create)?;
                     Ok(Change::Move { from, to })
@@ -79,16 +81,17 @@ impl Unpacker {
     /// Removes a file, a link or an empty directory. Those of one directory come together, so it stays open for the next one.
     fn remove(&mut self, path: &RemotePath) -> StoreResult<()> {
         let Ok((parent, name)) = path.split() else { return self.store.remove(path).map(drop) };
-        let held = match self.directory.take() {
-            Some((path, directory)) if path == parent => directory,
-            _ => match self.store.directory(&parent) {
-                Ok(directory) => directory,
+        self.open.forget(path);
+        let held = match self.open.take(&parent) {
+            Some(open) => open,
+            None => match self.store.directory(&parent) {
+                Ok(directory) => OpenDirectory::new(directory),
                 // The store's own failure is that of the path.
                 Err(_) => return self.store.remove(path).map(drop),
             },
         };
-        let removed = held.remove(&name).unwrap_or_else(|| self.store.remove(path).map(drop));
-        self.directory = Some((parent, held));
+        let removed = held.directory.remove(&name).unwrap_or_else(|| self.store.remove(path).map(drop));
+        self.open.put(parent, held);
         removed
     }
 
@@ -105,17 +108,14 @@ impl Unpacker {
         self.expect_between()?;
         let mode = mode.filter(|_| self.options.preserve_mode);
         let access = Access::putting(mode.is_some());
-        let made = self.locate(&path, access).and_then(|at| {
-            match self.store.make_directory(&at, true, false) {
-                // Below directories that nobody has named.
-                Err(failure) if failure.code == ErrorCode::NotFound => {
-                    drop(self.open_or_make(&at)?);
-                    self.stored.made += 1;
-                }
-                made => self.stored.made += u64::from(made?),
+        let made = self.locate(&path, access).and_then(|at| Ok((self.make_directory(&at, mode)?, at)));
+        let made = match made {
+            Ok((Some(staged), _)) => {
+                self.take_complete(CompleteFile::directory(path, staged), monitor);
+                return Ok(());
             }
-            Ok(at)
-        });
+            made => made.map(|(_, at)| at),
+        };
         if made.is_ok() {
             monitor.changed(Effect::Directory { path: &path });
         }
@@ -128,6 +128,22 @@ impl Unpacker {
             (Err(failure), _) => monitor.failed(failure.at(path), false),
         }
         Ok(())
+    }
+
+    /// Makes a directory that is not there. Returns what is to make it, where it is better made with others.
+    fn make_directory(&mut self, at: &RemotePath, mode: Option<u32>) -> StoreResult<Option<Box<dyn Staged>>> {
+        if let Some(staged) = self.open.stage(at, mode) {
+            return staged;
+        }
+        match self.store.make_directory(at, true, false) {
+            // Below directories that nobody has named.
+            Err(failure) if failure.code == ErrorCode::NotFound => {
+                drop(self.open_or_make(at)?);
+                self.stored.made += 1;
+            }
+            made => self.stored.made += u64::from(made?),
+        }
+        Ok(None)
     }
 
     pub(super) fn take_link(

@@ -54,8 +54,14 @@ impl Unpacker {
 
     fn commit(&mut self, file: CompleteFile, monitor: &mut dyn UnpackerMonitor) {
         let FileNames { sent_as, stored_as } = file.names().clone();
+        let is_directory = file.is_directory();
         match file.commit(monitor) {
             Err(failure) => monitor.failed(failure.at(sent_as), false),
+            Ok(_) if is_directory => {
+                self.stored.made += 1;
+                self.stored.directories += 1;
+                monitor.changed(Effect::Directory { path: &stored_as });
+            }
             Ok(bytes) => {
                 self.stored.files += 1;
                 self.stored.bytes += bytes;

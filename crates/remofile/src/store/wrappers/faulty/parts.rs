@@ -3,8 +3,8 @@
 use super::super::store_call::StoreCall;
 use super::faults::Faults;
 use crate::store::{
-    Checkpoint, Directory, Extent, Removal, RemovalProgress, Room, Source, SourceState, StagePlan, Staged, StoreResult,
-    Unlisted, Walk,
+    Checkpoint, Directory, Extent, Removal, RemovalProgress, Room, Source, SourceState, StagePlan, Staged,
+    StagedDirectory, StoreResult, Unlisted, Walk,
 };
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{Entry, Listed, Version};
@@ -104,6 +104,19 @@ impl Directory for FaultyDirectory {
         self.faults.pass(StoreCall::Stage)?;
         let (inner, faults) = (self.inner.stage(name, plan)?, Arc::clone(&self.faults));
         Ok(Box::new(FaultyStaged { inner, faults, begun: None }))
+    }
+
+    fn stage_directory(&self, name: &FileName, mode: Option<u32>) -> Option<StoreResult<StagedDirectory>> {
+        let staged = self.inner.stage_directory(name, mode)?;
+        let faulty = |StagedDirectory { directory, staged }| {
+            let faults = || Arc::clone(&self.faults);
+            StagedDirectory {
+                directory: Box::new(Self { inner: directory, faults: faults() }),
+                staged: staged
+                    .map(|inner| Box::new(FaultyStaged { inner, faults: faults(), begun: None }) as Box<dyn Staged>),
+            }
+        };
+        Some(self.faults.pass(StoreCall::MakeDirectory).and_then(|()| staged.map(faulty)))
     }
 
     fn remove(&self, name: &FileName) -> Option<StoreResult<()>> {

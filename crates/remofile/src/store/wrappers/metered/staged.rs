@@ -3,7 +3,7 @@
 use super::context::{Context, Need};
 use crate::store::meter::Reservation;
 use crate::store::resume::LEAST_PARTIAL_BYTES;
-use crate::store::{Checkpoint, Directory, Room, Source, StagePlan, Staged, StoreResult};
+use crate::store::{Checkpoint, Directory, Room, Source, StagePlan, Staged, StagedDirectory, StoreResult};
 use remofile_protocol::path::{FileName, RemotePath};
 use remofile_protocol::wire::{ErrorCode, Version};
 use std::sync::Arc;
@@ -76,6 +76,15 @@ impl Directory for MeteredDirectory {
             reservation,
         };
         Ok(Box::new(staged))
+    }
+
+    fn stage_directory(&self, name: &FileName, mode: Option<u32>) -> Option<StoreResult<StagedDirectory>> {
+        let metered = |StagedDirectory { directory, staged }| {
+            let directory = Box::new(Self::new(&self.context, directory, &self.path.child(name)?));
+            // It takes no room itself.
+            Ok(StagedDirectory { directory, staged })
+        };
+        self.inner.stage_directory(name, mode).map(|staged| staged.and_then(metered))
     }
 
     fn flush_file_system(&self) -> StoreResult<()> {

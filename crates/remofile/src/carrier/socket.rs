@@ -1,8 +1,9 @@
 //! The options of a session's socket.
 
 use super::error::LinkError;
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use socket2::{SockRef, Socket, TcpKeepalive};
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -60,5 +61,38 @@ pub(super) fn moved(mut attempt: impl FnMut() -> io::Result<usize>) -> Result<Op
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => Err(LinkError::Lost(error)),
         };
+    }
+}
+
+/// Writes parts, one after the other, with one call. To a peer that is gone it fails, and nothing else: `write_vectored` has the kernel
+/// send SIGPIPE as well, which ends every program in C that does not ignore it.
+pub(super) fn write_parts(stream: &TcpStream, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    // Apple's systems are told so when a socket is made.
+    #[cfg(target_vendor = "apple")]
+    let flags = SendFlags::empty();
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = SendFlags::NOSIGNAL;
+    Ok(sendmsg(stream, parts, &mut SendAncillaryBuffer::default(), flags)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signal_hook::consts::SIGPIPE;
+    use std::net::{Shutdown, TcpListener};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn writing_to_a_peer_that_is_gone_is_an_error_and_no_signal() {
+        let signalled = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGPIPE, Arc::clone(&signalled)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(write_parts(&stream, &[IoSlice::new(b"one"), IoSlice::new(b"two")]).unwrap(), 6);
+        stream.shutdown(Shutdown::Write).unwrap();
+        let failed = write_parts(&stream, &[IoSlice::new(b"more")]).unwrap_err();
+        assert_eq!(failed.kind(), io::ErrorKind::BrokenPipe);
+        assert!(!signalled.load(Ordering::SeqCst));
     }
 }

@@ -214,7 +214,7 @@ static int stop_server(void *is_over, const remofile_chunk *chunk) {
 
 /* A server that goes away in the middle of a transfer is an error, and no SIGPIPE, which would end this program. */
 static void peers_that_are_gone(const char *root, uint32_t flags) {
-  static const uint8_t content[8000000];
+  static const uint8_t content[3000000];
   remofile_client_options options;
   remofile_transfer_options transfer = REMOFILE_INIT(remofile_transfer_options);
   remofile_monitor monitor = REMOFILE_INIT(remofile_monitor);

@@ -13,6 +13,7 @@ import packages
 import try_packages
 
 ROOT = packages.ROOT
+LICENCES = ("LICENSE-MIT", "LICENSE-APACHE")
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -40,8 +41,13 @@ class Crates(unittest.TestCase):
             if crate["name"] in packages.CRATES:
                 for field in ("description", "license", "readme", "documentation", "keywords", "categories", "rust_version"):
                     self.assertTrue(crate[field], f"{crate['name']}: {field}")
-                for name in ("README.md", "LICENSE-MIT", "LICENSE-APACHE"):
+                for name in ("README.md", *LICENCES):
                     self.assertTrue((Path(crate["manifest_path"]).parent / name).exists(), f"{crate['name']}: {name}")
+
+    def test_crates_and_wheel_have_the_licences_themselves_and_no_word_of_where_they_are(self):
+        for place in (*(Path(crate["manifest_path"]).parent for crate in metadata() if crate["name"] in packages.CRATES), ROOT / "bindings/python"):
+            for name in LICENCES:
+                self.assertEqual((ROOT / name).read_text(), (place / name).read_text(), place)
 
     def test_a_crate_that_depends_on_another_one_says_which_version(self):
         for crate in metadata():

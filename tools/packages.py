@@ -43,6 +43,8 @@ COMPLETIONS = {
 }
 # Cargo's profile for what is handed out.
 PROFILE = "dist"
+# For builds that are only tried.
+UNOPTIMIZED = {"CARGO_PROFILE_DEV_DEBUG": "none", "CARGO_INCREMENTAL": "0"}
 # The licences of what the commands are made of.
 NOTICES = "THIRD-PARTY"
 DOCUMENTS = ("README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE")
@@ -118,9 +120,10 @@ def stage_units(tree):
 def build_crates(release):
     """The crates, each built from what is in its package: that is what is tried of them before they are published."""
     packages = [option for name in CRATES for option in ("--package", name)]
-    run("cargo", "package", "--locked", "--allow-dirty", *packages)
+    # Each in a directory of its own by default, where everything that it depends on would be built for it alone.
+    run("cargo", "package", "--locked", "--allow-dirty", "--target-dir", crates_directory(), *packages, env=UNOPTIMIZED)
     for name in CRATES:
-        yield shutil.copy(target_directory() / "package" / f"{name}-{release.version}.crate", release.output)
+        yield shutil.copy(crates_directory() / "package" / f"{name}-{release.version}.crate", release.output)
 
 
 def build_tarball(release):
@@ -224,6 +227,11 @@ def host():
 
 def target_directory():
     return Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").absolute()
+
+
+def crates_directory():
+    """Where what is packed for crates.io is built to see that it can be."""
+    return target_directory() / "crates"
 
 
 def made(directory):

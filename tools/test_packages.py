@@ -2,6 +2,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tarfile
 import tempfile
 import unittest
@@ -12,6 +13,7 @@ import packages
 import try_packages
 
 ROOT = packages.ROOT
+LICENCES = ("LICENSE-MIT", "LICENSE-APACHE")
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -29,13 +31,23 @@ class Crates(unittest.TestCase):
             needed = {dependency["name"] for dependency in published[name]["dependencies"] if dependency["name"] in published}
             self.assertLessEqual(needed, set(packages.CRATES[:place]), name)
 
+    def test_whoever_publishes_is_told_every_crate_in_its_order(self):
+        text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        told = text[text.index("`cargo publish --package ") :].split(". ")[0]
+        self.assertEqual(list(packages.CRATES), re.findall(r"`(?:cargo publish --package )?(remofile[a-z-]*)`", told))
+
     def test_a_crate_says_what_its_readers_want_to_know(self):
         for crate in metadata():
             if crate["name"] in packages.CRATES:
                 for field in ("description", "license", "readme", "documentation", "keywords", "categories", "rust_version"):
                     self.assertTrue(crate[field], f"{crate['name']}: {field}")
-                for name in ("README.md", "LICENSE-MIT", "LICENSE-APACHE"):
+                for name in ("README.md", *LICENCES):
                     self.assertTrue((Path(crate["manifest_path"]).parent / name).exists(), f"{crate['name']}: {name}")
+
+    def test_crates_and_wheel_have_the_licences_themselves_and_no_word_of_where_they_are(self):
+        for place in (*(Path(crate["manifest_path"]).parent for crate in metadata() if crate["name"] in packages.CRATES), ROOT / "bindings/python"):
+            for name in LICENCES:
+                self.assertEqual((ROOT / name).read_text(), (place / name).read_text(), place)
 
     def test_a_crate_that_depends_on_another_one_says_which_version(self):
         for crate in metadata():
@@ -63,9 +75,9 @@ class Tarball(unittest.TestCase):
         (self.place / "files/bin/rmf").symlink_to("remofile")
         (self.place / "install.sh").symlink_to(self.installer)
 
-    def install(self, *arguments):
+    def install(self, *arguments, **options):
         # By another name of its own directory, as it is called from anywhere.
-        return subprocess.run(["sh", self.place / "install.sh", *arguments], cwd=self.place, capture_output=True, text=True)
+        return subprocess.run(["sh", self.place / "install.sh", *arguments], cwd=self.place, capture_output=True, text=True, **options)
 
     def test_the_installer_can_be_read_in_a_minute(self):
         self.assertLessEqual(self.installer.read_text(encoding="utf-8").count("\n"), 30)
@@ -83,6 +95,11 @@ class Tarball(unittest.TestCase):
         self.assertEqual(f"x={prefix}/bin/remofile\n", (prefix / "lib/systemd/system/remofile.service").read_text())
         self.assertEqual(0, self.install("--uninstall", "a prefix").returncode)
         self.assertEqual([other], [path for path in prefix.rglob("*") if not path.is_dir()])
+
+    def test_everybody_may_use_what_it_installs_whatever_the_umask_of_root_is(self):
+        self.assertEqual(0, self.install("prefix", umask=0o077).returncode)
+        for path, mode in (("", 0o755), ("bin", 0o755), ("bin/remofile", 0o755), ("lib/systemd/system/remofile.service", 0o644)):
+            self.assertEqual(mode, (self.place / "prefix" / path).stat().st_mode & 0o777, path)
 
     def test_an_unknown_option_installs_nothing(self):
         done = self.install("--help")
@@ -107,6 +124,17 @@ class Debian(unittest.TestCase):
     def test_the_scripts_are_scripts(self):
         for name in ("postinst", "prerm", "postrm"):
             subprocess.run(["sh", "-n", packages.DEPLOY / "debian" / name], check=True)
+
+
+class Units(unittest.TestCase):
+    def test_whoever_installs_them_by_hand_has_them_start_the_command_that_is_there(self):
+        text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+        (line,) = re.findall(r"^ +(sed .+remofile\.service) > /etc/systemd/system/remofile\.service$", text, re.MULTILINE)
+        with tempfile.TemporaryDirectory() as directory:
+            command = Path(directory) / "remofile"
+            command.touch(0o755)
+            unit = subprocess.run(["sh", "-c", line], cwd=ROOT, env={"PATH": f"{directory}:/usr/bin:/bin"}, capture_output=True, text=True).stdout
+            self.assertRegex(unit, rf"(?m)^ExecStart={command} server-config /etc/remofile/server\.toml$")
 
 
 class Image(unittest.TestCase):
@@ -169,6 +197,15 @@ class Notices(unittest.TestCase):
         for name in ("tempfile", "insta", "remofile-core", "proptest"):
             self.assertNotRegex(text, rf"(?m)^{name} \d\S*: ")
         self.assertIn("Copyright", text)
+
+    def test_the_python_module_has_more(self):
+        done = subprocess.run([sys.executable, ROOT / "tools/notices.py", "--package", "remofile-python"], capture_output=True, text=True)
+        self.assertRegex(done.stdout, r"(?m)^pyo3 \d\S*: ", done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^clap \d\S*: ")
+
+    def test_every_program_that_is_handed_out_has_them(self):
+        self.assertIn("tools/notices.py", Image.dockerfile)
+        self.assertIn("!tools/notices.py", (packages.DEPLOY / "docker/Dockerfile.dockerignore").read_text())
 
 
 class Trials(unittest.TestCase):

@@ -59,10 +59,10 @@ def try_crates(place):
             sources[name] = place.directory / archive.getnames()[0].split("/")[0]
     patches = [f"patch.crates-io.{name}.path='{path}'" for name, path in sources.items() if name != "remofile"]
     configuration = [word for patch in patches for word in ("--config", patch)]
-    # Unoptimized, in the directory of the tests' builds: what it depends on is built there already.
+    # Unoptimized, where the packages were built when they were made: what they depend on is there already.
     place.run(
         "cargo", "install", "--path", sources["remofile"], "--root", place.directory / "root", "--debug", "--offline",
-        "--target-dir", packages.target_directory(), *configuration,
+        "--target-dir", packages.crates_directory(), *configuration, **packages.UNOPTIMIZED,
     )
     move_files(place, place.directory / "root/bin/remofile")
     move_files(place, place.directory / "root/bin/rmf")
@@ -135,6 +135,7 @@ def try_wheel(place):
     environment = place.directory / "environment"
     place.run(sys.executable, "-m", "venv", environment)
     place.run(environment / "bin/pip", "install", "--quiet", "--no-index", place.package("remofile-*.whl"))
+    check_files(environment, "share/doc/remofile/THIRD-PARTY")
     move_files(place, environment / "bin/remofile")
     served = packages.made(place.directory / "by Python")
     place.run(environment / "bin/python", "-c", PYTHON_TRIAL, served, place.directory / "tree")
@@ -156,6 +157,7 @@ def try_image(place):
         return
     name = f"remofile-trial-{os.getpid()}"
     token = place.run("docker", "run", "--rm", packages.IMAGE, "generate-token").strip()
+    place.run("docker", "run", "--rm", "--entrypoint", "test", packages.IMAGE, "-s", "/usr/local/share/doc/remofile/THIRD-PARTY")
     place.run("docker", "run", "--detach", "--name", name, "--env", f"REMOFILE_TOKEN={token}", packages.IMAGE)
     try:
         place.run("docker", "exec", name, "sh", "-c", "timeout 30 sh -c 'until remofile status; do sleep 0.1; done' && remofile upload /etc/passwd / && remofile cat /passwd | cmp - /etc/passwd")

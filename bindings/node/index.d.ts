@@ -241,9 +241,9 @@ export class Client {
 export class RemoteFile {
   private constructor();
   /** Fewer bytes only at the end of the file. */
-  read(length: number, options?: { position?: number } & Abortable): Promise<Buffer>;
-  readInto(buffer: Uint8Array, options?: { position?: number } & Abortable): Promise<number>;
-  write(content: Content, options?: { position?: number } & Abortable): Promise<number>;
+  read(length: number, options?: { position?: number | null } & Abortable): Promise<Buffer>;
+  readInto(buffer: Uint8Array, options?: { position?: number | null } & Abortable): Promise<number>;
+  write(content: Content, options?: { position?: number | null } & Abortable): Promise<number>;
   /** Moves the position to an offset. */
   seek(position: number): Promise<void>;
   size(): Promise<number>;

@@ -5,12 +5,13 @@
 #
 # Configuration, tokens and served directories are not touched.
 set -eu
+umask 022   # The server's user is to read what root installs.
 
 uninstall=
 [ "${1-}" = --uninstall ] && { uninstall=yes; shift; }
 prefix=${1:-/usr/local}
 case $prefix in /*) ;; -*) sed -n 4p "$0" >&2; exit 2 ;; *) prefix=$PWD/$prefix ;; esac
-cd "$(dirname "$0")/files"
+CDPATH='' cd "$(dirname "$0")/files"
 
 # What is in the way of an upgrade is replaced by renaming, so that servers and clients which run go on.
 find . ! -type d | sort | while read -r file; do

@@ -54,9 +54,6 @@ class client {
   static result<client> try_connect(const client_options &options) {
     auto waiting = std::make_shared<detail::waiting>(options.on_waiting);
     remofile_client_options raw = REMOFILE_INIT(remofile_client_options);
-    raw.hostname = options.hostname.c_str();
-    raw.token = options.token.c_str();
-    raw.public_key = detail::optional(options.public_key);
     raw.port = options.port;
     raw.flags = options.flags;
     raw.timeout_ms = detail::milliseconds(options.timeout);
@@ -65,8 +62,13 @@ class client {
     if (options.on_waiting) raw.on_waiting = detail::on_waiting;
     raw.user = waiting.get();
     remofile_client *handle = nullptr;
-    return detail::made([&](remofile_error *e) { return remofile_connect(&raw, &handle, e); },
-                        [&] { return client(handle, std::move(waiting)); });
+    auto connect = [&](remofile_error *e) {
+      raw.hostname = detail::text(options.hostname);
+      raw.token = detail::text(options.token);
+      raw.public_key = detail::optional(options.public_key);
+      return remofile_connect(&raw, &handle, e);
+    };
+    return detail::made(connect, [&] { return client(handle, std::move(waiting)); });
   }
 
   /// Another client of the same server, for calls at the same time: on another thread, or in a callback.
@@ -96,8 +98,8 @@ class client {
   /// The clients that others may have to wait for.
   result<std::vector<holder>> try_holders() {
     std::vector<holder> holders;
-    const std::function<bool(const holder &)> each = [&](const holder &each) {
-      holders.push_back(each);
+    const std::function<bool(const holder &)> each = [&](const holder &told) {
+      holders.push_back(told);
       return true;
     };
     detail::guarded<std::function<bool(const holder &)>> guarded{each};
@@ -111,14 +113,14 @@ class client {
   /// The room of the disk that a path is on; of its quota, if the token has one.
   result<space> try_disk_space(const std::string &path = "/") {
     space told = REMOFILE_INIT(remofile_space);
-    return detail::made([&](remofile_error *e) { return remofile_disk_space(handle_, path.c_str(), &told, e); },
+    return detail::made([&](remofile_error *e) { return remofile_disk_space(handle_, detail::text(path), &told, e); },
                         [&] { return told; });
   }
   space disk_space(const std::string &path = "/") { return try_disk_space(path).value(); }
 
   result<metadata> try_stat(const std::string &path) {
     remofile_metadata raw = REMOFILE_INIT(remofile_metadata);
-    return detail::made([&](remofile_error *e) { return remofile_stat(handle_, path.c_str(), &raw, e); },
+    return detail::made([&](remofile_error *e) { return remofile_stat(handle_, detail::text(path), &raw, e); },
                         [&] { return metadata(raw); });
   }
   metadata stat(const std::string &path) { return try_stat(path).value(); }
@@ -127,7 +129,7 @@ class client {
   result<std::pair<metadata, std::string>> try_lstat(const std::string &path) {
     remofile_metadata raw = REMOFILE_INIT(remofile_metadata);
     char target[REMOFILE_PATH_BYTES];
-    return detail::made([&](remofile_error *e) { return remofile_lstat(handle_, path.c_str(), &raw, &target, e); },
+    return detail::made([&](remofile_error *e) { return remofile_lstat(handle_, detail::text(path), &raw, &target, e); },
                         [&] { return std::make_pair(metadata(raw), std::string(target)); });
   }
   std::pair<metadata, std::string> lstat(const std::string &path) { return try_lstat(path).value(); }
@@ -136,7 +138,7 @@ class client {
   result<void> try_walk(const std::string &path, uint32_t flags, const std::function<bool(const entry &)> &each) {
     detail::guarded<std::function<bool(const entry &)>> guarded{each};
     auto listed = detail::done([&](remofile_error *e) {
-      return remofile_list(handle_, path.c_str(), flags, detail::on_entry, &guarded, e);
+      return remofile_list(handle_, detail::text(path), flags, detail::on_entry, &guarded, e);
     });
     guarded.rethrow();
     return listed;
@@ -161,7 +163,7 @@ class client {
   result<std::string> try_hash(const std::string &path, uint32_t algorithm = REMOFILE_HASH_XXH3) {
     char hash[REMOFILE_HASH_BYTES];
     return detail::made(
-        [&](remofile_error *e) { return remofile_hash(handle_, path.c_str(), algorithm, &hash, e); },
+        [&](remofile_error *e) { return remofile_hash(handle_, detail::text(path), algorithm, &hash, e); },
         [&] { return std::string(hash); });
   }
   std::string hash(const std::string &path, uint32_t algorithm = REMOFILE_HASH_XXH3) {
@@ -174,7 +176,7 @@ class client {
                                const std::function<bool(const hashed &)> &each) {
     detail::guarded<std::function<bool(const hashed &)>> guarded{each};
     auto told = detail::done([&](remofile_error *e) {
-      return remofile_hashes(handle_, path.c_str(), algorithm, detail::on_hash, &guarded, e);
+      return remofile_hashes(handle_, detail::text(path), algorithm, detail::on_hash, &guarded, e);
     });
     guarded.rethrow();
     return told;
@@ -198,18 +200,18 @@ class client {
   }
 
   result<void> try_create_file(const std::string &path, uint32_t flags = 0) {
-    return detail::done([&](remofile_error *e) { return remofile_create_file(handle_, path.c_str(), flags, e); });
+    return detail::done([&](remofile_error *e) { return remofile_create_file(handle_, detail::text(path), flags, e); });
   }
   void create_file(const std::string &path, uint32_t flags = 0) { try_create_file(path, flags).value(); }
 
   result<void> try_make_directory(const std::string &path, uint32_t flags = 0) {
-    return detail::done([&](remofile_error *e) { return remofile_make_directory(handle_, path.c_str(), flags, e); });
+    return detail::done([&](remofile_error *e) { return remofile_make_directory(handle_, detail::text(path), flags, e); });
   }
   void make_directory(const std::string &path, uint32_t flags = 0) { try_make_directory(path, flags).value(); }
 
   result<void> try_make_link(const std::string &path, const std::string &target, uint32_t flags = 0) {
     return detail::done(
-        [&](remofile_error *e) { return remofile_make_link(handle_, path.c_str(), target.c_str(), flags, e); });
+        [&](remofile_error *e) { return remofile_make_link(handle_, detail::text(path), detail::text(target), flags, e); });
   }
   void make_link(const std::string &path, const std::string &target, uint32_t flags = 0) {
     try_make_link(path, target, flags).value();
@@ -220,7 +222,7 @@ class client {
     std::pair<uint64_t, uint64_t> removed;
     return detail::made(
         [&](remofile_error *e) {
-          return remofile_remove(handle_, path.c_str(), flags, &removed.first, &removed.second, e);
+          return remofile_remove(handle_, detail::text(path), flags, &removed.first, &removed.second, e);
         },
         [&] { return removed; });
   }
@@ -230,7 +232,7 @@ class client {
 
   result<void> try_move(const std::string &source, const std::string &destination, uint32_t flags = 0) {
     return detail::done(
-        [&](remofile_error *e) { return remofile_move(handle_, source.c_str(), destination.c_str(), flags, e); });
+        [&](remofile_error *e) { return remofile_move(handle_, detail::text(source), detail::text(destination), flags, e); });
   }
   void move(const std::string &source, const std::string &destination, uint32_t flags = 0) {
     try_move(source, destination, flags).value();
@@ -241,7 +243,7 @@ class client {
     report copied = REMOFILE_INIT(remofile_report);
     return detail::made(
         [&](remofile_error *e) {
-          return remofile_copy(handle_, source.c_str(), destination.c_str(), flags, on_conflict, &copied, e);
+          return remofile_copy(handle_, detail::text(source), detail::text(destination), flags, on_conflict, &copied, e);
         },
         [&] { return copied; });
   }
@@ -254,7 +256,7 @@ class client {
   result<void> try_write_file(const std::string &path, std::string_view content, uint32_t flags = 0) {
     auto data = reinterpret_cast<const uint8_t *>(content.data());
     return detail::done(
-        [&](remofile_error *e) { return remofile_write_file(handle_, path.c_str(), data, content.size(), flags, e); });
+        [&](remofile_error *e) { return remofile_write_file(handle_, detail::text(path), data, content.size(), flags, e); });
   }
   void write_file(const std::string &path, std::string_view content, uint32_t flags = 0) {
     try_write_file(path, content, flags).value();
@@ -265,9 +267,9 @@ class client {
                             const transfer_options &options = {}, const monitor &callbacks = {}) {
     std::vector<std::string> texts;
     for (const auto &source : sources) texts.push_back(detail::native(source));
-    auto pointers = detail::pointers(texts);
     return transfer(options, callbacks, [&](auto *raw, auto *told, auto *moved, auto *e) {
-      return remofile_upload(handle_, pointers.data(), pointers.size(), destination.c_str(), raw, told, moved, e);
+      auto pointers = detail::pointers(texts);
+      return remofile_upload(handle_, pointers.data(), pointers.size(), detail::text(destination), raw, told, moved, e);
     });
   }
   report upload(const std::vector<std::filesystem::path> &sources, const std::string &destination,
@@ -278,10 +280,10 @@ class client {
   /// Downloads remote files and directories into a directory of this machine.
   result<report> try_download(const std::vector<std::string> &sources, const std::filesystem::path &destination,
                               const transfer_options &options = {}, const monitor &callbacks = {}) {
-    auto pointers = detail::pointers(sources);
     auto place = detail::native(destination);
     return transfer(options, callbacks, [&](auto *raw, auto *told, auto *moved, auto *e) {
-      return remofile_download(handle_, pointers.data(), pointers.size(), place.c_str(), raw, told, moved, e);
+      auto pointers = detail::pointers(sources);
+      return remofile_download(handle_, pointers.data(), pointers.size(), detail::text(place), raw, told, moved, e);
     });
   }
   report download(const std::vector<std::string> &sources, const std::filesystem::path &destination,
@@ -294,7 +296,7 @@ class client {
                                  const transfer_options &options = {}, const monitor &callbacks = {}) {
     auto place = detail::native(source);
     return transfer(options, callbacks, [&](auto *raw, auto *told, auto *moved, auto *e) {
-      return remofile_sync_upload(handle_, place.c_str(), destination.c_str(), raw, told, moved, e);
+      return remofile_sync_upload(handle_, detail::text(place), detail::text(destination), raw, told, moved, e);
     });
   }
   report sync_upload(const std::filesystem::path &source, const std::string &destination,
@@ -307,7 +309,7 @@ class client {
                                    const transfer_options &options = {}, const monitor &callbacks = {}) {
     auto place = detail::native(destination);
     return transfer(options, callbacks, [&](auto *raw, auto *told, auto *moved, auto *e) {
-      return remofile_sync_download(handle_, source.c_str(), place.c_str(), raw, told, moved, e);
+      return remofile_sync_download(handle_, detail::text(source), detail::text(place), raw, told, moved, e);
     });
   }
   report sync_download(const std::string &source, const std::filesystem::path &destination,
@@ -318,7 +320,7 @@ class client {
   /// Opens a remote file: REMOFILE_READ, REMOFILE_WRITE, REMOFILE_CREATE and so on.
   result<file> try_open(const std::string &path, uint32_t flags = REMOFILE_READ) {
     remofile_file *opened = nullptr;
-    return detail::made([&](remofile_error *e) { return remofile_open(handle_, path.c_str(), flags, &opened, e); },
+    return detail::made([&](remofile_error *e) { return remofile_open(handle_, detail::text(path), flags, &opened, e); },
                         [&] { return file(opened, waiting_); });
   }
   file open(const std::string &path, uint32_t flags = REMOFILE_READ) { return try_open(path, flags).value(); }
@@ -345,15 +347,18 @@ class client {
     raw.bytes_per_second = options.bytes_per_second;
     raw.min_size = options.min_size;
     raw.max_size = options.max_size;
-    raw.exclude = detail::optional(rules);
-    raw.link_dest = detail::optional(options.link_dest);
-    raw.backup = detail::optional(options.backup);
     raw.max_delete = options.max_delete;
     raw.modify_window_ms = options.modify_window_ms;
     detail::guarded<monitor> guarded{callbacks};
     remofile_monitor told = detail::monitor_of(guarded);
     report moved = REMOFILE_INIT(remofile_report);
-    auto result = detail::made([&](remofile_error *e) { return body(&raw, &told, &moved, e); }, [&] { return moved; });
+    auto call = [&](remofile_error *e) {
+      raw.exclude = detail::optional(rules);
+      raw.link_dest = detail::optional(options.link_dest);
+      raw.backup = detail::optional(options.backup);
+      return body(&raw, &told, &moved, e);
+    };
+    auto result = detail::made(call, [&] { return moved; });
     guarded.rethrow();
     return result;
   }
@@ -378,10 +383,6 @@ class server {
   static result<server> try_start(const server_options &options) {
     remofile_server_options raw = REMOFILE_INIT(remofile_server_options);
     auto root = detail::native(options.root);
-    raw.root = root.c_str();
-    raw.token = options.token.c_str();
-    raw.address = detail::optional(options.address);
-    raw.private_key = detail::optional(options.private_key);
     raw.port = options.port;
     raw.flags = options.flags;
     raw.fsync = options.fsync;
@@ -389,8 +390,14 @@ class server {
     raw.file_size_limit = options.file_size_limit;
     raw.idle_timeout_ms = detail::milliseconds(options.idle_timeout);
     remofile_server *handle = nullptr;
-    return detail::made([&](remofile_error *e) { return remofile_server_start(&raw, &handle, e); },
-                        [&] { return server(handle); });
+    auto start = [&](remofile_error *e) {
+      raw.root = detail::text(root);
+      raw.token = detail::text(options.token);
+      raw.address = detail::optional(options.address);
+      raw.private_key = detail::optional(options.private_key);
+      return remofile_server_start(&raw, &handle, e);
+    };
+    return detail::made(start, [&] { return server(handle); });
   }
 
   uint16_t port() const {

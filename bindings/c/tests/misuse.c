@@ -205,6 +205,39 @@ static void processes(void) {
   CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
+static int stop_server(void *is_over, const remofile_chunk *chunk) {
+  (void)chunk;
+  if (!*(int *)is_over) OK(remofile_server_stop(server, &error));
+  *(int *)is_over = 1;
+  return 0;
+}
+
+/* A server that goes away in the middle of a transfer is an error, and no SIGPIPE, which would end this program. */
+static void peers_that_are_gone(const char *root, uint32_t flags) {
+  static const uint8_t content[3000000];
+  remofile_client_options options;
+  remofile_transfer_options transfer = REMOFILE_INIT(remofile_transfer_options);
+  remofile_monitor monitor = REMOFILE_INIT(remofile_monitor);
+  char path[4096];
+  const char *source = path;
+  int is_over = 0;
+  start(root);
+  client = connected();
+  OK(remofile_write_file(client, "/large", content, sizeof content, REMOFILE_REPLACE, &error));
+  OK(remofile_make_directory(client, "/there", REMOFILE_UPDATE, &error));
+  OK(remofile_client_close(client, &error));
+  options = where();
+  options.flags = flags;
+  OK(remofile_connect(&options, &client, &error));
+  snprintf(path, sizeof path, "%s/large", root);
+  transfer.retries = REMOFILE_NO_RETRIES;
+  monitor.on_chunk = stop_server;
+  monitor.user = &is_over;
+  CHECK(remofile_upload(client, &source, 1, "/there", &transfer, &monitor, NULL, NULL) != REMOFILE_OK && is_over);
+  OK(remofile_client_close(client, &error));
+  CHECK(remofile_open_handles() == 0);
+}
+
 int main(int count, char **arguments) {
   CHECK(count == 2);
   start(arguments[1]);
@@ -217,5 +250,7 @@ int main(int count, char **arguments) {
   processes();
   OK(remofile_client_close(client, &error));
   stop();
+  peers_that_are_gone(arguments[1], 0);
+  peers_that_are_gone(arguments[1], REMOFILE_PROTOCOL_1);
   return 0;
 }

@@ -26,7 +26,7 @@ import harness  # noqa: E402
 os.environ.pop("MAKEFLAGS", None)
 STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-g"]
 C = [os.environ.get("CC", "cc"), "-std=c99", "-D_POSIX_C_SOURCE=200809L", *STRICT]
-CPP = [os.environ.get("CXX", "c++"), "-std=c++17", *STRICT]
+CPP = [os.environ.get("CXX", "c++"), "-std=c++17", "-Wshadow", *STRICT]
 HAS_CPP = shutil.which(CPP[0]) is not None
 BINARY = Path(os.environ.get("REMOFILE_BINARY", ROOT / "target/debug/remofile"))
 SECONDS = 120
@@ -185,6 +185,9 @@ class Frozen(unittest.TestCase):
         told = run(["readelf", "--dynamic", prefix / "lib/libremofile.so"])
         self.assertIn("Library soname: [libremofile.so.0]", told)
         self.assertTrue((prefix / "lib/libremofile.so.0").samefile(prefix / "lib/libremofile.so"))
+
+    def test_it_stays_in_a_process_that_unloads_it_as_its_threads_may_do(self):
+        self.assertRegex(run(["readelf", "--dynamic", prefix / "lib/libremofile.so"]), r"\(FLAGS_1\).* NODELETE")
 
     def test_packages_are_staged_below_destdir(self):
         stage = Path(tempfile.mkdtemp(dir=place.name))

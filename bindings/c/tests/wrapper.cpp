@@ -57,6 +57,29 @@ static void results(remofile::client &client) {
   assert(client.status().round_trip_ns > 0);
 }
 
+/// A text that C would cut at a NUL byte names something else: it is refused, and nothing is done.
+static void nul_bytes(remofile::client &client, const fs::path &local) {
+  using namespace std::string_literals;
+  auto code = [](const auto &result) { return result ? REMOFILE_OK : result.error().code(); };
+  const auto directory = "/d\0/x"s;
+  assert(code(client.try_remove(directory, REMOFILE_RECURSIVE)) == REMOFILE_BAD_ARGUMENT);
+  assert(code(client.try_move(directory, "/e")) == REMOFILE_BAD_ARGUMENT);
+  assert(code(client.try_move("/d", "/e\0"s)) == REMOFILE_BAD_ARGUMENT);
+  assert(code(client.try_open("/d/g\0"s)) == REMOFILE_BAD_ARGUMENT);
+  assert(code(client.try_upload({local.string() + "\0x"s}, "/")) == REMOFILE_BAD_ARGUMENT);
+  assert(code(client.try_download({"/d/g\0"s}, local)) == REMOFILE_BAD_ARGUMENT);
+  remofile::transfer_options options;
+  options.exclude = {"*.o\0"s};
+  auto refused = client.try_sync_upload(local, "/d", options);
+  assert(code(refused) == REMOFILE_BAD_ARGUMENT && refused.error().name() == "bad-argument");
+  assert(std::string(refused.error().what()) == "a text has a NUL byte in it");
+  remofile::client_options where;
+  where.hostname = "127.0.0.1\0"s;
+  where.token = "x";
+  assert(code(remofile::client::try_connect(where)) == REMOFILE_BAD_ARGUMENT);
+  assert(client.stat("/d/g").size == 7 && !client.try_stat("/e"));
+}
+
 struct own : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -179,6 +202,7 @@ int main(int count, char **arguments) {
     options.token = serve.token;
     remofile::client client(options);
     results(client);
+    nul_bytes(client, arguments[2]);
     callbacks(client, arguments[2]);
     streams(client);
     cancelled(client);

@@ -176,6 +176,7 @@ class Client {
   }
 
   async setAttributes(path, { mode = NO_MODE, modified, signal } = {}) {
+    if (mode !== NO_MODE) count('mode', mode, 0o7777);
     const nanoseconds = modified instanceof Date ? BigInt(modified.getTime()) * 1000000n : modified;
     const seconds = nanoseconds === undefined ? 0n : nanoseconds / 1000000000n - (nanoseconds % 1000000000n < 0n ? 1n : 0n);
     const time = nanoseconds === undefined ? null : native.struct('metadata', {

@@ -2,6 +2,7 @@
 
 const native = require('./native');
 const { call, callHere, callNow, abortable } = require('./call');
+const { count: wholeNumber } = require('./options');
 
 const READ = 1 << 22;
 const WRITE = 1 << 23;
@@ -19,6 +20,11 @@ const MODES = {
 function openFlags(mode, { strict, follow }) {
   if (!(mode in MODES)) throw new TypeError(`the mode must be one of ${Object.keys(MODES).join(', ')}`);
   return MODES[mode] | (strict ? STRICT : 0) | (follow ? FOLLOW : 0);
+}
+
+/** A position, if there is one: what is none, as NaN, would be taken for 0 at the other side. */
+function checkPosition(position) {
+  if (position !== undefined && position !== null) wholeNumber('position', position);
 }
 
 /** An open remote file. Its calls are made one after the other. */
@@ -47,9 +53,10 @@ class RemoteFile {
 
   /** Reads into a buffer; gives the number of bytes. */
   async readInto(buffer, { position, signal } = {}) {
+    checkPosition(position);
     const count = [0];
     await this.#next(signal, () =>
-      position === undefined
+      position === undefined || position === null
         ? call('read', this.#handle, buffer, buffer.byteLength, count)
         : call('read_at', this.#handle, position, buffer, buffer.byteLength, count),
     );
@@ -58,10 +65,11 @@ class RemoteFile {
 
   /** Writes a string or bytes at the position, or at one that is given. */
   async write(content, { position, signal } = {}) {
+    checkPosition(position);
     const data = native.bytesOf(content);
     const count = [0];
     await this.#next(signal, () =>
-      position === undefined
+      position === undefined || position === null
         ? call('write', this.#handle, data, data.byteLength, count)
         : call('write_at', this.#handle, position, data, data.byteLength, count),
     );
@@ -70,6 +78,7 @@ class RemoteFile {
 
   /** Moves the position to an offset. */
   async seek(position) {
+    wholeNumber('position', position);
     await this.#next(undefined, () => callNow('seek', this.#handle, position, 0, [0]));
   }
 
@@ -81,6 +90,7 @@ class RemoteFile {
   }
 
   async truncate(size = 0, { signal } = {}) {
+    wholeNumber('size', size);
     await this.#next(signal, () => call('truncate', this.#handle, size));
   }
 

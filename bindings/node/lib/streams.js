@@ -1,6 +1,7 @@
 'use strict';
 
 const { Readable, Writable } = require('node:stream');
+const { count } = require('./options');
 
 /** A stream of a remote file's content, or of a part of it: `start` and `end`, both included. */
 class RemoteReadStream extends Readable {
@@ -9,6 +10,9 @@ class RemoteReadStream extends Readable {
   #left;
 
   constructor(client, path, { start, end = Infinity, highWaterMark = 256 * 1024, strict, follow, signal, encoding } = {}) {
+    // Before the stream is there, which would begin to open the file.
+    if (start !== undefined) count('start', start);
+    if (end !== Infinity) count('end', end);
     super({ highWaterMark, signal, encoding });
     this.path = path;
     this.bytesRead = 0;

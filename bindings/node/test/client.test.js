@@ -52,6 +52,24 @@ test('what is no text or no bytes is refused before the library sees it', async 
   assert.equal(await client.readFile('/written', 'utf8'), 'text');
 });
 
+test('a place that is no whole number changes nothing', async () => {
+  await client.writeFile('/places', 'content');
+  const file = await client.open('/places', 'r+');
+  for (const wrong of [NaN, -1, 1.5, '3', 2n ** 64n, Infinity]) {
+    await assert.rejects(file.write('X', { position: wrong }), TypeError);
+    await assert.rejects(file.read(1, { position: wrong }), TypeError);
+    await assert.rejects(file.truncate(wrong), TypeError);
+    await assert.rejects(file.seek(wrong), TypeError);
+    await assert.rejects(client.setAttributes('/places', { mode: wrong }), TypeError);
+    assert.throws(() => client.createReadStream('/places', { start: wrong }), TypeError);
+  }
+  await assert.rejects(file.seek(), TypeError);
+  assert.equal((await file.read(3, { position: null })).toString(), 'con');
+  assert.equal((await file.read(3, { position: 4n })).toString(), 'ent');
+  await file.close();
+  assert.equal(await client.readFile('/places', 'utf8'), 'content');
+});
+
 test('directories, files and links', async () => {
   await client.makeDirectory('/d/e', { parents: true });
   await assert.rejects(client.makeDirectory('/d'), fails('already-exists'));

@@ -11,6 +11,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent.parent
 REPOSITORY = HERE.parent.parent
 SCRIPTS = HERE / "remofile.data" / "scripts"
+#: The licences of what the commands and the module are made of, as they are in the wheel.
+NOTICES = HERE / "remofile.data" / "data" / "share" / "doc" / "remofile" / "THIRD-PARTY"
 COMMANDS = ("remofile", "rmf")
 
 
@@ -63,6 +65,18 @@ def put_into_place(build):
         strip(SCRIPTS / name)
         if build.glibc:
             check_c_library(SCRIPTS / name, build.glibc)
+    put_notices(build)
+
+
+def put_notices(build):
+    """A wheel that is handed out has the licences of others with it. It is built in the repository, whose tools list them."""
+    NOTICES.unlink(missing_ok=True)
+    tool = REPOSITORY / "tools" / "notices.py"
+    if build.profile == "dist" and tool.exists():
+        NOTICES.parent.mkdir(parents=True, exist_ok=True)
+        target = ["--target", build.target] if build.target else []
+        text = subprocess.run([sys.executable, tool, "--package", "remofile-python", *target], check=True, stdout=subprocess.PIPE).stdout
+        NOTICES.write_bytes(text)
 
 
 def strip(program):

@@ -7,7 +7,7 @@ use crate::support;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -84,25 +84,38 @@ fn web(answers: &'static [&'static str]) -> (String, Receiver<(String, String)>)
     let url = format!("http://{}/hook?key=secret-key", listener.local_addr().unwrap());
     let (asked, heard) = channel();
     std::thread::spawn(move || {
+        let mut open = Vec::new();
         for answer in answers {
-            let (stream, _) = listener.accept().unwrap();
-            let mut reader = BufReader::new(&stream);
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n") {
-                if reader.read_line(&mut head).unwrap() == 0 {
-                    break;
-                }
+            let (mut stream, _) = listener.accept().unwrap();
+            asked.send(request(&stream)).unwrap();
+            // One with a length of its own does not end.
+            let rest =
+                if answer.contains("Content-Length") { "" } else { "\r\nContent-Length: 0\r\nConnection: close" };
+            write!(stream, "HTTP/1.1 {answer}{rest}\r\n\r\n").unwrap();
+            if rest.is_empty() {
+                open.push(stream);
             }
-            let length = head.to_ascii_lowercase();
-            let length =
-                length.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
-            let mut body = vec![0; length.unwrap_or(0)];
-            reader.read_exact(&mut body).unwrap();
-            asked.send((head, String::from_utf8(body).unwrap())).unwrap();
-            write!(&stream, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
         }
+        // They stay as they are until the test is over.
+        std::thread::park();
     });
     (url, heard)
+}
+
+/// Reads a request: its head and its body.
+fn request(stream: &TcpStream) -> (String, String) {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).unwrap() == 0 {
+            break;
+        }
+    }
+    let length = head.to_ascii_lowercase();
+    let length = length.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
 }
 
 #[test]
@@ -197,6 +210,24 @@ fn a_command_that_hangs_is_killed_though_it_has_closed_its_standard_error() {
 }
 
 #[test]
+fn a_command_is_over_when_its_shell_is_whatever_it_leaves_behind() {
+    let scene = Scene::with(|directory| {
+        let there = directory.display();
+        // What it leaves behind has its standard error, for as long as the scene is there.
+        let command = format!(
+            "while test -e {there}/root; do sleep 0.1; done & echo \"$REMOFILE_PATH\" >> {there}/told; test $(wc -l < {there}/told) -ne 1 || \
+             {{ echo oh no >&2; exit 3; }}"
+        );
+        [on_upload(&command), vec!["--hook-timeout".to_owned(), "1h".to_owned()]].concat()
+    });
+    scene.upload("a");
+    scene.upload("b");
+    assert_eq!(scene.comes("told", "/b\n"), "/a\n/a\n/b\n");
+    let log = scene.comes("log", "a hook succeeded late");
+    assert!(log.contains("exit status: 3: oh no"), "{log}");
+}
+
+#[test]
 fn what_waits_for_a_hook_is_done_before_the_server_ends() {
     let mut scene = Scene::with(|directory| {
         let there = directory.display();
@@ -251,6 +282,18 @@ fn an_address_that_does_not_answer_holds_up_neither_clients_nor_the_end() {
     scene.stop();
     let log = scene.log();
     assert!(log.contains("a hook is not run") && log.contains("files=2"), "{log}");
+}
+
+#[test]
+fn an_answer_that_does_not_end_holds_up_no_other_file() {
+    let (url, heard) = web(&["200 OK\r\nContent-Length: 10", "200 OK\r\nContent-Length: 10"]);
+    let scene = Scene::with(|_| ["--webhook", &url, "--hook-timeout", "1h"].map(str::to_owned).to_vec());
+    for name in ["a", "b"] {
+        scene.upload(name);
+        let (_, record) = heard.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(record.contains(&format!("\"/{name}\"")), "{record}");
+    }
+    assert!(!scene.log().contains("a hook failed"), "{}", scene.log());
 }
 
 #[test]

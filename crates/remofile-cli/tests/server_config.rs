@@ -174,6 +174,19 @@ fn a_check_tells_what_is_wrong_and_serves_nothing() {
 }
 
 #[test]
+fn options_and_a_key_that_clients_could_replace_are_refused() {
+    let scene = Scene::new(&options("private-key-file = \"root/key\"\n"));
+    let refused = |file: &Path, what: &str| {
+        let told = say(scene.command(&["server-config", "--check-config"]).arg(file)).fails(1);
+        assert!(told.contains(&format!("the {what} ")) && told.contains("is in the served directory"), "{told}");
+    };
+    write(scene.at("root/key"), "<rvFXu4cUY>el=w?{S%Yd1z8*rxPpRn7H*^sXWJk");
+    refused(&scene.file(), "file of the private key");
+    write(scene.at("root/server.toml"), "directory = \".\"\nport = 0\n");
+    refused(&scene.at("root/server.toml"), "file of options");
+}
+
+#[test]
 fn every_option_of_run_may_be_in_the_file() {
     let help = run(&["run", "--help"]).ok();
     let of_options = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));

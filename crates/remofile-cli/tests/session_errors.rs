@@ -60,11 +60,11 @@ fn the_log_tells_whose_zeromq_encryption_does_not_fit() {
 
 #[test]
 fn a_wrong_missing_or_needless_key_is_refused() {
-    let root = directory();
+    let (root, own) = (directory(), directory());
     let keys = run(&["generate-keys"]).ok();
     let (public, _private) = keys.trim().split_once("\nprivate key: ").unwrap();
     let public = public.strip_prefix("public key: ").unwrap();
-    let key_file = root.path().join("key");
+    let key_file = own.path().join("key");
     // As it was printed: the line with the private key is found.
     support::write(&key_file, &keys);
     let server = Server::start(root.path(), &["--private-key-file", key_file.to_str().unwrap()]);

@@ -4,10 +4,12 @@
 
 #include "../remofile.h"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -211,17 +213,47 @@ struct server_options {
 
 namespace detail {
 
+/// What text() throws, and nobody but made() and done() catches.
+struct has_nul {};
+
+/// A text for C, which ends at a NUL byte there: one that has any in it would name something else.
+inline const char *text(const std::string &text) {
+  if (text.find('\0') != std::string::npos) throw has_nul{};
+  return text.c_str();
+}
+
+inline const char *optional(const std::string &optional) { return optional.empty() ? nullptr : text(optional); }
+
+inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
+  std::vector<const char *> pointers;
+  for (const auto &each : texts) pointers.push_back(text(each));
+  return pointers;
+}
+
+/// Makes a call, which makes its texts itself.
+template <class F>
+int checked(F &&call, remofile_error &raw) {
+  try {
+    return call(&raw);
+  } catch (const has_nul &) {
+    static const char why[] = "a text has a NUL byte in it";
+    std::copy(std::begin(why), std::end(why), raw.message);
+    remofile_describe_code(REMOFILE_BAD_ARGUMENT, &raw.name, nullptr, nullptr);
+    return raw.code = REMOFILE_BAD_ARGUMENT;
+  }
+}
+
 template <class F, class V>
 auto made(F &&call, V &&value) -> result<decltype(value())> {
   remofile_error raw = REMOFILE_INIT(remofile_error);
-  if (call(&raw) != REMOFILE_OK) return error(raw);
+  if (checked(call, raw) != REMOFILE_OK) return error(raw);
   return value();
 }
 
 template <class F>
 result<void> done(F &&call) {
   remofile_error raw = REMOFILE_INIT(remofile_error);
-  if (call(&raw) != REMOFILE_OK) return error(raw);
+  if (checked(call, raw) != REMOFILE_OK) return error(raw);
   return {};
 }
 
@@ -232,18 +264,10 @@ result<void> done(F &&call, D &&then) {
   return made;
 }
 
-inline const char *optional(const std::string &text) { return text.empty() ? nullptr : text.c_str(); }
-
 inline std::string native(const std::filesystem::path &path) { return path.string(); }
 
 inline uint64_t milliseconds(std::chrono::milliseconds time) {
   return time.count() > 0 ? static_cast<uint64_t>(time.count()) : 0;
-}
-
-inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
-  std::vector<const char *> pointers;
-  for (const auto &text : texts) pointers.push_back(text.c_str());
-  return pointers;
 }
 
 /// Callbacks, and what one of them has thrown: no exception may go through the library.

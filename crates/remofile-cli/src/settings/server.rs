@@ -120,10 +120,15 @@ fn settle(run: &Run, token: Option<Token>, environment: &Environment) -> Result<
     if let (ServerTokens::Many(file), None) = (&tokens, &bucket) {
         refuse_within(&root, file.path(), "tokens file")?;
     }
-    if let (Some(path), None) = (&audit_log, &bucket) {
-        refuse_within(&root, path, "audit log")?;
-    }
     let operations = &run.operations;
+    // What a client puts into the file of options is run as a hook when the server is started again.
+    let config = operations.config.as_ref().map(absolute).transpose()?;
+    let key = run.private_key_file.as_ref().map(absolute).transpose()?;
+    for (path, what) in [(&audit_log, "audit log"), (&config, "file of options"), (&key, "file of the private key")] {
+        if let (Some(path), None) = (path, &bucket) {
+            refuse_within(&root, path, what)?;
+        }
+    }
     let hooks = HookSettings {
         on_upload: operations.on_upload.clone(),
         webhook: operations.webhook.clone(),

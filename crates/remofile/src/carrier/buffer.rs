@@ -2,12 +2,12 @@
 
 use super::error::LinkError;
 use super::kept::{KeptPayload, Spares};
-use super::socket::moved;
+use super::socket::{moved, write};
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::transport::{LENGTH_BYTES, Opener, Sealer, TAG_BYTES, Tampered};
 use remofile_protocol::wire::{Header, write_number};
 use socket2::Socket;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::ops::Range;
 
 /// Bytes of the header's length at the end of a body.
@@ -111,7 +111,7 @@ impl OutBuffer {
 
     pub(super) fn send(&mut self, stream: &mut Socket) -> Result<bool, LinkError> {
         while !self.is_empty() {
-            match moved(|| stream.write(&self.bytes[self.sent..self.end]))? {
+            match moved(|| write(stream, &self.bytes[self.sent..self.end]))? {
                 None => return Ok(false),
                 Some(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
                 Some(count) => {

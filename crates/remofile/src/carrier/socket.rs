@@ -1,8 +1,9 @@
 //! The options of a session's socket.
 
 use super::error::LinkError;
+use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
 use socket2::{SockRef, Socket, TcpKeepalive};
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -60,5 +61,47 @@ pub(super) fn moved(mut attempt: impl FnMut() -> io::Result<usize>) -> Result<Op
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => Err(LinkError::Lost(error)),
         };
+    }
+}
+
+/// Without it, what is written to a peer that is gone has the kernel send SIGPIPE as well, which ends every program in C that does not
+/// ignore it. `write` of the standard library's sockets has it, but neither their `write_vectored` nor those of `socket2`.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+// There each socket is told so when it is made.
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+/// Writes to a socket. To a peer that is gone it fails, and nothing else.
+pub(super) fn write(stream: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    Ok(send(stream, bytes, NO_SIGNAL)?)
+}
+
+/// Writes parts, one after the other, with one call, as [`write`] does.
+pub(super) fn write_parts(stream: &impl AsFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    Ok(sendmsg(stream, parts, &mut SendAncillaryBuffer::default(), NO_SIGNAL)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signal_hook::consts::SIGPIPE;
+    use std::net::{Shutdown, TcpListener};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn writing_to_a_peer_that_is_gone_is_an_error_and_no_signal() {
+        let signalled = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGPIPE, Arc::clone(&signalled)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(write_parts(&stream, &[IoSlice::new(b"one"), IoSlice::new(b"two")]).unwrap(), 6);
+        assert_eq!(write(&stream, b"three").unwrap(), 5);
+        stream.shutdown(Shutdown::Write).unwrap();
+        for failed in [write(&stream, b"more"), write_parts(&stream, &[IoSlice::new(b"more")])] {
+            assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        }
+        assert!(!signalled.load(Ordering::SeqCst));
     }
 }

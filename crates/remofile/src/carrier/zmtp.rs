@@ -3,14 +3,14 @@
 use super::buffer::MessageWriter;
 use super::error::LinkError;
 use super::line::{Line, MOST_AT_REST};
-use super::socket::moved;
+use super::socket::{moved, write_parts};
 use remofile_protocol::limits::MAX_HEADER_BYTES;
 use remofile_protocol::transport::Tampered;
 use remofile_protocol::wire::Header;
 use remofile_protocol::zmtp::{Command, FrameError, FrameOpener, FrameSealer, OpenedFrame, Peer};
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Read};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -294,7 +294,7 @@ impl Output {
         while !self.frames.is_empty() {
             let slices: Vec<IoSlice<'_>> =
                 self.frames.iter().take(FRAMES_A_CALL).map(|(frame, start)| IoSlice::new(&frame[*start..])).collect();
-            match moved(|| stream.write_vectored(&slices))? {
+            match moved(|| write_parts(stream, &slices))? {
                 None => return Ok(false),
                 Some(0) => return Err(LinkError::Lost(io::ErrorKind::WriteZero.into())),
                 Some(count) => self.sent(count),

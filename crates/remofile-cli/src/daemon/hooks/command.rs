@@ -8,15 +8,20 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Bytes of what a command says on standard error that are logged.
 const MOST_SAID_BYTES: usize = 1024;
 
-/// Time between two looks at a command that says nothing more.
+/// Time between the first two looks at a command that runs, and between later ones.
 const LOOK_AFTER: Duration = Duration::from_millis(5);
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(100);
+
+/// Time for what a command that is over has said to be read, where something that it left behind could say more.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs a command once, and waits for its end.
 pub(super) fn run(command: &str, orders: &Orders, job: &Job) -> Result<(), AttemptFailed> {
@@ -59,32 +64,52 @@ pub(super) fn run(command: &str, orders: &Orders, job: &Job) -> Result<(), Attem
 /// Waits for the end of a child, or of the time, after which `kill` is called. Gives what it said on standard error last.
 fn wait(mut child: Child, timeout: Duration, kill: impl Fn()) -> io::Result<(Option<ExitStatus>, String)> {
     let (began, stderr) = (Instant::now(), child.stderr.take());
-    let (ended, end) = mpsc::channel();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let (saying, (silent, silence)) = (Arc::clone(&said), mpsc::channel());
     thread::Builder::new().name("hook errors".to_owned()).spawn(move || {
-        let said = stderr.map(last_said).unwrap_or_default();
-        let _nobody_waits = ended.send(said);
+        if let Some(stderr) = stderr {
+            keep_last(stderr, &saying);
+        }
+        let _nobody_waits = silent.send(());
     })?;
-    let said = end.recv_timeout(timeout);
-    // One may close its standard error long before it ends, and one that it leaves behind may keep it open.
+    // As a rule its standard error is closed when it ends. But it may close that long before, and something that it leaves behind may
+    // keep it open for good: so it is looked at as well.
+    let mut pause = LOOK_AFTER;
     let status = loop {
+        let left = timeout.saturating_sub(began.elapsed());
         match child.try_wait()? {
-            None if began.elapsed() < timeout => thread::sleep(LOOK_AFTER),
+            None if left.is_zero() => break None,
+            None => {}
             status => break status,
         }
+        match silence.recv_timeout(pause.min(left)) {
+            Ok(()) => pause = LOOK_AFTER,
+            Err(RecvTimeoutError::Timeout) => pause = (pause * 2).min(LOOK_AT_LEAST_EVERY),
+            Err(RecvTimeoutError::Disconnected) => {
+                thread::sleep(pause.min(left));
+                pause = (pause * 2).min(LOOK_AT_LEAST_EVERY);
+            }
+        }
     };
-    if status.is_none() {
-        kill();
-        child.wait()?;
+    match status {
+        None => {
+            kill();
+            child.wait()?;
+        }
+        Some(status) if status.success() => {}
+        Some(_) => drop(silence.recv_timeout(LAST_WORDS)),
     }
-    Ok((status, said.unwrap_or_default()))
+    let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((status, String::from_utf8_lossy(&said).trim().to_owned()))
 }
 
-fn last_said(mut stderr: impl Read) -> String {
-    let (mut last, mut chunk) = (Vec::new(), [0; 1024]);
-    while let Ok(count @ 1..) = stderr.read(&mut chunk) {
+/// Reads until the end, and keeps the last of it.
+fn keep_last(mut from: impl Read, last: &Mutex<Vec<u8>>) {
+    let mut chunk = [0; 1024];
+    while let Ok(count @ 1..) = from.read(&mut chunk) {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         last.extend_from_slice(&chunk[..count]);
         let beyond = last.len().saturating_sub(MOST_SAID_BYTES);
         last.drain(..beyond);
     }
-    String::from_utf8_lossy(&last).trim().to_owned()
 }

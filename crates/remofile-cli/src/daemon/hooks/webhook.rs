@@ -9,6 +9,9 @@ use ureq::http::Uri;
 /// Bytes of an answer that are read.
 const MOST_ANSWER_BYTES: u64 = 64 * 1024;
 
+/// Time for what follows the status of an answer, of which nothing is wanted.
+const REST_OF_ANSWER: Duration = Duration::from_secs(1);
+
 /// Checks an address that is to be called.
 ///
 /// # Errors
@@ -39,6 +42,7 @@ impl Caller {
         let config = if address.starts_with("https:") { config.tls_config(super::tls::config()) } else { config };
         let config = config
             .timeout_global(Some(timeout))
+            .timeout_recv_body(Some(REST_OF_ANSWER))
             .http_status_as_error(false)
             // A body is not sent to where the address does not lead.
             .max_redirects(0)
@@ -56,7 +60,7 @@ impl Caller {
             .send(&job.record)
             .map_err(|error| AttemptFailed { why: error.to_string(), may_be_tried_again: true })?;
         let status = answer.status();
-        // Read to its end the connection can be used again.
+        // Read to its end the connection can be used again. An answer that does not end is one all the same.
         let _unread = answer.body_mut().with_config().limit(MOST_ANSWER_BYTES).read_to_vec();
         if status.is_success() {
             return Ok(());

@@ -2,6 +2,7 @@
 
 use super::*;
 use remofile_protocol::zmtp::{ClientHandshake, ClientSettings, ServerHandshake, ServerSettings, SocketType};
+use std::io::Write;
 use std::net::TcpListener;
 use zeroize::Zeroizing;
 

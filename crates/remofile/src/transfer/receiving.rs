@@ -348,10 +348,18 @@ impl CompleteFile {
         }
     }
 
-    /// Makes it visible, and returns its size in bytes.
-    pub(super) fn commit(self, monitor: &mut dyn UnpackerMonitor) -> StoreResult<u64> {
-        // Before the file itself: afterwards the old content would be gone.
-        self.backup.map_or(Ok(()), |backup| backup.commit(monitor))?;
+    pub(super) fn has_backup(&self) -> bool {
+        self.backup.is_some()
+    }
+
+    /// Commits the backup of what it replaces, if there is one, right before the file itself: afterwards the old content would
+    /// be gone.
+    pub(super) fn commit_backup(&mut self, monitor: &mut dyn UnpackerMonitor) -> StoreResult<()> {
+        self.backup.take().map_or(Ok(()), |backup| backup.commit(monitor))
+    }
+
+    /// Makes it visible, and returns its size in bytes. Its backup, if it has one, is committed before.
+    pub(super) fn commit(self) -> StoreResult<u64> {
         self.staged.commit()?;
         Ok(self.bytes)
     }

@@ -2,14 +2,14 @@
 //!
 //! A store that is to be durable brings the content of a file to the disk before the file gets its name. One by one that
 //! takes thousands of flushes; so complete files wait, until there are many, and all of them are visible after one flush. It
-//! goes on beside the files that come next, which wait for another one.
+//! goes on, and makes them visible, beside the files that come next, which wait for another one.
 
 use super::super::conflict::{self, FileStamp, Resolved};
 use super::super::intake::{Effect, UnpackerMonitor};
 use super::super::receiving::{CompleteFile, FileNames};
 use super::Unpacker;
-use super::flushing::Flushing;
-use super::waiting_files::WaitingFiles;
+use super::flushing::{Committed, Flushed, Flushing};
+use super::waiting_files::{InProcess, WaitingFiles};
 use crate::store::StoreResult;
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Item, OnConflict};
@@ -52,10 +52,15 @@ impl Unpacker {
         conflict::resolve(&*self.store, path, stamp, rule, self.has_doubt)
     }
 
-    fn commit(&mut self, file: CompleteFile, monitor: &mut dyn UnpackerMonitor) {
-        let FileNames { sent_as, stored_as } = file.names().clone();
-        let is_directory = file.is_directory();
-        match file.commit(monitor) {
+    fn commit(&mut self, mut file: CompleteFile, monitor: &mut dyn UnpackerMonitor) {
+        let (names, is_directory) = (file.names().clone(), file.is_directory());
+        let outcome = file.commit_backup(monitor).and_then(|()| file.commit());
+        self.tell(Committed { names, is_directory, outcome }, monitor);
+    }
+
+    fn tell(&mut self, committed: Committed, monitor: &mut dyn UnpackerMonitor) {
+        let Committed { names: FileNames { sent_as, stored_as }, is_directory, outcome } = committed;
+        match outcome {
             Err(failure) => monitor.failed(failure.at(sent_as), false),
             Ok(_) if is_directory => {
                 self.stored.made += 1;
@@ -99,7 +104,7 @@ impl Unpacker {
         let batch = std::mem::take(&mut self.waiting);
         // The commit of a single file flushes just that.
         let flushed = if batch.files.len() > 1 { self.store.flush_staged() } else { Ok(()) };
-        self.commit_all(batch, &flushed, monitor);
+        self.commit_all(batch.files, &flushed, monitor);
     }
 
     /// Flushes what is due: the flush before comes to its end, and the next one goes on beside the files that come.
@@ -117,12 +122,18 @@ impl Unpacker {
     }
 
     fn settle(&mut self, flushing: Flushing, monitor: &mut dyn UnpackerMonitor) {
-        let (batch, flushed) = flushing.wait();
-        self.commit_all(batch, &flushed, monitor);
+        let Flushed { outcome, committed, left } = flushing.wait();
+        committed.into_iter().for_each(|committed| self.tell(committed, monitor));
+        self.commit_all(left, &outcome, monitor);
     }
 
-    fn commit_all(&mut self, batch: WaitingFiles, flushed: &StoreResult<()>, monitor: &mut dyn UnpackerMonitor) {
-        for (file, _in_process) in batch.files {
+    fn commit_all(
+        &mut self,
+        files: Vec<(CompleteFile, InProcess)>,
+        flushed: &StoreResult<()>,
+        monitor: &mut dyn UnpackerMonitor,
+    ) {
+        for (file, _in_process) in files {
             match flushed {
                 Ok(()) => self.commit(file, monitor),
                 Err(failure) => monitor.failed(failure.clone().at(file.into_path()), false),

@@ -120,7 +120,8 @@ impl WaitingFiles {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.files.len() * FILE_BYTES + self.path_bytes
+        // The files themselves may be with the thread that commits them.
+        self.paths.len() * FILE_BYTES + self.path_bytes
     }
 }
 

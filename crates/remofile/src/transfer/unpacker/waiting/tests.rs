@@ -134,6 +134,38 @@ fn files_come_while_those_before_are_flushed_and_what_concerns_these_waits() {
 }
 
 #[test]
+fn files_whose_flush_is_over_are_visible_though_nobody_asks_for_them() {
+    let mut scene = Scene::new(OnConflict::Abort);
+    for number in 0..600 {
+        scene.put(&number.to_string(), "x");
+    }
+    // Those of the first flush become visible while this thread does nothing for them.
+    while scene.read("500").is_none() {
+        std::thread::yield_now();
+    }
+    assert_eq!(scene.noted.stored.len(), 0, "whoever takes files in is told of them later");
+    let Scene { unpacker, mut noted, .. } = scene;
+    assert_eq!(unpacker.finish(&mut noted).unwrap().files, 600);
+    assert_eq!((noted.stored.len(), noted.failures), (600, Vec::new()));
+}
+
+#[test]
+fn files_whose_flush_is_given_up_stay_invisible() {
+    let mut scene = Scene::new(OnConflict::Abort);
+    let disk = gate(scene.path());
+    let busy = disk.lock().unwrap();
+    for number in 0..600 {
+        scene.put(&number.to_string(), "x");
+    }
+    let Scene { root, unpacker, .. } = scene;
+    drop(unpacker);
+    drop(busy);
+    let visible =
+        std::fs::read_dir(root.path()).unwrap().filter(|entry| entry.as_ref().unwrap().file_name() != ".remofile");
+    assert_eq!(visible.count(), 0);
+}
+
+#[test]
 fn each_file_of_a_flush_beside_others_that_fails_is_told() {
     let mut scene = Scene::new(OnConflict::Replace);
     std::fs::write(scene.path().join("0"), "old").unwrap();

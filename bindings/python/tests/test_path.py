@@ -114,7 +114,7 @@ def test_open_files(top, client, root):
 
 def test_a_mode_is_what_it_is_for_open(client, root):
     (root / "file").write_text("content")
-    for letters in itertools.chain.from_iterable(itertools.permutations("rwax+btU", count) for count in range(4)):
+    for letters in itertools.chain.from_iterable(itertools.permutations("rwax+bt", count) for count in range(4)):
         mode = "".join(letters)
         (root / "file").touch()
         if "x" in mode:
@@ -129,8 +129,10 @@ def test_a_mode_is_what_it_is_for_open(client, root):
             (root / "file").unlink()
         with client.open("/file", mode) as file:
             assert file.mode == mode if "b" not in mode else file.readable() == ("r" in mode or "+" in mode)
-    with pytest.raises(ValueError):
-        client.open("/file", "rr")
+    # Versions of Python before 3.11 take "U" still.
+    for mode in ("rr", "U", "rU"):
+        with pytest.raises(ValueError):
+            client.open("/file", mode)
 
 
 def test_a_text_file_without_its_buffer_is_as_any_other(client, root):

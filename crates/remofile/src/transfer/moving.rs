@@ -49,7 +49,7 @@ impl Moving {
     /// Begins a move after a rename that failed with `cross-device`.
     ///
     /// # Errors
-    /// That failure again, of a store that cannot copy; `not-found`...
+    /// That failure again, of a store that cannot copy; `not-found` if the source is gone; what a look at it fails with otherwise.
     pub fn begin(store: &Arc<dyn Store>, options: MoveOptions) -> StoreResult<Self> {
         let MoveOptions { source, destination, replace, permit } = options;
         if !store.capabilities().has(Capability::Copies) {

@@ -86,6 +86,7 @@ impl OpenDirectories {
 
     /// Closes a directory that is removed.
     pub(super) fn forget(&mut self, path: &RemotePath) {
+        self.last.take_if(|(last, _)| last == path);
         self.young.remove(path);
         self.old.remove(path);
     }
@@ -93,5 +94,43 @@ impl OpenDirectories {
     /// Closes all.
     pub(super) fn close(&mut self) {
         *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StagePlan;
+    use remofile_protocol::path::FileName;
+    use remofile_protocol::wire::ErrorCode;
+
+    /// A directory in which directories can be staged.
+    struct Staging;
+
+    impl Directory for Staging {
+        fn stage(&self, _: &FileName, _: &StagePlan) -> StoreResult<Box<dyn Staged>> {
+            Err(ErrorCode::Unsupported.into())
+        }
+
+        fn stage_directory(&self, _: &FileName, _: Option<u32>) -> Option<StoreResult<StagedDirectory>> {
+            Some(Ok(StagedDirectory { directory: Box::new(Self), staged: None }))
+        }
+    }
+
+    #[test]
+    fn a_directory_that_is_removed_is_open_no_more_wherever_it_was() {
+        let [root, first, second] = ["/", "/first", "/second"].map(|path| path.parse::<RemotePath>().unwrap());
+        for removed in [&first, &second] {
+            let mut open = OpenDirectories::default();
+            open.put(root.clone(), OpenDirectory::new(Box::new(Staging)));
+            // The second one is that of the last file then, and the first one stays open beside it.
+            for path in [&first, &second] {
+                assert!(open.stage(path, None).unwrap().is_ok());
+            }
+            open.forget(removed);
+            let held = open.take(&root).unwrap();
+            open.put(root.clone(), held);
+            assert!(open.take(removed).is_none(), "{removed}");
+        }
     }
 }

@@ -8,7 +8,7 @@
 mod pending;
 mod slice;
 
-pub(crate) use pending::{Lost, Pending, promise};
+pub(crate) use pending::{Lost, Pending, Promise, promise};
 pub(crate) use slice::{Cancel, Slice};
 
 use crate::carrier::Waker;

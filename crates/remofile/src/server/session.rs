@@ -71,7 +71,7 @@ pub(super) struct Session {
     waker: Waker,
     machine: ServerSession,
     operations: BTreeMap<OperationId, Running>,
-    /// Operations that were ended in the middle, until they are over. Nothing else is changed for this session meanwhile.
+    /// Operations that are ended, until they are over. Nothing else is changed for this session while one of them may change something.
     leaving: Vec<Leaving>,
     /// The operation that was on another thread last.
     last_away: OperationId,
@@ -124,7 +124,13 @@ impl Session {
         Self {
             max_hold: MaxHold::new(shared.limits.current().max_hold),
             insisting: Insisting::default(),
-            settling: Settling::new(Arc::clone(&shared), pool.clone(), Arc::clone(&grant.store), peer.session),
+            settling: Settling::new(
+                Arc::clone(&shared),
+                pool.clone(),
+                Arc::clone(&grant.store),
+                peer.session,
+                waker.clone(),
+            ),
             audit: SessionAudit::begin(&shared.reporter, &peer.audited()),
             pool,
             known: shared.know(&peer),

@@ -2,8 +2,8 @@
 
 use crate::common::{Fixture, noise, remote, visible};
 use crate::open_files::code;
+use remofile::OpenOptions;
 use remofile::protocol::wire::ErrorCode;
-use remofile::{Client, ClientOptions, OpenOptions, Wait};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -163,9 +163,8 @@ fn a_file_that_is_too_large_leaves_the_old_one() {
 }
 
 /// A file that was read, with what it had then.
-fn read_before(fixture: &Fixture, name: &str) -> (Client, remofile::protocol::wire::Version) {
-    // The server keeps the lease of a change that failed until what was stored is on the disk: another client waits for that.
-    let mut client = Client::connect(ClientOptions { wait: Wait::Forever, ..fixture.options() }).unwrap();
+fn read_before(fixture: &Fixture, name: &str) -> (remofile::Client, remofile::protocol::wire::Version) {
+    let mut client = fixture.client();
     let mut file = client.open(&remote(name), OpenOptions::new().read(true)).unwrap();
     file.read_to_end(&mut Vec::new()).unwrap();
     let version = file.version().unwrap();
@@ -178,7 +177,7 @@ fn a_file_takes_the_place_of_the_version_that_was_read_and_of_no_other() {
     for size in [3, 5_000_000] {
         let path = fixture.write("f", "old");
         let (mut client, version) = read_before(&fixture, "/f");
-        let rewrite = |client: &mut Client| {
+        let rewrite = |client: &mut remofile::Client| {
             let mut file = client.open(&remote("/f"), rewriting()).unwrap();
             file.write_all(&noise(size)).unwrap();
             file

@@ -37,7 +37,8 @@ impl Session {
 
     /// Reports whether nothing of the session is being changed on another thread.
     pub(super) fn may_change(&self) -> bool {
-        self.leaving.is_empty() && !self.operations.values().any(Running::is_working_away)
+        let is_leaving = self.leaving.iter().any(|leaving| leaving.is_changing && !leaving.over.is_over());
+        !is_leaving && !self.operations.values().any(Running::is_working_away)
     }
 
     /// Sends operations to other threads that want to go there: one that changes something at a time, since what a client

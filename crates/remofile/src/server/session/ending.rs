@@ -11,17 +11,21 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 impl Session {
-    /// Ends an operation that has nothing under way.
+    /// Ends an operation that has nothing under way. Its client is told once its lease is given back, since it may have
+    /// another client begin at once: behind the flush of what was stored, if it failed.
     pub(super) fn end(&mut self, now: Duration, id: OperationId, outcome: Result<Done, Failure>) {
         self.operations.remove(&id);
         let is_unfinished = self.begun.remove(&id).is_some() && outcome.is_err();
-        // Before the client learns of the end: it may have another client begin at once.
-        self.settling.release(Some(id), is_unfinished);
-        self.tell_end(now, id, outcome);
+        match (self.settling.release(Some(id), is_unfinished), outcome) {
+            (Some(over), Err(failure)) => {
+                self.leaving.push(Leaving { operation: id, failure, over, is_changing: false });
+            }
+            (_, outcome) => self.tell_end(now, id, outcome),
+        }
     }
 
     /// Ends an operation in the middle. Its lease is given back when it is over, and what it stored is on the disk; its
-    /// client is told as soon as it changes nothing any more.
+    /// client, who wants to be gone, is told as soon as it changes nothing any more.
     pub(super) fn break_off(&mut self, now: Duration, id: OperationId, leave: Leave, failure: Failure) {
         if self.leaving.iter().any(|leaving| leaving.operation == id) {
             return;
@@ -30,9 +34,9 @@ impl Session {
             Some(running) if running.leaves_slowly() && !self.is_stopping() => {
                 let is_unfinished = self.begun.remove(&id).is_some();
                 let settling = self.settling.clone();
-                let after = move || settling.release(Some(id), is_unfinished);
+                let after = move || drop(settling.release(Some(id), is_unfinished));
                 let over = running.leave(leave, &self.pool, self.waker.clone(), after);
-                self.leaving.push(Leaving { operation: id, failure, over });
+                self.leaving.push(Leaving { operation: id, failure, over, is_changing: true });
             }
             running => {
                 if let Some(running) = running {
@@ -43,7 +47,7 @@ impl Session {
         }
     }
 
-    /// Tells the clients of operations that were ended in the middle, and are over now.
+    /// Tells the clients of operations that are over now.
     pub(super) fn see_off(&mut self, now: Duration) {
         if self.leaving.is_empty() {
             return;
@@ -130,7 +134,7 @@ impl Session {
         running.into_values().for_each(|running| running.leave_now(Leave::Interrupted));
         leaving.iter().for_each(|leaving| leaving.over.await_result());
         let has_unfinished = !std::mem::take(&mut self.begun).is_empty();
-        self.settling.release(None, has_unfinished);
+        drop(self.settling.release(None, has_unfinished));
     }
 
     /// Ends operations that have had their lease for too long without progress. Operations that wait keep their place.
@@ -158,7 +162,7 @@ impl Drop for Session {
         let audit = std::mem::take(&mut self.audit);
         let has_unfinished = !self.begun.is_empty();
         let release = move || {
-            settling.release(None, has_unfinished);
+            drop(settling.release(None, has_unfinished));
             // What they hold counts until then.
             drop(accounts);
             // So are operations told as interrupted, behind what they have stored.

@@ -4,7 +4,8 @@
 //! session that ends meanwhile ends behind them: its leases are given back by that job.
 
 use super::shared_state::SharedState;
-use crate::blocking::Pool;
+use crate::blocking::{Pending, Pool, Promise, promise};
+use crate::carrier::Waker;
 use crate::store::{Fsync, Store};
 use remofile_protocol::wire::OperationId;
 use std::mem;
@@ -19,25 +20,33 @@ pub(super) struct Settling {
     pool: Pool,
     store: Arc<dyn Store>,
     session: u64,
+    waker: Waker,
     queue: Arc<Mutex<Queue>>,
 }
 
 #[derive(Default)]
 struct Queue {
-    /// Operations whose leases are given back after the next flush; `None` for all of the session.
-    ended: Vec<Option<OperationId>>,
+    /// What is given back after the next flush.
+    ended: Vec<Ended>,
     /// True while a job flushes.
     is_flushing: bool,
 }
 
+struct Ended {
+    /// The operation that had the lease; `None` for all of the session.
+    operation: Option<OperationId>,
+    released: Promise<()>,
+}
+
 impl Settling {
-    pub(super) fn new(shared: Arc<SharedState>, pool: Pool, store: Arc<dyn Store>, session: u64) -> Self {
-        Self { shared, pool, store, session, queue: Arc::default() }
+    pub(super) fn new(shared: Arc<SharedState>, pool: Pool, store: Arc<dyn Store>, session: u64, waker: Waker) -> Self {
+        Self { shared, pool, store, session, waker, queue: Arc::default() }
     }
 
     /// Releases the lease of an operation, or all leases of the session. The files that an unfinished operation made
-    /// visible are flushed before: no other operation may look at them until the outcome is known.
-    pub(super) fn release(&self, operation: Option<OperationId>, is_unfinished: bool) {
+    /// visible are flushed before: no other operation may look at them until the outcome is known. Returns the release that
+    /// is still to come, which wakes the session; `None` if it is done.
+    pub(super) fn release(&self, operation: Option<OperationId>, is_unfinished: bool) -> Option<Pending<()>> {
         let shared = &self.shared;
         let mut queue = self.lock();
         let is_unflushed = is_unfinished && shared.options.fsync == Fsync::End && self.store.is_unflushed();
@@ -47,17 +56,18 @@ impl Settling {
             drop(queue);
             self.flush();
         } else if must_flush {
-            queue.ended.push(operation);
+            let (released, pending) = promise(self.waker.clone());
+            queue.ended.push(Ended { operation, released });
             shared.leases.settle(self.session, operation);
-            if queue.is_flushing {
-                return;
+            if !mem::replace(&mut queue.is_flushing, true) {
+                drop(queue);
+                let settling = self.clone();
+                self.pool.run_detached(move || settling.run());
             }
-            queue.is_flushing = true;
-            drop(queue);
-            let settling = self.clone();
-            return self.pool.run_detached(move || settling.run());
+            return Some(pending);
         }
         shared.leases.release(Instant::now(), self.session, operation);
+        None
     }
 
     /// Flushes until nothing waits for it.
@@ -71,7 +81,10 @@ impl Settling {
                 return;
             }
             self.flush();
-            ended.into_iter().for_each(|operation| self.shared.leases.release(Instant::now(), self.session, operation));
+            for Ended { operation, released } in ended {
+                self.shared.leases.release(Instant::now(), self.session, operation);
+                released.keep(());
+            }
         }
     }
 

@@ -70,9 +70,10 @@ impl Scene {
 impl Session {
     /// Waits until what is on other threads is back, but for flushes; whether there was something.
     pub(in crate::server) fn await_work(&self) -> bool {
-        let has_work = !self.leaving.is_empty() || self.operations.values().any(Running::is_working_away);
+        let leaving = || self.leaving.iter().filter(|leaving| leaving.is_changing);
+        let has_work = leaving().next().is_some() || self.operations.values().any(Running::is_working_away);
         self.operations.values().for_each(Running::await_back);
-        self.leaving.iter().for_each(|leaving| leaving.over.await_result());
+        leaving().for_each(|leaving| leaving.over.await_result());
         has_work
     }
 }

@@ -9,7 +9,7 @@ fn flushing_scene() -> Scene {
 }
 
 fn make_directory(name: &str) -> Request {
-    Request::MakeDirectory { path: root().join(name).unwrap(), update: true, parents: false }
+    Request::MakeDirectory { path: format!("/{name}").parse().unwrap(), update: true, parents: false }
 }
 
 /// Makes an upload that stores a file and is cancelled before it ends.
@@ -85,6 +85,25 @@ fn who_begins_and_breaks_off_again_and_again_makes_one_thread() {
     let flushes = scene.faults.count(StoreCall::Sync) - before;
     assert!(flushes <= 2, "{flushes}");
     assert!(!scene.grant.store.is_unflushed());
+}
+
+#[test]
+fn the_end_of_a_change_that_failed_is_told_when_its_lease_is_free() {
+    let scene = flushing_scene();
+    let gate = scene.faults.gate(StoreCall::Sync);
+    let closed = gate.lock().unwrap();
+    let mut session = scene.session(1);
+    break_off_an_upload(&mut session, 1);
+    ask(&mut session, 2, make_directory("missing/d"));
+    let told = listen(&mut session).0;
+    assert!(told.is_empty(), "another client that begins now is refused: {told:?}");
+    assert!(scene.shared.leases.is_held(1, OperationId(2)));
+    ask(&mut session, 3, make_directory("d"));
+    listen(&mut session);
+    assert!(scene.has("/d"), "it waits for the flush of another operation");
+    drop(closed);
+    assert_eq!(await_end(&mut session, 2).unwrap_err().code, ErrorCode::NotFound);
+    assert!(!scene.shared.leases.is_held(1, OperationId(2)));
 }
 
 #[test]

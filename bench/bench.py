@@ -31,7 +31,7 @@ SAMPLE_SECONDS = 0.002
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured."""
+    """The amounts that are measured."""
 
     rounds: int
     large_bytes: int
@@ -45,7 +45,7 @@ QUICK = Plan(rounds=2, large_bytes=64 * MIB, small_files=1_000, list_runs=10)
 
 @dataclass(frozen=True)
 class Places:
-    """Where the sources are, what is served, and where downloads and copies go."""
+    """The directories: where the sources are, what is served, and where downloads and copies go."""
 
     sources: Path
     served: Path

@@ -56,13 +56,13 @@ class Sizes:
 
 @dataclass
 class Count:
-    """What was counted on either side: system calls by their names, or instructions."""
+    """The counts of either side: system calls by their names, or instructions."""
 
     client: Counter
     server: Counter
 
     def less(self, other, divisor=1):
-        """How much more this is than another one, for each of some units."""
+        """Returns how much more this is than another one, for each of some units."""
         return {side: (sum(getattr(self, side).values()) - sum(getattr(other, side).values())) / divisor for side in ("client", "server")}
 
 
@@ -306,7 +306,7 @@ def remove(path):
 
 
 def measure(binary, counter, sizes=None):
-    """What `counter` counts of every operation. Missing if it cannot."""
+    """Returns what `counter` counts of every operation. Missing if it cannot."""
     sizes = sizes or counter.sizes
     with tempfile.TemporaryDirectory(prefix="remofile-costs-") as directory:
         return Bench(binary, Path(directory).resolve(), sizes).counts(counter)

@@ -89,7 +89,7 @@ def allow_descriptors(sessions):
 
 
 class Cost:
-    """What a process holds now."""
+    """Returns what a process holds now."""
 
     def __init__(self, pid):
         status = Path(f"/proc/{pid}/status").read_text()

@@ -17,7 +17,7 @@ DESCRIPTORS_OF_EACH = 4
 
 @dataclass(frozen=True)
 class Load:
-    """How many clients do how much."""
+    """The work of the clients: how many do how much."""
 
     clients: int
     mebibytes: int

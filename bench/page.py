@@ -153,7 +153,7 @@ def picture_name(kind, work):
 
 
 def summed_up(found):
-    """What runs.measure found, with a summary in place of the runs."""
+    """Returns what runs.measure found, with a summary in place of the runs."""
     return {work: {name: summary(of) if isinstance(of, list) else of for name, of in runs.items()} for work, runs in found.items()}
 
 

@@ -43,7 +43,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Command:
-    """What a client is called with."""
+    """The arguments that a client is called with."""
 
     words: list
     environment: dict = field(default_factory=dict)

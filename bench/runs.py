@@ -29,7 +29,7 @@ EVERY_WORK = LARGE + SMALL + DELTAS
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured."""
+    """The amounts that are measured."""
 
     rounds: int
     large_bytes: int

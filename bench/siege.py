@@ -79,7 +79,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Attack:
-    """What one attacker does: so many connections at most, so many a second and at once, of which so many stay open."""
+    """The doings of one attacker: so many connections at most, so many a second and at once, of which so many stay open."""
 
     kind: str
     port: int
@@ -90,7 +90,7 @@ class Attack:
     burst: int
 
     def due(self, seconds):
-        """How many connections there are to be after so many seconds."""
+        """Returns how many connections there are to be after so many seconds."""
         return min(self.connections, int(seconds * self.rate) // self.burst * self.burst)
 
 

@@ -47,7 +47,7 @@ DIRECTIONS = ("local", "remote")
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured."""
+    """The amounts that are measured."""
 
     rounds: int
     large_bytes: int
@@ -62,7 +62,7 @@ QUICK = Plan(rounds=2, large_bytes=64 * MIB, edits=64, small_files=1_000)
 
 @dataclass(frozen=True)
 class Places:
-    """What is served, and in it what is synchronised, what it was before, and what is made like it."""
+    """The directories: what is served, and in it what is synchronised, what it was before, and what is made like it."""
 
     served: Path
     source: Path
@@ -173,7 +173,7 @@ class Rsync:
         return configuration
 
     def _listens(self):
-        """Whether the daemon came up; False if it ended."""
+        """True if the daemon came up; False if it ended."""
         deadline = time.monotonic() + RSYNC_START_SECONDS
         while self._process.poll() is None:
             try:

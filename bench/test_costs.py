@@ -1,4 +1,4 @@
-"""What operations cost is counted, and must not become more. Counts do not depend on time, so these limits hold on any machine."""
+"""Tests that what operations cost does not become more. Counts do not depend on time, so these limits hold on any machine."""
 
 import unittest
 from pathlib import Path

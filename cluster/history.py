@@ -85,7 +85,7 @@ def is_missing(done):
 
 
 class Seen:
-    """What a client needs to know of the servers."""
+    """The environment that a client of the servers needs."""
 
     def __init__(self, servers):
         self.binary, self.environment = servers.binary, servers.environment()

@@ -42,7 +42,7 @@ def free_ports(count):
 
 
 def accepts(port):
-    """Whether something accepts connections at a port of this machine."""
+    """True if something accepts connections at a port of this machine."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -28,7 +28,7 @@ class Rclone:
 
     @staticmethod
     def place(path):
-        """What rclone calls a path in the bucket."""
+        """Returns the name that rclone has for a path in the bucket."""
         return f"store:{BUCKET}/{path}"
 
     def run(self, *arguments, seconds=COPY_SECONDS):

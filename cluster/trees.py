@@ -51,7 +51,7 @@ def expect_same(what, one, other):
 
 
 def ours_is_seen_by_rclone(campaign, garage, directory):
-    """What Remofile has uploaded rclone lists and reads, with times, and a second sync of either has nothing to do."""
+    """Checks that rclone lists and reads what Remofile has uploaded, with times, and a second sync of either has nothing to do."""
     source = make_tree(directory / "ours", campaign.chance("ours"))
     rclone = Rclone(garage)
     with Servers(campaign.binary, directory / "servers", garage, "trees/ours") as servers:
@@ -72,7 +72,7 @@ def ours_is_seen_by_rclone(campaign, garage, directory):
 
 
 def theirs_is_seen_by_us(campaign, garage, directory):
-    """What rclone has copied Remofile lists and downloads, with times."""
+    """Checks that Remofile lists and downloads what rclone has copied, with times."""
     source, back = make_tree(directory / "theirs", campaign.chance("theirs")), directory / "back"
     back.mkdir()
     rclone = Rclone(garage)

@@ -94,7 +94,7 @@ def copy_sources(destination):
 
 
 def source_files():
-    """What git tracks; without git, everything under crates/ and docs/."""
+    """Returns the files that git tracks; without git, everything under crates/ and docs/."""
     try:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, check=True, capture_output=True, text=True)
         files = [Path(name) for name in listed.stdout.split("\0") if name]

@@ -1,4 +1,4 @@
-"""What the interoperation tests share: the server under test, its peers, and how to wait for something."""
+"""The harness of the interoperation tests: the server under test, its peers, and how to wait for something."""
 
 import os
 import pickle

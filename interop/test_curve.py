@@ -73,7 +73,7 @@ class CurveTest(InteropTest):
 
 class Keys(CurveTest):
     def test_generated_keys(self):
-        """What `generate-keys` prints is a pair of ZeroMQ's own."""
+        """Tests that what `generate-keys` prints is a pair of ZeroMQ's own."""
         run = subprocess.run([BINARY, "generate-keys"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                              check=True, timeout=DEADLINE_SECONDS)
         public, private = (re.search(rf"^{kind} key: (\S{{40}})$", run.stdout, re.MULTILINE).group(1)
@@ -105,7 +105,7 @@ class Encrypted(CurveTest):
         return self.socket(zmq.REQ, self.server.port, token, **curve_options(self.public_key))
 
     def test_the_prototypes_client_with_a_key(self):
-        """It knows no keys itself; its socket can be given one."""
+        """The library knows no keys itself; its socket can be given one."""
         client = self.prototype(self.server.port)
         address = client.socket_address
         client.socket.disconnect(address)

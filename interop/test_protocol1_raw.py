@@ -48,7 +48,7 @@ class RawTest(InteropTest):
 
 
 class Requests(RawTest):
-    """How a request may be written."""
+    """Tests of how a request may be written."""
 
     def assert_listed(self, frame):
         response = self.ask_bytes(self.req, frame)
@@ -138,7 +138,7 @@ class Requests(RawTest):
 
 
 class Hostile(RawTest):
-    """What is meant to do harm is answered by BAD_REQUEST, or not at all, and others are served on."""
+    """Tests that what is meant to do harm is answered by BAD_REQUEST, or not at all, and others are served on."""
 
     def test_one_frame_of_a_dealer(self):
         """Without the delimiter it is no request of protocol 1, whatever is in it."""

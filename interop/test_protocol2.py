@@ -258,7 +258,7 @@ class WrongDigest:
 
 
 def failure_of(attempt):
-    """What an attempt failed with; None if it did not."""
+    """Returns what an attempt failed with; None if it did not."""
     try:
         attempt()
     except Failed as error:
@@ -267,7 +267,7 @@ def failure_of(attempt):
 
 
 class Frames(Protocol2Test):
-    """What the example client does not do."""
+    """Tests of what the example client does not do."""
 
     def dealer(self, token=None):
         return self.socket(zmq.DEALER, self.server.port, token)

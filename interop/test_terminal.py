@@ -1,4 +1,4 @@
-"""What a terminal is sent: no character of a file's or a client's name is obeyed by it."""
+"""Tests of what a terminal is sent: no character of a file's or a client's name is obeyed by it."""
 
 import os
 import pty
@@ -15,7 +15,7 @@ ALLOWED = {"\n", "\r", "\t"}
 
 class TerminalTest(InteropTest):
     def on_a_terminal(self, port, *arguments):
-        """What the command writes to a terminal, standard output and standard error alike."""
+        """Returns what the command writes to a terminal, standard output and standard error alike."""
         master, terminal = pty.openpty()
         environment = clean_environment(str(self.local), REMOFILE_TOKEN=GENERATED_TOKEN, USER=f"eve\x9b{HOSTILE}")
         environment |= {"REMOFILE_HOSTNAME": "127.0.0.1", "REMOFILE_PORT": str(port), "TERM": "dumb"}

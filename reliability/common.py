@@ -1,4 +1,4 @@
-"""What the campaigns share: their arguments, their cases, and the line that tells how they went.
+"""The base of the campaigns: their arguments, their cases, and the line that tells how they went.
 
 A campaign is a script that is called as
 
@@ -59,7 +59,7 @@ class Campaign:
         return tempfile.TemporaryDirectory(prefix="remofile-reliability-", dir=self._directory)
 
     def wants(self, case):
-        """Whether the case is to run: all do, unless --only names some."""
+        """True if the case is to run: all do, unless --only names some."""
         return not self.only or case in self.only
 
     def check(self, case, function, *arguments):

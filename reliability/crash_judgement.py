@@ -1,4 +1,4 @@
-"""What is right and wrong about what is found on a disk after its power failed."""
+"""The judgement of what is found on a disk after its power failed."""
 
 import hashlib
 import subprocess

@@ -1,4 +1,4 @@
-"""What is done on a disk that will fail: operations with the trees they begin with, and what may be found afterwards."""
+"""Operations on a disk that will fail, with the trees they begin with, and what may be found afterwards."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ class File(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What is at a path: its kind, the digest of its content, its size and its time."""
+    """Returns what is at a path: its kind, the digest of its content, its size and its time."""
 
     kind: str
     digest: str

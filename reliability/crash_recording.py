@@ -106,7 +106,7 @@ class Case(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """What an operation did to a disk that had the writes `base` before. `states[n]` is what was there when `n` commands
+    """The writes of an operation to a disk that had the writes `base` before. `states[n]` is what was there when `n` commands
     were done, and `acknowledged[n]` how long the log was then."""
 
     base: list

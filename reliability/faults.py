@@ -103,7 +103,7 @@ OPERATIONS = [
 
 
 def contents(top):
-    """What users see below a directory: paths, with the contents of files."""
+    """Returns what users see below a directory: paths, with the contents of files."""
     found = {}
     for path in sorted(top.rglob("*")):
         name = str(path.relative_to(top))
@@ -113,7 +113,7 @@ def contents(top):
 
 
 def staged(top):
-    """What is in a staging directory; that a flush failed is remembered there."""
+    """Returns the content of a staging directory, where a failed flush is remembered."""
     below = sorted(str(path.relative_to(top)) for path in top.rglob(".remofile/**/*"))
     remembered = {".remofile/unflushed", ".remofile/unflushed/ranges"}
     if not below and (top / ".remofile").exists():

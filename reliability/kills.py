@@ -180,7 +180,7 @@ class Trigger:
         self._lock = threading.Lock()
 
     def take(self, wanted):
-        """How many bytes may pass now, of those that are wanted; calls the function if the point is reached."""
+        """Returns how many bytes may pass now, of those that are wanted; calls the function if the point is reached."""
         with self._lock:
             if self.at is not None and self.passed == self.at:
                 self.function()
@@ -221,11 +221,11 @@ def timed(server, home, arguments, environment=None):
 
 
 class Slow(Failed):
-    """What took longer than it should. On a machine that has others to serve this may be chance."""
+    """Returns what took longer than it should. On a machine that has others to serve this may be chance."""
 
 
 class Undisturbed:
-    """What an operation does and takes when nothing happens: bytes, and seconds of it and of a listing."""
+    """Measures an operation when nothing happens: bytes, and seconds of it and of a listing."""
 
     def __init__(self, campaign, content, operation):
         with campaign.place() as directory:

@@ -100,7 +100,7 @@ class Search:
 
 
 def changes(event, value):
-    """Whether an event can happen to this value, and is no read. A removal, whose own value is None, needs something there."""
+    """True if an event can happen to this value, and is no read. A removal, whose own value is None, needs something there."""
     return event.kind == WRITE or event.kind == REMOVE and value is not None
 
 

@@ -32,7 +32,7 @@ class Filter:
         return ()
 
     def is_holding(self):
-        """Whether something is held back."""
+        """True if something is held back."""
         return False
 
 

@@ -29,7 +29,7 @@ def pages(summary):
 
 
 def place(path, chapters):
-    """Where a file of the repository is in the book."""
+    """Returns the place of a file of the repository in the book."""
     if path in chapters or path == SUMMARY:
         return path.relative_to("docs") if path.parts[0] == "docs" else Path(path.name.lower())
     return Path("files") / path

@@ -40,7 +40,7 @@ def failed(run, command):
 
 
 def why_not_fetched(run, command):
-    """What kept the database from being fetched; nothing if it is here and new."""
+    """Returns what kept the database from being fetched; nothing if it is here and new."""
     try:
         fetched = run(command, cwd=ROOT, timeout=FETCH_SECONDS, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     except subprocess.TimeoutExpired:

@@ -4,6 +4,7 @@
 - Relative links and their anchors in Markdown files resolve.
 - Every test that docs/security.md names exists.
 - No source file has more than 500 lines.
+- The documentation of an item begins with what the item is.
 - The protocol crate depends on no runtime, socket or file-system crate, directly or not, and its
   sources name no sockets, files, threads or clocks.
 - In the library, rooms only name those they may (`ROOMS_NAMED_BY`), and only the store touches the file system. The local
@@ -19,6 +20,7 @@
 Prints one line for each violation and exits with 1 if there are any.
 """
 
+import ast
 import re
 import subprocess
 import sys
@@ -106,6 +108,13 @@ INLINE_CODE = re.compile(r"`[^`\n]*`")
 # Where promises name the tests that show them, and what the name of a test looks like there.
 SECURITY = "docs/security.md"
 NAMED_TEST = re.compile(r"`((?:[a-z0-9]+_){3,}[a-z0-9]+)`")
+# The first line of the documentation of an item that begins with a question's word, or with a word that points at nothing. Help
+# texts of the command line are words to a user: the documentation of its arguments is left out.
+DOC = re.compile(r"\s*//[/!]")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+UNCLEAR_DOC = re.compile(r"(?:What|Who|Whether|How|When|Where|It|That)\b")
+HELP_TEXTS = "crates/remofile-cli/src/args/"
+
 MODULE = re.compile(r"^(?:pub(?:\(crate\))? )?mod (\w+);", re.MULTILINE)
 DEFINED_TEST = re.compile(r"\b(?:fn|def) (\w+)")
 
@@ -119,6 +128,7 @@ def check(root, files, protocol_dependencies):
         if path.suffix in SOURCE_SUFFIXES:
             text = path.read_text(encoding="utf-8")
             yield from check_length(file, text)
+            yield from check_docs(file, text)
             yield from check_protocol_source(file, text)
             yield from check_rooms(file, text)
             yield from check_local_store(file, text)
@@ -188,6 +198,21 @@ def check_length(file, text):
     lines = text.count("\n")
     if lines > MAX_SOURCE_LINES:
         yield f"{file}: {lines} lines, more than {MAX_SOURCE_LINES}"
+
+
+def check_docs(file, text):
+    if file.endswith(".rs") and not file.startswith(HELP_TEXTS):
+        lines = text.splitlines()
+        firsts = [number for number, line in enumerate(lines) if DOC.match(line) and not DOC.match(([""] + lines)[number])]
+        docs = [(number + 1, lines[number].strip()[4:]) for number in firsts]
+    elif file.endswith(".py"):
+        items = [item for item in ast.walk(ast.parse(text)) if isinstance(item, DOCUMENTED)]
+        docs = [(item.body[0].lineno, ast.get_docstring(item)) for item in items if ast.get_docstring(item)]
+    else:
+        return
+    for number, doc in docs:
+        if UNCLEAR_DOC.match(doc):
+            yield f"{file}:{number}: the documentation does not begin with what the item is: {doc.splitlines()[0]}"
 
 
 def check_protocol_source(file, text):

@@ -83,7 +83,7 @@ class Piece:
 
 
 def pieces(text):
-    """What of a page is to be run, in its order."""
+    """Returns what of a page is to be run, in its order."""
     for match in PIECE.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
         if match["before"] is not None:
@@ -197,7 +197,7 @@ def exchanges(code):
 
 
 def matches(shown, printed):
-    """Whether a text is what a page shows, in which `...` stands for anything."""
+    """True if a text is what a page shows, in which `...` stands for anything."""
     pattern = "".join(".*" if part == "..." else re.escape(part) for part in re.split(r"(\.\.\.)", shown.strip()))
     return re.fullmatch(pattern, "\n".join(line.rstrip() for line in printed.strip().splitlines()), re.DOTALL) is not None
 

@@ -1,4 +1,4 @@
-"""What the demonstration and the measurements share: a server, its client, and files to move."""
+"""The harness of the demonstration and the measurements: a server, its client, and files to move."""
 
 import os
 import queue

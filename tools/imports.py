@@ -122,7 +122,7 @@ class Crate:
                     yield module.file, end.file, name
 
     def names(self, module):
-        """What a module names: the last part, and the whole path from the crate's top."""
+        """The names that a module uses: the last part, and the whole path from the crate's top."""
         imported = {}
         for handed_on, alias, path in module.uses:
             target = self.absolute(module, path)
@@ -214,7 +214,7 @@ def inlined(code):
 
 
 def item_end(code, start):
-    """Where the item that begins at `start` ends: behind its semicolon, or behind its braces."""
+    """Returns the end of the item that begins at `start`: behind its semicolon, or behind its braces."""
     depth = 0
     for index in range(start, len(code)):
         letter = code[index]
@@ -256,7 +256,7 @@ def python_arrows(sources, directory):
 
 
 def python_imports(tree, name, file):
-    """What a module imports: the module it is from, its name there, and its name here."""
+    """The imports of a module: the module it is from, its name there, and its name here."""
     package = name if Path(file).name == "__init__.py" else name[:-1]
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):

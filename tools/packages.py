@@ -104,7 +104,7 @@ def stage_texts(tree):
 
 
 def stage_units(tree):
-    """What systemd is to know of the server; nothing where there is none of it."""
+    """Installs what systemd is to know of the server; nothing where there is none of it."""
     units = [path for path in sorted((DEPLOY / "systemd").glob("*")) if path.suffix in {".service", ".socket"}]
     if not units:
         print("deploy/systemd has no units: the packages are without", file=sys.stderr)
@@ -230,7 +230,7 @@ def target_directory():
 
 
 def crates_directory():
-    """Where what is packed for crates.io is built to see that it can be."""
+    """Returns the directory where what is packed for crates.io is built to see that it can be."""
     return target_directory() / "crates"
 
 

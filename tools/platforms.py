@@ -95,7 +95,7 @@ def compile_for(target):
 
 
 def c_compiler(target, directory):
-    """What tells the builds of C sources to use zig, if this machine has it; else they take what there is."""
+    """The environment that tells the builds of C sources to use zig, if this machine has it; else they take what there is."""
     zig = [sys.executable, "-m", "ziglang"] if subprocess.run([sys.executable, "-m", "ziglang", "version"], capture_output=True).returncode == 0 else None
     zig = zig or ([shutil.which("zig")] if shutil.which("zig") else None)
     if zig is None:

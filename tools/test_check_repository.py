@@ -51,6 +51,15 @@ class CheckTest(unittest.TestCase):
         violations = [violation.split(":")[0] for violation in self.violations(files)]
         self.assertEqual(violations, ["crates/a/tests/left.rs", "crates/a/tests/lost/main.rs"])
 
+    def test_documentation_begins_with_what_an_item_is(self):
+        files = {
+            "crates/a/src/a.rs": "//! What is in it.\n\n/// The size.\n/// It grows.\nfn a() {}\n    /// Whether it is.\n    b: bool,\n",
+            "crates/remofile-cli/src/args/a.rs": "/// What its holder may do\n",
+            "tools/a.py": 'def a():\n    """How it is done."""\n\n\ndef b():\n    """Does it. How?"""\n',
+        }
+        violations = [violation.split(": ")[0] for violation in self.violations(files)]
+        self.assertEqual(violations, ["crates/a/src/a.rs:1", "crates/a/src/a.rs:6", "tools/a.py:2"])
+
     def test_programs_are_started_where_it_is_said_and_nowhere_else(self):
         started = 'std::process::Command::new("sh");\n'
         files = {

@@ -10,7 +10,7 @@ COMMAND = "crates/remofile-cli/src/"
 
 class Seams(unittest.TestCase):
     def violations(self, files):
-        """What is said of a repository with these files, each a module of its crate."""
+        """Returns the violations of a repository with these files, each a module of its crate."""
         with tempfile.TemporaryDirectory() as directory:
             root = Path(directory)
             for prefix in (LIBRARY, COMMAND, platforms.PROTOCOL):

@@ -118,7 +118,7 @@ def try_deb(place):
 
 
 def try_prepared_server(place, root):
-    """What the package prepares for `systemctl enable --now remofile` is what a server starts with."""
+    """Checks that a server starts with what the package prepares for `systemctl enable --now remofile`."""
     own = root / "etc/remofile"
     for name in ("token", "private.key"):
         if (mode := (own / name).stat().st_mode & 0o777) != 0o600:

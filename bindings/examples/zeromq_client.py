@@ -13,7 +13,7 @@ REFUSALS = {1: "wrong-token", 2: "unsupported-version", 7: "too-many-sessions", 
 PAYLOAD = 262_144  # Bytes in a message. Small, as one that is still on its way is not heard.
 RESERVE, FIRST_CREDIT, WINDOW, SILENCE_SECONDS = 65_536, 1_048_576, 16_777_216, 10
 
-class Failed(Exception): """What the user must be told."""
+class Failed(Exception): """A problem that the user must be told."""
 class Client:  # A session; one operation at a time.
     def __init__(self, host, port, token, public_key=None, name="example"):
         self.number = 0  # of the operation

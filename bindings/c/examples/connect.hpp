@@ -1,4 +1,4 @@
-// What the examples share: a client of the server that REMOFILE_HOSTNAME, REMOFILE_PORT and REMOFILE_TOKEN name.
+// The base of the examples: a client of the server that REMOFILE_HOSTNAME, REMOFILE_PORT and REMOFILE_TOKEN name.
 #ifndef CONNECT_HPP
 #define CONNECT_HPP
 

@@ -17,7 +17,7 @@
 
 namespace remofile {
 
-/// What a transfer is to do; the defaults are those of the command. See remofile_transfer_options.
+/// The options of a transfer; the defaults are those of the command. See remofile_transfer_options.
 struct transfer_options {
   uint32_t flags = 0;
   uint32_t on_conflict = REMOFILE_CONFLICT_ABORT;

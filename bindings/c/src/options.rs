@@ -33,11 +33,12 @@ pub struct ClientOptions {
     pub timeout_ms: u64,
     /// Longest time that a call may go without progress; 0 for no limit.
     pub stall_timeout_ms: u64,
-    /// How long a call waits while others use its paths; 0 for a minute, REMOFILE_NO_WAIT, REMOFILE_FOREVER.
+    /// The milliseconds that a call waits while others use its paths; 0 for a minute, REMOFILE_NO_WAIT,
+    /// REMOFILE_FOREVER.
     pub wait_ms: u64,
     /// Called when a call waits that is no transfer and no sync (their monitor is told), on the thread that makes the call, which may be a clone's; may be NULL.
     pub on_waiting: OnWaiting,
-    /// What that function gets as its first argument. It has to outlive the client, its clones and its files.
+    /// The first argument of that function. It has to outlive the client, its clones and its files.
     pub user: *mut c_void,
 }
 
@@ -49,11 +50,11 @@ pub struct TransferOptions {
     pub struct_size: usize,
     /// Flags that say in `remofile/flags.h` that transfers or syncs take them. A sync is recursive in any case.
     pub flags: u32,
-    /// What becomes of files in the way: a REMOFILE_CONFLICT_ constant. Not for syncs.
+    /// The treatment of files in the way: a REMOFILE_CONFLICT_ constant. Not for syncs.
     pub on_conflict: u32,
-    /// What becomes of links: a REMOFILE_LINKS_ constant.
+    /// The treatment of links: a REMOFILE_LINKS_ constant.
     pub links: u32,
-    /// When what a download writes is on the disk: a REMOFILE_FSYNC_ constant.
+    /// The durability of what a download writes: a REMOFILE_FSYNC_ constant.
     pub fsync: u32,
     /// Connections at once, 1 to 16; 0 for 1.
     pub transfers: u32,
@@ -67,7 +68,7 @@ pub struct TransferOptions {
     pub min_size: u64,
     /// Largest file that is taken, in bytes; 0 for no limit.
     pub max_size: u64,
-    /// What is left out: lines in the notation of gitignore, separated by newlines; may be NULL.
+    /// The rules of what is left out: lines in the notation of gitignore, separated by newlines; may be NULL.
     pub exclude: *const c_char,
     /// Remote directory of an earlier upload, whose files are linked instead of sent again; may be NULL.
     pub link_dest: *const c_char,
@@ -97,7 +98,7 @@ pub struct ServerOptions {
     pub port: u16,
     /// REMOFILE_SERVE_ flags.
     pub flags: u32,
-    /// When what is written is on the disk: a REMOFILE_FSYNC_ constant.
+    /// The durability of what is written: a REMOFILE_FSYNC_ constant.
     pub fsync: u32,
     /// Sessions at most; 0 for 65536.
     pub max_sessions: u32,

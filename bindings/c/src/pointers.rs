@@ -1,4 +1,4 @@
-//! What C passes, checked: the only module that reads or writes by a pointer.
+//! The values that C passes, checked: the only module that reads or writes by a pointer.
 //!
 //! Each constructor is `unsafe` and takes over the crate's contract: the pointer is null, or valid for the type and the lifetime
 //! that is chosen, during the call. What is then read by the methods is told to be null, of another size or no text.

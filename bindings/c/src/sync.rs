@@ -87,7 +87,7 @@ pub unsafe extern "C" fn remofile_sync_download(
     })
 }
 
-/// What was moved, and how many entries were deleted.
+/// The amounts that were moved, and how many entries were deleted.
 fn counts(SyncReport { plan, transfer }: SyncReport) -> (TransferReport, u64) {
     let deleted = plan.steps.iter().filter(|step| matches!(step.action, Action::Delete { .. })).count();
     (transfer, deleted as u64)

@@ -35,7 +35,7 @@ const DEFAULTS: TransferOptions = TransferOptions {
     modify_window_ms: 0,
 };
 
-/// What every transfer and sync takes beside its paths.
+/// The options that every transfer and sync takes beside its paths.
 pub(crate) struct Job<'a> {
     client: *const Client,
     options: In<'a, TransferOptions>,

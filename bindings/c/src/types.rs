@@ -41,7 +41,7 @@ pub const REMOFILE_NO_RETRIES: u32 = u32::MAX;
 pub struct ErrorDetails {
     /// The size of this struct: REMOFILE_INIT sets it.
     pub struct_size: usize,
-    /// What the function returned: REMOFILE_OK or one of the codes in `remofile/codes.h`.
+    /// The result of the function: REMOFILE_OK or one of the codes in `remofile/codes.h`.
     pub code: c_int,
     /// The number (`errno`) that the operating system gave; 0 if there is none.
     pub os_error: c_int,
@@ -55,7 +55,7 @@ pub struct ErrorDetails {
     pub path: [c_char; REMOFILE_PATH_BYTES],
 }
 
-/// What is known of a file or directory.
+/// The metadata of a file or directory.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Metadata {
@@ -86,7 +86,7 @@ pub struct Entry {
     pub code: c_int,
     /// A sentence for people if it could not be listed; otherwise NULL.
     pub message: *const c_char,
-    /// What is known of it; links are not followed.
+    /// Its metadata; links are not followed.
     pub metadata: Metadata,
 }
 
@@ -106,7 +106,7 @@ pub struct Hashed {
     pub code: c_int,
     /// A sentence for people if it could not be hashed; otherwise NULL.
     pub message: *const c_char,
-    /// What was known of it when it was opened.
+    /// Its metadata when it was opened.
     pub metadata: Metadata,
 }
 
@@ -140,7 +140,8 @@ pub type OnHolder = Option<unsafe extern "C-unwind" fn(user: *mut c_void, holder
 pub struct Event {
     /// The size of this struct.
     pub struct_size: usize,
-    /// What happened: one of the REMOFILE_EVENT_ constants, which tell what else is set. Pass over those that you do not know.
+    /// The kind of event: one of the REMOFILE_EVENT_ constants, which tell what else is set. Pass over those that you
+    /// do not know.
     pub kind: u32,
     /// The reason of a failure; otherwise REMOFILE_OK.
     pub code: c_int,
@@ -199,7 +200,7 @@ pub type OnWaiting = Option<unsafe extern "C-unwind" fn(user: *mut c_void, holde
 pub struct Monitor {
     /// The size of this struct: REMOFILE_INIT sets it.
     pub struct_size: usize,
-    /// What the callbacks get as their first argument.
+    /// The first argument of the callbacks.
     pub user: *mut c_void,
     /// Called with each event.
     pub on_event: OnEvent,

@@ -54,7 +54,7 @@ def pkg_config(*options):
 
 
 def read_pkg_config(options):
-    """What pkg-config would say, on a machine that has none."""
+    """Returns what pkg-config would say, on a machine that has none."""
     given = [option.partition("=")[2].partition("=") for option in options if option.startswith("--define-variable=")]
     variables = {"prefix": prefix, "libdir": prefix / "lib", "includedir": prefix / "include", **{name: value for name, _, value in given}}
     text = string.Template((prefix / "lib/pkgconfig/remofile.pc").read_text(encoding="utf-8"))
@@ -159,7 +159,7 @@ class Sanitizers(unittest.TestCase):
 
 
 class Frozen(unittest.TestCase):
-    """What is compiled against one version runs with the next."""
+    """Checks that what is compiled against one version runs with the next."""
 
     def compare(self, name, lines):
         file, there = HERE / name, "".join(f"{line}\n" for line in lines)

@@ -17,7 +17,7 @@ COMMANDS = ("remofile", "rmf")
 
 
 class Build:
-    """What is built, for which system."""
+    """The target that is built, and for which system."""
 
     def __init__(self, config_settings):
         settings = dict(config_settings or {})
@@ -43,7 +43,7 @@ class Build:
         return ["--locked", "--profile", self.profile, *self.features, *target, *zig]
 
     def directory(self):
-        """Where cargo puts what it has built."""
+        """The directory where cargo puts what it has built."""
         return target_directory() / (self.target or "") / ("debug" if self.profile == "dev" else self.profile)
 
 

@@ -53,7 +53,7 @@ def from_root(text):
 
 
 def metadata():
-    """What maturin would write of the package."""
+    """The metadata that maturin would write of the package."""
     import tempfile
 
     import maturin

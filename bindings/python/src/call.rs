@@ -60,11 +60,11 @@ pub(crate) struct Caller {
 
 /// The way to the caller's thread.
 enum Route {
-    /// It listens.
+    /// The owner listens.
     Listening(Sender<Errand>),
-    /// It is this thread. An error of an errand ends the call.
+    /// The owner is this thread. An error of an errand ends the call.
     Here { limits: CallLimits, raised: Mutex<Option<PyErr>> },
-    /// It looks into its mailbox, as long as its event loop runs.
+    /// The owner looks into its mailbox, as long as its event loop runs.
     Mailbox { mailbox: Arc<Mailbox>, limits: CallLimits },
 }
 

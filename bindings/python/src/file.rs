@@ -39,7 +39,7 @@ struct Place {
 enum State {
     Free(Box<RemoteFile>),
     InUse,
-    /// It is to be aborted when the call that uses it is over.
+    /// The file is to be aborted when the call that uses it is over.
     Aborted,
     Closed,
 }
@@ -74,7 +74,7 @@ impl Place {
 }
 
 impl Place {
-    /// What was read ahead, if that is enough and nobody uses the file.
+    /// The bytes that were read ahead, if that is enough and nobody uses the file.
     fn read_here(&self, wanted: usize, most: usize) -> Option<Result<Vec<u8>, Error>> {
         match &mut *self.state.try_lock().ok()? {
             State::Free(file) if file.buffered() >= wanted.max(1) => Some(file.read_ahead(wanted, most)),

@@ -1,4 +1,4 @@
-//! What a client reads into memory: whole files, and parts of them.
+//! Reads of a client into memory: whole files, and parts of them.
 
 use crate::errors::to_python;
 use crate::transfer::remote;

@@ -1,4 +1,4 @@
-"""What the tests share: a server in the background, its client, and a directory for local files."""
+"""The fixtures of the tests: a server in the background, its client, and a directory for local files."""
 
 import pytest
 

@@ -24,7 +24,7 @@ def text_of(chosen, encoding):
 
 
 async def came(awaitable):
-    """What a call returns, or the class of what it raises."""
+    """Returns the result of a call, or the class of what it raises."""
     try:
         return await awaitable
     except (OSError, ValueError) as error:

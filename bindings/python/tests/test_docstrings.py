@@ -1,4 +1,4 @@
-"""What `help` and `pydoc` show."""
+"""Tests of what `help` and `pydoc` show."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""When what was downloaded is on the disk."""
+"""Tests of when what was downloaded is on the disk."""
 
 import pytest
 

@@ -21,7 +21,7 @@ def content(root):
 
 
 def received(client):
-    """How many bytes a proxy would have seen: those that reads of the raw file gave."""
+    """The number of bytes that a proxy would have seen: those that reads of the raw file gave."""
     seen = []
 
     class Counted:

@@ -1,4 +1,4 @@
-"""How the package behaves as a guest of a Python program."""
+"""Tests of how the package behaves as a guest of a Python program."""
 
 import contextlib
 import math

@@ -1,4 +1,4 @@
-"""What the wheel holds beside the module."""
+"""Tests of what the wheel holds beside the module."""
 
 import os
 import re

@@ -376,7 +376,7 @@ def attempt(operation, one, other):
 
 
 def agree(here, there):
-    """Whether both succeeded alike, or both failed."""
+    """True if both succeeded alike, or both failed."""
     if isinstance(here, OSError) or isinstance(there, OSError):
         return isinstance(here, OSError) and isinstance(there, OSError)
     return here == there

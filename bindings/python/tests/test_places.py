@@ -1,4 +1,4 @@
-"""What is at a place at a server: copies, links, attributes, and listings that know them."""
+"""Tests of places at a server: copies, links, attributes, and listings that know them."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What the documentation says of protocol 1, seen by a program that speaks it, and by a client whose server breaks it."""
+"""Tests of what the documentation says of protocol 1, seen by a program that speaks it, and by a client whose server breaks it."""
 
 import logging
 import pickle

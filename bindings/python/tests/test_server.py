@@ -204,7 +204,7 @@ def test_guesses_from_one_address_keep_out_nobody_from_another(tmp_path):
 
 @contextlib.contextmanager
 def refusals():
-    """What is set when somebody was refused, as the log tells."""
+    """An event that is set when somebody was refused, as the log tells."""
     refused = threading.Event()
 
     class Waiting(logging.Handler):

@@ -1,4 +1,4 @@
-"""How programs use the package: read by type checkers, and never run. Each line with a mistake says so, and only those."""
+"""The ways in which programs use the package: read by type checkers, and never run. Each line with a mistake says so, and only those."""
 
 from __future__ import annotations
 

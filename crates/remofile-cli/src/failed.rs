@@ -27,7 +27,7 @@ pub(crate) enum Failed {
     AtServer {
         /// The server, as it was named.
         server: String,
-        /// What happened.
+        /// The failure that happened.
         failed: Box<Failed>,
     },
     /// A file of this command itself (a pidfile, a manual page) failed.

@@ -21,15 +21,15 @@ pub(crate) enum Confinement {
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no other system has Landlock"))]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Beyond<'a> {
-    /// Where its pidfile is: files in it are removed.
+    /// The directory of its pidfile: files in it are removed.
     pub(crate) removable: Option<&'a Path>,
-    /// Where its logs are: files in these are made and written, not read, emptied, renamed or removed.
+    /// The directories of its logs: files in these are made and written, not read, emptied, renamed or removed.
     pub(crate) appendable: &'a [PathBuf],
-    /// Where its tokens file and its options are: these files, or files in these directories, are read, not listed or
-    /// changed.
+    /// The places of its tokens file and its options: these files, or files in these directories, are read, not listed
+    /// or changed.
     pub(crate) readable: &'a [PathBuf],
-    /// Where its tokens file is, if other servers change the tokens as well: files in these are made, written, renamed and
-    /// removed.
+    /// The directories of its tokens file, if other servers change the tokens as well: files in these are made,
+    /// written, renamed and removed.
     pub(crate) replaceable: &'a [PathBuf],
 }
 

@@ -1,10 +1,10 @@
-//! What the kernel tells of this process: which signals it ignores, and how shells may stop it.
+//! The state of this process, as the kernel tells it: which signals it ignores, and how shells may stop it.
 
 use crate::files;
 use std::path::Path;
 
-/// What `/proc/self/status` had when it was read. The system calls for the group and the session are not asked: both are 0
-/// in a container that was entered from outside, which is no valid number to the library that makes them.
+/// The content of `/proc/self/status` when it was read. The system calls for the group and the session are not asked:
+/// both are 0 in a container that was entered from outside, which is no valid number to the library that makes them.
 pub(crate) struct OwnProcess {
     /// A bit for each signal that whoever started the process has it ignore, as `nohup` does with SIGHUP.
     ignored: u64,

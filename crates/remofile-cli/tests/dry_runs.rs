@@ -1,4 +1,4 @@
-//! What commands would do: told, and not done.
+//! Tests of what commands would do: told, and not done.
 
 #![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

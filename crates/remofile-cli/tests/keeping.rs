@@ -1,4 +1,4 @@
-//! What is kept of tokens: a profile whose token is in a keyring, and what a chosen token is stretched to.
+//! Tests of what is kept of tokens: a profile whose token is in a keyring, and what a chosen token is stretched to.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

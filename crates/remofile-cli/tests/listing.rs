@@ -1,4 +1,4 @@
-//! How `list` shows what it lists, and the pages of the manual.
+//! Tests of how `list` shows what it lists, and of the pages of the manual.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,4 +1,5 @@
-//! What fingers have learned from other programs: operands that name a server, short names of commands, patterns.
+//! Tests of what fingers have learned from other programs: operands that name a server, short names of commands,
+//! patterns.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! What is seen on a terminal while a transfer runs, and what becomes of the transfer when the terminal goes away.
+//! Tests of what is seen on a terminal while a transfer runs, and what becomes of the transfer when the terminal goes
+//! away.
 
 #![expect(clippy::disallowed_methods, reason = "tests prepare and look at files directly")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

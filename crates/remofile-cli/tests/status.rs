@@ -1,4 +1,5 @@
-//! What a server tells of itself over HTTP: metrics for Prometheus, health for load balancers, whoever asks and however.
+//! Tests of what a server tells of itself over HTTP: metrics for Prometheus, health for load balancers, whoever asks
+//! and however.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

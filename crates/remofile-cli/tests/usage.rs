@@ -1,4 +1,5 @@
-//! What the command makes of its words: ports and tokens behind operands, logins that fail, how it ends, and what it tells scripts.
+//! Tests of what the command makes of its words: ports and tokens behind operands, logins that fail, how it ends, and
+//! what it tells scripts.
 
 use crate::support;
 

@@ -56,7 +56,7 @@ pub(crate) struct Connection {
     members: Vec<String>,
     current: AtomicUsize,
     credentials: Option<Credentials>,
-    /// What the last authentication gave.
+    /// The result of the last authentication.
     token: Mutex<Option<Zeroizing<String>>>,
 }
 
@@ -219,7 +219,7 @@ fn said(error: &ureq::Error) -> String {
 }
 
 enum Failed {
-    /// It is not known, or not any more, who asks.
+    /// The identity of who asks is not known, or not any more.
     Unauthenticated(String),
     Other(CoordinatorError),
 }

@@ -1,10 +1,10 @@
-//! What is known of the answers of a service: whether there are any, and what its clock says.
+//! The knowledge of the answers of a service: whether there are any, and what its clock says.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What is known of the answers of a service.
+/// The knowledge of the answers of a service.
 #[derive(Default)]
 pub(crate) struct Answers {
     has_answered: AtomicBool,

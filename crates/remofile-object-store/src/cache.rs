@@ -1,4 +1,4 @@
-//! What is remembered of objects, so that a listing need not ask for each of them.
+//! The memory of objects, so that a listing need not ask for each of them.
 
 use super::list::Object;
 use super::metadata::Metadata;

@@ -167,7 +167,7 @@ impl Directory for BucketDirectory {
     }
 }
 
-/// What a file is gone on with.
+/// The state that a file is gone on with.
 struct Resumed {
     upload: Upload,
     /// The bytes behind the last whole part.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 /// The part of a bucket that is listed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ListRequest {
-    /// What all keys begin with.
+    /// The prefix of all keys.
     pub(crate) prefix: String,
     /// True if what is in directories is left out, and only their names are told.
     pub(crate) is_flat: bool,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub struct Location {
     /// Name of the bucket.
     pub bucket: String,
-    /// What all keys begin with: empty, or ends with a slash.
+    /// The prefix of all keys: empty, or ends with a slash.
     pub prefix: String,
 }
 

@@ -28,7 +28,7 @@ const ROUNDS: u32 = 5;
 /// A move of a directory.
 struct DirectoryMove<'b> {
     bucket: &'b Bucket,
-    /// What the keys begin with, and will begin with.
+    /// The prefixes that the keys have, and will have.
     from: String,
     to: String,
     /// The objects whose copies were begun, by key, and those that were copied.

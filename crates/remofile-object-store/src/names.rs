@@ -21,7 +21,7 @@ const PAGE: usize = 1000;
 /// The names in a directory, for the files that are staged in it.
 pub(crate) struct Names {
     client: Arc<Client>,
-    /// What the keys in the directory begin with.
+    /// The prefix of the keys in the directory.
     prefix: String,
     state: Mutex<State>,
     /// Held while the directory is listed for commits, so that those which begin meanwhile do not list it as well.

@@ -37,9 +37,9 @@ pub(crate) struct Ordered {
 
 /// The state of the next page.
 enum NextPage {
-    /// It is asked for already.
+    /// The listing is asked for already.
     Coming(Task<Page>),
-    /// It begins there.
+    /// The listing begins there.
     At(Option<String>),
     None,
 }

@@ -149,7 +149,7 @@ pub(crate) fn bucket_url(builder: &AmazonS3Builder, bucket: &str) -> (String, St
     (url, region, !is(AmazonS3ConfigKey::SkipSignature))
 }
 
-/// What the files of credentials and of configuration say of one profile.
+/// The keys of one profile in the files of credentials and of configuration.
 struct Profile(HashMap<String, String>);
 
 impl Profile {

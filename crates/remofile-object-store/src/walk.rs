@@ -32,7 +32,7 @@ pub(crate) struct BucketWalk {
     peeked: Option<Item>,
     /// Directory that came last from the listing, below the prefix and with a slash.
     directory: String,
-    /// What cannot be a path, so that everything below it is told once.
+    /// Keys that cannot be a path, so that everything below it is told once.
     invalid: Option<String>,
     ahead: VecDeque<Ahead>,
     is_over: bool,

@@ -1,4 +1,4 @@
-//! What a bucket has that no other store has: keys of others, metadata, and a service that fails.
+//! Tests of what a bucket has that no other store has: keys of others, metadata, and a service that fails.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 

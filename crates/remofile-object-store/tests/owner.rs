@@ -1,4 +1,4 @@
-//! Who may change a bucket: one server, or the servers of one coordinator, each as long as it has a lease.
+//! Tests of who may change a bucket: one server, or the servers of one coordinator, each as long as it has a lease.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 

@@ -66,9 +66,9 @@ struct PoolState {
     /// Jobs that wait, and the owners that have some, in the order of their turns.
     jobs: HashMap<Owner, VecDeque<Job>>,
     order: VecDeque<Owner>,
-    /// How many there are.
+    /// The number of threads.
     waiting: usize,
-    /// How many threads work for each owner.
+    /// The number of threads that work for each owner.
     running: HashMap<Owner, usize>,
     threads: usize,
     /// Threads that wait for a job.

@@ -1,5 +1,5 @@
-//! What is mounted below the root: moves, renames of a sync and second names across file systems. Where this user must not
-//! mount anything, nothing is looked at.
+//! File systems that are mounted below the root: moves, renames of a sync and second names across file systems. Where
+//! this user must not mount anything, nothing is looked at.
 
 #![cfg(target_os = "linux")]
 #![allow(

@@ -25,7 +25,7 @@ fn hash_of(algorithm: HashAlgorithm, content: &[u8]) -> Vec<u8> {
     hasher.finish()
 }
 
-/// What came of each source: the paths below it with their hashes, and the failures by their paths.
+/// The outcome of each source: the paths below it with their hashes, and the failures by their paths.
 #[derive(Default)]
 struct Answers {
     hashes: Vec<(usize, String, Vec<u8>)>,

@@ -71,7 +71,7 @@ impl Line {
     }
 }
 
-/// What happens to a connection after so many bytes.
+/// The event that a connection meets after so many bytes.
 #[derive(Clone, Copy)]
 enum End {
     Never,

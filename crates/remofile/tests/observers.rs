@@ -1,4 +1,4 @@
-//! What a program is told of what its server does, and what it may change of it while it runs.
+//! Tests of what a program is told of what its server does, and may change of it while it runs.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail by panicking")]
 

@@ -2,7 +2,7 @@
 #ifndef REMOFILE_CODES_H
 #define REMOFILE_CODES_H
 
-/* What functions return. The numbers are never given to anything else. */
+/* The results of functions. The numbers are never given to anything else. */
 enum remofile_code {
   /* The call did what it was to do. */
   REMOFILE_OK = 0,
@@ -68,7 +68,7 @@ enum remofile_code {
   REMOFILE_PARTIAL_CHANGED = 1029,
   /* The operation had its lease for longer than the server allows without progress. */
   REMOFILE_LEASE_EXPIRED = 1030,
-  /* What the token may keep below its directory is used up. */
+  /* The room that the token may use below its directory is used up. */
   REMOFILE_QUOTA_EXCEEDED = 1031,
   /* The token was removed, has expired, or gives other rights now: the server has ended its sessions. */
   REMOFILE_TOKEN_REVOKED = 1032,

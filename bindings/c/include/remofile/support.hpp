@@ -97,7 +97,7 @@ class [[nodiscard]] result<void> {
   std::optional<class error> error_;
 };
 
-/// What is known of a file or directory.
+/// The metadata of a file or directory.
 struct metadata {
   uint32_t kind;
   std::optional<uint32_t> mode;
@@ -197,7 +197,7 @@ struct client_options {
   std::function<void(std::string_view)> on_waiting;
 };
 
-/// What a server serves, and how.
+/// The options of a server.
 struct server_options {
   std::filesystem::path root;
   std::string token;
@@ -213,7 +213,7 @@ struct server_options {
 
 namespace detail {
 
-/// What text() throws, and nobody but made() and done() catches.
+/// The exception that text() throws, and nobody but made() and done() catches.
 struct has_nul {};
 
 /// A text for C, which ends at a NUL byte there: one that has any in it would name something else.
@@ -330,7 +330,7 @@ inline remofile_monitor monitor_of(guarded<monitor> &guarded) {
   return raw;
 }
 
-/// What is told while a call waits. What it throws is passed over: it tells and does not decide.
+/// The callback that is told while a call waits. What it throws is passed over: it tells and does not decide.
 struct waiting {
   std::function<void(std::string_view)> tell;
   explicit waiting(std::function<void(std::string_view)> function) : tell(std::move(function)) {}

@@ -58,7 +58,7 @@ typedef struct remofile_server remofile_server;
 typedef struct remofile_error {
   // The size of this struct: REMOFILE_INIT sets it.
   size_t struct_size;
-  // What the function returned: REMOFILE_OK or one of the codes in `remofile/codes.h`.
+  // The result of the function: REMOFILE_OK or one of the codes in `remofile/codes.h`.
   int code;
   // The number (`errno`) that the operating system gave; 0 if there is none.
   int os_error;
@@ -72,7 +72,7 @@ typedef struct remofile_error {
   char path[REMOFILE_PATH_BYTES];
 } remofile_error;
 
-// What is known of a file or directory.
+// The metadata of a file or directory.
 typedef struct remofile_metadata {
   // The size of this struct: REMOFILE_INIT sets it.
   size_t struct_size;
@@ -100,7 +100,7 @@ typedef struct remofile_entry {
   int code;
   // A sentence for people if it could not be listed; otherwise NULL.
   const char *message;
-  // What is known of it; links are not followed.
+  // Its metadata; links are not followed.
   struct remofile_metadata metadata;
 } remofile_entry;
 
@@ -116,7 +116,7 @@ typedef struct remofile_hashed {
   int code;
   // A sentence for people if it could not be hashed; otherwise NULL.
   const char *message;
-  // What was known of it when it was opened.
+  // Its metadata when it was opened.
   struct remofile_metadata metadata;
 } remofile_hashed;
 
@@ -142,7 +142,8 @@ typedef struct remofile_holder {
 typedef struct remofile_event {
   // The size of this struct.
   size_t struct_size;
-  // What happened: one of the REMOFILE_EVENT_ constants, which tell what else is set. Pass over those that you do not know.
+  // The kind of event: one of the REMOFILE_EVENT_ constants, which tell what else is set. Pass over those that you
+  // do not know.
   uint32_t kind;
   // The reason of a failure; otherwise REMOFILE_OK.
   int code;
@@ -209,7 +210,7 @@ typedef void (*remofile_on_waiting)(void *user, const char *holders) REMOFILE_NO
 typedef struct remofile_monitor {
   // The size of this struct: REMOFILE_INIT sets it.
   size_t struct_size;
-  // What the callbacks get as their first argument.
+  // The first argument of the callbacks.
   void *user;
   // Called with each event.
   remofile_on_event on_event;
@@ -309,11 +310,12 @@ typedef struct remofile_client_options {
   uint64_t timeout_ms;
   // Longest time that a call may go without progress; 0 for no limit.
   uint64_t stall_timeout_ms;
-  // How long a call waits while others use its paths; 0 for a minute, REMOFILE_NO_WAIT, REMOFILE_FOREVER.
+  // The milliseconds that a call waits while others use its paths; 0 for a minute, REMOFILE_NO_WAIT,
+  // REMOFILE_FOREVER.
   uint64_t wait_ms;
   // Called when a call waits that is no transfer and no sync (their monitor is told), on the thread that makes the call, which may be a clone's; may be NULL.
   remofile_on_waiting on_waiting;
-  // What that function gets as its first argument. It has to outlive the client, its clones and its files.
+  // The first argument of that function. It has to outlive the client, its clones and its files.
   void *user;
 } remofile_client_options;
 
@@ -323,11 +325,11 @@ typedef struct remofile_transfer_options {
   size_t struct_size;
   // Flags that say in `remofile/flags.h` that transfers or syncs take them. A sync is recursive in any case.
   uint32_t flags;
-  // What becomes of files in the way: a REMOFILE_CONFLICT_ constant. Not for syncs.
+  // The treatment of files in the way: a REMOFILE_CONFLICT_ constant. Not for syncs.
   uint32_t on_conflict;
-  // What becomes of links: a REMOFILE_LINKS_ constant.
+  // The treatment of links: a REMOFILE_LINKS_ constant.
   uint32_t links;
-  // When what a download writes is on the disk: a REMOFILE_FSYNC_ constant.
+  // The durability of what a download writes: a REMOFILE_FSYNC_ constant.
   uint32_t fsync;
   // Connections at once, 1 to 16; 0 for 1.
   uint32_t transfers;
@@ -341,7 +343,7 @@ typedef struct remofile_transfer_options {
   uint64_t min_size;
   // Largest file that is taken, in bytes; 0 for no limit.
   uint64_t max_size;
-  // What is left out: lines in the notation of gitignore, separated by newlines; may be NULL.
+  // The rules of what is left out: lines in the notation of gitignore, separated by newlines; may be NULL.
   const char *exclude;
   // Remote directory of an earlier upload, whose files are linked instead of sent again; may be NULL.
   const char *link_dest;
@@ -369,7 +371,7 @@ typedef struct remofile_server_options {
   uint16_t port;
   // REMOFILE_SERVE_ flags.
   uint32_t flags;
-  // When what is written is on the disk: a REMOFILE_FSYNC_ constant.
+  // The durability of what is written: a REMOFILE_FSYNC_ constant.
   uint32_t fsync;
   // Sessions at most; 0 for 65536.
   uint32_t max_sessions;

@@ -71,7 +71,9 @@ const FUNCTIONS_BEGIN: &str = "\
 #[test]
 fn the_header_of_the_codes_is_made_of_the_table() {
     let mut text = format!("{WARNING}\n#ifndef REMOFILE_CODES_H\n#define REMOFILE_CODES_H\n\n");
-    text.push_str("/* What functions return. The numbers are never given to anything else. */\nenum remofile_code {\n");
+    text.push_str(
+        "/* The results of functions. The numbers are never given to anything else. */\nenum remofile_code {\n",
+    );
     text.push_str("  /* The call did what it was to do. */\n  REMOFILE_OK = 0,\n");
     for (number, name, meaning) in codes::all() {
         // A refusal by the same name as a failure.

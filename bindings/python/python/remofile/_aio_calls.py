@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class AsyncCalls(AsyncPlaces):
-    """What can be asked of a server: methods of :class:`remofile.AsyncClient`."""
+    """Questions to a server: methods of :class:`remofile.AsyncClient`."""
 
     async def list_files(
         self, directory: RemotePath, timeout: Optional[int] = None, *, deadline: Optional[int] = None

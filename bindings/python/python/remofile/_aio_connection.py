@@ -1,4 +1,4 @@
-"""What every call of an asynchronous client needs."""
+"""The base of every call of an asynchronous client."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ class AsyncConnection:
         return await ask(method, (*arguments, limit), limit)
 
     async def _call(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        """What a function returns that makes several calls, on a thread."""
+        """Returns the result of a function that makes several calls, on a thread."""
         return await self._threads.call(function, *arguments, **options)

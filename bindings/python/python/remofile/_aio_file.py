@@ -94,7 +94,7 @@ class AsyncFile:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed, or never opened."""
+        """True if it was closed, or never opened."""
         return self._stream is None or self._is_closed
 
     def readable(self) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AsyncPlaces(AsyncConnection):
-    """What can be asked about a place, and done with it: methods of :class:`remofile.AsyncClient`."""
+    """Operations on places: methods of :class:`remofile.AsyncClient`."""
 
     async def copy(
         self,

@@ -159,7 +159,7 @@ class Reader:
         self._blocks.clear()
 
     def _take(self, most: int) -> Any:
-        """What comes next of what is there, and at most so much; ``None`` if there is nothing."""
+        """Returns what comes next of what is there, and at most so much; ``None`` if there is nothing."""
         for place in (self.lines, self._plain, self._fresh):
             if place:
                 part = place[0]
@@ -204,7 +204,7 @@ class Reader:
 
 
 class Decoder:
-    """What makes text of bytes as :class:`io.TextIOWrapper` does it, and positions of places in the text."""
+    """The decoder that makes text of bytes as :class:`io.TextIOWrapper` does it, and positions of places in the text."""
 
     def __init__(self, encoding: str, errors: str, newline: Optional[str]) -> None:
         self._settings = (encoding, errors, newline)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AsyncRelaying(AsyncCalls):
-    """What is done with two servers: methods of :class:`remofile.AsyncClient`."""
+    """Operations on two servers: methods of :class:`remofile.AsyncClient`."""
 
     async def copy_to(
         self,

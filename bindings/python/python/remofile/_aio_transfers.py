@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class AsyncTransfers(AsyncRelaying):
-    """What moves files: methods of :class:`remofile.AsyncClient`."""
+    """Transfers of files: methods of :class:`remofile.AsyncClient`."""
 
     async def upload_file(
         self,

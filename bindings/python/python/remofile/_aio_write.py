@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Optional, Protocol
 
     class Sink(Protocol):
-        """Where bytes go."""
+        """The destination of bytes."""
 
         def write(self, data: bytes, offset: int) -> Awaitable[int]: ...
         def truncate(self, size: int) -> Awaitable[None]: ...
@@ -116,7 +116,7 @@ class Writer:
 
 
 class Encoder:
-    """What makes bytes of text as :class:`io.TextIOWrapper` does it."""
+    """The encoder that makes bytes of text as :class:`io.TextIOWrapper` does it."""
 
     def __init__(self, encoding: str, errors: str, newline: Optional[str]) -> None:
         self._encoder = codecs.getincrementalencoder(encoding)(errors)
@@ -128,9 +128,9 @@ class Encoder:
         return self._encoder.encode(text)
 
     def begin(self) -> None:
-        """What comes now is at the beginning of the file."""
+        """Notes that what comes now is at the beginning of the file."""
         self._encoder.reset()
 
     def go_on(self) -> None:
-        """What comes now is not at the beginning of the file: it needs no mark of the byte order."""
+        """Notes that what comes now is not at the beginning of the file: it needs no mark of the byte order."""
         self._encoder.setstate(0)

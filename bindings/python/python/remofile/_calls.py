@@ -37,7 +37,7 @@ else:
 
 
 class Calls(Relaying):
-    """What can be done at a server: the methods of :class:`remofile.Client`."""
+    """The operations at a server: the methods of :class:`remofile.Client`."""
 
     # Single files and directories.
 

@@ -28,7 +28,7 @@ def live_servers() -> list[tuple[str, int]]:
 
 
 def is_same_server(one: tuple[str, int], other: tuple[str, int]) -> bool:
-    """Whether two pairs of a host and a port are one server, as far as names tell."""
+    """True if two pairs of a host and a port are one server, as far as names tell."""
     return one[1] == other[1] and _plain(one[0]) == _plain(other[0])
 
 
@@ -116,7 +116,7 @@ class Connection:
         )
 
     def _kind(self, path: str, timeout: Optional[int], deadline: Optional[int] = None) -> Optional[str]:
-        """What a path names; ``None`` for nothing."""
+        """The entry at a path; ``None`` for nothing."""
         try:
             return self._native.stat(path, *self._limits(timeout, deadline))[1]
         except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""What is in directories at a server: entries that know what they are without another trip."""
+"""Entries of directories at a server: entries that know what they are without another trip."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class DirEntry:
 
     @property
     def target(self) -> Optional[str]:
-        """What a link leads to; ``None`` for anything else, and where it cannot be told."""
+        """The path that a link leads to; ``None`` for anything else, and where it cannot be told."""
         return self._row[6]
 
     def is_dir(self, *, follow_symlinks: bool = True) -> bool:
@@ -162,7 +162,7 @@ class Tree:
 
 
 def _kind_behind(client: Connection, row: _EntryRow, kinds: dict[str, str]) -> Optional[str]:
-    """What a link leads to: mostly something that was told as well."""
+    """Returns the entry that a link leads to: mostly one that was told as well."""
     path, target = row[0], row[6]
     if target is not None and ".." not in target:
         kind = kinds.get(os.path.normpath(f"{path.rpartition('/')[0]}/{target}"))
@@ -197,7 +197,7 @@ def warn_of_unlisted(path: str, unlisted: Sequence[str]) -> None:
 
 
 def _level_outside() -> int:
-    """How far up whoever uses the package is."""
+    """The number of frames up to whoever uses the package."""
     import sys
 
     level, frame = 1, sys._getframe(1)
@@ -209,7 +209,7 @@ def _level_outside() -> int:
 def followed_entry(
     client: Connection, path: str, timeout: Optional[int], deadline: Optional[int] = None
 ) -> _EntryRow:
-    """What a path leads to.
+    """The entry that a path leads to.
 
     :raises FileNotFoundError: if that is nothing.
     """
@@ -217,7 +217,7 @@ def followed_entry(
 
 
 def led_to(path: str, row: _EntryRow) -> _EntryRow:
-    """What a path was found to lead to.
+    """The entry that a path was found to lead to.
 
     :raises FileNotFoundError: if that is nothing.
     """
@@ -229,7 +229,7 @@ def led_to(path: str, row: _EntryRow) -> _EntryRow:
 
 
 def target_of(path: str, row: _EntryRow) -> str:
-    """What a symbolic link leads to.
+    """The entry that a symbolic link leads to.
 
     :raises OSError: if it is none.
     :raises PermissionError: if the server does not tell it.

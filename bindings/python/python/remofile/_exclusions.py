@@ -33,7 +33,7 @@ class Exclusions:
         self._take_back = any(rule.is_anchored and rule.takes_back for rule in self._rules)
 
     def admits(self, path: str, is_directory: bool) -> bool:
-        """Whether a path is not excluded, and nothing above it."""
+        """True if a path is not excluded, and nothing above it."""
         parts = [part for part in path.split("/") if part not in ("", ".")]
         return all(
             self._admits(parts[:end], is_directory or end < len(parts)) for end in range(1, len(parts) + 1)
@@ -46,7 +46,7 @@ class Exclusions:
         return True
 
     def left_of(self, source: str, tree: Tree) -> tuple[list[tuple[str, Optional[str]]], list[str]]:
-        """What is left of a source, each with its name at the destination, and the rules that go with all of it."""
+        """The entries that are left of a source, each with its name at the destination, and the rules that go with all of it."""
         left: list[tuple[str, Optional[str]]] = []
         for path, is_directory in tree.find(source):
             if self.admits(path, is_directory):
@@ -96,7 +96,7 @@ class _Rule:
         return cls(text, takes_back, directories, "/" in rest, parts)
 
     def matches(self, parts: list[str], is_directory: bool) -> bool:
-        """Whether it says something of this very path."""
+        """True if it says something of this very path."""
         if self._directories and not is_directory:
             return False
         if not self.is_anchored:
@@ -105,7 +105,7 @@ class _Rule:
         return _match(self._parts, parts)
 
     def reaches_below(self, parts: list[str]) -> bool:
-        """Whether it may say something of what is below this directory."""
+        """True if it may say something of what is below this directory."""
         for place, pattern in enumerate(self._parts):
             if pattern is None or place >= len(parts):
                 return True
@@ -160,7 +160,7 @@ class Tree:
         raise NotImplementedError
 
     def is_directory(self, path: str) -> Optional[bool]:
-        """Whether a path is a directory; ``None`` if there is nothing."""
+        """True if a path is a directory; ``None`` if there is nothing."""
         raise NotImplementedError
 
     def find(self, source: str) -> Iterator[tuple[str, bool]]:

@@ -43,7 +43,7 @@ def open_remote(
     strict: bool = False,
     follow: bool = False,
 ) -> IO[Any]:
-    """What the function ``open`` gives, for a file at a server."""
+    """The file object that ``open`` gives, for a file at a server."""
     kind, is_binary = parted_mode(mode)
     if is_binary and (encoding is not None or errors is not None or newline is not None):
         raise ValueError("binary mode takes no encoding, errors and newline")
@@ -68,7 +68,7 @@ def open_remote(
 
 
 def parted_mode(mode: str) -> tuple[str, bool]:
-    """What a mode says: one of ``r``, ``w``, ``a`` and ``x``, perhaps with ``+``, and whether it is of bytes.
+    """The parts of a mode: one of ``r``, ``w``, ``a`` and ``x``, perhaps with ``+``, and whether it is of bytes.
 
     :raises ValueError: if it is none, as by the function ``open``.
     """
@@ -242,7 +242,7 @@ class RemoteFile(io.RawIOBase):
 
 
 class _Wanting:
-    """What tells a file how many bytes a read of its buffer is for, so that no more are fetched after a jump."""
+    """The buffer that tells a file how many bytes a read is for, so that no more are fetched after a jump."""
 
     raw: RemoteFile
 
@@ -287,7 +287,7 @@ class _Reader(_Wanting, io.BufferedReader):  # type: ignore[misc]
 
     @property
     def size(self) -> int:
-        """What fsspec asks of an open file."""
+        """An open file as fsspec asks for it."""
         return self.raw.size
 
 

@@ -147,7 +147,7 @@ class Base(AsyncFileSystem):  # type: ignore[misc]
         return list(found) if detail else [entry["name"] for entry in found]
 
     async def _listed(self, path: str, recursive: bool) -> tuple[list[dict[str, Any]], list[str]]:
-        """What is in a directory, and below it if that is wanted; and what could not be read there."""
+        """The entries of a directory, and below it if that is wanted; and what could not be read there."""
         listed, failures = await self._engine.ask("list", path, recursive)
         return [_info(*row) for row in listed], failures
 
@@ -181,7 +181,7 @@ class Base(AsyncFileSystem):  # type: ignore[misc]
         return found is not None and found["type"] == "directory"
 
     async def _found(self, path: str) -> Optional[dict[str, Any]]:
-        """What a path names; ``None`` for nothing, and for a name that no file can have."""
+        """The entry at a path; ``None`` for nothing, and for a name that no file can have."""
         try:
             return await self._info(path)
         except ValueError:
@@ -232,7 +232,7 @@ def _info(
 
 
 def _is_broken(info: dict[str, Any]) -> bool:
-    """Whether it is a link that leads nowhere: one that leads somewhere is told as what is there."""
+    """True if it is a link that leads nowhere: one that leads somewhere is told as what is there."""
     return bool(info["islink"]) and info["type"] == "other"
 
 

@@ -96,7 +96,7 @@ class Engine:
         return await self.awaited._ask(method, *arguments, timeout=None)
 
     async def stat(self, path: str) -> Any:
-        """What a path names, as listings tell it; links are followed."""
+        """The entry at a path, as listings tell it; links are followed."""
         return await self.ask("stat", path)
 
     async def work(self, function: Callable[..., T], /, *arguments: Any, **options: Any) -> T:

@@ -28,7 +28,7 @@ class Later:
 
 
 class Transaction(_Transaction):  # type: ignore[misc]
-    """What is to be done at the end.
+    """An action to be done at the end.
 
     :ivar files: open files and things to do, each with ``commit`` and ``discard``.
     :ivar made: the directories that were made, outer ones first.

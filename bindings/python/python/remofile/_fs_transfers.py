@@ -165,7 +165,7 @@ class Transfers(Changes):
 
 
 def tells(callback: Any) -> bool:
-    """Whether a callback of fsspec wants to hear anything."""
+    """True if a callback of fsspec wants to hear anything."""
     return callback is not None and not isinstance(callback, NoOpCallback)
 
 

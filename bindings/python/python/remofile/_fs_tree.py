@@ -153,7 +153,7 @@ class Tree(Base):
         return dict(sorted(found.items())) if detail else sorted(found)
 
     async def _candidates(self, parts: list[str], maxdepth: Optional[int], **kwargs: Any) -> list[dict[str, Any]]:
-        """What the parts of a pattern may match, found level by level."""
+        """The entries that the parts of a pattern may match, found level by level."""
         places, depth = [""], 1
         for index, part in enumerate(parts):
             if "**" in part:
@@ -222,7 +222,7 @@ class Tree(Base):
         return out
 
     async def _is_pattern(self, path: str) -> bool:
-        """Whether a path stands for those that match it: not if it is there as it is written."""
+        """True if a path stands for those that match it: not if it is there as it is written."""
         return _MAGIC.search(path) is not None and not await self._lexists(path)
 
     walk = blocking_iterator(_walk)
@@ -245,7 +245,7 @@ def _with_content(found: dict[str, Any], top: str, follows_links: bool) -> dict[
 
 
 def _fingerprint(listing: list[Any]) -> tuple[Any, ...]:
-    """What tells a directory that a link leads back to: names and all that is known of them are as there."""
+    """The identity of a directory that a link leads back to: names and all that is known of them are as there."""
     return tuple((info["name"].rpartition("/")[2], *list(info.values())[1:]) for info in listing)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Hashes(Places):
-    """What the server can tell of content and room."""
+    """Digests of content and the use of room, as the server tells them."""
 
     def disk_usage(
         self, path: RemotePath = "/", timeout: Optional[int] = None, *, deadline: Optional[int] = None

@@ -1,4 +1,4 @@
-"""Who is in the way of others."""
+"""The holders of leases, who are in the way of others."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def list_entries(client: Calls, path: str, recursive: bool = False) -> list[Entr
 
 
 def lookup(client: Calls, path: str) -> Optional[Entry]:
-    """What a path names, with links followed; ``None`` for nothing, and for a path that no file can have."""
+    """The entry at a path, with links followed; ``None`` for nothing, and for a path that no file can have."""
     try:
         return _entry(client, client._native.entry(remote(path), True, *client._limits(None)), is_followed=True)
     except OSError as error:
@@ -177,7 +177,7 @@ class Listings:
         return list(self._known[directory].values())
 
     def find(self, path: str) -> Optional[Entry]:
-        """What a path names, as an entry."""
+        """The entry at a path."""
         parent, _, name = path.rpartition("/")
         known = self._known.get(parent or "/")
         return lookup(self._client, path) if known is None or not name else known.get(name)
@@ -210,7 +210,7 @@ class Search:
                 yield entry
 
     def _select(self, path: str, entry: Optional[Entry], parts: Sequence[str]) -> Iterator[Entry]:
-        """What the parts of a pattern match from a path on, whose entry is told if it is known."""
+        """The entries that the parts of a pattern match from a path on, whose entry is told if it is known."""
         if not parts or not parts[0]:
             entry = entry or self._listings.find(path)
             if entry is not None and (not parts or entry.kind == "directory"):
@@ -238,7 +238,7 @@ class Search:
             yield from self._select(entry.path, entry, rest)
 
     def _below(self, path: str, entry: Optional[Entry], rest: Sequence[str]) -> Iterator[Entry]:
-        """What matches the rest of a pattern in a directory and in all below it."""
+        """The entries that match the rest of a pattern in a directory and in all below it."""
         self._listings.load(path)
         # After `**` at the end everything matches, after `**/` every directory.
         is_end = not rest or not rest[0]

@@ -1,4 +1,4 @@
-"""What the native module logs, passed on to the logger ``remofile``.
+"""The log of the native module, passed on to the logger ``remofile``.
 
 Servers in the background share one thread that does it: the native threads never wait for the interpreter.
 """

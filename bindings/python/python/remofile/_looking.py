@@ -39,7 +39,7 @@ class LookingPath(PurePath):
 
     @property
     def info(self) -> PathInfo:
-        """What is known of it: of a path from a listing what that told, of another what the server says when it is asked first."""
+        """Returns what is known of it: of a path from a listing what that told, of another what the server says when it is asked first."""
         if self._info is None:
             self._info = PathInfo(self, self._entry)
         return self._info
@@ -238,7 +238,7 @@ class LookingPath(PurePath):
         return path
 
     def _told(self, question: str) -> Optional[Entry]:
-        """What a listing told, for the first question of its kind."""
+        """Returns what a listing told, for the first question of its kind."""
         if question in self._asked:
             # Whoever asks again wants to know how it is now.
             self._forget()
@@ -254,7 +254,7 @@ class LookingPath(PurePath):
 
 
 class PathInfo:
-    """What is known of a path, as :attr:`pathlib.Path.info` of Python 3.14 has it: the server is asked once at most for each."""
+    """The knowledge of a path, as :attr:`pathlib.Path.info` of Python 3.14 has it: the server is asked once at most for each."""
 
     __slots__ = ("_entry", "_is_link", "_path")
 

@@ -78,7 +78,7 @@ def _running_loop() -> asyncio.AbstractEventLoop:
 
 
 async def ask(method: Callable[..., T], arguments: tuple[Any, ...], limit: Optional[int]) -> T:
-    """What a native method returns. If this is cancelled, the call is ended, and nobody waits for its end.
+    """Returns the result of a native method. If this is cancelled, the call is ended, and nobody waits for its end.
 
     :param arguments: those of the method but for the last, the interrupt.
     :param limit: milliseconds for the whole call, from now on; ``None`` if only the call itself has a limit.
@@ -121,7 +121,7 @@ class Threads:
         on_abandoned: Optional[Callable[[T], object]] = None,
         **options: Any,
     ) -> T:
-        """What a function returns, whose calls are ended if this is cancelled. Its callbacks run on its thread.
+        """Returns the result of a function, whose calls are ended if this is cancelled. Its callbacks run on its thread.
 
         Its ``timeout`` and ``deadline``, if it has them, count while it waits for a thread, too.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from remofile.conflicts import ConflictRule
 
     class LineOptions(TypedDict, total=False):
-        """How content crosses the line."""
+        """The way in which content crosses the line."""
 
         compress: Union[bool, int, None]
         bytes_per_second: Optional[int]
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         strict: bool
 
     class RuleOptions(TypedDict, total=False):
-        """What is left out, in the notation of gitignore; of the rules that match the last decides."""
+        """The rules of what is left out, in the notation of gitignore; of the rules that match the last decides."""
 
         exclude: Iterable[Union[str, os.PathLike[str]]]
         include: Iterable[Union[str, os.PathLike[str]]]
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
         max_size: Optional[int]
 
     class ReceiveOptions(TypedDict, total=False):
-        """How what comes is stored on this side."""
+        """The way in which what comes is stored on this side."""
 
         fsync: str
         partial_expiry: float
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
         """The options of a download of many files."""
 
     class CallOptions(TypedDict, total=False):
-        """What a synchronisation is told besides, as transfers are."""
+        """The options of a synchronisation besides those of transfers."""
 
         timeout: Optional[int]
         deadline: Optional[int]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def is_nothing(error: OSError) -> bool:
-    """Whether there is nothing at the path that an error is about.
+    """True if there is nothing at the path that an error is about.
 
     That goes for one that no file can have, with a NUL or ``..`` in it for example, and for one behind links that form a loop.
     """
@@ -72,7 +72,7 @@ def text_of(path: RemotePath) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a name has no bytes that are no UTF-8, which Python has as halves of surrogates."""
+    """True if a name has no bytes that are no UTF-8, which Python has as halves of surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -81,7 +81,7 @@ def is_utf8(text: str) -> bool:
 
 
 def content_of(data: Any) -> bytes:
-    """What is bytes, as such; nothing that could be made into some."""
+    """Returns what is bytes, as such; nothing that could be made into some."""
     return data if isinstance(data, bytes) else bytes(memoryview(data))
 
 

@@ -20,7 +20,7 @@ _SECOND = 10**9
 
 
 class Places(Connection):
-    """What can be asked about a place, and done with it: methods of :class:`remofile.Client`."""
+    """Operations on places: methods of :class:`remofile.Client`."""
 
     def copy(
         self,

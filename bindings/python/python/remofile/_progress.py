@@ -1,4 +1,4 @@
-"""What a transfer tells: to a progress bar, and to the log."""
+"""The progress of a transfer: to a progress bar, and to the log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Optional, Protocol, Union
 
     class ProgressBar(Protocol):
-        """What `tqdm.tqdm` is, among others."""
+        """The interface of `tqdm.tqdm`, among others."""
 
         total: Any
 

@@ -25,7 +25,7 @@ _ANY_CHUNK = 0
 
 
 class Relaying(Hashes):
-    """What is done with two servers: methods of :class:`remofile.Client`."""
+    """Operations on two servers: methods of :class:`remofile.Client`."""
 
     def copy_to(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def authority(hostname: str, port: int) -> str:
-    """What a URL has between the slashes and the path: of several servers each with its port."""
+    """The part of a URL between the slashes and the path: of several servers each with its port."""
     return ",".join(_one(part.strip(), port) for part in hostname.split(","))
 
 

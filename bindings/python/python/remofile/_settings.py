@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from remofile._remofile import Interrupt
 
     class Interest(TypedDict):
-        """Who wants to know of it."""
+        """The callbacks that want to know of it."""
 
         observer: Optional[Callable[[str, str, int, int], object]]
         detailed: bool
@@ -83,7 +83,7 @@ def check_timeout(timeout: Optional[float], what: str = "Timeout") -> Optional[i
 
 
 def is_chosen(chunk_size: int) -> bool:
-    """Whether a chunk size was chosen, so that servers have to take it."""
+    """True if a chunk size was chosen, so that servers have to take it."""
     return not isinstance(chunk_size, _DefaultChunkSize)
 
 
@@ -123,7 +123,7 @@ def interest(
     resolve: Optional[Callable[..., str]] = None,
     stall_timeout: Optional[int] = None,
 ) -> Interest:
-    """Who wants to know of it."""
+    """The callbacks that want to know of it."""
     from remofile._progress import Told
 
     told = Told(progress)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Transfer:
-    """What a transfer is told besides its source and destination."""
+    """The options of a transfer besides its source and destination."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Transfer:
         self.settings = settings
 
     def interest(self, watched: Optional[ProcessChunk], name: Optional[str], stall_timeout: Optional[int]) -> Any:
-        """Who wants to know of it."""
+        """The callbacks that want to know of it."""
         return interest(
             watched,
             self.chunk_size,
@@ -148,7 +148,7 @@ def _raise_exists(path: str) -> NoReturn:
 
 @contextmanager
 def destination_at_server(source: Optional[str] = None) -> Iterator[None]:
-    """What is missing at the server is the destination: the source was there, but perhaps not all that is listed below it."""
+    """Tells that the destination is missing at the server: the source was there, but perhaps not all that is listed below it."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:

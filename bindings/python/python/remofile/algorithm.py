@@ -1,4 +1,4 @@
-"""What is made of a client's operations: transfers of many files, and synchronisation."""
+"""Algorithms over a client's operations: transfers of many files, and synchronisation."""
 
 from __future__ import annotations
 
@@ -373,7 +373,7 @@ def _check_recursive(recursive: bool, is_directory: bool, path: str) -> None:
 
 @contextmanager
 def _source_at_server() -> Iterator[None]:
-    """What is missing at the server is the source: the destination was there."""
+    """Tells that the source is missing at the server: the destination was there."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:

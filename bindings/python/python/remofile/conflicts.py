@@ -17,7 +17,7 @@ __all__ = ["Conflict", "ConflictingFile", "OnConflict"]
 
 
 class OnConflict(str, Enum):
-    """What becomes of a file in the way. Each is a text, which may be given in its place."""
+    """The treatment of a file in the way. Each is a text, which may be given in its place."""
 
     #: Nothing at all is changed.
     ABORT = "abort"

@@ -1,4 +1,4 @@
-"""What can go wrong, apart from what every program with files meets (:class:`OSError` and its kin)."""
+"""The exceptions of this package, apart from what every program with files meets (:class:`OSError` and its kin)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class BadRequestError(RemofileException):
 
 
 class CorruptedResponse(RemofileException):
-    """What came from the server is not what the protocol has.
+    """The answer of the server is not one that the protocol has.
 
     :ivar str message: what is wrong with it.
     :ivar str error: what was raised when it was read.
@@ -107,11 +107,11 @@ class FileSizeError(RemofileException, OSError, ValueError):
 
 
 class IntegrityError(RemofileException, OSError):
-    """What arrived is not what was sent, or the source changed meanwhile. Nothing was replaced."""
+    """The content that arrived is not what was sent, or the source changed meanwhile. Nothing was replaced."""
 
 
 class QuotaExceededError(RemofileException, OSError):
-    """What the token may keep at the server is used up, with ``EDQUOT``: :meth:`remofile.Client.usage` tells how much it is.
+    """The room that the token may use at the server is used up, with ``EDQUOT``: :meth:`remofile.Client.usage` tells how much it is.
 
     Nothing is to be seen of the file; what has arrived of it is kept for the next attempt, and counts.
     """

@@ -48,7 +48,7 @@ __all__ = [
 
 
 class Request(IntEnum):
-    """What a client asks for."""
+    """A request of a client."""
 
     LIST_FILES = 1
     CREATE_FILE = 2
@@ -62,7 +62,7 @@ class Request(IntEnum):
 
 
 class Response(IntEnum):
-    """How a server answers."""
+    """An answer of a server."""
 
     ACCEPTED = 1
     REFUSED = 2
@@ -100,7 +100,7 @@ class Reason(IntEnum):
 
 
 class State(IntEnum):
-    """What a server is at. No message tells it: a client knows it from what it has asked."""
+    """The state of a server. No message tells it: a client knows it from what it has asked."""
 
     IDLE = 1
     UPLOAD = 2

@@ -201,7 +201,7 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        """Whether it serves, in this process."""
+        """True if it serves, in this process."""
         return self._native is not None and self._process == os.getpid()
 
     @property

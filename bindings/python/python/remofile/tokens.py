@@ -50,7 +50,7 @@ class Token:
 
     @property
     def is_expired(self) -> bool:
-        """Whether it is over."""
+        """True if it is over."""
         return self.expires is not None and self.expires <= datetime.now(timezone.utc)
 
 

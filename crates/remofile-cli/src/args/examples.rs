@@ -1,4 +1,4 @@
-//! What help has besides the commands themselves: examples at its end, and groups of the options of servers.
+//! The parts of help besides the commands themselves: examples at its end, and groups of the options of servers.
 
 use clap::Command;
 

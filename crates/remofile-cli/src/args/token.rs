@@ -17,7 +17,7 @@ pub(crate) struct Token {
     pub(crate) which: TokenCommand,
 }
 
-/// What to do with tokens.
+/// The action on tokens.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
     Add(TokenAdd),

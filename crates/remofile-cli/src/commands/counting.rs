@@ -1,5 +1,5 @@
-//! How far a command is that the server carries out without telling: counted beside it for who looks at a terminal, over a
-//! connection of its own, so that it is not slowed down by more than a tenth.
+//! The progress of a command that the server carries out without telling: counted beside it for who looks at a
+//! terminal, over a connection of its own, so that it is not slowed down by more than a tenth.
 
 use crate::output::Working;
 use crate::output::summary::grouped;
@@ -26,7 +26,7 @@ pub(super) struct Counting {
     _end: Option<Sender<()>>,
 }
 
-/// What is at a path.
+/// The entry at a path.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Count {
     files: u64,

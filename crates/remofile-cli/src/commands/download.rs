@@ -177,7 +177,7 @@ impl Write for StdoutSink {
 }
 
 impl Reader {
-    /// What standard output does not take ends the download; that a reader has seen enough is no error.
+    /// A failure of standard output ends the download; that a reader has seen enough is no error.
     fn explain(&self, error: remofile::Error) -> Failed {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         failed.map_or_else(|| error.into(), Failed::Output)

@@ -1,4 +1,4 @@
-//! What a removal would remove, told and not done.
+//! Entries that a removal would remove, told and not done.
 
 use super::making::refuse_without;
 use super::walk;

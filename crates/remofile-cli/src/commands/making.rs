@@ -1,4 +1,4 @@
-//! What would be made of a new path, told and not done.
+//! Entries that would be made for a new path, told and not done.
 
 use crate::failed::Result;
 use crate::output::{self, json};
@@ -7,7 +7,7 @@ use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure, Kind};
 use remofile::{Client, Error};
 
-/// What is made.
+/// The kind of entry that is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Making {
     File,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Sides {
     pub(super) remote: RemotePath,
     pub(super) local: PathBuf,
-    /// That it was guessed which is which, and how to write the other order.
+    /// The hint that it was guessed which is which, and how to write the other order.
     guess: Option<String>,
 }
 
@@ -89,7 +89,7 @@ fn uncertain([first, second]: [&Path; 2]) -> Failed {
     Failed::usage(format!("with '--delete' it must be certain which of the directories is the remote one: {how}"))
 }
 
-/// That it was guessed, and the other meaning.
+/// The hint that it was guessed, and the other meaning.
 fn guessed(remote: &Path, local: &Path) -> String {
     let told = format!(
         "it was guessed that {} is the remote directory and {} the local one",

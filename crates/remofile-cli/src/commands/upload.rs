@@ -197,7 +197,8 @@ impl What {
         }
     }
 
-    /// What it would be if the directory had been made: a single source has got its name then, unless that is a directory.
+    /// The destination that it would be if the directory had been made: a single source has got its name then, unless
+    /// that is a directory.
     fn with_parents_made(self, client: &mut Client) -> Self {
         match self {
             Self::Files { sources, directory, may_name: true } => {

@@ -1,4 +1,4 @@
-//! What is below a path, an entry at a time.
+//! The entries below a path, one at a time.
 
 use crate::failed::{Failed, Result};
 use crate::output::Presentation;

@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-/// What is known of a line.
+/// The knowledge of a line.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     /// Its words, as the engine wants them: options behind their command, and the direction of a sync.

@@ -1,4 +1,4 @@
-//! What is at a server, for completion: asked for once, and forgotten if it does not come at once.
+//! Entries at a server, for completion: asked for once, and forgotten if it does not come at once.
 
 use super::refusals::Refusals;
 use super::variables::LINE;

@@ -1,4 +1,4 @@
-//! What SIGHUP means: that the terminal of the process is gone, or that its logs were rotated.
+//! The meaning of SIGHUP: that the terminal of the process is gone, or that its logs were rotated.
 
 use crate::own_process::OwnProcess;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -1,4 +1,4 @@
-//! What SIGHUP asks for: whatever was exchanged beside the server is read or opened again.
+//! The reload that SIGHUP asks for: whatever was exchanged beside the server is read or opened again.
 
 use super::logs::Logs;
 use super::notify::Notifier;
@@ -8,7 +8,7 @@ use remofile::protocol::key::PrivateKey;
 use remofile::tokens::TokensWatch;
 use remofile::{Server, ServerOptions};
 
-/// What the server looks at again.
+/// The files that the server looks at again.
 pub(super) struct LookedAtAgain<'a> {
     pub(super) server: &'a Server,
     pub(super) logs: &'a Logs,

@@ -1,4 +1,4 @@
-//! What is shown again and again while a command runs, whether anything happens or not.
+//! Lines that are shown again and again while a command runs, whether anything happens or not.
 
 use super::screen;
 use super::stderr_line;

@@ -23,7 +23,7 @@ const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
 
 static SCREEN: Mutex<Screen> = Mutex::new(Screen { drawn: None, holds: 0 });
 
-/// What the terminal shows besides what stays.
+/// The lines that the terminal shows besides those that stay.
 struct Screen {
     /// The block that is on the terminal, as it was written.
     drawn: Option<String>,

@@ -16,7 +16,7 @@ pub(crate) struct Working {
     animation: Option<Animation>,
 }
 
-/// What is told of how far it is, by whoever knows.
+/// The progress that is told, by whoever knows it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SoFar(Arc<Mutex<String>>);
 
@@ -46,7 +46,7 @@ impl Working {
         self.animation.is_some()
     }
 
-    /// What is told of how far it is.
+    /// The progress that is told.
     pub(crate) fn so_far(&self) -> SoFar {
         self.so_far.clone()
     }

@@ -44,7 +44,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// That of this process.
+    /// The environment of this process.
     pub(crate) fn of_process() -> Self {
         Self::of(|name| std::env::var_os(name))
     }

@@ -18,7 +18,7 @@ const MOST_BYTES: usize = 64 * 1024;
 const IS_MACOS: bool = cfg!(target_os = "macos");
 const PROGRAM: &str = if IS_MACOS { "security" } else { "secret-tool" };
 
-/// What to do on a machine without a keyring.
+/// The advice for a machine without a keyring.
 const WITHOUT: &str = "a machine without a desktop has no keyring: keep the token by 'remofile login NAME HOST' without '--keyring', or \
                        with '--token-command COMMAND'";
 

@@ -24,14 +24,14 @@ pub(crate) struct NewProfile<'a> {
     pub(crate) protocol: Option<u8>,
 }
 
-/// What a profile is to have of the token.
+/// The part of the token that a profile is to have.
 #[derive(Clone, Copy)]
 pub(crate) enum NewToken<'a> {
     /// The token.
     Itself(&'a Token),
     /// A command that prints it.
     PrintedBy(&'a str),
-    /// That it is in the keyring of the system.
+    /// A note that it is in the keyring of the system.
     InKeyring,
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Reload {
     token_file: Option<PathBuf>,
 }
 
-/// What is read again.
+/// The settings that are read again.
 pub(crate) struct Reloaded {
     pub(crate) options: ServerOptions,
     /// The token, if it is one that can be read again.

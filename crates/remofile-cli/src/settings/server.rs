@@ -31,7 +31,7 @@ pub(crate) struct ServerSettings {
     pub(crate) audit_log: Option<PathBuf>,
     /// The address at which the server tells how it is doing.
     pub(crate) metrics: Option<SocketAddr>,
-    /// What is done when a file was stored.
+    /// The hooks that run when a file was stored.
     pub(crate) hooks: HookSettings,
     /// The address of the coordinator, if several servers have the directory.
     pub(crate) coordinator: Option<String>,

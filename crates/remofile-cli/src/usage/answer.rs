@@ -1,4 +1,4 @@
-//! What is written here for words of other tools.
+//! The answer to words of other tools.
 
 /// The answer to some words of other tools.
 pub(super) struct Answer {

@@ -1,4 +1,4 @@
-//! What a command line asks for, even if nothing else of it can be read.
+//! The command that a line asks for, even if nothing else of it can be read.
 
 use clap::error::ErrorKind;
 use std::ffi::OsString;

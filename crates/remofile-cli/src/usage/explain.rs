@@ -1,4 +1,4 @@
-//! What is wrong with a command line, in one line.
+//! Explanations of what is wrong with a command line, in one line.
 
 use super::line::{Line, and, names, or, text};
 use super::similar::looks_alike;

@@ -1,5 +1,5 @@
-//! What to type next, where that depends on the command line: what an operand may have been meant for that names nothing, and
-//! which option made a file be looked for.
+//! Hints what to type next, where that depends on the command line: what an operand may have been meant for that names
+//! nothing, and which option made a file be looked for.
 
 use super::line::Line;
 use crate::advice::join;

@@ -366,7 +366,7 @@ mod tests {
         }) || command.get_subcommands().any(|below| is_option(below, option))
     }
 
-    /// What stands between quotation marks in the answers.
+    /// The words between quotation marks in the answers.
     fn quoted(answer: &str) -> Vec<&str> {
         answer.split('\'').skip(1).step_by(2).collect()
     }

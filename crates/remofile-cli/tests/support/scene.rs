@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub struct Scene {
     pub pair: Pair,
     pub home: tempfile::TempDir,
-    /// What stands in the snapshot for what differs from run to run.
+    /// Stand-ins in the snapshot for what differs from run to run.
     pub names: Vec<(String, &'static str)>,
     pub told: String,
 }

@@ -1,4 +1,4 @@
-//! What the double does.
+//! The actions of the double.
 
 use super::http::{Answer, Request, encoded, plain};
 use super::{State, Stored, Unfinished};

@@ -24,7 +24,7 @@ pub(crate) struct Double {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) objects: BTreeMap<String, Stored>,
-    /// What was removed.
+    /// The keys that were removed.
     pub(crate) removed: BTreeMap<String, Stored>,
     pub(crate) uploads: BTreeMap<String, Unfinished>,
     pub(crate) faults: Faults,
@@ -40,7 +40,7 @@ pub(crate) struct State {
     pub(crate) has_refused_copy: bool,
     /// Seconds that its clock is ahead.
     pub(crate) ahead: u64,
-    /// What another tool writes: keys and contents, one behind each copy that is made.
+    /// Objects that another tool writes: keys and contents, one behind each copy that is made.
     pub(crate) written_beside: VecDeque<(String, Vec<u8>)>,
     count: u64,
 }

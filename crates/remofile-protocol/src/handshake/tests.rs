@@ -252,7 +252,7 @@ fn the_answer_tells_which_token_a_client_has_and_says_hello_to_that_one() {
     }
 }
 
-/// Who knows the identifier of a token from a recording has not proved it, and learns nothing of it.
+/// A peer that knows the identifier of a token from a recording has not proved it, and learns nothing of it.
 #[test]
 fn only_who_has_proved_an_expired_token_learns_that_it_has_expired() {
     let mut bytes = token().to_bytes();

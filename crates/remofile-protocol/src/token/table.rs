@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// A token that a server takes, stretched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownToken {
-    /// What it is stretched to.
+    /// The key that it is stretched to.
     pub key: TokenKey,
     /// Its origin.
     pub origin: Origin,

@@ -117,7 +117,7 @@ error_codes! {
     PartialChanged = 29, "partial-changed", "what was kept of it has changed (try again)";
     /// The operation had its lease for longer than the server allows without progress.
     LeaseExpired = 30, "lease-expired", "the server ended it because it made no progress for too long; run the command again";
-    /// What the token may keep below its directory is used up.
+    /// The room that the token may use below its directory is used up.
     QuotaExceeded = 31, "quota-exceeded", "the quota of the token is used up (remove something, or ask for a larger quota)";
     /// The token was removed, has expired, or gives other rights now: the server has ended its sessions.
     TokenRevoked = 32, "token-revoked", "the token was removed or changed, or has expired, while it was in use";

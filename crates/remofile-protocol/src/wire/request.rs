@@ -349,7 +349,7 @@ pub enum Request {
         /// The path of the link; its directory must exist.
         #[n(0)]
         path: RemotePath,
-        /// What it leads to, seen from its directory.
+        /// The path that it leads to, seen from its directory.
         #[n(1)]
         target: String,
         /// True if a file or link in the way is replaced.

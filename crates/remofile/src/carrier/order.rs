@@ -29,7 +29,7 @@ impl Default for MessageOrder {
 /// The place of a message in the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// It is the one that is due.
+    /// The message is the one that is due.
     Due,
     /// Others come before it.
     Early,

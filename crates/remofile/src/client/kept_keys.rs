@@ -1,4 +1,4 @@
-//! What chosen tokens are stretched to, kept for the next session, the next client and the next process.
+//! The keys that chosen tokens are stretched to, kept for the next session, the next client and the next process.
 
 use crate::store::{PrivateFile, PrivateFileError};
 use remofile_protocol::token::{MAX_SEALED_BYTES, Origin, SealedKeys, Token, TokenKey};

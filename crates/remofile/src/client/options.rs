@@ -40,8 +40,8 @@ pub struct ClientOptions {
     pub wait: Wait,
     /// Identity of the client, by which servers end what is left of its former sessions.
     pub identity: Identity,
-    /// What chosen tokens are stretched to, which takes a tenth of a second: once for all sessions of these options, unless it is
-    /// kept for longer.
+    /// The keys that chosen tokens are stretched to, which takes a tenth of a second: once for all sessions of these
+    /// options, unless it is kept for longer.
     pub kept_keys: KeptKeys,
     /// The note of which of several servers was good last.
     pub kept_servers: KeptServers,

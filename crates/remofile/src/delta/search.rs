@@ -210,7 +210,7 @@ impl Search {
     }
 }
 
-/// What is known of a level before it is scanned.
+/// The knowledge of a level before it is scanned.
 struct Known {
     found: Found,
     /// Gaps that need no more than a look at the places of their blocks.

@@ -21,9 +21,9 @@ struct ClearedSteps<'a> {
 
 /// The outcome for a step once contents are compared.
 enum Settled {
-    /// It is not done.
+    /// The step is not done.
     Gone,
-    /// It is done otherwise.
+    /// The step is done otherwise.
     Becomes(Action),
 }
 

@@ -50,7 +50,7 @@ pub enum ServerEvent<'a> {
         /// Bytes of content.
         bytes: u64,
     },
-    /// What an operation did was brought to the disk before its client learned of its success.
+    /// A flush of what an operation did, before its client learned of its success.
     Flushed {
         /// False if the disk failed.
         is_durable: bool,

@@ -37,9 +37,9 @@ enum Standing {
 /// The reason why a session has to leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Departure {
-    /// It has done nothing for long, and others need its place.
+    /// The session has done nothing for long, and others need its place.
     Idle,
-    /// It was ended, whatever it does.
+    /// The session was ended, whatever it does.
     Ended(ErrorCode),
 }
 

@@ -75,7 +75,7 @@ pub(super) struct Grant {
     /// The statement of the server about itself, but for the cipher of each session.
     pub(super) hello: ServerHello,
     pub(super) names: NameRule,
-    /// What its sessions together send and receive, counted for as long as there is a token of its name.
+    /// The bytes that its sessions together send and receive, counted for as long as there is a token of its name.
     pub(super) bandwidth: Arc<Bandwidth>,
     /// True if the server lets nobody change anything.
     pub(super) is_read_only: bool,

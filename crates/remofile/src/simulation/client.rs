@@ -105,7 +105,7 @@ impl Client {
         self.work.is_none() && self.tasks.is_empty()
     }
 
-    /// What it is about, for people.
+    /// Its subject, for people.
     pub(super) fn told(&self) -> String {
         let work = self.work.as_ref().map(|work| (&work.task, work.hold, work.part.as_ref().map(|(id, _)| id.0)));
         format!(

@@ -27,7 +27,7 @@ pub(super) struct DiskState {
     pub(super) failing: u32,
     pub(super) slow: u32,
     live: MemoryStore,
-    /// How often the disk has come up.
+    /// The number of times the disk has come up.
     pub(super) epoch: u64,
     durable: Image,
     /// Changes since the last flush.

@@ -111,7 +111,7 @@ impl FormerClient {
         self.until
     }
 
-    /// What it is about, for people.
+    /// Its subject, for people.
     pub(super) fn told(&self) -> String {
         let work = self.work.as_ref().map(|work| (&work.task, work.asked, work.at));
         format!("a client of protocol 1 on connection {:?} at {work:?}", self.connection)
@@ -161,7 +161,7 @@ impl FormerClient {
     }
 }
 
-/// What follows an answer.
+/// The step that follows an answer.
 enum Next {
     Request,
     Pause,

@@ -30,7 +30,7 @@ struct Write {
     acknowledged: Option<u64>,
 }
 
-/// What a path has.
+/// The content of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Version {
     Absent,

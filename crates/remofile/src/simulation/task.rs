@@ -70,7 +70,7 @@ pub(super) fn shared_directory() -> RemotePath {
 }
 
 impl Task {
-    /// It in words: one of [`KINDS`].
+    /// Its kind in words: one of [`KINDS`].
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Upload(Upload { group: Some(_), .. }) => "upload over several connections",

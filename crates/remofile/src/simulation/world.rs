@@ -51,7 +51,7 @@ pub(super) struct World {
     /// True if the server takes no more connections and ends with its sessions.
     is_stopping: bool,
     events: VecDeque<String>,
-    /// What happened when, so that two courses can be compared.
+    /// The events and their times, so that two courses can be compared.
     trace: u64,
     is_told_all: bool,
 }
@@ -96,7 +96,7 @@ enum Action {
     Restart,
 }
 
-/// What came of a course.
+/// The outcome of a course.
 #[derive(Debug)]
 pub(super) struct Course {
     pub(super) steps: u64,

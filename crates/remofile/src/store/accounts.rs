@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 /// Files that are longer have no names of users: they are not read to their end.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What is read at once: most machines have less, and it takes a read instead of eight that double.
+/// The bytes that are read at once: most machines have less, and it takes a read instead of eight that double.
 const READ_BYTES: usize = 8 * 1024;
 
 /// The users and the groups of this machine.

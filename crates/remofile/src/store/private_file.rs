@@ -63,13 +63,13 @@ pub enum PrivateFileError {
     /// Others may read or write it.
     #[error("others can read or change it: close it with 'chmod 600'")]
     OpenToOthers,
-    /// It is another user's.
+    /// The file is another user's.
     #[error("it belongs to another user: run this as that user, or give it away with 'chown'")]
     OfAnotherUser,
-    /// It is a directory, a device or the like.
+    /// The file is a directory, a device or the like.
     #[error("it is no file")]
     NotAFile,
-    /// It has more bytes than such a file can have.
+    /// The file has more bytes than such a file can have.
     #[error("it has more than {0} bytes, more than such a file can have")]
     TooLarge(u64),
     /// Somebody else is changing it.

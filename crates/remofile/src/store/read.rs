@@ -215,8 +215,8 @@ pub trait Source: Send + Sync {
 pub enum SourceState {
     /// Its content is that of the moment it was opened.
     Unchanged,
-    /// It was written to, or got other times, and is not shorter than it was. The version is that of now. Only its content
-    /// tells whether what it had when it was opened is still there.
+    /// The file was written to, or got other times, and is not shorter than it was. The version is that of now. Only
+    /// its content tells whether what it had when it was opened is still there.
     Written(Version),
     /// Its content is lost: it is shorter, or another.
     Lost,

@@ -24,7 +24,7 @@ const LOCKS: &str = "/proc/locks";
 pub struct ServedDirectory {
     /// `None` where the file system has no locks.
     directory: Option<OwnedFd>,
-    /// What is known of it, if several servers of one coordinator share it.
+    /// The knowledge of it, if several servers of one coordinator share it.
     shared: Option<SharedDirectory>,
 }
 

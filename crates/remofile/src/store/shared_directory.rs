@@ -19,7 +19,7 @@ const NAME: &str = "servers";
 /// Bytes of the mark at most.
 const MOST_BYTES: usize = 256;
 
-/// What a server knows of a directory that it shares.
+/// A directory that a server shares, as far as the server knows it.
 #[derive(Debug)]
 pub(super) struct SharedDirectory {
     pub(super) identity: String,

@@ -14,7 +14,7 @@ pub(crate) struct StatSequence {
 
 /// An entry that was looked at.
 pub(crate) struct Seen {
-    /// What the path leads to, as [`ReadStore::stat`](super::ReadStore::stat) tells it.
+    /// The entry that the path leads to, as [`ReadStore::stat`](super::ReadStore::stat) tells it.
     pub(crate) entry: Entry,
     /// True if the path itself is a link.
     pub(crate) is_link: bool,

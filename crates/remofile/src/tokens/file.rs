@@ -35,7 +35,7 @@ pub enum TokensFileError {
     /// There is nothing in it any more.
     #[error("the tokens file {} is empty, as if it were half written: write a comment into it if there are to be no tokens", .0.display())]
     Empty(PathBuf),
-    /// It breaks off in the middle of a line, and lacks tokens.
+    /// The file breaks off in the middle of a line, and lacks tokens.
     #[error(
         "the tokens file {}, line {line}: it ends within this line and lacks what it had, as if it were half written: \
          end it with a line feed",
@@ -47,7 +47,7 @@ pub enum TokensFileError {
         /// The number of its last line.
         line: usize,
     },
-    /// It is not private, or the system failed.
+    /// The file is not private, or the system failed.
     #[error("the tokens file {}: {source}", .path.display())]
     File {
         /// Its path.
@@ -55,7 +55,7 @@ pub enum TokensFileError {
         /// The reason.
         source: PrivateFileError,
     },
-    /// It is not one.
+    /// The value is not one.
     #[error("the tokens file {}, {source}", .path.display())]
     Format {
         /// Its path.

@@ -48,7 +48,7 @@ pub struct Feed {
     linked: HashMap<u128, String>,
     /// The files that were counted.
     roll: Option<RollCall>,
-    /// What was found last and comes when those before it are settled.
+    /// The file that was found last and comes when those before it are settled.
     held: Option<StoreResult<FoundItem>>,
     /// Path and top of the entry that the last failure is about; `None` of a source.
     failed: Option<(String, usize)>,

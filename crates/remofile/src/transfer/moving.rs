@@ -37,7 +37,7 @@ enum MoveState {
     Copying(Box<Copying>),
     /// All is copied, and may not be on the disk.
     Copied,
-    /// What is in a directory is compared with its copy.
+    /// The content of a directory is compared with its copy.
     Comparing(Box<dyn Walk>),
     Removing(Box<dyn Removal>),
     Over,

@@ -63,7 +63,7 @@ pub struct PackerOptions {
     pub send: SendOptions,
     /// Its level of compression, which zstd has.
     pub(super) level: Option<CompressLevel>,
-    /// Whether directories are sent with their permissions, if permissions are kept.
+    /// True if directories are sent with their permissions, if permissions are kept.
     pub directory_modes: bool,
     /// The digest that ends files.
     pub digest: DigestKind,

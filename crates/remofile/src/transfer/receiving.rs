@@ -312,7 +312,7 @@ pub(super) struct CompleteFile {
 }
 
 impl CompleteFile {
-    /// What makes a directory.
+    /// The maker of a directory.
     pub(super) fn directory(path: String, staged: Box<dyn Staged>) -> Self {
         let names = FileNames { stored_as: path.clone(), sent_as: path };
         Self { names, is_directory: true, staged, backup: None, bytes: 0 }

@@ -1,4 +1,4 @@
-//! What is left of a client over ZeroMQ ends as its next session begins.
+//! Tests that what is left of a client over ZeroMQ ends as its next session begins.
 
 use crate::common::{Fixture, remote};
 use crate::zeromq::peer::ZeroMq;

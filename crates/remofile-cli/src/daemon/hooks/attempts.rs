@@ -12,7 +12,7 @@ pub(super) struct AttemptFailed {
 pub(super) const PAUSES: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(25)];
 
-/// What became of all attempts.
+/// The outcome of all attempts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Attempts {
     pub(super) is_done: bool,

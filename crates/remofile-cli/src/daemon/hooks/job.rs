@@ -1,4 +1,4 @@
-//! What goes between the server and the process that runs its hooks: a JSON object a line.
+//! Messages between the server and the process that runs its hooks: a JSON object a line.
 
 use remofile::server::StoredFile;
 use serde::{Deserialize, Serialize};
@@ -60,17 +60,17 @@ impl Job {
     }
 }
 
-/// How it goes with a job.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Outcome {
     Done,
     Failed,
-    /// It failed, and will be tried again.
+    /// The job failed, and will be tried again.
     TriedAgain,
 }
 
-/// What is told of a job.
+/// The report of a job.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) outcome: Outcome,

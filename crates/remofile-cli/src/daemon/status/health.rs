@@ -1,4 +1,4 @@
-//! What `/health` says of a server with a coordinator.
+//! The answer of `/health` at a server with a coordinator.
 
 use super::http::Answer;
 use remofile::Server;

@@ -27,7 +27,7 @@ const STACK_BYTES: usize = 256 * 1024;
 /// Time to wait when no connection can be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is answered to a path.
+/// The answer to a path.
 pub(super) struct Answer {
     status: &'static str,
     content_type: &'static str,

@@ -1,4 +1,4 @@
-//! How the server is doing, told over HTTP: `/metrics` for Prometheus, `/health` for load balancers.
+//! The state of the server, told over HTTP: `/metrics` for Prometheus, `/health` for load balancers.
 //!
 //! Participants: [`Metrics`] observes the server and counts; [`http`] answers whoever asks, on threads of its own.
 //! Invariant: whoever asks, and however slowly, the server waits for nothing of it.

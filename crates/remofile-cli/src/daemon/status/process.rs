@@ -1,4 +1,5 @@
-//! What the process itself uses. Its files are opened before the process is confined, and read again and again.
+//! Resources that the process itself uses. Its files are opened before the process is confined, and read again and
+//! again.
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
 use rustix::io::pread;
@@ -15,7 +16,7 @@ pub(super) struct Process {
     began: f64,
 }
 
-/// What a process uses at one moment.
+/// Resources that a process uses at one moment.
 pub(super) struct Usage {
     pub(super) descriptors: Option<u64>,
     pub(super) most_descriptors: Option<u64>,

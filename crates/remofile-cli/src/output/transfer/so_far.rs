@@ -1,4 +1,4 @@
-//! What is there of a transfer that did not come to its end, and how it goes on.
+//! The part of a transfer that is there though it did not come to its end, and how it goes on.
 
 use super::count::Count;
 use indicatif::HumanBytes;

@@ -15,7 +15,7 @@ pub(crate) struct EarlierHere {
     compares_modes: bool,
 }
 
-/// What a file has to be to be linked in place of being sent.
+/// The conditions under which a file is linked in place of being sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Version {
     pub(crate) size: u64,

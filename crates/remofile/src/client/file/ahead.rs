@@ -3,7 +3,7 @@
 /// Bytes asked for at first, and most later.
 const FIRST: u64 = 64 * 1024;
 const MOST: u64 = 4 * 1024 * 1024;
-/// What is asked for after a jump is rounded up to a multiple of this.
+/// The bytes of which a request after a jump is a multiple.
 const PAGE: u64 = 4096;
 
 /// A part of the file as the server has it.

@@ -13,7 +13,7 @@ use std::io;
 /// Times that an append begins anew because other programs appended first.
 const MOST_TIMES: usize = 8;
 
-/// What stands where bytes were to be appended.
+/// The content where bytes were to be appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     /// This many of them.

@@ -144,7 +144,7 @@ impl PartWanted {
 /// Parts of files that are read over one session.
 struct Reads {
     wanted: Vec<PartWanted>,
-    /// What has come, in the order of the parts.
+    /// The parts that have come, in their order.
     results: Vec<Option<Result<Vec<u8>>>>,
     /// Index of the next part to ask for.
     next: usize,

@@ -181,7 +181,7 @@ struct Failed {
 /// The fields of a request of a staged file.
 #[derive(Debug, Clone, Copy, Default)]
 struct Stage {
-    /// Whether it takes the place of a file, and of none, if it begins.
+    /// The rule whether it takes the place of a file, and of none, if it begins.
     begin: Option<(bool, bool)>,
     length: Option<u64>,
     commit: Option<u64>,

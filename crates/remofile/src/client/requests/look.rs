@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Entry, Request};
 
-/// What a path names itself.
+/// The entry that a path names itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Looked {
     /// Its entry.

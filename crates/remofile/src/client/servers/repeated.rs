@@ -1,4 +1,4 @@
-//! What a call comes to that is made twice, and what its error tells of whether it was made once.
+//! The outcome of a call that is made twice, and what its error tells of whether it was made once.
 //!
 //! A request that only looks is made again, and so is one that comes to the same however often it is done. Of any other the
 //! answer may have been lost after it was done: it is made again only if its server has told that it has not begun it, or if
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// that session for dead.
 pub(crate) const LEASE_WAIT: Duration = DEAD_AFTER.saturating_add(Duration::from_secs(5));
 
-/// What a request may come to if it is done twice.
+/// The outcome of a request that is done twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeated {
     /// The same as once.

@@ -33,7 +33,7 @@ struct Joined {
     count: usize,
 }
 
-/// What it takes to open a further connection.
+/// The parameters of a further connection.
 #[derive(Debug)]
 pub(super) struct LaneOpener {
     pub(super) options: ClientOptions,

@@ -1,4 +1,4 @@
-//! What answers in place of a server, by the first bytes that it says.
+//! The service that answers in place of a server, by the first bytes that it says.
 
 /// The beginnings of what services of other kinds say, and what these are.
 const GREETINGS: [(&[u8], &str); 10] = [

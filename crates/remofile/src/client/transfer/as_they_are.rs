@@ -1,4 +1,4 @@
-//! What is asked for to keep files as they are, as far as the server knows of it.
+//! The requests to keep files as they are, as far as the server knows of it.
 
 use crate::client::{Client, encoded_rules};
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! What transfers would do, as plans: for uploads and downloads that only tell.
+//! Plans of what transfers would do: for uploads and downloads that only tell.
 
 use crate::plan::{Action, Changed, Plan, Step, Tally, Touch};
 use crate::transfer::Stored;

@@ -20,7 +20,7 @@ use crate::transfer::{AttributesFeed, Feed, Next};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{AttributeSet, Element, Holder, Request, Selection};
 
-/// What is at the destination of an upload and may get other attributes.
+/// Entries at the destination of an upload that may get other attributes.
 pub(crate) struct AttributesAt<'a> {
     pub(crate) destination: &'a RemotePath,
     /// First names at the destination; none if there are too many to ask for.

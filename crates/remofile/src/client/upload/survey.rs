@@ -76,7 +76,7 @@ impl Client {
 }
 
 impl Present {
-    /// What is at the destination of an upload, before anything of it was told.
+    /// The entries at the destination of an upload, before anything of it was told.
     pub(crate) fn at(destination: &RemotePath) -> Self {
         Self { destination: Some(destination.clone()), ..Self::default() }
     }

@@ -1,4 +1,4 @@
-//! What an operation is about, as its line tells it: the table of all requests, for both protocols.
+//! The subject of an operation, as its line tells it: the table of all requests, for both protocols.
 
 use super::line::Line;
 use remofile_protocol::path::RemotePath;
@@ -9,7 +9,7 @@ use std::iter;
 /// Paths that one line lists at most. The number of the others is told.
 pub(super) const MOST_PATHS: usize = 16;
 
-/// What is done, and to which paths.
+/// The subject of an operation: what it does, and to which paths.
 pub(super) struct Subject {
     pub(super) what: &'static str,
     /// The first path, as its client sees it.
@@ -18,7 +18,7 @@ pub(super) struct Subject {
     pub(super) fields: Line,
 }
 
-/// What a request asks for.
+/// The subject of a request.
 pub(super) fn of_request(request: &Request, root: &RemotePath) -> Subject {
     let what = request.activity();
     let one = |path: &RemotePath| about(what, root, iter::once(path));

@@ -33,11 +33,11 @@ pub(super) struct Inner {
 /// The relation of a server to its coordinator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It is not known yet, or not any more: clients read, and change nothing.
+    /// The coordinator is not known yet, or not any more: clients read, and change nothing.
     Lost(String),
     /// Changes are made.
     Joined,
-    /// It has not answered for a moment. Changes are still made.
+    /// The coordinator has not answered for a moment. Changes are still made.
     Silent(String),
 }
 

@@ -123,7 +123,7 @@ pub struct SharedValue {
 pub enum Event {
     /// A value is there.
     Put(SharedValue),
-    /// It is not there any more.
+    /// The value is not there any more.
     Delete {
         /// Its key.
         key: String,
@@ -135,16 +135,16 @@ pub enum Event {
 /// The reason a coordinator did not do what it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CoordinatorError {
-    /// It does not answer, or cannot do anything now.
+    /// The coordinator does not answer, or cannot do anything now.
     #[error("{0}")]
     Unreachable(String),
-    /// It does not let us.
+    /// The coordinator does not let this server in.
     #[error("{0}")]
     Denied(String),
     /// The term has ended.
     #[error("the term has ended")]
     TermOver,
-    /// It does not know any more what has changed.
+    /// The coordinator does not know any more what has changed.
     #[error("the changes are not known any more")]
     Forgotten,
 }

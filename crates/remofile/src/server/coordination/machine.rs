@@ -62,14 +62,14 @@ enum OwnState {
     Granted,
 }
 
-/// What has come about.
+/// An event that has come about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// An operation is settled.
     Settled(u64, Settled),
     /// A client with this token has a session at another server, in place of those that it had.
     Replaced { token: String, by: ClientIdentity },
-    /// What own operations hold is in the way of nobody any more: they must end.
+    /// The leases of own operations are in the way of nobody any more: the operations must end.
     Lost,
 }
 

@@ -39,13 +39,13 @@ const AWAITED: Duration = Duration::from_secs(10);
 /// The reason a server cannot join.
 #[derive(Debug)]
 pub(super) enum JoinError {
-    /// It may try again.
+    /// The server may try again.
     Unreachable(String),
     /// Somebody has to change something.
     Refused(String),
 }
 
-/// What is served, which hears what has come of its claims.
+/// The service, which hears what has come of its claims.
 pub(in crate::server) trait Served: Send + Sync {
     /// Takes the answer to what an operation has asked for.
     fn settle(&self, ticket: u64, settled: Settled);

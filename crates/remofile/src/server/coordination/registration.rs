@@ -30,7 +30,7 @@ struct Record {
     /// The machine, for people.
     #[n(1)]
     name: String,
-    /// What must be the same at all servers: names and values.
+    /// Settings that must be the same at all servers: names and values.
     #[n(2)]
     settings: Vec<(String, String)>,
 }
@@ -42,7 +42,7 @@ pub(in crate::server) struct Registration {
     root: SharedRoot,
 }
 
-/// What a server shares with others: a local directory, or a store.
+/// The thing that a server shares with others: a local directory, or a store.
 pub(in crate::server) struct SharedRoot {
     /// The name of a store.
     pub(in crate::server) name: Option<String>,

@@ -1,4 +1,4 @@
-//! What a server tells the others of an operation that claims paths: the value of one key.
+//! The record by which a server tells the others of an operation that claims paths: the value of one key.
 
 use crate::server::leases::{Access, Claim, Claimant, Reach, StorePath, in_order, meet};
 use minicbor::{Decode, Encode};
@@ -37,7 +37,7 @@ pub(super) struct SharedClaim {
     pub(super) name: String,
     #[n(6)]
     pub(super) address: String,
-    /// What it does.
+    /// The activity of the operation.
     #[n(7)]
     pub(super) activity: String,
     /// The time at which it was asked for, in milliseconds since 1970, by its server's clock.

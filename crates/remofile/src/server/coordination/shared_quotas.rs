@@ -1,4 +1,5 @@
-//! What all servers know of what is used below the directories that have quotas: a record of each is a value of the coordinator.
+//! The shared knowledge of all servers of what is used below the directories that have quotas: a record of each is a
+//! value of the coordinator.
 
 use super::coordinator::SharedValue;
 use crate::store::Meters;

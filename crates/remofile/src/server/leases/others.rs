@@ -33,9 +33,9 @@ pub(in crate::server) enum Settled {
     Granted,
     /// Others are in the way, and it does not wait for them.
     Refused,
-    /// It waits, and its client is to be told for whom.
+    /// The operation waits, and its client is to be told for whom.
     Waits,
-    /// It cannot be known whether somebody is in the way.
+    /// Nobody can know whether somebody is in the way.
     Failed(Failure),
 }
 
@@ -45,12 +45,12 @@ pub(in crate::server) struct Reached<W> {
     pub(in crate::server) bell: Option<W>,
 }
 
-/// What a session is still to hear of an operation that waits.
+/// News of an operation that waits, which its session is still to hear.
 #[derive(Debug)]
 pub(super) enum News {
-    /// Who it waits for.
+    /// The operation waits for others.
     Waits,
-    /// It was refused, for this reason.
+    /// The operation was refused, for this reason.
     Refused(Failure),
 }
 

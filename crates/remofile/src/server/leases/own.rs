@@ -1,4 +1,4 @@
-//! What is a client's own: its operations are never refused for one another, and none waits for something that waits
+//! A client's own leases: its operations are never refused for one another, and none waits for something that waits
 //! for it.
 //!
 //! All sessions of a client are one holder, so their claims do not conflict. Three things are left to decide.

@@ -1,4 +1,4 @@
-//! What lets a client pass those who wait for it.
+//! The rules by which a client passes those who wait for it.
 
 /// The leases of a client that let it pass those who wait for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,7 +23,7 @@ pub(in crate::server) struct Table<W> {
     pub(super) brief: HashMap<ClientKey, Vec<Ticket>>,
     /// The leases of other servers, if there are any.
     pub(super) others: Option<Arc<dyn OtherServers>>,
-    /// What sessions are still to hear.
+    /// News that sessions are still to hear.
     pub(super) news: BTreeMap<(u64, OperationId), News>,
     next: u64,
 }
@@ -70,7 +70,7 @@ pub(super) enum State<W> {
     Entering,
 }
 
-/// What comes of claims.
+/// The outcome of claims.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Granted,

@@ -88,7 +88,7 @@ impl Operation for Copy {
         !matches!(self.state, CopyState::Over(_))
     }
 
-    /// What is being copied is removed from the disk.
+    /// Removes from the disk what is being copied.
     fn ends_on_disk(&self) -> bool {
         matches!(self.state, CopyState::Copying(_))
     }

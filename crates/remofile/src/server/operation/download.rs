@@ -18,7 +18,7 @@ pub(super) struct Download {
     packer: Box<Packer>,
     sent: Sent,
     pace: Box<Pace>,
-    /// What the principal may send.
+    /// The bytes that the principal may send.
     bandwidth: Arc<Bandwidth>,
     /// Time at which the pace allows more, if it does not now.
     ready_at: Option<Duration>,

@@ -36,7 +36,7 @@ pub(super) struct Read {
     is_end: bool,
     /// Pieces that are looked at again, since the file was written to.
     doubt: Option<Doubt>,
-    /// What the principal may send, and the time at which it may send more, if it may not now.
+    /// The bytes that the principal may send, and the time at which it may send more, if it may not now.
     bandwidth: Arc<Bandwidth>,
     ready_at: Option<Duration>,
 }

@@ -18,7 +18,7 @@ pub(super) struct ReadStaged {
     at: u64,
     end: u64,
     sent: u64,
-    /// What the principal may send, and the time at which it may send more, if it may not now.
+    /// The bytes that the principal may send, and the time at which it may send more, if it may not now.
     bandwidth: Arc<Bandwidth>,
     ready_at: Option<Duration>,
 }

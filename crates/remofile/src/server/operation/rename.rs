@@ -93,7 +93,7 @@ impl Operation for Rename {
         matches!(self.state, RenameState::Moving(_))
     }
 
-    /// What is being copied is removed from the disk.
+    /// Removes from the disk what is being copied.
     fn ends_on_disk(&self) -> bool {
         matches!(self.state, RenameState::Moving(_))
     }

@@ -67,7 +67,7 @@ enum StageState {
     Asked,
     /// Under this number of a writer.
     Open(Arc<StagedFile>, u64),
-    /// It was committed by the same request before.
+    /// The file was committed by the same request before.
     Committed,
     Over(Result<(), Failure>),
 }

@@ -23,12 +23,12 @@ pub(super) struct Survey {
     knows_unflushed: bool,
 }
 
-/// What a client is told of the names of its upload.
+/// The knowledge of the names of an upload that its client is given.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Sees {
-    /// What is left of its own uploads, and nothing of what is there.
+    /// Partials of its own uploads, and nothing of what is there.
     PartialsAlone,
-    /// What is there, too. `knows_unflushed`: whether it understands that a file may not be on the disk.
+    /// Entries that are there, too. `knows_unflushed`: whether it understands that a file may not be on the disk.
     Entries { knows_unflushed: bool },
 }
 

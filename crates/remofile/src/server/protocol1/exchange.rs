@@ -32,7 +32,7 @@ enum Place {
         /// Of the request that is answered there.
         envelope: Vec<Vec<u8>>,
     },
-    /// What it did on another thread has failed beyond repair.
+    /// Its work on another thread has failed beyond repair.
     Lost,
 }
 

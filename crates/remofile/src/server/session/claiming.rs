@@ -1,4 +1,4 @@
-//! What the operations of a session claim, and what they may do under their leases.
+//! Claims of the operations of a session, and what they may do under their leases.
 
 use super::Session;
 use crate::server::claims::{Claims, is_brief};

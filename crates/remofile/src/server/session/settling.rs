@@ -26,7 +26,7 @@ pub(super) struct Settling {
 
 #[derive(Default)]
 struct Queue {
-    /// What is given back after the next flush.
+    /// Leases that are given back after the next flush.
     ended: Vec<Ended>,
     /// True while a job flushes.
     is_flushing: bool,

@@ -28,7 +28,7 @@ pub(in crate::server) struct SharedState {
     pub(in crate::server) options: ServerOptions,
     /// The limits of the options as they are now.
     pub(in crate::server) limits: LiveLimits,
-    /// Who wants to know what is done.
+    /// The observers of what is done.
     pub(in crate::server) reporter: Reporter,
     pub(in crate::server) agent: String,
     pub(in crate::server) started: Instant,

@@ -170,7 +170,7 @@ impl Handler {
         }
     }
 
-    /// What all its sessions share.
+    /// The state that all its sessions share.
     #[cfg(test)]
     pub(super) fn shared(&self) -> &Arc<SharedState> {
         &self.context.shared
@@ -417,7 +417,7 @@ impl Handler {
     }
 }
 
-/// What the sessions have under way is to be whole: the process may end with the handler.
+/// Ends what the sessions have under way, and waits for it: the process may end with the handler.
 impl Drop for Handler {
     fn drop(&mut self) {
         self.peers.clear();

@@ -1,4 +1,4 @@
-//! What is sent to a peer of a ROUTER socket that is not ours.
+//! Messages to a peer of a ROUTER socket that is not ours.
 
 use std::fmt;
 

@@ -26,7 +26,7 @@ fn handle(handler: &mut Handler, peer: &str, header: &Header) {
     handler.handle(peer.as_bytes(), &[frame]);
 }
 
-/// What the leases of the server are told to be.
+/// The leases that the server tells of.
 fn told_of(shared: &SharedState) -> Told {
     shared.leases.told(Instant::now(), &remofile_protocol::path::RemotePath::root())
 }

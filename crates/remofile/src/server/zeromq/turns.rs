@@ -1,4 +1,4 @@
-//! What drives a conversation: the messages that it sends, its time, and its end.
+//! The driving of a conversation: the messages that it sends, its time, and its end.
 
 use super::{Conversation, ConversationError, Outgoing, ProtocolState, answered};
 use crate::carrier::MessageWriter;

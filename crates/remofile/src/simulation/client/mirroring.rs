@@ -38,7 +38,7 @@ enum Phase {
     Compare,
     /// Contents are to be compared.
     Ask(Box<Draft>),
-    /// What was kept of large files is to be looked at.
+    /// Partials of large files are to be looked at.
     Look(Arc<Plan>),
     Execute {
         plan: Arc<Plan>,

@@ -50,7 +50,7 @@ pub(super) enum Part {
     Change,
 }
 
-/// What follows a part.
+/// The step that follows a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     Part,
@@ -150,7 +150,7 @@ impl Work {
         Ok(())
     }
 
-    /// What a sync asks for next: its lease first, if it has none.
+    /// The next request of a sync: its lease first, if it has none.
     fn ask_for_mirror(
         &mut self,
         mirror: &Mirror,

@@ -1,4 +1,4 @@
-//! What goes wrong in a world.
+//! Faults of a world.
 
 use super::{End, World};
 use crate::simulation::disk::Fall;

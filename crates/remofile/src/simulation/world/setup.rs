@@ -94,7 +94,7 @@ fn users(chance: &mut Chance) -> Vec<usize> {
     users
 }
 
-/// What a user asks for, by connections.
+/// Tasks of a user, by connections.
 fn tasks(chance: &mut Chance, user: usize, largest: usize, connections: usize) -> Vec<VecDeque<Task>> {
     let own = |chance: &mut Chance| (0..1 + chance.below(4)).map(|_| Task::any(chance, user, largest)).collect();
     let mut tasks: Vec<VecDeque<Task>> = (0..connections).map(|_| own(chance)).collect();

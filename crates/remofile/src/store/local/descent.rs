@@ -23,7 +23,7 @@ const MOST_OPEN_PLACES: usize = 4;
 pub(super) struct Descent {
     /// From the top of the tree, or from there into the last directory that was lifted.
     trail: Trail,
-    /// What was lifted, each below the one before it.
+    /// Directories that were lifted, each below the one before it.
     lifted: Vec<Lifted>,
     may_lift: bool,
 }

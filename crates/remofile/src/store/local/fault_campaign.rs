@@ -25,7 +25,7 @@ struct Operation {
     /// Makes what is there before.
     prepare: fn(&Path),
     run: fn(&LocalStore) -> StoreResult<()>,
-    /// Whether a failure may leave a file that is neither the old nor the new one: files that are edited in place.
+    /// True if a failure may leave a file that is neither the old nor the new one: files that are edited in place.
     may_tear: bool,
     /// Number of the partials that are there afterwards.
     kept: usize,

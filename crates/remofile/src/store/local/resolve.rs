@@ -121,7 +121,7 @@ pub(super) struct LinkPlace {
     pub(super) name: DiskName,
     /// The names down to it, itself no link anywhere on the way, from the directory that the link must not lead out of.
     pub(super) names: Vec<u8>,
-    /// That directory, if it is the root.
+    /// The directory, if it is the root.
     pub(super) root: Option<OwnedFd>,
     pub(super) bounds: Bounds,
 }

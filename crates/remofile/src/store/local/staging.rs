@@ -97,7 +97,7 @@ pub(super) fn make_writable(staging: BorrowedFd<'_>, name: &str) -> Result<bool,
 enum Taken {
     Ours,
     Others,
-    /// It is not, or no more, the file of its name.
+    /// The file is not, or no more, the one of its name.
     Gone,
 }
 

@@ -1,4 +1,4 @@
-//! What a store in memory shares with everything that came from it.
+//! The state that a store in memory shares with everything that came from it.
 
 use super::file::Room;
 use super::kept::Kept;

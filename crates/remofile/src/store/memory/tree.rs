@@ -190,7 +190,7 @@ pub(super) struct Way {
     pub(super) real: Vec<String>,
     /// The names behind them, the first of which is not there.
     pub(super) missing: Vec<String>,
-    /// Whether that one is a name in the target of a link.
+    /// True if that one is a name in the target of a link.
     pub(super) is_dangling: bool,
 }
 

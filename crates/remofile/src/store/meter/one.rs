@@ -34,7 +34,7 @@ pub(super) struct MeterState {
     /// The number of counts so far, and the time of the last.
     counts: u64,
     last_count: Option<Instant>,
-    /// What other servers know as well, if there are several.
+    /// The usage that other servers know as well, if there are several.
     pub(super) sharing: Option<Sharing>,
 }
 

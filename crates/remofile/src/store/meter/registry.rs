@@ -27,7 +27,7 @@ pub struct Meters {
     moments: Moments,
     counting: Mutex<Counting>,
     pauses: Pauses,
-    /// What the other servers of the store know as well, if there are some.
+    /// The usage that other servers of the store know as well, if there are some.
     usage: Option<Arc<dyn SharedUsage>>,
 }
 

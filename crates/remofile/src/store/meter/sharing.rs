@@ -13,7 +13,7 @@ pub(super) struct Sharing {
     /// The number of what was told last, and of what is known to have arrived; 0 for nothing.
     pub(super) number: u64,
     pub(super) arrived: u64,
-    /// What was told and may have arrived.
+    /// The changes that were told and may have arrived.
     pub(super) sent: Vec<Sent>,
     /// True if more was asked for since something was told.
     pub(super) is_busy: bool,
@@ -21,7 +21,7 @@ pub(super) struct Sharing {
     pub(super) is_doubted: bool,
 }
 
-/// What was told of the changes of this server.
+/// The part of the changes of this server that was told.
 #[derive(Clone, Copy)]
 pub(super) struct Sent {
     pub(super) number: u64,

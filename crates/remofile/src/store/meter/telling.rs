@@ -1,4 +1,5 @@
-//! How one of several servers tells the others what it has done with its share of the room below a directory, and asks for more.
+//! The way in which one of several servers tells the others what it has done with its share of the room below a
+//! directory, and asks for more.
 //!
 //! A server asks for more room than it needs, so that the others are asked seldom, and gives back what it has not needed when nobody
 //! writes. What it tells is made of differences, with a number by which it is known again: where an answer is lost, the next record

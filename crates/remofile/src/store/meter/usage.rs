@@ -1,4 +1,4 @@
-//! What the servers of one store know together of what is used below a directory, and the seam by which they tell each other.
+//! The usage below a directory that the servers of one store know together, and the seam by which they tell each other.
 
 use crate::store::StoreResult;
 use minicbor::{Decode, Encode};
@@ -63,7 +63,8 @@ pub(super) struct RecordBefore {
     left: Vec<Share>,
 }
 
-/// What other servers of the store know as well, for [`Meters`](super::Meters). Calls may wait for a network, but not for long.
+/// The usage that other servers of the store know as well, for [`Meters`](super::Meters). Calls may wait for a network,
+/// but not for long.
 pub trait SharedUsage: Send + Sync {
     /// Returns the number of this server among all.
     fn server(&self) -> u64;

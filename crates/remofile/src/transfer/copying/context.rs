@@ -1,4 +1,4 @@
-//! What all parts of a copy share, and the files that wait for a flush.
+//! The state that all parts of a copy share, and the files that wait for a flush.
 
 use super::options::{Copied, CopyEffect, CopyOptions};
 use crate::store::{Capability, Directory, NewSpecial, Staged, Store, StoreResult};

@@ -12,13 +12,13 @@ use std::thread::JoinHandle;
 /// Files that are flushed on a thread of its own, which then commits them: whoever takes files in has enough to do. Once this is
 /// dropped, no more of them is committed.
 pub(super) struct Flushing {
-    /// What has to wait for them, and the files that have a backup, which are not committed there.
+    /// The items that have to wait for them, and the files that have a backup, which are not committed there.
     pub(super) batch: WaitingFiles,
     queue: Wanted,
     thread: JoinHandle<StoreResult<()>>,
 }
 
-/// What became of a flush and its files.
+/// The outcome of a flush and its files.
 pub(super) struct Flushed {
     pub(super) outcome: StoreResult<()>,
     pub(super) committed: Vec<Committed>,

@@ -1,4 +1,5 @@
-//! How far a transfer is: lines at the bottom of the terminal of standard error, or a line now and then where there is none.
+//! The progress of a transfer: lines at the bottom of the terminal of standard error, or a line now and then where
+//! there is none.
 
 mod layout;
 #[cfg(test)]
@@ -57,7 +58,7 @@ impl Bar {
         lock(&self.progress).wait(now);
     }
 
-    /// It is tried again after a pause.
+    /// The transfer is tried again after a pause.
     pub(super) fn pause(&self, now: Duration, pause: Duration) {
         lock(&self.progress).pause(now, pause);
     }

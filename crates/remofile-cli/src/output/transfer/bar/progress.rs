@@ -1,4 +1,4 @@
-//! What is known of how far a transfer is, for whoever shows it at some other moment.
+//! The progress of a transfer as far as it is known, for whoever shows it at some other moment.
 
 use super::rate::Rate;
 use crate::output::text::duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The time without a byte after which that is told.
 const STALLED_AFTER: Duration = Duration::from_secs(5);
 
-/// How far a transfer is.
+/// The progress of a transfer.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) done: u64,
@@ -25,7 +25,7 @@ pub(super) struct Progress {
     rate: Rate,
 }
 
-/// What the transfer does.
+/// The activity of the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Stage {
     /// Looks at what there is, since then.
@@ -39,7 +39,7 @@ enum Stage {
     Moving,
 }
 
-/// What is to be told besides numbers of bytes.
+/// Words to be told besides numbers of bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Remark {
     /// A sentence about what keeps it from moving.
@@ -75,7 +75,7 @@ impl Progress {
         self.stage = Stage::Waiting(now);
     }
 
-    /// It is tried again after a pause.
+    /// The transfer is tried again after a pause.
     pub(super) fn pause(&mut self, now: Duration, pause: Duration) {
         self.stage = Stage::Pausing(now + pause);
     }

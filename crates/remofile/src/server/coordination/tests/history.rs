@@ -19,7 +19,7 @@ struct Server {
     term: Term,
     /// Changes on their way to the coordinator.
     sent: Option<Vec<Change>>,
-    /// What operations have asked for and not given back.
+    /// Claims that operations have made and not given back.
     asked: BTreeMap<u64, (u64, Arc<[Claim]>, State)>,
 }
 

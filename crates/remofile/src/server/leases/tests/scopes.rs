@@ -1,4 +1,4 @@
-//! What a client whose root is a directory below learns of others.
+//! Tests of what a client whose root is a directory below learns of others.
 
 use super::*;
 

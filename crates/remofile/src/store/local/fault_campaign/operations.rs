@@ -75,7 +75,7 @@ fn check(is_right: bool) -> StoreResult<()> {
     if is_right { Ok(()) } else { Err(Failure::new(ErrorCode::Other).because(WRONG)) }
 }
 
-/// What has been done already by an attempt that told of a failure is done.
+/// Accepts what has been done already by an attempt that told of a failure is done.
 fn gone(result: StoreResult<()>) -> StoreResult<()> {
     result.or_else(|failure| if failure.code == ErrorCode::NotFound { Ok(()) } else { Err(failure) })
 }

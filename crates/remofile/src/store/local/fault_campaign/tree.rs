@@ -1,10 +1,10 @@
-//! What is in a directory, as its users see it.
+//! The content of a directory, as its users see it.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// What is visible below a directory, by path.
+/// The entries that are visible below a directory, by path.
 #[derive(PartialEq, Eq)]
 pub(super) struct Tree(BTreeMap<String, Node>);
 

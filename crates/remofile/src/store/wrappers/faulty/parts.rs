@@ -1,4 +1,5 @@
-//! What a store that fails gives out: walks, sources, directories, staged files and removals that fail as well.
+//! The parts that a store that fails gives out: walks, sources, directories, staged files and removals that fail as
+//! well.
 
 use super::super::store_call::StoreCall;
 use super::faults::Faults;
@@ -142,7 +143,7 @@ impl Directory for FaultyDirectory {
 struct FaultyStaged {
     inner: Box<dyn Staged>,
     faults: Arc<Faults>,
-    /// What became of the commit that was begun.
+    /// The outcome of the commit that was begun.
     begun: Option<StoreResult<()>>,
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, Weak};
 
-/// What all servers know.
+/// The usage that all servers know.
 #[derive(Default)]
 struct Board {
     records: Mutex<BTreeMap<RemotePath, (UsageRecord, u64)>>,
@@ -89,7 +89,7 @@ impl OneServer {
         Metered::new(Arc::clone(&self.meters), Some(Quota { directory: path("/"), bytes }))
     }
 
-    /// What it tells of what is used at all servers, once each has told that.
+    /// The usage at all servers that it tells, once each has told its own.
     fn used(&self) -> u64 {
         let (record, revision) = self.board.records.lock().unwrap()[&path("/")].clone();
         self.meters.see(&path("/"), record, revision);

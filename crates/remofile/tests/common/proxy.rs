@@ -62,10 +62,16 @@ fn pump(mut from: &TcpStream, mut to: &TcpStream, harm: Harm) -> u64 {
         {
             buffer[usize::try_from(at - passed).unwrap()] ^= 1;
         }
-        if count == 0 || to.write_all(&buffer[..count]).is_err() {
-            for stream in [from, to] {
-                let _closed = stream.shutdown(Shutdown::Both);
-            }
+        let is_taken = to.write_all(&buffer[..count]).is_ok();
+        if !is_taken {
+            // Until the other side has closed as well: what is unread then would be a reset, which overtakes what it is sent.
+            while from.read(&mut buffer).is_ok_and(|count| count > 0) {}
+        }
+        if count == 0 || !is_taken {
+            // What has passed before a cut arrives, however far behind the other side is.
+            let is_cut = matches!(harm, Harm::Cut(at) if at == passed);
+            let _closed = from.shutdown(Shutdown::Both);
+            let _closed = to.shutdown(if is_cut { Shutdown::Write } else { Shutdown::Both });
             return passed;
         }
         passed += count as u64;

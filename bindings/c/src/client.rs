@@ -81,19 +81,19 @@ pub(crate) fn asking<T>(
 }
 
 /// A function of C with its first argument, which the caller has promised to be good on any thread.
-struct Told {
+struct WaitingCallback {
     function: unsafe extern "C-unwind" fn(*mut c_void, *const c_char),
     user: *mut c_void,
 }
 
 // SAFETY: it is called on the threads of those who use the client and its clones, as its documentation says.
-unsafe impl Send for Told {}
+unsafe impl Send for WaitingCallback {}
 // SAFETY: as above.
-unsafe impl Sync for Told {}
+unsafe impl Sync for WaitingCallback {}
 
 fn on_waiting(function: OnWaiting, user: *mut c_void) -> remofile::OnWaiting {
     let Some(function) = function else { return remofile::OnWaiting::default() };
-    let told = Told { function, user };
+    let told = WaitingCallback { function, user };
     remofile::OnWaiting::new(move |holders| {
         let told = &told;
         let who: Vec<String> = holders.iter().map(describe_holder).collect();

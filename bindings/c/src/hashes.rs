@@ -68,7 +68,7 @@ pub unsafe extern "C" fn remofile_hashes(
         let options = HashOptions { algorithm: hash_algorithm(algorithm)?, recursive: true };
         let mut failed = None;
         let mut each = |answer: Result<HashedFile, Failure>| {
-            let told = Told::of(&path, &answer);
+            let told = HashedTexts::of(&path, &answer);
             if let Err(failure) = answer {
                 failed.get_or_insert(failure);
             }
@@ -83,14 +83,14 @@ pub unsafe extern "C" fn remofile_hashes(
 }
 
 /// A hashed file with its texts.
-struct Told {
+struct HashedTexts {
     path: CString,
     hash: Option<CString>,
     failure: Option<(c_int, CString)>,
     metadata: Metadata,
 }
 
-impl Told {
+impl HashedTexts {
     fn of(source: &RemotePath, answer: &Result<HashedFile, Failure>) -> Self {
         match answer {
             Ok(file) => Self {

@@ -34,7 +34,7 @@ pub unsafe extern "C" fn remofile_list(
         let (path, flags) = (remote(path.get()?)?, check(flags, REMOFILE_RECURSIVE)?);
         let on_entry = on_entry.ok_or_else(|| Fault::null("on_entry"))?;
         let mut each = |element: Element| {
-            let Some(told) = Told::of(element) else { return Ok(()) };
+            let Some(told) = EntryTexts::of(element) else { return Ok(()) };
             let entry = told.entry();
             // SAFETY: the function is the caller's, and by its contract may be called with these.
             let answer = unsafe { on_entry(user, &raw const entry) };
@@ -45,14 +45,14 @@ pub unsafe extern "C" fn remofile_list(
 }
 
 /// An element with its texts.
-struct Told {
+struct EntryTexts {
     path: CString,
     target: Option<CString>,
     failure: Option<(c_int, CString)>,
     metadata: Metadata,
 }
 
-impl Told {
+impl EntryTexts {
     fn of(element: Element) -> Option<Self> {
         let (entry, target) = match element {
             Element::Listed(Listed::Entry(entry)) => (entry, None),

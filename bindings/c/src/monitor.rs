@@ -17,14 +17,14 @@ use std::num::NonZeroU32;
 const CHUNK_BYTES: NonZeroU32 = NonZeroU32::new(8192).expect("it is more than 0");
 
 /// The monitor of a transfer that calls functions of C.
-pub(crate) struct Told {
+pub(crate) struct CallbackMonitor {
     monitor: Monitor,
     interrupt: Interrupt,
     /// The reason to end the call that a callback gave.
     ended: Option<Fault>,
 }
 
-impl Told {
+impl CallbackMonitor {
     pub(crate) fn new(monitor: Option<&Monitor>, interrupt: Interrupt) -> Self {
         let silent = Monitor {
             struct_size: size_of::<Monitor>(),
@@ -109,7 +109,7 @@ impl Happening<'_> {
     }
 }
 
-impl remofile::Monitor for Told {
+impl remofile::Monitor for CallbackMonitor {
     fn report(&mut self, event: Event<'_>) {
         let new = Happening::new;
         match event {

@@ -6,7 +6,7 @@ use crate::client::with;
 use crate::edge::call;
 use crate::entries::remote;
 use crate::fault::Fault;
-use crate::monitor::Told;
+use crate::monitor::CallbackMonitor;
 use crate::options::{TransferOptions, TransferTexts};
 use crate::pointers::{In, Out, Text, Texts};
 use crate::reports::tell_report;
@@ -61,7 +61,7 @@ impl Job<'_> {
     pub(crate) fn run<O, R>(
         self,
         choose: impl FnOnce(&TransferOptions, &TransferTexts<'_>) -> Result<O, Fault>,
-        body: impl FnOnce(&mut remofile::Client, O, &mut Told) -> Result<R, Error>,
+        body: impl FnOnce(&mut remofile::Client, O, &mut CallbackMonitor) -> Result<R, Error>,
         counts: impl FnOnce(R) -> (TransferReport, u64),
     ) -> Result<(), Fault> {
         let options = self.options.optional()?.unwrap_or(&DEFAULTS);
@@ -76,7 +76,7 @@ impl Job<'_> {
         let (report, monitor) = (self.report.optional()?, self.monitor.optional()?);
         let options = choose(options, &texts)?;
         with(self.client, |client, interrupt| {
-            let mut told = Told::new(monitor, interrupt.clone());
+            let mut told = CallbackMonitor::new(monitor, interrupt.clone());
             // The server is told of the chunks that a callback wants.
             client.set_chunk_size(told.chosen_chunk())?;
             let result = body(client, options, &mut told);
@@ -92,12 +92,17 @@ impl Job<'_> {
     /// Makes an upload or a download.
     fn transfer(
         self,
-        body: impl FnOnce(&mut remofile::Client, &remofile::TransferOptions, &mut Told) -> Result<TransferReport, Error>,
+        body: impl FnOnce(
+            &mut remofile::Client,
+            &remofile::TransferOptions,
+            &mut CallbackMonitor,
+        ) -> Result<TransferReport, Error>,
     ) -> Result<(), Fault> {
-        let run = |client: &mut remofile::Client, mut options: remofile::TransferOptions, told: &mut Told| {
-            options.ask = told.decides();
-            body(client, &options, told)
-        };
+        let run =
+            |client: &mut remofile::Client, mut options: remofile::TransferOptions, told: &mut CallbackMonitor| {
+                options.ask = told.decides();
+                body(client, &options, told)
+            };
         self.run(TransferOptions::transfer, run, |moved| (moved, 0))
     }
 }

@@ -4,7 +4,7 @@
 
 use peak_alloc::PeakAlloc;
 use remofile::protocol::wire::Timestamp;
-use remofile::sync::plan::{Answers, Node, Plan, Planner, Rules, What};
+use remofile::sync::plan::{Answers, Node, NodeKind, Plan, Planner, Rules};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -16,7 +16,7 @@ fn nodes() -> impl Iterator<Item = Node> {
     (0..FILES).map(|number| {
         let path = format!("directory-{:04}/file-{number:09}.txt", number / 100).into();
         let modified = Timestamp::new(1_700_000_000 + number as i64, number as u32 * 7_919 % 1_000_000_000);
-        Node { path, what: What::File { size: number as u64, modified, mode: Some(0o644), unflushed: false } }
+        Node { path, what: NodeKind::File { size: number as u64, modified, mode: Some(0o644), unflushed: false } }
     })
 }
 

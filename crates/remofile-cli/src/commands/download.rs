@@ -28,16 +28,16 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
     };
     let base = base(download.transfer.relative_directory.as_deref())?;
     let (arguments, refused) = Arguments::of(download.paths, &download.transfer, || Ok(Source::Remote(base.clone())))?;
-    let what = What::of(arguments, &base)?;
+    let what = DownloadOperands::of(arguments, &base)?;
     let events = match what {
-        What::Files { .. } => EventsTo::Stdout,
-        What::Stdout { .. } => EventsTo::Stderr,
+        DownloadOperands::Files { .. } => EventsTo::Stdout,
+        DownloadOperands::Stdout { .. } => EventsTo::Stderr,
     };
     let setup = TransferSetup { direction: Direction::Down, events, refused, is_large: true };
     let (makes_parents, dry_run) = (download.transfer.parents, download.transfer.dry_run);
     transfer::transfer(&download.transfer, &download.connection, context, setup, options, |client, options, show| {
         match what {
-            What::Files { sources, directory } => {
+            DownloadOperands::Files { sources, directory } => {
                 let begun = begun(client, &sources, &directory, options);
                 let is_unfinished = begun.as_ref().is_some_and(BegunCopy::is_unfinished);
                 let path = directory.clone();
@@ -56,7 +56,7 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
                 let is_it = |path: &str| Path::new(path) == directory;
                 Ok(downloaded.map_err(|error| parents::explain(error, is_it))?)
             }
-            What::Stdout { source } => {
+            DownloadOperands::Stdout { source } => {
                 let (sink, reader) = StdoutSink::open()?;
                 show.begins_anew();
                 let _no_bar = io::stdout().is_terminal().then(Hold::begin);
@@ -69,14 +69,14 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
 
 /// The sources of a download, and their destination.
 #[derive(Debug, PartialEq)]
-enum What {
+enum DownloadOperands {
     /// Files and directories into an existing local directory.
     Files { sources: Vec<RemoteSource>, directory: PathBuf },
     /// Standard output gets this file.
     Stdout { source: RemotePath },
 }
 
-impl What {
+impl DownloadOperands {
     fn of(arguments: Arguments, base: &RemotePath) -> Result<Self> {
         let Arguments { sources, listed, destination } = arguments;
         let directory = destination.unwrap_or_else(|| PathBuf::from("."));
@@ -188,16 +188,16 @@ impl Reader {
 mod tests {
     use super::*;
 
-    fn what(arguments: &[&str], base: Option<&str>) -> Result<What> {
+    fn what(arguments: &[&str], base: Option<&str>) -> Result<DownloadOperands> {
         let mut paths: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
         let destination = if paths.len() > 1 { paths.pop() } else { None };
         let base = super::base(base.map(Path::new))?;
-        What::of(Arguments { sources: paths, listed: Vec::new(), destination }, &base)
+        DownloadOperands::of(Arguments { sources: paths, listed: Vec::new(), destination }, &base)
     }
 
-    fn files(paths: &[&str], directory: &str) -> What {
+    fn files(paths: &[&str], directory: &str) -> DownloadOperands {
         let source = |path: &&str| RemoteSource::from(path.parse::<RemotePath>().unwrap());
-        What::Files { sources: paths.iter().map(source).collect(), directory: directory.into() }
+        DownloadOperands::Files { sources: paths.iter().map(source).collect(), directory: directory.into() }
     }
 
     #[test]
@@ -217,7 +217,9 @@ mod tests {
     fn listed_paths_keep_their_directories() {
         let listed = vec![ListedFile { path: "b/c".into(), name: "b/c".to_owned(), is_from_root: false }];
         let arguments = Arguments { sources: Vec::new(), listed, destination: None };
-        let What::Files { sources, directory } = What::of(arguments, &"/d".parse().unwrap()).unwrap() else {
+        let DownloadOperands::Files { sources, directory } =
+            DownloadOperands::of(arguments, &"/d".parse().unwrap()).unwrap()
+        else {
             panic!("not files")
         };
         assert_eq!(sources, [RemoteSource { path: "/d/b/c".parse().unwrap(), name: Some("b/c".to_owned()) }]);
@@ -226,7 +228,7 @@ mod tests {
 
     #[test]
     fn standard_output_takes_one_file() {
-        assert_eq!(what(&["/a", "-"], None).unwrap(), What::Stdout { source: "/a".parse().unwrap() });
+        assert_eq!(what(&["/a", "-"], None).unwrap(), DownloadOperands::Stdout { source: "/a".parse().unwrap() });
         assert!(matches!(what(&["/a", "/b", "-"], None), Err(Failed::Usage(_))));
     }
 }

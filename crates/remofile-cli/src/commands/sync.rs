@@ -7,7 +7,7 @@ use super::{Context, parents, paths, transfer};
 use crate::args::{Sync, SyncLocal, SyncRemote, Synchronize, Which};
 use crate::exit::Exit;
 use crate::failed::Result;
-use crate::output::transfer::{Changes, EventsTo, Wanted};
+use crate::output::transfer::{Changes, EventsTo, OutputOptions};
 use crate::settings::{Direction, receive_settings, sync_settings};
 use remofile::protocol::wire::Failure;
 use remofile::{Client, Error, ListedPaths, SyncOptions, synchronize_download, synchronize_upload};
@@ -92,7 +92,7 @@ fn set_chunk_size(client: &mut Client, options: &SyncOptions) -> Result<()> {
     Ok(())
 }
 
-fn wanted(synchronize: &Synchronize, direction: Direction, json: bool, verbose: u8) -> Wanted {
+fn wanted(synchronize: &Synchronize, direction: Direction, json: bool, verbose: u8) -> OutputOptions {
     let report = &synchronize.report;
     let changes = match synchronize.itemize_changes || synchronize.dry_run {
         _ if report.quiet => Changes::Untold,
@@ -100,7 +100,7 @@ fn wanted(synchronize: &Synchronize, direction: Direction, json: bool, verbose: 
         false if verbose > 0 => Changes::Named,
         false => Changes::Untold,
     };
-    Wanted {
+    OutputOptions {
         is_sync: true,
         events: json.then_some(EventsTo::Stdout),
         quiet: report.quiet,

@@ -6,7 +6,7 @@ use crate::descriptors;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use crate::output;
-use crate::output::transfer::{Ask, Changes, EventsTo, Show, Wanted};
+use crate::output::transfer::{Ask, Changes, EventsTo, OutputOptions, Show};
 use crate::settings::{Direction, transfer_settings};
 use crate::signals;
 use remofile::protocol::wire::Failure;
@@ -71,8 +71,8 @@ pub(super) fn wanted(
     options: &TransferOptions,
     direction: Direction,
     events: EventsTo,
-) -> Wanted {
-    Wanted {
+) -> OutputOptions {
+    OutputOptions {
         is_sync: false,
         events: json.then_some(events),
         quiet: transfer.report.quiet,
@@ -110,7 +110,7 @@ pub(super) struct Server<'a> {
 /// Connects, does with `call` what moves files, and shows what happens; `ask` if it may ask for answers. What was refused
 /// before are failures of it.
 pub(super) fn run(
-    wanted: Wanted,
+    wanted: OutputOptions,
     ask: bool,
     server: Server<'_>,
     refused: Vec<Failure>,

@@ -29,8 +29,8 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
     if !upload.transfer.fidelity.devices {
         refuse_stdin_by_path(&arguments.sources)?;
     }
-    let what = What::of(arguments, upload.transfer.relative_directory.as_deref(), upload.name.as_deref())?;
-    if matches!(what, What::Stream { .. }) && upload.transfer.rules.take_stdin() {
+    let what = UploadOperands::of(arguments, upload.transfer.relative_directory.as_deref(), upload.name.as_deref())?;
+    if matches!(what, UploadOperands::Stream { .. }) && upload.transfer.rules.take_stdin() {
         return Err(Failed::usage("standard input cannot be both the source and '--exclude-from'"));
     }
     let (events, is_large) = (EventsTo::Stdout, what.is_large());
@@ -44,7 +44,7 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
         };
         let options = &TransferOptions { missing_is_empty: makes_parents, ..options.clone() };
         let (directory, uploaded) = match what {
-            What::Files { sources, directory, may_name } => {
+            UploadOperands::Files { sources, directory, may_name } => {
                 let named = if may_name { named(&sources, &directory) } else { None };
                 let named = named.map(|(source, parent)| Named::of(client, source, parent, &directory));
                 match named {
@@ -63,7 +63,7 @@ pub(super) fn run(upload: Upload, context: Context) -> Result<Exit> {
                     },
                 }
             }
-            What::Stream { path } => {
+            UploadOperands::Stream { path } => {
                 show.begins_anew();
                 let uploaded = client.upload_stream(Box::new(std::io::stdin()), &path, options, show);
                 (path.parent().unwrap_or(path), uploaded)
@@ -149,14 +149,14 @@ fn type_of(path: &Path) -> Option<FileType> {
 
 /// The sources of an upload, and their destination.
 #[derive(Debug, PartialEq)]
-enum What {
+enum UploadOperands {
     /// Files and directories into a remote directory; a single one may get its name if there is no such directory.
     Files { sources: Vec<LocalSource>, directory: RemotePath, may_name: bool },
     /// Standard input to a remote file.
     Stream { path: RemotePath },
 }
 
-impl What {
+impl UploadOperands {
     /// Reports whether it is one large file.
     fn is_large(&self) -> bool {
         match self {
@@ -185,7 +185,7 @@ impl What {
     }
 }
 
-impl What {
+impl UploadOperands {
     /// Makes the directory that the files go to.
     fn make_parents(&self, client: &mut Client) -> Result<()> {
         match self {
@@ -262,15 +262,15 @@ fn destination(path: &Path) -> Result<RemotePath> {
 mod tests {
     use super::*;
 
-    fn what(arguments: &[&str], name: Option<&str>) -> Result<What> {
+    fn what(arguments: &[&str], name: Option<&str>) -> Result<UploadOperands> {
         let mut paths: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
         let destination = if paths.len() > 1 { paths.pop() } else { None };
-        What::of(Arguments { sources: paths, listed: Vec::new(), destination }, None, name)
+        UploadOperands::of(Arguments { sources: paths, listed: Vec::new(), destination }, None, name)
     }
 
-    fn files(sources: &[LocalSource], directory: &str) -> What {
+    fn files(sources: &[LocalSource], directory: &str) -> UploadOperands {
         let may_name = directory == "/" || !directory.ends_with('/');
-        What::Files { sources: sources.to_vec(), directory: directory.parse().unwrap(), may_name }
+        UploadOperands::Files { sources: sources.to_vec(), directory: directory.parse().unwrap(), may_name }
     }
 
     #[test]
@@ -300,9 +300,9 @@ mod tests {
             let listed = LocalSource { name: Some("b/c".to_owned()), ..LocalSource::within(directory, "b/c") };
             [LocalSource::within(directory, "x"), LocalSource::within(directory, "/y"), listed]
         };
-        let below = What::of(arguments(Some("/dst")), Some(Path::new("d")), None).unwrap();
+        let below = UploadOperands::of(arguments(Some("/dst")), Some(Path::new("d")), None).unwrap();
         assert_eq!(below, files(&from("d"), "/dst"));
-        let here = What::of(arguments(None), None, None).unwrap();
+        let here = UploadOperands::of(arguments(None), None, None).unwrap();
         assert_eq!(here, files(&from(""), "/"));
     }
 
@@ -315,8 +315,8 @@ mod tests {
     #[test]
     fn standard_input_needs_a_name_and_has_no_company() {
         let path = what(&["-", "/dst"], Some("x")).unwrap();
-        assert_eq!(path, What::Stream { path: "/dst/x".parse().unwrap() });
-        assert_eq!(what(&["-"], Some("x")).unwrap(), What::Stream { path: "/x".parse().unwrap() });
+        assert_eq!(path, UploadOperands::Stream { path: "/dst/x".parse().unwrap() });
+        assert_eq!(what(&["-"], Some("x")).unwrap(), UploadOperands::Stream { path: "/x".parse().unwrap() });
         for (arguments, name) in [(&["-"][..], None), (&["-", "a", "/"], Some("x")), (&["a", "/"], Some("x"))] {
             assert!(matches!(what(arguments, name), Err(Failed::Usage(_))), "{arguments:?}");
         }

@@ -7,7 +7,7 @@
 
 use super::blocks::Blocks;
 use super::runs::{Run, Runs, Side};
-use super::scan::{Budget, Found, MOST_LEAP, Scan, Wanted};
+use super::scan::{Budget, MOST_LEAP, Scan, ScanFindings, SoughtBlocks};
 use super::table::Table;
 use super::view::View;
 use crate::error::Result;
@@ -30,7 +30,7 @@ pub(super) struct Signed<'a> {
 /// The look ahead: what was found so far, and where it goes on.
 #[derive(Debug)]
 pub(super) struct Ahead {
-    found: Found,
+    found: ScanFindings,
     /// Parts of the local file that were leapt over, in order.
     leapt: Vec<Range<u64>>,
     local_at: u64,
@@ -43,13 +43,13 @@ pub(super) struct Ahead {
 
 impl Ahead {
     pub(super) fn new(blocks: &Blocks, local_bytes: u64) -> Self {
-        let found = Found::nothing(blocks);
+        let found = ScanFindings::nothing(blocks);
         let budget = Budget::of(local_bytes / 4);
         Self { found, leapt: Vec::new(), local_at: 0, block: 0, budget, is_over: false }
     }
 
     /// Returns what was found, and the parts of the local file that were leapt over.
-    pub(super) fn finish(self) -> (Found, Vec<Range<u64>>) {
+    pub(super) fn finish(self) -> (ScanFindings, Vec<Range<u64>>) {
         (self.found, self.leapt)
     }
 
@@ -113,8 +113,8 @@ impl Ahead {
         let Some(next) = Blocks::cut(blocks.block_bytes(), next) else { return Ok(false) };
         let known = &signatures[self.block as usize..][..next.count()];
         let table = Table::of(&next, known);
-        let wanted = Wanted { blocks: &next, signatures: known, table: &table, seed };
-        let mut scan = Scan::new(wanted, view, Found::nothing(&next), upto - self.local_at);
+        let wanted = SoughtBlocks { blocks: &next, signatures: known, table: &table, seed };
+        let mut scan = Scan::new(wanted, view, ScanFindings::nothing(&next), upto - self.local_at);
         scan.search(self.local_at, upto)?;
         let found = scan.finish();
         self.found.hashed += found.hashed;
@@ -133,7 +133,7 @@ impl Ahead {
     }
 }
 
-impl Found {
+impl ScanFindings {
     /// Nothing of these blocks.
     pub(super) fn nothing(blocks: &Blocks) -> Self {
         Self { local: Runs::new(Side::Local), places: vec![None; blocks.count()], hashed: 0 }

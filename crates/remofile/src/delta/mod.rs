@@ -32,6 +32,6 @@ mod memory;
 mod tests;
 
 pub use runs::Piece;
-pub use search::{Search, Wanted};
+pub use search::{BlocksToSign, Search};
 pub use signer::Signer;
 pub use worth::{Speeds, is_worth_it};

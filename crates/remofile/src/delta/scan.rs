@@ -23,7 +23,7 @@ const CHANCE_BYTES: u64 = 64;
 const MOST_RUNS: usize = 1 << 22;
 
 /// The blocks that a scan looks for.
-pub(super) struct Wanted<'a> {
+pub(super) struct SoughtBlocks<'a> {
     pub(super) blocks: &'a Blocks,
     /// Signatures of all blocks, in order.
     pub(super) signatures: &'a [Signature],
@@ -33,7 +33,7 @@ pub(super) struct Wanted<'a> {
 
 /// The findings of a scan.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct ScanFindings {
     /// The parts of the local file that are blocks.
     pub(super) local: Runs,
     /// Offset of each block in the local file, if it is there.
@@ -44,17 +44,17 @@ pub(super) struct Found {
 
 /// A scan over parts of the local file.
 pub(super) struct Scan<'a, 'v> {
-    wanted: Wanted<'a>,
+    wanted: SoughtBlocks<'a>,
     view: &'a mut View<'v>,
     /// True if no block consists of zeros, so that holes hold none.
     skips_holes: bool,
     budget: Budget,
-    found: Found,
+    found: ScanFindings,
 }
 
 impl<'a, 'v> Scan<'a, 'v> {
     /// Prepares to go over parts of the file with `bytes` bytes in all. `found` is added to.
-    pub(super) fn new(wanted: Wanted<'a>, view: &'a mut View<'v>, found: Found, bytes: u64) -> Self {
+    pub(super) fn new(wanted: SoughtBlocks<'a>, view: &'a mut View<'v>, found: ScanFindings, bytes: u64) -> Self {
         let skips_holes = !wanted.table.has_weak(Window::of(&[]).weak());
         Self { wanted, view, skips_holes, budget: Budget::of(bytes / 4), found }
     }
@@ -82,7 +82,7 @@ impl<'a, 'v> Scan<'a, 'v> {
         self.end(at..part.end, behind)
     }
 
-    pub(super) fn finish(self) -> Found {
+    pub(super) fn finish(self) -> ScanFindings {
         self.found
     }
 

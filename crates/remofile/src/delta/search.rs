@@ -4,7 +4,7 @@ use super::ahead::{Ahead, Signed};
 use super::blocks::{Blocks, count_in};
 use super::plan;
 use super::runs::{Piece, Run, Runs, Side};
-use super::scan::{self, Found, Scan};
+use super::scan::{self, Scan, ScanFindings};
 use super::table::Table;
 use super::view::View;
 use crate::error::{Error, Result};
@@ -36,14 +36,14 @@ pub struct Search {
 
 /// The blocks that the server is asked to sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct BlocksToSign {
     /// The size of a block.
     pub block_bytes: u32,
     /// Ranges of the remote file, each to be cut in blocks from its start; 2000 at most, sorted, not empty.
     pub ranges: Vec<Range<u64>>,
 }
 
-impl Wanted {
+impl BlocksToSign {
     /// Returns the number of bytes of the signatures that answer this.
     #[must_use]
     pub fn signature_bytes(&self) -> u64 {
@@ -82,7 +82,7 @@ impl Search {
 
     /// Returns the blocks whose signatures are needed next; `None` when the search is over.
     #[must_use]
-    pub fn wanted(&self) -> Option<Wanted> {
+    pub fn wanted(&self) -> Option<BlocksToSign> {
         self.level.as_ref().map(Level::wanted)
     }
 
@@ -132,7 +132,7 @@ impl Search {
             return Ok(());
         }
         let table = Table::of(&level.blocks, &level.signatures);
-        let nothing = || (Found::nothing(&level.blocks), Vec::new());
+        let nothing = || (ScanFindings::nothing(&level.blocks), Vec::new());
         let (mut found, leapt) = level.ahead.take().map_or_else(nothing, Ahead::finish);
         // The runs that were found ahead are as those of a level before.
         self.local.add(std::mem::replace(&mut found.local, Runs::new(Side::Local)));
@@ -170,8 +170,9 @@ impl Search {
         known: Known,
         local: &dyn Source,
         check: &mut dyn FnMut() -> Result<()>,
-    ) -> Result<Found> {
-        let wanted = scan::Wanted { blocks: &level.blocks, signatures: &level.signatures, table, seed: self.seed };
+    ) -> Result<ScanFindings> {
+        let wanted =
+            scan::SoughtBlocks { blocks: &level.blocks, signatures: &level.signatures, table, seed: self.seed };
         let gaps = self.local.gaps(self.local_bytes);
         let mut view = View::new(local, Scan::needed_bytes(level.blocks.block_bytes()), check);
         let bytes = gaps.iter().map(|gap| gap.end - gap.start).sum();
@@ -193,8 +194,8 @@ impl Search {
     }
 
     /// Keeps what a level has found, for both directions.
-    fn keep(&mut self, blocks: &Blocks, table: &Table, found: Found) {
-        let Found { local, mut places, hashed } = found;
+    fn keep(&mut self, blocks: &Blocks, table: &Table, found: ScanFindings) {
+        let ScanFindings { local, mut places, hashed } = found;
         // In the direction of the remote file, each of several equal blocks needs a place to be copied from.
         share(table, &mut places);
         let mut remote = Runs::new(Side::Remote);
@@ -212,7 +213,7 @@ impl Search {
 
 /// The knowledge of a level before it is scanned.
 struct Known {
-    found: Found,
+    found: ScanFindings,
     /// Gaps that need no more than a look at the places of their blocks.
     leapt: Vec<Range<u64>>,
 }
@@ -227,9 +228,9 @@ impl Level {
         Self { ahead, ..Self::new(blocks) }
     }
 
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> BlocksToSign {
         let ranges = self.blocks.ranges().iter().skip(self.ranges_signed).take(MOST_RANGES).cloned().collect();
-        Wanted { block_bytes: self.blocks.block_bytes(), ranges }
+        BlocksToSign { block_bytes: self.blocks.block_bytes(), ranges }
     }
 
     /// Takes the signatures that were wanted. Returns true if these are all of the level.

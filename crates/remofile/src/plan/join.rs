@@ -1,7 +1,7 @@
 //! The comparison of two listings as they come, one pulled and one pushed.
 
 use super::draft::Draft;
-use super::node::{Node, TreeElement, What, is_below, path_order};
+use super::node::{Node, NodeKind, TreeElement, is_below, path_order};
 use super::planner::Planner;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::cmp::Ordering;
@@ -154,7 +154,7 @@ impl Order {
                 None => {
                     self.last.clear();
                     self.last.push_str(&node.path);
-                    self.has_contents = matches!(node.what, What::Directory { .. });
+                    self.has_contents = matches!(node.what, NodeKind::Directory { .. });
                     return Some(node);
                 }
                 // One of them tells enough.

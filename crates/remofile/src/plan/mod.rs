@@ -26,7 +26,7 @@ pub use attribute_change::{AttributeChange, AttributesThere, differences};
 pub use attribute_steps::AttributeSteps;
 pub use draft::{Answers, Draft, Questions};
 pub use join::{Join, Side};
-pub use node::{Node, TreeElement, What, failure_bytes, path_order};
+pub use node::{Node, NodeKind, TreeElement, failure_bytes, path_order};
 pub use planner::Planner;
 pub use result::{Counts, Plan, Tally, Withheld};
 pub use rules::Rules;

@@ -10,12 +10,12 @@ pub struct Node {
     /// Path relative to the tree's top: names with slashes between them.
     pub path: Box<str>,
     /// Kind and attributes.
-    pub what: What,
+    pub what: NodeKind,
 }
 
 /// The kind of a node, with the attributes by which trees are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum NodeKind {
     /// A directory.
     Directory {
         /// Permission bits, where they are known.
@@ -46,7 +46,7 @@ pub enum What {
     Passed(Reason),
 }
 
-impl What {
+impl NodeKind {
     /// Returns the kind alone.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -88,7 +88,7 @@ impl TreeElement {
     /// Returns the number of bytes of text in it.
     pub(super) fn text_bytes(&self) -> usize {
         match self {
-            Self::Node(Node { path, what: What::Link { target } }) => path.len() + target.len(),
+            Self::Node(Node { path, what: NodeKind::Link { target } }) => path.len() + target.len(),
             Self::Node(Node { path, .. }) | Self::LeftOut(path) | Self::Withheld(path) | Self::Unsendable(path) => {
                 path.len()
             }

@@ -2,7 +2,7 @@
 
 use super::draft::{Arrival, Draft, Extraneous, Obstacle};
 use super::mode_changes::WritableDirectoryGuard;
-use super::node::{File, Node, What, is_below};
+use super::node::{File, Node, NodeKind, is_below};
 use super::rules::Rules;
 use super::step::{Action, Changed, Reason, SpecialFile, Step};
 use remofile_protocol::handshake::Capability;
@@ -95,22 +95,24 @@ impl Planner {
         self.draft
     }
 
-    fn both(&mut self, path: Box<str>, what: What, there: What) {
+    fn both(&mut self, path: Box<str>, what: NodeKind, there: NodeKind) {
         match (what, there) {
             (what, _) if self.rules.leaves_out(&what) => self.leave(path, Reason::Size),
-            (What::Special, _) => self.leave(path, Reason::Special),
-            (What::Passed(reason), _) => self.leave(path, reason),
-            (What::Directory { mode }, What::Directory { mode: old_mode }) => self.directories(path, mode, old_mode),
+            (NodeKind::Special, _) => self.leave(path, Reason::Special),
+            (NodeKind::Passed(reason), _) => self.leave(path, reason),
+            (NodeKind::Directory { mode }, NodeKind::Directory { mode: old_mode }) => {
+                self.directories(path, mode, old_mode);
+            }
             (
-                What::File { size, modified, mode, .. },
-                What::File { size: old_size, modified: old_modified, mode: old_mode, unflushed },
+                NodeKind::File { size, modified, mode, .. },
+                NodeKind::File { size: old_size, modified: old_modified, mode: old_mode, unflushed },
             ) => {
                 let old = File { size: old_size, modified: old_modified, mode: old_mode };
                 let new = File { size, modified, mode };
                 if unflushed { self.meets_unflushed(path, new, old) } else { self.files(path, new, old) }
             }
-            (What::Link { target }, What::Link { target: old_target }) => self.links(path, target, &old_target),
-            (What::SpecialFile(new), What::SpecialFile(old)) => self.special_files(path, new, &old),
+            (NodeKind::Link { target }, NodeKind::Link { target: old_target }) => self.links(path, target, &old_target),
+            (NodeKind::SpecialFile(new), NodeKind::SpecialFile(old)) => self.special_files(path, new, &old),
             (what, there) => self.kinds(path, what, there.kind()),
         }
     }
@@ -146,7 +148,7 @@ impl Planner {
     }
 
     /// Decides about two nodes of different kinds. The source's is not special.
-    fn kinds(&mut self, path: Box<str>, what: What, there: Kind) {
+    fn kinds(&mut self, path: Box<str>, what: NodeKind, there: Kind) {
         let is_new = what.kind() == Kind::Directory || matches!(there, Kind::Directory | Kind::Special);
         match there {
             _ if self.rules.ignore_existing => self.leave(path, Reason::Exists),
@@ -157,7 +159,7 @@ impl Planner {
         }
     }
 
-    fn meets_directory(&mut self, path: Box<str>, what: What) {
+    fn meets_directory(&mut self, path: Box<str>, what: NodeKind) {
         let Some(action) = creation(what) else { return };
         self.shadow = Some(Shadow { top: path.clone(), is_obstacle: true });
         let first = self.draft.extraneous.len();
@@ -166,9 +168,9 @@ impl Planner {
     }
 
     /// Replaces something other than a directory by something of another kind.
-    fn replace(&mut self, path: Box<str>, what: What, there: Kind) {
+    fn replace(&mut self, path: Box<str>, what: NodeKind, there: Kind) {
         match what {
-            What::Directory { mode } => {
+            NodeKind::Directory { mode } => {
                 self.draft.made.push(Step::new(path.clone(), Action::Clear { kind: there }));
                 self.make(path, mode);
             }
@@ -177,24 +179,24 @@ impl Planner {
                 self.send(path.clone(), Action::Clear { kind: there });
                 self.send(path, action);
             }
-            What::File { size, .. } => {
+            NodeKind::File { size, .. } => {
                 self.send(path, Action::Update { size, old_size: 0, delta: false, why: Changed::ALL });
             }
-            What::Link { target } => self.send(path, Action::Link { target: target.into(), replaces: true }),
-            What::SpecialFile(file) => self.send(path, Action::Special { file, replaces: true }),
-            What::Special | What::Passed(_) => {}
+            NodeKind::Link { target } => self.send(path, Action::Link { target: target.into(), replaces: true }),
+            NodeKind::SpecialFile(file) => self.send(path, Action::Special { file, replaces: true }),
+            NodeKind::Special | NodeKind::Passed(_) => {}
         }
     }
 
     /// Decides about a node that only the source has.
-    fn arrives(&mut self, path: Box<str>, what: What) {
+    fn arrives(&mut self, path: Box<str>, what: NodeKind) {
         match what {
             what if self.rules.leaves_out(&what) => self.leave(path, Reason::Size),
-            What::Special => self.leave(path, Reason::Special),
-            What::Passed(reason) => self.leave(path, reason),
+            NodeKind::Special => self.leave(path, Reason::Special),
+            NodeKind::Passed(reason) => self.leave(path, reason),
             _ if self.rules.existing => self.leave(path, Reason::NotExisting),
-            What::Directory { mode } => self.make(path, mode),
-            What::File { size, modified, mode, .. } => {
+            NodeKind::Directory { mode } => self.make(path, mode),
+            NodeKind::File { size, modified, mode, .. } => {
                 // Without deletions nothing vanishes that could be renamed, and an empty file costs nothing to send.
                 if self.rules.delete && size > 0 && self.rules.capabilities.has(Capability::Renames) {
                     let mode = self.rules.new_mode(mode);
@@ -202,8 +204,8 @@ impl Planner {
                 }
                 self.send(path, Action::Create { size });
             }
-            What::Link { target } => self.send(path, Action::Link { target: target.into(), replaces: false }),
-            What::SpecialFile(file) => self.send(path, Action::Special { file, replaces: false }),
+            NodeKind::Link { target } => self.send(path, Action::Link { target: target.into(), replaces: false }),
+            NodeKind::SpecialFile(file) => self.send(path, Action::Special { file, replaces: false }),
         }
     }
 
@@ -212,7 +214,7 @@ impl Planner {
         if self.rules.delete {
             let kind = node.what.kind();
             let (size, modified, unflushed) = match node.what {
-                What::File { size, modified, unflushed, .. } => (size, modified, unflushed),
+                NodeKind::File { size, modified, unflushed, .. } => (size, modified, unflushed),
                 _ => (0, Timestamp::new(0, 0), false),
             };
             self.draft.extraneous.push(Extraneous { path: node.path, kind, size, modified, unflushed });
@@ -253,11 +255,11 @@ impl Planner {
 }
 
 /// Returns the action that makes a file or link where nothing is.
-fn creation(what: What) -> Option<Action> {
+fn creation(what: NodeKind) -> Option<Action> {
     match what {
-        What::File { size, .. } => Some(Action::Create { size }),
-        What::Link { target } => Some(Action::Link { target: target.into(), replaces: false }),
-        What::SpecialFile(file) => Some(Action::Special { file, replaces: false }),
-        What::Directory { .. } | What::Special | What::Passed(_) => None,
+        NodeKind::File { size, .. } => Some(Action::Create { size }),
+        NodeKind::Link { target } => Some(Action::Link { target: target.into(), replaces: false }),
+        NodeKind::SpecialFile(file) => Some(Action::Special { file, replaces: false }),
+        NodeKind::Directory { .. } | NodeKind::Special | NodeKind::Passed(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! The rules by which trees are compared, and the permissions to change the destination.
 
-use super::node::What;
+use super::node::NodeKind;
 use remofile_protocol::handshake::Capabilities;
 use remofile_protocol::wire::Timestamp;
 use std::time::Duration;
@@ -65,8 +65,8 @@ impl Rules {
     }
 
     /// Reports whether something of the source is a file that its size leaves out.
-    pub(super) fn leaves_out(&self, what: &What) -> bool {
-        let What::File { size, .. } = *what else { return false };
+    pub(super) fn leaves_out(&self, what: &NodeKind) -> bool {
+        let NodeKind::File { size, .. } = *what else { return false };
         self.min_size.is_some_and(|least| size < least) || self.max_size.is_some_and(|most| size > most)
     }
 
@@ -134,11 +134,11 @@ mod tests {
 
     #[test]
     fn files_take_part_by_their_sizes_with_both_bounds_included() {
-        let file = |size| What::File { size, modified: at(0, 0), mode: None, unflushed: false };
+        let file = |size| NodeKind::File { size, modified: at(0, 0), mode: None, unflushed: false };
         let rules = Rules { min_size: Some(2), max_size: Some(4), ..Rules::default() };
         let out: Vec<u64> = (0..7).filter(|size| rules.leaves_out(&file(*size))).collect();
         assert_eq!(out, [0, 1, 5, 6]);
-        assert!(!rules.leaves_out(&What::Special) && !Rules::default().leaves_out(&file(u64::MAX)));
+        assert!(!rules.leaves_out(&NodeKind::Special) && !Rules::default().leaves_out(&file(u64::MAX)));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use super::accounts::Accounts;
 use super::audit::SessionAudit;
 use super::bandwidth::Direction;
 use super::clients::ClientSession;
-use super::leases::{self, Answer, Claimant, Told};
+use super::leases::{self, Answer, Claimant, LeaseStatus};
 use super::max_hold::MaxHold;
 use super::operation::{FormerWait, Leave, Running, StartContext, start};
 use super::principal::Usage;
@@ -276,9 +276,9 @@ impl Session {
     }
 
     fn status(&self) -> StatusReport {
-        let Told { holders, waiting } = match self.peer.grant.principal.sees_others {
+        let LeaseStatus { holders, waiting } = match self.peer.grant.principal.sees_others {
             true => self.shared.leases.told(Instant::now(), &self.peer.grant.principal.root),
-            false => Told::default(),
+            false => LeaseStatus::default(),
         };
         let uptime = self.shared.started.elapsed().as_millis();
         let Usage { used, quota } = self.peer.grant.usage();

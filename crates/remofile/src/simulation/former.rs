@@ -47,13 +47,13 @@ struct Work {
     content: Vec<u8>,
     /// Bytes that were sent, or have come.
     at: usize,
-    asked: Asked,
+    asked: FormerRequest,
     began: u64,
 }
 
 /// The request whose answer is waited for, or that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum FormerRequest {
     Begin,
     Chunk,
     Removal,
@@ -130,7 +130,7 @@ impl FormerClient {
     fn pause(&mut self, now: Duration) {
         self.wakes_at = now + self.chance.time(Duration::from_secs(2));
         if let Some(work) = &mut self.work {
-            (work.asked, work.at) = (Asked::Begin, 0);
+            (work.asked, work.at) = (FormerRequest::Begin, 0);
         }
     }
 
@@ -176,7 +176,7 @@ impl Work {
             removal: None,
             content: Vec::new(),
             at: 0,
-            asked: Asked::Begin,
+            asked: FormerRequest::Begin,
             began: moment.step,
         };
         work.begin_change(moment);
@@ -201,28 +201,30 @@ impl Work {
         let path = self.task.path();
         let directory = path.parent().map(|parent| Directory::new(parent.as_str()));
         let (directory, name) = (directory.unwrap(), path.file_name().unwrap().to_string());
-        if self.asked == Asked::Begin {
+        if self.asked == FormerRequest::Begin {
             self.began = moment.step;
         }
         match (self.asked, &self.task) {
-            (Asked::Removal, _) => Request::RemoveFile { name, directory },
-            (Asked::Cancel, _) => Request::CancelTransfer,
-            (Asked::Begin, FormerTask::Upload { bytes, .. }) => {
+            (FormerRequest::Removal, _) => Request::RemoveFile { name, directory },
+            (FormerRequest::Cancel, _) => Request::CancelTransfer,
+            (FormerRequest::Begin, FormerTask::Upload { bytes, .. }) => {
                 let (file_size, chunk_size) = (*bytes as i64, CHUNK_BYTES as i64);
                 Request::UploadFile { name, directory, file_size, chunk_size }
             }
-            (Asked::Begin, FormerTask::Download(_)) => {
+            (FormerRequest::Begin, FormerTask::Download(_)) => {
                 Request::DownloadFile { name, directory, chunk_size: CHUNK_BYTES as i64 }
             }
-            (Asked::Begin, FormerTask::Remove(_)) => Request::RemoveFile { name, directory },
-            (Asked::Begin, FormerTask::List(path)) => Request::ListFiles { directory: Directory::new(path.as_str()) },
-            (Asked::Chunk, FormerTask::Upload { .. }) => {
+            (FormerRequest::Begin, FormerTask::Remove(_)) => Request::RemoveFile { name, directory },
+            (FormerRequest::Begin, FormerTask::List(path)) => {
+                Request::ListFiles { directory: Directory::new(path.as_str()) }
+            }
+            (FormerRequest::Chunk, FormerTask::Upload { .. }) => {
                 let end = self.content.len().min(self.at + CHUNK_BYTES);
                 let data = self.content[self.at..end].into();
                 self.at = end;
                 Request::SendChunk { data }
             }
-            (Asked::Chunk, _) => Request::ReceiveChunk,
+            (FormerRequest::Chunk, _) => Request::ReceiveChunk,
         }
     }
 
@@ -231,62 +233,62 @@ impl Work {
         match (self.asked, response) {
             // Somebody else is in the way, or the disk failed.
             (_, Response::UnknownError(_)) => Ok(Next::Pause),
-            (Asked::Begin, Response::TransferAccepted { .. }) => {
-                (self.asked, self.at) = (Asked::Chunk, 0);
+            (FormerRequest::Begin, Response::TransferAccepted { .. }) => {
+                (self.asked, self.at) = (FormerRequest::Chunk, 0);
                 if !is_upload {
                     self.content.clear();
                 }
                 Ok(Next::Request)
             }
-            (Asked::Begin, Response::FileAlreadyExists) if is_upload => {
+            (FormerRequest::Begin, Response::FileAlreadyExists) if is_upload => {
                 let removal = moment.model.number();
                 moment.model.begin(removal, self.task.path(), Version::Absent, moment.step);
-                (self.removal, self.asked) = (Some(removal), Asked::Removal);
+                (self.removal, self.asked) = (Some(removal), FormerRequest::Removal);
                 Ok(Next::Request)
             }
-            (Asked::Removal, Response::FileRemoved | Response::FileNotFound) => {
+            (FormerRequest::Removal, Response::FileRemoved | Response::FileNotFound) => {
                 let Some(removal) = self.removal.take() else { return Err("a removal of nothing".to_owned()) };
                 // Whatever an earlier attempt had left to do is over: this one had the lease.
                 moment.model.end(self.change, moment.step);
                 moment.model.acknowledge(removal, self.task.path(), moment.step);
                 moment.model.end(removal, moment.step);
                 self.begin_change(moment);
-                self.asked = Asked::Begin;
+                self.asked = FormerRequest::Begin;
                 Ok(Next::Request)
             }
-            (Asked::Chunk, Response::ChunkReceived) if is_upload => {
+            (FormerRequest::Chunk, Response::ChunkReceived) if is_upload => {
                 if matches!(self.task, FormerTask::Upload { is_cancelled: true, .. }) {
-                    self.asked = Asked::Cancel;
+                    self.asked = FormerRequest::Cancel;
                 }
                 Ok(Next::Request)
             }
-            (Asked::Chunk, Response::TransferCompleted { data: None }) if is_upload => {
+            (FormerRequest::Chunk, Response::TransferCompleted { data: None }) if is_upload => {
                 if self.at < self.content.len() {
                     return Err(format!("{} is complete before all of it was sent", self.task.path()));
                 }
                 Ok(self.is_done(moment))
             }
-            (Asked::Chunk, Response::ChunkSent(data)) if !is_upload => {
+            (FormerRequest::Chunk, Response::ChunkSent(data)) if !is_upload => {
                 self.content.extend_from_slice(&data);
                 Ok(Next::Request)
             }
-            (Asked::Chunk, Response::TransferCompleted { data }) if !is_upload => {
+            (FormerRequest::Chunk, Response::TransferCompleted { data }) if !is_upload => {
                 self.content.extend_from_slice(&data.unwrap_or_default());
                 self.check(moment)?;
                 Ok(Next::Task)
             }
-            (Asked::Cancel, Response::TransferCancelled) => {
+            (FormerRequest::Cancel, Response::TransferCancelled) => {
                 moment.model.end(self.change, moment.step);
                 Ok(Next::Task)
             }
-            (Asked::Begin, Response::FileRemoved | Response::FileNotFound)
+            (FormerRequest::Begin, Response::FileRemoved | Response::FileNotFound)
                 if matches!(self.task, FormerTask::Remove(_)) =>
             {
                 Ok(self.is_done(moment))
             }
-            (Asked::Begin, Response::FileNotFound | Response::FilesListed(_)) if !is_upload => Ok(Next::Task),
+            (FormerRequest::Begin, Response::FileNotFound | Response::FilesListed(_)) if !is_upload => Ok(Next::Task),
             // The directory is gone with a fall of the disk, or was never there.
-            (Asked::Begin, Response::NotADirectory) => {
+            (FormerRequest::Begin, Response::NotADirectory) => {
                 moment.model.end(self.change, moment.step);
                 Ok(Next::Task)
             }

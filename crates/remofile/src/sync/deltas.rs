@@ -3,7 +3,7 @@
 use super::SyncOptions;
 use super::options::Delta;
 use crate::client::{LineSpeed, Syncing};
-use crate::delta::{Piece, Search, Signer, Speeds, Wanted, is_worth_it};
+use crate::delta::{BlocksToSign, Piece, Search, Signer, Speeds, is_worth_it};
 use crate::error::{Error, Result};
 use crate::store::{Source, Store};
 use remofile_protocol::digest::Digest;
@@ -169,7 +169,7 @@ impl Deltas<'_> {
         let mut open: Vec<Open> =
             candidates.into_iter().filter_map(|candidate| self.open(candidate, round_trip_bytes)).collect();
         loop {
-            let wanted: Vec<(usize, Wanted)> =
+            let wanted: Vec<(usize, BlocksToSign)> =
                 open.iter().enumerate().filter_map(|(at, file)| Some((at, file.wanted()?))).collect();
             if wanted.is_empty() {
                 break;
@@ -203,7 +203,7 @@ impl Deltas<'_> {
         &self,
         syncing: &mut Syncing<'_>,
         open: &mut [Open],
-        wanted: Vec<(usize, Wanted)>,
+        wanted: Vec<(usize, BlocksToSign)>,
         room: usize,
     ) -> Result<()> {
         let (mut files, mut bytes) = (Vec::new(), 0);
@@ -236,7 +236,7 @@ fn own_speeds(open: impl Fn() -> Option<Box<dyn Source>>) -> Option<(f64, f64)> 
     let bytes = source.entry().size.min(SAMPLE_BYTES);
     let rate = |took: Duration| bytes as f64 / took.max(Duration::from_micros(1)).as_secs_f64();
     let mut search = Search::new(bytes, bytes, 0);
-    let Wanted { block_bytes, ranges } = search.wanted()?;
+    let BlocksToSign { block_bytes, ranges } = search.wanted()?;
     let (mut signatures, began) = (Vec::new(), Instant::now());
     let mut signer = Signer::new(open()?, block_bytes, ranges, 0, false).ok()?;
     while !signer.step(&mut signatures).ok()? {}
@@ -299,7 +299,7 @@ fn lose_beyond(open: &mut [Open], at: usize, room: usize) {
 }
 
 impl Open {
-    fn wanted(&self) -> Option<Wanted> {
+    fn wanted(&self) -> Option<BlocksToSign> {
         if self.is_lost { None } else { self.search.wanted() }
     }
 

@@ -3,7 +3,7 @@
 use super::SyncOptions;
 use crate::client::no_links;
 use crate::error::Result;
-use crate::plan::{Node, Reason, SpecialFile, TreeElement, What};
+use crate::plan::{Node, NodeKind, Reason, SpecialFile, TreeElement};
 use crate::store::{Store, StoreResult};
 use crate::transfer::{Feed, FeedOptions, Filter, InStore, Next, Origins, Scan, ScanDepth, stays_within};
 use remofile_protocol::path::{InvalidName, NameRule, RemotePath, decode, encode_name};
@@ -173,17 +173,17 @@ impl Reading {
             return Read::Reported(failure, Some(TreeElement::Withheld(below.into())));
         }
         let what = match (entry.kind, target) {
-            (Kind::Directory, _) => What::Directory { mode: self.mode(entry) },
+            (Kind::Directory, _) => NodeKind::Directory { mode: self.mode(entry) },
             (Kind::File, _) => self.file(entry),
-            (Kind::Link, Some(target)) if !is_source => What::Link { target },
+            (Kind::Link, Some(target)) if !is_source => NodeKind::Link { target },
             (Kind::Link, Some(target)) if self.links == Some(Links::Copy) && stays_within(&below, &target) => {
-                What::Link { target }
+                NodeKind::Link { target }
             }
-            (Kind::Link, Some(target)) if self.links == Some(Links::Keep) => What::Link { target },
-            (Kind::Link, None) if !is_source => What::Link { target: String::new() },
-            (Kind::Link, _) if self.links == Some(Links::Skip) => What::Passed(Reason::Link),
-            (Kind::Link, _) => What::Passed(Reason::LinkOut),
-            (Kind::Special, _) => What::Special,
+            (Kind::Link, Some(target)) if self.links == Some(Links::Keep) => NodeKind::Link { target },
+            (Kind::Link, None) if !is_source => NodeKind::Link { target: String::new() },
+            (Kind::Link, _) if self.links == Some(Links::Skip) => NodeKind::Passed(Reason::Link),
+            (Kind::Link, _) => NodeKind::Passed(Reason::LinkOut),
+            (Kind::Special, _) => NodeKind::Special,
         };
         Read::Element(TreeElement::Node(Node { path: below.into(), what }))
     }
@@ -210,9 +210,9 @@ impl Reading {
 
     fn special(&self, entry: &Entry, special: Special) -> Read {
         let read = self.entry(entry, None);
-        let Read::Element(TreeElement::Node(Node { path, what: What::Special })) = read else { return read };
+        let Read::Element(TreeElement::Node(Node { path, what: NodeKind::Special })) = read else { return read };
         let file = SpecialFile { special, modified: entry.modified, mode: entry.mode };
-        Read::Element(TreeElement::Node(Node { path, what: What::SpecialFile(Box::new(file)) }))
+        Read::Element(TreeElement::Node(Node { path, what: NodeKind::SpecialFile(Box::new(file)) }))
     }
 
     /// Reads an element of a listing in which links are followed: it has their targets in their place.
@@ -225,17 +225,17 @@ impl Reading {
             return self.unsendable(below, invalid);
         }
         let what = match entry.kind {
-            Kind::Directory => What::Directory { mode: self.mode(entry) },
+            Kind::Directory => NodeKind::Directory { mode: self.mode(entry) },
             Kind::File => self.file(entry),
-            Kind::Link => What::Passed(Reason::LinkOut),
-            Kind::Special => What::Special,
+            Kind::Link => NodeKind::Passed(Reason::LinkOut),
+            Kind::Special => NodeKind::Special,
         };
         Read::Element(TreeElement::Node(Node { path: below.into(), what }))
     }
 
-    fn file(&self, entry: &Entry) -> What {
+    fn file(&self, entry: &Entry) -> NodeKind {
         let &Entry { size, modified, unflushed, .. } = entry;
-        What::File { size, modified, mode: self.mode(entry), unflushed }
+        NodeKind::File { size, modified, mode: self.mode(entry), unflushed }
     }
 
     fn mode(&self, entry: &Entry) -> Option<u32> {

@@ -4,7 +4,7 @@ use super::hard_links::{NamesOfBoth, SharedNames};
 use super::tree::{Read, Reading};
 use crate::client::{EarlierHere, Syncing, Version};
 use crate::error::{Error, Result};
-use crate::plan::{Draft, Join, Node, Planner, Rules, Side, TreeElement, What, failure_bytes};
+use crate::plan::{Draft, Join, Node, NodeKind, Planner, Rules, Side, TreeElement, failure_bytes};
 use crate::store::Store;
 use crate::transfer::{Filter, ListedPaths};
 use remofile_protocol::wire::{Element, ErrorCode, Extra, Failure};
@@ -217,7 +217,7 @@ impl<'a> Listing<'a> {
                 if let (Some(number), TreeElement::Node(node)) = (number, &element) {
                     self.shared.add(&node.path, number);
                 }
-                if let TreeElement::Node(Node { path, what: What::File { size, modified, mode, .. } }) = &element
+                if let TreeElement::Node(Node { path, what: NodeKind::File { size, modified, mode, .. } }) = &element
                     && self.earlier.is_some_and(|earlier| {
                         earlier.has(path, Version { size: *size, modified: *modified, mode: *mode })
                     })
@@ -248,9 +248,9 @@ impl<'a> Listing<'a> {
         let is_entered = path.match_indices('/').all(|(end, _)| self.rules.admits_directory(&path[..end]));
         is_entered
             && match what {
-                What::Directory { .. } => self.rules.admits_directory(path),
-                What::File { size, .. } => self.rules.admits_file(path, *size),
-                What::Link { .. } | What::Special | What::SpecialFile(_) | What::Passed(_) => {
+                NodeKind::Directory { .. } => self.rules.admits_directory(path),
+                NodeKind::File { size, .. } => self.rules.admits_file(path, *size),
+                NodeKind::Link { .. } | NodeKind::Special | NodeKind::SpecialFile(_) | NodeKind::Passed(_) => {
                     self.rules.admits_link(path)
                 }
             }

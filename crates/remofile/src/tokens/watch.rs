@@ -24,12 +24,12 @@ pub struct TokensWatch {
 
 #[derive(Debug, Default)]
 struct Signal {
-    asked: Mutex<Asked>,
+    asked: Mutex<WatchSignals>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Asked {
+struct WatchSignals {
     reload: bool,
     end: bool,
 }
@@ -72,14 +72,14 @@ impl Drop for TokensWatch {
 
 impl Signal {
     /// Waits until something is asked for, or until the next look is due.
-    fn wait(&self) -> Asked {
-        let idle = |asked: &mut Asked| !asked.reload && !asked.end;
+    fn wait(&self) -> WatchSignals {
+        let idle = |asked: &mut WatchSignals| !asked.reload && !asked.end;
         let waited = self.changed.wait_timeout_while(self.lock(), LOOK_AFTER, idle);
         let mut asked = waited.map_or_else(|poisoned| poisoned.into_inner().0, |waited| waited.0);
-        Asked { reload: std::mem::take(&mut asked.reload), end: asked.end }
+        WatchSignals { reload: std::mem::take(&mut asked.reload), end: asked.end }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Asked> {
+    fn lock(&self) -> MutexGuard<'_, WatchSignals> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -112,9 +112,9 @@ fn converse(stream: &TcpStream, answer: &impl Fn(&str) -> Answer) -> io::Result<
     let deadline = Instant::now() + WITHIN;
     let request = read(stream, deadline)?;
     let (answer, has_body) = match &request {
-        Asked::For { path, has_body } => (answer(path), *has_body),
-        Asked::ToChange => (Answer::text("405 Method Not Allowed", "only GET and HEAD\n"), true),
-        Asked::Nonsense => (Answer::text("400 Bad Request", "no request of HTTP/1\n"), true),
+        HttpRequest::For { path, has_body } => (answer(path), *has_body),
+        HttpRequest::ToChange => (Answer::text("405 Method Not Allowed", "only GET and HEAD\n"), true),
+        HttpRequest::Nonsense => (Answer::text("400 Bad Request", "no request of HTTP/1\n"), true),
     };
     let Answer { status, content_type, body } = answer;
     let mut said = format!(
@@ -129,13 +129,13 @@ fn converse(stream: &TcpStream, answer: &impl Fn(&str) -> Answer) -> io::Result<
     stream.shutdown(Shutdown::Write)
 }
 
-enum Asked {
+enum HttpRequest {
     For { path: String, has_body: bool },
     ToChange,
     Nonsense,
 }
 
-fn read(mut stream: &TcpStream, deadline: Instant) -> io::Result<Asked> {
+fn read(mut stream: &TcpStream, deadline: Instant) -> io::Result<HttpRequest> {
     let mut head = Vec::with_capacity(1024);
     let mut chunk = [0; 1024];
     loop {
@@ -154,13 +154,13 @@ fn read(mut stream: &TcpStream, deadline: Instant) -> io::Result<Asked> {
                 let path = request.path.unwrap_or_default();
                 let path = path.split('?').next().unwrap_or_default().to_owned();
                 return Ok(match request.method {
-                    Some("GET") => Asked::For { path, has_body: true },
-                    Some("HEAD") => Asked::For { path, has_body: false },
-                    _ => Asked::ToChange,
+                    Some("GET") => HttpRequest::For { path, has_body: true },
+                    Some("HEAD") => HttpRequest::For { path, has_body: false },
+                    _ => HttpRequest::ToChange,
                 });
             }
             Ok(Status::Partial) if head.len() < MOST_BYTES => {}
-            Ok(Status::Partial) | Err(_) => return Ok(Asked::Nonsense),
+            Ok(Status::Partial) | Err(_) => return Ok(HttpRequest::Nonsense),
         }
     }
 }

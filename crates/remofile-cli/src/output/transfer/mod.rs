@@ -6,14 +6,14 @@ mod bar;
 mod count;
 mod events;
 mod file_count;
+mod output_options;
 mod sink;
 mod so_far;
 mod stats;
-mod wanted;
 
 pub(crate) use ask::Ask;
+pub(crate) use output_options::{Changes, OutputOptions};
 pub(crate) use sink::EventsTo;
-pub(crate) use wanted::{Changes, Wanted};
 
 use super::plan::{self, Planned};
 use super::{Presentation, json, note_line, screen, stderr_line, summary, text::harmless, waiting_for};
@@ -37,7 +37,7 @@ const MOST_TOLD: usize = 100_000;
 
 /// Shows a transfer.
 pub(crate) struct Show {
-    wanted: Wanted,
+    wanted: OutputOptions,
     presentation: Presentation,
     bar: Option<Bar>,
     events: Option<Events>,
@@ -62,7 +62,7 @@ impl Show {
     ///
     /// # Errors
     /// [`Failed::Output`]
-    pub(crate) fn new(wanted: Wanted, ask: Option<Ask>) -> Result<Self> {
+    pub(crate) fn new(wanted: OutputOptions, ask: Option<Ask>) -> Result<Self> {
         let json = wanted.events.is_some();
         let bar = wanted.progress && !json;
         let events = wanted.events.filter(|_| !wanted.quiet).map(Events::new).transpose()?;
@@ -406,7 +406,7 @@ mod tests {
     use super::*;
     use crate::settings::Direction;
 
-    const WANTED: Wanted = Wanted {
+    const WANTED: OutputOptions = OutputOptions {
         is_sync: false,
         events: None,
         quiet: false,
@@ -423,8 +423,8 @@ mod tests {
     #[test]
     fn nothing_is_counted_for_nobody() {
         assert!(!Show::new(WANTED, None).unwrap().wants_total());
-        assert!(Show::new(Wanted { events: Some(EventsTo::Stderr), ..WANTED }, None).unwrap().wants_total());
-        let quiet = Wanted { events: Some(EventsTo::Stderr), quiet: true, ..WANTED };
+        assert!(Show::new(OutputOptions { events: Some(EventsTo::Stderr), ..WANTED }, None).unwrap().wants_total());
+        let quiet = OutputOptions { events: Some(EventsTo::Stderr), quiet: true, ..WANTED };
         assert!(!Show::new(quiet, None).unwrap().wants_total());
     }
 

@@ -1,6 +1,6 @@
 //! The statistics of a transfer, in words.
 
-use super::Wanted;
+use super::OutputOptions;
 use crate::output::plan::Counts;
 use crate::output::text::duration;
 use crate::settings::Direction;
@@ -15,7 +15,7 @@ pub(super) fn table(
     planned: Option<&Counts>,
     moved: u64,
     elapsed: Duration,
-    wanted: Wanted,
+    wanted: OutputOptions,
 ) -> String {
     let mut rows = match planned {
         Some(counts) => planned_rows(counts),
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_number() {
-        let wanted = Wanted {
+        let wanted = OutputOptions {
             is_sync: false,
             events: None,
             quiet: false,
@@ -138,7 +138,7 @@ mod tests {
         assert!(text.contains("bytes          3145728 (3.00 MiB)\n"), "{text}");
         assert!(text.contains("compression    3.00 : 1\n"), "{text}");
         assert!(text.contains("rate           2.00 MiB/s\n"), "{text}");
-        let wanted = Wanted { compression: false, ..wanted };
+        let wanted = OutputOptions { compression: false, ..wanted };
         assert!(!table(&report(), None, 0, Duration::ZERO, wanted).contains("compression"));
         let unchanged = Some(Tally { files: 4, bytes: 2048 });
         let counts = Counts { renamed: 5, cleared: 1, deleted: 6, unchanged, ..Counts::default() };

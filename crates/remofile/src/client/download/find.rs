@@ -27,7 +27,7 @@ const MOST_CONFLICTS: usize = 1000;
 
 /// Files that are to be downloaded, and what else has to be done for them.
 #[derive(Default)]
-pub(super) struct Wanted {
+pub(super) struct DownloadWork {
     pub(super) files: Vec<Chosen>,
     /// Directories that come before, and their permission bits.
     pub(super) directories: Vec<(String, Option<u32>)>,
@@ -64,7 +64,7 @@ impl Client {
         policy: ConflictPolicy,
         attempts: &Attempts,
         recorder: &mut ProgressRecorder<'_>,
-    ) -> Result<Wanted> {
+    ) -> Result<DownloadWork> {
         let mut handler = FindHandler {
             plan,
             store,
@@ -72,7 +72,7 @@ impl Client {
             policy,
             names: SeenNames::default(),
             looks: StatSequence::default(),
-            wanted: Wanted::default(),
+            wanted: DownloadWork::default(),
             selecting: plan.selecting(),
             recorder,
         };
@@ -104,7 +104,7 @@ impl Client {
     }
 }
 
-impl Wanted {
+impl DownloadWork {
     /// Checks the partials of the files, which takes as long as reading them.
     fn look_at_partials(
         &mut self,
@@ -144,7 +144,7 @@ struct FindHandler<'a, 'b> {
     policy: ConflictPolicy,
     names: SeenNames,
     looks: StatSequence,
-    wanted: Wanted,
+    wanted: DownloadWork,
     selecting: Selecting,
     recorder: &'a mut ProgressRecorder<'b>,
 }

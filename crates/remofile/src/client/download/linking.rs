@@ -1,7 +1,7 @@
 //! Files of a download that become names of what an earlier one has.
 
 use crate::client::download::earlier::Linking;
-use crate::client::download::find::Wanted;
+use crate::client::download::find::DownloadWork;
 use crate::client::download::plan::DownloadPlan;
 use crate::client::transfer::conflict_policy::ConflictPolicy;
 use crate::client::transfer::progress_recorder::ProgressRecorder;
@@ -18,7 +18,7 @@ pub(super) fn link(
     mut linking: Linking<'_>,
     plan: &DownloadPlan<'_>,
     policy: ConflictPolicy,
-    wanted: &mut Wanted,
+    wanted: &mut DownloadWork,
     recorder: &mut ProgressRecorder<'_>,
     stored: &mut Stored,
     check: &dyn Fn() -> Result<()>,

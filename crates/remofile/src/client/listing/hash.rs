@@ -4,7 +4,7 @@ use crate::carrier::Produced;
 use crate::client::Client;
 use crate::client::download::selecting::{Chosen, Selecting};
 use crate::client::listing::handler::decode;
-use crate::client::listing::resumed::Told;
+use crate::client::listing::resumed::LastTold;
 use crate::client::servers::repeated::Repeated;
 use crate::client::session::call::{Handler, OngoingCall};
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ impl Client {
         let HashOptions { algorithm, recursive } = options;
         let request = Request::Hash { sources: Vec::new(), recursive, selection, algorithm };
         let (mut on_waiting, context) = (self.options.on_waiting.clone(), self.context());
-        let (mut first, mut told) = (0, Told::default());
+        let (mut first, mut told) = (0, LastTold::default());
         let done = self.again(Repeated::Same, &context, |client, context| {
             told.begin_again();
             let selecting = Selecting::coming(chosen(Arc::clone(&sources), first));

@@ -36,13 +36,13 @@ impl HasPlace for Element {
 
 /// The elements that were told, by the last of them.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct LastTold {
     last: Option<String>,
     /// True while those come that were told before.
     repeats: bool,
 }
 
-impl Told {
+impl LastTold {
     /// Begins again from the first element.
     pub(super) fn begin_again(&mut self) {
         self.repeats = self.last.is_some();
@@ -72,7 +72,7 @@ impl Client {
         request: &Request,
         each: &mut dyn FnMut(T) -> Result<()>,
     ) -> Result<()> {
-        let (mut on_waiting, mut told) = (self.options.on_waiting.clone(), Told::default());
+        let (mut on_waiting, mut told) = (self.options.on_waiting.clone(), LastTold::default());
         let context = self.context();
         let listed = self.again(Repeated::Same, &context, |client, context| {
             told.begin_again();
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_was_told_before_is_not_told_again_and_nothing_behind_it_is_left_out() {
-        let mut told = Told::default();
+        let mut told = LastTold::default();
         let mut pass = |elements: &[&str]| {
             told.begin_again();
             elements.iter().filter(|text| told.is_new((**text != "failure").then_some(**text))).count()

@@ -3,7 +3,7 @@
 use super::adapting::{Adapted, Names, adapted};
 use super::end::{OfSide, RelayEnd, RelayError, RelaySide};
 use super::passing::{Part, Passed, PassedFiles, Relayed, Shared};
-use super::wanted::{Choosing, Seeking, Wanted, first_names};
+use super::wanted::{Choosing, RelayWork, Seeking, first_names};
 use crate::client::abilities::require;
 use crate::client::download::plan::{DownloadPlan, Expected};
 use crate::client::download::selecting::{Chosen, Selecting, SharedQueue};
@@ -172,7 +172,7 @@ impl Relaying<'_> {
         attempts: &mut Attempts,
         recorder: &mut ProgressRecorder<'_>,
         missing: MissingDirectory,
-    ) -> Relayed<(Wanted, Vec<String>)> {
+    ) -> Relayed<(RelayWork, Vec<String>)> {
         let mut policy = ConflictPolicy::of(self.options, attempts.is_again());
         let (attributes, _) = self.kept_attributes(&attempts.context)?;
         policy.preserve_mode &= !attributes.has(AttributeSet::TIMES_AND_MODES);
@@ -248,12 +248,12 @@ impl Relaying<'_> {
     /// Has the files pass, over as many connections as the options say.
     fn carry(
         &mut self,
-        wanted: Wanted,
+        wanted: RelayWork,
         claims: Option<Vec<String>>,
         attempts: &Attempts,
         recorder: &mut ProgressRecorder<'_>,
     ) -> Relayed<Done> {
-        let Wanted { files, leading, rules } = wanted;
+        let RelayWork { files, leading, rules } = wanted;
         let connections = self.options.connections(false);
         let count = files.len() as u64;
         let passed_files = PassedFiles {

@@ -90,7 +90,7 @@ pub(super) fn first_names(found: &[Found]) -> Vec<String> {
 
 /// The files that pass through a relay, and what else is changed at the destination.
 #[derive(Default)]
-pub(super) struct Wanted {
+pub(super) struct RelayWork {
     pub(super) files: Vec<Chosen>,
     /// Directories, permission bits of files that are there already, and files that are there by another name.
     pub(super) leading: Vec<Item>,
@@ -120,11 +120,11 @@ impl Choosing<'_> {
         found: Vec<Found>,
         mut present: Present,
         recorder: &mut ProgressRecorder<'_>,
-    ) -> Result<Wanted> {
+    ) -> Result<RelayWork> {
         let Self { options, policy, most, label, earlier } = *self;
         let files = found.iter().map(|found| (found.name.as_str(), &found.entry));
         present.refuse_conflicts_of(files, policy, recorder)?;
-        let (judge, mut wanted) = (UploadJudge { present: Arc::new(present), policy }, Wanted::default());
+        let (judge, mut wanted) = (UploadJudge { present: Arc::new(present), policy }, RelayWork::default());
         for Found { name, entry } in found {
             if entry.kind == Kind::Directory {
                 let mode = entry.mode.filter(|_| options.send.preserve_mode);

@@ -1,7 +1,7 @@
 //! Examples of the meaning of each rule.
 
 use super::super::{
-    Action, Changed, Node, Plan, Reason, Rename, Rules, Step, Tally, Touch, TreeElement, What, Withheld,
+    Action, Changed, Node, NodeKind, Plan, Reason, Rename, Rules, Step, Tally, Touch, TreeElement, Withheld,
 };
 use super::model::{DIRECTORY, PLAIN, Thing, Tree, at, draft, failed, file, link, plan, plan_unread, tree};
 use proptest::prelude::*;
@@ -68,7 +68,7 @@ fn files_of_other_times_are_compared_by_content() {
 /// Returns the steps for one file of both sides, of which the destination's may not be on the disk.
 fn one_unflushed(new: &Thing, old: &Thing, rules: Rules) -> Vec<Step> {
     let told = |thing: &Thing, is_unflushed: bool| match thing.what() {
-        What::File { size, modified, mode, .. } => What::File { size, modified, mode, unflushed: is_unflushed },
+        NodeKind::File { size, modified, mode, .. } => NodeKind::File { size, modified, mode, unflushed: is_unflushed },
         what => what,
     };
     let node = |what| TreeElement::Node(Node { path: "f".into(), what });

@@ -1,7 +1,7 @@
 //! A file system in memory that refuses what a real one would refuse.
 
 use super::super::node::parent;
-use super::super::{Action, Answers, Draft, Join, Node, Plan, Planner, Rules, Side, Step, TreeElement, What};
+use super::super::{Action, Answers, Draft, Join, Node, NodeKind, Plan, Planner, Rules, Side, Step, TreeElement};
 use remofile_protocol::digest::Digest;
 use remofile_protocol::handshake::Capabilities;
 use remofile_protocol::wire::{Failure, Kind, Timestamp};
@@ -134,14 +134,14 @@ impl Tree {
 }
 
 impl Thing {
-    pub(super) fn what(&self) -> What {
+    pub(super) fn what(&self) -> NodeKind {
         match self {
-            Self::Directory(mode) => What::Directory { mode: Some(*mode) },
+            Self::Directory(mode) => NodeKind::Directory { mode: Some(*mode) },
             Self::File { content, modified, mode } => {
-                What::File { size: content.len() as u64, modified: *modified, mode: Some(*mode), unflushed: false }
+                NodeKind::File { size: content.len() as u64, modified: *modified, mode: Some(*mode), unflushed: false }
             }
-            Self::Link(target) => What::Link { target: target.clone() },
-            Self::Special => What::Special,
+            Self::Link(target) => NodeKind::Link { target: target.clone() },
+            Self::Special => NodeKind::Special,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! In which order listings are read, and steps are taken.
 
 use super::super::{Action, Draft, Join, Plan, Planner, Rules, Side, Step, Touch, TreeElement, Withheld};
-use super::super::{Node, What};
+use super::super::{Node, NodeKind};
 use super::examples::step;
 use super::model::{Execution, PLAIN, Thing, Tree, answers, failed, file, plan, tree};
 use proptest::prelude::*;
@@ -141,7 +141,7 @@ fn a_name_that_is_told_twice_deletes_nothing() {
 fn a_million_files_that_are_the_same_leave_nothing_behind() {
     let node = |at: u32| Node {
         path: format!("{:03}/{:04}", at / 1000, at % 1000).into(),
-        what: What::File { size: 10, modified: Timestamp::new(at.into(), at), mode: Some(0o644), unflushed: false },
+        what: NodeKind::File { size: 10, modified: Timestamp::new(at.into(), at), mode: Some(0o644), unflushed: false },
     };
     let mut planner = Planner::new(Rules { delta_from: Some(0), ..MODES });
     (0..1_000_000).for_each(|at| planner.meet(Some(node(at)), Some(node(at))));

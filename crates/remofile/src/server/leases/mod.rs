@@ -35,7 +35,7 @@ pub(super) use claim::{
 #[cfg(test)]
 pub(super) use meeting::Beside;
 pub(super) use others::{OtherServers, Reached, Settled, busy};
-pub(super) use told::{SOMEBODY, Told};
+pub(super) use told::{LeaseStatus, SOMEBODY};
 
 use crate::carrier::Waker;
 use passing::Passing;
@@ -190,7 +190,7 @@ impl<W: Wake, L: Lock<Table<W>>> Leases<W, L> {
 
     /// Returns those who hold leases now as a client sees them that has `root` for its root, and the number of
     /// operations that wait.
-    pub(super) fn told(&self, now: Instant, root: &RemotePath) -> Told {
+    pub(super) fn told(&self, now: Instant, root: &RemotePath) -> LeaseStatus {
         let (mut told, others) = self.table.with(|table| (table.all_told(now, root), table.others.clone()));
         if let Some(others) = others {
             let (holders, waiting) = others.told(root);

@@ -14,7 +14,7 @@ pub(in crate::server) const SOMEBODY: &str = "another client";
 
 /// The state of all leases, as a client is told.
 #[derive(Debug, Default)]
-pub(in crate::server) struct Told {
+pub(in crate::server) struct LeaseStatus {
     pub(in crate::server) holders: Vec<Holder>,
     /// Number of operations that wait.
     pub(in crate::server) waiting: usize,
@@ -37,7 +37,7 @@ impl<W: Wake> Table<W> {
 
     /// Tells who holds leases that reach into the directory that a client has for its root: each client once, by what it
     /// began with.
-    pub(super) fn all_told(&self, now: Instant, root: &RemotePath) -> Told {
+    pub(super) fn all_told(&self, now: Instant, root: &RemotePath) -> LeaseStatus {
         let root = StorePath::new(root, &RemotePath::root());
         let meets = |entry: &Entry<W>| entry.claims.iter().any(|claim| claim.meets_tree(&root));
         let mut clients = HashSet::new();
@@ -49,7 +49,7 @@ impl<W: Wake> Table<W> {
                 holders.push(entry.told(now, seen(&entry.claims, &root).as_deref()));
             }
         }
-        Told { holders, waiting }
+        LeaseStatus { holders, waiting }
     }
 }
 

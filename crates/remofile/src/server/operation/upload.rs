@@ -33,20 +33,20 @@ pub(super) struct Upload {
 }
 
 enum UploadState {
-    Asked(Box<Asked>),
+    Asked(Box<UploadRequest>),
     Open(Box<Unpacker>),
     Over(Result<Done, Failure>),
 }
 
 /// An upload as it was asked for, before anything is looked at.
-struct Asked {
+struct UploadRequest {
     grant: Arc<Grant>,
     options: UnpackerOptions,
     names: Vec<String>,
     checked: Checked,
 }
 
-impl Asked {
+impl UploadRequest {
     fn open(self) -> Result<Unpacker, Failure> {
         let Self { grant, options, names, checked } = self;
         let (store, destination, is_blind) = (&grant.store, options.destination.clone(), options.permit.is_blind());
@@ -78,7 +78,7 @@ impl Upload {
         };
         let (grant, checked) = (Arc::clone(context.grant), std::mem::take(context.checked));
         Self {
-            state: UploadState::Asked(Box::new(Asked { grant, options, names, checked })),
+            state: UploadState::Asked(Box::new(UploadRequest { grant, options, names, checked })),
             early: Vec::new(),
             early_bytes: 0,
             failures: Vec::new(),

@@ -7,7 +7,7 @@ use remofile_protocol::wire::{Done, ErrorCode, OperationId};
 use std::cell::Cell;
 
 /// The request that is being answered, as the log knows it.
-pub(super) struct Asked(Option<OperationId>);
+pub(super) struct AuditedRequest(Option<OperationId>);
 
 /// The lines of one session, and what it is in the middle of.
 pub(super) struct Audit {
@@ -46,7 +46,7 @@ impl Audit {
     }
 
     /// Begins an operation of the log. The parts of a transfer are none of their own.
-    pub(super) fn asked(&mut self, request: &Request<'_>) -> Asked {
+    pub(super) fn asked(&mut self, request: &Request<'_>) -> AuditedRequest {
         let (what, path) = match request {
             Request::ListFiles { directory } => ("list", path_text(directory.as_str(), "")),
             Request::CreateFile { name, directory } => ("create-file", path_text(directory.as_str(), name)),
@@ -58,16 +58,18 @@ impl Audit {
             Request::DownloadFile { name, directory, chunk_size: _ } => {
                 ("download", path_text(directory.as_str(), name))
             }
-            Request::SendChunk { data: _ } | Request::ReceiveChunk | Request::CancelTransfer => return Asked(None),
+            Request::SendChunk { data: _ } | Request::ReceiveChunk | Request::CancelTransfer => {
+                return AuditedRequest(None);
+            }
         };
         self.last = OperationId(self.last.0 + 1);
         self.denied.set(None);
         self.log.asked_about(self.last, what, &path);
-        Asked(Some(self.last))
+        AuditedRequest(Some(self.last))
     }
 
     /// Ends an operation of the log, unless a transfer has begun, and encodes the answer.
-    pub(super) fn answered(&mut self, asked: &Asked, response: &Response<'_>) -> Vec<u8> {
+    pub(super) fn answered(&mut self, asked: &AuditedRequest, response: &Response<'_>) -> Vec<u8> {
         match (asked.0, response) {
             (None, _) => {}
             (Some(id), Response::TransferAccepted { .. }) => self.transfer = id,

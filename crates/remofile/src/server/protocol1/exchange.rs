@@ -20,7 +20,7 @@ pub(in crate::server) struct Exchange {
     waker: Waker,
     place: Place,
     /// Requests that came while one was on another thread.
-    waiting: VecDeque<Asked>,
+    waiting: VecDeque<FramedRequest>,
     /// The memory of the requests that are kept.
     memory: Reservation,
 }
@@ -37,7 +37,7 @@ enum Place {
 }
 
 /// A request, and the frames before it, which its answer has, too.
-struct Asked {
+struct FramedRequest {
     envelope: Vec<Vec<u8>>,
     body: Vec<u8>,
 }
@@ -89,7 +89,7 @@ impl Exchange {
             }
             place => {
                 let is_here = matches!(place, Place::Here(_));
-                let asked = Asked { envelope: owned(envelope), body: body.to_vec() };
+                let asked = FramedRequest { envelope: owned(envelope), body: body.to_vec() };
                 self.memory.resize(self.memory.bytes() + asked.bytes())?;
                 self.waiting.push_back(asked);
                 if is_here {
@@ -117,7 +117,7 @@ impl Exchange {
             }
             return Some(Enveloped { envelope, answer });
         }
-        let Asked { envelope, body } = self.waiting.pop_front()?;
+        let FramedRequest { envelope, body } = self.waiting.pop_front()?;
         self.settle_memory();
         let answer = match &mut self.place {
             Place::Here(session) => session.answer_at_once(now, &body),
@@ -135,7 +135,7 @@ impl Exchange {
 
     /// Has the next request answered on another thread.
     fn send_away(&mut self, now: Duration) {
-        let Some(Asked { envelope, body }) = self.waiting.pop_front() else { return };
+        let Some(FramedRequest { envelope, body }) = self.waiting.pop_front() else { return };
         match std::mem::replace(&mut self.place, Place::Lost) {
             Place::Here(mut session) => {
                 let work = self.pool.run(self.waker.clone(), move || {
@@ -146,14 +146,14 @@ impl Exchange {
             }
             place => {
                 self.place = place;
-                self.waiting.push_front(Asked { envelope, body });
+                self.waiting.push_front(FramedRequest { envelope, body });
             }
         }
     }
 
     /// Counts the requests that are kept. That of the session on another thread is still counted until its answer is here.
     fn settle_memory(&mut self) {
-        let bytes = self.waiting.iter().map(Asked::bytes).sum();
+        let bytes = self.waiting.iter().map(FramedRequest::bytes).sum();
         // There is always room for less.
         let _less = self.memory.resize(bytes);
     }
@@ -221,7 +221,7 @@ impl Drop for Exchange {
     }
 }
 
-impl Asked {
+impl FramedRequest {
     fn bytes(&self) -> u64 {
         let frames = self.envelope.iter().map(|frame| size_of::<Vec<u8>>() + frame.len());
         (size_of::<Self>() + self.body.len() + frames.sum::<usize>()) as u64

@@ -1,7 +1,7 @@
 //! A handler whose disk takes its time.
 
 use super::*;
-use crate::server::leases::Told;
+use crate::server::leases::LeaseStatus;
 use crate::server::{Server, ServerOptions};
 use crate::store::Fsync;
 use crate::store::faults::gate;
@@ -27,7 +27,7 @@ fn handle(handler: &mut Handler, peer: &str, header: &Header) {
 }
 
 /// The leases that the server tells of.
-fn told_of(shared: &SharedState) -> Told {
+fn told_of(shared: &SharedState) -> LeaseStatus {
     shared.leases.told(Instant::now(), &remofile_protocol::path::RemotePath::root())
 }
 
@@ -98,7 +98,7 @@ fn a_peer_that_begins_again_does_not_share_the_lease_of_what_is_under_way() {
     assert_eq!(told_of(&shared).waiting, 1, "something is still changed");
     drop(closed);
     shared.pool.drain();
-    let Told { holders, waiting } = told_of(&shared);
+    let LeaseStatus { holders, waiting } = told_of(&shared);
     assert_eq!((holders.len(), waiting), (1, 0), "the end of the one does not give back what the other has");
 }
 

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 pub(super) struct Flushing {
     /// The items that have to wait for them, and the files that have a backup, which are not committed there.
     pub(super) batch: WaitingFiles,
-    queue: Wanted,
+    queue: CommitQueue,
     thread: JoinHandle<StoreResult<()>>,
 }
 
@@ -41,9 +41,9 @@ struct Queue {
 }
 
 /// The files that a thread commits, as long as somebody wants them.
-struct Wanted(Arc<Mutex<Queue>>);
+struct CommitQueue(Arc<Mutex<Queue>>);
 
-impl Drop for Wanted {
+impl Drop for CommitQueue {
     fn drop(&mut self) {
         lock(&self.0).waiting.clear();
     }
@@ -66,7 +66,7 @@ impl Flushing {
             Ok(())
         };
         match std::thread::Builder::new().name("flush".to_owned()).spawn(flush) {
-            Ok(thread) => Ok(Self { batch, queue: Wanted(queue), thread }),
+            Ok(thread) => Ok(Self { batch, queue: CommitQueue(queue), thread }),
             Err(_) => {
                 batch.files.extend(mem::take(&mut lock(&queue).waiting));
                 Err(Box::new(batch))

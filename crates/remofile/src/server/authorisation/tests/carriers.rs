@@ -31,12 +31,12 @@ struct Served {
 
 /// The answers that a client of a token got: the hello, and that to a request for a new file.
 #[derive(Debug, PartialEq)]
-struct Told {
+struct CarrierAnswers {
     is_read_only: bool,
     denied: Option<String>,
 }
 
-impl Told {
+impl CarrierAnswers {
     fn nothing_is_denied() -> Self {
         Self { is_read_only: false, denied: None }
     }
@@ -116,7 +116,7 @@ fn read_more(stream: &mut TcpStream, received: &mut Vec<u8>) {
 }
 
 /// A client on the native carrier.
-fn native(address: SocketAddr, token: &Token) -> Told {
+fn native(address: SocketAddr, token: &Token) -> CarrierAnswers {
     let (mut stream, mut received) = (connect(address), Vec::new());
     let credentials = ClientCredentials { token: token.stretch(), server: None };
     let (mut handshake, first) = ClientHandshake::start(&credentials, ClientHello::new(Cipher::offer(false), "a", "b"));
@@ -143,7 +143,7 @@ fn native(address: SocketAddr, token: &Token) -> Told {
         let (body, length) = session.opener.open(&mut record).unwrap().split_last_chunk::<4>().unwrap();
         let header = &body[body.len() - u32::from_be_bytes(*length) as usize..];
         if let Some(denied) = ending(header) {
-            return Told { is_read_only: session.peer.read_only, denied };
+            return CarrierAnswers { is_read_only: session.peer.read_only, denied };
         }
     }
 }
@@ -194,20 +194,20 @@ impl Dealer {
         self.stream.write_all(&frame[start..]).unwrap();
     }
 
-    fn talk(&mut self, hello: &[u8]) -> Told {
+    fn talk(&mut self, hello: &[u8]) -> CarrierAnswers {
         self.send(hello);
         let is_read_only = accepted(&self.frame()).read_only;
         self.send(&create_file());
         loop {
             if let Some(denied) = ending(&self.frame()) {
-                return Told { is_read_only, denied };
+                return CarrierAnswers { is_read_only, denied };
             }
         }
     }
 }
 
 /// A client behind a socket of somebody's own.
-fn behind_a_socket(handler: &mut Handler, identity: &[u8], hello: &[u8]) -> Told {
+fn behind_a_socket(handler: &mut Handler, identity: &[u8], hello: &[u8]) -> CarrierAnswers {
     handler.handle(identity, &[hello]);
     let is_read_only = accepted(&handler.next_reply().unwrap().frames[0]).read_only;
     handler.handle(identity, &[create_file()]);
@@ -215,7 +215,7 @@ fn behind_a_socket(handler: &mut Handler, identity: &[u8], hello: &[u8]) -> Told
         if let Some(reply) = handler.next_reply()
             && let Some(denied) = ending(&reply.frames[0])
         {
-            return Told { is_read_only, denied };
+            return CarrierAnswers { is_read_only, denied };
         }
     }
 }
@@ -224,8 +224,8 @@ fn behind_a_socket(handler: &mut Handler, identity: &[u8], hello: &[u8]) -> Told
 fn a_session_of_the_native_carrier_has_the_rights_of_its_token() {
     let served = Served::new();
     let (address, thread) = served.start();
-    assert_eq!(native(address, &served.owner), Told::nothing_is_denied());
-    assert_eq!(native(address, &served.reader), Told::reads_alone());
+    assert_eq!(native(address, &served.owner), CarrierAnswers::nothing_is_denied());
+    assert_eq!(native(address, &served.reader), CarrierAnswers::reads_alone());
     served.stop(thread);
 }
 
@@ -234,13 +234,15 @@ fn a_session_over_zeromq_has_the_rights_of_its_token_be_it_said_or_the_routing_i
     let served = Served::new();
     let (address, thread) = served.start();
     let nobody = ZeroMqHello::new("a", "b", None).encode();
-    for (token, told) in [(&served.owner, Told::nothing_is_denied()), (&served.reader, Told::reads_alone())] {
+    for (token, told) in
+        [(&served.owner, CarrierAnswers::nothing_is_denied()), (&served.reader, CarrierAnswers::reads_alone())]
+    {
         assert_eq!(Dealer::connect(address, "").talk(&hello_of(token)), told);
         assert_eq!(Dealer::connect(address, token.reveal()).talk(&nobody), told);
     }
     // What it says counts, not what its routing id is.
     let mut both = Dealer::connect(address, served.owner.reveal());
-    assert_eq!(both.talk(&hello_of(&served.reader)), Told::reads_alone());
+    assert_eq!(both.talk(&hello_of(&served.reader)), CarrierAnswers::reads_alone());
     served.stop(thread);
 }
 
@@ -249,7 +251,7 @@ fn a_connection_does_not_become_that_of_another_token() {
     let served = Served::new();
     let (address, thread) = served.start();
     let mut dealer = Dealer::connect(address, "");
-    assert_eq!(dealer.talk(&hello_of(&served.reader)), Told::reads_alone());
+    assert_eq!(dealer.talk(&hello_of(&served.reader)), CarrierAnswers::reads_alone());
     dealer.send(&hello_of(&served.owner));
     assert!(matches!(ZeroMqAnswer::decode(&dealer.frame()), Some(ZeroMqAnswer::Refused(_))));
     served.stop(thread);
@@ -260,7 +262,9 @@ fn behind_a_socket_of_somebodys_own_each_peer_has_the_rights_of_its_token() {
     let served = Served::new();
     let mut handler = served.handler();
     let nobody = ZeroMqHello::new("a", "b", None).encode();
-    for (token, told) in [(&served.owner, Told::nothing_is_denied()), (&served.reader, Told::reads_alone())] {
+    for (token, told) in
+        [(&served.owner, CarrierAnswers::nothing_is_denied()), (&served.reader, CarrierAnswers::reads_alone())]
+    {
         assert_eq!(behind_a_socket(&mut handler, b"peer", &hello_of(token)), told, "also after another token");
         assert_eq!(behind_a_socket(&mut handler, token.reveal().as_bytes(), &nobody), told);
     }

@@ -5,7 +5,7 @@ use crate::settings::Direction;
 
 /// The output that the user wants of a transfer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct OutputOptions {
     /// Events as objects, and where they go.
     pub(crate) events: Option<EventsTo>,
     /// Nothing but errors.

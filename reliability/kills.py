@@ -318,7 +318,11 @@ def kill_at(server, run, at, kills_client, delay):
 
     def kill():
         started.wait()
-        processes[0].kill() if kills_client else server.kill()
+        if kills_client:
+            processes[0].kill()
+        else:
+            proxy.target = None
+            server.kill()
 
     def kill_later():
         timers.append(threading.Timer(delay, kill))

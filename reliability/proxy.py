@@ -133,6 +133,7 @@ class Proxy:
     """A proxy on a free port, for a `with` block; `conduct(number)` gives the filters, up and down, of each connection."""
 
     def __init__(self, target, conduct):
+        # The port of the server; None once it is gone, since any other process may get it then.
         self.target, self.conduct = int(target), conduct
         self.connections = 0
         self._lock, self._open, self._threads = threading.Lock(), set(), []
@@ -165,9 +166,8 @@ class Proxy:
                 client = self._listener.accept()[0]
             except OSError:
                 return
-            try:
-                server = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
+            server = self._connect()
+            if server is None:
                 # The server is gone, as the client is to see.
                 client.close()
                 continue
@@ -177,6 +177,13 @@ class Proxy:
             with self._lock:
                 self._open.add(connection)
             self._start(self._run, connection)
+
+    def _connect(self):
+        target = self.target
+        try:
+            return None if target is None else socket.create_connection(("127.0.0.1", target))
+        except OSError:
+            return None
 
     def _run(self, connection):
         connection.run()

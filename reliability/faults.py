@@ -106,9 +106,10 @@ def contents(top):
     """Returns what users see below a directory: paths, with the contents of files."""
     found = {}
     for path in sorted(top.rglob("*")):
-        name = str(path.relative_to(top))
-        if name.split("/")[0] != ".remofile":
-            found[name] = path.read_bytes() if path.is_file() else None
+        name = path.relative_to(top)
+        # A sync stages in the directory that it fills.
+        if ".remofile" not in name.parts:
+            found[str(name)] = path.read_bytes() if path.is_file() else None
     return found
 
 

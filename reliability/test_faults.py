@@ -1,5 +1,7 @@
 import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 import faults
 
@@ -11,6 +13,17 @@ class TracerTest(unittest.TestCase):
         self.assertEqual(tracer.stdout.readline(), "ready\n")
         faults.end_tracer(tracer)
         self.assertIsNotNone(tracer.returncode)
+
+
+class ContentsTest(unittest.TestCase):
+    def test_what_a_sync_stages_in_the_directory_that_it_fills_is_told_as_staged_and_not_as_a_file(self):
+        with tempfile.TemporaryDirectory() as directory:
+            top = Path(directory)
+            (top / "tree" / ".remofile").mkdir(parents=True)
+            (top / "tree" / ".remofile" / "a.info").write_bytes(b"of a partial")
+            (top / "tree" / "a").write_bytes(b"a")
+            self.assertEqual(faults.contents(top), {"tree": None, "tree/a": b"a"})
+            self.assertEqual(faults.staged(top), ["tree/.remofile/a.info"])
 
 
 if __name__ == "__main__":

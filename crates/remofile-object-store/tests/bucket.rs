@@ -52,6 +52,27 @@ fn keys_that_are_no_paths_are_told_and_stay() {
 }
 
 #[test]
+fn no_removal_takes_what_no_client_can_see() {
+    let double = Double::start();
+    let (long, deep) = (format!("d/{}", "n".repeat(300)), format!("d/{}/in", "m".repeat(300)));
+    let theirs = [long.as_str(), deep.as_str(), "d/marker/", "d/sub/", "marker/"];
+    for key in theirs {
+        double.put(key, b"content", &[]);
+    }
+    for key in ["d/", "d/file", "d/marker/file", "d/sub/file"] {
+        double.put(key, b"", &[]);
+    }
+    let store = double.open();
+    let refused = store.remove_tree(&path("/d")).unwrap().step().unwrap_err();
+    let detail = refused.detail.unwrap_or_default();
+    assert!(refused.code == ErrorCode::InvalidName && detail.contains("3 files are gone"), "{detail}");
+    assert_eq!(code(store.remove(&path("/marker"))), Some(ErrorCode::InvalidName));
+    assert_eq!(code(store.remove_tree(&path("/marker")).unwrap().step()), Some(ErrorCode::InvalidName));
+    let left = double.keys();
+    assert!(theirs.iter().all(|key| left.iter().any(|left| left == key)), "{left:?}");
+}
+
+#[test]
 fn a_listing_is_in_our_order_however_few_keys_come_at_once() {
     let double = Double::start();
     let names =

@@ -140,7 +140,7 @@ impl Client {
 }
 
 /// Reports whether another attempt may be answered otherwise.
-fn is_passing(status: u16) -> bool {
+pub(crate) fn is_passing(status: u16) -> bool {
     matches!(status, 429 | 500..=599)
 }
 

@@ -2,8 +2,7 @@
 //! also while the crate of object stores repeats its requests without a word.
 
 use super::answers::Answers;
-use super::asking::is_passing;
-use super::errors::words;
+use super::errors::{is_passing, words};
 use futures_util::future::BoxFuture;
 use object_store::ClientOptions;
 use object_store::client::{

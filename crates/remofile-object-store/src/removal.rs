@@ -173,7 +173,8 @@ impl Removal for BucketRemoval {
             }
             // Who hears of a failure may take the tree for whole.
             let are = if self.files == 1 { "file is" } else { "files are" };
-            let gone = format!("of {path}, {} {are} gone", self.files);
+            // Without its path, which a client may know by another.
+            let gone = format!("of the tree, {} {are} gone", self.files);
             let said = failure.detail.as_ref().map_or_else(|| gone.clone(), |detail| format!("{detail}; {gone}"));
             failure.because(said)
         })

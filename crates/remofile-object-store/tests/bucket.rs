@@ -6,8 +6,9 @@ use crate::content::{UNIT, code, list, noise, path, read, write};
 use crate::double::Double;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
-use remofile::store::{ReadStore, StagePlan, WriteStore};
+use remofile::store::{Prefix, ReadStore, StagePlan, WriteStore};
 use remofile_object_store::{BucketOptions, BucketStore};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
@@ -70,6 +71,20 @@ fn no_removal_takes_what_no_client_can_see() {
     assert_eq!(code(store.remove_tree(&path("/marker")).unwrap().step()), Some(ErrorCode::InvalidName));
     let left = double.keys();
     assert!(theirs.iter().all(|key| left.iter().any(|left| left == key)), "{left:?}");
+}
+
+#[test]
+fn a_removal_that_fails_in_a_directory_of_a_bucket_tells_nothing_of_what_is_above() {
+    let double = Double::start();
+    for key in ["above/d//odd", "above/d/file"] {
+        double.put(key, b"", &[]);
+    }
+    let scope = Prefix::new(Arc::new(double.open()), path("/above")).unwrap();
+    let refused = scope.remove_tree(&path("/d")).unwrap().step().unwrap_err().to_string();
+    assert!(
+        refused.contains("/d//odd") && refused.contains("1 file is gone") && !refused.contains("above"),
+        "{refused}"
+    );
 }
 
 #[test]

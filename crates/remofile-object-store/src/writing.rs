@@ -73,7 +73,7 @@ impl WriteStore for BucketStore {
                 false => Err(bucket.missing_directory(path).await),
             }
         })?;
-        Ok(Box::new(BucketDirectory::new(bucket, path)))
+        Ok(Box::new(BucketDirectory::new(bucket, path, self.owner.clone())))
     }
 
     fn remove(&self, path: &RemotePath) -> StoreResult<Kind> {

@@ -170,6 +170,25 @@ def test_a_token_that_is_taken_back_ends_sessions_and_opens_none(serving, tokens
         assert raised.value.kind == "wrong-token"
 
 
+def test_files_and_directories_are_uploaded_into_a_drop_box(serving, tokens, local):
+    inbox = serving.root_directory / "inbox"
+    inbox.mkdir()
+    (local / "letter").write_text("letter")
+    (local / "other").write_text("other")
+    (local / "album" / "sub").mkdir(parents=True)
+    (local / "album" / "sub" / "photo").write_text("photo")
+    with serving.client(tokens.add("scanner", "upload", "/inbox")) as client:
+        client.upload_file(local / "letter", "/")
+        client.upload_file(local / "letter", "/")
+        client.upload_directory(local / "album", "/")
+        with pytest.raises(MissingRightError, match='"scanner" has no right to replace'):
+            client.upload_file(local / "other", "/", "letter")
+        client.upload_file(local / "other", "/", process_chunk=lambda *_: False)
+        client.upload_directory(local / "album", "/", "cancelled", process_chunk=lambda *_: False)
+    assert (inbox / "letter").read_text() == "letter" and (inbox / "album" / "sub" / "photo").read_text() == "photo"
+    assert not (inbox / "other").exists() and not (inbox / "cancelled" / "sub" / "photo").exists()
+
+
 def test_a_transfer_whose_token_is_restricted_is_cut_off(serving, tokens, local):
     secret = tokens.add("alice", bwlimit=MIB)
     (local / "large").write_bytes(bytes(64 * MIB))

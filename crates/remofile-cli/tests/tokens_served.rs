@@ -107,6 +107,31 @@ fn a_file_that_is_broken_while_a_server_runs_leaves_the_last_good_one_in_force_a
 }
 
 #[test]
+fn a_dry_run_is_refused_where_the_token_lacks_a_right() {
+    let scene = Scene::new();
+    let (reader, dropper) = (scene.token("add reader --rights read"), scene.token("add box --rights upload"));
+    let server = scene.serve();
+    let file = scene.root.path().join("a").display().to_string();
+    for (token, line, missing) in [
+        (&reader, format!("upload -n {file} /inbox"), "create"),
+        (&reader, "upload -n - --name x /inbox".to_owned(), "create"),
+        (&reader, "copy -n /a /inbox/a".to_owned(), "create"),
+        (&reader, format!("copy -n {file} :/inbox"), "create"),
+        (&reader, "partials --clear -n".to_owned(), "remove"),
+        (&dropper, format!("upload -nf {file} /inbox"), "replace"),
+        (&dropper, format!("upload -n --on-conflict newer {file} /inbox"), "replace"),
+        (&dropper, "file -nu b /inbox".to_owned(), "replace"),
+    ] {
+        let told = client(&server, token, &line).fails(3);
+        assert!(told.contains(&format!("no right to {missing}")), "{line}: {told}");
+    }
+    // What the token may not look at is taken for free.
+    assert_eq!(client(&server, &dropper, "file -n new /inbox").ok(), "/inbox/new\n");
+    assert_eq!(client(&server, &dropper, "directory -np new/sub /inbox").ok(), "/inbox/new/sub/\n");
+    client(&server, &dropper, "directory -p new/sub /inbox").ok();
+}
+
+#[test]
 fn a_server_does_not_start_with_a_file_that_it_cannot_trust() {
     let scene = Scene::new();
     let file = scene.file();

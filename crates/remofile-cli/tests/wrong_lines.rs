@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::Stdio;
 use support::scene::Scene;
-use support::{directory, open_to_append, plant, remofile, say, signal};
+use support::{Pair, directory, open_to_append, plant, remofile, say, signal};
 
 /// A service that says something else to each of some connections, and its port.
 fn service(says: &'static [u8]) -> u16 {
@@ -277,4 +277,21 @@ fn a_server_that_is_frozen_is_not_called_another_service() {
     scene.type_all(&["remofile ls -t 300", "remofile ls", "remofile --json ls -t 300"]);
     signal(scene.pair.server.child.id(), "CONT");
     scene.freezes("a_server_that_is_frozen");
+}
+
+#[test]
+fn no_hint_names_an_option_that_is_given() {
+    let pair = Pair::new();
+    plant(pair.root.path(), &["file", "directory/other"]);
+    for line in [
+        "file -u /directory",
+        "directory -p /file",
+        "directory --update /file",
+        "move -f /directory /file",
+        "copy -rf /directory /file",
+    ] {
+        let told = pair.run(line).fails(1);
+        assert!(told.contains("it exists already") && !told.contains("'-"), "{line}: {told}");
+    }
+    assert!(pair.run("file /directory").fails(1).contains("'-u'"));
 }

@@ -1,7 +1,7 @@
 //! Requests that the crate of object stores does not have, signed with its signer and sent with its HTTP client.
 
 use super::client::Client;
-use super::errors::{failure, is_ordinary, no_credentials, refused, silent, words};
+use super::errors::{failure, is_ordinary, is_passing, no_credentials, refused, silent, words};
 use super::options::{FIRST_PAUSE, LONGEST_PAUSE};
 use bytes::Bytes;
 use object_store::aws::AwsAuthorizer;
@@ -137,11 +137,6 @@ impl Client {
             Err(_) => Err(no_credentials()),
         }
     }
-}
-
-/// Reports whether another attempt may be answered otherwise.
-fn is_passing(status: u16) -> bool {
-    matches!(status, 429 | 500..=599)
 }
 
 type HeaderName = reqwest::header::HeaderName;

@@ -8,9 +8,10 @@ use super::metadata::Metadata;
 use super::options::{BucketOptions, OpenError};
 use super::own_fence::{FOR_EVER, OwnFence};
 use super::settings::{Settings, bucket_url};
+use super::watched::WatchedConnector;
 use bytes::Bytes;
 use object_store::aws::AmazonS3;
-use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
+use object_store::client::{HttpClient, HttpConnector};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::{
     GetOptions, GetRange, GetResult, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, UpdateVersion,
@@ -20,6 +21,7 @@ use remofile::protocol::wire::{ErrorCode, Failure, Timestamp};
 use remofile::store::StoreResult;
 use std::future::Future;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 use tokio::runtime::Runtime;
@@ -45,7 +47,7 @@ pub(crate) struct Client {
     pub(crate) options: BucketOptions,
     /// True if the service heeds the condition of a PUT, once that is known.
     has_conditions: OnceCell<bool>,
-    pub(crate) answers: Answers,
+    pub(crate) answers: Arc<Answers>,
     /// The names of directories that are remembered.
     pub(crate) names: AtomicUsize,
     /// The fence of a server that owns the bucket.
@@ -95,12 +97,16 @@ impl Client {
             .map_err(|error| OpenError::new(format!("no thread for the object store: {error}")))?;
         let Settings { builder, connection, content_connection, location } = settings;
         let (bucket_url, region, is_signed) = bucket_url(&builder, &location.bucket);
+        let (answers, patience) = (Arc::<Answers>::default(), options.patience);
+        let connector =
+            WatchedConnector { answers: Arc::clone(&answers), address: bucket_url.as_str().into(), patience };
+        let builder = builder.with_http_connector(connector.clone());
         let opened = |error: object_store::Error| OpenError::new(error.to_string());
         let entered = runtime.enter();
         let s3 = builder.clone().build().map_err(opened)?;
-        let http = ReqwestConnector::default().connect(&connection).map_err(opened)?;
+        let http = connector.connect(&connection).map_err(opened)?;
         let content_s3 = builder.with_client_options(content_connection.clone()).build().map_err(opened)?;
-        let content_http = ReqwestConnector::default().connect(&content_connection).map_err(opened)?;
+        let content_http = connector.connect(&content_connection).map_err(opened)?;
         drop(entered);
         Ok(Self {
             s3,
@@ -114,7 +120,7 @@ impl Client {
             keys: Keys::new(&location.prefix),
             options,
             has_conditions: OnceCell::new(),
-            answers: Answers::default(),
+            answers,
             names: AtomicUsize::new(0),
             own_fence: OwnFence::default(),
             runtime: Background(Some(runtime)),

@@ -20,19 +20,22 @@ use std::time::Instant;
 pub(crate) struct BucketDirectory {
     bucket: Arc<Bucket>,
     path: RemotePath,
+    owner: Option<Arc<str>>,
     names: Arc<Names>,
 }
 
 impl BucketDirectory {
-    pub(crate) fn new(bucket: &Arc<Bucket>, path: &RemotePath) -> Self {
+    /// One in which partials are those of an owner, if it has one.
+    pub(crate) fn new(bucket: &Arc<Bucket>, path: &RemotePath, owner: Option<Arc<str>>) -> Self {
         let names = Names::unknown(&bucket.client, bucket.client.keys.directory(path));
-        Self { bucket: Arc::clone(bucket), path: path.clone(), names: Arc::new(names) }
+        Self { bucket: Arc::clone(bucket), path: path.clone(), owner, names: Arc::new(names) }
     }
 
     /// A directory in which nothing was at a time.
-    pub(crate) fn empty_at(bucket: &Arc<Bucket>, path: &RemotePath, at: Instant) -> Self {
+    fn empty_at(&self, path: &RemotePath, at: Instant) -> Self {
+        let bucket = Arc::clone(&self.bucket);
         let names = Names::none_at(&bucket.client, bucket.client.keys.directory(path), at);
-        Self { bucket: Arc::clone(bucket), path: path.clone(), names: Arc::new(names) }
+        Self { bucket, path: path.clone(), owner: self.owner.clone(), names: Arc::new(names) }
     }
 
     /// Reports whether nothing has a name, as far as that is known without a request of its own. The commit has the last
@@ -67,7 +70,8 @@ impl BucketDirectory {
         refuse_own(&path)?;
         let bucket = &self.bucket;
         let Some(at) = self.absent_since(&path, name)? else {
-            return Ok(StagedDirectory { directory: Box::new(Self::new(bucket, &path)), staged: None });
+            let directory = Self::new(bucket, &path, self.owner.clone());
+            return Ok(StagedDirectory { directory: Box::new(directory), staged: None });
         };
         let mode = mode.map(|mode| mode & 0o777).or(bucket.client.options.directory_mode);
         let staged = BucketStaged {
@@ -76,14 +80,51 @@ impl BucketDirectory {
             plan: StagePlan { replace: true, ..StagePlan::default() },
             metadata: Metadata { mode, ..Metadata::default() },
             buffer: Vec::new(),
-            upload: Some(Upload::new(bucket, &path, None)),
+            upload: Some(Upload::new(bucket, &path, None, self.owner.as_deref())),
             last: None,
             copied: None,
             names: None,
             committing: None,
         };
-        let directory = Box::new(Self::empty_at(bucket, &path, at));
+        let directory = Box::new(self.empty_at(&path, at));
         Ok(StagedDirectory { directory, staged: Some(Box::new(staged)) })
+    }
+
+    /// Goes on with what is kept of a file, if it still is what it was.
+    async fn resume(&self, path: &RemotePath, version: Option<SourceVersion>, at: ResumeAt) -> StoreResult<Resumed> {
+        let changed = || Failure::new(ErrorCode::PartialChanged);
+        let (bucket, name) = (&self.bucket, Record::name(path, self.owner.as_deref()));
+        if bucket.is_active(&name) {
+            return Err(changed());
+        }
+        let (bytes, _) = bucket.client.read(&bucket.record_key(&name)).await?.ok_or_else(changed)?;
+        let record = Record::read(&bytes).filter(|record| record.path == path.as_str()).ok_or_else(changed)?;
+        let is_same = Record::version(&bytes) == at.version && version.is_some() && record.version == version;
+        let last = record.resumable().into_iter().find(|checkpoint| checkpoint.offset == at.offset);
+        if !is_same || (at.offset > 0 && last.is_none()) {
+            return Err(changed());
+        }
+        // Not trusted: the service tells which parts it has.
+        if let Some(upload) = &record.upload {
+            let there = bucket.client.parts(&record.key, upload).await?;
+            if record.parts.iter().any(|part| !there.contains(part)) {
+                return Err(changed());
+            }
+        }
+        let mut buffer = Vec::new();
+        if at.offset > record.in_parts() {
+            let (tail, _) = bucket.client.read(&bucket.tail_key(&name)).await?.ok_or_else(changed)?;
+            let is_same = record
+                .tail
+                .as_ref()
+                .is_some_and(|kept| kept.bytes == tail.len() as u64 && kept.digest == hex(&digest(&tail)));
+            if !is_same {
+                // The record that belongs to them was not stored any more.
+                return Err(changed());
+            }
+            buffer.extend_from_slice(&tail);
+        }
+        Ok(Resumed { upload: Upload::resumed(bucket, name, record, at.offset), buffer, last })
     }
 }
 
@@ -95,7 +136,7 @@ impl Directory for BucketDirectory {
         if plan.size.is_some_and(|size| size > MOST_OBJECT_BYTES) {
             return Err(ErrorCode::FileTooLarge.into());
         }
-        let (bucket, key) = (&self.bucket, self.bucket.client.keys.file(&path));
+        let (bucket, key, owner) = (&self.bucket, self.bucket.client.keys.file(&path), self.owner.as_deref());
         let is_first = self.names.give(name.as_str());
         let was_free = is_first && self.was_free(name, &bucket.client.keys.directory(&path))?;
         let look = async {
@@ -115,13 +156,13 @@ impl Directory for BucketDirectory {
         let version =
             plan.size.zip(plan.modified).filter(|_| worth).map(|(size, modified)| SourceVersion::new(size, modified));
         let Resumed { upload, buffer, last } = match plan.resume {
-            Some(at) => bucket.client.wait(resume(bucket, &path, version, at))?,
+            Some(at) => bucket.client.wait(self.resume(&path, version, at))?,
             None => {
                 // Begun anew: nothing is left that could be taken for a part of it.
                 if worth {
-                    bucket.client.wait(bucket.abandon(&Record::name(&path)))?;
+                    bucket.client.wait(bucket.abandon(&Record::name(&path, owner)))?;
                 }
-                Resumed { upload: Upload::new(bucket, &path, version), buffer: Vec::new(), last: None }
+                Resumed { upload: Upload::new(bucket, &path, version, owner), buffer: Vec::new(), last: None }
             }
         };
         let mode = plan.mode.map(|mode| mode & 0o777).or(there.as_ref().and_then(|there| there.metadata.mode));
@@ -174,46 +215,4 @@ struct Resumed {
     buffer: Vec<u8>,
     /// The checkpoint behind them, so that they are kept again if nothing comes.
     last: Option<Checkpoint>,
-}
-
-/// Goes on with what is kept of a file, if it still is what it was.
-async fn resume(
-    bucket: &Arc<Bucket>,
-    path: &RemotePath,
-    version: Option<SourceVersion>,
-    at: ResumeAt,
-) -> StoreResult<Resumed> {
-    let changed = || Failure::new(ErrorCode::PartialChanged);
-    let name = Record::name(path);
-    if bucket.is_active(&name) {
-        return Err(changed());
-    }
-    let (bytes, _) = bucket.client.read(&bucket.record_key(&name)).await?.ok_or_else(changed)?;
-    let record = Record::read(&bytes).filter(|record| record.path == path.as_str()).ok_or_else(changed)?;
-    let is_same = Record::version(&bytes) == at.version && version.is_some() && record.version == version;
-    let last = record.resumable().into_iter().find(|checkpoint| checkpoint.offset == at.offset);
-    if !is_same || (at.offset > 0 && last.is_none()) {
-        return Err(changed());
-    }
-    // Not trusted: the service tells which parts it has.
-    if let Some(upload) = &record.upload {
-        let there = bucket.client.parts(&record.key, upload).await?;
-        if record.parts.iter().any(|part| !there.contains(part)) {
-            return Err(changed());
-        }
-    }
-    let mut buffer = Vec::new();
-    if at.offset > record.in_parts() {
-        let (tail, _) = bucket.client.read(&bucket.tail_key(&name)).await?.ok_or_else(changed)?;
-        let is_same = record
-            .tail
-            .as_ref()
-            .is_some_and(|kept| kept.bytes == tail.len() as u64 && kept.digest == hex(&digest(&tail)));
-        if !is_same {
-            // The record that belongs to them was not stored any more.
-            return Err(changed());
-        }
-        buffer.extend_from_slice(&tail);
-    }
-    Ok(Resumed { upload: Upload::resumed(bucket, name, record, at.offset), buffer, last })
 }

@@ -20,6 +20,11 @@ pub(crate) fn is_ordinary(failure: &Failure) -> bool {
     )
 }
 
+/// Reports whether another attempt at a request with this status may be answered otherwise.
+pub(crate) fn is_passing(status: u16) -> bool {
+    matches!(status, 429 | 500..=599)
+}
+
 /// Returns the failure of a service that did what no service does.
 pub(crate) fn wrong(what: &str) -> Failure {
     tracing::warn!(what, "the object store gave an answer that makes no sense");
@@ -87,6 +92,8 @@ fn by_code(code: Option<&str>, words: &str) -> Option<Failure> {
         ),
         // Garage says no more of a signature that is wrong.
         "AccessDenied" if words.contains("Invalid signature") || words.contains("No such key") => Some(unknown()),
+        // Nor of a quota.
+        "AccessDenied" if words.contains("quota is reached, maximum") => Some(used_up()),
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "Forbidden" => Some(denied()),
         "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "AuthorizationHeaderMalformed" => {
             Some(unknown())
@@ -107,9 +114,7 @@ fn by_code(code: Option<&str>, words: &str) -> Option<Failure> {
         | "InsufficientStorage"
         | "XMinioStorageFull"
         | "InsufficientCapacity"
-        | "ServiceQuotaExceeded" => {
-            failure(ErrorCode::NoSpace, "the object store has no room left, or the bucket's quota is used up")
-        }
+        | "ServiceQuotaExceeded" => Some(used_up()),
         "EntityTooLarge" => failure(ErrorCode::FileTooLarge, "the object store takes no objects of that size"),
         "KeyTooLongError" => {
             failure(ErrorCode::InvalidName, "the path is longer than the object store takes: shorten it")
@@ -154,6 +159,10 @@ fn by_words(words: &str) -> Failure {
     Failure::new(ErrorCode::DiskFailure).because(
         "the object store failed: the log of the server has its words; try again, and see to the service if that lasts",
     )
+}
+
+fn used_up() -> Failure {
+    Failure::new(ErrorCode::NoSpace).because("the object store has no room left, or the bucket's quota is used up")
 }
 
 fn denied() -> Failure {
@@ -221,6 +230,17 @@ mod tests {
         for (words, code, what) in [
             ("<Code>NoSuchBucket</Code>", ErrorCode::PermissionDenied, "create it"),
             ("<Code>AccessDenied</Code>", ErrorCode::PermissionDenied, "the right to"),
+            (
+                "<Code>AccessDenied</Code><Message>Forbidden: Bucket size quota is reached, maximum total size of objects for this \
+                 bucket: 524288000.</Message>",
+                ErrorCode::NoSpace,
+                "quota is used up",
+            ),
+            (
+                "<Code>AccessDenied</Code><Message>Forbidden: Object quota is reached, maximum objects for this bucket: 7</Message>",
+                ErrorCode::NoSpace,
+                "quota is used up",
+            ),
             ("<Code>SignatureDoesNotMatch</Code>", ErrorCode::PermissionDenied, "correct AWS_ACCESS_KEY_ID"),
             ("<Code>PermanentRedirect</Code>", ErrorCode::PermissionDenied, "AWS_REGION"),
             ("<Code>RequestTimeTooSkewed</Code>", ErrorCode::PermissionDenied, "set the server's clock"),

@@ -42,6 +42,7 @@ mod staged;
 mod store;
 mod upload;
 mod walk;
+mod watched;
 mod writing;
 
 pub use location::{InvalidLocation, Location};

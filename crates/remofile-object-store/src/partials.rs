@@ -92,10 +92,11 @@ impl Client {
 }
 
 impl Bucket {
-    /// Returns the records there are, by name, with the time at which they were written.
-    async fn records(&self) -> StoreResult<Vec<(String, Timestamp)>> {
+    /// Returns the records there are whose names begin so, by name, with the time at which they were written.
+    async fn records(&self, beginning: &str) -> StoreResult<Vec<(String, Timestamp)>> {
         let prefix = self.record_key("");
-        let request = ListRequest { prefix: prefix.clone(), is_flat: true, ..ListRequest::default() };
+        let beginning = format!("{prefix}{beginning}");
+        let request = ListRequest { prefix: beginning, is_flat: true, ..ListRequest::default() };
         let (mut records, mut token) = (Vec::new(), None);
         loop {
             let page = self.client.list(&request, token.as_deref()).await?;
@@ -110,14 +111,16 @@ impl Bucket {
         }
     }
 
-    /// Reads the partials that records tell of.
-    async fn listed_partials(&self) -> StoreResult<Vec<Partial>> {
-        let records = self.records().await?;
+    /// Reads the partials that records tell of: those of an owner, or all.
+    async fn listed_partials(&self, owner: Option<&str>) -> StoreResult<Vec<Partial>> {
+        let records = self.records("").await?;
         let names = records.into_iter().filter(|(name, _)| !name.ends_with(TAIL) && !self.is_active(name));
         let read = names.take(MOST_LISTED).map(|(name, stored)| async move {
             let read = self.client.read(&self.record_key(&name)).await?;
             let read = read.filter(|_| !self.is_active(&name));
-            StoreResult::Ok(read.and_then(|(bytes, _)| Record::read(&bytes)?.partial(&bytes, stored)))
+            let is_seen = |record: &Record| owner.is_none() || record.owner.as_deref() == owner;
+            let partial = |bytes: &[u8]| Record::read(bytes).filter(is_seen)?.partial(bytes, stored);
+            StoreResult::Ok(read.and_then(|(bytes, _)| partial(&bytes)))
         });
         let mut read = futures_util::stream::iter(read).buffered(32);
         let mut partials = Vec::new();
@@ -150,7 +153,7 @@ impl Bucket {
             time.and_then(|time| now.duration_since(time).ok()).unwrap_or_default()
         };
         let least = older_than.max(LEAST_ORPHAN_AGE);
-        let records = self.records().await?;
+        let records = self.records("").await?;
         let names: HashSet<&str> = records.iter().map(|(name, _)| name.as_str()).collect();
         let old = records.iter().filter(|(_, stored)| age(*stored) >= older_than).map(async |(name, stored)| {
             match name.strip_suffix(TAIL) {
@@ -180,18 +183,36 @@ impl Bucket {
     /// Reports whether a record tells of an upload.
     async fn is_recorded(&self, key: &str, upload: &str) -> StoreResult<bool> {
         let Some(path) = self.client.keys.below(key).and_then(|below| path_of(below).ok()) else { return Ok(false) };
-        let record = self.client.read(&self.record_key(&Record::name(&path))).await?;
-        Ok(record.and_then(|(bytes, _)| Record::read(&bytes)?.upload).is_some_and(|recorded| recorded == upload))
+        for (name, _) in self.records(&Record::name_of_all(&path)).await? {
+            let record = self.client.read(&self.record_key(&name)).await?;
+            let recorded = record.and_then(|(bytes, _)| Record::read(&bytes)?.upload);
+            if recorded.is_some_and(|recorded| recorded == upload) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes what is left of uploads to a path: that of an owner, or of everyone. Returns false if nothing is.
+    async fn abandon_all(&self, path: &RemotePath, owner: Option<&str>) -> StoreResult<bool> {
+        if owner.is_some() {
+            return self.abandon(&Record::name(path, owner)).await;
+        }
+        let mut is_removed = false;
+        for (name, _) in self.records(&Record::name_of_all(path)).await? {
+            is_removed |= !name.ends_with(TAIL) && self.abandon(&name).await?;
+        }
+        Ok(is_removed)
     }
 }
 
 impl ResumeStore for BucketStore {
     fn partials(&self) -> StoreResult<Vec<Partial>> {
-        self.bucket.client.wait(self.bucket.listed_partials())
+        self.bucket.client.wait(self.bucket.listed_partials(self.owner.as_deref()))
     }
 
     fn read_partial(&self, path: &RemotePath) -> StoreResult<Box<dyn Source>> {
-        let name = Record::name(path);
+        let name = Record::name(path, self.owner.as_deref());
         let is_there = self.bucket.client.wait(async {
             let read = self.bucket.client.read(&self.bucket.record_key(&name)).await?;
             Ok(read.is_some_and(|(bytes, _)| Record::read(&bytes).is_some()))
@@ -203,7 +224,7 @@ impl ResumeStore for BucketStore {
     }
 
     fn remove_partial(&self, path: &RemotePath) -> StoreResult<bool> {
-        self.bucket.client.wait(self.bucket.abandon(&Record::name(path)))
+        self.bucket.client.wait(self.bucket.abandon_all(path, self.owner.as_deref()))
     }
 
     fn expire_partials(&self, older_than: Duration) -> StoreResult<u64> {

@@ -2,7 +2,7 @@
 //!
 //! Each upload of a large file has an object `.remofile/uploads/NAME` below the prefix, with the number that the service gave
 //! the upload, its parts, and the places at which it can be gone on with. What is behind the last part is in
-//! `.remofile/uploads/NAME.tail`. There is one for each path, since later uploads to it begin anew or go on.
+//! `.remofile/uploads/NAME.tail`. There is one for each path and owner, since later uploads to it begin anew or go on.
 
 use super::hex::{hex, unhex};
 use super::store::Bucket;
@@ -22,6 +22,9 @@ pub(crate) const TAIL: &str = ".tail";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) path: String,
+    /// The owner, to whom alone it is shown; absent for those who see all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<String>,
     /// Key of the object that the parts will be.
     pub(crate) key: String,
     /// Size of the whole file and the time of its source, by which it is known; absent of a file that cannot be gone on with.
@@ -68,8 +71,17 @@ impl SourceVersion {
 }
 
 impl Record {
-    /// Returns the name of the record of a path.
-    pub(crate) fn name(path: &RemotePath) -> String {
+    /// Returns the name of the record of a path, of an owner if it has one.
+    pub(crate) fn name(path: &RemotePath, owner: Option<&str>) -> String {
+        let name = Self::name_of_all(path);
+        match owner {
+            None => name,
+            Some(owner) => format!("{name}-{}", hex(&digest(owner.as_bytes()))),
+        }
+    }
+
+    /// Returns what the names of the records of a path begin with, whosever they are.
+    pub(crate) fn name_of_all(path: &RemotePath) -> String {
         hex(&digest(path.as_str().as_bytes()))
     }
 
@@ -145,6 +157,7 @@ mod tests {
         let part = |bytes| Part { etag: "\"e\"".to_owned(), bytes };
         Record {
             path: "/a/b".to_owned(),
+            owner: None,
             key: "p/a/b".to_owned(),
             version: Some(SourceVersion::new(1000, Timestamp::new(5, 6))),
             upload: Some("u".to_owned()),

@@ -1,6 +1,6 @@
 //! Removals of trees.
 
-use super::keys::{object_path, shown};
+use super::keys::{object_path, path_of, shown};
 use super::list::{Item, ListRequest};
 use super::store::Bucket;
 use futures_util::StreamExt;
@@ -21,8 +21,8 @@ pub(crate) struct BucketRemoval {
     directory: String,
     /// Keys up to here are gone, or stay.
     after: Option<String>,
-    /// The first key that cannot be removed.
-    left: Option<String>,
+    /// The first that is another tool's, and stays.
+    left: Option<Failure>,
 }
 
 impl BucketRemoval {
@@ -66,15 +66,14 @@ impl BucketRemoval {
         let mut items = Vec::new();
         for item in page.items {
             self.after = Some(item.key.clone());
+            if let Err(failure) = self.bucket.refuse_strange(&item) {
+                self.left.get_or_insert(failure);
+                continue;
+            }
             // The marker of the directory itself goes last, so that what breaks off can be gone on with.
-            if item.key == prefix {
-                continue;
+            if item.key != prefix {
+                items.push(item);
             }
-            if object_path(&item.key).is_err() {
-                self.left.get_or_insert(item.key);
-                continue;
-            }
-            items.push(item);
         }
         let bucket = Arc::clone(&self.bucket);
         let removed = remove_all(&bucket, items.iter().map(|item| &item.key), |number| {
@@ -84,10 +83,8 @@ impl BucketRemoval {
         if page.next.is_some() {
             return Ok(RemovalProgress::More);
         }
-        if let Some(left) = &self.left {
-            let below = self.bucket.client.keys.below(left).unwrap_or(left);
-            let why = "an object of the bucket has a key that is no path: remove it with the tool that made it";
-            return Err(Failure::new(ErrorCode::InvalidName).because(why).at(shown(below)));
+        if let Some(left) = self.left.clone() {
+            return Err(left);
         }
         self.bucket.remove_marker(&self.path).await?;
         Ok(RemovalProgress::Done { files: self.files, directories: self.directories })
@@ -109,6 +106,24 @@ impl BucketRemoval {
             let parent = item.key.rfind('/').and_then(|at| item.key.get(..=at)).unwrap_or_default();
             self.directory = parent.to_owned();
         }
+    }
+}
+
+impl Bucket {
+    /// Refuses to remove what no client can see: an object whose key is no path of ours, and content behind the key of a
+    /// directory. Only the tool that made it knows what it is.
+    pub(crate) fn refuse_strange(&self, item: &Item) -> StoreResult<()> {
+        let below = self.client.keys.below(&item.key).unwrap_or(&item.key);
+        let is_directory = below.ends_with('/');
+        let is_path = object_path(&item.key).is_ok() && path_of(below.strip_suffix('/').unwrap_or(below)).is_ok();
+        let why = match is_path {
+            true if is_directory && item.object.as_ref().is_some_and(|object| object.size > 0) => {
+                "an object with content has the key of a directory: remove it with the tool that made it"
+            }
+            true => return Ok(()),
+            false => "an object of the bucket has a key that is no path: remove it with the tool that made it",
+        };
+        Err(Failure::new(ErrorCode::InvalidName).because(why).at(shown(below)))
     }
 }
 
@@ -158,7 +173,8 @@ impl Removal for BucketRemoval {
             }
             // Who hears of a failure may take the tree for whole.
             let are = if self.files == 1 { "file is" } else { "files are" };
-            let gone = format!("of {path}, {} {are} gone", self.files);
+            // Without its path, which a client may know by another.
+            let gone = format!("of the tree, {} {are} gone", self.files);
             let said = failure.detail.as_ref().map_or_else(|| gone.clone(), |detail| format!("{detail}; {gone}"));
             failure.because(said)
         })

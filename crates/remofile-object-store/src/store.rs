@@ -38,6 +38,8 @@ const MOST_MARKED: usize = 100_000;
 #[derive(Clone)]
 pub struct BucketStore {
     pub(crate) bucket: Arc<Bucket>,
+    /// The owner of partials: those of others are not there. `None`: all of them are.
+    pub(crate) owner: Option<Arc<str>>,
 }
 
 /// The part of a store that everything which came from it shares.
@@ -92,7 +94,7 @@ impl BucketStore {
             owner: Mutex::default(),
             client,
         };
-        Ok(Self { bucket: Arc::new(bucket) })
+        Ok(Self { bucket: Arc::new(bucket), owner: None })
     }
 }
 
@@ -239,6 +241,10 @@ impl Store for BucketStore {
     fn capabilities(&self) -> Capabilities {
         let lacking = [Capability::Links, Capability::Edits, Capability::ReadablePartials];
         lacking.into_iter().fold(Capabilities::ALL, Capabilities::without)
+    }
+
+    fn owned_by(&self, owner: &str) -> Option<Arc<dyn Store>> {
+        Some(Arc::new(Self { bucket: Arc::clone(&self.bucket), owner: Some(owner.into()) }))
     }
 
     fn claim_directory(&self) -> StoreResult<Option<ServedDirectory>> {

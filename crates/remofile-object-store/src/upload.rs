@@ -36,10 +36,16 @@ pub(crate) struct Upload {
 
 impl Upload {
     /// Begins a file whose bytes are sent later.
-    pub(crate) fn new(bucket: &Arc<Bucket>, path: &RemotePath, version: Option<SourceVersion>) -> Self {
+    pub(crate) fn new(
+        bucket: &Arc<Bucket>,
+        path: &RemotePath,
+        version: Option<SourceVersion>,
+        owner: Option<&str>,
+    ) -> Self {
         let key = bucket.client.keys.file(path);
         let record = Record {
             path: path.to_string(),
+            owner: owner.map(str::to_owned),
             key,
             version,
             upload: None,
@@ -47,7 +53,7 @@ impl Upload {
             tail: None,
             checkpoints: Vec::new(),
         };
-        Self::of(bucket, Record::name(path), record, false)
+        Self::of(bucket, Record::name(path, owner), record, false)
     }
 
     /// Goes on with what a record tells of; what is behind an offset is forgotten.

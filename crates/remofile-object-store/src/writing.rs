@@ -73,7 +73,7 @@ impl WriteStore for BucketStore {
                 false => Err(bucket.missing_directory(path).await),
             }
         })?;
-        Ok(Box::new(BucketDirectory::new(bucket, path)))
+        Ok(Box::new(BucketDirectory::new(bucket, path, self.owner.clone())))
     }
 
     fn remove(&self, path: &RemotePath) -> StoreResult<Kind> {
@@ -84,13 +84,17 @@ impl WriteStore for BucketStore {
             let request =
                 ListRequest { prefix: prefix.clone(), most: Some(MOST_REMOVED + 2), ..ListRequest::default() };
             let page = bucket.client.list(&request, None).await?;
-            let (marker, others): (Vec<_>, Vec<_>) =
-                page.items.into_iter().map(|item| item.key).partition(|key| *key == prefix);
+            let (marker, others): (Vec<_>, Vec<_>) = page.items.into_iter().partition(|item| item.key == prefix);
             // A service may give fewer keys than there are, and tell that there are more.
-            if page.next.is_some() || bucket.has_any(others).await? {
+            if page.next.is_some() || bucket.has_any(others.into_iter().map(|item| item.key).collect()).await? {
                 return Err(ErrorCode::NotEmpty.into());
             }
-            if !marker.is_empty() && (bucket.is_marked(&prefix) || bucket.has_any(marker).await?) {
+            let is_marked = match marker.first() {
+                Some(item) => bucket.is_marked(&prefix) || bucket.has_any(vec![item.key.clone()]).await?,
+                None => false,
+            };
+            if is_marked {
+                marker.iter().try_for_each(|item| bucket.refuse_strange(item))?;
                 bucket.remove_marker(path).await?;
                 return Ok(Kind::Directory);
             }

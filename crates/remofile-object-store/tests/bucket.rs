@@ -6,8 +6,9 @@ use crate::content::{UNIT, code, list, noise, path, read, write};
 use crate::double::Double;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Listed, Timestamp};
-use remofile::store::{ReadStore, StagePlan, WriteStore};
+use remofile::store::{Prefix, ReadStore, StagePlan, WriteStore};
 use remofile_object_store::{BucketOptions, BucketStore};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
@@ -49,6 +50,41 @@ fn keys_that_are_no_paths_are_told_and_stay() {
     let refused = removal.step().unwrap_err();
     assert_eq!(refused.code, ErrorCode::InvalidName);
     assert_eq!(double.keys().len(), odd.len(), "nothing of it is lost");
+}
+
+#[test]
+fn no_removal_takes_what_no_client_can_see() {
+    let double = Double::start();
+    let (long, deep) = (format!("d/{}", "n".repeat(300)), format!("d/{}/in", "m".repeat(300)));
+    let theirs = [long.as_str(), deep.as_str(), "d/marker/", "d/sub/", "marker/"];
+    for key in theirs {
+        double.put(key, b"content", &[]);
+    }
+    for key in ["d/", "d/file", "d/marker/file", "d/sub/file"] {
+        double.put(key, b"", &[]);
+    }
+    let store = double.open();
+    let refused = store.remove_tree(&path("/d")).unwrap().step().unwrap_err();
+    let detail = refused.detail.unwrap_or_default();
+    assert!(refused.code == ErrorCode::InvalidName && detail.contains("3 files are gone"), "{detail}");
+    assert_eq!(code(store.remove(&path("/marker"))), Some(ErrorCode::InvalidName));
+    assert_eq!(code(store.remove_tree(&path("/marker")).unwrap().step()), Some(ErrorCode::InvalidName));
+    let left = double.keys();
+    assert!(theirs.iter().all(|key| left.iter().any(|left| left == key)), "{left:?}");
+}
+
+#[test]
+fn a_removal_that_fails_in_a_directory_of_a_bucket_tells_nothing_of_what_is_above() {
+    let double = Double::start();
+    for key in ["above/d//odd", "above/d/file"] {
+        double.put(key, b"", &[]);
+    }
+    let scope = Prefix::new(Arc::new(double.open()), path("/above")).unwrap();
+    let refused = scope.remove_tree(&path("/d")).unwrap().step().unwrap_err().to_string();
+    assert!(
+        refused.contains("/d//odd") && refused.contains("1 file is gone") && !refused.contains("above"),
+        "{refused}"
+    );
 }
 
 #[test]

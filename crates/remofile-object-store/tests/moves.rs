@@ -72,7 +72,7 @@ fn a_removal_that_fails_tells_how_much_is_gone() {
     double.lock().faults.refuses_changes = Some((403, "AccessDenied"));
     let failure = removal.step().unwrap_err();
     assert_eq!(failure.code, ErrorCode::PermissionDenied);
-    assert!(failure.detail.as_ref().is_some_and(|said| said.ends_with("of /d, 4 files are gone")), "{failure}");
+    assert!(failure.detail.as_ref().is_some_and(|said| said.ends_with("of the tree, 4 files are gone")), "{failure}");
     assert_eq!(double.keys().len(), 5);
 }
 

@@ -7,8 +7,8 @@ use crate::double::{Double, Faults};
 use remofile::protocol::digest::{DigestKind, Digester};
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Timestamp};
-use remofile::store::{Checkpoint, ReadStore, ResumeAt, ResumeStore, StagePlan, Staged};
-use remofile_object_store::{BucketOptions, BucketStore};
+use remofile::store::{Checkpoint, ReadStore, ResumeAt, ResumeStore, StagePlan, Staged, Store, WriteStore};
+use remofile_object_store::BucketOptions;
 use std::time::{Duration, SystemTime};
 
 fn checkpoint(content: &[u8]) -> Checkpoint {
@@ -18,7 +18,7 @@ fn checkpoint(content: &[u8]) -> Checkpoint {
 }
 
 /// Uploads the first bytes of a file with a checkpoint behind each nine units and one at their end, and breaks off.
-fn break_off(store: &BucketStore, content: &[u8], plan: &StagePlan) {
+fn break_off(store: &(impl WriteStore + ?Sized), content: &[u8], plan: &StagePlan) {
     let mut staged = stage(store, "/file", plan).unwrap();
     let mut sent = 0;
     for piece in content.chunks(9 * UNIT) {
@@ -85,11 +85,36 @@ fn an_upload_goes_on_by_another_server_at_any_checkpoint() {
 }
 
 /// Goes on with what is kept of a file, and returns the place it goes on from.
-fn resume(store: &BucketStore, plan: &StagePlan) -> (Box<dyn Staged>, usize) {
+fn resume(store: &(impl Store + ?Sized), plan: &StagePlan) -> (Box<dyn Staged>, usize) {
     let partial = store.partials().unwrap().remove(0);
     let resume = Some(ResumeAt { offset: partial.received, version: partial.version });
     let staged = stage(store, "/file", &StagePlan { resume, ..*plan }).unwrap();
     (staged, usize::try_from(partial.received).unwrap())
+}
+
+#[test]
+fn each_owner_goes_on_with_its_own_upload_and_who_sees_all_clears_them() {
+    let (double, content) = (Double::start(), noise(40 * UNIT));
+    let (store, plan) = (double.open(), plan_of(&content));
+    let owners = ["scanner", "alice"].map(|owner| store.owned_by(owner).unwrap());
+    let path: RemotePath = "/file".parse().unwrap();
+    break_off(&*owners[0], &content[..28 * UNIT], &plan);
+    assert_eq!((owners[0].partials().unwrap().len(), owners[1].partials().unwrap().len()), (1, 0));
+    assert_eq!(store.partials().unwrap().len(), 1);
+    assert!(!owners[1].remove_partial(&path).unwrap());
+    // Neither ends the other's.
+    break_off(&*owners[1], &content[..18 * UNIT], &plan);
+    break_off(&store, &content[..9 * UNIT], &plan);
+    assert_eq!(store.partials().unwrap().len(), 3);
+    for (owner, units) in owners.iter().zip([28, 18]) {
+        let (mut staged, from) = resume(&**owner, &plan);
+        assert_eq!(from, units * UNIT);
+        content[from..].chunks(UNIT).for_each(|piece| staged.write(piece).unwrap());
+        staged.retain_partial();
+    }
+    assert!(store.remove_partial(&path).unwrap());
+    let state = double.lock();
+    assert!(state.uploads.is_empty() && state.objects.keys().all(|key| !key.contains("uploads/")));
 }
 
 #[test]

@@ -16,8 +16,8 @@ use remofile::protocol::handshake::Refusal;
 use remofile::protocol::token::Token;
 use remofile::protocol::wire::{AttributeSet, ErrorCode, OnConflict};
 use remofile::{
-    Client, ClientOptions, Error, Event, LiveTokens, Monitor, Result, RetryOptions, SendOptions, Server, Silent,
-    TokenEntry, TokenRights, TransferOptions, TransferReport,
+    Client, ClientOptions, Error, Event, LiveTokens, Monitor, RelayEnd, Result, RetryOptions, SendOptions, Server,
+    Silent, TokenEntry, TokenRights, TransferOptions, TransferReport, foresee_relay,
 };
 use std::net::SocketAddr;
 use std::path::Path;
@@ -414,4 +414,19 @@ fn all_sessions_of_a_token_share_its_bandwidth_in_each_direction() {
         )
         .unwrap();
     assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_copy_between_servers_is_not_foreseen_where_the_token_may_not_store_it() {
+    let served = Served::new();
+    let (owner, reader) = (served.add("owner", |_| {}), served.add("reader", |entry| entry.rights = TokenRights::Read));
+    write(served.root.path(), "file", "x");
+    std::fs::create_dir(served.root.path().join("to")).unwrap();
+    let (mut source, mut destination) = (served.client(&owner), served.client(&reader));
+    let ends = [(&mut source, "a:"), (&mut destination, "b:")];
+    let [one, other] = ends.map(|(client, label)| RelayEnd { client, label: label.to_owned() });
+    let sources = [remote("/file")];
+    let foreseen = foresee_relay(one, other, &sources, &remote("/to"), &TransferOptions::default(), &mut Silent);
+    let refused = foreseen.unwrap_err().error.to_string();
+    assert!(refused.contains("/to: permission denied") && refused.contains("no right to create"), "{refused}");
 }

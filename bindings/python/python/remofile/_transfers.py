@@ -10,7 +10,7 @@ from remofile._options import DOWNLOAD, UPLOAD, settings_of
 from remofile._paths import base_name, child, remote
 from remofile._remofile import clear_local_partials
 from remofile._settings import check_chunk_size, interest, is_chosen
-from remofile.exceptions import DestinationNotFound, FileNameError, SourceNotFound
+from remofile.exceptions import DestinationNotFound, FileNameError, MissingRightError, SourceNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,11 @@ def upload(client: Connection, is_directory: bool, source: LocalPath, destinatio
     own_name = os.path.basename(local)
     path = child(directory, how.name or own_name)
     stall_timeout, limits = client._transfer_limits(how.timeout, how.deadline)
-    was_there = client._kind(path, how.timeout, how.deadline) is not None
+    try:
+        may_look, was_there = True, client._kind(path, how.timeout, how.deadline) is not None
+    except MissingRightError:
+        # Into a drop box: the server itself says whether the name is taken.
+        may_look, was_there = False, False
     if was_there and how.stays:
         _raise_exists(path)
     watched = Watched(how.process_chunk) if how.process_chunk is not None else None
@@ -100,6 +104,9 @@ def upload(client: Connection, is_directory: bool, source: LocalPath, destinatio
     told = how.interest(watched, shown_name, stall_timeout)
 
     def clean_up() -> None:
+        if not may_look:
+            # Nor may it remove anything: what came stays for its next attempt, and nobody sees it.
+            return
         client._native.clear_partials(path, *limits)
         if is_directory and not was_there and client._kind(path, None) is not None:
             client._native.remove(path, True, *limits)

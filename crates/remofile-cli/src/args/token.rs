@@ -179,13 +179,20 @@ impl Expires {
         match self {
             Self::After(time) => {
                 // A file says a time until the year 9999.
-                let end = now.checked_add(time).filter(|&end| show_time(end).is_some());
+                let end = now.checked_add(time).map(full_second).filter(|&end| show_time(end).is_some());
                 end.ok_or("the time of '--expires' is too long: leave it out for a token that does not end")
             }
             Self::At(time) if time > now => Ok(time),
             Self::At(_) => Err("the time of '--expires' is over already: say one to come"),
         }
     }
+}
+
+/// Returns the next full second: people read the end, and edit it in the file.
+fn full_second(time: SystemTime) -> SystemTime {
+    let part = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    let missing = if part == 0 { 0 } else { 1_000_000_000 - part };
+    time.checked_add(Duration::from_nanos(missing.into())).unwrap_or(time)
 }
 
 fn expires(text: &str) -> Result<Expires, String> {
@@ -217,6 +224,8 @@ mod tests {
             let expected = Ok(now + Duration::from_secs(seconds));
             assert_eq!(expires(text).unwrap().from(now), expected, "{text}");
         }
+        let late = expires("1h").unwrap().from(now + Duration::from_nanos(1));
+        assert_eq!(late, Ok(now + Duration::from_secs(3601)), "the next full second");
         for text in ["2026-12-31", "2020-01-01", "1969-12-31T23:59:59Z"] {
             assert!(expires(text).unwrap().from(now).unwrap_err().contains("over already"), "{text}");
         }

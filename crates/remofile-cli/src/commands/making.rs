@@ -24,18 +24,23 @@ pub(super) fn foretell(
 ) -> Result<()> {
     let refuse = |failure: Failure| Err(Error::Remote(failure).into());
     refuse_without(client, Right::Create, path)?;
-    let names = client.server()?.names;
+    if making == Making::File && update {
+        refuse_without(client, Right::Replace, path)?;
+    }
+    let (names, may_look) = (client.server()?.names, client.server()?.rights.has(Right::Read));
     if let Err(invalid) = path.check(names) {
         return refuse(Failure::from(invalid).at(path));
     }
     let wanted = if making == Making::File { Kind::File } else { Kind::Directory };
+    let action = if making == Making::File { "create" } else { "mkdir" };
     let mut lines = Vec::new();
-    match kind(client, path)? {
+    match if may_look { kind(client, path)? } else { None } {
         Some(kind) if !update || kind != wanted => return refuse(Failure::new(ErrorCode::AlreadyExists).at(path)),
         Some(_) if making == Making::File => lines.push(("touch", path.clone())),
         Some(_) => {}
+        // What a token may not look at is taken for free, and what it is in for there.
+        None if !may_look => lines.push((action, path.clone())),
         None => {
-            let action = if making == Making::File { "create" } else { "mkdir" };
             lines.push((action, path.clone()));
             let mut above = path.parent();
             while let Some(parent) = above {

@@ -1,5 +1,6 @@
 //! `remofile partials`
 
+use super::making::refuse_without;
 use super::{Context, paths};
 use crate::args::Partials;
 use crate::exit::Exit;
@@ -7,6 +8,7 @@ use crate::failed::Result;
 use crate::output::partials::{PartialColumns, Style};
 use crate::output::time::Clock;
 use crate::output::{self, json, text::harmless};
+use remofile::protocol::handshake::Right;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure, PartialEntry};
 use remofile::{Client, Error, LocalPartials};
@@ -19,6 +21,9 @@ pub(super) fn run(partials: &Partials, context: Context) -> Result<Exit> {
         None => Place::Server(Box::new(context.connect(&partials.connection, None)?)),
     };
     let found = select(place.list()?, &paths)?;
+    if partials.clear && partials.dry_run {
+        place.refuse_early(&paths)?;
+    }
     let shown = match (partials.clear && !partials.dry_run, partials.connection.json) {
         (false, is_json) => {
             let told = serde_json::json!({"cleared": found.len(), "dry_run": true});
@@ -46,6 +51,14 @@ impl Place {
             Self::Server(client) => client.partials()?,
             Self::Local(partials) => partials.list()?,
         })
+    }
+
+    /// Refuses what the server would refuse to clear.
+    fn refuse_early(&mut self, paths: &[RemotePath]) -> Result<()> {
+        match self {
+            Self::Server(client) => refuse_without(client, Right::Remove, paths.first().unwrap_or(&RemotePath::root())),
+            Self::Local(_) => Ok(()),
+        }
     }
 
     /// Clears these, or all there are by now.

@@ -140,7 +140,7 @@ mod tests {
         let tree = RemotePath::parse("/a/b").unwrap();
         let failure = |path: &str| Failure::new(ErrorCode::PermissionDenied).at(path);
         assert!(may_be_partly_done(&failure("/a/b/c"), &tree));
-        assert!(may_be_partly_done(&failure("/a/b").because("of /a/b, 1 file and 0 directories are gone"), &tree));
+        assert!(may_be_partly_done(&failure("/a/b").because("of the tree, 1 file and 0 directories are gone"), &tree));
         let not_begun = Failure::new(ErrorCode::CoordinatorLost).at("/a/b").because("it cannot be reached");
         for whole in [failure("/a/b"), failure("/a/bc"), failure("/a"), not_begun] {
             assert!(!may_be_partly_done(&whole, &tree), "{whole:?}");

@@ -24,10 +24,12 @@ pub(crate) fn with_hint(raw: &[OsString], failed: Failed) -> Failed {
             unconfigured.server = operands(&line).find_map(looks_like_server).map(str::to_owned);
             Failed::Unconfigured(unconfigured)
         }
-        Failed::Library(Error::Remote(failure)) => match of_failure(&line, &failure) {
-            Some(hint) => Failed::Library(Error::Remote(with_detail(failure, &hint))),
-            None => Failed::Library(Error::Remote(failure)),
-        },
+        Failed::Library(Error::Remote(failure)) => {
+            match of_failure(&line, &failure).filter(|hint| !is_followed(&line, hint)) {
+                Some(hint) => Failed::Library(Error::Remote(with_detail(failure, &hint))),
+                None => Failed::Library(Error::Remote(failure)),
+            }
+        }
         Failed::Library(Error::Local(failure)) => match of_local(&line, &failure) {
             Some(hint) => Failed::Library(Error::Local(with_detail(failure, &hint))),
             None => Failed::Library(Error::Local(failure)),
@@ -63,6 +65,20 @@ fn with_detail(failure: Failure, hint: &str) -> Failure {
         Some(detail) => failure.because(format!("{detail}; {hint}")),
         None => failure.because(hint),
     }
+}
+
+/// Reports whether the line has the option already that a hint begins with.
+fn is_followed(line: &Line<'_>, hint: &str) -> bool {
+    let (letters, names): (&[char], &[&str]) = match hint.split('\'').nth(1) {
+        Some("-f") => (&['f'], &["--force", "--replace", "--overwrite"]),
+        // Of 'directory' it is '--parents' and '--update'.
+        Some("-p") => (&['p', 'u'], &["--parents", "--update"]),
+        Some("-u") => (&['u'], &["--update"]),
+        _ => return false,
+    };
+    let is_short = |word: &str| word.starts_with('-') && !word.starts_with("--") && word.contains(letters);
+    let is_it = |word: &str| names.contains(&word) || is_short(word);
+    line.words.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str()).any(is_it)
 }
 
 fn of_failure(line: &Line<'_>, failure: &Failure) -> Option<String> {

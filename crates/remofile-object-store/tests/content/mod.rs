@@ -18,7 +18,7 @@ pub(crate) fn code<T>(result: StoreResult<T>) -> Option<ErrorCode> {
     result.err().map(|failure| failure.code)
 }
 
-pub(crate) fn stage(store: &BucketStore, text: &str, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
+pub(crate) fn stage(store: &(impl WriteStore + ?Sized), text: &str, plan: &StagePlan) -> StoreResult<Box<dyn Staged>> {
     let (directory, name) = path(text).split()?;
     store.directory(&directory)?.stage(&name, plan)
 }

@@ -20,7 +20,7 @@ pub enum InvalidName {
     #[error("{0:?} is no file name: paths are taken as they are, without '.' and '..'")]
     Dots(String),
     /// The text holds a control character (NUL, line feed, escape and their like).
-    #[error("the name {0:?} holds a control character ('--archive' transfers it as {encoded:?})", encoded = encode_name(.0.as_bytes(), NameRule::Posix))]
+    #[error("the name {0:?} holds a control character (to a server '--archive' transfers it as {encoded:?})", encoded = encode_name(.0.as_bytes(), NameRule::Posix))]
     Control(String),
     /// The text holds a character that the rule forbids.
     #[error(
@@ -38,7 +38,7 @@ pub enum InvalidName {
     #[error("a name has {0} bytes, more than {MAX_NAME_BYTES}")]
     TooLong(usize),
     /// The bytes are no UTF-8; the text shows them escaped.
-    #[error("the name '{0}' is not UTF-8 ('--archive' transfers it, encoded)")]
+    #[error("the name '{0}' is not UTF-8 (to a server '--archive' transfers it, encoded)")]
     NotUtf8(String),
     /// The name would be too long with what it cannot hold encoded; the text shows its bytes escaped.
     #[error("the name '{name}' has {bytes} bytes when it is encoded, more than {MAX_NAME_BYTES}: shorten it")]
@@ -170,6 +170,9 @@ mod tests {
     #[test]
     fn bytes_that_are_no_utf8_are_shown_escaped() {
         let error = FileName::from_bytes(b"caf\xe9").unwrap_err();
-        assert_eq!(error.to_string(), r"the name 'caf\xe9' is not UTF-8 ('--archive' transfers it, encoded)");
+        assert_eq!(
+            error.to_string(),
+            r"the name 'caf\xe9' is not UTF-8 (to a server '--archive' transfers it, encoded)"
+        );
     }
 }

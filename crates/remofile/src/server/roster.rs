@@ -250,7 +250,7 @@ impl RosterMaker {
         };
         if grant.refuse_without_root().is_err() {
             let (token, directory) = (&grant.principal.name, &grant.principal.root);
-            tracing::warn!(token, %directory, "no directory that is served, or a link out of it: make it, or change 'below' of the token");
+            tracing::warn!(token, %directory, "no such directory, or one behind a link, which is not followed: make it, or change 'below' of the token");
         }
         grant
     }

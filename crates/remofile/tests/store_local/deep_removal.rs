@@ -51,7 +51,7 @@ fn a_removal_that_fails_names_the_path_that_users_know_and_leaves_the_rest_in_it
     let failure = go_on(removal);
     let held = "/d".repeat(258);
     assert_eq!((failure.code, failure.path.as_deref()), (ErrorCode::NotEmpty, Some(held.as_str())));
-    assert_eq!(failure.detail.as_deref(), Some("of /d, 1 file and 342 directories are gone"));
+    assert_eq!(failure.detail.as_deref(), Some("of the tree, 1 file and 342 directories are gone"));
     assert_eq!(tree.list("/d").last(), Some(&format!("{held}/late")));
     assert_eq!(names_in(&tree.local("d")), ["d"]);
 }
@@ -64,7 +64,8 @@ fn what_cannot_be_put_back_is_visible_removable_and_named() {
     std::fs::remove_dir_all(tree.local("d/d")).unwrap();
     let failure = go_on(removal);
     assert_eq!(failure.code, ErrorCode::NotEmpty);
-    let told = format!("of /d, 1 file and 342 directories are gone; the rest of it is in /d/{moved} now");
+    let told =
+        format!("of the tree, 1 file and 342 directories are gone; the rest of it is in its directory {moved} now");
     assert_eq!(failure.detail, Some(told));
     assert_eq!(tree.list("/d"), [format!("/d/{moved}"), format!("/d/{moved}/late")]);
     assert_eq!(tree.remove(&format!("/d/{moved}")).unwrap(), (1, 1));

@@ -4,12 +4,14 @@ use super::target::{Destination, kind};
 use crate::args::{Copy, Direction, Transfer};
 use crate::commands::begun::BegunCopy;
 use crate::commands::counting::Counting;
+use crate::commands::making::refuse_without;
 use crate::commands::{expand, paths};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use crate::output::text::harmless;
 use crate::output::transfer::going_on_with;
 use crate::output::{self, Presentation, Working, json};
+use remofile::protocol::handshake::Right;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::{ErrorCode, Failure, Kind, Links, OnConflict};
 use remofile::{Client, CopyOptions, Error, TransferReport};
@@ -135,6 +137,10 @@ fn explain(error: Error) -> Error {
 /// Refuses what the server would refuse before it changes anything, as far as that can be seen.
 fn refuse_early(client: &mut Client, source: &RemotePath, path: &RemotePath, options: CopyOptions) -> Result<()> {
     let refuse = |code: ErrorCode, path: &RemotePath| Err(explain(Error::Remote(Failure::new(code).at(path))).into());
+    refuse_without(client, Right::Create, path)?;
+    if matches!(options.on_conflict, OnConflict::Replace | OnConflict::Newer) {
+        refuse_without(client, Right::Replace, path)?;
+    }
     if client.stat(source)?.kind == Kind::Directory && !options.recursive {
         return refuse(ErrorCode::NotAFile, source);
     }

@@ -1,10 +1,10 @@
 //! Plans of what transfers would do: for uploads and downloads that only tell.
 
 use crate::plan::{Action, Changed, Plan, Step, Tally, Touch};
-use crate::transfer::Stored;
+use crate::transfer::{Access, Stored};
 use remofile_protocol::handshake::{Right, ServerHello};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind};
+use remofile_protocol::wire::{Entry, ErrorCode, Failure, Kind, OnConflict};
 
 /// A plan that is being made.
 #[derive(Debug, Default)]
@@ -102,17 +102,23 @@ impl Foretelling {
     }
 }
 
-/// Refuses what the server would refuse at once: to create something without the right to.
-pub(crate) fn refuse_changes(hello: &ServerHello, destination: &RemotePath) -> Result<(), Failure> {
-    if hello.read_only {
-        return Err(Failure::new(ErrorCode::ReadOnly).at(destination));
+/// Refuses what the server would refuse at once: a change without the rights that this rule for conflicts takes.
+pub(crate) fn refuse_changes(
+    hello: &ServerHello,
+    on_conflict: OnConflict,
+    destination: &RemotePath,
+) -> Result<(), Failure> {
+    let needed: &[Right] = match Access::by_rule(on_conflict) {
+        Access::Replace => &[Right::Create, Right::Replace],
+        _ => &[Right::Create],
+    };
+    if let Some(right) = needed.iter().find(|right| !hello.rights.has(**right)) {
+        let denied =
+            Failure { rights: Some(hello.rights), ..Failure::new(ErrorCode::PermissionDenied).at(destination) };
+        return Err(denied.because(format_args!("the token has no right to {}", right.name())));
     }
-    match hello.rights.has(Right::Create) {
-        true => Ok(()),
-        false => {
-            Err(Failure { rights: Some(hello.rights), ..Failure::new(ErrorCode::PermissionDenied).at(destination) })
-        }
-    }
+    // To who may change nothing at all a server looks read-only, too.
+    if hello.read_only { Err(Failure::new(ErrorCode::ReadOnly).at(destination)) } else { Ok(()) }
 }
 
 /// Refuses a file that the server would not store.

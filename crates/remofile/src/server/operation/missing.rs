@@ -46,6 +46,8 @@ fn at_either(store: &dyn Store, source: &RemotePath, destination: &RemotePath, f
         matches!(failure.code, ErrorCode::NotFound | ErrorCode::NotADirectory | ErrorCode::InvalidName);
     match failure.code {
         ErrorCode::AlreadyExists => failure.at(destination),
+        // The store has named something below the source.
+        ErrorCode::InvalidName if failure.path.is_some() => failure.at(source),
         _ if may_be_destination && store.stat(source).is_ok() => at_missing(store, destination, failure),
         _ => failure.at(source),
     }
@@ -106,5 +108,9 @@ mod tests {
         assert_eq!(told("/missing/f", "/other/x", ErrorCode::NotFound), "/missing/f");
         assert_eq!(told("/f", "/f/x", ErrorCode::NotADirectory), "/f");
         assert_eq!(told("/f", "/x", ErrorCode::AlreadyExists), "/x");
+        let (source, destination) = ("/f".parse().unwrap(), "/x".parse().unwrap());
+        let invalid = |failure| at_either(&store, &source, &destination, failure).path.unwrap();
+        assert_eq!(invalid(Failure::new(ErrorCode::InvalidName)), "/x");
+        assert_eq!(invalid(Failure::new(ErrorCode::InvalidName).at("/f//odd")), "/f");
     }
 }

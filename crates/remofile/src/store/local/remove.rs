@@ -143,7 +143,7 @@ impl LocalRemoval {
                 let mut said = Vec::from_iter(failure.detail.clone());
                 said.extend(self.told_gone());
                 if let Err(name) = descent.put_back() {
-                    said.push(format!("the rest of it is in {}/{name} now", self.path));
+                    said.push(format!("the rest of it is in its directory {name} now"));
                 }
                 return Err(if said.is_empty() { failure } else { failure.because(said.join("; ")) });
             }
@@ -151,13 +151,14 @@ impl LocalRemoval {
         Ok(RemovalState::Inside(descent, levels))
     }
 
-    /// Says how much of the tree is gone, if anything is: who hears of a failure may take the tree for whole.
+    /// Says how much of the tree is gone, if anything is: who hears of a failure may take the tree for whole. Without its path, which
+    /// a client may know by another.
     fn told_gone(&self) -> Option<String> {
-        let Self { files, directories, path, .. } = self;
+        let Self { files, directories, .. } = self;
         let files_are = if *files == 1 { "file" } else { "files" };
         let directories_are = if *directories == 1 { "directory" } else { "directories" };
         (files + directories > 0)
-            .then(|| format!("of {path}, {files} {files_are} and {directories} {directories_are} are gone"))
+            .then(|| format!("of the tree, {files} {files_are} and {directories} {directories_are} are gone"))
     }
 
     /// Removes the next entry, or enters it, or leaves the directory that is empty now.

@@ -71,7 +71,7 @@ fn a_removal_that_fails_tells_how_much_is_gone() {
     let removals: Vec<usize> = (0..calls.len()).filter(|call| calls[*call].name == "unlinkat").collect();
     let told = |call: usize| remove(Some(removals[call])).0.unwrap_err().detail;
     assert_eq!(told(0), None);
-    assert_eq!(told(2).as_deref(), Some("of /d, 0 files and 2 directories are gone"));
+    assert_eq!(told(2).as_deref(), Some("of the tree, 0 files and 2 directories are gone"));
     // The tree itself cannot be removed from the directory that it is in, and is empty by then.
-    assert_eq!(told(3).as_deref(), Some("of /d, 0 files and 3 directories are gone"));
+    assert_eq!(told(3).as_deref(), Some("of the tree, 0 files and 3 directories are gone"));
 }

@@ -38,6 +38,7 @@ mod make;
 mod names;
 mod naming;
 mod options;
+mod part_flush;
 mod partial;
 mod ranges;
 mod records;

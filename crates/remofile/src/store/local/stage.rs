@@ -136,6 +136,7 @@ impl LocalDirectory {
             begun,
             ended: None,
             is_prepared: false,
+            flushing: None,
             is_lost: false,
             expected: plan.expected,
             may_move: plan.through_link,

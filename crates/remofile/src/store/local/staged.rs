@@ -8,6 +8,7 @@ use super::edit::{refuse_beyond, write_all};
 use super::ledger::Ticket;
 use super::names::PartialNames;
 use super::naming::{link_unnamed, rename_without_replacing};
+use super::part_flush::PartFlush;
 use super::replacing::{Named, Place, replace_version};
 use super::source::{kind_of, permissions};
 use super::staging::{Guard, Staging, lock};
@@ -27,8 +28,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Bytes between two flushes of a file with `Fsync::Each`, or after which the system is asked to begin writing with
-/// `Fsync::End`: a single flush of a large file at its end would take longer than a peer waits for a sign of life.
-const FLUSH_EVERY_BYTES: u64 = 32 * 1024 * 1024;
+/// `Fsync::End`: a single flush of a large file at its end would take longer than a peer waits for a sign of life. A flush
+/// goes on while as much as this is written after it.
+pub(super) const FLUSH_EVERY_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A file that is not visible yet.
 pub(super) struct StagedFile {
@@ -52,6 +54,8 @@ pub(super) struct StagedFile {
     pub(super) ended: Option<Ticket>,
     /// True if nothing stands between it and its name any more but that.
     pub(super) is_prepared: bool,
+    /// The flush of its earlier part, which goes on beside.
+    pub(super) flushing: Option<PartFlush>,
     /// True if a flush of the file failed: the bytes written so far may be in memory alone, and may never be written.
     pub(super) is_lost: bool,
     /// The version that it replaces, if it must be a certain one.
@@ -220,7 +224,8 @@ impl StagedFile {
         }
     }
 
-    fn flush_alone(&self) -> StoreResult<()> {
+    fn flush_alone(&mut self) -> StoreResult<()> {
+        self.await_part()?;
         #[cfg(test)]
         crate::store::faults::flush(self.handle.directory(), false).map_err(errors::failure)?;
         system::fsync(&self.file).map_err(errors::failure)
@@ -231,14 +236,23 @@ impl StagedFile {
     fn flush_part(&mut self) -> StoreResult<()> {
         let bytes = std::mem::take(&mut self.unflushed);
         if self.handle.is_durable_at_once() {
-            let flushed = system::fdatasync(&self.file);
-            self.is_lost |= flushed.is_err();
-            return flushed.map_err(errors::failure);
+            self.await_part()?;
+            let begun = PartFlush::begin(&self.file, self.handle.directory());
+            self.is_lost |= begun.is_err();
+            self.flushing = Some(begun.map_err(errors::failure)?);
+            return Ok(());
         }
         if self.handle.shared.options.fsync == Fsync::End {
             begin_writing(&self.file, self.length.saturating_sub(bytes), bytes);
         }
         Ok(())
+    }
+
+    /// Waits for the flush of its earlier part.
+    fn await_part(&mut self) -> StoreResult<()> {
+        let flushed = self.flushing.take().map_or(Ok(()), PartFlush::wait);
+        self.is_lost |= flushed.is_err();
+        flushed.map_err(errors::failure)
     }
 
     /// Notes that more is written: what was done about its end is to be done again.
@@ -445,7 +459,8 @@ impl Staged for StagedFile {
     }
 
     fn retain_partial(mut self: Box<Self>) {
-        let is_sound = !self.is_lost && self.handle.shared.ledger.is_sound(self.begun);
+        let is_flushed = self.await_part().is_ok();
+        let is_sound = is_flushed && !self.is_lost && self.handle.shared.ledger.is_sound(self.begun);
         if let Whereabouts::Partial { .. } = self.whereabouts
             && is_sound
         {

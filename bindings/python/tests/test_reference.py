@@ -146,6 +146,50 @@ def test_what_creating_raises(client, root, method):
         create("new", "relative")
 
 
+@pytest.mark.parametrize("name", [None, 5, b"name"])
+def test_a_name_that_is_no_text_is_a_type_error(client, local, name):
+    (local / "foo").touch()
+    with pytest.raises(TypeError, match="a name must be a text"):
+        client.create_file(name, "/")
+    if name is not None:
+        with pytest.raises(TypeError, match="a name must be a text"):
+            client.upload_file(local / "foo", "/", name)
+
+
+def test_an_empty_path_is_no_other_name_of_a_directory(client, root, local, monkeypatch):
+    (root / "foo").mkdir()
+    (local / "precious").touch()
+    monkeypatch.chdir(local)
+    for download in (client.download_directory, lambda *paths: synchronize_download(client, *paths, delete=True)):
+        with pytest.raises(DestinationNotFound):
+            download("/foo", "")
+    for upload in (client.upload_directory, client.upload_file, lambda *paths: upload_files(client, *paths, recursive=True)):
+        with pytest.raises(SourceNotFound):
+            upload("", "/")
+    with pytest.raises(SourceNotFound):
+        download_files(client, "", local, recursive=True)
+    for synchronize in (lambda: synchronize_upload(client, local, "", delete=True), lambda: synchronize_download(client, "", local)):
+        with pytest.raises(ValueError, match="empty"):
+            synchronize()
+    with pytest.raises(NotADirectoryError):
+        Server("", generate_token())
+    assert os.listdir(local) == ["precious"] and "foo" in os.listdir(root)
+
+
+def test_the_root_has_no_name_to_be_downloaded_by(client, local):
+    with pytest.raises(FileNameError) as raised:
+        download_files(client, ".", local, recursive=True)
+    assert raised.value.filename == "/" and "no name" in raised.value.strerror
+
+
+def test_local_paths_may_be_bytes(client, root, local):
+    (local / "foo").write_bytes(b"content")
+    client.upload_file(os.fsencode(local / "foo"), "/")
+    client.download_file("/foo", os.fsencode(local), "bar")
+    upload_files(client, b"bar", "/", os.fsencode(local))
+    assert (root / "bar").read_bytes() == b"content"
+
+
 def test_a_file_is_uploaded_under_its_own_or_another_name(client, root, local, monkeypatch):
     (local / "foo").write_bytes(b"content")
     client.upload_file(local / "foo", "/")

@@ -48,6 +48,14 @@ def test_properties_are_checked(tmp_path, monkeypatch):
         with pytest.raises(ValueError):
             server.chunk_size_range = (wrong, 5)
     with pytest.raises(ValueError):
+        server.file_size_limit = 2**64
+    with pytest.raises(ValueError):
+        server.chunk_size_range = (1, 2**32)
+    with pytest.raises(TypeError):
+        server.file_size_limit = 1.5
+    with pytest.raises(TypeError):
+        server.chunk_size_range = (1.5, 5)
+    with pytest.raises(ValueError):
         Server(tmp_path, TOKEN, b"no key")
     for wrong in ({"session_memory": 1}, {"session_memory": 1 << 26, "server_memory": 1 << 25}):
         with pytest.raises(ValueError):

@@ -211,6 +211,29 @@ def test_a_token_whose_time_is_over_is_told_so(serving, tokens):
         assert client.list_files("/") == {}
 
 
+@pytest.mark.parametrize("ending", ["false", "raises"])
+def test_a_drop_box_takes_files_and_directories_from_who_may_not_look(serving, tokens, local, ending):
+    (local / "file").write_bytes(b"content")
+    (local / "directory").mkdir()
+    (local / "directory" / "inner").write_bytes(b"content")
+    client, root = serving.client(tokens.add("everybody", "upload")), serving.root_directory
+
+    def process_chunk(*_):
+        if ending == "raises":
+            raise ZeroDivisionError
+        return False
+
+    for upload, name in ((client.upload_file, "file"), (client.upload_directory, "directory")):
+        with pytest.raises(ZeroDivisionError) if ending == "raises" else contextlib.nullcontext():
+            upload(local / name, "/", "ended", 512, process_chunk)
+        upload(local / name, "/")
+    assert (root / "file").read_bytes() == (root / "directory" / "inner").read_bytes() == b"content"
+    (local / "file").write_bytes(b"other content")
+    with pytest.raises(MissingRightError, match="no right to replace"):
+        client.upload_file(local / "file", "/")
+    assert (root / "file").read_bytes() == b"content"
+
+
 def test_a_quota_is_told_and_kept(serving, tokens, local):
     root = serving.root_directory
     (root / "box").mkdir()

@@ -71,6 +71,12 @@ def text_of(path: RemotePath) -> str:
     return text
 
 
+def local(path: LocalPath) -> str:
+    """An absolute path of this machine. An empty one stays empty, and names nothing: it is mostly one that is not set."""
+    text = os.fsdecode(path)
+    return os.path.abspath(text) if text else text
+
+
 def is_utf8(text: str) -> bool:
     """Whether a name has no bytes that are no UTF-8, which Python has as halves of surrogates."""
     try:
@@ -94,9 +100,14 @@ def child(directory: str, name: str) -> str:
 
 
 def checked_name(name: str) -> str:
-    """The name itself, if it is one."""
+    """The name itself, if it is one.
+
+    :raises FileNameError: if it is not valid.
+    """
     from errno import EINVAL
 
+    if not isinstance(name, str):
+        raise TypeError(f"a name must be a text, not {type(name).__name__}")
     problem = check_file_name(name) if is_utf8(name) else "the name is not UTF-8"
     if problem is not None:
         raise FileNameError(EINVAL, problem, name)

@@ -7,10 +7,10 @@ from errno import EINVAL
 from contextlib import contextmanager
 
 from remofile._options import DOWNLOAD, UPLOAD, settings_of
-from remofile._paths import base_name, child, remote
+from remofile._paths import base_name, child, local, remote
 from remofile._remofile import clear_local_partials
 from remofile._settings import check_chunk_size, interest, is_chosen
-from remofile.exceptions import DestinationNotFound, FileNameError, SourceNotFound
+from remofile.exceptions import DestinationNotFound, FileNameError, MissingRightError, SourceNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,16 +82,16 @@ def settle_conflicts(options: dict[str, Any]) -> tuple[dict[str, Any], Optional[
 
 def upload(client: Connection, is_directory: bool, source: LocalPath, destination: RemotePath, how: Transfer) -> None:
     """Upload one file or directory: see `Client.upload_file`."""
-    local = os.path.abspath(source)
+    here = local(source)
     what = "directory" if is_directory else "file"
     how.settle(f"upload_{what}", UPLOAD, is_directory)
-    if not (os.path.isdir(local) if is_directory else os.path.isfile(local)):
+    if not (os.path.isdir(here) if is_directory else os.path.isfile(here)):
         raise SourceNotFound(f"Source {what} could not be found: {os.fspath(source)}", os.fspath(source))
     directory = remote(destination, "Destination")
-    own_name = os.path.basename(local)
+    own_name = os.path.basename(here)
     path = child(directory, how.name or own_name)
     stall_timeout, limits = client._transfer_limits(how.timeout, how.deadline)
-    was_there = client._kind(path, how.timeout, how.deadline) is not None
+    was_there = _is_taken(client, path, how)
     if was_there and how.stays:
         _raise_exists(path)
     watched = Watched(how.process_chunk) if how.process_chunk is not None else None
@@ -100,12 +100,14 @@ def upload(client: Connection, is_directory: bool, source: LocalPath, destinatio
     told = how.interest(watched, shown_name, stall_timeout)
 
     def clean_up() -> None:
+        if was_there is None:
+            return  # Who may not look may remove nothing, either.
         client._native.clear_partials(path, *limits)
         if is_directory and not was_there and client._kind(path, None) is not None:
             client._native.remove(path, True, *limits)
 
     with destination_at_server(), cancellation(watched, clean_up):
-        client._native.upload([("", local, base_name(path))], directory, how.settings, told, *limits)
+        client._native.upload([("", here, base_name(path))], directory, how.settings, told, *limits)
 
 
 def download(client: Connection, is_directory: bool, source: RemotePath, destination: LocalPath, how: Transfer) -> None:
@@ -116,7 +118,7 @@ def download(client: Connection, is_directory: bool, source: RemotePath, destina
     stall_timeout, limits = client._transfer_limits(how.timeout, how.deadline)
     if client._kind(path, how.timeout, how.deadline) != what:
         raise SourceNotFound(f"Source {what} could not be found: {path}", path)
-    directory = os.path.abspath(destination)
+    directory = local(destination)
     if not os.path.isdir(directory):
         raise DestinationNotFound(f"Destination directory could not be found: {os.fspath(destination)}", os.fspath(destination))
     own_name = base_name(path)
@@ -138,6 +140,14 @@ def download(client: Connection, is_directory: bool, source: RemotePath, destina
 
     with cancellation(watched, clean_up):
         client._native.download("/", [(path, base_name(target))], directory, how.settings, told, *limits)
+
+
+def _is_taken(client: Connection, path: str, how: Transfer) -> Optional[bool]:
+    """Whether something has the name at the server; ``None`` if the token may not look: the server decides then."""
+    try:
+        return client._kind(path, how.timeout, how.deadline) is not None
+    except MissingRightError:
+        return None
 
 
 def _raise_exists(path: str) -> NoReturn:

@@ -81,6 +81,14 @@ def test_what_does_not_fit_into_memory_is_an_error(tmp_path):
             assert file.read(10) == bytes(10)
 
 
+@pytest.mark.parametrize("mode", ["r", "rb", "w", "wb", "a", "r+", "w+b"])
+def test_a_file_that_nobody_closes_is_told_as_local_ones_are(client, root, mode):
+    (root / "foo").write_bytes(b"old")
+    with pytest.warns(ResourceWarning, match="unclosed file"):
+        client.open("/foo", mode)
+        gc.collect()
+
+
 def test_only_bytes_are_written(client, root):
     with client.open("/foo", "wb", buffering=0) as file:
         for data in (5, [1, 2], "text", None):

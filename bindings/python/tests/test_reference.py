@@ -322,6 +322,53 @@ def test_what_a_callback_ends_leaves_nothing(client, root, local, kind, directio
     call(*arguments)
 
 
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("error", [FileNotFoundError, NotADirectoryError])
+def test_what_a_callback_misses_is_not_the_source_nor_the_destination(client, root, local, direction, error):
+    for top in (root, local):
+        (top / "tree").mkdir()
+        (top / "tree" / "file").write_bytes(b"content")
+
+    def process_chunk(*_):
+        raise error("mine")
+
+    if direction == "up":
+        calls = [
+            lambda: client.upload_file(local / "tree" / "file", "/", None, 512, process_chunk),
+            lambda: client.upload_directory(local / "tree", "/", "other", 512, process_chunk),
+            lambda: upload_files(client, "file", "/", local / "tree", process_chunk=process_chunk),
+            lambda: synchronize_upload(client, local, "/copy", process_chunk=process_chunk),
+        ]
+    else:
+        calls = [
+            lambda: client.download_file("/tree/file", local, None, 512, process_chunk),
+            lambda: client.download_directory("/tree", local, "other", 512, process_chunk),
+            lambda: download_files(client, "file", local, "/tree", process_chunk=process_chunk),
+            lambda: synchronize_download(client, "/", local / "copy", process_chunk=process_chunk),
+        ]
+    for call in calls:
+        with pytest.raises(error, match="mine"):
+            call()
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_file_that_goes_away_meanwhile_is_a_missing_source(client, root, local, direction):
+    (top := local if direction == "up" else root).joinpath("tree").mkdir()
+    for number in range(8):
+        (top / "tree" / f"file{number}").write_bytes(bytes(3_000_000))
+
+    def process_chunk(chunk, remaining, size, name):
+        (top / "tree" / "file7").unlink(missing_ok=True)
+        return True
+
+    with pytest.raises(SourceNotFound) as raised:
+        if direction == "up":
+            client.upload_directory(local / "tree", "/", None, 8192, process_chunk)
+        else:
+            client.download_directory("/tree", local, None, 8192, process_chunk)
+    assert raised.value.filename.endswith("/tree/file7")
+
+
 def test_deadlines_are_milliseconds_for_the_whole_call(client, local):
     (local / "foo").write_bytes(bytes(100_000))
     began = time.monotonic()

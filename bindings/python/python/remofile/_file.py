@@ -28,7 +28,7 @@ READ_BYTES = 64 * 1024
 WRITE_BYTES = 1024 * 1024
 #: Bytes that are fetched after a jump if nobody says how many are wanted.
 JUMP_BYTES = 4096
-#: Bytes that are read at once by who reads everything.
+#: Bytes that are read, or passed on to be written, at once by who reads or writes everything.
 _PIECE = 4 * 1024 * 1024
 
 
@@ -170,8 +170,16 @@ class RemoteFile(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         self._check(self._writes, "not writable")
-        # What a buffer still held when its file was discarded goes nowhere.
-        return len(data) if self._is_discarded else self._native.write(content_of(data), INTERRUPT.get())
+        view = memoryview(data)
+        if self._is_discarded:
+            return view.nbytes  # What a buffer still held when its file was discarded goes nowhere.
+        if view.nbytes <= _PIECE or not self._is_rewritten:
+            return self._native.write(content_of(data), INTERRUPT.get())
+        view = view.cast("B")
+        # A buffer hands on what is large as it is: of that only a piece at a time is copied.
+        for start in range(0, len(view), _PIECE):
+            self._native.write(content_of(view[start : start + _PIECE]), INTERRUPT.get())
+        return len(view)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         self._check(True)
@@ -232,6 +240,12 @@ class RemoteFile(io.RawIOBase):
         """Close it; what was not sent is forgotten, and so is everything of a file that is rewritten."""
         self._is_discarded = True
         self._native.abort()
+
+    def _dealloc_warn(self, source: object) -> None:
+        """Tell of a file that nobody has closed: buffers ask for it by this name."""
+        import warnings
+
+        warnings.warn(f"unclosed file {source!r}", ResourceWarning, stacklevel=2, source=source)
 
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]

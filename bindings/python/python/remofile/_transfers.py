@@ -106,7 +106,7 @@ def upload(client: Connection, is_directory: bool, source: LocalPath, destinatio
         if is_directory and not was_there and client._kind(path, None) is not None:
             client._native.remove(path, True, *limits)
 
-    with destination_at_server(), cancellation(watched, clean_up):
+    with destination_at_server(here), cancellation(watched, clean_up):
         client._native.upload([("", here, base_name(path))], directory, how.settings, told, *limits)
 
 
@@ -138,7 +138,7 @@ def download(client: Connection, is_directory: bool, source: RemotePath, destina
 
             shutil.rmtree(target, ignore_errors=True)
 
-    with cancellation(watched, clean_up):
+    with source_at_server(directory), cancellation(watched, clean_up):
         client._native.download("/", [(path, base_name(target))], directory, how.settings, told, *limits)
 
 
@@ -157,16 +157,35 @@ def _raise_exists(path: str) -> NoReturn:
 
 
 @contextmanager
-def destination_at_server(source: Optional[str] = None) -> Iterator[None]:
-    """What is missing at the server is the destination: the source was there, but perhaps not all that is listed below it."""
+def destination_at_server(source: str) -> Iterator[None]:
+    """What is missing at the server is the destination, and what is missing in or below the local source is that."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        if source is not None and str(error.filename).startswith(source.rstrip("/") + "/"):
-            raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
-        if getattr(error, "is_remote", False):
-            raise DestinationNotFound(f"Destination directory could not be found: {error.filename}", error.filename) from error
-        raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
+        _raise_missing(error, not _is_local(error, source))
+
+
+@contextmanager
+def source_at_server(destination: str) -> Iterator[None]:
+    """What is missing at the server is the source, and what is missing in or below the local destination is that."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        _raise_missing(error, _is_local(error, destination))
+
+
+def _raise_missing(error: OSError, is_destination: bool) -> NoReturn:
+    if not hasattr(error, "kind"):
+        raise error  # Not what a transfer fails with, but what a function of the caller's has raised.
+    if is_destination:
+        raise DestinationNotFound(f"Destination directory could not be found: {error.filename}", error.filename) from error
+    raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
+
+
+def _is_local(error: OSError, top: str) -> bool:
+    """Whether it is about this machine: also of a file of many that went away meanwhile, whose path alone tells."""
+    path = str(error.filename)
+    return not getattr(error, "is_remote", False) or not path.startswith("/") or f"{path}/".startswith(top.rstrip("/") + "/")
 
 
 class Watched:

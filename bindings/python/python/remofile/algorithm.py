@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from errno import EINVAL
 
 from remofile._connection import Connection, is_same_server, live_servers
 from remofile._options import DOWNLOAD, SYNC_DOWNLOAD, SYNC_UPLOAD, UPLOAD, settings_of
 from remofile._paths import local, remote, text_of
 from remofile._settings import CHUNK_SIZE, check_chunk_size, interest, is_chosen
-from remofile._transfers import Transfer, cancellation, destination_at_server
+from remofile._transfers import Transfer, cancellation, destination_at_server, source_at_server
 from remofile.client import Client
 from remofile.exceptions import DestinationNotFound, FileNameError, SourceNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import Any, Optional, Union, overload
 
     from typing_extensions import Unpack
@@ -99,7 +98,7 @@ def upload_files(
     sources = _excluding(exclude_files, path, how, base)
     stall_timeout, limits = client._transfer_limits(timeout, deadline)
     told = how.interest(process_chunk, None, stall_timeout)
-    with destination_at_server(), cancellation():
+    with destination_at_server(base), cancellation():
         named = [(base, path, name) for path, name in sources]
         return client._native.upload(named, target, how.settings, told, *limits)
     return None
@@ -152,11 +151,11 @@ def download_files(
         _check_recursive(recursive, kind == "directory", whole)
         if not path and base == "/":
             raise FileNameError(EINVAL, "the root directory has no name: name what is in it, or a pattern such as '*'", base)
-    with _source_at_server():
+    with source_at_server(target):
         sources = _excluding(exclude_files, path, how, base, client)
     stall_timeout, limits = client._transfer_limits(timeout, deadline)
     told = how.interest(process_chunk, None, stall_timeout)
-    with _source_at_server(), cancellation():
+    with source_at_server(target), cancellation():
         return client._native.download(base, sources, target, how.settings, told, *limits)
     return None
 
@@ -268,7 +267,7 @@ def synchronize_upload(*arguments: Any, **options: Any) -> Report:
     client, source, destination = _settle("synchronize_upload", arguments, options)
     if not os.path.isdir(source):
         raise SourceNotFound(f"Source directory could not be found: {os.fspath(source)}", os.fspath(source))
-    with destination_at_server(os.fspath(source) if isinstance(os.fspath(source), str) else None):
+    with destination_at_server(local(source)):
         return _synchronize(client, True, source, destination, options)
     raise AssertionError
 
@@ -303,7 +302,7 @@ def synchronize_download(*arguments: Any, **options: Any) -> Report:
         is_there = os.path.isdir(os.path.dirname(local(destination)))
     if not is_there:
         raise DestinationNotFound(f"Destination directory could not be found: {os.fspath(destination)}", os.fspath(destination))
-    with _source_at_server():
+    with source_at_server(local(destination)):
         return _synchronize(client, False, destination, source, options)
     raise AssertionError
 
@@ -374,14 +373,3 @@ def _check_recursive(recursive: bool, is_directory: bool, path: str) -> None:
         from errno import EISDIR
 
         raise IsADirectoryError(EISDIR, "it is a directory, and recursive is not set", path)
-
-
-@contextmanager
-def _source_at_server() -> Iterator[None]:
-    """What is missing at the server is the source: the destination was there."""
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if getattr(error, "is_remote", False):
-            raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
-        raise DestinationNotFound(f"Destination directory could not be found: {error.filename}", error.filename) from error

@@ -292,6 +292,28 @@ def test_callbacks_see_every_chunk(client, root, local, direction):
     assert b"".join(chunk[0] for chunk in seen) == content and type(seen[0][0]) is bytes
 
 
+@pytest.mark.parametrize("direction", ["upload", "download"])
+def test_what_others_put_beside_it_stays_when_a_callback_ends_a_transfer(client, root, local, direction):
+    source, destination = (local, root) if direction == "upload" else (root, local)
+    (source / "tree" / "inner").mkdir(parents=True)
+    for name in ("one", "two", "inner/three"):
+        (source / "tree" / name).write_bytes(os.urandom(3_000_000))
+    moved = []
+
+    def process_chunk(chunk, *_):
+        moved.append(len(chunk))
+        if sum(moved) < 8_500_000:
+            return True
+        (destination / "tree" / "inner").mkdir(parents=True, exist_ok=True)
+        (destination / "tree" / "inner" / "other").write_bytes(b"somebody else's")
+        return False
+
+    call = getattr(client, f"{direction}_directory")
+    call(*((local / "tree", "/") if direction == "upload" else ("/tree", local)), None, 8192, process_chunk)
+    left = [path.relative_to(destination) for path in sorted(destination.rglob("*")) if ".remofile" not in path.parts]
+    assert [str(path) for path in left] == ["tree", "tree/inner", "tree/inner/other"]
+
+
 @pytest.mark.parametrize("kind", ["file", "directory"])
 @pytest.mark.parametrize("direction", ["upload", "download"])
 @pytest.mark.parametrize("ending", ["false", "raises"])

@@ -7,6 +7,7 @@ from errno import EINVAL
 from contextlib import contextmanager
 
 from remofile._options import DOWNLOAD, UPLOAD, settings_of
+from remofile._ended import note_begun, remove_begun, remove_begun_here
 from remofile._paths import base_name, child, local, remote
 from remofile._remofile import clear_local_partials
 from remofile._settings import check_chunk_size, interest, is_chosen
@@ -98,13 +99,14 @@ def upload(client: Connection, is_directory: bool, source: LocalPath, destinatio
     # The name on the disk may be no UTF-8.
     shown_name = None if is_directory else os.fsencode(own_name).decode(errors="replace")
     told = how.interest(watched, shown_name, stall_timeout)
+    begun = note_begun(told, directory) if is_directory and watched is not None else set()
 
     def clean_up() -> None:
         if was_there is None:
             return  # Who may not look may remove nothing, either.
         client._native.clear_partials(path, *limits)
-        if is_directory and not was_there and client._kind(path, None) is not None:
-            client._native.remove(path, True, *limits)
+        if is_directory and not was_there:
+            remove_begun(client, path, begun, limits)
 
     with destination_at_server(here), cancellation(watched, clean_up):
         client._native.upload([("", here, base_name(path))], directory, how.settings, told, *limits)
@@ -130,13 +132,12 @@ def download(client: Connection, is_directory: bool, source: RemotePath, destina
         _raise_exists(target)
     watched = Watched(how.process_chunk) if how.process_chunk is not None else None
     told = how.interest(watched, None if is_directory else own_name, stall_timeout)
+    begun = note_begun(told, directory) if is_directory and watched is not None else set()
 
     def clean_up() -> None:
         clear_local_partials(directory, "/" + base_name(target))
         if is_directory and not was_there:
-            import shutil
-
-            shutil.rmtree(target, ignore_errors=True)
+            remove_begun_here(target, begun)
 
     with source_at_server(directory), cancellation(watched, clean_up):
         client._native.download("/", [(path, base_name(target))], directory, how.settings, told, *limits)

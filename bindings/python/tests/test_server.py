@@ -13,7 +13,7 @@ import threading
 import pytest
 import zmq
 
-from remofile import Client, Server, generate_keys, generate_token
+from remofile import Client, FileNameError, Server, generate_keys, generate_token
 from remofile.protocol import Reason, Request, Response
 
 TOKEN = generate_token()
@@ -63,6 +63,34 @@ def test_properties_are_checked(tmp_path, monkeypatch):
     Server(tmp_path, TOKEN, session_memory=1 << 25, server_memory=1 << 25)
     server.file_size_limit, server.chunk_size_range = 5, (1, 2)
     assert (server.file_size_limit, server.chunk_size_range) == (5, (1, 2))
+
+
+def test_a_server_admits_the_names_of_its_rule_in_every_call(tmp_path):
+    root, local = tmp_path / "root", tmp_path / "local"
+    for directory in (root / "d:r", local / "d:l"):
+        directory.mkdir(parents=True)
+        (directory / "q*q").touch()
+    (root / "f:r").touch()
+    (local / "f:l").touch()
+    with Server(root, TOKEN, names="posix") as server, server.client() as client:
+        client.create_file("a:b", "/")
+        client.delete_file("a:b", "/")
+        client.make_directory("c:d", "/")
+        client.upload_file(local / "f:l", "/")
+        client.upload_file(local / "f:l", "/", "other:name")
+        client.upload_directory(local / "d:l", "/")
+        client.download_file("/f:r", local)
+        client.download_directory("/d:r", local)
+    assert {"c:d", "f:l", "other:name", "d:l"} <= set(os.listdir(root)) and "a:b" not in os.listdir(root)
+    assert (root / "d:l" / "q*q").exists() and (local / "d:r" / "q*q").exists() and (local / "f:r").exists()
+    # Names that were there before are no reason not to fetch them.
+    with Server(root, TOKEN) as server, server.client() as client:
+        client.download_file("/f:r", local / "d:l")
+        for call in (client.upload_file, client.upload_directory):
+            with pytest.raises(FileNameError):
+                call(local / ("f:l" if call == client.upload_file else "d:l"), "/c:d")
+        assert os.listdir(root / "c:d") == []
+    assert (local / "d:l" / "f:r").exists()
 
 
 def test_limits_of_sessions_are_checked(tmp_path):

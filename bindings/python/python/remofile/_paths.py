@@ -99,8 +99,8 @@ def child(directory: str, name: str) -> str:
     return f"{directory.rstrip('/')}/{checked_name(name)}"
 
 
-def checked_name(name: str) -> str:
-    """The name itself, if it is one.
+def checked_name(name: str, every: bool = False) -> str:
+    """The name itself, if it is one. Which characters it may have is the server's affair, unless every server is to admit it.
 
     :raises FileNameError: if it is not valid.
     """
@@ -108,7 +108,9 @@ def checked_name(name: str) -> str:
 
     if not isinstance(name, str):
         raise TypeError(f"a name must be a text, not {type(name).__name__}")
-    problem = check_file_name(name) if is_utf8(name) else "the name is not UTF-8"
+    problem = check_file_name(name, every) if is_utf8(name) else "the name is not UTF-8"
+    if "/" in name:
+        problem = "a name has no '/' in it: it is no path"
     if problem is not None:
         raise FileNameError(EINVAL, problem, name)
     return name

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from remofile._options import DOWNLOAD, UPLOAD, settings_of
 from remofile._ended import note_begun, remove_begun, remove_begun_here
-from remofile._paths import base_name, child, local, remote
+from remofile._paths import base_name, checked_name, child, local, remote
 from remofile._remofile import clear_local_partials
 from remofile._settings import check_chunk_size, interest, is_chosen
 from remofile.exceptions import DestinationNotFound, FileNameError, MissingRightError, SourceNotFound
@@ -126,7 +126,8 @@ def download(client: Connection, is_directory: bool, source: RemotePath, destina
     own_name = base_name(path)
     if not (how.name or own_name):
         raise FileNameError(EINVAL, "the root directory has no name: give its copy one, by 'name'", path)
-    target = child(directory, how.name or own_name)
+    # A name of a file that is there may be one that not every server admits; one that is chosen must not.
+    target = child(directory, checked_name(how.name, every=True) if how.name else own_name)
     was_there = os.path.lexists(target)
     if was_there and how.stays:
         _raise_exists(target)

@@ -179,15 +179,18 @@ def source_at_server(destination: str) -> Iterator[None]:
 def _raise_missing(error: OSError, is_destination: bool) -> NoReturn:
     if not hasattr(error, "kind"):
         raise error  # Not what a transfer fails with, but what a function of the caller's has raised.
+    told = error.strerror if error.filename is None else error.filename
     if is_destination:
-        raise DestinationNotFound(f"Destination directory could not be found: {error.filename}", error.filename) from error
-    raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
+        raise DestinationNotFound(f"Destination directory could not be found: {told}", error.filename) from error
+    raise SourceNotFound(f"Source could not be found: {told}", error.filename) from error
 
 
 def _is_local(error: OSError, top: str) -> bool:
     """Whether it is about this machine: also of a file of many that went away meanwhile, whose path alone tells."""
+    if not getattr(error, "is_remote", False):
+        return True
     path = str(error.filename)
-    return not getattr(error, "is_remote", False) or not path.startswith("/") or f"{path}/".startswith(top.rstrip("/") + "/")
+    return error.filename is not None and (not path.startswith("/") or f"{path}/".startswith(top.rstrip("/") + "/"))
 
 
 class Watched:

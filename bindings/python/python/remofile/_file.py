@@ -78,6 +78,17 @@ def parted_mode(mode: str) -> tuple[str, bool]:
     return kinds[0] + ("+" if "+" in mode else ""), "b" in mode
 
 
+def parts_of(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Parts of a file, as they are given to read them.
+
+    :raises ValueError: if an offset or a length is negative.
+    """
+    parts = [(offset, length) for offset, length in ranges]
+    if any(offset < 0 or length < 0 for offset, length in parts):
+        raise ValueError("a part of a file begins at 0 or later, and has 0 bytes or more")
+    return parts
+
+
 class RemoteFile(io.RawIOBase):
     """An open file at a server, as bytes.
 
@@ -164,9 +175,10 @@ class RemoteFile(io.RawIOBase):
         """Read parts of the file in one flight, whatever the position, which stays.
 
         :param ranges: offset and length of each part; a part ends with the file.
+        :raises ValueError: for one that begins before the file, or has less than no bytes.
         """
         self._check(self._reads, "not readable")
-        return self._native.read_ranges([(offset, length) for offset, length in ranges], INTERRUPT.get())
+        return self._native.read_ranges(parts_of(ranges), INTERRUPT.get())
 
     def write(self, data: Any) -> int:
         self._check(self._writes, "not writable")

@@ -267,6 +267,39 @@ def test_what_a_server_in_the_background_logs_comes_to_the_logger(tmp_path):
             assert refused.wait(60)
 
 
+@pytest.mark.parametrize("in_background", [True, False])
+def test_a_handler_that_raises_ends_neither_a_server_nor_the_log(tmp_path, in_background, monkeypatch):
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    server, failed = Server(tmp_path, TOKEN), threading.Event()
+
+    class Failing(logging.Handler):
+        def emit(self, record):
+            if "session opened" in record.getMessage():
+                failed.set()
+                raise RuntimeError("mine")
+
+    logger, handler = logging.getLogger("remofile"), Failing()
+    with refusals() as refused:
+        logger.addHandler(handler)
+        thread = None if in_background else running(server, free_port())
+        if in_background:
+            server.start()
+        try:
+            while not server._ports:
+                threading.Event().wait(0.01)
+            with Client("localhost", server.port, TOKEN) as client:
+                client.list_files("/", 60_000)
+                assert failed.wait(60)
+                with pytest.raises(PermissionError):
+                    Client("localhost", server.port, generate_token()).list_files("/", 60_000)
+                assert refused.wait(60)
+        finally:
+            logger.removeHandler(handler)
+            server.stop() if in_background else server.terminate()
+        if thread is not None:
+            thread.join()
+
+
 def test_the_interpreter_ends_while_a_server_runs_in_the_background(tmp_path):
     code = f"""
 from remofile import Server, generate_token

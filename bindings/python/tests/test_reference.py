@@ -385,6 +385,21 @@ def test_a_file_that_goes_away_meanwhile_is_a_missing_source(client, root, local
         (top / "tree" / "file7").unlink(missing_ok=True)
         return True
 
+    # Both sides may have the same paths.
+    for call in (
+        lambda: client.upload_directory(local / "tree", local / "tree"),
+        lambda: upload_files(client, "tree", local, local, recursive=True),
+        lambda: synchronize_upload(client, local / "tree", local / "tree" / "tree"),
+    ):
+        with pytest.raises(DestinationNotFound if direction == "up" else SourceNotFound):
+            call()
+    for call in (
+        lambda: client.download_directory(local / "tree", local),
+        lambda: download_files(client, "tree", local, local, recursive=True),
+        lambda: synchronize_download(client, local / "tree", local / "tree"),
+    ):
+        with pytest.raises(SourceNotFound):
+            call()
     with pytest.raises(SourceNotFound) as raised:
         if direction == "up":
             client.upload_directory(local / "tree", "/", None, 8192, process_chunk)

@@ -185,7 +185,7 @@ class RemoteFile(io.RawIOBase):
         view = memoryview(data)
         if self._is_discarded:
             return view.nbytes  # What a buffer still held when its file was discarded goes nowhere.
-        if view.nbytes <= _PIECE or not self._is_rewritten:
+        if view.nbytes <= _PIECE or not (self._is_rewritten and view.c_contiguous):
             return self._native.write(content_of(data), INTERRUPT.get())
         view = view.cast("B")
         # A buffer hands on what is large as it is: of that only a piece at a time is copied.

@@ -159,21 +159,24 @@ def _raise_exists(path: str) -> NoReturn:
 
 
 @contextmanager
-def destination_at_server(source: str) -> Iterator[None]:
-    """What is missing at the server is the destination, and what is missing in or below the local source is that."""
+def destination_at_server(source: str = "") -> Iterator[None]:
+    """What is missing at the server is the destination, and what is missing in the local source is that.
+
+    :param source: what paths of the source begin with, unless they are told as relative ones.
+    """
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        _raise_missing(error, not _is_local(error, source))
+        _raise_missing(error, not (_is_local(error) or _has_gone(error.filename, source.rstrip("/"))))
 
 
 @contextmanager
 def source_at_server(destination: str) -> Iterator[None]:
-    """What is missing at the server is the source, and what is missing in or below the local destination is that."""
+    """What is missing at the server is the source, unless the local directory itself has gone."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        _raise_missing(error, _is_local(error, destination))
+        _raise_missing(error, _is_local(error) or not os.path.isdir(destination))
 
 
 def _raise_missing(error: OSError, is_destination: bool) -> NoReturn:
@@ -185,12 +188,16 @@ def _raise_missing(error: OSError, is_destination: bool) -> NoReturn:
     raise SourceNotFound(f"Source could not be found: {told}", error.filename) from error
 
 
-def _is_local(error: OSError, top: str) -> bool:
-    """Whether it is about this machine: also of a file of many that went away meanwhile, whose path alone tells."""
-    if not getattr(error, "is_remote", False):
-        return True
-    path = str(error.filename)
-    return error.filename is not None and (not path.startswith("/") or f"{path}/".startswith(top.rstrip("/") + "/"))
+def _is_local(error: OSError) -> bool:
+    """Whether it is about this machine, as far as it tells: what fails of one file of many does not."""
+    return not getattr(error, "is_remote", False)
+
+
+def _has_gone(path: Optional[str], source: str) -> bool:
+    """Whether it is a file of a local source that went away meanwhile. The server may have something by the same path."""
+    if path is None or not path.startswith("/"):
+        return path is not None
+    return bool(source) and f"{path}/".startswith(f"{source}/") and not os.path.lexists(path)
 
 
 class Watched:

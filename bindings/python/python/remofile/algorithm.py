@@ -98,7 +98,7 @@ def upload_files(
     sources = _excluding(exclude_files, path, how, base)
     stall_timeout, limits = client._transfer_limits(timeout, deadline)
     told = how.interest(process_chunk, None, stall_timeout)
-    with destination_at_server(base), cancellation():
+    with destination_at_server(), cancellation():
         named = [(base, path, name) for path, name in sources]
         return client._native.upload(named, target, how.settings, told, *limits)
     return None
@@ -302,7 +302,7 @@ def synchronize_download(*arguments: Any, **options: Any) -> Report:
         is_there = os.path.isdir(os.path.dirname(local(destination)))
     if not is_there:
         raise DestinationNotFound(f"Destination directory could not be found: {os.fspath(destination)}", os.fspath(destination))
-    with source_at_server(local(destination)):
+    with source_at_server(os.path.dirname(local(destination))):
         return _synchronize(client, False, destination, source, options)
     raise AssertionError
 

@@ -48,9 +48,25 @@ def open_remote(
     if is_binary and (encoding is not None or errors is not None or newline is not None):
         raise ValueError("binary mode takes no encoding, errors and newline")
     raw = RemoteFile(client, path, kind, strict=strict, follow=follow)
+    try:
+        return _wrapped(raw, mode, buffering, encoding, errors, newline)
+    except BaseException:
+        raw.discard()  # An empty file must not take the place of one that could not be opened so.
+        raise
+
+
+def _wrapped(
+    raw: RemoteFile,
+    mode: str,
+    buffering: int,
+    encoding: Optional[str],
+    errors: Optional[str],
+    newline: Optional[str],
+) -> IO[Any]:
+    """The file with its buffer, as text if it is no binary one."""
+    is_binary = "b" in mode
     if buffering == 0:
         if not is_binary:
-            raw.discard()
             raise ValueError("can't have unbuffered text I/O")
         return raw  # type: ignore[return-value]
     size = buffering if buffering > 1 else WRITE_BYTES if raw.writable() else READ_BYTES

@@ -26,10 +26,11 @@ pub(crate) fn check_token(text: &str) -> PyResult<()> {
     token(text).map(drop)
 }
 
-/// Returns the reason a text is no file name that every server admits; `None` if it is one.
+/// Returns the reason a text is no file name that every server admits, or that some server does; `None` if it is one.
 #[pyfunction]
-pub(crate) fn check_file_name(name: &str) -> Option<String> {
-    FileName::check(name, NameRule::Portable).err().map(|error| error.to_string())
+pub(crate) fn check_file_name(name: &str, every: bool) -> Option<String> {
+    let rule = if every { NameRule::Portable } else { NameRule::Posix };
+    FileName::check(name, rule).err().map(|error| error.to_string())
 }
 
 pub(crate) fn token(text: &str) -> PyResult<Token> {

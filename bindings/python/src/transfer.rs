@@ -205,13 +205,10 @@ pub(crate) fn seconds(name: &str, seconds: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(seconds).map_err(wrong)
 }
 
-fn compress_level(level: Option<u8>) -> PyResult<Option<u8>> {
-    match level {
-        Some(level) if CompressLevel::new(level).is_none() => {
-            Err(PyValueError::new_err("compress must be a level from 1 to 19"))
-        }
-        level => Ok(level),
-    }
+fn compress_level(level: Option<u64>) -> PyResult<Option<u8>> {
+    let Some(level) = level else { return Ok(None) };
+    let known = u8::try_from(level).ok().filter(|&level| CompressLevel::new(level).is_some());
+    known.map(Some).ok_or_else(|| PyValueError::new_err("compress must be a level from 1 to 19"))
 }
 
 pub(crate) fn fsync(text: &str) -> PyResult<Fsync> {

@@ -81,6 +81,31 @@ def test_what_does_not_fit_into_memory_is_an_error(tmp_path):
             assert file.read(10) == bytes(10)
 
 
+@pytest.mark.parametrize(
+    ("way", "wrong"),
+    [
+        *[("client", wrong) for wrong in ({"encoding": "nope"}, {"newline": "q"}, {"buffering": 0}, {"buffering": 2**70})],
+        *[("fsspec", wrong) for wrong in ({"encoding": "nope"}, {"newline": "q"}, {"compression": "nope"})],
+    ],
+)
+def test_what_cannot_be_opened_so_changes_nothing(client, root, way, wrong):
+    (root / "foo").write_bytes(b"old")
+    opened = client.open if way == "client" else RemofileFileSystem(client=client).open
+    for path, mode in (("/foo", "w"), ("/foo", "w+"), ("/new", "x")):
+        with pytest.raises((LookupError, ValueError, OverflowError)):
+            opened(path, mode, **wrong)
+        gc.collect()
+    assert (root / "foo").read_bytes() == b"old" and not (root / "new").exists()
+
+
+@pytest.mark.parametrize("mode", ["r", "rb", "w", "wb", "a", "r+", "w+b"])
+def test_a_file_that_nobody_closes_is_told_as_local_ones_are(client, root, mode):
+    (root / "foo").write_bytes(b"old")
+    with pytest.warns(ResourceWarning, match="unclosed file"):
+        client.open("/foo", mode)
+        gc.collect()
+
+
 def test_only_bytes_are_written(client, root):
     with client.open("/foo", "wb", buffering=0) as file:
         for data in (5, [1, 2], "text", None):

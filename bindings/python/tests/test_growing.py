@@ -245,6 +245,9 @@ def test_parts_come_in_one_flight(server, client, root, content):
     with client.open("/f", "rb") as file:
         file.read(10)
         assert file.readv([(5, 3), (SIZE - 2, 100), (0, 0)]) == [content[5:8], content[-2:], b""]
+        for wrong in ((-1, 3), (0, -1)):
+            with pytest.raises(ValueError, match="a part of a file"):
+                file.readv([wrong])
         assert file.tell() == 10
     wanted = [("/f", 100, 200), ("/g", 3, None), ("/g", 8, 100)]
     assert client.read_ranges(wanted) == [content[100:200], b"3456789", b"89"]
@@ -257,6 +260,8 @@ def test_parts_come_in_one_flight(server, client, root, content):
         async with AsyncClient("127.0.0.1", server.port, server._token) as client:
             async with client.open("/g", "rb") as file:
                 assert await file.readv([(1, 2)]) == [b"12"]
+                with pytest.raises(ValueError, match="a part of a file"):
+                    await file.readv([(-1, 2)])
             return await client.read_ranges(wanted)
 
     assert asyncio.run(main())[1] == b"3456789"

@@ -95,6 +95,7 @@ def check_fastapi(names):
         assert web.put("/files/new", files={"upload": b"content" * 1000}).status_code == 200
         assert web.get("/files/new").content == b"content" * 1000
         assert web.get("/files/missing").status_code == 404
+        assert web.get("/files/a%00b").status_code == web.put("/files/a*b", files={"upload": b""}).status_code == 400
     assert names["client"].exists("/new")
 
 

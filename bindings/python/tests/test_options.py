@@ -143,7 +143,8 @@ def test_a_synchronisation_of_listed_paths_and_of_sizes(client, root, tmp_path):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"compress": 20}, {"links": "some"}, {"transfers": 17}, {"transfers": 0}, {"retries": -1}, {"min_size": -1},
+        {"compress": 20}, {"compress": -1}, {"compress": 300}, {"links": "some"}, {"transfers": 17}, {"transfers": 0}, {"retries": -1},
+        {"min_size": -1}, {"min_size": 2**70},
         {"min_size": 2, "max_size": 1}, {"bytes_per_second": -1}, {"on_conflict": "ask"}, {"on_conflict": lambda _: "no"},
         {"overwrite": True, "on_conflict": "skip"}, {"exclude": ["["]},
     ],
@@ -154,6 +155,19 @@ def test_a_value_that_is_none_of_an_option_s_is_refused(client, root, local, wro
     with pytest.raises(ValueError):
         client.upload_file(local / "file", "/", **{"on_conflict": "replace", **wrong} if "overwrite" not in wrong else wrong)
     assert (root / "file").read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["exclude", "include"])
+def test_a_single_pattern_is_no_list_of_its_letters(client, root, local, name):
+    (local / "foo.txt").touch()
+    for call in (
+        lambda: client.upload_file(local / "foo.txt", "/", **{name: "*.log"}),
+        lambda: synchronize_upload(client, local, "/copy", **{name: "*.log"}),
+        lambda: synchronize_download(client, "/", local, **{name: b"*.log"}),
+    ):
+        with pytest.raises(TypeError, match=f"{name} is a sequence of patterns"):
+            call()
+    assert synchronize_upload(client, local, "/copy", exclude=["*.log"]).files == 1
 
 
 def test_files_in_the_way_go_by_the_rule_in_every_call(client, root, local):

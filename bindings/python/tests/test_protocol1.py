@@ -84,6 +84,18 @@ def test_other_requests_in_an_upload_leave_it(speaker, root):
     assert (root / "up").read_bytes() == b"x" * 512
 
 
+def test_a_file_is_made_of_content_and_none_is_replaced(server, root):
+    with server.client(protocol=1) as client:
+        for size in (0, 5, 100_000):
+            client.write_bytes(f"/{size}", b"x" * size)
+            assert (root / f"{size}").read_bytes() == b"x" * size
+        client.path("/text").write_text("text")
+        for replace in (True, False):
+            with pytest.raises(OSError):
+                client.write_bytes("/5", b"other", replace=replace)
+    assert (root / "text").read_text() == "text" and (root / "5").read_bytes() == b"xxxxx"
+
+
 @pytest.mark.parametrize("protocol", [1, 2])
 @pytest.mark.parametrize("sizes", [(512, 8192), (1024, 4096), (16, 128), (16384, 1 << 20), (1000, 1000)])
 def test_chunks_have_a_size_in_the_server_s_range(tmp_path, local, protocol, sizes):

@@ -141,9 +141,55 @@ def test_what_creating_raises(client, root, method):
         create("new", "/file")
     with pytest.raises(FileNameError) as raised:
         create("a*b", "/")
-    assert raised.value.errno and raised.value.filename == "a*b"
+    assert raised.value.errno and raised.value.filename == "/a*b"
+    with pytest.raises(FileNameError, match="it is no path"):
+        create("a/b", "/")
     with pytest.raises(ValueError):
         create("new", "relative")
+
+
+@pytest.mark.parametrize("name", [None, 5, b"name"])
+def test_a_name_that_is_no_text_is_a_type_error(client, local, name):
+    (local / "foo").touch()
+    with pytest.raises(TypeError, match="a name must be a text"):
+        client.create_file(name, "/")
+    if name is not None:
+        with pytest.raises(TypeError, match="a name must be a text"):
+            client.upload_file(local / "foo", "/", name)
+
+
+def test_an_empty_path_is_no_other_name_of_a_directory(client, root, local, monkeypatch):
+    (root / "foo").mkdir()
+    (local / "precious").touch()
+    monkeypatch.chdir(local)
+    for download in (client.download_directory, lambda *paths: synchronize_download(client, *paths, delete=True)):
+        with pytest.raises(DestinationNotFound):
+            download("/foo", "")
+    for upload in (client.upload_directory, client.upload_file, lambda *paths: upload_files(client, *paths, recursive=True)):
+        with pytest.raises(SourceNotFound):
+            upload("", "/")
+    with pytest.raises(SourceNotFound):
+        download_files(client, "", local, recursive=True)
+    for synchronize in (lambda: synchronize_upload(client, local, "", delete=True), lambda: synchronize_download(client, "", local)):
+        with pytest.raises(ValueError, match="empty"):
+            synchronize()
+    with pytest.raises(NotADirectoryError):
+        Server("", generate_token())
+    assert os.listdir(local) == ["precious"] and "foo" in os.listdir(root)
+
+
+def test_the_root_has_no_name_to_be_downloaded_by(client, local):
+    with pytest.raises(FileNameError) as raised:
+        download_files(client, ".", local, recursive=True)
+    assert raised.value.filename == "/" and "no name" in raised.value.strerror
+
+
+def test_local_paths_may_be_bytes(client, root, local):
+    (local / "foo").write_bytes(b"content")
+    client.upload_file(os.fsencode(local / "foo"), "/")
+    client.download_file("/foo", os.fsencode(local), "bar")
+    upload_files(client, b"bar", "/", os.fsencode(local))
+    assert (root / "bar").read_bytes() == b"content"
 
 
 def test_a_file_is_uploaded_under_its_own_or_another_name(client, root, local, monkeypatch):
@@ -248,6 +294,28 @@ def test_callbacks_see_every_chunk(client, root, local, direction):
     assert b"".join(chunk[0] for chunk in seen) == content and type(seen[0][0]) is bytes
 
 
+@pytest.mark.parametrize("direction", ["upload", "download"])
+def test_what_others_put_beside_it_stays_when_a_callback_ends_a_transfer(client, root, local, direction):
+    source, destination = (local, root) if direction == "upload" else (root, local)
+    (source / "tree" / "inner").mkdir(parents=True)
+    for name in ("one", "two", "inner/three"):
+        (source / "tree" / name).write_bytes(os.urandom(3_000_000))
+    moved = []
+
+    def process_chunk(chunk, *_):
+        moved.append(len(chunk))
+        if sum(moved) < 8_500_000:
+            return True
+        (destination / "tree" / "inner").mkdir(parents=True, exist_ok=True)
+        (destination / "tree" / "inner" / "other").write_bytes(b"somebody else's")
+        return False
+
+    call = getattr(client, f"{direction}_directory")
+    call(*((local / "tree", "/") if direction == "upload" else ("/tree", local)), None, 8192, process_chunk)
+    left = [path.relative_to(destination) for path in sorted(destination.rglob("*")) if ".remofile" not in path.parts]
+    assert [str(path) for path in left] == ["tree", "tree/inner", "tree/inner/other"]
+
+
 @pytest.mark.parametrize("kind", ["file", "directory"])
 @pytest.mark.parametrize("direction", ["upload", "download"])
 @pytest.mark.parametrize("ending", ["false", "raises"])
@@ -276,6 +344,68 @@ def test_what_a_callback_ends_leaves_nothing(client, root, local, kind, directio
         assert call(*arguments, None, 8192, process_chunk) is None
     assert {str(path) for top in (root, local) for path in top.rglob("*")} - before <= {str(root / ".remofile")}
     call(*arguments)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("error", [FileNotFoundError, NotADirectoryError])
+def test_what_a_callback_misses_is_not_the_source_nor_the_destination(client, root, local, direction, error):
+    for top in (root, local):
+        (top / "tree").mkdir()
+        (top / "tree" / "file").write_bytes(b"content")
+
+    def process_chunk(*_):
+        raise error("mine")
+
+    if direction == "up":
+        calls = [
+            lambda: client.upload_file(local / "tree" / "file", "/", None, 512, process_chunk),
+            lambda: client.upload_directory(local / "tree", "/", "other", 512, process_chunk),
+            lambda: upload_files(client, "file", "/", local / "tree", process_chunk=process_chunk),
+            lambda: synchronize_upload(client, local, "/copy", process_chunk=process_chunk),
+        ]
+    else:
+        calls = [
+            lambda: client.download_file("/tree/file", local, None, 512, process_chunk),
+            lambda: client.download_directory("/tree", local, "other", 512, process_chunk),
+            lambda: download_files(client, "file", local, "/tree", process_chunk=process_chunk),
+            lambda: synchronize_download(client, "/", local / "copy", process_chunk=process_chunk),
+        ]
+    for call in calls:
+        with pytest.raises(error, match="mine"):
+            call()
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_file_that_goes_away_meanwhile_is_a_missing_source(client, root, local, direction):
+    (top := local if direction == "up" else root).joinpath("tree").mkdir()
+    for number in range(8):
+        (top / "tree" / f"file{number}").write_bytes(bytes(3_000_000))
+
+    def process_chunk(chunk, remaining, size, name):
+        (top / "tree" / "file7").unlink(missing_ok=True)
+        return True
+
+    # Both sides may have the same paths.
+    for call in (
+        lambda: client.upload_directory(local / "tree", local / "tree"),
+        lambda: upload_files(client, "tree", local, local, recursive=True),
+        lambda: synchronize_upload(client, local / "tree", local / "tree" / "tree"),
+    ):
+        with pytest.raises(DestinationNotFound if direction == "up" else SourceNotFound):
+            call()
+    for call in (
+        lambda: client.download_directory(local / "tree", local),
+        lambda: download_files(client, "tree", local, local, recursive=True),
+        lambda: synchronize_download(client, local / "tree", local / "tree"),
+    ):
+        with pytest.raises(SourceNotFound):
+            call()
+    with pytest.raises(SourceNotFound) as raised:
+        if direction == "up":
+            client.upload_directory(local / "tree", "/", None, 8192, process_chunk)
+        else:
+            client.download_directory("/tree", local, None, 8192, process_chunk)
+    assert raised.value.filename.endswith("/tree/file7")
 
 
 def test_deadlines_are_milliseconds_for_the_whole_call(client, local):

@@ -13,7 +13,7 @@ import threading
 import pytest
 import zmq
 
-from remofile import Client, Server, generate_keys, generate_token
+from remofile import Client, FileNameError, Server, generate_keys, generate_token
 from remofile.protocol import Reason, Request, Response
 
 TOKEN = generate_token()
@@ -48,6 +48,14 @@ def test_properties_are_checked(tmp_path, monkeypatch):
         with pytest.raises(ValueError):
             server.chunk_size_range = (wrong, 5)
     with pytest.raises(ValueError):
+        server.file_size_limit = 2**64
+    with pytest.raises(ValueError):
+        server.chunk_size_range = (1, 2**32)
+    with pytest.raises(TypeError):
+        server.file_size_limit = 1.5
+    with pytest.raises(TypeError):
+        server.chunk_size_range = (1.5, 5)
+    with pytest.raises(ValueError):
         Server(tmp_path, TOKEN, b"no key")
     for wrong in ({"session_memory": 1}, {"session_memory": 1 << 26, "server_memory": 1 << 25}):
         with pytest.raises(ValueError):
@@ -55,6 +63,34 @@ def test_properties_are_checked(tmp_path, monkeypatch):
     Server(tmp_path, TOKEN, session_memory=1 << 25, server_memory=1 << 25)
     server.file_size_limit, server.chunk_size_range = 5, (1, 2)
     assert (server.file_size_limit, server.chunk_size_range) == (5, (1, 2))
+
+
+def test_a_server_admits_the_names_of_its_rule_in_every_call(tmp_path):
+    root, local = tmp_path / "root", tmp_path / "local"
+    for directory in (root / "d:r", local / "d:l"):
+        directory.mkdir(parents=True)
+        (directory / "q*q").touch()
+    (root / "f:r").touch()
+    (local / "f:l").touch()
+    with Server(root, TOKEN, names="posix") as server, server.client() as client:
+        client.create_file("a:b", "/")
+        client.delete_file("a:b", "/")
+        client.make_directory("c:d", "/")
+        client.upload_file(local / "f:l", "/")
+        client.upload_file(local / "f:l", "/", "other:name")
+        client.upload_directory(local / "d:l", "/")
+        client.download_file("/f:r", local)
+        client.download_directory("/d:r", local)
+    assert {"c:d", "f:l", "other:name", "d:l"} <= set(os.listdir(root)) and "a:b" not in os.listdir(root)
+    assert (root / "d:l" / "q*q").exists() and (local / "d:r" / "q*q").exists() and (local / "f:r").exists()
+    # Names that were there before are no reason not to fetch them.
+    with Server(root, TOKEN) as server, server.client() as client:
+        client.download_file("/f:r", local / "d:l")
+        for call in (client.upload_file, client.upload_directory):
+            with pytest.raises(FileNameError):
+                call(local / ("f:l" if call == client.upload_file else "d:l"), "/c:d")
+        assert os.listdir(root / "c:d") == []
+    assert (local / "d:l" / "f:r").exists()
 
 
 def test_limits_of_sessions_are_checked(tmp_path):
@@ -229,6 +265,39 @@ def test_what_a_server_in_the_background_logs_comes_to_the_logger(tmp_path):
             with pytest.raises(PermissionError):
                 Client("localhost", server.port, generate_token()).list_files("/", 60_000)
             assert refused.wait(60)
+
+
+@pytest.mark.parametrize("in_background", [True, False])
+def test_a_handler_that_raises_ends_neither_a_server_nor_the_log(tmp_path, in_background, monkeypatch):
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    server, failed = Server(tmp_path, TOKEN), threading.Event()
+
+    class Failing(logging.Handler):
+        def emit(self, record):
+            if "session opened" in record.getMessage():
+                failed.set()
+                raise RuntimeError("mine")
+
+    logger, handler = logging.getLogger("remofile"), Failing()
+    with refusals() as refused:
+        logger.addHandler(handler)
+        thread = None if in_background else running(server, free_port())
+        if in_background:
+            server.start()
+        try:
+            while not server._ports:
+                threading.Event().wait(0.01)
+            with Client("localhost", server.port, TOKEN) as client:
+                client.list_files("/", 60_000)
+                assert failed.wait(60)
+                with pytest.raises(PermissionError):
+                    Client("localhost", server.port, generate_token()).list_files("/", 60_000)
+                assert refused.wait(60)
+        finally:
+            logger.removeHandler(handler)
+            server.stop() if in_background else server.terminate()
+        if thread is not None:
+            thread.join()
 
 
 def test_the_interpreter_ends_while_a_server_runs_in_the_background(tmp_path):

@@ -7,6 +7,7 @@ import io
 import os
 import tarfile
 import threading
+import tracemalloc
 import zipfile
 
 import pytest
@@ -29,6 +30,23 @@ def test_a_large_file_needs_no_temporary_file(client, root, without_temporary_fi
         file.flush()
         assert not (root / "f").exists()
     assert (root / "f").read_bytes() == MIB * 24
+
+
+@pytest.mark.parametrize("mode", ["wb", "xb", "w+b"])
+def test_one_large_write_is_not_copied_as_a_whole(client, root, mode):
+    content = MIB * 32
+    tracemalloc.start()
+    try:
+        with client.open("/f", mode) as file:
+            assert file.write(content) == len(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < len(content) / 2
+    assert (root / "f").read_bytes() == content
+    with client.open("/f", mode.replace("x", "w"), buffering=0) as file:
+        assert file.write(memoryview(content)[::4]) == len(content) / 4
+    assert (root / "f").read_bytes() == content[::4]
 
 
 def test_what_is_written_is_read_back_and_changed(client, root, without_temporary_files):

@@ -13,14 +13,18 @@ import pytest
 
 from remofile import (
     AuthenticationError,
+    DestinationNotFound,
     MissingRightError,
     QuotaExceededError,
     RemofileException,
     Server,
     ServerBusyError,
+    SourceNotFound,
     Token,
     Tokens,
     generate_token,
+    synchronize_download,
+    upload_files,
 )
 
 MIB = 1 << 20
@@ -228,6 +232,40 @@ def test_a_token_whose_time_is_over_is_told_so(serving, tokens):
     assert raised.value.kind == "expired-token"
     with serving.client(tokens.add("alice", expires=3600, replace=True)) as client:
         assert client.list_files("/") == {}
+
+
+@pytest.mark.parametrize("ending", ["false", "raises"])
+def test_a_drop_box_takes_files_and_directories_from_who_may_not_look(serving, tokens, local, ending):
+    (local / "file").write_bytes(b"content")
+    (local / "directory").mkdir()
+    (local / "directory" / "inner").write_bytes(b"content")
+    client, root = serving.client(tokens.add("everybody", "upload")), serving.root_directory
+
+    def process_chunk(*_):
+        if ending == "raises":
+            raise ZeroDivisionError
+        return False
+
+    for upload, name in ((client.upload_file, "file"), (client.upload_directory, "directory")):
+        with pytest.raises(ZeroDivisionError) if ending == "raises" else contextlib.nullcontext():
+            upload(local / name, "/", "ended", 512, process_chunk)
+        upload(local / name, "/")
+    assert (root / "file").read_bytes() == (root / "directory" / "inner").read_bytes() == b"content"
+    (local / "file").write_bytes(b"other content")
+    with pytest.raises(MissingRightError, match="no right to replace"):
+        client.upload_file(local / "file", "/")
+    assert (root / "file").read_bytes() == b"content"
+
+
+def test_a_directory_of_a_token_that_does_not_exist_is_told_on_its_side(serving, tokens, local):
+    (local / "file").touch()
+    client = serving.client(tokens.add("alice", "all", "/missing"))
+    for upload in (client.upload_file, lambda *paths: upload_files(client, "file", "/", local)):
+        with pytest.raises(DestinationNotFound, match='directory of the token "alice" does not exist') as raised:
+            upload(local / "file", "/")
+        assert raised.value.filename is None
+    with pytest.raises(SourceNotFound, match='directory of the token "alice" does not exist'):
+        synchronize_download(client, "/", local / "copy")
 
 
 def test_a_quota_is_told_and_kept(serving, tokens, local):

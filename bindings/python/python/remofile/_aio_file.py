@@ -8,7 +8,7 @@ import io
 
 from remofile._aio_read import Decoder, Reader
 from remofile._aio_write import Encoder, Writer
-from remofile._file import parted_mode
+from remofile._file import parted_mode, parts_of
 from remofile._loop import ask
 from remofile._settings import sooner
 
@@ -128,7 +128,7 @@ class AsyncFile:
         stream, lock = self._reading()
         if "b" not in self.mode:
             raise io.UnsupportedOperation("parts are read in binary mode")
-        wanted = [(offset, length) for offset, length in ranges]
+        wanted = parts_of(ranges)
         async with lock:
             return await stream.readv(wanted)  # type: ignore[no-any-return]
 

@@ -28,7 +28,7 @@ READ_BYTES = 64 * 1024
 WRITE_BYTES = 1024 * 1024
 #: Bytes that are fetched after a jump if nobody says how many are wanted.
 JUMP_BYTES = 4096
-#: Bytes that are read at once by who reads everything.
+#: Bytes that are read, or passed on to be written, at once by who reads or writes everything.
 _PIECE = 4 * 1024 * 1024
 
 
@@ -48,9 +48,25 @@ def open_remote(
     if is_binary and (encoding is not None or errors is not None or newline is not None):
         raise ValueError("binary mode takes no encoding, errors and newline")
     raw = RemoteFile(client, path, kind, strict=strict, follow=follow)
+    try:
+        return _wrapped(raw, mode, buffering, encoding, errors, newline)
+    except BaseException:
+        raw.discard()  # An empty file must not take the place of one that could not be opened so.
+        raise
+
+
+def _wrapped(
+    raw: RemoteFile,
+    mode: str,
+    buffering: int,
+    encoding: Optional[str],
+    errors: Optional[str],
+    newline: Optional[str],
+) -> IO[Any]:
+    """The file with its buffer, as text if it is no binary one."""
+    is_binary = "b" in mode
     if buffering == 0:
         if not is_binary:
-            raw.discard()
             raise ValueError("can't have unbuffered text I/O")
         return raw  # type: ignore[return-value]
     size = buffering if buffering > 1 else WRITE_BYTES if raw.writable() else READ_BYTES
@@ -76,6 +92,17 @@ def parted_mode(mode: str) -> tuple[str, bool]:
     if len(set(mode)) < len(mode) or len(kinds) != 1 or set(mode) - set("rwax+bt") or {"b", "t"} <= set(mode):
         raise ValueError(f"invalid mode: {mode!r}")
     return kinds[0] + ("+" if "+" in mode else ""), "b" in mode
+
+
+def parts_of(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Parts of a file, as they are given to read them.
+
+    :raises ValueError: if an offset or a length is negative.
+    """
+    parts = [(offset, length) for offset, length in ranges]
+    if any(offset < 0 or length < 0 for offset, length in parts):
+        raise ValueError("a part of a file begins at 0 or later, and has 0 bytes or more")
+    return parts
 
 
 class RemoteFile(io.RawIOBase):
@@ -164,14 +191,23 @@ class RemoteFile(io.RawIOBase):
         """Read parts of the file in one flight, whatever the position, which stays.
 
         :param ranges: offset and length of each part; a part ends with the file.
+        :raises ValueError: for one that begins before the file, or has less than no bytes.
         """
         self._check(self._reads, "not readable")
-        return self._native.read_ranges([(offset, length) for offset, length in ranges], INTERRUPT.get())
+        return self._native.read_ranges(parts_of(ranges), INTERRUPT.get())
 
     def write(self, data: Any) -> int:
         self._check(self._writes, "not writable")
-        # What a buffer still held when its file was discarded goes nowhere.
-        return len(data) if self._is_discarded else self._native.write(content_of(data), INTERRUPT.get())
+        view = memoryview(data)
+        if self._is_discarded:
+            return view.nbytes  # What a buffer still held when its file was discarded goes nowhere.
+        if view.nbytes <= _PIECE or not (self._is_rewritten and view.c_contiguous):
+            return self._native.write(content_of(data), INTERRUPT.get())
+        view = view.cast("B")
+        # A buffer hands on what is large as it is: of that only a piece at a time is copied.
+        for start in range(0, len(view), _PIECE):
+            self._native.write(content_of(view[start : start + _PIECE]), INTERRUPT.get())
+        return len(view)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         self._check(True)
@@ -232,6 +268,12 @@ class RemoteFile(io.RawIOBase):
         """Close it; what was not sent is forgotten, and so is everything of a file that is rewritten."""
         self._is_discarded = True
         self._native.abort()
+
+    def _dealloc_warn(self, source: object) -> None:
+        """Tell of a file that nobody has closed: buffers ask for it by this name."""
+        import warnings
+
+        warnings.warn(f"unclosed file {source!r}", ResourceWarning, stacklevel=2, source=source)
 
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]

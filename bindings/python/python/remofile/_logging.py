@@ -9,6 +9,7 @@ import atexit
 import logging
 import os
 import threading
+import traceback
 
 from remofile._remofile import take_logs, wait_for_logs, wake_for_logs
 
@@ -26,7 +27,12 @@ def pass_on() -> None:
     """Hands the lines that wait to the logger."""
     logger = logging.getLogger("remofile")
     for level, line in take_logs():
-        logger.log(level, "%s", line)
+        try:
+            logger.log(level, "%s", line)
+        except Exception:
+            # A handler's or filter's mistake ends no server, and not what is logged after it.
+            if logging.raiseExceptions:
+                traceback.print_exc()
 
 
 def begin() -> None:

@@ -152,8 +152,8 @@ def settings_of(function: str, options: Mapping[str, Any], known: frozenset[str]
                 raise TypeError(f"{function}() has no {name}: {name} is an option of downloads, and a server has its own")
             raise TypeError(f"{function}() got an unexpected keyword argument '{name}'")
     settings = dict(options)
-    rules = [_line(rule) for rule in settings.pop("exclude", ())]
-    rules += ["!" + _line(rule) for rule in settings.pop("include", ())]
+    rules = _lines("exclude", settings.pop("exclude", ()))
+    rules += ["!" + rule for rule in _lines("include", settings.pop("include", ()))]
     path = settings.pop("exclude_from", None)
     if path is not None:
         with open(path, encoding="utf-8-sig") as file:
@@ -166,7 +166,7 @@ def settings_of(function: str, options: Mapping[str, Any], known: frozenset[str]
     compress = settings.get("compress")
     if compress is True or compress is False:
         settings["compress"] = _LEVEL if compress else None
-    for name in ("min_size", "max_size", "bytes_per_second", "retries", "transfers", "max_delete"):
+    for name in ("compress", "min_size", "max_size", "bytes_per_second", "retries", "transfers", "max_delete"):
         _check_number(name, settings.get(name))
     least, most = settings.get("min_size"), settings.get("max_size")
     if least is not None and most is not None and least > most:
@@ -185,8 +185,11 @@ def _listed(paths: Union[LocalPath, Iterable[Union[str, os.PathLike[str]]]]) -> 
     return ["/".join(name for name in line.split("/") if name not in ("", ".")) for line in lines if line]
 
 
-def _line(rule: Union[str, os.PathLike[str]]) -> str:
-    return os.fspath(rule)
+def _lines(name: str, rules: Iterable[Union[str, os.PathLike[str]]]) -> list[str]:
+    if isinstance(rules, (str, bytes)):
+        # Its letters would be taken for patterns, and a single '*' leaves out everything.
+        raise TypeError(f"{name} is a sequence of patterns, not a single one")
+    return [os.fspath(rule) for rule in rules]
 
 
 def _check_number(name: str, number: object) -> None:
@@ -196,3 +199,5 @@ def _check_number(name: str, number: object) -> None:
         raise TypeError(f"{name} must be a whole number, not {number!r}")
     if number < 0:  # type: ignore[operator]
         raise ValueError(f"{name} must not be negative")
+    if number >= 2**63:  # type: ignore[operator]
+        raise ValueError(f"{name} must be less than 2**63")

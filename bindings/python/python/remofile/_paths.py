@@ -71,6 +71,12 @@ def text_of(path: RemotePath) -> str:
     return text
 
 
+def local(path: LocalPath) -> str:
+    """An absolute path of this machine. An empty one stays empty, and names nothing: it is mostly one that is not set."""
+    text = os.fsdecode(path)
+    return os.path.abspath(text) if text else text
+
+
 def is_utf8(text: str) -> bool:
     """True if a name has no bytes that are no UTF-8, which Python has as halves of surrogates."""
     try:
@@ -93,11 +99,18 @@ def child(directory: str, name: str) -> str:
     return f"{directory.rstrip('/')}/{checked_name(name)}"
 
 
-def checked_name(name: str) -> str:
-    """The name itself, if it is one."""
+def checked_name(name: str, every: bool = False) -> str:
+    """The name itself, if it is one. Which characters it may have is the server's affair, unless every server is to admit it.
+
+    :raises FileNameError: if it is not valid.
+    """
     from errno import EINVAL
 
-    problem = check_file_name(name) if is_utf8(name) else "the name is not UTF-8"
+    if not isinstance(name, str):
+        raise TypeError(f"a name must be a text, not {type(name).__name__}")
+    problem = check_file_name(name, every) if is_utf8(name) else "the name is not UTF-8"
+    if "/" in name:
+        problem = "a name has no '/' in it: it is no path"
     if problem is not None:
         raise FileNameError(EINVAL, problem, name)
     return name

@@ -7,7 +7,8 @@ from errno import EINVAL
 from contextlib import contextmanager
 
 from remofile._options import DOWNLOAD, UPLOAD, settings_of
-from remofile._paths import base_name, child, remote
+from remofile._ended import note_begun, remove_begun, remove_begun_here
+from remofile._paths import base_name, checked_name, child, local, remote
 from remofile._remofile import clear_local_partials
 from remofile._settings import check_chunk_size, interest, is_chosen
 from remofile.exceptions import DestinationNotFound, FileNameError, MissingRightError, SourceNotFound
@@ -82,37 +83,33 @@ def settle_conflicts(options: dict[str, Any]) -> tuple[dict[str, Any], Optional[
 
 def upload(client: Connection, is_directory: bool, source: LocalPath, destination: RemotePath, how: Transfer) -> None:
     """Upload one file or directory: see `Client.upload_file`."""
-    local = os.path.abspath(source)
+    here = local(source)
     what = "directory" if is_directory else "file"
     how.settle(f"upload_{what}", UPLOAD, is_directory)
-    if not (os.path.isdir(local) if is_directory else os.path.isfile(local)):
+    if not (os.path.isdir(here) if is_directory else os.path.isfile(here)):
         raise SourceNotFound(f"Source {what} could not be found: {os.fspath(source)}", os.fspath(source))
     directory = remote(destination, "Destination")
-    own_name = os.path.basename(local)
+    own_name = os.path.basename(here)
     path = child(directory, how.name or own_name)
     stall_timeout, limits = client._transfer_limits(how.timeout, how.deadline)
-    try:
-        may_look, was_there = True, client._kind(path, how.timeout, how.deadline) is not None
-    except MissingRightError:
-        # Into a drop box: the server itself says whether the name is taken.
-        may_look, was_there = False, False
+    was_there = _is_taken(client, path, how)
     if was_there and how.stays:
         _raise_exists(path)
     watched = Watched(how.process_chunk) if how.process_chunk is not None else None
     # The name on the disk may be no UTF-8.
     shown_name = None if is_directory else os.fsencode(own_name).decode(errors="replace")
     told = how.interest(watched, shown_name, stall_timeout)
+    begun = note_begun(told, directory) if is_directory and watched is not None else set()
 
     def clean_up() -> None:
-        if not may_look:
-            # Nor may it remove anything: what came stays for its next attempt, and nobody sees it.
-            return
+        if was_there is None:
+            return  # Who may not look may remove nothing, either.
         client._native.clear_partials(path, *limits)
-        if is_directory and not was_there and client._kind(path, None) is not None:
-            client._native.remove(path, True, *limits)
+        if is_directory and not was_there:
+            remove_begun(client, path, begun, limits)
 
-    with destination_at_server(), cancellation(watched, clean_up):
-        client._native.upload([("", local, base_name(path))], directory, how.settings, told, *limits)
+    with destination_at_server(here), cancellation(watched, clean_up):
+        client._native.upload([("", here, base_name(path))], directory, how.settings, told, *limits)
 
 
 def download(client: Connection, is_directory: bool, source: RemotePath, destination: LocalPath, how: Transfer) -> None:
@@ -123,28 +120,36 @@ def download(client: Connection, is_directory: bool, source: RemotePath, destina
     stall_timeout, limits = client._transfer_limits(how.timeout, how.deadline)
     if client._kind(path, how.timeout, how.deadline) != what:
         raise SourceNotFound(f"Source {what} could not be found: {path}", path)
-    directory = os.path.abspath(destination)
+    directory = local(destination)
     if not os.path.isdir(directory):
         raise DestinationNotFound(f"Destination directory could not be found: {os.fspath(destination)}", os.fspath(destination))
     own_name = base_name(path)
     if not (how.name or own_name):
         raise FileNameError(EINVAL, "the root directory has no name: give its copy one, by 'name'", path)
-    target = child(directory, how.name or own_name)
+    # A name of a file that is there may be one that not every server admits; one that is chosen must not.
+    target = child(directory, checked_name(how.name, every=True) if how.name else own_name)
     was_there = os.path.lexists(target)
     if was_there and how.stays:
         _raise_exists(target)
     watched = Watched(how.process_chunk) if how.process_chunk is not None else None
     told = how.interest(watched, None if is_directory else own_name, stall_timeout)
+    begun = note_begun(told, directory) if is_directory and watched is not None else set()
 
     def clean_up() -> None:
         clear_local_partials(directory, "/" + base_name(target))
         if is_directory and not was_there:
-            import shutil
+            remove_begun_here(target, begun)
 
-            shutil.rmtree(target, ignore_errors=True)
-
-    with cancellation(watched, clean_up):
+    with source_at_server(directory), cancellation(watched, clean_up):
         client._native.download("/", [(path, base_name(target))], directory, how.settings, told, *limits)
+
+
+def _is_taken(client: Connection, path: str, how: Transfer) -> Optional[bool]:
+    """True if something has the name at the server; ``None`` if the token may not look: the server decides then."""
+    try:
+        return client._kind(path, how.timeout, how.deadline) is not None
+    except MissingRightError:
+        return None
 
 
 def _raise_exists(path: str) -> NoReturn:
@@ -154,16 +159,45 @@ def _raise_exists(path: str) -> NoReturn:
 
 
 @contextmanager
-def destination_at_server(source: Optional[str] = None) -> Iterator[None]:
-    """Tells that the destination is missing at the server: the source was there, but perhaps not all that is listed below it."""
+def destination_at_server(source: str = "") -> Iterator[None]:
+    """Tells that the destination is missing at the server, and that what is missing in the local source is that.
+
+    :param source: what paths of the source begin with, unless they are told as relative ones.
+    """
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        if source is not None and str(error.filename).startswith(source.rstrip("/") + "/"):
-            raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
-        if getattr(error, "is_remote", False):
-            raise DestinationNotFound(f"Destination directory could not be found: {error.filename}", error.filename) from error
-        raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
+        _raise_missing(error, not (_is_local(error) or _has_gone(error.filename, source.rstrip("/"))))
+
+
+@contextmanager
+def source_at_server(destination: str) -> Iterator[None]:
+    """Tells that the source is missing at the server, unless the local directory itself has gone."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        _raise_missing(error, _is_local(error) or not os.path.isdir(destination))
+
+
+def _raise_missing(error: OSError, is_destination: bool) -> NoReturn:
+    if not hasattr(error, "kind"):
+        raise error  # Not what a transfer fails with, but what a function of the caller's has raised.
+    told = error.strerror if error.filename is None else error.filename
+    if is_destination:
+        raise DestinationNotFound(f"Destination directory could not be found: {told}", error.filename) from error
+    raise SourceNotFound(f"Source could not be found: {told}", error.filename) from error
+
+
+def _is_local(error: OSError) -> bool:
+    """True if it is about this machine, as far as it tells: what fails of one file of many does not."""
+    return not getattr(error, "is_remote", False)
+
+
+def _has_gone(path: Optional[str], source: str) -> bool:
+    """True if it is a file of a local source that went away meanwhile. The server may have something by the same path."""
+    if path is None or not path.startswith("/"):
+        return path is not None
+    return bool(source) and f"{path}/".startswith(f"{source}/") and not os.path.lexists(path)
 
 
 class Watched:

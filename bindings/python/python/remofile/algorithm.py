@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from errno import EINVAL
 
 from remofile._connection import Connection, is_same_server, live_servers
 from remofile._options import DOWNLOAD, SYNC_DOWNLOAD, SYNC_UPLOAD, UPLOAD, settings_of
-from remofile._paths import remote, text_of
+from remofile._paths import local, remote, text_of
 from remofile._settings import CHUNK_SIZE, check_chunk_size, interest, is_chosen
-from remofile._transfers import Transfer, cancellation, destination_at_server
+from remofile._transfers import Transfer, cancellation, destination_at_server, source_at_server
 from remofile.client import Client
-from remofile.exceptions import DestinationNotFound, SourceNotFound
+from remofile.exceptions import DestinationNotFound, FileNameError, SourceNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import Any, Optional, Union, overload
 
     from typing_extensions import Unpack
@@ -80,10 +80,10 @@ def upload_files(
     :raises TimeoutError: if nothing moves for the timeout, or it takes longer than the deadline.
     """
     _refuse_awaited("upload_files", client)
-    path = os.fspath(source)
+    path = os.fsdecode(source)
     if os.path.isabs(path):
         raise ValueError("Source must be a relative path")
-    base = os.fspath(relative_directory) if relative_directory is not None else os.getcwd()
+    base = os.fsdecode(relative_directory) if relative_directory is not None else os.getcwd()
     if not os.path.isabs(base):
         raise ValueError("Relative directory must be an absolute path")
     target = remote(destination, "Destination")
@@ -92,7 +92,7 @@ def upload_files(
         raise SourceNotFound(f"Relative directory could not be found: {base}", base)
     if not _is_pattern(path):
         found = os.path.join(base, path)
-        if not os.path.exists(found):
+        if not path or not os.path.exists(found):
             raise SourceNotFound(f"Source could not be found: {path}", path)
         _check_recursive(recursive, os.path.isdir(found), path)
     sources = _excluding(exclude_files, path, how, base)
@@ -135,7 +135,7 @@ def download_files(
     if path.startswith("/"):
         raise ValueError("Source must be a relative path")
     base = remote("/" if relative_directory is None else relative_directory, "Relative directory")
-    target = os.fspath(destination)
+    target = os.fsdecode(destination)
     if not os.path.isabs(target):
         raise ValueError("Destination must be an absolute path")
     how = _how(
@@ -143,17 +143,19 @@ def download_files(
     )
     if not os.path.isdir(target):
         raise DestinationNotFound(f"Destination directory could not be found: {target}", target)
-    path = "/".join(part for part in path.split("/") if part not in ("", "."))
+    whole, path = path, "/".join(part for part in path.split("/") if part not in ("", "."))
     if not _is_pattern(path):
         kind = client._kind(f"{base.rstrip('/')}/{path}", timeout, deadline)
-        if kind is None:
+        if kind is None or not whole:
             raise SourceNotFound(f"Source could not be found: {path}", path)
-        _check_recursive(recursive, kind == "directory", path)
-    with _source_at_server():
+        _check_recursive(recursive, kind == "directory", whole)
+        if not path and base == "/":
+            raise FileNameError(EINVAL, "the root directory has no name: name what is in it, or a pattern such as '*'", base)
+    with source_at_server(target):
         sources = _excluding(exclude_files, path, how, base, client)
     stall_timeout, limits = client._transfer_limits(timeout, deadline)
     told = how.interest(process_chunk, None, stall_timeout)
-    with _source_at_server(), cancellation():
+    with source_at_server(target), cancellation():
         return client._native.download(base, sources, target, how.settings, told, *limits)
     return None
 
@@ -265,7 +267,7 @@ def synchronize_upload(*arguments: Any, **options: Any) -> Report:
     client, source, destination = _settle("synchronize_upload", arguments, options)
     if not os.path.isdir(source):
         raise SourceNotFound(f"Source directory could not be found: {os.fspath(source)}", os.fspath(source))
-    with destination_at_server(os.fspath(source) if isinstance(os.fspath(source), str) else None):
+    with destination_at_server(local(source)):
         return _synchronize(client, True, source, destination, options)
     raise AssertionError
 
@@ -297,10 +299,10 @@ def synchronize_download(*arguments: Any, **options: Any) -> Report:
     if os.path.lexists(destination):
         is_there = os.path.isdir(destination)
     else:
-        is_there = os.path.isdir(os.path.dirname(os.path.abspath(destination)))
+        is_there = os.path.isdir(os.path.dirname(local(destination)))
     if not is_there:
         raise DestinationNotFound(f"Destination directory could not be found: {os.fspath(destination)}", os.fspath(destination))
-    with _source_at_server():
+    with source_at_server(os.path.dirname(local(destination))):
         return _synchronize(client, False, destination, source, options)
     raise AssertionError
 
@@ -316,6 +318,8 @@ def _settle(function: str, arguments: tuple[Any, ...], options: dict[str, Any]) 
     if len(given) != 3:
         raise TypeError(f"{function}() takes a client, a source and a destination")
     client, source, destination = given
+    if not text_of(destination if function == "synchronize_upload" else source):
+        raise ValueError("the directory at the server is an empty path: '/' is all that is there")
     if client is not None:
         _refuse_awaited(function, client)
     return (_of_environment(function) if client is None else client, source, destination)
@@ -347,7 +351,7 @@ def _of_environment(function: str) -> Client:
 
 
 def _synchronize(
-    client: Client, is_upload: bool, local: LocalPath, path: RemotePath, options: dict[str, Any]
+    client: Client, is_upload: bool, here: LocalPath, path: RemotePath, options: dict[str, Any]
 ) -> Report:
     progress, timeout, deadline = (options.pop(name, None) for name in ("progress", "timeout", "deadline"))
     chunk_size, process_chunk = options.pop("chunk_size", CHUNK_SIZE), options.pop("process_chunk", None)
@@ -357,7 +361,7 @@ def _synchronize(
     stall_timeout, limits = client._transfer_limits(timeout, deadline)
     told = interest(process_chunk, chunk_size, progress, chosen=is_chosen(chunk_size), stall_timeout=stall_timeout)
     whole = remote("/" + text_of(path))
-    return client._native.synchronize(is_upload, os.path.abspath(local), whole, settings, told, *limits)
+    return client._native.synchronize(is_upload, local(here), whole, settings, told, *limits)
 
 
 def _is_pattern(path: str) -> bool:
@@ -369,14 +373,3 @@ def _check_recursive(recursive: bool, is_directory: bool, path: str) -> None:
         from errno import EISDIR
 
         raise IsADirectoryError(EISDIR, "it is a directory, and recursive is not set", path)
-
-
-@contextmanager
-def _source_at_server() -> Iterator[None]:
-    """Tells that the source is missing at the server: the destination was there."""
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if getattr(error, "is_remote", False):
-            raise SourceNotFound(f"Source could not be found: {error.filename}", error.filename) from error
-        raise DestinationNotFound(f"Destination directory could not be found: {error.filename}", error.filename) from error

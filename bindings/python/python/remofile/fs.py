@@ -82,9 +82,9 @@ class RemofileFileSystem(Bulk):
             from fsspec.compression import compr
             from fsspec.core import get_compression
 
+            kind = get_compression(path, compression)
             # The file itself is what a transaction commits, not what compresses into it, as older versions of fsspec have it.
             opened = self.open(path, mode, block_size, cache_options, **kwargs)
-            kind = get_compression(path, compression)
             if kind is None:
                 return opened
             other = compr[kind](opened, mode=mode[0])
@@ -94,7 +94,13 @@ class RemofileFileSystem(Bulk):
         # The base class would wrap it in a file that, where its block raises, makes half of a text visible.
         text = {name: kwargs.pop(name, None) for name in ("encoding", "errors", "newline")}
         binary = mode.replace("t", "") + "b"
-        return Text(self.open(path, binary, block_size, cache_options, compression, **kwargs), **text).told_mode(mode)
+        opened = self.open(path, binary, block_size, cache_options, compression, **kwargs)
+        try:
+            return Text(opened, **text).told_mode(mode)
+        except BaseException:
+            if "r" not in mode:
+                opened.raw.discard()
+            raise
 
     def _open(
         self,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from errno import ENOTDIR
+from operator import index
 
+from remofile._paths import local
 from remofile._remofile import NativeServer, check_token
 from remofile._settings import Secret
 
@@ -158,9 +161,9 @@ class Server:
 
     @root_directory.setter
     def root_directory(self, directory: LocalPath) -> None:
-        path = os.path.abspath(directory)
+        path = local(directory)
         if not os.path.isdir(path):
-            raise NotADirectoryError(f"The root directory must be an existing directory: {path}")
+            raise NotADirectoryError(ENOTDIR, "the root directory must be an existing directory", path)
         self._check_idle("root directory")
         self._root_directory = path
 
@@ -175,8 +178,9 @@ class Server:
 
     @file_size_limit.setter
     def file_size_limit(self, size: int) -> None:
-        if size <= 0:
-            raise ValueError("The file size limit must be greater than 0")
+        size = index(size)
+        if not 0 < size < 2**64:
+            raise ValueError("The file size limit must be greater than 0, and less than 2**64")
         self._check_idle("file size limit")
         self._file_size_limit = size
 
@@ -191,11 +195,13 @@ class Server:
 
     @chunk_size_range.setter
     def chunk_size_range(self, size_range: tuple[int, int]) -> None:
-        least, most = size_range
+        least, most = (index(size) for size in size_range)
         if least <= 0:
             raise ValueError("The minimum chunk size must be greater than 0")
         if most < least:
             raise ValueError("The maximum chunk size must not be less than the minimum")
+        if most >= 2**32:
+            raise ValueError("The maximum chunk size must be less than 2**32")
         self._check_idle("chunk size range")
         self._chunk_size_range = (least, most)
 

@@ -15,6 +15,6 @@ def is_file_name_valid(name: str) -> bool:
     :rtype: bool
     """
     try:
-        return check_file_name(name) is None
+        return check_file_name(name, True) is None
     except UnicodeEncodeError:
         return False

@@ -56,7 +56,8 @@ impl Client {
     fn upload_content(&mut self, path: &RemotePath, content: &[u8], replace: bool) -> Result<()> {
         let on_conflict = if replace { OnConflict::Replace } else { OnConflict::Abort };
         let options = TransferOptions { on_conflict, ..TransferOptions::default() };
-        let report = self.upload_stream(Box::new(Cursor::new(content.to_vec())), path, &options, &mut Silent)?;
+        let (source, size) = (Box::new(Cursor::new(content.to_vec())), Some(content.len() as u64));
+        let report = self.upload_reader(source, size, path, &options, &mut Silent)?;
         report.failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.at(path).into()))
     }
 }

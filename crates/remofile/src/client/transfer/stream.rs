@@ -26,6 +26,8 @@ pub(crate) struct StreamSource {
     pieces: Receiver<io::Result<Vec<u8>>>,
     waker: Waker,
     name: String,
+    /// The number of bytes, if that is known: protocol 1 takes no file without its size.
+    size: Option<u64>,
     digester: Digester,
     state: SourceState,
 }
@@ -44,12 +46,12 @@ enum SourceState {
 }
 
 impl StreamSource {
-    pub(crate) fn spawn(reader: Box<dyn Read + Send>, name: String) -> Result<Self> {
+    pub(crate) fn spawn(reader: Box<dyn Read + Send>, name: String, size: Option<u64>) -> Result<Self> {
         let waker = Waker::new().map_err(|source| Error::System { what: "cannot read in the background", source })?;
         let (sender, pieces) = sync_channel(PIECES);
         let own = waker.clone();
         start("reader", move || read_all(reader, &sender, &own))?;
-        Ok(Self { pieces, waker, name, digester: Digester::new(), state: SourceState::New })
+        Ok(Self { pieces, waker, name, size, digester: Digester::new(), state: SourceState::New })
     }
 
     pub(crate) fn waker(&self) -> &Waker {
@@ -81,7 +83,7 @@ impl StreamSource {
                 self.state = SourceState::Sending { piece: Vec::new(), sent: 0 };
                 Ok(Packed::Items(vec![Item::Begin {
                     path,
-                    size: None,
+                    size: self.size,
                     modified: None,
                     mode: None,
                     rule: None,

@@ -28,13 +28,25 @@ impl Client {
         options: &TransferOptions,
         monitor: &mut dyn Monitor,
     ) -> Result<TransferReport> {
+        self.upload_reader(source, None, destination, options, monitor)
+    }
+
+    /// The same of a reader that has so many bytes, if that is known.
+    pub(crate) fn upload_reader(
+        &mut self,
+        source: Box<dyn Read + Send>,
+        size: Option<u64>,
+        destination: &RemotePath,
+        options: &TransferOptions,
+        monitor: &mut dyn Monitor,
+    ) -> Result<TransferReport> {
         let (directory, name) =
             destination.split().map_err(|invalid: InvalidPath| Failure::from(invalid).at(destination))?;
         if options.dry_run {
             return self.foretell_stream(&directory, name.as_str(), options, monitor);
         }
-        monitor.report(Event::FileStarted { path: name.as_str(), size: None, offset: 0 });
-        let source = StreamSource::spawn(source, name.to_string())?;
+        monitor.report(Event::FileStarted { path: name.as_str(), size, offset: 0 });
+        let source = StreamSource::spawn(source, name.to_string(), size)?;
         let mut handler = StreamUpload {
             destination: &directory,
             source,

@@ -136,7 +136,7 @@ pub unsafe extern "C" fn remofile_set_attributes(
 
 /// The mode of `struct stat` has the type of the file as well: who passes all of it may mean something else.
 fn permissions(mode: u32) -> Result<u32, Fault> {
-    let wrong = || Fault::argument(format!("a mode is permission bits, 0 to 07777, not {mode:#o}"));
+    let wrong = || Fault::argument(format!("a mode is permission bits, 0 to 07777, not 0{mode:o}"));
     (mode <= 0o7777).then_some(mode).ok_or_else(wrong)
 }
 

@@ -202,6 +202,7 @@ struct client_options {
 struct server_options {
   std::filesystem::path root;
   std::string token;
+  /// Where it listens; empty for all addresses.
   std::string address = "127.0.0.1";
   std::string private_key;
   uint16_t port = 0;

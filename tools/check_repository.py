@@ -21,6 +21,7 @@ Prints one line for each violation and exits with 1 if there are any.
 """
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -134,6 +135,7 @@ def check(root, files, protocol_dependencies):
             yield from check_local_store(file, text)
             yield from check_unsafe(file, text)
             yield from check_programs(file, text)
+            yield from check_script(path, file, text)
         if path.name == "Cargo.toml":
             text = path.read_text(encoding="utf-8")
             yield from check_lints(file, text)
@@ -269,6 +271,12 @@ def check_programs(file, text):
     # Tests stand at the end of a file.
     for match in PROGRAM.finditer(text.partition("#[cfg(test)]")[0]):
         yield f"{at(file, text, match)}: starts a program: only the files in STARTS_PROGRAMS may"
+
+
+def check_script(path, file, text):
+    """What the documents and the script itself call by its path has to run that way."""
+    if text.startswith("#!/") and not os.access(path, os.X_OK):
+        yield f"{file}: it begins with #! and cannot be executed: chmod +x"
 
 
 def check_lints(file, text):

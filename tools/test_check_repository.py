@@ -72,6 +72,10 @@ class CheckTest(unittest.TestCase):
         violations = [violation.split(":")[0] for violation in self.violations(files)]
         self.assertEqual(violations, ["bindings/python/python/remofile/hook.py", "crates/remofile/src/server/hook.rs"])
 
+    def test_scripts_that_cannot_be_executed_are_named(self):
+        files = {"tools/a.py": "#!/usr/bin/env python3\n", "tools/b.py": "import os\n", "crates/a/src/lib.rs": "#![warn(missing_docs)]\n"}
+        self.assertEqual(self.violations(files), ["tools/a.py: it begins with #! and cannot be executed: chmod +x"])
+
     def test_long_files_are_named(self):
         self.assertEqual(len(self.violations({"a.rs": "\n" * 501, "b.rs": "\n" * 500})), 1)
 

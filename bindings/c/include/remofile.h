@@ -115,8 +115,9 @@ int remofile_make_link(remofile_client *client,
                        remofile_error *error);
 
 // Sets permission bits and time of a file or directory.
-// @param mode Permission bits; REMOFILE_NO_MODE leaves them.
+// @param mode Permission bits, of which those beyond 0777 (set-user-ID and the like) are not set; REMOFILE_NO_MODE leaves them.
 // @param modified Its modified_seconds and modified_nanoseconds are set; NULL leaves the time.
+// @return REMOFILE_BAD_ARGUMENT for a mode above 07777, and for nanoseconds that are a second or more.
 int remofile_set_attributes(remofile_client *client,
                             const char *path,
                             uint32_t mode,

@@ -10,8 +10,11 @@
 #include "remofile/stream.hpp"
 #include "remofile/support.hpp"
 
+#include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -78,6 +81,18 @@ class client {
                         [&] { return client(handle, waiting_); });
   }
   client clone() const { return try_clone().value(); }
+
+  /// Sets the limits of later calls, as the options of the same names do.
+  result<void> try_set_limits(std::chrono::milliseconds timeout, std::chrono::milliseconds stall_timeout = {},
+                              uint64_t wait_ms = 0) {
+    return detail::done([&](remofile_error *e) {
+      return remofile_client_set_limits(handle_, detail::milliseconds(timeout), detail::milliseconds(stall_timeout), wait_ms,
+                                        e);
+    });
+  }
+  void set_limits(std::chrono::milliseconds timeout, std::chrono::milliseconds stall_timeout = {}, uint64_t wait_ms = 0) {
+    try_set_limits(timeout, stall_timeout, wait_ms).value();
+  }
 
   /// Ends the call that runs, from any thread: false if there is none.
   bool cancel() noexcept { return remofile_client_cancel(handle_, nullptr) == REMOFILE_OK; }
@@ -215,6 +230,21 @@ class client {
   }
   void make_link(const std::string &path, const std::string &target, uint32_t flags = 0) {
     try_make_link(path, target, flags).value();
+  }
+
+  /// Sets permission bits and the time of last modification in seconds since 1970 and nanoseconds, those that are given.
+  result<void> try_set_attributes(const std::string &path, std::optional<uint32_t> mode,
+                                  std::optional<std::pair<int64_t, uint32_t>> modified = {}) {
+    remofile_metadata time = REMOFILE_INIT(remofile_metadata);
+    if (modified) std::tie(time.modified_seconds, time.modified_nanoseconds) = *modified;
+    return detail::done([&](remofile_error *e) {
+      return remofile_set_attributes(handle_, detail::text(path), mode.value_or(REMOFILE_NO_MODE),
+                                     modified ? &time : nullptr, e);
+    });
+  }
+  void set_attributes(const std::string &path, std::optional<uint32_t> mode,
+                      std::optional<std::pair<int64_t, uint32_t>> modified = {}) {
+    try_set_attributes(path, mode, modified).value();
   }
 
   /// How many files and how many directories were removed.

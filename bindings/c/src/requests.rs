@@ -5,6 +5,7 @@
 use crate::client::{asking, with};
 use crate::edge::call;
 use crate::entries::remote;
+use crate::fault::Fault;
 use crate::flags::{self, check};
 use crate::pointers::{Bytes, In, Out, Text};
 use crate::reports::tell_report;
@@ -112,8 +113,9 @@ pub unsafe extern "C" fn remofile_make_link(
 }
 
 /// Sets permission bits and time of a file or directory.
-/// @param mode Permission bits; REMOFILE_NO_MODE leaves them.
+/// @param mode Permission bits, of which those beyond 0777 (set-user-ID and the like) are not set; REMOFILE_NO_MODE leaves them.
 /// @param modified Its modified_seconds and modified_nanoseconds are set; NULL leaves the time.
+/// @return REMOFILE_BAD_ARGUMENT for a mode above 07777, and for nanoseconds that are a second or more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn remofile_set_attributes(
     client: *mut Client,
@@ -126,11 +128,22 @@ pub unsafe extern "C" fn remofile_set_attributes(
     let (path, modified, error) = unsafe { (Text::of(path, "path"), In::of(modified), Out::of(error)) };
     call(error, || {
         let path = remote(path.get()?)?;
-        let mode = Some(mode).filter(|mode| *mode != types::REMOFILE_NO_MODE);
-        let time = |given: &Metadata| Timestamp::new(given.modified_seconds, given.modified_nanoseconds);
-        let modified = modified.optional()?.map(time);
+        let mode = Some(mode).filter(|mode| *mode != types::REMOFILE_NO_MODE).map(permissions).transpose()?;
+        let modified = modified.optional()?.map(time).transpose()?;
         with(client, |client, _| Ok(client.set_attributes(&path, mode, modified)?))
     })
+}
+
+/// The mode of `struct stat` has the type of the file as well: who passes all of it may mean something else.
+fn permissions(mode: u32) -> Result<u32, Fault> {
+    let wrong = || Fault::argument(format!("a mode is permission bits, 0 to 07777, not 0{mode:o}"));
+    (mode <= 0o7777).then_some(mode).ok_or_else(wrong)
+}
+
+fn time(given: &Metadata) -> Result<Timestamp, Fault> {
+    let (seconds, nanoseconds) = (given.modified_seconds, given.modified_nanoseconds);
+    let wrong = || Fault::argument(format!("nanoseconds of a time are 0 to 999999999, not {nanoseconds}"));
+    (nanoseconds < 1_000_000_000).then(|| Timestamp::new(seconds, nanoseconds)).ok_or_else(wrong)
 }
 
 /// Removes a file, a link or a directory.

@@ -148,6 +148,21 @@ static void texts_and_choices(void) {
   EXPECT(REMOFILE_BAD_ARGUMENT, remofile_upload(client, &source, 1, "/", &transfer, NULL, NULL, &error));
 }
 
+static void modes_and_times(void) {
+  static const uint32_t wrong[] = {010000, 0100644, 1u << 31, UINT32_MAX - 1};
+  remofile_metadata metadata = REMOFILE_INIT(remofile_metadata);
+  size_t i;
+  OK(remofile_set_attributes(client, "/x", 04640, NULL, &error));
+  for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    EXPECT(REMOFILE_BAD_ARGUMENT, remofile_set_attributes(client, "/x", wrong[i], NULL, &error));
+  }
+  metadata.modified_seconds = 1;
+  metadata.modified_nanoseconds = 1000000000;
+  EXPECT(REMOFILE_BAD_ARGUMENT, remofile_set_attributes(client, "/x", 0600, &metadata, &error));
+  OK(remofile_stat(client, "/x", &metadata, &error));
+  CHECK(metadata.mode == 0640 && metadata.modified_seconds > 1);
+}
+
 static remofile_client *the_clone;
 
 static int in_callback(void *user, const remofile_entry *entry) {
@@ -246,6 +261,7 @@ int main(int count, char **arguments) {
   sizes();
   addresses();
   texts_and_choices();
+  modes_and_times();
   callbacks_and_threads();
   processes();
   OK(remofile_client_close(client, &error));

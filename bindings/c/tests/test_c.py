@@ -176,6 +176,13 @@ class Frozen(unittest.TestCase):
         declared = set(re.findall(r"\b(remofile_\w+)\(", (BINDING / "include/remofile.h").read_text()))
         self.assertEqual(set(found), declared)
 
+    def test_the_wrapper_has_every_function(self):
+        headers = [BINDING / "include/remofile.hpp", *(BINDING / "include/remofile").glob("*.hpp")]
+        used = {name for header in headers for name in re.findall(r"\b(remofile_\w+)\(", header.read_text())}
+        # These two serve C++ as they are.
+        missing = set(abi.symbols(prefix / "lib/libremofile.so")) - used - {"remofile_version", "remofile_open_handles"}
+        self.assertFalse(missing)
+
     def test_the_structs_and_constants_are_those_of_the_list(self):
         source = Path(place.name) / "abi.c"
         source.write_text(abi.program())

@@ -57,6 +57,25 @@ static void results(remofile::client &client) {
   assert(client.status().round_trip_ns > 0);
 }
 
+static void attributes_and_limits(remofile::client &client) {
+  client.set_attributes("/d/g", 0600, std::make_pair(int64_t{-5}, uint32_t{7}));
+  auto changed = client.stat("/d/g");
+  assert(changed.mode == 0600u && changed.modified_seconds == -5 && changed.modified_nanoseconds == 7);
+  client.set_attributes("/d/g", 0640);
+  changed = client.stat("/d/g");
+  assert(changed.mode == 0640u && changed.modified_seconds == -5);
+  client.set_attributes("/d/g", std::nullopt, std::make_pair(int64_t{5}, uint32_t{0}));
+  assert(client.stat("/d/g").mode == 0640u && client.stat("/d/g").modified_seconds == 5);
+  assert(client.try_set_attributes("/d/g", 0100600).error().code() == REMOFILE_BAD_ARGUMENT);
+  // A file that is followed gives nothing: a time that is over already ends the call, and is not taken for no limit.
+  auto limited = client.clone();
+  limited.set_limits(std::chrono::milliseconds(-1));
+  client.create_file("/quiet");
+  auto quiet = limited.try_open("/quiet", REMOFILE_READ | REMOFILE_FOLLOW);
+  char byte;
+  assert((quiet ? quiet->try_read(&byte, 1).error() : quiet.error()).code() == REMOFILE_TIMEOUT);
+}
+
 /// A text that C would cut at a NUL byte names something else: it is refused, and nothing is done.
 static void nul_bytes(remofile::client &client, const fs::path &local) {
   using namespace std::string_literals;
@@ -202,6 +221,7 @@ int main(int count, char **arguments) {
     options.token = serve.token;
     remofile::client client(options);
     results(client);
+    attributes_and_limits(client);
     nul_bytes(client, arguments[2]);
     callbacks(client, arguments[2]);
     streams(client);

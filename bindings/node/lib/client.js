@@ -4,7 +4,7 @@ const native = require('./native');
 const { RemofileError } = require('./errors');
 const { call, callHere, abortable } = require('./call');
 const {
-  ALGORITHMS, CHOICES, NO_MODE, choice, count, entry, event, holder, known, metadata, milliseconds, report, space, transferOptions,
+  ALGORITHMS, CHOICES, NO_MODE, choice, count, entry, event, holder, known, metadata, milliseconds, refuse, report, space, transferOptions,
 } = require('./options');
 const { RemoteFile, openFlags } = require('./file');
 const streams = require('./streams');
@@ -22,6 +22,16 @@ function flagsOf(options, ...names) {
   return flags;
 }
 
+/** A time, a Date or nanoseconds, for the struct of C; null if there is none. */
+function timeOf(modified) {
+  if (modified === undefined) return null;
+  const nanoseconds = modified instanceof Date ? BigInt(modified.getTime()) * 1000000n : modified;
+  if (typeof nanoseconds !== 'bigint') throw new TypeError('modified must be a Date, or nanoseconds as a bigint');
+  const seconds = nanoseconds / 1000000000n - (nanoseconds % 1000000000n < 0n ? 1n : 0n);
+  if (BigInt.asIntN(64, seconds) !== seconds) throw new RangeError('modified is no time that a file can have');
+  return native.struct('metadata', { modified_seconds: seconds, modified_nanoseconds: Number(nanoseconds - seconds * 1000000000n) });
+}
+
 /** A client of one server. Its calls may be made at the same time: each has a session of its own. */
 class Client {
   #idle;
@@ -36,11 +46,10 @@ class Client {
 
   /** Connects to a server and proves the token. */
   static async connect({ hostname = 'localhost', port = 6768, token, publicKey, timeout, stallTimeout, wait, plain, protocol = 2, ...others }) {
-    const [unknown] = Object.keys(others);
-    if (unknown) throw new TypeError(`there is no option ${unknown}`);
+    refuse(others);
     const options = native.struct('client_options', {
       hostname, port: count('port', port, 0xffff), token: token ?? null, public_key: publicKey ?? null,
-      flags: (protocol === 1 ? 1 << 29 : 0) | (plain ? 1 << 30 : 0),
+      flags: (choice('protocol', protocol, [1, 2]) === 0 ? 1 << 29 : 0) | (plain ? 1 << 30 : 0),
       timeout_ms: milliseconds('timeout', timeout),
       stall_timeout_ms: milliseconds('stallTimeout', stallTimeout),
       wait_ms: wait === Infinity ? 2n ** 64n - 1n : wait === 0 ? 2n ** 64n - 2n : milliseconds('wait', wait),
@@ -85,7 +94,8 @@ class Client {
     await this.close();
   }
 
-  async status({ signal } = {}) {
+  async status({ signal, ...others } = {}) {
+    refuse(others);
     const raw = native.struct('server_status');
     await this.#with(signal, (handle) => call('status', handle, raw));
     return {
@@ -94,13 +104,15 @@ class Client {
     };
   }
 
-  async stat(path, { signal } = {}) {
+  async stat(path, { signal, ...others } = {}) {
+    refuse(others);
     const raw = native.struct('metadata');
     await this.#with(signal, (handle) => call('stat', handle, path, raw));
     return metadata(raw);
   }
 
-  async lstat(path, { signal } = {}) {
+  async lstat(path, { signal, ...others } = {}) {
+    refuse(others);
     const raw = native.struct('metadata');
     const target = Buffer.alloc(4097);
     await this.#with(signal, (handle) => call('lstat', handle, path, raw, target));
@@ -130,13 +142,15 @@ class Client {
   }
 
   /** The clients that others may have to wait for. */
-  async holders({ signal } = {}) {
+  async holders({ signal, ...others } = {}) {
+    refuse(others);
     const holders = await this.#collect('on_holder', 'holder', signal, (handle, ...each) => call('holders', handle, ...each));
     return holders.map(holder);
   }
 
   /** The room of the disk that a path is on; of its quota, if the token has one. */
-  async diskSpace(path = '/', { signal } = {}) {
+  async diskSpace(path = '/', { signal, ...others } = {}) {
+    refuse(others);
     const raw = native.struct('space');
     await this.#with(signal, (handle) => call('disk_space', handle, path, raw));
     return space(raw);
@@ -175,14 +189,10 @@ class Client {
     await this.#with(options.signal, (handle) => call('make_link', handle, path, target, flags));
   }
 
-  async setAttributes(path, { mode = NO_MODE, modified, signal } = {}) {
+  async setAttributes(path, { mode = NO_MODE, modified, signal, ...others } = {}) {
+    refuse(others);
     if (mode !== NO_MODE) count('mode', mode, 0o7777);
-    const nanoseconds = modified instanceof Date ? BigInt(modified.getTime()) * 1000000n : modified;
-    const seconds = nanoseconds === undefined ? 0n : nanoseconds / 1000000000n - (nanoseconds % 1000000000n < 0n ? 1n : 0n);
-    const time = nanoseconds === undefined ? null : native.struct('metadata', {
-      modified_seconds: seconds, modified_nanoseconds: Number(nanoseconds - seconds * 1000000000n),
-    });
-    await this.#with(signal, (handle) => call('set_attributes', handle, path, mode, time));
+    await this.#with(signal, (handle) => call('set_attributes', handle, path, mode, timeOf(modified)));
   }
 
   async remove(path, options = {}) {
@@ -214,7 +224,8 @@ class Client {
 
   /** The content of a file: bytes, or a string with an encoding. */
   async readFile(path, options = {}) {
-    const { encoding, signal } = typeof options === 'string' ? { encoding: options } : options;
+    const { encoding, signal, ...others } = typeof options === 'string' ? { encoding: options } : options;
+    refuse(others);
     const file = await this.open(path, 'r', { signal });
     try {
       const content = await file.read((await file.size()) || 1, { signal });
@@ -225,7 +236,8 @@ class Client {
   }
 
   /** Opens a file: `r`, `r+`, `w`, `w+`, `x`, `x+`, `a` or `a+`. */
-  async open(path, mode = 'r', { strict = false, follow = false, signal } = {}) {
+  async open(path, mode = 'r', { strict = false, follow = false, signal, ...others } = {}) {
+    refuse(others);
     const flags = openFlags(mode, { strict, follow });
     const made = [null];
     await this.#with(signal, (handle) => call('open', handle, path, flags, made));
@@ -242,13 +254,13 @@ class Client {
 
   /** Uploads files and directories of this machine into a remote directory. */
   upload(sources, destination, options = {}) {
-    const texts = [].concat(sources).map(String);
+    const texts = [].concat(sources);
     return this.#transfer(options, (handle, ...rest) => call('upload', handle, texts, texts.length, destination, ...rest));
   }
 
   /** Downloads remote files and directories into a directory of this machine. */
   download(sources, destination, options = {}) {
-    const texts = [].concat(sources).map(String);
+    const texts = [].concat(sources);
     return this.#transfer(options, (handle, ...rest) => call('download', handle, texts, texts.length, destination, ...rest));
   }
 

@@ -2,7 +2,7 @@
 
 const native = require('./native');
 const { call, callHere, callNow, abortable } = require('./call');
-const { count: wholeNumber } = require('./options');
+const { count: wholeNumber, refuse } = require('./options');
 
 const READ = 1 << 22;
 const WRITE = 1 << 23;
@@ -18,7 +18,7 @@ const MODES = {
 };
 
 function openFlags(mode, { strict, follow }) {
-  if (!(mode in MODES)) throw new TypeError(`the mode must be one of ${Object.keys(MODES).join(', ')}`);
+  if (!Object.hasOwn(MODES, mode)) throw new TypeError(`the mode must be one of ${Object.keys(MODES).join(', ')}`);
   return MODES[mode] | (strict ? STRICT : 0) | (follow ? FOLLOW : 0);
 }
 
@@ -45,14 +45,15 @@ class RemoteFile {
   }
 
   /** Reads bytes from the position, or from one that is given: fewer only at the end of the file. */
-  async read(length, { position, signal } = {}) {
+  async read(length, options = {}) {
     const buffer = Buffer.allocUnsafe(length);
-    const count = await this.readInto(buffer, { position, signal });
+    const count = await this.readInto(buffer, options);
     return buffer.subarray(0, count);
   }
 
   /** Reads into a buffer; gives the number of bytes. */
-  async readInto(buffer, { position, signal } = {}) {
+  async readInto(buffer, { position, signal, ...others } = {}) {
+    refuse(others);
     checkPosition(position);
     const count = [0];
     await this.#next(signal, () =>
@@ -64,7 +65,8 @@ class RemoteFile {
   }
 
   /** Writes a string or bytes at the position, or at one that is given. */
-  async write(content, { position, signal } = {}) {
+  async write(content, { position, signal, ...others } = {}) {
+    refuse(others);
     checkPosition(position);
     const data = native.bytesOf(content);
     const count = [0];

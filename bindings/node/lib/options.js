@@ -40,19 +40,31 @@ function count(name, value, most = UNKNOWN) {
   return value;
 }
 
+/** Refuses options that are none: a misspelt one would be passed over in silence. */
+function refuse(others) {
+  for (const name of Object.keys(others)) throw new TypeError(`there is no option ${name}`);
+}
+
+/** Lines of rules, which may be one. */
+function lines(name, value) {
+  const given = [].concat(value);
+  if (given.some((each) => typeof each !== 'string')) throw new TypeError(`${name} must be a string or strings`);
+  return given.join('\n');
+}
+
 /** Options of a transfer or a sync as the struct of C; the callbacks and the signal are left to the call. */
 function transferOptions(options) {
   const made = native.struct('transfer_options');
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || ['signal', 'onEvent', 'resolve'].includes(name)) continue;
-    if (name in FLAGS) made.flags |= value ? FLAGS[name] : 0;
+    if (Object.hasOwn(FLAGS, name)) made.flags |= value ? FLAGS[name] : 0;
     else if (name === 'resume') made.flags |= value ? 0 : NO_RESUME;
     else if (name === 'retries') made.retries = value === 0 ? NO_MODE : count(name, value, NO_MODE);
-    else if (name === 'exclude') made.exclude = [].concat(value).join('\n');
-    else if (name in NUMBERS) made[NUMBERS[name]] = count(name, value, ['transfers', 'compress'].includes(name) ? NO_MODE : UNKNOWN);
-    else if (name in TEXTS) made[TEXTS[name]] = String(value);
-    else if (name in CHOICES) made[CHOICES[name][0]] = choice(name, value, CHOICES[name][1]);
-    else throw new TypeError(`there is no option ${name}`);
+    else if (name === 'exclude') made.exclude = lines(name, value);
+    else if (Object.hasOwn(NUMBERS, name)) made[NUMBERS[name]] = count(name, value, ['transfers', 'compress'].includes(name) ? NO_MODE : UNKNOWN);
+    else if (Object.hasOwn(TEXTS, name)) made[TEXTS[name]] = value;
+    else if (Object.hasOwn(CHOICES, name)) made[CHOICES[name][0]] = choice(name, value, CHOICES[name][1]);
+    else refuse({ [name]: value });
   }
   return made;
 }
@@ -113,5 +125,5 @@ function report(raw) {
 }
 
 module.exports = {
-  ALGORITHMS, CHOICES, NO_MODE, choice, count, entry, event, holder, known, metadata, milliseconds, report, space, transferOptions,
+  ALGORITHMS, CHOICES, NO_MODE, choice, count, entry, event, holder, known, metadata, milliseconds, refuse, report, space, transferOptions,
 };

@@ -26,7 +26,7 @@ class Server {
     const chosen = token ?? generateToken();
     let bits = 0;
     for (const [name, value] of Object.entries(flags)) {
-      if (!(name in FLAGS)) throw new TypeError(`there is no option ${name}`);
+      if (!Object.hasOwn(FLAGS, name)) throw new TypeError(`there is no option ${name}`);
       bits |= value ? FLAGS[name] : 0;
     }
     const options = native.struct('server_options', {

@@ -1,7 +1,7 @@
 'use strict';
 
 const { Readable, Writable } = require('node:stream');
-const { count } = require('./options');
+const { count, refuse } = require('./options');
 
 /** A stream of a remote file's content, or of a part of it: `start` and `end`, both included. */
 class RemoteReadStream extends Readable {
@@ -9,8 +9,9 @@ class RemoteReadStream extends Readable {
   #file;
   #left;
 
-  constructor(client, path, { start, end = Infinity, highWaterMark = 256 * 1024, strict, follow, signal, encoding } = {}) {
+  constructor(client, path, { start, end = Infinity, highWaterMark = 256 * 1024, strict, follow, signal, encoding, ...others } = {}) {
     // Before the stream is there, which would begin to open the file.
+    refuse(others);
     if (start !== undefined) count('start', start);
     if (end !== Infinity) count('end', end);
     super({ highWaterMark, signal, encoding });
@@ -58,7 +59,8 @@ class RemoteWriteStream extends Writable {
   #open;
   #file;
 
-  constructor(client, path, { flags = 'w', highWaterMark = 256 * 1024, signal } = {}) {
+  constructor(client, path, { flags = 'w', highWaterMark = 256 * 1024, signal, ...others } = {}) {
+    refuse(others);
     super({ highWaterMark, signal, decodeStrings: true });
     this.path = path;
     this.bytesWritten = 0;

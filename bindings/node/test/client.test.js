@@ -70,6 +70,29 @@ test('a place that is no whole number changes nothing', async () => {
   assert.equal(await client.readFile('/places', 'utf8'), 'content');
 });
 
+test('an option or a source that is none is refused, and nothing is done', async () => {
+  await client.writeFile('/options', 'content');
+  const wrong = { flag: 'a' };
+  for (const call of [
+    () => client.setAttributes('/options', { mdoe: 0o600 }), () => client.stat('/options', wrong), () => client.lstat('/options', wrong),
+    () => client.status(wrong), () => client.holders(wrong), () => client.diskSpace('/', wrong), () => client.readFile('/options', wrong),
+    () => client.open('/options', 'w', wrong), () => client.open('/options', 'toString'), () => client.upload(['a'], '/', { toString: true }),
+    () => Server.start({ root: '.', toString: true }), () => Client.connect({ token: server.token, port: server.port, protocol: '1' }),
+    () => client.upload(undefined, '/'), () => client.download([5], '.'), () => client.syncUpload('.', '/', { backup: 5 }),
+    () => client.syncUpload('.', '/', { exclude: [5] }), () => client.setAttributes('/options', { modified: 5 }),
+  ]) {
+    await assert.rejects(call, TypeError, String(call));
+  }
+  await assert.rejects(client.setAttributes('/options', { modified: 10n ** 30n }), RangeError);
+  assert.throws(() => client.createWriteStream('/options', wrong), TypeError);
+  assert.throws(() => client.createReadStream('/options', { strat: 3 }), TypeError);
+  const file = await client.open('/options', 'r+');
+  await assert.rejects(file.write('X', { offset: 3 }), TypeError);
+  await assert.rejects(file.read(1, { offset: 3 }), TypeError);
+  await file.close();
+  assert.equal(await client.readFile('/options', 'utf8'), 'content');
+});
+
 test('directories, files and links', async () => {
   await client.makeDirectory('/d/e', { parents: true });
   await assert.rejects(client.makeDirectory('/d'), fails('already-exists'));

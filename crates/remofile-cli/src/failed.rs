@@ -148,7 +148,11 @@ impl Failed {
             Self::Unconfigured(unconfigured) => unconfigured.message(),
             Self::Usage(message) | Self::Configuration(message) | Self::Daemon { message, .. } => message.clone(),
             Self::Library(
-                error @ (Error::Connect { .. } | Error::NoServer(_) | Error::Resolve { .. } | Error::ConnectionLost(_)),
+                error @ (Error::Connect { .. }
+                | Error::NoServer(_)
+                | Error::Resolve { .. }
+                | Error::ConnectionLost(_)
+                | Error::Listen { .. }),
             ) => without_number(&advice::with_advice(error)),
             Self::Library(error) => advice::with_advice(error),
             Self::AtServer { server, failed } => format!("{server}: {}", failed.message()),
@@ -216,6 +220,9 @@ mod tests {
     fn the_words_of_the_system_are_told_without_its_number() {
         assert_eq!(without_number("refused (os error 111) (is it running?)"), "refused (is it running?)");
         assert_eq!(without_number("x (os error y)"), "x (os error y)");
+        let source = io::Error::from_raw_os_error(98);
+        let listen = Failed::Library(Error::Listen { address: "port 6768".to_owned(), source }).message();
+        assert!(listen.starts_with("cannot listen on port 6768: ") && !listen.contains("os error"), "{listen}");
     }
 
     #[test]

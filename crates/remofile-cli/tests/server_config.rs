@@ -174,6 +174,34 @@ fn a_check_tells_what_is_wrong_and_serves_nothing() {
 }
 
 #[test]
+fn a_check_finds_what_a_start_would_refuse_and_makes_nothing() {
+    for (wrong, told) in [
+        ("log-file = \"missing/log\"", "missing/log: No such file"),
+        ("log-file = \"root\"", "Is a directory"),
+        ("log-file = \"/proc/version\"", "/proc/version: "),
+        ("audit-log = \"missing/log\"", "missing/log: No such file"),
+        ("audit-log = \".\"", "Is a directory"),
+        ("audit-log = \"/proc/version\"", "/proc/version: "),
+        // No machine has this address: it is kept for documents.
+        ("metrics = \"192.0.2.1:1\"", "cannot listen on 192.0.2.1:1: "),
+        ("webhook = \"http://127.0.0.1:99999/\"", "'webhook': its port is none"),
+        ("on-upload = \" \"", "'on-upload': it is empty"),
+    ] {
+        let scene = Scene::new(&options(&format!("token = \"{TOKEN}\"\n{wrong}\n")));
+        for words in [&["server-config", "--check-config"][..], &["server-config"]] {
+            let said = say(scene.command(words).arg(scene.file())).fails(1);
+            assert!(said.contains(told), "{wrong}: {said}");
+        }
+    }
+    let fine = Scene::new(&options(&format!("token = \"{TOKEN}\"\nlog-file = \"log\"\naudit-log = \"audit\"\n")));
+    say(fine.command(&["server-config", "--check-config"]).arg(fine.file())).ok();
+    assert!(!fine.at("log").exists() && !fine.at("audit").exists());
+    let elsewhere = Scene::new("directory = \"root\"\nport = 7\naddress = \"192.0.2.1\"\n");
+    let said = say(elsewhere.command(&["server-config", "--check-config"]).arg(elsewhere.file())).fails(1);
+    assert!(said.contains("cannot listen on 192.0.2.1:7"), "{said}");
+}
+
+#[test]
 fn options_and_a_key_that_clients_could_replace_are_refused() {
     let scene = Scene::new(&options("private-key-file = \"root/key\"\n"));
     let refused = |file: &Path, what: &str| {

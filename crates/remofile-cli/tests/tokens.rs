@@ -57,6 +57,8 @@ fn a_token_is_printed_once_and_kept_nowhere() {
     let scene = Scene::new();
     let output = scene.run("add alice --rights upload --below /inbox --expires 30d --quota 5G --sessions 4");
     assert!(output.stderr.contains("'alice' may upload") && output.stderr.contains("--tokens "), "{}", output.stderr);
+    let end = output.stderr.split_once(" until ").and_then(|(_, rest)| rest.split_once(';')).unwrap().0.to_owned();
+    assert!(end.len() == "2026-12-31T18:00:00Z".len() && end.ends_with('Z'), "{end}");
     let token = token_of(output);
     assert!(!scene.text().contains(&token));
     let second = token_of(scene.run("add b@x.y"));

@@ -190,6 +190,7 @@ struct client_options {
   std::string token;
   std::string public_key;
   uint32_t flags = 0;
+  /// 0 for no limit; less is a time that is over.
   std::chrono::milliseconds timeout{0};
   std::chrono::milliseconds stall_timeout{0};
   uint64_t wait_ms = 0;
@@ -201,6 +202,7 @@ struct client_options {
 struct server_options {
   std::filesystem::path root;
   std::string token;
+  /// Where it listens; empty for all addresses.
   std::string address = "127.0.0.1";
   std::string private_key;
   uint16_t port = 0;
@@ -266,8 +268,9 @@ result<void> done(F &&call, D &&then) {
 
 inline std::string native(const std::filesystem::path &path) { return path.string(); }
 
+/// Milliseconds for C, where 0 is no limit. What is left of a time that is over already is none, and must not be taken for that.
 inline uint64_t milliseconds(std::chrono::milliseconds time) {
-  return time.count() > 0 ? static_cast<uint64_t>(time.count()) : 0;
+  return time.count() < 0 ? 1 : static_cast<uint64_t>(time.count());
 }
 
 /// Callbacks, and what one of them has thrown: no exception may go through the library.

@@ -1,6 +1,6 @@
 //! The options of servers that are run as a service.
 
-use super::values::{listen_address, some_duration};
+use super::values::{listen_address, shell_command, some_duration};
 use crate::daemon::{coordinator_address, webhook_address};
 use clap::{Args, ValueEnum, ValueHint};
 use std::net::SocketAddr;
@@ -40,7 +40,7 @@ pub(crate) struct Operations {
 
     /// Command of the shell to run when a client has stored a file: its path is in $REMOFILE_FILE, and the line of the
     /// audit log on standard input
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", value_parser = shell_command)]
     pub(crate) on_upload: Option<String>,
 
     /// Address to call (POST) with the line of the audit log when a client has stored a file

@@ -68,6 +68,11 @@ pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// A command of the shell. An empty one always succeeds: a scanner that was to be named by a variable would look at nothing.
+pub(crate) fn shell_command(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// The address of an S3 service.
 pub(crate) fn endpoint(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));

@@ -11,7 +11,7 @@ pub(super) fn run(run: &Run, context: Context) -> Result<Exit> {
     logging::begin_as(context.verbose, run.operations.log_format)?;
     let settings = server_settings(run, context.token, &Environment::of_process())?;
     if run.operations.check_config {
-        daemon::check(&settings)?;
+        daemon::check(&settings, run.operations.log_file.as_deref())?;
         return Ok(Exit::Success);
     }
     daemon::serve_in_foreground(settings, Reload::of(run)?, run.operations.log_file.as_deref())?;

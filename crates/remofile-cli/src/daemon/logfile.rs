@@ -32,6 +32,7 @@ pub(super) fn open_log(path: &Path) -> Result<OwnedFd> {
     })?;
     let stat = fstat(&log).map_err(|error| failed(error.into()))?;
     check_owner(&stat, "the file").and_then(|()| check_names(&stat)).map_err(failed)?;
+    check_room(&log, &stat).map_err(failed)?;
     fcntl_setfl(&log, OFlags::APPEND).map_err(|error| failed(error.into()))?;
     Ok(log)
 }
@@ -48,6 +49,14 @@ fn check_owner(stat: &Stat, what: &str) -> io::Result<()> {
 fn check_names(stat: &Stat) -> io::Result<()> {
     if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_nlink > 1 {
         return Err(io::Error::other("the file has a second name, a hard link: name another log file"));
+    }
+    Ok(())
+}
+
+/// Files of the system such as `/proc/version` can be opened by root, and take nothing.
+fn check_room(log: &OwnedFd, stat: &Stat) -> io::Result<()> {
+    if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && rustix::io::write(log, &[]).is_err() {
+        return Err(io::Error::other("nothing can be written to it: name another log file"));
     }
     Ok(())
 }
@@ -75,6 +84,11 @@ mod tests {
         open_log(&file).unwrap();
         std::fs::hard_link(&file, &second).unwrap();
         assert!(open_log(&second).unwrap_err().message().contains("second name"));
+    }
+
+    #[test]
+    fn a_file_that_takes_nothing_is_no_log() {
+        assert!(open_log(Path::new("/proc/version")).is_err());
     }
 
     #[test]

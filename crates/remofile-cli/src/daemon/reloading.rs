@@ -2,11 +2,12 @@
 
 use super::logs::Logs;
 use super::notify::Notifier;
-use crate::failed::Result;
+use crate::failed::{Failed, Result};
 use crate::settings::{Reload, Reloaded};
 use remofile::protocol::key::PrivateKey;
 use remofile::tokens::TokensWatch;
 use remofile::{Server, ServerOptions};
+use std::io;
 
 /// The files that the server looks at again.
 pub(super) struct LookedAtAgain<'a> {
@@ -29,7 +30,7 @@ impl LookedAtAgain<'_> {
         }
         match self.take_options() {
             Ok(()) => tracing::info!("the limits and the token are those of now"),
-            Err(failed) => tracing::error!("the options stay as they were: {}", failed.message()),
+            Err(failed) => tracing::error!("the options stay as they were: {}{}", failed.message(), advice(&failed)),
         }
         self.notifier.ready(self.status);
     }
@@ -49,6 +50,16 @@ impl LookedAtAgain<'_> {
     }
 }
 
+/// What there is to know of a file that root, too, is not let read: the wall around the server knows the file that was there.
+fn advice(failed: &Failed) -> &'static str {
+    match failed {
+        Failed::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            " (one that was replaced, and not written to, is read when the server is started again)"
+        }
+        _ => "",
+    }
+}
+
 /// Returns the options that differ and cannot change while a server runs.
 fn fixed_differences(before: &ServerOptions, now: &ServerOptions) -> Vec<&'static str> {
     let options = [
@@ -64,4 +75,17 @@ fn fixed_differences(before: &ServerOptions, now: &ServerOptions) -> Vec<&'stati
         ("server-memory", before.server_memory == now.server_memory),
     ];
     options.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_file_behind_the_wall_is_told_from_one_that_is_missing() {
+        let failed = |kind: io::ErrorKind| Failed::file(Path::new("server.toml"), io::Error::from(kind));
+        assert!(advice(&failed(io::ErrorKind::PermissionDenied)).contains("started again"));
+        assert_eq!(advice(&failed(io::ErrorKind::NotFound)), "");
+    }
 }

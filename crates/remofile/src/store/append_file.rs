@@ -22,7 +22,7 @@ impl AppendFile {
     /// # Errors
     /// If it cannot be opened, or if it is something that others may have put there: a symbolic link, a file of another
     /// user's (root's are fine), a file with a second name. Only regular files and devices are taken, since a pipe may
-    /// keep its writer waiting for ever.
+    /// keep its writer waiting for ever. Files of the system that take nothing, such as `/proc/version`, are told from others.
     pub fn open(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         Ok(Self { file: open_checked(&path)?, path })
@@ -84,6 +84,10 @@ fn open_checked(path: &Path) -> io::Result<OwnedFd> {
         let owner = stat.st_uid;
         return Err(io::Error::other(format!("the file belongs to another user (id {owner}): name another file")));
     }
+    if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+        // Root may open what nobody can write to.
+        system::write(&file, &[]).map_err(|_| io::Error::other("nothing can be written to it: name another file"))?;
+    }
     Ok(file)
 }
 
@@ -133,6 +137,11 @@ mod tests {
         assert!(AppendFile::open(&at("pipe")).unwrap_err().to_string().contains("pipe"));
         assert!(AppendFile::open(directory.path()).is_err());
         assert!(!AppendFile::open(Path::new("/dev/null")).unwrap().is_regular());
+    }
+
+    #[test]
+    fn a_file_that_takes_nothing_is_refused_whoever_opens_it() {
+        assert!(AppendFile::open(Path::new("/proc/version")).is_err());
     }
 
     #[test]

@@ -21,12 +21,24 @@ pub(crate) fn address(text: &str) -> Result<String, String> {
     if uri.host().is_none_or(str::is_empty) {
         return Err("it is an address such as http://HOST:PORT/PATH".to_owned());
     }
+    if has_wrong_port(&uri) {
+        return Err("its port is none: 1 to 65535".to_owned());
+    }
     match uri.scheme_str() {
         Some("http") => Ok(text.to_owned()),
         Some("https") if cfg!(feature = "https") => Ok(text.to_owned()),
         Some("https") => Err("this program was built without https".to_owned()),
         _ => Err("it begins with http:// or https://".to_owned()),
     }
+}
+
+/// Reports whether something other than a port is behind the host. Such an address would be called at the port of its scheme, where
+/// something else may listen.
+fn has_wrong_port(uri: &Uri) -> bool {
+    let place = uri.authority().map_or("", |authority| authority.as_str());
+    let host_and_port = place.rsplit('@').next().unwrap_or(place);
+    let port = host_and_port.strip_prefix(uri.host().unwrap_or_default()).and_then(|rest| rest.strip_prefix(':'));
+    port.is_some_and(|port| !port.parse().is_ok_and(|port: u16| port > 0))
 }
 
 /// The way to call one address. Its connection is used again.
@@ -76,13 +88,21 @@ mod tests {
 
     #[test]
     fn an_address_has_a_scheme_and_a_host() {
-        assert!(address("http://127.0.0.1:8080/hook?x=1").is_ok());
+        for text in
+            ["http://127.0.0.1:8080/hook?x=1", "http://name:word@[::1]:65535/", "http://host", "http://[::1]/x:0"]
+        {
+            assert!(address(text).is_ok(), "{text}");
+        }
         for (text, why) in [
             ("127.0.0.1:8080", "http://"),
             ("ftp://host/", "begins with http://"),
             ("http://", "no address"),
             ("/hook", "http://HOST"),
             ("http://a b/", "no address"),
+            ("http://127.0.0.1:99999/", "port"),
+            ("http://name:word@[::1]:65536", "port"),
+            ("http://host:0/", "port"),
+            ("http://host:/", "port"),
         ] {
             let told = address(text).unwrap_err();
             assert!(told.contains(why), "{text}: {told}");

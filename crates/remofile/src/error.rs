@@ -54,7 +54,7 @@ pub enum Error {
         waited: Duration,
     },
     /// The host name could not be resolved.
-    #[error("the host name {hostname:?} cannot be resolved: {source} (check the spelling and REMOFILE_HOSTNAME)")]
+    #[error("the host name {hostname:?} cannot be resolved: {source} (check the spelling)")]
     Resolve {
         /// The name.
         hostname: String,
@@ -347,7 +347,7 @@ fn describe_tried(tried: &[TriedServer]) -> String {
 fn next_step(tried: &[TriedServer]) -> &'static str {
     match most_telling(tried) {
         Some(Error::Connect { .. }) => " (is one of them running, and are the ports right?)",
-        Some(Error::Resolve { .. }) => " (check the spelling and REMOFILE_HOSTNAME)",
+        Some(Error::Resolve { .. }) => " (check the spelling)",
         Some(Error::NoAnswer { .. }) => {
             " (they are stuck or overloaded, or the line or a firewall loses what is sent: try again)"
         }

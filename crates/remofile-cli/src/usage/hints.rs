@@ -84,7 +84,7 @@ fn of_failure(line: &Line<'_>, failure: &Failure) -> Option<String> {
         ("directory", ErrorCode::AlreadyExists) => Some("'-p' takes it as it is".to_owned()),
         ("file", ErrorCode::AlreadyExists) => Some("'-u' gives it the time of now".to_owned()),
         ("move", ErrorCode::AlreadyExists) => Some("'-f' replaces a file".to_owned()),
-        ("copy", ErrorCode::AlreadyExists) => Some("'-f' replaces files".to_owned()),
+        ("copy", ErrorCode::AlreadyExists) if failure.detail.is_none() => Some("'-f' replaces files".to_owned()),
         // A file that is missing would be made.
         ("edit", ErrorCode::NotFound) if !is_operand => Some(making(path)),
         ("edit", ErrorCode::NotFound) => path.rsplit_once('/').map(|(parent, _)| making(parent)),
@@ -121,7 +121,8 @@ fn of_local(line: &Line<'_>, failure: &Failure) -> Option<String> {
     if failure.code == ErrorCode::NotFound && name == "sync" && line.names.get(1) == Some(&"remote") {
         return Some(PARENTS.to_owned());
     }
-    let is_destination = name == "download" && failure.code == ErrorCode::NotFound;
+    let has_advice = failure.detail.as_deref().is_some_and(|detail| detail.contains("--parents"));
+    let is_destination = name == "download" && failure.code == ErrorCode::NotFound && !has_advice;
     is_destination.then(|| format!("'mkdir -p {path}' makes it"))
 }
 

@@ -197,6 +197,7 @@ mod tests {
             ("rmf --jsn ls", &["did you mean '--json'"]),
             ("rmf --token", &["'remofile' has no option '--token' ("]),
             ("rmf upload -Y a", &["'remofile upload' has no option '-Y'", "'remofile upload --help'"]),
+            ("rmf upload  /", &["'PATH' is empty", "not set"]),
             ("rmf upload", &["needs PATH", "'remofile upload [OPTIONS] SOURCE... [DESTINATION]' or '"]),
             ("rmf mv /a", &["needs more", "SOURCE... DESTINATION'"]),
             ("rmf stat", &["needs PATH"]),

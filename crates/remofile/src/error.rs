@@ -78,7 +78,7 @@ pub enum Error {
     /// A server of protocol 1 has not answered the first request.
     #[error(
         "the server does not answer (one of protocol 1 says nothing to a wrong token, nor while somebody else's \
-         transfer goes on: check REMOFILE_TOKEN, or try again later)"
+         transfer goes on: check the token, or try again later)"
     )]
     Unanswered,
     /// The peer has not been heard of for that long.

@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_in_several_places_or_in_none_is_refused() {
         for (line, part) in [
-            ("nas:/a work:/b .", "two servers, nas: and work:"),
+            ("nas:/a work:/b .", "two servers (nas: and work:)"),
             ("nas:/a b :/c", "b is a local file and nas:/a is at a server"),
             ("./a ./b", "cp ./a ./b"),
             ("./a /b", "':/path'"),

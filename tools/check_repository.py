@@ -274,7 +274,7 @@ def check_programs(file, text):
 
 
 def check_script(path, file, text):
-    """What the documents and the script itself call by its path has to run that way."""
+    """Checks that what the documents and the script itself call by its path runs that way."""
     if text.startswith("#!/") and not os.access(path, os.X_OK):
         yield f"{file}: it begins with #! and cannot be executed: chmod +x"
 

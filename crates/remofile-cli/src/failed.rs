@@ -30,6 +30,13 @@ pub(crate) enum Failed {
         /// The failure that happened.
         failed: Box<Failed>,
     },
+    /// A failure about which the command knows more than the library.
+    Advised {
+        /// What happened.
+        failed: Box<Failed>,
+        /// What to know about it.
+        advice: String,
+    },
     /// A file of this command itself (a pidfile, a manual page) failed.
     File {
         /// The path of the file.
@@ -89,6 +96,14 @@ impl Failed {
         }
     }
 
+    /// The same failure with an advice, if there is one.
+    pub(crate) fn advised(self, advice: Option<String>) -> Self {
+        match advice {
+            Some(advice) => Self::Advised { failed: Box::new(self), advice },
+            None => self,
+        }
+    }
+
     /// For `map_err`: a failure of the operating system.
     pub(crate) fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::System { what, source: source.into() }
@@ -99,7 +114,7 @@ impl Failed {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Library(error) => Exit::of(error),
-            Self::AtServer { failed, .. } => failed.exit(),
+            Self::AtServer { failed, .. } | Self::Advised { failed, .. } => failed.exit(),
             Self::Daemon { exit, .. } => *exit,
             Self::Output(error) if is_broken_pipe(error) => Exit::Success,
             Self::Unconfigured(_)
@@ -123,7 +138,7 @@ impl Failed {
             Self::Usage(_) => "usage",
             Self::Configuration(_) => "configuration",
             Self::Library(error) => error.kind(),
-            Self::AtServer { failed, .. } => failed.kind(),
+            Self::AtServer { failed, .. } | Self::Advised { failed, .. } => failed.kind(),
             Self::Tokens(error) => tokens_kind(error),
             Self::File { .. } => "file",
             Self::Daemon { kind, .. } => kind,
@@ -136,7 +151,7 @@ impl Failed {
     pub(crate) fn path(&self) -> Option<&str> {
         match self {
             Self::Library(error) => error.path(),
-            Self::AtServer { failed, .. } => failed.path(),
+            Self::AtServer { failed, .. } | Self::Advised { failed, .. } => failed.path(),
             Self::File { path, .. } | Self::Daemon { path, .. } => Some(path),
             _ => None,
         }
@@ -156,6 +171,7 @@ impl Failed {
             ) => without_number(&advice::with_advice(error)),
             Self::Library(error) => advice::with_advice(error),
             Self::AtServer { server, failed } => format!("{server}: {}", failed.message()),
+            Self::Advised { failed, advice } => advice::join(&failed.message(), Some(advice)),
             Self::Tokens(error) => error.to_string(),
             Self::File { path, source } => format!("{path}: {}", without_number(&source.to_string())),
             Self::System { what, source } => format!("{what}: {}", without_number(&source.to_string())),

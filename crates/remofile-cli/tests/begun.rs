@@ -57,6 +57,25 @@ fn assert_goes_on(output: CommandOutput, path: &str) {
 }
 
 #[test]
+fn a_copy_that_a_file_is_in_the_way_of_is_not_begun() {
+    let scene = Scene::new();
+    make_tree(&scene.pair.local("tree"));
+    make_tree(&scene.pair.remote("there"));
+    write(scene.pair.local("copy"), "file");
+    write(scene.pair.remote("copy"), "file");
+    for line in ["upload -r tree /copy", "copy -r :/there :/copy", "download -r /there copy"] {
+        for line in [line, &line.replace(" -r", " -rf")] {
+            for _ in 0..2 {
+                let told = scene.run(line).fails(1);
+                assert!(told.contains("copy: ") && !told.contains("going on"), "{line}: {told}");
+                assert_eq!(line.contains("copy -rf"), told.contains("do not replace each other"), "{line}: {told}");
+            }
+        }
+    }
+    assert_eq!((read(scene.pair.local("copy")), read(scene.pair.remote("copy"))), (b"file".to_vec(), b"file".to_vec()));
+}
+
+#[test]
 fn an_upload_whose_directory_was_removed_and_made_anew_goes_into_it() {
     let scene = Scene::new();
     let (tree, copy) = (scene.pair.local("tree"), scene.pair.remote("copy"));

@@ -37,6 +37,10 @@ fn what_cannot_be_hashed_is_told_and_the_rest_is_hashed() {
     let told = output.fails(23);
     assert!(told.contains("/nothing: there is no such file") && told.contains("/d: "), "{told}");
     assert!(pair.run("hash /nothing").fails(1).contains("/nothing"));
+    let some = pair.run("hash /none* /d/a");
+    assert_eq!((some.status, some.stdout.lines().count()), (Some(23), 1), "{some:?}");
+    assert!(some.stderr.contains("/none*: nothing matches"), "{some:?}");
+    assert!(pair.run("hash /none* /nothing").fails(1).contains("/nothing"));
     assert!(pair.run("hash /d").fails(1).contains("-r"));
     assert!(pair.run("hash").fails(2).contains("PATH"));
 }

@@ -30,6 +30,9 @@ fn orders_can_be_turned_round_and_directories_listed_themselves() {
     assert_eq!(pair.run("ls -d /d /b /link").ok(), "/d\n/b\n/link\n");
     assert_eq!(pair.run("ls -F").ok(), "a.tar\nb\nd/\nlink@\n");
     assert_eq!(pair.run("ls -1 /b /d").ok(), "/b\n\n/d:\ninside\n");
+    let files_first = "/a.tar\n/b\n\n/d:\ninside\n\n/link:\ninside\n";
+    assert_eq!(pair.run("ls /d /a.tar /link /b").ok(), files_first, "no file seems to be in a directory");
+    assert_eq!(pair.run("ls /*").ok(), files_first);
     assert!(pair.run("ls -d /nothing").fails(1).contains("/nothing"));
     assert!(pair.run("ls -S --sort name").fails(2).contains("--sort"));
 }

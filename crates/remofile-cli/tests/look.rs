@@ -55,3 +55,28 @@ fn stat_shows_what_is_known() {
     assert!(pair.run("stat /a.txt /nothing").fails(23).contains("/nothing"));
     assert_eq!(objects(&pair.run("stat --json /d").ok())[0]["type"], "directory");
 }
+
+#[test]
+fn of_several_paths_that_are_looked_at_those_that_fail_are_named() {
+    let pair = pair();
+    for (command, shown) in [("du -s", "3\t/a.txt\n12\t/d\n"), ("find -type f", "/a.txt\n/d/b.txt\n/d/e/c.MD\n")] {
+        for missing in ["/nothing", "/none*"] {
+            let run = pair.run(&format!("{command} /a.txt {missing} /d"));
+            assert_eq!(run.status, Some(23), "{command} {missing}");
+            assert_eq!(run.stdout, shown, "{command} {missing}");
+            assert!(run.stderr.contains(missing), "{}", run.stderr);
+            assert!(pair.run(&format!("{command} {missing}")).fails(1).contains(missing));
+        }
+    }
+    assert!(pair.run("df /nothing /none*").fails(1).contains("/none*"));
+    assert!(pair.run("df -h / /none*").fails(23).contains("/none*"));
+}
+
+#[test]
+fn cat_takes_patterns() {
+    let pair = pair();
+    write(pair.remote("d/e/d.MD"), "89");
+    assert_eq!(pair.run("cat /d/*/*.MD /a.txt").ok(), "123456789123");
+    assert!(pair.run("cat /d/*.none").fails(1).contains("matches"));
+    assert!(pair.run("cat -f /d/e/*").fails(2).contains("one file"));
+}

@@ -71,7 +71,7 @@ fn short_names_and_remote_operands_do_what_fingers_expect() {
     scene.says("mv -f /a.txt :/b.txt");
     assert_eq!(scene.read("b.txt"), "a.txt");
     assert_eq!(scene.says("mv -n /b.txt /x"), "/b.txt -> /x/b.txt\n");
-    assert_eq!(scene.says("ls /x //b.txt //x///"), "/x:\ny\n/b.txt\n\n/x:\ny\n");
+    assert_eq!(scene.says("ls /x //b.txt //x///"), "/b.txt\n\n/x:\ny\n\n/x:\ny\n");
     assert_eq!(scene.says("rm -n :/b.txt"), "/b.txt\n");
     scene.says("rm -rf :/x /nothing");
     assert_eq!(scene.says("ls"), "b.txt\n");
@@ -133,6 +133,37 @@ fn the_profile_of_an_operand_wins_over_the_environment() {
     let mut named = remofile();
     let config = scene.home.path().join("remofile/config.toml");
     say(named.args(["ls", ":/"]).env("REMOFILE_CONFIG", config).env("REMOFILE_PROFILE", "nas")).ok();
+}
+
+#[test]
+fn a_token_that_is_refused_is_told_with_where_it_came_from() {
+    let scene = Scene::new();
+    let (port, wrong) = (scene.server.port.to_string(), "22222222222222222222Cj");
+    write(scene.home.path().join("file"), wrong);
+    let refused = |line: &str, variables: &[(&str, &str)]| {
+        let mut command = scene.command(&line.split(' ').collect::<Vec<_>>());
+        command.env("REMOFILE_PORT", &port).env("REMOFILE_HOSTNAME", "127.0.0.1");
+        say(command.envs(variables.iter().copied())).fails(3)
+    };
+    for (line, variables, part) in [
+        ("ls --token-file file", &[][..], "that of '--token-file'"),
+        ("put --token 22222222222222222222Cj file /", &[], "that of the command line"),
+        ("ls", &[("REMOFILE_TOKEN", wrong)], "that of REMOFILE_TOKEN)"),
+        ("ls", &[("REMOFILE_TOKEN_COMMAND", "echo 22222222222222222222Cj")], "that of REMOFILE_TOKEN_COMMAND)"),
+    ] {
+        let told = refused(line, variables);
+        assert!(told.contains(part), "{line}: {told}");
+    }
+    let config = scene.home.path().join("remofile/config.toml");
+    let profile = std::fs::read_to_string(&config).unwrap().replace(TOKEN, wrong);
+    write(&config, profile);
+    for line in ["ls", "ls nas:", "sync nas:/ copy"] {
+        let told = refused(line, &[]);
+        assert!(
+            told.contains("that of the profile \"nas\": 'remofile login nas HOST' asks for another"),
+            "{line}: {told}"
+        );
+    }
 }
 
 #[test]

@@ -149,6 +149,10 @@ fn a_name_that_looks_like_a_pattern_is_a_name_if_it_exists() {
     mkdir(pair.local("back"));
     pair.run("download /[a] back").ok();
     assert_eq!(files_below(&pair.local("back")), ["[a]"]);
+    pair.run("download /[a] named").ok();
+    pair.run("copy :/[a] copied").ok();
+    assert_eq!((read(pair.local("named")), read(pair.local("copied"))), (b"[a]".to_vec(), b"[a]".to_vec()));
+    assert!(pair.run("download /[ab] none").fails(1).contains("none: "), "what a pattern matches may be several");
 }
 
 #[test]

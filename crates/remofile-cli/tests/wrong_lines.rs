@@ -120,6 +120,9 @@ fn operands_as_other_tools_write_them() {
         "remofile sync nas:/a nas:/b",
         "remofile sync local nas:/a b",
         "remofile sync dir",
+        "remofile sync -avz --delete dir",
+        "remofile sync --json",
+        "remofile sync a b nas:/c",
     ]);
     scene.freezes("operands_as_other_tools_write_them");
 }

@@ -54,7 +54,7 @@ pub enum Error {
         waited: Duration,
     },
     /// The host name could not be resolved.
-    #[error("the host name {hostname:?} cannot be resolved: {source} (check the spelling and REMOFILE_HOSTNAME)")]
+    #[error("the host name {hostname:?} cannot be resolved: {source} (check the spelling)")]
     Resolve {
         /// The name.
         hostname: String,
@@ -78,7 +78,7 @@ pub enum Error {
     /// A server of protocol 1 has not answered the first request.
     #[error(
         "the server does not answer (one of protocol 1 says nothing to a wrong token, nor while somebody else's \
-         transfer goes on: check REMOFILE_TOKEN, or try again later)"
+         transfer goes on: check the token, or try again later)"
     )]
     Unanswered,
     /// The peer has not been heard of for that long.
@@ -347,7 +347,7 @@ fn describe_tried(tried: &[TriedServer]) -> String {
 fn next_step(tried: &[TriedServer]) -> &'static str {
     match most_telling(tried) {
         Some(Error::Connect { .. }) => " (is one of them running, and are the ports right?)",
-        Some(Error::Resolve { .. }) => " (check the spelling and REMOFILE_HOSTNAME)",
+        Some(Error::Resolve { .. }) => " (check the spelling)",
         Some(Error::NoAnswer { .. }) => {
             " (they are stuck or overloaded, or the line or a firewall loses what is sent: try again)"
         }

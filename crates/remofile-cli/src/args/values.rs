@@ -51,7 +51,7 @@ pub(crate) fn rates(text: &str) -> Result<Rates, String> {
     match (rate(up), rate(down)) {
         (Ok(up), Ok(down)) => Ok(Rates { up, down, is_bare }),
         _ => Err("a rate is a number of bytes a second, perhaps with K, M, G or T (times 1024; KiB is the same), such as 500K or \
-                  2M; two are UP:DOWN, and 0 is no limit"
+                  1.5M; two are UP:DOWN, and 0 is no limit"
             .into()),
     }
 }
@@ -219,7 +219,7 @@ mod tests {
         {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "0", "0K", "-1", "K", "1X", "1.5G", "99999999999999999999", "999999999T"] {
+        for text in ["", "0", "0K", "-1", "K", "1X", "1.5", "99999999999999999999", "999999999T"] {
             assert!(size(text).is_err(), "{text}");
         }
         assert!(size_u32("4G").is_err());
@@ -240,6 +240,7 @@ mod tests {
         let rate = NonZeroU64::new;
         assert_eq!(rates("2K"), Ok(Rates { up: rate(2048), down: rate(2048), is_bare: false }));
         assert_eq!(rates("1M:0"), Ok(Rates { up: rate(1 << 20), down: None, is_bare: false }));
+        assert_eq!(rates("1.5K"), Ok(Rates { up: rate(1536), down: rate(1536), is_bare: false }));
         assert_eq!(rates("0:7"), Ok(Rates { up: None, down: rate(7), is_bare: true }));
         for text in ["", ":", "1M:", ":1M", "1:2:3", "-1", "1X"] {
             assert!(rates(text).is_err(), "{text}");

@@ -9,7 +9,7 @@
 use crate::settings::Environment;
 use remofile::protocol::digest::digest;
 use remofile::protocol::path::RemotePath;
-use remofile::{Client, ServerAddress, TransferReport};
+use remofile::{Client, Error, ServerAddress, TransferReport};
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
@@ -101,15 +101,25 @@ impl BegunCopy {
         });
     }
 
-    /// Forgets it if it is complete, or if nothing of it is there.
-    pub(super) fn settle<E>(&self, outcome: &Result<TransferReport, E>, is_nothing_there: impl FnOnce(&E) -> bool) {
+    /// Forgets it if it is complete, or if nothing of it is there, which is asked with the error that ended the run, if one did.
+    pub(super) fn settle<E>(
+        &self,
+        outcome: &Result<TransferReport, E>,
+        is_nothing_there: impl FnOnce(Option<&E>) -> bool,
+    ) {
         let is_over = match outcome {
-            Ok(report) => report.failures.is_empty(),
-            Err(error) => is_nothing_there(error),
+            Ok(report) => report.failures.is_empty() || is_nothing_there(None),
+            Err(error) => is_nothing_there(Some(error)),
         };
         if is_over {
             self.end();
         }
+    }
+
+    /// Reports whether an error leaves no doubt that the server has told it. Who was interrupted, or has no connection, does not
+    /// know what is there.
+    pub(super) fn is_told(error: Option<&Error>) -> bool {
+        error.is_none_or(|error| matches!(error, Error::Remote(_) | Error::Conflicts(_)))
     }
 
     fn end(&self) {

@@ -1,5 +1,6 @@
 //! `remofile cat`
 
+use super::several::Several;
 use super::{Context, paths};
 use crate::args::Cat;
 use crate::exit::Exit;
@@ -13,27 +14,19 @@ use std::io::{self, Read, Seek, SeekFrom};
 const PIECE_BYTES: usize = 1024 * 1024;
 
 pub(super) fn run(cat: &Cat, context: Context) -> Result<Exit> {
-    let paths = cat.paths.iter().map(|path| paths::from_root(path)).collect::<Result<Vec<RemotePath>>>()?;
-    let presentation = Presentation { json: cat.connection.json };
+    let paths = paths::all_from_root(&cat.paths)?;
     let mut client = context.connect(&cat.connection, None)?;
-    let mut data = Data::lock();
-    let (mut printed_files, mut is_complete) = (0, true);
+    let (mut several, paths) = Several::expand(&mut client, paths, Presentation { json: cat.connection.json })?;
     if cat.follow && paths.len() > 1 {
         return Err(Failed::Usage("one file can be followed at a time: name one path with --follow".to_owned()));
     }
+    let mut data = Data::lock();
     for path in &paths {
         let printed = print(&mut client, path, cat, &mut data);
         data.flush()?;
-        match printed {
-            Ok(()) => printed_files += 1,
-            Err(Failed::Library(Error::Remote(failure))) if paths.len() > 1 => {
-                presentation.show_file(&failure);
-                is_complete = false;
-            }
-            Err(failed) => return Err(failed),
-        }
+        several.count(printed.map(|()| true))?;
     }
-    Ok(Exit::of_parts(printed_files > 0, is_complete))
+    Ok(several.exit())
 }
 
 fn print(client: &mut Client, path: &RemotePath, cat: &Cat, data: &mut Data) -> Result<()> {

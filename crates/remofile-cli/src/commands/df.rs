@@ -1,13 +1,13 @@
 //! `remofile df`
 
-use super::{Context, expand, paths};
+use super::several::Several;
+use super::{Context, paths};
 use crate::args::Df;
 use crate::exit::Exit;
-use crate::failed::Result;
+use crate::failed::{Failed, Result};
 use crate::output::json::Object;
 use crate::output::text::{harmless, human_size};
 use crate::output::{Data, Presentation};
-use remofile::Error;
 use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::DiskSpace;
 use serde_json::json;
@@ -15,24 +15,24 @@ use serde_json::json;
 pub(super) fn run(df: &Df, context: Context) -> Result<Exit> {
     let paths = paths::all_from_root(&df.paths)?;
     let mut client = context.connect(&df.connection, None)?;
-    let paths = expand::expand(&mut client, paths)?;
-    let (mut data, mut rows, mut is_complete) = (Data::lock(), Vec::new(), true);
+    let presentation = Presentation { json: df.connection.json };
+    let (mut several, paths) = Several::expand(&mut client, paths, presentation)?;
+    let (mut data, mut rows) = (Data::lock(), Vec::new());
     for path in &paths {
-        match client.disk_space(path) {
-            Ok(space) if df.connection.json => data.object(&object(path, &space))?,
-            Ok(space) => rows.push(row(df, path, &space)),
-            Err(Error::Remote(failure)) if paths.len() > 1 => {
-                is_complete = false;
-                Presentation { json: df.connection.json }.show_file(&failure);
+        let shown = client.disk_space(path).map_err(Failed::from).and_then(|space| match df.connection.json {
+            true => data.object(&object(path, &space)).map(|()| true),
+            false => {
+                rows.push(row(df, path, &space));
+                Ok(true)
             }
-            Err(error) => return Err(error.into()),
-        }
+        });
+        several.count(shown)?;
     }
     if !rows.is_empty() {
         data.text(&table(df, rows))?;
     }
     data.finish()?;
-    Ok(if is_complete { Exit::Success } else { Exit::SomeFailed })
+    Ok(several.exit())
 }
 
 fn object(path: &RemotePath, space: &DiskSpace) -> Object {

@@ -4,7 +4,7 @@ use super::begun::BegunCopy;
 use super::file_list::{ListedFile, Source};
 use super::sources::Arguments;
 use super::transfer::{self, TransferSetup};
-use super::{Context, parents, paths};
+use super::{Context, expand, parents, paths};
 use crate::args::Download;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
@@ -12,7 +12,6 @@ use crate::output::screen::Hold;
 use crate::output::transfer::EventsTo;
 use crate::settings::{Direction, receive_settings};
 use remofile::protocol::path::RemotePath;
-use remofile::transfer::is_pattern;
 use remofile::{Client, RemoteSource, TransferOptions};
 use rustix::fs::FileType;
 use std::fs::File;
@@ -41,7 +40,11 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
                 let begun = begun(client, &sources, &directory, options);
                 let is_unfinished = begun.as_ref().is_some_and(BegunCopy::is_unfinished);
                 let path = directory.clone();
-                let (sources, directory) = named(sources, directory, is_unfinished);
+                let has_one_copy = match &sources[..] {
+                    [source] => source.name.is_none() && !expand::stands_for_many(client, &source.path)?,
+                    _ => false,
+                };
+                let (sources, directory) = named(sources, directory, has_one_copy, is_unfinished);
                 let options = &TransferOptions { missing_is_empty: makes_parents, ..options.clone() };
                 if makes_parents && !dry_run {
                     parents::make_local(&directory)?;
@@ -52,7 +55,7 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
                 let begun = begun.filter(|_| !dry_run && sources.iter().any(|source| source.name.is_some()));
                 begun.iter().for_each(BegunCopy::begin);
                 let downloaded = client.download(&sources, &directory, options, show);
-                begun.iter().for_each(|begun| begun.settle(&downloaded, |_| rustix::fs::lstat(&path).is_err()));
+                begun.iter().for_each(|begun| begun.settle(&downloaded, |_| !is_directory(&path)));
                 let is_it = |path: &str| Path::new(path) == directory;
                 Ok(downloaded.map_err(|error| parents::explain(error, is_it))?)
             }
@@ -102,16 +105,19 @@ fn begun(
     (options.recursive && source.name.is_none()).then(|| BegunCopy::of("download", client, ends))
 }
 
-/// Gives a single source the name of a destination that is no directory, or one that an earlier run of the same command has
+/// Gives the source that has one copy alone the name of a destination that is no directory, or one that an earlier run of the same command has
 /// made, and returns the directory for it.
-fn named(mut sources: Vec<RemoteSource>, destination: PathBuf, is_unfinished: bool) -> (Vec<RemoteSource>, PathBuf) {
-    let is_there = || rustix::fs::stat(&destination).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir());
+fn named(
+    mut sources: Vec<RemoteSource>,
+    destination: PathBuf,
+    has_one_copy: bool,
+    is_unfinished: bool,
+) -> (Vec<RemoteSource>, PathBuf) {
+    let is_there = || is_directory(&destination);
     let is_directory = destination.as_os_str().as_encoded_bytes().ends_with(b"/") || (!is_unfinished && is_there());
     let name = destination.file_name().and_then(|name| name.to_str()).map(str::to_owned);
     match (&mut sources[..], name, destination.parent()) {
-        ([source], Some(name), Some(parent))
-            if !is_directory && source.name.is_none() && !is_pattern(source.path.as_str()) =>
-        {
+        ([source], Some(name), Some(parent)) if has_one_copy && !is_directory => {
             source.name = Some(name);
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             let parent = parent.to_owned();
@@ -119,6 +125,10 @@ fn named(mut sources: Vec<RemoteSource>, destination: PathBuf, is_unfinished: bo
         }
         _ => (sources, destination),
     }
+}
+
+fn is_directory(path: &Path) -> bool {
+    rustix::fs::stat(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir())
 }
 
 /// The directory that relative sources are taken from.

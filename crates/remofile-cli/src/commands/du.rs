@@ -1,6 +1,7 @@
 //! `remofile du`
 
-use super::{Context, expand, paths, walk};
+use super::several::Several;
+use super::{Context, paths, walk};
 use crate::args::Du;
 use crate::exit::Exit;
 use crate::failed::Result;
@@ -14,25 +15,27 @@ use serde_json::json;
 pub(super) fn run(du: &Du, context: Context) -> Result<Exit> {
     let paths = paths::all_from_root(&du.paths)?;
     let mut client = context.connect(&du.connection, None)?;
-    let paths = expand::expand(&mut client, paths)?;
-    let mut sums = Sums { du, data: Data::lock(), is_complete: true };
+    let presentation = Presentation { json: du.connection.json };
+    let (mut several, paths) = Several::expand(&mut client, paths, presentation)?;
+    let mut sums = Sums { du, data: Data::lock(), presentation };
     for path in &paths {
-        sums.count(&mut client, path)?;
+        several.count(sums.count(&mut client, path))?;
     }
     sums.data.finish()?;
-    Ok(if sums.is_complete { Exit::Success } else { Exit::SomeFailed })
+    Ok(several.exit())
 }
 
 struct Sums<'a> {
     du: &'a Du,
     data: Data,
-    is_complete: bool,
+    presentation: Presentation,
 }
 
 impl Sums<'_> {
-    /// Prints the sums of what is at a path. Directories come after what is in them, as du has it.
-    fn count(&mut self, client: &mut Client, path: &RemotePath) -> Result<()> {
-        let presentation = Presentation { json: self.du.connection.json };
+    /// Prints the sums of what is at a path, and returns whether all could be seen. Directories come after what is in them,
+    /// as du has it.
+    fn count(&mut self, client: &mut Client, path: &RemotePath) -> Result<bool> {
+        let presentation = self.presentation;
         let mut open: Vec<(RemotePath, u64)> = vec![(path.clone(), 0)];
         let complete = walk::below(client, path, presentation, &mut |entry| {
             while open.len() > 1 && open.last().is_some_and(|(top, _)| !is_in(entry, top)) {
@@ -47,8 +50,7 @@ impl Sums<'_> {
         while !open.is_empty() {
             self.close(&mut open)?;
         }
-        self.is_complete &= complete;
-        Ok(())
+        Ok(complete)
     }
 
     /// Prints the sum of the last directory, and adds it to that of the one above.

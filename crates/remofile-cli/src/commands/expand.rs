@@ -25,7 +25,7 @@ pub(super) fn expand_each(
 ) -> Result<Vec<RemotePath>> {
     let mut expanded = Vec::with_capacity(paths.len());
     for path in paths {
-        if !is_pattern(path.as_str()) || exists(client, &path)? {
+        if !stands_for_many(client, &path)? {
             expanded.push(path);
             continue;
         }
@@ -36,6 +36,14 @@ pub(super) fn expand_each(
         expanded.extend(matches);
     }
     Ok(expanded)
+}
+
+/// Reports whether a path stands for whatever matches it: a file may be called like a pattern.
+///
+/// # Errors
+/// What ends the call.
+pub(super) fn stands_for_many(client: &mut Client, path: &RemotePath) -> Result<bool> {
+    Ok(is_pattern(path.as_str()) && !exists(client, path)?)
 }
 
 fn exists(client: &mut Client, path: &RemotePath) -> Result<bool> {

@@ -1,6 +1,7 @@
 //! `remofile find`
 
-use super::{Context, expand, paths, walk};
+use super::several::Several;
+use super::{Context, paths, walk};
 use crate::args::{Find, KindOf};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
@@ -14,17 +15,18 @@ pub(super) fn run(find: &Find, context: Context) -> Result<Exit> {
     let tests = Tests::of(find)?;
     let paths = paths::all_from_root(&find.paths)?;
     let mut client = context.connect(&find.connection, None)?;
-    let (mut data, mut is_complete) = (Data::lock(), true);
+    let mut data = Data::lock();
     let presentation = Presentation { json: find.connection.json };
-    for path in &expand::expand(&mut client, paths)? {
-        is_complete &= walk::below(&mut client, path, presentation, &mut |entry| match tests.admit(entry) {
+    let (mut several, paths) = Several::expand(&mut client, paths, presentation)?;
+    for path in &paths {
+        several.count(walk::below(&mut client, path, presentation, &mut |entry| match tests.admit(entry) {
             false => Ok(()),
             true if find.connection.json => data.object(&json::entry(entry)),
             true => data.line(entry.path.as_str()),
-        })?;
+        }))?;
     }
     data.finish()?;
-    Ok(if is_complete { Exit::Success } else { Exit::SomeFailed })
+    Ok(several.exit())
 }
 
 /// The conditions that an entry has to meet.

@@ -9,7 +9,7 @@ use crate::output::columns::Columns;
 use crate::output::time::Clock;
 use crate::output::{Data, Presentation, json};
 use remofile::protocol::path::RemotePath;
-use remofile::protocol::wire::{Entry, ErrorCode, Failure, Listed};
+use remofile::protocol::wire::{Entry, ErrorCode, Failure, Kind, Listed};
 use remofile::{Client, Error};
 use std::cmp::Reverse;
 
@@ -28,6 +28,7 @@ pub(super) fn run(list: &List, context: Context) -> Result<Exit> {
     };
     let paths = expand::expand_each(&mut client, paths, &mut |failure| fail(&mut listing, failure, are_many))?;
     are_many |= paths.len() > 1;
+    let paths = if are_many && listing.has_heads() { files_first(&mut client, paths)? } else { paths };
     for path in &paths {
         match listing.list(&mut client, path, are_many) {
             Err(Failed::Library(Error::Remote(failure))) => fail(&mut listing, failure, are_many)?,
@@ -39,6 +40,21 @@ pub(super) fn run(list: &List, context: Context) -> Result<Exit> {
     }
     listing.finish()?;
     Ok(Exit::of_parts(listed_paths > 0, listing.is_complete))
+}
+
+/// Puts what is no directory in front, as ls does: behind what is in a directory a file would seem to be in it, too.
+fn files_first(client: &mut Client, paths: Vec<RemotePath>) -> Result<Vec<RemotePath>> {
+    let (mut sorted, mut directories) = (Vec::with_capacity(paths.len()), Vec::new());
+    for path in paths {
+        match client.stat(&path) {
+            Ok(entry) if entry.kind == Kind::Directory => directories.push(path),
+            // What fails is told when it is its turn.
+            Ok(_) | Err(Error::Remote(_)) => sorted.push(path),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    sorted.append(&mut directories);
+    Ok(sorted)
 }
 
 struct Listing {
@@ -129,6 +145,11 @@ impl Listing {
             }
         }
         Ok(())
+    }
+
+    /// Reports whether directories are headed by their paths where there are several.
+    fn has_heads(&self) -> bool {
+        !self.is_of_itself && !matches!(self.style, Style::Objects)
     }
 
     fn fail(&mut self, failure: &Failure) {

@@ -31,6 +31,7 @@ mod paths;
 mod remove;
 mod run;
 mod server_config;
+mod several;
 mod sides;
 mod sources;
 mod start;
@@ -46,9 +47,11 @@ mod walk;
 
 use crate::args::{Arguments, Command};
 use crate::exit::Exit;
-use crate::failed::Result;
+use crate::failed::{Failed, Result};
 use crate::{secret, settings};
 use context::Context;
+use remofile::Error;
+use remofile::protocol::handshake::Refusal;
 use remofile::protocol::token::Token;
 
 /// Runs a command. `token` is that of a server's variables or file.
@@ -61,7 +64,22 @@ pub(crate) fn run(mut arguments: Arguments, token: Option<Token>) -> Result<Exit
         verbose: arguments.global.verbose,
         background: arguments.global.background,
     };
-    match arguments.command {
+    let connection = match &arguments.command {
+        // Its token is that of no profile, and may have been typed.
+        Command::Login(_) => None,
+        command => command.connection().cloned(),
+    };
+    let is_argument = context.token.is_some();
+    run_in(arguments.command, context).map_err(|failed| match (&failed, connection) {
+        (Failed::Library(Error::Refused(Refusal::Token | Refusal::Expired)), Some(connection)) => {
+            failed.advised(settings::whence_token(&connection, is_argument))
+        }
+        _ => failed,
+    })
+}
+
+fn run_in(command: Command, context: Context) -> Result<Exit> {
+    match command {
         Command::List(list) => list::run(&list, context),
         Command::File(file) => file::run(&file, context),
         Command::Directory(directory) => directory::run(&directory, context),

@@ -86,7 +86,8 @@ fn select(found: Vec<PartialEntry>, paths: &[RemotePath]) -> Result<Vec<PartialE
         return Ok(found);
     }
     for path in paths {
-        if !found.iter().any(|partial| partial.path.is_within(path)) {
+        // The server of `nas:` is asked for all that it has, which may be nothing.
+        if !path.is_root() && !found.iter().any(|partial| partial.path.is_within(path)) {
             let nothing = Failure::new(ErrorCode::NotFound).at(path).because("nothing is kept of it");
             return Err(Error::Remote(nothing).into());
         }
@@ -132,6 +133,8 @@ mod tests {
         assert_eq!(select(&[]).unwrap().len(), 4);
         assert_eq!(select(&["/d"]).unwrap(), ["/d/b", "/d/c"]);
         assert_eq!(select(&["/d/c", "/a"]).unwrap(), ["/a", "/d/c"]);
+        assert_eq!(select(&["/"]).unwrap().len(), 4);
+        assert!(super::select(Vec::new(), &[RemotePath::root()]).unwrap().is_empty());
         assert!(select(&["/a", "/x"]).unwrap_err().message().starts_with("/x: "));
     }
 }

@@ -1,46 +1,30 @@
 //! `remofile stat`
 
-use super::{Context, expand, paths};
+use super::several::Several;
+use super::{Context, paths};
 use crate::args::Stat;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use crate::output::text::harmless;
 use crate::output::time::Clock;
 use crate::output::{Data, Presentation, json};
-use remofile::Error;
-use remofile::protocol::wire::{Entry, Failure, Kind};
+use remofile::protocol::wire::{Entry, Kind};
 
 pub(super) fn run(stat: &Stat, context: Context) -> Result<Exit> {
     let paths = paths::all_from_root(&stat.paths)?;
     let mut client = context.connect(&stat.connection, None)?;
-    let (mut data, clock, mut shown, mut is_complete) = (Data::lock(), Clock::local(), 0, true);
     let presentation = Presentation { json: stat.connection.json };
-    let mut fail = |failure: Failure, are_many: bool| match are_many {
-        true => {
-            is_complete = false;
-            presentation.show_file(&failure);
-            Ok(())
-        }
-        false => Err(Failed::from(Error::Remote(failure))),
-    };
-    let mut are_many = paths.len() > 1;
-    let paths = expand::expand_each(&mut client, paths, &mut |failure| fail(failure, are_many))?;
-    are_many |= paths.len() > 1;
+    let (mut several, paths) = Several::expand(&mut client, paths, presentation)?;
+    let (mut data, clock) = (Data::lock(), Clock::local());
     for path in &paths {
-        match client.stat(path) {
-            Ok(entry) => {
-                shown += 1;
-                match stat.connection.json {
-                    true => data.object(&json::entry(&entry))?,
-                    false => data.text(&describe(&entry, &clock))?,
-                }
-            }
-            Err(Error::Remote(failure)) => fail(failure, are_many)?,
-            Err(error) => return Err(error.into()),
-        }
+        let shown = client.stat(path).map_err(Failed::from).and_then(|entry| match stat.connection.json {
+            true => data.object(&json::entry(&entry)),
+            false => data.text(&describe(&entry, &clock)),
+        });
+        several.count(shown.map(|()| true))?;
     }
     data.finish()?;
-    Ok(Exit::of_parts(shown > 0, is_complete))
+    Ok(several.exit())
 }
 
 fn describe(entry: &Entry, clock: &Clock) -> String {

@@ -108,10 +108,11 @@ impl Named {
         };
         begun.begin();
         let uploaded = client.upload(&[self.source], &self.parent, options, show);
-        // Who was interrupted, or has no connection, does not know.
-        let is_nothing =
-            |client: &mut Client| client.stat(&self.path).is_err_and(|error| is_no_directory(&error, &self.path));
-        begun.settle(&uploaded, |error| matches!(error, Error::Remote(_)) && is_nothing(client));
+        let is_nothing = |client: &mut Client| match client.stat(&self.path) {
+            Ok(entry) => entry.kind != Kind::Directory,
+            Err(error) => is_no_directory(&error, &self.path),
+        };
+        begun.settle(&uploaded, |error| BegunCopy::is_told(error) && is_nothing(client));
         uploaded
     }
 }

@@ -50,7 +50,7 @@ impl LookedAtAgain<'_> {
     }
 }
 
-/// What there is to know of a file that root, too, is not let read: the wall around the server knows the file that was there.
+/// The explanation for a file that root, too, is not let read: the wall around the server knows the file that was there.
 fn advice(failed: &Failed) -> &'static str {
     match failed {
         Failed::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {

@@ -14,14 +14,27 @@ const MOST_REASONS: usize = 4;
 pub(crate) fn of_transfer(report: &TransferReport, unchanged: u64) -> Vec<String> {
     let (failed, skipped) = (report.failure_count(), report.skipped_count());
     let total = report.files + report.present + unchanged + failed + skipped;
-    let lines = [line(&report.failures, failed, total, "failed"), line(&report.skipped, skipped, total, "left out")];
+    // Nobody has counted what a full disk left untried, so the number of all files is not known, either.
+    let (untried, failures): (Vec<&Failure>, Vec<&Failure>) =
+        report.failures.iter().partition(|failure| is_uncounted(failure));
+    let (failed, of_all) =
+        if untried.is_empty() { (failed, Some(total)) } else { (failed - untried.len() as u64, None) };
+    let skips: Vec<&Failure> = report.skipped.iter().collect();
+    let lines = [line(&failures, failed, of_all, "failed"), line(&skips, skipped, of_all, "left out")];
     lines.into_iter().flatten().filter(|_| total > 1).collect()
+}
+
+/// Reports whether a failure stands for all files that a full disk left untried, whose number nobody knows.
+fn is_uncounted(failure: &Failure) -> bool {
+    let says_so = |detail: &String| detail.starts_with("the files after it");
+    failure.path.is_none() && is_of_disk(failure) && failure.detail.as_ref().is_some_and(says_so)
 }
 
 /// Returns the line that tells how many of some paths failed.
 pub(crate) fn of_paths(failures: &[Failure], done: u64) -> Option<String> {
     let failed = failures.len() as u64;
-    line(failures, failed, done + failed, "failed").filter(|_| done + failed > 1)
+    let failures: Vec<&Failure> = failures.iter().collect();
+    line(&failures, failed, Some(done + failed), "failed").filter(|_| done + failed > 1)
 }
 
 /// Returns how often each kind of failure was met, among those that are known.
@@ -31,8 +44,9 @@ pub(crate) fn kinds(failures: &[Failure]) -> Value {
     counts.into_iter().map(|(kind, count)| (kind.to_owned(), Value::from(count))).collect::<Map<_, _>>().into()
 }
 
-/// "3 of 1,204 files failed, 2 of them: permission denied, 1: the name is not valid (each is named above)"
-fn line(failures: &[Failure], count: u64, total: u64, what: &str) -> Option<String> {
+/// "3 of 1,204 files failed, 2 of them: permission denied, 1: the name is not valid (each is named above)", without a total
+/// "3 files failed, ..."
+fn line(failures: &[&Failure], count: u64, total: Option<u64>, what: &str) -> Option<String> {
     if count == 0 {
         return None;
     }
@@ -40,11 +54,14 @@ fn line(failures: &[Failure], count: u64, total: u64, what: &str) -> Option<Stri
     failures.iter().for_each(|failure| *reasons.entry(reason(failure)).or_default() += 1);
     let mut reasons: Vec<(String, u64)> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
-    let files = if total == 1 { "file" } else { "files" };
-    let mut text = format!("{} of {} {files} {what}", grouped(count), grouped(total));
+    let files = if total.unwrap_or(count) == 1 { "file" } else { "files" };
+    let of_all = total.map(|total| format!(" of {}", grouped(total))).unwrap_or_default();
+    let mut text = format!("{}{of_all} {files} {what}", grouped(count));
     match &reasons[..] {
         // Where the disk is full one failure stands for all that was not tried.
-        [(reason, times)] if *times == count || failures.iter().all(is_of_disk) => text += &format!(": {reason}"),
+        [(reason, times)] if *times == count || failures.iter().all(|failure| is_of_disk(failure)) => {
+            text += &format!(": {reason}");
+        }
         reasons => {
             for (index, (reason, times)) in reasons.iter().take(MOST_REASONS).enumerate() {
                 let of_them = if index == 0 { " of them" } else { "" };
@@ -115,6 +132,14 @@ mod tests {
         assert_eq!(lines, ["1 of 10 files failed: no space is left on the disk (see above)"]);
         let full = TransferReport { failures_left_out: 19, ..report(&[NoSpace, NoSpace], 19) };
         assert_eq!(of_transfer(&full, 0), ["21 of 40 files failed: no space is left on the disk (see above)"]);
+    }
+
+    #[test]
+    fn files_that_nobody_counted_are_in_no_number() {
+        let untried = Failure::new(ErrorCode::NoSpace).because("the files after it were not moved");
+        let mut report = report(&[ErrorCode::NoSpace], 3);
+        report.failures.push(untried);
+        assert_eq!(of_transfer(&report, 0), ["1 file failed: no space is left on the disk (see above)"]);
     }
 
     #[test]

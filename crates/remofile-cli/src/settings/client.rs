@@ -159,26 +159,65 @@ fn wait_of(connection: &Connection, environment: &Environment, profile: &Profile
     wait(text).map(Some).map_err(|why| Failed::Configuration(format!("{whence} is {text:?}: {why}")))
 }
 
-fn find_token(connection: &Connection, environment: &Environment, profile: &Profile) -> Result<Option<Token>> {
-    if let Some(path) = &connection.token_file {
-        return secret::token_of_file(path).map(Some);
+/// The place that a token is taken from, if it is no argument.
+enum TokenPlace<'a> {
+    Option(&'a Path),
+    Environment,
+    Profile,
+}
+
+impl<'a> TokenPlace<'a> {
+    fn find(connection: &'a Connection, environment: &Environment, profile: &Profile) -> Option<Self> {
+        let in_environment = environment.token.is_some() || environment.token_command.is_some();
+        let in_profile = profile.has_token();
+        // A profile that the command line names wins, since the environment may be about another server.
+        let is_profile_first = in_profile && named_profile(connection).is_some();
+        match &connection.token_file {
+            Some(path) => Some(Self::Option(path)),
+            None if in_environment && !is_profile_first => Some(Self::Environment),
+            None => in_profile.then_some(Self::Profile),
+        }
     }
-    let of_environment = || token_of_environment(environment);
-    let of_profile = || match (&profile.token, &profile.token_file, &profile.token_command) {
-        (Some(text), _, _) => parse_token(text, "the profile").map(Some),
+}
+
+fn find_token(connection: &Connection, environment: &Environment, profile: &Profile) -> Result<Option<Token>> {
+    match TokenPlace::find(connection, environment, profile) {
+        Some(TokenPlace::Option(path)) => secret::token_of_file(path).map(Some),
+        Some(TokenPlace::Environment) => token_of_environment(environment),
+        Some(TokenPlace::Profile) => token_of_profile(profile),
+        None => Ok(None),
+    }
+}
+
+fn token_of_profile(profile: &Profile) -> Result<Option<Token>> {
+    let whence = |key: &str| format!("{key} of the profile {:?}", profile.name);
+    match (&profile.token, &profile.token_file, &profile.token_command) {
+        (Some(text), _, _) => parse_token(text, &whence("token")).map(Some),
         (None, Some(path), _) => {
             secret::token_of_file(path).map(Some).map_err(|failed| of_profile_named(failed, profile))
         }
-        (None, None, Some(command)) => token_of_command(command, "token-command in the profile").map(Some),
+        (None, None, Some(command)) => token_of_command(command, &whence("token-command")).map(Some),
         (None, None, None) if profile.token_keyring => keyring::token_of(&profile.name).map(Some),
         (None, None, None) => Ok(None),
-    };
-    // A profile that the command line names wins, since the environment may be about another server.
-    let of_first = if named_profile(connection).is_some() { of_profile()? } else { None };
-    match of_first.map_or_else(of_environment, |token| Ok(Some(token)))? {
-        Some(token) => Ok(Some(token)),
-        None => of_profile(),
     }
+}
+
+/// Tells where the token of a command came from, which a server has refused. `is_argument` if it stood on the command line.
+pub(crate) fn whence_token(connection: &Connection, is_argument: bool) -> Option<String> {
+    if is_argument {
+        return Some("this one is that of the command line".to_owned());
+    }
+    let environment = Environment::of_process();
+    let profile = chosen_profile(connection, &environment, config::quiet_profile).ok()?;
+    Some(match TokenPlace::find(connection, &environment, &profile)? {
+        TokenPlace::Option(_) => "this one is that of '--token-file'".to_owned(),
+        TokenPlace::Environment if environment.token.is_some() => "this one is that of REMOFILE_TOKEN".to_owned(),
+        TokenPlace::Environment => "this one is that of REMOFILE_TOKEN_COMMAND".to_owned(),
+        TokenPlace::Profile => {
+            let name = &profile.name;
+            format!("this one is that of the profile {name:?}: 'remofile login {name} HOST' asks for another")
+        }
+    })
 }
 
 /// Tells which profile a file is of.

@@ -1,7 +1,7 @@
 //! The configuration file: profiles, one of which may be the default.
 
 use super::Environment;
-use crate::failed::{Failed, Result};
+use crate::failed::{Failed, Result, without_number};
 use crate::{files, secret};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -60,6 +60,13 @@ pub(crate) enum ProfileWait {
     Text(String),
 }
 
+impl Profile {
+    /// Reports whether it tells a token, or where one is.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some() || self.token_file.is_some() || self.token_command.is_some() || self.token_keyring
+    }
+}
+
 impl ProfileWait {
     /// The wait as '--wait' takes it.
     pub(crate) fn text(&self) -> String {
@@ -79,6 +86,7 @@ fn wiped<'d, D: serde::Deserializer<'d>>(deserializer: D) -> std::result::Result
 pub(crate) struct ConfigFile {
     path: Option<PathBuf>,
     is_named: bool,
+    is_of_environment: bool,
 }
 
 impl ConfigFile {
@@ -86,7 +94,9 @@ impl ConfigFile {
     pub(crate) fn of(option: Option<&Path>, environment: &Environment) -> Self {
         let named = option.map(Path::to_owned).or_else(|| environment.config.clone());
         let is_named = named.is_some();
-        Self { path: named.or_else(|| environment.config_home.as_ref().map(|home| home.join(PLACE))), is_named }
+        let is_of_environment = is_named && option.is_none();
+        let path = named.or_else(|| environment.config_home.as_ref().map(|home| home.join(PLACE)));
+        Self { path, is_named, is_of_environment }
     }
 
     /// Its path; `None` if there is no home directory.
@@ -147,6 +157,10 @@ fn find(config: &ConfigFile, name: Option<&str>) -> Result<FoundProfile> {
         Err(error) if is_missing(&error) && !config.is_named => {
             return no_file(name, &format!("there is no {}", path.display()));
         }
+        Err(error) if config.is_of_environment => {
+            let told = format!("{} (it is the file of REMOFILE_CONFIG)", without_number(&error.to_string()));
+            return Err(Failed::file(path, std::io::Error::new(error.kind(), told)));
+        }
         Err(error) => return Err(Failed::file(path, error)),
     };
     let mut profile = choose(path, &file.text, name)?;
@@ -202,7 +216,10 @@ fn parse(path: &Path, text: &str) -> Result<Config> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        Failed::Configuration(format!("{}, line {line}: {}", path.display(), error.message()))
+        // The parser tells what it expects in words of Rust.
+        let message = error.message().replace("expected u16", "expected a number from 1 to 65535");
+        let message = message.replace("expected u8", "expected 1 or 2");
+        Failed::Configuration(format!("{}, line {line}: {message}", path.display()))
     })
 }
 
@@ -244,10 +261,13 @@ public-key = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5"
         assert!(message(CONFIG, Some("x")).contains("there is home, work"));
         let nowhere = ConfigFile::default();
         assert!(profile(&nowhere, Some("x")).is_err());
-        let missing = ConfigFile { path: Some("/nonexistent/x".into()), is_named: false };
+        let missing = ConfigFile { path: Some("/nonexistent/x".into()), ..ConfigFile::default() };
         assert!(profile(&missing, None).is_ok());
         assert!(profile(&missing, Some("x")).err().unwrap().message().contains("remofile login x HOST"));
-        assert!(profile(&ConfigFile { is_named: true, ..missing }, None).is_err(), "who names a file means it");
+        let named = ConfigFile { is_named: true, ..missing };
+        assert!(profile(&named, None).is_err(), "who names a file means it");
+        let by_variable = ConfigFile { is_of_environment: true, ..named };
+        assert!(profile(&by_variable, None).err().unwrap().message().contains("REMOFILE_CONFIG"));
     }
 
     #[test]
@@ -256,6 +276,10 @@ public-key = "px!WUpcx)EWvVtHCzYdy)}K>NVe#/:FAe7XLAnZ5"
         assert!(message.contains("tokn") && message.contains("line 2"), "{message}");
         assert!(!message.contains("secret"), "{message}");
         assert!(choose_in("colour = 1", None).is_err());
+        for (port, told) in [("'x'", "number from 1 to 65535"), ("99999", "number from 1 to 65535")] {
+            let message = self::message(&format!("[profile.x]\nport = {port}\n"), Some("x"));
+            assert!(message.contains(told) && !message.contains("u16"), "{message}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod transfer;
 
 pub(crate) use crate::args::Direction;
 pub(crate) use client::{
-    client_options, is_profile, is_profile_in, options_of_new_server, profile_names, token_of_environment,
+    client_options, is_profile, is_profile_in, options_of_new_server, profile_names, token_of_environment, whence_token,
 };
 pub(crate) use config::{ConfigFile, is_profile_name};
 pub(crate) use environment::Environment;

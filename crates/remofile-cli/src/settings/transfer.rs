@@ -1,7 +1,7 @@
 //! The settings of an upload or download.
 
 use crate::args::{Direction, Fidelity, OnConflict, Rule, Rules, Transfer};
-use crate::failed::{Failed, Result};
+use crate::failed::{Failed, Result, without_number};
 use crate::files;
 use remofile::protocol::path::RemotePath;
 use remofile::{Selection, TransferOptions};
@@ -72,8 +72,8 @@ pub(super) fn rules(rules: &Rules) -> Result<Vec<String>> {
             Rule::Exclude(pattern) => lines.push(pattern.clone()),
             Rule::Include(pattern) => lines.push(format!("!{pattern}")),
             Rule::From(path) => {
-                let unusable = |error| {
-                    let shown = path.display();
+                let unusable = |error: std::io::Error| {
+                    let (shown, error) = (path.display(), without_number(&error.to_string()));
                     Failed::usage(format!("the file of '--exclude-from' cannot be read: {shown}: {error}"))
                 };
                 let text = files::read_rules(path).map_err(unusable)?;

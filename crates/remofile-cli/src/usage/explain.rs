@@ -31,6 +31,13 @@ fn in_words(line: &Line<'_>, error: &clap::Error) -> String {
             let option = value::option(error);
             format!("the value of '{option}' comes behind an equals sign: '{option}=VALUE' ({})", line.see_help())
         }
+        ErrorKind::TooManyValues => {
+            let option = value::option(error);
+            format!(
+                "'{option}' takes no value: it is on where it is written, and off where it is not ({})",
+                line.see_help()
+            )
+        }
         ErrorKind::ArgumentConflict => conflict(line, error),
         ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -40,13 +47,18 @@ fn in_words(line: &Line<'_>, error: &clap::Error) -> String {
     }
 }
 
+/// Returns what a sync is told that has more paths than two, or less, so that it is neither one there nor back.
+fn two_paths() -> String {
+    format!("'remofile sync' takes two paths: {}", other_tools::SYNC)
+}
+
 fn unknown_command(line: &Line<'_>, error: &clap::Error) -> String {
     no_command(line, text(error, ContextKind::InvalidSubcommand).unwrap_or_default(), error)
 }
 
 fn no_command(line: &Line<'_>, word: &str, error: &clap::Error) -> String {
     if line.names.first() == Some(&"sync") {
-        return format!("'remofile sync' needs more than that: {}", other_tools::SYNC);
+        return two_paths();
     }
     // Behind a command that there is not, others are words: `rclone ls`.
     let is_first = line.first_operand() == Some(word);
@@ -97,6 +109,9 @@ fn unknown_argument(line: &Line<'_>, error: &clap::Error) -> String {
     let no_option = format!("'{command}' has no option '{option}'");
     if let Some(answer) = other_tools::option(&line.names, option) {
         return format!("{no_option}: {answer}");
+    }
+    if line.names == ["sync"] {
+        return two_paths();
     }
     if is_number(word) {
         return format!("'{word}' is taken for an option of '{command}': no number here is negative");
@@ -182,6 +197,7 @@ mod tests {
             ("rmf --jsn ls", &["did you mean '--json'"]),
             ("rmf --token", &["'remofile' has no option '--token' ("]),
             ("rmf upload -Y a", &["'remofile upload' has no option '-Y'", "'remofile upload --help'"]),
+            ("rmf upload  /", &["'PATH' is empty", "not set"]),
             ("rmf upload", &["needs PATH", "'remofile upload [OPTIONS] SOURCE... [DESTINATION]' or '"]),
             ("rmf mv /a", &["needs more", "SOURCE... DESTINATION'"]),
             ("rmf stat", &["needs PATH"]),
@@ -196,7 +212,7 @@ mod tests {
             ("rmf ls --token a --token-file b", &["'--token' cannot go with '--token-file'"]),
             ("rmf sync local a", &["'remofile sync local' needs DESTINATION"]),
             ("rmf token nonsense x", &["no such command 'nonsense'", "'remofile token --help'"]),
-            ("rmf sync a", &["'remofile sync' needs more", "one of them at a server"]),
+            ("rmf sync a", &["'remofile sync' takes two paths", "one of them at a server"]),
             ("rmf sync -0 a nas:/a", &["needs --files-from: "]),
             ("rmf rclone ls nas:", &["no command 'rclone'", "'remofile login"]),
             ("rmf cp -t :/d f", &["'-t' is the time to wait", "last argument"]),

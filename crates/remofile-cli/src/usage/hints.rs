@@ -38,6 +38,20 @@ pub(crate) fn with_hint(raw: &[OsString], failed: Failed) -> Failed {
             let told = format!("{source}; '{hostname}:/path' is a path at the server of the profile of this name");
             Failed::Library(Error::Resolve { hostname, source: io::Error::new(source.kind(), told) })
         }
+        Failed::Library(Error::Connect { address, source }) => {
+            let is_port = |wait: &&str| address.rsplit_once(':').is_some_and(|(_, port)| port == *wait);
+            let told = wait_behind(&line).filter(is_port).map(|wait| {
+                format!(
+                    "{}; the time of '--wait' is behind an equals sign: '--wait={wait}'",
+                    without_number(&source.to_string())
+                )
+            });
+            let source = match told {
+                Some(told) => io::Error::new(source.kind(), told),
+                None => source,
+            };
+            Failed::Library(Error::Connect { address, source })
+        }
         Failed::File { path, source } => match of_file(&line, &program, &path) {
             Some(advice) => {
                 let told = join(&without_number(&source.to_string()), Some(&advice));
@@ -54,6 +68,12 @@ fn of_file(line: &Line<'_>, program: &Command, path: &str) -> Option<String> {
     let is_page = || line.names.first() == Some(&"man") && program.find_subcommand(path).is_some();
     let page = || format!("it is the directory to write pages into; 'remofile help {path}' tells of the command");
     option_of(line, path).map(|option| format!("it is the FILE of '{option}'")).or_else(|| is_page().then(page))
+}
+
+/// Returns the word behind a `--wait`, which is no value of it: it may have been meant for one.
+fn wait_behind<'a>(line: &Line<'a>) -> Option<&'a str> {
+    let at = line.words.iter().position(|word| word == "--wait")?;
+    line.words.get(at + 1)?.to_str()
 }
 
 fn operands<'a>(line: &Line<'a>) -> impl Iterator<Item = &'a str> {
@@ -100,7 +120,7 @@ fn of_failure(line: &Line<'_>, failure: &Failure) -> Option<String> {
         ("directory", ErrorCode::AlreadyExists) => Some("'-p' takes it as it is".to_owned()),
         ("file", ErrorCode::AlreadyExists) => Some("'-u' gives it the time of now".to_owned()),
         ("move", ErrorCode::AlreadyExists) => Some("'-f' replaces a file".to_owned()),
-        ("copy", ErrorCode::AlreadyExists) => Some("'-f' replaces files".to_owned()),
+        ("copy", ErrorCode::AlreadyExists) if failure.detail.is_none() => Some("'-f' replaces files".to_owned()),
         // A file that is missing would be made.
         ("edit", ErrorCode::NotFound) if !is_operand => Some(making(path)),
         ("edit", ErrorCode::NotFound) => path.rsplit_once('/').map(|(parent, _)| making(parent)),
@@ -137,7 +157,8 @@ fn of_local(line: &Line<'_>, failure: &Failure) -> Option<String> {
     if failure.code == ErrorCode::NotFound && name == "sync" && line.names.get(1) == Some(&"remote") {
         return Some(PARENTS.to_owned());
     }
-    let is_destination = name == "download" && failure.code == ErrorCode::NotFound;
+    let has_advice = failure.detail.as_deref().is_some_and(|detail| detail.contains("--parents"));
+    let is_destination = name == "download" && failure.code == ErrorCode::NotFound && !has_advice;
     is_destination.then(|| format!("'mkdir -p {path}' makes it"))
 }
 
@@ -189,6 +210,16 @@ mod tests {
         let failed = Failed::Library(Failure::new(ErrorCode::CrossDevice).at("/disk/a").into());
         let message = with_hint(&raw, failed).message();
         assert!(message.contains("'remofile copy -a'") && message.contains("'remofile remove -r'"), "{message}");
+    }
+
+    #[test]
+    fn a_time_that_was_taken_for_the_port_is_told_how_to_be_written() {
+        for (line, is_told) in [("rmf ls / --wait 5", true), ("rmf ls / --wait 6 5", false), ("rmf ls / 5", false)] {
+            let raw: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let source = io::ErrorKind::ConnectionRefused.into();
+            let failed = Failed::Library(Error::Connect { address: "h:5".to_owned(), source });
+            assert_eq!(with_hint(&raw, failed).message().contains("'--wait=5'"), is_told, "{line}");
+        }
     }
 
     #[test]

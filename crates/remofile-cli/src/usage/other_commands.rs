@@ -9,7 +9,7 @@ pub(super) const COMMANDS: &[Answer] = &[
          DIRECTORY' the local one like the remote one",
     ),
     anywhere(
-        &["mput", "reput", "append", "send", "push", "up"],
+        &["mput", "reput", "append", "send", "push", "up", "croc"],
         "'remofile upload FILE... :/DIRECTORY' sends any number of files",
     ),
     anywhere(
@@ -48,7 +48,7 @@ pub(super) const COMMANDS: &[Answer] = &[
     ),
     anywhere(&["lcd", "lpwd", "lls", "!"], "the local directory is that of your shell"),
     anywhere(
-        &["dir", "ll", "la", "nlist", "cls", "lsjson"],
+        &["dir", "ll", "la", "nlist", "mls", "mdir", "cls", "lsjson"],
         "'remofile list -l :/DIRECTORY' lists, with '--json' for scripts",
     ),
     anywhere(&["lsl"], "'remofile list -lR :/DIRECTORY' lists all that is below it, with sizes and times"),
@@ -67,7 +67,8 @@ pub(super) const COMMANDS: &[Answer] = &[
         &["md", "mkd", "mkdirs", "makedirs"],
         "'remofile directory :/DIRECTORY' makes one, with '-p' and its parents",
     ),
-    anywhere(&["chmod", "chown", "chgrp"], "permissions travel with the file: 'remofile upload --preserve-mode FILE'"),
+    anywhere(&["chmod"], "permissions travel with the file: 'remofile upload --preserve-mode FILE'"),
+    anywhere(&["chown", "chgrp"], "owners and groups travel with the file: 'remofile upload --owner FILE'"),
     anywhere(&["ln", "symlink", "link"], "links travel with a directory: 'remofile upload -r --links copy DIRECTORY'"),
     anywhere(&["modtime", "exists", "test", "info"], "'remofile stat :/PATH' shows what is known of it"),
     anywhere(
@@ -91,7 +92,8 @@ pub(super) const COMMANDS: &[Answer] = &[
             "checksum",
             "digest",
         ],
-        "'remofile hash -a sha256 :/FILE...' prints hashes as sha256sum does, and '--check FILE' checks a list of them",
+        "'remofile hash -a sha256 :/FILE...' prints hashes as sha256sum does, '-a md5' as md5sum does, and '--check FILE' \
+         checks a list of them",
     ),
     anywhere(
         &["check", "cryptcheck", "checksums", "verify", "diff", "cmp", "compare"],
@@ -153,7 +155,12 @@ pub(super) const COMMANDS: &[Answer] = &[
         &["binary", "bin", "ascii", "image", "passive", "prompt", "hash-marks", "tenex", "cr"],
         "there are no modes: files arrive as they are",
     ),
-    anywhere(&["resume", "continue", "restore"], "the same command again goes on where it was interrupted"),
+    anywhere(&["resume", "continue"], "the same command again goes on where it was interrupted"),
+    anywhere(
+        &["restore"],
+        "'remofile download -a :/DIRECTORY' brings back what 'remofile upload -a' has sent; and after an interruption the same \
+         command again goes on",
+    ),
     anywhere(
         &["queue", "jobs", "kill", "parallel"],
         "'--transfers NUM' transfers several files at once, and Ctrl-C ends a command",

@@ -277,6 +277,11 @@ const OPTIONS: &[Answer] = &[
     ),
     of(
         &["hash"],
+        &["--md5", "--sha1", "--sha256", "--sha512", "--blake3", "--xxh3", "--crc32"],
+        "'-a NAME' chooses the hash: xxh3, blake3, sha256, sha512, sha1 or md5",
+    ),
+    of(
+        &["hash"],
         &["-b", "--binary", "--text", "-w", "--warn", "--status", "--strict"],
         "leave it out: files are hashed as they are, and the exit status tells the rest",
     ),

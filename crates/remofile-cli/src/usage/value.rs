@@ -10,6 +10,9 @@ pub(super) fn explain(line: &Line<'_>, error: &clap::Error) -> String {
     let (option, value) = (option(error), text(error, ContextKind::InvalidValue).unwrap_or_default());
     let hint = other_tools::value(&line.names, &option).map_or_else(String::new, |hint| format!("; {hint}"));
     let valid = names(error, ContextKind::ValidValue);
+    if error.kind() == ErrorKind::InvalidValue && value.is_empty() && !option.starts_with('-') {
+        return format!("'{option}' is empty (is a variable of the shell not set?)");
+    }
     if error.kind() == ErrorKind::InvalidValue && value.is_empty() {
         let next = next_word(line, &option);
         let next = next.map_or_else(String::new, |next| format!(", and '{next}' is taken for an option"));

@@ -42,7 +42,7 @@ macro_rules! refusals {
 
 refusals! {
     /// The server does not know the token.
-    Token = 1, "wrong-token", "the server does not know this token (check REMOFILE_TOKEN: it is the one the server was started with, or one that was made for you and is not removed)";
+    Token = 1, "wrong-token", "the server does not know this token (it has to be the one that the server was started with, or one that was made for you and is not removed)";
     /// No version that both sides speak.
     Version = 2, "unsupported-version", "the server does not speak this version of the protocol (update the older side)";
     /// A plain session was asked for, and the server wants encryption.

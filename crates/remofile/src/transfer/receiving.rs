@@ -365,10 +365,13 @@ impl CompleteFile {
     }
 }
 
+/// The command that makes room at a server.
+pub(crate) const CLEAR_PARTIALS: &str = "'remofile partials --clear'";
+
 /// Adds to a failure for want of room how much there is, and how more can be had.
 fn with_room(failure: Failure, room: Option<Room>, kept: &str) -> Failure {
     let (Some(room), ErrorCode::NoSpace) = (room, failure.code) else { return failure };
     let (free, all) = (Size(room.free), Size(room.all));
-    let clear = "'remofile partials --clear' removes what interrupted transfers left";
-    failure.because(format!("{free} of {all} are free; {kept} {clear}"))
+    failure
+        .because(format!("{free} of {all} are free; {kept} {CLEAR_PARTIALS} removes what interrupted transfers left"))
 }

@@ -1,7 +1,7 @@
 //! Copies from one server to another, through this client.
 
 use super::ends::{connection_to, refuse_nameless};
-use super::target::{Destination, kind};
+use super::target::{Destination, is_no_directory, kind};
 use super::within;
 use crate::args::{Connection, Copy, Direction, ServerName};
 use crate::commands::begun::BegunCopy;
@@ -9,7 +9,7 @@ use crate::commands::download::{base, remote_sources};
 use crate::commands::file_list::Source;
 use crate::commands::sources::Arguments;
 use crate::commands::transfer;
-use crate::commands::{Context, paths};
+use crate::commands::{Context, expand, paths};
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
 use crate::output::text::harmless;
@@ -84,9 +84,16 @@ pub(super) fn run(
     let (arguments, refused) = Arguments::of(operands, &copy.transfer, || Ok(Source::Remote(base.clone())))?;
     let text = arguments.destination.ok_or_else(|| Failed::usage("there is no destination"))?;
     let sources = remote_sources(&arguments.sources, arguments.listed, &base)?;
+    let may_be_many = match &sources[..] {
+        [only] if only.name.is_none() => {
+            let may_be_many = expand::stands_for_many(&mut clients.from, &only.path);
+            may_be_many.map_err(|failed| failed.at_server(&source.name))?
+        }
+        sources => !sources.is_empty(),
+    };
     let destination = Destination {
         text: paths::text(&text)?,
-        holds_several: sources.len() > 1 || sources.iter().any(|source| source.name.is_some() || is_open(source)),
+        holds_several: may_be_many,
         parents: copy.transfer.parents,
         is_named: false,
     };
@@ -131,8 +138,8 @@ pub(super) fn run(
     begun.iter().for_each(BegunCopy::begin);
     let relayed = relay(from, to, &sources, &target.directory, &options, &mut show);
     if let (Some(begun), Some(path)) = (&begun, &path) {
-        begun.settle(&relayed, |RelayError { error, .. }| {
-            matches!(error, Error::Remote(_)) && matches!(kind(&mut clients.to, path), Ok(None))
+        begun.settle(&relayed, |failed| {
+            BegunCopy::is_told(failed.map(|RelayError { error, .. }| error)) && is_no_directory(&mut clients.to, path)
         });
     }
     let relayed = relayed.map_err(|error| explain(error, &source.name, &other.name));
@@ -192,11 +199,6 @@ fn options(copy: &Copy) -> Result<TransferOptions> {
     let least = rates.into_iter().flat_map(|rates| [rates.up, rates.down]).flatten().min();
     options.send.bytes_per_second = least.map(NonZeroU64::get);
     Ok(options)
-}
-
-/// Reports whether a source may stand for several.
-fn is_open(source: &RemoteSource) -> bool {
-    remofile::transfer::is_pattern(source.path.as_str())
 }
 
 /// Gives a single source the name of its copy.

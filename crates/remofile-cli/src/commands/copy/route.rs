@@ -1,6 +1,6 @@
 //! The way of a copy: which of its operands are at which server.
 
-use crate::args::{Copy, RemoteOperand, ServerName};
+use crate::args::{Copy, RemoteOperand, ServerName, hint};
 use crate::failed::{Failed, Result};
 use crate::output::text::shell_word;
 use remofile::store::exists;
@@ -98,7 +98,7 @@ fn one_place(sources: &[Operand<'_>], base: Option<&Operand<'_>>) -> Result<Opti
     let Some(other) = others.iter().find(|other| place(other) != place(first)) else { return Ok(place(first)) };
     Err(Failed::usage(match (place(first), place(other)) {
         (Some(one), Some(two)) => {
-            format!("the sources are at two servers, {one} and {two}: copy them one after the other")
+            format!("the sources are at two servers ({one} and {two}): copy them one after the other")
         }
         _ => {
             let (local, remote) = if place(first).is_none() { (first, other) } else { (other, first) };
@@ -126,6 +126,10 @@ fn refuse_local(sources: &[Operand<'_>], destination: &Operand<'_>, has_base: bo
 }
 
 fn both_local(words: &[&Path]) -> Failed {
+    let missing = words.iter().filter(|path| !exists(path)).filter_map(|path| path.to_str());
+    if let Some((text, hint)) = missing.into_iter().find_map(|text| Some((text, hint(text)?))) {
+        return Failed::usage(format!("{text} is no path at a server, and no local file: {hint}"));
+    }
     let line: Vec<String> = words.iter().map(|path| shell_word(&path.display().to_string()).into_owned()).collect();
     Failed::usage(format!(
         "no path is marked as one at a server: write ':/path' or 'NAME:/path' for that; between local paths the system copies: \
@@ -181,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_in_several_places_or_in_none_is_refused() {
         for (line, part) in [
-            ("nas:/a work:/b .", "two servers, nas: and work:"),
+            ("nas:/a work:/b .", "two servers (nas: and work:)"),
             ("nas:/a b :/c", "b is a local file and nas:/a is at a server"),
             ("./a ./b", "cp ./a ./b"),
             ("./a /b", "':/path'"),

@@ -79,6 +79,11 @@ impl Destination<'_> {
     }
 }
 
+/// Reports whether it is certain that a path leads to no directory, so that nothing of the copy of one is there.
+pub(super) fn is_no_directory(client: &mut Client, path: &RemotePath) -> bool {
+    kind(client, path).is_ok_and(|kind| kind != Some(Kind::Directory))
+}
+
 /// Returns the kind of what a path leads to, if there is something. What a token may not look at is taken for a directory, which
 /// files may be put into.
 pub(super) fn kind(client: &mut Client, path: &RemotePath) -> Result<Option<Kind>> {

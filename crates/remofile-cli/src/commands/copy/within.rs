@@ -1,6 +1,6 @@
 //! Copies within one server, which makes them itself.
 
-use super::target::{Destination, kind};
+use super::target::{Destination, is_no_directory, kind};
 use crate::args::{Copy, Direction, Transfer};
 use crate::commands::begun::BegunCopy;
 use crate::commands::counting::Counting;
@@ -57,11 +57,9 @@ pub(super) fn run(copy: &Copy, mut operands: Vec<PathBuf>, mut client: Client) -
         }
         let copied = copy_one(copy, &mut client, source, &path, options, is_kept);
         if let Some(begun) = &begun {
-            begun.settle(&copied, |error| {
-                matches!(error, Error::Remote(_)) && matches!(kind(&mut client, &path), Ok(None))
-            });
+            begun.settle(&copied, |error| BegunCopy::is_told(error) && is_no_directory(&mut client, &path));
         }
-        let report = copied.map_err(explain)?;
+        let report = copied.map_err(|error| explain(error, options.on_conflict))?;
         tell_outcome(copy, &path, &report)?;
         all_done &= report.failure_count() == 0;
     }
@@ -124,9 +122,17 @@ fn tell_outcome(copy: &Copy, path: &RemotePath, report: &TransferReport) -> Resu
     Ok(())
 }
 
-/// Adds what to do to the error of what is no file: a directory without what is in it, or a special file.
-fn explain(error: Error) -> Error {
+/// Adds what to do to the error of what is no file: a directory without what is in it, or a special file; and to that of what is in
+/// the way although it may be replaced, as it is of another kind.
+fn explain(error: Error, on_conflict: OnConflict) -> Error {
     match error {
+        Error::Remote(failure)
+            if failure.code == ErrorCode::AlreadyExists
+                && failure.detail.is_none()
+                && on_conflict != OnConflict::Abort =>
+        {
+            Error::Remote(failure.because("a file and a directory do not replace each other: remove it before"))
+        }
         Error::Remote(failure) if failure.code == ErrorCode::NotAFile && failure.detail.is_none() => {
             Error::Remote(failure.because("files are copied, and with '-r' directories with their contents"))
         }
@@ -136,7 +142,9 @@ fn explain(error: Error) -> Error {
 
 /// Refuses what the server would refuse before it changes anything, as far as that can be seen.
 fn refuse_early(client: &mut Client, source: &RemotePath, path: &RemotePath, options: CopyOptions) -> Result<()> {
-    let refuse = |code: ErrorCode, path: &RemotePath| Err(explain(Error::Remote(Failure::new(code).at(path))).into());
+    let refuse = |code: ErrorCode, path: &RemotePath| {
+        Err(explain(Error::Remote(Failure::new(code).at(path)), options.on_conflict).into())
+    };
     refuse_without(client, Right::Create, path)?;
     if matches!(options.on_conflict, OnConflict::Replace | OnConflict::Newer) {
         refuse_without(client, Right::Replace, path)?;

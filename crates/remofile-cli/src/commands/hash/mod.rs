@@ -27,19 +27,29 @@ pub(super) fn run(hash: &Hash, context: Context) -> Result<Exit> {
         true => hash.paths.clone(),
         false => paths::all_from_root(&hash.paths)?.iter().map(ToString::to_string).collect(),
     };
+    let presentation = Presentation { json: hash.connection.json };
+    let (are_many, mut is_complete) = (paths.len() > 1, true);
     let mut files: Box<dyn HashedFiles> = match hash.local {
         true => Box::new(LocalFiles),
         false => {
             let mut client = context.connect(&hash.connection, None)?;
             if hash.check.is_none() {
                 let patterns = paths::all_from_root(&paths)?;
-                paths = expand::expand(&mut client, patterns)?.iter().map(ToString::to_string).collect();
+                let matches = expand::expand_each(&mut client, patterns, &mut |failure| match are_many {
+                    true => {
+                        is_complete = false;
+                        presentation.show_file(&failure);
+                        Ok(())
+                    }
+                    false => Err(Error::Remote(failure).into()),
+                })?;
+                paths = matches.iter().map(ToString::to_string).collect();
             }
             Box::new(RemoteFiles::new(client))
         }
     };
     match &hash.check {
-        None => Printing::new(hash, &paths).print(&mut *files),
+        None => Printing { is_complete, ..Printing::new(hash, &paths) }.print(&mut *files),
         Some(_) if hash.paths.len() > 1 => {
             Err(Failed::usage("with '--check' there is one PATH at most: the directory that the list's paths are in"))
         }
@@ -52,12 +62,13 @@ struct Printing<'a> {
     hash: &'a Hash,
     paths: &'a [String],
     algorithm: HashAlgorithm,
+    any_done: bool,
     is_complete: bool,
 }
 
 impl<'a> Printing<'a> {
     fn new(hash: &'a Hash, paths: &'a [String]) -> Self {
-        Self { hash, paths, algorithm: hash.algorithm.unwrap_or_default(), is_complete: true }
+        Self { hash, paths, algorithm: hash.algorithm.unwrap_or_default(), any_done: false, is_complete: true }
     }
 
     fn print(mut self, files: &mut dyn HashedFiles) -> Result<Exit> {
@@ -67,7 +78,10 @@ impl<'a> Printing<'a> {
         let is_one_file = self.paths.len() == 1 && !self.hash.recursive;
         files.hash(self.paths, options, &mut |hashed| {
             match &hashed.outcome {
-                Ok(content) => self.show(&mut data, &hashed, content)?,
+                Ok(content) => {
+                    self.any_done = true;
+                    self.show(&mut data, &hashed, content)?;
+                }
                 Err(failure) if is_one_file => alone = Some(self.advised(failure)),
                 Err(failure) => {
                     self.is_complete = false;
@@ -79,8 +93,7 @@ impl<'a> Printing<'a> {
         data.finish()?;
         match alone {
             Some(failure) => Err(Error::Remote(failure).into()),
-            None if self.is_complete => Ok(Exit::Success),
-            None => Ok(Exit::SomeFailed),
+            None => Ok(Exit::of_parts(self.any_done, self.is_complete)),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::client::transfer::deferred_event::{DeferredEvents, OwnedEvent};
 use crate::client::transfer::full_disk::FullDisk;
 use crate::error::{Error, Result};
 use crate::monitor::{Chunk, Event, Monitor};
-use crate::transfer::{ItemRules, PackerMonitor, Stop, Stored, UnpackerMonitor};
+use crate::transfer::{CLEAR_PARTIALS, ItemRules, PackerMonitor, Stop, Stored, UnpackerMonitor};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::collections::{BTreeSet, HashSet};
@@ -286,6 +286,15 @@ impl PackerMonitor for UploadRecorder<'_, '_> {
     }
 }
 
+/// Has a failure for want of room name the command that makes room on this side, and not at the server.
+fn of_local_disk(mut failure: Failure, destination: &Path) -> Failure {
+    if let (ErrorCode::NoSpace, Some(detail)) = (failure.code, &mut failure.detail) {
+        let local = format!("'remofile partials --clear --local {}'", destination.display());
+        *detail = detail.replace(CLEAR_PARTIALS, &local);
+    }
+    failure
+}
+
 /// An unpacker's monitor that passes everything to the recorder.
 pub(crate) struct DownloadRecorder<'a, 'b> {
     pub(crate) recorder: &'a mut ProgressRecorder<'b>,
@@ -312,7 +321,7 @@ impl UnpackerMonitor for DownloadRecorder<'_, '_> {
             return self.recorder.failed(failure);
         }
         let path = self.destination.join(failure.path.as_deref().unwrap_or_default());
-        self.recorder.not_stored(failure.at(path.display()));
+        self.recorder.not_stored(of_local_disk(failure, self.destination).at(path.display()));
     }
 
     fn unwanted(&mut self, path: &str) {

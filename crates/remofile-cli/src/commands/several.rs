@@ -1,0 +1,63 @@
+//! Several remote paths of one command that only looks: one that fails is named, and the others are looked at.
+
+use super::expand;
+use crate::exit::Exit;
+use crate::failed::{Failed, Result};
+use crate::output::Presentation;
+use remofile::protocol::path::RemotePath;
+use remofile::protocol::wire::Failure;
+use remofile::{Client, Error};
+
+/// What became of the paths so far.
+pub(super) struct Several {
+    presentation: Presentation,
+    are_many: bool,
+    any_done: bool,
+    all_done: bool,
+}
+
+impl Several {
+    /// Replaces patterns by what matches them. One that nothing matches is a path that fails.
+    ///
+    /// # Errors
+    /// `no-match` if there is nothing else to look at; what ends the call.
+    pub(super) fn expand(
+        client: &mut Client,
+        paths: Vec<RemotePath>,
+        presentation: Presentation,
+    ) -> Result<(Self, Vec<RemotePath>)> {
+        let mut several = Self { presentation, are_many: paths.len() > 1, any_done: false, all_done: true };
+        let paths = expand::expand_each(client, paths, &mut |failure| several.fail(failure))?;
+        several.are_many |= paths.len() > 1;
+        Ok((several, paths))
+    }
+
+    /// Counts a path, of which `looked` tells whether all could be seen.
+    ///
+    /// # Errors
+    /// The failure of the only path; what ends the call.
+    pub(super) fn count(&mut self, looked: Result<bool>) -> Result<()> {
+        match looked {
+            Err(Failed::Library(Error::Remote(failure))) => self.fail(failure),
+            looked => {
+                self.all_done &= looked?;
+                self.any_done = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the status of the command.
+    pub(super) fn exit(&self) -> Exit {
+        Exit::of_parts(self.any_done, self.all_done)
+    }
+
+    fn fail(&mut self, failure: Failure) -> Result<()> {
+        if !self.are_many {
+            return Err(Error::Remote(failure).into());
+        }
+        self.all_done = false;
+        self.presentation.show_file(&failure);
+        Ok(())
+    }
+}

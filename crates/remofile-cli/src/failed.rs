@@ -32,9 +32,9 @@ pub(crate) enum Failed {
     },
     /// A failure about which the command knows more than the library.
     Advised {
-        /// What happened.
+        /// The failure that happened.
         failed: Box<Failed>,
-        /// What to know about it.
+        /// The advice that goes with it.
         advice: String,
     },
     /// A file of this command itself (a pidfile, a manual page) failed.

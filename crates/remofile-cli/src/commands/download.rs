@@ -14,6 +14,7 @@ use crate::settings::{Direction, receive_settings};
 use remofile::protocol::path::RemotePath;
 use remofile::{Client, RemoteSource, TransferOptions};
 use rustix::fs::FileType;
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -44,7 +45,7 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
                     [source] => source.name.is_none() && !expand::stands_for_many(client, &source.path)?,
                     _ => false,
                 };
-                let (sources, directory) = named(sources, directory, has_one_copy, is_unfinished);
+                let (sources, directory) = named(sources, directory, has_one_copy, is_unfinished)?;
                 let options = &TransferOptions { missing_is_empty: makes_parents, ..options.clone() };
                 if makes_parents && !dry_run {
                     parents::make_local(&directory)?;
@@ -55,7 +56,7 @@ pub(super) fn run(download: Download, context: Context) -> Result<Exit> {
                 let begun = begun.filter(|_| !dry_run && sources.iter().any(|source| source.name.is_some()));
                 begun.iter().for_each(BegunCopy::begin);
                 let downloaded = client.download(&sources, &directory, options, show);
-                begun.iter().for_each(|begun| begun.settle(&downloaded, |_| !is_directory(&path)));
+                begun.iter().for_each(|begun| begun.settle(&downloaded, |_| matches!(is_directory(&path), Ok(false))));
                 let is_it = |path: &str| Path::new(path) == directory;
                 Ok(downloaded.map_err(|error| parents::explain(error, is_it))?)
             }
@@ -105,30 +106,38 @@ fn begun(
     (options.recursive && source.name.is_none()).then(|| BegunCopy::of("download", client, ends))
 }
 
-/// Gives the source that has one copy alone the name of a destination that is no directory, or one that an earlier run of the same command has
-/// made, and returns the directory for it.
+/// Gives the source that has one copy alone the name of a destination that is no directory, or one that an earlier run of
+/// the same command has made, and returns the directory for it.
 fn named(
     mut sources: Vec<RemoteSource>,
     destination: PathBuf,
     has_one_copy: bool,
     is_unfinished: bool,
-) -> (Vec<RemoteSource>, PathBuf) {
-    let is_there = || is_directory(&destination);
-    let is_directory = destination.as_os_str().as_encoded_bytes().ends_with(b"/") || (!is_unfinished && is_there());
+) -> Result<(Vec<RemoteSource>, PathBuf)> {
+    let is_named_so = destination.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let is_directory = is_named_so || (!is_unfinished && is_directory(&destination)?);
     let name = destination.file_name().and_then(|name| name.to_str()).map(str::to_owned);
     match (&mut sources[..], name, destination.parent()) {
         ([source], Some(name), Some(parent)) if has_one_copy && !is_directory => {
             source.name = Some(name);
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             let parent = parent.to_owned();
-            (sources, parent)
+            Ok((sources, parent))
         }
-        _ => (sources, destination),
+        _ => Ok((sources, destination)),
     }
 }
 
-fn is_directory(path: &Path) -> bool {
-    rustix::fs::stat(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir())
+/// Reports whether a local path leads to a directory.
+///
+/// # Errors
+/// Anything but that nothing is there: a directory that cannot be looked at is not taken for the name of a copy.
+fn is_directory(path: &Path) -> Result<bool> {
+    match rustix::fs::stat(path) {
+        Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode).is_dir()),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+        Err(errno) => Err(Failed::file(path, errno)),
+    }
 }
 
 /// The directory that relative sources are taken from.
@@ -234,6 +243,18 @@ mod tests {
         };
         assert_eq!(sources, [RemoteSource { path: "/d/b/c".parse().unwrap(), name: Some("b/c".to_owned()) }]);
         assert_eq!(directory, Path::new("."));
+    }
+
+    #[test]
+    fn a_destination_that_cannot_be_looked_at_is_not_the_name_of_the_copy() {
+        let directory = tempfile::tempdir().unwrap();
+        let (own, loops) = (directory.path(), directory.path().join("loop"));
+        std::os::unix::fs::symlink("loop", &loops).unwrap();
+        let named =
+            |destination: PathBuf| named(vec!["/a".parse::<RemotePath>().unwrap().into()], destination, true, false);
+        assert!(matches!(named(loops), Err(Failed::File { .. })));
+        let name_at = |destination| named(destination).unwrap().0[0].name.clone();
+        assert_eq!((name_at(own.join("b")).as_deref(), name_at(own.to_owned())), (Some("b"), None));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use remofile::protocol::path::RemotePath;
 use remofile::protocol::wire::Failure;
 use remofile::{Client, Error};
 
-/// What became of the paths so far.
+/// The outcome of the paths so far.
 pub(super) struct Several {
     presentation: Presentation,
     are_many: bool,

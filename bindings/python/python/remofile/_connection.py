@@ -116,7 +116,7 @@ class Connection:
         )
 
     def _kind(self, path: str, timeout: Optional[int], deadline: Optional[int] = None) -> Optional[str]:
-        """The entry at a path; ``None`` for nothing."""
+        """The kind of the entry at a path; ``None`` for nothing."""
         try:
             return self._native.stat(path, *self._limits(timeout, deadline))[1]
         except (FileNotFoundError, NotADirectoryError):

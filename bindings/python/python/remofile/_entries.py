@@ -162,7 +162,7 @@ class Tree:
 
 
 def _kind_behind(client: Connection, row: _EntryRow, kinds: dict[str, str]) -> Optional[str]:
-    """Returns the entry that a link leads to: mostly one that was told as well."""
+    """The kind of the entry that a link leads to: mostly one that was told as well."""
     path, target = row[0], row[6]
     if target is not None and ".." not in target:
         kind = kinds.get(os.path.normpath(f"{path.rpartition('/')[0]}/{target}"))
@@ -229,7 +229,7 @@ def led_to(path: str, row: _EntryRow) -> _EntryRow:
 
 
 def target_of(path: str, row: _EntryRow) -> str:
-    """The entry that a symbolic link leads to.
+    """The path that a symbolic link leads to.
 
     :raises OSError: if it is none.
     :raises PermissionError: if the server does not tell it.

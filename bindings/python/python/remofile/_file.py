@@ -284,7 +284,7 @@ class RemoteFile(io.RawIOBase):
 
 
 class _Wanting:
-    """The buffer that tells a file how many bytes a read is for, so that no more are fetched after a jump."""
+    """A buffer that tells a file how many bytes a read is for, so that no more are fetched after a jump."""
 
     raw: RemoteFile
 

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from common import REPOSITORY, Failed, Skipped, run
 
+PACKAGE = "remofile-core"
 TEST = "simulation::every_promise_holds_at_every_step_of_every_seed"
 # The first thousand are those of the crate's own tests.
 FIRST = 1_000
@@ -61,7 +62,7 @@ def body(campaign):
 
 def build(is_full):
     """Builds the tests of the library, as the other tests do or with optimisation; the path of the program."""
-    scope = ["--release", "--package", "remofile"] if is_full else ["--workspace"]
+    scope = ["--release", "--package", PACKAGE] if is_full else ["--workspace"]
     command = ["cargo", "test", "--locked", "--quiet", *scope, "--lib", "--no-run", "--message-format=json"]
     built = subprocess.run(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if built.returncode != 0:

@@ -25,13 +25,19 @@ use std::sync::Arc;
 /// Partials in one listing at most.
 const MOST_LISTED: usize = 10_000;
 
+/// Empties a file that is not empty. One that is stays as it is: ext4 takes any truncation to nothing for the beginning of a new
+/// version, and starts to write all of that to the disk when the file is closed, who closes it waiting.
+fn empty(file: &OwnedFd) -> Result<(), Errno> {
+    if length(&system::fstat(file)?) == 0 { Ok(()) } else { system::ftruncate(file, 0) }
+}
+
 /// Begins a partial anew. Returns `None` if another process is writing it.
 pub(super) fn begin(staging: BorrowedFd<'_>, names: &PartialNames, info: &Info) -> Result<Option<OwnedFd>, Errno> {
     let Some(file) = staging::open_partial(staging, &names.bytes, OFlags::CREATE)? else {
         return Ok(None);
     };
     // Emptied first: whatever happens next, no byte is left that could be taken for one of another version.
-    let begun = system::ftruncate(&file, 0).and_then(|()| info::write(staging, names, info));
+    let begun = empty(&file).and_then(|()| info::write(staging, names, info));
     if let Err(errno) = begun {
         let _ = remove_files(staging, names);
         return Err(errno);

@@ -295,7 +295,8 @@ impl DirectoryHandle {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::store::{LocalStore, ReadStore, StoreOptions, WriteStore};
+    use crate::store::{LocalStore, ReadStore, StoreOptions, WriteStore, system_faults};
+    use remofile_protocol::wire::Timestamp;
 
     #[test]
     fn where_files_cannot_be_unnamed_temporary_ones_do_the_same() {
@@ -317,6 +318,22 @@ mod tests {
             drop(directory);
             assert_eq!(root.path().read_dir().unwrap().count(), 1, "nothing but the file is left");
             store.remove(&"/file".parse().unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn only_what_is_left_of_a_partial_is_emptied() {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path(), StoreOptions::default()).unwrap();
+        let directory = store.directory(&RemotePath::root()).unwrap();
+        let name = FileName::parse("file", Default::default()).unwrap();
+        for emptied in [0, 1] {
+            let modified = Some(Timestamp::new(5, 7));
+            let plan = StagePlan { size: Some(LEAST_PARTIAL_BYTES), modified, ..StagePlan::default() };
+            let (mut staged, calls) = system_faults::count(|| directory.stage(&name, &plan).unwrap());
+            assert_eq!(calls.iter().filter(|call| call.name == "ftruncate").count(), emptied);
+            staged.write(b"x").unwrap();
+            staged.retain_partial();
         }
     }
 }

@@ -101,6 +101,10 @@ impl Pipe {
         self.silent_until = self.silent_until.max(until);
     }
 
+    pub(super) fn is_silent(&self, now: Duration) -> bool {
+        self.silent_until > now
+    }
+
     /// The receiver is gone.
     pub(super) fn deafen(&mut self) {
         self.is_deaf = true;

@@ -145,6 +145,20 @@ impl Model {
         writes.iter().any(|write| is_open(write) && !is_superseded(write, writes, now))
     }
 
+    /// Reports whether a path may have what was moved there before whoever wrote it was told that it is done. If it is lost, only
+    /// what was written to its first place is written again.
+    pub(super) fn may_be_of_open(&self, path: &RemotePath) -> bool {
+        let writes = self.writes.get(path).map(Vec::as_slice).unwrap_or_default();
+        let was_open = |write: &Write, moved: &Write| {
+            moved.ended.is_none_or(|ended| write.began <= ended)
+                && write.acknowledged.is_none_or(|acknowledged| acknowledged >= moved.began)
+        };
+        writes.iter().filter(|moved| !is_superseded(moved, writes, u64::MAX)).any(|moved| match &moved.version {
+            Version::Of(from) => self.writes.get(from).into_iter().flatten().any(|write| was_open(write, moved)),
+            Version::Absent | Version::Content(_) => false,
+        })
+    }
+
     fn is_of(&self, version: &Version, content: Option<Digest>, depth: usize) -> bool {
         match version {
             Version::Absent => content.is_none(),

@@ -151,7 +151,7 @@ impl World {
     }
 
     fn tell(&mut self, event: impl std::fmt::Display) {
-        if self.events.len() == TOLD {
+        if self.events.len() == TOLD && !self.is_told_all {
             self.events.pop_front();
         }
         let told = format!("{:>6} {:>12?} {event}", self.step, self.now());

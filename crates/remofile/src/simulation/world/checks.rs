@@ -68,8 +68,13 @@ impl World {
         let state = self.disk.lock();
         for path in self.model.paths() {
             let content = state.visible(path);
-            if !self.model.allows(path, content.as_deref(), u64::MAX) {
-                return Err(format!("in the end {path} has none of its versions: {}", self.model.told(path)));
+            let is_told = state.is_in_doubt(path) && self.model.may_be_of_open(path);
+            if !is_told && !self.model.allows(path, content.as_deref(), u64::MAX) {
+                let (bytes, is_in_doubt) = (content.map(|content| content.len()), state.is_in_doubt(path));
+                let told = self.model.told(path);
+                return Err(format!(
+                    "in the end {path} has {bytes:?} bytes, in doubt: {is_in_doubt}, and none of its versions: {told}"
+                ));
             }
         }
         state.remainder().map_or(Ok(()), Err)

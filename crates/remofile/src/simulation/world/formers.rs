@@ -89,7 +89,12 @@ impl World {
         let now = self.now();
         if let Some(line) = self.formers[number].connection.and_then(|line| self.lines.get_mut(&line)) {
             line.has_client = false;
-            line.up.close();
+            // A client of protocol 1 has no name by which its next session ends what is left of it: what it has asked for on a
+            // silent line would be done whenever that speaks again, and nobody promises otherwise.
+            match line.up.is_silent(now) {
+                true => line.up.cut(0),
+                false => line.up.close(),
+            }
             line.down.deafen();
         }
         self.formers[number].lost(now);

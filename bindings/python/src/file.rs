@@ -74,7 +74,7 @@ impl Place {
 }
 
 impl Place {
-    /// The bytes that were read ahead, if that is enough and nobody uses the file.
+    /// Returns the bytes that were read ahead, if that is enough and nobody uses the file.
     fn read_here(&self, wanted: usize, most: usize) -> Option<Result<Vec<u8>, Error>> {
         match &mut *self.state.try_lock().ok()? {
             State::Free(file) if file.buffered() >= wanted.max(1) => Some(file.read_ahead(wanted, most)),

@@ -21,7 +21,7 @@ pub(crate) struct BucketRemoval {
     directory: String,
     /// Keys up to here are gone, or stay.
     after: Option<String>,
-    /// The first that is another tool's, and stays.
+    /// The failure for the first object that is another tool's, and stays.
     left: Option<Failure>,
 }
 

@@ -11,7 +11,7 @@ use object_store::client::{
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Makes such connections.
+/// The maker of such connections.
 #[derive(Debug, Clone)]
 pub(crate) struct WatchedConnector {
     pub(crate) answers: Arc<Answers>,
@@ -21,6 +21,7 @@ pub(crate) struct WatchedConnector {
     pub(crate) patience: Duration,
 }
 
+/// One of them.
 #[derive(Debug)]
 struct Watched {
     inner: HttpClient,

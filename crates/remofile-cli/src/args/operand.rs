@@ -13,7 +13,7 @@ const SCHEME: &str = "remofile://";
 pub(crate) enum ServerName {
     /// The one of the environment or the default profile.
     Default,
-    /// The name of a profile.
+    /// The one of a profile.
     Profile(String),
     /// One by its address.
     Address(ServerAddress),

@@ -26,7 +26,7 @@ pub(super) struct Counting {
     _end: Option<Sender<()>>,
 }
 
-/// The entry at a path.
+/// The files at some paths, and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Count {
     files: u64,

@@ -196,7 +196,7 @@ impl Write for StdoutSink {
 }
 
 impl Reader {
-    /// A failure of standard output ends the download; that a reader has seen enough is no error.
+    /// Returns the failure of standard output that has ended a download, if one has; that a reader has seen enough is no error.
     fn explain(&self, error: remofile::Error) -> Failed {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         failed.map_or_else(|| error.into(), Failed::Output)

@@ -98,7 +98,7 @@ fn join(directory: &RemotePath, name: &str) -> Result<RemotePath> {
     directory.join(name).map_err(|error| Failed::usage(error.to_string()))
 }
 
-/// A path that is not there, or is no directory, has nothing in it that matches.
+/// Lists a directory. One that is not there, or is none, has nothing in it that matches.
 fn list(client: &mut Client, directory: &RemotePath, recursive: bool) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let listed = client.list(directory, recursive, &mut |listed| {

@@ -28,7 +28,11 @@ pub(super) fn run(list: &List, context: Context) -> Result<Exit> {
     };
     let paths = expand::expand_each(&mut client, paths, &mut |failure| fail(&mut listing, failure, are_many))?;
     are_many |= paths.len() > 1;
-    let paths = if are_many && listing.has_heads() { files_first(&mut client, paths)? } else { paths };
+    let paths = if are_many && listing.has_heads() {
+        listing.show_files(&mut client, paths, &mut listed_paths)?
+    } else {
+        paths
+    };
     for path in &paths {
         match listing.list(&mut client, path, are_many) {
             Err(Failed::Library(Error::Remote(failure))) => fail(&mut listing, failure, are_many)?,
@@ -40,21 +44,6 @@ pub(super) fn run(list: &List, context: Context) -> Result<Exit> {
     }
     listing.finish()?;
     Ok(Exit::of_parts(listed_paths > 0, listing.is_complete))
-}
-
-/// Puts what is no directory in front, as ls does: behind what is in a directory a file would seem to be in it, too.
-fn files_first(client: &mut Client, paths: Vec<RemotePath>) -> Result<Vec<RemotePath>> {
-    let (mut sorted, mut directories) = (Vec::with_capacity(paths.len()), Vec::new());
-    for path in paths {
-        match client.stat(&path) {
-            Ok(entry) if entry.kind == Kind::Directory => directories.push(path),
-            // What fails is told when it is its turn.
-            Ok(_) | Err(Error::Remote(_)) => sorted.push(path),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    sorted.append(&mut directories);
-    Ok(sorted)
 }
 
 struct Listing {
@@ -145,6 +134,24 @@ impl Listing {
             }
         }
         Ok(())
+    }
+
+    /// Shows what is no directory, counts that, and returns the directories: behind what is in one, a file would seem to be in it,
+    /// too.
+    fn show_files(&mut self, client: &mut Client, paths: Vec<RemotePath>, shown: &mut u64) -> Result<Vec<RemotePath>> {
+        let mut directories = Vec::with_capacity(paths.len());
+        for path in paths {
+            match client.stat(&path) {
+                Ok(entry) if entry.kind == Kind::Directory => directories.push(path),
+                Ok(entry) => {
+                    self.show_itself(&entry)?;
+                    *shown += 1;
+                }
+                Err(Error::Remote(failure)) => self.fail(&failure),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(directories)
     }
 
     /// Reports whether directories are headed by their paths where there are several.

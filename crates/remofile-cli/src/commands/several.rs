@@ -47,6 +47,11 @@ impl Several {
         }
     }
 
+    /// Reports whether nothing has failed so far.
+    pub(super) fn is_complete(&self) -> bool {
+        self.all_done
+    }
+
     /// Returns the status of the command.
     pub(super) fn exit(&self) -> Exit {
         Exit::of_parts(self.any_done, self.all_done)

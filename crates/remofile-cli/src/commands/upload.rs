@@ -198,7 +198,7 @@ impl UploadOperands {
         }
     }
 
-    /// The destination that it would be if the directory had been made: a single source has got its name then, unless
+    /// Returns the operands as they were if the directory had been made: a single source has got its name then, unless
     /// that is a directory.
     fn with_parents_made(self, client: &mut Client) -> Self {
         match self {

@@ -3,6 +3,7 @@
 use super::text::harmless;
 use remofile::TransferReport;
 use remofile::protocol::wire::{ErrorCode, Failure};
+use remofile::transfer::UNTRIED;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -26,7 +27,7 @@ pub(crate) fn of_transfer(report: &TransferReport, unchanged: u64) -> Vec<String
 
 /// Reports whether a failure stands for all files that a full disk left untried, whose number nobody knows.
 fn is_uncounted(failure: &Failure) -> bool {
-    let says_so = |detail: &String| detail.starts_with("the files after it");
+    let says_so = |detail: &String| detail.starts_with(UNTRIED);
     failure.path.is_none() && is_of_disk(failure) && failure.detail.as_ref().is_some_and(says_so)
 }
 
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn files_that_nobody_counted_are_in_no_number() {
-        let untried = Failure::new(ErrorCode::NoSpace).because("the files after it were not moved");
+        let untried = Failure::new(ErrorCode::NoSpace).because(UNTRIED);
         let mut report = report(&[ErrorCode::NoSpace], 3);
         report.failures.push(untried);
         assert_eq!(of_transfer(&report, 0), ["1 file failed: no space is left on the disk (see above)"]);

@@ -46,7 +46,7 @@ fn next_word<'a>(line: &Line<'a>, option: &str) -> Option<&'a str> {
     line.words.get(at + 1)?.to_str().filter(|word| word.starts_with('-'))
 }
 
-/// Errors of the parsers of numbers, in words.
+/// Returns an error of the parsers of numbers in words.
 fn in_words(why: &str) -> String {
     if let Some((_, (from, to))) =
         why.split_once(" is not in ").and_then(|(value, range)| Some((value, range.split_once("..=")?)))

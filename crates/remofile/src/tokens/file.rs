@@ -55,7 +55,7 @@ pub enum TokensFileError {
         /// The reason.
         source: PrivateFileError,
     },
-    /// The value is not one.
+    /// The file is no tokens file.
     #[error("the tokens file {}, {source}", .path.display())]
     Format {
         /// Its path.

@@ -77,6 +77,7 @@ pub use pattern::{Found, Matches, Pattern, escape, is_pattern};
 pub use permit::{Access, Permit, target_of};
 pub use real_path::real_path;
 pub(crate) use receiving::CLEAR_PARTIALS;
+pub use receiving::UNTRIED;
 pub use resume::{Checked, Checking, known, listed};
 pub use roll::Roll;
 pub use scan::{Scan, ScanDepth};

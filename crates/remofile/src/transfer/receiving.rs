@@ -312,7 +312,7 @@ pub(super) struct CompleteFile {
 }
 
 impl CompleteFile {
-    /// The maker of a directory.
+    /// Returns a directory that is staged like a file.
     pub(super) fn directory(path: String, staged: Box<dyn Staged>) -> Self {
         let names = FileNames { stored_as: path.clone(), sent_as: path };
         Self { names, is_directory: true, staged, backup: None, bytes: 0 }
@@ -365,6 +365,8 @@ impl CompleteFile {
     }
 }
 
+/// The detail of the failure that stands for all files which a full disk left untried, however many they were.
+pub const UNTRIED: &str = "the files after it were not moved";
 /// The command that makes room at a server.
 pub(crate) const CLEAR_PARTIALS: &str = "'remofile partials --clear'";
 

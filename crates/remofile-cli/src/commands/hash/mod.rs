@@ -8,7 +8,8 @@ mod files;
 mod list_line;
 mod local;
 
-use super::{Context, expand, paths};
+use super::several::Several;
+use super::{Context, paths};
 use crate::args::Hash;
 use crate::exit::Exit;
 use crate::failed::{Failed, Result};
@@ -27,22 +28,15 @@ pub(super) fn run(hash: &Hash, context: Context) -> Result<Exit> {
         true => hash.paths.clone(),
         false => paths::all_from_root(&hash.paths)?.iter().map(ToString::to_string).collect(),
     };
-    let presentation = Presentation { json: hash.connection.json };
-    let (are_many, mut is_complete) = (paths.len() > 1, true);
+    let (presentation, mut is_complete) = (Presentation { json: hash.connection.json }, true);
     let mut files: Box<dyn HashedFiles> = match hash.local {
         true => Box::new(LocalFiles),
         false => {
             let mut client = context.connect(&hash.connection, None)?;
             if hash.check.is_none() {
                 let patterns = paths::all_from_root(&paths)?;
-                let matches = expand::expand_each(&mut client, patterns, &mut |failure| match are_many {
-                    true => {
-                        is_complete = false;
-                        presentation.show_file(&failure);
-                        Ok(())
-                    }
-                    false => Err(Error::Remote(failure).into()),
-                })?;
+                let (several, matches) = Several::expand(&mut client, patterns, presentation)?;
+                is_complete = several.is_complete();
                 paths = matches.iter().map(ToString::to_string).collect();
             }
             Box::new(RemoteFiles::new(client))

@@ -9,7 +9,7 @@ use crate::settings::TokensPlace;
 use remofile::protocol::path::RemotePath;
 use remofile::tokens::show_time;
 use remofile::{TokenEntry, TokenRights};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 pub(super) fn run(add: &TokenAdd, place: &TokensPlace) -> Result<Exit> {
     let expires = add.expires.map(|expires| expires.from(SystemTime::now())).transpose().map_err(Failed::usage)?;
@@ -58,16 +58,6 @@ fn describe(entry: &TokenEntry) -> String {
         true => "in the served directory".to_owned(),
         false => format!("below {}", entry.below),
     };
-    let until = entry
-        .expires
-        .map(in_whole_seconds)
-        .and_then(show_time)
-        .map_or_else(String::new, |time| format!(" until {time}"));
+    let until = entry.expires.and_then(show_time).map_or_else(String::new, |time| format!(" until {time}"));
     format!("'{}' may {may} {place}{until}; the token is not shown again", entry.name)
-}
-
-/// The time as people tell it: nobody counts the nanoseconds of a month.
-fn in_whole_seconds(time: SystemTime) -> SystemTime {
-    let fraction = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-    time - Duration::from_nanos(fraction.into())
 }

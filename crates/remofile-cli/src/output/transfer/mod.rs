@@ -92,7 +92,7 @@ impl Show {
         self.bar.is_some() || self.events.is_some()
     }
 
-    /// True if an interrupted transfer begins anew when it is run again: it resumes nothing, or is about a stream.
+    /// Notes that the transfer begins anew when it is run again after an interruption: it resumes nothing, or is about a stream.
     pub(crate) fn begins_anew(&mut self) {
         self.goes_on = false;
     }

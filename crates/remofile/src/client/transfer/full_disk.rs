@@ -1,5 +1,6 @@
 //! The end of a transfer whose destination has no room left.
 
+use crate::transfer::UNTRIED;
 use remofile_protocol::wire::{ErrorCode, Failure};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -60,7 +61,7 @@ impl FullDisk {
             Some(0) => return None,
             Some(1) => "1 file more was not moved for the same reason".to_owned(),
             Some(count) => format!("{count} files more were not moved for the same reason"),
-            None => "the files after it were not moved".to_owned(),
+            None => UNTRIED.to_owned(),
         };
         Some((Failure::new(code).because(why), count.unwrap_or(1)))
     }

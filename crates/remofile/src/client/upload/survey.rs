@@ -76,7 +76,7 @@ impl Client {
 }
 
 impl Present {
-    /// The entries at the destination of an upload, before anything of it was told.
+    /// Returns the entries at the destination of an upload, before anything of it was told.
     pub(crate) fn at(destination: &RemotePath) -> Self {
         Self { destination: Some(destination.clone()), ..Self::default() }
     }

@@ -18,7 +18,7 @@ pub(super) struct Subject {
     pub(super) fields: Line,
 }
 
-/// The subject of a request.
+/// Returns the subject of a request.
 pub(super) fn of_request(request: &Request, root: &RemotePath) -> Subject {
     let what = request.activity();
     let one = |path: &RemotePath| about(what, root, iter::once(path));

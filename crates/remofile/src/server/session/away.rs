@@ -37,7 +37,7 @@ impl Session {
 
     /// Reports whether nothing of the session is being changed on another thread.
     pub(super) fn may_change(&self) -> bool {
-        let is_leaving = self.leaving.iter().any(|leaving| leaving.is_changing && !leaving.over.is_over());
+        let is_leaving = self.leaving.iter().any(|leaving| leaving.is_changing);
         !is_leaving && !self.operations.values().any(Running::is_working_away)
     }
 

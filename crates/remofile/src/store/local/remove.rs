@@ -143,7 +143,7 @@ impl LocalRemoval {
                 let mut said = Vec::from_iter(failure.detail.clone());
                 said.extend(self.told_gone());
                 if let Err(name) = descent.put_back() {
-                    said.push(format!("the rest of it is in its directory {name} now"));
+                    said.push(format!("the rest of it is in its subdirectory {name} now"));
                 }
                 return Err(if said.is_empty() { failure } else { failure.because(said.join("; ")) });
             }

@@ -459,8 +459,8 @@ impl Staged for StagedFile {
     }
 
     fn retain_partial(mut self: Box<Self>) {
-        let is_flushed = self.await_part().is_ok();
-        let is_sound = is_flushed && !self.is_lost && self.handle.shared.ledger.is_sound(self.begun);
+        let _told_by_is_lost = self.await_part();
+        let is_sound = !self.is_lost && self.handle.shared.ledger.is_sound(self.begun);
         if let Whereabouts::Partial { .. } = self.whereabouts
             && is_sound
         {

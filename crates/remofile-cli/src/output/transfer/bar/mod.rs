@@ -58,7 +58,7 @@ impl Bar {
         lock(&self.progress).wait(now);
     }
 
-    /// The transfer is tried again after a pause.
+    /// Notes that the transfer is tried again after a pause.
     pub(super) fn pause(&self, now: Duration, pause: Duration) {
         lock(&self.progress).pause(now, pause);
     }

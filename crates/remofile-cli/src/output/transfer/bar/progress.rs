@@ -75,7 +75,7 @@ impl Progress {
         self.stage = Stage::Waiting(now);
     }
 
-    /// The transfer is tried again after a pause.
+    /// Notes that the transfer is tried again after a pause.
     pub(super) fn pause(&mut self, now: Duration, pause: Duration) {
         self.stage = Stage::Pausing(now + pause);
     }

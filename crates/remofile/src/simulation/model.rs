@@ -98,29 +98,40 @@ impl Model {
         *self.done.entry(kind).or_default() += 1;
     }
 
-    /// Reports whether a path is gone by a sync that is under way, although not all that it sends is there.
-    pub(super) fn is_deleted_early(
+    /// Returns something that a sync under way sends and that is not there, if that sync alone can be why a path is gone.
+    pub(super) fn missing_before_deletion(
         &self,
         path: &RemotePath,
         now: u64,
         visible: &dyn Fn(&RemotePath) -> Option<Vec<u8>>,
-    ) -> bool {
+    ) -> Option<&RemotePath> {
         let writes = self.writes.get(path).map(Vec::as_slice).unwrap_or_default();
-        let mut causes = writes
-            .iter()
-            .filter(|write| write.version == Version::Absent && !is_superseded(write, writes, now))
-            .peekable();
-        causes.peek().is_some() && causes.all(|cause| cause.ended.is_none() && self.is_half_sent(cause, visible))
+        let causes =
+            writes.iter().filter(|write| write.version == Version::Absent && !is_superseded(write, writes, now));
+        let mut missing = None;
+        for cause in causes {
+            let may_be_early = cause.ended.is_none() && !self.is_put_back(writes, cause);
+            missing = Some(may_be_early.then(|| self.half_sent(cause, visible)).flatten()?);
+        }
+        missing
     }
 
-    /// Reports whether something that a change sends is not there, and nobody else has changed it since.
-    fn is_half_sent(&self, cause: &Write, visible: &dyn Fn(&RemotePath) -> Option<Vec<u8>>) -> bool {
-        self.writes.iter().any(|(path, writes)| {
+    /// Reports whether somebody has moved to a path what a sync sends to another one: then the sync renames it.
+    fn is_put_back(&self, writes: &[Write], cause: &Write) -> bool {
+        let is_sent =
+            |path: &RemotePath| self.writes.get(path).into_iter().flatten().any(|write| write.change == cause.change);
+        writes.iter().any(|write| matches!(&write.version, Version::Of(from) if is_sent(from)))
+    }
+
+    /// Returns something that a change sends, and that is not there although nobody else has changed it since.
+    fn half_sent(&self, cause: &Write, visible: &dyn Fn(&RemotePath) -> Option<Vec<u8>>) -> Option<&RemotePath> {
+        let is_missing = |path: &RemotePath, writes: &[Write]| {
             let sent = writes.iter().find(|write| write.change == cause.change);
             let Some(Version::Content(content)) = sent.map(|write| &write.version) else { return false };
             !writes.iter().any(|write| meets(cause, write))
                 && visible(path).is_none_or(|visible| digest(&visible) != *content)
-        })
+        };
+        self.writes.iter().find(|(path, writes)| is_missing(path, writes)).map(|(path, _)| path)
     }
 
     /// Reports whether a path may have had this content at any time.

@@ -2,6 +2,7 @@
 
 use super::World;
 use crate::server::simulated::{SimulatedServer, SimulatedSession};
+use remofile_protocol::path::RemotePath;
 
 impl World {
     /// Looks at all promises that hold at every moment.
@@ -20,8 +21,11 @@ impl World {
         let mut state = self.disk.lock();
         for path in touched {
             let content = state.visible(&path);
-            if content.is_none() && self.model.is_deleted_early(&path, self.step, &|path| state.visible(path)) {
-                return Err(format!("{path} is deleted before what was to be sent is there"));
+            let visible = |path: &RemotePath| state.visible(path);
+            let missing = self.model.missing_before_deletion(&path, self.step, &visible);
+            if let (None, Some(missing)) = (&content, missing) {
+                let told = self.model.told(missing);
+                return Err(format!("{path} is deleted before {missing} is there, which was to be sent: {told}"));
             }
             let is_allowed = self.model.allows(&path, content.as_deref(), self.step);
             let is_told = state.is_in_doubt(&path) && self.model.is_unsettled(&path, self.step);

@@ -65,7 +65,7 @@ fn what_cannot_be_put_back_is_visible_removable_and_named() {
     let failure = go_on(removal);
     assert_eq!(failure.code, ErrorCode::NotEmpty);
     let told =
-        format!("of the tree, 1 file and 342 directories are gone; the rest of it is in its directory {moved} now");
+        format!("of the tree, 1 file and 342 directories are gone; the rest of it is in its subdirectory {moved} now");
     assert_eq!(failure.detail, Some(told));
     assert_eq!(tree.list("/d"), [format!("/d/{moved}"), format!("/d/{moved}/late")]);
     assert_eq!(tree.remove(&format!("/d/{moved}")).unwrap(), (1, 1));

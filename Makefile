@@ -62,7 +62,7 @@ NODE_INSTALL = { mkdir -p target/node; rm -rf target/node/node_modules/remofile;
 	--prefer-offline --install-links ./bindings/node typescript@5 @types/node@20; }
 
 .DEFAULT_GOAL := help
-.PHONY: cluster-setup cluster-test test-cluster
+.PHONY: cluster-setup cluster-test test-cluster test-opentelemetry
 .PHONY: c-build install-c c-test c-bench node-test
 .PHONY: help build install demo test test-rust test-tools test-interop test-reliability check setup \
 	python-wheel python-test python-types python-test-lowest wheels sdist lint lint-code lint-dependencies bench bench-quick bench-sync bench-costs bench-people bench-python test-bench soak fuzz fuzz-targets docs clean
@@ -165,6 +165,12 @@ test-reliability: ## Run a tenth of the campaigns of reliability/, with the comm
 # One node of Garage, where that is on this machine.
 test-cluster: ## Run the tests of cluster/: what its trials check with, and one node, where its program is there
 	$(PYTHON) -m unittest discover --start-directory cluster
+
+# Not in `make test`: the commands are built a second time, with 16 crates more.
+test-opentelemetry: ## Check and test what is behind the feature of OpenTelemetry, with a collector of the tests' own
+	$(CARGO) clippy -p remofile --all-targets --features opentelemetry --locked -- -D warnings
+	$(CARGO) test -p remofile --features opentelemetry --locked --lib spans::
+	$(CARGO) test -p remofile --features opentelemetry --locked --test integration opentelemetry::
 
 # What is not there comes from crates.io, the packages of the system and PyPI.
 cluster-setup: ## Install what `make cluster-test` needs: Garage, etcd, rclone, FUSE, botocore

@@ -19,6 +19,8 @@ mod keeping;
 mod listing;
 mod look;
 mod open_files;
+#[cfg(feature = "opentelemetry")]
+mod opentelemetry;
 mod operands;
 mod pidfiles;
 mod progress;

@@ -24,7 +24,10 @@ impl ServerObserver for Notes {
             ServerEvent::SessionClosed { outcome, .. } => format!("closed {outcome}"),
             ServerEvent::Received { bytes } => format!("received {bytes}"),
             ServerEvent::Sent { bytes } => format!("sent {bytes}"),
-            ServerEvent::OperationEnded { what, outcome, bytes, .. } => format!("{what} {bytes} {outcome}"),
+            ServerEvent::OperationEnded { what, outcome, bytes, record, .. } => {
+                self.0.lock().unwrap().push(format!("record {record}"));
+                format!("{what} {bytes} {outcome}")
+            }
             ServerEvent::Flushed { is_durable, .. } => format!("flushed {is_durable}"),
             ServerEvent::Stored(file) => format!("stored {} {} {} {}", file.path, file.bytes, file.token, file.record),
             ServerEvent::Refused { reason, connections } => format!("refused {reason} {connections}"),
@@ -65,6 +68,9 @@ fn an_observer_is_told_of_each_thing_that_clients_do() {
     assert!(told.iter().any(|told| told.starts_with("closed ")), "{told:?}");
     let sum = |what: &str| -> u64 { told.iter().filter_map(|told| told.strip_prefix(what)?.parse::<u64>().ok()).sum() };
     assert!(sum("received ") > 0 && sum("sent ") > 0, "{told:?}");
+    let record = told.iter().find(|told| told.contains("\"what\":\"upload\"")).unwrap();
+    assert!(record.starts_with("record {\"time\":\"") && record.ends_with("\"outcome\":\"ok\"}"), "{record}");
+    assert!(record.contains("\"event\":\"operation\"") && record.contains("\"bytes\":1000"), "{record}");
     let stored = told.iter().find_map(|told| told.strip_prefix("stored /a 1000 default ")).unwrap();
     assert!(stored.starts_with("{\"time\":\"") && stored.ends_with("\"outcome\":\"ok\"}"), "{stored}");
 }

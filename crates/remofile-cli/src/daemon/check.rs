@@ -2,6 +2,7 @@
 
 use super::coordinator;
 use super::logfile::open_log;
+use super::spans::Spans;
 use super::users::Users;
 use crate::failed::{Failed, Result};
 use crate::output;
@@ -29,6 +30,7 @@ pub(crate) fn check(settings: &ServerSettings, log_file: Option<&Path>) -> Resul
     }
     let own = settings.address.map(|address| SocketAddr::new(address, settings.port));
     own.into_iter().chain(settings.metrics).try_for_each(check_address)?;
+    Spans::open()?;
     let tokens = match &settings.tokens {
         ServerTokens::One { .. } => "one token".to_owned(),
         ServerTokens::Many(file) => format!("the tokens in {}", harmless(&file.path().to_string_lossy())),

@@ -5,14 +5,11 @@ use crate::files;
 use remofile::server::Coordinated;
 use remofile_etcd::{Credentials, Etcd, EtcdAddress, EtcdOptions};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Bytes of a file with certificates at most.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
-
-/// The files by which the system finds the address of a name. Members of a cluster may get other ones while a server runs.
-const NAMES: [&str; 5] = ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
 
 /// Checks an address.
 ///
@@ -91,12 +88,6 @@ fn system_authorities() -> Vec<u8> {
 fn system_authorities() -> Vec<u8> {
     let bundles = super::hooks::BUNDLES.iter().map(Path::new);
     bundles.filter_map(|path| read(path).ok()).map(|bytes| bytes.to_vec()).next().unwrap_or_default()
-}
-
-/// Returns the files that a server reads to find its coordinator, for as long as it runs.
-pub(super) fn readable(coordinated: Option<&Coordinated>) -> Vec<PathBuf> {
-    let real = |path: &&str| Path::new(path).canonicalize().ok();
-    if coordinated.is_some() { NAMES.iter().filter_map(real).collect() } else { Vec::new() }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use crate::failed::Result;
 use remofile::server::Coordinated;
-use std::path::PathBuf;
 
 /// Refuses every address.
 pub(crate) fn address(_text: &str) -> std::result::Result<String, String> {
@@ -11,8 +10,4 @@ pub(crate) fn address(_text: &str) -> std::result::Result<String, String> {
 
 pub(super) fn open(_address: Option<&str>, _store: Option<String>) -> Result<Option<Coordinated>> {
     Ok(None)
-}
-
-pub(super) fn readable(_coordinated: Option<&Coordinated>) -> Vec<PathBuf> {
-    Vec::new()
 }

@@ -13,6 +13,7 @@ mod hooks;
 mod logfile;
 mod login_line;
 mod logs;
+mod names;
 mod notify;
 mod observers;
 mod pidfile;
@@ -21,6 +22,8 @@ mod place;
 mod proof;
 mod reloading;
 mod serve;
+#[cfg_attr(not(feature = "opentelemetry"), path = "spans_left_out.rs")]
+mod spans;
 mod status;
 mod stop;
 mod users;

@@ -9,6 +9,7 @@ use super::announcement::announcement;
 use super::coordinator;
 use super::hang_up::Terminal;
 use super::logs::Logs;
+use super::names;
 use super::notify::Notifier;
 use super::observers::Observers;
 use super::reloading::LookedAtAgain;
@@ -52,7 +53,8 @@ pub(crate) fn serve(
     let logs = Logs::open(process.log_file, settings.audit_log.clone())?;
     let observers = Observers::open(&settings)?;
     let (audit, observer) = (logs.audit(), observers.option());
-    let names = coordinator::readable(coordinated.as_ref());
+    let calls_machines = coordinated.is_some() || observers.call_machines();
+    let names = if calls_machines { names::files() } else { Vec::new() };
     let options = ServerOptions { audit, observer, coordinator: coordinated, ..settings.options.clone() };
     server.set_options(options)?;
     let bound =
@@ -70,7 +72,7 @@ pub(crate) fn serve(
         Some(_) => tracing::info!("no directory of this machine is served, so Landlock confines the server to none"),
     }
     let watch = users.watch()?;
-    let hooks = observers.begin(&server)?;
+    let running = observers.begin(&server)?;
     let serving = Serving::begin(bound, signals.handle())?;
     let (reload, key) = (process.reload, settings.options.private_key);
     let announced = announce(&announcement);
@@ -87,9 +89,9 @@ pub(crate) fn serve(
         Err(_) => terminate(&server),
     }
     let served = serving.finish();
-    // Hooks may take a while: whoever does not want to wait for them ends the process.
+    // Hooks and the last spans may take a while: whoever does not want to wait for them ends the process.
     signals::end_at_once()?;
-    hooks.finish();
+    running.finish();
     // The last use of the tokens is written down.
     drop(watch);
     served.and(announced)

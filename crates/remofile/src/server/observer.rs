@@ -49,6 +49,8 @@ pub enum ServerEvent<'a> {
         duration: Duration,
         /// Bytes of content.
         bytes: u64,
+        /// The line of the audit log about it, a JSON object without a line feed. It is made when it is displayed.
+        record: &'a dyn fmt::Display,
     },
     /// A flush of what an operation did, before its client learned of its success.
     Flushed {

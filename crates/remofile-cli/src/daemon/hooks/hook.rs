@@ -70,9 +70,8 @@ impl Hook {
         // Neither Ctrl-C nor what only a server has to know is for it.
         command.process_group(0);
         for (variable, _) in std::env::vars_os() {
-            let is_own = variable
-                .to_str()
-                .is_none_or(|variable| ["REMOFILE_", "AWS_", "ETCDCTL_"].iter().any(|own| variable.starts_with(own)));
+            let is_own =
+                variable.to_str().is_none_or(|variable| OF_THE_SERVER.iter().any(|own| variable.starts_with(own)));
             if is_own || SERVICE_MANAGER.iter().any(|other| variable == *other) {
                 command.env_remove(variable);
             }
@@ -140,6 +139,15 @@ impl Hook {
         }
     }
 }
+
+/// Beginnings of the variables that only the server has to know. Those for its collector may have a password in them.
+const OF_THE_SERVER: &[&str] = &[
+    "REMOFILE_",
+    "AWS_",
+    "ETCDCTL_",
+    #[cfg(feature = "opentelemetry")]
+    "OTEL_EXPORTER_",
+];
 
 /// Variables by which a service manager talks to the server alone.
 const SERVICE_MANAGER: [&str; 7] = [

@@ -19,6 +19,8 @@ pub(crate) use runner::run_if_asked;
 #[cfg(all(feature = "https", feature = "coordinator"))]
 pub(super) use tls::BUNDLES;
 pub(crate) use webhook::address as webhook_address;
+#[cfg(feature = "opentelemetry")]
+pub(super) use webhook::agent;
 
 use super::status::Metrics;
 use crate::failed::Result;

@@ -41,6 +41,24 @@ fn has_wrong_port(uri: &Uri) -> bool {
     port.is_some_and(|port| !port.parse().is_ok_and(|port: u16| port > 0))
 }
 
+/// Makes a client for HTTP that waits so long for an answer. What it needs of the machine to call https addresses it reads now.
+pub(crate) fn agent(timeout: Duration, is_encrypted: bool) -> Agent {
+    let config = Agent::config_builder();
+    #[cfg(feature = "https")]
+    let config = if is_encrypted { config.tls_config(super::tls::config()) } else { config };
+    #[cfg(not(feature = "https"))]
+    let _refused_before = is_encrypted;
+    config
+        .timeout_global(Some(timeout))
+        .timeout_recv_body(Some(REST_OF_ANSWER))
+        .http_status_as_error(false)
+        // A body is not sent to where the address does not lead.
+        .max_redirects(0)
+        .user_agent(concat!("remofile/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
+}
+
 /// The way to call one address. Its connection is used again.
 pub(super) struct Caller {
     agent: Agent,
@@ -49,18 +67,7 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn new(address: &str, timeout: Duration) -> Self {
-        let config = Agent::config_builder();
-        #[cfg(feature = "https")]
-        let config = if address.starts_with("https:") { config.tls_config(super::tls::config()) } else { config };
-        let config = config
-            .timeout_global(Some(timeout))
-            .timeout_recv_body(Some(REST_OF_ANSWER))
-            .http_status_as_error(false)
-            // A body is not sent to where the address does not lead.
-            .max_redirects(0)
-            .user_agent(concat!("remofile/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { agent: config.into(), address: address.to_owned() }
+        Self { agent: agent(timeout, address.starts_with("https:")), address: address.to_owned() }
     }
 
     /// Calls once, and waits for the answer.

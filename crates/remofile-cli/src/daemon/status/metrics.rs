@@ -216,7 +216,7 @@ impl ServerObserver for Metrics {
             ServerEvent::Received { bytes } => self.received_bytes.inc_by(*bytes),
             ServerEvent::Sent { bytes } => self.sent_bytes.inc_by(*bytes),
             ServerEvent::LeaseWaited { duration } => self.lease_wait_seconds.observe(seconds(duration)),
-            ServerEvent::OperationEnded { what, outcome, duration, bytes: _ } => {
+            ServerEvent::OperationEnded { what, outcome, duration, .. } => {
                 self.operations.with_label_values(&[*what, *outcome]).inc();
                 self.operation_seconds.with_label_values(&[*what]).observe(seconds(duration));
             }

@@ -1,14 +1,13 @@
 //! The lines of the files and directories that one operation is about.
 
 use super::client::{ClientFields, INTERRUPTED, OK};
-use super::line::Line;
+use super::line::{Displayed, Line};
 use super::reporter::Reporter;
 use super::subject::{join, seen};
 use crate::server::observer::{ServerEvent, StoredFile};
 use crate::transfer::{CopyEffect, Effect};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{Failure, OperationId};
-use std::fmt;
 use std::sync::Arc;
 
 /// The log of the entries that an operation is about, if there is one.
@@ -66,7 +65,7 @@ impl Entries {
     fn observe_stored(&self, path: &str, bytes: u64) {
         if self.reporter.has_observer() {
             let ClientFields { root, token, client, address, .. } = &*self.client;
-            let record = StoreRecord { entries: self, path, bytes };
+            let record = Displayed(|| self.line("store", path, None, Some(bytes), OK));
             let path = &seen(root, path);
             self.reporter.observe(&ServerEvent::Stored(StoredFile {
                 path,
@@ -77,19 +76,6 @@ impl Entries {
                 record: &record,
             }));
         }
-    }
-}
-
-/// The line of the audit log about a stored file, which is made for those who look at it.
-struct StoreRecord<'a> {
-    entries: &'a Entries,
-    path: &'a str,
-    bytes: u64,
-}
-
-impl fmt::Display for StoreRecord<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.entries.line("store", self.path, None, Some(self.bytes), OK).into_object())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::tokens::show_milliseconds;
 use remofile_protocol::printable::is_harmful;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::time::{Duration, SystemTime};
 
 /// A line that is being made.
@@ -98,6 +98,15 @@ impl Line {
             }
         }
         self.0.push('"');
+    }
+}
+
+/// A line that is made when somebody looks at it, as one object.
+pub(super) struct Displayed<F>(pub(super) F);
+
+impl<F: Fn() -> Line> fmt::Display for Displayed<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&(self.0)().into_object())
     }
 }
 

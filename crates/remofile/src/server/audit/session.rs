@@ -2,7 +2,7 @@
 
 use super::client::{AuditedClient, ClientFields, INTERRUPTED, OK};
 use super::entries::EntryLog;
-use super::line::Line;
+use super::line::{Displayed, Line};
 use super::reporter::Reporter;
 use super::subject::{self, Subject};
 use crate::server::observer::ServerEvent;
@@ -171,7 +171,7 @@ impl Begun {
         under_way.end_wait(&self.reporter);
         let UnderWay { subject, began, bytes, waits: _ } = under_way;
         let (bytes, duration) = (done.map_or(bytes, |done| done.bytes), began.elapsed());
-        self.reporter.append(|| {
+        let line = || {
             let mut line = Line::new("operation");
             line.fields(&self.client.fields);
             line.number("operation", id.0);
@@ -184,11 +184,18 @@ impl Begun {
             line.seconds("seconds", duration);
             line.text("outcome", outcome);
             line
-        });
+        };
+        self.reporter.append(line);
         if self.reporter.is_logging() {
             self.log_end(&subject, bytes, duration, outcome);
         }
-        self.reporter.observe(&ServerEvent::OperationEnded { what: subject.what, outcome, duration, bytes });
+        self.reporter.observe(&ServerEvent::OperationEnded {
+            what: subject.what,
+            outcome,
+            duration,
+            bytes,
+            record: &Displayed(line),
+        });
     }
 
     /// Logs the one line that an operation has in the server's own log.

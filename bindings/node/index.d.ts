@@ -159,6 +159,7 @@ export interface TransferOptions extends CommonOptions {
 
 export interface SyncOptions extends CommonOptions {
   delete?: boolean;
+  /** With `delete`: 1 or more; if more were to be deleted, nothing is. */
   maxDelete?: number;
   checksum?: boolean;
   sizeOnly?: boolean;

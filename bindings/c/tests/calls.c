@@ -256,6 +256,10 @@ static void transfers(remofile_client *client, const char *local) {
   options.flags = REMOFILE_DELETE | REMOFILE_DRY_RUN;
   OK(remofile_sync_download(client, "/tree", back, &options, NULL, &report, &error));
   CHECK(report.deleted == 1);
+  options.flags = 0;
+  options.max_delete = 1;
+  EXPECT(REMOFILE_USAGE, remofile_sync_download(client, "/tree", back, &options, NULL, &report, &error));
+  EXPECT(REMOFILE_USAGE, remofile_sync_upload(client, back, "/tree", &options, NULL, &report, &error));
   options.flags = REMOFILE_DELETE;
   OK(remofile_sync_download(client, "/tree", back, &options, NULL, &report, &error));
   CHECK(report.deleted == 1);

@@ -40,6 +40,12 @@ function count(name, value, most = UNKNOWN) {
   return value;
 }
 
+/** A limit, which is none in C if it is 0: here that would let everything through where nothing was meant to be. */
+function limit(name, value) {
+  if (count(name, value) == 0) throw new TypeError(`${name} must be 1 or more: leave it out for no limit`);
+  return value;
+}
+
 /** Refuses options that are none: a misspelt one would be passed over in silence. */
 function refuse(others) {
   for (const name of Object.keys(others)) throw new TypeError(`there is no option ${name}`);
@@ -61,11 +67,13 @@ function transferOptions(options) {
     else if (name === 'resume') made.flags |= value ? 0 : NO_RESUME;
     else if (name === 'retries') made.retries = value === 0 ? NO_MODE : count(name, value, NO_MODE);
     else if (name === 'exclude') made.exclude = lines(name, value);
+    else if (['maxDelete', 'maxSize'].includes(name)) made[NUMBERS[name]] = limit(name, value);
     else if (Object.hasOwn(NUMBERS, name)) made[NUMBERS[name]] = count(name, value, ['transfers', 'compress'].includes(name) ? NO_MODE : UNKNOWN);
     else if (Object.hasOwn(TEXTS, name)) made[TEXTS[name]] = value;
     else if (Object.hasOwn(CHOICES, name)) made[CHOICES[name][0]] = choice(name, value, CHOICES[name][1]);
     else refuse({ [name]: value });
   }
+  if (made.max_delete && !(made.flags & FLAGS.delete)) throw new TypeError('maxDelete needs delete');
   return made;
 }
 

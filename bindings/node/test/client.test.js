@@ -79,7 +79,8 @@ test('an option or a source that is none is refused, and nothing is done', async
     () => client.open('/options', 'w', wrong), () => client.open('/options', 'toString'), () => client.upload(['a'], '/', { toString: true }),
     () => Server.start({ root: '.', toString: true }), () => Client.connect({ token: server.token, port: server.port, protocol: '1' }),
     () => client.upload(undefined, '/'), () => client.download([5], '.'), () => client.syncUpload('.', '/', { backup: 5 }),
-    () => client.syncUpload('.', '/', { exclude: [5] }), () => client.setAttributes('/options', { modified: 5 }),
+    () => client.syncUpload('.', '/', { maxDelete: 5 }), () => client.syncDownload('/', '.', { delete: true, maxDelete: 0 }),
+    () => client.download(['/options'], '.', { maxSize: 0n }), () => client.syncUpload('.', '/', { exclude: [5] }), () => client.setAttributes('/options', { modified: 5 }),
   ]) {
     await assert.rejects(call, TypeError, String(call));
   }

@@ -68,6 +68,15 @@ def test_synchronisation_has_the_options_of_the_command():
     assert told - SYNC_UPLOAD == {"fsync", "partial_expiry"} and told - SYNC_DOWNLOAD == {"link_dest"}
 
 
+def test_a_limit_of_deletions_needs_deletions(client, root, local):
+    (local / "tree").mkdir()
+    for synchronize in (lambda: synchronize_upload(client, local / "tree", "/tree", max_delete=1),
+                        lambda: synchronize_download(client, "/", local / "tree", max_delete=0, delete=False)):  # fmt: skip
+        with pytest.raises(ValueError, match="max_delete needs delete"):
+            synchronize()
+    assert not (root / "tree").exists()
+
+
 def test_every_option_is_taken_and_nothing_else(client, root, local, tmp_path):
     (local / "tree").mkdir()
     (local / "tree" / "file").write_bytes(b"x" * 5000)

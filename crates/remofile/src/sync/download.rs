@@ -46,6 +46,7 @@ pub fn synchronize_download(
     options: &SyncOptions,
     monitor: &mut dyn Monitor,
 ) -> Result<SyncReport> {
+    options.refuse_contradictions()?;
     let mut adapted = options.clone();
     let encoding = client.adapt(&mut adapted.selection, options.send, options.encode_names, false)?;
     let options = &adapted;

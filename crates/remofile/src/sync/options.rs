@@ -1,7 +1,7 @@
 //! Options of a sync.
 
 use crate::client::{ReceiveOptions, RetryOptions, TransferOptions, require};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::Rules;
 use crate::transfer::ListedPaths;
 use remofile_protocol::handshake::{Capabilities, Capability};
@@ -34,7 +34,7 @@ pub struct SyncOptions {
     /// True if files and directories that only the destination has are deleted, last of all. Nothing is deleted if
     /// something of the source could not be read.
     pub delete: bool,
-    /// Most files and directories that may be deleted. If there are more, none is.
+    /// Most files and directories that may be deleted. If there are more, none is. It needs `delete`.
     pub max_delete: Option<u64>,
     /// True if files of one size are compared by their contents.
     pub checksum: bool,
@@ -146,10 +146,19 @@ impl SyncOptions {
         }
     }
 
+    /// Refuses options that contradict each other, before anything is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Usage`].
+    pub(super) fn refuse_contradictions(&self) -> Result<()> {
+        // Whoever forgot one of the two may have meant the other.
+        if self.max_delete.is_some() && !self.delete { Err(Error::Usage("max_delete needs delete")) } else { Ok(()) }
+    }
+
     /// Refuses what the destination cannot do, before anything is planned.
     ///
     /// # Errors
-    /// [`Error::Remote`](crate::Error::Remote): `unsupported`.
+    /// [`Error::Remote`]: `unsupported`.
     pub(super) fn refuse_unsupported(&self, can: Capabilities) -> Result<()> {
         require(can, self.selection.links == Links::Copy, Capability::Links)?;
         require(can, self.send.preserve_mode, Capability::Modes)?;

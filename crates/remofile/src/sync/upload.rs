@@ -53,7 +53,7 @@ const LEAST_PARTIAL: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// What ends it: a source that is no directory or cannot be read, a destination whose parent does not exist
-/// or that is a file, a destination inside its source, the lease is held by others, no connection...
+/// or that is a file, a destination inside its source, options that contradict each other, the lease is held by others, no connection...
 pub fn synchronize_upload(
     client: &mut Client,
     source: &Path,
@@ -61,6 +61,7 @@ pub fn synchronize_upload(
     options: &SyncOptions,
     monitor: &mut dyn Monitor,
 ) -> Result<SyncReport> {
+    options.refuse_contradictions()?;
     let mut adapted = options.clone();
     let encoding =
         client.adapt(&mut adapted.selection, options.send, options.encode_names, options.link_dest.is_some())?;

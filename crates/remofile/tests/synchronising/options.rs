@@ -3,7 +3,7 @@
 use crate::common::write;
 use crate::synchronising::scene::{Scene, WAYS, Way, changes, deleting, look, set_time};
 use remofile::sync::plan::Withheld;
-use remofile::{Selection, SendOptions, SyncOptions};
+use remofile::{Error, Selection, SendOptions, SyncOptions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -53,6 +53,17 @@ fn more_deletions_than_allowed_are_none_at_all() {
         assert!(matches!(report.plan.withheld, Some(Withheld::TooMany { planned: 3, most: 2 })));
         assert_eq!(look(&scene.destination()).keys().collect::<Vec<_>>(), ["a", "x", "y", "z"]);
         scene.sync_whole(&SyncOptions { max_delete: Some(3), ..deleting() });
+    }
+}
+
+#[test]
+fn a_limit_of_deletions_where_nothing_is_to_be_deleted_is_refused() {
+    for way in WAYS {
+        let mut scene = Scene::new(way);
+        write(&scene.source(), "a", "a");
+        let refused = scene.try_sync(&SyncOptions { max_delete: Some(2), ..plain() });
+        assert!(matches!(refused, Err(Error::Usage("max_delete needs delete"))), "{refused:?}");
+        assert!(look(&scene.destination()).is_empty());
     }
 }
 

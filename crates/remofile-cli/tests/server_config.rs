@@ -126,6 +126,7 @@ fn what_is_wrong_in_the_file_is_told_with_its_line_and_what_to_write() {
         let number = if line.starts_with("tokens") { "line 5: " } else { "line 4: " };
         assert!(message.starts_with(number) && message.contains(told), "{line}: {message}");
     }
+    assert!(Scene::refused("port = -1").contains("line 1: '-1' cannot be the value of 'port'"));
     assert!(Scene::refused("port = 70000").contains("line 1: '70000' cannot be the value of 'port'"));
 }
 
@@ -202,7 +203,7 @@ fn a_check_finds_what_a_start_would_refuse_and_makes_nothing() {
 }
 
 #[test]
-fn options_and_a_key_that_clients_could_replace_are_refused() {
+fn options_a_key_and_logs_that_clients_could_replace_are_refused() {
     let scene = Scene::new(&options("private-key-file = \"root/key\"\n"));
     let refused = |file: &Path, what: &str| {
         let told = say(scene.command(&["server-config", "--check-config"]).arg(file)).fails(1);
@@ -210,6 +211,10 @@ fn options_and_a_key_that_clients_could_replace_are_refused() {
     };
     write(scene.at("root/key"), "<rvFXu4cUY>el=w?{S%Yd1z8*rxPpRn7H*^sXWJk");
     refused(&scene.file(), "file of the private key");
+    write(scene.at("log.toml"), options(&format!("token = \"{TOKEN}\"\nlog-file = \"root/log\"\n")));
+    refused(&scene.at("log.toml"), "log file");
+    write(scene.at("audit.toml"), options(&format!("token = \"{TOKEN}\"\naudit-log = \"root/log\"\n")));
+    refused(&scene.at("audit.toml"), "audit log");
     write(scene.at("root/server.toml"), "directory = \".\"\nport = 0\n");
     refused(&scene.at("root/server.toml"), "file of options");
 }

@@ -124,7 +124,15 @@ fn settle(run: &Run, token: Option<Token>, environment: &Environment) -> Result<
     // What a client puts into the file of options is run as a hook when the server is started again.
     let config = operations.config.as_ref().map(absolute).transpose()?;
     let key = run.private_key_file.as_ref().map(absolute).transpose()?;
-    for (path, what) in [(&audit_log, "audit log"), (&config, "file of options"), (&key, "file of the private key")] {
+    // What is no file, as /dev/stderr in a container that serves all of it, has nothing in it that a client could read.
+    let log = operations.log_file.as_ref().filter(|path| path.is_file() || !path.exists()).map(absolute).transpose()?;
+    let own_files = [
+        (&audit_log, "audit log"),
+        (&log, "log file"),
+        (&config, "file of options"),
+        (&key, "file of the private key"),
+    ];
+    for (path, what) in own_files {
         if let (Some(path), None) = (path, &bucket) {
             refuse_within(&root, path, what)?;
         }
@@ -379,6 +387,16 @@ mod tests {
     fn an_audit_log_in_the_served_directory_is_refused() {
         let Err(failed) = settled(&["--audit-log", "dir/log"], &Environment::default()) else { panic!("taken") };
         assert!(failed.message().contains("audit log"), "{}", failed.message());
+    }
+
+    #[test]
+    fn a_log_file_in_the_served_directory_is_refused_and_a_device_is_none() {
+        let Err(failed) = settled(&["--log-file", "dir/log"], &Environment::default()) else { panic!("taken") };
+        assert!(failed.message().contains("the log file"), "{}", failed.message());
+        assert!(settled(&["--log-file", "dir.log"], &Environment::default()).is_ok());
+        let line = ["remofile", "run", "/", "--log-file", "/dev/null"];
+        let Command::Run(run) = Arguments::try_parse_from(line).unwrap().command else { panic!("no server") };
+        assert!(server_settings(&run, None, &Environment::default()).is_ok());
     }
 
     #[test]

@@ -108,7 +108,10 @@ fn every_number_is_told_with_its_help_and_type_as_prometheus_wants_it() {
     for line in body.lines() {
         match line.strip_prefix("# HELP ") {
             Some(help) => described.push(help.split(' ').next().unwrap()),
-            None if line.starts_with('#') => assert!(line.starts_with("# TYPE ")),
+            None if line.starts_with('#') => {
+                let (name, kind) = line.strip_prefix("# TYPE ").unwrap().split_once(' ').unwrap();
+                assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
+            }
             None => {
                 let (name, value) = line.rsplit_once(' ').unwrap();
                 let name = name.split('{').next().unwrap();

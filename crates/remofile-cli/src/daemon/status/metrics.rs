@@ -6,10 +6,12 @@ use super::health::coordinator_of;
 use super::process::Process;
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Counter, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
 };
 use remofile::Server;
 use remofile::server::{ServerEvent, ServerObserver, Standing};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Bounds of durations, in seconds: from what is in memory to what a transfer takes.
@@ -36,6 +38,7 @@ pub(in crate::daemon) struct Metrics {
     hooks_waiting: IntGauge,
     gauges: Gauges,
     process: Process,
+    looking: Mutex<()>,
 }
 
 /// Numbers that are looked up when somebody asks.
@@ -51,7 +54,7 @@ struct Gauges {
     descriptors: IntGauge,
     most_descriptors: IntGauge,
     resident_bytes: IntGauge,
-    cpu_seconds: Gauge,
+    cpu_seconds: Counter,
     began: Gauge,
 }
 
@@ -132,12 +135,15 @@ impl Metrics {
             hooks_waiting: make.gauge("remofile_hooks_waiting", "Stored files that hooks are still to be run for")?,
             gauges: Gauges::new(&make)?,
             process: Process::open(),
+            looking: Mutex::new(()),
             registry,
         })
     }
 
     /// Returns all numbers as they are now.
     pub(in crate::daemon) fn text(&self, server: &Server) -> String {
+        // A counter that is looked up is wrong for a moment, which nobody may see.
+        let _one_at_a_time = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         self.gauges.set(server, &self.process);
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
@@ -176,7 +182,7 @@ impl Gauges {
             descriptors: make.gauge("process_open_fds", "Open file descriptors")?,
             most_descriptors: make.gauge("process_max_fds", "File descriptors that may be open")?,
             resident_bytes: make.gauge("process_resident_memory_bytes", "Resident memory")?,
-            cpu_seconds: make.register(Gauge::new("process_cpu_seconds_total", "CPU time, of user and system"))?,
+            cpu_seconds: make.register(Counter::new("process_cpu_seconds_total", "CPU time, of user and system"))?,
             began: make.register(Gauge::new("process_start_time_seconds", "Time of the start, since 1970"))?,
         })
     }
@@ -196,7 +202,10 @@ impl Gauges {
         usage.descriptors.inspect(|count| set(&self.descriptors, *count));
         usage.most_descriptors.inspect(|count| set(&self.most_descriptors, *count));
         usage.resident_bytes.inspect(|bytes| set(&self.resident_bytes, *bytes));
-        usage.cpu_seconds.inspect(|seconds| self.cpu_seconds.set(*seconds));
+        usage.cpu_seconds.inspect(|seconds| {
+            self.cpu_seconds.reset();
+            self.cpu_seconds.inc_by(*seconds);
+        });
         self.began.set(usage.began);
     }
 }

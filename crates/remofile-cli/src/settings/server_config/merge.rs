@@ -121,7 +121,9 @@ fn check(option: &Arg, value: &GivenValue) -> std::result::Result<(), String> {
     let message = usage::explain(&line, &error).message();
     Err(message
         .replace(&format!("'--{key}'"), &format!("'{key}'"))
-        .replace(&format!("'{}'", key.to_uppercase()), &format!("'{key}'")))
+        .replace(&format!("'{}'", key.to_uppercase()), &format!("'{key}'"))
+        // As it was written, and not as the parser has to see it.
+        .replace("'./-", "'-"))
 }
 
 /// The words of an option on a command line.

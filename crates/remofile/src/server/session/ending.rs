@@ -35,8 +35,9 @@ impl Session {
                 let is_unfinished = self.begun.remove(&id).is_some();
                 let settling = self.settling.clone();
                 let after = move || drop(settling.release(Some(id), is_unfinished));
+                let is_changing = !running.only_looks();
                 let over = running.leave(leave, &self.pool, self.waker.clone(), after);
-                self.leaving.push(Leaving { operation: id, failure, over, is_changing: true });
+                self.leaving.push(Leaving { operation: id, failure, over, is_changing });
             }
             running => {
                 if let Some(running) = running {

@@ -375,6 +375,13 @@ impl Running {
         pending
     }
 
+    /// Ends it without waiting for that, when nobody comes any more: a look is over when the store has answered.
+    pub(in crate::server) fn abandon_look(self) {
+        if let Place::Away(away) = self.place {
+            away.cancel.cancel();
+        }
+    }
+
     /// Ends it, and waits for that.
     pub(in crate::server) fn leave_now(self, leave: Leave) {
         match self.place {

@@ -40,8 +40,10 @@ impl Session {
                 self.leaving.push(Leaving { operation: id, failure, over, is_changing });
             }
             running => {
-                if let Some(running) = running {
-                    running.leave_now(leave);
+                match running {
+                    Some(running) if running.only_looks() => running.abandon_look(),
+                    Some(running) => running.leave_now(leave),
+                    None => {}
                 }
                 self.end(now, id, Err(failure));
             }
@@ -95,8 +97,10 @@ impl Session {
 
     /// The server stops: everything is over when this is.
     pub(super) fn stop(&mut self, now: Duration) {
-        self.leaving.iter().for_each(|leaving| leaving.over.await_result());
+        self.leaving.iter().filter(|leaving| leaving.is_changing).for_each(|leaving| leaving.over.await_result());
         self.see_off(now);
+        // Looks, whose clients learn the end by the goodbye.
+        self.leaving.clear();
         let ids: Vec<OperationId> = self.operations.keys().copied().collect();
         for id in ids {
             self.break_off(now, id, Leave::Interrupted, ErrorCode::ShuttingDown.into());

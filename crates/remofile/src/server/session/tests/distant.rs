@@ -179,3 +179,22 @@ fn a_session_changes_and_looks_at_other_things_while_a_look_waits() {
         assert_eq!(await_end(&mut session, 1).is_err(), is_cancelled);
     }
 }
+
+#[test]
+fn a_server_that_stops_does_not_wait_for_a_look() {
+    let scene = scene();
+    let gate = scene.faults.gate(StoreCall::Open);
+    let closed = gate.lock().unwrap();
+    let mut session = scene.session(1);
+    ask(&mut session, 1, read("c", 16 * MIB));
+    ask(&mut session, 2, read("d/a", 16 * MIB));
+    tell(&mut session, 2, Signal::Cancel);
+    said(&mut session);
+    scene.shared.stopping.store(true, Ordering::Release);
+    session.woken(NOW);
+    let ended = said(&mut session);
+    let is_told =
+        |header: &Header| header.operation == OperationId(1) && format!("{:?}", header.body).contains("ShuttingDown");
+    assert!(ended.iter().any(is_told), "{ended:?}");
+    drop(closed);
+}

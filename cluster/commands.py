@@ -115,7 +115,7 @@ def questions(servers, place):
 
 
 def silent(servers, garage, place):
-    """What looks at a bucket waits for a service that says nothing, and then goes on."""
+    """Looks at a bucket wait for a service that says nothing, and then go on."""
     back = place / "back"
     back.mkdir()
     for process in garage.processes:

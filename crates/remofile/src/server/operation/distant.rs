@@ -19,7 +19,7 @@ pub(in crate::server) struct Distant {
     state: DistantState,
     /// The circumstances of the turn that is to be prepared, or was.
     turn: Circumstances,
-    /// What the prepared turn comes to.
+    /// The outcome of the turn that was prepared.
     outcome: Option<Step>,
     /// The payload of its message, and the number of its bytes.
     payload: Vec<u8>,

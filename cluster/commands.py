@@ -9,6 +9,8 @@ from processes import Failed
 from servers import Servers
 
 LARGE_BYTES = 96 << 20
+# A client that hears nothing from its server gives up before.
+SILENT_SECONDS = 25
 
 
 def every_command(campaign, garage, etcd, directory):
@@ -18,6 +20,7 @@ def every_command(campaign, garage, etcd, directory):
             place = directory / case.__name__
             place.mkdir()
             campaign.check(f"commands: {case.__name__}", case, servers, place)
+        campaign.check("commands: the service says nothing for a while", silent, servers, garage, directory / "questions")
     with Servers(campaign.binary, directory / "two", garage, "commands/two", 2, etcd.address) as servers:
         place = directory / "lost"
         place.mkdir()
@@ -109,6 +112,24 @@ def questions(servers, place):
     for command in (("status",), ("stat", "/file"), ("list", "-l", "/"), ("list", "--json", "/"), ("hash", "/file")):
         if not servers.client(*command).strip():
             raise Failed(f"'{' '.join(command)}' says nothing")
+
+
+def silent(servers, garage, place):
+    """Looks at a bucket wait for a service that says nothing, and then go on."""
+    back = place / "back"
+    back.mkdir()
+    for process in garage.processes:
+        process.freeze()
+    try:
+        looks = (("cat", "/file"), ("list", "-r", "/"), ("hash", "/file"), ("download", "/file", back))
+        running = [(look[0], start(servers, *look)) for look in looks]
+        time.sleep(SILENT_SECONDS)
+    finally:
+        for process in garage.processes:
+            process.thaw()
+    for name, process in running:
+        finish(process, f"'{name}' beside a service that said nothing for {SILENT_SECONDS} s")
+    compare(place / "file", back / "file")
 
 
 def killed_in_upload(servers, place):

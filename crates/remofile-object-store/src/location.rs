@@ -37,10 +37,16 @@ impl FromStr for Location {
         };
         match scheme {
             "s3" => {}
-            "az" | "azure" | "abfs" | "gs" | "gcs" => {
+            "gs" | "gcs" => {
                 return invalid(
-                    "is on a service that is not supported: use its interface for S3 clients, as \
-                     's3://BUCKET/PREFIX --endpoint URL'",
+                    "is not supported: Google's service has an interface for S3 clients, as \
+                     's3://BUCKET/PREFIX --endpoint https://storage.googleapis.com' with an HMAC key",
+                );
+            }
+            "az" | "azure" | "abfs" | "abfss" => {
+                return invalid(
+                    "is not supported: Azure has no interface for S3 clients, so a gateway has to stand before it, which \
+                     's3://BUCKET/PREFIX --endpoint URL' names",
                 );
             }
             _ => return invalid("is no place that can be served: name a directory, or s3://BUCKET/PREFIX"),
@@ -99,8 +105,8 @@ mod tests {
             ("s3://a b/", "not valid"),
             ("s3://b/a//c", "no path"),
             ("s3://b/../c", "no path"),
-            ("gs://b/c", "not supported"),
-            ("az://b/c", "not supported"),
+            ("gs://b/c", "'s3://BUCKET/PREFIX --endpoint https://storage.googleapis.com'"),
+            ("az://b/c", "a gateway has to stand before it"),
             ("http://b/c", "no place that can be served"),
             ("/srv", "no place of a bucket"),
         ] {

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The region that services have which are not Amazon's, unless told another one.
 const DEFAULT_REGION: &str = "us-east-1";
 
+/// The key of a section of services that has the address of that for S3.
+const ENDPOINT_OF_S3: &str = "s3.endpoint_url";
+
 /// A service that does not take a connection for so long is asked again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -69,8 +72,7 @@ impl Settings {
         }
         let endpoint = options.endpoint.clone();
         let endpoint = endpoint.or_else(|| variables("AWS_ENDPOINT_URL_S3")).or_else(|| variables("AWS_ENDPOINT_URL"));
-        let endpoint =
-            endpoint.or_else(|| variables("AWS_ENDPOINT")).or_else(|| profile.get("endpoint_url").map(str::to_owned));
+        let endpoint = endpoint.or_else(|| variables("AWS_ENDPOINT")).or_else(|| profile.endpoint().map(str::to_owned));
         if let Some(endpoint) = &endpoint {
             let is_address = endpoint.starts_with("http://") || endpoint.starts_with("https://");
             if !is_address || endpoint.chars().any(|character| character.is_control() || character == ' ') {
@@ -149,7 +151,8 @@ pub(crate) fn bucket_url(builder: &AmazonS3Builder, bucket: &str) -> (String, St
     (url, region, !is(AmazonS3ConfigKey::SkipSignature))
 }
 
-/// The keys of one profile in the files of credentials and of configuration.
+/// The keys of one profile in the files of credentials and of configuration. Those below a key have it before their name:
+/// `s3.endpoint_url`.
 struct Profile(HashMap<String, String>);
 
 impl Profile {
@@ -170,7 +173,11 @@ impl Profile {
             let text = path.map(|path| read(&path)).transpose()?.flatten().unwrap_or_default();
             if let Some(values) = section(&text, &heads) {
                 is_found = true;
+                // Addresses of single services are in a section of their own, which profiles share.
+                let services = values.get("services").map(|name| [format!("services {name}")]);
+                let services = services.and_then(|heads| section(&text, &heads)).unwrap_or_default();
                 all.extend(values);
+                all.extend(services.into_iter().filter(|(key, _)| key == ENDPOINT_OF_S3));
             }
         }
         match asked {
@@ -179,6 +186,11 @@ impl Profile {
             ))),
             _ => Ok(Self(all)),
         }
+    }
+
+    /// The address of the service: that for S3 alone before that for all services.
+    fn endpoint(&self) -> Option<&str> {
+        self.get(ENDPOINT_OF_S3).or_else(|| self.get("endpoint_url"))
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -200,7 +212,7 @@ fn read(path: &Path) -> Result<Option<String>, OpenError> {
 /// Returns the values of a section, if it is there.
 fn section(text: &str, heads: &[String]) -> Option<HashMap<String, String>> {
     let mut values: Option<HashMap<String, String>> = None;
-    let mut is_in = false;
+    let (mut is_in, mut above) = (false, String::new());
     for line in text.lines() {
         // What belongs to a value above, as 's3 =' has it, is indented.
         let is_nested = line.starts_with([' ', '\t']);
@@ -214,11 +226,13 @@ fn section(text: &str, heads: &[String]) -> Option<HashMap<String, String>> {
             if is_in {
                 values.get_or_insert_default();
             }
-        } else if is_in
-            && !is_nested
-            && let (Some((name, value)), Some(values)) = (line.split_once('='), values.as_mut())
-        {
-            values.insert(name.trim().to_ascii_lowercase(), value.trim().to_owned());
+        } else if is_in && let (Some((name, value)), Some(values)) = (line.split_once('='), values.as_mut()) {
+            let name = name.trim().to_ascii_lowercase();
+            let key = if is_nested { format!("{above}.{name}") } else { name.clone() };
+            if !is_nested {
+                above = name;
+            }
+            values.insert(key, value.trim().to_owned());
         }
     }
     values
@@ -240,9 +254,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join(".aws")).unwrap();
         let credentials = "[default]\naws_access_key_id = one\naws_secret_access_key=s1\n[other]\naws_access_key_id=two\n\
-                           aws_secret_access_key=s2\naws_session_token=t2\n";
+                           aws_secret_access_key=s2\naws_session_token=t2\n[shared]\n\
+                           aws_access_key_id=four\naws_secret_access_key=s4\n";
         std::fs::write(home.path().join(".aws/credentials"), credentials).unwrap();
-        let config = "[default]\nregion = eu-1\n[profile other]\nregion=eu-2\nendpoint_url = https://o.example\ns3 =\n  region=no\n";
+        let config = "[default]\nregion = eu-1\n[profile other]\nregion=eu-2\nendpoint_url = https://o.example\ns3 =\n  region=no\n\
+                      [profile shared]\nregion=eu-3\nendpoint_url = https://all.example\nservices = lab\n\
+                      [services lab]\nsqs =\n  endpoint_url = http://sqs.example\ns3 =\n  endpoint_url = http://s3.example\n";
         std::fs::write(home.path().join(".aws/config"), config).unwrap();
         let home = home.path().to_str().unwrap();
         let all = |pairs: &[(&str, &str)]| {
@@ -256,6 +273,9 @@ mod tests {
         let variables = [("AWS_ACCESS_KEY_ID", "three"), ("AWS_SECRET_ACCESS_KEY", "s3"), ("AWS_REGION", "garage")];
         let variables = [&variables[..], &[("AWS_ENDPOINT_URL", "http://localhost:3900/")]].concat();
         assert_eq!(all(&variables), ["three", "s3", "", "garage", "http://localhost:3900"]);
+        let shared = ("AWS_PROFILE", "shared");
+        assert_eq!(all(&[shared]), ["four", "s4", "", "eu-3", "http://s3.example"]);
+        assert_eq!(all(&[shared, ("AWS_ENDPOINT_URL", "http://other.example")])[4], "http://other.example");
         let missing = read_with(&[("HOME", home), ("AWS_PROFILE", "none")]).unwrap_err().to_string();
         assert!(missing.contains("AWS_PROFILE"), "{missing}");
     }

@@ -243,6 +243,10 @@ impl Store for BucketStore {
         lacking.into_iter().fold(Capabilities::ALL, Capabilities::without)
     }
 
+    fn is_distant(&self) -> bool {
+        true
+    }
+
     fn owned_by(&self, owner: &str) -> Option<Arc<dyn Store>> {
         Some(Arc::new(Self { bucket: Arc::clone(&self.bucket), owner: Some(owner.into()) }))
     }

@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail by panicking")]
 
 use crate::double::Double;
+use remofile::protocol::handshake::ZeroMqHello;
 use remofile::protocol::path::{FileName, NameRule, RemotePath};
 use remofile::protocol::token::Token;
-use remofile::protocol::wire::ErrorCode;
+use remofile::protocol::wire::{Body, ErrorCode, Header, OperationId, Request, Signal};
 use remofile::store::{StagePlan, StagedDirectory, WriteStore};
-use remofile::{Client, ClientOptions, Server, Silent, TransferOptions};
+use remofile::{Client, ClientOptions, Handler, Server, Silent, TransferOptions};
 use remofile_object_store::{BucketOptions, BucketStore};
 use std::path::Path;
 use std::sync::Arc;
@@ -115,6 +116,64 @@ fn upload_small_files(served: &Served, double: &Double) -> Vec<String> {
     let report = client.upload(&[up], &remote("/"), &options, &mut Silent).unwrap();
     assert_eq!((report.files, report.failures.len()), (200, 0), "{report:?}");
     std::mem::take(&mut double.lock().requests)
+}
+
+/// Gives a handler a message of one peer.
+fn tell(handler: &mut Handler, header: &Header) {
+    let mut frame = Vec::new();
+    header.encode(&mut frame);
+    handler.handle(b"\0peer", &[frame]);
+}
+
+/// Returns what a handler says next, when it says something.
+fn answer(handler: &mut Handler) -> Body {
+    loop {
+        if let Some(reply) = handler.next_reply() {
+            return Header::decode(&reply.frames[0]).unwrap().body;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_server_answers_its_clients_while_the_service_says_nothing() {
+    let double = Double::start();
+    double.put("file", b"content", &[]);
+    let looks = [
+        Request::Stat { path: remote("/file") },
+        Request::Read { path: remote("/file"), offset: 0, length: 7, version: None, credit: 100, growing: None },
+        Request::List {
+            path: remote("/"),
+            recursive: true,
+            rules: Vec::new(),
+            targets: false,
+            unflushed: false,
+            extras: false,
+        },
+    ];
+    for request in looks {
+        let token = "a token of somebody's own choice";
+        let server = Server::with_store(Arc::new(double.open()), Token::parse(token).unwrap());
+        let mut handler = server.handler().unwrap();
+        let hello = ZeroMqHello::new("test", "test", Some(token.to_owned().into())).encode();
+        handler.handle(b"\0peer", &[hello]);
+        while handler.next_reply().is_none() {
+            std::thread::yield_now();
+        }
+        let silent = double.lock();
+        let header = Header { operation: OperationId(1), body: Body::Request(request), wait_milliseconds: 0 };
+        tell(&mut handler, &header);
+        tell(&mut handler, &Header::signal(OperationId::SESSION, Signal::Ping));
+        assert!(matches!(answer(&mut handler), Body::Signal(Signal::Pong)));
+        drop(silent);
+        loop {
+            match answer(&mut handler) {
+                Body::Signal(Signal::Done { .. }) => break,
+                Body::Signal(Signal::Failed { failure }) => panic!("{failure}"),
+                _ => {}
+            }
+        }
+    }
 }
 
 #[test]

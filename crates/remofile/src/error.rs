@@ -114,7 +114,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The root directory cannot be served.
-    #[error("cannot serve {}: {failure}", Harmless(.path))]
+    #[error("cannot serve {}: {}", Harmless(.path), describe_root(.failure))]
     Root {
         /// The directory.
         path: String,
@@ -352,6 +352,14 @@ fn next_step(tried: &[TriedServer]) -> &'static str {
             " (they are stuck or overloaded, or the line or a firewall loses what is sent: try again)"
         }
         _ => "",
+    }
+}
+
+/// The reason alone, where the code says no more than that there is one.
+fn describe_root(failure: &Failure) -> String {
+    match &failure.detail {
+        Some(detail) if failure.code == ErrorCode::Other => harmless(detail).to_string(),
+        _ => failure.to_string(),
     }
 }
 

@@ -133,11 +133,28 @@ pub struct MessageWriter<'a> {
     content: usize,
 }
 
+/// The payload that a message has room for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct MessageRoom {
+    whole: usize,
+    content: usize,
+}
+
 impl<'a> MessageWriter<'a> {
     /// Writes a payload of at most `max_payload` bytes, which is put into `bytes` from `start`.
     #[must_use]
     pub fn new(bytes: &'a mut Vec<u8>, start: usize, max_payload: usize) -> Self {
         Self { bytes, start, payload: 0, max_payload, content: max_payload }
+    }
+
+    /// Writes a payload elsewhere that a message with this much room will take.
+    pub(crate) fn within(bytes: &'a mut Vec<u8>, room: MessageRoom) -> Self {
+        Self { content: room.content, ..Self::new(bytes, 0, room.whole) }
+    }
+
+    /// Returns the room that is left.
+    pub(crate) fn limits(&self) -> MessageRoom {
+        MessageRoom { whole: self.whole_room(), content: self.room() }
     }
 
     /// Returns the number of payload bytes written so far.

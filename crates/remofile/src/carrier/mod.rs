@@ -21,6 +21,7 @@ mod socket;
 mod wake;
 mod zmtp;
 
+pub(crate) use buffer::MessageRoom;
 pub use buffer::{MessageWriter, OutBuffer};
 pub use drive::{Driven, Endpoint, Produced, drive, drive_until_idle};
 pub use error::LinkError;

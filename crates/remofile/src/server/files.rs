@@ -40,7 +40,7 @@ impl Files {
         }
         let (claimed, path) = match self {
             Self::Directory(root) => (ServedDirectory::claim(root).map(Some), root.display().to_string()),
-            Self::Store(store) => (store.claim_directory(), "the store's directory".to_owned()),
+            Self::Store(store) => (store.claim_directory(), "the store".to_owned()),
         };
         claimed.map_err(|failure| Error::Root { path, failure })
     }

@@ -27,7 +27,7 @@ use super::bandwidth::Direction;
 use super::clients::ClientSession;
 use super::leases::{self, Answer, Claimant, LeaseStatus};
 use super::max_hold::MaxHold;
-use super::operation::{FormerWait, Leave, Running, StartContext, start};
+use super::operation::{FormerWait, Leave, Running, StartContext, only_looks, start};
 use super::principal::Usage;
 use super::staged_files::SessionMark;
 use crate::blocking::{Owner, Pool};
@@ -206,9 +206,11 @@ impl Session {
                 self.hand(now, id, select);
             }
             ServerEvent::Unwanted(id, path) => {
-                if let Some(running) = self.operations.get_mut(&id) {
+                let unwanted = |running: &mut Running| {
                     running.unwanted(&path);
-                }
+                    Ok(())
+                };
+                self.hand(now, id, unwanted);
             }
         }
         self.accounts.settle_outbox(self.machine.queued_bytes() as u64);
@@ -302,6 +304,9 @@ impl Session {
         if request.is_write() {
             // Taken before anything is stored: any flush that fails from now on may lose files of this operation.
             self.begun.insert(id, self.peer.grant.store.flush_mark());
+        }
+        if self.peer.grant.store.is_distant() && only_looks(&request) {
+            return self.start_distant(id, request);
         }
         let permit = self.permit(id, &request);
         let mut context = StartContext {

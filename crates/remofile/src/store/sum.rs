@@ -20,6 +20,12 @@ pub trait Store: ReadStore + WriteStore + ResumeStore + PosixStore + DurableStor
         Capabilities::ALL
     }
 
+    /// Reports whether even a look at it may take many seconds, since it asks a service that may be away. A server then looks on
+    /// other threads than those that answer its clients. A store around another one hands this on.
+    fn is_distant(&self) -> bool {
+        false
+    }
+
     /// Reports whether it gives and tells attributes beside those of an entry
     /// ([`PosixStore::give_attributes`](super::PosixStore::give_attributes)).
     fn keeps_attributes(&self) -> bool {

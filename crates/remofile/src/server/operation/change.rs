@@ -3,7 +3,6 @@
 use super::interface::{Operation, OperationTurn, Step};
 use crate::blocking::Slice;
 use crate::store::Store;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure};
 use std::sync::Arc;
 
@@ -34,15 +33,15 @@ impl Change {
 }
 
 impl Operation for Change {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
         if let ChangeState::Asked(_) = self.state {
-            return Ok(Step::Blocking);
+            return Step::Blocking;
         }
-        Ok(match self.take_state() {
+        match self.take_state() {
             ChangeState::Over(Ok(done)) => Step::Changed(done),
             ChangeState::Over(Err(failure)) => Step::Ended(Err(failure)),
             ChangeState::Asked(_) => Step::Nothing,
-        })
+        }
     }
 
     fn block(&mut self, _slice: &Slice) {

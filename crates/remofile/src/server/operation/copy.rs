@@ -5,7 +5,6 @@ use crate::blocking::Slice;
 use crate::server::audit::EntryLog;
 use crate::server::principal::Grant;
 use crate::transfer::{Copied, CopyOptions, Copying};
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure};
 use std::sync::Arc;
 
@@ -56,15 +55,15 @@ impl Copy {
 }
 
 impl Operation for Copy {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
         if !matches!(self.state, CopyState::Over(_)) {
-            return Ok(Step::Blocking);
+            return Step::Blocking;
         }
-        Ok(match self.take_state() {
+        match self.take_state() {
             CopyState::Over(Ok(done)) => Step::Changed(done),
             CopyState::Over(Err(failure)) => Step::Ended(Err(failure)),
             CopyState::Asked(..) | CopyState::Copying(_) => Step::Nothing,
-        })
+        }
     }
 
     fn block(&mut self, slice: &Slice) {

@@ -1,12 +1,11 @@
 //! A download: files that are packed and sent, perhaps counted before.
 
-use super::interface::{Operation, OperationTurn, StartContext, Step};
+use super::interface::{Content, Operation, OperationTurn, StartContext, Step};
 use super::selection::SourceSelection;
 use crate::server::audit::SentOut;
 use crate::server::bandwidth::{Bandwidth, Direction};
 use crate::transfer::{Census, Counted, Origins, Pace, Packed, Packer, PackerMonitor, PackerOptions};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, SendOptions};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,35 +45,34 @@ impl Download {
 }
 
 impl Operation for Download {
-    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Step {
         if let Some(census) = &mut self.census {
             if let Some(Counted { files, bytes, roll }) = census.step() {
-                turn.machine.total(turn.id, files, bytes);
                 self.packer.expect(&roll);
                 self.census = None;
+                return Step::Counted { files, bytes };
             }
-            return Ok(Step::Work);
+            return Step::Work;
         }
         let shared = self.bandwidth.wait(Direction::Sent).map(|wait| turn.now + wait);
         self.ready_at = self.pace.ready_at(turn.now).max(shared);
         if self.ready_at.is_some() {
-            return Ok(Step::Nothing);
+            return Step::Nothing;
         }
-        let credit = turn.machine.credit(turn.id);
         let allowance = self.pace.allowance(turn.now).min(self.bandwidth.allowance(Direction::Sent));
-        match self.packer.pack(turn.message, credit, allowance, &mut self.sent) {
+        match self.packer.pack(turn.message, turn.credit, allowance, &mut self.sent) {
             Packed::Items(items) => {
                 let bytes = turn.message.payload_bytes();
                 self.pace.spend(turn.now, bytes as u64);
                 self.bandwidth.spend(Direction::Sent, bytes as u64);
-                Ok(Step::Message(turn.machine.data(turn.id, items, bytes)?))
+                Step::Message(Content::Items(items))
             }
-            Packed::Working => Ok(Step::Work),
-            Packed::Blocked => Ok(Step::Nothing),
-            Packed::Stopped => Ok(Step::Ended(Err(ErrorCode::Cancelled.into()))),
+            Packed::Working => Step::Work,
+            Packed::Blocked => Step::Nothing,
+            Packed::Stopped => Step::Ended(Err(ErrorCode::Cancelled.into())),
             Packed::Finished => {
                 let Sent { files, directories, bytes, .. } = self.sent;
-                Ok(Step::Ended(Ok(Done { files, directories, bytes, ..Done::default() })))
+                Step::Ended(Ok(Done { files, directories, bytes, ..Done::default() }))
             }
         }
     }

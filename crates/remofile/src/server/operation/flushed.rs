@@ -4,7 +4,6 @@ use super::interface::{Operation, OperationTurn, Step};
 use crate::blocking::Slice;
 use crate::server::audit::Reporter;
 use crate::store::{FlushMark, Store};
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, Failure};
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,11 +27,11 @@ impl Flushed {
 }
 
 impl Operation for Flushed {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
-        Ok(match self.flushed.take() {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
+        match self.flushed.take() {
             None => Step::Blocking,
             Some(flushed) => Step::Ended(flushed.map(|()| std::mem::take(&mut self.done))),
-        })
+        }
     }
 
     fn block(&mut self, _slice: &Slice) {

@@ -1,7 +1,6 @@
 //! The lease, held for other operations of the session.
 
 use super::interface::{FirstWindow, Operation, OperationTurn, Step};
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, Failure};
 
 /// A lease that is held until the client gives it back.
@@ -11,8 +10,8 @@ pub(super) struct Hold {
 }
 
 impl Operation for Hold {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
-        Ok(if self.is_finished { Step::Ended(Ok(Done::default())) } else { Step::Nothing })
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
+        if self.is_finished { Step::Ended(Ok(Done::default())) } else { Step::Nothing }
     }
 
     fn finish(&mut self) -> Result<(), Failure> {

@@ -9,15 +9,14 @@ use crate::server::staged_files::{SessionMark, StagedFiles};
 use crate::store::Fsync;
 use crate::transfer::{Checked, Origins, Permit};
 use remofile_protocol::digest::DigestKind;
-use remofile_protocol::session::{ServerSession, SessionError};
-use remofile_protocol::wire::{Done, ErrorCode, Failure, Header, Item, OperationId};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, Item};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// An operation that has its lease.
 pub(in crate::server) trait Operation: Send {
     /// Does a piece of work that takes 50 ms at most, or says that there is none now.
-    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError>;
+    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Step;
 
     /// Does what [`Step::Blocking`] asked for, until it is done or the slice is over. No message comes meanwhile.
     fn block(&mut self, _slice: &Slice) {}
@@ -93,6 +92,11 @@ pub(in crate::server) trait Operation: Send {
         false
     }
 
+    /// Reports whether it only looks at the store: however many do may be on other threads at once.
+    fn only_looks(&self) -> bool {
+        false
+    }
+
     /// Reports whether its end touches the disk.
     fn ends_on_disk(&self) -> bool {
         false
@@ -108,8 +112,8 @@ pub(in crate::server) trait Operation: Send {
 /// The context of one turn of an operation.
 pub(in crate::server) struct OperationTurn<'a, 'b> {
     pub(in crate::server) now: Duration,
-    pub(in crate::server) id: OperationId,
-    pub(in crate::server) machine: &'a mut ServerSession,
+    /// The credit that its client has granted and that is not used up.
+    pub(in crate::server) credit: u64,
     pub(in crate::server) message: &'a mut MessageWriter<'b>,
     /// True if nothing else of the session is being changed: what a client asks for is done in turns.
     pub(in crate::server) may_change: bool,
@@ -117,8 +121,13 @@ pub(in crate::server) struct OperationTurn<'a, 'b> {
 
 /// The outcome of a turn.
 pub(in crate::server) enum Step {
-    /// A message is to be sent; its payload, if any, is in place.
-    Message(Header),
+    /// A message is to be sent; its payload, if any, is in place, and within the credit.
+    Message(Content),
+    /// All that is to be sent was counted, which its client is told.
+    Counted {
+        files: u64,
+        bytes: u64,
+    },
     /// Something was done, and more is to do.
     Work,
     /// Nothing is to do before something happens.
@@ -130,6 +139,16 @@ pub(in crate::server) enum Step {
     Changed(Done),
     /// A survey is over, and has looked at these partials.
     Surveyed(Checked),
+}
+
+/// The content of a message.
+pub(in crate::server) enum Content {
+    /// Items of files, whose bytes are the payload.
+    Items(Vec<Item>),
+    /// Bytes of one file.
+    Bytes,
+    /// Elements of a listing.
+    Elements,
 }
 
 /// The credit that tells a client that its operation has begun.

@@ -1,10 +1,9 @@
 //! Operations that answer with elements: how these get into messages.
 
-use super::interface::{Operation, OperationTurn, Step};
+use super::interface::{Content, Operation, OperationTurn, Step};
 use crate::blocking::Slice;
 use crate::carrier::{MessageWriter, clock};
 use crate::transfer::{Next, Origins};
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, Element, ErrorCode, Failure, Listed};
 use std::time::{Duration, Instant};
 
@@ -80,10 +79,10 @@ impl<E: Elements> Listing<E> {
 }
 
 impl<E: Elements> Operation for Listing<E> {
-    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Step {
         let elements = match &mut self.source {
-            Source::Asked(_) => return Ok(Step::Blocking),
-            Source::Failed(failure) => return Ok(Step::Ended(Err(failure.clone()))),
+            Source::Asked(_) => return Step::Blocking,
+            Source::Failed(failure) => return Step::Ended(Err(failure.clone())),
             Source::Known(elements) => elements,
         };
         let began = clock::now();
@@ -105,21 +104,21 @@ impl<E: Elements> Operation for Listing<E> {
         }
         let count = self.encoded.pending.len();
         if count == 0 && self.ended {
-            return Ok(elements.end());
+            return elements.end();
         }
         // What is slow to come, as a hash of a large file is, keeps nothing back that was found before it.
         let waits = *self.waiting_since.get_or_insert(began);
         let is_late = is_late || clock::now() - waits >= elements.patience();
         let is_worth_it = self.ended || is_late || !may_go_on || self.encoded.are_enough();
         if count == 0 || !is_worth_it {
-            return Ok(if may_go_on { Step::Work } else { Step::Nothing });
+            return if may_go_on { Step::Work } else { Step::Nothing };
         }
-        if turn.machine.credit(turn.id) < count as u64 {
-            return Ok(Step::Nothing);
+        if turn.credit < count as u64 {
+            return Step::Nothing;
         }
         self.encoded.give(turn.message);
         self.waiting_since = None;
-        Ok(Step::Message(turn.machine.entries(turn.id, turn.message.payload_bytes())?))
+        Step::Message(Content::Elements)
     }
 
     fn block(&mut self, _slice: &Slice) {

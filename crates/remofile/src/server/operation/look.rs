@@ -3,7 +3,6 @@
 use super::interface::{Operation, OperationTurn, Step};
 use crate::store::Store;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, Failure, Kind};
 use std::sync::Arc;
 
@@ -30,7 +29,7 @@ impl Look {
 }
 
 impl Operation for Look {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
-        Ok(Step::Ended(self.look()))
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
+        Step::Ended(self.look())
     }
 }

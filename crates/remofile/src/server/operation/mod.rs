@@ -10,6 +10,7 @@ mod change;
 mod copy;
 mod create;
 mod digests;
+mod distant;
 mod download;
 mod find;
 mod find_attributes;
@@ -42,8 +43,9 @@ mod survey;
 mod upload;
 mod write;
 
+pub(super) use distant::{Distant, only_looks};
 pub(super) use flushed::Flushed;
 pub(super) use former_wait::FormerWait;
-pub(super) use interface::{FirstWindow, Operation, OperationTurn, StartContext, Step};
+pub(super) use interface::{Content, FirstWindow, Operation, OperationTurn, StartContext, Step};
 pub(super) use running::{Leave, Running};
 pub(super) use start::start;

@@ -25,6 +25,7 @@ pub(in crate::server) struct Queued {
 pub(super) struct Inbox {
     items: VecDeque<(Vec<Item>, KeptPayload, u64)>,
     selected: Vec<Selected>,
+    unwanted: Vec<String>,
     is_finished: bool,
     bytes: usize,
 }
@@ -39,6 +40,11 @@ impl Inbox {
     pub(super) fn put_selected(&mut self, files: Vec<Selected>) {
         self.bytes += files.iter().map(selected_bytes).sum::<usize>();
         self.selected.extend(files);
+    }
+
+    pub(super) fn put_unwanted(&mut self, path: &str) {
+        self.bytes += path.len() + size_of::<String>() + ALLOCATION_BYTES;
+        self.unwanted.push(path.to_owned());
     }
 
     pub(super) fn finish(&mut self) {
@@ -61,7 +67,8 @@ impl Inbox {
 
     /// Gives the operation everything that has come for it.
     pub(super) fn deliver(&mut self, operation: &mut dyn Operation, store: &Arc<dyn Store>) -> Result<(), Failure> {
-        let Self { items, selected, is_finished, .. } = std::mem::take(self);
+        let Self { items, selected, unwanted, is_finished, .. } = std::mem::take(self);
+        unwanted.iter().for_each(|path| operation.unwanted(path));
         if !selected.is_empty() {
             select(operation, store, selected)?;
         }

@@ -1,12 +1,11 @@
 //! A read: a part of a file that is sent.
 
-use super::interface::{Operation, OperationTurn, StartContext, Step};
+use super::interface::{Content, Operation, OperationTurn, StartContext, Step};
 use crate::carrier::clock;
 use crate::server::bandwidth::{Bandwidth, Direction};
 use crate::server::open_files::{FileKey, OpenFile, Piece};
 use crate::store::{SourceState, StoreResult};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, Entry, ErrorCode, Failure, Growing, Version};
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,31 +165,31 @@ fn changed() -> Failure {
 }
 
 impl Operation for Read {
-    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Step {
         if self.at >= self.end {
-            return Ok(match self.end() {
+            return match self.end() {
                 Ok(None) => Step::Work,
                 Ok(Some(done)) => Step::Ended(Ok(done)),
                 Err(failure) => Step::Ended(Err(failure.at(&self.path))),
-            });
+            };
         }
         self.ready_at = self.bandwidth.wait(Direction::Sent).map(|wait| turn.now + wait);
         if self.ready_at.is_some() {
-            return Ok(Step::Nothing);
+            return Step::Nothing;
         }
         let message = &mut *turn.message;
-        let allowed = turn.machine.credit(turn.id).min(self.bandwidth.allowance(Direction::Sent));
+        let allowed = turn.credit.min(self.bandwidth.allowance(Direction::Sent));
         let wanted = (self.end - self.at).min(allowed).min(message.room() as u64);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         if wanted == 0 {
-            return Ok(Step::Nothing);
+            return Step::Nothing;
         }
         let space = message.space(wanted);
         let count = match self.file.source.read_at(space, self.at) {
             // The end is within the size at opening: the file has become shorter since.
-            Ok(0) => return Ok(Step::Ended(Err(changed().at(&self.path)))),
+            Ok(0) => return Step::Ended(Err(changed().at(&self.path))),
             Ok(count) => count,
-            Err(failure) => return Ok(Step::Ended(Err(failure.at(&self.path)))),
+            Err(failure) => return Step::Ended(Err(failure.at(&self.path))),
         };
         if self.growing.is_some_and(|growing| !growing.follow) {
             self.file.sent(self.at, &space[..count]);
@@ -198,7 +197,7 @@ impl Operation for Read {
         message.advance(count);
         self.bandwidth.spend(Direction::Sent, count as u64);
         (self.at, self.sent) = (self.at + count as u64, self.sent + count as u64);
-        Ok(Step::Message(turn.machine.bytes(turn.id, message.payload_bytes())?))
+        Step::Message(Content::Bytes)
     }
 
     fn ready_at(&self) -> Option<Duration> {

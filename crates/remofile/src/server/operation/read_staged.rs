@@ -1,11 +1,10 @@
 //! A read of a file that nobody sees yet, by the client that writes it.
 
-use super::interface::{Operation, OperationTurn, StartContext, Step};
+use super::interface::{Content, Operation, OperationTurn, StartContext, Step};
 use super::read::Part;
 use crate::server::bandwidth::{Bandwidth, Direction};
 use crate::server::staged_files::{StagedFile, Writer};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, StagedFileId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,31 +39,31 @@ impl ReadStaged {
 }
 
 impl Operation for ReadStaged {
-    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Step {
         if self.at >= self.end {
-            return Ok(Step::Ended(Ok(Done { bytes: self.sent, ..Done::default() })));
+            return Step::Ended(Ok(Done { bytes: self.sent, ..Done::default() }));
         }
         self.ready_at = self.bandwidth.wait(Direction::Sent).map(|wait| turn.now + wait);
         if self.ready_at.is_some() {
-            return Ok(Step::Nothing);
+            return Step::Nothing;
         }
         let message = &mut *turn.message;
-        let allowed = turn.machine.credit(turn.id).min(self.bandwidth.allowance(Direction::Sent));
+        let allowed = turn.credit.min(self.bandwidth.allowance(Direction::Sent));
         let wanted = (self.end - self.at).min(allowed).min(message.room() as u64);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         if wanted == 0 {
-            return Ok(Step::Nothing);
+            return Step::Nothing;
         }
         let count = match self.file.read_at(message.space(wanted), self.at) {
             // Its writer has cut it meanwhile.
-            Ok(0) => return Ok(Step::Ended(Err(Failure::new(ErrorCode::SourceChanged).at(&self.path)))),
+            Ok(0) => return Step::Ended(Err(Failure::new(ErrorCode::SourceChanged).at(&self.path))),
             Ok(count) => count,
-            Err(failure) => return Ok(Step::Ended(Err(failure.at(&self.path)))),
+            Err(failure) => return Step::Ended(Err(failure.at(&self.path))),
         };
         message.advance(count);
         self.bandwidth.spend(Direction::Sent, count as u64);
         (self.at, self.sent) = (self.at + count as u64, self.sent + count as u64);
-        Ok(Step::Message(turn.machine.bytes(turn.id, message.payload_bytes())?))
+        Step::Message(Content::Bytes)
     }
 
     fn ready_at(&self) -> Option<Duration> {

@@ -5,7 +5,6 @@ use super::interface::{Operation, OperationTurn, Step};
 use crate::blocking::Slice;
 use crate::store::{Removal, RemovalProgress, Store};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Kind};
 use std::sync::Arc;
 
@@ -61,15 +60,15 @@ impl RemoveTree {
 }
 
 impl Operation for RemoveTree {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
         if !matches!(self.state, RemoveState::Over(_)) {
-            return Ok(Step::Blocking);
+            return Step::Blocking;
         }
-        Ok(match self.take_state() {
+        match self.take_state() {
             RemoveState::Over(Ok(done)) => Step::Changed(done),
             RemoveState::Over(Err(failure)) => Step::Ended(Err(failure)),
             RemoveState::Asked(_) | RemoveState::Removing(_) => Step::Nothing,
-        })
+        }
     }
 
     fn block(&mut self, slice: &Slice) {

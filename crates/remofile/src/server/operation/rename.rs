@@ -5,7 +5,6 @@ use super::missing::Blame;
 use crate::blocking::Slice;
 use crate::server::principal::Grant;
 use crate::transfer::{MoveOptions, Moving};
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure};
 use std::sync::Arc;
 
@@ -59,15 +58,15 @@ impl Rename {
 }
 
 impl Operation for Rename {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
         if !matches!(self.state, RenameState::Over(_)) {
-            return Ok(Step::Blocking);
+            return Step::Blocking;
         }
-        Ok(match self.take_state() {
+        match self.take_state() {
             RenameState::Over(Ok(done)) => Step::Changed(done),
             RenameState::Over(Err(failure)) => Step::Ended(Err(failure)),
             RenameState::Asked | RenameState::Across | RenameState::Moving(_) => Step::Nothing,
-        })
+        }
     }
 
     fn block(&mut self, slice: &Slice) {

@@ -6,7 +6,6 @@ use super::queued::{Inbox, Queued, select};
 use crate::blocking::{AtLast, Cancel, Lost, Pending, Pool, promise};
 use crate::carrier::{Payload, Waker};
 use crate::store::Store;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Failure, Item, Request, Selected};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +35,7 @@ struct Away {
     cancel: Cancel,
     memory_bytes: u64,
     is_flushing: bool,
+    only_looks: bool,
     goes_on_elsewhere: bool,
 }
 
@@ -151,6 +151,15 @@ impl Running {
         }
     }
 
+    /// Reports whether it only looks at the store.
+    pub(in crate::server) fn only_looks(&self) -> bool {
+        match &self.place {
+            Place::Queued(_) => false,
+            Place::Here(operation) => operation.only_looks(),
+            Place::Away(away) => away.only_looks,
+        }
+    }
+
     /// Reports whether it is on another thread.
     pub(in crate::server) fn is_away(&self) -> bool {
         matches!(self.place, Place::Away(_))
@@ -163,7 +172,7 @@ impl Running {
 
     /// Reports whether it is on another thread, and changes something there.
     pub(in crate::server) fn is_working_away(&self) -> bool {
-        matches!(&self.place, Place::Away(away) if !away.is_flushing)
+        matches!(&self.place, Place::Away(away) if !away.is_flushing && !away.only_looks)
     }
 
     /// Reports whether it has a lease and may have to give it up. What waits for the disk does not depend on its peer.
@@ -227,8 +236,9 @@ impl Running {
 
     /// The client does not want a file.
     pub(in crate::server) fn unwanted(&mut self, path: &str) {
-        if let Place::Here(operation) = &mut self.place {
-            operation.unwanted(path);
+        match &mut self.place {
+            Place::Here(operation) => operation.unwanted(path),
+            Place::Queued(_) | Place::Away(_) => self.inbox.put_unwanted(path),
         }
     }
 
@@ -300,14 +310,14 @@ impl Running {
     }
 
     /// Gives the operation a turn, if the session has it.
-    pub(in crate::server) fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    pub(in crate::server) fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Step {
         match &mut self.place {
             Place::Here(operation) => {
-                let step = operation.step(turn)?;
+                let step = operation.step(turn);
                 self.wants_away = matches!(step, Step::Blocking);
-                Ok(step)
+                step
             }
-            Place::Queued(_) | Place::Away(_) => Ok(Step::Nothing),
+            Place::Queued(_) | Place::Away(_) => Step::Nothing,
         }
     }
 
@@ -316,13 +326,13 @@ impl Running {
         let Place::Here(mut operation) = self.place else { return self };
         let (cancel, memory_bytes, is_flushing) =
             (Cancel::default(), operation.memory_bytes(), operation.is_flushing());
-        let goes_on_elsewhere = operation.goes_on_elsewhere();
+        let (goes_on_elsewhere, only_looks) = (operation.goes_on_elsewhere(), operation.only_looks());
         let own = cancel.clone();
         let pending = pool.run(waker, move || {
             operation.block(&own.slice());
             operation
         });
-        let away = Away { pending, cancel, memory_bytes, is_flushing, goes_on_elsewhere };
+        let away = Away { pending, cancel, memory_bytes, is_flushing, only_looks, goes_on_elsewhere };
         Self { place: Place::Away(away), wants_away: false, ..self }
     }
 
@@ -363,6 +373,13 @@ impl Running {
             }
         }
         pending
+    }
+
+    /// Ends it without waiting for that, when nobody comes any more: a look is over when the store has answered.
+    pub(in crate::server) fn abandon_look(self) {
+        if let Place::Away(away) = self.place {
+            away.cancel.cancel();
+        }
     }
 
     /// Ends it, and waits for that.

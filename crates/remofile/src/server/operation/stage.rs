@@ -10,7 +10,6 @@ use crate::server::staged_files::{Commit, SessionMark, StagedFile, StagedFiles, 
 use crate::store::{StagePlan, Staged, Store, StoreResult};
 use crate::transfer::Effect;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Item, Kind, StagedFileId, Version};
 use std::sync::Arc;
 
@@ -198,21 +197,21 @@ fn stage(store: &dyn Store, path: &RemotePath, begin: BeginOptions) -> StoreResu
 }
 
 impl Operation for Stage {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
         match &self.state {
-            StageState::Asked => return Ok(Step::Blocking),
+            StageState::Asked => return Step::Blocking,
             StageState::Open(..) | StageState::Committed if self.pieces.has_work() => {
-                return Ok(Step::Blocking);
+                return Step::Blocking;
             }
-            StageState::Open(..) | StageState::Committed => return Ok(Step::Nothing),
+            StageState::Open(..) | StageState::Committed => return Step::Nothing,
             StageState::Over(_) => {}
         }
         let done = Done { bytes: self.written, ..Done::default() };
-        Ok(match std::mem::replace(&mut self.state, StageState::Over(Ok(()))) {
+        match std::mem::replace(&mut self.state, StageState::Over(Ok(()))) {
             StageState::Over(Ok(())) if matches!(self.options.end, StageEnd::Commit { .. }) => Step::Changed(done),
             StageState::Over(outcome) => Step::Ended(outcome.map(|()| done)),
             StageState::Asked | StageState::Open(..) | StageState::Committed => Step::Nothing,
-        })
+        }
     }
 
     fn block(&mut self, slice: &Slice) {

@@ -3,7 +3,6 @@
 use super::interface::{Operation, OperationTurn, Step};
 use crate::store::Store;
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::Done;
 use std::sync::Arc;
 
@@ -20,8 +19,8 @@ impl Stat {
 }
 
 impl Operation for Stat {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
         let entry = self.store.stat(&self.path).map_err(|failure| failure.at(&self.path));
-        Ok(Step::Ended(entry.map(|entry| Done { entry: Some(entry), ..Done::default() })))
+        Step::Ended(entry.map(|entry| Done { entry: Some(entry), ..Done::default() }))
     }
 }

@@ -11,7 +11,6 @@ use crate::transfer::{
     Checked, Effect, ItemRules, LONGEST_WAIT, Stored, Unpacker, UnpackerMonitor, UnpackerOptions, items_bytes,
 };
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Item, OnConflict};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +25,7 @@ pub(super) struct Upload {
     taken_in: TakenIn,
     has_begun: bool,
     is_finished: bool,
-    /// True if the disk has kept it waiting, or is asked for each file to be on it.
+    /// True if the disk has kept it waiting, or is asked for each file to be on it, or a service may.
     is_slow: bool,
     /// The time at which files that wait for a flush are flushed though no others come.
     flush_at: Option<Duration>,
@@ -85,7 +84,7 @@ impl Upload {
             taken_in,
             has_begun: false,
             is_finished: false,
-            is_slow: context.fsync == Fsync::Each,
+            is_slow: context.fsync == Fsync::Each || context.grant.store.is_distant(),
             flush_at: None,
         }
     }
@@ -150,21 +149,21 @@ impl Upload {
 }
 
 impl Operation for Upload {
-    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, turn: &mut OperationTurn<'_, '_>) -> Step {
         if turn.may_change && self.work_at_once() {
-            return Ok(Step::Work);
+            return Step::Work;
         }
         match &self.state {
-            UploadState::Asked(_) => return Ok(Step::Blocking),
-            UploadState::Open(unpacker) if unpacker.is_busy() || self.is_finished => return Ok(Step::Blocking),
-            UploadState::Open(_) => return Ok(self.await_flush(turn.now)),
+            UploadState::Asked(_) => return Step::Blocking,
+            UploadState::Open(unpacker) if unpacker.is_busy() || self.is_finished => return Step::Blocking,
+            UploadState::Open(_) => return self.await_flush(turn.now),
             UploadState::Over(_) => {}
         }
-        Ok(match self.take_state() {
+        match self.take_state() {
             UploadState::Over(Ok(done)) => Step::Changed(done),
             UploadState::Over(Err(failure)) => Step::Ended(Err(failure)),
             UploadState::Asked(_) | UploadState::Open(_) => Step::Nothing,
-        })
+        }
     }
 
     fn work_at_once(&mut self) -> bool {

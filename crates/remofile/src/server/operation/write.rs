@@ -7,7 +7,6 @@ use crate::carrier::Payload;
 use crate::server::principal::Grant;
 use crate::store::{Editing, Store, StoreResult};
 use remofile_protocol::path::RemotePath;
-use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, ErrorCode, Failure, Item, Version};
 use std::sync::Arc;
 
@@ -148,18 +147,18 @@ impl Write {
 }
 
 impl Operation for Write {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
         match &self.state {
-            WriteState::Asked(..) => return Ok(Step::Blocking),
-            WriteState::Open(_) if self.pieces.has_work() => return Ok(Step::Blocking),
-            WriteState::Open(_) => return Ok(Step::Nothing),
+            WriteState::Asked(..) => return Step::Blocking,
+            WriteState::Open(_) if self.pieces.has_work() => return Step::Blocking,
+            WriteState::Open(_) => return Step::Nothing,
             WriteState::Over(..) => {}
         }
-        Ok(match self.take_state() {
+        match self.take_state() {
             WriteState::Over(Ok(done), Change::Made) => Step::Changed(done),
             WriteState::Over(outcome, _) => Step::Ended(outcome),
             WriteState::Asked(..) | WriteState::Open(_) => Step::Nothing,
-        })
+        }
     }
 
     fn block(&mut self, slice: &Slice) {

@@ -229,8 +229,11 @@ impl FramedRequest {
 }
 
 impl Session {
-    /// Reports whether a request may have to wait for the disk, by what it is.
+    /// Reports whether a request may have to wait for the disk, by what it is. A distant store may take its time for any.
     fn may_wait(&self, body: &[u8]) -> bool {
+        if self.peer.grant.store.is_distant() {
+            return true;
+        }
         match Request::decode(body) {
             Ok(
                 Request::CreateFile { .. }

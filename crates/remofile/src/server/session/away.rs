@@ -1,13 +1,45 @@
 //! Operations that are on other threads: how they get there and back.
 
 use super::Session;
-use crate::server::operation::Running;
+use crate::server::operation::{Distant, Running, StartContext, start};
+use crate::server::staged_files::SessionMark;
 use crate::transfer::Checked;
-use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId};
+use remofile_protocol::wire::{Done, ErrorCode, Failure, OperationId, Request};
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Session {
+    /// Begins an operation on another thread that looks at a distant store.
+    pub(super) fn start_distant(&mut self, id: OperationId, request: Request) {
+        let (grant, shared, digest) = (Arc::clone(&self.peer.grant), Arc::clone(&self.shared), self.digest);
+        let (permit, entries) = (self.permit(id, &request), self.audit.entries(id, request.activity()));
+        let begin = move || {
+            let mut context = StartContext {
+                grant: &grant,
+                permit,
+                checked: &mut Checked::default(),
+                open_files: &shared.open_files,
+                digest,
+                fsync: shared.options.fsync,
+                entries,
+                staged_files: &shared.staged_files,
+                session: &SessionMark::default(),
+            };
+            start(request, &mut context)
+        };
+        let distant = Box::new(Distant::new(Box::new(begin)));
+        let running = match self.operations.remove(&id) {
+            Some(mut queued) => {
+                queued.becomes(distant);
+                queued
+            }
+            None => Running::begun(distant),
+        };
+        // At once: what comes for it is put by until it has begun.
+        self.operations.insert(id, running.send_away(&self.pool, self.waker.clone()));
+    }
+
     /// All operations, those behind this one first, so that each has its turn.
     pub(super) fn behind(&self, last: OperationId) -> Vec<OperationId> {
         let after = self.operations.range((Bound::Excluded(last), Bound::Unbounded));
@@ -42,19 +74,20 @@ impl Session {
     }
 
     /// Sends operations to other threads that want to go there: one that changes something at a time, since what a client
-    /// asks for is done in turns, and however many flush.
+    /// asks for is done in turns, and however many flush or
+    /// only look.
     pub(super) fn send_away(&mut self) {
         let mut is_changing = !self.may_change();
         for id in self.behind(self.last_away) {
             let Some(running) = self.operations.get(&id).filter(|running| running.wants_away()) else { continue };
-            let is_flushing = running.is_flushing();
-            if is_changing && !is_flushing {
+            let is_beside = running.is_flushing() || running.only_looks();
+            if is_changing && !is_beside {
                 continue;
             }
             if let Some(running) = self.operations.remove(&id) {
                 self.operations.insert(id, running.send_away(&self.pool, self.waker.clone()));
             }
-            if !is_flushing {
+            if !is_beside {
                 is_changing = true;
                 self.last_away = id;
             }

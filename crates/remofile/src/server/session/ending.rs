@@ -35,12 +35,15 @@ impl Session {
                 let is_unfinished = self.begun.remove(&id).is_some();
                 let settling = self.settling.clone();
                 let after = move || drop(settling.release(Some(id), is_unfinished));
+                let is_changing = !running.only_looks();
                 let over = running.leave(leave, &self.pool, self.waker.clone(), after);
-                self.leaving.push(Leaving { operation: id, failure, over, is_changing: true });
+                self.leaving.push(Leaving { operation: id, failure, over, is_changing });
             }
             running => {
-                if let Some(running) = running {
-                    running.leave_now(leave);
+                match running {
+                    Some(running) if running.only_looks() => running.abandon_look(),
+                    Some(running) => running.leave_now(leave),
+                    None => {}
                 }
                 self.end(now, id, Err(failure));
             }
@@ -94,8 +97,10 @@ impl Session {
 
     /// The server stops: everything is over when this is.
     pub(super) fn stop(&mut self, now: Duration) {
-        self.leaving.iter().for_each(|leaving| leaving.over.await_result());
+        self.leaving.iter().filter(|leaving| leaving.is_changing).for_each(|leaving| leaving.over.await_result());
         self.see_off(now);
+        // Looks, whose clients learn the end by the goodbye.
+        self.leaving.clear();
         let ids: Vec<OperationId> = self.operations.keys().copied().collect();
         for id in ids {
             self.break_off(now, id, Leave::Interrupted, ErrorCode::ShuttingDown.into());

@@ -1,6 +1,7 @@
 //! The memory that a client can make a session hold.
 
 mod disk;
+mod distant;
 mod flushes;
 mod former;
 mod given_up;
@@ -41,7 +42,10 @@ impl Scene {
     }
 
     fn over(store: Arc<dyn Store>, options: ServerOptions) -> Self {
-        let store = Faulty::new(store);
+        Self::of(Faulty::new(store), options)
+    }
+
+    fn of(store: Faulty, options: ServerOptions) -> Self {
         let faults = Arc::clone(store.faults());
         let grant = Grant::unlimited(Arc::new(store), &options);
         Self { faults, shared: Arc::new(SharedState::new(options)), grant: Arc::new(grant) }
@@ -71,7 +75,8 @@ impl Session {
     /// Waits until what is on other threads is back, but for flushes; whether there was something.
     pub(in crate::server) fn await_work(&self) -> bool {
         let leaving = || self.leaving.iter().filter(|leaving| leaving.is_changing);
-        let has_work = leaving().next().is_some() || self.operations.values().any(Running::is_working_away);
+        let has_work = leaving().next().is_some()
+            || self.operations.values().any(|running| running.is_away() && !running.is_flushing());
         self.operations.values().for_each(Running::await_back);
         leaving().for_each(|leaving| leaving.over.await_result());
         has_work

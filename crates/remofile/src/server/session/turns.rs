@@ -2,7 +2,7 @@
 
 use super::{LEAST_WINDOW_BYTES, Session, Turn};
 use crate::carrier::MessageWriter;
-use crate::server::operation::{FirstWindow, Flushed, Leave, Operation, OperationTurn, Running, Step};
+use crate::server::operation::{Content, FirstWindow, Flushed, Leave, Operation, OperationTurn, Running, Step};
 use crate::store::Fsync;
 use remofile_protocol::session::SessionError;
 use remofile_protocol::wire::{Done, OperationId};
@@ -38,18 +38,30 @@ impl Session {
             }
             let may_change = self.may_change();
             let Some(running) = self.operations.get_mut(&id) else { continue };
-            let step = running.step(&mut OperationTurn { now, id, machine: &mut self.machine, message, may_change })?;
+            let credit = self.machine.credit(id);
+            let step = running.step(&mut OperationTurn { now, credit, message, may_change });
             if !matches!(step, Step::Nothing | Step::Blocking) {
                 self.max_hold.progressed(now);
             }
             match step {
-                Step::Message(header) => {
+                Step::Message(content) => {
                     self.last_turn = id;
-                    self.audit.sent(id, message.payload_bytes());
+                    let bytes = message.payload_bytes();
+                    let header = match content {
+                        Content::Items(items) => self.machine.data(id, items, bytes)?,
+                        Content::Bytes => self.machine.bytes(id, bytes)?,
+                        Content::Elements => self.machine.entries(id, bytes)?,
+                    };
+                    self.audit.sent(id, bytes);
                     self.attend(now, id);
                     return Ok(Turn::Message(header));
                 }
                 Step::Nothing => self.attend(now, id),
+                Step::Counted { files, bytes } => {
+                    worked = true;
+                    self.machine.total(id, files, bytes);
+                    self.attend(now, id);
+                }
                 Step::Work => {
                     worked = true;
                     self.attend(now, id);

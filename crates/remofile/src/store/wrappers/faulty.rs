@@ -33,13 +33,20 @@ use std::time::Duration;
 pub struct Faulty {
     inner: Arc<dyn Store>,
     faults: Arc<Faults>,
+    is_distant: bool,
 }
 
 impl Faulty {
     /// A store that does not fail yet.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, faults: Arc::default() }
+        Self { inner, faults: Arc::default(), is_distant: false }
+    }
+
+    /// The same store, which says that it is [distant](Store::is_distant).
+    #[must_use]
+    pub fn distant(self) -> Self {
+        Self { is_distant: true, ..self }
     }
 
     /// Returns the calls that are to fail.
@@ -254,6 +261,10 @@ impl Store for Faulty {
         self.inner.capabilities()
     }
 
+    fn is_distant(&self) -> bool {
+        self.is_distant || self.inner.is_distant()
+    }
+
     fn keeps_attributes(&self) -> bool {
         self.inner.keeps_attributes()
     }
@@ -275,12 +286,12 @@ impl Store for Faulty {
     }
 
     fn owned_by(&self, owner: &str) -> Option<Arc<dyn Store>> {
-        let faults = Arc::clone(&self.faults);
-        self.inner.owned_by(owner).map(|inner| Arc::new(Self { inner, faults }) as Arc<dyn Store>)
+        let (faults, is_distant) = (Arc::clone(&self.faults), self.is_distant);
+        self.inner.owned_by(owner).map(|inner| Arc::new(Self { inner, faults, is_distant }) as Arc<dyn Store>)
     }
 
     fn confined(&self, directory: &RemotePath) -> Option<Arc<dyn Store>> {
-        let faults = Arc::clone(&self.faults);
-        self.inner.confined(directory).map(|inner| Arc::new(Self { inner, faults }) as Arc<dyn Store>)
+        let (faults, is_distant) = (Arc::clone(&self.faults), self.is_distant);
+        self.inner.confined(directory).map(|inner| Arc::new(Self { inner, faults, is_distant }) as Arc<dyn Store>)
     }
 }

@@ -132,6 +132,10 @@ impl Store for ReadOnly {
         self.inner.capabilities()
     }
 
+    fn is_distant(&self) -> bool {
+        self.inner.is_distant()
+    }
+
     fn keeps_attributes(&self) -> bool {
         self.inner.keeps_attributes()
     }

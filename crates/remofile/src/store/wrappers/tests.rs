@@ -292,6 +292,11 @@ forward!(PosixStore for Noting);
 forward!(DurableStore for Noting);
 
 impl Store for Noting {
+    fn is_distant(&self) -> bool {
+        self.parts().note("is_distant");
+        true
+    }
+
     fn join_servers(&self, _: &str) -> StoreResult<()> {
         self.parts().note("join_servers");
         Ok(())
@@ -362,6 +367,7 @@ fn calls(is_read_only: bool, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>
     let inner = MemoryStore::new();
     inner.make_directory(&path("/in"), false, false).unwrap();
     let store = wrap(Arc::new(Noting { inner, calls: Arc::clone(&calls) }));
+    assert!(store.is_distant());
     walk_all(&*store);
     if !is_read_only {
         remove_all(&*store);
@@ -394,6 +400,6 @@ fn every_call_comes_through_every_wrapper() {
         assert_eq!(calls, all, "{name}");
     }
     let seen: BTreeSet<_> = calls(true, |store| store);
-    assert_eq!(seen.len(), 7);
+    assert_eq!(seen.len(), 8);
     assert_eq!(calls(true, |store| Arc::new(ReadOnly::new(store))), seen, "ReadOnly");
 }

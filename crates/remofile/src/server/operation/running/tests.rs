@@ -5,8 +5,8 @@ use super::*;
 struct Breaking;
 
 impl Operation for Breaking {
-    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Result<Step, SessionError> {
-        Ok(Step::Nothing)
+    fn step(&mut self, _turn: &mut OperationTurn<'_, '_>) -> Step {
+        Step::Nothing
     }
 
     fn interrupt(self: Box<Self>) {

@@ -44,7 +44,7 @@ fn at(name: &str) -> RemotePath {
 }
 
 /// Returns what a session says at once, without waiting for other threads.
-fn said(session: &mut Session) -> Vec<Header> {
+pub(super) fn said(session: &mut Session) -> Vec<Header> {
     let (mut said, mut payload) = (Vec::new(), Vec::new());
     loop {
         let mut message = MessageWriter::new(&mut payload, 0, DEFAULT_PAYLOAD_BYTES as usize);
@@ -57,12 +57,12 @@ fn said(session: &mut Session) -> Vec<Header> {
 }
 
 /// Reports whether a session answers a ping now.
-fn answers(session: &mut Session) -> bool {
+pub(super) fn answers(session: &mut Session) -> bool {
     tell(session, 0, Signal::Ping);
     said(session).iter().any(|header| matches!(header.body, Body::Signal(Signal::Pong)))
 }
 
-fn file_items(path: &str) -> Vec<Item> {
+pub(super) fn file_items(path: &str) -> Vec<Item> {
     let begin = Item::Begin {
         path: path.into(),
         size: Some(0),

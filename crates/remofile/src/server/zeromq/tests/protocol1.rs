@@ -1,6 +1,7 @@
 //! Requests of protocol 1 whose disk takes its time.
 
 use super::*;
+use crate::store::{Faulty, MemoryStore, StoreCall};
 use remofile_protocol::path::RemotePath;
 use remofile_protocol::protocol1::{Directory, Request as Request1, Response};
 
@@ -60,6 +61,21 @@ fn a_handler_answers_every_peer_while_a_request_of_protocol_1_waits_for_the_disk
         drop(closed);
         assert_eq!(answers(&mut handler, 3), [done, "FilesListed", "DirectoryCreated"]);
     }
+}
+
+#[test]
+fn a_handler_answers_every_peer_while_a_distant_store_is_looked_at() {
+    let store = Faulty::new(Arc::new(MemoryStore::new())).distant();
+    let gate = store.faults().gate(StoreCall::Walk);
+    let server = Server::with_store(Arc::new(store), Token::parse(TOKEN).unwrap());
+    let mut handler = server.handler().unwrap();
+    greet(&mut handler, "\0two");
+    let closed = gate.lock().unwrap();
+    ask(&mut handler, &Request1::ListFiles { directory: Directory::new("/") });
+    handle(&mut handler, "\0two", &Header::signal(OperationId::SESSION, Signal::Ping));
+    assert!(matches!(&told(&mut handler)[..], [(_, Signal::Pong)]));
+    drop(closed);
+    assert_eq!(answers(&mut handler, 1), ["FilesListed"]);
 }
 
 #[test]

@@ -226,6 +226,10 @@ impl Store for Metered {
         self.context.inner.capabilities()
     }
 
+    fn is_distant(&self) -> bool {
+        self.context.inner.is_distant()
+    }
+
     fn keeps_attributes(&self) -> bool {
         self.context.inner.keeps_attributes()
     }

@@ -56,7 +56,7 @@ export interface Status {
   address: string;
   /** The name of the token. */
   token?: string;
-  /** Clients that hold a lease, and operations that wait for one. */
+  /** Clients that hold a lease, and operations that wait for one, of those that the token is shown: with fewer rights than `all`, its own at most. */
   holders: number | bigint;
   waiting: number | bigint;
   /** Milliseconds for which the server has been serving. */

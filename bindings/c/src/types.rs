@@ -252,7 +252,7 @@ pub struct ServerStatus {
     pub uptime_ms: u64,
     /// Nanoseconds from the request to the answer.
     pub round_trip_ns: u64,
-    /// Clients that hold a lease.
+    /// Clients that hold a lease, of those that the token is shown: with fewer rights than `all`, its own at most.
     pub holders: u64,
     /// Operations that wait for one.
     pub waiting: u64,

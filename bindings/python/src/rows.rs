@@ -100,5 +100,6 @@ pub(crate) fn told_status(py: Python<'_>, status: ServerStatus) -> PyResult<Py<P
     told.set_item("token", report.token)?;
     told.set_item("used", report.used)?;
     told.set_item("quota", report.quota)?;
+    told.set_item("hides_others", report.hides_others)?;
     told.into_py_any(py)
 }

@@ -69,6 +69,7 @@ fn hostile_status(raw: &mut Raw, operation: OperationId, _: Request) {
         token: Some(HOSTILE.into()),
         used: None,
         quota: None,
+        hides_others: false,
     };
     raw.signal(operation, Signal::Done { done: Done { status: Some(Box::new(status)), ..Done::default() } });
 }

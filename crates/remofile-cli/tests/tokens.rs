@@ -151,14 +151,31 @@ fn a_token_that_nobody_was_told_is_not_there() {
     let scene = Scene::new();
     token_of(scene.run("add alice"));
     let before = scene.text();
-    for line in ["add bob", "rotate alice"] {
-        let full = Stdio::from(open_to_write("/dev/full"));
-        let output =
-            scene.command(line).stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        assert!(String::from_utf8(output.stderr).unwrap().contains("nothing was changed"));
-        assert_eq!(scene.text(), before, "{line}");
+    for line in ["add bob", "add bob --json", "rotate alice"] {
+        let (mut full, mut null) = (scene.command(line), scene.command(line));
+        full.stdout(Stdio::from(open_to_write("/dev/full")));
+        null.stdout(Stdio::null());
+        for mut command in [full, null, with_closed_output(&scene.command(line))] {
+            let output = command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{command:?}");
+            assert!(String::from_utf8(output.stderr).unwrap().contains("nothing was changed"), "{command:?}");
+            assert_eq!(scene.text(), before, "{command:?}");
+        }
     }
+}
+
+/// The same command, run by a shell that closes its standard output.
+fn with_closed_output(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"exec "$0" "$@" >&-"#]).arg(command.get_program()).args(command.get_args());
+    shell.current_dir(command.get_current_dir().unwrap());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
 }
 
 #[test]
@@ -187,7 +204,7 @@ fn twenty_commands_at_once_all_land() {
     let scene = Scene::new();
     let add = |number| {
         let mut command = scene.command(&format!("add t{number}"));
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     };
     let children: Vec<_> = (0..20).map(add).collect();
     for mut child in children {

@@ -130,6 +130,7 @@ fn signals() -> Vec<(&'static str, Header)> {
         token: None,
         used: None,
         quota: None,
+        hides_others: false,
     };
     let done = Done {
         files: 1,

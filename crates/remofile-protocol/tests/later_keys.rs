@@ -123,10 +123,15 @@ fn a_failure_for_want_of_a_right_and_a_status_with_a_quota() {
         token: Some("t".into()),
         used: Some(3),
         quota: Some(4),
+        hides_others: false,
     };
     let bytes = b"\xa7\x00\x61a\x01\x01\x02\x80\x03\x02\x04\x61t\x05\x03\x06\x04";
     assert_eq!(minicbor::to_vec(&status).unwrap(), bytes);
     assert_eq!(minicbor::decode::<StatusReport>(bytes).unwrap(), status);
+    let hiding = StatusReport { hides_others: true, ..status };
+    let bytes = b"\xa8\x00\x61a\x01\x01\x02\x80\x03\x02\x04\x61t\x05\x03\x06\x04\x07\xf5";
+    assert_eq!(minicbor::to_vec(&hiding).unwrap(), bytes);
+    assert_eq!(minicbor::decode::<StatusReport>(bytes).unwrap(), hiding);
 }
 
 #[test]

@@ -258,7 +258,7 @@ typedef struct remofile_server_status {
   uint64_t uptime_ms;
   // Nanoseconds from the request to the answer.
   uint64_t round_trip_ns;
-  // Clients that hold a lease.
+  // Clients that hold a lease, of those that the token is shown: with fewer rights than `all`, its own at most.
   uint64_t holders;
   // Operations that wait for one.
   uint64_t waiting;

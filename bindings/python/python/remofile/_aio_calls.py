@@ -257,7 +257,8 @@ class AsyncCalls(AsyncPlaces):
         :param int timeout: milliseconds for the whole call, from now on; by default the client's. ``deadline`` is the same.
         :return: ``agent``, ``uptime`` in seconds, ``holders`` (a :class:`remofile.Holder` each), ``waiting``,
             ``cipher``, ``round_trip`` in seconds, ``token`` (the name of the own one, if it has one), ``used`` and ``quota``
-            as :meth:`usage` has them.
+            as :meth:`usage` has them, and ``hides_others``: true if ``holders`` and ``waiting`` have at most those who use the
+            same token, since the own one has fewer rights than ``all``.
         :raises TimeoutError: if it takes longer than the timeout.
         """
         return await self._ask(self.client._native.status, timeout=timeout, deadline=deadline)

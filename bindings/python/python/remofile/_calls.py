@@ -187,7 +187,8 @@ class Calls(Relaying):
 
         :return: ``agent``, ``uptime`` in seconds, ``holders`` (a :class:`remofile.Holder` each), ``waiting``,
             ``cipher``, ``round_trip`` in seconds, ``token`` (the name of the own one, if it has one), ``used`` and ``quota``
-            as :meth:`usage` has them.
+            as :meth:`usage` has them, and ``hides_others``: true if ``holders`` and ``waiting`` have at most those who use the
+            same token, since the own one has fewer rights than ``all``.
         """
         return self._native.status(*self._limits(timeout, deadline))
 

@@ -19,21 +19,39 @@ pub(super) fn run(status: &Status, context: Context) -> Result<Exit> {
 
 fn describe(status: &ServerStatus) -> String {
     let report = &status.report;
-    let holders: Vec<String> = report.holders.iter().map(describe_holder).collect();
-    let holders = if holders.is_empty() { "nobody".to_owned() } else { holders.join(", ") };
     let mut rows = vec![
         ("server", format!("{} answers", status.address)),
         ("round trip", format!("{:.1} ms", status.round_trip.as_secs_f64() * 1000.0)),
         ("version", report.agent.clone()),
         ("encryption", status.cipher.to_owned()),
         ("uptime", text::duration(Duration::from_millis(report.uptime_milliseconds))),
-        ("in use by", holders),
-        ("waiting", report.waiting.to_string()),
+        ("in use by", users(report)),
     ];
+    rows.extend(waiting(report).map(|waiting| ("waiting", waiting)));
     rows.extend(report.token.iter().map(|token| ("token", token.clone())));
     rows.extend(used(report).map(|used| ("used", used)));
     let lines = rows.into_iter().map(|(name, value)| format!("{name:<11} {}\n", text::harmless(&value)));
     lines.collect()
+}
+
+/// Returns who is at work, and whether that is all that there are.
+fn users(report: &StatusReport) -> String {
+    let holders: Vec<String> = report.holders.iter().map(describe_holder).collect();
+    match (holders.is_empty(), report.hides_others) {
+        (true, false) => "nobody".to_owned(),
+        (true, true) => "not shown to this token".to_owned(),
+        (false, false) => holders.join(", "),
+        (false, true) => format!("{} (others are not shown to this token)", holders.join(", ")),
+    }
+}
+
+/// Returns the number of operations that wait; `None` if it is not known that there are none.
+fn waiting(report: &StatusReport) -> Option<String> {
+    match (report.waiting, report.hides_others) {
+        (0, true) => None,
+        (waiting, true) => Some(format!("{waiting} of this token")),
+        (waiting, false) => Some(waiting.to_string()),
+    }
 }
 
 /// Returns the bytes that the token uses, as far as the server counts them.
@@ -50,6 +68,38 @@ fn used(report: &StatusReport) -> Option<String> {
 mod tests {
     use super::*;
     use remofile::protocol::wire::Holder;
+
+    fn shown(report: StatusReport) -> String {
+        let (round_trip, address) = (Duration::from_micros(400), "127.0.0.1:6768".parse().unwrap());
+        describe(&ServerStatus { report, round_trip, address, cipher: "AES-256-GCM" })
+    }
+
+    #[test]
+    fn what_a_token_is_not_shown_is_not_told_as_nobody() {
+        let holder = Holder {
+            client: "ben@host".into(),
+            address: "192.0.2.7:1".into(),
+            activity: "upload".into(),
+            held_milliseconds: 3000,
+            path: None,
+        };
+        let report = |holders, waiting| StatusReport {
+            agent: String::new(),
+            uptime_milliseconds: 0,
+            holders,
+            waiting,
+            token: Some("ben".to_owned()),
+            used: None,
+            quota: None,
+            hides_others: true,
+        };
+        let nothing = shown(report(Vec::new(), 0));
+        assert!(nothing.contains("in use by   not shown to this token\n"), "{nothing}");
+        assert!(!nothing.contains("waiting"), "{nothing}");
+        let own = shown(report(vec![holder], 1));
+        assert!(own.contains("upload for 3 s (others are not shown to this token)\n"), "{own}");
+        assert!(own.contains("waiting     1 of this token\n"), "{own}");
+    }
 
     #[test]
     fn status_names_who_holds_the_server_and_escapes_what_clients_call_themselves() {
@@ -68,13 +118,9 @@ mod tests {
             token: None,
             used: Some(3 << 29),
             quota: Some(5 << 30),
+            hides_others: false,
         };
-        let shown = describe(&ServerStatus {
-            report,
-            round_trip: Duration::from_micros(400),
-            address: "127.0.0.1:6768".parse().unwrap(),
-            cipher: "AES-256-GCM",
-        });
+        let shown = shown(report);
         assert!(shown.contains("in use by   eve\\u{1b}[2J@host (192.0.2.7:1): upload for 42 s\n"), "{shown}");
         assert!(shown.contains("round trip  0.4 ms\n"), "{shown}");
         assert!(shown.contains("uptime      1 min 5 s\n"), "{shown}");
@@ -91,6 +137,7 @@ mod tests {
             token: None,
             used,
             quota,
+            hides_others: false,
         };
         assert_eq!(used(&report(None, None)), None);
         assert_eq!(used(&report(Some(1024), None)).unwrap(), "1.00 KiB");

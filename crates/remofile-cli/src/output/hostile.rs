@@ -98,6 +98,7 @@ fn every_object_is_free_of_harmful_characters_and_exact() {
             token: Some(text.clone()),
             used: None,
             quota: None,
+            hides_others: false,
         };
         let status = ServerStatus {
             report,

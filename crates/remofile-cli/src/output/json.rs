@@ -247,6 +247,7 @@ pub(crate) fn status(status: &ServerStatus) -> Object {
         "token": status.report.token,
         "used": status.report.used,
         "quota": status.report.quota,
+        "hides_others": status.report.hides_others,
     }))
 }
 

@@ -28,6 +28,7 @@ use background::Background;
 use json::Object;
 use remofile::protocol::wire::Holder;
 use remofile::{OnWaiting, describe_holder};
+use rustix::fs::FileType;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -117,6 +118,14 @@ impl Write for Output {
             Self::Background(background) => background.flush(),
         }
     }
+}
+
+/// Reports whether standard output takes everything and keeps nothing. One that was closed does so, too: the null device
+/// has been put in its place before the command began.
+pub(crate) fn is_thrown_away() -> bool {
+    let null = rustix::fs::stat("/dev/null").map(|null| null.st_rdev);
+    let stdout = rustix::fs::fstat(io::stdout());
+    stdout.is_ok_and(|stdout| FileType::from_raw_mode(stdout.st_mode).is_char_device() && Ok(stdout.st_rdev) == null)
 }
 
 /// Prints data and hands it on.

@@ -72,4 +72,8 @@ pub struct StatusReport {
     /// Bytes of file content that there may be below the token's directory, if there is a bound.
     #[n(6)]
     pub quota: Option<u64>,
+    /// True if clients of other tokens are not told of.
+    #[n(7)]
+    #[cbor(default, skip_if = "super::flag::is_false")]
+    pub hides_others: bool,
 }

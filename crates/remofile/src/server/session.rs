@@ -278,22 +278,27 @@ impl Session {
     }
 
     fn status(&self) -> StatusReport {
-        let LeaseStatus { holders, waiting } = match self.peer.grant.principal.sees_others {
-            true => self.shared.leases.told(Instant::now(), &self.peer.grant.principal.root),
+        let principal = &self.peer.grant.principal;
+        let told = |only_token| self.shared.leases.told(Instant::now(), &principal.root, only_token);
+        let LeaseStatus { holders, waiting } = match principal.sees_others {
+            true => told(None),
+            // Those of its own token, since they know the same names. A drop box may be many people's.
+            false if principal.sees_names() => told(Some(&principal.name)),
             false => LeaseStatus::default(),
         };
         let uptime = self.shared.started.elapsed().as_millis();
         let Usage { used, quota } = self.peer.grant.usage();
         // Who may see nothing of what is there is not told how much it is, but for a quota of its own.
-        let used = used.filter(|_| quota.is_some() || self.peer.grant.principal.sees_names());
+        let used = used.filter(|_| quota.is_some() || principal.sees_names());
         StatusReport {
             agent: self.shared.agent.clone(),
             uptime_milliseconds: u64::try_from(uptime).unwrap_or(u64::MAX),
             holders,
             waiting: waiting as u64,
-            token: Some(self.peer.grant.principal.name.clone()),
+            token: Some(principal.name.clone()),
             used,
             quota,
+            hides_others: !principal.sees_others,
         }
     }
 

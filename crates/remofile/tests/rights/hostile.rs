@@ -256,8 +256,24 @@ fn who_works_around_a_directory_is_not_told_to_its_clients() {
         let mut raw = Raw::connect_to(world.address(), &world.tokens[token]);
         let operation = raw.request(Request::Status);
         let Some(Ok(Done { status: Some(status), .. })) = raw.outcome(operation) else { panic!() };
-        let StatusReport { holders, waiting, used, quota, .. } = *status;
-        assert_eq!((holders, waiting, used, quota), (Vec::new(), 0, None, None), "{token}");
+        let StatusReport { holders, waiting, used, quota, hides_others, .. } = *status;
+        assert_eq!((holders, waiting, used, quota, hides_others), (Vec::new(), 0, None, None, true), "{token}");
+    }
+}
+
+#[test]
+fn who_uses_the_same_token_is_told_but_for_a_drop_box() {
+    let world = World::scoped(true);
+    let mut outer = Peer::new(&world, OUTER);
+    outer.begin(upload("/zz-inner/d", Some(&["of-others"])));
+    for (token, path) in [(WRITE, Some("/d/own")), (UPLOAD, None)] {
+        let mut peer = Peer::new(&world, token);
+        peer.begin(upload("/d", Some(&["own"])));
+        let mut raw = Raw::connect_to(world.address(), &world.tokens[token]);
+        let operation = raw.request(Request::Status);
+        let Some(Ok(Done { status: Some(status), .. })) = raw.outcome(operation) else { panic!() };
+        let paths: Vec<_> = status.holders.iter().map(|holder| holder.path.as_deref()).collect();
+        assert_eq!((paths, status.hides_others), (path.map(Some).into_iter().collect(), true));
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn run(add: &TokenAdd, place: &TokensPlace) -> Result<Exit> {
     if add.dry_run {
         return rehearse(&place.file, "add", &add.name, add.tokens.json, |tokens| tokens.add(entry));
     }
+    new.check_output()?;
     if place.is_default {
         place.file.make_directory()?;
     }

@@ -22,6 +22,7 @@ pub(super) fn run(rotate: &TokenRotate, file: &TokensFile) -> Result<Exit> {
         let rotate_it = |tokens: &mut Tokens| tokens.rotate_to(&rotate.name, &new.token, grace, now).map(drop);
         return rehearse(file, "rotate", &rotate.name, rotate.tokens.json, rotate_it);
     }
+    new.check_output()?;
     let find =
         |tokens: &Tokens| tokens.get(&rotate.name).cloned().ok_or_else(|| TokensError::Unknown(rotate.name.clone()));
     let rotated = file.change(|tokens| {

@@ -7,6 +7,7 @@ use crate::secret;
 use remofile::protocol::token::{Origin, Token};
 use remofile::tokens::{TokensError, TokensFileError};
 use remofile::{TokenEntry, TokenName, Tokens, TokensFile};
+use std::io;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -33,6 +34,17 @@ impl NewToken {
         Ok(Self { token, is_chosen_by_user: true })
     }
 
+    /// Finds out beforehand that the token would be lost.
+    ///
+    /// # Errors
+    /// If standard output is closed or the null device, which takes whatever is written, and nobody knows the token yet.
+    pub(super) fn check_output(&self) -> Result<()> {
+        if self.is_chosen_by_user || !output::is_thrown_away() {
+            return Ok(());
+        }
+        Err(unprintable(io::Error::other("standard output is closed, or the null device")))
+    }
+
     /// Prints it, unless it came from the user.
     pub(super) fn show(&self, entry: &TokenEntry, as_json: bool) -> Result<()> {
         let token = (!self.is_chosen_by_user).then(|| self.token.reveal());
@@ -43,12 +55,14 @@ impl NewToken {
         };
         // A reader that has left is no success here: nobody knows the token.
         output::data(&shown).map_err(|failed| match failed {
-            Failed::Output(source) => {
-                Failed::System { what: "the token cannot be printed, so nothing was changed", source }
-            }
+            Failed::Output(source) => unprintable(source),
             failed => failed,
         })
     }
+}
+
+fn unprintable(source: io::Error) -> Failed {
+    Failed::System { what: "the token cannot be printed, so nothing was changed", source }
 }
 
 /// Makes a change of the tokens in memory alone, and tells that it could be made.

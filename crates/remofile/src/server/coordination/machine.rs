@@ -357,10 +357,11 @@ impl Machine {
     }
 
     /// Returns those at other servers who hold leases in a directory, and the number of those who wait.
-    pub(super) fn told(&self, root: &RemotePath, now: Duration) -> (Vec<Holder>, usize) {
+    /// With `only_token`, those of this token alone.
+    pub(super) fn told(&self, root: &RemotePath, only_token: Option<&str>, now: Duration) -> (Vec<Holder>, usize) {
         let others = self.queue.of_others(self.server);
         let (mut holders, mut waiting) = (Vec::new(), 0);
-        for other in others {
+        for other in others.into_iter().filter(|other| only_token.is_none_or(|token| token == other.claim.token)) {
             let Some(told) = super::holders::seen_from(other, root, now) else { continue };
             match self.queue.is_held(other) {
                 true => holders.push(told),

@@ -220,8 +220,8 @@ impl OtherServers for Coordination {
         self.lock().in_the_way(ticket, view, clock::now())
     }
 
-    fn told(&self, root: &RemotePath) -> (Vec<Holder>, usize) {
-        self.lock().told(root, clock::now())
+    fn told(&self, root: &RemotePath, only_token: Option<&str>) -> (Vec<Holder>, usize) {
+        self.lock().told(root, only_token, clock::now())
     }
 }
 

@@ -189,11 +189,11 @@ impl<W: Wake, L: Lock<Table<W>>> Leases<W, L> {
     }
 
     /// Returns those who hold leases now as a client sees them that has `root` for its root, and the number of
-    /// operations that wait.
-    pub(super) fn told(&self, now: Instant, root: &RemotePath) -> LeaseStatus {
-        let (mut told, others) = self.table.with(|table| (table.all_told(now, root), table.others.clone()));
+    /// operations that wait. With `only_token`, those of this token alone.
+    pub(super) fn told(&self, now: Instant, root: &RemotePath, only_token: Option<&str>) -> LeaseStatus {
+        let (mut told, others) = self.table.with(|table| (table.all_told(now, root, only_token), table.others.clone()));
         if let Some(others) = others {
-            let (holders, waiting) = others.told(root);
+            let (holders, waiting) = others.told(root, only_token);
             let room = MAX_HOLDERS.saturating_sub(told.holders.len());
             told.holders.extend(holders.into_iter().take(room));
             told.waiting += waiting;

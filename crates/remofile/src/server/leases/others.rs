@@ -23,8 +23,8 @@ pub(in crate::server) trait OtherServers: Debug + Send + Sync {
     fn in_the_way(&self, ticket: u64, view: &View) -> Option<Vec<Holder>>;
 
     /// Returns those at other servers who hold leases in the directory that a client has for its root, and the number of
-    /// those who wait.
-    fn told(&self, root: &RemotePath) -> (Vec<Holder>, usize);
+    /// those who wait. With `only_token`, those of this token alone.
+    fn told(&self, root: &RemotePath, only_token: Option<&str>) -> (Vec<Holder>, usize);
 }
 
 /// The answer of other servers.

@@ -36,10 +36,13 @@ impl<W: Wake> Table<W> {
     }
 
     /// Tells who holds leases that reach into the directory that a client has for its root: each client once, by what it
-    /// began with.
-    pub(super) fn all_told(&self, now: Instant, root: &RemotePath) -> LeaseStatus {
+    /// began with. With `only_token`, those of this token alone.
+    pub(super) fn all_told(&self, now: Instant, root: &RemotePath, only_token: Option<&str>) -> LeaseStatus {
         let root = StorePath::new(root, &RemotePath::root());
-        let meets = |entry: &Entry<W>| entry.claims.iter().any(|claim| claim.meets_tree(&root));
+        let meets = |entry: &Entry<W>| {
+            let is_asked_for = only_token.is_none_or(|token| token == entry.claimant.token);
+            is_asked_for && entry.claims.iter().any(|claim| claim.meets_tree(&root))
+        };
         let mut clients = HashSet::new();
         let (mut holders, mut waiting) = (Vec::new(), 0);
         for entry in self.entries.values().filter(|entry| meets(entry)) {

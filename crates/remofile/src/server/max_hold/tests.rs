@@ -44,7 +44,7 @@ impl Scene {
     fn holders(&self) -> Vec<String> {
         self.shared
             .leases
-            .told(Instant::now(), &remofile_protocol::path::RemotePath::root())
+            .told(Instant::now(), &remofile_protocol::path::RemotePath::root(), None)
             .holders
             .into_iter()
             .map(|holder| holder.client)

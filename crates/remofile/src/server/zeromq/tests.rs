@@ -28,7 +28,7 @@ fn handle(handler: &mut Handler, peer: &str, header: &Header) {
 
 /// The leases that the server tells of.
 fn told_of(shared: &SharedState) -> LeaseStatus {
-    shared.leases.told(Instant::now(), &remofile_protocol::path::RemotePath::root())
+    shared.leases.told(Instant::now(), &remofile_protocol::path::RemotePath::root(), None)
 }
 
 fn greet(handler: &mut Handler, peer: &str) {

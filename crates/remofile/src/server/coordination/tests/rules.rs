@@ -233,7 +233,7 @@ fn a_client_below_a_directory_is_told_nothing_of_who_is_outside() {
         (told[0].client.as_str(), told[0].address.as_str(), told[0].path.as_deref()),
         ("another client", "", Some("/"))
     );
-    let (holders, waiting) = first.told(&RemotePath::root(), Duration::ZERO);
+    let (holders, waiting) = first.told(&RemotePath::root(), None, Duration::ZERO);
     assert_eq!((holders.len(), waiting), (0, 1));
 }
 

@@ -169,14 +169,14 @@ fn a_client_is_told_once_by_what_it_began_with() {
         leases.claim(Instant::now(), claimant, write("/"), None);
     }
     let Answer::Refused(holders) = leases.ask(2, write("/x")) else { panic!("granted") };
-    for told in [holders, leases.told(Instant::now(), &RemotePath::root()).holders] {
+    for told in [holders, leases.told(Instant::now(), &RemotePath::root(), None).holders] {
         assert_eq!(told.iter().map(|holder| holder.activity.as_str()).collect::<Vec<_>>(), ["sync"]);
     }
     leases.end(1);
     for session in [4, 5] {
         leases.ask(session, read("/"));
     }
-    assert_eq!(leases.told(Instant::now(), &RemotePath::root()).holders.len(), 2, "every client is told");
+    assert_eq!(leases.told(Instant::now(), &RemotePath::root(), None).holders.len(), 2, "every client is told");
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn what_is_asked_for_behind_a_hold_that_waits_comes_after_it() {
     assert!(matches!(answer, Answer::Waiting(_)));
     assert_eq!(names(answer), ["client 1"]);
     assert!(matches!(leases.claim(now, claimant(2, 3), Vec::new(), None), Answer::Refused(_)));
-    assert_eq!(leases.told(now, &RemotePath::root()).waiting, 1);
+    assert_eq!(leases.told(now, &RemotePath::root(), None).waiting, 1);
     leases.end(1);
     assert!(bell.0.load(Ordering::Acquire) && listing.0.load(Ordering::Acquire));
     assert!(leases.has(2) && leases.is_held(2, OperationId(2)));

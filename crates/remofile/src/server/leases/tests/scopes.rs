@@ -14,9 +14,9 @@ fn a_client_learns_nothing_of_those_above_its_directory_but_that_they_are_in_the
     let claims = vec![Claim::new(inside, Reach::Subtree, Access::Write)];
     let Answer::Refused(holders) = leases.claim(now, scoped(2, "/a/b"), claims, None) else { panic!("granted") };
     assert_eq!((holders[0].client.as_str(), holders[0].address.as_str()), ("another client", ""));
-    let told = leases.told(now, &"/a/b".parse().unwrap());
+    let told = leases.told(now, &"/a/b".parse().unwrap(), None);
     assert_eq!(told.holders[0].client, "another client");
-    let told = leases.told(now, &RemotePath::root());
+    let told = leases.told(now, &RemotePath::root(), None);
     assert_eq!(told.holders[0].client, "client 1");
 }
 
@@ -27,10 +27,10 @@ fn the_status_tells_of_those_alone_who_meet_the_directory_of_the_client() {
     leases.ask(2, write("/x"));
     leases.queue(3, write("/x/y"));
     leases.queue(4, write("/a/b"));
-    let told = leases.told(now, &"/a/b".parse().unwrap());
+    let told = leases.told(now, &"/a/b".parse().unwrap(), None);
     assert_eq!(told.holders.iter().map(|holder| holder.client.as_str()).collect::<Vec<_>>(), ["client 1"]);
     assert_eq!(told.waiting, 1);
-    let told = leases.told(now, &RemotePath::root());
+    let told = leases.told(now, &RemotePath::root(), None);
     assert_eq!((told.holders.len(), told.waiting), (2, 2));
 }
 

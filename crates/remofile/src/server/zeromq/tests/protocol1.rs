@@ -97,7 +97,9 @@ fn a_handler_answers_every_peer_while_the_end_of_an_upload_waits_for_the_disk() 
     drop(closed);
     assert_eq!(answers(&mut handler, 1), ["TransferCompleted"]);
     let shared = Arc::clone(handler.shared());
-    assert!(shared.leases.told(Instant::now(), &RemotePath::root()).holders.is_empty() && shared.memory.used() == 0);
+    assert!(
+        shared.leases.told(Instant::now(), &RemotePath::root(), None).holders.is_empty() && shared.memory.used() == 0
+    );
 }
 
 #[test]
@@ -112,13 +114,14 @@ fn a_request_of_protocol_1_keeps_its_lease_until_its_disk_has_done_it() {
     assert!(told(&mut handler).is_empty());
     let gone = std::thread::spawn(move || drop(handler));
     // Its lease is claimed on the other thread.
-    while shared.leases.told(Instant::now(), &RemotePath::root()).holders.is_empty() {
+    while shared.leases.told(Instant::now(), &RemotePath::root(), None).holders.is_empty() {
         std::thread::yield_now();
     }
     drop(closed);
     gone.join().unwrap();
     shared.pool.drain();
     assert!(
-        shared.leases.told(Instant::now(), &RemotePath::root()).holders.is_empty() && root.path().join("d").exists()
+        shared.leases.told(Instant::now(), &RemotePath::root(), None).holders.is_empty()
+            && root.path().join("d").exists()
     );
 }

@@ -176,6 +176,13 @@ impl Context {
         partials.iter().find(|partial| partial.path == *path).map_or(0, |partial| partial.received)
     }
 
+    /// Returns the size of all partials of a path that are removed with it: who sees those of others removes them, too.
+    pub(super) fn partial_sizes(&self, path: &RemotePath) -> u64 {
+        let partials = self.inner.partials().unwrap_or_default();
+        let of_path = partials.iter().filter(|partial| partial.path == *path);
+        of_path.map(|partial| partial.received).sum::<u64>().max(self.partial_size(path))
+    }
+
     /// Makes a change that frees what is at a path; `is_made` tells if it was made.
     pub(super) fn freeing<T>(
         &self,

@@ -23,6 +23,7 @@ use remofile_protocol::path::RemotePath;
 use remofile_protocol::wire::{AttributeSet, Attributes, DiskSpace, Kind, Timestamp};
 use removal::MeteredRemoval;
 use staged::MeteredDirectory;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -123,7 +124,7 @@ impl ResumeStore for Metered {
     fn remove_partial(&self, path: &RemotePath) -> StoreResult<bool> {
         let context = &self.context;
         let remove = || context.inner.remove_partial(path);
-        context.freeing(path, |_| context.partial_size(path), remove, |is_removed| *is_removed)
+        context.freeing(path, |_| context.partial_sizes(path), remove, |is_removed| *is_removed)
     }
 
     /// Removes those one by one that count, and then whatever else is there.
@@ -133,12 +134,18 @@ impl ResumeStore for Metered {
             return context.inner.expire_partials(older_than);
         }
         let (now, mut removed) = (SystemTime::now(), 0);
+        // Those of several owners may be of one path, and go together.
+        let mut found: HashMap<RemotePath, (u64, bool)> = HashMap::new();
         for partial in self.partials()? {
             let touched = Timestamp::new(partial.touched.seconds(), 0).to_system_time();
             let age = touched.and_then(|touched| now.duration_since(touched).ok());
-            if age.unwrap_or_default() >= older_than {
-                removed += u64::from(self.remove_partial(&partial.path)?);
-            }
+            let (bytes, is_old) = found.entry(partial.path).or_insert((0, true));
+            *bytes += partial.received;
+            *is_old &= age.unwrap_or_default() >= older_than;
+        }
+        for (path, (bytes, _)) in found.into_iter().filter(|(_, (_, is_old))| *is_old) {
+            let remove = || context.inner.remove_partial(&path);
+            removed += u64::from(context.freeing(&path, |_| bytes, remove, |is_removed| *is_removed)?);
         }
         let others = context.inner.expire_partials(older_than)?;
         if others > 0 {

@@ -288,3 +288,21 @@ fn what_is_written_through_a_link_counts_where_it_leads() {
     assert_eq!((scene.used("/d"), scene.used("/e"), scene.used("/")), (0, 25, 25));
     scene.assert_right();
 }
+
+#[test]
+fn the_partials_of_all_owners_make_room_when_they_are_removed_or_are_old() {
+    let scene = Scene::local(&["/"]);
+    let removals: [fn(&Metered); 2] = [
+        |store| assert!(store.remove_partial(&path("/a")).unwrap()),
+        |store| assert!(store.expire_partials(Duration::ZERO).unwrap() > 0),
+    ];
+    for remove in removals {
+        interrupt(&scene.store, "/a", 1).unwrap();
+        for (owner, bytes) in [("one", 10), ("other", 100)] {
+            interrupt(&*scene.store.owned_by(owner).unwrap(), "/a", bytes).unwrap();
+        }
+        assert_eq!(scene.used("/"), 111);
+        remove(&scene.store);
+        assert_eq!((scene.used("/"), scene.there("/")), (0, 0));
+    }
+}

@@ -180,3 +180,55 @@ fn options_of_other_tools_in_small_commands() {
     ]);
     scene.freezes("options_of_other_tools_in_small_commands");
 }
+
+#[test]
+fn operands_and_values_of_other_tools() {
+    let mut scene = scene();
+    scene.type_all(&[
+        "rmf cp -C b.txt nas:/",
+        "rmf cp -l 800 b.txt nas:/",
+        "rmf cp -O b.txt nas:/",
+        "rmf cp -o StrictHostKeyChecking=no b.txt nas:/",
+        "rmf sync -av dir nas::module/x",
+        "rmf sync -av dir/ me@nas:/x",
+        "rmf cp b.txt me@nas:x",
+        "rmf sync -a dir b.txt nas:/x",
+        "rmf sync --include *.txt --exclude * dir nas:/x",
+        "rmf sync --exclude * --include */ --include *.txt dir nas:/x",
+        "rmf get nas:~/a.txt",
+        "rmf get nas:/a.txt /dev/stdout",
+        "rmf get -f nas:/a.txt /dev/null",
+        "rmf put - /standard/input.txt --parents",
+        "rmf ls /standard",
+        "rmf put - /full",
+        "rmf put - /full/",
+        "rmf ls --wait 5 nas:/full",
+        "rmf ls --include *.txt nas:",
+        "rmf ls --max-time 3",
+        "rmf ls --retry 3",
+        "rmf find --older-than 7d nas:",
+        "rmf cat --head 3 nas:/a.txt",
+        "rmf touch -t 202601010000 nas:/t",
+        "rmf touch --timestamp 2026-01-01 nas:/t",
+        "rmf hash md5 nas:/a.txt",
+        "rmf nas",
+        "rmf mb nas:/new",
+        "rmf s3 ls",
+        "rmf mc cp a b",
+        "rmf aws s3 sync dir s3://b",
+        "rmf presign nas:/a.txt",
+        "rmf pipe nas:/x",
+        "rmf alias set nas h",
+        "rmf watch nas:/a.txt",
+        "rmf relay",
+    ]);
+    for (variable, value) in [
+        ("REMOFILE_HOSTNAME", "http://me:secret@127.0.0.1/x"),
+        ("REMOFILE_TOKEN", " qRkVWJcFRqi7rsNMbagaDd"),
+        ("REMOFILE_CONFIG", "words.toml"),
+    ] {
+        write(scene.pair.local.path().join("words.toml"), "default-profile = nas\n");
+        scene.types("rmf ls", &[(variable, value)]);
+    }
+    scene.freezes("operands_and_values_of_other_tools");
+}

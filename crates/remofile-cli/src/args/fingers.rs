@@ -1,7 +1,7 @@
 //! Lines as fingers type them that practised on other tools, and whose meaning here can be nothing else.
 
 use super::operand::is_remote;
-use super::values::milliseconds;
+use super::values::{milliseconds, wait};
 use crate::failed::{Failed, Result};
 use rustix::fs::lstat;
 use std::ffi::OsString;
@@ -18,6 +18,9 @@ const KEEPING_TIMES: [&str; 5] = ["upload", "put", "download", "get", "sync"];
 
 const LISTING: [&str; 2] = ["list", "ls"];
 
+/// The command that gives files the time of now.
+const TOUCHING: [&str; 2] = ["file", "touch"];
+
 /// The command that fingers write with long options of one hyphen, those options, and one that says what is done anyway.
 const FIND: &str = "find";
 const TESTS: [&str; 3] = ["-name", "-iname", "-type"];
@@ -30,8 +33,10 @@ const SECRETS: [&str; 2] = ["--token", "--public-key"];
 /// --reverse`, and the tests of find have two hyphens.
 ///
 /// # Errors
-/// [`Failed::Usage`] if a number behind `-P` can only be meant as the port.
+/// [`Failed::Usage`] if a number behind `-P` can only be meant as the port, one behind `-t` of touch as a date, or one behind `--wait` as
+/// its value.
 pub(super) fn in_own_words(raw: Vec<OsString>) -> Result<Vec<OsString>> {
+    refuse_wait(&raw)?;
     let is_one_of = |names: &[&str]| raw.iter().skip(1).any(|word| names.iter().any(|name| word == name));
     if is_one_of(&[FIND]) {
         return Ok(raw
@@ -42,6 +47,9 @@ pub(super) fn in_own_words(raw: Vec<OsString>) -> Result<Vec<OsString>> {
     }
     if is_one_of(&LISTING) {
         return Ok(with_order(&raw));
+    }
+    if is_one_of(&TOUCHING) {
+        refuse_date(&raw)?;
     }
     if is_one_of(&SENDING) {
         refuse_port(&raw)?;
@@ -125,6 +133,38 @@ fn with_order(raw: &[OsString]) -> Vec<OsString> {
     })
 }
 
+/// Refuses `--wait 5`, beside a path at a server and where no file is called so: without an equals sign it would be a path.
+fn refuse_wait(raw: &[OsString]) -> Result<()> {
+    let is_time = |text: &&str| wait(text).is_ok() && text.starts_with(|digit: char| digit.is_ascii_digit());
+    let found = raw.windows(2).filter(|pair| pair[0] == "--wait").find_map(|pair| pair[1].to_str().filter(is_time));
+    match found.filter(|text| lstat(Path::new(text)).is_err() && raw.iter().skip(1).any(|word| is_remote(word))) {
+        Some(text) => Err(Failed::usage(format!("the value of '--wait' comes behind an equals sign: '--wait={text}'"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses `-t 202601311530` of touch, which would be a time to wait of years.
+fn refuse_date(raw: &[OsString]) -> Result<()> {
+    let dates = raw.windows(2).filter(|pair| pair[0] == "-t").filter_map(|pair| pair[1].to_str());
+    match dates.into_iter().find(|text| is_date(text)) {
+        Some(date) => Err(Failed::usage(format!(
+            "'-t' is the time to wait here, and {date} a date: a file gets no other time than that of now, with '-u'"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Reports whether this is `[[CC]YY]MMDDhhmm[.ss]`, as touch has it.
+fn is_date(text: &str) -> bool {
+    let digits = text.split_once('.').map_or(text, |(digits, _)| digits);
+    if ![8, 10, 12].contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let (_, rest) = digits.split_at(digits.len() - 8);
+    let part = |at: usize| rest.get(at..at + 2).and_then(|part| part.parse().ok()).unwrap_or(u8::MAX);
+    (1..=12).contains(&part(0)) && (1..=31).contains(&part(2)) && part(4) < 24 && part(6) < 60
+}
+
 /// Refuses `-P 2222` of scp, where no file is called so.
 fn refuse_port(raw: &[OsString]) -> Result<()> {
     let is_there = |word: &OsString| lstat(Path::new(word)).is_ok();
@@ -179,6 +219,30 @@ mod tests {
             ("rmf find / -name x -type f -print", "rmf find / --name x --type f"),
         ] {
             assert_eq!(told(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_time_behind_wait_is_told_apart_from_a_path() {
+        for line in ["rmf ls --wait 5 nas:/", "rmf sync --wait 30s a nas:/a", "rmf --wait 0 ls :/"] {
+            let failed = in_own_words(line.split(' ').map(OsString::from).collect()).unwrap_err();
+            assert!(failed.message().contains("'--wait="), "{line}");
+        }
+        for line in ["rmf ls --wait 5", "rmf ls --wait nas:/", "rmf ls --wait=5 nas:/", "rmf ls / --wait 5"] {
+            assert_eq!(told(line), line);
+        }
+    }
+
+    #[test]
+    fn a_date_of_touch_is_no_time_to_wait() {
+        for line in ["rmf touch -t 202601311530 /a", "rmf file -t 01312359.59 /a", "rmf touch /a -t 2601311530"] {
+            let failed = in_own_words(line.split(' ').map(OsString::from).collect()).unwrap_err();
+            assert!(failed.message().contains("'-u'"), "{line}");
+        }
+        for line in
+            ["rmf touch -t 86400000 /a", "rmf touch -t 5000 /a", "rmf touch -t 10m /a", "rmf ls -t 202601311530 /a"]
+        {
+            assert_eq!(told(line), line);
         }
     }
 

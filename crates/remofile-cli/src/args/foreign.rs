@@ -9,6 +9,26 @@ pub(super) fn refusal(text: &str, is_profile: &dyn Fn(&str) -> bool) -> Option<S
         return Some(address);
     }
     let (name, rest) = text.split_once(':').filter(|(name, _)| !name.contains('/') && !name.is_empty())?;
+    if let Some(module) = rest.strip_prefix(':').filter(|_| is_profile(name)) {
+        let module = module.trim_start_matches('/');
+        return Some(format!(
+            "there are no modules: write '{name}:/{module}', or '{name}:/:{module}' if its name begins with ':'"
+        ));
+    }
+    if let Some(path) =
+        rest.strip_prefix('~').filter(|path| is_profile(name) && (path.is_empty() || path.starts_with('/')))
+    {
+        let path = path.trim_start_matches('/');
+        return Some(format!(
+            "there are no homes: write '{name}:/{path}', or '{name}:/~/{path}' for a directory that is called '~'"
+        ));
+    }
+    if let Some((_, profile)) = name.rsplit_once('@').filter(|(_, host)| is_profile(host)) {
+        return Some(format!(
+            "there are no users: a path at the server of this profile is '{profile}:/{}'",
+            rest.trim_start_matches('/')
+        ));
+    }
     if is_profile(name) || !(rest.is_empty() || rest.starts_with('/')) {
         return None;
     }
@@ -124,6 +144,18 @@ mod tests {
         ] {
             let message = refusal(text, &|_| false).unwrap();
             assert!(message.contains(part) && !message.contains("secret"), "{message}");
+        }
+        for (text, part) in [
+            ("nas::photos/2026", "'nas:/photos/2026'"),
+            ("nas::", "'nas:/'"),
+            ("nas:~/a.txt", "'nas:/a.txt'"),
+            ("nas:~", "'nas:/'"),
+            ("alice@nas:/data", "'nas:/data'"),
+            ("alice@nas:data", "'nas:/data'"),
+            ("alice@nas:", "'nas:/'"),
+        ] {
+            let message = refusal(text, &|name| name == "nas").unwrap();
+            assert!(message.contains(part), "{text}: {message}");
         }
         for text in ["nas:/a", "nas:", ":/a", "./sftp://x", "a:b", "alice@nas:data", "C:x", "/C:/x"] {
             assert_eq!(refusal(text, &|_| false), None, "{text}");

@@ -57,6 +57,24 @@ fn option(id: &'static str, long: &'static str, value: &'static str) -> Arg {
     Arg::new(id).long(long).value_name(value).action(ArgAction::Append)
 }
 
+/// Returns the first pattern that is included in vain, since everything is excluded behind it: fingers of rsync and rclone, where the first
+/// pattern that matches decides, write it so.
+fn excluded_again(rules: &[Rule]) -> Option<&str> {
+    let is_all = |rule: &Rule| matches!(rule, Rule::Exclude(all) if ["*", "**", "/*", "/**"].contains(&all.as_str()));
+    let last = rules.iter().rposition(is_all)?;
+    rules[..last].iter().find_map(|rule| match rule {
+        Rule::Include(pattern) => Some(pattern.as_str()),
+        Rule::Exclude(_) | Rule::From(_) => None,
+    })
+}
+
+fn of_other_order(pattern: &str) -> String {
+    format!(
+        "'--exclude *' behind '--include {pattern}' leaves out everything, as the last pattern that matches decides: write \
+         '--exclude \"*\" --include \"*/\" --include \"{pattern}\"'"
+    )
+}
+
 /// A pattern is a line of text.
 fn pattern() -> ValueParser {
     let one_line = |text: String| match text.contains(['\n', '\r']) {
@@ -74,7 +92,11 @@ impl FromArgMatches for Rules {
             .chain(numbered(matches, EXCLUDE_FROM, Rule::From))
             .collect();
         rules.sort_by_key(|(place, _)| *place);
-        Ok(Self(rules.into_iter().map(|(_, rule)| rule).collect()))
+        let rules: Vec<Rule> = rules.into_iter().map(|(_, rule)| rule).collect();
+        match excluded_again(&rules) {
+            Some(pattern) => Err(clap::Error::raw(clap::error::ErrorKind::Format, of_other_order(pattern))),
+            None => Ok(Self(rules)),
+        }
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -115,6 +137,19 @@ mod tests {
         let expected = [exclude("*.o"), Rule::Include("a.o".to_owned()), Rule::From("f".into()), exclude("-x")];
         assert_eq!(rules(&line), expected);
         assert_eq!(rules(&["src"]), []);
+    }
+
+    #[test]
+    fn what_is_included_in_vain_is_told_with_the_order_of_rules() {
+        let parse = |line: &str| Arguments::try_parse_from(format!("remofile upload src {line}").split(' '));
+        for line in ["--include *.txt --exclude *", "--include=a --exclude=/** --include b", "--include a --exclude **"]
+        {
+            let told = parse(line).unwrap_err().to_string();
+            assert!(told.contains("the last pattern that matches decides"), "{line}: {told}");
+        }
+        for line in ["--exclude * --include *.txt", "--include a --exclude *.o", "--exclude *", "--include a"] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
     }
 
     #[test]

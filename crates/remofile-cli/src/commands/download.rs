@@ -84,12 +84,29 @@ impl DownloadOperands {
     fn of(arguments: Arguments, base: &RemotePath) -> Result<Self> {
         let Arguments { sources, listed, destination } = arguments;
         let directory = destination.unwrap_or_else(|| PathBuf::from("."));
+        refuse_special(&directory)?;
         let sources = remote_sources(&sources, listed, base)?;
         match (directory == Path::new("-"), &sources[..]) {
             (false, _) => Ok(Self::Files { sources, directory }),
             (true, [RemoteSource { path, .. }]) => Ok(Self::Stdout { source: path.clone() }),
             (true, _) => Err(Failed::usage("standard output ('-') takes one file only")),
         }
+    }
+}
+
+/// Refuses a destination that takes content and is no file: a download would be in its place. Other tools write to `/dev/null` and
+/// `/dev/stdout`.
+fn refuse_special(destination: &Path) -> Result<()> {
+    let is_stdout = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| destination == Path::new(name));
+    let kind = rustix::fs::stat(destination).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    let is_special = kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir());
+    let shown = destination.display();
+    match (is_stdout, is_special) {
+        (true, _) => Err(Failed::usage(format!("{shown} is written '-' here"))),
+        (false, true) => Err(Failed::usage(format!(
+            "{shown} is no file: 'remofile download FILE - > {shown}' writes into it, and remove it for a copy in its place"
+        ))),
+        (false, false) => Ok(()),
     }
 }
 

@@ -177,6 +177,7 @@ impl UploadOperands {
             (false, None) => Ok(Self::Files { sources: local(&sources, listed, base), directory, may_name }),
             (false, Some(_)) => Err(Failed::usage("'--name' is for standard input: give '-' as the source")),
             (true, _) if !is_alone => Err(Failed::usage("standard input ('-') must be the only source")),
+            (true, None) if may_name && !directory.is_root() => Ok(Self::Stream { path: directory }),
             (true, None) => Err(Failed::usage("standard input has no name: give the remote file one with '--name'")),
             (true, Some(name)) => {
                 let path = paths::new_path(name, Some(directory.as_str()))?;
@@ -318,7 +319,14 @@ mod tests {
         let path = what(&["-", "/dst"], Some("x")).unwrap();
         assert_eq!(path, UploadOperands::Stream { path: "/dst/x".parse().unwrap() });
         assert_eq!(what(&["-"], Some("x")).unwrap(), UploadOperands::Stream { path: "/x".parse().unwrap() });
-        for (arguments, name) in [(&["-"][..], None), (&["-", "a", "/"], Some("x")), (&["a", "/"], Some("x"))] {
+        assert_eq!(what(&["-", "/dst/x"], None).unwrap(), UploadOperands::Stream { path: "/dst/x".parse().unwrap() });
+        for (arguments, name) in [
+            (&["-"][..], None),
+            (&["-", "/"], None),
+            (&["-", "/dst/"], None),
+            (&["-", "a", "/"], Some("x")),
+            (&["a", "/"], Some("x")),
+        ] {
             assert!(matches!(what(arguments, name), Err(Failed::Usage(_))), "{arguments:?}");
         }
     }

@@ -130,10 +130,15 @@ fn resolve(
         (None, None) => port_of(of_server, profile)?,
     };
     let mut options = ClientOptions::new(hostname.as_str(), port, token);
-    ServerAddress::parse_list(hostname, port).map_err(|why| {
-        let whence = if connection.hostname.is_some() { "--hostname" } else { "the host name" };
-        wrong_setting(whence, format!("{whence} is {hostname:?}: {why}"))
-    })?;
+    let whence = if connection.hostname.is_some() { "--hostname" } else { "the host name" };
+    if let Some((scheme, rest)) = hostname.split_once("://") {
+        // What is in front of '@' may be a secret.
+        let authority = rest.split('/').next().unwrap_or(rest);
+        let host = authority.rsplit('@').next().unwrap_or(authority);
+        return Err(wrong_setting(whence, format!("{whence} is a URL ({scheme}://...): write {host:?}")));
+    }
+    ServerAddress::parse_list(hostname, port)
+        .map_err(|why| wrong_setting(whence, format!("{whence} is {hostname:?}: {why}")))?;
     options.public_key = public_key(connection, of_server, profile_of_server)?;
     options.protocol = protocol(connection, of_server, profile_of_server)?;
     options.plain = connection.no_encryption;
@@ -211,6 +216,9 @@ pub(crate) fn whence_token(connection: &Connection, is_argument: bool) -> Option
     let profile = chosen_profile(connection, &environment, config::quiet_profile).ok()?;
     Some(match TokenPlace::find(connection, &environment, &profile)? {
         TokenPlace::Option(_) => "this one is that of '--token-file'".to_owned(),
+        TokenPlace::Environment if environment.token.as_ref().is_some_and(|token| token.trim() != token.as_str()) => {
+            "this one is that of REMOFILE_TOKEN, which begins or ends with a space".to_owned()
+        }
         TokenPlace::Environment if environment.token.is_some() => "this one is that of REMOFILE_TOKEN".to_owned(),
         TokenPlace::Environment => "this one is that of REMOFILE_TOKEN_COMMAND".to_owned(),
         TokenPlace::Profile => {

@@ -219,6 +219,12 @@ fn parse(path: &Path, text: &str) -> Result<Config> {
         // The parser tells what it expects in words of Rust.
         let message = error.message().replace("expected u16", "expected a number from 1 to 65535");
         let message = message.replace("expected u8", "expected 1 or 2");
+        // A word without quotation marks is taken for the beginning of a number or of 'true', 'nan' and the like.
+        let is_word = ["invalid float", "invalid boolean", "invalid integer", "invalid mantissa", "string values"];
+        let message = match is_word.iter().any(|beginning| message.starts_with(beginning)) {
+            true => format!("{message} (a text is written in quotation marks: \"nas\")"),
+            false => message,
+        };
         Failed::Configuration(format!("{}, line {line}: {message}", path.display()))
     })
 }

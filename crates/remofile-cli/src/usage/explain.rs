@@ -5,6 +5,7 @@ use super::similar::looks_alike;
 use super::{other_tools, value};
 use crate::args::{Arguments, is_remote, is_token};
 use crate::failed::Failed;
+use crate::settings::is_profile;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ErrorKind};
 use std::ffi::OsString;
@@ -48,8 +49,12 @@ fn in_words(line: &Line<'_>, error: &clap::Error) -> String {
 }
 
 /// Returns what a sync is told that has more paths than two, or less, so that it is neither one there nor back.
-fn two_paths() -> String {
-    format!("'remofile sync' takes two paths: {}", other_tools::SYNC)
+fn two_paths(line: &Line<'_>) -> String {
+    let several = match line.operands() > 2 {
+        true => "; 'remofile copy -r SOURCE... :/DIRECTORY' takes several sources",
+        false => "",
+    };
+    format!("'remofile sync' takes two paths: {}{several}", other_tools::SYNC)
 }
 
 fn unknown_command(line: &Line<'_>, error: &clap::Error) -> String {
@@ -58,7 +63,7 @@ fn unknown_command(line: &Line<'_>, error: &clap::Error) -> String {
 
 fn no_command(line: &Line<'_>, word: &str, error: &clap::Error) -> String {
     if line.names.first() == Some(&"sync") {
-        return two_paths();
+        return two_paths(line);
     }
     // Behind a command that there is not, others are words: `rclone ls`.
     let is_first = line.first_operand() == Some(word);
@@ -76,6 +81,9 @@ fn no_command(line: &Line<'_>, word: &str, error: &clap::Error) -> String {
         }
         let verb = if words.len() > 1 { "copy" } else { "list" };
         return format!("there is no command '{word}': write 'remofile {verb} {}' if these are paths", words.join(" "));
+    }
+    if is_first && line.names.is_empty() && is_profile(word) {
+        return format!("there is no command '{word}': 'remofile list {word}:' asks the server of this profile");
     }
     let mut similar = names(error, ContextKind::SuggestedSubcommand);
     similar.retain(|name| looks_alike(word, name));
@@ -111,7 +119,7 @@ fn unknown_argument(line: &Line<'_>, error: &clap::Error) -> String {
         return format!("{no_option}: {answer}");
     }
     if line.names == ["sync"] {
-        return two_paths();
+        return two_paths(line);
     }
     if is_number(word) {
         return format!("'{word}' is taken for an option of '{command}': no number here is negative");

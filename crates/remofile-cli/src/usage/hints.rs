@@ -76,6 +76,10 @@ fn wait_behind<'a>(line: &Line<'a>) -> Option<&'a str> {
     line.words.get(at + 1)?.to_str()
 }
 
+fn is_time(text: &str) -> bool {
+    text.starts_with(|digit: char| digit.is_ascii_digit())
+}
+
 fn operands<'a>(line: &Line<'a>) -> impl Iterator<Item = &'a str> {
     line.words.iter().filter_map(|word| word.to_str()).filter(|word| !word.starts_with('-'))
 }
@@ -108,6 +112,11 @@ fn of_failure(line: &Line<'_>, failure: &Failure) -> Option<String> {
     }
     let is_it = |operand: &&str| path.strip_prefix('/') == Some(operand.trim_end_matches('/'));
     let is_missing = matches!(failure.code, ErrorCode::NotFound | ErrorCode::InvalidName);
+    if failure.code == ErrorCode::NotFound
+        && let Some(wait) = wait_behind(line).filter(|wait| path.strip_prefix('/') == Some(*wait) && is_time(wait))
+    {
+        return Some(format!("the time of '--wait' is behind an equals sign: '--wait={wait}'"));
+    }
     if let Some(hint) = operands(line).find(is_it).and_then(hint).filter(|_| is_missing) {
         return Some(hint);
     }
@@ -198,6 +207,7 @@ mod tests {
             ("rmf mv /a/f /b", "/a/f", "'remofile list /a'"),
             ("rmf mv nas:a/f nas:a/g", "/a/f", "'remofile list /a'"),
             ("rmf cat /f", "/f", "'remofile list /'"),
+            ("rmf ls --wait 5 nas:", "/5", "'--wait=5'"),
         ] {
             let message = told(line, path);
             assert!(message.contains(part), "{line}: {message}");

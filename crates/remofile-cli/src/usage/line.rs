@@ -36,6 +36,12 @@ impl<'a> Line<'a> {
         self.words.get(*places.first()?)?.to_str()
     }
 
+    /// The number of words behind the command that are no options and no values of them; none if there is an option that no command has.
+    pub(super) fn operands(&self) -> usize {
+        let commands: Vec<&Command> = self.program.get_subcommands().chain([self.program]).collect();
+        positionals(self.words, &commands).map_or(0, |places| places.len().saturating_sub(self.names.len()))
+    }
+
     /// The command, such as `remofile sync local`.
     pub(super) fn command(&self) -> String {
         std::iter::once(PROGRAM).chain(self.names.iter().copied()).collect::<Vec<_>>().join(" ")

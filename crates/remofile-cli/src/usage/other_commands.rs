@@ -35,6 +35,7 @@ pub(super) const COMMANDS: &[Answer] = &[
             "add",
             "remote",
             "rclone",
+            "alias",
         ],
         "'remofile login NAME HOST' keeps a server and its token as a profile, and 'remofile list NAME:/' asks it",
     ),
@@ -60,11 +61,11 @@ pub(super) const COMMANDS: &[Answer] = &[
         "'remofile remove :/PATH...' removes",
     ),
     anywhere(
-        &["rmdir", "rmdirs", "rd", "purge", "mrmdir"],
+        &["rmdir", "rmdirs", "rd", "purge", "mrmdir", "rb"],
         "'remofile remove :/DIRECTORY' removes an empty one, and '-r' one with its contents",
     ),
     anywhere(
-        &["md", "mkd", "mkdirs", "makedirs"],
+        &["md", "mkd", "mkdirs", "makedirs", "mb"],
         "'remofile directory :/DIRECTORY' makes one, with '-p' and its parents",
     ),
     anywhere(&["chmod"], "permissions travel with the file: 'remofile upload --preserve-mode FILE'"),
@@ -104,7 +105,10 @@ pub(super) const COMMANDS: &[Answer] = &[
         &["dedupe", "fdupes"],
         "'remofile hash -r :/DIRECTORY' prints a hash for each file, by which those that are the same are found",
     ),
-    anywhere(&["rcat", "tee", "write"], "'remofile upload --name NAME - :/DIRECTORY' makes a file of standard input"),
+    anywhere(
+        &["rcat", "tee", "write", "pipe"],
+        "'remofile upload --name NAME - :/DIRECTORY' makes a file of standard input",
+    ),
     anywhere(
         &["copyurl", "import"],
         "'curl URL | remofile upload --name NAME - :/DIRECTORY' keeps what another server has",
@@ -135,7 +139,17 @@ pub(super) const COMMANDS: &[Answer] = &[
     anywhere(&["service", "systemd", "install"], "'remofile start DIRECTORY' serves one in the background"),
     anywhere(&["less", "more", "view", "type", "print", "page"], "'remofile cat :/FILE' prints it"),
     anywhere(&["head"], "'remofile cat --length BYTES :/FILE' prints its beginning"),
-    anywhere(&["tail"], "'remofile cat --tail BYTES :/FILE' prints its end, and '-f' what is added"),
+    anywhere(
+        &["aws", "s3", "s3api", "mc", "backend"],
+        "what to do is the first word: 'remofile copy FILE :/DIRECTORY', 'remofile list :/DIRECTORY'",
+    ),
+    anywhere(
+        &["presign", "publiclink"],
+        "'remofile token add NAME --rights read --below DIRECTORY --expires TIME' lets others fetch what is there",
+    ),
+    anywhere(&["relay", "proxy"], "clients reach the server themselves: 'remofile run DIRECTORY' serves one"),
+    anywhere(&["glob", "mfind"], "patterns are taken everywhere, in quotation marks: 'remofile list :/PATTERN'"),
+    anywhere(&["tail", "watch", "follow"], "'remofile cat --tail BYTES :/FILE' prints its end, and '-f' what is added"),
     anywhere(&["vi", "vim", "nano", "emacs"], "'remofile edit :/FILE' opens it in your editor"),
     anywhere(&["ncdu", "usage"], "'remofile du -h :/DIRECTORY' tells how much is in it, and in each directory below"),
     anywhere(

@@ -207,7 +207,14 @@ const OPTIONS: &[Answer] = &[
     of(
         &["copy"],
         &["-l", "--link", "-s", "--symbolic-link"],
-        "links are not made; '--links keep' copies those that are there",
+        "links are not made; '--links keep' copies those that are there, and '--bwlimit RATE' limits the rate",
+    ),
+    of(&["copy"], &["-C"], "'-z' compresses"),
+    of(&["copy"], &["-B", "-O"], "nothing goes through ssh: leave it out"),
+    of(
+        &["copy"],
+        &["-o", "-c", "-S"],
+        "nothing goes through ssh; the server is found by 'NAME:/path' of a profile, or by '--hostname' and '--port'",
     ),
     of(&["copy"], &["--reflink"], "leave it out: within a server copies share content where its disk can"),
     of(ALL_TRANSFERS, &["-U", "--atimes", "-N", "--crtimes"], "times of last modification are kept, and no others"),
@@ -226,6 +233,16 @@ const OPTIONS: &[Answer] = &[
     of(ALL_TRANSFERS, &["-R", "--relative"], "'--files-from FILE' keeps the directories of the paths that it lists"),
     of(TRANSFERS, &["-o", "--output", "--output-document"], "the last argument is the destination"),
     of(&["list"], &["-S"], "'--sort size' lists the largest first"),
+    of(
+        &["list", "tree", "du"],
+        &["--include", "--exclude", "--filter", "-I", "--ignore"],
+        "'remofile find :/DIRECTORY --name PATTERN' prints what matches",
+    ),
+    of(
+        LOOKS,
+        &["--min-age", "--max-age", "--newer-than", "--older-than"],
+        "times do not choose files; 'remofile list -lR --sort time :/DIRECTORY' lists the newest first",
+    ),
     of(&["list"], &["-d", "--directory"], "'remofile stat :/DIRECTORY' shows a directory itself"),
     of(&["list"], &["-A", "--almost-all"], "every name is listed anyway"),
     of(
@@ -267,7 +284,7 @@ const OPTIONS: &[Answer] = &[
     ),
     of(
         &["file"],
-        &["-c", "-a", "-m", "-d", "-t", "-r", "--date", "--no-create"],
+        &["-c", "-a", "-m", "-d", "-t", "-r", "-C", "--date", "--timestamp", "--reference", "--no-create"],
         "'-u' gives a file that is there the time of now",
     ),
     of(
@@ -296,7 +313,11 @@ const OPTIONS: &[Answer] = &[
         "there are no users: 'remofile login NAME HOST' asks for the token",
     ),
     of(LOOKS, &["-s", "--size"], "'-l' of 'remofile list' shows sizes, and 'remofile du' sums"),
-    of(&["cat"], &["-n", "--lines", "-c", "--bytes"], "'--tail BYTES' prints the end, '--length BYTES' the beginning"),
+    of(
+        &["cat"],
+        &["-n", "--lines", "-c", "--bytes", "--head", "--count"],
+        "'--tail BYTES' prints the end, '--length BYTES' the beginning",
+    ),
     of(
         &["remove"],
         &["-i", "-I", "--interactive"],
@@ -328,8 +349,12 @@ const OPTIONS: &[Answer] = &[
         "the server is '--hostname HOST', or an operand 'remofile://HOST/path'",
     ),
     anywhere(
-        &["--contimeout", "--connect-timeout", "--timelimit"],
+        &["--contimeout", "--connect-timeout", "--timelimit", "--max-time", "--max-duration"],
         "'--timeout TIME' is for everything, connecting included",
+    ),
+    anywhere(
+        &["--retry", "--low-level-retries"],
+        "'--retries NUM' of a transfer is how often it goes on after a lost line",
     ),
     anywhere(&["-4", "--ipv4", "-6", "--ipv6", "--interface"], "'--hostname ADDRESS' takes an address of either kind"),
     anywhere(

@@ -24,6 +24,12 @@ use remofile::{Error, HashOptions};
 use serde_json::json;
 
 pub(super) fn run(hash: &Hash, context: Context) -> Result<Exit> {
+    if let (None, [first, _, ..]) = (hash.algorithm, &*hash.paths)
+        && let Some(algorithm) = HashAlgorithm::of_name(first)
+    {
+        let name = algorithm.name();
+        return Err(Failed::usage(format!("'-a {name}' chooses the hash (a file of this name is '/{first}')")));
+    }
     let mut paths = match hash.local {
         true => hash.paths.clone(),
         false => paths::all_from_root(&hash.paths)?.iter().map(ToString::to_string).collect(),

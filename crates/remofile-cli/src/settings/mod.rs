@@ -5,6 +5,7 @@ mod config;
 mod environment;
 mod keyring;
 mod new_profile;
+mod own_files;
 mod receive;
 mod reload;
 mod server;

@@ -1,13 +1,13 @@
 //! The settings of a server.
 
 use super::Environment;
+use super::own_files::check_own_files;
 use crate::args::Run;
 use crate::failed::{Failed, Result};
 use crate::secret;
 use remofile::protocol::key::PrivateKey;
 use remofile::protocol::limits::DEFAULT_FILE_SIZE_LIMIT;
 use remofile::protocol::token::Token;
-use remofile::store::real_path;
 use remofile::{ServerOptions, TokensFile};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -117,26 +117,12 @@ fn settle(run: &Run, token: Option<Token>, environment: &Environment) -> Result<
     let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|error| Failed::file(path, error));
     let audit_log = run.audit_log.as_ref().map(absolute).transpose()?;
     let tokens = find_tokens(run, token, environment)?;
-    if let (ServerTokens::Many(file), None) = (&tokens, &bucket) {
-        refuse_within(&root, file.path(), "tokens file")?;
-    }
+    let tokens_file = match &tokens {
+        ServerTokens::One { .. } => None,
+        ServerTokens::Many(file) => Some(file.path()),
+    };
+    check_own_files(run, bucket.is_none().then_some(&root), tokens_file)?;
     let operations = &run.operations;
-    // What a client puts into the file of options is run as a hook when the server is started again.
-    let config = operations.config.as_ref().map(absolute).transpose()?;
-    let key = run.private_key_file.as_ref().map(absolute).transpose()?;
-    // What is no file, as /dev/stderr in a container that serves all of it, has nothing in it that a client could read.
-    let log = operations.log_file.as_ref().filter(|path| path.is_file() || !path.exists()).map(absolute).transpose()?;
-    let own_files = [
-        (&audit_log, "audit log"),
-        (&log, "log file"),
-        (&config, "file of options"),
-        (&key, "file of the private key"),
-    ];
-    for (path, what) in own_files {
-        if let (Some(path), None) = (path, &bucket) {
-            refuse_within(&root, path, what)?;
-        }
-    }
     let hooks = HookSettings {
         on_upload: operations.on_upload.clone(),
         webhook: operations.webhook.clone(),
@@ -195,19 +181,6 @@ fn find_tokens(run: &Run, token: Option<Token>, environment: &Environment) -> Re
 /// Reads the token in the file of `--token-file`.
 pub(super) fn token_in_files(run: &Run) -> Option<Result<Token>> {
     run.token_file.as_deref().map(secret::token_of_file)
-}
-
-/// Refuses to hand out a file of the server itself, or the link that leads to it.
-fn refuse_within(root: &Path, path: &Path, what: &str) -> Result<()> {
-    let real = |path: &Path| real_path(path).unwrap_or_else(|| path.to_owned());
-    let (root, parent) = (real(root), path.parent().map(real));
-    if real(path).starts_with(&root) || parent.is_some_and(|parent| parent.starts_with(&root)) {
-        let path = path.display();
-        return Err(Failed::Configuration(format!(
-            "the {what} {path} is in the served directory, where clients could read or replace it: move it elsewhere"
-        )));
-    }
-    Ok(())
 }
 
 fn options(run: &Run, environment: &Environment) -> Result<ServerOptions> {
@@ -400,12 +373,21 @@ mod tests {
     }
 
     #[test]
-    fn a_tokens_file_behind_a_link_in_the_served_directory_is_refused() {
-        let (served, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let link = served.path().join("link");
-        std::os::unix::fs::symlink(own.path().join("tokens.toml"), &link).unwrap();
-        assert!(refuse_within(served.path(), &link, "tokens file").is_err());
-        assert!(refuse_within(served.path(), &own.path().join("tokens.toml"), "tokens file").is_ok());
+    fn a_log_that_would_be_written_into_a_file_that_the_server_reads_is_refused() {
+        let own = tempfile::tempdir().unwrap();
+        let (file, link) = (own.path().join("file"), own.path().join("link"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let (file, link) = (file.to_str().unwrap(), link.to_str().unwrap());
+        for log in ["--log-file", "--audit-log"] {
+            for name in [file, link] {
+                let Err(failed) = settled(&[log, name, "--tokens", file], &Environment::default()) else {
+                    panic!("{log} {name}")
+                };
+                assert!(failed.message().contains("and the tokens file are one file"), "{}", failed.message());
+            }
+        }
+        let beside = format!("{file}.log");
+        assert!(settled(&["--log-file", &beside, "--tokens", file], &Environment::default()).is_ok());
     }
 
     #[test]

@@ -106,10 +106,9 @@ fn by_code(code: Option<&str>, words: &str) -> Option<Failure> {
             ErrorCode::PermissionDenied,
             "the server's credentials for the object store have expired: renew them, and start the server again",
         ),
-        "RequestTimeTooSkewed" | "RequestExpired" => failure(
-            ErrorCode::PermissionDenied,
-            "the clocks of the server and the object store differ by too much: set the server's clock, then try again",
-        ),
+        "RequestTimeTooSkewed" | "RequestExpired" => Some(skewed()),
+        // Garage has no code for that, and takes any date that is not a day old.
+        "InvalidRequest" if words.contains("Date is too old") => Some(skewed()),
         "QuotaExceeded"
         | "InsufficientStorage"
         | "XMinioStorageFull"
@@ -179,6 +178,12 @@ fn unknown() -> Failure {
     )
 }
 
+fn skewed() -> Failure {
+    Failure::new(ErrorCode::PermissionDenied).because(
+        "the clocks of the server and the object store differ by too much: set the server's clock, then try again",
+    )
+}
+
 fn busy() -> Failure {
     Failure::new(ErrorCode::OutOfResources).because("the object store is busy: try again later")
 }
@@ -208,7 +213,11 @@ fn said(words: &str) -> String {
         Some(rest.split_once(&format!("</{name}>"))?.0)
     };
     let (code, message) = (element("Code").unwrap_or("no code"), element("Message").unwrap_or("no message"));
-    format!("{before}{code}: {message}")
+    let plain = |text: &str| {
+        let quotes = text.replace("&apos;", "'").replace("&#39;", "'").replace("&quot;", "\"").replace("&#34;", "\"");
+        quotes.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    };
+    format!("{before}{code}: {}", plain(message))
 }
 
 /// Returns the code in the answer of a service.
@@ -244,6 +253,11 @@ mod tests {
             ("<Code>SignatureDoesNotMatch</Code>", ErrorCode::PermissionDenied, "correct AWS_ACCESS_KEY_ID"),
             ("<Code>PermanentRedirect</Code>", ErrorCode::PermissionDenied, "AWS_REGION"),
             ("<Code>RequestTimeTooSkewed</Code>", ErrorCode::PermissionDenied, "set the server's clock"),
+            (
+                "<Code>InvalidRequest</Code><Message>Bad request: Date is too old</Message>",
+                ErrorCode::PermissionDenied,
+                "set the server's clock",
+            ),
             ("<Code>SlowDown</Code>", ErrorCode::OutOfResources, "try again later"),
             ("<Code>QuotaExceeded</Code>", ErrorCode::NoSpace, "quota"),
             ("Server returned non-2xx status code: 503 Service Unavailable: ", ErrorCode::OutOfResources, "try again"),
@@ -262,6 +276,9 @@ mod tests {
         let words = "403 : <?xml version=\"1.0\"?><Error><Code>SignatureDoesNotMatch</Code><Message>No.</Message>\
                      <CanonicalRequest>x-amz-security-token:secret</CanonicalRequest></Error>";
         assert_eq!(said(words), "403 : SignatureDoesNotMatch: No.");
+        let quoted =
+            "400 <Error><Code>AuthorizationHeaderMalformed</Code><Message>expected: &apos;a &amp;lt; b&apos;</Message>";
+        assert_eq!(said(quoted), "400 AuthorizationHeaderMalformed: expected: 'a &lt; b'");
         assert_eq!(said("error sending request"), "error sending request");
     }
 

@@ -50,7 +50,8 @@ pub enum ServerEvent<'a> {
         /// Bytes of content.
         bytes: u64,
     },
-    /// A flush of what an operation did, before its client learned of its success.
+    /// A flush of what an operation did, before its client learned of its success. A file that is uploaded alone is flushed
+    /// by itself, and is not among them.
     Flushed {
         /// False if the disk failed.
         is_durable: bool,
